@@ -1,0 +1,375 @@
+"""The queue, the lock and the derived states, under every kill we know of. Real processes, a trainer without torch."""
+
+import errno
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vaecore import lab
+from vaecore.files import write_json_atomic
+from vaecore.lab import LabError, jobs, locks, state, supervisor, worker
+
+HERE = Path(__file__).resolve().parent
+ENV = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
+STAND_IN = [sys.executable, str(HERE / "stand_in.py")]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setattr(jobs, "SUPERVISOR", [*STAND_IN, "supervisor"])
+    monkeypatch.chdir(tmp_path)  # the processes must find the package from anywhere
+    (tmp_path / "runs").mkdir()
+    yield tmp_path
+    for ticket in state.tickets(tmp_path):  # leave nothing running behind a test that failed
+        ticket.unlink()
+    for folder in (tmp_path / "runs").iterdir():
+        if lab.busy(folder):
+            kill(folder)
+
+
+@pytest.fixture
+def make(root: Path) -> Callable[..., Path]:
+    def make(name: str, **config: Any) -> Path:
+        folder = root / "runs" / name
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps({"steps": 3, **config}))
+        return folder
+
+    return make
+
+
+def until(true: Callable[[], Any], seconds: float = 8.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := true()):
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.01)
+    return value
+
+
+def running(folder: Path) -> int:
+    """Wait until its first step; the worker's pid."""
+    until(lambda: lab.status(folder).state == "running" and (folder / "step.json").exists())
+    return int(json.loads((folder / "heartbeat.json").read_text())["pid"])
+
+
+def parent(pid: int) -> int:
+    return int(subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True, check=True).stdout)
+
+
+def kill(folder: Path) -> None:
+    os.kill(json.loads((folder / "heartbeat.json").read_text())["pid"], signal.SIGKILL)
+
+
+def slot_free(root: Path) -> bool:
+    return not locks.held(root / "slots" / "0")
+
+
+# --- the queue
+
+
+def test_four_jobs_run_in_order_and_never_two_at_once(root: Path, make: Callable[..., Path]) -> None:
+    folders = [make(name, steps=8) for name in "dbca"]
+    for folder in folders:
+        lab.submit(folder)
+    assert lab.queue(root)[-2:] == ["c", "a"]
+    assert lab.status(folders[3]).position in (3, 4)
+    assert [lab.wait(folder, 10).state for folder in folders] == ["finished"] * 4
+    lives = [json.loads((folder / "times.jsonl").read_text()) for folder in folders]
+    assert all(earlier[1] < later[0] for earlier, later in itertools.pairwise(lives))
+    assert lab.queue(root) == []
+    until(lambda: slot_free(root))  # no supervisor idles
+
+
+def test_two_slots_run_two(root: Path, make: Callable[..., Path]) -> None:
+    (root / "lab.json").write_text('{"slots": 2}')
+    folders = [make(name, steps=10_000) for name in "abc"]
+    for folder in folders:
+        lab.submit(folder)
+    running(folders[0]), running(folders[1])
+    assert lab.status(folders[2]).position == 1
+    for folder in reversed(folders):
+        lab.stop(folder)
+    assert {lab.wait(folder, 5).state for folder in folders} == {"stopped"}
+
+
+def test_bad_tickets_and_vanished_folders_block_nobody(root: Path, make: Callable[..., Path]) -> None:
+    (root / "queue").mkdir()
+    for bad in ("0-1-1-gone", "0-2-1-..", "0-x", "0-3-1-", "0-3-" + 30 * "9" + "-b", "notes.txt", "5-1-1-half.tmp-1"):
+        (root / "queue" / bad).touch()
+    (root / "queue" / "0-4-1-folder").mkdir()
+    (root / "lab.json").write_text('{"slots": "many')
+    folder = make("good")
+    lab.submit(folder)
+    assert lab.wait(folder, 5).state == "finished"
+    assert lab.queue(root) == []
+
+
+def test_submit_refuses_with_a_remedy(root: Path, make: Callable[..., Path]) -> None:
+    first, second = make("first", steps=10_000), make("second")
+    lab.submit(first)
+    lab.submit(second)
+    with pytest.raises(LabError, match=r"queued already \(place"):
+        lab.submit(second)
+    running(first)
+    with pytest.raises(LabError, match="running already"):
+        lab.submit(first)
+    lab.stop(second)
+    lab.stop(first)
+    (root / "runs" / "empty").mkdir()
+    with pytest.raises(LabError, match=r"no config\.json"):
+        lab.submit(root / "runs" / "empty")
+    with pytest.raises(LabError, match="copy it there"):
+        lab.submit(root / "gallery" / "first")
+    assert lab.wait(first, 5).state == "stopped"
+
+
+def test_without_file_locks_submit_names_the_remedy(make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "AVAILABLE", False)
+    folder = make("a")
+    with pytest.raises(LabError, match="WSL"):
+        lab.submit(folder)
+    assert lab.status(folder).state == "new"
+
+
+# --- stop and resume
+
+
+def test_stop_then_resume_counts_attempts(make: Callable[..., Path]) -> None:
+    folder = make("a", steps=60)
+    assert lab.status(folder).state == "new"
+    lab.submit(folder)
+    running(folder)
+    lab.stop(folder)
+    ended = lab.wait(folder, 5)
+    assert (ended.state, ended.attempt) == ("stopped", 1)
+    assert 0 < ended.step < 60 == ended.total and f"step {ended.step}" in ended.detail
+    lab.submit(folder)
+    ended = lab.wait(folder, 5)
+    assert (ended.state, ended.attempt, ended.step) == ("finished", 2, 60)
+    assert "attempt 1" in lab.log_tail(folder) and "attempt 2" in lab.log_tail(folder)
+    lab.stop(folder)  # too late: harmless
+    assert lab.status(folder).state == "finished"
+
+
+def test_stop_a_queued_run(root: Path, make: Callable[..., Path]) -> None:
+    first, second = make("first", steps=10_000), make("second")
+    lab.submit(first)
+    lab.submit(second)
+    running(first)
+    lab.stop(second)
+    assert lab.status(second).state == "stopped" and lab.queue(root) == []
+    lab.submit(second)
+    assert (lab.status(second).state, lab.status(second).attempt) == ("queued", 2)
+    lab.stop(first)
+    assert lab.wait(second, 5).state == "finished"
+
+
+def test_stop_now_kills_a_deaf_trainer(make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs, "GRACE", 0.3)
+    folder = make("a", steps=10_000, deaf=True)
+    lab.submit(folder)
+    pid = running(folder)
+    lab.stop(folder)
+    assert lab.status(folder).stopping
+    lab.stop(folder, now=True)
+    ended = lab.wait(folder, 5)
+    assert ended.state == "stopped" and "Killed on request" in ended.detail and not ended.stopping
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR2])
+def test_a_polite_signal_stops_as_the_file_does(make: Callable[..., Path], number: signal.Signals) -> None:
+    folder = make("a", steps=10_000)
+    lab.submit(folder)
+    os.kill(running(folder), number)
+    assert lab.wait(folder, 5).state == "stopped"
+
+
+# --- kills
+
+
+def test_killed_worker_is_failed_and_resumes(make: Callable[..., Path]) -> None:
+    folder = make("a", steps=100)
+    lab.submit(folder)
+    os.kill(running(folder), signal.SIGKILL)
+    ended = lab.wait(folder, 5)
+    assert ended.state == "failed" and "SIGKILL" in ended.detail and "resume" in ended.detail
+    lab.submit(folder)
+    assert lab.wait(folder, 5).state == "finished"
+
+
+def test_killed_supervisor_leaves_the_worker_and_the_queue(root: Path, make: Callable[..., Path]) -> None:
+    first, second = make("first", steps=80), make("second")
+    lab.submit(first)
+    lab.submit(second)
+    os.kill(parent(running(first)), signal.SIGKILL)
+    time.sleep(0.1)
+    assert lab.status(first).state == "running"
+    lab.kick(root)
+    time.sleep(0.1)
+    assert lab.status(second).state == "queued"  # the worker alone still holds the slot
+    assert until(lambda: lab.status(first).state == "finished" or None)
+    assert lab.wait(second, 5).state == "finished"  # wait kicks
+
+
+def test_both_killed_is_lost_and_resumes(make: Callable[..., Path]) -> None:
+    folder = make("a", steps=100)
+    lab.submit(folder)
+    pid = running(folder)
+    os.kill(parent(pid), signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+    lost = lab.wait(folder, 5)
+    assert lost.state == "lost" and "Resume" in lost.detail
+    lab.submit(folder)
+    ended = lab.wait(folder, 5)
+    assert (ended.state, ended.attempt) == ("finished", 2)
+
+
+# --- one trainer a folder
+
+
+def test_a_second_trainer_is_refused(make: Callable[..., Path]) -> None:
+    folder = make("a", steps=10_000)
+    with lab.training_lock(folder):
+        assert lab.busy(folder) and lab.status(folder).state == "running"
+        with pytest.raises(LabError, match="Another process is training"), lab.training_lock(folder):
+            pass
+    assert not lab.busy(folder)
+    lab.submit(folder)
+    running(folder)
+    alone = subprocess.run([*STAND_IN, "worker", str(folder)], env=ENV, capture_output=True, text=True, check=False)
+    assert alone.returncode == 1 and "Another process is training" in alone.stderr
+    lab.stop(folder)
+    assert lab.wait(folder, 5).attempt == 1
+
+
+def test_a_worker_started_alone(make: Callable[..., Path]) -> None:
+    folder = make("a", steps=3)
+    (folder / "stop").touch()  # left by an earlier attempt
+    subprocess.run([*STAND_IN, "worker", str(folder)], env=ENV, capture_output=True, check=True)
+    assert (lab.status(folder).state, lab.status(folder).attempt) == ("finished", 1)
+
+
+# --- states from facts
+
+
+def test_a_failure_is_one_sentence_and_the_log_has_the_rest(make: Callable[..., Path]) -> None:
+    folder = make("a", fail="the learning rate\nis silly")
+    lab.submit(folder)
+    ended = lab.wait(folder, 5)
+    assert (ended.state, ended.detail) == ("failed", "the learning rate is silly")
+    assert "Traceback" in lab.log_tail(folder)
+
+
+class Advised(Exception):
+    advice = "Do this instead."
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (Advised("It cannot be."), "It cannot be. Do this instead."),
+        (ValueError("a\nb"), "a b"),
+        (OSError(errno.ENOSPC, "No space"), supervisor.DISK_FULL),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), supervisor.DISK_FULL),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "Out of memory"),
+        (MemoryError(), "Out of memory"),
+        (KeyError("typo"), "Unexpected KeyError: 'typo'."),
+        (SystemExit(3), "Unexpected SystemExit: 3."),
+    ],
+)
+def test_errors_in_plain_words(error: BaseException, words: str) -> None:
+    assert worker.explain(error).startswith(words)
+
+
+def test_a_wrapped_full_disk_is_recognised() -> None:
+    try:
+        try:
+            raise OSError(errno.ENOSPC, "No space")
+        except OSError as error:
+            raise RuntimeError("could not save") from error
+    except RuntimeError as error:
+        assert worker.explain(error) == supervisor.DISK_FULL
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{"attempt": 1, "st', b"[]", b"\xff\x00", b'{"attempt": 1e999}', b"9" * 20_000]
+)
+@pytest.mark.parametrize("name", ["launch.json", "heartbeat.json", "exit.json"])
+def test_broken_facts_are_passed_over_and_mentioned(make: Callable[..., Path], name: str, content: bytes) -> None:
+    folder = make("a")
+    (folder / "launch.json").write_text('{"attempt": 1}')
+    (folder / "heartbeat.json").write_text('{"attempt": 1, "time": 1, "step": 5, "total": 9}')
+    write_json_atomic(folder / "exit.json", {"attempt": 1, "state": "finished", "detail": "Done."})
+    (folder / name).write_bytes(content)
+    now = lab.status(folder)
+    assert now.state == ("lost" if name == "exit.json" else "finished")
+    if content != b'{"attempt": 1e999}':
+        assert f"{name} " in now.detail
+
+
+def test_a_copied_checkpoint_is_finished(root: Path, make: Callable[..., Path]) -> None:
+    folder = make("a")
+    (folder / "weights.safetensors").touch()
+    assert lab.status(folder).state == "finished"
+    assert lab.status(root / "runs" / "none").state == "new"
+
+
+def test_a_run_that_another_machine_trains(make: Callable[..., Path]) -> None:
+    folder = make("a")
+    (folder / "launch.json").write_text('{"attempt": 1, "host": "elsewhere"}')
+    beat = {
+        "attempt": 1,
+        "time": time.time(),
+        "step": 5,
+        "total": 9,
+        "rate": 2.0,
+        "pid": 1,
+        "host": "elsewhere",
+    }
+    write_json_atomic(folder / "heartbeat.json", beat)
+    now = lab.status(folder)
+    assert (now.state, now.seconds_left) == ("running", 2.0) and "elsewhere" in now.detail
+    write_json_atomic(folder / "heartbeat.json", {**beat, "time": time.time() - 300})
+    assert lab.status(folder).state == "lost"
+
+
+def test_progress_is_seen(make: Callable[..., Path]) -> None:
+    folder = make("a", steps=10_000, seconds=0.005)
+    lab.submit(folder)
+    now = until(lambda: (seen := lab.status(folder)).rate and seen)
+    assert 20 < now.rate < 200 and now.total == 10_000 and now.heartbeat_age < 5
+    assert now.seconds_left == pytest.approx((10_000 - now.step) / now.rate)
+    began = time.perf_counter()
+    for _ in range(100):
+        lab.status(folder)
+    assert (time.perf_counter() - began) / 100 < 0.003  # under 1 ms by itself; here two cores are shared
+    lab.stop(folder)
+    lab.wait(folder, 5)
+
+
+def test_log_tail_is_bounded(make: Callable[..., Path]) -> None:
+    folder = make("a")
+    assert lab.log_tail(folder) == ""
+    with (folder / "log.txt").open("wb") as log:
+        log.truncate(3_000_000_000)  # sparse: reading all of it would show
+        log.seek(0, os.SEEK_END)
+        log.write(b"\xff one\n10%\r20%\r30%\r\nlast\n")
+    assert lab.log_tail(folder, lines=2) == "30%\nlast"
+    assert len(lab.log_tail(folder)) < 70_000
+
+
+def test_the_lab_imports_neither_torch_nor_streamlit() -> None:
+    code = "import sys, vaecore.lab.supervisor, vaecore.lab.worker; print({'torch', 'streamlit'} & {*sys.modules})"
+    seen = subprocess.run([sys.executable, "-c", code], env=ENV, capture_output=True, text=True, check=True).stdout
+    assert seen == "set()\n"

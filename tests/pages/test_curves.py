@@ -1,0 +1,171 @@
+"""Thinning and packing of the live curves: what the browser gets must look like what was given."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pages.parts.curves import LIMIT, Panel, Series, pack, thin
+
+
+def unpack(data: bytes) -> dict[str, Any]:
+    """The browser's reading of a packed value (curves.js, decode)."""
+    length = int.from_bytes(data[:4], "little")
+    header: dict[str, Any] = json.loads(data[4 : 4 + length])
+    at = 4 + length
+    assert at % 4 == 0, "float32 columns must be aligned"
+    for series in (s for panel in header["panels"] for s in panel["series"]):
+        for name in ("x", "y", "mean", "count") if series["blocked"] else ("x", "y"):
+            series[name] = np.frombuffer(data, "<f4", series["points"], at)
+            at += 4 * series["points"]
+    assert at == len(data), "nothing may be left over"
+    return header
+
+
+def one(y: Any, x: Any = None, **options: Any) -> dict[str, Any]:
+    """The packed panel of one single series."""
+    y = np.asarray(y, dtype=float)
+    series = Series("training", np.arange(1, len(y) + 1) if x is None else np.asarray(x), y, run="a")
+    panel: dict[str, Any] = unpack(pack([Panel("loss", [series])], **options))["panels"][0]
+    return panel
+
+
+@pytest.mark.parametrize("label", ["a", "ab", "abc", "abcd", "β-TCVAE · étape"])
+def test_round_trip(label: str) -> None:
+    first = Series(label, np.array([0, 1, 2]), np.array([3.0, 2.0, 1.5]), run="r1")
+    second = Series("validation", np.array([2]), np.array([1.75]), run="r1", dashed=True)
+    panels = [
+        Panel("ELBO", [first, second], unit="nats", help="higher is better"),
+        Panel("KL", [], may_log=False),
+    ]
+    header = unpack(pack(panels, x_label="epoch", log_y=True, smoothing=0.5, height=200, columns=3))
+    assert (header["xLabel"], header["logX"], header["smoothing"]) == ("epoch", False, 0.5)
+    assert (header["height"], header["columns"]) == (200, 3)
+    elbo, kl = header["panels"]
+    assert (elbo["unit"], elbo["help"], elbo["logY"], kl["logY"]) == ("nats", "higher is better", True, False)
+    assert kl["series"] == []
+    assert [s["label"] for s in elbo["series"]] == [label, "validation"]
+    assert [s["group"] for s in elbo["series"]] == ["r1", "r1"]
+    assert [s["dashed"] for s in elbo["series"]] == [False, True]
+    np.testing.assert_array_equal(elbo["series"][0]["x"], [0, 1, 2])
+    np.testing.assert_array_equal(elbo["series"][0]["y"], [3.0, 2.0, 1.5])
+    np.testing.assert_array_equal(elbo["series"][1]["y"], [1.75])
+
+
+def test_without_a_run_the_label_decides_the_colour() -> None:
+    x = np.arange(2)
+    header = unpack(pack([Panel("terms", [Series("kl", x, x), Series("reconstruction", x, x)])]))
+    assert [s["group"] for s in header["panels"][0]["series"]] == ["kl", "reconstruction"]
+
+
+def test_empty_series() -> None:
+    panel = one([])
+    assert panel["series"][0]["points"] == panel["series"][0]["given"] == 0
+    assert len(thin(np.array([]))) == 0
+
+
+def test_short_series_are_sent_whole() -> None:
+    y = np.random.default_rng(0).normal(size=LIMIT)
+    np.testing.assert_array_equal(one(y)["series"][0]["y"], y.astype(np.float32))
+
+
+@pytest.mark.parametrize("n", [LIMIT + 1, 1999, 4096, 50_001, 1_000_000])
+@pytest.mark.parametrize("gaps", [False, True])
+def test_thinning_keeps_ends_extremes_and_stays_within_the_limit(n: int, gaps: bool) -> None:
+    rng = np.random.default_rng(n)
+    y = rng.normal(size=n)
+    y[rng.integers(1, n - 1)] = 50.0
+    y[rng.integers(1, n - 1)] = -50.0
+    if gaps:
+        y[n // 3 : n // 3 + 5] = np.nan
+    kept = thin(y)
+    assert 400 <= len(kept) <= LIMIT
+    assert np.all(np.diff(kept) > 0)
+    assert (kept[0], kept[-1]) == (0, n - 1)
+    assert np.nanmax(y[kept]) == np.nanmax(y)
+    assert np.nanmin(y[kept]) == np.nanmin(y)
+    assert np.isnan(y[kept]).any() == gaps
+
+
+def test_every_stretch_keeps_its_own_extremes() -> None:
+    n = 100_000
+    y = np.sin(np.arange(n) / 300) * np.linspace(1, 5, n)
+    kept = thin(y)
+    for part in np.array_split(np.arange(n), 50):
+        inside = kept[(kept >= part[0]) & (kept <= part[-1])]
+        width = np.ptp(y[part])
+        assert y[inside].max() > y[part].max() - 0.05 * width
+        assert y[inside].min() < y[part].min() + 0.05 * width
+
+
+def test_old_points_stay_put_while_a_series_grows() -> None:
+    y = np.random.default_rng(1).normal(size=6000)
+    before, after = set(thin(y[:5000])), set(thin(y[:5010]))
+    assert len(before - after) <= 3, "only the last bucket may change, or the line shimmers"
+
+
+def test_values_that_are_not_finite_become_gaps_and_are_counted() -> None:
+    panel = one([1.0, np.nan, np.inf, -np.inf, 1e300, 2.0])
+    np.testing.assert_array_equal(np.isnan(panel["series"][0]["y"]), [False, True, True, True, True, False])
+    assert panel["note"] == "4 values nan or infinite"
+    assert one([1.0, 2.0])["note"] == ""
+
+
+def test_a_gap_survives_thinning_where_it_is() -> None:
+    y = np.ones(10_000)
+    y[7_777] = np.nan
+    series = one(y)["series"][0]
+    assert series["x"][np.isnan(series["y"])].tolist() == [7_778]
+
+
+def test_log_axes_drop_what_has_no_place_and_say_so() -> None:
+    panel = one([-1.0, 0.0, 2.0], log_y=True)
+    np.testing.assert_array_equal(panel["series"][0]["y"], [np.nan, np.nan, 2.0])
+    assert panel["note"] == "2 values at or below 0 not on the log scale"
+    panel = one([1.0, 2.0, 3.0], x=[0, 1, 2], log_x=True)
+    np.testing.assert_array_equal(panel["series"][0]["x"], [1, 2])
+    assert panel["note"] == "1 value at or below 0 not on the log scale"
+    assert one([-1.0, 2.0])["note"] == ""
+
+
+def test_log_y_thins_after_dropping() -> None:
+    y = np.ones(100_000)
+    y[::2] = -1.0  # the minimum of every bucket would be one that cannot be drawn
+    assert np.isfinite(one(y, log_y=True)["series"][0]["y"]).sum() >= 300
+
+
+def test_a_panel_that_may_not_be_logarithmic_keeps_its_values() -> None:
+    series = Series("training", np.arange(2), np.array([-1.0, 1.0]))
+    panel = unpack(pack([Panel("ELBO", [series], may_log=False)], log_y=True))["panels"][0]
+    assert not panel["logY"]
+    np.testing.assert_array_equal(panel["series"][0]["y"], [-1.0, 1.0])
+
+
+def test_a_resumed_run_overwrites_the_steps_it_repeats() -> None:
+    series = one([1.0, 2.0, 3.0, 20.0, 30.0], x=[1, 2, 3, 2, 3])["series"][0]
+    np.testing.assert_array_equal(series["x"], [1, 2, 3])
+    np.testing.assert_array_equal(series["y"], [1.0, 20.0, 30.0])
+    assert series["given"] == 5
+
+
+def test_blocks_hold_every_value_once() -> None:
+    y = np.random.default_rng(2).exponential(size=30_000)
+    y[123] = np.nan
+    series = one(y, smoothing=0.9)["series"][0]
+    assert series["count"].sum() == np.isfinite(y).sum()
+    assert np.average(series["mean"], weights=series["count"]) == pytest.approx(np.nanmean(y), rel=1e-4)
+    assert not one(y)["series"][0]["blocked"], "without smoothing they are not sent"
+
+
+@pytest.mark.parametrize("bad", [-0.1, 1.0, float("nan")])
+def test_smoothing_out_of_range(bad: float) -> None:
+    with pytest.raises(ValueError, match="smoothing"):
+        pack([], smoothing=bad)
+
+
+def test_lengths_must_agree() -> None:
+    with pytest.raises(ValueError, match="2 x but 3 y"):
+        pack([Panel("loss", [Series("training", np.arange(2), np.arange(3))])])

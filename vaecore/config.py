@@ -1,0 +1,168 @@
+"""The one description of a run: data + model + training + seed, validated.
+
+The same tree is the page's form, the command line's `--set`, `config.json` in the run's folder and a YAML
+preset. `parse` and the loaders here raise `ConfigError`, which names field, value and remedy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel
+
+from vaecore.data import MNIST, Data
+from vaecore.models import VAE, Model
+from vaecore.schema import ConfigError, Problem, Strict, option, parse, problem, tagged
+from vaecore.training.schedules import Beta, ConstantRate, LinearBeta, Rate
+
+PRESETS = Path(__file__).parent / "presets"
+LARGEST = 1_000_000  # bytes of a configuration file
+
+
+class Training(Strict):
+    """How a model is trained."""
+
+    epochs: int = option(20, "Passes over the training set.", unit="epochs", ge=1, le=100_000)
+    batch_size: int = option(128, "Images an update.", unit="images", ge=1, le=65_536)
+    learning_rate: float = option(1e-3, "Step size of the optimizer.", gt=0, le=10)
+    beta: Beta = option(LinearBeta(), "Weight of the KL over training; ignored by families without a KL.")
+    rate: Rate = option(ConstantRate(), "Learning rate over training, apart from beta.")
+    optimizer: Literal["adam", "adamw"] = option("adam", "Adam, or Adam with decoupled weight decay.", advanced=True)
+    weight_decay: float = option(0.0, "Weight decay.", ge=0, le=10, advanced=True)
+    clip_norm: float = option(0.0, "Gradients longer than this are shortened to it; 0 leaves them alone.", ge=0,
+                              le=1e6, advanced=True)
+    evaluate_every: float = option(1.0, "How often the validation set is evaluated and a checkpoint kept.",
+                                   unit="epochs", gt=0, le=10_000, advanced=True)
+    patience: int = option(0, "Stop after so many evaluations without a better validation ELBO, counted once beta "
+                           "has reached its final value; 0 never stops early.", unit="evaluations", ge=0, le=10_000,
+                           advanced=True)
+    keep: Literal["best", "last"] = option("best", "Weights to keep: those of the best validation ELBO (by "
+                                           "reconstruction without a KL), or the last.", advanced=True)
+    device: Literal["auto", "cuda", "mps", "cpu"] = option("auto", "Where to train; auto takes the GPU if there is "
+                                                           "one.", advanced=True)
+    precision: Literal["auto", "float32", "bfloat16"] = option(
+        "auto", "Number format of the networks; auto is bfloat16 on CUDA and float32 elsewhere, where bfloat16 is "
+        "slower. Likelihoods and KL are always float32.", advanced=True)
+    threads: int = option(0, "CPU threads; 0 leaves one core to everything else.", unit="threads", ge=0, le=256,
+                          advanced=True)
+
+
+class RunConfig(Strict):
+    """Everything that decides what a run does."""
+
+    data: Data = option(MNIST(), "What to learn from.")
+    model: Model = option(VAE(), "What to learn.")
+    training: Training = option(Training(), "How to learn it.")
+    seed: int = option(0, "Seed of the weights, the order of the data and the sampling noise.", ge=0, le=2**31 - 1)
+
+    def resolve(self) -> RunConfig:
+        """The same with nothing left to the machine that changes what is learned."""
+        return self.model_copy(update={"data": self.data.resolve()})
+
+    def to_json(self) -> str:
+        return json.dumps(self.model_dump(mode="json"), indent=2) + "\n"
+
+    def to_yaml(self) -> str:
+        return str(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+
+
+def from_text(text: str) -> RunConfig:
+    """A configuration from JSON or YAML (of which JSON is a part)."""
+    if len(text) > LARGEST:
+        raise problem("", "", f"the text has {len(text):,} characters.", f"A configuration has at most {LARGEST:,}.")
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise problem("", "", f"neither JSON nor YAML: {error}.", "Compare with `vaecore presets vae-mnist`.") from None
+    return parse(RunConfig, values)
+
+
+def from_file(path: Path) -> RunConfig:
+    """A configuration from a .json or .yaml file."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise problem("", str(path), f"{path} is too large to be a configuration.", "Give a .json or .yaml file.")
+        return from_text(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise problem("", str(path), f"{path} cannot be read ({error}).", "Give a .json or .yaml file.") from None
+
+
+def presets() -> dict[str, str]:
+    """Names of the presets and what each is, from the first line of its file."""
+    return {path.stem: path.read_text(encoding="utf-8").splitlines()[0].removeprefix("#").strip()
+            for path in sorted(PRESETS.glob("*.yaml"))}
+
+
+def preset(name: str) -> RunConfig:
+    """A named preset."""
+    known = presets()
+    if name not in known:
+        raise problem("preset", name, f"no preset is called '{name}'.", f"Choose one of {', '.join(known)}.")
+    return from_file(PRESETS / f"{name}.yaml")
+
+
+def changed(config: RunConfig, settings: Iterable[str]) -> RunConfig:
+    """`config` with settings such as `training.epochs=5` applied; values are read as YAML.
+
+    Choosing another member of a union (`model.network.kind=mlp`) keeps the fields the new one shares with
+    the old and drops the rest.
+    """
+    values = config.model_dump(mode="json")
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or not name.strip():
+            raise problem("--set", setting, f"'{setting}' has no value.", "Write field=value, as training.epochs=5.")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise problem(name, text, f"'{text}' cannot be read.", "Quote it if it is text.") from None
+        _put(values, RunConfig, name.strip().split("."), value, name.strip())
+    return parse(RunConfig, values)
+
+
+def _put(values: dict[str, Any], model: type[BaseModel], path: list[str], value: Any, whole: str) -> None:
+    head, *rest = path
+    info = model.model_fields.get(head)
+    if not rest:
+        values[head] = _as_float(value)
+        return
+    inner = values.get(head)
+    if info is None or not isinstance(inner, dict):
+        known = ", ".join(model.model_fields)
+        raise ConfigError([Problem(whole, value, f"there is no field '{head}' with parts.", f"Known fields: {known}.")])
+    members = tagged(info)
+    tag = info.discriminator if isinstance(info.discriminator, str) else ""
+    if members and rest == [tag] and value in members:
+        inner = values[head] = {k: v for k, v in inner.items() if k in members[value].model_fields}
+    owner = members.get(inner.get(tag, "")) if members else info.annotation
+    if isinstance(owner, type) and issubclass(owner, BaseModel):
+        _put(inner, owner, rest, value, whole)
+
+
+def _as_float(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3 as text; a number is what was meant."""
+    if isinstance(value, str):
+        try:
+            return float(value)
+        except ValueError:
+            return value
+    return value
+
+
+def differences(configs: Iterable[RunConfig | dict[str, Any]]) -> dict[str, list[Any]]:
+    """The fields in which configurations differ, dotted, with each one's value (None where it has none)."""
+    flat = [_flatten(c if isinstance(c, dict) else c.model_dump(mode="json")) for c in configs]
+    names = list(dict.fromkeys(name for values in flat for name in values))
+    columns = {name: [values.get(name) for values in flat] for name in names}
+    return {name: column for name, column in columns.items() if any(value != column[0] for value in column)}
+
+
+def _flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        flat |= _flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {f"{prefix}{name}": value}
+    return flat

@@ -1,0 +1,31 @@
+"""Data sets by name. A new one is a file beside these and a member of the union below."""
+
+from __future__ import annotations
+
+from typing import Annotated, get_args
+
+from pydantic import Field
+
+from vaecore.data.base import (
+    SPLITS,
+    Array,
+    DataConfig,
+    Dataset,
+    DataUnavailable,
+    ImageConfig,
+    Modality,
+    Split,
+    SplitName,
+)
+from vaecore.data.digits import Digits
+from vaecore.data.fashion_mnist import FashionMNIST
+from vaecore.data.gaussian import Gaussian
+from vaecore.data.mnist import MNIST
+from vaecore.data.omniglot import Omniglot
+
+Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Gaussian, Field(discriminator="name")]
+DATASETS: dict[str, type[DataConfig]] = {
+    member.model_fields["name"].default: member for member in get_args(get_args(Data)[0])}
+
+__all__ = ["DATASETS", "MNIST", "SPLITS", "Array", "Data", "DataConfig", "DataUnavailable", "Dataset", "ImageConfig",
+           "Modality", "Split", "SplitName"]

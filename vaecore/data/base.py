@@ -1,0 +1,169 @@
+"""What a data set is: named modalities in deterministic train / validation / test splits.
+
+Shapes: N observations, (C, H, W) an image, (D,) a vector. Pixels are stored as uint8 0..255 and become
+numbers in [0, 1] on the device, batch by batch; vectors are float32.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaecore.schema import Strict, option
+
+Array = NDArray[np.generic]
+SplitName = Literal["train", "validation", "test"]
+SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+MAPPED_FROM = 32 * 2**20  # bytes; larger arrays are memory-mapped from the cache instead of held
+
+
+class DataUnavailable(Exception):
+    """A data set that is not on this machine, or is damaged; the message says what to do about it."""
+
+
+@dataclass(frozen=True)
+class Modality:
+    """One kind of observation: `image` of shape (C, H, W) in uint8, or `vector` of shape (D,) in float32."""
+
+    kind: Literal["image", "vector"]
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Observed size D: the number of pixels or entries."""
+        return int(np.prod(self.shape))
+
+
+@dataclass(frozen=True)
+class Split:
+    """N observations: one array of shape (N, *shape) a modality, and class labels where there are any."""
+
+    arrays: Mapping[str, Array]
+    labels: NDArray[np.int64] | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.arrays.values())))
+
+    def head(self, count: int) -> Split:
+        """The first `count` observations."""
+        labels = None if self.labels is None else self.labels[:count]
+        return Split({name: array[:count] for name, array in self.arrays.items()}, labels)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A loaded data set. `source` says in words which copy is in use."""
+
+    name: str
+    source: str
+    modalities: Mapping[str, Modality]
+    splits: Mapping[SplitName, Split]
+    dynamic: bool = False  # pixels are re-drawn as 0 or 1 at each visit
+
+
+class DataConfig(Strict):
+    """Fields every data set has. A data set is one subclass in one file, with a `name` as its tag."""
+
+    train_limit: int = option(0, "Use only the first so many training images; 0 uses all.", unit="images",
+                              ge=0, advanced=True)
+
+    def resolve(self) -> DataConfig:
+        """The same choice with nothing left to the machine: `auto` becomes the copy that is here."""
+        return self
+
+    @abstractmethod
+    def load(self) -> Dataset:
+        """The data set, ready to train on; raises `DataUnavailable` with a remedy."""
+
+    def limited(self, train: Split) -> Split:
+        """The training split cut to `train_limit`."""
+        return train.head(self.train_limit) if self.train_limit else train
+
+
+class ImageConfig(DataConfig):
+    """An image data set: what its grey levels mean to the likelihood."""
+
+    pixels: Literal["grey", "binary-fixed", "binary-dynamic"] = option(
+        "grey",
+        "Pixels as grey levels, as black and white drawn once with the seed below, or drawn anew at "
+        "every visit. Test likelihoods of the three are not comparable.")
+    binarisation_seed: int = option(0, "Seed of the fixed binarisation, and of the fixed draw used to "
+                                    "evaluate the dynamic one.", ge=0, le=2**31 - 1, advanced=True)
+
+    def finish(self, name: str, source: str, images: Mapping[SplitName, Array],
+               labels: Mapping[SplitName, NDArray[np.int64]]) -> Dataset:
+        """Assemble uint8 images (N, C, H, W) into a data set with the chosen pixels."""
+        splits: dict[SplitName, Split] = {}
+        for index, split in enumerate(SPLITS):
+            array = images[split]
+            # The dynamic kind evaluates on one fixed draw, so that evaluations compare.
+            if self.pixels == "binary-fixed" or (self.pixels == "binary-dynamic" and split != "train"):
+                array = binarise(array, self.binarisation_seed + index)
+            splits[split] = Split({"image": array}, labels[split])
+        splits["train"] = self.limited(splits["train"])
+        shape = tuple(int(n) for n in images["train"].shape[1:])
+        return Dataset(name, source, {"image": Modality("image", shape)}, splits,
+                       dynamic=self.pixels == "binary-dynamic")
+
+
+def binarise(images: Array, seed: int) -> Array:
+    """Each uint8 pixel drawn once as 0 or 255 with probability pixel / 255 of being 255; same shape."""
+    generator = np.random.default_rng(seed)
+    drawn = np.empty(images.shape, np.uint8)
+    for start in range(0, len(images), 4096):  # in parts: the uniform draws take eight times the images
+        part = images[start:start + 4096]
+        drawn[start:start + 4096] = np.less(generator.random(part.shape) * 255, part) * np.uint8(255)
+    return drawn
+
+
+def shuffled_split(images: Array, labels: NDArray[np.int64], held_out: int, seed: int = 0
+                   ) -> tuple[dict[SplitName, Array], dict[SplitName, NDArray[np.int64]]]:
+    """A seeded shuffle; the last 2 x `held_out` become validation and test."""
+    order = np.random.default_rng(seed).permutation(len(images))
+    cut = len(images) - 2 * held_out
+    parts = dict(zip(SPLITS, np.split(order, [cut, cut + held_out]), strict=True))
+    return {s: images[i] for s, i in parts.items()}, {s: labels[i] for s, i in parts.items()}
+
+
+# -- where data lies -------------------------------------------------------------------------------
+
+
+def cache_folder() -> Path:
+    """Where downloads and memory-mapped arrays are kept: `VAECORE_CACHE`, or the user's cache."""
+    chosen = os.environ.get("VAECORE_CACHE")
+    return Path(chosen) if chosen else Path.home() / ".cache" / "vaecore"
+
+
+def folders(name: str, *system: str) -> list[Path]:
+    """Places to look for a data set, best first: `VAECORE_DATA`, what was downloaded, the system's."""
+    given = os.environ.get("VAECORE_DATA")
+    here = [Path(given) / name] if given else []
+    return [*here, cache_folder() / "downloads" / name, *map(Path, system)]
+
+
+def mapped(key: str, build: Callable[[], Array], *, at_least: int = MAPPED_FROM) -> Array:
+    """The array `build` makes, kept in the cache and memory-mapped from there if it has `at_least` bytes."""
+    path = cache_folder() / "arrays" / f"{key}.npy"
+    if not path.exists():
+        array = build()
+        if array.nbytes < at_least:
+            return array
+        temporary = path.with_suffix(f".{os.getpid()}.tmp")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                np.save(file, array, allow_pickle=False)
+            temporary.replace(path)
+        except OSError:  # a full or read-only disk costs memory, not the training
+            temporary.unlink(missing_ok=True)
+            return array
+    # Copy-on-write: torch takes only writable arrays, and nothing is ever written back.
+    loaded: Array = np.load(path, mmap_mode="c", allow_pickle=False)
+    return loaded

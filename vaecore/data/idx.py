@@ -1,0 +1,72 @@
+"""The idx files of MNIST and its kin: found, checked, read; downloaded only when asked."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaecore.data.base import Array, DataUnavailable, SplitName, cache_folder, mapped
+
+FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+         "t10k-labels-idx1-ubyte")
+LARGEST = 64 * 2**20  # bytes; the training images of MNIST are 47 MB
+
+
+def find(candidates: list[Path]) -> Path | None:
+    """The first folder that holds all four files."""
+    return next((folder for folder in candidates
+                 if all((folder / f"{name}.gz").is_file() for name in FILES)), None)
+
+
+def read(path: Path, checksum: str) -> NDArray[np.uint8]:
+    """An idx array; `checksum` is the MD5 of the uncompressed bytes, as recompressed copies differ."""
+    try:
+        with gzip.open(path) as file:
+            raw = file.read(LARGEST + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataUnavailable(f"{path.name} in {path.parent} is damaged ({error}). Delete it and fetch it "
+                              "again, for instance with `vaecore data --download`.") from None
+    if len(raw) > LARGEST or hashlib.md5(raw, usedforsecurity=False).hexdigest() != checksum:
+        raise DataUnavailable(f"{path.name} in {path.parent} is not the published file: its checksum differs. "
+                              "Delete it and fetch it again, for instance with `vaecore data --download`.")
+    rank = raw[3]
+    shape = np.frombuffer(raw, ">i4", rank, offset=4)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
+
+
+def load(name: str, folder: Path, checksums: Mapping[str, str]
+         ) -> tuple[dict[SplitName, Array], dict[SplitName, NDArray[np.int64]]]:
+    """Images (N, 1, 28, 28) and labels (N,): 50,000 / 10,000 / 10,000, the last 10,000 of the published
+    training set being the validation set."""
+
+    def pixels(file: str) -> Array:
+        return mapped(f"{name}-{checksums[file][:8]}",
+                      lambda: read(folder / f"{file}.gz", checksums[file])[:, None])
+
+    def classes(file: str) -> NDArray[np.int64]:
+        return read(folder / f"{file}.gz", checksums[file]).astype(np.int64)
+
+    x, y = pixels(FILES[0]), classes(FILES[1])
+    return ({"train": x[:50_000], "validation": x[50_000:], "test": pixels(FILES[2])},
+            {"train": y[:50_000], "validation": y[50_000:], "test": classes(FILES[3])})
+
+
+def download(name: str, address: str, checksums: Mapping[str, str]) -> Path:
+    """Fetch the four files with progress into the cache, checking each; called only when asked."""
+    import pooch
+
+    folder = cache_folder() / "downloads" / name
+    for file in FILES:
+        try:
+            pooch.retrieve(f"{address}/{file}.gz", known_hash=f"md5:{checksums[file]}", path=folder,
+                           fname=f"{file}.gz", progressbar=False)
+        except (OSError, ValueError) as error:
+            raise DataUnavailable(f"{file}.gz could not be fetched ({error}). Check the connection, or put the "
+                                  f"four idx.gz files of {name} into $VAECORE_DATA/{name}.") from None
+    return folder

@@ -1,0 +1,45 @@
+"""Omniglot: 32,460 drawings of 1,623 characters, from `VAECORE_DATA`.
+
+This is the drawing set of Lake et al. at 28 x 28 with its own random split. It is not the `chardata.mat`
+of Burda et al.: likelihoods here do not compare with tables computed on that file.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from typing import Literal
+
+import numpy as np
+
+from vaecore.data.base import Dataset, DataUnavailable, ImageConfig, SplitName, folders
+
+LARGEST = 64 * 2**20  # bytes uncompressed; the file holds 25 MB of pixels
+
+
+class Omniglot(ImageConfig):
+    """Handwritten characters of 50 alphabets, 28 x 28; labels are alphabets."""
+
+    name: Literal["omniglot"] = "omniglot"
+
+    def load(self) -> Dataset:
+        path = next((f / "omniglot28.npz" for f in folders("omniglot") if (f / "omniglot28.npz").is_file()), None)
+        if path is None:
+            raise DataUnavailable("Omniglot is not on this machine. Point VAECORE_DATA at a folder that holds "
+                                  "omniglot/omniglot28.npz (arrays x, alphabet, random_split).")
+        try:
+            with zipfile.ZipFile(path) as members:
+                if sum(member.file_size for member in members.infolist()) > LARGEST:
+                    raise DataUnavailable(f"{path} declares more than 64 MB: not the published file.")
+            with np.load(path, allow_pickle=False) as file:
+                images = file["x"][:, None]
+                labels, test = file["alphabet"].astype(np.int64), file["random_split"] == 1
+        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            raise DataUnavailable(f"{path} cannot be read ({error}). Fetch it again.") from None
+        rest = np.random.default_rng(0).permutation(np.flatnonzero(~test))
+        cut = len(rest) - len(rest) // 10
+        parts: dict[SplitName, np.ndarray[tuple[int], np.dtype[np.intp]]] = {
+            "train": rest[:cut], "validation": rest[cut:], "test": np.flatnonzero(test)}
+        sizes = " / ".join(f"{len(part):,}" for part in parts.values())
+        return self.finish("omniglot", f"Omniglot from {path.parent}: {sizes}",
+                           {split: images[part] for split, part in parts.items()},
+                           {split: labels[part] for split, part in parts.items()})

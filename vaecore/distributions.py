@@ -1,0 +1,261 @@
+"""Gaussian posteriors and the likelihoods of pixels. Everything is in nats; sums run over the event axes.
+
+Shapes: B observations, K samples, r latent size, D observed size, `*event` the shape of one observation.
+
+Log-variances are bounded as in the released code of Tomczak & Welling (2018): by a hard tanh, to [-6, 2]
+for q(z|x) and to [-4.5, 0] for a per-pixel p(x|z), whose likelihood is unbounded otherwise (Mattei &
+Frellsen, 2018). A single learned variance has a finite optimum, the mean squared error, and is bounded
+only against overflow.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vaecore.schema import Strict, option
+
+POSTERIOR_LOGVAR = (-6.0, 2.0)
+PIXEL_LOGVAR = (-4.5, 0.0)
+SHARED_LOGVAR = (-14.0, 14.0)
+LOG_2PI = math.log(2 * math.pi)
+
+
+# -- posteriors ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DiagonalGaussian:
+    """q(z|x) = N(mean, diag(exp(logvar))), both (B, r)."""
+
+    mean: Tensor
+    logvar: Tensor
+
+    @classmethod
+    def bounded(cls, parameters: Tensor) -> DiagonalGaussian:
+        """From an encoder head (B, 2r): means, then log-variances to be bounded."""
+        mean, logvar = parameters.float().chunk(2, dim=-1)
+        return cls(mean, F.hardtanh(logvar, *POSTERIOR_LOGVAR))
+
+    def rsample(self, generator: torch.Generator | None = None, n_samples: int = 1) -> Tensor:
+        """Reparameterised samples (K, B, r): z = mean + sigma * eps, differentiable in both."""
+        shape = (n_samples, *self.mean.shape)
+        noise = torch.randn(shape, generator=generator, device=self.mean.device, dtype=self.mean.dtype)
+        return torch.addcmul(self.mean, (0.5 * self.logvar).exp(), noise)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log q(z|x) of samples (..., B, r): (..., B)."""
+        return gaussian_log_prob(z, self.mean, self.logvar).sum(-1)
+
+    def kl_from_standard(self) -> Tensor:
+        """KL(q || N(0, I)) a latent dimension, (B, r): equation (16) with r, not p (erratum E3)."""
+        return 0.5 * (self.mean.square() + self.logvar.exp() - self.logvar - 1)
+
+
+@dataclass(frozen=True)
+class Point:
+    """A deterministic code (B, r), as an autoencoder's: it has a mean and no KL."""
+
+    mean: Tensor
+
+
+Posterior = DiagonalGaussian | Point
+
+
+def gaussian_log_prob(x: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
+    """log N(x; mean, exp(logvar)) elementwise: the summand of equation (12)."""
+    return -0.5 * (LOG_2PI + logvar + (x - mean).square() * (-logvar).exp())
+
+
+# -- what a decoder returns ------------------------------------------------------------------------
+
+
+class Observation(Protocol):
+    """p(x|z) for a batch of z; `mean` is (B, *event)."""
+
+    @property
+    def mean(self) -> Tensor: ...
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x|z) in nats an observation, (B,)."""
+        ...
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """A draw, (B, *event)."""
+        ...
+
+
+def _per_observation(values: Tensor) -> Tensor:
+    return values.flatten(1).sum(1)
+
+
+@dataclass(frozen=True)
+class BernoulliPixels:
+    """Independent pixels in [0, 1]; on grey levels the expected log-likelihood of their binarisation."""
+
+    logits: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        return self.logits.sigmoid()
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return -_per_observation(F.binary_cross_entropy_with_logits(self.logits, x, reduction="none"))
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        return torch.bernoulli(self.mean, generator=generator)
+
+
+@dataclass(frozen=True)
+class GaussianPixels:
+    """Independent Gaussians; `logvar` broadcasts against `mean`: equation (12)."""
+
+    mean: Tensor
+    logvar: Tensor
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return _per_observation(gaussian_log_prob(x, self.mean, self.logvar))
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
+        return torch.addcmul(self.mean, (0.5 * self.logvar).exp(), noise)
+
+
+@dataclass(frozen=True)
+class DiscretisedLogisticPixels:
+    """8-bit pixels: the mass a logistic puts on each of 256 bins, the outer ones open (Kingma et al., 2016)."""
+
+    mean: Tensor
+    log_scale: Tensor
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        inverse = (-self.log_scale).exp()
+        centre = (x - self.mean) * inverse
+        half = inverse / 510  # half of a bin of width 1/255
+        below = F.logsigmoid(centre + half)  # log of the mass under the bin's upper edge
+        above = F.logsigmoid(half - centre)  # log of the mass over its lower edge
+        # s(a) - s(b) = s(a) s(-b) (1 - exp(b - a)): no difference of nearly equal numbers
+        inside = below + above + torch.log(-torch.expm1(-2 * half))
+        open_below = torch.where(x <= 0.5 / 255, below, inside)
+        return _per_observation(torch.where(x >= 254.5 / 255, above, open_below))
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        u = torch.rand(self.mean.shape, generator=generator, device=self.mean.device).clamp(1e-6, 1 - 1e-6)
+        x = self.mean + self.log_scale.exp() * (u.log() - (-u).log1p())
+        return (x * 255).round().clamp(0, 255) / 255
+
+
+# -- likelihoods as choices ------------------------------------------------------------------------
+
+
+class Likelihood(nn.Module):
+    """Turns a decoder's output (B, channels * C, ...) into p(x|z); owns what is shared by all pixels."""
+
+    channels = 1  # numbers the decoder gives per observed number
+
+    @abstractmethod
+    def forward(self, output: Tensor) -> Observation: ...
+
+
+class LikelihoodConfig(Strict):
+    """A choice of p(x|z)."""
+
+    @abstractmethod
+    def build(self) -> Likelihood: ...
+
+
+class Bernoulli(LikelihoodConfig):
+    """Black or white with a probability a pixel; the usual choice for digits."""
+
+    kind: Literal["bernoulli"] = "bernoulli"
+
+    def build(self) -> Likelihood:
+        return _Bernoulli()
+
+
+class GaussianFixed(LikelihoodConfig):
+    """A Gaussian a pixel with one given sigma. A small sigma weighs the reconstruction more."""
+
+    kind: Literal["gaussian"] = "gaussian"
+    sigma: float = option(0.1, "Standard deviation of every pixel; beta-VAE in disguise, since scaling sigma "
+                          "squared scales beta.", unit="pixel value", gt=0, le=100)
+
+    def build(self) -> Likelihood:
+        return _GaussianShared(self.sigma, learned=False)
+
+
+class GaussianLearned(LikelihoodConfig):
+    """A Gaussian a pixel with one sigma, learned: its optimum is the root mean squared error."""
+
+    kind: Literal["gaussian-learned"] = "gaussian-learned"
+    initial_sigma: float = option(0.5, "Standard deviation at the start.", unit="pixel value", gt=0, le=100)
+
+    def build(self) -> Likelihood:
+        return _GaussianShared(self.initial_sigma, learned=True)
+
+
+class GaussianPerPixel(LikelihoodConfig):
+    """A Gaussian a pixel whose sigma the decoder gives too, bounded to [0.105, 1]: equation (12)."""
+
+    kind: Literal["gaussian-per-pixel"] = "gaussian-per-pixel"
+
+    def build(self) -> Likelihood:
+        return _GaussianPerPixel()
+
+
+class DiscretisedLogistic(LikelihoodConfig):
+    """The probability of each 8-bit grey level under a logistic with one learned scale."""
+
+    kind: Literal["discretised-logistic"] = "discretised-logistic"
+    initial_scale: float = option(0.1, "Scale at the start.", unit="pixel value", gt=0, le=10)
+
+    def build(self) -> Likelihood:
+        return _DiscretisedLogistic(self.initial_scale)
+
+
+LikelihoodChoice = Annotated[Bernoulli | GaussianFixed | GaussianLearned | GaussianPerPixel | DiscretisedLogistic,
+                             Field(discriminator="kind")]
+
+
+class _Bernoulli(Likelihood):
+    def forward(self, output: Tensor) -> Observation:
+        return BernoulliPixels(output.float())
+
+
+class _GaussianShared(Likelihood):
+    logvar: Tensor
+
+    def __init__(self, sigma: float, *, learned: bool) -> None:
+        super().__init__()
+        logvar = torch.tensor(2 * math.log(sigma))
+        if learned:
+            self.logvar = nn.Parameter(logvar)
+        else:
+            self.register_buffer("logvar", logvar)
+
+    def forward(self, output: Tensor) -> Observation:
+        return GaussianPixels(output.float(), self.logvar.clamp(*SHARED_LOGVAR))
+
+
+class _GaussianPerPixel(Likelihood):
+    channels = 2
+
+    def forward(self, output: Tensor) -> Observation:
+        mean, logvar = output.float().chunk(2, dim=1)
+        return GaussianPixels(mean, F.hardtanh(logvar, *PIXEL_LOGVAR))
+
+
+class _DiscretisedLogistic(Likelihood):
+    def __init__(self, scale: float) -> None:
+        super().__init__()
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
+
+    def forward(self, output: Tensor) -> Observation:
+        return DiscretisedLogisticPixels(output.float(), self.log_scale.clamp(-7, 3))

@@ -1,0 +1,175 @@
+"""Looking at a checkpoint: decode, traverse, interpolate, reconstruct, sample.
+
+Shapes: B images, r latent size, S steps. Images come back as uint8 (…, H, W) or (…, H, W, 3), the mean of
+p(x|z); a vector comes back as a one-row image, grey for 0 and one step of brightness for each 3/128.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from vaecore.distributions import DiagonalGaussian
+from vaecore.models import Family
+from vaecore.store import Run
+from vaecore.training.checkpoints import BrokenCheckpoint, load_model
+
+Images = NDArray[np.uint8]
+Codes = NDArray[np.float32]
+LARGEST_EXAMPLES = 64 * 2**20  # bytes
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with the test images and numbers that travel with it."""
+
+    run: Run
+    model: Family
+    summary: dict[str, Any]
+    examples: torch.Tensor  # (N, *shape), pixels in [0, 1]
+    labels: NDArray[np.int64] | None
+
+    @classmethod
+    def load(cls, run: Run) -> Checkpoint:
+        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged."""
+        model = load_model(run.path)
+        if len(model.latents) != 1 or len(model.modalities) != 1:
+            raise BrokenCheckpoint(f"{run.id} has several latents or modalities; it is explored elsewhere.")
+        [(name, modality)] = model.modalities.items()
+        path = run.path / "examples.safetensors"
+        try:
+            if path.stat().st_size > LARGEST_EXAMPLES:
+                raise ValueError("it is too large")
+            tensors = load_file(path)
+            x = tensors[name]
+            if x.shape[1:] != modality.shape or len(x) == 0:
+                raise ValueError(f"images of shape {tuple(x.shape)}")
+        except (OSError, SafetensorError, KeyError, ValueError) as error:
+            raise BrokenCheckpoint(f"examples.safetensors of {run.id} cannot be used ({error}). Copy the run again "
+                                   "from where it came.") from None
+        labels = tensors["labels"].numpy() if "labels" in tensors else None
+        return cls(run, model, run.summary(), x.float() / 255 if x.dtype == torch.uint8 else x.float(), labels)
+
+    @property
+    def latent(self) -> str:
+        return next(iter(self.model.latents))
+
+    @property
+    def size(self) -> int:
+        """Latent size r."""
+        return self.model.latents[self.latent]
+
+    @cached_property
+    def has_prior(self) -> bool:
+        """Whether codes are compared with N(0, I); an autoencoder's are not."""
+        with torch.inference_mode():
+            return isinstance(self._posterior(slice(0, 1)), DiagonalGaussian)
+
+    @property
+    def kl(self) -> NDArray[np.float64] | None:
+        """Mean KL a dimension in nats (r,), on the validation set; None without one."""
+        values = self.summary.get("validation", {}).get("kl", {}).get(self.latent)
+        return np.asarray(values) if isinstance(values, list) and len(values) == self.size else None
+
+    @cached_property
+    def spread(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation of the codes of data, each (r,)."""
+        codes = self.summary.get("validation", {})
+        mean = codes.get("code_mean", {}).get(self.latent)
+        variance = codes.get("code_variance", {}).get(self.latent)
+        if isinstance(mean, list) and isinstance(variance, list) and len(mean) == len(variance) == self.size:
+            return np.asarray(mean), np.sqrt(np.maximum(np.asarray(variance), 0))
+        z = self.encode(slice(None))
+        return z.mean(0).astype(float), z.std(0).astype(float)
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Dimensions in use (r,): the code of data varies by more than 0.01 in variance; all without a prior."""
+        return self.spread[1] ** 2 > 0.01 if self.has_prior else np.ones(self.size, bool)
+
+    @property
+    def order(self) -> list[int]:
+        """Dimensions from the most to the least informative: by KL, or by spread without one."""
+        weight = self.kl if self.kl is not None else self.spread[1]
+        return [int(i) for i in np.argsort(-weight, kind="stable")]
+
+    def scale(self) -> tuple[Codes, Codes]:
+        """Where codes live, centre and unit (r,) each: the prior's 0 and 1, or the codes' own without a prior."""
+        if self.has_prior:
+            return np.zeros(self.size, np.float32), np.ones(self.size, np.float32)
+        mean, std = self.spread
+        return mean.astype(np.float32), np.maximum(std, 1e-6).astype(np.float32)
+
+    @torch.inference_mode()
+    def decode(self, codes: Codes) -> Images:
+        """Decoder means of codes (B, r)."""
+        z = torch.as_tensor(np.asarray(codes, np.float32))
+        [p] = self.model.decode({self.latent: z}).values()
+        return _pixels(p.mean)
+
+    @torch.inference_mode()
+    def encode(self, index: slice | Sequence[int]) -> Codes:
+        """Posterior means of examples, (B, r)."""
+        return self._posterior(index).mean.numpy()
+
+    def originals(self, index: slice | Sequence[int]) -> Images:
+        """The examples themselves."""
+        return _pixels(self.examples[index])
+
+    def reconstruct(self, index: slice | Sequence[int]) -> Images:
+        """Examples encoded and decoded again, at the posterior mean."""
+        return self.decode(self.encode(index))
+
+    def traverse(self, base: Codes, dimensions: Sequence[int], values: Sequence[float]) -> Images:
+        """One row a dimension, one column a value (in units of `scale`), the rest held at `base`: (rows, S, ...)."""
+        centre, unit = self.scale()
+        codes = np.tile(np.asarray(base, np.float32), (len(dimensions), len(values), 1))
+        for row, dimension in enumerate(dimensions):
+            codes[row, :, dimension] = centre[dimension] + unit[dimension] * np.asarray(values, np.float32)
+        flat = self.decode(codes.reshape(-1, self.size))
+        return flat.reshape(len(dimensions), len(values), *flat.shape[1:])
+
+    def interpolate(self, a: int, b: int, steps: int, path: Literal["straight", "spherical"] = "straight") -> Images:
+        """Decoded codes on the way between two examples, both ends included, (S, ...).
+
+        `spherical` keeps to codes as long as the ends', which a Gaussian prior finds likelier (White 2016).
+        """
+        start, end = self.encode([a, b])
+        t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+        cosine = float(start @ end / max(1e-12, np.linalg.norm(start) * np.linalg.norm(end)))
+        angle = np.arccos(np.clip(cosine, -1, 1))
+        if path == "straight" or np.sin(angle) < 1e-4:
+            return self.decode((1 - t) * start + t * end)
+        return self.decode((np.sin((1 - t) * angle) * start + np.sin(t * angle) * end) / np.sin(angle))
+
+    def sample_codes(self, count: int, temperature: float = 1.0, seed: int = 0) -> Codes:
+        """Codes (B, r) from the prior N(0, temperature^2 I); without a prior, from a Gaussian fitted to the codes."""
+        centre, unit = self.scale()
+        noise = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
+        return centre + temperature * unit * noise
+
+    def sample(self, count: int, temperature: float = 1.0, seed: int = 0) -> Images:
+        """Decoder means of `sample_codes`."""
+        return self.decode(self.sample_codes(count, temperature, seed))
+
+    def _posterior(self, index: slice | Sequence[int]) -> Any:
+        [modality] = self.model.modalities
+        return self.model.encode({modality: self.examples[index]})[self.latent]
+
+
+def _pixels(x: torch.Tensor) -> Images:
+    if x.ndim == 2:  # vectors
+        return (x[:, None] * (128 / 3) + 128).round().clamp(0, 255).to(torch.uint8).numpy()
+    images = (x * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+    if images.shape[1] not in (1, 3):
+        images = images[:, :1]
+    return np.ascontiguousarray(images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1))

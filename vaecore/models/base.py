@@ -1,0 +1,134 @@
+"""What every family of models returns: the same evidence, in nats per observation.
+
+Shapes: B observations, K samples, r latent size, D observed size. A batch maps modality names to tensors
+(B, *shape). The ELBO is maximised; a loss is its negative, and no name here says the opposite.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from vaecore.data import Modality
+from vaecore.distributions import Observation, Point, Posterior
+from vaecore.schema import Strict
+
+Batch = Mapping[str, Tensor]
+Modalities = Mapping[str, Modality]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The terms of one ELBO by name: `reconstruction[modality]` (B,) is E_q log p(x|z), `kl[latent]` (B, r)."""
+
+    reconstruction: Mapping[str, Tensor]
+    kl: Mapping[str, Tensor]
+
+    def total_reconstruction(self) -> Tensor:
+        """Summed over modalities, (B,)."""
+        return torch.stack(list(self.reconstruction.values())).sum(0)
+
+    def total_kl(self) -> Tensor:
+        """Summed over latents and their dimensions, (B,); zero for a family without a KL."""
+        if not self.kl:
+            return torch.zeros_like(next(iter(self.reconstruction.values())))
+        return torch.stack([kl.flatten(1).sum(1) for kl in self.kl.values()]).sum(0)
+
+    def elbo(self) -> Tensor:
+        """Equation (9), (B,)."""
+        return self.total_reconstruction() - self.total_kl()
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What a family trains: a weighted list of ELBOs, and named penalties (scalars, nats per observation)."""
+
+    elbos: list[tuple[float, Evidence]]
+    penalties: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def terms(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Weighted means over the batch of reconstruction and KL, and the sum of penalties: three scalars."""
+        reconstruction = torch.stack([w * e.total_reconstruction().mean() for w, e in self.elbos]).sum()
+        kl = torch.stack([w * e.total_kl().mean() for w, e in self.elbos]).sum()
+        penalty = torch.stack(list(self.penalties.values())).sum() if self.penalties else torch.zeros_like(kl)
+        return reconstruction, kl, penalty
+
+
+class Family(nn.Module):
+    """A model of one family. Posteriors are keyed by latent name, observations by modality name."""
+
+    def __init__(self, modalities: Modalities) -> None:
+        super().__init__()
+        self.modalities = dict(modalities)
+
+    @property
+    @abstractmethod
+    def latents(self) -> dict[str, int]:
+        """Latent names and their sizes r."""
+
+    @abstractmethod
+    def encode(self, batch: Batch) -> dict[str, Posterior]:
+        """q(z|x) a latent."""
+
+    @abstractmethod
+    def decode(self, z: Mapping[str, Tensor]) -> dict[str, Observation]:
+        """p(x|z) a modality, from codes (B, r) a latent."""
+
+    @abstractmethod
+    def elbo(self, batch: Batch, generator: torch.Generator | None = None) -> Evidence:
+        """The terms of equation (9) for a batch."""
+
+    def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
+        """What training minimises; one ELBO unless a family says otherwise."""
+        return Objective([(1.0, self.elbo(batch, generator))])
+
+    def fit(self, train: Batch) -> bool:
+        """Solve in closed form on the whole training set (N, *shape); False where there is none."""
+        return False
+
+    @property
+    def parameter_count(self) -> int:
+        """Numbers learned, in closed form or by gradient."""
+        return sum(p.numel() for p in self.parameters())
+
+
+class ModelConfig(Strict):
+    """A choice of family. A family is one subclass in one file, with `family` as its tag."""
+
+    @abstractmethod
+    def build(self, modalities: Modalities) -> Family:
+        """An untrained model for these modalities; raises `ConfigError` where they do not fit."""
+
+
+def single(modalities: Modalities) -> tuple[str, Modality]:
+    """The one modality of a single-modality family."""
+    [(name, modality)] = modalities.items()
+    return name, modality
+
+
+class Autoencoding(Family):
+    """A family with one modality and one deterministic code: no KL, the reconstruction is the objective."""
+
+    def __init__(self, modalities: Modalities, latent_size: int) -> None:
+        super().__init__(modalities)
+        self.modality, self.shape = single(modalities)
+        self.latent_size = latent_size
+
+    @property
+    def latents(self) -> dict[str, int]:
+        return {"z": self.latent_size}
+
+    @abstractmethod
+    def code(self, x: Tensor) -> Tensor:
+        """The encoding, (B, *shape) -> (B, r)."""
+
+    def encode(self, batch: Batch) -> dict[str, Posterior]:
+        return {"z": Point(self.code(batch[self.modality]))}
+
+    def elbo(self, batch: Batch, generator: torch.Generator | None = None) -> Evidence:
+        z = {name: posterior.mean for name, posterior in self.encode(batch).items()}
+        return Evidence({name: p.log_prob(batch[name]) for name, p in self.decode(z).items()}, {})

@@ -1,0 +1,130 @@
+"""Convolutional networks, plain and residual: each stage halves the image, odd sizes included.
+
+Memory format is channels-last, which oneDNN and cuDNN run fastest (6 to 11 % of a step on two CPU cores).
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from itertools import pairwise
+from typing import Annotated, Literal, TypeVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from vaecore.data import Modality
+from vaecore.nets.base import ACTIVATIONS, ActivationName, NetworkConfig, widened
+from vaecore.schema import option, problem
+
+M = TypeVar("M", bound=nn.Module)
+Channels = Annotated[int, Field(ge=1, le=2048)]
+
+
+class _Convolutional(NetworkConfig):
+    channels: tuple[Channels, ...] = option((32, 64), "Channels of the stages; each halves height and width.",
+                                            min_length=1, max_length=8)
+    dense: int = option(128, "Width of the fully connected layer between the last stage and the code.",
+                         unit="units", ge=1, le=8192)
+    activation: ActivationName = option("relu", "Nonlinearity between layers.", advanced=True)
+
+    def encoder(self, modality: Modality, size: int) -> nn.Module:
+        sizes = self._sizes(modality)
+        act = ACTIVATIONS[self.activation]
+        stages = [stage for a, b in pairwise((modality.shape[0], *self.channels)) for stage in self.down(a, b)]
+        flat = self.channels[-1] * sizes[-1][0] * sizes[-1][1]
+        return channels_last(nn.Sequential(_ChannelsLast(), *stages, nn.Flatten(), nn.Linear(flat, self.dense), act(),
+                                           nn.Linear(self.dense, size)))
+
+    def decoder(self, modality: Modality, size: int, channels: int) -> nn.Module:
+        sizes = self._sizes(modality)
+        act = ACTIVATIONS[self.activation]
+        height, width = sizes[-1]
+        widths = (*reversed(self.channels), widened(modality.shape, channels)[0])
+        stages: list[nn.Module] = []
+        for index, (a, b) in enumerate(pairwise(widths)):
+            small, large = sizes[-1 - index], sizes[-2 - index]
+            # Halving rounds up, so doubling overshoots an odd side by one: output_padding says which it was.
+            padding = (large[0] - 2 * small[0] + 1, large[1] - 2 * small[1] + 1)
+            stages += self.up(a, b, padding, last=index == len(self.channels) - 1)
+        return channels_last(nn.Sequential(
+            nn.Linear(size, self.dense), act(), nn.Linear(self.dense, self.channels[-1] * height * width), act(),
+            nn.Unflatten(1, (self.channels[-1], height, width)), _ChannelsLast(), *stages))
+
+    @abstractmethod
+    def down(self, a: int, b: int) -> list[nn.Module]:
+        """One stage, (B, a, H, W) -> (B, b, ceil(H/2), ceil(W/2))."""
+
+    @abstractmethod
+    def up(self, a: int, b: int, padding: tuple[int, int], *, last: bool) -> list[nn.Module]:
+        """One stage back, (B, a, h, w) -> (B, b, 2h - 1 + padding, 2w - 1 + padding)."""
+
+    def _sizes(self, modality: Modality) -> list[tuple[int, int]]:
+        if modality.kind != "image":
+            raise problem("model.network.kind", type(self).__name__.lower(), "a convolutional network needs "
+                          f"images, but this data set has {modality.kind}s.", "Use mlp or linear.")
+        height, width = modality.shape[1:]
+        sizes = [(height, width)]
+        for _ in self.channels:
+            if min(sizes[-1]) < 2:
+                raise problem("model.network.channels", list(self.channels), f"{len(self.channels)} stages halve "
+                              f"{height} x {width} images to nothing.", f"Use at most {len(sizes) - 1} stages.")
+            sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
+        return sizes
+
+
+class Conv(_Convolutional):
+    """Convolutions of stride two, and transposed ones back."""
+
+    kind: Literal["conv"] = "conv"
+
+    def down(self, a: int, b: int) -> list[nn.Module]:
+        return [nn.Conv2d(a, b, 3, stride=2, padding=1), ACTIVATIONS[self.activation]()]
+
+    def up(self, a: int, b: int, padding: tuple[int, int], *, last: bool) -> list[nn.Module]:
+        grow = nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=padding)
+        return [grow] if last else [grow, ACTIVATIONS[self.activation]()]
+
+
+class ResConv(_Convolutional):
+    """The same with residual blocks at every scale: slower, sharper."""
+
+    kind: Literal["resconv"] = "resconv"
+    blocks: int = option(1, "Residual blocks at each scale.", ge=1, le=8)
+
+    def down(self, a: int, b: int) -> list[nn.Module]:
+        return [nn.Conv2d(a, b, 3, stride=2, padding=1), *self._residual(b)]
+
+    def up(self, a: int, b: int, padding: tuple[int, int], *, last: bool) -> list[nn.Module]:
+        grow = nn.ConvTranspose2d(a, b, 3, stride=2, padding=1, output_padding=padding)
+        return [*self._residual(a), ACTIVATIONS[self.activation](), grow]
+
+    def _residual(self, width: int) -> list[nn.Module]:
+        return [_Residual(width, ACTIVATIONS[self.activation]) for _ in range(self.blocks)]
+
+
+def channels_last(module: M) -> M:
+    """The module with its convolution weights laid out channels-last; nothing else changes."""
+    for parameter in module.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return module
+
+
+class _Residual(nn.Module):
+    """x + f(x); normalised by group, which has no running averages to go wrong in evaluation."""
+
+    def __init__(self, width: int, act: type[nn.Module]) -> None:
+        super().__init__()
+        groups = next(g for g in (8, 4, 2, 1) if width % g == 0)
+        self.body = nn.Sequential(nn.GroupNorm(groups, width), act(), nn.Conv2d(width, width, 3, padding=1),
+                                  nn.GroupNorm(groups, width), act(), nn.Conv2d(width, width, 3, padding=1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = x + self.body(x)
+        return out
+
+
+class _ChannelsLast(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.contiguous(memory_format=torch.channels_last)

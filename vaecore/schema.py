@@ -1,0 +1,170 @@
+"""What every configuration shares: strict models, described fields, and errors that name the remedy.
+
+A configuration is declared once, as pydantic models. The page's form, the command line's options, the
+saved `config.json` and the message for a bad value are all read from that one declaration.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.config import JsonDict
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+
+class Strict(BaseModel):
+    """A configuration: unknown fields are refused, values never change, infinities and NaN are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+
+def option(default: Any, description: str, *, unit: str = "", advanced: bool = False, **bounds: Any) -> Any:
+    """A field with its description, unit and bounds; `advanced` ones are folded away in the form."""
+    extra: JsonDict = {"unit": unit, "advanced": advanced}
+    return Field(default, description=description, json_schema_extra=extra, **bounds)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a configuration, in words for the person who wrote it."""
+
+    field: str  # dotted, as on the command line: training.epochs
+    value: Any
+    message: str
+    remedy: str
+
+    def __str__(self) -> str:
+        where = self.field or "configuration"
+        return f"{where}: {self.message} {self.remedy}".strip()
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be used. `problems` holds every fault found, not only the first."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def problem(field: str, value: Any, message: str, remedy: str) -> ConfigError:
+    """A `ConfigError` with a single problem."""
+    return ConfigError([Problem(field, value, message, remedy)])
+
+
+T = TypeVar("T", bound=Strict)
+
+
+def translate(error: ValidationError, root: type[BaseModel]) -> ConfigError:
+    """Pydantic's error in plain words: field, value, remedy."""
+    return ConfigError(_in_words(details, root) for details in error.errors())
+
+
+def parse(model: type[T], values: Any) -> T:
+    """`values` as a `model`; raises `ConfigError` naming every bad field."""
+    if not isinstance(values, dict):
+        raise problem("", values, f"expected a mapping of fields, got {type(values).__name__}.",
+                      "Write fields as `name: value`.")
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise translate(error, model) from None
+
+
+# -- from pydantic's words to ours ------------------------------------------------------------------
+
+
+def _in_words(details: ErrorDetails, root: type[BaseModel]) -> Problem:
+    kind, value, context = details["type"], details.get("input"), details.get("ctx", {})
+    parts = [str(part) for part in details["loc"]]
+    parent, field = _dotted(parts, root)
+    shown = _short(value)
+    match kind:
+        case "extra_forbidden":
+            name, known = parts[-1], sorted(parent.model_fields) if parent else []
+            close = difflib.get_close_matches(name, known, n=1)
+            remedy = f"Did you mean '{close[0]}'?" if close else f"Known fields: {', '.join(known)}."
+            return Problem(field, value, f"unknown field (value {shown}).", remedy)
+        case "union_tag_invalid" | "union_tag_not_found":
+            tag = str(context.get("discriminator", "'kind'")).strip("'")
+            got = value.get(tag) if isinstance(value, dict) else value
+            expected = str(context.get("expected_tags", ""))
+            close = difflib.get_close_matches(str(got), expected.replace("'", "").split(", "), n=1)
+            remedy = f"Choose one of {expected}." if expected else f"Say which with '{tag}'."
+            if close:
+                remedy = f"Did you mean '{close[0]}'? {remedy}"
+            message = f"'{got}' is not a choice." if got is not None else f"the field '{tag}' is missing."
+            return Problem(f"{field}.{tag}" if field else tag, got, message, remedy)
+        case "greater_than_equal":
+            return Problem(field, value, f"{shown} is too small.", f"Use at least {context['ge']}.")
+        case "greater_than":
+            return Problem(field, value, f"{shown} is too small.", f"Use more than {context['gt']}.")
+        case "less_than_equal":
+            return Problem(field, value, f"{shown} is too large.", f"Use at most {context['le']}.")
+        case "less_than":
+            return Problem(field, value, f"{shown} is too large.", f"Use less than {context['lt']}.")
+        case "literal_error":
+            return Problem(field, value, f"{shown} is not a choice.", f"Choose {context.get('expected', '')}.")
+        case "int_parsing" | "int_type" | "int_from_float":
+            return Problem(field, value, f"{shown} is not a whole number.", "Write a number such as 10.")
+        case "float_parsing" | "float_type":
+            return Problem(field, value, f"{shown} is not a number.", "Write a number such as 0.001.")
+        case "tuple_type" | "list_type":
+            return Problem(field, value, f"{shown} is not a list.", "Write a list such as [400, 200].")
+        case "too_short" | "too_long":
+            return Problem(field, value, f"{shown} has {context['actual_length']} entries.",
+                           f"Give at {'least' if kind == 'too_short' else 'most'} "
+                           f"{context.get('min_length', context.get('max_length'))}.")
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return Problem(field, value, f"{shown} is not a group of fields.", "Write fields as `name: value`.")
+        case "finite_number":
+            return Problem(field, value, f"{shown} is not a finite number.", "Write a finite number.")
+        case "missing":
+            return Problem(field, None, "is missing.", "Give it a value.")
+        case "value_error":
+            return Problem(field, value, str(context.get("error", details["msg"])), "")
+        case _:
+            return Problem(field, value, f"{shown}: {details['msg']}.", "")
+
+
+def _dotted(parts: list[str], root: type[BaseModel]) -> tuple[type[BaseModel] | None, str]:
+    """The model that holds the last part, and the path without pydantic's union tags."""
+    owner: type[BaseModel] | None = root
+    holder: type[BaseModel] | None = root
+    path: list[str] = []
+    choices: dict[str, type[BaseModel]] = {}
+    for part in parts:
+        if part in choices:  # a tag that pydantic inserts for the chosen member of a union
+            owner, choices = choices[part], {}
+            continue
+        path.append(part)
+        holder = owner
+        info = owner.model_fields.get(part) if owner else None
+        owner, choices = _members(info)
+    return holder, ".".join(path)
+
+
+def _members(info: FieldInfo | None) -> tuple[type[BaseModel] | None, dict[str, type[BaseModel]]]:
+    if info is None:
+        return None, {}
+    if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+        return info.annotation, {}
+    return None, tagged(info)
+
+
+def tagged(info: FieldInfo) -> dict[str, type[BaseModel]]:
+    """The members of a tagged union by tag; empty for any other field."""
+    tag = info.discriminator
+    members = [m for m in get_args(info.annotation) if isinstance(m, type) and issubclass(m, BaseModel)]
+    if not isinstance(tag, str):
+        return {}
+    return {str(get_args(member.model_fields[tag].annotation)[0]): member for member in members}
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,236 @@
+"""The folder `trained/`: every run is a folder, and there is no other database.
+
+    trained/gallery/<name>/   shipped checkpoints, never written to
+    trained/runs/<id>/        the user's own
+    trained/trash/<id>/       what was removed, until emptied
+
+A run's folder holds `config.json` (what to do), `metrics.jsonl` (what happened), `weights.safetensors` (the
+model, loadable alone), `summary.json` (its numbers), `examples.safetensors` (some test images),
+`preview.png`, and what the lab and resuming need. Reading one needs neither torch nor trust: sizes are
+bounded, nothing is unpickled, and a broken file is an error that names it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from vaecore.files import BrokenFile, read_json, write_bytes_atomic
+
+if TYPE_CHECKING:
+    from vaecore.config import RunConfig
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+STEP_COLUMNS = ("step", "loss", "neg_elbo", "reconstruction", "kl", "beta", "rate", "grad_norm")
+LARGEST_CONFIG, LARGEST_SUMMARY, LARGEST_METRICS = 1_000_000, 4_000_000, 1_000_000_000  # bytes
+
+
+class StoreError(Exception):
+    """A run that is not there, cannot be read or cannot be named so; the message says what to do."""
+
+
+def checked_name(name: str) -> str:
+    """`name` if it can be a folder of a store; raises `StoreError` otherwise."""
+    if not NAME.fullmatch(name) or ".." in name:
+        raise StoreError(f"'{name}' cannot be a run's name. Use 1 to 64 small letters, digits, '-', '_' and '.', "
+                         "beginning with a letter or digit.")
+    return name
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder, read on demand."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The folder's name; a shipped one as `gallery/<name>`."""
+        return f"gallery/{self.path.name}" if self.shipped else self.path.name
+
+    @property
+    def shipped(self) -> bool:
+        """Whether it came with the project, and is not to be changed."""
+        return self.path.parent.name == "gallery"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "weights.safetensors"
+
+    @property
+    def preview(self) -> Path:
+        return self.path / "preview.png"
+
+    def values(self) -> dict[str, Any]:
+        """`config.json` as it stands, not validated; raises `StoreError` when it is missing or broken."""
+        return self._json("config.json", LARGEST_CONFIG, required=True)
+
+    def config(self) -> RunConfig:
+        """`config.json`, validated; raises `ConfigError` as well."""
+        from vaecore.config import RunConfig
+        from vaecore.schema import parse
+
+        return parse(RunConfig, self.values())
+
+    def summary(self) -> dict[str, Any]:
+        """`summary.json`: sizes, device and the numbers of the last evaluation; empty before the first one."""
+        return self._json("summary.json", LARGEST_SUMMARY, required=False)
+
+    def _json(self, name: str, limit: int, *, required: bool) -> dict[str, Any]:
+        try:
+            values = read_json(self.path / name, limit)
+        except BrokenFile as error:
+            raise StoreError(f"Run {self.id}: {error} Copy the run again from where it came, or remove it.") from None
+        if values is None and required:
+            raise StoreError(f"Run {self.id} has no {name}. Copy the run again from where it came, or remove it.")
+        if not isinstance(values, dict | None):
+            raise StoreError(f"Run {self.id}: {name} does not hold a set of fields. Copy the run again, or remove it.")
+        return values or {}
+
+
+@dataclass(frozen=True)
+class Store:
+    """A folder of runs."""
+
+    root: Path
+
+    @classmethod
+    def default(cls) -> Store:
+        """`VAECORE_STORE`, or `trained` in the working folder."""
+        return cls(Path(os.environ.get("VAECORE_STORE", "trained")).resolve())
+
+    def runs(self) -> list[Run]:
+        """The user's runs, newest first."""
+        def born(path: Path) -> float:
+            try:
+                return (path / "config.json").stat().st_mtime
+            except OSError:  # no configuration, or removed just now by somebody else
+                return 0.0
+
+        return [Run(path) for path in sorted(self._folders("runs"), key=born, reverse=True)]
+
+    def gallery(self) -> list[Run]:
+        """The shipped checkpoints, by name."""
+        return [Run(path) for path in sorted(self._folders("gallery"))]
+
+    def find(self, reference: str) -> Run:
+        """A run by its id, `gallery/<name>`, or a name shipped in the gallery."""
+        place, _, name = reference.rpartition("/")
+        checked_name(name)
+        for parent in (place,) if place else ("runs", "gallery"):
+            path = self.root / parent / name
+            if parent in ("runs", "gallery") and path.is_dir():
+                return Run(path)
+        raise StoreError(f"There is no run '{reference}' in {self.root}. `vaecore runs` lists those there are.")
+
+    def create(self, config: RunConfig, name: str = "") -> Run:
+        """A new run's folder with its `config.json`; `name` is taken as it is, or made from the choice and time."""
+        if name:
+            checked_name(name)
+        else:
+            stamp = time.strftime("%y%m%d-%H%M%S")
+            name = f"{config.model.family}-{config.data.name}-{stamp}-{secrets.token_hex(2)}"
+        path = self.root / "runs" / name
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            raise StoreError(f"There is already a run called '{name}'. Choose another name, or remove that one.") from None
+        try:
+            write_bytes_atomic(path / "config.json", config.resolve().to_json().encode())
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)  # nothing in it yet
+            raise
+        return Run(path)
+
+    def discard(self, run: Run) -> None:
+        """Move an idle run to the trash, from where `restore` brings it back; shipped ones stay.
+
+        `vaecore.lab.remove` makes sure first that it is idle.
+        """
+        if run.shipped:
+            raise StoreError(f"{run.id} was shipped with the project and stays.")
+        target = self.root / "trash" / run.path.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            target = target.with_name(f"{target.name[:58]}-{secrets.token_hex(2)}")
+        run.path.rename(target)
+
+    def restore(self, name: str) -> Run:
+        """Bring a removed run back."""
+        source, target = self.root / "trash" / checked_name(name), self.root / "runs" / name
+        if not source.is_dir():
+            raise StoreError(f"There is no '{name}' in the trash of {self.root}.")
+        if target.exists():
+            raise StoreError(f"There is already a run called '{name}'.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.rename(target)
+        return Run(target)
+
+    def _folders(self, place: str) -> Iterator[Path]:
+        try:
+            yield from (path for path in (self.root / place).iterdir() if path.is_dir() and NAME.fullmatch(path.name))
+        except FileNotFoundError:
+            return
+
+
+# -- metrics.jsonl ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Metrics:
+    """`metrics.jsonl` read so far, column by column; `update` reads only what is new.
+
+    A line is one training step (`loss`, `neg_elbo`, `reconstruction`, `kl`, `beta`, `grad_norm`, in nats a
+    batch mean) or one evaluation of the validation set (exact means over the set).
+    """
+
+    path: Path
+    steps: dict[str, list[float]] = field(default_factory=dict)
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+    _offset: int = 0
+    _tail: bytes = b""
+
+    def update(self) -> bool:
+        """Read what was appended; True if anything changed. A file cut back by a resume is read anew."""
+        try:
+            with self.path.open("rb") as file:
+                size = min(os.fstat(file.fileno()).st_size, LARGEST_METRICS)
+                if not self._follows(file.fileno(), size):
+                    self.steps, self.evaluations, self._offset, self._tail = {}, [], 0, b""
+                if size == self._offset:
+                    return False
+                file.seek(self._offset)
+                new = file.read(size - self._offset)
+        except OSError:
+            return False
+        whole = new[: new.rfind(b"\n") + 1]  # the last line may still be on its way
+        for line in whole.splitlines():
+            self._take(line)
+        self._offset += len(whole)
+        self._tail = (self._tail + whole)[-256:]
+        return bool(whole)
+
+    def _follows(self, descriptor: int, size: int) -> bool:
+        start = self._offset - len(self._tail)
+        return size >= self._offset and os.pread(descriptor, len(self._tail), start) == self._tail
+
+    def _take(self, line: bytes) -> None:
+        try:
+            values = json.loads(line)
+            kind: Literal["step", "evaluation"] = values.pop("kind")
+            if kind == "evaluation":
+                self.evaluations.append(values)
+            else:
+                row = [float(values[name]) for name in STEP_COLUMNS]
+                for name, value in zip(STEP_COLUMNS, row, strict=True):
+                    self.steps.setdefault(name, []).append(value)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return  # a damaged line costs itself

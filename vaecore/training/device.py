@@ -1,0 +1,40 @@
+"""Where a training runs and in which number format."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from vaecore.config import Training
+from vaecore.schema import problem
+
+
+def choose(training: Training) -> torch.device:
+    """cuda, mps or cpu; raises `ConfigError` for one that is asked for and not there."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if training.device == "auto":
+        return torch.device(next(name for name, here in there.items() if here))
+    if not there[training.device]:
+        raise problem("training.device", training.device, f"this machine has no {training.device}.",
+                      "Use auto or cpu.")
+    return torch.device(training.device)
+
+
+def set_threads(training: Training) -> int:
+    """Apply and return the number of CPU threads; by default all cores but one, kept for the page."""
+    threads = training.threads or max(1, len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity")
+                                      else (os.cpu_count() or 2) - 1)
+    torch.set_num_threads(threads)
+    return threads
+
+
+def precision(training: Training, device: torch.device) -> AbstractContextManager[None]:
+    """The autocast of the networks: bfloat16 on CUDA where the card has it, else nothing."""
+    wanted = training.precision
+    if wanted == "auto":
+        wanted = "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+    if wanted == "bfloat16":
+        return torch.autocast(device.type, torch.bfloat16)
+    return nullcontext()

@@ -1,0 +1,282 @@
+"""The training loop, one for every family. Read `Trainer.step` first: it is what happens at each update.
+
+No step waits for the device: the terms of a step go into a small log there, read back every few steps.
+The noise comes from a generator of its own and the order of the data from (seed, epoch), so a run that is
+killed and resumed on a CPU ends with the same bits as one never interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from vaecore.config import RunConfig
+from vaecore.data import Dataset
+from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
+from vaecore.lab.control import Control
+from vaecore.models import Family
+from vaecore.store import STEP_COLUMNS, Run
+from vaecore.training import device as devices
+from vaecore.training.checkpoints import load_checkpoint, load_model, save_checkpoint, save_weights
+from vaecore.training.feed import Feed
+from vaecore.training.setup import build
+from vaecore.training.validation import Evaluation, evaluate
+
+LOGGED = ("loss", "reconstruction", "kl", "grad_norm")  # of a step, on the device
+CAUSES = {"reconstruction": "reconstruction", "kl": "KL", "loss": "penalty", "grad_norm": "gradient"}  # root first
+FLUSH_STEPS, FLUSH_SECONDS = 50, 0.5  # how long steps may wait on the device before they are written
+CHECKPOINT_SECONDS = 60.0  # between evaluations
+EVALUATION_SEED = 1_234  # the same noise at every evaluation, whatever the training drew
+EXAMPLES = 64
+
+
+class TrainingFailed(Exception):
+    """A number that is not finite: says the step and the term that broke, and what to do."""
+
+
+class Trainer:
+    """A model, its optimizer, its noise, and the log of its last steps."""
+
+    def __init__(self, config: RunConfig, model: Family, feed: Feed, device: torch.device) -> None:
+        self.config, self.training, self.feed, self.device = config, config.training, feed, device
+        self.model = model.to(device)
+        self.parameters = list(self.model.parameters())
+        self.per_epoch = len(feed) // self.training.batch_size
+        self.total = self.per_epoch * self.training.epochs if self.parameters else 0  # closed forms take no step
+        self.evaluate_every = max(1, round(self.training.evaluate_every * self.per_epoch))
+        self.generator = torch.Generator(device).manual_seed(config.seed)
+        self.optimizer = self._optimizer() if self.parameters else None
+        self.log = torch.zeros(FLUSH_STEPS, len(LOGGED), device=device)
+        self.pending: list[tuple[int, float, float]] = []  # step, beta, learning rate of each row of the log
+        self._epoch, self._order = -1, torch.empty(0)
+
+    def step(self, step: int) -> None:
+        """One update."""
+        training = self.training
+        beta = training.beta(step, self.total)
+        rate = training.learning_rate * training.rate(step, self.total)
+        assert self.optimizer is not None
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+        batch = self.feed.batch(self._indices(step), self.generator)
+        with devices.precision(training, self.device):
+            objective = self.model.objective(batch, self.generator)
+        reconstruction, kl, penalty = objective.terms()
+        loss = beta * kl - reconstruction + penalty
+        torch.autograd.backward(loss)
+        norm = self._clip()
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+        torch.stack((loss.detach(), reconstruction.detach(), kl.detach(), norm), out=self.log[len(self.pending)])
+        self.pending.append((step, beta, rate))
+
+    def flush(self) -> list[dict[str, float]]:
+        """The steps since the last flush, as lines for metrics.jsonl; raises `TrainingFailed` at a broken one."""
+        rows = self.log[: len(self.pending)].tolist()  # the only place where the host waits for the device
+        lines = []
+        for (step, beta, rate), values in zip(self.pending, rows, strict=True):
+            terms = dict(zip(LOGGED, values, strict=True))
+            if not all(map(math.isfinite, values)):
+                self.pending.clear()
+                raise _failure(step, next(name for name in CAUSES if not math.isfinite(terms[name])))
+            terms |= {"step": step, "beta": beta, "rate": rate, "neg_elbo": terms["kl"] - terms["reconstruction"]}
+            lines.append({name: terms[name] for name in STEP_COLUMNS})
+        self.pending.clear()
+        return lines
+
+    def synchronise(self) -> None:
+        """Wait until the device has done what it was given."""
+        self.pending.clear()
+        self.log.sum().item()
+
+    def _indices(self, step: int) -> Tensor:
+        epoch, index = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            self._epoch, self._order = epoch, self.feed.order(self.config.seed, epoch)
+        size = self.training.batch_size
+        return self._order[index * size : (index + 1) * size]
+
+    def _clip(self) -> Tensor:
+        gradients = [p.grad for p in self.parameters if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if self.training.clip_norm:
+            torch.nn.utils.clip_grads_with_norm_(self.parameters, self.training.clip_norm, norm)
+        return norm
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        kind = torch.optim.AdamW if self.training.optimizer == "adamw" else torch.optim.Adam
+        return kind(self.parameters, lr=self.training.learning_rate, weight_decay=self.training.weight_decay,
+                    fused=True)
+
+
+def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
+    """Train the run in `folder` from where it stands; see `vaecore.training.train`."""
+    remove_leftovers(folder)
+    config = Run(folder).config()
+    device = devices.choose(config.training)
+    threads = devices.set_threads(config.training)
+    print(f"data: loading {config.data.name}", flush=True)
+    dataset = config.data.load()
+    model = build(config, dataset)
+    trainer = Trainer(config, model, Feed(dataset, "train", device), device)
+    facts = {"parameters": model.parameter_count, "data": dataset.source, "device": _described(device),
+             "threads": threads, "torch": torch.__version__, "total_steps": trainer.total,
+             "steps_per_epoch": trainer.per_epoch,
+             "sizes": {split: len(part) for split, part in dataset.splits.items()}}
+    print(f"data: {dataset.source}\nmodel: {config.model.family}, {model.parameter_count:,} parameters, on "
+          f"{facts['device']} with {threads} threads", flush=True)
+    return _Session(folder, config, dataset, trainer, facts, control).run()
+
+
+class _Session:
+    """One attempt at a run: where it stands, and what it writes into the folder."""
+
+    def __init__(self, folder: Path, config: RunConfig, dataset: Dataset, trainer: Trainer, facts: dict[str, Any],
+                 control: Control) -> None:
+        self.folder, self.config, self.dataset, self.trainer = folder, config, dataset, trainer
+        self.facts, self.control = facts, control
+        self.validation = Feed(dataset, "validation", trainer.device)
+        self.step, self.best, self.since_best, self.seconds = 0, -math.inf, 0, 0.0
+        self.last: Evaluation | None = None
+
+    def run(self) -> Literal["finished", "stopped"]:
+        trainer, control = self.trainer, self.control
+        resumed = load_checkpoint(self.folder, trainer.model, trainer.optimizer, trainer.generator)
+        length = resumed["metrics_bytes"] if resumed else 0
+        descriptor = os.open(self.folder / "metrics.jsonl", os.O_RDWR | os.O_CREAT, 0o644)
+        with os.fdopen(descriptor, "r+b", buffering=0) as self.metrics:
+            # What a killed attempt wrote after its checkpoint is written again, line for line.
+            self.metrics.truncate(length)
+            self.metrics.seek(length)
+            self.started = time.monotonic()
+            if resumed:
+                self.step, self.best = resumed["step"], resumed["best"] if resumed["best"] is not None else -math.inf
+                self.since_best, self.seconds = resumed["since_best"], resumed["seconds"]
+                print(f"resumed at step {self.step} of {trainer.total}", flush=True)
+            else:
+                self._write_examples()
+                if trainer.total == 0:
+                    trainer.model.fit(trainer.feed.all())
+                self._evaluate()
+                self._checkpoint()
+            outcome = self._steps()
+            self._checkpoint()
+            if outcome == "finished":
+                self._summarise_test()
+            return outcome
+
+    def _steps(self) -> Literal["finished", "stopped"]:
+        trainer, control = self.trainer, self.control
+        flushed = saved = time.monotonic()
+        while self.step < trainer.total:
+            if control.stop_requested():
+                self._flush()
+                return "stopped"
+            if self._exhausted():
+                print(f"stopped early: no better validation ELBO in {self.since_best} evaluations", flush=True)
+                break
+            trainer.step(self.step)
+            self.step += 1
+            control.progress(self.step, trainer.total, self.step / trainer.per_epoch)
+            now = time.monotonic()
+            if self.step % trainer.evaluate_every == 0 or self.step == trainer.total:
+                self._flush()
+                self._evaluate()
+                self._checkpoint()
+                flushed = saved = time.monotonic()
+            elif len(trainer.pending) == FLUSH_STEPS or now - flushed > FLUSH_SECONDS:
+                self._flush()
+                flushed = now
+                if now - saved > CHECKPOINT_SECONDS:
+                    self._checkpoint()
+                    saved = time.monotonic()
+        self._flush()
+        return "finished"
+
+    def _exhausted(self) -> bool:
+        patience = self.config.training.patience
+        return patience > 0 and self.since_best >= patience
+
+    def _flush(self) -> None:
+        lines = self.trainer.flush()
+        if lines:
+            self._append({"kind": "step", **line} for line in lines)
+
+    def _evaluate(self) -> None:
+        trainer, start = self.trainer, time.monotonic()
+        self.last = evaluate(trainer.model, self.validation, EVALUATION_SEED)
+        if not math.isfinite(self.last.elbo):
+            raise _failure(self.step, "validation ELBO")
+        # Until beta is at its end the objective still moves, so patience does not run.
+        beta = self.config.training.beta
+        settled = beta(self.step, trainer.total) == beta.final()
+        better = self.last.elbo > self.best
+        self.since_best = 0 if better or not settled else self.since_best + 1
+        if better or self.config.training.keep == "last":
+            save_weights(self.folder, trainer.model, self.config, self.step)
+        self.best = max(self.best, self.last.elbo)
+        elapsed = self._elapsed()
+        observations = self.step * self.config.training.batch_size
+        self._append([{"kind": "evaluation", "step": self.step,
+                       "epoch": self.step / trainer.per_epoch, **self.last.as_dict(),
+                       "seconds": round(elapsed, 3),
+                       "samples_per_second": round(observations / elapsed, 1) if observations else 0.0,
+                       "evaluation_seconds": round(time.monotonic() - start, 3)}])
+        self._summarise({"validation": self.last.as_dict()})
+
+    def _checkpoint(self) -> None:
+        if self.trainer.pending:
+            self._flush()  # never keep weights whose last steps were not seen to be finite
+        save_checkpoint(self.folder, self.trainer.model, self.trainer.optimizer, self.trainer.generator,
+                        {"step": self.step, "metrics_bytes": self.metrics.tell(),
+                         "best": self.best if math.isfinite(self.best) else None, "since_best": self.since_best,
+                         "seconds": self._elapsed()})
+
+    def _summarise_test(self) -> None:
+        """The kept weights on the test set: the numbers shown beside a finished run."""
+        model = load_model(self.folder).to(self.trainer.device)
+        test = evaluate(model, Feed(self.dataset, "test", self.trainer.device), EVALUATION_SEED)
+        kept = evaluate(model, self.validation, EVALUATION_SEED)
+        self._summarise({"validation": kept.as_dict(), "test": test.as_dict()})
+
+    def _summarise(self, evaluations: dict[str, Any]) -> None:
+        write_json_atomic(self.folder / "summary.json", {
+            **self.facts, "step": self.step, "epoch": self.step / max(1, self.trainer.per_epoch),
+            "seconds": round(self._elapsed(), 3), **evaluations})
+
+    def _write_examples(self) -> None:
+        """Some test images, so that a checkpoint can be looked at where its data set is not."""
+        test = self.dataset.splits["test"].head(EXAMPLES)
+        tensors = {name: torch.from_numpy(array.copy()) for name, array in test.arrays.items()}
+        if test.labels is not None:
+            tensors["labels"] = torch.from_numpy(test.labels.copy())
+        write_bytes_atomic(self.folder / "examples.safetensors", save(tensors))
+
+    def _append(self, lines: Any) -> None:
+        data = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode()
+        written = self.metrics.write(data)
+        if written != len(data):  # a full disk cuts a write short without an error
+            raise OSError(28, "No space left on device", str(self.folder / "metrics.jsonl"))
+
+    def _elapsed(self) -> float:
+        return self.seconds + time.monotonic() - self.started
+
+
+def _failure(step: int, term: str) -> TrainingFailed:
+    return TrainingFailed(f"At step {step} the {CAUSES.get(term, term)} stopped being a finite number. The last good "
+                          "checkpoint is kept. Try a smaller training.learning_rate, training.clip_norm=10, or a "
+                          "likelihood with a larger sigma.")
+
+
+def _described(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type

@@ -1,0 +1,82 @@
+"""From a configuration to a data set and an untrained model that fit each other, or an error that says why not."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from vaecore.config import RunConfig
+from vaecore.data import Dataset
+from vaecore.distributions import Bernoulli, DiscretisedLogistic
+from vaecore.models import Family
+from vaecore.schema import problem
+from vaecore.training import device as devices
+from vaecore.training.feed import Feed
+
+
+def build(config: RunConfig, dataset: Dataset) -> Family:
+    """An untrained model, its weights drawn from the seed; raises `ConfigError` where choices do not fit."""
+    check(config, dataset)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return config.model.build(dataset.modalities)
+
+
+def check(config: RunConfig, dataset: Dataset) -> None:
+    """Raise `ConfigError` for what only the data can show to be wrong."""
+    size, batch = len(dataset.splits["train"]), config.training.batch_size
+    if batch > size:
+        raise problem("training.batch_size", batch, f"{batch:,} is more than the {size:,} training observations.",
+                      f"Use at most {size:,}.")
+    likelihood = getattr(config.model, "likelihood", None)
+    kinds = {modality.kind for modality in dataset.modalities.values()}
+    if isinstance(likelihood, Bernoulli | DiscretisedLogistic) and kinds != {"image"}:
+        raise problem("model.likelihood.kind", likelihood.kind, f"'{likelihood.kind}' describes pixels, but this data "
+                      "set has vectors.", "Use gaussian or gaussian-learned.")
+    if isinstance(likelihood, DiscretisedLogistic) and getattr(config.data, "pixels", "grey") != "grey":
+        raise problem("model.likelihood.kind", likelihood.kind, "grey levels are scored, but data.pixels is black and "
+                      "white.", "Use bernoulli, or data.pixels=grey.")
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a training will take, measured on a few real steps here."""
+
+    parameters: int
+    steps: int
+    seconds: float
+
+
+def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
+    """Time real training steps for about `budget` seconds, evaluations included in proportion.
+
+    Leaves no trace: nothing is written, and the global random state and thread count stay.
+    """
+    from vaecore.training.loop import FLUSH_STEPS, Trainer
+
+    dataset = config.data.load()
+    model = build(config, dataset)
+    threads = torch.get_num_threads()
+    try:
+        device = devices.choose(config.training)
+        devices.set_threads(config.training)
+        trainer = Trainer(config, model, Feed(dataset, "train", device), device)
+        if trainer.total == 0:
+            return Estimate(model.parameter_count, 0, 1.0)
+        trainer.step(0)
+        start, steps = time.perf_counter(), 0
+        while time.perf_counter() - start < budget and steps < trainer.total:
+            trainer.step(steps)
+            steps += 1
+            if len(trainer.pending) == FLUSH_STEPS:
+                trainer.flush()
+        trainer.synchronise()
+        per_step = (time.perf_counter() - start) / steps
+    finally:
+        torch.set_num_threads(threads)
+    # An evaluation decodes twice and has no backward pass: about half a step's cost an observation.
+    share = len(dataset.splits["validation"]) / config.training.batch_size * 0.5
+    evaluations = trainer.total / trainer.evaluate_every + 1
+    return Estimate(model.parameter_count, trainer.total, per_step * (trainer.total + evaluations * share))
