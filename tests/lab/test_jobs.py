@@ -4,6 +4,7 @@ import errno
 import itertools
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import pytest
 
 from vaecore import lab
 from vaecore.files import write_json_atomic
-from vaecore.lab import LabError, jobs, locks, state, supervisor, worker
+from vaecore.lab import LabError, jobs, locks, state, worker
 
 HERE = Path(__file__).resolve().parent
 ENV = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
@@ -138,6 +139,14 @@ def test_without_file_locks_submit_names_the_remedy(make: Callable[..., Path], m
     with pytest.raises(LabError, match="WSL"):
         lab.submit(folder)
     assert lab.status(folder).state == "new"
+
+
+def test_a_full_disk_is_told_before_queueing(make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = make("a")
+    usage = shutil.disk_usage(folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=0))
+    with pytest.raises(LabError, match="The disk is full"):
+        lab.submit(folder)
 
 
 # --- stop and resume
@@ -280,8 +289,8 @@ class Advised(Exception):
     [
         (Advised("It cannot be."), "It cannot be. Do this instead."),
         (ValueError("a\nb"), "a b"),
-        (OSError(errno.ENOSPC, "No space"), supervisor.DISK_FULL),
-        (RuntimeError("I/O error: No space left on device (os error 28)"), supervisor.DISK_FULL),
+        (OSError(errno.ENOSPC, "No space"), jobs.DISK_FULL),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), jobs.DISK_FULL),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "Out of memory"),
         (MemoryError(), "Out of memory"),
         (KeyError("typo"), "Unexpected KeyError: 'typo'."),
@@ -299,7 +308,7 @@ def test_a_wrapped_full_disk_is_recognised() -> None:
         except OSError as error:
             raise RuntimeError("could not save") from error
     except RuntimeError as error:
-        assert worker.explain(error) == supervisor.DISK_FULL
+        assert worker.explain(error) == jobs.DISK_FULL
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,249 @@
+"""Live line charts: thin the series here, draw them in the browser.
+
+A page calls `live_curves(panels, key=...)` in a fragment that reruns each second. Every series is thinned
+to at most `LIMIT` points and all of them travel as one bytes value; the browser keeps its chart, its zoom
+and its legend. Nothing is ever sent back. The drawing is in `browser/curves/web/curves.js`, over uPlot.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
+from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
+
+if TYPE_CHECKING:
+    from streamlit.components.v2.types import ComponentRenderer
+
+LIMIT = 1200  # points of one series that the browser gets: about one per pixel of a wide screen
+_FOLDER = Path(__file__).parent / "browser" / "curves"
+_NAME = "latent_lab.curves"
+_registering = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Series:
+    """One line. Series of the same `run` share a colour in every panel; without a run, the label decides."""
+
+    label: str
+    x: np.ndarray  # (N,) travels as float32: whole steps are exact up to 16.7 million; not for epoch seconds
+    y: np.ndarray  # (N,) nan and infinity leave a gap
+    run: str = ""
+    dashed: bool = False  # validation is dashed, training solid
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One chart of the grid."""
+
+    title: str
+    series: Sequence[Series]
+    unit: str = ""
+    help: str = ""
+    may_log: bool = True  # False keeps the y axis linear even where log_y is asked
+
+
+def live_curves(
+    panels: Sequence[Panel],
+    *,
+    key: str,
+    x_label: str = "step",
+    log_x: bool = False,
+    log_y: bool = False,
+    smoothing: float = 0.0,
+    height: int = 260,
+    columns: int = 2,
+) -> None:
+    """Draw `panels` in a grid; call again with the same `key` and more points to refresh in place.
+
+    `smoothing` in [0, 1) is the weight of a debiased exponential moving average, drawn over the raw line.
+    """
+    data = pack(
+        panels,
+        x_label=x_label,
+        log_x=log_x,
+        log_y=log_y,
+        smoothing=smoothing,
+        height=height,
+        columns=columns,
+    )
+    _component()(key=key, data=data)
+
+
+def pack(
+    panels: Sequence[Panel],
+    *,
+    x_label: str = "step",
+    log_x: bool = False,
+    log_y: bool = False,
+    smoothing: float = 0.0,
+    height: int = 260,
+    columns: int = 2,
+) -> bytes:
+    """All panels as `u32 header length | JSON header | float32 columns`: little-endian, columns aligned.
+
+    Each series adds its columns in the header's order: x, y and, where it is `blocked`, the mean and count
+    of `_blocks`.
+    """
+    if not 0 <= smoothing < 1:
+        raise ValueError(f"smoothing must lie in [0, 1), not {smoothing}")
+    floats: list[np.ndarray] = []
+    packed_panels: list[dict[str, Any]] = []
+    for panel in panels:
+        log_panel = log_y and panel.may_log
+        packed_series: list[dict[str, Any]] = []
+        not_finite = not_positive = 0
+        for series in panel.series:
+            x, y, lost_finite, lost_positive = _clean(series, log_x=log_x, log_y=log_panel)
+            not_finite += lost_finite
+            not_positive += lost_positive
+            kept = thin(y)
+            blocked = smoothing > 0 and len(kept) < len(y)
+            floats += [x[kept], y[kept], *(_blocks(y, kept) if blocked else ())]
+            packed_series.append(
+                {
+                    "label": series.label,
+                    "group": series.run or series.label,
+                    "dashed": series.dashed,
+                    "given": len(series.x),
+                    "points": len(kept),
+                    "blocked": blocked,
+                }
+            )
+        packed_panels.append(
+            {
+                "title": panel.title,
+                "unit": panel.unit,
+                "help": panel.help,
+                "note": _note(not_finite, not_positive),
+                "logY": log_panel,
+                "series": packed_series,
+            }
+        )
+    header = {
+        "xLabel": x_label,
+        "logX": log_x,
+        "smoothing": smoothing,
+        "height": height,
+        "columns": columns,
+        "panels": packed_panels,
+    }
+    head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 4)
+    columns_bytes = (part.astype("<f4").tobytes() for part in floats)
+    return b"".join([len(head).to_bytes(4, "little"), head, *columns_bytes])
+
+
+def thin(y: np.ndarray, limit: int = LIMIT) -> np.ndarray:
+    """Ascending indices, at most `limit`, that keep the look of `y`: both ends, extremes and gaps of buckets.
+
+    Bucket sizes are powers of two, so while points are added the old buckets stay as they are and the line
+    does not shimmer from one refresh to the next.
+    """
+    n = len(y)
+    if n <= limit:
+        return np.arange(n)
+    finite = np.isfinite(y)
+    per_bucket = 2 if finite.all() else 3
+    size = 2
+    while -(-n // size) * per_bucket + 2 > limit:
+        size *= 2
+    starts = np.arange(0, n, size)
+    padding = (0, len(starts) * size - n)
+    low = np.pad(np.where(finite, y, np.inf), padding, constant_values=np.inf).reshape(-1, size)
+    high = np.pad(np.where(finite, y, -np.inf), padding, constant_values=-np.inf).reshape(-1, size)
+    gap = np.pad(~finite, padding, constant_values=False).reshape(-1, size)
+    return np.unique(
+        np.concatenate(
+            [
+                [0, n - 1],
+                starts + low.argmin(axis=1),
+                starts + high.argmax(axis=1),
+                (starts + gap.argmax(axis=1))[gap.any(axis=1)],
+            ]
+        )
+    )
+
+
+def _clean(series: Series, *, log_x: bool, log_y: bool) -> tuple[np.ndarray, np.ndarray, int, int]:
+    """x ascending without repeats, y with nan for gaps, and how many were not finite, not positive.
+
+    A resumed run writes some steps twice: the later value stands.
+    """
+    with np.errstate(over="ignore"):  # beyond float32 is infinite, so a gap
+        x = np.asarray(series.x, dtype=np.float32).ravel()
+        y = np.asarray(series.y, dtype=np.float32).ravel()
+    if len(x) != len(y):
+        raise ValueError(f"series {series.label!r}: {len(x)} x but {len(y)} y")
+    usable = np.isfinite(x)
+    x, y = x[usable], y[usable]
+    if np.any(x[1:] <= x[:-1]):
+        order = np.argsort(x, kind="stable")
+        x, y = x[order], y[order]
+        last = np.append(x[1:] != x[:-1], True)
+        x, y = x[last], y[last]
+    finite = np.isfinite(y)
+    y = np.where(finite, y, np.float32(np.nan))
+    not_positive = 0
+    if log_x:  # a point that has no place on the axis goes, a value that has none leaves a gap
+        not_positive += int(np.sum(x <= 0))
+        x, y = x[x > 0], y[x > 0]
+    if log_y:
+        not_positive += int(np.sum(y <= 0))
+        y = np.where(y <= 0, np.float32(np.nan), y)
+    return x, y, int(np.sum(~finite)), not_positive
+
+
+def _blocks(y: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each kept point, the mean and number of the finite values since the previous one.
+
+    Smoothing runs over these: an average of the kept points alone would be one of extremes, and a rare spike
+    would pull the curve far from the mean.
+    """
+    finite = np.isfinite(y)
+    starts = np.concatenate([[0], kept[:-1] + 1])  # `kept` ends at the last point: all values are in a block
+    count = np.add.reduceat(finite.astype(np.int64), starts)
+    total = np.add.reduceat(np.where(finite, y, 0.0).astype(np.float64), starts)
+    return total / np.maximum(count, 1), count
+
+
+def _note(not_finite: int, not_positive: int) -> str:
+    def values(n: int) -> str:
+        return f"{n:,} value" if n == 1 else f"{n:,} values"
+
+    parts = []
+    if not_positive:
+        parts.append(f"{values(not_positive)} at or below 0 not on the log scale")
+    if not_finite:
+        parts.append(f"{values(not_finite)} nan or infinite")
+    return "; ".join(parts)
+
+
+def _component() -> ComponentRenderer:
+    """The mounted component, its asset folder announced to the Streamlit runtime in use.
+
+    Files of a component are served once and then only named in each message; given inline, the library would
+    be sent at every refresh. Streamlit looks for such folders in installed distributions, and only inside the
+    package of the same name; `pages` is not installed, so the folder is announced here, as that search would
+    do.
+    """
+    with _registering:
+        manager = get_bidi_component_manager()
+        if manager.get_component_asset_root(_NAME) is None:  # once a runtime; tests start several
+            package, component = _NAME.split(".")
+            manifest = ComponentManifest(package, "1", [ComponentConfig(component, asset_dir="web")])
+            manager.register_from_manifest(manifest, _FOLDER)
+        return _renderer()
+
+
+@cache
+def _renderer() -> ComponentRenderer:
+    return st.components.v2.component(_NAME, js="curves.js", css="curves.css")

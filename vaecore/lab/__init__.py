@@ -1,0 +1,22 @@
+"""The lab: trainings in the background, one after the other. What they are doing is read from facts on disk."""
+
+from vaecore.lab.control import Control
+from vaecore.lab.jobs import kick, stop, submit, wait
+from vaecore.lab.locks import LabError, training_lock
+from vaecore.lab.state import State, Status, busy, log_tail, queue, status
+
+__all__ = [
+    "Control",
+    "LabError",
+    "State",
+    "Status",
+    "busy",
+    "kick",
+    "log_tail",
+    "queue",
+    "status",
+    "stop",
+    "submit",
+    "training_lock",
+    "wait",
+]

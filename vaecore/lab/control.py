@@ -1,0 +1,91 @@
+"""What a trainer and the lab tell each other: "please stop" one way, how far it is the other way. No torch here."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+
+from vaecore.files import BrokenFile, read_json, write_json_atomic
+
+
+class Control:
+    """Handed to `train`: ask `stop_requested` at each step, tell `progress` at each step. Both cost microseconds."""
+
+    def __init__(self, folder: Path) -> None:
+        self._request = folder / "stop"
+        self._asked = False
+        self._look_again = 0.0
+        self.step, self.total, self.epoch = 0, 0, 0.0
+        self.told = False  # progress was called: until then the numbers are those of the attempt before
+
+    def stop_requested(self) -> bool:
+        now = time.monotonic()
+        if not self._asked and now >= self._look_again:
+            self._look_again = now + 0.05
+            self._asked = self._request.exists()
+        return self._asked
+
+    def progress(self, step: int, total: int, epoch: float) -> None:
+        self.step, self.total, self.epoch, self.told = step, total, epoch, True
+
+    def obey_signals(self) -> None:
+        """A polite end by hand, at log-out or by a cluster's preemption takes the path of the stop file."""
+
+        def ask(_number: int, _frame: FrameType | None) -> None:
+            self._asked = True
+
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
+            signal.signal(number, ask)
+
+
+class Heartbeat:
+    """Writes heartbeat.json: at once with `beat`, then every second on a thread between `start` and `stop`."""
+
+    def __init__(self, folder: Path, attempt: int, control: Control) -> None:
+        self._path, self._attempt, self._control = folder / "heartbeat.json", attempt, control
+        self._seen: collections.deque[tuple[float, int]] = collections.deque(maxlen=11)  # ten seconds
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        with contextlib.suppress(BrokenFile, TypeError, KeyError, ValueError, OverflowError):
+            before = read_json(self._path, limit=10_000) or {}  # so that a resumed run does not show 0 at first
+            control.step, control.total = int(before["step"]), int(before["total"])
+            control.epoch = float(before["epoch"])
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._end.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.beat()  # where it ended
+
+    def beat(self) -> None:
+        control, rate = self._control, None
+        if control.told:
+            self._seen.append((time.monotonic(), control.step))
+            (start, first), (end, last) = self._seen[0], self._seen[-1]
+            rate = (last - first) / (end - start) if end - start > 0.2 else None
+        facts = {
+            "time": time.time(),
+            "attempt": self._attempt,
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "step": control.step,
+            "total": control.total,
+            "epoch": control.epoch,
+            "rate": rate,
+        }
+        with contextlib.suppress(OSError, ValueError):  # a full disk must not end the heartbeat
+            write_json_atomic(self._path, facts)
+
+    def _run(self) -> None:
+        while not self._end.wait(1.0):
+            self.beat()

@@ -1,0 +1,207 @@
+"""Submit, stop, kick, wait: what changes the queue and the runs on this machine. `state.py` tells the files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import vaecore
+from vaecore.files import remove_leftovers, sync_folder, write_json_atomic
+from vaecore.lab import locks
+from vaecore.lab.locks import LabError
+from vaecore.lab.state import (
+    TICKET,
+    Outcome,
+    Status,
+    busy,
+    facts,
+    known_attempt,
+    number,
+    place,
+    run_of,
+    slots,
+    status,
+    ticket_of,
+    tickets,
+)
+
+SUPERVISOR = [sys.executable, "-m", "vaecore.lab.supervisor"]
+DISK_FULL = "The disk is full: free some space, then press Resume; the last checkpoint is whole."
+GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is killed
+
+
+def submit(folder: Path) -> None:
+    """Queue the run; one that ended or was lost goes on from its last checkpoint."""
+    locks.require_locks()
+    root, name = place(folder)
+    if folder.absolute().parent.name != "runs":
+        raise LabError(f"{name} is not among the store's runs: copy it there, then train the copy.")
+    if not TICKET.fullmatch(f"5-0-1-{name}"):
+        raise LabError(f"A run cannot be called {name!r}: its folder's name must not begin with a dot.")
+    if not (folder / "config.json").is_file():
+        raise LabError(f"{name} has no config.json, so there is nothing to train: create the run first.")
+    if shutil.disk_usage(folder).free < 1_000_000:  # a ticket takes no room, but would be dropped when its turn comes
+        raise LabError(DISK_FULL)
+    with _queue_lock(root):
+        now = status(folder)
+        if now.state == "queued":
+            raise LabError(f"{name} is queued already (place {now.position}): wait, or stop it to take it out.")
+        if now.state == "running":
+            raise LabError(f"{name} is running already: wait, or stop it and then resume it.")
+        (root / "queue" / f"5-{time.time_ns()}-{known_attempt(folder) + 1}-{name}").touch(exist_ok=False)
+        sync_folder(root / "queue")
+    kick(root)
+
+
+def stop(folder: Path, *, now: bool = False) -> None:
+    """Take a queued run out; ask a running one to save and stop. `now`: kill it if it has not obeyed after GRACE."""
+    root = place(folder)[0]
+    if (root / "queue").is_dir():
+        with _queue_lock(root):
+            if ticket := ticket_of(folder, tickets(root)):
+                attempt = status(folder).attempt
+                ticket.unlink()
+                if facts(folder, "exit", []).get("state") != "finished":  # a finished run stays a finished run
+                    write_exit(folder, attempt, "stopped", "Taken out of the queue before it started.")
+                return
+    if status(folder).state != "running":
+        return  # it ended by itself, or never began: nothing to stop
+    request = folder / "stop"
+    if not request.exists():  # the grace counts from the first request
+        request.touch()
+    if now:
+        while busy(folder) and time.time() < request.stat().st_mtime + GRACE:
+            time.sleep(0.05)
+        if status(folder).state == "running":
+            _kill(folder)
+
+
+def kick(root: Path) -> None:
+    """Start a supervisor on each free slot while tickets wait. Whoever looks at the queue calls this."""
+    waiting = len(tickets(root))
+    for slot in range(slots(root)):
+        if not waiting or not locks.AVAILABLE:
+            return
+        (root / "slots").mkdir(exist_ok=True)
+        lock = locks.take(root / "slots" / str(slot))
+        if lock is None:
+            continue  # at work; its supervisor will come to the tickets by itself
+        # The child must find this package even when it was found by the folder of the script that imported it.
+        paths = [str(Path(vaecore.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+        try:
+            with (root / "slots" / f"{slot}.log").open("wb") as log:
+                supervisor = subprocess.Popen(
+                    [*SUPERVISOR, str(root.absolute()), str(slot), str(lock)],
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+                    pass_fds=(lock,),
+                    start_new_session=True,
+                )
+        finally:
+            os.close(lock)
+        threading.Thread(target=supervisor.wait, daemon=True).start()  # or it stays a zombie when it ends
+        waiting -= 1
+
+
+def wait(folder: Path, timeout: float | None = None) -> Status:
+    """Block until the run is neither queued nor running; TimeoutError when that takes longer than `timeout` s."""
+    start = kicked = time.monotonic()
+    while (now := status(folder)).state in ("queued", "running"):
+        elapsed = time.monotonic() - start
+        if timeout is not None and elapsed > timeout:
+            raise TimeoutError(f"{folder.name} is still {now.state} after {timeout} s.")
+        if start + elapsed - kicked > 0.5:
+            kick(place(folder)[0])
+            kicked = time.monotonic()
+        time.sleep(0.05)
+    return now
+
+
+# --- what the supervisor and the worker share with the verbs
+
+
+def take_next(root: Path) -> tuple[Path, int, int] | None:
+    """Turn the first good ticket into (run folder, attempt, its lock). A bad one is dropped: it must block nobody."""
+    with _queue_lock(root):
+        for ticket in tickets(root):
+            folder = root / "runs" / run_of(ticket)
+            lock = None
+            try:
+                lock = locks.take_run(folder)
+                attempt = begin(folder)
+                ticket.unlink()
+                return folder, attempt, lock
+            except (
+                OSError,
+                LabError,
+            ) as error:  # the folder vanished, is trained by hand, the disk is full ...
+                note(f"{ticket.name} is dropped: {error}")
+                with contextlib.suppress(OSError):
+                    ticket.unlink()
+                if lock is not None:
+                    with contextlib.suppress(OSError):
+                        write_exit(folder, known_attempt(folder), "failed", f"It could not be started: {error}.")
+                    os.close(lock)
+    return None
+
+
+def begin(folder: Path) -> int:
+    """Open a new attempt. Only with the run's lock in hand: it also sweeps up what an earlier attempt left."""
+    remove_leftovers(folder)
+    (folder / "stop").unlink(missing_ok=True)
+    attempt = known_attempt(folder) + 1
+    launch = {"attempt": attempt, "backend": "local", "host": socket.gethostname(), "time": time.time()}
+    write_json_atomic(folder / "launch.json", launch)
+    return attempt
+
+
+def write_exit(folder: Path, attempt: int, state: Outcome, detail: str) -> None:
+    last_word = {"attempt": attempt, "state": state, "detail": detail, "time": time.time()}
+    write_json_atomic(folder / "exit.json", last_word)
+
+
+def note(message: str) -> None:
+    """A line for the log, which may lie on the full disk that the line is about."""
+    with contextlib.suppress(OSError):
+        print(message, flush=True)
+
+
+@contextlib.contextmanager
+def _queue_lock(root: Path) -> Iterator[None]:
+    (root / "queue").mkdir(exist_ok=True)
+    lock = locks.take(root / "queue" / ".lock", wait=10.0)
+    if lock is None:
+        raise LabError("Another process has been changing the queue for 10 s: it may be suspended. Try again.")
+    try:
+        yield
+    finally:
+        os.close(lock)
+
+
+def _kill(folder: Path) -> None:
+    """End the trainer and its children. The run's lock is held and the heartbeat is this attempt's: the pid is its."""
+    beat = facts(folder, "heartbeat", [])
+    pid, host = int(number(beat, "pid")), beat.get("host")
+    if pid <= 1 or number(beat, "attempt") != known_attempt(folder):
+        raise LabError("Its process is not known yet: wait some seconds, then stop it again.")
+    if host != socket.gethostname():
+        raise LabError(f"It runs on {host}: stop its process there.")
+    with contextlib.suppress(ProcessLookupError):
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, signal.SIGKILL)
+        else:  # started by hand inside somebody's script: only this process is ours
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 2
+    while busy(folder) and time.monotonic() < deadline:  # until its supervisor has written the last word
+        time.sleep(0.02)

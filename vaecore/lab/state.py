@@ -1,0 +1,206 @@
+"""What a run is doing, derived from the files in the store's folder. Everything in here only looks.
+
+    ROOT/lab.json                   {"slots": 1}: how many trainings at once (absent: 1)
+         queue/5-<time_ns>-<attempt>-<run>  a ticket, empty; the sorted names are the order
+         queue/.lock                held by whoever changes the queue, for milliseconds
+         slots/0                    held by a supervisor and inherited by its worker
+         runs/<run>/config.json     written by whoever made the run
+                    lock            held as long as a trainer lives
+                    launch.json     {attempt, backend, host, time}, written by whoever opens an attempt
+                    heartbeat.json  {time, attempt, pid, host, step, total, epoch, rate}, every second
+                    stop            exists = please save and stop
+                    exit.json       {attempt, state, detail, time}, the last word on that attempt
+                    log.txt
+
+A state is derived from these facts and never stored as a wish, so no kill leaves a false one. What makes it exact:
+- a ticket becomes a worker under the run's lock: lock, then launch.json, then the ticket goes. Looking goes in that
+  order too (ticket, lock, last word), so a run is never seen as neither queued nor running;
+- attempts are numbered, so an old exit.json never speaks for a new try.
+A run folder may come from somebody else: nothing in it is executed, and broken files are passed over.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from vaecore.files import BrokenFile, read_json
+from vaecore.lab import locks
+
+Outcome = Literal["finished", "failed", "stopped"]
+State = Literal["new", "queued", "running", "finished", "failed", "stopped", "lost"]
+
+TICKET = re.compile(r"\d-\d+-(\d{1,9})-([^.].*)")
+SILENCE = 15.0  # seconds without a heartbeat before we mention it
+GONE = 60.0  # ... before a run on another machine, whose lock we cannot see, counts as lost
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a run stands. `step`, `total` and `epoch` tell how far it came, also after it ended."""
+
+    state: State
+    detail: str = ""  # a sentence for the person who looks
+    attempt: int = 0
+    step: int = 0
+    total: int = 0
+    epoch: float = 0.0
+    seconds_left: float | None = None
+    rate: float | None = None  # steps a second
+    heartbeat_age: float | None = None  # seconds
+    position: int | None = None  # in the queue, from 1
+    stopping: bool = False  # asked to stop, not yet obeyed
+
+
+def status(folder: Path) -> Status:
+    """Where the run stands. Reads a few small files: well under a millisecond."""
+    first = _look(folder)
+    # "Lost" is concluded from what is absent; a run that started between two reads could feign it: look again.
+    return _look(folder) if first.state == "lost" else first
+
+
+def queue(root: Path) -> list[str]:
+    """The names of the queued runs, next first."""
+    return [run_of(ticket) for ticket in tickets(root)]
+
+
+def busy(folder: Path) -> bool:
+    """Whether some process is training into the folder."""
+    return locks.held(folder / "lock")
+
+
+def log_tail(folder: Path, lines: int = 40) -> str:
+    """The end of the log, of its last 64 KB at most; of a line that was drawn over and over, the last drawing."""
+    try:
+        with (folder / "log.txt").open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - 65_536))
+            text = log.read(65_536).decode(errors="replace")
+    except OSError:
+        return ""
+    kept = text.rstrip("\r\n").split("\n")[-lines:] if lines > 0 else []
+    return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in kept)
+
+
+def _look(folder: Path) -> Status:
+    waiting = tickets(place(folder)[0])
+    ticket = ticket_of(folder, waiting)
+    running = ticket is None and busy(folder)
+    broken: list[str] = []
+    launch, beat, last_word = (facts(folder, name, broken) for name in ("launch", "heartbeat", "exit"))
+    attempt = max(int(number(file, "attempt")) for file in (launch, beat, last_word))
+    host = str(launch.get("host", socket.gethostname()))[:100]
+    age = rate = seconds_left = position = None
+    if beat and number(beat, "attempt") == attempt and ticket is None:
+        age = max(0.0, time.time() - number(beat, "time"))
+    elsewhere = host != socket.gethostname() and age is not None and age < GONE
+    asked = (folder / "stop").exists()
+
+    state: State
+    if ticket is not None:
+        position, attempt = 1 + waiting.index(ticket), max(attempt, int(ticket.name.split("-", 3)[2]))
+        state, detail = "queued", f"Waiting, place {position} in the queue."
+    elif last_word and number(last_word, "attempt") == attempt and not running:
+        state, detail = last_word["state"], str(last_word.get("detail", ""))[:1000]
+    elif running or elsewhere:
+        state, detail = "running", f"Running on {host}." if elsewhere else ""
+        if age is not None and (rate := number(beat, "rate") or None):
+            seconds_left = max(0.0, number(beat, "total") - number(beat, "step")) / rate
+        if asked:
+            detail = "Stopping: it saves a checkpoint first."
+        elif age is not None and age > SILENCE:
+            detail = f"No sign of life for {age:.0f} s: it may be suspended, or the machine is overloaded."
+        elif rate is None:
+            detail = detail or "Starting."
+    elif attempt == 0 and (folder / "weights.safetensors").is_file():
+        state, detail = "finished", "A trained checkpoint."  # shipped, or copied from somebody
+    elif attempt == 0:
+        state, detail = "new", "Not started yet."
+    elif asked:
+        state, detail = "stopped", "Killed on request; resume continues from the last checkpoint."
+    else:
+        state = "lost"
+        detail = (
+            "Its process is gone and left no word: the machine was restarted, the process was killed, or the "
+            "disk was full. Resume continues from the last checkpoint."
+        )
+    if broken:
+        detail = f"{detail} Passed over: {' '.join(broken)}".strip()
+    step, total = int(number(beat, "step")), int(number(beat, "total"))
+    stopping = asked and state == "running"
+    return Status(
+        state,
+        detail,
+        attempt,
+        step,
+        total,
+        number(beat, "epoch"),
+        seconds_left,
+        rate,
+        age,
+        position,
+        stopping,
+    )
+
+
+# --- the facts
+
+
+def place(folder: Path) -> tuple[Path, str]:
+    """(store root, name of the run)."""
+    folder = folder.absolute()
+    return folder.parent.parent, folder.name
+
+
+def slots(root: Path) -> int:
+    return max(1, min(64, int(number(facts(root, "lab", []), "slots"))))
+
+
+def tickets(root: Path) -> list[Path]:
+    """Tickets in order; whatever else lies in the queue's folder is passed over."""
+    try:
+        with os.scandir(root / "queue") as entries:
+            names = sorted(entry.name for entry in entries if TICKET.fullmatch(entry.name) and entry.is_file())
+    except OSError:
+        return []
+    return [root / "queue" / name for name in names]
+
+
+def run_of(ticket: Path) -> str:
+    return ticket.name.split("-", 3)[3]
+
+
+def ticket_of(folder: Path, waiting: list[Path]) -> Path | None:
+    folder = folder.absolute()
+    if folder.parent.name != "runs":  # a shipped checkpoint may share its name with a run
+        return None
+    return next((ticket for ticket in waiting if run_of(ticket) == folder.name), None)
+
+
+def facts(folder: Path, name: str, broken: list[str]) -> dict[str, Any]:
+    """A small JSON object; {} when absent or broken, which `broken` then tells."""
+    try:
+        found = read_json(folder / f"{name}.json", limit=10_000)
+        if found is None:
+            return {}
+        if not isinstance(found, dict) or (name == "exit" and found.get("state") not in get_args(Outcome)):
+            raise BrokenFile(f"{name}.json does not say what it should.")
+    except BrokenFile as error:
+        broken.append(str(error))
+        return {}
+    return found
+
+
+def number(found: dict[str, Any], key: str) -> float:
+    """A sane number from a file that anybody may have written, else 0; NaN fails the comparison too."""
+    value = found.get(key)
+    return value if isinstance(value, int | float) and -1e15 < value < 1e15 else 0
+
+
+def known_attempt(folder: Path) -> int:
+    """The highest attempt that any file speaks of; 0 when none does."""
+    return max(int(number(facts(folder, name, []), "attempt")) for name in ("launch", "heartbeat", "exit"))

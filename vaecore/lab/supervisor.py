@@ -1,0 +1,94 @@
+"""python -m vaecore.lab.supervisor ROOT SLOT LOCK: run queued trainings on one slot, one by one, then end.
+
+Started by `kick`, which has locked the slot and hands over the descriptor. It knows no more than the folders do: when
+it is killed, its worker goes on, and the next kick starts another one for the rest of the queue.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from vaecore.lab import jobs, locks, state
+
+WORKER = [sys.executable, "-m", "vaecore.lab.worker"]
+NO_LAST_WORD = 74  # the worker's exit code when it could not write exit.json
+
+
+def main(arguments: list[str]) -> None:
+    root, slot, lock = Path(arguments[0]), int(arguments[1]), int(arguments[2])
+    while True:
+        while slot < state.slots(root) and (job := jobs.take_next(root)):
+            run(*job, slot_lock=lock)
+        os.close(lock)
+        # A ticket that came before this line found the slot taken and started nobody: look once more.
+        if not state.tickets(root) or slot >= state.slots(root):
+            return
+        again = locks.take(root / "slots" / str(slot))
+        if again is None:
+            return  # somebody else has it, and will run the ticket
+        lock = again
+
+
+def run(folder: Path, attempt: int, lock: int, slot_lock: int) -> None:
+    """Run one worker to its end and see to it that exit.json speaks. Gives the run's lock back."""
+    try:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW  # a link could lead out of the run's folder
+        log = os.open(folder / "log.txt", flags, 0o666)
+        try:
+            worker = subprocess.Popen(
+                [*WORKER, str(folder), str(lock)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                pass_fds=(lock, slot_lock),
+                start_new_session=True,
+            )
+        finally:
+            os.close(log)
+        code = worker.wait()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(worker.pid, signal.SIGKILL)  # children it left would keep the locks, and the processor
+        if state.facts(folder, "exit", []).get("attempt") != attempt:
+            speak_for(folder, attempt, code)
+    except OSError as error:
+        jobs.note(f"{folder.name}: {error}")
+        speak(folder, attempt, "failed", f"Its process could not be started: {error}.")
+    finally:
+        os.close(lock)
+
+
+def speak_for(folder: Path, attempt: int, code: int) -> None:
+    resume = "resume continues from the last checkpoint."
+    if code == NO_LAST_WORD:
+        speak(folder, attempt, "failed", jobs.DISK_FULL)
+    elif code >= 0:
+        speak(folder, attempt, "failed", f"Ended with code {code} and no word: see the log; {resume}")
+    elif code == -signal.SIGKILL and (folder / "stop").exists():
+        speak(folder, attempt, "stopped", f"Killed on request; {resume}")
+    else:
+        name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
+        why = "out of memory or killed by hand" if code == -signal.SIGKILL else "see the log"
+        speak(folder, attempt, "failed", f"killed by {name} ({why}); {resume}")
+
+
+def speak(folder: Path, attempt: int, outcome: state.Outcome, detail: str) -> None:
+    """A full disk may have room again soon. When it has not, the run reads "lost", which says what can be done."""
+    for _ in range(5):
+        try:
+            return jobs.write_exit(folder, attempt, outcome, detail)
+        except OSError as error:
+            jobs.note(f"{folder.name}: {error}")
+            if not folder.is_dir():
+                return
+            time.sleep(1.0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

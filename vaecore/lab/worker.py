@@ -1,0 +1,97 @@
+"""python -m vaecore.lab.worker FOLDER [LOCK]: train the run in FOLDER to its end, wherever this process was started.
+
+A supervisor passes the run's lock, taken already, and has opened the attempt. Started alone it does both itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+import time
+import traceback
+from pathlib import Path
+
+from vaecore.lab import jobs, state
+from vaecore.lab.control import Control, Heartbeat
+from vaecore.lab.locks import LabError, training_lock
+from vaecore.lab.supervisor import NO_LAST_WORD
+
+
+def main(arguments: list[str]) -> int:
+    folder = Path(arguments[0]).absolute()
+    lock = int(arguments[1]) if len(arguments) > 1 else None
+    try:
+        with training_lock(folder, lock):
+            attempt = jobs.begin(folder) if lock is None else state.known_attempt(folder)
+            return work(folder, attempt)
+    except (LabError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def work(folder: Path, attempt: int) -> int:
+    """Train, and say in exit.json how it ended. Returns the exit code."""
+    jobs.note(f"--- attempt {attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}")
+    control = Control(folder)
+    control.obey_signals()
+    heart = Heartbeat(folder, attempt, control)
+    heart.beat()  # so that the process can be found, and killed, while torch loads
+    outcome: state.Outcome
+    try:
+        # Denormal numbers make some steps many times slower. The setting belongs to a thread and goes to those it
+        # starts, so it comes before anything parallel.
+        import torch
+
+        torch.set_flush_denormal(True)
+        os.nice(5)  # the page and the person come first
+        heart.start()
+        from vaecore.training import train
+
+        outcome = train(folder, control)
+        detail = "Finished." if outcome == "finished" else f"Stopped at step {control.step}; resume continues there."
+    except BaseException as error:  # whatever ended it, SystemExit too, exit.json says so
+        outcome, detail = "failed", explain(error)
+        with contextlib.suppress(OSError):  # the log may be on the full disk
+            traceback.print_exc()
+    heart.stop()
+    try:
+        jobs.write_exit(folder, attempt, outcome, detail)
+    except OSError as error:
+        jobs.note(f"exit.json could not be written: {error}")
+        return NO_LAST_WORD
+    return 1 if outcome == "failed" else 0
+
+
+def explain(error: BaseException) -> str:
+    """One plain sentence with a remedy; the traceback is in the log."""
+    chain: list[BaseException] = []
+    link: BaseException | None = error
+    while link is not None and link not in chain:
+        chain.append(link)
+        link = link.__cause__ or link.__context__
+    said = " ".join(str(error).split())[:400] or type(error).__name__
+    if any(_full(link) for link in chain):
+        return jobs.DISK_FULL
+    if any(_memory(link) for link in chain):
+        return "Out of memory: close other programs and resume, or start a run with a smaller batch or model."
+    if advice := getattr(error, "advice", None):
+        return said if str(advice) in said else f"{said} {advice}"
+    if isinstance(error, ValueError | OSError | RuntimeError):
+        return said
+    return f"Unexpected {type(error).__name__}: {said}. The log tells where."
+
+
+def _full(error: BaseException) -> bool:
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return full or "No space left on device" in str(error)  # as libraries written in other languages word it
+
+
+def _memory(error: BaseException) -> bool:
+    words = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in words or "can't allocate memory" in words
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
