@@ -1,3 +1,224 @@
+"""Compare: runs side by side. What differs, their numbers and curves, the same images and the same codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-st.title("Compare")
+from pages.parts import checkpoints, pictures
+from pages.parts.curves import Panel, Series, live_curves
+from pages.parts.headline import Headline, comparable, headline
+from vaecore.store import Metrics, Run, StoreError
+
+if TYPE_CHECKING:
+    from vaecore.explore import Checkpoint, Images
+
+MOST = 12
+MOST_IMAGES = 20
+UNSET = "–"  # a field that a run does not have
+SECTIONS = ("data", "model", "training", "seed")
+
+
+def numbers(facts: list[Headline]) -> None:
+    """Headline numbers, a row a run."""
+    import pandas as pd
+
+    st.subheader("Numbers", anchor=False, help="On the test set, with the weights that were kept.")
+    frame = pd.DataFrame([{
+        "run": f.id, "family": f.family, "data": f.data, "r": f.latent_size, "steps": f.steps,
+        "−ELBO": f.bound if f.has_kl else None, "reconstruction": f.reconstruction, "KL": f.kl, "MSE": f.mse,
+        "active": f.active, "parameters": f.parameters, "seconds": f.seconds} for f in facts]).set_index("run")
+    number = st.column_config.NumberColumn
+    st.dataframe(frame, height="content", column_config={
+        "run": st.column_config.TextColumn("Run", pinned=True, help="The run's name: its folder."),
+        "family": st.column_config.TextColumn("Family", help="Kind of model."),
+        "data": st.column_config.TextColumn("Data", width="medium", help="Data set, and which copy of it was used."),
+        "r": number("Latent size", help="Dimensions r of the latent code."),
+        "steps": number("Steps", format="localized", help="Updates of the weights; 0 where solved in closed form."),
+        "−ELBO": number("Test −ELBO", format="%.2f", help="In nats per observation: reconstruction plus KL. Lower is "
+                        "better. Empty for families without a prior, which have no such bound."),
+        "reconstruction": number("Reconstruction", format="%.2f", help="−E log p(x|z) in nats per observation. Lower "
+                                 "is better. Negative where the likelihood is a density that exceeds 1."),
+        "KL": number("KL", format="%.2f", help="KL of q(z|x) from the prior, in nats per observation: what the code "
+                     "tells about an observation. Empty for families without a prior."),
+        "MSE": number("MSE", format="%.4f", help="Mean squared error of the reconstruction, for each pixel or number. "
+                      "Comparable between likelihoods, on the same data."),
+        "active": number("Active", help="Latent dimensions whose code varies by more than 0.01 (in variance)."),
+        "parameters": number("Parameters", format="localized", help="Numbers learned from the data."),
+        "seconds": number("Training", format="%.1f s", help="Seconds of training, evaluations included."),
+    })
+    if reasons := comparable(facts):
+        st.warning(f"Numbers in nats are not comparable here: the runs differ in {', in '.join(reasons)}. Each is "
+                   "right on its own; set only runs of the same data, pixels and likelihood against each other.",
+                   icon=":material/balance:")
+    if len({f.has_kl for f in facts}) > 1:
+        st.caption("A VAE's −ELBO and an autoencoder's −log p(x|z) are different things: only the first pays for its "
+                   "code. Compare their MSE.")
+    for problem in (f.problem for f in facts if f.problem):
+        st.warning(problem, icon=":material/broken_image:")
+
+
+def fields(runs: list[Run]) -> None:
+    """The configuration's fields that differ, a row a field."""
+    import pandas as pd
+
+    from vaecore.config import differences
+
+    st.subheader("What differs", anchor=False, help="Only the fields of the configurations that are not alike.")
+    found = differences(run.values() for run in runs)
+    if not found:
+        st.caption("Nothing: these runs have the same configuration." if len(runs) > 1 else
+                   "Choose another run to see what differs.")
+        return
+    rows = {name: [_said(value) for value in values] for name, values in sorted(found.items(), key=_section)}
+    frame = pd.DataFrame.from_dict(rows, orient="index", columns=[run.id for run in runs]).rename_axis("field")
+    st.dataframe(frame, height="content", column_config={
+        "field": st.column_config.TextColumn("Field", pinned=True, help="The name to use with `--set`, too.")})
+    if any(UNSET in values for values in rows.values()):
+        st.caption(f"{UNSET} where a run has no such field.")
+
+
+def curves(runs: list[Run]) -> None:
+    """Validation curves, one over the other."""
+    import numpy as np
+
+    st.subheader("Curves", anchor=False, help="On the validation set, at each evaluation during training.")
+    histories = {run.id: evaluations(str(run.path), _stamp(run)) for run in runs}
+    last = max([float(history[-1]["step"]) for history in histories.values() if history], default=0.0)
+    panels = []
+    for title, name, unit, help in (
+            ("−ELBO", "neg_elbo", "nats", "Reconstruction plus KL, per observation; −log p(x|z) without a prior."),
+            ("Reconstruction", "reconstruction", "nats", "−E log p(x|z), per observation."),
+            ("KL", "kl", "nats", "KL of q(z|x) from the prior, per observation."),
+            ("MSE", "mse", "", "Mean squared error of the reconstruction.")):
+        lines = []
+        for run, history in histories.items():
+            points = [(row["step"], row[name]) for row in history if row.get(name) is not None]
+            if len(points) == 1 and last > 0:  # solved at once: a level to hold the others against
+                points = [(0.0, points[0][1]), (last, points[0][1])]
+            if points:
+                x, y = np.asarray(points, float).T
+                lines.append(Series(run, x, y, run=run))
+        panels.append(Panel(title, lines, unit=unit, help=help))
+    if not any(panel.series for panel in panels):
+        st.caption("None of these runs has been evaluated yet.")
+        return
+    live_curves(panels, key="compare-curves")
+    st.caption("A run that was evaluated only once, such as a closed form, is drawn as a level line.")
+
+
+@st.fragment
+def images(loaded: list[Checkpoint]) -> None:
+    """The same test images through each run."""
+    from vaecore.explore import reconstruct_same
+
+    first = loaded[0]
+    st.subheader("The same images", anchor=False, help="Test images, each encoded and decoded again by every run.")
+    fitting = [one for one in loaded if one.shape == first.shape]
+    most = min(MOST_IMAGES, len(first.examples))
+    count = st.slider("Images", 1, most, min(10, most), key="count-images", width=300,
+                      help="How many test images to reconstruct.") if most > 1 else 1
+    rows = reconstruct_same(fitting, count)
+    _rows([("Test images", f"of {first.run.id}"), *[(one.run.id, "") for one in fitting]], rows, "compare-images")
+    for one in loaded:
+        if one.shape != first.shape:
+            st.caption(f"{one.run.id} is left out: it takes {_size(one)}, and the test images have {_size(first)}.")
+
+
+@st.fragment
+def codes(loaded: list[Checkpoint]) -> None:
+    """The same codes through each decoder."""
+    from vaecore.explore import decode_same
+
+    st.subheader("The same codes", anchor=False, help="One bank of random codes, decoded by every run.")
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        count = st.slider("Codes", 2, MOST_IMAGES, 10, key="count-codes", width=300, help="How many codes to decode.")
+        seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed-codes", width=150,
+                               help="The same seed draws the same codes.")
+    rows = decode_same(loaded, count, seed=int(seed))
+    _rows([(one.run.id, f"r = {one.size}" + ("" if one.has_prior else ", no prior")) for one in loaded], rows,
+          "compare-codes")
+    note = ("Each column is one code. Axes of two latent spaces have nothing to do with each other, so they are paired "
+            "by rank: the first number of a code goes to each run's most informative dimension, the second to the "
+            "next, and so on. A column need not show the same thing twice.")
+    if len({one.size for one in loaded}) > 1:
+        note += " A run with a smaller latent leaves the last numbers out."
+    if not all(one.has_prior for one in loaded):
+        note += " Without a prior, a code is scaled by the mean and spread of the codes of data."
+    st.caption(note)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def evaluations(path: str, stamp: tuple[int, int]) -> list[dict[str, float | None]]:  # noqa: ARG001 (the cache's key)
+    """The evaluations of a run as plain numbers."""
+    from pathlib import Path
+
+    metrics = Metrics(Path(path) / "metrics.jsonl")
+    metrics.update()
+    rows = []
+    for row in metrics.evaluations:
+        try:
+            kl = [sum(values) for values in row["kl"].values()]
+            rows.append({"step": float(row["step"]), "neg_elbo": -float(row["elbo"]),
+                         "reconstruction": -sum(row["reconstruction"].values()), "kl": sum(kl) if kl else None,
+                         "mse": sum(row["mse"].values()) / len(row["mse"])})
+        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
+            continue  # a damaged line costs itself
+    return rows
+
+
+def _stamp(run: Run) -> tuple[int, int]:
+    try:
+        facts = (run.path / "metrics.jsonl").stat()
+    except OSError:
+        return 0, 0
+    return facts.st_mtime_ns, facts.st_size
+
+
+def _rows(labels: list[tuple[str, str]], rows: list[Images], name: str) -> None:
+    from vaecore.explore.pictures import grid, labelled, legible, png
+
+    strips = [legible(row) for row in rows]
+    pictures.rows([pictures.Labelled(label, png(grid(strip, len(strip))), note)
+                   for (label, note), strip in zip(labels, strips, strict=True)], name.replace("-", " "), label=12)
+    lines = [(label, strip) for (label, _), strip in zip(labels, strips, strict=True)]
+    pictures.download(lambda: labelled(lines), name, key=f"png-{name}", label="PNG with labels")
+
+
+def _size(checkpoint: Checkpoint) -> str:
+    shape = checkpoint.shape
+    if len(shape) == 1:
+        return f"vectors of {shape[0]} numbers"
+    return f"{'colour' if shape[0] == 3 else 'grey'} images of {shape[2]} × {shape[1]} pixels"
+
+
+def _section(field: tuple[str, object]) -> int:
+    section = field[0].partition(".")[0]
+    return SECTIONS.index(section) if section in SECTIONS else len(SECTIONS)
+
+
+def _said(value: object) -> str:
+    return UNSET if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+st.title("Compare", anchor=False)
+chosen = checkpoints.pick_several("Runs", most=MOST, help=f"Up to {MOST} runs; the address of this page keeps them, so "
+                                  "it can be passed on.")
+readable, facts = [], []
+for run in chosen:
+    try:
+        facts.append(headline(run))
+        readable.append(run)
+    except StoreError as error:
+        st.error(str(error), icon=":material/broken_image:")
+if readable:
+    numbers(facts)
+    fields(readable)
+    curves(readable)
+    loaded = [one for run in readable if (one := checkpoints.opened(run)) is not None]
+    if loaded:
+        images(loaded)
+        codes(loaded)
+elif checkpoints.with_weights() and not chosen:
+    st.info("Choose two runs or more to compare.", icon=":material/info:")

@@ -1,3 +1,90 @@
+"""Monitor: the curves of one or several runs, live while they train."""
+
+from __future__ import annotations
+
 import streamlit as st
 
+from pages.parts import bars, history
+from pages.parts.checkpoints import store
+from pages.parts.curves import live_curves
+from vaecore import lab
+from vaecore.store import Run
+
+MOST = 8  # runs at once
+
 st.title("Monitor")
+runs = {run.id: run for run in [*store().runs(), *store().gallery()]}
+if not runs:
+    st.info("Nothing has been trained yet. Start a training and its curves appear here.", icon=":material/info:")
+    st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
+    st.stop()
+
+live = [name for name, run in runs.items() if lab.status(run.path).state in ("running", "queued")]
+if "runs" not in st.session_state and "runs" not in st.query_params:
+    st.session_state["runs"] = (live or list(runs))[:1]
+unknown = [name for name in st.query_params.get_all("runs") if name not in runs]
+if unknown:
+    st.warning(f"There is no run called {', '.join(unknown)} here. It may have been removed, or belong to another "
+               "folder of runs.", icon=":material/warning:")
+chosen = st.multiselect("Runs", list(runs), key="runs", max_selections=MOST, bind="query-params",
+                        placeholder="Choose runs to watch",
+                        help=f"Up to {MOST}. The selection is part of the page's address, so it can be shared.")
+
+with st.container(horizontal=True, vertical_alignment="bottom"):
+    smoothing = st.slider("Smoothing", 0.0, 0.99, 0.6, 0.01, key="smoothing", bind="query-params", width=260,
+                          help="Weight of the running average drawn over the raw training curve. Validation, already "
+                               "a mean over the whole set, stays as it is.")
+    log_y = st.toggle("Log y", key="logy", bind="query-params", help="Logarithmic vertical axes.")
+    log_x = st.toggle("Log x", key="logx", bind="query-params", help="Logarithmic step axis.")
+    more = st.toggle("Gradient and learning rate", key="more", bind="query-params",
+                     help="Two more charts: the length of the gradient, and the learning rate.")
+
+if not chosen:
+    st.info("Choose one or several runs above.", icon=":material/info:")
+    st.stop()
+selected = [runs[name] for name in chosen]
+
+
+def training() -> bool:
+    """Whether any of the chosen runs can still change."""
+    return any(lab.status(run.path).state in ("running", "queued") for run in selected)
+
+
+polling = training()
+
+
+@st.fragment(run_every=1.0 if polling else None)
+def watch() -> None:
+    lab.kick(store().root)
+    for run in selected:
+        state_line(run)
+    histories = {run.id: history.of(run) for run in selected}
+    live_curves(history.panels(histories, more=more), key="curves", smoothing=smoothing, log_x=log_x, log_y=log_y,
+                height=300)
+    st.subheader("KL by dimension", help="KL of q(z|x) from the prior, by latent dimension: the mean over the "
+                                         "validation set at the last evaluation. Near 0, a dimension says nothing.")
+    columns = st.columns(min(2, len(selected)))
+    for index, run in enumerate(selected):
+        with columns[index % len(columns)]:
+            bars.kl_bars(run.id, histories[run.id].evaluations)
+    if polling and not training():
+        st.rerun()  # all is still: draw once more without the timer
+
+
+def state_line(run: Run) -> None:
+    """One line a run: what it does, how far it is, what it reached."""
+    status = lab.status(run.path)
+    with st.container(horizontal=True, vertical_alignment="center", key=f"state-{run.id.replace('/', '-')}"):
+        text, colour = history.in_words(status)
+        st.badge(text, color=colour)
+        st.markdown(f"**{run.id}**", width="content")
+        st.progress(min(1.0, status.step / status.total) if status.total else float(status.state == "finished"),
+                    width="stretch")
+        st.markdown(history.standing(status), width="content")
+        if run.weights.is_file():
+            st.page_link("pages/traverse.py", label="Traverse", icon=":material/tune:", query_params={"run": run.id})
+    if status.state in ("failed", "lost"):
+        st.error(f"{status.detail} Resume it on the Train page.", icon=":material/error:")
+
+
+watch()

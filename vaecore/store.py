@@ -142,7 +142,8 @@ class Store:
         try:
             path.mkdir(parents=True)
         except FileExistsError:
-            raise StoreError(f"There is already a run called '{name}'. Choose another name, or remove that one.") from None
+            raise StoreError(f"There is already a run called '{name}'. Choose another name, or remove that one."
+                             ) from None
         try:
             write_bytes_atomic(path / "config.json", config.resolve().to_json().encode())
         except OSError:

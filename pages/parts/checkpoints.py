@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -49,17 +50,108 @@ def data_name(values: dict[str, Any]) -> str:
     return DATA_NAMES.get(name, name)
 
 
-def pick(label: str, *, key: str = "run") -> Run | None:
+def pick(label: str, *, key: str = "run", help: str | None = None) -> Run | None:
     """A select box over everything with weights, kept in the URL as `?run=`; tells what to do where there is none."""
     runs = {run.id: run for run in with_weights()}
     if not runs:
-        st.info("No checkpoint is here yet. Train one: the first takes about a minute.", icon=":material/info:")
-        st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
+        nothing_yet()
         return None
+    found, missing = _from_url(key, runs)
+    if found:
+        st.session_state[key] = found[0]
+    if st.session_state.get(key) not in (None, *runs):  # it was removed while this page was open
+        missing.append(absent(st.session_state.pop(key)))
     lines = {name: describe(run) for name, run in runs.items()}
-    chosen = st.selectbox(label, list(runs), key=key, format_func=lambda name: lines.get(name, name),
-                          bind="query-params")
+    chosen = st.selectbox(label, list(runs), key=key, format_func=lambda name: lines.get(name, name), help=help,
+                          on_change=_forget, args=(key,), persist_state="session")
+    _tell(key, missing, f"Shown instead: {chosen}.")
+    _to_url(key, [chosen])
     return runs[chosen]
+
+
+def pick_several(label: str, *, key: str = "runs", most: int = 12, help: str | None = None) -> list[Run]:
+    """The same for several, kept in the URL as `?runs=a&runs=b`; the first three to begin with."""
+    runs = {run.id: run for run in with_weights()}
+    if not runs:
+        nothing_yet()
+        return []
+    found, missing = _from_url(key, runs)
+    if found:
+        st.session_state[key] = found[:most]
+    kept = st.session_state.setdefault(key, list(runs)[:3])
+    if gone := [name for name in kept if name not in runs]:
+        missing += map(absent, gone)
+        st.session_state[key] = [name for name in kept if name in runs]
+    lines = {name: describe(run) for name, run in runs.items()}
+    chosen = st.multiselect(label, list(runs), key=key, format_func=lambda name: lines.get(name, name), help=help,
+                            max_selections=most, on_change=_forget, args=(key,), persist_state="session")
+    _tell(key, missing, f"Shown: {', '.join(chosen) or 'none'}.")
+    _to_url(key, chosen)
+    return [runs[name] for name in chosen]
+
+
+def nothing_yet() -> None:
+    """What to do where no checkpoint is."""
+    st.info("No checkpoint is here yet. Train one: the first takes about a minute.", icon=":material/info:")
+    st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
+
+
+def _from_url(key: str, runs: dict[str, Run]) -> tuple[list[str], list[str]]:
+    """The ids among `runs` that a new URL asks for, and a sentence for each that it asks for in vain.
+
+    `bind="query-params"` would put the labels of the options into the URL, and leave out the default.
+    """
+    wanted = list(dict.fromkeys(st.query_params.get_all(key)))
+    if wanted == st.session_state.get(f"{key}-url"):
+        return [], []
+    found, missing = [], []
+    for name in wanted:
+        place = next((place for place in ("", "gallery/") if place + name in runs), None)
+        if place is None:
+            missing.append(absent(name))
+        else:
+            found.append(place + name)
+    return found, missing
+
+
+def _to_url(key: str, chosen: list[str]) -> None:
+    if st.query_params.get_all(key) != chosen:
+        st.query_params[key] = chosen
+    st.session_state[f"{key}-url"] = chosen
+
+
+def absent(name: str) -> str:
+    """Why a run cannot be shown."""
+    try:
+        run = store().find(name)
+    except StoreError:
+        return f"There is no run called '{re.sub(r'[^A-Za-z0-9./_-]', '', name)[:80]}' here."
+    return f"{run.id} has no weights yet. Start or resume it on Train."
+
+
+def _tell(key: str, missing: list[str], instead: str) -> None:
+    """Say what cannot be shown, until something is chosen. The URL is put right at once."""
+    notes = st.session_state.setdefault(f"{key}-missing", [])
+    if missing:
+        notes[:] = [f"{' '.join(missing)} {instead}"]
+    for note in notes:
+        st.warning(note, icon=":material/link_off:")
+
+
+def _forget(key: str) -> None:
+    st.session_state.pop(f"{key}-missing", None)
+
+
+def opened(run: Run) -> Checkpoint | None:
+    """The checkpoint, or None and what is wrong with it, on the page."""
+    from vaecore.schema import ConfigError
+    from vaecore.training.checkpoints import BrokenCheckpoint
+
+    try:
+        return load(run)
+    except (BrokenCheckpoint, StoreError, ConfigError) as error:
+        st.error(f"{run.id} cannot be opened. {error}", icon=":material/broken_image:")
+        return None
 
 
 def load(run: Run) -> Checkpoint:

@@ -49,6 +49,7 @@ class Panel:
     unit: str = ""
     help: str = ""
     may_log: bool = True  # False keeps the y axis linear even where log_y is asked
+    may_smooth: bool = True  # False for what is exact, as a schedule is
 
 
 def live_curves(
@@ -65,6 +66,8 @@ def live_curves(
     """Draw `panels` in a grid; call again with the same `key` and more points to refresh in place.
 
     `smoothing` in [0, 1) is the weight of a debiased exponential moving average, drawn over the raw line.
+    Dashed series stay as they are: a validation is already a mean over its data, and there are so few of its
+    values that an average would lag behind training and show a gap that is not there.
     """
     data = pack(
         panels,
@@ -105,8 +108,8 @@ def pack(
             x, y, lost_finite, lost_positive = _clean(series, log_x=log_x, log_y=log_panel)
             not_finite += lost_finite
             not_positive += lost_positive
-            kept = thin(y)
-            blocked = smoothing > 0 and len(kept) < len(y)
+            kept = thin(y, log=log_x)
+            blocked = smoothing > 0 and panel.may_smooth and not series.dashed and len(kept) < len(y)
             floats += [x[kept], y[kept], *(_blocks(y, kept) if blocked else ())]
             packed_series.append(
                 {
@@ -125,13 +128,13 @@ def pack(
                 "help": panel.help,
                 "note": _note(not_finite, not_positive),
                 "logY": log_panel,
+                "smoothing": smoothing if panel.may_smooth else 0.0,
                 "series": packed_series,
             }
         )
     header = {
         "xLabel": x_label,
         "logX": log_x,
-        "smoothing": smoothing,
         "height": height,
         "columns": columns,
         "panels": packed_panels,
@@ -142,35 +145,37 @@ def pack(
     return b"".join([len(head).to_bytes(4, "little"), head, *columns_bytes])
 
 
-def thin(y: np.ndarray, limit: int = LIMIT) -> np.ndarray:
+def thin(y: np.ndarray, limit: int = LIMIT, *, log: bool = False) -> np.ndarray:
     """Ascending indices, at most `limit`, that keep the look of `y`: both ends, extremes and gaps of buckets.
 
-    Bucket sizes are powers of two, so while points are added the old buckets stay as they are and the line
-    does not shimmer from one refresh to the next.
+    Buckets are equally wide on the axis that will be drawn. Their edges stay where they are while points are
+    added (until the size doubles), so the line does not shimmer from one refresh to the next.
     """
     n = len(y)
     if n <= limit:
         return np.arange(n)
     finite = np.isfinite(y)
-    per_bucket = 2 if finite.all() else 3
-    size = 2
-    while -(-n // size) * per_bucket + 2 > limit:
-        size *= 2
-    starts = np.arange(0, n, size)
-    padding = (0, len(starts) * size - n)
-    low = np.pad(np.where(finite, y, np.inf), padding, constant_values=np.inf).reshape(-1, size)
-    high = np.pad(np.where(finite, y, -np.inf), padding, constant_values=-np.inf).reshape(-1, size)
-    gap = np.pad(~finite, padding, constant_values=False).reshape(-1, size)
-    return np.unique(
-        np.concatenate(
-            [
-                [0, n - 1],
-                starts + low.argmin(axis=1),
-                starts + high.argmax(axis=1),
-                (starts + gap.argmax(axis=1))[gap.any(axis=1)],
-            ]
-        )
-    )
+    buckets = (limit - 2) // (2 if finite.all() else 3)
+    if log:
+        decades = len(str(n))
+        starts = np.unique((10 ** (np.arange(buckets) * decades / buckets)).astype(np.int64)) - 1
+        starts = starts[starts < n]
+    else:
+        size = 2
+        while size * buckets < n:
+            size *= 2
+        starts = np.arange(0, n, size)
+    lengths = np.diff(starts, append=n)
+
+    def first(wanted: np.ndarray) -> np.ndarray:
+        """The first wanted index of each bucket that has one."""
+        hits = np.flatnonzero(wanted)
+        return hits[np.unique(np.searchsorted(starts, hits, side="right"), return_index=True)[1]]
+
+    low, high = np.where(finite, y, np.inf), np.where(finite, y, -np.inf)
+    lowest = first(low == np.repeat(np.minimum.reduceat(low, starts), lengths))
+    highest = first(high == np.repeat(np.maximum.reduceat(high, starts), lengths))
+    return np.unique(np.concatenate([[0, n - 1], lowest, highest, first(~finite)]))
 
 
 def _clean(series: Series, *, log_x: bool, log_y: bool) -> tuple[np.ndarray, np.ndarray, int, int]:

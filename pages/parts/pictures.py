@@ -4,20 +4,63 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
 # A data URI travels with the message: an <img> that points at /media can be gone before a quick hand sees it.
-CRISP = "image-rendering:pixelated;display:block;width:100%;max-width:{width}px;height:auto;border-radius:4px"
+CRISP = "image-rendering:pixelated;display:block;width:100%;max-width:{width};height:auto;border-radius:4px"
+# Labels stand before their pictures where there is room and above them where there is not, in all rows alike.
+ROW = "display:flex;flex-wrap:wrap;align-items:center;gap:.15rem .9rem;margin-bottom:.3rem"
+LABEL = "flex:0 1 {label}rem;min-width:min(100%,{label}rem);line-height:1.25;overflow-wrap:anywhere;opacity:{opacity}"
+STRIP = "flex:1 1 {strip}rem;min-width:0"
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """A row of a picture with its label; `note` is a second, paler line."""
+
+    label: str
+    png: bytes
+    note: str = ""
+    faded: bool = False
 
 
 def show(png: bytes, alt: str, *, width: int) -> None:
     """A PNG at `width` CSS pixels, or as wide as there is room."""
+    st.html(image(png, alt, f"{width}px"))
+
+
+def rows(labelled: Sequence[Labelled], alt: str, *, heads: Sequence[str] = (), label: int = 9, width: int = 1100
+         ) -> None:
+    """Rows of pictures of equal width, each with its label, under `heads` for the columns."""
+    strip, parts = STRIP.format(strip=16), []
+    if heads:
+        cells = "".join(f'<span style="flex:1;text-align:center">{html.escape(head)}</span>' for head in heads)
+        parts.append(f'<div style="{ROW}" aria-hidden="true"><div style="{LABEL.format(label=label, opacity=0)};'
+                     f'height:0"></div><div style="{strip};display:flex;font-size:.8rem;opacity:.7">{cells}</div>'
+                     "</div>")
+    for row in labelled:
+        words = f"<strong>{html.escape(row.label)}</strong>"
+        if row.note:
+            words += f' <span style="opacity:.75;font-size:.85rem">{html.escape(row.note)}</span>'
+        text = LABEL.format(label=label, opacity=0.55 if row.faded else 1)
+        picture = image(row.png, f"{alt}: {row.label}", "none")
+        parts.append(f'<div style="{ROW}"><div style="{text}">{words}</div><div style="{strip}">{picture}</div></div>')
+    st.html(f'<div style="max-width:{width}px">{"".join(parts)}</div>')
+
+
+def image(png: bytes, alt: str, width: str) -> str:
+    """The <img> of a PNG. It says its size, so that the page stands still before the picture is there."""
     source = base64.b64encode(png).decode()
-    st.html(f'<img src="data:image/png;base64,{source}" alt="{html.escape(alt)}" style="{CRISP.format(width=width)}">')
+    across, down = (int.from_bytes(png[at:at + 4], "big") for at in (16, 20))
+    return (f'<img src="data:image/png;base64,{source}" alt="{html.escape(alt)}" width="{across}" height="{down}" '
+            f'decoding="sync" style="{CRISP.format(width=width)}">')
 
 
-def download(png: bytes, name: str, *, key: str, label: str = "PNG") -> None:
-    """A button that saves the picture."""
-    st.download_button(label, png, f"{name}.png", "image/png", key=key, icon=":material/download:",
-                       on_click="ignore", type="tertiary", help="Save this picture")
+def download(png: bytes | Callable[[], bytes], name: str, *, key: str, label: str = "PNG",
+             help: str = "Save this picture as a PNG file.") -> None:
+    """A button that saves the picture; one given as a function is drawn only when asked for."""
+    st.download_button(label, png, f"{name.replace('/', '-')}.png", "image/png", key=key, icon=":material/download:",
+                       on_click="ignore", type="tertiary", help=help)

@@ -42,7 +42,7 @@ def test_round_trip(label: str) -> None:
         Panel("KL", [], may_log=False),
     ]
     header = unpack(pack(panels, x_label="epoch", log_y=True, smoothing=0.5, height=200, columns=3))
-    assert (header["xLabel"], header["logX"], header["smoothing"]) == ("epoch", False, 0.5)
+    assert (header["xLabel"], header["logX"], header["panels"][0]["smoothing"]) == ("epoch", False, 0.5)
     assert (header["height"], header["columns"]) == (200, 3)
     elbo, kl = header["panels"]
     assert (elbo["unit"], elbo["help"], elbo["logY"], kl["logY"]) == ("nats", "higher is better", True, False)
@@ -74,15 +74,16 @@ def test_short_series_are_sent_whole() -> None:
 
 @pytest.mark.parametrize("n", [LIMIT + 1, 1999, 4096, 50_001, 1_000_000])
 @pytest.mark.parametrize("gaps", [False, True])
-def test_thinning_keeps_ends_extremes_and_stays_within_the_limit(n: int, gaps: bool) -> None:
+@pytest.mark.parametrize("log", [False, True])
+def test_thinning_keeps_ends_extremes_and_stays_within_the_limit(n: int, gaps: bool, log: bool) -> None:
     rng = np.random.default_rng(n)
     y = rng.normal(size=n)
     y[rng.integers(1, n - 1)] = 50.0
     y[rng.integers(1, n - 1)] = -50.0
     if gaps:
         y[n // 3 : n // 3 + 5] = np.nan
-    kept = thin(y)
-    assert 400 <= len(kept) <= LIMIT
+    kept = thin(y, log=log)
+    assert 300 <= len(kept) <= LIMIT
     assert np.all(np.diff(kept) > 0)
     assert (kept[0], kept[-1]) == (0, n - 1)
     assert np.nanmax(y[kept]) == np.nanmax(y)
@@ -101,9 +102,16 @@ def test_every_stretch_keeps_its_own_extremes() -> None:
         assert y[inside].min() < y[part].min() + 0.05 * width
 
 
-def test_old_points_stay_put_while_a_series_grows() -> None:
+def test_a_log_axis_keeps_early_points() -> None:
+    y = np.random.default_rng(3).normal(size=100_000)
+    assert np.sum(thin(y) < 100) <= 3
+    assert np.sum(thin(y, log=True) < 100) > 60
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_old_points_stay_put_while_a_series_grows(log: bool) -> None:
     y = np.random.default_rng(1).normal(size=6000)
-    before, after = set(thin(y[:5000])), set(thin(y[:5010]))
+    before, after = set(thin(y[:5000], log=log)), set(thin(y[:5010], log=log))
     assert len(before - after) <= 3, "only the last bucket may change, or the line shimmers"
 
 
@@ -158,6 +166,9 @@ def test_blocks_hold_every_value_once() -> None:
     assert series["count"].sum() == np.isfinite(y).sum()
     assert np.average(series["mean"], weights=series["count"]) == pytest.approx(np.nanmean(y), rel=1e-4)
     assert not one(y)["series"][0]["blocked"], "without smoothing they are not sent"
+    validation = Series("validation", np.arange(len(y)), y, dashed=True)
+    header = unpack(pack([Panel("loss", [validation])], smoothing=0.9))
+    assert not header["panels"][0]["series"][0]["blocked"], "a validation is not smoothed"
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.0, float("nan")])

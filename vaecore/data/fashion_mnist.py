@@ -13,7 +13,8 @@ DOWNLOADED = dict(zip(idx.FILES, (  # MD5 of the published .gz
     "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "25c81989df183df01b3e8a0aad5dffbe",
     "bef4ecab320f06d8554ea6380940ec79", "bb300cfdad3c16e7a12a480ee83cd310"), strict=True))
 CHECKSUMS = dict(zip(idx.FILES, (  # MD5 of the uncompressed bytes
-    "f4a8712d7a061bf5bd6d2ca38dc4d50a", "9018921c3c673c538a1fc5bad174d6f9", "8181f5470baa50b63fa0f6fddb340f0a", "15d484375f8d13e6eb1aabb0c3f46965"), strict=True))
+    "f4a8712d7a061bf5bd6d2ca38dc4d50a", "9018921c3c673c538a1fc5bad174d6f9",
+    "8181f5470baa50b63fa0f6fddb340f0a", "15d484375f8d13e6eb1aabb0c3f46965"), strict=True))
 
 
 class FashionMNIST(ImageConfig):
@@ -27,7 +28,7 @@ class FashionMNIST(ImageConfig):
             raise DataUnavailable("Fashion-MNIST is not on this machine. Fetch it with `vaecore data --download "
                                   "fashion-mnist`, install Debian's dataset-fashion-mnist, or point VAECORE_DATA "
                                   "at a folder that holds fashion-mnist/.")
-        return self.finish("fashion-mnist", f"Fashion-MNIST from {folder}: 50,000 / 10,000 / 10,000",
+        return self.finish("fashion-mnist", "Fashion-MNIST: 50,000 / 10,000 / 10,000",
                            *idx.load("fashion-mnist", folder, CHECKSUMS))
 
     @staticmethod

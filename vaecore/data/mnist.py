@@ -42,7 +42,7 @@ class MNIST(ImageConfig):
             raise DataUnavailable("The full MNIST is not on this machine. Fetch it with `vaecore data --download "
                                   "mnist`, point VAECORE_DATA at a folder that holds mnist/, or choose "
                                   "data.source=embedded.")
-        return self.finish("mnist", f"full MNIST from {folder}: 50,000 / 10,000 / 10,000",
+        return self.finish("mnist", "full MNIST: 50,000 / 10,000 / 10,000",
                            *idx.load("mnist", folder, CHECKSUMS))
 
     @staticmethod

@@ -40,6 +40,6 @@ class Omniglot(ImageConfig):
         parts: dict[SplitName, np.ndarray[tuple[int], np.dtype[np.intp]]] = {
             "train": rest[:cut], "validation": rest[cut:], "test": np.flatnonzero(test)}
         sizes = " / ".join(f"{len(part):,}" for part in parts.values())
-        return self.finish("omniglot", f"Omniglot from {path.parent}: {sizes}",
+        return self.finish("omniglot", f"Omniglot: {sizes}",
                            {split: images[part] for split, part in parts.items()},
                            {split: labels[part] for split, part in parts.items()})

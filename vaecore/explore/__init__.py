@@ -6,20 +6,22 @@ p(x|z); a vector comes back as a one-row image, grey for 0 and one step of brigh
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
+from vaecore.config import RunConfig, differences
 from vaecore.distributions import DiagonalGaussian
 from vaecore.models import Family
+from vaecore.schema import parse
 from vaecore.store import Run
 from vaecore.training.checkpoints import BrokenCheckpoint, load_model
 
@@ -42,6 +44,7 @@ class Checkpoint:
     def load(cls, run: Run) -> Checkpoint:
         """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged."""
         model = load_model(run.path)
+        _check_origin(run)
         if len(model.latents) != 1 or len(model.modalities) != 1:
             raise BrokenCheckpoint(f"{run.id} has several latents or modalities; it is explored elsewhere.")
         [(name, modality)] = model.modalities.items()
@@ -57,11 +60,19 @@ class Checkpoint:
             raise BrokenCheckpoint(f"examples.safetensors of {run.id} cannot be used ({error}). Copy the run again "
                                    "from where it came.") from None
         labels = tensors["labels"].numpy() if "labels" in tensors else None
+        if labels is not None and labels.shape != (len(x),):
+            labels = None
         return cls(run, model, run.summary(), x.float() / 255 if x.dtype == torch.uint8 else x.float(), labels)
 
     @property
     def latent(self) -> str:
         return next(iter(self.model.latents))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one observation: (C, H, W) or (D,)."""
+        [modality] = self.model.modalities.values()
+        return modality.shape
 
     @property
     def size(self) -> int:
@@ -77,17 +88,14 @@ class Checkpoint:
     @property
     def kl(self) -> NDArray[np.float64] | None:
         """Mean KL a dimension in nats (r,), on the validation set; None without one."""
-        values = self.summary.get("validation", {}).get("kl", {}).get(self.latent)
-        return np.asarray(values) if isinstance(values, list) and len(values) == self.size else None
+        return self._noted("kl")
 
     @cached_property
     def spread(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and standard deviation of the codes of data, each (r,)."""
-        codes = self.summary.get("validation", {})
-        mean = codes.get("code_mean", {}).get(self.latent)
-        variance = codes.get("code_variance", {}).get(self.latent)
-        if isinstance(mean, list) and isinstance(variance, list) and len(mean) == len(variance) == self.size:
-            return np.asarray(mean), np.sqrt(np.maximum(np.asarray(variance), 0))
+        mean, variance = self._noted("code_mean"), self._noted("code_variance")
+        if mean is not None and variance is not None:
+            return mean, np.sqrt(np.maximum(variance, 0))
         z = self.encode(slice(None))
         return z.mean(0).astype(float), z.std(0).astype(float)
 
@@ -109,6 +117,18 @@ class Checkpoint:
         mean, std = self.spread
         return mean.astype(np.float32), np.maximum(std, 1e-6).astype(np.float32)
 
+    def place(self, units: Codes) -> Codes:
+        """Codes (..., r) from positions in units of `scale`."""
+        centre, unit = self.scale()
+        codes: Codes = centre + unit * np.asarray(units, np.float32)
+        return codes
+
+    def units(self, codes: Codes) -> Codes:
+        """Positions of codes (..., r) in units of `scale`: the inverse of `place`."""
+        centre, unit = self.scale()
+        positions: Codes = (np.asarray(codes, np.float32) - centre) / unit
+        return positions
+
     @torch.inference_mode()
     def decode(self, codes: Codes) -> Images:
         """Decoder means of codes (B, r)."""
@@ -119,7 +139,8 @@ class Checkpoint:
     @torch.inference_mode()
     def encode(self, index: slice | Sequence[int]) -> Codes:
         """Posterior means of examples, (B, r)."""
-        return self._posterior(index).mean.numpy()
+        codes: Codes = self._posterior(index).mean.numpy()
+        return codes
 
     def originals(self, index: slice | Sequence[int]) -> Images:
         """The examples themselves."""
@@ -132,7 +153,7 @@ class Checkpoint:
     def traverse(self, base: Codes, dimensions: Sequence[int], values: Sequence[float]) -> Images:
         """One row a dimension, one column a value (in units of `scale`), the rest held at `base`: (rows, S, ...)."""
         centre, unit = self.scale()
-        codes = np.tile(np.asarray(base, np.float32), (len(dimensions), len(values), 1))
+        codes: Codes = np.tile(np.asarray(base, np.float32), (len(dimensions), len(values), 1))
         for row, dimension in enumerate(dimensions):
             codes[row, :, dimension] = centre[dimension] + unit[dimension] * np.asarray(values, np.float32)
         flat = self.decode(codes.reshape(-1, self.size))
@@ -153,13 +174,24 @@ class Checkpoint:
 
     def sample_codes(self, count: int, temperature: float = 1.0, seed: int = 0) -> Codes:
         """Codes (B, r) from the prior N(0, temperature^2 I); without a prior, from a Gaussian fitted to the codes."""
-        centre, unit = self.scale()
         noise = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
-        return centre + temperature * unit * noise
+        return self.place(np.float32(temperature) * noise)
 
     def sample(self, count: int, temperature: float = 1.0, seed: int = 0) -> Images:
         """Decoder means of `sample_codes`."""
         return self.decode(self.sample_codes(count, temperature, seed))
+
+    def _noted(self, term: str) -> NDArray[np.float64] | None:
+        """One number a dimension (r,) of the validation set; None where the summary has none that can be used."""
+        found: Any = self.summary
+        for key in ("validation", term, self.latent):
+            found = found.get(key) if isinstance(found, dict) else None
+        if not isinstance(found, list) or len(found) != self.size:
+            return None
+        if not all(isinstance(value, int | float) for value in found):
+            return None
+        values = np.asarray(found, np.float64)
+        return values if np.isfinite(values).all() else None
 
     def _posterior(self, index: slice | Sequence[int]) -> Any:
         [modality] = self.model.modalities
@@ -173,3 +205,51 @@ def _pixels(x: torch.Tensor) -> Images:
     if images.shape[1] not in (1, 3):
         images = images[:, :1]
     return np.ascontiguousarray(images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1))
+
+
+def reconstruct_same(checkpoints: Sequence[Checkpoint], count: int) -> list[Images]:
+    """The first checkpoint's test images, then their reconstructions by each: equal shapes, one row each.
+
+    Raises `BrokenCheckpoint` for a checkpoint of images of another shape.
+    """
+    x = checkpoints[0].examples[:count]
+    rows = [_pixels(x)]
+    for checkpoint in checkpoints:
+        [(name, modality)] = checkpoint.model.modalities.items()
+        if modality.shape != x.shape[1:]:
+            raise BrokenCheckpoint(f"{checkpoint.run.id} takes images of shape {modality.shape}, but "
+                                   f"{checkpoints[0].run.id} has {tuple(x.shape[1:])}. Compare runs of one data set.")
+        with torch.inference_mode():
+            codes = checkpoint.model.encode({name: x})[checkpoint.latent].mean.numpy()
+        rows.append(checkpoint.decode(codes))
+    return rows
+
+
+def decode_same(checkpoints: Sequence[Checkpoint], count: int, temperature: float = 1.0, seed: int = 0
+                ) -> list[Images]:
+    """The same codes through each decoder, one row each: (count, H, W[, 3]) of each one's own shape.
+
+    Latent axes of two runs have nothing to do with each other, so they are paired by rank: the first number
+    of a code goes to each run's most informative dimension, and so on; a code has as many numbers as the
+    largest latent, and a smaller one leaves the last of them out. Numbers are in units of `scale`.
+    """
+    largest = max(checkpoint.size for checkpoint in checkpoints)
+    bank = temperature * np.random.default_rng(seed).standard_normal((count, largest), np.float32)
+    rows = []
+    for checkpoint in checkpoints:
+        units = np.zeros((count, checkpoint.size), np.float32)
+        units[:, checkpoint.order] = bank[:, : checkpoint.size]
+        rows.append(checkpoint.decode(checkpoint.place(units)))
+    return rows
+
+
+def _check_origin(run: Run) -> None:
+    """Raise `BrokenCheckpoint` for weights that were trained with another data set or model than the run's."""
+    with safe_open(run.weights, "pt") as file:  # `load_model` has just read it: it is whole and has a description
+        noted = parse(RunConfig, json.loads((file.metadata() or {})["vaecore"])["config"]).model_dump(mode="json")
+    here = run.config().model_dump(mode="json")
+    fields = differences([{part: values[part] for part in ("data", "model")} for values in (noted, here)])
+    if fields:
+        name, (there, own) = next(iter(fields.items()))
+        raise BrokenCheckpoint(f"weights.safetensors of {run.id} belongs to another run: it was trained with {name} = "
+                               f"{there}, but config.json says {own}. Copy the whole run again from where it came.")

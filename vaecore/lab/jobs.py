@@ -33,6 +33,7 @@ from vaecore.lab.state import (
     ticket_of,
     tickets,
 )
+from vaecore.store import Run, Store
 
 SUPERVISOR = [sys.executable, "-m", "vaecore.lab.supervisor"]
 DISK_FULL = "The disk is full: free some space, then press Resume; the last checkpoint is whole."
@@ -83,6 +84,18 @@ def stop(folder: Path, *, now: bool = False) -> None:
             time.sleep(0.05)
         if status(folder).state == "running":
             _kill(folder)
+
+
+def remove(folder: Path) -> None:
+    """Move an idle run to the store's trash, from where `Store.restore` brings it back."""
+    root, name = place(folder)
+    if not folder.is_dir():
+        raise LabError(f"There is no run {name} to remove.")
+    now = status(folder)
+    if now.state in ("queued", "running"):
+        raise LabError(f"{name} is {now.state}: stop it first, then remove it.")
+    with _queue_lock(root), locks.training_lock(folder):  # nobody can start it in between
+        Store(root).discard(Run(folder))
 
 
 def kick(root: Path) -> None:
@@ -142,10 +155,7 @@ def take_next(root: Path) -> tuple[Path, int, int] | None:
                 attempt = begin(folder)
                 ticket.unlink()
                 return folder, attempt, lock
-            except (
-                OSError,
-                LabError,
-            ) as error:  # the folder vanished, is trained by hand, the disk is full ...
+            except (OSError, LabError) as error:  # the folder vanished, is trained by hand, the disk is full ...
                 note(f"{ticket.name} is dropped: {error}")
                 with contextlib.suppress(OSError):
                     ticket.unlink()

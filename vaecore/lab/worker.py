@@ -51,6 +51,7 @@ def work(folder: Path, attempt: int) -> int:
 
         outcome = train(folder, control)
         detail = "Finished." if outcome == "finished" else f"Stopped at step {control.step}; resume continues there."
+        draw_preview(folder)
     except BaseException as error:  # whatever ended it, SystemExit too, exit.json says so
         outcome, detail = "failed", explain(error)
         with contextlib.suppress(OSError):  # the log may be on the full disk
@@ -62,6 +63,18 @@ def work(folder: Path, attempt: int) -> int:
         jobs.note(f"exit.json could not be written: {error}")
         return NO_LAST_WORD
     return 1 if outcome == "failed" else 0
+
+
+def draw_preview(folder: Path) -> None:
+    """The strip of samples on the run's card. A run without one is still a run, so nothing here can fail it."""
+    try:
+        from vaecore.explore import Checkpoint
+        from vaecore.explore.pictures import write_preview
+        from vaecore.store import Run
+
+        write_preview(Checkpoint.load(Run(folder)))
+    except Exception as error:
+        print(f"no preview: {error}", flush=True)
 
 
 def explain(error: BaseException) -> str:

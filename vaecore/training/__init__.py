@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal, Protocol
 
-if TYPE_CHECKING:
-    from vaecore.lab.control import Control
+
+class Control(Protocol):
+    """Whoever watches a training: the lab, a test, a notebook."""
+
+    def stop_requested(self) -> bool:
+        """Asked before every step; True ends the training after saving."""
+        ...
+
+    def progress(self, step: int, total: int, epoch: float) -> None:
+        """Told after every step."""
+        ...
 
 
 def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:

@@ -21,9 +21,9 @@ from torch import Tensor
 from vaecore.config import RunConfig
 from vaecore.data import Dataset
 from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
-from vaecore.lab.control import Control
 from vaecore.models import Family
 from vaecore.store import STEP_COLUMNS, Run
+from vaecore.training import Control
 from vaecore.training import device as devices
 from vaecore.training.checkpoints import load_checkpoint, load_model, save_checkpoint, save_weights
 from vaecore.training.feed import Feed
@@ -150,12 +150,13 @@ class _Session:
         self.last: Evaluation | None = None
 
     def run(self) -> Literal["finished", "stopped"]:
-        trainer, control = self.trainer, self.control
+        trainer = self.trainer
         resumed = load_checkpoint(self.folder, trainer.model, trainer.optimizer, trainer.generator)
         length = resumed["metrics_bytes"] if resumed else 0
         descriptor = os.open(self.folder / "metrics.jsonl", os.O_RDWR | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "r+b", buffering=0) as self.metrics:
             # What a killed attempt wrote after its checkpoint is written again, line for line.
+            length = _whole_lines(self.metrics.read(length))
             self.metrics.truncate(length)
             self.metrics.seek(length)
             self.started = time.monotonic()
@@ -233,10 +234,13 @@ class _Session:
                        "samples_per_second": round(observations / elapsed, 1) if observations else 0.0,
                        "evaluation_seconds": round(time.monotonic() - start, 3)}])
         self._summarise({"validation": self.last.as_dict()})
+        print(f"step {self.step}: validation -ELBO {-self.last.elbo:.2f} nats, {self.last.active} active dimensions",
+              flush=True)
 
     def _checkpoint(self) -> None:
         if self.trainer.pending:
             self._flush()  # never keep weights whose last steps were not seen to be finite
+        os.fsync(self.metrics.fileno())  # before what counts on its length
         save_checkpoint(self.folder, self.trainer.model, self.trainer.optimizer, self.trainer.generator,
                         {"step": self.step, "metrics_bytes": self.metrics.tell(),
                          "best": self.best if math.isfinite(self.best) else None, "since_best": self.since_best,
@@ -270,6 +274,11 @@ class _Session:
 
     def _elapsed(self) -> float:
         return self.seconds + time.monotonic() - self.started
+
+
+def _whole_lines(data: bytes) -> int:
+    """The length of `data` up to its last line end; less than was asked for where lines were lost."""
+    return data.rfind(b"\n") + 1
 
 
 def _failure(step: int, term: str) -> TrainingFailed:

@@ -48,7 +48,9 @@ class LinearBeta(BetaSchedule):
                              gt=0, le=1)
 
     def __call__(self, step: int, total: int) -> float:
-        progress = min(1.0, step / max(1.0, self.fraction * total))
+        progress = step / max(1.0, self.fraction * total)
+        if progress >= 1:
+            return self.end  # not a rounding error beside it: patience waits for this value
         return self.start + (self.end - self.start) * progress
 
     def final(self) -> float:

@@ -166,13 +166,14 @@ class Panel {
     this.title.tabIndex = spec.help ? 0 : -1;
     this.waiting.hidden = spec.series.some(s => s.points > 0);
 
-    const { logX, xLabel, smoothing } = this.view.message;
-    // With smoothing a series gives two lines, the faint raw one and the smooth one. Drawn in this order, so that
-    // the few dashed strokes of a validation are not buried under a noisy training.
-    const raw = spec.series.map(series => ({ series, faint: smoothing > 0, values: withGaps(series.y) }));
-    const smoothed = smoothing > 0
-      ? spec.series.map(series => ({ series, faint: false, values: smooth(series, smoothing) }))
-      : [];
+    const { logX, xLabel } = this.view.message;
+    const { smoothing } = spec;
+    // With smoothing a solid series gives two lines, the faint raw one and the smooth one; curves.py says why not a
+    // dashed one. Dashed lines are drawn last: few strokes, else buried under a noisy training.
+    const smoothable = series => smoothing > 0 && !series.dashed;
+    const raw = spec.series.map(series => ({ series, faint: smoothable(series), values: withGaps(series.y) }));
+    const smoothed = spec.series.filter(smoothable)
+      .map(series => ({ series, faint: false, values: smooth(series, smoothing) }));
     const depth = line => (line.faint ? 0 : line.series.dashed ? 2 : 1);
     this.lines = [...raw, ...smoothed].sort((a, b) => depth(a) - depth(b)); // a stable sort
     // join puts undefined where a line has no point at another's x (bridged when drawn), null stays a gap
@@ -220,7 +221,7 @@ class Panel {
       font,
       labelFont: font,
       stroke: () => view.theme.text, // functions: a change of theme needs a redraw only
-      grid: { stroke: () => view.theme.grid, width: 1 },
+      grid: { stroke: () => view.theme.grid, width: 1, filter: gridLines },
       ticks: { show: false },
     };
     return {
@@ -266,7 +267,7 @@ class Panel {
       alpha: line.faint ? 0.28 : 1,
       dash: line.series.dashed ? [8, 6] : undefined,
       show: !this.view.hidden.has(line.series.group),
-      points: { show: () => this.lines[i].series.points <= FEW, size: 6, fill: stroke, dash: [] },
+      points: { show: () => this.lines[i].series.points <= FEW, filter: alone, size: 6, fill: stroke, dash: [] },
     };
   }
 
@@ -288,7 +289,7 @@ class Panel {
       if (line.faint || at == null || this.view.hidden.has(line.series.group)) return;
       const row = make("div", "row");
       make("i", `line ${line.series.dashed ? "dashed" : ""}`, row).style.color = this.lineColour(i);
-      make("span", "", row, nameOf(line.series));
+      make("span", "name", row, this.nameOf(line.series));
       const value = make("b", "", row, number(plot.data[i + 1][at]));
       const raw = this.lines.findIndex(other => other.faint && other.series === line.series);
       if (raw >= 0) make("span", "raw", value, ` (raw ${number(plot.data[raw + 1][at])})`);
@@ -298,12 +299,18 @@ class Panel {
     if (rows.length > room) rows.splice(room - 1, Infinity, make("div", "row", null, `and ${rows.length - room + 1} more`));
     tip.hidden = rows.length === 0;
     const head = make("div", "row", null, `${xLabel} ${GROUPED.format(plot.data[0][plot.cursor.idx])}`);
-    make("b", "raw", head, this.spec.unit);
+    make("b", "unit", head, this.spec.unit);
     tip.replaceChildren(head, ...rows);
     // beside the cursor, on the side that has room
     const left = plot.over.offsetLeft + plot.cursor.left;
-    const flip = left + 14 + tip.offsetWidth > plot.width;
-    tip.style.left = `${Math.max(0, flip ? left - 14 - tip.offsetWidth : left + 14)}px`;
+    const free = plot.width - tip.offsetWidth;
+    const side = left + 14 > free ? left - 14 - tip.offsetWidth : left + 14;
+    tip.style.left = `${Math.max(0, Math.min(free, side))}px`;
+  }
+
+  nameOf({ group, label }) {
+    if (this.view.chips.size === 1) return label; // one run: its name says nothing
+    return group === label ? label : `${group} ${label}`;
   }
 
   onKey(event) {
@@ -321,7 +328,7 @@ class Panel {
   describe() {
     const last = this.spec.series.filter(s => s.points > 0).map(s => {
       const i = s.y.findLastIndex(y => !Number.isNaN(y));
-      return `${nameOf(s)} ${i < 0 ? "no value" : withUnit(s.y[i], this.spec.unit)}`;
+      return `${this.nameOf(s)} ${i < 0 ? "no value" : withUnit(s.y[i], this.spec.unit)}`;
     });
     const text = `${this.spec.title}. Last values: ${last.join(", ")}`;
     this.plot?.root.querySelector("canvas").setAttribute("aria-label", text);
@@ -384,6 +391,23 @@ function smooth(s, weight) {
   });
 }
 
+// Rows of values with a gap on both sides: no line reaches them, so they are marked. null: mark all, or none.
+function alone(u, seriesIndex, markedAnyway) {
+  if (markedAnyway) return null;
+  const found = [];
+  let stretch = []; // the first two rows since the last gap: one alone is what we look for
+  const close = () => {
+    if (stretch.length === 1) found.push(stretch[0]);
+    stretch = [];
+  };
+  u.data[seriesIndex].forEach((y, i) => {
+    if (y === null) close();
+    else if (y !== undefined && stretch.length < 2) stretch.push(i);
+  });
+  close();
+  return found.length > 0 ? found : null;
+}
+
 // uPlot breaks a line at null.
 function withGaps(values) {
   return Array.from(values, v => (Number.isNaN(v) ? null : v));
@@ -420,6 +444,13 @@ function widest(u, values) {
   return Math.max(48, Math.ceil((width + 12) / 8) * 8);
 }
 
+// Over many decades the lines at 2, 3, ... 9 would crowd the plot.
+function gridLines(u, splits, axisIndex) {
+  const { distr, min, max } = u.scales[axisIndex === 0 ? "x" : "y"];
+  if (distr !== 3 || max / min < 1000) return splits;
+  return splits.map(v => (Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-6 ? v : null));
+}
+
 const UNITS = [[1e9, "G"], [1e6, "M"], [1e3, "k"]];
 
 // Labels of ticks: 0.05, 10k, 2e-5. Six digits tell neighbours apart and hide rounding (0.30000000000000004).
@@ -449,10 +480,6 @@ function number(v) {
 
 function withUnit(v, unit) {
   return v == null || !unit ? number(v) : `${number(v)} ${unit}`;
-}
-
-function nameOf(series) {
-  return series.group.includes(series.label) ? series.group : `${series.group} ${series.label}`;
 }
 
 function readTheme(root, old) {

@@ -1,0 +1,43 @@
+# Everything a newcomer needs: `make app`, `make test`. Each does its own set-up, once.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PORT ?= 8501
+
+.PHONY: app test check slow bench gallery clean
+
+app: .venv/.installed  ## open the dashboard on this machine
+	$(BIN)/streamlit run app.py --server.port $(PORT)
+
+test: .venv/.installed-dev check  ## the whole fast suite
+	$(BIN)/pytest
+
+check: .venv/.installed-dev  ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+slow: .venv/.installed-dev  ## the studies that take minutes
+	$(BIN)/pytest -m slow
+
+bench: .venv/.installed-dev  ## measure against the peers and the limit; see benchmarks/README.md
+	$(BIN)/pip install --quiet -r benchmarks/requirements.txt
+	$(BIN)/pip install --quiet --no-deps pythae==0.1.2
+	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/interface.py
+
+gallery: .venv/.installed  ## make the shipped checkpoints again, saying how
+	$(BIN)/python scripts/gallery.py
+
+clean:  ## remove the environment; runs stay
+	rm -rf .venv
+
+.venv/.installed: requirements.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Latent Lab needs Python 3.11 or newer")'
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --disable-pip-version-check --no-deps -e .
+	touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.txt
+	$(BIN)/pip install --disable-pip-version-check -r requirements-dev.txt
+	touch $@

@@ -1,0 +1,469 @@
+"""A form drawn from a configuration's declaration: what a field is decides its widget, its place decides nothing.
+
+`config_form(config, key)` draws every field of the tree and returns the values as a mapping for
+`vaecore.schema.parse`. A new data set, family or schedule needs nothing here. What the visitor entered lives in
+the session: it survives another choice in a union, another page and an error, until another `config` is given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+import streamlit as st
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from pages.parts.checkpoints import DATA_NAMES, FAMILY_NAMES
+from vaecore.schema import ConfigError, Problem, parse, tagged
+
+if TYPE_CHECKING:
+    from vaecore.config import RunConfig
+
+NAMES = FAMILY_NAMES | DATA_NAMES | {"mlp": "MLP", "conv": "Convolutional", "resconv": "Residual convolutional"}
+LABELS = {"data.name": "Data set", "model.family": "Family"}  # the tags of the two choices that are whole sections
+ICONS = {"data": ":material/database:", "model": ":material/hub:", "training": ":material/model_training:"}
+
+
+# -- the tree --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """One field with one widget. `start` is its value in the configuration that the form began with."""
+
+    path: str
+    info: FieldInfo
+    start: Any
+    group: str = ""  # label of the choice it belongs to, for where it stands apart from it
+
+    @property
+    def advanced(self) -> bool:
+        return bool(_extra(self.info).get("advanced"))
+
+    @property
+    def label(self) -> str:
+        """`latent_size` in `dimensions` as "Latent size (dimensions)"."""
+        words, unit = readable(self.path), str(_extra(self.info).get("unit", ""))
+        return words if not unit or unit.lower() in words.lower() else f"{words} ({unit})"
+
+    @property
+    def bounds(self) -> tuple[float | None, float | None]:
+        """Smallest and largest; an open end counts as closed, and the schema refuses it with its own words."""
+        found = {name: getattr(rule, name) for rule in self.info.metadata
+                 for name in ("ge", "gt", "le", "lt") if getattr(rule, name, None) is not None}
+        return found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
+
+    @property
+    def help(self) -> str:
+        """What it means, what it is by default, and between which bounds."""
+        low, high = self.bounds
+        parts = [self.info.description or readable(self.path)]
+        default = kind_of(self.info).shown(self.info.get_default(call_default_factory=True))
+        if default is not PydanticUndefined:
+            parts.append(f"Default: {default:g}." if isinstance(default, float) else f"Default: {default}.")
+        if low is not None and high is not None:
+            parts.append(f"From {low:,} to {high:,}.")
+        elif low is not None:
+            parts.append(f"At least {low:,}.")
+        if get_origin(self.info.annotation) is tuple:
+            parts.append("Numbers with commas between them.")
+        return " ".join(parts)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The fields of a model, after the choice of it where there is one."""
+
+    path: str
+    leaves: list[Leaf]
+    groups: list[Group]
+    tag: str = ""  # the field that says which member of a union it is
+    chosen: str = ""
+    members: Mapping[str, type[BaseModel]] = field(default_factory=dict)
+    description: str = ""
+
+    @property
+    def tag_path(self) -> str:
+        return f"{self.path}.{self.tag}"
+
+    @property
+    def label(self) -> str:
+        return LABELS.get(self.tag_path, readable(self.path))
+
+    def every_leaf(self) -> Iterator[Leaf]:
+        """Its own fields and those of the groups in it."""
+        yield from self.leaves
+        for group in self.groups:
+            yield from group.every_leaf()
+
+
+def readable(path: str) -> str:
+    """`training.batch_size` as "Batch size"."""
+    return path.rsplit(".", 1)[-1].replace("_", " ").capitalize()
+
+
+def named(tag: str) -> str:
+    """A tag as the visitor reads it: `gaussian-learned` as "Gaussian learned"."""
+    return NAMES.get(tag, tag.replace("-", " ").capitalize())
+
+
+def first_line(model: type[BaseModel]) -> str:
+    return (model.__doc__ or "").strip().partition("\n")[0]
+
+
+def _tree(model: type[BaseModel], start: Any, path: str, state: _State, within: str = "") -> Group:
+    """What is to be drawn now, given what is chosen; `start` supplies the values of what was never touched."""
+    leaves, groups = [], []
+    for name, info in model.model_fields.items():
+        here = f"{path}.{name}" if path else name
+        if _is_tag(info):
+            continue
+        default = info.get_default(call_default_factory=True)
+        value = getattr(start, name) if isinstance(start, model) else default
+        if members := tagged(info):
+            tag = str(info.discriminator)
+            chosen = str(state.get(f"{here}.{tag}", getattr(value, tag, None), lambda raw, m=members: raw in m))
+            inside = "" if not path else readable(here)
+            group = _tree(members[chosen], value, here, state, inside)
+            groups.append(Group(here, group.leaves, group.groups, tag, chosen, members, info.description or ""))
+        elif isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            inner = _tree(info.annotation, value, here, state)
+            groups.append(Group(here, inner.leaves, inner.groups, description=info.description or ""))
+        else:
+            leaves.append(Leaf(here, info, value, within))
+    return Group(path, leaves, groups)
+
+
+def _is_tag(info: FieldInfo) -> bool:
+    return get_origin(info.annotation) is Literal and len(get_args(info.annotation)) == 1
+
+
+def _extra(info: FieldInfo) -> Mapping[str, Any]:
+    return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+
+
+# -- kinds of fields -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How fields of one type are drawn, what the widget holds for a value, and what is meant by what it holds."""
+
+    draw: Callable[[Leaf, str], object]
+    fits: Callable[[Leaf, Any], bool]
+    shown: Callable[[Any], Any] = lambda value: value
+    meant: Callable[[Any], Any] = lambda raw: raw
+
+
+def _choice(leaf: Leaf, key: str) -> object:
+    options = list(get_args(leaf.info.annotation))
+    if len(options) <= 3 and sum(map(len, options)) <= 12:
+        return st.segmented_control(leaf.label, options, key=key, help=leaf.help, required=True)
+    return st.selectbox(leaf.label, options, key=key, help=leaf.help)
+
+
+def _toggle(leaf: Leaf, key: str) -> object:
+    return st.toggle(leaf.label, key=key, help=leaf.help)
+
+
+def _integer(leaf: Leaf, key: str) -> object:
+    low, high = (None if bound is None else int(bound) for bound in leaf.bounds)
+    return st.number_input(leaf.label, low, high, step=1, format="%d", key=key, help=leaf.help)
+
+
+def _real(leaf: Leaf, key: str) -> object:
+    low, high = (None if bound is None else float(bound) for bound in leaf.bounds)
+    return st.number_input(leaf.label, low, high, step=_step(leaf), format="%.6g", key=key, help=leaf.help)
+
+
+def _step(leaf: Leaf) -> float:
+    """Half of the default, to one digit; a fraction of the range where the default is nothing."""
+    default, high = leaf.info.get_default(call_default_factory=True), leaf.bounds[1]
+    if isinstance(default, int | float) and default:
+        return float(f"{abs(default) / 2:.0e}")
+    return 1.0 if high is None or high > 10 else high / 20 if high <= 1 else 0.01
+
+
+def _text(leaf: Leaf, key: str) -> object:
+    return st.text_input(leaf.label, key=key, help=leaf.help, max_chars=1000)
+
+
+def entries_text(values: Iterable[Any] | str) -> str:
+    """(32, 64) as "32, 64"; what is text already stays."""
+    if isinstance(values, str):
+        return values
+    return ", ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+
+
+def entries(text: Any) -> list[Any]:
+    """The numbers of "32, 64"; what is not a number stays as it was written, for the schema to name."""
+    words = str(text).strip().strip("[]()").replace(";", ",").replace(",", " ").split()
+    return [_number(word) for word in words]
+
+
+def _number(word: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            continue
+    return word
+
+
+def _within(leaf: Leaf, raw: Any) -> bool:
+    low, high = leaf.bounds
+    return (isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw)
+            and (low is None or raw >= low) and (high is None or raw <= high))
+
+
+KINDS: dict[Any, Kind] = {
+    Literal: Kind(_choice, fits=lambda leaf, raw: raw in get_args(leaf.info.annotation)),
+    bool: Kind(_toggle, fits=lambda _, raw: isinstance(raw, bool)),
+    int: Kind(_integer, fits=lambda leaf, raw: isinstance(raw, int) and _within(leaf, raw)),
+    float: Kind(_real, shown=lambda v: float(v) if isinstance(v, int) else v, fits=_within),
+    str: Kind(_text, fits=lambda _, raw: isinstance(raw, str)),
+    tuple: Kind(_text, shown=entries_text, meant=entries, fits=lambda _, raw: isinstance(raw, str)),
+}
+
+
+def kind_of(info: FieldInfo) -> Kind:
+    """The kind of a field, by its type."""
+    annotation = info.annotation
+    return KINDS[get_origin(annotation) or annotation]
+
+
+# -- the session -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _State:
+    """What was entered: widgets forget themselves when they are not drawn, the draft does not."""
+
+    key: str
+
+    @property
+    def draft(self) -> dict[str, Any]:
+        return st.session_state.setdefault(f"{self.key}:draft", {})
+
+    def widget(self, path: str) -> str:
+        return f"{self.key}.{path}"
+
+    def get(self, path: str, start: Any, fits: Callable[[Any], bool]) -> Any:
+        raw = st.session_state.get(self.widget(path), self.draft.get(path, start))
+        return raw if fits(raw) else start
+
+    def leaf(self, leaf: Leaf) -> Any:
+        kind = kind_of(leaf.info)
+        return kind.shown(self.get(leaf.path, kind.shown(leaf.start), lambda raw: kind.fits(leaf, raw)))
+
+    def place(self, path: str, raw: Any) -> str:
+        """Put a value where its widget will find it; the widget's key."""
+        key = self.widget(path)
+        self.draft[path] = raw
+        if key not in st.session_state or st.session_state[key] != raw:
+            st.session_state[key] = raw
+        return key
+
+
+def reset(key: str) -> None:
+    """Forget what was entered: the form begins again with its configuration. Only before it is drawn."""
+    for name in [name for name in st.session_state if str(name).startswith(f"{key}.")]:
+        del st.session_state[name]
+    st.session_state[f"{key}:draft"] = {}
+
+
+def values(config: RunConfig, key: str) -> dict[str, Any]:
+    """The form's values as they stand, before it is drawn: `config` at first, or when another one is given."""
+    return _values(_now(config, key), _State(key))
+
+
+def _now(config: RunConfig, key: str) -> Group:
+    given = config.to_json()
+    if st.session_state.get(f"{key}:base") != given:
+        reset(key)
+        st.session_state[f"{key}:base"] = given
+    return _tree(type(config), config, "", _State(key))
+
+
+def _values(group: Group, state: _State) -> dict[str, Any]:
+    found: dict[str, Any] = {group.tag: group.chosen} if group.tag else {}
+    found |= {leaf.path.rsplit(".", 1)[-1]: kind_of(leaf.info).meant(state.leaf(leaf)) for leaf in group.leaves}
+    return found | {inner.path.rsplit(".", 1)[-1]: _values(inner, state) for inner in group.groups}
+
+
+# -- drawing ---------------------------------------------------------------------------------------
+
+
+def config_form(config: RunConfig, key: str, *, problems: Iterable[Problem] | None = None,
+                beside: Mapping[str, Callable[[], None]] | None = None) -> dict[str, Any]:
+    """Draw the form; what was entered, for `parse`.
+
+    `problems` are said under the fields concerned (found here when not given). `beside` maps a section's name to
+    what is drawn next to its fields.
+    """
+    root, state = _now(config, key), _State(key)
+    entered = _values(root, state)
+    if problems is None:
+        problems = _problems(type(config), entered)
+    pen = _Pen(state, tuple(problems))
+    for index, section in enumerate(root.groups):
+        last = index == len(root.groups) - 1
+        pen.section(section, root.leaves if last else [], (beside or {}).get(section.path))
+    return entered
+
+
+def _problems(model: type[RunConfig], entered: dict[str, Any]) -> tuple[Problem, ...]:
+    try:
+        parse(model, entered)
+    except ConfigError as error:
+        return error.problems
+    return ()
+
+
+@dataclass(frozen=True)
+class _Pen:
+    state: _State
+    problems: tuple[Problem, ...]
+
+    def section(self, group: Group, more: list[Leaf], beside: Callable[[], None] | None) -> None:
+        """A bordered part of the form, its advanced fields folded away."""
+        everything = [*group.every_leaf(), *more]
+        folded = [leaf for leaf in everything if leaf.advanced]
+        with st.container(border=True, key=f"{self.state.key}-{group.path}"):
+            st.markdown(f"#### {ICONS.get(group.path, '')} {readable(group.path)}")
+            left, right = st.columns([7, 4], gap="medium") if beside else (st.container(), None)
+            with left:
+                self.rows(group, more)
+                if folded:
+                    wrong = any(self.of(leaf.path) for leaf in folded)
+                    # A label that changes would close it under the visitor's hand.
+                    with st.expander("Advanced", icon=":material/tune:", expanded=wrong,
+                                     key=f"{self.state.key}-{group.path}-advanced"), self.grid():
+                        for leaf in folded:
+                            self.leaf(leaf, apart=True)
+            if right is not None and beside is not None:
+                with right:
+                    beside()
+
+    def rows(self, group: Group, more: Iterable[Leaf] = ()) -> None:
+        """A row for the choice and its fields, then a row for each choice inside."""
+        own = [leaf for leaf in (*group.leaves, *more) if not leaf.advanced]
+        if group.tag or own:
+            with st.container(gap="xsmall"):
+                with self.grid():
+                    if group.tag:
+                        self.choice(group)
+                    for leaf in own:
+                        self.leaf(leaf)
+                if group.tag:
+                    st.caption(first_line(group.members[group.chosen]))
+        for inner in group.groups:
+            self.rows(inner)
+
+    def choice(self, group: Group) -> None:
+        """Which member of a union."""
+        lines = "\n".join(f"- **{named(tag)}**: {first_line(member)}" for tag, member in group.members.items())
+        with st.container(gap=None):
+            st.selectbox(group.label, list(group.members), key=self.state.place(group.tag_path, group.chosen),
+                         format_func=named, help=f"{group.description}\n\n{lines}")
+            self.complain(group.tag_path)
+
+    def leaf(self, leaf: Leaf, *, apart: bool = False) -> None:
+        """A field's widget, and what is wrong with it."""
+        if apart and leaf.group:
+            leaf = _Apart(leaf.path, leaf.info, leaf.start, leaf.group)
+        with st.container(gap=None):
+            kind_of(leaf.info).draw(leaf, self.state.place(leaf.path, self.state.leaf(leaf)))
+            self.complain(leaf.path)
+
+    def complain(self, path: str) -> None:
+        for problem in self.of(path):
+            st.caption(f":red[:material/error: {escaped(f'{problem.message} {problem.remedy}'.strip())}]")
+
+    def of(self, path: str) -> list[Problem]:
+        return [p for p in self.problems if p.field == path or p.field.startswith(f"{path}.")]
+
+    @staticmethod
+    def grid() -> Any:
+        return st.grid(3, min_column_width=132, gap="small")
+
+
+class _Apart(Leaf):
+    """A field drawn away from its choice: its label says whose it is."""
+
+    @property
+    def label(self) -> str:
+        words = super().label
+        return f"{self.group}: {words[0].lower()}{words[1:]}"
+
+
+def escaped(text: str) -> str:
+    """Text for Markdown: what a visitor typed is shown as it is."""
+    for sign in "\\`*_[]$~<>#":
+        text = text.replace(sign, f"\\{sign}")
+    return text
+
+
+# -- the same as a command -------------------------------------------------------------------------
+
+
+def settings(base: RunConfig, config: RunConfig) -> list[str]:
+    """The `--set` arguments that lead from `base` to `config`."""
+    from vaecore.config import changed
+
+    try:
+        found = _field_by_field(base, config)
+        if changed(base, found) == config:
+            return found
+    except ConfigError:  # a field of a choice that is itself inside another new choice cannot be set by itself
+        pass
+    return [f"{name}={_yaml(_compact(getattr(config, name)))}" for name in type(config).model_fields
+            if getattr(config, name) != getattr(base, name)]
+
+
+def _field_by_field(base: RunConfig, config: RunConfig) -> list[str]:
+    """Choices first, then what still differs."""
+    from vaecore.config import changed, differences
+
+    found: list[str] = []
+    while True:
+        now = changed(base, found)
+        choices = [f"{path}={tag}" for path, tag in _choices(type(config), config)
+                   if dict(_choices(type(now), now)).get(path, tag) != tag]
+        if not choices:
+            break
+        found.append(choices[0])  # it may bring the next ones along
+    left = differences([now, config])
+    return found + [f"{path}={_yaml(value)}" for path, (_, value) in left.items()]
+
+
+def _choices(model: type[BaseModel], value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """The tags in use, outermost first."""
+    for name, info in model.model_fields.items():
+        inner, here = getattr(value, name), f"{path}{name}"
+        if tagged(info):
+            yield f"{here}.{info.discriminator}", str(getattr(inner, str(info.discriminator)))
+        if isinstance(inner, BaseModel):
+            yield from _choices(type(inner), inner, f"{here}.")
+
+
+def _compact(value: Any) -> Any:
+    """A model as a mapping of its tag and of what is not by default."""
+    if not isinstance(value, BaseModel):
+        return value
+    found = {}
+    for name, info in type(value).model_fields.items():
+        inner = getattr(value, name)
+        if _is_tag(info) or inner != info.get_default(call_default_factory=True):
+            found[name] = list(inner) if isinstance(inner, tuple) else _compact(inner)
+    return found
+
+
+def _yaml(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {_yaml(inner)}' for name, inner in value.items())}}}"
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,168 @@
+"""A run in numbers, read from its files. No torch: Home paints before it is imported."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pages.parts.checkpoints import data_name, family_name
+from vaecore.store import Run, StoreError
+
+PIXELS = {"binary-fixed": "black and white, drawn once", "binary-dynamic": "black and white, drawn anew"}
+LIKELIHOODS = {"pca": "gaussian-learned", "linear-ae": "gaussian"}  # of families whose likelihood is not a choice
+WITHOUT_KL = ("ae", "linear-ae", "pca")  # asked only before the files can tell
+
+BOUND_HELP = ("Negative evidence lower bound (ELBO) on the test set, in nats per {one}: reconstruction cost plus KL, "
+              "an upper bound on −log p(x). Lower is better, among runs of the same data, pixels and likelihood.")
+CODE_HELP = ("−log p(x|z) on the test set, in nats per {one}, at the code of each {one}. This family has no KL and no "
+             "prior, so this is no bound on −log p(x) and does not compare with a VAE's −ELBO.")
+MSE_HELP = ("Mean squared error of the reconstruction on the test set, for each pixel (0 black, 1 white) or number. "
+            "Lower is better.")
+ACTIVE_HELP = ("Latent dimensions in use, of all there are: those whose code varies by more than 0.01 (in variance) "
+               "from one observation to the next. The others carry nothing.")
+PARAMETERS_HELP = "Numbers learned from the data, in encoder and decoder together: {exact}."
+
+
+@dataclass(frozen=True)
+class Headline:
+    """What a card or a table row says of a run; None for numbers that its files do not hold."""
+
+    id: str
+    family: str
+    data: str  # in words, with the copy that was used
+    one: str  # what an observation is called
+    latent_size: int | None
+    steps: int | None
+    bound: float | None  # test −ELBO, or −log p(x|z) where there is no KL
+    reconstruction: float | None  # −E log p(x|z)
+    kl: float | None
+    mse: float | None
+    active: int | None
+    parameters: int | None
+    seconds: float | None
+    has_kl: bool
+    likelihood: str
+    scored_on: tuple[str, str, str]  # data set, copy, pixels: what −ELBOs must share to be compared
+    problem: str = ""  # summary.json cannot be read
+
+    @property
+    def bound_name(self) -> str:
+        return "Test −ELBO" if self.has_kl else "Test −log p(x|z)"
+
+    @property
+    def bound_help(self) -> str:
+        return (BOUND_HELP if self.has_kl else CODE_HELP).format(one=self.one)
+
+
+def headline(run: Run) -> Headline:
+    """The numbers of a run; raises `StoreError` where there is no configuration to tell what it is."""
+    values = run.values()
+    problem = ""
+    try:
+        summary = run.summary()
+    except StoreError as error:
+        summary, problem = {}, str(error)
+    family, name, pixels = (_text(values, *path.split(".")) for path in ("model.family", "data.name", "data.pixels"))
+    copy = re.sub(r" from .*?(?=: \d)", "", _text(summary, "data"))  # where the maker kept it says nothing here
+    copy = copy.replace(" / ", "\u00a0/\u00a0")
+    words = [data_name(values), copy or _text(values, "data", "source"), PIXELS.get(pixels, "")]
+    kl, terms = _total(summary, "test", "kl"), _get(summary, "test", "kl")
+    elbo, reconstruction = _number(summary, "test", "elbo"), _total(summary, "test", "reconstruction")
+    return Headline(
+        id=run.id, family=family_name(values), data=" · ".join(word for word in words if word),
+        one="vector" if name == "gaussian" else "image",
+        latent_size=_whole(values, "model", "latent_size"), steps=_whole(summary, "step"),
+        bound=None if elbo is None else -elbo, reconstruction=None if reconstruction is None else -reconstruction,
+        kl=kl, mse=_mean(summary, "test", "mse"), active=_whole(summary, "test", "active"),
+        parameters=_whole(summary, "parameters"), seconds=_number(summary, "seconds"),
+        has_kl=bool(terms) if isinstance(terms, dict) else family not in WITHOUT_KL,
+        likelihood=_text(values, "model", "likelihood", "kind") or LIKELIHOODS.get(family, ""),
+        scored_on=(data_name(values), copy, pixels), problem=problem)
+
+
+def shown(value: float | None, digits: int = 4) -> str:
+    """A number as a person reads it: so many significant digits, at least whole."""
+    if value is None:
+        return "–"
+    if value == 0:
+        return "0"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:,.{min(decimals, 6)}f}".replace("-", "−")
+
+
+def short(count: int | None) -> str:
+    """A count in few letters: 850 k, 1.2 M."""
+    if count is None:
+        return "–"
+    for size, unit in ((1_000_000, " M"), (1_000, " k")):
+        if count >= size:
+            return f"{count / size:.{0 if count >= 100 * size else 1}f}{unit}"
+    return str(count)
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds in words a person uses."""
+    if seconds is None:
+        return "–"
+    if seconds < 90:
+        return f"{seconds:.1f}\u00a0s" if seconds < 10 else f"{seconds:.0f}\u00a0s"
+    return f"{seconds / 60:.0f}\u00a0min" if seconds < 5400 else f"{seconds / 3600:.1f}\u00a0h"
+
+
+def comparable(runs: list[Headline]) -> list[str]:
+    """Why numbers of these runs in nats cannot be set against each other; empty where they can."""
+    reasons = []
+    for what, index in (("data sets", 0), ("copies of the data", 1), ("kinds of pixels", 2)):
+        different = list(dict.fromkeys(run.scored_on[index] for run in runs if run.scored_on[index]))
+        if len(different) > 1 and (index != 1 or len({run.scored_on[0] for run in runs}) == 1):
+            reasons.append(f"{what} ({'; '.join(different)})")
+    likelihoods = list(dict.fromkeys(run.likelihood for run in runs if run.likelihood))
+    if len(likelihoods) > 1:
+        reasons.append(f"likelihoods ({', '.join(likelihoods)})")
+    return reasons
+
+
+def _get(values: Any, *path: str) -> Any:
+    for key in path:
+        values = values.get(key) if isinstance(values, dict) else None
+    return values
+
+
+def _text(values: Any, *path: str) -> str:
+    found = _get(values, *path)
+    return found[:200] if isinstance(found, str) else ""
+
+
+def _sane(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) and abs(value) < 1e15 else None
+
+
+def _number(values: Any, *path: str) -> float | None:
+    return _sane(_get(values, *path))
+
+
+def _whole(values: Any, *path: str) -> int | None:
+    value = _number(values, *path)
+    return None if value is None else int(value)
+
+
+def _flat(values: Any, *path: str) -> list[float] | None:
+    """The numbers under a dictionary of numbers or lists of numbers; None where there are none."""
+    found = _get(values, *path)
+    if not isinstance(found, dict) or not found:
+        return None
+    parts = [part for value in found.values() for part in (value if isinstance(value, list) else [value])]
+    numbers = [_sane(part) for part in parts]
+    return None if None in numbers else [number for number in numbers if number is not None]
+
+
+def _total(values: Any, *path: str) -> float | None:
+    numbers = _flat(values, *path)
+    return sum(numbers) if numbers else None
+
+
+def _mean(values: Any, *path: str) -> float | None:
+    numbers = _flat(values, *path)
+    return sum(numbers) / len(numbers) if numbers else None

@@ -1,0 +1,98 @@
+"""What a run's metrics.jsonl has to show: the charts of Monitor and Compare, and a run's standing in words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import numpy as np
+import streamlit as st
+
+from pages.parts.curves import Panel, Series
+from vaecore.lab import Status
+from vaecore.store import Metrics, Run
+
+Colour = Literal["blue", "green", "orange", "red", "gray"]
+IN_WORDS: dict[str, tuple[str, Colour]] = {
+    "new": ("not started", "gray"), "queued": ("queued", "orange"), "running": ("training", "blue"),
+    "finished": ("finished", "green"), "failed": ("failed", "red"), "stopped": ("stopped", "orange"),
+    "lost": ("lost", "red")}
+_reading = threading.Lock()
+
+
+def of(run: Run) -> Metrics:
+    """The run's metrics up to now; what is new is read, the rest is kept for all sessions."""
+    metrics = _metrics(str(run.path))
+    with _reading:
+        metrics.update()
+    return metrics
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _metrics(path: str) -> Metrics:
+    from pathlib import Path
+
+    return Metrics(Path(path) / "metrics.jsonl")
+
+
+def panels(histories: Mapping[str, Metrics], *, more: bool = False) -> list[Panel]:
+    """The charts, every run in each: training solid, validation dashed."""
+    charts = [
+        _panel(histories, "−ELBO", "neg_elbo", lambda e: -e["elbo"], "nats",
+               "The negative evidence lower bound at β = 1: reconstruction error plus KL. Lower is better; −log p(x) "
+               "is at most this."),
+        _panel(histories, "Reconstruction error", "reconstruction", lambda e: -sum(e["reconstruction"].values()),
+               "nats", "−E log p(x|z): how badly the decoder explains an image from its code, also called distortion.",
+               sign=-1),
+        _panel(histories, "KL", "kl", lambda e: sum(map(sum, e["kl"].values())), "nats",
+               "KL of the posterior q(z|x) from the prior: how much the code says about the image, also called rate. "
+               "Near 0, the posterior has collapsed."),
+        _panel(histories, "β", "beta", None, "", "The weight of the KL in the loss at each step.", exact=True),
+    ]
+    if more:
+        charts += [
+            _panel(histories, "Gradient norm", "grad_norm", None, "", "Length of the gradient, before clipping."),
+            _panel(histories, "Learning rate", "rate", None, "", "Step size of the optimizer at each step.",
+                   exact=True),
+        ]
+    return charts
+
+
+def in_words(status: Status) -> tuple[str, Colour]:
+    """A run's state as a word and a colour."""
+    if status.stopping:
+        return "stopping", "orange"
+    if status.state == "queued" and status.position:
+        return f"queued, place {status.position}", "orange"
+    return IN_WORDS[status.state]
+
+
+def standing(status: Status) -> str:
+    """How far a run is and how long it still takes."""
+    if status.state == "running" and not status.total:
+        return "starting …"
+    parts = [f"step {status.step:,} of {status.total:,}"] if status.total else []
+    if status.state == "running" and status.seconds_left is not None:
+        parts.append(f"{duration(status.seconds_left)} left")
+    return " · ".join(parts)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
+
+
+def _panel(histories: Mapping[str, Metrics], title: str, column: str, value: Any, unit: str, text: str,
+           sign: int = 1, exact: bool = False) -> Panel:
+    series = []
+    for name, metrics in histories.items():
+        steps = np.asarray(metrics.steps.get("step", []))
+        series.append(Series(f"{name} training", steps, sign * np.asarray(metrics.steps.get(column, [])), run=name))
+        if value is not None:
+            series.append(Series(f"{name} validation", np.asarray([e["step"] for e in metrics.evaluations], float),
+                                 np.asarray([value(e) for e in metrics.evaluations], float), run=name, dashed=True))
+    return Panel(title, series, unit=unit, help=text, may_smooth=not exact)

@@ -1,0 +1,115 @@
+"""What the Train page has measured: the look of a data set, whether a model fits it, the time a training takes.
+
+Each answer is kept by the configuration's JSON. torch is imported when the first is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+if TYPE_CHECKING:
+    from vaecore.config import RunConfig
+    from vaecore.data import Dataset
+
+PICTURES, COLUMNS = 21, 7
+LARGEST = 50_000_000  # parameters; a larger model is not measured in the web server's memory
+_measuring = threading.Lock()  # one at a time, or two visitors would measure each other
+
+
+@dataclass(frozen=True)
+class Look:
+    """A data set in a few words and a picture."""
+
+    source: str
+    sizes: dict[str, int]
+    shape: str
+    picture: bytes
+    alt: str
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What is known of a training before its first step."""
+
+    parameters: int
+    steps: int
+    per_epoch: int
+
+
+def look(config: RunConfig) -> Look:
+    """The data set in use; raises `DataUnavailable`."""
+    return _look(_data(config))
+
+
+def fit(config: RunConfig) -> Fit:
+    """Size of the model and number of steps; raises `ConfigError` where model, training and data do not fit."""
+    return _fit(config.resolve().to_json())
+
+
+def seconds(config: RunConfig) -> float:
+    """Measured here: a fresh one takes a second or two."""
+    return _seconds(config.resolve().to_json())
+
+
+def _data(config: RunConfig) -> str:
+    return json.dumps(config.resolve().model_dump(mode="json")["data"])
+
+
+def _config(text: str) -> RunConfig:
+    from vaecore.config import RunConfig
+
+    return RunConfig.model_validate_json(text)
+
+
+@st.cache_resource(max_entries=3, show_spinner=False)
+def _dataset(data: str) -> Dataset:
+    return _config(f'{{"data": {data}}}').data.load()
+
+
+@st.cache_data(max_entries=24, show_spinner=False)
+def _look(data: str) -> Look:
+    from vaecore.explore.pictures import grid, png
+
+    dataset = _dataset(data)
+    [modality] = dataset.modalities.values()
+    few = next(iter(dataset.splits["train"].head(PICTURES).arrays.values()))
+    if modality.kind == "vector":  # a row of grey tiles each: grey is 0
+        [size] = modality.shape
+        tiles = np.clip(few[:, None] * (128 / 3) + 128, 0, 255).astype(np.uint8)
+        sheet, shape, what = grid(tiles, 1, gap=0), f"{size} numbers each", "vectors, a row each; grey is 0"
+    else:
+        channels, height, width = modality.shape
+        tiles = few[:, 0] if channels != 3 else few.transpose(0, 2, 3, 1)
+        sheet = grid(np.ascontiguousarray(tiles), COLUMNS, background=128)
+        shape, what = f"{height} × {width} pixels" + (", colour" if channels == 3 else ""), "images of the training set"
+    sizes = {name: len(split) for name, split in dataset.splits.items()}
+    return Look(dataset.source, sizes, shape, png(sheet, scale=4), f"{len(few)} {what}")
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _fit(text: str) -> Fit:
+    import torch
+
+    from vaecore.training.setup import build
+
+    config = _config(text)
+    dataset = _dataset(_data(config))
+    with torch.device("meta"):  # shapes without memory: however large it is, it can be counted
+        model = build(config, dataset)
+    learned = any(True for _ in model.parameters())
+    per_epoch = len(dataset.splits["train"]) // config.training.batch_size
+    return Fit(model.parameter_count, per_epoch * config.training.epochs if learned else 0, per_epoch)
+
+
+@st.cache_data(max_entries=256, ttl=600, show_spinner=False)
+def _seconds(text: str) -> float:
+    from vaecore.training.setup import estimate
+
+    with _measuring:
+        return estimate(_config(text)).seconds

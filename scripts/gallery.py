@@ -1,0 +1,57 @@
+"""Make the shipped checkpoints again: `make gallery`, or `python scripts/gallery.py NAME ...` for some of them.
+
+Each entry is a preset and what was changed in it, trained like any run by the same worker. What is shipped
+is the run's folder without what only resuming needs, its step lines thinned to a thousand.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from vaecore.config import changed, preset
+from vaecore.lab.worker import main as work
+from vaecore.store import Run, Store
+
+GALLERY = Path(__file__).parents[1] / "trained" / "gallery"
+FULL = "data.source=full"
+RECIPES: dict[str, tuple[str, list[str]]] = {
+    "pca": ("pca-mnist", [FULL]),
+    "ae": ("ae-mnist", [FULL, "training.epochs=12", "training.batch_size=128", "training.rate.kind=cosine"]),
+    "vae": ("vae-mnist", [FULL, "training.epochs=20", "training.batch_size=128", "training.rate.kind=cosine"]),
+    "vae-fashion": ("vae-fashion", ["training.epochs=15", "training.rate.kind=cosine"]),
+}
+SHIPPED = ("config.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png")
+STEP_LINES = 1000
+
+
+def make(name: str) -> None:
+    """Train one checkpoint in a folder of its own, and ship it when it has finished."""
+    start, changes = RECIPES[name]
+    print(f"{name}: vaecore train --preset {start} " + " ".join(f"--set {change}" for change in changes), flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        run = Store(Path(folder)).create(changed(preset(start), changes), name)
+        if work([str(run.path)]) != 0:
+            raise SystemExit(f"{name} was not finished; see above.")
+        ship(run, GALLERY / name)
+
+
+def ship(run: Run, target: Path) -> None:
+    """Copy what others need of a run, replacing what was shipped before."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for file in SHIPPED:
+        shutil.copy(run.path / file, target / file)
+    lines = (run.path / "metrics.jsonl").read_text().splitlines()
+    steps = [line for line in lines if json.loads(line)["kind"] == "step"]
+    kept = set(steps[:: -(-len(steps) // STEP_LINES) or 1])
+    (target / "metrics.jsonl").write_text("".join(
+        f"{line}\n" for line in lines if line in kept or json.loads(line)["kind"] != "step"))
+
+
+if __name__ == "__main__":
+    for wanted in sys.argv[1:] or RECIPES:
+        make(wanted)

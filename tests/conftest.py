@@ -1,0 +1,105 @@
+"""What all tests share: one thread, one cache for the session, and short ways to configure and train a run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+# Before torch and numpy are imported: two cores are shared, and a fixed number of threads fixes the bits.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+if TYPE_CHECKING:
+    from vaecore.config import RunConfig
+    from vaecore.data import Dataset
+    from vaecore.training.loop import Trainer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cache of the session's own: what is parsed once is parsed once, and the user's stays untouched."""
+    patch = pytest.MonkeyPatch()
+    folder = tmp_path_factory.mktemp("cache")
+    patch.setenv("VAECORE_CACHE", str(folder))
+    yield folder
+    patch.undo()
+
+
+@dataclass
+class Watch:
+    """A control that stops a training at a step, and remembers what it was told."""
+
+    stop_at: int | None = None
+    told: list[tuple[int, int, float]] = field(default_factory=list)
+
+    def stop_requested(self) -> bool:
+        return self.stop_at is not None and bool(self.told) and self.told[-1][0] >= self.stop_at
+
+    def progress(self, step: int, total: int, epoch: float) -> None:
+        self.told.append((step, total, epoch))
+
+
+@pytest.fixture
+def watch() -> type[Watch]:
+    return Watch
+
+
+def _configure(values: dict[str, Any]) -> RunConfig:
+    from vaecore.config import RunConfig
+    from vaecore.schema import parse
+
+    training = {"threads": 1, "device": "cpu", **values.get("training", {})}
+    return parse(RunConfig, {**values, "training": training})
+
+
+@pytest.fixture(scope="session")
+def configure() -> Callable[[dict[str, Any]], RunConfig]:
+    """A configuration from nested values, on one thread of the CPU."""
+    return _configure
+
+
+@pytest.fixture(scope="session")
+def trainer() -> Callable[..., tuple[Trainer, Dataset]]:
+    """A `Trainer` for nested values with its data set; with `run=True` it has taken all its steps."""
+
+    def make(values: dict[str, Any], *, run: bool = False) -> tuple[Trainer, Dataset]:
+        import torch
+
+        from vaecore.training.feed import Feed
+        from vaecore.training.loop import FLUSH_STEPS, Trainer
+        from vaecore.training.setup import build
+
+        torch.set_num_threads(1)
+        config = _configure(values)
+        dataset = config.data.load()
+        device = torch.device("cpu")
+        made = Trainer(config, build(config, dataset), Feed(dataset, "train", device), device)
+        for step in range(made.total if run else 0):
+            made.step(step)
+            if len(made.pending) == FLUSH_STEPS:
+                made.flush()  # raises at a number that is not finite
+        made.flush()
+        return made, dataset
+
+    return make
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Callable[..., Path]:
+    """Make a run's folder from nested values and train it; the folder."""
+
+    def run(values: dict[str, Any], *, name: str = "run", control: Any = None, train: bool = True) -> Path:
+        from vaecore.store import Store
+        from vaecore.training import train as training
+
+        made = Store(tmp_path / "trained").create(_configure(values), name)
+        if train:
+            training(made.path, control or Watch())
+        return made.path
+
+    return run

@@ -1,0 +1,74 @@
+"""A small store for the tests of the pages: four families on 8 x 8 digits and vectors, trained in a second or two."""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from streamlit.testing.v1 import AppTest
+
+APP = Path(__file__).parents[2] / "app.py"
+
+
+class Unwatched:
+    """Nobody stops it, nobody looks."""
+
+    def stop_requested(self) -> bool:
+        return False
+
+    def progress(self, step: int, total: int, epoch: float) -> None:
+        pass
+
+
+@cache
+def store() -> Path:
+    """runs/: vae, collapsed, ae, vectors; gallery/: pca, shipped. Made once a process; copy it to break it."""
+    from vaecore.config import changed, preset
+    from vaecore.explore import Checkpoint
+    from vaecore.explore.pictures import write_preview
+    from vaecore.store import Store
+    from vaecore.training import train
+
+    root = Path(tempfile.mkdtemp(prefix="pages-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    digits, few = preset("vae-digits"), ["training.epochs=2"]
+    runs = {
+        "vectors": changed(preset("linear-vae-gaussian"), few),
+        "ae": changed(digits, ["model.family=ae", "model.latent_size=4", *few]),
+        "pca": changed(digits, ["model.family=pca", "model.latent_size=4"]),
+        "collapsed": changed(digits, ["training.beta.kind=constant", "training.beta.value=1000", *few]),
+        "vae": changed(digits, ["training.epochs=10"]),
+    }
+    for name, config in runs.items():
+        run = Store(root).create(config, name)
+        train(run.path, Unwatched())
+        write_preview(Checkpoint.load(run))
+    (root / "gallery").mkdir()
+    shutil.move(root / "runs" / "pca", root / "gallery" / "pca")
+    shutil.copytree(root / "runs" / "vae", root / "gallery" / "shipped")
+    return root
+
+
+def open_page(page: str, **query: str | list[str]) -> AppTest:
+    """The page `page` of the app, run once; fails if it raised."""
+    at = AppTest.from_file(str(APP), default_timeout=60)
+    at.switch_page(f"pages/{page}.py")
+    for name, value in query.items():
+        at.query_params[name] = value
+    at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def pictures(at: AppTest) -> list[str]:
+    """The HTML of every picture on the page, in order."""
+    return [element.proto.body for element in at.get("html") if "<img" in element.proto.body]
+
+
+def words(at: AppTest) -> str:
+    """All text that is in plain elements."""
+    kinds = (at.title, at.header, at.subheader, at.markdown, at.caption, at.info, at.warning, at.error)
+    return "\n".join(str(element.value) for kind in kinds for element in kind)

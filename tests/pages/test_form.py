@@ -1,0 +1,134 @@
+"""The form: every field of every choice is drawn, and what it says is what a configuration holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.parts.form import entries, kind_of, readable, settings
+from vaecore.config import PRESETS, RunConfig, changed, preset
+from vaecore.schema import parse, tagged
+
+NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
+
+
+def draw() -> None:
+    import streamlit as st
+
+    from pages.parts.form import config_form
+    from vaecore.config import changed, preset
+
+    base = preset(st.session_state["preset"])
+    st.session_state["got"] = config_form(changed(base, st.session_state.get("settings", [])), "f")
+
+
+def form(name: str = "vae-mnist", *changes: str) -> AppTest:
+    at = AppTest.from_function(draw, default_timeout=60)
+    at.session_state["preset"], at.session_state["settings"] = name, list(changes)
+    at.run()
+    assert not at.exception
+    return at
+
+
+def got(at: AppTest) -> Any:
+    assert not at.exception
+    return at.session_state["got"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_preset_comes_back_from_the_form_as_it_went_in(name: str) -> None:
+    at = form(name)
+    assert parse(RunConfig, got(at)) == preset(name)
+    assert parse(RunConfig, got(at.run())) == preset(name), "and again, now from the widgets"
+
+
+def walk(model: Any, path: str = "") -> list[tuple[str, str]]:
+    """Every union of the declaration, reached from the defaults: its path, and a tag of it."""
+    found = []
+    for field, info in model.model_fields.items():
+        here = f"{path}{field}"
+        for tag, member in tagged(info).items():
+            found += [(f"{here}.{info.discriminator}", tag), *walk(member, f"{here}.")]
+        if isinstance(info.annotation, type) and hasattr(info.annotation, "model_fields"):
+            found += walk(info.annotation, f"{here}.")
+    return list(dict.fromkeys(found))
+
+
+def fields(value: Any, path: str = "") -> list[str]:
+    found = []
+    for name in type(value).model_fields:
+        inner = getattr(value, name)
+        found += fields(inner, f"{path}{name}.") if hasattr(type(inner), "model_fields") else [f"{path}{name}"]
+    return found
+
+
+@pytest.mark.parametrize(("path", "tag"), walk(RunConfig))
+def test_every_field_of_every_choice_has_a_widget_with_a_help(path: str, tag: str) -> None:
+    config = changed(RunConfig(), [f"{path}={tag}"])
+    at = form("vae-mnist", *settings(preset("vae-mnist"), config))
+    keys = {w.key: w for kind in ("selectbox", "number_input", "text_input", "toggle", "button_group")
+            for w in at.get(kind)}
+    assert {f"f.{field}" for field in fields(config)} == set(keys)
+    assert all(widget.help for widget in keys.values())
+    assert parse(RunConfig, got(at)) == config
+
+
+def test_another_choice_keeps_what_it_shares_and_remembers_the_rest() -> None:
+    at = form("vae-mnist")
+    at.number_input(key="f.model.latent_size").set_value(5).run()
+    at.text_input(key="f.model.network.channels").set_value("8, 16").run()
+    at.selectbox(key="f.model.family").set_value("pca").run()
+    assert got(at)["model"] == {"family": "pca", "latent_size": 5}
+    at.selectbox(key="f.model.family").set_value("ae").run()
+    assert got(at)["model"]["network"]["channels"] == [8, 16]
+    assert got(at)["model"]["latent_size"] == 5
+    parse(RunConfig, got(at))
+
+
+def test_another_configuration_fills_every_field_anew() -> None:
+    at = form("vae-mnist")
+    at.number_input(key="f.training.epochs").set_value(3).run()
+    at.session_state["preset"] = "vae-digits"
+    at.run()
+    assert parse(RunConfig, got(at)) == preset("vae-digits")
+    assert at.number_input(key="f.training.epochs").value == preset("vae-digits").training.epochs
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("32, abc", "'abc' is not a whole number"), ("", "0 entries"), ("0", "too small"), ("9999999", "too large"),
+    ("1.5", "not a whole number"), ("<b>`x`", "not a whole number"),
+])
+def test_a_bad_list_is_said_under_its_field(text: str, words: str) -> None:
+    at = form("vae-mnist")
+    at.text_input(key="f.model.network.channels").set_value(text).run()
+    said = [c.value for c in at.caption if ":red[" in c.value]
+    assert len(said) == 1
+    assert words in said[0].replace("\\", "")
+
+
+def test_a_value_at_an_open_bound_is_said_under_its_field() -> None:
+    at = form("vae-mnist")
+    at.number_input(key="f.training.learning_rate").set_value(0.0).run()
+    assert any("more than" in c.value and ":red[" in c.value for c in at.caption)
+
+
+@pytest.mark.parametrize(("text", "numbers"), [
+    ("32, 64", [32, 64]), ("[32,64]", [32, 64]), ("32 64", [32, 64]), ("4.0;0.5", [4.0, 0.5]), ("1e-3", [0.001]),
+    ("", []), (" , ", []), ("32, abc", [32, "abc"]), ("7,", [7]),
+])
+def test_lists_are_read_as_they_are_written(text: str, numbers: list[Any]) -> None:
+    assert entries(text) == numbers
+    assert [type(n) for n in entries(text)] == [type(n) for n in numbers]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("base", ["vae-mnist", "pca-mnist"])
+def test_the_command_line_leads_to_the_same_configuration(base: str, name: str) -> None:
+    assert changed(preset(base), settings(preset(base), preset(name))) == preset(name)
+
+
+def test_labels_and_kinds() -> None:
+    assert readable("training.batch_size") == "Batch size"
+    assert kind_of(RunConfig.model_fields["seed"]).fits is not None

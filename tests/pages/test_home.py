@@ -1,0 +1,138 @@
+"""Home: paints without torch, tells each run by its files, and survives broken ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages import demo
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the demo store, in use."""
+    copy = tmp_path / "store"
+    shutil.copytree(demo.store(), copy)
+    monkeypatch.setenv("VAECORE_STORE", str(copy))
+    return copy
+
+
+def home() -> AppTest:
+    return demo.open_page("home")
+
+
+def metrics(at: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in at.metric}
+
+
+def test_it_paints_before_torch_is_imported(root: Path) -> None:
+    script = """
+import sys
+from streamlit.testing.v1 import AppTest
+import pages.parts.warm as warm
+warm.up = lambda: None
+at = AppTest.from_file("app.py", default_timeout=60).run()
+assert not at.exception and at.title[0].value == "Latent Lab" and len(at.metric) == 8, at.exception
+heavy = sorted({"torch", "pandas", "sklearn", "scipy", "vaecore.explore"} & set(sys.modules))
+assert not heavy, heavy
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=demo.APP.parent, env=os.environ | {
+        "PYTHONPATH": str(demo.APP.parent)}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_cards_show_the_numbers_of_the_files(root: Path) -> None:
+    shutil.rmtree(root / "gallery" / "pca")
+    path = root / "gallery" / "shipped" / "summary.json"
+    summary = json.loads(path.read_text())
+    summary["test"] |= {"elbo": -87.654321, "mse": {"image": 0.012345}, "active": 5}
+    path.write_text(json.dumps(summary | {"parameters": 1_234_567}))
+    found = metrics(home())
+    assert found == {"−ELBO": "87.65", "MSE": "0.0123", "Active": "5 of 8", "Parameters": "1.2 M"}
+
+
+def test_a_family_without_a_kl_has_no_elbo(root: Path) -> None:
+    shutil.rmtree(root / "gallery" / "shipped")
+    at = home()
+    assert "−log p(x|z)" in metrics(at) and "−ELBO" not in metrics(at)
+    assert all(metric.help for metric in at.metric), "each number is explained"
+
+
+def test_cards_say_which_copy_of_the_data(root: Path) -> None:
+    assert "8×8 digits · 1,797 digits of scikit-learn" in demo.words(home())
+
+
+def test_previews_are_in_the_page_with_a_description(root: Path) -> None:
+    shown = demo.pictures(home())
+    assert len(shown) == 2
+    assert all('src="data:image/png;base64,' in html and 'alt="Samples that' in html and "pixelated" in html
+               for html in shown)
+
+
+@pytest.mark.parametrize(("file", "content", "said"), [
+    ("config.json", None, "has no config.json"),
+    ("config.json", "{\"data\": ", "config.json is not valid JSON"),
+    ("config.json", "[1, 2]", "config.json does not hold a set of fields"),
+    ("summary.json", "{\"test\": ", "summary.json is not valid JSON"),
+])
+@pytest.mark.parametrize("place", ["gallery/shipped", "runs/ae"])
+def test_a_broken_file_is_named_with_a_remedy_and_costs_one_card(
+        root: Path, place: str, file: str, content: str | None, said: str) -> None:
+    path = root / place / file
+    path.unlink()
+    if content is not None:
+        path.write_text(content)
+    at = home()
+    told = [element.value for element in [*at.error, *at.warning]]
+    assert len(told) == 1 and said in told[0] and "opy the run again" in told[0]
+    assert len(at.metric) >= 4 and "collapsed" in demo.words(at), "the others are still there"
+
+
+@pytest.mark.parametrize("content", ["{}", '{"test": 3}', '{"test": {"elbo": "x", "mse": {"image": [[]]}, "kl": 7}}',
+                                     '{"test": {"elbo": 1e999}, "parameters": -1e300, "data": 5, "seconds": []}'])
+def test_numbers_that_make_no_sense_are_left_out(root: Path, content: str) -> None:
+    shutil.rmtree(root / "gallery" / "pca")
+    (root / "gallery" / "shipped" / "summary.json").write_text(content)
+    assert set(metrics(home()).values()) <= {"–", "– of 8"}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\x89PNG\r\n\x1a\n", b"GIF89a" * 20])
+def test_a_preview_that_is_no_picture_leaves_a_place(root: Path, content: bytes | None) -> None:
+    path = root / "gallery" / "shipped" / "preview.png"
+    path.unlink() if content is None else path.write_bytes(content)
+    assert len(demo.pictures(home())) == 1
+
+
+def test_runs_show_where_they_stand(root: Path) -> None:
+    (root / "runs" / "ae" / "exit.json").write_text(json.dumps(
+        {"attempt": 1, "state": "failed", "detail": "The disk is full: free some space.", "time": 0}))
+    said = demo.words(home())
+    assert "The disk is full" in said and "failed" in said
+
+
+def test_no_more_than_twelve_runs_and_a_count(root: Path) -> None:
+    for index in range(14):
+        shutil.copytree(root / "runs" / "ae", root / "runs" / f"copy-{index}")
+    at = home()
+    assert sum(button.label == "Train one like it" for button in at.button) == 2 + 12
+    assert "And 6 older: 18 runs in all." in demo.words(at)
+
+
+def test_an_empty_store_tells_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAECORE_STORE", str(tmp_path / "nothing"))
+    at = home()
+    assert "make gallery" in demo.words(at) and "first model takes about a minute" in demo.words(at)
+    assert not (tmp_path / "nothing").exists(), "looking leaves no trace"
+
+
+def test_train_one_like_it_hands_the_run_over(root: Path) -> None:
+    at = home()
+    at.button(key="like-gallery/pca").click().run()
+    assert at.session_state["train_from"] == "gallery/pca"

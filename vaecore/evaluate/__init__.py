@@ -1,0 +1,6 @@
+"""Judging a checkpoint on a whole split: its evidence, and how far the ELBO is from log p(x)."""
+
+from vaecore.evaluate.likelihood import Likelihood, log_likelihood
+from vaecore.evaluate.report import evaluate_run
+
+__all__ = ["Likelihood", "evaluate_run", "log_likelihood"]
