@@ -147,6 +147,7 @@ class Plan:
 
     config: RunConfig | None
     problems: tuple[Problem, ...]
+    sound: RunConfig | None = None  # the sections that are in order, the others by default
     look: measure.Look | None = None
     missing: str = ""  # why the data cannot be had
     fit: measure.Fit | None = None
@@ -164,15 +165,21 @@ def judge(values: dict[str, object]) -> Plan:
     try:
         config = parse(RunConfig, values)
     except ConfigError as error:
-        return Plan(None, error.problems)
+        wrong = {problem.field.partition(".")[0] for problem in error.problems}
+        sound = parse(RunConfig, {name: part for name, part in values.items() if name not in wrong})
+        try:
+            look = None if "data" in wrong else measure.look(sound)
+        except DataUnavailable:
+            look = None
+        return Plan(None, form.distinct(error.problems), None if "training" in wrong else sound, look)
     look = None
     try:
         look = measure.look(config)
-        return Plan(config, (), look, fit=measure.fit(config))
+        return Plan(config, (), config, look, fit=measure.fit(config))
     except DataUnavailable as error:
-        return Plan(config, (), missing=str(error))
+        return Plan(config, (), config, missing=str(error))
     except ConfigError as error:
-        return Plan(config, error.problems, look)
+        return Plan(config, error.problems, config, look)
 
 
 def data_card(plan: Plan) -> None:
@@ -209,14 +216,14 @@ def download(fetch: object) -> None:
 
 def schedules(plan: Plan) -> None:
     """Beta and the learning rate over this training."""
-    if plan.config is None:
+    if plan.sound is None:
         st.caption("Beta and the learning rate are drawn once the fields are in order.")
         return
     import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
 
     from vaecore.figures.schedules import sampled, schedule_figure
 
-    training = plan.config.training
+    training = plan.sound.training
     total = plan.fit.steps if plan.fit and plan.fit.steps else 1_000
     beta = sampled(training.beta, total, training.epochs)
     rate = sampled(training.rate, total, training.epochs, training.learning_rate)
@@ -270,7 +277,8 @@ def trouble(plan: Plan) -> str:
     if plan.problems:
         first = plan.problems[0]
         more = f" And {len(plan.problems) - 1} more." if len(plan.problems) > 1 else ""
-        return f"{form.readable(first.field or 'the configuration')}: {first.message} {first.remedy}{more}"
+        field = first.field.rstrip(".0123456789") or "the configuration"  # not the place in a list
+        return f"{form.readable(field)}: {first.message} {first.remedy}{more}"
     return ""
 
 

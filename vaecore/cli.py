@@ -78,13 +78,13 @@ def train(
     from vaecore.config import RunConfig, changed, from_file
     from vaecore.config import preset as named
     from vaecore.schema import problem
-    from vaecore.training.setup import check
+    from vaecore.training.setup import fit
 
     if preset and config:
         raise problem("--config", str(config), "a preset and a file were both given.", "Give one of them.")
     start = named(preset) if preset else from_file(config) if config else RunConfig()
     chosen = changed(start, changes or []).resolve()
-    check(chosen, chosen.data.load())  # what is wrong is said here, not in a log
+    fit(chosen, chosen.data.load())  # what is wrong is said here, not in a log
     run = _store(store).create(chosen, name)
     lab.submit(run.path)
     if detach:

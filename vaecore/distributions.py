@@ -185,7 +185,7 @@ class GaussianFixed(LikelihoodConfig):
 
     kind: Literal["gaussian"] = "gaussian"
     sigma: float = option(0.1, "Standard deviation of every pixel; beta-VAE in disguise, since scaling sigma "
-                          "squared scales beta.", unit="pixel value", gt=0, le=100)
+                          "squared scales beta.", unit="pixel value", ge=0.001, le=100)
 
     def build(self) -> Likelihood:
         return _GaussianShared(self.sigma, learned=False)
@@ -195,7 +195,7 @@ class GaussianLearned(LikelihoodConfig):
     """A Gaussian a pixel with one sigma, learned: its optimum is the root mean squared error."""
 
     kind: Literal["gaussian-learned"] = "gaussian-learned"
-    initial_sigma: float = option(0.5, "Standard deviation at the start.", unit="pixel value", gt=0, le=100)
+    initial_sigma: float = option(0.5, "Standard deviation at the start.", unit="pixel value", ge=0.001, le=100)
 
     def build(self) -> Likelihood:
         return _GaussianShared(self.initial_sigma, learned=True)
@@ -214,7 +214,7 @@ class DiscretisedLogistic(LikelihoodConfig):
     """The probability of each 8-bit grey level under a logistic with one learned scale."""
 
     kind: Literal["discretised-logistic"] = "discretised-logistic"
-    initial_scale: float = option(0.1, "Scale at the start.", unit="pixel value", gt=0, le=10)
+    initial_scale: float = option(0.1, "Scale at the start.", unit="pixel value", ge=0.001, le=10)
 
     def build(self) -> Likelihood:
         return _DiscretisedLogistic(self.initial_scale)

@@ -309,7 +309,7 @@ def config_form(config: RunConfig, key: str, *, problems: Iterable[Problem] | No
     entered = _values(root, state)
     if problems is None:
         problems = _problems(type(config), entered)
-    pen = _Pen(state, tuple(problems))
+    pen = _Pen(state, distinct(problems))
     for index, section in enumerate(root.groups):
         last = index == len(root.groups) - 1
         pen.section(section, root.leaves if last else [], (beside or {}).get(section.path))
@@ -322,6 +322,12 @@ def _problems(model: type[RunConfig], entered: dict[str, Any]) -> tuple[Problem,
     except ConfigError as error:
         return error.problems
     return ()
+
+
+def distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """Without what is said of a whole list when an entry of it is to blame."""
+    problems = tuple(problems)
+    return tuple(p for p in problems if not any(other.field.startswith(f"{p.field}.") for other in problems))
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import demo
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from tests.pages import demo
 
-
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the demo store, in use."""
     copy = tmp_path / "store"
@@ -32,7 +31,7 @@ def metrics(at: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in at.metric}
 
 
-def test_it_paints_before_torch_is_imported(root: Path) -> None:
+def test_it_paints_before_torch_is_imported() -> None:
     script = """
 import sys
 from streamlit.testing.v1 import AppTest
@@ -65,11 +64,11 @@ def test_a_family_without_a_kl_has_no_elbo(root: Path) -> None:
     assert all(metric.help for metric in at.metric), "each number is explained"
 
 
-def test_cards_say_which_copy_of_the_data(root: Path) -> None:
+def test_cards_say_which_copy_of_the_data() -> None:
     assert "8×8 digits · 1,797 digits of scikit-learn" in demo.words(home())
 
 
-def test_previews_are_in_the_page_with_a_description(root: Path) -> None:
+def test_previews_are_in_the_page_with_a_description() -> None:
     shown = demo.pictures(home())
     assert len(shown) == 2
     assert all('src="data:image/png;base64,' in html and 'alt="Samples that' in html and "pixelated" in html
@@ -132,7 +131,7 @@ def test_an_empty_store_tells_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
     assert not (tmp_path / "nothing").exists(), "looking leaves no trace"
 
 
-def test_train_one_like_it_hands_the_run_over(root: Path) -> None:
+def test_train_one_like_it_hands_the_run_over() -> None:
     at = home()
     at.button(key="like-gallery/pca").click().run()
     assert at.session_state["train_from"] == "gallery/pca"

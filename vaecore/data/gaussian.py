@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 
 from vaecore.data.base import SPLITS, DataConfig, Dataset, Modality, Split, SplitName
 from vaecore.schema import option
+
+
+Variance = Annotated[float, Field(ge=0)]
 
 
 class Gaussian(DataConfig):
     """Draws of N(0, U diag(eigenvalues) U') with a random rotation U."""
 
     name: Literal["gaussian"] = "gaussian"
-    eigenvalues: tuple[float, ...] = option(
+    eigenvalues: tuple[Variance, ...] = option(
         (4.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.05, 0.02), "Variances along the principal directions, which also set "
         "the observed size.", min_length=1, max_length=256)
     size: int = option(5_000, "Training vectors; a tenth as many for validation and for test.", unit="vectors",

@@ -7,8 +7,9 @@ Shapes: B observations, K samples, r latent size, D observed size. A batch maps 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -30,13 +31,13 @@ class Evidence:
 
     def total_reconstruction(self) -> Tensor:
         """Summed over modalities, (B,)."""
-        return torch.stack(list(self.reconstruction.values())).sum(0)
+        return _sum(self.reconstruction.values())
 
     def total_kl(self) -> Tensor:
         """Summed over latents and their dimensions, (B,); zero for a family without a KL."""
         if not self.kl:
             return torch.zeros_like(next(iter(self.reconstruction.values())))
-        return torch.stack([kl.flatten(1).sum(1) for kl in self.kl.values()]).sum(0)
+        return _sum(kl.flatten(1).sum(1) for kl in self.kl.values())
 
     def elbo(self) -> Tensor:
         """Equation (9), (B,)."""
@@ -52,10 +53,15 @@ class Objective:
 
     def terms(self) -> tuple[Tensor, Tensor, Tensor]:
         """Weighted means over the batch of reconstruction and KL, and the sum of penalties: three scalars."""
-        reconstruction = torch.stack([w * e.total_reconstruction().mean() for w, e in self.elbos]).sum()
-        kl = torch.stack([w * e.total_kl().mean() for w, e in self.elbos]).sum()
-        penalty = torch.stack(list(self.penalties.values())).sum() if self.penalties else torch.zeros_like(kl)
+        reconstruction = _sum(w * e.total_reconstruction().mean() for w, e in self.elbos)
+        kl = _sum(w * e.total_kl().mean() for w, e in self.elbos)
+        penalty = _sum(self.penalties.values()) if self.penalties else torch.zeros_like(kl)
         return reconstruction, kl, penalty
+
+
+def _sum(terms: Iterable[Tensor]) -> Tensor:
+    """One after the other: a single term, the usual case, costs nothing."""
+    return reduce(torch.add, terms)
 
 
 class Family(nn.Module):

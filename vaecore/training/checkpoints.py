@@ -26,6 +26,7 @@ from vaecore.schema import ConfigError, parse
 
 WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"
 LARGEST = 4 * 2**30  # bytes
+PROGRESS = {"step": int, "metrics_bytes": int, "best": float | None, "since_best": int, "seconds": float}
 
 
 class BrokenCheckpoint(Exception):
@@ -56,7 +57,7 @@ def load_model(path: Path) -> Family:
                 raise ValueError(f"{name} holds {tensors[name].dtype} instead of {there.dtype}")
         model.load_state_dict(tensors, assign=True)
         channels_last(model)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ConfigError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RuntimeError, ConfigError) as error:
         raise BrokenCheckpoint(f"{path} does not fit its own description ({_line(error)}). Copy the run again from "
                                "where it came.") from None
     return model.eval()
@@ -79,6 +80,10 @@ def load_checkpoint(folder: Path, model: Family, optimizer: torch.optim.Optimize
     if not (folder / CHECKPOINT).exists():
         return None
     tensors, progress = _read(folder / CHECKPOINT)
+    if not (isinstance(progress, dict) and progress.keys() >= PROGRESS.keys()
+            and all(isinstance(progress[name], kind) for name, kind in PROGRESS.items())):
+        raise BrokenCheckpoint(f"{folder / CHECKPOINT} does not say where training stood. Copy the run again from "
+                               "where it came, or start a new one with its configuration.")
     try:
         model.load_state_dict(_part(tensors, "model."))
         if optimizer is not None:

@@ -41,6 +41,28 @@ def check(config: RunConfig, dataset: Dataset) -> None:
 
 
 @dataclass(frozen=True)
+class Fit:
+    """What is known of a training before its first step; a closed form takes no steps."""
+
+    parameters: int
+    steps: int
+    per_epoch: int
+
+
+def fit(config: RunConfig, dataset: Dataset) -> Fit:
+    """Whether model, training, data and this machine go together, found without memory for the weights.
+
+    Raises `ConfigError` where they do not.
+    """
+    devices.choose(config.training)
+    with torch.device("meta"):  # shapes only: however large it is, it can be counted
+        model = build(config, dataset)
+    per_epoch = len(dataset.splits["train"]) // config.training.batch_size
+    learned = any(True for _ in model.parameters())
+    return Fit(model.parameter_count, per_epoch * config.training.epochs if learned else 0, per_epoch)
+
+
+@dataclass(frozen=True)
 class Estimate:
     """What a training will take, measured on a few real steps here."""
 

@@ -1,0 +1,135 @@
+"""A real server and a real browser: Debian's chromium, or another that VAECORE_CHROMIUM names."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = os.environ.get("VAECORE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update", "--disable-sync",
+             "--disable-dev-shm-usage"]
+SETTLED = """() => {
+  const app = document.querySelector('[data-testid=stApp]');
+  return app?.dataset.testScriptState === 'notRunning' && app.dataset.testConnectionState === 'CONNECTED'
+    && !document.querySelector('[data-testid=stSkeleton], [data-stale=true]');
+}"""
+
+
+class App:
+    """The dashboard on a port of its own, over a store of its own."""
+
+    def __init__(self, store: Path) -> None:
+        self.store = store
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port: int = free.getsockname()[1]
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={self.port}",
+                   "--server.headless=true"]
+        environment = {**os.environ, "VAECORE_STORE": str(self.store)}
+        environment.pop("VAECORE_DATA", None)  # the embedded digits, as a newcomer has them
+        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for _ in range(600):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.address}/_stcore/health") as answer:
+                if answer.read() == b"ok":
+                    return
+            time.sleep(0.1)
+        raise RuntimeError("the dashboard did not start")
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would be; trainings belong to sessions of their own."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+class Visitor:
+    """A page, and a way to act on it that waits for Streamlit to have finished."""
+
+    def __init__(self, page: Page, app: App) -> None:
+        self.page, self.app, self.runs = page, app, 0
+        self.console: list[str] = []
+        page.on("websocket", self._listen)
+        page.on("console", lambda m: self.console.append(m.text) if m.type == "error" else None)
+        page.set_default_timeout(60_000)
+
+    def open(self, path: str = "") -> None:
+        self.act(lambda: self.page.goto(f"{self.app.address}/{path}"))
+
+    def act(self, action: Callable[[], object]) -> None:
+        """Do it, and wait until a script run that began afterwards has ended and the page is whole."""
+        before = self.runs
+        action()
+        deadline = time.monotonic() + 60
+        while self.runs <= before:
+            if time.monotonic() > deadline:
+                raise TimeoutError("no script run followed the action")
+            self.page.wait_for_timeout(10)
+        self.settle()
+
+    def settle(self) -> None:
+        self.page.wait_for_function(SETTLED)
+
+    def no_stack_trace(self) -> None:
+        assert self.page.get_by_test_id("stException").count() == 0
+        # A deep link makes the browser probe <page>/_stcore/health, which answers 404: Streamlit's own, harmless.
+        assert [text for text in self.console if "404" not in text] == []
+
+    def _listen(self, socket: WebSocket) -> None:
+        def received(frame: bytes | str) -> None:
+            if isinstance(frame, bytes) and ForwardMsg.FromString(frame).WhichOneof("type") == "script_finished":
+                self.runs += 1
+
+        socket.on("framereceived", received)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        if os.environ.get("CI"):
+            pytest.fail("CI must have a browser: install chromium.")
+        pytest.skip("no chromium here; install it to run the browser tests")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """A dashboard over the shipped gallery and no run yet."""
+    store = tmp_path_factory.mktemp("store")
+    shutil.copytree(ROOT / "trained" / "gallery", store / "gallery")
+    app = App(store)
+    app.start()
+    yield app
+    app.kill()
+
+
+@pytest.fixture
+def visitor(browser: Browser, app: App) -> Iterator[Visitor]:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    yield Visitor(context.new_page(), app)
+    context.close()

@@ -1,0 +1,136 @@
+"""The command line, run in this process: what it prints, its exit codes, and what it says of what is wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from vaecore import cli
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with one small trained run, `small`, made by the command line itself."""
+    root = tmp_path_factory.mktemp("store")
+    assert call(["train", "--preset", "vae-digits", "--set", "training.epochs=3", "--name", "small",
+                 "--store", str(root)]) == 0
+    return root
+
+
+def call(arguments: list[str]) -> int:
+    before, sys.argv = sys.argv, ["vaecore", *arguments]
+    try:
+        cli.main()
+    except SystemExit as end:
+        return int(end.code or 0)
+    finally:
+        sys.argv = before
+    return 0
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    capsys.readouterr()
+    assert call([*arguments, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    assert call(list(arguments)) == cli.WRONG
+    return capsys.readouterr().err
+
+
+def test_runs_and_show(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [row] = said(capsys, "runs", "--store", str(store))
+    assert (row["run"], row["state"], row["family"], row["data"]) == ("small", "finished", "vae", "digits")
+    facts = said(capsys, "show", "small", "--store", str(store))
+    assert facts["config"]["training"]["epochs"] == 3
+    assert facts["step"] == facts["total"] == 60
+    assert row["neg_elbo"] == -facts["summary"]["test"]["elbo"]
+
+
+def test_evaluate(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    result = said(capsys, "evaluate", "small", "-k", "300", "--limit", "50", "--store", str(store))
+    parts = sum(result["reconstruction"].values()) - sum(map(sum, result["kl"].values()))
+    assert result["elbo"] == pytest.approx(parts)
+    estimate = result["importance_sampling"]
+    assert (estimate["samples"], estimate["observations"]) == (300, 50)
+    assert call(["evaluate", "small", "--split", "tset", "--store", str(store)]) == cli.WRONG
+
+
+@pytest.mark.parametrize(("arguments", "columns", "rows"), [
+    (["sample", "small", "--count", "9"], 3, 3), (["reconstruct", "small", "--count", "5"], 5, 2),
+    (["traverse", "small", "--steps", "7", "--dimensions", "4", "--example", "1"], 7, 4),
+    (["compare", "small", "small", "--count", "6"], 6, 3)])
+def test_pictures(store: Path, tmp_path: Path, arguments: list[str], columns: int, rows: int) -> None:
+    path = tmp_path / "picture.png"
+    assert call([*arguments, "-o", str(path), "--scale", "2", "--store", str(store)]) == 0
+    assert Image.open(path).size == (2 * (9 * columns - 1), 2 * (9 * rows - 1))  # 8 pixels and a gap of one
+
+
+def test_remove_and_restore(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["remove", "small", "--yes", "--store", str(store)]) == 0
+    assert said(capsys, "runs", "--store", str(store)) == []
+    assert call(["restore", "small", "--store", str(store)]) == 0
+    assert len(said(capsys, "runs", "--store", str(store))) == 1
+
+
+def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "vae-mnist" in said(capsys, "presets")
+    assert said(capsys, "presets", "vae-mnist")["model"]["family"] == "vae"
+    assert set(said(capsys, "families")) == {"vae", "ae", "linear-ae", "pca"}
+    assert said(capsys, "data")["digits"].startswith("1,797")
+
+
+def test_doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    checks = {check["what"]: check for check in said(capsys, "doctor", "--store", str(tmp_path))}
+    assert checks["store"]["ok"] and checks["mnist"]["ok"] and checks["locks"]["ok"]
+
+
+@pytest.mark.parametrize(("setting", "words"), [
+    ("training.epohcs=5", ["training.epohcs", "unknown field", "epochs"]),
+    ("model.latent_size=0", ["model.latent_size", "0 is too small", "at least 1"]),
+    ("training.batch_size=5000", ["training.batch_size", "5,000", "1,297"]),
+    ("training.device=cuda", ["training.device", "cuda", "auto or cpu"])])
+def test_bad_settings_are_said_before_anything_starts(tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                                      setting: str, words: list[str]) -> None:
+    if "cuda" in setting:
+        import torch
+        if torch.cuda.is_available():
+            pytest.skip("this machine has what the test wants missing")
+    message = refused(capsys, "train", "--preset", "vae-digits", "--set", setting, "--store", str(tmp_path))
+    assert all(word in message for word in words), message
+    assert not (tmp_path / "runs").exists()
+
+
+def test_bad_names(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train = ["train", "--preset", "vae-digits", "--store", str(store), "--name"]
+    assert "cannot be a run's name" in refused(capsys, *train, "../x")
+    assert "already a run called 'small'" in refused(capsys, *train, "small")
+    assert "no run 'nothing'" in refused(capsys, "show", "nothing", "--store", str(store))
+    assert "no run '../small'" in refused(capsys, "show", "../small", "--store", str(store))
+    assert "no preset is called" in refused(capsys, "train", "--preset", "vae-mnits", "--store", str(store))
+
+
+def test_damaged_run(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import shutil
+    shutil.copytree(store, tmp_path / "copy")
+    copy = tmp_path / "copy" / "runs" / "small"
+    weights = copy / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    message = refused(capsys, "evaluate", "small", "--store", str(tmp_path / "copy"))
+    assert "weights.safetensors" in message and "truncated" in message
+    (copy / "config.json").unlink()
+    assert "config.json" in refused(capsys, "show", "small", "--store", str(tmp_path / "copy"))
+    [row] = said(capsys, "runs", "--store", str(tmp_path / "copy"))
+    assert row["state"] == "unreadable" and "config.json" in row["problem"]
+
+
+def test_output_that_cannot_be_written(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    message = refused(capsys, "sample", "small", "-o", str(tmp_path / "no" / "folder.png"), "--store", str(store))
+    assert "No such file or directory" in message
