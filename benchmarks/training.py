@@ -312,8 +312,8 @@ def report(results: dict[str, Any]) -> str:
     machine = results["machine"]
     lines = ["# Training steps", "",
              f"{results['date']}; {machine['cores']} cores ({machine['processor']}), torch {machine['torch']}, "
-             f"Python {machine['python']}. Ratios of paired blocks, taken in turns in one process: median (min to max). "
-             "Bare products take "
+             f"Python {machine['python']}. Ratios of paired blocks, taken in turns in one process: median (min to "
+             "max). Bare products take "
              + ", ".join(f"{t['products_ms_a_step']:.2f} ms ({_place(t)})" for t in results["tables"]) + " a step.",
              "", "| network, threads | loop | time / bare products | time / pythae's |", "|---|---|---|---|"]
     for table in results["tables"]:

@@ -30,7 +30,7 @@ def numbers(facts: list[Headline]) -> None:
         "−ELBO": f.bound if f.has_kl else None, "reconstruction": f.reconstruction, "KL": f.kl, "MSE": f.mse,
         "active": f.active, "parameters": f.parameters, "seconds": f.seconds} for f in facts]).set_index("run")
     number = st.column_config.NumberColumn
-    st.dataframe(frame, height="content", column_config={
+    st.dataframe(frame, height="content", placeholder=UNSET, column_config={
         "run": st.column_config.TextColumn("Run", pinned=True, help="The run's name: its folder."),
         "family": st.column_config.TextColumn("Family", help="Kind of model."),
         "data": st.column_config.TextColumn("Data", width="medium", help="Data set, and which copy of it was used."),

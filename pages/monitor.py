@@ -7,6 +7,7 @@ import streamlit as st
 from pages.parts import bars, history
 from pages.parts.checkpoints import store
 from pages.parts.curves import live_curves
+from pages.parts.queue import STATES, STOPPING
 from vaecore import lab
 from vaecore.store import Run
 
@@ -75,8 +76,8 @@ def state_line(run: Run) -> None:
     """One line a run: what it does, how far it is, what it reached."""
     status = lab.status(run.path)
     with st.container(horizontal=True, vertical_alignment="center", key=f"state-{run.id.replace('/', '-')}"):
-        text, colour = history.in_words(status)
-        st.badge(text, color=colour)
+        look = STOPPING if status.stopping else STATES[status.state]
+        st.badge(look.word, icon=look.icon, color=look.colour, help=status.detail or None)
         st.markdown(f"**{run.id}**", width="content")
         st.progress(min(1.0, status.step / status.total) if status.total else float(status.state == "finished"),
                     width="stretch")

@@ -18,6 +18,7 @@ from vaecore.store import StoreError, checked_name
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
+    from vaecore.training.setup import Fit
 
 FORM = "train"
 FIRST = "vae-mnist"
@@ -150,7 +151,7 @@ class Plan:
     sound: RunConfig | None = None  # the sections that are in order, the others by default
     look: measure.Look | None = None
     missing: str = ""  # why the data cannot be had
-    fit: measure.Fit | None = None
+    fit: Fit | None = None
 
     @property
     def ready(self) -> bool:
@@ -171,7 +172,7 @@ def judge(values: dict[str, object]) -> Plan:
             look = None if "data" in wrong else measure.look(sound)
         except DataUnavailable:
             look = None
-        return Plan(None, form.distinct(error.problems), None if "training" in wrong else sound, look)
+        return Plan(None, error.problems, None if "training" in wrong else sound, look)
     look = None
     try:
         look = measure.look(config)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 FIRST = 12  # sliders in sight; the rest are folded away
 ROWS = 40  # dimensions in the grid
 STEPS = 11
-WIDTH = 460  # CSS pixels of the decoded image
+WIDTH = 560  # CSS pixels of the decoded image
 MANY = 32  # images to reconstruct, folded sliders
 WRAP = 16  # images in a row
 VECTORS = ("This data set holds vectors, not pictures: each stripe is one number of the vector. Middle grey is 0, "
@@ -25,7 +25,7 @@ VECTORS = ("This data set holds vectors, not pictures: each stripe is one number
 LAYOUT = """<style>
 @media (max-width: 640px) {
   .st-key-bench [data-testid="stColumn"]:has(.st-key-decoded) {
-    order: -1; position: sticky; top: 3.2rem; z-index: 5; background: var(--background-color, inherit);
+    order: -1; position: sticky; top: 3.2rem; z-index: 5; background: BACKGROUND;
   }
   .st-key-original { display: none; }
   .st-key-decoded img { max-width: 55vw !important; margin: 0 auto; }
@@ -45,7 +45,7 @@ def scrub(checkpoint: Checkpoint) -> None:
             buttons(checkpoint, code)
             sliders(checkpoint, code)
         image = legible(checkpoint.decode(code.codes()))[0]
-        with right, st.container(key="decoded"):
+        with right, st.container(key="decoded", width=WIDTH):
             pictures.show(png(image), "The image decoded from the sliders", width=WIDTH)
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 st.caption(code.origin, width="content")
@@ -242,7 +242,8 @@ title.title("Traverse", anchor=False)
 with choice:
     run = checkpoints.pick("Checkpoint", help="What to look at: your own runs, newest first, then the gallery.")
 if run is not None and (loaded := checkpoints.opened(run)) is not None:
-    st.html(LAYOUT)
+    background = st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor") or "Canvas"
+    st.html(LAYOUT.replace("BACKGROUND", background))
     if len(loaded.shape) == 1:
         st.caption(VECTORS)
     scrub(loaded)

@@ -509,3 +509,15 @@ def test_a_batch_larger_than_the_data_is_refused(start: Start, watch: Any) -> No
     with pytest.raises(ConfigError, match=r"training\.batch_size: 257 .* 256 .*at most 256"):
         train(folder, watch())
     assert {path.name for path in folder.iterdir()} == {"config.json"}
+
+
+@pytest.mark.parametrize(("data", "likelihood", "words"), [
+    ({"name": "digits", "pixels": "binary-fixed"}, "discretised-logistic", "black and white.*bernoulli"),
+    ({"name": "digits", "pixels": "binary-dynamic"}, "discretised-logistic", "black and white.*bernoulli"),
+    ({"name": "gaussian"}, "bernoulli", "vectors.*gaussian"),
+    ({"name": "gaussian"}, "discretised-logistic", "vectors.*gaussian")])
+def test_likelihoods_that_do_not_fit_the_data_are_refused(start: Start, data: dict[str, Any], likelihood: str,
+                                                          words: str) -> None:
+    values = {**small({"network": {"kind": "linear"}, "likelihood": {"kind": likelihood}}), "data": data}
+    with pytest.raises(ConfigError, match=rf"model\.likelihood\.kind: .*{words}"):
+        start(values)

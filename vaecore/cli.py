@@ -121,8 +121,8 @@ def remove(run: RunArgument, yes: Annotated[bool, typer.Option("--yes", help="Do
     found = _store(store).find(run)
     if not yes:
         typer.confirm(f"Move {found.id} to the trash?", abort=True)
-    lab.remove(found.path)
-    out.print(f"{found.id} is in the trash. `vaecore restore {found.path.name}` brings it back.", highlight=False)
+    name = lab.remove(found.path)
+    out.print(f"{found.id} is in the trash. `vaecore restore {name}` brings it back.", highlight=False)
 
 
 @app.command()

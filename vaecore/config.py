@@ -76,7 +76,7 @@ def from_text(text: str) -> RunConfig:
         raise problem("", "", f"the text has {len(text):,} characters.", f"A configuration has at most {LARGEST:,}.")
     try:
         values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a day that no month has
         raise problem("", "", f"neither JSON nor YAML: {error}.", "Compare with `vaecore presets vae-mnist`.") from None
     return parse(RunConfig, values)
 
@@ -118,7 +118,7 @@ def changed(config: RunConfig, settings: Iterable[str]) -> RunConfig:
             raise problem("--set", setting, f"'{setting}' has no value.", "Write field=value, as training.epochs=5.")
         try:
             value = yaml.safe_load(text)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError, RecursionError):
             raise problem(name, text, f"'{text}' cannot be read.", "Quote it if it is text.") from None
         _put(values, RunConfig, name.strip().split("."), value, name.strip())
     return parse(RunConfig, values)
@@ -130,13 +130,17 @@ def _put(values: dict[str, Any], model: type[BaseModel], path: list[str], value:
     if not rest:
         values[head] = _as_float(value)
         return
+    if info is not None and head not in values:  # a part that came with another member of a union
+        default = info.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            values[head] = default.model_dump(mode="json")
     inner = values.get(head)
     if info is None or not isinstance(inner, dict):
         known = ", ".join(model.model_fields)
         raise ConfigError([Problem(whole, value, f"there is no field '{head}' with parts.", f"Known fields: {known}.")])
     members = tagged(info)
     tag = info.discriminator if isinstance(info.discriminator, str) else ""
-    if members and rest == [tag] and value in members:
+    if members and rest == [tag] and isinstance(value, str) and value in members:
         inner = values[head] = {k: v for k, v in inner.items() if k in members[value].model_fields}
     owner = members.get(inner.get(tag, "")) if members else info.annotation
     if isinstance(owner, type) and issubclass(owner, BaseModel):

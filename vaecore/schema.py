@@ -61,7 +61,10 @@ T = TypeVar("T", bound=Strict)
 
 def translate(error: ValidationError, root: type[BaseModel]) -> ConfigError:
     """Pydantic's error in plain words: field, value, remedy."""
-    return ConfigError(_in_words(details, root) for details in error.errors())
+    problems = [_in_words(details, root) for details in error.errors()]
+    # Of a list with a bad entry pydantic also says that it is too short: the entry is what is wrong.
+    fields = [problem.field for problem in problems]
+    return ConfigError(p for p in problems if not any(field.startswith(f"{p.field}.") for field in fields))
 
 
 def parse(model: type[T], values: Any) -> T:

@@ -151,8 +151,8 @@ class Store:
             raise
         return Run(path)
 
-    def discard(self, run: Run) -> None:
-        """Move an idle run to the trash, from where `restore` brings it back; shipped ones stay.
+    def discard(self, run: Run) -> str:
+        """Move an idle run to the trash; the name by which `restore` brings it back. Shipped ones stay.
 
         `vaecore.lab.remove` makes sure first that it is idle.
         """
@@ -163,6 +163,7 @@ class Store:
         if target.exists():
             target = target.with_name(f"{target.name[:58]}-{secrets.token_hex(2)}")
         run.path.rename(target)
+        return target.name
 
     def restore(self, name: str) -> Run:
         """Bring a removed run back."""

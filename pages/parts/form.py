@@ -170,14 +170,14 @@ def _toggle(leaf: Leaf, key: str) -> object:
     return st.toggle(leaf.label, key=key, help=leaf.help)
 
 
+# A widget with bounds keeps what is outside them to itself and the form the last good value: the visitor would see
+# one number and train another. Without bounds it is sent, and the schema says what is wrong with it.
 def _integer(leaf: Leaf, key: str) -> object:
-    low, high = (None if bound is None else int(bound) for bound in leaf.bounds)
-    return st.number_input(leaf.label, low, high, step=1, format="%d", key=key, help=leaf.help)
+    return st.number_input(leaf.label, step=1, format="%d", key=key, help=leaf.help)
 
 
 def _real(leaf: Leaf, key: str) -> object:
-    low, high = (None if bound is None else float(bound) for bound in leaf.bounds)
-    return st.number_input(leaf.label, low, high, step=_step(leaf), format="%.6g", key=key, help=leaf.help)
+    return st.number_input(leaf.label, step=_step(leaf), format="%.6g", key=key, help=leaf.help)
 
 
 def _step(leaf: Leaf) -> float:
@@ -214,17 +214,15 @@ def _number(word: str) -> Any:
     return word
 
 
-def _within(leaf: Leaf, raw: Any) -> bool:
-    low, high = leaf.bounds
-    return (isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw)
-            and (low is None or raw >= low) and (high is None or raw <= high))
+def _is_number(_: Leaf, raw: Any) -> bool:
+    return isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw)
 
 
 KINDS: dict[Any, Kind] = {
     Literal: Kind(_choice, fits=lambda leaf, raw: raw in get_args(leaf.info.annotation)),
     bool: Kind(_toggle, fits=lambda _, raw: isinstance(raw, bool)),
-    int: Kind(_integer, fits=lambda leaf, raw: isinstance(raw, int) and _within(leaf, raw)),
-    float: Kind(_real, shown=lambda v: float(v) if isinstance(v, int) else v, fits=_within),
+    int: Kind(_integer, fits=lambda _, raw: isinstance(raw, int) and not isinstance(raw, bool)),
+    float: Kind(_real, shown=lambda v: float(v) if isinstance(v, int) else v, fits=_is_number),
     str: Kind(_text, fits=lambda _, raw: isinstance(raw, str)),
     tuple: Kind(_text, shown=entries_text, meant=entries, fits=lambda _, raw: isinstance(raw, str)),
 }
@@ -309,7 +307,7 @@ def config_form(config: RunConfig, key: str, *, problems: Iterable[Problem] | No
     entered = _values(root, state)
     if problems is None:
         problems = _problems(type(config), entered)
-    pen = _Pen(state, distinct(problems))
+    pen = _Pen(state, tuple(problems))
     for index, section in enumerate(root.groups):
         last = index == len(root.groups) - 1
         pen.section(section, root.leaves if last else [], (beside or {}).get(section.path))
@@ -322,12 +320,6 @@ def _problems(model: type[RunConfig], entered: dict[str, Any]) -> tuple[Problem,
     except ConfigError as error:
         return error.problems
     return ()
-
-
-def distinct(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """Without what is said of a whole list when an entry of it is to blame."""
-    problems = tuple(problems)
-    return tuple(p for p in problems if not any(other.field.startswith(f"{p.field}.") for other in problems))
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,19 @@
-"""What a run's metrics.jsonl has to show: the charts of Monitor and Compare, and a run's standing in words."""
+"""What a run's metrics.jsonl has to show: the charts of Monitor and Compare, and how far a run is."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from pages.parts.curves import Panel, Series
+from pages.parts.queue import duration
 from vaecore.lab import Status
 from vaecore.store import Metrics, Run
 
-Colour = Literal["blue", "green", "orange", "red", "gray"]
-IN_WORDS: dict[str, tuple[str, Colour]] = {
-    "new": ("not started", "gray"), "queued": ("queued", "orange"), "running": ("training", "blue"),
-    "finished": ("finished", "green"), "failed": ("failed", "red"), "stopped": ("stopped", "orange"),
-    "lost": ("lost", "red")}
 _reading = threading.Lock()
 
 
@@ -59,15 +55,6 @@ def panels(histories: Mapping[str, Metrics], *, more: bool = False) -> list[Pane
     return charts
 
 
-def in_words(status: Status) -> tuple[str, Colour]:
-    """A run's state as a word and a colour."""
-    if status.stopping:
-        return "stopping", "orange"
-    if status.state == "queued" and status.position:
-        return f"queued, place {status.position}", "orange"
-    return IN_WORDS[status.state]
-
-
 def standing(status: Status) -> str:
     """How far a run is and how long it still takes."""
     if status.state == "running" and not status.total:
@@ -76,14 +63,6 @@ def standing(status: Status) -> str:
     if status.state == "running" and status.seconds_left is not None:
         parts.append(f"{duration(status.seconds_left)} left")
     return " · ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    minutes = seconds / 60
-    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"
 
 
 def _panel(histories: Mapping[str, Metrics], title: str, column: str, value: Any, unit: str, text: str,

@@ -16,6 +16,7 @@ import streamlit as st
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
     from vaecore.data import Dataset
+    from vaecore.training.setup import Fit
 
 PICTURES, COLUMNS = 21, 7
 LARGEST = 50_000_000  # parameters; a larger model is not measured in the web server's memory
@@ -31,15 +32,6 @@ class Look:
     shape: str
     picture: bytes
     alt: str
-
-
-@dataclass(frozen=True)
-class Fit:
-    """What is known of a training before its first step."""
-
-    parameters: int
-    steps: int
-    per_epoch: int
 
 
 def look(config: RunConfig) -> Look:
@@ -94,17 +86,10 @@ def _look(data: str) -> Look:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _fit(text: str) -> Fit:
-    import torch
-
-    from vaecore.training.setup import build
+    from vaecore.training import setup
 
     config = _config(text)
-    dataset = _dataset(_data(config))
-    with torch.device("meta"):  # shapes without memory: however large it is, it can be counted
-        model = build(config, dataset)
-    learned = any(True for _ in model.parameters())
-    per_epoch = len(dataset.splits["train"]) // config.training.batch_size
-    return Fit(model.parameter_count, per_epoch * config.training.epochs if learned else 0, per_epoch)
+    return setup.fit(config, _dataset(_data(config)))
 
 
 @st.cache_data(max_entries=256, ttl=600, show_spinner=False)

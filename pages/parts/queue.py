@@ -207,12 +207,7 @@ def _act(action: Callable[[Run], None], run: Run) -> None:
 
 
 def _remove(run: Run) -> None:
-    trash = run.path.parents[1] / "trash"
-    before = set(trash.glob("*"))
-    lab.remove(run.path)
-    # Where the trash holds a run of that name already, this one got another.
-    new = {path.name for path in set(trash.glob("*")) - before}
-    st.session_state["queue:removed"] = new.pop() if len(new) == 1 else run.path.name
+    st.session_state["queue:removed"] = lab.remove(run.path)
 
 
 def _undo(here: Store, name: str) -> None:

@@ -132,7 +132,7 @@ def test_pca_is_the_eigendecomposition(trainer: Train, principal: tuple[Matrix, 
 
 def test_a_linear_autoencoder_finds_the_principal_subspace(plain: Any, principal: tuple[Matrix, Matrix, Matrix],
                                                            ) -> None:
-    values, vectors, components = principal
+    _, vectors, components = principal
     w = loadings(plain)
     print(f"PCA and linear AE: {angle(w, components.T):.2e} rad")
     assert angle(w, components.T) < 0.005

@@ -9,9 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import demo
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from tests.pages import demo
 
 
 @pytest.fixture(autouse=True)
@@ -134,4 +135,4 @@ def test_an_empty_store_tells_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
 def test_train_one_like_it_hands_the_run_over() -> None:
     at = home()
     at.button(key="like-gallery/pca").click().run()
-    assert at.session_state["train_from"] == "gallery/pca"
+    assert at.title[0].value == "Train" and "gallery/pca" in at.session_state["train:origin"].name

@@ -16,13 +16,13 @@ from vaecore.store import Store
 APP = str(Path(__file__).parents[2] / "app.py")
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setenv("VAECORE_STORE", str(tmp_path))
     monkeypatch.delenv("VAECORE_DATA", raising=False)
-    monkeypatch.setattr(lab, "kick", lambda root: None)  # nothing is trained here
-    monkeypatch.setattr("vaecore.lab.jobs.kick", lambda root: None)
-    monkeypatch.setattr(measure, "seconds", lambda config: 42.0)
+    monkeypatch.setattr(lab, "kick", lambda _: None)  # nothing is trained here
+    monkeypatch.setattr("vaecore.lab.jobs.kick", lambda _: None)
+    monkeypatch.setattr(measure, "seconds", lambda _: 42.0)
     return Store(tmp_path)
 
 
@@ -39,7 +39,8 @@ def good(at: AppTest) -> AppTest:
 
 
 def said(at: AppTest) -> str:
-    return "\n".join(e.value for kind in (at.caption, at.error, at.warning, at.markdown) for e in kind).replace("\\", "")
+    kinds = (at.caption, at.error, at.warning, at.markdown)
+    return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
 
 
 def test_the_address_chooses_the_preset_and_start_writes_that_run(store: Store) -> None:
@@ -74,7 +75,7 @@ def test_a_name_that_cannot_be_is_said_and_nothing_starts(store: Store, name: st
     ("model.network.hidden", "12, x", "'x' is not a whole number"),
     ("training.learning_rate", 0.0, "too small"),
 ])
-def test_what_does_not_fit_is_said_at_its_field_and_at_the_button(store: Store, key: str, value: object, words: str
+def test_what_does_not_fit_is_said_at_its_field_and_at_the_button(key: str, value: object, words: str
                                                                   ) -> None:
     at = page(preset="vae-digits")
     widget = at.text_input if isinstance(value, str) else at.number_input
@@ -84,7 +85,7 @@ def test_what_does_not_fit_is_said_at_its_field_and_at_the_button(store: Store, 
     assert at.button(key="train-start").disabled
 
 
-def test_data_that_is_not_here_offers_a_download_and_touches_no_network(store: Store, monkeypatch: pytest.MonkeyPatch,
+def test_data_that_is_not_here_offers_a_download_and_touches_no_network(monkeypatch: pytest.MonkeyPatch,
                                                                         tmp_path: Path) -> None:
     import vaecore.data.mnist as mnist
 
@@ -100,7 +101,7 @@ def test_data_that_is_not_here_offers_a_download_and_touches_no_network(store: S
     assert asked == [1]
 
 
-def test_a_broken_file_says_what_is_wrong_and_a_good_one_fills_the_form(store: Store) -> None:
+def test_a_broken_file_says_what_is_wrong_and_a_good_one_fills_the_form() -> None:
     at = page(preset="vae-digits")
     good(at.file_uploader[0].upload("bad.yaml", b"training: {epochs: 0, epoch: 3}").run())
     assert "training.epochs" in said(at)
@@ -128,11 +129,11 @@ def test_another_page_can_ask_for_a_run_to_be_trained_again(store: Store) -> Non
     assert "There is no run 'gone'" in said(good(at.run()))
 
 
-def test_an_unknown_preset_in_the_address_is_said(store: Store) -> None:
+def test_an_unknown_preset_in_the_address_is_said() -> None:
     assert "no preset is called 'nonsense'" in said(page(preset="nonsense"))
 
 
-def test_reset_puts_every_field_back(store: Store) -> None:
+def test_reset_puts_every_field_back() -> None:
     at = page(preset="vae-digits")
     at.number_input(key="train.training.epochs").set_value(3).run()
     good(at.button(key="train-reset").click().run())

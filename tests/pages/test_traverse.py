@@ -9,11 +9,12 @@ import re
 import shutil
 from pathlib import Path
 
-import demo
 import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+
+from tests.pages import demo
 
 
 @pytest.fixture(autouse=True)

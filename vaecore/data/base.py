@@ -6,6 +6,7 @@ numbers in [0, 1] on the device, batch by batch; vectors are float32.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -151,19 +152,30 @@ def folders(name: str, *system: str) -> list[Path]:
 def mapped(key: str, build: Callable[[], Array], *, at_least: int = MAPPED_FROM) -> Array:
     """The array `build` makes, kept in the cache and memory-mapped from there if it has `at_least` bytes."""
     path = cache_folder() / "arrays" / f"{key}.npy"
-    if not path.exists():
-        array = build()
-        if array.nbytes < at_least:
-            return array
-        temporary = path.with_suffix(f".{os.getpid()}.tmp")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                np.save(file, array, allow_pickle=False)
-            temporary.replace(path)
-        except OSError:  # a full or read-only disk costs memory, not the training
-            temporary.unlink(missing_ok=True)
-            return array
-    # Copy-on-write: torch takes only writable arrays, and nothing is ever written back.
-    loaded: Array = np.load(path, mmap_mode="c", allow_pickle=False)
+    if (kept := _kept(path)) is not None:
+        return kept
+    array = build()
+    if array.nbytes < at_least:
+        return array
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as file:
+            np.save(file, array, allow_pickle=False)
+        temporary.replace(path)
+    except OSError:  # a full or read-only disk costs memory, not the training
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        return array
+    kept = _kept(path)
+    return array if kept is None else kept
+
+
+def _kept(path: Path) -> Array | None:
+    """The array in `path`; None where there is none, or where a power cut left less than all of it."""
+    try:
+        # Copy-on-write: torch takes only writable arrays, and nothing is ever written back.
+        loaded: Array = np.load(path, mmap_mode="c", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return None
     return loaded

@@ -10,7 +10,6 @@ from pydantic import Field
 from vaecore.data.base import SPLITS, DataConfig, Dataset, Modality, Split, SplitName
 from vaecore.schema import option
 
-
 Variance = Annotated[float, Field(ge=0)]
 
 

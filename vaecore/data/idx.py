@@ -37,7 +37,7 @@ def read(path: Path, checksum: str) -> NDArray[np.uint8]:
                               "Delete it and fetch it again, for instance with `vaecore data --download`.")
     rank = raw[3]
     shape = np.frombuffer(raw, ">i4", rank, offset=4)
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape)
+    return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()  # torch takes only writable arrays
 
 
 def load(name: str, folder: Path, checksums: Mapping[str, str]

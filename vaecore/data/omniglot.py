@@ -7,6 +7,7 @@ of Burda et al.: likelihoods here do not compare with tables computed on that fi
 from __future__ import annotations
 
 import zipfile
+import zlib
 from typing import Literal
 
 import numpy as np
@@ -33,7 +34,10 @@ class Omniglot(ImageConfig):
             with np.load(path, allow_pickle=False) as file:
                 images = file["x"][:, None]
                 labels, test = file["alphabet"].astype(np.int64), file["random_split"] == 1
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+            if images.dtype != np.uint8 or images.shape != (len(labels), 1, 28, 28) or test.shape != labels.shape:
+                raise ValueError(f"images {images.dtype} of shape {images.shape} for {len(labels)} labels")
+        except (OSError, EOFError, LookupError, TypeError, ValueError, MemoryError, zlib.error,
+                zipfile.BadZipFile) as error:
             raise DataUnavailable(f"{path} cannot be read ({error}). Fetch it again.") from None
         rest = np.random.default_rng(0).permutation(np.flatnonzero(~test))
         cut = len(rest) - len(rest) // 10

@@ -58,7 +58,7 @@ def labelled(rows: Sequence[tuple[str, Images]], heads: Sequence[str] = (), *, w
     """A PNG for slides: rows of images with their labels at the left, and `heads` over the columns."""
     font = ImageFont.load_default(24)
     strips = [Image.fromarray(grid(images, len(images))) for _, images in rows]
-    left = 16 + max([int(font.getlength(label)) for label, _ in rows], default=0)
+    left = 32 + max([int(font.getlength(label)) for label, _ in rows], default=0)
     scaled = [_fitted(strip, width) for strip in strips]
     top = 40 if heads else 0
     sheet = Image.new("RGB", (left + max(s.width for s in scaled), top + sum(s.height + 8 for s in scaled)), "white")

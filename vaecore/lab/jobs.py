@@ -86,8 +86,8 @@ def stop(folder: Path, *, now: bool = False) -> None:
             _kill(folder)
 
 
-def remove(folder: Path) -> None:
-    """Move an idle run to the store's trash, from where `Store.restore` brings it back."""
+def remove(folder: Path) -> str:
+    """Move an idle run to the store's trash; the name by which `Store.restore` brings it back."""
     root, name = place(folder)
     if not folder.is_dir():
         raise LabError(f"There is no run {name} to remove.")
@@ -95,7 +95,7 @@ def remove(folder: Path) -> None:
     if now.state in ("queued", "running"):
         raise LabError(f"{name} is {now.state}: stop it first, then remove it.")
     with _queue_lock(root), locks.training_lock(folder):  # nobody can start it in between
-        Store(root).discard(Run(folder))
+        return Store(root).discard(Run(folder))
 
 
 def kick(root: Path) -> None:

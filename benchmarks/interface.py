@@ -1,0 +1,171 @@
+"""How fast the dashboard answers: its second start, a page switch, a slider, and fifty visitors at once.
+
+    python benchmarks/interface.py            # or `make bench`; about three minutes
+
+The first three are measured in a real browser (chromium), the last with websocket clients that speak Streamlit's
+own protocol: each moves a slider of the Traverse page once a second, as a person does. One core of the machine
+serves and the other asks, so the numbers include the asking.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime
+import json
+import os
+import platform
+import re
+import statistics
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+sys.path.insert(0, str(ROOT))
+
+from playwright.sync_api import sync_playwright  # noqa: E402
+from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: E402
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg  # noqa: E402
+from websockets.asyncio.client import connect  # noqa: E402
+
+from tests.browser.conftest import ARGUMENTS, CHROMIUM, App, Visitor  # noqa: E402
+
+TARGETS = {"start_s": 4.0, "switch_s": 0.7, "slider_ms": 150.0, "sessions_p95_ms": 300.0}
+CHECKPOINT = "gallery/vae"
+
+
+def in_the_browser(app: App) -> dict[str, float]:
+    """Seconds from the start of the server to a painted Home, of a page switch; milliseconds of a slider step."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        visitor = Visitor(browser.new_page(viewport={"width": 1440, "height": 900}), app)
+        begin = time.perf_counter()
+        app.start()
+        visitor.page.goto(app.address)
+        visitor.page.get_by_role("heading", name="Gallery").wait_for()
+        started = time.perf_counter() - begin
+        visitor.settle()
+        visitor.page.wait_for_timeout(8_000)  # torch is imported meanwhile, once a process
+
+        names = ["Monitor", "Traverse", "Compare", "Train", "Home"]
+        for name in names:  # each once, so that the checkpoints are loaded
+            visitor.act(lambda name=name: visitor.page.get_by_role("link", name=name, exact=True).first.click())
+        switches = []
+        for name in names * 3:
+            begin = time.perf_counter()
+            visitor.act(lambda name=name: visitor.page.get_by_role("link", name=name, exact=True).first.click())
+            title = "Latent Lab" if name == "Home" else name
+            visitor.page.get_by_role("heading", name=title, exact=True).first.wait_for()
+            switches.append(time.perf_counter() - begin)
+
+        visitor.open(f"traverse?run={CHECKPOINT}")
+        visitor.page.get_by_role("img", name=re.compile("decoded")).wait_for()
+        # The page itself takes the time: from the key to the frame in which the image has another source.
+        steps = visitor.page.evaluate("""async () => {
+          const times = [];
+          const image = () => [...document.querySelectorAll('img')].find(i => /decoded/i.test(i.alt));
+          for (let i = 0; i < 45; i++) {
+            const before = image().src, start = performance.now();
+            window.pressed = i;
+            await window.press();
+            await new Promise(done => { const look = () => image() && image().src !== before
+              ? done() : requestAnimationFrame(look); look(); });
+            times.push(performance.now() - start);
+            await new Promise(done => setTimeout(done, 150));
+          }
+          return times;
+        }""") if prepare_keys(visitor) else []
+        browser.close()
+    return {"start_s": started, "switch_s": statistics.median(switches), "switch_max_s": max(switches),
+            "slider_ms": statistics.median(steps[5:]), "slider_p95_ms": sorted(steps[5:])[int(0.95 * len(steps[5:]))]}
+
+
+def prepare_keys(visitor: Visitor) -> bool:
+    """Give the page a function that presses an arrow key on the first slider."""
+    slider = visitor.page.get_by_role("slider").first
+    slider.focus()
+    visitor.page.expose_function("press", lambda: visitor.page.keyboard.press("ArrowRight"))
+    return True
+
+
+async def visit(app: App, index: int, steps: int, times: list[float]) -> None:
+    """One visitor: opens Traverse, then moves its first slider once a second."""
+    address = f"ws://127.0.0.1:{app.port}/_stcore/stream"
+    async with connect(address, subprotocols=["streamlit"], max_size=None) as socket:  # type: ignore[list-item]
+
+        async def run(message: BackMsg) -> list[ForwardMsg]:
+            await socket.send(message.SerializeToString())
+            received = []
+            while True:
+                forward = ForwardMsg.FromString(await socket.recv())  # type: ignore[arg-type]
+                received.append(forward)
+                if forward.WhichOneof("type") == "script_finished":
+                    return received
+
+        first = BackMsg()
+        first.rerun_script.query_string = f"run={CHECKPOINT}"
+        first.rerun_script.page_name = "traverse"
+        slider, fragment = None, ""
+        for forward in await run(first):
+            if forward.WhichOneof("type") == "delta" and forward.delta.WhichOneof("type") == "new_element":
+                element = forward.delta.new_element
+                if element.WhichOneof("type") == "slider" and slider is None:
+                    slider, fragment = element.slider, forward.delta.fragment_id
+        assert slider is not None, "the page has no slider"
+        await asyncio.sleep(1 + index / 50)
+        for step in range(steps):
+            move = BackMsg()
+            move.rerun_script.page_name = "traverse"
+            move.rerun_script.query_string = f"run={CHECKPOINT}"
+            move.rerun_script.fragment_id = fragment
+            state = move.rerun_script.widget_states.widgets.add()
+            state.id = slider.id
+            state.double_array_value.data.append(round(-2 + 0.05 * ((7 * index + step) % 80), 2))
+            begin = time.perf_counter()
+            answer = await run(move)
+            elapsed = time.perf_counter() - begin
+            assert any("data:image/png" in str(m.delta.new_element) for m in answer), "an image came back"
+            times.append(elapsed * 1000)
+            await asyncio.sleep(max(0.0, 1 - elapsed))
+
+
+async def fifty(app: App, sessions: int, steps: int) -> dict[str, float]:
+    """Milliseconds from a slider's message to the end of the answer, over all visitors."""
+    times: list[float] = []
+    await asyncio.gather(*(visit(app, index, steps, times) for index in range(sessions)))
+    times.sort()
+    return {"sessions": sessions, "sessions_p50_ms": statistics.median(times),
+            "sessions_p95_ms": times[int(0.95 * len(times))], "sessions_steps": len(times)}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sessions", type=int, default=50)
+    parser.add_argument("--steps", type=int, default=15)
+    parser.add_argument("--quick", action="store_true", help="print only, keep nothing")
+    options = parser.parse_args()
+    if CHROMIUM is None:
+        raise SystemExit("Install chromium, or name a browser with VAECORE_CHROMIUM.")
+    app = App(ROOT / "trained")
+    try:
+        numbers = in_the_browser(app)
+        numbers |= asyncio.run(fifty(app, options.sessions, options.steps))
+    finally:
+        if app.process is not None:
+            app.kill()
+    for name, value in numbers.items():
+        target = TARGETS.get(name)
+        verdict = "" if target is None else f"   target {target:g}: {'met' if value <= target else 'MISSED'}"
+        print(f"{name:18} {value:10.3f}{verdict}")
+    if not options.quick:
+        about = {"date": datetime.date.today().isoformat(), "cpu_cores": os.cpu_count(),
+                 "python": platform.python_version()}
+        kept = {"about": about, "targets": TARGETS, "numbers": {k: round(v, 3) for k, v in numbers.items()}}
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "interface.json").write_text(json.dumps(kept, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The arrows of docs/architecture.md point one way, and what paints first does not wait for torch."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import vaecore
+
+ROOT = Path(vaecore.__file__).parent
+FILES = sorted(path for path in ROOT.rglob("*.py"))
+TOP = ["lab", "explore", "evaluate", "figures", "cli", "claims"]
+FORBIDDEN: dict[str, list[str]] = {  # part -> what it must not import, besides pages and streamlit
+    "schema": ["config", "data", "nets", "distributions", "models", "training", "store", *TOP],
+    "files": ["config", "data", "nets", "distributions", "models", "training", "store", *TOP],
+    "data": ["config", "nets", "distributions", "models", "training", "store", *TOP],
+    "distributions": ["config", "nets", "models", "training", "store", *TOP],
+    "nets": ["config", "models", "training", "store", *TOP],
+    "models": ["config", "training", "store", *TOP],
+    "config": ["store", *TOP], "store": ["training", "models", *TOP], "training": TOP,
+    "evaluate": ["lab", "cli"], "explore": ["lab", "cli"], "figures": ["lab", "cli"], "lab": ["cli"]}
+
+
+def module(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path: Path) -> set[str]:
+    """Everything a file imports, wherever in it, as dotted names."""
+    found: set[str] = set()
+    package = module(path) if path.name == "__init__.py" else module(path).rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                up = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*up, *([base] if base else [])])
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def within(name: str, part: str) -> bool:
+    return name == part or name.startswith(f"{part}.")
+
+
+def type_checking_only(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            for inner in ast.walk(ast.Module(node.body, [])):
+                if isinstance(inner, ast.ImportFrom):
+                    found |= {f"{inner.module}.{alias.name}" for alias in inner.names} | {str(inner.module)}
+    return found
+
+
+def test_the_reader_of_imports_reads_them() -> None:
+    assert "vaecore.files" in imports(ROOT / "store.py")
+    assert "vaecore.training.loop.train" in imports(ROOT / "training" / "__init__.py")  # inside a function
+    assert len(FILES) > 25
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_arrows_point_down(path: Path) -> None:
+    names = imports(path)
+    assert not [n for n in names if any(within(n, part) for part in ("streamlit", "pages", "app", "tests"))]
+    part = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    for other in FORBIDDEN.get(part, []):
+        assert not [n for n in names if within(n, f"vaecore.{other}")], f"{part} imports {other}"
+
+
+def test_config_takes_only_schedules_from_training() -> None:
+    taken = {n for n in imports(ROOT / "config.py") if within(n, "vaecore.training")}
+    assert taken and all(within(n, "vaecore.training.schedules") for n in taken)
+    inside = imports(ROOT / "training" / "schedules.py")
+    assert not [n for n in inside if within(n, "vaecore") and not within(n, "vaecore.schema") and n != "vaecore"]
+
+
+def test_only_type_checkers_see_config_from_the_store() -> None:
+    top = {ast.unparse(node) for node in ast.parse((ROOT / "store.py").read_text()).body
+           if isinstance(node, ast.Import | ast.ImportFrom)}
+    assert not [line for line in top if "vaecore.config" in line]
+    assert "vaecore.config" in type_checking_only(ROOT / "store.py")
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_no_module_of_vaecore_brings_streamlit() -> None:
+    names = [m.name for m in pkgutil.walk_packages([str(ROOT)], "vaecore.") if not m.name.endswith("__main__")]
+    assert "vaecore.training.loop" in names
+    code = (f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
+            "print(sorted(m for m in sys.modules if m.split('.')[0] == 'streamlit'), 'torch' in sys.modules)")
+    assert run(code) == "[] True"
+
+
+@pytest.mark.parametrize("name", ["vaecore", "vaecore.store", "vaecore.files", "vaecore.lab"])
+def test_what_paints_first_needs_no_torch(name: str) -> None:
+    importlib.import_module(name)
+    code = f"import sys, {name}\nprint([m for m in ('torch', 'streamlit', 'sklearn', 'mlxtend') if m in sys.modules])"
+    assert run(code) == "[]"

@@ -1,0 +1,62 @@
+"""Encoders and decoders mirror each other for every size, and images do not leak into one another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from vaecore.data import Modality
+from vaecore.nets import MLP, Conv, Linear, ResConv
+from vaecore.schema import ConfigError
+
+IMAGES = [(1, 28, 28), (3, 64, 64), (1, 8, 8), (3, 32, 32), (1, 29, 31), (2, 33, 28), (1, 5, 4)]
+NETWORKS: list[Any] = [Linear(), MLP(hidden=(8, 4)), Conv(channels=(4, 8), dense=8),
+                       ResConv(channels=(4, 8), dense=8, blocks=2)]
+
+
+@pytest.mark.parametrize("shape", IMAGES, ids=str)
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda n: n.kind)
+def test_shapes_there_and_back(network: Any, shape: tuple[int, ...]) -> None:
+    modality = Modality("image", shape)
+    torch.manual_seed(0)
+    encoder, decoder = network.encoder(modality, 6), network.decoder(modality, 3, 2)
+    x = torch.randn(4, *shape)
+    code = encoder(x)
+    assert code.shape == (4, 6)
+    out = decoder(torch.randn(4, 3))
+    assert out.shape == (4, 2 * shape[0], *shape[1:])
+    alone = torch.cat([encoder(x[i: i + 1]) for i in range(4)])
+    torch.testing.assert_close(alone, code, atol=1e-4, rtol=1e-3)
+    (code.square().sum() + out.square().sum()).backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for net in (encoder, decoder) for p in net.parameters())
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=lambda n: n.kind)
+def test_every_pixel_is_seen_and_every_pixel_is_drawn(network: Any) -> None:
+    modality = Modality("image", (1, 13, 11))
+    torch.manual_seed(1)
+    x = torch.randn(2, 1, 13, 11, requires_grad=True)
+    network.encoder(modality, 5)(x).sum().backward()
+    assert x.grad is not None and (x.grad.abs().sum((0, 1)) > 0).float().mean() > 0.95
+    decoder = network.decoder(modality, 5, 1)
+    with torch.no_grad():
+        spread = torch.stack([decoder(z) for z in torch.randn(30, 1, 5)]).std(0)
+    assert (spread > 0).all()
+
+
+def test_what_convolutions_cannot_take() -> None:
+    with pytest.raises(ConfigError, match=r"model\.network\.kind: .*images.*Use mlp or linear"):
+        Conv().encoder(Modality("vector", (8,)), 2)
+    with pytest.raises(ConfigError, match=r"model\.network\.channels: 4 stages halve 8 x 8.*at most 3 stages"):
+        Conv(channels=(4,) * 4).encoder(Modality("image", (1, 8, 8)), 2)
+    Conv(channels=(4,) * 3).encoder(Modality("image", (1, 8, 8)), 2)  # the remedy works
+
+
+def test_a_linear_network_is_linear() -> None:
+    modality = Modality("vector", (5,))
+    for net, size in ((Linear().encoder(modality, 3), 5), (Linear().decoder(modality, 3, 1), 3)):
+        a, b = torch.randn(2, size), torch.randn(2, size)
+        with torch.no_grad():
+            torch.testing.assert_close(net(a) + net(b) - net(torch.zeros(2, size)), net(a + b))
