@@ -2,21 +2,21 @@
 
 import streamlit as st
 
-from pages.parts import warm
+from app_pages.parts import warm
 
 st.set_page_config(page_title="Latent Lab", page_icon="🧭", layout="wide")
 
 page = st.navigation(
     [
-        st.Page("pages/home.py", title="Home", icon=":material/home:", default=True,
+        st.Page("app_pages/home.py", title="Home", icon=":material/home:", default=True,
                 help="What is here: the checkpoints in the gallery, your own runs, and where to start."),
-        st.Page("pages/train.py", title="Train", icon=":material/model_training:", url_path="train",
+        st.Page("app_pages/train.py", title="Train", icon=":material/model_training:", url_path="train",
                 help="Choose data, a model and how to train it; start it, and see the queue."),
-        st.Page("pages/monitor.py", title="Monitor", icon=":material/monitoring:", url_path="monitor",
+        st.Page("app_pages/monitor.py", title="Monitor", icon=":material/monitoring:", url_path="monitor",
                 help="Live curves of one or several runs: ELBO, reconstruction, KL, beta."),
-        st.Page("pages/traverse.py", title="Traverse", icon=":material/tune:", url_path="traverse",
+        st.Page("app_pages/traverse.py", title="Traverse", icon=":material/tune:", url_path="traverse",
                 help="Move through the latent space of a checkpoint and see what its decoder draws."),
-        st.Page("pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare",
+        st.Page("app_pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare",
                 help="Runs side by side: what differs, their curves, the same images and the same codes."),
     ],
     position="top",

@@ -26,7 +26,7 @@ def vae(start: Callable[..., Path]) -> Checkpoint:
 
 @pytest.fixture
 def ae(start: Callable[..., Path]) -> Checkpoint:
-    folder = start({"data": {"name": "digits", "train_limit": 500}, "model": {"family": "pca", "latent_size": 3}})
+    folder = start({"data": {"name": "digits", "train_limit": 500}, "model": {"family": "pca", "latent_size": 3}}, name="pca")
     return Checkpoint.load(Run(folder))
 
 
@@ -98,8 +98,11 @@ def test_a_grid_puts_each_image_in_its_place() -> None:
     assert (sheet[2] == 99).all() and (sheet[:, 3] == 99).all() and (sheet[3:, 8:] == 99).all()
     back = np.asarray(Image.open(io.BytesIO(png(sheet, scale=2))))
     np.testing.assert_array_equal(back, sheet.repeat(2, 0).repeat(2, 1))
-    colour = np.zeros((2, 4, 4, 3), np.uint8)
-    assert np.asarray(Image.open(io.BytesIO(png(grid(colour, 2))))).shape == (4, 9, 3)
+    colour = np.full((2, 4, 4, 3), (10, 20, 30), np.uint8)
+    clear = np.asarray(Image.open(io.BytesIO(png(grid(colour, 2)))))  # the page shines through the gap
+    assert clear.shape == (4, 9, 4)
+    assert (clear[:, 4, 3] == 0).all() and (np.delete(clear, 4, axis=1) == (10, 20, 30, 255)).all()
+    assert grid(colour, 2, background=7)[:, 4].tolist() == [[7, 7, 7]] * 4
 
 
 def test_a_preview_is_a_picture(vae: Checkpoint) -> None:

@@ -55,7 +55,7 @@ def store() -> Path:
 def open_page(page: str, **query: str | list[str]) -> AppTest:
     """The page `page` of the app, run once; fails if it raised."""
     at = AppTest.from_file(str(APP), default_timeout=60)
-    at.switch_page(f"pages/{page}.py")
+    at.switch_page(f"app_pages/{page}.py")
     for name, value in query.items():
         at.query_params[name] = value
     at.run()

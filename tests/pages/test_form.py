@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.parts.form import entries, kind_of, readable, settings
+from app_pages.parts.form import entries, kind_of, readable, settings
 from vaecore.config import PRESETS, RunConfig, changed, preset
 from vaecore.schema import parse, tagged
 
@@ -17,7 +17,7 @@ NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
 def draw() -> None:
     import streamlit as st
 
-    from pages.parts.form import config_form
+    from app_pages.parts.form import config_form
     from vaecore.config import changed, preset
 
     base = preset(st.session_state["preset"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import measure, queue
+from app_pages.parts import measure, queue
 from vaecore import lab
 from vaecore.config import preset
 from vaecore.store import Store
@@ -30,7 +30,7 @@ def page(**query: str) -> AppTest:
     at = AppTest.from_file(APP, default_timeout=60).run()
     for name, value in query.items():
         at.query_params[name] = value
-    return good(at.switch_page("pages/train.py").run())
+    return good(at.switch_page("app_pages/train.py").run())
 
 
 def good(at: AppTest) -> AppTest:
@@ -122,7 +122,7 @@ def test_another_page_can_ask_for_a_run_to_be_trained_again(store: Store) -> Non
     store.create(preset("ae-mnist"), "old")
     at = AppTest.from_file(APP, default_timeout=60).run()
     at.session_state["train_from"] = "old"
-    good(at.switch_page("pages/train.py").run())
+    good(at.switch_page("app_pages/train.py").run())
     assert at.selectbox(key="train:pick").value == "run old"
     assert at.selectbox(key="train.model.family").value == "ae"
     at.session_state["train_from"] = "gone"

@@ -6,8 +6,8 @@ import html
 
 import streamlit as st
 
-from pages.parts import pictures
-from pages.parts.headline import (
+from app_pages.parts import pictures
+from app_pages.parts.headline import (
     ACTIVE_HELP,
     MSE_HELP,
     PARAMETERS_HELP,
@@ -71,7 +71,7 @@ def run_card(run: Run) -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             if run.weights.is_file():
                 _traverse_link(run)
-            st.page_link("pages/monitor.py", label="Monitor", icon=":material/monitoring:",
+            st.page_link("app_pages/monitor.py", label="Monitor", icon=":material/monitoring:",
                          query_params={"runs": run.id}, help="The curves of this run.")
             _train_like(run)
 
@@ -127,7 +127,7 @@ def _plain(text: str) -> str:
 
 
 def _traverse_link(run: Run) -> None:
-    st.page_link("pages/traverse.py", label="Traverse", icon=":material/tune:", query_params={"run": run.id},
+    st.page_link("app_pages/traverse.py", label="Traverse", icon=":material/tune:", query_params={"run": run.id},
                  help="Move through its latent space and see what it draws.")
 
 
@@ -135,4 +135,4 @@ def _train_like(run: Run) -> None:
     if st.button("Train one like it", key=f"like-{run.id}", icon=":material/content_copy:", type="tertiary",
                  help="Open Train with this run's data, model and settings filled in, to change and start."):
         st.session_state["train_from"] = run.id
-        st.switch_page("pages/train.py")
+        st.switch_page("app_pages/train.py")

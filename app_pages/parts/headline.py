@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from pages.parts.checkpoints import data_name, family_name
+from app_pages.parts.checkpoints import data_name, family_name
 from vaecore.store import Run, StoreError
 
 PIXELS = {"binary-fixed": "black and white, drawn once", "binary-dynamic": "black and white, drawn anew"}

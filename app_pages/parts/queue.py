@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.parts.checkpoints import data_name, family_name, store
-from pages.parts.form import escaped
+from app_pages.parts.checkpoints import data_name, family_name, store
+from app_pages.parts.form import escaped
 from vaecore import lab
 from vaecore.store import Run, Store, StoreError
 
@@ -150,11 +150,11 @@ def _actions(run: Run, status: lab.Status) -> None:
             button("Resume", ":material/play_arrow:", lambda r: lab.submit(r.path),
                    "Go on from the last checkpoint, or from the beginning where there is none.")
         if status.state != "queued":
-            st.page_link("pages/monitor.py", label="Monitor", icon=":material/monitoring:",
+            st.page_link("app_pages/monitor.py", label="Monitor", icon=":material/monitoring:",
                          query_params={"runs": run.id}, help="Its curves, live.")
         if run.weights.is_file():
-            st.page_link("pages/traverse.py", label="Traverse", icon=":material/tune:", query_params={"run": run.id},
-                         help="Move through its latent space.")
+            st.page_link("app_pages/traverse.py", label="Traverse", icon=":material/tune:",
+                         query_params={"run": run.id}, help="Move through its latent space.")
         if status.state not in LIVE:
             st.button("Remove", key=f"queue-remove-{name}", icon=":material/delete:", type="tertiary", on_click=_act,
                       args=(_remove, run), help="Move the run's folder to the trash. It can be brought back.")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts import form, measure, pictures, warm
-from pages.parts.checkpoints import store
-from pages.parts.queue import anything_live, duration, queue_panel
+from app_pages.parts import form, measure, pictures, warm
+from app_pages.parts.checkpoints import store
+from app_pages.parts.queue import anything_live, duration, queue_panel
 from vaecore import lab
 from vaecore.schema import ConfigError, Problem, parse
 from vaecore.store import StoreError, checked_name
@@ -265,7 +265,7 @@ def launch_card(origin: Origin, base: RunConfig, plan: Plan) -> st.delta_generat
         if error := st.session_state.pop("train:error", None):
             st.error(form.escaped(error), icon=":material/error:")
         if started := st.session_state.get("train:started"):
-            st.page_link("pages/monitor.py", label=f"Watch {started}", icon=":material/monitoring:",
+            st.page_link("app_pages/monitor.py", label=f"Watch {started}", icon=":material/monitoring:",
                          query_params={"runs": started}, help="The live curves of the run that you started.")
         details(origin, base, plan)
     return time_slot

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from pages.parts.curves import Panel, Series
-from pages.parts.queue import duration
+from app_pages.parts.curves import Panel, Series
+from app_pages.parts.queue import duration
 from vaecore.lab import Status
 from vaecore.store import Metrics, Run
 

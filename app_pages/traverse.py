@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts import checkpoints, pictures
-from pages.parts.code import Code
+from app_pages.parts import checkpoints, pictures
+from app_pages.parts.code import Code
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint

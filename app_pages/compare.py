@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.parts import checkpoints, pictures
-from pages.parts.curves import Panel, Series, live_curves
-from pages.parts.headline import Headline, comparable, headline
+from app_pages.parts import checkpoints, pictures
+from app_pages.parts.curves import Panel, Series, live_curves
+from app_pages.parts.headline import Headline, comparable, headline
 from vaecore.store import Metrics, Run, StoreError
 
 if TYPE_CHECKING:

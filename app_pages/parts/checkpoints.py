@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.parts import warm
+from app_pages.parts import warm
 from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
@@ -69,16 +69,17 @@ def pick(label: str, *, key: str = "run", help: str | None = None) -> Run | None
     return runs[chosen]
 
 
-def pick_several(label: str, *, key: str = "runs", most: int = 12, help: str | None = None) -> list[Run]:
-    """The same for several, kept in the URL as `?runs=a&runs=b`; the first three to begin with."""
-    runs = {run.id: run for run in with_weights()}
+def pick_several(label: str, *, among: list[Run] | None = None, first: list[str] | None = None, key: str = "runs",
+                 most: int = 12, help: str | None = None) -> list[Run]:
+    """The same for several, kept in the URL as `?runs=a&runs=b`; `first`, or the first three, to begin with."""
+    runs = {run.id: run for run in (with_weights() if among is None else among)}
     if not runs:
         nothing_yet()
         return []
     found, missing = _from_url(key, runs)
     if found:
         st.session_state[key] = found[:most]
-    kept = st.session_state.setdefault(key, list(runs)[:3])
+    kept = st.session_state.setdefault(key, first or list(runs)[:3])
     if gone := [name for name in kept if name not in runs]:
         missing += map(absent, gone)
         st.session_state[key] = [name for name in kept if name in runs]
@@ -93,7 +94,7 @@ def pick_several(label: str, *, key: str = "runs", most: int = 12, help: str | N
 def nothing_yet() -> None:
     """What to do where no checkpoint is."""
     st.info("No checkpoint is here yet. Train one: the first takes about a minute.", icon=":material/info:")
-    st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
+    st.page_link("app_pages/train.py", label="Train a model", icon=":material/model_training:")
 
 
 def _from_url(key: str, runs: dict[str, Run]) -> tuple[list[str], list[str]]:

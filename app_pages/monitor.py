@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.parts import bars, history
-from pages.parts.checkpoints import store
-from pages.parts.curves import live_curves
-from pages.parts.queue import STATES, STOPPING
+from app_pages.parts import bars, history
+from app_pages.parts.checkpoints import pick_several, store
+from app_pages.parts.curves import live_curves
+from app_pages.parts.queue import LIVE, STATES, STOPPING
 from vaecore import lab
 from vaecore.store import Run
 
 MOST = 8  # runs at once
 
 st.title("Monitor")
-runs = {run.id: run for run in [*store().runs(), *store().gallery()]}
-if not runs:
-    st.info("Nothing has been trained yet. Start a training and its curves appear here.", icon=":material/info:")
-    st.page_link("pages/train.py", label="Train a model", icon=":material/model_training:")
-    st.stop()
-
-live = [name for name, run in runs.items() if lab.status(run.path).state in ("running", "queued")]
-if "runs" not in st.session_state and "runs" not in st.query_params:
-    st.session_state["runs"] = (live or list(runs))[:1]
-unknown = [name for name in st.query_params.get_all("runs") if name not in runs]
-if unknown:
-    st.warning(f"There is no run called {', '.join(unknown)} here. It may have been removed, or belong to another "
-               "folder of runs.", icon=":material/warning:")
-chosen = st.multiselect("Runs", list(runs), key="runs", max_selections=MOST, bind="query-params",
-                        placeholder="Choose runs to watch",
+every = [*store().runs(), *store().gallery()]
+live = [run.id for run in every if lab.status(run.path).state in LIVE]
+selected = pick_several("Runs", among=every, first=(live or [run.id for run in every])[:1], most=MOST,
                         help=f"Up to {MOST}. The selection is part of the page's address, so it can be shared.")
+if not selected:
+    if every:
+        st.info("Choose one or several runs above.", icon=":material/info:")
+    st.stop()
 
 with st.container(horizontal=True, vertical_alignment="bottom"):
     smoothing = st.slider("Smoothing", 0.0, 0.99, 0.6, 0.01, key="smoothing", bind="query-params", width=260,
@@ -40,15 +32,10 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
     more = st.toggle("Gradient and learning rate", key="more", bind="query-params",
                      help="Two more charts: the length of the gradient, and the learning rate.")
 
-if not chosen:
-    st.info("Choose one or several runs above.", icon=":material/info:")
-    st.stop()
-selected = [runs[name] for name in chosen]
-
 
 def training() -> bool:
     """Whether any of the chosen runs can still change."""
-    return any(lab.status(run.path).state in ("running", "queued") for run in selected)
+    return any(lab.status(run.path).state in LIVE for run in selected)
 
 
 polling = training()
@@ -83,7 +70,8 @@ def state_line(run: Run) -> None:
                     width="stretch")
         st.markdown(history.standing(status), width="content")
         if run.weights.is_file():
-            st.page_link("pages/traverse.py", label="Traverse", icon=":material/tune:", query_params={"run": run.id})
+            st.page_link("app_pages/traverse.py", label="Traverse", icon=":material/tune:",
+                         query_params={"run": run.id}, help="Move through its latent space.")
     if status.state in ("failed", "lost"):
         st.error(f"{status.detail} Resume it on the Train page.", icon=":material/error:")
 

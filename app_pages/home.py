@@ -2,17 +2,17 @@
 
 import streamlit as st
 
-from pages.parts import cards, checkpoints
+from app_pages.parts import cards, checkpoints
 
 NEWEST = 12
 
 STEPS = (
     ("1 · Train", "A variational autoencoder on handwritten digits takes about a minute on a laptop.",
-     "pages/train.py", "Train a VAE", ":material/model_training:"),
+     "app_pages/train.py", "Train a VAE", ":material/model_training:"),
     ("2 · Watch", "See its ELBO, reconstruction and KL while it learns, step by step.",
-     "pages/monitor.py", "Open Monitor", ":material/monitoring:"),
+     "app_pages/monitor.py", "Open Monitor", ":material/monitoring:"),
     ("3 · Scrub", "Move a slider for each latent dimension, and watch what the decoder draws.",
-     "pages/traverse.py", "Open Traverse", ":material/tune:"),
+     "app_pages/traverse.py", "Open Traverse", ":material/tune:"),
 )
 
 st.title("Latent Lab", anchor=False)
@@ -48,8 +48,8 @@ if own := store.runs():
     if len(own) > NEWEST:
         st.markdown(f"And {len(own) - NEWEST} older: {len(own)} runs in all.")
     with st.container(horizontal=True):
-        st.page_link("pages/compare.py", label="Compare runs", icon=":material/compare:")
-        st.page_link("pages/monitor.py", label="Watch runs", icon=":material/monitoring:")
+        st.page_link("app_pages/compare.py", label="Compare runs", icon=":material/compare:")
+        st.page_link("app_pages/monitor.py", label="Watch runs", icon=":material/monitoring:")
 else:
     st.info("You have not trained anything yet. Your first model takes about a minute.", icon=":material/info:")
-    st.page_link("pages/train.py", label="Train a VAE", icon=":material/model_training:")
+    st.page_link("app_pages/train.py", label="Train a VAE", icon=":material/model_training:")

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pages.parts.checkpoints import DATA_NAMES, FAMILY_NAMES
+from app_pages.parts.checkpoints import DATA_NAMES, FAMILY_NAMES
 from vaecore.schema import ConfigError, Problem, parse, tagged
 
 if TYPE_CHECKING:
