@@ -32,7 +32,7 @@ with st.grid(3, min_column_width=250):
 store = checkpoints.store()
 st.header("Gallery", anchor=False, help="Checkpoints that came with the project, ready to be explored. Numbers are "
           "read from their files.")
-if shipped := store.gallery():
+if shipped := checkpoints.gallery():
     with st.grid("auto", min_column_width=330):
         for run in shipped:
             cards.gallery_card(run)

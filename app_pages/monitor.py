@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from app_pages.parts import bars, history
-from app_pages.parts.checkpoints import pick_several, store
+from app_pages.parts.checkpoints import gallery, pick_several, store
 from app_pages.parts.curves import live_curves
 from app_pages.parts.queue import LIVE, STATES, STOPPING
 from vaecore import lab
@@ -14,7 +14,7 @@ from vaecore.store import Run
 MOST = 8  # runs at once
 
 st.title("Monitor")
-every = [*store().runs(), *store().gallery()]
+every = [*store().runs(), *gallery()]
 live = [run.id for run in every if lab.status(run.path).state in LIVE]
 selected = pick_several("Runs", among=every, first=(live or [run.id for run in every])[:1], most=MOST,
                         help=f"Up to {MOST}. The selection is part of the page's address, so it can be shared.")

@@ -26,7 +26,8 @@ def vae(start: Callable[..., Path]) -> Checkpoint:
 
 @pytest.fixture
 def ae(start: Callable[..., Path]) -> Checkpoint:
-    folder = start({"data": {"name": "digits", "train_limit": 500}, "model": {"family": "pca", "latent_size": 3}}, name="pca")
+    folder = start({"data": {"name": "digits", "train_limit": 500}, "model": {"family": "pca", "latent_size": 3}},
+                   name="pca")
     return Checkpoint.load(Run(folder))
 
 

@@ -158,6 +158,18 @@ def test_stopped_and_resumed_is_the_same_run(start: Start, watch: Any) -> None:
     assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
+def test_lines_after_the_checkpoint_are_gone_at_once(start: Start, watch: Any) -> None:
+    """What a killed attempt had written beyond its checkpoint must not stand behind what the next one writes."""
+    folder = start(small(), control=watch(stop_at=5))
+    whole = (folder / "metrics.jsonl").read_bytes()
+    with (folder / "metrics.jsonl").open("ab") as file:
+        file.write(whole * 3 + b'{"kind": "st')
+    train(folder, watch(stop_at=6))
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines if line["kind"] == "step"] == [0, 1, 2, 3, 4, 5]
+    assert (folder / "metrics.jsonl").read_bytes().startswith(whole)
+
+
 def test_lost_metrics_do_not_become_nul_bytes(start: Start, watch: Any) -> None:
     folder = start(small(), control=watch(stop_at=5))
     lines = (folder / "metrics.jsonl").read_bytes().splitlines(keepends=True)

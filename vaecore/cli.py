@@ -28,7 +28,7 @@ FAILED, WRONG, STOPPED = 1, 2, 3
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Train, store, explore and compare variational autoencoders.")
-out = Console(soft_wrap=True)
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)  # a pipe has no width of its own
 err = Console(stderr=True, soft_wrap=True)
 
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Folder of runs; else $VAECORE_STORE or ./trained.")]
@@ -407,7 +407,7 @@ def _describe(kinds: dict[str, Any], as_json: bool) -> None:
 
 
 def _table(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> None:
-    table = Table()
+    table = Table(box=None, pad_edge=False)
     for index, title in enumerate(columns.values()):
         table.add_column(title, no_wrap=index == 0, justify="left" if index < 4 else "right")
     for row in rows:

@@ -23,10 +23,14 @@ def store() -> Store:
     return Store.default()
 
 
+def gallery() -> list[Run]:
+    """The shipped checkpoints, the VAEs first: they are what this is about."""
+    return sorted(store().gallery(), key=lambda run: not run.path.name.startswith("vae"))
+
+
 def with_weights() -> list[Run]:
     """Every run that can be looked at: the user's own, newest first, then the gallery."""
-    here = store()
-    return [run for run in here.runs() + here.gallery() if run.weights.is_file()]
+    return [run for run in store().runs() + gallery() if run.weights.is_file()]
 
 
 def describe(run: Run) -> str:

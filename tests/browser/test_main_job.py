@@ -19,7 +19,7 @@ def start_training(visitor: Visitor, name: str, epochs: int) -> None:
     visitor.open("train?preset=vae-digits")
     box = page.get_by_label(re.compile("^Epochs"))
     visitor.act(lambda: (box.fill(str(epochs)), box.press("Enter")))
-    named = page.get_by_label("Name (optional)")
+    named = page.get_by_role("textbox", name="Name (optional)")
     visitor.act(lambda: (named.fill(name), named.press("Enter")))
     visitor.act(lambda: page.get_by_role("button", name=re.compile("Start training|Add to queue")).click())
 

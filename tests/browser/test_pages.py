@@ -17,7 +17,8 @@ def test_deep_link_first(visitor: Visitor) -> None:
     visitor.open("traverse?run=gallery/pca")
     visitor.page.get_by_role("heading", name="Traverse").wait_for()
     visitor.page.get_by_role("link", name="Monitor").first.wait_for()
-    assert "gallery/pca" in visitor.page.get_by_test_id("stSelectbox").first.inner_text()
+    chosen = visitor.page.get_by_test_id("stSelectbox").first.locator("input").input_value()
+    assert chosen.startswith("gallery/pca"), "and the run that the link names is chosen"
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"),
