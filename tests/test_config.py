@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +194,9 @@ def test_every_field_is_described() -> None:
 
     walk(RunConfig, set())
     walk(Training, set())
+
+
+def test_aliases_are_refused() -> None:
+    bomb = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in pairwise("abcdefghijklmnopqrstuvwxyz"))
+    with pytest.raises(ConfigError, match="aliases"):
+        from_text(bomb)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -414,6 +415,16 @@ def test_metrics_have_one_whole_line_a_step(start: Start) -> None:
     assert Run(folder).summary()["test"]["observations"] == 250
 
 
+def scoring(found: validation.Evaluation, elbo: float) -> validation.Evaluation:
+    """The same evaluation with this ELBO, all of it reconstruction."""
+    return replace(found, elbo=elbo, reconstruction={"image": elbo}, kl={})
+
+
+def test_the_best_is_judged_at_the_final_beta() -> None:
+    found = validation.Evaluation(-70.0, {"a": -20.0, "b": -40.0}, {"z": [7.0, 3.0]}, {}, {}, {}, 1)
+    assert (found.objective(0.0), found.objective(1.0), found.objective(4.0)) == (-60.0, found.elbo, -100.0)
+
+
 def test_keep_best_keeps_the_best(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     scripted = iter([-50.0, -40.0, -30.0, -35.0, -45.0])
     true, kept = validation.evaluate, {}
@@ -424,7 +435,7 @@ def test_keep_best_keeps_the_best(start: Start, monkeypatch: pytest.MonkeyPatch)
         if elbo is None:
             return found
         kept[elbo] = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        return validation.Evaluation(**{**found.__dict__, "elbo": elbo})
+        return scoring(found, elbo)
 
     monkeypatch.setattr(loop, "evaluate", fake)
     folder = start(small(epochs=4, keep="best"))
@@ -443,8 +454,7 @@ def test_keep_last_keeps_the_last(start: Start) -> None:
 def test_patience_counts_only_once_beta_has_arrived(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first evaluation is the best: with a ramp over half of 20 epochs, three more after it end the run."""
     true, count = validation.evaluate, iter(range(10_000))
-    monkeypatch.setattr(loop, "evaluate", lambda *arguments: validation.Evaluation(
-        **{**true(*arguments).__dict__, "elbo": -100.0 - next(count)}))
+    monkeypatch.setattr(loop, "evaluate", lambda *arguments: scoring(true(*arguments), -100.0 - next(count)))
     ramp = {"kind": "linear", "start": 0.03, "end": 0.3, "fraction": 0.5}
     folder = start(small(epochs=20, patience=3, beta=ramp), name="ramp")
     assert read(folder).evaluations[-1]["epoch"] == 12  # of 10, 11 and 12

@@ -37,11 +37,11 @@ class Training(Strict):
                               le=1e6, advanced=True)
     evaluate_every: float = option(1.0, "How often the validation set is evaluated and a checkpoint kept.",
                                    unit="epochs", gt=0, le=10_000, advanced=True)
-    patience: int = option(0, "Stop after so many evaluations without a better validation ELBO, counted once beta "
-                           "has reached its final value; 0 never stops early.", unit="evaluations", ge=0, le=10_000,
-                           advanced=True)
-    keep: Literal["best", "last"] = option("best", "Weights to keep: those of the best validation ELBO (by "
-                                           "reconstruction without a KL), or the last.", advanced=True)
+    patience: int = option(0, "Stop after so many evaluations without a better validation objective (at the final "
+                           "beta), counted once beta is there; 0 never stops early.", unit="evaluations", ge=0,
+                           le=10_000, advanced=True)
+    keep: Literal["best", "last"] = option("best", "Weights to keep: those of the best validation objective at "
+                                           "the final beta, or the last.", advanced=True)
     device: Literal["auto", "cuda", "mps", "cpu"] = option("auto", "Where to train; auto takes the GPU if there is "
                                                            "one.", advanced=True)
     precision: Literal["auto", "float32", "bfloat16"] = option(
@@ -70,12 +70,25 @@ class RunConfig(Strict):
         return str(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
 
 
+class _NoAliases(yaml.SafeLoader):
+    """YAML without `*alias`: a few nested ones in an uploaded file stand for more than fits in memory."""
+
+    def compose_node(self, parent: Any, index: int) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not read here")
+        return super().compose_node(parent, index)
+
+
+def _read_yaml(text: str) -> Any:
+    return yaml.load(text, _NoAliases)
+
+
 def from_text(text: str) -> RunConfig:
     """A configuration from JSON or YAML (of which JSON is a part)."""
     if len(text) > LARGEST:
         raise problem("", "", f"the text has {len(text):,} characters.", f"A configuration has at most {LARGEST:,}.")
     try:
-        values = yaml.safe_load(text)
+        values = _read_yaml(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a day that no month has
         raise problem("", "", f"neither JSON nor YAML: {error}.", "Compare with `vaecore presets vae-mnist`.") from None
     return parse(RunConfig, values)
@@ -117,7 +130,7 @@ def changed(config: RunConfig, settings: Iterable[str]) -> RunConfig:
         if not equals or not name.strip():
             raise problem("--set", setting, f"'{setting}' has no value.", "Write field=value, as training.epochs=5.")
         try:
-            value = yaml.safe_load(text)
+            value = _read_yaml(text)
         except (yaml.YAMLError, ValueError, RecursionError):
             raise problem(name, text, f"'{text}' cannot be read.", "Quote it if it is text.") from None
         _put(values, RunConfig, name.strip().split("."), value, name.strip())

@@ -67,7 +67,8 @@ def headline(run: Run) -> Headline:
     family, name, pixels = (_text(values, *path.split(".")) for path in ("model.family", "data.name", "data.pixels"))
     copy = re.sub(r" from .*?(?=: \d)", "", _text(summary, "data"))  # where the maker kept it says nothing here
     copy = copy.replace(" / ", "\u00a0/\u00a0")
-    words = [data_name(values), copy or _text(values, "data", "source"), PIXELS.get(pixels, "")]
+    known = data_name(values)
+    words = ["" if known in copy else known, copy or _text(values, "data", "source"), PIXELS.get(pixels, "")]
     kl, terms = _total(summary, "test", "kl"), _get(summary, "test", "kl")
     elbo, reconstruction = _number(summary, "test", "elbo"), _total(summary, "test", "reconstruction")
     return Headline(

@@ -184,7 +184,7 @@ class _Session:
                 self._flush()
                 return "stopped"
             if self._exhausted():
-                print(f"stopped early: no better validation ELBO in {self.since_best} evaluations", flush=True)
+                print(f"stopped early: no better validation objective in {self.since_best} evaluations", flush=True)
                 break
             trainer.step(self.step)
             self.step += 1
@@ -221,11 +221,12 @@ class _Session:
         # Until beta is at its end the objective still moves, so patience does not run.
         beta = self.config.training.beta
         settled = beta(self.step, trainer.total) == beta.final()
-        better = self.last.elbo > self.best
+        score = self.last.objective(beta.final())
+        better = score > self.best
         self.since_best = 0 if better or not settled else self.since_best + 1
         if better or self.config.training.keep == "last":
             save_weights(self.folder, trainer.model, self.config, self.step)
-        self.best = max(self.best, self.last.elbo)
+        self.best = max(self.best, score)
         elapsed = self._elapsed()
         observations = self.step * self.config.training.batch_size
         self._append([{"kind": "evaluation", "step": self.step,
@@ -283,8 +284,8 @@ def _whole_lines(data: bytes) -> int:
 
 def _failure(step: int, term: str) -> TrainingFailed:
     return TrainingFailed(f"At step {step} the {CAUSES.get(term, term)} stopped being a finite number. The last good "
-                          "checkpoint is kept. Try a smaller training.learning_rate, training.clip_norm=10, or a "
-                          "likelihood with a larger sigma.")
+                          "checkpoint, if there was one, is kept. Try a smaller training.learning_rate, "
+                          "training.clip_norm=10, or a likelihood with a larger sigma.")
 
 
 def _described(device: torch.device) -> str:

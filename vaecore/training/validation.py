@@ -33,6 +33,10 @@ class Evaluation:
         """Active dimensions: those whose posterior mean has a variance above 0.01."""
         return sum(v > ACTIVE for variances in self.code_variance.values() for v in variances)
 
+    def objective(self, beta: float) -> float:
+        """Reconstruction less beta times KL: what training maximises once beta is at its final value."""
+        return sum(self.reconstruction.values()) - beta * sum(sum(values) for values in self.kl.values())
+
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
         return {**asdict(self), "active": self.active}
@@ -48,6 +52,7 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
         total = values.double().sum(0)
         sums[term, name] = sums[term, name] + total if (term, name) in sums else total
 
+    training = model.training
     model.eval()
     for batch in feed.in_order(BATCH):
         evidence = model.elbo(batch, generator)
@@ -62,7 +67,7 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
         decoded = model.decode({name: posterior.mean for name, posterior in posteriors.items()})
         for name, p in decoded.items():
             add("mse", name, (p.mean - batch[name]).square().flatten(1).mean(1))
-    model.train()
+    model.train(training)
 
     n = len(feed)
     mean = {key: (total / n).cpu() for key, total in sums.items()}
