@@ -107,8 +107,10 @@ async def visit(app: App, index: int, steps: int, times: list[float]) -> None:
         first = BackMsg()
         first.rerun_script.query_string = f"run={CHECKPOINT}"
         first.rerun_script.page_name = "traverse"
-        slider, fragment = None, ""
+        slider, fragment, page = None, "", ""
         for forward in await run(first):
+            if forward.WhichOneof("type") == "new_session":
+                page = forward.new_session.page_script_hash
             if forward.WhichOneof("type") == "delta" and forward.delta.WhichOneof("type") == "new_element":
                 element = forward.delta.new_element
                 if element.WhichOneof("type") == "slider" and slider is None:
@@ -120,6 +122,7 @@ async def visit(app: App, index: int, steps: int, times: list[float]) -> None:
             move.rerun_script.page_name = "traverse"
             move.rerun_script.query_string = f"run={CHECKPOINT}"
             move.rerun_script.fragment_id = fragment
+            move.rerun_script.page_script_hash = page
             state = move.rerun_script.widget_states.widgets.add()
             state.id = slider.id
             state.double_array_value.data.append(round(-2 + 0.05 * ((7 * index + step) % 80), 2))

@@ -1,7 +1,8 @@
 """The heavy imports, once a process, after the first page has painted.
 
-Streamlit collects garbage after every run of a page; with torch, pandas and plotly imported each collection
-costs 120 ms for every session. Freezing what these imports made takes it out of the collector's sight.
+With torch, pandas and plotly imported a full garbage collection takes 120 ms, and every session waits for it.
+Freezing what these imports made takes it out of the collector's sight. (Streamlit collects after every run of a page
+by itself; `.streamlit/config.toml` turns that off, as what fifty sessions hold cannot be frozen.)
 """
 
 import gc
