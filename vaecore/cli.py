@@ -417,7 +417,7 @@ def _table(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> None:
 
 def _shown(value: Any) -> str:
     if isinstance(value, float):
-        return f"{value:.4f}" if abs(value) < 1 else f"{value:,.2f}"
+        return f"{value:.4f}" if 0 < abs(value) < 1 else f"{value:,.2f}"
     return "" if value is None else str(value)
 
 
