@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app_pages.parts import checkpoints, pictures
+from app_pages.parts import checkpoints, history, pictures
 from app_pages.parts.curves import Panel, Series, live_curves
 from app_pages.parts.headline import Headline, comparable, headline
-from vaecore.store import Metrics, Run, StoreError
+from vaecore.store import Run, StoreError
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint, Images
@@ -84,8 +84,8 @@ def curves(runs: list[Run]) -> None:
     import numpy as np
 
     st.subheader("Curves", anchor=False, help="On the validation set, at each evaluation during training.")
-    histories = {run.id: evaluations(str(run.path), _stamp(run)) for run in runs}
-    last = max([float(history[-1]["step"]) for history in histories.values() if history], default=0.0)
+    evaluated = {run.id: history.evaluated(history.of(run)) for run in runs}
+    last = max([rows[-1]["step"] for rows in evaluated.values() if rows], default=0.0)
     panels = []
     for title, name, unit, help in (
             ("−ELBO", "neg_elbo", "nats", "Reconstruction plus KL, per observation; −log p(x|z) without a prior."),
@@ -93,8 +93,8 @@ def curves(runs: list[Run]) -> None:
             ("KL", "kl", "nats", "KL of q(z|x) from the prior, per observation."),
             ("MSE", "mse", "", "Mean squared error of the reconstruction.")):
         lines = []
-        for run, history in histories.items():
-            points = [(row["step"], row[name]) for row in history if row.get(name) is not None]
+        for run, rows in evaluated.items():
+            points = [(row["step"], row[name]) for row in rows if name in row]
             if len(points) == 1 and last > 0:  # solved at once: a level to hold the others against
                 points = [(0.0, points[0][1]), (last, points[0][1])]
             if points:
@@ -147,33 +147,6 @@ def codes(loaded: list[Checkpoint]) -> None:
     if not all(one.has_prior for one in loaded):
         note += " Without a prior, a code is scaled by the mean and spread of the codes of data."
     st.caption(note)
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def evaluations(path: str, stamp: tuple[int, int]) -> list[dict[str, float | None]]:  # noqa: ARG001 (the cache's key)
-    """The evaluations of a run as plain numbers."""
-    from pathlib import Path
-
-    metrics = Metrics(Path(path) / "metrics.jsonl")
-    metrics.update()
-    rows = []
-    for row in metrics.evaluations:
-        try:
-            kl = [sum(values) for values in row["kl"].values()]
-            rows.append({"step": float(row["step"]), "neg_elbo": -float(row["elbo"]),
-                         "reconstruction": -sum(row["reconstruction"].values()), "kl": sum(kl) if kl else None,
-                         "mse": sum(row["mse"].values()) / len(row["mse"])})
-        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
-            continue  # a damaged line costs itself
-    return rows
-
-
-def _stamp(run: Run) -> tuple[int, int]:
-    try:
-        facts = (run.path / "metrics.jsonl").stat()
-    except OSError:
-        return 0, 0
-    return facts.st_mtime_ns, facts.st_size
 
 
 def _rows(labels: list[tuple[str, str]], rows: list[Images], name: str) -> None:

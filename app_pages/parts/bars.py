@@ -16,7 +16,13 @@ def kl_bars(title: str, evaluations: list[dict[str, Any]]) -> None:
         st.caption(f"{title}: no evaluation yet.")
         return
     last = evaluations[-1]
-    rows = [(f"{name}{index}", value) for name, values in last["kl"].items() for index, value in enumerate(values)]
+    try:
+        active = int(last["active"])
+        rows = [(f"{name}{index}", float(value)) for name, values in last["kl"].items()
+                for index, value in enumerate(values)]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        st.caption(f"{title}: its last evaluation in metrics.jsonl is damaged.")
+        return
     if not rows:
         st.caption(f"{title}: this family has no KL.")
         return
@@ -33,4 +39,4 @@ def kl_bars(title: str, evaluations: list[dict[str, Any]]) -> None:
     total = sum(value for _, value in rows)
     st.html(f'<div role="img" aria-label="KL by dimension of {html.escape(title)}, in nats">'
             f'<div style="margin-bottom:.3rem"><b>{html.escape(title)}</b> · {total:.2f} nats in all, '
-            f'{last["active"]} of {len(rows)} dimensions active</div>{lines}{rest}</div>')
+            f'{active} of {len(rows)} dimensions active</div>{lines}{rest}</div>')
