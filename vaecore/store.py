@@ -206,11 +206,15 @@ class Metrics:
             with self.path.open("rb") as file:
                 size = min(os.fstat(file.fileno()).st_size, LARGEST_METRICS)
                 if not self._follows(file.fileno(), size):
-                    self.steps, self.evaluations, self._offset, self._tail = {}, [], 0, b""
+                    self._forget()
                 if size == self._offset:
                     return False
                 file.seek(self._offset)
                 new = file.read(size - self._offset)
+        except FileNotFoundError:  # the run was removed, or has not begun
+            known = self._offset > 0
+            self._forget()
+            return known
         except OSError:
             return False
         whole = new[: new.rfind(b"\n") + 1]  # the last line may still be on its way
@@ -219,6 +223,9 @@ class Metrics:
         self._offset += len(whole)
         self._tail = (self._tail + whole)[-256:]
         return bool(whole)
+
+    def _forget(self) -> None:
+        self.steps, self.evaluations, self._offset, self._tail = {}, [], 0, b""
 
     def _follows(self, descriptor: int, size: int) -> bool:
         start = self._offset - len(self._tail)
