@@ -73,7 +73,8 @@ def state_line(run: Run) -> None:
             st.page_link("app_pages/traverse.py", label="Traverse", icon=":material/tune:",
                          query_params={"run": run.id}, help="Move through its latent space.")
     if status.state in ("failed", "lost"):
-        st.error(f"{status.detail} Resume it on the Train page.", icon=":material/error:")
+        st.error(status.detail, icon=":material/error:")
+        st.page_link("app_pages/train.py", label="Resume it on Train", icon=":material/play_arrow:")
 
 
 watch()

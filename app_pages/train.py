@@ -24,6 +24,10 @@ FORM = "train"
 FIRST = "vae-mnist"
 LARGEST = 1_000_000  # bytes of an uploaded configuration
 BETA, RATE = "#CC79A7", "#0072B2"
+# On a phone the columns stand one over the other: what starts a training comes first, not after five screens of fields.
+PHONE = """<style>@media (max-width: 640px) {
+  [data-testid="stColumn"]:has(.st-key-train-launch) { order: -1; }
+}</style>"""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,10 @@ def begin_with_file() -> None:
     except ConfigError as error:
         st.session_state["train:notice"] = [f"{file.name} cannot be used:", *map(str, error.problems)]
         return
-    except ValueError as error:  # UnicodeDecodeError is one
+    except UnicodeDecodeError:
+        st.session_state["train:notice"] = [f"{file.name} cannot be used: it is not a text file."]
+        return
+    except ValueError as error:
         st.session_state["train:notice"] = [f"{file.name} cannot be used: {error}"]
         return
     begin(Origin(f"file {file.name}", "uploaded", text))
@@ -298,7 +305,7 @@ def name_trouble(name: str) -> str:
 
 def start(config: RunConfig, name: str) -> None:
     """Write the run's folder and put it into the queue."""
-    last, text = st.session_state.get("train:last", (0.0, "")), config.to_json()
+    last, text = st.session_state.get("train:last", (0.0, "")), name + config.to_json()
     if text == last[1] and time.monotonic() - last[0] < 2.0:
         return  # the second half of a double click
     st.session_state["train:last"] = (time.monotonic(), text)
@@ -349,7 +356,7 @@ def said(value: object) -> str:
 
 def time_needed(plan: Plan) -> None:
     """Measure, and say, how long it will take."""
-    note = "Measured here just now on a few real steps."
+    note = "Measured here on a few real steps."
     if not plan.ready or plan.config is None or plan.fit is None:
         st.metric("Time", "–", help="Known once everything fits.")
     elif not plan.fit.steps:
@@ -370,6 +377,7 @@ def time_needed(plan: Plan) -> None:
 def page() -> None:
     """The form at the left; starting, and the queue, at the right. What takes long comes last."""
     st.title("Train", anchor=False)
+    st.html(PHONE)
     if toast := st.session_state.pop("train:toast", None):
         st.toast(f"{toast} is in the queue.", icon=":material/check_circle:")
     left, right = st.columns([9, 4], gap="medium")

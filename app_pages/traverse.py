@@ -72,7 +72,8 @@ def buttons(checkpoint: Checkpoint, code: Code) -> None:
             st.number_input("Test image", 0, last, 0, key="example", width=130, on_change="ignore",
                             help=f"Which of the {last + 1} test images that travel with this checkpoint to encode.")
         st.button("Start from it", icon=":material/image:", on_click=code.encode, key="encode",
-                  help="Encode this test image and set the sliders to its code, the mean of q(z|x).")
+                  help="Encode this test image and set the sliders to its code" +
+                  (", the mean of q(z|x)." if checkpoint.has_prior else "."))
 
 
 def sliders(checkpoint: Checkpoint, code: Code) -> None:

@@ -131,6 +131,21 @@ def test_damaged_run(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert row["state"] == "unreadable" and "config.json" in row["problem"]
 
 
+def test_an_odd_summary_costs_its_own_row(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import shutil
+    shutil.copytree(store, tmp_path / "copy")
+    shutil.copytree(store / "runs" / "small", tmp_path / "copy" / "runs" / "odd")
+    (tmp_path / "copy" / "runs" / "odd" / "summary.json").write_text('{"test": "no", "parameters": "x"}')
+    rows = {row["run"]: row for row in said(capsys, "runs", "--store", str(tmp_path / "copy"))}
+    assert rows["odd"]["state"] == "unreadable" and rows["small"]["state"] == "finished"
+
+
+def test_a_code_without_a_prior_has_no_elbo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(["train", "--preset", "vae-digits", "--set", "model.family=pca", "--store", str(tmp_path)]) == 0
+    [row] = said(capsys, "runs", "--store", str(tmp_path))
+    assert "neg_elbo" not in row and "reconstruction_error" in row
+
+
 def test_output_that_cannot_be_written(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = refused(capsys, "sample", "small", "-o", str(tmp_path / "no" / "folder.png"), "--store", str(store))
     assert "No such file or directory" in message

@@ -119,6 +119,10 @@ def remove(run: RunArgument, yes: Annotated[bool, typer.Option("--yes", help="Do
            store: StoreOption = None) -> None:
     """Move a run to the trash; `vaecore restore` brings it back."""
     found = _store(store).find(run)
+    if found.shipped:
+        raise StoreError(f"{found.id} was shipped with the project and stays.")
+    if not yes and not sys.stdin.isatty():
+        raise StoreError(f"Nobody is here to confirm that {found.id} goes to the trash. Say --yes.")
     if not yes:
         typer.confirm(f"Move {found.id} to the trash?", abort=True)
     name = lab.remove(found.path)
@@ -132,7 +136,9 @@ def restore(name: Annotated[str, typer.Argument(help="The removed run's name.")]
 
 
 def _follow(run: Run, as_json: bool) -> None:
-    metrics, shown = Metrics(run.path / "metrics.jsonl"), 0
+    metrics = Metrics(run.path / "metrics.jsonl")
+    metrics.update()
+    shown = len(metrics.evaluations)  # what an earlier attempt reached is not news
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
                TimeRemainingColumn())
     with Progress(*columns, console=err) as progress:
@@ -143,7 +149,7 @@ def _follow(run: Run, as_json: bool) -> None:
                 metrics.update()
                 for line in metrics.evaluations[shown:]:
                     progress.console.print(_evaluation_line(line), highlight=False)
-                shown = len(metrics.evaluations)
+                shown = max(shown, len(metrics.evaluations))
                 progress.update(task, description=status.state, completed=status.step, total=status.total or None)
                 if status.state not in ("queued", "running"):
                     break
@@ -177,20 +183,24 @@ def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
     if as_json or not rows:
         return _say(rows, as_json, f"No run in {here.root}. `vaecore train --preset vae-mnist` makes one.")
     _table(rows, {"run": "run", "state": "state", "family": "family", "data": "data", "epoch": "epoch",
-                  "neg_elbo": "test -ELBO", "mse": "MSE", "active": "active"})
+                  "neg_elbo": "test -ELBO", "reconstruction_error": "-log p(x|z)", "mse": "MSE", "active": "active"})
 
 
 def _row(run: Run) -> dict[str, Any]:
     row: dict[str, Any] = {"run": run.id, "state": lab.status(run.path).state}
     try:
         values, summary = run.values(), run.summary()
-        row |= {"family": values["model"]["family"], "data": values["data"]["name"]}
-    except (StoreError, KeyError, TypeError) as error:
+        row |= {"family": values["model"]["family"], "data": values["data"]["name"], "epoch": summary.get("epoch")}
+        if test := summary.get("test"):
+            row |= {"reconstruction_error": -sum(test["reconstruction"].values()), "active": test["active"],
+                    "mse": next(iter(test["mse"].values()))}
+            if test["kl"]:  # without a KL there is no bound on log p(x)
+                row["neg_elbo"] = -test["elbo"]
+    except StoreError as error:
         return row | {"state": "unreadable", "problem": str(error)}
-    test = summary.get("test", {})
-    if test:
-        row |= {"neg_elbo": -test["elbo"], "mse": next(iter(test["mse"].values())), "active": test["active"]}
-    return row | {"epoch": summary.get("epoch")}
+    except (KeyError, TypeError, AttributeError, StopIteration) as error:
+        return row | {"state": "unreadable", "problem": f"config.json or summary.json is not ours: {error!r}"}
+    return row
 
 
 @app.command()
@@ -378,9 +388,11 @@ def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", he
     table = Table("field", *[run.id for run in found])
     for name, values in fields.items():
         table.add_row(name, *["-" if value is None else str(value) for value in values])
-    for name in ("neg_elbo", "mse", "active"):
+    for name in ("neg_elbo", "reconstruction_error", "mse", "active"):
         table.add_row(f"test {name}", *[_shown(row.get(name)) for row in rows])
     out.print(table)
+    if any(name.startswith(("data.", "model.likelihood")) or name == "model.family" for name in fields):
+        out.print("Numbers in nats compare only between runs of the same data, pixels and likelihood; these differ.")
 
 
 # -- printing --------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from vaecore.training.schedules import Beta, ConstantRate, LinearBeta, Rate
 
 PRESETS = Path(__file__).parent / "presets"
 LARGEST = 1_000_000  # bytes of a configuration file
+HOW = "Compare with what `vaecore presets vae-mnist` prints."
 
 
 class Training(Strict):
@@ -89,8 +90,15 @@ def from_text(text: str) -> RunConfig:
         raise problem("", "", f"the text has {len(text):,} characters.", f"A configuration has at most {LARGEST:,}.")
     try:
         values = _read_yaml(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # such as a day that no month has
-        raise problem("", "", f"neither JSON nor YAML: {error}.", "Compare with `vaecore presets vae-mnist`.") from None
+    except yaml.MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        raise problem("", "", f"neither JSON nor YAML ({line}{error.problem}).", HOW) from None
+    except RecursionError:
+        raise problem("", "", "nested too deeply to be a configuration.", HOW) from None
+    except (yaml.YAMLError, ValueError) as error:  # such as a day that no month has
+        raise problem("", "", f"neither JSON nor YAML ({error}).", HOW) from None
+    if values is None:
+        raise problem("", "", "there is nothing in it.", HOW)
     return parse(RunConfig, values)
 
 

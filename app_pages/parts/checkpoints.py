@@ -106,7 +106,7 @@ def _from_url(key: str, runs: dict[str, Run]) -> tuple[list[str], list[str]]:
 
     `bind="query-params"` would put the labels of the options into the URL, and leave out the default.
     """
-    wanted = list(dict.fromkeys(st.query_params.get_all(key)))
+    wanted = list(dict.fromkeys(name.removeprefix("runs/") for name in st.query_params.get_all(key) if name))
     if wanted == st.session_state.get(f"{key}-url"):
         return [], []
     found, missing = [], []

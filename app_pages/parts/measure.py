@@ -92,7 +92,7 @@ def _fit(text: str) -> Fit:
     return setup.fit(config, _dataset(_data(config)))
 
 
-@st.cache_data(max_entries=256, ttl=600, show_spinner=False)
+@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
 def _seconds(text: str) -> float:
     from vaecore.training.setup import estimate
 

@@ -191,7 +191,7 @@ def test_a_name_from_the_gallery_needs_no_place() -> None:
     assert demo.open_page("traverse", run="shipped").selectbox(key="run").value == "gallery/shipped"
 
 
-@pytest.mark.parametrize("name", ["nowhere", "../../etc/passwd", "![x](http://example.org/x.png)", "a" * 5000, ""])
+@pytest.mark.parametrize("name", ["nowhere", "../../etc/passwd", "![x](http://example.org/x.png)", "a" * 5000])
 def test_an_unknown_run_is_told_until_one_is_chosen(name: str) -> None:
     at = demo.open_page("traverse", run=name)
     [note] = at.warning

@@ -75,7 +75,7 @@ def speak_for(folder: Path, attempt: int, code: int) -> None:
     else:
         name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
         why = "out of memory or killed by hand" if code == -signal.SIGKILL else "see the log"
-        speak(folder, attempt, "failed", f"killed by {name} ({why}); {resume}")
+        speak(folder, attempt, "failed", f"Killed by {name} ({why}); {resume}")
 
 
 def speak(folder: Path, attempt: int, outcome: state.Outcome, detail: str) -> None:
