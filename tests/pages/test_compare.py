@@ -17,15 +17,6 @@ from streamlit.testing.v1 import AppTest
 from tests.pages import demo
 
 
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the demo store, in use."""
-    copy = tmp_path / "store"
-    shutil.copytree(demo.store(), copy)
-    monkeypatch.setenv("VAECORE_STORE", str(copy))
-    return copy
-
-
 @pytest.fixture(autouse=True)
 def in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAECORE_STORE", str(demo.store()))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +13,6 @@ from streamlit.testing.v1 import AppTest
 from app_pages.parts import history
 from tests.pages import demo
 from vaecore.store import Metrics
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the demo store, in use."""
-    copy = tmp_path / "store"
-    shutil.copytree(demo.store(), copy)
-    monkeypatch.setenv("VAECORE_STORE", str(copy))
-    return copy
 
 
 def metrics(folder: Path) -> Metrics:

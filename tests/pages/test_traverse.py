@@ -22,15 +22,6 @@ def in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAECORE_STORE", str(demo.store()))
 
 
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A copy of the demo store to break, in use."""
-    copy = tmp_path / "store"
-    shutil.copytree(demo.store(), copy)
-    monkeypatch.setenv("VAECORE_STORE", str(copy))
-    return copy
-
-
 def pixels(html: str) -> np.ndarray:
     """The picture in an <img>."""
     [source] = re.findall(r"base64,([^\"]+)", html)
