@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 
 from app_pages.parts import bars, history
 from app_pages.parts.checkpoints import gallery, pick_several, store
 from app_pages.parts.curves import live_curves
+from app_pages.parts.headline import comparable, headline
 from app_pages.parts.queue import LIVE, STATES, STOPPING
 from vaecore import lab
-from vaecore.store import Run
+from vaecore.store import Run, StoreError
 
 MOST = 8  # runs at once
 
@@ -33,11 +36,22 @@ with st.container(horizontal=True, vertical_alignment="bottom"):
                      help="Two more charts: the length of the gradient, and the learning rate.")
 
 
+def comparability() -> None:
+    """Say where the curves of these runs do not belong on one axis."""
+    facts = []
+    for run in selected:
+        with contextlib.suppress(StoreError):  # a run without a configuration is told of elsewhere
+            facts.append(headline(run))
+    if reasons := comparable(facts):
+        st.caption(f":material/balance: Nats of these runs do not compare: they differ in {', in '.join(reasons)}.")
+
+
 def training() -> bool:
     """Whether any of the chosen runs can still change."""
     return any(lab.status(run.path).state in LIVE for run in selected)
 
 
+comparability()
 polling = training()
 
 

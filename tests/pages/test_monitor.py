@@ -53,6 +53,8 @@ def test_bars_are_sorted_and_add_up(root: Path) -> None:
 def test_closed_forms_codes_and_an_empty_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     at = demo.open_page("monitor", runs=["gallery/pca", "ae"])
     assert demo.words(at).count("this family has no KL") == 2
+    assert "do not compare" not in demo.words(demo.open_page("monitor", runs="vae"))
+    assert "do not compare" in demo.words(demo.open_page("monitor", runs=["vae", "vectors"]))
     monkeypatch.setenv("VAECORE_STORE", str(tmp_path / "nothing"))
     assert "Train" in demo.words(demo.open_page("monitor"))
 
