@@ -2,31 +2,21 @@
 
 A page calls `live_curves(panels, key=...)` in a fragment that reruns each second. Every series is thinned
 to at most `LIMIT` points and all of them travel as one bytes value; the browser keeps its chart, its zoom
-and its legend. Nothing is ever sent back. The drawing is in `browser/curves/web/curves.js`, over uPlot.
+and its legend. Nothing is ever sent back. The drawing is in `browser/web/curves.js`, over uPlot.
 """
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import streamlit as st
-from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
-from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 
-if TYPE_CHECKING:
-    from streamlit.components.v2.types import ComponentRenderer
+from app_pages.parts.components import component
 
 LIMIT = 1200  # points of one series that the browser gets: about one per pixel of a wide screen
-_FOLDER = Path(__file__).parent / "browser" / "curves"
-_NAME = "latent_lab.curves"
-_registering = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,7 @@ def live_curves(
         height=height,
         columns=columns,
     )
-    _component()(key=key, data=data)
+    component("curves")(key=key, data=data)
 
 
 def pack(
@@ -230,25 +220,3 @@ def _note(not_finite: int, not_positive: int) -> str:
     if not_finite:
         parts.append(f"{values(not_finite)} nan or infinite")
     return "; ".join(parts)
-
-
-def _component() -> ComponentRenderer:
-    """The mounted component, its asset folder announced to the Streamlit runtime in use.
-
-    Files of a component are served once and then only named in each message; given inline, the library would
-    be sent at every refresh. Streamlit looks for such folders in installed distributions, and only inside the
-    package of the same name; `pages` is not installed, so the folder is announced here, as that search would
-    do.
-    """
-    with _registering:
-        manager = get_bidi_component_manager()
-        if manager.get_component_asset_root(_NAME) is None:  # once a runtime; tests start several
-            package, component = _NAME.split(".")
-            manifest = ComponentManifest(package, "1", [ComponentConfig(component, asset_dir="web")])
-            manager.register_from_manifest(manifest, _FOLDER)
-        return _renderer()
-
-
-@cache
-def _renderer() -> ComponentRenderer:
-    return st.components.v2.component(_NAME, js="curves.js", css="curves.css")
