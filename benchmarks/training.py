@@ -61,14 +61,14 @@ def configured(network: str) -> RunConfig:
 
 
 def ours(config: RunConfig, dataset: Dataset, steps: int) -> Block:
-    """The real thing: `Trainer.step` with everything it logs, and the log read back."""
+    """The real thing: `Trainer.update` with everything it logs, and the log read back."""
     trainer = Trainer(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
     done = 0
 
     def block() -> None:
         nonlocal done
         for _ in range(steps):
-            trainer.step(done)
+            trainer.update(done)
             done += 1
             if len(trainer.pending) == FLUSH_STEPS:
                 trainer.flush()

@@ -24,7 +24,7 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "vae": ("vae-mnist", [FULL, "training.epochs=20", "training.batch_size=128", "training.rate.kind=cosine"]),
     "vae-fashion": ("vae-fashion", ["training.epochs=15", "training.rate.kind=cosine"]),
 }
-SHIPPED = ("config.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png")
+SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png")
 STEP_LINES = 1000
 
 

@@ -23,7 +23,8 @@ from vaecore.training import loop, train, validation
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
 from vaecore.training.loop import TrainingFailed
-from vaecore.training.schedules import ConstantBeta, ConstantRate, CosineRate, LinearBeta, StepRate
+from vaecore.training.rates import ConstantRate, CosineRate, StepRate
+from vaecore.training.schedules import ConstantBeta, LinearBeta
 from vaecore.training.validation import evaluate
 
 CPU = torch.device("cpu")

@@ -17,7 +17,10 @@ from pydantic import BaseModel
 from vaecore.data import MNIST, Data
 from vaecore.models import VAE, Model
 from vaecore.schema import ConfigError, Problem, Strict, option, parse, problem, tagged
-from vaecore.training.schedules import Beta, ConstantRate, LinearBeta, Rate
+from vaecore.training.inference import InferenceChoice, Together
+from vaecore.training.kl_cost import KLChoice, Plain
+from vaecore.training.rates import ConstantRate, Rate
+from vaecore.training.schedules import Beta, LinearBeta
 
 PRESETS = Path(__file__).parent / "presets"
 LARGEST = 1_000_000  # bytes of a configuration file
@@ -28,11 +31,15 @@ class Training(Strict):
     """How a model is trained."""
 
     epochs: int = option(20, "Passes over the training set.", unit="epochs", ge=1, le=100_000)
-    batch_size: int = option(128, "Images an update.", unit="images", ge=1, le=65_536)
+    batch_size: int = option(128, "Observations an update.", unit="observations", ge=1, le=65_536)
     learning_rate: float = option(1e-3, "Step size of the optimizer.", gt=0, le=10)
     beta: Beta = option(LinearBeta(), "Weight of the KL over training; ignored by families without a KL.")
+    kl: KLChoice = option(Plain(), "What the KL costs: itself, free bits, or its distance from a target.")
+    inference: InferenceChoice = option(Together(), "Whether encoder and decoder learn together, or the encoder "
+                                        "aggressively first.")
     rate: Rate = option(ConstantRate(), "Learning rate over training, apart from beta.")
-    optimizer: Literal["adam", "adamw"] = option("adam", "Adam, or Adam with decoupled weight decay.", advanced=True)
+    optimizer: Literal["adam", "adamw", "sgd"] = option(
+        "adam", "Adam, Adam with decoupled weight decay, or plain stochastic gradient descent.", advanced=True)
     weight_decay: float = option(0.0, "Weight decay.", ge=0, le=10, advanced=True)
     clip_norm: float = option(0.0, "Gradients longer than this are shortened to it; 0 leaves them alone.", ge=0,
                               le=1e6, advanced=True)
@@ -43,6 +50,13 @@ class Training(Strict):
                            le=10_000, advanced=True)
     keep: Literal["best", "last"] = option("best", "Weights to keep: those of the best validation objective at "
                                            "the final beta, or the last.", advanced=True)
+    snapshots: int = option(20, "Times at which the model posterior's and the encoder's means of some fixed "
+                            "observations are kept, evenly over the evaluations; 0 for none.", ge=0, le=1000,
+                            advanced=True)
+    snapshot_points: int = option(32, "Observations of the validation set in each.", unit="observations", ge=1,
+                                  le=1000, advanced=True)
+    checkpoints: int = option(4, "Weights kept along the way, evenly over the evaluations, from which a new run can "
+                              "be forked; 0 for none.", ge=0, le=100, advanced=True)
     device: Literal["auto", "cuda", "mps", "cpu"] = option("auto", "Where to train; auto takes the GPU if there is "
                                                            "one.", advanced=True)
     precision: Literal["auto", "float32", "bfloat16"] = option(
@@ -63,6 +77,13 @@ class RunConfig(Strict):
     def resolve(self) -> RunConfig:
         """The same with nothing left to the machine that changes what is learned."""
         return self.model_copy(update={"data": self.data.resolve()})
+
+    def about(self) -> dict[str, Any]:
+        """What the choice is in words, for those who do not import torch to read it."""
+        likelihood = getattr(self.model, "likelihood", None)
+        return {"family": self.model.title, "data": self.data.title, "observation": self.data.observation,
+                "has_kl": self.model.has_kl, "exact": self.model.exact,
+                "likelihood": likelihood.kind if likelihood else self.model.likelihood_name}
 
     def to_json(self) -> str:
         return json.dumps(self.model_dump(mode="json"), indent=2) + "\n"

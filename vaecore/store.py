@@ -4,10 +4,11 @@
     trained/runs/<id>/        the user's own
     trained/trash/<id>/       what was removed, until emptied
 
-A run's folder holds `config.json` (what to do), `metrics.jsonl` (what happened), `weights.safetensors` (the
-model, loadable alone), `summary.json` (its numbers), `examples.safetensors` (some test images),
-`preview.png`, and what the lab and resuming need. Reading one needs neither torch nor trust: sizes are
-bounded, nothing is unpickled, and a broken file is an error that names it.
+A run's folder holds `config.json` (what to do), `about.json` (what that is in words, and of which run it is
+a fork), `metrics.jsonl` (what happened), `weights.safetensors` (the model, loadable alone), `kept/` (weights
+along the way), `summary.json` (its numbers), `examples.safetensors` (some test images), `preview.png`, and what
+the lab and resuming need. Reading one needs neither torch nor trust: sizes are bounded, nothing is unpickled,
+and a broken file is an error that names it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vaecore.files import BrokenFile, read_json, write_bytes_atomic
+from vaecore.files import BrokenFile, read_json, write_bytes_atomic, write_json_atomic
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
@@ -84,6 +85,13 @@ class Run:
         """`summary.json`: sizes, device and the numbers of the last evaluation; empty before the first one."""
         return self._json("summary.json", LARGEST_SUMMARY, required=False)
 
+    def about(self) -> dict[str, Any]:
+        """`about.json`: what the run is in words, its parent and its experiment; empty where there is none."""
+        try:
+            return self._json("about.json", LARGEST_CONFIG, required=False)
+        except StoreError:
+            return {}  # words are not worth an error
+
     def _json(self, name: str, limit: int, *, required: bool) -> dict[str, Any]:
         try:
             values = read_json(self.path / name, limit)
@@ -131,8 +139,13 @@ class Store:
                 return Run(path)
         raise StoreError(f"There is no run '{reference}' in {self.root}. `vaecore runs` lists those there are.")
 
-    def create(self, config: RunConfig, name: str = "") -> Run:
-        """A new run's folder with its `config.json`; `name` is taken as it is, or made from the choice and time."""
+    def create(self, config: RunConfig, name: str = "", *, parent: dict[str, Any] | None = None,
+               experiment: str = "") -> Run:
+        """A new run's folder with its `config.json`; `name` is taken as it is, or made from the choice and time.
+
+        `about.json` beside it says what it is in words, so that a list of runs can be drawn without torch, of which
+        run it is a fork, and to which experiment it belongs.
+        """
         if name:
             checked_name(name)
         else:
@@ -145,6 +158,7 @@ class Store:
             raise StoreError(f"There is already a run called '{name}'. Choose another name, or remove that one."
                              ) from None
         try:
+            write_json_atomic(path / "about.json", {**config.about(), "parent": parent, "experiment": experiment})
             write_bytes_atomic(path / "config.json", config.resolve().to_json().encode())
         except OSError:
             shutil.rmtree(path, ignore_errors=True)  # nothing in it yet
@@ -191,12 +205,14 @@ class Metrics:
     """`metrics.jsonl` read so far, column by column; `update` reads only what is new.
 
     A line is one training step (`loss`, `neg_elbo`, `reconstruction`, `kl`, `beta`, `grad_norm`, in nats a
-    batch mean) or one evaluation of the validation set (exact means over the set).
+    batch mean), one evaluation of the validation set (exact means over the set), or one snapshot of some of its
+    observations (means of model posterior and inference posterior).
     """
 
     path: Path
     steps: dict[str, list[float]] = field(default_factory=dict)
     evaluations: list[dict[str, Any]] = field(default_factory=list)
+    snapshots: list[dict[str, Any]] = field(default_factory=list)
     _offset: int = 0
     _tail: bytes = b""
 
@@ -225,7 +241,8 @@ class Metrics:
         return bool(whole)
 
     def _forget(self) -> None:
-        self.steps, self.evaluations, self._offset, self._tail = {}, [], 0, b""
+        self.steps, self.evaluations, self.snapshots = {}, [], []
+        self._offset, self._tail = 0, b""
 
     def _follows(self, descriptor: int, size: int) -> bool:
         start = self._offset - len(self._tail)
@@ -234,9 +251,11 @@ class Metrics:
     def _take(self, line: bytes) -> None:
         try:
             values = json.loads(line)
-            kind: Literal["step", "evaluation"] = values.pop("kind")
+            kind: Literal["step", "evaluation", "snapshot"] = values.pop("kind")
             if kind == "evaluation":
                 self.evaluations.append(values)
+            elif kind == "snapshot":
+                self.snapshots.append(values)
             else:
                 row = [float(values[name]) for name in STEP_COLUMNS]
                 for name, value in zip(STEP_COLUMNS, row, strict=True):

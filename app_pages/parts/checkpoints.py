@@ -13,10 +13,6 @@ from vaecore.store import Run, Store, StoreError
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
 
-FAMILY_NAMES = {"vae": "VAE", "ae": "Autoencoder", "linear-ae": "Linear autoencoder", "pca": "PCA"}
-DATA_NAMES = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST", "omniglot": "Omniglot", "digits": "8×8 digits",
-              "gaussian": "Gaussian vectors"}
-
 
 def store() -> Store:
     """The store this dashboard shows: `VAECORE_STORE`, or `trained/`."""
@@ -36,22 +32,20 @@ def with_weights() -> list[Run]:
 def describe(run: Run) -> str:
     """A run in a line: its name, family and data."""
     try:
-        values = run.values()
+        family, data = names(run)
     except StoreError:
         return f"{run.id} · unreadable"
-    return f"{run.id} · {family_name(values)} · {data_name(values)}"
+    return f"{run.id} · {family} · {data}"
 
 
-def family_name(values: dict[str, Any]) -> str:
-    """The family in words, from a configuration as it stands on disk."""
-    family = _choice(values, "model", "family")
-    return FAMILY_NAMES.get(family, family)
+def names(run: Run) -> tuple[str, str]:
+    """Family and data set in words; as the configuration has them where nothing says it better.
 
-
-def data_name(values: dict[str, Any]) -> str:
-    """The data set in words, from a configuration as it stands on disk."""
-    name = _choice(values, "data", "name")
-    return DATA_NAMES.get(name, name)
+    Raises `StoreError` for a run without a configuration.
+    """
+    values, about = run.values(), run.about()
+    return (_word(about, "family") or _choice(values, "model", "family"),
+            _word(about, "data") or _choice(values, "data", "name"))
 
 
 def pick(label: str, *, key: str = "run", help: str | None = None) -> Run | None:
@@ -179,6 +173,11 @@ def _load(path: str, stamps: tuple[int, ...]) -> Checkpoint:  # noqa: ARG001 (pa
     checkpoint = Checkpoint.load(Run(Path(path)))
     warm.settle()
     return checkpoint
+
+
+def _word(about: dict[str, Any], key: str) -> str:
+    found = about.get(key)
+    return found[:80] if isinstance(found, str) else ""
 
 
 def _choice(values: dict[str, Any], part: str, tag: str) -> str:

@@ -28,6 +28,8 @@ class Series:
     y: np.ndarray  # (N,) nan and infinity leave a gap
     run: str = ""
     dashed: bool = False  # validation is dashed, training solid
+    right: bool = False  # against an axis of its own on the right: dotted, linear and never smoothed
+    step: bool = False  # stairs: each value stands until the next
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,8 @@ class Panel:
     help: str = ""
     may_log: bool = True  # False keeps the y axis linear even where log_y is asked
     may_smooth: bool = True  # False for what is exact, as a schedule is
+    right_title: str = ""  # of the right-hand axis; drawn where a series asks for it
+    right_unit: str = ""
 
 
 def live_curves(
@@ -57,7 +61,8 @@ def live_curves(
 
     `smoothing` in [0, 1) is the weight of a debiased exponential moving average, drawn over the raw line.
     Dashed series stay as they are: a validation is already a mean over its data, and there are so few of its
-    values that an average would lag behind training and show a gap that is not there.
+    values that an average would lag behind training and show a gap that is not there. Series on the right keep to a
+    linear axis and stay as they are too: they are schedules and counts.
     """
     data = pack(
         panels,
@@ -95,17 +100,20 @@ def pack(
         packed_series: list[dict[str, Any]] = []
         not_finite = not_positive = 0
         for series in panel.series:
-            x, y, lost_finite, lost_positive = _clean(series, log_x=log_x, log_y=log_panel)
+            x, y, lost_finite, lost_positive = _clean(series, log_x=log_x, log_y=log_panel and not series.right)
             not_finite += lost_finite
             not_positive += lost_positive
             kept = thin(y, log=log_x)
-            blocked = smoothing > 0 and panel.may_smooth and not series.dashed and len(kept) < len(y)
+            smooth = smoothing > 0 and panel.may_smooth and not series.dashed and not series.right
+            blocked = smooth and len(kept) < len(y)
             floats += [x[kept], y[kept], *(_blocks(y, kept) if blocked else ())]
             packed_series.append(
                 {
                     "label": series.label,
                     "group": series.run or series.label,
                     "dashed": series.dashed,
+                    "right": series.right,
+                    "step": series.step,
                     "given": len(series.x),
                     "points": len(kept),
                     "blocked": blocked,
@@ -115,6 +123,8 @@ def pack(
             {
                 "title": panel.title,
                 "unit": panel.unit,
+                "rightTitle": panel.right_title,
+                "rightUnit": panel.right_unit,
                 "help": panel.help,
                 "note": _note(not_finite, not_positive),
                 "logY": log_panel,

@@ -17,13 +17,11 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from app_pages.parts.checkpoints import DATA_NAMES, FAMILY_NAMES
 from vaecore.schema import ConfigError, Problem, parse, tagged
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
 
-NAMES = FAMILY_NAMES | DATA_NAMES | {"mlp": "MLP", "conv": "Convolutional", "resconv": "Residual convolutional"}
 LABELS = {"data.name": "Data set", "model.family": "Family"}  # the tags of the two choices that are whole sections
 ICONS = {"data": ":material/database:", "model": ":material/hub:", "training": ":material/model_training:"}
 
@@ -106,9 +104,9 @@ def readable(path: str) -> str:
     return path.rsplit(".", 1)[-1].replace("_", " ").capitalize()
 
 
-def named(tag: str) -> str:
-    """A tag as the visitor reads it: `gaussian-learned` as "Gaussian learned"."""
-    return NAMES.get(tag, tag.replace("-", " ").capitalize())
+def named(tag: str, member: type[BaseModel]) -> str:
+    """A choice as the visitor reads it: its own title, or its tag `gaussian-learned` as "Gaussian learned"."""
+    return str(getattr(member, "title", "")) or tag.replace("-", " ").capitalize()
 
 
 def first_line(model: type[BaseModel]) -> str:
@@ -364,10 +362,11 @@ class _Pen:
 
     def choice(self, group: Group) -> None:
         """Which member of a union."""
-        lines = "\n".join(f"- **{named(tag)}**: {first_line(member)}" for tag, member in group.members.items())
+        titles = {tag: named(tag, member) for tag, member in group.members.items()}
+        lines = "\n".join(f"- **{titles[tag]}**: {first_line(member)}" for tag, member in group.members.items())
         with st.container(gap=None):
             st.selectbox(group.label, list(group.members), key=self.state.place(group.tag_path, group.chosen),
-                         format_func=named, help=f"{group.description}\n\n{lines}")
+                         format_func=lambda tag: titles.get(tag, tag), help=f"{group.description}\n\n{lines}")
             self.complain(group.tag_path)
 
     def leaf(self, leaf: Leaf, *, apart: bool = False) -> None:

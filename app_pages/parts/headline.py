@@ -7,17 +7,16 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from app_pages.parts.checkpoints import data_name, family_name
+from app_pages.parts.checkpoints import names
 from vaecore.store import Run, StoreError
 
 PIXELS = {"binary-fixed": "black and white, drawn once", "binary-dynamic": "black and white, drawn anew"}
-LIKELIHOODS = {"pca": "gaussian-learned", "linear-ae": "gaussian"}  # of families whose likelihood is not a choice
-WITHOUT_KL = ("ae", "linear-ae", "pca")  # asked only before the files can tell
 
 BOUND_HELP = ("Negative evidence lower bound (ELBO) on the test set, in nats per {one}: reconstruction cost plus KL, "
               "an upper bound on −log p(x). Lower is better, among runs of the same data, pixels and likelihood.")
 CODE_HELP = ("−log p(x|z) on the test set, in nats per {one}, at the code of each {one}. This family has no KL and no "
              "prior, so this is no bound on −log p(x) and does not compare with a VAE's −ELBO.")
+EXACT_HELP = "−log p(x) on the test set, in nats per {one}: exact, not a bound. Lower is better."
 MSE_HELP = ("Mean squared error of the reconstruction on the test set, for each pixel (0 black, 1 white) or number. "
             "Lower is better.")
 ACTIVE_HELP = ("Latent dimensions in use, of all there are: those whose code varies by more than 0.01 (in variance) "
@@ -43,17 +42,18 @@ class Headline:
     parameters: int | None
     seconds: float | None
     has_kl: bool
+    exact: bool  # the reconstruction is log p(x) itself, as a language model's
     likelihood: str
     scored_on: tuple[str, str, str]  # data set, copy, pixels: what −ELBOs must share to be compared
     problem: str = ""  # summary.json cannot be read
 
     @property
     def bound_name(self) -> str:
-        return "Test −ELBO" if self.has_kl else "Test −log p(x|z)"
+        return "Test −ELBO" if self.has_kl else "Test −log p(x)" if self.exact else "Test −log p(x|z)"
 
     @property
     def bound_help(self) -> str:
-        return (BOUND_HELP if self.has_kl else CODE_HELP).format(one=self.one)
+        return (BOUND_HELP if self.has_kl else EXACT_HELP if self.exact else CODE_HELP).format(one=self.one)
 
 
 def headline(run: Run) -> Headline:
@@ -64,23 +64,23 @@ def headline(run: Run) -> Headline:
         summary = run.summary()
     except StoreError as error:
         summary, problem = {}, str(error)
-    family, name, pixels = (_text(values, *path.split(".")) for path in ("model.family", "data.name", "data.pixels"))
+    about, (family, known) = run.about(), names(run)
+    pixels = _text(values, "data", "pixels")
     copy = re.sub(r" from .*?(?=: \d)", "", _text(summary, "data"))  # where the maker kept it says nothing here
     copy = copy.replace(" / ", "\u00a0/\u00a0")
-    known = data_name(values)
     words = ["" if known in copy else known, copy or _text(values, "data", "source"), PIXELS.get(pixels, "")]
     kl, terms = _total(summary, "test", "kl"), _get(summary, "test", "kl")
     elbo, reconstruction = _number(summary, "test", "elbo"), _total(summary, "test", "reconstruction")
     return Headline(
-        id=run.id, family=family_name(values), data=" · ".join(word for word in words if word),
-        one="vector" if name == "gaussian" else "image",
+        id=run.id, family=family, data=" · ".join(word for word in words if word),
+        one=_text(about, "observation") or "observation",
         latent_size=_whole(values, "model", "latent_size"), steps=_whole(summary, "step"),
         bound=None if elbo is None else -elbo, reconstruction=None if reconstruction is None else -reconstruction,
         kl=kl, mse=_mean(summary, "test", "mse"), active=_whole(summary, "test", "active"),
         parameters=_whole(summary, "parameters"), seconds=_number(summary, "seconds"),
-        has_kl=bool(terms) if isinstance(terms, dict) else family not in WITHOUT_KL,
-        likelihood=_text(values, "model", "likelihood", "kind") or LIKELIHOODS.get(family, ""),
-        scored_on=(data_name(values), copy, pixels), problem=problem)
+        has_kl=bool(terms) if isinstance(terms, dict) else about.get("has_kl") is not False,
+        likelihood=_text(values, "model", "likelihood", "kind") or _text(about, "likelihood"),
+        exact=about.get("exact") is True, scored_on=(known, copy, pixels), problem=problem)
 
 
 def shown(value: float | None, digits: int = 4) -> str:

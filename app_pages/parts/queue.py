@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app_pages.parts.checkpoints import data_name, family_name, store
+from app_pages.parts.checkpoints import names, store
 from app_pages.parts.form import escaped
 from vaecore import lab
 from vaecore.store import Run, Store, StoreError
@@ -165,10 +165,10 @@ def _actions(run: Run, status: lab.Status) -> None:
 
 def _what(run: Run) -> str:
     try:
-        values = run.values()
+        family, data = names(run)
     except StoreError as error:
         return str(error)
-    return f"{family_name(values)} · {data_name(values)}"
+    return f"{family} · {data}"
 
 
 def _progress(status: lab.Status) -> str:

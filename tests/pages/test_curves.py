@@ -171,6 +171,21 @@ def test_blocks_hold_every_value_once() -> None:
     assert not header["panels"][0]["series"][0]["blocked"], "a validation is not smoothed"
 
 
+def test_a_series_on_the_right_is_neither_logarithmic_nor_smoothed() -> None:
+    n = 3 * LIMIT
+    x, beta = np.arange(n), np.linspace(-1, 1, n)
+    kl = Series("training", x, np.where(x == 5, -1.0, 2.0), run="a")
+    right = Series("β", x, beta, run="a", right=True, step=True)
+    panel = Panel("KL and β", [kl, right], unit="nats", right_title="β", right_unit="1")
+    packed = unpack(pack([panel], log_y=True, smoothing=0.5))["panels"][0]
+    assert (packed["unit"], packed["rightTitle"], packed["rightUnit"]) == ("nats", "β", "1")
+    assert [s["right"] for s in packed["series"]] == [s["step"] for s in packed["series"]] == [False, True]
+    assert [s["blocked"] for s in packed["series"]] == [True, False]
+    assert packed["logY"], "the left axis stays logarithmic"
+    assert packed["note"] == "1 value at or below 0 not on the log scale", "β has its place on the linear axis"
+    assert packed["series"][1]["y"][[0, -1]].tolist() == [-1.0, 1.0]
+
+
 @pytest.mark.parametrize("bad", [-0.1, 1.0, float("nan")])
 def test_smoothing_out_of_range(bad: float) -> None:
     with pytest.raises(ValueError, match="smoothing"):

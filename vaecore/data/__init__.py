@@ -7,25 +7,35 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from vaecore.data.base import (
+    BEGIN,
+    END,
+    PAD,
+    SPECIALS,
     SPLITS,
+    UNKNOWN,
     Array,
     DataConfig,
     Dataset,
     DataUnavailable,
     ImageConfig,
+    Kind,
     Modality,
     Split,
     SplitName,
 )
+from vaecore.data.captions import Captions
 from vaecore.data.digits import Digits
 from vaecore.data.fashion_mnist import FashionMNIST
 from vaecore.data.gaussian import Gaussian
 from vaecore.data.mnist import MNIST
 from vaecore.data.omniglot import Omniglot
+from vaecore.data.synthetic_text import SyntheticText
+from vaecore.data.text_file import TextFile
 
-Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Gaussian, Field(discriminator="name")]
+Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Gaussian | SyntheticText | Captions | TextFile,
+                 Field(discriminator="name")]
 DATASETS: dict[str, type[DataConfig]] = {
     member.model_fields["name"].default: member for member in get_args(get_args(Data)[0])}
 
-__all__ = ["DATASETS", "MNIST", "SPLITS", "Array", "Data", "DataConfig", "DataUnavailable", "Dataset", "ImageConfig",
-           "Modality", "Split", "SplitName"]
+__all__ = ["BEGIN", "DATASETS", "END", "MNIST", "PAD", "SPECIALS", "SPLITS", "UNKNOWN", "Array", "Data", "DataConfig",
+           "DataUnavailable", "Dataset", "ImageConfig", "Kind", "Modality", "Split", "SplitName"]

@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,11 @@ from numpy.typing import NDArray
 from vaecore.schema import Strict, option
 
 Array = NDArray[np.generic]
+Kind = Literal["image", "vector", "text"]
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+PAD, BEGIN, END, UNKNOWN = range(4)  # token numbers of every text
+SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 MAPPED_FROM = 32 * 2**20  # bytes; larger arrays are memory-mapped from the cache instead of held
 
 
@@ -31,14 +34,19 @@ class DataUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Modality:
-    """One kind of observation: `image` of shape (C, H, W) in uint8, or `vector` of shape (D,) in float32."""
+    """One kind of observation: `image` (C, H, W) in uint8, `vector` (D,) in float32, or `text` (T,) in int32.
 
-    kind: Literal["image", "vector"]
+    A text is at most T token numbers: its words, then END, then PAD to the end. `vocabulary` has the word of each
+    number, beginning with `SPECIALS`.
+    """
+
+    kind: Kind
     shape: tuple[int, ...]
+    vocabulary: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
-        """Observed size D: the number of pixels or entries."""
+        """Observed size D: the number of pixels, entries, or tokens at most."""
         return int(np.prod(self.shape))
 
 
@@ -72,7 +80,10 @@ class Dataset:
 class DataConfig(Strict):
     """Fields every data set has. A data set is one subclass in one file, with a `name` as its tag."""
 
-    train_limit: int = option(0, "Use only the first so many training images; 0 uses all.", unit="images",
+    title: ClassVar[str]  # what a person calls it
+    observation: ClassVar[str] = "image"  # what one of them is called
+
+    train_limit: int = option(0, "Use only the first so many training observations; 0 uses all.", unit="observations",
                               ge=0, advanced=True)
 
     def resolve(self) -> DataConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from vaecore.data.base import Dataset, ImageConfig, shuffled_split
 class Digits(ImageConfig):
     """Handwritten digits, 8 x 8, ten classes, 1,797 images."""
 
+    title: ClassVar[str] = "8×8 digits"
     name: Literal["digits"] = "digits"
 
     def load(self) -> Dataset:

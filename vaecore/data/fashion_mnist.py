@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from vaecore.data import idx
 from vaecore.data.base import Dataset, DataUnavailable, ImageConfig, folders
@@ -20,6 +20,7 @@ CHECKSUMS = dict(zip(idx.FILES, (  # MD5 of the uncompressed bytes
 class FashionMNIST(ImageConfig):
     """Clothing, 28 x 28, ten classes, 70,000 images (MIT licence)."""
 
+    title: ClassVar[str] = "Fashion-MNIST"
     name: Literal["fashion-mnist"] = "fashion-mnist"
 
     def load(self) -> Dataset:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -16,6 +16,8 @@ Variance = Annotated[float, Field(ge=0)]
 class Gaussian(DataConfig):
     """Draws of N(0, U diag(eigenvalues) U') with a random rotation U."""
 
+    title: ClassVar[str] = "Gaussian vectors"
+    observation: ClassVar[str] = "vector"
     name: Literal["gaussian"] = "gaussian"
     eigenvalues: tuple[Variance, ...] = option(
         (4.0, 2.0, 1.0, 0.5, 0.25, 0.1, 0.05, 0.02), "Variances along the principal directions, which also set "

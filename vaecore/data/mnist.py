@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -22,6 +22,7 @@ CHECKSUMS = dict(zip(idx.FILES, (  # MD5 of the uncompressed bytes
 class MNIST(ImageConfig):
     """Handwritten digits, 28 x 28, ten classes."""
 
+    title: ClassVar[str] = "MNIST"
     name: Literal["mnist"] = "mnist"
     source: Literal["auto", "embedded", "full"] = option(
         "auto", "Which copy: the 5,000 embedded digits, the full 70,000, or the full set when it is here.")

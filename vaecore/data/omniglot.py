@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ LARGEST = 64 * 2**20  # bytes uncompressed; the file holds 25 MB of pixels
 class Omniglot(ImageConfig):
     """Handwritten characters of 50 alphabets, 28 x 28; labels are alphabets."""
 
+    title: ClassVar[str] = "Omniglot"
     name: Literal["omniglot"] = "omniglot"
 
     def load(self) -> Dataset:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor
 
@@ -16,6 +16,8 @@ from vaecore.schema import option
 class AE(ModelConfig):
     """An encoder and a decoder trained on the reconstruction alone: a code, but no prior to sample from."""
 
+    title: ClassVar[str] = "Autoencoder"
+    has_kl: ClassVar[bool] = False
     family: Literal["ae"] = "ae"
     latent_size: int = option(20, "Size of the code.", unit="dimensions", ge=1, le=4096)
     network: Network = option(Conv(), "Encoder and decoder.")

@@ -7,19 +7,21 @@ Shapes: B observations, K samples, r latent size, D observed size. A batch maps 
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from vaecore.data import Modality
+from vaecore.data import Kind, Modality
 from vaecore.distributions import Observation, Point, Posterior
 from vaecore.schema import Strict
 
 Batch = Mapping[str, Tensor]
 Modalities = Mapping[str, Modality]
+KLCost = Callable[[Mapping[str, Tensor]], Tensor]  # mean KL by latent (r,) -> a scalar in nats
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,18 @@ class Objective:
     elbos: list[tuple[float, Evidence]]
     penalties: Mapping[str, Tensor] = field(default_factory=dict)
 
-    def terms(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Weighted means over the batch of reconstruction and KL, and the sum of penalties: three scalars."""
+    def terms(self, cost: KLCost | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Weighted batch means of reconstruction, KL and what the KL costs, and the sum of penalties: four scalars.
+
+        `cost` charges the mean KL by latent and dimension with something else than its sum, as free bits do.
+        """
         reconstruction = _sum(w * e.total_reconstruction().mean() for w, e in self.elbos)
         kl = _sum(w * e.total_kl().mean() for w, e in self.elbos)
+        charged = kl
+        if cost is not None:
+            charged = _sum(w * cost({name: k.mean(0) for name, k in e.kl.items()}) for w, e in self.elbos if e.kl)
         penalty = _sum(self.penalties.values()) if self.penalties else torch.zeros_like(kl)
-        return reconstruction, kl, penalty
+        return reconstruction, kl, charged, penalty
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:
@@ -85,12 +93,21 @@ class Family(nn.Module):
         """p(x|z) a modality, from codes (B, r) a latent."""
 
     @abstractmethod
+    def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
+                 ) -> Evidence:
+        """The terms of equation (9) for a batch whose posteriors are known."""
+
     def elbo(self, batch: Batch, generator: torch.Generator | None = None) -> Evidence:
         """The terms of equation (9) for a batch."""
+        return self.evidence(batch, self.encode(batch), generator)
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
         """What training minimises; one ELBO unless a family says otherwise."""
         return Objective([(1.0, self.elbo(batch, generator))])
+
+    def inference_parameters(self) -> list[nn.Parameter]:
+        """phi, the parameters of q(z|x); all others are theta, those of p(x|z)."""
+        return [p for name, p in self.named_parameters() if name.startswith("encoder.")]
 
     def fit(self, train: Batch) -> bool:
         """Solve in closed form on the whole training set (N, *shape); False where there is none."""
@@ -104,6 +121,12 @@ class Family(nn.Module):
 
 class ModelConfig(Strict):
     """A choice of family. A family is one subclass in one file, with `family` as its tag."""
+
+    title: ClassVar[str]  # what a person calls it
+    has_kl: ClassVar[bool] = True  # whether there is a KL from a prior, hence a bound on log p(x)
+    reads: ClassVar[tuple[Kind, ...]] = ("image", "vector")
+    exact: ClassVar[bool] = False  # whether the reconstruction is log p(x) itself
+    likelihood_name: ClassVar[str] = ""  # of a family whose likelihood is not a choice
 
     @abstractmethod
     def build(self, modalities: Modalities) -> Family:
@@ -135,6 +158,7 @@ class Autoencoding(Family):
     def encode(self, batch: Batch) -> dict[str, Posterior]:
         return {"z": Point(self.code(batch[self.modality]))}
 
-    def elbo(self, batch: Batch, generator: torch.Generator | None = None) -> Evidence:
-        z = {name: posterior.mean for name, posterior in self.encode(batch).items()}
+    def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
+                 ) -> Evidence:
+        z = {name: posterior.mean for name, posterior in posteriors.items()}
         return Evidence({name: p.log_prob(batch[name]) for name, p in self.decode(z).items()}, {})

@@ -6,7 +6,7 @@ left singular vectors of W2 are the principal components themselves (Kunin et al
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 
@@ -20,6 +20,9 @@ from vaecore.schema import option
 class LinearAE(ModelConfig):
     """One linear map to the code and one back, trained by gradient on the squared error."""
 
+    title: ClassVar[str] = "Linear autoencoder"
+    has_kl: ClassVar[bool] = False
+    likelihood_name: ClassVar[str] = "gaussian"
     family: Literal["linear-ae"] = "linear-ae"
     latent_size: int = option(20, "Size of the code.", unit="dimensions", ge=1, le=4096)
     l2: float = option(0.0, "Penalty (l2 / 2) (|W1|^2 + |W2|^2); above 0 the singular vectors of the decoder become "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -16,6 +16,9 @@ from vaecore.schema import option, problem
 class PCA(ModelConfig):
     """Principal component analysis: no training, the exact optimum (eq. 1)."""
 
+    title: ClassVar[str] = "PCA"
+    has_kl: ClassVar[bool] = False
+    likelihood_name: ClassVar[str] = "gaussian-learned"
     family: Literal["pca"] = "pca"
     latent_size: int = option(20, "Principal components kept.", unit="dimensions", ge=1, le=4096)
 

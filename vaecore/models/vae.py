@@ -8,7 +8,7 @@ reparameterised samples (eqs. 11 and 12), the KL in closed form over the r laten
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -22,6 +22,7 @@ from vaecore.schema import option
 class VAE(ModelConfig):
     """A variational autoencoder with a standard normal prior."""
 
+    title: ClassVar[str] = "VAE"
     family: Literal["vae"] = "vae"
     latent_size: int = option(20, "Size r of the latent z.", unit="dimensions", ge=1, le=4096)
     network: Network = option(Conv(), "Encoder and decoder.")
@@ -48,18 +49,16 @@ class VariationalAutoEncoder(Family):
         return {"z": self.latent_size}
 
     def encode(self, batch: Batch) -> dict[str, Posterior]:
-        return {"z": self.posterior(batch[self.modality])}
-
-    def posterior(self, x: Tensor) -> DiagonalGaussian:
-        """q(z|x)."""
-        return DiagonalGaussian.bounded(self.encoder(x))
+        return {"z": DiagonalGaussian.bounded(self.encoder(batch[self.modality]))}
 
     def decode(self, z: Mapping[str, Tensor]) -> dict[str, Observation]:
         return {self.modality: self.likelihood(self.decoder(z["z"]))}
 
-    def elbo(self, batch: Batch, generator: torch.Generator | None = None) -> Evidence:
+    def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
+                 ) -> Evidence:
         x = batch[self.modality]  # (B, *shape)
-        q = self.posterior(x)
+        q = posteriors["z"]
+        assert isinstance(q, DiagonalGaussian)
         z = q.rsample(generator, self.n_samples)  # (K, B, r)
         repeated = x.expand(self.n_samples, *x.shape).flatten(0, 1)  # (K B, *shape)
         log_prob = self.decode({"z": z.flatten(0, 1)})[self.modality].log_prob(repeated)  # (K B,)

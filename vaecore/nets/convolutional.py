@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from itertools import pairwise
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import torch
 from pydantic import Field
@@ -77,6 +77,7 @@ class _Convolutional(NetworkConfig):
 class Conv(_Convolutional):
     """Convolutions of stride two, and transposed ones back."""
 
+    title: ClassVar[str] = "Convolutional"
     kind: Literal["conv"] = "conv"
 
     def down(self, a: int, b: int) -> list[nn.Module]:
@@ -90,6 +91,7 @@ class Conv(_Convolutional):
 class ResConv(_Convolutional):
     """The same with residual blocks at every scale: slower, sharper."""
 
+    title: ClassVar[str] = "Residual convolutional"
     kind: Literal["resconv"] = "resconv"
     blocks: int = option(1, "Residual blocks at each scale.", ge=1, le=8)
 

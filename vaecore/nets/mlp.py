@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -32,6 +32,7 @@ class Linear(NetworkConfig):
 class MLP(NetworkConfig):
     """Fully connected layers."""
 
+    title: ClassVar[str] = "MLP"
     kind: Literal["mlp"] = "mlp"
     hidden: tuple[Width, ...] = option((400,), "Widths of the hidden layers from the data to the code; the decoder "
                                        "mirrors them.", unit="units", min_length=1, max_length=16)

@@ -8,9 +8,10 @@ rebuilds the model.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,14 +19,16 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vaecore.config import RunConfig
-from vaecore.data import Modality
+from vaecore.data import Kind, Modality
 from vaecore.files import write_bytes_atomic
 from vaecore.models import Family
 from vaecore.nets.convolutional import channels_last
 from vaecore.schema import ConfigError, parse
 
 WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"
+INITIAL, KEPT = "initial.safetensors", "kept"  # what a fork begins with, and the folder of weights along the way
 LARGEST = 4 * 2**30  # bytes
+LARGEST_VOCABULARY, LONGEST_WORD = 100_000, 10_000  # words, characters
 PROGRESS = {"step": int, "metrics_bytes": int, "best": float | None, "since_best": int, "seconds": float}
 
 
@@ -33,11 +36,77 @@ class BrokenCheckpoint(Exception):
     """Weights or a checkpoint that are missing, truncated or not ours; the message says what to do."""
 
 
-def save_weights(folder: Path, model: Family, config: RunConfig, step: int) -> None:
-    """Write `weights.safetensors`."""
-    modalities = {name: {"kind": m.kind, "shape": m.shape} for name, m in model.modalities.items()}
+def save_weights(path: Path, model: Family, config: RunConfig, step: int) -> None:
+    """Write weights that can be loaded alone."""
+    path.parent.mkdir(exist_ok=True)
+    modalities = {name: {"kind": m.kind, "shape": m.shape} | ({"vocabulary": m.vocabulary} if m.vocabulary else {})
+                  for name, m in model.modalities.items()}
     header = {"config": config.model_dump(mode="json"), "modalities": modalities, "step": step}
-    _write(folder / WEIGHTS, model.state_dict(), header)
+    _write(path, model.state_dict(), header)
+
+
+def kept_weights(folder: Path, step: int) -> Path:
+    """Where the weights of a step along the way are kept."""
+    return folder / KEPT / f"step-{step:08d}.safetensors"
+
+
+def kept_steps(folder: Path) -> list[int]:
+    """The steps whose weights were kept along the way, ascending."""
+    names = (re.fullmatch(r"step-(\d{8})\.safetensors", path.name) for path in (folder / KEPT).glob("step-*"))
+    return sorted(int(match[1]) for match in names if match)
+
+
+def inherit(folder: Path, model: Family) -> None:
+    """Begin with the weights of `initial.safetensors`, where a fork has one; raises `BrokenCheckpoint`."""
+    if not (folder / INITIAL).exists():
+        return
+    tensors, _ = _read(folder / INITIAL)
+    if different := misfit(model, tensors):
+        raise BrokenCheckpoint(f"{folder / INITIAL} does not fit this configuration: it differs in {different}. Fork "
+                               "the parent again, with its data and model.")
+    model.load_state_dict(tensors)
+
+
+def misfit(model: Family, tensors: Mapping[str, Tensor]) -> str:
+    """The first parameter in which weights do not fit a model; empty where they do."""
+    own = {name: (tensor.shape, tensor.dtype) for name, tensor in model.state_dict().items()}
+    given = {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
+    return next((name for name in sorted(own.keys() | given.keys()) if own.get(name) != given.get(name)), "")
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The model's tensors in a file of weights or in a checkpoint; raises `BrokenCheckpoint`."""
+    tensors, _ = _read(path)
+    return _part(tensors, "model.") if path.name == CHECKPOINT else tensors
+
+
+def write_weights(path: Path, tensors: Mapping[str, Tensor], step: int) -> None:
+    """Write the tensors alone, as a fork begins with them."""
+    _write(path, tensors, {"step": step})
+
+
+def step_of(path: Path) -> int:
+    """The step at which weights or a checkpoint were written; raises `BrokenCheckpoint`."""
+    step = _header(path).get("step")
+    if not isinstance(step, int):
+        raise BrokenCheckpoint(f"{path} does not say at which step it was written. Copy the run again from where it "
+                               "came.")
+    return step
+
+
+def untrained(config: RunConfig, folder: Path) -> Family:
+    """A model of `config` for the modalities of the run in `folder`, shapes without numbers.
+
+    Raises `ConfigError` where they do not go together, `BrokenCheckpoint` for unreadable weights.
+    """
+    header = _header(folder / WEIGHTS)
+    try:
+        modalities = {str(name): _modality(m) for name, m in header["modalities"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BrokenCheckpoint(f"{folder / WEIGHTS} does not fit its own description ({_line(error)}). Copy the run "
+                               "again from where it came.") from None
+    with torch.device("meta"):
+        return config.model.build(modalities)
 
 
 def load_model(path: Path) -> Family:
@@ -109,13 +178,20 @@ def _write(path: Path, tensors: Mapping[str, Tensor], header: dict[str, Any]) ->
     write_bytes_atomic(path, save(plain, {"vaecore": json.dumps(header)}))
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _header(path: Path) -> dict[str, Any]:
+    return _read(path, tensors=False)[1]
+
+
+def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         if path.stat().st_size > LARGEST:
             raise BrokenCheckpoint(f"{path} is larger than {LARGEST // 2**30} GB, which no model here is.")
         with safe_open(path, "pt") as file:
             header = json.loads((file.metadata() or {})["vaecore"])
-            return {name: file.get_tensor(name) for name in file.keys()}, header  # noqa: SIM118 (not a dict)
+            if not isinstance(header, dict):
+                raise ValueError("its description is not a set of fields")
+            names = file.keys() if tensors else ()
+            return {name: file.get_tensor(name) for name in names}, header
     except FileNotFoundError:
         raise BrokenCheckpoint(f"{path} is missing. Train the run, or copy it again from where it came.") from None
     except (SafetensorError, KeyError, ValueError, OSError, RecursionError) as error:
@@ -125,9 +201,14 @@ def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _modality(values: Mapping[str, Any]) -> Modality:
     kind, shape = values["kind"], tuple(int(n) for n in values["shape"])
-    if kind not in ("image", "vector") or not all(0 < n <= 65_536 for n in shape) or len(shape) not in (1, 3):
+    words = tuple(values.get("vocabulary", ()))
+    if kind not in get_args(Kind) or not all(0 < n <= 65_536 for n in shape) or len(shape) not in (1, 3):
         raise ValueError(f"a modality of kind {kind} and shape {shape}")
-    return Modality(kind, shape)
+    if len(words) > LARGEST_VOCABULARY or not all(isinstance(w, str) and len(w) <= LONGEST_WORD for w in words):
+        raise ValueError(f"a vocabulary of {len(words):,} words")
+    if (kind == "text") != bool(words):
+        raise ValueError(f"a modality of kind {kind} with {len(words):,} words")
+    return Modality(kind, shape, words)
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -35,12 +35,20 @@ class Feed:
         return torch.randperm(self.length, generator=generator).to(self.home)
 
     def batch(self, indices: Tensor, generator: torch.Generator) -> Batch:
-        """The observations at `indices` as floats; pixels in [0, 1], drawn anew where the data set says so."""
+        """The observations at `indices` as a model reads them, pixels drawn anew where the data set says so."""
         batch: dict[str, Tensor] = {}
         for name, tensor in self.tensors.items():
             x = tensor.index_select(0, indices).to(self.device, non_blocking=True)
-            batch[name] = self._as_floats(x, generator)
+            batch[name] = self._as_read(x, generator)
         return batch
+
+    def random(self, count: int, generator: torch.Generator) -> Tensor:
+        """Indices of `count` observations drawn with replacement."""
+        return torch.randint(self.length, (count,), generator=generator, device=self.device).to(self.home)
+
+    def first(self, count: int) -> Batch:
+        """The first `count` observations; never redrawn."""
+        return {name: _scaled(tensor[:count].to(self.device)) for name, tensor in self.tensors.items()}
 
     def all(self) -> Batch:
         """Everything at once, for families solved in closed form; grey levels are not redrawn."""
@@ -52,7 +60,7 @@ class Feed:
             yield {name: _scaled(tensor[start : start + batch_size].to(self.device))
                    for name, tensor in self.tensors.items()}
 
-    def _as_floats(self, x: Tensor, generator: torch.Generator) -> Tensor:
+    def _as_read(self, x: Tensor, generator: torch.Generator) -> Tensor:
         x = _scaled(x)
         if not self.redraw:
             return x
@@ -60,7 +68,10 @@ class Feed:
 
 
 def _scaled(x: Tensor) -> Tensor:
-    return x.float().div_(255) if x.dtype == torch.uint8 else x
+    """What a model reads: pixels in [0, 1], tokens as indices, vectors as they are."""
+    if x.dtype == torch.uint8:
+        return x.float().div_(255)
+    return x if x.is_floating_point() else x.long()
 
 
 def _room(device: torch.device) -> float:

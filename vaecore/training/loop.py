@@ -1,4 +1,4 @@
-"""The training loop, one for every family. Read `Trainer.step` first: it is what happens at each update.
+"""The training loop, one for every family. Read `Trainer.update` first: it is what happens at each training step.
 
 No step waits for the device: the terms of a step go into a small log there, read back every few steps.
 The noise comes from a generator of its own and the order of the data from (seed, epoch), so a run that is
@@ -11,6 +11,9 @@ import json
 import math
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,9 +28,20 @@ from vaecore.models import Family
 from vaecore.store import STEP_COLUMNS, Run
 from vaecore.training import Control
 from vaecore.training import device as devices
-from vaecore.training.checkpoints import load_checkpoint, load_model, save_checkpoint, save_weights
+from vaecore.training.checkpoints import (
+    WEIGHTS,
+    inherit,
+    kept_weights,
+    load_checkpoint,
+    load_model,
+    save_checkpoint,
+    save_weights,
+)
 from vaecore.training.feed import Feed
+from vaecore.training.inference import Aggressive, Turns
+from vaecore.training.kl_cost import Plain
 from vaecore.training.setup import build
+from vaecore.training.snapshots import snapshot
 from vaecore.training.validation import Evaluation, evaluate
 
 LOGGED = ("loss", "reconstruction", "kl", "grad_norm")  # of a step, on the device
@@ -51,6 +65,9 @@ class Trainer:
         self.parameters = list(self.model.parameters())
         self.per_epoch = len(feed) // self.training.batch_size
         self.total = self.per_epoch * self.training.epochs if self.parameters else 0  # closed forms take no step
+        self.turns = Turns(self.training.inference, device) if isinstance(self.training.inference, Aggressive) else None
+        self.inference = self.model.inference_parameters() if self.turns else []
+        self.generation = [p for p in self.parameters if not any(p is phi for phi in self.inference)]
         self.evaluate_every = max(1, round(self.training.evaluate_every * self.per_epoch))
         self.generator = torch.Generator(device).manual_seed(config.seed)
         self.optimizer = self._optimizer() if self.parameters else None
@@ -58,27 +75,52 @@ class Trainer:
         self.pending: list[tuple[int, float, float]] = []  # step, beta, learning rate of each row of the log
         self._epoch, self._order = -1, torch.empty(0)
 
-    def step(self, step: int) -> None:
-        """One update."""
+    def advance(self, step: int) -> bool:
+        """One update towards the end of training step `step`; True when it was the last one that it needed."""
+        if self.turns is None or not self.turns.aggressive:
+            self.update(step)
+            return True
+        if self.turns.encoder:
+            chosen = self.feed.random(self.training.batch_size, self.generator)
+            with _held(self.generation):
+                loss, *_ = self._descend(step, chosen)
+            self.turns.encoder_updated(loss)
+            return False
+        with _held(self.inference):
+            self.update(step)
+        self.turns.decoder_updated()
+        return True
+
+    def update(self, step: int) -> None:
+        """One update on the next batch of the epoch, logged."""
+        beta, rate = self._weights(step)
+        torch.stack(self._descend(step, self._indices(step)), out=self.log[len(self.pending)])
+        self.pending.append((step, beta, rate))
+
+    def _descend(self, step: int, indices: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Move every parameter that is not held; loss, reconstruction, KL and gradient norm, detached scalars."""
         training = self.training
-        beta = training.beta(step, self.total)
-        rate = training.learning_rate * training.rate(step, self.total)
+        beta, rate = self._weights(step)
         assert self.optimizer is not None
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-
-        batch = self.feed.batch(self._indices(step), self.generator)
+        batch = self.feed.batch(indices, self.generator)
         with devices.precision(training, self.device):
             objective = self.model.objective(batch, self.generator)
-        reconstruction, kl, penalty = objective.terms()
-        loss = beta * kl - reconstruction + penalty
+        # Summing the mean KL dimension by dimension costs several small operations: only where it is not the KL itself.
+        cost = None if isinstance(training.kl, Plain) else partial(training.kl, step=step, total=self.total)
+        reconstruction, kl, charged, penalty = objective.terms(cost)
+        loss = beta * charged - reconstruction + penalty
         torch.autograd.backward(loss)
         norm = self._clip()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
+        return loss.detach(), reconstruction.detach(), kl.detach(), norm
 
-        torch.stack((loss.detach(), reconstruction.detach(), kl.detach(), norm), out=self.log[len(self.pending)])
-        self.pending.append((step, beta, rate))
+    def _weights(self, step: int) -> tuple[float, float]:
+        """Beta and the learning rate at a step."""
+        training = self.training
+        return training.beta(step, self.total), training.learning_rate * training.rate(step, self.total)
 
     def flush(self) -> list[dict[str, float]]:
         """The steps since the last flush, as lines for metrics.jsonl; raises `TrainingFailed` at a broken one."""
@@ -114,6 +156,9 @@ class Trainer:
         return norm
 
     def _optimizer(self) -> torch.optim.Optimizer:
+        if self.training.optimizer == "sgd":
+            return torch.optim.SGD(self.parameters, lr=self.training.learning_rate,
+                                   weight_decay=self.training.weight_decay, fused=True)
         kind = torch.optim.AdamW if self.training.optimizer == "adamw" else torch.optim.Adam
         return kind(self.parameters, lr=self.training.learning_rate, weight_decay=self.training.weight_decay,
                     fused=True)
@@ -163,8 +208,11 @@ class _Session:
             if resumed:
                 self.step, self.best = resumed["step"], resumed["best"] if resumed["best"] is not None else -math.inf
                 self.since_best, self.seconds = resumed["since_best"], resumed["seconds"]
+                if trainer.turns is not None:
+                    trainer.turns.restore(resumed["turns"])
                 print(f"resumed at step {self.step} of {trainer.total}", flush=True)
             else:
+                inherit(self.folder, trainer.model)
                 self._write_examples()
                 if trainer.total == 0:
                     trainer.model.fit(trainer.feed.all())
@@ -186,11 +234,11 @@ class _Session:
             if self._exhausted():
                 print(f"stopped early: no better validation objective in {self.since_best} evaluations", flush=True)
                 break
-            trainer.step(self.step)
-            self.step += 1
+            complete = trainer.advance(self.step)
+            self.step += complete
             control.progress(self.step, trainer.total, self.step / trainer.per_epoch)
             now = time.monotonic()
-            if self.step % trainer.evaluate_every == 0 or self.step == trainer.total:
+            if complete and (self.step % trainer.evaluate_every == 0 or self.step == trainer.total):
                 self._flush()
                 self._evaluate()
                 self._checkpoint()
@@ -218,19 +266,33 @@ class _Session:
         self.last = evaluate(trainer.model, self.validation, EVALUATION_SEED)
         if not math.isfinite(self.last.elbo):
             raise _failure(self.step, "validation ELBO")
+        training, turns = self.config.training, trainer.turns
+        if turns is not None and turns.aggressive and self.step:
+            turns.judge(sum(part.mutual_information for part in self.last.information.values()))
+            if not turns.aggressive:
+                print(f"step {self.step}: mutual information stopped climbing; encoder and decoder now learn together",
+                      flush=True)
         # Until beta is at its end the objective still moves, so patience does not run.
-        beta = self.config.training.beta
-        settled = beta(self.step, trainer.total) == beta.final()
-        score = self.last.objective(beta.final())
+        settled = training.beta(max(0, self.step - 1), trainer.total) == training.beta.final()
+        score = self.last.objective(training.beta.final(), partial(training.kl, step=trainer.total,
+                                                                   total=trainer.total))
         better = score > self.best
         self.since_best = 0 if better or not settled else self.since_best + 1
-        if better or self.config.training.keep == "last":
-            save_weights(self.folder, trainer.model, self.config, self.step)
+        if better or training.keep == "last":
+            save_weights(self.folder / WEIGHTS, trainer.model, self.config, self.step)
+        if self.step and self._due(training.checkpoints):
+            save_weights(kept_weights(self.folder, self.step), trainer.model, self.config, self.step)
         self.best = max(self.best, score)
         elapsed = self._elapsed()
-        observations = self.step * self.config.training.batch_size
+        observations = self.step * training.batch_size
+        if self.last.information and self._due(training.snapshots):
+            batch = self.validation.first(training.snapshot_points)
+            generator = torch.Generator(trainer.device).manual_seed(EVALUATION_SEED)
+            self._append([{"kind": "snapshot", "step": self.step,
+                           **snapshot(trainer.model, batch, generator).as_dict(), "labels": self._labels()}])
+        lag = {"aggressive": turns.aggressive, "encoder_updates": turns.all_updates} if turns is not None else {}
         self._append([{"kind": "evaluation", "step": self.step,
-                       "epoch": self.step / trainer.per_epoch, **self.last.as_dict(),
+                       "epoch": self.step / trainer.per_epoch, **self.last.as_dict(), **lag,
                        "seconds": round(elapsed, 3),
                        "samples_per_second": round(observations / elapsed, 1) if observations else 0.0,
                        "evaluation_seconds": round(time.monotonic() - start, 3)}])
@@ -245,7 +307,20 @@ class _Session:
         save_checkpoint(self.folder, self.trainer.model, self.trainer.optimizer, self.trainer.generator,
                         {"step": self.step, "metrics_bytes": self.metrics.tell(),
                          "best": self.best if math.isfinite(self.best) else None, "since_best": self.since_best,
-                         "seconds": self._elapsed()})
+                         "seconds": self._elapsed(),
+                         "turns": self.trainer.turns.state() if self.trainer.turns is not None else None})
+
+    def _due(self, count: int) -> bool:
+        """Whether this evaluation is one of about `count` that are evenly spaced; the last one is."""
+        if count == 0 or self.trainer.total == 0:
+            return False
+        every = self.trainer.evaluate_every
+        index, evaluations = -(-self.step // every), -(-self.trainer.total // every)
+        return self.step == self.trainer.total or index % -(-evaluations // count) == 0
+
+    def _labels(self) -> list[int] | None:
+        labels = self.dataset.splits["validation"].labels
+        return None if labels is None else labels[: self.config.training.snapshot_points].tolist()
 
     def _summarise_test(self) -> None:
         """The kept weights on the test set: the numbers shown beside a finished run."""
@@ -275,6 +350,18 @@ class _Session:
 
     def _elapsed(self) -> float:
         return self.seconds + time.monotonic() - self.started
+
+
+@contextmanager
+def _held(parameters: list[torch.nn.Parameter]) -> Iterator[None]:
+    """Parameters that get no gradient, and for which none is computed."""
+    for parameter in parameters:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in parameters:
+            parameter.requires_grad_(True)
 
 
 def _whole_lines(data: bytes) -> int:

@@ -1,4 +1,4 @@
-"""Schedules of beta and of the learning rate: pure functions of the step, each a choice with its fields.
+"""Schedules of beta, the weight of the KL: pure functions of the step, each a choice with its fields.
 
 `step` counts updates from 0 to `total` - 1.
 """
@@ -7,11 +7,26 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import Field
+import numpy as np
+from pydantic import Field, field_validator
 
-from vaecore.schema import Strict, option
+from vaecore.schema import Strict, option, problem
+
+Shape = Literal["linear", "sigmoid", "cosine"]
+STEEPNESS = 6.0  # a sigmoid ramp runs over the logistic function from -6 to 6
+
+
+def ramp(shape: Shape, progress: float) -> float:
+    """From exactly 0 at progress 0 to exactly 1 at 1, half way at 0.5."""
+    if shape == "linear":
+        return progress
+    if shape == "cosine":
+        return 0.5 * (1 - math.cos(math.pi * progress))
+    low, here = (1 / (1 + math.exp(-STEEPNESS * x)) for x in (-1, 2 * progress - 1))
+    return (here - low) / (1 - 2 * low)
 
 
 class BetaSchedule(Strict):
@@ -23,6 +38,9 @@ class BetaSchedule(Strict):
     @abstractmethod
     def final(self) -> float:
         """The value it ends at."""
+
+    def check(self, total: int) -> None:
+        """Raise `ConfigError` where the schedule does not fit into `total` steps."""
 
 
 class ConstantBeta(BetaSchedule):
@@ -38,66 +56,84 @@ class ConstantBeta(BetaSchedule):
         return self.value
 
 
-class LinearBeta(BetaSchedule):
-    """KL annealing (Bowman et al. 2015): a straight ramp, then level."""
-
-    kind: Literal["linear"] = "linear"
+class _Ramp(BetaSchedule):
     start: float = option(0.0, "Beta at the first step.", ge=0, le=1e4)
     end: float = option(1.0, "Beta after the ramp.", ge=0, le=1e4)
-    fraction: float = option(0.1, "Share of training the ramp takes; the lecture's T/10.", unit="of training",
-                             gt=0, le=1)
 
-    def __call__(self, step: int, total: int) -> float:
-        progress = step / max(1.0, self.fraction * total)
-        if progress >= 1:
-            return self.end  # not a rounding error beside it: patience waits for this value
-        return self.start + (self.end - self.start) * progress
+    def between(self, shape: Shape, progress: float) -> float:
+        """The value at `progress` of the ramp; after it exactly `end`, for which patience waits."""
+        return self.end if progress >= 1 else self.start + (self.end - self.start) * ramp(shape, progress)
 
     def final(self) -> float:
         return self.end
 
 
-class RateSchedule(Strict):
-    """The learning rate as a multiple of its base value."""
+class LinearBeta(_Ramp):
+    """KL annealing (Bowman et al. 2016): a straight ramp, then level."""
 
-    @abstractmethod
-    def __call__(self, step: int, total: int) -> float: ...
-
-
-class ConstantRate(RateSchedule):
-    """The same learning rate throughout."""
-
-    kind: Literal["constant"] = "constant"
+    kind: Literal["linear"] = "linear"
+    fraction: float = option(0.1, "Share of training the ramp takes; the lecture's T/10.", unit="of training",
+                             gt=0, le=1)
 
     def __call__(self, step: int, total: int) -> float:
-        return 1.0
+        return self.between("linear", step / max(1.0, self.fraction * total))
 
 
-class CosineRate(RateSchedule):
-    """A linear warm-up, then half a cosine down to the final share."""
+class SigmoidBeta(_Ramp):
+    """KL annealing along a logistic curve, as in Bowman et al. (2016): slow, fast, slow, then level."""
 
-    kind: Literal["cosine"] = "cosine"
-    warmup: float = option(0.02, "Share of training spent warming up.", unit="of training", ge=0, le=0.9)
-    final: float = option(0.01, "Final share of the learning rate.", ge=0, le=1)
-
-    def __call__(self, step: int, total: int) -> float:
-        ramp = self.warmup * total
-        if step < ramp:
-            return (step + 1) / (ramp + 1)
-        progress = (step - ramp) / max(1.0, total - ramp)
-        return self.final + (1 - self.final) * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-class StepRate(RateSchedule):
-    """The learning rate multiplied by a factor at regular intervals."""
-
-    kind: Literal["step"] = "step"
-    factor: float = option(0.3, "What each drop multiplies by.", gt=0, lt=1)
-    drops: int = option(2, "Drops, evenly spaced over training.", ge=1, le=20)
+    kind: Literal["sigmoid"] = "sigmoid"
+    fraction: float = option(0.2, "Share of training the ramp takes; half of it is reached half way.",
+                             unit="of training", gt=0, le=1)
 
     def __call__(self, step: int, total: int) -> float:
-        return self.factor ** math.floor(step * (self.drops + 1) / max(1, total))
+        return self.between("sigmoid", step / max(1.0, self.fraction * total))
 
 
-Beta = Annotated[LinearBeta | ConstantBeta, Field(discriminator="kind")]
-Rate = Annotated[ConstantRate | CosineRate | StepRate, Field(discriminator="kind")]
+class CyclicalBeta(_Ramp):
+    """Cyclical annealing (Fu et al. 2019): the ramp again and again, each time followed by a level part."""
+
+    kind: Literal["cyclical"] = "cyclical"
+    cycles: int = option(4, "Number of cycles M.", unit="cycles", ge=1, le=1000)
+    ramp: float = option(0.5, "Share R of a cycle that the ramp takes; the rest is level.", unit="of a cycle", gt=0,
+                         le=1)
+    shape: Shape = option("linear", "How beta rises.")
+
+    def __call__(self, step: int, total: int) -> float:
+        length = total / self.cycles
+        return self.between(self.shape, (step % math.ceil(length)) / (self.ramp * length))
+
+    def check(self, total: int) -> None:
+        if total and self.cycles > total:
+            raise problem("training.beta.cycles", self.cycles, f"{self.cycles} cycles do not fit into {total:,} "
+                          "training steps.", f"Use at most {total:,}, or train longer.")
+
+
+Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1e4)]]
+
+
+class PointsBeta(BetaSchedule):
+    """Straight lines between points of your own, level before the first and after the last."""
+
+    kind: Literal["points"] = "points"
+    points: tuple[Point, ...] = option(((0.0, 0.0), (0.1, 1.0)), "Pairs of share of training (0 to 1) and beta, in "
+                                       "order.", min_length=1, max_length=64)
+
+    @field_validator("points")
+    @classmethod
+    def _ascend(cls, points: tuple[Point, ...]) -> tuple[Point, ...]:
+        for (a, _), (b, _) in pairwise(points):
+            if b <= a:
+                raise ValueError(f"the share {b:g} does not come after {a:g}. Give each point a larger share of "
+                                 "training than the one before.")
+        return points
+
+    def __call__(self, step: int, total: int) -> float:
+        shares, values = zip(*self.points, strict=True)
+        return float(np.interp(step / max(1, total), shares, values))
+
+    def final(self) -> float:
+        return self.points[-1][1]
+
+
+Beta = Annotated[LinearBeta | ConstantBeta | SigmoidBeta | CyclicalBeta | PointsBeta, Field(discriminator="kind")]

@@ -10,10 +10,11 @@ import torch
 from vaecore.config import RunConfig
 from vaecore.data import Dataset
 from vaecore.distributions import Bernoulli, DiscretisedLogistic
-from vaecore.models import Family
+from vaecore.models import FAMILIES, Family
 from vaecore.schema import problem
 from vaecore.training import device as devices
 from vaecore.training.feed import Feed
+from vaecore.training.inference import Aggressive
 
 
 def build(config: RunConfig, dataset: Dataset) -> Family:
@@ -32,6 +33,17 @@ def check(config: RunConfig, dataset: Dataset) -> None:
                       f"Use at most {size:,}.")
     likelihood = getattr(config.model, "likelihood", None)
     kinds = {modality.kind for modality in dataset.modalities.values()}
+    if unread := kinds - set(config.model.reads):
+        raise problem("model.family", config.model.family, f"{config.model.title} reads "
+                      f"{' and '.join(f'{kind}s' for kind in config.model.reads)}, but this data set has "
+                      f"{' and '.join(f'{kind}s' for kind in sorted(unread))}.", "Choose one of "
+                      f"{', '.join(name for name, kind in FAMILIES.items() if kinds <= set(kind.reads))}.")
+    if isinstance(config.training.inference, Aggressive) and not config.model.has_kl:
+        raise problem("training.inference.kind", "aggressive", f"{config.model.title} has no posterior that could lag "
+                      "behind.", "Use together, or a family with a KL.")
+    steps = size // batch * config.training.epochs
+    config.training.beta.check(steps)
+    config.training.rate.check(steps)
     if isinstance(likelihood, Bernoulli | DiscretisedLogistic) and kinds != {"image"}:
         raise problem("model.likelihood.kind", likelihood.kind, f"'{likelihood.kind}' describes pixels, but this data "
                       "set has vectors.", "Use gaussian or gaussian-learned.")
@@ -69,6 +81,7 @@ class Estimate:
     parameters: int
     steps: int
     seconds: float
+    at_most: float  # seconds; more than `seconds` only where the encoder is trained aggressively to the end
 
 
 def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
@@ -86,11 +99,11 @@ def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
         devices.set_threads(config.training)
         trainer = Trainer(config, model, Feed(dataset, "train", device), device)
         if trainer.total == 0:
-            return Estimate(model.parameter_count, 0, 1.0)
-        trainer.step(0)
+            return Estimate(model.parameter_count, 0, 1.0, 1.0)
+        trainer.update(0)
         start, steps = time.perf_counter(), 0
         while time.perf_counter() - start < budget and steps < trainer.total:
-            trainer.step(steps)
+            trainer.update(steps)
             steps += 1
             if len(trainer.pending) == FLUSH_STEPS:
                 trainer.flush()
@@ -101,4 +114,7 @@ def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
     # An evaluation decodes twice and has no backward pass: about half a step's cost an observation.
     share = len(dataset.splits["validation"]) / config.training.batch_size * 0.5
     evaluations = trainer.total / trainer.evaluate_every + 1
-    return Estimate(model.parameter_count, trainer.total, per_step * (trainer.total + evaluations * share))
+    plain = trainer.total + evaluations * share
+    inference = config.training.inference
+    most = trainer.total * inference.most if isinstance(inference, Aggressive) else 0
+    return Estimate(model.parameter_count, trainer.total, per_step * plain, per_step * (plain + most))

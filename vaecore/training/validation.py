@@ -9,10 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaecore.models import Family
+from vaecore.aggregate import Information, information
+from vaecore.data import PAD
+from vaecore.distributions import DiagonalGaussian
+from vaecore.models import Family, KLCost
 from vaecore.training.feed import Feed
 
 BATCH = 500
+DIAGNOSED = 2_000  # observations among which mutual information is estimated
 ACTIVE = 0.01  # a dimension is active when its posterior mean varies more than this (Burda et al. 2016)
 
 
@@ -27,15 +31,18 @@ class Evaluation:
     code_mean: Mapping[str, list[float]]  # of the posterior means, by latent and dimension
     code_variance: Mapping[str, list[float]]
     observations: int
+    tokens: Mapping[str, float]  # of a text, the end symbol included: the denominator of perplexity
+    information: Mapping[str, Information]  # by latent, on the first `DIAGNOSED` observations
 
     @property
     def active(self) -> int:
         """Active dimensions: those whose posterior mean has a variance above 0.01."""
         return sum(v > ACTIVE for variances in self.code_variance.values() for v in variances)
 
-    def objective(self, beta: float) -> float:
-        """Reconstruction less beta times KL: what training maximises once beta is at its final value."""
-        return sum(self.reconstruction.values()) - beta * sum(sum(values) for values in self.kl.values())
+    def objective(self, beta: float, cost: KLCost) -> float:
+        """Reconstruction less beta times what the KL costs: what training maximises once beta is at its end."""
+        kl = {name: torch.tensor(values, dtype=torch.double) for name, values in self.kl.items()}
+        return sum(self.reconstruction.values()) - beta * (float(cost(kl)) if kl else 0.0)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
@@ -46,6 +53,7 @@ class Evaluation:
 def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
     """Exact sums over every observation of `feed`, with the same noise whenever the seed is the same."""
     generator = torch.Generator(feed.device).manual_seed(seed)
+    codes: dict[str, list[DiagonalGaussian]] = {}
     sums: dict[tuple[str, str], Tensor] = {}
 
     def add(term: str, name: str, values: Tensor) -> None:
@@ -55,18 +63,23 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
     training = model.training
     model.eval()
     for batch in feed.in_order(BATCH):
-        evidence = model.elbo(batch, generator)
+        posteriors = model.encode(batch)
+        evidence = model.evidence(batch, posteriors, generator)
         for name, values in evidence.reconstruction.items():
             add("reconstruction", name, values)
         for name, values in evidence.kl.items():
             add("kl", name, values.flatten(1))
-        posteriors = model.encode(batch)
         for name, posterior in posteriors.items():
+            if isinstance(posterior, DiagonalGaussian) and sum(len(q.mean) for q in codes.get(name, [])) < DIAGNOSED:
+                codes.setdefault(name, []).append(posterior)
             add("code", name, posterior.mean.flatten(1))
             add("code2", name, posterior.mean.flatten(1).double().square())
         decoded = model.decode({name: posterior.mean for name, posterior in posteriors.items()})
         for name, p in decoded.items():
-            add("mse", name, (p.mean - batch[name]).square().flatten(1).mean(1))
+            if model.modalities[name].kind == "text":
+                add("tokens", name, (batch[name] != PAD).sum(1))
+            else:
+                add("mse", name, (p.mean - batch[name]).square().flatten(1).mean(1))
     model.train(training)
 
     n = len(feed)
@@ -78,8 +91,15 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
     def vectors(term: str) -> dict[str, list[float]]:
         return {name: value.tolist() for (t, name), value in mean.items() if t == term}
 
-    codes = [name for term, name in mean if term == "code"]
-    variance = {name: (mean["code2", name] - mean["code", name].square()).clamp(min=0).tolist() for name in codes}
+    variance = {name: (mean["code2", name] - mean["code", name].square()).clamp(min=0).tolist()
+                for term, name in mean if term == "code"}
     reconstruction, kl = scalars("reconstruction"), vectors("kl")
     elbo = sum(reconstruction.values()) - sum(sum(values) for values in kl.values())
-    return Evaluation(elbo, reconstruction, kl, scalars("mse"), vectors("code"), variance, n)
+    return Evaluation(elbo, reconstruction, kl, scalars("mse"), vectors("code"), variance, n, scalars("tokens"),
+                      {name: _information(parts, generator) for name, parts in codes.items()})
+
+
+def _information(parts: list[DiagonalGaussian], generator: torch.Generator) -> Information:
+    q = DiagonalGaussian(torch.cat([q.mean for q in parts])[:DIAGNOSED],
+                         torch.cat([q.logvar for q in parts])[:DIAGNOSED])
+    return information(q, generator)

@@ -2,17 +2,14 @@
 // Streamlit calls the default export again at every refresh and at every change of theme, with the same parent; each
 // view therefore lives in a map and is updated in place. Nothing is sent to the server: zoom and legend are local.
 
+import { readTheme } from "./palette.js";
 import uPlot from "./uPlot.esm.js";
-
-// Colours after Okabe and Ito: told apart with red-green blindness, at least 3:1 on the page's background. The same
-// place has the same hue in both themes, so that a run stays recognisable when the theme is switched.
-const LIGHT = ["#0072B2", "#D55E00", "#0B6B55", "#D6338A", "#6B5200", "#5F6B76", "#4B1FD0"];
-const DARK = ["#42A5F5", "#E8743B", "#8BEAC3", "#E0409F", "#F2C94C", "#A9B4BF", "#7A4DFF"];
-const STREAMLITS_OWN = ["#0068c9", "#83c9ff"]; // first colours of its default palettes: not safe, so not used
 
 const NARROW = 700; // px: below it one column
 const FEW = 40; // points: up to here each is marked, since a single point draws no line
 const AXIS_TEXT = 14; // px: readable from the back row
+const DOTTED = [2, 5]; // px: lines of the right-hand axis, and that axis
+const STAIRS = uPlot.paths.stepped({ align: 1 });
 
 const views = new WeakMap();
 
@@ -146,6 +143,9 @@ class Panel {
     this.title = make("div", "title", this.element);
     this.name = make("span", "name", this.title);
     this.unit = make("span", "unit", this.title);
+    this.right = make("span", "right", this.title);
+    make("i", "line dotted", this.right);
+    this.rightName = make("span", "", this.right);
     this.note = make("div", "note", this.element);
     this.box = make("div", "plot", this.element);
     this.waiting = make("div", "waiting", this.box, "waiting for the first values");
@@ -159,6 +159,9 @@ class Panel {
     this.spec = spec;
     setText(this.name, spec.title);
     setText(this.unit, spec.unit && `(${spec.unit})`);
+    this.right.hidden = !spec.series.some(s => s.right);
+    const { rightTitle, rightUnit } = spec;
+    setText(this.rightName, [rightTitle + (rightUnit && ` (${rightUnit})`), "right axis"].filter(Boolean).join(", "));
     setText(this.note, spec.note);
     this.note.title = spec.note;
     if (spec.help) this.title.dataset.help = spec.help;
@@ -169,19 +172,19 @@ class Panel {
     const { logX, xLabel } = this.view.message;
     const { smoothing } = spec;
     // With smoothing a solid series gives two lines, the faint raw one and the smooth one; curves.py says why not a
-    // dashed one. Dashed lines are drawn last: few strokes, else buried under a noisy training.
-    const smoothable = series => smoothing > 0 && !series.dashed;
+    // dashed or dotted one. Those are drawn last: few strokes, else buried under a noisy training.
+    const smoothable = series => smoothing > 0 && !series.dashed && !series.right;
     const raw = spec.series.map(series => ({ series, faint: smoothable(series), values: withGaps(series.y) }));
     const smoothed = spec.series.filter(smoothable)
       .map(series => ({ series, faint: false, values: smooth(series, smoothing) }));
-    const depth = line => (line.faint ? 0 : line.series.dashed ? 2 : 1);
+    const depth = line => (line.faint ? 0 : line.series.dashed || line.series.right ? 2 : 1);
     this.lines = [...raw, ...smoothed].sort((a, b) => depth(a) - depth(b)); // a stable sort
     // join puts undefined where a line has no point at another's x (bridged when drawn), null stays a gap
     const tables = this.lines.map(line => [line.series.x, line.values]);
     this.data = tables.length > 0 ? uPlot.join(tables) : [[]];
     const shape = JSON.stringify([
       logX, spec.logY, xLabel, smoothing > 0, this.view.theme.font,
-      spec.series.map(s => [s.label, s.group, s.dashed]),
+      spec.series.map(s => [s.label, s.group, s.dashed, s.right, s.step]),
     ]);
     if (this.plot && shape === this.shape && this.waiting.hidden) this.refresh(true);
     else this.rebuild(shape);
@@ -224,18 +227,26 @@ class Panel {
       grid: { stroke: () => view.theme.grid, width: 1, filter: gridLines },
       ticks: { show: false },
     };
+    const left = this.spec.series.some(s => !s.right);
+    const right = this.spec.series.some(s => s.right);
+    const border = { show: true, stroke: axis.stroke, width: 2, dash: DOTTED };
     return {
       width,
       height,
-      padding: [8, 14, 0, 0],
+      padding: [8, right ? 0 : 14, 0, left ? 0 : 14],
       legend: { show: false },
       scales: {
         x: { time: false, distr: logX ? 3 : 1, range: () => view.xRange() },
         y: { distr: this.spec.logY ? 3 : 1, range: (u, min, max) => yRange(this.spec.logY, min, max) },
+        right: { range: (u, min, max) => yRange(false, min, max) },
       },
       axes: [
         { ...axis, values: ticks(logX), size: 28, gap: 6, label: xLabel, labelSize: 22, labelGap: 0, space: 70 },
-        { ...axis, values: ticks(this.spec.logY), size: widest, gap: 6, space: 36 },
+        { ...axis, show: left, values: ticks(this.spec.logY), size: widest, gap: 6, space: 36 },
+        {
+          ...axis, show: right, side: 1, scale: "right", values: ticks(false), size: widest, gap: 6, space: 36, border,
+          grid: { ...axis.grid, show: !left },
+        },
       ],
       series: [{}, ...this.lines.map((line, i) => this.seriesOptions(line, i))],
       cursor: {
@@ -261,19 +272,22 @@ class Panel {
 
   seriesOptions(line, i) {
     const stroke = () => this.lineColour(i);
+    const { dashed, right, step, group } = line.series;
     return {
       stroke,
-      width: 2,
+      scale: right ? "right" : "y",
+      width: right ? 2.5 : 2,
+      paths: step ? STAIRS : undefined,
       alpha: line.faint ? 0.28 : 1,
-      dash: line.series.dashed ? [8, 6] : undefined,
-      show: !this.view.hidden.has(line.series.group),
+      dash: right ? DOTTED : dashed ? [8, 6] : undefined,
+      show: !this.view.hidden.has(group),
       points: { show: () => this.lines[i].series.points <= FEW, filter: alone, size: 6, fill: stroke, dash: [] },
     };
   }
 
   lineColour(i) {
-    const { group, dashed } = this.lines[i].series;
-    return this.view.colour(group, dashed);
+    const { group, dashed, right } = this.lines[i].series;
+    return this.view.colour(group, dashed || right);
   }
 
   showTip() {
@@ -284,13 +298,15 @@ class Panel {
     }
     const { xLabel } = this.view.message;
     const rows = [];
+    const twoUnits = !this.right.hidden; // then each value names its own
     this.lines.forEach((line, i) => {
       const at = plot.cursor.idxs[i + 1];
       if (line.faint || at == null || this.view.hidden.has(line.series.group)) return;
       const row = make("div", "row");
-      make("i", `line ${line.series.dashed ? "dashed" : ""}`, row).style.color = this.lineColour(i);
+      make("i", `line ${styleOf(line.series)}`, row).style.color = this.lineColour(i);
       make("span", "name", row, this.nameOf(line.series));
-      const value = make("b", "", row, number(plot.data[i + 1][at]));
+      const read = plot.data[i + 1][at];
+      const value = make("b", "", row, twoUnits ? withUnit(read, this.unitOf(line.series)) : number(read));
       const raw = this.lines.findIndex(other => other.faint && other.series === line.series);
       if (raw >= 0) make("span", "raw", value, ` (raw ${number(plot.data[raw + 1][at])})`);
       rows.push(row);
@@ -299,7 +315,7 @@ class Panel {
     if (rows.length > room) rows.splice(room - 1, Infinity, make("div", "row", null, `and ${rows.length - room + 1} more`));
     tip.hidden = rows.length === 0;
     const head = make("div", "row", null, `${xLabel} ${GROUPED.format(plot.data[0][plot.cursor.idx])}`);
-    make("b", "unit", head, this.spec.unit);
+    make("b", "unit", head, twoUnits ? "" : this.spec.unit);
     tip.replaceChildren(head, ...rows);
     // beside the cursor, on the side that has room
     const left = plot.over.offsetLeft + plot.cursor.left;
@@ -311,6 +327,10 @@ class Panel {
   nameOf({ group, label }) {
     if (this.view.chips.size === 1) return label; // one run: its name says nothing
     return group === label ? label : `${group} ${label}`;
+  }
+
+  unitOf({ right }) {
+    return right ? this.spec.rightUnit : this.spec.unit;
   }
 
   onKey(event) {
@@ -328,7 +348,7 @@ class Panel {
   describe() {
     const last = this.spec.series.filter(s => s.points > 0).map(s => {
       const i = s.y.findLastIndex(y => !Number.isNaN(y));
-      return `${this.nameOf(s)} ${i < 0 ? "no value" : withUnit(s.y[i], this.spec.unit)}`;
+      return `${this.nameOf(s)} ${i < 0 ? "no value" : withUnit(s.y[i], this.unitOf(s))}`;
     });
     const text = `${this.spec.title}. Last values: ${last.join(", ")}`;
     this.plot?.root.querySelector("canvas").setAttribute("aria-label", text);
@@ -408,6 +428,10 @@ function alone(u, seriesIndex, markedAnyway) {
   return found.length > 0 ? found : null;
 }
 
+function styleOf({ dashed, right }) {
+  return right ? "dotted" : dashed ? "dashed" : "";
+}
+
 // uPlot breaks a line at null.
 function withGaps(values) {
   return Array.from(values, v => (Number.isNaN(v) ? null : v));
@@ -446,7 +470,7 @@ function widest(u, values) {
 
 // Over many decades the lines at 2, 3, ... 9 would crowd the plot.
 function gridLines(u, splits, axisIndex) {
-  const { distr, min, max } = u.scales[axisIndex === 0 ? "x" : "y"];
+  const { distr, min, max } = u.scales[u.axes[axisIndex].scale];
   if (distr !== 3 || max / min < 1000) return splits;
   return splits.map(v => (Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-6 ? v : null));
 }
@@ -480,44 +504,6 @@ function number(v) {
 
 function withUnit(v, unit) {
   return v == null || !unit ? number(v) : `${number(v)} ${unit}`;
-}
-
-function readTheme(root, old) {
-  const style = getComputedStyle(root);
-  const read = name => style.getPropertyValue(`--st-${name}`).trim();
-  const names = ["text-color", "background-color", "border-color", "font", "chart-categorical-colors"];
-  const [text, background, grid, font, colours] = names.map(read);
-  const key = [text, background, grid, font, colours].join();
-  if (key === old?.key) return old;
-  const themed = colours.split(/,(?![^(]*\))/).map(c => c.trim());
-  const own = isDark(background) ? DARK : LIGHT;
-  const chosen = themed.length > 1 && !STREAMLITS_OWN.includes(themed[0].toLowerCase());
-  const palette = chosen ? themed : own;
-  return {
-    key,
-    text,
-    grid,
-    font: font || "sans-serif",
-    palette,
-    strong: palette.map(colour => mix(colour, text)), // dashed lines: seen over a noisy line of their own colour
-  };
-}
-
-function rgb(colour) {
-  const context = document.createElement("canvas").getContext("2d");
-  context.fillStyle = colour || "#fff";
-  context.fillRect(0, 0, 1, 1);
-  return context.getImageData(0, 0, 1, 1).data;
-}
-
-function isDark(colour) {
-  const [r, g, b] = rgb(colour);
-  return 0.299 * r + 0.587 * g + 0.114 * b < 128;
-}
-
-function mix(colour, other, part = 0.45) {
-  const [a, b] = [rgb(colour), rgb(other)];
-  return `rgb(${[0, 1, 2].map(i => Math.round(a[i] * (1 - part) + b[i] * part)).join(" ")})`;
 }
 
 function make(tag, className, parent, text) {

@@ -1,0 +1,47 @@
+// Colours and fonts of what the components draw, read from Streamlit's theme.
+
+// Colours after Okabe and Ito: told apart with red-green blindness, at least 3:1 on the page's background. The same
+// place has the same hue in both themes, so that a run stays recognisable when the theme is switched.
+const LIGHT = ["#0072B2", "#D55E00", "#0B6B55", "#D6338A", "#6B5200", "#5F6B76", "#4B1FD0"];
+const DARK = ["#42A5F5", "#E8743B", "#8BEAC3", "#E0409F", "#F2C94C", "#A9B4BF", "#7A4DFF"];
+const STREAMLITS_OWN = ["#0068c9", "#83c9ff"]; // first colours of its default palettes: not safe, so not used
+
+// What a canvas needs of the theme; the very object `old` while nothing changed.
+export function readTheme(root, old) {
+  const style = getComputedStyle(root);
+  const read = name => style.getPropertyValue(`--st-${name}`).trim();
+  const names = ["text-color", "background-color", "border-color", "font", "chart-categorical-colors"];
+  const [text, background, grid, font, colours] = names.map(read);
+  const key = [text, background, grid, font, colours].join();
+  if (key === old?.key) return old;
+  const themed = colours.split(/,(?![^(]*\))/).map(c => c.trim());
+  const own = isDark(background) ? DARK : LIGHT;
+  const chosen = themed.length > 1 && !STREAMLITS_OWN.includes(themed[0].toLowerCase());
+  const palette = chosen ? themed : own;
+  return {
+    key,
+    text,
+    background,
+    grid,
+    font: font || "sans-serif",
+    palette,
+    strong: palette.map(colour => mix(colour, text)), // dashed lines: seen over a noisy line of their own colour
+  };
+}
+
+function rgb(colour) {
+  const context = document.createElement("canvas").getContext("2d");
+  context.fillStyle = colour || "#fff";
+  context.fillRect(0, 0, 1, 1);
+  return context.getImageData(0, 0, 1, 1).data;
+}
+
+function isDark(colour) {
+  const [r, g, b] = rgb(colour);
+  return 0.299 * r + 0.587 * g + 0.114 * b < 128;
+}
+
+function mix(colour, other, part = 0.45) {
+  const [a, b] = [rgb(colour), rgb(other)];
+  return `rgb(${[0, 1, 2].map(i => Math.round(a[i] * (1 - part) + b[i] * part)).join(" ")})`;
+}

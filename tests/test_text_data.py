@@ -1,0 +1,319 @@
+"""Sentences: numbers and back, vocabularies of the training split, the known generator, and files of all kinds."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from vaecore.data import END, PAD, SPECIALS, SPLITS, UNKNOWN, DataUnavailable, captions
+from vaecore.data.captions import Captions
+from vaecore.data.synthetic_text import CENTRES, LENGTH, UNITS, WORDS, SyntheticText, _draw, _latents, true_nll
+from vaecore.data.text import numbers, tokens, vocabulary, words
+from vaecore.data.text_file import LARGEST, TextFile
+from vaecore.schema import ConfigError, parse
+
+# -- words and numbers -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("sentence", "found"), [
+    ("A T-shirt, isn't it?", ["a", "t-shirt", ",", "isn't", "it", "?"]),
+    ("L'homme paie 1,000.50 à 10:30 …", ["l'homme", "paie", "1,000.50", "à", "10:30", "…"]),
+    ("Straße – ÄRGER (MP3)", ["straße", "–", "ärger", "(", "mp3", ")"]),
+    ("Cafe\u0301", ["caf\u00e9"]),  # composed
+    ("-a- 'b' c_d 5.", ["-", "a", "-", "'", "b", "'", "c", "_", "d", "5", "."]),
+    ("<s> <unk>", ["<", "s", ">", "<", "unk", ">"]),  # no text can spell a special
+    (" \t ", [])])
+def test_tokens(sentence: str, found: list[str]) -> None:
+    assert tokens(sentence) == found
+
+
+@pytest.mark.parametrize("sentence", [
+    "two young, white males are outside (near many bushes).", 'he said: "well, it\'s $5/hour!" and "no".',
+    "größere männer stehen in „berlin“ – über 1.000 bäume.", "žluťoučký kůň úpěl ďábelské ódy: opravdu?",
+    "l'homme mange; c'est déjà 50% de fait…", "the dogs' tails", ""])
+def test_words_are_the_inverse_of_numbers(sentence: str) -> None:
+    known = vocabulary([sentence], 1, 100)
+    [row] = numbers([sentence], known, 40)
+    assert words(row, known) == sentence
+    assert words(row.tolist(), known) == sentence
+
+
+def test_the_layout_is_words_end_and_padding() -> None:
+    known = vocabulary(["b a a", "c b a."], 1, 100)
+    assert known == (*SPECIALS, "a", "b", ".", "c")  # by frequency, then by alphabet
+    found = numbers(["A b", "c zebra a b a", ""], known, longest=4)
+    assert found.dtype == np.int32
+    assert found.tolist() == [[4, 5, END, PAD, PAD], [7, UNKNOWN, 4, 5, END], [END, PAD, PAD, PAD, PAD]]
+    assert [words(row, known) for row in found] == ["a b", "c <unk> a b", ""]
+    assert words([4, END, 5], known) == "a" and words([4, 5], known) == "a b"
+
+
+def test_rare_words_and_long_tails_are_unknown() -> None:
+    sentences = ["a a a b b c c d"]
+    assert vocabulary(sentences, 2, 100)[4:] == ("a", "b", "c")
+    assert vocabulary(sentences, 1, 2)[4:] == ("a", "b")
+    assert vocabulary(sentences, 5, 100) == SPECIALS
+
+
+# -- the known generator ---------------------------------------------------------------------------
+
+
+def test_synthetic_sentences_have_their_layout() -> None:
+    dataset = SyntheticText(size=300).load()
+    [modality] = dataset.modalities.values()
+    assert (modality.kind, modality.shape, len(modality.vocabulary)) == ("text", (11,), 1004)
+    assert modality.vocabulary[:5] == (*SPECIALS, "w0") and modality.vocabulary[-1] == "w999"
+    assert {name: len(split) for name, split in dataset.splits.items()} == {"train": 240, "validation": 30, "test": 30}
+    for split in dataset.splits.values():
+        text = split.arrays["text"]
+        assert text.dtype == np.int32 and text.shape == (len(split), 11)
+        assert (text[:, 10] == END).all() and text[:, :10].min() >= 4 and text[:, :10].max() < 1004
+        assert split.labels is not None and split.labels.shape == (len(split),) and split.labels.dtype == np.int64
+    assert len(SyntheticText(size=300, train_limit=7).load().splits["train"]) == 7
+
+
+def test_synthetic_sentences_belong_to_their_seed() -> None:
+    config = SyntheticText(size=100)
+    first = _draw(config)
+    np.testing.assert_array_equal(first, _draw(config))
+    np.testing.assert_array_equal(first[:80], config.load().splits["train"].arrays["text"][:, :10] - 4)
+    np.testing.assert_array_equal(first[90:], config.load().splits["test"].arrays["text"][:, :10] - 4)
+    assert (first != _draw(SyntheticText(size=100, data_seed=1))).mean() > 0.9
+    few, many = _latents(config), _latents(SyntheticText(size=200))
+    np.testing.assert_array_equal(few[0].out, many[0].out)  # one generator for all sizes
+    assert hashlib.sha256(first.astype("<i4").tobytes()).hexdigest()[:16] == "02e9cf007e8ee763"  # on any machine
+
+
+def test_latents_are_an_equal_mixture_and_weights_have_their_ranges() -> None:
+    generator, labels, z, _ = _latents(SyntheticText(size=20_000))
+    assert abs(np.bincount(labels, minlength=4) / 20_000 - 0.25).max() < 5 * np.sqrt(0.25 * 0.75 / 20_000)
+    for component, centre in enumerate(CENTRES):
+        cluster = z[labels == component]
+        np.testing.assert_allclose(cluster.mean(0), centre, atol=0.08)
+        np.testing.assert_allclose(np.cov(cluster.T), np.eye(2), atol=0.1)
+    for weight in (generator.embedding, generator.initial, generator.input_weight, generator.state_weight,
+                   generator.out[:, :UNITS]):
+        assert 0.95 < abs(weight).max() <= 1 and abs(weight.var() - 1 / 3) < 0.05
+    assert 4.9 < abs(generator.out[:, UNITS:]).max() <= 5
+    assert 1 < abs(generator.bias).max() <= 2  # two of them
+
+
+def test_the_likelihood_is_that_of_pytorchs_lstm() -> None:
+    config = SyntheticText(size=100)
+    generator, _, z, _ = _latents(config)
+    sentences = _draw(config)
+    lstm = torch.nn.LSTM(UNITS + 2, UNITS, batch_first=True, dtype=torch.float64)
+    state = {"weight_ih_l0": generator.input_weight, "weight_hh_l0": generator.state_weight,
+             "bias_ih_l0": generator.bias, "bias_hh_l0": np.zeros(4 * UNITS)}
+    lstm.load_state_dict({name: torch.from_numpy(value) for name, value in state.items()})
+    x, latent = torch.from_numpy(sentences).long(), torch.from_numpy(z)
+    read = torch.cat([torch.from_numpy(generator.embedding)[x[:, :-1]], latent[:, None].expand(-1, LENGTH - 1, -1)], 2)
+    c = latent @ torch.from_numpy(generator.initial).T
+    with torch.no_grad():
+        states, _ = lstm(read, (c.tanh()[None], c[None]))
+    logits = states @ torch.from_numpy(generator.out[:, :UNITS]).T
+    logits = logits + (latent @ torch.from_numpy(generator.out[:, UNITS:]).T)[:, None]
+    expected = torch.distributions.Categorical(logits=logits).log_prob(x[:, 1:]).sum(1).numpy() - np.log(1000)
+    np.testing.assert_allclose(generator.log_prob(sentences, z), expected, rtol=1e-10)
+    assert true_nll(config, "test") == pytest.approx(-expected[90:].mean(), rel=1e-10)
+    assert true_nll(config, "train") == pytest.approx(-expected[:80].mean(), rel=1e-10)
+
+
+def test_words_are_drawn_from_their_distribution() -> None:
+    """The surprise of the drawn words is the entropy of their distributions, as it is for no other way to draw."""
+    config = SyntheticText(size=1500)
+    generator, _, z, _ = _latents(config)
+    sentences = _draw(config)
+    surprise, entropy = [], []
+    for t, logits in enumerate(generator._logits(z, sentences), 1):
+        log_p = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        entropy.append(-(np.exp(log_p) * log_p).sum(1))
+        surprise.append(-log_p[np.arange(1500), sentences[:, t]])
+    gap = np.sum(surprise, 0) - np.sum(entropy, 0)
+    assert abs(gap.mean()) < 4 * gap.std() / np.sqrt(1500)
+    assert 20 < np.sum(surprise, 0).mean() + np.log(WORDS) < 32  # 26.5 was measured for another draw of the weights
+    assert abs(sentences[:, 0].mean() - 499.5) < 5 * WORDS / np.sqrt(12 * 1500)
+
+
+# -- captions --------------------------------------------------------------------------------------
+
+DATA = Path(os.environ.get("VAECORE_DATA", "")) / "multi30k"
+
+
+@pytest.mark.skipif(not (DATA / "train.cs.gz").is_file(), reason="VAECORE_DATA has no multi30k")
+@pytest.mark.parametrize(("language", "first", "last"), [
+    ("en", "two young, white males are outside near many bushes.", "a man in a blue shirt"),
+    ("de", "zwei junge weiße männer sind im freien in der nähe vieler büsche.", "ein mann in einem blauen hemd"),
+    ("fr", "deux jeunes hommes blancs sont dehors près de buissons.", "un homme"),
+    ("cs", "dva mladí bílí muži jsou venku poblíž mnoha keřů.", "muž v modrém tričku")])
+def test_multi30k(language: Any, first: str, last: str) -> None:
+    dataset = Captions(language=language).load()
+    [modality] = dataset.modalities.values()
+    known = modality.vocabulary
+    assert [len(dataset.splits[split]) for split in SPLITS] == [29_000, 1_014, 1_000]
+    assert modality.kind == "text" and 4_000 < len(known) <= 10_004
+    text = dataset.splits["train"].arrays["text"]
+    assert words(text[0], known) == first and words(text[3], known).startswith(last)
+    for split in dataset.splits.values():
+        array = split.arrays["text"]
+        assert array.shape[1:] == modality.shape and ((array == END).sum(1) == 1).all()
+        assert (array[np.arange(len(array)), (array != PAD).sum(1) - 1] == END).all()  # nothing but PAD after it
+    counts = np.bincount(text.ravel(), minlength=len(known))[4:]
+    assert counts[0] > 20_000 and (counts[:-1] >= counts[1:] - 60).all()  # by frequency, but for what was cut off
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VAECORE_DATA", str(tmp_path))
+    monkeypatch.setenv("VAECORE_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "multi30k"
+    folder.mkdir()
+    for file, text in (("train", "Ein Hund läuft.\nEin Hund bellt.\n"), ("val", "Eine Katze.\nEin Hund.\n"),
+                       ("test_2016_flickr", "Katze Katze Katze läuft und läuft.\n")):
+        (folder / f"{file}.de.gz").write_bytes(gzip.compress(text.encode()))
+    return folder
+
+
+@pytest.mark.usefixtures("archive")
+def test_the_vocabulary_is_that_of_the_training_split() -> None:
+    dataset = Captions(language="de", least_count=1).load()
+    known = dataset.modalities["text"].vocabulary
+    assert known == (*SPECIALS, ".", "ein", "hund", "bellt", "läuft")
+    assert dataset.modalities["text"].shape == (8,)  # the longest sentence is a test sentence: 7 words, END
+    assert dataset.splits["validation"].arrays["text"].tolist() == [[3, 3, 4, 2, 0, 0, 0, 0], [5, 6, 4, 2, 0, 0, 0, 0]]
+    short = Captions(language="de", least_count=1, longest=3, train_limit=1, vocabulary_size=3).load()
+    assert short.modalities["text"].vocabulary == (*SPECIALS, ".", "ein", "hund")
+    assert short.splits["train"].arrays["text"].tolist() == [[5, 6, 3, 2]]
+    assert len(short.splits["validation"]) == 2
+    with pytest.raises(ConfigError, match=r"data\.least_count: no word occurs 9 times in the 2 training sentences"):
+        Captions(language="de", least_count=9).load()
+
+
+@pytest.mark.parametrize("damage", ["flipped", "truncated", "not gzip", "empty", "bomb", "latin-1"])
+def test_damaged_captions_are_named_with_a_remedy(archive: Path, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = archive / "val.de.gz"
+    data = path.read_bytes()
+    monkeypatch.setattr(captions, "LARGEST", 1000)
+    path.write_bytes({
+        "flipped": data[:-6] + bytes([data[-6] ^ 1]) + data[-5:], "truncated": data[:-12],
+        "not gzip": gzip.decompress(data), "empty": gzip.compress(b"\n"), "bomb": gzip.compress(b"a b\n" * 300),
+        "latin-1": gzip.compress("Büsche\n".encode("latin-1"))}[damage])
+    with pytest.raises(DataUnavailable, match=r"val\.de\.gz in .*multi30k is damaged \(.+\)\. Fetch it again"):
+        Captions(language="de").load()
+
+
+@pytest.mark.usefixtures("archive")
+def test_captions_that_are_not_there() -> None:
+    with pytest.raises(DataUnavailable, match=r"non-commercial.*github\.com/multi30k/dataset.*train\.fr\.gz, "
+                                              r"val\.fr\.gz, test_2016_flickr\.fr\.gz into multi30k/.*VAECORE_DATA"):
+        Captions(language="fr").load()
+
+
+# -- a text of one's own ---------------------------------------------------------------------------
+
+LINES = [f"Der Hund Nummer {number} läuft." for number in range(60)]
+
+
+def rows(config: TextFile) -> dict[str, list[str]]:
+    dataset = config.load()
+    known = dataset.modalities["text"].vocabulary
+    return {name: [words(row, known) for row in split.arrays["text"]] for name, split in dataset.splits.items()}
+
+
+def test_a_text_file_is_shuffled_and_split(tmp_path: Path) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text("\n".join(LINES), encoding="utf-8")  # no end of the last line
+    config = TextFile(path=str(path), least_count=1)
+    assert config.load().source == "own.txt: 48 / 6 / 6"
+    found = rows(config)
+    assert found == rows(config)
+    assert [len(found[split]) for split in SPLITS] == [48, 6, 6]
+    assert set(found["train"]) <= {line.lower() for line in LINES} and found["train"] != sorted(found["train"])
+    assert all(line.count("<unk>") == 1 for line in found["test"])  # the number, which is its alone
+    for data in ("\r\n".join(LINES), "\ufeff" + "\n\n  \n".join(LINES) + "\n\n", "\r".join(LINES)):
+        path.write_bytes(data.encode())
+        assert rows(config) == found
+
+
+def test_a_run_remembers_its_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text("\n".join(LINES), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    config = TextFile(path="own.txt").resolve()
+    assert config.path == str(path) and config.digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert config.resolve() == config and len(config.load().splits["train"]) == 48
+    path.write_text("\n".join(LINES[1:]), encoding="utf-8")
+    assert config.resolve() == config
+    with pytest.raises(ConfigError, match=r"data\.path: '.*own\.txt' has changed since this run was made\. .*digest"):
+        config.load()
+    assert len(TextFile(path="own.txt").load().splits["train"]) == 49
+    with pytest.raises(ConfigError, match="digest"):
+        parse(TextFile, {"digest": "abc"})
+
+
+@pytest.mark.parametrize(("data", "message"), [
+    (b"", r"is empty\."), (b"\n \r\n\n", r"has 0 sentences\. Give at least 30"),
+    (b"all in one line " * 20, r"has 1 sentence\. Give at least 30"),
+    (b"a b\n" * 29, r"has 29 sentences\."),
+    (b"a b\n" * 40 + b"PNG\0\0", r"is not a text: line 41 has a 0 byte\. Save it as plain text in UTF-8"),
+    ("a b\n".encode("utf-16") * 40, r"is not a text: line 1 has a 0 byte"),
+    (b"a b\n" * 6 + "Büsche\n".encode("latin-1") * 40, r"is not UTF-8: byte 0xfc in line 7 does not belong"),
+    (b"a b\n" * 40 + "ü".encode()[:1], r"is not UTF-8: byte 0xc3 in line 41"),
+    (b"a b\n" * 2 + b"a " * 5_000_000 + b"\n" * 40, r"has 10,000,000 characters in line 3\. .*at most 10,000")],
+    ids=["empty", "blank", "one line", "29 lines", "binary", "utf-16", "latin-1", "cut", "10 MB line"])
+def test_files_that_are_no_text_of_sentences(tmp_path: Path, data: bytes, message: str) -> None:
+    path = tmp_path / "own.txt"
+    path.write_bytes(data)
+    with pytest.raises(ConfigError, match=rf"data\.path: '.*own\.txt' {message}") as caught:
+        TextFile(path=str(path)).load()
+    [fault] = caught.value.problems
+    assert (fault.field, fault.value) == ("data.path", str(path)) and fault.remedy
+
+
+@pytest.mark.parametrize(("kind", "message"), [
+    ("missing", r"is not there\. Give the path"), ("below a file", r"is not there"),
+    ("folder", r"is a folder, not a file"), ("pipe", r"is a device or a pipe, not a file"),
+    ("device", r"is a device or a pipe"), ("large", r"has 50,000,001 bytes\. Use at most 50,000,000"),
+    ("0 byte", r"cannot be read"), ("long", r"cannot be read \(File name too long\)"),
+    ("no home", r"cannot be read"), ("loop", r"cannot be read")])
+@pytest.mark.skipif(os.name == "nt", reason="pipes, devices and links of POSIX")
+def test_paths_that_cannot_be_read(tmp_path: Path, kind: str, message: str) -> None:
+    path = str(tmp_path / "own.txt")
+    match kind:
+        case "below a file":
+            Path(path).write_text("a b\n" * 40)
+            path += "/more.txt"
+        case "folder":
+            path = str(tmp_path)
+        case "pipe":
+            os.mkfifo(path)
+        case "device":
+            path = "/dev/zero"
+        case "large":
+            with Path(path).open("wb") as file:
+                file.truncate(LARGEST + 1)  # sparse
+        case "0 byte":
+            path += "\0"
+        case "long":
+            path += "x" * 5000
+        case "no home":
+            path = "~nobody-has-this-name/own.txt"
+        case "loop":
+            Path(path).symlink_to(path)
+    config = TextFile(path=path)
+    assert config.resolve() == config  # nothing is said before the data is wanted
+    with pytest.raises(ConfigError, match=rf"data\.path: .*{message}"):
+        config.load()
+
+
+def test_no_text_is_chosen() -> None:
+    assert TextFile().resolve() == TextFile()
+    with pytest.raises(DataUnavailable, match=r"Give data\.path, a UTF-8 text file"):
+        TextFile().load()

@@ -1,0 +1,92 @@
+"""Sentences as word numbers, and back.
+
+Shapes: N sentences, T tokens at most. A sentence is its words, then END, then PAD to the end; BEGIN is never
+stored, as the decoder puts it in front. Words are numbered from `len(SPECIALS)`, the most frequent first.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaecore.data.base import BEGIN, END, PAD, SPECIALS, UNKNOWN, DataConfig, Dataset, Modality, Split, SplitName
+from vaecore.schema import option, problem
+
+# A number such as 1,000 or 10:30, a word with what it has inside (l'homme, t-shirt), or one mark.
+TOKEN = re.compile(r"\d+(?:[.,:]\d+)+|[^\W_]+(?:['’-][^\W_]+)*|[^\w\s]|_")
+QUOTED = re.compile(r'(["„“«]) (.+?) (["“”»])')
+NO_SPACE_BEFORE = re.compile(r" (?=[.,;:!?…%)\]}'’/])")
+NO_SPACE_AFTER = re.compile(r"(?<=[(\[{/$£¿¡]) ")
+
+
+def tokens(sentence: str) -> list[str]:
+    """The sentence's words, numbers and marks, in lower case and in Unicode's composed form (NFC)."""
+    return TOKEN.findall(unicodedata.normalize("NFC", sentence.lower()))
+
+
+def vocabulary(sentences: Iterable[str], least_count: int, most_words: int) -> tuple[str, ...]:
+    """`SPECIALS`, then the words that occur `least_count` times or more: the `most_words` most frequent of them, in
+    order of decreasing frequency, ties by alphabet."""
+    counts: Counter[str] = Counter()
+    for sentence in sentences:
+        counts.update(tokens(sentence))
+    frequent = sorted((-count, word) for word, count in counts.items() if count >= least_count)
+    return SPECIALS + tuple(word for _, word in frequent[:most_words])
+
+
+def numbers(sentences: Sequence[str], vocabulary: Sequence[str], longest: int) -> NDArray[np.int32]:
+    """Word numbers (N, longest + 1). Longer sentences are cut to `longest` words; other words become UNKNOWN."""
+    known = {word: number for number, word in enumerate(vocabulary)}
+    array = np.full((len(sentences), longest + 1), PAD, np.int32)
+    for row, sentence in zip(array, sentences, strict=True):
+        found = [known.get(word, UNKNOWN) for word in tokens(sentence)[:longest]]
+        row[: len(found) + 1] = [*found, END]
+    return array
+
+
+def words(numbers: Iterable[int], vocabulary: Sequence[str]) -> str:
+    """The sentence of word numbers (T,) up to END, with punctuation joined to its words: the inverse of `numbers`."""
+    found: list[str] = []
+    for number in numbers:
+        if number == END:
+            break
+        if number not in (PAD, BEGIN):
+            found.append(vocabulary[number])
+    text = QUOTED.sub(r"\1\2\3", " ".join(found))
+    return NO_SPACE_AFTER.sub("", NO_SPACE_BEFORE.sub("", text))
+
+
+class TextConfig(DataConfig):
+    """A data set of sentences: which words count, and how many."""
+
+    observation: ClassVar[str] = "sentence"
+
+    least_count: int = option(2, "Words that occur less often in the training sentences become <unk>, the unknown "
+                              "word.", unit="times", ge=1, le=1_000)
+    vocabulary_size: int = option(10_000, "The most frequent words, at most so many; the others become <unk>. "
+                                  "Likelihoods on different vocabularies are not comparable.", unit="words",
+                                  ge=1, le=50_000)
+    longest: int = option(40, "Longer sentences are cut to so many words.", unit="words", ge=1, le=200)
+
+    def finish(self, name: str, source: str, sentences: Mapping[SplitName, Sequence[str]]) -> Dataset:
+        """Assemble sentences into a data set with the vocabulary of the training split.
+
+        T is the longest sentence of any split and its END. Raises `ConfigError` where no word is frequent enough.
+        """
+        # Cut first: a vocabulary of sentences that are not trained on would have words that nothing teaches.
+        train = sentences["train"][: self.train_limit or None]
+        known = vocabulary(train, self.least_count, self.vocabulary_size)
+        if len(known) == len(SPECIALS):
+            raise problem("data.least_count", self.least_count, f"no word occurs {self.least_count} times in the "
+                          f"{len(train):,} training sentences.", "Use a smaller one, or more sentences.")
+        arrays = {split: numbers(train if split == "train" else part, known, self.longest)
+                  for split, part in sentences.items()}
+        length = max(int((array != PAD).sum(1).max()) for array in arrays.values())
+        splits = {split: Split({"text": array[:, :length].copy()}) for split, array in arrays.items()}
+        return Dataset(name, source, {"text": Modality("text", (length,), known)}, splits)

@@ -1,0 +1,146 @@
+"""Recurrent encoder and decoder of sentences (Bowman et al. 2016; He et al. 2019).
+
+Shapes: B sentences, T tokens at most, V words in the vocabulary, E embedding, H hidden, r latent size. A sentence
+is its words, END, then PAD; BEGIN is what the decoder reads first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vaecore.data import BEGIN, END, PAD, UNKNOWN
+
+
+def trimmed(x: Tensor) -> Tensor:
+    """Tokens (B, T) without the columns that are padding in every row; on a GPU, where looking waits, as they are."""
+    return x if x.is_cuda else x[:, : max(1, int((x != PAD).sum(1).max()))]
+
+
+def uniform(module: nn.Module, scale: float, embedding_scale: float) -> None:
+    """Draw all weights from U(-scale, scale) and embeddings from U(-embedding_scale, embedding_scale)."""
+    for parameter in module.parameters():
+        nn.init.uniform_(parameter, -scale, scale)
+    for part in module.modules():
+        if isinstance(part, nn.Embedding):
+            nn.init.uniform_(part.weight, -embedding_scale, embedding_scale)
+
+
+class SentenceEncoder(nn.Module):
+    """(B, T) tokens -> (B, size): an LSTM's state after the END symbol, mapped linearly."""
+
+    def __init__(self, vocabulary: int, embedding: int, hidden: int, size: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(vocabulary, embedding)
+        self.lstm = nn.LSTM(embedding, hidden, batch_first=True)
+        self.head = nn.Linear(hidden, size)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = trimmed(x)
+        states, _ = self.lstm(self.embedding(x))  # (B, T, H)
+        last = (x != PAD).sum(1) - 1
+        size: Tensor = self.head(states[torch.arange(len(x), device=x.device), last])
+        return size
+
+
+class SentenceDecoder(nn.Module):
+    """p(x|z), word by word: z sets the initial state and is read with every previous word.
+
+    `dropout` acts on the LSTM's inputs and outputs, and `1 - word_keep` of the previous words are read as UNKNOWN,
+    both only in training; at `word_keep` 0 the decoder never reads a word (Bowman's inputless decoder). With latent
+    size 0 it is a language model.
+    """
+
+    def __init__(self, vocabulary: int, embedding: int, hidden: int, latent_size: int, dropout: float,
+                 word_keep: float) -> None:
+        super().__init__()
+        self.dropout, self.word_keep, self.hidden = dropout, word_keep, hidden
+        self.embedding = nn.Embedding(vocabulary, embedding)
+        self.initial = nn.Linear(latent_size, hidden, bias=False) if latent_size else None
+        self.lstm = nn.LSTM(embedding + latent_size, hidden, batch_first=True)
+        self.out = nn.Linear(hidden, vocabulary)
+
+    def log_prob(self, x: Tensor, z: Tensor | None, generator: torch.Generator | None = None) -> Tensor:
+        """log p(x|z) in nats a sentence, the END symbol included, (B,)."""
+        x = trimmed(x)
+        previous = F.pad(x[:, :-1], (1, 0), value=BEGIN)
+        if self.word_keep == 0 or (self.training and self.word_keep < 1):
+            kept = torch.rand(previous.shape, generator=generator, device=x.device) < self.word_keep
+            previous = previous.where(kept | (previous == BEGIN) | (previous == PAD), UNKNOWN)
+        states, _ = self.lstm(self._read(previous, z, generator), self._start(z, len(x)))  # (B, T, H)
+        logits = self.out(self._dropped(states, generator)).float()
+        nll = F.cross_entropy(logits.flatten(0, 1), x.flatten(), ignore_index=PAD, reduction="none")
+        return -nll.view(x.shape).sum(1)
+
+    @torch.no_grad()
+    def write(self, z: Tensor | None, count: int, longest: int, temperature: float,
+              generator: torch.Generator | None = None) -> Tensor:
+        """`count` sentences of at most `longest` tokens, (count, longest), sampled; at temperature 0 the likeliest
+        next word each time."""
+        device = self.out.weight.device
+        state = self._start(z, count)
+        word = torch.full((count, 1), BEGIN, device=device)
+        tokens = torch.full((count, longest), PAD, device=device)
+        open_ended = torch.ones(count, dtype=torch.bool, device=device)
+        for t in range(longest):
+            read = torch.full_like(word, UNKNOWN) if self.word_keep == 0 and t else word
+            states, state = self.lstm(self._read(read, z, generator), state)
+            logits = self.out(states[:, 0]).float()
+            logits[:, [PAD, BEGIN, UNKNOWN]] = -torch.inf
+            if temperature > 0:
+                word = torch.multinomial((logits / temperature).softmax(1), 1, generator=generator)
+            else:
+                word = logits.argmax(1, keepdim=True)
+            tokens[:, t] = word[:, 0].where(open_ended, PAD)
+            open_ended &= word[:, 0] != END
+        return tokens
+
+    def _start(self, z: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
+        """State before the first word, (1, B, H) each: c = W z, h = tanh c."""
+        if self.initial is None or z is None:
+            zero = self.out.weight.new_zeros(1, count, self.hidden)
+            return zero, zero
+        c = self.initial(z)[None]
+        return c.tanh(), c
+
+    def _read(self, words: Tensor, z: Tensor | None, generator: torch.Generator | None) -> Tensor:
+        """What the LSTM reads: embedded words (B, T, E) beside z, (B, T, E + r)."""
+        embedded = self._dropped(self.embedding(words), generator)
+        return embedded if z is None else torch.cat([embedded, z[:, None].expand(-1, words.shape[1], -1)], 2)
+
+    def _dropped(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+        # nn.Dropout draws from the global generator, whose state no checkpoint holds.
+        if not self.training or self.dropout == 0:
+            return x
+        keep = torch.rand(x.shape, generator=generator, device=x.device) >= self.dropout
+        return x * keep / (1 - self.dropout)
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """p(x|z) of sentences for codes (B, r), or for no code: an observation whose draws are token rows (B, T)."""
+
+    decoder: SentenceDecoder
+    z: Tensor | None
+    longest: int
+    count: int = 1  # draws where there is no code to count
+
+    @property
+    def mean(self) -> Tensor:
+        raise TypeError("a sentence has no mean; `likeliest` writes one.")
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """log p(x|z) in nats a sentence, (B,)."""
+        return self.decoder.log_prob(x, self.z)
+
+    def sample(self, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
+        """Sentences drawn word by word, (B, T)."""
+        count = self.count if self.z is None else len(self.z)
+        return self.decoder.write(self.z, count, self.longest, temperature, generator)
+
+    def likeliest(self) -> Tensor:
+        """Sentences of the likeliest next word each time, (B, T)."""
+        return self.sample(temperature=0.0)

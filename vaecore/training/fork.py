@@ -1,0 +1,63 @@
+"""Fork: a new run that begins with weights another one has kept, with some fields changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vaecore.config import RunConfig, differences
+from vaecore.schema import problem
+from vaecore.store import Run, Store
+from vaecore.training.checkpoints import (
+    CHECKPOINT,
+    INITIAL,
+    kept_steps,
+    kept_weights,
+    misfit,
+    read_weights,
+    step_of,
+    untrained,
+    write_weights,
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Weights that a run has kept; `name` is best, last or the number of a step."""
+
+    name: str
+    step: int
+    path: Path
+
+
+def sources(run: Run) -> list[Source]:
+    """What can be forked, the best weights first; raises `BrokenCheckpoint` for files that cannot be read."""
+    ends = [Source(name, step_of(path), path) for name, path in
+            (("best", run.weights), ("last", run.path / CHECKPOINT)) if path.is_file()]
+    return ends + [Source(str(step), step, kept_weights(run.path, step)) for step in kept_steps(run.path)]
+
+
+def fork(store: Store, run: Run, source: str, config: RunConfig, name: str = "", *, experiment: str = "") -> Run:
+    """A new run with `config` that begins with the weights `source` of `run`: best, last, or the number of a step.
+
+    Its optimizer and its schedules begin anew. The weights are copied, so the parent may go; `about.json` says which
+    it was. Raises `ConfigError` for weights that are not there or do not fit, `StoreError` for a name,
+    `BrokenCheckpoint` for files that cannot be read.
+    """
+    there = {each.name: each for each in sources(run)}
+    if source not in there:
+        raise problem("from", source, f"{run.id} has kept no weights '{source}'.",
+                      f"Choose one of {', '.join(there)}." if there else "Train it first.")
+    config, parent = config.resolve(), run.config()
+    if changed := differences([{"data": c.data.model_dump(mode="json")} for c in (parent, config)]):
+        field, (theirs, ours) = next(iter(changed.items()))
+        raise problem(field, ours, f"{run.id} was trained with {theirs}, and a fork keeps its parent's data.",
+                      f"Leave it at {theirs}, or start a new run.")
+    weights = read_weights(there[source].path)
+    if different := misfit(untrained(config, run.path), weights):
+        raise problem("model", config.model.family, f"the weights of {run.id} do not fit this model: they differ in "
+                      f"{different}.", "Leave the model as its parent's, or start a new run.")
+    new = store.create(config, name, experiment=experiment,
+                       parent={"run": run.id, "weights": source, "step": there[source].step})
+    write_weights(new.path / INITIAL, weights, there[source].step)
+    return new

@@ -1,0 +1,93 @@
+"""Where a set of fixed points stands: the mean of the model posterior p(z|x) beside that of the inference q(z|x).
+
+He et al. (2019) look at training in this plane: while the encoder lags behind, the model posterior moves and the
+inference mean stays at 0; when it has caught up, the points lie on the diagonal.
+Shapes: N points, K codes a point, r latent size.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from vaecore.distributions import DiagonalGaussian, gaussian_log_prob
+from vaecore.models import Batch, Family
+
+GRID = 10.0, 201  # half its width in prior standard deviations, and its points
+CODES = 64  # importance samples a point where a grid would be too large
+DECODED_AT_ONCE = 4_000  # codes; bounds memory
+DIMENSIONS = 32  # kept of a latent, the first ones
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Posterior means by latent, (N, r) each; `effective` is the effective sample size over K, a mean over points."""
+
+    model: dict[str, Tensor]
+    inference: dict[str, Tensor]
+    method: str  # grid, or importance
+    effective: float
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain numbers of the first `DIMENSIONS` of each latent, for JSON."""
+        def plain(means: dict[str, Tensor]) -> dict[str, list[list[float]]]:
+            return {name: [[round(v, 4) for v in row] for row in mean[:, :DIMENSIONS].tolist()]
+                    for name, mean in means.items()}
+
+        return {"model": plain(self.model), "inference": plain(self.inference), "method": self.method,
+                "effective": round(self.effective, 4)}
+
+
+@torch.no_grad()
+def snapshot(model: Family, batch: Batch, generator: torch.Generator | None = None, *, codes: int = CODES) -> Snapshot:
+    """Both means for every observation of `batch`; by a grid for a single latent number, else by importance weights.
+
+    The proposal of the weights is half q(z|x), half prior, so that a posterior that the encoder misses is still
+    found where the prior finds it; `effective` near 1/K says that it was not.
+    """
+    posteriors = {name: q for name, q in model.encode(batch).items() if isinstance(q, DiagonalGaussian)}
+    if sum(model.latents.values()) == 1:
+        [(name, q)] = posteriors.items()
+        grid = torch.linspace(-GRID[0], GRID[0], GRID[1], device=q.mean.device)
+        z = {name: grid[:, None, None].expand(-1, *q.mean.shape)}  # (K, N, 1)
+        log_weights = gaussian_log_prob(z[name], torch.zeros(()), torch.zeros(())).sum(-1)
+        method = "grid"
+    else:
+        z, log_weights = _proposals(posteriors, codes, generator)
+        method = "importance"
+    weights = (log_weights + _log_likelihood(model, batch, z)).softmax(0)  # (K, N)
+    means = {name: (weights[..., None] * codes).sum(0) for name, codes in z.items()}
+    effective = (1 / weights.square().sum(0)).mean() / len(weights)
+    return Snapshot({name: mean.cpu() for name, mean in means.items()},
+                    {name: q.mean.cpu() for name, q in posteriors.items()}, method, float(effective))
+
+
+def _proposals(posteriors: dict[str, DiagonalGaussian], codes: int, generator: torch.Generator | None
+               ) -> tuple[dict[str, Tensor], Tensor]:
+    """Codes (K, N, r) a latent, the first half from q and the others from the prior, and log p(z) / proposal(z)."""
+    z: dict[str, Tensor] = {}
+    log_q, log_p = torch.zeros(()), torch.zeros(())
+    for name, q in posteriors.items():
+        own = q.rsample(generator, codes - codes // 2)
+        shape = (codes // 2, *q.mean.shape)
+        z[name] = torch.cat([own, torch.randn(shape, generator=generator, device=q.mean.device)])
+        log_q = log_q + q.log_prob(z[name])
+        log_p = log_p + gaussian_log_prob(z[name], torch.zeros(()), torch.zeros(())).sum(-1)
+    return z, log_p - torch.logaddexp(log_q, log_p) + math.log(2)
+
+
+def _log_likelihood(model: Family, batch: Batch, z: dict[str, Tensor]) -> Tensor:
+    """log p(x|z) of every code for its observation, (K, N)."""
+    count, points = next(iter(z.values())).shape[:2]
+    parts = []
+    for rows in torch.split(torch.arange(count), max(1, DECODED_AT_ONCE // points)):
+        observations = model.decode({name: codes[rows].flatten(0, 1) for name, codes in z.items()})
+        total = torch.zeros(())
+        for name, p in observations.items():
+            repeated = batch[name].expand(len(rows), *batch[name].shape).flatten(0, 1)
+            total = total + p.log_prob(repeated).view(len(rows), points)
+        parts.append(total)
+    return torch.cat(parts)
