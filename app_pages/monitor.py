@@ -1,4 +1,4 @@
-"""Monitor: the curves of one or several runs, live while they train."""
+"""Monitor, the cockpit: what one or several runs do, what became of their latent code, and what to try next."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import contextlib
 
 import streamlit as st
 
-from app_pages.parts import bars, history
+from app_pages.parts import cockpit, history
 from app_pages.parts.checkpoints import gallery, pick_several, store
-from app_pages.parts.curves import live_curves
 from app_pages.parts.headline import comparable, headline
-from app_pages.parts.queue import LIVE, STATES, STOPPING
+from app_pages.parts.lineage import lineage
+from app_pages.parts.queue import LIVE
 from vaecore import lab
-from vaecore.store import Run, StoreError
+from vaecore.store import StoreError
 
 MOST = 8  # runs at once
 
@@ -26,15 +26,6 @@ if not selected:
         st.info("Choose one or several runs above.", icon=":material/info:")
     st.stop()
 
-with st.container(horizontal=True, vertical_alignment="bottom"):
-    smoothing = st.slider("Smoothing", 0.0, 0.99, 0.6, 0.01, key="smoothing", bind="query-params", width=260,
-                          help="Weight of the running average drawn over the raw training curve. Validation, already "
-                               "a mean over the whole set, stays as it is.")
-    log_y = st.toggle("Log y", key="logy", bind="query-params", help="Logarithmic vertical axes.")
-    log_x = st.toggle("Log x", key="logx", bind="query-params", help="Logarithmic step axis.")
-    more = st.toggle("Gradient and learning rate", key="more", bind="query-params",
-                     help="Two more charts: the length of the gradient, and the learning rate.")
-
 
 def comparability() -> None:
     """Say where the curves of these runs do not belong on one axis."""
@@ -43,7 +34,7 @@ def comparability() -> None:
         with contextlib.suppress(StoreError):  # a run without a configuration is told of elsewhere
             facts.append(headline(run))
     if reasons := comparable(facts):
-        st.caption(f":material/balance: Nats of these runs do not compare: they differ in {', in '.join(reasons)}.")
+        st.caption(f":material/balance: Nats of these runs do not compare: they differ in {', '.join(reasons)}.")
 
 
 def training() -> bool:
@@ -58,37 +49,19 @@ polling = training()
 @st.fragment(run_every=1.0 if polling else None)
 def watch() -> None:
     lab.kick(store().root)
-    for run in selected:
-        state_line(run)
-    histories = {run.id: history.of(run) for run in selected}
-    live_curves(history.panels(histories, more=more), key="curves", smoothing=smoothing, log_x=log_x, log_y=log_y,
-                height=300)
-    st.subheader("KL by dimension", help="KL of q(z|x) from the prior, by latent dimension: the mean over the "
-                                         "validation set at the last evaluation. Near 0, a dimension says nothing.")
+    records = {run.id: history.record(run) for run in selected}
     columns = st.columns(min(2, len(selected)))
-    for index, run in enumerate(selected):
-        with columns[index % len(columns)]:
-            bars.kl_bars(run.id, histories[run.id].evaluations)
+    for first in range(0, len(selected), 2):  # a row at a time, so that neighbours are equally high
+        for column, run in zip(columns, selected[first : first + 2], strict=False):
+            with column:
+                cockpit.run_card(run, records[run.id], open=len(selected) <= cockpit.FEW)
+    sections = cockpit.sections({run.id: run for run in selected})
+    section = st.segmented_control("Section", list(sections), key="section", default="Curves", required=True,
+                                   bind="query-params", persist_state="session", label_visibility="collapsed")
+    sections[section](records)
     if polling and not training():
         st.rerun()  # all is still: draw once more without the timer
 
 
-def state_line(run: Run) -> None:
-    """One line a run: what it does, how far it is, what it reached."""
-    status = lab.status(run.path)
-    with st.container(horizontal=True, vertical_alignment="center", key=f"state-{run.id.replace('/', '-')}"):
-        look = STOPPING if status.stopping else STATES[status.state]
-        st.badge(look.word, icon=look.icon, color=look.colour, help=status.detail or None)
-        st.markdown(f"**{run.id}**", width="content")
-        st.progress(min(1.0, status.step / status.total) if status.total else float(status.state == "finished"),
-                    width="stretch")
-        st.markdown(history.standing(status), width="content")
-        if run.weights.is_file():
-            st.page_link("app_pages/traverse.py", label="Traverse", icon=":material/tune:",
-                         query_params={"run": run.id}, help="Move through its latent space.")
-    if status.state in ("failed", "lost"):
-        st.error(status.detail, icon=":material/error:")
-        st.page_link("app_pages/train.py", label="Resume it on Train", icon=":material/play_arrow:")
-
-
 watch()
+lineage(selected, every)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import shlex
+import hashlib
+import html
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,8 +12,10 @@ import streamlit as st
 
 from app_pages.parts import form, measure, pictures, warm
 from app_pages.parts.checkpoints import store
+from app_pages.parts.origin import FORM, Origin, command, create, origin_row, settle_origin
 from app_pages.parts.queue import anything_live, duration, queue_panel
 from vaecore import lab
+from vaecore.files import write_bytes_atomic
 from vaecore.schema import ConfigError, Problem, parse
 from vaecore.store import StoreError, checked_name
 
@@ -20,130 +23,15 @@ if TYPE_CHECKING:
     from vaecore.config import RunConfig
     from vaecore.training.setup import Fit
 
-FORM = "train"
-FIRST = "vae-mnist"
-LARGEST = 1_000_000  # bytes of an uploaded configuration
-BETA, RATE = "#CC79A7", "#0072B2"
+BETA, TARGET, RATE = "#CC79A7", "#009E73", "#0072B2"
+PROBLEMS = f"{FORM}.data.path:problems"  # of the uploaded text; forgotten when the form begins anew
+UNKNOWN = ('<mark title="not in the vocabulary" style="background:rgba(230,159,0,.28);color:inherit;padding:0 .3em;'
+           'border-radius:.3em">unknown</mark>')
+SENTENCE = "margin:0 0 .3rem;line-height:1.35;overflow-wrap:anywhere"
 # On a phone the columns stand one over the other: what starts a training comes first, not after five screens of fields.
 PHONE = """<style>@media (max-width: 640px) {
   [data-testid="stColumn"]:has(.st-key-train-launch) { order: -1; }
 }</style>"""
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where the form began: a preset, a run, or a file."""
-
-    name: str
-    line: str
-    text: str  # the configuration, as JSON
-    preset: bool = False
-
-
-# -- where it begins -------------------------------------------------------------------------------
-
-
-def begin(origin: Origin) -> None:
-    """Fill the form anew."""
-    st.session_state["train:origin"] = origin
-    st.session_state.pop("train:notice", None)
-    form.reset(FORM)
-
-
-def begin_with_preset(name: str) -> None:
-    """Fill the form with a preset, and say so in the address."""
-    from vaecore.config import preset, presets
-
-    try:
-        begin(Origin(name, presets().get(name, ""), preset(name).to_json(), preset=True))
-        st.query_params["preset"] = st.session_state["train:address"] = name
-    except ConfigError as error:
-        st.session_state["train:notice"] = [str(problem) for problem in error.problems]
-
-
-def leave_address() -> None:
-    """The form no longer shows what `?preset=` says."""
-    st.query_params.pop("preset", None)
-    st.session_state["train:address"] = None
-
-
-def begin_with_run(reference: str) -> None:
-    """Fill the form with what another run did."""
-    try:
-        text = store().find(reference).config().to_json()
-    except (StoreError, ConfigError) as error:
-        st.session_state["train:notice"] = [f"The configuration of {reference} cannot be used. {error}"]
-        return
-    begin(Origin(f"run {reference}", "the configuration of that run, to be trained again", text))
-    leave_address()
-
-
-def begin_with_file() -> None:
-    """Fill the form with an uploaded configuration, or say what is wrong with it."""
-    from vaecore.config import from_text
-
-    file = st.session_state.get("train:file")
-    if file is None:
-        return
-    try:
-        if file.size > LARGEST:
-            raise ValueError(f"it has {file.size:,} bytes, and a configuration has at most {LARGEST:,}.")
-        text = from_text(file.getvalue().decode("utf-8")).to_json()
-    except ConfigError as error:
-        st.session_state["train:notice"] = [f"{file.name} cannot be used:", *map(str, error.problems)]
-        return
-    except UnicodeDecodeError:
-        st.session_state["train:notice"] = [f"{file.name} cannot be used: it is not a text file."]
-        return
-    except ValueError as error:
-        st.session_state["train:notice"] = [f"{file.name} cannot be used: {error}"]
-        return
-    begin(Origin(f"file {file.name}", "uploaded", text))
-    leave_address()
-
-
-def begin_with_choice() -> None:
-    """Fill the form with what was picked in the list."""
-    from vaecore.config import presets
-
-    if (picked := st.session_state["train:pick"]) in presets():
-        begin_with_preset(picked)
-
-
-def settle_origin() -> Origin:
-    """What the form begins with: another page's wish, the address, what was chosen before, or the first preset."""
-    wanted = st.query_params.get("preset")
-    if reference := st.session_state.pop("train_from", None):
-        begin_with_run(str(reference))
-    elif wanted and wanted != st.session_state.get("train:address"):
-        begin_with_preset(wanted)
-        st.session_state["train:address"] = wanted
-    elif not wanted:
-        st.session_state["train:address"] = None
-    if "train:origin" not in st.session_state:
-        notice = st.session_state.get("train:notice")
-        begin_with_preset(FIRST)
-        if notice:
-            st.session_state["train:notice"] = notice
-    return st.session_state["train:origin"]
-
-
-def origin_row(origin: Origin) -> None:
-    """The list of presets, and a file instead."""
-    from vaecore.config import presets
-
-    lines = presets() | {origin.name: origin.line}
-    st.session_state["train:pick"] = origin.name
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        st.selectbox("Start from", list(lines), key="train:pick", on_change=begin_with_choice, width="stretch",
-                     format_func=lambda name: f"{name} · {lines.get(name, '')}",
-                     help="A preset, each ready to run as it is. Choosing one fills every field below anew.")
-        with st.popover("File", icon=":material/upload_file:", help="Use a configuration file instead of a preset."):
-            st.file_uploader("Configuration, YAML or JSON", ["yaml", "yml", "json"], key="train:file",
-                             on_change=begin_with_file, max_upload_size=1,
-                             help="As saved here, or a run's config.json. At most 1 MB; nothing in it is executed.")
-    if notice := st.session_state.get("train:notice"):
-        st.error("  \n".join(map(form.escaped, notice)), icon=":material/error:")
 
 
 # -- what it means ---------------------------------------------------------------------------------
@@ -177,7 +65,7 @@ def judge(values: dict[str, object]) -> Plan:
         sound = parse(RunConfig, {name: part for name, part in values.items() if name not in wrong})
         try:
             look = None if "data" in wrong else measure.look(sound)
-        except DataUnavailable:
+        except (DataUnavailable, ConfigError):
             look = None
         return Plan(None, error.problems, None if "training" in wrong else sound, look)
     look = None
@@ -190,14 +78,24 @@ def judge(values: dict[str, object]) -> Plan:
         return Plan(config, error.problems, config, look)
 
 
-def data_card(plan: Plan) -> None:
+def data_card(plan: Plan, *, own_text: bool) -> None:
     """What the data looks like; where it is not here, how to get it."""
+    if own_text:
+        st.file_uploader("Text file", ["txt"], key="train:text", on_change=take_text, max_upload_size=50,
+                         help="Plain text in UTF-8, one sentence a line, at most 50 MB. It is kept beside the runs and "
+                              "only ever read as words.")
     if plan.look:
-        pictures.show(plan.look.picture, plan.look.alt, width=300)
+        if plan.look.sentences:
+            lines = (html.escape(line).replace("&lt;unk&gt;", UNKNOWN) for line in plan.look.sentences)
+            st.html("".join(f'<p dir="auto" style="{SENTENCE}">{line}</p>' for line in lines))
+        else:
+            pictures.show(plan.look.picture, plan.look.alt, width=300)
         told = " / ".join(f"{size:,}" for size in plan.look.sizes.values()) in plan.look.source
         sizes = "" if told else " · " + ", ".join(f"{size:,} {name}" for name, size in plan.look.sizes.items())
         st.caption(f"{form.escaped(plan.look.source)}{sizes} · {plan.look.shape}",
                    help="Sizes are those of training, validation and test.")
+    elif own_text:
+        st.caption("Sample sentences are shown here once there is a text.")
     elif plan.missing and plan.config:
         st.warning(form.escaped(plan.missing), icon=":material/cloud_off:")
         fetch = getattr(plan.config.data, "download", None)
@@ -207,6 +105,33 @@ def data_card(plan: Plan) -> None:
             download(fetch)
     else:
         st.caption("The data is shown once its fields are in order.")
+
+
+def take_text() -> None:
+    """Keep an uploaded text in the store and enter its path, or remember what is wrong with it."""
+    from vaecore.data import text_file
+    from vaecore.schema import problem
+
+    st.session_state.pop(PROBLEMS, None)
+    if (file := st.session_state.get("train:text")) is None:
+        return
+    data, folder = file.getvalue(), store().root / "texts"
+    try:
+        if len(data) > text_file.LARGEST:
+            raise problem("data.path", file.name, f"'{file.name}' has {len(data):,} bytes.",
+                          f"Use at most {text_file.LARGEST:,}: a part of it, say.")
+        text_file.sentences(data, file.name)
+        path = folder / f"{hashlib.sha256(data).hexdigest()[:32]}.txt"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_bytes_atomic(path, data)
+    except OSError as error:
+        trouble = problem("data.path", file.name, f"'{file.name}' cannot be kept: {error.strerror or error}.", "")
+        st.session_state[PROBLEMS] = trouble.problems
+    except ConfigError as error:
+        st.session_state[PROBLEMS] = error.problems
+    else:
+        form.fill(FORM, "data.path", str(path))
+        form.fill(FORM, "data.digest", "")
 
 
 def download(fetch: object) -> None:
@@ -223,28 +148,40 @@ def download(fetch: object) -> None:
 
 
 def schedules(plan: Plan) -> None:
-    """Beta and the learning rate over this training."""
+    """Beta, what the KL costs, and the learning rate over this training."""
     if plan.sound is None:
         st.caption("Beta and the learning rate are drawn once the fields are in order.")
         return
     import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
 
-    from vaecore.figures.schedules import sampled, schedule_figure
+    from vaecore.figures.schedules import cost_of_nothing, sampled, schedule_figure
 
-    training = plan.sound.training
+    training, model = plan.sound.training, plan.sound.model
     total = plan.fit.steps if plan.fit and plan.fit.steps else 1_000
-    beta = sampled(training.beta, total, training.epochs)
-    rate = sampled(training.rate, total, training.epochs, training.learning_rate)
-    for name, curve, colour, title in (("beta", beta, BETA, "β, the weight of the KL"),
-                                       ("rate", rate, RATE, "Learning rate")):
+    charts = [("rate", sampled(training.rate, total, training.epochs, training.learning_rate), RATE, "Learning rate")]
+    if training.kl.kind == "capacity":
+        target = sampled(cost_of_nothing(training.kl), total, training.epochs)
+        charts.insert(0, ("target", target, TARGET, "C, the KL aimed at, in nats"))
+    charts.insert(0, ("beta", sampled(training.beta, total, training.epochs), BETA, "β, the weight of the KL"))
+    if not model.has_kl:
+        st.caption(f":material/info: {model.title} has no KL: β and what the KL costs are not used.")
+        del charts[:-1]
+    for name, curve, colour, title in charts:
         st.plotly_chart(schedule_figure(*curve, title=title, colour=colour), key=f"train-{name}",
                         config={"displayModeBar": False, "responsive": True}, alt=f"{title} over the epochs")
+        if name == "beta" and training.kl.kind == "free-bits" and plan.config:
+            size = getattr(model, "latent_size", 1)
+            floor = cost_of_nothing(training.kl, size)(0, total)
+            groups = f"{size:,} dimensions × " if training.kl.group == "dimension" else "The latent as a whole, "
+            st.caption(f":material/redeem: Free bits: {groups}{training.kl.nats:g} nats. A KL of up to {floor:g} nats "
+                       "costs nothing.", help="The gradient of a group below its free bits is 0: its KL may sit there "
+                       "while the code says nothing. Look at active units and mutual information too.")
 
 
 # -- starting it -----------------------------------------------------------------------------------
 
 
-def launch_card(origin: Origin, base: RunConfig, plan: Plan) -> st.delta_generator.DeltaGenerator:
+def launch_card(origin: Origin, plan: Plan) -> st.delta_generator.DeltaGenerator:
     """Size, name and the button; returns the place where the time is to be written."""
     with st.container(border=True, key="train-launch"):
         left, right = st.columns(2, wrap=False)
@@ -266,7 +203,7 @@ def launch_card(origin: Origin, base: RunConfig, plan: Plan) -> st.delta_generat
                      icon=":material/playlist_add:" if busy else ":material/play_arrow:",
                      disabled=bool(reason or against),
                      help="Trains in the background; it goes on when this page is closed. One at a time, in order."):
-            start(plan.config, name)
+            start(origin, plan.config, name)
         if reason:
             st.caption(f":red[:material/block: Cannot start: {form.escaped(reason)}]")
         if error := st.session_state.pop("train:error", None):
@@ -274,14 +211,14 @@ def launch_card(origin: Origin, base: RunConfig, plan: Plan) -> st.delta_generat
         if started := st.session_state.get("train:started"):
             st.page_link("app_pages/monitor.py", label=f"Watch {started}", icon=":material/monitoring:",
                          query_params={"runs": started}, help="The live curves of the run that you started.")
-        details(origin, base, plan)
+        details(origin, plan)
     return time_slot
 
 
 def trouble(plan: Plan) -> str:
     """Why it cannot start, in a sentence; empty when it can."""
     if plan.missing:
-        return "the data set is not on this machine."
+        return plan.missing.partition(". ")[0] + "."
     if plan.problems:
         first = plan.problems[0]
         more = f" And {len(plan.problems) - 1} more." if len(plan.problems) > 1 else ""
@@ -303,46 +240,47 @@ def name_trouble(name: str) -> str:
     return ""
 
 
-def start(config: RunConfig, name: str) -> None:
+def start(origin: Origin, config: RunConfig, name: str) -> None:
     """Write the run's folder and put it into the queue."""
-    last, text = st.session_state.get("train:last", (0.0, "")), name + config.to_json()
+    last, text = st.session_state.get("train:last", (0.0, "")), f"{name} {origin.source} {config.to_json()}"
     if text == last[1] and time.monotonic() - last[0] < 2.0:
         return  # the second half of a double click
     st.session_state["train:last"] = (time.monotonic(), text)
     try:
-        run = store().create(config, name)
+        run = create(origin, config, name)
         lab.submit(run.path)
-    except (StoreError, lab.LabError, OSError) as error:
+    except (StoreError, ConfigError, lab.LabError, OSError) as error:
         st.session_state["train:error"] = str(error)
         st.rerun()
     st.session_state.update({"train:started": run.id, "train:clear": True, "train:toast": run.id})
     st.rerun()
 
 
-def details(origin: Origin, base: RunConfig, plan: Plan) -> None:
+def details(origin: Origin, plan: Plan) -> None:
     """What was changed, the same as a command, and the configuration to keep."""
     if plan.config is None:
         return
-    from vaecore.config import differences, preset, presets
+    from vaecore.config import differences
 
-    changes = differences([base, plan.config])
-    if changes:
-        with st.expander(f"{len(changes)} changed", icon=":material/difference:", type="compact", key="train-changes"):
-            lines = [f"- {form.escaped(path)}: {said(old)} → **{said(new)}**" for path, (old, new) in changes.items()]
+    base, start = origin.base(), origin.start()
+    suggested = {path: new for path, (_, new) in differences([base, start]).items()}
+    if changes := differences([base, plan.config]):
+        with st.expander(f"{len(changes)} changed", icon=":material/difference:", type="compact", key="train-changes",
+                         expanded=bool(suggested)):
+            lines = []
+            for path, (old, new) in changes.items():
+                mark = " :material/lightbulb: suggested" if suggested.get(path, not new) == new else ""
+                lines.append(f"- {form.escaped(path)}: {said(old)} → **{said(new)}**{mark}")
             st.markdown("\n".join(lines))
             st.button("Reset to preset" if origin.preset else "Reset all", key="train-reset", icon=":material/undo:",
-                      on_click=form.reset, args=(FORM,), help=f"Put every field back to {origin.name}.")
+                      on_click=form.reset, args=(FORM,), help=f"Put every field back to {origin.name}"
+                      f"{', with what was suggested' if suggested else ''}.")
     else:
         st.caption(f":material/check: As in {form.escaped(origin.name)}")
     with st.expander("As a command, as a file", icon=":material/terminal:", type="compact", key="train-command"):
-        near = origin.name
-        if not origin.preset:
-            near = min(presets(), key=lambda name: len(differences([preset(name), plan.config])))
-        words = ["vaecore", "train", "--preset", near]
-        for setting in form.settings(preset(near), plan.config):
-            words += ["--set", setting]
-        st.code(shlex.join(words), language="bash", wrap_lines=True)
-        st.download_button("Configuration as YAML", plan.config.to_yaml(), f"{near}.yaml", "application/yaml",
+        st.code(command(origin, plan.config), language="bash", wrap_lines=True)
+        name = origin.name if origin.preset else origin.run.replace("/", "-") or "configuration"
+        st.download_button("Configuration as YAML", plan.config.to_yaml(), f"{name}.yaml", "application/yaml",
                            key="train-yaml", icon=":material/download:", on_click="ignore",
                            help="A file that can be uploaded here again, or given to `vaecore train --config`.")
 
@@ -366,10 +304,14 @@ def time_needed(plan: Plan) -> None:
     else:
         with st.spinner("Measuring …"):
             warm.up().join(30)  # its imports would be measured too
-            seconds = measure.seconds(plan.config)
+            least, most = map(duration, measure.seconds(plan.config))
         if anything_live():
             note += " Something is training: that slows it."
-        st.metric("Time", f"≈ {duration(seconds)}", help=f"{note} {plan.fit.steps:,} steps.")
+        note += f" {plan.fit.steps:,} steps."
+        if most != least:
+            note += (" How long depends on when the mutual information of code and observation stops climbing: until "
+                     "then the encoder is trained aggressively, many updates for each of the decoder.")
+        st.metric("Time", f"≈ {least}" if most == least else f"{least} – {most}", help=note)
 
 
 # -- the page --------------------------------------------------------------------------------------
@@ -385,16 +327,20 @@ def page() -> None:
         launch = st.container()
         queue_panel()
     with left, st.spinner("Getting ready …"):
-        from vaecore.config import RunConfig  # brings torch, which takes seconds when it is the first time
+        import vaecore.config  # noqa: F401  (brings torch, which takes seconds when it is the first time)
     with left:
         origin = settle_origin()
-        base = RunConfig.model_validate_json(origin.text)
+        start_with = origin.start()
         origin_row(origin)
-        plan = judge(form.values(base, FORM))
-        form.config_form(base, FORM, problems=plan.problems,
-                         beside={"data": lambda: data_card(plan), "training": lambda: schedules(plan)})
+        entered = form.values(start_with, FORM)
+        plan = judge(entered)
+        own_text = entered["data"]["name"] == "text-file" and not origin.source
+        uploaded = st.session_state.get(PROBLEMS, ()) if own_text else ()
+        form.config_form(start_with, FORM, problems=(*plan.problems, *uploaded), locked=origin.locked,
+                         beside={"data": lambda: data_card(plan, own_text=own_text),
+                                 "training": lambda: schedules(plan)})
     with launch:
-        time_slot = launch_card(origin, base, plan)
+        time_slot = launch_card(origin, plan)
     with time_slot:
         time_needed(plan)
 

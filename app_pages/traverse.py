@@ -241,7 +241,8 @@ def next_seed() -> None:
 title, choice = st.columns([1, 2], vertical_alignment="bottom")
 title.title("Traverse", anchor=False)
 with choice:
-    run = checkpoints.pick("Checkpoint", help="What to look at: your own runs, newest first, then the gallery.")
+    run = checkpoints.pick("Checkpoint", among=checkpoints.drawn(), help="What to look at: your own runs, newest "
+                           "first, then the gallery. Models of text are opened in Sentences.")
 if run is not None and (loaded := checkpoints.opened(run)) is not None:
     background = st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor") or "Canvas"
     st.html(LAYOUT.replace("BACKGROUND", background))

@@ -80,7 +80,7 @@ def trainer() -> Callable[..., tuple[Trainer, Dataset]]:
         device = torch.device("cpu")
         made = Trainer(config, build(config, dataset), Feed(dataset, "train", device), device)
         for step in range(made.total if run else 0):
-            made.step(step)
+            made.update(step)
             if len(made.pending) == FLUSH_STEPS:
                 made.flush()  # raises at a number that is not finite
         made.flush()

@@ -20,7 +20,8 @@ FORBIDDEN: dict[str, list[str]] = {  # part -> what it must not import, besides 
     "schema": ["config", "data", "nets", "distributions", "models", "training", "store", *TOP],
     "files": ["config", "data", "nets", "distributions", "models", "training", "store", *TOP],
     "data": ["config", "nets", "distributions", "models", "training", "store", *TOP],
-    "distributions": ["config", "nets", "models", "training", "store", *TOP],
+    "distributions": ["config", "nets", "models", "training", "store", "aggregate", *TOP],
+    "aggregate": ["config", "data", "nets", "models", "training", "store", *TOP],
     "nets": ["config", "models", "training", "store", *TOP],
     "models": ["config", "training", "store", *TOP],
     "config": ["store", *TOP], "store": ["training", "models", *TOP], "training": TOP,
@@ -77,11 +78,27 @@ def test_arrows_point_down(path: Path) -> None:
         assert not [n for n in names if within(n, f"vaecore.{other}")], f"{part} imports {other}"
 
 
-def test_config_takes_only_schedules_from_training() -> None:
+CHOICES = ["schedules", "rates", "kl_cost", "inference"]  # of training: what a configuration is made of
+
+
+def test_config_takes_only_choices_from_training() -> None:
     taken = {n for n in imports(ROOT / "config.py") if within(n, "vaecore.training")}
-    assert taken and all(within(n, "vaecore.training.schedules") for n in taken)
-    inside = imports(ROOT / "training" / "schedules.py")
+    allowed = [f"vaecore.training.{name}" for name in CHOICES]
+    assert taken and all(any(within(n, choice) for choice in allowed) for n in taken)
+    assert all(any(within(n, choice) for n in taken) for choice in allowed)
+
+
+@pytest.mark.parametrize("path", [ROOT / "training" / f"{name}.py" for name in CHOICES], ids=lambda p: p.stem)
+def test_a_choice_knows_nothing_but_the_schema(path: Path) -> None:
+    inside = imports(path)
     assert not [n for n in inside if within(n, "vaecore") and not within(n, "vaecore.schema") and n != "vaecore"]
+
+
+def test_the_aggregate_stands_beside_the_distributions() -> None:
+    inside = {n.split(".")[0] if not within(n, "vaecore") else n for n in imports(ROOT / "aggregate.py")}
+    ours = {n for n in inside if within(n, "vaecore")}
+    assert ours and all(within(n, "vaecore.distributions") for n in ours)
+    assert inside - ours <= {"__future__", "math", "dataclasses", "torch"}
 
 
 def test_only_type_checkers_see_config_from_the_store() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
-from vaecore.data import Modality
+from vaecore.data import END, PAD, SPECIALS, Modality
 from vaecore.models import FAMILIES, PCA, VAE, Evidence, Objective
 from vaecore.schema import ConfigError, parse
 from vaecore.training.feed import Feed
@@ -35,7 +35,7 @@ def parts(model: Any) -> tuple[Tensor, Tensor]:
 
 def exact_reconstruction(model: Any, x: Tensor, gamma: float) -> Tensor:
     """E_q log N(x; W z + b, gamma I) in closed form, (B,)."""
-    (w, b), q = parts(model), model.posterior(x)
+    (w, b), q = parts(model), model.encode({"vector": x})["z"]
     distance = (x - q.mean @ w.T - b).square().sum(1) + (q.logvar.exp() * w.square().sum(0)).sum(1)
     return -0.5 * (x.shape[1] * math.log(2 * math.pi * gamma) + distance / gamma)
 
@@ -135,10 +135,12 @@ def test_importance_sampling_meets_the_exact_marginal(trainer: Make) -> None:
 # -- what every family returns ---------------------------------------------------------------------
 
 IMAGE, COLOUR, VECTOR = Modality("image", (1, 9, 7)), Modality("image", (3, 8, 8)), Modality("vector", (6,))
+TEXT = Modality("text", (4,), (*SPECIALS, "a", "b"))
+READ = [(name, modality) for name, family in FAMILIES.items() for modality in (IMAGE, COLOUR, VECTOR)
+        if modality.kind in family.reads]
 
 
-@pytest.mark.parametrize("modality", [IMAGE, COLOUR, VECTOR], ids=["odd", "colour", "vector"])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(("family", "modality"), READ, ids=lambda v: v if isinstance(v, str) else str(v.shape))
 def test_evidence_has_one_number_an_observation(family: str, modality: Modality) -> None:
     kind = "linear" if modality.kind == "vector" else "conv"
     values: dict[str, Any] = {"latent_size": 4}
@@ -159,6 +161,23 @@ def test_evidence_has_one_number_an_observation(family: str, modality: Modality)
         torch.testing.assert_close(swapped, q["z"].mean.flip(0), atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if "text" in family.reads])
+def test_evidence_has_one_number_a_sentence(family: str) -> None:
+    r = 3 if FAMILIES[family].has_kl else 0
+    values = {"embedding": 4, "hidden": 5, **({"latent_size": r} if r else {})}
+    model = parse(FAMILIES[family], values).build({"x": TEXT})
+    x = torch.tensor([[4, 5, END, PAD], [4, END, PAD, PAD], [5, 5, 4, END]])
+    with torch.no_grad():
+        evidence = model.elbo({"x": x}, torch.Generator().manual_seed(0))
+        assert evidence.reconstruction["x"].shape == evidence.elbo().shape == evidence.total_kl().shape == (3,)
+        assert model.latents == ({"z": r} if r else {})
+        assert {name: kl.shape for name, kl in evidence.kl.items()} == ({"z": (3, r)} if r else {})
+        codes, turned = (model.encode({"x": rows}) for rows in (x, x.flip(0)))
+        assert codes.keys() == model.latents.keys()
+        for name in codes:  # no sentence knows of another
+            torch.testing.assert_close(turned[name].mean.flip(0), codes[name].mean)
+
+
 def test_terms_add_up() -> None:
     evidence = Evidence({"a": torch.tensor([-1.0, -3.0]), "b": torch.tensor([-10.0, -20.0])},
                         {"z": torch.tensor([[1.0, 2.0], [3.0, 4.0]]), "w": torch.tensor([[0.5], [0.25]])})
@@ -170,8 +189,24 @@ def test_terms_add_up() -> None:
     plain = Evidence({"a": torch.tensor([-2.0])}, {})
     assert plain.elbo().tolist() == [-2]
     terms = Objective([(1.0, evidence), (0.5, plain)], {"l2": torch.tensor(2.0), "other": torch.tensor(0.5)}).terms()
-    assert [t.item() for t in terms] == [-17 - 1, 5.375, 2.5]
-    assert Objective([(1.0, plain)]).terms()[2].item() == 0
+    assert [t.item() for t in terms] == [-17 - 1, 5.375, 5.375, 2.5]
+    assert [t.item() for t in Objective([(1.0, plain)]).terms()[1:]] == [0, 0, 0]
+
+
+def test_a_cost_is_charged_on_the_mean_kl_of_each_latent_and_dimension() -> None:
+    evidence = Evidence({"a": torch.zeros(2)}, {"z": torch.tensor([[1.0, 2.0], [3.0, 4.0]]),
+                                                "w": torch.tensor([[0.5], [0.25]])})
+    plain = Evidence({"a": torch.tensor([-2.0])}, {})
+    seen: list[dict[str, list[float]]] = []
+
+    def cost(kl: Mapping[str, Tensor]) -> Tensor:
+        seen.append({name: k.tolist() for name, k in kl.items()})
+        return torch.tensor(10.0)
+
+    terms = Objective([(2.0, evidence), (0.5, plain)]).terms(cost)
+    assert seen == [{"z": [2, 3], "w": [0.375]}]
+    assert [t.item() for t in terms] == [-1, 2 * 5.375, 20, 0]
+    assert [t.item() for t in Objective([(1.0, plain)]).terms(cost)] == [-2, 0, 0, 0]  # nothing to charge
 
 
 def test_pca_refuses_more_components_than_numbers() -> None:

@@ -6,11 +6,13 @@ import html
 
 import streamlit as st
 
-from app_pages.parts import pictures
+from app_pages.parts import lines, pictures
+from app_pages.parts.checkpoints import explore_link, is_text
 from app_pages.parts.headline import (
     ACTIVE_HELP,
     MSE_HELP,
     PARAMETERS_HELP,
+    PERPLEXITY_HELP,
     Headline,
     duration,
     headline,
@@ -21,6 +23,7 @@ from vaecore.lab import State, Status, status
 from vaecore.store import Run, StoreError
 
 LARGEST_PREVIEW = 4_000_000  # bytes
+SENTENCES, LONGEST = 3, 160  # of a text model's preview; characters of each
 COLOURS: dict[State, str] = {"new": "gray", "queued": "violet", "running": "blue", "finished": "green",
                              "failed": "red", "stopped": "orange", "lost": "red"}
 MEANINGS: dict[State, str] = {
@@ -35,15 +38,15 @@ def gallery_card(run: Run) -> None:
         facts = _facts(run)
         if facts is None:
             return
-        _preview(run)
+        _sentences(run) if is_text(run) else _preview(run)
         st.subheader(run.path.name, anchor=False)
-        st.markdown(f"**{facts.family}** · {facts.latent_size or '?'} latent dimensions  \n{facts.data}")
+        st.markdown(f"**{facts.family}**{_latents(facts)}  \n{facts.data}")
         if facts.problem:
             st.warning(facts.problem, icon=":material/broken_image:")
         _numbers(facts)
         st.space("stretch")
         with st.container(horizontal=True, vertical_alignment="center"):
-            _traverse_link(run)
+            explore_link(run)
             _train_like(run)
 
 
@@ -57,7 +60,7 @@ def run_card(run: Run) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{run.id}**", width="content")
             st.badge(now.state, color=COLOURS[now.state], help=f"{MEANINGS[now.state]} {_plain(now.detail)}")
-        st.markdown(f"{facts.family} · {facts.latent_size or '?'} latent dimensions · {facts.data}")
+        st.markdown(f"{facts.family}{_latents(facts)} · {facts.data}")
         if now.state == "running" and now.total:
             st.progress(min(1.0, now.step / now.total), _progress(now))
         elif facts.problem:
@@ -65,12 +68,16 @@ def run_card(run: Run) -> None:
         elif now.state in ("failed", "lost") and now.detail:
             st.caption(_plain(now.detail))
         elif facts.bound is not None:
-            st.markdown(f"{facts.bound_name} **{shown(facts.bound)}** nats · {_active(facts)} active · trained in "
-                        f"{duration(facts.seconds)}", help=f"{facts.bound_help} {ACTIVE_HELP}")
+            parts, help = [f"{facts.bound_name} **{shown(facts.bound)}** nats"], facts.bound_help
+            if facts.perplexity is not None:
+                parts, help = [*parts, f"perplexity {shown(facts.perplexity, 3)}"], f"{help} {PERPLEXITY_HELP}"
+            if facts.has_code:
+                parts, help = [*parts, f"{_active(facts)} active"], f"{help} {ACTIVE_HELP}"
+            st.markdown(" · ".join([*parts, f"trained in {duration(facts.seconds)}"]), help=help)
         st.space("stretch")
         with st.container(horizontal=True, vertical_alignment="center"):
             if run.weights.is_file():
-                _traverse_link(run)
+                explore_link(run)
             st.page_link("app_pages/monitor.py", label="Monitor", icon=":material/monitoring:",
                          query_params={"runs": run.id}, help="The curves of this run.")
             _train_like(run)
@@ -98,12 +105,30 @@ def _preview(run: Run) -> None:
     pictures.show(png, f"Samples that {run.path.name} draws", width=640)
 
 
+def _sentences(run: Run) -> None:
+    """What a text model wrote of itself, where a model of images has its picture."""
+    try:
+        with (run.path / "preview.txt").open("rb") as file:
+            written = file.read(LARGEST_PREVIEW).decode(errors="replace").splitlines()
+    except OSError:
+        written = []
+    found = [line[:LONGEST].rstrip() + "…" * (len(line) > LONGEST) for line in written if line.strip()][:SENTENCES]
+    with st.container(height=150, border=False):
+        lines.show([lines.plain(f"“{line}”") for line in found] or
+                   [lines.plain("no preview.txt that can be shown", faded=True)], size=1.05)
+
+
+def _latents(facts: Headline) -> str:
+    return f" · {facts.latent_size or '?'} latent dimensions" if facts.has_code else ""
+
+
 def _numbers(facts: Headline) -> None:
     unit = f" nats/{facts.one}"
     entries = [
         (facts.bound_name.removeprefix("Test "), shown(facts.bound), facts.bound_help + f" Unit:{unit}."),
-        ("MSE", shown(facts.mse, 3), MSE_HELP),
-        ("Active", _active(facts), ACTIVE_HELP),
+        ("MSE", shown(facts.mse, 3), MSE_HELP) if facts.perplexity is None else
+        ("Perplexity", shown(facts.perplexity, 3), PERPLEXITY_HELP),
+        *([("Active", _active(facts), ACTIVE_HELP)] if facts.has_code else []),
         ("Parameters", short(facts.parameters),
          PARAMETERS_HELP.format(exact="unknown" if facts.parameters is None else f"{facts.parameters:,}")),
     ]
@@ -124,11 +149,6 @@ def _progress(now: Status) -> str:
 def _plain(text: str) -> str:
     """Text from a log, so that Markdown and HTML in it stay text."""
     return html.escape(text[:300]).replace("`", "'").replace("[", "(").replace("]", ")").replace("$", "USD ")
-
-
-def _traverse_link(run: Run) -> None:
-    st.page_link("app_pages/traverse.py", label="Traverse", icon=":material/tune:", query_params={"run": run.id},
-                 help="Move through its latent space and see what it draws.")
 
 
 def _train_like(run: Run) -> None:

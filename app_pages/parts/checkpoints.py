@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
@@ -12,6 +13,9 @@ from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
+    from vaecore.explore.sentences import SentenceCheckpoint
+
+T = TypeVar("T")
 
 
 def store() -> Store:
@@ -27,6 +31,31 @@ def gallery() -> list[Run]:
 def with_weights() -> list[Run]:
     """Every run that can be looked at: the user's own, newest first, then the gallery."""
     return [run for run in store().runs() + gallery() if run.weights.is_file()]
+
+
+def is_text(run: Run) -> bool:
+    """Whether it is a model of text, to be opened in Sentences; all others are opened in Traverse."""
+    return run.about().get("observation") == "sentence"
+
+
+def drawn() -> list[Run]:
+    """Those of `with_weights` that draw."""
+    return [run for run in with_weights() if not is_text(run)]
+
+
+def written() -> list[Run]:
+    """Those of `with_weights` that write."""
+    return [run for run in with_weights() if is_text(run)]
+
+
+def explore_link(run: Run) -> None:
+    """The way to the page that opens this run."""
+    if is_text(run):
+        st.page_link("app_pages/sentences.py", label="Sentences", icon=":material/notes:",
+                     query_params={"run": run.id}, help="See how it reads and writes sentences.")
+    else:
+        st.page_link("app_pages/traverse.py", label="Traverse", icon=":material/tune:", query_params={"run": run.id},
+                     help="Move through its latent space and see what it draws.")
 
 
 def describe(run: Run) -> str:
@@ -48,22 +77,25 @@ def names(run: Run) -> tuple[str, str]:
             _word(about, "data") or _choice(values, "data", "name"))
 
 
-def pick(label: str, *, key: str = "run", help: str | None = None) -> Run | None:
-    """A select box over everything with weights, kept in the URL as `?run=`; tells what to do where there is none."""
-    runs = {run.id: run for run in with_weights()}
+def pick(label: str, *, among: list[Run] | None = None, empty: Callable[[], None] | None = None, key: str = "run",
+         help: str | None = None) -> Run | None:
+    """A select box over everything with weights, or over `among`, kept in the URL as `?run=` and in the session under
+    `key`; `empty` tells what to do where there is none."""
+    runs = {run.id: run for run in (with_weights() if among is None else among)}
+    found, missing = _from_url(key, "run", runs)
     if not runs:
-        nothing_yet()
+        _tell(key, missing, "")
+        (empty or nothing_yet)()
         return None
-    found, missing = _from_url(key, runs)
     if found:
         st.session_state[key] = found[0]
     if st.session_state.get(key) not in (None, *runs):  # it was removed while this page was open
-        missing.append(absent(st.session_state.pop(key)))
+        missing.append(st.session_state.pop(key))
     lines = {name: describe(run) for name, run in runs.items()}
     chosen = st.selectbox(label, list(runs), key=key, format_func=lambda name: lines.get(name, name), help=help,
                           on_change=_forget, args=(key,), persist_state="session")
     _tell(key, missing, f"Shown instead: {chosen}.")
-    _to_url(key, [chosen])
+    _to_url(key, "run", [chosen])
     return runs[chosen]
 
 
@@ -74,18 +106,18 @@ def pick_several(label: str, *, among: list[Run] | None = None, first: list[str]
     if not runs:
         nothing_yet()
         return []
-    found, missing = _from_url(key, runs)
+    found, missing = _from_url(key, key, runs)
     if found:
         st.session_state[key] = found[:most]
     kept = st.session_state.setdefault(key, first or list(runs)[:3])
     if gone := [name for name in kept if name not in runs]:
-        missing += map(absent, gone)
+        missing += gone
         st.session_state[key] = [name for name in kept if name in runs]
     lines = {name: describe(run) for name, run in runs.items()}
     chosen = st.multiselect(label, list(runs), key=key, format_func=lambda name: lines.get(name, name), help=help,
                             max_selections=most, on_change=_forget, args=(key,), persist_state="session")
     _tell(key, missing, f"Shown: {', '.join(chosen) or 'none'}.")
-    _to_url(key, chosen)
+    _to_url(key, key, chosen)
     return [runs[name] for name in chosen]
 
 
@@ -95,27 +127,27 @@ def nothing_yet() -> None:
     st.page_link("app_pages/train.py", label="Train a model", icon=":material/model_training:")
 
 
-def _from_url(key: str, runs: dict[str, Run]) -> tuple[list[str], list[str]]:
-    """The ids among `runs` that a new URL asks for, and a sentence for each that it asks for in vain.
+def _from_url(key: str, parameter: str, runs: dict[str, Run]) -> tuple[list[str], list[str]]:
+    """The ids among `runs` that a new URL asks for, and the names that it asks for in vain.
 
     `bind="query-params"` would put the labels of the options into the URL, and leave out the default.
     """
-    wanted = list(dict.fromkeys(name.removeprefix("runs/") for name in st.query_params.get_all(key) if name))
+    wanted = list(dict.fromkeys(name.removeprefix("runs/") for name in st.query_params.get_all(parameter) if name))
     if wanted == st.session_state.get(f"{key}-url"):
         return [], []
     found, missing = [], []
     for name in wanted:
         place = next((place for place in ("", "gallery/") if place + name in runs), None)
         if place is None:
-            missing.append(absent(name))
+            missing.append(name)
         else:
             found.append(place + name)
     return found, missing
 
 
-def _to_url(key: str, chosen: list[str]) -> None:
-    if st.query_params.get_all(key) != chosen:
-        st.query_params[key] = chosen
+def _to_url(key: str, parameter: str, chosen: list[str]) -> None:
+    if st.query_params.get_all(parameter) != chosen:
+        st.query_params[parameter] = chosen
     st.session_state[f"{key}-url"] = chosen
 
 
@@ -125,16 +157,23 @@ def absent(name: str) -> str:
         run = store().find(name)
     except StoreError:
         return f"There is no run called '{re.sub(r'[^A-Za-z0-9./_-]', '', name)[:80]}' here."
-    return f"{run.id} has no weights yet. Start or resume it on Train."
+    if not run.weights.is_file():
+        return f"{run.id} has no weights yet. Start or resume it on Train."
+    return (f"{run.id} is a text model: open it in Sentences." if is_text(run) else
+            f"{run.id} is not a text model: open it in Traverse.")
 
 
 def _tell(key: str, missing: list[str], instead: str) -> None:
-    """Say what cannot be shown, until something is chosen. The URL is put right at once."""
+    """Say what cannot be shown, with a link where another page can, until something is chosen. The URL is put right
+    at once."""
     notes = st.session_state.setdefault(f"{key}-missing", [])
     if missing:
-        notes[:] = [f"{' '.join(missing)} {instead}"]
-    for note in notes:
+        notes[:] = [(" ".join([*map(absent, missing), instead]), missing)]
+    for note, names in notes:
         st.warning(note, icon=":material/link_off:")
+        for run in with_weights():
+            if run.id.removeprefix("gallery/") in names or run.id in names:
+                explore_link(run)
 
 
 def _forget(key: str) -> None:
@@ -143,6 +182,25 @@ def _forget(key: str) -> None:
 
 def opened(run: Run) -> Checkpoint | None:
     """The checkpoint, or None and what is wrong with it, on the page."""
+    return _or_told(run, load)
+
+
+def opened_text(run: Run) -> SentenceCheckpoint | None:
+    """The same for a model of text."""
+    return _or_told(run, load_text)
+
+
+def load(run: Run) -> Checkpoint:
+    """The checkpoint, loaded once for all sessions until its weights change on disk."""
+    return _load(str(run.path), _stamps(run))
+
+
+def load_text(run: Run) -> SentenceCheckpoint:
+    """The same for a model of text."""
+    return _load_text(str(run.path), _stamps(run))
+
+
+def _or_told(run: Run, load: Callable[[Run], T]) -> T | None:
     from vaecore.schema import ConfigError
     from vaecore.training.checkpoints import BrokenCheckpoint
 
@@ -153,24 +211,32 @@ def opened(run: Run) -> Checkpoint | None:
         return None
 
 
-def load(run: Run) -> Checkpoint:
-    """The checkpoint, loaded once for all sessions until its weights change on disk."""
+def _stamps(run: Run) -> tuple[int, ...]:
     # A run that is training replaces its weights and its summary: each replacement is another checkpoint.
-    stamps = tuple(path.stat().st_mtime_ns if path.exists() else 0
-                   for path in (run.weights, run.path / "summary.json"))
-    return _load(str(run.path), stamps)
+    return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in (run.weights, run.path / "summary.json"))
 
 
 @st.cache_resource(max_entries=24, show_spinner="Loading the checkpoint …")
 def _load(path: str, stamps: tuple[int, ...]) -> Checkpoint:  # noqa: ARG001 (part of the cache's key)
+    from vaecore.explore import Checkpoint
+
+    return _settled(path, Checkpoint.load)
+
+
+@st.cache_resource(max_entries=24, show_spinner="Loading the checkpoint …")
+def _load_text(path: str, stamps: tuple[int, ...]) -> SentenceCheckpoint:  # noqa: ARG001 (part of the cache's key)
+    from vaecore.explore.sentences import SentenceCheckpoint
+
+    return _settled(path, SentenceCheckpoint.load)
+
+
+def _settled(path: str, load: Callable[[Run], T]) -> T:
     from pathlib import Path
 
     import torch
 
-    from vaecore.explore import Checkpoint
-
     torch.set_num_threads(1)
-    checkpoint = Checkpoint.load(Run(Path(path)))
+    checkpoint = load(Run(Path(path)))
     warm.settle()
     return checkpoint
 

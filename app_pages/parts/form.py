@@ -8,6 +8,7 @@ the session: it survives another choice in a union, another page and an error, u
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
@@ -22,7 +23,8 @@ from vaecore.schema import ConfigError, Problem, parse, tagged
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
 
-LABELS = {"data.name": "Data set", "model.family": "Family"}  # the tags of the two choices that are whole sections
+LABELS = {"data.name": "Data set", "model.family": "Family",  # the tags of the two choices that are whole sections
+          "training.beta.points.0": "Share of training", "training.beta.points.1": "Beta"}  # a table's columns
 ICONS = {"data": ":material/database:", "model": ":material/hub:", "training": ":material/model_training:"}
 
 
@@ -51,25 +53,18 @@ class Leaf:
     @property
     def bounds(self) -> tuple[float | None, float | None]:
         """Smallest and largest; an open end counts as closed, and the schema refuses it with its own words."""
-        found = {name: getattr(rule, name) for rule in self.info.metadata
-                 for name in ("ge", "gt", "le", "lt") if getattr(rule, name, None) is not None}
-        return found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
+        return _bounds(self.info)
 
     @property
     def help(self) -> str:
         """What it means, what it is by default, and between which bounds."""
-        low, high = self.bounds
         parts = [self.info.description or readable(self.path)]
-        default = kind_of(self.info).shown(self.info.get_default(call_default_factory=True))
+        kind = kind_of(self.info)
+        default = kind.shown(self.info.get_default(call_default_factory=True))
         if default is not PydanticUndefined:
             parts.append(f"Default: {default:g}." if isinstance(default, float) else f"Default: {default}.")
-        if low is not None and high is not None:
-            parts.append(f"From {low:,} to {high:,}.")
-        elif low is not None:
-            parts.append(f"At least {low:,}.")
-        if get_origin(self.info.annotation) is tuple:
-            parts.append("Numbers with commas between them.")
-        return " ".join(parts)
+        parts.append(_between(*self.bounds))
+        return " ".join(filter(None, [*parts, kind.hint]))
 
 
 @dataclass(frozen=True)
@@ -90,7 +85,7 @@ class Group:
 
     @property
     def label(self) -> str:
-        return LABELS.get(self.tag_path, readable(self.path))
+        return LABELS.get(self.tag_path) or readable(self.path)
 
     def every_leaf(self) -> Iterator[Leaf]:
         """Its own fields and those of the groups in it."""
@@ -99,8 +94,22 @@ class Group:
             yield from group.every_leaf()
 
 
+def _bounds(info: FieldInfo) -> tuple[float | None, float | None]:
+    found = {name: getattr(rule, name) for rule in info.metadata
+             for name in ("ge", "gt", "le", "lt") if getattr(rule, name, None) is not None}
+    return found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
+
+
+def _between(low: float | None, high: float | None) -> str:
+    if low is not None and high is not None:
+        return f"From {low:,} to {high:,}."
+    return "" if low is None else f"At least {low:,}."
+
+
 def readable(path: str) -> str:
     """`training.batch_size` as "Batch size"."""
+    if path in LABELS:
+        return LABELS[path]
     return path.rsplit(".", 1)[-1].replace("_", " ").capitalize()
 
 
@@ -118,7 +127,7 @@ def _tree(model: type[BaseModel], start: Any, path: str, state: _State, within: 
     leaves, groups = [], []
     for name, info in model.model_fields.items():
         here = f"{path}.{name}" if path else name
-        if _is_tag(info):
+        if is_tag(info):
             continue
         default = info.get_default(call_default_factory=True)
         value = getattr(start, name) if isinstance(start, model) else default
@@ -136,7 +145,7 @@ def _tree(model: type[BaseModel], start: Any, path: str, state: _State, within: 
     return Group(path, leaves, groups)
 
 
-def _is_tag(info: FieldInfo) -> bool:
+def is_tag(info: FieldInfo) -> bool:
     return get_origin(info.annotation) is Literal and len(get_args(info.annotation)) == 1
 
 
@@ -155,6 +164,8 @@ class Kind:
     fits: Callable[[Leaf, Any], bool]
     shown: Callable[[Any], Any] = lambda value: value
     meant: Callable[[Any], Any] = lambda raw: raw
+    hint: str = ""  # how to enter one
+    wide: bool = False  # takes a line of its own
 
 
 def _choice(leaf: Leaf, key: str) -> object:
@@ -212,6 +223,49 @@ def _number(word: str) -> Any:
     return word
 
 
+@dataclass(frozen=True)
+class _Editor:
+    """A table's widget holds only what was changed in it: `rows` are what it was drawn with."""
+
+    key: str
+    names: list[str]
+    rows: list[list[Any]]
+
+    def now(self) -> list[list[Any]] | None:
+        """The rows as they stand; None when the widget is not on the page."""
+        changes = st.session_state.get(self.key)
+        if not changes:
+            return None
+        found = [list(row) for row in self.rows]
+        for place, cells in changes["edited_rows"].items():
+            for name, value in cells.items():
+                found[int(place)][self.names.index(name)] = value
+        found = [row for place, row in enumerate(found) if place not in changes["deleted_rows"]]
+        return found + [[cells.get(name) for name in self.names] for cells in changes["added_rows"]]
+
+
+def _table(leaf: Leaf, key: str) -> object:
+    import pandas as pd
+
+    columns = get_args(get_args(leaf.info.annotation)[0])
+    names = [readable(f"{leaf.path}.{place}") for place in range(len(columns))]
+    editor = st.session_state.get(f"{key}:editor")
+    if editor is None or editor.key not in st.session_state:
+        number = st.session_state["form:editors"] = st.session_state.get("form:editors", 0) + 1  # never one's old edits
+        editor = st.session_state[f"{key}:editor"] = _Editor(f"{key}:{number}", names, st.session_state[key])
+    st.markdown(leaf.label, help=leaf.help)
+    return st.data_editor(
+        pd.DataFrame(editor.rows, columns=names, dtype=float), key=editor.key, num_rows="dynamic", hide_index=True,
+        width=420, height="content", placeholder="", alt=leaf.label,
+        column_config={name: st.column_config.NumberColumn(name, format="%.6g", help=_between(*_bounds(
+            FieldInfo.from_annotation(column)))) for name, column in zip(names, columns, strict=True)})
+
+
+def _is_table(leaf: Leaf, raw: Any) -> bool:
+    width = len(get_args(get_args(leaf.info.annotation)[0]))
+    return isinstance(raw, list) and all(isinstance(row, list) and len(row) == width for row in raw)
+
+
 def _is_number(_: Leaf, raw: Any) -> bool:
     return isinstance(raw, int | float) and not isinstance(raw, bool) and math.isfinite(raw)
 
@@ -222,13 +276,19 @@ KINDS: dict[Any, Kind] = {
     int: Kind(_integer, fits=lambda _, raw: isinstance(raw, int) and not isinstance(raw, bool)),
     float: Kind(_real, shown=lambda v: float(v) if isinstance(v, int) else v, fits=_is_number),
     str: Kind(_text, fits=lambda _, raw: isinstance(raw, str)),
-    tuple: Kind(_text, shown=entries_text, meant=entries, fits=lambda _, raw: isinstance(raw, str)),
+    tuple: Kind(_text, shown=entries_text, meant=entries, fits=lambda _, raw: isinstance(raw, str),
+                hint="Numbers with commas between them."),
 }
+TABLE = Kind(_table, shown=lambda rows: [list(row) for row in rows], fits=_is_table, wide=True,
+             meant=lambda rows: [row for row in rows if any(cell is not None for cell in row)],
+             hint="Double-click a cell to change it; the + adds a row, and marked rows can be deleted.")
 
 
 def kind_of(info: FieldInfo) -> Kind:
     """The kind of a field, by its type."""
     annotation = info.annotation
+    if get_origin(annotation) is tuple and get_origin(get_args(annotation)[0]) is tuple:
+        return TABLE
     return KINDS[get_origin(annotation) or annotation]
 
 
@@ -249,6 +309,9 @@ class _State:
         return f"{self.key}.{path}"
 
     def get(self, path: str, start: Any, fits: Callable[[Any], bool]) -> Any:
+        editor = st.session_state.get(f"{self.widget(path)}:editor")
+        if editor and (rows := editor.now()) is not None:
+            return rows
         raw = st.session_state.get(self.widget(path), self.draft.get(path, start))
         return raw if fits(raw) else start
 
@@ -270,6 +333,11 @@ def reset(key: str) -> None:
     for name in [name for name in st.session_state if str(name).startswith(f"{key}.")]:
         del st.session_state[name]
     st.session_state[f"{key}:draft"] = {}
+
+
+def fill(key: str, path: str, value: Any) -> None:
+    """Enter a value for the visitor. Only before the form is drawn."""
+    _State(key).place(path, value)
 
 
 def values(config: RunConfig, key: str) -> dict[str, Any]:
@@ -295,11 +363,12 @@ def _values(group: Group, state: _State) -> dict[str, Any]:
 
 
 def config_form(config: RunConfig, key: str, *, problems: Iterable[Problem] | None = None,
-                beside: Mapping[str, Callable[[], None]] | None = None) -> dict[str, Any]:
+                beside: Mapping[str, Callable[[], None]] | None = None, locked: Mapping[str, str] | None = None
+                ) -> dict[str, Any]:
     """Draw the form; what was entered, for `parse`.
 
     `problems` are said under the fields concerned (found here when not given). `beside` maps a section's name to
-    what is drawn next to its fields.
+    what is drawn next to its fields, `locked` to why it can only be read.
     """
     root, state = _now(config, key), _State(key)
     entered = _values(root, state)
@@ -308,7 +377,8 @@ def config_form(config: RunConfig, key: str, *, problems: Iterable[Problem] | No
     pen = _Pen(state, tuple(problems))
     for index, section in enumerate(root.groups):
         last = index == len(root.groups) - 1
-        pen.section(section, root.leaves if last else [], (beside or {}).get(section.path))
+        pen.section(section, root.leaves if last else [], (beside or {}).get(section.path),
+                    (locked or {}).get(section.path, ""))
     return entered
 
 
@@ -325,7 +395,7 @@ class _Pen:
     state: _State
     problems: tuple[Problem, ...]
 
-    def section(self, group: Group, more: list[Leaf], beside: Callable[[], None] | None) -> None:
+    def section(self, group: Group, more: list[Leaf], beside: Callable[[], None] | None, locked: str) -> None:
         """A bordered part of the form, its advanced fields folded away."""
         everything = [*group.every_leaf(), *more]
         folded = [leaf for leaf in everything if leaf.advanced]
@@ -333,8 +403,11 @@ class _Pen:
             st.markdown(f"#### {ICONS.get(group.path, '')} {readable(group.path)}")
             left, right = st.columns([7, 4], gap="medium") if beside else (st.container(), None)
             with left:
-                self.rows(group, more)
-                if folded:
+                if locked:
+                    self.closed(group, locked)
+                else:
+                    self.rows(group, more)
+                if folded and not locked:
                     wrong = any(self.of(leaf.path) for leaf in folded)
                     # A label that changes would close it under the visitor's hand.
                     with st.expander("Advanced", icon=":material/tune:", expanded=wrong,
@@ -345,8 +418,25 @@ class _Pen:
                 with right:
                     beside()
 
+    def closed(self, group: Group, why: str) -> None:
+        """The fields as words: to be read, not changed."""
+        st.caption(f":material/lock: {escaped(why)}")
+        for path in (group.tag_path, *(leaf.path for leaf in group.every_leaf())):
+            self.complain(path)
+        title = named(group.chosen, group.members[group.chosen])
+        with st.expander(title, key=f"{self.state.key}-{group.path}-closed"):
+            st.markdown("\n".join(f"- {label}: **{escaped(str(value))}**" for label, value in self.told(group)))
+
+    def told(self, group: Group) -> Iterator[tuple[str, Any]]:
+        if group.tag:
+            yield group.label, named(group.chosen, group.members[group.chosen])
+        for leaf in group.leaves:
+            yield leaf.label, self.state.leaf(leaf)
+        for inner in group.groups:
+            yield from self.told(inner)
+
     def rows(self, group: Group, more: Iterable[Leaf] = ()) -> None:
-        """A row for the choice and its fields, then a row for each choice inside."""
+        """A row for the choice and its fields, then what needs a line of its own, then each choice inside."""
         own = [leaf for leaf in (*group.leaves, *more) if not leaf.advanced]
         if group.tag or own:
             with st.container(gap="xsmall"):
@@ -354,6 +444,10 @@ class _Pen:
                     if group.tag:
                         self.choice(group)
                     for leaf in own:
+                        if not kind_of(leaf.info).wide:
+                            self.leaf(leaf)
+                for leaf in own:
+                    if kind_of(leaf.info).wide:
                         self.leaf(leaf)
                 if group.tag:
                     st.caption(first_line(group.members[group.chosen]))
@@ -379,7 +473,9 @@ class _Pen:
 
     def complain(self, path: str) -> None:
         for problem in self.of(path):
-            st.caption(f":red[:material/error: {escaped(f'{problem.message} {problem.remedy}'.strip())}]")
+            cell = re.fullmatch(r"\.(\d+)\.(\d+)", problem.field.removeprefix(path))
+            where = f"Row {int(cell[1]) + 1}, {readable(f'{path}.{cell[2]}').lower()}: " if cell else ""
+            st.caption(f":red[:material/error: {escaped(f'{where}{problem.message} {problem.remedy}'.strip())}]")
 
     def of(self, path: str) -> list[Problem]:
         return [p for p in self.problems if p.field == path or p.field.startswith(f"{path}.")]
@@ -403,64 +499,3 @@ def escaped(text: str) -> str:
     for sign in "\\`*_[]$~<>#":
         text = text.replace(sign, f"\\{sign}")
     return text
-
-
-# -- the same as a command -------------------------------------------------------------------------
-
-
-def settings(base: RunConfig, config: RunConfig) -> list[str]:
-    """The `--set` arguments that lead from `base` to `config`."""
-    from vaecore.config import changed
-
-    try:
-        found = _field_by_field(base, config)
-        if changed(base, found) == config:
-            return found
-    except ConfigError:  # a field of a choice that is itself inside another new choice cannot be set by itself
-        pass
-    return [f"{name}={_yaml(_compact(getattr(config, name)))}" for name in type(config).model_fields
-            if getattr(config, name) != getattr(base, name)]
-
-
-def _field_by_field(base: RunConfig, config: RunConfig) -> list[str]:
-    """Choices first, then what still differs."""
-    from vaecore.config import changed, differences
-
-    found: list[str] = []
-    while True:
-        now = changed(base, found)
-        choices = [f"{path}={tag}" for path, tag in _choices(type(config), config)
-                   if dict(_choices(type(now), now)).get(path, tag) != tag]
-        if not choices:
-            break
-        found.append(choices[0])  # it may bring the next ones along
-    left = differences([now, config])
-    return found + [f"{path}={_yaml(value)}" for path, (_, value) in left.items()]
-
-
-def _choices(model: type[BaseModel], value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """The tags in use, outermost first."""
-    for name, info in model.model_fields.items():
-        inner, here = getattr(value, name), f"{path}{name}"
-        if tagged(info):
-            yield f"{here}.{info.discriminator}", str(getattr(inner, str(info.discriminator)))
-        if isinstance(inner, BaseModel):
-            yield from _choices(type(inner), inner, f"{here}.")
-
-
-def _compact(value: Any) -> Any:
-    """A model as a mapping of its tag and of what is not by default."""
-    if not isinstance(value, BaseModel):
-        return value
-    found = {}
-    for name, info in type(value).model_fields.items():
-        inner = getattr(value, name)
-        if _is_tag(info) or inner != info.get_default(call_default_factory=True):
-            found[name] = list(inner) if isinstance(inner, tuple) else _compact(inner)
-    return found
-
-
-def _yaml(value: Any) -> str:
-    if isinstance(value, dict):
-        return f"{{{', '.join(f'{name}: {_yaml(inner)}' for name, inner in value.items())}}}"
-    return f"[{', '.join(map(str, value))}]" if isinstance(value, list | tuple) else str(value)

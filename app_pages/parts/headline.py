@@ -19,6 +19,8 @@ CODE_HELP = ("−log p(x|z) on the test set, in nats per {one}, at the code of e
 EXACT_HELP = "−log p(x) on the test set, in nats per {one}: exact, not a bound. Lower is better."
 MSE_HELP = ("Mean squared error of the reconstruction on the test set, for each pixel (0 black, 1 white) or number. "
             "Lower is better.")
+PERPLEXITY_HELP = ("exp(−ELBO / tokens): among how many equally likely words the model chooses each next one. The end of "
+                   "a sentence counts as a word. Lower is better, among models with the same vocabulary.")
 ACTIVE_HELP = ("Latent dimensions in use, of all there are: those whose code varies by more than 0.01 (in variance) "
                "from one observation to the next. The others carry nothing.")
 PARAMETERS_HELP = "Numbers learned from the data, in encoder and decoder together: {exact}."
@@ -38,14 +40,20 @@ class Headline:
     reconstruction: float | None  # −E log p(x|z)
     kl: float | None
     mse: float | None
+    perplexity: float | None  # of text
     active: int | None
     parameters: int | None
     seconds: float | None
     has_kl: bool
     exact: bool  # the reconstruction is log p(x) itself, as a language model's
     likelihood: str
-    scored_on: tuple[str, str, str]  # data set, copy, pixels: what −ELBOs must share to be compared
+    scored_on: tuple[str, str, str, str]  # data set, copy, pixels, vocabulary: what comparable −ELBOs share
     problem: str = ""  # summary.json cannot be read
+
+    @property
+    def has_code(self) -> bool:
+        """Whether there is a latent; a language model has none."""
+        return self.has_kl or not self.exact
 
     @property
     def bound_name(self) -> str:
@@ -76,11 +84,12 @@ def headline(run: Run) -> Headline:
         one=_text(about, "observation") or "observation",
         latent_size=_whole(values, "model", "latent_size"), steps=_whole(summary, "step"),
         bound=None if elbo is None else -elbo, reconstruction=None if reconstruction is None else -reconstruction,
-        kl=kl, mse=_mean(summary, "test", "mse"), active=_whole(summary, "test", "active"),
-        parameters=_whole(summary, "parameters"), seconds=_number(summary, "seconds"),
+        kl=kl, mse=_mean(summary, "test", "mse"), perplexity=_perplexity(elbo, _total(summary, "test", "tokens")),
+        active=_whole(summary, "test", "active"), parameters=_whole(summary, "parameters"), seconds=_number(summary, "seconds"),
         has_kl=bool(terms) if isinstance(terms, dict) else about.get("has_kl") is not False,
         likelihood=_text(values, "model", "likelihood", "kind") or _text(about, "likelihood"),
-        exact=about.get("exact") is True, scored_on=(known, copy, pixels), problem=problem)
+        exact=about.get("exact") is True, problem=problem,
+        scored_on=(known, copy, pixels, _vocabulary(values)))
 
 
 def shown(value: float | None, digits: int = 4) -> str:
@@ -115,7 +124,8 @@ def duration(seconds: float | None) -> str:
 def comparable(runs: list[Headline]) -> list[str]:
     """Why numbers of these runs in nats cannot be set against each other; empty where they can."""
     reasons = []
-    for what, index in (("data sets", 0), ("copies of the data", 1), ("kinds of pixels", 2)):
+    for what, index in (("data sets", 0), ("copies of the data", 1), ("kinds of pixels", 2),
+                        ("vocabularies", 3)):
         different = list(dict.fromkeys(run.scored_on[index] for run in runs if run.scored_on[index]))
         if len(different) > 1 and (index != 1 or len({run.scored_on[0] for run in runs}) == 1):
             reasons.append(f"{what} ({'; '.join(different)})")
@@ -123,6 +133,21 @@ def comparable(runs: list[Headline]) -> list[str]:
     if len(likelihoods) > 1:
         reasons.append(f"likelihoods ({', '.join(likelihoods)})")
     return reasons
+
+
+def _vocabulary(values: Any) -> str:
+    """Which words of a text count, as the configuration has it; empty for what is not text."""
+    size, least, limit = (_whole(values, "data", name) for name in ("vocabulary_size", "least_count", "train_limit"))
+    if size is None or least is None:
+        return ""
+    return f"words found {least} times or more in {f'{limit:,}' if limit else 'all'} sentences, {size:,} at most"
+
+
+def _perplexity(elbo: float | None, tokens: float | None) -> float | None:
+    """exp(-elbo / tokens); None where there are no tokens, or the numbers make no sense."""
+    if elbo is None or not tokens or not -300 < elbo / tokens <= 0:
+        return None
+    return math.exp(-elbo / tokens)
 
 
 def _get(values: Any, *path: str) -> Any:

@@ -1,73 +1,187 @@
-"""What a run's metrics.jsonl has to show: the charts of Monitor and Compare, and how far a run is."""
+"""What a run's metrics.jsonl has to show: its numbers as arrays, the charts of Monitor and Compare, how far it is."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from app_pages.parts.curves import Panel, Series
+from app_pages.parts.plane import SNAPSHOTS, spread
 from app_pages.parts.queue import duration
 from vaecore.lab import Status
-from vaecore.store import Metrics, Run
+from vaecore.store import STEP_COLUMNS, Metrics, Run
 
+DAMAGED = (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, IndexError, OverflowError)
+EVALUATED = ("step", "neg_elbo", "reconstruction", "kl", "active", "rate", "mutual_information", "minibatch",
+             "observations", "batch_size", "perplexity", "encoder_updates", "aggressive")
 _reading = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """Where the same N points stood at each of S snapshots, in r latent dimensions."""
+
+    steps: np.ndarray  # (S,)
+    model: np.ndarray  # (S, N, r) means of p(z|x)
+    inference: np.ndarray  # (S, N, r) means of q(z|x)
+    names: tuple[str, ...]  # (r,)
+    labels: np.ndarray | None  # (N,) classes from 0
+    method: str  # of the last one: grid, or importance
+    effective: float  # of the last one: effective sample size as a share of the samples
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """metrics.jsonl up to some moment, as arrays. A new one is made when the file has changed, and only then."""
+
+    metrics: Metrics
+    steps: Mapping[str, np.ndarray]  # (T,) each, by column
+    evaluations: Mapping[str, np.ndarray]  # (E,) each, by the names in `EVALUATED`; nan where a line has none
+    names: tuple[str, ...]  # (r,) of the latent dimensions
+    kl_steps: np.ndarray  # (F,) of the evaluations that have a KL
+    kl: np.ndarray  # (F, r) nats
+    taken: list[dict[str, Any]] = field(default_factory=list)  # snapshots as they were read
+
+    @cached_property
+    def snapshots(self) -> Snapshots | None:
+        """The snapshots, thinned to what a plane shows; None where there are none."""
+        return _snapshots(self.taken)
+
+    def evaluated(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Steps and values of the evaluations that have `name`."""
+        values = self.evaluations[name]
+        there = ~np.isnan(values)
+        return self.evaluations["step"][there], values[there]
+
+    @property
+    def no_kl(self) -> bool:
+        """Whether it was evaluated and had no KL to tell of."""
+        return bool(len(self.evaluations["step"])) and not len(self.kl)
+
+
+class _Reader:
+    """One run's file and what was made of it last, for all sessions."""
+
+    def __init__(self, path: str) -> None:
+        self.metrics, self.record = Metrics(Path(path) / "metrics.jsonl"), None
 
 
 def of(run: Run) -> Metrics:
     """The run's metrics up to now; what is new is read, the rest is kept for all sessions."""
-    metrics = _metrics(str(run.path))
+    return record(run).metrics
+
+
+def record(run: Run) -> Record:
+    """The same as arrays: the very same record as long as the file has not changed."""
+    reader = _reader(str(run.path))
     with _reading:
-        metrics.update()
-    return metrics
+        if reader.metrics.update() or reader.record is None:
+            reader.record = _record(reader.metrics)
+        return reader.record
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)
-def _metrics(path: str) -> Metrics:
-    from pathlib import Path
-
-    return Metrics(Path(path) / "metrics.jsonl")
+def _reader(path: str) -> _Reader:
+    return _Reader(path)
 
 
 def evaluated(metrics: Metrics) -> list[dict[str, float]]:
     """The evaluations as plain numbers, those of families without a KL without one; a damaged line costs itself."""
     rows = []
-    for row in metrics.evaluations:
+    for line in metrics.evaluations:
         try:
-            plain = {"step": float(row["step"]), "neg_elbo": -float(row["elbo"]),
-                     "reconstruction": -float(sum(row["reconstruction"].values())),
-                     "mse": float(sum(row["mse"].values()) / len(row["mse"]))}
-            if row["kl"]:
-                plain["kl"] = float(sum(map(sum, row["kl"].values())))
-        except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
+            plain = {"step": float(line["step"]), "neg_elbo": -float(line["elbo"]),
+                     "reconstruction": -float(sum(line["reconstruction"].values()))}
+            if line["kl"]:
+                plain["kl"] = float(sum(map(sum, line["kl"].values())))
+        except DAMAGED:
             continue
+        for part in (_error, _use, _information, _text, _lag):  # which families, ages and kinds of run do not share
+            try:
+                plain |= part(line)
+            except DAMAGED:
+                continue
         rows.append(plain)
     return rows
 
 
-def panels(histories: Mapping[str, Metrics], *, more: bool = False) -> list[Panel]:
-    """The charts, every run in each: training solid, validation dashed."""
+def panels(records: Mapping[str, Record], *, more: bool = False) -> list[Panel]:
+    """The charts of training, every run in each: training solid, validation dashed."""
+    with_kl = {name: record for name, record in records.items() if not record.no_kl}
     charts = [
-        _panel(histories, "−ELBO", "neg_elbo", "nats",
-               "The negative evidence lower bound at β = 1: reconstruction error plus KL. Lower is better; −log p(x) "
-               "is at most this."),
-        _panel(histories, "Reconstruction error", "reconstruction", "nats",
-               "−E log p(x|z): how badly the decoder explains an image from its code, also called distortion.",
-               sign=-1),
-        _panel(histories, "KL", "kl", "nats",
-               "KL of the posterior q(z|x) from the prior: how much the code says about the image, also called rate. "
-               "Near 0, the posterior has collapsed."),
-        _panel(histories, "β", "beta", "", "The weight of the KL in the loss at each step.", exact=True),
+        Panel("−ELBO", _both(records, "neg_elbo"), "nats",
+              "The negative evidence lower bound at β = 1: reconstruction error plus KL. Lower is better; −log p(x) "
+              "is at most this."),
+        Panel("Reconstruction error", _both(records, "reconstruction", sign=-1), "nats",
+              "−E log p(x|z): how badly the decoder explains an observation from its code, also called distortion."),
     ]
+    if with_kl:
+        beta = [Series("β", record.steps["step"], record.steps["beta"], run=name, right=True)
+                for name, record in with_kl.items()]
+        charts.append(Panel(
+            "KL", [*_both(with_kl, "kl"), *beta], "nats",
+            "KL of the posterior q(z|x) from the prior: how much the code says about the observation, also called "
+            "rate. Near 0, the posterior has collapsed. Dotted, on the right: β, the weight of the KL in the loss at "
+            "each step.", right_title="β"))
+    if texts := _validation(records, "perplexity", dashed=True):
+        charts.append(Panel(
+            "Perplexity, validation", texts, "",
+            "exp(−ELBO / tokens): as if each word were drawn from so many equally likely ones. Tokens are those of a "
+            "mean sentence, its end symbol included. The ELBO is a bound, and so is this: the true one is lower."))
+    if turns := _turns(records):
+        charts.append(Panel(
+            "Encoder updates per decoder step", turns, "",
+            "How often an aggressive encoder was updated alone before each step of the decoder, a mean from one "
+            "evaluation to the next. It is 0 once mutual information has stopped climbing: then both learn "
+            "together.", may_log=False, may_smooth=False))
     if more:
         charts += [
-            _panel(histories, "Gradient norm", "grad_norm", "", "Length of the gradient, before clipping."),
-            _panel(histories, "Learning rate", "rate", "", "Step size of the optimizer at each step.",
-                   exact=True),
+            Panel("Gradient norm", _training(records, "grad_norm"), "", "Length of the gradient, before clipping."),
+            Panel("Learning rate", _training(records, "rate"), "", "Step size of the optimizer at each step.",
+                  may_smooth=False),
         ]
     return charts
+
+
+def latent_panels(records: Mapping[str, Record]) -> list[Panel]:
+    """The charts of what the latent code is used for, all on the validation set; those that have nothing are left
+    out."""
+    same = "Estimated on up to 2,000 observations of the validation set."
+    charts = [
+        Panel("Active units", _validation(records, "active", step=True), "",
+              "Latent dimensions whose posterior mean varies by more than 0.01 (in variance) from one observation to "
+              "the next.", may_log=False),
+        Panel("Mutual information", _under(records, "mutual_information", "observations"), "nats",
+              "I(x; z) under q, between an observation and its code, with q(z) the mixture of all posteriors. It "
+              f"cannot exceed log N for N observations, drawn as the ceiling, nor the rate. {same}"),
+        Panel("Mutual information, minibatch estimate", _under(records, "minibatch", "batch_size"), "nats",
+              "The same with q(z) the mixture of one minibatch only, as He et al. (2019) report it. An observation "
+              "can only be told from the B − 1 others beside it, so the estimate saturates at log B, drawn as the "
+              f"ceiling, however much the code says. {same}"),
+        Panel("Rate", _validation(records, "rate"), "nats",
+              "E KL(q(z|x) ‖ p(z)) = mutual information + KL(q(z) ‖ p(z)): what the code costs. Where it lies above "
+              f"the mutual information, the codes as a whole do not follow the prior. {same}"),
+    ]
+    return [chart for chart in charts if chart.series]
+
+
+def aggression(records: Mapping[str, Record]) -> list[str]:
+    """For each aggressive run, a sentence on how long its encoder was."""
+    sentences = []
+    for name, record in records.items():
+        steps, flags = record.evaluated("aggressive")
+        if len(steps):
+            over = np.flatnonzero(flags == 0)
+            sentences.append(f"{name}: the encoder was aggressive until step {steps[over[0]]:,.0f}." if len(over) else
+                             f"{name}: the encoder is aggressive up to the last evaluation.")
+    return sentences
 
 
 def standing(status: Status) -> str:
@@ -80,14 +194,120 @@ def standing(status: Status) -> str:
     return " · ".join(parts)
 
 
-def _panel(histories: Mapping[str, Metrics], title: str, column: str, unit: str, text: str, *, sign: int = 1,
-           exact: bool = False) -> Panel:
-    series = []
-    for name, metrics in histories.items():
-        steps = np.asarray(metrics.steps.get("step", []))
-        series.append(Series(f"{name} training", steps, sign * np.asarray(metrics.steps.get(column, [])), run=name))
-        validation = [(row["step"], row[column]) for row in evaluated(metrics) if column in row]
-        if validation:
-            x, y = np.asarray(validation).T
-            series.append(Series(f"{name} validation", x, y, run=name, dashed=True))
-    return Panel(title, series, unit=unit, help=text, may_smooth=not exact)
+# -- lines of the file -----------------------------------------------------------------------------
+
+
+def _error(line: dict[str, Any]) -> dict[str, float]:
+    return {"mse": float(sum(line["mse"].values()) / len(line["mse"]))}
+
+
+def _use(line: dict[str, Any]) -> dict[str, float]:
+    return {"active": float(line["active"])} if line["kl"] else {}
+
+
+def _information(line: dict[str, Any]) -> dict[str, float]:
+    [only] = line["information"].values()  # of several latents, no sum would be their information
+    return {name: float(only[name]) for name in ("rate", "mutual_information", "minibatch", "observations",
+                                                 "batch_size")}
+
+
+def _text(line: dict[str, Any]) -> dict[str, float]:
+    tokens = float(sum(line["tokens"].values()))
+    return {"perplexity": float(np.exp(min(700.0, -float(line["elbo"]) / tokens)))}
+
+
+def _lag(line: dict[str, Any]) -> dict[str, float]:
+    return {"encoder_updates": float(line["encoder_updates"]), "aggressive": float(bool(line["aggressive"]))}
+
+
+def _record(metrics: Metrics) -> Record:
+    rows = evaluated(metrics)
+    columns = {name: np.array([row.get(name, np.nan) for row in rows], float) for name in EVALUATED}
+    names, steps, values = _dimensions(metrics.evaluations)
+    return Record(metrics, {name: np.array(metrics.steps.get(name, []), float) for name in STEP_COLUMNS}, columns,
+                  names, steps, values, list(metrics.snapshots))
+
+
+def _dimensions(lines: Iterable[dict[str, Any]]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """KL by latent dimension: names (r,), steps (F,), nats (F, r); lines unlike the last are left out."""
+    rows: list[tuple[tuple[str, ...], float, list[float]]] = []
+    for line in lines:
+        try:
+            row = [(f"{name}{index}", float(value)) for name, values in line["kl"].items()
+                   for index, value in enumerate(values)]
+            rows.append((tuple(name for name, _ in row), float(line["step"]), [value for _, value in row]))
+        except DAMAGED:
+            continue
+    names = rows[-1][0] if rows else ()
+    alike = [row for row in rows if row[0] == names and names]
+    return (names, np.array([step for _, step, _ in alike], float),
+            np.array([values for *_, values in alike], float).reshape(len(alike), len(names)))
+
+
+def _snapshots(taken: list[dict[str, Any]]) -> Snapshots | None:
+    kept = []
+    for line in (taken[i] for i in spread(len(taken), SNAPSHOTS)):
+        try:
+            names = tuple(f"{name}{i}" for name, rows in line["model"].items() for i in range(len(rows[0])))
+            model, inference = (np.concatenate([np.asarray(line[side][name], np.float32) for name in line["model"]], 1)
+                                for side in ("model", "inference"))
+            if model.shape == inference.shape and model.shape[1] == len(names) > 0:
+                kept.append((float(line["step"]), model, inference, names, line))
+        except DAMAGED:
+            continue
+    if not kept:
+        return None
+    _, model, _, names, last = kept[-1]
+    kept = [each for each in kept if each[1].shape == model.shape and each[3] == names]
+    try:
+        effective = float(last["effective"])
+    except DAMAGED:
+        effective = float("nan")
+    return Snapshots(np.array([each[0] for each in kept]), np.stack([each[1] for each in kept]),
+                     np.stack([each[2] for each in kept]), names, _classes(last.get("labels"), len(model)),
+                     str(last.get("method")), effective)
+
+
+def _classes(labels: object, points: int) -> np.ndarray | None:
+    try:
+        classes = np.asarray(labels)
+    except ValueError:
+        return None
+    return classes if classes.shape == (points,) and classes.dtype.kind in "iu" and classes.min() >= 0 else None
+
+
+# -- series ----------------------------------------------------------------------------------------
+
+
+def _training(records: Mapping[str, Record], column: str, sign: int = 1) -> list[Series]:
+    return [Series("training", record.steps["step"], sign * record.steps[column], run=name)
+            for name, record in records.items()]
+
+
+def _validation(records: Mapping[str, Record], name: str, *, step: bool = False, dashed: bool = False) -> list[Series]:
+    there = ((run, *record.evaluated(name)) for run, record in records.items())
+    return [Series("validation", x, y, run=run, dashed=dashed, step=step) for run, x, y in there if len(x)]
+
+
+def _both(records: Mapping[str, Record], column: str, *, sign: int = 1) -> list[Series]:
+    return [*_training(records, column, sign), *_validation(records, column, dashed=True)]
+
+
+def _under(records: Mapping[str, Record], name: str, limit: str) -> list[Series]:
+    """Each run's estimate and, level, the logarithms of the counts that no estimate can exceed."""
+    lines = _validation(records, name)
+    counts = sorted({count for record in records.values() for count in record.evaluated(limit)[1] if count > 1})
+    ends = np.array([min(line.x[0] for line in lines), max(line.x[-1] for line in lines)]) if lines else np.empty(0)
+    return lines + [Series(f"log {count:,.0f}", ends, np.full(len(ends), np.log(count)), run="ceiling")
+                    for count in counts]
+
+
+def _turns(records: Mapping[str, Record]) -> list[Series]:
+    lines = []
+    for run, record in records.items():
+        steps, updates = record.evaluated("encoder_updates")
+        if len(steps) > 1:
+            with np.errstate(divide="ignore", invalid="ignore"):  # a step evaluated twice: a gap
+                each = np.diff(updates) / np.diff(steps)
+            lines.append(Series("validation", steps, np.append(each, each[-1]), run=run, step=True))
+    return lines

@@ -19,23 +19,25 @@ if TYPE_CHECKING:
     from vaecore.training.setup import Fit
 
 PICTURES, COLUMNS = 21, 7
+SENTENCES, LONGEST = 8, 240  # sample sentences, and characters of each
 LARGEST = 50_000_000  # parameters; a larger model is not measured in the web server's memory
 _measuring = threading.Lock()  # one at a time, or two visitors would measure each other
 
 
 @dataclass(frozen=True)
 class Look:
-    """A data set in a few words and a picture."""
+    """A data set in a few words, and a picture or some sentences of it."""
 
     source: str
     sizes: dict[str, int]
     shape: str
-    picture: bytes
-    alt: str
+    picture: bytes = b""
+    alt: str = ""
+    sentences: tuple[str, ...] = ()  # words that are not in the vocabulary read <unk>
 
 
 def look(config: RunConfig) -> Look:
-    """The data set in use; raises `DataUnavailable`."""
+    """The data set in use; raises `DataUnavailable`, or `ConfigError` for a file that cannot be used."""
     return _look(_data(config))
 
 
@@ -44,8 +46,8 @@ def fit(config: RunConfig) -> Fit:
     return _fit(config.resolve().to_json())
 
 
-def seconds(config: RunConfig) -> float:
-    """Measured here: a fresh one takes a second or two."""
+def seconds(config: RunConfig) -> tuple[float, float]:
+    """What it takes at least and at most, measured here: a fresh one takes a second or two."""
     return _seconds(config.resolve().to_json())
 
 
@@ -66,11 +68,19 @@ def _dataset(data: str) -> Dataset:
 
 @st.cache_data(max_entries=24, show_spinner=False)
 def _look(data: str) -> Look:
+    from vaecore.data import SPECIALS
+    from vaecore.data.text import words
     from vaecore.explore.pictures import grid, png
 
     dataset = _dataset(data)
     [modality] = dataset.modalities.values()
+    sizes = {name: len(split) for name, split in dataset.splits.items()}
     few = next(iter(dataset.splits["train"].head(PICTURES).arrays.values()))
+    if modality.kind == "text":
+        vocabulary, [longest] = modality.vocabulary, modality.shape
+        sentences = tuple(words(row, vocabulary)[:LONGEST] for row in few[:SENTENCES])
+        shape = f"{len(vocabulary) - len(SPECIALS):,} words known, {longest - 1} in the longest sentence"
+        return Look(dataset.source, sizes, shape, sentences=sentences)
     if modality.kind == "vector":  # a row of grey tiles each: grey is 0
         [size] = modality.shape
         tiles = np.clip(few[:, None] * (128 / 3) + 128, 0, 255).astype(np.uint8)
@@ -80,7 +90,6 @@ def _look(data: str) -> Look:
         tiles = few[:, 0] if channels != 3 else few.transpose(0, 2, 3, 1)
         sheet = grid(np.ascontiguousarray(tiles), COLUMNS, background=128)
         shape, what = f"{height} × {width} pixels" + (", colour" if channels == 3 else ""), "images of the training set"
-    sizes = {name: len(split) for name, split in dataset.splits.items()}
     return Look(dataset.source, sizes, shape, png(sheet, scale=4), f"{len(few)} {what}")
 
 
@@ -93,8 +102,9 @@ def _fit(text: str) -> Fit:
 
 
 @st.cache_data(max_entries=256, ttl=60, show_spinner=False)
-def _seconds(text: str) -> float:
+def _seconds(text: str) -> tuple[float, float]:
     from vaecore.training.setup import estimate
 
     with _measuring:
-        return estimate(_config(text)).seconds
+        found = estimate(_config(text))
+    return found.seconds, found.at_most

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app_pages.parts.form import entries, kind_of, readable, settings
+from app_pages.parts.form import entries, kind_of, readable
+from app_pages.parts.origin import settings
 from vaecore.config import PRESETS, RunConfig, changed, preset
 from vaecore.schema import parse, tagged
 
@@ -73,7 +74,8 @@ def test_every_field_of_every_choice_has_a_widget_with_a_help(path: str, tag: st
     at = form("vae-mnist", *settings(preset("vae-mnist"), config))
     keys = {w.key: w for kind in ("selectbox", "number_input", "text_input", "toggle", "button_group")
             for w in at.get(kind)}
-    assert {f"f.{field}" for field in fields(config)} == set(keys)
+    tables = {editor.key.partition(":")[0] for editor in at.data_editor}
+    assert {f"f.{field}" for field in fields(config)} == {*keys, *tables}
     assert all(widget.help for widget in keys.values())
     assert parse(RunConfig, got(at)) == config
 

@@ -22,7 +22,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.delenv("VAECORE_DATA", raising=False)
     monkeypatch.setattr(lab, "kick", lambda _: None)  # nothing is trained here
     monkeypatch.setattr("vaecore.lab.jobs.kick", lambda _: None)
-    monkeypatch.setattr(measure, "seconds", lambda _: 42.0)
+    monkeypatch.setattr(measure, "seconds", lambda _: (42.0, 42.0))
     return Store(tmp_path)
 
 

@@ -19,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from vaecore.config import RunConfig, differences
+from vaecore.data import Modality
 from vaecore.distributions import DiagonalGaussian
 from vaecore.models import Family
 from vaecore.schema import parse
@@ -27,6 +28,7 @@ from vaecore.training.checkpoints import BrokenCheckpoint, load_model
 
 Images = NDArray[np.uint8]
 Codes = NDArray[np.float32]
+Route = Literal["straight", "spherical"]
 LARGEST_EXAMPLES = 64 * 2**20  # bytes
 
 
@@ -44,24 +46,13 @@ class Checkpoint:
     def load(cls, run: Run) -> Checkpoint:
         """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged."""
         model = load_model(run.path)
-        _check_origin(run)
+        check_origin(run)
+        if any(modality.kind == "text" for modality in model.modalities.values()):
+            raise BrokenCheckpoint(f"{run.id} is a model of text, which is read and not drawn. Open it in Sentences.")
         if len(model.latents) != 1 or len(model.modalities) != 1:
             raise BrokenCheckpoint(f"{run.id} has several latents or modalities; it is explored elsewhere.")
         [(name, modality)] = model.modalities.items()
-        path = run.path / "examples.safetensors"
-        try:
-            if path.stat().st_size > LARGEST_EXAMPLES:
-                raise ValueError("it is too large")
-            tensors = load_file(path)
-            x = tensors[name]
-            if x.shape[1:] != modality.shape or len(x) == 0:
-                raise ValueError(f"images of shape {tuple(x.shape)}")
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise BrokenCheckpoint(f"examples.safetensors of {run.id} cannot be used ({error}). Copy the run again "
-                                   "from where it came.") from None
-        labels = tensors["labels"].numpy() if "labels" in tensors else None
-        if labels is not None and labels.shape != (len(x),):
-            labels = None
+        x, labels = examples(run, name, modality)
         return cls(run, model, run.summary(), x.float() / 255 if x.dtype == torch.uint8 else x.float(), labels)
 
     @property
@@ -159,18 +150,10 @@ class Checkpoint:
         flat = self.decode(codes.reshape(-1, self.size))
         return flat.reshape(len(dimensions), len(values), *flat.shape[1:])
 
-    def interpolate(self, a: int, b: int, steps: int, path: Literal["straight", "spherical"] = "straight") -> Images:
-        """Decoded codes on the way between two examples, both ends included, (S, ...).
-
-        `spherical` keeps to codes as long as the ends', which a Gaussian prior finds likelier (White 2016).
-        """
+    def interpolate(self, a: int, b: int, steps: int, path: Route = "straight") -> Images:
+        """Decoded codes on the way between two examples, both ends included, (S, ...)."""
         start, end = self.encode([a, b])
-        t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
-        cosine = float(start @ end / max(1e-12, np.linalg.norm(start) * np.linalg.norm(end)))
-        angle = np.arccos(np.clip(cosine, -1, 1))
-        if path == "straight" or np.sin(angle) < 1e-4:
-            return self.decode((1 - t) * start + t * end)
-        return self.decode((np.sin((1 - t) * angle) * start + np.sin(t * angle) * end) / np.sin(angle))
+        return self.decode(between(start, end, steps, path))
 
     def sample_codes(self, count: int, temperature: float = 1.0, seed: int = 0) -> Codes:
         """Codes (B, r) from the prior N(0, temperature^2 I); without a prior, from a Gaussian fitted to the codes."""
@@ -243,7 +226,42 @@ def decode_same(checkpoints: Sequence[Checkpoint], count: int, temperature: floa
     return rows
 
 
-def _check_origin(run: Run) -> None:
+def between(start: Codes, end: Codes, steps: int, path: Route = "straight") -> Codes:
+    """Codes on the way from one (r,) to another, both included, (S, r).
+
+    `spherical` keeps to codes as long as the ends', which a Gaussian prior finds likelier (White 2016).
+    """
+    t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+    lengths = float(np.linalg.norm(start) * np.linalg.norm(end))
+    angle = float(np.arccos(np.clip(float(start @ end) / max(1e-12, lengths), -1, 1)))
+    if path == "straight" or np.sin(angle) < 1e-4:
+        straight: Codes = (1 - t) * start + t * end
+        return straight
+    arc: Codes = (np.sin((1 - t) * angle) * start + np.sin(t * angle) * end) / np.sin(angle)
+    return arc
+
+
+def examples(run: Run, name: str, modality: Modality) -> tuple[torch.Tensor, NDArray[np.int64] | None]:
+    """The test observations that travel with a run (N, *shape), as they are stored, and their labels (N,).
+
+    Raises `BrokenCheckpoint` for a file that is missing, damaged or of another shape.
+    """
+    path = run.path / "examples.safetensors"
+    try:
+        if path.stat().st_size > LARGEST_EXAMPLES:
+            raise ValueError("it is too large")
+        tensors = load_file(path)
+        x = tensors[name]
+        if x.shape[1:] != modality.shape or len(x) == 0:
+            raise ValueError(f"{modality.kind}s of shape {tuple(x.shape)}")
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise BrokenCheckpoint(f"examples.safetensors of {run.id} cannot be used ({error}). Copy the run again from "
+                               "where it came.") from None
+    labels = tensors["labels"].numpy() if "labels" in tensors else None
+    return x, labels if labels is not None and labels.shape == (len(x),) else None
+
+
+def check_origin(run: Run) -> None:
     """Raise `BrokenCheckpoint` for weights that were trained with another data set or model than the run's."""
     with safe_open(run.weights, "pt") as file:  # `load_model` has just read it: it is whole and has a description
         noted = parse(RunConfig, json.loads((file.metadata() or {})["vaecore"])["config"]).model_dump(mode="json")

@@ -66,13 +66,16 @@ def work(folder: Path, attempt: int) -> int:
 
 
 def draw_preview(folder: Path) -> None:
-    """The strip of samples on the run's card. A run without one is still a run, so nothing here can fail it."""
+    """What the model draws or writes, for the run's card. A run without it is still a run, so nothing here fails it."""
     try:
-        from vaecore.explore import Checkpoint
-        from vaecore.explore.pictures import write_preview
+        from vaecore.explore import Checkpoint, pictures, sentences
         from vaecore.store import Run
 
-        write_preview(Checkpoint.load(Run(folder)))
+        run = Run(folder)
+        if run.config().data.observation == "sentence":
+            sentences.write_preview(sentences.SentenceCheckpoint.load(run))
+        else:
+            pictures.write_preview(Checkpoint.load(run))
     except Exception as error:
         print(f"no preview: {error}", flush=True)
 

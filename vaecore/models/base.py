@@ -62,7 +62,8 @@ class Objective:
         kl = _sum(w * e.total_kl().mean() for w, e in self.elbos)
         charged = kl
         if cost is not None:
-            charged = _sum(w * cost({name: k.mean(0) for name, k in e.kl.items()}) for w, e in self.elbos if e.kl)
+            charged = _sum(w * cost({name: k.mean(0) for name, k in e.kl.items()}) if e.kl else torch.zeros_like(kl)
+                           for w, e in self.elbos)
         penalty = _sum(self.penalties.values()) if self.penalties else torch.zeros_like(kl)
         return reconstruction, kl, charged, penalty
 

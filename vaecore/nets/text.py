@@ -36,7 +36,8 @@ class SentenceEncoder(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, embedding)
         self.lstm = nn.LSTM(embedding, hidden, batch_first=True)
-        self.head = nn.Linear(hidden, size)
+        # No bias, as in the paper's code: with one, plain SGD at its rate shifts all posteriors about together.
+        self.head = nn.Linear(hidden, size, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         x = trimmed(x)

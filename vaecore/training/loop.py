@@ -29,6 +29,7 @@ from vaecore.store import STEP_COLUMNS, Run
 from vaecore.training import Control
 from vaecore.training import device as devices
 from vaecore.training.checkpoints import (
+    KEPT,
     WEIGHTS,
     inherit,
     kept_weights,
@@ -166,7 +167,8 @@ class Trainer:
 
 def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
     """Train the run in `folder` from where it stands; see `vaecore.training.train`."""
-    remove_leftovers(folder)
+    for place in (folder, folder / KEPT):
+        remove_leftovers(place)
     config = Run(folder).config()
     device = devices.choose(config.training)
     threads = devices.set_threads(config.training)

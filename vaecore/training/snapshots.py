@@ -16,7 +16,7 @@ from torch import Tensor
 from vaecore.distributions import DiagonalGaussian, gaussian_log_prob
 from vaecore.models import Batch, Family
 
-GRID = 10.0, 201  # half its width in prior standard deviations, and its points
+GRID = 8.0, 161  # half its width in prior standard deviations, and its points
 CODES = 64  # importance samples a point where a grid would be too large
 DECODED_AT_ONCE = 4_000  # codes; bounds memory
 DIMENSIONS = 32  # kept of a latent, the first ones
@@ -48,6 +48,8 @@ def snapshot(model: Family, batch: Batch, generator: torch.Generator | None = No
     The proposal of the weights is half q(z|x), half prior, so that a posterior that the encoder misses is still
     found where the prior finds it; `effective` near 1/K says that it was not.
     """
+    training = model.training
+    model.eval()
     posteriors = {name: q for name, q in model.encode(batch).items() if isinstance(q, DiagonalGaussian)}
     if sum(model.latents.values()) == 1:
         [(name, q)] = posteriors.items()
@@ -59,6 +61,7 @@ def snapshot(model: Family, batch: Batch, generator: torch.Generator | None = No
         z, log_weights = _proposals(posteriors, codes, generator)
         method = "importance"
     weights = (log_weights + _log_likelihood(model, batch, z)).softmax(0)  # (K, N)
+    model.train(training)
     means = {name: (weights[..., None] * codes).sum(0) for name, codes in z.items()}
     effective = (1 / weights.square().sum(0)).mean() / len(weights)
     return Snapshot({name: mean.cpu() for name, mean in means.items()},

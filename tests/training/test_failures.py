@@ -1,0 +1,78 @@
+"""Numbers that are not finite, and choices that do not fit, are named; what was kept stays whole."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from safetensors.torch import load_file
+
+from tests.training.runs import Start, read, small
+from vaecore.schema import ConfigError
+from vaecore.training import train
+from vaecore.training.checkpoints import load_model
+from vaecore.training.loop import TrainingFailed
+
+
+@pytest.mark.parametrize(("term", "word"), [("reconstruction", "reconstruction"), ("kl", "KL")])
+def test_a_nan_stops_the_run_and_names_step_and_term(start: Start, monkeypatch: pytest.MonkeyPatch, watch: Any,
+                                                     term: str, word: str) -> None:
+    from vaecore.models.base import Evidence
+    from vaecore.models.vae import VariationalAutoEncoder
+
+    true, calls = VariationalAutoEncoder.elbo, iter(range(10_000))
+
+    def poisoned(self: Any, batch: Any, generator: Any = None) -> Evidence:
+        found = true(self, batch, generator)
+        if not self.training or next(calls) != 6:
+            return found
+        parts = {"reconstruction": dict(found.reconstruction), "kl": dict(found.kl)}
+        parts[term] = {name: value * math.nan for name, value in parts[term].items()}
+        return Evidence(**parts)
+
+    folder = start(small(), train=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(VariationalAutoEncoder, "elbo", poisoned)
+        with pytest.raises(TrainingFailed, match=rf"step 6 the {word} .*learning_rate"):
+            train(folder, watch())
+    for name in ("weights.safetensors", "checkpoint.safetensors"):
+        assert all(tensor.isfinite().all() for tensor in load_file(folder / name).values())
+    load_model(folder)
+    assert json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 4
+    assert train(folder, watch()) == "finished"  # from the good checkpoint, now that the cause is gone
+    assert read(folder).steps["step"] == list(range(12))
+
+
+def test_a_rate_too_large_fails_rather_than_keeps_nonsense(start: Start, watch: Any) -> None:
+    values = small({"network": {"kind": "linear"}, "likelihood": {"kind": "gaussian", "sigma": 0.01}},
+                   epochs=4000, learning_rate=10.0, evaluate_every=100)
+    values["data"] = {"name": "gaussian", "size": 64, "eigenvalues": [1e30, 1e30]}
+    folder = start(values, train=False)
+    with pytest.raises(TrainingFailed, match="step"):
+        train(folder, watch())
+    for path in folder.glob("*.safetensors"):
+        if path.name != "examples.safetensors":
+            assert all(tensor.isfinite().all() for tensor in load_file(path).values())
+    for line in (folder / "metrics.jsonl").read_text().splitlines():
+        json.loads(line, parse_constant=pytest.fail)
+
+
+def test_a_batch_larger_than_the_data_is_refused(start: Start, watch: Any) -> None:
+    folder = start(small(batch_size=257), train=False)
+    with pytest.raises(ConfigError, match=r"training\.batch_size: 257 .* 256 .*at most 256"):
+        train(folder, watch())
+    assert {path.name for path in folder.iterdir()} == {"config.json", "about.json"}
+
+
+@pytest.mark.parametrize(("data", "likelihood", "words"), [
+    ({"name": "digits", "pixels": "binary-fixed"}, "discretised-logistic", "black and white.*bernoulli"),
+    ({"name": "digits", "pixels": "binary-dynamic"}, "discretised-logistic", "black and white.*bernoulli"),
+    ({"name": "gaussian"}, "bernoulli", "vectors.*gaussian"),
+    ({"name": "gaussian"}, "discretised-logistic", "vectors.*gaussian")])
+def test_likelihoods_that_do_not_fit_the_data_are_refused(start: Start, data: dict[str, Any], likelihood: str,
+                                                          words: str) -> None:
+    values = {**small({"network": {"kind": "linear"}, "likelihood": {"kind": likelihood}}), "data": data}
+    with pytest.raises(ConfigError, match=rf"model\.likelihood\.kind: .*{words}"):
+        start(values)

@@ -1,0 +1,74 @@
+"""What an evaluation says: exact means, whatever the batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+
+from tests.training.runs import Make, small
+from vaecore.training import validation
+from vaecore.training.feed import Feed
+from vaecore.training.validation import evaluate
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("family", [
+    {"family": "ae", "latent_size": 3, "network": {"kind": "mlp", "hidden": [16]}},
+    {"family": "vae", "latent_size": 3, "network": {"kind": "mlp", "hidden": [16]},
+     "likelihood": {"kind": "gaussian-learned"}}], ids=["ae", "vae"])
+def test_evaluation_is_an_exact_mean_whatever_the_batches(trainer: Make, monkeypatch: pytest.MonkeyPatch,
+                                                          family: dict[str, Any]) -> None:
+    made, dataset = trainer({**small(), "model": family}, run=True)
+    feed = Feed(dataset, "validation", CPU)
+    x = feed.all()["image"]
+    found = []
+    for size in (250, 100, 7):  # 250 observations: the last batches hold 250, 50 and 5
+        monkeypatch.setattr(validation, "BATCH", size)
+        found.append(evaluate(made.model, feed, seed=3))
+    with torch.no_grad():
+        code = made.model.encode({"image": x})["z"]
+        p = made.model.decode({"z": code.mean})["image"]
+        mse = (p.mean - x).double().square().mean().item()
+        log_prob = p.log_prob(x).double().mean().item()
+    for result in found:
+        assert result.observations == 250
+        assert result.mse["image"] == pytest.approx(mse, rel=1e-5)
+        assert result.code_mean["z"] == pytest.approx(code.mean.double().mean(0).tolist(), rel=1e-4, abs=1e-6)
+        variances = code.mean.double().var(0, unbiased=False)
+        assert result.code_variance["z"] == pytest.approx(variances.tolist(), rel=1e-4)
+        assert result.active == int((variances > 0.01).sum())
+        if family["family"] == "ae":
+            assert result.elbo == result.reconstruction["image"] == pytest.approx(log_prob, rel=1e-5)
+            assert result.kl == {}
+        else:
+            kl = 0.5 * (code.mean**2 + code.logvar.exp() - code.logvar - 1).double().mean(0)
+            assert result.kl["z"] == pytest.approx(kl.tolist(), rel=1e-4)
+            assert result.elbo == pytest.approx(result.reconstruction["image"] - kl.sum().item(), rel=1e-5)
+
+
+def test_evaluation_draws_the_same_noise_each_time(trainer: Make) -> None:
+    made, dataset = trainer(small(), run=True)
+    feed = Feed(dataset, "validation", CPU)
+    state = torch.random.get_rng_state()
+    first = evaluate(made.model, feed, seed=5)
+    torch.rand(3)
+    made.generator.manual_seed(77)
+    assert evaluate(made.model, feed, seed=5) == first
+    assert evaluate(made.model, feed, seed=6).elbo != first.elbo
+    torch.random.set_rng_state(state)
+
+
+def test_active_counts_dimensions_whose_code_moves(trainer: Make) -> None:
+    made, dataset = trainer(small({"network": {"kind": "linear"}}))
+    feed = Feed(dataset, "validation", CPU)
+    x = feed.all()["image"].flatten(1)
+    head = made.model.encoder[1]
+    with torch.no_grad():
+        head.weight.zero_()
+        head.weight[0, 20] = 0.0101**0.5 / x[:, 20].std(unbiased=False)
+        head.weight[1, 20] = 0.0099**0.5 / x[:, 20].std(unbiased=False)
+        head.bias[2] = 5.0  # far from the prior's mean, and constant: not active
+    assert evaluate(made.model, feed, seed=0).active == 1

@@ -1,0 +1,11 @@
+"""What papers claim, each as an experiment that could refute it. A new one is a file beside these and a line below."""
+
+from __future__ import annotations
+
+from vaecore.claims import c01_linear, c13_lagging, c14_gamma, c15_word_dropout, c16_cyclical, c22_identity
+from vaecore.claims.base import Bench, Cancelled, Claim, Finding, Result, claims_folder, kept, run_claim
+
+CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in (
+    c01_linear, c13_lagging, c14_gamma, c15_word_dropout, c16_cyclical, c22_identity)}
+
+__all__ = ["CLAIMS", "Bench", "Cancelled", "Claim", "Finding", "Result", "claims_folder", "kept", "run_claim"]

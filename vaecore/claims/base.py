@@ -1,0 +1,164 @@
+"""What a claim is, how its experiment is run, and how the result is kept in `trained/claims/`.
+
+A claim says what a paper states and how it could be refuted: an experiment with a pass rule fixed beforehand. The
+result is kept whichever way it comes out.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from vaecore import __version__
+from vaecore.config import RunConfig
+from vaecore.files import BrokenFile, read_json, write_json_atomic
+from vaecore.store import Metrics, Run, Store
+
+Verdict = Literal["reproduced", "not reproduced"]
+Row = Mapping[str, float | int | str]
+LARGEST = 4_000_000  # bytes of a kept result
+NICE_THREADS = 1  # bits, and so results, depend on the number of threads
+
+
+class Cancelled(Exception):
+    """Somebody asked the experiment to stop; nothing is kept of it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What an experiment found: a verdict by the claim's rule, a sentence with the numbers, and the numbers."""
+
+    reproduced: bool
+    summary: str
+    table: Sequence[Row]
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # for a view of its own
+    note: str = ""  # what a reader has to know besides
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of one paper."""
+
+    id: str
+    title: str
+    says: str  # what the paper says
+    source: str
+    experiment: str  # what is done here
+    rule: str  # when it counts as reproduced, fixed before it was run
+    minutes: float  # about how long it takes on two CPU cores
+    run: Callable[[Bench], Finding]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finding with what makes it mean something."""
+
+    claim: str
+    verdict: Verdict
+    summary: str
+    table: list[dict[str, float | int | str]]
+    curves: dict[str, list[float]]
+    note: str
+    date: str
+    seconds: float
+    device: str
+    torch: str
+    vaecore: str
+
+
+class Bench:
+    """Where an experiment trains its runs: a temporary store, or the user's, where they can be looked at later."""
+
+    def __init__(self, folder: Path, *, progress: Callable[[str], object] = print,
+                 cancelled: Callable[[], bool] = lambda: False, keep: Store | None = None, claim: str = "") -> None:
+        self.store = keep or Store(folder)
+        self.say, self.cancelled, self.claim = progress, cancelled, claim
+        self._step = (0, 0)
+
+    def train(self, label: str, config: RunConfig) -> Run:
+        """Train a run to its end, on one CPU thread so that the result is the same on the same machine."""
+        from vaecore.training import train
+
+        training = config.training.model_copy(update={"threads": NICE_THREADS, "device": "cpu"})
+        self.say(f"training {label}")
+        run = self.store.create(config.model_copy(update={"training": training}), self._name(label),
+                                experiment=self.claim)
+        if train(run.path, self) != "finished":
+            raise Cancelled
+        return run
+
+    def metrics(self, run: Run) -> Metrics:
+        """Everything the run has written."""
+        metrics = Metrics(run.path / "metrics.jsonl")
+        metrics.update()
+        return metrics
+
+    def stop_requested(self) -> bool:
+        return self.cancelled()
+
+    def progress(self, step: int, total: int, epoch: float) -> None:
+        """Say so at every tenth of a training."""
+        if step and total and 10 * step // total > 10 * self._step[0] // max(1, self._step[1]) and step < total:
+            self.say(f"  step {step:,} of {total:,}")
+        self._step = (step % total if total else 0, total)
+
+    def _name(self, label: str) -> str:
+        base = f"{self.claim.lower()}-{label}" if self.claim else label
+        taken = {run.id for run in self.store.runs()}
+        return next(name for name in (base, *(f"{base}-{n}" for n in range(2, 10_000))) if name not in taken)
+
+
+def run_claim(claim: Claim, store: Store, *, progress: Callable[[str], object] = print,
+              cancelled: Callable[[], bool] = lambda: False, keep_runs: bool = False) -> Result:
+    """Run the experiment, keep and return its result; `keep_runs` leaves its trainings in the store.
+
+    Raises `Cancelled`, `DataUnavailable`, or what a training raises; nothing is kept then.
+    """
+    import torch
+
+    torch.set_flush_denormal(True)
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(Path(folder), progress=progress, cancelled=cancelled, keep=store if keep_runs else None,
+                      claim=claim.id)
+        found = claim.run(bench)
+    result = Result(
+        claim.id, "reproduced" if found.reproduced else "not reproduced", found.summary,
+        [dict(row) for row in found.table], {name: list(values) for name, values in found.curves.items()}, found.note,
+        time.strftime("%Y-%m-%d"), round(time.monotonic() - start, 1), f"CPU, {NICE_THREADS} thread",
+        torch.__version__, __version__)
+    folder_ = claims_folder(store)
+    folder_.mkdir(parents=True, exist_ok=True)
+    write_json_atomic(folder_ / f"{claim.id}.json", asdict(result))
+    return result
+
+
+def claims_folder(store: Store) -> Path:
+    """Where results are kept."""
+    return store.root / "claims"
+
+
+def kept(store: Store, claim: str) -> Result | None:
+    """The kept result of a claim; None where it was never run or its file cannot be read."""
+    try:
+        values = read_json(claims_folder(store) / f"{claim}.json", LARGEST)
+        return None if values is None else _checked(values)
+    except (BrokenFile, KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def _checked(values: dict[str, Any]) -> Result:
+    """A result from a file that may come from anywhere."""
+    verdict = values["verdict"]
+    if verdict not in ("reproduced", "not reproduced"):
+        raise ValueError(verdict)
+    table = [{str(k)[:80]: v if isinstance(v, int | float) else str(v)[:200] for k, v in row.items()}
+             for row in values["table"][:500]]
+    curves = {str(k)[:80]: [float(v) for v in part] for k, part in values["curves"].items()}
+    words = {name: str(values[name])[:2000] for name in ("claim", "summary", "note", "date", "device", "torch",
+                                                         "vaecore")}
+    return Result(verdict=verdict, table=table, curves=curves, seconds=float(values["seconds"]), **words)

@@ -1,0 +1,81 @@
+"""What a fixed observation variance gamma makes of a VAE (Dai, Wang & Wipf 2020): costs and active units against it.
+
+Costs are negative ELBOs in nats per observation. Shapes: N observations, D observed size, r latent size.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaecore.data import Dataset
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What the closed forms need of a data set."""
+
+    eigenvalues: Vector  # of the training covariance, descending, (D,)
+    scatter: float  # mean squared distance of validation observations from the training mean
+
+    @property
+    def size(self) -> int:
+        """D."""
+        return len(self.eigenvalues)
+
+
+def moments(dataset: Dataset) -> Moments:
+    """Of the one modality of a data set of images in [0, 1] or vectors."""
+    [name] = dataset.modalities
+    train, validation = (_flat(dataset.splits[split].arrays[name]) for split in ("train", "validation"))
+    mean = train.mean(0)
+    covariance = np.cov(train.T, bias=True)
+    return Moments(np.linalg.eigvalsh(np.atleast_2d(covariance))[::-1], float(((validation - mean) ** 2).sum(1).mean()))
+
+
+def collapsed_cost(gamma: Vector, data: Moments) -> Vector:
+    """Cost of the trivial solution: every observation decoded to the training mean, q(z|x) = p(z)."""
+    return np.asarray(0.5 * (data.size * np.log(2 * np.pi * gamma) + data.scatter / gamma))
+
+
+def best_collapsed_cost(data: Moments) -> float:
+    """The same at its own best gamma: what learning gamma would give to a collapsed model."""
+    return float(0.5 * data.size * (np.log(2 * np.pi * data.scatter / data.size) + 1))
+
+
+def linear_cost(gamma: Vector, data: Moments, latent_size: int) -> Vector:
+    """Cost of the best linear VAE on the training set, probabilistic PCA: the trivial one's from lambda_max on."""
+    kept = np.maximum(data.eigenvalues[:latent_size, None], gamma)  # (r, G)
+    spread = data.eigenvalues[:latent_size, None] / kept
+    rest = np.maximum(data.eigenvalues[latent_size:], 0).sum() / gamma
+    return np.asarray(0.5 * ((np.log(2 * np.pi * kept) + spread).sum(0) + rest
+                             + (data.size - len(kept)) * np.log(2 * np.pi * gamma)))
+
+
+def linear_active(gamma: Vector, data: Moments, latent_size: int) -> NDArray[np.int64]:
+    """Active dimensions of the best linear VAE: the eigenvalues above gamma, at most r of them."""
+    return np.asarray((data.eigenvalues[:latent_size, None] > gamma).sum(0))
+
+
+def kept_cost(gamma: Vector, data: Moments, rate: float, error: float) -> Vector:
+    """Cost at each gamma of one solution left as it is: its KL `rate`, its squared error `error` an observation."""
+    return np.asarray(rate + 0.5 * (data.size * np.log(2 * np.pi * gamma) + error / gamma))
+
+
+def crossing(data: Moments, rate: float, error: float) -> float:
+    """gamma' of Proposition 2: from there on the trivial solution costs less than this one, left as it is.
+
+    Where `kept_cost` meets `collapsed_cost`; infinite for a solution with no rate, 0 for one that explains nothing.
+    """
+    explained = max(0.0, data.scatter - error)
+    return explained / (2 * rate) if rate > 0 else math.inf
+
+
+def _flat(x: NDArray[np.generic]) -> Vector:
+    plain = x.reshape(len(x), -1).astype(np.float64)
+    return plain / 255 if x.dtype == np.uint8 else plain

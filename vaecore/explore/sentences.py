@@ -1,0 +1,268 @@
+"""Looking at a model of sentences: reconstruct, perturb, interpolate, sample, score.
+
+Shapes: B sentences, r latent size. Sentences come back as text, of the likeliest next word each time unless a
+temperature says otherwise. Everything is in nats.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, replace
+from difflib import SequenceMatcher
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from vaecore.data import END, SPECIALS, UNKNOWN
+from vaecore.data.text import tokens, words
+from vaecore.distributions import DiagonalGaussian
+from vaecore.explore import Codes, Route, between, check_origin, examples
+from vaecore.files import write_bytes_atomic
+from vaecore.models import Family
+from vaecore.nets.text import Sentences
+from vaecore.store import Run
+from vaecore.training.checkpoints import BrokenCheckpoint, load_model
+from vaecore.training.validation import ACTIVE
+
+LONGEST_TEXT = 1_000  # characters that may be typed
+MOST_TOKENS = 1_000  # a sentence of a model; writing takes a step for each
+MOST_EXAMPLES = 256
+COLLAPSED = 0.1  # nats; a code with less says nothing
+DRAWS = 64  # codes of q(z|x) for a bound
+
+
+class UnreadableText(ValueError):
+    """A typed text that is no sentence; the message says what to type instead."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A text as a model reads it: its words with their numbers, and those beyond its longest sentence."""
+
+    words: tuple[str, ...]
+    numbers: tuple[int, ...]  # UNKNOWN for a word that is not in the vocabulary
+    left_out: tuple[str, ...]
+
+    @property
+    def known(self) -> tuple[bool, ...]:
+        """Whether the model knows each of the words."""
+        return tuple(number != UNKNOWN for number in self.numbers)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The words that it does not know."""
+        return tuple(word for word, known in zip(self.words, self.known, strict=True) if not known)
+
+
+@dataclass(frozen=True)
+class Code:
+    """q(z|x) of a text: its mean and standard deviation, (r,) each."""
+
+    reading: Reading
+    mean: Codes
+    std: Codes
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a model gives to one text, in nats."""
+
+    log_likelihood: float  # log p(x|z) at the mean of q(z|x); log p(x) where there is no code
+    kl: float | None
+    bound: float  # the ELBO; log p(x) itself where there is no code
+    tokens: int  # words and END
+
+    @property
+    def perplexity(self) -> float:
+        """exp(-bound / tokens): among how many equally likely words each one was chosen."""
+        return math.exp(min(-self.bound / self.tokens, 700))
+
+
+@dataclass(frozen=True)
+class SentenceCheckpoint:
+    """A model of sentences with the test sentences and numbers that travel with it.
+
+    A language model has no code: it can only `sample` and `score`.
+    """
+
+    run: Run
+    model: Family
+    summary: dict[str, Any]
+    examples: tuple[str, ...]
+
+    @classmethod
+    def load(cls, run: Run) -> SentenceCheckpoint:
+        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing, damaged or not of text."""
+        model = load_model(run.path)
+        check_origin(run)
+        kinds = [modality.kind for modality in model.modalities.values()]
+        if kinds != ["text"]:
+            raise BrokenCheckpoint(f"{run.id} is not a model of text. Open it in Traverse.")
+        [(name, text)] = model.modalities.items()
+        with torch.inference_mode():
+            [p] = model.decode({latent: torch.zeros(1, size) for latent, size in model.latents.items()}).values()
+        if not isinstance(p, Sentences) or len(model.latents) > 1 or text.size > MOST_TOKENS \
+                or text.vocabulary[:len(SPECIALS)] != SPECIALS or len(text.vocabulary) == len(SPECIALS):
+            raise BrokenCheckpoint(f"weights.safetensors of {run.id} does not describe a model of sentences with a "
+                                   "vocabulary. Copy the run again from where it came.")
+        if not all(parameter.isfinite().all() for parameter in model.parameters()):
+            raise BrokenCheckpoint(f"weights.safetensors of {run.id} holds numbers that are not finite. Copy the run "
+                                   "again from where it came, or train it with a smaller learning rate.")
+        x, _ = examples(run, name, text)
+        if x.is_floating_point() or x.is_complex() or x.min() < 0 or x.max() >= len(text.vocabulary):
+            raise BrokenCheckpoint(f"examples.safetensors of {run.id} holds numbers that are no words of its "
+                                   "vocabulary. Copy the run again from where it came.")
+        sentences = (words(row.tolist(), text.vocabulary) for row in x[:MOST_EXAMPLES])
+        return cls(run, model, run.summary(), tuple(sentence for sentence in sentences if sentence))
+
+    @property
+    def vocabulary(self) -> tuple[str, ...]:
+        [text] = self.model.modalities.values()
+        return text.vocabulary
+
+    @property
+    def longest(self) -> int:
+        """Words of the longest sentence it reads or writes, END not counted."""
+        [text] = self.model.modalities.values()
+        return text.size - 1
+
+    @property
+    def has_code(self) -> bool:
+        """Whether there is a latent; a language model has none."""
+        return bool(self.model.latents)
+
+    @property
+    def size(self) -> int:
+        """Latent size r, 0 without one."""
+        return sum(self.model.latents.values())
+
+    @property
+    def rate(self) -> float | None:
+        """Mean KL in nats a sentence, over the validation set; None where the summary does not say."""
+        kl = self._noted("kl")
+        return None if kl is None else sum(kl)
+
+    @property
+    def collapsed(self) -> bool:
+        """Whether the code says nothing: a KL below 0.1 nats, or a mean that is the same for all sentences."""
+        variance = self._noted("code_variance")
+        still = variance is not None and all(value <= ACTIVE for value in variance)
+        return still or (self.rate is not None and self.rate < COLLAPSED)
+
+    def read(self, text: str) -> Reading:
+        """The words of a typed text; raises `UnreadableText` for one without any, or with over 1,000 characters.
+
+        `<unk>`, as sentences of this program have it, is the unknown word itself.
+        """
+        if len(text) > LONGEST_TEXT:
+            raise UnreadableText(f"This text has {len(text):,} characters. Type at most {LONGEST_TEXT:,}.")
+        unknown = SPECIALS[UNKNOWN]
+        found = [word for part in re.split(f"({unknown})", text)
+                 for word in ([part] if part == unknown else tokens(part))]
+        if not found:
+            raise UnreadableText("There is no word here. Type a sentence.")
+        kept = tuple(found[:self.longest])
+        return Reading(kept, tuple(self._number.get(word, UNKNOWN) for word in kept), tuple(found[self.longest:]))
+
+    @torch.inference_mode()
+    def encode(self, text: str) -> Code:
+        """q(z|x) of a text; raises `UnreadableText`, or `ValueError` for a model without a code."""
+        reading = self.read(text)
+        q = self._posterior(self._batch(reading))
+        return Code(reading, q.mean[0].numpy(), (0.5 * q.logvar[0]).exp().numpy())
+
+    def reconstruct(self, text: str) -> str:
+        """The text encoded and written again, at the posterior mean."""
+        return self.write(self.encode(text).mean[None])[0]
+
+    def perturb(self, text: str, scale: float, count: int, seed: int = 0) -> list[str]:
+        """Sentences around a text's code: z = mean + scale * eps, eps ~ N(0, I), so `scale` is in standard
+        deviations of the prior."""
+        noise = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
+        return self.write(self.encode(text).mean + np.float32(scale) * noise)
+
+    def interpolate(self, a: str, b: str, steps: int, path: Route = "straight") -> list[str]:
+        """Sentences at codes on the way from one text to another, both ends' reconstructions included."""
+        return self.write(between(self.encode(a).mean, self.encode(b).mean, steps, path))
+
+    def sample(self, count: int, temperature: float = 1.0, seed: int = 0) -> list[str]:
+        """Sentences of the model's own: z ~ N(0, I) where there is a code, then words drawn at `temperature`."""
+        if self.has_code:
+            codes = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
+            return self.write(codes, temperature, seed)
+        return self._written(replace(self._observation({}), count=count), temperature, seed)
+
+    def write(self, codes: Codes, temperature: float = 0.0, seed: int = 0) -> list[str]:
+        """The sentences of codes (B, r): the likeliest next word each time, or words drawn at `temperature`."""
+        [latent] = self.model.latents
+        return self._written(self._observation({latent: torch.as_tensor(np.asarray(codes, np.float32))}), temperature,
+                             seed)
+
+    @torch.inference_mode()
+    def score(self, text: str) -> Score:
+        """What the model gives to a text; its ELBO is estimated with 64 codes, always the same."""
+        reading = self.read(text)
+        batch = self._batch(reading)
+        [x] = batch.values()
+        count = len(reading.words) + 1
+        if not self.has_code:
+            exact = float(self._observation({}).log_prob(x))
+            return Score(exact, None, exact, count)
+        [latent] = self.model.latents
+        q = self._posterior(batch)
+        kl = float(q.kl_from_standard().sum())
+        draws = q.rsample(torch.Generator().manual_seed(0), DRAWS)[:, 0]
+        values = self._observation({latent: torch.cat([q.mean, draws])}).log_prob(x.expand(1 + DRAWS, -1))
+        return Score(float(values[0]), kl, float(values[1:].mean()) - kl, count)
+
+    @cached_property
+    def _number(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.vocabulary)}
+
+    def _batch(self, reading: Reading) -> dict[str, torch.Tensor]:
+        [name] = self.model.modalities
+        return {name: torch.tensor([[*reading.numbers, END]])}
+
+    def _posterior(self, batch: dict[str, torch.Tensor]) -> DiagonalGaussian:
+        if not self.has_code:
+            raise ValueError(f"{self.run.id} is a language model: it has no code. It can only sample and score.")
+        [q] = self.model.encode(batch).values()
+        assert isinstance(q, DiagonalGaussian)
+        return q
+
+    def _observation(self, z: dict[str, torch.Tensor]) -> Sentences:
+        [p] = self.model.decode(z).values()
+        assert isinstance(p, Sentences)
+        return p
+
+    @torch.inference_mode()
+    def _written(self, p: Sentences, temperature: float, seed: int) -> list[str]:
+        rows = p.sample(torch.Generator().manual_seed(seed), temperature)
+        return [words(row, self.vocabulary) for row in rows.tolist()]
+
+    def _noted(self, term: str) -> list[float] | None:
+        """One number a dimension of the validation set; None where the summary has none that can be used."""
+        found: Any = self.summary
+        for key in ("validation", term, *self.model.latents):
+            found = found.get(key) if isinstance(found, dict) else None
+        if not self.has_code or not isinstance(found, list) or len(found) != self.size:
+            return None
+        good = all(isinstance(value, int | float) and math.isfinite(value) for value in found)
+        return [float(value) for value in found] if good else None
+
+
+def changes(text: str, reference: str) -> list[tuple[str, bool]]:
+    """The words of a text, each with whether it differs from the reference, where the two are aligned."""
+    new, old = text.split(), reference.split()
+    same = {place for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
+            for place in range(block.b, block.b + block.size)}
+    return [(word, place not in same) for place, word in enumerate(new)]
+
+
+def write_preview(checkpoint: SentenceCheckpoint, count: int = 4) -> None:
+    """`preview.txt` in the run's folder: sentences of its own, one a line, words drawn at temperature 0.5."""
+    lines = checkpoint.sample(count, temperature=0.5)
+    write_bytes_atomic(checkpoint.run.path / "preview.txt", "".join(f"{line}\n" for line in lines).encode())
