@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app_pages.parts import checkpoints, history, pictures
+from app_pages.parts import checkpoints, history, lines, pictures
 from app_pages.parts.curves import Panel, Series, live_curves
-from app_pages.parts.headline import Headline, comparable, headline
+from app_pages.parts.headline import PERPLEXITY_HELP, Headline, comparable, headline
 from vaecore.store import Run, StoreError
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint, Images
+    from vaecore.explore.sentences import SentenceCheckpoint
 
 MOST = 12
 MOST_IMAGES = 20
+MOST_SENTENCES, OWN = 8, 3
+TEMPERATURE = 0.7
 UNSET = "–"  # a field that a run does not have
 SECTIONS = ("data", "model", "training", "seed")
 
@@ -28,7 +31,11 @@ def numbers(facts: list[Headline]) -> None:
     frame = pd.DataFrame([{
         "run": f.id, "family": f.family, "data": f.data, "r": f.latent_size, "steps": f.steps,
         "−ELBO": f.bound if f.has_kl else None, "reconstruction": f.reconstruction, "KL": f.kl, "MSE": f.mse,
-        "active": f.active, "parameters": f.parameters, "seconds": f.seconds} for f in facts]).set_index("run")
+        "perplexity": f.perplexity, "active": f.active if f.has_code else None, "parameters": f.parameters,
+        "seconds": f.seconds} for f in facts]).set_index("run")
+    for column, sentences in (("MSE", True), ("perplexity", False)):  # only where a run can have one
+        if all((f.one == "sentence") == sentences for f in facts):
+            frame = frame.drop(columns=column)
     number = st.column_config.NumberColumn
     st.dataframe(frame, height="content", placeholder=UNSET, column_config={
         "run": st.column_config.TextColumn("Run", pinned=True, help="The run's name: its folder."),
@@ -44,15 +51,16 @@ def numbers(facts: list[Headline]) -> None:
                      "tells about an observation. Empty for families without a prior."),
         "MSE": number("MSE", format="%.4f", help="Mean squared error of the reconstruction, for each pixel or number. "
                       "Comparable between likelihoods, on the same data."),
+        "perplexity": number("Perplexity", format="%.2f", help=PERPLEXITY_HELP + " Empty for images."),
         "active": number("Active", help="Latent dimensions whose code varies by more than 0.01 (in variance)."),
         "parameters": number("Parameters", format="localized", help="Numbers learned from the data."),
         "seconds": number("Training", format="%.1f s", help="Seconds of training, evaluations included."),
     })
     if reasons := comparable(facts):
         st.warning(f"Numbers in nats are not comparable here: the runs differ in {', in '.join(reasons)}. Each is "
-                   "right on its own; set only runs of the same data, pixels and likelihood against each other.",
-                   icon=":material/balance:")
-    if len({f.has_kl for f in facts}) > 1:
+                   "right on its own; set only runs of the same data, pixels or words, and likelihood against each "
+                   "other.", icon=":material/balance:")
+    if len({f.has_kl for f in facts if not f.exact}) > 1:
         st.caption("A VAE's −ELBO and an autoencoder's −log p(x|z) are different things: only the first pays for its "
                    "code. Compare their MSE.")
     for problem in (f.problem for f in facts if f.problem):
@@ -91,17 +99,19 @@ def curves(runs: list[Run]) -> None:
             ("−ELBO", "neg_elbo", "nats", "Reconstruction plus KL, per observation; −log p(x|z) without a prior."),
             ("Reconstruction", "reconstruction", "nats", "−E log p(x|z), per observation."),
             ("KL", "kl", "nats", "KL of q(z|x) from the prior, per observation."),
-            ("MSE", "mse", "", "Mean squared error of the reconstruction.")):
-        lines = []
+            ("MSE", "mse", "", "Mean squared error of the reconstruction."),
+            ("Perplexity", "perplexity", "", PERPLEXITY_HELP)):
+        series = []
         for run, rows in evaluated.items():
             points = [(row["step"], row[name]) for row in rows if name in row]
             if len(points) == 1 and last > 0:  # solved at once: a level to hold the others against
                 points = [(0.0, points[0][1]), (last, points[0][1])]
             if points:
                 x, y = np.asarray(points, float).T
-                lines.append(Series(run, x, y, run=run))
-        panels.append(Panel(title, lines, unit=unit, help=help))
-    if not any(panel.series for panel in panels):
+                series.append(Series(run, x, y, run=run))
+        if series:
+            panels.append(Panel(title, series, unit=unit, help=help))
+    if not panels:
         st.caption("None of these runs has been evaluated yet.")
         return
     live_curves(panels, key="compare-curves")
@@ -149,6 +159,28 @@ def codes(loaded: list[Checkpoint]) -> None:
     st.caption(note)
 
 
+@st.fragment
+def sentences(loaded: list[SentenceCheckpoint]) -> None:
+    """The same test sentences through each text model, and sentences of their own."""
+    first, coded = loaded[0], [one for one in loaded if one.has_code]
+    if coded and first.examples:
+        st.subheader("The same sentences", anchor=False, help="Test sentences, each encoded and written again by every "
+                     "run: the likeliest next word each time.")
+        most = min(MOST_SENTENCES, len(first.examples))
+        count = st.slider("Sentences", 1, most, min(4, most), key="count-sentences", width=300,
+                          help=f"How many test sentences of {first.run.id} to reconstruct.") if most > 1 else 1
+        for sentence in first.examples[:count]:
+            lines.show([lines.plain(sentence, "test sentence", faded=True),
+                        *(lines.plain(one.reconstruct(sentence), one.run.id) for one in coded)], label=12, size=1.15)
+    if len(coded) < len(loaded):
+        st.caption("A language model has no code, so it reconstructs nothing.")
+    st.subheader("Sentences of their own", anchor=False, help="Drawn by each run: a code from the prior, then words at "
+                 "temperature 0.7.")
+    for one in loaded:
+        lines.show([lines.plain(text, "" if place else one.run.id) for place, text in
+                    enumerate(one.sample(OWN, TEMPERATURE))], label=12, size=1.15)
+
+
 def _rows(labels: list[tuple[str, str]], rows: list[Images], name: str) -> None:
     from vaecore.explore.pictures import grid, labelled, legible, png
 
@@ -189,9 +221,13 @@ if readable:
     numbers(facts)
     fields(readable)
     curves(readable)
-    loaded = [one for run in readable if (one := checkpoints.opened(run)) is not None]
+    drawn = [run for run in readable if not checkpoints.is_text(run)]
+    loaded = [one for run in drawn if (one := checkpoints.opened(run)) is not None]
+    texts = [one for run in readable if run not in drawn and (one := checkpoints.opened_text(run)) is not None]
     if loaded:
         images(loaded)
         codes(loaded)
+    if texts:
+        sentences(texts)
 elif checkpoints.with_weights() and not chosen:
     st.info("Choose two runs or more to compare.", icon=":material/info:")

@@ -50,11 +50,9 @@ polling = training()
 def watch() -> None:
     lab.kick(store().root)
     records = {run.id: history.record(run) for run in selected}
-    columns = st.columns(min(2, len(selected)))
-    for first in range(0, len(selected), 2):  # a row at a time, so that neighbours are equally high
-        for column, run in zip(columns, selected[first : first + 2], strict=False):
-            with column:
-                cockpit.run_card(run, records[run.id], open=len(selected) <= cockpit.FEW)
+    with st.grid(min(2, len(selected)), min_column_width=420):
+        for run in selected:
+            cockpit.run_card(run, records[run.id], open=len(selected) <= cockpit.FEW)
     sections = cockpit.sections({run.id: run for run in selected})
     section = st.segmented_control("Section", list(sections), key="section", default="Curves", required=True,
                                    bind="query-params", persist_state="session", label_visibility="collapsed")

@@ -31,9 +31,10 @@ def bench(checkpoint: SentenceCheckpoint) -> None:
         if notes := remarks(checkpoint, reading):
             st.caption(" ".join(notes))
         if checkpoint.has_code:
-            st.subheader("Reconstruction", anchor=False, help="The sentence encoded, and written again from the mean "
-                         "of its code q(z|x): the likeliest next word each time.")
-            lines.show([lines.plain(checkpoint.reconstruct(text))], size=1.5)
+            with st.container(gap=None):
+                st.markdown("Reconstruction", help="The sentence encoded, and written again from the mean of its code "
+                            "q(z|x): the likeliest next word each time.")
+                lines.show([lines.plain(checkpoint.reconstruct(text))], size=1.6)
         numbers(checkpoint, text)
     views(checkpoint, text if reading is not None else "")
 
@@ -98,7 +99,7 @@ def numbers(checkpoint: SentenceCheckpoint, text: str) -> None:
     entries = [
         ("log p(x|z)", shown(score.log_likelihood), "In nats: how likely the decoder finds this very sentence at the "
          "mean of its code. Nearer to 0 is better."),
-        ("KL", shown(score.kl, 3), "KL of q(z|x) from the prior, in nats: what the code says about this sentence. Near "
+        ("KL", f"{score.kl:.2f}", "KL of q(z|x) from the prior, in nats: what the code says about this sentence. Near "
          "0 it says nothing."),
         ("−ELBO", shown(-score.bound), "In nats: reconstruction cost plus KL, an upper bound on −log p(x), estimated "
          "with 64 draws of the code. Lower is better."),
@@ -166,7 +167,7 @@ def interpolation(checkpoint: SentenceCheckpoint, text: str) -> None:
     st.caption("Marked: where a line differs from the one before. The first and the last are reconstructions.")
 
 
-def samples(checkpoint: SentenceCheckpoint, text: str) -> None:
+def samples(checkpoint: SentenceCheckpoint, text: str) -> None:  # noqa: ARG001 (as the other views)
     """Sentences of the model's own."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         temperature = st.slider(
@@ -194,11 +195,12 @@ def marked(words: list[tuple[str, bool]]) -> list[tuple[str, lines.Mark]]:
 
 def collapsed(checkpoint: SentenceCheckpoint) -> None:
     """A posterior that tells nothing, said plainly."""
-    kl = "" if checkpoint.rate is None else f" Its KL is {checkpoint.rate:.3f} nats a sentence on the validation set."
-    st.warning(f"The code says nothing: every sentence reconstructs to the same words.{kl} The posterior has collapsed "
-               "to the prior, and the decoder writes without it.", icon=":material/trending_flat:")
-    st.page_link("app_pages/monitor.py", label="See in Monitor when it happened", icon=":material/monitoring:",
-                 query_params={"runs": checkpoint.run.id}, help="The KL of this run while it trained.")
+    kl = "" if checkpoint.rate is None else f" KL on the validation set: {checkpoint.rate:.3f} nats a sentence."
+    st.warning(f"The code says nothing: every sentence reconstructs to the same words.{kl}",
+               icon=":material/trending_flat:")
+    st.page_link("app_pages/monitor.py", label="See in Monitor how its posterior collapsed",
+                 icon=":material/monitoring:", query_params={"runs": checkpoint.run.id},
+                 help="The KL of this run while it trained.")
 
 
 def nothing_yet() -> None:

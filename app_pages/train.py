@@ -27,11 +27,16 @@ BETA, TARGET, RATE = "#CC79A7", "#009E73", "#0072B2"
 PROBLEMS = f"{FORM}.data.path:problems"  # of the uploaded text; forgotten when the form begins anew
 UNKNOWN = ('<mark title="not in the vocabulary" style="background:rgba(230,159,0,.28);color:inherit;padding:0 .3em;'
            'border-radius:.3em">unknown</mark>')
-SENTENCE = "margin:0 0 .3rem;line-height:1.35;overflow-wrap:anywhere"
+SENTENCE = ("margin:0 0 .45rem;padding-left:.6rem;border-left:3px solid rgba(128,128,128,.35);font-size:.9rem;"
+            "line-height:1.35;overflow-wrap:anywhere")
 # On a phone the columns stand one over the other: what starts a training comes first, not after five screens of fields.
-PHONE = """<style>@media (max-width: 640px) {
+# A range of times needs more room than a number does, and says nothing when it is cut.
+STYLE = """<style>@media (max-width: 640px) {
   [data-testid="stColumn"]:has(.st-key-train-launch) { order: -1; }
-}</style>"""
+}
+.st-key-train-launch [data-testid="stMetricValue"] { font-size: 1.4rem; }
+.st-key-train-launch [data-testid="stMetricValue"] * { white-space: normal; overflow: visible; }
+</style>"""
 
 
 # -- what it means ---------------------------------------------------------------------------------
@@ -149,15 +154,17 @@ def download(fetch: object) -> None:
 
 def schedules(plan: Plan) -> None:
     """Beta, what the KL costs, and the learning rate over this training."""
-    if plan.sound is None:
+    total = plan.fit.steps if plan.fit and plan.fit.steps else 1_000
+    if plan.sound:
+        st.session_state["train:drawn"] = plan.sound.training, plan.sound.model, total
+    if "train:drawn" not in st.session_state:
         st.caption("Beta and the learning rate are drawn once the fields are in order.")
         return
+    training, model, total = st.session_state["train:drawn"]  # the charts stay while something is half entered
     import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
 
     from vaecore.figures.schedules import cost_of_nothing, sampled, schedule_figure
 
-    training, model = plan.sound.training, plan.sound.model
-    total = plan.fit.steps if plan.fit and plan.fit.steps else 1_000
     charts = [("rate", sampled(training.rate, total, training.epochs, training.learning_rate), RATE, "Learning rate")]
     if training.kl.kind == "capacity":
         target = sampled(cost_of_nothing(training.kl), total, training.epochs)
@@ -176,6 +183,8 @@ def schedules(plan: Plan) -> None:
             st.caption(f":material/redeem: Free bits: {groups}{training.kl.nats:g} nats. A KL of up to {floor:g} nats "
                        "costs nothing.", help="The gradient of a group below its free bits is 0: its KL may sit there "
                        "while the code says nothing. Look at active units and mutual information too.")
+    if plan.sound is None:
+        st.caption(":material/history: Drawn as it was when the fields were last in order.")
 
 
 # -- starting it -----------------------------------------------------------------------------------
@@ -184,7 +193,7 @@ def schedules(plan: Plan) -> None:
 def launch_card(origin: Origin, plan: Plan) -> st.delta_generator.DeltaGenerator:
     """Size, name and the button; returns the place where the time is to be written."""
     with st.container(border=True, key="train-launch"):
-        left, right = st.columns(2, wrap=False)
+        left, right = st.columns([5, 7], wrap=False)
         left.metric("Parameters", f"{plan.fit.parameters:,}" if plan.fit else "–",
                     help="Numbers that are learned, for this model on this data.")
         with right:
@@ -319,7 +328,7 @@ def time_needed(plan: Plan) -> None:
 def page() -> None:
     """The form at the left; starting, and the queue, at the right. What takes long comes last."""
     st.title("Train", anchor=False)
-    st.html(PHONE)
+    st.html(STYLE)
     if toast := st.session_state.pop("train:toast", None):
         st.toast(f"{toast} is in the queue.", icon=":material/check_circle:")
     left, right = st.columns([9, 4], gap="medium")

@@ -23,7 +23,8 @@ from vaecore.lab import State, Status, status
 from vaecore.store import Run, StoreError
 
 LARGEST_PREVIEW = 4_000_000  # bytes
-SENTENCES, LONGEST = 3, 160  # of a text model's preview; characters of each
+LARGEST_TEXT = 100_000  # bytes
+SENTENCES, LONGEST = 3, 300  # of a text model's preview; characters of each
 COLOURS: dict[State, str] = {"new": "gray", "queued": "violet", "running": "blue", "finished": "green",
                              "failed": "red", "stopped": "orange", "lost": "red"}
 MEANINGS: dict[State, str] = {
@@ -109,24 +110,22 @@ def _sentences(run: Run) -> None:
     """What a text model wrote of itself, where a model of images has its picture."""
     try:
         with (run.path / "preview.txt").open("rb") as file:
-            written = file.read(LARGEST_PREVIEW).decode(errors="replace").splitlines()
+            written = file.read(LARGEST_TEXT).decode(errors="replace").splitlines()
     except OSError:
         written = []
-    found = [line[:LONGEST].rstrip() + "…" * (len(line) > LONGEST) for line in written if line.strip()][:SENTENCES]
-    with st.container(height=150, border=False):
-        lines.show([lines.plain(f"“{line}”") for line in found] or
-                   [lines.plain("no preview.txt that can be shown", faded=True)], size=1.05)
+    lines.brief([line[:LONGEST] for line in written if line.strip()][:SENTENCES] or ["no preview.txt to be shown"])
 
 
 def _latents(facts: Headline) -> str:
-    return f" · {facts.latent_size or '?'} latent dimensions" if facts.has_code else ""
+    plural = "s" * (facts.latent_size != 1)
+    return f" · {facts.latent_size or '?'} latent dimension{plural}" if facts.has_code else ""
 
 
 def _numbers(facts: Headline) -> None:
     unit = f" nats/{facts.one}"
     entries = [
         (facts.bound_name.removeprefix("Test "), shown(facts.bound), facts.bound_help + f" Unit:{unit}."),
-        ("MSE", shown(facts.mse, 3), MSE_HELP) if facts.perplexity is None else
+        ("MSE", shown(facts.mse, 3), MSE_HELP) if facts.one != "sentence" else
         ("Perplexity", shown(facts.perplexity, 3), PERPLEXITY_HELP),
         *([("Active", _active(facts), ACTIVE_HELP)] if facts.has_code else []),
         ("Parameters", short(facts.parameters),

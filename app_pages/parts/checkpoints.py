@@ -48,14 +48,14 @@ def written() -> list[Run]:
     return [run for run in with_weights() if is_text(run)]
 
 
-def explore_link(run: Run) -> None:
-    """The way to the page that opens this run."""
+def explore_link(run: Run, label: str = "{page}") -> None:
+    """The way to the page that opens this run; `label` may name it with {page}."""
     if is_text(run):
-        st.page_link("app_pages/sentences.py", label="Sentences", icon=":material/notes:",
+        st.page_link("app_pages/sentences.py", label=label.format(page="Sentences"), icon=":material/notes:",
                      query_params={"run": run.id}, help="See how it reads and writes sentences.")
     else:
-        st.page_link("app_pages/traverse.py", label="Traverse", icon=":material/tune:", query_params={"run": run.id},
-                     help="Move through its latent space and see what it draws.")
+        st.page_link("app_pages/traverse.py", label=label.format(page="Traverse"), icon=":material/tune:",
+                     query_params={"run": run.id}, help="Move through its latent space and see what it draws.")
 
 
 def describe(run: Run) -> str:
@@ -153,14 +153,12 @@ def _to_url(key: str, parameter: str, chosen: list[str]) -> None:
 
 def absent(name: str) -> str:
     """Why a run cannot be shown."""
-    try:
-        run = store().find(name)
-    except StoreError:
+    run = _found(name)
+    if run is None:
         return f"There is no run called '{re.sub(r'[^A-Za-z0-9./_-]', '', name)[:80]}' here."
     if not run.weights.is_file():
         return f"{run.id} has no weights yet. Start or resume it on Train."
-    return (f"{run.id} is a text model: open it in Sentences." if is_text(run) else
-            f"{run.id} is not a text model: open it in Traverse.")
+    return f"{run.id} is a text model." if is_text(run) else f"{run.id} is not a text model."
 
 
 def _tell(key: str, missing: list[str], instead: str) -> None:
@@ -171,9 +169,16 @@ def _tell(key: str, missing: list[str], instead: str) -> None:
         notes[:] = [(" ".join([*map(absent, missing), instead]), missing)]
     for note, names in notes:
         st.warning(note, icon=":material/link_off:")
-        for run in with_weights():
-            if run.id.removeprefix("gallery/") in names or run.id in names:
-                explore_link(run)
+        for run in map(_found, names):
+            if run is not None and run.weights.is_file():
+                explore_link(run, "Open it in {page}")
+
+
+def _found(name: str) -> Run | None:
+    try:
+        return store().find(name)
+    except StoreError:
+        return None
 
 
 def _forget(key: str) -> None:

@@ -12,7 +12,6 @@ import numpy as np
 import streamlit as st
 
 from app_pages.parts import bars, history
-from app_pages.parts.checkpoints import store
 from app_pages.parts.curves import live_curves
 from app_pages.parts.form import escaped
 from app_pages.parts.heat import Heat, heat_maps
@@ -29,7 +28,7 @@ INFORMATIVE = "the most informative"
 VERDICTS = {
     "collapsed": Look("Collapsed", ":material/trending_flat:", "red"),
     "lagging": Look("Encoder lags", ":material/directions_walk:", "orange"),
-    "partial": Look("Partly collapsed", ":material/contrast:", "yellow"),
+    "partial": Look("Partly active", ":material/contrast:", "blue"),
     "healthy": Look("Healthy", ":material/check_circle:", "green"),
     "unknown": Look("No verdict", ":material/help:", "gray"),
 }
@@ -52,7 +51,7 @@ def run_card(run: Run, record: Record, *, open: bool) -> None:
             if not open:
                 with st.popover(f":{look.colour}[{look.word}]", icon=look.icon, type="tertiary", key=f"verdict-{name}",
                                 help="What became of its latent code, and what to try."):
-                    _sentences(run, judged)
+                    _verdict(run, judged, look)
             if run.weights.is_file():
                 st.page_link("app_pages/traverse.py", label="Traverse", icon=":material/tune:",
                              query_params={"run": run.id}, help="Move through its latent space.")
@@ -61,10 +60,7 @@ def run_card(run: Run, record: Record, *, open: bool) -> None:
             st.error(escaped(status.detail), icon=":material/error:")
             st.page_link("app_pages/train.py", label="Resume it on Train", icon=":material/play_arrow:")
         if open:
-            st.markdown(f":{look.colour}[{look.icon} **{look.word}**]", help="What became of its latent code, from its "
-                        "last evaluations: KL by dimension, active units, and the model posterior's means beside the "
-                        "encoder's.")
-            _sentences(run, judged)
+            _verdict(run, judged, look)
 
 
 def slug(run: Run) -> str:
@@ -92,15 +88,17 @@ def _state(run: Run) -> lab.Status:
     return status
 
 
-def _sentences(run: Run, judged: Verdict) -> None:
-    st.markdown(escaped(" ".join(judged.sentences)))
-    with st.container(horizontal=True, gap="small"):
-        for index, remedy in enumerate(judged.remedies):
-            _remedy(run, remedy, index)
+def _verdict(run: Run, judged: Verdict, look: Look) -> None:
+    st.markdown(f":{look.colour}[{look.icon} **{look.word}.**] {escaped(' '.join(judged.sentences))}")
+    if judged.remedies:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown("Try:", width="content")
+            for index, remedy in enumerate(judged.remedies):
+                _remedy(run, remedy, index)
 
 
 def _remedy(run: Run, remedy: Remedy, index: int) -> None:
-    if st.button(escaped(remedy.words), key=f"remedy-{index}-{slug(run)}", icon=":material/science:",
+    if st.button(f":primary[{escaped(remedy.words)}]", key=f"remedy-{index}-{slug(run)}", type="tertiary",
                  help=escaped(f"Open Train with this run's settings and {', '.join(remedy.settings)}.")):
         st.session_state["train_from"] = run.id
         st.session_state["train_changes"] = list(remedy.settings)
@@ -162,6 +160,9 @@ def latent_use(records: Mapping[str, Record]) -> None:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             log_x, log_y = _axes()
         live_curves(panels, key="latent-curves", log_x=log_x, log_y=log_y, height=260)
+    for name, record in records.items():
+        if not len(record.kl):
+            st.caption(escaped(f"{name}: {'this family has no KL' if record.no_kl else 'no evaluation yet'}."))
     older = [name for name, record in records.items() if len(record.kl) and not len(record.evaluated("rate")[0])]
     if older:
         st.caption(escaped(f"No mutual information for {', '.join(older)}: trained before it was estimated. Train it "
@@ -171,16 +172,18 @@ def latent_use(records: Mapping[str, Record]) -> None:
         st.subheader("KL by dimension over training", anchor=False,
                      help="KL of q(z|x) from the prior, by latent dimension, at each evaluation: a mean over the "
                           "validation set. A dark row is a dimension that says nothing.")
-        ordered = st.toggle("Sort dimensions", key="sorted", bind="query-params", persist_state="session",
-                            help="Rows by their KL at the last evaluation, the largest on top.")
+        ordered = any(len(record.names) > 1 for record in with_kl.values()) and st.toggle(
+            "Sort dimensions", key="sorted", bind="query-params", persist_state="session",
+            help="Rows by their KL at the last evaluation, the largest on top.")
         heat_maps([Heat(name, name, record.kl_steps, record.kl) for name, record in with_kl.items()], key="heat",
                   ordered=ordered)
-    st.subheader("KL by dimension now", anchor=False,
-                 help="The same at the last evaluation, largest first. Near 0, a dimension says nothing.")
-    columns = st.columns(min(2, len(records)))
-    for index, (name, record) in enumerate(records.items()):
-        with columns[index % len(columns)]:
-            bars.kl_bars(name, record)
+    if with_kl and len(with_kl) <= FEW:  # of more, the heat maps tell by hovering
+        st.subheader("KL by dimension now", anchor=False,
+                     help="The same at the last evaluation, largest first. Near 0, a dimension says nothing.")
+        reach = max(float(np.nanmax(record.kl[-1], initial=0.0)) for record in with_kl.values())
+        with st.grid(len(with_kl), min_column_width=320):
+            for name, record in with_kl.items():
+                bars.kl_bars(name, record, reach)
 
 
 def rate_and_distortion(records: Mapping[str, Record]) -> None:
@@ -252,13 +255,14 @@ def _method(there: Mapping[str, Snapshots]) -> str:
     lines = ["The encoder keeps up where points lie on the diagonal; on a flat line it lags behind the model; in one "
              "spot at 0 both have collapsed."]
     weighed = {name: snapshots for name, snapshots in there.items() if snapshots.method != "grid"}
-    if len(weighed) < len(there):
-        which = "" if not weighed else f" ({', '.join(name for name in there if name not in weighed)})"
-        lines.append(f"Mean of the model posterior by sums over a grid{which}.")
-    for name, snapshots in weighed.items():
-        rough = " (under 5 %): a rough estimate" if snapshots.effective < ROUGH else ""
-        lines.append(f"{name}: mean of the model posterior by importance weighting, effective sample share "
-                     f"{100 * snapshots.effective:.0f} %{rough}.")
+    if exact := [name for name in there if name not in weighed]:
+        which = f" ({', '.join(exact)})" if weighed else ""
+        lines.append(f"Means of the model posterior are sums over a grid{which}.")
+    if weighed:
+        shares = ", ".join(f"{name} {100 * snapshots.effective:.0f} %" for name, snapshots in weighed.items())
+        lines.append(f"Means of the model posterior are importance-weighted; effective share of the samples: {shares}.")
+    if rough := [name for name, snapshots in weighed.items() if not snapshots.effective >= ROUGH]:
+        lines.append(f"Under 5 %, the model posterior's mean is a rough estimate: {', '.join(rough)}.")
     return escaped(" ".join(lines))
 
 

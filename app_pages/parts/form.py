@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vaecore.config import RunConfig
 
 LABELS = {"data.name": "Data set", "model.family": "Family",  # the tags of the two choices that are whole sections
+          "training.beta.kind": "Beta schedule", "training.kl.kind": "KL cost", "training.rate.kind": "Rate schedule",
           "training.beta.points.0": "Share of training", "training.beta.points.1": "Beta"}  # a table's columns
 ICONS = {"data": ":material/database:", "model": ":material/hub:", "training": ":material/model_training:"}
 
@@ -253,7 +254,7 @@ def _table(leaf: Leaf, key: str) -> object:
     if editor is None or editor.key not in st.session_state:
         number = st.session_state["form:editors"] = st.session_state.get("form:editors", 0) + 1  # never one's old edits
         editor = st.session_state[f"{key}:editor"] = _Editor(f"{key}:{number}", names, st.session_state[key])
-    st.markdown(leaf.label, help=leaf.help)
+    st.markdown(f":small[{leaf.label}]", help=leaf.help)
     return st.data_editor(
         pd.DataFrame(editor.rows, columns=names, dtype=float), key=editor.key, num_rows="dynamic", hide_index=True,
         width=420, height="content", placeholder="", alt=leaf.label,
@@ -475,7 +476,8 @@ class _Pen:
         for problem in self.of(path):
             cell = re.fullmatch(r"\.(\d+)\.(\d+)", problem.field.removeprefix(path))
             where = f"Row {int(cell[1]) + 1}, {readable(f'{path}.{cell[2]}').lower()}: " if cell else ""
-            st.caption(f":red[:material/error: {escaped(f'{where}{problem.message} {problem.remedy}'.strip())}]")
+            what = "the cell is empty." if cell and problem.value is None else problem.message
+            st.caption(f":red[:material/error: {escaped(f'{where}{what} {problem.remedy}'.strip())}]")
 
     def of(self, path: str) -> list[Problem]:
         return [p for p in self.problems if p.field == path or p.field.startswith(f"{path}.")]

@@ -19,8 +19,8 @@ CODE_HELP = ("−log p(x|z) on the test set, in nats per {one}, at the code of e
 EXACT_HELP = "−log p(x) on the test set, in nats per {one}: exact, not a bound. Lower is better."
 MSE_HELP = ("Mean squared error of the reconstruction on the test set, for each pixel (0 black, 1 white) or number. "
             "Lower is better.")
-PERPLEXITY_HELP = ("exp(−ELBO / tokens): among how many equally likely words the model chooses each next one. The end of "
-                   "a sentence counts as a word. Lower is better, among models with the same vocabulary.")
+PERPLEXITY_HELP = ("exp(−ELBO / tokens): among how many equally likely words the model chooses each next one. The end "
+                   "of a sentence counts as a word. Lower is better, among models with the same vocabulary.")
 ACTIVE_HELP = ("Latent dimensions in use, of all there are: those whose code varies by more than 0.01 (in variance) "
                "from one observation to the next. The others carry nothing.")
 PARAMETERS_HELP = "Numbers learned from the data, in encoder and decoder together: {exact}."
@@ -85,11 +85,12 @@ def headline(run: Run) -> Headline:
         latent_size=_whole(values, "model", "latent_size"), steps=_whole(summary, "step"),
         bound=None if elbo is None else -elbo, reconstruction=None if reconstruction is None else -reconstruction,
         kl=kl, mse=_mean(summary, "test", "mse"), perplexity=_perplexity(elbo, _total(summary, "test", "tokens")),
-        active=_whole(summary, "test", "active"), parameters=_whole(summary, "parameters"), seconds=_number(summary, "seconds"),
+        active=_whole(summary, "test", "active"), parameters=_whole(summary, "parameters"),
+        seconds=_number(summary, "seconds"),
         has_kl=bool(terms) if isinstance(terms, dict) else about.get("has_kl") is not False,
         likelihood=_text(values, "model", "likelihood", "kind") or _text(about, "likelihood"),
-        exact=about.get("exact") is True, problem=problem,
-        scored_on=(known, copy, pixels, _vocabulary(values)))
+        exact=about.get("exact") is True, scored_on=(known, copy, pixels, _vocabulary(values)),
+        problem=problem)
 
 
 def shown(value: float | None, digits: int = 4) -> str:
@@ -124,8 +125,7 @@ def duration(seconds: float | None) -> str:
 def comparable(runs: list[Headline]) -> list[str]:
     """Why numbers of these runs in nats cannot be set against each other; empty where they can."""
     reasons = []
-    for what, index in (("data sets", 0), ("copies of the data", 1), ("kinds of pixels", 2),
-                        ("vocabularies", 3)):
+    for what, index in (("data sets", 0), ("copies of the data", 1), ("kinds of pixels", 2), ("vocabularies", 3)):
         different = list(dict.fromkeys(run.scored_on[index] for run in runs if run.scored_on[index]))
         if len(different) > 1 and (index != 1 or len({run.scored_on[0] for run in runs}) == 1):
             reasons.append(f"{what} ({'; '.join(different)})")

@@ -21,7 +21,6 @@ from vaecore.store import STEP_COLUMNS, Metrics, Run
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, IndexError, OverflowError)
 EVALUATED = ("step", "neg_elbo", "reconstruction", "kl", "active", "rate", "mutual_information", "minibatch",
              "observations", "batch_size", "perplexity", "encoder_updates", "aggressive")
-_reading = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,9 @@ class _Reader:
     """One run's file and what was made of it last, for all sessions."""
 
     def __init__(self, path: str) -> None:
-        self.metrics, self.record = Metrics(Path(path) / "metrics.jsonl"), None
+        self.metrics = Metrics(Path(path) / "metrics.jsonl")
+        self.record: Record | None = None
+        self.lock = threading.Lock()
 
 
 def of(run: Run) -> Metrics:
@@ -81,7 +82,7 @@ def of(run: Run) -> Metrics:
 def record(run: Run) -> Record:
     """The same as arrays: the very same record as long as the file has not changed."""
     reader = _reader(str(run.path))
-    with _reading:
+    with reader.lock:
         if reader.metrics.update() or reader.record is None:
             reader.record = _record(reader.metrics)
         return reader.record

@@ -13,7 +13,7 @@ from vaecore.store import NAME, Run, StoreError
 
 MOST = 60  # lines
 TOLD = 3  # changes of one fork
-INDENT = 28  # px a generation
+INDENT = 40  # px a generation
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 import streamlit as st
@@ -22,7 +23,9 @@ STYLES: dict[Mark, str] = {
     "left out": MARK + "background:none;text-decoration:line-through;opacity:.6"}
 MEANINGS: dict[Mark, str] = {"unknown": "not in the model's vocabulary", "changed": "differs",
                              "left out": "beyond the model's longest sentence"}
-CHIP = "padding:.05em .4em;border-radius:.35em;background:rgba(128,134,170,.16);"
+BRIEF = "font-size:1rem;line-height:1.5;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
+PLAIN = "background:rgba(128,134,170,.16);"
+CHIP = "padding:.05em .4em;border-radius:.35em;"
 
 
 @dataclass(frozen=True)
@@ -41,22 +44,32 @@ def plain(text: str, label: str = "", *, faded: bool = False) -> Line:
 
 def show(lines: Iterable[Line], *, label: float = 7, size: float = 1.25) -> None:
     """Sentences with their labels, `label` rem wide, in letters of `size` rem."""
+    lines = list(lines)
+    labels = any(line.label for line in lines)
     rows = []
     for line in lines:
         text = TEXT.format(size=size, opacity=0.7 if line.faded else 1)
-        before = f'<div style="{LABEL.format(label=label)}">{html.escape(line.label)}</div>' if line.label else ""
-        words = " ".join(_word(*word) for word in line.words) or '<span style="opacity:.7">(no word)</span>'
+        before = f'<div style="{LABEL.format(label=label)}">{html.escape(line.label)}</div>' if labels else ""
+        runs = ((" ".join(word for word, _ in same), mark) for mark, same in groupby(line.words, lambda word: word[1]))
+        words = " ".join(_word(*run) for run in runs) or '<span style="opacity:.7">(no word)</span>'
         rows.append(f'<div style="{ROW}">{before}<div style="{text}">{words}</div></div>')
     st.html("".join(rows))
+
+
+def brief(sentences: Iterable[str]) -> None:
+    """Sentences in one line each, cut where there is no room."""
+    rows = "".join(f'<div style="{BRIEF}" title="{html.escape(text)}">{html.escape(text)}</div>' for text in sentences)
+    st.html(rows)
 
 
 def chips(words: Iterable[tuple[str, Mark]]) -> None:
     """Words one by one, each in a frame of its own."""
     cells = "".join(_word(word, mark, CHIP) for word, mark in words)
-    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.35rem;font-size:1.1rem;overflow-wrap:anywhere">{cells}</div>')
+    st.html(f'<div style="display:flex;flex-wrap:wrap;gap:.35rem;font-size:1.15rem;overflow-wrap:anywhere">{cells}'
+            "</div>")
 
 
 def _word(word: str, mark: Mark, style: str = "") -> str:
     if not mark:
-        return f'<span style="{style}">{html.escape(word)}</span>' if style else html.escape(word)
-    return f'<mark style="{style}{STYLES[mark]}" title="{MEANINGS[mark]}">{html.escape(word)}</mark>'
+        return f'<span style="{PLAIN}{style}">{html.escape(word)}</span>' if style else html.escape(word)
+    return f'<mark style="{STYLES[mark]};{style}" title="{MEANINGS[mark]}">{html.escape(word)}</mark>'

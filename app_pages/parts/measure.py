@@ -79,7 +79,7 @@ def _look(data: str) -> Look:
     if modality.kind == "text":
         vocabulary, [longest] = modality.vocabulary, modality.shape
         sentences = tuple(words(row, vocabulary)[:LONGEST] for row in few[:SENTENCES])
-        shape = f"{len(vocabulary) - len(SPECIALS):,} words known, {longest - 1} in the longest sentence"
+        shape = f"vocabulary of {len(vocabulary) - len(SPECIALS):,} words · longest sentence {longest - 1} words"
         return Look(dataset.source, sizes, shape, sentences=sentences)
     if modality.kind == "vector":  # a row of grey tiles each: grey is 0
         [size] = modality.shape

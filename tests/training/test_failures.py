@@ -7,19 +7,21 @@ import math
 from typing import Any
 
 import pytest
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from tests.training.runs import Start, read, small
+from tests.training.test_resume import Patient
+from vaecore.models import Evidence
 from vaecore.schema import ConfigError
 from vaecore.training import train
-from vaecore.training.checkpoints import load_model
+from vaecore.training.checkpoints import BrokenCheckpoint, load_model
 from vaecore.training.loop import TrainingFailed
 
 
 @pytest.mark.parametrize(("term", "word"), [("reconstruction", "reconstruction"), ("kl", "KL")])
 def test_a_nan_stops_the_run_and_names_step_and_term(start: Start, monkeypatch: pytest.MonkeyPatch, watch: Any,
                                                      term: str, word: str) -> None:
-    from vaecore.models.base import Evidence
     from vaecore.models.vae import VariationalAutoEncoder
 
     true, calls = VariationalAutoEncoder.elbo, iter(range(10_000))
@@ -43,6 +45,37 @@ def test_a_nan_stops_the_run_and_names_step_and_term(start: Start, monkeypatch: 
     assert json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 4
     assert train(folder, watch()) == "finished"  # from the good checkpoint, now that the cause is gone
     assert read(folder).steps["step"] == list(range(12))
+
+
+def test_an_encoder_update_that_breaks_is_not_kept(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its loss is in no log: a stop between two of them must not keep what nobody saw to be finite."""
+    from vaecore.models.vae import VariationalAutoEncoder
+
+    true, calls = VariationalAutoEncoder.elbo, iter(range(10_000))
+
+    def poisoned(self: Any, batch: Any, generator: Any = None) -> Evidence:
+        found = true(self, batch, generator)
+        return Evidence(found.reconstruction, {"z": found.kl["z"] * (math.nan if next(calls) == 7 else 1)})
+
+    folder = start(small(inference={"kind": "aggressive", "most": 20, "window": 5}), control=Patient(5))
+    good = (folder / "checkpoint.safetensors").read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(VariationalAutoEncoder, "elbo", poisoned)
+        with pytest.raises(TrainingFailed, match=r"step 0 the encoder's loss .*learning_rate"):
+            train(folder, Patient(9))
+    assert (folder / "checkpoint.safetensors").read_bytes() == good
+    assert train(folder, Patient(10_000)) == "finished"  # now that the cause is gone
+
+
+@pytest.mark.parametrize("turns", [None, {}, {"aggressive": True}, "x"], ids=str)
+def test_a_checkpoint_that_does_not_say_whose_turn_it_is_is_refused(start: Start, turns: Any) -> None:
+    folder = start(small(inference={"kind": "aggressive"}), control=Patient(5))
+    path = folder / "checkpoint.safetensors"
+    with safe_open(path, "pt") as file:
+        progress = json.loads(file.metadata()["vaecore"])
+    save_file(load_file(path), path, {"vaecore": json.dumps({**progress, "turns": turns})})
+    with pytest.raises(BrokenCheckpoint, match=r"checkpoint\.safetensors does not say whose turn"):
+        train(folder, Patient(5))
 
 
 def test_a_rate_too_large_fails_rather_than_keeps_nonsense(start: Start, watch: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from typing import Any
 
 import pytest
@@ -72,3 +74,30 @@ def test_active_counts_dimensions_whose_code_moves(trainer: Make) -> None:
         head.weight[1, 20] = 0.0099**0.5 / x[:, 20].std(unbiased=False)
         head.bias[2] = 5.0  # far from the prior's mean, and constant: not active
     assert evaluate(made.model, feed, seed=0).active == 1
+
+
+def test_information_is_that_of_the_first_observations(trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, dataset = trainer(small(epochs=30, learning_rate=0.01, beta={"kind": "constant", "value": 0.1}), run=True)
+    feed = Feed(dataset, "validation", CPU)
+    whole = evaluate(made.model, feed, seed=3)
+    assert whole.information["z"].observations == 250
+    assert whole.information["z"].rate == pytest.approx(sum(whole.kl["z"]), rel=1e-5)
+    assert 1 < whole.information["z"].mutual_information < math.log(250)
+    with torch.no_grad():
+        rates = made.model.encode({"image": feed.all()["image"]})["z"].kl_from_standard().sum(1)
+    monkeypatch.setattr(validation, "DIAGNOSED", 100)
+    for size in (250, 60, 7):  # observations at a time: more than are looked at, and batches that end between
+        monkeypatch.setattr(validation, "BATCH", size)
+        found = evaluate(made.model, feed, seed=3)
+        assert found.information["z"].observations == 100
+        assert found.information["z"].rate == pytest.approx(rates[:100].mean().item(), rel=1e-5)
+        assert found.kl["z"] == pytest.approx(whole.kl["z"], rel=1e-5)  # everything else is of all of them
+    line = whole.as_dict()
+    assert line == json.loads(json.dumps(line, allow_nan=False))
+    assert line["information"]["z"]["mutual_information"] == whole.information["z"].mutual_information
+    assert line["tokens"] == {}
+
+
+def test_an_autoencoder_has_no_information(trainer: Make) -> None:
+    made, dataset = trainer(small({"family": "ae"}))
+    assert evaluate(made.model, Feed(dataset, "validation", CPU), seed=3).information == {}

@@ -62,10 +62,9 @@ def run(bench: Bench) -> Finding:
 CLAIM = Claim(
     "C1", "A linear VAE is probabilistic PCA",
     "With fixed observation variance gamma a linear VAE keeps the eigenvalues above gamma: KL = sum of 1/2 "
-    "log(lambda/gamma)+, "
-    "distortion = sum of min(lambda, gamma).",
+    "log(lambda/gamma)+, distortion = sum of min(lambda, gamma).",
     "Tipping & Bishop (1999); Dai, Wang & Wipf (2020); lecture, equations (5) to (16)",
     "A linear VAE trained by gradient on Gaussian vectors with six known eigenvalues, four gammas between them.",
     f"KL and distortion within {TOLERANCE:.0%} of the closed form and exactly the predicted active dimensions, for "
-    f"all four.",
+    "all four.",
     2, run)

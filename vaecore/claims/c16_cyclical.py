@@ -39,9 +39,8 @@ def run(bench: Bench) -> Finding:
         "-ELBO)"
                                                            for rate, ratio in ratios.items())
         + f"; both changed at once, as in the released code: {confounded:+.2%} -ELBO.",
-        table, note="The released code changes the learning rate together with beta; only rows with the same learning "
-                    "rate "
-        "compare the betas.")
+        table, note="The released code changes the learning rate together with beta; only rows with the same "
+                    "learning rate compare the betas.")
 
 
 CLAIM = Claim(
@@ -49,6 +48,5 @@ CLAIM = Claim(
     "Raising beta several times instead of once gives a larger KL at a better or equal ELBO.",
     "Fu, Li, Liu, Gao, Celikyilmaz & Carin (2019)",
     f"Sentence VAEs on 8,000 captions, keep rate 0.75, 12 epochs, {len(SEEDS)} seeds: beta monotonic or in four "
-    f"cycles, times "
-    "learning rate constant or with cosine restarts.",
+    "cycles, times learning rate constant or with cosine restarts.",
     f"At either learning-rate schedule: KL ratio >= {RATIO} and -ELBO not worse by more than {LOSS:.1%}.", 25, run)

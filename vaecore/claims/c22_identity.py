@@ -41,18 +41,15 @@ def run(bench: Bench) -> Finding:
     worst = max(float(r["identity error"]) for r in table)
     gap = max(float(r["log batch"]) - float(r["minibatch estimate"]) for r in table)
     return Finding(worst < TOLERANCE and 0 <= gap < NEAR,
-                   f"The identity holds to {worst:.2%}; minibatch estimates lie {gap:.1g} nats under log 32 and log "
-                   f"50, "
-                   f"while the full set finds {float(table[0]['mutual information']):.2f} nats.", table)
+                   f"The identity holds to {worst:.2%}; minibatch estimates lie {gap:.1g} nats under log 32 "
+                   f"and log 50, while the full set finds {float(table[0]['mutual information']):.2f} nats.", table)
 
 
 CLAIM = Claim(
     "C22", "Mutual information saturates at log batch",
     "E KL(q(z|x) || p(z)) = I(x; z) + KL(q(z) || p(z)); with the aggregated posterior of a minibatch of B the "
-    "estimate of I "
-    "cannot exceed log B.",
+    "estimate of I cannot exceed log B.",
     "Hoffman & Johnson (2016); the estimator in the released code of He et al. (2019)",
-    f"A VAE on {OBSERVATIONS:,} digits, {SAMPLES} samples of z each, aggregated over all of them and over minibatches "
-    f"of 32 and "
-    "50.",
+    f"A VAE on {OBSERVATIONS:,} digits, {SAMPLES} samples of z each, aggregated over all of them and over "
+    "minibatches of 32 and 50.",
     f"The identity within {TOLERANCE:.0%}; the minibatch estimates within {NEAR} nats of log 32 and log 50.", 2, run)

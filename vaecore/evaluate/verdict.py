@@ -13,8 +13,7 @@ from typing import Any, Literal
 
 from vaecore.store import Metrics
 
-DEAD = 0.01  # nats: a dimension whose KL is below says nothing
-ALIVE = 0.05  # nats: it had said something
+ACTIVE = 0.01  # a dimension is active while its posterior mean varies more than this (Burda et al. 2016)
 COLLAPSED = 0.1  # nats of total KL or mutual information
 LAGGING = 0.25  # spread of the inference means over that of the model posterior's
 SOME_SPREAD = 0.1  # of the model posterior's means, in prior standard deviations: below there is nothing to follow
@@ -82,33 +81,39 @@ def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
 class _Row:
     step: float
     kl: list[float]  # of all latents, dimension by dimension
-    active: int
+    variance: list[float]  # of the posterior means, likewise
     information: float | None
+
+    @property
+    def active(self) -> int:
+        return sum(v > ACTIVE for v in self.variance)
 
 
 def _row(line: Mapping[str, Any]) -> _Row | None:
     """An evaluation as plain numbers; None for a damaged line."""
     try:
         kl = [float(value) for values in line["kl"].values() for value in values]
+        variance = [float(value) for name in line["kl"] for value in line["code_variance"][name]]
         told = line.get("information") or {}
         information = sum(float(part["mutual_information"]) for part in told.values()) if told else None
-        numbers = [float(line["step"]), *kl, *([information] if information is not None else [])]
-        return _Row(numbers[0], kl, int(line["active"]), information) if all(map(math.isfinite, numbers)) else None
+        step = float(line["step"])
+        numbers = [step, *kl, *variance, *([information] if information is not None else [])]
+        return _Row(step, kl, variance, information) if all(map(math.isfinite, numbers)) else None
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
 def _deaths(rows: Sequence[_Row], metrics: Metrics) -> list[str]:
-    """When dimensions that had said something fell silent for good, and at which beta."""
+    """When dimensions that had been active fell silent for good, and at which beta; random weights do not count."""
+    trained = [row for row in rows if row.step > 0]
     deaths = []
-    for dimension in range(len(rows[-1].kl)):
-        course = [(row.step, row.kl[dimension]) for row in rows if len(row.kl) > dimension]
-        if course[-1][1] >= DEAD or max(kl for _, kl in course[1:] or course) < ALIVE:
-            continue
-        silent = len(course)
-        while silent > 0 and course[silent - 1][1] < DEAD:
-            silent -= 1
-        deaths.append((course[silent][0], dimension))
+    for dimension in range(len(rows[-1].variance)):
+        active = [row.variance[dimension] > ACTIVE for row in trained if len(row.variance) > dimension]
+        if any(active) and not active[-1]:
+            silent = len(active) - active[::-1].index(True)
+            deaths.append((trained[silent].step, dimension))
+    if not any(row.active for row in trained):
+        return ["No dimension was ever active."]
     sentences = []
     for step, dimension in sorted(deaths)[:TOLD]:
         beta = _beta(metrics, step)

@@ -29,8 +29,10 @@ from vaecore.store import STEP_COLUMNS, Run
 from vaecore.training import Control
 from vaecore.training import device as devices
 from vaecore.training.checkpoints import (
+    CHECKPOINT,
     KEPT,
     WEIGHTS,
+    BrokenCheckpoint,
     inherit,
     kept_weights,
     load_checkpoint,
@@ -211,7 +213,11 @@ class _Session:
                 self.step, self.best = resumed["step"], resumed["best"] if resumed["best"] is not None else -math.inf
                 self.since_best, self.seconds = resumed["since_best"], resumed["seconds"]
                 if trainer.turns is not None:
-                    trainer.turns.restore(resumed["turns"])
+                    try:
+                        trainer.turns.restore(resumed["turns"])
+                    except (KeyError, TypeError, ValueError):
+                        raise BrokenCheckpoint(f"{self.folder / CHECKPOINT} does not say whose turn it was. Start a "
+                                               "new run with its configuration.") from None
                 print(f"resumed at step {self.step} of {trainer.total}", flush=True)
             else:
                 inherit(self.folder, trainer.model)
@@ -305,6 +311,8 @@ class _Session:
     def _checkpoint(self) -> None:
         if self.trainer.pending:
             self._flush()  # never keep weights whose last steps were not seen to be finite
+        if not all(bool(p.isfinite().all()) for p in self.trainer.inference):  # updated without a line in the log
+            raise _failure(self.step, "encoder's loss")
         os.fsync(self.metrics.fileno())  # before what counts on its length
         save_checkpoint(self.folder, self.trainer.model, self.trainer.optimizer, self.trainer.generator,
                         {"step": self.step, "metrics_bytes": self.metrics.tell(),

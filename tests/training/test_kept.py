@@ -1,0 +1,124 @@
+"""Weights kept along the way, and the weights that a fork begins with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from tests.training.runs import Start, read, small
+from tests.training.test_resume import Patient
+from vaecore.store import Run
+from vaecore.training import loop, train
+from vaecore.training.checkpoints import (
+    INITIAL,
+    BrokenCheckpoint,
+    inherit,
+    kept_steps,
+    kept_weights,
+    load_model,
+    read_weights,
+    step_of,
+    write_weights,
+)
+
+
+def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(tensor, b[name]) for name, tensor in a.items())
+
+
+@pytest.mark.parametrize(("checkpoints", "epochs", "steps"), [
+    (2, 4, [8, 16]), (4, 4, [4, 8, 12, 16]), (100, 3, [4, 8, 12]), (1, 3, [12]), (2, 5, [12, 20]), (0, 3, [])])
+def test_weights_are_kept_evenly_and_at_the_end(start: Start, monkeypatch: pytest.MonkeyPatch, checkpoints: int,
+                                                epochs: int, steps: list[int]) -> None:
+    """Four steps an epoch, an evaluation after each."""
+    seen: dict[int, dict[str, torch.Tensor]] = {}
+    true = loop._Session._evaluate
+
+    def look(self: Any) -> None:
+        seen[self.step] = {name: tensor.clone() for name, tensor in self.trainer.model.state_dict().items()}
+        true(self)
+
+    monkeypatch.setattr(loop._Session, "_evaluate", look)
+    folder = start(small(epochs=epochs, checkpoints=checkpoints))
+    assert kept_steps(folder) == steps
+    for step in steps:
+        path = kept_weights(folder, step)
+        assert step_of(path) == step
+        model = load_model(path)
+        assert not model.training
+        assert equal(model.state_dict(), seen[step])
+        assert equal(read_weights(path), seen[step])
+    assert len(list(folder.glob("kept/*"))) == len(steps)
+
+
+def test_kept_weights_are_evenly_spaced_however_often_is_evaluated(start: Start) -> None:
+    """Every third of 20 steps and the last: seven evaluations, of which three are kept."""
+    assert kept_steps(start(small(epochs=5, evaluate_every=0.75, checkpoints=3))) == [9, 18, 20]
+
+
+def begun(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights evaluated at step 0."""
+    assert train(folder, Patient(0)) == "stopped"
+    assert step_of(folder / "weights.safetensors") == 0
+    return load_file(folder / "weights.safetensors")
+
+
+def test_a_fork_begins_with_its_initial_weights(start: Start) -> None:
+    parent = start(small(epochs=4, checkpoints=2), name="parent")
+    weights = read_weights(kept_weights(parent, 8))
+    fork = start(small(epochs=2), name="fork", train=False)
+    write_weights(fork / INITIAL, weights, 8)
+    plain = start(small(epochs=2), name="plain", train=False)
+    assert equal(begun(fork), weights)
+    assert not equal(begun(plain), weights)
+    [first] = read(fork).evaluations
+    there = next(line for line in read(parent).evaluations if line["step"] == 8)
+    assert first["step"] == 0 and first["elbo"] == there["elbo"] and first["kl"] == there["kl"]
+    # Only at the beginning: what was trained since is not put back.
+    assert train(fork, Patient(3)) == "stopped"
+    trained = read_weights(fork / "checkpoint.safetensors")
+    assert not equal(trained, weights)
+    assert train(fork, Patient(0)) == "stopped"
+    assert equal(read_weights(fork / "checkpoint.safetensors"), trained)
+    assert train(fork, Patient(100)) == "finished"
+    assert Run(fork).summary()["step"] == 8
+
+
+@pytest.mark.parametrize(("change", "name"), [
+    ("shape", "decoder.0.weight"), ("dtype", "decoder.0.bias"), ("missing", "encoder.1.bias"), ("more", "extra")])
+def test_initial_weights_that_do_not_fit_are_refused_by_name(start: Start, change: str, name: str) -> None:
+    parent = start(small(epochs=1), name="parent")
+    weights = read_weights(parent / "weights.safetensors")
+    if change == "shape":
+        weights[name] = weights[name].T.contiguous()
+    elif change == "dtype":
+        weights[name] = weights[name].half()
+    elif change == "missing":
+        del weights[name]
+    else:
+        weights[name] = torch.zeros(1)
+    fork = start(small(), name="fork", train=False)
+    write_weights(fork / INITIAL, weights, 4)
+    with pytest.raises(BrokenCheckpoint, match=rf"initial\.safetensors does not fit .*differs in {name}\."):
+        train(fork, Patient(100))
+    assert not (fork / "checkpoint.safetensors").exists() and not (fork / "weights.safetensors").exists()
+
+
+def test_initial_weights_that_are_cut_are_refused(start: Start) -> None:
+    fork = start(small(), name="fork", train=False)
+    write_weights(fork / INITIAL, {"a": torch.zeros(100)}, 4)
+    (fork / INITIAL).write_bytes((fork / INITIAL).read_bytes()[:-50])
+    with pytest.raises(BrokenCheckpoint, match=r"initial\.safetensors is truncated"):
+        train(fork, Patient(100))
+
+
+def test_without_a_file_there_is_nothing_to_inherit(start: Start) -> None:
+    folder = start(small(epochs=1))
+    model = load_model(folder)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    inherit(folder, model)
+    assert equal(model.state_dict(), before)

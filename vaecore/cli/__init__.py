@@ -1,0 +1,44 @@
+"""`vaecore ...`: the same verbs as the pages. Facts go to standard output, progress and errors to standard error.
+
+Exit codes: 0 done, 1 the training or the check failed, 2 something asked for is wrong or not there,
+3 the training was stopped before its end (resume continues it).
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from vaecore import lab
+from vaecore.cli import listing, looking, studies, training
+from vaecore.cli.printing import WRONG, err
+from vaecore.store import StoreError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="Train, store, explore and compare variational autoencoders.")
+for part in (training, listing, looking):
+    app.add_typer(part.app)
+app.add_typer(studies.claims, name="claims")
+app.add_typer(studies.experiments, name="experiments")
+
+
+def main() -> None:
+    """The console script: one line for everything a user can get wrong."""
+    from vaecore.schema import ConfigError
+
+    try:
+        app()
+    except (ConfigError, StoreError, lab.LabError) as error:
+        _give_up(str(error))
+    except OSError as error:
+        _give_up(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
+    except Exception as error:
+        if type(error).__name__ not in ("DataUnavailable", "BrokenCheckpoint"):  # these live beside torch
+            raise
+        _give_up(str(error))
+
+
+def _give_up(message: str) -> None:
+    err.print(message, style="red", markup=False, highlight=False)
+    sys.exit(WRONG)

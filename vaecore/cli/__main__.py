@@ -1,0 +1,5 @@
+"""`python -m vaecore.cli`."""
+
+from vaecore.cli import main
+
+main()

@@ -1,0 +1,138 @@
+"""Verbs that say what there is: runs, show, presets, families, data, doctor, version."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+import typer
+
+from vaecore import __version__, lab
+from vaecore.cli.printing import (
+    FAILED,
+    JsonOption,
+    RunArgument,
+    StoreOption,
+    describe,
+    err,
+    out,
+    rounded,
+    say,
+    store_at,
+    table,
+)
+from vaecore.store import Run, StoreError
+
+app = typer.Typer()
+
+
+@app.command()
+def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """List the runs and the gallery with their state and numbers."""
+    here = store_at(store)
+    lab.kick(here.root)
+    rows = [row_of(run) for run in here.runs() + here.gallery()]
+    if as_json or not rows:
+        return say(rows, as_json, f"No run in {here.root}. `vaecore train --preset vae-mnist` makes one.")
+    table(rows, {"run": "run", "state": "state", "family": "family", "data": "data", "epoch": "epoch",
+                  "neg_elbo": "test -ELBO", "reconstruction_error": "-log p(x|z)", "mse": "MSE", "perplexity": "perplexity", "active": "active"})
+
+
+def row_of(run: Run) -> dict[str, Any]:
+    row: dict[str, Any] = {"run": run.id, "state": lab.status(run.path).state}
+    try:
+        values, summary = run.values(), run.summary()
+        row |= {"family": values["model"]["family"], "data": values["data"]["name"], "epoch": summary.get("epoch")}
+        if test := summary.get("test"):
+            row |= {"reconstruction_error": -sum(test["reconstruction"].values()), "active": test["active"],
+                    "mse": next(iter(test["mse"].values()), None)}
+            for tokens in test.get("tokens", {}).values():
+                row["perplexity"] = math.exp(-test["elbo"] / tokens)
+            if test["kl"]:  # without a KL there is no bound on log p(x)
+                row["neg_elbo"] = -test["elbo"]
+    except StoreError as error:
+        return row | {"state": "unreadable", "problem": str(error)}
+    except (KeyError, TypeError, AttributeError, ZeroDivisionError, OverflowError) as error:
+        return row | {"state": "unreadable", "problem": f"config.json or summary.json is not ours: {error!r}"}
+    return row
+
+
+@app.command()
+def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Everything known of a run: state, configuration, numbers, the end of its log."""
+    found = store_at(store).find(run)
+    status, summary = lab.status(found.path), found.summary()
+    facts = {"run": found.id, "folder": str(found.path), "state": status.state, "detail": status.detail,
+             "step": status.step or summary.get("step"), "total": status.total or summary.get("total_steps"),
+             "seconds_left": status.seconds_left, "config": found.values(), "summary": summary,
+             "log": lab.log_tail(found.path, 12)}
+    if as_json:
+        return say(facts, True, "")
+    import yaml
+
+    out.print(f"{found.id}: {status.state}. {status.detail if status.state != 'finished' else ''}", highlight=False)
+    for title, part in (("configuration", facts["config"]), ("numbers", rounded(summary))):
+        out.print(f"\n{title}\n" + yaml.safe_dump(part, sort_keys=False, default_flow_style=None), highlight=False)
+    if facts["log"]:
+        out.print(f"log\n{facts['log']}", highlight=False, markup=False)
+
+
+@app.command("presets")
+def list_presets(name: Annotated[str | None, typer.Argument(help="Show one whole, as YAML.")] = None,
+                 as_json: JsonOption = False) -> None:
+    """The named configurations, each runnable as it is."""
+    from vaecore.config import preset, presets
+
+    if name:
+        chosen = preset(name)
+        return say(chosen.model_dump(mode="json"), as_json, chosen.to_yaml())
+    say(presets(), as_json, "\n".join(f"{name:22} {text}" for name, text in presets().items()))
+
+
+@app.command()
+def families(as_json: JsonOption = False) -> None:
+    """The families of models and their fields."""
+    from vaecore.models import FAMILIES
+
+    describe(FAMILIES, as_json)
+
+
+@app.command()
+def data(download: Annotated[str | None, typer.Option(help="Fetch this data set now.", metavar="NAME")] = None,
+         as_json: JsonOption = False) -> None:
+    """The data sets, which copy of each is in use, and their fields."""
+    from vaecore.data import DATASETS, DataUnavailable
+    from vaecore.schema import problem
+
+    if download is not None:
+        fetch = getattr(DATASETS.get(download), "download", None)
+        if fetch is None:
+            can = ", ".join(name for name, kind in DATASETS.items() if hasattr(kind, "download"))
+            raise problem("--download", download, f"'{download}' cannot be downloaded.", f"These can: {can}.")
+        with err.status(f"fetching {download}"):
+            fetch()
+    sources = {}
+    for name, kind in DATASETS.items():
+        try:
+            sources[name] = kind().load().source
+        except DataUnavailable as error:
+            sources[name] = f"not here. {error}"
+    say(sources, as_json, "\n".join(f"{name:14} {source}" for name, source in sources.items()))
+
+
+@app.command()
+def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Check that this machine has what is needed; exit code 1 if something is wrong."""
+    from vaecore.doctor import checks
+
+    found = checks(store_at(store).root)
+    say([vars(check) for check in found], as_json,
+         "\n".join(f"{'ok  ' if check.ok else 'BAD '} {check.what:14} {check.detail}" for check in found))
+    if not all(check.ok for check in found):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def version() -> None:
+    """The version of vaecore."""
+    out.print(__version__, highlight=False)

@@ -1,0 +1,214 @@
+"""Verbs that look at checkpoints: evaluate, diagnose, sample, reconstruct, traverse, compare, write."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.progress import Progress
+from rich.table import Table
+
+from vaecore.cli.listing import row_of
+from vaecore.cli.printing import JsonOption, RunArgument, StoreOption, err, out, say, shown, store_at
+from vaecore.store import StoreError
+
+if TYPE_CHECKING:
+    from vaecore.data import SplitName
+    from vaecore.explore import Checkpoint, Images
+
+PictureOption = Annotated[Path, typer.Option("-o", "--output", help="The PNG to write.")]
+ScaleOption = Annotated[int, typer.Option("--scale", min=1, max=32, help="Screen pixels to a pixel.")]
+
+app = typer.Typer()
+
+
+@app.command()
+def evaluate(
+    run: RunArgument,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    importance_samples: Annotated[int, typer.Option("-k", "--importance-samples", min=0, max=100_000,
+                                                    help="Also estimate log p(x) with K samples.")] = 0,
+    limit: Annotated[int, typer.Option(min=0, help="Observations used for log p(x); 0 uses all.")] = 1000,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """ELBO, reconstruction, KL and MSE of a checkpoint over a whole split, and log p(x) if asked."""
+    from vaecore.evaluate import evaluate_run
+    from vaecore.schema import problem
+
+    wanted = checked_split(split)
+    found = store_at(store).find(run)
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task("evaluating", total=None)
+        try:
+            result = evaluate_run(found, wanted, importance_samples=importance_samples, limit=limit,
+                                  progress=lambda done, total: progress.update(task, completed=done, total=total))
+        except ValueError as error:
+            if importance_samples == 0:
+                raise
+            raise problem("--importance-samples", importance_samples, str(error), "Leave it out.") from None
+    if as_json:
+        return say(result, True, "")
+    kl = sum(map(sum, result["kl"].values()))
+    out.print(f"{found.id} on {split} ({result['observations']:,} observations of {result['data']})\n"
+              f"  ELBO            {result['elbo']:10.3f} nats\n"
+              f"  reconstruction  {sum(result['reconstruction'].values()):10.3f} nats\n"
+              f"  KL              {kl:10.3f} nats, {result['active']} active dimensions", highlight=False)
+    for value in result["mse"].values():
+        out.print(f"  MSE             {value:10.5f} per pixel", highlight=False)
+    for tokens in result["tokens"].values():
+        perplexity = math.exp(-result["elbo"] / tokens)
+        out.print(f"  perplexity      {perplexity:10.2f}, with {tokens:.2f} tokens a sentence, its end symbol included",
+                  highlight=False)
+    if estimate := result.get("importance_sampling"):
+        out.print(f"  log p(x)        {estimate['log_likelihood']:10.3f} +- {estimate['standard_error']:.3f} nats "
+                  f"(K = {estimate['samples']}, {estimate['observations']:,} observations)", highlight=False)
+
+
+@app.command()
+def diagnose(
+    run: RunArgument,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "validation",
+    observations: Annotated[int, typer.Option(min=2, max=20_000,
+                                              help="Observations compared with each other.")] = 10_000,
+    batch_size: Annotated[int, typer.Option(min=2, help="Of the minibatch estimate, which saturates at its log.")] = 32,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """How a checkpoint uses its code: KL and activity by dimension, mutual information, lag of the encoder."""
+    from vaecore.evaluate import diagnose as diagnosis
+    from vaecore.evaluate.verdict import verdict
+    from vaecore.store import Metrics
+
+    found = store_at(store).find(run)
+    with Progress(console=err, transient=True) as progress:
+        task = progress.add_task("encoding", total=None)
+        try:
+            facts = diagnosis(found, checked_split(split), observations=observations, batch_size=batch_size,
+                              progress=lambda done, total: progress.update(task, completed=done, total=total))
+        except ValueError as error:
+            raise StoreError(str(error)) from None
+    metrics = Metrics(found.path / "metrics.jsonl")
+    metrics.update()
+    told = verdict(metrics, found.values())
+    if as_json:
+        return say({**facts, "verdict": {"state": told.state, "sentences": told.sentences}}, True, "")
+    out.print(f"{found.id} on {split}: rate {facts['rate']:.3f}, distortion {facts['distortion']:.3f} nats; "
+              f"{facts['observations']:,} observations of {facts['data']}", highlight=False)
+    for name, part in facts["latents"].items():
+        mi = part["information"]
+        out.print(f"{name}: {part['active']} of {len(part['kl'])} dimensions active, mutual information "
+                  f"{mi['mutual_information']:.3f} nats (in minibatches of {mi['batch_size']}: {mi['minibatch']:.3f}), "
+                  f"KL(q(z)||p(z)) {mi['aggregate_kl']:.3f}", highlight=False)
+        rows = Table("dimension", "KL", "variance of means", "spread of model means", "of encoder means", "correlation")
+        for d in sorted(range(len(part["kl"])), key=lambda d: -part["kl"][d]):
+            rows.add_row(str(d), *(shown(float(part[column][d])) for column in (
+                "kl", "code_variance", "model_spread", "inference_spread")), shown(part["correlation"][d]))
+        out.print(rows)
+    out.print(f"{told.state}: {' '.join(told.sentences)}", highlight=False, markup=False)
+    for remedy in told.remedies:
+        settings = " ".join(f"--set {setting}" for setting in remedy.settings)
+        out.print(f"  to try: {remedy.words.lower()} ({settings})", highlight=False, markup=False)
+
+
+@app.command()
+def sample(run: RunArgument, output: PictureOption,
+           count: Annotated[int, typer.Option(min=1, max=10_000)] = 64,
+           temperature: Annotated[float, typer.Option(min=0, max=10, help="Scale of the prior's sigma.")] = 1.0,
+           seed: Annotated[int, typer.Option(min=0)] = 0, scale: ScaleOption = 4, store: StoreOption = None) -> None:
+    """Draw codes from the prior and decode them."""
+    _picture(run, store, output, scale, lambda c: (c.sample(count, temperature, seed), round(count**0.5)))
+
+
+@app.command()
+def reconstruct(run: RunArgument, output: PictureOption,
+                count: Annotated[int, typer.Option(min=1, max=64)] = 16, scale: ScaleOption = 4,
+                store: StoreOption = None) -> None:
+    """Test images over their reconstructions."""
+    _picture(run, store, output, scale,
+             lambda c: (_stack([c.originals(slice(count)), c.reconstruct(slice(count))]), len(c.examples[:count])))
+
+
+@app.command()
+def traverse(run: RunArgument, output: PictureOption,
+             steps: Annotated[int, typer.Option(min=2, max=101)] = 11,
+             span: Annotated[float, typer.Option(min=0.1, max=10, help="How far to go, in prior sigmas.")] = 3.0,
+             dimensions: Annotated[int, typer.Option(min=1, help="Rows, the most informative first.")] = 16,
+             example: Annotated[int | None, typer.Option(min=0, help="Start from this test image; else 0.")] = None,
+             scale: ScaleOption = 4, store: StoreOption = None) -> None:
+    """One row a latent dimension, moved from one end to the other, the rest held still."""
+    import numpy as np
+
+    def draw(c: Checkpoint) -> tuple[Images, int]:
+        if example is not None and example >= len(c.examples):
+            raise StoreError(f"--example {example}: {run} keeps {len(c.examples)} test images. Use a smaller number.")
+        base = c.scale()[0] if example is None else c.encode([example])[0]
+        images = c.traverse(base, c.order[:dimensions], [float(v) for v in np.linspace(-span, span, steps)])
+        return images.reshape(-1, *images.shape[2:]), steps
+
+    _picture(run, store, output, scale, draw)
+
+
+@app.command()
+def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", help="Two runs or more.")],
+            output: Annotated[Path | None, typer.Option("-o", "--output", help="A PNG: originals, then a row of "
+                                                        "reconstructions a run.")] = None,
+            count: Annotated[int, typer.Option(min=1, max=64)] = 16, scale: ScaleOption = 4,
+            store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Runs side by side: the fields that differ, their numbers, and the same images through each."""
+    found = [store_at(store).find(reference) for reference in references]
+    from vaecore.config import differences
+
+    fields = differences(run.values() for run in found)
+    rows = [row_of(run) for run in found]
+    if output:
+        from vaecore.explore import Checkpoint, reconstruct_same
+
+        images = reconstruct_same([Checkpoint.load(run) for run in found], count)
+        _save(_stack(images), len(images[0]), output, scale)
+    if as_json:
+        return say({"differences": fields, "runs": rows}, True, "")
+    table = Table("field", *[run.id for run in found])
+    for name, values in fields.items():
+        table.add_row(name, *["-" if value is None else str(value) for value in values])
+    for name in ("neg_elbo", "reconstruction_error", "mse", "active"):
+        table.add_row(f"test {name}", *[shown(row.get(name)) for row in rows])
+    out.print(table)
+    if any(name.startswith(("data.", "model.likelihood")) or name == "model.family" for name in fields):
+        out.print("Numbers in nats compare only between runs of the same data, pixels and likelihood; these differ.")
+
+
+def checked_split(name: str) -> SplitName:
+    """`name` as a split; raises `ConfigError` for what is none."""
+    from vaecore.data import SPLITS
+    from vaecore.schema import problem
+
+    for split in SPLITS:
+        if split == name:
+            return split
+    raise problem("--split", name, f"there is no split '{name}'.", f"Choose one of {', '.join(SPLITS)}.")
+
+
+def _picture(reference: str, store: Path | None, output: Path, scale: int,
+             draw: Callable[[Checkpoint], tuple[Images, int]]) -> None:
+    from vaecore.explore import Checkpoint
+
+    images, columns = draw(Checkpoint.load(store_at(store).find(reference)))
+    _save(images, columns, output, scale)
+
+
+def _save(images: Images, columns: int, output: Path, scale: int) -> None:
+    from vaecore.explore.pictures import grid, png
+
+    output.write_bytes(png(grid(images, columns), scale))
+    err.print(f"{output} written", highlight=False)
+
+
+def _stack(rows: Sequence[Images]) -> Images:
+    import numpy as np
+
+    return np.concatenate(list(rows))
+    pass

@@ -1,0 +1,70 @@
+"""What the verbs share: options, and how facts are printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from vaecore.store import Store
+
+FAILED, WRONG, STOPPED = 1, 2, 3
+
+out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)  # a pipe has no width of its own
+err = Console(stderr=True, soft_wrap=True)
+
+StoreOption = Annotated[Path | None, typer.Option("--store", help="Folder of runs; else $VAECORE_STORE or ./trained.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
+RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or a name in the gallery.")]
+SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE",
+                                                     help="Change a field, as training.epochs=5; repeatable.")]
+
+
+def store_at(path: Path | None) -> Store:
+    return Store(path.resolve()) if path else Store.default()
+
+
+def say(facts: Any, as_json: bool, text: str) -> None:
+    if as_json:
+        print(json.dumps(facts, indent=2))
+    else:
+        out.print(text, highlight=False, markup=False)
+
+
+def describe(kinds: dict[str, Any], as_json: bool) -> None:
+    facts: dict[str, Any] = {name: {"what": (kind.__doc__ or "").split("\n")[0],
+                                    "fields": {field: info.description for field, info in kind.model_fields.items()
+                                               if info.description}} for name, kind in kinds.items()}
+    text = "\n\n".join(f"{name}: {fact['what']}\n" + "\n".join(f"  {f:16} {d}" for f, d in fact["fields"].items())
+                       for name, fact in facts.items())
+    say(facts, as_json, text)
+
+
+def table(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for index, title in enumerate(columns.values()):
+        table.add_column(title, no_wrap=index == 0, justify="left" if index < 4 else "right")
+    for row in rows:
+        table.add_row(*[shown(row.get(name)) for name in columns])
+    out.print(table)
+
+
+def shown(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4f}" if 0 < abs(value) < 1 else f"{value:,.2f}"
+    return "" if value is None else str(value)
+
+
+def rounded(value: Any) -> Any:
+    """Numbers as a person reads them: four significant digits, and the length of what is long."""
+    if isinstance(value, dict):
+        return {name: rounded(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [rounded(part) for part in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -1,0 +1,124 @@
+"""`vaecore claims ...` and `vaecore experiments ...`: what papers say, tried out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from vaecore import lab
+from vaecore.cli.printing import JsonOption, StoreOption, err, out, say, store_at
+
+claims = typer.Typer(no_args_is_help=True, help="What papers claim: list, try, report.")
+experiments = typer.Typer(no_args_is_help=True, help="Several runs that differ in what is to be seen.")
+
+@claims.command("list")
+def list_claims(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """The claims, what each says, and how it came out here."""
+    from vaecore.claims import CLAIMS, kept
+
+    here = store_at(store)
+    rows = []
+    for claim in CLAIMS.values():
+        result = kept(here, claim.id)
+        rows.append({"claim": claim.id, "title": claim.title, "source": claim.source, "minutes": claim.minutes,
+                     "verdict": result.verdict if result else "not run", "date": result.date if result else ""})
+    if as_json:
+        return say(rows, True, "")
+    table = Table("claim", "verdict", "minutes", "date", "title")
+    for row in rows:
+        table.add_row(*(f"{value:g}" if isinstance(value := row[column], float) else str(value)
+                        for column in ("claim", "verdict", "minutes", "date", "title")))
+    out.print(table)
+
+
+@claims.command("run")
+def run_claims(
+    names: Annotated[list[str], typer.Argument(metavar="CLAIM...", help="Ids such as C13, or all.")],
+    keep_runs: Annotated[bool, typer.Option("--keep-runs", help="Leave the trainings among your runs.")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run experiments and keep their results, whichever way they come out."""
+    from vaecore.claims import CLAIMS, run_claim
+
+    wanted = list(CLAIMS) if names == ["all"] else names
+    for name in wanted:
+        _known(name, CLAIMS, "claims run")
+    for name in wanted:
+        claim = CLAIMS[name]
+        err.print(f"{name}: {claim.title} (about {claim.minutes:g} minutes)", highlight=False)
+        result = run_claim(claim, store_at(store), keep_runs=keep_runs,
+                           progress=lambda line: err.print(line, highlight=False, markup=False))
+        if as_json:
+            say(asdict(result), True, "")
+        else:
+            out.print(f"{name}: {result.verdict}. {result.summary}", highlight=False, markup=False)
+
+
+@claims.command("report")
+def report(store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Every kept result with its numbers."""
+    from vaecore.claims import CLAIMS, kept
+
+    here = store_at(store)
+    results = [(claim, kept(here, claim.id)) for claim in CLAIMS.values()]
+    if as_json:
+        return say([asdict(result) for _, result in results if result], True, "")
+    for claim, result in results:
+        out.print(f"\n{claim.id} {claim.title}\n  {claim.says}\n  {claim.source}", highlight=False, markup=False)
+        if result is None:
+            out.print(f"  not run: `vaecore claims run {claim.id}` takes about {claim.minutes:g} minutes",
+                      highlight=False, markup=False)
+            continue
+        out.print(f"  {result.verdict}, {result.date}, {result.device}, torch {result.torch}\n  {result.summary}",
+                  highlight=False, markup=False)
+        _table(result.table)
+
+
+@experiments.command("list")
+def list_experiments(as_json: JsonOption = False) -> None:
+    """The experiments and what each asks."""
+    from vaecore.experiments import EXPERIMENTS
+
+    rows = [{"experiment": e.name, "title": e.title, "question": e.question, "source": e.source}
+            for e in EXPERIMENTS.values()]
+    if as_json:
+        say(rows, True, "")
+    else:
+        for row in rows:
+            out.print(f"{row['experiment']:10} {row['title']}: {row['question']} {row['source']}", highlight=False)
+
+
+@experiments.command("start")
+def start(name: Annotated[str, typer.Argument(help="`vaecore experiments list` names them.")],
+          store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Create an experiment's runs and queue them all."""
+    from vaecore.experiments import EXPERIMENTS, create
+
+    _known(name, EXPERIMENTS, "experiments start")
+    runs = create(store_at(store), EXPERIMENTS[name])
+    for run in runs:
+        lab.submit(run.path)
+    if as_json:
+        say([run.id for run in runs], True, "")
+    else:
+        out.print(f"queued: {', '.join(run.id for run in runs)}", highlight=False)
+
+
+def _known(name: str, there: dict[str, Any], command: str) -> None:
+    from vaecore.schema import problem
+
+    if name not in there:
+        raise problem(command, name, f"there is no '{name}'.", f"Choose one of {', '.join(there)}.")
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(*names)
+    for row in rows:
+        table.add_row(*(f"{value:.4g}" if isinstance(value := row.get(name, ""), float) else str(value)
+                        for name in names))
+    out.print(table)

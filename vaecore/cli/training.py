@@ -1,0 +1,163 @@
+"""Verbs that train: train, resume, stop, remove, restore, fork."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from vaecore import lab
+from vaecore.cli.printing import (
+    FAILED,
+    STOPPED,
+    JsonOption,
+    RunArgument,
+    SetOption,
+    StoreOption,
+    err,
+    out,
+    say,
+    store_at,
+)
+from vaecore.store import Metrics, Run, StoreError
+
+app = typer.Typer()
+
+
+@app.command()
+def train(
+    preset: Annotated[str | None, typer.Option(help="A named preset; `vaecore presets` lists them.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A configuration file, JSON or YAML.")] = None,
+    changes: SetOption = None,
+    name: Annotated[str, typer.Option(help="The run's name; made from the choice and the time without.")] = "",
+    detach: Annotated[bool, typer.Option("--detach", help="Return at once; the training goes on.")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a model: queue it, follow it to its end."""
+    from vaecore.config import RunConfig, changed, from_file
+    from vaecore.config import preset as named
+    from vaecore.schema import problem
+    from vaecore.training.setup import fit
+
+    if preset and config:
+        raise problem("--config", str(config), "a preset and a file were both given.", "Give one of them.")
+    start = named(preset) if preset else from_file(config) if config else RunConfig()
+    chosen = changed(start, changes or []).resolve()
+    fit(chosen, chosen.data.load())  # what is wrong is said here, not in a log
+    run = store_at(store).create(chosen, name)
+    lab.submit(run.path)
+    if detach:
+        return say({"run": run.id, "folder": str(run.path)}, as_json, f"{run.id} is queued in {run.path}")
+    err.print(f"{run.id} in {run.path}", highlight=False)
+    _follow(run, as_json)
+
+
+@app.command()
+def resume(run: RunArgument, detach: Annotated[bool, typer.Option("--detach", help="Return at once.")] = False,
+           store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Continue a run that was stopped, failed or lost, from its last checkpoint."""
+    found = store_at(store).find(run)
+    lab.submit(found.path)
+    if detach:
+        return say({"run": found.id}, as_json, f"{found.id} is queued")
+    _follow(found, as_json)
+
+
+@app.command()
+def fork(
+    run: RunArgument,
+    source: Annotated[str, typer.Option("--from", metavar="WEIGHTS", help="best, last, or the step of kept weights.")
+                      ] = "best",
+    changes: SetOption = None,
+    name: Annotated[str, typer.Option(help="The new run's name; made from the choice and the time without.")] = "",
+    detach: Annotated[bool, typer.Option("--detach", help="Return at once; the training goes on.")] = False,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Train a new run that begins with another one's weights, with some fields changed."""
+    from vaecore.config import changed
+    from vaecore.training.fork import fork as forked
+    from vaecore.training.setup import fit
+
+    here = store_at(store)
+    parent = here.find(run)
+    config = changed(parent.config(), changes or [])
+    fit(config, config.data.load())
+    child = forked(here, parent, source, config, name)
+    lab.submit(child.path)
+    if detach:
+        return say({"run": child.id, "folder": str(child.path)}, as_json, f"{child.id} is queued in {child.path}")
+    err.print(f"{child.id} in {child.path}, a fork of {parent.id}", highlight=False)
+    _follow(child, as_json)
+
+
+@app.command()
+def stop(run: RunArgument, now: Annotated[bool, typer.Option("--now", help="Kill it if it does not obey.")] = False,
+         store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Stop a run: it finishes its step, saves, and can be resumed. A queued one leaves the queue."""
+    found = store_at(store).find(run)
+    lab.stop(found.path, now=now)
+    status = lab.wait(found.path, timeout=60)
+    say({"run": found.id, "state": status.state}, as_json, f"{found.id} is {status.state}. {status.detail}")
+
+
+@app.command()
+def remove(run: RunArgument, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+           store: StoreOption = None) -> None:
+    """Move a run to the trash; `vaecore restore` brings it back."""
+    found = store_at(store).find(run)
+    if found.shipped:
+        raise StoreError(f"{found.id} was shipped with the project and stays.")
+    if not yes and not sys.stdin.isatty():
+        raise StoreError(f"Nobody is here to confirm that {found.id} goes to the trash. Say --yes.")
+    if not yes:
+        typer.confirm(f"Move {found.id} to the trash?", abort=True)
+    name = lab.remove(found.path)
+    out.print(f"{found.id} is in the trash. `vaecore restore {name}` brings it back.", highlight=False)
+
+
+@app.command()
+def restore(name: Annotated[str, typer.Argument(help="The removed run's name.")], store: StoreOption = None) -> None:
+    """Bring a removed run back."""
+    out.print(f"{store_at(store).restore(name).id} is back.", highlight=False)
+
+
+def _follow(run: Run, as_json: bool) -> None:
+    metrics = Metrics(run.path / "metrics.jsonl")
+    metrics.update()
+    shown = len(metrics.evaluations)  # what an earlier attempt reached is not news
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
+               TimeRemainingColumn())
+    with Progress(*columns, console=err) as progress:
+        task = progress.add_task("queued", total=None)
+        while True:
+            try:
+                status = lab.status(run.path)
+                metrics.update()
+                for line in metrics.evaluations[shown:]:
+                    progress.console.print(_evaluation_line(line), highlight=False)
+                shown = max(shown, len(metrics.evaluations))
+                progress.update(task, description=status.state, completed=status.step, total=status.total or None)
+                if status.state not in ("queued", "running"):
+                    break
+                lab.kick(run.path.parent.parent)
+                time.sleep(0.2)
+            except KeyboardInterrupt:
+                err.print("Stopping after this step; the run is saved and can be resumed.")
+                lab.stop(run.path)
+    say({"run": run.id, "state": status.state, "detail": status.detail, "summary": run.summary()}, as_json,
+         f"{run.id}: {status.detail or status.state}")
+    if status.state != "finished":
+        raise typer.Exit(STOPPED if status.state == "stopped" else FAILED)
+
+
+def _evaluation_line(line: dict[str, Any]) -> str:
+    reconstruction = sum(line["reconstruction"].values())
+    kl = sum(map(sum, line["kl"].values()))
+    return (f"epoch {line['epoch']:6.1f}   validation -ELBO {-line['elbo']:9.2f}   reconstruction "
+            f"{reconstruction:9.2f}   KL {kl:7.2f} nats")
