@@ -15,6 +15,8 @@ from vaecore import lab
 from vaecore.store import StoreError
 
 MOST = 8  # runs at once
+# While a run trains, its verdict grows and shrinks: room for the longest that is usual, so that nothing below jumps.
+ROOM = "<style>[class*='st-key-told-'] { min-height: 6.4rem; }</style>"
 
 st.title("Monitor")
 every = [*store().runs(), *gallery()]
@@ -44,6 +46,8 @@ def training() -> bool:
 
 comparability()
 polling = training()
+if polling:
+    st.html(ROOM)
 
 
 @st.fragment(run_every=1.0 if polling else None)
@@ -51,12 +55,9 @@ def watch() -> None:
     lab.kick(store().root)
     records = {run.id: history.record(run) for run in selected}
     with st.grid(min(2, len(selected)), min_column_width=420):
-        for run in selected:
-            cockpit.run_card(run, records[run.id], open=len(selected) <= cockpit.FEW)
-    sections = cockpit.sections({run.id: run for run in selected})
-    section = st.segmented_control("Section", list(sections), key="section", default="Curves", required=True,
-                                   bind="query-params", persist_state="session", label_visibility="collapsed")
-    sections[section](records)
+        for record in records.values():
+            cockpit.run_card(record, open=len(selected) <= cockpit.FEW)
+    cockpit.sections(records)
     if polling and not training():
         st.rerun()  # all is still: draw once more without the timer
 

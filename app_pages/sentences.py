@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 VARIATIONS = 6
 SAMPLES = 8
 PRESET = "lagging-basic"
+# Letters this large leave no room for Streamlit's count of them, which would lie over the end of a long sentence.
 LARGE = """<style>
 .st-key-written input, .st-key-goal input { font-size: 1.25rem; }
+:is(.st-key-written, .st-key-goal) [data-testid="InputInstructions"] { display: none; }
 </style>"""
 
 
@@ -41,14 +43,16 @@ def bench(checkpoint: SentenceCheckpoint) -> None:
 
 def box(checkpoint: SentenceCheckpoint, name: str, label: str, first: int) -> str:
     """A line to type a sentence in, with a test sentence to begin with and a button for another."""
+    from vaecore.explore.sentences import LONGEST_TEXT
+
     key = f"{name}-{checkpoint.run.id}"
     if key not in st.session_state:
         st.session_state[key] = checkpoint.examples[first % len(checkpoint.examples)] if checkpoint.examples else ""
     with st.container(horizontal=True, vertical_alignment="bottom", key=name):
-        text = st.text_input(label, key=key, max_chars=1000, persist_state="session", width="stretch",
+        text = st.text_input(label, key=key, max_chars=LONGEST_TEXT, persist_state="session", width="stretch",
                              placeholder="Type a sentence, then press Enter",
                              help="Type any sentence and press Enter; it is read in lower case. A word that the model "
-                             "did not meet in training is read as <unk>.".replace("<", "&lt;"))
+                             "did not meet in training is read as `<unk>`.")
         if len(checkpoint.examples) > 1:
             st.button("Another", icon=":material/casino:", key=f"another-{name}", on_click=another,
                       args=(checkpoint, key), help=f"The next of the {len(checkpoint.examples)} test sentences that "

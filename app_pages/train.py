@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import html
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -34,7 +34,7 @@ SENTENCE = ("margin:0 0 .45rem;padding-left:.6rem;border-left:3px solid rgba(128
 STYLE = """<style>@media (max-width: 640px) {
   [data-testid="stColumn"]:has(.st-key-train-launch) { order: -1; }
 }
-.st-key-train-launch [data-testid="stMetricValue"] { font-size: 1.4rem; }
+.st-key-train-launch [data-testid="stMetricValue"] { font-size: 1.5rem; }
 .st-key-train-launch [data-testid="stMetricValue"] * { white-space: normal; overflow: visible; }
 </style>"""
 
@@ -179,7 +179,9 @@ def schedules(plan: Plan) -> None:
         if name == "beta" and training.kl.kind == "free-bits" and plan.config:
             size = getattr(model, "latent_size", 1)
             floor = cost_of_nothing(training.kl, size)(0, total)
-            groups = f"{size:,} dimensions × " if training.kl.group == "dimension" else "The latent as a whole, "
+            groups = "the latent as a whole, "
+            if training.kl.group == "dimension":
+                groups = f"{size:,} dimension{'s' * (size != 1)} × "
             st.caption(f":material/redeem: Free bits: {groups}{training.kl.nats:g} nats. A KL of up to {floor:g} nats "
                        "costs nothing.", help="The gradient of a group below its free bits is 0: its KL may sit there "
                        "while the code says nothing. Look at active units and mutual information too.")
@@ -197,7 +199,7 @@ def launch_card(origin: Origin, plan: Plan) -> st.delta_generator.DeltaGenerator
         left.metric("Parameters", f"{plan.fit.parameters:,}" if plan.fit else "–",
                     help="Numbers that are learned, for this model on this data.")
         with right:
-            time_slot = st.container(height=92, border=False, gap=None)
+            time_slot = st.container(height=88, border=False, gap=None)
         busy = anything_live()
         if st.session_state.pop("train:clear", False):
             st.session_state["train:name"] = ""
@@ -278,9 +280,11 @@ def details(origin: Origin, plan: Plan) -> None:
                          expanded=bool(suggested)):
             lines = []
             for path, (old, new) in changes.items():
-                mark = " :material/lightbulb: suggested" if suggested.get(path, not new) == new else ""
+                mark = " :material/lightbulb:" if path in suggested and suggested[path] == new else ""
                 lines.append(f"- {form.escaped(path)}: {said(old)} → **{said(new)}**{mark}")
             st.markdown("\n".join(lines))
+            if suggested:
+                st.caption(":material/lightbulb: Suggested by the page that you came from.")
             st.button("Reset to preset" if origin.preset else "Reset all", key="train-reset", icon=":material/undo:",
                       on_click=form.reset, args=(FORM,), help=f"Put every field back to {origin.name}"
                       f"{', with what was suggested' if suggested else ''}.")
@@ -344,8 +348,9 @@ def page() -> None:
         entered = form.values(start_with, FORM)
         plan = judge(entered)
         own_text = entered["data"]["name"] == "text-file" and not origin.source
-        uploaded = st.session_state.get(PROBLEMS, ()) if own_text else ()
-        form.config_form(start_with, FORM, problems=(*plan.problems, *uploaded), locked=origin.locked,
+        if own_text:  # what is wrong with an upload stands against the start: the path still names the text before
+            plan = replace(plan, problems=(*plan.problems, *st.session_state.get(PROBLEMS, ())))
+        form.config_form(start_with, FORM, problems=plan.problems, locked=origin.locked,
                          beside={"data": lambda: data_card(plan, own_text=own_text),
                                  "training": lambda: schedules(plan)})
     with launch:

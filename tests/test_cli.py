@@ -83,7 +83,7 @@ def test_remove_and_restore(store: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert "vae-mnist" in said(capsys, "presets")
     assert said(capsys, "presets", "vae-mnist")["model"]["family"] == "vae"
-    assert set(said(capsys, "families")) == {"vae", "ae", "linear-ae", "pca"}
+    assert {"vae", "ae", "linear-ae", "pca", "sentence-vae", "language-model"} == set(said(capsys, "families"))
     assert said(capsys, "data")["digits"].startswith("1,797")
 
 
@@ -149,3 +149,48 @@ def test_a_code_without_a_prior_has_no_elbo(tmp_path: Path, capsys: pytest.Captu
 def test_output_that_cannot_be_written(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = refused(capsys, "sample", "small", "-o", str(tmp_path / "no" / "folder.png"), "--store", str(store))
     assert "No such file or directory" in message
+
+
+def test_a_fork_begins_with_its_parents_weights(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    [kept, *_] = sorted(int(path.stem.removeprefix("step-")) for path in (store / "runs/small/kept").iterdir())
+    child = said(capsys, "fork", "small", "--from", str(kept), "--set", "training.beta.kind=constant", "--set",
+                 "training.epochs=1", "--name", "child", "--store", str(store))
+    assert child["state"] == "finished"
+    facts = said(capsys, "show", "child", "--store", str(store))
+    assert facts["config"]["training"]["beta"]["kind"] == "constant"
+    about = json.loads((store / "runs/child/about.json").read_text())
+    assert about["parent"] == {"run": "small", "weights": str(kept), "step": kept}
+    parent = [json.loads(line) for line in (store / "runs/small/metrics.jsonl").read_text().splitlines()]
+    first = json.loads((store / "runs/child/metrics.jsonl").read_text().splitlines()[0])
+    at = next(line for line in parent if line["kind"] == "snapshot" and line["step"] == kept)
+    assert first["kind"] == "snapshot" and first["step"] == 0
+    assert first["inference"] == at["inference"], "the same weights see the same images the same way"
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["--from", "7"], "kept no weights '7'"),
+    (["--set", "model.latent_size=3"], "do not fit this model"),
+    (["--set", "data.train_limit=100"], "keeps its parent's data"),
+])
+def test_what_cannot_be_forked(store: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+                               ) -> None:
+    assert words in refused(capsys, "fork", "small", *arguments, "--store", str(store)).replace("\n", " ")
+
+
+def test_diagnose(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = said(capsys, "diagnose", "small", "--store", str(store))
+    [latent] = facts["latents"].values()
+    told = latent["information"]
+    assert facts["rate"] == pytest.approx(sum(latent["kl"]), rel=1e-5)
+    assert told["rate"] == pytest.approx(told["mutual_information"] + told["aggregate_kl"], abs=0.5)
+    assert told["minibatch"] <= told["mutual_information"] + 0.05
+    assert facts["verdict"]["sentences"]
+
+
+def test_claims_and_experiments_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = said(capsys, "claims", "list", "--store", str(tmp_path))
+    assert {"C1", "C13", "C14", "C15", "C16", "C22"} <= {row["claim"] for row in rows}
+    assert {row["verdict"] for row in rows} == {"not run"}
+    assert said(capsys, "claims", "report", "--store", str(tmp_path)) == []
+    assert {"gamma", "cyclical", "lagging"} == {row["experiment"] for row in said(capsys, "experiments", "list")}
+    assert "Choose one of" in refused(capsys, "claims", "run", "C99", "--store", str(tmp_path))

@@ -50,7 +50,7 @@ class Training(Strict):
                            le=10_000, advanced=True)
     keep: Literal["best", "last"] = option("best", "Weights to keep: those of the best validation objective at "
                                            "the final beta, or the last.", advanced=True)
-    snapshots: int = option(20, "Times at which the model posterior's and the encoder's means of some fixed "
+    snapshots: int = option(10, "Times at which the model posterior's and the encoder's means of some fixed "
                             "observations are kept, evenly over the evaluations; 0 for none.", ge=0, le=1000,
                             advanced=True)
     snapshot_points: int = option(32, "Observations of the validation set in each.", unit="observations", ge=1,

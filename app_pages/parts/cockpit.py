@@ -5,13 +5,15 @@ A verdict is reached and arrays are made once for each change of a run's metrics
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 import streamlit as st
 
 from app_pages.parts import bars, history
+from app_pages.parts.checkpoints import explore_link
 from app_pages.parts.curves import live_curves
 from app_pages.parts.form import escaped
 from app_pages.parts.heat import Heat, heat_maps
@@ -21,6 +23,9 @@ from app_pages.parts.queue import LIVE, STATES, STOPPING, Look
 from vaecore import lab
 from vaecore.evaluate.verdict import Remedy, Verdict, verdict
 from vaecore.store import Run, StoreError
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 FEW = 2  # runs whose verdicts stand open
 ROUGH = 0.05  # effective share of importance samples below which their mean says little
@@ -37,30 +42,32 @@ VERDICTS = {
 # -- runs ------------------------------------------------------------------------------------------
 
 
-def run_card(run: Run, record: Record, *, open: bool) -> None:
+def run_card(record: Record, *, open: bool) -> None:
     """One card a run: what it does and how far it is, then what became of its latent code and what to try.
 
     The verdict stands on the card where it is `open`, else behind its word.
     """
-    name = slug(run)
+    run, judged = record.run, _judged(record)
+    name, status = slug(run), lab.status(run.path)
+    look = VERDICTS.get(judged.state, VERDICTS["unknown"])
     with st.container(border=True, key=f"card-{name}", height="stretch", gap="xsmall"):
-        judged = _judged(run, record)
-        look = VERDICTS.get(judged.state, VERDICTS["unknown"])
         with st.container(horizontal=True, vertical_alignment="center", key=f"state-{name}", gap="small"):
-            status = _state(run)
+            _state(run, status)
             if not open:
                 with st.popover(f":{look.colour}[{look.word}]", icon=look.icon, type="tertiary", key=f"verdict-{name}",
                                 help="What became of its latent code, and what to try."):
                     _verdict(run, judged, look)
             if run.weights.is_file():
-                st.page_link("app_pages/traverse.py", label="Traverse", icon=":material/tune:",
-                             query_params={"run": run.id}, help="Move through its latent space.")
+                explore_link(run)
                 _fork(run)
+        if status.state in LIVE:  # a row of its own: the words change their length, and nothing is to jump
+            st.progress(min(1.0, status.step / status.total) if status.total else 0.0, history.standing(status))
         if status.state in ("failed", "lost"):
             st.error(escaped(status.detail), icon=":material/error:")
             st.page_link("app_pages/train.py", label="Resume it on Train", icon=":material/play_arrow:")
         if open:
-            _verdict(run, judged, look)
+            with st.container(key=f"told-{name}", gap="xsmall"):
+                _verdict(run, judged, look)
 
 
 def slug(run: Run) -> str:
@@ -69,23 +76,19 @@ def slug(run: Run) -> str:
 
 
 @lru_cache(maxsize=32)
-def _judged(run: Run, record: Record) -> Verdict:
+def _judged(record: Record) -> Verdict:
     try:
-        values = run.values()
+        values = record.run.values()
     except StoreError:
         values = {}
     return verdict(record.metrics, values)
 
 
-def _state(run: Run) -> lab.Status:
-    status = lab.status(run.path)
+def _state(run: Run, status: lab.Status) -> None:
     look = STOPPING if status.stopping else STATES[status.state]
     st.badge(look.word, icon=look.icon, color=look.colour, help=escaped(status.detail) or None)
     st.markdown(f"**{escaped(run.id)}**", width="content")
-    if status.state in LIVE:
-        st.progress(min(1.0, status.step / status.total) if status.total else 0.0, width="stretch")
-    st.markdown(history.standing(status), width="content" if status.state in LIVE else "stretch")
-    return status
+    st.markdown("" if status.state in LIVE else history.standing(status), width="stretch")
 
 
 def _verdict(run: Run, judged: Verdict, look: Look) -> None:
@@ -100,9 +103,16 @@ def _verdict(run: Run, judged: Verdict, look: Look) -> None:
 def _remedy(run: Run, remedy: Remedy, index: int) -> None:
     if st.button(f":primary[{escaped(remedy.words)}]", key=f"remedy-{index}-{slug(run)}", type="tertiary",
                  help=escaped(f"Open Train with this run's settings and {', '.join(remedy.settings)}.")):
-        st.session_state["train_from"] = run.id
-        st.session_state["train_changes"] = list(remedy.settings)
-        st.switch_page("app_pages/train.py")
+        _open_train(run, changes=list(remedy.settings))
+
+
+def _open_train(run: Run, **wish: object) -> NoReturn:
+    """Train filled with the run's settings: with `changes` to them, as a `fork` of weights it has kept, or both."""
+    st.session_state["train_from"] = run.id
+    for name, value in wish.items():
+        st.session_state[f"train_{name}"] = value
+    # An empty address, said so: left out, Streamlit would clear it, and refuse because widgets are bound to it.
+    st.switch_page("app_pages/train.py", query_params={})
 
 
 def _fork(run: Run) -> None:
@@ -126,9 +136,7 @@ def _fork(run: Run) -> None:
         chosen = st.radio("Begin with the weights", list(kept), key=f"fork-from-{slug(run)}",
                           format_func=lambda name: _weights(name, kept[name].step))
         if st.button("Open on Train", key=f"fork-open-{slug(run)}", icon=":material/model_training:", type="primary"):
-            st.session_state["train_from"] = run.id
-            st.session_state["train_fork"] = chosen
-            st.switch_page("app_pages/train.py")
+            _open_train(run, fork=chosen)
 
 
 def _weights(name: str, step: int) -> str:
@@ -138,9 +146,9 @@ def _weights(name: str, step: int) -> str:
 # -- sections --------------------------------------------------------------------------------------
 
 
-def curves(records: Mapping[str, Record]) -> None:
+def curves(records: Mapping[str, Record], row: DeltaGenerator) -> None:
     """Training and validation over the steps."""
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with row:
         smoothing = st.slider("Smoothing", 0.0, 0.99, 0.6, 0.01, key="smoothing", bind="query-params", width=260,
                               persist_state="session",
                               help="Weight of the running average drawn over the raw training curve. Validation, "
@@ -154,10 +162,10 @@ def curves(records: Mapping[str, Record]) -> None:
         st.caption(escaped(sentence))
 
 
-def latent_use(records: Mapping[str, Record]) -> None:
+def latent_use(records: Mapping[str, Record], row: DeltaGenerator) -> None:
     """What the latent dimensions are used for."""
     if panels := history.latent_panels(records):
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+        with row:
             log_x, log_y = _axes()
         live_curves(panels, key="latent-curves", log_x=log_x, log_y=log_y, height=260)
     for name, record in records.items():
@@ -186,7 +194,7 @@ def latent_use(records: Mapping[str, Record]) -> None:
                 bars.kl_bars(name, record, reach)
 
 
-def rate_and_distortion(records: Mapping[str, Record]) -> None:
+def rate_and_distortion(records: Mapping[str, Record], _row: DeltaGenerator) -> None:
     """Each run's way through the plane of rate and distortion."""
     paths = []
     for name, record in records.items():
@@ -206,20 +214,20 @@ def rate_and_distortion(records: Mapping[str, Record]) -> None:
                "them a model trades reconstruction for a code that says less. At rate 0, on the left, is collapse.")
 
 
-def trajectory(runs: Mapping[str, Run], records: Mapping[str, Record]) -> None:
+def trajectory(records: Mapping[str, Record], row: DeltaGenerator) -> None:
     """The lecture's picture: the same points in the plane of model posterior mean and inference mean."""
     found = {name: record.snapshots for name, record in records.items()}
     there = {name: snapshots for name, snapshots in found.items() if snapshots}
     for name in [name for name in records if name not in there]:
-        _no_snapshots(runs[name])
+        _no_snapshots(records[name].run)
     if not there:
         return
     names = list(dict.fromkeys(name for snapshots in there.values() for name in snapshots.names))
     wanted = INFORMATIVE
     if len(names) > 1:
-        wanted = st.selectbox("Latent dimension", [INFORMATIVE, *names], key="dimension", bind="query-params",
-                              persist_state="session", width=260,
-                              help="The most informative has the largest KL at a run's last evaluation.")
+        wanted = row.selectbox("Latent dimension", [INFORMATIVE, *names], key="dimension", bind="query-params",
+                               persist_state="session", width=260,
+                               help="The most informative has the largest KL at a run's last evaluation.")
     tracks = []
     for name, snapshots in there.items():
         place = _place(snapshots, records[name], wanted)
@@ -283,16 +291,24 @@ def _no_snapshots(run: Run) -> None:
         st.info(escaped(f"{run.id} has no snapshots yet: the first comes before its first step."),
                 icon=":material/info:")
         return
-    why = "they were switched off (training.snapshots = 0)" if asked == 0 else "it was trained before they were kept"
+    if asked is None:
+        why = "it was trained before they were kept"
+    else:
+        why = "its metrics.jsonl holds none" if asked else "they were switched off (training.snapshots = 0)"
     st.info(escaped(f"{run.id} has no snapshots: {why}. Train it again with some to see its points move."),
             icon=":material/info:")
     if st.button("Train it again with snapshots", key=f"again-{slug(run)}", icon=":material/model_training:"):
-        st.session_state["train_from"] = run.id
-        st.session_state["train_changes"] = ["training.snapshots=20"]
-        st.switch_page("app_pages/train.py")
+        _open_train(run, changes=["training.snapshots=20"])
 
 
-def sections(runs: Mapping[str, Run]) -> dict[str, Callable[[Mapping[str, Record]], None]]:
-    """The sections under the cards, by name."""
-    return {"Curves": curves, "Latent use": latent_use, "Rate and distortion": rate_and_distortion,
-            "Trajectory": lambda records: trajectory(runs, records)}
+SECTIONS = {"Curves": curves, "Latent use": latent_use, "Rate and distortion": rate_and_distortion,
+            "Trajectory": trajectory}
+
+
+def sections(records: Mapping[str, Record]) -> None:
+    """The chosen one of the sections under the cards; its controls stand in the row of the choice."""
+    row = st.container(horizontal=True, vertical_alignment="bottom")
+    chosen = row.segmented_control("Section", list(SECTIONS), key="section", default="Curves", required=True,
+                                   bind="query-params", persist_state="session", label_visibility="collapsed",
+                                   wrap=True)
+    SECTIONS[chosen](records, row)

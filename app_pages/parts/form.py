@@ -276,7 +276,7 @@ KINDS: dict[Any, Kind] = {
     bool: Kind(_toggle, fits=lambda _, raw: isinstance(raw, bool)),
     int: Kind(_integer, fits=lambda _, raw: isinstance(raw, int) and not isinstance(raw, bool)),
     float: Kind(_real, shown=lambda v: float(v) if isinstance(v, int) else v, fits=_is_number),
-    str: Kind(_text, fits=lambda _, raw: isinstance(raw, str)),
+    str: Kind(_text, fits=lambda _, raw: isinstance(raw, str), wide=True),
     tuple: Kind(_text, shown=entries_text, meant=entries, fits=lambda _, raw: isinstance(raw, str),
                 hint="Numbers with commas between them."),
 }

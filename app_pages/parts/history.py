@@ -40,6 +40,7 @@ class Snapshots:
 class Record:
     """metrics.jsonl up to some moment, as arrays. A new one is made when the file has changed, and only then."""
 
+    run: Run
     metrics: Metrics
     steps: Mapping[str, np.ndarray]  # (T,) each, by column
     evaluations: Mapping[str, np.ndarray]  # (E,) each, by the names in `EVALUATED`; nan where a line has none
@@ -84,7 +85,7 @@ def record(run: Run) -> Record:
     reader = _reader(str(run.path))
     with reader.lock:
         if reader.metrics.update() or reader.record is None:
-            reader.record = _record(reader.metrics)
+            reader.record = _record(run, reader.metrics)
         return reader.record
 
 
@@ -221,11 +222,11 @@ def _lag(line: dict[str, Any]) -> dict[str, float]:
     return {"encoder_updates": float(line["encoder_updates"]), "aggressive": float(bool(line["aggressive"]))}
 
 
-def _record(metrics: Metrics) -> Record:
+def _record(run: Run, metrics: Metrics) -> Record:
     rows = evaluated(metrics)
     columns = {name: np.array([row.get(name, np.nan) for row in rows], float) for name in EVALUATED}
     names, steps, values = _dimensions(metrics.evaluations)
-    return Record(metrics, {name: np.array(metrics.steps.get(name, []), float) for name in STEP_COLUMNS}, columns,
+    return Record(run, metrics, {name: np.array(metrics.steps.get(name, []), float) for name in STEP_COLUMNS}, columns,
                   names, steps, values, list(metrics.snapshots))
 
 

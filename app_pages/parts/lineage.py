@@ -97,10 +97,15 @@ def _draw(line: Line, chosen: bool, runs: Mapping[str, Run]) -> None:
         if line.run is None:
             st.markdown(f"{name} · here no more", width="content")
         else:
-            st.page_link("app_pages/monitor.py", label=name, query_params={"runs": line.id},
-                         help="Show this run on Monitor.")
+            # Not a link: one to the page it stands on would leave the browser's address as it is.
+            st.button(name, key=f"lineage-{line.id}", type="tertiary", on_click=_choose, args=(line.id,),
+                      help="Show this run alone.")
         if line.parent is not None and line.run is not None:
             st.markdown(escaped(_words(line.parent, line.run, runs.get(line.parent.run))), width="content")
+
+
+def _choose(name: str) -> None:
+    st.session_state["runs"] = [name]  # the page's choice of runs
 
 
 def _words(parent: Parent, run: Run, before: Run | None) -> str:

@@ -16,7 +16,7 @@ Mark = Literal["", "unknown", "changed", "left out"]
 ROW = "display:flex;flex-wrap:wrap;align-items:baseline;gap:.05rem 1rem;padding:.28rem 0"
 LABEL = "flex:0 0 {label}rem;font-size:.95rem;opacity:.75;overflow-wrap:anywhere"
 TEXT = "flex:1 1 16rem;min-width:0;font-size:{size}rem;line-height:1.45;overflow-wrap:anywhere;opacity:{opacity}"
-MARK = "color:inherit;padding:0 .12em;border-radius:.25em;"
+MARK = "color:inherit;padding:0 .12em;border-radius:.25em;box-decoration-break:clone;"
 STYLES: dict[Mark, str] = {
     "unknown": MARK + "background:rgba(224,110,20,.18);border-bottom:3px dashed #D9731A",
     "changed": MARK + "background:rgba(110,115,235,.24)",

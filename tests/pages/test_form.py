@@ -137,3 +137,62 @@ def test_the_command_line_leads_to_the_same_configuration(base: str, name: str) 
 def test_labels_and_kinds() -> None:
     assert readable("training.batch_size") == "Batch size"
     assert kind_of(RunConfig.model_fields["seed"]).fits is not None
+
+
+# -- a table of points -----------------------------------------------------------------------------
+
+POINTS = ("training.beta.kind=points", "training.beta.points=[[0, 0], [0.1, 1], [1, 2]]")
+SHARE, BETA = "Share of training", "Beta"
+
+
+def edit(at: AppTest, *, edited: dict[int, Any] | None = None, added: list[Any] | None = None,
+         deleted: list[int] | None = None) -> AppTest:
+    """What the browser sends for changes in the table."""
+    at.session_state[at.data_editor[0].key] = {"edited_rows": edited or {}, "added_rows": added or [],
+                                               "deleted_rows": deleted or []}
+    return at.run()
+
+
+def test_a_table_is_drawn_with_named_columns_and_its_rows_change() -> None:
+    at = form("vae-mnist", *POINTS)
+    assert list(at.data_editor[0].value.columns) == [SHARE, BETA]
+    edit(at, edited={1: {BETA: 0.5}}, added=[{SHARE: 2.0, BETA: 3.0}, {}], deleted=[0])
+    assert got(at)["training"]["beta"]["points"] == [[0.1, 0.5], [1.0, 2.0], [2.0, 3.0]]
+    assert "Row 3, share of training: 2.0 is too large. Use at most 1" in complaints(at)
+
+
+@pytest.mark.parametrize(("edited", "added", "deleted", "words"), [
+    ({1: {SHARE: 0.0}}, [], [], "the share 0 does not come after 0. Give each point a larger share"),
+    ({2: {BETA: None}}, [], [], "Row 3, beta: the cell is empty."),
+    ({}, [{BETA: 1.0}], [], "Row 4, share of training: the cell is empty."),
+    ({0: {BETA: -1.0}}, [], [], "Row 1, beta: -1.0 is too small."),
+    ({}, [], [0, 1, 2], "0 entries"),
+])
+def test_a_bad_table_is_said_under_it(edited: Any, added: Any, deleted: Any, words: str) -> None:
+    assert words in complaints(edit(form("vae-mnist", *POINTS), edited=edited, added=added, deleted=deleted))
+
+
+def test_a_table_keeps_its_rows_while_another_choice_is_shown_and_forgets_them_with_the_form() -> None:
+    at = edit(form("vae-mnist", *POINTS), edited={2: {BETA: 7.0}})
+    at.selectbox(key="f.training.beta.kind").set_value("constant").run()
+    assert "points" not in got(at)["training"]["beta"]
+    at.selectbox(key="f.training.beta.kind").set_value("points").run()
+    assert got(at)["training"]["beta"]["points"] == [[0.0, 0.0], [0.1, 1.0], [1.0, 7.0]]
+    assert got(at.run())["training"]["beta"]["points"][2] == [1.0, 7.0]
+    first = at.data_editor[0].key
+    at.session_state["settings"] = ["training.beta.kind=points"]
+    assert got(at.run())["training"]["beta"]["points"] == [[0.0, 0.0], [0.1, 1.0]]
+    assert at.data_editor[0].key != first  # or the browser would lay its old edits over them
+
+
+def complaints(at: AppTest) -> str:
+    assert not at.exception
+    return "\n".join(c.value for c in at.caption if ":red[" in c.value).replace("\\", "")
+
+
+@pytest.mark.parametrize("text", ["a: b", "[x", "it's, {here}", "# no comment", "", "true", "/plain/path.txt"])
+def test_a_text_survives_the_command_line(text: str) -> None:
+    base = changed(preset("lagging-basic"), ["data={name: text-file, path: x}"])
+    config = base.model_copy(update={"data": base.data.model_copy(update={"path": text})})
+    assert changed(base, settings(base, config)) == config
+    assert changed(preset("vae-mnist"), settings(preset("vae-mnist"), config)) == config

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from app_pages.parts import measure, queue
+from tests.pages import demo
 from vaecore import lab
-from vaecore.config import preset
-from vaecore.store import Store
+from vaecore.config import PRESETS, preset
+from vaecore.store import Run, Store
+from vaecore.training.fork import sources
 
 APP = str(Path(__file__).parents[2] / "app.py")
 
@@ -26,10 +30,12 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(tmp_path)
 
 
-def page(**query: str) -> AppTest:
+def page(session: dict[str, Any] | None = None, **query: str | list[str]) -> AppTest:
     at = AppTest.from_file(APP, default_timeout=60).run()
     for name, value in query.items():
         at.query_params[name] = value
+    for name, value in (session or {}).items():
+        at.session_state[name] = value
     return good(at.switch_page("app_pages/train.py").run())
 
 
@@ -174,3 +180,214 @@ def test_the_queue_says_why_a_run_failed_and_survives_a_broken_folder(store: Sto
                                                 (3599, "1 h"), (7800, "2 h 10 min"), (400_000, "5 days")])
 def test_durations_are_said_in_words(seconds: float, words: str) -> None:
     assert queue.duration(seconds) == words
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in PRESETS.glob("*.yaml")))
+def test_every_preset_is_drawn_and_can_start_where_its_data_is(name: str) -> None:
+    at = page(preset=name)
+    assert not at.error
+    if not at.warning:  # which says how to get the data
+        assert not at.button(key="train-start").disabled
+
+
+# -- what training will be ---------------------------------------------------------------------------
+
+
+def charts(at: AppTest) -> list[dict[str, Any]]:
+    """Title and points of every chart."""
+    specs = [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+    return [{"title": spec["layout"]["title"]["text"], "x": spec["data"][0]["x"], "y": spec["data"][0]["y"]}
+            for spec in specs]
+
+
+@pytest.mark.parametrize("kind", ["constant", "linear", "sigmoid", "cyclical", "points"])
+@pytest.mark.parametrize("rate", ["constant", "cosine", "restarts", "step"])
+def test_the_preview_draws_every_schedule(kind: str, rate: str) -> None:
+    at = page(preset="vae-digits")
+    at.selectbox(key="train.training.beta.kind").set_value(kind).run()
+    good(at.selectbox(key="train.training.rate.kind").set_value(rate).run())
+    assert [chart["title"] for chart in charts(at)] == ["β, the weight of the KL", "Learning rate"]
+
+
+def test_a_capacity_draws_its_target_and_free_bits_say_their_floor() -> None:
+    at = page(preset="vae-digits")
+    latent = preset("vae-digits").model.latent_size
+    good(at.selectbox(key="train.training.kl.kind").set_value("free-bits").run())
+    assert f"{latent} dimensions × 0.1 nats. A KL of up to {latent / 10:g} nats costs nothing." in said(at)
+    good(at.selectbox(key="train.training.kl.kind").set_value("capacity").run())
+    at.number_input(key="train.training.kl.nats").set_value(4.0).run()
+    target = charts(good(at))[1]
+    assert target["title"] == "C, the KL aimed at, in nats"
+    assert target["y"][0] == 0
+    assert target["y"][-1] == 4
+
+
+def test_the_preview_stays_while_a_field_is_wrong() -> None:
+    at = page(preset="vae-digits")
+    good(at.number_input(key="train.training.epochs").set_value(0).run())
+    assert len(charts(at)) == 2
+    assert "when the fields were last in order" in said(at)
+
+
+def test_an_aggressive_encoder_takes_a_range_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "seconds", lambda _: (15.0, 900.0))
+    at = page(preset="lagging-aggressive")
+    [time] = [metric for metric in at.metric if metric.label == "Time"]
+    assert time.value == "15 s – 15 min"
+    assert "stops climbing" in time.help
+
+
+# -- text ------------------------------------------------------------------------------------------
+
+
+HOSTILE = [f"the <b>cat</b> number {k} sat on the *mat* & `hat` <script>alert(1)</script>" for k in range(40)]
+
+
+def own_text(lines: bytes, name: str = "my text.txt") -> AppTest:
+    at = page(preset="lagging-basic")
+    good(at.selectbox(key="train.data.name").set_value("text-file").run())
+    assert at.button(key="train-start").disabled
+    return good(at.file_uploader(key="train:text").upload(name, lines).run())
+
+
+def test_sentences_are_shown_with_what_is_known_of_them() -> None:
+    at = page(preset="lagging-basic")
+    assert "vocabulary of 1,000 words · longest sentence 10 words" in said(at)
+    assert next(h.proto.body for h in at.get("html") if "<p" in h.proto.body).count("<p") == 8
+
+
+def test_an_own_text_is_kept_by_its_content_and_shown_as_text(store: Store) -> None:
+    at = own_text("\n".join(HOSTILE).encode())
+    [kept] = (store.root / "texts").iterdir()
+    assert kept.read_text() == "\n".join(HOSTILE)
+    assert at.text_input(key="train.data.path").value == str(kept)
+    shown = next(h.proto.body for h in at.get("html") if "<p" in h.proto.body)
+    assert "<script" not in shown and "<b" not in shown and "&lt; script &gt;" in shown
+    assert ">unknown</mark>" in shown  # numbers that occur once
+    assert not at.button(key="train-start").disabled
+    good(at.button(key="train-start").click().run())
+    assert store.runs()[0].config().data.path == str(kept)
+
+
+@pytest.mark.parametrize(("data", "words"), [
+    (b"", "has 0 sentences"), (b"\xff\xfe" * 99, "is not UTF-8"), (b"a\0b\n" * 50, "has a 0 byte"),
+    (b"x" * 10_001, "10,001 characters"), (b"one\ntwo\n", "has 2 sentences"),
+])
+def test_a_text_that_cannot_be_used_is_said_at_the_field_and_not_kept(store: Store, data: bytes, words: str) -> None:
+    at = own_text(data, "<b>`x`.txt")
+    assert any(words in c.value.replace("\\", "") and ":red[" in c.value for c in at.caption)
+    assert not (store.root / "texts").exists()
+    assert at.button(key="train-start").disabled
+
+
+def test_a_bad_upload_does_not_start_with_the_text_before() -> None:
+    at = own_text("\n".join(HOSTILE).encode())
+    good(at.file_uploader(key="train:text").upload("bad.txt", b"a\0b").run())
+    assert at.button(key="train-start").disabled
+    assert "Cannot start: Path: 'bad.txt' is not a text" in said(at)
+    good(at.button(key="train-reset").click().run())
+    good(at.selectbox(key="train.data.name").set_value("text-file").run())
+    assert "bad.txt" not in said(at)
+
+
+def test_a_path_that_is_wrong_while_another_field_is_wrong_too_is_said() -> None:
+    at = page(preset="lagging-basic")
+    at.selectbox(key="train.data.name").set_value("text-file").run()
+    at.text_input(key="train.data.path").set_value("/nowhere/at all").run()
+    assert "'/nowhere/at all' is not there." in said(good(at))
+    good(at.number_input(key="train.training.epochs").set_value(0).run())
+
+
+# -- from another page -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def parent(store: Store) -> Run:
+    """A trained run, and the store it is in."""
+    shutil.copytree(demo.store() / "runs" / "vae", store.root / "runs" / "vae")
+    return store.find("vae")
+
+
+def test_suggested_changes_are_made_and_marked() -> None:
+    store = Store.default()
+    store.create(preset("vae-digits"), "old")
+    at = page({"train_from": "old", "train_changes": ["training.kl.kind=free-bits", "training.kl.nats=0.5"]})
+    assert at.number_input(key="train.training.kl.nats").value == 0.5
+    assert "training.kl.kind: plain → **free-bits** :material/lightbulb:" in said(at)
+    at.number_input(key="train.training.epochs").set_value(3).run()
+    assert "training.epochs: 60 → **3**\n" in said(good(at))
+    good(at.button(key="train-reset").click().run())
+    assert at.number_input(key="train.training.kl.nats").value == 0.5
+
+
+def test_changes_that_cannot_be_are_said() -> None:
+    Store.default().create(preset("vae-digits"), "old")
+    at = page({"train_from": "old", "train_changes": ["training.kl.kind=nonsense"]})
+    assert "is left out. training.kl.kind: 'nonsense' is not a choice." in said(at)
+    assert at.selectbox(key="train.training.kl.kind").value == "plain"
+
+
+@pytest.mark.parametrize("query", [True, False])
+def test_a_fork_begins_with_the_parents_weights(store: Store, parent: Run, query: bool) -> None:
+    last = {source.name: source for source in sources(parent)}["last"]
+    asked: dict[str, Any] = {"from": "vae", "weights": "last", "set": "training.beta.kind=constant"}
+    session = {"train_from": "vae", "train_fork": "last", "train_changes": ["training.beta.kind=constant"]}
+    at = page(**asked) if query else page(session)
+    assert {name: at.query_params[name] for name in asked} == asked
+    assert f"Fork of vae at step {last.step:,}**: begins with its weights; its data and model stay." in said(at)
+    assert not [w for w in (*at.selectbox, *at.number_input) if w.key.startswith(("train.data", "train.model"))]
+    at.number_input(key="train.training.epochs").set_value(3).run()
+    line = "vaecore fork vae --from last --set training.beta.kind=constant --set training.epochs=3"
+    assert line in [code.value for code in at.code]
+    at.text_input(key="train:name").set_value("child").run()
+    good(at.button(key="train-start").click().run())
+    child = store.find("child")
+    assert child.about()["parent"] == {"run": "vae", "weights": "last", "step": last.step}
+    assert (child.path / "initial.safetensors").is_file()
+    assert child.config().model == parent.config().model
+    assert child.config().training.epochs == 3
+    assert lab.queue(store.root) == ["child"]
+
+
+def test_a_fork_can_be_started_afresh_with_what_was_entered(store: Store, parent: Run) -> None:
+    at = page(**{"from": "vae", "weights": "best"})
+    at.number_input(key="train.training.epochs").set_value(3).run()
+    good(at.button(key="train-afresh").click().run())
+    assert at.selectbox(key="train:pick").value == "run vae"
+    assert at.number_input(key="train.training.epochs").value == 3
+    assert at.number_input(key="train.model.latent_size").value == parent.config().model.latent_size
+    assert "weights" not in at.query_params
+    at.text_input(key="train:name").set_value("fresh").run()
+    good(at.button(key="train-start").click().run())
+    assert store.find("fresh").about()["parent"] is None
+    assert not (store.find("fresh").path / "initial.safetensors").exists()
+
+
+@pytest.mark.usefixtures("parent")
+@pytest.mark.parametrize(("source", "words"), [("77", "it has kept no weights '77'. Choose one of best, last"),
+                                               ("../x", "it has kept no weights '../x'.")])
+def test_weights_that_are_not_there_are_said(source: str, words: str) -> None:
+    at = page(**{"from": "vae", "weights": source})
+    assert words in said(at)
+    assert at.selectbox(key="train:pick").value == "run vae"
+
+
+def test_broken_weights_are_said_at_the_start(parent: Run) -> None:
+    at = page(**{"from": "vae", "weights": "best"})
+    parent.weights.write_bytes(b"nothing")
+    at.text_input(key="train:name").set_value("child").run()
+    good(at.button(key="train-start").click().run())
+    assert "is truncated or not a checkpoint of this program" in said(at)
+    at = page(**{"from": "vae", "weights": "last"})
+    assert "vae cannot be forked here." in said(at)
+
+
+@pytest.mark.usefixtures("parent")
+def test_a_fork_refuses_another_model_in_words() -> None:
+    at = page({"train_from": "vae", "train_fork": "best", "train_changes": ["model.latent_size=3"]})
+    assert "is left out. A fork keeps its parent's data and model." in said(at)
+
+
+def test_a_link_to_a_run_that_is_gone_is_said() -> None:
+    assert "There is no run 'gone'" in said(page(**{"from": "gone", "weights": "best"}))
+    assert "There is no run '../etc'" in said(page(**{"from": "../etc", "weights": "best"}))

@@ -104,8 +104,9 @@ KILLER = textwrap.dedent("""
     {"network": {"kind": "mlp", "hidden": [16]}, "n_samples": 2}], ids=["conv", "mlp"])
 def test_killed_and_resumed_ends_with_the_same_bits(start: Start, model: dict[str, Any]) -> None:
     conv = model["network"]["kind"] == "conv"
-    values = small(model, epochs=5, batch_size=32, evaluate_every=0.4, clip_norm=5.0, rate={"kind": "cosine"},
-                   keep="last" if conv else "best", optimizer="adamw" if conv else "adam", weight_decay=0.01)
+    values = small(model, epochs=5, batch_size=32, evaluate_every=0.4, snapshots=14, checkpoints=4, clip_norm=5.0,
+                   rate={"kind": "cosine"}, keep="last" if conv else "best",
+                   optimizer="adamw" if conv else "adam", weight_decay=0.01)
     values["data"] = {"name": "digits", "train_limit": 256, "pixels": "grey" if conv else "binary-dynamic"}
     whole, broken = start(values, name="whole", train=False), start(values, name="broken", train=False)
     done = subprocess.run([sys.executable, "-c", KILLER, str(whole), str(broken), "7"], capture_output=True, text=True,

@@ -41,7 +41,7 @@ def test_equal_means_do_not_end_a_turn() -> None:
     assert turn(turns, [4, 4, 3, 5, 4, 4, 4, 4.5]) == 8
 
 
-def test_the_comparison_is_with_the_window_before_and_not_with_the_best() -> None:
+def test_with_a_window_of_one_every_loss_counts() -> None:
     turns = Turns(Aggressive(window=1, most=99), CPU)
     assert turn(turns, [5, 4, 3, 2, 1, 1.5]) == 6
     turns.decoder_updated()

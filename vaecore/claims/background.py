@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,13 +29,14 @@ class Progress:
 
     running: bool
     lines: tuple[str, ...]
+    seconds: float = 0.0  # since it was started
 
 
 def start(store: Store, claim: str) -> None:
     """Run a claim in the background; raises `LabError` where it is running already."""
     folder = claims_folder(store)
     folder.mkdir(parents=True, exist_ok=True)
-    lock = locks.take(folder / f"{claim}.lock")
+    lock = locks.take(folder / f"{claim}.lock", wait=0.3)  # others merely look whether it is held
     if lock is None:
         raise LabError(f"{claim} is running already: wait, or stop it.")
     paths = [str(Path(vaecore.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
@@ -59,8 +61,12 @@ def progress(store: Store, claim: str) -> Progress:
             lines = tuple(log.read(TAIL).decode("utf-8", "replace").splitlines())
     except OSError:
         lines = ()
+    try:
+        seconds = max(0.0, time.time() - (folder / f"{claim}.pid").stat().st_mtime)
+    except OSError:
+        seconds = 0.0
     lock = folder / f"{claim}.lock"
-    return Progress(lock.exists() and locks.held(lock), lines)
+    return Progress(lock.exists() and locks.held(lock), lines, seconds)
 
 
 def stop(store: Store, claim: str) -> None:

@@ -147,7 +147,7 @@ def kept(store: Store, claim: str) -> Result | None:
     try:
         values = read_json(claims_folder(store) / f"{claim}.json", LARGEST)
         return None if values is None else _checked(values)
-    except (BrokenFile, KeyError, TypeError, ValueError, AttributeError):
+    except (BrokenFile, KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 
@@ -156,7 +156,7 @@ def _checked(values: dict[str, Any]) -> Result:
     verdict = values["verdict"]
     if verdict not in ("reproduced", "not reproduced"):
         raise ValueError(verdict)
-    table = [{str(k)[:80]: v if isinstance(v, int | float) else str(v)[:200] for k, v in row.items()}
+    table = [{str(k)[:80]: v if isinstance(v, int | float) else str(v)[:200] for k, v in list(row.items())[:30]}
              for row in values["table"][:500]]
     curves = {str(k)[:80]: [float(v) for v in part] for k, part in values["curves"].items()}
     words = {name: str(values[name])[:2000] for name in ("claim", "summary", "note", "date", "device", "torch",

@@ -35,7 +35,8 @@ def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
     if as_json or not rows:
         return say(rows, as_json, f"No run in {here.root}. `vaecore train --preset vae-mnist` makes one.")
     table(rows, {"run": "run", "state": "state", "family": "family", "data": "data", "epoch": "epoch",
-                  "neg_elbo": "test -ELBO", "reconstruction_error": "-log p(x|z)", "mse": "MSE", "perplexity": "perplexity", "active": "active"})
+                 "neg_elbo": "test -ELBO", "reconstruction_error": "-log p(x|z)", "mse": "MSE",
+                 "perplexity": "perplexity", "active": "active"})
 
 
 def row_of(run: Run) -> dict[str, Any]:

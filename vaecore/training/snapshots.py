@@ -17,7 +17,7 @@ from vaecore.distributions import DiagonalGaussian, gaussian_log_prob
 from vaecore.models import Batch, Family
 
 GRID = 8.0, 161  # half its width in prior standard deviations, and its points
-CODES = 64  # importance samples a point where a grid would be too large
+CODES = 32  # importance samples a point where a grid would be too large
 DECODED_AT_ONCE = 4_000  # codes; bounds memory
 DIMENSIONS = 32  # kept of a latent, the first ones
 
