@@ -23,8 +23,14 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "ae": ("ae-mnist", [FULL, "training.epochs=12", "training.batch_size=128", "training.rate.kind=cosine"]),
     "vae": ("vae-mnist", [FULL, "training.epochs=20", "training.batch_size=128", "training.rate.kind=cosine"]),
     "vae-fashion": ("vae-fashion", ["training.epochs=15", "training.rate.kind=cosine"]),
+    "vae-cyclical": ("cyclical-mnist", [FULL, "training.epochs=8"]),
+    # The lecture's picture. Captions are not for redistribution, so no model of them is shipped.
+    "lagging-basic": ("lagging-basic", []),
+    "lagging-aggressive": ("lagging-aggressive", []),
 }
-SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png")
+EXPERIMENTS = {"lagging-basic": "lagging", "lagging-aggressive": "lagging"}
+SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png",
+           "preview.txt")  # the last two: one or the other
 STEP_LINES = 1000
 
 
@@ -33,7 +39,7 @@ def make(name: str) -> None:
     start, changes = RECIPES[name]
     print(f"{name}: vaecore train --preset {start} " + " ".join(f"--set {change}" for change in changes), flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        run = Store(Path(folder)).create(changed(preset(start), changes), name)
+        run = Store(Path(folder)).create(changed(preset(start), changes), name, experiment=EXPERIMENTS.get(name, ""))
         if work([str(run.path)]) != 0:
             raise SystemExit(f"{name} was not finished; see above.")
         ship(run, GALLERY / name)
@@ -44,7 +50,8 @@ def ship(run: Run, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for file in SHIPPED:
-        shutil.copy(run.path / file, target / file)
+        if (run.path / file).exists() or not file.startswith("preview"):
+            shutil.copy(run.path / file, target / file)
     lines = (run.path / "metrics.jsonl").read_text().splitlines()
     steps = [line for line in lines if json.loads(line)["kind"] == "step"]
     kept = set(steps[:: -(-len(steps) // STEP_LINES) or 1])

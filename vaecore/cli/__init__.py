@@ -11,7 +11,7 @@ import sys
 import typer
 
 from vaecore import lab
-from vaecore.cli import listing, looking, studies, training
+from vaecore.cli import listing, looking, sentences, studies, training
 from vaecore.cli.printing import WRONG, err
 from vaecore.store import StoreError
 
@@ -19,6 +19,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
                   help="Train, store, explore and compare variational autoencoders.")
 for part in (training, listing, looking):
     app.add_typer(part.app)
+app.add_typer(sentences.app, name="sentences")
 app.add_typer(studies.claims, name="claims")
 app.add_typer(studies.experiments, name="experiments")
 

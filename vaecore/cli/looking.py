@@ -1,4 +1,4 @@
-"""Verbs that look at checkpoints: evaluate, diagnose, sample, reconstruct, traverse, compare, write."""
+"""Verbs that look at checkpoints: evaluate, diagnose, sample, reconstruct, traverse, compare."""
 
 from __future__ import annotations
 
