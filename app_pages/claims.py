@@ -157,7 +157,7 @@ def column(name: str, *, text: bool, whole: bool) -> object:
 def run_button(claim: Claim, result: Result | None) -> None:
     """Start it, after asking."""
     with st.popover(f"Run it {'again ' if result else ''}(about {duration(60 * claim.minutes)})", key=f"run-{claim.id}",
-                    icon=":material/play_arrow:", help="Try the claim on this machine; it asks first."):
+                    icon=":material/play_arrow:"):
         st.markdown(f"**{claim.id}** runs in the background on this machine, for about "
                     f"{duration(60 * claim.minutes)} on two CPU cores, and goes on when this page is closed.")
         if result:

@@ -53,9 +53,8 @@ def start_row(experiment: Experiment) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             turn = st.session_state.get("experiments:turn", 0)  # a new key closes the popover
             popover = st.popover(f"Start {len(labels)} trainings", icon=":material/play_arrow:", type="primary",
-                                 key=f"start-{experiment.name}-{turn}", on_change="rerun",
-                                 help="Create its runs and queue them all; it asks first.")
-            st.markdown(f"Makes {', '.join(f'`{label}`' for label in labels)}.", width="stretch")
+                                 key=f"start-{experiment.name}-{turn}", on_change="rerun")
+            st.markdown(f"Makes {escaped(', '.join(labels))}.", width="stretch")
         if error := st.session_state.pop("experiments:error", None):
             st.error(escaped(error), icon=":material/error:")
         if popover.open:
@@ -147,13 +146,15 @@ def runs_table(runs: Sequence[Member]) -> None:
         "Progress": min(1.0, member.status.step / member.status.total) if member.status.total else
         float(member.status.state == "finished"),
         "−ELBO": finite(member.last.get("neg_elbo")), "KL": finite(member.last.get("kl")),
-        "Active": finite(member.last.get("active")), "Note": member.status.detail} for member in runs])
+        "Active": finite(member.last.get("active")),
+        "Note": "" if member.status.state == "finished" else member.status.detail} for member in runs])
     if not frame["Note"].any():
         frame = frame.drop(columns="Note")
     with st.expander("The runs one by one", icon=":material/table_rows:", type="compact", key="experiment-runs"):
         st.dataframe(frame, hide_index=True, height="content", placeholder="–", key="experiment-table", column_config={
-            "Run": st.column_config.TextColumn(pinned=True), "Progress": st.column_config.ProgressColumn(
-                format="percent", min_value=0.0, max_value=1.0, help="Share of its steps."),
+            "Run": st.column_config.TextColumn(pinned=True, width="medium"),
+            "Progress": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0,
+                                                        help="Share of its steps."),
             "−ELBO": number("−ELBO"), "KL": number("KL"),
             "Active": st.column_config.NumberColumn(format="%d", help="Latent dimensions in use.")})
 

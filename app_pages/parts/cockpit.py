@@ -1,12 +1,11 @@
 """The cockpit of Monitor: what a run did and what to try, and the sections under it.
 
-A verdict is reached and arrays are made once for each change of a run's metrics.jsonl, never for a rerun.
+All that is worked out from a run's metrics.jsonl is in its record: once for each change of the file, not a rerun.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
@@ -21,7 +20,7 @@ from app_pages.parts.history import Record, Snapshots
 from app_pages.parts.plane import Path, Track, paths_plane, trajectory_planes
 from app_pages.parts.queue import LIVE, STATES, STOPPING, Look
 from vaecore import lab
-from vaecore.evaluate.verdict import Remedy, Verdict, verdict
+from vaecore.evaluate.verdict import Remedy, State, Verdict
 from vaecore.store import Run, StoreError
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 FEW = 2  # runs whose verdicts stand open
 ROUGH = 0.05  # effective share of importance samples below which their mean says little
 INFORMATIVE = "the most informative"
-VERDICTS = {
+VERDICTS: dict[State, Look] = {
     "collapsed": Look("Collapsed", ":material/trending_flat:", "red"),
     "lagging": Look("Encoder lags", ":material/directions_walk:", "orange"),
     "partial": Look("Partly active", ":material/contrast:", "blue"),
@@ -47,9 +46,8 @@ def run_card(record: Record, *, open: bool) -> None:
 
     The verdict stands on the card where it is `open`, else behind its word.
     """
-    run, judged = record.run, _judged(record)
-    name, status = slug(run), lab.status(run.path)
-    look = VERDICTS.get(judged.state, VERDICTS["unknown"])
+    run, judged = record.run, record.verdict
+    name, status, look = slug(run), lab.status(run.path), VERDICTS[judged.state]
     with st.container(border=True, key=f"card-{name}", height="stretch", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", key=f"state-{name}", gap="small"):
             _state(run, status)
@@ -73,15 +71,6 @@ def run_card(record: Record, *, open: bool) -> None:
 def slug(run: Run) -> str:
     """The run's id where only letters, digits and dashes can stand."""
     return run.id.replace("/", "-").replace(".", "-dot-")
-
-
-@lru_cache(maxsize=32)
-def _judged(record: Record) -> Verdict:
-    try:
-        values = record.run.values()
-    except StoreError:
-        values = {}
-    return verdict(record.metrics, values)
 
 
 def _state(run: Run, status: lab.Status) -> None:
@@ -238,7 +227,7 @@ def trajectory(records: Mapping[str, Record], row: DeltaGenerator) -> None:
         tracks.append(Track(label, name, snapshots.steps, snapshots.model[..., place],
                             snapshots.inference[..., place], snapshots.labels))
     trajectory_planes(tracks, key="trajectory", x_label="mean of the model posterior p(z|x)",
-                      y_label="mean of the encoder's q(z|x)", height=460)
+                      y_label="mean of the encoder's q(z|x)", height=420)
     st.caption(_method(there))
 
 

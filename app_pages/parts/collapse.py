@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vaecore.figures.lagging import Spread
 
 STILL = {"displayModeBar": False, "responsive": True}
+UNSETTLED = 1.5  # times its best value: a learned gamma that has not arrived
 MOST = 100_000  # observed numbers, and so eigenvalues
 
 
@@ -39,7 +40,11 @@ def gamma_charts(data: Moments, latent_size: int, fixed: Sequence[Solution], lea
                 st.plotly_chart(figure, key=f"{key}-cost-{relative}", config=STILL, alt=f"{title} against gamma")
     if learned and math.isfinite(where := crossing(data, learned.rate, learned.error)):
         st.markdown(f"**Right of γ′ = {where:.3g} ignoring the code is cheaper** than the solution that learned its γ, "
-                    "left as it is. Trained at such a γ, a VAE gives up its dimensions one after the other.")
+                    "left as it is. Trained anew with a larger and larger γ, a VAE gives up dimension after "
+                    "dimension until none is left.")
+    if learned and learned.gamma > UNSETTLED * (best := learned.best_gamma(data.size)):
+        st.caption(f"The learned γ = {learned.gamma:.3g} was still falling when its training ended: at its own squared "
+                   f"error γ = {best:.3g} would cost least. Train it for longer to see it arrive.")
     st.subheader("Active units", anchor=False, help="Latent dimensions in use: those whose posterior mean varies by "
                  "more than 0.01 (in variance) from one observation to the next.")
     st.plotly_chart(active_figure(data, latent_size, fixed, learned), key=f"{key}-active", config=STILL,

@@ -15,8 +15,9 @@ import streamlit as st
 from app_pages.parts.curves import Panel, Series
 from app_pages.parts.plane import SNAPSHOTS, spread
 from app_pages.parts.queue import duration
+from vaecore.evaluate.verdict import Verdict, verdict
 from vaecore.lab import Status
-from vaecore.store import STEP_COLUMNS, Metrics, Run
+from vaecore.store import STEP_COLUMNS, Metrics, Run, StoreError
 
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, IndexError, OverflowError)
 EVALUATED = ("step", "neg_elbo", "reconstruction", "kl", "active", "rate", "mutual_information", "minibatch",
@@ -60,6 +61,15 @@ class Record:
         there = ~np.isnan(values)
         return self.evaluations["step"][there], values[there]
 
+    @cached_property
+    def verdict(self) -> Verdict:
+        """What became of its latent code, and what to try."""
+        try:
+            values = self.run.values()
+        except StoreError:
+            values = {}
+        return verdict(self.metrics, values)
+
     @property
     def no_kl(self) -> bool:
         """Whether it was evaluated and had no KL to tell of."""
@@ -89,9 +99,11 @@ def record(run: Run) -> Record:
         return reader.record
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@st.cache_resource(max_entries=64, show_spinner="Reading the metrics …")
 def _reader(path: str) -> _Reader:
-    return _Reader(path)
+    reader = _Reader(path)
+    reader.metrics.update()  # here, where it is seen to take its time: a second for a hundred thousand steps
+    return reader
 
 
 def evaluated(metrics: Metrics) -> list[dict[str, float]]:

@@ -52,11 +52,14 @@ class Member:
 
 
 def number(name: str) -> Any:
-    return st.column_config.NumberColumn(name, format="%.4g", help=HELP[name] + " On the validation set.")
+    """The column of one of `HELP`."""
+    return st.column_config.NumberColumn(name, format="%.2f" if name in ("−ELBO", "Spread ratio") else "%.3f",
+                                         help=HELP[name] + " On the validation set.")
 
 
 def finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+    """The number as a table shows it, none of them as -0; None where it is no number."""
+    return round(value, 6) + 0.0 if value is not None and math.isfinite(value) else None
 
 
 # -- collapse by gamma -----------------------------------------------------------------------------
@@ -115,7 +118,7 @@ def solution(member: Member, size: int) -> Solution | None:
         else:
             gamma = float(member.chosen("model", "likelihood", "sigma")) ** 2
         last = member.last
-        found = Solution(gamma, last["neg_elbo"], last["kl"], last["mse"] * size, last["active"])
+        found = Solution.scored(gamma, last["neg_elbo"], last["kl"], last["active"], size)
     except (*history.DAMAGED, OSError, BrokenCheckpoint):
         return None
     values = (found.gamma, found.cost, found.rate, found.error, found.active)
@@ -127,7 +130,7 @@ def learned_variance(path: str, stamp: int) -> float:  # noqa: ARG001 (part of t
     """The observation variance that a run's kept weights hold."""
     from vaecore.training.checkpoints import load_model
 
-    return float(load_model(Path(path)).likelihood.logvar.exp())  # type: ignore[union-attr, operator, arg-type]
+    return float(load_model(Path(path)).state_dict()["likelihood.logvar"].exp())
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the data …")
@@ -254,6 +257,7 @@ def basic_beside_aggressive(rows: list[dict[str, Any]], points: Sequence[Spread]
                          column_config={name: number(name) for name in HELP})
         with st.container():
             if points:
+                points = sorted(points, key=lambda point: point.training != "basic")
                 collapse.spread_chart(points, early=early, key="lagging-spreads")
     return True
 

@@ -55,7 +55,7 @@ def test_the_verdict_stands_on_the_card_and_its_remedies_open_train(monkeypatch:
     told = demo.words(at)
     assert "Collapsed." in told and "0 of 8 dimensions active" in told
     run = Store.default().find("collapsed")
-    remedies = cockpit._judged(history.record(run)).remedies
+    remedies = history.record(run).verdict.remedies
     buttons = [button for button in at.button if str(button.key).startswith("remedy-")]
     assert remedies and [cockpit.escaped(each.words) in button.label for each, button in
                          zip(remedies, buttons, strict=True)] == [True] * len(remedies)
@@ -70,8 +70,8 @@ def test_the_verdict_stands_on_the_card_and_its_remedies_open_train(monkeypatch:
 def test_of_many_runs_the_verdicts_stand_behind_their_words() -> None:
     few = demo.open_page("monitor", runs=["vae", "collapsed"])
     many = demo.open_page("monitor", runs=["vae", "collapsed", "ae"])
-    assert not few.get("popover") or "Collapsed" not in labels(few)
-    assert any("Collapsed" in label for label in labels(many))
+    assert labels(few) == ["Fork"] * 2
+    assert any("Collapsed" in label for label in labels(many)) and len(labels(many)) == 6
     assert "0 of 8 dimensions active" in demo.words(many), "what a popover holds"
 
 

@@ -83,6 +83,7 @@ def test_a_record_is_made_anew_only_when_the_file_has_changed(tmp_path: Path) ->
     run = written(tmp_path / "run", LINE)
     first = history.record(run)
     assert history.record(run) is first and history.of(run) is first.metrics
+    assert first.verdict is first.verdict
     with (run.path / "metrics.jsonl").open("a") as file:
         file.write(json.dumps({**LINE, "step": 5, "kl": {"z": [2.0, 0.0]}}) + "\n")
     history.of(run)  # another page reads first: the news is not lost on this one

@@ -36,7 +36,7 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> None:
     """ELBO, reconstruction, KL and MSE of a checkpoint over a whole split, and log p(x) if asked."""
-    from vaecore.evaluate import evaluate_run
+    from vaecore.evaluate.report import evaluate_run
     from vaecore.schema import problem
 
     wanted = checked_split(split)
@@ -79,7 +79,7 @@ def diagnose(
     as_json: JsonOption = False,
 ) -> None:
     """How a checkpoint uses its code: KL and activity by dimension, mutual information, lag of the encoder."""
-    from vaecore.evaluate import diagnose as diagnosis
+    from vaecore.evaluate.latent_usage import diagnose as diagnosis
     from vaecore.evaluate.verdict import verdict
     from vaecore.store import Metrics
 

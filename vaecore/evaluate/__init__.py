@@ -1,7 +1,4 @@
-"""Judging a checkpoint on a whole split: its evidence, and how far the ELBO is from log p(x)."""
+"""Judging a checkpoint: its evidence over a whole split, log p(x), the use it makes of its code, and a verdict.
 
-from vaecore.evaluate.latent_usage import diagnose
-from vaecore.evaluate.likelihood import Likelihood, log_likelihood
-from vaecore.evaluate.report import evaluate_run
-
-__all__ = ["Likelihood", "diagnose", "evaluate_run", "log_likelihood"]
+Nothing is imported here: pages read the verdict without torch.
+"""

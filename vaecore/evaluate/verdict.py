@@ -143,7 +143,7 @@ def _spread_ratio(snapshots: Sequence[Mapping[str, Any]]) -> float | None:
         pairs = [(_spread([row[d] for row in means]), _spread([row[d] for row in last["inference"][name]]))
                  for name, means in last["model"].items() for d in range(len(means[0]))]
         model, inference = max(pairs)
-    except (IndexError, KeyError, TypeError, ValueError):
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
         return None
     return inference / model if math.isfinite(inference) and model > SOME_SPREAD else None
 

@@ -30,8 +30,20 @@ class Solution:
     gamma: float  # the variance it was scored with
     cost: float  # -ELBO, nats
     rate: float  # KL, nats
-    error: float  # squared error, summed over the D numbers of an observation
+    error: float  # squared error under q(z|x), summed over the D numbers of an observation
     active: float  # dimensions in use
+
+    @classmethod
+    def scored(cls, gamma: float, cost: float, rate: float, active: float, size: int) -> Solution:
+        """From what it was scored with, D being `size`: the distortion is D/2 log 2 pi gamma + error / (2 gamma).
+
+        The mean squared error of an evaluation is no substitute: it is that of the decoded posterior mean, and less.
+        """
+        return cls(gamma, cost, rate, gamma * (2 * (cost - rate) - size * math.log(2 * math.pi * gamma)), active)
+
+    def best_gamma(self, size: int) -> float:
+        """The gamma at which this solution, left as it is, costs least: its mean squared error, D being `size`."""
+        return self.error / size
 
 
 def cost_figure(data: Moments, latent_size: int, fixed: Sequence[Solution], learned: Solution | None, *,
@@ -72,7 +84,7 @@ def cost_figure(data: Moments, latent_size: int, fixed: Sequence[Solution], lear
         bounds = (-2.0 * reach, 1.3 * reach)
     else:
         low = min([*costs, *(float(trace["y"].min()) for trace in traces[:len(curves)])])
-        high = max(costs, default=low + 1.0)
+        high = max([*costs, float(traces[0]["y"].min()), low + 1.0])  # the valley of the trivial one, at least
         bounds = (low - 0.06 * (high - low), high + 0.08 * (high - low))
     where = crossing(data, learned.rate, learned.error) if learned else math.inf
     if grid[0] < where < grid[-1]:

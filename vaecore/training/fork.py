@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,5 +60,9 @@ def fork(store: Store, run: Run, source: str, config: RunConfig, name: str = "",
                       f"{different}.", "Leave the model as its parent's, or start a new run.")
     new = store.create(config, name, experiment=experiment,
                        parent={"run": run.id, "weights": source, "step": there[source].step})
-    write_weights(new.path / INITIAL, weights, there[source].step)
+    try:
+        write_weights(new.path / INITIAL, weights, there[source].step)
+    except OSError:  # a full disk: without them it would begin afresh and not say so
+        shutil.rmtree(new.path, ignore_errors=True)
+        raise
     return new

@@ -1,0 +1,114 @@
+"""The verdict: each sentence from the facts that make it true, and from none that do not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vaecore.config import changed, preset
+from vaecore.evaluate.verdict import Verdict, verdict
+from vaecore.store import Metrics
+
+PLAIN = preset("vae-mnist").model_dump(mode="json")
+AGGRESSIVE = preset("lagging-aggressive").model_dump(mode="json")
+
+
+def metrics(rows: list[tuple[int, list[float], list[float], float]], beta: float = 0.6,
+            spreads: tuple[float, float] | None = None, method: str = "grid", effective: float = 0.5) -> Metrics:
+    """Evaluations of (step, KL, variance of means, mutual information), steps all at one beta, and one snapshot."""
+    made = Metrics(Path("nowhere"))
+    for step, kl, variance, information in rows:
+        made.evaluations.append({"step": step, "kl": {"z": kl}, "code_variance": {"z": variance}, "active": 99,
+                                 "information": {"z": {"mutual_information": information}}})
+    steps = list(range(rows[-1][0]))
+    made.steps = {"step": [float(s) for s in steps], "beta": [beta if s >= 100 else 0.1 for s in steps]}
+    if spreads:
+        model, inference = spreads  # two points at +-spread have that standard deviation
+        made.snapshots.append({"method": method, "effective": effective, "model": {"z": [[model], [-model]]},
+                               "inference": {"z": [[inference], [-inference]]}})
+    return made
+
+
+def told(found: Verdict) -> str:
+    return " ".join(found.sentences)
+
+
+def test_collapse_is_told_with_its_numbers() -> None:
+    found = verdict(metrics([(0, [0.0, 0.0], [0.0, 0.0], 0.0), (200, [0.01, 0.0], [0.0, 0.0], 0.002)]), PLAIN)
+    assert found.state == "collapsed"
+    assert "0 of 2 dimensions active; KL 0.01 nats, mutual information 0.00 nats." in told(found)
+    assert "No dimension was ever active." in told(found)
+
+
+def test_a_dimension_dies_when_it_is_last_seen_active_and_beta_is_that_before() -> None:
+    rows = [(0, [0.0, 0.0], [0.5, 0.5], 0.0), (100, [1.0, 1.0], [0.9, 0.9], 1.5),
+            (200, [1.5, 0.004], [0.9, 0.001], 1.4), (300, [1.5, 0.3], [0.9, 0.002], 1.4)]
+    found = verdict(metrics(rows), PLAIN)
+    assert found.state == "partial" and "1 of 2 dimensions active" in told(found)
+    assert "Dimension 1 died at step 200, while β was 0.6." in told(found)
+    assert "Dimension 0" not in told(found)
+
+
+def test_random_weights_and_a_dimension_that_comes_back_do_not_count_as_deaths() -> None:
+    rows = [(0, [0.0], [0.9], 0.0), (100, [1.0], [0.9], 1.0), (200, [0.0], [0.001], 0.0), (300, [1.0], [0.9], 1.0)]
+    assert "died" not in told(verdict(metrics(rows), PLAIN))
+    assert "died" not in told(verdict(metrics([(0, [0.0], [0.9], 0.0), (100, [0.0], [0.0], 0.0)]), PLAIN))
+
+
+@pytest.mark.parametrize(("spreads", "lags"), [((0.4, 0.02), True), ((0.4, 0.09), True), ((0.4, 0.11), False),
+                                               ((0.05, 0.0), False)])
+def test_the_encoder_lags_where_its_spread_is_under_a_quarter(spreads: tuple[float, float], lags: bool) -> None:
+    found = verdict(metrics([(0, [0.0], [0.0], 0.0), (200, [1.0], [0.5], 0.9)], spreads=spreads), PLAIN)
+    assert (found.state == "lagging") == lags
+    assert ("spread ratio" in told(found)) == lags
+
+
+def test_importance_weights_with_a_tiny_effective_share_argue_nothing() -> None:
+    rows = [(0, [0.0], [0.0], 0.0), (200, [1.0], [0.5], 0.9)]
+    poor = metrics(rows, spreads=(0.4, 0.0), method="importance", effective=0.02)
+    good = metrics(rows, spreads=(0.4, 0.0), method="importance", effective=0.3)
+    assert verdict(poor, PLAIN).state == "healthy" and verdict(good, PLAIN).state == "lagging"
+
+
+def test_free_bits_that_are_paid_for_and_say_nothing_are_a_collapse() -> None:
+    values = changed(preset("vae-mnist"), ["training.kl.kind=free-bits"]).model_dump(mode="json")
+    found = verdict(metrics([(0, [0.0], [0.0], 0.0), (200, [2.0], [0.0], 0.01)]), values)
+    assert found.state == "collapsed" and "as free bits allow" in told(found)
+    assert "training.kl.kind=free-bits" not in str(found.remedies)
+
+
+@pytest.mark.parametrize("values", [PLAIN, AGGRESSIVE, preset("lagging-basic").model_dump(mode="json"),
+                                    preset("cyclical-mnist").model_dump(mode="json"),
+                                    changed(preset("vae-mnist"), ["training.beta.kind=constant",
+                                                                  "training.beta.value=4"]).model_dump(mode="json"),
+                                    changed(preset("vae-mnist"), ["model.likelihood.kind=gaussian"]
+                                            ).model_dump(mode="json")])
+def test_every_remedy_can_be_applied_and_changes_something(values: dict[str, Any]) -> None:
+    from vaecore.config import RunConfig
+    from vaecore.schema import parse
+
+    config = parse(RunConfig, values)
+    found = verdict(metrics([(0, [0.0], [0.0], 0.0), (200, [0.0], [0.0], 0.0)]), values)
+    assert found.remedies
+    for remedy in found.remedies:
+        assert changed(config, remedy.settings) != config
+    already = values["training"]["inference"]["kind"] == "aggressive"
+    assert any("aggressive" in str(remedy.settings) for remedy in found.remedies) != already
+
+
+def test_what_cannot_be_told_is_unknown() -> None:
+    nothing = Metrics(Path("nowhere"))
+    assert verdict(nothing, PLAIN).state == "unknown"
+    nothing.evaluations.append({"step": 10, "kl": {}, "code_variance": {"z": [1.0]}})
+    assert "no KL" in told(verdict(nothing, PLAIN))
+    assert verdict(metrics([(0, [0.0], [0.9], 0.0)]), PLAIN).state == "unknown", "untrained"
+
+
+def test_damaged_lines_cost_themselves() -> None:
+    made = metrics([(0, [0.0], [0.0], 0.0), (200, [1.0], [0.9], 0.9)], spreads=(1.0, 0.9))
+    made.evaluations += [{"step": 300}, {"step": "x", "kl": {"z": [1.0]}}, {"step": 4, "kl": 3},
+                         {"step": 5, "kl": {"z": [float("nan")]}, "code_variance": {"z": [1.0]}}]
+    made.snapshots.append({"method": "grid", "model": 7})
+    assert verdict(made, {"training": 3}).state == "healthy"
