@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test check slow bench gallery clean
+.PHONY: app test check slow claims bench gallery clean
 
 app: .venv/.installed  ## open the dashboard on this machine
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -15,6 +15,9 @@ test: .venv/.installed-dev check  ## the whole fast suite
 check: .venv/.installed-dev  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+claims: .venv/.installed  ## try every claim again, about an hour; results go to trained/claims/
+	$(BIN)/vaecore claims run all
 
 slow: .venv/.installed-dev  ## the studies that take minutes
 	$(BIN)/pytest -m slow
