@@ -11,6 +11,7 @@ from scipy.stats import multivariate_normal
 from vaecore.data import Dataset, Modality, Split
 from vaecore.evaluate.gamma import (
     Moments,
+    Solution,
     best_collapsed_cost,
     collapsed_cost,
     crossing,
@@ -19,7 +20,7 @@ from vaecore.evaluate.gamma import (
     linear_cost,
     moments,
 )
-from vaecore.figures.gamma import Solution, active_figure, cost_figure
+from vaecore.figures.gamma import active_figure, cost_figure
 from vaecore.figures.lagging import Spread, spread_figure, spreads
 
 SIZE, LATENT = 5, 3

@@ -21,13 +21,16 @@ class Experiment:
 
 
 GAMMAS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+GAMMA_LATENT = 16
 
 
 def gamma_runs(gammas: tuple[float, ...] = GAMMAS) -> dict[str, RunConfig]:
     """One VAE on digits for each fixed gamma, and one that learns it."""
     start = changed(preset("vae-mlp-mnist"), [
-        "data.source=embedded", "model.latent_size=16", "training.epochs=30", "training.beta.kind=constant",
-        "training.evaluate_every=5", "training.keep=last", "training.snapshots=0", "training.checkpoints=0"])
+        "data.source=embedded", f"model.latent_size={GAMMA_LATENT}", "training.epochs=60",
+        "training.beta.kind=constant",
+        "training.learning_rate=0.003", "training.rate.kind=cosine",  # enough for a learned gamma to arrive
+        "training.evaluate_every=10", "training.keep=last", "training.snapshots=0", "training.checkpoints=0"])
     fixed = {f"gamma-{gamma:g}": changed(start, ["model.likelihood.kind=gaussian",
                                                  f"model.likelihood.sigma={gamma**0.5:.6g}"]) for gamma in gammas}
     return {**fixed, "gamma-learned": changed(start, ["model.likelihood.kind=gaussian-learned"])}

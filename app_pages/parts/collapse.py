@@ -11,8 +11,7 @@ import streamlit as st
 
 if TYPE_CHECKING:
     from vaecore.claims import Result
-    from vaecore.evaluate.gamma import Moments
-    from vaecore.figures.gamma import Solution
+    from vaecore.evaluate.gamma import Moments, Solution
     from vaecore.figures.lagging import Spread
 
 STILL = {"displayModeBar": False, "responsive": True}
@@ -53,8 +52,7 @@ def gamma_charts(data: Moments, latent_size: int, fixed: Sequence[Solution], lea
 
 def gamma_of(result: Result, latent_size: int) -> tuple[Moments, list[Solution], Solution] | None:
     """What claim C14 has kept of its curves; None where that is not whole."""
-    from vaecore.evaluate.gamma import Moments
-    from vaecore.figures.gamma import Solution
+    from vaecore.evaluate.gamma import Moments, Solution
 
     curves = result.curves
     try:

@@ -22,8 +22,7 @@ from vaecore.store import Run
 
 if TYPE_CHECKING:
     from vaecore.claims import Result
-    from vaecore.evaluate.gamma import Moments
-    from vaecore.figures.gamma import Solution
+    from vaecore.evaluate.gamma import Moments, Solution
     from vaecore.figures.lagging import Spread
 
 EARLY = 200  # step at which the spreads are looked at first, as in the paper
@@ -109,7 +108,7 @@ def gamma_shipped(result: Result) -> bool:
 
 def solution(member: Member, size: int) -> Solution | None:
     """What a run found, in numbers; None while they are not there, or are none."""
-    from vaecore.figures.gamma import Solution
+    from vaecore.evaluate.gamma import Solution
     from vaecore.training.checkpoints import BrokenCheckpoint
 
     try:

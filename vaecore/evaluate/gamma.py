@@ -29,6 +29,29 @@ class Moments:
         return len(self.eigenvalues)
 
 
+@dataclass(frozen=True)
+class Solution:
+    """A trained VAE on the validation set, per observation."""
+
+    gamma: float  # the variance it was scored with
+    cost: float  # -ELBO, nats
+    rate: float  # KL, nats
+    error: float  # squared error under q(z|x), summed over the D numbers of an observation
+    active: float  # dimensions in use
+
+    @classmethod
+    def scored(cls, gamma: float, cost: float, rate: float, active: float, size: int) -> Solution:
+        """From what it was scored with, D being `size`: the distortion is D/2 log 2 pi gamma + error / (2 gamma).
+
+        The mean squared error of an evaluation is no substitute: it is that of the decoded posterior mean, and less.
+        """
+        return cls(gamma, cost, rate, gamma * (2 * (cost - rate) - size * math.log(2 * math.pi * gamma)), active)
+
+    def best_gamma(self, size: int) -> float:
+        """The gamma at which this solution, left as it is, costs least: its mean squared error, D being `size`."""
+        return self.error / size
+
+
 def moments(dataset: Dataset) -> Moments:
     """Of the one modality of a data set of images in [0, 1] or vectors."""
     [name] = dataset.modalities

@@ -7,12 +7,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vaecore.evaluate.gamma import Moments, Vector, collapsed_cost, crossing, kept_cost, linear_active, linear_cost
+from vaecore.evaluate.gamma import (
+    Moments,
+    Solution,
+    Vector,
+    collapsed_cost,
+    crossing,
+    kept_cost,
+    linear_active,
+    linear_cost,
+)
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -21,29 +29,6 @@ POINTS = 240
 TRAINED, TRIVIAL, LINEAR, LEARNED = "#2F86D6", "#DE6A1B", "#12986F", "#C86BA4"  # legible on white and on black
 FONT = 14
 HOVER = "%{fullData.name}<br>γ = %{x:.3g}: %{y:,.4~g} nats<br><br>"
-
-
-@dataclass(frozen=True)
-class Solution:
-    """A trained VAE on the validation set, per observation."""
-
-    gamma: float  # the variance it was scored with
-    cost: float  # -ELBO, nats
-    rate: float  # KL, nats
-    error: float  # squared error under q(z|x), summed over the D numbers of an observation
-    active: float  # dimensions in use
-
-    @classmethod
-    def scored(cls, gamma: float, cost: float, rate: float, active: float, size: int) -> Solution:
-        """From what it was scored with, D being `size`: the distortion is D/2 log 2 pi gamma + error / (2 gamma).
-
-        The mean squared error of an evaluation is no substitute: it is that of the decoded posterior mean, and less.
-        """
-        return cls(gamma, cost, rate, gamma * (2 * (cost - rate) - size * math.log(2 * math.pi * gamma)), active)
-
-    def best_gamma(self, size: int) -> float:
-        """The gamma at which this solution, left as it is, costs least: its mean squared error, D being `size`."""
-        return self.error / size
 
 
 def cost_figure(data: Moments, latent_size: int, fixed: Sequence[Solution], learned: Solution | None, *,
