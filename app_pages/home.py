@@ -13,6 +13,8 @@ STEPS = (
      "app_pages/monitor.py", "Open Monitor", ":material/monitoring:"),
     ("3 · Scrub", "Move a slider for each latent dimension, and watch what the decoder draws.",
      "app_pages/traverse.py", "Open Traverse", ":material/tune:"),
+    ("4 · Collapse", "See a decoder learn to ignore the code, know why, and choose the remedy.",
+     "app_pages/experiments.py", "Open Experiments", ":material/science:"),
 )
 
 st.title("Latent Lab", anchor=False)
@@ -21,7 +23,7 @@ st.markdown("Train, watch, explore and compare the generative models of one lect
             "again from them.", width=900)
 
 st.header("What to do first", anchor=False)
-with st.grid(3, min_column_width=250):
+with st.grid(4, min_column_width=230):
     for title, text, page, label, icon in STEPS:
         with st.container(border=True, height="stretch", gap="xsmall"):
             st.subheader(title, anchor=False)

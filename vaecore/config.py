@@ -31,7 +31,7 @@ class Training(Strict):
     """How a model is trained."""
 
     epochs: int = option(20, "Passes over the training set.", unit="epochs", ge=1, le=100_000)
-    batch_size: int = option(128, "Observations an update.", unit="observations", ge=1, le=65_536)
+    batch_size: int = option(128, "Observations an update.", ge=1, le=65_536)
     learning_rate: float = option(1e-3, "Step size of the optimizer.", gt=0, le=10)
     beta: Beta = option(LinearBeta(), "Weight of the KL over training; ignored by families without a KL.")
     kl: KLChoice = option(Plain(), "What the KL costs: itself, free bits, or its distance from a target.")

@@ -54,7 +54,7 @@ def lagging_runs() -> dict[str, RunConfig]:
 EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (
     Experiment("lagging", "The lagging encoder", "Does the encoder follow where the decoder leads?",
                "He, Spokoyny, Neubig & Berg-Kirkpatrick (2019)", lagging_runs),
-    Experiment("gamma", "Collapse by gamma", "From which observation variance on is it cheaper to ignore the code?",
+    Experiment("gamma", "Collapse by γ", "From which observation variance on is it cheaper to ignore the code?",
                "Dai, Wang & Wipf (2020), Proposition 2 of the lecture", gamma_runs),
     Experiment("cyclical", "Cyclical annealing, two by two", "Is it the cycles of beta, or those of the learning rate?",
                "Fu et al. (2019)", cyclical_runs),

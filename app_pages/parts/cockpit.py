@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 import streamlit as st
 
-from app_pages.parts import bars, history
+from app_pages.parts import bars, diagnosis, history
 from app_pages.parts.checkpoints import explore_link
 from app_pages.parts.curves import live_curves
 from app_pages.parts.form import escaped
@@ -162,8 +162,8 @@ def latent_use(records: Mapping[str, Record], row: DeltaGenerator) -> None:
             st.caption(escaped(f"{name}: {'this family has no KL' if record.no_kl else 'no evaluation yet'}."))
     older = [name for name, record in records.items() if len(record.kl) and not len(record.evaluated("rate")[0])]
     if older:
-        st.caption(escaped(f"No mutual information for {', '.join(older)}: trained before it was estimated. Train it "
-                           "again to see it."))
+        st.caption(escaped(f"No curve of mutual information for {', '.join(older)}: trained before it was estimated. "
+                           "Below it can be taken now."))
     with_kl = {name: record for name, record in records.items() if len(record.kl)}
     if with_kl:
         st.subheader("KL by dimension over training", anchor=False,
@@ -181,6 +181,7 @@ def latent_use(records: Mapping[str, Record], row: DeltaGenerator) -> None:
         with st.grid(len(with_kl), min_column_width=320):
             for name, record in with_kl.items():
                 bars.kl_bars(name, record, reach)
+    diagnosis.on_demand([record.run for record in with_kl.values()])
 
 
 def rate_and_distortion(records: Mapping[str, Record], _row: DeltaGenerator) -> None:

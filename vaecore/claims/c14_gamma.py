@@ -73,11 +73,11 @@ def row(one: Solution, data: Moments) -> Row:
 
 
 CLAIM = Claim(
-    "C14", "A large fixed gamma collapses any VAE",
-    "For any well-behaved VAE there is a finite gamma' at which the trivial solution, q(z|x) = p(z) and the mean "
-    "image, costs less; a learned gamma avoids it.",
+    "C14", "A large fixed γ collapses any VAE",
+    "For any well-behaved VAE there is a finite γ′ at which the trivial solution, q(z|x) = p(z) and the mean "
+    "image, costs less; a learned γ avoids it.",
     "Dai, Wang & Wipf (2020); lecture, Proposition 2",
-    "Linear VAEs on known eigenvalues; a nonlinear VAE with 16 dimensions on 4,000 digits for eight fixed gammas "
-    "and with gamma learned.",
-    "Linear: exactly the eigenvalues above gamma stay active. Digits: active dimensions never rise with "
-    "gamma and reach 0; the two costs cross at a finite gamma; with gamma learned some stay active.", 12, run)
+    "Linear VAEs on known eigenvalues; a nonlinear VAE with 16 dimensions on 4,000 digits for eight fixed γ "
+    "and with γ learned.",
+    "Linear: exactly the eigenvalues above γ stay active. Digits: active dimensions never rise with "
+    "gamma and reach 0; the two costs cross at a finite γ; with γ learned some stay active.", 12, run)

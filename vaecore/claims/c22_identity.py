@@ -47,7 +47,7 @@ def run(bench: Bench) -> Finding:
 
 CLAIM = Claim(
     "C22", "Mutual information saturates at log batch",
-    "E KL(q(z|x) || p(z)) = I(x; z) + KL(q(z) || p(z)); with the aggregated posterior of a minibatch of B the "
+    "E KL(q(z|x) ‖ p(z)) = I(x; z) + KL(q(z) ‖ p(z)); with the aggregated posterior of a minibatch of B the "
     "estimate of I cannot exceed log B.",
     "Hoffman & Johnson (2016); the estimator in the released code of He et al. (2019)",
     f"A VAE on {OBSERVATIONS:,} digits, {SAMPLES} samples of z each, aggregated over all of them and over "
