@@ -169,9 +169,9 @@ def latent_panels(records: Mapping[str, Record]) -> list[Panel]:
     out."""
     same = "Estimated on up to 2,000 observations of the validation set."
     charts = [
-        Panel("Active units", _validation(records, "active", step=True), "",
+        Panel("Active units", _active(records), "",
               "Latent dimensions whose posterior mean varies by more than 0.01 (in variance) from one observation to "
-              "the next.", may_log=False),
+              "the next. The ceiling is how many there are.", may_log=False),
         Panel("Mutual information", _under(records, "mutual_information", "observations"), "nats",
               "I(x; z) under q, between an observation and its code, with q(z) the mixture of all posteriors. It "
               f"cannot exceed log N for N observations, drawn as the ceiling, nor the rate. {same}"),
@@ -309,11 +309,19 @@ def _both(records: Mapping[str, Record], column: str, *, sign: int = 1) -> list[
 
 def _under(records: Mapping[str, Record], name: str, limit: str) -> list[Series]:
     """Each run's estimate and, level, the logarithms of the counts that no estimate can exceed."""
-    lines = _validation(records, name)
     counts = sorted({count for record in records.values() for count in record.evaluated(limit)[1] if count > 1})
+    return _with_ceilings(_validation(records, name), {f"log {count:,.0f}": np.log(count) for count in counts})
+
+
+def _active(records: Mapping[str, Record]) -> list[Series]:
+    sizes = sorted({len(record.names) for record in records.values() if record.names})
+    return _with_ceilings(_validation(records, "active", step=True), {f"of {size}": size for size in sizes})
+
+
+def _with_ceilings(lines: list[Series], ceilings: Mapping[str, float]) -> list[Series]:
     ends = np.array([min(line.x[0] for line in lines), max(line.x[-1] for line in lines)]) if lines else np.empty(0)
-    return lines + [Series(f"log {count:,.0f}", ends, np.full(len(ends), np.log(count)), run="ceiling")
-                    for count in counts]
+    return lines + [Series(label, ends, np.full(len(ends), value), run="ceiling")
+                    for label, value in ceilings.items() if len(ends)]
 
 
 def _turns(records: Mapping[str, Record]) -> list[Series]:

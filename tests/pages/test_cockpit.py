@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app_pages.parts import cockpit, history, plane
+from app_pages.parts import cockpit, diagnosis, history, plane
 from app_pages.parts.lineage import trees
 from tests.pages import demo
 from vaecore.store import Run, Store
@@ -183,7 +183,7 @@ def test_older_runs_and_those_without_a_posterior_say_what_to_do(root: Path, mon
     monkeypatch.setattr(cockpit.st, "switch_page", lambda *_, **__: None)
     unsaid(root / "runs" / "vae" / "metrics.jsonl", "snapshot", "information")
     at = demo.open_page("monitor", runs="vae", section="Latent use")
-    assert "No mutual information for vae" in demo.words(at)
+    assert "No curve of mutual information for vae" in demo.words(at)
     at = demo.open_page("monitor", runs=["vae", "ae"], section="Trajectory")
     told = demo.words(at)
     assert "vae has no snapshots: its metrics.jsonl holds none" in told and "ae has no snapshots: its family" in told
@@ -255,3 +255,24 @@ def test_changes_are_told_with_their_values(root: Path) -> None:
     told = _changes(before, after)
     assert "training.epochs 10 → 12" in told and "training.beta.value – → 4" in told
     assert _changes(before, before) == []
+
+
+# -- on demand -------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("root")
+def test_kept_weights_are_diagnosed_on_demand(root: Path) -> None:
+    at = demo.open_page("monitor", runs="vae", section="Latent use")
+    [button] = [button for button in at.button if str(button.key).startswith("diagnose-")]
+    button.click().run()
+    assert not at.exception
+    shown = {metric.label: metric.value for metric in at.metric}
+    assert shown["Active"].endswith("of 8")
+    assert float(shown["Mutual information"].split()[0]) <= float(shown["Rate"].split()[0]) + 1
+    assert list(at.dataframe[-1].value.columns) == ["Dimension", *diagnosis.HELP]
+    assert len(at.dataframe[-1].value) == 8
+    (root / "runs/vae/weights.safetensors").write_bytes(b"broken")
+    at = demo.open_page("monitor", runs="vae", section="Latent use")
+    [button] = [button for button in at.button if str(button.key).startswith("diagnose-")]
+    button.click().run()
+    assert not at.exception and "cannot be diagnosed" in at.error[0].value

@@ -61,8 +61,8 @@ def run(bench: Bench) -> Finding:
 
 CLAIM = Claim(
     "C1", "A linear VAE is probabilistic PCA",
-    "With fixed observation variance γ a linear VAE keeps the eigenvalues above γ: KL = sum of 1/2 "
-    "log(lambda/γ)+, distortion = sum of min(λ, γ).",
+    "With fixed observation variance γ a linear VAE keeps the eigenvalues above γ: KL = Σ ½ "
+    "log(λ/γ)₊, distortion = Σ min(λ, γ).",
     "Tipping & Bishop (1999); Dai, Wang & Wipf (2020); lecture, equations (5) to (16)",
     "A linear VAE trained by gradient on Gaussian vectors with six known eigenvalues, four γ between them.",
     f"KL and distortion within {TOLERANCE:.0%} of the closed form and exactly the predicted active dimensions, for "

@@ -80,4 +80,4 @@ CLAIM = Claim(
     "Linear VAEs on known eigenvalues; a nonlinear VAE with 16 dimensions on 4,000 digits for eight fixed γ "
     "and with γ learned.",
     "Linear: exactly the eigenvalues above γ stay active. Digits: active dimensions never rise with "
-    "gamma and reach 0; the two costs cross at a finite γ; with γ learned some stay active.", 12, run)
+    "γ and reach 0; the two costs cross at a finite γ; with γ learned some stay active.", 12, run)
