@@ -119,9 +119,10 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """A dashboard over the shipped gallery and no run yet."""
+    """A dashboard over the shipped gallery and results, and no run yet."""
     store = tmp_path_factory.mktemp("store")
     shutil.copytree(ROOT / "trained" / "gallery", store / "gallery")
+    shutil.copytree(ROOT / "trained" / "claims", store / "claims")
     app = App(store)
     app.start()
     yield app

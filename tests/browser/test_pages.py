@@ -9,7 +9,10 @@ from tests.browser.conftest import App, Visitor
 
 pytestmark = pytest.mark.browser
 PAGES = {"": "Latent Lab", "train": "Train", "monitor?runs=gallery/vae": "Monitor",
-         "traverse?run=gallery/vae": "Traverse", "compare?runs=gallery/vae&runs=gallery/pca": "Compare"}
+         "traverse?run=gallery/vae": "Traverse", "compare?runs=gallery/vae&runs=gallery/pca": "Compare",
+         "monitor?runs=gallery/lagging-basic&section=Latent use": "Monitor",
+         "sentences?run=gallery/lagging-aggressive": "Sentences", "experiments?experiment=gamma": "Experiments",
+         "claims": "Claims"}
 
 
 def test_deep_link_first(visitor: Visitor) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vaecore.claims.base import Bench, Claim, Finding, Row
@@ -25,28 +27,33 @@ def run(bench: Bench) -> Finding:
             table.append({"beta": beta, "learning rate": rate, "seed": seed, "KL": sum(map(sum, last["kl"].values())),
                           "-ELBO": -last["elbo"], "active": last["active"],
                           "mutual information": last["information"]["z"]["mutual_information"]})
+    return judged(table)
 
+
+def judged(table: Sequence[Row]) -> Finding:
+    """The rule, applied to means over seeds."""
     def mean(beta: str, rate: str, name: str) -> float:
         return float(np.mean([float(r[name]) for r in table if (r["beta"], r["learning rate"]) == (beta, rate)]))
 
-    ratios = {rate: mean("cyclical", rate, "KL") / max(1e-9, mean("monotonic", rate, "KL"))
-              for rate in ("constant", "restarts")}
-    losses = {rate: mean("cyclical", rate, "-ELBO") / mean("monotonic", rate, "-ELBO") - 1 for rate in ratios}
+    rates = ("constant", "restarts")
+    kls = {rate: (mean("cyclical", rate, "KL"), mean("monotonic", rate, "KL")) for rate in rates}
+    losses = {rate: mean("cyclical", rate, "-ELBO") / mean("monotonic", rate, "-ELBO") - 1 for rate in rates}
     confounded = mean("cyclical", "restarts", "-ELBO") / mean("monotonic", "constant", "-ELBO") - 1
     return Finding(
-        all(ratio >= RATIO for ratio in ratios.values()) and all(loss <= LOSS for loss in losses.values()),
-        "KL of cyclical over monotonic beta: " + ", ".join(f"{ratio:.2f} at {rate} learning rate ({losses[rate]:+.2%} "
-        "-ELBO)"
-                                                           for rate, ratio in ratios.items())
-        + f"; both changed at once, as in the released code: {confounded:+.2%} -ELBO.",
-        table, note="The released code changes the learning rate together with beta; only rows with the same "
-                    "learning rate compare the betas.")
+        all(cyclical >= RATIO * monotonic for cyclical, monotonic in kls.values())
+        and all(loss <= LOSS for loss in losses.values()),
+        "KL with cyclical and with monotonic β: " + "; ".join(
+            f"{kls[rate][0]:.2f} and {kls[rate][1]:.2f} nats at {rate} learning rate (−ELBO {losses[rate]:+.2%})"
+            for rate in rates)
+        + f". Both changed at once, as in the released code, −ELBO is {confounded:+.2%}: that is the learning rate.",
+        table, note="The released code changes the learning rate together with β; only rows with the same learning "
+                    "rate compare the βs. All these KLs are small: at this size the decoder hardly needs the code.")
 
 
 CLAIM = Claim(
     "C16", "Cyclical annealing raises the KL",
-    "Raising beta several times instead of once gives a larger KL at a better or equal ELBO.",
+    "Raising β several times instead of once gives a larger KL at a better or equal ELBO.",
     "Fu, Li, Liu, Gao, Celikyilmaz & Carin (2019)",
-    f"Sentence VAEs on 8,000 captions, keep rate 0.75, 12 epochs, {len(SEEDS)} seeds: beta monotonic or in four "
-    "cycles, times learning rate constant or with cosine restarts.",
+    f"Sentence VAEs on 8,000 captions, keep rate 0.75, 12 epochs, {len(SEEDS)} seeds: β monotonic or in four cycles, "
+    "times learning rate constant or with cosine restarts.",
     f"At either learning-rate schedule: KL ratio >= {RATIO} and -ELBO not worse by more than {LOSS:.1%}.", 25, run)

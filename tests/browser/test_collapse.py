@@ -1,0 +1,47 @@
+"""The lecture's picture in a browser: it plays, obeys the arrow keys, and a remedy opens Train with its change made."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visitor
+
+pytestmark = pytest.mark.browser
+PAIR = "monitor?runs=gallery/lagging-basic&runs=gallery/lagging-aggressive&section=Trajectory"
+
+
+def test_the_trajectory_plays_and_obeys_the_keys(visitor: Visitor) -> None:
+    visitor.open(PAIR)
+    planes = visitor.page.locator(".planes").first
+    expect(planes.locator("canvas")).to_have_count(2)
+
+    def step() -> int:
+        return int(float(planes.get_attribute("data-step") or -1))
+
+    planes.hover()
+    visitor.page.keyboard.press("End")
+    last = step()
+    visitor.page.keyboard.press("Home")
+    assert step() == 0 < last
+    visitor.page.keyboard.press("ArrowRight")
+    first = step()
+    assert 0 < first < last, "one snapshot on"
+    visitor.page.keyboard.press("ArrowLeft")
+    assert step() == 0
+    visitor.page.keyboard.press("Space")
+    visitor.page.wait_for_function("first => Number(document.querySelector('.planes')?.dataset.step "
+                                   "?? [...document.querySelectorAll('*')].map(e => e.shadowRoot?.querySelector("
+                                   "'.planes')?.dataset.step).find(s => s)) > first", arg=first)
+    visitor.page.keyboard.press("Space")
+    visitor.no_stack_trace()
+
+
+def test_a_remedy_opens_train_with_its_change_made(visitor: Visitor) -> None:
+    visitor.open("monitor?runs=gallery/lagging-basic")
+    visitor.page.get_by_text("Collapsed", exact=False).first.wait_for()
+    visitor.act(lambda: visitor.page.get_by_role("button", name="Train the encoder aggressively").click())
+    visitor.page.get_by_role("heading", name="Train", exact=True).wait_for()
+    visitor.page.get_by_text("1 changed").first.wait_for()
+    visitor.settle()
+    visitor.no_stack_trace()
