@@ -29,6 +29,9 @@ def information_after(kind: str, steps: int) -> float:
 
 
 def test_the_aggressive_encoder_finds_a_code_and_the_plain_one_does_not() -> None:
-    torch.set_flush_denormal(True)
-    assert information_after("basic", STEPS) < 0.05
-    assert information_after("aggressive", STEPS) > 0.4
+    torch.set_flush_denormal(True)  # as the worker does
+    try:
+        assert information_after("basic", STEPS) < 0.05
+        assert information_after("aggressive", STEPS) > 0.4
+    finally:
+        torch.set_flush_denormal(False)

@@ -120,12 +120,15 @@ def run_claim(claim: Claim, store: Store, *, progress: Callable[[str], object] =
     """
     import torch
 
-    torch.set_flush_denormal(True)
     start = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        bench = Bench(Path(folder), progress=progress, cancelled=cancelled, keep=store if keep_runs else None,
-                      claim=claim.id)
-        found = claim.run(bench)
+    torch.set_flush_denormal(True)  # as the training worker does
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Bench(Path(folder), progress=progress, cancelled=cancelled, keep=store if keep_runs else None,
+                          claim=claim.id)
+            found = claim.run(bench)
+    finally:
+        torch.set_flush_denormal(False)
     result = Result(
         claim.id, "reproduced" if found.reproduced else "not reproduced", found.summary,
         [dict(row) for row in found.table], {name: list(values) for name, values in found.curves.items()}, found.note,
