@@ -23,7 +23,7 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "ae": ("ae-mnist", [FULL, "training.epochs=12", "training.batch_size=128", "training.rate.kind=cosine"]),
     "vae": ("vae-mnist", [FULL, "training.epochs=20", "training.batch_size=128", "training.rate.kind=cosine"]),
     "vae-fashion": ("vae-fashion", ["training.epochs=15", "training.rate.kind=cosine"]),
-    "vae-cyclical": ("cyclical-mnist", [FULL, "training.epochs=8"]),
+    "vae-cyclical": ("cyclical-mnist", [FULL, "training.epochs=8", "training.evaluate_every=0.25"]),
     # The lecture's picture. Captions are not for redistribution, so no model of them is shipped.
     "lagging-basic": ("lagging-basic", []),
     "lagging-aggressive": ("lagging-aggressive", []),
