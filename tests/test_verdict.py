@@ -21,7 +21,7 @@ def metrics(rows: list[tuple[int, list[float], list[float], float]], beta: float
     made = Metrics(Path("nowhere"))
     for step, kl, variance, information in rows:
         made.evaluations.append({"step": step, "kl": {"z": kl}, "code_variance": {"z": variance}, "active": 99,
-                                 "information": {"z": {"mutual_information": information}}})
+                                 "information": {"z": {"mutual_information": information, "observations": 2000}}})
     steps = list(range(rows[-1][0]))
     made.steps = {"step": [float(s) for s in steps], "beta": [beta if s >= 100 else 0.1 for s in steps]}
     if spreads:
@@ -112,3 +112,10 @@ def test_damaged_lines_cost_themselves() -> None:
                          {"step": 5, "kl": {"z": [float("nan")]}, "code_variance": {"z": [1.0]}}]
     made.snapshots.append({"method": "grid", "model": 7})
     assert verdict(made, {"training": 3}).state == "healthy"
+
+
+def test_an_estimate_at_its_ceiling_may_be_more() -> None:
+    rows = [(0, [0.0], [0.0], 0.0), (200, [20.0], [0.9], 7.56)]
+    assert "mutual information 7.56 nats or more." in told(verdict(metrics(rows), PLAIN)), "log 2,000 is 7.60"
+    rows = [(0, [0.0], [0.0], 0.0), (200, [20.0], [0.9], 5.0)]
+    assert "mutual information 5.00 nats." in told(verdict(metrics(rows), PLAIN))

@@ -18,6 +18,7 @@ COLLAPSED = 0.1  # nats of total KL or mutual information
 LAGGING = 0.25  # spread of the inference means over that of the model posterior's
 SOME_SPREAD = 0.1  # of the model posterior's means, in prior standard deviations: below there is nothing to follow
 TOLD = 3  # dimensions whose death is told one by one
+NEAR_CEILING = 0.25  # nats under the logarithm of the observations from which an estimate says "or more"
 TRUSTED = 0.05  # effective share of importance samples below which a posterior mean is not argued from
 
 State = Literal["collapsed", "lagging", "partial", "healthy", "unknown"]
@@ -52,7 +53,7 @@ def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
     if len(rows) == 1 and last.step == 0:
         return Verdict("unknown", ("Nothing has been learned yet: this is the untrained model.",))
     sentences = [f"{last.active} of {len(last.kl)} dimension{_s(len(last.kl))} active; KL {_nats(total)}"
-                 + (f", mutual information {_nats(last.information)}." if last.information is not None else ".")]
+                 + (f", mutual information {_information(last)}." if last.information is not None else ".")]
     sentences += _deaths(rows, metrics)
     lag = _spread_ratio(metrics.snapshots)
     lagging = lag is not None and lag < LAGGING
@@ -83,6 +84,7 @@ class _Row:
     kl: list[float]  # of all latents, dimension by dimension
     variance: list[float]  # of the posterior means, likewise
     information: float | None
+    ceiling: float  # log of the observations it was estimated with
 
     @property
     def active(self) -> int:
@@ -96,9 +98,10 @@ def _row(line: Mapping[str, Any]) -> _Row | None:
         variance = [float(value) for name in line["kl"] for value in line["code_variance"][name]]
         told = line.get("information") or {}
         information = sum(float(part["mutual_information"]) for part in told.values()) if told else None
+        ceiling = math.log(max(1.0, min((float(part["observations"]) for part in told.values()), default=1.0)))
         step = float(line["step"])
         numbers = [step, *kl, *variance, *([information] if information is not None else [])]
-        return _Row(step, kl, variance, information) if all(map(math.isfinite, numbers)) else None
+        return _Row(step, kl, variance, information, ceiling) if all(map(math.isfinite, numbers)) else None
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
@@ -192,6 +195,12 @@ def _get(values: Any, *path: str) -> Any:
 
 def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _information(row: _Row) -> str:
+    """Mutual information; where it has come near what so many observations can show, that it may be more."""
+    value = row.information or 0.0
+    return f"{_nats(value)} or more" if value > row.ceiling - NEAR_CEILING else _nats(value)
 
 
 def _nats(value: float) -> str:

@@ -35,7 +35,7 @@ class Aggressive(Strict):
     window: int = option(15, "Encoder updates whose mean loss is compared with that of as many before; at the first "
                          "increase the decoder's turn comes. The paper's code has 15 for text and 10 for images.",
                          unit="updates", ge=1, le=10_000)
-    patience: int = option(1, "Evaluations with mutual information below its best after which training goes on "
+    patience: int = option(5, "Evaluations with mutual information below its best after which training goes on "
                            "plainly.", unit="evaluations", ge=1, le=10_000)
 
 
