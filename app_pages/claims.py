@@ -84,6 +84,9 @@ def card(claim: Claim, result: Result | None, *, open: bool) -> None:
                 st.markdown(f"**What is done here.** {escaped(claim.experiment)}")
                 st.markdown(f"**Reproduced when.** {escaped(claim.rule)}")
             if result:
+                if result.rule and result.rule != claim.rule:
+                    st.warning(escaped(f"This result was judged by an earlier rule: {result.rule} Run it again."),
+                               icon=":material/gavel:")
                 numbers(claim.id, result)
 
 

@@ -260,5 +260,5 @@ class Metrics:
                 row = [float(values[name]) for name in STEP_COLUMNS]
                 for name, value in zip(STEP_COLUMNS, row, strict=True):
                     self.steps.setdefault(name, []).append(value)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             return  # a damaged line costs itself

@@ -87,13 +87,22 @@ def test_an_unknown_claim_in_the_address_is_told() -> None:
 
 @pytest.mark.parametrize("change", [
     {"table": [{"KL": float("nan"), "n": 10**300, "flag": True}, {"KL": "x", "other": None}, {}]},
-    {"table": []}, {"seconds": float("inf")}, {"summary": "<script>$x$ **b** [a](b)"}, {"claim": "C13"},
+    {"table": []}, {"seconds": float("inf")}, {"summary": "<script>$x$ **b** [a](b)"},
     {"curves": {"gamma": [float("nan")]}}])
 def test_odd_numbers_do_not_break_the_page(folder: Path, change: dict[str, Any]) -> None:
     for claim in ("C1", "C13", "C14"):
         keep(folder, claim, **change)
     at = demo.open_page("claims")
     assert "3 reproduced" in demo.words(at)
+
+
+def test_a_result_of_another_claim_or_rule_is_not_taken_for_this_ones(folder: Path) -> None:
+    keep(folder, "C1", claim="C13")
+    assert "0 reproduced" in demo.words(demo.open_page("claims"))
+    keep(folder, "C1", rule="KL within a barn door.")
+    at = demo.open_page("claims")
+    assert "1 reproduced" in demo.words(at)
+    assert "judged by an earlier rule: KL within a barn door." in at.warning[0].value
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"verdict": "reproduced"}', "\0"])

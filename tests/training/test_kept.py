@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def test_weights_are_kept_evenly_and_at_the_end(start: Start, monkeypatch: pytes
         model = load_model(path)
         assert not model.training
         assert equal(model.state_dict(), seen[step])
-        assert equal(read_weights(path), seen[step])
+        assert equal(read_weights(path)[0], seen[step])
     assert len(list(folder.glob("kept/*"))) == len(steps)
 
 
@@ -69,7 +70,7 @@ def begun(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_a_fork_begins_with_its_initial_weights(start: Start) -> None:
     parent = start(small(epochs=4, checkpoints=2), name="parent")
-    weights = read_weights(kept_weights(parent, 8))
+    weights = read_weights(kept_weights(parent, 8))[0]
     fork = start(small(epochs=2), name="fork", train=False)
     write_weights(fork / INITIAL, weights, 8)
     plain = start(small(epochs=2), name="plain", train=False)
@@ -80,19 +81,36 @@ def test_a_fork_begins_with_its_initial_weights(start: Start) -> None:
     assert first["step"] == 0 and first["elbo"] == there["elbo"] and first["kl"] == there["kl"]
     # Only at the beginning: what was trained since is not put back.
     assert train(fork, Patient(3)) == "stopped"
-    trained = read_weights(fork / "checkpoint.safetensors")
+    trained = read_weights(fork / "checkpoint.safetensors")[0]
     assert not equal(trained, weights)
     assert train(fork, Patient(0)) == "stopped"
-    assert equal(read_weights(fork / "checkpoint.safetensors"), trained)
+    assert equal(read_weights(fork / "checkpoint.safetensors")[0], trained)
     assert train(fork, Patient(100)) == "finished"
     assert Run(fork).summary()["step"] == 8
+
+
+@pytest.mark.parametrize(("was", "sigma"), [({"kind": "gaussian", "sigma": 0.1}, 1.0),
+                                            ({"kind": "gaussian-learned", "initial_sigma": 0.1}, 2.0)])
+def test_a_fixed_sigma_is_the_forks_own(start: Start, was: dict[str, Any], sigma: float) -> None:
+    """It is a choice, not something learned: the parent's must not lie over it."""
+    parent = start(small({"likelihood": was}, epochs=1), name="parent")
+    fork = start(small({"likelihood": {"kind": "gaussian", "sigma": sigma}}, epochs=1), name="fork", train=False)
+    write_weights(fork / INITIAL, read_weights(parent / "weights.safetensors")[0], 4)
+    assert begun(fork)["likelihood.logvar"].exp().item() == pytest.approx(sigma**2)
+
+
+def test_a_fork_that_lost_its_initial_weights_does_not_begin_afresh(start: Start) -> None:
+    fork = start(small(), name="fork", train=False)
+    (fork / "about.json").write_text(json.dumps({"parent": {"run": "mother", "weights": "best", "step": 4}}))
+    with pytest.raises(BrokenCheckpoint, match=r"initial\.safetensors is gone.*fork of mother.*Fork again"):
+        train(fork, Patient(100))
 
 
 @pytest.mark.parametrize(("change", "name"), [
     ("shape", "decoder.0.weight"), ("dtype", "decoder.0.bias"), ("missing", "encoder.1.bias"), ("more", "extra")])
 def test_initial_weights_that_do_not_fit_are_refused_by_name(start: Start, change: str, name: str) -> None:
     parent = start(small(epochs=1), name="parent")
-    weights = read_weights(parent / "weights.safetensors")
+    weights = read_weights(parent / "weights.safetensors")[0]
     if change == "shape":
         weights[name] = weights[name].T.contiguous()
     elif change == "dtype":

@@ -77,13 +77,13 @@ def test_keep_last_keeps_the_last(start: Start) -> None:
 
 
 def test_patience_counts_only_once_beta_has_arrived(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first evaluation is the best: with a ramp over half of 20 epochs, the first three after an update at its
-    end (that of step 40, in the 11th) end the run."""
+    """The first evaluation is the best: with a ramp over half of 20 epochs, the first three from its end on end
+    the run."""
     true, count = validation.evaluate, iter(range(10_000))
     monkeypatch.setattr(loop, "evaluate", lambda *arguments: scoring(true(*arguments), -100.0 - next(count)))
     ramp = {"kind": "linear", "start": 0.03, "end": 0.3, "fraction": 0.5}
     folder = start(small(epochs=20, patience=3, beta=ramp), name="ramp")
-    assert read(folder).evaluations[-1]["epoch"] == 13  # of 11, 12 and 13
+    assert read(folder).evaluations[-1]["epoch"] == 12  # of 10, 11 and 12
     assert read(start(small(epochs=20, patience=3, beta={"kind": "constant"}), name="constant")
                 ).evaluations[-1]["epoch"] == 3
     assert read(start(small(epochs=6, patience=0), name="never")).evaluations[-1]["epoch"] == 6

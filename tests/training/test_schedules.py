@@ -58,7 +58,7 @@ def test_sigmoid_beta_is_half_way_half_way() -> None:
 
 
 def test_cyclical_beta_is_the_formula_of_fu_et_al() -> None:
-    """tau = mod(t - 1, ceil(T / M)) / (T / M); beta = f(tau / R) up to tau = R, then level. Steps count from 0."""
+    """tau = mod(t - 1, T / M) / (T / M); beta = f(tau / R) up to tau = R, then level. Steps count from 0."""
     beta = CyclicalBeta(start=0.1, end=1.1, cycles=4, ramp=0.5)
     for begin in (0, 100, 200, 300):
         assert beta(begin, 400) == 0.1
@@ -66,9 +66,12 @@ def test_cyclical_beta_is_the_formula_of_fu_et_al() -> None:
         assert beta(begin + 49, 400) < 1.1
         assert [beta(begin + index, 400) for index in (50, 51, 75, 99)] == [1.1] * 4
     assert beta.final() == 1.1
-    # Ten steps in four cycles: cycles are ceil(2.5) = 3 steps apart, and measured in 2.5.
+    # Ten steps in four cycles of 2.5: they begin at 0, 2.5, 5 and 7.5, and the last step is the 0.6th part of one.
     uneven = CyclicalBeta(cycles=4, ramp=0.8)
-    assert [uneven(step, 10) for step in range(10)] == [0, 0.5, 1, 0, 0.5, 1, 0, 0.5, 1, 0]
+    assert [uneven(step, 10) for step in range(10)] == pytest.approx([0, 0.5, 1, 0.25, 0.75] * 2)
+    many = CyclicalBeta(cycles=300, ramp=0.5)
+    assert sum(many(step, 1000) < many(step - 1, 1000) for step in range(1, 1000)) == 299, "300 cycles, 299 falls"
+    assert many(999, 1000) == 1, "and the last is level at its end"
     # All ramp and no level part: the last step of a cycle stands one step below its end.
     saw = CyclicalBeta(cycles=3, ramp=1)
     assert [saw(step, 12) for step in range(12)] == pytest.approx([0, 0.25, 0.5, 0.75] * 3)
@@ -135,10 +138,9 @@ def test_restarts_begin_each_cycle_at_the_full_rate() -> None:
         fall = [rate(begin + step, 400) for step in range(100)]
         assert fall == sorted(fall, reverse=True)
         assert 0.2 < fall[-1] < 0.201
-    uneven = RestartsRate(cycles=4)  # every ceil(10 / 4) = 3 steps, as beta's cycles
-    assert [step for step in range(10) if uneven(step, 10) == 1] == [0, 3, 6, 9]
-    assert [uneven(step, 10) for step in (1, 2)] == pytest.approx(
-        [0.5 * (1 + math.cos(math.pi * share)) for share in (0.4, 0.8)])
+    uneven = RestartsRate(cycles=4)  # 2.5 steps each, as beta's cycles
+    assert [uneven(step, 10) for step in range(5)] == pytest.approx(
+        [0.5 * (1 + math.cos(math.pi * share)) for share in (0, 0.4, 0.8, 0.2, 0.6)])
     assert RestartsRate(cycles=1)(0, 1) == 1
 
 
@@ -149,6 +151,24 @@ def test_more_cycles_than_steps_are_refused(configure: Any, part: str, kind: str
         return configure(small(**{part: {"kind": kind, "cycles": cycles}}))
 
     dataset = chosen(1).data.load()
-    check(chosen(12), dataset)
-    with pytest.raises(ConfigError, match=rf"training\.{part}\.cycles: 13 {words} do not fit into 12 .*at most 12"):
-        check(chosen(13), dataset)
+    check(chosen(6), dataset)
+    with pytest.raises(ConfigError, match=rf"training\.{part}\.cycles: 7 {words} do not fit into 12 .*at most 6"):
+        check(chosen(7), dataset)
+
+
+def test_a_ramp_that_leaves_no_step_level_is_refused(configure: Any) -> None:
+    beta = {"kind": "cyclical", "cycles": 3, "ramp": 0.75}  # 4 steps each, the last of them level
+    dataset = configure(small(beta=beta)).data.load()
+    check(configure(small(beta=beta)), dataset)
+    with pytest.raises(ConfigError, match="at most 3"):
+        check(configure(small(beta=beta | {"cycles": 4})), dataset)
+
+
+@pytest.mark.parametrize(("beta", "first"), [
+    (ConstantBeta(), 0), (LinearBeta(fraction=0.5), 50), (SigmoidBeta(fraction=0.25), 25),
+    (LinearBeta(fraction=1), 100), (CyclicalBeta(cycles=4, ramp=0.6), 90), (CyclicalBeta(cycles=4, ramp=1), 100),
+    (PointsBeta(points=((0.0, 1.0), (0.2, 0.0), (0.7, 1.0))), 70)])
+def test_settled_is_from_the_last_arrival_on(beta: Any, first: int) -> None:
+    """Level parts of earlier cycles and points passed on the way are not the end."""
+    assert [beta.settled(step, 100) for step in range(101)] == [step >= first for step in range(101)]
+    assert all(beta(step, 100) == beta.final() for step in range(first, 100))

@@ -5,12 +5,14 @@ While it runs it holds `<id>.lock`; its last words stand in `<id>.log`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from vaecore.lab import locks
 from vaecore.lab.locks import LabError
 from vaecore.store import Store
 
+HELD = "VAECORE_CLAIM"  # says which claim's lock came with the process
 TAIL = 4_000  # bytes of the log that are read
 
 
@@ -45,11 +48,33 @@ def start(store: Store, claim: str) -> None:
             process = subprocess.Popen(
                 [sys.executable, "-m", "vaecore.cli", "claims", "run", claim, "--store", str(store.root)],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,), start_new_session=True,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "PYTHONUNBUFFERED": "1"})
+                env={**os.environ, HELD: claim, "PYTHONUNBUFFERED": "1",
+                     "PYTHONPATH": os.pathsep.join(filter(None, paths))})
         (folder / f"{claim}.pid").write_text(str(process.pid))
     finally:
         os.close(lock)
     threading.Thread(target=process.wait, daemon=True).start()  # or it stays a zombie when it ends
+
+
+@contextlib.contextmanager
+def alone(store: Store, claim: str) -> Iterator[None]:
+    """Hold a claim's lock while it is run; raises `LabError` where somebody else does.
+
+    A process that `start` has made holds it already: it was given with the process.
+    """
+    if os.environ.get(HELD) == claim:
+        yield
+        return
+    folder = claims_folder(store)
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = locks.take(folder / f"{claim}.lock", wait=0.3) if locks.AVAILABLE else -1
+    if lock is None:
+        raise LabError(f"{claim} is running already: wait, or stop it.")
+    try:
+        yield
+    finally:
+        if lock >= 0:
+            os.close(lock)
 
 
 def progress(store: Store, claim: str) -> Progress:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from vaecore import __version__
 from vaecore.config import RunConfig
 from vaecore.files import BrokenFile, read_json, write_json_atomic
+from vaecore.lab.locks import training_lock
 from vaecore.store import Metrics, Run, Store
 
 Verdict = Literal["reproduced", "not reproduced"]
@@ -68,6 +69,7 @@ class Result:
     device: str
     torch: str
     vaecore: str
+    rule: str = ""  # by which it was judged: thresholds do not move silently
 
 
 class Bench:
@@ -87,7 +89,9 @@ class Bench:
         self.say(f"training {label}")
         run = self.store.create(config.model_copy(update={"training": training}), self._name(label),
                                 experiment=self.claim)
-        if train(run.path, self) != "finished":
+        with training_lock(run.path):  # in the user's store others look at it, and might resume or remove it
+            outcome = train(run.path, self)
+        if outcome != "finished":
             raise Cancelled
         return run
 
@@ -133,7 +137,7 @@ def run_claim(claim: Claim, store: Store, *, progress: Callable[[str], object] =
         claim.id, "reproduced" if found.reproduced else "not reproduced", found.summary,
         [dict(row) for row in found.table], {name: list(values) for name, values in found.curves.items()}, found.note,
         time.strftime("%Y-%m-%d"), round(time.monotonic() - start, 1), f"CPU, {NICE_THREADS} thread",
-        torch.__version__, __version__)
+        torch.__version__, __version__, claim.rule)
     folder_ = claims_folder(store)
     folder_.mkdir(parents=True, exist_ok=True)
     write_json_atomic(folder_ / f"{claim.id}.json", asdict(result))
@@ -149,7 +153,7 @@ def kept(store: Store, claim: str) -> Result | None:
     """The kept result of a claim; None where it was never run or its file cannot be read."""
     try:
         values = read_json(claims_folder(store) / f"{claim}.json", LARGEST)
-        return None if values is None else _checked(values)
+        return None if values is None or values["claim"] != claim else _checked(values)
     except (BrokenFile, KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
@@ -162,6 +166,6 @@ def _checked(values: dict[str, Any]) -> Result:
     table = [{str(k)[:80]: v if isinstance(v, int | float) else str(v)[:200] for k, v in list(row.items())[:30]}
              for row in values["table"][:500]]
     curves = {str(k)[:80]: [float(v) for v in part] for k, part in values["curves"].items()}
-    words = {name: str(values[name])[:2000] for name in ("claim", "summary", "note", "date", "device", "torch",
-                                                         "vaecore")}
+    words = {name: str(values.get(name, ""))[:2000]
+             for name in ("claim", "rule", "summary", "note", "date", "device", "torch", "vaecore")}
     return Result(verdict=verdict, table=table, curves=curves, seconds=float(values["seconds"]), **words)

@@ -38,16 +38,18 @@ def judged(table: Sequence[Row]) -> Finding:
     rates = ("constant", "restarts")
     kls = {rate: (mean("cyclical", rate, "KL"), mean("monotonic", rate, "KL")) for rate in rates}
     losses = {rate: mean("cyclical", rate, "-ELBO") / mean("monotonic", rate, "-ELBO") - 1 for rate in rates}
-    confounded = mean("cyclical", "restarts", "-ELBO") / mean("monotonic", "constant", "-ELBO") - 1
+    start = mean("monotonic", "constant", "-ELBO")
+    both, rate_alone = (mean(beta, "restarts", "-ELBO") / start - 1 for beta in ("cyclical", "monotonic"))
     return Finding(
         all(cyclical >= RATIO * monotonic for cyclical, monotonic in kls.values())
         and all(loss <= LOSS for loss in losses.values()),
         "KL with cyclical and with monotonic β: " + "; ".join(
             f"{kls[rate][0]:.2f} and {kls[rate][1]:.2f} nats at {rate} learning rate (−ELBO {losses[rate]:+.2%})"
             for rate in rates)
-        + f". Both changed at once, as in the released code, −ELBO is {confounded:+.2%}: that is the learning rate.",
+        + f". −ELBO {both:+.2%} when both are changed at once, as in the released code, and {rate_alone:+.2%} when "
+          "the learning rate alone is.",
         table, note="The released code changes the learning rate together with β; only rows with the same learning "
-                    "rate compare the βs. All these KLs are small: at this size the decoder hardly needs the code.")
+                    "rate compare the βs.")
 
 
 CLAIM = Claim(
@@ -56,4 +58,4 @@ CLAIM = Claim(
     "Fu, Li, Liu, Gao, Celikyilmaz & Carin (2019)",
     f"Sentence VAEs on 8,000 captions, keep rate 0.75, 12 epochs, {len(SEEDS)} seeds: β monotonic or in four cycles, "
     "times learning rate constant or with cosine restarts.",
-    f"At either learning-rate schedule: KL ratio >= {RATIO} and -ELBO not worse by more than {LOSS:.1%}.", 25, run)
+    f"At both learning-rate schedules: KL ratio >= {RATIO} and -ELBO not worse by more than {LOSS:.1%}.", 25, run)

@@ -108,7 +108,7 @@ def diagnose(
             rows.add_row(str(d), *(shown(float(part[column][d])) for column in (
                 "kl", "code_variance", "model_spread", "inference_spread")), shown(part["correlation"][d]))
         out.print(rows)
-    out.print(f"{told.state}: {' '.join(told.sentences)}", highlight=False, markup=False)
+    out.print(f"its training ended {told.state}: {' '.join(told.sentences)}", highlight=False, markup=False)
     for remedy in told.remedies:
         settings = " ".join(f"--set {setting}" for setting in remedy.settings)
         out.print(f"  to try: {remedy.words.lower()} ({settings})", highlight=False, markup=False)
@@ -211,4 +211,3 @@ def _stack(rows: Sequence[Images]) -> Images:
     import numpy as np
 
     return np.concatenate(list(rows))
-    pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Reconstruct, perturb, interpolate, sample and score sentences.")
 
+T = TypeVar("T")
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="A sentence, in quotes.")]
 CountOption = Annotated[int, typer.Option("--count", min=1, max=1000, help="How many.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0)]
@@ -56,19 +57,20 @@ def sample(run: RunArgument, count: CountOption = 8,
 @app.command()
 def score(run: RunArgument, text: TextArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
     """log p(x|z), KL, bound and perplexity of a sentence."""
-    def told(c: SentenceCheckpoint) -> list[str]:
-        found = c.score(text)
-        facts = {**asdict(found), "perplexity": found.perplexity}
-        return [f"{name:15} {value:.4g}" for name, value in facts.items() if value is not None]
-
-    _print(run, store, as_json, told)
+    found = _asked(run, store, lambda c: c.score(text))
+    facts = {**asdict(found), "perplexity": found.perplexity}
+    say(facts, as_json, "\n".join(f"{name:15} {value:.4g}" for name, value in facts.items() if value is not None))
 
 
 def _print(run: str, store: Path | None, as_json: bool, lines: Callable[[SentenceCheckpoint], list[str]]) -> None:
+    written = _asked(run, store, lines)
+    say(written, as_json, "\n".join(written))
+
+
+def _asked(run: str, store: Path | None, question: Callable[[SentenceCheckpoint], T]) -> T:
     from vaecore.explore.sentences import SentenceCheckpoint
 
     try:
-        written = lines(SentenceCheckpoint.load(store_at(store).find(run)))
+        return question(SentenceCheckpoint.load(store_at(store).find(run)))
     except ValueError as error:  # a text without words, a model without a code
         raise StoreError(str(error)) from None
-    say(written, as_json, "\n".join(written))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -9,7 +11,7 @@ import typer
 from rich.table import Table
 
 from vaecore import lab
-from vaecore.cli.printing import JsonOption, StoreOption, err, out, say, store_at
+from vaecore.cli.printing import FAILED, JsonOption, StoreOption, err, out, say, store_at
 
 claims = typer.Typer(no_args_is_help=True, help="What papers claim: list, try, report.")
 experiments = typer.Typer(no_args_is_help=True, help="Several runs that differ in what is to be seen.")
@@ -43,19 +45,32 @@ def run_claims(
 ) -> None:
     """Run experiments and keep their results, whichever way they come out."""
     from vaecore.claims import CLAIMS, run_claim
+    from vaecore.claims.background import alone
+    from vaecore.data import DataUnavailable
+    from vaecore.training.loop import TrainingFailed
 
     wanted = list(CLAIMS) if names == ["all"] else names
     for name in wanted:
         _known(name, CLAIMS, "claims run")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(FAILED))  # as an exception, so that what was trained is cleared
+    here, results, failed = store_at(store), [], False
     for name in wanted:
         claim = CLAIMS[name]
         err.print(f"{name}: {claim.title} (about {claim.minutes:g} minutes)", highlight=False)
-        result = run_claim(claim, store_at(store), keep_runs=keep_runs,
-                           progress=lambda line: err.print(line, highlight=False, markup=False))
-        if as_json:
-            say(asdict(result), True, "")
-        else:
-            out.print(f"{name}: {result.verdict}. {result.summary}", highlight=False, markup=False)
+        try:
+            with alone(here, name):
+                results.append(run_claim(claim, here, keep_runs=keep_runs,
+                                         progress=lambda line: err.print(line, highlight=False, markup=False)))
+        except (DataUnavailable, TrainingFailed, lab.LabError) as error:  # the others are run all the same
+            failed = True
+            err.print(f"{name} was not run: {error}", style="red", highlight=False, markup=False)
+            continue
+        if not as_json:
+            out.print(f"{name}: {results[-1].verdict}. {results[-1].summary}", highlight=False, markup=False)
+    if as_json:
+        say([asdict(result) for result in results], True, "")
+    if failed:
+        raise typer.Exit(FAILED)
 
 
 @claims.command("report")
@@ -76,6 +91,8 @@ def report(store: StoreOption = None, as_json: JsonOption = False) -> None:
         out.print(f"  {result.verdict}, {result.date}, {result.device}, torch {result.torch}\n  {result.summary}",
                   highlight=False, markup=False)
         _table(result.table)
+        if result.note:
+            out.print(f"  {result.note}", highlight=False, markup=False)
 
 
 @experiments.command("list")

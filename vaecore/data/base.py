@@ -49,6 +49,11 @@ class Modality:
         """Observed size D: the number of pixels, entries, or tokens at most."""
         return int(np.prod(self.shape))
 
+    @property
+    def decoded_size(self) -> int:
+        """Numbers that a decoder gives for one observation: a text has one for each word that each token could be."""
+        return self.size * max(1, len(self.vocabulary))
+
 
 @dataclass(frozen=True)
 class Split:

@@ -72,7 +72,10 @@ def best_collapsed_cost(data: Moments) -> float:
 
 
 def linear_cost(gamma: Vector, data: Moments, latent_size: int) -> Vector:
-    """Cost of the best linear VAE on the training set, probabilistic PCA: the trivial one's from lambda_max on."""
+    """Cost of the best linear VAE on the training set, probabilistic PCA; from lambda_max on it is the trivial one.
+
+    The other costs are of the validation set: near lambda_max the two differ by the noise between the sets.
+    """
     kept = np.maximum(data.eigenvalues[:latent_size, None], gamma)  # (r, G)
     spread = data.eigenvalues[:latent_size, None] / kept
     rest = np.maximum(data.eigenvalues[latent_size:], 0).sum() / gamma

@@ -13,10 +13,11 @@ from vaecore.aggregate import information
 from vaecore.data import SplitName
 from vaecore.distributions import DiagonalGaussian
 from vaecore.store import Run
+from vaecore.training import ACTIVE
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
 from vaecore.training.snapshots import snapshot
-from vaecore.training.validation import ACTIVE, BATCH, evaluate
+from vaecore.training.validation import BATCH
 
 LARGEST = 20_000  # observations: all pairs of them are compared
 POINTS, CODES = 100, 256  # of the comparison with the model posterior
@@ -37,20 +38,26 @@ def diagnose(run: Run, split: SplitName = "validation", *, observations: int = 1
     dataset = config.data.load()
     feed = Feed(dataset, split, torch.device("cpu"))
     total = min(observations, LARGEST, len(feed))
+    generator = torch.Generator().manual_seed(seed)
     parts: dict[str, list[DiagonalGaussian]] = {}
+    distortion, done, size = 0.0, 0, model.at_once(BATCH)
     with torch.inference_mode():
-        for done, batch in zip(range(0, total, BATCH), feed.in_order(BATCH), strict=False):
-            for name, q in model.encode(batch).items():
+        for batch in feed.in_order(size):
+            batch = {name: x[: total - done] for name, x in batch.items()}
+            posteriors = model.encode(batch)
+            for name, q in posteriors.items():
                 assert isinstance(q, DiagonalGaussian)
                 parts.setdefault(name, []).append(q)
+            distortion -= float(model.evidence(batch, posteriors, generator).total_reconstruction().double().sum())
+            done = min(done + size, total)
             if progress:
-                progress(min(done + BATCH, total), total)
-    generator = torch.Generator().manual_seed(seed)
-    whole = evaluate(model, feed, seed)
+                progress(done, total)
+            if done == total:
+                break
     taken = snapshot(model, feed.first(POINTS), generator, codes=CODES)
-    latents = {}
+    latents: dict[str, dict[str, Any]] = {}
     for name, found in parts.items():
-        q = DiagonalGaussian(torch.cat([p.mean for p in found])[:total], torch.cat([p.logvar for p in found])[:total])
+        q = DiagonalGaussian(torch.cat([p.mean for p in found]), torch.cat([p.logvar for p in found]))
         variance = q.mean.var(0)
         latents[name] = {
             "kl": q.kl_from_standard().mean(0).tolist(), "code_variance": variance.tolist(),
@@ -60,7 +67,7 @@ def diagnose(run: Run, split: SplitName = "validation", *, observations: int = 1
             "inference_spread": taken.inference[name].std(0).tolist(),
             "correlation": _correlations(taken.model[name].numpy(), taken.inference[name].numpy())}
     return {"run": run.id, "split": split, "data": dataset.source, "observations": total, "seed": seed,
-            "rate": sum(sum(kl) for kl in whole.kl.values()), "distortion": -sum(whole.reconstruction.values()),
+            "rate": sum(sum(part["kl"]) for part in latents.values()), "distortion": distortion / total,
             "method": taken.method, "effective": taken.effective, "latents": latents}
 
 

@@ -65,7 +65,7 @@ def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, see
         total = torch.full((size,), -math.inf)
         left = samples
         while left:
-            part = min(left, max(1, DECODED_AT_ONCE // size))
+            part = min(left, max(1, model.at_once(DECODED_AT_ONCE) // size))
             weights = importance_log_weights(model, batch, part, generator)
             total = torch.logaddexp(total, weights.logsumexp(0))
             left -= part

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vaecore.store import Metrics
+from vaecore.training import ACTIVE
 
-ACTIVE = 0.01  # a dimension is active while its posterior mean varies more than this (Burda et al. 2016)
 COLLAPSED = 0.1  # nats of total KL or mutual information
 LAGGING = 0.25  # spread of the inference means over that of the model posterior's
 SOME_SPREAD = 0.1  # of the model posterior's means, in prior standard deviations: below there is nothing to follow
@@ -102,7 +102,7 @@ def _row(line: Mapping[str, Any]) -> _Row | None:
         step = float(line["step"])
         numbers = [step, *kl, *variance, *([information] if information is not None else [])]
         return _Row(step, kl, variance, information, ceiling) if all(map(math.isfinite, numbers)) else None
-    except (KeyError, TypeError, ValueError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
 
 
@@ -111,10 +111,10 @@ def _deaths(rows: Sequence[_Row], metrics: Metrics) -> list[str]:
     trained = [row for row in rows if row.step > 0]
     deaths = []
     for dimension in range(len(rows[-1].variance)):
-        active = [row.variance[dimension] > ACTIVE for row in trained if len(row.variance) > dimension]
+        course = [(row.step, row.variance[dimension] > ACTIVE) for row in trained if len(row.variance) > dimension]
+        active = [alive for _, alive in course]
         if any(active) and not active[-1]:
-            silent = len(active) - active[::-1].index(True)
-            deaths.append((trained[silent].step, dimension))
+            deaths.append((course[len(active) - active[::-1].index(True)][0], dimension))
     if not any(row.active for row in trained):
         return ["No dimension was ever active."]
     sentences = []
@@ -146,9 +146,9 @@ def _spread_ratio(snapshots: Sequence[Mapping[str, Any]]) -> float | None:
         pairs = [(_spread([row[d] for row in means]), _spread([row[d] for row in last["inference"][name]]))
                  for name, means in last["model"].items() for d in range(len(means[0]))]
         model, inference = max(pairs)
-    except (IndexError, KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError):
         return None
-    return inference / model if math.isfinite(inference) and model > SOME_SPREAD else None
+    return inference / model if math.isfinite(inference) and math.inf > model > SOME_SPREAD else None
 
 
 def _spread(values: Sequence[float]) -> float:
@@ -165,7 +165,8 @@ def _remedies(state: State, lagging: bool, values: Mapping[str, Any]) -> tuple[R
     remedies = []
     if _get(values, "training", "inference", "kind") != "aggressive":
         remedies.append(Remedy("Train the encoder aggressively", ("training.inference.kind=aggressive",)))
-    beta = _get(values, "training", "beta") or {}
+    found = _get(values, "training", "beta")
+    beta = found if isinstance(found, Mapping) else {}
     sigma = _get(values, "model", "likelihood", "sigma")
     if _get(values, "model", "likelihood", "kind") == "gaussian" and isinstance(sigma, int | float):
         remedies.append(Remedy("Learn the observation variance", ("model.likelihood.kind=gaussian-learned",)))

@@ -19,18 +19,18 @@ import torch
 from vaecore.data import END, SPECIALS, UNKNOWN
 from vaecore.data.text import tokens, words
 from vaecore.distributions import DiagonalGaussian
+from vaecore.evaluate.verdict import COLLAPSED
 from vaecore.explore import Codes, Route, between, check_origin, examples
 from vaecore.files import write_bytes_atomic
 from vaecore.models import Family
 from vaecore.nets.text import Sentences
 from vaecore.store import Run
+from vaecore.training import ACTIVE
 from vaecore.training.checkpoints import BrokenCheckpoint, load_model
-from vaecore.training.validation import ACTIVE
 
 LONGEST_TEXT = 1_000  # characters that may be typed
 MOST_TOKENS = 1_000  # a sentence of a model; writing takes a step for each
 MOST_EXAMPLES = 256
-COLLAPSED = 0.1  # nats; a code with less says nothing
 DRAWS = 64  # codes of q(z|x) for a bound
 
 

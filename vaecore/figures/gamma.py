@@ -51,7 +51,7 @@ def cost_figure(data: Moments, latent_size: int, fixed: Sequence[Solution], lear
          "Every observation is decoded to the mean of the data<br>and q(z|x) is the prior: a collapsed VAE."),
         ("best linear VAE, exact", linear_cost(grid, data, latent_size), LINEAR, "dot",
          f"Probabilistic PCA with {latent_size} dimensions, on the training set:<br>"
-         "no linear VAE can cost less. It is trivial from λmax on.")]
+         "no linear VAE costs less there. It is trivial from λmax on.")]
     if learned:
         curves.append(("the learned solution at other γ", kept_cost(grid, data, learned.rate, learned.error), LEARNED,
                        "solid", "The VAE that learned its γ, left as it is and<br>scored with another one."))

@@ -20,6 +20,7 @@ from vaecore.distributions import Observation, Point, Posterior
 from vaecore.schema import Strict
 
 Batch = Mapping[str, Tensor]
+NUMBERS_AT_ONCE = 20_000_000  # that a decoder gives, 80 MB
 Modalities = Mapping[str, Modality]
 KLCost = Callable[[Mapping[str, Tensor]], Tensor]  # mean KL by latent (r,) -> a scalar in nats
 
@@ -109,6 +110,10 @@ class Family(nn.Module):
     def inference_parameters(self) -> list[nn.Parameter]:
         """phi, the parameters of q(z|x); all others are theta, those of p(x|z)."""
         return [p for name, p in self.named_parameters() if name.startswith("encoder.")]
+
+    def at_once(self, most: int) -> int:
+        """How many codes to decode together: `most`, or fewer where that would take more than 80 MB of numbers."""
+        return max(1, min(most, NUMBERS_AT_ONCE // sum(m.decoded_size for m in self.modalities.values())))
 
     def fit(self, train: Batch) -> bool:
         """Solve in closed form on the whole training set (N, *shape); False where there is none."""

@@ -69,7 +69,9 @@ class SentenceDecoder(nn.Module):
         x = trimmed(x)
         previous = F.pad(x[:, :-1], (1, 0), value=BEGIN)
         if self.word_keep == 0 or (self.training and self.word_keep < 1):
-            kept = torch.rand(previous.shape, generator=generator, device=x.device) < self.word_keep
+            kept = torch.zeros_like(previous, dtype=torch.bool)
+            if self.word_keep:
+                kept = torch.rand(previous.shape, generator=generator, device=x.device) < self.word_keep
             previous = previous.where(kept | (previous == BEGIN) | (previous == PAD), UNKNOWN)
         states, _ = self.lstm(self._read(previous, z, generator), self._start(z, len(x)))  # (B, T, H)
         logits = self.out(self._dropped(states, generator)).float()
@@ -80,7 +82,7 @@ class SentenceDecoder(nn.Module):
     def write(self, z: Tensor | None, count: int, longest: int, temperature: float,
               generator: torch.Generator | None = None) -> Tensor:
         """`count` sentences of at most `longest` tokens, (count, longest), sampled; at temperature 0 the likeliest
-        next word each time."""
+        next word each time. Unknown words are read, never written."""
         device = self.out.weight.device
         state = self._start(z, count)
         word = torch.full((count, 1), BEGIN, device=device)

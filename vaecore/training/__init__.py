@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, Protocol
 
+ACTIVE = 0.01  # a dimension is active when its posterior mean varies more than this (Burda et al. 2016)
+
 
 class Control(Protocol):
     """Whoever watches a training: the lab, a test, a notebook."""

@@ -24,6 +24,7 @@ from vaecore.files import write_bytes_atomic
 from vaecore.models import Family
 from vaecore.nets.convolutional import channels_last
 from vaecore.schema import ConfigError, parse
+from vaecore.store import Run
 
 WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"
 INITIAL, KEPT = "initial.safetensors", "kept"  # what a fork begins with, and the folder of weights along the way
@@ -57,14 +58,18 @@ def kept_steps(folder: Path) -> list[int]:
 
 
 def inherit(folder: Path, model: Family) -> None:
-    """Begin with the weights of `initial.safetensors`, where a fork has one; raises `BrokenCheckpoint`."""
+    """Begin with the weights of `initial.safetensors`, where the run is a fork; raises `BrokenCheckpoint`."""
     if not (folder / INITIAL).exists():
+        if parent := Run(folder).about().get("parent"):
+            raise BrokenCheckpoint(f"{folder / INITIAL} is gone, with which this fork of "
+                                   f"{parent.get('run') if isinstance(parent, dict) else parent} begins. Fork again.")
         return
     tensors, _ = _read(folder / INITIAL)
     if different := misfit(model, tensors):
         raise BrokenCheckpoint(f"{folder / INITIAL} does not fit this configuration: it differs in {different}. Fork "
                                "the parent again, with its data and model.")
-    model.load_state_dict(tensors)
+    # What is not learned, as a fixed sigma, is the configuration's to say, not the parent's.
+    model.load_state_dict({**tensors, **dict(model.named_buffers())})
 
 
 def misfit(model: Family, tensors: Mapping[str, Tensor]) -> str:
@@ -74,10 +79,10 @@ def misfit(model: Family, tensors: Mapping[str, Tensor]) -> str:
     return next((name for name in sorted(own.keys() | given.keys()) if own.get(name) != given.get(name)), "")
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """The model's tensors in a file of weights or in a checkpoint; raises `BrokenCheckpoint`."""
-    tensors, _ = _read(path)
-    return _part(tensors, "model.") if path.name == CHECKPOINT else tensors
+def read_weights(path: Path) -> tuple[dict[str, Tensor], int]:
+    """The model's tensors in a file of weights or in a checkpoint, and their step; raises `BrokenCheckpoint`."""
+    tensors, header = _read(path)
+    return (_part(tensors, "model.") if path.name == CHECKPOINT else tensors), _step(path, header)
 
 
 def write_weights(path: Path, tensors: Mapping[str, Tensor], step: int) -> None:
@@ -87,7 +92,11 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], step: int) -> None:
 
 def step_of(path: Path) -> int:
     """The step at which weights or a checkpoint were written; raises `BrokenCheckpoint`."""
-    step = _header(path).get("step")
+    return _step(path, _header(path))
+
+
+def _step(path: Path, header: dict[str, Any]) -> int:
+    step = header.get("step")
     if not isinstance(step, int):
         raise BrokenCheckpoint(f"{path} does not say at which step it was written. Copy the run again from where it "
                                "came.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from vaecore.store import Run, Store
 from vaecore.training.checkpoints import (
     CHECKPOINT,
     INITIAL,
+    BrokenCheckpoint,
     kept_steps,
     kept_weights,
     misfit,
@@ -32,10 +34,12 @@ class Source:
 
 
 def sources(run: Run) -> list[Source]:
-    """What can be forked, the best weights first; raises `BrokenCheckpoint` for files that cannot be read."""
-    ends = [Source(name, step_of(path), path) for name, path in
-            (("best", run.weights), ("last", run.path / CHECKPOINT)) if path.is_file()]
-    return ends + [Source(str(step), step, kept_weights(run.path, step)) for step in kept_steps(run.path)]
+    """What can be forked, the best weights first; a file that cannot be read is left out."""
+    found = []
+    for name, path in (("best", run.weights), ("last", run.path / CHECKPOINT)):
+        with contextlib.suppress(BrokenCheckpoint):
+            found.append(Source(name, step_of(path), path))
+    return found + [Source(str(step), step, kept_weights(run.path, step)) for step in kept_steps(run.path)]
 
 
 def fork(store: Store, run: Run, source: str, config: RunConfig, name: str = "", *, experiment: str = "") -> Run:
@@ -54,14 +58,14 @@ def fork(store: Store, run: Run, source: str, config: RunConfig, name: str = "",
         field, (theirs, ours) = next(iter(changed.items()))
         raise problem(field, ours, f"{run.id} was trained with {theirs}, and a fork keeps its parent's data.",
                       f"Leave it at {theirs}, or start a new run.")
-    weights = read_weights(there[source].path)
+    weights, step = read_weights(there[source].path)  # a running parent may have replaced them just now
     if different := misfit(untrained(config, run.path), weights):
         raise problem("model", config.model.family, f"the weights of {run.id} do not fit this model: they differ in "
                       f"{different}.", "Leave the model as its parent's, or start a new run.")
     new = store.create(config, name, experiment=experiment,
-                       parent={"run": run.id, "weights": source, "step": there[source].step})
+                       parent={"run": run.id, "weights": source, "step": step})
     try:
-        write_weights(new.path / INITIAL, weights, there[source].step)
+        write_weights(new.path / INITIAL, weights, step)
     except OSError:  # a full disk: without them it would begin afresh and not say so
         shutil.rmtree(new.path, ignore_errors=True)
         raise

@@ -19,6 +19,10 @@ class KLTerm(Strict):
     @abstractmethod
     def __call__(self, kl: Mapping[str, Tensor], step: int, total: int) -> Tensor: ...
 
+    def settled(self, step: int, total: int) -> bool:
+        """Whether the cost is what it ends as from `step` on."""
+        return True
+
 
 class Plain(KLTerm):
     """The KL itself: the ELBO of equation (9)."""
@@ -56,6 +60,9 @@ class Capacity(KLTerm):
     def __call__(self, kl: Mapping[str, Tensor], step: int, total: int) -> Tensor:
         target = self.nats * min(1.0, step / max(1.0, self.fraction * total))
         return (torch.stack([k.sum() for k in kl.values()]).sum() - target).abs()
+
+    def settled(self, step: int, total: int) -> bool:
+        return step >= self.fraction * total
 
 
 KLChoice = Annotated[Plain | FreeBits | Capacity, Field(discriminator="kind")]

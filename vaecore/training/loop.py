@@ -96,9 +96,8 @@ class Trainer:
 
     def update(self, step: int) -> None:
         """One update on the next batch of the epoch, logged."""
-        beta, rate = self._weights(step)
         torch.stack(self._descend(step, self._indices(step)), out=self.log[len(self.pending)])
-        self.pending.append((step, beta, rate))
+        self.pending.append((step, *self._weights(step)))
 
     def _descend(self, step: int, indices: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Move every parameter that is not held; loss, reconstruction, KL and gradient norm, detached scalars."""
@@ -280,8 +279,9 @@ class _Session:
             if not turns.aggressive:
                 print(f"step {self.step}: mutual information stopped climbing; encoder and decoder now learn together",
                       flush=True)
-        # Until beta is at its end the objective still moves, so patience does not run.
-        settled = training.beta(max(0, self.step - 1), trainer.total) == training.beta.final()
+        # Until beta and the cost of the KL are as they end the objective still moves, so patience does not run.
+        settled = (training.beta.settled(self.step, trainer.total)
+                   and training.kl.settled(self.step, trainer.total))
         score = self.last.objective(training.beta.final(), partial(training.kl, step=trainer.total,
                                                                    total=trainer.total))
         better = score > self.best

@@ -55,13 +55,12 @@ class RestartsRate(RateSchedule):
     final: float = option(0.0, "Share of the learning rate at the end of each.", ge=0, le=1)
 
     def __call__(self, step: int, total: int) -> float:
-        length = total / self.cycles
-        return _fall(self.final, (step % math.ceil(length)) / length)
+        return _fall(self.final, (step * self.cycles % max(1, total)) / max(1, total))
 
     def check(self, total: int) -> None:
-        if total and self.cycles > total:
+        if total and self.cycles > max(1, total // 2):
             raise problem("training.rate.cycles", self.cycles, f"{self.cycles} restarts do not fit into {total:,} "
-                          "training steps.", f"Use at most {total:,}, or train longer.")
+                          f"training steps.", f"Use at most {max(1, total // 2):,}, or train longer.")
 
 
 class StepRate(RateSchedule):

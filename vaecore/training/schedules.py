@@ -39,6 +39,10 @@ class BetaSchedule(Strict):
     def final(self) -> float:
         """The value it ends at."""
 
+    @abstractmethod
+    def settled(self, step: int, total: int) -> bool:
+        """Whether it stays at its final value from `step` on."""
+
     def check(self, total: int) -> None:
         """Raise `ConfigError` where the schedule does not fit into `total` steps."""
 
@@ -55,13 +59,16 @@ class ConstantBeta(BetaSchedule):
     def final(self) -> float:
         return self.value
 
+    def settled(self, step: int, total: int) -> bool:
+        return True
+
 
 class _Ramp(BetaSchedule):
     start: float = option(0.0, "Beta at the first step.", ge=0, le=1e4)
     end: float = option(1.0, "Beta after the ramp.", ge=0, le=1e4)
 
     def between(self, shape: Shape, progress: float) -> float:
-        """The value at `progress` of the ramp; after it exactly `end`, for which patience waits."""
+        """The value at `progress` of the ramp; after it exactly `end`."""
         return self.end if progress >= 1 else self.start + (self.end - self.start) * ramp(shape, progress)
 
     def final(self) -> float:
@@ -78,6 +85,9 @@ class LinearBeta(_Ramp):
     def __call__(self, step: int, total: int) -> float:
         return self.between("linear", step / max(1.0, self.fraction * total))
 
+    def settled(self, step: int, total: int) -> bool:
+        return step >= self.fraction * total
+
 
 class SigmoidBeta(_Ramp):
     """KL annealing along a logistic curve, as in Bowman et al. (2016): slow, fast, slow, then level."""
@@ -88,6 +98,9 @@ class SigmoidBeta(_Ramp):
 
     def __call__(self, step: int, total: int) -> float:
         return self.between("sigmoid", step / max(1.0, self.fraction * total))
+
+    def settled(self, step: int, total: int) -> bool:
+        return step >= self.fraction * total
 
 
 class CyclicalBeta(_Ramp):
@@ -100,13 +113,20 @@ class CyclicalBeta(_Ramp):
     shape: Shape = option("linear", "How beta rises.")
 
     def __call__(self, step: int, total: int) -> float:
-        length = total / self.cycles
-        return self.between(self.shape, (step % math.ceil(length)) / (self.ramp * length))
+        # In whole numbers, so that there are exactly so many cycles whether or not they divide the training.
+        within = (step * self.cycles % max(1, total)) / max(1, total)
+        return self.between(self.shape, within / self.ramp)
+
+    def settled(self, step: int, total: int) -> bool:
+        return step >= total * (self.cycles - 1 + self.ramp) / self.cycles
 
     def check(self, total: int) -> None:
-        if total and self.cycles > total:
+        """Each cycle has two steps, and the last step is on the level part if there is one."""
+        most = int(total * min(0.5, 1 - self.ramp)) if self.ramp < 1 else total // 2
+        if total and self.cycles > max(1, most):
             raise problem("training.beta.cycles", self.cycles, f"{self.cycles} cycles do not fit into {total:,} "
-                          "training steps.", f"Use at most {total:,}, or train longer.")
+                          f"training steps with a ramp over {self.ramp:g} of each.", f"Use at most {max(1, most):,}, "
+                          "or train longer.")
 
 
 Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1e4)]]
@@ -134,6 +154,9 @@ class PointsBeta(BetaSchedule):
 
     def final(self) -> float:
         return self.points[-1][1]
+
+    def settled(self, step: int, total: int) -> bool:
+        return step >= self.points[-1][0] * total
 
 
 Beta = Annotated[LinearBeta | ConstantBeta | SigmoidBeta | CyclicalBeta | PointsBeta, Field(discriminator="kind")]

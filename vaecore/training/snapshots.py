@@ -85,12 +85,9 @@ def _proposals(posteriors: dict[str, DiagonalGaussian], codes: int, generator: t
 def _log_likelihood(model: Family, batch: Batch, z: dict[str, Tensor]) -> Tensor:
     """log p(x|z) of every code for its observation, (K, N)."""
     count, points = next(iter(z.values())).shape[:2]
+    flat = {name: codes.flatten(0, 1) for name, codes in z.items()}  # (K N, r)
     parts = []
-    for rows in torch.split(torch.arange(count), max(1, DECODED_AT_ONCE // points)):
-        observations = model.decode({name: codes[rows].flatten(0, 1) for name, codes in z.items()})
-        total = torch.zeros(())
-        for name, p in observations.items():
-            repeated = batch[name].expand(len(rows), *batch[name].shape).flatten(0, 1)
-            total = total + p.log_prob(repeated).view(len(rows), points)
-        parts.append(total)
-    return torch.cat(parts)
+    for rows in torch.split(torch.arange(count * points), model.at_once(DECODED_AT_ONCE)):
+        observations = model.decode({name: codes[rows] for name, codes in flat.items()})
+        parts.append(torch.stack([p.log_prob(batch[name][rows % points]) for name, p in observations.items()]).sum(0))
+    return torch.cat(parts).view(count, points)

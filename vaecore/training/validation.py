@@ -13,11 +13,11 @@ from vaecore.aggregate import Information, information
 from vaecore.data import PAD
 from vaecore.distributions import DiagonalGaussian
 from vaecore.models import Family, KLCost
+from vaecore.training import ACTIVE
 from vaecore.training.feed import Feed
 
 BATCH = 500
 DIAGNOSED = 2_000  # observations among which mutual information is estimated
-ACTIVE = 0.01  # a dimension is active when its posterior mean varies more than this (Burda et al. 2016)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
 
     training = model.training
     model.eval()
-    for batch in feed.in_order(BATCH):
+    for batch in feed.in_order(model.at_once(BATCH)):
         posteriors = model.encode(batch)
         evidence = model.evidence(batch, posteriors, generator)
         for name, values in evidence.reconstruction.items():
