@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import html
+import re
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -126,7 +127,9 @@ def take_text() -> None:
             raise problem("data.path", file.name, f"'{file.name}' has {len(data):,} bytes.",
                           f"Use at most {text_file.LARGEST:,}: a part of it, say.")
         text_file.sentences(data, file.name)
-        path = folder / f"{hashlib.sha256(data).hexdigest()[:32]}.txt"
+        # By its content, so that an upload never replaces another; by its name, so that it is known again.
+        name = re.sub(r"[^a-z0-9]+", "-", file.name.lower().removesuffix(".txt")).strip("-")[:40]
+        path = folder / f"{name or 'text'}-{hashlib.sha256(data).hexdigest()[:12]}.txt"
         folder.mkdir(parents=True, exist_ok=True)
         write_bytes_atomic(path, data)
     except OSError as error:

@@ -213,6 +213,7 @@ class Metrics:
     steps: dict[str, list[float]] = field(default_factory=dict)
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     snapshots: list[dict[str, Any]] = field(default_factory=list)
+    damaged: int = 0  # lines that cannot be read
     _offset: int = 0
     _tail: bytes = b""
 
@@ -241,7 +242,7 @@ class Metrics:
         return bool(whole)
 
     def _forget(self) -> None:
-        self.steps, self.evaluations, self.snapshots = {}, [], []
+        self.steps, self.evaluations, self.snapshots, self.damaged = {}, [], [], 0
         self._offset, self._tail = 0, b""
 
     def _follows(self, descriptor: int, size: int) -> bool:
@@ -261,4 +262,4 @@ class Metrics:
                 for name, value in zip(STEP_COLUMNS, row, strict=True):
                     self.steps.setdefault(name, []).append(value)
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
-            return  # a damaged line costs itself
+            self.damaged += 1  # a damaged line costs itself

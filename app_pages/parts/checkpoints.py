@@ -35,7 +35,13 @@ def with_weights() -> list[Run]:
 
 def is_text(run: Run) -> bool:
     """Whether it is a model of text, to be opened in Sentences; all others are opened in Traverse."""
-    return run.about().get("observation") == "sentence"
+    found = run.about().get("observation")
+    if not isinstance(found, str):  # its words are gone: the configuration knows, but brings torch
+        try:
+            found = run.config().data.observation
+        except (StoreError, ValueError):
+            return False
+    return found == "sentence"
 
 
 def drawn() -> list[Run]:
@@ -109,6 +115,8 @@ def pick_several(label: str, *, among: list[Run] | None = None, first: list[str]
     found, missing = _from_url(key, key, runs)
     if found:
         st.session_state[key] = found[:most]
+        if left := found[most:]:
+            st.session_state[f"{key}-left"] = left
     kept = st.session_state.setdefault(key, first or list(runs)[:3])
     if gone := [name for name in kept if name not in runs]:
         missing += gone
@@ -117,6 +125,8 @@ def pick_several(label: str, *, among: list[Run] | None = None, first: list[str]
     chosen = st.multiselect(label, list(runs), key=key, format_func=lambda name: lines.get(name, name), help=help,
                             max_selections=most, on_change=_forget, args=(key,), persist_state="session")
     _tell(key, missing, f"Shown: {', '.join(chosen) or 'none'}.")
+    if left := [name for name in st.session_state.get(f"{key}-left", []) if name not in chosen]:
+        st.warning(f"This page shows {most} runs at most. Left out: {', '.join(left)}.", icon=":material/filter_8:")
     _to_url(key, key, chosen)
     return [runs[name] for name in chosen]
 

@@ -63,6 +63,9 @@ def run_card(record: Record, *, open: bool) -> None:
         if status.state in ("failed", "lost"):
             st.error(escaped(status.detail), icon=":material/error:")
             st.page_link("app_pages/train.py", label="Resume it on Train", icon=":material/play_arrow:")
+        if lost := record.metrics.damaged:
+            st.caption(f":material/broken_image: {lost:,} line{'s' * (lost > 1)} of metrics.jsonl cannot be read and "
+                       f"{'are' if lost > 1 else 'is'} left out. Copy the run again from where it came.")
         if open:
             with st.container(key=f"told-{name}", gap="xsmall"):
                 _verdict(run, judged, look)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from app_pages.parts.checkpoints import names, store
+from app_pages.parts.checkpoints import explore_link, names, store
 from app_pages.parts.form import escaped
 from vaecore import lab
 from vaecore.store import Run, Store, StoreError
@@ -93,7 +93,8 @@ def _panel(polling: bool) -> None:
         if run.path in shown:
             _card(run, status)
     if len(ended) > RECENT:
-        st.caption(f"{len(ended) - RECENT} older runs are on Home and Monitor.")
+        older = len(ended) - RECENT
+        st.caption(f"{older} older {'run is' if older == 1 else 'runs are'} on Home and Monitor.")
 
 
 def _notices(here: Store) -> None:
@@ -153,8 +154,7 @@ def _actions(run: Run, status: lab.Status) -> None:
             st.page_link("app_pages/monitor.py", label="Monitor", icon=":material/monitoring:",
                          query_params={"runs": run.id}, help="Its curves, live.")
         if run.weights.is_file():
-            st.page_link("app_pages/traverse.py", label="Traverse", icon=":material/tune:",
-                         query_params={"run": run.id}, help="Move through its latent space.")
+            explore_link(run)
         if status.state not in LIVE:
             st.button("Remove", key=f"queue-remove-{name}", icon=":material/delete:", type="tertiary", on_click=_act,
                       args=(_remove, run), help="Move the run's folder to the trash. It can be brought back.")

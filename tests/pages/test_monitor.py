@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -151,9 +152,20 @@ def test_damaged_and_missing_runs(root: Path) -> None:
     file.write_text("\n".join(["{]", json.dumps(broken), json.dumps([1, 2]), *lines, json.dumps(broken)]) + "\n")
     for section in ("Curves", "Latent use", "Rate and distortion", "Trajectory"):
         at = demo.open_page("monitor", runs=["vae", "nothing-there"], section=section)
-        assert "nothing-there" in demo.words(at) and "dimensions active" in demo.words(at)
+        told = demo.words(at)
+        assert "nothing-there" in told and "dimensions active" in told
+        assert "2 lines of metrics.jsonl cannot be read" in told, "what is no line at all; the others cost their points"
     (root / "runs" / "vae" / "config.json").unlink()
     (root / "runs" / "vae" / "metrics.jsonl").unlink()
     for section in ("Curves", "Latent use", "Rate and distortion", "Trajectory"):
         at = demo.open_page("monitor", runs="vae", section=section)
-        assert "No evaluation" in demo.words(at)
+        assert "There is no evaluation" in demo.words(at)
+
+
+def test_a_link_with_too_many_runs_says_which_are_left_out(root: Path) -> None:
+    names = [f"copy-{index}" for index in range(9)]
+    for name in names:
+        shutil.copytree(root / "runs" / "vae", root / "runs" / name)
+    at = demo.open_page("monitor", runs=names)
+    assert [warning.value for warning in at.warning] == ["This page shows 8 runs at most. Left out: copy-8."]
+    assert not demo.open_page("monitor", runs=names[:8]).warning

@@ -303,3 +303,18 @@ def test_vocabularies_that_differ_do_not_compare(store: Path) -> None:
     config["data"]["least_count"] = 1
     path.write_text(json.dumps(config))
     assert "vocabularies" in demo.open_page("compare", runs=["text", "lm"]).warning[0].value
+
+
+def test_a_text_run_without_its_words_is_still_one_of_text() -> None:
+    """A damaged about.json must not send its visitor from page to page."""
+    from app_pages.parts.checkpoints import is_text
+    from vaecore.store import Store
+
+    run = next(run for run in Store.default().runs() if is_text(run))
+    about = run.path / "about.json"
+    kept = about.read_bytes()
+    try:
+        about.write_bytes(b"\0junk")
+        assert is_text(run)
+    finally:
+        about.write_bytes(kept)

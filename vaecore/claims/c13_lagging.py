@@ -53,6 +53,7 @@ def run(bench: Bench) -> Finding:
     aggressive = [r for r in table if r["training"] == "aggressive"]
     fell = sum(float(r["KL"]) < COLLAPSED and abs(float(r["correlation, end"])) <= APART for r in basic)
     stood = sum(float(r["KL"]) > RESCUED and float(r["correlation, end"]) >= TOGETHER for r in aggressive)
+
     def span(rows: list[Row], name: str) -> str:
         return f"{min(float(r[name]) for r in rows):.3g} to {max(float(r[name]) for r in rows):.3g}"
 

@@ -159,5 +159,5 @@ def _follow(run: Run, as_json: bool) -> None:
 def _evaluation_line(line: dict[str, Any]) -> str:
     reconstruction = sum(line["reconstruction"].values())
     kl = sum(map(sum, line["kl"].values()))
-    return (f"epoch {line['epoch']:6.1f}   validation -ELBO {-line['elbo']:9.2f}   reconstruction "
-            f"{reconstruction:9.2f}   KL {kl:7.2f} nats")
+    return (f"epoch {line['epoch']:6.1f}   validation -ELBO {-line['elbo']:9.2f}   -log p(x|z) "
+            f"{-reconstruction:9.2f}   KL {kl:7.2f} nats")

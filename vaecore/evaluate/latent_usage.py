@@ -20,6 +20,7 @@ from vaecore.training.snapshots import snapshot
 from vaecore.training.validation import BATCH
 
 LARGEST = 20_000  # observations: all pairs of them are compared
+STILL = 1e-3  # standard deviation, in that of the prior
 POINTS, CODES = 100, 256  # of the comparison with the model posterior
 
 
@@ -72,6 +73,6 @@ def diagnose(run: Run, split: SplitName = "validation", *, observations: int = 1
 
 
 def _correlations(a: np.ndarray, b: np.ndarray) -> list[float | None]:
-    """Pearson's by column; None where one does not vary."""
-    return [float(np.corrcoef(x, y)[0, 1]) if min(x.std(), y.std()) > 1e-6 else None
+    """Pearson's by column; None where one hardly varies, which would be the correlation of rounding errors."""
+    return [float(np.corrcoef(x, y)[0, 1]) if min(x.std(), y.std()) > STILL else None
             for x, y in zip(a.T, b.T, strict=True)]

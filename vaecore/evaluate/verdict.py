@@ -45,7 +45,7 @@ def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
     """Of a run's metrics and its configuration as it stands in `config.json`."""
     rows = [row for row in map(_row, metrics.evaluations) if row is not None]
     if not rows:
-        return Verdict("unknown", ("No evaluation of the validation set yet.",))
+        return Verdict("unknown", ("There is no evaluation of the validation set.",))
     if not rows[-1].kl:
         return Verdict("unknown", ("This family has no KL, so there is no posterior that could collapse.",))
     last = rows[-1]

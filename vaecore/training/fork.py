@@ -52,7 +52,7 @@ def fork(store: Store, run: Run, source: str, config: RunConfig, name: str = "",
     there = {each.name: each for each in sources(run)}
     if source not in there:
         raise problem("from", source, f"{run.id} has kept no weights '{source}'.",
-                      f"Choose one of {', '.join(there)}." if there else "Train it first.")
+                      f"It has kept {', '.join(there)}." if there else "Train it first.")
     config, parent = config.resolve(), run.config()
     if changed := differences([{"data": c.data.model_dump(mode="json")} for c in (parent, config)]):
         field, (theirs, ours) = next(iter(changed.items()))
