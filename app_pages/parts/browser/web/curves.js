@@ -2,6 +2,7 @@
 // Streamlit calls the default export again at every refresh and at every change of theme, with the same parent; each
 // view therefore lives in a map and is updated in place. Nothing is sent to the server: zoom and legend are local.
 
+import { make, setText, unpack } from "./dom.js";
 import { readTheme } from "./palette.js";
 import uPlot from "./uPlot.esm.js";
 
@@ -374,15 +375,7 @@ class Panel {
 
 // u32 header length | JSON header | float32 columns, as pages/parts/curves.py packs it.
 function decode(bytes) {
-  const buffer = bytes.slice().buffer; // a copy: within its message the value seldom starts at a multiple of 4
-  const length = new DataView(buffer).getUint32(0, true);
-  const message = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  let at = 4 + length;
-  const column = n => {
-    const values = new Float32Array(buffer, at, n);
-    at += 4 * n;
-    return values;
-  };
+  const [message, column] = unpack(bytes);
   for (const s of message.panels.flatMap(panel => panel.series)) {
     s.x = column(s.points);
     s.y = column(s.points);
@@ -504,17 +497,4 @@ function number(v) {
 
 function withUnit(v, unit) {
   return v == null || !unit ? number(v) : `${number(v)} ${unit}`;
-}
-
-function make(tag, className, parent, text) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text) element.textContent = text;
-  parent?.append(element);
-  return element;
-}
-
-// Writing an equal text would still replace the node.
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

@@ -2,6 +2,7 @@
 // Streamlit calls the default export again at every refresh and at every change of theme, with the same parent; each
 // view therefore lives in a map and is updated in place. Nothing is sent to the server.
 
+import { make, unpack } from "./dom.js";
 import { readTheme } from "./palette.js";
 
 const NARROW = 700; // px: below it one column
@@ -348,15 +349,7 @@ class HeatMap {
 
 // u32 header length | JSON header | float32 values, as pages/parts/heat.py packs it.
 function decode(bytes) {
-  const buffer = bytes.slice().buffer; // a copy: within its message the value seldom starts at a multiple of 4
-  const length = new DataView(buffer).getUint32(0, true);
-  const message = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
-  let at = 4 + length;
-  const floats = n => {
-    const values = new Float32Array(buffer, at, n);
-    at += 4 * n;
-    return values;
-  };
+  const [message, floats] = unpack(bytes);
   for (const map of message.maps) {
     map.steps = floats(map.columns);
     map.values = floats(map.columns * map.dimensions.length);
@@ -389,12 +382,4 @@ function nats(value) {
 
 function pixel(red, green, blue, alpha) {
   return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0; // bytes of ImageData, lowest first
-}
-
-function make(tag, className, parent, text) {
-  const element = document.createElement(tag);
-  if (className) element.className = className;
-  if (text) element.textContent = text;
-  parent?.append(element);
-  return element;
 }

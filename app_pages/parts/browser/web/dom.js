@@ -1,0 +1,28 @@
+// What every component does with elements, and with the message that Python packs.
+
+export function make(tag, className, parent, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text) element.textContent = text;
+  parent?.append(element);
+  return element;
+}
+
+// Writing an equal text would still replace the node.
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+// u32 header length | JSON header | float32 columns: the header, and a function that takes the next n numbers.
+export function unpack(bytes) {
+  const buffer = bytes.slice().buffer; // a copy: within its message the value seldom starts at a multiple of 4
+  const length = new DataView(buffer).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
+  let at = 4 + length;
+  const column = n => {
+    const values = new Float32Array(buffer, at, n);
+    at += 4 * n;
+    return values;
+  };
+  return [header, column];
+}
