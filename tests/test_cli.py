@@ -194,3 +194,10 @@ def test_claims_and_experiments_are_listed(tmp_path: Path, capsys: pytest.Captur
     assert said(capsys, "claims", "report", "--store", str(tmp_path)) == []
     assert {"gamma", "cyclical", "lagging"} == {row["experiment"] for row in said(capsys, "experiments", "list")}
     assert "Choose one of" in refused(capsys, "claims", "run", "C99", "--store", str(tmp_path))
+
+
+def test_an_experiment_without_its_data_makes_no_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VAECORE_DATA", raising=False)
+    assert "multi30k" in refused(capsys, "experiments", "start", "cyclical", "--store", str(tmp_path))
+    assert not (tmp_path / "runs").exists()

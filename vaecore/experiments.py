@@ -56,7 +56,7 @@ EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment
                "He, Spokoyny, Neubig & Berg-Kirkpatrick (2019)", lagging_runs),
     Experiment("gamma", "Collapse by γ", "From which observation variance on is it cheaper to ignore the code?",
                "Dai, Wang & Wipf (2020), Proposition 2 of the lecture", gamma_runs),
-    Experiment("cyclical", "Cyclical annealing, two by two", "Is it the cycles of beta, or those of the learning rate?",
+    Experiment("cyclical", "Cyclical annealing, two by two", "Is it the cycles of β, or those of the learning rate?",
                "Fu et al. (2019)", cyclical_runs),
 )}
 

@@ -116,6 +116,7 @@ def start(name: Annotated[str, typer.Argument(help="`vaecore experiments list` n
     from vaecore.experiments import EXPERIMENTS, create
 
     _known(name, EXPERIMENTS, "experiments start")
+    next(iter(EXPERIMENTS[name].runs().values())).data.load()  # what is not here is said before there are runs
     runs = create(store_at(store), EXPERIMENTS[name])
     for run in runs:
         lab.submit(run.path)
