@@ -10,8 +10,8 @@ import streamlit as st
 
 from app_pages.parts import collapse
 from app_pages.parts.checkpoints import store
-from app_pages.parts.form import escaped
 from app_pages.parts.queue import Look, duration
+from app_pages.parts.words import escaped
 
 if TYPE_CHECKING:
     from vaecore.claims import Claim, Result

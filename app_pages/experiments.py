@@ -13,9 +13,9 @@ import streamlit as st
 
 from app_pages.parts import history, measure, warm
 from app_pages.parts.checkpoints import store
-from app_pages.parts.form import escaped
 from app_pages.parts.queue import LIVE, STATES, anything_live, duration
 from app_pages.parts.studies import VIEWS, Member, finite, number
+from app_pages.parts.words import escaped
 from vaecore import lab
 from vaecore.store import StoreError
 

@@ -15,6 +15,7 @@ from app_pages.parts import form, measure, pictures, warm
 from app_pages.parts.checkpoints import store
 from app_pages.parts.origin import FORM, Origin, command, create, origin_row, settle_origin
 from app_pages.parts.queue import anything_live, duration, queue_panel
+from app_pages.parts.words import escaped
 from vaecore import lab
 from vaecore.files import write_bytes_atomic
 from vaecore.schema import ConfigError, Problem, parse
@@ -98,12 +99,12 @@ def data_card(plan: Plan, *, own_text: bool) -> None:
             pictures.show(plan.look.picture, plan.look.alt, width=300)
         told = " / ".join(f"{size:,}" for size in plan.look.sizes.values()) in plan.look.source
         sizes = "" if told else " · " + ", ".join(f"{size:,} {name}" for name, size in plan.look.sizes.items())
-        st.caption(f"{form.escaped(plan.look.source)}{sizes} · {plan.look.shape}",
+        st.caption(f"{escaped(plan.look.source)}{sizes} · {plan.look.shape}",
                    help="Sizes are those of training, validation and test.")
     elif own_text:
         st.caption("Sample sentences are shown here once there is a text.")
     elif plan.missing and plan.config:
-        st.warning(form.escaped(plan.missing), icon=":material/cloud_off:")
+        st.warning(escaped(plan.missing), icon=":material/cloud_off:")
         fetch = getattr(plan.config.data, "download", None)
         if fetch and st.button("Download it now", key="train-download", icon=":material/download:",
                                help="Fetches the published files from the internet, checks them, and keeps them for "
@@ -150,7 +151,7 @@ def download(fetch: object) -> None:
         with st.spinner("Downloading and checking the files …", show_time=True):
             fetch()  # type: ignore[operator]
     except DataUnavailable as error:
-        st.error(form.escaped(str(error)), icon=":material/error:")
+        st.error(escaped(str(error)), icon=":material/error:")
         return
     st.rerun()
 
@@ -211,7 +212,7 @@ def launch_card(origin: Origin, plan: Plan) -> st.delta_generator.DeltaGenerator
                              help="Small letters, digits, '-', '_' and '.'. It names the run's folder.").strip()
         against = name_trouble(name)
         if against:
-            st.caption(f":red[:material/error: {form.escaped(against)}]")
+            st.caption(f":red[:material/error: {escaped(against)}]")
         reason = trouble(plan)
         if st.button("Add to queue" if busy else "Start training", key="train-start", type="primary", width="stretch",
                      icon=":material/playlist_add:" if busy else ":material/play_arrow:",
@@ -219,9 +220,9 @@ def launch_card(origin: Origin, plan: Plan) -> st.delta_generator.DeltaGenerator
                      help="Trains in the background; it goes on when this page is closed. One at a time, in order."):
             start(origin, plan.config, name)
         if reason:
-            st.caption(f":red[:material/block: Cannot start: {form.escaped(reason)}]")
+            st.caption(f":red[:material/block: Cannot start: {escaped(reason)}]")
         if error := st.session_state.pop("train:error", None):
-            st.error(form.escaped(error), icon=":material/error:")
+            st.error(escaped(error), icon=":material/error:")
         if started := st.session_state.get("train:started"):
             st.page_link("app_pages/monitor.py", label=f"Watch {started}", icon=":material/monitoring:",
                          query_params={"runs": started}, help="The live curves of the run that you started.")
@@ -284,7 +285,7 @@ def details(origin: Origin, plan: Plan) -> None:
             lines = []
             for path, (old, new) in changes.items():
                 mark = " :material/lightbulb:" if path in suggested and suggested[path] == new else ""
-                lines.append(f"- {form.escaped(path)}: {said(old)} → **{said(new)}**{mark}")
+                lines.append(f"- {escaped(path)}: {said(old)} → **{said(new)}**{mark}")
             st.markdown("\n".join(lines))
             if suggested:
                 st.caption(":material/lightbulb: Suggested by the page that you came from.")
@@ -292,7 +293,7 @@ def details(origin: Origin, plan: Plan) -> None:
                       on_click=form.reset, args=(FORM,), help=f"Put every field back to {origin.name}"
                       f"{', with what was suggested' if suggested else ''}.")
     else:
-        st.caption(f":material/check: As in {form.escaped(origin.name)}")
+        st.caption(f":material/check: As in {escaped(origin.name)}")
     with st.expander("As a command, as a file", icon=":material/terminal:", type="compact", key="train-command"):
         st.code(command(origin, plan.config), language="bash", wrap_lines=True)
         name = origin.name if origin.preset else origin.run.replace("/", "-") or "configuration"
@@ -305,7 +306,7 @@ def said(value: object) -> str:
     """A value in a line of text."""
     if value is None:
         return "–"
-    return form.escaped(form.entries_text(value) if isinstance(value, list) else f"{value}")
+    return escaped(form.entries_text(value) if isinstance(value, list) else f"{value}")
 
 
 def time_needed(plan: Plan) -> None:

@@ -14,11 +14,11 @@ import streamlit as st
 from app_pages.parts import bars, diagnosis, history
 from app_pages.parts.checkpoints import explore_link
 from app_pages.parts.curves import live_curves
-from app_pages.parts.form import escaped
 from app_pages.parts.heat import Heat, heat_maps
 from app_pages.parts.history import Record, Snapshots
 from app_pages.parts.plane import Path, Track, paths_plane, trajectory_planes
 from app_pages.parts.queue import LIVE, STATES, STOPPING, Look
+from app_pages.parts.words import escaped
 from vaecore import lab
 from vaecore.evaluate.verdict import Remedy, State, Verdict
 from vaecore.store import Run, StoreError

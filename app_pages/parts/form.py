@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from app_pages.parts.words import escaped
 from vaecore.schema import ConfigError, Problem, parse, tagged
 
 if TYPE_CHECKING:
@@ -494,10 +495,3 @@ class _Apart(Leaf):
     def label(self) -> str:
         words = super().label
         return f"{self.group}: {words[0].lower()}{words[1:]}"
-
-
-def escaped(text: str) -> str:
-    """Text for Markdown: what a visitor typed is shown as it is."""
-    for sign in "\\`*_[]$~<>#":
-        text = text.replace(sign, f"\\{sign}")
-    return text

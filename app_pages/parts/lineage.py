@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app_pages.parts.form import escaped
+from app_pages.parts.words import escaped
 from vaecore.store import NAME, Run, StoreError
 
 MOST = 60  # lines

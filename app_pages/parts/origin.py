@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from app_pages.parts import form
 from app_pages.parts.checkpoints import store
+from app_pages.parts.words import escaped
 from vaecore.schema import ConfigError, tagged
 from vaecore.store import Run, StoreError
 
@@ -234,10 +235,10 @@ def origin_row(origin: Origin) -> None:
                              on_change=begin_with_file, max_upload_size=1,
                              help="As saved here, or a run's config.json. At most 1 MB; nothing in it is executed.")
     if notices := st.session_state.get("train:notice"):
-        st.error("  \n".join(map(form.escaped, notices)), icon=":material/error:")
+        st.error("  \n".join(map(escaped, notices)), icon=":material/error:")
     if origin.source:
         with st.container(border=True, horizontal=True, vertical_alignment="center", key="train-fork"):
-            st.markdown(f":material/fork_right: **Fork of {form.escaped(origin.run)} at step {origin.step:,}**: begins "
+            st.markdown(f":material/fork_right: **Fork of {escaped(origin.run)} at step {origin.step:,}**: begins "
                         "with its weights; its data and model stay.", width="stretch",
                         help="A new run. Its optimizer and its schedules begin anew, and its parent stays as it is.")
             st.button("Start afresh instead", key="train-afresh", icon=":material/restart_alt:", on_click=begin_afresh,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app_pages.parts.checkpoints import explore_link, names, store
-from app_pages.parts.form import escaped
+from app_pages.parts.words import escaped
 from vaecore import lab
 from vaecore.store import Run, Store, StoreError
 

@@ -16,7 +16,7 @@ import numpy as np
 import streamlit as st
 
 from app_pages.parts import collapse, history
-from app_pages.parts.form import escaped
+from app_pages.parts.words import escaped
 from vaecore import lab
 from vaecore.store import Run
 
