@@ -185,6 +185,10 @@ def test_diagnose(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert told["rate"] == pytest.approx(told["mutual_information"] + told["aggregate_kl"], abs=0.5)
     assert told["minibatch"] <= told["mutual_information"] + 0.05
     assert facts["verdict"]["sentences"]
+    whole = said(capsys, "evaluate", "small", "--split", "validation", "--store", str(store))
+    assert facts["observations"] == whole["observations"], "fewer than are asked for: the same set"
+    assert facts["rate"] == pytest.approx(sum(map(sum, whole["kl"].values())), rel=1e-4)
+    assert facts["distortion"] == pytest.approx(-sum(whole["reconstruction"].values()), rel=0.05), "but for the noise"
 
 
 def test_claims_and_experiments_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

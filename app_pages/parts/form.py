@@ -65,7 +65,7 @@ class Leaf:
         default = kind.shown(self.info.get_default(call_default_factory=True))
         if default is not PydanticUndefined:
             parts.append(f"Default: {default:g}." if isinstance(default, float) else f"Default: {default}.")
-        parts.append(_between(*self.bounds))
+        parts.append(_range(self.info))
         return " ".join(filter(None, [*parts, kind.hint]))
 
 
@@ -102,10 +102,13 @@ def _bounds(info: FieldInfo) -> tuple[float | None, float | None]:
     return found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
 
 
-def _between(low: float | None, high: float | None) -> str:
-    if low is not None and high is not None:
-        return f"From {low:,} to {high:,}."
-    return "" if low is None else f"At least {low:,}."
+def _range(info: FieldInfo) -> str:
+    """What a field accepts, in words; a bound that is itself refused is said so."""
+    low, high = _bounds(info)
+    above, below = (any(getattr(rule, name, None) is not None for rule in info.metadata) for name in ("gt", "lt"))
+    if low is None or high is None:
+        return "" if low is None else f"{'More than' if above else 'At least'} {low:,}."
+    return f"{'Above' if above else 'From'} {low:,} {'to below' if below else 'to'} {high:,}."
 
 
 def readable(path: str) -> str:
@@ -259,8 +262,8 @@ def _table(leaf: Leaf, key: str) -> object:
     return st.data_editor(
         pd.DataFrame(editor.rows, columns=names, dtype=float), key=editor.key, num_rows="dynamic", hide_index=True,
         width=420, height="content", placeholder="", alt=leaf.label,
-        column_config={name: st.column_config.NumberColumn(name, format="%.6g", help=_between(*_bounds(
-            FieldInfo.from_annotation(column)))) for name, column in zip(names, columns, strict=True)})
+        column_config={name: st.column_config.NumberColumn(name, format="%.6g", help=_range(
+            FieldInfo.from_annotation(column))) for name, column in zip(names, columns, strict=True)})
 
 
 def _is_table(leaf: Leaf, raw: Any) -> bool:

@@ -49,23 +49,14 @@ def train(
     start = named(preset) if preset else from_file(config) if config else RunConfig()
     chosen = changed(start, changes or []).resolve()
     fit(chosen, chosen.data.load())  # what is wrong is said here, not in a log
-    run = store_at(store).create(chosen, name)
-    lab.submit(run.path)
-    if detach:
-        return say({"run": run.id, "folder": str(run.path)}, as_json, f"{run.id} is queued in {run.path}")
-    err.print(f"{run.id} in {run.path}", highlight=False)
-    _follow(run, as_json)
+    _start(store_at(store).create(chosen, name), detach, as_json)
 
 
 @app.command()
 def resume(run: RunArgument, detach: Annotated[bool, typer.Option("--detach", help="Return at once.")] = False,
            store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Continue a run that was stopped, failed or lost, from its last checkpoint."""
-    found = store_at(store).find(run)
-    lab.submit(found.path)
-    if detach:
-        return say({"run": found.id}, as_json, f"{found.id} is queued")
-    _follow(found, as_json)
+    _start(store_at(store).find(run), detach, as_json)
 
 
 @app.command()
@@ -88,12 +79,7 @@ def fork(
     parent = here.find(run)
     config = changed(parent.config(), changes or [])
     fit(config, config.data.load())
-    child = forked(here, parent, source, config, name)
-    lab.submit(child.path)
-    if detach:
-        return say({"run": child.id, "folder": str(child.path)}, as_json, f"{child.id} is queued in {child.path}")
-    err.print(f"{child.id} in {child.path}, a fork of {parent.id}", highlight=False)
-    _follow(child, as_json)
+    _start(forked(here, parent, source, config, name), detach, as_json)
 
 
 @app.command()
@@ -125,6 +111,15 @@ def remove(run: RunArgument, yes: Annotated[bool, typer.Option("--yes", help="Do
 def restore(name: Annotated[str, typer.Argument(help="The removed run's name.")], store: StoreOption = None) -> None:
     """Bring a removed run back."""
     out.print(f"{store_at(store).restore(name).id} is back.", highlight=False)
+
+
+def _start(run: Run, detach: bool, as_json: bool) -> None:
+    """Queue a run, and follow it unless it is to go on by itself."""
+    lab.submit(run.path)
+    if detach:
+        return say({"run": run.id, "folder": str(run.path)}, as_json, f"{run.id} is queued in {run.path}")
+    err.print(f"{run.id} in {run.path}", highlight=False)
+    _follow(run, as_json)
 
 
 def _follow(run: Run, as_json: bool) -> None:
