@@ -33,7 +33,7 @@ LOG_2PI = math.log(2 * math.pi)
 
 @dataclass(frozen=True)
 class DiagonalGaussian:
-    """q(z|x) = N(mean, diag(exp(logvar))), both (B, r)."""
+    """q(z|x) = N(mean, diag(exp(logvar))), both (B, r); as a `Density`, p(z|u) of B observations."""
 
     mean: Tensor
     logvar: Tensor
@@ -58,6 +58,17 @@ class DiagonalGaussian:
         """KL(q || N(0, I)) a latent dimension, (B, r): equation (16) with r, not p (erratum E3)."""
         return 0.5 * (self.mean.square() + self.logvar.exp() - self.logvar - 1)
 
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """One code for each of the B observations, (B, r); `count` has to be B."""
+        if count != len(self.mean):
+            raise ValueError(f"{count} codes of a density of {len(self.mean)} observations: give a covariate for each.")
+        return self.rsample(generator)[0]
+
+    def kl(self, q: DiagonalGaussian, z: Tensor) -> Tensor:
+        """KL(q || self) a latent dimension, (B, r), in closed form: equation (15). `z` is not needed."""
+        return 0.5 * (self.logvar - q.logvar - 1
+                      + (q.logvar.exp() + (q.mean - self.mean).square()) * (-self.logvar).exp())
+
 
 @dataclass(frozen=True)
 class Point:
@@ -72,6 +83,105 @@ Posterior = DiagonalGaussian | Point
 def gaussian_log_prob(x: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     """log N(x; mean, exp(logvar)) elementwise: the summand of equation (12)."""
     return -0.5 * (LOG_2PI + logvar + (x - mean).square() * (-logvar).exp())
+
+
+# -- priors ----------------------------------------------------------------------------------------
+
+
+class Density(Protocol):
+    """p(z), or p(z|u) of B observations at once, of codes (..., B, r)."""
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log p(z), (..., B)."""
+        ...
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """`count` codes (count, r), differentiable in what the prior has learned where that is possible.
+
+        Of p(z|u) one for each of the B observations, so `count` has to be B.
+        """
+        ...
+
+    def kl(self, q: DiagonalGaussian, z: Tensor) -> Tensor:
+        """KL(q || p) for posteriors (B, r): a dimension (B, r) where it has a closed form, else in all (B, 1).
+
+        What has none is estimated from codes z ~ q (K, B, r).
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class StandardNormal:
+    """N(0, I) in r dimensions: equation (5)."""
+
+    size: int
+    device: torch.device | None = None  # of samples
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        return -0.5 * (z.square() + LOG_2PI).sum(-1)
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        return torch.randn(count, self.size, generator=generator, device=self.device)
+
+    def kl(self, q: DiagonalGaussian, z: Tensor) -> Tensor:
+        return q.kl_from_standard()
+
+
+@dataclass(frozen=True)
+class GaussianMixture:
+    """sum_k w_k N(mean_k, diag(exp(logvar_k))): `mean` and `logvar` (C, r), `log_weights` (C,) or () for equal ones."""
+
+    mean: Tensor
+    logvar: Tensor
+    log_weights: Tensor
+
+    @classmethod
+    def equal(cls, q: DiagonalGaussian) -> GaussianMixture:
+        """The components weighed alike: an aggregated posterior."""
+        return cls(q.mean, q.logvar, q.mean.new_tensor(-math.log(len(q.mean))))
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """A quadratic form in (z^2, z), so that all pairs of code and component are one matrix product.
+
+        Everything is centred first: with narrow components far from 0 the squares would cancel.
+        """
+        centre = self.mean.detach().mean(0).to(z)
+        mean, logvar, z = self.mean.to(z) - centre, self.logvar.to(z), z - centre
+        precision = (-logvar).exp()
+        weights = torch.cat([-0.5 * precision, mean * precision], 1).T  # (2r, C)
+        constant = self.log_weights.to(z) - 0.5 * (mean.square() * precision + logvar + LOG_2PI).sum(1)  # (C,)
+        rows = z.flatten(0, -2)
+        pairs = torch.addmm(constant, torch.cat([rows.square(), rows], 1), weights)  # (..., C)
+        return pairs.logsumexp(1).view(z.shape[:-1])
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Components are drawn at random, each code from its own."""
+        chosen = choose(self.log_weights.expand(count, len(self.mean)), generator)  # (count, C)
+        noise = torch.randn(count, self.mean.shape[1], generator=generator, device=self.mean.device)
+        return torch.addcmul(chosen @ self.mean, chosen @ (0.5 * self.logvar).exp(), noise)
+
+    def kl(self, q: DiagonalGaussian, z: Tensor) -> Tensor:
+        return sampled_kl(self, q, z)
+
+
+def sampled_kl(p: Density, q: DiagonalGaussian, z: Tensor) -> Tensor:
+    """KL(q || p) in all, (B, 1), as the mean of log q(z|x) - log p(z) over codes z ~ q (K, B, r)."""
+    return (q.log_prob(z) - p.log_prob(z)).mean(0)[:, None]
+
+
+def choose(logits: Tensor, generator: torch.Generator | None = None, temperature: float = 0.1) -> Tensor:
+    """One-hot draws (B, C) with probabilities softmax(logits), logits (B, C).
+
+    Their gradient is that of the relaxed draw at `temperature`, straight through (Jang et al. 2017): without one the
+    weights of a mixture could not learn from its samples.
+    """
+    uniform = torch.rand(logits.shape, generator=generator, device=logits.device).clamp(1e-20, 1 - 1e-7)
+    noisy = logits - (-uniform.log()).log()
+    hard = F.one_hot(noisy.argmax(1), logits.shape[1]).to(logits)
+    if not logits.requires_grad:
+        return hard
+    soft = (noisy / temperature).softmax(1)
+    return hard + soft - soft.detach()
 
 
 # -- what a decoder returns ------------------------------------------------------------------------

@@ -24,10 +24,10 @@ def test_a_nan_stops_the_run_and_names_step_and_term(start: Start, monkeypatch: 
                                                      term: str, word: str) -> None:
     from vaecore.models.vae import VariationalAutoEncoder
 
-    true, calls = VariationalAutoEncoder.elbo, iter(range(10_000))
+    true, calls = VariationalAutoEncoder.evidence, iter(range(10_000))
 
-    def poisoned(self: Any, batch: Any, generator: Any = None) -> Evidence:
-        found = true(self, batch, generator)
+    def poisoned(self: Any, batch: Any, posteriors: Any, generator: Any = None) -> Evidence:
+        found = true(self, batch, posteriors, generator)
         if not self.training or next(calls) != 6:
             return found
         parts = {"reconstruction": dict(found.reconstruction), "kl": dict(found.kl)}
@@ -36,7 +36,7 @@ def test_a_nan_stops_the_run_and_names_step_and_term(start: Start, monkeypatch: 
 
     folder = start(small(), train=False)
     with monkeypatch.context() as patch:
-        patch.setattr(VariationalAutoEncoder, "elbo", poisoned)
+        patch.setattr(VariationalAutoEncoder, "evidence", poisoned)
         with pytest.raises(TrainingFailed, match=rf"step 6 the {word} .*learning_rate"):
             train(folder, watch())
     for name in ("weights.safetensors", "checkpoint.safetensors"):
@@ -51,16 +51,16 @@ def test_an_encoder_update_that_breaks_is_not_kept(start: Start, monkeypatch: py
     """Its loss is in no log: a stop between two of them must not keep what nobody saw to be finite."""
     from vaecore.models.vae import VariationalAutoEncoder
 
-    true, calls = VariationalAutoEncoder.elbo, iter(range(10_000))
+    true, calls = VariationalAutoEncoder.evidence, iter(range(10_000))
 
-    def poisoned(self: Any, batch: Any, generator: Any = None) -> Evidence:
-        found = true(self, batch, generator)
+    def poisoned(self: Any, batch: Any, posteriors: Any, generator: Any = None) -> Evidence:
+        found = true(self, batch, posteriors, generator)
         return Evidence(found.reconstruction, {"z": found.kl["z"] * (math.nan if next(calls) == 7 else 1)})
 
     folder = start(small(inference={"kind": "aggressive", "most": 20, "window": 5}), control=Patient(5))
     good = (folder / "checkpoint.safetensors").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(VariationalAutoEncoder, "elbo", poisoned)
+        patch.setattr(VariationalAutoEncoder, "evidence", poisoned)
         with pytest.raises(TrainingFailed, match=r"step 0 the encoder's loss .*learning_rate"):
             train(folder, Patient(9))
     assert (folder / "checkpoint.safetensors").read_bytes() == good

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from vaecore.data.base import (
     BEGIN,
+    COVARIATE,
     END,
     PAD,
     SPECIALS,
@@ -37,5 +38,5 @@ Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Gaussian | Synthetic
 DATASETS: dict[str, type[DataConfig]] = {
     member.model_fields["name"].default: member for member in get_args(get_args(Data)[0])}
 
-__all__ = ["BEGIN", "DATASETS", "END", "MNIST", "PAD", "SPECIALS", "SPLITS", "UNKNOWN", "Array", "Data", "DataConfig",
-           "DataUnavailable", "Dataset", "ImageConfig", "Kind", "Modality", "Split", "SplitName"]
+__all__ = ["BEGIN", "COVARIATE", "DATASETS", "END", "MNIST", "PAD", "SPECIALS", "SPLITS", "UNKNOWN", "Array", "Data",
+           "DataConfig", "DataUnavailable", "Dataset", "ImageConfig", "Kind", "Modality", "Split", "SplitName"]

@@ -10,7 +10,7 @@ import contextlib
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from vaecore.schema import Strict, option
 
 Array = NDArray[np.generic]
-Kind = Literal["image", "vector", "text"]
+Kind = Literal["image", "vector", "text", "label"]
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 PAD, BEGIN, END, UNKNOWN = range(4)  # token numbers of every text
+COVARIATE = "covariate"  # what a batch calls u of p(z|u), beside its modalities
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 MAPPED_FROM = 32 * 2**20  # bytes; larger arrays are memory-mapped from the cache instead of held
 
@@ -34,7 +35,9 @@ class DataUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Modality:
-    """One kind of observation: `image` (C, H, W) in uint8, `vector` (D,) in float32, or `text` (T,) in int32.
+    """One kind of observation: `image` (C, H, W) in uint8, `vector` (D,) in float32, `text` (T,) in int32, or `label`.
+
+    A label is one of D classes, read as a one-hot vector (D,); only a covariate is one.
 
     A text is at most T token numbers: its words, then END, then PAD to the end. `vocabulary` has the word of each
     number, beginning with `SPECIALS`.
@@ -57,18 +60,26 @@ class Modality:
 
 @dataclass(frozen=True)
 class Split:
-    """N observations: one array of shape (N, *shape) a modality, and class labels where there are any."""
+    """N observations: one array of shape (N, *shape) a modality, and what else is known of them.
+
+    `labels` (N,) are classes, -1 where one is missing; `covariate` (N, m) are numbers on which a prior may be
+    conditioned, NaN where missing; `factors` (N, F) are the known causes of synthetic data, for evaluation only.
+    """
 
     arrays: Mapping[str, Array]
     labels: NDArray[np.int64] | None = None
+    covariate: NDArray[np.float32] | None = None
+    factors: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.arrays.values())))
 
     def head(self, count: int) -> Split:
         """The first `count` observations."""
-        labels = None if self.labels is None else self.labels[:count]
-        return Split({name: array[:count] for name, array in self.arrays.items()}, labels)
+        return Split({name: array[:count] for name, array in self.arrays.items()},
+                     None if self.labels is None else self.labels[:count],
+                     None if self.covariate is None else self.covariate[:count],
+                     None if self.factors is None else self.factors[:count])
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,18 @@ class Dataset:
     modalities: Mapping[str, Modality]
     splits: Mapping[SplitName, Split]
     dynamic: bool = False  # pixels are re-drawn as 0 or 1 at each visit
+    factors: Mapping[str, int] = field(default_factory=dict)  # known causes by name; how many values, 0: continuous
+
+    @property
+    def covariate(self) -> Modality | None:
+        """On what a prior may be conditioned: numbers where the data has them, else its labels, else nothing."""
+        train = self.splits["train"]
+        if train.covariate is not None:
+            return Modality("vector", train.covariate.shape[1:])
+        if train.labels is None:
+            return None
+        known = [split.labels for split in self.splits.values() if split.labels is not None and len(split.labels)]
+        return Modality("label", (max(1, 1 + max(int(labels.max()) for labels in known)),))
 
 
 class DataConfig(Strict):

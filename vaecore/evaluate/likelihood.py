@@ -1,7 +1,7 @@
 """log p(x) by importance sampling from the posterior (Burda et al. 2016): the estimate the ELBO stays below.
 
-log p(x) ~ log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), z_k ~ q(z|x). The mean stands inside the logarithm:
-the lecture's (13) and (14) put it outside, which estimates something smaller (errata E1 and E2).
+log p(x) ~ log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), z_k ~ q(z|x). The mean stands inside the logarithm: the lecture's
+(13) and (14) put it outside, which estimates something smaller (errata E1 and E2, and `naive.py`).
 Shapes: B observations, K importance samples, r latent size.
 """
 
@@ -14,63 +14,122 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaecore.distributions import DiagonalGaussian, gaussian_log_prob
+from vaecore.distributions import DiagonalGaussian
 from vaecore.models import Batch, Family
 
 DECODED_AT_ONCE = 4_000  # codes; bounds memory whatever K and B are
+WEIGHTS_AT_ONCE = 2_000_000  # doubles of one batch's log-weights: 16 MB
+RESAMPLINGS, COVERED = 1_000, 0.95  # of the bootstrap
 
 
 @dataclass(frozen=True)
 class Likelihood:
-    """Mean log p(x) over observations in nats, its standard error, and the K it was estimated with."""
+    """Mean log p(x) over observations, in nats, and what makes it mean something."""
 
     log_likelihood: float
-    standard_error: float
-    samples: int
+    standard_error: float  # of the mean, from the spread over observations
+    interval: tuple[float, float]  # 95 %, by bootstrap over observations
+    samples: int  # K; 0 for a family whose likelihood is exact
     observations: int
+    effective: float  # effective sample size over K, a mean over observations
+    effective_low: float  # the same, of the worst twentieth of them
+    curve: dict[int, float]  # the estimate with fewer samples: it rises with K and should have flattened
 
 
 @torch.inference_mode()
 def importance_log_weights(model: Family, batch: Batch, samples: int, generator: torch.Generator | None = None
                            ) -> Tensor:
-    """log p(x|z) + log p(z) - log q(z|x) at z ~ q(z|x), (K, B); raises `ValueError` for a family without a prior."""
-    posteriors = model.encode(batch)
+    """log p(x|z) + log p(z) - log q(z|x) at z ~ q(z|x), (K, B), in double precision.
+
+    The model should be in evaluation mode. Raises `ValueError` for a family without a prior or for K below 1.
+    """
+    if samples < 1:
+        raise ValueError(f"{samples} importance samples estimate nothing. Use at least 1.")
+    posteriors, prior = model.encode(batch), model.prior(batch)
+    if not prior:
+        raise ValueError("this family has a code but no prior, so log p(x) is not defined for it.")
     size = len(next(iter(batch.values())))
-    codes: dict[str, Tensor] = {}
-    weights = torch.zeros(samples, size)
-    for name, q in posteriors.items():
-        if not isinstance(q, DiagonalGaussian):
-            raise ValueError("this family has a code but no prior, so log p(x) is not defined for it.")
-        z = q.rsample(generator, samples)  # (K, B, r)
-        weights = weights + gaussian_log_prob(z, torch.zeros(()), torch.zeros(())).sum(-1) - q.log_prob(z)
-        codes[name] = z.flatten(0, 1)
-    for name, p in model.decode(codes).items():
-        repeated = batch[name].expand(samples, *batch[name].shape).flatten(0, 1)
-        weights = weights + p.log_prob(repeated).view(samples, size)
-    return weights
+    at_once = max(1, model.at_once(DECODED_AT_ONCE) // size)
+    parts = []
+    for count in [at_once] * (samples // at_once) + ([samples % at_once] if samples % at_once else []):
+        codes: dict[str, Tensor] = {}
+        weights = torch.zeros(count, size, dtype=torch.double, device=next(iter(batch.values())).device)
+        for name, q in posteriors.items():
+            assert isinstance(q, DiagonalGaussian)
+            z = q.rsample(generator, count)  # (K, B, r)
+            weights += prior[name].log_prob(z).double() - q.log_prob(z).double()
+            codes[name] = z.flatten(0, 1)
+        for name, p in model.decode(codes).items():
+            repeated = batch[name].expand(count, *batch[name].shape).flatten(0, 1)
+            weights += p.log_prob(repeated).view(count, size)
+        parts.append(weights)
+    return torch.cat(parts)
 
 
 def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, seed: int = 0,
                    progress: Callable[[int], object] | None = None) -> Likelihood:
     """The estimate with K = `samples` over `batches`; `progress` is told how many observations are done.
 
-    Raises `ValueError` for K below 1 or a family without a prior.
+    What `progress` raises ends it. Raises `ValueError` for K below 1 or a family without a prior.
     """
     if samples < 1:
         raise ValueError(f"{samples} importance samples estimate nothing. Use at least 1.")
-    generator = torch.Generator().manual_seed(seed)
-    estimates: list[Tensor] = []
-    for batch in batches:
-        size = len(next(iter(batch.values())))
-        total = torch.full((size,), -math.inf)
-        left = samples
-        while left:
-            part = min(left, max(1, model.at_once(DECODED_AT_ONCE) // size))
-            weights = importance_log_weights(model, batch, part, generator)
-            total = torch.logaddexp(total, weights.logsumexp(0))
-            left -= part
-        estimates.append(total - math.log(samples))
+    generator: torch.Generator | None = None
+    chain = divisors(samples)
+    curves: dict[int, list[Tensor]] = {k: [] for k in chain}
+    effective: list[Tensor] = []
+    done = 0
+    for batch in _smaller(batches, max(1, WEIGHTS_AT_ONCE // samples)):
+        x = next(iter(batch.values()))
+        generator = generator or torch.Generator(x.device).manual_seed(seed)
+        weights = importance_log_weights(model, batch, samples, generator).cpu()  # (K, B)
+        for k in chain:
+            groups = weights.view(samples // k, k, -1).logsumexp(1) - math.log(k)  # (K / k, B)
+            curves[k].append(groups.mean(0))
+        effective.append((2 * weights.logsumexp(0) - (2 * weights).logsumexp(0)).exp() / samples)
+        done += len(x)
         if progress:
-            progress(sum(map(len, estimates)))
-    values = torch.cat(estimates).double()
-    return Likelihood(float(values.mean()), float(values.std() / math.sqrt(len(values))), samples, len(values))
+            progress(done)
+    values, share = torch.cat(curves[samples]), torch.cat(effective)
+    return _summarised(values, samples, share, {k: float(torch.cat(parts).mean()) for k, parts in curves.items()})
+
+
+def exact_likelihood(values: Tensor) -> Likelihood:
+    """Of a family whose reconstruction is log p(x) itself, (N,): no samples, no bound."""
+    return _summarised(values.double(), 0, torch.ones(len(values)), {})
+
+
+def _summarised(values: Tensor, samples: int, effective: Tensor, curve: dict[int, float]) -> Likelihood:
+    """From log p(x) and effective shares of the observations, (N,) each; the bootstrap has a fixed seed."""
+    generator = torch.Generator().manual_seed(0)
+    count = len(values)
+    means = torch.stack([values[torch.randint(count, (count,), generator=generator)].mean()
+                         for _ in range(RESAMPLINGS)])
+    low, high = means.quantile(torch.tensor([(1 - COVERED) / 2, (1 + COVERED) / 2], dtype=means.dtype)).tolist()
+    error = float(values.std() / math.sqrt(count)) if count > 1 else math.nan
+    return Likelihood(float(values.mean()), error, (low, high), samples, count, float(effective.mean()),
+                      float(effective.quantile(0.05)), curve)
+
+
+def divisors(samples: int) -> list[int]:
+    """1, ..., K, each dividing the next: 500 gives 1, 2, 4, 20, 100, 500.
+
+    Averaged over disjoint groups of such sizes, the estimate cannot fall from one to the next, noise included: a
+    larger group is the union of smaller ones, and the logarithm of a mean is at least the mean of logarithms.
+    """
+    chain, left, factor = [1], samples, 2
+    while left > 1:
+        if left % factor == 0:
+            chain.append(chain[-1] * factor)
+            left //= factor
+        else:
+            factor = factor + 1 if factor * factor <= left else left
+    return chain
+
+
+def _smaller(batches: Iterable[Batch], size: int) -> Iterable[Batch]:
+    """The same observations in batches of `size` at most."""
+    for batch in batches:
+        length = len(next(iter(batch.values())))
+        for start in range(0, length, size):
+            yield {name: x[start : start + size] for name, x in batch.items()}

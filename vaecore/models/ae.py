@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from torch import Tensor
 
+from vaecore.data import Modality
 from vaecore.distributions import GaussianLearned, Likelihood, LikelihoodChoice, Observation
 from vaecore.models.base import Autoencoding, Family, Modalities, ModelConfig
 from vaecore.nets import Conv, Network, NetworkConfig
@@ -23,7 +24,7 @@ class AE(ModelConfig):
     network: Network = option(Conv(), "Encoder and decoder.")
     likelihood: LikelihoodChoice = option(GaussianLearned(), "p(x|z): how a reconstruction is scored.")
 
-    def build(self, modalities: Modalities) -> Family:
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return AutoEncoder(modalities, self.latent_size, self.network, self.likelihood.build())
 
 

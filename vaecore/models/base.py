@@ -1,7 +1,8 @@
 """What every family of models returns: the same evidence, in nats per observation.
 
 Shapes: B observations, K samples, r latent size, D observed size. A batch maps modality names to tensors
-(B, *shape). The ELBO is maximised; a loss is its negative, and no name here says the opposite.
+(B, *shape), and COVARIATE to (B, m) where the data set has one. The ELBO is maximised; a loss is its negative, and
+no name here says the opposite.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from vaecore.data import Kind, Modality
-from vaecore.distributions import Observation, Point, Posterior
+from vaecore.data import COVARIATE, Kind, Modality
+from vaecore.distributions import Density, Observation, Point, Posterior
 from vaecore.schema import Strict
 
 Batch = Mapping[str, Tensor]
@@ -53,6 +54,7 @@ class Objective:
 
     elbos: list[tuple[float, Evidence]]
     penalties: Mapping[str, Tensor] = field(default_factory=dict)
+    divergence: Tensor | None = None  # a scalar in nats that beta weighs in the place of the KL
 
     def terms(self, cost: KLCost | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Weighted batch means of reconstruction, KL and what the KL costs, and the sum of penalties: four scalars.
@@ -62,7 +64,9 @@ class Objective:
         reconstruction = _sum(w * e.total_reconstruction().mean() for w, e in self.elbos)
         kl = _sum(w * e.total_kl().mean() for w, e in self.elbos)
         charged = kl
-        if cost is not None:
+        if self.divergence is not None:
+            charged = self.divergence
+        elif cost is not None:
             charged = _sum(w * cost({name: k.mean(0) for name, k in e.kl.items()}) if e.kl else torch.zeros_like(kl)
                            for w, e in self.elbos)
         penalty = _sum(self.penalties.values()) if self.penalties else torch.zeros_like(kl)
@@ -74,12 +78,64 @@ def _sum(terms: Iterable[Tensor]) -> Tensor:
     return reduce(torch.add, terms)
 
 
+@dataclass(frozen=True)
+class Auxiliary:
+    """A network inside a family that learns by a loss of its own: a critic, a density ratio.
+
+    The model's optimizer leaves its parameters alone; its own, an Adam, makes `updates` updates before each of the
+    model's, each on a fresh minibatch.
+    """
+
+    parameters: list[nn.Parameter]
+    loss: Callable[[Batch, torch.Generator | None], Tensor]  # a scalar
+    learning_rate: float
+    updates: int
+    betas: tuple[float, float] = (0.9, 0.999)
+
+
 class Family(nn.Module):
     """A model of one family. Posteriors are keyed by latent name, observations by modality name."""
 
     def __init__(self, modalities: Modalities) -> None:
         super().__init__()
         self.modalities = dict(modalities)
+        self.covariate: Modality | None = None  # set where the model reads it
+
+    def prior(self, batch: Batch | None = None) -> dict[str, Density]:
+        """p(z) a latent, or p(z|u) with the covariate of `batch`; empty for a family without one."""
+        return {}
+
+    def sample(self, count: int, generator: torch.Generator | None = None, covariate: Tensor | None = None
+               ) -> dict[str, Tensor]:
+        """`count` observations (count, *shape) a modality: codes from the prior, then the decoder's means.
+
+        `covariate` (count, m) is needed where the prior is conditional. Raises `ValueError` without a prior.
+        """
+        prior = self.prior(None if covariate is None else {COVARIATE: covariate})
+        if not prior:
+            raise ValueError("this family has no prior to sample from.")
+        codes = {name: p.sample(count, generator) for name, p in prior.items()}
+        parts = [{name: p.mean for name, p in self.decode({name: z[rows] for name, z in codes.items()}).items()}
+                 for rows in torch.split(torch.arange(count), self.at_once(500))]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+    def begin(self, train: Callable[[int], Batch]) -> None:
+        """Take what the model needs of the training set before its first step: `train(n)` are n random observations."""
+
+    def calibrate(self) -> None:
+        """Bring up to date what evaluation needs and steps do not keep, as a log normaliser; before each evaluation.
+
+        The same weights give the same result, and it never learns from data.
+        """
+
+    def auxiliaries(self) -> dict[str, Auxiliary]:
+        """Networks inside that learn by a loss of their own, by name."""
+        return {}
+
+    def divergence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
+                   ) -> Tensor | None:
+        """What the objective charges in place of the KL, a scalar in nats; None where that is the KL."""
+        return None
 
     @property
     @abstractmethod
@@ -105,7 +161,9 @@ class Family(nn.Module):
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
         """What training minimises; one ELBO unless a family says otherwise."""
-        return Objective([(1.0, self.elbo(batch, generator))])
+        posteriors = self.encode(batch)
+        return Objective([(1.0, self.evidence(batch, posteriors, generator))],
+                         divergence=self.divergence(batch, posteriors, generator))
 
     def inference_parameters(self) -> list[nn.Parameter]:
         """phi, the parameters of q(z|x); all others are theta, those of p(x|z)."""
@@ -135,8 +193,11 @@ class ModelConfig(Strict):
     likelihood_name: ClassVar[str] = ""  # of a family whose likelihood is not a choice
 
     @abstractmethod
-    def build(self, modalities: Modalities) -> Family:
-        """An untrained model for these modalities; raises `ConfigError` where they do not fit."""
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
+        """An untrained model for these modalities; raises `ConfigError` where they do not fit.
+
+        `covariate` is what the data set has to condition a prior on; most families have no use for it.
+        """
 
 
 def single(modalities: Modalities) -> tuple[str, Modality]:

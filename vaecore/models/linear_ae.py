@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 
 import torch
 
+from vaecore.data import Modality
 from vaecore.distributions import GaussianFixed
 from vaecore.models.ae import AutoEncoder
 from vaecore.models.base import Batch, Family, Modalities, ModelConfig, Objective
@@ -28,7 +29,7 @@ class LinearAE(ModelConfig):
     l2: float = option(0.0, "Penalty (l2 / 2) (|W1|^2 + |W2|^2); above 0 the singular vectors of the decoder become "
                        "the principal components.", unit="nats", ge=0, le=1e3)
 
-    def build(self, modalities: Modalities) -> Family:
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return LinearAutoEncoder(modalities, self)
 
 

@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
+from vaecore.data import Modality
 from vaecore.distributions import GaussianPixels, Observation
 from vaecore.models.base import Autoencoding, Batch, Family, Modalities, ModelConfig, single
 from vaecore.schema import option, problem
@@ -22,7 +23,7 @@ class PCA(ModelConfig):
     family: Literal["pca"] = "pca"
     latent_size: int = option(20, "Principal components kept.", unit="dimensions", ge=1, le=4096)
 
-    def build(self, modalities: Modalities) -> Family:
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         size = single(modalities)[1].size
         if self.latent_size > size:
             raise problem("model.latent_size", self.latent_size, f"{self.latent_size} components of {size} numbers.",

@@ -1,6 +1,6 @@
 """The sentence VAE (Bowman et al. 2016) and the language model it is measured against.
 
-Generation: z ~ N(0, I), then words one by one from an LSTM that reads z and the previous words (eq. 5 with an
+Generation: z ~ p(z), then words one by one from an LSTM that reads z and the previous words (eq. 5 with an
 autoregressive p(x|z)). Because the decoder can do without z, this is where posteriors collapse.
 """
 
@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vaecore.data import Kind
+from vaecore.data import Kind, Modality
 from vaecore.distributions import DiagonalGaussian, Observation, Posterior
+from vaecore.divergences import KL, DivergenceChoice
 from vaecore.models.base import Batch, Evidence, Family, Modalities, ModelConfig, single
+from vaecore.models.latent import GaussianLatent
 from vaecore.nets.text import SentenceDecoder, SentenceEncoder, Sentences, uniform
+from vaecore.priors import Inputs, PriorChoice, Standard
 from vaecore.schema import option
 
 
@@ -40,9 +43,11 @@ class SentenceVAE(_Recurrent):
     title: ClassVar[str] = "Sentence VAE"
     family: Literal["sentence-vae"] = "sentence-vae"
     latent_size: int = option(32, "Size r of the latent z.", unit="dimensions", ge=1, le=1024)
+    prior: PriorChoice = option(Standard(), "p(z): where codes come from.")
+    divergence: DivergenceChoice = option(KL(), "What pulls codes towards the prior.")
 
-    def build(self, modalities: Modalities) -> Family:
-        return SentenceVariationalAutoEncoder(modalities, self)
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
+        return SentenceVariationalAutoEncoder(modalities, self, covariate)
 
 
 class LanguageModel(_Recurrent):
@@ -53,27 +58,32 @@ class LanguageModel(_Recurrent):
     exact: ClassVar[bool] = True
     family: Literal["language-model"] = "language-model"
 
-    def build(self, modalities: Modalities) -> Family:
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return LSTMLanguageModel(modalities, self)
 
 
-class SentenceVariationalAutoEncoder(Family):
-    def __init__(self, modalities: Modalities, config: SentenceVAE) -> None:
-        super().__init__(modalities)
-        self.modality, text = single(modalities)
-        self.latent_size, [self.longest] = config.latent_size, text.shape
+class SentenceVariationalAutoEncoder(GaussianLatent):
+    """Pseudo-inputs of a VampPrior are rows of word embeddings, of the longest length."""
+
+    encoder: SentenceEncoder
+
+    def __init__(self, modalities: Modalities, config: SentenceVAE, covariate: Modality | None = None) -> None:
+        text = single(modalities)[1]
+        inputs = Inputs((*text.shape, config.embedding), bounded=False, observed=text.shape, dtype=torch.long)
+        super().__init__(modalities, config.latent_size, config.prior, config.divergence, inputs, covariate)
+        [self.longest] = text.shape
         words = len(text.vocabulary)
-        self.encoder = SentenceEncoder(words, config.embedding, config.hidden, 2 * config.latent_size)
+        extra = covariate.size if self.reads_covariate and covariate else 0
+        self.encoder = SentenceEncoder(words, config.embedding, config.hidden, 2 * config.latent_size, extra)
         self.decoder = SentenceDecoder(words, config.embedding, config.hidden, config.latent_size, config.dropout,
                                        config.word_keep)
-        uniform(self, config.initial_scale, config.embedding_scale)
+        uniform(nn.ModuleList([self.encoder, self.decoder]), config.initial_scale, config.embedding_scale)
 
-    @property
-    def latents(self) -> dict[str, int]:
-        return {"z": self.latent_size}
+    def posterior(self, x: Tensor, u: Tensor | None = None) -> DiagonalGaussian:
+        return DiagonalGaussian.bounded(self.encoder(x, u))
 
-    def encode(self, batch: Batch) -> dict[str, Posterior]:
-        return {"z": DiagonalGaussian.bounded(self.encoder(batch[self.modality]))}
+    def as_read(self, x: Tensor) -> Tensor:
+        return self.encoder.embedding(x)  # type: ignore[no-any-return]
 
     def decode(self, z: Mapping[str, Tensor]) -> dict[str, Observation]:
         return {self.modality: Sentences(self.decoder, z["z"], self.longest)}
@@ -82,8 +92,9 @@ class SentenceVariationalAutoEncoder(Family):
                  ) -> Evidence:
         q = posteriors["z"]
         assert isinstance(q, DiagonalGaussian)
-        log_prob = self.decoder.log_prob(batch[self.modality], q.rsample(generator)[0], generator)
-        return Evidence({self.modality: log_prob}, {"z": q.kl_from_standard()})
+        z = q.rsample(generator)  # (1, B, r)
+        log_prob = self.decoder.log_prob(batch[self.modality], z[0], generator)
+        return Evidence({self.modality: log_prob}, {"z": self.prior(batch)["z"].kl(q, z)})
 
 
 class LSTMLanguageModel(Family):

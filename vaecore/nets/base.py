@@ -6,7 +6,7 @@ An encoder takes (B, *shape) to (B, size); a decoder takes (B, size) to (B, chan
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import nn
 
@@ -19,6 +19,8 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, "ta
 
 class NetworkConfig(Strict):
     """A choice of encoder and decoder, mirror images of each other."""
+
+    flat: ClassVar[bool] = False  # whether it reads an image as a row of numbers
 
     @abstractmethod
     def encoder(self, modality: Modality, size: int) -> nn.Module:

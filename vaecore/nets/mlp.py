@@ -19,6 +19,7 @@ Width = Annotated[int, Field(ge=1, le=8192)]
 class Linear(NetworkConfig):
     """One linear map each way: with it a VAE is probabilistic PCA."""
 
+    flat: ClassVar[bool] = True
     kind: Literal["linear"] = "linear"
 
     def encoder(self, modality: Modality, size: int) -> nn.Module:
@@ -33,6 +34,7 @@ class MLP(NetworkConfig):
     """Fully connected layers."""
 
     title: ClassVar[str] = "MLP"
+    flat: ClassVar[bool] = True
     kind: Literal["mlp"] = "mlp"
     hidden: tuple[Width, ...] = option((400,), "Widths of the hidden layers from the data to the code; the decoder "
                                        "mirrors them.", unit="units", min_length=1, max_length=16)

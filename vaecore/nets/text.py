@@ -30,20 +30,27 @@ def uniform(module: nn.Module, scale: float, embedding_scale: float) -> None:
 
 
 class SentenceEncoder(nn.Module):
-    """(B, T) tokens -> (B, size): an LSTM's state after the END symbol, mapped linearly."""
+    """(B, T) tokens -> (B, size): an LSTM's state after the END symbol, mapped linearly.
 
-    def __init__(self, vocabulary: int, embedding: int, hidden: int, size: int) -> None:
+    Rows of embeddings (B, T, E) are read to their last column. A covariate u (B, m) is read beside the state.
+    """
+
+    def __init__(self, vocabulary: int, embedding: int, hidden: int, size: int, covariate: int = 0) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, embedding)
         self.lstm = nn.LSTM(embedding, hidden, batch_first=True)
         # No bias, as in the paper's code: with one, plain SGD at its rate shifts all posteriors about together.
-        self.head = nn.Linear(hidden, size, bias=False)
+        self.head = nn.Linear(hidden + covariate, size, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = trimmed(x)
-        states, _ = self.lstm(self.embedding(x))  # (B, T, H)
-        last = (x != PAD).sum(1) - 1
-        size: Tensor = self.head(states[torch.arange(len(x), device=x.device), last])
+    def forward(self, x: Tensor, u: Tensor | None = None) -> Tensor:
+        if x.is_floating_point():
+            state = self.lstm(x)[0][:, -1]
+        else:
+            x = trimmed(x)
+            states, _ = self.lstm(self.embedding(x))  # (B, T, H)
+            last = (x != PAD).sum(1) - 1
+            state = states[torch.arange(len(x), device=x.device), last]
+        size: Tensor = self.head(state if u is None else torch.cat([state, u], 1))
         return size
 
 

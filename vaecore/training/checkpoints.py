@@ -43,6 +43,8 @@ def save_weights(path: Path, model: Family, config: RunConfig, step: int) -> Non
     modalities = {name: {"kind": m.kind, "shape": m.shape} | ({"vocabulary": m.vocabulary} if m.vocabulary else {})
                   for name, m in model.modalities.items()}
     header = {"config": config.model_dump(mode="json"), "modalities": modalities, "step": step}
+    if model.covariate is not None:
+        header["covariate"] = {"kind": model.covariate.kind, "shape": model.covariate.shape}
     _write(path, model.state_dict(), header)
 
 
@@ -110,12 +112,12 @@ def untrained(config: RunConfig, folder: Path) -> Family:
     """
     header = _header(folder / WEIGHTS)
     try:
-        modalities = {str(name): _modality(m) for name, m in header["modalities"].items()}
+        modalities, covariate = _described(header)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BrokenCheckpoint(f"{folder / WEIGHTS} does not fit its own description ({_line(error)}). Copy the run "
                                "again from where it came.") from None
     with torch.device("meta"):
-        return config.model.build(modalities)
+        return config.model.build(modalities, covariate)
 
 
 def load_model(path: Path) -> Family:
@@ -127,9 +129,9 @@ def load_model(path: Path) -> Family:
     tensors, header = _read(path)
     try:
         config = parse(RunConfig, header["config"])
-        modalities = {str(name): _modality(m) for name, m in header["modalities"].items()}
+        modalities, covariate = _described(header)
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
-            model = config.model.build(modalities)
+            model = config.model.build(modalities, covariate)
         for name, there in model.state_dict().items():
             if name in tensors and tensors[name].dtype != there.dtype:
                 raise ValueError(f"{name} holds {tensors[name].dtype} instead of {there.dtype}")
@@ -141,20 +143,20 @@ def load_model(path: Path) -> Family:
     return model.eval()
 
 
-def save_checkpoint(folder: Path, model: Family, optimizer: torch.optim.Optimizer | None,
+def save_checkpoint(folder: Path, model: Family, optimizers: Mapping[str, torch.optim.Optimizer],
                     generator: torch.Generator, progress: Mapping[str, Any]) -> None:
-    """Write `checkpoint.safetensors`: weights, optimizer, random state, and `progress` as JSON."""
+    """Write `checkpoint.safetensors`: weights, optimizers by name, random state, and `progress` as JSON."""
     tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
     tensors["random.noise"] = generator.get_state()
-    if optimizer is not None:
+    for owner, optimizer in optimizers.items():
         for index, state in optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": t for name, t in state.items()}
+            tensors |= {f"{owner}.{index}.{name}": t for name, t in state.items()}
     _write(folder / CHECKPOINT, tensors, dict(progress))
 
 
-def load_checkpoint(folder: Path, model: Family, optimizer: torch.optim.Optimizer | None,
+def load_checkpoint(folder: Path, model: Family, optimizers: Mapping[str, torch.optim.Optimizer],
                     generator: torch.Generator) -> dict[str, Any] | None:
-    """Restore all three in place and return `progress`; None when there is nothing to resume from."""
+    """Restore all of them in place and return `progress`; None when there is nothing to resume from."""
     if not (folder / CHECKPOINT).exists():
         return None
     tensors, progress = _read(folder / CHECKPOINT)
@@ -164,10 +166,10 @@ def load_checkpoint(folder: Path, model: Family, optimizer: torch.optim.Optimize
                                "where it came, or start a new one with its configuration.")
     try:
         model.load_state_dict(_part(tensors, "model."))
-        if optimizer is not None:
+        for owner, optimizer in optimizers.items():
             parameters = [p for group in optimizer.param_groups for p in group["params"]]
             state: dict[int, dict[str, Tensor]] = {}
-            for name, tensor in _part(tensors, "optimizer.").items():
+            for name, tensor in _part(tensors, f"{owner}.").items():
                 index, _, key = name.partition(".")
                 # Moments lie in memory as their parameter does: a fused update walks both in storage order.
                 like = parameters[int(index)]
@@ -206,6 +208,12 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Tensor], dict[
     except (SafetensorError, KeyError, ValueError, OSError, RecursionError) as error:
         raise BrokenCheckpoint(f"{path} is truncated or not a checkpoint of this program ({_line(error)}). Copy the "
                                "run again from where it came.") from None
+
+
+def _described(header: dict[str, Any]) -> tuple[dict[str, Modality], Modality | None]:
+    """The modalities that a model was built for, and its covariate where it reads one."""
+    modalities = {str(name): _modality(m) for name, m in header["modalities"].items()}
+    return modalities, _modality(header["covariate"]) if "covariate" in header else None
 
 
 def _modality(values: Mapping[str, Any]) -> Modality:

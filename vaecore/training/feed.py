@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from vaecore.data import Dataset, SplitName
+from vaecore.data import COVARIATE, Dataset, SplitName
 from vaecore.models.base import Batch
 
 
@@ -25,6 +25,7 @@ class Feed:
         home = device if sum(a.nbytes for a in arrays.values()) < _room(device) else torch.device("cpu")
         self.tensors = {name: torch.from_numpy(array).to(home) for name, array in arrays.items()}
         self.home = home
+        self.covariate, self.classes = _covariate(dataset, split, home)
 
     def __len__(self) -> int:
         return self.length
@@ -40,6 +41,8 @@ class Feed:
         for name, tensor in self.tensors.items():
             x = tensor.index_select(0, indices).to(self.device, non_blocking=True)
             batch[name] = self._as_read(x, generator)
+        if self.covariate is not None:
+            batch[COVARIATE] = self._known(self.covariate.index_select(0, indices))
         return batch
 
     def random(self, count: int, generator: torch.Generator) -> Tensor:
@@ -48,17 +51,29 @@ class Feed:
 
     def first(self, count: int) -> Batch:
         """The first `count` observations; never redrawn."""
-        return {name: _scaled(tensor[:count].to(self.device)) for name, tensor in self.tensors.items()}
+        return self._part(slice(count))
 
     def all(self) -> Batch:
         """Everything at once, for families solved in closed form; grey levels are not redrawn."""
-        return {name: _scaled(tensor.to(self.device)) for name, tensor in self.tensors.items()}
+        return self._part(slice(None))
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Every observation once, in order, the last batch smaller; never redrawn."""
         for start in range(0, self.length, batch_size):
-            yield {name: _scaled(tensor[start : start + batch_size].to(self.device))
-                   for name, tensor in self.tensors.items()}
+            yield self._part(slice(start, start + batch_size))
+
+    def at(self, indices: Tensor) -> Batch:
+        """The observations at `indices`, never redrawn."""
+        return self._part(indices.to(self.home))
+
+    def _part(self, part: slice | Tensor) -> Batch:
+        batch = {name: _scaled(tensor[part].to(self.device)) for name, tensor in self.tensors.items()}
+        return batch if self.covariate is None else batch | {COVARIATE: self._known(self.covariate[part])}
+
+    def _known(self, u: Tensor) -> Tensor:
+        """A covariate as a model reads it: labels as one-hot rows, a missing one as zeros."""
+        u = u.to(self.device, non_blocking=True)
+        return u if self.classes is None else (u[:, None] == self.classes).float()
 
     def _as_read(self, x: Tensor, generator: torch.Generator) -> Tensor:
         x = _scaled(x)
@@ -72,6 +87,18 @@ def _scaled(x: Tensor) -> Tensor:
     if x.dtype == torch.uint8:
         return x.float().div_(255)
     return x if x.is_floating_point() else x.long()
+
+
+def _covariate(dataset: Dataset, split: SplitName, home: torch.device) -> tuple[Tensor | None, Tensor | None]:
+    """The covariate of a split and, where it is a label, the classes; None for what there is not."""
+    kind, part = dataset.covariate, dataset.splits[split]
+    if kind is None:
+        return None, None
+    if kind.kind == "vector":
+        assert part.covariate is not None
+        return torch.from_numpy(part.covariate).to(home), None
+    assert part.labels is not None
+    return torch.from_numpy(part.labels).to(home), torch.arange(kind.size, device=home)
 
 
 def _room(device: torch.device) -> float:

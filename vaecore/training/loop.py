@@ -22,12 +22,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vaecore.config import RunConfig
-from vaecore.data import Dataset
+from vaecore.data import COVARIATE, Dataset
 from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
-from vaecore.models import Family
+from vaecore.models import Batch, Family
 from vaecore.store import STEP_COLUMNS, Run
 from vaecore.training import Control
 from vaecore.training import device as devices
+from vaecore.training.auxiliaries import Auxiliaries
 from vaecore.training.checkpoints import (
     CHECKPOINT,
     KEPT,
@@ -65,7 +66,9 @@ class Trainer:
     def __init__(self, config: RunConfig, model: Family, feed: Feed, device: torch.device) -> None:
         self.config, self.training, self.feed, self.device = config, config.training, feed, device
         self.model = model.to(device)
-        self.parameters = list(self.model.parameters())
+        self.auxiliaries = Auxiliaries(self.model.auxiliaries(), device)
+        theirs = {id(parameter) for parameter in self.auxiliaries.parameters}
+        self.parameters = [p for p in self.model.parameters() if id(p) not in theirs]
         self.per_epoch = len(feed) // self.training.batch_size
         self.total = self.per_epoch * self.training.epochs if self.parameters else 0  # closed forms take no step
         self.turns = Turns(self.training.inference, device) if isinstance(self.training.inference, Aggressive) else None
@@ -95,7 +98,8 @@ class Trainer:
         return True
 
     def update(self, step: int) -> None:
-        """One update on the next batch of the epoch, logged."""
+        """One update on the next batch of the epoch, logged, after those of critics and the like."""
+        self.auxiliaries.update(self._fresh, self.generator)
         torch.stack(self._descend(step, self._indices(step)), out=self.log[len(self.pending)])
         self.pending.append((step, *self._weights(step)))
 
@@ -107,7 +111,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         batch = self.feed.batch(indices, self.generator)
-        with devices.precision(training, self.device):
+        with devices.precision(training, self.device), _held(self.auxiliaries.parameters):
             objective = self.model.objective(batch, self.generator)
         # Summing the mean KL dimension by dimension costs several small operations: only where it is not the KL itself.
         cost = None if isinstance(training.kl, Plain) else partial(training.kl, step=step, total=self.total)
@@ -128,6 +132,11 @@ class Trainer:
         """The steps since the last flush, as lines for metrics.jsonl; raises `TrainingFailed` at a broken one."""
         # Here the host waits for the device, and else only at the end of an aggressive encoder's window.
         rows = self.log[: len(self.pending)].tolist()
+        if name := self.auxiliaries.diverged():
+            self.pending.clear()
+            raise TrainingFailed(f"The {name} diverged: its loss stopped being a finite number of reasonable size. The "
+                                 "last good checkpoint, if there was one, is kept. Try a smaller learning rate of the "
+                                 f"{name}, fewer of its updates, or a larger gradient penalty.")
         lines = []
         for (step, beta, rate), values in zip(self.pending, rows, strict=True):
             terms = dict(zip(LOGGED, values, strict=True))
@@ -139,10 +148,20 @@ class Trainer:
         self.pending.clear()
         return lines
 
+    @property
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """The model's own and those of critics and the like, by the name under which a checkpoint keeps them."""
+        return ({"optimizer": self.optimizer} if self.optimizer else {}) | {
+            f"auxiliary {name}": optimizer for name, optimizer in self.auxiliaries.optimizers.items()}
+
     def synchronise(self) -> None:
         """Wait until the device has done what it was given."""
         self.pending.clear()
         self.log.sum().item()
+
+    def _fresh(self) -> Batch:
+        """A minibatch drawn at random, for networks that learn on their own."""
+        return self.feed.batch(self.feed.random(self.training.batch_size, self.generator), self.generator)
 
     def _indices(self, step: int) -> Tensor:
         epoch, index = divmod(step, self.per_epoch)
@@ -200,7 +219,7 @@ class _Session:
 
     def run(self) -> Literal["finished", "stopped"]:
         trainer = self.trainer
-        resumed = load_checkpoint(self.folder, trainer.model, trainer.optimizer, trainer.generator)
+        resumed = load_checkpoint(self.folder, trainer.model, trainer.optimizers, trainer.generator)
         length = resumed["metrics_bytes"] if resumed else 0
         descriptor = os.open(self.folder / "metrics.jsonl", os.O_RDWR | os.O_CREAT, 0o644)
         with os.fdopen(descriptor, "r+b", buffering=0) as self.metrics:
@@ -212,14 +231,16 @@ class _Session:
             if resumed:
                 self.step, self.best = resumed["step"], resumed["best"] if resumed["best"] is not None else -math.inf
                 self.since_best, self.seconds = resumed["since_best"], resumed["seconds"]
-                if trainer.turns is not None:
-                    try:
+                try:
+                    if trainer.turns is not None:
                         trainer.turns.restore(resumed["turns"])
-                    except (KeyError, TypeError, ValueError):
-                        raise BrokenCheckpoint(f"{self.folder / CHECKPOINT} does not say whose turn it was. Start a "
-                                               "new run with its configuration.") from None
+                    trainer.auxiliaries.restore(resumed.get("auxiliaries", {}))
+                except (KeyError, TypeError, ValueError):
+                    raise BrokenCheckpoint(f"{self.folder / CHECKPOINT} does not say whose turn it was. Start a "
+                                           "new run with its configuration.") from None
                 print(f"resumed at step {self.step} of {trainer.total}", flush=True)
             else:
+                trainer.model.begin(self._observations)
                 inherit(self.folder, trainer.model)
                 self._write_examples()
                 if trainer.total == 0:
@@ -271,6 +292,7 @@ class _Session:
 
     def _evaluate(self) -> None:
         trainer, start = self.trainer, time.monotonic()
+        trainer.model.calibrate()
         self.last = evaluate(trainer.model, self.validation, EVALUATION_SEED)
         if not math.isfinite(self.last.elbo):
             raise _failure(self.step, "validation ELBO")
@@ -299,7 +321,11 @@ class _Session:
             generator = torch.Generator(trainer.device).manual_seed(EVALUATION_SEED)
             self._append([{"kind": "snapshot", "step": self.step,
                            **snapshot(trainer.model, batch, generator).as_dict(), "labels": self._labels()}])
-        lag = {"aggressive": turns.aggressive, "encoder_updates": turns.all_updates} if turns is not None else {}
+        lag: dict[str, Any] = {}
+        if turns is not None:
+            lag = {"aggressive": turns.aggressive, "encoder_updates": turns.all_updates}
+        if trainer.auxiliaries.members:
+            lag["auxiliaries"] = trainer.auxiliaries.take()
         self._append([{"kind": "evaluation", "step": self.step,
                        "epoch": self.step / trainer.per_epoch, **self.last.as_dict(), **lag,
                        "seconds": round(elapsed, 3),
@@ -315,11 +341,12 @@ class _Session:
         if not all(bool(p.isfinite().all()) for p in self.trainer.inference):  # updated without a line in the log
             raise _failure(self.step, "encoder's loss")
         os.fsync(self.metrics.fileno())  # before what counts on its length
-        save_checkpoint(self.folder, self.trainer.model, self.trainer.optimizer, self.trainer.generator,
+        save_checkpoint(self.folder, self.trainer.model, self.trainer.optimizers, self.trainer.generator,
                         {"step": self.step, "metrics_bytes": self.metrics.tell(),
                          "best": self.best if math.isfinite(self.best) else None, "since_best": self.since_best,
                          "seconds": self._elapsed(),
-                         "turns": self.trainer.turns.state() if self.trainer.turns is not None else None})
+                         "turns": self.trainer.turns.state() if self.trainer.turns is not None else None,
+                         "auxiliaries": self.trainer.auxiliaries.state()})
 
     def _due(self, count: int) -> bool:
         """Whether this evaluation is one of about `count` that are evenly spaced; the last one is."""
@@ -345,12 +372,20 @@ class _Session:
             **self.facts, "step": self.step, "epoch": self.step / max(1, self.trainer.per_epoch),
             "seconds": round(self._elapsed(), 3), **evaluations})
 
+    def _observations(self, count: int) -> Batch:
+        """`count` random training observations, the same for the same seed."""
+        feed = self.trainer.feed
+        generator = torch.Generator().manual_seed(self.config.seed)
+        return feed.at(torch.randperm(len(feed), generator=generator)[:count])
+
     def _write_examples(self) -> None:
         """Some test images, so that a checkpoint can be looked at where its data set is not."""
         test = self.dataset.splits["test"].head(EXAMPLES)
         tensors = {name: torch.from_numpy(array.copy()) for name, array in test.arrays.items()}
         if test.labels is not None:
             tensors["labels"] = torch.from_numpy(test.labels.copy())
+        if test.covariate is not None:
+            tensors[COVARIATE] = torch.from_numpy(test.covariate.copy())
         write_bytes_atomic(self.folder / "examples.safetensors", save(tensors))
 
     def _append(self, lines: Any) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from vaecore.config import RunConfig
 from vaecore.data import Dataset
 from vaecore.distributions import Bernoulli, DiscretisedLogistic
 from vaecore.models import FAMILIES, Family
+from vaecore.priors import PriorConfig
 from vaecore.schema import problem
 from vaecore.training import device as devices
 from vaecore.training.feed import Feed
 from vaecore.training.inference import Aggressive
+from vaecore.training.kl_cost import Plain
 
 
 def build(config: RunConfig, dataset: Dataset) -> Family:
@@ -22,7 +25,7 @@ def build(config: RunConfig, dataset: Dataset) -> Family:
     check(config, dataset)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return config.model.build(dataset.modalities)
+        return config.model.build(dataset.modalities, dataset.covariate)
 
 
 def check(config: RunConfig, dataset: Dataset) -> None:
@@ -41,6 +44,16 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     if isinstance(config.training.inference, Aggressive) and not config.model.has_kl:
         raise problem("training.inference.kind", "aggressive", f"{config.model.title} has no posterior that could lag "
                       "behind.", "Use together, or a family with a KL.")
+    if (prior := getattr(config.model, "prior", None)) is not None:
+        _check_prior(prior, dataset)
+    divergence = getattr(config.model, "divergence", None)
+    if divergence is not None and not divergence.is_kl:
+        if not isinstance(config.training.kl, Plain):
+            raise problem("training.kl.kind", config.training.kl.kind, "it says what the KL costs, but "
+                          f"model.divergence.kind={divergence.kind} charges no KL.", "Use plain, or the divergence kl.")
+        if batch < 2:
+            raise problem("training.batch_size", batch, "a distance between samples needs more than one.",
+                          "Use at least 2; 100 is usual.")
     steps = size // batch * config.training.epochs
     config.training.beta.check(steps)
     config.training.rate.check(steps)
@@ -50,6 +63,25 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     if isinstance(likelihood, DiscretisedLogistic) and getattr(config.data, "pixels", "grey") != "grey":
         raise problem("model.likelihood.kind", likelihood.kind, "grey levels are scored, but data.pixels is black and "
                       "white.", "Use bernoulli, or data.pixels=grey.")
+
+
+def _check_prior(prior: PriorConfig, dataset: Dataset) -> None:
+    """Raise `ConfigError` for more components than data, or a covariate that some observations lack."""
+    size = len(dataset.splits["train"])
+    if prior.count > size:
+        raise problem("model.prior.components", prior.count, f"{prior.count:,} components, but there are {size:,} "
+                      "training observations.", f"Use at most {size:,}.")
+    if not prior.conditional:
+        return
+    for split, part in dataset.splits.items():
+        missing = [] if part.labels is None else np.flatnonzero(part.labels < 0).tolist()
+        if part.covariate is not None:
+            missing = np.flatnonzero(np.isnan(part.covariate).any(1)).tolist()
+        if missing:
+            first = ", ".join(str(row) for row in missing[:5]) + (", ..." if len(missing) > 5 else "")
+            raise problem("model.prior.kind", "conditional", f"the covariate is missing for {len(missing):,} of "
+                          f"{len(part):,} observations of the {split} split (rows {first}, counted from 0).",
+                          "Fill them in or leave those observations out, or choose a prior that needs no covariate.")
 
 
 @dataclass(frozen=True)

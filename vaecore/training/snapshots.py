@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaecore.distributions import DiagonalGaussian, gaussian_log_prob
+from vaecore.distributions import Density, DiagonalGaussian
 from vaecore.models import Batch, Family
 
 GRID = 8.0, 161  # half its width in prior standard deviations, and its points
@@ -51,14 +51,15 @@ def snapshot(model: Family, batch: Batch, generator: torch.Generator | None = No
     training = model.training
     model.eval()
     posteriors = {name: q for name, q in model.encode(batch).items() if isinstance(q, DiagonalGaussian)}
+    prior = model.prior(batch)
     if sum(model.latents.values()) == 1:
         [(name, q)] = posteriors.items()
         grid = torch.linspace(-GRID[0], GRID[0], GRID[1], device=q.mean.device)
         z = {name: grid[:, None, None].expand(-1, *q.mean.shape)}  # (K, N, 1)
-        log_weights = gaussian_log_prob(z[name], torch.zeros(()), torch.zeros(())).sum(-1)
+        log_weights = prior[name].log_prob(z[name])
         method = "grid"
     else:
-        z, log_weights = _proposals(posteriors, codes, generator)
+        z, log_weights = _proposals(posteriors, prior, codes, generator)
         method = "importance"
     weights = (log_weights + _log_likelihood(model, batch, z)).softmax(0)  # (K, N)
     model.train(training)
@@ -68,18 +69,23 @@ def snapshot(model: Family, batch: Batch, generator: torch.Generator | None = No
                     {name: q.mean.cpu() for name, q in posteriors.items()}, method, float(effective))
 
 
-def _proposals(posteriors: dict[str, DiagonalGaussian], codes: int, generator: torch.Generator | None
-               ) -> tuple[dict[str, Tensor], Tensor]:
+def _proposals(posteriors: dict[str, DiagonalGaussian], prior: dict[str, Density], codes: int,
+               generator: torch.Generator | None) -> tuple[dict[str, Tensor], Tensor]:
     """Codes (K, N, r) a latent, the first half from q and the others from the prior, and log p(z) / proposal(z)."""
     z: dict[str, Tensor] = {}
     log_q, log_p = torch.zeros(()), torch.zeros(())
     for name, q in posteriors.items():
         own = q.rsample(generator, codes - codes // 2)
-        shape = (codes // 2, *q.mean.shape)
-        z[name] = torch.cat([own, torch.randn(shape, generator=generator, device=q.mean.device)])
+        drawn = _draws(prior[name], codes // 2, len(q.mean), generator)
+        z[name] = torch.cat([own, drawn])
         log_q = log_q + q.log_prob(z[name])
-        log_p = log_p + gaussian_log_prob(z[name], torch.zeros(()), torch.zeros(())).sum(-1)
+        log_p = log_p + prior[name].log_prob(z[name])
     return z, log_p - torch.logaddexp(log_q, log_p) + math.log(2)
+
+
+def _draws(prior: Density, count: int, points: int, generator: torch.Generator | None) -> Tensor:
+    """`count` codes of the prior for each point, (count, N, r); of p(z|u) each point's own."""
+    return torch.stack([prior.sample(points, generator) for _ in range(count)])
 
 
 def _log_likelihood(model: Family, batch: Batch, z: dict[str, Tensor]) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vaecore.aggregate import Information, information
 from vaecore.data import PAD
-from vaecore.distributions import DiagonalGaussian
+from vaecore.distributions import Density, DiagonalGaussian
 from vaecore.models import Family, KLCost
 from vaecore.training import ACTIVE
 from vaecore.training.feed import Feed
@@ -33,6 +33,7 @@ class Evaluation:
     observations: int
     tokens: Mapping[str, float]  # of a text, the end symbol included: the denominator of perplexity
     information: Mapping[str, Information]  # by latent, on the first `DIAGNOSED` observations
+    divergence: float | None = None  # what stands in the place of the KL, a mean over batches; None where that does
 
     @property
     def active(self) -> int:
@@ -42,6 +43,8 @@ class Evaluation:
     def objective(self, beta: float, cost: KLCost) -> float:
         """Reconstruction less beta times what the KL costs: what training maximises once beta is at its end."""
         kl = {name: torch.tensor(values, dtype=torch.double) for name, values in self.kl.items()}
+        if self.divergence is not None:
+            return sum(self.reconstruction.values()) - beta * self.divergence
         return sum(self.reconstruction.values()) - beta * (float(cost(kl)) if kl else 0.0)
 
     def as_dict(self) -> dict[str, Any]:
@@ -65,6 +68,9 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
     for batch in feed.in_order(model.at_once(BATCH)):
         posteriors = model.encode(batch)
         evidence = model.evidence(batch, posteriors, generator)
+        divergence = model.divergence(batch, posteriors, generator)
+        if divergence is not None:
+            add("divergence", "", divergence.expand(len(next(iter(batch.values())))))
         for name, values in evidence.reconstruction.items():
             add("reconstruction", name, values)
         for name, values in evidence.kl.items():
@@ -95,11 +101,13 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
                 for term, name in mean if term == "code"}
     reconstruction, kl = scalars("reconstruction"), vectors("kl")
     elbo = sum(reconstruction.values()) - sum(sum(values) for values in kl.values())
+    diagnosed = model.prior(feed.first(DIAGNOSED))
     return Evaluation(elbo, reconstruction, kl, scalars("mse"), vectors("code"), variance, n, scalars("tokens"),
-                      {name: _information(parts, generator) for name, parts in codes.items()})
+                      {name: _information(parts, diagnosed[name], generator) for name, parts in codes.items()},
+                      scalars("divergence").get(""))
 
 
-def _information(parts: list[DiagonalGaussian], generator: torch.Generator) -> Information:
+def _information(parts: list[DiagonalGaussian], prior: Density, generator: torch.Generator) -> Information:
     q = DiagonalGaussian(torch.cat([q.mean for q in parts])[:DIAGNOSED],
                          torch.cat([q.logvar for q in parts])[:DIAGNOSED])
-    return information(q, generator)
+    return information(q, generator, prior=prior)

@@ -1,0 +1,74 @@
+"""The networks inside a family that learn by a loss of their own: a critic, a density ratio.
+
+Before each update of the model each makes its own, on fresh minibatches. What is summed between two evaluations is in
+`state`, so that a run can be stopped and go on with the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from vaecore.models.base import Auxiliary, Batch
+
+LARGEST = 1e6  # of a loss; beyond it a network has diverged, though its numbers are still finite
+
+
+class Auxiliaries:
+    """Their optimizers, and the mean of each one's loss since it was last asked for."""
+
+    def __init__(self, members: dict[str, Auxiliary], device: torch.device) -> None:
+        self.members = members
+        self.optimizers = {name: torch.optim.Adam(member.parameters, lr=member.learning_rate, betas=member.betas,
+                                                  fused=True) for name, member in members.items()}
+        self.sums = {name: torch.zeros((), device=device) for name in members}
+        self.worst = {name: torch.zeros((), device=device) for name in members}
+        self.updates = dict.fromkeys(members, 0)
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """All that the model's own optimizer leaves alone."""
+        return [parameter for member in self.members.values() for parameter in member.parameters]
+
+    def update(self, fresh: Callable[[], Batch], generator: torch.Generator) -> None:
+        """Every member's updates before one of the model."""
+        for name, member in self.members.items():
+            for _ in range(member.updates):
+                loss = member.loss(fresh(), generator)
+                torch.autograd.backward(loss, inputs=member.parameters)
+                self.optimizers[name].step()
+                self.optimizers[name].zero_grad(set_to_none=True)
+                self._note(name, loss.detach())
+
+    def _note(self, name: str, loss: Tensor) -> None:
+        self.sums[name] += loss
+        self.worst[name] = torch.maximum(self.worst[name], loss.abs())  # NaN stays NaN
+        self.updates[name] += 1
+
+    def diverged(self) -> str:
+        """The first whose loss was not finite, or beyond `LARGEST`; waits for the device. Empty where all is well."""
+        worst = {name: float(value) for name, value in self.worst.items()}
+        return next((name for name, value in worst.items() if not (math.isfinite(value) and value < LARGEST)), "")
+
+    def take(self) -> dict[str, float]:
+        """Mean loss by name since the last time, as it stood before each update."""
+        means = {name: float(self.sums[name]) / count for name, count in self.updates.items() if count}
+        for name in self.members:
+            self.sums[name].zero_()
+            self.updates[name] = 0
+        return means
+
+    def state(self) -> dict[str, Any]:
+        """What `take` would need, as JSON."""
+        return {name: [float(self.sums[name]), count] for name, count in self.updates.items()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over a `state`; raises `KeyError`, `TypeError` or `ValueError` for what is not one."""
+        for name in self.members:
+            total, count = state[name]
+            self.sums[name].fill_(float(total))
+            self.updates[name] = int(count)
