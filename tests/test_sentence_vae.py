@@ -276,6 +276,6 @@ def test_a_posterior_that_is_the_prior_and_a_decoder_that_is_deaf_need_one_sampl
     model.decoder.lstm.weight_ih_l0[:, 3:] = 0
     exact = torch.tensor([by_hand(model.decoder, words, torch.zeros(R)) for words in SENTENCES])
     weights = importance_log_weights(model, batch, 7, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(weights, exact.expand(7, -1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(weights, exact.double().expand(7, -1), atol=1e-5, rtol=0)
     evidence = model.elbo(batch, torch.Generator().manual_seed(0))
     torch.testing.assert_close(evidence.elbo(), exact, atol=1e-5, rtol=0)

@@ -59,7 +59,7 @@ def snapshot(model: Family, batch: Batch, generator: torch.Generator | None = No
         log_weights = prior[name].log_prob(z[name])
         method = "grid"
     else:
-        z, log_weights = _proposals(posteriors, prior, codes, generator)
+        z, log_weights = _proposals(posteriors, prior, codes, generator, conditional=model.covariate is not None)
         method = "importance"
     weights = (log_weights + _log_likelihood(model, batch, z)).softmax(0)  # (K, N)
     model.train(training)
@@ -70,22 +70,21 @@ def snapshot(model: Family, batch: Batch, generator: torch.Generator | None = No
 
 
 def _proposals(posteriors: dict[str, DiagonalGaussian], prior: dict[str, Density], codes: int,
-               generator: torch.Generator | None) -> tuple[dict[str, Tensor], Tensor]:
+               generator: torch.Generator | None, *, conditional: bool) -> tuple[dict[str, Tensor], Tensor]:
     """Codes (K, N, r) a latent, the first half from q and the others from the prior, and log p(z) / proposal(z)."""
     z: dict[str, Tensor] = {}
     log_q, log_p = torch.zeros(()), torch.zeros(())
     for name, q in posteriors.items():
         own = q.rsample(generator, codes - codes // 2)
-        drawn = _draws(prior[name], codes // 2, len(q.mean), generator)
+        half, points = codes // 2, len(q.mean)
+        if conditional:  # each point's own
+            drawn = torch.stack([prior[name].sample(points, generator) for _ in range(half)])
+        else:
+            drawn = prior[name].sample(half * points, generator).view(half, points, -1)
         z[name] = torch.cat([own, drawn])
         log_q = log_q + q.log_prob(z[name])
         log_p = log_p + prior[name].log_prob(z[name])
     return z, log_p - torch.logaddexp(log_q, log_p) + math.log(2)
-
-
-def _draws(prior: Density, count: int, points: int, generator: torch.Generator | None) -> Tensor:
-    """`count` codes of the prior for each point, (count, N, r); of p(z|u) each point's own."""
-    return torch.stack([prior.sample(points, generator) for _ in range(count)])
 
 
 def _log_likelihood(model: Family, batch: Batch, z: dict[str, Tensor]) -> Tensor:
