@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app_pages.parts import checkpoints, pictures
-from app_pages.parts.code import Code
+from app_pages.parts import checkpoints, pictures, prior
+from app_pages.parts.code import Code, has_code
+from vaecore.store import StoreError
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
+    from vaecore.store import Run
 
 FIRST = 12  # sliders in sight; the rest are folded away
 ROWS = 40  # dimensions in the grid
@@ -20,6 +22,9 @@ MANY = 32  # images to reconstruct, folded sliders
 WRAP = 16  # images in a row
 VECTORS = ("This data set holds vectors, not pictures: each stripe is one number of the vector. Middle grey is 0, "
            "white +3, black −3.")
+
+TEMPERATURE_HELP = ("The spread of each Gaussian that codes are drawn from is multiplied by it: at 0 all codes are "
+                    "means, at 1 they follow the prior, above 1 they leave it.")
 
 # On a phone the picture comes first and stays in sight while the sliders move beneath it.
 LAYOUT = """<style>
@@ -65,8 +70,9 @@ def buttons(checkpoint: Checkpoint, code: Code) -> None:
                   help="All sliders to the middle: the prior's mean, or the mean code of the data without a prior.")
         st.button("Random draw from the prior" if checkpoint.has_prior else "Random draw", icon=":material/casino:",
                   on_click=code.draw, key="draw",
-                  help="A code drawn from N(0, I)." if checkpoint.has_prior else
-                  "A code drawn from a Gaussian fitted to the codes of the data: this family has no prior.")
+                  help=("A code drawn from N(0, I)." if checkpoint.standard else
+                        "A code drawn from the prior of this model; see the tab Prior." if checkpoint.has_prior else
+                        "A code drawn from a Gaussian fitted to the codes of the data: this family has no prior."))
         last = len(checkpoint.examples) - 1
         if last > 0:
             st.number_input("Test image", 0, last, 0, key="example", width=130, on_change="ignore",
@@ -84,6 +90,9 @@ def sliders(checkpoint: Checkpoint, code: Code) -> None:
         st.warning("This model has collapsed: no latent dimension carries anything, so every slider leaves the image "
                    "as it is. A smaller β, or a slower KL annealing, keeps dimensions alive.",
                    icon=":material/trending_flat:")
+    if checkpoint.kl is None and checkpoint.rate is not None:
+        st.caption(f"The KL of this prior is known only in all: {checkpoint.rate:.2f} nats. Dimensions are ordered by "
+                   "the spread of their codes.")
     columns = st.columns(2, gap="medium")
     half = -(-len(used[:FIRST]) // 2)
     for place, dimension in enumerate(used[:FIRST]):
@@ -126,7 +135,7 @@ def information(checkpoint: Checkpoint, dimension: int) -> str:
 def views(checkpoint: Checkpoint) -> None:
     """What takes more than one decoding. Only the open tab runs."""
     named = {"All dimensions": traversal, "Reconstructions": reconstructions, "Interpolate": interpolation,
-             "Samples": samples}
+             "Samples": samples, "Prior": prior.panel}
     for tab, draw in zip(st.tabs(list(named), key="view", on_change="rerun"), named.values(), strict=True):
         if tab.open:
             with tab:
@@ -218,8 +227,10 @@ def samples(checkpoint: Checkpoint) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.slider("Images", 8, 128, 48, 8, key="count-samples", width=220, help="How many codes to draw.")
         temperature = st.slider("Temperature", 0.0, 1.5, 1.0, 0.05, key="temperature", width=220,
-                                help="Codes are multiplied by it: at 0 all are the mean, at 1 they follow the prior, "
-                                "above 1 they leave it.")
+                                help=TEMPERATURE_HELP) if checkpoint.tempered else 1.0
+        label = st.selectbox("Label", ["any", *range(checkpoint.classes)], key=f"label-{checkpoint.run.id}", width=150,
+                             help="Draw from the prior of this label. Any: labels are those of test images, drawn at "
+                             "random.") if checkpoint.classes else "any"
         seed = st.number_input("Seed", 0, 2**31 - 1, key="seed", width=150,
                                help="The same seed draws the same codes.")
         st.button("Draw again", icon=":material/casino:", key="draw-again", on_click=next_seed,
@@ -228,10 +239,26 @@ def samples(checkpoint: Checkpoint) -> None:
         st.info("An autoencoder has no prior to sample from. These codes are drawn from a Gaussian fitted to the codes "
                 "of the data, each dimension on its own, so many fall where no image was ever encoded.",
                 icon=":material/info:")
-    sheet = grid(legible(checkpoint.sample(count, temperature, int(seed))), 16)
+    elif not checkpoint.tempered:
+        st.caption("This prior is no mixture of Gaussians, so samples have no temperature. Codes are chosen among "
+                   "draws of N(0, I) by the learned ratio.")
+    labels = None if label == "any" else [int(label)] * count
+    sheet = grid(legible(checkpoint.sample(count, temperature, int(seed), labels)), 16)
     pictures.show(png(sheet), f"{count} samples at temperature {temperature}", width=1000)
     pictures.download(lambda: png(sheet, scale_for(sheet, 1800)), f"{checkpoint.run.id}-samples-{seed}",
                       key="png-samples")
+
+
+def coded(run: Run) -> bool:
+    """Whether there is a code to move through; says on the page where there is none."""
+    try:
+        found = has_code(run)
+    except StoreError:  # whatever is wrong with it, opening it tells
+        return True
+    if not found:
+        st.info(f"{run.id} has no latent code to move through: its family draws without one. Families shows its "
+                "samples beside those of others.", icon=":material/info:")
+    return found
 
 
 def next_seed() -> None:
@@ -243,7 +270,7 @@ title.title("Traverse", anchor=False)
 with choice:
     run = checkpoints.pick("Checkpoint", among=checkpoints.drawn(), help="What to look at: your own runs, newest "
                            "first, then the gallery. Models of text are opened in Sentences.")
-if run is not None and (loaded := checkpoints.opened(run)) is not None:
+if run is not None and coded(run) and (loaded := checkpoints.opened(run)) is not None:
     background = st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor") or "Canvas"
     st.html(LAYOUT.replace("BACKGROUND", background))
     if len(loaded.shape) == 1:

@@ -1,7 +1,8 @@
 """Make the shipped checkpoints again: `make gallery`, or `python scripts/gallery.py NAME ...` for some of them.
 
 Each entry is a preset and what was changed in it, trained like any run by the same worker. What is shipped
-is the run's folder without what only resuming needs, its step lines thinned to a thousand.
+is the run's folder without what only resuming needs, its step lines thinned to a thousand, and an evaluation with
+the usual settings for those that are compared with each other.
 """
 
 from __future__ import annotations
@@ -13,24 +14,41 @@ import tempfile
 from pathlib import Path
 
 from vaecore.config import changed, preset
+from vaecore.evaluate.kept import keep
+from vaecore.evaluate.report import evaluate_run
 from vaecore.lab.worker import main as work
 from vaecore.store import Run, Store
 
 GALLERY = Path(__file__).parents[1] / "trained" / "gallery"
 FULL = "data.source=full"
+BINARY = [FULL, "training.epochs=12"]
 RECIPES: dict[str, tuple[str, list[str]]] = {
     "pca": ("pca-mnist", [FULL]),
     "ae": ("ae-mnist", [FULL, "training.epochs=12", "training.batch_size=128", "training.rate.kind=cosine"]),
     "vae": ("vae-mnist", [FULL, "training.epochs=20", "training.batch_size=128", "training.rate.kind=cosine"]),
     "vae-fashion": ("vae-fashion", ["training.epochs=15", "training.rate.kind=cosine"]),
     "vae-cyclical": ("cyclical-mnist", [FULL, "training.epochs=8", "training.evaluate_every=0.25"]),
+    # One data set, black-and-white digits drawn anew at each visit, for priors and for the four families.
+    "vae-binary": ("mixture-mnist", [*BINARY, "model.prior.kind=standard"]),
+    "vae-mixture": ("mixture-mnist", BINARY),
+    "vae-vamp": ("vamp-mnist", BINARY),
+    "vae-conditional": ("conditional-mnist", BINARY),
+    "wae": ("wae-mnist", BINARY),
+    "ica": ("ica-mnist", [FULL]),
+    "made": ("made-mnist", [FULL, "training.epochs=30"]),
+    "pixelcnn": ("pixelcnn-mnist", [FULL, "training.epochs=4"]),
+    "rbm": ("rbm-mnist", [FULL, "training.epochs=40"]),
+    "ivae": ("ivae-sources", []),
     # The lecture's picture. Captions are not for redistribution, so no model of them is shipped.
     "lagging-basic": ("lagging-basic", []),
     "lagging-aggressive": ("lagging-aggressive", []),
 }
+EVALUATED = ("vae-binary", "vae-mixture", "vae-vamp", "vae-conditional", "wae", "ica", "made", "pixelcnn", "rbm",
+             "ivae")
 EXPERIMENTS = {"lagging-basic": "lagging", "lagging-aggressive": "lagging"}
-SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png",
-           "preview.txt")  # the last two: one or the other
+SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors",
+           "evaluation.json", "preview.png", "preview.txt")
+OPTIONAL = ("evaluation.json", "preview.png", "preview.txt")  # of the last two there is one
 STEP_LINES = 1000
 
 
@@ -42,7 +60,14 @@ def make(name: str) -> None:
         run = Store(Path(folder)).create(changed(preset(start), changes), name, experiment=EXPERIMENTS.get(name, ""))
         if work([str(run.path)]) != 0:
             raise SystemExit(f"{name} was not finished; see above.")
+        if name in EVALUATED:
+            keep(run, {**evaluate_run(run, progress=_tell), "run": f"gallery/{name}"})
         ship(run, GALLERY / name)
+
+
+def _tell(part: str, done: int, total: int) -> None:
+    if total and done == total:
+        print(f"evaluated: {part}", flush=True)
 
 
 def ship(run: Run, target: Path) -> None:
@@ -50,7 +75,7 @@ def ship(run: Run, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for file in SHIPPED:
-        if (run.path / file).exists() or not file.startswith("preview"):
+        if (run.path / file).exists() or file not in OPTIONAL:
             shutil.copy(run.path / file, target / file)
     lines = (run.path / "metrics.jsonl").read_text().splitlines()
     steps = [line for line in lines if json.loads(line)["kind"] == "step"]

@@ -13,6 +13,7 @@ import pytest
 
 from vaecore.claims import CLAIMS, Bench, Cancelled, Claim, Finding, Result, background, kept, run_claim
 from vaecore.config import RunConfig, changed, preset
+from vaecore.lab import task
 from vaecore.lab.locks import LabError
 from vaecore.store import Store
 
@@ -162,7 +163,7 @@ def test_every_claim_says_what_it_needs_to() -> None:
 @pytest.fixture
 def stand_in(monkeypatch: pytest.MonkeyPatch, store: Store) -> Iterator[None]:
     """A process that says two lines and then waits, instead of a claim's experiment."""
-    real = background.subprocess.Popen
+    real = task.subprocess.Popen
     started = []
 
     def popen(command: list[str], **rest: Any) -> Any:
@@ -170,7 +171,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, store: Store) -> Iterator[None]:
         started.append(real([sys.executable, "-c", "print('one'); print('two'); import time; time.sleep(60)"], **rest))
         return started[-1]
 
-    monkeypatch.setattr(background.subprocess, "Popen", popen)
+    monkeypatch.setattr(task.subprocess, "Popen", popen)
     yield
     for process in started:
         process.kill()

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app_pages.parts import lines, pictures
 from app_pages.parts.checkpoints import explore_link, is_text
+from app_pages.parts.code import has_code
 from app_pages.parts.headline import (
     ACTIVE_HELP,
     MSE_HELP,
@@ -47,7 +48,7 @@ def gallery_card(run: Run) -> None:
         _numbers(facts)
         st.space("stretch")
         with st.container(horizontal=True, vertical_alignment="center"):
-            explore_link(run)
+            _explore(run)
             _train_like(run)
 
 
@@ -78,7 +79,7 @@ def run_card(run: Run) -> None:
         st.space("stretch")
         with st.container(horizontal=True, vertical_alignment="center"):
             if run.weights.is_file():
-                explore_link(run)
+                _explore(run)
             st.page_link("app_pages/monitor.py", label="Monitor", icon=":material/monitoring:",
                          query_params={"runs": run.id}, help="The curves of this run.")
             _train_like(run)
@@ -148,6 +149,12 @@ def _progress(now: Status) -> str:
 def _plain(text: str) -> str:
     """Text from a log, so that Markdown and HTML in it stay text."""
     return html.escape(text[:300]).replace("`", "'").replace("[", "(").replace("]", ")").replace("$", "USD ")
+
+
+def _explore(run: Run) -> None:
+    """The way to the page that shows what it does; none for a family without a code to move through."""
+    if is_text(run) or has_code(run):
+        explore_link(run)
 
 
 def _train_like(run: Run) -> None:

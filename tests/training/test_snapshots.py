@@ -12,7 +12,7 @@ from torch import Tensor
 
 from tests.training.runs import Start, read, small
 from vaecore.data import Modality
-from vaecore.distributions import DiagonalGaussian, GaussianFixed, GaussianPixels, Posterior
+from vaecore.distributions import Density, DiagonalGaussian, GaussianFixed, GaussianPixels, Posterior, StandardNormal
 from vaecore.models import VAE, Batch, Evidence, Family
 from vaecore.nets import Linear
 from vaecore.training import snapshots
@@ -92,6 +92,9 @@ class Pair(Family):
     @property
     def latents(self) -> dict[str, int]:
         return {"z": 1, "w": 1}
+
+    def prior(self, batch: Batch | None = None) -> dict[str, Density]:
+        return {"z": StandardNormal(1), "w": StandardNormal(1)}
 
     def encode(self, batch: Batch) -> dict[str, Posterior]:
         means = batch["vector"] @ self.head.T

@@ -101,6 +101,11 @@ class Bench:
         metrics.update()
         return metrics
 
+    def check(self) -> None:
+        """Raise `Cancelled` where somebody asked for it: for what takes long besides training."""
+        if self.cancelled():
+            raise Cancelled
+
     def stop_requested(self) -> bool:
         return self.cancelled()
 

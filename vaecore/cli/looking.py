@@ -1,8 +1,7 @@
-"""Verbs that look at checkpoints: evaluate, diagnose, sample, reconstruct, traverse, compare."""
+"""Verbs that look at checkpoints: diagnose, sample, reconstruct, traverse, compare."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -23,49 +22,6 @@ PictureOption = Annotated[Path, typer.Option("-o", "--output", help="The PNG to 
 ScaleOption = Annotated[int, typer.Option("--scale", min=1, max=32, help="Screen pixels to a pixel.")]
 
 app = typer.Typer()
-
-
-@app.command()
-def evaluate(
-    run: RunArgument,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    importance_samples: Annotated[int, typer.Option("-k", "--importance-samples", min=0, max=100_000,
-                                                    help="Also estimate log p(x) with K samples.")] = 0,
-    limit: Annotated[int, typer.Option(min=0, help="Observations used for log p(x); 0 uses all.")] = 1000,
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """ELBO, reconstruction, KL and MSE of a checkpoint over a whole split, and log p(x) if asked."""
-    from vaecore.evaluate.report import evaluate_run
-    from vaecore.schema import problem
-
-    wanted = checked_split(split)
-    found = store_at(store).find(run)
-    with Progress(console=err, transient=True) as progress:
-        task = progress.add_task("evaluating", total=None)
-        try:
-            result = evaluate_run(found, wanted, importance_samples=importance_samples, limit=limit,
-                                  progress=lambda done, total: progress.update(task, completed=done, total=total))
-        except ValueError as error:
-            if importance_samples == 0:
-                raise
-            raise problem("--importance-samples", importance_samples, str(error), "Leave it out.") from None
-    if as_json:
-        return say(result, True, "")
-    kl = sum(map(sum, result["kl"].values()))
-    out.print(f"{found.id} on {split} ({result['observations']:,} observations of {result['data']})\n"
-              f"  ELBO            {result['elbo']:10.3f} nats\n"
-              f"  reconstruction  {sum(result['reconstruction'].values()):10.3f} nats\n"
-              f"  KL              {kl:10.3f} nats, {result['active']} active dimensions", highlight=False)
-    for value in result["mse"].values():
-        out.print(f"  MSE             {value:10.5f} per pixel", highlight=False)
-    for tokens in result["tokens"].values():
-        perplexity = math.exp(-result["elbo"] / tokens)
-        out.print(f"  perplexity      {perplexity:10.2f}, with {tokens:.2f} tokens a sentence, its end symbol included",
-                  highlight=False)
-    if estimate := result.get("importance_sampling"):
-        out.print(f"  log p(x)        {estimate['log_likelihood']:10.3f} +- {estimate['standard_error']:.3f} nats "
-                  f"(K = {estimate['samples']}, {estimate['observations']:,} observations)", highlight=False)
 
 
 @app.command()
@@ -118,9 +74,28 @@ def diagnose(
 def sample(run: RunArgument, output: PictureOption,
            count: Annotated[int, typer.Option(min=1, max=10_000)] = 64,
            temperature: Annotated[float, typer.Option(min=0, max=10, help="Scale of the prior's sigma.")] = 1.0,
-           seed: Annotated[int, typer.Option(min=0)] = 0, scale: ScaleOption = 4, store: StoreOption = None) -> None:
+           seed: Annotated[int, typer.Option(min=0)] = 0,
+           label: Annotated[int | None, typer.Option(min=0, help="Of a conditional prior; without, labels are those of "
+                                                     "test images.")] = None,
+           scale: ScaleOption = 4, store: StoreOption = None) -> None:
     """Draw codes from the prior and decode them."""
-    _picture(run, store, output, scale, lambda c: (c.sample(count, temperature, seed), round(count**0.5)))
+    from vaecore.explore import Codeless, opened
+    from vaecore.schema import problem
+
+    found = opened(store_at(store).find(run))
+    if isinstance(found, Codeless):
+        if temperature != 1:
+            raise problem("--temperature", temperature, f"{run} has no latent code whose prior could have one.",
+                          "Leave it out.")
+        if label is not None:
+            raise problem("--label", label, f"{run} has no prior that reads labels.", "Leave it out.")
+        images = found.sample(count, seed)
+    else:
+        if temperature != 1 and not found.tempered:
+            raise problem("--temperature", temperature, f"the prior of {run} is no mixture of Gaussians, whose spread "
+                          "it could change.", "Leave it out.")
+        images = found.sample(count, temperature, seed, _labels(found, run, label, count))
+    _save(images, round(count**0.5), output, scale)
 
 
 @app.command()
@@ -137,15 +112,24 @@ def traverse(run: RunArgument, output: PictureOption,
              steps: Annotated[int, typer.Option(min=2, max=101)] = 11,
              span: Annotated[float, typer.Option(min=0.1, max=10, help="How far to go, in prior sigmas.")] = 3.0,
              dimensions: Annotated[int, typer.Option(min=1, help="Rows, the most informative first.")] = 16,
-             example: Annotated[int | None, typer.Option(min=0, help="Start from this test image; else 0.")] = None,
+             example: Annotated[int | None, typer.Option(min=0, help="Start from this test image; else from the "
+                                                         "prior's mean.")] = None,
+             label: Annotated[int | None, typer.Option(min=0, help="Start from the mean of this label's prior, where "
+                                                       "it is conditional.")] = None,
              scale: ScaleOption = 4, store: StoreOption = None) -> None:
     """One row a latent dimension, moved from one end to the other, the rest held still."""
     import numpy as np
+
+    from vaecore.schema import problem
 
     def draw(c: Checkpoint) -> tuple[Images, int]:
         if example is not None and example >= len(c.examples):
             raise StoreError(f"--example {example}: {run} keeps {len(c.examples)} test images. Use a smaller number.")
         base = c.scale()[0] if example is None else c.encode([example])[0]
+        if label is not None:
+            if example is not None:
+                raise problem("--label", label, "--example already says where to start.", "Leave one of them out.")
+            base = c.sample_codes(1, 0.0, labels=_labels(c, run, label, 1))[0]
         images = c.traverse(base, c.order[:dimensions], [float(v) for v in np.linspace(-span, span, steps)])
         return images.reshape(-1, *images.shape[2:]), steps
 
@@ -190,6 +174,20 @@ def checked_split(name: str) -> SplitName:
         if split == name:
             return split
     raise problem("--split", name, f"there is no split '{name}'.", f"Choose one of {', '.join(SPLITS)}.")
+
+
+def _labels(checkpoint: Checkpoint, run: str, label: int | None, count: int) -> list[int] | None:
+    """`label` for each of `count` codes; raises `ConfigError` for one that the prior does not read."""
+    from vaecore.schema import problem
+
+    if label is None:
+        return None
+    if not checkpoint.classes:
+        raise problem("--label", label, f"the prior of {run} reads no labels.", "Leave it out.")
+    if label >= checkpoint.classes:
+        raise problem("--label", label, f"the labels of {run} are 0 to {checkpoint.classes - 1}.",
+                      "Choose one of them.")
+    return [label] * count
 
 
 def _picture(reference: str, store: Path | None, output: Path, scale: int,

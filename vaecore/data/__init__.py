@@ -30,11 +30,14 @@ from vaecore.data.fashion_mnist import FashionMNIST
 from vaecore.data.gaussian import Gaussian
 from vaecore.data.mnist import MNIST
 from vaecore.data.omniglot import Omniglot
+from vaecore.data.sources import Sources
+from vaecore.data.sprites import Sprites
 from vaecore.data.synthetic_text import SyntheticText
+from vaecore.data.table import Table
 from vaecore.data.text_file import TextFile
 
-Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Gaussian | SyntheticText | Captions | TextFile,
-                 Field(discriminator="name")]
+Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Sprites | Gaussian | Sources | Table | SyntheticText
+                 | Captions | TextFile, Field(discriminator="name")]
 DATASETS: dict[str, type[DataConfig]] = {
     member.model_fields["name"].default: member for member in get_args(get_args(Data)[0])}
 

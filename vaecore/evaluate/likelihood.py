@@ -17,9 +17,13 @@ from torch import Tensor
 from vaecore.distributions import DiagonalGaussian
 from vaecore.models import Batch, Family
 
-DECODED_AT_ONCE = 4_000  # codes; bounds memory whatever K and B are
+DECODED_AT_ONCE = 500  # codes: what they decode to stays in a cache of the processor, and memory is bounded
 WEIGHTS_AT_ONCE = 2_000_000  # doubles of one batch's log-weights: 16 MB
 RESAMPLINGS, COVERED = 1_000, 0.95  # of the bootstrap
+
+
+class Cancelled(Exception):
+    """Somebody asked an evaluation to stop, before there was anything to tell."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +41,12 @@ class Likelihood:
 
 
 @torch.inference_mode()
-def importance_log_weights(model: Family, batch: Batch, samples: int, generator: torch.Generator | None = None
-                           ) -> Tensor:
+def importance_log_weights(model: Family, batch: Batch, samples: int, generator: torch.Generator | None = None, *,
+                           cancelled: Callable[[], bool] = lambda: False) -> Tensor:
     """log p(x|z) + log p(z) - log q(z|x) at z ~ q(z|x), (K, B), in double precision.
 
-    The model should be in evaluation mode. Raises `ValueError` for a family without a prior or for K below 1.
+    The model should be in evaluation mode. Raises `ValueError` for a family without a prior or for K below 1, and
+    `Cancelled`, which is asked for before each few thousand codes.
     """
     if samples < 1:
         raise ValueError(f"{samples} importance samples estimate nothing. Use at least 1.")
@@ -52,6 +57,8 @@ def importance_log_weights(model: Family, batch: Batch, samples: int, generator:
     at_once = max(1, model.at_once(DECODED_AT_ONCE) // size)
     parts = []
     for count in [at_once] * (samples // at_once) + ([samples % at_once] if samples % at_once else []):
+        if cancelled():
+            raise Cancelled
         codes: dict[str, Tensor] = {}
         weights = torch.zeros(count, size, dtype=torch.double, device=next(iter(batch.values())).device)
         for name, q in posteriors.items():
@@ -67,10 +74,12 @@ def importance_log_weights(model: Family, batch: Batch, samples: int, generator:
 
 
 def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, seed: int = 0,
-                   progress: Callable[[int], object] | None = None) -> Likelihood:
+                   progress: Callable[[int], object] | None = None, cancelled: Callable[[], bool] = lambda: False
+                   ) -> Likelihood:
     """The estimate with K = `samples` over `batches`; `progress` is told how many observations are done.
 
-    What `progress` raises ends it. Raises `ValueError` for K below 1 or a family without a prior.
+    Cancelled, it is that of the observations done, or `Cancelled` where there is none. What `progress` raises ends
+    it. Raises `ValueError` for K below 1 or a family without a prior.
     """
     if samples < 1:
         raise ValueError(f"{samples} importance samples estimate nothing. Use at least 1.")
@@ -79,10 +88,15 @@ def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, see
     curves: dict[int, list[Tensor]] = {k: [] for k in chain}
     effective: list[Tensor] = []
     done = 0
-    for batch in _smaller(batches, max(1, WEIGHTS_AT_ONCE // samples)):
+    for batch in _smaller(batches, max(1, min(model.at_once(DECODED_AT_ONCE), WEIGHTS_AT_ONCE // samples))):
         x = next(iter(batch.values()))
         generator = generator or torch.Generator(x.device).manual_seed(seed)
-        weights = importance_log_weights(model, batch, samples, generator).cpu()  # (K, B)
+        try:
+            weights = importance_log_weights(model, batch, samples, generator, cancelled=cancelled).cpu()  # (K, B)
+        except Cancelled:
+            if not effective:
+                raise
+            break
         for k in chain:
             groups = weights.view(samples // k, k, -1).logsumexp(1) - math.log(k)  # (K / k, B)
             curves[k].append(groups.mean(0))

@@ -2,41 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from vaecore.data import SplitName
-from vaecore.evaluate.likelihood import log_likelihood
+from vaecore import __version__
+from vaecore.data import Dataset, SplitName
+from vaecore.evaluate.kept import plain
+from vaecore.evaluate.likelihood import Cancelled
+from vaecore.evaluate.parts import DONE_BY, Subject
+from vaecore.evaluate.settings import Settings
+from vaecore.models import Batch, Family
 from vaecore.store import Run
-from vaecore.training.checkpoints import load_model
+from vaecore.training.checkpoints import WEIGHTS, load_model, step_of
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
 
-BATCH = 100  # observations at a time under importance sampling
+Progress = Callable[[str, int, int], object]  # part, done, of how many
 
 
-def evaluate_run(run: Run, split: SplitName = "test", *, importance_samples: int = 0, limit: int = 0, seed: int = 0,
-                 progress: Callable[[int, int], object] | None = None) -> dict[str, Any]:
-    """The evidence of `run` on `split` as exact means, in nats per observation.
+def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progress | None = None,
+                 cancelled: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+    """What `settings` ask of `run`, part after part, beginning with the evidence; as JSON can hold it.
 
-    With `importance_samples` above 0 also log p(x), on the first `limit` observations if `limit` is not 0.
-    Raises `BrokenCheckpoint`, `DataUnavailable`, `ConfigError`, or `ValueError` for a family without a prior.
+    The evidence and log p(x) are means in nats per observation. What has no place in this run is under
+    `not_applicable` with the reason. Cancelled, the result has `partial` set, and `missing` says what was not done and
+    of which part how many observations are. Raises `Cancelled` where not even the evidence was done,
+    `BrokenCheckpoint`, `DataUnavailable` or `ConfigError`. `vaecore.evaluate.kept.keep` keeps the result.
     """
-    config = run.config()
-    model = load_model(run.path)
+    settings, start = settings or Settings(), time.monotonic()
+    config, model = run.config(), load_model(run.path)
     dataset = config.data.load()
-    feed = Feed(dataset, split, torch.device("cpu"))
+    tell = progress or _unheard
+    feed = _ToldFeed(dataset, settings.split, tell, cancelled)
+    subject = Subject(config, model, dataset, feed, settings, tell, cancelled)
     result: dict[str, Any] = {
-        "run": run.id, "split": split, "data": dataset.source, "pixels": getattr(config.data, "pixels", None),
-        "seed": seed, **evaluate(model, feed, seed).as_dict()}
-    if importance_samples:
-        total = min(limit or len(feed), len(feed))
-        batches = ({name: x[: max(0, total - start)] for name, x in batch.items()}
-                   for start, batch in zip(range(0, total, BATCH), feed.in_order(BATCH), strict=False))
-        estimate = log_likelihood(model, batches, importance_samples, seed=seed,
-                                  progress=None if progress is None else lambda done: progress(done, total))
-        result["importance_sampling"] = asdict(estimate)
-    return result
+        "run": run.id, "date": time.strftime("%Y-%m-%d %H:%M"), "settings": settings.model_dump(mode="json"),
+        "split": settings.split, "seed": settings.seed, "observations": len(feed), "data": dataset.source,
+        "pixels": getattr(config.data, "pixels", None), "family": config.model.title,
+        "likelihood_name": config.about()["likelihood"], "exact": config.model.exact, "has_kl": config.model.has_kl,
+        "step": step_of(run.path / WEIGHTS), "torch": torch.__version__, "vaecore": __version__, "device": "CPU",
+        "evidence": evaluate(model, feed, settings.seed).as_dict()}
+    if normaliser := _log_z(model):
+        result["log_z"] = normaliser
+    missing: dict[str, str] = {}
+    not_applicable: dict[str, str] = {}
+    for part in settings.parts:
+        if cancelled():
+            missing[part] = "not begun"
+            continue
+        tell(part, 0, 0)
+        try:
+            result[part] = DONE_BY[part](subject)
+        except Cancelled:
+            missing[part] = "broken off"
+        except ValueError as error:
+            not_applicable[part] = str(error)
+        else:
+            if part in ("likelihood", "naive") and (done := result[part]["observations"]) < subject.observed:
+                missing[part] = f"{subject.observed - done:,} of {subject.observed:,} observations"
+    found: dict[str, Any] = plain({**result, "partial": bool(missing), "missing": missing, "not_applicable":
+                                   not_applicable, "seconds": round(time.monotonic() - start, 1)})
+    return found
+
+
+def _unheard(part: str, done: int, total: int) -> None:
+    """Nobody wants to know how far it is."""
+
+
+class _ToldFeed(Feed):
+    """A split whose passes tell how far the evidence is, and end when cancelled."""
+
+    def __init__(self, dataset: Dataset, split: SplitName, tell: Progress, cancelled: Callable[[], bool]) -> None:
+        super().__init__(dataset, split, torch.device("cpu"))
+        self.tell, self.cancelled = tell, cancelled
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        for place, batch in enumerate(super().in_order(batch_size)):
+            if self.cancelled():
+                raise Cancelled
+            self.tell("evidence", place * batch_size, len(self))
+            yield batch
+
+
+def _log_z(model: Family) -> dict[str, float] | None:
+    """The log normaliser that the model's likelihoods contain, and its standard error; None where there is none."""
+    for owner in (getattr(model, "latent_prior", None), model):
+        value, error = getattr(owner, "log_z", None), getattr(owner, "log_z_error", None)
+        if isinstance(value, Tensor) and value.numel() == 1:
+            return {"value": float(value), "standard_error": float(error) if isinstance(error, Tensor) else 0.0}
+    return None

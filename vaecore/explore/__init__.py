@@ -7,6 +7,7 @@ p(x|z); a vector comes back as a one-row image, grey for 0 and one step of brigh
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,9 +20,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from vaecore.config import RunConfig, differences
-from vaecore.data import Modality
-from vaecore.distributions import DiagonalGaussian
+from vaecore.data import COVARIATE, Modality
+from vaecore.distributions import Density, DiagonalGaussian, StandardNormal
+from vaecore.explore.densities import as_mixture, gaussian, moments, tempered
 from vaecore.models import Family
+from vaecore.priors import ConditionalMixture
 from vaecore.schema import parse
 from vaecore.store import Run
 from vaecore.training.checkpoints import BrokenCheckpoint, load_model
@@ -30,6 +33,8 @@ Images = NDArray[np.uint8]
 Codes = NDArray[np.float32]
 Route = Literal["straight", "spherical"]
 LARGEST_EXAMPLES = 64 * 2**20  # bytes
+CODE = "z"  # how a latent is called that one can move through; the hidden units of a Boltzmann machine are none
+DRAWN_AT_ONCE = 500  # codes: a mixture weighs all its components for each
 
 
 @dataclass(frozen=True)
@@ -41,23 +46,31 @@ class Checkpoint:
     summary: dict[str, Any]
     examples: torch.Tensor  # (N, *shape), pixels in [0, 1]
     labels: NDArray[np.int64] | None
+    covariates: torch.Tensor | None = None  # (N, m), as the model reads them; None where it reads none
 
     @classmethod
     def load(cls, run: Run) -> Checkpoint:
-        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged."""
-        model = load_model(run.path)
-        check_origin(run)
-        if any(modality.kind == "text" for modality in model.modalities.values()):
-            raise BrokenCheckpoint(f"{run.id} is a model of text, which is read and not drawn. Open it in Sentences.")
-        if len(model.latents) != 1 or len(model.modalities) != 1:
+        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, and for a family without a
+        code."""
+        model = _drawing(run)
+        if len(model.latents) > 1 or len(model.modalities) != 1:
             raise BrokenCheckpoint(f"{run.id} has several latents or modalities; it is explored elsewhere.")
+        if CODE not in model.latents:
+            raise BrokenCheckpoint(f"{run.id} has no latent code to move through. It can draw samples; see Families.")
         [(name, modality)] = model.modalities.items()
-        x, labels = examples(run, name, modality)
-        return cls(run, model, run.summary(), x.float() / 255 if x.dtype == torch.uint8 else x.float(), labels)
+        x, labels, numbers = examples(run, name, modality)
+        covariates = None
+        if model.covariate is not None:
+            covariates = as_read(model.covariate, labels, numbers)
+            if covariates is None:
+                raise BrokenCheckpoint(f"examples.safetensors of {run.id} lacks the labels or covariates that its "
+                                       "model reads. Copy the run again from where it came.")
+        return cls(run, model, run.summary(), x.float() / 255 if x.dtype == torch.uint8 else x.float(), labels,
+                   covariates)
 
     @property
     def latent(self) -> str:
-        return next(iter(self.model.latents))
+        return CODE
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -72,14 +85,43 @@ class Checkpoint:
 
     @cached_property
     def has_prior(self) -> bool:
-        """Whether codes are compared with N(0, I); an autoencoder's are not."""
-        with torch.inference_mode():
-            return isinstance(self._posterior(slice(0, 1)), DiagonalGaussian)
+        """Whether codes are compared with a prior; an autoencoder's are not."""
+        return bool(self.priors(None if self.covariates is None else self.covariates[:1]))
+
+    @cached_property
+    def prior(self) -> Density:
+        """p(z); of a conditional prior p(z|u) for the covariates of all examples. Raises `KeyError` without one."""
+        return self.priors(self.covariates)[self.latent]
+
+    @property
+    def standard(self) -> bool:
+        """Whether the prior is N(0, I)."""
+        return self.has_prior and isinstance(self.prior, StandardNormal)
+
+    @property
+    def tempered(self) -> bool:
+        """Whether samples have a temperature: where codes come from Gaussians, alone or mixed."""
+        return not self.has_prior or gaussian(self.prior)
+
+    @property
+    def classes(self) -> int:
+        """How many labels its prior is conditioned on; 0 where it is not, or on numbers."""
+        covariate = self.model.covariate
+        return covariate.size if covariate is not None and covariate.kind == "label" else 0
 
     @property
     def kl(self) -> NDArray[np.float64] | None:
-        """Mean KL a dimension in nats (r,), on the validation set; None without one."""
+        """Mean KL a dimension in nats (r,), on the validation set; None without one, and where the prior has no closed
+        form by dimension."""
         return self._noted("kl")
+
+    @property
+    def rate(self) -> float | None:
+        """Mean KL in all, in nats, on the validation set; None without one."""
+        found = self._found("kl")
+        values = found if isinstance(found, list) else []
+        finite = values and all(isinstance(v, int | float) and math.isfinite(v) for v in values)
+        return float(sum(values)) if finite else None
 
     @cached_property
     def spread(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -102,10 +144,9 @@ class Checkpoint:
         return [int(i) for i in np.argsort(-weight, kind="stable")]
 
     def scale(self) -> tuple[Codes, Codes]:
-        """Where codes live, centre and unit (r,) each: the prior's 0 and 1, or the codes' own without a prior."""
-        if self.has_prior:
-            return np.zeros(self.size, np.float32), np.ones(self.size, np.float32)
-        mean, std = self.spread
+        """Where codes live, centre and unit (r,) each: the prior's mean and standard deviation, 0 and 1 for N(0, I), or
+        the codes' own without a prior."""
+        mean, std = self._prior_spread if self.has_prior else self.spread
         return mean.astype(np.float32), np.maximum(std, 1e-6).astype(np.float32)
 
     def place(self, units: Codes) -> Codes:
@@ -125,7 +166,7 @@ class Checkpoint:
         """Decoder means of codes (B, r)."""
         z = torch.as_tensor(np.asarray(codes, np.float32))
         [p] = self.model.decode({self.latent: z}).values()
-        return _pixels(p.mean)
+        return as_images(p.mean)
 
     @torch.inference_mode()
     def encode(self, index: slice | Sequence[int]) -> Codes:
@@ -135,7 +176,7 @@ class Checkpoint:
 
     def originals(self, index: slice | Sequence[int]) -> Images:
         """The examples themselves."""
-        return _pixels(self.examples[index])
+        return as_images(self.examples[index])
 
     def reconstruct(self, index: slice | Sequence[int]) -> Images:
         """Examples encoded and decoded again, at the posterior mean."""
@@ -155,20 +196,58 @@ class Checkpoint:
         start, end = self.encode([a, b])
         return self.decode(between(start, end, steps, path))
 
-    def sample_codes(self, count: int, temperature: float = 1.0, seed: int = 0) -> Codes:
-        """Codes (B, r) from the prior N(0, temperature^2 I); without a prior, from a Gaussian fitted to the codes."""
-        noise = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
-        return self.place(np.float32(temperature) * noise)
+    @torch.inference_mode()
+    def sample_codes(self, count: int, temperature: float = 1.0, seed: int = 0, labels: Sequence[int] | None = None
+                     ) -> Codes:
+        """Codes (B, r) from the prior; without one, from a Gaussian fitted to the codes.
 
-    def sample(self, count: int, temperature: float = 1.0, seed: int = 0) -> Images:
+        `temperature` multiplies the standard deviation of each Gaussian: at 0 a code is the mean of the one it is drawn
+        from. A conditional prior takes a label for each code, or else covariates drawn from the examples'.
+        Raises `ValueError` for a temperature where `tempered` is false, and for labels that are no such.
+        """
+        if temperature != 1 and not self.tempered:
+            raise ValueError("this prior has no Gaussians whose spread a temperature could change.")
+        if labels is not None and (len(labels) != count or not all(0 <= label < self.classes for label in labels)):
+            raise ValueError(f"labels of this prior are 0 to {self.classes - 1}, one for each code."
+                             if self.classes else "this prior is not conditioned on labels.")
+        if not self.has_prior or self.standard:
+            noise = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
+            return self.place(np.float32(temperature) * noise)
+        density = self.prior
+        if self.covariates is not None:
+            rows = np.random.default_rng(seed).integers(len(self.covariates), size=count)
+            u = torch.eye(self.classes)[list(labels)] if labels is not None else self.covariates[rows]
+            density = self.priors(u)[self.latent]
+        generator = torch.Generator().manual_seed(seed)
+        if isinstance(density, DiagonalGaussian | ConditionalMixture):
+            return tempered(density, temperature).sample(count, generator).numpy()
+        density, left = tempered(density, temperature), [DRAWN_AT_ONCE] * (count // DRAWN_AT_ONCE)
+        return np.concatenate([density.sample(n, generator).numpy() for n in [*left, count % DRAWN_AT_ONCE] if n])
+
+    def sample(self, count: int, temperature: float = 1.0, seed: int = 0, labels: Sequence[int] | None = None
+               ) -> Images:
         """Decoder means of `sample_codes`."""
-        return self.decode(self.sample_codes(count, temperature, seed))
+        return self.decode(self.sample_codes(count, temperature, seed, labels))
 
-    def _noted(self, term: str) -> NDArray[np.float64] | None:
-        """One number a dimension (r,) of the validation set; None where the summary has none that can be used."""
+    @cached_property
+    def _prior_spread(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation of the prior, each (r,)."""
+        return (np.zeros(self.size), np.ones(self.size)) if self.standard else moments(as_mixture(self.prior))
+
+    @torch.inference_mode()
+    def priors(self, covariates: torch.Tensor | None) -> dict[str, Density]:
+        """p(z), or p(z|u) of covariates (B, m) for a conditional prior; empty without one."""
+        return self.model.prior() if covariates is None else self.model.prior({COVARIATE: covariates})
+
+    def _found(self, term: str) -> Any:
         found: Any = self.summary
         for key in ("validation", term, self.latent):
             found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    def _noted(self, term: str) -> NDArray[np.float64] | None:
+        """One number a dimension (r,) of the validation set; None where the summary has none that can be used."""
+        found = self._found(term)
         if not isinstance(found, list) or len(found) != self.size:
             return None
         if not all(isinstance(value, int | float) for value in found):
@@ -178,10 +257,42 @@ class Checkpoint:
 
     def _posterior(self, index: slice | Sequence[int]) -> Any:
         [modality] = self.model.modalities
-        return self.model.encode({modality: self.examples[index]})[self.latent]
+        batch = {modality: self.examples[index]}
+        if self.covariates is not None:
+            batch[COVARIATE] = self.covariates[index]
+        return self.model.encode(batch)[self.latent]
 
 
-def _pixels(x: torch.Tensor) -> Images:
+@dataclass(frozen=True)
+class Codeless:
+    """A model that draws and has no latent code, such as an autoregressive one."""
+
+    run: Run
+    model: Family
+
+    @torch.inference_mode()
+    def sample(self, count: int, seed: int = 0) -> Images:
+        """What it draws; it may take a pass through the model for each pixel."""
+        [drawn] = self.model.sample(count, torch.Generator().manual_seed(seed)).values()
+        return as_images(drawn)
+
+
+def opened(run: Run) -> Checkpoint | Codeless:
+    """A run that draws, whatever its family; raises as `Checkpoint.load` does."""
+    model = _drawing(run)
+    return Checkpoint.load(run) if CODE in model.latents else Codeless(run, model)
+
+
+def _drawing(run: Run) -> Family:
+    model = load_model(run.path)
+    check_origin(run)
+    if any(modality.kind == "text" for modality in model.modalities.values()):
+        raise BrokenCheckpoint(f"{run.id} is a model of text, which is read and not drawn. Open it in Sentences.")
+    return model
+
+
+def as_images(x: torch.Tensor) -> Images:
+    """Observations (B, *shape) as uint8 images; a vector becomes one row of grey."""
     if x.ndim == 2:  # vectors
         return (x[:, None] * (128 / 3) + 128).round().clamp(0, 255).to(torch.uint8).numpy()
     images = (x * 255).round().clamp(0, 255).to(torch.uint8).numpy()
@@ -195,15 +306,23 @@ def reconstruct_same(checkpoints: Sequence[Checkpoint], count: int) -> list[Imag
 
     Raises `BrokenCheckpoint` for a checkpoint of images of another shape.
     """
-    x = checkpoints[0].examples[:count]
-    rows = [_pixels(x)]
+    first = checkpoints[0]
+    x = first.examples[:count]
+    rows = [as_images(x)]
     for checkpoint in checkpoints:
         [(name, modality)] = checkpoint.model.modalities.items()
         if modality.shape != x.shape[1:]:
             raise BrokenCheckpoint(f"{checkpoint.run.id} takes images of shape {modality.shape}, but "
-                                   f"{checkpoints[0].run.id} has {tuple(x.shape[1:])}. Compare runs of one data set.")
+                                   f"{first.run.id} has {tuple(x.shape[1:])}. Compare runs of one data set.")
+        batch = {name: x}
+        if (covariate := checkpoint.model.covariate) is not None:
+            u = first.covariates if first.model.covariate == covariate else as_read(covariate, first.labels, None)
+            if u is None:
+                raise BrokenCheckpoint(f"{checkpoint.run.id} reads labels or covariates, which the test images of "
+                                       f"{first.run.id} lack. Compare runs of one data set.")
+            batch[COVARIATE] = u[:count]
         with torch.inference_mode():
-            codes = checkpoint.model.encode({name: x})[checkpoint.latent].mean.numpy()
+            codes = checkpoint.model.encode(batch)[checkpoint.latent].mean.numpy()
         rows.append(checkpoint.decode(codes))
     return rows
 
@@ -241,8 +360,10 @@ def between(start: Codes, end: Codes, steps: int, path: Route = "straight") -> C
     return arc
 
 
-def examples(run: Run, name: str, modality: Modality) -> tuple[torch.Tensor, NDArray[np.int64] | None]:
-    """The test observations that travel with a run (N, *shape), as they are stored, and their labels (N,).
+def examples(run: Run, name: str, modality: Modality
+             ) -> tuple[torch.Tensor, NDArray[np.int64] | None, torch.Tensor | None]:
+    """The test observations that travel with a run (N, *shape), as they are stored, their labels (N,) and covariates
+    (N, m).
 
     Raises `BrokenCheckpoint` for a file that is missing, damaged or of another shape.
     """
@@ -257,8 +378,22 @@ def examples(run: Run, name: str, modality: Modality) -> tuple[torch.Tensor, NDA
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise BrokenCheckpoint(f"examples.safetensors of {run.id} cannot be used ({error}). Copy the run again from "
                                "where it came.") from None
-    labels = tensors["labels"].numpy() if "labels" in tensors else None
-    return x, labels if labels is not None and labels.shape == (len(x),) else None
+    labels, u = tensors.get("labels"), tensors.get(COVARIATE)
+    if labels is not None and labels.shape != (len(x),):
+        labels = None
+    if u is not None and (u.ndim != 2 or len(u) != len(x)):
+        u = None
+    return x, None if labels is None else labels.numpy(), u
+
+
+def as_read(covariate: Modality, labels: NDArray[np.int64] | None, numbers: torch.Tensor | None
+            ) -> torch.Tensor | None:
+    """Covariates (N, m) as a model reads them, labels as one-hot rows; None where there are none that fit."""
+    if covariate.kind == "label":
+        fits = labels is not None and labels.dtype.kind == "i" and len(labels) and labels.max() < covariate.size
+        return (torch.from_numpy(labels)[:, None] == torch.arange(covariate.size)).float() if fits else None
+    fits = numbers is not None and numbers.shape[1:] == covariate.shape and bool(numbers.isfinite().all())
+    return numbers.float() if fits and numbers is not None else None
 
 
 def check_origin(run: Run) -> None:

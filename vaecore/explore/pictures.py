@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from vaecore.explore import Checkpoint, Images
+from vaecore.explore import Checkpoint, Codeless, Images
 from vaecore.files import write_bytes_atomic
 
 Picture = NDArray[np.uint8]  # (H, W) grey, (H, W, 2) grey and opacity, (H, W, 3) colour, (H, W, 4) colour and opacity
@@ -73,10 +73,15 @@ def labelled(rows: Sequence[tuple[str, Images]], heads: Sequence[str] = (), *, w
     return _bytes(sheet)
 
 
-def write_preview(checkpoint: Checkpoint, count: int = 10) -> None:
-    """`preview.png` in the run's folder: samples, two rows."""
-    sheet = grid(legible(checkpoint.sample(2 * count)), count)
-    write_bytes_atomic(checkpoint.run.path / "preview.png", png(sheet, scale=2))
+def write_preview(checkpoint: Checkpoint | Codeless, count: int = 10) -> None:
+    """`preview.png` in the run's folder: samples, two rows; of a prior with labels a column for each of the first."""
+    if isinstance(checkpoint, Codeless):
+        count = min(count, 8)  # a pass through the model for each pixel of each image
+        images = checkpoint.sample(2 * count)
+    else:
+        labels = [place % count % checkpoint.classes for place in range(2 * count)] if checkpoint.classes else None
+        images = checkpoint.sample(2 * count, labels=labels)
+    write_bytes_atomic(checkpoint.run.path / "preview.png", png(grid(legible(images), count), scale=2))
 
 
 def _scaled(image: Picture, scale: int) -> Image.Image:

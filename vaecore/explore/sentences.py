@@ -18,7 +18,7 @@ import torch
 
 from vaecore.data import END, SPECIALS, UNKNOWN
 from vaecore.data.text import tokens, words
-from vaecore.distributions import DiagonalGaussian
+from vaecore.distributions import Density, DiagonalGaussian, StandardNormal
 from vaecore.evaluate.verdict import COLLAPSED
 from vaecore.explore import Codes, Route, between, check_origin, examples
 from vaecore.files import write_bytes_atomic
@@ -98,6 +98,9 @@ class SentenceCheckpoint:
         """Raises `BrokenCheckpoint` or `StoreError` for files that are missing, damaged or not of text."""
         model = load_model(run.path)
         check_origin(run)
+        if model.covariate is not None:
+            raise BrokenCheckpoint(f"{run.id} is conditioned on labels, which typed sentences have not. Choose a run "
+                                   "with another prior.")
         kinds = [modality.kind for modality in model.modalities.values()]
         if kinds != ["text"]:
             raise BrokenCheckpoint(f"{run.id} is not a model of text. Open it in Traverse.")
@@ -111,7 +114,7 @@ class SentenceCheckpoint:
         if not all(parameter.isfinite().all() for parameter in model.parameters()):
             raise BrokenCheckpoint(f"weights.safetensors of {run.id} holds numbers that are not finite. Copy the run "
                                    "again from where it came, or train it with a smaller learning rate.")
-        x, _ = examples(run, name, text)
+        x, _, _ = examples(run, name, text)
         if x.is_floating_point() or x.is_complex() or x.min() < 0 or x.max() >= len(text.vocabulary):
             raise BrokenCheckpoint(f"examples.safetensors of {run.id} holds numbers that are no words of its "
                                    "vocabulary. Copy the run again from where it came.")
@@ -142,7 +145,7 @@ class SentenceCheckpoint:
     @property
     def rate(self) -> float | None:
         """Mean KL in nats a sentence, over the validation set; None where the summary does not say."""
-        kl = self._noted("kl")
+        kl = self._noted("kl", by_dimension=False)
         return None if kl is None else sum(kl)
 
     @property
@@ -180,7 +183,7 @@ class SentenceCheckpoint:
 
     def perturb(self, text: str, scale: float, count: int, seed: int = 0) -> list[str]:
         """Sentences around a text's code: z = mean + scale * eps, eps ~ N(0, I), so `scale` is in standard
-        deviations of the prior."""
+        deviations of a standard normal prior."""
         noise = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
         return self.write(self.encode(text).mean + np.float32(scale) * noise)
 
@@ -189,9 +192,12 @@ class SentenceCheckpoint:
         return self.write(between(self.encode(a).mean, self.encode(b).mean, steps, path))
 
     def sample(self, count: int, temperature: float = 1.0, seed: int = 0) -> list[str]:
-        """Sentences of the model's own: z ~ N(0, I) where there is a code, then words drawn at `temperature`."""
+        """Sentences of the model's own: z ~ p(z) where there is a code, then words drawn at `temperature`."""
         if self.has_code:
-            codes = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
+            codes: Codes = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
+            if not isinstance(prior := self._prior(), StandardNormal):
+                with torch.inference_mode():
+                    codes = prior.sample(count, torch.Generator().manual_seed(seed)).numpy()
             return self.write(codes, temperature, seed)
         return self._written(replace(self._observation({}), count=count), temperature, seed)
 
@@ -213,9 +219,9 @@ class SentenceCheckpoint:
             return Score(exact, None, exact, count)
         [latent] = self.model.latents
         q = self._posterior(batch)
-        kl = float(q.kl_from_standard().sum())
-        draws = q.rsample(torch.Generator().manual_seed(0), DRAWS)[:, 0]
-        values = self._observation({latent: torch.cat([q.mean, draws])}).log_prob(x.expand(1 + DRAWS, -1))
+        draws = q.rsample(torch.Generator().manual_seed(0), DRAWS)  # (K, 1, r)
+        kl = float(self._prior().kl(q, draws).sum())
+        values = self._observation({latent: torch.cat([q.mean, draws[:, 0]])}).log_prob(x.expand(1 + DRAWS, -1))
         return Score(float(values[0]), kl, float(values[1:].mean()) - kl, count)
 
     @cached_property
@@ -233,6 +239,11 @@ class SentenceCheckpoint:
         assert isinstance(q, DiagonalGaussian)
         return q
 
+    @torch.inference_mode()
+    def _prior(self) -> Density:
+        [p] = self.model.prior().values()
+        return p
+
     def _observation(self, z: dict[str, torch.Tensor]) -> Sentences:
         [p] = self.model.decode(z).values()
         assert isinstance(p, Sentences)
@@ -243,12 +254,14 @@ class SentenceCheckpoint:
         rows = p.sample(torch.Generator().manual_seed(seed), temperature)
         return [words(row, self.vocabulary) for row in rows.tolist()]
 
-    def _noted(self, term: str) -> list[float] | None:
-        """One number a dimension of the validation set; None where the summary has none that can be used."""
+    def _noted(self, term: str, *, by_dimension: bool = True) -> list[float] | None:
+        """Numbers of the validation set, one a dimension, or one in all where the prior has no closed form; None where
+        the summary has none that can be used."""
         found: Any = self.summary
         for key in ("validation", term, *self.model.latents):
             found = found.get(key) if isinstance(found, dict) else None
-        if not self.has_code or not isinstance(found, list) or len(found) != self.size:
+        lengths = (self.size,) if by_dimension else (self.size, 1)
+        if not self.has_code or not isinstance(found, list) or len(found) not in lengths:
             return None
         good = all(isinstance(value, int | float) and math.isfinite(value) for value in found)
         return [float(value) for value in found] if good else None

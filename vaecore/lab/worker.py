@@ -68,14 +68,14 @@ def work(folder: Path, attempt: int) -> int:
 def draw_preview(folder: Path) -> None:
     """What the model draws or writes, for the run's card. A run without it is still a run, so nothing here fails it."""
     try:
-        from vaecore.explore import Checkpoint, pictures, sentences
+        from vaecore.explore import opened, pictures, sentences
         from vaecore.store import Run
 
         run = Run(folder)
         if run.config().data.observation == "sentence":
             sentences.write_preview(sentences.SentenceCheckpoint.load(run))
         else:
-            pictures.write_preview(Checkpoint.load(run))
+            pictures.write_preview(opened(run))
     except Exception as error:
         print(f"no preview: {error}", flush=True)
 

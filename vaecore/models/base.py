@@ -178,6 +178,16 @@ class Family(nn.Module):
         return False
 
     @property
+    def sampling_passes(self) -> int:
+        """Passes through the network that one sample takes, one after another."""
+        return 1
+
+    @property
+    def inference_passes(self) -> int:
+        """Passes that take an observation to its code, or to log p(x) where there is no code."""
+        return 1
+
+    @property
     def parameter_count(self) -> int:
         """Numbers learned, in closed form or by gradient."""
         return sum(p.numel() for p in self.parameters())

@@ -1,0 +1,313 @@
+"""One evaluation drawn: its parts as cards, every number with its unit and the settings that make it mean something.
+
+What is drawn was read from a file that may come from anywhere: a number that is none is not there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+
+from app_pages.parts.headline import shown
+from app_pages.parts.words import escaped
+from vaecore.evaluate.settings import NAIVE, PARTS, TITLES
+
+Facts = dict[str, Any]
+STILL = {"displayModeBar": False, "responsive": True}
+FEW = 10  # effective samples, below which an estimate hangs on a handful
+FLAT = 0.1  # nats: a K curve that still rises more from its last point but one has not flattened
+MEANS = {  # of the five estimates, in one sentence each
+    "prior_printed": "Mean of log p(x|z) over z from the prior. It tends to something below log p(x), whatever M.",
+    "prior_corrected": "The mean inside the logarithm. It tends to log p(x), but few codes of the prior fit an x.",
+    "posterior_printed": "Mean of log p(x|z) over z from q(z|x): the reconstruction term, which pays for no code.",
+    "elbo": "The same less the KL: the lower bound that training maximises.",
+    "posterior_corrected": "The mean inside, with p(z) / q(z|x): importance sampling, as above but with M samples.",
+}
+SCORES = {"mig": ("MIG", "Mutual information gap: of each factor, the information of the best latent less that of the "
+                  "second, as a share of the factor's entropy. From histograms of 20 bins."),
+          "mig_full": ("MIG, all posteriors", "The same with the estimator of Chen et al. (2018)."),
+          "sap": ("SAP", "How much better the best latent predicts each factor than the second best."),
+          "beta_vae": ("β-VAE score", "How often a linear classifier names the factor that pairs share."),
+          "mcc": ("MCC", "Mean |correlation| of latents and factors under the best one-to-one matching.")}
+
+
+# -- reading ---------------------------------------------------------------------------------------
+
+
+def at(facts: Any, *path: str) -> Any:
+    """What stands under `path`; None where there is nothing."""
+    for name in path:
+        facts = facts.get(name) if isinstance(facts, dict) else None
+    return facts
+
+
+def number(facts: Any, *path: str) -> float | None:
+    """A finite number under `path`, else None."""
+    found = at(facts, *path)
+    good = isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found)
+    return float(found) if good else None
+
+
+def text(facts: Any, *path: str) -> str:
+    """Words under `path`, fit for Markdown."""
+    found = at(facts, *path)
+    return escaped(str(found)) if isinstance(found, str | int) else ""
+
+
+def total(facts: Any, *path: str) -> float | None:
+    """The sum of all numbers under `path`; None where one is none, or there is none."""
+    found = at(facts, *path)
+    parts = found.values() if isinstance(found, dict) else found if isinstance(found, list) else None
+    if not parts:
+        return number({"it": found}, "it")
+    numbers = [total({"it": part}, "it") for part in parts]
+    known = [value for value in numbers if value is not None]
+    return sum(known) if len(known) == len(numbers) else None
+
+
+def count(facts: Any, *path: str) -> str:
+    """A whole number with its thousands."""
+    value = number(facts, *path)
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def title(facts: Facts) -> str:
+    """An evaluation in a line: when, of what, with which settings."""
+    settings = facts["settings"]
+    observed = f"{settings['observations']:,}" if settings["observations"] else "all"
+    k = f" · K = {settings['importance_samples']:,}" if "likelihood" in settings["parts"] and not facts.get("exact") \
+        else ""
+    return (f"{facts['date']} · {settings['split']}{k} · {observed} observations · seed {settings['seed']}"
+            + (" · partial" if facts["partial"] else ""))
+
+
+# -- the whole -------------------------------------------------------------------------------------
+
+
+def show(facts: Facts) -> None:
+    """All parts of an evaluation; what is missing and what does not apply in words."""
+    if facts["partial"]:
+        told = "; ".join(f"{TITLES.get(part, part).lower()}: {what}" for part, what in facts["missing"].items())
+        st.warning(escaped(f"This evaluation was cancelled. Missing: {told}. Its numbers hold for what was done."),
+                   icon=":material/hourglass_bottom:")
+    evidence(facts)
+    if "likelihood" in facts:
+        likelihood(facts)
+    with st.grid(2, min_column_width=420, gap="medium"):
+        for part, draw in (("naive", naive), ("reconstruction", reconstruction), ("samples", samples),
+                           ("probe", probe), ("disentanglement", disentanglement)):
+            if part in facts:
+                with st.container(border=True, gap="small"):
+                    st.subheader(TITLES[part], anchor=False)
+                    draw(facts)
+    for part, why in facts["not_applicable"].items():
+        st.caption(f":material/block: **{escaped(TITLES.get(part, part))}** does not apply: {escaped(why)}")
+    left = [TITLES[part].lower() for part in PARTS if part not in facts["settings"]["parts"]]
+    if left:
+        st.caption(f":material/remove: Not asked for: {', '.join(left)}.")
+
+
+def evidence(facts: Facts) -> None:
+    """The terms of the bound over the whole split."""
+    found, kl = facts["evidence"], total(facts, "evidence", "kl")
+    bound, reconstructed = number(found, "elbo"), total(found, "reconstruction")
+    exact, has_kl = facts.get("exact") is True, facts.get("has_kl") is True
+    with st.container(border=True, gap="small"):
+        st.subheader(TITLES["evidence"], anchor=False,
+                     help="Exact sums over every observation of the split; one sample of z for each.")
+        with st.container(horizontal=True):
+            st.metric("ELBO" if has_kl else "log p(x)" if exact else "log p(x|z)", nats(bound),
+                      help="Lower bound on log p(x), per observation: reconstruction less KL. Higher is better."
+                      if has_kl else "Exact, per observation. Higher is better." if exact else
+                      "At the code of each observation. This family has no prior, so it is no bound on log p(x).")
+            if has_kl:
+                st.metric("Reconstruction", nats(reconstructed), help="E log p(x|z), per observation.")
+                st.metric("KL", nats(kl), help="Of q(z|x) from the prior, per observation: what the code costs.")
+                st.metric("Active", count(found, "active"), help="Latent dimensions whose posterior mean varies by "
+                          "more than 0.01 (in variance).")
+            tokens = total(found, "tokens")
+            if tokens and bound is not None and -300 < bound / tokens <= 0:
+                st.metric("Perplexity", f"{math.exp(-bound / tokens):.2f}",
+                          help=f"exp(−bound / tokens), with {tokens:.2f} tokens a sentence, its end included.")
+            if (log_z := number(facts, "log_z", "value")) is not None:
+                error = number(facts, "log_z", "standard_error") or 0.0
+                st.metric("log Z", f"{log_z:.3f} ± {error:.3f}", help="The model's log normaliser and its standard "
+                          "error, in nats. Every likelihood here contains it.")
+        pixels = f" · pixels {text(facts, 'pixels')}" if facts.get("pixels") else ""
+        st.caption(f"{count(facts, 'observations')} observations of {text(facts, 'split')} · {text(facts, 'data')}"
+                   f"{pixels} · likelihood {text(facts, 'likelihood_name')} · seed {text(facts, 'seed')} · weights of "
+                   f"step {count(facts, 'step')} · {text(facts, 'date')} · torch {text(facts, 'torch')} · "
+                   f"vaecore {text(facts, 'vaecore')}")
+
+
+def likelihood(facts: Facts) -> None:
+    """log p(x), its interval, how much the samples were worth, and the K curve."""
+    found = facts["likelihood"]
+    value, k = number(found, "log_likelihood"), number(found, "samples")
+    low, high = interval(found)
+    curve = points(found)
+    with st.container(border=True, gap="small"):
+        st.subheader("log p(x)", anchor=False, help="By importance sampling from q(z|x): the logarithm of the mean "
+                     "weight over K samples." if k else "This family knows it exactly: no samples, no bound.")
+        with st.grid(2, min_column_width=420, gap="medium"):
+            with st.container(gap="small"):
+                with st.container(horizontal=True):
+                    st.metric("log p(x)", nats(value), help="Mean per observation. Higher is better, among runs of "
+                              "the same data, pixels and likelihood, with the same K.")
+                    st.metric("95 % interval", "–" if low is None or high is None else
+                              f"{low:.2f} to {high:.2f}".replace("-", "−"),
+                              help="In nats, by bootstrap over the observations: what other observations of the same "
+                                   "kind would have given. The bias of a small K is not in it.")
+                    if k:
+                        share = number(found, "effective")
+                        st.metric("Effective samples", "–" if share is None else f"{share * k:,.0f} of {k:,.0f}",
+                                  help="How many equally weighted samples the K are worth, a mean over observations.")
+                st.caption((f"K = {k:,.0f} · " if k else "Exact · ")
+                           + f"{count(found, 'observations')} observations of {text(facts, 'split')} · seed "
+                           f"{text(facts, 'seed')}")
+                worth(found, k or 0)
+                if len(curve) > 1:
+                    (before, lower), (last, upper) = curve[-2:]
+                    rise = upper - lower
+                    st.markdown(f"From K = {before:,} to K = {last:,} the estimate rose by {rise:.2f} nats"
+                                + (": it has flattened." if rise < FLAT else "; with a larger K it would go on."))
+            if len(curve) > 1 and low is not None and high is not None:
+                import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
+
+                from vaecore.figures.kcurve import k_curve_figure
+
+                st.plotly_chart(k_curve_figure(curve, (low, high)), key="k-curve", config=STILL,
+                                alt="Estimate of log p(x) against the number of importance samples")
+
+
+def worth(found: Facts, k: float) -> None:
+    """A warning where the worst observations hang on a few samples."""
+    worst = number(found, "effective_low")
+    if k > 1 and worst is not None and worst * k < FEW:
+        st.warning(f"For one observation in twenty, the {k:,.0f} samples are worth at most {worst * k:.1f}. There the "
+                   "estimate hangs on a few samples and is too low: use a larger K.", icon=":material/scatter_plot:")
+
+
+def naive(facts: Facts) -> None:
+    """The five estimates, each with a sentence."""
+    import pandas as pd
+
+    found = facts["naive"]
+    values = {key: number(found, "estimates", key) for key in NAIVE}
+    exact = number(facts, "likelihood", "log_likelihood")
+    same = number(facts, "likelihood", "observations") == number(found, "observations")
+    rows = [{"Estimate": name, "Nats": values[key], "Above log p(x)": value - exact
+             if same and exact is not None and (value := values[key]) is not None else None}
+            for key, name in NAIVE.items()]
+    column = st.column_config.NumberColumn
+    st.dataframe(pd.DataFrame(rows).dropna(axis=1, how="all"), hide_index=True, height="content", placeholder="–",
+                 key="naive", column_config={
+                     "Estimate": st.column_config.TextColumn(help="Equations of the lecture, and the ELBO between."),
+                     "Nats": column(format="%.2f", help="Mean per observation."),
+                     "Above log p(x)": column(format="%+.2f", help="Less the estimate of log p(x) above, over the same "
+                                                                   "observations, in nats.")})
+    st.markdown("\n".join(f"- **{name}.** {escaped(MEANS[key])}" for key, name in NAIVE.items()))
+    st.caption(f"M = {count(found, 'samples')} samples · {count(found, 'observations')} observations of "
+               f"{text(facts, 'split')} · seed {text(facts, 'seed')}")
+
+
+def reconstruction(facts: Facts) -> None:
+    """Errors of decoded posterior means, a row a modality."""
+    for name, found in facts["reconstruction"].items():
+        if not isinstance(found, dict):
+            continue
+        with st.container(horizontal=True):
+            st.metric("MSE", shown(number(found, "mse")), help="Mean squared error for each pixel or number.")
+            if (psnr := number(found, "psnr")) is not None:
+                st.metric("PSNR", f"{psnr:.2f} dB", help="10 log10(1 / MSE) of each image, then the mean. Higher is "
+                          "better.")
+            if (ssim := number(found, "ssim")) is not None:
+                st.metric("SSIM", f"{ssim:.3f}", help="Structural similarity (Wang et al. 2004), 1 at best.")
+        window = f" · SSIM window {count(found, 'window')} pixels, σ {shown(number(found, 'sigma'), 3)}" \
+            if number(found, "window") else ""
+        st.caption(f"{escaped(name)} · decoded posterior means · {count(found, 'observations')} observations of "
+                   f"{text(facts, 'split')} · data range {shown(number(found, 'data_range'), 2)}{window}")
+
+
+def samples(facts: Facts) -> None:
+    """How samples lie to real observations, beside how real ones lie to each other."""
+    found = facts["samples"]
+    floor = found.get("floor")
+    with st.container(horizontal=True):
+        st.metric("Fréchet distance", shown(number(found, "frechet")), help="Between Gaussians fitted to features of "
+                  "samples and of real images. Lower is better. The features are those of our own classifier, so this "
+                  "is not the FID of papers.")
+        st.metric("Precision", percent(number(found, "precision")), help="Share of samples that lie among real images.")
+        st.metric("Recall", percent(number(found, "recall")), help="Share of real images that lie among samples.")
+    st.caption(f"Real images of {text(floor, 'split')} in the place of samples would score "
+               f"{shown(number(floor, 'frechet'))}, {percent(number(floor, 'precision'))} and "
+               f"{percent(number(floor, 'recall'))} ({count(floor, 'observations')} of each).")
+    st.caption(f"{count(found, 'generated')} samples, as {text(found, 'pixels')}, and {count(found, 'real')} images of "
+               f"{text(facts, 'split')} · k = {count(found, 'k')} neighbours · seed {text(found, 'seed')} · features "
+               f"of {text(found, 'features')}, digest {text(found, 'classifier_digest')}, test accuracy "
+               f"{percent(number(found, 'classifier_accuracy'))}")
+
+
+def probe(facts: Facts) -> None:
+    """What a linear classifier reads from the codes."""
+    found = facts["probe"]
+    with st.container(horizontal=True):
+        st.metric("Accuracy", percent(number(found, "accuracy")), help="Of a logistic regression that sees only z, "
+                  "trained on codes of the training split.")
+        st.metric("Chance", percent(number(found, "chance")), help="By always naming the commonest class.")
+    if found.get("encoder_reads_label") is True:
+        st.warning("The encoder was given the label, so this says nothing of what it reads from x.",
+                   icon=":material/visibility:")
+    st.caption(f"{text(found, 'codes')} · {count(found, 'train')} codes to learn from, {count(found, 'test')} of "
+               f"{text(facts, 'split')} to judge · {count(found, 'classes')} classes")
+
+
+def disentanglement(facts: Facts) -> None:
+    """The scores, and which latent stands for which factor."""
+    found = facts["disentanglement"]
+    with st.container(horizontal=True):
+        for key, (name, help) in SCORES.items():
+            if (score := number(found, key, "score" if key != "mcc" else "pearson")) is not None:
+                st.metric(name, f"{score:.3f}", help=help + " 1 is best.")
+    matching, correlations = at(found, "mcc", "matching"), at(found, "mcc", "correlations")
+    if isinstance(matching, dict) and isinstance(correlations, dict):
+        st.dataframe([{"Factor": name, "Latent": number({"z": latent}, "z"), "Correlation": number(correlations, name)}
+                      for name, latent in matching.items()], hide_index=True, key="matching", height="content",
+                     column_config={"Latent": st.column_config.NumberColumn(format="%d"),
+                                    "Correlation": st.column_config.NumberColumn(format="%.3f")})
+    for key, (name, _) in SCORES.items():
+        if why := at(found, key, "not_applicable"):
+            st.caption(f":material/block: {name} does not apply: {escaped(str(why))}")
+    st.caption(f"{count(found, 'mcc', 'observations')} observations of {text(facts, 'split')} · "
+               f"{text(found, 'mcc', 'codes')} · {count(found, 'mcc', 'latents')} latents, "
+               f"{count(found, 'mcc', 'factors')} factors · MCC by Pearson; by Spearman "
+               f"{shown(number(found, 'mcc', 'spearman'), 3)} · seed {text(facts, 'seed')}")
+
+
+# -- parts -----------------------------------------------------------------------------------------
+
+
+def nats(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.2f} nats".replace("-", "−")
+
+
+def percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1%}"
+
+
+def interval(found: Facts) -> tuple[float | None, float | None]:
+    """The two ends; None for what is not there."""
+    ends = found.get("interval")
+    return (number({"it": ends[0]}, "it"), number({"it": ends[1]}, "it")) if isinstance(ends, list) and len(ends) == 2 \
+        else (None, None)
+
+
+def points(found: Facts) -> Sequence[tuple[int, float]]:
+    """The K curve, K ascending; what is no point costs itself."""
+    curve = found.get("curve")
+    pairs = [(number({"it": each[0]}, "it"), number({"it": each[1]}, "it"))
+             for each in (curve if isinstance(curve, list) else []) if isinstance(each, list) and len(each) == 2]
+    return sorted((int(k), value) for k, value in pairs if k is not None and value is not None and k >= 1)

@@ -1,0 +1,183 @@
+"""`vaecore evaluate`: a checkpoint judged over a split, part after part; what is found is kept with its settings."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from vaecore.cli.printing import FAILED, STOPPED, JsonOption, RunArgument, StoreOption, err, out, say, store_at
+from vaecore.evaluate.settings import NAIVE, PARTS, TITLES, Settings
+from vaecore.lab import evaluations
+
+Tell = Callable[[str, int, int], None]
+app = typer.Typer()
+
+
+def _help(name: str) -> str:
+    return Settings.model_fields[name].description or ""
+
+
+@app.command()
+def evaluate(
+    run: RunArgument,
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
+    importance_samples: Annotated[int, typer.Option("-k", "--importance-samples", help=_help("importance_samples"))
+                                  ] = 500,
+    limit: Annotated[int, typer.Option("--limit", "--observations", help=_help("observations"))] = 1000,
+    parts: Annotated[str, typer.Option(help=f"Of {', '.join(PARTS)}: some, with commas between; all; or none, for the "
+                                            "evidence alone.")] = "all",
+    naive_samples: Annotated[int, typer.Option(help=_help("naive_samples"))] = 100,
+    samples: Annotated[int, typer.Option(help=_help("samples"))] = 2000,
+    seed: Annotated[int, typer.Option(help=_help("seed"))] = 0,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Evidence, log p(x), reconstructions, samples and codes of a checkpoint, as evaluation.json beside it.
+
+    Ctrl-C ends it and keeps what is done by then, marked partial (exit code 3).
+    """
+    from vaecore.schema import parse
+
+    wanted = {"all": list(PARTS), "none": []}.get(parts, [part.strip() for part in parts.split(",") if part.strip()])
+    settings = parse(Settings, {
+        "split": split, "parts": wanted, "importance_samples": importance_samples, "observations": limit,
+        "naive_samples": naive_samples, "samples": samples, "seed": seed})
+    found = store_at(store).find(run)
+
+    from vaecore.evaluate.kept import keep
+    from vaecore.evaluate.likelihood import Cancelled
+    from vaecore.evaluate.report import evaluate_run
+
+    with evaluations.task(found).alone(), _asked_to_stop() as stopped:
+        try:
+            with _progress() as tell:
+                result = evaluate_run(found, settings, progress=tell, cancelled=stopped)
+        except Cancelled:
+            err.print("Cancelled before anything was found: nothing is kept.", highlight=False)
+            raise typer.Exit(STOPPED) from None
+        try:
+            said = f"{evaluations.KEPT}{keep(found, result)}"
+        except OSError as error:
+            said = f"not kept: {error.strerror or error}"
+    say(result, True, "") if as_json else out.print("\n".join(_lines(result)), highlight=False, markup=False)
+    if result["partial"]:
+        err.print("Cancelled: this result is partial. " + _told(result["missing"]), highlight=False, markup=False)
+    err.print(said, highlight=False, markup=False)
+    if result["partial"] or not said.startswith(evaluations.KEPT):
+        raise typer.Exit(STOPPED if result["partial"] else FAILED)
+
+
+# -- while it runs ---------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _asked_to_stop() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C or SIGTERM came; a second one ends the program at once."""
+    asked: list[int] = []
+
+    def note(number: int, _: FrameType | None) -> None:
+        asked.append(number)
+        signal.signal(number, before[number])
+
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _progress() -> Iterator[Tell]:
+    """A bar a part on a terminal, else a line for each percent, which a page reads from the log."""
+    if not err.is_terminal:
+        last: list[str] = [""]
+
+        def tell_lines(part: str, done: int, total: int) -> None:
+            percent = f"{part} {100 * done // total if total else 0}"
+            if percent != last[0]:
+                last[0] = percent
+                err.print(evaluations.line(part, done, total), highlight=False)
+
+        yield tell_lines
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        tasks: dict[str, Any] = {}
+
+        def tell(part: str, done: int, total: int) -> None:
+            if part not in tasks:
+                for task in tasks.values():
+                    progress.stop_task(task)
+                tasks[part] = progress.add_task(TITLES[part], total=None)
+            progress.update(tasks[part], completed=done, total=total or None)
+
+        yield tell
+
+
+# -- what was found --------------------------------------------------------------------------------
+
+
+def _lines(result: dict[str, Any]) -> Iterator[str]:
+    """An evaluation as lines of text, each number with its unit and what it depends on."""
+    evidence, settings = result["evidence"], result["settings"]
+    yield (f"{result['run']} on {result['split']} ({result['observations']:,} observations of {result['data']}"
+           + (f", pixels {result['pixels']}" if result["pixels"] else "") + f"), seed {result['seed']}")
+    yield _row("ELBO" if result["has_kl"] else "log p(x)" if result["exact"] else "log p(x|z)", evidence["elbo"])
+    yield _row("reconstruction", sum(evidence["reconstruction"].values()))
+    if evidence["kl"]:
+        yield _row("KL", sum(map(sum, evidence["kl"].values())), f"nats, {evidence['active']} active dimensions")
+    for value in evidence["mse"].values():
+        yield _row("MSE", value, "per observed number", 5)
+    for tokens in evidence["tokens"].values():
+        yield _row("perplexity", math.exp(-evidence["elbo"] / tokens),
+                   f"with {tokens:.2f} tokens a sentence, its end symbol included", 2)
+    if found := result.get("log_z"):
+        yield _row("log Z", found["value"], f"nats, +- {found['standard_error']:.3f}")
+    if found := result.get("likelihood"):
+        low, high = found["interval"]
+        how = (f"K = {found['samples']:,}, effective share {found['effective']:.1%}" if found["samples"] else "exact")
+        yield _row("log p(x)", found["log_likelihood"], f"nats, 95 % from {low:.3f} to {high:.3f} ({how}, "
+                   f"{found['observations']:,} observations)")
+    if found := result.get("naive"):
+        for name, value in found["estimates"].items():
+            yield _row(NAIVE[name], value, f"nats, M = {found['samples']:,}, "
+                       f"{found['observations']:,} observations")
+    for found in result.get("reconstruction", {}).values():
+        if found["psnr"] is not None:
+            yield _row("PSNR", found["psnr"], "dB, a mean over images", 2)
+        if found["ssim"] is not None:
+            yield _row("SSIM", found["ssim"], f"window {found['window']}, sigma {found['sigma']:.3g}, data range 1", 4)
+    if found := result.get("samples"):
+        yield _row("Fréchet", found["frechet"], f"between {found['generated']:,} samples and as many real, in features "
+                   f"of {found['features']} (accuracy {found['classifier_accuracy']:.1%}); "
+                   f"{found['floor']['frechet']:.3f} between real and real", 3)
+        yield _row("precision", found["precision"], f"k = {found['k']}")
+        yield _row("recall", found["recall"], f"k = {found['k']}")
+    if found := result.get("probe"):
+        yield _row("probe", found["accuracy"], f"accuracy on {found['test']:,} labels, chance {found['chance']:.3f}"
+                   + ("; the encoder was given the label" if found["encoder_reads_label"] else ""))
+    for name, found in result.get("disentanglement", {}).items():
+        if "not_applicable" not in found:
+            yield _row(name.replace("_", " "), found["score"] if "score" in found else found["pearson"],
+                       f"of {settings['split']}, 1 is best")
+    for part, why in result["not_applicable"].items():
+        yield f"  {TITLES[part]} does not apply: {why}"
+
+
+def _row(name: str, value: float | None, words: str = "nats", digits: int = 3) -> str:
+    number = "-" if value is None else f"{value:.{digits}f}"
+    return f"  {name:20} {number:>11} {words}"
+
+
+def _told(missing: dict[str, str]) -> str:
+    return "Missing: " + "; ".join(f"{TITLES[part].lower()} ({what})" for part, what in missing.items()) + "."

@@ -1,0 +1,64 @@
+"""A file of one's own on this machine: its bytes, bounded, or what is wrong with it in words."""
+
+from __future__ import annotations
+
+import codecs
+import stat
+from pathlib import Path
+
+from vaecore.schema import ConfigError, problem
+
+LARGEST = 50_000_000  # bytes
+
+
+def contents(path: str, kind: str) -> bytes:
+    """The bytes of a regular file that is neither empty nor too large; raises `ConfigError` for any other.
+
+    `kind` is what it should be, as "CSV file".
+    """
+    try:
+        place = Path(path).expanduser()
+        found = place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise wrong(path, "is not there.", f"Give the path of a {kind} on this machine.") from None
+    except (OSError, ValueError, RuntimeError) as error:  # a 0 byte in the path; "~someone" without a home
+        raise _unreadable(path, kind, error) from None
+    if not stat.S_ISREG(found.st_mode):  # before it is opened: a pipe would be waited for
+        what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or a pipe"
+        raise wrong(path, f"is {what}, not a file.", f"Give the path of a {kind}.")
+    if not found.st_size:
+        raise wrong(path, "is empty.", f"Give a {kind} with something in it.")
+    if found.st_size > LARGEST:
+        raise wrong(path, f"has {found.st_size:,} bytes.", f"Use at most {LARGEST:,}: a part of it, say.")
+    try:
+        with place.open("rb") as file:
+            return file.read(LARGEST)
+    except OSError as error:
+        raise _unreadable(path, kind, error) from None
+
+
+def decoded(data: bytes, path: str) -> str:
+    """The text of UTF-8 bytes; raises `ConfigError` naming the line of what is none."""
+    data = data.removeprefix(codecs.BOM_UTF8)
+    remedy = "Save it as plain text in UTF-8."
+    if (place := data.find(0)) >= 0:
+        raise wrong(path, f"is not a text: line {_line(data, place):,} has a 0 byte.", remedy)
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise wrong(path, f"is not UTF-8: byte 0x{data[error.start]:02x} in line {_line(data, error.start):,} "
+                    "does not belong there.", remedy) from None
+
+
+def wrong(path: str, message: str, remedy: str) -> ConfigError:
+    """What is wrong with the file at `path`, as a fault of the field data.path."""
+    return problem("data.path", path, f"'{path}' {message}", remedy)
+
+
+def _line(data: bytes, place: int) -> int:
+    return data.count(b"\n", 0, place) + 1
+
+
+def _unreadable(path: str, kind: str, error: Exception) -> ConfigError:
+    return wrong(path, f"cannot be read ({getattr(error, 'strerror', None) or error}).",
+                 f"Give the path of a {kind} that you may read.")

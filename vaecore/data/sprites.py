@@ -1,0 +1,94 @@
+"""Sprites with known factors: small white shapes on black, drawn here, in the manner of dSprites (Matthey et al. 2017).
+
+Every combination of the factors is there once. Orientation runs over a quarter turn only, because a square looks the
+same after one: no two images are alike, so that factors can be read from an image, and no test image was trained on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaecore.data.base import SPLITS, Array, Dataset, ImageConfig, mapped, shuffled_split
+from vaecore.schema import option
+
+SIDE = 32  # pixels
+FINE = 4  # points a pixel and direction: the share of them inside a shape is its grey level
+SHAPES = ("square", "ellipse", "heart")
+SMALLEST, LARGEST = 3.0, 5.5  # half the extent of a shape, pixels
+MARGIN = 9.0  # pixels from a centre to the border: the largest shape still fits, and 8 places are 2 pixels apart
+
+Numbers = NDArray[np.float32]
+
+
+class Sprites(ImageConfig):
+    """Squares, ellipses and hearts of 32 x 32, one image for each combination of their factors."""
+
+    title: ClassVar[str] = "Sprites with known factors"
+    name: Literal["sprites"] = "sprites"
+    scales: int = option(4, "Sizes of a shape.", unit="values", ge=1, le=6)
+    orientations: int = option(8, "Angles, over a quarter turn.", unit="values", ge=1, le=12)
+    positions: int = option(8, "Places from left to right, and as many from top to bottom.", unit="values",
+                            ge=4, le=16)
+
+    def load(self) -> Dataset:
+        """Shuffled once and for all; a tenth is for validation and as many for test."""
+        counts = {"shape": len(SHAPES), "scale": self.scales, "orientation": self.orientations,
+                  "x": self.positions, "y": self.positions}
+        grid = np.array(list(itertools.product(*map(range, counts.values()))), np.int64)  # (N, F)
+        images = mapped(f"sprites-2-{self.scales}-{self.orientations}-{self.positions}", self._drawn, at_least=0)
+        held_out = len(grid) // 10
+        pictures, rows = shuffled_split(images, np.arange(len(grid)), held_out)
+        sizes = " / ".join(f"{len(rows[split]):,}" for split in SPLITS)
+        dataset = self.finish("sprites", f"{len(grid):,} drawn sprites: {sizes}", pictures,
+                              {split: grid[rows[split], 0] for split in SPLITS})
+        varied = [index for index, count in enumerate(counts.values()) if count > 1]
+        splits = {name: replace(split, factors=grid[rows[name][:len(split)]][:, varied].astype(np.float64))
+                  for name, split in dataset.splits.items()}
+        return replace(dataset, splits=splits, factors={name: n for name, n in counts.items() if n > 1})
+
+    def _drawn(self) -> Array:
+        """All images (N, 1, 32, 32) in the order of the grid: the last factor, y, changes fastest."""
+        sizes = np.linspace(SMALLEST, LARGEST, self.scales + 1)[1:]
+        turns = np.arange(self.orientations) * (np.pi / 2 / self.orientations)
+        places = np.linspace(MARGIN, SIDE - MARGIN, self.positions)
+        return np.concatenate([draw(shape, size, turn, places)
+                               for shape, size, turn in itertools.product(SHAPES, sizes, turns)])[:, None]
+
+
+def draw(shape: str, size: float, turn: float, places: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """One shape at every pair of `places` for its centre, x then y, in pixels: (places², 32, 32), anti-aliased.
+
+    `size` is half its extent in pixels, `turn` its rotation in radians, clockwise as rows run downwards.
+    """
+    points = ((np.arange(SIDE * FINE) + 0.5) / FINE).astype(np.float32)
+    offsets = (points - places[:, None].astype(np.float32)) / np.float32(size)  # (P, S) from each centre
+    cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
+    images = np.empty((len(places), len(places), SIDE, SIDE), np.uint8)
+    for x, y in np.ndindex(len(places), len(places)):
+        across, down = offsets[x][None, :], offsets[y][:, None]
+        inside = INSIDE[shape](cos * across + sin * down, cos * down - sin * across)  # (S, S)
+        share = inside.reshape(SIDE, FINE, SIDE, FINE).mean((1, 3))
+        images[x, y] = np.rint(share * 255)
+    return images.reshape(-1, SIDE, SIDE)
+
+
+def _square(u: Numbers, v: Numbers) -> NDArray[np.bool_]:
+    return np.maximum(np.abs(u), np.abs(v)) <= 1
+
+
+def _ellipse(u: Numbers, v: Numbers) -> NDArray[np.bool_]:
+    return (u / 1.3) ** 2 + (v / 0.75) ** 2 <= 1
+
+
+def _heart(u: Numbers, v: Numbers) -> NDArray[np.bool_]:
+    """Inside of (u² + v² - 1)³ = u² v³, point down."""
+    u, v = u * np.float32(0.95), np.float32(0.1) - v * np.float32(0.95)
+    return (u**2 + v**2 - 1) ** 3 <= u**2 * v**3
+
+
+INSIDE = {"square": _square, "ellipse": _ellipse, "heart": _heart}

@@ -1,0 +1,198 @@
+"""Our own named classifier of a data set: its features for the Fréchet distance, its predictions for coherence.
+
+The Fréchet distance in these features is not the FID, which takes those of an Inception network. A value compares only
+with others in the features of the same classifier, so its name, the digest of its training data and its test accuracy
+go with it. It is trained once, from the labels of the training split, and kept in the cache.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from vaecore.data import Dataset, SplitName
+from vaecore.data.base import cache_folder
+from vaecore.files import write_bytes_atomic
+from vaecore.training.feed import Feed
+
+VERSION = 1  # of architecture and training: raise it when either changes
+CHANNELS, FEATURES = (32, 64), 128
+UPDATES, BATCH, RATE, DROPOUT = 1_500, 64, 1e-3, 0.5
+AT_ONCE = 500
+LARGEST = 200_000_000  # bytes of kept weights that are read
+
+Numbers = NDArray[np.float64]
+Progress = Callable[[int, int], object]  # updates done, of how many
+
+
+class Network(nn.Module):
+    """Two convolutions of stride two, a dense layer whose rectified units are the features, and a linear read-out."""
+
+    def __init__(self, shape: tuple[int, ...], classes: int) -> None:
+        super().__init__()
+        channels, height, width = shape
+        first, second = CHANNELS
+        flat = second * -(-height // 4) * -(-width // 4)  # each convolution halves a side, rounding up
+        self.body = nn.Sequential(nn.Conv2d(channels, first, 3, stride=2, padding=1), nn.ReLU(),
+                                  nn.Conv2d(first, second, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(),
+                                  nn.Linear(flat, FEATURES), nn.ReLU())
+        self.read_out = nn.Linear(FEATURES, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (B, classes) of images (B, C, H, W) in [0, 1]."""
+        logits: Tensor = self.read_out(F.dropout(self.body(x), DROPOUT, self.training))
+        return logits
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A trained network with what makes its numbers comparable."""
+
+    name: str  # what a person calls it, with its training data and seed
+    digest: str  # of the data it was trained and tested on, 12 hexadecimal digits
+    accuracy: float  # on the test split
+    tested: int  # observations of it that have a label
+    classes: int
+    seed: int
+    network: Network
+
+    @torch.inference_mode()
+    def features(self, images: Tensor) -> Numbers:
+        """Penultimate activations (N, 128) of images (N, C, H, W) in [0, 1]."""
+        parts = [self.network.body(part.float()) for part in torch.split(images, AT_ONCE)]
+        features: Numbers = torch.cat(parts).double().numpy()
+        return features
+
+    @torch.inference_mode()
+    def probabilities(self, images: Tensor) -> Numbers:
+        """p(class|x), (N, classes), of images (N, C, H, W) in [0, 1]."""
+        parts = [self.network(part.float()).double().softmax(1) for part in torch.split(images, AT_ONCE)]
+        probabilities: Numbers = torch.cat(parts).numpy()
+        return probabilities
+
+    def predict(self, images: Tensor) -> NDArray[np.int64]:
+        """The likeliest class (N,) of images (N, C, H, W) in [0, 1]."""
+        classes: NDArray[np.int64] = self.probabilities(images).argmax(1)
+        return classes
+
+
+def classifier(dataset: Dataset, *, modality: str = "", seed: int = 0, progress: Progress | None = None) -> Classifier:
+    """The classifier of `dataset`, from the cache or trained now, in some 15 s on one core.
+
+    `modality` names the images where there are several kinds. On one machine the same data and seed give the same
+    weights. Raises `ValueError` for data without images, or without labels of two classes in training and some to test.
+    """
+    images = [name for name, m in dataset.modalities.items() if m.kind == "image" and modality in ("", name)]
+    if not images:
+        raise ValueError("the classifier is one of images, and this data set has none. Use a data set of images.")
+    modality = images[0]
+    rows, labels = _labelled(dataset, "train")
+    test_rows, test_labels = _labelled(dataset, "test")
+    if len(np.unique(labels)) < 2 or not len(test_labels):
+        raise ValueError("the classifier needs labels of at least two classes, and this data set has none. "
+                         "Use a labelled one, as mnist or digits.")
+    classes = 1 + int(max(labels.max(), test_labels.max()))
+    digest = _digest(dataset, modality)
+    which = f" {modality}" if len(dataset.modalities) > 1 else ""
+    name = (f"conv classifier {'-'.join(map(str, (*CHANNELS, FEATURES)))} on {dataset.name}{which} ({len(labels):,}"
+            + (", pixels redrawn" if dataset.dynamic else "") + f"), seed {seed}")
+    path = cache_folder() / "classifiers" / f"{dataset.name}-{modality}-{digest}-seed{seed}-v{VERSION}.safetensors"
+    with torch.random.fork_rng(devices=[]):  # initial weights and dropout draw from torch's own generator
+        torch.manual_seed(seed)
+        network = Network(dataset.modalities[modality].shape, classes)
+        found = _kept(path, network)
+        if found is None:
+            feed = Feed(dataset, "train", torch.device("cpu"))
+            _train(network, feed, modality, torch.from_numpy(rows), torch.from_numpy(labels), seed, progress)
+    network.eval().requires_grad_(False)
+    if found is None:
+        untested = Classifier(name, digest, 0.0, len(test_labels), classes, seed, network)
+        test = Feed(dataset, "test", torch.device("cpu")).at(torch.from_numpy(test_rows))[modality]
+        found = float((untested.predict(test) == test_labels).mean())
+        _keep(path, network, found)
+    return Classifier(name, digest, found, len(test_labels), classes, seed, network)
+
+
+def _train(network: Network, feed: Feed, modality: str, rows: Tensor, labels: Tensor, seed: int,
+           progress: Progress | None) -> None:
+    """Adam with a cosine rate on random batches of the labelled `rows`, pixels redrawn where the data set says so."""
+    generator = torch.Generator().manual_seed(seed)
+    optimizer = torch.optim.Adam(network.parameters(), RATE)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, UPDATES)
+    network.train()
+    for update in range(UPDATES):
+        chosen = torch.randint(len(rows), (BATCH,), generator=generator)
+        x = _shifted(feed.batch(rows[chosen], generator)[modality], generator)
+        loss = F.cross_entropy(network(x), labels[chosen])
+        optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        optimizer.step()
+        schedule.step()
+        if progress and (update + 1) % 50 == 0:
+            progress(update + 1, UPDATES)
+
+
+def _shifted(x: Tensor, generator: torch.Generator) -> Tensor:
+    """All images (B, C, H, W) moved by one random step of at most a 28th of their side, black coming in."""
+    height, width = x.shape[2:]
+    most = min(height, width) // 28
+    down, right = torch.randint(2 * most + 1, (2,), generator=generator).tolist()
+    return F.pad(x, (most, most, most, most))[:, :, down:down + height, right:right + width]
+
+
+def _labelled(dataset: Dataset, split: SplitName) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which observations of a split have a label, and these."""
+    labels = dataset.splits[split].labels
+    if labels is None:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    rows = np.flatnonzero(labels >= 0)
+    return rows, labels[rows]
+
+
+def _digest(dataset: Dataset, modality: str) -> str:
+    """Of the images and labels of training and test, and of whether pixels are redrawn."""
+    digest = hashlib.sha256(str(dataset.dynamic).encode())
+    for part in (dataset.splits["train"], dataset.splits["test"]):
+        digest.update(np.ascontiguousarray(part.arrays[modality]).tobytes())
+        digest.update(b"" if part.labels is None else part.labels.tobytes())
+    return digest.hexdigest()[:12]
+
+
+# -- the cache -------------------------------------------------------------------------------------
+
+
+def _keep(path: Path, network: Network, accuracy: float) -> None:
+    """Write weights and accuracy; a full or read-only disk costs training again, not the evaluation."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes_atomic(path, save(network.state_dict(), {"vaecore": json.dumps({"accuracy": accuracy})}))
+    except OSError:
+        return
+
+
+def _kept(path: Path, network: Network) -> float | None:
+    """Fill `network` from the cache and give its accuracy; None, and nothing changed, where that cannot be done."""
+    try:
+        if path.stat().st_size > LARGEST:
+            return None
+        with safe_open(path, "pt") as file:
+            accuracy = float(json.loads((file.metadata() or {})["vaecore"])["accuracy"])
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
+        expected = {name: (w.shape, w.dtype) for name, w in network.state_dict().items()}
+        if {name: (w.shape, w.dtype) for name, w in weights.items()} != expected or not 0 <= accuracy <= 1:
+            return None
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        return None
+    network.load_state_dict(weights)
+    return accuracy

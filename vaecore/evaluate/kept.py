@@ -1,0 +1,102 @@
+"""Evaluations as they are kept: `evaluation.json` in a run's folder, a list, the newest last. No torch in here.
+
+Shipped runs are never written to: what is found of them lies in `<store>/evaluations/`, and is read after what came
+with them. A file may come from anywhere, so what is read is bounded and made plain.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from vaecore.evaluate.settings import PARTS, Settings
+from vaecore.files import BrokenFile, read_json, write_json_atomic
+from vaecore.schema import ConfigError, parse
+from vaecore.store import Run
+
+NAME = "evaluation.json"
+LARGEST = 16_000_000  # bytes
+MOST = 50  # evaluations of a run
+DEEPEST, LONGEST_TEXT, LONGEST_LIST, MOST_FIELDS = 8, 500, 5_000, 500
+Facts = dict[str, Any]
+
+
+def folder_of(run: Run) -> Path:
+    """Where the store of `run` keeps what evaluations leave besides."""
+    return run.path.parents[1] / "evaluations"
+
+
+def file_of(run: Run) -> Path:
+    """Where evaluations of `run` are written."""
+    return folder_of(run) / f"{run.path.name}.json" if run.shipped else run.path / NAME
+
+
+def evaluations(run: Run) -> list[Facts]:
+    """What was found of `run`, the newest last, those shipped with it first; a damaged one is left out."""
+    own = _read(file_of(run))
+    return _read(run.path / NAME) + own if run.shipped else own
+
+
+def keep(run: Run, result: Facts) -> Path:
+    """Add `result` to the file of `run`, in the place of an earlier one with the same settings; the file.
+
+    A partial result takes the place of a partial one only. Raises `OSError` where it cannot be written.
+    """
+    path = file_of(run)
+    if run.shipped:
+        path.parent.mkdir(exist_ok=True)
+    new = plain(result)
+    kept = [old for old in _read(path) if old["settings"] != new["settings"] or (new["partial"] and not old["partial"])]
+    write_json_atomic(path, [*kept, new][-MOST:])
+    return path
+
+
+def settings_of(result: Facts) -> Settings:
+    """With which it was made; raises `ConfigError` for a result of another version."""
+    return parse(Settings, result["settings"])
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """`value` as JSON can hold it, cut to what an evaluation may be: numbers that are none become None."""
+    if value is None or isinstance(value, bool):
+        return value
+    if depth > DEEPEST:
+        return None
+    if isinstance(value, dict):
+        return {str(name)[:80]: plain(part, depth + 1) for name, part in list(value.items())[:MOST_FIELDS]}
+    if isinstance(value, list | tuple):
+        return [plain(part, depth + 1) for part in value[:LONGEST_LIST]]
+    if isinstance(value, int):
+        return value if abs(value) < 2**53 else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)[:LONGEST_TEXT]
+
+
+def _read(path: Path) -> list[Facts]:
+    try:
+        values = read_json(path, LARGEST)
+    except BrokenFile:
+        return []
+    return [found for one in values[-MOST:] if (found := _checked(one))] if isinstance(values, list) else []
+
+
+def _checked(value: Any) -> Facts | None:
+    """One evaluation, its settings in full; None for what is none."""
+    found = plain(value)
+    if not isinstance(found, dict) or not isinstance(found.get("settings"), dict):
+        return None
+    try:
+        found["settings"] = plain(settings_of(found).model_dump(mode="json"))
+    except ConfigError:
+        return None
+    found["partial"] = found.get("partial") is True
+    found["date"] = str(found.get("date", ""))[:40]
+    for name in ("missing", "not_applicable"):
+        told = found.get(name)
+        found[name] = {k: str(v) for k, v in told.items()} if isinstance(told, dict) else {}
+    for name in ("evidence", "log_z", *PARTS):
+        if not isinstance(found.get(name), dict):
+            found.pop(name, None)
+    return found if "evidence" in found else None

@@ -1,0 +1,226 @@
+"""The parts of an evaluation, each a function of a subject that returns plain numbers with their settings.
+
+A part that a model or its data has no place for raises `ValueError`, whose words say why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import torch
+
+from vaecore.config import RunConfig
+from vaecore.data import COVARIATE, Dataset, SplitName
+from vaecore.evaluate.classifier import classifier
+from vaecore.evaluate.disentanglement import (
+    fixed_factor,
+    information_gap,
+    information_gap_full,
+    mean_correlation,
+    separated_attribute_predictability,
+)
+from vaecore.evaluate.likelihood import Cancelled, Likelihood, exact_likelihood, log_likelihood
+from vaecore.evaluate.naive import Estimates, estimates
+from vaecore.evaluate.quality import MOST, codes, linear_probe, precision_recall, reconstruction, sample_quality
+from vaecore.evaluate.quality import frechet_distance as frechet
+from vaecore.evaluate.settings import Part, Settings
+from vaecore.models import Batch, Family
+from vaecore.training.feed import Feed
+
+BATCH = 100  # observations at a time under importance sampling
+CODES = 20_000  # drawn for a batch of the naive estimates: so often can it be cancelled
+DRAWN = 200  # observations sampled at a time
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model and the split it is judged on, with what was asked for."""
+
+    config: RunConfig
+    model: Family
+    dataset: Dataset
+    feed: Feed
+    settings: Settings
+    tell: Callable[[str, int, int], object]  # part, done, of how many
+    cancelled: Callable[[], bool]
+
+    @property
+    def observed(self) -> int:
+        """Observations for log p(x)."""
+        return min(self.settings.observations or len(self.feed), len(self.feed))
+
+    def told(self, part: str) -> Callable[[int, int], None]:
+        """A progress callback for `part` that raises `Cancelled` when that was asked for."""
+        def tell(done: int, total: int) -> None:
+            self.tell(part, done, total)
+            if self.cancelled():
+                raise Cancelled
+
+        return tell
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """The observations for log p(x), `size` at a time."""
+        for start in range(0, self.observed, size):
+            yield self.feed.at(torch.arange(start, min(start + size, self.observed)))
+
+    def at(self, split: SplitName) -> Feed:
+        """Another split of the same data."""
+        return Feed(self.dataset, split, torch.device("cpu"))
+
+
+# -- log p(x) --------------------------------------------------------------------------------------
+
+
+def likelihood(subject: Subject) -> Facts:
+    """log p(x) by importance sampling, or exactly where the family knows it; of fewer observations if cancelled."""
+    if subject.config.model.exact:
+        return _listed(_exact(subject))
+    found = log_likelihood(
+        subject.model, subject.batches(BATCH), subject.settings.importance_samples, seed=subject.settings.seed,
+        progress=lambda done: subject.tell("likelihood", done, subject.observed), cancelled=subject.cancelled)
+    return _listed(found)
+
+
+@torch.inference_mode()
+def _exact(subject: Subject) -> Likelihood:
+    generator = torch.Generator().manual_seed(subject.settings.seed)
+    values: list[torch.Tensor] = []
+    for batch in subject.batches(BATCH):
+        if subject.cancelled():
+            break
+        values.append(subject.model.elbo(batch, generator).total_reconstruction())
+        subject.tell("likelihood", sum(map(len, values)), subject.observed)
+    if not values:
+        raise Cancelled
+    return exact_likelihood(torch.cat(values))
+
+
+def _listed(found: Likelihood) -> Facts:
+    return {**asdict(found), "curve": [[k, value] for k, value in found.curve.items()],
+            "estimator": "importance sampling" if found.samples else "exact"}
+
+
+def naive(subject: Subject) -> Facts:
+    """The lecture's (13) and (14), printed and corrected, as means; of fewer observations if cancelled."""
+    samples = subject.settings.naive_samples
+    generator = torch.Generator().manual_seed(subject.settings.seed)
+    found: list[Estimates] = []
+    done = 0
+    for batch in subject.batches(max(1, min(BATCH, CODES // samples))):
+        if subject.cancelled():
+            break
+        found.append(estimates(subject.model, batch, samples, generator))
+        done += len(found[-1].elbo)
+        subject.tell("naive", done, subject.observed)
+    if not found:
+        raise Cancelled
+    means = {one.name: float(torch.cat([getattr(each, one.name) for each in found]).mean())
+             for one in fields(Estimates)}
+    return {"estimates": means, "samples": samples, "observations": done}
+
+
+# -- quality ---------------------------------------------------------------------------------------
+
+
+def quality_of_reconstruction(subject: Subject) -> Facts:
+    """MSE, PSNR and SSIM by modality."""
+    if not subject.model.latents:
+        raise ValueError("this family has no code to reconstruct from.")
+    found = reconstruction(subject.model, subject.feed, progress=subject.told("reconstruction"))
+    if not found:
+        raise ValueError("these are errors of pixels and numbers, and this data set is text.")
+    return {name: asdict(each) for name, each in found.items()}
+
+
+def quality_of_samples(subject: Subject) -> Facts:
+    """Fréchet distance, precision and recall of samples, and the same distance between two sets of real ones."""
+    name = next((name for name, modality in subject.model.modalities.items() if modality.kind == "image"), None)
+    if name is None:
+        raise ValueError("samples are judged by a classifier of images, and this data set has none.")
+    if subject.dataset.splits["train"].labels is None:
+        raise ValueError("samples are judged by a classifier, and this data set has no labels to train one.")
+    tell, wanted = subject.told("samples"), min(subject.settings.samples, len(subject.feed), MOST)
+    generated = torch.cat(list(_drawn(subject, name, wanted, tell)))
+    judge = classifier(subject.dataset, modality=name, progress=subject.told("classifier"))
+    real = judge.features(subject.feed.first(wanted)[name])
+    found = sample_quality(judge.name, judge.accuracy, real, judge.features(generated))
+    other: SplitName = "validation" if subject.settings.split == "test" else "test"
+    again = judge.features(subject.at(other).first(wanted)[name])
+    count = min(len(again), wanted)
+    precision, recall = precision_recall(real[:count], again[:count])
+    return {**asdict(found), "pixels": "means of p(x|z)", "seed": subject.settings.seed,
+            "classifier_digest": judge.digest, "classifier_tested": judge.tested,
+            "floor": {"frechet": frechet(real[:count], again[:count]), "precision": precision, "recall": recall,
+                      "observations": count, "split": other}}
+
+
+def _drawn(subject: Subject, name: str, wanted: int, tell: Callable[[int, int], None]) -> Iterator[torch.Tensor]:
+    """Images from the model; a conditional prior is given the covariates of the real ones."""
+    generator = torch.Generator().manual_seed(subject.settings.seed)
+    known = subject.feed.first(wanted).get(COVARIATE) if subject.model.covariate is not None else None
+    tell(0, wanted)
+    for start in range(0, wanted, DRAWN):
+        rows = slice(start, min(start + DRAWN, wanted))
+        with torch.inference_mode():
+            part = subject.model.sample(rows.stop - start, generator, None if known is None else known[rows])
+        yield part[name]
+        tell(rows.stop, wanted)
+
+
+# -- codes -----------------------------------------------------------------------------------------
+
+
+def probe(subject: Subject) -> Facts:
+    """Accuracy with which a linear classifier, trained on codes of the training split, reads the label from others."""
+    split, known = subject.settings.split, subject.dataset.splits
+    labels, train_labels = known[split].labels, known["train"].labels
+    if not subject.model.latents:
+        raise ValueError("this family has no code to read from.")
+    if labels is None or train_labels is None:
+        raise ValueError("this data set has no labels.")
+    if split == "train":
+        raise ValueError("the probe learns from the training split: judge on test or validation.")
+    tell = subject.told("probe")
+    tell(0, 3)
+    train = codes(subject.model, subject.at("train")).mean
+    tell(1, 3)
+    there = codes(subject.model, subject.feed).mean
+    tell(2, 3)
+    found = linear_probe(train, train_labels[:len(train)], there, labels[:len(there)])
+    reads = getattr(subject.model, "reads_covariate", False) and subject.dataset.splits["train"].covariate is None
+    return {**asdict(found), "encoder_reads_label": bool(reads)}
+
+
+def disentanglement(subject: Subject) -> Facts:
+    """MIG, SAP, the beta-VAE score and MCC against the known factors; one that does not apply says why."""
+    factors, values = subject.dataset.splits[subject.settings.split].factors, subject.dataset.factors
+    if not subject.model.latents:
+        raise ValueError("this family has no code to compare with factors.")
+    if factors is None or not values:
+        raise ValueError("the factors behind this data set are not known.")
+    q, seed = codes(subject.model, subject.feed), subject.settings.seed
+    mean, known = q.mean, factors[:len(q.mean)]
+    scores: dict[str, Callable[[], object]] = {
+        "mig": lambda: information_gap(mean, known, values),
+        "sap": lambda: separated_attribute_predictability(mean, known, values, seed=seed),
+        "beta_vae": lambda: fixed_factor(mean, known, values, seed=seed),
+        "mcc": lambda: mean_correlation(mean, known, values, kind="posterior means")}
+    if (logvar := q.logvar) is not None:
+        scores["mig_full"] = lambda: information_gap_full(mean, logvar, known, values, seed=seed)
+    found: Facts = {}
+    tell = subject.told("disentanglement")
+    for place, (name, score) in enumerate(scores.items()):
+        tell(place, len(scores))
+        try:
+            found[name] = asdict(score())  # type: ignore[call-overload]
+        except ValueError as error:
+            found[name] = {"not_applicable": str(error)}
+    return found
+
+
+DONE_BY: dict[Part, Callable[[Subject], Facts]] = {
+    "likelihood": likelihood, "naive": naive, "reconstruction": quality_of_reconstruction,
+    "samples": quality_of_samples, "probe": probe, "disentanglement": disentanglement}

@@ -1,0 +1,310 @@
+"""How good reconstructions, samples and codes are: numbers that mean something only with the settings beside them.
+
+Shapes: N observations, F features, r latent size. Pixels are in [0, 1], so that the data range is 1. Every result holds
+what it was computed with; two of them compare only where that agrees. At most 10,000 observations are taken, and
+distances are computed in blocks, so memory is bounded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaecore.distributions import DiagonalGaussian
+from vaecore.models import Family
+from vaecore.training.feed import Feed
+
+BATCH = 500
+MOST = 10_000  # observations
+BLOCK = 1_000  # rows of distances at once: 80 MB against 10,000 others
+DATA_RANGE = 1.0
+WINDOW, SIGMA = 11, 1.5  # of SSIM, as published
+HIGHEST_PSNR = 100.0  # dB, of an image without any error
+
+Numbers = NDArray[np.float64]
+Progress = Callable[[int, int], object]  # observations done, of how many
+
+
+# -- reconstructions -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """How close decoded posterior means come to the observations of one modality.
+
+    PSNR and SSIM are None for vectors, SSIM also for images smaller than 3 x 3. They are of pictures, so decoded pixels
+    are cut to [0, 1] for them; `mse` is of what the decoder gives.
+    """
+
+    mse: float  # per observed number
+    psnr: float | None  # dB, the mean over images, each at most 100
+    ssim: float | None  # the mean over images
+    window: int | None  # pixels a side of the SSIM window: 11, or the largest odd number that fits
+    sigma: float | None  # pixels, of the window's Gaussian
+    data_range: float
+    codes: Literal["posterior means"]
+    observations: int
+
+
+@torch.inference_mode()
+def reconstruction(model: Family, feed: Feed, *, limit: int = MOST, progress: Progress | None = None
+                   ) -> dict[str, Reconstruction]:
+    """Of the first `limit` observations, by modality; texts are left out. Raises `ValueError` for a limit below 1."""
+    total = _bounded(limit, len(feed))
+    names = [name for name, modality in model.modalities.items() if modality.kind != "text"]
+    errors: dict[str, list[Tensor]] = {name: [] for name in names}
+    ratios: dict[str, list[Tensor]] = {name: [] for name in names}
+    similar: dict[str, list[Tensor]] = {name: [] for name in names}
+    step = model.at_once(BATCH)
+    for start in range(0, total, step):
+        batch = feed.at(torch.arange(start, min(start + step, total)))
+        with _evaluating(model):
+            decoded = model.decode({name: q.mean for name, q in model.encode(batch).items()})
+        for name in names:
+            x, mean = batch[name], decoded[name].mean
+            errors[name].append((mean - x).square().flatten(1).mean(1))
+            if model.modalities[name].kind == "image":
+                picture = mean.clamp(0, 1)
+                ratios[name].append(psnr(picture, x))
+                if (values := ssim(picture, x)) is not None:
+                    similar[name].append(values)
+        if progress:
+            progress(min(start + step, total), total)
+    windows = {name: ssim_window(model.modalities[name].shape) for name in names if similar[name]}
+    return {name: Reconstruction(_mean(errors[name]), _mean(ratios[name]) if ratios[name] else None,
+                                 _mean(similar[name]) if similar[name] else None, *windows.get(name, (None, None)),
+                                 DATA_RANGE, "posterior means", total) for name in names}
+
+
+def psnr(decoded: Tensor, x: Tensor) -> Tensor:
+    """10 log10(1 / MSE) in dB an image, (N,), at most 100; average these, not the errors."""
+    error = (decoded - x).square().flatten(1).mean(1)
+    return (-10 * error.clamp(min=10 ** (-HIGHEST_PSNR / 10)).log10()).clamp(max=HIGHEST_PSNR)
+
+
+def ssim(decoded: Tensor, x: Tensor) -> Tensor | None:
+    """Structural similarity (Wang et al. 2004) an image (N, C, H, W) in [0, 1], (N,), by torchmetrics.
+
+    None where no window of 3 pixels fits.
+    """
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    window, sigma = ssim_window(tuple(x.shape[1:]))
+    if window is None or sigma is None:
+        return None
+    values = structural_similarity_index_measure(decoded, x, gaussian_kernel=True, sigma=sigma, kernel_size=window,
+                                                 reduction="none", data_range=DATA_RANGE)
+    assert isinstance(values, Tensor)
+    return values.reshape(-1)
+
+
+def ssim_window(shape: tuple[int, ...]) -> tuple[int | None, float | None]:
+    """Side and sigma in pixels of the window for images (C, H, W): 11 and 1.5, or less where an image is smaller."""
+    side = min(WINDOW, min(shape[1:]))
+    side -= 1 - side % 2
+    if side < 3:
+        return None, None
+    return side, SIGMA if side == WINDOW else (side - 1) / 7  # torchmetrics cuts its window at 3.5 sigma
+
+
+# -- samples ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Samples:
+    """How the features of generated observations lie to those of real ones."""
+
+    frechet: float  # distance of two Gaussians, squared, in units of the features
+    precision: float  # share of generated observations inside the real manifold
+    recall: float  # share of real observations inside the generated manifold
+    k: int  # neighbours that make a manifold
+    real: int  # observations
+    generated: int
+    features: str  # whose: a classifier of our own with its training data and seed, so this is no FID
+    feature_size: int
+    classifier_accuracy: float  # on its test split
+
+
+def frechet_distance(a: Numbers, b: Numbers) -> float:
+    """|m_a - m_b|² + tr(C_a + C_b - 2 (C_a C_b)^½) of features (N, F) and (M, F).
+
+    The squared Wasserstein distance of two Gaussians (Dowson & Landau 1982). Covariances divide by N - 1. It is biased
+    upwards by few observations, so only equal N compare. Raises `ValueError` for fewer than 2 rows or different F.
+    """
+    a, b = _features(a, b)
+    (mean_a, cov_a), (mean_b, cov_b) = ((x.mean(0), np.atleast_2d(np.cov(x, rowvar=False))) for x in (a, b))
+    # tr (C_a C_b)^½ is the sum of the singular values of C_a^½ C_b^½, which stays real where a covariance is singular.
+    cross = np.linalg.svd(_root(cov_a) @ _root(cov_b), compute_uv=False).sum()
+    distance = np.square(mean_a - mean_b).sum() + np.trace(cov_a) + np.trace(cov_b) - 2 * cross
+    return max(float(distance), 0.0)
+
+
+def precision_recall(real: Numbers, generated: Numbers, k: int = 3) -> tuple[float, float]:
+    """Improved precision and recall (Kynkäänniemi et al. 2019) of features (N, F) and (M, F).
+
+    A manifold is the union of balls around its points, each as wide as the distance to its k-th neighbour, itself not
+    counted. Precision is the share of generated points within the real manifold, recall the reverse. Raises
+    `ValueError` for k below 1 or not below N and M, and for different F.
+    """
+    real, generated = _features(real, generated)
+    if not 1 <= k < min(len(real), len(generated)):
+        raise ValueError(f"k = {k} neighbours of {min(len(real), len(generated))} points. "
+                         "Use at least 1 and fewer than there are points.")
+    a, b = torch.from_numpy(real), torch.from_numpy(generated)
+    radius_a, radius_b = _radii(a, k), _radii(b, k)
+    within_real = torch.cat([(_distances(part, a) <= radius_a).any(1) for part in torch.split(b, BLOCK)])
+    within_generated = torch.cat([(_distances(part, b) <= radius_b).any(1) for part in torch.split(a, BLOCK)])
+    return float(within_real.double().mean()), float(within_generated.double().mean())
+
+
+def sample_quality(features: str, accuracy: float, real: Numbers, generated: Numbers, k: int = 3) -> Samples:
+    """All of the above for features (N, F) of real and (M, F) of generated observations.
+
+    `features` and `accuracy` are the `name` and the test accuracy of the classifier that gave them. At most the first
+    10,000 of each are taken. As a floor, give a second set of real observations as the generated ones.
+    """
+    real, generated = real[:MOST], generated[:MOST]
+    precision, recall = precision_recall(real, generated, k)
+    return Samples(frechet_distance(real, generated), precision, recall, k, len(real), len(generated), features,
+                   real.shape[1], accuracy)
+
+
+# -- codes -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Codes:
+    """q(z|x) of N observations, all latents side by side: means (N, r), and log-variances, None for points."""
+
+    mean: Numbers
+    logvar: Numbers | None
+
+    def sampled(self, seed: int = 0) -> Numbers:
+        """One code an observation drawn from its posterior, (N, r); the mean where the code is a point."""
+        if self.logvar is None:
+            return self.mean
+        noise = np.random.default_rng(seed).standard_normal(self.mean.shape)
+        sampled: Numbers = self.mean + np.exp(self.logvar / 2) * noise
+        return sampled
+
+
+@torch.inference_mode()
+def codes(model: Family, feed: Feed, *, limit: int = MOST) -> Codes:
+    """Posteriors of the first `limit` observations, which labels and factors of the split are in step with.
+
+    Raises `ValueError` for a limit below 1.
+    """
+    total = _bounded(limit, len(feed))
+    means: list[Tensor] = []
+    logvars: list[Tensor] = []
+    for start in range(0, total, BATCH):
+        with _evaluating(model):
+            posteriors = model.encode(feed.at(torch.arange(start, min(start + BATCH, total)))).values()
+        means.append(torch.cat([q.mean.flatten(1) for q in posteriors], 1))
+        gaussian = [q.logvar.expand_as(q.mean).flatten(1) for q in posteriors if isinstance(q, DiagonalGaussian)]
+        if len(gaussian) == len(posteriors):
+            logvars.append(torch.cat(gaussian, 1))
+    return Codes(_array(means), _array(logvars) if logvars else None)
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """What a linear classifier reads from codes."""
+
+    accuracy: float  # on the test codes
+    chance: float  # the share of the commonest training class among the test labels
+    classes: int
+    train: int  # codes
+    test: int
+    codes: Literal["posterior means"]
+
+
+def linear_probe(train: Numbers, train_labels: NDArray[np.int64], test: Numbers, test_labels: NDArray[np.int64]
+                 ) -> LinearProbe:
+    """Multinomial logistic regression from codes (N, r), standardised by the training ones, to labels (N,).
+
+    The penalty is scikit-learn's default, C = 1. Rows whose label is -1 are left out, and at most the first 10,000 are
+    taken. Raises `ValueError` for fewer than 2 classes, or no test label.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    x, y = _labelled(train, train_labels)
+    x_test, y_test = _labelled(test, test_labels)
+    found, counts = np.unique(y, return_counts=True)
+    if len(found) < 2 or not len(y_test):
+        raise ValueError("a linear probe needs labels of at least two classes in training, and some to test it on.")
+    probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000)).fit(x, y)
+    commonest = found[counts.argmax()]
+    return LinearProbe(float((probe.predict(x_test) == y_test).mean()), float((y_test == commonest).mean()),
+                       len(found), len(y), len(y_test), "posterior means")
+
+
+# -- parts -----------------------------------------------------------------------------------------
+
+
+def _labelled(x: Numbers, labels: NDArray[np.int64]) -> tuple[Numbers, NDArray[np.int64]]:
+    if len(x) != len(labels):
+        raise ValueError(f"{len(x)} codes for {len(labels)} labels. Cut both to the same observations.")
+    known = np.flatnonzero(labels >= 0)[:MOST]
+    return x[known], labels[known]
+
+
+def _features(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
+    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
+        raise ValueError(f"features of shapes {a.shape} and {b.shape}. Give two arrays of at least 2 rows, as wide.")
+    if max(len(a), len(b)) > MOST:
+        raise ValueError(f"{max(len(a), len(b)):,} rows of features. Use at most {MOST:,}.")
+    return np.ascontiguousarray(a, np.float64), np.ascontiguousarray(b, np.float64)
+
+
+def _root(covariance: Numbers) -> Numbers:
+    """The symmetric square root of a positive semi-definite matrix."""
+    values, vectors = np.linalg.eigh(covariance)
+    root: Numbers = vectors * np.sqrt(values.clip(min=0)) @ vectors.T
+    return root
+
+
+def _distances(a: Tensor, b: Tensor) -> Tensor:
+    """(A, B), 0 between equal rows: the faster way by products is not, and would lose copies of one point."""
+    return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def _radii(points: Tensor, k: int) -> Tensor:
+    """Distance of each point to its k-th neighbour, itself not counted, (N,)."""
+    return torch.cat([_distances(part, points).topk(k + 1, largest=False).values[:, -1]
+                      for part in torch.split(points, BLOCK)])
+
+
+@contextmanager
+def _evaluating(model: Family) -> Iterator[None]:
+    """Without dropout, and back to what the model was in."""
+    training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(training)
+
+
+def _bounded(limit: int, length: int) -> int:
+    if limit < 1:
+        raise ValueError(f"{limit} observations tell nothing. Use at least 1.")
+    return min(limit, length, MOST)
+
+
+def _mean(parts: list[Tensor]) -> float:
+    return float(torch.cat(parts).double().mean())
+
+
+def _array(parts: list[Tensor]) -> Numbers:
+    array: Numbers = torch.cat(parts).double().cpu().numpy()
+    return array

@@ -1,0 +1,46 @@
+"""What an evaluation is asked to do: numbers compare only where these agree. No torch in here."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+from pydantic import field_validator
+
+from vaecore.schema import Strict, option
+
+Part = Literal["likelihood", "naive", "reconstruction", "samples", "probe", "disentanglement"]
+PARTS: tuple[Part, ...] = get_args(Part)
+TITLES: dict[str, str] = {  # of the parts, and of what they need besides
+    "evidence": "Evidence", "likelihood": "Likelihood", "naive": "Naive estimates", "reconstruction": "Reconstruction",
+    "samples": "Samples", "classifier": "Classifier", "probe": "Linear probe", "disentanglement": "Disentanglement"}
+NAIVE = {"prior_printed": "(13) as printed", "prior_corrected": "(13) corrected", "posterior_printed":
+         "(14) as printed", "elbo": "ELBO", "posterior_corrected": "(14) corrected"}
+
+
+class Settings(Strict):
+    """Which parts of an evaluation are done, on what, and with how many samples."""
+
+    split: Literal["train", "validation", "test"] = option("test", "Which part of the data set is judged on.")
+    parts: tuple[Part, ...] = option(PARTS, "What is measured besides the evidence, which always is.")
+    importance_samples: int = option(500, "Samples K of z for each estimate of log p(x). The estimate rises with K "
+                                     "towards the truth, so only equal K compare.", unit="samples", ge=1, le=100_000)
+    observations: int = option(1000, "The first so many observations are used for log p(x), naive and not; 0 uses all.",
+                               unit="observations", ge=0)
+    naive_samples: int = option(100, "Samples M of z for the lecture's estimates (13) and (14).", unit="samples", ge=1,
+                                le=10_000)
+    samples: int = option(2000, "Observations drawn from the model and as many real ones, where the split has them, "
+                          "for the Fréchet distance, precision and recall.", unit="observations", ge=10, le=10_000)
+    seed: int = option(0, "Seed of all that is random. The same seed gives the same numbers.", ge=0, le=2**31 - 1)
+
+    @field_validator("importance_samples", mode="before")
+    @classmethod
+    def _some(cls, value: Any) -> Any:
+        if isinstance(value, int) and value < 1:
+            raise ValueError(f"{value} importance samples estimate nothing. Use at least 1, or leave the part "
+                             "'likelihood' out.")
+        return value
+
+    @field_validator("parts")
+    @classmethod
+    def _in_order(cls, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+        return tuple(part for part in PARTS if part in parts)

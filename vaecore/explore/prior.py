@@ -1,0 +1,180 @@
+"""What a prior is made of, and how it lies beside the aggregated posterior q(z) = 1/N sum_n q(z|x_n).
+
+Shapes: N observations, C components, r latent size, G grid points a side.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from vaecore.data import COVARIATE, DataUnavailable
+from vaecore.distributions import DiagonalGaussian, GaussianMixture
+from vaecore.explore import Checkpoint, Codes, Images, as_images
+from vaecore.explore.densities import Vector, as_mixture, held, marginal, moments, plane, weights_of
+from vaecore.priors import ImplicitPrior
+from vaecore.schema import ConfigError
+from vaecore.store import StoreError
+from vaecore.training.feed import Feed
+
+OBSERVATIONS = 2_000  # whose posteriors make up q(z)
+SIDE, CURVE = 96, 240  # grid points
+REACH = 3.5  # standard deviations of either density that a picture covers
+
+
+@dataclass(frozen=True)
+class Plane:
+    """Two dimensions of prior and aggregated posterior on one grid; arrays (G, G) have rows by `y`."""
+
+    dimensions: tuple[int, int]
+    x: Vector
+    y: Vector
+    prior: Vector  # share of the mass where the density is higher: 0.5 on the line that holds half of it
+    aggregated: Vector  # the same of q(z)
+    centres: Vector  # (C, 2) means of the prior's components; empty where it has none to be shown
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One dimension of both: densities at points z, (G,) each."""
+
+    dimension: int
+    z: Vector
+    prior: Vector
+    aggregated: Vector
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Prior and aggregated posterior of one checkpoint, both as mixtures of Gaussians."""
+
+    prior: GaussianMixture
+    aggregated: GaussianMixture
+    source: str  # of the observations, in words
+    centred: bool  # whether the prior's components are its own, to be shown as points
+
+    def plane(self, dimensions: tuple[int, int], side: int = SIDE) -> Plane:
+        """Both in two dimensions."""
+        x, y = (self._grid(d, side) for d in dimensions)
+        prior, aggregated = (held(plane(mixture, dimensions, x, y)) for mixture in (self.prior, self.aggregated))
+        centres = self.prior.mean[:, list(dimensions)].double().numpy() if self.centred else np.empty((0, 2))
+        return Plane(dimensions, x, y, prior, aggregated, centres)
+
+    def curve(self, dimension: int, points: int = CURVE) -> Curve:
+        """Both in one dimension."""
+        z = self._grid(dimension, points)
+        return Curve(dimension, z, marginal(self.prior, dimension, z), marginal(self.aggregated, dimension, z))
+
+    def _grid(self, dimension: int, points: int) -> Vector:
+        low = min(mean[dimension] - REACH * std[dimension] for mean, std in self._moments)
+        high = max(mean[dimension] + REACH * std[dimension] for mean, std in self._moments)
+        return np.linspace(low, high, points)
+
+    @cached_property
+    def _moments(self) -> list[tuple[Vector, Vector]]:
+        return [moments(mixture) for mixture in (self.prior, self.aggregated)]
+
+
+def pair(checkpoint: Checkpoint, observations: int = OBSERVATIONS) -> Pair:
+    """Prior and aggregated posterior, of validation observations where the data set is on this machine, else of the
+    examples that travel with the run.
+
+    Raises `ValueError` for a family without a prior.
+    """
+    if not checkpoint.has_prior:
+        raise ValueError(f"{checkpoint.run.id} is of a family without a prior.")
+    x, u, source = _observed(checkpoint, observations)
+    [name] = checkpoint.model.modalities
+    size = checkpoint.model.at_once(500)
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(x), size):
+            batch = {name: x[start : start + size]}
+            if u is not None:
+                batch[COVARIATE] = u[start : start + size]
+            parts.append(checkpoint.model.encode(batch)[checkpoint.latent])
+    q = DiagonalGaussian(*(torch.cat([getattr(part, field) for part in parts]) for field in ("mean", "logvar")))
+    density = checkpoint.priors(u)[checkpoint.latent]
+    return Pair(as_mixture(density), GaussianMixture.equal(q), source, isinstance(density, GaussianMixture))
+
+
+def _observed(checkpoint: Checkpoint, count: int) -> tuple[torch.Tensor, torch.Tensor | None, str]:
+    """Observations (N, *shape) as the model reads them, their covariates (N, m) where it reads any, and in words
+    which they are."""
+    model = checkpoint.model
+    [(name, modality)] = model.modalities.items()
+    try:
+        dataset = checkpoint.run.config().data.load()
+        fits = dataset.modalities == {name: modality} and model.covariate in (None, dataset.covariate)
+        if fits and len(dataset.splits["validation"]):
+            batch = Feed(dataset, "validation", torch.device("cpu")).first(count)
+            u = None if model.covariate is None else batch[COVARIATE]
+            return batch[name], u, f"{len(batch[name]):,} validation observations"
+    except (DataUnavailable, ConfigError, StoreError, OSError):
+        pass  # the checkpoint has come without its data: its examples have to do
+    x = checkpoint.examples
+    return x, checkpoint.covariates, f"the {len(x):,} test observations that travel with the run"
+
+
+# -- components ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Components:
+    """The Gaussians that a prior mixes, the heaviest first."""
+
+    numbers: tuple[int, ...]  # of each in the model
+    weights: Vector  # (C,)
+    mean: Codes  # (C, r)
+    std: Codes  # (C, r)
+
+    def draw(self, place: int, count: int, seed: int = 0) -> Codes:
+        """Codes (count, r) of one component."""
+        noise = np.random.default_rng(seed).standard_normal((count, self.mean.shape[1]), np.float32)
+        codes: Codes = self.mean[place] + self.std[place] * noise
+        return codes
+
+
+def components(checkpoint: Checkpoint) -> Components | None:
+    """The components of its prior; None where that is no mixture, or one for each covariate."""
+    if not checkpoint.has_prior or not isinstance(checkpoint.prior, GaussianMixture):
+        return None
+    mixture = as_mixture(checkpoint.prior)
+    weights = weights_of(mixture)
+    order = np.argsort(-weights, kind="stable")
+    return Components(tuple(order.tolist()), weights[order], mixture.mean.numpy()[order],
+                      (0.5 * mixture.logvar).exp().numpy()[order])
+
+
+@dataclass(frozen=True)
+class PriorInputs:
+    """What a prior gives to the encoder to have its components: learned pseudo-inputs, or training observations."""
+
+    images: Images  # (C, H, W[, 3])
+    learned: bool
+
+
+def inputs(checkpoint: Checkpoint) -> PriorInputs | None:
+    """Of a VampPrior or an aggregated posterior, in the order of its components; None for other priors."""
+    prior = getattr(checkpoint.model, "latent_prior", None)
+    with torch.inference_mode():
+        for name, learned in (("pseudo_inputs", True), ("observed", False)):
+            if isinstance(x := getattr(prior, name, None), torch.Tensor):
+                return PriorInputs(as_images(x), learned)
+    return None
+
+
+def by_label(checkpoint: Checkpoint, columns: int, most: int, seed: int = 0) -> list[tuple[int, Images]]:
+    """Samples for each of the first `most` labels of a conditional prior: a row a label, the same noise down each
+    column."""
+    return [(label, checkpoint.sample(columns, seed=seed, labels=[label] * columns))
+            for label in range(min(most, checkpoint.classes))]
+
+
+def normaliser(checkpoint: Checkpoint) -> tuple[float, float] | None:
+    """log Z of the implicit prior with its standard error, as of the weights; None for other priors."""
+    prior = getattr(checkpoint.model, "latent_prior", None)
+    return (float(prior.log_z), float(prior.log_z_error)) if isinstance(prior, ImplicitPrior) else None
