@@ -22,6 +22,8 @@ page = st.navigation(
                 help="Runs side by side: what differs, their curves, the same images and the same codes."),
         st.Page("app_pages/evaluate.py", title="Evaluate", icon=":material/straighten:", url_path="evaluate",
                 help="How good a checkpoint is: log p(x), reconstructions, samples, code, each with its settings."),
+        st.Page("app_pages/families.py", title="Families", icon=":material/account_tree:", url_path="families",
+                help="Four ways to model p(x), side by side: likelihood, cost to infer and to sample, samples, code."),
         st.Page("app_pages/experiments.py", title="Experiments", icon=":material/labs:", url_path="experiments",
                 help="Several runs that answer one question, started together and looked at side by side."),
         st.Page("app_pages/claims.py", title="Claims", icon=":material/fact_check:", url_path="claims",

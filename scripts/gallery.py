@@ -21,7 +21,7 @@ from vaecore.store import Run, Store
 
 GALLERY = Path(__file__).parents[1] / "trained" / "gallery"
 FULL = "data.source=full"
-BINARY = [FULL, "training.epochs=12"]
+BINARY = [FULL, "training.epochs=8"]
 RECIPES: dict[str, tuple[str, list[str]]] = {
     "pca": ("pca-mnist", [FULL]),
     "ae": ("ae-mnist", [FULL, "training.epochs=12", "training.batch_size=128", "training.rate.kind=cosine"]),
@@ -35,9 +35,9 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "vae-conditional": ("conditional-mnist", BINARY),
     "wae": ("wae-mnist", BINARY),
     "ica": ("ica-mnist", [FULL]),
-    "made": ("made-mnist", [FULL, "training.epochs=30"]),
-    "pixelcnn": ("pixelcnn-mnist", [FULL, "training.epochs=4"]),
-    "rbm": ("rbm-mnist", [FULL, "training.epochs=40"]),
+    "made": ("made-mnist", [FULL, "training.epochs=15"]),
+    "pixelcnn": ("pixelcnn-mnist", [FULL, "training.epochs=3"]),
+    "rbm": ("rbm-mnist", [FULL, "training.epochs=20"]),
     "ivae": ("ivae-sources", []),
     # The lecture's picture. Captions are not for redistribution, so no model of them is shipped.
     "lagging-basic": ("lagging-basic", []),

@@ -82,7 +82,7 @@ class RunConfig(Strict):
         """What the choice is in words, for those who do not import torch to read it."""
         likelihood = getattr(self.model, "likelihood", None)
         return {"family": self.model.title, "data": self.data.title, "observation": self.data.observation,
-                "has_kl": self.model.has_kl, "exact": self.model.exact,
+                "has_kl": self.model.has_kl, "exact": self.model.exact, "approach": self.model.approach,
                 "likelihood": likelihood.kind if likelihood else self.model.likelihood_name}
 
     def to_json(self) -> str:

@@ -98,7 +98,7 @@ def show(facts: Facts) -> None:
         likelihood(facts)
     with st.grid(2, min_column_width=420, gap="medium"):
         for part, draw in (("naive", naive), ("reconstruction", reconstruction), ("samples", samples),
-                           ("probe", probe), ("disentanglement", disentanglement)):
+                           ("probe", probe), ("disentanglement", disentanglement), ("cost", cost)):
             if part in facts:
                 with st.container(border=True, gap="small"):
                     st.subheader(TITLES[part], anchor=False)
@@ -287,11 +287,37 @@ def disentanglement(facts: Facts) -> None:
                f"{shown(number(found, 'mcc', 'spearman'), 3)} · seed {text(facts, 'seed')}")
 
 
+def cost(facts: Facts) -> None:
+    """Passes and seconds to infer and to sample."""
+    found = facts["cost"]
+    with st.container(horizontal=True):
+        for name, kind, help in (
+                ("Infer", "inference", "From an observation to its code, or to log p(x) for a family without one."),
+                ("Sample", "sampling", "From nothing to an observation. Passes come one after another.")):
+            passes = number(found, f"{kind}_passes")
+            st.metric(name, seconds(number(found, f"{kind}_seconds")), help=f"{help} {count(found, 'together')} at a "
+                      "time, for each of them.", delta_color="off", delta_arrow="off",
+                      delta=None if passes is None else f"{passes:,.0f} {'pass' if passes == 1 else 'passes'}")
+        st.metric("First sample", seconds(number(found, "first_sample_seconds")), help="One alone.")
+    st.caption(f"The fastest of some tries · {count(found, 'threads')} thread of {text(found, 'processor')} · "
+               f"{count(found, 'parameters')} parameters")
+
+
 # -- parts -----------------------------------------------------------------------------------------
 
 
 def nats(value: float | None) -> str:
     return "–" if value is None else f"{value:,.2f} nats".replace("-", "−")
+
+
+def seconds(value: float | None) -> str:
+    """A duration in the unit that it is read best in."""
+    if value is None:
+        return "–"
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if value >= size or unit == "µs":
+            return f"{value / size:.3g} {unit}"
+    return "–"
 
 
 def percent(value: float | None) -> str:

@@ -14,12 +14,13 @@ from vaecore.claims import (
     c18_implicit,
     c19_wae,
     c20_ivae,
+    c21_chains,
     c22_identity,
 )
 from vaecore.claims.base import Bench, Cancelled, Claim, Finding, Result, claims_folder, kept, run_claim
 
 CLAIMS: dict[str, Claim] = {module.CLAIM.id: module.CLAIM for module in (
     c01_linear, c02_loadings, c03_naive, c13_lagging, c14_gamma, c15_word_dropout, c16_cyclical, c17_vamp, c18_implicit,
-    c19_wae, c20_ivae, c22_identity)}
+    c19_wae, c20_ivae, c21_chains, c22_identity)}
 
 __all__ = ["CLAIMS", "Bench", "Cancelled", "Claim", "Finding", "Result", "claims_folder", "kept", "run_claim"]

@@ -170,6 +170,11 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
         if "not_applicable" not in found:
             yield _row(name.replace("_", " "), found["score"] if "score" in found else found["pearson"],
                        f"of {settings['split']}, 1 is best")
+    if found := result.get("cost"):
+        for name, kind in (("infer", "inference"), ("sample", "sampling")):
+            if found[f"{kind}_seconds"] is not None:
+                yield _row(name, 1e3 * found[f"{kind}_seconds"], f"ms each, {found['together']} together, "
+                           f"{found[f'{kind}_passes']:,} passes, {found['threads']} thread")
     for part, why in result["not_applicable"].items():
         yield f"  {TITLES[part]} does not apply: {why}"
 

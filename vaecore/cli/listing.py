@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Annotated, Any
 
@@ -21,7 +22,7 @@ from vaecore.cli.printing import (
     store_at,
     table,
 )
-from vaecore.store import Run, StoreError
+from vaecore.store import Run, Store, StoreError
 
 app = typer.Typer()
 
@@ -91,11 +92,38 @@ def list_presets(name: Annotated[str | None, typer.Argument(help="Show one whole
 
 
 @app.command()
-def families(as_json: JsonOption = False) -> None:
+def families(measured: Annotated[bool, typer.Option("--measured", help="Instead, the lecture's four approaches side by "
+                                                    "side: likelihood, passes and seconds, as evaluations found "
+                                                    "them.")] = False,
+             store: StoreOption = None, as_json: JsonOption = False) -> None:
     """The families of models and their fields."""
     from vaecore.models import FAMILIES
 
+    if measured:
+        return _measured(store_at(store), as_json)
     describe(FAMILIES, as_json)
+
+
+def _measured(store: Store, as_json: bool) -> None:
+    from vaecore.evaluate.families import KINDS, groups, ordered
+
+    found = {key: ordered(runs) for key, runs in groups(store.runs() + store.gallery()).items()}
+    if as_json or not found:
+        return say([{"data": json.loads(key), "models": [{**vars(m), "run": m.run.id} for m in rows]}
+                    for key, rows in found.items()], as_json,
+                   "No run of the four approaches yet. `vaecore train --preset rbm-mnist` makes one.")
+    for rows in found.values():
+        out.print(f"\n{next((m.data for m in rows if m.kind != 'none'), rows[0].data)}", highlight=False, markup=False)
+        table([{**vars(m), "run": m.run.id, "kind": KINDS[m.kind] + (f", K = {m.samples}" if m.samples else ""),
+                "infer": _milliseconds(m.inference_seconds), "sample": _milliseconds(m.sampling_seconds)}
+               for m in rows],
+              {"run": "run", "approach": "approach", "family": "family", "kind": "log p(x) is", "log_p": "log p(x)",
+               "inference_passes": "passes", "infer": "ms to infer", "sampling_passes": "passes",
+               "sample": "ms to sample", "probe": "probe", "frechet": "Fréchet"})
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else 1e3 * seconds
 
 
 @app.command()

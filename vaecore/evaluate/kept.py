@@ -64,14 +64,19 @@ def plain(value: Any, depth: int = 0) -> Any:
     if depth > DEEPEST:
         return None
     if isinstance(value, dict):
-        return {str(name)[:80]: plain(part, depth + 1) for name, part in list(value.items())[:MOST_FIELDS]}
+        return {_whole(name)[:80]: plain(part, depth + 1) for name, part in list(value.items())[:MOST_FIELDS]}
     if isinstance(value, list | tuple):
         return [plain(part, depth + 1) for part in value[:LONGEST_LIST]]
     if isinstance(value, int):
         return value if abs(value) < 2**53 else None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return str(value)[:LONGEST_TEXT]
+    return _whole(value)[:LONGEST_TEXT]
+
+
+def _whole(value: Any) -> str:
+    """As text that UTF-8 can hold: JSON can say half of a character, which no page and no file could take."""
+    return str(value).encode("utf-8", "replace").decode()
 
 
 def _read(path: Path) -> list[Facts]:

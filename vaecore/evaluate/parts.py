@@ -14,6 +14,7 @@ import torch
 from vaecore.config import RunConfig
 from vaecore.data import COVARIATE, Dataset, SplitName
 from vaecore.evaluate.classifier import classifier
+from vaecore.evaluate.cost import cost
 from vaecore.evaluate.disentanglement import (
     fixed_factor,
     information_gap,
@@ -221,6 +222,18 @@ def disentanglement(subject: Subject) -> Facts:
     return found
 
 
+# -- cost ------------------------------------------------------------------------------------------
+
+
+def cost_of_use(subject: Subject) -> Facts:
+    """Passes and seconds to infer and to sample."""
+    if any(modality.kind == "text" for modality in subject.model.modalities.values()):
+        raise ValueError("it is measured of images and vectors, and this data set is text.")
+    tell = subject.told("cost")
+    return asdict(cost(subject.model, subject.feed.first(BATCH), seed=subject.settings.seed, check=lambda: tell(0, 1)))
+
+
 DONE_BY: dict[Part, Callable[[Subject], Facts]] = {
     "likelihood": likelihood, "naive": naive, "reconstruction": quality_of_reconstruction,
-    "samples": quality_of_samples, "probe": probe, "disentanglement": disentanglement}
+    "samples": quality_of_samples, "probe": probe, "disentanglement": disentanglement,
+    "cost": cost_of_use}

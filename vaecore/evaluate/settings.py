@@ -8,11 +8,12 @@ from pydantic import field_validator
 
 from vaecore.schema import Strict, option
 
-Part = Literal["likelihood", "naive", "reconstruction", "samples", "probe", "disentanglement"]
+Part = Literal["likelihood", "naive", "reconstruction", "samples", "probe", "disentanglement", "cost"]
 PARTS: tuple[Part, ...] = get_args(Part)
 TITLES: dict[str, str] = {  # of the parts, and of what they need besides
     "evidence": "Evidence", "likelihood": "Likelihood", "naive": "Naive estimates", "reconstruction": "Reconstruction",
-    "samples": "Samples", "classifier": "Classifier", "probe": "Linear probe", "disentanglement": "Disentanglement"}
+    "samples": "Samples", "classifier": "Classifier", "probe": "Linear probe", "disentanglement": "Disentanglement",
+    "cost": "Cost"}
 NAIVE = {"prior_printed": "(13) as printed", "prior_corrected": "(13) corrected", "posterior_printed":
          "(14) as printed", "elbo": "ELBO", "posterior_corrected": "(14) corrected"}
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from vaecore.evaluate.kept import folder_of
 from vaecore.evaluate.settings import TITLES, Settings
 from vaecore.lab.task import Task
 from vaecore.store import Run
 
 KEPT = "kept in "  # how the last line of one that came to its end begins
+REACHED = re.compile(r"(\w+): ([0-9]{1,15}) of ([0-9]{1,15})")
 
 
 def task(run: Run) -> Task:
@@ -32,8 +35,7 @@ def line(part: str, done: int, total: int) -> str:
 def reached(lines: tuple[str, ...]) -> tuple[str, float] | None:
     """The part that is being done, and its share that is; None where the log does not say."""
     for said in reversed(lines):
-        part, _, numbers = said.partition(": ")
-        done, _, total = numbers.partition(" of ")
-        if part in TITLES and done.isdigit() and total.isdigit():
-            return part, min(1.0, int(done) / int(total)) if int(total) else 0.0
+        if (found := REACHED.fullmatch(said)) and found[1] in TITLES:
+            done, total = int(found[2]), int(found[3])
+            return found[1], min(1.0, done / total) if total else 0.0
     return None

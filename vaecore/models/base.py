@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,7 @@ from vaecore.distributions import Density, Observation, Point, Posterior
 from vaecore.schema import Strict
 
 Batch = Mapping[str, Tensor]
+Approach = Literal["independent components", "autoregressive", "energy-based", "variational autoencoder"]
 NUMBERS_AT_ONCE = 20_000_000  # that a decoder gives, 80 MB
 Modalities = Mapping[str, Modality]
 KLCost = Callable[[Mapping[str, Tensor]], Tensor]  # mean KL by latent (r,) -> a scalar in nats
@@ -201,6 +202,7 @@ class ModelConfig(Strict):
     reads: ClassVar[tuple[Kind, ...]] = ("image", "vector")
     exact: ClassVar[bool] = False  # whether the reconstruction is log p(x) itself
     likelihood_name: ClassVar[str] = ""  # of a family whose likelihood is not a choice
+    approach: ClassVar[Approach | None] = None  # which of the lecture's four it is; None for one without p(x)
 
     @abstractmethod
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vaecore.data import Modality
 from vaecore.distributions import LOG_2PI, GaussianPixels, Observation, Posterior
-from vaecore.models.base import Autoencoding, Batch, Evidence, Family, Modalities, ModelConfig, single
+from vaecore.models.base import Approach, Autoencoding, Batch, Evidence, Family, Modalities, ModelConfig, single
 from vaecore.schema import option, problem
 
 FLAT = 1e-7  # of the largest variance; a direction with less has no source in it
@@ -32,6 +32,7 @@ class ICA(ModelConfig):
     """Independent component analysis: no training by gradient, a fixed point."""
 
     title: ClassVar[str] = "FastICA"
+    approach: ClassVar[Approach] = "independent components"
     has_kl: ClassVar[bool] = False
     exact: ClassVar[bool] = True
     likelihood_name: ClassVar[str] = "independent sources"

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vaecore.data import Kind, Modality
 from vaecore.distributions import BernoulliPixels, Observation, Posterior
-from vaecore.models.base import Batch, Evidence, Family, Modalities, ModelConfig, single
+from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, ModelConfig, single
 from vaecore.nets.autoregressive import GatedNetwork, MaskedNetwork
 from vaecore.nets.mlp import Width
 from vaecore.schema import option
@@ -24,6 +24,7 @@ class MADE(ModelConfig):
     """Pixels one after another, by a fully connected network with masks."""
 
     title: ClassVar[str] = "MADE"
+    approach: ClassVar[Approach] = "autoregressive"
     has_kl: ClassVar[bool] = False
     exact: ClassVar[bool] = True
     reads: ClassVar[tuple[Kind, ...]] = ("image",)

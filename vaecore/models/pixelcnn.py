@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from vaecore.data import Kind, Modality
-from vaecore.models.base import Family, Modalities, ModelConfig, single
+from vaecore.models.base import Approach, Family, Modalities, ModelConfig, single
 from vaecore.models.made import Autoregressive
 from vaecore.nets.autoregressive import GatedNetwork
 from vaecore.schema import option, problem
@@ -19,6 +19,7 @@ class PixelCNN(ModelConfig):
     """Pixels one after another, by masked convolutions."""
 
     title: ClassVar[str] = "PixelCNN"
+    approach: ClassVar[Approach] = "autoregressive"
     has_kl: ClassVar[bool] = False
     exact: ClassVar[bool] = True
     reads: ClassVar[tuple[Kind, ...]] = ("image",)

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from vaecore.data import Kind, Modality
 from vaecore.distributions import BernoulliPixels, Observation, Point, Posterior
-from vaecore.models.base import Batch, Evidence, Family, Modalities, ModelConfig, Objective, single
+from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, ModelConfig, Objective, single
 from vaecore.schema import option
 
 ENUMERATED = 20  # units of the smaller side, up to which all its states are summed over
@@ -40,6 +40,7 @@ class RBM(ModelConfig):
     """A restricted Boltzmann machine: learning and sampling by Markov chains."""
 
     title: ClassVar[str] = "Restricted Boltzmann machine"
+    approach: ClassVar[Approach] = "energy-based"
     has_kl: ClassVar[bool] = False
     exact: ClassVar[bool] = True
     reads: ClassVar[tuple[Kind, ...]] = ("image",)

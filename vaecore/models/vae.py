@@ -17,7 +17,7 @@ from torch import Tensor
 from vaecore.data import Modality
 from vaecore.distributions import Bernoulli, DiagonalGaussian, LikelihoodChoice, Observation, Posterior
 from vaecore.divergences import KL, DivergenceChoice
-from vaecore.models.base import Batch, Evidence, Family, Modalities, ModelConfig, single
+from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, ModelConfig, single
 from vaecore.models.latent import GaussianLatent
 from vaecore.nets import Conv, Network
 from vaecore.priors import Inputs, PriorChoice, Standard
@@ -28,6 +28,7 @@ class VAE(ModelConfig):
     """A variational autoencoder."""
 
     title: ClassVar[str] = "VAE"
+    approach: ClassVar[Approach] = "variational autoencoder"
     family: Literal["vae"] = "vae"
     latent_size: int = option(20, "Size r of the latent z.", unit="dimensions", ge=1, le=4096)
     network: Network = option(Conv(), "Encoder and decoder.")

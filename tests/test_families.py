@@ -1,0 +1,168 @@
+"""The four approaches side by side: what evaluations say of each, by data set."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from vaecore.claims import CLAIMS
+from vaecore.claims.c21_chains import autocorrelation_time
+from vaecore.config import changed, preset
+from vaecore.data import COVARIATE, Modality
+from vaecore.evaluate.cost import cost
+from vaecore.evaluate.families import APPROACHES, approach_of, groups, measured, newest, ordered
+from vaecore.evaluate.kept import keep
+from vaecore.evaluate.settings import Settings
+from vaecore.models import AE, FAMILIES, VAE, PixelCNN
+from vaecore.nets import MLP
+from vaecore.priors import Conditional
+from vaecore.schema import parse
+from vaecore.store import Run, Store
+
+FEW = ["data.name=digits", "data.pixels=binary-fixed"]
+
+
+def run(root: Path, name: str, base: str, *settings: str) -> Run:
+    return Store(root).create(changed(preset(base), [*FEW, *settings]), name)
+
+
+def result(value: float, *, parts: tuple[str, ...] = ("likelihood", "cost"), step: int = 5, **more: Any
+           ) -> dict[str, Any]:
+    """An evaluation as it is kept."""
+    settings = parse(Settings, {"parts": parts, "seed": more.pop("seed", 0), "split": more.pop("split", "test")})
+    facts = {"settings": settings.model_dump(mode="json"), "date": "2026-01-01", "evidence": {"elbo": value},
+             "exact": False, "likelihood_name": "bernoulli", "step": step, "partial": False, "missing": {},
+             "not_applicable": {}, "data": "some digits", **more}
+    if "likelihood" in parts:
+        facts["likelihood"] = {"log_likelihood": value, "standard_error": 0.5, "samples": 500}
+    if "cost" in parts:
+        facts["cost"] = {"inference_passes": 1, "inference_seconds": 1e-4, "sampling_passes": 7,
+                         "sampling_seconds": 2e-3, "first_sample_seconds": 0.5, "parameters": 99}
+    return facts
+
+
+def test_every_approach_of_the_slide_has_a_family() -> None:
+    assert {family.approach for family in FAMILIES.values()} - {None} == set(APPROACHES)
+
+
+def test_runs_are_grouped_by_their_data_and_by_nothing_else(tmp_path: Path) -> None:
+    run(tmp_path, "rbm", "rbm-mnist")
+    run(tmp_path, "vae", "vae-mnist", "model.latent_size=3")
+    run(tmp_path, "other", "made-mnist", "data.binarisation_seed=1")
+    run(tmp_path, "pca", "pca-mnist")  # not one of the four
+    found = [{r.id for r in runs} for runs in groups(Store(tmp_path).runs()).values()]
+    assert found == [{"rbm", "vae"}, {"other"}]
+
+
+def test_a_run_from_before_the_word_is_placed_by_its_configuration(tmp_path: Path) -> None:
+    made = run(tmp_path, "rbm", "rbm-mnist")
+    about = json.loads((made.path / "about.json").read_text())
+    assert about.pop("approach") == "energy-based"
+    (made.path / "about.json").write_text(json.dumps(about))
+    assert approach_of(made) == "energy-based"
+    (made.path / "about.json").write_text(json.dumps({"approach": "<b>energy</b>"}))
+    assert approach_of(made) == ""
+
+
+def test_the_newest_of_each_part_counts_and_only_of_the_same_weights() -> None:
+    old, new = result(-90.0), result(-80.0, parts=("cost",), seed=1)
+    new["cost"]["sampling_passes"] = 8
+    both = newest([old, new])
+    assert both["likelihood"]["log_likelihood"] == -90.0 and both["cost"]["sampling_passes"] == 8
+    assert "likelihood" not in newest([old, result(0.0, parts=("cost",), step=6)])  # trained on since
+    assert newest([result(-70.0, split="train")]) == {}
+    cancelled = result(-1.0, seed=3, partial=True, missing={"likelihood": "900 of 1,000 observations"})
+    assert newest([old, cancelled])["likelihood"]["log_likelihood"] == -90.0
+
+
+@pytest.mark.parametrize(("facts", "kind"), [
+    (result(-90.0), "importance"), (result(-90.0, exact=True), "exact"),
+    (result(-90.0, exact=True, log_z={"value": 3.0, "standard_error": 0.0}), "exact"),
+    (result(-90.0, exact=True, log_z={"value": 3.0, "standard_error": 0.2}), "annealed"),
+    (result(-90.0, parts=("cost",)), "none")])
+def test_what_the_likelihood_is(tmp_path: Path, facts: dict[str, Any], kind: str) -> None:
+    made = run(tmp_path, "vae", "vae-mnist")
+    keep(made, facts)
+    found = measured(made)
+    assert found.kind == kind and found.log_p == (None if kind == "none" else -90.0)
+    assert (found.sampling_passes, found.inference_seconds, found.parameters) == (7, 1e-4, 99)
+
+
+def test_the_order_is_the_slides_then_the_likeliest(tmp_path: Path) -> None:
+    for name, base, value in (("v", "vae-mnist", -95.0), ("w", "vae-mnist", -90.0), ("m", "made-mnist", -99.0)):
+        keep(run(tmp_path, name, base), result(value))
+    run(tmp_path, "x", "vae-mnist")
+    assert [m.run.id for m in ordered(Store(tmp_path).runs())] == ["m", "w", "v", "x"]
+
+
+# -- cost ------------------------------------------------------------------------------------------
+
+IMAGE = {"x": Modality("image", (1, 6, 6))}
+
+
+def test_cost_counts_passes_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = VAE(latent_size=2, network=MLP(hidden=(8,))).build(IMAGE).eval()
+    real = model.sample
+
+    def slow(count: int, *rest: Any) -> Any:
+        time.sleep(0.02)
+        return real(count, *rest)
+
+    monkeypatch.setattr(model, "sample", slow)
+    threads = torch.get_num_threads()
+    found = cost(model, {"x": torch.rand(10, 1, 6, 6)})
+    assert torch.get_num_threads() == threads
+    assert (found.inference_passes, found.sampling_passes, found.together, found.threads) == (1, 1, 10, 1)
+    assert found.sampling_seconds is not None and found.first_sample_seconds is not None
+    assert found.sampling_seconds >= 0.002 and found.first_sample_seconds >= 0.02  # each of ten, and one alone
+    assert 0 < found.inference_seconds < found.sampling_seconds
+    assert found.parameters == model.parameter_count
+
+
+def test_a_pixel_a_pass_and_no_samples_without_a_prior() -> None:
+    pixels = parse(PixelCNN, {"channels": 2, "layers": 2, "first_kernel": 3}).build(IMAGE).eval()
+    assert cost(pixels, {"x": torch.rand(3, 1, 6, 6)}).sampling_passes == 36
+    found = cost(AE(latent_size=2, network=MLP(hidden=(8,))).build(IMAGE).eval(), {"x": torch.rand(3, 1, 6, 6)})
+    assert found.sampling_passes is found.sampling_seconds is found.first_sample_seconds is None
+    assert found.inference_seconds > 0
+
+
+def test_a_conditional_prior_samples_under_the_covariates_of_the_batch() -> None:
+    model = VAE(latent_size=2, network=MLP(hidden=(8,)), prior=Conditional()).build(IMAGE, Modality("label", (3,)))
+    assert cost(model.eval(), {"x": torch.rand(4, 1, 6, 6), COVARIATE: torch.eye(3)[[0, 1, 2, 0]]}).sampling_seconds
+
+
+# -- C21 -------------------------------------------------------------------------------------------
+
+
+def autoregression(rho: float, length: int = 20_000, chains: int = 20) -> Tensor:
+    """x_t = rho x_(t-1) + noise, (T, C), whose integrated autocorrelation time is (1 + rho) / (1 - rho)."""
+    noise = torch.randn(length, chains, generator=torch.Generator().manual_seed(0)).double()
+    rows = [noise[0] / (1 - rho**2) ** 0.5]
+    for e in noise[1:]:
+        rows.append(rho * rows[-1] + e)
+    return torch.stack(rows)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
+def test_the_autocorrelation_time_of_an_autoregression(rho: float) -> None:
+    assert autocorrelation_time(autoregression(rho)) == pytest.approx((1 + rho) / (1 - rho), rel=0.08)
+
+
+def test_the_rule_of_c21_needs_both() -> None:
+    def table(cd1: float, cd25: float, pcd1: float) -> list[dict[str, Any]]:
+        values = {"CD-1": cd1, "CD-5": -1.0, "CD-25": cd25, "PCD-1": pcd1, "PCD-5": -1.0, "VAE": -1.0}
+        return [{"model": name, "log p(x), test": value, "passes to an independent sample": 3.0,
+                 "milliseconds a sample": 0.1} for name, value in values.items()]
+
+    from vaecore.claims.c21_chains import finding
+
+    assert finding(table(-150, -140, -145)).reproduced
+    assert not finding(table(-150, -151, -145)).reproduced and not finding(table(-150, -140, -150)).reproduced
+    assert CLAIMS["C21"].rule
