@@ -39,10 +39,9 @@ def asked() -> Settings | None:
     fields = Settings.model_fields
 
     def whole(name: str, label: str) -> int:
-        ends = {end: getattr(rule, end) for rule in fields[name].metadata for end in ("ge", "le") if hasattr(rule, end)}
-        found = st.number_input(label, ends.get("ge"), ends.get("le"), fields[name].default, key=f"evaluate-{name}",
-                                help=fields[name].description, width=190, persist_state="session")
-        return int(found)
+        # Without bounds, as in the form of Train: a widget keeps what is outside its bounds to itself.
+        return int(st.number_input(label, value=fields[name].default, step=1, format="%d", key=f"evaluate-{name}",
+                                   help=fields[name].description, width=190, persist_state="session"))
 
     values: dict[str, Any] = {}
     values["parts"] = st.pills(

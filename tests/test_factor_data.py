@@ -162,6 +162,21 @@ def test_more_numbers_than_sources() -> None:
         Sources(dimensions=10, observed=256, segments=10, per_segment=100_000).load()
 
 
+def test_whitening_is_by_the_training_vectors_and_loses_nothing() -> None:
+    white, raw = (Sources(whiten=whiten, per_segment=100).load().splits for whiten in (True, False))
+    x = {name: split.arrays["vector"].astype(float) for name, split in white.items()}
+    np.testing.assert_allclose(x["train"].mean(0), 0, atol=1e-5)
+    np.testing.assert_allclose(np.cov(x["train"].T, bias=True), np.eye(5), atol=1e-4)
+    ones = np.ones((len(x["test"]), 1))
+    design = np.hstack([raw["test"].arrays["vector"], ones])  # one map for all splits
+    back = np.linalg.lstsq(np.hstack([raw["train"].arrays["vector"], np.ones((len(x["train"]), 1))]), x["train"])[0]
+    np.testing.assert_allclose(design @ back, x["test"], atol=1e-3)
+    assert abs(float(raw["train"].arrays["vector"].std()) - 1) > 0.05
+    flat = Sources(dimensions=2, observed=4, mixing="linear", per_segment=100).load().splits["train"].arrays["vector"]
+    assert np.isfinite(flat).all()
+    np.testing.assert_allclose(np.sort(flat.std(0)), [0, 0, 1, 1], atol=1e-4)
+
+
 def test_mixing_matrices_are_well_conditioned() -> None:
     generator = np.random.default_rng(0)
     matrices = np.stack([mixing_matrix(5, 5, generator) for _ in range(20)])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from app_pages.parts import pictures
+from vaecore.store import StoreError
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
@@ -210,7 +212,10 @@ def _step(key: str, step: int, count: int) -> None:
 
 
 def _kind(checkpoint: Checkpoint) -> str:
-    model = checkpoint.run.values().get("model")
+    try:
+        model = checkpoint.run.values().get("model")
+    except StoreError:  # it went while this was open
+        return ""
     prior = model.get("prior") if isinstance(model, dict) else None
     return str(prior.get("kind", "standard")) if isinstance(prior, dict) else "standard"
 
@@ -224,7 +229,8 @@ def _stamp(checkpoint: Checkpoint) -> int:
 
 
 def _nats(value: Any) -> str:
-    return f"{value:.2f} nats".replace("-", "−") if isinstance(value, int | float) else "–"
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return f"{value:.2f} nats".replace("-", "−") if good else "–"
 
 
 @st.cache_resource(max_entries=8, show_spinner="Encoding the data …")

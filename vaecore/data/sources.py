@@ -7,6 +7,7 @@ covariate u. Theirs uses one matrix in all layers where no size changes; here ea
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -19,6 +20,7 @@ LEAST, MOST = 0.5, 3.0  # of L
 SLOPE = 0.1  # of xtanh's linear part, and of a leaky ReLU below 0
 CANDIDATES = 10_000  # matrices of which a quarter is conditioned well enough, and a tenth as many of large ones
 LARGE = 10  # rows
+FLAT = 1e-9  # of the largest variance
 MOST_NUMBERS = 50_000_000  # observed in all, 200 MB
 
 Numbers = NDArray[np.float64]
@@ -43,6 +45,9 @@ class Sources(DataConfig):
     layers: int = option(3, "Layers of the mixing network; the last is linear.", ge=2, le=8)
     activation: Literal["xtanh", "leaky-relu"] = option(
         "xtanh", "Between its layers: tanh(a) + 0.1 a, or a leaky ReLU with slope 0.1.")
+    whiten: bool = option(True, "Give the vectors mean 0 and the identity as covariance, by the training ones, as is "
+                          "usual before sources are looked for. Without it weak directions are lost in the noise of "
+                          "the likelihood.")
     noise: float = option(0.0, "Standard deviation of Gaussian noise on the observations.", ge=0, le=10)
     shuffled: bool = option(False, "Give every observation the segment of another: a control in which the covariate "
                             "tells nothing.")
@@ -71,6 +76,8 @@ class Sources(DataConfig):
         for split in SPLITS:
             splits[split] = self._drawn(counts[split], scales, matrices, generator)
         splits["train"] = self.limited(splits["train"])
+        if self.whiten:
+            splits = _whitened(splits)
         what = f"{self.segments} segments" if self.modulated else "no segments"
         shuffled = ", shuffled" if self.shuffled and self.modulated else ""
         return Dataset("sources", f"{self.dimensions} {self.sources} sources, {self.mixing} mixing, {what}{shuffled}, "
@@ -106,6 +113,19 @@ class Sources(DataConfig):
             a = x @ matrix
             x = np.tanh(a) + SLOPE * a if self.activation == "xtanh" else np.where(a > 0, a, SLOPE * a)
         return x @ last
+
+
+def _whitened(splits: dict[SplitName, Split]) -> dict[SplitName, Split]:
+    """All vectors along the principal components of the training ones, which get mean 0 and variance 1.
+
+    A direction in which they do not vary, of a linear mixture into more numbers, is left out of the scaling.
+    """
+    x = splits["train"].arrays["vector"].astype(np.float64)
+    mean = x.mean(0)
+    variances, directions = np.linalg.eigh(np.atleast_2d(np.cov(x.T, bias=True)))
+    scale = np.where(variances > FLAT * variances.max(), 1 / np.sqrt(np.maximum(variances, 1e-300)), 1.0)
+    return {name: replace(split, arrays={"vector": ((split.arrays["vector"] - mean) @ (directions * scale))
+                                         .astype(np.float32)}) for name, split in splits.items()}
 
 
 def mixing_matrix(rows: int, columns: int, generator: np.random.Generator) -> Numbers:

@@ -106,6 +106,8 @@ def _listed(found: Likelihood) -> Facts:
 
 def naive(subject: Subject) -> Facts:
     """The lecture's (13) and (14), printed and corrected, as means; of fewer observations if cancelled."""
+    if subject.config.model.exact:
+        raise ValueError("this family knows log p(x) exactly, so there is nothing to estimate.")
     samples = subject.settings.naive_samples
     generator = torch.Generator().manual_seed(subject.settings.seed)
     found: list[Estimates] = []

@@ -1,0 +1,455 @@
+"""The Evaluate page: what is asked for, the background, what was found with its settings, and hostile files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from tests.pages import demo
+from vaecore.evaluate.kept import evaluations as kept
+from vaecore.evaluate.settings import NAIVE, PARTS, TITLES, Settings
+from vaecore.lab import evaluations, task
+from vaecore.store import Run
+
+SPEAKS = "import time; print('evidence: 500 of 500'); print('likelihood: 250 of 1000', flush=True); time.sleep(60)"
+PARTS_FOUND: dict[str, Any] = {
+    "likelihood": {"log_likelihood": -88.25, "standard_error": 0.5, "interval": [-89.5, -87.0], "samples": 500,
+                   "observations": 1000, "effective": 0.5, "effective_low": 0.25, "estimator": "importance sampling",
+                   "curve": [[1, -91.0], [100, -88.5], [500, -88.25]]},
+    "naive": {"estimates": {"prior_printed": -300.0, "prior_corrected": -120.0, "posterior_printed": -80.0,
+                            "elbo": -91.0, "posterior_corrected": -88.75}, "samples": 100, "observations": 1000},
+    "reconstruction": {"image": {"mse": 0.0123, "psnr": 19.25, "ssim": 0.875, "window": 7, "sigma": 1.5,
+                                 "data_range": 1.0, "codes": "posterior means", "observations": 360}},
+    "samples": {"frechet": 3.25, "precision": 0.75, "recall": 0.5, "generated": 360, "real": 360, "k": 3, "seed": 0,
+                "features": "a classifier", "classifier_digest": "abc", "classifier_accuracy": 0.98,
+                "pixels": "means of p(x|z)", "floor": {"frechet": 0.125, "precision": 0.9, "recall": 0.85,
+                                                       "observations": 250, "split": "validation"}},
+    "probe": {"accuracy": 0.9, "chance": 0.1, "train": 1297, "test": 250, "classes": 10, "codes": "posterior means",
+              "encoder_reads_label": False},
+    "disentanglement": {"mig": {"score": 0.25}, "sap": {"score": 0.125},
+                        "beta_vae": {"not_applicable": "too *few* observations."},
+                        "mcc": {"pearson": 0.625, "spearman": 0.5, "matching": {"shape": 2}, "observations": 250,
+                                "correlations": {"shape": 0.625}, "codes": "posterior means", "latents": 8,
+                                "factors": 1}}}
+
+
+def result(*, settings: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    """A whole result, as `evaluate_run` makes them, with all parts but the cost."""
+    asked = {"parts": [part for part in PARTS if part in PARTS_FOUND], **(settings or {})}
+    return {"run": "vae", "date": "2026-01-02 03:04", "settings": Settings(**asked).model_dump(mode="json"),
+            "split": asked.get("split", "test"), "seed": asked.get("seed", 0), "observations": 250, "data": "digits",
+            "pixels": "grey", "family": "VAE", "likelihood_name": "bernoulli", "exact": False, "has_kl": True,
+            "step": 200, "torch": "2.13.0", "vaecore": "0.1", "partial": False, "missing": {}, "not_applicable": {},
+            "evidence": {"elbo": -90.5, "reconstruction": {"image": -70.25}, "kl": {"z": [15.0, 5.25]}, "active": 2,
+                         "mse": {"image": 0.0123}}, **PARTS_FOUND, **more}
+
+
+def keep(root: Path, *results: Any, name: str = "vae") -> None:
+    """As the evaluations of a run, the step of its own weights in each that has one."""
+    from vaecore.training.checkpoints import step_of
+
+    folder = root / "runs" / name
+    for each in results:
+        if isinstance(each, dict) and each.get("step") == 200:
+            each["step"] = step_of(folder / "weights.safetensors")
+    (folder / "evaluation.json").write_text(json.dumps(list(results)))
+
+
+def metrics(at: AppTest) -> dict[str, str]:
+    return {each.label: each.value for each in at.metric}
+
+
+def table(at: AppTest, heading: str) -> Any:
+    """The frame of the table that has a column or heading of that kind."""
+    frames = {"naive": "Estimate", "matching": "Factor", "rows": "Run"}
+    return [each.value for each in at.dataframe if frames[heading] in each.value.columns]
+
+
+def headings(at: AppTest) -> list[str]:
+    return [each.value for each in at.subheader]
+
+
+# -- the form --------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("root")
+def test_a_run_that_was_not_evaluated_says_what_to_do() -> None:
+    at = demo.open_page("evaluate", run="vae")
+    assert "vae has not been evaluated yet. Choose what to measure above and press Evaluate" in demo.words(at)
+    assert not at.metric and not at.warning and not at.error
+    assert not at.button(key="evaluate-start").disabled
+    assert all(widget.help for widget in [*at.number_input, *at.selectbox, *at.button] if widget.key != "evaluate-run")
+
+
+def test_an_empty_store_tells_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAECORE_STORE", str(tmp_path))
+    at = demo.open_page("evaluate")
+    assert "No checkpoint is here yet" in demo.words(at) and not at.button
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Settings]]:
+    """What evaluations were started, none of which is."""
+    found: list[tuple[str, Settings]] = []
+    monkeypatch.setattr(evaluations, "start", lambda run, settings: found.append((run.id, settings)))
+    return found
+
+
+@pytest.mark.usefixtures("root")
+def test_the_form_begins_with_the_defaults_and_says_what_it_will_do(asked: list[tuple[str, Settings]]) -> None:
+    at = demo.open_page("evaluate", run="vae")
+    at.button(key="evaluate-start").click().run()
+    assert asked == [("vae", Settings())]
+    assert {field.help for field in at.number_input} == {Settings.model_fields[field.key.removeprefix(
+        "evaluate-")].description for field in at.number_input}
+    at.number_input(key="evaluate-importance_samples").set_value(50)
+    at.number_input(key="evaluate-observations").set_value(0)
+    at.number_input(key="evaluate-naive_samples").set_value(7)
+    at.number_input(key="evaluate-samples").set_value(20)
+    at.number_input(key="evaluate-seed").set_value(3)
+    at.selectbox(key="evaluate-split").set_value("validation")
+    at.button_group(key="evaluate-parts").set_value(["probe", "likelihood"]).run()
+    at.button(key="evaluate-start").click().run()
+    assert not at.exception and asked[1] == ("vae", Settings(
+        split="validation", parts=("likelihood", "probe"), importance_samples=50, observations=0, naive_samples=7,
+        samples=20, seed=3))
+    at.button_group(key="evaluate-parts").set_value([]).run()
+    at.button(key="evaluate-start").click().run()
+    assert asked[2][1].parts == (), "the evidence alone"
+
+
+@pytest.mark.usefixtures("root")
+def test_the_form_is_kept_for_another_run(asked: list[tuple[str, Settings]]) -> None:
+    at = demo.open_page("evaluate", run="vae")
+    at.number_input(key="evaluate-importance_samples").set_value(50).run()
+    at.selectbox(key="evaluate-run").set_value("gallery/shipped").run()
+    at.button(key="evaluate-start").click().run()
+    assert asked == [("gallery/shipped", Settings(importance_samples=50))]
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize(("name", "value", "words"), [
+    ("importance_samples", 0, "importance\\_samples: 0 importance samples estimate nothing. Use at least 1, or leave "
+                              "the part 'likelihood' out."),
+    ("importance_samples", 1_000_000, "importance\\_samples: 1000000 is too large. Use at most 100000."),
+    ("observations", -1, "observations: -1 is too small. Use at least 0."),
+    ("naive_samples", 0, "naive\\_samples: 0 is too small. Use at least 1."),
+    ("samples", 5, "samples: 5 is too small. Use at least 10."), ("seed", -1, "seed: -1 is too small. Use at least 0."),
+    ("seed", 2**31, "seed: 2147483648 is too large. Use at most 2147483647.")])
+def test_a_bad_value_is_refused_in_words(asked: list[tuple[str, Settings]], name: str, value: int, words: str) -> None:
+    """And not put back to the default behind the visitor's back, as a field with bounds would."""
+    at = demo.open_page("evaluate", run="vae")
+    at.number_input(key=f"evaluate-{name}").set_value(value).run()
+    assert not at.exception, at.exception
+    [error] = at.error
+    assert words in error.value
+    assert at.button(key="evaluate-start").disabled and asked == []
+    at.number_input(key=f"evaluate-{name}").set_value(10).run()
+    assert not at.error and not at.button(key="evaluate-start").disabled
+
+
+def test_the_same_settings_say_that_they_replace(root: Path) -> None:
+    keep(root, result(settings={"parts": PARTS}))
+    at = demo.open_page("evaluate", run="vae")
+    assert "These settings have a result below; a new one replaces it." in demo.words(at)
+    at.number_input(key="evaluate-seed").set_value(1).run()
+    assert "a new one replaces it" not in demo.words(at)
+
+
+# -- in the background -----------------------------------------------------------------------------
+
+
+class StandIn:
+    """What is run instead of the evaluation."""
+
+    def __init__(self) -> None:
+        self.code, self.commands = SPEAKS, list[list[str]]()
+        self.started: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> Iterator[StandIn]:
+    made, real = StandIn(), subprocess.Popen
+
+    def popen(command: list[str], **rest: Any) -> Any:
+        made.commands.append(command)
+        made.started.append(real([sys.executable, "-c", made.code], **rest))
+        return made.started[-1]
+
+    monkeypatch.setattr(task.subprocess, "Popen", popen)
+    yield made
+    for process in made.started:
+        process.kill()
+
+
+def until(condition: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
+
+
+def test_started_followed_and_cancelled(root: Path, stand_in: StandIn) -> None:
+    run = Run(root / "runs" / "vae")
+    at = demo.open_page("evaluate", run="vae")
+    at.button(key="evaluate-start").click().run()
+    assert not at.exception and len(stand_in.started) == 1
+    assert stand_in.commands[0][1:5] == ["-m", "vaecore.cli", "evaluate", "vae"]
+    until(lambda: len(evaluations.task(run).progress().lines) == 2)
+    at.run()
+    assert at.get("progress")[0].proto.text == "Likelihood: 25%" and at.get("progress")[0].proto.value == 25
+    keys = [button.key for button in at.button]
+    assert "evaluate-stop" in keys and "evaluate-start" not in keys, "no second one"
+    at.button(key="evaluate-stop").click().run()
+    until(lambda: not evaluations.task(run).progress().running)
+    at.run()
+    assert not at.exception and not at.warning, "it was asked to end"
+    assert "likelihood: 250 of 1000" in demo.words(at), "its last words"
+    assert not at.button(key="evaluate-start").disabled and kept(run) == []
+
+
+@pytest.mark.usefixtures("root")
+def test_another_run_can_be_evaluated_beside_it(stand_in: StandIn) -> None:
+    at = demo.open_page("evaluate", run="vae")
+    at.button(key="evaluate-start").click().run()
+    at.selectbox(key="evaluate-run").set_value("ae").run()
+    assert not at.exception and "evaluate-stop" not in [button.key for button in at.button]
+    at.button(key="evaluate-start").click().run()
+    assert [command[4] for command in stand_in.commands] == ["vae", "ae"]
+
+
+def test_a_second_start_is_refused_in_words(root: Path, stand_in: StandIn) -> None:
+    """Somebody else has begun it since the page was drawn."""
+    at = demo.open_page("evaluate", run="vae")
+    evaluations.start(Run(root / "runs" / "vae"), Settings())
+    at.button(key="evaluate-start").click().run()
+    assert not at.exception and len(stand_in.started) == 1
+    assert "The evaluation of vae is running already: wait, or stop it." in at.error[0].value
+    assert "evaluate-stop" in [button.key for button in at.button]
+
+
+@pytest.mark.parametrize(("code", "warned"), [
+    ("print('evidence: 1 of 2'); print('DataUnavailable: no *data*'); print()", "no \\*data\\*"),
+    ("print('ELBO'); print('kept in /x/evaluation.json')", ""), ("pass", "")])
+def test_a_try_without_a_result_is_told_by_its_last_words(root: Path, stand_in: StandIn, code: str, warned: str
+                                                          ) -> None:
+    stand_in.code = code
+    at = demo.open_page("evaluate", run="vae")
+    at.button(key="evaluate-start").click().run()
+    until(lambda: not evaluations.task(Run(root / "runs" / "vae")).progress().running)
+    at.run()
+    assert not at.exception and bool(at.warning) == bool(warned)
+    if warned:
+        assert "ended without a result" in at.warning[0].value and warned in at.warning[0].value
+
+
+def test_one_that_a_terminal_began_cannot_be_cancelled_from_here(root: Path) -> None:
+    job = evaluations.task(Run(root / "runs" / "vae"))
+    with job.alone():
+        at = demo.open_page("evaluate", run="vae")
+        assert at.get("progress")[0].proto.text == "Getting ready …"
+        at.button(key="evaluate-stop").click().run()
+        assert not at.exception and "cannot be stopped from here" in at.error[0].value
+
+
+# -- what was found --------------------------------------------------------------------------------
+
+
+def test_all_parts_are_shown_with_units_and_settings(root: Path) -> None:
+    keep(root, result())
+    at = demo.open_page("evaluate", run="vae")
+    assert headings(at) == ["Evidence", "log p(x)", *(TITLES[part] for part in PARTS_FOUND if part != "likelihood")]
+    found = {"ELBO": "−90.50 nats", "Reconstruction": "−70.25 nats", "KL": "20.25 nats", "Active": "2",
+             "log p(x)": "−88.25 nats", "95 % interval": "−89.50 to −87.00", "Effective samples": "250 of 500",
+             "PSNR": "19.25 dB", "SSIM": "0.875", "Precision": "75.0%", "Recall": "50.0%", "Accuracy": "90.0%",
+             "Chance": "10.0%", "MIG": "0.250", "SAP": "0.125", "MCC": "0.625"}
+    assert found.items() <= metrics(at).items()
+    assert "β-VAE score" not in metrics(at) and all(each.help for each in at.metric)
+    said = demo.words(at)
+    for words in ("250 observations of test · digits · pixels grey · likelihood bernoulli · seed 0",
+                  "K = 500 · 1,000 observations of test · seed 0", "M = 100 samples · 1,000 observations of test",
+                  "From K = 100 to K = 500 the estimate rose by 0.25 nats; with a larger K it would go on.",
+                  "360 samples, as means of p(x|z), and 360 images of test · k = 3 neighbours · seed 0",
+                  "Real images of validation in the place of samples", "image · decoded posterior means · 360",
+                  "posterior means · 1,297 codes to learn from, 250 of test to judge · 10 classes",
+                  "β-VAE score does not apply: too \\*few\\* observations.", "torch 2.13.0"):
+        assert words in said, words
+    [naive] = table(at, "naive")
+    assert naive["Estimate"].tolist() == list(NAIVE.values())
+    assert naive["Above log p(x)"].tolist() == [-211.75, -31.75, 8.25, -2.75, -0.5]
+    [matching] = table(at, "matching")
+    assert matching.to_dict("records") == [{"Factor": "shape", "Latent": 2, "Correlation": 0.625}]
+    [chart] = at.get("plotly_chart")
+    assert json.loads(chart.proto.spec)["data"][1]["y"] == [-91.0, -88.5, -88.25]
+    assert not at.warning and not at.error
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    ({"effective_low": 0.01}, "the 500 samples are worth at most 5.0"),
+    ({"curve": [[1, -91.0], [100, -88.3], [500, -88.25]]}, "rose by 0.05 nats: it has flattened."),
+    ({"curve": [[500, -88.25]]}, ""), ({"interval": [1]}, "")])
+def test_what_an_estimate_is_worth_is_told(root: Path, change: dict[str, Any], words: str) -> None:
+    keep(root, result(likelihood=PARTS_FOUND["likelihood"] | change))
+    at = demo.open_page("evaluate", run="vae")
+    assert words in demo.words(at) and bool(at.warning) == ("effective_low" in change)
+    assert len(at.get("plotly_chart")) == (1 if words else 0)
+
+
+def test_exact_and_unbounded_families_are_called_what_they_are(root: Path) -> None:
+    exact = PARTS_FOUND["likelihood"] | {"samples": 0, "curve": []}
+    keep(root, result(has_kl=False, exact=True, likelihood=exact, log_z={"value": 1.5, "standard_error": 0.25}))
+    at = demo.open_page("evaluate", run="vae")
+    assert "ELBO" not in metrics(at) and "Effective samples" not in metrics(at)
+    assert metrics(at)["log Z"] == "1.500 ± 0.250" and "Exact · 1,000 observations" in demo.words(at)
+    keep(root, result(has_kl=False))
+    assert metrics(demo.open_page("evaluate", run="vae"))["log p(x|z)"] == "−90.50 nats"
+
+
+def test_perplexity_of_a_text(root: Path) -> None:
+    evidence = {"elbo": -22.0, "reconstruction": {"text": -20.0}, "kl": {"z": [2.0]}, "active": 1,
+                "tokens": {"text": 11.0}}
+    keep(root, result(evidence=evidence))
+    assert metrics(demo.open_page("evaluate", run="vae"))["Perplexity"] == "7.39"
+
+
+def test_a_label_that_the_encoder_was_given_is_told(root: Path) -> None:
+    keep(root, result(probe=PARTS_FOUND["probe"] | {"encoder_reads_label": True}))
+    assert "says nothing of what it reads from x" in demo.open_page("evaluate", run="vae").warning[0].value
+
+
+def test_a_partial_result_is_marked_and_says_what_is_missing(root: Path) -> None:
+    facts = result(partial=True, missing={"likelihood": "900 of 1,000 observations", "naive": "not begun"},
+                   settings={"parts": ["likelihood", "naive"]})
+    for part in (*PARTS_FOUND,):
+        if part != "likelihood":
+            facts.pop(part)
+    keep(root, result(), facts)
+    at = demo.open_page("evaluate", run="vae")
+    assert "cancelled. Missing: likelihood: 900 of 1,000 observations; naive estimates: not begun." in \
+        at.warning[0].value
+    assert headings(at) == ["Evidence", "log p(x)", "Every evaluation of this checkpoint"]
+    chooser = at.selectbox(key="evaluate-shown")
+    assert [option.endswith(" · partial") for option in chooser.options] == [True, False], "the newest first"
+    [history] = table(at, "rows")
+    assert history["Date"].tolist() == ["2026-01-02 03:04 (partial)", "2026-01-02 03:04"]
+    chooser.set_value(0).run()
+    assert not at.exception and not at.warning and "Linear probe" in headings(at)
+
+
+def test_what_does_not_apply_and_what_was_not_asked_for_are_told(root: Path) -> None:
+    facts = result(not_applicable={"probe": "this data set has no *labels*."},
+                   settings={"parts": ["likelihood", "probe"]})
+    facts.pop("probe")
+    keep(root, facts)
+    said = demo.words(demo.open_page("evaluate", run="vae"))
+    assert "**Linear probe** does not apply: this data set has no \\*labels\\*." in said
+    assert "Not asked for: naive estimates, reconstruction, samples, disentanglement" in said
+
+
+def test_numbers_of_other_weights_are_told(root: Path) -> None:
+    keep(root, result(step=7))
+    at = demo.open_page("evaluate", run="vae")
+    assert "found of the weights of step 7; the run has those of step" in at.warning[0].value
+    (root / "runs" / "vae" / "weights.safetensors").write_bytes(b"\0" * 90)
+    at = demo.open_page("evaluate", run="vae")
+    assert "cannot be opened" in at.error[0].value and "ELBO" in metrics(at)
+
+
+# -- beside other runs -----------------------------------------------------------------------------
+
+
+def test_runs_stand_beside_each_other_only_with_the_same_settings(root: Path) -> None:
+    keep(root, result())
+    keep(root, result(likelihood={"log_likelihood": -50.0, "observations": 1000}), name="collapsed")
+    keep(root, result(settings={"importance_samples": 50}), result(settings={"seed": 1}), name="ae")
+    at = demo.open_page("evaluate", run="vae")
+    [rows] = table(at, "rows")
+    assert headings(at)[-1] == "Beside other runs" and rows["Run"].tolist() == ["vae", "collapsed"]
+    assert rows["log p(x)"].tolist() == [-88.25, -50.0] and rows["K"].tolist() == [500, 500]
+    assert "All on test, K = 500, 1,000 observations, seed 0; same data, pixels and likelihood. 1 other run is left " \
+        "out" in demo.words(at)
+
+
+@pytest.mark.parametrize("change", [
+    {"settings": {"split": "validation"}}, {"settings": {"observations": 5}}, {"settings": {"seed": 9}},
+    {"settings": {"importance_samples": 9}}, {"data": "other digits"}, {"pixels": "binary-fixed"},
+    {"likelihood_name": "gaussian"}, {"partial": True}])
+def test_what_does_not_compare_is_not_compared(root: Path, change: dict[str, Any]) -> None:
+    keep(root, result())
+    keep(root, result(**change), name="collapsed")
+    at = demo.open_page("evaluate", run="vae")
+    assert table(at, "rows") == [] and "Beside other runs" not in headings(at)
+    left = "1 other run is left out: evaluated with other settings, or on other data, pixels or likelihood."
+    assert (left in demo.words(at)) == ("partial" not in change)
+
+
+def test_the_newest_that_compares_is_taken_and_other_parts_do_not_matter(root: Path) -> None:
+    keep(root, result())
+    keep(root, result(settings={"parts": ["likelihood"]}),
+         result(settings={"parts": ["likelihood", "probe"]}, date="2026-02-02"), result(settings={"seed": 3}),
+         name="collapsed")
+    [rows] = table(demo.open_page("evaluate", run="vae"), "rows")
+    assert rows["Date"].tolist() == ["2026-01-02 03:04", "2026-02-02"]
+
+
+def test_a_partial_result_is_set_beside_nothing(root: Path) -> None:
+    keep(root, result(partial=True, missing={"probe": "not begun"}))
+    keep(root, result(), name="collapsed")
+    assert table(demo.open_page("evaluate", run="vae"), "rows") == []
+
+
+def test_a_shipped_run_is_read_with_what_came_with_it(root: Path) -> None:
+    shutil.copytree(root / "runs" / "vae", root / "gallery" / "other")
+    keep(root, result())
+    shutil.move(root / "runs" / "vae" / "evaluation.json", root / "gallery" / "shipped" / "evaluation.json")
+    (root / "evaluations").mkdir()
+    (root / "evaluations" / "shipped.json").write_text(json.dumps([result(settings={"seed": 1})]))
+    at = demo.open_page("evaluate", run="gallery/shipped")
+    [history] = table(at, "rows")
+    assert history["Seed"].tolist() == [1, 0] and metrics(at)["ELBO"] == "−90.50 nats"
+
+
+# -- hostile files ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", "[7]", "\0", '[{"settings": {}}]', "[" * 100_000])
+def test_a_damaged_file_is_a_run_that_was_not_evaluated(root: Path, content: str) -> None:
+    (root / "runs" / "vae" / "evaluation.json").write_text(content)
+    at = demo.open_page("evaluate", run="vae")
+    assert "has not been evaluated yet" in demo.words(at) and not at.error
+
+
+HOSTILE = '<img src=x onerror=alert(1)> [a](javascript:b) ![c](http://d/e.png) **f** $g$ `h`\n# i \ud800'
+
+
+def filled(value: Any, by: Any) -> Any:
+    """The same with `by` in the place of everything that is not a group."""
+    if isinstance(value, dict):
+        return {key: filled(part, by) for key, part in value.items()}
+    return by
+
+
+@pytest.mark.parametrize("by", [HOSTILE, None, True, [], [HOSTILE], {}, {HOSTILE: HOSTILE}, -1, 0, 1e300, -1e-300,
+                                [[1e300, 1e300], [2, 1]], [[1, 2], [1, 2]]], ids=lambda by: repr(by)[:20])
+def test_hostile_values_are_shown_harmlessly(root: Path, by: Any) -> None:
+    facts = result()
+    odd = {name: filled(part, by) for name, part in facts.items()
+           if name not in ("settings", "partial", "has_kl", "exact")}
+    odd["likelihood"] |= {"interval": [-1.0, 1.0]}  # so that its curve is drawn
+    keep(root, facts | odd | {"missing": {HOSTILE: by}, "not_applicable": {HOSTILE: by}, "partial": True})
+    at = demo.open_page("evaluate", run="vae")
+    assert any("This evaluation was cancelled" in each.value for each in at.warning)
+    for words in demo.words(at).splitlines():
+        assert "<img" not in words.replace("\\<", "") and "](" not in words.replace("\\]", "")
+        assert "**f**" not in words and "$g$" not in words
+    keep(root, facts | odd | {"has_kl": False, "exact": True})
+    assert len(demo.open_page("evaluate", run="vae").metric) > 0
