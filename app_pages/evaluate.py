@@ -84,7 +84,7 @@ def order(run: Run) -> None:
 def start(run: Run, settings: Settings) -> None:
     """Begin in the background."""
     st.session_state.pop(STOPPED, None)
-    st.session_state.pop("evaluate-shown", None)  # the new one is what is wanted to be seen
+    st.session_state.pop(f"evaluate-shown-{run.id}", None)  # the new one is what is wanted to be seen
     try:
         evaluations.start(run, settings)
     except (LabError, OSError) as error:
@@ -148,10 +148,10 @@ def results(run: Run) -> None:
                 "model takes some seconds, a large one some minutes.", icon=":material/straighten:")
         return
     newest = list(range(len(found)))[::-1]
-    if st.session_state.get("evaluate-shown", 0) not in newest:
-        st.session_state.pop("evaluate-shown", None)
+    if st.session_state.get(f"evaluate-shown-{run.id}", 0) not in newest:
+        st.session_state.pop(f"evaluate-shown-{run.id}", None)
     chosen = found[-1] if len(found) == 1 else found[st.selectbox(
-        "Evaluation", newest, key="evaluate-shown", format_func=lambda index: evaluation.title(found[index]),
+        "Evaluation", newest, key=f"evaluate-shown-{run.id}", format_func=lambda index: evaluation.title(found[index]),
         help="Every evaluation of this checkpoint, newest first. Numbers of different settings do not compare.")]
     outdated(run, chosen)
     evaluation.show(chosen)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 DRAWN = 16  # images of a model at a time
 WORDS = {  # of each approach: name, the slide's formula, strong, weak, a preset to begin with
     "independent components": (
-        "Independent components", r"x = A s,\quad p(x) = |\det W| \prod_j p(s_j)",
+        "Independent components", r"p(x) = |\det W| \prod_j p(w_j^\top x)",
         "Exact likelihood, solved in seconds, and sources that mean something where the mixing is linear.",
         "Linear: samples of images are mixtures, not digits. Normal sources cannot be told apart.", "ica-mnist"),
     "autoregressive": (
@@ -60,7 +60,7 @@ def cards(found: list[Measured]) -> None:
 def card(approach: str, mine: list[Measured]) -> None:
     """An approach: its formula, samples of one of its models, and what was measured of that."""
     name, formula, strong, weak, preset = WORDS[approach]
-    st.subheader(name, anchor=False)
+    st.markdown(f"#### {name}")
     st.latex(formula)
     if not mine:
         st.caption("No model of this kind on these data yet.")
@@ -138,7 +138,7 @@ def numbers(m: Measured) -> None:
                       delta=None if each is None else f"{seconds(each)} each", delta_color="off", delta_arrow="off",
                       help=f"{help}: passes one after another, and seconds for each of 100 at a time on one thread of "
                            "the machine it was measured on.")
-        st.metric("Code tells label", "no code" if m.probe is None else percent(m.probe),
+        st.metric("Code tells label", "no code" if m.coded is False else percent(m.probe),
                   help="Accuracy of a linear classifier that sees only the code"
                   + (f"; chance is {m.chance:.0%}." if m.chance is not None else ".")
                   + (" The encoder was given the label here, so it says nothing." if m.told else ""))
@@ -187,8 +187,8 @@ def kinds(found: list[Measured]) -> None:
     common = known.most_common(1)[0][0]
     other = [m for m in found if m.log_p is not None and m.likelihood not in ("", common)]
     names = ", ".join(f"{escaped(m.run.id)} ({escaped(m.likelihood)})" for m in other[:6])
-    st.info(f"Nats compare only within one kind of likelihood. Most models here score {escaped(common)} pixels; {names} "
-            f"{'gives' if len(other) == 1 else 'give'} a density of real numbers, which can be larger than 1.",
+    st.info(f"Nats compare only within one kind of likelihood. Most models here score {escaped(common)} pixels; "
+            f"{names} {'gives' if len(other) == 1 else 'give'} a density of real numbers, which can be larger than 1.",
             icon=":material/balance:")
 
 

@@ -40,7 +40,8 @@ def result(value: float, *, parts: tuple[str, ...] = ("likelihood", "cost"), ste
              "exact": False, "likelihood_name": "bernoulli", "step": step, "partial": False, "missing": {},
              "not_applicable": {}, "data": "some digits", **more}
     if "likelihood" in parts:
-        facts["likelihood"] = {"log_likelihood": value, "standard_error": 0.5, "samples": 500}
+        facts["likelihood"] = {"log_likelihood": value, "standard_error": 0.5,
+                               "samples": 0 if facts["exact"] else 500}
     if "cost" in parts:
         facts["cost"] = {"inference_passes": 1, "inference_seconds": 1e-4, "sampling_passes": 7,
                          "sampling_seconds": 2e-3, "first_sample_seconds": 0.5, "parameters": 99}

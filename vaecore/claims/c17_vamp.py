@@ -16,7 +16,7 @@ from vaecore.training.validation import evaluate
 
 GAIN = 1.0  # nats
 SAMPLES, OBSERVATIONS = 500, 2_000
-COMPONENTS, EPOCHS = 500, 60
+COMPONENTS, EPOCHS = 500, 30
 MANY = f"model.prior.components={COMPONENTS}"
 PRIORS: dict[str, tuple[str, ...]] = {
     "standard": (),

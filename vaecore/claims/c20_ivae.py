@@ -20,17 +20,17 @@ GOOD, POOR, GAP = 0.9, 0.75, 0.15
 CASES = ((2, 0), (2, 1), (5, 0), (5, 1))  # sources, seed of the data
 
 
-def configuration(dimensions: int, seed: int, *, conditional: bool, segments: int = 40, shuffled: bool = False
-                  ) -> RunConfig:
-    """Sources whose variances change between segments, mixed by a network; noise of variance 0.1 in the likelihood."""
+def configuration(dimensions: int, seed: int, *, conditional: bool, segments: int = 40, shuffled: bool = False,
+                  layers: int = 2, epochs: int = 30) -> RunConfig:
+    """Sources whose variances change between segments, mixed by a network and whitened; sigma 0.1 in the likelihood."""
     prior = {"kind": "conditional", "mean": False} if conditional else {"kind": "standard"}
     return parse(RunConfig, {
         "data": {"name": "sources", "dimensions": dimensions, "segments": segments,
-                 "per_segment": 40_000 // segments, "data_seed": seed, "shuffled": shuffled},
+                 "per_segment": 40_000 // segments, "data_seed": seed, "shuffled": shuffled, "layers": layers},
         "model": {"family": "vae", "latent_size": dimensions, "prior": prior,
                   "network": {"kind": "mlp", "hidden": [100, 100, 100], "activation": "elu"},
-                  "likelihood": {"kind": "gaussian", "sigma": 0.1**0.5}},
-        "training": {"epochs": 30, "batch_size": 256, "learning_rate": 0.005, "beta": {"kind": "constant"},
+                  "likelihood": {"kind": "gaussian", "sigma": 0.1}},
+        "training": {"epochs": epochs, "batch_size": 256, "learning_rate": 0.01, "beta": {"kind": "constant"},
                      "rate": {"kind": "cosine"}, "snapshots": 0, "checkpoints": 0, "evaluate_every": 5,
                      "keep": "last"}})
 
@@ -50,11 +50,11 @@ def correlation(done: Run) -> float:
 
 
 def run(bench: Bench) -> Finding:
-    """Both priors on every data set; then the controls, on the first with five sources."""
+    """Both priors on every data set; then the controls and deeper mixing, on the first with five sources."""
     table: list[Row] = []
 
     def one(name: str, dimensions: int, seed: int, config: RunConfig) -> None:
-        label = name.split(",")[0].lower()
+        label = name.lower().replace(",", "").replace(" ", "-")
         done = bench.train(f"{label}-{dimensions}-{seed}", config)
         table.append({"model": name, "sources": dimensions, "seed": seed, "MCC": correlation(done)})
 
@@ -63,6 +63,8 @@ def run(bench: Bench) -> Finding:
             one(name, dimensions, seed, configuration(dimensions, seed, conditional=conditional))
     one("iVAE, segments shuffled", 5, 0, configuration(5, 0, conditional=True, shuffled=True))
     one("iVAE, 3 segments", 5, 0, configuration(5, 0, conditional=True, segments=3))
+    for name, conditional in (("iVAE, three layers", True), ("VAE, three layers", False)):
+        one(name, 5, 0, configuration(5, 0, conditional=conditional, layers=3, epochs=60))
     return finding(table)
 
 
@@ -80,7 +82,9 @@ def finding(table: Sequence[Row]) -> Finding:
             f"{a:.2f} and {b:.2f} for {size} sources" for size, a, b in zip(sizes, ours, theirs, strict=True))
         + ". " + "; ".join(f"{name}: {value:.2f}" for name, value in controls.items()) + ".",
         list(table), note="Trained with the plain ELBO; the released code weighs the likelihood by 100 and the KL's "
-                          "parts by 1, 0 and 10. MCC of sampled codes, Pearson's correlation, test split.")
+                          "parts by 1, 0 and 10. The mixing network has two layers and its output is whitened; the "
+                          "paper's has three, which is in the table with twice the training. MCC of sampled codes, "
+                          "Pearson's correlation, test split.")
 
 
 CLAIM = Claim(
@@ -88,7 +92,7 @@ CLAIM = Claim(
     "Where the variances of sources change with an observed covariate u, a VAE with p(z|u) finds them up to order and "
     "scale; a VAE without finds some mixture.",
     "Khemakhem, Kingma, Monti & Hyvärinen (2020), iVAE",
-    "Two and five Gaussian sources in 40 segments, mixed by a three-layer network, two data sets each; controls with "
-    "shuffled and with too few segments.",
+    "Two and five Gaussian sources in 40 segments, mixed by a two-layer network and whitened, two data sets each; "
+    "controls with shuffled and with too few segments, and a three-layer network.",
     f"Mean MCC of at least {GOOD} with p(z|u), at most {POOR} without, {GAP} apart, for both numbers of sources.",
     10, run)

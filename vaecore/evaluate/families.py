@@ -41,6 +41,7 @@ class Measured:
     sampling_passes: int | None
     sampling_seconds: float | None
     first_sample_seconds: float | None
+    coded: bool | None  # whether there is a code at all
     probe: float | None  # accuracy of a linear classifier on the code
     chance: float | None
     told: bool  # the encoder was given the label, so that the probe says nothing
@@ -108,6 +109,7 @@ def measured(run: Run) -> Measured:
         sampling_passes=_whole(facts, "cost", "sampling_passes"),
         sampling_seconds=_number(facts, "cost", "sampling_seconds"),
         first_sample_seconds=_number(facts, "cost", "first_sample_seconds"),
+        coded=bool(_at(facts, "evidence", "code_mean")) if facts else None,
         probe=_number(facts, "probe", "accuracy"), chance=_number(facts, "probe", "chance"),
         told=_at(facts, "probe", "encoder_reads_label") is True, frechet=_number(facts, "samples", "frechet"),
         floor=_number(facts, "samples", "floor", "frechet"), parameters=_whole(facts, "cost", "parameters"))
