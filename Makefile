@@ -27,6 +27,7 @@ bench: .venv/.installed-dev  ## measure against the peers and the limit; see ben
 	$(BIN)/pip install --quiet --no-deps pythae==0.1.2
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/collapse.py
+	$(BIN)/python benchmarks/priors.py
 	$(BIN)/python benchmarks/interface.py
 
 gallery: .venv/.installed  ## make the shipped checkpoints again, saying how

@@ -24,7 +24,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -46,7 +45,7 @@ IMAGES, PARTS = 1_000, 10  # held out: validation and test set; a round takes on
 FEWER = 20  # images of each part for those that take one image at a time
 MORE = 10  # times the samples for as many images fewer: memory should not tell
 COMPONENTS = 500
-TARGETS = {"pythae / ours": 5.0, "VampPrior / standard": 1.6, "memory": 256.0}
+TARGETS = {"pythae / ours": 5.0, "VampPrior / standard": 1.6, "memory": 256.0}  # the last in MB
 EQUAL = 3.0  # standard errors of the paired difference
 STANDARD, VAMP = "standard", "VampPrior"
 BARE, BARE_VAMP = "bare products, standard", "bare products, VampPrior"
@@ -248,7 +247,7 @@ def memory_once() -> None:
     config = likelihood_config()
     dataset = config.data.load()
     model, images = build(config, dataset).eval(), held_out(dataset)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     unit = 1 if platform.system() == "Darwin" else 1024
     log_likelihood(model, [{"image": images[:5]}], 100)  # what threads and libraries take for good
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -391,6 +390,7 @@ def _value(found: dict[str, Any] | None) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="fewer rounds, nothing kept")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of threads to measure with")
     parser.add_argument("--memory-once", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.memory_once:
@@ -404,11 +404,11 @@ def main() -> None:
     dataset = config.data.load()
     model, images = trained(config, dataset), held_out(dataset)
     judged, stepped = [], []
-    for threads in (1, 2):
+    for threads in chosen.threads:
         print(f"log p(x), {threads} thread(s)", flush=True)
         judged.append(likelihoods(threads, 3 if chosen.quick else PARTS, model, images))
     for place, (name, _, size, steps) in enumerate(STEPS):
-        for threads in (1, 2):
+        for threads in chosen.threads:
             rounds = 3 if chosen.quick else 24 // steps
             print(f"{name}, batch {size}, {threads} thread(s): {rounds} rounds of {steps} steps each", flush=True)
             stepped.append(training_steps(place, threads, rounds))

@@ -185,8 +185,8 @@ def products(model: Family, x: Tensor, steps: int) -> Block:
     """The matrix products of every layer, a convolution as the product its unfolded input would take."""
     shapes: list[tuple[int, int, int]] = []  # (m, k) @ (k, n)
 
-    def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        [given] = inputs
+    def note(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        given = inputs[0]  # priors are modules too, and are given more
         if isinstance(layer, nn.Linear):
             shapes.append((len(given), layer.in_features, layer.out_features))
         elif isinstance(layer, nn.Conv2d):

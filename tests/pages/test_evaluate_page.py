@@ -339,7 +339,7 @@ def test_a_partial_result_is_marked_and_says_what_is_missing(root: Path) -> None
     assert "cancelled. Missing: likelihood: 900 of 1,000 observations; naive estimates: not begun." in \
         at.warning[0].value
     assert headings(at) == ["Evidence", "log p(x)", "Every evaluation of this checkpoint"]
-    chooser = at.selectbox(key="evaluate-shown")
+    chooser = at.selectbox(key="evaluate-shown-vae")
     assert [option.endswith(" · partial") for option in chooser.options] == [True, False], "the newest first"
     [history] = table(at, "rows")
     assert history["Date"].tolist() == ["2026-01-02 03:04 (partial)", "2026-01-02 03:04"]

@@ -55,12 +55,14 @@ def importance_log_weights(model: Family, batch: Batch, samples: int, generator:
         raise ValueError("this family has a code but no prior, so log p(x) is not defined for it.")
     size = len(next(iter(batch.values())))
     at_once = max(1, model.at_once(DECODED_AT_ONCE) // size)
-    parts = []
-    for count in [at_once] * (samples // at_once) + ([samples % at_once] if samples % at_once else []):
+    # Filled in place: small tensors kept between the large temporary ones would pin hundreds of MB of the heap.
+    found = torch.zeros(samples, size, dtype=torch.double, device=next(iter(batch.values())).device)
+    for start in range(0, samples, at_once):
         if cancelled():
             raise Cancelled
+        weights = found[start : start + at_once]
+        count = len(weights)
         codes: dict[str, Tensor] = {}
-        weights = torch.zeros(count, size, dtype=torch.double, device=next(iter(batch.values())).device)
         for name, q in posteriors.items():
             assert isinstance(q, DiagonalGaussian)
             z = q.rsample(generator, count)  # (K, B, r)
@@ -69,8 +71,7 @@ def importance_log_weights(model: Family, batch: Batch, samples: int, generator:
         for name, p in model.decode(codes).items():
             repeated = batch[name].expand(count, *batch[name].shape).flatten(0, 1)
             weights += p.log_prob(repeated).view(count, size)
-        parts.append(weights)
-    return torch.cat(parts)
+    return found
 
 
 def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, seed: int = 0,
