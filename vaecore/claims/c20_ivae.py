@@ -83,8 +83,9 @@ def finding(table: Sequence[Row]) -> Finding:
         + ". " + "; ".join(f"{name}: {value:.2f}" for name, value in controls.items()) + ".",
         list(table), note="Trained with the plain ELBO; the released code weighs the likelihood by 100 and the KL's "
                           "parts by 1, 0 and 10. The mixing network has two layers and its output is whitened; the "
-                          "paper's has three, which is in the table with twice the training. MCC of sampled codes, "
-                          "Pearson's correlation, test split.")
+                          "paper's has three, which is in the table with twice the training. Two sources rotated at "
+                          "random have an MCC of 0.90 on average, so a VAE is hardly below 0.75 there. MCC of sampled "
+                          "codes, Pearson's correlation, test split.")
 
 
 CLAIM = Claim(
