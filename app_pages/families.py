@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app_pages.parts import pictures
-from app_pages.parts.checkpoints import explore_link, is_text, with_weights
+from app_pages.parts.cards import preview
+from app_pages.parts.checkpoints import explore_link, is_text, opened_to_draw, with_weights
 from app_pages.parts.code import has_code
 from app_pages.parts.evaluation import percent, seconds
 from app_pages.parts.headline import headline, short, shown
@@ -17,7 +18,7 @@ from vaecore.evaluate.families import APPROACHES, KINDS, Measured, groups, order
 from vaecore.store import Run
 
 if TYPE_CHECKING:
-    from vaecore.explore import Checkpoint, Codeless, Images
+    from vaecore.explore import Images
 
 DRAWN = 16  # images of a model at a time
 WORDS = {  # of each approach: name, the slide's formula, strong, weak, a preset to begin with
@@ -98,24 +99,27 @@ def drawings(run: Run) -> None:
         png, taken = drawn
         pictures.show(png, f"New samples of {run.id}", width=420)
         st.caption(f"{DRAWN} drawn here in {seconds(taken)}.")
-    elif (run.path / "preview.png").is_file():
-        pictures.show((run.path / "preview.png").read_bytes(), f"Samples of {run.id}", width=420)
+    elif (kept := preview(run)) is not None:
+        pictures.show(kept, f"Samples of {run.id}", width=420)
         st.caption("Samples from when it was trained.")
     if st.button("Draw new ones", key=f"draw-{run.id}", icon=":material/casino:", type="tertiary",
                  help="Draw samples now, and see how long it takes on this machine."):
+        seed = st.session_state.get(f"{key}-seed", 1)
         with st.spinner("Drawing …"):
-            st.session_state[key] = draw(run, st.session_state.get(f"{key}-seed", 1))
-        st.session_state[f"{key}-seed"] = st.session_state.get(f"{key}-seed", 1) + 1
-        st.rerun()
+            drawn = draw(run, seed)
+        if drawn is not None:
+            st.session_state[key], st.session_state[f"{key}-seed"] = drawn, seed + 1
+            st.rerun()
 
 
-def draw(run: Run, seed: int) -> tuple[bytes, float]:
-    """A sheet of samples, and the seconds that drawing them took."""
+def draw(run: Run, seed: int) -> tuple[bytes, float] | None:
+    """A sheet of samples, and the seconds that drawing them took; None, and said on the page, where it cannot be."""
     import time
 
     from vaecore.explore.pictures import grid, legible, png
 
-    checkpoint = _opened(str(run.path), run.weights.stat().st_mtime_ns)
+    if (checkpoint := opened_to_draw(run)) is None:
+        return None
     start = time.perf_counter()
     images: Images = checkpoint.sample(DRAWN, seed=seed)
     taken = time.perf_counter() - start
@@ -173,7 +177,8 @@ def table(found: list[Measured]) -> None:
         "Probe": column(format="%.3f", help="Accuracy of a linear classifier on the code; empty where there is no code "
                         "or the encoder was given the label."),
         "Fréchet": column(format="%.1f", help="Distance of samples from real images in features of our own classifier; "
-                          "lower is better. Not the FID of papers.")})
+                          "lower is better. Judged are means of p(x|z) where there is a code, draws of pixels where "
+                          "there is none. Not the FID of papers.")})
     floors = [m.floor for m in found if m.floor is not None]
     if floors:
         st.caption(f"Between two sets of real images the Fréchet distance is {shown(floors[0], 3)}.")
@@ -188,17 +193,8 @@ def kinds(found: list[Measured]) -> None:
     other = [m for m in found if m.log_p is not None and m.likelihood not in ("", common)]
     names = ", ".join(f"{escaped(m.run.id)} ({escaped(m.likelihood)})" for m in other[:6])
     st.info(f"Nats compare only within one kind of likelihood. Most models here score {escaped(common)} pixels; "
-            f"{names} {'gives' if len(other) == 1 else 'give'} a density of real numbers, which can be larger than 1.",
-            icon=":material/balance:")
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _opened(path: str, stamp: int) -> Checkpoint | Codeless:  # noqa: ARG001 (the cache's key)
-    from pathlib import Path
-
-    from vaecore.explore import opened
-
-    return opened(Run(Path(path)))
+            f"{names} {'scores' if len(other) == 1 else 'score'} something else, such as a density of real numbers, "
+            "whose nats can be positive.", icon=":material/balance:")
 
 
 # -- the page --------------------------------------------------------------------------------------

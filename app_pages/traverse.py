@@ -72,6 +72,7 @@ def buttons(checkpoint: Checkpoint, code: Code) -> None:
                   on_click=code.draw, key="draw",
                   help=("A code drawn from N(0, I)." if checkpoint.standard else
                         "A code drawn from the prior of this model; see the tab Prior." if checkpoint.has_prior else
+                        "A code drawn by the law that this model gives its sources." if not checkpoint.fitted else
                         "A code drawn from a Gaussian fitted to the codes of the data: this family has no prior."))
         last = len(checkpoint.examples) - 1
         if last > 0:
@@ -235,10 +236,12 @@ def samples(checkpoint: Checkpoint) -> None:
                                help="The same seed draws the same codes.")
         st.button("Draw again", icon=":material/casino:", key="draw-again", on_click=next_seed,
                   help="The next seed.")
-    if not checkpoint.has_prior:
-        st.info("An autoencoder has no prior to sample from. These codes are drawn from a Gaussian fitted to the codes "
+    if checkpoint.fitted:
+        st.info("This family has no prior to sample from. These codes are drawn from a Gaussian fitted to the codes "
                 "of the data, each dimension on its own, so many fall where no image was ever encoded.",
                 icon=":material/info:")
+    elif not checkpoint.has_prior:
+        st.caption("Codes are drawn by the law that this model gives its sources.")
     elif not checkpoint.tempered:
         st.caption("This prior is no mixture of Gaussians, so samples have no temperature. Codes are chosen among "
                    "draws of N(0, I) by the learned ratio.")

@@ -1,5 +1,7 @@
 """Make the shipped checkpoints again: `make gallery`, or `python scripts/gallery.py NAME ...` for some of them.
 
+`python scripts/gallery.py --evaluate NAME ...` evaluates them as they are, again.
+
 Each entry is a preset and what was changed in it, trained like any run by the same worker. What is shipped
 is the run's folder without what only resuming needs, its step lines thinned to a thousand, and an evaluation with
 the usual settings for those that are compared with each other.
@@ -14,8 +16,9 @@ import tempfile
 from pathlib import Path
 
 from vaecore.config import changed, preset
-from vaecore.evaluate.kept import keep
+from vaecore.evaluate.kept import NAME
 from vaecore.evaluate.report import evaluate_run
+from vaecore.files import write_json_atomic
 from vaecore.lab.worker import main as work
 from vaecore.store import Run, Store
 
@@ -46,9 +49,8 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
 EVALUATED = ("vae-binary", "vae-mixture", "vae-vamp", "vae-conditional", "wae", "ica", "made", "pixelcnn", "rbm",
              "ivae")
 EXPERIMENTS = {"lagging-basic": "lagging", "lagging-aggressive": "lagging"}
-SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors",
-           "evaluation.json", "preview.png", "preview.txt")
-OPTIONAL = ("evaluation.json", "preview.png", "preview.txt")  # of the last two there is one
+SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png",
+           "preview.txt")  # the last two: one or the other
 STEP_LINES = 1000
 
 
@@ -60,9 +62,15 @@ def make(name: str) -> None:
         run = Store(Path(folder)).create(changed(preset(start), changes), name, experiment=EXPERIMENTS.get(name, ""))
         if work([str(run.path)]) != 0:
             raise SystemExit(f"{name} was not finished; see above.")
-        if name in EVALUATED:
-            keep(run, {**evaluate_run(run, progress=_tell), "run": f"gallery/{name}"})
         ship(run, GALLERY / name)
+    if name in EVALUATED:
+        evaluate(name)
+
+
+def evaluate(name: str) -> None:
+    """Judge a shipped checkpoint with the usual settings."""
+    run = Run(GALLERY / name)
+    write_json_atomic(run.path / NAME, [evaluate_run(run, progress=_tell)])
 
 
 def _tell(part: str, done: int, total: int) -> None:
@@ -75,7 +83,7 @@ def ship(run: Run, target: Path) -> None:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     for file in SHIPPED:
-        if (run.path / file).exists() or file not in OPTIONAL:
+        if (run.path / file).exists() or not file.startswith("preview"):
             shutil.copy(run.path / file, target / file)
     lines = (run.path / "metrics.jsonl").read_text().splitlines()
     steps = [line for line in lines if json.loads(line)["kind"] == "step"]
@@ -85,5 +93,9 @@ def ship(run: Run, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    for wanted in sys.argv[1:] or RECIPES:
-        make(wanted)
+    if sys.argv[1:2] == ["--evaluate"]:
+        for wanted in sys.argv[2:] or EVALUATED:
+            evaluate(wanted)
+    else:
+        for wanted in sys.argv[1:] or RECIPES:
+            make(wanted)

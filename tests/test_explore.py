@@ -110,3 +110,15 @@ def test_a_preview_is_a_picture(vae: Checkpoint) -> None:
     write_preview(vae, count=3)
     picture = np.asarray(Image.open(vae.run.preview))
     np.testing.assert_array_equal(picture[::2, ::2], grid(vae.sample(6), 3))
+
+
+def test_sources_are_drawn_by_their_own_law(start: Callable[..., Path]) -> None:
+    """A Laplace law of variance 1, whose kurtosis is 6; a Gaussian fitted to the codes would have 3."""
+    folder = start({"data": {"name": "sources", "sources": "laplace", "mixing": "linear", "per_segment": 50},
+                    "model": {"family": "ica", "latent_size": 5}})
+    checkpoint = Checkpoint.load(Run(folder))
+    assert not checkpoint.fitted and not checkpoint.has_prior
+    z = checkpoint.sample_codes(40_000)
+    np.testing.assert_allclose(z.var(0), 1, rtol=0.05)
+    np.testing.assert_allclose((z**4).mean(0), 6, rtol=0.25)
+    np.testing.assert_array_equal(checkpoint.sample_codes(10, 0.5, seed=3), 0.5 * checkpoint.sample_codes(10, seed=3))

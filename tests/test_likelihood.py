@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from vaecore.claims import c03_naive
 from vaecore.data import COVARIATE, Modality
 from vaecore.distributions import GaussianFixed, Observation
 from vaecore.evaluate import likelihood, naive
@@ -375,3 +376,11 @@ def test_both_files_weigh_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = estimates(model, batch, 4, noise(1))
     monkeypatch.setattr(naive, "DECODED_AT_ONCE", 3)
     torch.testing.assert_close(estimates(model, batch, 4, noise(1)).elbo, whole.elbo)  # decoded in parts
+
+
+@pytest.mark.parametrize(("fewest", "holds"), [(-4.2, True), (-9.0, False)])
+def test_the_rule_of_c3_needs_a_gap_that_does_not_close(fewest: float, holds: bool) -> None:
+    rows = [{"D": size, "samples": samples, "log p(x)": 0.0, "(13) as printed": gap * place, "(13) corrected": 0.0,
+             "(14) as printed": 0.5, "(14) corrected": 0.0} for place, size in enumerate(c03_naive.SIZES, 1)
+            for samples, gap in ((10, fewest), (max(c03_naive.SAMPLES), -4.0))]
+    assert c03_naive.finding(rows).reproduced is holds

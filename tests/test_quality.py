@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 
+from vaecore.config import preset
 from vaecore.data import Dataset, Split
 from vaecore.data.digits import Digits
 from vaecore.data.gaussian import Gaussian
 from vaecore.evaluate import classifier as classifiers
+from vaecore.evaluate import parts
 from vaecore.evaluate.classifier import Classifier, classifier
 from vaecore.evaluate.quality import (
     Codes,
@@ -27,7 +29,8 @@ from vaecore.evaluate.quality import (
     ssim,
     ssim_window,
 )
-from vaecore.models import PCA, VAE
+from vaecore.evaluate.settings import Settings
+from vaecore.models import ICA, MADE, PCA, VAE
 from vaecore.models.vae import VariationalAutoEncoder
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
@@ -365,3 +368,24 @@ def test_data_without_labels_or_images_is_refused(digits: Dataset, quick: Path) 
 def test_a_disk_that_cannot_be_written_costs_only_the_cache(digits: Dataset, quick: Path) -> None:
     (quick / "classifiers").write_text("a file in the way")
     assert classifier(digits).accuracy > 0.5
+
+
+@pytest.mark.parametrize(("model", "pixels"), [(ICA(latent_size=4), "means of p(x|z)"), (MADE(hidden=(8,)), "draws")])
+def test_samples_are_judged_as_pictures_and_called_what_they_are(digits: Dataset, monkeypatch: pytest.MonkeyPatch,
+                                                                 model: ICA | MADE, pixels: str) -> None:
+    feed, judged = Feed(digits, "test", CPU), list[torch.Tensor]()
+
+    class Judge:
+        name, accuracy, digest, tested = "judge", 1.0, "", 1
+
+        def features(self, images: torch.Tensor) -> Any:
+            judged.append(images)
+            return images.flatten(1).double().numpy()[:, 20:24]
+
+    monkeypatch.setattr(parts, "classifier", lambda *_, **__: Judge())
+    family = model.build(digits.modalities)
+    family.fit(Feed(digits, "train", CPU).all())
+    found = parts.quality_of_samples(parts.Subject(
+        preset("vae-digits"), family.eval(), digits, feed, Settings(samples=60), lambda *_: None, lambda: False))
+    assert found["pixels"] == pixels and len(judged) == 3
+    assert all(float(images.min()) >= 0 and float(images.max()) <= 1 for images in judged)

@@ -288,6 +288,23 @@ def test_a_result_that_cannot_be_written_is_still_told(vae: Run, capsys: pytest.
     assert "ELBO" in said.out and "not kept: No space left on device" in said.err
 
 
+def test_weights_that_are_no_numbers_are_told_in_words(vae: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    from safetensors import safe_open
+    from safetensors.torch import save_file
+
+    path = vae.path / "weights.safetensors"
+    whole = path.read_bytes()
+    with safe_open(path, "pt") as file:
+        header, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    try:
+        save_file({name: tensor * math.nan for name, tensor in tensors.items()}, path, header)
+        assert call("evaluate", "vae", "--store", str(vae.path.parents[1]), "--parts", "none") == cli.WRONG
+    finally:
+        path.write_bytes(whole)
+    assert "gives likelihoods that are not finite" in capsys.readouterr().err.replace("\n", " ")
+    assert evaluations(vae) == []
+
+
 # -- what is refused before a training -------------------------------------------------------------
 
 

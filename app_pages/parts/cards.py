@@ -94,13 +94,18 @@ def _facts(run: Run) -> Headline | None:
         return None
 
 
-def _preview(run: Run) -> None:
+def preview(run: Run) -> bytes | None:
+    """Its `preview.png`; None where there is none that can be shown."""
     try:
         with run.preview.open("rb") as file:
             png = file.read(LARGEST_PREVIEW)
     except OSError:
-        png = b""
-    if png[:8] != b"\x89PNG\r\n\x1a\n" or len(png) < 24:
+        return None
+    return png if png[:8] == b"\x89PNG\r\n\x1a\n" and len(png) >= 24 else None
+
+
+def _preview(run: Run) -> None:
+    if (png := preview(run)) is None:
         st.html('<div style="display:grid;place-items:center;aspect-ratio:5/1;opacity:.6;border:1px dashed;'
                 'border-radius:4px">no preview.png that can be shown</div>')
         return

@@ -12,7 +12,7 @@ from app_pages.parts import warm
 from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
-    from vaecore.explore import Checkpoint
+    from vaecore.explore import Checkpoint, Codeless
     from vaecore.explore.sentences import SentenceCheckpoint
 
 T = TypeVar("T")
@@ -200,6 +200,11 @@ def opened(run: Run) -> Checkpoint | None:
     return _or_told(run, load)
 
 
+def opened_to_draw(run: Run) -> Checkpoint | Codeless | None:
+    """The same for every family that draws, with a code or without."""
+    return _or_told(run, lambda run: _load_to_draw(str(run.path), _stamps(run)))
+
+
 def opened_text(run: Run) -> SentenceCheckpoint | None:
     """The same for a model of text."""
     return _or_told(run, load_text)
@@ -236,6 +241,13 @@ def _load(path: str, stamps: tuple[int, ...]) -> Checkpoint:  # noqa: ARG001 (pa
     from vaecore.explore import Checkpoint
 
     return _settled(path, Checkpoint.load)
+
+
+@st.cache_resource(max_entries=24, show_spinner="Loading the checkpoint …")
+def _load_to_draw(path: str, stamps: tuple[int, ...]) -> Checkpoint | Codeless:  # noqa: ARG001 (part of the cache's key)
+    from vaecore.explore import opened
+
+    return _settled(path, opened)
 
 
 @st.cache_resource(max_entries=24, show_spinner="Loading the checkpoint …")

@@ -131,7 +131,9 @@ def grid_of_inputs(checkpoint: Checkpoint, given: PriorInputs, found: Components
     pages = -(-count // PAGE)
     page = 0
     if pages > 1:
-        page = st.slider("Page", 1, pages, 1, key=f"inputs-{checkpoint.run.id}", width=360,
+        key = f"inputs-{checkpoint.run.id}"
+        st.session_state[key] = min(st.session_state.get(key, 1), pages)  # new weights may have fewer
+        page = st.slider("Page", 1, pages, key=key, width=360,
                          help=f"{PAGE} of {count:,} at a time.") - 1
     chosen = list(range(page * PAGE, min(count, (page + 1) * PAGE)))
     place = {number: place for place, number in enumerate(found.numbers)}
@@ -162,7 +164,7 @@ def component(checkpoint: Checkpoint, found: Components, given: PriorInputs | No
     place = 0
     if count > 1:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.session_state.setdefault(key, 1)
+            st.session_state[key] = min(st.session_state.get(key, 1), count)  # new weights may have fewer
             place = int(st.number_input(f"Component, of {count:,}", 1, count, key=key, width=170,
                                         help="1 is the heaviest.")) - 1
             for label, icon, step in (("Previous", "left", -1), ("Next", "right", 1)):

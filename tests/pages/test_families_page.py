@@ -85,7 +85,7 @@ def test_likelihoods_of_another_kind_are_told_apart(store: Store) -> None:
     judged(store.find("machine"), -30.0)
     judged(store.find("pixels"), 40.0, likelihood_name="gaussian")
     at = demo.open_page("families")
-    assert any("pixels (gaussian) gives a density of real numbers" in info.value for info in at.info)
+    assert any("pixels (gaussian) scores something else" in info.value for info in at.info)
 
 
 @pytest.mark.usefixtures("store")
@@ -99,6 +99,14 @@ def test_new_samples_are_drawn_and_timed() -> None:
     first = demo.pictures(at)
     at.button(key="draw-machine").click().run()
     assert demo.pictures(at) != first  # other ones
+
+
+def test_a_damaged_model_is_told_and_not_drawn(store: Store) -> None:
+    weights = store.find("machine").path / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:200])
+    at = demo.open_page("families")
+    at.button(key="draw-machine").click().run()
+    assert not at.exception and "machine cannot be opened." in at.error[0].value
 
 
 def test_a_hostile_evaluation_is_shown_as_words(store: Store) -> None:

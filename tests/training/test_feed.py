@@ -38,7 +38,7 @@ def test_dynamic_pixels_differ_between_visits_but_not_between_runs(trainer: Make
     assert not torch.equal(visits[0], visits[1])
     assert torch.equal(again[0], again[1]) and torch.equal(again[0], visits[0])
     assert set(torch.stack(visits).unique().tolist()) == {0.0, 1.0}
-    grey = made.feed.all()["image"]
+    grey = made.feed.tensors["image"] / 255
     assert (torch.stack(visits).mean(0) - grey).abs().max() < 5 * 0.5 / math.sqrt(200)
     assert (torch.stack(visits).mean() - grey.mean()).abs() < 0.002
     validation = Feed(dataset, "validation", CPU)
@@ -46,3 +46,13 @@ def test_dynamic_pixels_differ_between_visits_but_not_between_runs(trainer: Make
     assert torch.equal(once, twice)
     assert set(once.unique().tolist()) == {0.0, 1.0}
     assert torch.equal(validation.batch(torch.arange(250), made.generator)["image"], once)
+
+
+def test_what_is_not_trained_on_is_one_draw_of_dynamic_pixels(trainer: Make) -> None:
+    made, _ = trainer({**small(), "data": {"name": "digits", "train_limit": 256, "pixels": "binary-dynamic"}})
+    still = made.feed.all()["image"]  # a closed form that saw grey levels would be fitted to other data
+    assert set(still.unique().tolist()) == {0.0, 1.0}
+    assert abs(float(still.mean() - (made.feed.tensors["image"] / 255).mean())) < 0.01
+    assert torch.equal(torch.cat([batch["image"] for batch in made.feed.in_order(100)]), still)
+    assert torch.equal(made.feed.first(10)["image"], still[:10])
+    assert torch.equal(made.feed.at(torch.tensor([7, 3]))["image"], still[[7, 3]])

@@ -101,3 +101,16 @@ def test_information_is_that_of_the_first_observations(trainer: Make, monkeypatc
 def test_an_autoencoder_has_no_information(trainer: Make) -> None:
     made, dataset = trainer(small({"family": "ae"}))
     assert evaluate(made.model, Feed(dataset, "validation", CPU), seed=3).information == {}
+
+
+def test_a_last_batch_of_one_has_no_distance_from_the_prior(trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    made, dataset = trainer(small({"divergence": {"kind": "mmd"}}))
+    feed = Feed(dataset, "validation", CPU)
+    monkeypatch.setattr(validation, "BATCH", 249)  # of 250 observations
+    alone = evaluate(made.model, feed, seed=3).divergence
+    assert alone is not None and math.isfinite(alone)
+    with torch.no_grad():
+        batch, generator = feed.first(249), torch.Generator().manual_seed(3)
+        posteriors = made.model.eval().encode(batch)
+        made.model.evidence(batch, posteriors, generator)
+        assert alone == pytest.approx(float(made.model.divergence(batch, posteriors, generator)), rel=1e-4)

@@ -118,8 +118,8 @@ def _measured(store: Store, as_json: bool) -> None:
                 "infer": _milliseconds(m.inference_seconds), "sample": _milliseconds(m.sampling_seconds)}
                for m in rows],
               {"run": "run", "approach": "approach", "family": "family", "kind": "log p(x) is", "log_p": "log p(x)",
-               "inference_passes": "passes", "infer": "ms to infer", "sampling_passes": "passes",
-               "sample": "ms to sample", "probe": "probe", "frechet": "Fréchet"})
+               "inference_passes": "passes to infer", "infer": "ms", "sampling_passes": "passes to sample",
+               "sample": "ms", "probe": "probe", "frechet": "Fréchet"})
 
 
 def _milliseconds(seconds: float | None) -> float | None:

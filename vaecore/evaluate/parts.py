@@ -149,13 +149,14 @@ def quality_of_samples(subject: Subject) -> Facts:
     generated = torch.cat(list(_drawn(subject, name, wanted, tell)))
     judge = classifier(subject.dataset, modality=name, progress=subject.told("classifier"))
     real = judge.features(subject.feed.first(wanted)[name])
-    found = sample_quality(judge.name, judge.accuracy, real, judge.features(generated))
+    # Some likelihoods know no bounds: what is judged is the picture, as PSNR and SSIM do.
+    found = sample_quality(judge.name, judge.accuracy, real, judge.features(generated.clamp(0, 1)))
     other: SplitName = "validation" if subject.settings.split == "test" else "test"
     again = judge.features(subject.at(other).first(wanted)[name])
     count = min(len(again), wanted)
     precision, recall = precision_recall(real[:count], again[:count])
-    return {**asdict(found), "pixels": "means of p(x|z)", "seed": subject.settings.seed,
-            "classifier_digest": judge.digest, "classifier_tested": judge.tested,
+    return {**asdict(found), "pixels": "means of p(x|z)" if subject.model.latents else "draws",
+            "seed": subject.settings.seed, "classifier_digest": judge.digest, "classifier_tested": judge.tested,
             "floor": {"frechet": frechet(real[:count], again[:count]), "precision": precision, "recall": recall,
                       "observations": count, "split": other}}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,7 +18,7 @@ from vaecore.evaluate.parts import DONE_BY, Subject
 from vaecore.evaluate.settings import Settings
 from vaecore.models import Batch, Family
 from vaecore.store import Run
-from vaecore.training.checkpoints import WEIGHTS, load_model, step_of
+from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, load_model, step_of
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
 
@@ -39,13 +40,17 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
     tell = progress or _unheard
     feed = _ToldFeed(dataset, settings.split, tell, cancelled)
     subject = Subject(config, model, dataset, feed, settings, tell, cancelled)
+    evidence = evaluate(model, feed, settings.seed)
+    if not math.isfinite(evidence.elbo):
+        raise BrokenCheckpoint(f"{WEIGHTS} of {run.id} gives likelihoods that are not finite. Copy the run again from "
+                               "where it came, or train it with a smaller learning rate.")
     result: dict[str, Any] = {
         "run": run.id, "date": time.strftime("%Y-%m-%d %H:%M"), "settings": settings.model_dump(mode="json"),
         "split": settings.split, "seed": settings.seed, "observations": len(feed), "data": dataset.source,
         "pixels": getattr(config.data, "pixels", None), "family": config.model.title,
         "likelihood_name": config.about()["likelihood"], "exact": config.model.exact, "has_kl": config.model.has_kl,
         "step": step_of(run.path / WEIGHTS), "torch": torch.__version__, "vaecore": __version__, "device": "CPU",
-        "evidence": evaluate(model, feed, settings.seed).as_dict()}
+        "evidence": evidence.as_dict()}
     if normaliser := _log_z(model):
         result["log_z"] = normaliser
     missing: dict[str, str] = {}

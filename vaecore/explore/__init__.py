@@ -93,6 +93,11 @@ class Checkpoint:
         """p(z); of a conditional prior p(z|u) for the covariates of all examples. Raises `KeyError` without one."""
         return self.priors(self.covariates)[self.latent]
 
+    @cached_property
+    def fitted(self) -> bool:
+        """Whether codes are drawn from a Gaussian fitted to those of data, as the model does not say their law."""
+        return not self.has_prior and self.model.codes(1, torch.Generator().manual_seed(0)) is None
+
     @property
     def standard(self) -> bool:
         """Whether the prior is N(0, I)."""
@@ -199,7 +204,7 @@ class Checkpoint:
     @torch.inference_mode()
     def sample_codes(self, count: int, temperature: float = 1.0, seed: int = 0, labels: Sequence[int] | None = None
                      ) -> Codes:
-        """Codes (B, r) from the prior; without one, from a Gaussian fitted to the codes.
+        """Codes (B, r) from the prior, or by the model's own law of them; else from a Gaussian fitted to the codes.
 
         `temperature` multiplies the standard deviation of each Gaussian: at 0 a code is the mean of the one it is drawn
         from. A conditional prior takes a label for each code, or else covariates drawn from the examples'.
@@ -210,6 +215,10 @@ class Checkpoint:
         if labels is not None and (len(labels) != count or not all(0 <= label < self.classes for label in labels)):
             raise ValueError(f"labels of this prior are 0 to {self.classes - 1}, one for each code."
                              if self.classes else "this prior is not conditioned on labels.")
+        if not self.has_prior and not self.fitted:
+            own = self.model.codes(count, torch.Generator().manual_seed(seed))
+            assert own is not None
+            return np.float32(temperature) * own.numpy()
         if not self.has_prior or self.standard:
             noise = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
             return self.place(np.float32(temperature) * noise)

@@ -120,6 +120,10 @@ class Family(nn.Module):
                  for rows in torch.split(torch.arange(count), self.at_once(500))]
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
+    def codes(self, count: int, generator: torch.Generator | None = None) -> Tensor | None:
+        """Codes (count, r) by the law that the model gives them where it is no `prior` of a bound; None without one."""
+        return None
+
     def begin(self, train: Callable[[int], Batch]) -> None:
         """Take what the model needs of the training set before its first step: `train(n)` are n random observations."""
 

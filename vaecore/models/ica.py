@@ -124,8 +124,12 @@ class IndependentComponents(Autoencoding):
     def sample(self, count: int, generator: torch.Generator | None = None, covariate: Tensor | None = None
                ) -> dict[str, Tensor]:
         """Sources from their density, mixed; without what they leave, as other families give their means."""
+        return {self.modality: self._mixed(self.codes(count, generator))}
+
+    def codes(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """Sources from their density, of mean 0 and variance 1."""
         uniform = torch.rand(count, self.latent_size, generator=generator, device=self.centre.device)
-        return {self.modality: self._mixed(source_quantile(uniform.clamp(1e-6, 1 - 1e-6), self.config.source))}
+        return source_quantile(uniform.clamp(1e-6, 1 - 1e-6), self.config.source)
 
     @property
     def parameter_count(self) -> int:

@@ -6,12 +6,16 @@ A data loader costs more than a small model's whole step; indexing a tensor cost
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from vaecore.data import COVARIATE, Dataset, SplitName
+from vaecore.data.base import binarise
 from vaecore.models.base import Batch
+
+STILL_SEED = 4_321  # of the one draw of redrawn pixels that is not for training
 
 
 class Feed:
@@ -50,25 +54,34 @@ class Feed:
         return torch.randint(self.length, (count,), generator=generator, device=self.device).to(self.home)
 
     def first(self, count: int) -> Batch:
-        """The first `count` observations; never redrawn."""
+        """The first `count` observations, with the same pixels whenever they are asked for; so do those below."""
         return self._part(slice(count))
 
     def all(self) -> Batch:
-        """Everything at once, for families solved in closed form; grey levels are not redrawn."""
+        """Everything at once, for families solved in closed form."""
         return self._part(slice(None))
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
-        """Every observation once, in order, the last batch smaller; never redrawn."""
+        """Every observation once, in order, the last batch smaller."""
         for start in range(0, self.length, batch_size):
             yield self._part(slice(start, start + batch_size))
 
     def at(self, indices: Tensor) -> Batch:
-        """The observations at `indices`, never redrawn."""
+        """The observations at `indices`."""
         return self._part(indices.to(self.home))
 
     def _part(self, part: slice | Tensor) -> Batch:
-        batch = {name: _scaled(tensor[part].to(self.device)) for name, tensor in self.tensors.items()}
+        batch = {name: _scaled(tensor[part].to(self.device)) for name, tensor in self._still.items()}
         return batch if self.covariate is None else batch | {COVARIATE: self._known(self.covariate[part])}
+
+    @cached_property
+    def _still(self) -> dict[str, Tensor]:
+        """What is looked at and not trained on: of pixels that each visit draws anew, one fixed draw. The grey levels
+        behind them are what a model never sees, and would be scored as something else."""
+        if not self.redraw:
+            return self.tensors
+        return {name: torch.from_numpy(binarise(tensor.cpu().numpy(), STILL_SEED)).to(self.home)
+                for name, tensor in self.tensors.items()}
 
     def _known(self, u: Tensor) -> Tensor:
         """A covariate as a model reads it: labels as one-hot rows, a missing one as zeros."""

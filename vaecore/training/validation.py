@@ -63,14 +63,17 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
         total = values.double().sum(0)
         sums[term, name] = sums[term, name] + total if (term, name) in sums else total
 
+    judged = 0  # observations behind the divergence
     training = model.training
     model.eval()
     for batch in feed.in_order(model.at_once(BATCH)):
         posteriors = model.encode(batch)
         evidence = model.evidence(batch, posteriors, generator)
-        divergence = model.divergence(batch, posteriors, generator)
-        if divergence is not None:
-            add("divergence", "", divergence.expand(len(next(iter(batch.values())))))
+        size = len(next(iter(batch.values())))
+        # One code has no distance from a distribution: a last batch of one is left out.
+        if size > 1 and (divergence := model.divergence(batch, posteriors, generator)) is not None:
+            add("divergence", "", divergence.expand(size))
+            judged += size
         for name, values in evidence.reconstruction.items():
             add("reconstruction", name, values)
         for name, values in evidence.kl.items():
@@ -104,7 +107,7 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
     diagnosed = model.prior(feed.first(DIAGNOSED))
     return Evaluation(elbo, reconstruction, kl, scalars("mse"), vectors("code"), variance, n, scalars("tokens"),
                       {name: _information(parts, diagnosed[name], generator) for name, parts in codes.items()},
-                      scalars("divergence").get(""))
+                      scalars("divergence")[""] * n / judged if judged else None)
 
 
 def _information(parts: list[DiagonalGaussian], prior: Density, generator: torch.Generator) -> Information:
