@@ -78,8 +78,9 @@ def finding(table: Sequence[Row]) -> Finding:
         f"{errors[1]:.1f} of the VAE, the Fréchet distance of its samples {frechet[0]:.0f} against {frechet[1]:.0f}. "
         f"W2 of each x leaves {found['W2 of each x']['active']} of 8 dimensions active.",
         list(table), note="Squared errors are of reconstructions from sampled codes. Samples are reported, but are "
-                          "not in the rule. Fréchet distances are in the features of a classifier of our own trained on the same 4,000 digits, which is no FID. All "
-                          "models have the same likelihood, σ² = ½; with a smaller σ the VAE reconstructs better.")
+                          "not in the rule. Fréchet distances are in the features of a classifier of our own trained "
+                          "on the same 4,000 digits, which is no FID. All models have the same likelihood, σ² = ½; "
+                          "with a smaller σ the VAE reconstructs better.")
 
 
 CLAIM = Claim(
