@@ -16,7 +16,7 @@ from vaecore.data import COVARIATE, Modality
 from vaecore.distributions import DiagonalGaussian, GaussianMixture, StandardNormal
 from vaecore.explore import Checkpoint
 from vaecore.explore.densities import MOST, as_mixture, gaussian, held, marginal, moments, plane, tempered, weights_of
-from vaecore.explore.prior import by_label, components, inputs, normaliser, pair
+from vaecore.explore.prior import by_label, components, inputs, normaliser, overfit, pair
 from vaecore.models import PCA, VAE
 from vaecore.nets import MLP
 from vaecore.priors import (
@@ -412,3 +412,18 @@ def test_a_family_without_a_prior_has_no_pair() -> None:
     with pytest.raises(ValueError, match="a family without a prior"):
         pair(made)
     assert components(made) is None and normaliser(made) is None
+
+
+def test_an_aggregated_posterior_knows_its_own_observations() -> None:
+    """KL(q_i || 1/n sum q) <= log n for each of its own, by the component that is q_i; others have no such bound."""
+    found = checkpoint(Aggregated(components=12))
+    own = torch.rand(12, 1, 4, 4, generator=torch.Generator().manual_seed(8))
+    found.model.get_submodule("latent_prior").begin(own, own)
+    with torch.no_grad():
+        found.model.encoder[-1].bias[2:] = -6.0  # narrow: hardly any posterior overlaps another
+    told = overfit(found)
+    assert told is not None and told.count == 12
+    assert told.own <= math.log(12) + 1e-4 and told.own > 0.5 * math.log(12)
+    assert told.others > told.own + 1
+    assert "60 test observations" in told.source
+    assert overfit(checkpoint(Vamp(components=12))) is None and overfit(checkpoint(Standard())) is None

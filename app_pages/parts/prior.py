@@ -12,7 +12,7 @@ from vaecore.store import StoreError
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
-    from vaecore.explore.prior import Components, Pair, PriorInputs
+    from vaecore.explore.prior import Components, Overfit, Pair, PriorInputs
 
 STILL = {"displayModeBar": False, "responsive": True}
 PAGE = 40  # inputs in sight
@@ -41,6 +41,10 @@ CONDITIONAL_HELP = " With a conditional prior it is the mean of log q(z) − log
 INFORMATION_HELP = ("Mutual information of observation and code, in nats: how much a code tells about which "
                     "observation it came from. At most the logarithm of their number. KL = mutual information + "
                     "KL(q(z)||p(z)).")
+OWN_HELP = ("Mean KL of the {count:,} training observations whose posteriors this prior averages: at most "
+            "log {count:,} = {most:.2f} nats, because each has a component to itself. That of other observations is "
+            "larger by what the prior has overfitted.")
+OTHERS_HELP = "Mean KL of {source}, which are not in the prior, in nats."
 RATE_HELP = "Mean KL of q(z|x) from the prior, in nats per observation, on the validation set."
 NORMALISER_HELP = ("Logarithm of the sum of N(0, I) times the ratio, in nats. Likelihoods are less this, or they would "
                    "be too large; ± its standard error.")
@@ -74,6 +78,10 @@ def figures(checkpoint: Checkpoint) -> None:
                ("KL", _nats(checkpoint.rate), RATE_HELP)]
     if z := normaliser(checkpoint):
         entries.append(("log Z", f"{z[0]:.2f} ± {z[1]:.2f} nats".replace("-", "−"), NORMALISER_HELP))
+    if found_own := _overfit(str(checkpoint.run.path), _stamp(checkpoint), checkpoint):
+        entries += [("KL, its own", _nats(found_own.own), OWN_HELP.format(count=found_own.count,
+                                                                          most=math.log(found_own.count))),
+                    ("KL, others", _nats(found_own.others), OTHERS_HELP.format(source=found_own.source))]
     with st.container(horizontal=True, gap="large"):
         for label, value, help in entries:
             st.metric(label, value, help=help, width="content")
@@ -233,6 +241,13 @@ def _stamp(checkpoint: Checkpoint) -> int:
 def _nats(value: Any) -> str:
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return f"{value:.2f} nats".replace("-", "−") if good else "–"
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _overfit(path: str, stamp: int, _checkpoint: Checkpoint) -> Overfit | None:  # noqa: ARG001 (the cache's key)
+    from vaecore.explore.prior import overfit
+
+    return overfit(_checkpoint)
 
 
 @st.cache_resource(max_entries=8, show_spinner="Encoding the data …")

@@ -167,6 +167,41 @@ def inputs(checkpoint: Checkpoint) -> PriorInputs | None:
     return None
 
 
+@dataclass(frozen=True)
+class Overfit:
+    """Mean KL of q(z|x) from an aggregated posterior, in nats: of the observations that it averages, and of others."""
+
+    own: float  # at most the logarithm of their number, as each has a component to itself
+    count: int
+    others: float
+    source: str  # of the others, in words
+
+
+@torch.inference_mode()
+def overfit(checkpoint: Checkpoint, observations: int = OBSERVATIONS) -> Overfit | None:
+    """How much better the prior knows its own observations than others; None for other priors.
+
+    An estimate with 8 codes of each observation and a fixed seed.
+    """
+    own = getattr(getattr(checkpoint.model, "latent_prior", None), "observed", None)
+    if not isinstance(own, torch.Tensor):
+        return None
+    prior = checkpoint.priors(None)[checkpoint.latent]
+    generator = torch.Generator().manual_seed(0)
+    [name] = checkpoint.model.modalities
+
+    def rate(x: torch.Tensor) -> float:
+        total = 0.0
+        for part in torch.split(x, checkpoint.model.at_once(500)):
+            q = checkpoint.model.encode({name: part})[checkpoint.latent]
+            assert isinstance(q, DiagonalGaussian)
+            total += float(prior.kl(q, q.rsample(generator, 8)).sum())
+        return total / len(x)
+
+    others, _, source = _observed(checkpoint, observations)
+    return Overfit(rate(own), len(own), rate(others), source)
+
+
 def by_label(checkpoint: Checkpoint, columns: int, most: int, seed: int = 0) -> list[tuple[int, Images]]:
     """Samples for each of the first `most` labels of a conditional prior: a row a label, the same noise down each
     column."""
