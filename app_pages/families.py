@@ -61,7 +61,7 @@ def cards(found: list[Measured]) -> None:
 def card(approach: str, mine: list[Measured]) -> None:
     """An approach: its formula, samples of one of its models, and what was measured of that."""
     name, formula, strong, weak, preset = WORDS[approach]
-    st.markdown(f"#### {name}")
+    st.markdown(f"##### {name}")
     st.latex(formula)
     if not mine:
         st.caption("No model of this kind on these data yet.")
@@ -138,10 +138,10 @@ def numbers(m: Measured) -> None:
                 ("Infer", m.inference_passes, m.inference_seconds, "From an observation to its code, or to log p(x) "
                  "where there is no code"),
                 ("Sample", m.sampling_passes, m.sampling_seconds, "From nothing to an observation")):
-            st.metric(label, "–" if passes is None else f"{passes:,} {'pass' if passes == 1 else 'passes'}",
-                      delta=None if each is None else f"{seconds(each)} each", delta_color="off", delta_arrow="off",
-                      help=f"{help}: passes one after another, and seconds for each of 100 at a time on one thread of "
-                           "the machine it was measured on.")
+            st.metric(label, seconds(each), delta_color="off", delta_arrow="off",
+                      delta=None if passes is None else f"{passes:,} {'pass' if passes == 1 else 'passes'}",
+                      help=f"{help}: time for each of 100 together, on one thread of the machine it was measured on, "
+                           "and passes one after another.")
         st.metric("Code tells label", "no code" if m.coded is False else percent(m.probe),
                   help="Accuracy of a linear classifier that sees only the code"
                   + (f"; chance is {m.chance:.0%}." if m.chance is not None else ".")

@@ -12,6 +12,7 @@ PAGES = {"": "Latent Lab", "train": "Train", "monitor?runs=gallery/vae": "Monito
          "traverse?run=gallery/vae": "Traverse", "compare?runs=gallery/vae&runs=gallery/pca": "Compare",
          "monitor?runs=gallery/lagging-basic&section=Latent use": "Monitor",
          "sentences?run=gallery/lagging-aggressive": "Sentences", "experiments?experiment=gamma": "Experiments",
+         "traverse?run=gallery/vae-vamp": "Traverse", "evaluate?run=gallery/rbm": "Evaluate", "families": "Families",
          "claims": "Claims"}
 
 
