@@ -202,7 +202,8 @@ def beside(run: Run, facts: Facts) -> None:
 def comparable(a: Facts, b: Facts) -> bool:
     """Whether their likelihoods can be set against each other."""
     return (all(a["settings"][name] == b["settings"][name] for name in LIKE)
-            and all(a.get(name) == b.get(name) for name in ("data", "pixels", "likelihood_name")))
+            and all(a.get(name) == b.get(name) for name in ("data", "pixels", "likelihood_name"))
+            and (a.get("conditional") is True) == (b.get("conditional") is True))
 
 
 def table(rows: list[tuple[str, Facts]], heading: str, key: str, caption: str) -> None:

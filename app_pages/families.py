@@ -45,6 +45,9 @@ MARK_HELP = ("Exact: the model gives log p(x) itself. Log Z estimated: exact but
              "importance sampling, which tends to flatter the model. Bound: an estimate by importance sampling that "
              "lies below log p(x) and rises to it with the number of samples K.")
 
+GIVEN = ("This prior is conditional, so it is the likelihood given the label, by up to the logarithm of their number "
+         "larger. ")
+
 
 # -- one card an approach --------------------------------------------------------------------------
 
@@ -130,8 +133,10 @@ def numbers(m: Measured) -> None:
     """Likelihood, passes, seconds, and what the code tells."""
     mark, colour = MARKS[m.kind]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.metric("log p(x)", "–" if m.log_p is None else f"{m.log_p:.1f} nats".replace("-", "−"),
-                  help="Per test observation. Higher is better, where likelihoods are of the same kind. " + MARK_HELP)
+        st.metric("log p(x|label)" if m.conditional else "log p(x)",
+                  "–" if m.log_p is None else f"{m.log_p:.1f} nats".replace("-", "−"),
+                  help="Per test observation. Higher is better, where likelihoods are of the same kind. "
+                  + (GIVEN if m.conditional else "") + MARK_HELP)
         st.badge(mark, color=colour, help=KINDS[m.kind] + (f", K = {m.samples:,}" if m.samples else ""))
     with st.container(horizontal=True, gap="medium"):
         for label, passes, each, help in (
@@ -142,7 +147,7 @@ def numbers(m: Measured) -> None:
                       delta=None if passes is None else f"{passes:,} {'pass' if passes == 1 else 'passes'}",
                       help=f"{help}: time for each of 100 together, on one thread of the machine it was measured on, "
                            "and passes one after another.")
-        st.metric("Code tells label", "no code" if m.coded is False else percent(m.probe),
+        st.metric("Code tells label", "no code" if m.coded is False else "–" if m.told else percent(m.probe),
                   help="Accuracy of a linear classifier that sees only the code"
                   + (f"; chance is {m.chance:.0%}." if m.chance is not None else ".")
                   + (" The encoder was given the label here, so it says nothing." if m.told else ""))
@@ -160,7 +165,8 @@ def table(found: list[Measured]) -> None:
     st.subheader("All models on these data", anchor=False)
     frame = pd.DataFrame([{
         "Run": m.run.id, "Approach": m.approach, "Family": m.family, "log p(x)": m.log_p, "±": m.standard_error,
-        "Which": MARKS[m.kind][0] + (f", K = {m.samples:,}" if m.samples else ""), "Scores": m.likelihood or None,
+        "Which": MARKS[m.kind][0] + (f", K = {m.samples:,}" if m.samples else "")
+        + (", given the label" if m.conditional else ""), "Scores": m.likelihood or None,
         "Passes to infer": m.inference_passes,
         "to infer": seconds(m.inference_seconds), "Passes to sample": m.sampling_passes,
         "to sample": seconds(m.sampling_seconds), "first sample": seconds(m.first_sample_seconds),

@@ -95,11 +95,20 @@ def test_what_the_likelihood_is(tmp_path: Path, facts: dict[str, Any], kind: str
     assert (found.sampling_passes, found.inference_seconds, found.parameters) == (7, 1e-4, 99)
 
 
+def test_a_conditional_likelihood_is_told_apart(tmp_path: Path) -> None:
+    made = run(tmp_path, "vae", "vae-mnist")
+    keep(made, result(-80.0, conditional=True))
+    assert measured(made).conditional
+    keep(made, result(-80.0, seed=4))
+    assert not measured(made).conditional
+
+
 def test_the_order_is_the_slides_then_the_likeliest(tmp_path: Path) -> None:
     for name, base, value in (("v", "vae-mnist", -95.0), ("w", "vae-mnist", -90.0), ("m", "made-mnist", -99.0)):
         keep(run(tmp_path, name, base), result(value))
     run(tmp_path, "x", "vae-mnist")
-    assert [m.run.id for m in ordered(Store(tmp_path).runs())] == ["m", "w", "v", "x"]
+    keep(run(tmp_path, "c", "vae-mnist"), result(-80.0, conditional=True))  # of x given its label: not the likeliest
+    assert [m.run.id for m in ordered(Store(tmp_path).runs())] == ["m", "w", "v", "c", "x"]
 
 
 # -- cost ------------------------------------------------------------------------------------------

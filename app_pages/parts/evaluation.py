@@ -18,6 +18,7 @@ from vaecore.evaluate.settings import NAIVE, PARTS, TITLES
 Facts = dict[str, Any]
 STILL = {"displayModeBar": False, "responsive": True}
 FEW = 10  # effective samples, below which an estimate hangs on a handful
+GIVEN = "Given the label or covariate u of each observation, which its prior reads. "
 FLAT = 0.1  # nats: a K curve that still rises more from its last point but one has not flattened
 MEANS = {  # of the five estimates, in one sentence each
     "prior_printed": "Mean of log p(x|z) over z from the prior. It tends to something below log p(x), whatever M.",
@@ -119,7 +120,8 @@ def evidence(facts: Facts) -> None:
         st.subheader(TITLES["evidence"], anchor=False,
                      help="Exact sums over every observation of the split; one sample of z for each.")
         with st.container(horizontal=True):
-            st.metric("ELBO" if has_kl else "log p(x)" if exact else "log p(x|z)", nats(bound),
+            elbo = "ELBO, given u" if facts.get("conditional") is True else "ELBO"
+            st.metric(elbo if has_kl else "log p(x)" if exact else "log p(x|z)", nats(bound),
                       help="Lower bound on log p(x), per observation: reconstruction less KL. Higher is better."
                       if has_kl else "Exact, per observation. Higher is better." if exact else
                       "At the code of each observation. This family has no prior, so it is no bound on log p(x).")
@@ -155,7 +157,9 @@ def likelihood(facts: Facts) -> None:
         with st.grid(2, min_column_width=420, gap="medium"):
             with st.container(gap="small"):
                 with st.container(horizontal=True):
-                    st.metric("log p(x)", nats(value), help="Mean per observation. Higher is better, among runs of "
+                    given = facts.get("conditional") is True
+                    st.metric("log p(x|u)" if given else "log p(x)", nats(value),
+                              help=(GIVEN if given else "") + "Mean per observation. Higher is better, among runs of "
                               "the same data, pixels and likelihood, with the same K.")
                     st.metric("95 % interval", "–" if low is None or high is None else
                               f"{low:.2f} to {high:.2f}".replace("-", "−"),

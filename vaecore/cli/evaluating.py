@@ -146,7 +146,8 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
     if found := result.get("likelihood"):
         low, high = found["interval"]
         how = (f"K = {found['samples']:,}, effective share {found['effective']:.1%}" if found["samples"] else "exact")
-        yield _row("log p(x)", found["log_likelihood"], f"nats, 95 % from {low:.3f} to {high:.3f} ({how}, "
+        name = "log p(x|u)" if result["conditional"] else "log p(x)"
+        yield _row(name, found["log_likelihood"], f"nats, 95 % from {low:.3f} to {high:.3f} ({how}, "
                    f"{found['observations']:,} observations)")
     if found := result.get("naive"):
         for name, value in found["estimates"].items():

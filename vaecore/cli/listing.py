@@ -114,7 +114,8 @@ def _measured(store: Store, as_json: bool) -> None:
                    "No run of the four approaches yet. `vaecore train --preset rbm-mnist` makes one.")
     for rows in found.values():
         out.print(f"\n{next((m.data for m in rows if m.kind != 'none'), rows[0].data)}", highlight=False, markup=False)
-        table([{**vars(m), "run": m.run.id, "kind": KINDS[m.kind] + (f", K = {m.samples}" if m.samples else ""),
+        table([{**vars(m), "run": m.run.id, "kind": KINDS[m.kind] + (f", K = {m.samples}" if m.samples else "")
+                + (", given the label or covariate" if m.conditional else ""),
                 "infer": _milliseconds(m.inference_seconds), "sample": _milliseconds(m.sampling_seconds)}
                for m in rows],
               {"run": "run", "approach": "approach", "family": "family", "kind": "log p(x) is", "log_p": "log p(x)",

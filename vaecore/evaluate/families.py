@@ -35,6 +35,7 @@ class Measured:
     log_p: float | None  # nats per observation
     standard_error: float | None
     samples: int  # K of an estimate
+    conditional: bool  # of x given its label or covariate, which is more than that of x
     likelihood: str  # what is scored: nats of different ones do not compare
     inference_passes: int | None
     inference_seconds: float | None
@@ -102,7 +103,7 @@ def measured(run: Run) -> Measured:
         run=run, approach=approach_of(run), family=str(about.get("family") or _at(values, "model", "family"))[:80],
         data=str(facts.get("data") or about.get("data") or "")[:200], kind=kind, log_p=log_p,
         standard_error=_number(facts, "likelihood", "standard_error"),
-        samples=int(_number(facts, "likelihood", "samples") or 0),
+        samples=int(_number(facts, "likelihood", "samples") or 0), conditional=facts.get("conditional") is True,
         likelihood=str(facts.get("likelihood_name") or "")[:80],
         inference_passes=_whole(facts, "cost", "inference_passes"),
         inference_seconds=_number(facts, "cost", "inference_seconds"),
@@ -116,9 +117,9 @@ def measured(run: Run) -> Measured:
 
 
 def ordered(runs: Iterable[Run]) -> list[Measured]:
-    """Measurements in the order of the slide; within an approach the likeliest first."""
+    """Measurements in the order of the slide; within an approach the likeliest first, those given a label last."""
     return sorted(map(measured, runs), key=lambda m: (
-        APPROACHES.index(m.approach) if m.approach in APPROACHES else len(APPROACHES), m.kind == "none",
+        APPROACHES.index(m.approach) if m.approach in APPROACHES else len(APPROACHES), m.kind == "none", m.conditional,
         -(m.log_p or 0.0)))
 
 

@@ -49,6 +49,7 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
         "split": settings.split, "seed": settings.seed, "observations": len(feed), "data": dataset.source,
         "pixels": getattr(config.data, "pixels", None), "family": config.model.title,
         "likelihood_name": config.about()["likelihood"], "exact": config.model.exact, "has_kl": config.model.has_kl,
+        "conditional": model.covariate is not None,  # then all likelihoods are of x given its covariate
         "step": step_of(run.path / WEIGHTS), "torch": torch.__version__, "vaecore": __version__, "device": "CPU",
         "evidence": evidence.as_dict()}
     if normaliser := _log_z(model):
