@@ -116,7 +116,7 @@ def data_card(plan: Plan, *, own_text: bool) -> None:
 
 def take_text() -> None:
     """Keep an uploaded text in the store and enter its path, or remember what is wrong with it."""
-    from vaecore.data import text_file
+    from vaecore.data import own_file, text_file
     from vaecore.schema import problem
 
     st.session_state.pop(PROBLEMS, None)
@@ -124,9 +124,9 @@ def take_text() -> None:
         return
     data, folder = file.getvalue(), store().root / "texts"
     try:
-        if len(data) > text_file.LARGEST:
+        if len(data) > own_file.LARGEST:
             raise problem("data.path", file.name, f"'{file.name}' has {len(data):,} bytes.",
-                          f"Use at most {text_file.LARGEST:,}: a part of it, say.")
+                          f"Use at most {own_file.LARGEST:,}: a part of it, say.")
         text_file.sentences(data, file.name)
         # By its content, so that an upload never replaces another; by its name, so that it is known again.
         name = re.sub(r"[^a-z0-9]+", "-", file.name.lower().removesuffix(".txt")).strip("-")[:40]

@@ -14,9 +14,10 @@ import torch
 
 from vaecore.data import END, PAD, SPECIALS, SPLITS, UNKNOWN, DataUnavailable, captions
 from vaecore.data.captions import Captions
+from vaecore.data.own_file import LARGEST
 from vaecore.data.synthetic_text import CENTRES, LENGTH, UNITS, WORDS, SyntheticText, _draw, _latents, true_nll
 from vaecore.data.text import numbers, tokens, vocabulary, words
-from vaecore.data.text_file import LARGEST, TextFile
+from vaecore.data.text_file import TextFile
 from vaecore.schema import ConfigError, parse
 
 # -- words and numbers -----------------------------------------------------------------------------
