@@ -1,6 +1,7 @@
-"""Gaussian posteriors and the likelihoods of pixels. Everything is in nats; sums run over the event axes.
+"""Gaussian posteriors, products and mixtures of them, and likelihoods. Everything is in nats; sums run over event axes.
 
-Shapes: B observations, K samples, r latent size, D observed size, `*event` the shape of one observation.
+Shapes: B observations, K samples, r latent size, D observed size, M experts, S subsets of them, `*event` the shape of
+one observation.
 
 Log-variances are bounded as in the released code of Tomczak & Welling (2018): by a hard tanh, to [-6, 2]
 for q(z|x) and to [-4.5, 0] for a per-pixel p(x|z), whose likelihood is unbounded otherwise (Mattei &
@@ -23,6 +24,7 @@ from torch.nn import functional as F
 from vaecore.schema import Strict, option
 
 POSTERIOR_LOGVAR = (-6.0, 2.0)
+EXPERT_LOGVAR = (-14.0, 14.0)  # of a factor of a product: one that knows nothing is as wide as it likes
 PIXEL_LOGVAR = (-4.5, 0.0)
 SHARED_LOGVAR = (-14.0, 14.0)
 LOG_2PI = math.log(2 * math.pi)
@@ -65,9 +67,8 @@ class DiagonalGaussian:
         return self.rsample(generator)[0]
 
     def kl(self, q: DiagonalGaussian, z: Tensor) -> Tensor:
-        """KL(q || self) a latent dimension, (B, r), in closed form: equation (15). `z` is not needed."""
-        return 0.5 * (self.logvar - q.logvar - 1
-                      + (q.logvar.exp() + (q.mean - self.mean).square()) * (-self.logvar).exp())
+        """KL(q || self) a latent dimension, (B, r), in closed form. `z` is not needed."""
+        return gaussian_kl(q, self)
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,95 @@ class Point:
     mean: Tensor
 
 
-Posterior = DiagonalGaussian | Point
+@dataclass(frozen=True)
+class PosteriorMixture:
+    """q(z|x) as a mixture of C Gaussians for each observation: `mean`s and `logvar`s (C, B, r), weights (C, B).
+
+    The weights of an observation sum to one; a component may weigh nothing.
+    """
+
+    means: Tensor
+    logvars: Tensor
+    weights: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """(B, r)."""
+        return (self.weights[..., None] * self.means).sum(0)
+
+    @property
+    def components(self) -> list[DiagonalGaussian]:
+        """The C Gaussians, (B, r) each."""
+        return [DiagonalGaussian(mean, logvar) for mean, logvar in zip(self.means, self.logvars, strict=True)]
+
+    def rsample(self, generator: torch.Generator | None = None, n_samples: int = 1) -> Tensor:
+        """Samples (K, B, r), each from a component drawn by weight; differentiable in means and variances only."""
+        chosen = torch.multinomial(self.weights.T, n_samples, replacement=True, generator=generator).T  # (K, B)
+        index = chosen[:, None, :, None].expand(-1, -1, -1, self.means.shape[2])  # (K, 1, B, r)
+        mean, logvar = (x.expand(n_samples, *x.shape).gather(1, index)[:, 0] for x in (self.means, self.logvars))
+        noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)
+        return torch.addcmul(mean, (0.5 * logvar).exp(), noise)
+
+    def log_prob(self, z: Tensor) -> Tensor:
+        """log q(z|x) of samples (..., B, r): (..., B)."""
+        each = gaussian_log_prob(z[..., None, :, :], self.means, self.logvars).sum(-1)  # (..., C, B)
+        return (each + self.weights.log()).logsumexp(-2)
+
+
+Posterior = DiagonalGaussian | PosteriorMixture | Point
+
+
+# -- products of experts ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Experts:
+    """Gaussian factors of a posterior, one a modality: precision T_m and T_m mu_m, both (M, B, r).
+
+    A factor is q(z|x_m) / p(z) of equation (23), not a density: it becomes a posterior only with the prior N(0, I),
+    alone or with others (erratum E10). One that is missing has precision 0.
+    """
+
+    precision: Tensor
+    shift: Tensor
+
+    @classmethod
+    def bounded(cls, parameters: Tensor) -> Experts:
+        """From the heads (M, B, 2r) of encoders that give the factors themselves: means, then log-variances."""
+        mean, logvar = parameters.float().chunk(2, dim=-1)
+        precision = (-F.hardtanh(logvar, *EXPERT_LOGVAR)).exp()
+        return cls(precision, precision * mean)
+
+    @classmethod
+    def quotients(cls, parameters: Tensor) -> Experts:
+        """From heads (M, B, 2r) that give posteriors q(z|x_m), each divided by the prior.
+
+        A quotient is a factor only where the posterior is narrower than the prior, so variances are kept below 1.
+        """
+        mean, raw = parameters.float().chunk(2, dim=-1)
+        logvar = -F.softplus(-raw).clamp(max=-EXPERT_LOGVAR[0])
+        return cls(torch.expm1(-logvar), (-logvar).exp() * mean)
+
+    def where(self, observed: Tensor) -> Experts:
+        """Only those that `observed` (M, B) says are there."""
+        there = observed.to(self.precision)[..., None]
+        return Experts(self.precision * there, self.shift * there)
+
+    def product(self, subsets: Tensor) -> DiagonalGaussian:
+        """The prior N(0, I) times the experts of each subset, `subsets` (S, M) of 0 and 1: S posteriors, (S, B, r).
+
+        T = 1 + sum T_m and T mu = sum T_m mu_m (Wu & Goodman 2018): sums of positive numbers, in which nothing cancels.
+        """
+        shape = self.precision.shape
+        chosen = subsets.to(self.precision)
+        precision = 1 + (chosen @ self.precision.flatten(1)).view(-1, *shape[1:])
+        shift = (chosen @ self.shift.flatten(1)).view(-1, *shape[1:])
+        return DiagonalGaussian(shift / precision, -precision.log())
+
+
+def gaussian_kl(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
+    """KL(q || p) a latent dimension: equation (15)."""
+    return 0.5 * (p.logvar - q.logvar - 1 + (q.logvar.exp() + (q.mean - p.mean).square()) * (-p.logvar).exp())
 
 
 def gaussian_log_prob(x: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
@@ -262,6 +351,25 @@ class DiscretisedLogisticPixels:
         return (x * 255).round().clamp(0, 255) / 255
 
 
+@dataclass(frozen=True)
+class CategoricalLabel:
+    """One of D classes, as a one-hot row."""
+
+    logits: Tensor  # (B, D)
+
+    @property
+    def mean(self) -> Tensor:
+        """Probabilities."""
+        return self.logits.softmax(-1)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return (x * self.logits.log_softmax(-1)).sum(-1)
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        drawn = torch.multinomial(self.mean, 1, generator=generator)[:, 0]
+        return F.one_hot(drawn, self.logits.shape[-1]).to(self.logits)
+
+
 # -- likelihoods as choices ------------------------------------------------------------------------
 
 
@@ -332,6 +440,20 @@ class DiscretisedLogistic(LikelihoodConfig):
 
 LikelihoodChoice = Annotated[Bernoulli | GaussianFixed | GaussianLearned | GaussianPerPixel | DiscretisedLogistic,
                              Field(discriminator="kind")]
+
+
+class Categorical(LikelihoodConfig):
+    """One of D classes; what a label is."""
+
+    kind: Literal["categorical"] = "categorical"
+
+    def build(self) -> Likelihood:
+        return _Categorical()
+
+
+class _Categorical(Likelihood):
+    def forward(self, output: Tensor) -> Observation:
+        return CategoricalLabel(output.float())
 
 
 class _Bernoulli(Likelihood):

@@ -10,6 +10,7 @@ from vaecore.data.base import (
     BEGIN,
     COVARIATE,
     END,
+    OBSERVED,
     PAD,
     SPECIALS,
     SPLITS,
@@ -41,5 +42,6 @@ Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Sprites | Gaussian |
 DATASETS: dict[str, type[DataConfig]] = {
     member.model_fields["name"].default: member for member in get_args(get_args(Data)[0])}
 
-__all__ = ["BEGIN", "COVARIATE", "DATASETS", "END", "MNIST", "PAD", "SPECIALS", "SPLITS", "UNKNOWN", "Array", "Data",
-           "DataConfig", "DataUnavailable", "Dataset", "ImageConfig", "Kind", "Modality", "Split", "SplitName"]
+__all__ = ["BEGIN", "COVARIATE", "DATASETS", "END", "MNIST", "OBSERVED", "PAD", "SPECIALS", "SPLITS", "UNKNOWN",
+           "Array", "Data", "DataConfig", "DataUnavailable", "Dataset", "ImageConfig", "Kind", "Modality", "Split",
+           "SplitName"]

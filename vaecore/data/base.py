@@ -25,6 +25,7 @@ SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 PAD, BEGIN, END, UNKNOWN = range(4)  # token numbers of every text
 COVARIATE = "covariate"  # what a batch calls u of p(z|u), beside its modalities
+OBSERVED = "observed"  # and which modalities each observation has
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 MAPPED_FROM = 32 * 2**20  # bytes; larger arrays are memory-mapped from the cache instead of held
 
@@ -37,7 +38,7 @@ class DataUnavailable(Exception):
 class Modality:
     """One kind of observation: `image` (C, H, W) in uint8, `vector` (D,) in float32, `text` (T,) in int32, or `label`.
 
-    A label is one of D classes, read as a one-hot vector (D,); only a covariate is one.
+    A label is one of D classes: a one-hot row (D,) in float32.
 
     A text is at most T token numbers: its words, then END, then PAD to the end. `vocabulary` has the word of each
     number, beginning with `SPECIALS`.
@@ -64,22 +65,30 @@ class Split:
 
     `labels` (N,) are classes, -1 where one is missing; `covariate` (N, m) are numbers on which a prior may be
     conditioned, NaN where missing; `factors` (N, F) are the known causes of synthetic data, for evaluation only.
+    `observed` (N, M) says which modalities each has, in the order of `arrays`; None where all have all. What is not
+    observed is stored as zeros and never read.
     """
 
     arrays: Mapping[str, Array]
     labels: NDArray[np.int64] | None = None
     covariate: NDArray[np.float32] | None = None
     factors: NDArray[np.float64] | None = None
+    observed: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.arrays.values())))
 
     def head(self, count: int) -> Split:
         """The first `count` observations."""
-        return Split({name: array[:count] for name, array in self.arrays.items()},
-                     None if self.labels is None else self.labels[:count],
-                     None if self.covariate is None else self.covariate[:count],
-                     None if self.factors is None else self.factors[:count])
+        return self.part(slice(count))
+
+    def part(self, rows: slice | NDArray[np.int64]) -> Split:
+        """The observations at `rows`."""
+        return Split({name: array[rows] for name, array in self.arrays.items()},
+                     None if self.labels is None else self.labels[rows],
+                     None if self.covariate is None else self.covariate[rows],
+                     None if self.factors is None else self.factors[rows],
+                     None if self.observed is None else self.observed[rows])
 
 
 @dataclass(frozen=True)
@@ -91,6 +100,7 @@ class Dataset:
     modalities: Mapping[str, Modality]
     splits: Mapping[SplitName, Split]
     dynamic: bool = False  # pixels are re-drawn as 0 or 1 at each visit
+    paired_anew: tuple[str, ...] = ()  # modalities that each visit takes from another observation of the same label
     factors: Mapping[str, int] = field(default_factory=dict)  # known causes by name; how many values, 0: continuous
 
     @property

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaecore.distributions import DiagonalGaussian
+from vaecore.data import OBSERVED
+from vaecore.distributions import Point
 from vaecore.models import Batch, Family
 
 DECODED_AT_ONCE = 500  # codes: what they decode to stays in a cache of the processor, and memory is bounded
@@ -54,6 +55,7 @@ def importance_log_weights(model: Family, batch: Batch, samples: int, generator:
     if not prior:
         raise ValueError("this family has a code but no prior, so log p(x) is not defined for it.")
     size = len(next(iter(batch.values())))
+    place = {name: m for m, name in enumerate(model.modalities)}
     at_once = max(1, model.at_once(DECODED_AT_ONCE) // size)
     # Filled in place: small tensors kept between the large temporary ones would pin hundreds of MB of the heap.
     found = torch.zeros(samples, size, dtype=torch.double, device=next(iter(batch.values())).device)
@@ -64,13 +66,16 @@ def importance_log_weights(model: Family, batch: Batch, samples: int, generator:
         count = len(weights)
         codes: dict[str, Tensor] = {}
         for name, q in posteriors.items():
-            assert isinstance(q, DiagonalGaussian)
+            assert not isinstance(q, Point)
             z = q.rsample(generator, count)  # (K, B, r)
             weights += prior[name].log_prob(z).double() - q.log_prob(z).double()
             codes[name] = z.flatten(0, 1)
         for name, p in model.decode(codes).items():
+            if name not in batch:  # log p of what is given
+                continue
             repeated = batch[name].expand(count, *batch[name].shape).flatten(0, 1)
-            weights += p.log_prob(repeated).view(count, size)
+            found_here = p.log_prob(repeated).view(count, size)
+            weights += found_here if OBSERVED not in batch else found_here * batch[OBSERVED][:, place[name]]
     return found
 
 

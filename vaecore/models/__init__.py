@@ -8,19 +8,24 @@ from pydantic import Field
 
 from vaecore.models.ae import AE
 from vaecore.models.base import Batch, Evidence, Family, KLCost, Modalities, ModelConfig, Objective
+from vaecore.models.concatenated import ConcatenatedVAE
+from vaecore.models.dmvae import DMVAE
 from vaecore.models.ica import ICA
 from vaecore.models.linear_ae import LinearAE
 from vaecore.models.made import MADE
+from vaecore.models.multimodal_vae import MultimodalVAE
 from vaecore.models.pca import PCA
 from vaecore.models.pixelcnn import PixelCNN
 from vaecore.models.rbm import RBM
 from vaecore.models.sentence_vae import LanguageModel, SentenceVAE
+from vaecore.models.separate import SeparateVAEs
 from vaecore.models.vae import VAE
 
-Model = Annotated[VAE | AE | LinearAE | PCA | ICA | MADE | PixelCNN | RBM | SentenceVAE | LanguageModel,
-                  Field(discriminator="family")]
+Model = Annotated[VAE | AE | LinearAE | PCA | ICA | MADE | PixelCNN | RBM | SentenceVAE | LanguageModel
+                  | MultimodalVAE | DMVAE | SeparateVAEs | ConcatenatedVAE, Field(discriminator="family")]
 FAMILIES: dict[str, type[ModelConfig]] = {
     member.model_fields["family"].default: member for member in get_args(get_args(Model)[0])}
 
-__all__ = ["AE", "FAMILIES", "ICA", "MADE", "PCA", "RBM", "VAE", "Batch", "Evidence", "Family", "KLCost",
-           "LanguageModel", "LinearAE", "Modalities", "Model", "ModelConfig", "Objective", "PixelCNN", "SentenceVAE"]
+__all__ = ["AE", "DMVAE", "FAMILIES", "ICA", "MADE", "PCA", "RBM", "VAE", "Batch", "ConcatenatedVAE", "Evidence",
+           "Family", "KLCost", "LanguageModel", "LinearAE", "Modalities", "Model", "ModelConfig", "MultimodalVAE",
+           "Objective", "PixelCNN", "SentenceVAE", "SeparateVAEs"]

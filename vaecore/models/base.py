@@ -1,8 +1,8 @@
 """What every family of models returns: the same evidence, in nats per observation.
 
 Shapes: B observations, K samples, r latent size, D observed size. A batch maps modality names to tensors
-(B, *shape), and COVARIATE to (B, m) where the data set has one. The ELBO is maximised; a loss is its negative, and
-no name here says the opposite.
+(B, *shape), COVARIATE to (B, m) where the data set has one, and OBSERVED to (B, M) where modalities are missing.
+The ELBO is maximised; a loss is its negative, and no name here says the opposite.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -49,29 +49,48 @@ class Evidence:
         return self.total_reconstruction() - self.total_kl()
 
 
+class Terms(NamedTuple):
+    """Of an objective, scalars in nats: `reconstruction` and `kl` are batch means of its first ELBO, unweighted."""
+
+    reconstruction: Tensor
+    kl: Tensor
+    fit: Tensor  # what is maximised: the weighted reconstructions of all ELBOs
+    charged: Tensor  # what beta weighs: the KL of all, or what it costs
+    penalty: Tensor
+
+
 @dataclass(frozen=True)
 class Objective:
-    """What a family trains: a weighted list of ELBOs, and named penalties (scalars, nats per observation)."""
+    """What a family trains: a weighted list of ELBOs, and named penalties (scalars, nats per observation).
+
+    The first ELBO is the one that curves show. `weights` multiply the reconstruction of a modality, 1 where not given.
+    """
 
     elbos: list[tuple[float, Evidence]]
     penalties: Mapping[str, Tensor] = field(default_factory=dict)
     divergence: Tensor | None = None  # a scalar in nats that beta weighs in the place of the KL
+    weights: Mapping[str, float] = field(default_factory=dict)
 
-    def terms(self, cost: KLCost | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Weighted batch means of reconstruction, KL and what the KL costs, and the sum of penalties: four scalars.
+    def terms(self, cost: KLCost | None = None) -> Terms:
+        """The terms of the loss, charged * beta - fit + penalty.
 
         `cost` charges the mean KL by latent and dimension with something else than its sum, as free bits do.
         """
-        reconstruction = _sum(w * e.total_reconstruction().mean() for w, e in self.elbos)
-        kl = _sum(w * e.total_kl().mean() for w, e in self.elbos)
-        charged = kl
+        first = self.elbos[0][1]
+        reconstruction, kl = first.total_reconstruction().mean(), first.total_kl().mean()
+        if len(self.elbos) == 1 and self.elbos[0][0] == 1 and not self.weights:
+            fit, charged = reconstruction, kl
+        else:
+            fit = _sum(w * self.weights.get(name, 1.0) * log_prob.mean()
+                       for w, e in self.elbos for name, log_prob in e.reconstruction.items())
+            charged = _sum(w * e.total_kl().mean() for w, e in self.elbos)
         if self.divergence is not None:
             charged = self.divergence
         elif cost is not None:
             charged = _sum(w * cost({name: k.mean(0) for name, k in e.kl.items()}) if e.kl else torch.zeros_like(kl)
                            for w, e in self.elbos)
         penalty = _sum(self.penalties.values()) if self.penalties else torch.zeros_like(kl)
-        return reconstruction, kl, charged, penalty
+        return Terms(reconstruction, kl, fit, charged, penalty)
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:
@@ -204,6 +223,7 @@ class ModelConfig(Strict):
     title: ClassVar[str]  # what a person calls it
     has_kl: ClassVar[bool] = True  # whether there is a KL from a prior, hence a bound on log p(x)
     reads: ClassVar[tuple[Kind, ...]] = ("image", "vector")
+    multimodal: ClassVar[bool] = False  # whether it models several modalities, or exactly one
     exact: ClassVar[bool] = False  # whether the reconstruction is log p(x) itself
     likelihood_name: ClassVar[str] = ""  # of a family whose likelihood is not a choice
     approach: ClassVar[Approach | None] = None  # which of the lecture's four it is; None for one without p(x)

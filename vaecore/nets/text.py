@@ -137,6 +137,7 @@ class Sentences:
     z: Tensor | None
     longest: int
     count: int = 1  # draws where there is no code to count
+    generator: torch.Generator | None = None  # of what training drops
 
     @property
     def mean(self) -> Tensor:
@@ -144,7 +145,7 @@ class Sentences:
 
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x|z) in nats a sentence, (B,)."""
-        return self.decoder.log_prob(x, self.z)
+        return self.decoder.log_prob(x, self.z, self.generator)
 
     def sample(self, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
         """Sentences drawn word by word, (B, T)."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecore.data import COVARIATE, Dataset, SplitName
+from vaecore.data import COVARIATE, OBSERVED, Dataset, SplitName
 from vaecore.data.base import binarise
 from vaecore.models.base import Batch
 
@@ -30,6 +32,13 @@ class Feed:
         self.tensors = {name: torch.from_numpy(array).to(home) for name, array in arrays.items()}
         self.home = home
         self.covariate, self.classes = _covariate(dataset, split, home)
+        observed, labels = dataset.splits[split].observed, dataset.splits[split].labels
+        self.observed = None if observed is None else torch.from_numpy(observed).to(home)
+        self.partners: dict[str, Partners] = {}
+        if split == "train" and labels is not None:
+            for name in dataset.paired_anew:
+                has = None if observed is None else observed[:, list(arrays).index(name)]
+                self.partners[name] = Partners(labels, has, home)
 
     def __len__(self) -> int:
         return self.length
@@ -43,10 +52,13 @@ class Feed:
         """The observations at `indices` as a model reads them, pixels drawn anew where the data set says so."""
         batch: dict[str, Tensor] = {}
         for name, tensor in self.tensors.items():
-            x = tensor.index_select(0, indices).to(self.device, non_blocking=True)
+            rows = self.partners[name].draw(indices, generator) if name in self.partners else indices
+            x = tensor.index_select(0, rows).to(self.device, non_blocking=True)
             batch[name] = self._as_read(x, generator)
         if self.covariate is not None:
             batch[COVARIATE] = self._known(self.covariate.index_select(0, indices))
+        if self.observed is not None:
+            batch[OBSERVED] = self.observed.index_select(0, indices).to(self.device, non_blocking=True)
         return batch
 
     def random(self, count: int, generator: torch.Generator) -> Tensor:
@@ -72,7 +84,11 @@ class Feed:
 
     def _part(self, part: slice | Tensor) -> Batch:
         batch = {name: _scaled(tensor[part].to(self.device)) for name, tensor in self._still.items()}
-        return batch if self.covariate is None else batch | {COVARIATE: self._known(self.covariate[part])}
+        if self.covariate is not None:
+            batch[COVARIATE] = self._known(self.covariate[part])
+        if self.observed is not None:
+            batch[OBSERVED] = self.observed[part].to(self.device)
+        return batch
 
     @cached_property
     def _still(self) -> dict[str, Tensor]:
@@ -81,7 +97,7 @@ class Feed:
         if not self.redraw:
             return self.tensors
         return {name: torch.from_numpy(binarise(tensor.cpu().numpy(), STILL_SEED)).to(self.home)
-                for name, tensor in self.tensors.items()}
+                if tensor.dtype == torch.uint8 else tensor for name, tensor in self.tensors.items()}
 
     def _known(self, u: Tensor) -> Tensor:
         """A covariate as a model reads it: labels as one-hot rows, a missing one as zeros."""
@@ -89,10 +105,30 @@ class Feed:
         return u if self.classes is None else (u[:, None] == self.classes).float()
 
     def _as_read(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        x = _scaled(x)
-        if not self.redraw:
+        pixels, x = x.dtype == torch.uint8, _scaled(x)
+        if not (self.redraw and pixels):
             return x
         return (torch.rand(x.shape, generator=generator, device=x.device) < x).float()
+
+
+class Partners:
+    """For each observation another one of the same label that has the modality in question, drawn at every visit."""
+
+    def __init__(self, labels: NDArray[np.int64], has: NDArray[np.bool_] | None, home: torch.device) -> None:
+        there = np.arange(len(labels)) if has is None else np.flatnonzero(has)
+        by_label = there[np.argsort(labels[there], kind="stable")]
+        ordered = labels[by_label]
+        starts, ends = np.searchsorted(ordered, labels, "left"), np.searchsorted(ordered, labels, "right")
+        self.by_label = torch.from_numpy(by_label).to(home)
+        self.starts = torch.from_numpy(starts).to(home)  # of the observations of each one's label, (N,)
+        self.counts = torch.from_numpy(ends - starts).to(home)
+
+    def draw(self, indices: Tensor, generator: torch.Generator) -> Tensor:
+        """A partner of each of `indices` (B,); itself where no observation of its label has the modality."""
+        counts = self.counts.index_select(0, indices)
+        uniform = torch.rand(len(indices), generator=generator, device=generator.device).to(counts.device)
+        places = self.starts.index_select(0, indices) + (uniform * counts).long().clamp(max=counts.sub(1).clamp(min=0))
+        return torch.where(counts > 0, self.by_label[places.clamp(max=len(self.by_label) - 1)], indices)
 
 
 def _scaled(x: Tensor) -> Tensor:

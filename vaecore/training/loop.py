@@ -115,13 +115,13 @@ class Trainer:
             objective = self.model.objective(batch, self.generator)
         # Summing the mean KL dimension by dimension costs several small operations: only where it is not the KL itself.
         cost = None if isinstance(training.kl, Plain) else partial(training.kl, step=step, total=self.total)
-        reconstruction, kl, charged, penalty = objective.terms(cost)
-        loss = beta * charged - reconstruction + penalty
+        terms = objective.terms(cost)
+        loss = beta * terms.charged - terms.fit + terms.penalty
         torch.autograd.backward(loss)
         norm = self._clip()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return loss.detach(), reconstruction.detach(), kl.detach(), norm
+        return loss.detach(), terms.reconstruction.detach(), terms.kl.detach(), norm
 
     def _weights(self, step: int) -> tuple[float, float]:
         """Beta and the learning rate at a step."""

@@ -35,12 +35,20 @@ def check(config: RunConfig, dataset: Dataset) -> None:
         raise problem("training.batch_size", batch, f"{batch:,} is more than the {size:,} training observations.",
                       f"Use at most {size:,}.")
     likelihood = getattr(config.model, "likelihood", None)
+    several = len(dataset.modalities) > 1
     kinds = {modality.kind for modality in dataset.modalities.values()}
+    fitting = "Choose one of " + ", ".join(name for name, family in FAMILIES.items() if kinds <= set(family.reads)
+                                           and family.multimodal == several) + "."
     if unread := kinds - set(config.model.reads):
         raise problem("model.family", config.model.family, f"{config.model.title} reads "
                       f"{' and '.join(f'{kind}s' for kind in config.model.reads)}, but this data set has "
-                      f"{' and '.join(f'{kind}s' for kind in sorted(unread))}.", "Choose one of "
-                      f"{', '.join(name for name, kind in FAMILIES.items() if kinds <= set(kind.reads))}.")
+                      f"{' and '.join(f'{kind}s' for kind in sorted(unread))}.", fitting)
+    if several and not config.model.multimodal:
+        raise problem("model.family", config.model.family, f"{config.model.title} models one modality, but this data "
+                      f"set has {len(dataset.modalities)}: {', '.join(dataset.modalities)}.", fitting)
+    if not several and config.model.multimodal:
+        raise problem("model.family", config.model.family, f"{config.model.title} models several modalities, but this "
+                      "data set has one.", "Choose a data set of several, as image-label, or another family.")
     if isinstance(config.training.inference, Aggressive) and not config.model.has_kl:
         raise problem("training.inference.kind", "aggressive", f"{config.model.title} has no posterior that could lag "
                       "behind.", "Use together, or a family with a KL.")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from vaecore.aggregate import Information, information
-from vaecore.data import PAD
+from vaecore.data import OBSERVED, PAD
 from vaecore.distributions import Density, DiagonalGaussian
 from vaecore.models import Family, KLCost
 from vaecore.training import ACTIVE
@@ -88,7 +88,12 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
             if model.modalities[name].kind == "text":
                 add("tokens", name, (batch[name] != PAD).sum(1))
             else:
-                add("mse", name, (p.mean - batch[name]).square().flatten(1).mean(1))
+                error = (p.mean - batch[name]).square().flatten(1).mean(1)
+                if OBSERVED in batch:
+                    there = batch[OBSERVED][:, list(model.modalities).index(name)]
+                    error = error * there
+                    add("seen", name, there)
+                add("mse", name, error)
     model.train(training)
 
     n = len(feed)
@@ -97,15 +102,20 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
     def scalars(term: str) -> dict[str, float]:
         return {name: float(value) for (t, name), value in mean.items() if t == term}
 
+    def errors() -> dict[str, float]:
+        """Means over the observations that have the modality."""
+        return {name: value / max(1 / n, seen.get(name, 1.0)) for name, value in scalars("mse").items()}
+
     def vectors(term: str) -> dict[str, list[float]]:
         return {name: value.tolist() for (t, name), value in mean.items() if t == term}
 
     variance = {name: (mean["code2", name] - mean["code", name].square()).clamp(min=0).tolist()
                 for term, name in mean if term == "code"}
+    seen = scalars("seen")
     reconstruction, kl = scalars("reconstruction"), vectors("kl")
     elbo = sum(reconstruction.values()) - sum(sum(values) for values in kl.values())
     diagnosed = model.prior(feed.first(DIAGNOSED))
-    return Evaluation(elbo, reconstruction, kl, scalars("mse"), vectors("code"), variance, n, scalars("tokens"),
+    return Evaluation(elbo, reconstruction, kl, errors(), vectors("code"), variance, n, scalars("tokens"),
                       {name: _information(parts, diagnosed[name], generator) for name, parts in codes.items()},
                       scalars("divergence")[""] * n / judged if judged else None)
 

@@ -1,0 +1,134 @@
+"""What each modality is read and written by: a network and a likelihood for its kind.
+
+Shapes: B observations, r latent size. Texts are read and written by LSTMs, images by a network of images, labels and
+vectors by fully connected layers.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from vaecore.data import Modality
+from vaecore.distributions import (
+    Bernoulli,
+    Categorical,
+    DiscretisedLogistic,
+    GaussianFixed,
+    GaussianLearned,
+    GaussianPerPixel,
+    Likelihood,
+    LikelihoodConfig,
+    Observation,
+)
+from vaecore.nets.convolutional import Conv, ResConv
+from vaecore.nets.mlp import MLP, Linear
+from vaecore.nets.text import SentenceDecoder, SentenceEncoder, Sentences
+from vaecore.schema import Strict, option, problem
+
+LikelihoodName = Literal["bernoulli", "gaussian", "gaussian-learned", "gaussian-per-pixel", "discretised-logistic",
+                         "categorical"]
+FITTING: dict[str, tuple[LikelihoodName, ...]] = {  # by kind of modality, the usual choice first
+    "image": ("bernoulli", "gaussian", "gaussian-learned", "gaussian-per-pixel", "discretised-logistic"),
+    "vector": ("gaussian-learned", "gaussian", "gaussian-per-pixel"), "label": ("categorical",), "text": ()}
+
+
+class TextNetwork(Strict):
+    """LSTMs that read and write sentences."""
+
+    embedding: int = option(128, "Size of a word's embedding.", unit="units", ge=1, le=4096)
+    hidden: int = option(256, "Size of the LSTM's state.", unit="units", ge=1, le=4096)
+    word_keep: float = option(0.7, "Keep rate: share of previous words that the decoder may read in training. With all "
+                              "of them it can do without the code, and nothing crosses to the other language.",
+                              unit="of words", ge=0, le=1)
+
+
+class ModalNetworks(Strict):
+    """One network a kind of modality; each modality has its own weights."""
+
+    image: Annotated[MLP | Conv | ResConv | Linear, Field(discriminator="kind")] = option(
+        MLP(hidden=(512, 256)), "Encoder and decoder of images.")
+    vector: Annotated[MLP | Linear, Field(discriminator="kind")] = option(
+        MLP(hidden=(256,)), "Encoder and decoder of labels and vectors.")
+    text: TextNetwork = option(TextNetwork(), "Encoder and decoder of sentences.")
+
+    def encoder(self, modality: Modality, size: int) -> nn.Module:
+        """(B, *shape) -> (B, size)."""
+        if modality.kind == "text":
+            text = self.text
+            return SentenceEncoder(len(modality.vocabulary), text.embedding, text.hidden, size)
+        return (self.image if modality.kind == "image" else self.vector).encoder(modality, size)
+
+    def decoder(self, modality: Modality, size: int, likelihood: LikelihoodConfig | None) -> Decoder:
+        """(B, size) -> p(x|z); `likelihood` is None for texts, which have none to choose."""
+        if modality.kind == "text":
+            return _WritingDecoder(self.text, modality, size)
+        assert likelihood is not None
+        network = self.image if modality.kind == "image" else self.vector
+        built = likelihood.build()
+        return _ObservingDecoder(network.decoder(modality, size, built.channels), built)
+
+
+class Decoder(nn.Module):
+    """From codes (B, size) to p(x|z)."""
+
+    @abstractmethod
+    def forward(self, z: Tensor, generator: torch.Generator | None = None) -> Observation: ...
+
+
+class _ObservingDecoder(Decoder):
+    def __init__(self, network: nn.Module, likelihood: Likelihood) -> None:
+        super().__init__()
+        self.network, self.likelihood = network, likelihood
+
+    def forward(self, z: Tensor, generator: torch.Generator | None = None) -> Observation:
+        observation: Observation = self.likelihood(self.network(z))
+        return observation
+
+
+class _WritingDecoder(Decoder):
+    def __init__(self, text: TextNetwork, modality: Modality, size: int) -> None:
+        super().__init__()
+        [self.longest] = modality.shape
+        self.network = SentenceDecoder(len(modality.vocabulary), text.embedding, text.hidden, size, 0.0, text.word_keep)
+
+    def forward(self, z: Tensor, generator: torch.Generator | None = None) -> Observation:
+        return Sentences(self.network, z, self.longest, generator=generator)
+
+
+def likelihoods(chosen: Mapping[str, str], sigma: float, modalities: Mapping[str, Modality]
+                ) -> dict[str, LikelihoodConfig | None]:
+    """The likelihood of each modality: as `chosen` by name, else the usual one of its kind.
+
+    Raises `ConfigError` for a name that is no modality, and for a likelihood that does not fit one.
+    """
+    named("model.likelihoods", chosen, modalities)
+    found: dict[str, LikelihoodConfig | None] = {}
+    for name, modality in modalities.items():
+        fitting = FITTING[modality.kind]
+        kind = chosen.get(name, fitting[0] if fitting else "")
+        if kind not in fitting and (fitting or kind):
+            raise problem(f"model.likelihoods.{name}", kind, f"'{kind}' does not describe {modality.kind}s.",
+                          f"Use {' or '.join(fitting)}." if fitting else "Leave it out: sentences are scored by word.")
+        found[name] = _LIKELIHOODS[kind](sigma) if kind else None
+    return found
+
+
+def named(field: str, values: Mapping[str, object], modalities: Mapping[str, Modality]) -> None:
+    """Raise `ConfigError` for a key of `values` that is no modality."""
+    for name, value in values.items():
+        if name not in modalities:
+            raise problem(f"{field}.{name}", value, f"this data set has no modality '{name}'.",
+                          f"It has {', '.join(modalities)}.")
+
+
+_LIKELIHOODS: dict[str, Callable[[float], LikelihoodConfig]] = {
+    "bernoulli": lambda _: Bernoulli(), "gaussian": lambda sigma: GaussianFixed(sigma=sigma),
+    "gaussian-learned": lambda _: GaussianLearned(), "gaussian-per-pixel": lambda _: GaussianPerPixel(),
+    "discretised-logistic": lambda _: DiscretisedLogistic(), "categorical": lambda _: Categorical()}
+
