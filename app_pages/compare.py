@@ -221,9 +221,10 @@ if readable:
     numbers(facts)
     fields(readable)
     curves(readable)
-    drawn = [run for run in readable if not checkpoints.is_text(run)]
-    loaded = [one for run in drawn if (one := checkpoints.opened(run)) is not None]
-    texts = [one for run in readable if run not in drawn and (one := checkpoints.opened_text(run)) is not None]
+    page = {run.id: checkpoints.opens_in(run) for run in readable}
+    loaded = [one for run in readable if page[run.id] == "Traverse" and (one := checkpoints.opened(run)) is not None]
+    texts = [one for run in readable
+             if page[run.id] == "Sentences" and (one := checkpoints.opened_text(run)) is not None]
     if loaded:
         images(loaded)
         codes(loaded)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app_pages.parts import pictures
 from app_pages.parts.cards import preview
-from app_pages.parts.checkpoints import explore_link, is_text, opened_to_draw, with_weights
+from app_pages.parts.checkpoints import explore_link, opened_to_draw, opens_in, with_weights
 from app_pages.parts.code import has_code
 from app_pages.parts.evaluation import percent, seconds
 from app_pages.parts.headline import headline, short, shown
@@ -84,7 +84,7 @@ def card(approach: str, mine: list[Measured]) -> None:
     numbers(chosen)
     words(strong, weak)
     with st.container(horizontal=True):
-        if not is_text(chosen.run) and has_code(chosen.run):
+        if opens_in(chosen.run) == "Traverse" and has_code(chosen.run):
             explore_link(chosen.run)
         st.page_link("app_pages/evaluate.py", label="Evaluate", icon=":material/straighten:",
                      query_params={"run": chosen.run.id}, help="All numbers of this model, with their settings.")
@@ -209,7 +209,7 @@ st.title("Families", anchor=False)
 st.markdown("Four ways to model p(x), trained by the same commands on the same data. What does each know exactly, what "
             "does it cost to infer and to sample, and what is its code good for?", width=900)
 with st.spinner("Reading the runs …", show_time=False):
-    there = {key: runs for key, runs in groups(with_weights()).items() if not is_text(runs[0])}
+    there = {key: runs for key, runs in groups(with_weights()).items() if opens_in(runs[0]) == "Traverse"}
 if not there:
     st.info("No model of the four families is here yet. Train some on the same data, and they stand here side by side.",
             icon=":material/info:")

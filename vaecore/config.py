@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_origin
 
 import yaml
 from pydantic import BaseModel
@@ -80,10 +80,9 @@ class RunConfig(Strict):
 
     def about(self) -> dict[str, Any]:
         """What the choice is in words, for those who do not import torch to read it."""
-        likelihood = getattr(self.model, "likelihood", None)
         return {"family": self.model.title, "data": self.data.title, "observation": self.data.observation,
                 "has_kl": self.model.has_kl, "exact": self.model.exact, "approach": self.model.approach,
-                "likelihood": likelihood.kind if likelihood else self.model.likelihood_name}
+                "multimodal": self.model.multimodal, "likelihood": self.model.scored_by()}
 
     def to_json(self) -> str:
         return json.dumps(self.model_dump(mode="json"), indent=2) + "\n"
@@ -177,6 +176,9 @@ def _put(values: dict[str, Any], model: type[BaseModel], path: list[str], value:
         if isinstance(default, BaseModel):
             values[head] = default.model_dump(mode="json")
     inner = values.get(head)
+    if info is not None and get_origin(info.annotation) is dict and isinstance(inner, dict) and len(rest) == 1:
+        inner[rest[0]] = _as_float(value)
+        return
     if info is None or not isinstance(inner, dict):
         known = ", ".join(model.model_fields)
         raise ConfigError([Problem(whole, value, f"there is no field '{head}' with parts.", f"Known fields: {known}.")])

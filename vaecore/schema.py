@@ -122,7 +122,9 @@ def _in_words(details: ErrorDetails, root: type[BaseModel]) -> Problem:
             return Problem(field, value, f"{shown} has {context['actual_length']} entries.",
                            f"Give at {'least' if kind == 'too_short' else 'most'} "
                            f"{context.get('min_length', context.get('max_length'))}.")
-        case "model_type" | "model_attributes_type" | "dict_type":
+        case "dict_type":
+            return Problem(field, value, f"{shown} does not give values by name.", "Write name=value, as label=50.")
+        case "model_type" | "model_attributes_type":
             return Problem(field, value, f"{shown} is not a group of fields.", "Write fields as `name: value`.")
         case "finite_number":
             return Problem(field, value, f"{shown} is not a finite number.", "Write a finite number.")

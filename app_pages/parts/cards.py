@@ -7,7 +7,7 @@ import html
 import streamlit as st
 
 from app_pages.parts import lines, pictures
-from app_pages.parts.checkpoints import explore_link, is_text
+from app_pages.parts.checkpoints import explore_link, opens_in
 from app_pages.parts.code import has_code
 from app_pages.parts.headline import (
     ACTIVE_HELP,
@@ -40,7 +40,7 @@ def gallery_card(run: Run) -> None:
         facts = _facts(run)
         if facts is None:
             return
-        _sentences(run) if is_text(run) else _preview(run)
+        _sentences(run) if _written(run) else _preview(run)
         st.subheader(run.path.name, anchor=False)
         st.markdown(f"**{facts.family}**{_latents(facts)}  \n{facts.data}")
         if facts.problem:
@@ -104,6 +104,11 @@ def preview(run: Run) -> bytes | None:
     return png if png[:8] == b"\x89PNG\r\n\x1a\n" and len(png) >= 24 else None
 
 
+def _written(run: Run) -> bool:
+    """Whether sentences stand for what it does: a model of text, or of several texts."""
+    return opens_in(run) == "Sentences" or ((run.path / "preview.txt").is_file() and not run.preview.is_file())
+
+
 def _preview(run: Run) -> None:
     if (png := preview(run)) is None:
         st.html('<div style="display:grid;place-items:center;aspect-ratio:5/1;opacity:.6;border:1px dashed;'
@@ -158,7 +163,7 @@ def _plain(text: str) -> str:
 
 def _explore(run: Run) -> None:
     """The way to the page that shows what it does; none for a family without a code to move through."""
-    if is_text(run) or has_code(run):
+    if opens_in(run) != "Traverse" or has_code(run):
         explore_link(run)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import streamlit as st
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from vaecore.explore.sentences import SentenceCheckpoint
 
 T = TypeVar("T")
+Page = Literal["Traverse", "Sentences", "Cross-modal"]
+LINKS: dict[Page, tuple[str, str, str]] = {  # of the pages that open a run: file, icon, help
+    "Traverse": ("app_pages/traverse.py", ":material/tune:", "Move through its latent space and see what it draws."),
+    "Sentences": ("app_pages/sentences.py", ":material/notes:", "See how it reads and writes sentences."),
+    "Cross-modal": ("app_pages/cross_modal.py", ":material/swap_horiz:", "Give some modalities and generate others.")}
 
 
 def store() -> Store:
@@ -33,35 +38,39 @@ def with_weights() -> list[Run]:
     return [run for run in store().runs() + gallery() if run.weights.is_file()]
 
 
-def is_text(run: Run) -> bool:
-    """Whether it is a model of text, to be opened in Sentences; all others are opened in Traverse."""
-    found = run.about().get("observation")
+def opens_in(run: Run) -> Page:
+    """The page that shows what a run does: Cross-modal for several modalities, Sentences for text, else Traverse."""
+    about = run.about()
+    several, found = about.get("multimodal"), about.get("observation")
     if not isinstance(found, str):  # its words are gone: the configuration knows, but brings torch
         try:
-            found = run.config().data.observation
+            config = run.config()
         except (StoreError, ValueError):
-            return False
-    return found == "sentence"
+            return "Traverse"
+        several, found = config.model.multimodal, config.data.observation
+    return "Cross-modal" if several is True else "Sentences" if found == "sentence" else "Traverse"
 
 
 def drawn() -> list[Run]:
-    """Those of `with_weights` that draw."""
-    return [run for run in with_weights() if not is_text(run)]
+    """Those of `with_weights` that draw one modality."""
+    return [run for run in with_weights() if opens_in(run) == "Traverse"]
 
 
 def written() -> list[Run]:
     """Those of `with_weights` that write."""
-    return [run for run in with_weights() if is_text(run)]
+    return [run for run in with_weights() if opens_in(run) == "Sentences"]
+
+
+def crossed() -> list[Run]:
+    """Those of `with_weights` of several modalities."""
+    return [run for run in with_weights() if opens_in(run) == "Cross-modal"]
 
 
 def explore_link(run: Run, label: str = "{page}") -> None:
     """The way to the page that opens this run; `label` may name it with {page}."""
-    if is_text(run):
-        st.page_link("app_pages/sentences.py", label=label.format(page="Sentences"), icon=":material/notes:",
-                     query_params={"run": run.id}, help="See how it reads and writes sentences.")
-    else:
-        st.page_link("app_pages/traverse.py", label=label.format(page="Traverse"), icon=":material/tune:",
-                     query_params={"run": run.id}, help="Move through its latent space and see what it draws.")
+    page = opens_in(run)
+    path, icon, help = LINKS[page]
+    st.page_link(path, label=label.format(page=page), icon=icon, query_params={"run": run.id}, help=help)
 
 
 def describe(run: Run) -> str:
@@ -168,7 +177,9 @@ def absent(name: str) -> str:
         return f"There is no run called '{re.sub(r'[^A-Za-z0-9./_-]', '', name)[:80]}' here."
     if not run.weights.is_file():
         return f"{run.id} has no weights yet. Start or resume it on Train."
-    return f"{run.id} is a text model." if is_text(run) else f"{run.id} is not a text model."
+    what = {"Sentences": "a text model", "Cross-modal": "a model of several modalities", "Traverse": "a model of one "
+            "modality that is no text"}
+    return f"{run.id} is {what[opens_in(run)]}."
 
 
 def _tell(key: str, missing: list[str], instead: str) -> None:

@@ -219,6 +219,22 @@ def entries(text: Any) -> list[Any]:
     return [_number(word) for word in words]
 
 
+def pairs_text(values: Mapping[str, Any] | str) -> str:
+    """{"label": 50.0} as "label=50"; what is text already stays."""
+    if isinstance(values, str):
+        return values
+    return ", ".join(f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}"
+                     for name, value in values.items())
+
+
+def pairs(text: Any) -> dict[str, Any] | str:
+    """The values by name of "label=50, image=1"; text that is no such list stays, for the schema to refuse."""
+    words = [word.strip() for word in re.split(r"[,;]", str(text)) if word.strip()]
+    if not all("=" in word for word in words):
+        return str(text)
+    return {name.strip(): _number(value.strip()) for name, _, value in (word.partition("=") for word in words)}
+
+
 def _number(word: str) -> Any:
     for kind in (int, float):
         try:
@@ -282,7 +298,9 @@ KINDS: dict[Any, Kind] = {
     float: Kind(_real, shown=lambda v: float(v) if isinstance(v, int) else v, fits=_is_number),
     str: Kind(_text, fits=lambda _, raw: isinstance(raw, str), wide=True),
     tuple: Kind(_text, shown=entries_text, meant=entries, fits=lambda _, raw: isinstance(raw, str),
-                hint="Numbers with commas between them."),
+                hint="With commas between them."),
+    dict: Kind(_text, shown=pairs_text, meant=pairs, fits=lambda _, raw: isinstance(raw, str), wide=True,
+               hint="Write name=value, with commas between them; empty for none."),
 }
 TABLE = Kind(_table, shown=lambda rows: [list(row) for row in rows], fits=_is_table, wide=True,
              meant=lambda rows: [row for row in rows if any(cell is not None for cell in row)],

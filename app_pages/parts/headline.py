@@ -78,13 +78,16 @@ def headline(run: Run) -> Headline:
     copy = copy.replace(" / ", "\u00a0/\u00a0")
     words = ["" if known in copy else known, copy or _text(values, "data", "source"), PIXELS.get(pixels, "")]
     kl, terms = _total(summary, "test", "kl"), _get(summary, "test", "kl")
+    several = about.get("multimodal") is True
     elbo, reconstruction = _number(summary, "test", "elbo"), _total(summary, "test", "reconstruction")
     return Headline(
         id=run.id, family=family, data=" · ".join(word for word in words if word),
         one=_text(about, "observation") or "observation",
-        latent_size=_whole(values, "model", "latent_size"), steps=_whole(summary, "step"),
+        latent_size=_latent_size(summary) or _whole(values, "model", "latent_size"), steps=_whole(summary, "step"),
         bound=None if elbo is None else -elbo, reconstruction=None if reconstruction is None else -reconstruction,
-        kl=kl, mse=_mean(summary, "test", "mse"), perplexity=_perplexity(elbo, _total(summary, "test", "tokens")),
+        # Over several modalities, the mean of an error in pixels and one in something else means nothing.
+        kl=kl, mse=None if several else _mean(summary, "test", "mse"),
+        perplexity=None if several else _perplexity(elbo, _total(summary, "test", "tokens")),
         active=_whole(summary, "test", "active"), parameters=_whole(summary, "parameters"),
         seconds=_number(summary, "seconds"),
         has_kl=bool(terms) if isinstance(terms, dict) else about.get("has_kl") is not False,
@@ -148,6 +151,13 @@ def _perplexity(elbo: float | None, tokens: float | None) -> float | None:
     if elbo is None or not tokens or not -300 < elbo / tokens <= 0:
         return None
     return math.exp(-elbo / tokens)
+
+
+def _latent_size(summary: Any) -> int | None:
+    """Dimensions of all latents together, as they were evaluated; None where they were not."""
+    codes = _get(summary, "test", "code_mean")
+    parts = list(codes.values()) if isinstance(codes, dict) else []
+    return sum(map(len, parts)) or None if all(isinstance(part, list) for part in parts) else None
 
 
 def _get(values: Any, *path: str) -> Any:

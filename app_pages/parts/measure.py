@@ -70,27 +70,41 @@ def _dataset(data: str) -> Dataset:
 def _look(data: str) -> Look:
     from vaecore.data import SPECIALS
     from vaecore.data.text import words
-    from vaecore.explore.pictures import grid, png
+    from vaecore.explore.pictures import grid, png, stacked
 
     dataset = _dataset(data)
-    [modality] = dataset.modalities.values()
     sizes = {name: len(split) for name, split in dataset.splits.items()}
-    few = next(iter(dataset.splits["train"].head(PICTURES).arrays.values()))
-    if modality.kind == "text":
-        vocabulary, [longest] = modality.vocabulary, modality.shape
-        sentences = tuple(words(row, vocabulary)[:LONGEST] for row in few[:SENTENCES])
-        shape = f"vocabulary of {len(vocabulary) - len(SPECIALS):,} words · longest sentence {longest - 1} words"
-        return Look(dataset.source, sizes, shape, sentences=sentences)
-    if modality.kind == "vector":  # a row of grey tiles each: grey is 0
-        [size] = modality.shape
-        tiles = np.clip(few[:, None] * (128 / 3) + 128, 0, 255).astype(np.uint8)
-        sheet, shape, what = grid(tiles, 1, gap=0), f"{size} numbers each", "vectors, a row each; grey is 0"
+    few = dataset.splits["train"].head(PICTURES).arrays
+    described, sentences, rows = [], [], []
+    for name, modality in dataset.modalities.items():
+        if modality.kind == "text":
+            vocabulary, [longest] = modality.vocabulary, modality.shape
+            sentences += [words(row, vocabulary)[:LONGEST] for row in few[name][:SENTENCES]]
+            what = f"vocabulary of {len(vocabulary) - len(SPECIALS):,} words · longest sentence {longest - 1} words"
+        elif modality.kind == "label":
+            what = f"one of {modality.size} classes"
+        elif modality.kind == "vector":  # a row of grey tiles each: grey is 0
+            rows.append(np.clip(few[name][:, None] * (128 / 3) + 128, 0, 255).astype(np.uint8))
+            what = f"{modality.size} numbers each"
+        else:
+            channels, height, width = modality.shape
+            tiles = few[name][:, 0] if channels != 3 else few[name].transpose(0, 2, 3, 1)
+            rows.append(np.ascontiguousarray(tiles))
+            what = f"{height} × {width} pixels" + (", colour" if channels == 3 else "")
+        described.append(f"{name}: {what}" if len(dataset.modalities) > 1 else what)
+    shape = " · ".join(described)
+    if not rows:
+        return Look(dataset.source, sizes, shape, sentences=tuple(sentences))
+    if len(dataset.modalities) > 1:  # what belongs together in one column
+        sheet = stacked([row[:COLUMNS] for row in rows], gap=1)
+        return Look(dataset.source, sizes, shape, png(sheet, scale=4), "training observations, a column each",
+                    sentences=tuple(sentences))
+    [modality] = dataset.modalities.values()
+    if modality.kind == "vector":
+        sheet, what = grid(rows[0], 1, gap=0), "vectors, a row each; grey is 0"
     else:
-        channels, height, width = modality.shape
-        tiles = few[:, 0] if channels != 3 else few.transpose(0, 2, 3, 1)
-        sheet = grid(np.ascontiguousarray(tiles), COLUMNS, background=128)
-        shape, what = f"{height} × {width} pixels" + (", colour" if channels == 3 else ""), "images of the training set"
-    return Look(dataset.source, sizes, shape, png(sheet, scale=4), f"{len(few)} {what}")
+        sheet, what = grid(rows[0], COLUMNS, background=128), "images of the training set"
+    return Look(dataset.source, sizes, shape, png(sheet, scale=4), f"{len(rows[0])} {what}")
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

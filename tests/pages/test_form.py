@@ -48,15 +48,17 @@ def test_what_comes_back_stays_when_the_widgets_hold_it() -> None:
     assert parse(RunConfig, got(form("vae-fashion").run())) == preset("vae-fashion")
 
 
-def walk(model: Any, path: str = "") -> list[tuple[str, str]]:
-    """Every union of the declaration, reached from the defaults: its path, and a tag of it."""
+def walk(model: Any, path: str = "", chosen: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    """Every choice of every union of the declaration, as the settings that reach it from the defaults."""
     found = []
     for field, info in model.model_fields.items():
         here = f"{path}{field}"
+        default = getattr(info.get_default(call_default_factory=True), str(info.discriminator), None)
         for tag, member in tagged(info).items():
-            found += [(f"{here}.{info.discriminator}", tag), *walk(member, f"{here}.")]
+            reached = (*chosen, f"{here}.{info.discriminator}={tag}")
+            found += [reached, *walk(member, f"{here}.", chosen if tag == default else reached)]
         if isinstance(info.annotation, type) and hasattr(info.annotation, "model_fields"):
-            found += walk(info.annotation, f"{here}.")
+            found += walk(info.annotation, f"{here}.", chosen)
     return list(dict.fromkeys(found))
 
 
@@ -68,9 +70,9 @@ def fields(value: Any, path: str = "") -> list[str]:
     return found
 
 
-@pytest.mark.parametrize(("path", "tag"), walk(RunConfig))
-def test_every_field_of_every_choice_has_a_widget_with_a_help(path: str, tag: str) -> None:
-    config = changed(RunConfig(), [f"{path}={tag}"])
+@pytest.mark.parametrize("chosen", walk(RunConfig), ids=lambda chosen: chosen[-1])
+def test_every_field_of_every_choice_has_a_widget_with_a_help(chosen: tuple[str, ...]) -> None:
+    config = changed(RunConfig(), chosen)
     at = form("vae-mnist", *settings(preset("vae-mnist"), config))
     keys = {w.key: w for kind in ("selectbox", "number_input", "text_input", "toggle", "button_group")
             for w in at.get(kind)}

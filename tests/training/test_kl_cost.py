@@ -19,7 +19,7 @@ def charged(term: KLTerm, step: int = 0, total: int = 10) -> tuple[float, dict[s
     """The cost of `KL` and its gradient by observation, times the batch size."""
     kl = {name: torch.tensor(values, requires_grad=True) for name, values in KL.items()}
     objective = Objective([(1.0, Evidence({"x": torch.zeros(2)}, kl))])
-    cost = objective.terms(lambda mean: term(mean, step, total))[2]
+    cost = objective.terms(lambda mean: term(mean, step, total)).charged
     gradients = torch.autograd.grad(cost, list(kl.values()))
     return cost.item(), {name: (2 * g).tolist() for name, g in zip(kl, gradients, strict=True)}
 

@@ -92,6 +92,8 @@ MissingChoice = Annotated[Complete | Unpaired | AtRandom | ByBlock, Field(discri
 class MultimodalConfig(DataConfig):
     """A data set of several modalities: which of them its training observations have."""
 
+    observation: ClassVar[str] = "sample"
+
     missing: MissingChoice = option(Complete(), "What is missing from the training observations.")
 
     def with_missing(self, train: Split) -> Split:

@@ -39,8 +39,9 @@ Progress = Callable[[int, int], object]  # updates done, of how many
 class Network(nn.Module):
     """Two convolutions of stride two, a dense layer whose rectified units are the features, and a linear read-out."""
 
-    def __init__(self, shape: tuple[int, ...], classes: int) -> None:
+    def __init__(self, shape: tuple[int, ...], classes: int, dropout: float = DROPOUT) -> None:
         super().__init__()
+        self.dropout = dropout
         channels, height, width = shape
         first, second = CHANNELS
         flat = second * -(-height // 4) * -(-width // 4)  # each convolution halves a side, rounding up
@@ -51,7 +52,7 @@ class Network(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits (B, classes) of images (B, C, H, W) in [0, 1]."""
-        logits: Tensor = self.read_out(F.dropout(self.body(x), DROPOUT, self.training))
+        logits: Tensor = self.read_out(F.dropout(self.body(x), self.dropout, self.training))
         return logits
 
 
@@ -97,8 +98,8 @@ def classifier(dataset: Dataset, *, modality: str = "", seed: int = 0, progress:
     if not images:
         raise ValueError("the classifier is one of images, and this data set has none. Use a data set of images.")
     modality = images[0]
-    rows, labels = _labelled(dataset, "train")
-    test_rows, test_labels = _labelled(dataset, "test")
+    rows, labels = labelled(dataset, "train", modality)
+    test_rows, test_labels = labelled(dataset, "test", modality)
     if len(np.unique(labels)) < 2 or not len(test_labels):
         raise ValueError("the classifier needs labels of at least two classes, and this data set has none. "
                          "Use a labelled one, as mnist or digits.")
@@ -114,7 +115,8 @@ def classifier(dataset: Dataset, *, modality: str = "", seed: int = 0, progress:
         found = _kept(path, network)
         if found is None:
             feed = Feed(dataset, "train", torch.device("cpu"))
-            _train(network, feed, modality, torch.from_numpy(rows), torch.from_numpy(labels), seed, progress)
+            _train(network, feed, modality, torch.from_numpy(rows), torch.from_numpy(labels), F.cross_entropy, seed,
+                   progress)
     network.eval().requires_grad_(False)
     if found is None:
         untested = Classifier(name, digest, 0.0, len(test_labels), classes, seed, network)
@@ -124,9 +126,64 @@ def classifier(dataset: Dataset, *, modality: str = "", seed: int = 0, progress:
     return Classifier(name, digest, found, len(test_labels), classes, seed, network)
 
 
-def _train(network: Network, feed: Feed, modality: str, rows: Tensor, labels: Tensor, seed: int,
-           progress: Progress | None) -> None:
-    """Adam with a cosine rate on random batches of the labelled `rows`, pixels redrawn where the data set says so."""
+@dataclass(frozen=True)
+class Regressor:
+    """The same network, trained to read one continuous factor."""
+
+    name: str
+    r2: float  # on the test split, 0 where it is below
+    tested: int  # observations of it
+    centre: float  # of the factor over the training split
+    spread: float
+    network: Network
+
+    @torch.inference_mode()
+    def predict(self, images: Tensor) -> Numbers:
+        """The factor (N,) of images (N, C, H, W) in [0, 1]."""
+        parts = [self.network(part.float())[:, 0].double() for part in torch.split(images, AT_ONCE)]
+        values: Numbers = torch.cat(parts).numpy() * self.spread + self.centre
+        return values
+
+
+def regressor(dataset: Dataset, *, modality: str, factor: str, seed: int = 0, progress: Progress | None = None
+              ) -> Regressor:
+    """A regression of `factor` from the images `modality`, from the cache or trained now, in some 15 s on one core.
+
+    Raises `ValueError` where there are no such images or no such factor.
+    """
+    train, test = dataset.splits["train"], dataset.splits["test"]
+    if factor not in dataset.factors or train.factors is None or test.factors is None:
+        raise ValueError(f"this data set has no factor '{factor}'.")
+    if dataset.modalities[modality].kind != "image":
+        raise ValueError(f"{factor} is read from images, and {modality} is a {dataset.modalities[modality].kind}.")
+    place = list(dataset.factors).index(factor)
+    values, there = train.factors[:, place], _there(dataset, "train", modality)
+    centre, spread = float(values[there].mean()), float(values[there].std()) or 1.0
+    digest = hashlib.sha256(_digest(dataset, modality).encode() + values.tobytes()).hexdigest()[:12]
+    name = f"conv regression of {factor} on {dataset.name} {modality} ({len(there):,}), seed {seed}"
+    path = cache_folder() / "classifiers" / f"{dataset.name}-{modality}-{factor}-{digest}-seed{seed}-v{VERSION}.safetensors"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Network(dataset.modalities[modality].shape, 1, dropout=0.0)  # which would shift what is regressed
+        found = _kept(path, network)
+        if found is None:
+            targets = torch.from_numpy((values - centre) / spread).float()[torch.from_numpy(there), None]
+            _train(network, Feed(dataset, "train", torch.device("cpu")), modality, torch.from_numpy(there), targets,
+                   F.mse_loss, seed, progress)
+    network.eval().requires_grad_(False)
+    tested = _there(dataset, "test", modality)
+    if found is None:
+        made = Regressor(name, 0.0, len(tested), centre, spread, network)
+        images = Feed(dataset, "test", torch.device("cpu")).at(torch.from_numpy(tested))[modality]
+        known = test.factors[tested, place]
+        found = max(0.0, 1 - float(np.square(made.predict(images) - known).mean() / known.var()))
+        _keep(path, network, found)
+    return Regressor(name, found, len(tested), centre, spread, network)
+
+
+def _train(network: Network, feed: Feed, modality: str, rows: Tensor, targets: Tensor,
+           loss_of: Callable[[Tensor, Tensor], Tensor], seed: int, progress: Progress | None) -> None:
+    """Adam with a cosine rate on random batches of the known `rows`, pixels redrawn where the data set says so."""
     generator = torch.Generator().manual_seed(seed)
     optimizer = torch.optim.Adam(network.parameters(), RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, UPDATES)
@@ -134,7 +191,7 @@ def _train(network: Network, feed: Feed, modality: str, rows: Tensor, labels: Te
     for update in range(UPDATES):
         chosen = torch.randint(len(rows), (BATCH,), generator=generator)
         x = _shifted(feed.batch(rows[chosen], generator)[modality], generator)
-        loss = F.cross_entropy(network(x), labels[chosen])
+        loss = loss_of(network(x), targets[chosen])
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimizer.step()
@@ -151,13 +208,22 @@ def _shifted(x: Tensor, generator: torch.Generator) -> Tensor:
     return F.pad(x, (most, most, most, most))[:, :, down:down + height, right:right + width]
 
 
-def _labelled(dataset: Dataset, split: SplitName) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which observations of a split have a label, and these."""
+def labelled(dataset: Dataset, split: SplitName, modality: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which observations of a split have a label and the modality, and these labels."""
     labels = dataset.splits[split].labels
     if labels is None:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    rows = np.flatnonzero(labels >= 0)
+    there = _there(dataset, split, modality)
+    rows = there[labels[there] >= 0]
     return rows, labels[rows]
+
+
+def _there(dataset: Dataset, split: SplitName, modality: str) -> NDArray[np.int64]:
+    """Which observations of a split have a modality."""
+    part = dataset.splits[split]
+    if part.observed is None:
+        return np.arange(len(part))
+    return np.flatnonzero(part.observed[:, list(dataset.modalities).index(modality)])
 
 
 def _digest(dataset: Dataset, modality: str) -> str:

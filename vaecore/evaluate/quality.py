@@ -195,23 +195,43 @@ class Codes:
         return sampled
 
 
-@torch.inference_mode()
 def codes(model: Family, feed: Feed, *, limit: int = MOST) -> Codes:
     """Posteriors of the first `limit` observations, which labels and factors of the split are in step with.
 
     Raises `ValueError` for a limit below 1.
     """
+    found = list(codes_by_latent(model, feed, limit=limit).values())
+    logvars = [each.logvar for each in found if each.logvar is not None]
+    return Codes(np.concatenate([each.mean for each in found], 1),
+                 np.concatenate(logvars, 1) if len(logvars) == len(found) else None)
+
+
+@torch.inference_mode()
+def codes_by_latent(model: Family, feed: Feed, *, limit: int = MOST) -> dict[str, Codes]:
+    """The same, each latent by itself. A label among several modalities is not given: it would only be read back.
+
+    Raises `ValueError` for a limit below 1.
+    """
     total = _bounded(limit, len(feed))
-    means: list[Tensor] = []
-    logvars: list[Tensor] = []
+    hidden = set(model.modalities) - set(readable(model))
+    means: dict[str, list[Tensor]] = {}
+    logvars: dict[str, list[Tensor]] = {}
     for start in range(0, total, BATCH):
+        batch = feed.at(torch.arange(start, min(start + BATCH, total)))
         with _evaluating(model):
-            posteriors = model.encode(feed.at(torch.arange(start, min(start + BATCH, total)))).values()
-        means.append(torch.cat([q.mean.flatten(1) for q in posteriors], 1))
-        gaussian = [q.logvar.expand_as(q.mean).flatten(1) for q in posteriors if isinstance(q, DiagonalGaussian)]
-        if len(gaussian) == len(posteriors):
-            logvars.append(torch.cat(gaussian, 1))
-    return Codes(_array(means), _array(logvars) if logvars else None)
+            posteriors = model.encode({name: x for name, x in batch.items() if name not in hidden})
+        for name, q in posteriors.items():
+            means.setdefault(name, []).append(q.mean.flatten(1))
+            if isinstance(q, DiagonalGaussian):
+                logvars.setdefault(name, []).append(q.logvar.expand_as(q.mean).flatten(1))
+    return {name: Codes(_array(parts), _array(logvars[name]) if name in logvars else None)
+            for name, parts in means.items()}
+
+
+def readable(model: Family) -> list[str]:
+    """The modalities that codes are judged by: all but labels, or all where there is nothing else."""
+    names = [name for name, modality in model.modalities.items() if modality.kind != "label"]
+    return names or list(model.modalities)
 
 
 @dataclass(frozen=True)

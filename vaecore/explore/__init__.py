@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -28,6 +28,7 @@ from vaecore.priors import ConditionalMixture
 from vaecore.schema import parse
 from vaecore.store import Run
 from vaecore.training.checkpoints import BrokenCheckpoint, load_model
+from vaecore.training.feed import scaled
 
 Images = NDArray[np.uint8]
 Codes = NDArray[np.float32]
@@ -298,6 +299,11 @@ def _drawing(run: Run) -> Family:
     if any(modality.kind == "text" for modality in model.modalities.values()):
         raise BrokenCheckpoint(f"{run.id} is a model of text, which is read and not drawn. Open it in Sentences.")
     return model
+
+
+def as_batch(stored: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Observations as they are stored, (N, *shape) a modality, as a model reads them."""
+    return {name: scaled(x) for name, x in stored.items()}
 
 
 def as_images(x: torch.Tensor) -> Images:

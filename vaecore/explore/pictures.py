@@ -6,11 +6,16 @@ import io
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from vaecore.explore import Checkpoint, Codeless, Images
+from vaecore.data.text import words
+from vaecore.explore import Checkpoint, Codeless, Images, as_batch, as_images, examples
 from vaecore.files import write_bytes_atomic
+from vaecore.nets.text import Sentences
+from vaecore.store import Run
+from vaecore.training.checkpoints import load_model
 
 Picture = NDArray[np.uint8]  # (H, W) grey, (H, W, 2) grey and opacity, (H, W, 3) colour, (H, W, 4) colour and opacity
 INK, PALE = (27, 29, 42), (120, 124, 140)
@@ -36,6 +41,23 @@ def grid(images: Images, columns: int, *, gap: int = 1, background: int | None =
     if opacity.all():
         return sheet
     return np.concatenate([sheet.reshape(*size, -1), opacity], -1)
+
+
+def stacked(rows: Sequence[Images], *, gap: int = 1) -> Picture:
+    """Rows of images of any sizes, (B, H, W[, 3]) each, so that what belongs together stands in one column."""
+    height, width = (max(legible(row).shape[axis] for row in rows) for axis in (1, 2))
+    return grid(np.concatenate([_framed(legible(row), height, width) for row in rows]), len(rows[0]), gap=gap)
+
+
+def _framed(images: Images, height: int, width: int) -> Images:
+    """Images (B, h, w[, 3]) in colour, scaled by the largest whole number that fits and centred on black."""
+    scale = max(1, min(height // images.shape[1], width // images.shape[2]))
+    images = images.repeat(scale, 1).repeat(scale, 2)
+    colour = images if images.ndim == 4 else np.repeat(images[..., None], 3, 3)
+    above, left = (height - colour.shape[1]) // 2, (width - colour.shape[2]) // 2
+    framed: Images = np.zeros((len(colour), height, width, 3), np.uint8)
+    framed[:, above : above + colour.shape[1], left : left + colour.shape[2]] = colour
+    return framed
 
 
 def legible(images: Images) -> Images:
@@ -82,6 +104,30 @@ def write_preview(checkpoint: Checkpoint | Codeless, count: int = 10) -> None:
         labels = [place % count % checkpoint.classes for place in range(2 * count)] if checkpoint.classes else None
         images = checkpoint.sample(2 * count, labels=labels)
     write_bytes_atomic(checkpoint.run.path / "preview.png", png(grid(legible(images), count), scale=2))
+
+
+def write_joint_preview(run: Run, count: int = 10) -> None:
+    """What a model of several modalities draws together: `preview.png` of those that can be seen, a row each and a
+    column a sample; where all are texts, `preview.txt`."""
+    model = load_model(run.path)
+    seen = [name for name, modality in model.modalities.items() if modality.kind == "image"] or [
+        name for name, modality in model.modalities.items() if modality.kind == "vector"]
+    generator = torch.Generator().manual_seed(0)
+    with torch.inference_mode():
+        if prior := model.prior():
+            z = {name: p.sample(count, generator) for name, p in prior.items()}
+        else:  # without a prior, what it makes of test observations
+            parts = {name: examples(run, name, modality)[0][:count] for name, modality in model.modalities.items()}
+            z = {name: q.mean for name, q in model.encode(as_batch(parts)).items()}
+        decoded = model.decode(z)
+    if seen:
+        rows = [as_images(decoded[name].mean.clamp(0, 1) if model.modalities[name].kind == "image" else
+                          decoded[name].mean) for name in seen[:3]]
+        write_bytes_atomic(run.path / "preview.png", png(stacked(rows), scale=2))
+    else:
+        lines = [words(row.tolist(), model.modalities[name].vocabulary) for place in range(3)
+                 for name, p in decoded.items() if isinstance(p, Sentences) for row in [p.likeliest()[place]]]
+        write_bytes_atomic(run.path / "preview.txt", "\n".join(lines).encode())
 
 
 def _scaled(image: Picture, scale: int) -> Image.Image:

@@ -72,7 +72,9 @@ def draw_preview(folder: Path) -> None:
         from vaecore.store import Run
 
         run = Run(folder)
-        if run.config().data.observation == "sentence":
+        if run.config().model.multimodal:
+            pictures.write_joint_preview(run)
+        elif run.config().data.observation == "sentence":
             sentences.write_preview(sentences.SentenceCheckpoint.load(run))
         else:
             pictures.write_preview(opened(run))

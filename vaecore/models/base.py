@@ -228,6 +228,11 @@ class ModelConfig(Strict):
     likelihood_name: ClassVar[str] = ""  # of a family whose likelihood is not a choice
     approach: ClassVar[Approach | None] = None  # which of the lecture's four it is; None for one without p(x)
 
+    def scored_by(self) -> str:
+        """The likelihood in words: numbers in nats compare only under the same."""
+        likelihood = getattr(self, "likelihood", None)
+        return str(likelihood.kind) if likelihood is not None else self.likelihood_name
+
     @abstractmethod
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         """An untrained model for these modalities; raises `ConfigError` where they do not fit.

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from vaecore.data import Kind, Modality
 from vaecore.distributions import DiagonalGaussian, Observation, Posterior
 from vaecore.models.base import Batch, Family, Modalities, Objective
 from vaecore.models.multimodal import Multimodal, MultimodalConfig, filled, who
-from vaecore.nets import MLP
+from vaecore.nets import MLP, Linear
 from vaecore.nets.base import widened
 from vaecore.nets.modal import likelihoods
 from vaecore.schema import option
@@ -29,7 +30,8 @@ class ConcatenatedVAE(MultimodalConfig):
     family: Literal["concatenated-vae"] = "concatenated-vae"
     reads: ClassVar[tuple[Kind, ...]] = ("image", "vector", "label")
     latent_size: int = option(32, "Size r of the latent z.", unit="dimensions", ge=1, le=4096)
-    joined: MLP = option(MLP(hidden=(512, 256)), "The one network that reads and writes everything.")
+    joined: Annotated[MLP | Linear, Field(discriminator="kind")] = option(
+        MLP(hidden=(512, 256)), "The one network that reads and writes everything.")
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return EndToEnd(modalities, self)

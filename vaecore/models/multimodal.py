@@ -42,6 +42,11 @@ class MultimodalConfig(ModelConfig):
     weights: dict[str, Weight] = option({}, "Weight lambda of a modality's reconstruction in training, by its name; 1 "
                                         "where not named. A modality of few numbers needs a large one to be heard.")
 
+    def scored_by(self) -> str:
+        chosen = [f"{name} {kind}" + (f" {self.sigma:g}" if kind == "gaussian" else "")
+                  for name, kind in self.likelihoods.items()]
+        return ", ".join(["usual ones", *chosen])
+
 
 class Multimodal(Family):
     """Holds decoders and masks; a subclass has the latents, the encoders, and what is decoded from which latent."""

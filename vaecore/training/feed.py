@@ -83,7 +83,7 @@ class Feed:
         return self._part(indices.to(self.home))
 
     def _part(self, part: slice | Tensor) -> Batch:
-        batch = {name: _scaled(tensor[part].to(self.device)) for name, tensor in self._still.items()}
+        batch = {name: scaled(tensor[part].to(self.device)) for name, tensor in self._still.items()}
         if self.covariate is not None:
             batch[COVARIATE] = self._known(self.covariate[part])
         if self.observed is not None:
@@ -105,7 +105,7 @@ class Feed:
         return u if self.classes is None else (u[:, None] == self.classes).float()
 
     def _as_read(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        pixels, x = x.dtype == torch.uint8, _scaled(x)
+        pixels, x = x.dtype == torch.uint8, scaled(x)
         if not (self.redraw and pixels):
             return x
         return (torch.rand(x.shape, generator=generator, device=x.device) < x).float()
@@ -131,7 +131,7 @@ class Partners:
         return torch.where(counts > 0, self.by_label[places.clamp(max=len(self.by_label) - 1)], indices)
 
 
-def _scaled(x: Tensor) -> Tensor:
+def scaled(x: Tensor) -> Tensor:
     """What a model reads: pixels in [0, 1], tokens as indices, vectors as they are."""
     if x.dtype == torch.uint8:
         return x.float().div_(255)

@@ -1,0 +1,130 @@
+"""What says which class an observation of a modality is of, and which style an image has.
+
+Every judge is tested on real observations of the test split. That accuracy is the ceiling of whatever it judges: a
+model that generates perfectly is found to be right as often as the data themselves are.
+
+Shapes: N observations as a model reads them, (N, *shape) of a modality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaecore.data import Dataset
+from vaecore.evaluate.classifier import classifier, labelled, regressor
+from vaecore.training.feed import Feed
+
+MOST = 10_000  # observations of the training split that a judge of vectors learns from
+Labels = NDArray[np.int64]
+Numbers = NDArray[np.float64]
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A classifier of one modality with what makes its verdicts comparable."""
+
+    name: str  # in words, with its training data
+    accuracy: float  # on real observations of the test split
+    tested: int  # of them
+    predict: Callable[[Tensor], Labels]  # (N, *shape) -> (N,)
+
+
+@dataclass(frozen=True)
+class StyleJudge:
+    """A regression of one continuous factor from images, with its R2 on real images of the test split."""
+
+    name: str
+    r2: float
+    tested: int
+    predict: Callable[[Tensor], Numbers]  # (N, C, H, W) -> (N,)
+
+
+def judge(dataset: Dataset, modality: str, *, progress: Progress | None = None) -> Judge:
+    """The judge of a modality, trained on the training split.
+
+    Images are judged by our own `classifier`, labels by what they say, vectors by a logistic regression. Raises
+    `ValueError` for a text, for data without labels, and for a modality that is always missing.
+    """
+    kind = dataset.modalities[modality].kind
+    if kind == "text":
+        raise ValueError(f"{modality} is a text, and of texts there is no judge: what a sentence says has no class here.")
+    if kind == "image":
+        found = classifier(dataset, modality=modality, progress=progress)
+        return Judge(found.name, found.accuracy, found.tested, lambda x: found.predict(x.clamp(0, 1)))
+    rows, labels = labelled(dataset, "test", modality)
+    if not len(rows):
+        raise ValueError(f"{modality} has no labelled test observations to judge by.")
+    test = Feed(dataset, "test", torch.device("cpu")).at(torch.from_numpy(rows))[modality]
+    if kind == "label":
+        accuracy = float((_largest(test) == labels).mean())
+        return Judge("the likeliest label", accuracy, len(labels), _largest)
+    predict, count = _regression(dataset, modality)
+    name = f"logistic regression on {modality} ({count:,})"
+    return Judge(name, float((predict(test) == labels).mean()), len(labels), predict)
+
+
+def judges(dataset: Dataset, *, progress: Progress | None = None) -> tuple[dict[str, Judge], dict[str, str]]:
+    """Of all modalities that have one, and why the others have none.
+
+    Raises `ValueError` where there is none at all.
+    """
+    found: dict[str, Judge] = {}
+    without: dict[str, str] = {}
+    for name in dataset.modalities:
+        try:
+            found[name] = judge(dataset, name, progress=progress)
+        except ValueError as error:
+            without[name] = str(error)
+    if not found:
+        raise ValueError(" ".join(dict.fromkeys(without.values())))
+    return found, without
+
+
+def style_judge(dataset: Dataset, modality: str, factor: str, *, progress: Progress | None = None) -> StyleJudge:
+    """A convolutional regression of `factor` from images, from the cache or trained now.
+
+    Raises `ValueError` for a factor or images that the data do not have.
+    """
+    found = regressor(dataset, modality=modality, factor=factor, progress=progress)
+    return StyleJudge(found.name, found.r2, found.tested, lambda x: found.predict(x.clamp(0, 1)))
+
+
+def r2(values: Numbers, predicted: Numbers) -> float:
+    """Coefficient of determination, 1 - squared error / variance, of values (N,): 1 at best, 0 for their mean."""
+    return float(1 - np.square(values - predicted).mean() / max(values.var(), 1e-12))
+
+
+def _largest(x: Tensor) -> Labels:
+    classes: Labels = x.argmax(1).numpy()
+    return classes
+
+
+def _regression(dataset: Dataset, modality: str) -> tuple[Callable[[Tensor], Labels], int]:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rows, labels = labelled(dataset, "train", modality)
+    rows, labels = rows[:MOST], labels[:MOST]
+    if len(np.unique(labels)) < 2:
+        raise ValueError(f"a judge of {modality} needs training labels of at least two classes, and there are none.")
+    x = Feed(dataset, "train", torch.device("cpu")).at(torch.from_numpy(rows))[modality]
+    fitted = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000)).fit(x.double().numpy(), labels)
+
+    def predict(x: Tensor) -> Labels:
+        classes: Labels = fitted.predict(x.double().numpy()).astype(np.int64)
+        return classes
+
+    return predict, len(rows)
+
+
+def names_of(judged: Mapping[str, Judge]) -> dict[str, str]:
+    """The judges in words."""
+    return {name: each.name for name, each in judged.items()}
