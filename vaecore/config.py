@@ -175,6 +175,8 @@ def _put(values: dict[str, Any], model: type[BaseModel], path: list[str], value:
         default = info.get_default(call_default_factory=True)
         if isinstance(default, BaseModel):
             values[head] = default.model_dump(mode="json")
+        elif isinstance(default, dict):
+            values[head] = dict(default)
     inner = values.get(head)
     if info is not None and get_origin(info.annotation) is dict and isinstance(inner, dict) and len(rest) == 1:
         inner[rest[0]] = _as_float(value)

@@ -26,19 +26,27 @@ from vaecore.data.base import (
     SplitName,
 )
 from vaecore.data.captions import Captions
+from vaecore.data.digit_views import DigitViews
 from vaecore.data.digits import Digits
 from vaecore.data.fashion_mnist import FashionMNIST
 from vaecore.data.gaussian import Gaussian
+from vaecore.data.halves import Halves
+from vaecore.data.image_label import ImageLabel
 from vaecore.data.mnist import MNIST
+from vaecore.data.omics import Omics
 from vaecore.data.omniglot import Omniglot
+from vaecore.data.planted_blocks import PlantedBlocks
 from vaecore.data.sources import Sources
+from vaecore.data.spoken_digits import SpokenDigits
 from vaecore.data.sprites import Sprites
+from vaecore.data.styled_digits import StyledDigits
 from vaecore.data.synthetic_text import SyntheticText
 from vaecore.data.table import Table
 from vaecore.data.text_file import TextFile
 
 Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Sprites | Gaussian | Sources | Table | SyntheticText
-                 | Captions | TextFile, Field(discriminator="name")]
+                 | Captions | TextFile | ImageLabel | Halves | StyledDigits | SpokenDigits | DigitViews | Omics
+                 | PlantedBlocks, Field(discriminator="name")]
 DATASETS: dict[str, type[DataConfig]] = {
     member.model_fields["name"].default: member for member in get_args(get_args(Data)[0])}
 

@@ -182,6 +182,18 @@ def shuffled_split(images: Array, labels: NDArray[np.int64], held_out: int, seed
     return {s: images[i] for s, i in parts.items()}, {s: labels[i] for s, i in parts.items()}
 
 
+def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
+    """Labels (N,) as a modality of kind `label`: (N, `classes`), zeros for a label of -1."""
+    return np.equal(labels[:, None], np.arange(classes)).astype(np.float32)
+
+
+def standardised(x: Array, train: Array) -> NDArray[np.float32]:
+    """Vectors (N, D) with what gives those of `train` (n, D) mean 0 and standard deviation 1; a constant only moves."""
+    centre, spread = train.mean(0, dtype=np.float64), train.std(0, dtype=np.float64)
+    scale = np.where(spread > 1e-12 * np.abs(centre), spread, 1.0)
+    return np.asarray((x - centre) / scale, np.float32)
+
+
 # -- where data lies -------------------------------------------------------------------------------
 
 

@@ -62,10 +62,8 @@ def words(numbers: Iterable[int], vocabulary: Sequence[str]) -> str:
     return NO_SPACE_AFTER.sub("", NO_SPACE_BEFORE.sub("", text))
 
 
-class TextConfig(DataConfig):
-    """A data set of sentences: which words count, and how many."""
-
-    observation: ClassVar[str] = "sentence"
+class VocabularyConfig(DataConfig):
+    """Data with sentences among them: which words count, and how many."""
 
     least_count: int = option(2, "Words that occur less often in the training sentences become <unk>, the unknown "
                               "word.", unit="times", ge=1, le=1_000)
@@ -74,8 +72,9 @@ class TextConfig(DataConfig):
                                   ge=1, le=50_000)
     longest: int = option(40, "Longer sentences are cut to so many words.", unit="words", ge=1, le=200)
 
-    def finish(self, name: str, source: str, sentences: Mapping[SplitName, Sequence[str]]) -> Dataset:
-        """Assemble sentences into a data set with the vocabulary of the training split.
+    def numbered(self, sentences: Mapping[SplitName, Sequence[str]]
+                 ) -> tuple[Modality, dict[SplitName, NDArray[np.int32]]]:
+        """Sentences as word numbers (N, T) with the vocabulary of the training split, which is cut to `train_limit`.
 
         T is the longest sentence of any split and its END. Raises `ConfigError` where no word is frequent enough.
         """
@@ -88,5 +87,17 @@ class TextConfig(DataConfig):
         arrays = {split: numbers(train if split == "train" else part, known, self.longest)
                   for split, part in sentences.items()}
         length = max(int((array != PAD).sum(1).max()) for array in arrays.values())
-        splits = {split: Split({"text": array[:, :length].copy()}) for split, array in arrays.items()}
-        return Dataset(name, source, {"text": Modality("text", (length,), known)}, splits)
+        return (Modality("text", (length,), known),
+                {split: array[:, :length].copy() for split, array in arrays.items()})
+
+
+class TextConfig(VocabularyConfig):
+    """A data set of sentences."""
+
+    observation: ClassVar[str] = "sentence"
+
+    def finish(self, name: str, source: str, sentences: Mapping[SplitName, Sequence[str]]) -> Dataset:
+        """Assemble sentences into a data set. Raises `ConfigError` where no word is frequent enough."""
+        modality, arrays = self.numbered(sentences)
+        return Dataset(name, source, {"text": modality},
+                       {split: Split({"text": array}) for split, array in arrays.items()})

@@ -161,7 +161,8 @@ def regressor(dataset: Dataset, *, modality: str, factor: str, seed: int = 0, pr
     centre, spread = float(values[there].mean()), float(values[there].std()) or 1.0
     digest = hashlib.sha256(_digest(dataset, modality).encode() + values.tobytes()).hexdigest()[:12]
     name = f"conv regression of {factor} on {dataset.name} {modality} ({len(there):,}), seed {seed}"
-    path = cache_folder() / "classifiers" / f"{dataset.name}-{modality}-{factor}-{digest}-seed{seed}-v{VERSION}.safetensors"
+    file = f"{dataset.name}-{modality}-{factor}-{digest}-seed{seed}-v{VERSION}.safetensors"
+    path = cache_folder() / "classifiers" / file
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = Network(dataset.modalities[modality].shape, 1, dropout=0.0)  # which would shift what is regressed

@@ -54,7 +54,7 @@ def judge(dataset: Dataset, modality: str, *, progress: Progress | None = None) 
     """
     kind = dataset.modalities[modality].kind
     if kind == "text":
-        raise ValueError(f"{modality} is a text, and of texts there is no judge: what a sentence says has no class here.")
+        raise ValueError(f"{modality} is a text, and texts have no judge: what a sentence says is of no class here.")
     if kind == "image":
         found = classifier(dataset, modality=modality, progress=progress)
         return Judge(found.name, found.accuracy, found.tested, lambda x: found.predict(x.clamp(0, 1)))

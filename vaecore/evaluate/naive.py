@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaecore.distributions import DiagonalGaussian
+from vaecore.data import OBSERVED
+from vaecore.distributions import Point
 from vaecore.evaluate.likelihood import DECODED_AT_ONCE
 from vaecore.models import Batch, Family
 
@@ -43,7 +44,7 @@ def estimates(model: Family, batch: Batch, samples: int, generator: torch.Genera
         from_q, from_p = {}, {}
         ratio = torch.zeros(size, dtype=torch.double)
         for name, q in posteriors.items():
-            assert isinstance(q, DiagonalGaussian)
+            assert not isinstance(q, Point)
             z = q.rsample(generator)[0]
             ratio += (prior[name].log_prob(z) - q.log_prob(z)).double()
             from_q[name], from_p[name] = z, prior[name].sample(size, generator)
@@ -59,6 +60,14 @@ def _log_likelihood(model: Family, batch: Batch, z: dict[str, Tensor]) -> Tensor
     """log p(x|z) of a code for each observation, (B,), in double precision."""
     parts = []
     for rows in torch.split(torch.arange(len(next(iter(z.values())))), model.at_once(DECODED_AT_ONCE)):
-        observed = model.decode({name: codes[rows] for name, codes in z.items()})
-        parts.append(torch.stack([p.log_prob(batch[name][rows]).double() for name, p in observed.items()]).sum(0))
+        decoded = model.decode({name: codes[rows] for name, codes in z.items()})
+        parts.append(torch.stack([p.log_prob(batch[name][rows]).double() * _there(model, batch, name, rows)
+                                  for name, p in decoded.items() if name in batch]).sum(0))
     return torch.cat(parts)
+
+
+def _there(model: Family, batch: Batch, name: str, rows: Tensor) -> Tensor | float:
+    """1 for observations (B,) that have the modality, 0 for others."""
+    if OBSERVED not in batch:
+        return 1.0
+    return batch[OBSERVED][rows, list(model.modalities).index(name)].double()

@@ -13,7 +13,10 @@ import torch
 
 from vaecore.config import RunConfig
 from vaecore.data import COVARIATE, Dataset, SplitName
+from vaecore.data.missing import Complete
 from vaecore.evaluate.classifier import classifier
+from vaecore.evaluate.coherence import coherence
+from vaecore.evaluate.conditional import conditional_likelihoods
 from vaecore.evaluate.cost import cost
 from vaecore.evaluate.disentanglement import (
     fixed_factor,
@@ -22,11 +25,22 @@ from vaecore.evaluate.disentanglement import (
     mean_correlation,
     separated_attribute_predictability,
 )
+from vaecore.evaluate.judges import judge, judges, style_judge
 from vaecore.evaluate.likelihood import Cancelled, Likelihood, exact_likelihood, log_likelihood
 from vaecore.evaluate.naive import Estimates, estimates
-from vaecore.evaluate.quality import MOST, codes, linear_probe, precision_recall, reconstruction, sample_quality
+from vaecore.evaluate.quality import (
+    MOST,
+    codes,
+    codes_by_latent,
+    linear_probe,
+    precision_recall,
+    readable,
+    reconstruction,
+    sample_quality,
+)
 from vaecore.evaluate.quality import frechet_distance as frechet
 from vaecore.evaluate.settings import Part, Settings
+from vaecore.evaluate.sharing import sharing, style_under_swap
 from vaecore.models import Batch, Family
 from vaecore.training.feed import Feed
 
@@ -61,6 +75,19 @@ class Subject:
                 raise Cancelled
 
         return tell
+
+    @property
+    def complete(self) -> Dataset:
+        """The data with nothing taken away on purpose: a judge does not depend on what the model had to do without."""
+        missing = getattr(self.config.data, "missing", None)
+        if missing is None or isinstance(missing, Complete):
+            return self.dataset
+        return self.config.data.model_copy(update={"missing": Complete()}).load()
+
+    def several(self) -> None:
+        """Raise `ValueError` for a model of one modality."""
+        if len(self.model.modalities) < 2:
+            raise ValueError("this model has one modality.")
 
     def batches(self, size: int) -> Iterator[Batch]:
         """The observations for log p(x), `size` at a time."""
@@ -125,6 +152,15 @@ def naive(subject: Subject) -> Facts:
     return {"estimates": means, "samples": samples, "observations": done}
 
 
+def conditional(subject: Subject) -> Facts:
+    """log p(x_m | the others) of each modality."""
+    subject.several()
+    tell = subject.told("conditional")
+    return asdict(conditional_likelihoods(
+        subject.model, subject.batches(BATCH), subject.settings.importance_samples, seed=subject.settings.seed,
+        progress=lambda done: tell(done, subject.observed), cancelled=subject.cancelled))
+
+
 # -- quality ---------------------------------------------------------------------------------------
 
 
@@ -147,7 +183,7 @@ def quality_of_samples(subject: Subject) -> Facts:
         raise ValueError("samples are judged by a classifier, and this data set has no labels to train one.")
     tell, wanted = subject.told("samples"), min(subject.settings.samples, len(subject.feed), MOST)
     generated = torch.cat(list(_drawn(subject, name, wanted, tell)))
-    judge = classifier(subject.dataset, modality=name, progress=subject.told("classifier"))
+    judge = classifier(subject.complete, modality=name, progress=subject.told("classifier"))
     real = judge.features(subject.feed.first(wanted)[name])
     # Some likelihoods know no bounds: what is judged is the picture, as PSNR and SSIM do.
     found = sample_quality(judge.name, judge.accuracy, real, judge.features(generated.clamp(0, 1)))
@@ -155,7 +191,7 @@ def quality_of_samples(subject: Subject) -> Facts:
     again = judge.features(subject.at(other).first(wanted)[name])
     count = min(len(again), wanted)
     precision, recall = precision_recall(real[:count], again[:count])
-    return {**asdict(found), "pixels": "means of p(x|z)" if subject.model.latents else "draws",
+    return {**asdict(found), "modality": name, "pixels": "means of p(x|z)" if subject.model.latents else "draws",
             "seed": subject.settings.seed, "classifier_digest": judge.digest, "classifier_tested": judge.tested,
             "floor": {"frechet": frechet(real[:count], again[:count]), "precision": precision, "recall": recall,
                       "observations": count, "split": other}}
@@ -195,7 +231,75 @@ def probe(subject: Subject) -> Facts:
     tell(2, 3)
     found = linear_probe(train, train_labels[:len(train)], there, labels[:len(there)])
     reads = getattr(subject.model, "reads_covariate", False) and subject.dataset.splits["train"].covariate is None
-    return {**asdict(found), "encoder_reads_label": bool(reads)}
+    given = {"given": readable(subject.model)} if len(subject.model.modalities) > 1 else {}
+    return {**asdict(found), "encoder_reads_label": bool(reads), **given}
+
+
+# -- several modalities ----------------------------------------------------------------------------
+
+
+def coherence_of_subsets(subject: Subject) -> Facts:
+    """Whether what is generated from each subset of modalities is of the class of what was given."""
+    subject.several()
+    labels = subject.dataset.splits[subject.settings.split].labels
+    if labels is None:
+        raise ValueError("this data set has no labels to be coherent with.")
+    judged, without = judges(subject.complete, progress=subject.told("classifier"))
+    found = coherence(subject.model, subject.feed, labels, judged, seed=subject.settings.seed,
+                      limit=subject.settings.samples, progress=subject.told("coherence"))
+    return {**asdict(found), "not_judged": without}
+
+
+def shared_and_private(subject: Subject) -> Facts:
+    """What linear models read from each latent: the label, and the continuous factors behind the data."""
+    subject.several()
+    split, known, names = subject.settings.split, subject.dataset.splits, subject.dataset.factors
+    if not subject.model.latents:
+        raise ValueError("this family has no code to read from.")
+    if split == "train":
+        raise ValueError("the probes learn from the training split: judge on test or validation.")
+    factors = {part: known[part].factors for part in ("train", split)}
+
+    def continuous(part: SplitName) -> dict[str, Any]:
+        found = factors[part]
+        return {} if found is None else {name: found[:, place] for place, (name, values) in enumerate(names.items())
+                                         if not values}
+
+    tell = subject.told("sharing")
+    train, there = (codes_by_latent(subject.model, feed) for feed in (subject.at("train"), subject.feed))
+    found = sharing(train, known["train"].labels, continuous("train"), there, known[split].labels, continuous(split),
+                    progress=tell)
+    return {**asdict(found), "given": readable(subject.model)}
+
+
+def style(subject: Subject) -> Facts:
+    """Whether the style stays and the class changes when what is shared is exchanged."""
+    subject.several()
+    part = subject.dataset.splits[subject.settings.split]
+    if "style" not in subject.dataset.factors or part.factors is None or part.labels is None:
+        raise ValueError("it needs data whose style is known, as styled-digits.")
+    if not subject.model.latents:
+        raise ValueError("this family has no code to exchange.")
+    modality = "styled"
+    data, tell = subject.complete, subject.told("classifier")
+    return asdict(style_under_swap(
+        subject.model, subject.feed, part.labels, part.factors[:, list(subject.dataset.factors).index("style")],
+        modality, "style", judge(data, modality, progress=tell), style_judge(data, modality, "style", progress=tell),
+        seed=subject.settings.seed, limit=subject.settings.samples, progress=subject.told("style")))
+
+
+def variance(subject: Subject) -> Facts:
+    """Shares of each modality's variance that joint and individual parts explain."""
+    explained = getattr(subject.model, "explained", None)
+    if explained is None:
+        raise ValueError("only linear families tell apart what is joint, individual and left over.")
+    tell = subject.told("variance")
+    tell(0, 1)
+    with torch.inference_mode():
+        return {"modalities": explained(subject.feed.first(MOST)), "observations": min(MOST, len(subject.feed))}
+
+
+# -- known factors ---------------------------------------------------------------------------------
 
 
 def disentanglement(subject: Subject) -> Facts:
@@ -231,12 +335,12 @@ def disentanglement(subject: Subject) -> Facts:
 def cost_of_use(subject: Subject) -> Facts:
     """Passes and seconds to infer and to sample."""
     if any(modality.kind == "text" for modality in subject.model.modalities.values()):
-        raise ValueError("it is measured of images and vectors, and this data set is text.")
+        raise ValueError("it is measured of images and vectors, and this data set has text.")
     tell = subject.told("cost")
     return asdict(cost(subject.model, subject.feed.first(BATCH), seed=subject.settings.seed, check=lambda: tell(0, 1)))
 
 
 DONE_BY: dict[Part, Callable[[Subject], Facts]] = {
-    "likelihood": likelihood, "naive": naive, "reconstruction": quality_of_reconstruction,
-    "samples": quality_of_samples, "probe": probe, "disentanglement": disentanglement,
-    "cost": cost_of_use}
+    "likelihood": likelihood, "conditional": conditional, "naive": naive, "reconstruction": quality_of_reconstruction,
+    "samples": quality_of_samples, "probe": probe, "coherence": coherence_of_subsets, "sharing": shared_and_private,
+    "style": style, "variance": variance, "disentanglement": disentanglement, "cost": cost_of_use}

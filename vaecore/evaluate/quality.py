@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaecore.data import OBSERVED
 from vaecore.distributions import DiagonalGaussian
 from vaecore.models import Family
 from vaecore.training.feed import Feed
@@ -56,7 +57,10 @@ class Reconstruction:
 @torch.inference_mode()
 def reconstruction(model: Family, feed: Feed, *, limit: int = MOST, progress: Progress | None = None
                    ) -> dict[str, Reconstruction]:
-    """Of the first `limit` observations, by modality; texts are left out. Raises `ValueError` for a limit below 1."""
+    """Of the first `limit` observations, by modality; texts are left out, and so are observations without a modality.
+
+    Raises `ValueError` for a limit below 1.
+    """
     total = _bounded(limit, len(feed))
     names = [name for name, modality in model.modalities.items() if modality.kind != "text"]
     errors: dict[str, list[Tensor]] = {name: [] for name in names}
@@ -69,6 +73,11 @@ def reconstruction(model: Family, feed: Feed, *, limit: int = MOST, progress: Pr
             decoded = model.decode({name: q.mean for name, q in model.encode(batch).items()})
         for name in names:
             x, mean = batch[name], decoded[name].mean
+            if OBSERVED in batch:
+                there = batch[OBSERVED][:, list(model.modalities).index(name)]
+                x, mean = x[there], mean[there]
+                if not len(x):
+                    continue
             errors[name].append((mean - x).square().flatten(1).mean(1))
             if model.modalities[name].kind == "image":
                 picture = mean.clamp(0, 1)
@@ -80,7 +89,8 @@ def reconstruction(model: Family, feed: Feed, *, limit: int = MOST, progress: Pr
     windows = {name: ssim_window(model.modalities[name].shape) for name in names if similar[name]}
     return {name: Reconstruction(_mean(errors[name]), _mean(ratios[name]) if ratios[name] else None,
                                  _mean(similar[name]) if similar[name] else None, *windows.get(name, (None, None)),
-                                 DATA_RANGE, "posterior means", total) for name in names}
+                                 DATA_RANGE, "posterior means", sum(map(len, errors[name]))) for name in names
+            if errors[name]}
 
 
 def psnr(decoded: Tensor, x: Tensor) -> Tensor:

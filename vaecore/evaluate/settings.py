@@ -8,12 +8,15 @@ from pydantic import field_validator
 
 from vaecore.schema import Strict, option
 
-Part = Literal["likelihood", "naive", "reconstruction", "samples", "probe", "disentanglement", "cost"]
+Part = Literal["likelihood", "conditional", "naive", "reconstruction", "samples", "probe", "coherence", "sharing",
+               "style", "variance", "disentanglement", "cost"]
 PARTS: tuple[Part, ...] = get_args(Part)
 TITLES: dict[str, str] = {  # of the parts, and of what they need besides
-    "evidence": "Evidence", "likelihood": "Likelihood", "naive": "Naive estimates", "reconstruction": "Reconstruction",
-    "samples": "Samples", "classifier": "Classifier", "probe": "Linear probe", "disentanglement": "Disentanglement",
-    "cost": "Cost"}
+    "evidence": "Evidence", "likelihood": "Likelihood", "conditional": "Conditional likelihood",
+    "naive": "Naive estimates", "reconstruction": "Reconstruction", "samples": "Samples", "classifier": "Classifier",
+    "probe": "Linear probe", "coherence": "Coherence", "sharing": "Shared and private", "style": "Style under swap",
+    "variance": "Explained variance", "disentanglement": "Disentanglement", "cost": "Cost"}
+SEVERAL: tuple[Part, ...] = ("conditional", "coherence", "sharing", "style", "variance")  # of several modalities only
 NAIVE = {"prior_printed": "(13) as printed", "prior_corrected": "(13) corrected", "posterior_printed":
          "(14) as printed", "elbo": "ELBO", "posterior_corrected": "(14) corrected"}
 
@@ -25,12 +28,14 @@ class Settings(Strict):
     parts: tuple[Part, ...] = option(PARTS, "What is measured besides the evidence, which always is.")
     importance_samples: int = option(500, "Samples K of z for each estimate of log p(x). The estimate rises with K "
                                      "towards the truth, so only equal K compare.", unit="samples", ge=1, le=100_000)
-    observations: int = option(1000, "The first so many observations are used for log p(x), naive and not; 0 uses all.",
+    observations: int = option(1000, "The first so many observations are used for log p(x), naive and not, and for "
+                              "conditional likelihoods; 0 uses all.",
                                unit="observations", ge=0)
     naive_samples: int = option(100, "Samples M of z for the lecture's estimates (13) and (14).", unit="samples", ge=1,
                                 le=10_000)
     samples: int = option(2000, "Observations drawn from the model and as many real ones, where the split has them, "
-                          "for the Fréchet distance, precision and recall.", unit="observations", ge=10, le=10_000)
+                          "for the Fréchet distance, precision and recall; as many are judged for coherence and style.",
+                          unit="observations", ge=10, le=10_000)
     seed: int = option(0, "Seed of all that is random. The same seed gives the same numbers.", ge=0, le=2**31 - 1)
 
     @field_validator("importance_samples", mode="before")

@@ -1,0 +1,53 @@
+"""An image and its label as two modalities: the first test of JMVAE and MVAE (Suzuki 2016, Wu & Goodman 2018)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import ClassVar, Literal
+
+from vaecore.data.base import Dataset, ImageConfig, Modality, Split, SplitName, one_hot
+from vaecore.data.digits import Digits
+from vaecore.data.fashion_mnist import FashionMNIST
+from vaecore.data.missing import MultimodalConfig
+from vaecore.data.mnist import MNIST
+from vaecore.schema import option
+
+Source = Literal["auto", "embedded", "full"]
+CLASSES = 10
+
+
+class ImageLabel(ImageConfig, MultimodalConfig):
+    """Modalities `image` (1, 28, 28) and `label`, one of ten."""
+
+    title: ClassVar[str] = "Image + label"
+    name: Literal["image-label"] = "image-label"
+    images: Literal["mnist", "fashion-mnist"] = option("mnist", "Handwritten digits, or clothing.")
+    source: Source = option("auto", "Which copy of MNIST: the 5,000 embedded digits, the full 70,000, or the full set "
+                            "when it is here. Clothing has one copy.")
+
+    def resolve(self) -> ImageLabel:
+        return self.model_copy(update={"source": resolved(self.images, self.source)})
+
+    def load(self) -> Dataset:
+        """Raises `DataUnavailable` where the images are not on this machine."""
+        plain = pictures(self, self.images, self.source)
+        splits: dict[SplitName, Split] = {}
+        for name, split in plain.splits.items():
+            assert split.labels is not None
+            splits[name] = replace(split, arrays={**split.arrays, "label": one_hot(split.labels, CLASSES)})
+        splits["train"] = self.with_missing(splits["train"])
+        return replace(plain, name="image-label", source=f"{plain.source}, with labels", splits=splits,
+                       modalities={**plain.modalities, "label": Modality("label", (CLASSES,))})
+
+
+def resolved(images: str, source: Source) -> Source:
+    """The copy of MNIST that `source` means on this machine, where `images` are MNIST."""
+    return MNIST(source=source).resolve().source if images == "mnist" else source
+
+
+def pictures(config: ImageConfig, images: str, source: Source) -> Dataset:
+    """The plain `images`, a data set's name, with the pixels that `config` chooses, and cut to its `train_limit`."""
+    chosen = {"pixels": config.pixels, "binarisation_seed": config.binarisation_seed,
+              "train_limit": config.train_limit}
+    plain = {"fashion-mnist": FashionMNIST(**chosen), "digits": Digits(**chosen)}
+    return plain[images].load() if images in plain else MNIST(source=source, **chosen).load()

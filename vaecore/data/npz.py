@@ -1,0 +1,69 @@
+"""Archives of arrays (.npz), read only after their headers have said what is in them. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaecore.data.base import Array, DataUnavailable, folders
+
+# What a damaged archive or array makes zipfile and numpy raise.
+DAMAGED = (OSError, EOFError, LookupError, TypeError, ValueError, MemoryError, NotImplementedError, RuntimeError,
+           zlib.error, zipfile.BadZipFile)
+
+
+def published(name: str, file: str, expected: Mapping[str, tuple[str, tuple[int, ...]]]
+              ) -> tuple[dict[str, Array], Path]:
+    """The `expected` arrays of `file` in the folder of a data set, and its path.
+
+    `expected` gives the kinds of numbers (`numpy.dtype.kind`, as "iu") and the shape of each. Raises
+    `DataUnavailable` where the file is not there or is another.
+    """
+    path = next((folder / file for folder in folders(name) if (folder / file).is_file()), None)
+    if path is None:
+        raise DataUnavailable(f"{file} is not on this machine. Point VAECORE_DATA at a folder that holds {name}/{file} "
+                              f"(arrays {', '.join(expected)}).")
+    try:
+        with zipfile.ZipFile(path) as members:
+            return {key: _expected(members, key, *what) for key, what in expected.items()}, path
+    except DAMAGED as error:
+        raise DataUnavailable(f"{path} cannot be read ({error}). Fetch it again.") from None
+
+
+def header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type that the array in an open .npy file declares; `ValueError` for what is no such file."""
+    version = np.lib.format.read_magic(file)
+    if version not in ((1, 0), (2, 0)):
+        raise ValueError(f"its version {version} of the format is not read here")
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype
+
+
+def _expected(members: zipfile.ZipFile, name: str, kinds: str, shape: tuple[int, ...]) -> Array:
+    entry = members.getinfo(f"{name}.npy")
+    if entry.file_size > 8 * int(np.prod(shape)) + 4096:  # before anything is unpacked: a header could be as large
+        raise ValueError(f"{name} declares {entry.file_size:,} bytes")
+    with members.open(entry) as file:
+        declared, dtype = header(file)
+    if declared != shape or dtype.kind not in kinds:
+        raise ValueError(f"{name} is {dtype} of shape {declared}")
+    with members.open(entry) as file:
+        array: Array = np.lib.format.read_array(file, allow_pickle=False)
+    if dtype.kind == "f" and not np.isfinite(array.astype(np.float64)).all():
+        raise ValueError(f"{name} has numbers that are not finite")
+    return array
+
+
+def classes(values: Array, count: int, path: Path) -> NDArray[np.int64]:
+    """Labels (N,) of the file at `path`, each of `count` classes; raises `DataUnavailable` for others."""
+    labels = values.astype(np.int64)
+    if not np.isin(labels, np.arange(count)).all():
+        raise DataUnavailable(f"{path} has labels that are not 0 to {count - 1}. Fetch it again.")
+    return labels

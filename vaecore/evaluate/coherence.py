@@ -1,0 +1,165 @@
+"""Coherence: whether what is generated belongs to the same class as what was given.
+
+A modality that is generated from others is coherent where its judge finds the class of the observation that was given.
+Codes are drawn from q(z | given), not their means: a posterior that knows nothing has to show it. Of each code the mean
+of p(x|z) is judged. A latent that is private to a modality which is not given is drawn from its prior.
+
+Shapes: N observations, M modalities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaecore.data import OBSERVED
+from vaecore.distributions import Observation, Point, Posterior
+from vaecore.evaluate.judges import Judge
+from vaecore.models import Batch, Family
+from vaecore.models.multimodal import Multimodal
+from vaecore.training.feed import Feed
+
+BATCH = 500
+MOST_SUBSETS = 63  # all of them up to six modalities
+GENERATED = "codes drawn from q(z|given), means of p(x|z)"
+
+Labels = NDArray[np.int64]
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True)
+class Subset:
+    """What is generated from some modalities: shares of observations whose class is found again, by modality."""
+
+    given: list[str]
+    coherence: Mapping[str, float]  # of modalities that were not given
+    own: Mapping[str, float]  # of those that were: reconstructions
+    observations: int
+
+
+@dataclass(frozen=True)
+class Coherence:
+    """Of every subset of modalities, and of what is generated from the prior."""
+
+    subsets: list[Subset]
+    joint: float | None  # share of samples of the prior whose judged modalities all agree; None without prior or rival
+    joint_samples: int
+    ceiling: Mapping[str, float]  # accuracy of each judge on real observations
+    judges: Mapping[str, str]
+    chance: float  # share of the commonest class
+    observations: int
+    seed: int
+    generated: str = GENERATED
+
+    def share(self, given: Collection[str], wanted: str) -> float:
+        """Of `wanted` generated from all of `given` and nothing else; raises `KeyError` where it was not judged."""
+        for each in self.subsets:
+            if set(each.given) == set(given):
+                return each.coherence[wanted]
+        raise KeyError(tuple(given))
+
+
+@torch.inference_mode()
+def coherence(model: Family, feed: Feed, labels: Labels, judged: Mapping[str, Judge], *, seed: int = 0,
+              limit: int = 10_000, progress: Progress | None = None) -> Coherence:
+    """Of the first `limit` observations, whose `labels` (N,) are -1 where unknown; one code is drawn for each.
+
+    Only observations that have all of what is given count. Raises `ValueError` for a model of one modality or without
+    a code, for no labelled observation, and where nothing that is judged could be generated.
+    """
+    if len(model.modalities) < 2 or not model.latents:
+        raise ValueError("coherence is of several modalities generated from one code, and this model has "
+                         + ("one modality." if len(model.modalities) < 2 else "no code."))
+    total = min(limit, len(feed))
+    known = np.flatnonzero(labels[:total] >= 0)
+    if not len(known):
+        raise ValueError("no observation of this split has a label to be coherent with.")
+    names = [name for name in model.modalities if name in judged]
+    if not names:
+        raise ValueError("none of the modalities has a judge that says which class is seen.")
+    batches = [(feed.at(torch.from_numpy(rows)), labels[rows])
+               for rows in np.split(known, range(BATCH, len(known), BATCH))]
+    subsets = subsets_of(list(model.modalities))
+    found: list[Subset] = []
+    for place, given in enumerate(subsets):
+        right, count = dict.fromkeys(names, 0), 0
+        generator = torch.Generator().manual_seed(seed)
+        for done, (batch, classes) in enumerate(batches):
+            if progress:
+                progress(place * len(batches) + done, (len(subsets) + 1) * len(batches))
+            part, classes = having(batch, classes, model, given)
+            if not len(classes):
+                continue
+            made = generate(model, model.encode(part), names, generator)
+            count += len(classes)
+            for name in names:
+                right[name] += int((judged[name].predict(made[name].mean) == classes).sum())
+        if count:
+            shares = {name: number / count for name, number in right.items()}
+            found.append(Subset(list(given), {name: s for name, s in shares.items() if name not in given},
+                                {name: s for name, s in shares.items() if name in given}, count))
+    joint = _joint(model, names, judged, len(known), seed)
+    if progress:
+        progress(1, 1)
+    return Coherence(found, joint, len(known) if joint is not None else 0,
+                     {name: judged[name].accuracy for name in names}, {name: judged[name].name for name in names},
+                     float(np.bincount(labels[known]).max() / len(known)), len(known), seed)
+
+
+def subsets_of(names: list[str]) -> list[tuple[str, ...]]:
+    """What may be given: every subset but none, small ones first; of many modalities singles, all, and all but one."""
+    count = len(names)
+    if 2**count - 1 <= MOST_SUBSETS:
+        return [subset for size in range(1, count + 1) for subset in combinations(names, size)]
+    return [*combinations(names, 1), *combinations(names, count - 1), tuple(names)]
+
+
+def having(batch: Batch, labels: Labels, model: Family, given: Collection[str]) -> tuple[dict[str, Tensor], Labels]:
+    """The observations of a batch that have all of `given`, with nothing else of them, and their labels."""
+    part = {name: x for name, x in batch.items() if name in given or name not in model.modalities}
+    if OBSERVED not in batch:
+        return part, labels
+    places = [place for place, name in enumerate(model.modalities) if name in given]
+    there = batch[OBSERVED][:, places].all(1)
+    return {name: x[there] for name, x in part.items()}, labels[there.cpu().numpy()]
+
+
+def generate(model: Family, posteriors: Mapping[str, Posterior], wanted: Collection[str],
+             generator: torch.Generator | None = None) -> dict[str, Observation]:
+    """p(x|z) of the modalities `wanted`, at a code drawn from each posterior; a point is its own code."""
+    return decoded(model, {name: draw(q, generator) for name, q in posteriors.items()}, wanted)
+
+
+def draw(q: Posterior, generator: torch.Generator | None = None) -> Tensor:
+    """A code of each observation, (B, r)."""
+    return q.mean if isinstance(q, Point) else q.rsample(generator)[0]
+
+
+def decoded(model: Family, z: Mapping[str, Tensor], wanted: Collection[str]) -> dict[str, Observation]:
+    """p(x|z) of the modalities `wanted`."""
+    return model.decode(z, predict=wanted) if isinstance(model, Multimodal) else model.decode(z)
+
+
+def _joint(model: Family, names: list[str], judged: Mapping[str, Judge], count: int, seed: int) -> float | None:
+    """Share of `count` samples of the prior in which all judges name one class."""
+    prior = model.prior()
+    if not prior or len(names) < 2:
+        return None
+    generator = torch.Generator().manual_seed(seed)
+    agreed = 0
+    for size in _parts(count):
+        made = decoded(model, {name: p.sample(size, generator) for name, p in prior.items()}, names)
+        named = np.stack([judged[name].predict(made[name].mean) for name in names])
+        agreed += int((named == named[0]).all(0).sum())
+    return agreed / count
+
+
+def _parts(count: int) -> Iterator[int]:
+    for start in range(0, count, BATCH):
+        yield min(BATCH, count - start)
