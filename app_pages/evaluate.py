@@ -22,10 +22,15 @@ ERROR, STOPPED = "evaluate:error", "evaluate:stopped"
 LIKE = ("split", "importance_samples", "observations", "seed")  # settings that comparable likelihoods share
 HELP = {
     "likelihood": "log p(x) by importance sampling, with its K curve.",
+    "conditionals": "log p of each modality given the others, where there are several.",
     "naive": "The lecture's equations (13) and (14), as printed and corrected.",
     "reconstruction": "MSE, PSNR and SSIM of decoded codes.",
     "samples": "Fréchet distance, precision and recall of samples, in features of our own classifier.",
     "probe": "How well a linear classifier reads the label from z.",
+    "coherence": "Whether what is generated from some modalities is of the class of what was given.",
+    "sharing": "What linear models read from each latent, shared or private.",
+    "style": "Whether style stays and the class changes when the shared code is exchanged, where style is known.",
+    "variance": "What joint and individual parts explain, of linear families.",
     "disentanglement": "MIG, SAP, β-VAE score and MCC, where the factors behind the data are known.",
     "cost": "Passes and seconds to infer a code and to draw a sample, on this machine.",
 }

@@ -17,7 +17,7 @@ from vaecore.evaluate import parts as work
 from vaecore.evaluate.kept import evaluations
 from vaecore.evaluate.likelihood import Cancelled
 from vaecore.evaluate.report import evaluate_run
-from vaecore.evaluate.settings import PARTS, Settings
+from vaecore.evaluate.settings import PARTS, SEVERAL, Settings
 from vaecore.lab import LabError
 from vaecore.lab import evaluations as background
 from vaecore.schema import ConfigError
@@ -170,6 +170,7 @@ def test_what_has_no_place_says_why(store: Store, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setitem(work.DONE_BY, "samples", lambda _subject: {})  # no classifier for this
     parts = [part for part in PARTS if part != "cost"]
     found = evaluate_run(store.find(name), settings(*parts, **more))
+    reasons = reasons | dict.fromkeys(SEVERAL, "this model has one modality.")
     assert found["not_applicable"].keys() == reasons.keys()
     for part, words in reasons.items():
         assert words in found["not_applicable"][part] and part not in found

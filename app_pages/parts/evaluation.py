@@ -98,14 +98,20 @@ def show(facts: Facts) -> None:
     if "likelihood" in facts:
         likelihood(facts)
     with st.grid(2, min_column_width=420, gap="medium"):
-        for part, draw in (("naive", naive), ("reconstruction", reconstruction), ("samples", samples),
-                           ("probe", probe), ("disentanglement", disentanglement), ("cost", cost)):
+        for part, draw in (("conditionals", conditionals), ("naive", naive), ("reconstruction", reconstruction),
+                           ("samples", samples), ("probe", probe), ("coherence", coherence), ("sharing", sharing),
+                           ("style", style), ("variance", variance), ("disentanglement", disentanglement),
+                           ("cost", cost)):
             if part in facts:
                 with st.container(border=True, gap="small"):
                     st.subheader(TITLES[part], anchor=False)
                     draw(facts)
+    reasons: dict[str, list[str]] = {}
     for part, why in facts["not_applicable"].items():
-        st.caption(f":material/block: **{escaped(TITLES.get(part, part))}** does not apply: {escaped(why)}")
+        reasons.setdefault(why, []).append(f"**{escaped(TITLES.get(part, part))}**")
+    for why, parts in reasons.items():
+        st.caption(f":material/block: {', '.join(parts)} {'does' if len(parts) == 1 else 'do'} not apply: "
+                   f"{escaped(why)}")
     left = [TITLES[part].lower() for part in PARTS if part not in facts["settings"]["parts"]]
     if left:
         st.caption(f":material/remove: Not asked for: {', '.join(left)}.")
@@ -267,6 +273,159 @@ def probe(facts: Facts) -> None:
                    icon=":material/visibility:")
     st.caption(f"{text(found, 'codes')} · {count(found, 'train')} codes to learn from, {count(found, 'test')} of "
                f"{text(facts, 'split')} to judge · {count(found, 'classes')} classes")
+
+
+# -- several modalities ----------------------------------------------------------------------------
+
+
+def conditionals(facts: Facts) -> None:
+    """log p of each modality given the others, a row each."""
+    found, k = facts["conditionals"], number(facts, "conditionals", "samples") or 0.0
+    rows = [{"Likelihood": f"log p({name} | {', '.join(named(each, 'given'))})", "Nats": number(each, "log_likelihood"),
+             "±": number(each, "standard_error"), "Effective": scaled(number(each, "effective"), k)}
+            for name, each in parts_of(found, "modalities")]
+    rows.append({"Likelihood": "log p(all)", "Nats": number(found, "joint"), "±": None,
+                 "Effective": scaled(number(found, "effective"), k)})
+    column = st.column_config.NumberColumn
+    st.dataframe(rows, hide_index=True, height="content", placeholder="–", key="conditionals", column_config={
+        "Likelihood": st.column_config.TextColumn(help="log p(all) less log p(of what is given), both by importance "
+                                                       "sampling on the same observations."),
+        "Nats": column(format="%.2f", help="Mean per observation. Both parts are estimates from below, so their "
+                                           "difference is none."),
+        "±": column(format="%.2f", help="Standard error over observations, in nats."),
+        "Effective": column(format="%.1f", help=f"How many equally weighted samples the K = {k:,.0f} from q(z | given) "
+                                                "are worth. With few, log p(given) is too low, and the row too high.")})
+    st.caption(f"K = {k:,.0f} · {count(found, 'observations')} observations of {text(facts, 'split')} · seed "
+               f"{text(facts, 'seed')}")
+
+
+def coherence(facts: Facts) -> None:
+    """What is generated from each subset, a row a subset and a column a modality; the judges' ceiling above."""
+    found = facts["coherence"]
+    subsets = found.get("subsets") if isinstance(found.get("subsets"), list) else []
+    ceiling = dict(numbers_of(found, "ceiling"))
+    with st.container(horizontal=True):
+        st.metric("Joint", percent(number(found, "joint")), help="Share of samples of the prior in which the judges of "
+                  "all modalities name the same class.")
+        st.metric("Commonest", percent(number(found, "joint_commonest")), help="Share of these samples that fall into "
+                  "the class seen most. Near 100 %, agreeing is no feat: the model always draws the same.")
+
+    def rows(kind: str) -> list[dict[str, Any]]:
+        made = [{"Given": " + ".join(named(each, "given")),
+                 **{f"→ {name}": value for name in ceiling if (value := number(each, kind, name)) is not None}}
+                for each in subsets if isinstance(each, dict)]
+        real = {"Given": "(real)", **{f"→ {name}": value for name, value in ceiling.items()}}
+        return [row for row in made if len(row) > 1] + [real]
+
+    columns: dict[str, Any] = {"Given": st.column_config.TextColumn(
+        pinned=True, help="All that is given: codes are drawn from q(z | given), everything else is unknown. The last "
+                          "row are real observations, the ceiling of the judge.")}
+    columns |= {f"→ {name}": st.column_config.NumberColumn(
+        format="percent", help=f"Share of generated observations of {name} in which the judge finds the class of what "
+                               "was given.") for name in ceiling}
+    st.dataframe(rows("coherence"), hide_index=True, height="content" if len(subsets) < 20 else 500, placeholder="–",
+                 key="coherence", column_config=columns)
+    with st.expander("Own reconstructions", type="compact", icon=":material/replay:", key="coherence-own"):
+        st.dataframe(rows("own"), hide_index=True, height="content" if len(subsets) < 20 else 500, placeholder="–",
+                     key="coherence-own-table", column_config=columns)
+        st.caption("The same of modalities that were themselves given.")
+    st.caption(f"Chance {percent(number(found, 'chance'))}, the share of the commonest class · "
+               f"{text(found, 'generated')} · {count(found, 'observations')} observations of {text(facts, 'split')} · "
+               f"seed {text(found, 'seed')} · judges: "
+               + "; ".join(f"{escaped(name)}: {escaped(str(who))}" for name, who in words_of(found, "judges")))
+    for _, why in words_of(found, "not_judged"):
+        st.caption(f":material/block: {escaped(why)}")
+
+
+def sharing(facts: Facts) -> None:
+    """What linear models read from each latent, a row each."""
+    found = facts["sharing"]
+    latents = parts_of(found, "latents")
+    factors = list(dict.fromkeys(name for _, each in latents for name, value in numbers_of(each, "r2")))
+    rows = [{"Latent": name, "Size": number(each, "size"), "Label": number(each, "accuracy"),
+             **{f"R² of {factor}": number(each, "r2", factor) for factor in factors}} for name, each in latents]
+    columns: dict[str, Any] = {
+        "Latent": st.column_config.TextColumn(help="z or shared: decoded by every modality. Private: by one alone."),
+        "Size": st.column_config.NumberColumn(format="%d", help="Dimensions."),
+        "Label": st.column_config.NumberColumn(format="percent", help="Accuracy of a logistic regression that sees "
+                                               "only this latent.")}
+    columns |= {f"R² of {factor}": st.column_config.NumberColumn(
+        format="%.3f", help=f"Of a linear regression of {factor} from this latent, on observations it did not learn "
+                            "from; 1 is best, 0 is guessing the mean.") for factor in factors}
+    st.dataframe(rows, hide_index=True, height="content", placeholder="–", key="sharing", column_config=columns)
+    chance = number(found, "chance")
+    st.caption((f"Chance {percent(chance)} · " if chance is not None else "")
+               + f"{text(found, 'codes')} given {escaped(', '.join(named(found, 'given')))} · {count(found, 'train')} "
+               f"codes to learn from, {count(found, 'test')} of {text(facts, 'split')} to judge")
+
+
+def style(facts: Facts) -> None:
+    """What becomes of style and class under the swap and of the mixed pair, with the ceiling."""
+    found = facts["style"]
+    own = named(found, "private")
+    rows = [{"Image": label, "Style": number(found, kind, "r2"), "Class of i": number(found, kind, "changed"),
+             "Class of j": number(found, kind, "stayed")}
+            for kind, label in (("swap", "Swap"), ("mixed", "Mixed pair"))]
+    rows.append({"Image": "(real, of j)", "Style": number(found, "ceiling"), "Class of i": None,
+                 "Class of j": number(found, "judge_accuracy")})
+    share = st.column_config.NumberColumn
+    st.dataframe(rows, hide_index=True, height="content", placeholder="–", key="style", column_config={
+        "Image": st.column_config.TextColumn(help="Decoded from two observations i and j of different classes. The "
+                                                  "last row are real images: the ceilings."),
+        "Style": share("Style R²", format="%.3f", help="How well the style of j is read from the decoded image; 1 is "
+                                                       "best, 0 or less says that the style is gone."),
+        "Class of i": share(format="percent", help="Share judged to be of the class that i has: the class changed."),
+        "Class of j": share(format="percent", help="Share judged to be of the class that j has.")})
+    what = (f"private codes ({escaped(', '.join(own))}) from j, the shared one from i" if own else
+            "the whole code from i, as nothing is private")
+    st.markdown(f"- **Swap.** {what[0].upper()}{what[1:]}.\n- **Mixed pair.** {text(found, 'modality')} of j and "
+                "everything else of i are given together.")
+    st.caption(f"{text(found, 'codes')} · {count(found, 'pairs')} pairs of {text(facts, 'split')} · seed "
+               f"{text(found, 'seed')} · {text(found, 'regression')} · {text(found, 'judge')}")
+
+
+def variance(facts: Facts) -> None:
+    """Shares of variance by part, a row a modality."""
+    found = facts["variance"]
+    rows = [{"Modality": name, **{part.capitalize(): value for part, value in numbers_of(found, "modalities", name)}}
+            for name, _ in parts_of(found, "modalities")]
+    names = list(dict.fromkeys(name for row in rows for name in row if name != "Modality"))
+    st.dataframe(rows, hide_index=True, height="content", placeholder="–", key="variance", column_config={
+        name: st.column_config.NumberColumn(format="percent", help="Share of this modality's variance around its mean.")
+        for name in names})
+    st.caption(f"{count(found, 'observations')} observations of {text(facts, 'split')}")
+
+
+def parts_of(facts: Any, *path: str) -> list[tuple[str, Facts]]:
+    """The groups under `path` by name; what is none is left out."""
+    found = at(facts, *path)
+    return [(name, each) for name, each in found.items() if isinstance(each, dict)] if isinstance(found, dict) else []
+
+
+def numbers_of(facts: Any, *path: str) -> list[tuple[str, float]]:
+    """The numbers under `path` by name."""
+    found = at(facts, *path)
+    return [(name, value) for name in found if (value := number(found, name)) is not None] \
+        if isinstance(found, dict) else []
+
+
+def words_of(facts: Any, *path: str) -> list[tuple[str, str]]:
+    """The words under `path` by name."""
+    found = at(facts, *path)
+    return [(name, each) for name, each in found.items() if isinstance(each, str)] if isinstance(found, dict) else []
+
+
+def named(facts: Any, *path: str) -> list[str]:
+    """The words of a list under `path`."""
+    found = at(facts, *path)
+    return [each for each in found if isinstance(each, str)] if isinstance(found, list) else []
+
+
+def scaled(share: float | None, whole: float) -> float | None:
+    return None if share is None else share * whole
+
+
+# -- known factors, and cost -----------------------------------------------------------------------
 
 
 def disentanglement(facts: Facts) -> None:

@@ -25,6 +25,9 @@ PARTS_FOUND: dict[str, Any] = {
     "likelihood": {"log_likelihood": -88.25, "standard_error": 0.5, "interval": [-89.5, -87.0], "samples": 500,
                    "observations": 1000, "effective": 0.5, "effective_low": 0.25, "estimator": "importance sampling",
                    "curve": [[1, -91.0], [100, -88.5], [500, -88.25]]},
+    "conditionals": {"modalities": {"label": {"given": ["image"], "log_likelihood": -0.25, "standard_error": 0.05,
+                                              "effective": 0.5}}, "joint": -88.5, "effective": 0.25, "samples": 500,
+                     "observations": 1000},
     "naive": {"estimates": {"prior_printed": -300.0, "prior_corrected": -120.0, "posterior_printed": -80.0,
                             "elbo": -91.0, "posterior_corrected": -88.75}, "samples": 100, "observations": 1000},
     "reconstruction": {"image": {"mse": 0.0123, "psnr": 19.25, "ssim": 0.875, "window": 7, "sigma": 1.5,
@@ -35,6 +38,22 @@ PARTS_FOUND: dict[str, Any] = {
                                                        "observations": 250, "split": "validation"}},
     "probe": {"accuracy": 0.9, "chance": 0.1, "train": 1297, "test": 250, "classes": 10, "codes": "posterior means",
               "encoder_reads_label": False},
+    "coherence": {"subsets": [
+        {"given": ["image"], "coherence": {"label": 0.875}, "own": {"image": 0.75}, "observations": 250},
+        {"given": ["label"], "coherence": {"image": 0.5}, "own": {"label": 1.0}, "observations": 250},
+        {"given": ["image", "label"], "coherence": {}, "own": {"image": 0.8, "label": 0.9}, "observations": 250}],
+        "joint": 0.625, "joint_commonest": 0.2, "joint_samples": 250, "ceiling": {"image": 0.98, "label": 1.0},
+        "judges": {"image": "a *classifier*", "label": "the likeliest label"}, "chance": 0.11, "observations": 250,
+        "seed": 0, "generated": "codes drawn from q(z|given), means of p(x|z)",
+        "not_judged": {"words": "words is a text."}},
+    "sharing": {"latents": {"shared": {"size": 10, "accuracy": 0.95, "r2": {"style": 0.01}},
+                            "private image": {"size": 2, "accuracy": 0.125, "r2": {"style": 0.9}}}, "chance": 0.1,
+                "classes": 10, "train": 1297, "test": 250, "codes": "posterior means", "given": ["image"]},
+    "style": {"swap": {"r2": 0.9, "changed": 0.85, "stayed": 0.05}, "mixed": {"r2": 0.8, "changed": 0.5, "stayed": 0.4},
+              "private": ["private image"], "ceiling": 0.99, "regression": "a regression", "judge": "a classifier",
+              "judge_accuracy": 0.98, "factor": "style", "modality": "styled", "pairs": 250, "seed": 0,
+              "codes": "drawn from q(z|x), means of p(x|z)"},
+    "variance": {"modalities": {"genes": {"joint": 0.5, "individual": 0.25, "residual": 0.25}}, "observations": 250},
     "disentanglement": {"mig": {"score": 0.25}, "sap": {"score": 0.125},
                         "beta_vae": {"not_applicable": "too *few* observations."},
                         "mcc": {"pearson": 0.625, "spearman": 0.5, "matching": {"shape": 2}, "observations": 250,
@@ -70,7 +89,8 @@ def metrics(at: AppTest) -> dict[str, str]:
 
 def table(at: AppTest, heading: str) -> Any:
     """The frame of the table that has a column or heading of that kind."""
-    frames = {"naive": "Estimate", "matching": "Factor", "rows": "Run"}
+    frames = {"naive": "Estimate", "matching": "Factor", "rows": "Run", "conditional": "Likelihood",
+              "coherence": "Given", "sharing": "Size", "style": "Image", "variance": "Modality"}
     return [each.value for each in at.dataframe if frames[heading] in each.value.columns]
 
 
@@ -295,6 +315,40 @@ def test_all_parts_are_shown_with_units_and_settings(root: Path) -> None:
     assert not at.warning and not at.error
 
 
+def test_several_modalities_say_which_was_given_and_what_the_ceiling_is(root: Path) -> None:
+    keep(root, result())
+    at = demo.open_page("evaluate", run="vae")
+    assert {"Joint": "62.5%", "Commonest": "20.0%"}.items() <= metrics(at).items()
+    crossed, own = table(at, "coherence")
+    assert crossed["Given"].tolist() == ["image", "label", "(real)"], "everything given, nothing is left to generate"
+    assert crossed["→ label"].fillna(-1).tolist() == [0.875, -1, 1.0]
+    assert crossed["→ image"].fillna(-1).tolist() == [-1, 0.5, 0.98]
+    assert own["Given"].tolist() == ["image", "label", "image + label", "(real)"]
+    [conditional] = table(at, "conditional")
+    assert conditional["Likelihood"].tolist() == ["log p(label | image)", "log p(all)"]
+    assert conditional["Effective"].tolist() == [250.0, 125.0]
+    [sharing] = table(at, "sharing")
+    assert sharing.to_dict("list") == {"Latent": ["shared", "private image"], "Size": [10, 2], "Label": [0.95, 0.125],
+                                       "R² of style": [0.01, 0.9]}
+    [style] = table(at, "style")
+    assert style["Image"].tolist() == ["Swap", "Mixed pair", "(real, of j)"]
+    assert style["Style"].tolist() == [0.9, 0.8, 0.99]
+    [variance] = table(at, "variance")
+    assert variance.to_dict("records") == [{"Modality": "genes", "Joint": 0.5, "Individual": 0.25, "Residual": 0.25}]
+    said = demo.words(at)
+    for words in ("codes (private image) from j, the shared one from i", "words is a text.",
+                  "image: a \\*classifier\\*", "Chance 10.0%",
+                  "codes drawn from q(z|given), means of p(x|z) · 250 observations of test · seed 0"):
+        assert words in said, words
+
+
+def test_reasons_that_are_the_same_are_told_once(root: Path) -> None:
+    facts = result(not_applicable=dict.fromkeys(("coherence", "style"), "this model has one modality."))
+    keep(root, {name: value for name, value in facts.items() if name not in ("coherence", "style")})
+    said = demo.words(demo.open_page("evaluate", run="vae"))
+    assert "**Coherence**, **Style under swap** do not apply: this model has one modality." in said
+
+
 @pytest.mark.parametrize(("change", "words"), [
     ({"effective_low": 0.01}, "the 500 samples are worth at most 5.0"),
     ({"curve": [[1, -91.0], [100, -88.3], [500, -88.25]]}, "rose by 0.05 nats: it has flattened."),
@@ -354,7 +408,7 @@ def test_what_does_not_apply_and_what_was_not_asked_for_are_told(root: Path) -> 
     keep(root, facts)
     said = demo.words(demo.open_page("evaluate", run="vae"))
     assert "**Linear probe** does not apply: this data set has no \\*labels\\*." in said
-    assert "Not asked for: naive estimates, reconstruction, samples, disentanglement" in said
+    assert "Not asked for: conditional likelihoods, naive estimates, reconstruction, samples, coherence" in said
 
 
 def test_numbers_of_other_weights_are_told(root: Path) -> None:

@@ -167,6 +167,7 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
     if found := result.get("probe"):
         yield _row("probe", found["accuracy"], f"accuracy on {found['test']:,} labels, chance {found['chance']:.3f}"
                    + ("; the encoder was given the label" if found["encoder_reads_label"] else ""))
+    yield from _several(result)
     for name, found in result.get("disentanglement", {}).items():
         if "not_applicable" not in found:
             yield _row(name.replace("_", " "), found["score"] if "score" in found else found["pearson"],
@@ -176,8 +177,41 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
             if found[f"{kind}_seconds"] is not None:
                 yield _row(name, 1e3 * found[f"{kind}_seconds"], f"ms each, {found['together']} together, "
                            f"{found[f'{kind}_passes']:,} passes, {found['threads']} thread")
+    reasons: dict[str, list[str]] = {}
     for part, why in result["not_applicable"].items():
-        yield f"  {TITLES[part]} does not apply: {why}"
+        reasons.setdefault(why, []).append(TITLES[part])
+    for why, parts in reasons.items():
+        yield f"  {', '.join(parts)} {'does' if len(parts) == 1 else 'do'} not apply: {why}"
+
+
+def _several(result: dict[str, Any]) -> Iterator[str]:
+    """What is of several modalities only."""
+    if found := result.get("conditionals"):
+        for name, each in found["modalities"].items():
+            yield _row(f"log p({name}|{','.join(each['given'])})", each["log_likelihood"],
+                       f"nats, +- {each['standard_error'] or 0:.3f} (K = {found['samples']:,}, effective share "
+                       f"{each['effective']:.1%}, {found['observations']:,} observations)")
+    if found := result.get("coherence"):
+        for each in found["subsets"]:
+            for name, share in each["coherence"].items():
+                yield _row(f"{' + '.join(each['given'])} -> {name}", share, "of the class given, "
+                           f"{each['observations']:,} observations; {found['ceiling'][name]:.3f} of real ones")
+        if found["joint"] is not None:
+            yield _row("joint coherence", found["joint"],
+                       f"of samples agree; {found['joint_commonest']:.3f} are of one class")
+    if found := result.get("sharing"):
+        for name, each in found["latents"].items():
+            told = [f"R2 of {factor} {value:.3f}" for factor, value in each["r2"].items()]
+            if found["chance"] is not None:
+                told.insert(0, f"accuracy of a linear probe, chance {found['chance']:.3f}")
+            yield _row(name, each["accuracy"], ", ".join(told))
+    if found := result.get("style"):
+        for kind, name in (("swap", "swap"), ("mixed", "mixed pair")):
+            yield _row(f"style, {name}", found[kind]["r2"], f"R2 ({found['ceiling']:.3f} of real images); class "
+                       f"changed in {found[kind]['changed']:.1%}")
+    if found := result.get("variance"):
+        for name, each in found["modalities"].items():
+            yield f"  {name}: " + ", ".join(f"{part} {share:.1%}" for part, share in each.items())
 
 
 def _row(name: str, value: float | None, words: str = "nats", digits: int = 3) -> str:

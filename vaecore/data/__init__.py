@@ -6,6 +6,7 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
+from vaecore.data.aligned import Aligned
 from vaecore.data.base import (
     BEGIN,
     COVARIATE,
@@ -43,10 +44,11 @@ from vaecore.data.styled_digits import StyledDigits
 from vaecore.data.synthetic_text import SyntheticText
 from vaecore.data.table import Table
 from vaecore.data.text_file import TextFile
+from vaecore.data.translations import Translations
 
 Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Sprites | Gaussian | Sources | Table | SyntheticText
                  | Captions | TextFile | ImageLabel | Halves | StyledDigits | SpokenDigits | DigitViews | Omics
-                 | PlantedBlocks, Field(discriminator="name")]
+                 | PlantedBlocks | Translations | Aligned, Field(discriminator="name")]
 DATASETS: dict[str, type[DataConfig]] = {
     member.model_fields["name"].default: member for member in get_args(get_args(Data)[0])}
 

@@ -2,6 +2,7 @@
 
 Profile correlations (fac, 216 numbers), Fourier coefficients (fou, 76), Karhunen-Loeve coefficients (kar, 64),
 morphological features (mor, 6), pixel averages (pix, 16 x 15) and Zernike moments (zer, 47), from `VAECORE_DATA`.
+The file has six of the digits twice; they are left as they are.
 """
 
 from __future__ import annotations

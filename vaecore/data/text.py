@@ -72,18 +72,20 @@ class VocabularyConfig(DataConfig):
                                   ge=1, le=50_000)
     longest: int = option(40, "Longer sentences are cut to so many words.", unit="words", ge=1, le=200)
 
-    def numbered(self, sentences: Mapping[SplitName, Sequence[str]]
+    def numbered(self, sentences: Mapping[SplitName, Sequence[str]], of: str = ""
                  ) -> tuple[Modality, dict[SplitName, NDArray[np.int32]]]:
         """Sentences as word numbers (N, T) with the vocabulary of the training split, which is cut to `train_limit`.
 
-        T is the longest sentence of any split and its END. Raises `ConfigError` where no word is frequent enough.
+        T is the longest sentence of any split and its END. Raises `ConfigError` where no word is frequent enough,
+        which says `of` what the sentences are if there are several.
         """
         # Cut first: a vocabulary of sentences that are not trained on would have words that nothing teaches.
         train = sentences["train"][: self.train_limit or None]
         known = vocabulary(train, self.least_count, self.vocabulary_size)
         if len(known) == len(SPECIALS):
+            which = f"training sentences of {of}" if of else "training sentences"
             raise problem("data.least_count", self.least_count, f"no word occurs {self.least_count} times in the "
-                          f"{len(train):,} training sentences.", "Use a smaller one, or more sentences.")
+                          f"{len(train):,} {which}.", "Use a smaller one, or more sentences.")
         arrays = {split: numbers(train if split == "train" else part, known, self.longest)
                   for split, part in sentences.items()}
         length = max(int((array != PAD).sum(1).max()) for array in arrays.values())

@@ -26,7 +26,7 @@ class Translations(MultimodalConfig, VocabularyConfig):
         ("en", "de"), "Two to four of English, German, French and Czech.", min_length=2, max_length=4)
 
     def load(self) -> Dataset:
-        """Raises `DataUnavailable` where a file is not here, is damaged, or has another number of lines than its kin."""
+        """Raises `DataUnavailable` where a file is not here or damaged, or has not as many lines as its kin."""
         if len(set(self.languages)) < len(self.languages):
             raise problem("data.languages", self.languages, "a language is named twice.",
                           "Name each once: it is a modality of its own.")
@@ -41,7 +41,7 @@ class Translations(MultimodalConfig, VocabularyConfig):
         sentences = {key: read(folder / name) for key, name in files.items()}
         for split in SPLITS:
             _aligned({files[split, language]: len(sentences[split, language]) for language in self.languages}, folder)
-        found = {language: self.numbered({split: sentences[split, language] for split in SPLITS})
+        found = {language: self.numbered({split: sentences[split, language] for split in SPLITS}, language)
                  for language in self.languages}
         splits: dict[SplitName, Split] = {
             split: Split({language: arrays[split] for language, (_, arrays) in found.items()}) for split in SPLITS}

@@ -49,6 +49,7 @@ class Coherence:
 
     subsets: list[Subset]
     joint: float | None  # share of samples of the prior whose judged modalities all agree; None without prior or rival
+    joint_commonest: float | None  # share of the class that the first judge names most: near 1, agreeing is no feat
     joint_samples: int
     ceiling: Mapping[str, float]  # accuracy of each judge on real observations
     judges: Mapping[str, str]
@@ -104,10 +105,10 @@ def coherence(model: Family, feed: Feed, labels: Labels, judged: Mapping[str, Ju
             shares = {name: number / count for name, number in right.items()}
             found.append(Subset(list(given), {name: s for name, s in shares.items() if name not in given},
                                 {name: s for name, s in shares.items() if name in given}, count))
-    joint = _joint(model, names, judged, len(known), seed)
+    joint, commonest = _joint(model, names, judged, len(known), seed)
     if progress:
         progress(1, 1)
-    return Coherence(found, joint, len(known) if joint is not None else 0,
+    return Coherence(found, joint, commonest, len(known) if joint is not None else 0,
                      {name: judged[name].accuracy for name in names}, {name: judged[name].name for name in names},
                      float(np.bincount(labels[known]).max() / len(known)), len(known), seed)
 
@@ -146,18 +147,20 @@ def decoded(model: Family, z: Mapping[str, Tensor], wanted: Collection[str]) -> 
     return model.decode(z, predict=wanted) if isinstance(model, Multimodal) else model.decode(z)
 
 
-def _joint(model: Family, names: list[str], judged: Mapping[str, Judge], count: int, seed: int) -> float | None:
-    """Share of `count` samples of the prior in which all judges name one class."""
+def _joint(model: Family, names: list[str], judged: Mapping[str, Judge], count: int, seed: int
+           ) -> tuple[float | None, float | None]:
+    """Share of `count` samples of the prior in which all judges name one class, and that of the class named most."""
     prior = model.prior()
     if not prior or len(names) < 2:
-        return None
+        return None, None
     generator = torch.Generator().manual_seed(seed)
-    agreed = 0
+    agreed, first = 0, []
     for size in _parts(count):
         made = decoded(model, {name: p.sample(size, generator) for name, p in prior.items()}, names)
         named = np.stack([judged[name].predict(made[name].mean) for name in names])
         agreed += int((named == named[0]).all(0).sum())
-    return agreed / count
+        first.append(named[0])
+    return agreed / count, float(np.bincount(np.concatenate(first)).max() / count)
 
 
 def _parts(count: int) -> Iterator[int]:

@@ -152,10 +152,10 @@ def naive(subject: Subject) -> Facts:
     return {"estimates": means, "samples": samples, "observations": done}
 
 
-def conditional(subject: Subject) -> Facts:
+def conditionals(subject: Subject) -> Facts:
     """log p(x_m | the others) of each modality."""
     subject.several()
-    tell = subject.told("conditional")
+    tell = subject.told("conditionals")
     return asdict(conditional_likelihoods(
         subject.model, subject.batches(BATCH), subject.settings.importance_samples, seed=subject.settings.seed,
         progress=lambda done: tell(done, subject.observed), cancelled=subject.cancelled))
@@ -290,6 +290,7 @@ def style(subject: Subject) -> Facts:
 
 def variance(subject: Subject) -> Facts:
     """Shares of each modality's variance that joint and individual parts explain."""
+    subject.several()
     explained = getattr(subject.model, "explained", None)
     if explained is None:
         raise ValueError("only linear families tell apart what is joint, individual and left over.")
@@ -341,6 +342,6 @@ def cost_of_use(subject: Subject) -> Facts:
 
 
 DONE_BY: dict[Part, Callable[[Subject], Facts]] = {
-    "likelihood": likelihood, "conditional": conditional, "naive": naive, "reconstruction": quality_of_reconstruction,
+    "likelihood": likelihood, "conditionals": conditionals, "naive": naive, "reconstruction": quality_of_reconstruction,
     "samples": quality_of_samples, "probe": probe, "coherence": coherence_of_subsets, "sharing": shared_and_private,
     "style": style, "variance": variance, "disentanglement": disentanglement, "cost": cost_of_use}

@@ -8,15 +8,15 @@ from pydantic import field_validator
 
 from vaecore.schema import Strict, option
 
-Part = Literal["likelihood", "conditional", "naive", "reconstruction", "samples", "probe", "coherence", "sharing",
+Part = Literal["likelihood", "conditionals", "naive", "reconstruction", "samples", "probe", "coherence", "sharing",
                "style", "variance", "disentanglement", "cost"]
 PARTS: tuple[Part, ...] = get_args(Part)
 TITLES: dict[str, str] = {  # of the parts, and of what they need besides
-    "evidence": "Evidence", "likelihood": "Likelihood", "conditional": "Conditional likelihood",
+    "evidence": "Evidence", "likelihood": "Likelihood", "conditionals": "Conditional likelihoods",
     "naive": "Naive estimates", "reconstruction": "Reconstruction", "samples": "Samples", "classifier": "Classifier",
     "probe": "Linear probe", "coherence": "Coherence", "sharing": "Shared and private", "style": "Style under swap",
     "variance": "Explained variance", "disentanglement": "Disentanglement", "cost": "Cost"}
-SEVERAL: tuple[Part, ...] = ("conditional", "coherence", "sharing", "style", "variance")  # of several modalities only
+SEVERAL: tuple[Part, ...] = ("conditionals", "coherence", "sharing", "style", "variance")  # of several modalities only
 NAIVE = {"prior_printed": "(13) as printed", "prior_corrected": "(13) corrected", "posterior_printed":
          "(14) as printed", "elbo": "ELBO", "posterior_corrected": "(14) corrected"}
 

@@ -83,6 +83,11 @@ class PrivateShared(Multimodal):
         q = experts.product(torch.ones(1, len(self.names), device=experts.shift.device))
         return {SHARED: DiagonalGaussian(q.mean[0], q.logvar[0]), **own}
 
+    def experts(self, batch: Batch) -> dict[str, Experts]:
+        """The Gaussian factors of the shared latent, (M, B, r) in the order of `names`, those not given with precision
+        0."""
+        return {SHARED: self._read(batch, who(batch, self.names))[0]}
+
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
         observed = who(batch, self.names)
         experts, own = self._read(batch, observed)

@@ -12,7 +12,7 @@ from typing import ClassVar, Literal
 import torch
 
 from vaecore.data import Modality
-from vaecore.distributions import Posterior
+from vaecore.distributions import Experts, Posterior
 from vaecore.models.base import Batch, Family, Modalities, Objective
 from vaecore.models.joint_posteriors import PosteriorChoice, Product
 from vaecore.models.multimodal import Multimodal, MultimodalConfig, who
@@ -44,6 +44,12 @@ class SharedLatent(Multimodal):
 
     def encode(self, batch: Batch) -> dict[str, Posterior]:
         return {"z": self.encoder(batch, who(batch, self.names))}
+
+    def experts(self, batch: Batch) -> dict[str, Experts]:
+        """The Gaussian factors of z, (M, B, r) in the order of `names`, those not given with precision 0; empty where
+        one network reads everything."""
+        factors = getattr(self.encoder, "experts", None)
+        return {} if factors is None else {"z": factors(batch, who(batch, self.names))}
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
         observed = who(batch, self.names)
