@@ -16,6 +16,8 @@ page = st.navigation(
                 help="Live curves of one or several runs: ELBO, reconstruction, KL, beta."),
         st.Page("app_pages/traverse.py", title="Traverse", icon=":material/tune:", url_path="traverse",
                 help="Move through the latent space of a checkpoint and see what its decoder draws."),
+        st.Page("app_pages/cross_modal.py", title="Cross-modal", icon=":material/swap_horiz:", url_path="cross-modal",
+                help="Give some modalities and generate others: image from label, speech from image, and back."),
         st.Page("app_pages/sentences.py", title="Sentences", icon=":material/notes:", url_path="sentences",
                 help="Type a sentence: how a text model reads and rebuilds it, sentences near it, and its own."),
         st.Page("app_pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import html
 import re
+import tempfile
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from vaecore.training.setup import Fit
 
 BETA, TARGET, RATE = "#CC79A7", "#009E73", "#0072B2"
-PROBLEMS = f"{FORM}.data.path:problems"  # of the uploaded text; forgotten when the form begins anew
+PROBLEMS = f"{FORM}.data.path:problems"  # of an uploaded file; forgotten when the form begins anew
 UNKNOWN = ('<mark title="not in the vocabulary" style="background:rgba(230,159,0,.28);color:inherit;padding:0 .3em;'
            'border-radius:.3em">unknown</mark>')
 SENTENCE = ("margin:0 0 .45rem;padding-left:.6rem;border-left:3px solid rgba(128,128,128,.35);font-size:.9rem;"
@@ -39,6 +41,27 @@ STYLE = """<style>@media (max-width: 640px) {
 .st-key-train-launch [data-testid="stMetricValue"] { font-size: 1.5rem; }
 .st-key-train-launch [data-testid="stMetricValue"] * { white-space: normal; overflow: visible; }
 </style>"""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What can be uploaded for a data set of one's own."""
+
+    label: str
+    ending: str
+    help: str
+    invitation: str  # where nothing is there yet
+
+
+UPLOADS = {
+    "text-file": Upload(
+        "Text file", "txt", "Plain text in UTF-8, one sentence a line, at most 50 MB. It is kept beside the runs and only "
+        "ever read as words.", "Sample sentences are shown here once there is a text."),
+    "aligned": Upload(
+        "Archive of arrays", "npz", "One array a modality, each with a row a sample, at most 50 MB; `mask` (samples × "
+        "modalities) says who has what, `labels` the classes. It is kept beside the runs and only ever read as numbers. "
+        "A folder of files is named by its path instead.",
+        "Samples are shown here once there is an archive, or the path of a folder.")}
 
 
 # -- what it means ---------------------------------------------------------------------------------
@@ -85,24 +108,23 @@ def judge(values: dict[str, object]) -> Plan:
         return Plan(config, error.problems, config, look)
 
 
-def data_card(plan: Plan, *, own_text: bool) -> None:
-    """What the data looks like; where it is not here, how to get it."""
-    if own_text:
-        st.file_uploader("Text file", ["txt"], key="train:text", on_change=take_text, max_upload_size=50,
-                         help="Plain text in UTF-8, one sentence a line, at most 50 MB. It is kept beside the runs and "
-                              "only ever read as words.")
+def data_card(plan: Plan, own: str = "") -> None:
+    """What the data looks like; where it is not here, how to get it. `own` is the data set to upload a file for."""
+    if own:
+        st.file_uploader(UPLOADS[own].label, [UPLOADS[own].ending], key=f"train:{own}", on_change=take, args=(own,),
+                         max_upload_size=50, help=UPLOADS[own].help)
     if plan.look:
+        if plan.look.picture:
+            pictures.show(plan.look.picture, plan.look.alt, width=300)
         if plan.look.sentences:
             lines = (html.escape(line).replace("&lt;unk&gt;", UNKNOWN) for line in plan.look.sentences)
             st.html("".join(f'<p dir="auto" style="{SENTENCE}">{line}</p>' for line in lines))
-        else:
-            pictures.show(plan.look.picture, plan.look.alt, width=300)
         told = " / ".join(f"{size:,}" for size in plan.look.sizes.values()) in plan.look.source
         sizes = "" if told else " · " + ", ".join(f"{size:,} {name}" for name, size in plan.look.sizes.items())
         st.caption(f"{escaped(plan.look.source)}{sizes} · {plan.look.shape}",
                    help="Sizes are those of training, validation and test.")
-    elif own_text:
-        st.caption("Sample sentences are shown here once there is a text.")
+    elif own:
+        st.caption(UPLOADS[own].invitation)
     elif plan.missing and plan.config:
         st.warning(escaped(plan.missing), icon=":material/cloud_off:")
         fetch = getattr(plan.config.data, "download", None)
@@ -114,23 +136,24 @@ def data_card(plan: Plan, *, own_text: bool) -> None:
         st.caption("The data is shown once its fields are in order.")
 
 
-def take_text() -> None:
-    """Keep an uploaded text in the store and enter its path, or remember what is wrong with it."""
-    from vaecore.data import own_file, text_file
+def take(own: str) -> None:
+    """Keep an uploaded file in the store and enter its path, or remember what is wrong with it."""
+    from vaecore.data import own_file
     from vaecore.schema import problem
 
     st.session_state.pop(PROBLEMS, None)
-    if (file := st.session_state.get("train:text")) is None:
+    if (file := st.session_state.get(f"train:{own}")) is None:
         return
-    data, folder = file.getvalue(), store().root / "texts"
+    data, folder = file.getvalue(), store().root / ("texts" if own == "text-file" else "modalities")
+    ending = UPLOADS[own].ending
     try:
         if len(data) > own_file.LARGEST:
             raise problem("data.path", file.name, f"'{file.name}' has {len(data):,} bytes.",
                           f"Use at most {own_file.LARGEST:,}: a part of it, say.")
-        text_file.sentences(data, file.name)
+        check(own, data, file.name)
         # By its content, so that an upload never replaces another; by its name, so that it is known again.
-        name = re.sub(r"[^a-z0-9]+", "-", file.name.lower().removesuffix(".txt")).strip("-")[:40]
-        path = folder / f"{name or 'text'}-{hashlib.sha256(data).hexdigest()[:12]}.txt"
+        name = re.sub(r"[^a-z0-9]+", "-", file.name.lower().removesuffix(f".{ending}")).strip("-")[:40]
+        path = folder / f"{name or 'file'}-{hashlib.sha256(data).hexdigest()[:12]}.{ending}"
         folder.mkdir(parents=True, exist_ok=True)
         write_bytes_atomic(path, data)
     except OSError as error:
@@ -141,6 +164,26 @@ def take_text() -> None:
     else:
         form.fill(FORM, "data.path", str(path))
         form.fill(FORM, "data.digest", "")
+
+
+def check(own: str, data: bytes, name: str) -> None:
+    """Raise `ConfigError` for bytes that are no such data set."""
+    if own == "text-file":
+        from vaecore.data import text_file
+
+        text_file.sentences(data, name)
+        return
+    from vaecore.data.aligned import Aligned
+    from vaecore.schema import problem
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "upload.npz"
+        path.write_bytes(data)
+        try:
+            Aligned(path=str(path)).load()
+        except ConfigError as error:  # in words of the visitor's file, not of the place where it was looked at
+            first = error.problems[0]
+            raise problem("data.path", name, first.message.replace(str(path), name), first.remedy) from None
 
 
 def download(fetch: object) -> None:
@@ -351,11 +394,11 @@ def page() -> None:
         origin_row(origin)
         entered = form.values(start_with, FORM)
         plan = judge(entered)
-        own_text = entered["data"]["name"] == "text-file" and not origin.source
-        if own_text:  # what is wrong with an upload stands against the start: the path still names the text before
+        own = entered["data"]["name"] if entered["data"]["name"] in UPLOADS and not origin.source else ""
+        if own:  # what is wrong with an upload stands against the start: the path still names the text before
             plan = replace(plan, problems=(*plan.problems, *st.session_state.get(PROBLEMS, ())))
         form.config_form(start_with, FORM, problems=plan.problems, locked=origin.locked,
-                         beside={"data": lambda: data_card(plan, own_text=own_text),
+                         beside={"data": lambda: data_card(plan, own),
                                  "training": lambda: schedules(plan)})
     with launch:
         time_slot = launch_card(origin, plan)

@@ -13,6 +13,7 @@ from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint, Codeless
+    from vaecore.explore.crossmodal import CrossModal
     from vaecore.explore.sentences import SentenceCheckpoint
 
 T = TypeVar("T")
@@ -221,6 +222,11 @@ def opened_text(run: Run) -> SentenceCheckpoint | None:
     return _or_told(run, load_text)
 
 
+def opened_crossed(run: Run) -> CrossModal | None:
+    """The same for a model of several modalities."""
+    return _or_told(run, lambda run: _load_crossed(str(run.path), _stamps(run)))
+
+
 def load(run: Run) -> Checkpoint:
     """The checkpoint, loaded once for all sessions until its weights change on disk."""
     return _load(str(run.path), _stamps(run))
@@ -266,6 +272,13 @@ def _load_text(path: str, stamps: tuple[int, ...]) -> SentenceCheckpoint:  # noq
     from vaecore.explore.sentences import SentenceCheckpoint
 
     return _settled(path, SentenceCheckpoint.load)
+
+
+@st.cache_resource(max_entries=24, show_spinner="Loading the checkpoint …")
+def _load_crossed(path: str, stamps: tuple[int, ...]) -> CrossModal:  # noqa: ARG001 (part of the cache's key)
+    from vaecore.explore.crossmodal import CrossModal
+
+    return _settled(path, CrossModal.load)
 
 
 def _settled(path: str, load: Callable[[Run], T]) -> T:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -247,7 +249,7 @@ def own_text(lines: bytes, name: str = "my text.txt") -> AppTest:
     at = page(preset="lagging-basic")
     good(at.selectbox(key="train.data.name").set_value("text-file").run())
     assert at.button(key="train-start").disabled
-    return good(at.file_uploader(key="train:text").upload(name, lines).run())
+    return good(at.file_uploader(key="train:text-file").upload(name, lines).run())
 
 
 def test_sentences_are_shown_with_what_is_known_of_them() -> None:
@@ -282,7 +284,7 @@ def test_a_text_that_cannot_be_used_is_said_at_the_field_and_not_kept(store: Sto
 
 def test_a_bad_upload_does_not_start_with_the_text_before() -> None:
     at = own_text("\n".join(HOSTILE).encode())
-    good(at.file_uploader(key="train:text").upload("bad.txt", b"a\0b").run())
+    good(at.file_uploader(key="train:text-file").upload("bad.txt", b"a\0b").run())
     assert at.button(key="train-start").disabled
     assert "Cannot start: Path: 'bad.txt' is not a text" in said(at)
     good(at.button(key="train-reset").click().run())
@@ -393,3 +395,36 @@ def test_a_fork_refuses_another_model_in_words() -> None:
 def test_a_link_to_a_run_that_is_gone_is_said() -> None:
     assert "There is no run 'gone'" in said(page(**{"from": "gone", "weights": "best"}))
     assert "There is no run '../etc'" in said(page(**{"from": "../etc", "weights": "best"}))
+
+
+def archive(**arrays: Any) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def own_modalities(data: bytes) -> AppTest:
+    at = page(preset="vae-digits")
+    good(at.selectbox(key="train.data.name").set_value("aligned").run())
+    good(at.selectbox(key="train.model.family").set_value("multimodal-vae").run())
+    return good(at.file_uploader(key="train:aligned").upload("mine.npz", data).run())
+
+
+def test_an_uploaded_archive_of_modalities_is_shown_and_can_be_trained_on(store: Store) -> None:
+    at = own_modalities(archive(picture=np.zeros((200, 6, 5), np.uint8), numbers=np.random.randn(200, 3)))
+    [kept] = (store.root / "modalities").iterdir()
+    assert at.text_input(key="train.data.path").value == str(kept) and kept.name.startswith("mine-")
+    assert "numbers: 3 numbers each · picture: 6 × 5 pixels" in said(at)
+    good(at.button(key="train-start").click().run())
+    assert store.runs()[0].config().data.path == str(kept)
+
+
+@pytest.mark.parametrize(("data", "words"), [
+    (b"PK not an archive", "mine.npz"),
+    (archive(a=np.zeros((50, 3)), b=np.zeros((49, 3))), "has 49 samples, but 'a' has 50"),
+    (archive(a=np.zeros((50, 3))), "has 1 modality")])
+def test_an_archive_that_cannot_be_used_is_refused_in_words(store: Store, data: bytes, words: str) -> None:
+    at = own_modalities(data)
+    assert any(words in c.value.replace("\\", "") and ":red[" in c.value for c in at.caption)
+    assert "/tmp/" not in said(at) and not (store.root / "modalities").exists()
+    assert at.button(key="train-start").disabled

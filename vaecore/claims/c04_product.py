@@ -104,5 +104,5 @@ CLAIM = Claim(
     "Wu & Goodman (2018), MVAE; lecture, equations (23) and (24)",
     f"{SAMPLES:,} samples of {BLOCKS} vectors that one score makes, linear with known noise; an MVAE with linear "
     "encoders, trained on the joint, the marginal and random-subset ELBOs; 2,000 test samples.",
-    f"In every subset, mean and precision off by less than {CLOSE:.0%} from the exact posterior of the trained decoder.",
-    2, run)
+    f"In every subset, mean and precision off by less than {CLOSE:.0%} from the exact posterior of the trained "
+    "decoder.", 2, run)

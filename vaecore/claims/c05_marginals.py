@@ -17,13 +17,14 @@ from vaecore.training.feed import Feed
 
 GOOD, CHANCE = 0.9, 0.3  # cross-modal accuracy; what is below the second is called near chance, fixed beforehand
 DIRECTIONS = (("image", "label"), ("label", "image"))
-MODELS: dict[str, tuple[str, ...]] = {"with marginal ELBOs": (), "joint ELBO only": ("model.posterior.marginals=false",)}
+MODELS: dict[str, tuple[str, ...]] = {
+    "with marginal ELBOs": (), "joint ELBO only": ("model.posterior.marginals=false",)}
 
 
 def configuration(settings: Sequence[str] = ()) -> RunConfig:
     """The shipped preset `mvae-image-label` on the embedded digits."""
-    return changed(preset("mvae-image-label"), ["data.source=embedded", "training.snapshots=0", "training.checkpoints=0",
-                                                "training.keep=last", *settings])
+    return changed(preset("mvae-image-label"), [
+        "data.source=embedded", "training.keep=last", "training.snapshots=0", "training.checkpoints=0", *settings])
 
 
 def judged(bench: Bench, run: Run, *, limit: int = 10_000) -> Coherence:
@@ -72,7 +73,7 @@ CLAIM = Claim(
     "C5", "MVAE needs the marginal ELBOs",
     "The joint ELBO alone never trains an expert to be right by itself; with the ELBO of each modality added, one "
     "modality is generated from the other.",
-    "Wu & Goodman (2018), MVAE, section 2.2",
+    "Wu & Goodman (2018), MVAE",
     "An MVAE of embedded digits and their labels, with and without the marginal ELBOs; 500 test pairs.",
     f"Cross-modal accuracy of at least {GOOD:.0%} in both directions with them, below {CHANCE:.0%} in both without.",
     10, run)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +22,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vaecore.data import END, OBSERVED, PAD, SPECIALS, Kind, Modality
-from vaecore.data.text import numbers, tokens, words
+from vaecore.data import END, OBSERVED, PAD, SPECIALS, UNKNOWN, Kind, Modality
+from vaecore.data.text import tokens, words
 from vaecore.distributions import DiagonalGaussian, Point, Posterior, PosteriorMixture, StandardNormal
 from vaecore.explore import LARGEST_EXAMPLES, Images, as_images, check_origin
 from vaecore.explore.densities import tempered
@@ -255,6 +256,20 @@ class CrossModal:
         self._modality(name)
         return self.observed is None or bool(self.observed[index, list(self.modalities).index(name)])
 
+    def varied(self, count: int, seed: int = 0) -> list[int]:
+        """`count` test samples that have everything, of as many classes as there are; another choice a seed."""
+        order = np.random.default_rng(seed).permutation(self.count)
+        whole = [int(i) for i in order if self.observed is None or bool(self.observed[i].all())]
+        if self.labels is None:
+            return whole[:count]
+        seen: dict[int, int] = {}
+        rounds = []  # the first of each class, then the second of each, and so on
+        for i in whole:
+            label = int(self.labels[i])
+            seen[label] = seen.get(label, 0) + 1
+            rounds.append((seen[label], label, i))
+        return [i for *_, i in sorted(rounds)][:count]
+
     def sample(self, name: str, index: int) -> Tensor:
         """A modality of a test sample, (1, *shape); raises `ValueError` for one that is not there."""
         self._modality(name)
@@ -312,14 +327,17 @@ class CrossModal:
             return Typed(self.label(name, known[given] if given in known else int(given)))
         if modality.kind != "text":
             raise ValueError(f"{name} is {_article(modality.kind)} and cannot be typed. {self._how(name)}")
-        found = tokens(text)
+        unknown = SPECIALS[UNKNOWN]  # as this program's own sentences have it, it is the unknown word itself
+        found = [word for part in re.split(f"({unknown})", text)
+                 for word in ([part] if part == unknown else tokens(part))]
         if not found:
             raise UnreadableText(f"{name}: there is no word here. Type a sentence.")
-        longest = modality.size - 1
-        row = numbers([" ".join(found)], modality.vocabulary, longest)
-        kept = tuple(found[:longest])
-        reading = Reading(kept, tuple(int(number) for number in row[0, :len(kept)]), tuple(found[longest:]))
-        return Typed(torch.from_numpy(row).long(), reading)
+        known_words = {word: number for number, word in enumerate(modality.vocabulary)}
+        kept = tuple(found[:modality.size - 1])
+        reading = Reading(kept, tuple(known_words.get(word, UNKNOWN) for word in kept), tuple(found[len(kept):]))
+        row = torch.full((1, modality.size), PAD)
+        row[0, :len(kept) + 1] = torch.tensor([*reading.numbers, END])
+        return Typed(row, reading)
 
     def sentence(self, name: str, index: int) -> str:
         """A test sample's sentence in words."""
@@ -377,7 +395,7 @@ class CrossModal:
             raise ValueError(f"a temperature of {temperature} makes no sense. Use 0 or more.")
         codes = self._drawn(self.check(given), count, temperature, torch.Generator().manual_seed(seed))
         parts = [self._decoded({latent: z[rows] for latent, z in codes.items()}, names)
-                 for rows in torch.arange(count).split(self.model.at_once(MOST))]
+                 for rows in torch.split(torch.arange(count), self.model.at_once(MOST))]
         return {name: _joined([part[name] for part in parts]) for name in names}
 
     @torch.inference_mode()
@@ -402,8 +420,8 @@ class CrossModal:
             return Beliefs(latent, "mixture", prior, parts, posterior, _largest_first(narrowed))
         if isinstance(q, Point):
             return None
-        posterior = Belief("product", *_moments(q))
         factors = self._factors(batch, latent)
+        posterior = Belief("product" if factors else "posterior", *_moments(q))
         return Beliefs(latent, "product" if factors else "network", prior, factors, posterior,
                        _largest_first(-np.log(posterior.std)))
 
