@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vaecore.explore.crossmodal import CrossModal
     from vaecore.store import Run
 
+PRESET = "mvae-image-label"
 # Samples stand in two rows where a card is wide, so that the curves beneath are in sight; on a phone in fours.
 LAYOUT = """<style>
 .st-key-presets { justify-content: flex-end; }
@@ -103,8 +104,8 @@ def nothing_yet() -> None:
     """What to do where there is no model of several modalities."""
     st.info("No model of several modalities is here yet. Train one on images with their labels: it takes a few "
             "minutes.", icon=":material/info:")
-    st.page_link("app_pages/train.py", label="Train a model", icon=":material/model_training:",
-                 help="Choose a data set such as image + label, and a family such as Multimodal VAE.")
+    st.page_link("app_pages/train.py", label="Train a multimodal VAE", icon=":material/model_training:",
+                 query_params={"preset": PRESET}, help="Opens Train with images and their labels filled in.")
 
 
 title, choice = st.columns([1, 2], vertical_alignment="bottom")

@@ -55,12 +55,12 @@ class Upload:
 
 UPLOADS = {
     "text-file": Upload(
-        "Text file", "txt", "Plain text in UTF-8, one sentence a line, at most 50 MB. It is kept beside the runs and only "
-        "ever read as words.", "Sample sentences are shown here once there is a text."),
+        "Text file", "txt", "Plain text in UTF-8, one sentence a line, at most 50 MB. It is kept beside the runs and "
+        "only ever read as words.", "Sample sentences are shown here once there is a text."),
     "aligned": Upload(
         "Archive of arrays", "npz", "One array a modality, each with a row a sample, at most 50 MB; `mask` (samples × "
-        "modalities) says who has what, `labels` the classes. It is kept beside the runs and only ever read as numbers. "
-        "A folder of files is named by its path instead.",
+        "modalities) says who has what, `labels` the classes. It is kept beside the runs and only ever read as "
+        "numbers. A folder of files is named by its path instead.",
         "Samples are shown here once there is an archive, or the path of a folder.")}
 
 

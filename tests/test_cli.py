@@ -84,8 +84,9 @@ def test_remove_and_restore(store: Path, capsys: pytest.CaptureFixture[str]) -> 
 def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert "vae-mnist" in said(capsys, "presets")
     assert said(capsys, "presets", "vae-mnist")["model"]["family"] == "vae"
-    assert {"vae", "ae", "linear-ae", "pca", "ica", "made", "pixelcnn", "rbm", "sentence-vae",
-            "language-model"} == set(said(capsys, "families"))
+    assert {"vae", "ae", "linear-ae", "pca", "ica", "made", "pixelcnn", "rbm", "sentence-vae", "language-model",
+            "multimodal-vae", "dmvae", "separate-vaes", "concatenated-vae", "cca", "jive", "multiblock-pls"
+            } == set(said(capsys, "families"))
     assert said(capsys, "data")["digits"].startswith("1,797")
 
 

@@ -51,6 +51,16 @@ def lagging_runs() -> dict[str, RunConfig]:
     return {kind: preset(f"lagging-{kind}") for kind in ("basic", "aggressive")}
 
 
+def same_data_runs(data: tuple[str, ...] = ("data.source=embedded",)) -> dict[str, RunConfig]:
+    """Images and labels five ways, with latents, networks, weights and training as alike as they can be."""
+    start = changed(preset("mvae-image-label"), data)
+    one = {"separate-vaes": "separate-vaes", "concatenated-vae": "concatenated-vae"}
+    joint = {"jmvae-zero": ("model.posterior.kind=joint", "model.posterior.alpha=0"),
+             "jmvae-kl": ("model.posterior.kind=joint", "model.posterior.alpha=0.1"), "mvae": ()}
+    return {**{label: changed(start, [f"model.family={family}"]) for label, family in one.items()},
+            **{label: changed(start, settings) for label, settings in joint.items()}}
+
+
 EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (
     Experiment("lagging", "The lagging encoder", "Does the encoder follow where the decoder leads?",
                "He, Spokoyny, Neubig & Berg-Kirkpatrick (2019)", lagging_runs),
@@ -58,6 +68,8 @@ EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment
                "Dai, Wang & Wipf (2020), Proposition 2 of the lecture", gamma_runs),
     Experiment("cyclical", "Cyclical annealing, two by two", "Is it the cycles of β, or those of the learning rate?",
                "Fu et al. (2019)", cyclical_runs),
+    Experiment("same-data", "Five ways to model a pair", "A joint VAE, two VAEs of one modality each, one VAE of both "
+               "joined end to end: what is the difference?", "Lecture, before equation (17)", same_data_runs),
 )}
 
 

@@ -178,9 +178,7 @@ def absent(name: str) -> str:
         return f"There is no run called '{re.sub(r'[^A-Za-z0-9./_-]', '', name)[:80]}' here."
     if not run.weights.is_file():
         return f"{run.id} has no weights yet. Start or resume it on Train."
-    what = {"Sentences": "a text model", "Cross-modal": "a model of several modalities", "Traverse": "a model of one "
-            "modality that is no text"}
-    return f"{run.id} is {what[opens_in(run)]}."
+    return f"{run.id} is opened in {opens_in(run)}."
 
 
 def _tell(key: str, missing: list[str], instead: str) -> None:

@@ -43,19 +43,19 @@ def panel(checkpoint: CrossModal, given: dict[str, Tensor]) -> None:
         st.info("The modalities of this model share no Gaussian latent, so there is no certainty to add up.",
                 icon=":material/info:")
         return
-    st.markdown(RULES[beliefs.rule])
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        wanted = st.multiselect(
-            "Dimensions", range(len(beliefs.order)), key=switchboard.key("dimensions", checkpoint),
-            format_func=lambda d: f"{name(beliefs)}{d}", max_selections=MOST, width=420,
-            placeholder=f"the {min(FIRST, len(beliefs.order))} that are narrowed most",
-            help="Latent dimensions to draw. Left empty, those of which the given modalities tell most.")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         legend(beliefs, switchboard.colours(checkpoint))
+        wanted = st.multiselect(
+            "Dimensions", range(len(beliefs.order)), key=switchboard.key("dimensions", checkpoint), width=380,
+            format_func=lambda d: f"{name(beliefs)}{d}", max_selections=MOST, label_visibility="collapsed",
+            placeholder=f"Dimensions: the {min(FIRST, len(beliefs.order))} narrowed most",
+            help="Latent dimensions to draw. Left empty, those of which the given modalities tell most.")
     tints = colours(beliefs, switchboard.colours(checkpoint))
     with st.grid(3, min_column_width=300, gap="medium"):
         for dimension in wanted or beliefs.order[:FIRST]:
             with st.container(gap="xsmall"):
                 curve(beliefs, dimension, tints)
+    st.markdown(RULES[beliefs.rule], help=CERTAINTY_HELP if beliefs.rule == "product" else None)
 
 
 def name(beliefs: Beliefs) -> str:
@@ -83,7 +83,7 @@ def legend(beliefs: Beliefs, modalities: Mapping[str, str]) -> None:
         entries.append((beliefs.posterior.name, f"5px solid {ink}"))
     cells = "".join(f'<span style="display:flex;align-items:center;gap:.5rem"><span style="width:2rem;'
                     f'border-top:{line}"></span>{html.escape(label)}</span>' for label, line in entries)
-    st.html('<div style="display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;font-size:1.05rem;padding-bottom:.45rem">'
+    st.html('<div style="display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;font-size:1.05rem">'
             f"{cells}</div>", width="content")
 
 
@@ -138,10 +138,12 @@ def picture(curves: Curves, tints: Mapping[str, str], ink: str, pale: str, only_
                     f'<text x="{x(t):.1f}" y="{base + 24}" text-anchor="middle">{str(t).replace("-", "−")}</text>'
                     for t in ticks)
     drawn = [f'<path d="{path(curves.posterior)} L{x(high):.1f},{base} L{x(low):.1f},{base} Z" fill="{ink}" '
-             'fill-opacity=".09" stroke="none"/>', line(curves.prior, pale, 2.5, "7 6")]
-    drawn += [line(density, tints[part], 3) for part, density in curves.parts.items()]
+             'fill-opacity=".09" stroke="none"/>']
     if not only_prior:
-        drawn.append(line(curves.posterior, ink, 4.5))
+        drawn.append(line(curves.posterior, ink, 5.5))
+    # Thin and on top: a curve that is the same as the thick one still shows its colour.
+    drawn.append(line(curves.prior, pale, 2.5, "7 6"))
+    drawn += [line(density, tints[part], 2.5) for part, density in curves.parts.items()]
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
             f'font-family="Source Sans 3, Source Sans Pro, Helvetica, Arial, sans-serif" font-size="17" fill="{pale}">'
             f'<line x1="{EDGE}" x2="{WIDTH - EDGE}" y1="{base}" y2="{base}" stroke="{pale}"/>{marks}{"".join(drawn)}'

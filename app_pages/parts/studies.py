@@ -261,6 +261,69 @@ def basic_beside_aggressive(rows: list[dict[str, Any]], points: Sequence[Spread]
     return True
 
 
+# -- one pair of modalities, five ways -------------------------------------------------------------
+
+
+def same_data_view(runs: Sequence[Member]) -> bool:
+    """Where each model crosses, of its newest evaluation that says so; False while no run is evaluated."""
+    import pandas as pd
+
+    from vaecore.evaluate.kept import evaluations
+
+    ended = [member for member in runs if member.last.get("step")]
+    if not ended:
+        return False
+    rows, missing = [], []
+    for member in ended:
+        found = next((facts["coherence"] for facts in reversed(evaluations(member.run)) if "coherence" in facts), None)
+        if found is None:
+            missing.append(member.run.id)
+        rows.append({"Run": member.run.id, "−ELBO": finite(member.last.get("neg_elbo")), **crossings(found),
+                     "Joint": share(found, "joint")})
+    frame = pd.DataFrame(rows).dropna(axis=1, how="all")
+    st.subheader("What comes of the same pairs", anchor=False, help="The same images and labels, five models: two that "
+                 "share nothing, one that knows of no modalities, and three joint ones.")
+    columns = {name: st.column_config.NumberColumn(format="percent", help="Share whose class is that of what was "
+                                                   "given. Codes are drawn from q(z | given).")
+               for name in frame.columns if "→" in name}
+    columns |= {"−ELBO": number("−ELBO"), "Joint": st.column_config.NumberColumn(
+        format="percent", help="Share of samples of the prior whose image and label agree.")}
+    st.dataframe(frame, hide_index=True, height="content", placeholder="–", key="same-data-table",
+                 column_config=columns)
+    with st.container(horizontal=True, gap="small"):
+        st.page_link("app_pages/compare.py", label="Compare them", icon=":material/compare:",
+                     query_params=[("runs", member.run.id) for member in ended[-8:]],
+                     help="Compare with these runs side by side.")
+        for name in missing[:8]:
+            st.page_link("app_pages/evaluate.py", label=f"Evaluate {escaped(name)}", icon=":material/straighten:",
+                         query_params={"run": name}, help="Its coherence is not known yet.")
+    return True
+
+
+def same_data_shipped(_result: Result) -> bool:
+    """No claim asks this question."""
+    return False
+
+
+def crossings(found: Any) -> dict[str, float | None]:
+    """Coherence by direction, as 'image → label', of an evaluation's facts; empty where there is none."""
+    subsets = found.get("subsets") if isinstance(found, dict) else None
+    made: dict[str, float | None] = {}
+    for each in subsets if isinstance(subsets, list) else []:
+        if not isinstance(each, dict) or not isinstance(each.get("given"), list):
+            continue
+        given = " + ".join(str(name)[:40] for name in each["given"])
+        if isinstance(each.get("coherence"), dict):
+            made |= {f"{given} → {str(name)[:40]}": share(each["coherence"], name) for name in each["coherence"]}
+    return made
+
+
+def share(found: Any, name: str) -> float | None:
+    """A number of `found` by name; None where it is none."""
+    value = found.get(name) if isinstance(found, dict) else None
+    return finite(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
 VIEWS: dict[str, tuple[Callable[[Sequence[Member]], bool], Callable[[Result], bool]]] = {
     "gamma": (gamma_view, gamma_shipped), "cyclical": (cyclical_view, cyclical_shipped),
-    "lagging": (lagging_view, lagging_shipped)}
+    "lagging": (lagging_view, lagging_shipped), "same-data": (same_data_view, same_data_shipped)}

@@ -35,10 +35,12 @@ SAMPLES = (1, 4, 8, 16, 32)
 MOST_SENTENCES = 8
 MOST_BUTTONS = 20  # classes; more are chosen from a list
 TAKES = 3  # of generated recordings that can be played
-BOX = 560  # CSS pixels of generated vectors
+BOX = 560  # CSS pixels of vectors
+FLAT = 0.28  # their height, as a share of the width
 SHOWN = 168  # of a given picture, or a single one
 FILES = ["png", "jpg", "jpeg", "webp", "bmp", "gif"]
 LARGEST_UPLOAD = 5  # MB
+LARGE = "font-size:4.5rem;line-height:1.15;font-weight:600;overflow-wrap:anywhere"
 STRIPES = "Each stripe is one number: middle grey is 0, white +3, black −3."
 COHERENCE_HELP = ("Share of test observations for which what is generated is of the class of what was given, as a "
                   "judge sees it; kept by Evaluate. At most about as good as the judge is on real ones: {ceiling}.")
@@ -159,7 +161,9 @@ def switch(checkpoint: CrossModal, name: str, card: st.delta_generator.DeltaGene
     place = key("switch", checkpoint, name)
     if place not in st.session_state:
         st.session_state[place] = STATES[first_states(checkpoint)[name]]
-    with card, st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    beside = across(checkpoint) == 2  # else all of them beneath, as some names are too long
+    with card, st.container(horizontal=beside, vertical_alignment="center" if beside else "top", gap="small",
+                            horizontal_alignment="distribute" if beside else "left"):
         st.html(f'<div style="display:flex;align-items:center;gap:.55rem"><span style="width:.95rem;height:.95rem;'
                 f'border-radius:50%;background:{tint}"></span><strong style="font-size:1.35rem;overflow-wrap:anywhere">'
                 f"{html.escape(name)}</strong></div>", width="content")
@@ -194,8 +198,9 @@ def from_samples(checkpoint: CrossModal, name: str, found: Board) -> Tensor | No
     place = key("sample", checkpoint, name)
     if not 0 <= st.session_state.setdefault(place, 0) <= last:  # new weights may have come with fewer
         st.session_state[place] = 0
-    with st.container(horizontal=True, gap="medium"):
-        place_of_picture = st.container(width="content")
+    vector = checkpoint.modalities[name].kind == "vector"
+    with st.container() if vector else st.container(horizontal=True, gap="medium"):
+        place_of_picture = st.container(width="stretch" if vector else SHOWN)
         with st.container(width="content", gap="small"):
             index = st.session_state[place]
             if last:
@@ -209,6 +214,12 @@ def from_samples(checkpoint: CrossModal, name: str, found: Board) -> Tensor | No
     found.samples[name] = int(index)
     with place_of_picture:
         given_picture(checkpoint, name, value)
+    if name in checkpoint.audible:
+        from vaecore.explore.crossmodal import wav
+
+        st.audio(wav(checkpoint.shown(name, value).images[0]), "audio/wav", alt=f"The given recording of {name}")
+        st.caption("Loudness by pitch, from low to high, over time: what the model sees. The sound is made from it, so "
+                   "it is rough.")
     return value
 
 
@@ -307,25 +318,19 @@ GIVING = {"Test sample": from_samples, "Recording": from_samples, "Draw": drawn,
 
 
 def given_picture(checkpoint: CrossModal, name: str, value: Tensor) -> None:
-    """What is given, to see and to hear."""
-    from vaecore.explore.crossmodal import wav
-    from vaecore.explore.pictures import legible, png
+    """What is given, to see."""
+    from vaecore.explore.pictures import png
 
-    image = legible(checkpoint.shown(name, value).images)[0]
-    vector = checkpoint.modalities[name].kind == "vector"
-    pictures.show(png(image), f"{name}, as it is given", width=BOX if vector else SHOWN)
-    if vector:
-        st.caption(STRIPES)
-    if name in checkpoint.audible:
-        st.audio(wav(image), "audio/wav", alt=f"The given recording of {name}")
-        st.caption("Loudness by pitch, low to high, over time: what the model sees. The sound is made from it, so it "
-                   "is rough.")
+    found = checkpoint.shown(name, value)
+    if found.kind == "vector":
+        striped(found, f"{name}, as it is given")
+    else:
+        pictures.show(png(found.images[0]), f"{name}, as it is given", width=SHOWN)
 
 
 def large(word: str) -> None:
     """A class, to be read from the back row."""
-    st.html(f'<div style="font-size:4.5rem;line-height:1.15;font-weight:600;overflow-wrap:anywhere">'
-            f"{html.escape(word[:40])}</div>")
+    st.html(f'<div style="{LARGE}">{html.escape(word[:40])}</div>')
 
 
 # -- what was generated ----------------------------------------------------------------------------
@@ -375,7 +380,8 @@ def show(checkpoint: CrossModal, name: str, made: Mapping[str, Generated], board
     """The samples of one modality, or why there are none."""
     if name not in made:
         if board.waiting:
-            st.info(f"Waiting for {escaped(' and '.join(board.waiting))}.", icon=":material/hourglass_empty:")
+            st.info(f"Waits for {escaped(' and '.join(board.waiting))}. Give it, or set its switch to Absent.",
+                    icon=":material/hourglass_empty:")
         else:
             st.info("This model has no prior to draw from. Give at least one modality.", icon=":material/info:")
         return
@@ -411,10 +417,17 @@ def images(checkpoint: CrossModal, name: str, found: Generated) -> None:
 
 def stripes(checkpoint: CrossModal, name: str, found: Generated) -> None:  # noqa: ARG001 (as the other kinds)
     """Vectors, a row of grey each."""
-    from vaecore.explore.pictures import grid, png
+    striped(found, f"{len(found)} generated of {name}")
 
-    tall = max(1, round(found.images.shape[2] / 4 / max(1, len(found))))
-    pictures.show(png(grid(found.images.repeat(tall, 1), 1)), f"{len(found)} generated of {name}", width=BOX)
+
+def striped(found: Generated, alt: str) -> None:
+    """Vectors as rows of one picture, always as wide and as high, however many there are and however long."""
+    from vaecore.explore.pictures import png
+
+    rows = found.images[:, 0]
+    wide = -(-BOX // rows.shape[1])
+    tall = max(1, round(FLAT * rows.shape[1] * wide / len(rows)))
+    pictures.show(png(rows.repeat(tall, 0).repeat(wide, 1)), alt, width=BOX)
     st.caption(f"A row each. {STRIPES}" if len(found) > 1 else STRIPES)
 
 
@@ -424,7 +437,6 @@ def probabilities(checkpoint: CrossModal, name: str, found: Generated) -> None:
     names = checkpoint.class_names(name)
     shown = sorted(range(len(names)), key=lambda n: -chances[n])[:12]
     best = shown[0]
-    large(names[best])
     rows = "".join(
         f'<div style="display:flex;align-items:center;gap:.7rem;height:1.6rem">'
         f'<span style="min-width:2rem;text-align:right;font-weight:{700 if n == best else 400}">'
@@ -433,8 +445,10 @@ def probabilities(checkpoint: CrossModal, name: str, found: Generated) -> None:
         f'height:1.05rem;border-radius:4px;background:var(--st-primary-color,#6A6FE0);'
         f'width:{max(0.4, 100 * float(chances[n])):.1f}%"></span></span><span style="width:3.4rem;text-align:right;'
         f'font-variant-numeric:tabular-nums">{100 * float(chances[n]):.0f} %</span></div>' for n in sorted(shown))
-    st.html(f'<div role="img" aria-label="Probabilities of {html.escape(name)}" style="max-width:{BOX + 120}px">{rows}'
-            "</div>")
+    alt = html.escape(f"Probabilities of {name}")
+    st.html('<div style="display:flex;flex-wrap:wrap;align-items:center;gap:.5rem 2rem">'
+            f'<strong style="{LARGE}">{html.escape(names[best][:40])}</strong>'
+            f'<div role="img" aria-label="{alt}" style="flex:1 1 14rem;max-width:{BOX}px">{rows}</div></div>')
     st.caption(f"p({escaped(name)} | z), averaged over {len(found)} code{'s' * (len(found) > 1)}.")
 
 
@@ -463,9 +477,9 @@ def truth(checkpoint: CrossModal, name: str, board: Board) -> None:
     if value.kind == "image":
         from vaecore.explore.pictures import png
 
-        st.html('<div style="display:flex;align-items:center;gap:.6rem"><span style="opacity:.75;font-size:.9rem">the '
-                f"sample's own</span>{pictures.image(png(value.images[0]), f'{name} of the sample', '64px')}</div>",
-                width="content")
+        own = pictures.image(png(value.images[0]), f"{name} of the sample", "64px")
+        st.html('<div style="display:flex;align-items:center;gap:.6rem"><span style="opacity:.75;font-size:.9rem;'
+                f'white-space:nowrap">the sample\'s own</span>{own}</div>', width="content")
     elif value.kind == "label":
         st.caption(f"The sample's own: {escaped(checkpoint.class_names(name)[int(value.classes[0])])}", width="content")
     elif value.kind == "text":

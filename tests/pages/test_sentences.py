@@ -208,9 +208,9 @@ def test_each_page_offers_what_it_opens() -> None:
 
 
 @pytest.mark.parametrize(("page", "run", "said", "target"), [
-    ("traverse", "text", "text is a text model.", "sentences"),
-    ("traverse", "gallery/text", "gallery/text is a text model.", "sentences"),
-    ("sentences", "digits", "digits is not a text model.", "traverse")])
+    ("traverse", "text", "text is opened in Sentences.", "sentences"),
+    ("traverse", "gallery/text", "gallery/text is opened in Sentences.", "sentences"),
+    ("sentences", "digits", "digits is opened in Traverse.", "traverse")])
 def test_a_link_to_the_wrong_page_leads_to_the_right_one(page: str, run: str, said: str, target: str) -> None:
     at = demo.open_page(page, run=run)
     assert said in at.warning[0].value and "Shown instead" in at.warning[0].value
@@ -224,7 +224,7 @@ def test_without_a_text_model_the_page_says_what_to_do(store: Path) -> None:
     for name in ("runs/text", "runs/lm", "gallery/text"):
         shutil.rmtree(store / name)
     at = demo.open_page("sentences", run="digits")
-    assert "No text model is here yet" in demo.words(at) and "digits is not a text model" in demo.words(at)
+    assert "No text model is here yet" in demo.words(at) and "digits is opened in Traverse" in demo.words(at)
     assert any("lagging-basic" in str(link.proto) for link in at.get("page_link")) and "lagging-basic" in presets()
     shutil.rmtree(store / "runs" / "digits")
     assert "No text model is here yet" in demo.words(demo.open_page("sentences"))

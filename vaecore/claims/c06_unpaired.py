@@ -13,7 +13,7 @@ SHARES = (0.001, 0.005, 0.01, 0.05, 1.0)  # of the training observations that ar
 JUDGED = 0.01  # the share that the rule is of
 ENOUGH, NEARLY = 0.05, 0.95  # the share of pairs from which MVAE should have so much of what all pairs give
 PRESETS = {"MVAE": "mvae-image-label", "JMVAE": "jmvae-image-label"}
-EPOCHS = 10
+EPOCHS = 6
 
 
 def configuration(method: str, paired: float, settings: Sequence[str] = ()) -> RunConfig:

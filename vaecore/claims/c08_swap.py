@@ -84,8 +84,9 @@ def finding(table: Sequence[Row]) -> Finding:
         f"When MVAE is given the styled image besides (mixed pair), it keeps R2 {of(one, 'style R2, mixed pair'):.2f} "
         f"but changes the digit in {of(one, 'digit changed, mixed pair'):.0%}. A linear probe reads the digit from "
         f"DMVAE's shared latent with {of(ours, 'digit from shared'):.0%}, from the better private one with "
-        f"{private:.0%} (chance {of(ours, 'chance'):.0%}; at most {PRIVATE:.0%} above it was expected). Cross coherence is "
-        f"{crosses[0]:.0%} with cross terms and {crosses[1]:.0%} without (at least {CROSS:.0%} apart was expected).",
+        f"{private:.0%} (chance {of(ours, 'chance'):.0%}; at most {PRIVATE:.0%} above it was expected). Cross "
+        f"coherence is {crosses[0]:.0%} with cross terms and {crosses[1]:.0%} without (at least {CROSS:.0%} apart was "
+        "expected).",
         list(table), note="In the swap what is shared comes from an observation of another digit, what is private from "
                           "the styled one; MVAE has one latent, all of it shared, so by construction nothing of the "
                           "style can stay. The mixed pair, where it is given the styled image too, is the fairer "

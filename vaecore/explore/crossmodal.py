@@ -129,8 +129,8 @@ class Beliefs:
     def curves(self, dimension: int) -> Curves:
         """The densities, on points that lie close together where one of them peaks."""
         peaks = [b for b in (self.prior, *self.parts, self.posterior) if math.isfinite(b.std[dimension])]
-        middle = float(self.posterior.mean[dimension])
-        low, high = min(-REACH, middle - 1), max(REACH, middle + 1)
+        middle, aside = float(self.posterior.mean[dimension]), 3 * float(self.posterior.std[dimension])
+        low, high = min(-REACH, middle - aside), max(REACH, middle + aside)
         near = [b.mean[dimension] + b.std[dimension] * np.linspace(-4, 4, 81) for b in peaks]
         z = np.unique(np.concatenate([np.linspace(low, high, POINTS), *near]))
         z = z[(z >= low) & (z <= high)]

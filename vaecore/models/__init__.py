@@ -11,9 +11,12 @@ from vaecore.models.base import Batch, Evidence, Family, KLCost, Modalities, Mod
 from vaecore.models.concatenated import ConcatenatedVAE
 from vaecore.models.dmvae import DMVAE
 from vaecore.models.ica import ICA
+from vaecore.models.jive import JIVE
 from vaecore.models.linear_ae import LinearAE
 from vaecore.models.made import MADE
+from vaecore.models.multiblock_pls import MultiblockPLS
 from vaecore.models.multimodal_vae import MultimodalVAE
+from vaecore.models.multiset_cca import MultisetCCA
 from vaecore.models.pca import PCA
 from vaecore.models.pixelcnn import PixelCNN
 from vaecore.models.rbm import RBM
@@ -22,7 +25,8 @@ from vaecore.models.separate import SeparateVAEs
 from vaecore.models.vae import VAE
 
 Model = Annotated[VAE | AE | LinearAE | PCA | ICA | MADE | PixelCNN | RBM | SentenceVAE | LanguageModel
-                  | MultimodalVAE | DMVAE | SeparateVAEs | ConcatenatedVAE, Field(discriminator="family")]
+                  | MultimodalVAE | DMVAE | SeparateVAEs | ConcatenatedVAE
+                  | MultisetCCA | JIVE | MultiblockPLS, Field(discriminator="family")]
 FAMILIES: dict[str, type[ModelConfig]] = {
     member.model_fields["family"].default: member for member in get_args(get_args(Model)[0])}
 

@@ -4,7 +4,7 @@
 
 import { make, setText } from "./dom.js";
 
-const PEN = 0.075; // width of a stroke, in sides of the pad: about that of MNIST when a digit fills most of it
+const PEN = 0.085; // width of a stroke, in sides of the pad: about that of MNIST when a digit fills most of it
 const NEAR = 0.002; // in sides: points closer than that change nothing
 const REST = 150; // ms from lifting the pen until the drawing is sent
 
@@ -64,7 +64,8 @@ class Pad {
   }
 
   down(event) {
-    if (this.pointer !== null || event.button !== 0) return;
+    const busy = this.pointer !== null && this.pointer !== event.pointerId; // the same one: its lifting went unseen
+    if (busy || event.button !== 0) return;
     event.preventDefault(); // no selection, no drag of the page
     this.pointer = event.pointerId;
     this.canvas.setPointerCapture(event.pointerId); // a stroke may leave the pad and come back
@@ -125,11 +126,14 @@ class Pad {
     context.strokeStyle = "#fff";
     context.lineWidth = PEN;
     context.lineCap = context.lineJoin = "round";
-    for (const [x, y, ...rest] of strokes) {
+    for (const stroke of strokes) {
       context.beginPath();
-      context.moveTo(x, y);
-      context.lineTo(x, y); // a mere tap is a dot
-      for (let i = 0; i < rest.length; i += 2) context.lineTo(rest[i], rest[i + 1]);
+      context.moveTo(stroke[0], stroke[1]);
+      for (let i = 2; i + 3 < stroke.length; i += 2) { // curves from middle to middle: a quick hand leaves few points
+        const [x, y, nextX, nextY] = stroke.slice(i, i + 4);
+        context.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
+      }
+      context.lineTo(stroke.at(-2), stroke.at(-1)); // of a mere tap, a dot
       context.stroke();
     }
   }

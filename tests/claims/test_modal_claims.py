@@ -1,0 +1,147 @@
+"""Claims on several modalities in small, and the rules by which they are judged; whole they are C4 to C8."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from vaecore.claims import c04_product, c05_marginals, c06_unpaired, c07_jmvae, c08_swap
+from vaecore.config import differences
+from vaecore.distributions import DiagonalGaussian, gaussian_kl
+from vaecore.evaluate.coherence import Coherence, Subset
+
+# -- C4 --------------------------------------------------------------------------------------------
+
+
+def test_a_trained_product_is_the_posterior_of_every_subset(trainer: Callable[..., Any]) -> None:
+    config = c04_product.configuration(epochs=60, samples=8_000)
+    made, _ = trainer(config.model_dump(mode="json"), run=True)
+    table = c04_product.table_of(made.model.eval(), config)
+    assert [row["given"] for row in table][:4] == ["block 1", "block 2", "block 3", "block 1 + block 2"]
+    assert len(table) == 7
+    for row in table:
+        assert float(row["error of the precision"]) < 0.04 and float(row["error of the mean"]) < 0.04
+        assert float(row["error from the true precision"]) < 0.2  # a weak block's, from few samples
+
+
+def test_the_exact_posterior_is_that_of_the_joint_gaussian() -> None:
+    generator = np.random.default_rng(0)
+    w, b, x = (generator.standard_normal(shape) for shape in ((2, 3), (2, 3), (2, 5, 3)))
+    mean, precision = c04_product.exact(list(w), list(b), list(x), 0.6)
+    stacked = w.reshape(-1)
+    covariance = np.outer(stacked, stacked) + 0.36 * np.eye(6)
+    gain = stacked @ np.linalg.inv(covariance)
+    np.testing.assert_allclose(mean, (x - b[:, None]).transpose(1, 0, 2).reshape(5, 6) @ gain, atol=1e-10)
+    assert 1 / precision == pytest.approx(1 - gain @ stacked)
+
+
+@pytest.mark.parametrize(("precision", "mean", "holds"), [
+    (0.01, 0.019, True), (0.03, 0.0, False), (0.0, 0.021, False)])
+def test_c4_needs_both_in_every_subset(precision: float, mean: float, holds: bool) -> None:
+    good = {"given": "a", "error of the precision": 0.001, "error of the mean": 0.001,
+            "error from the true precision": 0.5, "error from the true mean": 0.5}
+    bad = good | {"error of the precision": precision, "error of the mean": mean}
+    assert c04_product.finding([good, bad]).reproduced is holds
+
+
+# -- C5 --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("with_", "without", "holds"), [
+    ((0.95, 0.9), (0.1, 0.29), True), ((0.95, 0.89), (0.1, 0.1), False), ((0.95, 0.95), (0.1, 0.3), False)])
+def test_c5_is_of_both_directions(with_: tuple[float, float], without: tuple[float, float], holds: bool) -> None:
+    table = [{"training": name, "image -> label": a, "label -> image": b}
+             for name, (a, b) in zip(c05_marginals.MODELS, (with_, without), strict=True)]
+    assert c05_marginals.finding(table).reproduced is holds
+
+
+def test_c5_differs_in_the_marginal_terms_alone() -> None:
+    found = differences(c05_marginals.configuration(settings) for settings in c05_marginals.MODELS.values())
+    assert found == {"model.posterior.marginals": [True, False]}
+
+
+def test_crossed_names_the_direction() -> None:
+    subsets = [Subset(["image"], {"label": 0.9}, {}, 5), Subset(["label"], {"image": 0.8}, {}, 5)]
+    found = Coherence(subsets, None, None, 0, {"image": 0.97, "label": 1.0}, {}, 0.1, 5, 0)
+    row = c05_marginals.crossed(found)
+    assert (row["image -> label"], row["label -> image"]) == (0.9, 0.8)
+    assert (row["ceiling of label"], row["ceiling of image"], row["joint"]) == (1.0, 0.97, -1.0)
+
+
+# -- C6 --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ours", "theirs", "holds"), [(0.8, 0.7, True), (0.8, 0.71, False), (0.5, 0.6, False)])
+def test_c6_is_of_one_percent(ours: float, theirs: float, holds: bool) -> None:
+    table = [{"method": method, "paired, %": 100 * paired, "image -> label": value if paired == 0.01 else 0.9}
+             for paired in c06_unpaired.SHARES for method, value in (("MVAE", ours), ("JMVAE", theirs))]
+    found = c06_unpaired.finding(table)
+    assert found.reproduced is holds and found.curves["paired"] == [0.1, 0.5, 1.0, 5.0, 100.0]
+    assert found.curves["MVAE"][2] == ours
+
+
+def test_c6_tears_the_training_set_and_leaves_the_rest() -> None:
+    whole, torn = c06_unpaired.configuration("MVAE", 1.0), c06_unpaired.configuration("MVAE", 0.01)
+    assert torn.data.model_dump()["missing"] == {"kind": "pairing", "paired": 0.01, "seed": 0}
+    assert whole.training.epochs == 2 * torn.training.epochs, "torn, there are twice as many observations"
+    assert c06_unpaired.configuration("JMVAE", 0.01).model.model_dump()["posterior"]["kind"] == "joint"
+
+
+# -- C7 --------------------------------------------------------------------------------------------
+
+
+def jmvae(zero: tuple[float, float], kl: tuple[float, float], gaps: tuple[float, ...] = (9, 5, 3, 1)
+          ) -> list[dict[str, float]]:
+    rows = [{"alpha": 0.0, "image -> label": zero[0], "label -> image": zero[1]}]
+    rows += [{"alpha": alpha, "image -> label": kl[0], "label -> image": kl[1]} for alpha in c07_jmvae.ALPHAS]
+    for row, gap in zip(rows, (20.0, *gaps), strict=True):
+        row |= {"KL(joint || one)": gap, "-log p(x, w)": 100.0}
+    return rows
+
+
+@pytest.mark.parametrize(("zero", "kl", "holds"), [
+    ((0.5, 0.6), (0.9, 0.9), True), ((0.9, 0.7), (0.9, 0.91), True), ((0.85, 0.8), (0.9, 0.9), False)])
+def test_c7_is_of_the_mean_of_both_directions(zero: tuple[float, float], kl: tuple[float, float], holds: bool) -> None:
+    assert c07_jmvae.finding(jmvae(zero, kl)).reproduced is holds
+
+
+def test_c7_says_whether_the_gap_falls() -> None:
+    assert "nats, falling throughout" in c07_jmvae.finding(jmvae((0, 0), (1, 1))).summary
+    assert "nats, not falling throughout" in c07_jmvae.finding(jmvae((0, 0), (1, 1), (9, 5, 6, 1))).summary
+
+
+def test_the_gap_is_of_the_joint_posterior_from_each(trainer: Callable[..., Any]) -> None:
+    config = c07_jmvae.configuration(0.1, ["training.epochs=1", "data.train_limit=200"])
+    made, _ = trainer(config.model_dump(mode="json"))
+    batch, model = made.feed.first(20), made.model.eval()
+    with torch.no_grad():
+        parts = (batch, {"image": batch["image"]}, {"label": batch["label"]})
+        joint, *ones = (model.encode(part)["z"] for part in parts)
+        assert isinstance(joint, DiagonalGaussian)
+        expected = sum(float(gaussian_kl(joint, q).sum(1).mean()) for q in ones)
+    assert c07_jmvae.gap(model, batch) == pytest.approx(expected)
+
+
+# -- C8 --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ours", "theirs", "changed", "holds"), [
+    (0.8, 0.4, 0.8, True), (0.8, -1.0, 0.9, True), (0.8, 0.41, 0.9, False), (0.8, 0.0, 0.79, False),
+    (0.01, -1.0, 0.9, False)])
+def test_c8_needs_the_style_kept_and_the_digit_changed(ours: float, theirs: float, changed: float, holds: bool) -> None:
+    common = {"digit changed, swap": changed, "style R2, mixed pair": 0.5, "digit changed, mixed pair": 0.5,
+              "digit -> styled": 0.9, "styled -> digit": 0.9, "chance": 0.1, "digit from shared": 0.9,
+              "digit from private styled": 0.2}
+    table = [{"model": name, **common, "style R2, swap": value}
+             for name, value in zip(c08_swap.MODELS, (ours, theirs, 0.5), strict=True)]
+    assert c08_swap.finding(table).reproduced is holds
+
+
+def test_c8_compares_the_same_networks_and_training() -> None:
+    ours, one, alone = (c08_swap.configuration(name) for name in c08_swap.MODELS)
+    assert set(differences([ours, alone])) == {"model.cross"}
+    assert ours.data == one.data and ours.training == one.training and ours.model.networks == one.model.networks

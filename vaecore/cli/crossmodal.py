@@ -1,0 +1,138 @@
+"""`vaecore generate`: give some modalities of a model and generate the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vaecore.cli.printing import JsonOption, RunArgument, StoreOption, err, say, store_at
+from vaecore.schema import problem
+from vaecore.store import StoreError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vaecore.explore.crossmodal import CrossModal, Generated
+
+EXAMPLE = "example:"
+LARGEST = 5_000_000  # bytes of a picture
+LISTED = 5  # classes that are printed
+
+app = typer.Typer()
+
+
+@app.command()
+def generate(
+    run: RunArgument,
+    given: Annotated[list[str] | None, typer.Option(
+        "--given", metavar="NAME=VALUE", help="A modality and what it is: label=3, en=\"a man runs\", image=digit.png, "
+        "or a test sample as image=example:12; repeatable. Without any, everything is drawn from the prior.")] = None,
+    predict: Annotated[list[str] | None, typer.Option(
+        "--predict", metavar="NAME", help="A modality to generate; repeatable. Without any, all that are not given."
+    )] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--out", "--output", help="A PNG of the images and vectors; of "
+                                                "several modalities, a row each.")] = None,
+    count: Annotated[int, typer.Option(min=1, max=400, help="How many of each.")] = 16,
+    temperature: Annotated[float, typer.Option(min=0, max=10, help="Scale of the codes' sigma; at 0 they are the "
+                                               "means.")] = 1.0,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    scale: Annotated[int, typer.Option("--scale", min=1, max=32, help="Screen pixels to a pixel.")] = 4,
+    store: StoreOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Generate some modalities of a model from others, or all of them from its prior."""
+    from vaecore.explore.crossmodal import CrossModal
+
+    found = CrossModal.load(store_at(store).find(run))
+    try:
+        told = dict(_given(found, one) for one in given or [])
+        wanted = list(predict or [name for name in found.modalities if name not in told])
+        made = found.generate(told, wanted, count, temperature, seed)
+        beliefs = found.experts(told)
+    except ValueError as error:
+        raise StoreError(str(error)) from None
+    if output is not None:
+        _save([one for one in made.values() if one.kind in ("image", "vector")], output, scale)
+    facts: dict[str, Any] = {
+        "run": found.run.id, "given": list(told), "count": count, "temperature": temperature, "seed": seed,
+        "generated": {name: _facts(found, name, one) for name, one in made.items()},
+        "certainty": None if beliefs is None else {
+            "latent": beliefs.latent, "rule": beliefs.rule, "order": beliefs.order,
+            "std": {b.name: b.std.tolist() for b in (beliefs.prior, *beliefs.parts, beliefs.posterior)}}}
+    lines = [line for name, one in made.items() for line in _lines(found, name, one, output)]
+    if lines or as_json:
+        say(facts, as_json, "\n".join(lines))
+
+
+def _given(found: CrossModal, text: str) -> tuple[str, Tensor]:
+    """A modality and what it is given as; raises `ConfigError` for what has no =, `ValueError` for what does not
+    fit."""
+    name, equals, value = text.partition("=")
+    if not equals or not value:
+        raise problem("--given", text, "it does not say what is given.",
+                      "Write NAME=VALUE, as label=3 or image=example:0.")
+    if name not in found.modalities:
+        raise problem("--given", text, f"{found.run.id} has no modality '{name}'.",
+                      f"It has {', '.join(found.modalities)}.")
+    if value.startswith(EXAMPLE):
+        number = value.removeprefix(EXAMPLE)
+        if not number.isascii() or not number.isdigit() or len(number) > 9:
+            raise problem("--given", text, f"'{number}' is no number of a test sample.",
+                          f"Use {EXAMPLE}0 to {EXAMPLE}{found.count - 1}.")
+        return name, found.sample(name, int(number))
+    modality = found.modalities[name]
+    if modality.kind == "image":
+        from vaecore.explore.drawing import from_upload
+
+        path = Path(value).expanduser()
+        with path.open("rb") as file:  # a missing one is an `OSError`, which names it
+            channels, height, width = modality.shape
+            return name, found.picture(name, from_upload(file.read(LARGEST + 1), (channels, height, width)))
+    read = found.typed(name, value)
+    if read.reading is not None and (unknown := read.reading.unknown):
+        err.print(f"{name}: not in its vocabulary, read as the unknown word: {', '.join(unknown)}", highlight=False,
+                  markup=False)
+    return name, read.value
+
+
+def _facts(found: CrossModal, name: str, made: Generated) -> dict[str, Any]:
+    facts: dict[str, Any] = {"kind": made.kind}
+    if made.kind == "label":
+        names = found.class_names(name)
+        facts |= {"classes": [names[c] for c in made.classes], "probabilities": made.values.mean(0).tolist()}
+    elif made.kind == "text":
+        facts["sentences"] = list(made.sentences)
+    elif made.kind == "vector":
+        facts["values"] = made.values.tolist()
+    else:
+        facts["shape"] = list(made.values.shape)
+    return facts
+
+
+def _lines(found: CrossModal, name: str, made: Generated, output: Path | None) -> list[str]:
+    """What is printed of a modality."""
+    if made.kind == "text":
+        return [f"{name}: {sentence}" for sentence in made.sentences]
+    if made.kind == "label":
+        names, chances = found.class_names(name), made.values.mean(0)
+        best = sorted(range(len(names)), key=lambda c: -chances[c])[:LISTED]
+        return [f"{name}: " + ", ".join(f"{names[c]} {100 * chances[c]:.1f} %" for c in best)]
+    if output is not None:
+        return []
+    remedy = "save them with --out FILE.png" + (", or print them with --json" if made.kind == "vector" else "")
+    return [f"{name}: {len(made)} {made.kind}s; {remedy}"]
+
+
+def _save(made: Sequence[Generated], output: Path, scale: int) -> None:
+    from vaecore.explore.pictures import grid, legible, png, stacked
+
+    if not made:
+        raise problem("--out", str(output), "nothing that a picture could show is generated.",
+                      "Leave it out; labels and sentences are printed.")
+    [first, *others] = made
+    sheet = stacked([one.images for one in made]) if others else grid(legible(first.images), round(len(first) ** 0.5))
+    output.write_bytes(png(sheet, scale))
+    err.print(f"{output} written", highlight=False)
