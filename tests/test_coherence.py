@@ -103,6 +103,7 @@ def test_a_perfect_model_is_as_coherent_as_the_data() -> None:
     assert found.share(["b"], "a") == found.ceiling["a"] == 1.0
     assert found.subsets[2].own == {"a": 1.0, "b": 0.85} and found.subsets[2].coherence == {}
     assert found.observations == N and found.chance == 1 / CLASSES
+    assert found.joint_ceiling == 0.85, "where the judges of real observations agree"
 
 
 def test_a_model_that_ignores_what_is_given_is_at_chance() -> None:

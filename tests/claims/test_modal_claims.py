@@ -66,7 +66,7 @@ def test_c5_differs_in_the_marginal_terms_alone() -> None:
 
 def test_crossed_names_the_direction() -> None:
     subsets = [Subset(["image"], {"label": 0.9}, {}, 5), Subset(["label"], {"image": 0.8}, {}, 5)]
-    found = Coherence(subsets, None, None, 0, {"image": 0.97, "label": 1.0}, {}, 0.1, 5, 0)
+    found = Coherence(subsets, None, None, None, 0, {"image": 0.97, "label": 1.0}, {}, 0.1, 5, 0)
     row = c05_marginals.crossed(found)
     assert (row["image -> label"], row["label -> image"]) == (0.9, 0.8)
     assert (row["ceiling of label"], row["ceiling of image"], row["joint"]) == (1.0, 0.97, -1.0)

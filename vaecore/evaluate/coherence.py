@@ -50,6 +50,7 @@ class Coherence:
     subsets: list[Subset]
     joint: float | None  # share of samples of the prior whose judged modalities all agree; None without prior or rival
     joint_commonest: float | None  # share of the class that the first judge names most: near 1, agreeing is no feat
+    joint_ceiling: float | None  # the share of real observations whose judges agree; None where none has everything
     joint_samples: int
     ceiling: Mapping[str, float]  # accuracy of each judge on real observations
     judges: Mapping[str, str]
@@ -108,7 +109,8 @@ def coherence(model: Family, feed: Feed, labels: Labels, judged: Mapping[str, Ju
     joint, commonest = _joint(model, names, judged, len(known), seed)
     if progress:
         progress(1, 1)
-    return Coherence(found, joint, commonest, len(known) if joint is not None else 0,
+    return Coherence(found, joint, commonest, _agreement([batch for batch, _ in batches], names, judged, model),
+                     len(known) if joint is not None else 0,
                      {name: judged[name].accuracy for name in names}, {name: judged[name].name for name in names},
                      float(np.bincount(labels[known]).max() / len(known)), len(known), seed)
 
@@ -161,6 +163,16 @@ def _joint(model: Family, names: list[str], judged: Mapping[str, Judge], count: 
         agreed += int((named == named[0]).all(0).sum())
         first.append(named[0])
     return agreed / count, float(np.bincount(np.concatenate(first)).max() / count)
+
+
+def _agreement(batches: list[Batch], names: list[str], judged: Mapping[str, Judge], model: Family) -> float | None:
+    """Share of real observations that have everything whose judges all name one class."""
+    agreed = count = 0
+    for batch in batches:
+        whole, _ = having(batch, np.zeros(len(next(iter(batch.values()))), np.int64), model, list(model.modalities))
+        named = np.stack([judged[name].predict(whole[name]) for name in names])
+        agreed, count = agreed + int((named == named[0]).all(0).sum()), count + named.shape[1]
+    return agreed / count if count else None
 
 
 def _parts(count: int) -> Iterator[int]:
