@@ -201,7 +201,7 @@ def from_samples(checkpoint: CrossModal, name: str, found: Board) -> Tensor | No
     vector = checkpoint.modalities[name].kind == "vector"
     with st.container() if vector else st.container(horizontal=True, gap="medium"):
         place_of_picture = st.container(width="stretch" if vector else SHOWN)
-        with st.container(width="content", gap="small"):
+        with st.container(width="content", gap="small", horizontal=vector, vertical_alignment="bottom"):
             index = st.session_state[place]
             if last:
                 index = st.number_input("Recording" if name in checkpoint.audible else "Test sample", 0, last,
