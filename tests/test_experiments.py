@@ -86,3 +86,13 @@ def test_the_lagging_pair_differs_in_how_it_is_trained() -> None:
     basic, aggressive = EXPERIMENTS["lagging"].runs().values()
     assert different(basic, aggressive) == {"training.inference"}
     assert [run.training.inference.kind for run in (basic, aggressive)] == ["together", "aggressive"]
+
+
+def test_the_same_pairs_are_modelled_five_ways() -> None:
+    runs = EXPERIMENTS["same-data"].runs()
+    assert list(runs) == ["separate-vaes", "concatenated-vae", "jmvae-zero", "jmvae-kl", "mvae"]
+    first = runs["mvae"]
+    for config in runs.values():
+        assert config.data == first.data and config.training == first.training
+        values, expected = config.model.model_dump(), first.model.model_dump()
+        assert all(values[name] == expected[name] for name in ("latent_size", "weights", "networks") if name in values)

@@ -13,8 +13,6 @@ from contextlib import suppress
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
-from streamlit.components.v2.get_bidi_component_manager import get_bidi_component_manager
-from streamlit.components.v2.manifest_scanner import ComponentConfig, ComponentManifest
 
 from app_pages.parts import components
 from vaecore.explore.drawing import as_digit
@@ -31,7 +29,6 @@ def drawing_pad(key: str, *, size: tuple[int, int] = (28, 28), height: int = 280
     kept = st.session_state.get(key)
     held = isinstance(kept, Mapping) and bool(kept.get("ink"))
     data = {"key": key, "label": label, "height": height, "side": SIDE, "held": held}
-    _announce()
     drawn = components.component("pad")(key=key, data=data, on_ink_change=lambda: None)
     return as_digit(ink(drawn.get("ink")), size)
 
@@ -48,11 +45,3 @@ def ink(sent: object) -> NDArray[np.uint8]:
     values = np.frombuffer(pixels, np.uint8)
     return values.reshape(SIDE, SIDE).copy() if values.size == SIDE * SIDE else np.zeros((SIDE, SIDE), np.uint8)
 
-
-def _announce() -> None:
-    """Register the pad's files as `components.component` does for the components that it names."""
-    manager = get_bidi_component_manager()
-    if "pad" in components.NAMES or manager.get_component_asset_root(f"{components.PACKAGE}.pad") is not None:
-        return
-    pad = ComponentManifest(components.PACKAGE, "1", [ComponentConfig("pad", asset_dir="web")])
-    manager.register_from_manifest(pad, components._FOLDER)

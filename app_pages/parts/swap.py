@@ -72,7 +72,8 @@ def moves(checkpoint: CrossModal) -> None:
         st.subheader(title, anchor=False, help=help)
         pictures.rows([pictures.Labelled(f"z{d}", png(grid(legible(strip), STEPS))) for d, strip in
                        zip(found.dimensions, found.images, strict=True)], title, heads=heads, label=3, width=1000)
-    st.caption(f"From −{REACH:g} to {REACH:g} standard deviations of the prior. The dimensions in which the test "
+    unit = "the prior" if checkpoint.has_prior else "the test samples' codes"
+    st.caption(f"From −{REACH:g} to {REACH:g} standard deviations of {unit}. The dimensions in which the test "
                "samples differ most come first.")
 
 

@@ -256,3 +256,23 @@ def test_monitor_is_linked_with_the_newest_eight(store: Store) -> None:
 
 def test_an_experiment_is_its_name() -> None:
     assert all(isinstance(each, Experiment) and name == each.name for name, each in EXPERIMENTS.items())
+
+
+def test_pairs_say_where_each_model_crosses(store: Store) -> None:
+    """What an evaluation found, and a way to evaluate those that have none."""
+    from vaecore.evaluate.settings import Settings
+
+    runs = made(store, "same-data")
+    for name in ("same-data-mvae", "same-data-separate-vaes"):
+        evaluated(runs[name], 4.0, 120.0)
+    facts = {"settings": Settings().model_dump(mode="json"), "partial": False, "evidence": {}, "coherence": {
+        "subsets": [{"given": ["label"], "coherence": {"image": 0.8}}, {"given": 7}, "x",
+                    {"given": ["image"], "coherence": {"label": "x"}}], "joint": 0.5}}
+    (runs["same-data-mvae"].path / "evaluation.json").write_text(json.dumps([facts]))
+    at = page("same-data")
+    table = next(each.value for each in at.dataframe if "Joint" in each.value.columns).set_index("Run")
+    assert table.loc["same-data-mvae", "label → image"] == 0.8 and table.loc["same-data-mvae", "Joint"] == 0.5
+    assert math.isnan(table.loc["same-data-separate-vaes", "Joint"])
+    links = [each.proto.label for each in at.get("page_link")]
+    assert "Evaluate same-data-separate-vaes" in links and "Evaluate same-data-mvae" not in links
+    assert "Compare them" in links

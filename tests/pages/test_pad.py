@@ -59,7 +59,6 @@ def sends(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, object]]:
         state["data"] = given["data"]
         return SimpleNamespace(get=state.get)
 
-    monkeypatch.setattr(pad, "_announce", lambda: None)
     monkeypatch.setattr(pad.components, "component", {"pad": mount}.__getitem__)
     yield state
 

@@ -30,6 +30,8 @@ from vaecore.explore.densities import tempered
 from vaecore.explore.sentences import LONGEST_TEXT, MOST_TOKENS, Reading, UnreadableText
 from vaecore.models import Family
 from vaecore.models.dmvae import SHARED, PrivateShared, private
+from vaecore.models.jive import JOINT
+from vaecore.models.linear_blocks import LinearBlocks
 from vaecore.models.multimodal import Multimodal
 from vaecore.models.multimodal_vae import SharedLatent
 from vaecore.nets.text import Sentences
@@ -45,8 +47,9 @@ LARGEST_NUMBER = 1e6  # of a vector that is given
 POINTS = 161  # of a curve, before those near its peaks
 REACH = 3.4  # of a curve, in standard deviations of the prior
 CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
+ABOVE, BELOW = np.array([255.0, 150.0, 50.0]), np.array([70.0, 160.0, 255.0])  # colours of loadings, as (R, G, B)
 SPOKEN = "speech"  # the modality of spoken-digits that can be heard
-LAYOUTS = ((SHARED, private("{}")), ("joint", "individual {}"))  # how families call what is shared and what is not
+LAYOUTS = ((SHARED, private("{}")), (JOINT, "individual {}"))  # how families call what is shared and what is not
 
 
 # -- what comes back -------------------------------------------------------------------------------
@@ -218,7 +221,7 @@ class CrossModal:
     @property
     def linear(self) -> bool:
         """Whether it is a linear method, with loadings in place of a decoder."""
-        return hasattr(self.model, "loadings")
+        return isinstance(self.model, LinearBlocks)
 
     @cached_property
     def has_prior(self) -> bool:
@@ -443,7 +446,10 @@ class CrossModal:
         return self._grid(name, codes, len(rows))
 
     def traverse_private(self, name: str, example: int, values: Sequence[float]) -> Traversal:
-        """The private code moves, a dimension a row, while everything else stays at the code of a test sample."""
+        """The private code moves, a dimension a row, while everything else stays at the code of a test sample.
+
+        `values` are in standard deviations of the prior, or without one of the test samples' codes.
+        """
         return self._traverse(name, self._own(name), example, values)
 
     def traverse_shared(self, name: str, example: int, values: Sequence[float], most: int = 10) -> Traversal:
@@ -461,20 +467,38 @@ class CrossModal:
 
     @torch.inference_mode()
     def loadings(self) -> dict[str, dict[str, Numbers]]:
-        """Of a linear method, (D, r) a modality in each latent; raises `ValueError` for another."""
-        if not self.linear:
+        """Of a linear method, (D, r) a modality that a latent has to do with; raises `ValueError` for another family."""
+        if not isinstance(self.model, LinearBlocks):
             raise ValueError(f"{self.run.id} is no linear method: its decoders are networks, which have no loadings.")
-        found: Mapping[str, Mapping[str, Tensor]] = self.model.loadings()  # type: ignore[operator]
-        return {latent: {name: x.double().numpy() for name, x in each.items()} for latent, each in found.items()}
+        found = self.model.loadings()
+        return {latent: {name: x.double().numpy() for name, x in each.items() if bool((x != 0).any())}
+                for latent, each in found.items()}
+
+    def strongest(self, latent: str, dimension: int, count: int = 12) -> dict[str, list[tuple[int, float]]]:
+        """The features of each modality that load most on a dimension, largest first: their numbers and loadings."""
+        found = {}
+        for name, each in self.loadings()[latent].items():
+            column = each[:, dimension]
+            found[name] = [(d, float(column[d])) for d in _largest_first(np.abs(column))[:count]]
+        return found
+
+    def loading_picture(self, latent: str, dimension: int, name: str) -> Images:
+        """The loadings of an image as a picture (H, W, 3): orange above 0, blue below, black where nothing loads."""
+        modality = self._modality(name)
+        column = self.loadings()[latent][name][:, dimension].reshape(modality.shape).mean(0)
+        share = np.clip(column / max(float(np.abs(column).max()), 1e-12), -1, 1)[..., None]
+        colours: Images = np.rint(np.where(share > 0, share * ABOVE, -share * BELOW)).astype(np.uint8)
+        return colours
 
     @torch.inference_mode()
     def explained(self) -> dict[str, dict[str, float]]:
-        """Shares of each modality's variance over the test samples by part, of a method that tells; else empty."""
-        explained = getattr(self.model, "explained", None)
-        if explained is None:
+        """Shares of each modality's variance over the test samples by part, of a linear method; else empty."""
+        if not isinstance(self.model, LinearBlocks):
             return {}
-        found: Mapping[str, Mapping[str, float]] = explained(self._sampled(range(self.count)))
-        return {name: {part: float(share) for part, share in parts.items()} for name, parts in found.items()}
+        try:
+            return self.model.explained(self._sampled(range(self.count)))
+        except ValueError:  # no test sample has everything
+            return {}
 
     # -- inside
 
@@ -537,8 +561,8 @@ class CrossModal:
         return {latent: _draw(q, count, temperature, generator) for latent, q in self.model.encode(batch).items()}
 
     def _decoded(self, z: Mapping[str, Tensor], names: Collection[str]) -> dict[str, Generated]:
-        # A network that joins all modalities end to end decodes them all anyway.
-        found = self.model.decode(z, predict=names) if isinstance(self.model, Multimodal) else self.model.decode(z)
+        some = isinstance(self.model, Multimodal | LinearBlocks)
+        found = self.model.decode(z, predict=names) if some else self.model.decode(z)  # type: ignore[call-arg]
         made = {}
         for name in names:
             p = found[name]
@@ -586,7 +610,8 @@ class CrossModal:
         count = len(dimensions) * len(values)
         codes = {each: z.expand(count, -1).clone() for each, z in base.items()}
         for row, dimension in enumerate(dimensions):
-            codes[latent][row * len(values):(row + 1) * len(values), dimension] = torch.tensor(list(values))
+            unit = 1.0 if self.has_prior else float(spread[dimension])
+            codes[latent][row * len(values):(row + 1) * len(values), dimension] = unit * torch.tensor(list(values))
         return Traversal(dimensions, self._grid(name, codes, len(dimensions)))
 
     def _grid(self, name: str, codes: Mapping[str, Tensor], rows: int) -> Images:

@@ -1,0 +1,38 @@
+"""Scores of two dimensions as a figure: a point an observation, a colour a class."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+FONT = 15
+# After Okabe and Ito where there are few classes; legible on white and on black.
+COLOURS = ("#2F86D6", "#DE6A1B", "#12986F", "#C86BA4", "#B08A00", "#7F8798", "#8A5CF0", "#D94A4A", "#3FA9A0", "#9C6B3F")
+
+
+def scores_figure(x: NDArray[np.floating], y: NDArray[np.floating], labels: NDArray[np.int64] | None, *, across: str,
+                  up: str, height: int = 440) -> go.Figure:
+    """`x` and `y` (N,) with `labels` (N,), -1 or None where there are none; `across` and `up` name the axes."""
+    import plotly.graph_objects as go
+
+    known = np.full(len(x), -1) if labels is None else labels
+    figure = go.Figure()
+    for label in np.unique(known):
+        chosen = np.flatnonzero(known == label)
+        figure.add_trace(go.Scatter(
+            x=x[chosen], y=y[chosen], mode="markers", name="no class" if label < 0 else f"class {label}",
+            customdata=chosen, marker={"size": 12, "color": COLOURS[int(label) % len(COLOURS)], "opacity": 0.9},
+            hovertemplate="test sample %{customdata}<br>" f"{across} %{{x:.2f}}, {up} %{{y:.2f}}<extra></extra>"))
+    figure.update_layout(
+        height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, hovermode="closest",
+        font={"size": FONT}, hoverlabel={"font": {"size": FONT}, "align": "left"}, showlegend=labels is not None,
+        legend={"orientation": "h", "x": 0, "y": 1.02, "yanchor": "bottom", "font": {"size": FONT}, "title": None})
+    for axis, words in (("xaxis", across), ("yaxis", up)):
+        figure.update_layout({axis: {"title": {"text": words, "font": {"size": FONT}}, "tickfont": {"size": FONT},
+                                     "automargin": True, "fixedrange": True, "zeroline": True}})
+    return figure
