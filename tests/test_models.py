@@ -165,7 +165,10 @@ def test_evidence_has_one_number_an_observation(family: str, modality: Modality)
             torch.testing.assert_close(turned, evidence.reconstruction["x"], atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("family", [name for name, family in FAMILIES.items() if "text" in family.reads and not family.multimodal])
+TEXTS = [name for name, family in FAMILIES.items() if "text" in family.reads and not family.multimodal]
+
+
+@pytest.mark.parametrize("family", TEXTS)
 def test_evidence_has_one_number_a_sentence(family: str) -> None:
     r = 3 if FAMILIES[family].has_kl else 0
     values = {"embedding": 4, "hidden": 5, **({"latent_size": r} if r else {})}

@@ -146,7 +146,7 @@ def test_every_subset_gives_codes_and_every_modality_is_generated(name: str, mod
         turned = model.encode({key: x.flip(0) for key, x in batch.items()})
         for key, p in turned.items():  # no observation knows of another
             torch.testing.assert_close(p.mean.flip(0), q[key].mean, atol=1e-5, rtol=1e-4)
-        with pytest.raises(ValueError, match="nothing is given. Give at least one of image"):
+        with pytest.raises(ValueError, match=r"nothing is given\. Give at least one of image"):
             model.encode({})
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 LABELS = {"data.name": "Data set", "model.family": "Family",  # the tags of the two choices that are whole sections
           "training.beta.kind": "Beta schedule", "training.kl.kind": "KL cost", "training.rate.kind": "Rate schedule",
+          "model.networks.image.kind": "Image network", "model.networks.vector.kind": "Label and vector network",
+          "model.networks.text.embedding": "Text: embedding", "model.networks.text.hidden": "Text: state",
+          "model.networks.text.word_keep": "Text: words kept",
           "training.beta.points.0": "Share of training", "training.beta.points.1": "Beta"}  # a table's columns
 ICONS = {"data": ":material/database:", "model": ":material/hub:", "training": ":material/model_training:"}
 
@@ -474,7 +477,7 @@ class _Pen:
                         self.leaf(leaf)
                 if group.tag:
                     st.caption(first_line(group.members[group.chosen]))
-        for inner in group.groups:
+        for inner in sorted(group.groups, key=lambda inner: not inner.tag):  # what is chosen, before what it is made of
             self.rows(inner)
 
     def choice(self, group: Group) -> None:

@@ -21,10 +21,11 @@ TOP = 10  # features of a modality
 PARTS = {"joint": "What all modalities have in common.", "individual": "What a modality has for itself.",
          "scores": "What the shared scores explain.", "residual": "What is left."}
 TINTS = {"joint": "#2F86D6", "individual": "#DE6A1B", "scores": "#2F86D6", "residual": "rgba(128,134,170,.28)"}
+OTHER = "#7F8798"
 SCORES_HELP = ("The code of each test sample: how much it has of a component. Near each other are samples that the "
                "method finds alike.")
-LOADINGS_HELP = ("How much a feature changes with a score of 1: the features with the largest, by modality. The sign of "
-                 "a component is arbitrary, but the same in all modalities.")
+LOADINGS_HELP = ("How much a feature changes with a score of 1: the features with the largest, by modality. The sign "
+                 "of a component is arbitrary, but the same in all modalities.")
 EXPLAINED_HELP = ("Shares of each modality's variance over the test samples. A share may be below 0: these were not "
                   "seen when the method was fitted.")
 
@@ -114,23 +115,25 @@ def explained(checkpoint: CrossModal) -> None:
         return
     st.subheader("Variance explained", anchor=False, help=EXPLAINED_HELP)
     parts = list(dict.fromkeys(part for shares in found.values() for part in shares))
-    legend = "".join(f'<span style="display:flex;align-items:center;gap:.45rem" title="{html.escape(PARTS.get(part, ""))}">'
-                     f'<span style="width:1rem;height:1rem;border-radius:3px;background:{TINTS.get(part, "#7F8798")}">'
-                     f"</span>{html.escape(part)}</span>" for part in parts)
+    legend = "".join(
+        f'<span style="display:flex;align-items:center;gap:.45rem" title="{html.escape(PARTS.get(part, ""))}">'
+        f'<span style="width:1rem;height:1rem;border-radius:3px;background:{TINTS.get(part, OTHER)}"></span>'
+        f"{html.escape(part)}</span>" for part in parts)
     rows = []
     for name, shares in found.items():
         whole = sum(max(share, 0.0) for share in shares.values()) or 1.0
         cells = "".join(
-            f'<span style="width:{100 * max(share, 0.0) / whole:.2f}%;background:{TINTS.get(part, "#7F8798")};'
+            f'<span style="width:{100 * max(share, 0.0) / whole:.2f}%;background:{TINTS.get(part, OTHER)};'
             f'display:flex;align-items:center;justify-content:center;overflow:hidden;white-space:nowrap" '
             f'title="{html.escape(part)} {percent(share)}">'
             f'<span style="color:{"#fff" if part != "residual" else "inherit"}">{percent(share)}</span></span>'
             for part, share in shares.items())
         rows.append('<div style="display:flex;align-items:center;gap:.9rem;margin-bottom:.35rem">'
                     f'<strong style="width:8rem;overflow-wrap:anywhere">{html.escape(name)}</strong>'
-                    f'<span style="flex:1;display:flex;height:1.9rem;border-radius:5px;overflow:hidden">{cells}</span></div>')
-    st.html(f'<div style="max-width:1000px"><div style="display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;margin-bottom:.6rem">'
-            f'{legend}</div>{"".join(rows)}</div>')
+                    '<span style="flex:1;display:flex;height:1.9rem;border-radius:5px;overflow:hidden">'
+                    f"{cells}</span></div>")
+    st.html('<div style="max-width:1000px"><div style="display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;'
+            f'margin-bottom:.6rem">{legend}</div>{"".join(rows)}</div>')
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)

@@ -467,7 +467,7 @@ class CrossModal:
 
     @torch.inference_mode()
     def loadings(self) -> dict[str, dict[str, Numbers]]:
-        """Of a linear method, (D, r) a modality that a latent has to do with; raises `ValueError` for another family."""
+        """Of a linear method (D, r) for each modality that a latent has to do with; raises `ValueError` for others."""
         if not isinstance(self.model, LinearBlocks):
             raise ValueError(f"{self.run.id} is no linear method: its decoders are networks, which have no loadings.")
         found = self.model.loadings()
