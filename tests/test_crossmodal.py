@@ -397,12 +397,12 @@ def test_a_digest_tells_what_is_given_apart() -> None:
 # -- opening ---------------------------------------------------------------------------------------
 
 
-def test_a_model_of_one_modality_is_opened_elsewhere(start: Callable[..., Path]) -> None:
-    from vaecore.store import Run
-
-    folder = start({"data": {"name": "digits"}, "model": {"family": "pca", "latent_size": 2}})
+def test_a_model_of_one_modality_is_opened_elsewhere(tmp_path: Path) -> None:
+    config = parse(RunConfig, {"data": {"name": "digits"}, "model": {"family": "ae", "latent_size": 2}})
+    run = Store(tmp_path).create(config)
+    save_weights(run.path / WEIGHTS, config.model.build({"image": Modality("image", (1, 8, 8))}), config, 0)
     with pytest.raises(BrokenCheckpoint, match=r"models one modality\. Open it in Traverse"):
-        CrossModal.load(Run(folder))
+        CrossModal.load(run)
 
 
 @pytest.mark.parametrize(("name", "value"), [

@@ -36,6 +36,7 @@ MOST_SENTENCES = 8
 MOST_BUTTONS = 20  # classes; more are chosen from a list
 TAKES = 3  # of generated recordings that can be played
 BOX = 560  # CSS pixels of vectors
+PAD = 280  # of the pad to draw on
 FLAT = 0.28  # their height, as a share of the width
 SHOWN = 168  # of a given picture, or a single one
 FILES = ["png", "jpg", "jpeg", "webp", "bmp", "gif"]
@@ -109,7 +110,12 @@ def colours(checkpoint: CrossModal) -> dict[str, str]:
 
 
 def toolbar(checkpoint: CrossModal) -> tuple[int, float, int]:
-    """Ready-made positions of the switches; how many samples, at which temperature, with which seed."""
+    """Ready-made positions of the switches; how many samples, at which temperature, with which seed. The code of a
+    linear method is a point: there is nothing to draw."""
+    if not checkpoint.draws:
+        with st.container(horizontal=True, gap="small"):
+            ready_made(checkpoint)
+        return 1, 0.0, 0
     with st.container(horizontal=True, vertical_alignment="bottom", key="toolbar"):
         count = st.segmented_control("Samples", SAMPLES, default=16, required=True, key="count-cross", wrap=False,
                                      persist_state="session", width="content",
@@ -120,10 +126,15 @@ def toolbar(checkpoint: CrossModal) -> tuple[int, float, int]:
                   args=(checkpoint,), help="New random numbers. The same switches and the same draw give the same.")
         st.space("stretch")
         with st.container(horizontal=True, width="content", gap="small", key="presets"):
-            for label, states in presets(checkpoint).items():
-                st.button(label, key=key("preset", checkpoint, label), on_click=put, args=(checkpoint, states),
-                          help="Set all switches to this at once.")
+            ready_made(checkpoint)
     return int(count or 16), float(temperature), int(st.session_state.get(key("seed", checkpoint), 0))
+
+
+def ready_made(checkpoint: CrossModal) -> None:
+    """Buttons that set all switches."""
+    for label, states in presets(checkpoint).items():
+        st.button(label, key=key("preset", checkpoint, label), on_click=put, args=(checkpoint, states),
+                  help="Set all switches to this at once.")
 
 
 # -- the cards -------------------------------------------------------------------------------------
@@ -164,12 +175,13 @@ def switch(checkpoint: CrossModal, name: str, card: st.delta_generator.DeltaGene
     beside = across(checkpoint) == 2  # else all of them beneath, as some names are too long
     with card, st.container(horizontal=beside, vertical_alignment="center" if beside else "top", gap="small",
                             horizontal_alignment="distribute" if beside else "left"):
-        st.html(f'<div style="display:flex;align-items:center;gap:.55rem"><span style="width:.95rem;height:.95rem;'
-                f'border-radius:50%;background:{tint}"></span><strong style="font-size:1.35rem;overflow-wrap:anywhere">'
+        st.html(f'<div title="{html.escape(STATE_HELP)}" style="display:flex;align-items:center;gap:.55rem">'
+                f'<span style="width:.95rem;height:.95rem;border-radius:50%;background:{tint}"></span>'
+                '<strong style="font-size:1.35rem;overflow-wrap:anywhere">'
                 f"{html.escape(name)}</strong></div>", width="content")
         chosen = st.segmented_control(f"What about {name}", list(STATES.values()), key=place, required=True,
                                       label_visibility="collapsed", width="content", wrap=False,
-                                      persist_state="session", help=STATE_HELP)
+                                      persist_state="session")
     return next((state for state, label in STATES.items() if label == chosen), "absent")
 
 
@@ -233,11 +245,17 @@ def drawn(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  # 
     from app_pages.parts.pad import drawing_pad
 
     _, height, width = checkpoint.modalities[name].shape
-    pixels = drawing_pad(key("pad", checkpoint, name), size=(height, width), height=280, label=f"Draw {name}")
-    if pixels is None or not pixels.any():
-        st.caption("Draw with mouse, pen or finger; the picture is read when you lift it.")
-        return None
-    return checkpoint.picture(name, pixels)
+    with st.container(horizontal=True, gap="medium"):
+        with st.container(width=PAD):
+            pixels = drawing_pad(key("pad", checkpoint, name), size=(height, width), height=PAD, label=f"Draw {name}")
+        with st.container(width=SHOWN):
+            if pixels is None or not pixels.any():
+                st.caption("Draw with mouse, pen or finger; the picture is read when you lift it.")
+                return None
+            value = checkpoint.picture(name, pixels)
+            st.caption("As the model reads it:")
+            given_picture(checkpoint, name, value)
+    return value
 
 
 def uploaded(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  # noqa: ARG001 (as the other ways)
@@ -343,8 +361,6 @@ def generated(checkpoint: CrossModal, board: Board, count: int, temperature: flo
         return {}
     from vaecore.explore.crossmodal import digest
 
-    if not checkpoint.draws and board.given:
-        count, temperature, seed = 1, 0.0, 0
     return _generated(str(checkpoint.run.path), stamp(checkpoint), digest(board.given), tuple(board.predict), count,
                       temperature, seed, checkpoint, board.given)
 

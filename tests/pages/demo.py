@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 APP = Path(__file__).parents[2] / "app.py"
 
@@ -56,6 +57,7 @@ def open_page(page: str, **query: str | list[str]) -> AppTest:
     """The page `page` of the app, run once; fails if it raised."""
     at = AppTest.from_file(str(APP), default_timeout=60)
     at.switch_page(f"app_pages/{page}.py")
+    at._page_hash = calc_hash(page.replace("_", "-"))  # by its address, which `switch_page` takes to be the file's name
     for name, value in query.items():
         at.query_params[name] = value
     at.run()

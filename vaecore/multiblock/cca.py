@@ -34,8 +34,8 @@ Matrix = NDArray[np.float64]
 Criterion = Literal["sumcor", "maxvar", "ssqcor", "minvar", "genvar"]
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 FLAT = 1e-10  # of the largest singular value of a block: directions below are rounding
-LEAST_GAIN = 1e-12  # relative: an iteration that improves the criterion by less is the last one
-MOST_ITERATIONS = 2_000
+LEAST_GAIN = 1e-10  # relative: an iteration that improves the criterion by less is the last one
+MOST_ITERATIONS = 500
 TINY = 1e-12
 
 
@@ -63,7 +63,7 @@ def multiset_cca(blocks: Sequence[Matrix], rank: int, criterion: Criterion = "su
     """`rank` stages of multi-set CCA of blocks (n, p_k), more variables than samples included.
 
     `ridge` is kappa, 0 to 1. Criteria without a closed form start from the maxvar and the minvar solution and from
-    `starts` random ones, and stop at a relative gain below 1e-12 or after 2,000 rounds; the best is kept. Signs make
+    `starts` random ones, and stop at a relative gain below 1e-10 or after 500 rounds; the best is kept. Signs make
     the variates of a stage agree. Raises `ValueError` where the blocks do not fit together, or vary in fewer than
     `rank` directions.
     """
@@ -177,25 +177,30 @@ def _agreeing(gram: Matrix, b: Sequence[Matrix]) -> list[Matrix]:
 
 def _improved(gram: Matrix, b: list[Matrix], criterion: Criterion) -> list[Matrix]:
     """One block after the other at its best given the others, until that gains nothing."""
-    sizes = [len(part) for part in b]
-    ends = np.cumsum(sizes)
-    rows = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
-    last = value_of(_between(gram, b), criterion)
+    ends = np.cumsum([len(part) for part in b])
+    rows = [slice(end - len(part), end) for end, part in zip(ends, b, strict=True)]
+    pulls = np.stack([gram[:, r] @ part for r, part in zip(rows, b, strict=True)], axis=1)  # G_kl b_l, (d, M)
+    r = np.stack([part @ pulls[own] for own, part in zip(rows, b, strict=True)])
+    last = value_of(r, criterion)
     for _ in range(MOST_ITERATIONS):
-        for k in range(len(b)):
+        for k, own in enumerate(rows):
             others = [i for i in range(len(b)) if i != k]
-            pulls = np.stack([gram[rows[k], rows[i]] @ b[i] for i in others], axis=1)  # G_kl b_l, (d_k, M - 1)
+            pull = pulls[own][:, others]  # (d_k, M - 1)
             if criterion == "sumcor":
-                best = pulls.sum(1)
+                best = pull.sum(1)
             else:
-                if criterion == "genvar":  # det R = det R_others (1 - r' R_others^-1 r), with r = pulls' b_k
-                    values, vectors = np.linalg.eigh(_between(gram, b)[np.ix_(others, others)])
-                    pulls = pulls @ (vectors / np.sqrt(np.maximum(values, TINY)))
-                best = np.linalg.svd(pulls, full_matrices=False)[0][:, 0]
+                if criterion == "genvar":  # det R = det R_others (1 - r' R_others^-1 r), with r = pull' b_k
+                    values, vectors = np.linalg.eigh(r[np.ix_(others, others)])
+                    pull = pull @ (vectors / np.sqrt(np.maximum(values, TINY)))
+                values, vectors = np.linalg.eigh(pull.T @ pull)
+                best = pull @ vectors[:, -1]  # the first left singular vector
             if np.linalg.norm(best) > TINY:
                 b[k] = best / np.linalg.norm(best)
-        value = value_of(_between(gram, b), criterion)
-        if abs(value - last) <= LEAST_GAIN * max(abs(last), LEAST_GAIN):
+                pulls[:, k] = gram[:, own] @ b[k]
+                r[k] = b[k] @ pulls[own]
+                r[:, k] = r[k]
+        value = value_of(r, criterion)
+        if abs(value - last) <= LEAST_GAIN * abs(last):
             break
         last = value
     return b
