@@ -132,6 +132,33 @@ def test_undo_and_clear(visitor: Visitor) -> None:
     visitor.no_stack_trace()
 
 
+def test_a_small_drawing_becomes_nearly_the_same_digit_as_a_large_one(visitor: Visitor) -> None:
+    visitor.open()
+    visitor.act(lambda: draw(visitor.page, [(1.4 * x, 1.4 * y) for x, y in SEVEN]))
+    large = received(visitor.app)
+    visitor.act(lambda: visitor.page.get_by_role("button", name="Clear").click())
+    visitor.act(lambda: draw(visitor.page, [(0.5 + 0.5 * x, 0.6 + 0.5 * y) for x, y in SEVEN]))
+    small = received(visitor.app)
+    # The pad's own pen, enlarged with the small one, would make it more than twice as heavy.
+    assert small.sum() == pytest.approx(large.sum(), rel=0.15)
+    assert np.abs(small.astype(int) - large).mean() < 6
+
+
+def test_the_keyboard_keeps_its_place_when_the_pad_becomes_blank(visitor: Visitor) -> None:
+    visitor.open()
+    page = visitor.page
+    visitor.act(lambda: draw(page, SEVEN))
+    undo = page.get_by_role("button", name="Undo")
+    undo.focus()
+    visitor.act(lambda: page.keyboard.press("Enter"))
+    expect(undo).to_be_disabled()
+    expect(undo).to_be_focused()
+    before = visitor.runs
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(500)
+    assert visitor.runs == before, "nothing to undo, nothing to send"
+
+
 def test_two_quick_strokes_are_sent_once(visitor: Visitor) -> None:
     visitor.open()
     page = visitor.page

@@ -86,27 +86,37 @@ def from_upload(data: bytes, shape: tuple[int, int, int]) -> Grey:
                          "make it smaller, or crop it.")
     try:
         picture.load()
-        flat = _flat(ImageOps.exif_transpose(picture), grey=channels == 1)  # upright, as the camera was held
+        ImageOps.exif_transpose(picture, in_place=True)  # upright, as the camera was held
+        fitted = np.asarray(_flat(_fitted(picture, (width, height), grey=channels == 1), grey=channels == 1))
     except Exception as error:  # and as much for a broken body
         raise ValueError("The picture is damaged or cut off: save it again, or choose another.") from error
-    fitted = np.asarray(ImageOps.fit(flat, (width, height), Image.Resampling.LANCZOS))
     if channels == 3:
         return np.ascontiguousarray(fitted.transpose(2, 0, 1))
     edge = np.concatenate([fitted[0], fitted[-1], fitted[:, 0], fitted[:, -1]])
     return (255 - fitted if np.median(edge) > 127 else fitted.copy())[None]
 
 
-def _flat(picture: Image.Image, *, grey: bool) -> Image.Image:
-    """The picture in mode L or RGB, its transparent parts filled with paper."""
+def _fitted(picture: Image.Image, size: tuple[int, int], *, grey: bool) -> Image.Image:
+    """The middle of the picture at this width and height, in mode L, RGB or RGBA.
+
+    It comes before all else that needs a picture of this size: a large one in several copies takes much memory.
+    """
     if picture.mode.startswith("I"):  # 16 bits, which Pillow would clip to 255 instead of scaling
-        values = np.asarray(picture).astype(np.int64)
+        values = np.asarray(picture)
         picture = Image.fromarray((values.clip(0, 65535) >> 8).astype(np.uint8))
-    if picture.has_transparency_data:
-        layers = picture.convert("RGBA")
+    mode = "RGBA" if picture.has_transparency_data else "L" if grey else "RGB"
+    if picture.mode != mode:
+        picture = picture.convert(mode)
+    return ImageOps.fit(picture, size, Image.Resampling.LANCZOS)
+
+
+def _flat(layers: Image.Image, *, grey: bool) -> Image.Image:
+    """A picture in mode L, RGB or RGBA in mode L or RGB, its transparent parts filled with paper."""
+    if layers.mode == "RGBA":
         ink, alpha = layers.convert("L"), layers.getchannel("A")
         cover = np.asarray(alpha, dtype=np.float64)
         light = grey and cover.any() and np.average(np.asarray(ink), weights=cover) > 127
-        paper = Image.new("RGB", picture.size, "black" if light else "white")
+        paper = Image.new("RGB", layers.size, "black" if light else "white")
         paper.paste(layers, mask=alpha)
-        picture = paper
-    return picture.convert("L" if grey else "RGB")
+        layers = paper
+    return layers.convert("L" if grey else "RGB")

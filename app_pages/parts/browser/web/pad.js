@@ -4,7 +4,9 @@
 
 import { make, setText } from "./dom.js";
 
-const PEN = 0.085; // width of a stroke, in sides of the pad: about that of MNIST when a digit fills most of it
+const PEN = 0.085; // width of a stroke on the pad, in its sides
+const THICK = 0.155; // width of a stroke as it is sent, in lengths of the whole drawing: as heavy as MNIST's
+const THIN = 0.02; // and in sides of the pad at least: two pixels of what is sent
 const NEAR = 0.002; // in sides: points closer than that change nothing
 const REST = 150; // ms from lifting the pen until the drawing is sent
 
@@ -39,6 +41,7 @@ class Pad {
     this.undo = make("button", "", bar, "Undo");
     this.clear = make("button", "", bar, "Clear");
     this.undo.type = this.clear.type = "button";
+    // On a blank pad they are only said to be disabled: a button that really is drops the keyboard's focus.
     this.undo.onclick = () => this.change(strokes => strokes.pop());
     this.clear.onclick = () => this.change(strokes => strokes.splice(0));
     this.canvas.onpointerdown = event => this.down(event);
@@ -94,7 +97,7 @@ class Pad {
   }
 
   change(edit) {
-    if (this.pointer !== null) return;
+    if (this.pointer !== null || this.drawing.strokes.length === 0) return;
     edit(this.drawing.strokes);
     this.drawing.sent = false;
     this.draw();
@@ -113,7 +116,7 @@ class Pad {
     const { strokes } = this.drawing;
     const blank = strokes.length === 0;
     this.hint.hidden = !blank;
-    this.undo.disabled = this.clear.disabled = blank;
+    for (const button of [this.undo, this.clear]) button.setAttribute("aria-disabled", blank);
     this.root.dataset.strokes = strokes.length;
     canvas.setAttribute("aria-label", blank ? `${this.name}: blank` : `${this.name}: ${strokes.length} strokes`);
     const pixels = Math.round(this.sheet.clientWidth * devicePixelRatio);
@@ -155,10 +158,11 @@ class Pad {
 }
 
 // The strokes as side x side grey values in base64. They are painted anew: what is read back from a canvas is noise in
-// browsers that guard against fingerprinting, and depends on the screen.
+// browsers that guard against fingerprinting, and depends on the screen. And the pen is as thick as befits the size of
+// the drawing: it is enlarged to a digit's 20 pixels, where the pad's pen would be a blot if somebody drew small.
 function encode(strokes, side) {
   const pixels = new Uint8Array(side * side);
-  const radius = (PEN * side) / 2;
+  const radius = (Math.max(THIN, THICK * reach(strokes)) * side) / 2;
   for (const stroke of strokes) {
     for (let i = 0; i < stroke.length; i += 2) {
       const before = Math.max(0, i - 2);
@@ -166,6 +170,20 @@ function encode(strokes, side) {
     }
   }
   return btoa(String.fromCharCode(...pixels));
+}
+
+// The longer side of what is drawn, in sides of the pad; what left the pad does not count.
+function reach(strokes) {
+  const low = [1, 1];
+  const high = [0, 0];
+  for (const stroke of strokes) {
+    stroke.forEach((value, i) => {
+      const seen = Math.max(0, Math.min(1, value));
+      low[i % 2] = Math.min(low[i % 2], seen);
+      high[i % 2] = Math.max(high[i % 2], seen);
+    });
+  }
+  return Math.max(high[0] - low[0], high[1] - low[1]);
 }
 
 // A line with round ends; at its edge a pixel is as bright as its covered part.
