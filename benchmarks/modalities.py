@@ -1,6 +1,6 @@
 """What a training step of several modalities takes beside a peer, and how it grows with their number.
 
-    python benchmarks/modalities.py            # about ten minutes
+    python benchmarks/modalities.py            # some minutes of both cores, where they are free
     python benchmarks/modalities.py --quick    # fewer rounds, nothing kept
 
 All take turns in one process, as in training.py, and what counts is the ratio of the times within one round. The peer,
@@ -63,9 +63,9 @@ FAMILIES: dict[str, dict[str, Any]] = {
 COUNTS = range(2, 13)  # modalities M
 PIXELS, NARROW = 784, 256  # numbers in a vector of each, and the width of its networks
 GROWING: dict[str, tuple[dict[str, Any], int]] = {  # model, rounds of one step each
-    "MVAE, one random subset": (SHARED_LATENT | {"posterior": {"kind": "product", "random_subsets": 1}}, 4),
-    "DMVAE, cross=false": ({"family": "dmvae", "shared_size": SHARED, "private_size": PRIVATE, "cross": False}, 4),
-    "DMVAE": ({"family": "dmvae", "shared_size": SHARED, "private_size": PRIVATE}, 2)}
+    "MVAE, one random subset": (SHARED_LATENT | {"posterior": {"kind": "product", "random_subsets": 1}}, 8),
+    "DMVAE, cross=false": ({"family": "dmvae", "shared_size": SHARED, "private_size": PRIVATE, "cross": False}, 8),
+    "DMVAE": ({"family": "dmvae", "shared_size": SHARED, "private_size": PRIVATE}, 4)}
 
 Loss = Callable[[Mapping[str, Tensor]], Tensor]
 
@@ -419,13 +419,15 @@ def report(results: dict[str, Any]) -> str:
     machine = results["machine"]
     lines = ["# Several modalities", "",
              f"{results['date']}; {machine['cores']} cores ({machine['processor']}), torch {machine['torch']}, "
-             f"Python {machine['python']}. Ratios of paired blocks, taken in turns in one process while other jobs "
-             f"were running: median (min to max) over {REPETITIONS} repetitions, then the median of each.",
+             f"Python {machine['python']}; load average {machine['load']:.1f} at the end. Ratios of paired blocks of "
+             f"{STEPS} steps, taken in turns in one process: median (min to max) over {REPETITIONS} repetitions of "
+             f"{results['steps'][0]['rounds']} rounds, then the median of each. With one thread processor's time, with "
+             "two the clock's.",
              "", "## The same loss", "",
              f"Nats, of one batch of {BATCH} after {WARM_UP} steps of ours, on copies of the same weights, the mean of "
              f"{DRAWS} draws of the codes with its standard error. For the posterior of one modality alone "
              "multivae's DMVAE takes the bare expert where ours multiplies the prior into it (errata E10 and E14): "
-             "with the prior there too the losses agree.", "",
+             "the last row has the prior there too.", "",
              "| model | multivae's | ours | multivae's loss | difference |", "|---|---|---|---|---|"]
     lines += [f"| {row['family']} | {row['how']} | {_value(row['ours'])} | {_value(row['theirs'])} | "
               f"{_value(row['difference'])} |" for row in results["losses"]]
@@ -507,7 +509,7 @@ def main() -> None:
         "date": datetime.date.today().isoformat(),
         "machine": {"cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
                     "processor": platform.machine(), "torch": torch.__version__,
-                    "python": platform.python_version()},
+                    "python": platform.python_version(), "load": os.getloadavg()[0]},
         "losses": same, "steps": stepped, "growth": growing}
     text = report(results)
     print(f"\n{text}")

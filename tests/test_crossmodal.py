@@ -432,3 +432,37 @@ def test_weights_that_are_not_finite_are_refused(opened: Open) -> None:
     save_weights(run.path / WEIGHTS, model, run.config(), 0)
     with pytest.raises(BrokenCheckpoint, match="not finite"):
         CrossModal.load(run)
+
+
+# -- linear methods --------------------------------------------------------------------------------
+
+
+def test_a_linear_method_has_one_code_loadings_and_shares(tmp_path: Path) -> None:
+    config = parse(RunConfig, {"data": {"name": "halves", "images": "digits"}, "model": {
+        "family": "jive", "ranks": {"kind": "fixed", "joint": 2, "individual": 1}}})
+    run = Store(tmp_path).create(config)
+    draw = torch.Generator().manual_seed(0)
+    common = torch.randn(40, 2, generator=draw)
+    blocks = {"a": common @ torch.randn(2, 6, generator=draw) + 0.1 * torch.randn(40, 6, generator=draw),
+              "b": common @ torch.randn(2, 5, generator=draw) + 0.1 * torch.randn(40, 5, generator=draw)}
+    fitted = config.model.build({name: Modality("vector", x.shape[1:]) for name, x in blocks.items()})
+    fitted.fit(blocks)
+    save_weights(run.path / WEIGHTS, fitted, config, 0)
+    save_file(blocks, run.path / "examples.safetensors")
+    model = CrossModal.load(run)
+    assert model.linear and not model.draws and not model.has_prior and model.experts({}) is None
+    assert (model.shared, model.private) == ("joint", {"a": "individual a", "b": "individual b"})
+    made = model.generate({"a": model.sample("a", 3)}, ["b"], 2, seed=1)["b"].values
+    np.testing.assert_array_equal(made[0], made[1])
+    np.testing.assert_allclose(made[0], blocks["b"][3].numpy(), atol=0.6)
+    loadings = model.loadings()
+    assert {name: x.shape for name, x in loadings["joint"].items()} == {"a": (6, 2), "b": (5, 2)}
+    assert list(loadings["individual a"]) == ["a"], "a latent says nothing of what it has nothing to do with"
+    [(feature, value), *_] = model.strongest("joint", 0, 3)["a"]
+    assert abs(value) == np.abs(loadings["joint"]["a"][:, 0]).max() == abs(loadings["joint"]["a"][feature, 0])
+    shares = model.explained()
+    assert all(sum(parts.values()) == pytest.approx(1, abs=1e-6) and parts["joint"] > 0.8 for parts in shares.values())
+    moved = model.traverse_private("a", 0, [-1.0, 1.0]).images
+    assert moved.shape == (1, 2, 1, 6) and (moved[0, 0] != moved[0, 1]).any()
+    with pytest.raises(ValueError, match="no prior to draw from: give at least one of a, b"):
+        model.generate({}, ["a"])

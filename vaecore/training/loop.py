@@ -22,7 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vaecore.config import RunConfig
-from vaecore.data import COVARIATE, Dataset
+from vaecore.data import COVARIATE, OBSERVED, Dataset
 from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
 from vaecore.models import Batch, Family
 from vaecore.store import STEP_COLUMNS, Run
@@ -386,6 +386,8 @@ class _Session:
             tensors["labels"] = torch.from_numpy(test.labels.copy())
         if test.covariate is not None:
             tensors[COVARIATE] = torch.from_numpy(test.covariate.copy())
+        if test.observed is not None:
+            tensors[OBSERVED] = torch.from_numpy(test.observed.copy())
         write_bytes_atomic(self.folder / "examples.safetensors", save(tensors))
 
     def _append(self, lines: Any) -> None:
