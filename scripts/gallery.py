@@ -43,12 +43,13 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "rbm": ("rbm-mnist", [FULL, "training.epochs=20"]),
     "ivae": ("ivae-sources", []),
     # Several modalities.
-    "jmvae": ("jmvae-image-label", [FULL, "training.epochs=20"]),
+    "jmvae": ("jmvae-image-label", [FULL, "training.epochs=12"]),
     "mvae": ("mvae-image-label", [FULL, "training.epochs=30", "training.batch_size=100",
                                   "training.beta.kind=constant"]),
-    "dmvae": ("dmvae-image-label", [FULL, "training.epochs=20"]),
+    "dmvae": ("dmvae-image-label", [FULL, "training.epochs=12"]),
     "dmvae-styled": ("dmvae-styled", [FULL, "training.epochs=15"]),
-    "mvae-speech": ("mvae-speech", [FULL, "training.epochs=20"]),
+    "mvae-speech": ("mvae-speech", []),
+    "mmvae-speech": ("mmvae-speech", []),
     "mvae-views": ("mvae-views", []),
     "jive": ("jive-omics", []),
     # The lecture's picture. Captions are not for redistribution, so no model of them is shipped.
@@ -56,7 +57,8 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "lagging-aggressive": ("lagging-aggressive", []),
 }
 EVALUATED = ("vae-binary", "vae-mixture", "vae-vamp", "vae-conditional", "wae", "ica", "made", "pixelcnn", "rbm",
-             "ivae", "jmvae", "mvae", "dmvae", "dmvae-styled", "mvae-speech", "mvae-views", "jive")
+             "ivae", "jmvae", "mvae", "dmvae", "dmvae-styled", "mvae-speech", "mmvae-speech",
+             "mvae-views", "jive")
 EXPERIMENTS = {"lagging-basic": "lagging", "lagging-aggressive": "lagging"}
 SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png",
            "preview.txt")  # the last two: one or the other
