@@ -24,6 +24,7 @@ from vaecore.store import Run, Store
 
 GALLERY = Path(__file__).parents[1] / "trained" / "gallery"
 FULL = "data.source=full"
+SMALL = "model.networks.image.hidden=[256, 128]"
 BINARY = [FULL, "training.epochs=8"]
 RECIPES: dict[str, tuple[str, list[str]]] = {
     "pca": ("pca-mnist", [FULL]),
@@ -43,12 +44,12 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "rbm": ("rbm-mnist", [FULL, "training.epochs=20"]),
     "ivae": ("ivae-sources", []),
     # Several modalities.
-    "jmvae": ("jmvae-image-label", [FULL, "training.epochs=12"]),
+    "jmvae": ("jmvae-image-label", [FULL, SMALL, "training.epochs=15"]),
     "mvae": ("mvae-image-label", [FULL, "training.epochs=30", "training.batch_size=100",
                                   "training.beta.kind=constant"]),
-    "dmvae": ("dmvae-image-label", [FULL, "training.epochs=12"]),
+    "dmvae": ("dmvae-image-label", [FULL, SMALL, "training.epochs=15"]),
     "dmvae-styled": ("dmvae-styled", [FULL, "training.epochs=15"]),
-    "mvae-speech": ("mvae-speech", []),
+    "mvae-speech": ("mvae-speech", [SMALL]),
     "mmvae-speech": ("mmvae-speech", []),
     "mvae-views": ("mvae-views", []),
     "jive": ("jive-omics", []),
