@@ -70,7 +70,7 @@ def _dataset(data: str) -> Dataset:
 def _look(data: str) -> Look:
     from vaecore.data import SPECIALS
     from vaecore.data.text import words
-    from vaecore.explore.pictures import grid, png, stacked
+    from vaecore.explore.pictures import grid, png, stacked, striped
 
     dataset = _dataset(data)
     sizes = {name: len(split) for name, split in dataset.splits.items()}
@@ -95,10 +95,11 @@ def _look(data: str) -> Look:
     shape = " · ".join(described)
     if not rows:
         return Look(dataset.source, sizes, shape, sentences=tuple(sentences))
-    if len(dataset.modalities) > 1:  # what belongs together in one column
-        sheet = stacked([row[:COLUMNS] for row in rows], gap=1)
-        return Look(dataset.source, sizes, shape, png(sheet, scale=4), "training observations, a column each",
-                    sentences=tuple(sentences))
+    if len(dataset.modalities) > 1:
+        drawn = [row for row in rows if row.shape[1] > 1]
+        picture = png(stacked([row[:COLUMNS] for row in drawn]), scale=4) if drawn else png(striped(rows))
+        return Look(dataset.source, sizes, shape, picture, "training observations, a column each" if drawn else
+                    "training observations, a stripe each; grey is 0", sentences=tuple(sentences))
     [modality] = dataset.modalities.values()
     if modality.kind == "vector":
         sheet, what = grid(rows[0], 1, gap=0), "vectors, a row each; grey is 0"

@@ -45,8 +45,22 @@ def grid(images: Images, columns: int, *, gap: int = 1, background: int | None =
 
 def stacked(rows: Sequence[Images], *, gap: int = 1) -> Picture:
     """Rows of images of any sizes, (B, H, W[, 3]) each, so that what belongs together stands in one column."""
-    height, width = (max(legible(row).shape[axis] for row in rows) for axis in (1, 2))
-    return grid(np.concatenate([_framed(legible(row), height, width) for row in rows]), len(rows[0]), gap=gap)
+    height, width = (max(row.shape[axis] for row in rows) for axis in (1, 2))
+    return grid(np.concatenate([_framed(row, height, width) for row in rows]), len(rows[0]), gap=gap)
+
+
+def striped(blocks: Sequence[Images], *, width: int = 640, height: int = 8) -> Picture:
+    """Vectors (B, 1, D) of several modalities, a stripe each observation and the modalities side by side.
+
+    At most `width` pixels wide: neighbouring numbers of longer ones are averaged.
+    """
+    gap = max(1, sum(block.shape[2] for block in blocks) // 80)
+    space = np.full((len(blocks[0]), gap), 255, np.uint8)
+    parts = [part for block in blocks for part in (block[:, 0], space)][:-1]
+    sheet = Image.fromarray(np.concatenate(parts, 1))
+    size = min(width, sheet.width), len(blocks[0]) * height
+    narrow = sheet.resize((size[0], sheet.height), Image.Resampling.BOX)
+    return np.asarray(narrow.resize(size, Image.Resampling.NEAREST))
 
 
 def _framed(images: Images, height: int, width: int) -> Images:
@@ -121,9 +135,10 @@ def write_joint_preview(run: Run, count: int = 10) -> None:
             z = {name: q.mean for name, q in model.encode(as_batch(parts)).items()}
         decoded = model.decode(z)
     if seen:
-        rows = [as_images(decoded[name].mean.clamp(0, 1) if model.modalities[name].kind == "image" else
-                          decoded[name].mean) for name in seen[:3]]
-        write_bytes_atomic(run.path / "preview.png", png(stacked(rows), scale=2))
+        pictured = model.modalities[seen[0]].kind == "image"
+        rows = [as_images(decoded[name].mean.clamp(0, 1) if pictured else decoded[name].mean) for name in seen]
+        write_bytes_atomic(run.path / "preview.png", png(stacked(rows[:3]), scale=2) if pictured else
+                           png(striped(rows)))
     else:
         lines = [words(row.tolist(), model.modalities[name].vocabulary) for place in range(3)
                  for name, p in decoded.items() if isinstance(p, Sentences) for row in [p.likeliest()[place]]]
