@@ -24,10 +24,11 @@ slow: .venv/.installed-dev  ## the studies that take minutes
 
 bench: .venv/.installed-dev  ## measure against the peers and the limit; see benchmarks/README.md
 	$(BIN)/pip install --quiet -r benchmarks/requirements.txt
-	$(BIN)/pip install --quiet --no-deps pythae==0.1.2
+	$(BIN)/pip install --quiet --no-deps pythae==0.1.2 multivae==1.0.3
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/collapse.py
 	$(BIN)/python benchmarks/priors.py
+	$(BIN)/python benchmarks/modalities.py
 	$(BIN)/python benchmarks/interface.py
 
 gallery: .venv/.installed  ## make the shipped checkpoints again, saying how
