@@ -363,3 +363,15 @@ def test_paths_that_hold_nothing(tmp_path: Path, kind: str) -> None:
     config = Aligned(path=path)
     assert config.resolve() == config  # nothing is said before the data is wanted
     refused(config, said)
+
+
+def test_the_same_number_is_the_same_class_in_a_label_and_in_the_labels(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(1, 5, size=200)
+    digit = np.where(labels == 1, -1, labels)  # not observed for one class
+    np.savez(tmp_path / "mine.npz", digit=digit, x=generator.normal(size=(200, 3)), labels=labels)
+    dataset = Aligned(path=str(tmp_path / "mine.npz")).load()
+    train = dataset.splits["train"]
+    assert train.labels is not None and train.observed is not None
+    there = train.observed[:, list(train.arrays).index("digit")]
+    np.testing.assert_array_equal(train.arrays["digit"][there].argmax(1), train.labels[there])

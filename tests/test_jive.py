@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from vaecore.claims.c09_jive import simulation
 from vaecore.multiblock import choose_ranks, jive
 from vaecore.schema import ConfigError
 from vaecore.training.checkpoints import load_model, save_weights, untrained
@@ -59,6 +60,12 @@ def test_permutation_finds_the_planted_ranks() -> None:
     print(ranks, lines)
     assert ranks.count((1, 1, 1)) >= 3
     assert lines[0].startswith("round 1: joint rank 1")
+
+
+def test_the_start_is_that_of_rjive() -> None:
+    """From A = 0 a part of one individual score stays in the joint rest here, and passes for another (1; 2, 1)."""
+    found = choose_ranks(simulation(0, 1.0)[0], permutations=60)
+    assert (found.joint_rank, *found.individual_ranks) == (1, 1, 1)
 
 
 def test_impossible_ranks_are_refused() -> None:

@@ -158,8 +158,6 @@ def test_what_is_missing_is_never_read(name: str) -> None:
     batch["image"] = batch["image"] * mask[:, :1, None, None]
     batch["label"] = batch["label"] * mask[:, 1:]
     other = {**batch, "image": batch["image"].where(mask[:, :1, None, None], torch.rand_like(batch["image"]))}
-    if name in ("zero", "concatenated"):  # they read zeros for what is missing: that is what they are
-        other = batch
     found = []
     for values in (batch, other):
         model.zero_grad()
@@ -284,6 +282,40 @@ def test_the_best_stand_in_for_a_joint_encoder_is_the_moment_match_of_its_mixtur
     matched = joint.mean.mean(), joint.logvar.exp().mean() + joint.mean.var(correction=0)
     torch.testing.assert_close(mean.detach()[0], matched[0], atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(logvar.detach().exp()[0], matched[1], atol=1e-3, rtol=1e-3)
+
+
+def test_jmvae_given_some_of_several_multiplies_their_own_posteriors() -> None:
+    """Its joint encoder has only seen everything: zeros for a missing modality would mean something else to it."""
+    model, batch = build(MultimodalVAE(latent_size=3, posterior=JointEncoder()), FOUR).eval(), observations(FOUR)
+    torch.nn.init.constant_(model.encoder.single[0][-1].bias, -1.0)  # narrower than the prior, as after training
+    with torch.no_grad():
+        singles = [model.encode({name: batch[name]})["z"] for name in ("image", "numbers")]
+        some = model.encode({name: batch[name] for name in ("image", "numbers")})["z"]
+    precision = [(-q.logvar).exp() for q in singles]
+    factors = [(p - 1).clamp(min=0) for p in precision]
+    shift = sum(p * q.mean * (p > 1) for p, q in zip(precision, singles, strict=True))
+    torch.testing.assert_close(some.logvar.exp(), 1 / (1 + sum(factors)), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(some.mean, shift / (1 + sum(factors)), atol=1e-5, rtol=1e-4)
+
+
+def test_a_random_subset_that_is_all_there_is_counts_once() -> None:
+    model: Any = build(MultimodalVAE(latent_size=3, posterior=Product(random_subsets=8)), FOUR)
+    subsets = model.encoder.subsets(noise())
+    observed = torch.tensor([[True, True, False, True], [True, True, True, True], [False, False, True, True]]).T
+    counts = model.encoder._counts(subsets, observed)
+    seen = {(tuple(row.tolist()), b): float(counts[5 + s, b]) for s, row in enumerate(subsets[5:]) for b in range(3)}
+    for (row, b), counted in seen.items():
+        there = [m for m in range(4) if row[m] and observed[m, b]]
+        assert counted == float(1 < len(there) < int(observed[:, b].sum()))
+    assert counts[0].tolist() == [1, 1, 1] and counts[1:5, 0].tolist() == [1, 1, 0, 1]
+
+
+def test_an_observation_without_anything_has_the_prior() -> None:
+    for name in ("product", "mixture", "mixture-of-products", "dmvae"):
+        model, batch = build(CONFIGS[name]).eval(), observations()
+        with torch.no_grad():
+            for q in model.encode({**batch, OBSERVED: torch.zeros(B, 2, dtype=torch.bool)}).values():
+                assert (q.mean == 0).all() and q.rsample(noise()).isfinite().all()
 
 
 def test_a_mixture_trains_every_component_to_reconstruct_everything() -> None:

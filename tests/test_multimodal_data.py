@@ -606,9 +606,20 @@ def test_a_partner_has_what_it_is_asked_for() -> None:
     generator = torch.Generator().manual_seed(0)
     for _ in range(20):
         batch = served.batch(torch.arange(400), generator)
-        known = torch.arange(400) % 4 != 3
-        drawn = batch["block 2"][known]
-        torch.testing.assert_close(drawn[:, 0], torch.arange(400.0)[known] % 4)
+        has = torch.from_numpy(observed[:, 1])
+        drawn = batch["block 2"][has]
+        torch.testing.assert_close(drawn[:, 0], torch.arange(400.0)[has] % 4)
         assert drawn[:, 1].max() < 100
-        assert not batch["block 2"][~known].any()
+        assert not batch["block 2"][~has].any()  # what is missing stays zeros, whoever might have lent it
         np.testing.assert_array_equal(batch[OBSERVED].numpy(), observed)
+
+
+def test_what_an_observation_never_had_is_no_piece_of_it() -> None:
+    """Torn apart with a mask of its own: pieces of one modality each, and none twice."""
+    mask = np.ones((100, 3), bool)
+    mask[:50, 2] = False
+    split = masked(Split({name: np.ones((100, 2), np.float32) for name in "abc"}), mask)
+    torn = Unpaired(paired=0.0).apply(split)
+    assert torn.observed is not None and len(torn) == 250
+    assert (torn.observed.sum(1) == 1).all()
+    assert torn.observed.sum(0).tolist() == [100, 100, 50]

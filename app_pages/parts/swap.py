@@ -30,6 +30,10 @@ def exchange(checkpoint: CrossModal) -> None:
     from vaecore.explore.crossmodal import crossed
     from vaecore.explore.pictures import legible, png, scale_for
 
+    if not checkpoint.varied(1):
+        st.info("No test sample of this run has every modality, so there is nothing to exchange.",
+                icon=":material/info:")
+        return
     seed = st.session_state.get(key("swap-seed", checkpoint), 0)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = modality(checkpoint, "swap")

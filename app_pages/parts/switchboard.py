@@ -195,6 +195,8 @@ def give(checkpoint: CrossModal, name: str, found: Board) -> None:
                                    label_visibility="collapsed", persist_state="session", help=WAY_HELP[kind]) or way
     try:
         value = GIVING[way](checkpoint, name, found)
+        if value is not None:
+            checkpoint.check({name: value})
     except ValueError as error:
         st.warning(escaped(str(error)), icon=":material/edit:")
         value = None

@@ -38,7 +38,7 @@ def generate(
     count: Annotated[int, typer.Option(min=1, max=400, help="How many of each.")] = 16,
     temperature: Annotated[float, typer.Option(min=0, max=10, help="Scale of the codes' sigma; at 0 they are the "
                                                "means.")] = 1.0,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
     scale: Annotated[int, typer.Option("--scale", min=1, max=32, help="Screen pixels to a pixel.")] = 4,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -48,7 +48,11 @@ def generate(
 
     found = CrossModal.load(store_at(store).find(run))
     try:
-        told = dict(_given(found, one) for one in given or [])
+        told: dict[str, Tensor] = {}
+        for name, value in (_given(found, one) for one in given or []):
+            if name in told:
+                raise problem("--given", name, f"{name} is given twice.", "Give each modality once.")
+            told[name] = value
         wanted = list(predict or [name for name in found.modalities if name not in told])
         made = found.generate(told, wanted, count, temperature, seed)
         beliefs = found.experts(told)

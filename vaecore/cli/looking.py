@@ -74,7 +74,7 @@ def diagnose(
 def sample(run: RunArgument, output: PictureOption,
            count: Annotated[int, typer.Option(min=1, max=10_000)] = 64,
            temperature: Annotated[float, typer.Option(min=0, max=10, help="Scale of the prior's sigma.")] = 1.0,
-           seed: Annotated[int, typer.Option(min=0)] = 0,
+           seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
            label: Annotated[int | None, typer.Option(min=0, help="Of a conditional prior; without, labels are those of "
                                                      "test images.")] = None,
            scale: ScaleOption = 4, store: StoreOption = None) -> None:

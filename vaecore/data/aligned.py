@@ -52,7 +52,7 @@ LARGEST_SIDE = 256  # pixels
 ENDINGS = (".csv", ".npy", ".txt")
 NAME = re.compile(r"\w[\w -]{0,39}")
 KNOWN = ("labels", "mask")  # what is no modality
-RESERVED = ("covariate", "observed", *KNOWN)  # what a batch calls other things
+RESERVED = ("covariate", "observed", "prior", "product", "posterior", "mixture", *KNOWN)  # names of other things
 
 Numbers = NDArray[np.float64]
 
@@ -94,8 +94,9 @@ class Aligned(MultimodalConfig, VocabularyConfig):
         found = members(data, self.path)
         known = {name: found.pop(name) for name in KNOWN if name in found}
         self._check(found, known)
-        columns = [column(member) for member in found.values()]
-        labels = _labels(known["labels"]) if "labels" in known else None
+        whole = known_classes([*found.values(), *known.values()])
+        columns = [column(member, whole) for member in found.values()]
+        labels = _labels(known["labels"], whole) if "labels" in known else None
         observed = _observed(columns, known.get("mask"), self.path)
         self._fits(columns, len(observed))
         rows = self._split(len(observed))
@@ -347,14 +348,22 @@ class Column:
         return self.member.wrong(f"has {what} in sample {row:,} (the first is 0){why}.", remedy)
 
 
-def column(member: Member) -> Column:
-    """What an array or text is; raises `ConfigError` for one that is nothing."""
+def known_classes(members: Sequence[Member]) -> NDArray[np.int64]:
+    """The classes that occur in any labels, in order: the same number means the same class wherever it stands."""
+    found = [member.value.astype(np.int64) for member in members if member.called != "mask"
+             and not isinstance(member.value, list) and member.value.ndim == 1 and member.value.dtype.kind in "biu"]
+    together = np.concatenate([np.zeros(0, np.int64), *found])
+    return np.unique(together[together >= 0])
+
+
+def column(member: Member, classes: NDArray[np.int64] | None = None) -> Column:
+    """What an array or text is; raises `ConfigError` for one that is nothing. `classes` number its labels."""
     value = member.value
     if isinstance(value, list):
         blank = np.array([not line.strip() for line in value])
         return Column(member, "text", value, blank, np.zeros(len(value), bool))
     if value.ndim == 1:
-        numbered = _classes(member)
+        numbered = _classes(member, classes)
         return Column(member, "label", numbered, numbered == -1, np.zeros(len(value), bool))
     if value.ndim == 2:
         x = value.astype(np.float64)
@@ -383,8 +392,8 @@ def _image(member: Member, value: Array) -> Column:
     return Column(member, "image", x, blank, np.asarray(~((x >= 0) & (x <= 1)).all((1, 2, 3)) & ~blank))
 
 
-def _classes(member: Member) -> NDArray[np.int64]:
-    """Labels (N,) numbered from 0 in their order, -1 where missing."""
+def _classes(member: Member, whole: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """Labels (N,) numbered from 0 in the order of `whole`, or of their own; -1 where missing."""
     value = np.asarray(member.value)
     if value.ndim != 1 or value.dtype.kind not in "biu":
         raise member.wrong(f"is {_described(value.shape, value.dtype)}.", "Labels are whole numbers of shape (N,), -1 "
@@ -395,17 +404,18 @@ def _classes(member: Member) -> NDArray[np.int64]:
     known = np.unique(labels[labels >= 0])
     if not 1 <= len(known) <= table.MOST_CLASSES:
         raise member.wrong(f"has {len(known):,} different labels.", f"Use 1 to {table.MOST_CLASSES}.")
-    return np.where(labels < 0, -1, np.searchsorted(known, labels))
+    whole = known if whole is None or not np.isin(known, whole).all() else whole
+    return np.where(labels < 0, -1, np.searchsorted(whole, labels))
 
 
-def _labels(member: Member) -> NDArray[np.int64]:
+def _labels(member: Member, whole: NDArray[np.int64]) -> NDArray[np.int64]:
     """Classes (N,) for evaluation; in a .csv they are its only column, with NaN or nothing where missing."""
     value = member.value
     if not isinstance(value, list) and value.ndim == 2 and value.shape[1] == 1 and value.dtype.kind == "f":
         column = np.nan_to_num(value[:, 0], nan=-1)
         if (column == np.rint(column)).all() and (np.abs(column) < 2**53).all():
-            return _classes(Member(member.called, member.path, column.astype(np.int64)))
-    return _classes(member)
+            return _classes(Member(member.called, member.path, column.astype(np.int64)), whole)
+    return _classes(member, whole)
 
 
 def _observed(columns: Sequence[Column], mask: Member | None, path: str) -> Mask:

@@ -54,6 +54,9 @@ class Unpaired(MissingConfig):
         rows = np.concatenate([paired, np.repeat(alone, modalities)])
         mask = np.ones((len(rows), modalities), bool)
         mask[len(paired):] = np.tile(np.eye(modalities, dtype=bool), (len(alone), 1))
+        if train.observed is not None:  # what an observation never had is no piece of it
+            there = (mask & train.observed[rows]).any(1)
+            rows, mask = rows[there], mask[there]
         shuffle = generator.permutation(len(rows))
         return masked(train.part(rows[shuffle]), mask[shuffle])
 

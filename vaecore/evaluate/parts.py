@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from vaecore.config import RunConfig
 from vaecore.data import COVARIATE, Dataset, SplitName
@@ -48,6 +50,7 @@ BATCH = 100  # observations at a time under importance sampling
 CODES = 20_000  # drawn for a batch of the naive estimates: so often can it be cancelled
 DRAWN = 200  # observations sampled at a time
 Facts = dict[str, Any]
+Labels = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -229,10 +232,21 @@ def probe(subject: Subject) -> Facts:
     tell(1, 3)
     there = codes(subject.model, subject.feed).mean
     tell(2, 3)
+    train_labels, labels = read(subject, "train", train_labels), read(subject, split, labels)
+    assert train_labels is not None and labels is not None
     found = linear_probe(train, train_labels[:len(train)], there, labels[:len(there)])
     reads = getattr(subject.model, "reads_covariate", False) and subject.dataset.splits["train"].covariate is None
     given = {"given": readable(subject.model)} if len(subject.model.modalities) > 1 else {}
     return {**asdict(found), "encoder_reads_label": bool(reads), **given}
+
+
+def read(subject: Subject, split: SplitName, labels: Labels | None) -> Labels | None:
+    """Labels (N,) of a split, -1 where nothing that codes are judged by is observed: such a code is the prior's."""
+    observed = subject.dataset.splits[split].observed
+    if observed is None or labels is None:
+        return labels
+    names = readable(subject.model)
+    return np.where(observed[:, [name in names for name in subject.model.modalities]].any(1), labels, -1)
 
 
 # -- several modalities ----------------------------------------------------------------------------
@@ -267,8 +281,8 @@ def shared_and_private(subject: Subject) -> Facts:
 
     tell = subject.told("sharing")
     train, there = (codes_by_latent(subject.model, feed) for feed in (subject.at("train"), subject.feed))
-    found = sharing(train, known["train"].labels, continuous("train"), there, known[split].labels, continuous(split),
-                    progress=tell)
+    found = sharing(train, read(subject, "train", known["train"].labels), continuous("train"), there,
+                    read(subject, split, known[split].labels), continuous(split), progress=tell)
     return {**asdict(found), "given": readable(subject.model)}
 
 

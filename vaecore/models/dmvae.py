@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from vaecore.data import Modality
 from vaecore.distributions import DiagonalGaussian, Experts, Posterior
 from vaecore.models.base import Batch, Evidence, Family, Modalities, Objective
-from vaecore.models.multimodal import Multimodal, MultimodalConfig, who
+from vaecore.models.multimodal import ModalConfig, Multimodal, who
 from vaecore.nets.modal import named
 from vaecore.schema import option
 
@@ -35,7 +35,7 @@ def private(name: str) -> str:
     return f"private {name}"
 
 
-class DMVAE(MultimodalConfig):
+class DMVAE(ModalConfig):
     """A VAE that tells apart what modalities share and what each has for itself."""
 
     title: ClassVar[str] = "DMVAE, private and shared"

@@ -86,7 +86,9 @@ class JointAndIndividual(LinearBlocks):
     @property
     def latents(self) -> dict[str, int]:
         """What was found; before a fit, and of a model without numbers, what there is room for."""
-        ranks = self.room if self.ranks.is_meta else self.ranks.tolist()
+        ranks = self.room
+        if not self.ranks.is_meta:  # a file may say anything
+            ranks = [max(0, min(rank, most)) for rank, most in zip(self.ranks.tolist(), self.room, strict=True)]
         names = [JOINT, *(f"individual {name}" for name in self.names)]
         return {name: rank for name, rank in zip(names, ranks, strict=True) if rank}
 

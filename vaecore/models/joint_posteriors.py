@@ -120,11 +120,20 @@ class _Joint(JointPosterior):
 
     @staticmethod
     def _instead(joint: DiagonalGaussian, singles: DiagonalGaussian, observed: Tensor) -> DiagonalGaussian:
-        """Where only one modality is observed, its own encoder speaks."""
-        alone = (observed.sum(0) == 1)[:, None]  # (B, 1)
+        """Where only one modality is observed, its own encoder speaks; where some are, the product of theirs.
+
+        The joint encoder has only ever seen everything: with zeros for what is missing it says less than one of them.
+        """
+        count = observed.sum(0)[:, None]  # (B, 1)
         which = observed.to(singles.mean)[..., None]  # (M, B, 1)
-        return DiagonalGaussian(torch.where(alone, (which * singles.mean).sum(0), joint.mean),
-                                torch.where(alone, (which * singles.logvar).sum(0), joint.logvar))
+        precision = (-singles.logvar).exp()
+        narrow = precision > 1  # only such a posterior leaves a factor when it is divided by the prior (erratum E10)
+        some = Experts((precision - 1) * narrow, precision * singles.mean * narrow).where(observed).product(
+            torch.ones(1, len(observed), device=observed.device))
+        mean = torch.where(count == 1, (which * singles.mean).sum(0), some.mean[0])
+        logvar = torch.where(count == 1, (which * singles.logvar).sum(0), some.logvar[0])
+        whole = count == len(observed)
+        return DiagonalGaussian(torch.where(whole, joint.mean, mean), torch.where(whole, joint.logvar, logvar))
 
 
 # -- an expert for each ----------------------------------------------------------------------------
@@ -212,7 +221,9 @@ class _Product(_Expert):
         shown = (subsets.to(observed.device)[..., None] & observed).sum(1)  # (S, B): how many of the subset it has
         counts = shown > 0
         counts[1:] &= observed.sum(0) > 1
-        return counts.float()
+        drawn = (subsets.sum(1) > 1).to(observed.device)
+        drawn[0] = False  # of a random subset with one of them there, or all there is, the ELBO counts already
+        return (counts & (~drawn[:, None] | ((shown > 1) & (shown < observed.sum(0))))).float()
 
 
 class _Mixture(_Expert):
@@ -239,6 +250,7 @@ class _Mixture(_Expert):
         if observed is None:
             return like.new_full(like.shape[:2], 1 / len(self.subsets))
         inside = ~(self.subsets.to(observed.device)[..., None] & ~observed).any(1)  # (S, B)
+        inside |= ~inside.any(0)  # of an observation without anything every component is the prior
         return inside.to(like) / inside.sum(0)
 
 

@@ -27,13 +27,12 @@ MOST = 16  # modalities
 
 
 class MultimodalConfig(ModelConfig):
-    """Networks, likelihoods and weights of the modalities."""
+    """Likelihoods and weights of the modalities."""
 
     multimodal: ClassVar[bool] = True
     approach: ClassVar[Approach] = "variational autoencoder"
     reads: ClassVar[tuple[Kind, ...]] = ("image", "vector", "label", "text")
 
-    networks: ModalNetworks = option(ModalNetworks(), "Networks by kind of modality.")
     likelihoods: dict[str, LikelihoodName] = option({}, "p(x|z) of a modality by its name; those not named have the "
                                                     "usual one of their kind: bernoulli for images, gaussian-learned "
                                                     "for vectors, categorical for labels, words for sentences.")
@@ -48,6 +47,12 @@ class MultimodalConfig(ModelConfig):
         return ", ".join(["usual ones", *chosen])
 
 
+class ModalConfig(MultimodalConfig):
+    """The same with networks of each modality's own."""
+
+    networks: ModalNetworks = option(ModalNetworks(), "Networks by kind of modality.")
+
+
 class Multimodal(Family):
     """Holds decoders and masks; a subclass has the latents, the encoders, and what is decoded from which latent."""
 
@@ -60,7 +65,7 @@ class Multimodal(Family):
         self.weights = dict(config.weights)
         chosen = likelihoods(config.likelihoods, config.sigma, modalities)
         self.decoders = nn.ModuleList(config.networks.decoder(m, sizes[name], chosen[name])
-                                      for name, m in modalities.items() if sizes)
+                                      for name, m in modalities.items() if isinstance(config, ModalConfig))
 
     def prior(self, batch: Batch | None = None) -> dict[str, Density]:
         """N(0, I) for every latent: a product of experts is Gaussian only with a Gaussian prior among them."""
@@ -146,6 +151,10 @@ def blank(modality: Modality, count: int, like: Tensor) -> Tensor:
 
 
 def filled(modalities: Modalities, batch: Batch) -> dict[str, Tensor]:
-    """Every modality of a batch, zeros for those it lacks: what JMVAE-zero gives its joint encoder."""
+    """Every modality of a batch, zeros for what it lacks: what JMVAE-zero gives its joint encoder."""
     first = next(batch[name] for name in modalities if name in batch)
-    return {name: batch[name] if name in batch else blank(m, len(first), first) for name, m in modalities.items()}
+    whole = {name: batch[name] if name in batch else blank(m, len(first), first) for name, m in modalities.items()}
+    if OBSERVED not in batch:
+        return whole
+    there = batch[OBSERVED]
+    return {name: x * there[:, m].to(x).view(-1, *[1] * (x.ndim - 1)) for m, (name, x) in enumerate(whole.items())}

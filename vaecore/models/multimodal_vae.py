@@ -15,11 +15,11 @@ from vaecore.data import Modality
 from vaecore.distributions import Experts, Posterior
 from vaecore.models.base import Batch, Family, Modalities, Objective
 from vaecore.models.joint_posteriors import PosteriorChoice, Product
-from vaecore.models.multimodal import Multimodal, MultimodalConfig, who
+from vaecore.models.multimodal import ModalConfig, Multimodal, who
 from vaecore.schema import option
 
 
-class MultimodalVAE(MultimodalConfig):
+class MultimodalVAE(ModalConfig):
     """A VAE of several modalities with one latent that all share: JMVAE, MVAE and their relatives."""
 
     title: ClassVar[str] = "Multimodal VAE"

@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from vaecore.data import Modality
 from vaecore.distributions import DiagonalGaussian, Posterior
 from vaecore.models.base import Batch, Family, Modalities, Objective
-from vaecore.models.multimodal import Multimodal, MultimodalConfig, who
+from vaecore.models.multimodal import ModalConfig, Multimodal, who
 from vaecore.schema import option
 
 
-class SeparateVAEs(MultimodalConfig):
+class SeparateVAEs(ModalConfig):
     """Modality-specific VAEs: one latent each, nothing in common."""
 
     title: ClassVar[str] = "Separate VAEs"

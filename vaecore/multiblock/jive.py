@@ -8,6 +8,10 @@ J is the best approximation of rank r of all X_m - A_m on top of each other, A_m
 rows orthogonal to those of J; they alternate until neither moves by more than 1e-6 of |X|. With `orthogonal`, the
 default of r.jive (orthIndiv) but not in the paper, A_m is also orthogonal to the row spaces of the other blocks' A.
 
+The alternation ends in a local optimum, so its start matters. Without `orthogonal` it is A = 0; with it the first J has
+one rank less, which is what r.jive does without saying so: it subtracts A = -1 from data of about 1e-6, and one joint
+dimension becomes the constant. So the tumours of its vignette take its 98 iterations (66 from A = 0), and less is left.
+
 Ranks are chosen by permutation: singular values count, from the first on, while they exceed the 1 - alpha quantile of
 those of permuted data. For r the samples of each X_m - A_m are permuted, for r_m the entries in each row of X_m - J_m;
 then J and A are fitted anew, until two rounds agree. r never decreases.
@@ -171,7 +175,8 @@ def _alternate(x: Sequence[Matrix], joint_rank: int, individual_ranks: list[int]
     iteration = 0
     for iteration in range(1, MOST_ITERATIONS + 1):
         rest = whole - np.concatenate(own)
-        shared = _right(rest, joint_rank)
+        # r.jive starts from A = -1, far larger than its data: one joint dimension is spent on the constant at first.
+        shared = _right(rest, max(0, joint_rank - 1) if orthogonal and iteration == 1 else joint_rank)
         joint = rest @ shared @ shared.T
         own, fresh = [], []
         for m, (part, j) in enumerate(zip(data, np.split(joint, edges), strict=True)):

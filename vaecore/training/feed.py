@@ -51,8 +51,12 @@ class Feed:
     def batch(self, indices: Tensor, generator: torch.Generator) -> Batch:
         """The observations at `indices` as a model reads them, pixels drawn anew where the data set says so."""
         batch: dict[str, Tensor] = {}
-        for name, tensor in self.tensors.items():
-            rows = self.partners[name].draw(indices, generator) if name in self.partners else indices
+        for m, (name, tensor) in enumerate(self.tensors.items()):
+            rows = indices
+            if name in self.partners:
+                rows = self.partners[name].draw(indices, generator)
+                if self.observed is not None:  # what is missing stays zeros
+                    rows = torch.where(self.observed[indices, m], rows, indices)
             x = tensor.index_select(0, rows).to(self.device, non_blocking=True)
             batch[name] = self._as_read(x, generator)
         if self.covariate is not None:
@@ -125,6 +129,8 @@ class Partners:
 
     def draw(self, indices: Tensor, generator: torch.Generator) -> Tensor:
         """A partner of each of `indices` (B,); itself where no observation of its label has the modality."""
+        if not len(self.by_label):
+            return indices
         counts = self.counts.index_select(0, indices)
         uniform = torch.rand(len(indices), generator=generator, device=generator.device).to(counts.device)
         places = self.starts.index_select(0, indices) + (uniform * counts).long().clamp(max=counts.sub(1).clamp(min=0))
