@@ -44,7 +44,8 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "rbm": ("rbm-mnist", [FULL, "training.epochs=20"]),
     "ivae": ("ivae-sources", []),
     # Several modalities.
-    "jmvae": ("jmvae-image-label", [FULL, SMALL, "training.epochs=15"]),
+    "jmvae": ("jmvae-image-label", [FULL, SMALL, "model.latent_size=10", "model.posterior.alpha=1",
+                                    "training.epochs=12"]),
     "mvae": ("mvae-image-label", [FULL, "training.epochs=30", "training.batch_size=100",
                                   "training.beta.kind=constant"]),
     "dmvae": ("dmvae-image-label", [FULL, SMALL, "training.epochs=15"]),
