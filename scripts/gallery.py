@@ -48,7 +48,7 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
                                     "training.epochs=12"]),
     "mvae": ("mvae-image-label", [FULL, "training.epochs=30", "training.batch_size=100",
                                   "training.beta.kind=constant"]),
-    "dmvae": ("dmvae-image-label", [FULL, SMALL, "training.epochs=15"]),
+    "dmvae": ("dmvae-image-label", [FULL, SMALL, "training.epochs=12"]),
     "dmvae-styled": ("dmvae-styled", [FULL, "training.epochs=15"]),
     "mvae-speech": ("mvae-speech", [SMALL]),
     "mmvae-speech": ("mmvae-speech", []),
