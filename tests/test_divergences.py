@@ -343,18 +343,18 @@ def test_samples_of_a_learned_prior_teach_it(configure: Callable[..., Any]) -> N
 
 def test_the_objective_charges_the_divergence_and_not_the_kl() -> None:
     """Its weight is a factor; beta multiplies it; the KL is still told."""
-    def terms(weight: float) -> list[float]:
+    def terms(weight: float) -> dict[str, float]:
         with torch.random.fork_rng():
             torch.manual_seed(0)
             model = VAE(latent_size=2, network=MLP(hidden=(8,)), divergence=MMD(weight=weight)).build(
                 {"image": Modality("image", (1, 4, 4))})
         objective = model.objective({"image": torch.rand(20, 1, 4, 4, generator=noise())}, noise(1))
-        return [float(term.detach()) for term in objective.terms()]
+        return {name: float(term.detach()) for name, term in objective.terms()._asdict().items()}
 
-    (reconstruction, kl, charged, _), heavy = terms(1.0), terms(7.0)
-    assert heavy[2] == pytest.approx(7 * charged, rel=1e-5)
-    assert kl > 0 and charged != pytest.approx(kl, rel=0.01)
-    assert heavy[:2] == [reconstruction, kl]
+    light, heavy = terms(1.0), terms(7.0)
+    assert heavy["charged"] == pytest.approx(7 * light["charged"], rel=1e-5)
+    assert light["kl"] > 0 and light["charged"] != pytest.approx(light["kl"], rel=0.01)
+    assert all(heavy[name] == light[name] for name in ("reconstruction", "kl", "fit"))
 
 
 def test_what_needs_a_kl_is_said_to() -> None:

@@ -91,8 +91,8 @@ def test_the_gradient_is_that_of_log_p(chain: str) -> None:
     model = machine((1, 1, 5), scale=0.7, hidden=3, chain=chain, steps=30, chains=10_000)
     v = states(5)[torch.randint(32, (60_000,), generator=torch.Generator().manual_seed(1))]
     batch = {"x": v.view(-1, 1, 1, 5)}
-    reconstruction, kl, _, penalty = model.objective(batch, torch.Generator().manual_seed(0)).terms()
-    loss = kl - reconstruction + penalty
+    terms = model.objective(batch, torch.Generator().manual_seed(0)).terms()
+    loss = terms.charged - terms.fit + terms.penalty
     found = torch.autograd.grad(loss, list(model.parameters()))
     every = states(5)
     exact = model.free_energy(v).mean() + (-model.free_energy(every)).logsumexp(0)
@@ -110,7 +110,8 @@ def test_after_an_evaluation_the_curve_is_minus_log_p(chain: str) -> None:
     every = log_p(model, states(8)).double()
     assert float(model.entropy) == pytest.approx(float(-(every.exp() * every).sum()), abs=0.03)
     v = torch.tensor([[1.0, 1, 0, 0, 1, 0, 0, 0], [1, 0, 0, 0, 1, 0, 0, 1]])
-    reconstruction, _, _, penalty = model.objective({"x": v.view(2, 1, 2, 4)}, torch.Generator().manual_seed(1)).terms()
+    terms = model.objective({"x": v.view(2, 1, 2, 4)}, torch.Generator().manual_seed(1)).terms()
+    reconstruction, penalty = terms.reconstruction, terms.penalty
     assert float(penalty.detach()) == 0 and penalty.requires_grad and not reconstruction.requires_grad
     assert float(reconstruction) == pytest.approx(float(log_p(model, v).mean()), abs=0.05)
 
@@ -130,8 +131,8 @@ def test_training_raises_the_exact_likelihood(values: dict[str, Any]) -> None:
     before = float(log_p(model, v).mean())
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     for _ in range(400):
-        reconstruction, _, _, penalty = model.objective(batch, generator).terms()
-        (penalty - reconstruction).backward()
+        terms = model.objective(batch, generator).terms()
+        (terms.penalty - terms.fit).backward()
         optimizer.step()
         optimizer.zero_grad()
     model.calibrate()
