@@ -50,7 +50,7 @@ def finding(table: Sequence[Row]) -> Finding:
         f"has with all pairs{'' if early >= NEARLY else f', where {NEARLY:.0%} was expected'}.",
         list(table), note="JMVAE is also trained on what is unpaired, by the ELBO of its encoders of one modality; its "
                           "KL from the joint posterior exists for pairs alone. With alpha 10 instead of 0.1, tried "
-                          "afterwards, JMVAE names 53.7% at 1%, more than MVAE: the gap is of alpha, not of the method. "
+                          "afterwards, JMVAE names 53.7% at 1%, more than MVAE: the gap is of alpha, not the method. "
                           "Codes are drawn, not means. One seed.",
         curves={method: [found[method, share] for share in sorted({share for _, share in found})]
                 for method in PRESETS} | {"paired": sorted({share for _, share in found})})
