@@ -3,8 +3,8 @@
 `python scripts/gallery.py --evaluate NAME ...` evaluates them as they are, again.
 
 Each entry is a preset and what was changed in it, trained like any run by the same worker. What is shipped
-is the run's folder without what only resuming needs, its step lines thinned to a thousand, and an evaluation with
-the usual settings for those that are compared with each other.
+is the run's folder without what only resuming needs, its weights in half precision, its step lines thinned to a
+thousand, and an evaluation with the usual settings for those that are compared with each other.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from vaecore.evaluate.report import evaluate_run
 from vaecore.files import write_json_atomic
 from vaecore.lab.worker import main as work
 from vaecore.store import Run, Store
+from vaecore.training.checkpoints import WEIGHTS, halve_weights
 
 GALLERY = Path(__file__).parents[1] / "trained" / "gallery"
 FULL = "data.source=full"
@@ -99,6 +100,7 @@ def ship(run: Run, target: Path) -> None:
     for file in SHIPPED:
         if (run.path / file).exists() or not file.startswith("preview"):
             shutil.copy(run.path / file, target / file)
+    halve_weights(target / WEIGHTS)
     lines = (run.path / "metrics.jsonl").read_text().splitlines()
     steps = [line for line in lines if json.loads(line)["kind"] == "step"]
     kept = set(steps[:: -(-len(steps) // STEP_LINES) or 1])

@@ -29,7 +29,9 @@ from vaecore.store import Run
 WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"
 INITIAL, KEPT = "initial.safetensors", "kept"  # what a fork begins with, and the folder of weights along the way
 LARGEST = 4 * 2**30  # bytes
+HALVED_FROM = 4096  # numbers; smaller arrays are worth nothing and may be variances
 LARGEST_VOCABULARY, LONGEST_WORD = 100_000, 10_000  # words, characters
+RANK = {"image": 3, "vector": 1, "text": 1, "label": 1, "video": 4, "trajectory": 2}  # axes of a modality
 PROGRESS = {"step": int, "metrics_bytes": int, "best": float | None, "since_best": int, "seconds": float}
 
 
@@ -90,6 +92,12 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], int]:
 def write_weights(path: Path, tensors: Mapping[str, Tensor], step: int) -> None:
     """Write the tensors alone, as a fork begins with them."""
     _write(path, tensors, {"step": step})
+
+
+def halve_weights(path: Path) -> None:
+    """Rewrite a file of weights in half precision, for copies that travel; raises `BrokenCheckpoint`."""
+    tensors, header = _read(path)
+    _write(path, halved(tensors), header)
 
 
 def step_of(path: Path) -> int:
@@ -202,12 +210,27 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Tensor], dict[
             if not isinstance(header, dict):
                 raise ValueError("its description is not a set of fields")
             names = file.keys() if tensors else ()
-            return {name: file.get_tensor(name) for name in names}, header
+            return {name: _single(file.get_tensor(name)) for name in names}, header
     except FileNotFoundError:
         raise BrokenCheckpoint(f"{path} is missing. Train the run, or copy it again from where it came.") from None
     except (SafetensorError, KeyError, ValueError, OSError, RecursionError) as error:
         raise BrokenCheckpoint(f"{path} is truncated or not a checkpoint of this program ({_line(error)}). Copy the "
                                "run again from where it came.") from None
+
+
+def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Large arrays of weights in half precision, which changes pixels by less than a grey level; all else as it was.
+
+    They are read back as single precision.
+    """
+    def small(tensor: Tensor) -> bool:
+        return tensor.numel() < HALVED_FROM or tensor.dtype != torch.float32 or float(tensor.abs().max()) > 1e4
+
+    return {name: tensor if small(tensor) else tensor.half() for name, tensor in tensors.items()}
+
+
+def _single(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
 
 
 def _described(header: dict[str, Any]) -> tuple[dict[str, Modality], Modality | None]:
@@ -219,7 +242,7 @@ def _described(header: dict[str, Any]) -> tuple[dict[str, Modality], Modality | 
 def _modality(values: Mapping[str, Any]) -> Modality:
     kind, shape = values["kind"], tuple(int(n) for n in values["shape"])
     words = tuple(values.get("vocabulary", ()))
-    if kind not in get_args(Kind) or not all(0 < n <= 65_536 for n in shape) or len(shape) not in (1, 3):
+    if kind not in get_args(Kind) or not all(0 < n <= 65_536 for n in shape) or len(shape) != RANK[kind]:
         raise ValueError(f"a modality of kind {kind} and shape {shape}")
     if len(words) > LARGEST_VOCABULARY or not all(isinstance(w, str) and len(w) <= LONGEST_WORD for w in words):
         raise ValueError(f"a vocabulary of {len(words):,} words")
