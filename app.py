@@ -20,6 +20,8 @@ page = st.navigation(
                 help="Give some modalities and generate others: image from label, speech from image, and back."),
         st.Page("app_pages/sentences.py", title="Sentences", icon=":material/notes:", url_path="sentences",
                 help="Type a sentence: how a text model reads and rebuilds it, sentences near it, and its own."),
+        st.Page("app_pages/video.py", title="Video", icon=":material/movie:", url_path="video",
+                help="Roll many futures of a clip out, watch them part, and go on from any frame of one of them."),
         st.Page("app_pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare",
                 help="Runs side by side: what differs, their curves, the same images and the same codes."),
         st.Page("app_pages/evaluate.py", title="Evaluate", icon=":material/straighten:", url_path="evaluate",

@@ -26,6 +26,14 @@ TAIL = 8  # lines of a running experiment that are shown
 STOPPED = "claims:stopped"
 HELP = {  # of a table's columns, by how their names begin
     "KL(q(z)": "How far the codes as a whole are from the prior, in nats.",
+    "-ELBO a frame": "Negative evidence lower bound of test clips, in nats a frame after the first. Lower is better.",
+    "KL a frame": "KL of the code's posterior from its prior, in nats a frame after the first.",
+    "KL a clip": "KL of the codes' posterior from their prior, in nats a clip.",
+    "KL at events": "KL of the code of a frame that could not be foreseen, in nats.",
+    "KL elsewhere": "KL of the code of any other predicted frame, in nats.",
+    "KL(data": "How far the model is from the data, in nats: what the ELBO bounds.",
+    "KL(model": "The same with its arguments exchanged, in nats, as equation (36) is printed.",
+    "AUC": "Chance that the prior is wider at a frame that could not be foreseen than at another one.",
     "KL": "KL of q(z|x) from the prior, in nats per observation: what the code costs.",
     "-ELBO": "Negative evidence lower bound on the validation set, in nats per observation. Lower is better.",
     "NLL or bound": "Negative log-likelihood in nats per sentence: exact for a language model, −ELBO for a VAE.",

@@ -32,6 +32,7 @@ HELP = {
     "style": "Whether style stays and the class changes when the shared code is exchanged, where style is known.",
     "variance": "What joint and individual parts explain, of linear families.",
     "disentanglement": "MIG, SAP, β-VAE score and MCC, where the factors behind the data are known.",
+    "video": "PSNR, SSIM, best of N, diversity and blur of rolled-out futures, of models of clips.",
     "cost": "Passes and seconds to infer a code and to draw a sample, on this machine.",
 }
 
@@ -60,6 +61,9 @@ def asked() -> Settings | None:
         values["observations"] = whole("observations", "Observations for log p(x)")
         values["naive_samples"] = whole("naive_samples", "Naive samples M")
         values["samples"] = whole("samples", "Images drawn")
+        values["video_clips"] = whole("video_clips", "Clips")
+        values["futures"] = whole("futures", "Futures N of a clip")
+        values["horizon"] = whole("horizon", "Frames predicted")
         values["seed"] = whole("seed", "Seed")
     try:
         return parse(Settings, values)

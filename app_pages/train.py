@@ -48,20 +48,26 @@ class Upload:
     """What can be uploaded for a data set of one's own."""
 
     label: str
-    ending: str
+    endings: tuple[str, ...]
     help: str
     invitation: str  # where nothing is there yet
 
 
 UPLOADS = {
     "text-file": Upload(
-        "Text file", "txt", "Plain text in UTF-8, one sentence a line, at most 50 MB. It is kept beside the runs and "
-        "only ever read as words.", "Sample sentences are shown here once there is a text."),
+        "Text file", ("txt",), "Plain text in UTF-8, one sentence a line, at most 50 MB. It is kept beside the runs "
+        "and only ever read as words.", "Sample sentences are shown here once there is a text."),
     "aligned": Upload(
-        "Archive of arrays", "npz", "One array a modality, each with a row a sample, at most 50 MB; `mask` (samples × "
-        "modalities) says who has what, `labels` the classes. It is kept beside the runs and only ever read as "
+        "Archive of arrays", ("npz",), "One array a modality, each with a row a sample, at most 50 MB; `mask` (samples "
+        "× modalities) says who has what, `labels` the classes. It is kept beside the runs and only ever read as "
         "numbers. A folder of files is named by its path instead.",
-        "Samples are shown here once there is an archive, or the path of a folder.")}
+        "Samples are shown here once there is an archive, or the path of a folder."),
+    "clips": Upload(
+        "Clip", ("gif", "mp4", "mov", "webm", "npz"), "A GIF or a film, or an .npz with one array (N, T, H, W, C) or "
+        "(T, H, W, C), at most 50 MB. It is kept beside the runs, cut to its central square and made small. A folder "
+        "of files is named by its path instead.", "Frames are shown here once there is a clip, or the path of a "
+        "folder.")}
+FOLDERS = {"text-file": "texts", "aligned": "modalities", "clips": "clips"}  # in the store, of what was uploaded
 
 
 # -- what it means ---------------------------------------------------------------------------------
@@ -111,8 +117,8 @@ def judge(values: dict[str, object]) -> Plan:
 def data_card(plan: Plan, own: str = "") -> None:
     """What the data looks like; where it is not here, how to get it. `own` is the data set to upload a file for."""
     if own:
-        st.file_uploader(UPLOADS[own].label, [UPLOADS[own].ending], key=f"train:{own}", on_change=take, args=(own,),
-                         max_upload_size=50, help=UPLOADS[own].help)
+        st.file_uploader(UPLOADS[own].label, list(UPLOADS[own].endings), key=f"train:{own}", on_change=take,
+                         args=(own,), max_upload_size=50, help=UPLOADS[own].help)
     if plan.look:
         if plan.look.picture:
             pictures.show(plan.look.picture, plan.look.alt, width=300)
@@ -138,14 +144,15 @@ def data_card(plan: Plan, own: str = "") -> None:
 
 def take(own: str) -> None:
     """Keep an uploaded file in the store and enter its path, or remember what is wrong with it."""
-    from vaecore.data import own_file
+    from vaecore.data import DataUnavailable, own_file
     from vaecore.schema import problem
 
     st.session_state.pop(PROBLEMS, None)
     if (file := st.session_state.get(f"train:{own}")) is None:
         return
-    data, folder = file.getvalue(), store().root / ("texts" if own == "text-file" else "modalities")
-    ending = UPLOADS[own].ending
+    data, folder = file.getvalue(), store().root / FOLDERS[own]
+    endings = UPLOADS[own].endings
+    ending = next((each for each in endings if file.name.lower().endswith(f".{each}")), endings[0])
     try:
         if len(data) > own_file.LARGEST:
             raise problem("data.path", file.name, f"'{file.name}' has {len(data):,} bytes.",
@@ -159,6 +166,8 @@ def take(own: str) -> None:
     except OSError as error:
         trouble = problem("data.path", file.name, f"'{file.name}' cannot be kept: {error.strerror or error}.", "")
         st.session_state[PROBLEMS] = trouble.problems
+    except DataUnavailable as error:  # no decoder of films
+        st.session_state[PROBLEMS] = problem("data.path", file.name, str(error), "").problems
     except ConfigError as error:
         st.session_state[PROBLEMS] = error.problems
     else:
@@ -172,6 +181,11 @@ def check(own: str, data: bytes, name: str) -> None:
         from vaecore.data import text_file
 
         text_file.sentences(data, name)
+        return
+    if own == "clips":
+        from vaecore.data import clip_file
+
+        clip_file.read_clip((name, data), size=16, most_frames=2, grey=True)
         return
     from vaecore.data.aligned import Aligned
     from vaecore.schema import problem

@@ -170,7 +170,7 @@ def test_what_has_no_place_says_why(store: Store, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setitem(work.DONE_BY, "samples", lambda _subject: {})  # no classifier for this
     parts = [part for part in PARTS if part != "cost"]
     found = evaluate_run(store.find(name), settings(*parts, **more))
-    reasons = reasons | dict.fromkeys(SEVERAL, "this model has one modality.")
+    reasons = reasons | dict.fromkeys(SEVERAL, "this model has one modality.") | {"video": "no model of clips"}
     assert found["not_applicable"].keys() == reasons.keys()
     for part, words in reasons.items():
         assert words in found["not_applicable"][part] and part not in found

@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from vaecore.explore import Checkpoint, Codeless
     from vaecore.explore.crossmodal import CrossModal
     from vaecore.explore.sentences import SentenceCheckpoint
+    from vaecore.explore.video import VideoCheckpoint
 
 T = TypeVar("T")
-Page = Literal["Traverse", "Sentences", "Cross-modal"]
+Page = Literal["Traverse", "Sentences", "Cross-modal", "Video"]
 LINKS: dict[Page, tuple[str, str, str]] = {  # of the pages that open a run: file, icon, help
     "Traverse": ("app_pages/traverse.py", ":material/tune:", "Move through its latent space and see what it draws."),
     "Sentences": ("app_pages/sentences.py", ":material/notes:", "See how it reads and writes sentences."),
-    "Cross-modal": ("app_pages/cross_modal.py", ":material/swap_horiz:", "Give some modalities and generate others.")}
+    "Cross-modal": ("app_pages/cross_modal.py", ":material/swap_horiz:", "Give some modalities and generate others."),
+    "Video": ("app_pages/video.py", ":material/movie:", "Roll futures of a clip out and watch them part.")}
+_OF_ONE: dict[str, Page] = {"sentence": "Sentences", "clip": "Video"}  # by what an observation is
 
 
 def store() -> Store:
@@ -40,7 +43,8 @@ def with_weights() -> list[Run]:
 
 
 def opens_in(run: Run) -> Page:
-    """The page that shows what a run does: Cross-modal for several modalities, Sentences for text, else Traverse."""
+    """The page that shows what a run does: Cross-modal for several modalities, Sentences for text, Video for clips,
+    else Traverse."""
     about = run.about()
     several, found = about.get("multimodal"), about.get("observation")
     if not isinstance(found, str):  # its words are gone: the configuration knows, but brings torch
@@ -49,7 +53,7 @@ def opens_in(run: Run) -> Page:
         except (StoreError, ValueError):
             return "Traverse"
         several, found = config.model.multimodal, config.data.observation
-    return "Cross-modal" if several is True else "Sentences" if found == "sentence" else "Traverse"
+    return "Cross-modal" if several is True else _OF_ONE.get(found, "Traverse")
 
 
 def drawn() -> list[Run]:
@@ -65,6 +69,11 @@ def written() -> list[Run]:
 def crossed() -> list[Run]:
     """Those of `with_weights` of several modalities."""
     return [run for run in with_weights() if opens_in(run) == "Cross-modal"]
+
+
+def filmed() -> list[Run]:
+    """Those of `with_weights` that predict the frames of a clip."""
+    return [run for run in with_weights() if opens_in(run) == "Video"]
 
 
 def explore_link(run: Run, label: str = "{page}") -> None:
@@ -212,7 +221,7 @@ def opened(run: Run) -> Checkpoint | None:
 
 def opened_to_draw(run: Run) -> Checkpoint | Codeless | None:
     """The same for every family that draws, with a code or without."""
-    return _or_told(run, lambda run: _load_to_draw(str(run.path), _stamps(run)))
+    return _or_told(run, lambda run: _load_to_draw(str(run.path), stamps(run)))
 
 
 def opened_text(run: Run) -> SentenceCheckpoint | None:
@@ -222,17 +231,22 @@ def opened_text(run: Run) -> SentenceCheckpoint | None:
 
 def opened_crossed(run: Run) -> CrossModal | None:
     """The same for a model of several modalities."""
-    return _or_told(run, lambda run: _load_crossed(str(run.path), _stamps(run)))
+    return _or_told(run, lambda run: _load_crossed(str(run.path), stamps(run)))
+
+
+def opened_clips(run: Run) -> VideoCheckpoint | None:
+    """The same for a model of clips."""
+    return _or_told(run, lambda run: _load_clips(str(run.path), stamps(run)))
 
 
 def load(run: Run) -> Checkpoint:
     """The checkpoint, loaded once for all sessions until its weights change on disk."""
-    return _load(str(run.path), _stamps(run))
+    return _load(str(run.path), stamps(run))
 
 
 def load_text(run: Run) -> SentenceCheckpoint:
     """The same for a model of text."""
-    return _load_text(str(run.path), _stamps(run))
+    return _load_text(str(run.path), stamps(run))
 
 
 def _or_told(run: Run, load: Callable[[Run], T]) -> T | None:
@@ -246,7 +260,8 @@ def _or_told(run: Run, load: Callable[[Run], T]) -> T | None:
         return None
 
 
-def _stamps(run: Run) -> tuple[int, ...]:
+def stamps(run: Run) -> tuple[int, ...]:
+    """When what a checkpoint is loaded from was last written."""
     # A run that is training replaces its weights and its summary: each replacement is another checkpoint.
     return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in (run.weights, run.path / "summary.json"))
 
@@ -277,6 +292,13 @@ def _load_crossed(path: str, stamps: tuple[int, ...]) -> CrossModal:  # noqa: AR
     from vaecore.explore.crossmodal import CrossModal
 
     return _settled(path, CrossModal.load)
+
+
+@st.cache_resource(max_entries=24, show_spinner="Loading the checkpoint …")
+def _load_clips(path: str, stamps: tuple[int, ...]) -> VideoCheckpoint:  # noqa: ARG001 (part of the cache's key)
+    from vaecore.explore.video import VideoCheckpoint
+
+    return _settled(path, VideoCheckpoint.load)
 
 
 def _settled(path: str, load: Callable[[Run], T]) -> T:

@@ -34,6 +34,8 @@ SCORES = {"mig": ("MIG", "Mutual information gap: of each factor, the informatio
           "beta_vae": ("β-VAE score", "How often a linear classifier names the factor that pairs share."),
           "mcc": ("MCC", "Mean |correlation| of latents and factors under the best one-to-one matching.")}
 
+FUTURES = {"psnr": ("PSNR", "dB", 4), "ssim": ("SSIM", "", 3), "error": ("Squared error", "", 3)}
+
 
 # -- reading ---------------------------------------------------------------------------------------
 
@@ -101,7 +103,7 @@ def show(facts: Facts) -> None:
         for part, draw in (("conditionals", conditionals), ("naive", naive), ("reconstruction", reconstruction),
                            ("samples", samples), ("probe", probe), ("coherence", coherence), ("sharing", sharing),
                            ("style", style), ("variance", variance), ("disentanglement", disentanglement),
-                           ("cost", cost)):
+                           ("video", video), ("cost", cost)):
             if part in facts:
                 with st.container(border=True, gap="small"):
                     st.subheader(TITLES[part], anchor=False)
@@ -448,6 +450,69 @@ def disentanglement(facts: Facts) -> None:
                f"{text(found, 'mcc', 'codes')} · {count(found, 'mcc', 'latents')} latents, "
                f"{count(found, 'mcc', 'factors')} factors · MCC by Pearson; by Spearman "
                f"{shown(number(found, 'mcc', 'spearman'), 3)} · seed {text(facts, 'seed')}")
+
+
+def video(facts: Facts) -> None:
+    """Predicted frames of clips: best and mean of N futures, how different and how sharp they are, and the bound."""
+    import pandas as pd
+
+    found = facts["video"]
+    futures = int(number(found, "futures") or 1)
+    rows = []
+    for name, (title, unit, digits) in FUTURES.items():
+        if curve := points({"curve": at(found, "metrics", name, "best_of")}):
+            first, last = first_last(found, name)
+            values = {"Mean": curve[0][1], **({f"Best of {futures}": curve[-1][1]} if futures > 1 else {}),
+                      "±": number(found, "metrics", name, "standard_error"), "First frame": first, "Last frame": last}
+            rows.append({"Metric": f"{title}, {unit}" if unit else title,
+                         **{column: shown(value, digits) for column, value in values.items()}})
+    if rows:
+        column = st.column_config.TextColumn
+        st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", key="evaluation-video", column_config={
+            "Mean": column(help="Over frames, clips and futures."),
+            "±": column(help="Standard error over clips of the best."),
+            "First frame": column(help="Of the best future, the first frame predicted."),
+            "Last frame": column(help="Of the best future, the last frame predicted.")})
+    with st.container(horizontal=True):
+        st.metric("−ELBO a frame" if facts.get("has_kl") is True else "−log p(x) a frame",
+                  nats(number(found, "bound", "neg_elbo")), help="Of clips as long as those of training. Lower is "
+                  "better.")
+        if facts.get("has_kl") is True:
+            st.metric("KL a frame", nats(number(found, "bound", "kl")), help="What its code costs.")
+        if futures > 1:
+            st.metric("Diversity", shown(mean_of(found, "diversity"), 4), help="Root mean square difference of two "
+                      "futures of a clip, averaged over frames: 0 where all are one.")
+        edges = at(found, "edge_energy")
+        if isinstance(edges, list) and edges:
+            st.metric("Edge energy", percent(number({"it": edges[-1]}, "it")), help="Of the last frame predicted, as a "
+                      "share of the true one's, over all futures. Less than 100 % is blur.")
+        if at(found, "prior") is not None:
+            st.metric("AUC of the prior's σ", shown(number(found, "prior", "auc"), 3), help="The chance that the "
+                      "learned prior is wider at a frame that could not be foreseen than at another one: 1 is best, "
+                      f"0.5 is chance. {count(found, 'prior', 'events')} such frames of "
+                      f"{count(found, 'prior', 'frames')}.")
+        st.metric("Roll-out", seconds(number(found, "seconds")), delta_color="off", delta_arrow="off",
+                  delta=f"first {seconds(number(found, 'first_seconds'))}", help=f"All {futures:,} futures of a clip, "
+                  f"and one alone, on {count(found, 'threads')} threads.")
+    window = f" · SSIM window {count(found, 'window')} pixels" if number(found, "window") else ""
+    st.caption(f"{count(found, 'clips')} clips · {count(found, 'context')} frames given, {count(found, 'horizon')} "
+               "predicted, which alone count · the best future is chosen for each metric by its mean over frames"
+               f"{window} · seed {text(facts, 'seed')}")
+
+
+def first_last(found: Facts, metric: str) -> tuple[float | None, float | None]:
+    """A metric of the best future at the first and the last frame predicted."""
+    values = at(found, "metrics", metric, "best")
+    if not isinstance(values, list) or not values:
+        return None, None
+    return number({"it": values[0]}, "it"), number({"it": values[-1]}, "it")
+
+
+def mean_of(facts: Any, *path: str) -> float | None:
+    """The mean of the numbers under `path`; None where one is none."""
+    values = at(facts, *path)
+    whole = total(facts, *path)
+    return whole / len(values) if isinstance(values, list) and values and whole is not None else None
 
 
 def cost(facts: Facts) -> None:

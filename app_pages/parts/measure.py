@@ -14,11 +14,14 @@ import numpy as np
 import streamlit as st
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from vaecore.config import RunConfig
-    from vaecore.data import Dataset
+    from vaecore.data import Array, Dataset, Modality
     from vaecore.training.setup import Fit
 
 PICTURES, COLUMNS = 21, 7
+STRIPS = 4  # clips
 SENTENCES, LONGEST = 8, 240  # sample sentences, and characters of each
 LARGEST = 50_000_000  # parameters; a larger model is not measured in the web server's memory
 _measuring = threading.Lock()  # one at a time, or two visitors would measure each other
@@ -73,7 +76,7 @@ def _look(data: str) -> Look:
     from vaecore.explore.pictures import grid, png, stacked, striped
 
     dataset = _dataset(data)
-    sizes = {name: len(split) for name, split in dataset.splits.items()}
+    sizes = {name: dataset.size(name) for name in dataset.splits}
     few = dataset.splits["train"].head(PICTURES).arrays
     described, sentences, rows = [], [], []
     for name, modality in dataset.modalities.items():
@@ -86,6 +89,9 @@ def _look(data: str) -> Look:
         elif modality.kind == "vector":  # a row of grey tiles each: grey is 0
             rows.append(np.clip(few[name][:, None] * (128 / 3) + 128, 0, 255).astype(np.uint8))
             what = f"{modality.size} numbers each"
+        elif modality.kind in ("video", "trajectory"):
+            strips, what = _clips(few[name], modality)
+            rows.append(strips)
         else:
             channels, height, width = modality.shape
             tiles = few[name][:, 0] if channels != 3 else few[name].transpose(0, 2, 3, 1)
@@ -101,11 +107,28 @@ def _look(data: str) -> Look:
         return Look(dataset.source, sizes, shape, picture, "training observations, a column each" if drawn else
                     "training observations, a stripe each; grey is 0", sentences=tuple(sentences))
     [modality] = dataset.modalities.values()
-    if modality.kind == "vector":
+    if modality.kind == "video":
+        sheet, what = grid(rows[0], COLUMNS, background=128), "frames of training clips, a row each"
+    elif modality.kind == "trajectory":
+        sheet, what = grid(rows[0], 1, background=0), "training clips: numbers downwards, time to the right; grey is 0"
+    elif modality.kind == "vector":
         sheet, what = grid(rows[0], 1, gap=0), "vectors, a row each; grey is 0"
     else:
         sheet, what = grid(rows[0], COLUMNS, background=128), "images of the training set"
     return Look(dataset.source, sizes, shape, png(sheet, scale=4), f"{len(rows[0])} {what}")
+
+
+def _clips(clips: Array, modality: Modality) -> tuple[NDArray[np.uint8], str]:
+    """A few clips to look at and what they are: of a video some frames, evenly spaced, as tiles (N, H, W[, 3]); of a
+    trajectory a tile a clip, (N, 6 D, 6 T)."""
+    frames = modality.shape[0]
+    if modality.kind == "trajectory":
+        tiles = np.clip(clips[:STRIPS].swapaxes(1, 2) * 127 + 128, 0, 255).astype(np.uint8)
+        return tiles.repeat(6, 1).repeat(6, 2), f"{frames} frames of {modality.shape[1]} numbers each"
+    _, channels, height, width = modality.shape
+    shown = clips[:STRIPS, np.linspace(0, frames - 1, COLUMNS).round().astype(int)].reshape(-1, channels, height, width)
+    tiles = shown[:, 0] if channels != 3 else np.ascontiguousarray(shown.transpose(0, 2, 3, 1))
+    return tiles, f"{frames} frames of {height} × {width} pixels" + (", colour" if channels == 3 else "")
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -33,6 +33,8 @@ SETTLED = """() => {
 class App:
     """The dashboard on a port of its own, over a store of its own."""
 
+    script: Path = ROOT / "app.py"
+
     def __init__(self, store: Path) -> None:
         self.store = store
         with socket.socket() as free:
@@ -45,9 +47,9 @@ class App:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", "app.py", f"--server.port={self.port}",
+        command = [sys.executable, "-m", "streamlit", "run", str(self.script), f"--server.port={self.port}",
                    "--server.headless=true"]
-        environment = {**os.environ, "VAECORE_STORE": str(self.store)}
+        environment = {**os.environ, "VAECORE_STORE": str(self.store), "PYTHONPATH": str(ROOT)}
         environment.pop("VAECORE_DATA", None)  # the embedded digits, as a newcomer has them
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -59,7 +59,14 @@ PARTS_FOUND: dict[str, Any] = {
                         "beta_vae": {"not_applicable": "too *few* observations."},
                         "mcc": {"pearson": 0.625, "spearman": 0.5, "matching": {"shape": 2}, "observations": 250,
                                 "correlations": {"shape": 0.625}, "codes": "posterior means", "latents": 8,
-                                "factors": 1}}}
+                                "factors": 1}},
+    "video": {"metrics": {"psnr": {"best": [21.5, 15.25], "mean": [20.0, 12.5], "best_of": [[1, 16.25], [5, 18.375]],
+                                   "standard_error": 0.5, "unit": "dB", "larger_is_better": True}},
+              "diversity": [0.125, 0.375], "edge_energy": [1.0, 0.75],
+              "bound": {"neg_elbo": 41.5, "kl": 2.5, "neg_elbo_by_frame": [41.5], "kl_by_frame": [2.5], "frames": 6},
+              "prior": {"auc": 0.9375, "sd_at_events": 0.8, "sd_elsewhere": 0.2, "events": 12, "frames": 96},
+              "first_seconds": 0.125, "seconds": 2.0, "threads": 1, "clips": 8, "futures": 5, "context": 3,
+              "horizon": 2, "window": None}}
 
 
 def result(*, settings: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
@@ -91,7 +98,8 @@ def metrics(at: AppTest) -> dict[str, str]:
 def table(at: AppTest, heading: str) -> Any:
     """The frame of the table that has a column or heading of that kind."""
     frames = {"naive": "Estimate", "matching": "Factor", "rows": "Run", "conditional": "Likelihood",
-              "coherence": "Given", "sharing": "Size", "style": "Image", "variance": "Modality"}
+              "coherence": "Given", "sharing": "Size", "style": "Image", "variance": "Modality",
+              "video": "Metric"}
     return [each.value for each in at.dataframe if frames[heading] in each.value.columns]
 
 
@@ -294,7 +302,9 @@ def test_all_parts_are_shown_with_units_and_settings(root: Path) -> None:
     found = {"ELBO": "−90.50 nats", "Reconstruction": "−70.25 nats", "KL": "20.25 nats", "Active": "2",
              "log p(x)": "−88.25 nats", "95 % interval": "−89.50 to −87.00", "Effective samples": "250 of 500",
              "PSNR": "19.25 dB", "SSIM": "0.875", "Precision": "75.0%", "Recall": "50.0%", "Accuracy": "90.0%",
-             "Chance": "10.0%", "MIG": "0.250", "SAP": "0.125", "MCC": "0.625"}
+             "Chance": "10.0%", "MIG": "0.250", "SAP": "0.125", "MCC": "0.625",
+             "−ELBO a frame": "41.50 nats", "KL a frame": "2.50 nats", "Diversity": "0.2500", "Edge energy": "75.0%",
+             "AUC of the prior's σ": "0.938", "Roll-out": "2 s"}
     assert found.items() <= metrics(at).items()
     assert "β-VAE score" not in metrics(at) and all(each.help for each in at.metric)
     said = demo.words(at)
@@ -311,6 +321,10 @@ def test_all_parts_are_shown_with_units_and_settings(root: Path) -> None:
     assert naive["Above log p(x)"].tolist() == [-211.75, -31.75, 8.25, -2.75, -0.5]
     [matching] = table(at, "matching")
     assert matching.to_dict("records") == [{"Factor": "shape", "Latent": 2, "Correlation": 0.625}]
+    [futures] = table(at, "video")
+    assert futures.to_dict("records") == [{"Metric": "PSNR, dB", "Mean": "16.25", "Best of 5": "18.38", "±": "0.5000",
+                                           "First frame": "21.50", "Last frame": "15.25"}]
+    assert "8 clips · 3 frames given, 2 predicted, which alone count" in said
     [chart] = at.get("plotly_chart")
     assert json.loads(chart.proto.spec)["data"][1]["y"] == [-91.0, -88.5, -88.25]
     assert not at.warning and not at.error

@@ -11,13 +11,13 @@ import sys
 import typer
 
 from vaecore import lab
-from vaecore.cli import crossmodal, evaluating, listing, looking, sentences, studies, training
+from vaecore.cli import crossmodal, evaluating, listing, looking, sentences, studies, training, video
 from vaecore.cli.printing import WRONG, err
 from vaecore.store import StoreError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
                   help="Train, store, explore and compare variational autoencoders.")
-for part in (training, listing, evaluating, looking, crossmodal):
+for part in (training, listing, evaluating, looking, crossmodal, video):
     app.add_typer(part.app)
 app.add_typer(sentences.app, name="sentences")
 app.add_typer(studies.claims, name="claims")

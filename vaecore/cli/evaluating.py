@@ -35,6 +35,9 @@ def evaluate(
                                             "evidence alone.")] = "all",
     naive_samples: Annotated[int, typer.Option(help=_help("naive_samples"))] = 100,
     samples: Annotated[int, typer.Option(help=_help("samples"))] = 2000,
+    video_clips: Annotated[int, typer.Option(help=_help("video_clips"))] = 32,
+    futures: Annotated[int, typer.Option(help=_help("futures"))] = 100,
+    horizon: Annotated[int, typer.Option(help=_help("horizon"))] = 0,
     seed: Annotated[int, typer.Option(help=_help("seed"))] = 0,
     store: StoreOption = None,
     as_json: JsonOption = False,
@@ -48,7 +51,8 @@ def evaluate(
     wanted = {"all": list(PARTS), "none": []}.get(parts, [part.strip() for part in parts.split(",") if part.strip()])
     settings = parse(Settings, {
         "split": split, "parts": wanted, "importance_samples": importance_samples, "observations": limit,
-        "naive_samples": naive_samples, "samples": samples, "seed": seed})
+        "naive_samples": naive_samples, "samples": samples, "video_clips": video_clips, "futures": futures,
+        "horizon": horizon, "seed": seed})
     found = store_at(store).find(run)
 
     from vaecore.evaluate.kept import keep
@@ -172,6 +176,7 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
         if "not_applicable" not in found:
             yield _row(name.replace("_", " "), found["score"] if "score" in found else found["pearson"],
                        f"of {settings['split']}, 1 is best")
+    yield from _video(result)
     if found := result.get("cost"):
         for name, kind in (("infer", "inference"), ("sample", "sampling")):
             if found[f"{kind}_seconds"] is not None:
@@ -212,6 +217,33 @@ def _several(result: dict[str, Any]) -> Iterator[str]:
     if found := result.get("variance"):
         for name, each in found["modalities"].items():
             yield f"  {name}: " + ", ".join(f"{part} {share:.1%}" for part, share in each.items())
+
+
+def _video(result: dict[str, Any]) -> Iterator[str]:
+    """What is of clips only."""
+    found = result.get("video")
+    if not found:
+        return
+    about = f"of {found['clips']:,} clips, {found['context']} frames given, {found['horizon']} predicted"
+    for name, each in found["metrics"].items():
+        title, unit = {"psnr": "PSNR", "ssim": "SSIM"}.get(name, "squared error"), each["unit"] or "in all"
+        error = "" if each["standard_error"] is None else f", +- {each['standard_error']:.3g}"
+        if found["futures"] > 1:
+            yield _row(f"{title}, best of {found['futures']}", each["best_of"][-1][1], f"{unit} {about}{error}", 4)
+        yield _row(f"{title}, mean", each["best_of"][0][1], f"{unit} over futures {about}", 4)
+    if found["futures"] > 1:
+        yield _row("diversity", sum(found["diversity"]) / len(found["diversity"]),
+                   "root mean square difference of two futures, a mean over frames", 4)
+    edges = [value for value in found["edge_energy"] or [] if value is not None]
+    if edges:
+        yield _row("edge energy", edges[-1], "of the true last frame's; less is blur")
+    bound = found["bound"]
+    yield _row("-log p(x)" if result["exact"] else "-ELBO", bound["neg_elbo"], f"nats a frame, KL {bound['kl']:.3f}")
+    if prior := found["prior"]:
+        yield _row("AUC of prior's sd", prior["auc"], f"as a sign of {prior['events']:,} unforeseen frames among "
+                   f"{prior['frames']:,}")
+    yield _row("roll-out", found["seconds"], f"s for {found['futures']} futures of a clip, "
+               f"{found['first_seconds']:.3f} for the first, {found['threads']} threads")
 
 
 def _row(name: str, value: float | None, words: str = "nats", digits: int = 3) -> str:

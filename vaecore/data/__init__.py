@@ -11,6 +11,7 @@ from vaecore.data.base import (
     BEGIN,
     COVARIATE,
     END,
+    EVENTS,
     OBSERVED,
     PAD,
     SPECIALS,
@@ -27,15 +28,21 @@ from vaecore.data.base import (
     SplitName,
 )
 from vaecore.data.captions import Captions
+from vaecore.data.characters import Characters
 from vaecore.data.digit_views import DigitViews
 from vaecore.data.digits import Digits
 from vaecore.data.fashion_mnist import FashionMNIST
+from vaecore.data.filmed import Filmed
 from vaecore.data.gaussian import Gaussian
 from vaecore.data.halves import Halves
 from vaecore.data.image_label import ImageLabel
 from vaecore.data.mnist import MNIST
+from vaecore.data.moving_mnist import MovingMNIST
+from vaecore.data.moving_shape import MovingShape
+from vaecore.data.moving_states import MovingStates
 from vaecore.data.omics import Omics
 from vaecore.data.omniglot import Omniglot
+from vaecore.data.own_clips import OwnClips
 from vaecore.data.planted_blocks import PlantedBlocks
 from vaecore.data.sources import Sources
 from vaecore.data.spoken_digits import SpokenDigits
@@ -48,10 +55,11 @@ from vaecore.data.translations import Translations
 
 Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Sprites | Gaussian | Sources | Table | SyntheticText
                  | Captions | TextFile | ImageLabel | Halves | StyledDigits | SpokenDigits | DigitViews | Omics
-                 | PlantedBlocks | Translations | Aligned, Field(discriminator="name")]
+                 | PlantedBlocks | Translations | Aligned | MovingMNIST | MovingStates | MovingShape | Characters
+                 | Filmed | OwnClips, Field(discriminator="name")]
 DATASETS: dict[str, type[DataConfig]] = {
     member.model_fields["name"].default: member for member in get_args(get_args(Data)[0])}
 
-__all__ = ["BEGIN", "COVARIATE", "DATASETS", "END", "MNIST", "OBSERVED", "PAD", "SPECIALS", "SPLITS", "UNKNOWN",
-           "Array", "Data", "DataConfig", "DataUnavailable", "Dataset", "ImageConfig", "Kind", "Modality", "Split",
-           "SplitName"]
+__all__ = ["BEGIN", "COVARIATE", "DATASETS", "END", "EVENTS", "MNIST", "OBSERVED", "PAD", "SPECIALS", "SPLITS",
+           "UNKNOWN", "Array", "Data", "DataConfig", "DataUnavailable", "Dataset", "ImageConfig", "Kind", "Modality",
+           "Split", "SplitName"]

@@ -11,7 +11,6 @@ is checked before it is unpacked.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import math
 import re
@@ -39,7 +38,7 @@ from vaecore.data.base import (
     standardised,
 )
 from vaecore.data.missing import Mask, MultimodalConfig, masked
-from vaecore.data.own_file import contents, decoded, wrong
+from vaecore.data.own_file import contents, decoded, digest, wrong
 from vaecore.data.text import VocabularyConfig
 from vaecore.data.text_file import LONGEST_LINE
 from vaecore.schema import ConfigError, option, problem
@@ -216,14 +215,6 @@ def files(path: str) -> dict[str, bytes]:
         if sum(map(len, data.values())) > MOST_BYTES:
             raise wrong(path, f"has files of more than {MOST_BYTES:,} bytes.", "Use a part of them, say.")
     return data
-
-
-def digest(data: Mapping[str, bytes]) -> str:
-    """SHA-256 of a file, or of the names and digests of several."""
-    if "" in data:
-        return hashlib.sha256(data[""]).hexdigest()
-    lines = (f"{name}\0{hashlib.sha256(content).hexdigest()}\n" for name, content in data.items())
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def members(data: Mapping[str, bytes], path: str) -> dict[str, Member]:

@@ -1,7 +1,7 @@
 """What a data set is: named modalities in deterministic train / validation / test splits.
 
-Shapes: N observations, (C, H, W) an image, (D,) a vector. Pixels are stored as uint8 0..255 and become
-numbers in [0, 1] on the device, batch by batch; vectors are float32.
+Shapes: N observations, (C, H, W) an image, (D,) a vector, T frames of a clip. Pixels are stored as uint8 0..255 and
+become numbers in [0, 1] on the device, batch by batch; vectors are float32.
 """
 
 from __future__ import annotations
@@ -12,19 +12,23 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.schema import Strict, option
 
+if TYPE_CHECKING:
+    import torch
+
 Array = NDArray[np.generic]
-Kind = Literal["image", "vector", "text", "label"]
+Kind = Literal["image", "vector", "text", "label", "video", "trajectory"]
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 PAD, BEGIN, END, UNKNOWN = range(4)  # token numbers of every text
 COVARIATE = "covariate"  # what a batch calls u of p(z|u), beside its modalities
+EVENTS = "events"  # what the frames of kept clips are called that could not be foreseen
 OBSERVED = "observed"  # and which modalities each observation has
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 MAPPED_FROM = 32 * 2**20  # bytes; larger arrays are memory-mapped from the cache instead of held
@@ -36,9 +40,11 @@ class DataUnavailable(Exception):
 
 @dataclass(frozen=True)
 class Modality:
-    """One kind of observation: `image` (C, H, W) in uint8, `vector` (D,) in float32, `text` (T,) in int32, or `label`.
+    """One kind of observation: `image` (C, H, W) in uint8, `vector` (D,) in float32, `text` (T,) in int32, `label`,
+    `video` (T, C, H, W) in uint8, or `trajectory` (T, D) in float32.
 
-    A label is one of D classes: a one-hot row (D,) in float32.
+    A label is one of D classes: a one-hot row (D,) in float32. Of a video or trajectory T is the number of frames that
+    a model learns from; clips of a test set may be longer.
 
     A text is at most T token numbers: its words, then END, then PAD to the end. `vocabulary` has the word of each
     number, beginning with `SPECIALS`.
@@ -66,7 +72,8 @@ class Split:
     `labels` (N,) are classes, -1 where one is missing; `covariate` (N, m) are numbers on which a prior may be
     conditioned, NaN where missing; `factors` (N, F) are the known causes of synthetic data, for evaluation only.
     `observed` (N, M) says which modalities each has, in the order of `arrays`; None where all have all. What is not
-    observed is stored as zeros and never read.
+    observed is stored as zeros and never read. `events` (N, T) are frames of clips that could not be foreseen from
+    those before: a direction was drawn anew.
     """
 
     arrays: Mapping[str, Array]
@@ -74,6 +81,7 @@ class Split:
     covariate: NDArray[np.float32] | None = None
     factors: NDArray[np.float64] | None = None
     observed: NDArray[np.bool_] | None = None
+    events: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.arrays.values())))
@@ -88,7 +96,21 @@ class Split:
                      None if self.labels is None else self.labels[rows],
                      None if self.covariate is None else self.covariate[rows],
                      None if self.factors is None else self.factors[rows],
-                     None if self.observed is None else self.observed[rows])
+                     None if self.observed is None else self.observed[rows],
+                     None if self.events is None else self.events[rows])
+
+
+class Drawn(Protocol):
+    """Training observations that are drawn anew at every visit, whole batches at a time, on the device."""
+
+    @property
+    def count(self) -> int:
+        """How many of them are called an epoch."""
+        ...
+
+    def __call__(self, count: int, generator: torch.Generator) -> dict[str, torch.Tensor]:
+        """`count` observations (count, *shape) a modality as a model reads them, on the generator's device."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -102,6 +124,12 @@ class Dataset:
     dynamic: bool = False  # pixels are re-drawn as 0 or 1 at each visit
     paired_anew: tuple[str, ...] = ()  # modalities that each visit takes from another observation of the same label
     factors: Mapping[str, int] = field(default_factory=dict)  # known causes by name; how many values, 0: continuous
+    drawn: Drawn | None = None  # what is trained on, where the training split is only some of it to look at
+    rate: float = 0.0  # frames a second of clips; 0 where they have none of their own
+
+    def size(self, split: SplitName) -> int:
+        """Observations of a split; of one that is drawn anew, what is called an epoch."""
+        return self.drawn.count if split == "train" and self.drawn is not None else len(self.splits[split])
 
     @property
     def covariate(self) -> Modality | None:

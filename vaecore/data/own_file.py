@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import codecs
+import hashlib
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 
 from vaecore.schema import ConfigError, problem
@@ -48,6 +50,14 @@ def decoded(data: bytes, path: str) -> str:
     except UnicodeDecodeError as error:
         raise wrong(path, f"is not UTF-8: byte 0x{data[error.start]:02x} in line {_line(data, error.start):,} "
                     "does not belong there.", remedy) from None
+
+
+def digest(data: Mapping[str, bytes]) -> str:
+    """SHA-256 of a file, whose name is empty here, or of the names and digests of several."""
+    if "" in data:
+        return hashlib.sha256(data[""]).hexdigest()
+    lines = (f"{name}\0{hashlib.sha256(content).hexdigest()}\n" for name, content in data.items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 def wrong(path: str, message: str, remedy: str) -> ConfigError:

@@ -43,7 +43,9 @@ from vaecore.evaluate.quality import (
 from vaecore.evaluate.quality import frechet_distance as frechet
 from vaecore.evaluate.settings import Part, Settings
 from vaecore.evaluate.sharing import sharing, style_under_swap
+from vaecore.evaluate.video import evaluate_video
 from vaecore.models import Batch, Family
+from vaecore.models.video import VideoFamily
 from vaecore.training.feed import Feed
 
 BATCH = 100  # observations at a time under importance sampling
@@ -92,6 +94,11 @@ class Subject:
         if len(self.model.modalities) < 2:
             raise ValueError("this model has one modality.")
 
+    def still(self) -> None:
+        """Raise `ValueError` for a model of clips."""
+        if isinstance(self.model, VideoFamily):
+            raise ValueError("it is of single observations, and this is a model of clips, which the part Video judges.")
+
     def batches(self, size: int) -> Iterator[Batch]:
         """The observations for log p(x), `size` at a time."""
         for start in range(0, self.observed, size):
@@ -109,6 +116,9 @@ def likelihood(subject: Subject) -> Facts:
     """log p(x) by importance sampling, or exactly where the family knows it; of fewer observations if cancelled."""
     if subject.config.model.exact:
         return _listed(_exact(subject))
+    if isinstance(subject.model, VideoFamily):
+        raise ValueError("importance sampling would need a code for each frame of a clip, and its weights would be "
+                         "useless; the evidence is the bound.")
     found = log_likelihood(
         subject.model, subject.batches(BATCH), subject.settings.importance_samples, seed=subject.settings.seed,
         progress=lambda done: subject.tell("likelihood", done, subject.observed), cancelled=subject.cancelled)
@@ -138,6 +148,7 @@ def naive(subject: Subject) -> Facts:
     """The lecture's (13) and (14), printed and corrected, as means; of fewer observations if cancelled."""
     if subject.config.model.exact:
         raise ValueError("this family knows log p(x) exactly, so there is nothing to estimate.")
+    subject.still()
     samples = subject.settings.naive_samples
     generator = torch.Generator().manual_seed(subject.settings.seed)
     found: list[Estimates] = []
@@ -169,6 +180,7 @@ def conditionals(subject: Subject) -> Facts:
 
 def quality_of_reconstruction(subject: Subject) -> Facts:
     """MSE, PSNR and SSIM by modality."""
+    subject.still()
     if not subject.model.latents:
         raise ValueError("this family has no code to reconstruct from.")
     found = reconstruction(subject.model, subject.feed, progress=subject.told("reconstruction"))
@@ -179,6 +191,7 @@ def quality_of_reconstruction(subject: Subject) -> Facts:
 
 def quality_of_samples(subject: Subject) -> Facts:
     """Fréchet distance, precision and recall of samples, and the same distance between two sets of real ones."""
+    subject.still()
     name = next((name for name, modality in subject.model.modalities.items() if modality.kind == "image"), None)
     if name is None:
         raise ValueError("samples are judged by a classifier of images, and this data set has none.")
@@ -218,6 +231,7 @@ def _drawn(subject: Subject, name: str, wanted: int, tell: Callable[[int, int], 
 
 def probe(subject: Subject) -> Facts:
     """Accuracy with which a linear classifier, trained on codes of the training split, reads the label from others."""
+    subject.still()
     split, known = subject.settings.split, subject.dataset.splits
     labels, train_labels = known[split].labels, known["train"].labels
     if not subject.model.latents:
@@ -319,6 +333,7 @@ def variance(subject: Subject) -> Facts:
 
 def disentanglement(subject: Subject) -> Facts:
     """MIG, SAP, the beta-VAE score and MCC against the known factors; one that does not apply says why."""
+    subject.still()
     factors, values = subject.dataset.splits[subject.settings.split].factors, subject.dataset.factors
     if not subject.model.latents:
         raise ValueError("this family has no code to compare with factors.")
@@ -344,11 +359,31 @@ def disentanglement(subject: Subject) -> Facts:
     return found
 
 
+# -- clips -----------------------------------------------------------------------------------------
+
+
+def video(subject: Subject) -> Facts:
+    """PSNR, SSIM, best of N, diversity, blur, bound by frame and calibration of futures."""
+    model, settings = subject.model, subject.settings
+    if not isinstance(model, VideoFamily):
+        raise ValueError("this is no model of clips.")
+    part = subject.dataset.splits[settings.split]
+    count = min(settings.video_clips or len(part), len(part))
+    clips = torch.from_numpy(np.ascontiguousarray(part.arrays[model.modality][:count]))
+    tell = subject.told("video")
+    tell(0, count)
+    found = evaluate_video(model, clips, None if part.events is None else part.events[:count],
+                           futures=settings.futures, horizon=settings.horizon, seed=settings.seed, progress=tell,
+                           cancelled=subject.cancelled)
+    return asdict(found)
+
+
 # -- cost ------------------------------------------------------------------------------------------
 
 
 def cost_of_use(subject: Subject) -> Facts:
     """Passes and seconds to infer and to sample."""
+    subject.still()
     if any(modality.kind == "text" for modality in subject.model.modalities.values()):
         raise ValueError("it is measured of images and vectors, and this data set has text.")
     tell = subject.told("cost")
@@ -358,4 +393,5 @@ def cost_of_use(subject: Subject) -> Facts:
 DONE_BY: dict[Part, Callable[[Subject], Facts]] = {
     "likelihood": likelihood, "conditionals": conditionals, "naive": naive, "reconstruction": quality_of_reconstruction,
     "samples": quality_of_samples, "probe": probe, "coherence": coherence_of_subsets, "sharing": shared_and_private,
-    "style": style, "variance": variance, "disentanglement": disentanglement, "cost": cost_of_use}
+    "style": style, "variance": variance, "disentanglement": disentanglement, "video": video,
+    "cost": cost_of_use}

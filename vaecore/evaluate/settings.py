@@ -9,13 +9,14 @@ from pydantic import field_validator
 from vaecore.schema import Strict, option
 
 Part = Literal["likelihood", "conditionals", "naive", "reconstruction", "samples", "probe", "coherence", "sharing",
-               "style", "variance", "disentanglement", "cost"]
+               "style", "variance", "disentanglement", "video", "cost"]
 PARTS: tuple[Part, ...] = get_args(Part)
 TITLES: dict[str, str] = {  # of the parts, and of what they need besides
     "evidence": "Evidence", "likelihood": "Likelihood", "conditionals": "Conditional likelihoods",
     "naive": "Naive estimates", "reconstruction": "Reconstruction", "samples": "Samples", "classifier": "Classifier",
     "probe": "Linear probe", "coherence": "Coherence", "sharing": "Shared and private", "style": "Style under swap",
-    "variance": "Explained variance", "disentanglement": "Disentanglement", "cost": "Cost"}
+    "variance": "Explained variance", "disentanglement": "Disentanglement", "video": "Video",
+    "cost": "Cost"}
 SEVERAL: tuple[Part, ...] = ("conditionals", "coherence", "sharing", "style", "variance")  # of several modalities only
 NAIVE = {"prior_printed": "(13) as printed", "prior_corrected": "(13) corrected", "posterior_printed":
          "(14) as printed", "elbo": "ELBO", "posterior_corrected": "(14) corrected"}
@@ -36,6 +37,12 @@ class Settings(Strict):
     samples: int = option(2000, "Observations drawn from the model and as many real ones, where the split has them, "
                           "for the Fréchet distance, precision and recall; as many are judged for coherence and style.",
                           unit="observations", ge=10, le=10_000)
+    video_clips: int = option(32, "The first so many clips are judged by their futures; 0 uses all.", unit="clips",
+                              ge=0, le=10_000)
+    futures: int = option(100, "Futures N of each clip. The best of N gets better with N, so only equal N compare.",
+                          unit="futures", ge=1, le=1000)
+    horizon: int = option(0, "Frames predicted after those given; 0 goes on to the end of the clips.", unit="frames",
+                          ge=0, le=500)
     seed: int = option(0, "Seed of all that is random. The same seed gives the same numbers.", ge=0, le=2**31 - 1)
 
     @field_validator("importance_samples", mode="before")

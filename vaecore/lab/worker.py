@@ -68,7 +68,7 @@ def work(folder: Path, attempt: int) -> int:
 def draw_preview(folder: Path) -> None:
     """What the model draws or writes, for the run's card. A run without it is still a run, so nothing here fails it."""
     try:
-        from vaecore.explore import opened, pictures, sentences
+        from vaecore.explore import opened, pictures, sentences, video
         from vaecore.store import Run
 
         run = Run(folder)
@@ -76,6 +76,8 @@ def draw_preview(folder: Path) -> None:
             pictures.write_joint_preview(run)
         elif run.config().data.observation == "sentence":
             sentences.write_preview(sentences.SentenceCheckpoint.load(run))
+        elif run.config().data.observation == "clip":
+            video.write_preview(run)
         else:
             pictures.write_preview(opened(run))
     except Exception as error:
@@ -96,8 +98,8 @@ def explain(error: BaseException) -> str:
         return "Out of memory: close other programs and resume, or start a run with a smaller batch or model."
     if advice := getattr(error, "advice", None):
         return said if str(advice) in said else f"{said} {advice}"
-    if isinstance(error, ValueError | OSError | RuntimeError):
-        return said
+    if isinstance(error, ValueError | OSError | RuntimeError) or type(error).__module__.startswith("vaecore."):
+        return said  # ours are written to be read
     return f"Unexpected {type(error).__name__}: {said}. The log tells where."
 
 

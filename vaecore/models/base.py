@@ -189,6 +189,18 @@ class Family(nn.Module):
         return Objective([(1.0, self.evidence(batch, posteriors, generator))],
                          divergence=self.divergence(batch, posteriors, generator))
 
+    def errors(self, batch: Batch, posteriors: Mapping[str, Posterior]) -> dict[str, Tensor]:
+        """Squared error of the decoded posterior mean, per observed number: (B,) a modality; a text has none."""
+        decoded = self.decode({name: posterior.mean for name, posterior in posteriors.items()})
+        return {name: (p.mean - batch[name]).square().flatten(1).mean(1) for name, p in decoded.items()
+                if self.modalities[name].kind != "text"}
+
+    def at_step(self, step: int, total: int) -> None:
+        """Told before each training step which one of `total` it is, for families whose objective changes with it.
+
+        What a model is in evaluation never depends on it.
+        """
+
     def inference_parameters(self) -> list[nn.Parameter]:
         """phi, the parameters of q(z|x); all others are theta, those of p(x|z)."""
         return [p for name, p in self.named_parameters() if name.startswith("encoder.")]

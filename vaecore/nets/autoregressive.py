@@ -2,7 +2,7 @@
 
 Both give log odds: of the number at d given those before d. Both sample without passing the whole network for every
 number: what a new number changes is computed, and nothing else.
-Shapes: B observations, D numbers of one, (C, H, W) an image, S channels of a stack.
+Shapes: B observations, D numbers of one, (C, H, W) an image, S channels of a stack, M channels of a condition.
 """
 
 from __future__ import annotations
@@ -89,53 +89,72 @@ class GatedLayer(nn.Module):
 
     The vertical stack at row i has seen rows up to i; the horizontal one at column j the columns of its row up to j
     (before j, for the first layer), and by `link` what the vertical stack has of the row above. Inputs come padded, so
-    that the same layer serves a whole image, one row or one pixel.
+    that the same layer serves a whole image, one row or one pixel. With `condition` channels, a map of what is known
+    beforehand enters both stacks before their gates.
     """
 
-    def __init__(self, inputs: int, channels: int, kernel: int, *, first: bool) -> None:
+    def __init__(self, inputs: int, channels: int, kernel: int, *, first: bool, condition: int = 0) -> None:
         super().__init__()
         self.reach, self.first = kernel // 2, first
         self.down = nn.Conv2d(inputs, 2 * channels, (self.reach + 1, kernel))
         self.link = nn.Conv2d(2 * channels, 2 * channels, 1)
         self.across = nn.Conv2d(inputs, 2 * channels, (1, self.reach + (0 if first else 1)))
         self.out = nn.Conv2d(channels, channels, 1)
+        self.given = nn.Conv2d(condition, 4 * channels, 1) if condition else None
 
-    def vertical(self, padded: Tensor) -> tuple[Tensor, Tensor]:
+    def known(self, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """What a condition (B, M, H, W) adds to the vertical and to the horizontal stack, (B, 2 S, H, W) each."""
+        assert self.given is not None
+        vertical, horizontal = self.given(condition).chunk(2, 1)
+        return vertical, horizontal
+
+    def vertical(self, padded: Tensor, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """From rows with `reach` more above and columns on both sides: the stack, and what `link` is to carry."""
         a = self.down(padded)
+        if known is not None:
+            a = a + known
         return _gate(a), self.link(a)
 
     def horizontal(self, padded: Tensor, linked: Tensor) -> Tensor:
-        """From columns with `reach` more on the left (the first layer without the column itself), and the link."""
+        """From columns with `reach` more on the left (the first layer without the column itself), and the link with
+        what is known."""
         h = self.out(_gate(self.across(padded) + linked))
         return h if self.first else h + padded[..., self.reach:]  # type: ignore[no-any-return]
 
 
 class GatedNetwork(nn.Module):
-    """Gated masked convolutions (B, C, H, W) -> (B, C, H, W); colours of one pixel do not see each other."""
+    """Gated masked convolutions (B, C, H, W) -> (B, C, H, W); colours of one pixel do not see each other.
 
-    def __init__(self, shape: tuple[int, ...], channels: int, layers: int, first_kernel: int, kernel: int) -> None:
+    With `condition` channels every pixel also sees the whole of a map (B, `condition`, H, W), as a frame sees those
+    before it.
+    """
+
+    def __init__(self, shape: tuple[int, ...], channels: int, layers: int, first_kernel: int, kernel: int,
+                 condition: int = 0) -> None:
         super().__init__()
         self.shape, self.channels = shape, channels
         self.layers = nn.ModuleList(GatedLayer(channels if i else shape[0], channels, kernel if i else first_kernel,
-                                               first=not i) for i in range(layers))
+                                               first=not i, condition=condition) for i in range(layers))
         self.head = nn.Sequential(nn.ELU(), nn.Conv2d(channels, 2 * channels, 1), nn.ELU(),
                                   nn.Conv2d(2 * channels, shape[0], 1))
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor | None = None) -> Tensor:
         v = h = x
         for layer in self.layers:
             assert isinstance(layer, GatedLayer)
             reach = layer.reach
-            v, linked = layer.vertical(F.pad(v, (reach, reach, reach, 0)))
+            above, beside = (None, None) if condition is None else layer.known(condition)
+            v, linked = layer.vertical(F.pad(v, (reach, reach, reach, 0)), above)
             # A row's link comes from the row above, a first layer's column from the columns before it.
             linked = F.pad(linked, (0, 0, 1, 0))[:, :, :-1]
+            if beside is not None:
+                linked = linked + beside
             h = layer.horizontal(F.pad(h[..., :-1] if layer.first else h, (reach, 0)), linked)
         return self.head(h)  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """`count` draws (count, C, H, W) of 0 and 1, pixel by pixel.
+    def sample(self, count: int, generator: torch.Generator | None = None, condition: Tensor | None = None) -> Tensor:
+        """`count` draws (count, C, H, W) of 0 and 1, pixel by pixel, each given its `condition` (count, M, H, W).
 
         Every layer keeps what it has computed, padded; a row costs one row of the vertical stack, a pixel one column
         of the horizontal one.
@@ -148,7 +167,10 @@ class GatedNetwork(nn.Module):
         above = [x.new_zeros(count, c, height + s.reach, width + 2 * s.reach)
                  for c, s in zip(inputs, stacks, strict=True)]
         linked = [x.new_zeros(count, 2 * self.channels, 1, width) for _ in stacks]
+        known = None if condition is None else [layer.known(condition) for layer in stacks]
         for i in range(height):
+            if known is not None:
+                linked = [part + beside[:, :, i : i + 1] for part, (_, beside) in zip(linked, known, strict=True)]
             left = [x.new_zeros(count, c, 1, width + s.reach) for c, s in zip(inputs, stacks, strict=True)]
             for j in range(width):
                 for index, layer in enumerate(stacks):
@@ -162,7 +184,8 @@ class GatedNetwork(nn.Module):
             for index, layer in enumerate(stacks):
                 reach = layer.reach
                 above[index][:, :, i + reach, reach : reach + width] = v[:, :, 0]
-                v, carried = layer.vertical(above[index][:, :, i : i + reach + 1])
+                v, carried = layer.vertical(above[index][:, :, i : i + reach + 1],
+                                            None if known is None else known[index][0][:, :, i : i + 1])
                 linked[index] = carried
         return x
 

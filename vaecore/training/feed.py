@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecore.data import COVARIATE, OBSERVED, Dataset, SplitName
+from vaecore.data import COVARIATE, OBSERVED, Array, Dataset, Modality, SplitName
 from vaecore.data.base import binarise
 from vaecore.models.base import Batch
 
@@ -24,10 +24,12 @@ class Feed:
     """One split of a data set on a device; what does not fit stays in main memory and follows batch by batch."""
 
     def __init__(self, dataset: Dataset, split: SplitName, device: torch.device) -> None:
-        arrays = dataset.splits[split].arrays
+        arrays = {name: _cut(array, dataset.modalities[name]) for name, array in dataset.splits[split].arrays.items()}
         self.device = device
         self.redraw = dataset.dynamic and split == "train"
-        self.length = len(dataset.splits[split])
+        self.drawn = dataset.drawn if split == "train" else None
+        self.kept = len(dataset.splits[split])
+        self.length = dataset.size(split)
         home = device if sum(a.nbytes for a in arrays.values()) < _room(device) else torch.device("cpu")
         self.tensors = {name: torch.from_numpy(array).to(home) for name, array in arrays.items()}
         self.home = home
@@ -49,7 +51,12 @@ class Feed:
         return torch.randperm(self.length, generator=generator).to(self.home)
 
     def batch(self, indices: Tensor, generator: torch.Generator) -> Batch:
-        """The observations at `indices` as a model reads them, pixels drawn anew where the data set says so."""
+        """The observations at `indices` as a model reads them, pixels drawn anew where the data set says so.
+
+        Where whole observations are drawn anew, indices say only how many.
+        """
+        if self.drawn is not None:
+            return self.drawn(len(indices), generator)
         batch: dict[str, Tensor] = {}
         for m, (name, tensor) in enumerate(self.tensors.items()):
             rows = indices
@@ -70,7 +77,10 @@ class Feed:
         return torch.randint(self.length, (count,), generator=generator, device=self.device).to(self.home)
 
     def first(self, count: int) -> Batch:
-        """The first `count` observations, with the same pixels whenever they are asked for; so do those below."""
+        """The first `count` observations, with the same pixels whenever they are asked for; so do those below.
+
+        Where observations are drawn anew, these are some that were set aside.
+        """
         return self._part(slice(count))
 
     def all(self) -> Batch:
@@ -79,12 +89,12 @@ class Feed:
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Every observation once, in order, the last batch smaller."""
-        for start in range(0, self.length, batch_size):
+        for start in range(0, self.kept, batch_size):
             yield self._part(slice(start, start + batch_size))
 
     def at(self, indices: Tensor) -> Batch:
-        """The observations at `indices`."""
-        return self._part(indices.to(self.home))
+        """The observations at `indices`; of what is drawn anew, any that were set aside."""
+        return self._part((indices if self.drawn is None else indices % self.kept).to(self.home))
 
     def _part(self, part: slice | Tensor) -> Batch:
         batch = {name: scaled(tensor[part].to(self.device)) for name, tensor in self._still.items()}
@@ -135,6 +145,11 @@ class Partners:
         uniform = torch.rand(len(indices), generator=generator, device=generator.device).to(counts.device)
         places = self.starts.index_select(0, indices) + (uniform * counts).long().clamp(max=counts.sub(1).clamp(min=0))
         return torch.where(counts > 0, self.by_label[places.clamp(max=len(self.by_label) - 1)], indices)
+
+
+def _cut(array: Array, modality: Modality) -> Array:
+    """Clips cut to the frames that a model learns from."""
+    return array[:, :modality.shape[0]] if modality.kind in ("video", "trajectory") else array
 
 
 def scaled(x: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vaecore.config import RunConfig
-from vaecore.data import COVARIATE, OBSERVED, Dataset
+from vaecore.data import COVARIATE, EVENTS, OBSERVED, Dataset
 from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
 from vaecore.models import Batch, Family
 from vaecore.store import STEP_COLUMNS, Run
@@ -53,7 +53,8 @@ CAUSES = {"reconstruction": "reconstruction", "kl": "KL", "loss": "penalty", "gr
 FLUSH_STEPS, FLUSH_SECONDS = 50, 0.5  # how long steps may wait on the device before they are written
 CHECKPOINT_SECONDS = 60.0  # between evaluations
 EVALUATION_SEED = 1_234  # the same noise at every evaluation, whatever the training drew
-EXAMPLES = 64
+EXAMPLES = 64  # test observations that travel with a run
+EXAMPLE_BYTES = 4 * 2**20  # and of clips so many bytes at most, but four clips
 
 
 class TrainingFailed(Exception):
@@ -111,6 +112,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         batch = self.feed.batch(indices, self.generator)
+        self.model.at_step(step, self.total)
         with devices.precision(training, self.device), _held(self.auxiliaries.parameters):
             objective = self.model.objective(batch, self.generator)
         # Summing the mean KL dimension by dimension costs several small operations: only where it is not the KL itself.
@@ -200,7 +202,8 @@ def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
     facts = {"parameters": model.parameter_count, "data": dataset.source, "device": _described(device),
              "threads": threads, "torch": torch.__version__, "total_steps": trainer.total,
              "steps_per_epoch": trainer.per_epoch,
-             "sizes": {split: len(part) for split, part in dataset.splits.items()}}
+             "sizes": {split: dataset.size(split) for split in dataset.splits},
+             **({"rate": dataset.rate} if dataset.rate else {})}
     print(f"data: {dataset.source}\nmodel: {config.model.family}, {model.parameter_count:,} parameters, on "
           f"{facts['device']} with {threads} threads", flush=True)
     return _Session(folder, config, dataset, trainer, facts, control).run()
@@ -381,6 +384,8 @@ class _Session:
     def _write_examples(self) -> None:
         """Some test images, so that a checkpoint can be looked at where its data set is not."""
         test = self.dataset.splits["test"].head(EXAMPLES)
+        if self.config.data.observation == "clip":
+            test = test.head(max(4, EXAMPLE_BYTES * len(test) // sum(x.nbytes for x in test.arrays.values())))
         tensors = {name: torch.from_numpy(array.copy()) for name, array in test.arrays.items()}
         if test.labels is not None:
             tensors["labels"] = torch.from_numpy(test.labels.copy())
@@ -388,6 +393,8 @@ class _Session:
             tensors[COVARIATE] = torch.from_numpy(test.covariate.copy())
         if test.observed is not None:
             tensors[OBSERVED] = torch.from_numpy(test.observed.copy())
+        if test.events is not None:
+            tensors[EVENTS] = torch.from_numpy(test.events.copy())
         write_bytes_atomic(self.folder / "examples.safetensors", save(tensors))
 
     def _append(self, lines: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,7 @@ def build(config: RunConfig, dataset: Dataset) -> Family:
 
 def check(config: RunConfig, dataset: Dataset) -> None:
     """Raise `ConfigError` for what only the data can show to be wrong."""
-    size, batch = len(dataset.splits["train"]), config.training.batch_size
+    size, batch = dataset.size("train"), config.training.batch_size
     if batch > size:
         raise problem("training.batch_size", batch, f"{batch:,} is more than the {size:,} training observations.",
                       f"Use at most {size:,}.")
@@ -41,8 +42,7 @@ def check(config: RunConfig, dataset: Dataset) -> None:
                                            and family.multimodal == several) + "."
     if unread := kinds - set(config.model.reads):
         raise problem("model.family", config.model.family, f"{config.model.title} reads "
-                      f"{' and '.join(f'{kind}s' for kind in config.model.reads)}, but this data set has "
-                      f"{' and '.join(f'{kind}s' for kind in sorted(unread))}.", fitting)
+                      f"{_plural(config.model.reads)}, but this data set has {_plural(unread)}.", fitting)
     if several and not config.model.multimodal:
         raise problem("model.family", config.model.family, f"{config.model.title} models one modality, but this data "
                       f"set has {len(dataset.modalities)}: {', '.join(dataset.modalities)}.", fitting)
@@ -52,6 +52,10 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     if isinstance(config.training.inference, Aggressive) and not config.model.has_kl:
         raise problem("training.inference.kind", "aggressive", f"{config.model.title} has no posterior that could lag "
                       "behind.", "Use together, or a family with a KL.")
+    stages = getattr(config.model, "stages", None)
+    if isinstance(config.training.inference, Aggressive) and stages is not None and stages.kind != "one":
+        raise problem("training.inference.kind", "aggressive", f"model.stages.kind={stages.kind} already says when the "
+                      "posterior learns.", "Use together, or model.stages.kind=one.")
     if (prior := getattr(config.model, "prior", None)) is not None:
         _check_prior(prior, dataset)
     divergence = getattr(config.model, "divergence", None)
@@ -65,17 +69,21 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     steps = size // batch * config.training.epochs
     config.training.beta.check(steps)
     config.training.rate.check(steps)
-    if isinstance(likelihood, Bernoulli | DiscretisedLogistic) and kinds != {"image"}:
+    if isinstance(likelihood, Bernoulli | DiscretisedLogistic) and not kinds <= {"image", "video"}:
         raise problem("model.likelihood.kind", likelihood.kind, f"'{likelihood.kind}' describes pixels, but this data "
-                      "set has vectors.", "Use gaussian or gaussian-learned.")
+                      f"set has {_plural(kinds)}.", "Use gaussian or gaussian-learned.")
     if isinstance(likelihood, DiscretisedLogistic) and getattr(config.data, "pixels", "grey") != "grey":
         raise problem("model.likelihood.kind", likelihood.kind, "grey levels are scored, but data.pixels is black and "
                       "white.", "Use bernoulli, or data.pixels=grey.")
 
 
+def _plural(kinds: Iterable[str]) -> str:
+    return " and ".join("trajectories" if kind == "trajectory" else f"{kind}s" for kind in sorted(kinds))
+
+
 def _check_prior(prior: PriorConfig, dataset: Dataset) -> None:
     """Raise `ConfigError` for more components than data, or a covariate that some observations lack."""
-    size = len(dataset.splits["train"])
+    size = dataset.size("train")
     if prior.count > size:
         raise problem("model.prior.components", prior.count, f"{prior.count:,} components, but there are {size:,} "
                       "training observations.", f"Use at most {size:,}.")
@@ -109,7 +117,7 @@ def fit(config: RunConfig, dataset: Dataset) -> Fit:
     devices.choose(config.training)
     with torch.device("meta"):  # shapes only: however large it is, it can be counted
         model = build(config, dataset)
-    per_epoch = len(dataset.splits["train"]) // config.training.batch_size
+    per_epoch = dataset.size("train") // config.training.batch_size
     learned = any(True for _ in model.parameters())
     return Fit(model.parameter_count, per_epoch * config.training.epochs if learned else 0, per_epoch)
 

@@ -76,27 +76,27 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
             judged += size
         for name, values in evidence.reconstruction.items():
             add("reconstruction", name, values)
-        for name, values in evidence.kl.items():
-            add("kl", name, values.flatten(1))
+        for name, values in evidence.kl.items():  # (B, r), or of clips (B, T-1, r): summed over frames
+            add("kl", name, values.flatten(1, -2).sum(1) if values.ndim > 2 else values)
         for name, posterior in posteriors.items():
             if isinstance(posterior, DiagonalGaussian) and sum(len(q.mean) for q in codes.get(name, [])) < DIAGNOSED:
                 codes.setdefault(name, []).append(posterior)
-            add("code", name, posterior.mean.flatten(1))
-            add("code2", name, posterior.mean.flatten(1).double().square())
-        decoded = model.decode({name: posterior.mean for name, posterior in posteriors.items()})
-        for name, p in decoded.items():
-            if model.modalities[name].kind == "text":
+            # Of a clip the codes of all its frames count, each as much as the others.
+            places = posterior.mean.flatten(1, -2) if posterior.mean.ndim > 2 else posterior.mean[:, None]
+            add("code", name, places.mean(1))
+            add("code2", name, places.double().square().mean(1))
+        for name, modality in model.modalities.items():
+            if modality.kind == "text":
                 add("tokens", name, (batch[name] != PAD).sum(1))
-            else:
-                error = (p.mean - batch[name]).square().flatten(1).mean(1)
-                if OBSERVED in batch:
-                    there = batch[OBSERVED][:, list(model.modalities).index(name)]
-                    error = error * there
-                    add("seen", name, there)
-                add("mse", name, error)
+        for name, error in model.errors(batch, posteriors).items():
+            if OBSERVED in batch:
+                there = batch[OBSERVED][:, list(model.modalities).index(name)]
+                error = error * there
+                add("seen", name, there)
+            add("mse", name, error)
     model.train(training)
 
-    n = len(feed)
+    n = feed.kept
     mean = {key: (total / n).cpu() for key, total in sums.items()}
 
     def scalars(term: str) -> dict[str, float]:
@@ -116,7 +116,8 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
     elbo = sum(reconstruction.values()) - sum(sum(values) for values in kl.values())
     diagnosed = model.prior(feed.first(DIAGNOSED))
     return Evaluation(elbo, reconstruction, kl, errors(), vectors("code"), variance, n, scalars("tokens"),
-                      {name: _information(parts, diagnosed[name], generator) for name, parts in codes.items()},
+                      {name: _information(parts, diagnosed[name], generator) for name, parts in codes.items()
+                       if name in diagnosed},
                       scalars("divergence")[""] * n / judged if judged else None)
 
 

@@ -1,0 +1,280 @@
+"""Clips of one's own: what is read of them, what is held out, and what is said of files that cannot be used."""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from vaecore.data import DATASETS, DataUnavailable, clip_file, own_clips
+from vaecore.data.clip_file import read_clip, read_clips
+from vaecore.data.clips import FRAMES
+from vaecore.data.own_clips import OwnClips
+from vaecore.schema import ConfigError
+
+
+def film(count: int, width: int = 96, height: int = 64, form: str = "mp4", codec: str = "libx264", rate: int = 24
+         ) -> bytes:
+    """A film: white at the left of its central square, red above, and a level of blue at the right that rises."""
+    file = io.BytesIO()
+    with av.open(file, "w", form) as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        for t in range(count):
+            frame = np.zeros((height, width, 3), np.uint8)
+            frame[:, :width // 2] = 255
+            frame[:, width // 2:, 2] = 100 * t // count
+            frame[:height // 4] = 255, 0, 0
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode())
+    return file.getvalue()
+
+
+def gif(count: int, size: tuple[int, int] = (40, 30), step: int = 10, **how: Any) -> bytes:
+    """Greys that rise by `step` a frame: of frames alike Pillow would write one."""
+    frames = [Image.new("RGB", size, (step * t, step * t, step * t)) for t in range(count)]
+    file = io.BytesIO()
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], **how)
+    return file.getvalue()
+
+
+def archive(**arrays: Any) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def numbered(count: int, frames: int, channels: int = 1) -> NDArray[np.uint8]:
+    """Clips (N, T, 8, 8, C) whose pixels say which clip, and which frame, they are of: 50 n + t."""
+    values = 50 * np.arange(count)[:, None] + np.arange(frames)
+    return np.broadcast_to(values[:, :, None, None, None], (count, frames, 8, 8, channels)).astype(np.uint8)
+
+
+def read(name: str, data: bytes, **how: Any) -> tuple[NDArray[np.uint8], float]:
+    return read_clip((name, data), **{"size": 16, "most_frames": 100, "grey": False, **how})
+
+
+# -- one file --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "form", "codec"), [("a.mp4", "mp4", "libx264"), ("b.WEBM", "webm", "libvpx"),
+                                                     ("c.mov", "mov", "mpeg4")])
+def test_a_film_becomes_small_squares_of_its_middle(name: str, form: str, codec: str) -> None:
+    data = film(12, form=form, codec=codec)
+    clip, rate = read(name, data)
+    assert clip.shape == (12, 3, 16, 16) and clip.dtype == np.uint8 and rate == 24
+    near = {"left": (clip[0, :, 12, 3], (255, 255, 255)), "right": (clip[0, :, 12, 12], (0, 0, 0)),
+            "above": (clip[0, :, 1, 8], (255, 0, 0))}
+    for found, expected in near.values():
+        assert np.abs(found.astype(int) - expected).max() < 12
+    assert clip[-1, 2, 12, 12] > 70  # blue has risen
+    grey, _ = read(name, data, grey=True)
+    assert grey.shape == (12, 1, 16, 16) and grey[0, 0, 12, 3] > 245 and grey[0, 0, 12, 12] < 10
+
+
+def test_no_more_frames_are_read_than_asked_for_and_a_size_of_its_own_is_bounded() -> None:
+    assert len(read("a.mp4", film(30), most_frames=7)[0]) == 7
+    assert len(read("a.gif", gif(20), most_frames=7)[0]) == 7
+    assert read("a.mp4", film(3), size=None)[0].shape == (3, 3, 64, 64)
+    assert read("a.gif", gif(3, (600, 700)), size=None)[0].shape == (3, 3, 256, 256)
+    assert read("a.mp4", film(3), size=200)[0].shape == (3, 3, 200, 200)  # enlarged
+
+
+def test_footage_of_4k_is_made_small_frame_by_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = film(3, 3840, 2160, codec="mpeg4")
+    sizes = []
+    small = clip_file.squared
+    monkeypatch.setattr(clip_file, "squared", lambda image, *how: (sizes.append(image.size), small(image, *how))[1])
+    clip, _ = read("a.mp4", data, size=32)
+    assert clip.shape == (3, 3, 32, 32)
+    assert sizes == [(57, 32)] * 3  # what leaves the decoder has the size that is asked for
+    monkeypatch.setattr(clip_file, "MOST_DECODED", 2 * 3840 * 2160)
+    assert len(read("a.mp4", data)[0]) == 2
+
+
+def test_a_film_held_upright_stands_upright() -> None:
+    class Turned:
+        width, height, rotation = 96, 64, 90
+
+        def reformat(self, width: int, height: int, *_: Any, **__: Any) -> Turned:
+            self.shape = height, width
+            return self
+
+        def to_ndarray(self) -> NDArray[np.uint8]:
+            frame = np.zeros((*self.shape, 3), np.uint8)
+            frame[:, self.shape[1] // 2:] = 255  # right, which is above once it is turned counter-clockwise
+            return frame
+
+    frame = clip_file._small(Turned(), 32, False)
+    assert frame.shape == (3, 32, 32) and frame[:, :14].min() == 255 and frame[:, 18:].max() == 0
+
+
+def test_a_gif_says_its_rate_or_is_shown_as_browsers_show_it() -> None:
+    clip, rate = read("a.gif", gif(12, duration=50))
+    assert clip.shape == (12, 3, 16, 16) and rate == pytest.approx(20)
+    assert np.abs(clip[:, 0, 8, 8].astype(int) - 10 * np.arange(12)).max() <= 2
+    assert read("a.gif", gif(5))[1] == 10
+    clear = [Image.new("RGBA", (8, 8), (0, 0, 0, 0)), Image.new("RGBA", (8, 8), (255, 0, 0, 255))]
+    file = io.BytesIO()
+    clear[0].save(file, "GIF", save_all=True, append_images=clear[1:], disposal=2)
+    assert (read("a.gif", file.getvalue())[0][0] == 255).all()  # on white
+
+
+def test_an_archive_has_clips_of_bytes_or_of_numbers() -> None:
+    clips, rate = read_clips(("a.npz", archive(x=numbered(3, 6))), size=8, most_frames=5, grey=True)
+    assert len(clips) == 3 and rate == 0
+    assert [clip[:, 0, 0, 0].tolist() for clip in clips] == [[50 * n + t for t in range(5)] for n in range(3)]
+    numbers, _ = read("a.npz", archive(x=np.full((4, 10, 30, 1), 0.5)))
+    assert numbers.shape == (4, 3, 16, 16) and (numbers == 128).all()
+    colour = np.zeros((4, 8, 8, 3), np.uint8)
+    colour[..., 1] = 200
+    assert (read("a.npz", archive(x=colour))[0][:, 1] == 200).all()
+
+
+@pytest.mark.parametrize(("name", "make", "words"), [
+    ("a.gif", lambda: gif(1), "has one frame: a picture, not a clip"),
+    ("a.gif", lambda: gif(9)[:200], "no GIF that can be read"),
+    ("a.gif", lambda: b"GIF89a" + bytes(30), "is no GIF"),
+    ("a.gif", lambda: film(3), "is no GIF"),
+    ("a.mp4", lambda: gif(3), "no film that can be read"),
+    ("a.mp4", lambda: film(9)[:1_000], "may be damaged or cut off"),
+    ("a.mp4", lambda: os.urandom(3_000), "no film that can be read"),
+    ("a.mp4", lambda: film(1), "has one frame"),
+    ("a.webm", lambda: film(3), "no film that can be read"),
+    ("a.mp4", lambda: b"#EXTM3U\n#EXTINF:9,\nfile:///etc/passwd\n", "no film that can be read"),  # a playlist
+    ("a.mp4", lambda: film(2, 8_200, 16), "frames of 8,200 × 16 pixels"),
+    ("a.avi", lambda: film(3), "is no clip by its name"),
+    ("a.npz", lambda: b"PK" + bytes(99), "no .npz that can be read"),
+    ("a.npz", lambda: archive(x=np.array([{}], object)), "a pickle, which is never loaded"),
+    ("a.npz", lambda: archive(x=np.zeros((4, 3, 8, 8), np.uint8)), "uint8 of shape (4, 3, 8, 8)"),
+    ("a.npz", lambda: archive(x=np.zeros((4, 8, 8), np.uint8)), "uint8 of shape (4, 8, 8)"),
+    ("a.npz", lambda: archive(x=np.zeros((4, 8, 8, 3), int)), "int64"),
+    ("a.npz", lambda: archive(x=np.zeros((4, 8, 8, 3), complex)), "complex128"),
+    ("a.npz", lambda: archive(x=np.full((4, 8, 8, 1), 2.0)), "not between 0 and 1"),
+    ("a.npz", lambda: archive(x=np.full((4, 8, 8, 1), np.nan)), "not between 0 and 1"),
+    ("a.npz", lambda: archive(x=np.zeros((0, 8, 8, 1))), "shape (0, 8, 8, 1)"),
+    ("a.npz", lambda: archive(x=np.zeros((2, 1, 8, 8, 1))), "clips of one frame"),
+    ("a.npz", lambda: archive(x=np.zeros(3), y=np.zeros(3)), "has 2 arrays"),
+    ("a.npz", lambda: archive(x=np.zeros((2, 1, 9_000, 1), np.uint8)), "frames of 9,000 × 1 pixels"),
+])
+def test_what_is_no_clip_is_said_with_file_and_remedy(name: str, make: Callable[[], bytes], words: str) -> None:
+    data = make()
+    with pytest.raises(ConfigError) as error:
+        read(name, data, field="clip")
+    [problem] = error.value.problems
+    assert problem.message.startswith(f"'{name}' ") and words in problem.message and problem.remedy
+    assert problem.field == "clip" and problem.value == name
+
+
+def test_an_archive_is_refused_by_what_it_declares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clip_file, "MOST_BYTES", 10_000)
+    with pytest.raises(ConfigError, match=r"declares 64,\d+ bytes"):
+        read("a.npz", archive(x=np.zeros((10, 80, 80, 1), np.uint8)))
+    huge = io.BytesIO()
+    np.lib.format.write_array_header_1_0(huge, {"descr": "|u1", "fortran_order": False, "shape": (10**6, 64, 64, 3)})
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as members:
+        members.writestr("x.npy", huge.getvalue())
+    with pytest.raises(ConfigError, match="but has"):
+        read("a.npz", file.getvalue())
+
+
+def test_tiny_frames_are_not_enlarged_beyond_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clip_file, "MOST_BYTES", 5_000)
+    with pytest.raises(ConfigError, match="would take 15,360 bytes at 16 × 16"):
+        read("a.npz", archive(x=np.zeros((20, 2, 2, 1), np.uint8)))
+
+
+def test_without_the_decoder_films_are_said_to_need_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    data, real = film(3), builtins.__import__
+
+    def without(name: str, *how: Any) -> Any:
+        if name == "av":
+            raise ImportError
+        return real(name, *how)
+
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(DataUnavailable, match="pip install av"):
+        read("a.mp4", data)
+    assert len(read("a.gif", gif(3))[0]) == 3
+
+
+# -- the data set ----------------------------------------------------------------------------------
+
+
+def test_a_folder_holds_out_whole_clips(tmp_path: Path) -> None:
+    for index in range(4):
+        (tmp_path / f"{index}.npz").write_bytes(archive(x=numbered(1, 20) + 50 * index))
+    (tmp_path / "notes.txt").write_text("left alone")
+    config = OwnClips(path=str(tmp_path), size=8, grey=True, frames=5, test_frames=9, stride=3)
+    dataset = config.load()
+    assert DATASETS["clips"] is OwnClips and dataset.modalities[FRAMES].shape == (5, 1, 8, 8)
+    clips = {name: set((split.arrays[FRAMES] // 50).flatten()) for name, split in dataset.splits.items()}
+    assert [len(part) for part in clips.values()] == [2, 1, 1] and len(set().union(*clips.values())) == 4
+    assert [split.arrays[FRAMES].shape[:2] for split in dataset.splits.values()] == [(12, 5), (4, 9), (4, 9)]
+
+
+def test_of_one_clip_the_end_is_held_out(tmp_path: Path) -> None:
+    (tmp_path / "a.npz").write_bytes(archive(x=numbered(1, 50)))
+    dataset = OwnClips(path=str(tmp_path / "a.npz"), size=8, grey=True, frames=5, stride=1).load()
+    shown = {name: np.unique(split.arrays[FRAMES]).tolist() for name, split in dataset.splits.items()}
+    assert shown == {"train": list(range(40)), "validation": list(range(40, 45)), "test": list(range(45, 50))}
+    assert OwnClips(path=str(tmp_path / "a.npz"), size=8, frames=5, train_limit=3).load().size("train") == 3
+
+
+def test_films_are_learned_from_at_their_rate(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(film(40, rate=12))
+    dataset = OwnClips(path=str(tmp_path / "a.mp4"), size=16, frames=6).load()
+    assert dataset.rate == 12 and dataset.modalities[FRAMES].shape == (6, 3, 16, 16)
+    assert "1 clip, 40 frames" in dataset.source
+
+
+def test_a_run_remembers_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.gif").write_bytes(gif(20))
+    monkeypatch.chdir(tmp_path)
+    config = OwnClips(path="a.gif", frames=4).resolve()
+    assert config.path == str(tmp_path / "a.gif") and len(config.digest) == 64
+    config.load()
+    (tmp_path / "a.gif").write_bytes(gif(21))
+    with pytest.raises(ConfigError, match="has changed since this run was made"):
+        config.load()
+
+
+def test_clips_that_cannot_be_used_are_said_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def message(**fields: Any) -> str:
+        with pytest.raises(ConfigError) as error:
+            OwnClips(**{"path": str(tmp_path), "frames": 5, "size": 8, **fields}).load()
+        return str(error.value)
+
+    with pytest.raises(DataUnavailable, match=r"Give data\.path"):
+        OwnClips().load()
+    assert "is a folder without clips" in message()
+    assert "is not there" in message(path=str(tmp_path / "nowhere.mp4"))
+    (tmp_path / "a.gif").write_bytes(gif(12))
+    assert "has 12 frames, fewer than the 13 of a window. Use a longer one, or data.frames of at most 12" in message(
+        frames=13)
+    short = message(frames=6)
+    assert "6 for training and 6 each for validation and test are 18" in short and "at most 4" in short
+    OwnClips(path=str(tmp_path), frames=4, size=8).load()
+    assert "Use 0 or at least 5" in message(test_frames=4)
+    for name in "bcd":
+        (tmp_path / f"{name}.gif").write_bytes(gif(8))
+    assert "1 of the 4 clips have 10 frames; 2 are to be held out. Use at most 8" in message(test_frames=10)
+    monkeypatch.setattr(own_clips, "MOST_BYTES", 12 * 8 * 8 * 3 * 3)
+    assert "windows would take" in message(stride=1)
+    monkeypatch.setattr(own_clips, "MOST_BYTES", 20 * 8 * 8 * 3)
+    assert "bytes of frames at 8 × 8" in message()
+    monkeypatch.setattr(own_clips, "MOST_FILED", 1_000)
+    assert "has clips of more than 1,000 bytes" in message()
+    monkeypatch.setattr(own_clips, "MOST_FILES", 3)
+    assert "has 4 clips" in message()

@@ -1,0 +1,203 @@
+"""SV2P: one code a clip or one a frame, three stages, and futures from codes of the prior."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from vaecore.config import RunConfig
+from vaecore.data import Modality
+from vaecore.distributions import DiagonalGaussian
+from vaecore.models.sv2p import SV2P, OneStage, ThreeStages
+from vaecore.schema import ConfigError, parse
+from vaecore.training.setup import check
+
+T, R = 5, 4  # frames, latent size at 16 pixels
+LATENTS = pytest.mark.parametrize("latent", ["invariant", "variant"])
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def made(latent: str = "variant", *, frames: int = T, seed: int = 0, **values: Any) -> Any:
+    """A small untrained model in evaluation mode whose codes matter."""
+    config = parse(SV2P, {"latent": latent, "channels": 3, "kernels": 3, **values})
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model: Any = config.build({"frames": Modality("video", (frames, 1, 16, 16))}).eval()
+    return model
+
+
+def clips(count: int = 3, frames: int = T, seed: int = 0) -> Tensor:
+    return torch.rand(count, frames, 1, 16, 16, generator=seeded(seed))
+
+
+@LATENTS
+def test_the_posterior_is_one_density_for_all_frames(latent: str) -> None:
+    model, x = made(latent), clips()
+    q = model.encode({"frames": x})["z"]
+    places = 1 if latent == "invariant" else T - 1
+    assert q.mean.shape == q.logvar.shape == (3, places, R) and model.latents == {"z": R} and model.noise_size == R
+    assert torch.equal(q.mean, q.mean[:, :1].expand(-1, places, -1))
+    assert bool((q.logvar >= -5).all() and (q.logvar <= 2).all())
+    z = q.rsample(seeded())[0]
+    assert len({tuple(row.tolist()) for row in z[0]}) == places  # a new draw for each frame
+    changed = x.clone()
+    changed[:, -1] = 1 - changed[:, -1]  # the last frame is read too
+    assert bool((model.encode({"frames": changed})["z"].mean != q.mean).any())
+
+
+@LATENTS
+def test_the_bound_in_closed_form(latent: str) -> None:
+    model, x = made(latent, likelihood={"kind": "gaussian", "sigma": 0.5}), clips()
+    batch = {"frames": x}
+    q = model.encode(batch)["z"]
+    evidence = model.evidence(batch, {"z": q}, seeded(1))
+    variance = q.logvar.exp()
+    torch.testing.assert_close(evidence.kl["z"], (q.mean**2 + variance - variance.log() - 1) / 2)
+    z = q.rsample(seeded(1))[0].expand(-1, T - 1, -1)
+    mean, _ = model.generator(x[:, :-1], z)
+    log_prob = torch.distributions.Normal(mean, 0.5).log_prob(x[:, 1:]).flatten(1).sum(1)
+    torch.testing.assert_close(evidence.reconstruction["frames"], log_prob)
+    torch.testing.assert_close(evidence.elbo(), log_prob - evidence.kl["z"].flatten(1).sum(1))
+    predicted = model.predictions(batch, {"z": q}, mean=True)
+    torch.testing.assert_close(model.errors(batch, {"z": q})["frames"],
+                               (predicted.mean - x[:, 1:]).square().flatten(1).mean(1))
+
+
+def test_where_stages_begin_and_what_they_charge() -> None:
+    stages = ThreeStages(generator=0.5, inference=0.25, ramp=0.5)
+    found = [stages.at(step, 16) for step in range(16)]
+    assert found == [(False, 0.0)] * 8 + [(True, 0.0)] * 4 + [(True, 0.0), (True, 0.5), (True, 1.0), (True, 1.0)]
+    assert ThreeStages(generator=0, inference=0, ramp=0).at(0, 10) == (True, 1.0) == OneStage().at(0, 10)
+    assert ThreeStages(generator=0.7, inference=0.3).at(9, 10) == (True, 0.0)
+    assert ThreeStages(generator=1, inference=0).at(9, 10) == (False, 0.0)
+    with pytest.raises(ConfigError, match=r"take 1\.2 of training"):
+        parse(SV2P, {"stages": {"kind": "three", "generator": 0.7, "inference": 0.5}})
+
+
+@LATENTS
+def test_each_stage_trains_its_part(latent: str) -> None:
+    model, batch = made(latent).train(), {"frames": clips()}
+    full = made(latent, stages={"kind": "one"}).train().objective(batch, seeded()).terms()
+    full = type(full)(*(term.detach() for term in full))
+
+    def at(step: int) -> Any:
+        model.at_step(step, 16)
+        model.zero_grad()
+        terms = model.objective(batch, seeded()).terms()
+        (terms.charged - terms.fit).backward()
+        return type(terms)(*(term.detach() for term in terms))
+
+    def moved(module: torch.nn.Module) -> bool:
+        return any(p.grad is not None and bool(p.grad.abs().sum() > 0) for p in module.parameters())
+
+    first = at(7)
+    assert float(first.kl) == float(first.charged) == 0 and moved(model.generator) and not moved(model.encoder)
+    second = at(11)
+    assert float(second.charged) == 0 < float(second.kl) and moved(model.generator) and moved(model.encoder)
+    third = at(13)
+    torch.testing.assert_close(third.charged, third.kl / 2)
+    whole = at(15)
+    torch.testing.assert_close(whole.charged, whole.kl)
+    for other in (second, third, whole):  # the same bound all along, differently charged
+        torch.testing.assert_close((other.kl, other.reconstruction), (full.kl, full.reconstruction))
+    model.at_step(0, 16)
+    tested = model.eval().objective(batch, seeded()).terms()
+    torch.testing.assert_close((tested.charged, tested.fit), (full.kl, full.reconstruction))
+
+
+def test_scheduled_sampling_reads_predictions_in_training_only() -> None:
+    model, x = made(context=2, feeding={"kind": "scheduled", "k": 1}), clips(4)
+    z = {"z": DiagonalGaussian(torch.zeros(4, T - 1, R), torch.zeros(4, T - 1, R))}
+    true = model.predictions({"frames": x}, z, mean=True).mean
+    model.at_step(1_000, 1_000)
+    assert torch.equal(model.predictions({"frames": x}, z, mean=True).mean, true)
+    fed = model.train().predictions({"frames": x}, z, seeded(), mean=True).mean
+    torch.testing.assert_close(fed[:, :2], true[:, :2])  # frames 0 and 1 are given
+    read, states, by_hand = x[:, :1], None, []
+    for t in range(T - 1):
+        mean, states = model.generator(read, torch.zeros(4, 1, R), states)
+        by_hand.append(mean)
+        read = x[:, 1:2] if t == 0 else mean
+    torch.testing.assert_close(fed, torch.cat(by_hand, 1))
+    some = model._fed_back(x, torch.zeros(4, T - 1, R), 3, seeded())  # of 4 clips one at a time reads what it predicted
+    same = torch.isclose(some[:, 2], true[:, 2], atol=1e-6).flatten(1).all(1)
+    assert int(same.sum()) == 3
+
+
+@LATENTS
+def test_futures_belong_to_their_noise(latent: str) -> None:
+    model, past = made(latent), clips(2, 3)
+    noise = torch.randn(4, 6, R, generator=seeded(5))
+    with torch.no_grad():
+        rolled = model.roll_out(past, 6, noise)
+        assert rolled.frames.shape == (2, 4, 6, 1, 16, 16) and rolled.codes.shape == (2, 4, 6, R)
+        assert rolled.prior_sd is None and bool(((rolled.frames >= 0) & (rolled.frames <= 1)).all())
+        torch.testing.assert_close(model.roll_out(past, 6, noise[2:3]).frames[:, 0], rolled.frames[:, 2])
+        torch.testing.assert_close(model.roll_out(past[1:], 6, noise).frames[0], rolled.frames[1])
+        torch.testing.assert_close(model.roll_out(past, 4, noise).frames, rolled.frames[:, :, :4])
+        assert bool((rolled.frames[0, 0] != rolled.frames[0, 1]).any())
+        later = noise.clone()
+        later[:, 3:] += 1
+        changed = (model.roll_out(past, 6, later).frames != rolled.frames).flatten(3).any(3).any(0).any(0).tolist()
+        assert changed == ([False] * 6 if latent == "invariant" else [False] * 3 + [True] * 3)
+        other = past.clone()
+        other[:, 0] = 1 - other[:, 0]
+        assert bool((model.roll_out(other, 6, noise).frames[:, :, 0] != rolled.frames[:, :, 0]).any())
+        alone = model.roll_out(past[:, :1], 2, noise)
+        assert alone.frames.shape == (2, 4, 2, 1, 16, 16)
+    used = noise[:, :1].expand(-1, 6, -1) if latent == "invariant" else noise
+    assert torch.equal(rolled.codes, used[None].expand(2, -1, -1, -1))
+
+
+def test_a_future_of_one_code_is_the_prediction_with_that_code() -> None:
+    """Where every next frame read is the one predicted, a roll-out and teacher forcing are the same computation."""
+    model, noise = made("invariant"), torch.randn(1, 3, R, generator=seeded(5))
+    past = clips(1, 2)
+    with torch.no_grad():
+        future = model.roll_out(past, 3, noise).frames[:, 0]
+        q = {"z": DiagonalGaussian(noise[:, :1], torch.zeros(1, 1, R))}
+        whole = torch.cat([past, future], 1)
+        torch.testing.assert_close(model.predictions({"frames": whole}, q, mean=True).mean[:, 1:], future)
+
+
+def test_it_learns_a_dot_that_moves_right() -> None:
+    model = made(stages={"kind": "one"}, channels=4, frames=4).train()
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
+    starts, losses = torch.randint(2, 6, (25, 4, 2), generator=seeded()), []
+    for step, places in enumerate(starts):
+        x = torch.zeros(4, 4, 1, 16, 16)
+        for t in range(4):
+            for i, (row, column) in enumerate(places.tolist()):
+                x[i, t, 0, row:row + 3, column + 2 * t:column + 2 * t + 3] = 1
+        model.at_step(step, 25)
+        terms = model.objective({"frames": x}, seeded(step)).terms()
+        (loss := terms.kl - terms.reconstruction).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append(float(loss))
+    assert sum(losses[-5:]) < 0.5 * sum(losses[:5]), losses
+
+
+def test_what_does_not_fit_is_said() -> None:
+    data = {"name": "moving-mnist", "size": 16, "frames": 5, "test_frames": 5, "clips": 16, "test_clips": 2,
+            "source": "embedded"}
+    config = parse(RunConfig, {"data": data, "model": {"family": "sv2p"}, "training": {
+        "batch_size": 8, "inference": {"kind": "aggressive"}}})
+    with pytest.raises(ConfigError, match="when the posterior learns"):
+        check(config, config.data.load())
+    with pytest.raises(ValueError, match="clips of 5 frames, and these have 6"):
+        made().encode({"frames": clips(frames=6)})
+    with pytest.raises(ConfigError, match="multiples of 8"):
+        SV2P().build({"frames": Modality("video", (5, 1, 20, 20))})
+    with pytest.raises(ConfigError, match="pictures"):
+        SV2P().build({"frames": Modality("trajectory", (5, 4))})
+    with pytest.raises(ConfigError, match=r"likelihood.*bernoulli"):
+        parse(SV2P, {"likelihood": {"kind": "bernoulli"}})
+    with pytest.raises(ConfigError, match="nothing is left to predict"):
+        SV2P(context=5).build({"frames": Modality("video", (5, 1, 16, 16))})

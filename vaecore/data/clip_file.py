@@ -1,0 +1,220 @@
+"""One file of clips, decoded: GIF, MP4, MOV, WebM, or an .npz of frames.
+
+Nothing that a file claims is believed. Its bytes, the pixels of a frame, the frames and the pixels decoded in all are
+bounded before or while they are read, frames are cut to a square and made small one by one, so that footage of any
+size never lies in memory as a whole, and nothing is unpickled. A film is opened as what its name says it is: a
+playlist by another name, which could make the decoder read other files or addresses, is no film.
+
+Shapes: a clip (T, C, H, W) in uint8, C = 1 grey or 3 red, green and blue.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from vaecore.data import npz
+from vaecore.data.base import Array, DataUnavailable
+from vaecore.data.own_file import contents
+from vaecore.schema import ConfigError, problem
+
+FORMATS = {".mp4": "mp4", ".mov": "mov", ".webm": "matroska"}  # as the decoder calls them
+ENDINGS = (".gif", *FORMATS, ".npz")
+LARGEST_SIDE = 8_192  # pixels of a frame, in a file
+LARGEST_KEPT = 256  # pixels of a side, as it is kept
+MOST_DECODED = 4 * 10**9  # pixels: 480 frames of 4K; what follows is left out
+MOST_BYTES = 2**29  # of the arrays of an .npz
+MOST_CLIPS = 10_000  # in an .npz
+BROWSERS = 10.0  # frames a second of a GIF that does not say, as browsers show it
+
+Clip = NDArray[np.uint8]
+Fault = Callable[[str, str], ConfigError]  # what is wrong with the file and what to do
+
+
+def read_clip(source: Path | tuple[str, bytes], *, size: int | None, most_frames: int, grey: bool,
+              field: str = "data.path") -> tuple[Clip, float]:
+    """The first clip of a file, at most `most_frames` of it, (T, C, size, size), and its frames a second, 0 if unknown.
+
+    `source` is a path, or a name and bytes, as of an upload. Frames are cut to their central square; without a `size`
+    that keeps its side, up to 256. Of a long film of huge frames only the first are read: 480 of 4K. Raises
+    `ConfigError`, which names the file as a fault of `field`, for one that cannot be used, and `DataUnavailable` where
+    the decoder of films is not installed.
+    """
+    clips, rate = read_clips(source, size=size, most_frames=most_frames, grey=grey, most_clips=1, field=field)
+    return clips[0], rate
+
+
+def read_clips(source: Path | tuple[str, bytes], *, size: int | None, most_frames: int, grey: bool,
+               most_clips: int = MOST_CLIPS, field: str = "data.path") -> tuple[list[Clip], float]:
+    """All clips of a file, at most `most_clips`, as `read_clip`: an .npz may have several."""
+    name, data = source if isinstance(source, tuple) else (str(source), contents(str(source), "clip"))
+
+    def fault(message: str, remedy: str) -> ConfigError:
+        return problem(field, name, f"'{name}' {message}", remedy)
+
+    ending = Path(name).suffix.lower()
+    if ending == ".npz":
+        return _arrays(data, size, most_frames, grey, most_clips, fault), 0.0
+    if ending not in ENDINGS:
+        raise fault("is no clip by its name.", f"Give a file that ends in {', '.join(ENDINGS)}.")
+    read = _gif(data, fault) if ending == ".gif" else _film(data, FORMATS[ending], size, grey, fault)
+    frames: list[Clip] = []
+    rate = 0.0
+    for frame, rate in read:  # noqa: B007 (the last rate is that of the clip)
+        frames.append(squared(frame, size, grey) if isinstance(frame, Image.Image) else frame)
+        if frames[-1].shape != frames[0].shape:
+            raise fault(f"changes its size at frame {len(frames) - 1:,}.", "Save it with frames of one size.")
+        if len(frames) == most_frames:
+            break
+    if len(frames) < 2:
+        what = "has one frame: a picture, not a clip." if frames else "has no frames."
+        raise fault(what, "Give a clip of at least 2 frames." if ending == ".gif" else
+                    "Give a clip of at least 2 frames; a film without any may have been cut off.")
+    return [np.stack(frames)], rate
+
+
+def squared(image: Image.Image, size: int | None, grey: bool) -> Clip:
+    """The central square of a picture, (C, size, size); without a size its own, up to 256."""
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    wanted = min(side, LARGEST_KEPT) if size is None else size
+    image = image.convert("L" if grey else "RGB")
+    if (wanted, wanted) != image.size:
+        image = image.resize((wanted, wanted), Image.Resampling.BILINEAR, (left, top, left + side, top + side))
+    array = np.asarray(image, np.uint8)
+    return array[None] if grey else np.ascontiguousarray(array.transpose(2, 0, 1))
+
+
+def _gif(data: bytes, fault: Fault) -> Iterator[tuple[Image.Image, float]]:
+    """Its frames on white, one by one, and the frames a second so far."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is ours
+            image = Image.open(io.BytesIO(data), formats=("GIF",))
+        _check_size(image.width, image.height, fault)
+        white = Image.new("RGBA", image.size, "white")
+        shown = 0.0
+        for index in range(MOST_DECODED // (image.width * image.height)):
+            try:
+                image.seek(index)
+            except EOFError:
+                return
+            duration = float(image.info.get("duration", 0)) / 1_000
+            shown += duration if duration > 0.01 else 1 / BROWSERS
+            yield Image.alpha_composite(white, image.convert("RGBA")), (index + 1) / shown
+    except ConfigError:
+        raise
+    except UnidentifiedImageError:
+        raise fault("is no GIF.", "Save it again as one, or as MP4.") from None
+    except (OSError, EOFError, SyntaxError, ValueError, LookupError, MemoryError, TypeError, AttributeError,
+            struct.error) as error:  # a damaged one makes Pillow raise any of these
+        raise fault(f"is no GIF that can be read ({error}): it may be damaged or cut off.",
+                    "Save it again, or as MP4.") from None
+
+
+def _film(data: bytes, form: str, size: int | None, grey: bool, fault: Fault) -> Iterator[tuple[Clip, float]]:
+    """Its frames, small and square as soon as each is decoded, and the frames a second."""
+    try:
+        import av
+    except ImportError:
+        raise DataUnavailable("MP4, MOV and WebM need PyAV, which is not installed: `pip install av`. A GIF or an .npz "
+                              "needs nothing.") from None
+    try:
+        with av.open(io.BytesIO(data), "r", form) as container:
+            if not container.streams.video:
+                raise fault("has no picture in it.", "Give a film, not a sound.")
+            stream = container.streams.video[0]
+            _check_size(stream.codec_context.width, stream.codec_context.height, fault)
+            stream.codec_context.options = {"max_pixels": str(LARGEST_SIDE**2)}  # whatever the container says
+            stream.thread_count = 1  # each thread would hold frames of its own
+            rate = float(stream.average_rate or 0)
+            decoded = 0
+            for frame in container.decode(stream):
+                _check_size(frame.width, frame.height, fault)
+                decoded += frame.width * frame.height
+                if decoded > MOST_DECODED:
+                    return
+                yield _small(frame, size, grey), rate if 0 < rate <= 1_000 else 0.0
+    except ConfigError:
+        raise
+    except (av.error.FFmpegError, ValueError, LookupError, MemoryError, EOFError, OSError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise fault(f"is no film that can be read ({why}): it may be damaged or cut off.",
+                    "Save it again as MP4 (H.264) or WebM.") from None
+
+
+def _small(frame: Any, size: int | None, grey: bool) -> Clip:
+    """The central square of a decoded frame, (C, size, size), upright: scaled before it is copied out."""
+    side = min(frame.width, frame.height)
+    wanted = min(side, LARGEST_KEPT) if size is None else size
+    # Only scaled where it becomes smaller; a tiny film is enlarged below, as pictures are.
+    target = min(wanted, side)
+    width, height = (max(target, round(extent * target / side)) for extent in (frame.width, frame.height))
+    pixels = frame.reformat(width, height, "gray" if grey else "rgb24", interpolation="AREA").to_ndarray()
+    turned = np.rot90(pixels, round(getattr(frame, "rotation", 0) / 90))  # as a phone held upright writes it
+    return squared(Image.fromarray(np.ascontiguousarray(turned)), wanted, grey)
+
+
+def _arrays(data: bytes, size: int | None, most_frames: int, grey: bool, most_clips: int, fault: Fault) -> list[Clip]:
+    """The clips of the one array in an .npz, each frame made small and square."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as members:
+            entries = members.infolist()
+            if len(entries) != 1:
+                raise fault(f"has {len(entries):,} arrays.", "Save one array, (N, T, H, W, C) or (T, H, W, C).")
+            if entries[0].file_size > MOST_BYTES:
+                raise fault(f"declares {entries[0].file_size:,} bytes.", f"Use at most {MOST_BYTES:,}.")
+            with members.open(entries[0]) as file:
+                shape = _declared(file, entries[0].file_size, fault)
+            with members.open(entries[0]) as file:
+                found: Array = np.lib.format.read_array(file, allow_pickle=False)
+    except ConfigError:
+        raise
+    except npz.DAMAGED as error:
+        raise fault(f"is no .npz that can be read ({error}).", "Save one array with numpy.savez.") from None
+    clips: NDArray[Any] = found.reshape(-1, *shape[-4:])[:most_clips, :most_frames]
+    side = min(*shape[-3:-1], LARGEST_KEPT) if size is None else size
+    if (total := clips.shape[0] * clips.shape[1] * side**2 * (1 if grey else 3)) > MOST_BYTES:  # tiny frames grow
+        raise fault(f"would take {total:,} bytes at {side} × {side} pixels.", f"Use at most {MOST_BYTES:,}.")
+    if clips.dtype.kind == "f":
+        if not ((clips >= 0) & (clips <= 1)).all():  # also NaN
+            raise fault("has numbers that are not between 0 and 1.", "Divide them by 255, or save them as uint8.")
+        clips = np.rint(clips.astype(np.float32) * 255)
+    pictures = clips.astype(np.uint8)
+    modes = pictures[..., 0] if pictures.shape[-1] == 1 else pictures
+    return [np.stack([squared(Image.fromarray(frame), size, grey) for frame in clip]) for clip in modes]
+
+
+def _declared(file: IO[bytes], size: int, fault: Fault) -> tuple[int, ...]:
+    """The shape that the header of an array of `size` bytes declares, if it is one of clips."""
+    shape, dtype = npz.header(file)
+    if dtype.kind == "O":
+        raise fault("holds Python objects, a pickle, which is never loaded.", "Save an array of numbers.")
+    what = f"holds {str(dtype)[:40]} of shape ({', '.join(map(str, shape))}{',' * (len(shape) == 1)})"
+    if dtype != np.uint8 and dtype.kind != "f":
+        raise fault(f"{what}.", "Save frames as uint8, 0 to 255, or as numbers between 0 and 1.")
+    if len(shape) not in (4, 5) or shape[-1] not in (1, 3) or not all(shape):
+        raise fault(f"{what}.", "Save clips as (N, T, H, W, C), or one clip as (T, H, W, C), with 1 or 3 channels C.")
+    if shape[-4] < 2:
+        raise fault("has clips of one frame.", "Give at least 2 frames.")
+    _check_size(shape[-2], shape[-3], fault)
+    if len(shape) == 5 and shape[0] > MOST_CLIPS:
+        raise fault(f"has {shape[0]:,} clips.", f"Use at most {MOST_CLIPS:,}.")
+    if int(np.prod(shape, dtype=object)) * dtype.itemsize > size:  # before room is made for it
+        raise fault(f"{what}, but has {size:,} bytes.", "Save it again.")
+    return shape
+
+
+def _check_size(width: int, height: int, fault: Fault) -> None:
+    if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE):
+        raise fault(f"has frames of {width:,} × {height:,} pixels.",
+                    f"Use at most {LARGEST_SIDE:,} × {LARGEST_SIDE:,}.")

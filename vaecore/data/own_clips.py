@@ -1,0 +1,159 @@
+"""Clips of one's own: a GIF, MP4, MOV or WebM, an .npz of frames, or a folder of such files.
+
+Every clip is cut to its central square, made small, and cut into windows. Of three clips or more some are held out
+whole; of fewer, the end of each. The files stay where they are; a run remembers their digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from vaecore.data.base import SPLITS, DataConfig, Dataset, DataUnavailable, Modality, Split, SplitName
+from vaecore.data.clip_file import ENDINGS, Clip, read_clips
+from vaecore.data.clips import FRAMES, count_windows, tails, windows
+from vaecore.data.own_file import contents, digest, wrong
+from vaecore.schema import ConfigError, option, problem
+
+MOST_FILES = 200
+MOST_FILED = 2**29  # bytes of all files
+MOST_FRAMES = 5_000  # of a clip; what follows is left out
+MOST_BYTES = 2**29  # of all clips as they are kept, and of all windows
+FEWEST_WHOLE = 3  # clips, of which some can be held out
+
+
+class OwnClips(DataConfig):
+    """Windows of your clips: `frames` (T, C, size, size), C = 1 grey or 3 in colour."""
+
+    title: ClassVar[str] = "Clips of your own"
+    observation: ClassVar[str] = "clip"
+    name: Literal["clips"] = "clips"
+    path: str = option("", "A GIF, MP4, MOV, WebM or .npz on this machine, or a folder of them; 50 MB a file at most. "
+                       "An .npz has one array, (N, T, H, W, C) or (T, H, W, C), in uint8 or between 0 and 1.")
+    size: int = option(32, "Side of a frame, usually 16, 32 or 64: clips are cut to their central square and scaled.",
+                       unit="pixels", ge=8, le=128)
+    grey: bool = option(False, "Grey levels instead of colours.")
+    frames: int = option(15, "Length of the windows that a model learns from.", unit="frames", ge=2, le=100)
+    test_frames: int = option(0, "Length of the windows of validation and test; 0 takes as many as in training.",
+                              unit="frames", ge=0, le=200)
+    stride: int = option(2, "Frames from the start of a window to that of the next.", unit="frames", ge=1, le=100)
+    held_out: float = option(0.1, "Share of the clips, or of the frames of each where there are fewer than three, for "
+                             "validation, and as much for test; at least one clip, or one window.", gt=0, le=0.4)
+    split_seed: int = option(0, "Seed of which clips are held out.", ge=0, le=2**31 - 1, advanced=True)
+    digest: str = option("", "SHA-256 of the files, filled in when a run is made: on others the run would not be the "
+                         "same.", pattern="^([0-9a-f]{64})?$", advanced=True)
+
+    def resolve(self) -> OwnClips:
+        """With the absolute path, as a run is trained from another folder, and with the files' digest."""
+        if not self.path or self.digest:
+            return self
+        try:
+            data = files(self.path)
+        except ConfigError:
+            return self  # `load` says what is wrong with it
+        return self.model_copy(update={"path": str(Path(self.path).expanduser().absolute()), "digest": digest(data)})
+
+    def load(self) -> Dataset:
+        """Raises `ConfigError`, which names the file, for clips that cannot be used."""
+        if not self.path:
+            raise DataUnavailable("No clips are chosen. Give data.path: a GIF, MP4, MOV, WebM or .npz, or a folder of "
+                                  "them.")
+        longer = self.test_frames or self.frames
+        if longer < self.frames:
+            raise problem("data.test_frames", self.test_frames, f"windows of {longer} frames are shorter than the "
+                          f"{self.frames} of training.", f"Use 0 or at least {self.frames}.")
+        data = files(self.path)
+        if self.digest and digest(data) != self.digest:
+            raise wrong(self.path, "has changed since this run was made.",
+                        "Put the old files back, or clear data.digest to start anew with these.")
+        clips, rate = self._decoded(data)
+        parts = self._split(clips, longer)
+        splits: dict[SplitName, Split] = {}
+        for split in SPLITS:
+            length = self.frames if split == "train" else longer
+            count = count_windows([len(clip) for clip in parts[split]], length, self.stride)
+            total = count * length * clips[0][0].nbytes
+            if total > MOST_BYTES:
+                raise problem("data.stride", self.stride, f"{count:,} windows would take {total:,} bytes.",
+                              f"Use at least {self.stride * -(-total // MOST_BYTES)}, or smaller frames.")
+            splits[split] = Split({FRAMES: windows(parts[split], length, self.stride)})
+        sizes = " / ".join(f"{len(splits[split]):,}" for split in SPLITS)
+        splits["train"] = self.limited(splits["train"])
+        shape = self.frames, *clips[0].shape[1:]
+        return Dataset("clips", f"{Path(self.path).name}: {sizes} windows of {len(clips):,} clip"
+                       f"{'s' * (len(clips) != 1)}, {sum(map(len, clips)):,} frames",
+                       {FRAMES: Modality("video", shape)}, splits, rate=rate)
+
+    def _decoded(self, data: Mapping[str, bytes]) -> tuple[list[Clip], float]:
+        """All clips (T, C, size, size), and their frames a second; each is long enough to learn from."""
+        clips: list[Clip] = []
+        rates: list[float] = []
+        for name, content in data.items():
+            # One frame more than there is room for, and no file can take much more.
+            room = (MOST_BYTES - sum(clip.nbytes for clip in clips)) // ((1 if self.grey else 3) * self.size**2)
+            place = str(Path(self.path) / name) if name else self.path
+            found, rate = read_clips((place, content), size=self.size, most_frames=min(MOST_FRAMES, max(1, room) + 1),
+                                     grey=self.grey)
+            clips += found
+            rates += [rate] * len(found)
+            if sum(clip.nbytes for clip in clips) > MOST_BYTES:
+                raise wrong(self.path, f"has more than {MOST_BYTES:,} bytes of frames at {self.size} × {self.size}.",
+                            "Use fewer clips, or a smaller data.size.")
+            for clip in found:
+                if len(clip) < self.frames:
+                    raise wrong(place, f"has {'a clip of ' if len(found) > 1 else ''}{len(clip)} frames, fewer than "
+                                f"the {self.frames} of a window.",
+                                f"Use a longer one, or data.frames of at most {len(clip)}.")
+        return clips, float(np.median(rates))
+
+    def _split(self, clips: Sequence[Clip], longer: int) -> dict[SplitName, list[Clip]]:
+        """Clips held out whole where there are three, else their ends."""
+        if len(clips) < FEWEST_WHOLE:
+            parts = tails(clips, self.held_out, longer, at_least=self.frames)
+            if not all(parts):
+                longest = max(map(len, clips))
+                raise wrong(self.path, f"has {longest} frames; {self.frames} for training and {longer} each for "
+                            f"validation and test are {self.frames + 2 * longer}.", "Use a longer clip, or more of "
+                            f"them, or data.frames of at most {longest // 3} with data.test_frames=0.")
+            return dict(zip(SPLITS, parts, strict=True))
+        order = np.random.default_rng(self.split_seed).permutation(len(clips))
+        count = max(1, round(self.held_out * len(clips)))
+        able = [index for index in order if len(clips[index]) >= longer]  # to be held out
+        if len(able) < 2 * count:
+            raise problem("data.test_frames", self.test_frames, f"{len(able)} of the {len(clips):,} clips have "
+                          f"{longer} frames; {2 * count} are to be held out.",
+                          f"Use at most {sorted(map(len, clips))[-2 * count]}, or longer clips.")
+        held_out = able[:2 * count]
+        return {"train": [clips[index] for index in order if index not in held_out],
+                "validation": [clips[index] for index in held_out[:count]],
+                "test": [clips[index] for index in held_out[count:]]}
+
+
+def files(path: str) -> dict[str, bytes]:
+    """The bytes of the file at `path`, or of the clips in that folder by their names, in alphabetical order.
+
+    Other files in a folder are left alone. Raises `ConfigError` for what has no clip, or is too large.
+    """
+    try:
+        place = Path(path).expanduser()
+        entries = list(islice(place.iterdir(), 10_000))
+    except PermissionError as error:
+        raise wrong(path, f"cannot be read ({error.strerror}).", "Give a path that you may read.") from None
+    except (OSError, ValueError, RuntimeError):  # no folder: `contents` says what else is wrong
+        return {"": contents(path, "clip, or folder of clips")}
+    names = sorted(entry.name for entry in entries
+                   if entry.suffix.lower() in ENDINGS and not entry.name.startswith(".") and entry.name.isprintable())
+    if not names:
+        raise wrong(path, "is a folder without clips.", f"Put files into it that end in {', '.join(ENDINGS)}.")
+    if len(names) > MOST_FILES:
+        raise wrong(path, f"has {len(names):,} clips.", f"Use at most {MOST_FILES}, or one .npz of all of them.")
+    data: dict[str, bytes] = {}
+    for name in names:
+        data[name] = contents(str(place / name), "clip")
+        if sum(map(len, data.values())) > MOST_FILED:
+            raise wrong(path, f"has clips of more than {MOST_FILED:,} bytes.", "Use a part of them, say.")
+    return data

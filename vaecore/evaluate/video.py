@@ -1,0 +1,517 @@
+"""How good predicted clips are: frames against the true ones, best of N, diversity, blur, calibration, cost.
+
+Only frames that were predicted count: frames given would flatter every model. Frames are in [0, 1], so that the data
+range is 1; of states there is no PSNR and no SSIM, but a squared error. A metric is computed frame by frame and then
+averaged, and the best future of a clip is chosen for each metric by itself, by its mean over all predicted frames
+(Denton & Fergus 2018). Metrics that rest on networks of others (LPIPS, FVD) are left out: their numbers belong to those
+networks, and differ between copies of them by more than models do.
+Shapes: B clips, T frames, N futures of a clip, H frames of horizon, r latent size.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vaecore.distributions import DiagonalGaussian
+from vaecore.evaluate.likelihood import Cancelled
+from vaecore.evaluate.quality import DATA_RANGE, HIGHEST_PSNR, SIGMA, WINDOW
+from vaecore.models.video import ACTIVATIONS_A_PIXEL, RollOut, VideoFamily
+from vaecore.training.feed import scaled
+
+AT_ONCE = 64 * 2**20  # bytes that a chunk of futures takes, activations of one frame included
+MOST_AT_ONCE = 32  # futures of a clip in a chunk, so that there is something to show and to stop
+DRAWN_AT_ONCE = 8  # futures of a family that draws their pixels
+COMPARED = 2**21  # numbers of frames for which SSIM is computed at once
+BLOCK = 16  # numbers of noise that one generator gives for a frame
+COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # futures, for the curve over N
+TRIES = 3  # for the seconds of one future
+
+Numbers = NDArray[np.float64]
+Progress = Callable[[int, int], object]  # clips done, of how many
+
+
+# -- futures ---------------------------------------------------------------------------------------
+
+
+def noise(seed: int, numbers: Sequence[int], horizon: int, size: int) -> Tensor:
+    """Standard normal numbers (n, horizon, size) of the futures with these numbers.
+
+    Those of a future depend on the seed and its number only: not on how many futures there are, and a longer horizon
+    or a larger latent begins with the same ones, so that checkpoints of other sizes can be shown the same noise.
+    """
+    blocks = -(-size // BLOCK)
+    drawn = np.empty((len(numbers), horizon, blocks, BLOCK), np.float32)
+    for row, number in enumerate(numbers):
+        for block in range(blocks):
+            generator = np.random.default_rng((seed, number, block))
+            drawn[row, :, block] = generator.standard_normal((horizon, BLOCK), np.float32)
+    return torch.from_numpy(drawn).view(len(numbers), horizon, blocks * BLOCK)[..., :size]
+
+
+def bytes_of_a_future(model: VideoFamily, horizon: int) -> int:
+    """What a future takes while it is rolled out: its frames and codes, and the activations of one frame."""
+    numbers = math.prod(model.frame)
+    activations = numbers * (ACTIVATIONS_A_PIXEL if model.pixels else 64)
+    return 4 * (horizon * (numbers + 2 * model.noise_size) + activations)
+
+
+def at_once(model: VideoFamily, horizon: int, clips: int = 1) -> int:
+    """How many futures of each of B clips are rolled out together: at most 64 MB, and at most 32."""
+    return max(1, min(MOST_AT_ONCE, AT_ONCE // (clips * bytes_of_a_future(model, horizon))))
+
+
+@torch.inference_mode()
+def rolled(model: VideoFamily, past: Tensor, horizon: int, futures: int, seed: int, *, start: int = 0
+           ) -> Iterator[tuple[int, RollOut]]:
+    """Futures `start` to `futures` - 1 of clips whose `past` (B, c, *frame) is given: the number of the first in each
+    chunk, and the chunk.
+
+    The first chunk is one future, which is there at once, and later ones are as large as memory allows. What a future
+    is depends on the seed and its number only (up to rounding). A model without noise has one future: it comes once.
+    """
+    if model.stochastic and not model.noise_size:
+        yield from _drawn(model, past, horizon, range(start, futures), seed)
+        return
+    most = at_once(model, horizon, len(past))
+    futures = futures if model.stochastic else min(futures, 1)
+    done = start
+    while done < futures:
+        count = min(most, futures - done, max(1, 4 * (done - start)))
+        yield done, model.roll_out(past, horizon, noise(seed, range(done, done + count), horizon, model.noise_size))
+        done += count
+
+
+def _drawn(model: VideoFamily, past: Tensor, horizon: int, numbers: range, seed: int) -> Iterator[tuple[int, RollOut]]:
+    """The same of a family that draws its pixels: a draw depends on which others are made with it, so futures are made
+    in blocks that are always the same, the first of one future, and what was not asked for is dropped."""
+    size = min(DRAWN_AT_ONCE, at_once(model, horizon, len(past)))
+    done = numbers.start
+    while done < numbers.stop:
+        block = 0 if done == 0 else 1 + (done - 1) // size
+        first, count = (0, 1) if block == 0 else (1 + (block - 1) * size, size)
+        generator = torch.Generator().manual_seed((seed * 1_000_003 + block) % 2**63)
+        chunk = model.roll_out(past, horizon, torch.zeros(count, horizon, 0), generator)
+        yield done, RollOut(chunk.frames[:, done - first:numbers.stop - first])
+        done = first + count
+
+
+# -- one frame against another ---------------------------------------------------------------------
+
+
+def squared_error_by_frame(predicted: Tensor, true: Tensor) -> Tensor:
+    """Mean squared error of each frame: `predicted` (B, N, H, *frame), `true` (B, H, *frame) -> (B, N, H)."""
+    _same(predicted, true)
+    return (predicted - true[:, None]).square().flatten(3).mean(3)
+
+
+def psnr_by_frame(predicted: Tensor, true: Tensor) -> Tensor:
+    """10 log10(1 / MSE) in dB of each frame (B, N, H), at most 100, which a frame without error gets.
+
+    Average these: the PSNR of an average error is another number.
+    """
+    error = squared_error_by_frame(predicted.clamp(0, 1), true)
+    return -10 * error.clamp(min=10 ** (-HIGHEST_PSNR / 10)).log10()
+
+
+def ssim_by_frame(predicted: Tensor, true: Tensor) -> Tensor:
+    """Structural similarity (Wang et al. 2004) of each frame (B, N, H): Gaussian window of 11 pixels, sigma 1.5, data
+    range 1, frames reflected at their edges.
+
+    The numbers are those of torchmetrics, which convolves with the window as a whole and takes ten times as long.
+    Raises `ValueError` for frames smaller than the window, or that are no pictures.
+    """
+    _same(predicted, true)
+    if not has_ssim(tuple(true.shape[2:])):
+        raise ValueError(f"SSIM needs pictures of at least {WINDOW} x {WINDOW} pixels, and these frames have shape "
+                         f"{tuple(true.shape[2:])}. Use PSNR.")
+    down, across = _window(true.shape[-2]), _window(true.shape[-1]).T
+
+    def local(x: Tensor) -> Tensor:
+        """Means under the window, which is a product of two narrow ones: (..., H, W)."""
+        return down @ x @ across
+
+    y = true[:, None]
+    mean_y = local(y)
+    variance_y = (local(y * y) - mean_y.square()).clamp(min=0)
+    c1, c2 = (0.01 * DATA_RANGE) ** 2, (0.03 * DATA_RANGE) ** 2
+    found = []
+    for part in torch.split(predicted, max(1, COMPARED // true.numel()), dim=1):
+        x = part.clamp(0, 1)
+        mean_x = local(x)
+        variance_x = (local(x * x) - mean_x.square()).clamp(min=0)
+        covariance = local(x * y) - mean_x * mean_y
+        value = ((2 * mean_x * mean_y + c1) * (2 * covariance + c2)
+                 / ((mean_x.square() + mean_y.square() + c1) * (variance_x + variance_y + c2)))
+        found.append(value.flatten(3).mean(3))
+    return torch.cat(found, 1)
+
+
+def has_ssim(frame: tuple[int, ...]) -> bool:
+    """Whether frames of this shape are pictures on which SSIM's window fits."""
+    return len(frame) == 3 and min(frame[1:]) >= WINDOW
+
+
+def edge_energy(frames: Tensor) -> Tensor:
+    """Mean squared difference of neighbouring pixels, (..., C, H, W) -> (...): of a blurred frame it is smaller."""
+    steps = [frames.diff(dim=axis).square().flatten(-3) for axis in (-1, -2)]
+    return torch.cat(steps, -1).mean(-1)
+
+
+# -- many futures ----------------------------------------------------------------------------------
+
+
+def best_of(values: Tensor, *, largest: bool = True) -> tuple[Tensor, Tensor]:
+    """Of a metric (B, N, H) the future of each clip that is best by its mean over frames: number (B,), values (B, H).
+
+    `largest` says whether more is better, as for PSNR and SSIM.
+    """
+    means = values.double().mean(2)
+    best = means.argmax(1) if largest else means.argmin(1)
+    return best, values[torch.arange(len(values)), best]
+
+
+def expected_best(values: Tensor, n: int, *, largest: bool = True) -> Tensor:
+    """The mean over all choices of n out of N values (..., N) of the best of the n: (...), in float64.
+
+    Exact: the i-th smallest is the largest of n in C(i-1, n-1) of the C(N, n) choices, so nothing hangs on the order in
+    which futures were drawn. Raises `ValueError` unless 1 <= n <= N.
+    """
+    count = values.shape[-1]
+    if not 1 <= n <= count:
+        raise ValueError(f"the best of {n} out of {count} futures is not there. Use 1 to {count}.")
+    weights = np.zeros(count)
+    weights[-1] = n / count
+    for i in range(count - 1, n - 1, -1):  # C(i-1, n-1) / C(i, n-1) = (i - n + 1) / i
+        weights[i - 1] = weights[i] * (i - n + 1) / i
+    ordered = values.double().sort(-1, descending=not largest).values
+    return ordered @ torch.from_numpy(weights)
+
+
+def counts_up_to(futures: int) -> list[int]:
+    """Where the curve over N is computed: 1, 2, 5, 10, ... and N itself."""
+    return [n for n in COUNTS if n < futures] + [futures]
+
+
+class Spread:
+    """Mean and spread of futures that are added chunk by chunk and not kept: memory does not depend on N.
+
+    Of frames (B, n, H, *frame); what comes back is in float64, in the units of frames.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: Tensor | None = None
+        self._sum: Tensor | None = None
+        self._squares: Tensor | None = None
+
+    def add(self, frames: Tensor) -> None:
+        """Some more futures, (B, n, H, *frame)."""
+        if self._first is None or self._sum is None or self._squares is None:
+            self._first = frames[:, 0].clone()
+            self._sum = torch.zeros(self._first.shape, dtype=torch.float64)
+            self._squares = self._sum.clone()
+        # Sums of what futures differ by: sums of the frames themselves would lose a small spread.
+        x = frames - self._first[:, None]
+        self._sum += x.sum(1, dtype=torch.float64)
+        self._squares += x.square_().sum(1, dtype=torch.float64)
+        self.count += frames.shape[1]
+
+    @property
+    def mean(self) -> Tensor:
+        """(B, H, *frame); raises `ValueError` before anything was added."""
+        first, total, _ = self._known()
+        return first + total / self.count
+
+    @property
+    def std(self) -> Tensor:
+        """Standard deviation over futures (B, H, *frame), unbiased in its square; 0 of a single one."""
+        return self._variance().sqrt()
+
+    @property
+    def diversity(self) -> Tensor:
+        """Root mean square difference of two futures of a clip, over all pairs and pixels, by frame: (B, H).
+
+        It is sqrt(2 s^2) with s^2 the unbiased variance over futures, averaged over pixels.
+        """
+        return (2 * self._variance().flatten(2).mean(2)).sqrt()
+
+    def _variance(self) -> Tensor:
+        _, total, squares = self._known()
+        return (squares - total.square() / self.count).clamp(min=0) / max(1, self.count - 1)
+
+    def _known(self) -> tuple[Tensor, Tensor, Tensor]:
+        if self._first is None or self._sum is None or self._squares is None:
+            raise ValueError("no future has been added yet.")
+        return self._first, self._sum, self._squares
+
+
+def auc(scores: Numbers, events: NDArray[np.bool_]) -> float | None:
+    """Area under the ROC curve: the chance that the score of an event is above that of another frame, ties half.
+
+    Of equal shapes; None where there are no events, or nothing else.
+    """
+    from scipy.stats import rankdata
+
+    score, event = np.asarray(scores, np.float64).ravel(), np.asarray(events, bool).ravel()
+    if score.shape != event.shape:
+        raise ValueError(f"{len(score)} scores for {len(event)} frames. Give one for each.")
+    positive, negative = int(event.sum()), int((~event).sum())
+    if not positive or not negative:
+        return None
+    ranks = rankdata(score)
+    return float((ranks[event].sum() - positive * (positive + 1) / 2) / (positive * negative))
+
+
+# -- from true frames --------------------------------------------------------------------------------
+
+
+@torch.inference_mode()
+def prior_sd(model: VideoFamily, clips: Tensor) -> Tensor | None:
+    """Standard deviation of the learned prior of frames 1 .. T-1 of clips (B, T, *frame), the mean over dimensions:
+    (B, T-1), from the true frames before each. None of a family whose prior reads no frames."""
+    if getattr(model, "learned_prior", None) is None or not hasattr(model, "priors"):
+        return None
+    batch = {model.modality: clips}
+    p: DiagonalGaussian = model.priors(batch, model.encode(batch))  # type: ignore[operator]
+    return (0.5 * p.logvar).exp().mean(-1)
+
+
+@torch.inference_mode()
+def bound_by_frame(model: VideoFamily, clips: Tensor, generator: torch.Generator | None = None
+                   ) -> tuple[Tensor, Tensor]:
+    """log p(x_t|z, before) of frames 1 .. T-1 with one code drawn from the posterior, (B, T-1), and the KL in nats:
+    (B, T-1), or (B, 1) of one code a clip; zeros without a code."""
+    batch = {model.modality: clips}
+    posteriors = model.encode(batch)
+    log_prob = model.predictions(batch, posteriors, generator).log_prob(clips)
+    kl = [part.sum(-1) for part in model.divergences(batch, posteriors).values()]
+    return log_prob, torch.stack(kl).sum(0) if kl else torch.zeros_like(log_prob)
+
+
+# -- all of it ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Curves:
+    """A metric by predicted frame and over N, means over clips."""
+
+    best: list[float]  # (H,) of the future of each clip that is best by its mean over frames
+    mean: list[float]  # (H,) over futures
+    best_of: list[tuple[int, float]]  # n, and the expected best of n futures, averaged over frames
+    standard_error: float | None  # of the best of N, over clips; None of a single clip
+    unit: str
+    larger_is_better: bool
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """-ELBO of the frames after the first, in nats a frame, of clips as long as those of training."""
+
+    neg_elbo: float  # a frame: the total divided by T - 1; exact without a code
+    kl: float  # a frame
+    neg_elbo_by_frame: list[float]  # (T-1,); without the KL of one code a clip, which belongs to no frame
+    kl_by_frame: list[float]  # (T-1,); empty of one code a clip, and without a code
+    frames: int  # T
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Whether the learned prior is wider where something unforeseen happens, among predicted frames."""
+
+    auc: float | None  # of the sd as a sign of an event; None where all frames are events, or none
+    sd_at_events: float | None
+    sd_elsewhere: float | None
+    events: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Video:
+    """What was found of the futures of some clips. Only predicted frames count."""
+
+    metrics: dict[str, Curves]  # psnr in dB and ssim of pictures, error (squared, a number) of states
+    diversity: list[float]  # (H,) root mean square difference of two futures of a clip
+    edge_energy: list[float | None] | None  # (H,) of predicted frames, as a share of the true ones'; None of states
+    bound: Bounds
+    prior: Calibration | None  # None without a learned prior, or known events
+    first_seconds: float  # to roll out one future of one clip, the fastest of three
+    seconds: float  # to roll out all futures of a clip, some clips together
+    threads: int
+    clips: int
+    futures: int
+    context: int  # frames given
+    horizon: int  # frames predicted
+    window: int | None  # pixels a side, of SSIM
+
+
+def evaluate_video(model: VideoFamily, clips: Tensor, events: NDArray[np.bool_] | None = None, *, futures: int = 100,
+                   horizon: int = 0, seed: int = 0, progress: Progress | None = None,
+                   cancelled: Callable[[], bool] = lambda: False) -> Video:
+    """All of the above for clips (B, T, *frame), uint8 or as the model reads them, with events (B, T).
+
+    `context` frames are given, as in training, and `horizon` are predicted; 0 goes on to the end of the clips. Futures
+    come in chunks, of which numbers are kept and no frames, so memory does not depend on their count. Raises
+    `ValueError` where clips are too short, and `Cancelled`.
+    """
+    context, length = model.context, clips.shape[1]
+    horizon = horizon or length - context
+    if not 1 <= horizon <= length - context:
+        raise ValueError(f"these clips have {length} frames, of which {context} are given: {horizon} cannot be judged. "
+                         f"Use a horizon of at most {max(0, length - context)}, or longer test clips.")
+    futures = futures if model.stochastic else 1
+    together = max(1, min(len(clips), AT_ONCE // (MOST_AT_ONCE * bytes_of_a_future(model, horizon))))
+    training, totals, done = model.training, _Totals(), 0
+    model.eval()
+    try:
+        for part in torch.split(clips, together):
+            x = scaled(part).float()
+            true = x[:, context:context + horizon]
+            totals.begin(model, true)
+            chunks = rolled(model, x[:, :context], horizon, futures, seed)
+            while True:
+                start = time.perf_counter()
+                chunk = next(chunks, None)
+                totals.seconds += time.perf_counter() - start
+                if chunk is None:
+                    break
+                if cancelled():
+                    raise Cancelled
+                totals.add(chunk[1].frames)
+            totals.end()
+            generator = torch.Generator().manual_seed((seed * 1_000_003 + done) % 2**63)
+            totals.from_true(model, x, None if events is None else events[done:done + len(x)], generator)
+            done += len(x)
+            if progress is not None:
+                progress(done, len(clips))
+        first = min(_seconds(model, scaled(clips[:1]).float()[:, :context], horizon) for _ in range(TRIES))
+    finally:
+        model.train(training)
+    return totals.result(first, futures, context, horizon)
+
+
+class _Totals:
+    """What is known so far: numbers by clip, of the clips at hand by future."""
+
+    def __init__(self) -> None:
+        self.seconds, self.clips = 0.0, 0
+        self.best: dict[str, list[Tensor]] = {}  # (b, H)
+        self.mean: dict[str, list[Tensor]] = {}  # (b, H)
+        self.means: dict[str, list[Tensor]] = {}  # (b, N) over frames
+        self.diversity: list[Tensor] = []  # (b, H)
+        self.edges: list[Tensor] = []  # (2, H): of predicted and of true frames
+        self.log_prob: list[Tensor] = []
+        self.kl: list[Tensor] = []
+        self.sd: list[Numbers] = []
+        self.events: list[NDArray[np.bool_]] = []
+        self.context, self.coded = 0, True
+
+    def begin(self, model: VideoFamily, true: Tensor) -> None:
+        self.true, self.pixels, self.spread = true, model.pixels, Spread()
+        self.values: dict[str, list[Tensor]] = {}
+        self.energy, self.drawn = torch.zeros(true.shape[1], dtype=torch.float64), 0
+        self.context, self.coded = model.context, bool(model.latents)
+
+    def add(self, frames: Tensor) -> None:
+        for name, measure in _measures(tuple(self.true.shape[2:]), pixels=self.pixels).items():
+            self.values.setdefault(name, []).append(measure(frames, self.true))
+        self.spread.add(frames)
+        if self.pixels:
+            self.energy += edge_energy(frames.clamp(0, 1)).double().sum((0, 1))
+        self.drawn += frames.shape[1]
+
+    def end(self) -> None:
+        for name, parts in self.values.items():
+            values = torch.cat(parts, 1)
+            self.best.setdefault(name, []).append(best_of(values, largest=name != "error")[1])
+            self.mean.setdefault(name, []).append(values.mean(1))
+            self.means.setdefault(name, []).append(values.double().mean(2))
+        self.diversity.append(self.spread.diversity)
+        if self.pixels:
+            self.edges.append(torch.stack([self.energy / self.drawn, edge_energy(self.true).double().sum(0)]))
+        self.clips += len(self.true)
+
+    def from_true(self, model: VideoFamily, x: Tensor, events: NDArray[np.bool_] | None, generator: torch.Generator
+                  ) -> None:
+        learned = model.modalities[model.modality].shape[0]
+        log_prob, kl = bound_by_frame(model, x[:, :learned], generator)
+        self.log_prob.append(log_prob.double())
+        self.kl.append(kl.double())
+        if events is not None and (sd := prior_sd(model, x)) is not None:
+            self.sd.append(sd[:, model.context - 1:].double().numpy())
+            self.events.append(events[:, model.context:])
+
+    def result(self, first: float, futures: int, context: int, horizon: int) -> Video:
+        metrics = {}
+        for name, (unit, larger) in {"psnr": ("dB", True), "ssim": ("", True), "error": ("", False)}.items():
+            if name in self.means:
+                means = torch.cat(self.means[name])
+                best = expected_best(means, futures, largest=larger)
+                metrics[name] = Curves(
+                    _listed(torch.cat(self.best[name]).double().mean(0)),
+                    _listed(torch.cat(self.mean[name]).double().mean(0)),
+                    [(n, float(expected_best(means, n, largest=larger).mean())) for n in counts_up_to(futures)],
+                    float(best.std()) / math.sqrt(len(best)) if len(best) > 1 else None, unit, larger)
+        edges = torch.stack(self.edges).sum(0) if self.edges else None
+        return Video(metrics, _listed(torch.cat(self.diversity).mean(0)),
+                     None if edges is None else [a / b if b > 0 else None for a, b in edges.T.tolist()],
+                     self._bounds(), self._calibration(), first, self.seconds / self.clips, torch.get_num_threads(),
+                     self.clips, futures, context, horizon, WINDOW if "ssim" in metrics else None)
+
+    def _bounds(self) -> Bounds:
+        log_prob, kl = torch.cat(self.log_prob).mean(0), torch.cat(self.kl).mean(0)
+        frames, by_frame = len(log_prob), len(kl) == len(log_prob)
+        return Bounds(float(kl.sum() - log_prob.sum()) / frames, float(kl.sum()) / frames,
+                      _listed((kl if by_frame else 0.0) - log_prob), _listed(kl) if by_frame and self.coded else [],
+                      frames + 1)
+
+    def _calibration(self) -> Calibration | None:
+        if not self.sd:
+            return None
+        sd, event = np.concatenate(self.sd), np.concatenate(self.events)
+        there, elsewhere = sd[event], sd[~event]
+        return Calibration(auc(sd, event), float(there.mean()) if there.size else None,
+                           float(elsewhere.mean()) if elsewhere.size else None, int(event.sum()), event.size)
+
+
+def _measures(frame: tuple[int, ...], *, pixels: bool) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:
+    if not pixels:
+        return {"error": squared_error_by_frame}
+    return {"psnr": psnr_by_frame, **({"ssim": ssim_by_frame} if has_ssim(frame) else {})}
+
+
+@torch.inference_mode()
+def _seconds(model: VideoFamily, past: Tensor, horizon: int) -> float:
+    """To roll one future out."""
+    drawn = noise(0, range(1), horizon, model.noise_size)
+    start = time.perf_counter()
+    model.roll_out(past, horizon, drawn, torch.Generator().manual_seed(0))
+    return time.perf_counter() - start
+
+
+def _listed(x: Tensor) -> list[float]:
+    found: list[float] = x.tolist()
+    return found
+
+
+def _window(side: int) -> Tensor:
+    """A Gaussian of 11 places around each of `side` places, reflected at both ends, (side, side) with rows of sum 1."""
+    offsets = torch.arange(WINDOW, dtype=torch.float32) - WINDOW // 2
+    weights = torch.exp(-(offsets / SIGMA).square() / 2)
+    places = torch.arange(side)[:, None] + offsets.long()
+    places = places.abs()
+    places = (side - 1) - (side - 1 - places).abs()
+    return torch.zeros(side, side).scatter_add_(1, places, (weights / weights.sum()).expand(side, -1).contiguous())
+
+
+def _same(predicted: Tensor, true: Tensor) -> None:
+    if predicted.ndim != true.ndim + 1 or predicted.shape[2:] != true.shape[1:] or len(predicted) != len(true):
+        raise ValueError(f"futures of shape {tuple(predicted.shape)} for clips of shape {tuple(true.shape)}. Give "
+                         "(B, N, H, *frame) and (B, H, *frame).")

@@ -1,0 +1,525 @@
+"""Looking at a model of clips: roll futures out, see which are how good, go back to a frame and draw on from there.
+
+Frames are counted from 0, as everywhere. Here a clip is one clip as the model reads it, a float tensor (T, *frame) with
+pixels in [0, 1], or states as they are; T may be larger than what the model learned from. `pictures` makes uint8
+(..., T, C, H, W) of them for players and files, states drawn as discs.
+Shapes: T frames, c frames given, H frames of horizon, N futures, r latent size.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from vaecore.data import EVENTS
+from vaecore.evaluate.video import (
+    Spread,
+    best_of,
+    bound_by_frame,
+    has_ssim,
+    prior_sd,
+    psnr_by_frame,
+    rolled,
+    squared_error_by_frame,
+    ssim_by_frame,
+)
+from vaecore.explore import LARGEST_EXAMPLES, check_origin
+from vaecore.files import write_bytes_atomic
+from vaecore.models.video import VideoFamily
+from vaecore.schema import problem
+from vaecore.store import Run
+from vaecore.training.checkpoints import BrokenCheckpoint, load_model
+from vaecore.training.feed import scaled
+
+Pictures = NDArray[np.uint8]
+Numbers = NDArray[np.float64]
+Metric = Literal["psnr", "ssim", "error"]
+METRICS: dict[Metric, tuple[str, str, bool]] = {  # title, unit, whether more is better
+    "psnr": ("PSNR", "dB", True), "ssim": ("SSIM", "", True), "error": ("Squared error", "", False)}
+MOST_FUTURES, LONGEST_HORIZON, LONGEST_CLIP = 1000, 500, 1000
+MOST_CLIPS = 256
+LARGEST_SEED = 2**31 - 1
+RATE = 10.0  # frames a second, where the data has none of its own
+SIDE, DISC = 64, 6.0  # of the picture of a state, and of a disc: side and radius in pixels
+COLOURS = ((255, 255, 255), (255, 170, 60), (90, 170, 255), (120, 220, 120))  # of the discs
+
+
+class Futures(NamedTuple):
+    """Some futures of one clip: the first has number `first`. Numbers do not change with how many there are."""
+
+    first: int
+    frames: Tensor  # (n, H, *frame), as the model reads them
+    codes: Tensor | None  # (n, H, r); None of a model without codes
+    prior_sd: Tensor | None  # (n, H, r), of the prior that each code was drawn from
+
+
+class Score(NamedTuple):
+    """A metric by predicted frame, for as many frames as the true clip has."""
+
+    values: Numbers  # (N, H')
+    best: int  # the future that is best by its mean over frames
+    mean: Numbers  # (H',) over futures
+    low: Numbers  # (H',) the 10th and 90th percentile: the band
+    high: Numbers
+
+    @property
+    def best_values(self) -> Numbers:
+        """(H',) of the best future."""
+        found: Numbers = self.values[self.best]
+        return found
+
+
+class Bound(NamedTuple):
+    """The ELBO of a clip by frame, in nats: of frames 1 .. T-1 given those before. Exact without a code."""
+
+    log_prob: Numbers  # (T-1,) with a code drawn from its posterior
+    kl: Numbers  # (T-1,); (1,) of a model with one code a clip; (0,) without a code
+
+
+@dataclass(frozen=True)
+class VideoCheckpoint:
+    """A model of clips with the test clips that travel with it: `clips` (N, T, *frame) as stored, and `events` (N, T),
+    the frames that could not be foreseen from those before."""
+
+    run: Run
+    model: VideoFamily
+    clips: Tensor
+    events: NDArray[np.bool_] | None = None
+
+    @classmethod
+    def load(cls, run: Run) -> VideoCheckpoint:
+        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, and for a model of something
+        else."""
+        model = load_model(run.path)
+        check_origin(run)
+        if not isinstance(model, VideoFamily):
+            raise BrokenCheckpoint(f"{run.id} is no model of clips. Open it in Traverse, Sentences or Cross-modal.")
+        if not all(bool(x.isfinite().all()) for x in model.state_dict().values() if x.is_floating_point()):
+            raise BrokenCheckpoint(f"weights.safetensors of {run.id} holds numbers that are not finite. Copy the run "
+                                   "again from where it came, or train it with a smaller learning rate.")
+        clips, events = _examples(run, model)
+        return cls(run, model, clips, events)
+
+    # -- what it is
+
+    @property
+    def name(self) -> str:
+        """Of the modality."""
+        return self.model.modality
+
+    @property
+    def frame(self) -> tuple[int, ...]:
+        """Shape of a frame: (C, H, W), or (D,) of a state."""
+        return self.model.frame
+
+    @property
+    def pixels(self) -> bool:
+        """Whether frames are pictures; states are drawn as discs."""
+        return self.model.pixels
+
+    @property
+    def count(self) -> int:
+        """Test clips."""
+        return len(self.clips)
+
+    @property
+    def length(self) -> int:
+        """Frames of a test clip."""
+        return int(self.clips.shape[1])
+
+    @property
+    def learned(self) -> int:
+        """Frames that the model learned from, T."""
+        return self.model.modalities[self.name].shape[0]
+
+    @property
+    def context(self) -> int:
+        """Frames given in training: the default."""
+        return self.model.context
+
+    @property
+    def horizon(self) -> int:
+        """The default: to the end of the test clips."""
+        return max(1, min(self.length - self.context, LONGEST_HORIZON))
+
+    @property
+    def size(self) -> int:
+        """Numbers r that a frame of a future is drawn from; 0 where there is one future."""
+        return self.model.noise_size
+
+    @property
+    def stochastic(self) -> bool:
+        """Whether there is more than one future."""
+        return self.model.stochastic
+
+    @property
+    def learned_prior(self) -> bool:
+        """Whether the prior of a code has read the frames before, so that its sd may tell when something may happen."""
+        return getattr(self.model, "learned_prior", None) is not None and hasattr(self.model, "priors")
+
+    @cached_property
+    def one_code(self) -> bool:
+        """Whether one code serves the whole clip (SV2P, time-invariant): then `traverse` moves through it."""
+        q = next(iter(self._encoded(self.clip(0)).values()), None)
+        return q is not None and q.mean.ndim == 3 and q.mean.shape[1] == 1 and self.learned > 2
+
+    @cached_property
+    def one_length(self) -> bool:
+        """Whether the posterior reads clips of the training's length only."""
+        return getattr(self.model, "one_length", False) is True
+
+    @property
+    def rate(self) -> float:
+        """Frames a second: those of the data, or 10."""
+        found = self.run.summary().get("rate")
+        good = isinstance(found, int | float) and math.isfinite(found) and 0.1 <= found <= 120
+        return float(found) if good and isinstance(found, int | float) else RATE
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """What futures are scored by."""
+        if not self.pixels:
+            return ("error",)
+        return ("psnr", "ssim") if has_ssim(self.frame) else ("psnr",)
+
+    # -- clips
+
+    def title(self, index: int) -> str:
+        """A test clip in a line."""
+        self._checked_clip(index)
+        events = self.events_of(index)
+        told = f", {len(events)} unforeseen {'move' if len(events) == 1 else 'moves'}"
+        return f"Clip {index} · {self.length} frames{told if self.events is not None else ''}"
+
+    def events_of(self, index: int) -> list[int]:
+        """The frames of a test clip that could not be foreseen."""
+        self._checked_clip(index)
+        return [] if self.events is None else [int(t) for t in np.flatnonzero(self.events[index])]
+
+    def clip(self, index: int) -> Tensor:
+        """A test clip as the model reads it, (T, *frame); raises `ConfigError` for one that is not there."""
+        self._checked_clip(index)
+        return scaled(self.clips[index]).float()
+
+    def given(self, frames: NDArray[Any]) -> Tensor:
+        """Somebody's own clip as the model reads it: uint8 (T, C, H, W), or states (T, D).
+
+        A grey clip is shown to a model of colours as it is, and colours to a grey one by their brightness. Raises
+        `ConfigError` for another shape, too many frames, and numbers that are not finite.
+        """
+        x = np.asarray(frames)
+        if self.pixels and x.ndim == 4 and x.dtype == np.uint8 and {x.shape[1], self.frame[0]} == {1, 3}:
+            grey = np.array([0.299, 0.587, 0.114])[:, None, None]
+            x = x.repeat(3, 1) if x.shape[1] == 1 else np.rint((x * grey).sum(1, keepdims=True)).astype(np.uint8)
+        if x.ndim != len(self.frame) + 1 or x.shape[1:] != self.frame or (x.dtype != np.uint8) == self.pixels:
+            raise problem("clip", tuple(x.shape), f"frames of shape {tuple(x.shape[1:])} in {x.dtype} do not fit "
+                          f"{self.run.id}.",
+                          f"Give {'uint8' if self.pixels else 'float'} frames of shape {self.frame}.")
+        if not 1 <= len(x) <= LONGEST_CLIP:
+            raise problem("clip", len(x), f"a clip has 1 to {LONGEST_CLIP:,} frames.", "Cut it.")
+        if not np.isfinite(x).all():
+            raise problem("clip", "nan", "it holds numbers that are not finite.", "Leave those frames out.")
+        return scaled(torch.from_numpy(np.ascontiguousarray(x))).float()
+
+    def past(self, clip: Tensor, context: int | None = None) -> Tensor:
+        """The first c frames of a clip, (c, *frame); raises `ConfigError` for a clip that is shorter."""
+        c = self.context if context is None else context
+        if c < 1:
+            raise problem("context", c, "a future follows at least one frame.", "Use 1 or more.")
+        if len(clip) < c:
+            raise problem("context", c, f"{c} frames are to be given, and this clip has {len(clip)}.",
+                          f"Use at most {len(clip)}, or a longer clip.")
+        return clip[:c]
+
+    # -- futures
+
+    def roll(self, past: Tensor, horizon: int | None = None, futures: int = 10, seed: int = 0, *, start: int = 0
+             ) -> Iterator[Futures]:
+        """Futures of `past` (c, *frame), number `start` to `futures` - 1, chunk by chunk: the first chunk is a single
+        future, which is there at once, and no chunk takes more than 64 MB.
+
+        Number i of a seed is the same future whatever `futures`, `start` and the chunks are (up to rounding), and
+        begins the same for a longer horizon. Another checkpoint gets the same noise; of a smaller latent the first of
+        its numbers. A model without noise gives one future. Raises `ConfigError` that names field and remedy, at once.
+        """
+        horizon = self.horizon if horizon is None else horizon
+        _within("horizon", horizon, LONGEST_HORIZON, "frames")
+        _within("futures", futures, MOST_FUTURES, "futures")
+        _seeded(seed)
+        if past.ndim != len(self.frame) + 1 or tuple(past.shape[1:]) != self.frame or not len(past):
+            raise problem("past", tuple(past.shape), f"{self.run.id} reads frames of shape {self.frame}.",
+                          "Give (c, *frame), at least one of them.")
+        return self._rolled(past, horizon, futures, seed, start)
+
+    def future(self, past: Tensor, horizon: int | None = None, seed: int = 0, number: int = 0) -> Tensor:
+        """A single future of `roll` by its number, (H, *frame)."""
+        return next(self.roll(past, horizon, number + 1, seed, start=number if self.stochastic else 0)).frames[0]
+
+    def branch(self, past: Tensor, future: Tensor, frame: int) -> Tensor:
+        """What is past where one goes on from frame `frame` of the clip: `past` (c, *frame), then of `future` (H,
+        *frame) all frames up to and including that one, or the first frames of `past` alone. `roll` draws on from it.
+
+        Raises `ConfigError` for a frame outside.
+        """
+        whole = torch.cat([past, future])
+        if not 0 <= frame < len(whole):
+            raise problem("branch_at", frame, f"the clip and this future have frames 0 to {len(whole) - 1}.",
+                          "Use one of them.")
+        return whole[:frame + 1]
+
+    @torch.inference_mode()
+    def traverse(self, past: Tensor, horizon: int | None, dimension: int, values: Sequence[float]) -> Tensor:
+        """Futures with one number of the noise at each of `values` in every frame, and all others 0: (S, H, *frame).
+
+        Of a model with one code a clip this moves through the code, in standard deviations of its prior.
+        Raises `ConfigError` for a dimension that is not there.
+        """
+        horizon = self.horizon if horizon is None else horizon
+        _within("horizon", horizon, LONGEST_HORIZON, "frames")
+        _within("values", len(values), 32, "values")
+        if not 0 <= dimension < self.size:
+            raise problem("dimension", dimension, f"{self.run.id} has {self.size} dimensions of noise.",
+                          f"Use 0 to {self.size - 1}." if self.size else "Choose a model with a code.")
+        drawn = torch.zeros(len(values), horizon, self.size)
+        drawn[:, :, dimension] = torch.tensor(list(values), dtype=torch.float32)[:, None]
+        generator = torch.Generator().manual_seed(0)
+        return torch.cat([self.model.roll_out(past[None], horizon, part, generator).frames[0]
+                          for part in torch.split(drawn, 4)])
+
+    # -- a whole clip, frame after frame from the true ones before it
+
+    @torch.inference_mode()
+    def reconstruction(self, clip: Tensor) -> Tensor:
+        """Frames 1 .. T-1 from the true ones before them and their codes' posterior means, (T-1, *frame).
+
+        Of a model whose posterior reads clips of one length only, as SV2P's does, these are as many frames as it
+        learned from. Raises `ConfigError` for a clip that is too short.
+        """
+        batch = {self.name: self._readable(clip)}
+        return self.model.predictions(batch, self.model.encode(batch), mean=True).mean[0]
+
+    def bound(self, clip: Tensor, seed: int = 0) -> Bound:
+        """The ELBO of a clip by frame, of as many frames as `reconstruction` has; log p(x|z) with one code drawn from
+        the posterior."""
+        log_prob, kl = bound_by_frame(self.model, self._readable(clip), torch.Generator().manual_seed(seed))
+        return Bound(_numbers(log_prob[0]), _numbers(kl[0]) if self.model.latents else np.zeros(0))
+
+    def kl_per_frame(self, clip: Tensor) -> Numbers:
+        """KL of each code from its prior in nats, (T-1,) for frames 1 .. T-1; (1,) or (0,) as `Bound` has it."""
+        return self.bound(clip).kl
+
+    def prior_sd(self, clip: Tensor) -> Numbers | None:
+        """Standard deviation of the learned prior of frames 1 .. T-1, which has read the true frames before: the mean
+        over dimensions, (T-1,). None without a learned prior."""
+        found = prior_sd(self.model, self._readable(clip))
+        return None if found is None else _numbers(found[0])
+
+    # -- pictures
+
+    def pictures(self, frames: Tensor) -> Pictures:
+        """Frames (..., *frame) as uint8 (..., C, H, W), C 1 or 3; states as discs on black, (..., 3, 64, 64)."""
+        if not self.pixels:
+            return draw_states(frames, *self._range)
+        x = (frames.float() * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+        return x if x.shape[-3] in (1, 3) else x[..., :1, :, :]
+
+    def spread_pictures(self, spread: Tensor) -> Pictures:
+        """Standard deviations (..., *frame) as uint8 grey (..., 1, H, W): white is 0.5, the most that numbers in [0, 1]
+        can vary by. Raises `ValueError` for states."""
+        if not self.pixels:
+            raise ValueError("the spread of states is no picture.")
+        x = (spread.float().mean(-3, keepdim=True) * 510).round().clamp(0, 255)
+        return x.to(torch.uint8).numpy()
+
+    # -- inside
+
+    def _rolled(self, past: Tensor, horizon: int, futures: int, seed: int, start: int) -> Iterator[Futures]:
+        for first, chunk in rolled(self.model, past[None], horizon, futures, seed, start=start):
+            yield Futures(first, chunk.frames[0], None if chunk.codes is None else chunk.codes[0],
+                          None if chunk.prior_sd is None else chunk.prior_sd[0])
+
+    @torch.inference_mode()
+    def _encoded(self, clip: Tensor) -> dict[str, Any]:
+        return dict(self.model.encode({self.name: clip[None, :self.learned]}))
+
+    def _readable(self, clip: Tensor) -> Tensor:
+        """A batch of the clip, (1, T, *frame), cut where the posterior reads one length only."""
+        if len(clip) < 2:
+            raise problem("clip", len(clip), "nothing is predicted in a clip of one frame.", "Use 2 frames or more.")
+        if not self.one_length:
+            return clip[None]
+        if len(clip) < self.learned:
+            raise problem("clip", len(clip), f"the posterior of {self.run.id} reads clips of {self.learned} frames.",
+                          "Use a longer clip; futures can be rolled out without it.")
+        return clip[None, :self.learned]
+
+    def _checked_clip(self, index: int) -> None:
+        if not 0 <= index < self.count:
+            raise problem("clip", index, f"{self.run.id} keeps {self.count} test clips.",
+                          f"Use 0 to {self.count - 1}.")
+
+    @cached_property
+    def _range(self) -> tuple[float, float]:
+        """Where states lie in the test clips."""
+        return float(self.clips.min()), float(self.clips.max())
+
+
+# -- what is known of futures ------------------------------------------------------------------------
+
+
+@dataclass
+class Gathered:
+    """Futures as they come, with the scores of all of them and the frames of few: memory does not depend on N.
+
+    `truth` (H', *frame) are the true frames after the past, H' at most the horizon, and none where nothing is known.
+    Kept are the first `keep` futures, and of each metric the best one so far.
+    """
+
+    checkpoint: VideoCheckpoint
+    truth: Tensor
+    keep: int = 8
+    count: int = 0
+    kept: list[Tensor] = field(default_factory=list)  # (H, *frame) each
+    prior_sd: list[Numbers] = field(default_factory=list)  # (H,) of the kept ones, mean over dimensions
+    best: dict[Metric, tuple[int, Tensor]] = field(default_factory=dict)  # number and frames (H, *frame)
+    spread: Spread = field(default_factory=Spread)
+    _values: dict[Metric, list[Tensor]] = field(default_factory=dict)
+    _best: dict[Metric, float] = field(default_factory=dict)
+
+    def add(self, futures: Futures) -> None:
+        """Take the next chunk of `VideoCheckpoint.roll`."""
+        frames = futures.frames
+        for place in range(min(len(frames), max(0, self.keep - self.count))):
+            self.kept.append(frames[place].clone())
+            if futures.prior_sd is not None:
+                self.prior_sd.append(_numbers(futures.prior_sd[place].mean(-1)))
+        self.spread.add(frames[None])
+        known = self.truth[:frames.shape[1]]
+        for metric in self.checkpoint.metrics if len(known) else ():
+            values = _measured(metric, frames[None, :, :len(known)], known[None])[0]
+            self._values.setdefault(metric, []).append(values)
+            more = METRICS[metric][2]
+            row = int(best_of(values[None], largest=more)[0])
+            found = float(values[row].double().mean())
+            if metric not in self._best or (found > self._best[metric] if more else found < self._best[metric]):
+                self._best[metric] = found
+                self.best[metric] = (futures.first + row, frames[row].clone())
+        self.count += len(frames)
+
+    @property
+    def scores(self) -> dict[Metric, Score]:
+        """By metric, of all futures so far; empty where no true frame is known."""
+        found: dict[Metric, Score] = {}
+        for metric, parts in self._values.items():
+            values = _numbers(torch.cat(parts))
+            found[metric] = Score(values, self.best[metric][0], values.mean(0), *np.quantile(values, (0.1, 0.9), 0))
+        return found
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean future (H, *frame)."""
+        return self.spread.mean[0].float()
+
+    @property
+    def std(self) -> Tensor:
+        """Standard deviation over futures of each pixel or number (H, *frame)."""
+        return self.spread.std[0].float()
+
+    @property
+    def diversity(self) -> Numbers:
+        """Root mean square difference of two futures by frame, (H,)."""
+        return _numbers(self.spread.diversity[0])
+
+
+def draw_states(frames: Tensor | NDArray[Any], low: float = 0.0, high: float = 1.0) -> Pictures:
+    """States (..., 2k) as pictures (..., 3, 64, 64) in uint8: k discs on black, in colours of their own.
+
+    Numbers are positions (y, x) of each disc's centre between `low` and `high`, y downwards.
+    """
+    x = np.asarray(frames, np.float64)
+    discs = x.shape[-1] // 2
+    flat = x[..., :2 * discs].reshape(-1, discs, 2)
+    margin = DISC + 1
+    places = margin + (flat - low) / max(high - low, 1e-9) * (SIDE - 1 - 2 * margin)
+    places = np.clip(np.nan_to_num(places), -2 * SIDE, 3 * SIDE)
+    axis = np.arange(SIDE, dtype=np.float64)
+    sheet = np.zeros((len(flat), 3, SIDE, SIDE), np.float64)
+    for disc in range(discs):
+        across = (axis - places[:, disc, 1:]) ** 2  # (n, W)
+        down = (axis - places[:, disc, :1]) ** 2
+        far = np.sqrt(down[:, :, None] + across[:, None, :])
+        cover = np.clip(DISC + 0.5 - far, 0, 1)[:, None]  # a soft edge of one pixel
+        colour = np.array(COLOURS[disc % len(COLOURS)], np.float64)[None, :, None, None]
+        sheet = np.maximum(sheet, cover * colour)
+    return np.rint(sheet).astype(np.uint8).reshape(*x.shape[:-1], 3, SIDE, SIDE)
+
+
+def write_preview(run: Run, frames: int = 10, futures: int = 3) -> None:
+    """`preview.png` in the run's folder: a test clip, and under it some of its futures, one frame beside the other."""
+    from vaecore.explore.clips import Strip, contact_sheet
+
+    checkpoint = VideoCheckpoint.load(run)
+    clip = checkpoint.clip(0)
+    context = min(checkpoint.context, max(1, len(clip) - 1))
+    past = checkpoint.past(clip, context)
+    horizon = max(1, min(len(clip) - context, LONGEST_HORIZON))
+    strips = [Strip("", checkpoint.pictures(clip))]
+    for chunk in checkpoint.roll(past, horizon, futures):
+        strips += [Strip("", checkpoint.pictures(torch.cat([past, frames]))) for frames in chunk.frames]
+    write_bytes_atomic(run.path / "preview.png", contact_sheet(strips, context=context, columns=frames, width=720))
+
+
+# -- parts -----------------------------------------------------------------------------------------
+
+
+def _measured(metric: Metric, predicted: Tensor, true: Tensor) -> Tensor:
+    measure = {"psnr": psnr_by_frame, "ssim": ssim_by_frame, "error": squared_error_by_frame}[metric]
+    return measure(predicted, true)
+
+
+def _examples(run: Run, model: VideoFamily) -> tuple[Tensor, NDArray[np.bool_] | None]:
+    """The test clips of a run as they are stored (N, T, *frame), and their events (N, T)."""
+    path = run.path / "examples.safetensors"
+    try:
+        if path.stat().st_size > LARGEST_EXAMPLES:
+            raise ValueError("it is too large")
+        with safe_open(path, "pt") as file:
+            names = set(file.keys())
+            clips = file.get_tensor(model.modality)[:MOST_CLIPS]
+            events = file.get_tensor(EVENTS)[:MOST_CLIPS] if EVENTS in names else None
+        if clips.ndim < 3 or tuple(clips.shape[2:]) != model.frame or not len(clips):
+            raise ValueError(f"clips of shape {tuple(clips.shape)}")
+        if not 2 <= clips.shape[1] <= LONGEST_CLIP:
+            raise ValueError(f"clips of {clips.shape[1]} frames")
+        if (clips.dtype == torch.uint8) != model.pixels or not bool(clips.float().isfinite().all()):
+            raise ValueError("numbers that are no frames")
+    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+        raise BrokenCheckpoint(f"examples.safetensors of {run.id} cannot be used ({error}). Copy the run again from "
+                               "where it came.") from None
+    if events is not None and events.shape != clips.shape[:2]:
+        events = None
+    return clips, None if events is None else events.bool().numpy()
+
+
+def _within(name: str, value: int, most: int, what: str) -> None:
+    if not 1 <= value <= most:
+        raise problem(name, value, f"{value:,} {what} cannot be rolled out.", f"Use 1 to {most}.")
+
+
+def _seeded(seed: int) -> None:
+    if not 0 <= seed <= LARGEST_SEED:
+        raise problem("seed", seed, "a seed is a number that is not negative.", f"Use 0 to {LARGEST_SEED:,}.")
+
+
+def _numbers(x: Tensor) -> Numbers:
+    found: Numbers = x.detach().double().cpu().numpy()
+    return found

@@ -1,0 +1,242 @@
+"""Encoders and decoders of single frames: DCGAN- and VGG-like convolutions, and an MLP for vectors.
+
+What the encoder saw at each scale reaches the decoder by skip connections (Denton & Fergus 2018), which carry the
+background past the recurrent state. A convolution of two maps laid one on the other is the sum of a convolution of
+each, so a decoder convolves the skips of one frame once (`prepare`) for all frames and futures that are decoded with
+them. Normalised by group: running averages, and their trap of batch statistics at test, do not exist.
+Shapes: N frames, (C, H, W) or (D,) a frame, g size of its code, S sets of skips.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from itertools import pairwise
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from vaecore.nets.base import widened
+from vaecore.nets.convolutional import channels_last
+from vaecore.nets.mlp import Width
+from vaecore.schema import Strict, option, problem
+
+Frame = tuple[int, ...]
+SMALLEST = 4  # side of the last map before the code, pixels
+
+
+class FrameEncoder(nn.Module):
+    """Frames (N, *frame) to codes (N, g) and skips: maps (N, c, h, w) from the largest to the smallest scale."""
+
+    @abstractmethod
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]: ...
+
+
+class FrameDecoder(nn.Module):
+    """Codes back to frames, with prepared skips."""
+
+    @abstractmethod
+    def prepare(self, skips: list[Tensor]) -> list[Tensor]:
+        """Skips of S frames as `forward` adds them, from the smallest to the largest scale."""
+
+    @abstractmethod
+    def forward(self, h: Tensor, prepared: list[Tensor]) -> Tensor:
+        """Codes (S, N, g) with skips of S frames -> (S * N, channels * frame[0], *frame[1:])."""
+
+
+class FrameNetworkConfig(Strict):
+    """A choice of networks for frames."""
+
+    @abstractmethod
+    def encoder(self, frame: Frame, size: int) -> FrameEncoder:
+        """(N, *frame) -> (N, `size`); raises `ConfigError` for frames it cannot take."""
+
+    @abstractmethod
+    def decoder(self, frame: Frame, size: int, channels: int) -> FrameDecoder:
+        """(N, `size`) -> (N, `channels` * frame[0], *frame[1:])."""
+
+
+class _Convolutional(FrameNetworkConfig):
+    channels: int = option(16, "Channels of the first stage; each later one has twice as many, at most eight times.",
+                           ge=1, le=512)
+    skips: bool = option(True, "Whether the decoder sees what the encoder saw of the last context frame, at every "
+                         "scale. Without, all has to pass through the code.")
+
+    def encoder(self, frame: Frame, size: int) -> FrameEncoder:
+        return _ConvolutionalEncoder(self, self._widths(frame), size)
+
+    def decoder(self, frame: Frame, size: int, channels: int) -> FrameDecoder:
+        return _ConvolutionalDecoder(self, self._widths(frame), size, widened(frame, channels)[0])
+
+    @abstractmethod
+    def down(self, a: int, b: int) -> nn.Module:
+        """One stage, (N, a, H, W) -> (N, b, H/2, W/2)."""
+
+    @abstractmethod
+    def up(self, a: int, b: int, skip: int) -> _Up:
+        """One stage back, (N, a, h, w) -> (N, b, 2h, 2w), with a skip of so many channels."""
+
+    def _widths(self, frame: Frame) -> list[int]:
+        """Channels of the frame and of each stage; raises `ConfigError` for sides that do not halve to 4 pixels."""
+        kind = type(self).__name__.lower()
+        if len(frame) != 3:
+            raise problem("model.network.kind", kind, "a convolutional network needs pictures, but these frames are "
+                          "vectors.", "Use mlp.")
+        side, stages = frame[1], 0
+        while side > SMALLEST and side % 2 == 0:
+            side, stages = side // 2, stages + 1
+        if frame[1] != frame[2] or side != SMALLEST or not stages:
+            raise problem("model.network.kind", kind, f"frames of {frame[1]} x {frame[2]} pixels do not halve to "
+                          f"{SMALLEST} x {SMALLEST}.", "Use data.size=16, 32, 64 or 128.")
+        return [frame[0], *(self.channels * 2 ** min(stage, 3) for stage in range(stages))]
+
+
+class DCGAN(_Convolutional):
+    """Convolutions of 4 x 4 and stride two, and transposed ones back: quick, for simple pictures."""
+
+    title: ClassVar[str] = "DCGAN-like"
+    kind: Literal["dcgan"] = "dcgan"
+
+    def down(self, a: int, b: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(a, b, 4, 2, 1), norm(b), nn.LeakyReLU(0.2))
+
+    def up(self, a: int, b: int, skip: int) -> _Up:
+        own = nn.ConvTranspose2d(a, b, 4, 2, 1)
+        return _Up(own, nn.ConvTranspose2d(skip, b, 4, 2, 1, bias=False) if skip else None)
+
+
+class VGG(_Convolutional):
+    """Pairs of 3 x 3 convolutions at each scale: several times slower, for real footage."""
+
+    title: ClassVar[str] = "VGG-like"
+    kind: Literal["vgg"] = "vgg"
+
+    def down(self, a: int, b: int) -> nn.Module:
+        return nn.Sequential(_block(a, b), _block(b, b), nn.MaxPool2d(2))
+
+    def up(self, a: int, b: int, skip: int) -> _Up:
+        def grow(width: int, *, bias: bool) -> nn.Module:
+            return nn.Sequential(nn.Upsample(scale_factor=2), nn.Conv2d(width, b, 3, 1, 1, bias=bias))
+
+        return _Up(grow(a, bias=True), grow(skip, bias=False) if skip else None)
+
+
+class FrameMLP(FrameNetworkConfig):
+    """Fully connected layers for frames that are vectors, as coordinates; no skips."""
+
+    title: ClassVar[str] = "MLP"
+    kind: Literal["mlp"] = "mlp"
+    hidden: tuple[Width, ...] = option((64,), "Widths of the hidden layers from a frame to its code; the decoder "
+                                       "mirrors them.", unit="units", min_length=1, max_length=8)
+
+    def encoder(self, frame: Frame, size: int) -> FrameEncoder:
+        return _VectorEncoder(self._layers((_flat(frame), *self.hidden)), nn.Linear(self.hidden[-1], size))
+
+    def decoder(self, frame: Frame, size: int, channels: int) -> FrameDecoder:
+        shape = widened(frame, channels)
+        return _VectorDecoder(self._layers((size, *reversed(self.hidden))), nn.Linear(self.hidden[0], _flat(shape)),
+                              shape)
+
+    def _layers(self, widths: tuple[int, ...]) -> list[nn.Module]:
+        return [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())]
+
+
+FrameNetwork = Annotated[DCGAN | VGG | FrameMLP, Field(discriminator="kind")]
+
+
+def grouped(x: Tensor, groups: int) -> Tensor:
+    """(groups * S, ...) as (groups, S, ...): what was flattened, clip by clip."""
+    return x.view(groups, -1, *x.shape[1:])
+
+
+def norm(width: int) -> nn.GroupNorm:
+    """Groups of at least four channels."""
+    return nn.GroupNorm(next(g for g in (8, 4, 2, 1) if width % (4 * g) == 0 or g == 1), width)
+
+
+class _Up(nn.Module):
+    """A stage of a decoder before its nonlinearity; the skip's part apart, so that it is computed once."""
+
+    def __init__(self, own: nn.Module, skip: nn.Module | None) -> None:
+        super().__init__()
+        self.own, self.skip = own, skip
+
+
+class _ConvolutionalEncoder(FrameEncoder):
+    def __init__(self, config: _Convolutional, widths: list[int], size: int) -> None:
+        super().__init__()
+        self.stages = nn.ModuleList(config.down(a, b) for a, b in pairwise(widths))
+        self.code = nn.Conv2d(widths[-1], size, SMALLEST)
+        channels_last(self)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        x = x.contiguous(memory_format=torch.channels_last)
+        skips: list[Tensor] = []
+        for stage in self.stages:
+            x = stage(x)
+            skips.append(x)
+        return self.code(x).flatten(1).tanh(), skips
+
+
+class _ConvolutionalDecoder(FrameDecoder):
+    def __init__(self, config: _Convolutional, widths: list[int], size: int, channels: int) -> None:
+        super().__init__()
+        outputs = [*reversed(widths[1:-1]), channels]
+        inputs = list(reversed(widths[1:]))
+        self.code = nn.ConvTranspose2d(size, inputs[0], SMALLEST)
+        self.first = nn.Sequential(norm(inputs[0]), nn.LeakyReLU(0.2))
+        self.ups = nn.ModuleList(config.up(a, b, a if config.skips else 0)
+                                 for a, b in zip(inputs, outputs, strict=True))
+        self.norms = nn.ModuleList(nn.Sequential(norm(b), nn.LeakyReLU(0.2)) for b in outputs[:-1])
+        channels_last(self)
+
+    def prepare(self, skips: list[Tensor]) -> list[Tensor]:
+        return [up.skip(skip) for up, skip in zip(self._stages(), reversed(skips), strict=True) if up.skip is not None]
+
+    def forward(self, h: Tensor, prepared: list[Tensor]) -> Tensor:
+        sets = len(h)
+        x: Tensor = self.first(self.code(h.flatten(0, 1)[:, :, None, None]))
+        for index, up in enumerate(self._stages()):
+            x = up.own(x)
+            if prepared:
+                x = (grouped(x, sets) + prepared[index][:, None]).flatten(0, 1)
+            if index < len(self.norms):
+                x = self.norms[index](x)
+        return x
+
+    def _stages(self) -> list[_Up]:
+        return [up for up in self.ups if isinstance(up, _Up)]
+
+
+class _VectorEncoder(FrameEncoder):
+    def __init__(self, layers: list[nn.Module], head: nn.Module) -> None:
+        super().__init__()
+        self.network = nn.Sequential(nn.Flatten(), *layers, head)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        return self.network(x), []
+
+
+class _VectorDecoder(FrameDecoder):
+    def __init__(self, layers: list[nn.Module], head: nn.Module, shape: Frame) -> None:
+        super().__init__()
+        self.network = nn.Sequential(*layers, head, nn.Unflatten(1, shape))
+
+    def prepare(self, skips: list[Tensor]) -> list[Tensor]:
+        return []
+
+    def forward(self, h: Tensor, prepared: list[Tensor]) -> Tensor:
+        x: Tensor = self.network(h.flatten(0, 1))
+        return x
+
+
+def _block(a: int, b: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(a, b, 3, 1, 1), norm(b), nn.LeakyReLU(0.2))
+
+
+def _flat(frame: Frame) -> int:
+    size = 1
+    for side in frame:
+        size *= side
+    return size
