@@ -29,6 +29,7 @@ bench: .venv/.installed-dev  ## measure against the peers and the limit; see ben
 	$(BIN)/python benchmarks/collapse.py
 	$(BIN)/python benchmarks/priors.py
 	$(BIN)/python benchmarks/modalities.py
+	$(BIN)/python benchmarks/video.py
 	$(BIN)/python benchmarks/interface.py
 
 gallery: .venv/.installed  ## make the shipped checkpoints again, saying how

@@ -205,8 +205,8 @@ def show(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | Non
     samples = screen.room(checkpoint, plan, samples)
     moved = player(
         screen.tracks(checkpoint, clip, seen, plan, roll, samples), screen.charts(checkpoint, seen, plan, roll),
-        context=plan.context, rate=clip.rate, events=clip.events, event_name="unforeseen move", branch=roll is not None, playing=True,
-        length=plan.total, key=f"{checkpoint.run.id} {clip.key} {plan.digest}", element="futures-player")
+        context=plan.context, rate=clip.rate, events=clip.events, event_name=screen.EVENT, branch=roll is not None,
+        playing=True, length=plan.total, key=f"{checkpoint.run.id} {clip.key} {plan.digest}", element="futures-player")
     with st.container(horizontal=True, vertical_alignment="center"):
         if checkpoint.stochastic:
             st.segmented_control("Futures in sight", SHOWN, default=SHOWN[2], required=True, key="shown-video",

@@ -3,8 +3,8 @@
 `python scripts/gallery.py --evaluate NAME ...` evaluates them as they are, again.
 
 Each entry is a preset and what was changed in it, trained like any run by the same worker. What is shipped
-is the run's folder without what only resuming needs, its weights in half precision, its step lines thinned to a
-thousand, and an evaluation with the usual settings for those that are compared with each other.
+is the run's folder without what only resuming needs, its weights in half precision, its step lines thinned to
+four hundred, and an evaluation with the usual settings for those that are compared with each other.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from vaecore.training.checkpoints import WEIGHTS, halve_weights
 GALLERY = Path(__file__).parents[1] / "trained" / "gallery"
 FULL = "data.source=full"
 SMALL = "model.networks.image.hidden=[256, 128]"
+CLIPS = [FULL, "training.threads=1"]
 BINARY = [FULL, "training.epochs=8"]
 RECIPES: dict[str, tuple[str, list[str]]] = {
     "pca": ("pca-mnist", [FULL]),
@@ -56,17 +57,25 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "mmvae-speech": ("mmvae-speech", []),
     "mvae-views": ("mvae-views", []),
     "jive": ("jive-omics", []),
+    # Clips; one data set and one budget for the predictor and both SVG, so that they compare.
+    "predictor-mnist": ("recurrent-predictor-moving-mnist", CLIPS),
+    "svg-fp-mnist": ("svg-fp-moving-mnist", CLIPS),
+    "svg-lp-mnist": ("svg-lp-moving-mnist", CLIPS),
+    "sv2p-invariant-mnist": ("sv2p-invariant-moving-mnist", CLIPS),
+    "sv2p-variant-mnist": ("sv2p-variant-moving-mnist", CLIPS),
+    "svg-lp-characters": ("svg-lp-characters", ["training.threads=1"]),
     # The lecture's picture. Captions are not for redistribution, so no model of them is shipped.
     "lagging-basic": ("lagging-basic", []),
     "lagging-aggressive": ("lagging-aggressive", []),
 }
 EVALUATED = ("vae-binary", "vae-mixture", "vae-vamp", "vae-conditional", "wae", "ica", "made", "pixelcnn", "rbm",
              "ivae", "jmvae", "mvae", "dmvae", "dmvae-styled", "mvae-speech", "mmvae-speech",
-             "mvae-views", "jive")
+             "mvae-views", "jive", "predictor-mnist", "svg-fp-mnist", "svg-lp-mnist", "sv2p-invariant-mnist",
+             "sv2p-variant-mnist", "svg-lp-characters")
 EXPERIMENTS = {"lagging-basic": "lagging", "lagging-aggressive": "lagging"}
 SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png",
            "preview.txt")  # the last two: one or the other
-STEP_LINES = 1000
+STEP_LINES = 400
 
 
 def make(name: str) -> None:

@@ -27,6 +27,7 @@ READ_HELP = ("Each frame from the true frames before it and its own code, the me
 AHEAD_HELP = "Each frame from the true frames before it: one frame ahead, again and again."
 FUTURE_HELP = "A future drawn by the model: it has seen the frames given, then only its own."
 MEAN_HELP = "The mean of all futures, pixel by pixel: where they part it blurs, as a model without a code would."
+EVENT = "unforeseen move"  # a bounce into a new direction, say
 SPREAD_HELP = "The standard deviation over all futures, pixel by pixel: black where all agree."
 HELP: dict[str, str] = {
     "psnr": "Peak signal-to-noise ratio of each predicted frame against the true one. Higher is better. The band holds "

@@ -55,8 +55,8 @@ def traversal(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan) -> None:
     shown = [Track(f"{value:+.0f}", np.concatenate([past, frames]),
                    f"z{dimension} = {value:+.0f}".replace("-", "−") if value else f"z{dimension} = 0")
              for value, frames in zip(values, pictures, strict=True)]
-    player(shown, context=plan.context, rate=clip.rate, events=clip.events, event_name="unforeseen move", playing=True, element="code-player",
-           key=f"{checkpoint.run.id} {plan.digest} {dimension}")
+    player(shown, context=plan.context, rate=clip.rate, events=clip.events, event_name=screen.EVENT, playing=True,
+           element="code-player", key=f"{checkpoint.run.id} {plan.digest} {dimension}")
 
 
 @st.cache_data(max_entries=32, show_spinner="Rolling out …")
@@ -82,10 +82,8 @@ def several(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | 
     key = f"others-{checkpoint.run.id}"
     if kept := st.session_state.get(key):  # one may have been removed meanwhile
         st.session_state[key] = [name for name in kept if name in others]
-    lines = {name: checkpoints.describe(run) for name, run in others.items()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.multiselect("Other checkpoints", list(others), key=key, format_func=lambda name: lines[name],
-                                max_selections=MOST, persist_state="session", width=620,
+        chosen = st.multiselect("Other checkpoints", list(others), key=key, max_selections=MOST, persist_state="session", width=620,
                                 placeholder="Choose one or more", help="They are given the same frames and the same "
                                 "random numbers: number i of a future is the same noise for each, of a smaller code "
                                 "the first of its numbers.")
@@ -105,8 +103,8 @@ def several(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | 
     if waiting := [each for each in rolls if not each.done]:
         done, total = sum(each.count for each in rolls), sum(each.total for each in rolls)
         st.progress(done / total, f"{done:,} of {total:,} futures, now {escaped(waiting[0].checkpoint.run.id)}")
-    player(shown, charts, context=plan.context, rate=clip.rate, events=clip.events, event_name="unforeseen move", playing=True, length=plan.total,
-           key=f"{plan.digest} {chosen} {best}", element="several-player")
+    player(shown, charts, context=plan.context, rate=clip.rate, events=clip.events, event_name=screen.EVENT,
+           playing=True, length=plan.total, key=f"{plan.digest} {chosen} {best}", element="several-player")
     if waiting and not busy:
         rerun()
 

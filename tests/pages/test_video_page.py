@@ -1,4 +1,4 @@
-"""Video: futures of a clip on one clock, branches, a visitor's own clip; and how the other pages meet a model of clips."""
+"""Video: futures of a clip on one clock, branches, a visitor's own clip; how other pages meet a model of clips."""
 
 from __future__ import annotations
 

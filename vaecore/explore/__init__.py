@@ -298,6 +298,8 @@ def _drawing(run: Run) -> Family:
     check_origin(run)
     if any(modality.kind == "text" for modality in model.modalities.values()):
         raise BrokenCheckpoint(f"{run.id} is a model of text, which is read and not drawn. Open it in Sentences.")
+    if any(modality.kind in ("video", "trajectory") for modality in model.modalities.values()):
+        raise BrokenCheckpoint(f"{run.id} is a model of clips, whose frames follow one another. Open it in Video.")
     return model
 
 
