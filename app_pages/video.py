@@ -170,9 +170,8 @@ def status(stage: Stage, plan: Plan, roll: Roll | None) -> None:
     """How far it is, in a line."""
     with st.container(horizontal=True, vertical_alignment="center", key="video-status"):
         if roll is None:
-            st.caption("This is the test clip. Press **Roll out** to see what the model makes of its first "
-                       f"{plan.context} frames." if plan.context > 1 else
-                       "Press **Roll out** to see what the model makes of the first frame.")
+            given = f"its first {plan.context} frames" if plan.context > 1 else "its first frame"
+            st.caption(f"This is the clip. Press **Roll out** to see what the model makes of {given}.")
         elif stage.rolling:
             st.caption(f"{roll.count:,} of {roll.total:,} futures", width="content")
             st.progress(roll.count / roll.total)

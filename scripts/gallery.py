@@ -15,6 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from safetensors.torch import load_file, save_file
+
 from vaecore.config import changed, preset
 from vaecore.evaluate.kept import NAME
 from vaecore.evaluate.report import evaluate_run
@@ -75,7 +77,7 @@ EVALUATED = ("vae-binary", "vae-mixture", "vae-vamp", "vae-conditional", "wae", 
 EXPERIMENTS = {"lagging-basic": "lagging", "lagging-aggressive": "lagging"}
 SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png",
            "preview.txt")  # the last two: one or the other
-STEP_LINES = 400
+STEP_LINES, CLIPS_SHIPPED = 400, 16
 
 
 def make(name: str) -> None:
@@ -110,6 +112,10 @@ def ship(run: Run, target: Path) -> None:
         if (run.path / file).exists() or not file.startswith("preview"):
             shutil.copy(run.path / file, target / file)
     halve_weights(target / WEIGHTS)
+    if run.about().get("observation") == "clip":
+        examples = load_file(target / "examples.safetensors")
+        save_file({name: rows[:CLIPS_SHIPPED].clone() for name, rows in examples.items()},
+                  target / "examples.safetensors")
     lines = (run.path / "metrics.jsonl").read_text().splitlines()
     steps = [line for line in lines if json.loads(line)["kind"] == "step"]
     kept = set(steps[:: -(-len(steps) // STEP_LINES) or 1])

@@ -61,7 +61,7 @@ def uploaded(checkpoint: VideoCheckpoint) -> Chosen | None:
     from vaecore.data.base import DataUnavailable
     from vaecore.schema import ConfigError
 
-    file = st.file_uploader("Your clip", type=FILES, key="clip-file", max_upload_size=LARGEST, width=420,
+    file = st.file_uploader("Your clip", type=FILES, key="clip-file", max_upload_size=LARGEST, width=300,
                             help=f"GIF, MP4, MOV, WebM, or an .npz with frames (T, H, W, C). Its first {FRAMES} frames "
                             "are cut to their central square and resized to what this model reads. It stays on this "
                             "machine.")

@@ -86,9 +86,10 @@ def tracks(checkpoint: VideoCheckpoint, clip: Chosen, seen: Known, plan: Plan, r
     none = truth[:0]
     shown = [Track(TRUTH, truth, "Truth", "truth", help=TRUTH_HELP, given=None if plan.of_truth else 0)]
     if seen.pictures is not None:
-        coded = bool(checkpoint.model.latents)
-        shown.append(Track(READ, seen.pictures[:total - 1], "Reconstruction" if coded else "One frame ahead",
-                           "reconstruction", start=1, help=READ_HELP if coded else AHEAD_HELP))
+        frames = seen.pictures[:total - 1]
+        shown.append(Track(READ, frames, "Reconstruction", "reconstruction", start=1, help=READ_HELP)
+                     if checkpoint.model.latents else  # without a code nothing was seen of the frame itself
+                     Track(READ, frames, "One frame ahead", "mean", start=1, given=0, help=AHEAD_HELP))
     if roll is None or not roll.count:
         best, futures, mean, spread = none, [none] * samples, none, none[:, :1]
         number = None

@@ -83,10 +83,10 @@ def several(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | 
     if kept := st.session_state.get(key):  # one may have been removed meanwhile
         st.session_state[key] = [name for name in kept if name in others]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.multiselect("Other checkpoints", list(others), key=key, max_selections=MOST, persist_state="session", width=620,
-                                placeholder="Choose one or more", help="They are given the same frames and the same "
-                                "random numbers: number i of a future is the same noise for each, of a smaller code "
-                                "the first of its numbers.")
+        chosen = st.multiselect("Other checkpoints", list(others), key=key, max_selections=MOST,
+                                persist_state="session", width=620, placeholder="Choose one or more",
+                                help="They are given the same frames and the same random numbers: future i comes of "
+                                "the same noise in each, in a smaller code of the first of its numbers.")
         best = st.segmented_control("Shown", ["Best", "First"], default="Best", required=True, key="several-shown",
                                     wrap=False, width="content", persist_state="session",
                                     help="Of each checkpoint the future nearest to the truth, or the first one.")

@@ -528,7 +528,8 @@ class Tile {
           : track.kind === "truth" ? "true" : "predicted";
     if (this.element.dataset.state !== state || !there) {
       this.element.dataset.state = state;
-      setText(this.strip, there ? state : place < 0 ? "no frame" : "not yet");
+      const ended = place < 0 || ["truth", "given", "reconstruction"].includes(track.kind); // the others may still grow
+      setText(this.strip, there ? state : ended ? "no frame" : "not yet");
     }
     const drawn = there ? place : -1;
     if (drawn === this.shownPlace) return;
