@@ -24,7 +24,7 @@ def prior_rows(auc: float = 0.95, bounds: tuple[float, float] = (-6.0, -5.0), sp
     for data, found in ((c12_learned_prior.STATES, auc), (c12_learned_prior.PIXELS, spikes)):
         metric = "squared error" if data == c12_learned_prior.STATES else "SSIM"
         for place, name in enumerate(c12_learned_prior.MODELS):
-            row = {"frames": data, "model": name, "-ELBO a frame": (*bounds, 3.0)[place],
+            row = {"frames": data, "model": name, "-ELBO a frame": (*bounds, 3.0)[place], "KL a frame": 1.0,
                    f"{metric}, best of {c12_learned_prior.FUTURES}": ssim[place], f"{metric}, one future": 0.5}
             if place < 2:
                 row |= {"KL at events": 2.0, "KL elsewhere": 1.0}

@@ -105,8 +105,8 @@ class SV2P(VideoConfig):
         "weight beta of the KL is a Gaussian with variance beta D / 2 (erratum E16).")
     channels: int = option(8, "Channels of the largest maps of the generator; smaller ones have two and four times as "
                            "many. Published: 32.", ge=1, le=256)
-    reach: Literal[3, 5] = option(3, "Side of the kernels inside the LSTMs. Published: 5, which takes about twice as "
-                                  "long.", unit="pixels", advanced=True)
+    reach: Literal[3, 5] = option(3, "Side of the kernels inside the LSTMs. Published: 5, which is "
+                                  "slower.", unit="pixels", advanced=True)
     kernels: int = option(10, "Ways in which a pixel can move at each step.", ge=1, le=64)
     kernel: Literal[3, 5, 7, 9] = option(5, "Side of a kernel: pixels move by at most half of it a frame.",
                                          unit="pixels")
