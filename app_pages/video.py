@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -19,12 +20,16 @@ if TYPE_CHECKING:
 
 PRESET = "svg-lp-moving-mnist"
 SEED = "seed-video"
+AIR = 0.06  # s in which the server sends what was drawn: its thread would have to wait for ours, which never rests
 SHOWN = (1, 2, 4, 8)  # futures beside the best one
 # The line above the player keeps its height, so that nothing moves when futures begin to come.
 LAYOUT = """<style>
-.st-key-video-status { height: 2.2rem; margin: -.5rem 0; flex-wrap: nowrap; }
+.st-key-video-status { min-height: 2.6rem; margin: -.6rem 0; flex-wrap: nowrap; }
 .st-key-video-status [data-testid="stProgress"] > div { margin: 0; }
-@media (max-width: 640px) { .st-key-video-tools > * { flex: 1 1 9rem !important; width: auto !important; } }
+@media (max-width: 640px) {
+  .st-key-video-tools > * { flex: 1 1 9rem !important; width: auto !important; }
+  .st-key-video-tools > :nth-child(-n+2) { flex-basis: 100% !important; }
+}
 </style>"""
 
 
@@ -66,10 +71,11 @@ def bench(checkpoint: VideoCheckpoint) -> None:
     status(stage, plan, roll)
     if (moved := show(checkpoint, clip, plan, roll)) is not None and roll is not None:
         stage.branch(followed(clip, plan, roll, moved))
-        again()
+        video_views.rerun()
     views(checkpoint, clip, plan, roll, busy=stage.rolling)
     if stage.rolling:
-        again()
+        time.sleep(AIR)
+        video_views.rerun()
 
 
 def settings(checkpoint: VideoCheckpoint, stage: Stage) -> Knobs:
@@ -140,8 +146,9 @@ def followed(clip: Chosen, plan: Plan, roll: Roll, moved: Moved) -> Plan:
         past, source, true = clip.frames[:at + 1], "the true clip", True
     else:
         with roll.looked_at() as gathered:
-            if moved.track == screen.BEST:
-                number, frames = screen.best_of(gathered)
+            best = screen.best_of(gathered) if moved.track == screen.BEST else None
+            if best is not None:
+                number, frames = best
             else:
                 number = int(moved.track.rpartition("-")[2]) - 1
                 frames = gathered.kept[number]
@@ -246,11 +253,6 @@ def next_seed() -> None:
 
 def stop(stage: Stage) -> None:
     stage.rolling = False
-
-
-def again() -> None:
-    """Draw this part of the page again, with what has come meanwhile."""
-    video_views.rerun()
 
 
 def nothing_yet() -> None:

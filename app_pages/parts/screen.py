@@ -95,8 +95,8 @@ def tracks(checkpoint: VideoCheckpoint, clip: Chosen, seen: Known, plan: Plan, r
         number = None
     else:
         with roll.looked_at() as gathered:
-            number, frames = best_of(gathered)
-            best = none if frames is None else _after(checkpoint, plan, frames)
+            found = best_of(gathered)
+            number, best = (None, none) if found is None else (found[0], _after(checkpoint, plan, found[1]))
             futures = [_after(checkpoint, plan, each) for each in gathered.kept[:samples]]
             mean = _after(checkpoint, plan, gathered.mean)
             spread = _spread(checkpoint, plan, gathered) if checkpoint.pixels else none[:, :1]
@@ -150,10 +150,9 @@ def charts(checkpoint: VideoCheckpoint, seen: Known, plan: Plan, roll: Roll | No
     return found
 
 
-def best_of(gathered: Gathered) -> tuple[int | None, Tensor | None]:
-    """The future that comes nearest to the truth: its number and frames."""
-    metric = best_metric(gathered.checkpoint)
-    return gathered.best.get(metric, (None, None))
+def best_of(gathered: Gathered) -> tuple[int, Tensor] | None:
+    """The future that comes nearest to the truth: its number and frames. None where no truth is known."""
+    return gathered.best.get(best_metric(gathered.checkpoint))
 
 
 def best_metric(checkpoint: VideoCheckpoint) -> Metric:
@@ -190,23 +189,23 @@ def side_by_side(clip: Chosen, rolls: Sequence[Roll], *, best: bool) -> tuple[li
         frames, told, one = truth[:0], "", each.total == 1
         if each.count:
             with each.looked_at() as gathered:
-                number, chosen = best_of(gathered) if best else (0, gathered.kept[0])
-                if chosen is not None:
-                    frames = _after(each.checkpoint, each.plan, chosen)
-                told = "" if number is None or one else f" · future {number + 1}"
+                found = best_of(gathered) if best else (0, gathered.kept[0])
+                if found is not None:
+                    frames = _after(each.checkpoint, each.plan, found[1])
+                    told = "" if one else f" · future {found[0] + 1}"
                 scores.append(gathered.scores)
         else:
             scores.append({})
         name = each.checkpoint.run.id
         shown.append(Track(f"{place}", frames, f"{name}{told}", "best" if best and not one else "future",
                            help=f"{name}: " + (best_help(each.checkpoint) if best else FUTURE_HELP)))
-    found = []
+    curves = []
     for metric in checkpoint.metrics if len(plan.truth) else ():
         title, unit, _ = METRICS[metric]
-        found.append(Chart(title, [Line(each.checkpoint.run.id, *_band(score.get(metric), plan))
-                                   for each, score in zip(rolls, scores, strict=True)], unit, HELP[metric] +
-                           " Drawn is the mean over futures."))
-    return shown, found
+        curves.append(Chart(title, [Line(each.checkpoint.run.id, *_band(score.get(metric), plan))
+                                    for each, score in zip(rolls, scores, strict=True)], unit, HELP[metric] +
+                            " Drawn is the mean over futures."))
+    return shown, curves
 
 
 # -- parts -----------------------------------------------------------------------------------------------

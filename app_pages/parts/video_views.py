@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from app_pages.parts.clip_choice import Chosen
     from vaecore.explore.video import VideoCheckpoint
+    from vaecore.store import Run
 
 STEPS = 7  # futures in a traversal
 REACH = 3.0  # sd of the prior, on both sides
@@ -109,7 +110,7 @@ def several(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | 
         rerun()
 
 
-def _fitting(checkpoint: VideoCheckpoint, plan: Plan, runs: list[checkpoints.Run]) -> list[Roll]:
+def _fitting(checkpoint: VideoCheckpoint, plan: Plan, runs: list[Run]) -> list[Roll]:
     """The roll-outs of those that read frames of the same kind; says which do not."""
     from vaecore.schema import ConfigError
 

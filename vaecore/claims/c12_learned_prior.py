@@ -123,8 +123,8 @@ def finding(rows: Sequence[tuple[Row, Mapping[str, Sequence[float]]]]) -> Findin
         f"{errors[2]:.4f}. On frames of 32 pixels the SSIM of late frames, best of {FUTURES}, is {learned:.3f} with "
         f"the learned prior, {fixed:.3f} with the fixed one and {single:.3f} without a code (of one future "
         f"{plain[0]:.3f}, {plain[1]:.3f}, {plain[2]:.3f}), -ELBO {shown[0]:.1f}, {shown[1]:.1f} and {shown[2]:.1f} "
-        f"nats a frame, the KL {spent[0]:.2f} and {spent[1]:.2g}, and the AUC {pixels_auc:.3f}. At events the mean sd is "
-        f"{float(prior['sd, events / elsewhere']):.2f} times that elsewhere, that of one dimension up to "
+        f"nats a frame, the KL {spent[0]:.2f} and {spent[1]:.2g}, and the AUC {pixels_auc:.3f}. At events the mean sd "
+        f"is {float(prior['sd at events / elsewhere']):.2f} times that elsewhere, that of one dimension up to "
         f"{float(prior['ratio, best dimension']):.2f} times; the KL is {at[0]:.2f} nats at events and "
         f"{elsewhere[0]:.2f} elsewhere."
         + "".join(f" With the fixed prior the code is hardly used on {where}." for where, used in (
