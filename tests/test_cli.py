@@ -86,7 +86,8 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
     assert said(capsys, "presets", "vae-mnist")["model"]["family"] == "vae"
     assert {"vae", "ae", "linear-ae", "pca", "ica", "made", "pixelcnn", "rbm", "sentence-vae", "language-model",
             "multimodal-vae", "dmvae", "separate-vaes", "concatenated-vae", "cca", "jive", "multiblock-pls",
-            "recurrent-predictor", "prednet", "video-pixel-network", "sv2p", "svg-fp", "svg-lp", "conditional-wasserstein"
+            "recurrent-predictor", "prednet", "video-pixel-network", "sv2p", "svg-fp", "svg-lp",
+            "conditional-wasserstein"
             } == set(said(capsys, "families"))
     assert said(capsys, "data")["digits"].startswith("1,797")
 
