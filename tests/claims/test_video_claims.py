@@ -77,7 +77,8 @@ def test_a_row_of_c12_is_of_the_late_frames_and_of_the_prior(start: Callable[...
 @pytest.mark.parametrize(("once", "bounce", "holds"), [
     (1.0, 1.6, True), (1.2, 1.5, True), (1.21, 1.6, False), (1.0, 1.49, False)])
 def test_c23_needs_one_code_to_suffice_and_to_fail(once: float, bounce: float, holds: bool) -> None:
-    table = [{"direction drawn": turns, "code": latent, "error, best of 100": error, "error, best of 20": error}
+    table = [{"direction drawn": turns, "code": latent, "error, best of 100": error, "error, best of 20": error,
+              "later frames, best of 100": error, "KL a clip": 1.0}
              for turns, ratio in (("once", once), ("bounce", bounce))
              for latent, error in (("invariant", ratio), ("variant", 1.0))]
     assert c23_once_or_each_bounce.finding(table).reproduced is holds
@@ -114,6 +115,7 @@ def test_a_row_of_c23(start: Callable[..., Path], monkeypatch: pytest.MonkeyPatc
     done = Run(start(config.model_dump(mode="json")))
     row = c23_once_or_each_bounce.row(Bench(done.path.parent), "bounce", "variant", done)
     assert 0 < row["error, best of 4"] < row["error, best of 2"] < row["error of one"] < 1
+    assert 0 < row["later frames, best of 4"] < row["later frames, one"] < 1
     assert row["KL a clip"] > 0 and row["difference of two futures"] > 0
 
 

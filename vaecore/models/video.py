@@ -52,7 +52,7 @@ class TeacherForcing(Feeding):
     """Always the true frames: all are encoded at once, which is quick."""
 
     title: ClassVar[str] = "Teacher forcing"
-    kind: Literal["true"] = "true"
+    kind: Literal["teacher-forcing"] = "teacher-forcing"
 
     def true_share(self, step: int) -> float:
         return 1.0
