@@ -230,5 +230,9 @@ if readable:
         codes(loaded)
     if texts:
         sentences(texts)
+    if clips := [run for run in readable if page[run.id] == "Video"]:
+        st.subheader("Futures", anchor=False)
+        st.caption("The same clip and the same noise through each of them: Several checkpoints, on the page Video.")
+        checkpoints.explore_link(clips[0])
 elif checkpoints.with_weights() and not chosen:
     st.info("Choose two runs or more to compare.", icon=":material/info:")
