@@ -222,7 +222,7 @@ def show(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | Non
         if seen.note:
             st.caption(escaped(seen.note))
         elif checkpoint.one_code and seen.kl is not None:
-            st.metric("KL of the clip's code", f"{seen.kl[0]:.2f} nats", help=screen.KL_HELP, width="content")
+            st.metric("KL of the clip's code", f"{seen.kl[0]:.2f} nats", help=screen.CODE_KL_HELP, width="content")
     return moved
 
 

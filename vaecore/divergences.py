@@ -86,17 +86,20 @@ class _MMD(Divergence):
         return mmd(z, prior.sample(len(z), generator), self.kernel)
 
 
-def mmd(x: Tensor, y: Tensor, kernel: Literal["imq", "rbf"] = "imq") -> Tensor:
+def mmd(x: Tensor, y: Tensor, kernel: Literal["imq", "rbf"] = "imq", *, paired: bool = False) -> Tensor:
     """Squared maximum mean discrepancy of samples x (B, r) and y (B', r), a scalar, at least two of each.
 
     The U-statistic: pairs of a sample with itself are left out, so its mean is 0 where both have one distribution, and
-    single values may be negative. The kernel's width is that of a standard normal, C = 2 r, times `SCALES`.
+    single values may be negative. Where x_b and y_b share something, they are `paired`, and left out as well. The
+    kernel's width is that of a standard normal, C = 2 r, times `SCALES`.
     """
     def within(k: Tensor) -> Tensor:
         n = len(k)
         return (k.sum() - k.diagonal().sum()) / (n * (n - 1))
 
-    return within(_kernel(x, x, kernel)) + within(_kernel(y, y, kernel)) - 2 * _kernel(x, y, kernel).mean()
+    between = _kernel(x, y, kernel)
+    return (within(_kernel(x, x, kernel)) + within(_kernel(y, y, kernel))
+            - 2 * (within(between) if paired else between.mean()))
 
 
 def _kernel(x: Tensor, y: Tensor, kernel: Literal["imq", "rbf"]) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 import streamlit as st
 
 from app_pages.parts import bars, diagnosis, history
-from app_pages.parts.checkpoints import explore_link
+from app_pages.parts.checkpoints import explore_link, opens_in
 from app_pages.parts.curves import live_curves
 from app_pages.parts.heat import Heat, heat_maps
 from app_pages.parts.history import Record, Snapshots
@@ -184,7 +184,8 @@ def latent_use(records: Mapping[str, Record], row: DeltaGenerator) -> None:
         with st.grid(len(with_kl), min_column_width=320):
             for name, record in with_kl.items():
                 bars.kl_bars(name, record, reach)
-    diagnosis.on_demand([record.run for record in with_kl.values()])
+    # Codes of frames are looked into on the page Video.
+    diagnosis.on_demand([record.run for record in with_kl.values() if opens_in(record.run) != "Video"])
 
 
 def rate_and_distortion(records: Mapping[str, Record], _row: DeltaGenerator) -> None:

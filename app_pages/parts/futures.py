@@ -88,7 +88,9 @@ class Roll:
                 self.gathered.add(futures)
                 if time.monotonic() >= end:
                     break
-            self.done = self.count >= self.total
+            else:  # nothing more comes: all are there, or an error, shown to whoever met it, ended it
+                self.done = True
+            self.done = self.done or self.count >= self.total
 
     @contextmanager
     def looked_at(self) -> Iterator[Gathered]:
@@ -103,7 +105,7 @@ def roll(checkpoint: VideoCheckpoint, plan: Plan) -> Roll:
     return _roll(str(checkpoint.run.path), checkpoints.stamps(checkpoint.run), plan.digest, checkpoint, plan)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@st.cache_resource(max_entries=6, show_spinner=False)
 def _roll(path: str, stamps: tuple[int, ...], digest: str,  # noqa: ARG001 (the cache's key)
           _checkpoint: VideoCheckpoint, _plan: Plan) -> Roll:
     return Roll(_checkpoint, _plan)

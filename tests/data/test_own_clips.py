@@ -278,3 +278,11 @@ def test_clips_that_cannot_be_used_are_said_with_a_remedy(tmp_path: Path, monkey
     assert "has clips of more than 1,000 bytes" in message()
     monkeypatch.setattr(own_clips, "MOST_FILES", 3)
     assert "has 4 clips" in message()
+
+
+@pytest.mark.parametrize("share", [0.38, 0.4])
+def test_of_clips_held_out_whole_some_are_left_to_learn_from(tmp_path: Path, share: float) -> None:
+    path = tmp_path / "a.npz"
+    path.write_bytes(archive(clips=numbered(4, 6)))
+    dataset = OwnClips(path=str(path), size=8, frames=3, held_out=share).load()
+    assert all(len(dataset.splits[split]) for split in ("train", "validation", "test"))

@@ -121,6 +121,18 @@ def test_the_critic_learns_apart_and_reads_the_history() -> None:
     assert all(p.grad is None for p in model.encoder.parameters())
 
 
+def test_the_paired_distance_has_mean_0_where_codes_are_the_priors() -> None:
+    """Samples that shared each pair's history would make it too small: -0.27 for six pairs."""
+    from vaecore.distributions import StandardNormal
+
+    generator = seeded()
+    measure, zeros = _PairedMMD("imq"), torch.zeros(6, 8)
+    found = torch.stack([
+        measure(DiagonalGaussian(zeros, zeros), torch.randn(6, 8, generator=generator), StandardNormal(8),
+                torch.randn(6, 8, generator=generator), generator) for _ in range(2000)])
+    assert abs(float(found.mean())) < 5 * float(found.std()) / 2000**0.5
+
+
 def test_a_large_batch_is_compared_by_some_of_its_pairs() -> None:
     z, u = torch.randn(3 * LARGEST, 2), torch.randn(3 * LARGEST, 2)
     standard = DiagonalGaussian(torch.zeros_like(z), torch.zeros_like(z))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,25 @@ def test_the_first_step_is_one_future_and_a_plan_is_rolled_out_once_for_all(stor
               futures.Plan(clip[:2], clip[2:], 8, 41, 3), futures.Plan(clip[:2], clip[2:], 8, 40, 4),
               futures.Plan(model.clip(1)[:2], clip[2:], 8, 40, 3)]
     assert len({plan.digest, *(each.digest for each in others)}) == 6
+
+
+def test_a_roll_out_that_met_an_error_ends(store: Path) -> None:
+    """It is shared by all who ask for this plan: nobody waits for what will never come."""
+    from app_pages.parts import futures
+
+    model = checkpoint(store)
+    clip = model.clip(0)
+    roll = futures.Roll(model, futures.Plan(clip[:2], clip[2:], 8, 40, 3))
+
+    def broken() -> Iterator[Any]:
+        raise RuntimeError("out of memory")
+        yield
+
+    roll.chunks = broken()
+    with pytest.raises(RuntimeError):
+        roll.advance()
+    roll.advance()
+    assert roll.done and roll.count == 0
 
 
 def test_one_seed_draws_the_same_and_two_visitors_do_not_meet() -> None:

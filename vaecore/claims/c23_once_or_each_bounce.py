@@ -27,8 +27,8 @@ LATENTS = ("invariant", "variant")
 # One frame is given, so that the first direction is unknown too; frames of 16 pixels and few channels take minutes.
 SETTINGS = ("data.name=moving-shape", "data.size=16", "data.speed=2", "data.frames=8", "data.test_frames=8",
             f"data.test_clips={CLIPS}", "data.clips=6400", "model.context=1", "model.channels=4", "model.kernels=6",
-            "model.feeding.kind=teacher-forcing", "training.epochs=4", "training.batch_size=32", "training.learning_rate=0.004",
-            "training.snapshots=0", "training.checkpoints=0")
+            "model.feeding.kind=teacher-forcing", "training.epochs=4", "training.batch_size=32",
+            "training.learning_rate=0.004", "training.snapshots=0", "training.checkpoints=0")
 
 
 def configuration(turns: str, latent: str, settings: Sequence[str] = ()) -> RunConfig:
@@ -94,7 +94,9 @@ def finding(table: Sequence[Row]) -> Finding:
         note="SV2P's posterior is the same density for every frame, also of a code for each: it sees the whole clip "
              "and not which frame it is for, so that a code a frame tells the generator no more of the clip than one "
              "code does. Only the draws of the prior, and what the KL costs, differ; one code can hold the turns of a "
-             "whole clip of the length it was trained on. Small networks, trained for minutes. One seed.")
+             "whole clip of the length it was trained on. As published, the posterior's log-variance is a rectifier "
+             "less 5; here it stays at -5, which costs 2.0 nats for each number of a code, 8.0 a clip with one code "
+             "and 56.1 with one a frame, whatever the clip. Small networks, trained for minutes. One seed.")
 
 
 CLAIM = Claim(

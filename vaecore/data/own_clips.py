@@ -116,12 +116,15 @@ class OwnClips(DataConfig):
             parts = tails(clips, self.held_out, longer, at_least=self.frames)
             if not all(parts):
                 longest = max(map(len, clips))
+                if longest >= self.frames + 2 * longer:
+                    raise problem("data.held_out", self.held_out, f"of {longest} frames too few are left to learn "
+                                  f"windows of {self.frames} from.", "Hold out less, or use a longer clip.")
                 raise wrong(self.path, f"has {longest} frames; {self.frames} for training and {longer} each for "
                             f"validation and test are {self.frames + 2 * longer}.", "Use a longer clip, or more of "
                             f"them, or data.frames of at most {longest // 3} with data.test_frames=0.")
             return dict(zip(SPLITS, parts, strict=True))
         order = np.random.default_rng(self.split_seed).permutation(len(clips))
-        count = max(1, round(self.held_out * len(clips)))
+        count = min(max(1, round(self.held_out * len(clips))), (len(clips) - 1) // 2)  # one stays to learn from
         able = [index for index in order if len(clips[index]) >= longer]  # to be held out
         if len(able) < 2 * count:
             raise problem("data.test_frames", self.test_frames, f"{len(able)} of the {len(clips):,} clips have "

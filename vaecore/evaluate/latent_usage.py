@@ -12,6 +12,7 @@ import torch
 from vaecore.aggregate import information
 from vaecore.data import SplitName
 from vaecore.distributions import DiagonalGaussian
+from vaecore.models.video import VideoFamily
 from vaecore.store import Run
 from vaecore.training import ACTIVE
 from vaecore.training.checkpoints import load_model
@@ -36,6 +37,9 @@ def diagnose(run: Run, split: SplitName = "validation", *, observations: int = 1
     if not config.model.has_kl:
         raise ValueError(f"{config.model.title} has no posterior to look into. Choose a run of a family with a KL.")
     model = load_model(run.path)
+    if isinstance(model, VideoFamily):
+        raise ValueError(f"{config.model.title} has codes of frames, not of whole observations. Their KL by frame is "
+                         "on the page Video, and in what `vaecore evaluate` tells.")
     dataset = config.data.load()
     feed = Feed(dataset, split, torch.device("cpu"))
     total = min(observations, LARGEST, len(feed))

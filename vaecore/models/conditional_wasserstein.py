@@ -121,4 +121,4 @@ class _PairedMMD(Divergence):
         if len(z) > LARGEST:  # the kernel's tables grow with the square
             chosen = torch.randperm(len(z), generator=generator, device=z.device)[:LARGEST]
             ours, theirs = ours[chosen], theirs[chosen]
-        return mmd(ours, theirs, self.kernel)
+        return mmd(ours, theirs, self.kernel, paired=True)

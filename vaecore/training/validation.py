@@ -80,7 +80,8 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
             add("kl", name, values.flatten(1, -2).sum(1) if values.ndim > 2 else values)
         for name, posterior in posteriors.items():
             if isinstance(posterior, DiagonalGaussian) and sum(len(q.mean) for q in codes.get(name, [])) < DIAGNOSED:
-                codes.setdefault(name, []).append(posterior)
+                # What else a posterior carries, as the maps of a clip's frames, is not kept.
+                codes.setdefault(name, []).append(DiagonalGaussian(posterior.mean, posterior.logvar))
             # Of a clip the codes of all its frames count, each as much as the others.
             places = posterior.mean.flatten(1, -2) if posterior.mean.ndim > 2 else posterior.mean[:, None]
             add("code", name, places.mean(1))
