@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, get_origin
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from vaecore.data import MNIST, Data
 from vaecore.models import VAE, Model
@@ -187,10 +187,21 @@ def _put(values: dict[str, Any], model: type[BaseModel], path: list[str], value:
     members = tagged(info)
     tag = info.discriminator if isinstance(info.discriminator, str) else ""
     if members and rest == [tag] and isinstance(value, str) and value in members:
-        inner = values[head] = {k: v for k, v in inner.items() if k in members[value].model_fields}
+        inner = values[head] = {k: v for k, v in inner.items() if _shared(members[value], k, v)}
     owner = members.get(inner.get(tag, "")) if members else info.annotation
     if isinstance(owner, type) and issubclass(owner, BaseModel):
         _put(inner, owner, rest, value, whole)
+
+
+def _shared(member: type[BaseModel], field: str, value: Any) -> bool:
+    """Whether a member of a union has a field that takes what another one's field of that name holds."""
+    if not isinstance(value, dict):
+        return field in member.model_fields
+    try:
+        member.model_validate({field: value})
+    except ValidationError as error:  # a choice of the other one that this one does not offer
+        return not any(details["loc"][:1] == (field,) for details in error.errors())
+    return True
 
 
 def _as_float(value: Any) -> Any:

@@ -178,7 +178,7 @@ class Kind:
 
 def _choice(leaf: Leaf, key: str) -> object:
     options = list(get_args(leaf.info.annotation))
-    if len(options) <= 3 and sum(map(len, options)) <= 12:
+    if len(options) <= 3 and sum(len(str(option)) for option in options) <= 12:
         return st.segmented_control(leaf.label, options, key=key, help=leaf.help, required=True)
     return st.selectbox(leaf.label, options, key=key, help=leaf.help)
 

@@ -46,6 +46,9 @@ def test_a_branch_ends_where_the_clip_did(store: Path, capsys: pytest.CaptureFix
     facts = said(capsys, "rollout", "lp", "--futures", "2", "--branch-at", "5", "--store", str(store))
     assert (facts["context"], facts["horizon"]) == (6, 3)
     assert len(facts["scores"]["psnr"]["mean_by_frame"]) == 3, "the true clip goes on"
+    facts = said(capsys, "rollout", "lp", "--futures", "2", "--branch-at", "1", "--branch-future", "1",
+                 "--store", str(store))
+    assert (facts["context"], len(facts["scores"]["psnr"]["mean_by_frame"])) == (2, 7), "no future had begun there"
 
 
 def test_it_goes_on_where_the_truth_ends(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -97,6 +100,10 @@ def test_a_clip_of_ones_own(store: Path, tmp_path: Path, capsys: pytest.CaptureF
     (["lp", "--seed", "-1"], "seed"), (["lp", "--out", "a.avi"], "--out"),
     (["lp", "--branch-future", "1"], "--branch-at"), (["lp", "--branch-at", "8"], "nothing would be left"),
     (["one", "--branch-at", "4", "--branch-future", "2"], "no such future"),
+    (["lp", "--branch-at", "4", "--branch-future", "5000"], "--branch-future: there is no such future"),
+    (["lp", "--branch-at", "4", "--horizon", "10000"], "horizon: 10,000 frames"),
+    (["lp", "--branch-at", "0", "--horizon", "500"], "Use at least 2"),
+    (["lp", "--out", "nowhere/a.gif"], "there is no folder 'nowhere'"),
     (["states", "--file", "a.gif"], "test clip with --clip"), (["lp", "--clip", "0", "--file", "a.gif"], "Leave one"),
     (["lp", "--file", "nowhere.gif"], "nowhere.gif"),
     (["lp", "--futures", "1000", "--horizon", "500", "--context", "1", "--out", "a.npz"], None)])

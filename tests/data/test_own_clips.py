@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import io
 import os
+import tracemalloc
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +47,14 @@ def gif(count: int, size: tuple[int, int] = (40, 30), step: int = 10, **how: Any
     file = io.BytesIO()
     frames[0].save(file, "GIF", save_all=True, append_images=frames[1:], **how)
     return file.getvalue()
+
+
+def reaching_out() -> bytes:
+    """A GIF of 8 x 8 pixels whose second frame lies 5,000 to the right."""
+    data = bytearray(gif(2, (8, 8)))
+    second = data.rindex(b"\x2c\0\0\0\0\x08\0\x08\0")
+    data[second + 1:second + 3] = (5_000).to_bytes(2, "little")
+    return bytes(data)
 
 
 def archive(**arrays: Any) -> bytes:
@@ -145,6 +154,8 @@ def test_an_archive_has_clips_of_bytes_or_of_numbers() -> None:
     ("a.gif", lambda: gif(1), "has one frame: a picture, not a clip"),
     ("a.gif", lambda: gif(9)[:200], "no GIF that can be read"),
     ("a.gif", lambda: b"GIF89a" + bytes(30), "is no GIF"),
+    ("a.gif", lambda: gif(2, (4_100, 2)), "frames of 4,100 × 2 pixels"),
+    ("a.gif", lambda: reaching_out(), "frames of 5,008 × 8 pixels"),
     ("a.gif", lambda: film(3), "is no GIF"),
     ("a.mp4", lambda: gif(3), "no film that can be read"),
     ("a.mp4", lambda: film(9)[:1_000], "may be damaged or cut off"),
@@ -187,6 +198,18 @@ def test_an_archive_is_refused_by_what_it_declares(monkeypatch: pytest.MonkeyPat
         members.writestr("x.npy", huge.getvalue())
     with pytest.raises(ConfigError, match="but has"):
         read("a.npz", file.getvalue())
+
+
+def test_an_archive_is_made_small_frame_by_frame() -> None:
+    """Memory is that of the array itself, and numbers in frames that are not asked for do not matter."""
+    numbers = np.full((40, 256, 256, 1), 0.5)
+    numbers[5:] = 7
+    data = archive(x=numbers)
+    tracemalloc.start()
+    clip, _ = read("a.npz", data, most_frames=5)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (clip == 128).all() and len(clip) == 5 and peak < 1.2 * numbers.nbytes
 
 
 def test_tiny_frames_are_not_enlarged_beyond_bounds(monkeypatch: pytest.MonkeyPatch) -> None:

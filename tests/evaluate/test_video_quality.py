@@ -209,6 +209,8 @@ def test_an_evaluation_is_the_same_in_chunks_that_are_bounded(monkeypatch: pytes
     assert (whole.clips, whole.futures, whole.context, whole.horizon, whole.window) == (3, 7, 3, 6, 11)
     assert whole.prior is not None and (whole.prior.events, whole.prior.frames) == (3, 18)
     assert whole.edge_energy is not None and len(whole.edge_energy) == 6
+    near = evaluate_video(model, clips, events, futures=2, horizon=2).prior  # frames 3 and 4; the event is frame 5
+    assert near is not None and (near.events, near.frames, near.auc) == (0, 6, None)
 
 
 @pytest.mark.parametrize("name", ["lp", "fp", "one", "states", "sv2p"])

@@ -12,6 +12,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from tests.explore import clip_runs
+from vaecore.explore import clips
 from vaecore.explore.clips import Strip, contact_sheet, gif, mp4
 from vaecore.explore.video import Gathered, VideoCheckpoint, draw_states, write_preview
 from vaecore.schema import ConfigError
@@ -49,6 +50,8 @@ def test_what_a_checkpoint_is(lp: VideoCheckpoint, store: Store) -> None:
     assert not fp.learned_prior and not one.stochastic and one.size == 0
     assert states.metrics == ("error",) and not states.pixels
     assert sv2p.one_code and sv2p.one_length
+    short = VideoCheckpoint(sv2p.run, sv2p.model, sv2p.clips[:, :4])
+    assert short.one_code, "though its posterior can read none of these clips"
 
 
 def test_the_rate_is_that_of_the_data(monkeypatch: pytest.MonkeyPatch, lp: VideoCheckpoint) -> None:
@@ -61,6 +64,8 @@ def test_the_rate_is_that_of_the_data(monkeypatch: pytest.MonkeyPatch, lp: Video
     ({"frames": torch.zeros(2, 9, 1, 8, 8, dtype=torch.uint8)}, "clips of shape"),
     ({"frames": torch.zeros(2, 1, 1, 16, 16, dtype=torch.uint8)}, "clips of 1 frames"),
     ({"frames": torch.zeros(2, 9, 1, 16, 16)}, "no frames"),
+    ({"frames": torch.tensor(1, dtype=torch.uint8)}, "cannot be used"),
+    ({"frames": torch.zeros(2, 9, 1, 16, 16, dtype=torch.uint8), "events": torch.tensor(True)}, "cannot be used"),
     ({"image": torch.zeros(2, 9, 1, 16, 16, dtype=torch.uint8)}, "cannot be used"), (None, "cannot be used")])
 def test_damaged_examples_say_so(tmp_path: Path, tensors: dict[str, torch.Tensor] | None, words: str) -> None:
     run = clip_runs.make(tmp_path, "lp")
@@ -237,6 +242,17 @@ def test_a_gif_has_all_frames_at_their_rate() -> None:
     assert later[2 * (2 + 5), 2 * (2 + 12)].tolist() == [0, 0, 0]
     shortest = Image.open(io.BytesIO(gif(tracks(), rate=200)))
     assert shortest.info["duration"] == 20
+
+
+def test_a_long_gif_is_made_smaller_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clips, "MOST_PIXELS", 6 * 40 * 20 * 3**2)
+    with Image.open(io.BytesIO(gif(tracks(), rate=10))) as image:
+        assert image.size == (3 * 40, 3 * 20) and image.n_frames == 6
+    with pytest.raises(ValueError, match="scale of at most 3, or save an MP4"):
+        gif(tracks(), rate=10, scale=4)
+    monkeypatch.setattr(clips, "MOST_PIXELS", 1_000)
+    with pytest.raises(ValueError, match="Choose fewer clips, or save an MP4"):
+        gif(tracks(), rate=10)
 
 
 def test_an_mp4_can_be_read_again() -> None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from vaecore.config import RunConfig
 from vaecore.data import SPLITS, Dataset, Modality, Split
 from vaecore.distributions import DiagonalGaussian
+from vaecore.models import sv2p
 from vaecore.models.sv2p import SV2P, OneStage, ThreeStages
 from vaecore.schema import ConfigError, parse
 from vaecore.training.setup import check
@@ -156,6 +157,18 @@ def test_futures_belong_to_their_noise(latent: str) -> None:
         assert alone.frames.shape == (2, 4, 2, 1, 16, 16)
     used = noise[:, :1].expand(-1, 6, -1) if latent == "invariant" else noise
     assert torch.equal(rolled.codes, used[None].expand(2, -1, -1, -1))
+
+
+@LATENTS
+def test_a_long_past_is_read_in_pieces(latent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, past, noise = made(latent), clips(2, 20), torch.randn(3, 2, R, generator=seeded(5))
+    steps: list[int] = []
+    model.generator.register_forward_pre_hook(lambda _, given: steps.append(given[0].shape[1]))
+    with torch.no_grad():
+        pieces = model.roll_out(past, 2, noise).frames
+        assert steps == [8, 8, 3, 1, 1]
+        monkeypatch.setattr(sv2p, "PAST_AT_ONCE", 100)
+        torch.testing.assert_close(model.roll_out(past, 2, noise).frames, pieces)
 
 
 def test_a_future_of_one_code_is_the_prediction_with_that_code() -> None:

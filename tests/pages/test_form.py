@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -62,11 +62,15 @@ def walk(model: Any, path: str = "", chosen: tuple[str, ...] = ()) -> list[tuple
     return list(dict.fromkeys(found))
 
 
-def fields(value: Any, path: str = "") -> list[str]:
+def fields(value: Any, path: str = "", *, chosen: bool = True) -> list[str]:
+    """Every field by its path; not the tag of what is no choice, as the one likelihood of a family."""
     found = []
-    for name in type(value).model_fields:
+    for name, info in type(value).model_fields.items():
         inner = getattr(value, name)
-        found += fields(inner, f"{path}{name}.") if hasattr(type(inner), "model_fields") else [f"{path}{name}"]
+        if hasattr(type(inner), "model_fields"):
+            found += fields(inner, f"{path}{name}.", chosen=bool(tagged(info)))
+        elif chosen or len(get_args(info.annotation)) != 1 or get_origin(info.annotation) is not Literal:
+            found.append(f"{path}{name}")
     return found
 
 

@@ -36,7 +36,8 @@ def rollout(
     horizon: Annotated[int | None, typer.Option(help="Frames predicted, at most 500.", show_default="to the end of the "
                                                 "test clips")] = None,
     futures: Annotated[int, typer.Option(help="Futures N, at most 1000.")] = 10,
-    seed: Annotated[int, typer.Option(help="Future i of a seed is always the same, whatever N is.")] = 0,
+    seed: Annotated[int, typer.Option(help="Future i of a seed is the same whatever N is, up to rounding, which grows "
+                                       "over hundreds of frames.")] = 0,
     branch_at: Annotated[int | None, typer.Option("--branch-at", metavar="T", help="Keep what is known up to this "
                                                   "frame, counted from 0, and draw anew from there.")] = None,
     branch_future: Annotated[int | None, typer.Option("--branch-future", metavar="K", help="The future that is kept up "
@@ -57,6 +58,8 @@ def rollout(
     if output is not None and output.suffix.lower() not in ENDINGS:
         raise problem("--out", str(output), "it is no kind of file that clips are saved as.",
                       f"End it in {', '.join(ENDINGS)}.")
+    if output is not None and not output.parent.is_dir():
+        raise problem("--out", str(output), f"there is no folder '{output.parent}'.", "Make it, or save elsewhere.")
     if branch_future is not None and branch_at is None:
         raise problem("--branch-future", branch_future, "nothing says at which frame to branch.", "Add --branch-at T.")
     if clip is not None and file is not None:
@@ -66,10 +69,11 @@ def rollout(
     past = found.past(whole, context)
     length = found.horizon if horizon is None else horizon
     truth = whole[len(past):]
+    chunks = found.roll(past, length, futures, seed)  # what is wrong is said here, before there is a bar or a branch
     if branch_at is not None:
         past, length, truth = _branched(found, whole, past, length, seed, branch_at, branch_future)
+        chunks = found.roll(past, length, futures, seed)
     gathered = Gathered(found, truth, keep=SHOWN)
-    chunks = found.roll(past, length, futures, seed)  # what is wrong is said here, before there is a bar
     keep = _kept(found, futures, length) if output is not None and output.suffix.lower() == ".npz" else None
     with Progress(console=err, transient=True) as progress:
         task = progress.add_task("rolling out", total=futures if found.stochastic else 1)
@@ -110,17 +114,24 @@ def _own(found: VideoCheckpoint, file: Path) -> tuple[Tensor, float]:
 def _branched(found: VideoCheckpoint, whole: Tensor, past: Tensor, length: int, seed: int, at: int,
               number: int | None) -> tuple[Tensor, int, Tensor]:
     """What is given where one goes on from a frame, how many frames are left, and the true ones among them."""
+    from vaecore.explore.video import LONGEST_HORIZON, MOST_FUTURES
+
     end = len(past) + length
     if not 0 <= at < end - 1:
         raise problem("--branch-at", at, f"the clip ends with frame {end - 1}, so nothing would be left to draw.",
                       f"Use 0 to {end - 2}.")
-    if number is None:
-        if at >= len(whole):
-            raise problem("--branch-at", at, f"the true clip ends with frame {len(whole) - 1}.",
-                          "Say with --branch-future which future is kept.")
+    if end - at - 1 > LONGEST_HORIZON:
+        raise problem("--branch-at", at, f"{end - at - 1:,} frames would be left, and {LONGEST_HORIZON} can be drawn.",
+                      f"Use at least {end - 1 - LONGEST_HORIZON}.")
+    many = MOST_FUTURES if found.stochastic else 1
+    if number is not None and not 0 <= number < many:
+        raise problem("--branch-future", number, "there is no such future.",
+                      f"Use 0 to {many - 1}." if many > 1 else "Use 0.")
+    if number is None and at >= len(whole):
+        raise problem("--branch-at", at, f"the true clip ends with frame {len(whole) - 1}.",
+                      "Say with --branch-future which future is kept.")
+    if number is None or at < len(past):  # of a future nothing is kept where it has not begun
         return whole[:at + 1], end - at - 1, whole[at + 1:]
-    if number < 0 or (number and not found.stochastic):
-        raise problem("--branch-future", number, "there is no such future.", "Use 0, or another number from it.")
     future = found.future(past, length, seed, number)
     return found.branch(past, future, at), end - at - 1, whole[:0]
 

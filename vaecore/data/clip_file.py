@@ -30,6 +30,7 @@ from vaecore.schema import ConfigError, problem
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".webm": "matroska"}  # as the decoder calls them
 ENDINGS = (".gif", *FORMATS, ".npz")
 LARGEST_SIDE = 8_192  # pixels of a frame, in a file
+LARGEST_GIF = 4_096  # of a frame of a GIF, of which several copies in four channels are needed
 LARGEST_KEPT = 256  # pixels of a side, as it is kept
 MOST_DECODED = 4 * 10**9  # pixels: 480 frames of 4K; what follows is left out
 MOST_BYTES = 2**29  # of the arrays of an .npz
@@ -100,7 +101,7 @@ def _gif(data: bytes, fault: Fault) -> Iterator[tuple[Image.Image, float]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is ours
             image = Image.open(io.BytesIO(data), formats=("GIF",))
-        _check_size(image.width, image.height, fault)
+        _check_size(image.width, image.height, fault, LARGEST_GIF)
         white = Image.new("RGBA", image.size, "white")
         shown = 0.0
         for index in range(MOST_DECODED // (image.width * image.height)):
@@ -108,6 +109,7 @@ def _gif(data: bytes, fault: Fault) -> Iterator[tuple[Image.Image, float]]:
                 image.seek(index)
             except EOFError:
                 return
+            _check_size(image.width, image.height, fault, LARGEST_GIF)  # a later frame may reach out of the first
             duration = float(image.info.get("duration", 0)) / 1_000
             shown += duration if duration > 0.01 else 1 / BROWSERS
             yield Image.alpha_composite(white, image.convert("RGBA")), (index + 1) / shown
@@ -185,13 +187,16 @@ def _arrays(data: bytes, size: int | None, most_frames: int, grey: bool, most_cl
     side = min(*shape[-3:-1], LARGEST_KEPT) if size is None else size
     if (total := clips.shape[0] * clips.shape[1] * side**2 * (1 if grey else 3)) > MOST_BYTES:  # tiny frames grow
         raise fault(f"would take {total:,} bytes at {side} × {side} pixels.", f"Use at most {MOST_BYTES:,}.")
-    if clips.dtype.kind == "f":
-        if not ((clips >= 0) & (clips <= 1)).all():  # also NaN
+    return [np.stack([squared(_picture(frame, fault), size, grey) for frame in clip]) for clip in clips]
+
+
+def _picture(frame: NDArray[Any], fault: Fault) -> Image.Image:
+    """A frame (H, W, C) of an .npz, alone: whole arrays of masks and of float32 would take many times the file."""
+    if frame.dtype.kind == "f":
+        if not ((frame >= 0) & (frame <= 1)).all():  # also NaN
             raise fault("has numbers that are not between 0 and 1.", "Divide them by 255, or save them as uint8.")
-        clips = np.rint(clips.astype(np.float32) * 255)
-    pictures = clips.astype(np.uint8)
-    modes = pictures[..., 0] if pictures.shape[-1] == 1 else pictures
-    return [np.stack([squared(Image.fromarray(frame), size, grey) for frame in clip]) for clip in modes]
+        frame = np.rint(frame.astype(np.float32) * 255).astype(np.uint8)
+    return Image.fromarray(np.ascontiguousarray(frame[..., 0] if frame.shape[-1] == 1 else frame))
 
 
 def _declared(file: IO[bytes], size: int, fault: Fault) -> tuple[int, ...]:
@@ -214,7 +219,6 @@ def _declared(file: IO[bytes], size: int, fault: Fault) -> tuple[int, ...]:
     return shape
 
 
-def _check_size(width: int, height: int, fault: Fault) -> None:
-    if not (1 <= width <= LARGEST_SIDE and 1 <= height <= LARGEST_SIDE):
-        raise fault(f"has frames of {width:,} × {height:,} pixels.",
-                    f"Use at most {LARGEST_SIDE:,} × {LARGEST_SIDE:,}.")
+def _check_size(width: int, height: int, fault: Fault, largest: int = LARGEST_SIDE) -> None:
+    if not (1 <= width <= largest and 1 <= height <= largest):
+        raise fault(f"has frames of {width:,} × {height:,} pixels.", f"Use at most {largest:,} × {largest:,}.")

@@ -8,7 +8,7 @@ its last frame.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,8 @@ Frames = NDArray[np.uint8]
 
 MOST_TRACKS, MOST_FRAMES = 64, 1000
 LARGEST = 4096  # pixels a side of a file
+MOST_PIXELS = 400_000_000  # of all frames of a GIF together: a byte each stays in memory while it is written
+SAMPLED = 16  # frames that the palette of a GIF is made from
 GIVEN, BACK, INK = (255, 170, 60), (24, 24, 32), (230, 230, 235)  # colours of the frame around what is given, ...
 GAP = 2  # pixels of the clips, between two of them
 
@@ -36,15 +38,19 @@ def gif(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | 
     """The tracks side by side as an animated GIF that loops; those frames that were given have a coloured border.
 
     A frame lasts a whole number of hundredths of a second, and at least two of them: what is shorter, viewers play
-    slowly. Raises `ValueError` for nothing to show, too much of it, and for a rate that is none.
+    slowly. Without a `scale` it is at most 8, and one with which the file has at most 400 million pixels. Raises
+    `ValueError` for nothing to show, too much of it, and for a rate that is none.
     """
     _checked(tracks, rate)
-    pictures = [Image.fromarray(sheet) for sheet in _sheets(tracks, context, scale)]
-    palette = pictures[0].quantize(256) if len(pictures) == 1 else _common(pictures)
-    shown = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
+    length = _length(tracks)
+    sampled = np.unique(np.linspace(0, length - 1, SAMPLED).round().astype(int)).tolist()
+    palette = _common(_sheets(tracks, context, scale, sampled, most=MOST_PIXELS), len(sampled))
+    # One by one: all sheets in full colour would take gigabytes.
+    shown = (Image.fromarray(sheet).quantize(palette=palette, dither=Image.Dither.NONE)
+             for sheet in _sheets(tracks, context, scale, range(length), most=MOST_PIXELS))
     file = io.BytesIO()
-    shown[0].save(file, "GIF", save_all=True, append_images=shown[1:], duration=10 * max(2, round(100 / rate)), loop=0,
-                  disposal=1, optimize=False)
+    next(shown).save(file, "GIF", save_all=True, append_images=shown, duration=10 * max(2, round(100 / rate)), loop=0,
+                     disposal=1, optimize=False)
     return file.getvalue()
 
 
@@ -62,7 +68,7 @@ def mp4(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | 
     try:
         with av.open(file, "w", format="mp4") as container:
             stream = None
-            for sheet in _sheets(tracks, context, scale, even=True):
+            for sheet in _sheets(tracks, context, scale, range(_length(tracks)), even=True):
                 if stream is None:
                     stream = container.add_stream("h264", rate=Fraction(rate).limit_denominator(1000))
                     stream.height, stream.width = sheet.shape[:2]
@@ -86,7 +92,7 @@ def contact_sheet(tracks: Sequence[Strip], *, context: int = 0, columns: int = 3
     Raises `ValueError` as `gif` does.
     """
     _checked(tracks, 1.0)
-    length = max(track.start + len(track.frames) for track in tracks)
+    length = _length(tracks)
     count = max(1, min(columns, length))
     chosen = np.unique(np.linspace(0, length - 1, count).round().astype(int))
     height, wide = _size(tracks)
@@ -136,22 +142,33 @@ def _size(tracks: Sequence[Strip]) -> tuple[int, int]:
     return max(track.frames.shape[2] for track in tracks), max(track.frames.shape[3] for track in tracks)
 
 
-def _sheets(tracks: Sequence[Strip], context: int, scale: int | None, *, even: bool = False) -> Iterator[Frames]:
-    """All tracks at each frame of the clock, (H, W, 3), in rows that come near a square screen."""
+def _length(tracks: Sequence[Strip]) -> int:
+    return max(track.start + len(track.frames) for track in tracks)
+
+
+def _sheets(tracks: Sequence[Strip], context: int, scale: int | None, times: Iterable[int], *, even: bool = False,
+            most: int | None = None) -> Iterator[Frames]:
+    """All tracks at frames `times` of the clock, (H, W, 3), in rows that come near a square screen; with `most`, as
+    large as lets the whole clock have so many pixels."""
     height, width = _size(tracks)
     columns = min(len(tracks), max(1, round((1.6 * len(tracks) * (height + 2 * GAP) / (width + 2 * GAP)) ** 0.5)))
     columns = len(tracks) if len(tracks) <= 4 else columns
     rows = -(-len(tracks) // columns)
     least = rows * (height + 2 * GAP), columns * (width + 2 * GAP)
-    chosen = max(1, min(8, 960 // max(least))) if scale is None else scale
+    fits = LARGEST if most is None else int((most / (least[0] * least[1] * _length(tracks))) ** 0.5)
+    chosen = max(1, min(8, 960 // max(least), fits)) if scale is None else scale
     if not 1 <= chosen <= 32 or max(least) * chosen > LARGEST:
         raise ValueError(f"A picture of {least[1] * chosen:,} x {least[0] * chosen:,} pixels is too large. Use a scale "
                          f"of at most {max(1, LARGEST // max(least))}, or choose fewer clips.")
+    if chosen > fits:
+        raise ValueError(f"{_length(tracks):,} pictures of {least[1] * chosen:,} x {least[0] * chosen:,} pixels are "
+                         f"too many for a GIF. {f'Use a scale of at most {fits}' if fits else 'Choose fewer clips'}, "
+                         "or save an MP4.")
     cell = (height + 2 * GAP) * chosen, (width + 2 * GAP) * chosen
     size = [rows * cell[0], columns * cell[1]]
     if even:
         size = [side + side % 2 for side in size]
-    for t in range(max(track.start + len(track.frames) for track in tracks)):
+    for t in times:
         sheet: Frames = np.empty((*size, 3), np.uint8)
         sheet[:] = BACK
         for place, track in enumerate(tracks):
@@ -172,11 +189,13 @@ def _framed(frame: Frames, height: int, width: int, scale: int, *, given: bool) 
     return picture.repeat(scale, 0).repeat(scale, 1)
 
 
-def _common(pictures: Sequence[Image.Image]) -> Image.Image:
-    """A palette for all frames: one of each frame's own would make still parts flicker."""
-    some = [pictures[i] for i in np.unique(np.linspace(0, len(pictures) - 1, 16).round().astype(int))]
-    side = max(1, round(some[0].width / 4)), max(1, round(some[0].height / 4))
-    sheet = Image.new("RGB", (side[0], side[1] * len(some)))
-    for row, picture in enumerate(some):
-        sheet.paste(picture.resize(side, Image.Resampling.NEAREST), (0, row * side[1]))
-    return sheet.quantize(256)
+def _common(sheets: Iterator[Frames], count: int) -> Image.Image:
+    """A palette for all frames, from `count` of them: one of each frame's own would make still parts flicker."""
+    if count == 1:
+        return Image.fromarray(next(sheets)).quantize(256)
+    small = []
+    for sheet in sheets:
+        height, width = sheet.shape[:2]
+        side = max(1, round(width / 4)), max(1, round(height / 4))
+        small.append(np.asarray(Image.fromarray(sheet).resize(side, Image.Resampling.NEAREST)))
+    return Image.fromarray(np.concatenate(small)).quantize(256)

@@ -166,11 +166,10 @@ class VideoCheckpoint:
         """Whether the prior of a code has read the frames before, so that its sd may tell when something may happen."""
         return getattr(self.model, "learned_prior", None) is not None and hasattr(self.model, "priors")
 
-    @cached_property
+    @property
     def one_code(self) -> bool:
         """Whether one code serves the whole clip (SV2P, time-invariant): then `traverse` moves through it."""
-        q = next(iter(self._encoded(self.clip(0)).values()), None)
-        return q is not None and q.mean.ndim == 3 and q.mean.shape[1] == 1 and self.learned > 2
+        return getattr(self.model, "places", 0) == 1 and self.learned > 2
 
     @cached_property
     def one_length(self) -> bool:
@@ -247,9 +246,10 @@ class VideoCheckpoint:
         """Futures of `past` (c, *frame), number `start` to `futures` - 1, chunk by chunk: the first chunk is a single
         future, which is there at once, and no chunk takes more than 64 MB.
 
-        Number i of a seed is the same future whatever `futures`, `start` and the chunks are (up to rounding), and
-        begins the same for a longer horizon. Another checkpoint gets the same noise; of a smaller latent the first of
-        its numbers. A model without noise gives one future. Raises `ConfigError` that names field and remedy, at once.
+        Number i of a seed is the same future whatever `futures`, `start` and the chunks are, and begins the same for a
+        longer horizon: up to rounding, which grows over hundreds of frames. Another checkpoint gets the same noise; of
+        a smaller latent the first of its numbers. A model without noise gives one future. Raises `ConfigError` that
+        names field and remedy, at once.
         """
         horizon = self.horizon if horizon is None else horizon
         _within("horizon", horizon, LONGEST_HORIZON, "frames")
@@ -261,7 +261,8 @@ class VideoCheckpoint:
         return self._rolled(past, horizon, futures, seed, start)
 
     def future(self, past: Tensor, horizon: int | None = None, seed: int = 0, number: int = 0) -> Tensor:
-        """A single future of `roll` by its number, (H, *frame)."""
+        """A single future of `roll` by its number, (H, *frame): the same up to rounding, which grows over hundreds of
+        frames."""
         return next(self.roll(past, horizon, number + 1, seed, start=number if self.stochastic else 0)).frames[0]
 
     def branch(self, past: Tensor, future: Tensor, frame: int) -> Tensor:
@@ -346,10 +347,6 @@ class VideoCheckpoint:
         for first, chunk in rolled(self.model, past[None], horizon, futures, seed, start=start):
             yield Futures(first, chunk.frames[0], None if chunk.codes is None else chunk.codes[0],
                           None if chunk.prior_sd is None else chunk.prior_sd[0])
-
-    @torch.inference_mode()
-    def _encoded(self, clip: Tensor) -> dict[str, Any]:
-        return dict(self.model.encode({self.name: clip[None, :self.learned]}))
 
     def _readable(self, clip: Tensor) -> Tensor:
         """A batch of the clip, (1, T, *frame), cut where the posterior reads one length only."""
@@ -502,7 +499,7 @@ def _examples(run: Run, model: VideoFamily) -> tuple[Tensor, NDArray[np.bool_] |
             raise ValueError(f"clips of {clips.shape[1]} frames")
         if (clips.dtype == torch.uint8) != model.pixels or not bool(clips.float().isfinite().all()):
             raise ValueError("numbers that are no frames")
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, SafetensorError, LookupError, ValueError, RuntimeError) as error:
         raise BrokenCheckpoint(f"examples.safetensors of {run.id} cannot be used ({error}). Copy the run again from "
                                "where it came.") from None
     if events is not None and events.shape != clips.shape[:2]:

@@ -30,6 +30,7 @@ from vaecore.schema import Strict, option, problem
 
 FLOOR = -5.0  # of a log-variance of the posterior, as published
 PAST_SEED = 6_789  # of the codes of the frames given, the same for all futures
+PAST_AT_ONCE = 8  # frames of the past that are run together, so that memory does not grow with how many are given
 
 
 # -- what is trained when ----------------------------------------------------------------------------------
@@ -189,10 +190,11 @@ class StochasticVariationalPrediction(VideoFamily):
         z = codes.flatten(0, 1)
         states: States | None = None
         if given > 1:
-            if invariant:
-                _, states = self.generator(_repeated(past[:, :-1], futures), z[:, :1].expand(-1, given - 1, -1))
-            else:
-                _, states = self.generator(past[:, :-1], _of_past(past, given - 1, self.size))
+            before = z[:, :1].expand(-1, given - 1, -1) if invariant else _of_past(past, given - 1, self.size)
+            pieces = (torch.split(part, PAST_AT_ONCE, 1) for part in (past[:, :-1], before))
+            for x, of_x in zip(*pieces, strict=True):
+                _, states = self.generator(_repeated(x, futures) if invariant else x, of_x, states)
+            if states is not None and not invariant:
                 states = [(_repeated(h, futures), _repeated(c, futures)) for h, c in states]
         x, frames = _repeated(past[:, -1:], futures), []
         for t in range(horizon):
