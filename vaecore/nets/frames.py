@@ -99,7 +99,7 @@ class DCGAN(_Convolutional):
     kind: Literal["dcgan"] = "dcgan"
 
     def down(self, a: int, b: int) -> nn.Module:
-        return nn.Sequential(nn.Conv2d(a, b, 4, 2, 1), norm(b), nn.LeakyReLU(0.2))
+        return nn.Sequential(nn.Conv2d(a, b, 4, 2, 1), norm(b), nn.LeakyReLU(0.2, inplace=True))
 
     def up(self, a: int, b: int, skip: int) -> _Up:
         own = nn.ConvTranspose2d(a, b, 4, 2, 1)
@@ -185,10 +185,10 @@ class _ConvolutionalDecoder(FrameDecoder):
         outputs = [*reversed(widths[1:-1]), channels]
         inputs = list(reversed(widths[1:]))
         self.code = nn.ConvTranspose2d(size, inputs[0], SMALLEST)
-        self.first = nn.Sequential(norm(inputs[0]), nn.LeakyReLU(0.2))
+        self.first = nn.Sequential(norm(inputs[0]), nn.LeakyReLU(0.2, inplace=True))
         self.ups = nn.ModuleList(config.up(a, b, a if config.skips else 0)
                                  for a, b in zip(inputs, outputs, strict=True))
-        self.norms = nn.ModuleList(nn.Sequential(norm(b), nn.LeakyReLU(0.2)) for b in outputs[:-1])
+        self.norms = nn.ModuleList(nn.Sequential(norm(b), nn.LeakyReLU(0.2, inplace=True)) for b in outputs[:-1])
         channels_last(self)
 
     def prepare(self, skips: list[Tensor]) -> list[Tensor]:
@@ -232,7 +232,7 @@ class _VectorDecoder(FrameDecoder):
 
 
 def _block(a: int, b: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(a, b, 3, 1, 1), norm(b), nn.LeakyReLU(0.2))
+    return nn.Sequential(nn.Conv2d(a, b, 3, 1, 1), norm(b), nn.LeakyReLU(0.2, inplace=True))
 
 
 def _flat(frame: Frame) -> int:
