@@ -4,7 +4,7 @@
 
 Each entry is a preset and what was changed in it, trained like any run by the same worker. What is shipped
 is the run's folder without what only resuming needs, its weights in half precision, its step lines thinned to
-four hundred, and an evaluation with the usual settings for those that are compared with each other.
+three hundred, and an evaluation with the usual settings for those that are compared with each other.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ EVALUATED = ("vae-binary", "vae-mixture", "vae-vamp", "vae-conditional", "wae", 
 EXPERIMENTS = {"lagging-basic": "lagging", "lagging-aggressive": "lagging"}
 SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png",
            "preview.txt")  # the last two: one or the other
-STEP_LINES, CLIPS_SHIPPED = 400, 16
+STEP_LINES, CLIPS_SHIPPED = 300, 10
 
 
 def make(name: str) -> None:
