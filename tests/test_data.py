@@ -8,8 +8,12 @@ import io
 import os
 import socket
 import struct
+import subprocess
+import sys
+import threading
 import warnings
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +229,59 @@ def test_a_cached_array_cut_by_a_power_failure_is_built_anew(nowhere: Path, keep
     path.write_bytes(path.read_bytes()[:keep])
     np.testing.assert_array_equal(mapped("key", lambda: made, at_least=0), made)
     np.testing.assert_array_equal(mapped("key", lambda: pytest.fail("built again"), at_least=0), made)
+
+
+def test_threads_that_build_one_cached_array_at_once_each_get_it_whole(nowhere: Path) -> None:
+    """In a process of its own: writing over a file that is mapped ends a process, or changes the array."""
+    script = """
+import sys, threading, time, zlib
+import numpy as np
+from vaecore.data.base import mapped
+
+size, found = 4 << 20, []
+
+def build():
+    made = np.arange(size, dtype=np.uint32)
+    turn = together.wait()  # all have found nothing in the cache
+    time.sleep(turn * attempt * 0.001)  # so that each begins to write while another does
+    return made
+
+def one():
+    array = mapped(f"stress-{attempt}", build, at_least=0)
+    for _ in range(3):
+        found.append(zlib.crc32(array))
+
+want = zlib.crc32(np.arange(size, dtype=np.uint32))
+sys.setswitchinterval(1e-5)
+for attempt in range(30):
+    together = threading.Barrier(6)
+    threads = [threading.Thread(target=one) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+assert found == [want] * (30 * 6 * 3), f"{sum(f != want for f in found)} wrong, {30 * 6 * 3 - len(found)} missing"
+"""
+    done = subprocess.run([sys.executable, "-c", script], env=os.environ, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, (done.returncode, done.stderr[-2000:])
+    assert not list((nowhere / "cache" / "arrays").glob("*.tmp*")), "nothing is left behind"
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_threads_of_one_process_write_to_files_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, together, names = np.arange(1000), threading.Barrier(4, timeout=30), []
+    save = np.save
+
+    def saved(file: Any, array: Any, **kept: Any) -> None:
+        names.append(file.name)
+        together.wait()  # all files are open
+        save(file, array, **kept)
+
+    monkeypatch.setattr(np, "save", saved)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: mapped("key", lambda: made, at_least=0), range(4)))
+    assert len(set(names)) == 4
+    assert all(np.array_equal(array, made) for array in found)
 
 
 def test_a_cache_that_cannot_be_written_costs_memory_only(nowhere: Path) -> None:

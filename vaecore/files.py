@@ -18,9 +18,14 @@ class BrokenFile(ValueError):
     """A file is there but does not hold what it should; the message names the file and says why."""
 
 
+def beside(path: Path) -> Path:
+    """A name in the folder of `path` for what is to take its name: another one at each call, whichever thread calls."""
+    return path.with_name(f"{path.name}.tmp-{uuid.uuid4().hex[:12]}")
+
+
 def write_bytes_atomic(path: Path, data: bytes) -> None:
     """Replace `path` by `data`, durably. On failure the old file stays and no temporary file is left."""
-    temporary = path.with_name(f"{path.name}.tmp-{uuid.uuid4().hex[:12]}")
+    temporary = beside(path)
     try:
         with temporary.open("xb") as file:
             file.write(data)

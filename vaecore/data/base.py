@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vaecore.files import beside
 from vaecore.schema import Strict, option
 
 if TYPE_CHECKING:
@@ -246,10 +247,10 @@ def mapped(key: str, build: Callable[[], Array], *, at_least: int = MAPPED_FROM)
     array = build()
     if array.nbytes < at_least:
         return array
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = beside(path)  # threads of one process may build the same array at once
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             np.save(file, array, allow_pickle=False)
         temporary.replace(path)
     except OSError:  # a full or read-only disk costs memory, not the training
