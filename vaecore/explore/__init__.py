@@ -290,6 +290,9 @@ class Codeless:
 def opened(run: Run) -> Checkpoint | Codeless:
     """A run that draws, whatever its family; raises as `Checkpoint.load` does."""
     model = _drawing(run)
+    if len(model.modalities) > 1:
+        raise BrokenCheckpoint(f"{run.id} has several modalities ({', '.join(model.modalities)}), which are drawn "
+                               f"together. Use `vaecore generate {run.id} --out FILE.png`, or the page Cross-modal.")
     return Checkpoint.load(run) if CODE in model.latents else Codeless(run, model)
 
 
