@@ -192,14 +192,15 @@ def summary(plan: Plan, roll: Roll) -> str:
     """What is shown, in a sentence."""
     frames = f"{plan.horizon} frame{'s' * (plan.horizon > 1)} after the {plan.context} given"
     if not roll.checkpoint.stochastic:
-        return f"One prediction of {frames}: this model has a single future, always the same."
+        return (f"One prediction of {frames}: this model has a single future, always the same."
+                f"{screen.against_copying(roll)}")
     part = f"Stopped at {roll.count:,} of {roll.total:,} futures" if not roll.done else \
         f"{roll.count:,} future{'s' * (roll.count > 1)}"
     known = min(len(plan.truth), plan.horizon)
     scored = "" if known == plan.horizon else f" Scores: the {known} frames whose truth is known." if known else \
         " No true frame is known after those given, so there are no scores."
     away = "" if plan.of_truth else " Scores still compare with the true clip."
-    return f"{part} of {frames}, seed {plan.seed}.{scored}{away}"
+    return f"{part} of {frames}, seed {plan.seed}.{screen.against_copying(roll)}{scored}{away}"
 
 
 def show(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | None) -> Moved | None:

@@ -464,13 +464,17 @@ def video(facts: Facts) -> None:
             first, last = first_last(found, name)
             values = {"Mean": curve[0][1], **({f"Best of {futures}": curve[-1][1]} if futures > 1 else {}),
                       "±": number(found, "metrics", name, "standard_error"), "First frame": first, "Last frame": last}
+            if (copied := mean_of(at(found, "metrics", name), "copied")) is not None:  # older evaluations lack it
+                values["Copying"] = copied
             rows.append({"Metric": f"{title}, {unit}" if unit else title,
                          **{column: shown(value, digits) for column, value in values.items()}})
     if rows:
         column = st.column_config.TextColumn
         st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", key="evaluation-video", column_config={
             "Mean": column(help="Over frames, clips and futures."),
-            "±": column(help="Standard error over clips of the best."),
+            "±": column(help="Standard error over clips of the best; windows of one clip count as one."),
+            "Copying": column(help="What copying the last frame given would get, a mean over frames and clips: a model "
+                              "that is no better has learned no motion."),
             "First frame": column(help="Of the best future, the first frame predicted."),
             "Last frame": column(help="Of the best future, the last frame predicted.")})
     with st.container(horizontal=True):
@@ -495,7 +499,9 @@ def video(facts: Facts) -> None:
                   delta=f"first {seconds(number(found, 'first_seconds'))}", help=f"All {futures:,} futures of a clip, "
                   f"and one alone, on {count(found, 'threads')} threads.")
     window = f" · SSIM window {count(found, 'window')} pixels" if number(found, "window") else ""
-    st.caption(f"{count(found, 'clips')} clips · {count(found, 'context')} frames given, {count(found, 'horizon')} "
+    windows = number(found, "sources") not in (None, number(found, "clips"))
+    clips = f"{count(found, 'clips')} {'windows of ' + count(found, 'sources') + ' clips' if windows else 'clips'}"
+    st.caption(f"{clips} · {count(found, 'context')} frames given, {count(found, 'horizon')} "
                "predicted, which alone count · the best future is chosen for each metric by its mean over frames"
                f"{window} · seed {text(facts, 'seed')}")
 

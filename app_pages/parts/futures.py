@@ -70,7 +70,7 @@ class Roll:
         self.checkpoint, self.plan = checkpoint, plan
         self.total = plan.futures if checkpoint.stochastic else 1
         self.chunks = checkpoint.roll(plan.past, plan.horizon, self.total, plan.seed)
-        self.gathered = Gathered(checkpoint, plan.truth[:plan.horizon], KEEP)
+        self.gathered = Gathered(checkpoint, plan.truth[:plan.horizon], plan.past[-1], KEEP)
         self.done = False
         self._lock = threading.Lock()
 

@@ -12,6 +12,7 @@ import streamlit as st
 from app_pages.parts import checkpoints, player
 from app_pages.parts.clip_choice import Chosen
 from app_pages.parts.futures import Plan, Roll
+from app_pages.parts.headline import shown
 from app_pages.parts.player import Chart, Line, Track
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ READ_HELP = ("Each frame from the true frames before it and its own code, the me
 AHEAD_HELP = "Each frame from the true frames before it: one frame ahead, again and again."
 FUTURE_HELP = "A future drawn by the model: it has seen the frames given, then only its own."
 MEAN_HELP = "The mean of all futures, pixel by pixel: where they part it blurs, as a model without a code would."
+COPIED = "last frame copied"
+COPIED_HELP = (" What copying the last frame given would get is drawn too: where little moves that is hard to beat, and "
+               "a model below it has learned no motion.")
 EVENT = "unforeseen move"  # a bounce into a new direction, say
 SPREAD_HELP = "The standard deviation over all futures, pixel by pixel: black where all agree."
 HELP: dict[str, str] = {
@@ -128,10 +132,11 @@ def charts(checkpoint: VideoCheckpoint, seen: Known, plan: Plan, roll: Roll | No
 
     total, many = plan.total, checkpoint.stochastic and plan.futures > 1
     scores: Mapping[Metric, Score] = {}
+    copied: Mapping[Metric, NDArray[np.float64]] = {}
     sd = apart = None
     if roll is not None and roll.count:
         with roll.looked_at() as gathered:
-            scores = gathered.scores
+            scores, copied = gathered.scores, gathered.copied
             sd = gathered.prior_sd[0] if gathered.prior_sd else None
             apart = gathered.diversity if gathered.count > 1 else None
     found = []
@@ -147,7 +152,8 @@ def charts(checkpoint: VideoCheckpoint, seen: Known, plan: Plan, roll: Roll | No
         lines = [Line("mean" if many else "prediction", *_band(score, plan))]
         if many:
             lines.append(Line("best", _from(plan.context, None if score is None else score.best_values, total)))
-        found.append(Chart(title, lines, unit, HELP[metric]))
+        lines.append(Line(COPIED, _from(plan.context, copied.get(metric), total)))
+        found.append(Chart(title, lines, unit, HELP[metric] + COPIED_HELP))
     if many:
         found.append(Chart("Futures apart", [Line("distance", _from(plan.context, apart, total))], help=APART_HELP))
     return found
@@ -171,6 +177,20 @@ def best_help(checkpoint: VideoCheckpoint) -> str:
             "by looking at the truth: it says what the model can draw, not what it would bet on.")
 
 
+def against_copying(roll: Roll) -> str:
+    """The mean score of the futures beside that of copying the last frame given; nothing where no truth is known."""
+    from vaecore.explore.video import METRICS
+
+    with roll.looked_at() as gathered:
+        metric = gathered.checkpoint.metrics[0]
+        if metric not in gathered.scores:
+            return ""
+        mean, copied = float(gathered.scores[metric].mean.mean()), float(gathered.copied[metric].mean())
+    title, unit, _ = METRICS[metric]
+    mean_told, copied_told = (f"{shown(value)} {unit}".rstrip() for value in (mean, copied))
+    return f" {title}: {mean_told} on average, copying the last frame given {copied_told}."
+
+
 def future(place: int) -> str:
     """Name of the track of a future by its place, from 0."""
     return f"future-{place + 1}"
@@ -188,6 +208,7 @@ def side_by_side(clip: Chosen, rolls: Sequence[Roll], *, best: bool) -> tuple[li
     truth = checkpoint.pictures(clip.frames[:plan.total])
     shown = [Track(TRUTH, truth, "Truth", "truth", help=TRUTH_HELP)]
     scores: list[Mapping[Metric, Score]] = []
+    copied: Mapping[Metric, NDArray[np.float64]] = {}
     for place, each in enumerate(rolls):
         frames, told, one = truth[:0], "", each.total == 1
         if each.count:
@@ -197,6 +218,7 @@ def side_by_side(clip: Chosen, rolls: Sequence[Roll], *, best: bool) -> tuple[li
                     frames = _after(each.checkpoint, each.plan, found[1])
                     told = "" if one else f" · future {found[0] + 1}"
                 scores.append(gathered.scores)
+                copied = gathered.copied  # the same of each
         else:
             scores.append({})
         name = each.checkpoint.run.id
@@ -206,8 +228,9 @@ def side_by_side(clip: Chosen, rolls: Sequence[Roll], *, best: bool) -> tuple[li
     for metric in checkpoint.metrics if len(plan.truth) else ():
         title, unit, _ = METRICS[metric]
         curves.append(Chart(title, [Line(each.checkpoint.run.id, *_band(score.get(metric), plan))
-                                    for each, score in zip(rolls, scores, strict=True)], unit, HELP[metric] +
-                            " Drawn is the mean over futures."))
+                                    for each, score in zip(rolls, scores, strict=True)]
+                            + [Line(COPIED, _from(plan.context, copied.get(metric), plan.total))], unit, HELP[metric] +
+                            COPIED_HELP + " Drawn is the mean over futures."))
     return shown, curves
 
 

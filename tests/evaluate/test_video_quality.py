@@ -20,6 +20,7 @@ from vaecore.evaluate.video import (
     Spread,
     auc,
     best_of,
+    clustered_error,
     counts_up_to,
     edge_energy,
     evaluate_video,
@@ -261,3 +262,45 @@ def test_an_evaluation_of_a_run(name: str, tmp_path: Path) -> None:
     others = set(PARTS) - {"video", *(["likelihood"] if exact else [])}
     assert set(found["not_applicable"]) == others and not found["missing"]
     assert "clips" in found["not_applicable"]["reconstruction"]
+
+
+# -- what the numbers are held against -------------------------------------------------------------
+
+
+def still(count: int, frames: int, gap: float) -> Tensor:
+    """Clips (count, frames, 1, 16, 16) in which nothing moves until the last frame, which is brighter by `gap`."""
+    clips = drawn(count, 1, 1, 16, 16).repeat(1, frames, 1, 1, 1) * (1 - gap)
+    clips[:, -1] += gap
+    return clips
+
+
+def test_copying_the_last_frame_stands_beside_each_score() -> None:
+    """A model far from the truth looks like a result until one sees what copying the last frame given gets."""
+    _, model = clip_runs.model("lp")
+    found = evaluate_video(model, still(3, 9, gap=0.1), futures=3)
+    psnr = found.metrics["psnr"]
+    assert psnr.copied == pytest.approx([100] * 5 + [20], abs=1e-3), "nothing moves; then each pixel is 0.1 off: 20 dB"
+    assert max(psnr.mean) < 30, "and this model knows nothing"
+    _, states = clip_runs.model("states")
+    clips = torch.zeros(2, 9, 4)
+    clips[:, 3:] = torch.arange(1, 7).view(1, 6, 1) / 10
+    assert evaluate_video(states, clips, futures=2).metrics["error"].copied == pytest.approx(
+        [(t / 10)**2 for t in range(1, 7)], rel=1e-4)
+
+
+def test_the_error_treats_windows_of_one_clip_as_one() -> None:
+    """Eight windows of each of four scenes, which agree within a scene: the error is that of four numbers."""
+    scenes = drawn(4, seed=3).double()
+    values, sources = scenes.repeat_interleave(8), np.repeat(np.arange(4), 8)
+    assert clustered_error(values, sources) == pytest.approx(float(scenes.std()) / 2)
+    naive = clustered_error(values)
+    assert naive == pytest.approx(float(values.std()) / math.sqrt(32)) and naive < 0.4 * float(scenes.std()) / 2
+    assert clustered_error(values, np.full(32, 7)) is None, "of one scene nothing can be said"
+    assert clustered_error(values, np.arange(32)) == pytest.approx(naive)
+    _, model = clip_runs.model("lp")
+    clips = clip_runs.clips("lp", count=4)
+    clips[2:] = 0  # two windows of one scene, two of another
+    found = evaluate_video(model, clips, futures=2, sources=np.array([5, 5, 9, 9]))
+    error, apart = found.metrics["psnr"].standard_error, evaluate_video(model, clips, futures=2).metrics["psnr"]
+    assert error is not None and apart.standard_error is not None
+    assert (found.clips, found.sources) == (4, 2) and error > 1.3 * apart.standard_error

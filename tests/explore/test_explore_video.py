@@ -179,7 +179,7 @@ def test_of_true_frames(lp: VideoCheckpoint, store: Store) -> None:
 def test_what_is_gathered_of_futures(lp: VideoCheckpoint) -> None:
     clip = lp.clip(0)
     past = lp.past(clip)
-    gathered = Gathered(lp, clip[3:7], keep=2)  # of 6 predicted frames 4 are known
+    gathered = Gathered(lp, clip[3:7], clip[2], keep=2)  # of 6 predicted frames 4 are known
     chunks = list(lp.roll(past, 6, 7, seed=2))
     for chunk in chunks:
         gathered.add(chunk)
@@ -196,7 +196,7 @@ def test_what_is_gathered_of_futures(lp: VideoCheckpoint) -> None:
     assert best == int(scores["psnr"].values.mean(1).argmax()) == gathered.best["psnr"][0]
     torch.testing.assert_close(gathered.best["psnr"][1], frames[best])
     assert (scores["psnr"].low <= scores["psnr"].mean).all() and (scores["psnr"].mean <= scores["psnr"].high).all()
-    unknown = Gathered(lp, clip[9:])
+    unknown = Gathered(lp, clip[9:], clip[8])
     unknown.add(chunks[0])
     assert unknown.scores == {} and unknown.best == {} and len(unknown.diversity) == 6
 
@@ -292,3 +292,11 @@ def test_a_preview_shows_the_clip_over_its_futures(store: Store, name: str) -> N
         side, rows = (68, 4) if name == "states" else (20, 2 if name == "one" else 4)
         scale = image.width // (9 * side)
         assert image.size == (9 * side * scale, rows * side * scale)
+
+
+def test_copying_the_last_frame_is_scored_beside_the_futures(lp: VideoCheckpoint) -> None:
+    clip = lp.clip(0)
+    gathered = Gathered(lp, clip[3:7], clip[2])
+    error = (clip[3:7] - clip[2]).square().flatten(1).mean(1)
+    np.testing.assert_allclose(gathered.copied["psnr"], -10 * np.log10(error.numpy()), rtol=1e-5)
+    assert Gathered(lp, clip[9:], clip[8]).copied == {}

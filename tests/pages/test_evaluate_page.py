@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import subprocess
@@ -328,6 +329,17 @@ def test_all_parts_are_shown_with_units_and_settings(root: Path) -> None:
     [chart] = at.get("plotly_chart")
     assert json.loads(chart.proto.spec)["data"][1]["y"] == [-91.0, -88.5, -88.25]
     assert not at.warning and not at.error
+
+
+def test_copying_the_last_frame_stands_beside_a_model_of_clips(root: Path) -> None:
+    video = copy.deepcopy(PARTS_FOUND["video"])
+    video["metrics"]["psnr"]["copied"] = [50.0, 36.5]
+    video |= {"clips": 32, "sources": 4}
+    keep(root, result(video=video))
+    at = demo.open_page("evaluate", run="vae")
+    [futures] = table(at, "video")
+    assert (futures["Mean"].item(), futures["Copying"].item()) == ("16.25", "43.25")
+    assert "32 windows of 4 clips · 3 frames given" in demo.words(at)
 
 
 def test_several_modalities_say_which_was_given_and_what_the_ceiling_is(root: Path) -> None:

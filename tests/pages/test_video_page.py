@@ -102,7 +102,7 @@ def test_futures_are_those_of_the_model(store: Path) -> None:
 
     told, model = message(rolled()), checkpoint(store)
     clip = model.clip(0)
-    found = Gathered(model, clip[CONTEXT:])
+    found = Gathered(model, clip[CONTEXT:], clip[CONTEXT - 1])
     for chunk in model.roll(clip[:CONTEXT], LENGTH - CONTEXT, 5, 0):
         found.add(chunk)
     tracks = told["tracks"]
@@ -190,7 +190,9 @@ def test_a_model_without_noise_has_one_prediction() -> None:
     told = message(at)
     assert list(told["tracks"]) == ["truth", "reconstruction", "future-1"]
     assert told["tracks"]["reconstruction"]["caption"] == "One frame ahead"
-    assert list(told["charts"]) == ["PSNR", "SSIM"] and list(told["charts"]["PSNR"]) == ["prediction"]
+    assert list(told["charts"]) == ["PSNR", "SSIM"]
+    assert list(told["charts"]["PSNR"]) == ["prediction", "last frame copied"]
+    assert "PSNR: " in demo.words(at) and "copying the last frame given " in demo.words(at)
     assert "single future" in demo.words(at)
     assert not [each for each in at.number_input if each.key == "futures-video"]
 
@@ -340,7 +342,7 @@ def test_several_checkpoints_on_the_same_clip_and_noise(store: Path) -> None:
     assert [track["caption"] for track in told["tracks"].values()] == ["Truth", "lp · future 1", "fp · future 1"]
     want = model.future(model.clip(0)[:CONTEXT], LENGTH - CONTEXT, 0)
     np.testing.assert_array_equal(told["tracks"]["1"]["pixels"][CONTEXT:], shown(model.pictures(want)))
-    assert list(told["charts"]["PSNR"]) == ["lp", "fp"]
+    assert list(told["charts"]["PSNR"]) == ["lp", "fp", "last frame copied"]
     at.segmented_control(key="several-shown").set_value("Best").run()
     assert message(at, 1)["tracks"]["0"]["caption"].startswith("lp · future")
 

@@ -224,13 +224,18 @@ def _video(result: dict[str, Any]) -> Iterator[str]:
     found = result.get("video")
     if not found:
         return
-    about = f"of {found['clips']:,} clips, {found['context']} frames given, {found['horizon']} predicted"
+    clips, sources = found["clips"], found.get("sources", found["clips"])  # evaluations before 30 November lack it
+    of = f"{clips:,} clips" if sources == clips else f"{clips:,} windows of {sources:,} clip{'s' * (sources > 1)}"
+    about = f"of {of}, {found['context']} frames given, {found['horizon']} predicted"
     for name, each in found["metrics"].items():
         title, unit = {"psnr": "PSNR", "ssim": "SSIM"}.get(name, "squared error"), each["unit"] or "in all"
-        error = "" if each["standard_error"] is None else f", +- {each['standard_error']:.3g}"
+        error = f", +- {each['standard_error']:.3g}" if each["standard_error"] is not None else \
+            ", no +-: all are of one clip" if sources == 1 else ""
         if found["futures"] > 1:
             yield _row(f"{title}, best of {found['futures']}", each["best_of"][-1][1], f"{unit} {about}{error}", 4)
         yield _row(f"{title}, mean", each["best_of"][0][1], f"{unit} over futures {about}", 4)
+        if copied := each.get("copied"):
+            yield _row(f"{title}, last frame", sum(copied) / len(copied), f"{unit} of copying the last frame given", 4)
     if found["futures"] > 1:
         yield _row("diversity", sum(found["diversity"]) / len(found["diversity"]),
                    "root mean square difference of two futures, a mean over frames", 4)

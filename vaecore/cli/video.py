@@ -73,7 +73,7 @@ def rollout(
     if branch_at is not None:
         past, length, truth = _branched(found, whole, past, length, seed, branch_at, branch_future)
         chunks = found.roll(past, length, futures, seed)
-    gathered = Gathered(found, truth, keep=SHOWN)
+    gathered = Gathered(found, truth[:length], past[-1], keep=SHOWN)
     keep = _kept(found, futures, length) if output is not None and output.suffix.lower() == ".npz" else None
     with Progress(console=err, transient=True) as progress:
         task = progress.add_task("rolling out", total=futures if found.stochastic else 1)
@@ -208,7 +208,8 @@ def _facts(found: VideoCheckpoint, gathered: Gathered, whole: Tensor, past: Tens
         "seed": seed, "rate": rate, "diversity": gathered.diversity.tolist() if gathered.count > 1 else None,
         "scores": {metric: {"best": score.best, "best_by_frame": score.best_values.tolist(),
                             "mean_by_frame": score.mean.tolist(), "low_by_frame": score.low.tolist(),
-                            "high_by_frame": score.high.tolist()} for metric, score in gathered.scores.items()},
+                            "high_by_frame": score.high.tolist(),
+                            "copied_by_frame": gathered.copied[metric].tolist()} for metric, score in gathered.scores.items()},
         "kl_by_frame": bound.kl.tolist() if bound is not None else None,
         "log_prob_by_frame": bound.log_prob.tolist() if bound is not None else None,
         "prior_sd_by_frame": sd.tolist() if sd is not None else None}
@@ -226,7 +227,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         best_mean, mean_mean = sum(best) / len(best), sum(mean) / len(mean)
         told = f"best {shown(best_mean)} (future {score['best']}), mean {shown(mean_mean)}" if many else \
             shown(mean_mean)
-        lines.append(f"{title}: {told} {unit}".rstrip() + f", over {len(best)} frames that are known")
+        lines.append(f"{title}: {told} {unit}".rstrip() + f", over {len(best)} frames that are known; copying the last "
+                     f"frame given {shown(sum(score['copied_by_frame']) / len(best))} {unit}".rstrip())
     if not facts["scores"]:
         lines.append("no true frame is known, so there are no scores")
     if facts["diversity"] is not None:

@@ -74,7 +74,8 @@ class Split:
     conditioned, NaN where missing; `factors` (N, F) are the known causes of synthetic data, for evaluation only.
     `observed` (N, M) says which modalities each has, in the order of `arrays`; None where all have all. What is not
     observed is stored as zeros and never read. `events` (N, T) are frames of clips that could not be foreseen from
-    those before: a direction was drawn anew.
+    those before: a direction was drawn anew. `sources` (N,) says of windows cut from longer clips which one each is of:
+    windows of one clip overlap, or show the same scene.
     """
 
     arrays: Mapping[str, Array]
@@ -83,6 +84,7 @@ class Split:
     factors: NDArray[np.float64] | None = None
     observed: NDArray[np.bool_] | None = None
     events: NDArray[np.bool_] | None = None
+    sources: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.arrays.values())))
@@ -98,7 +100,8 @@ class Split:
                      None if self.covariate is None else self.covariate[rows],
                      None if self.factors is None else self.factors[rows],
                      None if self.observed is None else self.observed[rows],
-                     None if self.events is None else self.events[rows])
+                     None if self.events is None else self.events[rows],
+                     None if self.sources is None else self.sources[rows])
 
 
 class Drawn(Protocol):

@@ -155,6 +155,11 @@ def windows(clips: Sequence[Array], length: int, stride: int) -> Array:
     return cut
 
 
+def sources(clips: Sequence[Array], length: int, stride: int) -> NDArray[np.int64]:
+    """Of which clip each window of `windows` is, (N,)."""
+    return np.repeat(np.arange(len(clips)), [count_windows([len(clip)], length, stride) for clip in clips])
+
+
 def count_windows(lengths: Sequence[int], length: int, stride: int) -> int:
     """How many windows `windows` would cut from clips of these lengths."""
     return sum(max(0, (frames - length) // stride + 1) for frames in lengths)

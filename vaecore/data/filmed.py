@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from vaecore.data import npz
 from vaecore.data.base import Array, DataConfig, Dataset, DataUnavailable, Modality, Split, folders
-from vaecore.data.clips import FRAMES, count_windows, tails, windows
+from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
 from vaecore.schema import option, problem
 
 SIDE = 64  # pixels
@@ -63,7 +63,8 @@ class Filmed(DataConfig):
             if total > MOST_BYTES:
                 raise problem("data.stride", self.stride, f"the windows would take {total:,} bytes.",
                               f"Use at least {self.stride * -(-total // MOST_BYTES)}.")
-            parts[part] = Split({FRAMES: windows(chosen, length, self.stride)})
+            parts[part] = Split({FRAMES: windows(chosen, length, self.stride)},
+                                sources=sources(chosen, length, self.stride))
         sizes = " / ".join(f"{len(part):,}" for part in parts.values())
         return Dataset("filmed", f"filmed {self.collection} (Intel sample videos, CC BY 4.0): {sizes} windows of "
                        f"{self.frames} frames, those held out of {self.test_frames}",

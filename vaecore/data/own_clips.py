@@ -15,7 +15,7 @@ import numpy as np
 
 from vaecore.data.base import SPLITS, DataConfig, Dataset, DataUnavailable, Modality, Split, SplitName
 from vaecore.data.clip_file import ENDINGS, Clip, read_clips
-from vaecore.data.clips import FRAMES, count_windows, tails, windows
+from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
 from vaecore.data.own_file import contents, digest, wrong
 from vaecore.schema import ConfigError, option, problem
 
@@ -80,7 +80,8 @@ class OwnClips(DataConfig):
             if total > MOST_BYTES:
                 raise problem("data.stride", self.stride, f"{count:,} windows would take {total:,} bytes.",
                               f"Use at least {self.stride * -(-total // MOST_BYTES)}, or smaller frames.")
-            splits[split] = Split({FRAMES: windows(parts[split], length, self.stride)})
+            splits[split] = Split({FRAMES: windows(parts[split], length, self.stride)},
+                                  sources=sources(parts[split], length, self.stride))
         sizes = " / ".join(f"{len(splits[split]):,}" for split in SPLITS)
         splits["train"] = self.limited(splits["train"])
         shape = self.frames, *clips[0].shape[1:]

@@ -3,8 +3,10 @@
 Only frames that were predicted count: frames given would flatter every model. Frames are in [0, 1], so that the data
 range is 1; of states there is no PSNR and no SSIM, but a squared error. A metric is computed frame by frame and then
 averaged, and the best future of a clip is chosen for each metric by itself, by its mean over all predicted frames
-(Denton & Fergus 2018). Metrics that rest on networks of others (LPIPS, FVD) are left out: their numbers belong to those
+(Denton & Fergus 2018). Beside each stands what copying the last frame given would get: where little moves, that is
+hard to beat. Metrics that rest on networks of others (LPIPS, FVD) are left out: their numbers belong to those
 networks, and differ between copies of them by more than models do.
+Windows cut from one longer clip are no independent clips: their standard error is that of a mean over clusters.
 Shapes: B clips, T frames, N futures of a clip, H frames of horizon, r latent size.
 """
 
@@ -308,7 +310,8 @@ class Curves:
     best: list[float]  # (H,) of the future of each clip that is best by its mean over frames
     mean: list[float]  # (H,) over futures
     best_of: list[tuple[int, float]]  # n, and the expected best of n futures, averaged over frames
-    standard_error: float | None  # of the best of N, over clips; None of a single clip
+    copied: list[float]  # (H,) of copying the last frame given, which any model has to beat
+    standard_error: float | None  # of the best of N, over the clips that windows are of; None of a single clip
     unit: str
     larger_is_better: bool
 
@@ -347,17 +350,35 @@ class Video:
     first_seconds: float  # to roll out one future of one clip, the fastest of three
     seconds: float  # to roll out all futures of a clip, some clips together
     threads: int
-    clips: int
+    clips: int  # or windows of longer clips
+    sources: int  # clips that these are windows of; as many as `clips` where each is one of its own
     futures: int
     context: int  # frames given
     horizon: int  # frames predicted
     window: int | None  # pixels a side, of SSIM
 
 
+def clustered_error(values: Tensor, sources: NDArray[np.int64] | None = None) -> float | None:
+    """Standard error of the mean of `values` (B,) where those with the same number in `sources` (B,) belong together.
+
+    The root of G / (G - 1) times the summed squares of each cluster's summed deviations, over B, for G clusters (Liang &
+    Zeger 1986): of clusters of one it is s / sqrt(B). None of a single cluster, of which nothing can be said.
+    """
+    groups = torch.arange(len(values)) if sources is None else torch.from_numpy(np.unique(sources, return_inverse=True)[1])
+    count = int(groups.max()) + 1
+    if count < 2:
+        return None
+    deviations = values.double() - values.double().mean()
+    sums = torch.zeros(count, dtype=torch.float64).index_add_(0, groups, deviations)
+    return math.sqrt(count / (count - 1) * float(sums.square().sum())) / len(values)
+
+
 def evaluate_video(model: VideoFamily, clips: Tensor, events: NDArray[np.bool_] | None = None, *, futures: int = 100,
-                   horizon: int = 0, seed: int = 0, progress: Progress | None = None,
-                   cancelled: Callable[[], bool] = lambda: False) -> Video:
+                   horizon: int = 0, seed: int = 0, sources: NDArray[np.int64] | None = None,
+                   progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False) -> Video:
     """All of the above for clips (B, T, *frame), uint8 or as the model reads them, with events (B, T).
+
+    `sources` (B,) says of which longer clip each is a window; without it each is a clip of its own.
 
     `context` frames are given, as in training, and `horizon` are predicted; 0 goes on to the end of the clips. Futures
     come in chunks, of which numbers are kept and no frames, so memory does not depend on their count. Raises
@@ -376,7 +397,7 @@ def evaluate_video(model: VideoFamily, clips: Tensor, events: NDArray[np.bool_] 
         for part in torch.split(clips, together):
             x = scaled(part).float()
             true = x[:, context:context + horizon]
-            totals.begin(model, true)
+            totals.begin(model, true, x[:, context - 1:context])
             chunks = rolled(model, x[:, :context], horizon, futures, seed)
             while True:
                 start = time.perf_counter()
@@ -396,7 +417,7 @@ def evaluate_video(model: VideoFamily, clips: Tensor, events: NDArray[np.bool_] 
         first = min(_seconds(model, scaled(clips[:1]).float()[:, :context], horizon) for _ in range(TRIES))
     finally:
         model.train(training)
-    return totals.result(first, futures, context, horizon)
+    return totals.result(first, futures, context, horizon, sources)
 
 
 class _Totals:
@@ -407,6 +428,7 @@ class _Totals:
         self.best: dict[str, list[Tensor]] = {}  # (b, H)
         self.mean: dict[str, list[Tensor]] = {}  # (b, H)
         self.means: dict[str, list[Tensor]] = {}  # (b, N) over frames
+        self.copied: dict[str, list[Tensor]] = {}  # (b, H)
         self.diversity: list[Tensor] = []  # (b, H)
         self.edges: list[Tensor] = []  # (2, H): of predicted and of true frames
         self.log_prob: list[Tensor] = []
@@ -415,11 +437,14 @@ class _Totals:
         self.events: list[NDArray[np.bool_]] = []
         self.context, self.coded = 0, True
 
-    def begin(self, model: VideoFamily, true: Tensor) -> None:
+    def begin(self, model: VideoFamily, true: Tensor, last: Tensor) -> None:
+        """The frames to be predicted (b, H, *frame), and the last one given (b, 1, *frame)."""
         self.true, self.pixels, self.spread = true, model.pixels, Spread()
         self.values: dict[str, list[Tensor]] = {}
         self.energy, self.drawn = torch.zeros(true.shape[1], dtype=torch.float64), 0
         self.context, self.coded = model.context, bool(model.latents)
+        for name, measure in _measures(tuple(true.shape[2:]), pixels=self.pixels).items():
+            self.copied.setdefault(name, []).append(measure(last.expand_as(true)[:, None], true)[:, 0])
 
     def add(self, frames: Tensor) -> None:
         for name, measure in _measures(tuple(self.true.shape[2:]), pixels=self.pixels).items():
@@ -451,7 +476,8 @@ class _Totals:
             self.sd.append(sd[:, model.context - 1:end - 1].double().numpy())
             self.events.append(events[:, model.context:end])
 
-    def result(self, first: float, futures: int, context: int, horizon: int) -> Video:
+    def result(self, first: float, futures: int, context: int, horizon: int, sources: NDArray[np.int64] | None
+               ) -> Video:
         metrics = {}
         for name, (unit, larger) in {"psnr": ("dB", True), "ssim": ("", True), "error": ("", False)}.items():
             if name in self.means:
@@ -461,12 +487,14 @@ class _Totals:
                     _listed(torch.cat(self.best[name]).double().mean(0)),
                     _listed(torch.cat(self.mean[name]).double().mean(0)),
                     [(n, float(expected_best(means, n, largest=larger).mean())) for n in counts_up_to(futures)],
-                    float(best.std()) / math.sqrt(len(best)) if len(best) > 1 else None, unit, larger)
+                    _listed(torch.cat(self.copied[name]).double().mean(0)), clustered_error(best, sources), unit,
+                    larger)
         edges = torch.stack(self.edges).sum(0) if self.edges else None
         return Video(metrics, _listed(torch.cat(self.diversity).mean(0)),
                      None if edges is None else [a / b if b > 0 else None for a, b in edges.T.tolist()],
                      self._bounds(), self._calibration(), first, self.seconds / self.clips, torch.get_num_threads(),
-                     self.clips, futures, context, horizon, WINDOW if "ssim" in metrics else None)
+                     self.clips, self.clips if sources is None else len(np.unique(sources)), futures, context,
+                     horizon, WINDOW if "ssim" in metrics else None)
 
     def _bounds(self) -> Bounds:
         log_prob, kl = torch.cat(self.log_prob).mean(0), torch.cat(self.kl).mean(0)

@@ -378,11 +378,13 @@ class Gathered:
     """Futures as they come, with the scores of all of them and the frames of few: memory does not depend on N.
 
     `truth` (H', *frame) are the true frames after the past, H' at most the horizon, and none where nothing is known.
+    `last` (*frame) is the last frame of the past: repeating it is the prediction that futures are measured against.
     Kept are the first `keep` futures, and of each metric the best one so far.
     """
 
     checkpoint: VideoCheckpoint
     truth: Tensor
+    last: Tensor
     keep: int = 8
     count: int = 0
     kept: list[Tensor] = field(default_factory=list)  # (H, *frame) each
@@ -420,6 +422,16 @@ class Gathered:
             values = _numbers(torch.cat(parts))
             found[metric] = Score(values, self.best[metric][0], values.mean(0), *np.quantile(values, (0.1, 0.9), 0))
         return found
+
+    @cached_property
+    def copied(self) -> dict[Metric, Numbers]:
+        """By metric, what copying the last frame given gets in each predicted frame, (H',); empty where no true frame
+        is known."""
+        truth = self.truth
+        if not len(truth):
+            return {}
+        still = self.last.expand_as(truth)[None, None]
+        return {metric: _numbers(_measured(metric, still, truth[None])[0, 0]) for metric in self.checkpoint.metrics}
 
     @property
     def mean(self) -> Tensor:
