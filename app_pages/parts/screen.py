@@ -29,8 +29,8 @@ AHEAD_HELP = "Each frame from the true frames before it: one frame ahead, again 
 FUTURE_HELP = "A future drawn by the model: it has seen the frames given, then only its own."
 MEAN_HELP = "The mean of all futures, pixel by pixel: where they part it blurs, as a model without a code would."
 COPIED = "last frame copied"
-COPIED_HELP = (" What copying the last frame given would get is drawn too: where little moves that is hard to beat, and "
-               "a model below it has learned no motion.")
+COPIED_HELP = (" What copying the last frame given would get is drawn too: where little moves that is hard to beat, "
+               "and a model below it has learned no motion.")
 EVENT = "unforeseen move"  # a bounce into a new direction, say
 SPREAD_HELP = "The standard deviation over all futures, pixel by pixel: black where all agree."
 HELP: dict[str, str] = {

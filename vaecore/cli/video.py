@@ -209,7 +209,8 @@ def _facts(found: VideoCheckpoint, gathered: Gathered, whole: Tensor, past: Tens
         "scores": {metric: {"best": score.best, "best_by_frame": score.best_values.tolist(),
                             "mean_by_frame": score.mean.tolist(), "low_by_frame": score.low.tolist(),
                             "high_by_frame": score.high.tolist(),
-                            "copied_by_frame": gathered.copied[metric].tolist()} for metric, score in gathered.scores.items()},
+                            "copied_by_frame": gathered.copied[metric].tolist()}
+                   for metric, score in gathered.scores.items()},
         "kl_by_frame": bound.kl.tolist() if bound is not None else None,
         "log_prob_by_frame": bound.log_prob.tolist() if bound is not None else None,
         "prior_sd_by_frame": sd.tolist() if sd is not None else None}

@@ -37,8 +37,8 @@ class Settings(Strict):
     samples: int = option(2000, "Observations drawn from the model and as many real ones, where the split has them, "
                           "for the Fréchet distance, precision and recall; as many are judged for coherence and style.",
                           unit="observations", ge=10, le=10_000)
-    video_clips: int = option(32, "So many clips are judged by their futures: the first, or windows spread evenly over longer clips. 0 uses all.", unit="clips",
-                              ge=0, le=10_000)
+    video_clips: int = option(32, "So many clips are judged by their futures: the first, or windows spread evenly over "
+                              "longer clips; 0 uses all.", unit="clips", ge=0, le=10_000)
     futures: int = option(100, "Futures N of each clip. The best of N gets better with N, so only equal N compare.",
                           unit="futures", ge=1, le=1000)
     horizon: int = option(0, "Frames predicted after those given; 0 goes on to the end of the clips.", unit="frames",

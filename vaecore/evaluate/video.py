@@ -361,10 +361,11 @@ class Video:
 def clustered_error(values: Tensor, sources: NDArray[np.int64] | None = None) -> float | None:
     """Standard error of the mean of `values` (B,) where those with the same number in `sources` (B,) belong together.
 
-    The root of G / (G - 1) times the summed squares of each cluster's summed deviations, over B, for G clusters (Liang &
-    Zeger 1986): of clusters of one it is s / sqrt(B). None of a single cluster, of which nothing can be said.
+    The root of G / (G - 1) times the summed squares of each cluster's summed deviations, over B, for G clusters (Liang
+    & Zeger 1986): of clusters of one it is s / sqrt(B). None of a single cluster, of which nothing can be said.
     """
-    groups = torch.arange(len(values)) if sources is None else torch.from_numpy(np.unique(sources, return_inverse=True)[1])
+    numbers = np.arange(len(values)) if sources is None else np.unique(sources, return_inverse=True)[1]
+    groups = torch.from_numpy(numbers)
     count = int(groups.max()) + 1
     if count < 2:
         return None
