@@ -208,8 +208,8 @@ def _said(value: object) -> str:
 
 
 st.title("Compare", anchor=False)
-chosen = checkpoints.pick_several("Runs", most=MOST, help=f"Up to {MOST} runs; the address of this page keeps them, so "
-                                  "it can be passed on.")
+chosen = checkpoints.pick_several("Runs", page="compare", most=MOST, help=f"Up to {MOST} runs; the "
+                                  "address of this page keeps them, so it can be passed on.")
 readable, facts = [], []
 for run in chosen:
     try:

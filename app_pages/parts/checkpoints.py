@@ -24,6 +24,7 @@ LINKS: dict[Page, tuple[str, str, str]] = {  # of the pages that open a run: fil
     "Sentences": ("app_pages/sentences.py", ":material/notes:", "See how it reads and writes sentences."),
     "Cross-modal": ("app_pages/cross_modal.py", ":material/swap_horiz:", "Give some modalities and generate others."),
     "Video": ("app_pages/video.py", ":material/movie:", "Roll futures of a clip out and watch them part.")}
+CHOSEN, CHOSEN_ON = "runs", "runs-page"  # in the session: the runs that were chosen last, and on which page
 _OF_ONE: dict[str, Page] = {"sentence": "Sentences", "clip": "Video"}  # by what an observation is
 
 
@@ -124,30 +125,52 @@ def pick(label: str, *, among: list[Run] | None = None, empty: Callable[[], None
     return runs[chosen]
 
 
-def pick_several(label: str, *, among: list[Run] | None = None, first: list[str] | None = None, key: str = "runs",
+def pick_several(label: str, *, page: str, among: list[Run] | None = None, first: list[str] | None = None,
                  most: int = 12, help: str | None = None) -> list[Run]:
-    """The same for several, kept in the URL as `?runs=a&runs=b`; `first`, or the first three, to begin with."""
+    """The same for several, kept in the URL as `?runs=a&runs=b`; `first`, or the first three, to begin with.
+
+    The choice is one for all pages, in the session under "runs"; each `page` shows as much of it as it can, in a widget
+    of its own: two pages' widgets under one key would each be emptied by the other.
+    """
     runs = {run.id: run for run in (with_weights() if among is None else among)}
     if not runs:
         nothing_yet()
         return []
-    found, missing = _from_url(key, key, runs)
+    key, own = f"{page}-runs", st.session_state.get(CHOSEN_ON) == page
+    if key not in st.session_state:  # the page is entered: what its address says counts, on the way back too
+        st.session_state.pop(f"{key}-url", None)
+    found, missing = _from_url(key, "runs", runs)
     if found:
-        st.session_state[key] = found[:most]
-        if left := found[most:]:
-            st.session_state[f"{key}-left"] = left
-    kept = st.session_state.setdefault(key, first or list(runs)[:3])
-    if gone := [name for name in kept if name not in runs]:
-        missing += gone
-        st.session_state[key] = [name for name in kept if name in runs]
+        choose_several(found, page)
+        own = True
+    wanted: list[str] = st.session_state.get(CHOSEN, [])
+    kept = [name for name in wanted if name in runs]
+    if own:  # removed while this page was open
+        missing += [name for name in wanted if name not in runs]
+        choose_several(kept, page)
+    elif not kept:  # nothing was chosen yet that this page can show
+        kept = st.session_state.get(key) or first or list(runs)[:3]
+        kept = [name for name in kept if name in runs]
+    if st.session_state.get(key) != kept[:most]:
+        st.session_state[key] = kept[:most]
     lines = {name: describe(run) for name, run in runs.items()}
     chosen = st.multiselect(label, list(runs), key=key, format_func=lambda name: lines.get(name, name), help=help,
-                            max_selections=most, on_change=_forget, args=(key,), persist_state="session")
+                            max_selections=most, on_change=_choose, args=(key, page))
     _tell(key, missing, f"Shown: {', '.join(chosen) or 'none'}.")
-    if left := [name for name in st.session_state.get(f"{key}-left", []) if name not in chosen]:
+    if left := kept[most:]:
         st.warning(f"This page shows {most} runs at most. Left out: {', '.join(left)}.", icon=":material/filter_8:")
-    _to_url(key, key, chosen)
+    _to_url(key, "runs", chosen)
     return [runs[name] for name in chosen]
+
+
+def choose_several(names: list[str], page: str) -> None:
+    """Make `names` the choice of runs, as if they had been picked on `page`."""
+    st.session_state[CHOSEN], st.session_state[CHOSEN_ON] = names, page
+
+
+def _choose(key: str, page: str) -> None:
+    choose_several(list(st.session_state[key]), page)
+    _forget(key)
 
 
 def nothing_yet() -> None:

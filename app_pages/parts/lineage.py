@@ -8,6 +8,7 @@ from typing import Any
 
 import streamlit as st
 
+from app_pages.parts.checkpoints import choose_several
 from app_pages.parts.words import escaped
 from vaecore.store import NAME, Run, StoreError
 
@@ -105,7 +106,7 @@ def _draw(line: Line, chosen: bool, runs: Mapping[str, Run]) -> None:
 
 
 def _choose(name: str) -> None:
-    st.session_state["runs"] = [name]  # the page's choice of runs
+    choose_several([name], "monitor")
 
 
 def _words(parent: Parent, run: Run, before: Run | None) -> str:

@@ -74,3 +74,13 @@ def words(at: AppTest) -> str:
     """All text that is in plain elements."""
     kinds = (at.title, at.header, at.subheader, at.markdown, at.caption, at.info, at.warning, at.error)
     return "\n".join(str(element.value) for kind in kinds for element in kind)
+
+
+def go_to(at: AppTest, page: str) -> AppTest:
+    """Go to another page by its entry in the menu, which leaves what the address asks for behind."""
+    at.query_params.clear()
+    at.switch_page(f"app_pages/{page}.py")
+    at._page_hash = calc_hash(page.replace("_", "-"))
+    at.run()
+    assert not at.exception, at.exception
+    return at

@@ -121,13 +121,13 @@ def test_other_shapes_are_left_out_and_named() -> None:
 
 def test_the_first_three_to_begin_with_and_in_the_address() -> None:
     at = compare()
-    assert len(at.multiselect(key="runs").value) == 3
-    assert list(at.query_params["runs"]) == at.multiselect(key="runs").value
+    assert len(at.multiselect(key="compare-runs").value) == 3
+    assert list(at.query_params["runs"]) == at.multiselect(key="compare-runs").value
 
 
 def test_unknown_runs_are_told_and_the_others_shown() -> None:
     at = compare("vae", "nowhere", "ae")
-    assert at.multiselect(key="runs").value == ["vae", "ae"]
+    assert at.multiselect(key="compare-runs").value == ["vae", "ae"]
     assert "no run called 'nowhere'" in at.warning[0].value
 
 
@@ -135,7 +135,7 @@ def test_more_than_twelve_are_cut(root: Path) -> None:
     for index in range(14):
         shutil.copytree(root / "runs" / "ae", root / "runs" / f"copy-{index}")
     at = compare(*[f"copy-{index}" for index in range(14)])
-    assert len(at.multiselect(key="runs").value) == 12
+    assert len(at.multiselect(key="compare-runs").value) == 12
 
 
 @pytest.mark.parametrize(("file", "said"), [("config.json", "config.json"), ("weights.safetensors", "truncated"),
@@ -157,5 +157,5 @@ def test_damaged_metrics_cost_themselves(root: Path) -> None:
 
 def test_choosing_none() -> None:
     at = compare("vae")
-    at.multiselect(key="runs").set_value([]).run()
+    at.multiselect(key="compare-runs").set_value([]).run()
     assert not at.exception and "Choose two runs" in demo.words(at)

@@ -1,0 +1,58 @@
+"""A choice of runs: one for all pages that show several, never lost on the way between them."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from streamlit.util import calc_hash
+
+from tests.pages import demo
+
+
+@pytest.fixture(autouse=True)
+def in_use(root: Path) -> None:
+    """A store of its own."""
+
+
+@pytest.mark.parametrize(("first", "second"), [("compare", "monitor"), ("monitor", "compare")])
+def test_a_fresh_session_never_meets_an_empty_page(first: str, second: str) -> None:
+    at = demo.open_page("home")
+    for page in (first, second, first):
+        demo.go_to(at, page)
+        assert at.multiselect[0].value, f"{page} shows something"
+        assert "Choose one or several" not in demo.words(at) and "Choose two runs" not in demo.words(at)
+
+
+def test_a_selection_goes_along_to_the_other_page_and_survives_a_third() -> None:
+    at = demo.open_page("compare", runs=["vae", "gallery/pca"])
+    for page in ("monitor", "claims", "monitor", "traverse", "compare"):
+        demo.go_to(at, page)
+        if page in ("monitor", "compare"):
+            assert at.multiselect[0].value == ["vae", "gallery/pca"], page
+    at.multiselect[0].set_value(["ae"]).run()
+    assert demo.go_to(at, "monitor").multiselect[0].value == ["ae"]
+
+
+def test_what_one_page_has_no_room_for_is_not_lost_to_the_other(root: Path) -> None:
+    names = [f"copy-{index:02}" for index in range(10)]
+    for name in names:
+        shutil.copytree(root / "runs" / "ae", root / "runs" / name)
+    at = demo.open_page("compare", runs=names)
+    demo.go_to(at, "monitor")
+    assert at.multiselect[0].value == names[:8] and "Left out: copy-08, copy-09" in demo.words(at)
+    assert demo.go_to(at, "compare").multiselect[0].value == names
+
+
+def test_on_the_way_back_the_address_counts() -> None:
+    """Back brings a page's own address: what was chosen elsewhere since does not take its place."""
+    at = demo.open_page("compare", runs=["vae", "ae"])
+    demo.go_to(at, "monitor")
+    at.multiselect[0].set_value(["collapsed"]).run()
+    at.switch_page("app_pages/compare.py")
+    at.query_params.clear()
+    at.query_params["runs"] = ["vae", "ae"]
+    at._page_hash = calc_hash("compare")
+    at.run()
+    assert at.multiselect[0].value == ["vae", "ae"]
