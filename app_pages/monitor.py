@@ -21,8 +21,8 @@ ROOM = "<style>[class*='st-key-told-'] { min-height: 6.4rem; }</style>"
 st.title("Monitor")
 every = [*store().runs(), *gallery()]
 live = [run.id for run in every if lab.status(run.path).state in LIVE]
-selected = pick_several("Runs", page="monitor", among=every, first=(live or [run.id for run in every])[:1],
-                        most=MOST, help=f"Up to {MOST}. The selection is part of the page's address, so it can be shared.")
+selected = pick_several("Runs", page="monitor", among=every, first=(live or [run.id for run in every])[:1], most=MOST,
+                        help=f"Up to {MOST}. The selection is part of the page's address, so it can be shared.")
 if not selected:
     if every:
         st.info("Choose one or several runs above.", icon=":material/info:")
