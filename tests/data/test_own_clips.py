@@ -309,3 +309,31 @@ def test_of_clips_held_out_whole_some_are_left_to_learn_from(tmp_path: Path, sha
     path.write_bytes(archive(clips=numbered(4, 6)))
     dataset = OwnClips(path=str(path), size=8, frames=3, held_out=share).load()
     assert all(len(dataset.splits[split]) for split in ("train", "validation", "test"))
+
+
+def lengths(tmp_path: Path, *frames: int, **fields: Any) -> tuple[list[int], list[int], str]:
+    """Of clips of so many frames: the frames, and the clips, of each split, and what the source says."""
+    for index, count in enumerate(frames):
+        values = np.full((count, 8, 8, 1), index, np.uint8)
+        (tmp_path / f"{index:02d}.npz").write_bytes(archive(x=values))
+    dataset = OwnClips(path=str(tmp_path), size=8, grey=True, frames=4, stride=1, **fields).load()
+    parts = list(dataset.splits.values())
+    shown = [[int(np.unique(part.sources[part.arrays[FRAMES][:, 0, 0, 0, 0] == n]).size) for n in range(len(frames))]
+             for part in parts if part.sources is not None]
+    return ([len(part) + 3 * sum(each) for part, each in zip(parts, shown, strict=True)],
+            [sum(each) for each in shown], dataset.source)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_splits_of_clips_are_balanced_by_frames(tmp_path: Path, seed: int) -> None:
+    """A tenth of the frames is asked for: one long clip among short ones would be half of them."""
+    frames, clips, source = lengths(tmp_path, 400, *[20] * 20, split_seed=seed)
+    assert frames == [640, 80, 80] and clips == [13, 4, 4], "four short clips each come nearest to a tenth"
+    assert "for test 4 clips, 10% of the frames" in source
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_of_clips_too_long_to_be_held_out_whole_the_ends_are(tmp_path: Path, seed: int) -> None:
+    frames, clips, source = lengths(tmp_path, 300, 300, 20, split_seed=seed)
+    assert frames == [240 + 240 + 12, 30 + 30 + 4, 30 + 30 + 4] and clips == [3, 3, 3]
+    assert "for test the end of 3 clips, 10% of the frames" in source

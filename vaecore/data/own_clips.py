@@ -1,7 +1,8 @@
 """Clips of one's own: a GIF, MP4, MOV or WebM, an .npz of frames, or a folder of such files.
 
 Every clip is cut to its central square, made small, and cut into windows. Of three clips or more some are held out
-whole; of fewer, the end of each. The files stay where they are; a run remembers their digest.
+whole, so many that their frames come near the share asked for; of fewer, or where one clip has most of the frames,
+the end of each. The files stay where they are; a run remembers their digest.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ MOST_FILED = 2**29  # bytes of all files
 MOST_FRAMES = 5_000  # of a clip; what follows is left out
 MOST_BYTES = 2**29  # of all clips as they are kept, and of all windows
 FEWEST_WHOLE = 3  # clips, of which some can be held out
+UNEVEN, LONGER = 1.5, 1.25  # held out whole are at most so many times the share, or the mean clip
 
 
 class OwnClips(DataConfig):
@@ -41,8 +43,9 @@ class OwnClips(DataConfig):
     test_frames: int = option(0, "Length of the windows of validation and test; 0 takes as many as in training.",
                               unit="frames", ge=0, le=200)
     stride: int = option(2, "Frames from the start of a window to that of the next.", unit="frames", ge=1, le=100)
-    held_out: float = option(0.1, "Share of the clips, or of the frames of each where there are fewer than three, for "
-                             "validation, and as much for test; at least one clip, or one window.", gt=0, le=0.4)
+    held_out: float = option(0.1, "Share of the frames for validation, and as much for test, in whole clips; the ends "
+                             "of clips where there are fewer than three, or some are far longer than others. At least "
+                             "one clip, or one window.", gt=0, le=0.4)
     split_seed: int = option(0, "Seed of which clips are held out.", ge=0, le=2**31 - 1, advanced=True)
     digest: str = option("", "SHA-256 of the files, filled in when a run is made: on others the run would not be the "
                          "same.", pattern="^([0-9a-f]{64})?$", advanced=True)
@@ -85,8 +88,12 @@ class OwnClips(DataConfig):
         sizes = " / ".join(f"{len(splits[split]):,}" for split in SPLITS)
         splits["train"] = self.limited(splits["train"])
         shape = self.frames, *clips[0].shape[1:]
+        total, tested = sum(map(len, clips)), sum(map(len, parts["test"]))
+        whole = sum(map(len, parts.values())) == len(clips)
+        held_out = f"{len(parts['test']):,} clip{'s' * (len(parts['test']) != 1)}"
         return Dataset("clips", f"{Path(self.path).name}: {sizes} windows of {len(clips):,} clip"
-                       f"{'s' * (len(clips) != 1)}, {sum(map(len, clips)):,} frames",
+                       f"{'s' * (len(clips) != 1)}, {total:,} frames; for test "
+                       f"{held_out if whole else f'the end of {held_out}'}, {tested / total:.0%} of the frames",
                        {FRAMES: Modality("video", shape)}, splits, rate=rate)
 
     def _decoded(self, data: Mapping[str, bytes]) -> tuple[list[Clip], float]:
@@ -112,10 +119,13 @@ class OwnClips(DataConfig):
         return clips, float(np.median(rates))
 
     def _split(self, clips: Sequence[Clip], longer: int) -> dict[SplitName, list[Clip]]:
-        """Clips held out whole where there are three, else their ends."""
-        if len(clips) < FEWEST_WHOLE:
+        """Clips held out whole where there are three and their lengths allow it, else their ends."""
+        whole, even = self._whole(clips, longer) if len(clips) >= FEWEST_WHOLE else (None, False)
+        if whole is None or not even:
             parts = tails(clips, self.held_out, longer, at_least=self.frames)
             if not all(parts):
+                if whole is not None:  # no clip is long enough to be cut
+                    return whole
                 longest = max(map(len, clips))
                 if longest >= self.frames + 2 * longer:
                     raise problem("data.held_out", self.held_out, f"of {longest} frames too few are left to learn "
@@ -124,17 +134,36 @@ class OwnClips(DataConfig):
                             f"validation and test are {self.frames + 2 * longer}.", "Use a longer clip, or more of "
                             f"them, or data.frames of at most {longest // 3} with data.test_frames=0.")
             return dict(zip(SPLITS, parts, strict=True))
-        order = np.random.default_rng(self.split_seed).permutation(len(clips))
-        count = min(max(1, round(self.held_out * len(clips))), (len(clips) - 1) // 2)  # one stays to learn from
-        able = [index for index in order if len(clips[index]) >= longer]  # to be held out
-        if len(able) < 2 * count:
+        return whole
+
+    def _whole(self, clips: Sequence[Clip], longer: int) -> tuple[dict[SplitName, list[Clip]], bool]:
+        """Clips held out whole, so that the frames of validation and of test come near their share, and whether they
+        do: where some clips are far longer than others, they may be far more."""
+        lengths = [len(clip) for clip in clips]
+        order = [int(index) for index in np.random.default_rng(self.split_seed).permutation(len(clips))]
+        able = [index for index in order if lengths[index] >= longer]  # to be held out
+        if len(able) < 2:
             raise problem("data.test_frames", self.test_frames, f"{len(able)} of the {len(clips):,} clips have "
-                          f"{longer} frames; {2 * count} are to be held out.",
-                          f"Use at most {sorted(map(len, clips))[-2 * count]}, or longer clips.")
-        held_out = able[:2 * count]
-        return {"train": [clips[index] for index in order if index not in held_out],
-                "validation": [clips[index] for index in held_out[:count]],
-                "test": [clips[index] for index in held_out[count:]]}
+                          f"{longer} frames; 2 are to be held out.",
+                          f"Use at most {sorted(lengths)[-2]}, or longer clips.")
+        wanted, most = self.held_out * sum(lengths), (len(clips) - 1) // 2  # one clip stays to learn from
+        held: tuple[list[int], list[int]] = [], []
+
+        def short(part: list[int]) -> float:
+            return wanted - sum(lengths[index] for index in part)
+
+        for index in able:
+            part = max(held, key=short)  # of two equal ones validation
+            if len(part) < most and lengths[index] < 2 * short(part):  # it comes nearer to the share with this clip
+                part.append(index)
+        for part in held:
+            if not part:
+                part.append(min((index for index in able if index not in held[0] + held[1]),
+                                key=lambda index: abs(lengths[index] - wanted)))
+        largest = max(wanted - short(part) for part in held)
+        return ({"train": [clips[index] for index in order if index not in held[0] + held[1]],
+                 "validation": [clips[index] for index in held[0]], "test": [clips[index] for index in held[1]]},
+                largest <= max(UNEVEN * wanted, LONGER * float(np.mean(lengths))))
 
 
 def files(path: str) -> dict[str, bytes]:
