@@ -9,7 +9,7 @@ import streamlit as st
 
 from app_pages.parts import pictures
 from app_pages.parts.cards import preview
-from app_pages.parts.checkpoints import explore_link, opened_to_draw, opens_in, with_weights
+from app_pages.parts.checkpoints import explore_link, opened_to_draw, opens_in, tell_unreadable, with_weights
 from app_pages.parts.code import has_code
 from app_pages.parts.evaluation import percent, seconds
 from app_pages.parts.headline import headline, short, shown
@@ -210,6 +210,7 @@ st.markdown("Four ways to model p(x), trained by the same commands on the same d
             "does it cost to infer and to sample, and what is its code good for?", width=900)
 with st.spinner("Reading the runs …", show_time=False):
     there = {key: runs for key, runs in groups(with_weights()).items() if opens_in(runs[0]) == "Traverse"}
+tell_unreadable(with_weights())
 if not there:
     st.info("No model of the four families is here yet. Train some on the same data, and they stand here side by side.",
             icon=":material/info:")

@@ -7,7 +7,7 @@ import contextlib
 import streamlit as st
 
 from app_pages.parts import cockpit, history
-from app_pages.parts.checkpoints import gallery, pick_several, store
+from app_pages.parts.checkpoints import gallery, pick_several, store, tell_unreadable
 from app_pages.parts.headline import comparable, headline
 from app_pages.parts.lineage import lineage
 from app_pages.parts.queue import LIVE
@@ -33,7 +33,7 @@ def comparability() -> None:
     """Say where the curves of these runs do not belong on one axis."""
     facts = []
     for run in selected:
-        with contextlib.suppress(StoreError):  # a run without a configuration is told of elsewhere
+        with contextlib.suppress(StoreError):  # a run without a configuration is told of above
             facts.append(headline(run))
     if reasons := comparable(facts):
         st.caption(f":material/balance: Nats of these runs do not compare: they differ in {', '.join(reasons)}.")
@@ -44,6 +44,7 @@ def training() -> bool:
     return any(lab.status(run.path).state in LIVE for run in selected)
 
 
+tell_unreadable(selected)
 comparability()
 polling = training()
 if polling:

@@ -9,9 +9,14 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import uuid
 from pathlib import Path
 from typing import Any
+
+
+DEEPEST = 60  # levels of lists and groups in a JSON; ours have under ten
+_HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # half of a character of two, or a whole one so written
 
 
 class BrokenFile(ValueError):
@@ -56,10 +61,49 @@ def read_json(path: Path, limit: int = 1_000_000) -> Any | None:
         raise BrokenFile(f"{path.name} cannot be read: {error.strerror or error}.") from error
     if len(data) > limit:
         raise BrokenFile(f"{path.name} is longer than {limit} bytes.")
+    return parsed_json(data, path.name)
+
+
+def parsed_json(data: bytes | str, name: str) -> Any:
+    """The object that JSON from anywhere says; `BrokenFile`, which calls it `name`, for what no reader could hold.
+
+    That is: text that is no UTF-8 or holds half of a character, which no page and no file takes; lists in lists
+    deeper than `DEEPEST`; whole numbers of more than 64 bits.
+    """
     try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        raise BrokenFile(f"{path.name} is not valid JSON: {error}.") from error
+        text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
+        value = json.loads(text, parse_int=_whole)
+    except BrokenFile as error:
+        raise BrokenFile(f"{name} {error}.") from None
+    except RecursionError:
+        raise BrokenFile(f"{name} is nested too deeply to be read.") from None
+    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        raise BrokenFile(f"{name} is not valid JSON: {error}.") from None
+    halves = _HALF.search(text) is not None  # seldom, so that most files are not searched
+    level, depth = [value], 0
+    while level:
+        if halves and not all(map(_is_whole, level)):
+            raise BrokenFile(f"{name} holds half of a character (a lone surrogate), which is no text.")
+        groups = [part for part in level if isinstance(part, dict | list)]
+        if groups and depth == DEEPEST:
+            raise BrokenFile(f"{name} is nested more than {DEEPEST} levels deep, too deeply to be read.")
+        level = [inner for part in groups for inner in ([*part, *part.values()] if isinstance(part, dict) else part)]
+        depth += 1
+    return value
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 20 or not -2**63 <= (number := int(digits)) < 2**63:
+        raise BrokenFile(f"holds a whole number of {len(digits):,} digits, more than fits in 64 bits")
+    return number
+
+
+def _is_whole(text: Any) -> bool:
+    """Whether UTF-8 can hold it."""
+    try:
+        return not isinstance(text, str) or bool(text.encode() or True)
+    except UnicodeEncodeError:
+        return False
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -13,7 +13,6 @@ nothing is unpickled, and a broken file is an error that names it.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -24,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vaecore.files import BrokenFile, read_json, write_bytes_atomic, write_json_atomic
+from vaecore.files import BrokenFile, parsed_json, read_json, write_bytes_atomic, write_json_atomic
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
@@ -251,7 +250,7 @@ class Metrics:
 
     def _take(self, line: bytes) -> None:
         try:
-            values = json.loads(line)
+            values = parsed_json(line, self.path.name)
             kind: Literal["step", "evaluation", "snapshot"] = values.pop("kind")
             if kind == "evaluation":
                 self.evaluations.append(values)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 import streamlit as st
 
 from app_pages.parts import warm
+from app_pages.parts.words import escaped
 from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
@@ -91,6 +92,15 @@ def describe(run: Run) -> str:
     except StoreError:
         return f"{run.id} · unreadable"
     return f"{run.id} · {family} · {data}"
+
+
+def tell_unreadable(runs: list[Run]) -> None:
+    """One box for each run without a configuration that can be read: it says why, and costs no other run."""
+    for run in runs:
+        try:
+            run.values()
+        except StoreError as error:
+            st.error(escaped(str(error)), icon=":material/broken_image:")
 
 
 def names(run: Run) -> tuple[str, str]:

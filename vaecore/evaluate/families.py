@@ -54,6 +54,7 @@ class Measured:
 def approach_of(run: Run) -> str:
     """Which of the four a run is; empty for one that is none of them, or has no configuration that can be read."""
     try:
+        run.values()  # without a configuration there is nothing to set beside others
         found = run.about().get("approach", "")
         if found == "":  # of a run older than the word
             found = run.config().model.approach

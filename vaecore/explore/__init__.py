@@ -6,7 +6,6 @@ p(x|z); a vector comes back as a one-row image, grey for 0 and one step of brigh
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from vaecore.config import RunConfig, differences
 from vaecore.data import COVARIATE, Modality
 from vaecore.distributions import Density, DiagonalGaussian, StandardNormal
 from vaecore.explore.densities import as_mixture, gaussian, moments, tempered
+from vaecore.files import parsed_json
 from vaecore.models import Family
 from vaecore.priors import ConditionalMixture
 from vaecore.schema import parse
@@ -419,7 +419,7 @@ def as_read(covariate: Modality, labels: NDArray[np.int64] | None, numbers: torc
 def check_origin(run: Run) -> None:
     """Raise `BrokenCheckpoint` for weights that were trained with another data set or model than the run's."""
     with safe_open(run.weights, "pt") as file:  # `load_model` has just read it: it is whole and has a description
-        noted = parse(RunConfig, json.loads((file.metadata() or {})["vaecore"])["config"]).model_dump(mode="json")
+        noted = parse(RunConfig, parsed_json((file.metadata() or {})["vaecore"], "its description")["config"]).model_dump(mode="json")
     here = run.config().model_dump(mode="json")
     fields = differences([{part: values[part] for part in ("data", "model")} for values in (noted, here)])
     if fields:

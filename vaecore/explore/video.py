@@ -106,6 +106,7 @@ class VideoCheckpoint:
         if not all(bool(x.isfinite().all()) for x in model.state_dict().values() if x.is_floating_point()):
             raise BrokenCheckpoint(f"weights.safetensors of {run.id} holds numbers that are not finite. Copy the run "
                                    "again from where it came, or train it with a smaller learning rate.")
+        run.summary()  # the rate is read from it: a broken one is told now, not when a clip is shown
         clips, events = _examples(run, model)
         return cls(run, model, clips, events)
 
@@ -176,7 +177,7 @@ class VideoCheckpoint:
         """Whether the posterior reads clips of the training's length only."""
         return getattr(self.model, "one_length", False) is True
 
-    @property
+    @cached_property
     def rate(self) -> float:
         """Frames a second: those of the data, or 10."""
         found = self.run.summary().get("rate")

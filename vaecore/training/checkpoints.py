@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vaecore.config import RunConfig
 from vaecore.data import Kind, Modality
-from vaecore.files import write_bytes_atomic
+from vaecore.files import parsed_json, write_bytes_atomic
 from vaecore.models import Family
 from vaecore.nets.convolutional import channels_last
 from vaecore.schema import ConfigError, parse
@@ -206,7 +206,7 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Tensor], dict[
         if path.stat().st_size > LARGEST:
             raise BrokenCheckpoint(f"{path} is larger than {LARGEST // 2**30} GB, which no model here is.")
         with safe_open(path, "pt") as file:
-            header = json.loads((file.metadata() or {})["vaecore"])
+            header = parsed_json((file.metadata() or {})["vaecore"], "its description")
             if not isinstance(header, dict):
                 raise ValueError("its description is not a set of fields")
             names = file.keys() if tensors else ()

@@ -1,0 +1,65 @@
+"""A run that cannot be read is one card that says why: every page shows all else, whatever a colleague's folder holds."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.pages import demo, hostile
+
+PAGES = sorted(path.stem for path in (demo.APP.parent / "app_pages").glob("*.py") if path.stem != "__init__")
+GALLERY = demo.APP.parent / "trained" / "gallery"
+
+
+@pytest.fixture(scope="module")
+def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo store with a run for each fault, and results of claims that cannot be read."""
+    root = tmp_path_factory.mktemp("spoiled") / "store"
+    shutil.copytree(demo.store(), root)
+    hostile.spoil(root)
+    (root / "claims").mkdir()
+    for claim, content in zip(("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9"), hostile.BROKEN.values(), strict=True):
+        (root / "claims" / f"{claim}.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    return root
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_runs_that_cannot_be_read_end_no_page(spoiled: Path, page: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAECORE_STORE", str(spoiled))
+    demo.open_page(page)  # fails where it raised
+
+
+@pytest.mark.parametrize("page", ["home", "families", "monitor", "compare"])
+def test_a_bad_run_is_one_card_that_says_why(root: Path, page: str) -> None:
+    """Also where its about.json names a family of those that the page shows."""
+    for name in ("ae", "collapsed", "vectors"):
+        shutil.rmtree(root / "runs" / name)
+    bad = root / "runs" / "bad"
+    shutil.copytree(root / "runs" / "vae", bad)
+    (bad / "config.json").write_text(hostile.BROKEN["half"])
+    at = demo.open_page(page, **({"runs": ["bad", "vae"]} if page in ("monitor", "compare") else {}))
+    told = [box.value for box in [*at.error, *at.warning] if "half of a character" in box.value]
+    assert len(told) == 1 and "config.json" in told[0] and "Copy the run again" in told[0]
+    assert "shipped" in demo.words(at) + str([box.options for box in [*at.selectbox, *at.multiselect]])
+
+
+@pytest.mark.parametrize("kind", ["traverse vae", "evaluate vae", "train vae", "cross_modal mvae",
+                                  "sentences lagging-basic", "video svg-lp-mnist"])
+def test_a_bad_run_that_is_opened_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    page, origin = kind.split()
+    monkeypatch.setenv("VAECORE_STORE", str(tmp_path))
+    shutil.copytree(GALLERY / origin, tmp_path / "gallery" / origin)
+    for name in hostile.spoil(tmp_path, f"gallery/{origin}", files=("config.json", "summary.json", "evaluation.json")):
+        demo.open_page(page, run=name)
+
+
+def test_lines_of_metrics_that_nothing_can_hold_cost_themselves(root: Path) -> None:
+    path = root / "runs" / "vae" / "metrics.jsonl"
+    for name in ("half", "huge", "endless", "deep", "less-deep"):
+        line = hostile.BROKEN[name].removeprefix("{")
+        with path.open("a") as file:
+            file.write('{"kind": "evaluation", "step": 1, "epoch": 1.0, ' + line + "\n")
+    for page in ("monitor", "compare"):
+        demo.open_page(page, runs=["vae"])

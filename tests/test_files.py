@@ -1,0 +1,61 @@
+"""JSON from anywhere: what a reader gets can be shown, written and counted with; all else is an error that names the file."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.pages.hostile import BROKEN
+from vaecore.files import DEEPEST, BrokenFile, parsed_json, read_json
+
+
+@pytest.mark.parametrize("name", sorted(BROKEN.keys() - {"list"}))
+def test_json_that_no_reader_could_hold_is_refused_in_words(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(BROKEN[name].encode("utf-8", "surrogateescape"))
+    with pytest.raises(BrokenFile, match=r"^config\.json (is|holds) .{8,}\.$"):
+        read_json(path)
+
+
+@pytest.mark.parametrize("value", ["\U0001f600", {"\U0001f600": ["ä"]}, 2**63 - 1, -2**63, [1e300, None, True], {},
+                                   {"a": [{"b": []}]}])
+@pytest.mark.parametrize("ascii", [True, False])
+def test_what_json_can_say_is_read_as_it_is(value: Any, ascii: bool) -> None:
+    assert parsed_json(json.dumps(value, ensure_ascii=ascii).encode(), "x") == value
+
+
+@pytest.mark.parametrize("number", [2**63, -2**63 - 1, 10**400])
+def test_whole_numbers_end_at_64_bits(number: int) -> None:
+    with pytest.raises(BrokenFile, match="whole number"):
+        parsed_json(str(number), "x")
+
+
+def test_depth_ends_where_it_is_said_to() -> None:
+    parsed_json("[" * DEEPEST + "]" * DEEPEST, "x")
+    with pytest.raises(BrokenFile, match="levels deep"):
+        parsed_json("[" * (DEEPEST + 1) + "]" * (DEEPEST + 1), "x")
+
+
+def test_mutated_json_is_read_or_refused(tmp_path: Path) -> None:
+    """What is read can be written as UTF-8 and counted with."""
+    source = json.dumps({"step": 12, "test": {"elbo": -87.5, "kl": {"z": [0.1, 2.5]}}, "name": "\ud83d\ude00 x", "n": None})
+    pieces = ["\\ud800", "\\udc00", "9" * 500, "[" * 80, '"', "\\", "{", "1e999", "\x00", "\x80", "NaN", "-", "\ud800"]
+    draw, read = random.Random(0), 0
+    for _ in range(4_000):
+        text = source
+        for _ in range(draw.randint(1, 3)):
+            at = draw.randrange(len(text))
+            text = text[:at] + draw.choice(pieces) + text[at + draw.randint(0, 4):]
+        data = text.encode("utf-8", "surrogatepass")
+        try:
+            value = parsed_json(data, "x")
+        except BrokenFile:
+            continue
+        read += 1
+        json.dumps(value, ensure_ascii=False).encode()
+        float(value["step"]) if isinstance(value, dict) and isinstance(value.get("step"), int) else None
+    assert read > 100
