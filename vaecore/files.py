@@ -14,7 +14,6 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-
 DEEPEST = 60  # levels of lists and groups in a JSON; ours have under ten
 _HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # half of a character of two, or a whole one so written
 

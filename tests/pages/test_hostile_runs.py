@@ -1,4 +1,4 @@
-"""A run that cannot be read is one card that says why: every page shows all else, whatever a colleague's folder holds."""
+"""A run that cannot be read is one card that says why: every page shows all else."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(demo.store(), root)
     hostile.spoil(root)
     (root / "claims").mkdir()
-    for claim, content in zip(("C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8", "C9"), hostile.BROKEN.values(), strict=True):
-        (root / "claims" / f"{claim}.json").write_bytes(content.encode("utf-8", "surrogateescape"))
+    for number, content in enumerate(hostile.BROKEN.values(), 1):
+        (root / "claims" / f"C{number}.json").write_bytes(content.encode("utf-8", "surrogateescape"))
     return root
 
 

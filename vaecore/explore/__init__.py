@@ -419,7 +419,8 @@ def as_read(covariate: Modality, labels: NDArray[np.int64] | None, numbers: torc
 def check_origin(run: Run) -> None:
     """Raise `BrokenCheckpoint` for weights that were trained with another data set or model than the run's."""
     with safe_open(run.weights, "pt") as file:  # `load_model` has just read it: it is whole and has a description
-        noted = parse(RunConfig, parsed_json((file.metadata() or {})["vaecore"], "its description")["config"]).model_dump(mode="json")
+        header = parsed_json((file.metadata() or {})["vaecore"], "its description")
+    noted = parse(RunConfig, header["config"]).model_dump(mode="json")
     here = run.config().model_dump(mode="json")
     fields = differences([{part: values[part] for part in ("data", "model")} for values in (noted, here)])
     if fields:
