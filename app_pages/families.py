@@ -40,6 +40,7 @@ WORDS = {  # of each approach: name, the slide's formula, strong, weak, a preset
         "A bound instead of the likelihood, a posterior that is only approximate and may collapse.", "vae-mnist"),
 }
 MARKS = {"exact": ("exact", "green"), "annealed": ("log Z estimated", "orange"), "importance": ("bound", "blue"),
+         "grey": ("no log p: grey pixels", "orange"),
          "none": ("not evaluated", "gray")}
 MARK_HELP = ("Exact: the model gives log p(x) itself. Log Z estimated: exact but for the normaliser, found by annealed "
              "importance sampling, which tends to flatter the model. Bound: an estimate by importance sampling that "

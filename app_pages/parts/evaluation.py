@@ -13,6 +13,7 @@ import streamlit as st
 
 from app_pages.parts.headline import shown
 from app_pages.parts.words import escaped
+from vaecore.evaluate.meaning import evidence_meaning, likelihood_meaning, perplexities, perplexity_name
 from vaecore.evaluate.settings import NAIVE, PARTS, TITLES
 
 Facts = dict[str, Any]
@@ -123,25 +124,24 @@ def evidence(facts: Facts) -> None:
     """The terms of the bound over the whole split."""
     found, kl = facts["evidence"], total(facts, "evidence", "kl")
     bound, reconstructed = number(found, "elbo"), total(found, "reconstruction")
-    exact, has_kl = facts.get("exact") is True, facts.get("has_kl") is True
+    has_kl = facts.get("has_kl") is True
     with st.container(border=True, gap="small"):
         st.subheader(TITLES["evidence"], anchor=False,
                      help="Exact sums over every observation of the split; one sample of z for each.")
         with st.container(horizontal=True):
-            elbo = "ELBO, given u" if facts.get("conditional") is True else "ELBO"
-            st.metric(elbo if has_kl else "log p(x)" if exact else "log p(x|z)", nats(bound),
-                      help="Lower bound on log p(x), per observation: reconstruction less KL. Higher is better."
-                      if has_kl else "Exact, per observation. Higher is better." if exact else
-                      "At the code of each observation. This family has no prior, so it is no bound on log p(x).")
+            what = evidence_meaning(facts)
+            st.metric(what.name, nats(bound), help=f"{what.kind.capitalize()}, per observation. {what.words}")
             if has_kl:
                 st.metric("Reconstruction", nats(reconstructed), help="E log p(x|z), per observation.")
                 st.metric("KL", nats(kl), help="Of q(z|x) from the prior, per observation: what the code costs.")
                 st.metric("Active", count(found, "active"), help="Latent dimensions whose posterior mean varies by "
                           "more than 0.01 (in variance).")
-            tokens = total(found, "tokens")
-            if tokens and bound is not None and -300 < bound / tokens <= 0:
-                st.metric("Perplexity", f"{math.exp(-bound / tokens):.2f}",
-                          help=f"exp(−bound / tokens), with {tokens:.2f} tokens a sentence, its end included.")
+            for name, value in perplexities(found).items():
+                of = escaped(perplexity_name(name, found))
+                cost = "−ELBO" if of == "perplexity" else f"−E log p({escaped(name)}|z)"
+                st.metric(of[0].upper() + of[1:], "–" if value is None else f"{value:,.2f}",
+                          help=f"exp({cost} / tokens), with {number(found, 'tokens', name):.2f} tokens a sentence, its "
+                          "end included.")
             if (log_z := number(facts, "log_z", "value")) is not None:
                 error = number(facts, "log_z", "standard_error") or 0.0
                 st.metric("log Z", f"{log_z:.3f} ± {error:.3f}", help="The model's log normaliser and its standard "
@@ -158,28 +158,31 @@ def likelihood(facts: Facts) -> None:
     found = facts["likelihood"]
     value, k = number(found, "log_likelihood"), number(found, "samples")
     low, high = interval(found)
-    curve = points(found)
+    curve, what = points(found), likelihood_meaning(facts)
     with st.container(border=True, gap="small"):
-        st.subheader("log p(x)", anchor=False, help="By importance sampling from q(z|x): the logarithm of the mean "
-                     "weight over K samples." if k else "This family knows it exactly: no samples, no bound.")
+        st.subheader(what.name, anchor=False, help=what.words)
         with st.grid(2, min_column_width=420, gap="medium"):
             with st.container(gap="small"):
                 with st.container(horizontal=True):
                     given = facts.get("conditional") is True
-                    st.metric("log p(x|u)" if given else "log p(x)", nats(value),
+                    st.metric(what.name, nats(value),
                               help=(GIVEN if given else "") + "Mean per observation. Higher is better, among runs of "
                               "the same data, pixels and likelihood, with the same K.")
                     st.metric("95 % interval", "–" if low is None or high is None else
                               f"{low:.2f} to {high:.2f}".replace("-", "−"),
                               help="In nats, by bootstrap over the observations: what other observations of the same "
-                                   "kind would have given. The bias of a small K is not in it.")
+                                   "kind would have given. "
+                                   + ("The bias of a small K is not in it." if k else
+                                      "The error of an estimated log Z is in it."))
                     if k:
                         share = number(found, "effective")
                         st.metric("Effective samples", "–" if share is None else f"{share * k:,.0f} of {k:,.0f}",
                                   help="How many equally weighted samples the K are worth, a mean over observations.")
-                st.caption((f"K = {k:,.0f} · " if k else "Exact · ")
+                st.caption((f"K = {k:,.0f} · " if k else f"{what.kind.capitalize()} · ")
                            + f"{count(found, 'observations')} observations of {text(facts, 'split')} · seed "
                            f"{text(facts, 'seed')}")
+                if what.kind == "no log p" or (what.kind == "estimate" and not k):
+                    st.caption(f":material/straighten: {what.words}")
                 worth(found, k or 0)
                 if len(curve) > 1:
                     (before, lower), (last, upper) = curve[-2:]
@@ -284,19 +287,24 @@ def conditionals(facts: Facts) -> None:
     """log p of each modality given the others, a row each."""
     found, k = facts["conditionals"], number(facts, "conditionals", "samples") or 0.0
     rows = [{"Likelihood": f"log p({name} | {', '.join(named(each, 'given'))})", "Nats": number(each, "log_likelihood"),
-             "±": number(each, "standard_error"), "Effective": scaled(number(each, "effective"), k)}
+             "±": number(each, "standard_error"), "Effective": scaled(number(each, "effective"), k),
+             "How": "averaged" if at(each, "method") == "averaged" else "difference"}
             for name, each in parts_of(found, "modalities")]
     rows.append({"Likelihood": "log p(all)", "Nats": number(found, "joint"), "±": None,
                  "Effective": scaled(number(found, "effective"), k)})
     column = st.column_config.NumberColumn
     st.dataframe(rows, hide_index=True, height="content", placeholder="–", key="conditionals", column_config={
-        "Likelihood": st.column_config.TextColumn(help="log p(all) less log p(of what is given), both by importance "
-                                                       "sampling on the same observations."),
+        "Likelihood": st.column_config.TextColumn(help="Averaged: the decoder's probability over codes of "
+                                                       "q(z | given), never above 1. Difference: log p(all) less log "
+                                                       "p(of what is given), both by importance sampling."),
         "Nats": column(format="%.2f", help="Mean per observation. Both parts are estimates from below, so their "
                                            "difference is none."),
         "±": column(format="%.2f", help="Standard error over observations, in nats."),
         "Effective": column(format="%.1f", help=f"How many equally weighted samples the K = {k:,.0f} from q(z | given) "
                                                 "are worth. With few, log p(given) is too low, and the row too high.")})
+    for name, each in parts_of(found, "modalities"):
+        if warned := text(each, "warning"):
+            st.warning(f"log p({escaped(name)} | …): {warned}", icon=":material/scatter_plot:")
     st.caption(f"K = {k:,.0f} · {count(found, 'observations')} observations of {text(facts, 'split')} · seed "
                f"{text(facts, 'seed')}")
 

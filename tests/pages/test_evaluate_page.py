@@ -75,7 +75,7 @@ def result(*, settings: dict[str, Any] | None = None, **more: Any) -> dict[str, 
     asked = {"parts": [part for part in PARTS if part in PARTS_FOUND], **(settings or {})}
     return {"run": "vae", "date": "2026-01-02 03:04", "settings": Settings(**asked).model_dump(mode="json"),
             "split": asked.get("split", "test"), "seed": asked.get("seed", 0), "observations": 250, "data": "digits",
-            "pixels": "grey", "family": "VAE", "likelihood_name": "bernoulli", "exact": False, "has_kl": True,
+            "pixels": "binary-fixed", "family": "VAE", "likelihood_name": "bernoulli", "exact": False, "has_kl": True,
             "step": 200, "torch": "2.13.0", "vaecore": "0.1", "partial": False, "missing": {}, "not_applicable": {},
             "evidence": {"elbo": -90.5, "reconstruction": {"image": -70.25}, "kl": {"z": [15.0, 5.25]}, "active": 2,
                          "mse": {"image": 0.0123}}, **PARTS_FOUND, **more}
@@ -309,7 +309,7 @@ def test_all_parts_are_shown_with_units_and_settings(root: Path) -> None:
     assert found.items() <= metrics(at).items()
     assert "β-VAE score" not in metrics(at) and all(each.help for each in at.metric)
     said = demo.words(at)
-    for words in ("250 observations of test · digits · pixels grey · likelihood bernoulli · seed 0",
+    for words in ("250 observations of test · digits · pixels binary-fixed · likelihood bernoulli · seed 0",
                   "K = 500 · 1,000 observations of test · seed 0", "M = 100 samples · 1,000 observations of test",
                   "From K = 100 to K = 500 the estimate rose by 0.25 nats; with a larger K it would go on.",
                   "360 samples, as means of p(x|z), and 360 images of test · k = 3 neighbours · seed 0",
@@ -392,7 +392,12 @@ def test_exact_and_unbounded_families_are_called_what_they_are(root: Path) -> No
     keep(root, result(has_kl=False, exact=True, likelihood=exact, log_z={"value": 1.5, "standard_error": 0.25}))
     at = demo.open_page("evaluate", run="vae")
     assert "ELBO" not in metrics(at) and "Effective samples" not in metrics(at)
-    assert metrics(at)["log Z"] == "1.500 ± 0.250" and "Exact · 1,000 observations" in demo.words(at)
+    assert metrics(at)["log Z"] == "1.500 ± 0.250" and "Estimate · 1,000 observations" in demo.words(at)
+    keep(root, result(has_kl=False, exact=True, likelihood=exact))
+    assert "Exact · 1,000 observations" in demo.words(demo.open_page("evaluate", run="vae"))
+    keep(root, result(has_kl=False, exact=True, likelihood=exact, pixels="grey"))
+    at = demo.open_page("evaluate", run="vae")
+    assert "No log p · 1,000 observations" in demo.words(at) and "log p(x)" not in metrics(at)
     keep(root, result(has_kl=False))
     assert metrics(demo.open_page("evaluate", run="vae"))["log p(x|z)"] == "−90.50 nats"
 
@@ -464,7 +469,7 @@ def test_runs_stand_beside_each_other_only_with_the_same_settings(root: Path) ->
 
 @pytest.mark.parametrize("change", [
     {"settings": {"split": "validation"}}, {"settings": {"observations": 5}}, {"settings": {"seed": 9}},
-    {"settings": {"importance_samples": 9}}, {"data": "other digits"}, {"pixels": "binary-fixed"},
+    {"settings": {"importance_samples": 9}}, {"data": "other digits"}, {"pixels": "grey"},
     {"likelihood_name": "gaussian"}, {"partial": True}])
 def test_what_does_not_compare_is_not_compared(root: Path, change: dict[str, Any]) -> None:
     keep(root, result())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import signal
 from collections.abc import Callable, Iterator
 from types import FrameType
@@ -13,6 +12,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from vaecore.cli.printing import FAILED, STOPPED, JsonOption, RunArgument, StoreOption, err, out, say, store_at
+from vaecore.evaluate.meaning import by_modality, perplexities, perplexity_name
 from vaecore.evaluate.settings import NAIVE, PARTS, TITLES, Settings
 from vaecore.lab import evaluations
 
@@ -136,23 +136,23 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
     evidence, settings = result["evidence"], result["settings"]
     yield (f"{result['run']} on {result['split']} ({result['observations']:,} observations of {result['data']}"
            + (f", pixels {result['pixels']}" if result["pixels"] else "") + f"), seed {result['seed']}")
-    yield _row("ELBO" if result["has_kl"] else "log p(x)" if result["exact"] else "log p(x|z)", evidence["elbo"])
+    meaning = result["meaning"]
+    yield _row(meaning["evidence"]["name"], evidence["elbo"], _what(meaning["evidence"]))
     yield _row("reconstruction", sum(evidence["reconstruction"].values()))
     if evidence["kl"]:
         yield _row("KL", sum(map(sum, evidence["kl"].values())), f"nats, {evidence['active']} active dimensions")
-    for value in evidence["mse"].values():
-        yield _row("MSE", value, "per observed number", 5)
-    for tokens in evidence["tokens"].values():
-        yield _row("perplexity", math.exp(-evidence["elbo"] / tokens),
-                   f"with {tokens:.2f} tokens a sentence, its end symbol included", 2)
+    for name, value in by_modality("MSE", evidence["mse"]).items():
+        yield _row(name, value, "per observed number", 5)
+    for name, perplexity in perplexities(evidence).items():
+        yield _row(perplexity_name(name, evidence), perplexity,
+                   f"with {evidence['tokens'][name]:.2f} tokens a sentence, its end symbol included", 2)
     if found := result.get("log_z"):
         yield _row("log Z", found["value"], f"nats, +- {found['standard_error']:.3f}")
     if found := result.get("likelihood"):
         low, high = found["interval"]
-        how = (f"K = {found['samples']:,}, effective share {found['effective']:.1%}" if found["samples"] else "exact")
-        name = "log p(x|u)" if result["conditional"] else "log p(x)"
-        yield _row(name, found["log_likelihood"], f"nats, 95 % from {low:.3f} to {high:.3f} ({how}, "
-                   f"{found['observations']:,} observations)")
+        how = f"K = {found['samples']:,}, effective share {found['effective']:.1%}, " if found["samples"] else ""
+        yield _row(meaning["likelihood"]["name"], found["log_likelihood"], f"nats, 95 % from {low:.3f} to {high:.3f} "
+                   f"({how}{found['observations']:,} observations); {_what(meaning['likelihood'])}")
     if found := result.get("naive"):
         for name, value in found["estimates"].items():
             yield _row(NAIVE[name], value, f"nats, M = {found['samples']:,}, "
@@ -193,9 +193,12 @@ def _several(result: dict[str, Any]) -> Iterator[str]:
     """What is of several modalities only."""
     if found := result.get("conditionals"):
         for name, each in found["modalities"].items():
+            how = (f"averaged over K = {found['samples']:,} codes of q(z|{','.join(each['given'])})"
+                   if each["method"] == "averaged" else
+                   f"K = {found['samples']:,}, effective share {each['effective']:.1%}")
             yield _row(f"log p({name}|{','.join(each['given'])})", each["log_likelihood"],
-                       f"nats, +- {each['standard_error'] or 0:.3f} (K = {found['samples']:,}, effective share "
-                       f"{each['effective']:.1%}, {found['observations']:,} observations)")
+                       f"nats, +- {each['standard_error'] or 0:.3f} ({how}, {found['observations']:,} observations)"
+                       + (f"; {each['warning']}" if each["warning"] else ""))
     if found := result.get("coherence"):
         for each in found["subsets"]:
             for name, share in each["coherence"].items():
@@ -249,6 +252,11 @@ def _video(result: dict[str, Any]) -> Iterator[str]:
                    f"{prior['frames']:,}")
     yield _row("roll-out", found["seconds"], f"s for {found['futures']} futures of a clip, "
                f"{found['first_seconds']:.3f} for the first, {found['threads']} threads")
+
+
+def _what(meaning: dict[str, str]) -> str:
+    """The kind of a number and a sentence about it."""
+    return f"{meaning['kind']}. {meaning['words']}"
 
 
 def _row(name: str, value: float | None, words: str = "nats", digits: int = 3) -> str:

@@ -1,9 +1,12 @@
-"""log p(x_m | the other modalities), the difference of two importance-sampled likelihoods.
+"""log p(x_m | the other modalities): of labels from the decoder itself, else the difference of two likelihoods.
 
-log p(x_m | others) = log p(all) - log p(others), each by importance sampling from its own posterior, as Suzuki et al.
-(2016) do: of everything from q(z | all), of the others from q(z | others). Both are estimates from below, so their
-difference is no bound: where the posterior without modality m fits badly, log p(others) is too low and the difference
-too high. The effective share of the samples says so.
+Of a label, and of a few numbers that are 0 or 1, p(x_m | others) is the decoder's probability averaged over
+q(z | others): a probability whatever the encoder is like, so its logarithm is never above 0.
+Elsewhere log p(x_m | others) = log p(all) - log p(others), each by importance sampling from its own posterior, as
+Suzuki et al. (2016) do: of everything from q(z | all), of the others from q(z | others). Both are estimates from
+below, so their difference is no bound: where the posterior without modality m fits badly, log p(others) is too low and
+the difference too high. The effective share of the samples says so, below `FEW` of them in words; and a value above
+the largest that any code could give is refused.
 
 Shapes: B observations, K importance samples.
 """
@@ -13,13 +16,28 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from vaecore.data import OBSERVED
-from vaecore.evaluate.likelihood import importance_log_weights
+from vaecore.distributions import (
+    PIXEL_LOGVAR,
+    BernoulliPixels,
+    CategoricalLabel,
+    DiscretisedLogisticPixels,
+    GaussianPixels,
+    LaplacePixels,
+    Observation,
+)
+from vaecore.evaluate.likelihood import DECODED_AT_ONCE, Cancelled, importance_log_weights
 from vaecore.models import Batch, Family
+from vaecore.nets.text import Sentences
+
+FEW = 10  # effective samples, below which an estimate hangs on a handful
+TOLERANCE = 1e-6  # nats of rounding
+SMALL = 16  # numbers that are 0 or 1, up to which averaging over codes meets what is there
 
 
 @dataclass(frozen=True)
@@ -27,9 +45,12 @@ class Conditional:
     """Of one modality, a mean over observations in nats."""
 
     given: list[str]
-    log_likelihood: float
-    standard_error: float  # of the mean, from the spread over observations
-    effective: float  # effective share of the K samples of q(z | given)
+    log_likelihood: float | None  # None where it is refused
+    standard_error: float | None  # of the mean, from the spread over observations
+    effective: float | None  # effective share of the K samples of q(z | given); None where they are only averaged over
+    method: Literal["averaged", "difference"] = "difference"
+    ceiling: float | None = None  # the mean of the largest log p(x_m | z) that any z could give; None where unknown
+    warning: str = ""  # why it is refused, or how little it is worth
 
 
 @dataclass(frozen=True)
@@ -58,7 +79,9 @@ def conditional_likelihoods(model: Family, batches: Iterable[Batch], samples: in
     generator = torch.Generator().manual_seed(seed)
     whole: list[Tensor] = []
     shares: dict[str, list[Tensor]] = {name: [] for name in ["", *names]}
-    rest: dict[str, list[Tensor]] = {name: [] for name in names}
+    rest: dict[str, list[Tensor]] = {name: [] for name in names}  # log p(others); of what is small log p(it | others)
+    ceilings: dict[str, list[Tensor | None]] = {name: [] for name in names}
+    small: set[str] = set()
     done = 0
     for batch in batches:
         done += len(next(iter(batch.values())))
@@ -67,8 +90,16 @@ def conditional_likelihoods(model: Family, batches: Iterable[Batch], samples: in
             batch = {name: x[there] for name, x in batch.items() if name != OBSERVED}
         if not len(next(iter(batch.values()))):
             continue
+        kinds = _decoded(model, batch)
+        for name in names:
+            ceilings[name].append(_ceiling(kinds[name], batch[name]))
+        small = small | {name for name in names if _small(kinds[name], batch[name])}
         for without in ["", *names]:
             part = {name: x for name, x in batch.items() if name != without}
+            if without in small:
+                rest[without].append(predictive_log_prob(model, part, without, batch[without], samples, generator,
+                                                         cancelled=cancelled))
+                continue
             weights = importance_log_weights(model, part, samples, generator, cancelled=cancelled).cpu()
             (rest[without] if without else whole).append(weights.logsumexp(0) - math.log(samples))
             shares[without].append((2 * weights.logsumexp(0) - (2 * weights).logsumexp(0)).exp() / samples)
@@ -77,11 +108,83 @@ def conditional_likelihoods(model: Family, batches: Iterable[Batch], samples: in
     if not whole:
         raise ValueError("no observation has all modalities.")
     joint = torch.cat(whole)
-    effective = {name: float(torch.cat(parts).mean()) for name, parts in shares.items()}
+    effective = {name: float(torch.cat(parts).mean()) for name, parts in shares.items() if parts}
     found = {}
     for name in names:
-        values = joint - torch.cat(rest[name])
-        error = float(values.std() / math.sqrt(len(values))) if len(values) > 1 else math.nan
-        found[name] = Conditional([other for other in names if other != name], float(values.mean()), error,
-                                  effective[name])
+        others = [other for other in names if other != name]
+        averaged = name in small
+        values = torch.cat(rest[name]) if averaged else joint - torch.cat(rest[name])
+        known = [part for part in ceilings[name] if part is not None]
+        ceiling = float(torch.cat(known).mean()) if len(known) == len(ceilings[name]) else None
+        mean, error = float(values.mean()), float(values.std() / math.sqrt(len(values))) if len(values) > 1 else None
+        if averaged:
+            found[name] = Conditional(others, mean, error, None, "averaged", ceiling)
+        elif ceiling is not None and mean > ceiling + TOLERANCE:
+            found[name] = Conditional(others, None, None, effective[name], "difference", ceiling, (
+                f"refused: the difference is {mean:.2f} nats, and no code gives more than {ceiling:.2f}. "
+                f"log p({', '.join(others)}) is far too low; use a larger K, or a model whose encoder saw it alone."))
+        else:
+            found[name] = Conditional(others, mean, error, effective[name], "difference", ceiling,
+                                      _worth(effective[name] * samples, effective[""] * samples, samples, others))
     return Conditionals(found, float(joint.mean()), effective[""], samples, len(joint))
+
+
+@torch.inference_mode()
+def predictive_log_prob(model: Family, given: Batch, name: str, x: Tensor, samples: int,
+                        generator: torch.Generator | None = None, *,
+                        cancelled: Callable[[], bool] = lambda: False) -> Tensor:
+    """log of the mean of p(x|z) over K = `samples` codes of q(z | given), (B,) in double precision.
+
+    `x` (B, *shape) is what modality `name` was. Raises `Cancelled`, asked for before each few thousand codes.
+    """
+    posteriors, size = model.encode(given), len(x)
+    at_once = max(1, model.at_once(DECODED_AT_ONCE) // size)
+    total = torch.full((size,), -math.inf, dtype=torch.double)
+    for start in range(0, samples, at_once):
+        if cancelled():
+            raise Cancelled
+        count = min(at_once, samples - start)
+        codes = {latent: q.rsample(generator, count).flatten(0, 1)  # type: ignore[union-attr]
+                 for latent, q in posteriors.items()}
+        repeated = x.expand(count, *x.shape).flatten(0, 1)
+        found = model.decode(codes)[name].log_prob(repeated).double().view(count, size).cpu()
+        total = torch.logaddexp(total, found.logsumexp(0))
+    return total - math.log(samples)
+
+
+def _decoded(model: Family, batch: Batch) -> dict[str, Observation]:
+    """What the posterior means decode to, for the kinds of distributions they are."""
+    return dict(model.decode({name: q.mean for name, q in model.encode(batch).items()}))
+
+
+def _small(p: Observation, x: Tensor) -> bool:
+    """Whether codes drawn blindly meet what is there: a label, or a few numbers that are all 0 or 1."""
+    if isinstance(p, CategoricalLabel):
+        return True
+    return isinstance(p, BernoulliPixels) and x[0].numel() <= SMALL and bool(((x == 0) | (x == 1)).all())
+
+
+def _ceiling(p: Observation, x: Tensor) -> Tensor | None:
+    """The largest log p(x|z) that any code could give, (B,); None where it is not known."""
+    flat = x.flatten(1).double().cpu()
+    if isinstance(p, CategoricalLabel | DiscretisedLogisticPixels | Sentences):
+        return torch.zeros(len(flat), dtype=torch.double)
+    if isinstance(p, BernoulliPixels):  # at p = x; of black and white pixels 0
+        return (torch.xlogy(flat, flat) + torch.xlogy(1 - flat, 1 - flat)).sum(1)
+    if isinstance(p, GaussianPixels):
+        least = float(p.logvar) if p.logvar.numel() == 1 else PIXEL_LOGVAR[0]
+        return torch.full((len(flat),), -0.5 * flat.shape[1] * (math.log(2 * math.pi) + least), dtype=torch.double)
+    if isinstance(p, LaplacePixels) and p.scale.numel() == 1:
+        return torch.full((len(flat),), -flat.shape[1] * math.log(2 * float(p.scale)), dtype=torch.double)
+    return None
+
+
+def _worth(given: float, everything: float, samples: int, names: list[str]) -> str:
+    """A warning where the samples of q(z | given), or of q(z | all), are worth only a few."""
+    told = []
+    if given < FEW:
+        told.append(f"the {samples:,} samples of q(z | {', '.join(names)}) are worth {given:.1f}, so log p of these is "
+                    "too low and this too high")
+    if everything < FEW:
+        told.append(f"those of q(z | all) are worth {everything:.1f}, which makes this too low")
+    return "; ".join(told)

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vaecore.evaluate.kept import Facts, evaluations
+from vaecore.evaluate.meaning import likelihood_meaning
 from vaecore.evaluate.settings import PARTS
 from vaecore.store import Run, StoreError
 
-Kind = Literal["exact", "annealed", "importance", "none"]
+Kind = Literal["exact", "annealed", "importance", "grey", "none"]
 APPROACHES = ("independent components", "autoregressive", "energy-based", "variational autoencoder")  # as on the slide
 KINDS: dict[Kind, str] = {
     "exact": "exact", "annealed": "exact but for log Z, which is estimated", "importance": "estimate from below",
-    "none": "not evaluated"}
+    "grey": "no log p: of grey pixels, scored as black and white", "none": "not evaluated"}
 SPLIT = "test"
 
 
@@ -96,10 +97,10 @@ def measured(run: Run) -> Measured:
     """What the evaluations of `run` say; raises `StoreError` for a run without a configuration."""
     facts = newest(evaluations(run))
     values, about = run.values(), run.about()
-    error = _number(facts, "log_z", "standard_error")
-    exact = facts.get("exact") is True
     log_p = _number(facts, "likelihood", "log_likelihood")
-    kind: Kind = ("none" if log_p is None else "importance" if not exact else "annealed" if error else "exact")
+    said = likelihood_meaning(facts).kind
+    kind: Kind = ("none" if log_p is None else "grey" if said == "no log p" else "exact" if said == "exact" else
+                  "annealed" if facts.get("exact") is True else "importance")
     return Measured(
         run=run, approach=approach_of(run), family=str(about.get("family") or _at(values, "model", "family"))[:80],
         data=str(facts.get("data") or about.get("data") or "")[:200], kind=kind, log_p=log_p,

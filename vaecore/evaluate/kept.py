@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from vaecore.evaluate.meaning import explained
 from vaecore.evaluate.settings import PARTS, Settings
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.schema import ConfigError, parse
@@ -104,4 +105,4 @@ def _checked(value: Any) -> Facts | None:
     for name in ("evidence", "log_z", *PARTS):
         if not isinstance(found.get(name), dict):
             found.pop(name, None)
-    return found if "evidence" in found else None
+    return explained(found) if "evidence" in found else None

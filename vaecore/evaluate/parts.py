@@ -141,7 +141,7 @@ def _exact(subject: Subject) -> Likelihood:
 
 def _listed(found: Likelihood) -> Facts:
     return {**asdict(found), "curve": [[k, value] for k, value in found.curve.items()],
-            "estimator": "importance sampling" if found.samples else "exact"}
+            "estimator": "importance sampling" if found.samples else "in one pass"}
 
 
 def naive(subject: Subject) -> Facts:

@@ -11,9 +11,12 @@ import torch
 from torch import Tensor
 
 from vaecore import __version__
+from vaecore.config import RunConfig
 from vaecore.data import Dataset, SplitName
+from vaecore.distributions import BernoulliPixels
 from vaecore.evaluate.kept import plain
 from vaecore.evaluate.likelihood import Cancelled
+from vaecore.evaluate.meaning import explained
 from vaecore.evaluate.parts import DONE_BY, Subject
 from vaecore.evaluate.settings import Settings
 from vaecore.models import Batch, Family
@@ -22,6 +25,7 @@ from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, load_model, 
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
 
+LOOKED_AT = 100  # observations, whether their pixels are grey
 Progress = Callable[[str, int, int], object]  # part, done, of how many
 
 
@@ -48,7 +52,8 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
         "run": run.id, "date": time.strftime("%Y-%m-%d %H:%M"), "settings": settings.model_dump(mode="json"),
         "split": settings.split, "seed": settings.seed, "observations": len(feed), "data": dataset.source,
         "pixels": getattr(config.data, "pixels", None), "family": config.model.title,
-        "likelihood_name": config.about()["likelihood"], "exact": config.model.exact, "has_kl": config.model.has_kl,
+        "likelihood_name": config.about()["likelihood"], "grey_pixels": _grey(config, model, feed),
+        "exact": config.model.exact, "has_kl": config.model.has_kl,
         "conditional": model.covariate is not None,  # then all likelihoods are of x given its covariate
         "step": step_of(run.path / WEIGHTS), "torch": torch.__version__, "vaecore": __version__, "device": "CPU",
         "evidence": evidence.as_dict()}
@@ -70,8 +75,9 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
         else:
             if part in ("likelihood", "naive") and (done := result[part]["observations"]) < subject.observed:
                 missing[part] = f"{subject.observed - done:,} of {subject.observed:,} observations"
-    found: dict[str, Any] = plain({**result, "partial": bool(missing), "missing": missing, "not_applicable":
-                                   not_applicable, "seconds": round(time.monotonic() - start, 1)})
+    found: dict[str, Any] = plain(explained({
+        **result, "partial": bool(missing), "missing": missing, "not_applicable": not_applicable,
+        "seconds": round(time.monotonic() - start, 1)}))
     return found
 
 
@@ -92,6 +98,20 @@ class _ToldFeed(Feed):
                 raise Cancelled
             self.tell("evidence", place * batch_size, len(self))
             yield batch
+
+
+@torch.inference_mode()
+def _grey(config: RunConfig, model: Family, feed: Feed) -> bool:
+    """Whether a Bernoulli likelihood scores something between 0 and 1, as the data themselves say."""
+    batch = feed.first(LOOKED_AT)
+    if config.model.scored_by() == "bernoulli":
+        scored = list(model.modalities)
+    elif config.model.multimodal and model.latents:
+        codes = {name: q.mean for name, q in model.encode(batch).items()}
+        scored = [name for name, p in model.decode(codes).items() if isinstance(p, BernoulliPixels)]
+    else:
+        return False
+    return any(bool(((batch[name] > 0) & (batch[name] < 1)).any()) for name in scored)
 
 
 def _log_z(model: Family) -> dict[str, float] | None:
