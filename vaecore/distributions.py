@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
 
@@ -114,6 +115,16 @@ class PosteriorMixture:
 
 
 Posterior = DiagonalGaussian | PosteriorMixture | Point
+
+
+def together(parts: Sequence[DiagonalGaussian | PosteriorMixture]) -> DiagonalGaussian | PosteriorMixture:
+    """The posteriors of several batches, one kind, as those of one: its observations in a row."""
+    mixtures = [q for q in parts if isinstance(q, PosteriorMixture)]
+    if mixtures:
+        return PosteriorMixture(*(torch.cat([getattr(q, part) for q in mixtures], 1)
+                                  for part in ("means", "logvars", "weights")))
+    plain = [q for q in parts if isinstance(q, DiagonalGaussian)]
+    return DiagonalGaussian(torch.cat([q.mean for q in plain]), torch.cat([q.logvar for q in plain]))
 
 
 # -- products of experts ---------------------------------------------------------------------------

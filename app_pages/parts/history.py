@@ -181,7 +181,8 @@ def latent_panels(records: Mapping[str, Record]) -> list[Panel]:
               f"ceiling, however much the code says. {same}"),
         Panel("Rate", _validation(records, "rate"), "nats",
               "E KL(q(z|x) ‖ p(z)) = mutual information + KL(q(z) ‖ p(z)): what the code costs. Where it lies above "
-              f"the mutual information, the codes as a whole do not follow the prior. {same}"),
+              "the mutual information, the codes as a whole do not follow the prior, unless the estimate of mutual "
+              f"information has reached its ceiling: then it may be more, and the distance less. {same}"),
     ]
     return [chart for chart in charts if chart.series]
 

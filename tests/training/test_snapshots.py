@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from tests.training.runs import Start, read, small
-from vaecore.data import Modality
+from vaecore.data import OBSERVED, Modality
 from vaecore.distributions import Density, DiagonalGaussian, GaussianFixed, GaussianPixels, Posterior, StandardNormal
 from vaecore.models import VAE, Batch, Evidence, Family
 from vaecore.nets import Linear
@@ -160,3 +160,42 @@ def test_a_run_keeps_snapshots_of_the_same_points(start: Start) -> None:
     assert {line["method"] for line in read(one).snapshots} == {"grid"}
     assert not read(start(small(snapshots=0), name="none")).snapshots
     assert not read(start(small({"family": "ae"}), name="ae")).snapshots  # no posterior, no snapshot
+
+
+class WithGaps(Pair):
+    """The same with two modalities of the latent z, one seen in part of the observations only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.modalities = {"a": Modality("vector", (SIZE,)), "b": Modality("vector", (SIZE,))}
+
+    def encode(self, batch: Batch) -> dict[str, Posterior]:
+        mean = batch["a"] @ self.head.T
+        return {"z": DiagonalGaussian(mean, torch.full_like(mean, -0.5))}
+
+    @property
+    def latents(self) -> dict[str, int]:
+        return {"z": 2}
+
+    def prior(self, batch: Batch | None = None) -> dict[str, Density]:
+        return {"z": StandardNormal(2)}
+
+    def decode(self, z: Mapping[str, Tensor]) -> dict[str, GaussianPixels]:
+        logvar = 2 * torch.tensor(SIGMA).log()
+        return {"a": GaussianPixels(z["z"] @ self.w.T, logvar), "b": GaussianPixels(z["z"] @ self.w.flip(1).T, logvar)}
+
+
+def test_t5_what_is_missing_is_left_out_of_the_model_posterior() -> None:
+    """Zeros in the place of a missing modality are no observation of zeros: the exact mean is that of what is there."""
+    model, x = WithGaps(), points()["vector"]
+    other = torch.randn(6, SIZE, generator=torch.Generator().manual_seed(7))
+    there = torch.tensor([[True, True]] * 3 + [[True, False]] * 3)
+    batch = {"a": x, "b": other * there[:, 1:], OBSERVED: there}
+    found = snapshot(model, batch, torch.Generator().manual_seed(0), codes=20_000).model["z"]
+    zero = torch.zeros(SIZE)
+    alone = posterior_mean(model.w, zero, x[3:])
+    both = posterior_mean(torch.cat([model.w, model.w.flip(1)]), torch.zeros(2 * SIZE),
+                          torch.cat([x, batch["b"]], 1))
+    torch.testing.assert_close(found[:3], both[:3], atol=0.05, rtol=0)
+    torch.testing.assert_close(found[3:], alone, atol=0.05, rtol=0)
+    assert (both[3:] - alone).abs().max() > 0.2, "read as observed zeros it would be another"

@@ -35,6 +35,7 @@ def diagnose(
     as_json: JsonOption = False,
 ) -> None:
     """How a checkpoint uses its code: KL and activity by dimension, mutual information, lag of the encoder."""
+    from vaecore.evaluate.latent_usage import aggregate_words
     from vaecore.evaluate.latent_usage import diagnose as diagnosis
     from vaecore.evaluate.verdict import verdict
     from vaecore.store import Metrics
@@ -56,14 +57,18 @@ def diagnose(
               f"{facts['observations']:,} observations of {facts['data']}", highlight=False)
     for name, part in facts["latents"].items():
         mi = part["information"]
-        out.print(f"{name}: {part['active']} of {len(part['kl'])} dimensions active, mutual information "
-                  f"{mi['mutual_information']:.3f} nats (in minibatches of {mi['batch_size']}: {mi['minibatch']:.3f}), "
-                  f"KL(q(z)||p(z)) {mi['aggregate_kl']:.3f}", highlight=False)
-        rows = Table("dimension", "KL", "variance of means", "spread of model means", "of encoder means", "correlation")
-        for d in sorted(range(len(part["kl"])), key=lambda d: -part["kl"][d]):
-            rows.add_row(str(d), *(shown(float(part[column][d])) for column in (
-                "kl", "code_variance", "model_spread", "inference_spread")), shown(part["correlation"][d]))
+        size, kl = len(part["code_variance"]), part["kl"]
+        out.print(f"{name}: {part['active']} of {size} dimension{'s' * (size != 1)} active, rate {part['rate']:.3f}, "
+                  f"mutual information {mi['mutual_information']:.3f} nats (in minibatches of {mi['batch_size']}: "
+                  f"{mi['minibatch']:.3f}), KL(q(z)||p(z)) {aggregate_words(mi)}", highlight=False)
+        rows = Table("dimension", *(["KL"] if kl else []), "variance of means", "spread of model means",
+                     "of encoder means", "correlation")
+        columns = [*(["kl"] if kl else []), "code_variance", "model_spread", "inference_spread"]
+        for d in sorted(range(size), key=lambda d: -part[columns[0]][d]):
+            rows.add_row(str(d), *(shown(float(part[column][d])) for column in columns), shown(part["correlation"][d]))
         out.print(rows)
+        if not kl:
+            out.print("its prior has no KL by dimension: it is one number for the whole latent", highlight=False)
     out.print(f"its training ended {told.state}: {' '.join(told.sentences)}", highlight=False, markup=False)
     for remedy in told.remedies:
         settings = " ".join(f"--set {setting}" for setting in remedy.settings)

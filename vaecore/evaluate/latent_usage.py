@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from vaecore.aggregate import information
-from vaecore.data import SplitName
-from vaecore.distributions import DiagonalGaussian
+from vaecore.data import COVARIATE, SplitName
+from vaecore.distributions import DiagonalGaussian, Point, PosteriorMixture, together
 from vaecore.models.video import VideoFamily
 from vaecore.store import Run
 from vaecore.training import ACTIVE
@@ -29,8 +30,10 @@ def diagnose(run: Run, split: SplitName = "validation", *, observations: int = 1
              seed: int = 0, progress: Callable[[int, int], object] | None = None) -> dict[str, Any]:
     """What the code of `run` says about up to `observations` of a split, in nats per observation, by latent.
 
-    `kl` and `code_variance` by dimension, `active`, rate and distortion, `information` (full set beside minibatches
-    of `batch_size`), and correlation and spread of the model posterior's means and the encoder's.
+    `rate` is the model's own KL, from the prior that it has, and so is each latent's; `kl` is the latter by dimension,
+    None where the KL has no closed form by dimension. Further `code_variance` and `active`, `information` (full set
+    beside minibatches of `batch_size`), and correlation and spread of the model posterior's means and the encoder's.
+    Of a mixture of posteriors the rate is the mean over its components, which the ELBO charges.
     Raises `BrokenCheckpoint`, `DataUnavailable`, `ConfigError`, or `ValueError` for a family without a posterior.
     """
     config = run.config()
@@ -44,36 +47,52 @@ def diagnose(run: Run, split: SplitName = "validation", *, observations: int = 1
     feed = Feed(dataset, split, torch.device("cpu"))
     total = min(observations, LARGEST, len(feed))
     generator = torch.Generator().manual_seed(seed)
-    parts: dict[str, list[DiagonalGaussian]] = {}
+    parts: dict[str, list[DiagonalGaussian | PosteriorMixture]] = {}
+    kl: dict[str, list[Tensor]] = {}
+    covariates: list[Tensor] = []
     distortion, done, size = 0.0, 0, model.at_once(BATCH)
     with torch.inference_mode():
         for batch in feed.in_order(size):
             batch = {name: x[: total - done] for name, x in batch.items()}
             posteriors = model.encode(batch)
+            evidence = model.evidence(batch, posteriors, generator)
             for name, q in posteriors.items():
-                assert isinstance(q, DiagonalGaussian)
+                assert not isinstance(q, Point)
                 parts.setdefault(name, []).append(q)
-            distortion -= float(model.evidence(batch, posteriors, generator).total_reconstruction().double().sum())
+                kl.setdefault(name, []).append(evidence.kl[name])
+            if COVARIATE in batch:
+                covariates.append(batch[COVARIATE])
+            distortion -= float(evidence.total_reconstruction().double().sum())
             done = min(done + size, total)
             if progress:
                 progress(done, total)
             if done == total:
                 break
+        priors = model.prior({COVARIATE: torch.cat(covariates)} if covariates else None)
     taken = snapshot(model, feed.first(POINTS), generator, codes=CODES)
     latents: dict[str, dict[str, Any]] = {}
     for name, found in parts.items():
-        q = DiagonalGaussian(torch.cat([p.mean for p in found]), torch.cat([p.logvar for p in found]))
+        q = together(found)
+        charged = torch.cat(kl[name]).double().mean(0)  # (r,), or (1,) where there is only the sum
         variance = q.mean.var(0)
         latents[name] = {
-            "kl": q.kl_from_standard().mean(0).tolist(), "code_variance": variance.tolist(),
-            "active": int((variance > ACTIVE).sum()),
-            "information": asdict(information(q, generator, batch_size=batch_size)),
+            "rate": float(charged.sum()), "kl": charged.tolist() if len(charged) == len(variance) else None,
+            "code_variance": variance.tolist(), "active": int((variance > ACTIVE).sum()),
+            "information": asdict(information(q, generator, batch_size=batch_size, prior=priors[name])),
             "model_spread": taken.model[name].std(0).tolist(),
             "inference_spread": taken.inference[name].std(0).tolist(),
             "correlation": _correlations(taken.model[name].numpy(), taken.inference[name].numpy())}
     return {"run": run.id, "split": split, "data": dataset.source, "observations": total, "seed": seed,
-            "rate": sum(sum(part["kl"]) for part in latents.values()), "distortion": distortion / total,
+            "rate": sum(part["rate"] for part in latents.values()), "distortion": distortion / total,
             "method": taken.method, "effective": taken.effective, "latents": latents}
+
+
+def aggregate_words(told: Mapping[str, Any]) -> str:
+    """KL(q(z) || p(z)) of an `information`, as a number or as what bounds it, in nats."""
+    value, least = told["aggregate_kl"], told["aggregate_kl_least"]
+    if told["bound"] == "estimate":
+        return f"{value:.3f}"
+    return f"at most {value:.3f}" if least is None else f"{least:.3f} to {value:.3f}"
 
 
 def _correlations(a: np.ndarray, b: np.ndarray) -> list[float | None]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaecore.distributions import Density, DiagonalGaussian
+from vaecore.data import OBSERVED
+from vaecore.distributions import Density, DiagonalGaussian, Point, PosteriorMixture
 from vaecore.models import Batch, Family
 
 GRID = 8.0, 161  # half its width in prior standard deviations, and its points
@@ -50,7 +51,7 @@ def snapshot(model: Family, batch: Batch, generator: torch.Generator | None = No
     """
     training = model.training
     model.eval()
-    posteriors = {name: q for name, q in model.encode(batch).items() if isinstance(q, DiagonalGaussian)}
+    posteriors = {name: q for name, q in model.encode(batch).items() if not isinstance(q, Point)}
     prior = model.prior(batch)
     if sum(model.latents.values()) == 1:
         [(name, q)] = posteriors.items()
@@ -69,7 +70,7 @@ def snapshot(model: Family, batch: Batch, generator: torch.Generator | None = No
                     {name: q.mean.cpu() for name, q in posteriors.items()}, method, float(effective))
 
 
-def _proposals(posteriors: dict[str, DiagonalGaussian], prior: dict[str, Density], codes: int,
+def _proposals(posteriors: dict[str, DiagonalGaussian | PosteriorMixture], prior: dict[str, Density], codes: int,
                generator: torch.Generator | None, *, conditional: bool) -> tuple[dict[str, Tensor], Tensor]:
     """Codes (K, N, r) a latent, the first half from q and the others from the prior, and log p(z) / proposal(z)."""
     z: dict[str, Tensor] = {}
@@ -88,11 +89,15 @@ def _proposals(posteriors: dict[str, DiagonalGaussian], prior: dict[str, Density
 
 
 def _log_likelihood(model: Family, batch: Batch, z: dict[str, Tensor]) -> Tensor:
-    """log p(x|z) of every code for its observation, (K, N)."""
+    """log p(x|z) of every code for its observation, of the modalities that it has: (K, N)."""
     count, points = next(iter(z.values())).shape[:2]
     flat = {name: codes.flatten(0, 1) for name, codes in z.items()}  # (K N, r)
     parts = []
     for rows in torch.split(torch.arange(count * points), model.at_once(DECODED_AT_ONCE)):
         observations = model.decode({name: codes[rows] for name, codes in flat.items()})
-        parts.append(torch.stack([p.log_prob(batch[name][rows % points]) for name, p in observations.items()]).sum(0))
+        each = torch.stack([p.log_prob(batch[name][rows % points]) for name, p in observations.items()])  # (M, rows)
+        if OBSERVED in batch:  # what is missing stands as zeros in the batch, and says nothing about z
+            there = batch[OBSERVED].T[[list(model.modalities).index(name) for name in observations]][:, rows % points]
+            each = torch.where(there.to(torch.bool), each, 0.0)
+        parts.append(each.sum(0))
     return torch.cat(parts).view(count, points)
