@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 VERDICTS = {
     "reproduced": Look("Reproduced", ":material/check_circle:", "green"),
     "not reproduced": Look("Not reproduced", ":material/cancel:", "orange"),
+    "earlier rule": Look("Earlier rule", ":material/gavel:", "gray"),
     "not run": Look("Not run", ":material/radio_button_unchecked:", "gray"),
 }
 TAIL = 8  # lines of a running experiment that are shown
@@ -65,7 +66,7 @@ def card(claim: Claim, result: Result | None, *, open: bool) -> None:
     """What the paper says beside what was found here; the experiment and its numbers behind a click."""
     from vaecore.claims.background import progress
 
-    look, now = VERDICTS[verdict(result)], progress(store(), claim.id)
+    look, now = VERDICTS[verdict(claim, result)], progress(store(), claim.id)
     with st.container(border=True, key=f"claim-{claim.id}", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(f"{claim.id} · {claim.title}", anchor=claim.id.lower(), width="content")
@@ -74,7 +75,7 @@ def card(claim: Claim, result: Result | None, *, open: bool) -> None:
             if not now.running:
                 run_button(claim, result)
         if now.running:
-            st.fragment(watch, run_every=2.0, key=f"watch-{claim.id}")(claim)
+            st.fragment(watch, run_every=2.0, key=f"watch-{claim.id}")(claim, result)
         else:
             ended(claim, now)
         with st.grid(2, min_column_width=360, gap="medium"):
@@ -92,25 +93,31 @@ def card(claim: Claim, result: Result | None, *, open: bool) -> None:
                 st.markdown(f"**What is done here.** {escaped(claim.experiment)}")
                 st.markdown(f"**Reproduced when.** {escaped(claim.rule)}")
             if result:
-                if result.rule and result.rule != claim.rule:
-                    st.warning(escaped(f"This result was judged by an earlier rule: {result.rule} Run it again."),
-                               icon=":material/gavel:")
                 numbers(claim.id, result)
 
 
-def verdict(result: Result | None) -> str:
-    """The word under which it counts."""
-    return result.verdict if result else "not run"
+def verdict(claim: Claim, result: Result | None) -> str:
+    """The word under which it counts: what an earlier rule said is no verdict."""
+    if result is None:
+        return "not run"
+    return result.verdict if result.by_rule_of(claim) else "earlier rule"
 
 
 def found(claim: Claim, result: Result | None) -> None:
     """The finding in a sentence, and what makes it mean something."""
+    from vaecore.claims import about, in_words
+
     if result is None:
-        st.markdown(f"Nothing yet: the experiment takes about {duration(60 * claim.minutes)}.")
+        st.markdown(f"Nothing yet: the experiment takes {about(claim, result)}.")
         return
+    if not result.by_rule_of(claim):
+        was = escaped(result.rule) if result.rule else "it does not say which."
+        st.warning(f"Judged by an earlier rule; run it again. That rule was: {was}", icon=":material/gavel:")
     st.markdown(escaped(result.summary))
-    took = f"{duration(result.seconds)} " if 0 <= result.seconds < math.inf else ""
-    st.caption(escaped(f"{result.date} · {took}on {result.device} · torch {result.torch}"))
+    st.caption(escaped(result.spans()))
+    took = in_words(result.cpu_seconds / 60) if result.cpu_seconds else "CPU minutes not measured"
+    wall = f" in {duration(result.seconds)}" if 0 <= result.seconds < math.inf else ""
+    st.caption(escaped(f"{result.date} · {took}{wall} on {result.device} · torch {result.torch}"))
 
 
 def numbers(claim: str, result: Result) -> None:
@@ -167,10 +174,12 @@ def column(name: str, *, text: bool, whole: bool) -> object:
 
 def run_button(claim: Claim, result: Result | None) -> None:
     """Start it, after asking."""
-    with st.popover(f"Run it {'again ' if result else ''}(about {duration(60 * claim.minutes)})", key=f"run-{claim.id}",
+    from vaecore.claims import about
+
+    with st.popover(f"Run it {'again ' if result else ''}({about(claim, result)})", key=f"run-{claim.id}",
                     icon=":material/play_arrow:"):
-        st.markdown(f"**{claim.id}** runs in the background on this machine, for about "
-                    f"{duration(60 * claim.minutes)} on two CPU cores, and goes on when this page is closed.")
+        st.markdown(f"**{claim.id}** runs in the background on this machine, takes {about(claim, result)}, "
+                    "longer where others use the machine, and goes on when this page is closed.")
         if result:
             st.markdown(f"When it ends, its result replaces the one of {escaped(result.date)}, whichever way it comes "
                         "out. Stopped before, it changes nothing.")
@@ -215,8 +224,9 @@ def stop(claim: str) -> None:
         st.session_state[f"claims:error-{claim}"] = str(error)
 
 
-def watch(claim: Claim) -> None:
+def watch(claim: Claim, result: Result | None) -> None:
     """The last lines of a running experiment, every two seconds until it ends."""
+    from vaecore.claims import about
     from vaecore.claims.background import progress
 
     now = progress(store(), claim.id)
@@ -228,7 +238,7 @@ def watch(claim: Claim) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge("Stopping" if stopping else "Running", icon=":material/hourglass_top:" if stopping else
                  ":material/play_circle:", color="orange" if stopping else "blue")
-        st.markdown(f"for {duration(now.seconds)} of about {duration(60 * claim.minutes)}", width="content")
+        st.markdown(f"for {duration(now.seconds)} of {about(claim, result)}", width="content")
         st.button("Stop", key=f"stop-{claim.id}", icon=":material/stop:", on_click=stop, args=(claim.id,),
                   disabled=stopping, help="End it now. Nothing of it is kept, and an earlier result stays.")
     st.code("\n".join(now.lines[-TAIL:]) or "Getting ready …", language=None, wrap_lines=True, height=215)
@@ -239,8 +249,11 @@ def watch(claim: Claim) -> None:
 
 def tally(results: dict[str, Result | None]) -> str:
     """How many came out how."""
-    counts = Counter(map(verdict, results.values()))
-    return ", ".join(f"{counts[name]} {name}" for name in VERDICTS)
+    from vaecore.claims import CLAIMS
+
+    counts = Counter(verdict(CLAIMS[name], result) for name, result in results.items())
+    words = {name: "judged by an earlier rule" if name == "earlier rule" else name for name in VERDICTS}
+    return ", ".join(f"{counts[name]} {words[name]}" for name in VERDICTS if counts[name] or name != "earlier rule")
 
 
 def page() -> None:
@@ -261,7 +274,7 @@ def page() -> None:
     if asked and asked not in CLAIMS:
         st.warning(f"There is no claim '{escaped(asked[:20])}' here; all of them are shown.",
                    icon=":material/link_off:")
-    shown = [name for name in CLAIMS if not wanted or verdict(results[name]) in wanted or name == asked]
+    shown = [name for name in CLAIMS if not wanted or verdict(CLAIMS[name], results[name]) in wanted or name == asked]
     for name in sorted(shown, key=lambda name: name != asked):  # stable: all others keep their order
         card(CLAIMS[name], results[name], open=name == asked)
     if not shown:

@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def keep(folder: Path, name: str, /, **change: Any) -> None:
     values = {"claim": name, "verdict": "reproduced", "summary": f"Found of {name}.", "table": [{"KL": 1.25}],
               "curves": {}, "note": "A *note*.", "date": "2026-01-02", "seconds": 90.0, "device": "CPU, 1 thread",
-              "torch": "2.13", "vaecore": "0.1"}
+              "torch": "2.13", "vaecore": "0.1", "rule": CLAIMS[name].rule}
     (folder / f"{name}.json").write_text(json.dumps(values | change))
 
 
@@ -47,7 +47,7 @@ def test_every_claim_has_a_card_in_order() -> None:
     assert headings(at) == [f"{claim.id} · {claim.title}" for claim in CLAIMS.values()]
     said = demo.words(at)
     assert f"0 reproduced, 0 not reproduced, {len(CLAIMS)} not run" in said
-    assert "Nothing yet: the experiment takes about 25 min." in said
+    assert "Nothing yet: the experiment takes about 22 CPU minutes." in said
     assert not opened(at)
 
 
@@ -57,7 +57,7 @@ def test_a_kept_result_is_told_with_what_makes_it_mean_something(folder: Path) -
     at = demo.open_page("claims")
     said = demo.words(at)
     assert f"1 reproduced, 1 not reproduced, {len(CLAIMS) - 2} not run" in said
-    assert "Found of C1." in said and "2026-01-02 · 2 min on CPU, 1 thread · torch 2.13" in said
+    assert "Found of C1." in said and "2026-01-02 · CPU minutes not measured in 2 min on CPU, 1 thread" in said
     assert "A \\*note\\*." in said
     assert at.dataframe[0].value["KL"].tolist() == [1.25]
 
@@ -99,10 +99,24 @@ def test_odd_numbers_do_not_break_the_page(folder: Path, change: dict[str, Any])
 def test_a_result_of_another_claim_or_rule_is_not_taken_for_this_ones(folder: Path) -> None:
     keep(folder, "C1", claim="C13")
     assert "0 reproduced" in demo.words(demo.open_page("claims"))
+
+
+def test_t8_what_an_earlier_rule_said_is_no_verdict(folder: Path) -> None:
     keep(folder, "C1", rule="KL within a barn door.")
+    keep(folder, "C2", rule="")
     at = demo.open_page("claims")
-    assert "1 reproduced" in demo.words(at)
-    assert "judged by an earlier rule: KL within a barn door." in at.warning[0].value
+    assert f"0 reproduced, 0 not reproduced, 2 judged by an earlier rule, {len(CLAIMS) - 2} not run" in demo.words(at)
+    assert "Judged by an earlier rule; run it again. That rule was: KL within a barn door." in at.warning[0].value
+    at.button_group(key="claims-show").set_value(["reproduced"]).run()
+    assert headings(at) == []
+
+
+def test_seeds_interval_and_cpu_minutes_are_shown(folder: Path) -> None:
+    keep(folder, "C1", cpu_seconds=1_500.0, seconds=9_000.0, seeds=3, intervals={"gain": [1.5, 2.0, 2.5]})
+    said = demo.words(demo.open_page("claims"))
+    assert "3 seeds; gain 2 \\[1.5, 2.5\\]" in said or "3 seeds; gain 2 [1.5, 2.5]" in said
+    assert "25 CPU minutes in 2 h 30 min on CPU, 1 thread" in said
+    assert "takes about 25 CPU minutes, longer where others use the machine" in said, "M8: as measured"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"verdict": "reproduced"}', "\0"])
@@ -177,7 +191,7 @@ def test_started_watched_and_stopped(stand: Stand) -> None:
     stand.lines = ("training one", "  step 5 of 10")
     at.button(key="start-C1").click().run()
     assert not at.exception and stand.running == {"C1"}
-    assert "for 1 min of about 2 min" in demo.words(at)
+    assert "for 1 min of under 1 CPU minute" in demo.words(at)
     assert at.code[0].value == "training one\n  step 5 of 10"
     with pytest.raises(KeyError):
         at.button(key="start-C1")

@@ -6,6 +6,7 @@ result is kept whichever way it comes out.
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vaecore import __version__
+from vaecore.claims.intervals import Interval
 from vaecore.config import RunConfig
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.lab.locks import training_lock
@@ -38,6 +40,8 @@ class Finding:
     table: Sequence[Row]
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # for a view of its own
     note: str = ""  # what a reader has to know besides
+    intervals: Mapping[str, Interval] = field(default_factory=dict)  # what the rule asks the ends of, by what it is
+    seeds: int = 0  # of its trainings or simulations; 0 where the table has a column "seed", or there is one
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Claim:
     source: str
     experiment: str  # what is done here
     rule: str  # when it counts as reproduced, fixed before it was run
-    minutes: float  # about how long it takes on two CPU cores
+    minutes: float  # about how much CPU time it takes
     run: Callable[[Bench], Finding]
 
 
@@ -70,6 +74,40 @@ class Result:
     torch: str
     vaecore: str
     rule: str = ""  # by which it was judged: thresholds do not move silently
+    cpu_seconds: float = 0.0  # of this process, which others on the machine do not lengthen; 0 where not measured
+    seeds: int = 1
+    intervals: dict[str, list[float]] = field(default_factory=dict)  # lower end, mean, upper end; 95 % over seeds
+
+    def by_rule_of(self, claim: Claim) -> bool:
+        """Whether it was judged by the claim's present rule: what an earlier one said is no verdict now."""
+        return self.rule == claim.rule
+
+    def spans(self) -> str:
+        """Seeds and intervals in words: "3 seeds; gain 2.1 [1.4, 2.8]"."""
+        many = "1 seed" if self.seeds == 1 else f"{self.seeds} seeds"
+        return "; ".join([many, *(f"{name} {mean:.3g} [{low:.3g}, {high:.3g}]"
+                                  for name, (low, mean, high) in self.intervals.items())])
+
+
+def minutes(claim: Claim, result: Result | None) -> float:
+    """About how many minutes of CPU time a claim takes: as measured, where its kept result is of the present rule
+    and says so; otherwise the claim's own estimate."""
+    if result and result.cpu_seconds > 0 and result.by_rule_of(claim):
+        return result.cpu_seconds / 60
+    return claim.minutes
+
+
+def about(claim: Claim, result: Result | None) -> str:
+    """The same as a person says it: "about 25 CPU minutes", "under 1 CPU minute"."""
+    words = in_words(minutes(claim, result))
+    return words if words.startswith("under") else f"about {words}"
+
+
+def in_words(minutes: float) -> str:
+    """Minutes as a person says them: "under 1 CPU minute", "25 CPU minutes"."""
+    if minutes < 0.95:
+        return "under 1 CPU minute"
+    return "1 CPU minute" if round(minutes) == 1 else f"{minutes:.0f} CPU minutes"
 
 
 class Bench:
@@ -129,7 +167,7 @@ def run_claim(claim: Claim, store: Store, *, progress: Callable[[str], object] =
     """
     import torch
 
-    start = time.monotonic()
+    start, used = time.monotonic(), time.process_time()
     torch.set_flush_denormal(True)  # as the training worker does
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -142,11 +180,19 @@ def run_claim(claim: Claim, store: Store, *, progress: Callable[[str], object] =
         claim.id, "reproduced" if found.reproduced else "not reproduced", found.summary,
         [dict(row) for row in found.table], {name: list(values) for name, values in found.curves.items()}, found.note,
         time.strftime("%Y-%m-%d"), round(time.monotonic() - start, 1), f"CPU, {NICE_THREADS} thread",
-        torch.__version__, __version__, claim.rule)
+        torch.__version__, __version__, claim.rule, round(time.process_time() - used, 1),
+        found.seeds or seeds_of(found.table),
+        {name: [each.low, each.mean, each.high] for name, each in found.intervals.items()
+         if math.isfinite(each.half)})
     folder_ = claims_folder(store)
     folder_.mkdir(parents=True, exist_ok=True)
     write_json_atomic(folder_ / f"{claim.id}.json", asdict(result))
     return result
+
+
+def seeds_of(table: Sequence[Row]) -> int:
+    """How many seeds the rows are of."""
+    return max(1, len({str(row["seed"]) for row in table if "seed" in row}))
 
 
 def claims_folder(store: Store) -> Path:
@@ -173,4 +219,11 @@ def _checked(values: dict[str, Any]) -> Result:
     curves = {str(k)[:80]: [float(v) for v in part] for k, part in values["curves"].items()}
     words = {name: str(values.get(name, ""))[:2000]
              for name in ("claim", "rule", "summary", "note", "date", "device", "torch", "vaecore")}
-    return Result(verdict=verdict, table=table, curves=curves, seconds=float(values["seconds"]), **words)
+    used, seeds = float(values.get("cpu_seconds", 0)), int(values.get("seeds", 0)) or seeds_of(table)
+    if not (math.isfinite(used) and used >= 0 and seeds > 0):
+        raise ValueError(f"cpu_seconds {used}, seeds {seeds}")
+    intervals = {str(k)[:200]: [float(v) for v in part] for k, part in list(values.get("intervals", {}).items())[:30]}
+    if any(len(part) != 3 or not all(map(math.isfinite, part)) for part in intervals.values()):
+        raise ValueError("an interval is a lower end, a mean and an upper end")
+    return Result(verdict=verdict, table=table, curves=curves, seconds=float(values["seconds"]), cpu_seconds=used,
+                  seeds=seeds, intervals=intervals, **words)

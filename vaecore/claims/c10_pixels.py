@@ -134,4 +134,4 @@ CLAIM = Claim(
     "draws its direction at every wall; -log p of 512 test clips, and the generator's own.",
     f"The factorised decoder's excess over the generator's -log p at least {RATIO:g} times that of the decoder in "
     "space.",
-    5, run)
+    33, run)

@@ -62,4 +62,4 @@ CLAIM = Claim(
     "drawn once a clip and unknown at the first frame.",
     f"KL at least {USED:g} nats a clip in three stages and at most {UNUSED:g} in one, whose futures differ by at most "
     f"{SHARE:.0%} of what those of three stages do.",
-    4, run)
+    16, run)

@@ -150,4 +150,4 @@ CLAIM = Claim(
     f"On coordinates: AUC of the spread for events at least {STATES_AUC:g}, and the learned prior's bound above the "
     f"fixed one's. On frames: mean SSIM of frames from {LATE} on, best of {FUTURES}, learned > fixed > deterministic "
     f"with at least {GAP:g} from first to last, and an AUC of at least {PIXELS_AUC:g}.",
-    48, run)
+    109, run)

@@ -96,4 +96,4 @@ CLAIM = Claim(
     "Two and five Gaussian sources in 40 segments, mixed by a two-layer network and whitened, two data sets each; "
     "controls with shuffled and with too few segments, and a three-layer network.",
     f"Mean MCC of at least {GOOD} with p(z|u), at most {POOR} without, {GAP} apart, for both numbers of sources.",
-    10, run)
+    15, run)

@@ -112,4 +112,4 @@ CLAIM = Claim(
     "Hinton (2002); Tieleman (2008); lecture, recap of the previous section",
     f"Restricted Boltzmann machines with {HIDDEN} hidden units, whose log Z is exact, on the embedded digits; the "
     "autocorrelation time of their free energy; a VAE beside them.",
-    "Exact log p(x) of test images higher with CD-25 than with CD-1, and with PCD-1 than with CD-1.", 5, run)
+    "Exact log p(x) of test images higher with CD-25 than with CD-1, and with PCD-1 than with CD-1.", 8, run)

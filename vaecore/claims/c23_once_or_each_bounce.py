@@ -108,7 +108,7 @@ CLAIM = Claim(
     f"pixels and 8 frames, of which one is given; best of {FUTURES} futures of {CLIPS} test clips.",
     f"Squared error of the best of {FUTURES}, one code a clip over one a frame: at most {ONCE:g} where the direction "
     f"is drawn once, and at least {BOUNCE:g} where it is drawn at each bounce.",
-    8, run)
+    29, run)
 
 
 def _mean(errors: Tensor, futures: int) -> float:

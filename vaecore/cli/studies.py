@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
@@ -13,23 +13,27 @@ from rich.table import Table
 from vaecore import lab
 from vaecore.cli.printing import FAILED, JsonOption, StoreOption, err, out, say, store_at
 
+if TYPE_CHECKING:
+    from vaecore.claims import Claim, Result
+
 claims = typer.Typer(no_args_is_help=True, help="What papers claim: list, try, report.")
 experiments = typer.Typer(no_args_is_help=True, help="Several runs that differ in what is to be seen.")
 
 @claims.command("list")
 def list_claims(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """The claims, what each says, and how it came out here."""
-    from vaecore.claims import CLAIMS, kept
+    from vaecore.claims import CLAIMS, kept, minutes
 
     here = store_at(store)
     rows = []
     for claim in CLAIMS.values():
         result = kept(here, claim.id)
-        rows.append({"claim": claim.id, "title": claim.title, "source": claim.source, "minutes": claim.minutes,
-                     "verdict": result.verdict if result else "not run", "date": result.date if result else ""})
+        rows.append({"claim": claim.id, "title": claim.title, "source": claim.source,
+                     "minutes": round(minutes(claim, result), 1), "verdict": _verdict(claim, result),
+                     "date": result.date if result else ""})
     if as_json:
         return say(rows, True, "")
-    table = Table("claim", "verdict", "minutes", "date", "title")
+    table = Table("claim", "verdict", "CPU minutes", "date", "title")
     for row in rows:
         table.add_row(*(f"{value:g}" if isinstance(value := row[column], float) else str(value)
                         for column in ("claim", "verdict", "minutes", "date", "title")))
@@ -44,7 +48,7 @@ def run_claims(
     as_json: JsonOption = False,
 ) -> None:
     """Run experiments and keep their results, whichever way they come out."""
-    from vaecore.claims import CLAIMS, run_claim
+    from vaecore.claims import CLAIMS, about, kept, run_claim
     from vaecore.claims.background import alone
     from vaecore.data import DataUnavailable
     from vaecore.training.loop import TrainingFailed
@@ -56,7 +60,7 @@ def run_claims(
     here, results, failed = store_at(store), [], False
     for name in wanted:
         claim = CLAIMS[name]
-        err.print(f"{name}: {claim.title} (about {claim.minutes:g} minutes)", highlight=False)
+        err.print(f"{name}: {claim.title} ({about(claim, kept(here, name))})", highlight=False)
         try:
             with alone(here, name):
                 results.append(run_claim(claim, here, keep_runs=keep_runs,
@@ -75,21 +79,23 @@ def run_claims(
 
 @claims.command("report")
 def report(store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Every kept result with its numbers."""
-    from vaecore.claims import CLAIMS, kept
+    """Every kept result with its seeds, intervals, CPU minutes and numbers."""
+    from vaecore.claims import CLAIMS, about, in_words, kept
 
     here = store_at(store)
     results = [(claim, kept(here, claim.id)) for claim in CLAIMS.values()]
     if as_json:
-        return say([asdict(result) for _, result in results if result], True, "")
+        return say([asdict(result) | {"earlier rule": not result.by_rule_of(claim)} for claim, result in results
+                    if result], True, "")
     for claim, result in results:
         out.print(f"\n{claim.id} {claim.title}\n  {claim.says}\n  {claim.source}", highlight=False, markup=False)
         if result is None:
-            out.print(f"  not run: `vaecore claims run {claim.id}` takes about {claim.minutes:g} minutes",
+            out.print(f"  not run: `vaecore claims run {claim.id}` takes {about(claim, None)}",
                       highlight=False, markup=False)
             continue
-        out.print(f"  {result.verdict}, {result.date}, {result.device}, torch {result.torch}\n  {result.summary}",
-                  highlight=False, markup=False)
+        took = in_words(result.cpu_seconds / 60) if result.cpu_seconds else "CPU minutes not measured"
+        out.print(f"  {_verdict(claim, result)}, {result.date}, {result.device}, torch {result.torch}\n"
+                  f"  {result.spans()}; {took}\n  {result.summary}", highlight=False, markup=False)
         _table(result.table)
         if result.note:
             out.print(f"  {result.note}", highlight=False, markup=False)
@@ -124,6 +130,13 @@ def start(name: Annotated[str, typer.Argument(help="`vaecore experiments list` n
         say([run.id for run in runs], True, "")
     else:
         out.print(f"queued: {', '.join(run.id for run in runs)}", highlight=False)
+
+
+def _verdict(claim: Claim, result: Result | None) -> str:
+    """A verdict by the present rule alone; a result of another one has none."""
+    if result is None:
+        return "not run"
+    return result.verdict if result.by_rule_of(claim) else "judged by an earlier rule; run it again"
 
 
 def _known(name: str, there: dict[str, Any], command: str) -> None:

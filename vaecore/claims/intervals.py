@@ -1,0 +1,66 @@
+"""Means over seeds with 95 % t intervals, and paired differences: what the rules of claims are stated in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from scipy.stats import t as student
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean over seeds and the half width of its interval, in the unit of what was averaged. From one value nothing
+    is known of the spread: the half width is infinite, so that no rule that asks for an end of it can hold."""
+
+    mean: float
+    half: float
+    count: int
+
+    @property
+    def low(self) -> float:
+        """The lower end."""
+        return self.mean - self.half
+
+    @property
+    def high(self) -> float:
+        """The upper end."""
+        return self.mean + self.half
+
+    def words(self, form: str = ".2f") -> str:
+        """Mean and half width, each by `form`, a percentage included: "0.41 ± 0.03"."""
+        if not math.isfinite(self.half):
+            return f"{self.mean:{form}} (one seed, no interval)"
+        return f"{self.mean:{form}} ± {self.half:{form}}"
+
+
+def over_seeds(values: Sequence[float]) -> Interval:
+    """The mean of values, one a seed, with the interval of Student's t. Raises `ValueError` where there is none."""
+    if not values:
+        raise ValueError("an interval over seeds needs at least one value, and there is none.")
+    if len(values) == 1:
+        return Interval(float(values[0]), math.inf, 1)
+    half = float(student.ppf(0.5 + LEVEL / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    return Interval(fmean(values), half, len(values))
+
+
+def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Interval:
+    """The mean of ours less theirs, both by seed. Raises `ValueError` where they are not of the same seeds."""
+    if set(ours) != set(theirs):
+        raise ValueError(f"seeds {sorted(ours)} are compared with seeds {sorted(theirs)}: both need the same ones.")
+    return over_seeds([ours[seed] - theirs[seed] for seed in sorted(ours)])
+
+
+def by_seed(table: Sequence[Mapping[str, float | int | str]], column: str, **where: float | int | str
+            ) -> dict[int, float]:
+    """A column of the rows whose other columns have the values of `where`, by their seed; underscores of a name in
+    `where` stand for spaces. Raises `ValueError` where two rows are of one seed."""
+    rows = [row for row in table if all(row.get(name.replace("_", " ")) == value for name, value in where.items())]
+    found = {int(row["seed"]): float(row[column]) for row in rows}
+    if len(found) != len(rows):
+        raise ValueError(f"'{column}' has several rows of one seed among {where}: one row a seed is needed.")
+    return found
