@@ -269,6 +269,24 @@ def test_a_worker_started_alone(make: Callable[..., Path]) -> None:
     assert (lab.status(folder).state, lab.status(folder).attempt) == ("finished", 1)
 
 
+def test_resume_of_a_run_that_finished_elsewhere_leaves_it_finished(root: Path, make: Callable[..., Path]) -> None:
+    """A page drawn before shows Resume; the run has since been finished by another page or process."""
+    blocker, folder = make("blocker", steps=10_000), make("a", steps=3, fail="its data moved away")
+    lab.submit(blocker)
+    running(blocker)
+    lab.submit(folder)  # waits, and meanwhile somebody trains it to its end by hand
+    with lab.training_lock(folder):
+        write_json_atomic(folder / "exit.json", {"attempt": jobs.begin(folder), "state": "finished", "detail": "Done."})
+    lab.stop(blocker)
+    until(lambda: not state.tickets(root) and not lab.busy(blocker) and not lab.busy(folder))
+    assert (lab.status(folder).state, lab.status(folder).detail) == ("finished", "Done.")
+    with pytest.raises(LabError, match="a has finished: there is nothing left to resume. Fork it"):
+        lab.submit(folder)
+    alone = subprocess.run([*STAND_IN, "worker", str(folder)], env=ENV, capture_output=True, text=True, check=False)
+    assert alone.returncode == 0 and "has finished" in alone.stdout
+    assert lab.status(folder).state == "finished" and lab.queue(root) == []
+
+
 # --- states from facts
 
 

@@ -58,6 +58,8 @@ def submit(folder: Path) -> None:
             raise LabError(f"{name} is queued already (place {now.position}): wait, or stop it to take it out.")
         if now.state == "running":
             raise LabError(f"{name} is running already: wait, or stop it and then resume it.")
+        if now.state == "finished":  # since the page was drawn, from another page or process
+            raise LabError(f"{name} has finished: there is nothing left to resume. Fork it to train it further.")
         (root / "queue" / f"5-{time.time_ns()}-{known_attempt(folder) + 1}-{name}").touch(exist_ok=False)
         sync_folder(root / "queue")
     kick(root)
@@ -152,6 +154,10 @@ def take_next(root: Path) -> tuple[Path, int, int] | None:
             lock = None
             try:
                 lock = locks.take_run(folder)
+                if finished(folder):  # by hand, while its ticket waited: another attempt could only spoil it
+                    ticket.unlink()
+                    os.close(lock)
+                    continue
                 attempt = begin(folder)
                 ticket.unlink()
                 return folder, attempt, lock
@@ -164,6 +170,12 @@ def take_next(root: Path) -> tuple[Path, int, int] | None:
                         write_exit(folder, known_attempt(folder), "failed", f"It could not be started: {error}.")
                     os.close(lock)
     return None
+
+
+def finished(folder: Path) -> bool:
+    """Whether the last attempt was trained to its end. Certain only with the run's lock in hand."""
+    last_word = facts(folder, "exit", [])
+    return last_word.get("state") == "finished" and number(last_word, "attempt") == known_attempt(folder)
 
 
 def begin(folder: Path) -> int:

@@ -24,6 +24,9 @@ def main(arguments: list[str]) -> int:
     lock = int(arguments[1]) if len(arguments) > 1 else None
     try:
         with training_lock(folder, lock):
+            if lock is None and jobs.finished(folder):
+                jobs.note(f"{folder.name} has finished: there is nothing left to train. Fork it to train it further.")
+                return 0
             attempt = jobs.begin(folder) if lock is None else state.known_attempt(folder)
             return work(folder, attempt)
     except (LabError, OSError) as error:
