@@ -141,21 +141,24 @@ def codes(loaded: list[Checkpoint]) -> None:
     """The same codes through each decoder."""
     from vaecore.explore import decode_same
 
-    st.subheader("The same codes", anchor=False, help="One bank of random codes, decoded by every run.")
+    st.subheader("The same codes", anchor=False, help="One bank of noise, turned into codes by each "
+                 "run's own prior, and decoded.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         count = st.slider("Codes", 2, MOST_IMAGES, 10, key="count-codes", width=300, help="How many codes to decode.")
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed-codes", width=150,
-                               help="The same seed draws the same codes.")
+                               help="The same seed draws the same noise.")
     rows = decode_same(loaded, count, seed=int(seed))
     _rows([(one.run.id, f"r = {one.size}" + ("" if one.has_prior else ", no prior")) for one in loaded], rows,
           "compare-codes")
-    note = ("Each column is one code. Axes of two latent spaces have nothing to do with each other, so they are paired "
-            "by rank: the first number of a code goes to each run's most informative dimension, the second to the "
-            "next, and so on. A column need not show the same thing twice.")
+    note = ("Each column is one draw of noise, sent through each run's own prior: the same place in a Gaussian, the "
+            "same share of a mixture's components, the same test image's label or covariate where a prior is given one. "
+            "Axes of two latent spaces have nothing to do with each other, so they are paired by rank: the first "
+            "number goes to each run's most informative dimension, the second to the next, and so on. A column need "
+            "not show the same thing twice.")
     if len({one.size for one in loaded}) > 1:
         note += " A run with a smaller latent leaves the last numbers out."
-    if not all(one.has_prior for one in loaded):
-        note += " Without a prior, a code is scaled by the mean and spread of the codes of data."
+    if any(one.fitted for one in loaded):
+        note += " Without a prior, a code is drawn from a Gaussian fitted to the codes of data."
     st.caption(note)
 
 

@@ -14,8 +14,19 @@ from torch import Tensor
 
 from vaecore.data import COVARIATE, Modality
 from vaecore.distributions import DiagonalGaussian, GaussianMixture, StandardNormal
-from vaecore.explore import Checkpoint
-from vaecore.explore.densities import MOST, as_mixture, gaussian, held, marginal, moments, plane, tempered, weights_of
+from vaecore.explore import Checkpoint, codes_same
+from vaecore.explore.densities import (
+    MOST,
+    as_mixture,
+    from_noise,
+    gaussian,
+    held,
+    marginal,
+    moments,
+    plane,
+    tempered,
+    weights_of,
+)
 from vaecore.explore.prior import by_label, components, inputs, normaliser, overfit, pair
 from vaecore.models import PCA, VAE
 from vaecore.nets import MLP
@@ -30,7 +41,7 @@ from vaecore.priors import (
     Tilted,
     Vamp,
 )
-from vaecore.store import Run
+from vaecore.store import Run, Store
 
 MEAN = torch.tensor([[-2.0, 1.0], [1.0, 0.5], [3.0, -1.0]])
 SIGMA = torch.tensor([[0.5, 1.0], [1.5, 0.3], [0.2, 2.0]])
@@ -250,6 +261,51 @@ def test_samples_have_the_moments_of_their_prior(kind: str) -> None:
     np.testing.assert_array_equal(z, made.sample_codes(6_000, seed=1))
     assert (z != made.sample_codes(6_000, seed=2)).any()
     np.testing.assert_allclose(made.scale(), (mean, std), rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", PRIORS)
+def test_the_same_noise_goes_through_each_ones_own_prior(kind: str) -> None:
+    """Not through a Gaussian with the prior's moments: moments and mean log density are those of the prior itself."""
+    made = PRIORS[kind]()
+    plain, own = codes_same([checkpoint(Standard()), made], 6_000, seed=1)
+    assert own.shape == (6_000, 2) and own.dtype == np.float32
+    mixture = as_mixture(made.prior)
+    mean, std = moments(mixture)
+    np.testing.assert_allclose(own.mean(0), mean, atol=4.5 * std.max() / math.sqrt(6_000))
+    np.testing.assert_allclose(own.std(0), std, rtol=0.06)
+    with torch.inference_mode():
+        found, expected = (mixture.log_prob(torch.from_numpy(z).double()).numpy()
+                           for z in (own, made.sample_codes(6_000, seed=2)))
+    spread = math.hypot(found.std(), expected.std()) / math.sqrt(6_000)
+    assert abs(found.mean() - expected.mean()) < 4.5 * spread
+    np.testing.assert_array_equal(own, codes_same([made, checkpoint(Standard())], 6_000, seed=1)[0])
+    if kind == "standard":
+        np.testing.assert_array_equal(own, plain)
+
+
+@pytest.mark.parametrize("density", [MIXED, ConditionalMixture(MEAN.expand(6_000, 3, 2), 2 * SIGMA.log().expand(
+    6_000, 3, 2), WEIGHTS.log().expand(6_000, 3))])
+def test_from_noise_keeps_shares_and_places(density: Any) -> None:
+    """A component by its share of the uniform, and within it the normal number, scaled and shifted."""
+    uniform = (torch.arange(6_000).double() + 0.5) / 6_000
+    codes = from_noise(density, uniform, torch.zeros(6_000, 2))
+    shares = [(codes == mean).all(1).double().mean().item() for mean in MEAN]
+    np.testing.assert_allclose(shares, WEIGHTS, atol=1e-3)
+    normal = torch.randn(6_000, 2, generator=torch.Generator().manual_seed(0))
+    component = torch.searchsorted(WEIGHTS.double().cumsum(0), uniform)
+    np.testing.assert_allclose(from_noise(density, uniform, normal), MEAN[component] + SIGMA[component] * normal,
+                               rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["vae-vamp", "vae-mixture", "vae-conditional"])
+def test_the_same_codes_of_a_shipped_prior_are_as_likely_as_its_samples(name: str) -> None:
+    made = Checkpoint.load(Store(Path(__file__).parents[1] / "trained").find(f"gallery/{name}"))
+    [codes] = codes_same([made], 400)
+    with torch.inference_mode():
+        mixture = as_mixture(made.prior)
+        found, expected = (mixture.log_prob(torch.from_numpy(z)).mean().item()
+                           for z in (codes, made.sample_codes(400, seed=1)))
+    assert abs(found - expected) < 1.5, "nats; of a Gaussian with the prior's moments it is much less"
 
 
 @pytest.mark.parametrize("kind", [kind for kind in PRIORS if kind != "implicit"])

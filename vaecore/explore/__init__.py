@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from vaecore.config import RunConfig, differences
 from vaecore.data import COVARIATE, Modality
 from vaecore.distributions import Density, DiagonalGaussian, StandardNormal
-from vaecore.explore.densities import as_mixture, gaussian, moments, tempered
+from vaecore.explore.densities import as_mixture, from_noise, gaussian, moments, tempered
 from vaecore.files import parsed_json
 from vaecore.models import Family
 from vaecore.priors import ConditionalMixture
@@ -234,6 +234,27 @@ class Checkpoint:
         density, left = tempered(density, temperature), [DRAWN_AT_ONCE] * (count // DRAWN_AT_ONCE)
         return np.concatenate([density.sample(n, generator).numpy() for n in [*left, count % DRAWN_AT_ONCE] if n])
 
+    @torch.inference_mode()
+    def from_noise(self, component: NDArray[np.float64], normal: Codes, example: NDArray[np.float64], seed: int = 0,
+                   temperature: float = 1.0) -> Codes:
+        """Codes (B, r) of the prior as a fixed function of noise: `component` (B,) in [0, 1) chooses among its
+        components, `normal` (B, r) is the place in it, `example` (B,) in [0, 1) whose covariate p(z|u) is given.
+
+        Without a prior as in `sample_codes`: a Gaussian fitted to the codes, else the model's own law under `seed`,
+        scaled by `temperature`.
+        """
+        if not self.has_prior and not self.fitted:
+            own = self.model.codes(len(normal), torch.Generator().manual_seed(seed))
+            assert own is not None
+            return np.float32(temperature) * own.numpy()
+        if not self.has_prior or self.standard:
+            return self.place(normal)
+        density = self.prior
+        if self.covariates is not None:
+            density = self.priors(self.covariates[(example * len(self.covariates)).astype(int)])[self.latent]
+        codes: Codes = from_noise(density, torch.from_numpy(component), torch.from_numpy(normal)).numpy()
+        return codes
+
     def sample(self, count: int, temperature: float = 1.0, seed: int = 0, labels: Sequence[int] | None = None
                ) -> Images:
         """Decoder means of `sample_codes`."""
@@ -347,22 +368,32 @@ def reconstruct_same(checkpoints: Sequence[Checkpoint], count: int) -> list[Imag
     return rows
 
 
-def decode_same(checkpoints: Sequence[Checkpoint], count: int, temperature: float = 1.0, seed: int = 0
-                ) -> list[Images]:
-    """The same codes through each decoder, one row each: (count, H, W[, 3]) of each one's own shape.
+def codes_same(checkpoints: Sequence[Checkpoint], count: int, temperature: float = 1.0, seed: int = 0) -> list[Codes]:
+    """The same noise through each one's own prior, (count, r) each; without a prior through the Gaussian fitted to the
+    codes of data, or the law that the model gives its sources.
 
-    Latent axes of two runs have nothing to do with each other, so they are paired by rank: the first number
-    of a code goes to each run's most informative dimension, and so on; a code has as many numbers as the
-    largest latent, and a smaller one leaves the last of them out. Numbers are in units of `scale`.
+    A bank of normal numbers says where in a Gaussian a code lies, a uniform one which component of a mixture it is
+    from, another which example's covariate a conditional prior is given. Latent axes of two runs have nothing to do
+    with each other, so they are paired by rank: the first number of the bank goes to each run's most informative
+    dimension, and so on; it is as long as the largest latent, and a smaller one leaves the last numbers out.
     """
     largest = max(checkpoint.size for checkpoint in checkpoints)
-    bank = temperature * np.random.default_rng(seed).standard_normal((count, largest), np.float32)
-    rows = []
+    rng = np.random.default_rng(seed)
+    bank = np.float32(temperature) * rng.standard_normal((count, largest), np.float32)
+    component, example = rng.random(count), rng.random(count)
+    found = []
     for checkpoint in checkpoints:
-        units = np.zeros((count, checkpoint.size), np.float32)
-        units[:, checkpoint.order] = bank[:, : checkpoint.size]
-        rows.append(checkpoint.decode(checkpoint.place(units)))
-    return rows
+        normal = np.zeros((count, checkpoint.size), np.float32)
+        normal[:, checkpoint.order] = bank[:, : checkpoint.size]
+        found.append(checkpoint.from_noise(component, normal, example, seed, temperature))
+    return found
+
+
+def decode_same(checkpoints: Sequence[Checkpoint], count: int, temperature: float = 1.0, seed: int = 0
+                ) -> list[Images]:
+    """Decoder means of `codes_same`, one row a checkpoint: (count, H, W[, 3]) of each one's own shape."""
+    codes = codes_same(checkpoints, count, temperature, seed)
+    return [checkpoint.decode(z) for checkpoint, z in zip(checkpoints, codes, strict=True)]
 
 
 def between(start: Codes, end: Codes, steps: int, path: Route = "straight") -> Codes:

@@ -37,6 +37,44 @@ def tempered(density: Density, temperature: float) -> Density:
 
 
 @torch.inference_mode()
+def from_noise(density: Density, uniform: torch.Tensor, normal: torch.Tensor) -> torch.Tensor:
+    """Codes (B, r) of a prior as a fixed function of noise, so that the same noise can go through several priors.
+
+    `uniform` (B,) in [0, 1) decides for each code which component it comes from, `normal` (B, r) where in it. Exact but
+    for the implicit prior, whose codes are chosen by `uniform` alone among weighted draws of N(0, I): exact as these
+    grow in number. A density p(z|u) must be of B observations. Raises `TypeError` for one that is none of those known.
+    """
+    if isinstance(density, StandardNormal):
+        return normal
+    if isinstance(density, DiagonalGaussian):
+        return density.mean + (0.5 * density.logvar).exp() * normal
+    if isinstance(density, GaussianMixture):
+        weights = density.log_weights.expand(len(density.mean)).double().exp()
+        chosen = _chosen(weights.expand(len(uniform), -1), uniform)
+        return density.mean[chosen] + (0.5 * density.logvar[chosen]).exp() * normal
+    if isinstance(density, ConditionalMixture):
+        rows, chosen = torch.arange(len(uniform)), _chosen(density.log_weights.double().exp(), uniform)
+        return density.mean[rows, chosen] + (0.5 * density.logvar[rows, chosen]).exp() * normal
+    if isinstance(density, Tilted):
+        z, log_weights = _weighted_draws(density)
+        return z[_chosen(log_weights.double().exp().expand(len(uniform), -1), uniform)]
+    raise TypeError(f"{type(density).__name__} cannot be drawn")
+
+
+def _chosen(weights: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """For each row of weights (B, C) the one in whose share of the sum `uniform` (B,) falls: (B,)."""
+    ends = weights.cumsum(1)
+    found = torch.searchsorted(ends, (uniform.double() * ends[:, -1])[:, None], right=True)[:, 0]
+    return found.clamp(max=weights.shape[1] - 1)
+
+
+def _weighted_draws(density: Tilted) -> tuple[torch.Tensor, torch.Tensor]:
+    """Draws of N(0, I), (C, r), always the same, and the logarithms of the weights that the ratio gives them, (C,)."""
+    z = torch.randn(PROPOSALS, density.size, generator=torch.Generator().manual_seed(0))
+    return z, torch.cat([density.ratio(part) for part in torch.split(z, AT_ONCE)]).log_softmax(0)
+
+
+@torch.inference_mode()
 def as_mixture(density: Density) -> GaussianMixture:
     """A prior as a mixture of Gaussians; p(z|u) averaged over its covariates.
 
@@ -55,8 +93,7 @@ def as_mixture(density: Density) -> GaussianMixture:
         mean, logvar, weights = density.mean[rows], density.logvar[rows], density.log_weights[rows]
         return GaussianMixture(mean.flatten(0, 1), logvar.flatten(0, 1), weights.flatten() - math.log(len(mean)))
     if isinstance(density, Tilted):
-        z = torch.randn(PROPOSALS, density.size, generator=torch.Generator().manual_seed(0))
-        return _kernels(z, torch.cat([density.ratio(part) for part in torch.split(z, AT_ONCE)]).log_softmax(0))
+        return _kernels(*_weighted_draws(density))
     raise TypeError(f"{type(density).__name__} cannot be drawn")
 
 
