@@ -151,7 +151,7 @@ def codes(loaded: list[Checkpoint]) -> None:
     _rows([(one.run.id, f"r = {one.size}" + ("" if one.has_prior else ", no prior")) for one in loaded], rows,
           "compare-codes")
     note = ("Each column is one draw of noise, sent through each run's own prior: the same place in a Gaussian, the "
-            "same share of a mixture's components, the same test image's label or covariate where a prior is given one. "
+            "same share of a mixture's components, the same test image's label or covariate where a prior has one. "
             "Axes of two latent spaces have nothing to do with each other, so they are paired by rank: the first "
             "number goes to each run's most informative dimension, the second to the next, and so on. A column need "
             "not show the same thing twice.")
