@@ -12,10 +12,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from vaecore.explore import drawing
-from vaecore.explore.drawing import as_digit, from_upload
+from vaecore.explore.drawing import Ink, as_digit
+from vaecore.explore.drawing import from_upload as uploaded
 
 Grey = NDArray[np.uint8]
 GREY, COLOUR = (1, 28, 28), (3, 64, 64)
+DIGITS = Ink(light=False, box=20 / 28)  # how MNIST looks
+
+
+def from_upload(data: bytes, shape: tuple[int, int, int]) -> Grey:
+    """As a model of digits reads it."""
+    return uploaded(data, shape, DIGITS).pixels
 
 
 def seven(scale: float, x: float, y: float, side: int = 224) -> Grey:
@@ -206,3 +213,69 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch: pytest.Monk
 def test_a_target_of_two_channels_is_refused() -> None:
     with pytest.raises(ValueError, match="1 or 3 channels"):
         from_upload(encoded(Image.new("L", (9, 9))), (2, 28, 28))
+
+
+# --------------------------------------------------------------------------------------- what is done, and only to ink
+
+
+def photographed(ink: Grey, size: tuple[int, int], place: tuple[int, int], edge: int = 0) -> bytes:
+    """Dark grey `ink` (h, w) on a sheet of (height, width) at a place, its grey paper darker towards the corners, with
+    noise, and a scanner's black edge of so many pixels at the right and below."""
+    height, width = size
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    paper = 195 - 30 * (x**2 + y**2) + np.random.default_rng(0).normal(0, 3, size)
+    cover = np.zeros(size)
+    cover[place[0]:place[0] + ink.shape[0], place[1]:place[1] + ink.shape[1]] = ink / 255
+    sheet = paper * (1 - cover) + 45 * cover
+    if edge:
+        sheet[:, -edge:] = sheet[-edge:] = 8
+    return encoded(Image.fromarray(sheet.clip(0, 255).astype(np.uint8)), "JPEG", quality=90)
+
+
+@pytest.mark.parametrize(("size", "place", "edge"), [
+    ((224, 224), (0, 0), 0),  # g15: a photograph on grey paper
+    ((400, 900), (20, 640), 0),  # an off-centre digit on a wide sheet, outside of its middle square
+    ((300, 300), (30, 5), 14),  # a scanner's black edge
+    ((400, 900), (90, 30), 20)])
+def test_g15_a_photograph_of_a_digit_is_found_cropped_and_inverted(size: tuple[int, int], place: tuple[int, int],
+                                                                   edge: int) -> None:
+    ink = seven(0.62, 0.3, 0.2)
+    wanted = as_digit(ink)
+    found = uploaded(photographed(ink, size, place, edge), GREY, DIGITS)
+    assert wanted is not None
+    error = np.abs(found.pixels[0].astype(int) - wanted).mean()
+    assert error < 0.2 * wanted.mean(), "it is the same digit, nearly pixel by pixel"
+    assert any("inverted" in each for each in found.done) and any("found, cropped" in each for each in found.done)
+    assert any("dark edge" in each for each in found.done) == bool(edge)
+    plain = uploaded(photographed(ink, size, place, edge), GREY, DIGITS, as_is=True)
+    assert plain.done == () and np.median(plain.pixels) > 120, "it can be undone"
+
+
+def test_pictures_are_inverted_for_data_drawn_as_ink_only() -> None:
+    """Photographs with a bright edge, as most of faces have, are left alone."""
+    rng = np.random.default_rng(0)
+    faces = rng.integers(90, 256, (50, 1, 28, 28)).astype(np.uint8)
+    faces[:, :, 6:22, 6:22] = rng.integers(20, 200, (50, 1, 16, 16))
+    digits = np.stack([as_digit(seven(0.3 + 0.01 * n, 0.2, 0.2)) for n in range(20)])[:, None]
+    assert Ink.of(faces) is None and Ink.of(digits.repeat(3, 1)) is None
+    ink, dark = Ink.of(digits), Ink.of(255 - digits)
+    assert ink is not None and not ink.light and ink.box == pytest.approx(20 / 28, abs=0.05)
+    assert dark == Ink(True, ink.box)
+    face = np.full((40, 40), 230, np.uint8)
+    face[8:32, 8:32] = 90
+    read = uploaded(encoded(Image.fromarray(face)), GREY, Ink.of(faces))
+    assert read.done == () and np.median(read.pixels[0, 0]) == 230
+    digit = Image.fromarray(seven(0.7, 0.28, 0.2))
+    to_light, to_dark = (uploaded(encoded(digit), GREY, each) for each in (dark, ink))
+    assert to_dark.done == () and to_light.done == ("inverted: its paper is dark, and the data's is light",)
+    np.testing.assert_array_equal(to_light.pixels, 255 - to_dark.pixels)
+
+
+def test_g02_twelve_bits_in_sixteen_are_stretched_to_what_is_used() -> None:
+    ink = seven(0.7, 0.28, 0.2)
+    found = uploaded(encoded(Image.fromarray(ink.astype(np.uint16) * 16)), GREY, DIGITS)
+    np.testing.assert_allclose(found.pixels.astype(int), uploaded(encoded(Image.fromarray(ink)), GREY, DIGITS).pixels,
+                               atol=1)
+    assert found.done == ("stretched: of its 16 bits 12 are used",)
+    assert uploaded(encoded(Image.fromarray(ink.astype(np.uint16) * 257)), GREY, DIGITS).done == ()
+    assert uploaded(encoded(Image.fromarray(ink.astype(np.uint16) * 16)), GREY, DIGITS, as_is=True).pixels.max() <= 16

@@ -271,7 +271,16 @@ def uploaded(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None: 
     if file is None:
         return None
     channels, height, width = shape
-    value = checkpoint.picture(name, from_upload(file.getvalue(), (channels, height, width)))
+    place = key("as-is", checkpoint, name)
+    as_is = bool(st.session_state.get(place, False))
+    read = from_upload(file.getvalue(), (channels, height, width), checkpoint.ink(name), as_is=as_is)
+    if read.done or as_is:
+        done = "; ".join(read.done)
+        st.caption(f"{done[:1].upper()}{done[1:]}." if done else "As it is, only fitted to the model's size.")
+        st.toggle("As it is", key=place, persist_state="session", help="Undo what was done: the picture is only fitted "
+                  "to the size that this model reads. It is inverted and cropped because the data's images are drawn "
+                  "on plain paper; the model has seen no others.")
+    value = checkpoint.picture(name, read.pixels)
     given_picture(checkpoint, name, value)
     return value
 

@@ -204,6 +204,22 @@ def test_uploads_are_read_or_refused() -> None:
     assert "p(label" in demo.words(at)
 
 
+def test_what_was_done_to_an_upload_is_said_and_can_be_undone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vaecore.explore.crossmodal import CrossModal
+    from vaecore.explore.drawing import Ink
+
+    monkeypatch.setattr(CrossModal, "ink", lambda *_: Ink(light=False, box=0.75))
+    at = demo.open_page("cross_modal", run="label")
+    at.button(key="preset-label-image → label").click().run()
+    at.segmented_control(key="way-label-image").set_value("Upload").run()
+    file = io.BytesIO()
+    Image.fromarray(np.pad(np.full((8, 4), 20, np.uint8), 30, constant_values=220)).save(file, "PNG")
+    at.file_uploader(key="file-label-image").upload("y.png", file.getvalue()).run()
+    assert "Inverted: its paper is light, and the data's is dark; what is drawn found, cropped" in demo.words(at)
+    at.toggle(key="as-is-label-image").set_value(True).run()
+    assert not at.exception and "As it is, only fitted" in demo.words(at) and "Inverted" not in demo.words(at)
+
+
 def test_sentences_are_typed_and_unknown_words_marked(store: Path) -> None:
     at, checkpoint = demo.open_page("cross_modal", run="texts"), model(store, "texts")
     first = checkpoint.sentence("en", 0)

@@ -30,6 +30,8 @@ def generate(
     given: Annotated[list[str] | None, typer.Option(
         "--given", metavar="NAME=VALUE", help="A modality and what it is: label=3, en=\"a man runs\", image=digit.png, "
         "or a test sample as image=example:12; repeatable. Without any, everything is drawn from the prior.")] = None,
+    as_is: Annotated[bool, typer.Option("--as-is", help="Read pictures as they are: not inverted, not cropped to what "
+                                        "is drawn, not stretched.")] = False,
     predict: Annotated[list[str] | None, typer.Option(
         "--predict", metavar="NAME", help="A modality to generate; repeatable. Without any, all that are not given."
     )] = None,
@@ -49,7 +51,7 @@ def generate(
     found = CrossModal.load(store_at(store).find(run))
     try:
         told: dict[str, Tensor] = {}
-        for name, value in (_given(found, one) for one in given or []):
+        for name, value in (_given(found, one, as_is=as_is) for one in given or []):
             if name in told:
                 raise problem("--given", name, f"{name} is given twice.", "Give each modality once.")
             told[name] = value
@@ -71,7 +73,7 @@ def generate(
         say(facts, as_json, "\n".join(lines))
 
 
-def _given(found: CrossModal, text: str) -> tuple[str, Tensor]:
+def _given(found: CrossModal, text: str, *, as_is: bool) -> tuple[str, Tensor]:
     """A modality and what it is given as; raises `ConfigError` for what has no =, `ValueError` for what does not
     fit."""
     name, equals, value = text.partition("=")
@@ -94,12 +96,15 @@ def _given(found: CrossModal, text: str) -> tuple[str, Tensor]:
         path = Path(value).expanduser()
         with path.open("rb") as file:  # a missing one is an `OSError`, which names it
             channels, height, width = modality.shape
-            return name, found.picture(name, from_upload(file.read(LARGEST + 1), (channels, height, width)))
-    read = found.typed(name, value)
-    if read.reading is not None and (unknown := read.reading.unknown):
+            read = from_upload(file.read(LARGEST + 1), (channels, height, width), found.ink(name), as_is=as_is)
+        if read.done:
+            err.print(f"{name}: {'; '.join(read.done)}. --as-is undoes it.", highlight=False, markup=False)
+        return name, found.picture(name, read.pixels)
+    said = found.typed(name, value)
+    if said.reading is not None and (unknown := said.reading.unknown):
         err.print(f"{name}: not in its vocabulary, read as the unknown word: {', '.join(unknown)}", highlight=False,
                   markup=False)
-    return name, read.value
+    return name, said.value
 
 
 def _facts(found: CrossModal, name: str, made: Generated) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from vaecore.data.text import tokens, words
 from vaecore.distributions import DiagonalGaussian, Point, Posterior, PosteriorMixture, StandardNormal
 from vaecore.explore import LARGEST_EXAMPLES, Images, as_images, check_origin
 from vaecore.explore.densities import tempered
+from vaecore.explore.drawing import Ink
 from vaecore.explore.sentences import LONGEST_TEXT, MOST_TOKENS, Reading, UnreadableText
 from vaecore.models import Family
 from vaecore.models.dmvae import SHARED, PrivateShared, private
@@ -42,6 +43,7 @@ from vaecore.training.feed import scaled
 Numbers = NDArray[np.float64]
 Rule = Literal["product", "mixture", "network", "prior"]
 MOST = 400  # generated at once
+LOOKED_AT = 256  # test samples, to tell whether they are drawn on paper
 MOST_CELLS = 400  # of a grid of exchanged codes
 LARGEST_NUMBER = 1e6  # of a vector that is given
 POINTS = 161  # of a curve, before those near its peaks
@@ -281,6 +283,13 @@ class CrossModal:
         if not self.has(name, index):
             raise ValueError(f"{name}: test sample {index} has none. Choose another sample.")
         return self.examples[name][index:index + 1]
+
+    def ink(self, name: str) -> Ink | None:
+        """How the images of a modality look where they are drawn on plain paper, by the test samples; else None. An
+        uploaded picture is inverted and cropped only for those."""
+        if self._modality(name).kind != "image":
+            return None
+        return Ink.of((self.examples[name][:LOOKED_AT] * 255).round().clamp(0, 255).to(torch.uint8).numpy())
 
     def picture(self, name: str, pixels: Images) -> Tensor:
         """A drawn or uploaded picture in uint8, (H, W) or (C, H, W), as the model reads it: (1, C, H, W).
