@@ -278,4 +278,4 @@ def test_g02_twelve_bits_in_sixteen_are_stretched_to_what_is_used() -> None:
                                atol=1)
     assert found.done == ("stretched: of its 16 bits 12 are used",)
     assert uploaded(encoded(Image.fromarray(ink.astype(np.uint16) * 257)), GREY, DIGITS).done == ()
-    assert uploaded(encoded(Image.fromarray(ink.astype(np.uint16) * 16)), GREY, DIGITS, as_is=True).pixels.max() <= 16
+    assert uploaded(encoded(Image.fromarray(ink.astype(np.uint16) * 16)), GREY, DIGITS, as_is=True).pixels.max() < 20
