@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import streamlit as st
 
-from app_pages.parts import warm
+from app_pages.parts import colours, warm
 from app_pages.parts.words import escaped
 from vaecore.store import Run, Store, StoreError
 
@@ -170,6 +170,7 @@ def pick_several(label: str, *, page: str, among: list[Run] | None = None, first
     if left := kept[most:]:
         st.warning(f"This page shows {most} runs at most. Left out: {', '.join(left)}.", icon=":material/filter_8:")
     _to_url(key, "runs", chosen)
+    colours.settle(chosen)
     return [runs[name] for name in chosen]
 
 

@@ -8,12 +8,13 @@ and its legend. Nothing is ever sent back. The drawing is in `browser/web/curves
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from app_pages.parts import colours
 from app_pages.parts.components import component
 
 LIMIT = 1200  # points of one series that the browser gets: about one per pixel of a wide screen
@@ -72,6 +73,7 @@ def live_curves(
         smoothing=smoothing,
         height=height,
         columns=columns,
+        places=colours.places(series.run or series.label for panel in panels for series in panel.series),
     )
     component("curves")(key=key, data=data)
 
@@ -85,6 +87,7 @@ def pack(
     smoothing: float = 0.0,
     height: int = 260,
     columns: int = 2,
+    places: Mapping[str, int] | None = None,
 ) -> bytes:
     """All panels as `u32 header length | JSON header | float32 columns`: little-endian, columns aligned.
 
@@ -137,6 +140,7 @@ def pack(
         "logX": log_x,
         "height": height,
         "columns": columns,
+        "places": dict(places or {}),
         "panels": packed_panels,
     }
     head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from app_pages.parts import colours
 from app_pages.parts.components import component
 
 MOST = 8  # maps at once
@@ -37,10 +38,12 @@ def heat_maps(maps: Sequence[Heat], *, key: str, ordered: bool = False, height: 
 
     Rows stand in the order of the dimensions or, `ordered`, by their KL at the last evaluation, largest first.
     """
-    component("heat")(key=key, data=pack(maps, ordered=ordered, height=height))
+    component("heat")(key=key, data=pack(maps, ordered=ordered, height=height,
+                                    places=colours.places(each.run for each in maps)))
 
 
-def pack(maps: Sequence[Heat], *, ordered: bool = False, height: int = 320) -> bytes:
+def pack(maps: Sequence[Heat], *, ordered: bool = False, height: int = 320,
+         places: Mapping[str, int] | None = None) -> bytes:
     """All maps as `u32 header length | JSON header | float32 values`: little-endian, aligned.
 
     Each map adds, in the header's order, its steps (columns) and its values (columns, rows), rows as drawn:
@@ -70,7 +73,8 @@ def pack(maps: Sequence[Heat], *, ordered: bool = False, height: int = 320) -> b
                 "reach": float(np.median(np.diff(steps))) if n > 1 else 1.0,
             }
         )
-    header = {"height": height, "ordered": ordered, "ceiling": ceiling(largest), "maps": packed}
+    header = {"height": height, "ordered": ordered, "ceiling": ceiling(largest), "places": dict(places or {}),
+              "maps": packed}
     head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
     head += b" " * (-len(head) % 4)
     return b"".join([len(head).to_bytes(4, "little"), head, *(part.astype("<f4").tobytes() for part in floats)])

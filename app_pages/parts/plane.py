@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from app_pages.parts import colours
 from app_pages.parts.components import component
 
 MOST = 8  # planes side by side
@@ -51,7 +52,8 @@ def trajectory_planes(tracks: Sequence[Track], *, key: str, x_label: str, y_labe
     The picture of He et al. (2019), figure 2: collapse is a flat line, an encoder that keeps up lies on the
     diagonal. At most `MOST` tracks. Raises ValueError naming the track whose arrays do not fit.
     """
-    component("plane")(key=key, data=pack_tracks(tracks, x_label=x_label, y_label=y_label, height=height))
+    component("plane")(key=key, data=pack_tracks(tracks, x_label=x_label, y_label=y_label, height=height,
+                                                  places=colours.places(track.run for track in tracks)))
 
 
 def paths_plane(paths: Sequence[Path], *, key: str, x_label: str, y_label: str, height: int = 420) -> None:
@@ -60,10 +62,12 @@ def paths_plane(paths: Sequence[Path], *, key: str, x_label: str, y_label: str, 
     Alemi et al. (2018). A path that begins far from where it ends is cut at the edge, and the picture says so.
     Raises ValueError naming the path whose arrays do not fit.
     """
-    component("plane")(key=key, data=pack_paths(paths, x_label=x_label, y_label=y_label, height=height))
+    component("plane")(key=key, data=pack_paths(paths, x_label=x_label, y_label=y_label, height=height,
+                                                 places=colours.places(path.run for path in paths)))
 
 
-def pack_tracks(tracks: Sequence[Track], *, x_label: str, y_label: str, height: int = 420) -> bytes:
+def pack_tracks(tracks: Sequence[Track], *, x_label: str, y_label: str, height: int = 420,
+                places: Mapping[str, int] | None = None) -> bytes:
     """All tracks as `_pack` lays them out; the columns of each are steps (S,), x (S, N) and y (S, N)."""
     if len(tracks) > MOST:
         raise ValueError(f"{len(tracks)} tracks: show at most {MOST} at once")
@@ -85,11 +89,12 @@ def pack_tracks(tracks: Sequence[Track], *, x_label: str, y_label: str, height: 
             }
         )
     reach = max((_reach(x, y) for x, y in zip(floats[1::3], floats[2::3], strict=True)), default=0.0)
-    header = {"kind": "tracks", "xLabel": x_label, "yLabel": y_label, "height": height}
+    header = {"kind": "tracks", "xLabel": x_label, "yLabel": y_label, "height": height, "places": dict(places or {})}
     return _pack({**header, "limit": _round_up(reach), "tracks": packed}, floats)
 
 
-def pack_paths(paths: Sequence[Path], *, x_label: str, y_label: str, height: int = 420) -> bytes:
+def pack_paths(paths: Sequence[Path], *, x_label: str, y_label: str, height: int = 420,
+               places: Mapping[str, int] | None = None) -> bytes:
     """All paths as `_pack` lays them out; the columns of each are steps, x and y, each (S,)."""
     floats: list[np.ndarray] = []
     packed: list[dict[str, Any]] = []
@@ -98,7 +103,7 @@ def pack_paths(paths: Sequence[Path], *, x_label: str, y_label: str, height: int
         kept = spread(len(columns[0]), EVALUATIONS)
         floats += [column[kept] for column in columns]
         packed.append({"label": path.label, "run": path.run, "points": len(kept)})
-    header = {"kind": "paths", "xLabel": x_label, "yLabel": y_label, "height": height}
+    header = {"kind": "paths", "xLabel": x_label, "yLabel": y_label, "height": height, "places": dict(places or {})}
     return _pack({**header, "xRange": _range(floats[1::3]), "yRange": _range(floats[2::3]), "paths": packed}, floats)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-COLOURS = {"basic": "#DE6A1B", "aggressive": "#2F86D6"}
+COLOURS = {"basic": "#2F86D6", "aggressive": "#DE6A1B"}  # as runs of that name have on Monitor
 OTHER = "#8A8FA3"
 FONT = 14
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 FONT = 15
-# After Okabe and Ito where there are few classes; legible on white and on black.
-COLOURS = ("#2F86D6", "#DE6A1B", "#12986F", "#C86BA4", "#B08A00", "#7F8798", "#8A5CF0", "#D94A4A", "#3FA9A0", "#9C6B3F")
+# Of classes and of nothing else, as in the pages' palette.js: at least 3:1 on white and on black.
+COLOURS = ("#CC5566", "#6F60D6", "#A38A1E", "#2E8B57", "#3C93BA", "#B84488", "#35978A", "#7F8B2E", "#A0683C", "#888888")
 
 
 def scores_figure(x: NDArray[np.floating], y: NDArray[np.floating], labels: NDArray[np.int64] | None, *, across: str,

@@ -3,12 +3,13 @@
 // view therefore lives in a map and is updated in place. Nothing is sent to the server: zoom and legend are local.
 
 import { make, setText, unpack } from "./dom.js";
-import { readTheme } from "./palette.js";
+import { lapOf, paintOf, placeOf, readTheme } from "./palette.js";
 import uPlot from "./uPlot.esm.js";
 
 const NARROW = 700; // px: below it one column
 const FEW = 40; // points: up to here each is marked, since a single point draws no line
 const AXIS_TEXT = 14; // px: readable from the back row
+const MARKS = 12; // on a line whose colour another run has too
 const DOTTED = [2, 5]; // px: lines of the right-hand axis, and that axis
 const STAIRS = uPlot.paths.stepped({ align: 1 });
 
@@ -77,7 +78,7 @@ class Curves {
       }
     }
     for (const group of groups) {
-      if (!this.places.has(group)) this.places.set(group, this.places.size);
+      placeOf(group, this.message.places, this.places);
       if (!this.chips.has(group)) {
         const chip = make("button", "chip", this.legend);
         make("i", "swatch", chip);
@@ -88,6 +89,7 @@ class Curves {
         this.chips.set(group, chip);
       }
       this.chips.get(group).style.setProperty("--colour", this.colour(group));
+      this.chips.get(group).dataset.lap = this.lap(group);
     }
   }
 
@@ -100,7 +102,11 @@ class Curves {
 
   colour(group, dashed = false) {
     const palette = dashed ? this.theme.strong : this.theme.palette;
-    return palette[this.places.get(group) % palette.length];
+    return paintOf(this.places.get(group), palette, this.theme.text);
+  }
+
+  lap(group) {
+    return lapOf(this.places.get(group), this.theme.palette);
   }
 
   // The extent of x over all panels, so that they stand aligned above each other.
@@ -274,6 +280,7 @@ class Panel {
   seriesOptions(line, i) {
     const stroke = () => this.lineColour(i);
     const { dashed, right, step, group } = line.series;
+    const marked = !line.faint && !right && this.view.lap(group) > 0;
     return {
       stroke,
       scale: right ? "right" : "y",
@@ -282,7 +289,9 @@ class Panel {
       alpha: line.faint ? 0.28 : 1,
       dash: right ? DOTTED : dashed ? [8, 6] : undefined,
       show: !this.view.hidden.has(group),
-      points: { show: () => this.lines[i].series.points <= FEW, filter: alone, size: 6, fill: stroke, dash: [] },
+      points: marked
+        ? { show: true, filter: spaced, size: 9, width: 2, fill: () => this.view.theme.background, stroke, dash: [] }
+        : { show: () => this.lines[i].series.points <= FEW, filter: alone, size: 6, fill: stroke, dash: [] },
     };
   }
 
@@ -402,6 +411,16 @@ function smooth(s, weight) {
     }
     return Number.isNaN(y) ? null : sum / mass;
   });
+}
+
+// About a dozen rows of a line, evenly apart, and its last: where marks tell it from another of its colour.
+function spaced(u, seriesIndex) {
+  const rows = [];
+  u.data[seriesIndex].forEach((y, i) => {
+    if (y != null) rows.push(i);
+  });
+  const every = Math.max(1, Math.ceil(rows.length / MARKS));
+  return rows.filter((_, i) => i % every === 0 || i === rows.length - 1);
 }
 
 // Rows of values with a gap on both sides: no line reaches them, so they are marked. null: mark all, or none.

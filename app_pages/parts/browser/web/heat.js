@@ -3,7 +3,7 @@
 // view therefore lives in a map and is updated in place. Nothing is sent to the server.
 
 import { make, unpack } from "./dom.js";
-import { readTheme } from "./palette.js";
+import { paintOf, placeOf, readTheme } from "./palette.js";
 
 const NARROW = 700; // px: below it one column
 const WIDE = 1500; // px: from here on three
@@ -74,7 +74,7 @@ class Maps {
     // a map of few evaluations beside a long one still shows its last column
     for (const m of drawn) m.end = Math.min(last, m.steps.at(-1) + Math.max(m.reach, (last - first) / 100));
     this.digits = String(Math.max(0, ...maps.map(m => m.dimensions.length - 1))).length; // alike, so that maps align
-    for (const { run } of maps) if (!this.places.has(run)) this.places.set(run, this.places.size);
+    for (const { run } of maps) placeOf(run, this.message.places, this.places);
     this.drawScale();
     while (this.maps.length > maps.length) this.maps.pop().destroy();
     while (this.maps.length < maps.length) this.maps.push(new HeatMap(this));
@@ -152,7 +152,7 @@ class HeatMap {
     this.map = map;
     const { view } = this;
     this.name.textContent = this.name.title = map.label;
-    this.title.style.setProperty("--colour", view.theme.palette[view.places.get(map.run) % view.theme.palette.length]);
+    this.title.style.setProperty("--colour", paintOf(view.places.get(map.run), view.theme.palette, view.theme.text));
     this.waiting.textContent = map.columns === 0 ? "waiting for the first evaluation" : "no latent dimension with a KL";
     this.waiting.hidden = map.columns > 0 && map.dimensions.length > 0;
     this.canvas.hidden = !this.waiting.hidden;

@@ -4,6 +4,8 @@
 // place has the same hue in both themes, so that a run stays recognisable when the theme is switched.
 const LIGHT = ["#0072B2", "#D55E00", "#0B6B55", "#D6338A", "#6B5200", "#5F6B76", "#4B1FD0"];
 const DARK = ["#42A5F5", "#E8743B", "#8BEAC3", "#E0409F", "#F2C94C", "#A9B4BF", "#7A4DFF"];
+// Of classes, so that no class is taken for a run: at least 3:1 on white and on black. As in vaecore/figures/scores.py.
+const CLASSES = ["#CC5566", "#6F60D6", "#A38A1E", "#2E8B57", "#3C93BA", "#B84488", "#35978A", "#7F8B2E", "#A0683C", "#888888"];
 const STREAMLITS_OWN = ["#0068c9", "#83c9ff"]; // first colours of its default palettes: not safe, so not used
 
 // What a canvas needs of the theme; the very object `old` while nothing changed.
@@ -25,9 +27,24 @@ export function readTheme(root, old) {
     grid,
     font: font || "sans-serif",
     palette,
+    classes: CLASSES,
     strong: palette.map(colour => mix(colour, text)), // dashed lines: seen over a noisy line of their own colour
   };
 }
+
+// Where a run stands in the palette: as the server says, alike on all pages, else in the order of appearance.
+export function placeOf(name, told, sticky) {
+  const place = told?.[name];
+  if (place !== undefined) sticky.set(name, place);
+  else if (!sticky.has(name)) sticky.set(name, sticky.size);
+  return sticky.get(name);
+}
+
+// The colour of a place, and how often the palette had been used up before it: from 1 on a line carries marks.
+export function paintOf(place, palette, neutral) {
+  return place < 0 ? neutral : palette[place % palette.length];
+}
+export const lapOf = (place, palette) => Math.max(0, Math.floor(place / palette.length));
 
 function rgb(colour) {
   const context = document.createElement("canvas").getContext("2d");

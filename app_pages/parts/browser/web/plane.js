@@ -3,7 +3,7 @@
 // view therefore lives in a map and is updated in place. Nothing is sent to the server.
 
 import { make, setText, unpack } from "./dom.js";
-import { readTheme } from "./palette.js";
+import { lapOf, paintOf, placeOf, readTheme } from "./palette.js";
 import { clamp, grouped, Plot, ticks } from "./plot.js";
 
 const TRAIL = 5; // snapshots
@@ -38,12 +38,15 @@ class View {
   }
 
   colour(run) {
-    if (!this.places.has(run)) this.places.set(run, this.places.size);
-    return this.paint(this.places.get(run));
+    return paintOf(placeOf(run, this.message?.places, this.places), this.theme.palette, this.theme.text);
   }
 
-  paint(place) {
-    return this.theme.palette[place % this.theme.palette.length];
+  lap(run) {
+    return lapOf(placeOf(run, this.message?.places, this.places), this.theme.palette);
+  }
+
+  paint(label) {
+    return this.theme.classes[label % this.theme.classes.length]; // never those of runs
   }
 
   destroy() {
@@ -386,6 +389,7 @@ class Paths extends View {
       setText(chip.lastChild, label);
       chip.title = `Show or hide ${label}`;
       chip.style.setProperty("--colour", this.colour(run));
+      chip.dataset.lap = this.lap(run);
     }
     this.plot.say(paths.some(path => path.points > 0) ? "" : "No evaluation yet. A path starts at the first one.");
     this.draw();
@@ -413,6 +417,7 @@ class Paths extends View {
           const part = 0.25 + (0.75 * i) / (path.points - 1);
           plot.line(faded(colour, part, theme), 1, [i - 1, i].map(j => [path.x[j], path.y[j]]), 1.5 + 1.5 * part);
           if (path.points <= 40) plot.dot(at(i), 2.5, faded(colour, part, theme));
+          if (this.lap(path.run) > 0 && i % Math.ceil(path.points / 12) === 0) plot.dot(at(i), 4, theme.background, colour);
         }
       });
       const [first, last] = [finite[0], finite.at(-1)];

@@ -1,0 +1,99 @@
+"""Colours: a run has one on all pages, twelve are told apart, classes have a palette of their own."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from app_pages.parts.colours import CEILING, HUES, NEUTRAL, assigned
+from tests.pages import demo
+from vaecore.figures.lagging import Spread, spread_figure
+from vaecore.figures.scores import COLOURS
+
+WEB = Path(__file__).parents[2] / "app_pages/parts/browser/web"
+RUNS = ["vae", "ae", "collapsed", "gallery/pca"]
+
+
+def palette(name: str) -> list[str]:
+    [found] = re.findall(rf"const {name} = \[(.*?)\];", (WEB / "palette.js").read_text(), re.DOTALL)
+    return re.findall(r"#[0-9A-Fa-f]{6}", found)
+
+
+def places(at: AppTest) -> dict[str, int]:
+    """Of every run in every chart of the page."""
+    found: dict[str, int] = {}
+    for each in at.get("bidi_component"):
+        sent = each.proto.bytes
+        header = json.loads(sent[4:4 + int.from_bytes(sent[:4], "little")]) if sent else {}
+        for run, place in header.get("places", {}).items():
+            assert found.setdefault(run, place) == place, run
+    return found
+
+
+@pytest.mark.usefixtures("root")
+def test_a_run_has_one_colour_on_all_pages_whatever_is_beside_it() -> None:
+    at = demo.open_page("compare", runs=RUNS)
+    first = places(at)
+    assert set(first) == set(RUNS) and len(set(first.values())) == 4
+    demo.go_to(at, "monitor")
+    at.multiselect(key="monitor-runs").set_value(["collapsed", "vae"]).run()
+    second = places(at)
+    assert {run: second[run] for run in ("collapsed", "vae")} == {run: first[run] for run in ("collapsed", "vae")}
+    assert set(second) - set(RUNS) <= {CEILING}
+
+
+def test_basic_and_aggressive_are_painted_alike_on_monitor_and_experiments() -> None:
+    for order in (["gallery/lagging-basic", "gallery/lagging-aggressive"],
+                  ["gallery/lagging-aggressive", "gallery/lagging-basic"]):
+        found = assigned(order, {})
+        assert (found["gallery/lagging-basic"], found["gallery/lagging-aggressive"]) == (0, 1)
+    points = [Spread("aggressive", "b", (1, 1), (2, 2)), Spread("basic", "a", (1, 1), (2, 2))]
+    drawn = {trace.name: trace.line.color for trace in spread_figure(points, early="step 10").data}
+    blue, orange = palette("LIGHT")[:2]
+    for kind, wanted in (("basic", blue), ("aggressive", orange)):
+        assert min(palette("LIGHT"), key=lambda one: apart(one, drawn[kind])) == wanted
+
+
+@pytest.mark.parametrize("shown", [1, 7, 8, 12, 21])
+def test_runs_shown_together_differ_and_only_the_eighth_needs_marks(shown: int) -> None:
+    names = [f"run-{index}" for index in range(shown)]
+    found = assigned(names, {})
+    assert len(set(found.values())) == shown and max(found.values()) < HUES * -(-shown // HUES)
+    assert sum(place < HUES for place in found.values()) == min(shown, HUES)
+    assert assigned(names[::-1], found) == found and assigned(names[:3], found) == {n: found[n] for n in names[:3]}
+    assert HUES == len(palette("LIGHT")) == len(palette("DARK"))
+
+
+def test_a_ceiling_is_no_run() -> None:
+    assert assigned([CEILING, "vae"], {})[CEILING] == NEUTRAL
+
+
+def test_classes_have_a_palette_of_their_own() -> None:
+    classes = palette("CLASSES")
+    assert tuple(classes) == COLOURS and len(classes) == 10
+    assert min(apart(a, b) for a in classes for b in palette("LIGHT") + palette("DARK")) > 15
+    assert min(apart(a, b) for a, b in combinations(classes, 2)) > 15
+    for colour in classes:
+        light = luminance(colour)
+        assert 1.05 / (light + 0.05) > 3 and (light + 0.05) / 0.05 > 3, colour
+    source = (WEB / "plane.js").read_text()
+    assert "this.theme.classes[label" in source and "view.paint(track.colours[i])" in source
+
+
+def channels(colour: str) -> list[int]:
+    return [int(colour[at:at + 2], 16) for at in (1, 3, 5)]
+
+
+def apart(a: str, b: str) -> float:
+    return sum((x - y) ** 2 for x, y in zip(channels(a), channels(b), strict=True)) ** 0.5
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance, WCAG."""
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in channels(colour))]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
