@@ -9,14 +9,16 @@ import streamlit as st
 from app_pages.parts import checkpoints, history, lines, pictures
 from app_pages.parts.curves import Panel, Series, live_curves
 from app_pages.parts.headline import PERPLEXITY_HELP, Headline, comparable, headline
+from app_pages.parts.words import escaped
 from vaecore.store import Run, StoreError
 
 if TYPE_CHECKING:
-    from vaecore.explore import Checkpoint, Images
+    from vaecore.explore import Checkpoint, Codeless, Images
     from vaecore.explore.sentences import SentenceCheckpoint
 
 MOST = 12
 MOST_IMAGES = 20
+OWN_IMAGES = 10  # of a model without a code, which may take a pass for each pixel
 MOST_SENTENCES, OWN = 8, 3
 TEMPERATURE = 0.7
 UNSET = "–"  # a field that a run does not have
@@ -163,6 +165,23 @@ def codes(loaded: list[Checkpoint]) -> None:
 
 
 @st.fragment
+def own_samples(models: list[Codeless]) -> None:
+    """What models without a code draw."""
+    st.subheader("Samples of their own", anchor=False, help="Drawn by each run that has no latent code.")
+    names, have = escaped(", ".join(one.run.id for one in models)), "has" if len(models) == 1 else "have"
+    st.caption(f"{names} {have} no latent code, so there is nothing to encode the same images into and no code to "
+               "decode: here is what is drawn without one.")
+    seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed-own", width=150, help="The same seed draws the same.")
+    rows = [_drawn(str(one.run.path), checkpoints.stamps(one.run), int(seed), one) for one in models]
+    _rows([(one.run.id, "no code") for one in models], rows, "compare-samples")
+
+
+@st.cache_data(max_entries=64, show_spinner="Drawing, pixel by pixel …")
+def _drawn(path: str, stamps: tuple[int, ...], seed: int, _model: Codeless) -> Images:  # noqa: ARG001 (the cache's key)
+    return _model.sample(OWN_IMAGES, seed)
+
+
+@st.fragment
 def sentences(loaded: list[SentenceCheckpoint]) -> None:
     """The same test sentences through each text model, and sentences of their own."""
     first, coded = loaded[0], [one for one in loaded if one.has_code]
@@ -225,12 +244,19 @@ if readable:
     fields(readable)
     curves(readable)
     page = {run.id: checkpoints.opens_in(run) for run in readable}
-    loaded = [one for run in readable if page[run.id] == "Traverse" and (one := checkpoints.opened(run)) is not None]
+    from vaecore.explore import Codeless  # (brings torch: once the numbers stand on the page)
+
+    drawing = [one for run in readable
+               if page[run.id] == "Traverse" and (one := checkpoints.opened_to_draw(run)) is not None]
+    loaded = [one for one in drawing if not isinstance(one, Codeless)]
+    codeless = [one for one in drawing if isinstance(one, Codeless)]
     texts = [one for run in readable
              if page[run.id] == "Sentences" and (one := checkpoints.opened_text(run)) is not None]
     if loaded:
         images(loaded)
         codes(loaded)
+    if codeless:
+        own_samples(codeless)
     if texts:
         sentences(texts)
     if clips := [run for run in readable if page[run.id] == "Video"]:

@@ -261,6 +261,7 @@ def coded(run: Run) -> bool:
     if not found:
         st.info(f"{run.id} has no latent code to move through: its family draws without one. Families shows its "
                 "samples beside those of others.", icon=":material/info:")
+        st.page_link("app_pages/families.py", label="See its samples in Families", icon=":material/account_tree:")
     return found
 
 

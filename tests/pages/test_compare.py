@@ -159,3 +159,19 @@ def test_choosing_none() -> None:
     at = compare("vae")
     at.multiselect(key="compare-runs").set_value([]).run()
     assert not at.exception and "Choose two runs" in demo.words(at)
+
+
+def test_a_family_without_a_code_is_a_calm_row_and_draws_its_own_samples(root: Path) -> None:
+    """Nothing is wrong with it: no error, words that say why it is left out, and what it draws."""
+    from vaecore.explore import Codeless, opened
+    from vaecore.store import Store
+
+    shutil.copytree(Path(__file__).parents[2] / "trained" / "gallery" / "made", root / "gallery" / "made")
+    at = compare("vae", "gallery/made")
+    assert not at.error and "gallery/made has no latent code" in demo.words(at)
+    images, codes, own = (rows(html) for html in demo.pictures(at))
+    assert list(images) == ["Test images", "vae"] and list(codes) == ["vae"] and list(own) == ["gallery/made"]
+    made = opened(Store(root).find("gallery/made"))
+    assert isinstance(made, Codeless)
+    np.testing.assert_array_equal(tiles(own["gallery/made"], 28), made.sample(10, seed=0))
+    assert not compare("gallery/made").error
