@@ -72,13 +72,13 @@ def asked() -> Settings | None:
         return None
 
 
-def order(run: Run) -> None:
-    """The settings and the button; while one is running, how far it is."""
+def order(run: Run) -> bool:
+    """The settings and the button; while one is running, how far it is. Whether one is running."""
     now = evaluations.task(run).progress()
     with st.container(border=True, gap="small", key="order"):
         if now.running:
             st.fragment(watch, run_every=1.0, key=f"watch-{run.id.replace('/', '-')}")(run)
-            return
+            return True
         settings = asked()
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button("Evaluate", key="evaluate-start", type="primary", icon=":material/play_arrow:", on_click=start,
@@ -88,6 +88,7 @@ def order(run: Run) -> None:
             if any(facts["settings"] == chosen and not facts["partial"] for facts in kept(run)):
                 st.caption("These settings have a result below; a new one replaces it.", width="stretch")
         ended(run, now)
+    return False
 
 
 def start(run: Run, settings: Settings) -> None:
@@ -149,9 +150,13 @@ def ended(run: Run, last: Progress) -> None:
 # -- what was found --------------------------------------------------------------------------------
 
 
-def results(run: Run) -> None:
+def results(run: Run, *, running: bool) -> None:
     """One evaluation in full, all of the run's in a table, and those of other runs with the same settings."""
     found = kept(run)
+    if not found and running:
+        st.info(f"{escaped(run.id)} is being evaluated for the first time. What is found will stand here when it has "
+                "ended.", icon=":material/hourglass_top:")
+        return
     if not found:
         st.info(f"{run.id} has not been evaluated yet. Choose what to measure above and press Evaluate: a small "
                 "model takes some seconds, a large one some minutes.", icon=":material/straighten:")
@@ -255,5 +260,4 @@ st.title("Evaluate", anchor=False)
 st.markdown("How good a checkpoint is: its likelihood, its reconstructions, its samples and its code. Each number "
             "stands with the settings it depends on.", width=900)
 if (run := pick("Checkpoint", key="evaluate-run")) is not None:
-    order(run)
-    results(run)
+    results(run, running=order(run))

@@ -250,6 +250,16 @@ def test_started_followed_and_cancelled(root: Path, stand_in: StandIn) -> None:
 
 
 @pytest.mark.usefixtures("root")
+def test_while_it_runs_nobody_is_asked_to_press_a_button_that_is_not_there(stand_in: StandIn) -> None:
+    at = demo.open_page("evaluate", run="vae")
+    at.button(key="evaluate-start").click().run()
+    assert stand_in.started and "evaluate-start" not in [button.key for button in at.button]
+    said = demo.words(at)
+    assert "has not been evaluated yet" not in said and "press Evaluate" not in said
+    assert "vae is being evaluated for the first time" in said
+
+
+@pytest.mark.usefixtures("root")
 def test_another_run_can_be_evaluated_beside_it(stand_in: StandIn) -> None:
     at = demo.open_page("evaluate", run="vae")
     at.button(key="evaluate-start").click().run()
