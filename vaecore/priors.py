@@ -367,6 +367,11 @@ class ConditionalMixture:
     logvar: Tensor
     log_weights: Tensor
 
+    @property
+    def expected(self) -> Tensor:
+        """Its mean for each observation, (B, r)."""
+        return (self.log_weights.exp()[..., None] * self.mean).sum(1)
+
     def log_prob(self, z: Tensor) -> Tensor:
         parts = gaussian_log_prob(z[..., None, :], self.mean, self.logvar).sum(-1)  # (..., B, C)
         return (parts + self.log_weights).logsumexp(-1)

@@ -34,6 +34,7 @@ VERDICTS: dict[State, Look] = {
     "lagging": Look("Encoder lags", ":material/directions_walk:", "orange"),
     "partial": Look("Partly active", ":material/contrast:", "blue"),
     "healthy": Look("Healthy", ":material/check_circle:", "green"),
+    "early": Look("Too early", ":material/hourglass_top:", "gray"),
     "unknown": Look("No verdict", ":material/help:", "gray"),
 }
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.training.runs import Make, small
+from vaecore.distributions import DiagonalGaussian, StandardNormal
 from vaecore.training import validation
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
@@ -114,3 +115,45 @@ def test_a_last_batch_of_one_has_no_distance_from_the_prior(trainer: Make, monke
         posteriors = made.model.eval().encode(batch)
         made.model.evidence(batch, posteriors, generator)
         assert alone == pytest.approx(float(made.model.divergence(batch, posteriors, generator)), rel=1e-4)
+
+
+@pytest.mark.parametrize("components", [1, 2])
+def test_t7_a_code_that_follows_its_prior_is_not_active(trainer: Make, components: int) -> None:
+    """q(z|x, u) = p(z|u) in the first dimension: its mean varies with the label, costs nothing and tells nothing."""
+    made, dataset = trainer(small({"latent_size": 2, "prior": {"kind": "conditional", "components": components}}))
+    model = made.model
+    feed = Feed(dataset, "validation", CPU)
+    before = model.posterior
+    found = model.prior(feed.all())["z"]
+    with torch.no_grad():
+        prior = model.latent_prior.network[-1]
+        prior.weight.mul_(20)  # means that vary from label to label
+
+    def follows(x: torch.Tensor, u: torch.Tensor | None = None) -> DiagonalGaussian:
+        q, p = before(x, u), model.latent_prior(before, u, CPU)
+        mean = p.mean if components == 1 else p.expected
+        logvar = p.logvar if components == 1 else torch.zeros_like(mean)
+        apart = torch.stack([torch.zeros(len(x)), x.flatten(1).mean(1) * 20], 1)
+        return DiagonalGaussian(mean + apart, logvar.expand_as(q.mean))
+
+    model.posterior = follows
+    told = evaluate(model, feed, seed=0)
+    assert min(told.code_variance["z"]) > 0.01, "both means vary"
+    assert told.activity["z"][0] < 1e-4 < 0.01 < told.activity["z"][1] and told.active == 1
+    assert len(told.kl["z"]) == (2 if components == 1 else 1) and found is not None
+
+
+def test_t7_under_one_prior_activity_is_the_variance_of_the_means(trainer: Make) -> None:
+    made, dataset = trainer(small(), run=True)
+    found = evaluate(made.model, Feed(dataset, "validation", CPU), seed=3)
+    assert found.activity == found.code_variance
+
+
+def test_t4_several_latents_that_say_the_same_are_informative_once() -> None:
+    """Two latents that are one, z = w = x + noise: together log(1 + 2 / s^2) / 2, not twice log(1 + 1 / s^2) / 2."""
+    x = torch.randn(2000, 1, generator=torch.Generator().manual_seed(1002))
+    q = DiagonalGaussian(x, torch.full_like(x, 2 * math.log(0.5)))
+    found = validation._joint({"z": [q], "w": [q]}, {"z": StandardNormal(1), "w": StandardNormal(1)},
+                              torch.Generator().manual_seed(0))
+    assert found == pytest.approx(0.5 * math.log(1 + 2 / 0.25), abs=0.05)
+    assert validation._joint({"z": [q]}, {"z": StandardNormal(1)}, torch.Generator()) is None

@@ -37,7 +37,7 @@ def diagnose(
     """How a checkpoint uses its code: KL and activity by dimension, mutual information, lag of the encoder."""
     from vaecore.evaluate.latent_usage import aggregate_words
     from vaecore.evaluate.latent_usage import diagnose as diagnosis
-    from vaecore.evaluate.verdict import verdict
+    from vaecore.evaluate.verdict import WORDS, verdict
     from vaecore.store import Metrics
 
     found = store_at(store).find(run)
@@ -69,7 +69,7 @@ def diagnose(
         out.print(rows)
         if not kl:
             out.print("its prior has no KL by dimension: it is one number for the whole latent", highlight=False)
-    out.print(f"its training ended {told.state}: {' '.join(told.sentences)}", highlight=False, markup=False)
+    out.print(f"at its last evaluation {WORDS[told.state]}: {' '.join(told.sentences)}", highlight=False, markup=False)
     for remedy in told.remedies:
         settings = " ".join(f"--set {setting}" for setting in remedy.settings)
         out.print(f"  to try: {remedy.words.lower()} ({settings})", highlight=False, markup=False)

@@ -14,12 +14,13 @@ from vaecore.aggregate import information
 from vaecore.data import COVARIATE, SplitName
 from vaecore.distributions import DiagonalGaussian, Point, PosteriorMixture, together
 from vaecore.models.video import VideoFamily
+from vaecore.priors import ConditionalMixture
 from vaecore.store import Run
 from vaecore.training import ACTIVE
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
 from vaecore.training.snapshots import snapshot
-from vaecore.training.validation import BATCH
+from vaecore.training.validation import BATCH, activity
 
 LARGEST = 20_000  # observations: all pairs of them are compared
 STILL = 1e-3  # standard deviation, in that of the prior
@@ -75,10 +76,14 @@ def diagnose(run: Run, split: SplitName = "validation", *, observations: int = 1
         q = together(found)
         charged = torch.cat(kl[name]).double().mean(0)  # (r,), or (1,) where there is only the sum
         variance = q.mean.var(0)
+        by_dimension = charged.tolist() if len(charged) == len(variance) else None
+        prior = priors[name]
+        apart = (q.mean - prior.expected).var(0) if isinstance(prior, ConditionalMixture) else variance
+        told = activity(by_dimension, variance.tolist(), apart.tolist() if model.prior_moves else None)
         latents[name] = {
-            "rate": float(charged.sum()), "kl": charged.tolist() if len(charged) == len(variance) else None,
-            "code_variance": variance.tolist(), "active": int((variance > ACTIVE).sum()),
-            "information": asdict(information(q, generator, batch_size=batch_size, prior=priors[name])),
+            "rate": float(charged.sum()), "kl": by_dimension,
+            "code_variance": variance.tolist(), "active": sum(value > ACTIVE for value in told),
+            "information": asdict(information(q, generator, batch_size=batch_size, prior=prior)),
             "model_spread": taken.model[name].std(0).tolist(),
             "inference_spread": taken.inference[name].std(0).tolist(),
             "correlation": _correlations(taken.model[name].numpy(), taken.inference[name].numpy())}

@@ -1,7 +1,8 @@
 """What happened to the code of a run, in words with its numbers, and what could be tried. No torch: files tell all.
 
 The evidence is what `metrics.jsonl` holds: KL by dimension, active units, mutual information, and the snapshots of
-model and inference means.
+model and inference means. A verdict speaks from one step, that of the last evaluation: a snapshot of another step,
+above all of the untrained model, says nothing of it. While beta still rises it is too early for one.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from vaecore.saturation import saturated
 from vaecore.store import Metrics
 from vaecore.training import ACTIVE
 
@@ -18,10 +20,11 @@ COLLAPSED = 0.1  # nats of total KL or mutual information
 LAGGING = 0.25  # spread of the inference means over that of the model posterior's
 SOME_SPREAD = 0.1  # of the model posterior's means, in prior standard deviations: below there is nothing to follow
 TOLD = 3  # dimensions whose death is told one by one
-NEAR_CEILING = 0.25  # nats under the logarithm of the observations from which an estimate says "or more"
 TRUSTED = 0.05  # effective share of importance samples below which a posterior mean is not argued from
 
-State = Literal["collapsed", "lagging", "partial", "healthy", "unknown"]
+State = Literal["collapsed", "lagging", "partial", "healthy", "early", "unknown"]
+WORDS: dict[State, str] = {"collapsed": "collapsed", "lagging": "its encoder lags", "partial": "partly active",
+                           "healthy": "healthy", "early": "too early to tell", "unknown": "no verdict"}
 
 
 @dataclass(frozen=True)
@@ -43,24 +46,28 @@ class Verdict:
 
 def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
     """Of a run's metrics and its configuration as it stands in `config.json`."""
-    rows = [row for row in map(_row, metrics.evaluations) if row is not None]
+    moves = _prior_moves(values)
+    rows = [row for row in (_row(line, moves) for line in metrics.evaluations) if row is not None]
     if not rows:
         return Verdict("unknown", ("There is no evaluation of the validation set.",))
-    if not rows[-1].kl:
-        return Verdict("unknown", ("This family has no KL, so there is no posterior that could collapse.",))
     last = rows[-1]
-    total = sum(last.kl)
+    if not last.latents:
+        return Verdict("unknown", ("This family has no KL, so there is no posterior that could collapse.",))
     if len(rows) == 1 and last.step == 0:
         return Verdict("unknown", ("Nothing has been learned yet: this is the untrained model.",))
-    sentences = [f"{last.active} of {len(last.kl)} dimension{_s(len(last.kl))} active; KL {_nats(total)}"
-                 + (f", mutual information {_information(last)}." if last.information is not None else ".")]
+    total, size = last.rate, len(last.activity)
+    sentences = [f"{last.active} of {size} dimension{_s(size)} active; KL {_nats(total)}{_informations(last)}."]
+    if (rising := _rising(last, metrics, values)) is not None:
+        beta, final = rising
+        return Verdict("early", (*sentences, "Too early for a verdict: β is still rising, "
+                                             f"{beta:.2g} of {final:.2g} at step {last.step:,.0f}."))
     sentences += _deaths(rows, metrics)
-    lag = _spread_ratio(metrics.snapshots)
+    lag = _spread_ratio(metrics.snapshots, last.step)
     lagging = lag is not None and lag < LAGGING
     if lagging:
         sentences.append(f"The encoder lags behind the model posterior (spread ratio {lag:.2f}).")
     floor = _get(values, "training", "kl", "kind") == "free-bits"
-    silent = total < COLLAPSED or (last.information is not None and last.information < COLLAPSED)
+    silent = total < COLLAPSED or (last.most_information is not None and last.most_information < COLLAPSED)
     if silent and total >= COLLAPSED:
         sentences.append("The KL is paid for without telling anything: mutual information is near 0"
                          + (", as free bits allow." if floor else "."))
@@ -69,7 +76,7 @@ def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
     elif lagging:
         state = "lagging"
     else:
-        state = "partial" if last.active < len(last.kl) else "healthy"
+        state = "partial" if last.active < size else "healthy"
     if state == "partial" and last.active:
         sentences.append("Unused dimensions cost nothing: pruning is what a VAE does with more latents than it needs.")
     return Verdict(state, tuple(sentences), _remedies(state, lagging, values))
@@ -79,39 +86,98 @@ def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
 
 
 @dataclass(frozen=True)
+class _Latent:
+    """What an evaluation says of one latent of r dimensions."""
+
+    rate: float
+    activity: list[float]  # (r,): above `ACTIVE` a dimension is active
+    information: float | None
+    observations: float  # it was estimated with
+
+
+@dataclass(frozen=True)
 class _Row:
     step: float
-    kl: list[float]  # of all latents, dimension by dimension
-    variance: list[float]  # of the posterior means, likewise
-    information: float | None
-    ceiling: float  # log of the observations it was estimated with
+    epoch: float | None
+    latents: dict[str, _Latent]
+
+    @property
+    def rate(self) -> float:
+        return sum(latent.rate for latent in self.latents.values())
+
+    @property
+    def activity(self) -> list[float]:
+        """Of all latents, dimension by dimension."""
+        return [value for latent in self.latents.values() for value in latent.activity]
 
     @property
     def active(self) -> int:
-        return sum(v > ACTIVE for v in self.variance)
+        return sum(v > ACTIVE for v in self.activity)
+
+    @property
+    def most_information(self) -> float | None:
+        """The largest of a latent: where even that is near 0, none says anything. They do not add."""
+        found = [latent.information for latent in self.latents.values() if latent.information is not None]
+        return max(found) if found else None
 
 
-def _row(line: Mapping[str, Any]) -> _Row | None:
-    """An evaluation as plain numbers; None for a damaged line."""
+def _row(line: Mapping[str, Any], moves: bool) -> _Row | None:
+    """An evaluation as plain numbers; None for a damaged line. `moves`: the prior is another for each observation."""
     try:
-        kl = [float(value) for values in line["kl"].values() for value in values]
-        variance = [float(value) for name in line["kl"] for value in line["code_variance"][name]]
-        told = line.get("information") or {}
-        information = sum(float(part["mutual_information"]) for part in told.values()) if told else None
-        ceiling = math.log(max(1.0, min((float(part["observations"]) for part in told.values()), default=1.0)))
-        step = float(line["step"])
-        numbers = [step, *kl, *variance, *([information] if information is not None else [])]
-        return _Row(step, kl, variance, information, ceiling) if all(map(math.isfinite, numbers)) else None
+        latents = {}
+        for name, values in line["kl"].items():
+            kl = [float(value) for value in values]
+            variance = [float(value) for value in line["code_variance"][name]]
+            # A prior without closed form has one KL for the whole latent, so the variances say how many dimensions.
+            found = (line.get("activity") or {}).get(name)
+            if found is None:  # of a run older than that
+                found = kl if moves and len(kl) == len(variance) else variance
+            told = (line.get("information") or {}).get(name)
+            latents[name] = _Latent(sum(kl), [float(value) for value in found],
+                                    float(told["mutual_information"]) if told else None,
+                                    float(told["observations"]) if told else 1.0)
+        row = _Row(float(line["step"]), float(line["epoch"]) if "epoch" in line else None, latents)
+        informations = [latent.information for latent in latents.values() if latent.information is not None]
+        numbers = [row.step, row.rate, *row.activity, *informations]
+        return row if all(map(math.isfinite, numbers)) else None
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
+
+
+def _prior_moves(values: Mapping[str, Any]) -> bool:
+    """Whether each observation has a prior of its own, p(z|u) or p(z | frames before): then a mean that varies may
+    only follow the prior, and says nothing."""
+    return (_get(values, "model", "prior", "kind") == "conditional"
+            or _get(values, "model", "family") in ("svg-lp", "conditional-wasserstein"))
+
+
+def _rising(last: _Row, metrics: Metrics, values: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Beta before the last evaluation and where it ends, while it is below that; None once it is there.
+
+    At the end of training there is nothing to wait for.
+    """
+    beta, epochs = _beta(metrics, last.step), _get(values, "training", "epochs")
+    schedule = _get(values, "training", "beta")
+    if beta is None or not isinstance(schedule, Mapping) or not isinstance(epochs, int | float):
+        return None
+    try:
+        kind = schedule["kind"]
+        end = schedule["points"][-1][1] if kind == "points" else schedule["value" if kind == "constant" else "end"]
+        final = float(end)
+    except (KeyError, TypeError, ValueError, IndexError):
+        return None
+    over = last.epoch is not None and last.epoch >= epochs
+    return (beta, final) if beta < final * (1 - 1e-6) and not over else None
 
 
 def _deaths(rows: Sequence[_Row], metrics: Metrics) -> list[str]:
     """When dimensions that had been active fell silent for good, and at which beta; random weights do not count."""
     trained = [row for row in rows if row.step > 0]
     deaths = []
-    for dimension in range(len(rows[-1].variance)):
-        course = [(row.step, row.variance[dimension] > ACTIVE) for row in trained if len(row.variance) > dimension]
+    names = [f"{index} of {name}" if len(rows[-1].latents) > 1 else str(index)
+             for name, latent in rows[-1].latents.items() for index in range(len(latent.activity))]
+    for dimension in range(len(names)):
+        course = [(row.step, row.activity[dimension] > ACTIVE) for row in trained if len(row.activity) > dimension]
         active = [alive for _, alive in course]
         if any(active) and not active[-1]:
             deaths.append((course[len(active) - active[::-1].index(True)][0], dimension))
@@ -120,7 +186,7 @@ def _deaths(rows: Sequence[_Row], metrics: Metrics) -> list[str]:
     sentences = []
     for step, dimension in sorted(deaths)[:TOLD]:
         beta = _beta(metrics, step)
-        sentences.append(f"Dimension {dimension} died at step {step:,.0f}"
+        sentences.append(f"Dimension {names[dimension]} died at step {step:,.0f}"
                          + (f", while β was {beta:.2g}." if beta is not None else "."))
     if len(deaths) > TOLD:
         sentences.append(f"{len(deaths) - TOLD} more died later.")
@@ -134,13 +200,14 @@ def _beta(metrics: Metrics, step: float) -> float | None:
     return before[-1] if before else None
 
 
-def _spread_ratio(snapshots: Sequence[Mapping[str, Any]]) -> float | None:
-    """Spread of the inference means over that of the model posterior's, last snapshot; None where there is no telling.
+def _spread_ratio(snapshots: Sequence[Mapping[str, Any]], step: float) -> float | None:
+    """Spread of the inference means over that of the model posterior's, of the snapshot at `step`, where there is one
+    and it is to be trusted; else None.
 
     Of the dimension in which the model posterior's means are spread widest.
     """
     try:
-        last = snapshots[-1]
+        last = [found for found in snapshots if isinstance(found, Mapping) and found.get("step") == step][-1]
         if last["method"] == "importance" and last["effective"] < TRUSTED:
             return None
         pairs = [(_spread([row[d] for row in means]), _spread([row[d] for row in last["inference"][name]]))
@@ -198,10 +265,14 @@ def _number(value: Any) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _information(row: _Row) -> str:
-    """Mutual information; where it has come near what so many observations can show, that it may be more."""
-    value = row.information or 0.0
-    return f"{_nats(value)} or more" if value > row.ceiling - NEAR_CEILING else _nats(value)
+def _informations(row: _Row) -> str:
+    """Mutual information of each latent that has one; near what its observations can show, that it may be more."""
+    told = {name: _nats(latent.information) + (" or more" if saturated(latent.information, latent.observations) else "")
+            for name, latent in row.latents.items() if latent.information is not None}
+    if len(row.latents) == 1:
+        return "".join(f", mutual information {words}" for words in told.values())
+    each = ", ".join(f"of {name} {words}" for name, words in told.items())
+    return f"; mutual information {each}" if each else ""
 
 
 def _nats(value: float) -> str:

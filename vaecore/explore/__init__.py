@@ -140,8 +140,14 @@ class Checkpoint:
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        """Dimensions in use (r,): the code of data varies by more than 0.01 in variance; all without a prior."""
-        return self.spread[1] ** 2 > 0.01 if self.has_prior else np.ones(self.size, bool)
+        """Dimensions in use (r,): the code of data varies by more than 0.01 in variance, or costs more than 0.01 nats
+        where each observation has a prior of its own; all without a prior."""
+        if not self.has_prior:
+            return np.ones(self.size, bool)
+        told = self._noted("activity")
+        if told is None:  # of a run older than that
+            told = self.kl if self.model.prior_moves and self.kl is not None else self.spread[1] ** 2
+        return told > 0.01
 
     @property
     def order(self) -> list[int]:

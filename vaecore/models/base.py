@@ -121,6 +121,14 @@ class Family(nn.Module):
         self.modalities = dict(modalities)
         self.covariate: Modality | None = None  # set where the model reads it
 
+    @property
+    def prior_moves(self) -> bool:
+        """Whether each observation has a prior of its own, p(z|u) or p(z | frames before).
+
+        Then a posterior mean that varies may only follow its prior: what is active is told by the KL.
+        """
+        return False
+
     def prior(self, batch: Batch | None = None) -> dict[str, Density]:
         """p(z) a latent, or p(z|u) with the covariate of `batch`; empty for a family without one."""
         return {}

@@ -50,6 +50,10 @@ class GaussianLatent(Family):
     def latents(self) -> dict[str, int]:
         return {"z": self.latent_size}
 
+    @property
+    def prior_moves(self) -> bool:
+        return self.covariate is not None
+
     def encode(self, batch: Batch) -> dict[str, Posterior]:
         return {"z": self.posterior(batch[self.modality], batch[COVARIATE] if self.reads_covariate else None)}
 

@@ -53,6 +53,10 @@ class StochasticVideo(RecurrentVideo):
         self.inference = LSTM(config.code_size, config.hidden, 2 * config.latent_size)
         self.learned_prior = LSTM(config.code_size, config.hidden, 2 * config.latent_size) if learned else None
 
+    @property
+    def prior_moves(self) -> bool:
+        return self.learned_prior is not None
+
     def posterior(self, codes: Tensor) -> DiagonalGaussian:
         # The LSTM reads x_0 too: a move is seen from two frames.
         return DiagonalGaussian.bounded(self.inference(codes)[0][:, 1:])

@@ -301,7 +301,7 @@ class _Session:
             raise _failure(self.step, "validation ELBO")
         training, turns = self.config.training, trainer.turns
         if turns is not None and turns.aggressive and self.step:
-            turns.judge(sum(part.mutual_information for part in self.last.information.values()))
+            turns.judge(self.last.mutual_information)
             if not turns.aggressive:
                 print(f"step {self.step}: mutual information stopped climbing; encoder and decoder now learn together",
                       flush=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -11,8 +11,9 @@ from torch import Tensor
 
 from vaecore.aggregate import Information, information
 from vaecore.data import OBSERVED, PAD
-from vaecore.distributions import Density, DiagonalGaussian
+from vaecore.distributions import Density, DiagonalGaussian, together
 from vaecore.models import Family, KLCost
+from vaecore.priors import ConditionalMixture
 from vaecore.training import ACTIVE
 from vaecore.training.feed import Feed
 
@@ -34,11 +35,20 @@ class Evaluation:
     tokens: Mapping[str, float]  # of a text, the end symbol included: the denominator of perplexity
     information: Mapping[str, Information]  # by latent, on the first `DIAGNOSED` observations
     divergence: float | None = None  # what stands in the place of the KL, a mean over batches; None where that does
+    activity: Mapping[str, list[float]] = field(default_factory=dict)  # by latent and dimension: see `activity`
+    joint_information: float | None = None  # I(x; all latents): those of each do not add; None for a single latent
 
     @property
     def active(self) -> int:
-        """Active dimensions: those whose posterior mean has a variance above 0.01."""
-        return sum(v > ACTIVE for variances in self.code_variance.values() for v in variances)
+        """Active dimensions: those whose activity is above 0.01."""
+        return sum(v > ACTIVE for values in self.activity.values() for v in values)
+
+    @property
+    def mutual_information(self) -> float:
+        """I(x; code) in nats, of all latents together; 0 where none was estimated."""
+        if self.joint_information is not None:
+            return self.joint_information
+        return max((part.mutual_information for part in self.information.values()), default=0.0)
 
     def objective(self, beta: float, cost: KLCost) -> float:
         """Reconstruction less beta times what the KL costs: what training maximises once beta is at its end."""
@@ -50,6 +60,18 @@ class Evaluation:
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers, for JSON."""
         return {**asdict(self), "active": self.active}
+
+
+def activity(kl: list[float] | None, variance: list[float], moved: list[float] | None) -> list[float]:
+    """What is to exceed 0.01 for a dimension to be active, (r,).
+
+    Under a prior that is the same for all, the `variance` of the posterior mean (Burda et al. 2016). Where each
+    observation has its own, mean and prior may vary alike and nothing be told: then the `kl` by dimension, or where
+    that has no closed form the variance `moved` of the mean less the prior's mean.
+    """
+    if moved is None:
+        return variance
+    return kl if kl is not None and len(kl) == len(variance) else moved
 
 
 @torch.inference_mode()
@@ -86,6 +108,10 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
             places = posterior.mean.flatten(1, -2) if posterior.mean.ndim > 2 else posterior.mean[:, None]
             add("code", name, places.mean(1))
             add("code2", name, places.double().square().mean(1))
+            if model.prior_moves and isinstance(prior := model.prior(batch).get(name), ConditionalMixture):
+                apart = (posterior.mean - prior.expected).double()
+                add("apart", name, apart)
+                add("apart2", name, apart.square())
         for name, modality in model.modalities.items():
             if modality.kind == "text":
                 add("tokens", name, (batch[name] != PAD).sum(1))
@@ -110,16 +136,33 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
     def vectors(term: str) -> dict[str, list[float]]:
         return {name: value.tolist() for (t, name), value in mean.items() if t == term}
 
-    variance = {name: (mean["code2", name] - mean["code", name].square()).clamp(min=0).tolist()
-                for term, name in mean if term == "code"}
+    def variances(term: str) -> dict[str, list[float]]:
+        return {name: (mean[f"{term}2", name] - mean[term, name].square()).clamp(min=0).tolist()
+                for found, name in mean if found == term}
+
+    variance, away = variances("code"), variances("apart")
     seen = scalars("seen")
     reconstruction, kl = scalars("reconstruction"), vectors("kl")
+    active = {name: activity(kl.get(name), values, away.get(name, values) if model.prior_moves else None)
+              for name, values in variance.items()}
     elbo = sum(reconstruction.values()) - sum(sum(values) for values in kl.values())
     diagnosed = model.prior(feed.first(DIAGNOSED))
     return Evaluation(elbo, reconstruction, kl, errors(), vectors("code"), variance, n, scalars("tokens"),
                       {name: _information(parts, diagnosed[name], generator) for name, parts in codes.items()
                        if name in diagnosed},
-                      scalars("divergence")[""] * n / judged if judged else None)
+                      scalars("divergence")[""] * n / judged if judged else None, active,
+                      _joint(codes, diagnosed, generator))
+
+
+def _joint(codes: Mapping[str, list[DiagonalGaussian]], prior: Mapping[str, Density], generator: torch.Generator
+           ) -> float | None:
+    """I(x; all latents) of the observations in `codes`; None for one latent. q(z|x) is a product over latents."""
+    told = [together(parts) for name, parts in codes.items() if name in prior]
+    if len(told) < 2:
+        return None
+    q = DiagonalGaussian(*(torch.cat([getattr(part, term)[:DIAGNOSED] for part in told], 1)
+                           for term in ("mean", "logvar")))
+    return information(q, generator).mutual_information
 
 
 def _information(parts: list[DiagonalGaussian], prior: Density, generator: torch.Generator) -> Information:
