@@ -24,8 +24,9 @@ def metrics(rows: list[tuple[int, list[float], list[float], float]], beta: float
     made = Metrics(Path("nowhere"))
     for step, kl, variance, information in rows:
         at = epoch * step / max(1, rows[-1][0])
-        made.evaluations.append({"step": step, "epoch": at, "kl": {"z": kl}, "code_variance": {"z": variance}, "active": 99,
-                                 "information": {"z": {"mutual_information": information, "observations": 2000}}})
+        made.evaluations.append({"step": step, "epoch": at, "kl": {"z": kl}, "code_variance": {"z": variance},
+                                 "active": 99, "information": {"z": {"mutual_information": information,
+                                                                     "observations": 2000}}})
     steps = list(range(rows[-1][0]))
     made.steps = {"step": [float(s) for s in steps], "beta": [beta if s >= 100 else 0.1 for s in steps]}
     if spreads:
