@@ -76,13 +76,14 @@ def uploaded(checkpoint: VideoCheckpoint) -> Chosen | None:
     data = file.getvalue()
     try:
         with st.spinner("Reading the clip …", show_time=True):
-            frames, rate, more = _read(file.name, blake2b(data).hexdigest(), height, channels == 1, data)
+            frames, rate, more, done = _read(file.name, blake2b(data).hexdigest(), height, channels == 1, data)
         clip = checkpoint.given(frames)
     except (ConfigError, DataUnavailable) as error:
         said = error.problems[0] if isinstance(error, ConfigError) else None
         st.warning(escaped(f"{said.message} {said.remedy}" if said else str(error)), icon=":material/movie:", width=420)
         return None
     cut = f" Its first {FRAMES} frames are used." if more else ""
+    cut += "".join(f" {each[:1].upper()}{each[1:]}." for each in done)
     colour = "grey" if channels == 1 else "colour"
     digest = blake2b(np.ascontiguousarray(frames).tobytes(), digest_size=8).hexdigest()
     return Chosen(clip, digest, rate or checkpoint.rate, note=(
@@ -92,9 +93,10 @@ def uploaded(checkpoint: VideoCheckpoint) -> Chosen | None:
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def _read(name: str, digest: str, size: int, grey: bool, _data: bytes  # noqa: ARG001 (the digest is the cache's key)
-          ) -> tuple[NDArray[np.uint8], float, bool]:
-    """Frames (T, C, size, size), frames a second, and whether there were more."""
+          ) -> tuple[NDArray[np.uint8], float, bool, list[str]]:
+    """Frames (T, C, size, size), frames a second, whether there were more, and what was done to them."""
     from vaecore.data.clip_file import read_clip
 
-    frames, rate = read_clip((name, _data), size=size, most_frames=FRAMES + 1, grey=grey)
-    return frames[:FRAMES], rate, len(frames) > FRAMES
+    done: list[str] = []
+    frames, rate = read_clip((name, _data), size=size, most_frames=FRAMES + 1, grey=grey, tell=done.append)
+    return frames[:FRAMES], rate, len(frames) > FRAMES, done

@@ -5,9 +5,11 @@ from __future__ import annotations
 import builtins
 import io
 import os
+import struct
 import tracemalloc
 import zipfile
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -337,3 +339,91 @@ def test_of_clips_too_long_to_be_held_out_whole_the_ends_are(tmp_path: Path, see
     frames, clips, source = lengths(tmp_path, 300, 300, 20, split_seed=seed)
     assert frames == [240 + 240 + 12, 30 + 30 + 4, 30 + 30 + 4] and clips == [3, 3, 3]
     assert "for test the end of 3 clips, 10% of the frames" in source
+
+
+# -- as players show it ----------------------------------------------------------------------------
+
+
+def displayed(matrix: tuple[int, int, int, int], width: int = 64, height: int = 48) -> bytes:
+    """A film whose upper left quarter is white, lower left one grey and right half black, with a display matrix
+    (a, b, c, d): what lies at (x, y) is shown at (a x + c y, b x + d y)."""
+    file = io.BytesIO()
+    with av.open(file, "w", "mp4") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        frame = np.zeros((height, width, 3), np.uint8)
+        frame[:height // 2, :width // 2] = 255
+        frame[height // 2:, :width // 2] = 128
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode())
+    data = bytearray(file.getvalue())
+    place = data.index(b"tkhd") + 4 + 40  # of the matrix in a track's header, numbers of 16.16 bits
+    a, b, c, d = (65_536 * each for each in matrix)
+    data[place:place + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    return bytes(data)
+
+
+@pytest.mark.parametrize(("matrix", "corners"), [
+    ((1, 0, 0, 1), "WBGB"), ((-1, 0, 0, 1), "BWBG"), ((1, 0, 0, -1), "GBWB"), ((-1, 0, 0, -1), "BGBW"),
+    ((0, 1, -1, 0), "GWBB"), ((0, -1, 1, 0), "BBWG"), ((0, 1, 1, 0), "WGBB"), ((0, -1, -1, 0), "BBGW")])
+def test_f13_a_film_is_turned_and_mirrored_as_its_display_matrix_says(matrix: tuple[int, int, int, int], corners: str
+                                                                      ) -> None:
+    """Corners are upper left, upper right, lower left, lower right: white, grey and black."""
+    clip, _ = read("a.mp4", displayed(matrix), grey=True)
+    found = [int(clip[1, 0, y, x]) for y in (3, 12) for x in (3, 12)]
+    assert np.abs(np.array(found) - [{"W": 255, "G": 128, "B": 0}[each] for each in corners]).max() < 20
+
+
+@pytest.mark.parametrize(("across", "box"), [(2, (32, 64)), (0.5, (64, 32)), (1, (64, 64)), (10**6, (64, 64))])
+def test_f01_pixels_are_square(across: float, box: tuple[int, int]) -> None:
+    """A shape that is stored as wide as its pixels are high is shown as a square: (width, height) as stored."""
+    file = io.BytesIO()
+    with av.open(file, "w", "mp4") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 96, 96, "yuv420p"
+        if across < 100:
+            stream.codec_context.sample_aspect_ratio = Fraction(across)
+        frame = np.zeros((96, 96, 3), np.uint8)
+        wide, high = box[0] // 2, box[1] // 2
+        frame[48 - high // 2:48 + high // 2, 48 - wide // 2:48 + wide // 2] = 255
+        for _ in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+        container.mux(stream.encode())
+    clip, _ = read("a.mp4", file.getvalue(), size=96, grey=True)
+    seen = clip[1, 0] > 127
+    assert seen.any(0).sum() == pytest.approx(seen.any(1).sum(), abs=3)
+
+
+def test_f20_frames_shown_for_unequal_times_are_resampled_to_one_rate(tmp_path: Path) -> None:
+    """Nineteen frames of 0.1 s and one that is held for 3 s are 49 of 0.1 s, not 20 of 0.245 s."""
+    done: list[str] = []
+    clip, rate = read("a.gif", gif(20, duration=[100] * 19 + [3_000]), grey=True, tell=done.append)
+    assert rate == pytest.approx(10) and len(clip) == 49
+    assert np.abs(clip[:, 0, 8, 8].astype(int) - 10 * np.minimum(np.arange(49), 19)).max() <= 2
+    assert done == ["its 20 frames are shown for unequal times: resampled to 49 at 10 a second"]
+    assert len(read("a.gif", gif(20, duration=[100] * 19 + [3_000]), most_frames=30)[0]) == 30
+    done.clear()
+    assert read("a.gif", gif(12, duration=[30, 30, 40] * 4), tell=done.append)[1] == pytest.approx(30)
+    assert not done, "thirty a second in hundredths of a second is even"
+    (tmp_path / "a.gif").write_bytes(gif(20, duration=[100] * 19 + [3_000]))
+    dataset = OwnClips(path=str(tmp_path / "a.gif"), size=8, frames=4).load()
+    assert dataset.rate == pytest.approx(10) and "1 with frames shown for unequal times, resampled" in dataset.source
+
+
+def test_f20_a_film_of_variable_frame_rate_is_resampled() -> None:
+    """Frames at 0, 1, 2, 3 and 9, 10, 11 of 0.1 s: the fourth is held."""
+    file = io.BytesIO()
+    with av.open(file, "w", "mp4") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.width, stream.height, stream.pix_fmt, stream.time_base = 64, 64, "yuv420p", Fraction(1, 10)
+        stream.codec_context.time_base = Fraction(1, 10)
+        for t in (0, 1, 2, 3, 9, 10, 11):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 20 * t, np.uint8), "rgb24")
+            frame.pts, frame.time_base = t, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    done: list[str] = []
+    clip, rate = read("a.mp4", file.getvalue(), grey=True, tell=done.append)
+    assert rate == pytest.approx(10) and len(clip) == 12 and done
+    assert np.abs(clip[:, 0, 8, 8] - 20.0 * np.array([0, 1, 2, 3, 3, 3, 3, 3, 3, 9, 10, 11])).max() < 8

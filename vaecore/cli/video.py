@@ -107,7 +107,8 @@ def _own(found: VideoCheckpoint, file: Path) -> tuple[Tensor, float]:
         raise problem("--file", str(file), f"{found.run.id} reads frames of shape {found.frame}, and files have square "
                       "pictures.", "Choose a test clip with --clip.")
     frames, rate = read_clip(file, size=found.frame[1], most_frames=LONGEST_CLIP, grey=found.frame[0] == 1,
-                             field="--file")
+                             field="--file", tell=lambda done: err.print(f"{file}: {done}", highlight=False,
+                                                                         markup=False))
     return found.given(frames), rate or found.rate
 
 

@@ -5,16 +5,20 @@ bounded before or while they are read, frames are cut to a square and made small
 size never lies in memory as a whole, and nothing is unpickled. A film is opened as what its name says it is: a
 playlist by another name, which could make the decoder read other files or addresses, is no film.
 
+A film is read as players show it: turned and mirrored as it says, with square pixels, and where its frames are shown
+for unequal times, at one rate.
+
 Shapes: a clip (T, C, H, W) in uint8, C = 1 grey or 3 red, green and blue.
 """
 
 from __future__ import annotations
 
 import io
+import math
 import struct
 import warnings
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,26 +40,34 @@ MOST_DECODED = 4 * 10**9  # pixels: 480 frames of 4K; what follows is left out
 MOST_BYTES = 2**29  # of the arrays of an .npz
 MOST_CLIPS = 10_000  # in an .npz
 BROWSERS = 10.0  # frames a second of a GIF that does not say, as browsers show it
+FASTEST = 1_000.0  # frames a second that are believed
+UNEVEN = 0.6  # of a frame's time: what is shown so much earlier or later than at an even rate is resampled
+WIDEST = 10.0  # a pixel, in its height, or as high as wide; what claims more is not believed
 
 Clip = NDArray[np.uint8]
 Fault = Callable[[str, str], ConfigError]  # what is wrong with the file and what to do
+Tell = Callable[[str], object]  # takes what was done to a file, in words
+Shown = tuple[Clip | Image.Image, float, float, float]  # a frame, from when, for how long (s), and frames a second
 
 
 def read_clip(source: Path | tuple[str, bytes], *, size: int | None, most_frames: int, grey: bool,
-              field: str = "data.path") -> tuple[Clip, float]:
+              field: str = "data.path", tell: Tell = lambda _: None) -> tuple[Clip, float]:
     """The first clip of a file, at most `most_frames` of it, (T, C, size, size), and its frames a second, 0 if unknown.
 
     `source` is a path, or a name and bytes, as of an upload. Frames are cut to their central square; without a `size`
-    that keeps its side, up to 256. Of a long film of huge frames only the first are read: 480 of 4K. Raises
-    `ConfigError`, which names the file as a fault of `field`, for one that cannot be used, and `DataUnavailable` where
-    the decoder of films is not installed.
+    that keeps its side, up to 256. Of a long film of huge frames only the first are read: 480 of 4K. Frames that are
+    shown for unequal times are repeated or left out until all are shown for the usual time, which `tell` is told.
+    Raises `ConfigError`, which names the file as a fault of `field`, for one that cannot be used, and `DataUnavailable`
+    where the decoder of films is not installed.
     """
-    clips, rate = read_clips(source, size=size, most_frames=most_frames, grey=grey, most_clips=1, field=field)
+    clips, rate = read_clips(source, size=size, most_frames=most_frames, grey=grey, most_clips=1, field=field,
+                              tell=tell)
     return clips[0], rate
 
 
 def read_clips(source: Path | tuple[str, bytes], *, size: int | None, most_frames: int, grey: bool,
-               most_clips: int = MOST_CLIPS, field: str = "data.path") -> tuple[list[Clip], float]:
+               most_clips: int = MOST_CLIPS, field: str = "data.path", tell: Tell = lambda _: None
+               ) -> tuple[list[Clip], float]:
     """All clips of a file, at most `most_clips`, as `read_clip`: an .npz may have several."""
     name, data = source if isinstance(source, tuple) else (str(source), contents(str(source), "clip"))
 
@@ -69,8 +81,10 @@ def read_clips(source: Path | tuple[str, bytes], *, size: int | None, most_frame
         raise fault("is no clip by its name.", f"Give a file that ends in {', '.join(ENDINGS)}.")
     read = _gif(data, fault) if ending == ".gif" else _film(data, FORMATS[ending], size, grey, fault)
     frames: list[Clip] = []
-    rate = 0.0
-    for frame, rate in read:  # noqa: B007 (the last rate is that of the clip)
+    begins: list[float] = []
+    rate = lasts = 0.0
+    for frame, begin, lasts, rate in read:  # noqa: B007 (the last rate is that of the clip)
+        begins.append(begin)
         frames.append(squared(frame, size, grey) if isinstance(frame, Image.Image) else frame)
         if frames[-1].shape != frames[0].shape:
             raise fault(f"changes its size at frame {len(frames) - 1:,}.", "Save it with frames of one size.")
@@ -80,7 +94,31 @@ def read_clips(source: Path | tuple[str, bytes], *, size: int | None, most_frame
         what = "has one frame: a picture, not a clip." if frames else "has no frames."
         raise fault(what, "Give a clip of at least 2 frames." if ending == ".gif" else
                     "Give a clip of at least 2 frames; a film without any may have been cut off.")
+    if (even := _evenly([*begins, begins[-1] + lasts], rate, most_frames)) is not None:
+        chosen, rate = even
+        tell(f"its {len(frames):,} frames are shown for unequal times: resampled to {len(chosen):,} at {rate:.3g} a "
+             "second")
+        frames = [frames[index] for index in chosen]
     return [np.stack(frames)], rate
+
+
+def _evenly(times: Sequence[float], rate: float, most_frames: int) -> tuple[list[int], float] | None:
+    """Which frame is shown at each moment of an even clock, and the frames a second of it: the usual time of a frame.
+
+    `times` are those at which frames begin, and the end of the last. None where they are even, or not known.
+    """
+    at = np.asarray(times) - times[0]
+    lengths = np.diff(at)
+    if not rate or not np.isfinite(at).all() or (lengths <= 0).any():
+        return None
+    count = len(lengths)
+    # Times in hundredths or thousandths of a second jitter around an even rate, and do not drift from it.
+    drift = np.abs(at - np.linspace(0, at[-1], count + 1)).max() / (at[-1] / count)
+    if drift <= UNEVEN:
+        return None
+    usual = max(float(np.median(lengths)), 1 / FASTEST)
+    moments = (np.arange(min(most_frames, max(2, round(at[-1] / usual)))) + 0.5) * usual
+    return np.searchsorted(at[1:-1], moments, "right").tolist(), 1 / usual
 
 
 def squared(image: Image.Image, size: int | None, grey: bool) -> Clip:
@@ -95,8 +133,8 @@ def squared(image: Image.Image, size: int | None, grey: bool) -> Clip:
     return array[None] if grey else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
-def _gif(data: bytes, fault: Fault) -> Iterator[tuple[Image.Image, float]]:
-    """Its frames on white, one by one, and the frames a second so far."""
+def _gif(data: bytes, fault: Fault) -> Iterator[Shown]:
+    """Its frames on white, one by one, when and for how long each is shown, and the frames a second so far."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is ours
@@ -111,8 +149,9 @@ def _gif(data: bytes, fault: Fault) -> Iterator[tuple[Image.Image, float]]:
                 return
             _check_size(image.width, image.height, fault, LARGEST_GIF)  # a later frame may reach out of the first
             duration = float(image.info.get("duration", 0)) / 1_000
-            shown += duration if duration > 0.01 else 1 / BROWSERS
-            yield Image.alpha_composite(white, image.convert("RGBA")), (index + 1) / shown
+            duration = duration if duration > 0.01 else 1 / BROWSERS
+            shown += duration
+            yield Image.alpha_composite(white, image.convert("RGBA")), shown - duration, duration, (index + 1) / shown
     except ConfigError:
         raise
     except UnidentifiedImageError:
@@ -123,8 +162,9 @@ def _gif(data: bytes, fault: Fault) -> Iterator[tuple[Image.Image, float]]:
                     "Save it again, or as MP4.") from None
 
 
-def _film(data: bytes, form: str, size: int | None, grey: bool, fault: Fault) -> Iterator[tuple[Clip, float]]:
-    """Its frames, small and square as soon as each is decoded, and the frames a second."""
+def _film(data: bytes, form: str, size: int | None, grey: bool, fault: Fault) -> Iterator[Shown]:
+    """Its frames, small and square as soon as each is decoded, when and for how long each is shown, and the frames a
+    second."""
     try:
         import av
     except ImportError:
@@ -139,13 +179,18 @@ def _film(data: bytes, form: str, size: int | None, grey: bool, fault: Fault) ->
             stream.codec_context.options = {"max_pixels": str(LARGEST_SIDE**2)}  # whatever the container says
             stream.thread_count = 1  # each thread would hold frames of its own
             rate = float(stream.average_rate or 0)
+            rate = rate if 0 < rate <= FASTEST else 0.0
+            across = float(stream.sample_aspect_ratio or 1)  # width of a pixel in its height
+            across = across if 1 / WIDEST <= across <= WIDEST else 1.0
             decoded = 0
             for frame in container.decode(stream):
                 _check_size(frame.width, frame.height, fault)
                 decoded += frame.width * frame.height
                 if decoded > MOST_DECODED:
                     return
-                yield _small(frame, size, grey), rate if 0 < rate <= 1_000 else 0.0
+                begin = math.nan if frame.time is None else frame.time
+                lasts = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+                yield _small(frame, size, grey, across), begin, lasts or (1 / rate if rate else math.nan), rate
     except ConfigError:
         raise
     except (av.error.FFmpegError, ValueError, LookupError, MemoryError, EOFError, OSError) as error:
@@ -154,16 +199,35 @@ def _film(data: bytes, form: str, size: int | None, grey: bool, fault: Fault) ->
                     "Save it again as MP4 (H.264) or WebM.") from None
 
 
-def _small(frame: Any, size: int | None, grey: bool) -> Clip:
-    """The central square of a decoded frame, (C, size, size), upright: scaled before it is copied out."""
-    side = min(frame.width, frame.height)
+def _small(frame: Any, size: int | None, grey: bool, across: float = 1.0) -> Clip:
+    """The central square of a decoded frame, (C, size, size), as players show it: scaled before it is copied out.
+
+    `across` is the width of a pixel in its height: the shorter way is enlarged until pixels are square.
+    """
+    shown = frame.width * max(1.0, across), frame.height * max(1.0, 1 / across)
+    side = round(min(shown))
     wanted = min(side, LARGEST_KEPT) if size is None else size
     # Only scaled where it becomes smaller; a tiny film is enlarged below, as pictures are.
     target = min(wanted, side)
-    width, height = (max(target, round(extent * target / side)) for extent in (frame.width, frame.height))
+    width, height = (max(target, round(extent * target / side)) for extent in shown)
     pixels = frame.reformat(width, height, "gray" if grey else "rgb24", interpolation="AREA").to_ndarray()
-    turned = np.rot90(pixels, round(getattr(frame, "rotation", 0) / 90))  # as a phone held upright writes it
-    return squared(Image.fromarray(np.ascontiguousarray(turned)), wanted, grey)
+    return squared(Image.fromarray(np.ascontiguousarray(_turned(pixels, frame))), wanted, grey)
+
+
+def _turned(pixels: NDArray[np.uint8], frame: Any) -> NDArray[np.uint8]:
+    """Pixels (H, W[, C]) as the frame says they are shown: turned, as a phone held upright writes it, and mirrored.
+
+    The display matrix moves what lies at (x, y) to (a x + c y, b x + d y), y downwards.
+    """
+    matrix = next((bytes(each) for each in getattr(frame, "side_data", ()) if each.type.name == "DISPLAYMATRIX"), b"")
+    if len(matrix) != 36:  # nine numbers of 32 bits
+        turned: NDArray[np.uint8] = np.rot90(pixels, round(getattr(frame, "rotation", 0) / 90))
+        return turned
+    a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
+    if abs(a) + abs(d) < abs(b) + abs(c):
+        pixels, a, d = pixels.swapaxes(0, 1), c, b
+    pixels = pixels[:, ::-1] if a < 0 else pixels
+    return pixels[::-1] if d < 0 else pixels
 
 
 def _arrays(data: bytes, size: int | None, most_frames: int, grey: bool, most_clips: int, fault: Fault) -> list[Clip]:

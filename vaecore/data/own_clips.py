@@ -73,7 +73,7 @@ class OwnClips(DataConfig):
         if self.digest and digest(data) != self.digest:
             raise wrong(self.path, "has changed since this run was made.",
                         "Put the old files back, or clear data.digest to start anew with these.")
-        clips, rate = self._decoded(data)
+        clips, rate, uneven = self._decoded(data)
         parts = self._split(clips, longer)
         splits: dict[SplitName, Split] = {}
         for split in SPLITS:
@@ -93,19 +93,22 @@ class OwnClips(DataConfig):
         held_out = f"{len(parts['test']):,} clip{'s' * (len(parts['test']) != 1)}"
         return Dataset("clips", f"{Path(self.path).name}: {sizes} windows of {len(clips):,} clip"
                        f"{'s' * (len(clips) != 1)}, {total:,} frames; for test "
-                       f"{held_out if whole else f'the end of {held_out}'}, {tested / total:.0%} of the frames",
+                       f"{held_out if whole else f'the end of {held_out}'}, {tested / total:.0%} of the frames"
+                       + (f"; {uneven:,} with frames shown for unequal times, resampled to one rate" if uneven else ""),
                        {FRAMES: Modality("video", shape)}, splits, rate=rate)
 
-    def _decoded(self, data: Mapping[str, bytes]) -> tuple[list[Clip], float]:
-        """All clips (T, C, size, size), and their frames a second; each is long enough to learn from."""
+    def _decoded(self, data: Mapping[str, bytes]) -> tuple[list[Clip], float, int]:
+        """All clips (T, C, size, size), their frames a second, and how many were resampled to an even rate; each is
+        long enough to learn from."""
         clips: list[Clip] = []
+        resampled: list[str] = []
         rates: list[float] = []
         for name, content in data.items():
             # One frame more than there is room for, and no file can take much more.
             room = (MOST_BYTES - sum(clip.nbytes for clip in clips)) // ((1 if self.grey else 3) * self.size**2)
             place = str(Path(self.path) / name) if name else self.path
             found, rate = read_clips((place, content), size=self.size, most_frames=min(MOST_FRAMES, max(1, room) + 1),
-                                     grey=self.grey)
+                                     grey=self.grey, tell=resampled.append)
             clips += found
             rates += [rate] * len(found)
             if sum(clip.nbytes for clip in clips) > MOST_BYTES:
@@ -116,7 +119,7 @@ class OwnClips(DataConfig):
                     raise wrong(place, f"has {'a clip of ' if len(found) > 1 else ''}{len(clip)} frames, fewer than "
                                 f"the {self.frames} of a window.",
                                 f"Use a longer one, or data.frames of at most {len(clip)}.")
-        return clips, float(np.median(rates))
+        return clips, float(np.median(rates)), len(resampled)
 
     def _split(self, clips: Sequence[Clip], longer: int) -> dict[SplitName, list[Clip]]:
         """Clips held out whole where there are three and their lengths allow it, else their ends."""
