@@ -59,14 +59,15 @@ def numbers(facts: list[Headline]) -> None:
         "seconds": number("Training", format="%.1f s", help="Seconds of training, evaluations included."),
     })
     if reasons := comparable(facts):
-        st.warning(f"Numbers in nats are not comparable here: the runs differ in {', in '.join(reasons)}. Each is "
-                   "right on its own; set only runs of the same data, pixels or words, and likelihood against each "
-                   "other.", icon=":material/balance:")
+        st.warning("Numbers in nats are not comparable here: the runs differ in "
+                   f"{escaped(', in '.join(reasons))}. "
+                   "Each is right on its own; set only runs of the same data, pixels or words, and likelihood against "
+                   "each other.", icon=":material/balance:")
     if len({f.has_kl for f in facts if not f.exact}) > 1:
         st.caption("A VAE's −ELBO and an autoencoder's −log p(x|z) are different things: only the first pays for its "
                    "code. Compare their MSE.")
     for problem in (f.problem for f in facts if f.problem):
-        st.warning(problem, icon=":material/broken_image:")
+        st.warning(escaped(problem), icon=":material/broken_image:")
 
 
 def fields(runs: list[Run]) -> None:
@@ -135,7 +136,8 @@ def images(loaded: list[Checkpoint]) -> None:
     _rows([("Test images", f"of {first.run.id}"), *[(one.run.id, "") for one in fitting]], rows, "compare-images")
     for one in loaded:
         if one.shape != first.shape:
-            st.caption(f"{one.run.id} is left out: it takes {_size(one)}, and the test images have {_size(first)}.")
+            st.caption(f"{escaped(one.run.id)} is left out: it takes {_size(one)}, and the test images have "
+                       f"{_size(first)}.")
 
 
 @st.fragment
@@ -190,7 +192,7 @@ def sentences(loaded: list[SentenceCheckpoint]) -> None:
                      "run: the likeliest next word each time.")
         most = min(MOST_SENTENCES, len(first.examples))
         count = st.slider("Sentences", 1, most, min(4, most), key="count-sentences", width=300,
-                          help=f"How many test sentences of {first.run.id} to reconstruct.") if most > 1 else 1
+                          help=f"How many test sentences of {escaped(first.run.id)} to reconstruct.") if most > 1 else 1
         for sentence in first.examples[:count]:
             lines.show([lines.plain(sentence, "test sentence", faded=True),
                         *(lines.plain(one.reconstruct(sentence), one.run.id) for one in coded)], label=12, size=1.15)
@@ -238,7 +240,7 @@ for run in chosen:
         facts.append(headline(run))
         readable.append(run)
     except StoreError as error:
-        st.error(str(error), icon=":material/broken_image:")
+        st.error(escaped(str(error)), icon=":material/broken_image:")
 if readable:
     numbers(facts)
     fields(readable)

@@ -158,8 +158,8 @@ def results(run: Run, *, running: bool) -> None:
                 "ended.", icon=":material/hourglass_top:")
         return
     if not found:
-        st.info(f"{run.id} has not been evaluated yet. Choose what to measure above and press Evaluate: a small "
-                "model takes some seconds, a large one some minutes.", icon=":material/straighten:")
+        st.info(f"{escaped(run.id)} has not been evaluated yet. Choose what to measure above and press Evaluate: a "
+                "small model takes some seconds, a large one some minutes.", icon=":material/straighten:")
         return
     newest = list(range(len(found)))[::-1]
     if st.session_state.get(f"evaluate-shown-{run.id}", 0) not in newest:

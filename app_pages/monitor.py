@@ -11,6 +11,7 @@ from app_pages.parts.checkpoints import gallery, pick_several, store, tell_unrea
 from app_pages.parts.headline import comparable, headline
 from app_pages.parts.lineage import lineage
 from app_pages.parts.queue import LIVE
+from app_pages.parts.words import escaped
 from vaecore import lab
 from vaecore.store import StoreError
 
@@ -36,7 +37,8 @@ def comparability() -> None:
         with contextlib.suppress(StoreError):  # a run without a configuration is told of above
             facts.append(headline(run))
     if reasons := comparable(facts):
-        st.caption(f":material/balance: Nats of these runs do not compare: they differ in {', '.join(reasons)}.")
+        st.caption(":material/balance: Nats of these runs do not compare: they differ in "
+                   f"{escaped(', '.join(reasons))}.")
 
 
 def training() -> bool:

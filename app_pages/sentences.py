@@ -9,6 +9,7 @@ import streamlit as st
 from app_pages.parts import checkpoints, lines
 from app_pages.parts.headline import PERPLEXITY_HELP, shown
 from app_pages.parts.lines import Line
+from app_pages.parts.words import escaped
 
 if TYPE_CHECKING:
     from vaecore.explore.sentences import Reading, SentenceCheckpoint
@@ -75,7 +76,7 @@ def read(checkpoint: SentenceCheckpoint, text: str) -> Reading | None:
     try:
         return checkpoint.read(text)
     except UnreadableText as error:
-        st.info(str(error), icon=":material/edit:")
+        st.info(escaped(str(error)), icon=":material/edit:")
         return None
 
 

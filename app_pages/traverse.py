@@ -8,6 +8,7 @@ import streamlit as st
 
 from app_pages.parts import checkpoints, pictures, prior
 from app_pages.parts.code import Code, has_code
+from app_pages.parts.words import escaped
 from vaecore.store import StoreError
 
 if TYPE_CHECKING:
@@ -259,8 +260,8 @@ def coded(run: Run) -> bool:
     except StoreError:  # whatever is wrong with it, opening it tells
         return True
     if not found:
-        st.info(f"{run.id} has no latent code to move through: its family draws without one. Families shows its "
-                "samples beside those of others.", icon=":material/info:")
+        st.info(f"{escaped(run.id)} has no latent code to move through: its family draws without one. Families shows "
+                "its samples beside those of others.", icon=":material/info:")
         st.page_link("app_pages/families.py", label="See its samples in Families", icon=":material/account_tree:")
     return found
 

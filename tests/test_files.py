@@ -28,10 +28,15 @@ def test_what_json_can_say_is_read_as_it_is(value: Any, ascii: bool) -> None:
     assert parsed_json(json.dumps(value, ensure_ascii=ascii).encode(), "x") == value
 
 
-@pytest.mark.parametrize("number", [2**63, -2**63 - 1, 10**400])
-def test_whole_numbers_end_at_64_bits(number: int) -> None:
-    with pytest.raises(BrokenFile, match="whole number"):
-        parsed_json(str(number), "x")
+@pytest.mark.parametrize("number", [2**63, -2**63 - 1, 10**300])
+def test_whole_numbers_of_more_than_64_bits_are_floats(number: int) -> None:
+    found = parsed_json(str(number), "x")
+    assert isinstance(found, float) and found == float(number)
+
+
+def test_whole_numbers_end_where_floats_end() -> None:
+    with pytest.raises(BrokenFile, match="whole number of 401 digits"):
+        parsed_json(str(10**400), "x")
 
 
 def test_depth_ends_where_it_is_said_to() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import re
 import uuid
@@ -67,7 +68,7 @@ def parsed_json(data: bytes | str, name: str) -> Any:
     """The object that JSON from anywhere says; `BrokenFile`, which calls it `name`, for what no reader could hold.
 
     That is: text that is no UTF-8 or holds half of a character, which no page and no file takes; lists in lists
-    deeper than `DEEPEST`; whole numbers of more than 64 bits.
+    deeper than `DEEPEST`; whole numbers that no float holds. One of more than 64 bits is read as a float.
     """
     try:
         text = data.decode("utf-8-sig") if isinstance(data, bytes) else data
@@ -91,10 +92,12 @@ def parsed_json(data: bytes | str, name: str) -> Any:
     return value
 
 
-def _whole(digits: str) -> int:
-    if len(digits) > 20 or not -2**63 <= (number := int(digits)) < 2**63:
-        raise BrokenFile(f"holds a whole number of {len(digits):,} digits, more than fits in 64 bits")
-    return number
+def _whole(digits: str) -> int | float:
+    if len(digits) < 20 and -2**63 <= (number := int(digits)) < 2**63:
+        return number
+    if math.isinf(inexact := float(digits)):
+        raise BrokenFile(f"holds a whole number of {len(digits):,} digits, more than any reader here can hold")
+    return inexact
 
 
 def _is_whole(text: Any) -> bool:

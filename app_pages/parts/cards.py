@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-
 import streamlit as st
 
 from app_pages.parts import lines, pictures
@@ -20,6 +18,7 @@ from app_pages.parts.headline import (
     short,
     shown,
 )
+from app_pages.parts.words import escaped
 from vaecore.lab import State, Status, status
 from vaecore.store import Run, StoreError
 
@@ -41,10 +40,10 @@ def gallery_card(run: Run) -> None:
         if facts is None:
             return
         _sentences(run) if _written(run) else _preview(run)
-        st.subheader(run.path.name, anchor=False)
-        st.markdown(f"**{facts.family}**{_latents(facts)}  \n{facts.data}")
+        st.subheader(escaped(run.path.name), anchor=False)
+        st.markdown(f"**{escaped(facts.family)}**{_latents(facts)}  \n{escaped(facts.data)}")
         if facts.problem:
-            st.warning(facts.problem, icon=":material/broken_image:")
+            st.warning(escaped(facts.problem), icon=":material/broken_image:")
         _numbers(facts)
         st.space("stretch")
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -60,15 +59,15 @@ def run_card(run: Run) -> None:
             return
         now = status(run.path)
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{run.id}**", width="content")
-            st.badge(now.state, color=COLOURS[now.state], help=f"{MEANINGS[now.state]} {_plain(now.detail)}")
-        st.markdown(f"{facts.family}{_latents(facts)} · {facts.data}")
+            st.markdown(f"**{escaped(run.id)}**", width="content")
+            st.badge(now.state, color=COLOURS[now.state], help=f"{MEANINGS[now.state]} {escaped(now.detail[:300])}")
+        st.markdown(f"{escaped(facts.family)}{_latents(facts)} · {escaped(facts.data)}")
         if now.state == "running" and now.total:
             st.progress(min(1.0, now.step / now.total), _progress(now))
         elif facts.problem:
-            st.warning(facts.problem, icon=":material/broken_image:")
+            st.warning(escaped(facts.problem), icon=":material/broken_image:")
         elif now.state in ("failed", "lost") and now.detail:
-            st.caption(_plain(now.detail))
+            st.caption(escaped(now.detail[:300]))
         elif facts.bound is not None:
             parts, help = [f"{facts.bound_name} **{shown(facts.bound)}** nats"], facts.bound_help
             if facts.perplexity is not None:
@@ -89,8 +88,8 @@ def _facts(run: Run) -> Headline | None:
     try:
         return headline(run)
     except StoreError as error:
-        st.markdown(f"**{run.id}**")
-        st.error(str(error), icon=":material/broken_image:")
+        st.markdown(f"**{escaped(run.id)}**")
+        st.error(escaped(str(error)), icon=":material/broken_image:")
         return None
 
 
@@ -133,9 +132,9 @@ def _latents(facts: Headline) -> str:
 
 
 def _numbers(facts: Headline) -> None:
-    unit = f" nats/{facts.one}"
+    unit = f" nats/{escaped(facts.one)}"
     entries = [
-        (facts.bound_name.removeprefix("Test "), shown(facts.bound), facts.bound_help + f" Unit:{unit}."),
+        (facts.bound_name.removeprefix("Test "), shown(facts.bound), escaped(facts.bound_help) + f" Unit:{unit}."),
         ("MSE", shown(facts.mse, 3), MSE_HELP) if facts.one != "sentence" else
         ("Perplexity", shown(facts.perplexity, 3), PERPLEXITY_HELP),
         *([("Active", _active(facts), ACTIVE_HELP)] if facts.has_code else []),
@@ -154,11 +153,6 @@ def _active(facts: Headline) -> str:
 def _progress(now: Status) -> str:
     left = "" if now.seconds_left is None else f" · {duration(now.seconds_left)} left"
     return f"step {now.step:,} of {now.total:,}{left}"
-
-
-def _plain(text: str) -> str:
-    """Text from a log, so that Markdown and HTML in it stay text."""
-    return html.escape(text[:300]).replace("`", "'").replace("[", "(").replace("]", ")").replace("$", "USD ")
 
 
 def _explore(run: Run) -> None:

@@ -231,7 +231,7 @@ def _tell(key: str, missing: list[str], instead: str) -> None:
     if missing:
         notes[:] = [(" ".join([*map(absent, missing), instead]), missing)]
     for note, names in notes:
-        st.warning(note, icon=":material/link_off:")
+        st.warning(escaped(note), icon=":material/link_off:")
         for run in map(_found, names):
             if run is not None and run.weights.is_file():
                 explore_link(run, "Open it in {page}")
@@ -290,7 +290,7 @@ def _or_told(run: Run, load: Callable[[Run], T]) -> T | None:
     try:
         return load(run)
     except (BrokenCheckpoint, StoreError, ConfigError) as error:
-        st.error(f"{run.id} cannot be opened. {error}", icon=":material/broken_image:")
+        st.error(escaped(f"{run.id} cannot be opened. {error}"), icon=":material/broken_image:")
         return None
 
 

@@ -35,7 +35,7 @@ def on_demand(runs: Sequence[Run]) -> None:
     for run in there:
         stamp = run.weights.stat().st_mtime_ns
         key = f"diagnosed-{run.id}"
-        if st.button(run.id, key=f"diagnose-{run.id}", icon=":material/stethoscope:"):
+        if st.button(escaped(run.id), key=f"diagnose-{run.id}", icon=":material/stethoscope:"):
             st.session_state[key] = stamp
         if st.session_state.get(key) == stamp:
             _show(run, stamp)

@@ -295,7 +295,7 @@ def chosen(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  #
                               label_visibility="collapsed", help="The class that the model is told.",
                               persist_state="session")
     else:
-        number = st.pills("Class", range(len(names)), default=first, key=place, format_func=lambda n: names[n],
+        number = st.pills("Class", range(len(names)), default=first, key=place, format_func=lambda n: escaped(names[n]),
                           required=True, label_visibility="collapsed", help="The class that the model is told.",
                           persist_state="session")
     if number is None:

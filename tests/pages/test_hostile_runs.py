@@ -63,3 +63,46 @@ def test_lines_of_metrics_that_nothing_can_hold_cost_themselves(root: Path) -> N
             file.write('{"kind": "evaluation", "step": 1, "epoch": 1.0, ' + line + "\n")
     for page in ("monitor", "compare"):
         demo.open_page(page, runs=["vae"])
+
+
+@pytest.fixture(scope="module")
+def marked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store whose runs and claims have markup in every word that is only told."""
+    root = tmp_path_factory.mktemp("marked") / "store"
+    for name in ("vae", "vae-conditional", "mvae", "lagging-basic", "svg-lp-mnist", "rbm"):
+        for place in ("gallery", "runs"):
+            shutil.copytree(GALLERY / name, root / place / name)
+            hostile.mark(root / place / name)
+    shutil.copytree(GALLERY.parent / "claims", root / "claims")
+    for path in (root / "claims").glob("*.json"):
+        hostile.mark_file(path)
+    return root
+
+
+SEVERAL = ["lagging-basic", "mvae", "rbm", "svg-lp-mnist", "vae", "vae-conditional"]
+
+
+@pytest.mark.parametrize(("page", "query"), [
+    *((page, {}) for page in PAGES), ("traverse", {"run": "vae"}), ("cross_modal", {"run": "mvae"}),
+    ("sentences", {"run": "lagging-basic"}), ("video", {"run": "svg-lp-mnist"}), ("compare", {"runs": SEVERAL}),
+    *(("monitor", {"runs": SEVERAL, "section": section})
+      for section in ("Curves", "Latent use", "Rate and distortion", "Trajectory")),
+    *(("evaluate", {"run": run}) for run in SEVERAL)])
+def test_words_of_a_run_are_never_drawn_as_markup(
+        marked: Path, page: str, query: dict[str, str | list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAECORE_STORE", str(marked))
+    at = demo.open_page(page, **query)
+    assert not hostile.leaks(at)
+    if page in ("home", "claims"):
+        assert "outside.example" in demo.words(at), "the words are there, as words"
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    (hostile.IMAGE, "!\\[x\\](https:\u2060//outside.example/x.png)"), (":red[r]", ":\u2060red\\[r\\]"),
+    (":smile:", ":\u2060smile:"), ("www.outside.example", "www\u2060.outside.example"), ("a@b.c", "a@\u2060b.c"),
+    ("<img>", "\\<img\\>"), ("$x^2$ a_b |", "\\$x^2\\$ a\\_b \\|"), ("# t\n- l\n1. n", "\\# t\n\\- l\n1\u2060. n"),
+    ("-3.5 nats: 12 of 50, at 3.25", "-3.5 nats: 12 of 50, at 3.25")])
+def test_outside_text_is_escaped_for_markdown(text: str, shown: str) -> None:
+    from app_pages.parts.words import escaped
+
+    assert escaped(text) == shown

@@ -11,13 +11,29 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from vaecore.store import Store
 
 FAILED, WRONG, STOPPED = 1, 2, 3
 
-out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else 160)  # a pipe has no width of its own
-err = Console(stderr=True, soft_wrap=True)
+# What would act on a terminal in place of being shown: control codes, and signs that turn the direction of a line.
+CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0x202A, 0x202F),
+                          *range(0x2066, 0x206A)), "\ufffd")
+
+
+class Plain(Console):
+    """A terminal on which words are words: names and notes of a run may hold what rich or the terminal would obey."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(markup=False, emoji=False, soft_wrap=True, **how)
+
+    def render_str(self, text: str, **how: Any) -> Text:
+        return super().render_str(text.translate(CONTROLS), **how)
+
+
+out = Plain(width=None if sys.stdout.isatty() else 160)  # a pipe has no width of its own
+err = Plain(stderr=True)
 
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Folder of runs; else $VAECORE_STORE or ./trained.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]

@@ -31,6 +31,7 @@ INITIAL, KEPT = "initial.safetensors", "kept"  # what a fork begins with, and th
 LARGEST = 4 * 2**30  # bytes
 HALVED_FROM = 4096  # numbers; smaller arrays are worth nothing and may be variances
 LARGEST_VOCABULARY, LONGEST_WORD = 100_000, 10_000  # words, characters
+NAME = re.compile(r"\w[\w -]{0,39}")  # of a modality: pages say it everywhere
 RANK = {"image": 3, "vector": 1, "text": 1, "label": 1, "video": 4, "trajectory": 2}  # axes of a modality
 PROGRESS = {"step": int, "metrics_bytes": int, "best": float | None, "since_best": int, "seconds": float}
 
@@ -236,6 +237,8 @@ def _single(tensor: Tensor) -> Tensor:
 def _described(header: dict[str, Any]) -> tuple[dict[str, Modality], Modality | None]:
     """The modalities that a model was built for, and its covariate where it reads one."""
     modalities = {str(name): _modality(m) for name, m in header["modalities"].items()}
+    if (odd := next((name for name in modalities if not NAME.fullmatch(name)), None)) is not None:
+        raise ValueError(f"a modality called {odd[:60]!r}")
     return modalities, _modality(header["covariate"]) if "covariate" in header else None
 
 
