@@ -50,8 +50,11 @@ def write_json_atomic(path: Path, obj: Any) -> None:
     write_bytes_atomic(path, text.encode() + b"\n")
 
 
-def read_json(path: Path, limit: int = 1_000_000) -> Any | None:
-    """The object in `path`; None when there is no such file; `BrokenFile` when it is too long or is not JSON."""
+def read_json(path: Path, limit: int = 1_000_000, *, halves: bool = False) -> Any | None:
+    """The object in `path`; None when there is no such file; `BrokenFile` when it is too long or is not JSON.
+
+    `halves` takes half of a character for text: only for who replaces it at once.
+    """
     try:
         with path.open("rb") as file:
             data = file.read(limit + 1)
@@ -61,10 +64,10 @@ def read_json(path: Path, limit: int = 1_000_000) -> Any | None:
         raise BrokenFile(f"{path.name} cannot be read: {error.strerror or error}.") from error
     if len(data) > limit:
         raise BrokenFile(f"{path.name} is longer than {limit} bytes.")
-    return parsed_json(data, path.name)
+    return parsed_json(data, path.name, halves=halves)
 
 
-def parsed_json(data: bytes | str, name: str) -> Any:
+def parsed_json(data: bytes | str, name: str, *, halves: bool = False) -> Any:
     """The object that JSON from anywhere says; `BrokenFile`, which calls it `name`, for what no reader could hold.
 
     That is: text that is no UTF-8 or holds half of a character, which no page and no file takes; lists in lists
@@ -79,10 +82,10 @@ def parsed_json(data: bytes | str, name: str) -> Any:
         raise BrokenFile(f"{name} is nested too deeply to be read.") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         raise BrokenFile(f"{name} is not valid JSON: {error}.") from None
-    halves = _HALF.search(text) is not None  # seldom, so that most files are not searched
+    search = not halves and _HALF.search(text) is not None  # seldom, so that most files are not searched
     level, depth = [value], 0
     while level:
-        if halves and not all(map(_is_whole, level)):
+        if search and not all(map(_is_whole, level)):
             raise BrokenFile(f"{name} holds half of a character (a lone surrogate), which is no text.")
         groups = [part for part in level if isinstance(part, dict | list)]
         if groups and depth == DEEPEST:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-SIGNS = re.compile(r"[\\`*_\[\]$~<>#|&]")
-BLOCKS = re.compile(r"^(\s*)([-+=](?=[-+=\s]|$)|\d+(?=[.)]\s))", re.MULTILINE)  # a list, or a line under a title
+SIGNS = re.compile(r"[\\`*_\[\]$~<>#&]|\|(?=[^\n]*\n)")  # a bar only where a table could follow
+BLOCKS = re.compile(r"^(\s*)([-+=](?=[-+=|\s]|$)|\d+(?=[.)]\s))", re.MULTILINE)  # a list, or a line under a title
 # Shortcodes and addresses are looked for when backslashes are gone: an invisible word joiner parts them.
 COLONS = re.compile(r":(?=[A-Za-z+-]|\d+:|//)")
 ADDRESSES = re.compile(r"(?<=\bwww)(?=\.)|(?<=\w@)(?=\w)", re.IGNORECASE)

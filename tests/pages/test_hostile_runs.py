@@ -100,7 +100,8 @@ def test_words_of_a_run_are_never_drawn_as_markup(
 @pytest.mark.parametrize(("text", "shown"), [
     (hostile.IMAGE, "!\\[x\\](https:\u2060//outside.example/x.png)"), (":red[r]", ":\u2060red\\[r\\]"),
     (":smile:", ":\u2060smile:"), ("www.outside.example", "www\u2060.outside.example"), ("a@b.c", "a@\u2060b.c"),
-    ("<img>", "\\<img\\>"), ("$x^2$ a_b |", "\\$x^2\\$ a\\_b \\|"), ("# t\n- l\n1. n", "\\# t\n\\- l\n1\u2060. n"),
+    ("<img>", "\\<img\\>"), ("$x^2$ a_b|c", "\\$x^2\\$ a\\_b|c"), ("a|b\n-|-", "a\\|b\n\\-|-"),
+    ("# t\n- l\n1. n", "\\# t\n\\- l\n1\u2060. n"),
     ("-3.5 nats: 12 of 50, at 3.25", "-3.5 nats: 12 of 50, at 3.25")])
 def test_outside_text_is_escaped_for_markdown(text: str, shown: str) -> None:
     from app_pages.parts.words import escaped
