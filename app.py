@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app_pages.parts import warm
+from app_pages.parts.components import component
 
 st.set_page_config(page_title="Latent Lab", page_icon="🧭", layout="wide")
 
@@ -35,5 +36,6 @@ page = st.navigation(
     ],
     position="top",
 )
+component("address")(key="address")  # before the page, which may stop: it keeps one entry of Back a page
 page.run()
 warm.up()  # after the page has painted: the next one finds torch imported

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from streamlit.components.v2.types import ComponentRenderer
 
 PACKAGE = "latent_lab"
-NAMES = ("curves", "heat", "pad", "plane", "player")
+NAMES = ("address", "curves", "heat", "pad", "plane", "player")
 _FOLDER = Path(__file__).parent / "browser"
 _registering = threading.Lock()
 

@@ -44,7 +44,7 @@ def checkpoint(store: Path, name: str = "lp") -> Any:
 
 def message(at: AppTest, place: int = 0) -> dict[str, Any]:
     """What a player was given: its header, and the frames of each track (n, H, W, C) under "pixels"."""
-    data = at.get("bidi_component")[place].proto.bytes
+    data = [each for each in at.get("bidi_component") if each.proto.bytes][place].proto.bytes
     length = int.from_bytes(data[:4], "little")
     header: dict[str, Any] = json.loads(data[4:4 + length])
     start = 4 + length

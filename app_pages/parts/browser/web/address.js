@@ -1,0 +1,34 @@
+// One entry of the browser's history a page, with the page's own state in it. Streamlit adds an entry whenever a page
+// writes its query parameters; so Back would lead to the same page, which writes them again: a press is swallowed.
+// Here what changes the parameters alone replaces the entry, and only another page adds one.
+
+const ONCE = Symbol.for("latent-lab.address");
+
+export default function ({ parentElement }) {
+  const frame = parentElement.getRootNode().host?.closest("[data-testid=stElementContainer]");
+  if (frame) frame.style.display = "none"; // it shows nothing, so it takes no room either
+  if (window[ONCE]) return;
+  window[ONCE] = true;
+  const push = window.history.pushState.bind(window.history);
+  window.history.pushState = (state, title, url) => {
+    const there = new URL(url ?? window.location.href, window.location.href);
+    if (there.pathname === window.location.pathname) window.history.replaceState(state, title, url);
+    else push(state, title, url);
+  };
+  mend();
+}
+
+// The first page of a visit wrote its parameters before this file had loaded: go back to the entry before, unseen by
+// Streamlit, and put them there.
+function mend() {
+  const [first] = performance.getEntriesByType("navigation");
+  const wanted = window.location.href;
+  const begun = first && new URL(first.name, wanted);
+  if (!begun || begun.pathname !== window.location.pathname || begun.search === window.location.search) return;
+  const unseen = event => {
+    event.stopImmediatePropagation();
+    window.history.replaceState(window.history.state, "", wanted);
+  };
+  window.addEventListener("popstate", unseen, { capture: true, once: true });
+  window.history.back();
+}

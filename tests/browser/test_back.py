@@ -1,0 +1,73 @@
+"""The browser's Back and reload: one entry of its history a page, with the page's own choice in it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.conftest import Visitor
+
+pytestmark = pytest.mark.browser
+
+
+def go(visitor: Visitor, page: str) -> None:
+    """By the menu."""
+    visitor.act(lambda: visitor.page.get_by_role("link", name=page, exact=True).first.click())
+    visitor.page.get_by_role("heading", name=page, exact=True).first.wait_for()
+    visitor.settle()
+
+
+def back(visitor: Visitor) -> str:
+    """Press Back once; where that leads."""
+    visitor.act(lambda: visitor.page.evaluate("() => window.history.back()"))
+    visitor.page.wait_for_timeout(300)
+    visitor.settle()
+    return visitor.page.url.removeprefix(visitor.app.address)
+
+
+def chosen(visitor: Visitor) -> list[str]:
+    """The runs of the multiselect."""
+    tags = visitor.page.get_by_test_id("stMultiSelect").first.locator(".react-aria-ComboBox [data-tag]")
+    return [str(tag.get_attribute("aria-label")).split(" · ")[0] for tag in tags.all()]
+
+
+def test_compare_and_monitor_are_never_empty_on_first_sight(visitor: Visitor) -> None:
+    visitor.open()
+    for page in ("Compare", "Monitor", "Compare"):
+        go(visitor, page)
+        assert chosen(visitor), page
+
+
+def test_each_press_of_back_leads_to_the_page_before_with_its_own_choice(visitor: Visitor) -> None:
+    visitor.open("compare?runs=gallery/vae&runs=gallery/pca")
+    go(visitor, "Monitor")
+    assert chosen(visitor) == ["gallery/vae", "gallery/pca"]
+    go(visitor, "Evaluate")
+    go(visitor, "Claims")
+    assert back(visitor).startswith("/evaluate")
+    assert back(visitor).startswith("/monitor")
+    assert chosen(visitor) == ["gallery/vae", "gallery/pca"]
+    assert back(visitor).startswith("/compare?runs=gallery%2Fvae&runs=gallery%2Fpca")
+    visitor.act(visitor.page.reload)
+    assert chosen(visitor) == ["gallery/vae", "gallery/pca"]
+
+
+def test_back_brings_the_checkpoint_that_was_looked_at(visitor: Visitor) -> None:
+    visitor.open("traverse?run=gallery/vae")
+    go(visitor, "Evaluate")
+    box = visitor.page.get_by_test_id("stSelectbox").first.locator("input")
+    box.fill("gallery/rbm")
+    visitor.act(lambda: box.press("Enter"))
+    assert "run=gallery%2Frbm" in visitor.page.url
+    assert back(visitor) == "/traverse?run=gallery/vae", "in one press, and no other checkpoint"
+
+
+@pytest.mark.parametrize("first", ["compare", "evaluate"])
+def test_the_first_page_of_a_visit_takes_one_entry(visitor: Visitor, first: str) -> None:
+    """It writes what it shows into its address, before anything of the page has loaded that could prevent an entry."""
+    visitor.open(first)
+    visitor.page.wait_for_url("**/*run*")
+    visitor.page.wait_for_timeout(500)
+    go(visitor, "Claims")
+    assert back(visitor).startswith(f"/{first}?run")
+    visitor.page.go_back()
+    assert visitor.page.url == "about:blank"
