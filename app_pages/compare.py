@@ -32,7 +32,8 @@ def numbers(facts: list[Headline]) -> None:
     st.subheader("Numbers", anchor=False, help="On the test set, with the weights that were kept.")
     frame = pd.DataFrame([{
         "run": f.id, "family": f.family, "data": f.data, "r": f.latent_size, "steps": f.steps,
-        "−ELBO": f.bound if f.has_kl else None, "reconstruction": f.reconstruction, "KL": f.kl, "MSE": f.mse,
+        "ELBO": f.bound if f.has_kl else None, "log p(x)": f.bound if not f.has_kl and f.exact else None,
+        "reconstruction": None if f.exact else f.reconstruction, "KL": f.kl, "MSE": f.mse,
         "perplexity": f.perplexity, "active": f.active if f.has_code else None, "parameters": f.parameters,
         "seconds": f.seconds} for f in facts]).set_index("run")
     for column, sentences in (("MSE", True), ("perplexity", False)):  # only where a run can have one
@@ -45,10 +46,12 @@ def numbers(facts: list[Headline]) -> None:
         "data": st.column_config.TextColumn("Data", width="medium", help="Data set, and which copy of it was used."),
         "r": number("Latent size", help="Dimensions r of the latent code."),
         "steps": number("Steps", format="localized", help="Updates of the weights; 0 where solved in closed form."),
-        "−ELBO": number("Test −ELBO", format="%.2f", help="In nats per observation: reconstruction plus KL. Lower is "
-                        "better. Empty for families without a prior, which have no such bound."),
-        "reconstruction": number("Reconstruction", format="%.2f", help="−E log p(x|z) in nats per observation. Lower "
-                                 "is better. Negative where the likelihood is a density that exceeds 1."),
+        "log p(x)": number("Test log p(x)", format="%.2f", help="In nats per observation, of families that know it "
+                           "themselves. Higher is better."),
+        "ELBO": number("Test ELBO", format="%.2f", help="In nats per observation: log p(x|z) less KL. Higher is "
+                       "better. Empty for families without a prior, which have no such bound."),
+        "reconstruction": number("Reconstruction error", format="%.2f", help="−E log p(x|z) in nats per observation. "
+                                 "Lower is better. Negative where the likelihood is a density that exceeds 1."),
         "KL": number("KL", format="%.2f", help="KL of q(z|x) from the prior, in nats per observation: what the code "
                      "tells about an observation. Empty for families without a prior."),
         "MSE": number("MSE", format="%.4f", help="Mean squared error of the reconstruction, for each pixel or number. "
@@ -64,7 +67,7 @@ def numbers(facts: list[Headline]) -> None:
                    "Each is right on its own; set only runs of the same data, pixels or words, and likelihood against "
                    "each other.", icon=":material/balance:")
     if len({f.has_kl for f in facts if not f.exact}) > 1:
-        st.caption("A VAE's −ELBO and an autoencoder's −log p(x|z) are different things: only the first pays for its "
+        st.caption("A VAE's ELBO and an autoencoder's log p(x|z) are different things: only the first pays for its "
                    "code. Compare their MSE.")
     for problem in (f.problem for f in facts if f.problem):
         st.warning(escaped(problem), icon=":material/broken_image:")
@@ -95,12 +98,15 @@ def curves(runs: list[Run]) -> None:
     import numpy as np
 
     st.subheader("Curves", anchor=False, help="On the validation set, at each evaluation during training.")
-    evaluated = {run.id: history.evaluated(history.of(run)) for run in runs}
+    evaluated = {run.id: history.in_words(run) for run in runs}
     last = max([rows[-1]["step"] for rows in evaluated.values() if rows], default=0.0)
     panels = []
     for title, name, unit, help in (
-            ("−ELBO", "neg_elbo", "nats", "Reconstruction plus KL, per observation; −log p(x|z) without a prior."),
-            ("Reconstruction", "reconstruction", "nats", "−E log p(x|z), per observation."),
+            ("ELBO", "elbo", "nats", "log p(x|z) less KL, per observation."),
+            ("log p(x)", "log_p", "nats", "Per observation, of families that know it themselves."),
+            ("log p(x|z)", "log_p_given_z", "nats", "At the code of each observation, of families without a prior: no "
+             "bound on log p(x), and not to be set against an ELBO."),
+            ("Reconstruction error", "distortion", "nats", "−E log p(x|z), per observation."),
             ("KL", "kl", "nats", "KL of q(z|x) from the prior, per observation."),
             ("MSE", "mse", "", "Mean squared error of the reconstruction."),
             ("Perplexity", "perplexity", "", PERPLEXITY_HELP)):

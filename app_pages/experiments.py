@@ -14,7 +14,7 @@ import streamlit as st
 from app_pages.parts import history, measure, warm
 from app_pages.parts.checkpoints import store
 from app_pages.parts.queue import LIVE, STATES, anything_live, duration
-from app_pages.parts.studies import VIEWS, Member, finite, number
+from app_pages.parts.studies import VIEWS, Member, bound_of, finite, number
 from app_pages.parts.words import escaped
 from vaecore import lab
 from vaecore.store import StoreError
@@ -145,7 +145,7 @@ def runs_table(runs: Sequence[Member]) -> None:
         "Run": member.run.id, "State": STATES[member.status.state].word,
         "Progress": min(1.0, member.status.step / member.status.total) if member.status.total else
         float(member.status.state == "finished"),
-        "−ELBO": finite(member.last.get("neg_elbo")), "KL": finite(member.last.get("kl")),
+        "ELBO": bound_of(member), "KL": finite(member.last.get("kl")),
         "Active": finite(member.last.get("active")),
         "Note": "" if member.status.state == "finished" else member.status.detail} for member in runs])
     if not frame["Note"].any():
@@ -155,7 +155,7 @@ def runs_table(runs: Sequence[Member]) -> None:
             "Run": st.column_config.TextColumn(pinned=True, width="medium"),
             "Progress": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0,
                                                         help="Share of its steps."),
-            "−ELBO": number("−ELBO"), "KL": number("KL"),
+            "ELBO": number("ELBO"), "KL": number("KL"),
             "Active": st.column_config.NumberColumn(format="%d", help="Latent dimensions in use.")})
 
 

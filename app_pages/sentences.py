@@ -106,10 +106,10 @@ def numbers(checkpoint: SentenceCheckpoint, text: str) -> None:
          "mean of its code. Nearer to 0 is better."),
         ("KL", f"{score.kl:.2f}", "KL of q(z|x) from the prior, in nats: what the code says about this sentence. Near "
          "0 it says nothing."),
-        ("−ELBO", shown(-score.bound), "In nats: reconstruction cost plus KL, an upper bound on −log p(x), estimated "
-         "with 64 draws of the code. Lower is better."),
+        ("ELBO", shown(score.bound), "In nats: log p(x|z) less KL, a lower bound on log p(x), estimated with 64 draws "
+         "of the code. Higher is better."),
     ] if score.kl is not None else [
-        ("−log p(x)", shown(-score.bound), "In nats: exact, as there is no code to sum over. Lower is better.")]
+        ("log p(x)", shown(score.bound), "In nats: exact, as there is no code to sum over. Higher is better.")]
     entries += [
         ("Perplexity", shown(score.perplexity, 3), PERPLEXITY_HELP + " Here of this sentence."),
         ("Tokens", str(score.tokens), "Words, marks and numbers of the sentence, and the end symbol.")]

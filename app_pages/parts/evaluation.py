@@ -486,8 +486,9 @@ def video(facts: Facts) -> None:
             "First frame": column(help="Of the best future, the first frame predicted."),
             "Last frame": column(help="Of the best future, the last frame predicted.")})
     with st.container(horizontal=True):
-        st.metric("−ELBO a frame" if facts.get("has_kl") is True else "−log p(x) a frame",
-                  nats(number(found, "bound", "neg_elbo")), help="Of clips as long as those of training. Lower is "
+        cost = number(found, "bound", "neg_elbo")
+        st.metric("ELBO a frame" if facts.get("has_kl") is True else "log p(x) a frame",
+                  nats(None if cost is None else -cost), help="Of clips as long as those of training. Higher is "
                   "better.")
         if facts.get("has_kl") is True:
             st.metric("KL a frame", nats(number(found, "bound", "kl")), help="What its code costs.")

@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from app_pages.parts.checkpoints import names
+from vaecore.evaluate.meaning import perplexities, word
 from vaecore.store import Run, StoreError
 
 PIXELS = {"binary-fixed": "black and white, drawn once", "binary-dynamic": "black and white, drawn anew"}
 
-BOUND_HELP = ("Negative evidence lower bound (ELBO) on the test set, in nats per {one}: reconstruction cost plus KL, "
-              "an upper bound on −log p(x). Lower is better, among runs of the same data, pixels and likelihood.")
-CODE_HELP = ("−log p(x|z) on the test set, in nats per {one}, at the code of each {one}. This family has no KL and no "
-             "prior, so this is no bound on −log p(x) and does not compare with a VAE's −ELBO.")
-EXACT_HELP = "−log p(x) on the test set, in nats per {one}: exact, not a bound. Lower is better."
+BOUND_HELP = ("Evidence lower bound (ELBO) on the test set, in nats per {one}: log p(x|z) less KL, a lower bound on "
+              "log p(x). Higher is better, among runs of the same data, pixels and likelihood.")
+CODE_HELP = ("log p(x|z) on the test set, in nats per {one}, at the code of each {one}. This family has no KL and no "
+             "prior, so this is no bound on log p(x) and does not compare with a VAE's ELBO.")
+EXACT_HELP = ("log p(x) on the test set, in nats per {one}: what the family knows itself, not a bound. Evaluate says "
+              "whether log Z was estimated and whether pixels are grey. Higher is better.")
 MSE_HELP = ("Mean squared error of the reconstruction on the test set, for each pixel (0 black, 1 white) or number. "
             "Lower is better.")
 PERPLEXITY_HELP = ("exp(−ELBO / tokens): among how many equally likely words the model chooses each next one. The end "
@@ -36,7 +38,7 @@ class Headline:
     one: str  # what an observation is called
     latent_size: int | None
     steps: int | None
-    bound: float | None  # test −ELBO, or −log p(x|z) where there is no KL
+    bound: float | None  # test ELBO, or log p(x) or log p(x|z) where there is no KL
     reconstruction: float | None  # −E log p(x|z)
     kl: float | None
     mse: float | None
@@ -47,7 +49,7 @@ class Headline:
     has_kl: bool
     exact: bool  # the reconstruction is log p(x) itself, as a language model's
     likelihood: str
-    scored_on: tuple[str, str, str, str]  # data set, copy, pixels, vocabulary: what comparable −ELBOs share
+    scored_on: tuple[str, str, str, str]  # data set, copy, pixels, vocabulary: what comparable ELBOs share
     problem: str = ""  # summary.json cannot be read
 
     @property
@@ -57,7 +59,7 @@ class Headline:
 
     @property
     def bound_name(self) -> str:
-        return "Test −ELBO" if self.has_kl else "Test −log p(x)" if self.exact else "Test −log p(x|z)"
+        return f"Test {word(has_kl=self.has_kl, exact=self.exact)}"
 
     @property
     def bound_help(self) -> str:
@@ -84,10 +86,10 @@ def headline(run: Run) -> Headline:
         id=run.id, family=family, data=" · ".join(word for word in words if word),
         one=_text(about, "observation") or "observation",
         latent_size=_latent_size(summary) or _whole(values, "model", "latent_size"), steps=_whole(summary, "step"),
-        bound=None if elbo is None else -elbo, reconstruction=None if reconstruction is None else -reconstruction,
+        bound=elbo, reconstruction=None if reconstruction is None else -reconstruction,
         # Over several modalities, the mean of an error in pixels and one in something else means nothing.
         kl=kl, mse=None if several else _mean(summary, "test", "mse"),
-        perplexity=None if several else _perplexity(elbo, _total(summary, "test", "tokens")),
+        perplexity=None if several else next(iter(perplexities(_get(summary, "test")).values()), None),
         active=_whole(summary, "test", "active"), parameters=_whole(summary, "parameters"),
         seconds=_number(summary, "seconds"),
         has_kl=bool(terms) if isinstance(terms, dict) else about.get("has_kl") is not False,
@@ -144,13 +146,6 @@ def _vocabulary(values: Any) -> str:
     if size is None or least is None:
         return ""
     return f"words found {least} times or more in {f'{limit:,}' if limit else 'all'} sentences, {size:,} at most"
-
-
-def _perplexity(elbo: float | None, tokens: float | None) -> float | None:
-    """exp(-elbo / tokens); None where there are no tokens, or the numbers make no sense."""
-    if elbo is None or not tokens or not -300 < elbo / tokens <= 0:
-        return None
-    return math.exp(-elbo / tokens)
 
 
 def _latent_size(summary: Any) -> int | None:

@@ -15,6 +15,7 @@ import streamlit as st
 from app_pages.parts.curves import Panel, Series
 from app_pages.parts.plane import SNAPSHOTS, spread
 from app_pages.parts.queue import duration
+from vaecore.evaluate.meaning import perplexities, word
 from vaecore.evaluate.verdict import Verdict, verdict
 from vaecore.lab import Status
 from vaecore.store import STEP_COLUMNS, Metrics, Run, StoreError
@@ -69,6 +70,12 @@ class Record:
         except StoreError:
             values = {}
         return verdict(self.metrics, values)
+
+    @property
+    def kind(self) -> str:
+        """What its number is: unlike ones are drawn apart."""
+        exact = self.no_kl and self.run.about().get("exact") is True
+        return word(has_kl=not self.no_kl, exact=exact)
 
     @property
     def no_kl(self) -> bool:
@@ -126,16 +133,36 @@ def evaluated(metrics: Metrics) -> list[dict[str, float]]:
     return rows
 
 
+def in_words(run: Run) -> list[dict[str, float]]:
+    """The evaluations of a run with its number under its own word: `elbo` and `distortion`, `log_p`, `log_p_given_z`.
+
+    They are no numbers of one kind, and no chart may draw two of them as one.
+    """
+    found, rows = record(run), []
+    name = {"ELBO": "elbo", "log p(x)": "log_p", "log p(x|z)": "log_p_given_z"}[found.kind]
+    for row in evaluated(found.metrics):
+        more = {name: -row["neg_elbo"]} | ({"distortion": row["reconstruction"]} if name == "elbo" else {})
+        rows.append({key: value for key, value in row.items() if key not in ("neg_elbo", "reconstruction")} | more)
+    return rows
+
+
 def panels(records: Mapping[str, Record], *, more: bool = False) -> list[Panel]:
     """The charts of training, every run in each: training solid, validation dashed."""
     with_kl = {name: record for name, record in records.items() if not record.no_kl}
     charts = [
-        Panel("−ELBO", _both(records, "neg_elbo"), "nats",
-              "The negative evidence lower bound at β = 1: reconstruction error plus KL. Lower is better; −log p(x) "
-              "is at most this."),
-        Panel("Reconstruction error", _both(records, "reconstruction", sign=-1), "nats",
-              "−E log p(x|z): how badly the decoder explains an observation from its code, also called distortion."),
-    ]
+        Panel(title, _both(runs, "neg_elbo", sign=-1, validation_sign=-1), "nats", help)
+        for title, runs, help in (
+            ("ELBO", {name: r for name, r in records.items() if r.kind == "ELBO"},
+             "The evidence lower bound at β = 1: log p(x|z) less KL. Higher is better; log p(x) is at least this."),
+            ("log p(x)", {name: r for name, r in records.items() if r.kind == "log p(x)"},
+             "Of families that know it themselves, without a bound. Higher is better."),
+            ("log p(x|z)", {name: r for name, r in records.items() if r.kind == "log p(x|z)"},
+             "At the code of each observation, of families without a prior: no bound on log p(x), and not to be set "
+             "against an ELBO.")) if runs]
+    if with_kl:
+        charts.append(Panel(
+            "Reconstruction error", _both(with_kl, "reconstruction", sign=-1), "nats",
+            "−E log p(x|z): how badly the decoder explains an observation from its code, also called distortion."))
     if with_kl:
         beta = [Series("β", record.steps["step"], record.steps["beta"], run=name, right=True)
                 for name, record in with_kl.items()]
@@ -213,7 +240,8 @@ def standing(status: Status) -> str:
 
 
 def _error(line: dict[str, Any]) -> dict[str, float]:
-    return {"mse": float(sum(line["mse"].values()) / len(line["mse"]))}
+    [only] = line["mse"].values()  # over several modalities, a mean of pixels and something else is none
+    return {"mse": float(only)}
 
 
 def _use(line: dict[str, Any]) -> dict[str, float]:
@@ -227,8 +255,8 @@ def _information(line: dict[str, Any]) -> dict[str, float]:
 
 
 def _text(line: dict[str, Any]) -> dict[str, float]:
-    tokens = float(sum(line["tokens"].values()))
-    return {"perplexity": float(np.exp(min(700.0, -float(line["elbo"]) / tokens)))}
+    [value] = perplexities(line).values()  # of several texts, no number is that of all
+    return {} if value is None or len(line["reconstruction"]) > 1 else {"perplexity": value}
 
 
 def _lag(line: dict[str, Any]) -> dict[str, float]:
@@ -299,13 +327,15 @@ def _training(records: Mapping[str, Record], column: str, sign: int = 1) -> list
             for name, record in records.items()]
 
 
-def _validation(records: Mapping[str, Record], name: str, *, step: bool = False, dashed: bool = False) -> list[Series]:
+def _validation(records: Mapping[str, Record], name: str, *, step: bool = False, dashed: bool = False,
+                sign: int = 1) -> list[Series]:
     there = ((run, *record.evaluated(name)) for run, record in records.items())
-    return [Series("validation", x, y, run=run, dashed=dashed, step=step) for run, x, y in there if len(x)]
+    return [Series("validation", x, sign * y, run=run, dashed=dashed, step=step) for run, x, y in there if len(x)]
 
 
-def _both(records: Mapping[str, Record], column: str, *, sign: int = 1) -> list[Series]:
-    return [*_training(records, column, sign), *_validation(records, column, dashed=True)]
+def _both(records: Mapping[str, Record], column: str, *, sign: int = 1, validation_sign: int = 1) -> list[Series]:
+    """Training, and validation dashed, each in the sign that its numbers are to be shown in."""
+    return [*_training(records, column, sign), *_validation(records, column, dashed=True, sign=validation_sign)]
 
 
 def _under(records: Mapping[str, Record], name: str, limit: str) -> list[Series]:

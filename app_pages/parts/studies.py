@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 EARLY = 200  # step at which the spreads are looked at first, as in the paper
 HELP = {"KL": "KL of q(z|x) from the prior, in nats per observation: what the code costs.",
-        "−ELBO": "Negative evidence lower bound, in nats per observation. Lower is better.",
+        "ELBO": "Evidence lower bound, in nats per observation. Higher is better.",
         "Mutual information": "What the code tells about the observation, in nats.",
         "Spread ratio": "Spread of the encoder's means over that of the model posterior's, at the end: near 1 the "
                         "encoder keeps up, near 0 it lags behind or both have collapsed."}
@@ -52,8 +52,14 @@ class Member:
 
 def number(name: str) -> Any:
     """The column of one of `HELP`."""
-    return st.column_config.NumberColumn(name, format="%.2f" if name in ("−ELBO", "Spread ratio") else "%.3f",
+    return st.column_config.NumberColumn(name, format="%.2f" if name in ("ELBO", "Spread ratio") else "%.3f",
                                          help=HELP[name] + " On the validation set.")
+
+
+def bound_of(member: Member) -> float | None:
+    """The ELBO of a run's last evaluation, as a table shows it."""
+    cost = member.last.get("neg_elbo")
+    return finite(None if cost is None else -cost)
 
 
 def finite(value: float | None) -> float | None:
@@ -155,7 +161,7 @@ def cyclical_view(runs: Sequence[Member]) -> bool:
         beta, rate = member.chosen("training", "beta", "kind"), member.chosen("training", "rate", "kind")
         beta = {"linear": "monotonic"}.get(beta, beta)
         if member.status.state == "finished" and {"kl", "neg_elbo"} <= set(member.last):
-            cells.setdefault((beta, rate), []).append((member.last["kl"], member.last["neg_elbo"]))
+            cells.setdefault((beta, rate), []).append((member.last["kl"], -member.last["neg_elbo"]))
     return two_by_two(cells)
 
 
@@ -165,20 +171,20 @@ def cyclical_shipped(result: Result) -> bool:
     for row in result.table:
         try:
             cells.setdefault((str(row["beta"]), str(row["learning rate"])), []).append(
-                (float(row["KL"]), float(row["-ELBO"])))
+                (float(row["KL"]), -float(row["-ELBO"])))
         except (KeyError, ValueError, OverflowError):
             continue
     return two_by_two(cells)
 
 
 def two_by_two(cells: Mapping[tuple[str, str], Sequence[tuple[float, float]]]) -> bool:
-    """Means over seeds: KL and -ELBO, beta down and learning rate across."""
+    """Means over seeds: KL and ELBO, beta down and learning rate across."""
     import pandas as pd
 
     if not any(beta in BETAS and rate in RATES for beta, rate in cells):
         return False
     with st.grid(2, min_column_width=420):
-        for place, name in enumerate(("KL", "−ELBO")):
+        for place, name in enumerate(("KL", "ELBO")):
             with st.container():
                 st.subheader(f"{name}, nats", anchor=False, help=HELP[name] + " On the validation set, a mean over "
                              "the runs of a cell.")
@@ -215,7 +221,7 @@ def lagging_view(runs: Sequence[Member]) -> bool:
             points.append(Spread(kind, member.run.id, start, end))
         rows.append({"Encoder": kind, "Run": member.run.id, "KL": finite(member.last.get("kl")),
                      "Mutual information": finite(member.last.get("mutual_information")),
-                     "−ELBO": finite(member.last.get("neg_elbo")),
+                     "ELBO": bound_of(member),
                      "Spread ratio": ratio(points[-1]) if snapshots is not None else None})
     return basic_beside_aggressive(rows, points, f"step {first:,}")
 
@@ -230,7 +236,7 @@ def lagging_shipped(result: Result) -> bool:
             kind, name = str(row["training"]), f"seed {row['seed']}"
             rows.append({"Encoder": kind, "Run": name, "KL": finite(float(row["KL"])),
                          "Mutual information": finite(float(row["mutual information"])),
-                         "−ELBO": finite(float(row["-ELBO"])), "Spread ratio": ratios.get((kind, name))})
+                         "ELBO": finite(-float(row["-ELBO"])), "Spread ratio": ratios.get((kind, name))})
         except (KeyError, ValueError, OverflowError):
             continue
     return basic_beside_aggressive(rows, points, f"step {EARLY}")
@@ -278,7 +284,7 @@ def same_data_view(runs: Sequence[Member]) -> bool:
         found = next((facts["coherence"] for facts in reversed(evaluations(member.run)) if "coherence" in facts), None)
         if found is None:
             missing.append(member.run.id)
-        rows.append({"Run": member.run.id, "−ELBO": finite(member.last.get("neg_elbo")), **crossings(found),
+        rows.append({"Run": member.run.id, "ELBO": bound_of(member), **crossings(found),
                      "Joint": share(found, "joint")})
     frame = pd.DataFrame(rows).dropna(axis=1, how="all")
     st.subheader("What comes of the same pairs", anchor=False, help="The same images and labels, five models: two that "
@@ -286,7 +292,7 @@ def same_data_view(runs: Sequence[Member]) -> bool:
     columns = {name: st.column_config.NumberColumn(format="percent", help="Share whose class is that of what was "
                                                    "given. Codes are drawn from q(z | given).")
                for name in frame.columns if "→" in name}
-    columns |= {"−ELBO": number("−ELBO"), "Joint": st.column_config.NumberColumn(
+    columns |= {"ELBO": number("ELBO"), "Joint": st.column_config.NumberColumn(
         format="percent", help="Share of samples of the prior whose image and label agree.")}
     st.dataframe(frame, hide_index=True, height="content", placeholder="–", key="same-data-table",
                  column_config=columns)

@@ -121,6 +121,6 @@ def test_an_evaluation_prints_what_is_of_clips(store: Path, capsys: pytest.Captu
     assert call(["evaluate", "states", "--parts", "video,probe", "--futures", "3", "--video-clips", "2", "--horizon",
                  "4", "--store", str(store)]) == 0
     told = capsys.readouterr().out
-    assert "best of 3" in told and "of 2 clips, 3 frames given, 4 predicted" in told and "-ELBO" in told
+    assert "best of 3" in told and "of 2 clips, 3 frames given, 4 predicted" in told and "  ELBO " in told
     assert "squared error, last frame" in told and "of copying the last frame given" in told
     assert "AUC of prior's sd" in told and "roll-out" in told and "Linear probe does not apply" in told

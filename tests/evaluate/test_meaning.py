@@ -155,3 +155,42 @@ def test_perplexity_is_of_each_text_and_overflows_nowhere() -> None:
 def test_mse_of_several_modalities_is_named() -> None:
     assert by_modality("MSE", {"image": 0.5}) == {"MSE": 0.5}
     assert by_modality("MSE", {"image": 0.5, "speech": 3.0}) == {"MSE of image": 0.5, "MSE of speech": 3.0}
+
+
+def test_runs_gives_each_modality_its_own_number_and_calls_no_finished_run_unreadable(tmp_path: Path) -> None:
+    """An image with a caption: exp of the joint bound by the caption's tokens is beyond any number."""
+    from vaecore.cli.listing import row_of
+    from vaecore.cli.printing import shown
+    from vaecore.config import changed, preset
+
+    run = Store(tmp_path).create(changed(preset("vae-digits"), []), "captions")
+    (run.path / "summary.json").write_text(json.dumps({"epoch": 1, "test": {
+        "elbo": -19_022.0, "reconstruction": {"image": -19_000.0, "caption": -20.0}, "kl": {"z": [2.0]}, "active": 1,
+        "mse": {"image": 0.5, "label": 3.0}, "tokens": {"caption": 10.0}}}))
+    row = row_of(run)
+    assert row["state"] != "unreadable" and row["perplexity"] == {"caption": pytest.approx(math.exp(2))}
+    assert row["mse"] == {"image": 0.5, "label": 3.0} and shown(row["mse"]) == "image 0.5000, label 3.00"
+
+
+@pytest.mark.parametrize(("run", "word"), [("vae", "ELBO"), ("made", "log p(x)"), ("rbm", "log p(x)"),
+                                           ("ae", "log p(x|z)"), ("pca", "log p(x|z)")])
+def test_M6_each_family_says_its_own_word_and_one_sign(run: str, word: str) -> None:
+    from app_pages.parts import history
+    from app_pages.parts.headline import headline
+    from vaecore.cli.listing import row_of
+    from vaecore.cli.training import _evaluation_line
+
+    found = Store(GALLERY).find(f"gallery/{run}")
+    test = found.summary()["test"]
+    key = {"ELBO": "elbo", "log p(x)": "log_p", "log p(x|z)": "log_p_given_z"}[word]
+    row = row_of(found)
+    assert row[key] == pytest.approx(test["elbo"]) and ("elbo" in row) == (word == "ELBO")
+    assert (headline(found).bound_name, headline(found).bound) == (f"Test {word}", test["elbo"])
+    line = _evaluation_line({"epoch": 1.0, **test}, found.about().get("exact") is True)
+    assert f"validation {word} " in line and ("KL" in line) == (word == "ELBO") and "-ELBO" not in line
+    record = history.record(found)
+    charts = {panel.title: panel for panel in history.panels({run: record})}
+    assert word in charts and len({"ELBO", "log p(x)", "log p(x|z)"} & set(charts)) == 1
+    if len(record.evaluations["step"]):
+        assert charts[word].series[-1].y[-1] == pytest.approx(-record.evaluations["neg_elbo"][-1])
+        assert history.in_words(found)[-1][key] == charts[word].series[-1].y[-1]

@@ -217,7 +217,7 @@ def test_the_two_by_two_is_of_means(store: Store) -> None:
     evaluated(unfinished, 9.0, 99.0, end=False)
     kl, cost = (table.value for table in page("cyclical").table)
     assert kl.loc["β rises once", "constant learning rate"] == "**2.50** · 2 runs"
-    assert cost.loc["β rises once", "constant learning rate"] == "**40.50** · 2 runs"
+    assert cost.loc["β rises once", "constant learning rate"] == "**-40.50** · 2 runs"
     assert kl.loc["β rises in cycles", "learning rate with restarts"] == "**6.00** · 1 run"
     assert kl.loc["β rises in cycles", "constant learning rate"] == "–"
 

@@ -137,7 +137,7 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
     yield (f"{result['run']} on {result['split']} ({result['observations']:,} observations of {result['data']}"
            + (f", pixels {result['pixels']}" if result["pixels"] else "") + f"), seed {result['seed']}")
     meaning = result["meaning"]
-    yield _row(meaning["evidence"]["name"], evidence["elbo"], _what(meaning["evidence"]))
+    yield _row(meaning["evidence"]["name"], evidence["elbo"], f"nats; {_what(meaning['evidence'])}")
     yield _row("reconstruction", sum(evidence["reconstruction"].values()))
     if evidence["kl"]:
         yield _row("KL", sum(map(sum, evidence["kl"].values())), f"nats, {evidence['active']} active dimensions")
@@ -246,7 +246,7 @@ def _video(result: dict[str, Any]) -> Iterator[str]:
     if edges:
         yield _row("edge energy", edges[-1], "of the true last frame's; less is blur")
     bound = found["bound"]
-    yield _row("-log p(x)" if result["exact"] else "-ELBO", bound["neg_elbo"], f"nats a frame, KL {bound['kl']:.3f}")
+    yield _row("log p(x)" if result["exact"] else "ELBO", -bound["neg_elbo"], f"nats a frame, KL {bound['kl']:.3f}")
     if prior := found["prior"]:
         yield _row("AUC of prior's sd", prior["auc"], f"as a sign of {prior['events']:,} unforeseen frames among "
                    f"{prior['frames']:,}")
@@ -256,7 +256,7 @@ def _video(result: dict[str, Any]) -> Iterator[str]:
 
 def _what(meaning: dict[str, str]) -> str:
     """The kind of a number and a sentence about it."""
-    return f"{meaning['kind']}. {meaning['words']}"
+    return f"{meaning['kind']}: {meaning['words']}"
 
 
 def _row(name: str, value: float | None, words: str = "nats", digits: int = 3) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from typing import Annotated, Any
 
 import typer
@@ -22,6 +21,7 @@ from vaecore.cli.printing import (
     store_at,
     table,
 )
+from vaecore.evaluate.meaning import by_modality, perplexities
 from vaecore.store import Run, Store, StoreError
 
 app = typer.Typer()
@@ -36,27 +36,39 @@ def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
     if as_json or not rows:
         return say(rows, as_json, f"No run in {here.root}. `vaecore train --preset vae-mnist` makes one.")
     table(rows, {"run": "run", "state": "state", "family": "family", "data": "data", "epoch": "epoch",
-                 "neg_elbo": "test -ELBO", "reconstruction_error": "-log p(x|z)", "mse": "MSE",
+                 "elbo": "test ELBO", "log_p": "log p(x)", "log_p_given_z": "log p(x|z)", "mse": "MSE",
                  "perplexity": "perplexity", "active": "active"})
 
 
 def row_of(run: Run) -> dict[str, Any]:
+    """State and numbers of a run, each under its own word: a bound is no log p, nor is what a code decodes to."""
     row: dict[str, Any] = {"run": run.id, "state": lab.status(run.path).state}
     try:
         values, summary = run.values(), run.summary()
         row |= {"family": values["model"]["family"], "data": values["data"]["name"], "epoch": summary.get("epoch")}
         if test := summary.get("test"):
-            row |= {"reconstruction_error": -sum(test["reconstruction"].values()), "active": test["active"],
-                    "mse": next(iter(test["mse"].values()), None)}
-            for tokens in test.get("tokens", {}).values():
-                row["perplexity"] = math.exp(-test["elbo"] / tokens)
+            number = sum(test["reconstruction"].values())
+            if run.about().get("exact") is True:
+                row["log_p"] = number
+            else:
+                row |= {"log_p_given_z": number, "active": test["active"]}
             if test["kl"]:  # without a KL there is no bound on log p(x)
-                row["neg_elbo"] = -test["elbo"]
+                row["elbo"] = test["elbo"]
+            mse, perplexity = by_modality("", test["mse"]), perplexities(test)
+            row |= {"mse": _named({name.removeprefix(" of "): value for name, value in mse.items()}),
+                    "perplexity": _named(perplexity, alone=len(test["reconstruction"]) < 2)}
     except StoreError as error:
         return row | {"state": "unreadable", "problem": str(error)}
     except (KeyError, TypeError, AttributeError, ZeroDivisionError, OverflowError) as error:
         return row | {"state": "unreadable", "problem": f"config.json or summary.json is not ours: {error!r}"}
     return row
+
+
+def _named(values: dict[str, float | None] | dict[str, float], *, alone: bool = True) -> Any:
+    """The only number, or each with whose it is."""
+    if alone and len(values) < 2:
+        return next(iter(values.values()), None)
+    return dict(values)
 
 
 @app.command()

@@ -163,8 +163,10 @@ def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", he
     table = Table("field", *[run.id for run in found])
     for name, values in fields.items():
         table.add_row(name, *["-" if value is None else str(value) for value in values])
-    for name in ("neg_elbo", "reconstruction_error", "mse", "active"):
-        table.add_row(f"test {name}", *[shown(row.get(name)) for row in rows])
+    for name, title in (("elbo", "ELBO"), ("log_p", "log p(x)"), ("log_p_given_z", "log p(x|z)"), ("mse", "MSE"),
+                        ("perplexity", "perplexity"), ("active", "active")):
+        if any(row.get(name) not in (None, {}) for row in rows):
+            table.add_row(f"test {title}", *[shown(row.get(name)) for row in rows])
     out.print(table)
     if any(name.startswith(("data.", "model.likelihood")) or name == "model.family" for name in fields):
         out.print("Numbers in nats compare only between runs of the same data, pixels and likelihood; these differ.")

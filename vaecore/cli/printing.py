@@ -72,6 +72,8 @@ def table(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> None:
 
 
 def shown(value: Any) -> str:
+    if isinstance(value, dict):  # a number of each modality
+        return ", ".join(f"{name} {shown(part)}" for name, part in value.items())
     if isinstance(value, float):
         return f"{value:.4f}" if 0 < abs(value) < 1 else f"{value:,.2f}"
     return "" if value is None else str(value)

@@ -23,6 +23,7 @@ from vaecore.cli.printing import (
     say,
     store_at,
 )
+from vaecore.evaluate.meaning import word
 from vaecore.store import Metrics, Run, StoreError
 
 app = typer.Typer()
@@ -125,6 +126,7 @@ def _start(run: Run, detach: bool, as_json: bool) -> None:
 def _follow(run: Run, as_json: bool) -> None:
     metrics = Metrics(run.path / "metrics.jsonl")
     metrics.update()
+    exact = run.about().get("exact") is True
     shown = len(metrics.evaluations)  # what an earlier attempt reached is not news
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
                TimeRemainingColumn())
@@ -135,7 +137,7 @@ def _follow(run: Run, as_json: bool) -> None:
                 status = lab.status(run.path)
                 metrics.update()
                 for line in metrics.evaluations[shown:]:
-                    progress.console.print(_evaluation_line(line), highlight=False)
+                    progress.console.print(_evaluation_line(line, exact), highlight=False)
                 shown = max(shown, len(metrics.evaluations))
                 progress.update(task, description=status.state, completed=status.step, total=status.total or None)
                 if status.state not in ("queued", "running"):
@@ -151,8 +153,9 @@ def _follow(run: Run, as_json: bool) -> None:
         raise typer.Exit(STOPPED if status.state == "stopped" else FAILED)
 
 
-def _evaluation_line(line: dict[str, Any]) -> str:
-    reconstruction = sum(line["reconstruction"].values())
-    kl = sum(map(sum, line["kl"].values()))
-    return (f"epoch {line['epoch']:6.1f}   validation -ELBO {-line['elbo']:9.2f}   -log p(x|z) "
-            f"{-reconstruction:9.2f}   KL {kl:7.2f} nats")
+def _evaluation_line(line: dict[str, Any], exact: bool) -> str:
+    """What an evaluation found, in the words of its family: only one with a KL has a bound."""
+    reconstruction, kl = sum(line["reconstruction"].values()), sum(map(sum, line["kl"].values()))
+    terms = f"   log p(x|z) {reconstruction:9.2f}   KL {kl:7.2f}" if line["kl"] else ""
+    return (f"epoch {line['epoch']:6.1f}   validation {word(has_kl=bool(line['kl']), exact=exact)} "
+            f"{line['elbo']:9.2f}{terms} nats")

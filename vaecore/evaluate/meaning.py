@@ -90,7 +90,7 @@ def grey(facts: Mapping[str, Any]) -> bool:
     found = facts.get("grey_pixels")
     if isinstance(found, bool):
         return found
-    return facts.get("pixels") == "grey" and facts.get("likelihood_name") in GREY  # of an older evaluation
+    return facts.get("pixels") == "grey" and str(facts.get("likelihood_name")) in GREY  # of an older evaluation
 
 
 def explained(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -123,12 +123,14 @@ def _widened(likelihood: Mapping[str, Any], error: float) -> dict[str, Any]:
 # -- by modality -----------------------------------------------------------------------------------
 
 
-def perplexities(evidence: Mapping[str, Any]) -> dict[str, float | None]:
+def perplexities(evidence: Any) -> dict[str, float | None]:
     """exp(cost / tokens) of each text by its name; None where it is beyond any number.
 
     Of the only modality the cost is -ELBO. Of several it is -E log p(text|z), so it is given the code: no share of a
     KL that pays for all modalities belongs to one of them. What is damaged is left out.
     """
+    if not isinstance(evidence, Mapping):
+        return {}
     tokens, reconstruction = evidence.get("tokens"), evidence.get("reconstruction")
     if not isinstance(tokens, Mapping) or not isinstance(reconstruction, Mapping):
         return {}
@@ -144,7 +146,7 @@ def perplexities(evidence: Mapping[str, Any]) -> dict[str, float | None]:
 
 def perplexity_name(modality: str, evidence: Mapping[str, Any]) -> str:
     """"perplexity", or of several modalities whose it is and that it is given the code."""
-    return "perplexity" if len(evidence.get("reconstruction", {})) < 2 else f"perplexity of {modality}|z"
+    return "perplexity" if len(evidence["reconstruction"]) < 2 else f"perplexity of {modality}|z"
 
 
 def by_modality(title: str, values: Any) -> dict[str, float]:
