@@ -214,7 +214,7 @@ class AdversarialCritic(Divergence):
 
 
 class PerObservation(Weighted):
-    """W2 of each posterior from the prior, equation (40) as printed: it still collapses, and is here to show that."""
+    """W2 of each posterior from the prior, equation (40) as printed: each code is pulled to the prior."""
 
     title: ClassVar[str] = "Wasserstein of each x"
     gaussian: ClassVar[bool] = True

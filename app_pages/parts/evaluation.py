@@ -20,7 +20,7 @@ Facts = dict[str, Any]
 STILL = {"displayModeBar": False, "responsive": True}
 FEW = 10  # effective samples, below which an estimate hangs on a handful
 GIVEN = "Given the label or covariate u of each observation, which its prior reads. "
-FLAT = 0.1  # nats: a K curve that still rises more from its last point but one has not flattened
+FLAT = 0.05  # nats: a K curve that still rises more per doubling of K has not flattened
 MEANS = {  # of the five estimates, in one sentence each
     "prior_printed": "Mean of log p(x|z) over z from the prior. It tends to something below log p(x), whatever M.",
     "prior_corrected": "The mean inside the logarithm. It tends to log p(x), but few codes of the prior fit an x.",
@@ -186,9 +186,7 @@ def likelihood(facts: Facts) -> None:
                 worth(found, k or 0)
                 if len(curve) > 1:
                     (before, lower), (last, upper) = curve[-2:]
-                    rise = upper - lower
-                    st.markdown(f"From K = {before:,} to K = {last:,} the estimate rose by {rise:.2f} nats"
-                                + (": it has flattened." if rise < FLAT else "; with a larger K it would go on."))
+                    st.markdown(flattening(before, last, upper - lower, number(found, "effective_low")))
             if len(curve) > 1 and low is not None and high is not None:
                 import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
 
@@ -196,6 +194,18 @@ def likelihood(facts: Facts) -> None:
 
                 st.plotly_chart(k_curve_figure(curve, (low, high)), key="k-curve", config=STILL,
                                 alt="Estimate of log p(x) against the number of importance samples")
+
+
+def flattening(before: int, last: int, rise: float, worst: float | None) -> str:
+    """Whether a K curve has flattened: by its rise per doubling of K, whatever the last factor of K, and only where
+    the worst observations have enough effective samples."""
+    doubling = rise / math.log2(last / before) if last > before > 0 else math.inf
+    told = f"From K = {before:,} to K = {last:,} the estimate rose by {rise:.2f} nats, {doubling:.2f} per doubling"
+    if doubling >= FLAT:
+        return told + "; with a larger K it would go on."
+    if worst is not None and worst * last < FEW:
+        return told + "; but for one observation in twenty a few samples decide, so it may still rise."
+    return told + ": it has flattened."
 
 
 def worth(found: Facts, k: float) -> None:

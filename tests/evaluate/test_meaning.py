@@ -194,3 +194,25 @@ def test_M6_each_family_says_its_own_word_and_one_sign(run: str, word: str) -> N
     if len(record.evaluations["step"]):
         assert charts[word].series[-1].y[-1] == pytest.approx(-record.evaluations["neg_elbo"][-1])
         assert history.in_words(found)[-1][key] == charts[word].series[-1].y[-1]
+
+
+def test_M7_flattening_is_judged_per_doubling_and_by_effective_samples() -> None:
+    from app_pages.parts.evaluation import flattening
+
+    for factor in (2, 5):  # the same slope, whatever the last factor of K
+        assert "has flattened" in flattening(100, 100 * factor, 0.04 * math.log2(factor), 0.5)
+        assert "would go on" in flattening(100, 100 * factor, 0.06 * math.log2(factor), 0.5)
+    assert "may still rise" in flattening(100, 500, 0.01, 0.01)
+
+
+def test_M10_the_estimate_leaves_out_the_time_that_others_had_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock on the wall that goes ten times as fast as this thread works."""
+    from vaecore.config import changed, preset
+    from vaecore.training import setup
+
+    config = changed(preset("vae-digits"), ["training.threads=1", "training.device=cpu"])
+    monkeypatch.setattr(setup.time, "perf_counter", lambda real=setup.time.thread_time: 10 * real())
+    slow = setup.estimate(config, budget=2.0)
+    monkeypatch.undo()
+    calm = setup.estimate(config, budget=0.2)
+    assert slow.seconds < 4 * calm.seconds and slow.busy > 5

@@ -388,7 +388,7 @@ def test_reasons_that_are_the_same_are_told_once(root: Path) -> None:
 
 @pytest.mark.parametrize(("change", "words"), [
     ({"effective_low": 0.01}, "the 500 samples are worth at most 5.0"),
-    ({"curve": [[1, -91.0], [100, -88.3], [500, -88.25]]}, "rose by 0.05 nats: it has flattened."),
+    ({"curve": [[1, -91.0], [100, -88.3], [500, -88.25]]}, "rose by 0.05 nats, 0.02 per doubling: it has flattened."),
     ({"curve": [[500, -88.25]]}, ""), ({"interval": [1]}, "")])
 def test_what_an_estimate_is_worth_is_told(root: Path, change: dict[str, Any], words: str) -> None:
     keep(root, result(likelihood=PARTS_FOUND["likelihood"] | change))

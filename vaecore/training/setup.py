@@ -130,6 +130,7 @@ class Estimate:
     steps: int
     seconds: float
     at_most: float  # seconds; more than `seconds` only where the encoder is trained aggressively to the end
+    busy: float = 1.0  # by how much longer the measurement took as others had the processor; the times are without it
 
 
 def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
@@ -149,14 +150,17 @@ def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
         if trainer.total == 0:
             return Estimate(model.parameter_count, 0, 1.0, 1.0)
         trainer.update(0)
-        start, steps = time.perf_counter(), 0
+        start, worked, steps = time.perf_counter(), time.thread_time(), 0
         while time.perf_counter() - start < budget and steps < trainer.total:
             trainer.update(steps)
             steps += 1
             if len(trainer.pending) == FLUSH_STEPS:
                 trainer.flush()
         trainer.synchronise()
-        per_step = (time.perf_counter() - start) / steps
+        wall, worked = time.perf_counter() - start, time.thread_time() - worked
+        # On a CPU this thread's own time: waiting while others have the processor is none of the training's work.
+        spent = min(wall, worked) if device.type == "cpu" and worked > 0 else wall
+        per_step = spent / steps
     finally:
         torch.set_num_threads(threads)
     # An evaluation decodes twice and has no backward pass: about half a step's cost an observation.
@@ -165,4 +169,5 @@ def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
     plain = trainer.total + evaluations * share
     inference = config.training.inference
     most = trainer.total * inference.most if isinstance(inference, Aggressive) else 0
-    return Estimate(model.parameter_count, trainer.total, per_step * plain, per_step * (plain + most))
+    return Estimate(model.parameter_count, trainer.total, per_step * plain, per_step * (plain + most),
+                    wall / spent)
