@@ -15,7 +15,14 @@ from vaecore.distributions import DiagonalGaussian, Experts, PosteriorMixture, g
 from vaecore.evaluate.likelihood import importance_log_weights
 from vaecore.models import DMVAE, FAMILIES, ConcatenatedVAE, MultimodalVAE, SeparateVAEs
 from vaecore.models.base import Family, ModelConfig
-from vaecore.models.joint_posteriors import ExpertMixture, JointEncoder, Product, ProductMixture, all_subsets
+from vaecore.models.joint_posteriors import (
+    ExpertMixture,
+    JointEncoder,
+    Product,
+    ProductMixture,
+    _Joint,
+    all_subsets,
+)
 from vaecore.schema import ConfigError, parse
 
 IMAGE, LABEL, VECTOR = Modality("image", (1, 6, 5)), Modality("label", (4,)), Modality("vector", (3,))
@@ -296,6 +303,52 @@ def test_jmvae_given_some_of_several_multiplies_their_own_posteriors() -> None:
     shift = sum(p * q.mean * (p > 1) for p, q in zip(precision, singles, strict=True))
     torch.testing.assert_close(some.logvar.exp(), 1 / (1 + sum(factors)), atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(some.mean, shift / (1 + sum(factors)), atol=1e-5, rtol=1e-4)
+
+
+def test_m1_of_incomplete_observations_the_product_of_what_is_there_teaches() -> None:
+    """A joint encoder that never saw a complete observation knows nothing: whatever it says must not matter."""
+    model: Any = build(MultimodalVAE(latent_size=3, posterior=JointEncoder(alpha=2.0)), FOUR).eval()
+    torch.nn.init.constant_(model.encoder.single[0][-1].bias, -1.0)
+    observed = torch.ones(B, 4, dtype=torch.bool)
+    observed[:, 2] = False
+    observed[0] = torch.tensor([True, False, False, False])  # whom nobody has to stand in for
+    batch = {**observations(FOUR), OBSERVED: observed}
+    before = model.objective(batch, noise())
+    torch.autograd.backward(before.penalties["stand-in"] - before.elbos[0][1].elbo().mean())
+    for part in (model.encoder.features, model.encoder.head):
+        assert all(p.grad is None or not p.grad.any() for p in part.parameters())
+    with torch.no_grad():
+        q = model.encode(batch)["z"]
+        expected = 0.0
+        for m, name in enumerate(FOUR):
+            if m != 2:
+                single = model.encode({name: batch[name]})["z"]
+                expected = expected + torch.distributions.kl_divergence(normal(q), normal(single)).sum(1)[1:].sum() / B
+        torch.testing.assert_close(before.penalties["stand-in"], 2.0 * expected)
+        model.encoder.head[-1].bias.add_(3.0)
+        after = model.objective(batch, noise())
+    torch.testing.assert_close(after.penalties["stand-in"], before.penalties["stand-in"].detach())
+    complete = model.objective({**batch, OBSERVED: torch.ones(B, 4, dtype=torch.bool)}, noise())
+    plain = model.objective(observations(FOUR), noise())
+    torch.testing.assert_close(complete.penalties["stand-in"], plain.penalties["stand-in"])
+
+
+def test_m1_exact_posteriors_of_incomplete_observations_stay_where_they_are() -> None:
+    """A linear Gaussian case: with x_m = z + noise, the mean over x_2 of KL(p(z|x_1, x_2) || q(z|x_1)) is least at the
+    exact p(z|x_1), and the product that teaches is exact when its factors are: nothing pulls at any alpha."""
+    x = torch.randn(2, 200_000, 1, generator=noise(5)) + torch.randn(200_000, 1, generator=noise(6))
+    scale = torch.tensor(0.5, requires_grad=True)  # of the exact mean x / 2
+    logvar = torch.tensor(0.5).log().requires_grad_()  # of the exact variance 1 / 2
+    single = DiagonalGaussian(scale * x, logvar.expand_as(x))
+    observed = torch.tensor([[True], [True], [False]]).expand(3, 200_000)
+    three = DiagonalGaussian(torch.cat([single.mean, x[:1] * 0]), torch.cat([single.logvar, x[:1] * 0]))
+    joint = DiagonalGaussian(x[0] * 0, x[0] * 0)  # never trained
+    teacher = _Joint._instead(joint, three, observed)
+    torch.testing.assert_close(teacher.mean, x.sum(0) / 3)
+    torch.testing.assert_close(teacher.logvar.exp(), torch.full_like(x[0], 1 / 3))
+    fixed = DiagonalGaussian(teacher.mean.detach(), teacher.logvar.detach())
+    gradients = torch.autograd.grad(gaussian_kl(fixed, single).mean(), [scale, logvar])
+    assert max(abs(float(g)) for g in gradients) < 0.01
 
 
 def test_a_random_subset_that_is_all_there_is_counts_once() -> None:

@@ -74,6 +74,11 @@ class PriorConfig(Strict):
         return 0
 
     @property
+    def by_dimension(self) -> bool:
+        """Whether the KL from it has a closed form, and with it one by dimension."""
+        return False
+
+    @property
     def observations(self) -> int:
         """Training observations with which it begins."""
         return 0
@@ -90,6 +95,10 @@ class Standard(PriorConfig):
     """N(0, I), the usual choice: nothing to learn, the KL in closed form (eq. 16)."""
 
     kind: Literal["standard"] = "standard"
+
+    @property
+    def by_dimension(self) -> bool:
+        return True
 
     def build(self, size: int, inputs: Inputs, covariate: Modality | None) -> Prior:
         return _Standard(size)
@@ -329,6 +338,10 @@ class Conditional(PriorConfig):
     components: int = option(1, "Gaussians in p(z|u).", ge=1, le=1000)
     mean: bool = option(True, "Learn the means too; the iVAE's are 0 and only its variances depend on u.")
     encoder: bool = option(True, "The encoder reads u as well: q(z|x, u).")
+
+    @property
+    def by_dimension(self) -> bool:
+        return self.components == 1
 
     def build(self, size: int, inputs: Inputs, covariate: Modality | None) -> Prior:
         if covariate is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,7 +11,9 @@ from torch import Tensor
 
 from tests.training.runs import Make, Start, read, small
 from vaecore.models import Evidence, Objective
+from vaecore.schema import ConfigError
 from vaecore.training.kl_cost import Capacity, FreeBits, KLTerm, Plain
+from vaecore.training.validation import Evaluation
 
 KL = {"z": [[0.0, 1.0, 0.25], [0.75, 3.0, 0.5]], "w": [[0.5], [1.5]]}  # (B, r); means 0.375, 2, 0.375 and 1
 
@@ -100,3 +103,28 @@ def test_a_family_without_a_kl_ignores_its_cost(start: Start, kl: str) -> None:
     folders = [start(small({"family": "ae"}, kl={"kind": kind}), name=kind) for kind in ("plain", kl)]
     plain, other = (read(folder).steps for folder in folders)
     assert other == plain and set(other["kl"]) == {0.0}
+
+
+def test_m2_clips_cost_the_same_in_training_and_in_selection() -> None:
+    """Two frames of two dimensions, 0.1 nats each, lambda 0.2: by dimension 0.4 in all; it was charged 0.8."""
+    kl = torch.full((3, 2, 2), 0.1)
+    objective = Objective([(1.0, Evidence({"x": torch.zeros(3)}, {"z": kl}))])
+    bits = partial(FreeBits(nats=0.2), step=0, total=10)
+    selection = Evaluation(0.0, {"x": 0.0}, {"z": [0.2, 0.2]}, {}, {}, {}, 3, {}, {}).objective(1.0, bits)
+    assert objective.terms(bits).charged.item() == pytest.approx(0.4) == pytest.approx(-selection)
+
+
+@pytest.mark.parametrize(("prior", "refused"), [
+    ({"kind": "standard"}, False), ({"kind": "mixture"}, True), ({"kind": "vamp"}, True), ({"kind": "implicit"}, True),
+    ({"kind": "conditional"}, False), ({"kind": "conditional", "components": 2}, True)], ids=str)
+def test_m2_free_bits_by_dimension_are_refused_where_the_kl_has_none(trainer: Make, prior: dict[str, Any],
+                                                                    refused: bool) -> None:
+    """It was one group: lambda 0.1 freed 0.1 nats and not 0.1 a dimension."""
+    if "vamp" in prior.values():
+        prior = {**prior, "components": 10}
+    if refused:
+        with pytest.raises(ConfigError, match=r"training.kl.group.*dimension.*Use latent"):
+            trainer(small({"prior": prior}, kl={"kind": "free-bits"}))
+    else:
+        trainer(small({"prior": prior}, kl={"kind": "free-bits"}))
+    trainer(small({"prior": prior}, kl={"kind": "free-bits", "group": "latent"}))

@@ -251,7 +251,12 @@ def _remedies(state: State, lagging: bool, values: Mapping[str, Any]) -> tuple[R
     if isinstance(keep, int | float) and keep > 0.5 and not lagging:
         remedies.append(Remedy("Withhold half of the previous words", ("model.word_keep=0.5",)))
     if _get(values, "training", "kl", "kind") == "plain":
-        remedies.append(Remedy("Give each dimension free bits", ("training.kl.kind=free-bits",)))
+        prior, components = (_get(values, "model", "prior", name) for name in ("kind", "components"))
+        if prior in (None, "standard") or (prior == "conditional" and components == 1):
+            remedies.append(Remedy("Give each dimension free bits", ("training.kl.kind=free-bits",)))
+        else:  # these have no KL by dimension
+            remedies.append(Remedy("Give the latent free bits", ("training.kl.kind=free-bits",
+                                                                 "training.kl.group=latent", "training.kl.nats=1.0")))
     return tuple(remedies[:3])
 
 

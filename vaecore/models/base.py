@@ -44,6 +44,10 @@ class Evidence:
             return torch.zeros_like(next(iter(self.reconstruction.values())))
         return _sum(kl.flatten(1).sum(1) for kl in self.kl.values())
 
+    def mean_kl(self) -> dict[str, Tensor]:
+        """A mean over the batch, by latent and dimension (r,); of clips, (B, T-1, r), frames are summed."""
+        return {name: (k.flatten(1, -2).sum(1) if k.ndim > 2 else k).mean(0) for name, k in self.kl.items()}
+
     def elbo(self) -> Tensor:
         """Equation (9), (B,)."""
         return self.total_reconstruction() - self.total_kl()
@@ -87,8 +91,7 @@ class Objective:
         if self.divergence is not None:
             charged = self.divergence
         elif cost is not None:
-            charged = _sum(w * cost({name: k.mean(0) for name, k in e.kl.items()}) if e.kl else torch.zeros_like(kl)
-                           for w, e in self.elbos)
+            charged = _sum(w * cost(e.mean_kl()) if e.kl else torch.zeros_like(kl) for w, e in self.elbos)
         penalty = _sum(self.penalties.values()) if self.penalties else torch.zeros_like(kl)
         return Terms(reconstruction, kl, fit, charged, penalty)
 

@@ -100,6 +100,12 @@ class _Joint(JointPosterior):
                 q = self._instead(q, singles, observed)
             if self.stop_gradient:
                 joint = DiagonalGaussian(joint.mean.detach(), joint.logvar.detach())
+            if observed is not None:
+                # Of a part of the modalities the joint encoder knows nothing to teach: the product of theirs does, and
+                # is not itself pulled, so that the exact posteriors stay where they are whatever alpha is.
+                whole = (observed.sum(0) == len(observed))[:, None]
+                joint = DiagonalGaussian(torch.where(whole, joint.mean, q.mean.detach()),
+                                         torch.where(whole, joint.logvar, q.logvar.detach()))
             gap = gaussian_kl(joint, singles).sum(2)  # (M, B): the joint comes first (erratum E9)
             if observed is not None:
                 gap = gap * (observed & (observed.sum(0) > 1))

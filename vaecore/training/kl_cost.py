@@ -36,6 +36,8 @@ class Plain(KLTerm):
 class FreeBits(KLTerm):
     """Free bits (Kingma et al. 2016): sum over groups of max(lambda, mean KL of the group over the batch).
 
+    A dimension of clips is that of all their frames together, in training as in choosing the best weights. Under a
+    prior without closed form there is no KL by dimension, so a training with such groups is refused.
     A group below lambda has no gradient, so its KL can sit at lambda while its code says nothing: look at active
     units and mutual information too.
     """

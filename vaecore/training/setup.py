@@ -18,7 +18,7 @@ from vaecore.schema import problem
 from vaecore.training import device as devices
 from vaecore.training.feed import Feed
 from vaecore.training.inference import Aggressive
-from vaecore.training.kl_cost import Plain
+from vaecore.training.kl_cost import FreeBits, Plain
 
 
 def build(config: RunConfig, dataset: Dataset) -> Family:
@@ -58,6 +58,11 @@ def check(config: RunConfig, dataset: Dataset) -> None:
                       "posterior learns.", "Use together, or model.stages.kind=one.")
     if (prior := getattr(config.model, "prior", None)) is not None:
         _check_prior(prior, dataset)
+        kl = config.training.kl
+        if isinstance(kl, FreeBits) and kl.group == "dimension" and not prior.by_dimension:
+            raise problem("training.kl.group", "dimension", f"the KL from the prior {prior.kind} has no closed form by "
+                          "dimension, only one number for the whole latent.",
+                          "Use latent, with the nats that all dimensions together have for free, or plain.")
     divergence = getattr(config.model, "divergence", None)
     if divergence is not None and not divergence.is_kl:
         if not isinstance(config.training.kl, Plain):
