@@ -83,6 +83,8 @@ def card(claim: Claim, result: Result | None, *, open: bool) -> None:
                 st.caption("The paper says")
                 st.markdown(escaped(claim.says))
                 st.caption(escaped(claim.source))
+                if claim.published:
+                    st.markdown(f":material/compare_arrows: **Published elsewhere.** {escaped(claim.published)}")
             with st.container(gap="xsmall"):
                 st.caption("Found here")
                 found(claim, result)

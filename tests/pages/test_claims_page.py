@@ -47,7 +47,7 @@ def test_every_claim_has_a_card_in_order() -> None:
     assert headings(at) == [f"{claim.id} · {claim.title}" for claim in CLAIMS.values()]
     said = demo.words(at)
     assert f"0 reproduced, 0 not reproduced, {len(CLAIMS)} not run" in said
-    assert "Nothing yet: the experiment takes about 22 CPU minutes." in said
+    assert "Nothing yet: the experiment takes about 33 CPU minutes." in said
     assert not opened(at)
 
 

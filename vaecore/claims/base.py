@@ -56,6 +56,7 @@ class Claim:
     rule: str  # when it counts as reproduced, fixed before it was run
     minutes: float  # about how much CPU time it takes
     run: Callable[[Bench], Finding]
+    published: str = ""  # what others published that supports or contradicts it, with source and setting
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from vaecore.claims.base import Bench, Claim, Finding, Row
+from vaecore.claims.intervals import by_seed, over_seeds, paired
 from vaecore.config import RunConfig, changed, preset
 
-SEEDS = (0, 1, 2, 3, 4)
+SEEDS = (5, 6, 7, 8, 9)  # 0 to 4 were seen before the rule was fixed
 EARLY = 200  # step at which the two spreads are compared, as in the paper's figure
-COLLAPSED, RESCUED = 0.1, 0.5  # nats
-APART, TOGETHER = 0.3, 0.9  # correlation of model and inference means
-NEEDED = 4  # of the seeds
+COLLAPSED = 0.1  # nats; more is not collapsed: one number for both halves, so that no seed is neither
+MOVED, STILL = 0.1, 0.05  # sd of the model posterior's and of the encoder's means at that step, without the encoder
+TOGETHER = 0.9  # correlation of model and inference means
+KINDS = ("basic", "aggressive")
 
 
 def configuration(kind: str, seed: int) -> RunConfig:
@@ -48,21 +52,39 @@ def correlation(a: np.ndarray, b: np.ndarray) -> float:
 
 def run(bench: Bench) -> Finding:
     """Five seeds, both ways."""
-    table = [row(bench, kind, seed) for seed in SEEDS for kind in ("basic", "aggressive")]
-    basic = [r for r in table if r["training"] == "basic"]
-    aggressive = [r for r in table if r["training"] == "aggressive"]
-    fell = sum(float(r["KL"]) < COLLAPSED and abs(float(r["correlation, end"])) <= APART for r in basic)
-    stood = sum(float(r["KL"]) > RESCUED and float(r["correlation, end"]) >= TOGETHER for r in aggressive)
+    return finding([row(bench, kind, seed) for seed in SEEDS for kind in KINDS])
 
-    def span(rows: list[Row], name: str) -> str:
-        return f"{min(float(r[name]) for r in rows):.3g} to {max(float(r[name]) for r in rows):.3g}"
+
+def finding(table: Sequence[Row]) -> Finding:
+    """The rule, applied to the table; raises `ValueError` where both trainings are not of the same seeds."""
+    def of(kind: str, name: str) -> dict[int, float]:
+        return by_seed(table, name, training=kind)
+
+    basic, aggressive = (of(kind, "KL") for kind in KINDS)
+    difference = paired(aggressive, basic)
+    moved, still = over_seeds(list(of("basic", "sd model, step 200").values())), of("basic", "sd inference, step 200")
+    correlation = of("aggressive", "correlation, end")
+    holds = {
+        "the model posterior did not move first": moved.low >= MOVED,
+        "the encoder did not stay at the prior": max(still.values()) <= STILL,
+        "plain training did not collapse in every seed": max(basic.values()) < COLLAPSED,
+        "aggressive training collapsed in a seed": min(aggressive.values()) >= COLLAPSED,
+        "the KLs are not apart": difference.low >= COLLAPSED,
+        "the encoder does not keep up": min(correlation.values()) >= TOGETHER}
+    failed = [words for words, held in holds.items() if not held]
+
+    def span(values: dict[int, float]) -> str:
+        return f"{min(values.values()):.3g} to {max(values.values()):.3g}"
 
     return Finding(
-        min(fell, stood) >= NEEDED,
-        f"Basic collapsed in {fell} of {len(SEEDS)} seeds (KL {span(basic, 'KL')} nats), aggressive stood in {stood} "
-        f"of {len(SEEDS)} (KL {span(aggressive, 'KL')} nats, correlation {span(aggressive, 'correlation, end')}).",
-        table, note="The likelihood gain of the paper is not claimed here: it shows only after convergence with a "
-                    "falling learning rate.")
+        not failed,
+        f"Basic ended with a KL of {span(basic)} nats in {len(basic)} seeds, aggressive with {span(aggressive)}, "
+        f"{difference.words()} more, and a correlation of {span(correlation)}. At step {EARLY} of plain training the "
+        f"model posterior's means had spread by {moved.words()}, the encoder's by at most {max(still.values()):.2g}."
+        + (f" What fails: {'; '.join(failed)}." if failed else ""),
+        list(table), note="The likelihood gain of the paper is not claimed here: it shows only after convergence with "
+                          "a falling learning rate.",
+        intervals={"KL, aggressive less basic": difference, f"spread of the model posterior, step {EARLY}": moved})
 
 
 CLAIM = Claim(
@@ -72,5 +94,7 @@ CLAIM = Claim(
     "He, Spokoyny, Neubig & Berg-Kirkpatrick (2019), Lagging inference networks; lecture, Algorithm 1",
     "Their synthetic sentences and scalar z, 2,000 decoder steps, five seeds; KL over the validation set and the "
     "means of 200 sentences on a grid.",
-    f"In at least {NEEDED} of {len(SEEDS)} seeds: basic KL < {COLLAPSED} nats and |correlation| <= {APART}; "
-    f"aggressive KL > {RESCUED} nats and correlation >= {TOGETHER}.", 30, run)
+    f"In every seed: basic KL < {COLLAPSED} nats, aggressive KL >= {COLLAPSED} nats with correlation >= {TOGETHER}. "
+    f"Over seeds, by 95% intervals: the difference of the KLs at least {COLLAPSED} nats; at step {EARLY} of plain "
+    f"training the model posterior's means spread by at least {MOVED}, and the encoder's by at most {STILL} in every "
+    "seed.", 31, run)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.claims.c15_word_dropout import SMALL
+from vaecore.claims.intervals import by_seed, over_seeds, paired
 from vaecore.config import changed
 from vaecore.experiments import cyclical_runs
 
-SEEDS = (0, 1)
+SEEDS = (0, 1, 2)
 RATIO, LOSS = 1.3, 0.002
 SETTINGS = (*SMALL, "training.epochs=12", "model.word_keep=0.75")
 
@@ -31,25 +30,30 @@ def run(bench: Bench) -> Finding:
 
 
 def judged(table: Sequence[Row]) -> Finding:
-    """The rule, applied to means over seeds."""
+    """The rule, applied to paired differences over seeds; raises `ValueError` where both are not of the same seeds."""
+    def of(beta: str, rate: str, name: str, times: float = 1.0) -> dict[int, float]:
+        return {seed: times * value for seed, value in by_seed(table, name, beta=beta, learning_rate=rate).items()}
+
     def mean(beta: str, rate: str, name: str) -> float:
-        return float(np.mean([float(r[name]) for r in table if (r["beta"], r["learning rate"]) == (beta, rate)]))
+        return over_seeds(list(of(beta, rate, name).values())).mean
 
     rates = ("constant", "restarts")
-    kls = {rate: (mean("cyclical", rate, "KL"), mean("monotonic", rate, "KL")) for rate in rates}
-    losses = {rate: mean("cyclical", rate, "-ELBO") / mean("monotonic", rate, "-ELBO") - 1 for rate in rates}
+    more = {rate: paired(of("cyclical", rate, "KL"), of("monotonic", rate, "KL", RATIO)) for rate in rates}
+    worse = {rate: paired(of("cyclical", rate, "-ELBO"), of("monotonic", rate, "-ELBO")) for rate in rates}
+    spare = {rate: paired(of("cyclical", rate, "-ELBO"), of("monotonic", rate, "-ELBO", 1 + LOSS)) for rate in rates}
     start = mean("monotonic", "constant", "-ELBO")
     both, rate_alone = (mean(beta, "restarts", "-ELBO") / start - 1 for beta in ("cyclical", "monotonic"))
     return Finding(
-        all(cyclical >= RATIO * monotonic for cyclical, monotonic in kls.values())
-        and all(loss <= LOSS for loss in losses.values()),
+        all(each.low >= 0 for each in more.values()) and all(each.high <= 0 for each in spare.values()),
         "KL with cyclical and with monotonic β: " + "; ".join(
-            f"{kls[rate][0]:.2f} and {kls[rate][1]:.2f} nats at {rate} learning rate (−ELBO {losses[rate]:+.2%})"
-            for rate in rates)
+            f"{mean('cyclical', rate, 'KL'):.2f} and {mean('monotonic', rate, 'KL'):.2f} nats at {rate} learning rate "
+            f"(−ELBO higher by {worse[rate].words()} nats)" for rate in rates)
         + f". −ELBO {both:+.2%} when both are changed at once, as in the released code, and {rate_alone:+.2%} when "
           "the learning rate alone is.",
-        table, note="The released code changes the learning rate together with β; only rows with the same learning "
-                    "rate compare the βs.")
+        list(table), note="The released code changes the learning rate together with β; only rows with the same "
+                          "learning rate compare the βs.",
+        intervals={f"KL, cyclical less {RATIO} x monotonic, {rate}": each for rate, each in more.items()}
+        | {f"-ELBO, cyclical less monotonic, {rate}": each for rate, each in worse.items()})
 
 
 CLAIM = Claim(
@@ -58,4 +62,10 @@ CLAIM = Claim(
     "Fu, Li, Liu, Gao, Celikyilmaz & Carin (2019)",
     f"Sentence VAEs on 8,000 captions, keep rate 0.75, 12 epochs, {len(SEEDS)} seeds: β monotonic or in four cycles, "
     "times learning rate constant or with cosine restarts.",
-    f"At both learning-rate schedules: KL ratio >= {RATIO} and -ELBO not worse by more than {LOSS:.1%}.", 22, run)
+    f"At both learning-rate schedules, by 95% intervals of paired differences over seeds: KL at least {RATIO} times as "
+    f"large and -ELBO not worse by more than {LOSS:.1%}.", 33, run,
+    published="Li et al. (2020), OPTIMUS, table 1, quotes values of two-layer LSTMs with 32 dimensions; that is not "
+              "the setting here. There cyclical annealing raises the mutual information and worsens the perplexity "
+              "beside monotone annealing: PTB 1.27 against 0.00 nats and 108.81 against 101.40, Yahoo 2.77 against "
+              "0.00 and 66.93 against 61.21, SNLI 3.60 against 1.45 and 23.67 against 21.50. That contradicts "
+              "the claim: the larger KL is paid for.")

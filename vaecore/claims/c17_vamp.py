@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from vaecore.claims.base import Bench, Claim, Finding, Row
+from vaecore.claims.intervals import by_seed, over_seeds, paired
 from vaecore.config import RunConfig, changed, preset
 from vaecore.evaluate.likelihood import log_likelihood
 from vaecore.store import Run
@@ -14,6 +15,8 @@ from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
 
+SEEDS = (0, 1, 2)
+RULED = ("standard", "VampPrior")  # trained for every seed; the others once, for comparison
 GAIN = 1.0  # nats
 SAMPLES, OBSERVATIONS = 500, 2_000
 COMPONENTS, EPOCHS = 500, 30
@@ -57,27 +60,33 @@ def judged(bench: Bench, run: Run) -> Row:
 
 
 def run(bench: Bench) -> Finding:
-    """Each prior once, with everything else equal."""
+    """Both priors of the rule for every seed, the others once, with everything else equal."""
     table: list[Row] = []
-    for name, settings in PRIORS.items():
-        done = bench.train(name.lower().replace(" ", "-"), configuration(settings))
-        table.append({"prior": name, **judged(bench, done)})
+    for seed in SEEDS:
+        for name, settings in PRIORS.items():
+            if name in RULED or seed == SEEDS[0]:
+                done = bench.train(f"{name.lower().replace(' ', '-')}-{seed}",
+                                   configuration([f"seed={seed}", *settings]))
+                table.append({"prior": name, "seed": seed, **judged(bench, done)})
     return finding(table)
 
 
 def finding(table: Sequence[Row]) -> Finding:
-    """The rule, applied to the table."""
-    nll = {str(row["prior"]): float(row["-log p(x)"]) for row in table}
-    gain = nll["standard"] - min(nll["VampPrior"], nll["VampPrior from data"])
-    gaps = {str(row["prior"]): float(row["gap"]) for row in table}
+    """The rule, applied to the table; raises `ValueError` where both priors are not of the same seeds."""
+    nll = {name: by_seed(table, "-log p(x)", prior=name) for name in PRIORS}
+    gain = paired(*(nll[name] for name in RULED))
+    means = {name: over_seeds(list(nll[name].values())) for name in RULED}
+    first = min(nll["standard"])
+    others = ", ".join(f"{nll['standard'][first] - nll[name][first]:.2f} with {name}" for name in PRIORS
+                       if name not in RULED and first in nll[name])
     return Finding(
-        gain >= GAIN,
-        f"The better VampPrior gains {gain:.2f} nats over the standard prior ({nll['standard']:.2f}); a mixture of as "
-        f"many Gaussians gains {nll['standard'] - nll['mixture']:.2f}, the aggregated posterior of as many training "
-        f"images {nll['standard'] - nll['aggregated posterior']:.2f}. The bound on the training set less that on the "
-        f"test set is {gaps['aggregated posterior']:+.1f} nats with the aggregated posterior, {gaps['standard']:+.1f} "
-        "with the standard prior.",
-        list(table), note="One seed; the standard errors are of the mean over images, most of which all rows share.")
+        gain.low >= GAIN,
+        f"A VampPrior gains {gain.words()} nats over the standard prior ({means['VampPrior'].words()} against "
+        f"{means['standard'].words()})." + (f" In one seed the gain is {others}." if others else ""),
+        list(table), note="The interval is of the difference of runs with the same seed, on the same test images. The "
+                          "standard errors in the table are of one run's mean over images, which all rows share, and "
+                          "say nothing of the difference. Before, the better of two VampPriors of one seed was taken.",
+        intervals={"-log p(x), standard less VampPrior": gain})
 
 
 CLAIM = Claim(
@@ -85,6 +94,8 @@ CLAIM = Claim(
     "A mixture of posteriors of learned pseudo-inputs is a better prior than the standard normal, at the same "
     "architecture.",
     "Tomczak & Welling (2018), VAE with a VampPrior",
-    f"VAEs on the full MNIST, dynamically binarised, {EPOCHS} epochs each, {COMPONENTS} components; log p(x) with K = "
-    f"{SAMPLES} on {OBSERVATIONS:,} test images.",
-    f"-log p(x) lower by at least {GAIN:.0f} nat with the better of both VampPriors.", 30, run)
+    f"VAEs on the full MNIST, dynamically binarised, {EPOCHS} epochs each, {COMPONENTS} components, {len(SEEDS)} seeds "
+    f"of the standard prior and the VampPrior and one of three others; log p(x) with K = {SAMPLES} on {OBSERVATIONS:,} "
+    "test images.",
+    f"-log p(x) lower by at least {GAIN:.0f} nat with the VampPrior, by the 95% interval of the paired difference over "
+    "seeds.", 51, run)

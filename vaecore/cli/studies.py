@@ -89,6 +89,8 @@ def report(store: StoreOption = None, as_json: JsonOption = False) -> None:
                     if result], True, "")
     for claim, result in results:
         out.print(f"\n{claim.id} {claim.title}\n  {claim.says}\n  {claim.source}", highlight=False, markup=False)
+        if claim.published:
+            out.print(f"  Published elsewhere: {claim.published}", highlight=False, markup=False)
         if result is None:
             out.print(f"  not run: `vaecore claims run {claim.id}` takes {about(claim, None)}",
                       highlight=False, markup=False)
