@@ -335,7 +335,8 @@ class _Session:
                        "samples_per_second": round(observations / elapsed, 1) if observations else 0.0,
                        "evaluation_seconds": round(time.monotonic() - start, 3)}])
         self._summarise({"validation": self.last.as_dict()})
-        print(f"step {self.step}: validation -ELBO {-self.last.elbo:.2f} nats, {self.last.active} active dimensions",
+        name = "ELBO" if self.last.kl else "log p(x)" if self.config.model.exact else "log p(x|z)"
+        print(f"step {self.step}: validation {name} {self.last.elbo:.2f} nats, {self.last.active} active dimensions",
               flush=True)
 
     def _checkpoint(self) -> None:
