@@ -171,5 +171,8 @@ def tagged(info: FieldInfo) -> dict[str, type[BaseModel]]:
 
 
 def _short(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes out no whole number of more than 4,300 digits
+        text = "a number of more than 4,300 digits"
     return text if len(text) <= 60 else text[:57] + "..."

@@ -35,7 +35,7 @@ def main() -> None:
     except OSError as error:
         _give_up(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
     except Exception as error:
-        if type(error).__name__ not in ("DataUnavailable", "BrokenCheckpoint"):  # these live beside torch
+        if type(error).__name__ not in ("DataUnavailable", "BrokenCheckpoint", "NoPrior"):  # these live beside torch
             raise
         _give_up(str(error))
 

@@ -154,6 +154,9 @@ def _gif(data: bytes, fault: Fault) -> Iterator[Shown]:
             yield Image.alpha_composite(white, image.convert("RGBA")), shown - duration, duration, (index + 1) / shown
     except ConfigError:
         raise
+    except Image.DecompressionBombError:  # before there is an image whose size could be looked at
+        raise fault(f"has a screen or a frame of more than {LARGEST_GIF:,} pixels a side.",
+                    "Make it smaller.") from None
     except UnidentifiedImageError:
         raise fault("is no GIF.", "Save it again as one, or as MP4.") from None
     except (OSError, EOFError, SyntaxError, ValueError, LookupError, MemoryError, TypeError, AttributeError,
@@ -193,7 +196,8 @@ def _film(data: bytes, form: str, size: int | None, grey: bool, fault: Fault) ->
                 yield _small(frame, size, grey, across), begin, lasts or (1 / rate if rate else math.nan), rate
     except ConfigError:
         raise
-    except (av.error.FFmpegError, ValueError, LookupError, MemoryError, EOFError, OSError) as error:
+    except (av.error.FFmpegError, AttributeError, TypeError, ValueError, LookupError, MemoryError, EOFError,
+            OSError) as error:  # a stream without a codec has no size either
         why = getattr(error, "strerror", None) or error
         raise fault(f"is no film that can be read ({why}): it may be damaged or cut off.",
                     "Save it again as MP4 (H.264) or WebM.") from None

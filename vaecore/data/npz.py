@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -15,7 +17,7 @@ from vaecore.data.base import Array, DataUnavailable, folders
 
 # What a damaged archive or array makes zipfile and numpy raise.
 DAMAGED = (OSError, EOFError, LookupError, TypeError, ValueError, MemoryError, NotImplementedError, RuntimeError,
-           zlib.error, zipfile.BadZipFile)
+           SyntaxError, tokenize.TokenError, struct.error, zlib.error, zipfile.BadZipFile)
 
 
 def published(name: str, file: str, expected: Mapping[str, tuple[str, tuple[int, ...]]]

@@ -116,6 +116,10 @@ class Auxiliary:
     betas: tuple[float, float] = (0.9, 0.999)
 
 
+class NoPrior(ValueError):
+    """Samples are asked of a family without a prior; the message says what to do."""
+
+
 class Family(nn.Module):
     """A model of one family. Posteriors are keyed by latent name, observations by modality name."""
 
@@ -140,11 +144,12 @@ class Family(nn.Module):
                ) -> dict[str, Tensor]:
         """`count` observations (count, *shape) a modality: codes from the prior, then the decoder's means.
 
-        `covariate` (count, m) is needed where the prior is conditional. Raises `ValueError` without a prior.
+        `covariate` (count, m) is needed where the prior is conditional. Raises `NoPrior` without a prior.
         """
         prior = self.prior(None if covariate is None else {COVARIATE: covariate})
         if not prior:
-            raise ValueError("this family has no prior to sample from.")
+            raise NoPrior("This family has no prior to sample from: its decoder needs codes of observations. Take a "
+                          "family with a prior, such as vae.")
         codes = {name: p.sample(count, generator) for name, p in prior.items()}
         parts = [{name: p.mean for name, p in self.decode({name: z[rows] for name, z in codes.items()}).items()}
                  for rows in torch.split(torch.arange(count), self.at_once(500))]
