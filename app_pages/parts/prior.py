@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app_pages.parts import pictures
+from vaecore.saturation import saturated
 from vaecore.store import StoreError
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ PLANE_HELP = ("Blue: where codes of data lie, the average of the posteriors q(z|
 CURVE_HELP = "The same for one latent dimension at a time: its density under the prior and under the codes of data."
 AGGREGATE_HELP = ("KL(q(z)||p(z)), in nats: how far the codes of data taken together lie from the prior. 0 where both "
                   "are the same. Measured on the validation set.")
+CEILING_HELP = (" Mutual information has met its ceiling, the logarithm of the observations, and may be more: then "
+                "this is less.")
 CONDITIONAL_HELP = " With a conditional prior it is the mean of log q(z) − log p(z|u), which says less."
 INFORMATION_HELP = ("Mutual information of observation and code, in nats: how much a code tells about which "
                     "observation it came from. At most the logarithm of their number. KL = mutual information + "
@@ -73,7 +76,11 @@ def figures(checkpoint: Checkpoint) -> None:
         found = found.get(key) if isinstance(found, dict) else None
     found = found if isinstance(found, dict) else {}
     more = CONDITIONAL_HELP if checkpoint.covariates is not None else ""
-    entries = [("KL(q(z)||p(z))", _nats(found.get("aggregate_kl")), AGGREGATE_HELP + more),
+    apart = _nats(found.get("aggregate_kl"))
+    told, count = found.get("mutual_information"), found.get("observations")
+    if apart != "–" and isinstance(told, float) and isinstance(count, int) and saturated(told, count):
+        apart, more = f"at most {apart}", CEILING_HELP + more
+    entries = [("KL(q(z)||p(z))", apart, AGGREGATE_HELP + more),
                ("Mutual information", _nats(found.get("mutual_information")), INFORMATION_HELP),
                ("KL", _nats(checkpoint.rate), RATE_HELP)]
     if z := normaliser(checkpoint):

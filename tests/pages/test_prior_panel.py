@@ -295,3 +295,15 @@ def test_a_configuration_that_goes_while_it_is_looked_at_is_no_crash(copy: Path)
     (copy / "runs" / "standard" / "config.json").unlink()
     at.run()
     assert not at.exception, at.exception
+
+
+@pytest.mark.parametrize(("information", "words"), [(7.5, "at most 5.06 nats"), (7.2, "5.06 nats")])
+def test_t2_a_distance_whose_information_has_met_its_ceiling_is_a_bound(copy: Path, information: float, words: str
+                                                                        ) -> None:
+    """log 2,000 = 7.60: from 0.25 below, the distance is the rate less that and says nothing of the model."""
+    path = copy / "runs" / "mixture" / "summary.json"
+    summary = json.loads(path.read_text())
+    summary["validation"]["information"]["z"].update(mutual_information=information, observations=2000,
+                                                     aggregate_kl=5.06)
+    path.write_text(json.dumps(summary))
+    assert metrics(panel("mixture"))["KL(q(z)||p(z))"] == words
