@@ -77,10 +77,10 @@ def fields(runs: list[Run]) -> None:
     """The configuration's fields that differ, a row a field."""
     import pandas as pd
 
-    from vaecore.config import differences
+    from vaecore.config import complete, differences
 
     st.subheader("What differs", anchor=False, help="Only the fields of the configurations that are not alike.")
-    found = differences(run.values() for run in runs)
+    found = differences(complete(run.values()) for run in runs)
     if not found:
         st.caption("Nothing: these runs have the same configuration." if len(runs) > 1 else
                    "Choose another run to see what differs.")

@@ -9,6 +9,7 @@ import streamlit as st
 from app_pages.parts import evaluation
 from app_pages.parts.checkpoints import pick, with_weights
 from app_pages.parts.evaluation import Facts, number
+from app_pages.parts.moved import ask_where
 from app_pages.parts.queue import duration
 from app_pages.parts.words import escaped
 from vaecore.evaluate.kept import evaluations as kept
@@ -79,6 +80,7 @@ def order(run: Run) -> bool:
         if now.running:
             st.fragment(watch, run_every=1.0, key=f"watch-{run.id.replace('/', '-')}")(run)
             return True
+        ask_where(run, "evaluate-where")
         settings = asked()
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.button("Evaluate", key="evaluate-start", type="primary", icon=":material/play_arrow:", on_click=start,
@@ -216,7 +218,8 @@ def beside(run: Run, facts: Facts) -> None:
 def comparable(a: Facts, b: Facts) -> bool:
     """Whether their likelihoods can be set against each other."""
     return (all(a["settings"][name] == b["settings"][name] for name in LIKE)
-            and all(a.get(name) == b.get(name) for name in ("data", "pixels", "likelihood_name"))
+            and all(a.get(name) == b.get(name) for name in (
+                "identity" if a.get("identity") and b.get("identity") else "data", "pixels", "likelihood_name"))
             and (a.get("conditional") is True) == (b.get("conditional") is True))
 
 

@@ -15,7 +15,7 @@ import streamlit as st
 
 from app_pages.parts import form, measure, pictures, warm
 from app_pages.parts.checkpoints import store
-from app_pages.parts.origin import FORM, Origin, command, create, origin_row, settle_origin
+from app_pages.parts.origin import FORM, Origin, command, create, origin_row, placed, settle_origin, with_file_chosen
 from app_pages.parts.queue import anything_live, duration, queue_panel
 from app_pages.parts.words import escaped
 from vaecore import lab
@@ -404,9 +404,10 @@ def page() -> None:
         import vaecore.config  # noqa: F401  (brings torch, which takes seconds when it is the first time)
     with left:
         origin = settle_origin()
-        start_with = origin.start()
         origin_row(origin)
-        entered = form.values(start_with, FORM)
+        origin = placed(origin)
+        start_with = origin.start()
+        entered = with_file_chosen(origin, form.values(start_with, FORM))
         plan = judge(entered)
         own = entered["data"]["name"] if entered["data"]["name"] in UPLOADS and not origin.source else ""
         if own:  # what is wrong with an upload stands against the start: the path still names the text before

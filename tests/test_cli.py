@@ -212,3 +212,25 @@ def test_an_experiment_without_its_data_makes_no_runs(tmp_path: Path, capsys: py
     monkeypatch.delenv("VAECORE_DATA", raising=False)
     assert "multi30k" in refused(capsys, "experiments", "start", "cyclical", "--store", str(tmp_path))
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_moved_file_of_ones_own_is_given_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, moved, store = tmp_path / "own.csv", tmp_path / "moved.csv", str(tmp_path / "store")
+    table.write_text("a,b\n" + "".join(f"{n},{n * n % 7}\n" for n in range(60)))
+    assert call(["train", "--set", "data.name=table", "--set", f"data.path={table}", "--set", "training.batch_size=8",
+                 "--set", "training.epochs=1", "--set", "model.likelihood.kind=gaussian", "--set",
+                 "model.network.kind=mlp", "--name", "own", "--store", store]) == 0
+    table.rename(moved)
+    table.with_name("other.csv").write_text("a,b\n" + "".join(f"{n},0\n" for n in range(60)))
+    evaluate, fork = ["evaluate", "own", "--parts", "none"], ["fork", "own", "--set", "training.epochs=1"]
+    for verb in (evaluate, fork, ["resume", "own"]):
+        assert "--data-path" in refused(capsys, *verb, "--store", store)
+        message = refused(capsys, *verb, "--data-path", str(table.with_name("other.csv")), "--store", store)
+        assert "is not what this run was made with" in message.replace("\n", " ")
+    child = said(capsys, *fork, "--name", "child", "--data-path", str(moved), "--store", store)
+    assert child["state"] == "finished"
+    assert said(capsys, *evaluate, "--data-path", str(moved), "--store", store)["observations"] == 6
+    assert said(capsys, *evaluate, "--store", store)["observations"] == 6, "the new place is kept"
+    assert said(capsys, "resume", "own", "--data-path", str(moved), "--store", store)["state"] == "finished"
+    found = said(capsys, "compare", "own", "child", "--store", store)
+    assert not [name for name in found["differences"] if name.startswith("data.")]

@@ -6,6 +6,7 @@ preset. `parse` and the loaders here raise `ConfigError`, which names field, val
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,6 +16,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from vaecore.data import MNIST, Data
+from vaecore.data.identity import placeless
 from vaecore.models import VAE, Model
 from vaecore.schema import ConfigError, Problem, Strict, option, parse, problem, tagged
 from vaecore.training.inference import InferenceChoice, Together
@@ -152,7 +154,7 @@ def changed(config: RunConfig, settings: Iterable[str]) -> RunConfig:
     Choosing another member of a union (`model.network.kind=mlp`) keeps the fields the new one shares with
     the old and drops the rest.
     """
-    values = config.model_dump(mode="json")
+    values, settings = config.model_dump(mode="json"), list(settings)
     for setting in settings:
         name, equals, text = setting.partition("=")
         if not equals or not name.strip():
@@ -162,6 +164,10 @@ def changed(config: RunConfig, settings: Iterable[str]) -> RunConfig:
         except (yaml.YAMLError, ValueError, RecursionError):
             raise problem(name, text, f"'{text}' cannot be read.", "Quote it if it is text.") from None
         _put(values, RunConfig, name.strip().split("."), value, name.strip())
+    named = {setting.partition("=")[0].strip() for setting in settings}
+    data = values.get("data")
+    if "data.path" in named and "data.digest" not in named and isinstance(data, dict) and "digest" in data:
+        data["digest"] = ""  # another file was chosen: the digest was of the one before
     return parse(RunConfig, values)
 
 
@@ -212,6 +218,15 @@ def _as_float(value: Any) -> Any:
         except ValueError:
             return value
     return value
+
+
+def complete(values: dict[str, Any]) -> dict[str, Any]:
+    """A run's `config.json` with the defaults of fields that are newer than it, and without the place of a file that
+    its digest names; as it stands where it is of another version."""
+    with contextlib.suppress(ConfigError):
+        values = parse(RunConfig, values).model_dump(mode="json")
+    data = values.get("data")
+    return {**values, "data": placeless(data)} if isinstance(data, dict) else values
 
 
 def differences(configs: Iterable[RunConfig | dict[str, Any]]) -> dict[str, list[Any]]:

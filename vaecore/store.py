@@ -80,6 +80,29 @@ class Run:
 
         return parse(RunConfig, self.values())
 
+    def relocate(self, path: str) -> None:
+        """Give the run's data file, which was moved, its new place in `config.json`.
+
+        Raises `ConfigError` unless it is the same file by its digest, or, of a run that knows none, gives as many
+        observations; `StoreError` for a shipped run.
+        """
+        if self.shipped:
+            raise StoreError(f"{self.id} was shipped with the project and is not changed. Fork it instead.")
+        from vaecore.data.identity import moved
+        from vaecore.schema import problem
+
+        config = self.config()
+        data = moved(config.data, path)
+        if not getattr(config.data, "digest", "") and (told := self.summary().get("sizes")):
+            there = data.load()
+            if told != (sizes := {split: there.size(split) for split in there.splits}):
+                raise problem("data.path", path, f"'{path}' gives {sizes} observations, but {self.id} was trained "
+                              f"with {told}.", "Give the file that the run was made with.")
+        place = self.path / "config.json"
+        made = place.stat()  # by which runs are ordered: the run is as old as before
+        write_bytes_atomic(place, config.model_copy(update={"data": data}).to_json().encode())
+        os.utime(place, ns=(made.st_atime_ns, made.st_mtime_ns))
+
     def summary(self) -> dict[str, Any]:
         """`summary.json`: sizes, device and the numbers of the last evaluation; empty before the first one."""
         return self._json("summary.json", LARGEST_SUMMARY, required=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,6 +51,7 @@ class Headline:
     exact: bool  # the reconstruction is log p(x) itself, as a language model's
     likelihood: str
     scored_on: tuple[str, str, str, str]  # data set, copy, pixels, vocabulary: what comparable ELBOs share
+    read: Mapping[str, Any]  # the data set's fields, which say how it was read, split and scaled
     problem: str = ""  # summary.json cannot be read
 
     @property
@@ -95,7 +97,7 @@ def headline(run: Run) -> Headline:
         has_kl=bool(terms) if isinstance(terms, dict) else about.get("has_kl") is not False,
         likelihood=_text(values, "model", "likelihood", "kind") or _text(about, "likelihood"),
         exact=about.get("exact") is True, scored_on=(known, copy, pixels, _vocabulary(values)),
-        problem=problem)
+        read=data if isinstance(data := values.get("data"), dict) else {}, problem=problem)
 
 
 def shown(value: float | None, digits: int = 4) -> str:
@@ -129,11 +131,17 @@ def duration(seconds: float | None) -> str:
 
 def comparable(runs: list[Headline]) -> list[str]:
     """Why numbers of these runs in nats cannot be set against each other; empty where they can."""
+    from vaecore.data.identity import reading
+
     reasons = []
     for what, index in (("data sets", 0), ("copies of the data", 1), ("kinds of pixels", 2), ("vocabularies", 3)):
+        if index == 1 and any(run.read.get("digest") for run in runs):
+            continue  # a file's name says nothing of what is in it: its digest does
         different = list(dict.fromkeys(run.scored_on[index] for run in runs if run.scored_on[index]))
         if len(different) > 1 and (index != 1 or len({run.scored_on[0] for run in runs}) == 1):
             reasons.append(f"{what} ({'; '.join(different)})")
+    if not reasons and (told := reading([run.read for run in runs])):
+        reasons.append(f"how the data was read, split or scaled ({told})")
     likelihoods = list(dict.fromkeys(run.likelihood for run in runs if run.likelihood))
     if len(likelihoods) > 1:
         reasons.append(f"likelihoods ({', '.join(likelihoods)})")

@@ -20,6 +20,7 @@ from pydantic import BaseModel
 
 from app_pages.parts import form
 from app_pages.parts.checkpoints import store
+from app_pages.parts.moved import ask_where
 from app_pages.parts.words import escaped
 from vaecore.schema import ConfigError, tagged
 from vaecore.store import Run, StoreError
@@ -243,6 +244,31 @@ def origin_row(origin: Origin) -> None:
                         help="A new run. Its optimizer and its schedules begin anew, and its parent stays as it is.")
             st.button("Start afresh instead", key="train-afresh", icon=":material/restart_alt:", on_click=begin_afresh,
                       help="Keep every field as it is, but begin with weights drawn anew from the seed.")
+
+
+def placed(origin: Origin) -> Origin:
+    """The same once the data file of the run it began with is there again, where it was moved away."""
+    from vaecore.data.identity import gone
+
+    if not origin.run or not gone(origin.base().data):
+        return origin
+    try:
+        run = store().find(origin.run)
+        if ask_where(run, "train-where"):
+            return origin
+        text = run.config().to_json()  # its new place was given
+    except (StoreError, ConfigError):
+        return origin
+    st.session_state["train:origin"] = origin = dataclasses.replace(origin, text=text)
+    return origin
+
+
+def with_file_chosen(origin: Origin, entered: dict[str, Any]) -> dict[str, Any]:
+    """What was entered, without the digest of the file before where another file was entered."""
+    before, data = origin.start().data.model_dump(mode="json"), entered["data"]
+    if origin.source or not data.get("digest") or data["digest"] != before.get("digest"):
+        return entered
+    return entered if data.get("path") == before.get("path") else {**entered, "data": {**data, "digest": ""}}
 
 
 # -- from there to a run ---------------------------------------------------------------------------

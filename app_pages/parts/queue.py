@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from app_pages.parts.checkpoints import explore_link, names, store
+from app_pages.parts.moved import ask_where
 from app_pages.parts.words import escaped
 from vaecore import lab
 from vaecore.store import Run, Store, StoreError
@@ -121,6 +122,8 @@ def _card(run: Run, status: lab.Status) -> None:
             st.error(escaped(status.detail), icon=":material/error:")
         elif status.state != "finished" and status.detail:
             st.caption(escaped(status.detail))
+        if status.state in ("new", "stopped", "failed", "lost"):
+            ask_where(run, f"queue-where-{_slug(run)}")
         _actions(run, status)
         log = lab.log_tail(run.path, 12) if status.state != "queued" else ""
         with st.expander("Log", icon=":material/notes:", type="compact", key=f"queue-log-{_slug(run)}"):

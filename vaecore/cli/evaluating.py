@@ -11,7 +11,18 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from vaecore.cli.printing import FAILED, STOPPED, JsonOption, RunArgument, StoreOption, err, out, say, store_at
+from vaecore.cli.printing import (
+    FAILED,
+    STOPPED,
+    DataPathOption,
+    JsonOption,
+    RunArgument,
+    StoreOption,
+    err,
+    out,
+    say,
+    store_at,
+)
 from vaecore.evaluate.meaning import by_modality, perplexities, perplexity_name
 from vaecore.evaluate.settings import NAIVE, PARTS, TITLES, Settings
 from vaecore.lab import evaluations
@@ -39,6 +50,7 @@ def evaluate(
     futures: Annotated[int, typer.Option(help=_help("futures"))] = 100,
     horizon: Annotated[int, typer.Option(help=_help("horizon"))] = 0,
     seed: Annotated[int, typer.Option(help=_help("seed"))] = 0,
+    data_path: DataPathOption = "",
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -46,6 +58,7 @@ def evaluate(
 
     Ctrl-C ends it and keeps what is done by then, marked partial (exit code 3).
     """
+    from vaecore.data.identity import check_there
     from vaecore.schema import parse
 
     wanted = {"all": list(PARTS), "none": []}.get(parts, [part.strip() for part in parts.split(",") if part.strip()])
@@ -54,6 +67,9 @@ def evaluate(
         "naive_samples": naive_samples, "samples": samples, "video_clips": video_clips, "futures": futures,
         "horizon": horizon, "seed": seed})
     found = store_at(store).find(run)
+    if data_path:
+        found.relocate(data_path)
+    check_there(found.config().data)
 
     from vaecore.evaluate.kept import keep
     from vaecore.evaluate.likelihood import Cancelled

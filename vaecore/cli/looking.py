@@ -149,9 +149,11 @@ def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", he
             store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Runs side by side: the fields that differ, their numbers, and the same images through each."""
     found = [store_at(store).find(reference) for reference in references]
-    from vaecore.config import differences
+    from vaecore.config import complete, differences
+    from vaecore.data.identity import identity
 
-    fields = differences(run.values() for run in found)
+    values = [complete(run.values()) for run in found]
+    fields = differences(values)
     rows = [row_of(run) for run in found]
     if output:
         from vaecore.explore import Checkpoint, reconstruct_same
@@ -168,7 +170,8 @@ def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", he
         if any(row.get(name) not in (None, {}) for row in rows):
             table.add_row(f"test {title}", *[shown(row.get(name)) for row in rows])
     out.print(table)
-    if any(name.startswith(("data.", "model.likelihood")) or name == "model.family" for name in fields):
+    if len({identity(each.get("data", {})) for each in values}) > 1 or any(
+            name.startswith("model.likelihood") or name == "model.family" for name in fields):
         out.print("Numbers in nats compare only between runs of the same data, pixels and likelihood; these differ.")
 
 

@@ -38,6 +38,8 @@ err = Plain(stderr=True)
 StoreOption = Annotated[Path | None, typer.Option("--store", help="Folder of runs; else $VAECORE_STORE or ./trained.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or a name in the gallery.")]
+DataPathOption = Annotated[str, typer.Option("--data-path", metavar="FILE", help="Where the run's own data file lies "
+                                             "now, if it was moved; it must be the same file.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE",
                                                      help="Change a field, as training.epochs=5; repeatable.")]
 

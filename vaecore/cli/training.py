@@ -14,6 +14,7 @@ from vaecore import lab
 from vaecore.cli.printing import (
     FAILED,
     STOPPED,
+    DataPathOption,
     JsonOption,
     RunArgument,
     SetOption,
@@ -54,10 +55,17 @@ def train(
 
 
 @app.command()
-def resume(run: RunArgument, detach: Annotated[bool, typer.Option("--detach", help="Return at once.")] = False,
+def resume(run: RunArgument, data_path: DataPathOption = "",
+           detach: Annotated[bool, typer.Option("--detach", help="Return at once.")] = False,
            store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Continue a run that was stopped, failed or lost, from its last checkpoint."""
-    _start(store_at(store).find(run), detach, as_json)
+    from vaecore.data.identity import check_there
+
+    found = store_at(store).find(run)
+    if data_path:
+        found.relocate(data_path)
+    check_there(found.config().data)  # said here, not in a log
+    _start(found, detach, as_json)
 
 
 @app.command()
@@ -66,6 +74,7 @@ def fork(
     source: Annotated[str, typer.Option("--from", metavar="WEIGHTS", help="best, last, or the step of kept weights.")
                       ] = "best",
     changes: SetOption = None,
+    data_path: DataPathOption = "",
     name: Annotated[str, typer.Option(help="The new run's name; made from the choice and the time without.")] = "",
     detach: Annotated[bool, typer.Option("--detach", help="Return at once; the training goes on.")] = False,
     store: StoreOption = None,
@@ -73,12 +82,16 @@ def fork(
 ) -> None:
     """Train a new run that begins with another one's weights, with some fields changed."""
     from vaecore.config import changed
+    from vaecore.data.identity import check_there, moved
     from vaecore.training.fork import fork as forked
     from vaecore.training.setup import fit
 
     here = store_at(store)
     parent = here.find(run)
     config = changed(parent.config(), changes or [])
+    if data_path:
+        config = config.model_copy(update={"data": moved(config.data, data_path)})
+    check_there(config.data)
     fit(config, config.data.load())
     _start(forked(here, parent, source, config, name), detach, as_json)
 

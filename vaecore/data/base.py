@@ -152,6 +152,8 @@ class DataConfig(Strict):
 
     title: ClassVar[str]  # what a person calls it
     observation: ClassVar[str] = "image"  # what one of them is called
+    # Fields that validation and test sets do not depend on: see `vaecore.data.identity`.
+    training_only: ClassVar[frozenset[str]] = frozenset({"train_limit", "missing", "clips"})
 
     train_limit: int = option(0, "Use only the first so many training observations; 0 uses all.", unit="observations",
                               ge=0, advanced=True)

@@ -31,6 +31,7 @@ class Sources(DataConfig):
 
     title: ClassVar[str] = "Mixed sources by segment"
     observation: ClassVar[str] = "vector"
+    training_only: ClassVar[frozenset[str]] = frozenset()  # the limit decides the whitening
     name: Literal["sources"] = "sources"
     dimensions: int = option(5, "Sources, the true causes.", unit="sources", ge=1, le=32)
     observed: int = option(0, "Numbers observed, at least one a source; 0 takes as many as there are sources.",

@@ -65,6 +65,8 @@ def words(numbers: Iterable[int], vocabulary: Sequence[str]) -> str:
 class VocabularyConfig(DataConfig):
     """Data with sentences among them: which words count, and how many."""
 
+    training_only: ClassVar[frozenset[str]] = frozenset({"missing"})  # the limit decides the vocabulary
+
     least_count: int = option(2, "Words that occur less often in the training sentences become <unk>, the unknown "
                               "word.", unit="times", ge=1, le=1_000)
     vocabulary_size: int = option(10_000, "The most frequent words, at most so many; the others become <unk>. "

@@ -13,6 +13,7 @@ from torch import Tensor
 from vaecore import __version__
 from vaecore.config import RunConfig
 from vaecore.data import Dataset, SplitName
+from vaecore.data.identity import identity
 from vaecore.distributions import BernoulliPixels
 from vaecore.evaluate.kept import plain
 from vaecore.evaluate.likelihood import Cancelled
@@ -21,7 +22,7 @@ from vaecore.evaluate.parts import DONE_BY, Subject
 from vaecore.evaluate.settings import Settings
 from vaecore.models import Batch, Family
 from vaecore.store import Run
-from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, load_model, step_of
+from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, check_origin, load_model, step_of
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
 
@@ -40,6 +41,7 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
     """
     settings, start = settings or Settings(), time.monotonic()
     config, model = run.config(), load_model(run.path)
+    check_origin(run)
     dataset = config.data.load()
     tell = progress or _unheard
     feed = _ToldFeed(dataset, settings.split, tell, cancelled)
@@ -51,6 +53,7 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
     result: dict[str, Any] = {
         "run": run.id, "date": time.strftime("%Y-%m-%d %H:%M"), "settings": settings.model_dump(mode="json"),
         "split": settings.split, "seed": settings.seed, "observations": len(feed), "data": dataset.source,
+        "identity": identity(config.data),
         "pixels": getattr(config.data, "pixels", None), "family": config.model.title,
         "likelihood_name": config.about()["likelihood"], "grey_pixels": _grey(config, model, feed),
         "exact": config.model.exact, "has_kl": config.model.has_kl,

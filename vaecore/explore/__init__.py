@@ -15,19 +15,17 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
-from vaecore.config import RunConfig, differences
 from vaecore.data import COVARIATE, Modality
 from vaecore.distributions import Density, DiagonalGaussian, StandardNormal
 from vaecore.explore.densities import as_mixture, from_noise, gaussian, moments, tempered
 from vaecore.files import parsed_json
 from vaecore.models import Family
 from vaecore.priors import ConditionalMixture
-from vaecore.schema import parse
 from vaecore.store import Run
-from vaecore.training.checkpoints import BrokenCheckpoint, load_model
+from vaecore.training.checkpoints import BrokenCheckpoint, check_origin, load_model
 from vaecore.training.feed import scaled
 
 Images = NDArray[np.uint8]
@@ -451,16 +449,3 @@ def as_read(covariate: Modality, labels: NDArray[np.int64] | None, numbers: torc
         return (torch.from_numpy(labels)[:, None] == torch.arange(covariate.size)).float() if fits else None
     fits = numbers is not None and numbers.shape[1:] == covariate.shape and bool(numbers.isfinite().all())
     return numbers.float() if fits and numbers is not None else None
-
-
-def check_origin(run: Run) -> None:
-    """Raise `BrokenCheckpoint` for weights that were trained with another data set or model than the run's."""
-    with safe_open(run.weights, "pt") as file:  # `load_model` has just read it: it is whole and has a description
-        header = parsed_json((file.metadata() or {})["vaecore"], "its description")
-    noted = parse(RunConfig, header["config"]).model_dump(mode="json")
-    here = run.config().model_dump(mode="json")
-    fields = differences([{part: values[part] for part in ("data", "model")} for values in (noted, here)])
-    if fields:
-        name, (there, own) = next(iter(fields.items()))
-        raise BrokenCheckpoint(f"weights.safetensors of {run.id} belongs to another run: it was trained with {name} = "
-                               f"{there}, but config.json says {own}. Copy the whole run again from where it came.")

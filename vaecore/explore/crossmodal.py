@@ -25,7 +25,7 @@ from torch import Tensor
 from vaecore.data import END, OBSERVED, PAD, SPECIALS, UNKNOWN, Kind, Modality
 from vaecore.data.text import tokens, words
 from vaecore.distributions import DiagonalGaussian, Point, Posterior, PosteriorMixture, StandardNormal
-from vaecore.explore import LARGEST_EXAMPLES, Images, as_images, check_origin
+from vaecore.explore import LARGEST_EXAMPLES, Images, as_images
 from vaecore.explore.densities import tempered
 from vaecore.explore.drawing import Ink
 from vaecore.explore.sentences import LONGEST_TEXT, MOST_TOKENS, Reading, UnreadableText
@@ -37,7 +37,7 @@ from vaecore.models.multimodal import Multimodal
 from vaecore.models.multimodal_vae import SharedLatent
 from vaecore.nets.text import Sentences
 from vaecore.store import Run
-from vaecore.training.checkpoints import BrokenCheckpoint, load_model
+from vaecore.training.checkpoints import BrokenCheckpoint, check_origin, load_model
 from vaecore.training.feed import scaled
 
 Numbers = NDArray[np.float64]

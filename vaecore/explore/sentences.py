@@ -20,13 +20,13 @@ from vaecore.data import END, SPECIALS, UNKNOWN
 from vaecore.data.text import tokens, words
 from vaecore.distributions import Density, DiagonalGaussian, StandardNormal
 from vaecore.evaluate.verdict import COLLAPSED
-from vaecore.explore import Codes, Route, between, check_origin, examples
+from vaecore.explore import Codes, Route, between, examples
 from vaecore.files import write_bytes_atomic
 from vaecore.models import Family
 from vaecore.nets.text import Sentences
 from vaecore.store import Run
 from vaecore.training import ACTIVE
-from vaecore.training.checkpoints import BrokenCheckpoint, load_model
+from vaecore.training.checkpoints import BrokenCheckpoint, check_origin, load_model
 
 LONGEST_TEXT = 1_000  # characters that may be typed
 MOST_TOKENS = 1_000  # a sentence of a model; writing takes a step for each

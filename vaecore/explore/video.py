@@ -32,12 +32,12 @@ from vaecore.evaluate.video import (
     squared_error_by_frame,
     ssim_by_frame,
 )
-from vaecore.explore import LARGEST_EXAMPLES, check_origin
+from vaecore.explore import LARGEST_EXAMPLES
 from vaecore.files import write_bytes_atomic
 from vaecore.models.video import VideoFamily
 from vaecore.schema import problem
 from vaecore.store import Run
-from vaecore.training.checkpoints import BrokenCheckpoint, load_model
+from vaecore.training.checkpoints import BrokenCheckpoint, check_origin, load_model
 from vaecore.training.feed import scaled
 
 Pictures = NDArray[np.uint8]

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from vaecore.config import RunConfig
+from vaecore.config import RunConfig, differences
 from vaecore.data import Kind, Modality
 from vaecore.files import parsed_json, write_bytes_atomic
 from vaecore.models import Family
@@ -150,6 +150,24 @@ def load_model(path: Path) -> Family:
         raise BrokenCheckpoint(f"{path} does not fit its own description ({_line(error)}). Copy the run again from "
                                "where it came.") from None
     return model.eval()
+
+
+def check_origin(run: Run) -> None:
+    """Raise `BrokenCheckpoint` for weights that were trained with another data set or model than the run's.
+
+    Where a file of one's own lies is no part of that: its digest says which it is.
+    """
+    noted = parse(RunConfig, _header(run.weights)["config"]).model_dump(mode="json")
+    here = run.config().model_dump(mode="json")
+    if not noted["data"].get("digest"):  # made before there was one: nothing is known against the file
+        noted["data"].pop("digest", None)
+        here["data"].pop("digest", None)
+    noted, here = ({"data": {k: v for k, v in values["data"].items() if k != "path"}, "model": values["model"]}
+                   for values in (noted, here))
+    if fields := differences([noted, here]):
+        name, (there, own) = next(iter(fields.items()))
+        raise BrokenCheckpoint(f"weights.safetensors of {run.id} belongs to another run: it was trained with {name} = "
+                               f"{there}, but config.json says {own}. Copy the whole run again from where it came.")
 
 
 def save_checkpoint(folder: Path, model: Family, optimizers: Mapping[str, torch.optim.Optimizer],

@@ -34,6 +34,7 @@ from vaecore.training.checkpoints import (
     KEPT,
     WEIGHTS,
     BrokenCheckpoint,
+    check_origin,
     inherit,
     kept_weights,
     load_checkpoint,
@@ -193,6 +194,8 @@ def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
     for place in (folder, folder / KEPT):
         remove_leftovers(place)
     config = Run(folder).config()
+    if (folder / CHECKPOINT).exists() and (folder / WEIGHTS).exists():
+        check_origin(Run(folder))
     device = devices.choose(config.training)
     threads = devices.set_threads(config.training)
     print(f"data: loading {config.data.name}", flush=True)
