@@ -52,6 +52,7 @@ def run(tmp_path: Path) -> Run:
 @pytest.fixture
 def elsewhere(run: Run, tmp_path: Path) -> Path:
     """Where its table was moved."""
+    assert run.weights.is_file()
     (tmp_path / "other").mkdir()
     return Path(shutil.move(tmp_path / "own.csv", tmp_path / "other" / "moved.csv"))
 
@@ -67,7 +68,8 @@ def test_four_tables_of_one_name_and_size_are_four_data_sets(tmp_path: Path) -> 
     for made in runs:
         (made.path / "summary.json").write_text(json.dumps({"data": "own.csv: 48 / 6 / 6, 3 of its columns"}))
     facts = [headline(made) for made in runs]
-    for n, words in ((1, "the file, by its digest"), (2, "data.split_seed: 0; 1"), (3, "data.standardise: True; False")):
+    for n, words in ((1, "the file, by its digest"), (2, "data.split_seed: 0; 1"),
+                     (3, "data.standardise: True; False")):
         [reason] = comparable([facts[0], facts[n]])
         assert words in reason
     assert len({identity(made.config().data) for made in runs}) == 4
@@ -92,7 +94,7 @@ def test_what_only_training_sees_is_no_part_of_it() -> None:
     assert identity(Sources(train_limit=100)) != identity(Sources())
 
 
-def test_fields_newer_than_a_run_are_no_differences(tmp_path: Path) -> None:
+def test_fields_newer_than_a_run_are_no_differences() -> None:
     new, old = configured().model_dump(mode="json"), configured().model_dump(mode="json")
     del old["training"]["kl"], old["data"]["covariate_kind"], old["seed"]
     assert set(differences([new, old])) > {"seed", "data.covariate_kind"}

@@ -60,7 +60,7 @@ def test_train_asks_where_a_moved_file_lies(own: Run, tmp_path: Path, weights: s
 
 
 def test_another_file_in_the_form_has_not_changed(own: Run, tmp_path: Path) -> None:
-    at = demo.open_page("train", **{"from": "own"})
+    at = demo.open_page("train", **{"from": own.id})
     at.text_input(key="train.data.path").set_value(str(tmp_path / "other.csv")).run()
     assert not at.exception and "has changed since" not in demo.words(at)
     assert not at.button(key="train-start").disabled

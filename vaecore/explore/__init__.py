@@ -21,7 +21,6 @@ from safetensors.torch import load_file
 from vaecore.data import COVARIATE, Modality
 from vaecore.distributions import Density, DiagonalGaussian, StandardNormal
 from vaecore.explore.densities import as_mixture, from_noise, gaussian, moments, tempered
-from vaecore.files import parsed_json
 from vaecore.models import Family
 from vaecore.priors import ConditionalMixture
 from vaecore.store import Run
