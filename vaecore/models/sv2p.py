@@ -28,7 +28,7 @@ from vaecore.nets.cdna import CDNA, SCALE, Layers, States
 from vaecore.nets.convolutional import channels_last
 from vaecore.schema import Strict, option, problem
 
-FLOOR = -5.0  # of a log-variance of the posterior, as published
+FLOOR = -5.0  # of a log-variance of the posterior, as published; what leads to it is not: see `bounded_logvar`
 PAST_SEED = 6_789  # of the codes of the frames given, the same for all futures
 PAST_AT_ONCE = 8  # frames of the past that are run together, so that memory does not grow with how many are given
 
@@ -234,7 +234,16 @@ class _Inference(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         mean, logvar = self.head(self.body(x.contiguous(memory_format=torch.channels_last))).float().unbind(1)
-        return mean.flatten(1), (F.relu(logvar) + FLOOR).clamp(max=POSTERIOR_LOGVAR[1]).flatten(1)
+        return mean.flatten(1), bounded_logvar(logvar).flatten(1)
+
+
+def bounded_logvar(raw: Tensor) -> Tensor:
+    """A log-variance between the floor and the ceiling of posteriors, with a gradient everywhere, of the same shape.
+
+    As published it is a rectifier less 5, which has no gradient once it lies at its floor: the KL of a number of the
+    code that says nothing then stays at 2 nats for good.
+    """
+    return FLOOR + F.softplus(raw) - F.softplus(raw - (POSTERIOR_LOGVAR[1] - FLOOR))
 
 
 def _repeated(x: Tensor, times: int) -> Tensor:
