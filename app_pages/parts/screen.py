@@ -44,10 +44,8 @@ SD_HELP = ("Standard deviation of the learned prior of each frame's code, before
            "dimensions. It rises where the model knows that it cannot know: compare with the marks, the moves that "
            "nobody could foresee.")
 KL_HELP = ("KL of the code's posterior from its prior, in nats: what seeing the frame told beyond what the frames "
-           "before had told already. High where something new happened. SV2P's posterior has a variance with a floor, "
-           "which alone costs up to 2.0 nats for each number of the code.")
-CODE_KL_HELP = ("KL of the one code's posterior from its prior, in nats. The posterior's variance has a floor: where "
-                "it lies on it, 2.0 nats for each number of the code say nothing about this clip.")
+           "before had told already. High where something new happened.")
+CODE_KL_HELP = "KL of the one code's posterior from its prior, in nats: what the whole clip told about its code."
 APART_HELP = "How far two futures are apart: root mean square difference over all pairs and pixels."
 
 
