@@ -163,8 +163,8 @@ def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", he
     if as_json:
         return say({"differences": fields, "runs": rows}, True, "")
     table = Table("field", *[run.id for run in found])
-    for name, values in fields.items():
-        table.add_row(name, *["-" if value is None else str(value) for value in values])
+    for name, chosen in fields.items():
+        table.add_row(name, *["-" if value is None else str(value) for value in chosen])
     for name, title in (("elbo", "ELBO"), ("log_p", "log p(x)"), ("log_p_given_z", "log p(x|z)"), ("mse", "MSE"),
                         ("perplexity", "perplexity"), ("active", "active")):
         if any(row.get(name) not in (None, {}) for row in rows):
