@@ -21,7 +21,7 @@ def go(visitor: Visitor, page: str) -> None:
 def back(visitor: Visitor) -> str:
     """Press Back once; where that leads."""
     visitor.act(lambda: visitor.page.evaluate("() => window.history.back()"))
-    visitor.page.wait_for_timeout(300)
+    visitor.page.wait_for_timeout(1000)  # a busy machine writes the parameters of the page late
     visitor.settle()
     return visitor.page.url.removeprefix(visitor.app.address)
 
