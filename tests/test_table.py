@@ -38,7 +38,7 @@ def whole(dataset: Dataset, what: str) -> np.ndarray[Any, Any]:
 
 def test_columns_of_numbers_are_the_vector(own: Path) -> None:
     dataset = Table(path=str(own), standardise=False).load()
-    assert dataset.source == "own.csv: 48 / 6 / 6, 3 of its columns as the vector, 2 left out"
+    assert dataset.source == "own.csv: 48 / 6 / 6, 3 of its columns as the vector, 2 left out: 'remark', 'kind'"
     x = whole(dataset, "vector")
     assert x.dtype == np.float32 and x.shape == (60, 3)
     np.testing.assert_allclose(x[:, 1], 1000.5 - 2 * x[:, 0])  # rows stay whole
@@ -69,7 +69,7 @@ def test_standardised_by_the_training_rows(own: Path) -> None:
 
 def test_a_covariate_of_labels(own: Path) -> None:
     dataset = Table(path=str(own), covariate="kind", standardise=False).load()
-    assert "covariate 'kind' with 3 labels, 1 left out" in dataset.source
+    assert "covariate 'kind' with 3 labels, 1 left out: 'remark'" in dataset.source
     labels, x = whole(dataset, "labels"), whole(dataset, "vector")
     np.testing.assert_array_equal(labels, np.array([2, 0, 1])[x[:, 0].astype(int) % 3])  # a, b, c are 0, 1, 2
     covariate = dataset.covariate

@@ -16,7 +16,7 @@ import math
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any, ClassVar, Literal
@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 
 from vaecore.data import npz, table
 from vaecore.data.base import (
+    LARGEST_AXIS,
     SPLITS,
     Array,
     Dataset,
@@ -107,7 +108,9 @@ class Aligned(MultimodalConfig, VocabularyConfig):
             splits[split] = masked(Split(arrays, classes), observed[rows[split]])
         splits["train"] = self.with_missing(splits["train"])
         sizes = " / ".join(f"{len(rows[split]):,}" for split in SPLITS)
-        return Dataset("aligned", f"{Path(self.path).name}: {sizes} samples of {', '.join(found)}",
+        masks = [name for name, part in zip(found, columns, strict=True) if part.mask]
+        return Dataset("aligned", f"{Path(self.path).name}: {sizes} samples of {', '.join(found)}"
+                       + (f"; {', '.join(masks)} of 0 and 1 read as black and white" if masks else ""),
                        {name: modality for name, (modality, _) in zip(found, parts, strict=True)}, splits)
 
     def _check(self, found: Mapping[str, Member], known: Mapping[str, Member]) -> None:
@@ -180,6 +183,7 @@ class Member:
     called: str
     path: str
     value: Array | list[str]
+    said: Mapping[int, str] = field(default_factory=dict)  # of a .csv: samples with a cell that is no number, in words
 
     def __len__(self) -> int:
         return len(self.value)
@@ -224,17 +228,31 @@ def members(data: Mapping[str, bytes], path: str) -> dict[str, Member]:
     found: dict[str, Member] = {}
     for file, content in data.items():
         name, place = Path(file).stem, str(Path(path) / file)
+        said: Mapping[int, str] = {}
         if name in found:
             raise wrong(path, f"has both '{found[name].called}' and '{file}'.", "Keep one file a modality.")
         match Path(file).suffix.lower():
             case ".txt":
                 value: Array | list[str] = _lines(content, place)
             case ".csv":
-                value = table.read(content, place).values
+                value, said = _table(content, place)
             case _:
                 value = _array(io.BytesIO(content), len(content), Member(file, path, []))
-        found[name] = Member(file, path, value)
+        found[name] = Member(file, path, value, said)
     return dict(sorted(found.items()))
+
+
+def _table(data: bytes, path: str) -> tuple[Array, dict[int, str]]:
+    """The numbers (N, D) of a .csv, a row for each line, and by row what is said that is no number: infinite there.
+
+    A blank line is a sample that is not observed; what stands there in words is not taken for one.
+    """
+    found = table.read(data, path, blank_rows=True)
+    said = {row: f"'{text[:table.SHOWN]}' in line {found.lines[row]:,}, column '{found.names[column][:table.SHOWN]}',"
+            for row, (column, text) in found.words.items()}
+    for row, (column, _) in found.words.items():
+        found.values[row, column] = np.inf
+    return found.values, said
 
 
 def _unpacked(data: bytes, path: str) -> dict[str, Member]:
@@ -314,6 +332,7 @@ class Column:
     x: Array | list[str]
     blank: Mask  # (N,) samples in which nothing is said
     bad: Mask  # (N,) samples in which something is said that cannot be
+    mask: bool = False  # images of 0 and 1, read as black and white
 
     def bytes_each(self, longest: int) -> int:
         """Bytes of one sample as it is trained on; `longest` words of a sentence at most."""
@@ -329,7 +348,9 @@ class Column:
 
     def fault(self, row: int, remedy: str, asked: bool) -> ConfigError:
         """What is wrong with a sample; `asked` where the mask says that it is observed."""
-        if isinstance(self.x, list) or self.blank[row]:
+        if row in self.member.said:
+            what = f"{self.member.said[row]} which is no number,"
+        elif isinstance(self.x, list) or self.blank[row]:
             what = "nothing"
         else:
             values = np.ravel(np.asarray(self.x[row], np.float64))
@@ -357,6 +378,9 @@ def column(member: Member, classes: NDArray[np.int64] | None = None) -> Column:
         numbered = _classes(member, classes)
         return Column(member, "label", numbered, numbered == -1, np.zeros(len(value), bool))
     if value.ndim == 2:
+        if value.shape[1] > LARGEST_AXIS:
+            raise member.wrong(f"has {value.shape[1]:,} numbers a sample.",
+                               f"Use at most {LARGEST_AXIS:,}: those that vary most, say.")
         x = value.astype(np.float64)
         blank = np.asarray(np.isnan(x).all(1))
         return Column(member, "vector", x, blank, ~(np.abs(x) <= table.LARGEST_NUMBER).all(1) & ~blank)
@@ -374,7 +398,9 @@ def _image(member: Member, value: Array) -> Column:
                            f"C) with 1 or 3 channels C, at most {LARGEST_SIDE} pixels high and wide.")
     none = np.zeros(len(value), bool)
     if value.dtype == np.uint8:
-        return Column(member, "image", value, none, none)
+        # Of 255 grey levels a mask of 0 and 1 would be all black; a picture that dark has nothing on it.
+        mask = value.max() == 1 and value.min() == 0
+        return Column(member, "image", value * np.uint8(255) if mask else value, none, none, mask=bool(mask))
     if value.dtype.kind != "f":
         raise member.wrong(f"is {_described(shape, value.dtype)}.", "Save images as uint8, 0 to 255, or as numbers "
                            "between 0 and 1.")
@@ -402,6 +428,9 @@ def _classes(member: Member, whole: NDArray[np.int64] | None = None) -> NDArray[
 def _labels(member: Member, whole: NDArray[np.int64]) -> NDArray[np.int64]:
     """Classes (N,) for evaluation; in a .csv they are its only column, with NaN or nothing where missing."""
     value = member.value
+    if member.said:
+        raise member.wrong(f"has {next(iter(member.said.values()))} which is no number.",
+                           "Labels are whole numbers; nothing or -1 where missing.")
     if not isinstance(value, list) and value.ndim == 2 and value.shape[1] == 1 and value.dtype.kind == "f":
         column = np.nan_to_num(value[:, 0], nan=-1)
         if (column == np.rint(column)).all() and (np.abs(column) < 2**53).all():

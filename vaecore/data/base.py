@@ -32,6 +32,7 @@ COVARIATE = "covariate"  # what a batch calls u of p(z|u), beside its modalities
 EVENTS = "events"  # what the frames of kept clips are called that could not be foreseen
 OBSERVED = "observed"  # and which modalities each observation has
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
+LARGEST_AXIS = 65_536  # entries along one axis of an observation: what weights are read with, so what is trained on
 MAPPED_FROM = 32 * 2**20  # bytes; larger arrays are memory-mapped from the cache instead of held
 
 

@@ -10,8 +10,9 @@ import difflib
 import hashlib
 import io
 import math
+import re
 from array import array
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -28,8 +29,15 @@ LARGEST_NUMBER = 1e30  # the vector is in single precision
 FEWEST, HELD_OUT = 30, 2_000  # rows
 MOST_CLASSES = 256
 MISSING = frozenset({"", "na", "n/a", "nan", "null"})  # what an empty cell may say, in any case of letters
+MOST_NAMED = 5  # columns that are left out and said by name
 SHOWN = 40  # characters of a cell or name in a message
 LEFT_OUT = "Fill it in, delete that line, or name the columns to use in data.columns."
+
+# Numbers that are meant as such, but not written so that their meaning is plain: 1,234 or 20.1 g or $5.
+MEANT = re.compile(r"[+-]?[€$£¥]?\s*\d[\d.,'’\s]*(?:\s[A-Za-zµ°Ω/²³%]{1,8}|[€$£¥%])?")
+SEPARATOR = re.compile(r"\"?sep=([,;\t|])\"?[ ,;]*\r?\n", re.IGNORECASE)  # a line for Excel
+COMMA = re.compile(r"[+-]?\d+(?:,\d+)?(?:[eE][+-]?\d+)?")
+TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
 
 Numbers = NDArray[np.float64]
 
@@ -88,9 +96,9 @@ class Table(DataConfig):
                                   None if u is None else u[rows])
         sizes = " / ".join(f"{len(splits[split]):,}" for split in SPLITS)
         splits["train"] = self.limited(splits["train"])
-        others = len(table.names) - len(set(chosen) | set(known))
+        others = [name for column, name in enumerate(table.names) if column not in {*chosen, *known}]
         return Dataset("table", f"{Path(self.path).name}: {sizes}, {len(chosen)} of its columns as the vector{what}"
-                       + (f", {others} left out" if others else ""),
+                       + (f", {len(others)} left out: {_listed(others)}" if others else ""),
                        {"vector": Modality("vector", (len(chosen),))}, splits)
 
     def _features(self, table: Contents, known: Sequence[int]) -> list[int]:
@@ -101,6 +109,10 @@ class Table(DataConfig):
                           "Name it in one of the two only.")
         some = np.isfinite(table.values).any(0)  # a column without any number, as one of names, is not meant
         chosen = named or [column for column in np.flatnonzero(some).tolist() if column not in known]
+        for column in table.meant if not named else ():  # left out in silence, the vector would lack what it is about
+            if column not in known:
+                raise table.fault(column, "Write plain numbers such as 1234.5, or name the columns to use in "
+                                  "data.columns.")
         if not chosen:
             raise wrong(self.path, "has no column of numbers" + (" beside the covariate." if known else "."),
                         "Give a table with at least one.")
@@ -129,7 +141,7 @@ class Table(DataConfig):
         if len(columns) > 1:
             raise problem("data.covariate", self.covariate, f"{len(columns)} columns cannot be one label.",
                           "Name one column, or choose data.covariate_kind=numbers.")
-        cells = [cell.strip() for cell in table.texts[columns[0]]]
+        cells = [_class(cell) for cell in table.texts[columns[0]]]
         classes = sorted({cell for cell in cells if not _missing(cell)}, key=_by_number)
         if len(classes) > MOST_CLASSES:
             raise problem("data.covariate", self.covariate, f"column {names} has {len(classes):,} different labels.",
@@ -156,6 +168,8 @@ class Contents:
     lines: NDArray[np.int64]  # (N,) where in the file each row begins
     texts: Mapping[int, list[str]]  # the cells of columns asked for, by column
     faults: Mapping[int, tuple[int, str]]  # first cell of a column that is not a number: its row and text
+    words: Mapping[int, tuple[int, str]]  # first cell of a row that is neither a number nor missing: column and text
+    meant: Sequence[int]  # columns without a plain number whose cells are all meant as numbers
 
     def __len__(self) -> int:
         return len(self.values)
@@ -177,18 +191,29 @@ class Contents:
                      remedy)
 
 
-def read(data: bytes, path: str, keep: Collection[str] = ()) -> Contents:
-    """The table in `data`, the cells of the columns in `keep` also as text; raises `ConfigError` for what is none."""
-    reader = csv.reader(io.StringIO(decoded(data, path), newline=""), strict=True)
+def read(data: bytes, path: str, keep: Collection[str] = (), *, blank_rows: bool = False) -> Contents:
+    """The table in `data`, the cells of the columns in `keep` also as text; raises `ConfigError` for what is none.
+
+    A column that says true and false, percent, or numbers with a decimal comma throughout is read as numbers.
+    A blank line is nothing, or with `blank_rows` a row without any cell: where rows of several files belong together.
+    """
+    text, delimiter, skipped = decoded(data, path), ",", 0
+    if separator := SEPARATOR.match(text):
+        text, delimiter, skipped = text[separator.end():], separator[1], 1
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
     values, lines = array("d"), array("q")
     faults: dict[int, tuple[int, str]] = {}
+    words: dict[int, tuple[int, str]] = {}
     names: list[str] = []
     texts: dict[int, list[str]] = {}
-    begun = 1
+    begun = 1 + skipped
+    blank: list[int] = []  # lines since the last row
     try:
         for row in reader:
-            line, begun = begun, reader.line_num + 1
+            line, begun = begun, reader.line_num + 1 + skipped
             if not row:
+                if names and blank_rows:
+                    blank.append(line)
                 continue
             if not names:
                 names = _header(row, path)
@@ -197,24 +222,114 @@ def read(data: bytes, path: str, keep: Collection[str] = ()) -> Contents:
             if len(row) != len(names):
                 raise wrong(path, f"has {len(row)} cells in line {line:,}, but {len(names)} columns.",
                             "Give every line as many cells as the header has.")
-            if len(lines) == MOST_ROWS or (len(lines) + 1) * len(names) > MOST_CELLS:
-                raise wrong(path, f"has more than {len(lines):,} rows of {len(names)} columns.",
-                            f"Use at most {MOST_ROWS:,} rows and {MOST_CELLS:,} cells: a part of it, say.")
-            for column, text in enumerate(row):
-                value = _number(text)
-                if math.isnan(value) and column not in faults:
-                    faults[column] = len(lines), text
-                values.append(value)
-            for column, cells in texts.items():
-                cells.append(row[column])
-            lines.append(line)
+            # A blank line at the end is a sample only where a row has one cell, as nothing else is written there.
+            for at, cells in [*((missed, [""] * len(names)) for missed in blank), (line, row)]:
+                _append(cells, at, path, values, lines, faults, words, texts)
+            blank = []
+        if len(names) == 1:
+            for at in blank:
+                _append([""], at, path, values, lines, faults, words, texts)
     except csv.Error as error:
         raise wrong(path, f"is not CSV from line {begun:,} on ({error}).",
                     "Put quotes only around whole cells, and close them.") from None
     if len(lines) < FEWEST:
         raise wrong(path, f"has {len(lines)} row{'s' * (len(lines) != 1)} below its header.",
                     f"Give at least {FEWEST}, each on a line of its own.")
-    return Contents(path, names, np.array(values).reshape(len(lines), -1), np.array(lines), texts, faults)
+    table = np.array(values).reshape(len(lines), -1)
+    meant: list[int] = []
+    if words:
+        meant = _other_forms(text, delimiter, table, np.array(lines) - skipped, faults, words)
+    return Contents(path, names, table, np.array(lines), texts, faults, words, meant)
+
+
+def _append(cells: Sequence[str], line: int, path: str, values: array[float], lines: array[int],
+            faults: dict[int, tuple[int, str]], words: dict[int, tuple[int, str]], texts: dict[int, list[str]]) -> None:
+    """Add a row to what is read so far."""
+    if len(lines) == MOST_ROWS or (len(lines) + 1) * len(cells) > MOST_CELLS:
+        raise wrong(path, f"has more than {len(lines):,} rows of {len(cells)} columns.",
+                    f"Use at most {MOST_ROWS:,} rows and {MOST_CELLS:,} cells: a part of it, say.")
+    for column, text in enumerate(cells):
+        value = _number(text)
+        if math.isnan(value):
+            faults.setdefault(column, (len(lines), text))
+            if not _missing(text):
+                words.setdefault(len(lines), (column, text))
+        values.append(value)
+    for column, kept in texts.items():
+        kept.append(cells[column])
+    lines.append(line)
+
+
+def _other_forms(text: str, delimiter: str, table: Numbers, lines: NDArray[np.int64],
+                 faults: dict[int, tuple[int, str]], words: dict[int, tuple[int, str]]) -> list[int]:
+    """Fill columns of `table` (N, M) that are numbers in another form throughout; gives those that are only meant so.
+
+    A second reading, cell by cell, so that a table of words takes no more room than one of numbers.
+    """
+    forms: dict[str, Callable[[str], float]] = {"truth": _truth, "percent": _percent, "comma": _comma,
+                                                "comma percent": lambda cell: _percent(cell, _comma)}
+    open_forms = {column: {name: array("d") for name in forms} for column in faults}
+    sure = dict.fromkeys(faults, False)  # that a comma stands before decimals: 0,362 and not 1,234
+    meant = dict.fromkeys(faults, True)
+    some = dict.fromkeys(faults, False)
+    first: dict[int, tuple[int, str]] = {}
+    rows = {int(line): row for row, line in enumerate(lines)}
+    begun, reader = 1, csv.reader(io.StringIO(text, newline=""), strict=True, delimiter=delimiter)
+    for cells in reader:
+        line, begun = begun, reader.line_num + 1
+        if (row := rows.get(line)) is None:
+            continue
+        for column in list(open_forms):
+            cell = cells[column].strip() if cells else ""
+            if _missing(cell):
+                for kept in open_forms[column].values():
+                    kept.append(math.nan)
+                first.setdefault(column, (row, cell))
+                continue
+            some[column] = True
+            for name in list(open_forms[column]):
+                value = forms[name](cell)
+                if math.isnan(value):
+                    del open_forms[column][name]
+                else:
+                    open_forms[column][name].append(value)
+            before, comma, after = cell.rstrip("% ").partition(",")
+            digits = before.lstrip("+-")
+            sure[column] |= bool(comma) and (len(after) != 3 or len(digits) > 3 or digits.startswith("0"))
+            meant[column] &= MEANT.fullmatch(cell) is not None
+    for column, kept in open_forms.items():
+        plain = [name for name in kept if "comma" not in name] or [name for name in kept if sure[column]]
+        if some[column] and plain and np.isnan(table[:, column]).all():
+            table[:, column] = kept[plain[0]]
+            faults.pop(column)
+            if column in first:
+                faults[column] = first[column]
+    for row in [row for row, (column, _) in words.items() if column not in faults or not np.isnan(table[row, column])]:
+        del words[row]
+    return [column for column in faults if some[column] and meant[column] and np.isnan(table[:, column]).all()]
+
+
+def _truth(cell: str) -> float:
+    return TRUTH.get(cell.lower(), math.nan)
+
+
+def _percent(cell: str, number: Callable[[str], float] | None = None) -> float:
+    return (number or _number)(cell[:-1].strip()) / 100 if cell.endswith("%") else math.nan
+
+
+def _comma(cell: str) -> float:
+    return _number(cell.replace(",", ".")) if COMMA.fullmatch(cell) else math.nan
+
+
+def _class(cell: str) -> str:
+    """What a class is called: 1, 1.0 and +1.00 are one, as a spreadsheet or a gap in the column writes them."""
+    found = re.fullmatch(r"\+?(-?\d+)(?:\.(\d*?)0*)?", cell.strip())
+    return cell.strip() if found is None else found[1] + (f".{found[2]}" if found[2] else "")
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(f"'{_short(name)}'" for name in names[:MOST_NAMED])
+    return shown + (", …" if len(names) > MOST_NAMED else "")
 
 
 def _header(cells: Sequence[str], path: str) -> list[str]:
@@ -226,6 +341,12 @@ def _header(cells: Sequence[str], path: str) -> list[str]:
                     "Save it with commas, and with points in its numbers.")
     if all(not math.isnan(_number(name)) for name in names):
         raise wrong(path, "has only numbers in its first line.", "Begin it with a line of column names.")
+    numbers = [_number(name) for name in names if not math.isnan(_number(name))]
+    # Whole numbers that rise are names, as pandas numbers columns or a table its years; others are a row of the data.
+    rising = all(number >= 0 and number == int(number) for number in numbers) and numbers == sorted(set(numbers))
+    if 2 * len(numbers) > len(names) and not rising:
+        raise wrong(path, "has mostly numbers in its first line, which would be the columns' names.",
+                    "Begin it with a line of column names.")
     for place, name in enumerate(names):
         if not name:
             raise wrong(path, f"has no name for column {place + 1}.",

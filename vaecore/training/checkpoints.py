@@ -20,6 +20,7 @@ from torch import Tensor
 
 from vaecore.config import RunConfig, differences
 from vaecore.data import Kind, Modality
+from vaecore.data.base import LARGEST_AXIS
 from vaecore.files import parsed_json, write_bytes_atomic
 from vaecore.models import Family
 from vaecore.nets.convolutional import channels_last
@@ -263,7 +264,7 @@ def _described(header: dict[str, Any]) -> tuple[dict[str, Modality], Modality | 
 def _modality(values: Mapping[str, Any]) -> Modality:
     kind, shape = values["kind"], tuple(int(n) for n in values["shape"])
     words = tuple(values.get("vocabulary", ()))
-    if kind not in get_args(Kind) or not all(0 < n <= 65_536 for n in shape) or len(shape) != RANK[kind]:
+    if kind not in get_args(Kind) or not all(0 < n <= LARGEST_AXIS for n in shape) or len(shape) != RANK[kind]:
         raise ValueError(f"a modality of kind {kind} and shape {shape}")
     if len(words) > LARGEST_VOCABULARY or not all(isinstance(w, str) and len(w) <= LONGEST_WORD for w in words):
         raise ValueError(f"a vocabulary of {len(words):,} words")
