@@ -399,8 +399,9 @@ def _image(member: Member, value: Array) -> Column:
     none = np.zeros(len(value), bool)
     if value.dtype == np.uint8:
         # Of 255 grey levels a mask of 0 and 1 would be all black; a picture that dark has nothing on it.
-        mask = value.max() == 1 and value.min() == 0
-        return Column(member, "image", value * np.uint8(255) if mask else value, none, none, mask=bool(mask))
+        mask = bool(value.max() == 1 and value.min() == 0)
+        x = np.where(value, 255, 0).astype(np.uint8) if mask else value
+        return Column(member, "image", x, none, none, mask=mask)
     if value.dtype.kind != "f":
         raise member.wrong(f"is {_described(shape, value.dtype)}.", "Save images as uint8, 0 to 255, or as numbers "
                            "between 0 and 1.")

@@ -297,10 +297,10 @@ def _other_forms(text: str, delimiter: str, table: Numbers, lines: NDArray[np.in
             digits = before.lstrip("+-")
             sure[column] |= bool(comma) and (len(after) != 3 or len(digits) > 3 or digits.startswith("0"))
             meant[column] &= MEANT.fullmatch(cell) is not None
-    for column, kept in open_forms.items():
-        plain = [name for name in kept if "comma" not in name] or [name for name in kept if sure[column]]
+    for column, fitting in open_forms.items():
+        plain = [name for name in fitting if "comma" not in name] or [name for name in fitting if sure[column]]
         if some[column] and plain and np.isnan(table[:, column]).all():
-            table[:, column] = kept[plain[0]]
+            table[:, column] = fitting[plain[0]]
             faults.pop(column)
             if column in first:
                 faults[column] = first[column]
