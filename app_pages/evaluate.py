@@ -223,11 +223,18 @@ def comparable(a: Facts, b: Facts) -> bool:
             and (a.get("conditional") is True) == (b.get("conditional") is True))
 
 
+def _judge(facts: Facts) -> tuple[object, ...]:
+    """Whose features samples were judged in: their distances compare only where these are the same weights."""
+    found = facts.get("samples") or {}
+    return tuple(found.get(name) for name in ("classifier_digest", "classifier_weights"))
+
+
 def table(rows: list[tuple[str, Facts]], heading: str, key: str, caption: str) -> None:
     """Evaluations, a row each, settings first."""
     import pandas as pd
 
     st.subheader(heading, anchor=False)
+    judge = _judge(rows[0][1])
     frame = pd.DataFrame([{
         "Run": name, "Date": facts["date"] + (" (partial)" if facts["partial"] else ""),
         "Split": facts["settings"]["split"],
@@ -235,7 +242,8 @@ def table(rows: list[tuple[str, Facts]], heading: str, key: str, caption: str) -
         "N": number(facts, "likelihood", "observations"), "Seed": facts["settings"]["seed"],
         "ELBO": number(facts, "evidence", "elbo") if facts.get("has_kl") or facts.get("exact") else None,
         "log p(x)": number(facts, "likelihood", "log_likelihood"), "±": number(facts, "likelihood", "standard_error"),
-        "MSE": evaluation.total(facts, "evidence", "mse"), "Fréchet": number(facts, "samples", "frechet"),
+        "MSE": evaluation.total(facts, "evidence", "mse"),
+        "Fréchet": number(facts, "samples", "frechet") if _judge(facts) == judge else None,
         "Images": number(facts, "samples", "generated"), "Probe": number(facts, "probe", "accuracy")}
         for name, facts in rows]).dropna(axis=1, how="all")
     column = st.column_config.NumberColumn
@@ -248,7 +256,7 @@ def table(rows: list[tuple[str, Facts]], heading: str, key: str, caption: str) -
         "±": column(format="%.2f", help="Standard error of log p(x), in nats."),
         "MSE": column(format="%.4f", help="Per observed number."),
         "Fréchet": column(format="%.2f", help="In features of our own classifier. Compares only with equal "
-                          "numbers of images."),
+                          "numbers of images, and is left out where the classifier is another."),
         "Images": column(format="localized", help="Samples, and as many real images."),
         "Probe": column(format="%.3f", help="Accuracy of the linear probe.")}
     st.dataframe(frame, hide_index=True, height="content", placeholder="–", key=f"evaluate-{key}",

@@ -21,6 +21,7 @@ from vaecore.evaluate.quality import (
     Codes,
     codes,
     frechet_distance,
+    frechet_interval,
     linear_probe,
     precision_recall,
     psnr,
@@ -149,6 +150,21 @@ def test_frechet_distance_has_its_closed_form() -> None:
     x, y = gaussian(zero[:2], a), gaussian(zero[:2], b)
     assert known > 1 and frechet_distance(x, y) == pytest.approx(known)
     assert frechet_distance(y, x) == pytest.approx(known)
+
+
+def test_m5_the_interval_of_a_frechet_distance_is_how_far_other_draws_come_out() -> None:
+    rng, found = np.random.default_rng(3), []
+    for _ in range(200):
+        a, b = rng.standard_normal((400, 4)), rng.standard_normal((400, 4)) * [1.0, 1.5, 0.7, 1.0] + [0.6, 0, 0, 0]
+        low, high = frechet_interval(a, b) or (np.nan, np.nan)
+        found.append((frechet_distance(a, b), low, high))
+    distances, lows, highs = map(np.array, zip(*found, strict=True))
+    assert ((lows < distances) & (distances < highs)).all()
+    expected = distances.mean()  # of as many observations
+    assert 0.9 < ((lows < expected) & (expected < highs)).mean() < 0.99
+    half = (highs - lows).mean() / 2 / 2.262  # Student's t with 9 degrees of freedom
+    assert half == pytest.approx(distances.std(), rel=0.15)
+    assert frechet_interval(a[:19], b) is None and frechet_interval(a[:20], b) is not None
 
 
 def test_frechet_distance_of_few_and_flat_features() -> None:
@@ -310,6 +326,8 @@ def test_it_is_trained_once_and_kept(digits: Dataset, quick: Path, monkeypatch: 
     assert torch.equal(torch.random.get_rng_state(), state)  # the caller's generator is left alone
     [path] = kept(quick)
     assert path.name == f"digits-image-{first.digest}-seed0-v1.safetensors"
+    other = replace(first, network=classifiers.Network((1, 8, 8), 10).requires_grad_(False))
+    assert other.weights != first.weights and len(first.weights) == 12  # of one data set, and not the same judge
     x = Feed(digits, "test", CPU).all()["image"]
     with monkeypatch.context() as patch:
         patch.setattr(classifiers, "_train", lambda *_: pytest.fail("trained again"))
@@ -376,7 +394,7 @@ def test_samples_are_judged_as_pictures_and_called_what_they_are(digits: Dataset
     feed, judged = Feed(digits, "test", CPU), list[torch.Tensor]()
 
     class Judge:
-        name, accuracy, digest, tested = "judge", 1.0, "", 1
+        name, accuracy, digest, weights, tested = "judge", 1.0, "", "", 1
 
         def features(self, images: torch.Tensor) -> Any:
             judged.append(images)

@@ -261,18 +261,22 @@ def samples(facts: Facts) -> None:
     """How samples lie to real observations, beside how real ones lie to each other."""
     found = facts["samples"]
     floor = found.get("floor")
+    digest = "classifier_weights" if "classifier_weights" in found else "classifier_digest"  # of older results
     with st.container(horizontal=True):
         st.metric("Fréchet distance", shown(number(found, "frechet")), help="Between Gaussians fitted to features of "
                   "samples and of real images. Lower is better. The features are those of our own classifier, so this "
                   "is not the FID of papers.")
         st.metric("Precision", percent(number(found, "precision")), help="Share of samples that lie among real images.")
         st.metric("Recall", percent(number(found, "recall")), help="Share of real images that lie among samples.")
+    if isinstance(span := found.get("frechet_interval"), list) and len(span) == 2:
+        low, high = map(number, span)
+        st.caption(f"Another seed's Fréchet distance would lie within {shown(low)} to {shown(high)} in 95 % of cases.")
     st.caption(f"Real images of {text(floor, 'split')} in the place of samples would score "
                f"{shown(number(floor, 'frechet'))}, {percent(number(floor, 'precision'))} and "
                f"{percent(number(floor, 'recall'))} ({count(floor, 'observations')} of each).")
     st.caption(f"{count(found, 'generated')} samples, as {text(found, 'pixels')}, and {count(found, 'real')} images of "
                f"{text(facts, 'split')} · k = {count(found, 'k')} neighbours · seed {text(found, 'seed')} · features "
-               f"of {text(found, 'features')}, digest {text(found, 'classifier_digest')}, test accuracy "
+               f"of {text(found, 'features')}, digest {text(found, digest)}, test accuracy "
                f"{percent(number(found, 'classifier_accuracy'))}")
 
 

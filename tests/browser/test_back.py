@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from urllib.parse import unquote
 
 import pytest
+from playwright.sync_api import TimeoutError
 
 from tests.browser.conftest import Visitor
 
@@ -27,8 +29,10 @@ def back(visitor: Visitor) -> str:
 
 
 def chosen(visitor: Visitor) -> list[str]:
-    """The runs of the multiselect."""
+    """The runs of the multiselect, once it is drawn; none where it stays empty."""
     tags = visitor.page.get_by_test_id("stMultiSelect").first.locator(".react-aria-ComboBox [data-tag]")
+    with suppress(TimeoutError):
+        tags.first.wait_for(timeout=10_000)
     return [str(tag.get_attribute("aria-label")).split(" · ")[0] for tag in tags.all()]
 
 

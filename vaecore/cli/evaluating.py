@@ -179,8 +179,10 @@ def _lines(result: dict[str, Any]) -> Iterator[str]:
         if found["ssim"] is not None:
             yield _row("SSIM", found["ssim"], f"window {found['window']}, sigma {found['sigma']:.3g}, data range 1", 4)
     if found := result.get("samples"):
-        yield _row("Fréchet", found["frechet"], f"between {found['generated']:,} samples and as many real, in features "
-                   f"of {found['features']} (accuracy {found['classifier_accuracy']:.1%}); "
+        span = found.get("frechet_interval")
+        within = f"95 %: {span[0]:.3f} to {span[1]:.3f}; " if span else ""
+        yield _row("Fréchet", found["frechet"], f"{within}between {found['generated']:,} samples and as many "
+                   f"real, in features of {found['features']} (accuracy {found['classifier_accuracy']:.1%}); "
                    f"{found['floor']['frechet']:.3f} between real and real", 3)
         yield _row("precision", found["precision"], f"k = {found['k']}")
         yield _row("recall", found["recall"], f"k = {found['k']}")

@@ -1,8 +1,8 @@
 """Our own named classifier of a data set: its features for the Fréchet distance, its predictions for coherence.
 
 The Fréchet distance in these features is not the FID, which takes those of an Inception network. A value compares only
-with others in the features of the same classifier, so its name, the digest of its training data and its test accuracy
-go with it. It is trained once, from the labels of the training split, and kept in the cache.
+with others in the features of the same classifier, so its name, the digests of its training data and of its weights
+and its test accuracy go with it. It is trained once, from the labels of the training split, and kept in the cache.
 """
 
 from __future__ import annotations
@@ -67,6 +67,14 @@ class Classifier:
     classes: int
     seed: int
     network: Network
+
+    @property
+    def weights(self) -> str:
+        """Digest of the weights, 12 hexadecimal digits: features compare only where it is the same."""
+        told = hashlib.sha256()
+        for name, tensor in sorted(self.network.state_dict().items()):
+            told.update(name.encode() + tensor.contiguous().numpy().tobytes())
+        return told.hexdigest()[:12]
 
     @torch.inference_mode()
     def features(self, images: Tensor) -> Numbers:

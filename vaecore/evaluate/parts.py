@@ -208,7 +208,8 @@ def quality_of_samples(subject: Subject) -> Facts:
     count = min(len(again), wanted)
     precision, recall = precision_recall(real[:count], again[:count])
     return {**asdict(found), "modality": name, "pixels": "means of p(x|z)" if subject.model.latents else "draws",
-            "seed": subject.settings.seed, "classifier_digest": judge.digest, "classifier_tested": judge.tested,
+            "seed": subject.settings.seed, "classifier_digest": judge.digest,
+            "classifier_weights": judge.weights, "classifier_tested": judge.tested,
             "floor": {"frechet": frechet(real[:count], again[:count]), "precision": precision, "recall": recall,
                       "observations": count, "split": other}}
 
