@@ -33,7 +33,8 @@ def numbers(facts: list[Headline]) -> None:
     frame = pd.DataFrame([{
         "run": f.id, "family": f.family, "data": f.data, "r": f.latent_size, "steps": f.steps,
         "ELBO": f.bound if f.has_kl else None, "log p(x)": f.bound if not f.has_kl and f.exact else None,
-        "reconstruction": None if f.exact else f.reconstruction, "KL": f.kl, "MSE": f.mse,
+        "log p(x|z)": f.reconstruction if not f.has_kl and not f.exact else None,
+        "reconstruction": f.reconstruction if f.has_kl else None, "KL": f.kl, "MSE": f.mse,
         "perplexity": f.perplexity, "active": f.active if f.has_code else None, "parameters": f.parameters,
         "seconds": f.seconds} for f in facts]).set_index("run")
     for column, sentences in (("MSE", True), ("perplexity", False)):  # only where a run can have one
@@ -50,8 +51,11 @@ def numbers(facts: list[Headline]) -> None:
                            "themselves. Higher is better."),
         "ELBO": number("Test ELBO", format="%.2f", help="In nats per observation: log p(x|z) less KL. Higher is "
                        "better. Empty for families without a prior, which have no such bound."),
-        "reconstruction": number("Reconstruction error", format="%.2f", help="−E log p(x|z) in nats per observation. "
-                                 "Lower is better. Negative where the likelihood is a density that exceeds 1."),
+        "log p(x|z)": number("Test log p(x|z)", format="%.2f", help="In nats per observation, at its code, of families "
+                             "without a prior: no bound on log p(x), and not to be set against an ELBO."),
+        "reconstruction": number("Reconstruction", format="%.2f", help="E log p(x|z) in nats per observation: the ELBO "
+                                 "without its KL. Higher is better. Positive where the likelihood is a density that "
+                                 "exceeds 1."),
         "KL": number("KL", format="%.2f", help="KL of q(z|x) from the prior, in nats per observation: what the code "
                      "tells about an observation. Empty for families without a prior."),
         "MSE": number("MSE", format="%.4f", help="Mean squared error of the reconstruction, for each pixel or number. "
@@ -106,7 +110,7 @@ def curves(runs: list[Run]) -> None:
             ("log p(x)", "log_p", "nats", "Per observation, of families that know it themselves."),
             ("log p(x|z)", "log_p_given_z", "nats", "At the code of each observation, of families without a prior: no "
              "bound on log p(x), and not to be set against an ELBO."),
-            ("Reconstruction error", "distortion", "nats", "−E log p(x|z), per observation."),
+            ("Reconstruction", "reconstruction", "nats", "E log p(x|z), per observation. Higher is better."),
             ("KL", "kl", "nats", "KL of q(z|x) from the prior, per observation."),
             ("MSE", "mse", "", "Mean squared error of the reconstruction."),
             ("Perplexity", "perplexity", "", PERPLEXITY_HELP)):

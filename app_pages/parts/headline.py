@@ -40,7 +40,7 @@ class Headline:
     latent_size: int | None
     steps: int | None
     bound: float | None  # test ELBO, or log p(x) or log p(x|z) where there is no KL
-    reconstruction: float | None  # −E log p(x|z)
+    reconstruction: float | None  # E log p(x|z)
     kl: float | None
     mse: float | None
     perplexity: float | None  # of text
@@ -88,7 +88,7 @@ def headline(run: Run) -> Headline:
         id=run.id, family=family, data=" · ".join(word for word in words if word),
         one=_text(about, "observation") or "observation",
         latent_size=_latent_size(summary) or _whole(values, "model", "latent_size"), steps=_whole(summary, "step"),
-        bound=elbo, reconstruction=None if reconstruction is None else -reconstruction,
+        bound=elbo, reconstruction=reconstruction,
         # Over several modalities, the mean of an error in pixels and one in something else means nothing.
         kl=kl, mse=None if several else _mean(summary, "test", "mse"),
         perplexity=None if several else next(iter(perplexities(_get(summary, "test")).values()), None),

@@ -134,14 +134,14 @@ def evaluated(metrics: Metrics) -> list[dict[str, float]]:
 
 
 def in_words(run: Run) -> list[dict[str, float]]:
-    """The evaluations of a run with its number under its own word: `elbo` and `distortion`, `log_p`, `log_p_given_z`.
+    """The evaluations of a run with its number under its own word: `elbo` and `reconstruction`, `log_p`, `log_p_given_z`.
 
     They are no numbers of one kind, and no chart may draw two of them as one.
     """
     found, rows = record(run), []
     name = {"ELBO": "elbo", "log p(x)": "log_p", "log p(x|z)": "log_p_given_z"}[found.kind]
     for row in evaluated(found.metrics):
-        more = {name: -row["neg_elbo"]} | ({"distortion": row["reconstruction"]} if name == "elbo" else {})
+        more = {name: -row["neg_elbo"]} | ({"reconstruction": -row["reconstruction"]} if name == "elbo" else {})
         rows.append({key: value for key, value in row.items() if key not in ("neg_elbo", "reconstruction")} | more)
     return rows
 
@@ -161,8 +161,9 @@ def panels(records: Mapping[str, Record], *, more: bool = False) -> list[Panel]:
              "against an ELBO.")) if runs]
     if with_kl:
         charts.append(Panel(
-            "Reconstruction error", _both(with_kl, "reconstruction", sign=-1), "nats",
-            "−E log p(x|z): how badly the decoder explains an observation from its code, also called distortion."))
+            "Reconstruction", _both(with_kl, "reconstruction", validation_sign=-1), "nats",
+            "E log p(x|z): how well the decoder explains an observation from its code. Higher is better; its negative "
+            "is called distortion."))
     if with_kl:
         beta = [Series("β", record.steps["step"], record.steps["beta"], run=name, right=True)
                 for name, record in with_kl.items()]

@@ -39,14 +39,14 @@ def test_panels_hold_what_the_file_says(root: Path) -> None:
     record = history.record(Run(root / "runs" / "vae"))
     lines = record.metrics.evaluations
     panels = {panel.title: panel for panel in history.panels({"vae": record}, more=True)}
-    assert list(panels) == ["ELBO", "Reconstruction error", "KL", "Gradient norm", "Learning rate"]
+    assert list(panels) == ["ELBO", "Reconstruction", "KL", "Gradient norm", "Learning rate"]
     training, validation = panels["ELBO"].series
     assert not training.dashed and validation.dashed and training.run == validation.run == "vae"
     np.testing.assert_array_equal(training.x, range(200))
     np.testing.assert_allclose(validation.y, [line["elbo"] for line in lines])
-    errors, (*kl, beta) = panels["Reconstruction error"].series, panels["KL"].series
-    for bound, error, rate in zip(panels["ELBO"].series, errors, kl, strict=True):  # ELBO = -(distortion + rate)
-        np.testing.assert_allclose(bound.y, -(error.y + rate.y), rtol=1e-5)
+    fits, (*kl, beta) = panels["Reconstruction"].series, panels["KL"].series
+    for bound, fit, rate in zip(panels["ELBO"].series, fits, kl, strict=True):
+        np.testing.assert_allclose(bound.y, fit.y - rate.y, rtol=1e-5)
     assert beta.right and (beta.y[0], beta.y[-1]) == (0, 1), "beta on an axis of its own"
     assert not panels["Learning rate"].may_smooth and panels["ELBO"].may_smooth
     units, full, minibatch, rate = history.latent_panels({"vae": record})
@@ -76,7 +76,7 @@ def test_perplexity_and_the_turns_of_an_aggressive_encoder(tmp_path: Path) -> No
     assert turns.step, "each value stands until the next evaluation"
     assert history.aggression({"run": record}) == ["run: the encoder was aggressive until step 30."]
     images = history.record(written(tmp_path / "images", LINE))
-    assert titles(images) == ["ELBO", "Reconstruction error", "KL"]
+    assert titles(images) == ["ELBO", "Reconstruction", "KL"]
     assert history.aggression({"run": images}) == []
 
 
