@@ -40,6 +40,8 @@ def numbers(facts: list[Headline]) -> None:
     for column, sentences in (("MSE", True), ("perplexity", False)):  # only where a run can have one
         if all((f.one == "sentence") == sentences for f in facts):
             frame = frame.drop(columns=column)
+    unsaid = [name for name in ("ELBO", "log p(x)", "log p(x|z)", "reconstruction") if frame[name].isna().all()]
+    frame = frame.drop(columns=unsaid)  # a word of none of these families
     number = st.column_config.NumberColumn
     st.dataframe(frame, height="content", placeholder=UNSET, column_config={
         "run": st.column_config.TextColumn("Run", pinned=True, help="The run's name: its folder."),

@@ -134,7 +134,7 @@ def evaluated(metrics: Metrics) -> list[dict[str, float]]:
 
 
 def in_words(run: Run) -> list[dict[str, float]]:
-    """The evaluations of a run with its number under its own word: `elbo` and `reconstruction`, `log_p`, `log_p_given_z`.
+    """The evaluations of a run, its number under its own word: `elbo` and `reconstruction`, `log_p`, `log_p_given_z`.
 
     They are no numbers of one kind, and no chart may draw two of them as one.
     """
