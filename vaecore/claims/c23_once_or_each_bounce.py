@@ -123,7 +123,7 @@ CLAIM = Claim(
     f"pixels and 8 frames, of which one is given; best of {FUTURES} futures of {CLIPS} test clips; {len(SEEDS)} seeds.",
     f"With 95 % intervals over seeds, squared error of the best of {FUTURES}, one code a clip over one a frame: at "
     f"most {ONCE:g} where the direction is drawn once, and at least {BOUNCE:g} where it is drawn at each bounce.",
-    24, run)
+    8.7, run)
 
 
 def _mean(errors: Tensor, futures: int) -> float:
