@@ -79,12 +79,12 @@ def finding(table: Sequence[Row]) -> Finding:
     mixed = of("MVAE", "style R2, mixed pair"), of("MVAE", "digit changed, mixed pair")
     lead = paired(*(by_seed(table, "style R2, swap", model=name) for name in ("DMVAE", "MVAE")))
     holds = {
-        "the digit does not change with DMVAE": digit["DMVAE"].low >= CHANGED,
-        "the style does not stay with DMVAE": style["DMVAE"].low >= STAYS,
-        "the digit does not change with MVAE": digit["MVAE"].low >= CHANGED,
-        "the style does not change with MVAE": style["MVAE"].high <= GONE,
-        f"the lead in R2 is below {GAIN}": lead.low >= GAIN,
-        "MVAE exchanges the digit and keeps the style when it is given the styled image too, or may":
+        "that the digit changes with DMVAE": digit["DMVAE"].low >= CHANGED,
+        "that the style stays with DMVAE": style["DMVAE"].low >= STAYS,
+        "that the digit changes with MVAE": digit["MVAE"].low >= CHANGED,
+        "that the style changes with MVAE": style["MVAE"].high <= GONE,
+        f"that the lead in R2 is at least {GAIN}": lead.low >= GAIN,
+        "that MVAE cannot exchange the digit and keep the style when it is given the styled image too":
             mixed[0].high < STAYS or mixed[1].high < CHANGED}
     failed = [words for words, held in holds.items() if not held]
     private = {latent: of("DMVAE", f"digit from {latent}").mean for latent in ("private digit", "private styled")
@@ -100,7 +100,7 @@ def finding(table: Sequence[Row]) -> Finding:
         f"{of('DMVAE', 'digit from shared').mean:.0%}, from a private one with at most "
         f"{max(private.values(), default=0.0):.0%} (chance {of('DMVAE', 'chance').mean:.0%}). Cross coherence is "
         f"{crosses[0]:.0%} with cross terms and {crosses[1]:.0%} without."
-        + (f" What fails: {'; '.join(failed)}." if failed else ""),
+        + (f" Not shown: {'; '.join(failed)}." if failed else ""),
         list(table), note="In the swap what is shared comes from an observation of another digit, what is private from "
                           "the styled one; MVAE has one latent, all of it shared, so by construction nothing of the "
                           "style can stay there. The mixed pair, where it is given the styled image too, could refute "
@@ -119,4 +119,4 @@ CLAIM = Claim(
     f"By 95% intervals over seeds. DMVAE after the swap: style R2 at least {STAYS}, digit changed in at least "
     f"{CHANGED:.0%}. MVAE after the swap: style R2 at most {GONE}, digit changed in at least {CHANGED:.0%}; and given "
     f"the styled image too it does not reach R2 {STAYS} with the digit changed in {CHANGED:.0%}. Paired difference of "
-    f"R2 at least {GAIN}.", 63, run)
+    f"R2 at least {GAIN}.", 9.3, run)
