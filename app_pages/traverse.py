@@ -230,7 +230,9 @@ def samples(checkpoint: Checkpoint) -> None:
         count = st.slider("Images", 8, 128, 48, 8, key="count-samples", width=220, help="How many codes to draw.")
         temperature = st.slider("Temperature", 0.0, 1.5, 1.0, 0.05, key="temperature", width=220,
                                 help=TEMPERATURE_HELP) if checkpoint.tempered else 1.0
+        names = checkpoint.class_names
         label = st.selectbox("Label", ["any", *range(checkpoint.classes)], key=f"label-{checkpoint.run.id}", width=150,
+                             format_func=lambda n: n if isinstance(n, str) else names[n],
                              help="Draw from the prior of this label. Any: labels are those of test images, drawn at "
                              "random.") if checkpoint.classes else "any"
         seed = st.number_input("Seed", 0, 2**31 - 1, key="seed", width=150,

@@ -69,7 +69,7 @@ def test_standardised_by_the_training_rows(own: Path) -> None:
 
 def test_a_covariate_of_labels(own: Path) -> None:
     dataset = Table(path=str(own), covariate="kind", standardise=False).load()
-    assert "covariate 'kind' with 3 labels, 1 left out: 'remark'" in dataset.source
+    assert "covariate 'kind' with 3 labels ('a', 'b', 'c'), 1 left out: 'remark'" in dataset.source
     labels, x = whole(dataset, "labels"), whole(dataset, "vector")
     np.testing.assert_array_equal(labels, np.array([2, 0, 1])[x[:, 0].astype(int) % 3])  # a, b, c are 0, 1, 2
     covariate = dataset.covariate

@@ -69,7 +69,7 @@ def scatter(checkpoint: CrossModal, scores: np.ndarray, across: int, up: int) ->
         st.info("Choose two different components.", icon=":material/info:")
         return
     figure = scores_figure(scores[:, across], scores[:, up], checkpoint.labels, across=f"component {across + 1}",
-                           up=f"component {up + 1}")
+                           up=f"component {up + 1}", names=checkpoint.known)
     st.plotly_chart(figure, key=key("scores", checkpoint), config=STILL, alt="Scores of the test samples by class")
     st.caption(f"The {len(scores)} test samples that travel with this checkpoint.")
 
@@ -89,7 +89,8 @@ def loadings(checkpoint: CrossModal, latent: str, component: int) -> None:
                     pictures.show(picture, f"Loadings of {name}", width=200)
                     st.caption("Orange above 0, blue below.")
                     continue
-                names = checkpoint.class_names(name) if checkpoint.modalities[name].kind == "label" else None
+                names = checkpoint.class_names(name) if checkpoint.modalities[name].kind == "label" \
+                    else checkpoint.modalities[name].columns
                 longest = max((abs(value) for _, value in found), default=0) or 1.0
                 st.html("".join(bar(names[d] if names else f"feature {d}", value, longest, tints[name])
                                 for d, value in found))
@@ -100,7 +101,8 @@ def bar(label: str, value: float, longest: float, tint: str) -> str:
     share = 50 * abs(value) / longest
     left = 50 if value >= 0 else 50 - share
     return ('<div style="display:flex;align-items:center;gap:.5rem;height:1.45rem;font-size:.92rem">'
-            f'<span style="width:5.6rem;white-space:nowrap;opacity:.8">{html.escape(label)}</span>'
+            '<span style="width:5.6rem;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;opacity:.8" '
+            f'title="{html.escape(label)}">{html.escape(label)}</span>'
             '<span style="flex:1;position:relative;height:.85rem;background:rgba(128,134,170,.13);border-radius:3px">'
             f'<span style="position:absolute;left:{left:.1f}%;width:{max(share, 0.5):.1f}%;height:100%;'
             f'background:{tint};border-radius:3px"></span></span>'

@@ -209,7 +209,9 @@ def labels(checkpoint: Checkpoint) -> None:
     seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed-labels", width=150,
                            help="The same seed draws the same codes.")
     rows = by_label(checkpoint, DRAWN, MOST_LABELS, int(seed))
-    lines = [(f"label {label}", legible(images)) for label, images in rows]
+    named = checkpoint.class_names
+    lines = [(f"label {label}" if named[label] == str(label) else named[label], legible(images))
+             for label, images in rows]
     pictures.rows([pictures.Labelled(name, png(grid(images, DRAWN))) for name, images in lines], "Samples by label",
                   label=6)
     if checkpoint.classes > MOST_LABELS:

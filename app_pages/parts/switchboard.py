@@ -33,6 +33,7 @@ PALETTES = {"light": ("#0072B2", "#D55E00", "#0B6B55", "#D6338A", "#6B5200", "#5
             "dark": ("#42A5F5", "#E8743B", "#8BEAC3", "#E0409F", "#F2C94C", "#A9B4BF", "#7A4DFF")}
 SAMPLES = (1, 4, 8, 16, 32)
 MOST_SENTENCES = 8
+MOST_COLUMNS = 12  # named under a vector
 MOST_BUTTONS = 20  # classes; more are chosen from a list
 TAKES = 3  # of generated recordings that can be played
 BOX = 560  # CSS pixels of vectors
@@ -442,9 +443,12 @@ def images(checkpoint: CrossModal, name: str, found: Generated) -> None:
                 st.audio(wav(found.images[place]), "audio/wav", width=180, alt=f"Generated {name} {place + 1}")
 
 
-def stripes(checkpoint: CrossModal, name: str, found: Generated) -> None:  # noqa: ARG001 (as the other kinds)
+def stripes(checkpoint: CrossModal, name: str, found: Generated) -> None:
     """Vectors, a row of grey each."""
     striped(found, f"{len(found)} generated of {name}")
+    if columns := checkpoint.modalities[name].columns:
+        shown = ", ".join(map(escaped, columns[:MOST_COLUMNS]))
+        st.caption(f"From the left: {shown}{', …' if len(columns) > MOST_COLUMNS else ''}")
 
 
 def striped(found: Generated, alt: str) -> None:

@@ -116,6 +116,8 @@ def _facts(found: CrossModal, name: str, made: Generated) -> dict[str, Any]:
         facts["sentences"] = list(made.sentences)
     elif made.kind == "vector":
         facts["values"] = made.values.tolist()
+        if columns := found.modalities[name].columns:
+            facts["columns"] = list(columns)
     else:
         facts["shape"] = list(made.values.shape)
     return facts

@@ -80,8 +80,8 @@ def sample(run: RunArgument, output: PictureOption,
            count: Annotated[int, typer.Option(min=1, max=10_000)] = 64,
            temperature: Annotated[float, typer.Option(min=0, max=10, help="Scale of the prior's sigma.")] = 1.0,
            seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
-           label: Annotated[int | None, typer.Option(min=0, help="Of a conditional prior; without, labels are those of "
-                                                     "test images.")] = None,
+           label: Annotated[str | None, typer.Option(help="Of a conditional prior, by its name; without, labels are "
+                                                     "those of test images.")] = None,
            scale: ScaleOption = 4, store: StoreOption = None) -> None:
     """Draw codes from the prior and decode them."""
     from vaecore.explore import Codeless, opened
@@ -119,8 +119,8 @@ def traverse(run: RunArgument, output: PictureOption,
              dimensions: Annotated[int, typer.Option(min=1, help="Rows, the most informative first.")] = 16,
              example: Annotated[int | None, typer.Option(min=0, help="Start from this test image; else from the "
                                                          "prior's mean.")] = None,
-             label: Annotated[int | None, typer.Option(min=0, help="Start from the mean of this label's prior, where "
-                                                       "it is conditional.")] = None,
+             label: Annotated[str | None, typer.Option(help="Start from the mean of this label's prior, by its name, "
+                                                       "where it is conditional.")] = None,
              scale: ScaleOption = 4, store: StoreOption = None) -> None:
     """One row a latent dimension, moved from one end to the other, the rest held still."""
     import numpy as np
@@ -186,18 +186,19 @@ def checked_split(name: str) -> SplitName:
     raise problem("--split", name, f"there is no split '{name}'.", f"Choose one of {', '.join(SPLITS)}.")
 
 
-def _labels(checkpoint: Checkpoint, run: str, label: int | None, count: int) -> list[int] | None:
-    """`label` for each of `count` codes; raises `ConfigError` for one that the prior does not read."""
+def _labels(checkpoint: Checkpoint, run: str, label: str | None, count: int) -> list[int] | None:
+    """The number of the label called so, for each of `count` codes; raises `ConfigError` for one that the prior does
+    not read."""
     from vaecore.schema import problem
 
     if label is None:
         return None
-    if not checkpoint.classes:
+    covariate = checkpoint.model.covariate
+    if covariate is None or covariate.kind != "label":
         raise problem("--label", label, f"the prior of {run} reads no labels.", "Leave it out.")
-    if label >= checkpoint.classes:
-        raise problem("--label", label, f"the labels of {run} are 0 to {checkpoint.classes - 1}.",
-                      "Choose one of them.")
-    return [label] * count
+    if (number := covariate.class_number(label)) is None:
+        raise problem("--label", label, f"the labels of {run} are {covariate.listed}.", "Choose one of them.")
+    return [number] * count
 
 
 def _picture(reference: str, store: Path | None, output: Path, scale: int,

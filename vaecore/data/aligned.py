@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from vaecore.data import npz, table
 from vaecore.data.base import (
     LARGEST_AXIS,
+    MOST_CLASSES,
     SPLITS,
     Array,
     Dataset,
@@ -35,6 +36,7 @@ from vaecore.data.base import (
     Modality,
     Split,
     SplitName,
+    kept_names,
     one_hot,
     standardised,
 )
@@ -96,11 +98,13 @@ class Aligned(MultimodalConfig, VocabularyConfig):
         self._check(found, known)
         whole = known_classes([*found.values(), *known.values()])
         columns = [column(member, whole) for member in found.values()]
-        labels = _labels(known["labels"], whole) if "labels" in known else None
+        labels, named = _labels(known["labels"], whole) if "labels" in known else (None, whole)
+        if len(whole) > MOST_CLASSES:
+            raise wrong(self.path, f"has {len(whole):,} different labels in all.", f"Use at most {MOST_CLASSES}.")
         observed = _observed(columns, known.get("mask"), self.path)
         self._fits(columns, len(observed))
         rows = self._split(len(observed))
-        parts = [self._prepared(part, rows, has) for part, has in zip(columns, observed.T, strict=True)]
+        parts = [self._prepared(part, rows, has, whole) for part, has in zip(columns, observed.T, strict=True)]
         splits: dict[SplitName, Split] = {}
         for split in SPLITS:
             arrays = {name: arrays[split] for name, (_, arrays) in zip(found, parts, strict=True)}
@@ -111,7 +115,8 @@ class Aligned(MultimodalConfig, VocabularyConfig):
         masks = [name for name, part in zip(found, columns, strict=True) if part.mask]
         return Dataset("aligned", f"{Path(self.path).name}: {sizes} samples of {', '.join(found)}"
                        + (f"; {', '.join(masks)} of 0 and 1 read as black and white" if masks else ""),
-                       {name: modality for name, (modality, _) in zip(found, parts, strict=True)}, splits)
+                       {name: modality for name, (modality, _) in zip(found, parts, strict=True)}, splits,
+                       classes=tuple(map(str, named.tolist())))
 
     def _check(self, found: Mapping[str, Member], known: Mapping[str, Member]) -> None:
         """Raise `ConfigError` unless there are 2 to 16 well-named modalities of equally many samples."""
@@ -149,20 +154,23 @@ class Aligned(MultimodalConfig, VocabularyConfig):
         rows = np.split(order, [cut, cut + held_out])
         return dict(zip(SPLITS, (rows[0][: self.train_limit or None], *rows[1:]), strict=True))
 
-    def _prepared(self, part: Column, rows: Mapping[SplitName, NDArray[np.int64]], has: Mask
-                  ) -> tuple[Modality, dict[SplitName, Any]]:
-        """A modality as a model reads it, in splits."""
+    def _prepared(self, part: Column, rows: Mapping[SplitName, NDArray[np.int64]], has: Mask,
+                  whole: NDArray[np.int64]) -> tuple[Modality, dict[SplitName, Any]]:
+        """A modality as a model reads it, in splits; `whole` are the classes by their numbers."""
         if not has[rows["train"]].any():
             raise part.member.wrong("is not observed in any training sample.", "Leave it out.")
         if isinstance(part.x, list):
             sentences = [sentence if there else "" for sentence, there in zip(part.x, has, strict=True)]
             return self.numbered({split: [sentences[row] for row in rows[split]] for split in SPLITS},
                                  f"'{part.member.called}'")
+        names: tuple[str, ...] = ()
         x = np.where(has.reshape(-1, *[1] * (part.x.ndim - 1)), part.x, 0)  # there is no mean of NaN
         match part.kind:
             case "label":
                 classes = int(part.x.max()) + 1
                 x, shape = one_hot(x, classes), (classes,)
+                # More of them only label what is evaluated, or another modality.
+                names = tuple(map(str, whole[:classes].tolist()))
             case "image":
                 x = x if x.dtype == np.uint8 else np.rint(255 * x).astype(np.uint8)
                 shape = x.shape[1:]
@@ -170,7 +178,8 @@ class Aligned(MultimodalConfig, VocabularyConfig):
                 train = rows["train"]
                 x = standardised(x, x[train[has[train]]]) if self.standardise else x.astype(np.float32)
                 shape = x.shape[1:]
-        return Modality(part.kind, shape), {split: x[rows[split]] for split in SPLITS}
+        modality = Modality(part.kind, shape, classes=names, columns=kept_names(part.member.columns))
+        return modality, {split: x[rows[split]] for split in SPLITS}
 
 
 # -- what is in the files --------------------------------------------------------------------------
@@ -184,6 +193,7 @@ class Member:
     path: str
     value: Array | list[str]
     said: Mapping[int, str] = field(default_factory=dict)  # of a .csv: samples with a cell that is no number, in words
+    columns: tuple[str, ...] = ()  # of a .csv: the names in its header
 
     def __len__(self) -> int:
         return len(self.value)
@@ -229,21 +239,23 @@ def members(data: Mapping[str, bytes], path: str) -> dict[str, Member]:
     for file, content in data.items():
         name, place = Path(file).stem, str(Path(path) / file)
         said: Mapping[int, str] = {}
+        names: tuple[str, ...] = ()
         if name in found:
             raise wrong(path, f"has both '{found[name].called}' and '{file}'.", "Keep one file a modality.")
         match Path(file).suffix.lower():
             case ".txt":
                 value: Array | list[str] = _lines(content, place)
             case ".csv":
-                value, said = _table(content, place)
+                value, said, names = _table(content, place)
             case _:
                 value = _array(io.BytesIO(content), len(content), Member(file, path, []))
-        found[name] = Member(file, path, value, said)
+        found[name] = Member(file, path, value, said, names)
     return dict(sorted(found.items()))
 
 
-def _table(data: bytes, path: str) -> tuple[Array, dict[int, str]]:
-    """The numbers (N, D) of a .csv, a row for each line, and by row what is said that is no number: infinite there.
+def _table(data: bytes, path: str) -> tuple[Array, dict[int, str], tuple[str, ...]]:
+    """The numbers (N, D) of a .csv, a row for each line, by row what is said that is no number, which is infinite
+    there, and the names of the columns.
 
     A blank line is a sample that is not observed; what stands there in words is not taken for one.
     """
@@ -252,7 +264,7 @@ def _table(data: bytes, path: str) -> tuple[Array, dict[int, str]]:
             for row, (column, text) in found.words.items()}
     for row, (column, _) in found.words.items():
         found.values[row, column] = np.inf
-    return found.values, said
+    return found.values, said, tuple(found.names)
 
 
 def _unpacked(data: bytes, path: str) -> dict[str, Member]:
@@ -420,14 +432,15 @@ def _classes(member: Member, whole: NDArray[np.int64] | None = None) -> NDArray[
     if (labels < -1).any():
         raise member.wrong(f"has a label {labels.min()}.", "Number classes from 0; -1 is a missing one.")
     known = np.unique(labels[labels >= 0])
-    if not 1 <= len(known) <= table.MOST_CLASSES:
-        raise member.wrong(f"has {len(known):,} different labels.", f"Use 1 to {table.MOST_CLASSES}.")
+    if not 1 <= len(known) <= MOST_CLASSES:
+        raise member.wrong(f"has {len(known):,} different labels.", f"Use 1 to {MOST_CLASSES}.")
     whole = known if whole is None or not np.isin(known, whole).all() else whole
     return np.where(labels < 0, -1, np.searchsorted(whole, labels))
 
 
-def _labels(member: Member, whole: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Classes (N,) for evaluation; in a .csv they are its only column, with NaN or nothing where missing."""
+def _labels(member: Member, whole: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Classes (N,) for evaluation and what they are called, by their numbers; in a .csv they are its only column, with
+    NaN or nothing where missing."""
     value = member.value
     if member.said:
         raise member.wrong(f"has {next(iter(member.said.values()))} which is no number.",
@@ -435,8 +448,10 @@ def _labels(member: Member, whole: NDArray[np.int64]) -> NDArray[np.int64]:
     if not isinstance(value, list) and value.ndim == 2 and value.shape[1] == 1 and value.dtype.kind == "f":
         column = np.nan_to_num(value[:, 0], nan=-1)
         if (column == np.rint(column)).all() and (np.abs(column) < 2**53).all():
-            return _classes(Member(member.called, member.path, column.astype(np.int64)), whole)
-    return _classes(member, whole)
+            member = Member(member.called, member.path, column.astype(np.int64))
+    labels = _classes(member, whole)
+    there = np.asarray(member.value)[labels >= 0].astype(np.int64)
+    return labels, whole if np.isin(there, whole).all() else np.unique(there)
 
 
 def _observed(columns: Sequence[Column], mask: Member | None, path: str) -> Mask:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
@@ -32,6 +32,7 @@ COVARIATE = "covariate"  # what a batch calls u of p(z|u), beside its modalities
 EVENTS = "events"  # what the frames of kept clips are called that could not be foreseen
 OBSERVED = "observed"  # and which modalities each observation has
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
+MOST_CLASSES, MOST_COLUMNS, LONGEST_NAME = 256, 1_000, 100  # names that are kept, and their characters
 LARGEST_AXIS = 65_536  # entries along one axis of an observation: what weights are read with, so what is trained on
 MAPPED_FROM = 32 * 2**20  # bytes; larger arrays are memory-mapped from the cache instead of held
 
@@ -49,12 +50,16 @@ class Modality:
     a model learns from; clips of a test set may be longer.
 
     A text is at most T token numbers: its words, then END, then PAD to the end. `vocabulary` has the word of each
-    number, beginning with `SPECIALS`.
+    number, beginning with `SPECIALS`. `classes` has the name of each class and `columns` of each number of a vector, as
+    the file has them, units too; empty where there are none. Names are no part of what a modality is: two that differ
+    in nothing else are equal.
     """
 
     kind: Kind
     shape: tuple[int, ...]
     vocabulary: tuple[str, ...] = ()
+    classes: tuple[str, ...] = field(default=(), compare=False)
+    columns: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def size(self) -> int:
@@ -65,6 +70,33 @@ class Modality:
     def decoded_size(self) -> int:
         """Numbers that a decoder gives for one observation: a text has one for each word that each token could be."""
         return self.size * max(1, len(self.vocabulary))
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What each class of a label is called: by its number where it has no name."""
+        return self.classes or tuple(map(str, range(self.size)))
+
+    def class_number(self, text: str) -> int | None:
+        """Which class is meant by a name, in any case of letters, or by its number from 0; None for none.
+
+        Where the names are numbers themselves only they are meant: of the classes 1, 2 and 3, 1 is the first.
+        """
+        given = " ".join(text.split())
+        folded = [name.lower() for name in self.class_names]
+        if given in self.class_names:
+            return self.class_names.index(given)
+        if given.lower() in folded:
+            return folded.index(given.lower())
+        counted = given.isascii() and given.isdigit() and len(given) < 9 and int(given) < self.size
+        return int(given) if counted and not any(map(_is_number, folded)) else None
+
+    @property
+    def listed(self) -> str:
+        """The names of the classes in words: all where they are few."""
+        names = self.class_names
+        if names == tuple(map(str, range(self.size))) and self.size > 2:
+            return f"{names[0]} to {names[-1]}"
+        return ", ".join(names) if len(names) <= 12 else f"{', '.join(names[:5])}, … {names[-1]}"
 
 
 @dataclass(frozen=True)
@@ -131,6 +163,8 @@ class Dataset:
     factors: Mapping[str, int] = field(default_factory=dict)  # known causes by name; how many values, 0: continuous
     drawn: Drawn | None = None  # what is trained on, where the training split is only some of it to look at
     rate: float = 0.0  # frames a second of clips; 0 where they have none of their own
+    classes: tuple[str, ...] = ()  # what the labels are called, by their numbers; empty: numbers from 0
+    known: tuple[str, ...] = ()  # what the columns of a numeric covariate are called
 
     def size(self, split: SplitName) -> int:
         """Observations of a split; of one that is drawn anew, what is called an epoch."""
@@ -141,11 +175,12 @@ class Dataset:
         """On what a prior may be conditioned: numbers where the data has them, else its labels, else nothing."""
         train = self.splits["train"]
         if train.covariate is not None:
-            return Modality("vector", train.covariate.shape[1:])
+            return Modality("vector", train.covariate.shape[1:], columns=self.known)
         if train.labels is None:
             return None
         known = [split.labels for split in self.splits.values() if split.labels is not None and len(split.labels)]
-        return Modality("label", (max(1, 1 + max(int(labels.max()) for labels in known)),))
+        size = max(1, 1 + max(int(labels.max()) for labels in known))
+        return Modality("label", (size,), classes=self.classes[:size] if len(self.classes) >= size else ())
 
 
 class DataConfig(Strict):
@@ -215,6 +250,24 @@ def shuffled_split(images: Array, labels: NDArray[np.int64], held_out: int, seed
     cut = len(images) - 2 * held_out
     parts = dict(zip(SPLITS, np.split(order, [cut, cut + held_out]), strict=True))
     return {s: images[i] for s, i in parts.items()}, {s: labels[i] for s, i in parts.items()}
+
+
+def kept_names(names: Iterable[str]) -> tuple[str, ...]:
+    """Names as they are kept and shown: on one line, of at most `LONGEST_NAME` characters, and each another one."""
+    kept: list[str] = []
+    for number, name in enumerate(names):
+        line = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
+        short = line if 0 < len(line) <= LONGEST_NAME else f"{line[:LONGEST_NAME - 12]}… ({number})".strip()
+        kept.append(short if short not in kept else f"{short[:LONGEST_NAME - 12]}… ({number})")
+    return tuple(kept)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 from vaecore.data import idx
 from vaecore.data.base import Dataset, DataUnavailable, ImageConfig, folders
 
 ADDRESS = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
+CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 DEBIAN = "/usr/share/datasets/fashion-mnist"
 DOWNLOADED = dict(zip(idx.FILES, (  # MD5 of the published .gz
     "8d4fb7e6c68d591d4c3dfef9ec88bf0d", "25c81989df183df01b3e8a0aad5dffbe",
@@ -29,8 +31,9 @@ class FashionMNIST(ImageConfig):
             raise DataUnavailable("Fashion-MNIST is not on this machine. Fetch it with `vaecore data --download "
                                   "fashion-mnist`, install Debian's dataset-fashion-mnist, or point VAECORE_DATA "
                                   "at a folder that holds fashion-mnist/.")
-        return self.finish("fashion-mnist", "Fashion-MNIST: 50,000 / 10,000 / 10,000",
-                           *idx.load("fashion-mnist", folder, CHECKSUMS))
+        images = self.finish("fashion-mnist", "Fashion-MNIST: 50,000 / 10,000 / 10,000",
+                             *idx.load("fashion-mnist", folder, CHECKSUMS))
+        return replace(images, classes=CLOTHES)
 
     @staticmethod
     def download() -> None:

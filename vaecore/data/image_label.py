@@ -37,7 +37,7 @@ class ImageLabel(ImageConfig, MultimodalConfig):
             splits[name] = replace(split, arrays={**split.arrays, "label": one_hot(split.labels, CLASSES)})
         splits["train"] = self.with_missing(splits["train"])
         return replace(plain, name="image-label", source=f"{plain.source}, with labels", splits=splits,
-                       modalities={**plain.modalities, "label": Modality("label", (CLASSES,))})
+                       modalities={**plain.modalities, "label": Modality("label", (CLASSES,), classes=plain.classes)})
 
 
 def resolved(images: str, source: Source) -> Source:

@@ -20,14 +20,24 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.base import SPLITS, DataConfig, Dataset, DataUnavailable, Modality, Split, SplitName
+from vaecore.data.base import (
+    MOST_CLASSES,
+    MOST_COLUMNS,
+    SPLITS,
+    DataConfig,
+    Dataset,
+    DataUnavailable,
+    Modality,
+    Split,
+    SplitName,
+    kept_names,
+)
 from vaecore.data.own_file import contents, decoded, wrong
 from vaecore.schema import ConfigError, option, problem
 
-MOST_COLUMNS, MOST_ROWS, MOST_CELLS = 1_000, 1_000_000, 5_000_000
+MOST_ROWS, MOST_CELLS = 1_000_000, 5_000_000
 LARGEST_NUMBER = 1e30  # the vector is in single precision
 FEWEST, HELD_OUT = 30, 2_000  # rows
-MOST_CLASSES = 256
 MISSING = frozenset({"", "na", "n/a", "nan", "null"})  # what an empty cell may say, in any case of letters
 MOST_NAMED = 5  # columns that are left out and said by name
 SHOWN = 40  # characters of a cell or name in a message
@@ -87,7 +97,9 @@ class Table(DataConfig):
         train = order[:cut]
         known = [table.index(name, "data.covariate") for name in _names(self.covariate)]
         chosen = self._features(table, known)
-        labels, covariate, what = self._known(table, known, train)
+        labels, covariate, classes = self._known(table, known, train)
+        what = f", covariate {', '.join(_quoted(table.names[column]) for column in known)}" if known else ""
+        what += f" with {len(classes)} label{'s' * (len(classes) != 1)} ({_listed(classes)})" if classes else ""
         x = self._scaled(table.values[:, chosen], train).astype(np.float32)
         u = None if covariate is None else self._scaled(covariate, train).astype(np.float32)
         splits: dict[SplitName, Split] = {}
@@ -99,7 +111,9 @@ class Table(DataConfig):
         others = [name for column, name in enumerate(table.names) if column not in {*chosen, *known}]
         return Dataset("table", f"{Path(self.path).name}: {sizes}, {len(chosen)} of its columns as the vector{what}"
                        + (f", {len(others)} left out: {_listed(others)}" if others else ""),
-                       {"vector": Modality("vector", (len(chosen),))}, splits)
+                       {"vector": Modality("vector", (len(chosen),), columns=kept_names(
+                           table.names[column] for column in chosen))}, splits, classes=kept_names(classes),
+                       known=() if covariate is None else kept_names(table.names[column] for column in known))
 
     def _features(self, table: Contents, known: Sequence[int]) -> list[int]:
         """The columns of the vector, each a number in every row."""
@@ -122,11 +136,11 @@ class Table(DataConfig):
         return chosen
 
     def _known(self, table: Contents, columns: Sequence[int], train: NDArray[np.int64]
-               ) -> tuple[NDArray[np.int64] | None, Numbers | None, str]:
-        """Labels (N,), or numbers (N, m), of the covariate, -1 or NaN where missing, and what it is in words."""
+               ) -> tuple[NDArray[np.int64] | None, Numbers | None, list[str]]:
+        """Labels (N,), or numbers (N, m), of the covariate, -1 or NaN where missing, and what the classes are called.
+        """
         if not columns:
-            return None, None, ""
-        names = ", ".join(f"'{_short(table.names[column])}'" for column in columns)
+            return None, None, []
         missing = np.array([[_missing(cell) for cell in table.texts[column]] for column in columns]).T  # (N, m)
         for index, column in enumerate(columns):
             if missing[train, index].all():
@@ -137,18 +151,19 @@ class Table(DataConfig):
                 bad = np.flatnonzero(np.isnan(table.values[:, column]) & ~missing[:, index])
                 if len(bad):
                     raise table.fault(column, "Correct it, or choose data.covariate_kind=label.", int(bad[0]))
-            return None, table.values[:, columns], f", covariate {names}"
+            return None, table.values[:, columns], []
         if len(columns) > 1:
             raise problem("data.covariate", self.covariate, f"{len(columns)} columns cannot be one label.",
                           "Name one column, or choose data.covariate_kind=numbers.")
         cells = [_class(cell) for cell in table.texts[columns[0]]]
         classes = sorted({cell for cell in cells if not _missing(cell)}, key=_by_number)
         if len(classes) > MOST_CLASSES:
-            raise problem("data.covariate", self.covariate, f"column {names} has {len(classes):,} different labels.",
+            raise problem("data.covariate", self.covariate, f"column {_quoted(table.names[columns[0]])} has "
+                          f"{len(classes):,} different labels.",
                           f"Use at most {MOST_CLASSES}, or choose data.covariate_kind=numbers.")
         numbered = {cell: number for number, cell in enumerate(classes)}
         labels = np.array([numbered.get(cell, -1) for cell in cells], np.int64)
-        return labels, None, f", covariate {names} with {len(classes)} label{'s' * (len(classes) != 1)}"
+        return labels, None, classes
 
     def _scaled(self, values: Numbers, train: NDArray[np.int64]) -> Numbers:
         if not self.standardise:
@@ -328,7 +343,7 @@ def _class(cell: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(f"'{_short(name)}'" for name in names[:MOST_NAMED])
+    shown = ", ".join(map(_quoted, names[:MOST_NAMED]))
     return shown + (", …" if len(names) > MOST_NAMED else "")
 
 
@@ -378,6 +393,10 @@ def _by_number(cell: str) -> tuple[bool, float, str]:
     """Labels that are numbers in their order, before all others."""
     value = _number(cell)
     return (True, 0.0, cell) if math.isnan(value) else (False, value, cell)
+
+
+def _quoted(text: str) -> str:
+    return f"'{_short(text)}'"
 
 
 def _short(text: str) -> str:

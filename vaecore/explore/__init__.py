@@ -15,12 +15,14 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from vaecore.data import COVARIATE, Modality
+from vaecore.data.base import LONGEST_NAME, MOST_CLASSES
 from vaecore.distributions import Density, DiagonalGaussian, StandardNormal
 from vaecore.explore.densities import as_mixture, from_noise, gaussian, moments, tempered
+from vaecore.files import parsed_json
 from vaecore.models import Family
 from vaecore.priors import ConditionalMixture
 from vaecore.store import Run
@@ -111,6 +113,12 @@ class Checkpoint:
         """How many labels its prior is conditioned on; 0 where it is not, or on numbers."""
         covariate = self.model.covariate
         return covariate.size if covariate is not None and covariate.kind == "label" else 0
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What those labels are called."""
+        covariate = self.model.covariate
+        return covariate.class_names if covariate is not None and covariate.kind == "label" else ()
 
     @property
     def kl(self) -> NDArray[np.float64] | None:
@@ -438,6 +446,19 @@ def examples(run: Run, name: str, modality: Modality
     if u is not None and (u.ndim != 2 or len(u) != len(x)):
         u = None
     return x, None if labels is None else labels.numpy(), u
+
+
+def label_names(run: Run) -> tuple[str, ...]:
+    """What the labels of a run's examples are called, by their numbers; empty where they are numbers from 0, and in
+    runs that were made before names were kept."""
+    try:
+        with safe_open(run.path / "examples.safetensors", "pt") as file:
+            names = parsed_json((file.metadata() or {}).get("classes", "[]"), "the names of its classes")
+    except (OSError, SafetensorError, ValueError, RecursionError):
+        return ()
+    good = isinstance(names, list) and len(names) <= MOST_CLASSES and all(
+        isinstance(name, str) and len(name) <= LONGEST_NAME for name in names)
+    return tuple(names) if good else ()
 
 
 def as_read(covariate: Modality, labels: NDArray[np.int64] | None, numbers: torch.Tensor | None

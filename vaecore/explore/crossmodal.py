@@ -11,7 +11,7 @@ import hashlib
 import math
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -23,9 +23,10 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vaecore.data import END, OBSERVED, PAD, SPECIALS, UNKNOWN, Kind, Modality
+from vaecore.data.fashion_mnist import CLOTHES
 from vaecore.data.text import tokens, words
 from vaecore.distributions import DiagonalGaussian, Point, Posterior, PosteriorMixture, StandardNormal
-from vaecore.explore import LARGEST_EXAMPLES, Images, as_images
+from vaecore.explore import LARGEST_EXAMPLES, Images, as_images, label_names
 from vaecore.explore.densities import tempered
 from vaecore.explore.drawing import Ink
 from vaecore.explore.sentences import LONGEST_TEXT, MOST_TOKENS, Reading, UnreadableText
@@ -48,7 +49,6 @@ MOST_CELLS = 400  # of a grid of exchanged codes
 LARGEST_NUMBER = 1e6  # of a vector that is given
 POINTS = 161  # of a curve, before those near its peaks
 REACH = 3.4  # of a curve, in standard deviations of the prior
-CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 ABOVE, BELOW = np.array([255.0, 150.0, 50.0]), np.array([70.0, 160.0, 255.0])  # colours of loadings, as (R, G, B)
 SPOKEN = "speech"  # the modality of spoken-digits that can be heard
 LAYOUTS = ((SHARED, private("{}")), (JOINT, "individual {}"))  # how families call what is shared and what is not
@@ -172,6 +172,7 @@ class CrossModal:
     examples: Mapping[str, Tensor]
     labels: NDArray[np.int64] | None = None
     observed: Tensor | None = None
+    known: tuple[str, ...] = ()  # what `labels` are called, by their numbers; empty: numbers from 0
 
     @classmethod
     def load(cls, run: Run) -> CrossModal:
@@ -193,7 +194,7 @@ class CrossModal:
                 raise BrokenCheckpoint(f"weights.safetensors of {run.id} does not describe sentences with a vocabulary "
                                        f"for '{name}'. Copy the run again from where it came.")
         examples, labels, observed = _examples(run, model.modalities)
-        return cls(run, model, examples, labels, observed)
+        return cls(run, model, examples, labels, observed, label_names(run))
 
     # -- what it is
 
@@ -250,9 +251,10 @@ class CrossModal:
 
     def class_names(self, name: str) -> list[str]:
         """What the classes of a label are called."""
-        size = self._modality(name).size
-        clothes = self._data.get("images") == "fashion-mnist" and size == len(CLOTHES)
-        return list(CLOTHES) if clothes else [str(number) for number in range(size)]
+        modality = self._modality(name)
+        if not modality.classes and self._data.get("images") == "fashion-mnist" and modality.size == len(CLOTHES):
+            return list(CLOTHES)  # of a run that was made before names were kept
+        return list(modality.class_names)
 
     # -- what can be given
 
@@ -330,13 +332,11 @@ class CrossModal:
         if len(text) > LONGEST_TEXT:
             raise UnreadableText(f"{name}: this text has {len(text):,} characters. Type at most {LONGEST_TEXT:,}.")
         if modality.kind == "label":
-            known = {called.lower(): number for number, called in enumerate(self.class_names(name))}
-            given = text.strip().lower()
-            if given not in known and not (given.isascii() and given.isdigit() and int(given) < modality.size):
-                classes = self.class_names(name)
-                listed = ", ".join(classes) if len(classes) <= 12 else f"{classes[0]} to {classes[-1]}"
+            named = replace(modality, classes=tuple(self.class_names(name)))
+            if (number := named.class_number(text)) is None:
+                listed = ", ".join(named.classes) if len(named.classes) <= 12 else named.listed
                 raise ValueError(f"{name}: '{text.strip()[:40]}' is no class. Type one of {listed}.")
-            return Typed(self.label(name, known[given] if given in known else int(given)))
+            return Typed(self.label(name, number))
         if modality.kind != "text":
             raise ValueError(f"{name} is {_article(modality.kind)} and cannot be typed. {self._how(name)}")
         unknown = SPECIALS[UNKNOWN]  # as this program's own sentences have it, it is the unknown word itself

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,8 +18,9 @@ COLOURS = ("#CC5566", "#6F60D6", "#A38A1E", "#2E8B57", "#3C93BA", "#B84488", "#3
 
 
 def scores_figure(x: NDArray[np.floating], y: NDArray[np.floating], labels: NDArray[np.int64] | None, *, across: str,
-                  up: str, height: int = 440) -> go.Figure:
-    """`x` and `y` (N,) with `labels` (N,), -1 or None where there are none; `across` and `up` name the axes."""
+                  up: str, names: Sequence[str] = (), height: int = 440) -> go.Figure:
+    """`x` and `y` (N,) with `labels` (N,), -1 or None where there are none; `across` and `up` name the axes, `names`
+    the classes, where they are not numbers from 0."""
     import plotly.graph_objects as go
 
     known = np.full(len(x), -1) if labels is None else labels
@@ -25,7 +28,7 @@ def scores_figure(x: NDArray[np.floating], y: NDArray[np.floating], labels: NDAr
     for label in np.unique(known):
         chosen = np.flatnonzero(known == label)
         figure.add_trace(go.Scatter(
-            x=x[chosen], y=y[chosen], mode="markers", name="no class" if label < 0 else f"class {label}",
+            x=x[chosen], y=y[chosen], mode="markers", name=_called(int(label), names),
             customdata=chosen, marker={"size": 12, "color": COLOURS[int(label) % len(COLOURS)], "opacity": 0.9},
             hovertemplate="test sample %{customdata}<br>" f"{across} %{{x:.2f}}, {up} %{{y:.2f}}<extra></extra>"))
     figure.update_layout(
@@ -36,3 +39,9 @@ def scores_figure(x: NDArray[np.floating], y: NDArray[np.floating], labels: NDAr
         figure.update_layout({axis: {"title": {"text": words, "font": {"size": FONT}}, "tickfont": {"size": FONT},
                                      "automargin": True, "fixedrange": True, "zeroline": True}})
     return figure
+
+
+def _called(label: int, names: Sequence[str]) -> str:
+    if label < 0:
+        return "no class"
+    return html.escape(names[label]) if label < len(names) else f"class {label}"  # Plotly reads names as HTML

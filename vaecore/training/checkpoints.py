@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vaecore.config import RunConfig, differences
 from vaecore.data import Kind, Modality
-from vaecore.data.base import LARGEST_AXIS
+from vaecore.data.base import LARGEST_AXIS, LONGEST_NAME, MOST_CLASSES, MOST_COLUMNS
 from vaecore.files import parsed_json, write_bytes_atomic
 from vaecore.models import Family
 from vaecore.nets.convolutional import channels_last
@@ -44,11 +44,10 @@ class BrokenCheckpoint(Exception):
 def save_weights(path: Path, model: Family, config: RunConfig, step: int) -> None:
     """Write weights that can be loaded alone."""
     path.parent.mkdir(exist_ok=True)
-    modalities = {name: {"kind": m.kind, "shape": m.shape} | ({"vocabulary": m.vocabulary} if m.vocabulary else {})
-                  for name, m in model.modalities.items()}
+    modalities = {name: _noted(modality) for name, modality in model.modalities.items()}
     header = {"config": config.model_dump(mode="json"), "modalities": modalities, "step": step}
     if model.covariate is not None:
-        header["covariate"] = {"kind": model.covariate.kind, "shape": model.covariate.shape}
+        header["covariate"] = _noted(model.covariate)
     _write(path, model.state_dict(), header)
 
 
@@ -261,6 +260,22 @@ def _described(header: dict[str, Any]) -> tuple[dict[str, Modality], Modality | 
     return modalities, _modality(header["covariate"]) if "covariate" in header else None
 
 
+def _noted(modality: Modality) -> dict[str, Any]:
+    """A modality as a header has it; what is empty is left out."""
+    words = {"vocabulary": modality.vocabulary, "classes": modality.classes, "columns": modality.columns}
+    return {"kind": modality.kind, "shape": modality.shape} | {name: value for name, value in words.items() if value}
+
+
+def _names(values: Mapping[str, Any], field: str, count: int) -> tuple[str, ...]:
+    """The names of `count` classes or columns; none in weights that were written before names were kept."""
+    found = values.get(field, [])
+    if not isinstance(found, list) or not all(isinstance(name, str) and len(name) <= LONGEST_NAME for name in found):
+        raise ValueError(f"{field} that are no names of at most {LONGEST_NAME} characters")
+    if found and len(found) != count:
+        raise ValueError(f"{len(found):,} {field} with names instead of {count:,}")
+    return tuple(found)
+
+
 def _modality(values: Mapping[str, Any]) -> Modality:
     kind, shape = values["kind"], tuple(int(n) for n in values["shape"])
     words = tuple(values.get("vocabulary", ()))
@@ -270,7 +285,9 @@ def _modality(values: Mapping[str, Any]) -> Modality:
         raise ValueError(f"a vocabulary of {len(words):,} words")
     if (kind == "text") != bool(words):
         raise ValueError(f"a modality of kind {kind} with {len(words):,} words")
-    return Modality(kind, shape, words)
+    classes = _names(values, "classes", min(shape[0], MOST_CLASSES) if kind == "label" else 0)
+    columns = _names(values, "columns", min(shape[0], MOST_COLUMNS) if kind == "vector" else 0)
+    return Modality(kind, shape, words, classes, columns)
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

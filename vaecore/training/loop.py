@@ -399,7 +399,8 @@ class _Session:
             tensors[OBSERVED] = torch.from_numpy(test.observed.copy())
         if test.events is not None:
             tensors[EVENTS] = torch.from_numpy(test.events.copy())
-        write_bytes_atomic(self.folder / "examples.safetensors", save(tensors))
+        named = {"classes": json.dumps(self.dataset.classes)} if self.dataset.classes else None
+        write_bytes_atomic(self.folder / "examples.safetensors", save(tensors, named))
 
     def _append(self, lines: Any) -> None:
         data = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode()

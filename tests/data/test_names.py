@@ -1,0 +1,145 @@
+"""Names of classes and columns: the file's own, kept with the run, shown and accepted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from streamlit.testing.v1 import AppTest
+
+from tests.pages import demo
+from tests.test_cli import call, refused, said
+from vaecore.data import Modality
+from vaecore.data.aligned import Aligned
+from vaecore.data.base import LONGEST_NAME, kept_names
+from vaecore.data.table import Table
+from vaecore.explore import Checkpoint
+from vaecore.explore.crossmodal import CrossModal
+from vaecore.store import Run, Store
+from vaecore.training import train
+from vaecore.training.checkpoints import BrokenCheckpoint, load_model
+
+ROWS = 60
+TRAINING = {"epochs": 1, "batch_size": 12, "snapshots": 0, "checkpoints": 0}
+GRADES = ("high", "low", "medium")
+
+
+def graded(path: Path) -> Path:
+    path.write_text("height [cm],weight (kg),grade\n" + "\n".join(
+        f"{150 + row},{row % 7}.5,{GRADES[row % 3]}" for row in range(ROWS)), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory, configure: Callable[..., Any]) -> Path:
+    """`grades`, a conditional VAE of a table with classes in words, and `digits`, of labels 1, 2 and 4."""
+    place = tmp_path_factory.mktemp("names")
+    store, network = Store(place / "store"), {"kind": "mlp", "hidden": [8]}
+    grades = configure({"data": {"name": "table", "path": str(graded(place / "grades.csv")), "covariate": "grade"},
+                        "model": {"family": "vae", "latent_size": 2, "network": network,
+                                  "likelihood": {"kind": "gaussian"}, "prior": {"kind": "conditional", "hidden": [8]}},
+                        "training": TRAINING})
+    train(store.create(grades, "grades").path, demo.Unwatched())
+    labels = np.array([1, 2, 4])[np.arange(ROWS) % 3]
+    (place / "digits").mkdir()
+    np.save(place / "digits" / "digit.npy", labels)
+    np.save(place / "digits" / "labels.npy", labels)
+    (place / "digits" / "size.csv").write_text("width [mm],area\n" + "\n".join(f"{row},{-row}" for row in range(ROWS)))
+    digits = configure({"data": {"name": "aligned", "path": str(place / "digits")},
+                        "model": {"family": "multimodal-vae", "latent_size": 2, "networks": {"vector": network}},
+                        "training": TRAINING})
+    train(store.create(digits, "digits").path, demo.Unwatched())
+    return store.root
+
+
+def run(store: Path, name: str) -> Run:
+    return Store(store).find(name)
+
+
+def test_c04_the_files_labels_are_the_names_with_gaps_too(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = CrossModal.load(run(store, "digits"))
+    assert found.class_names("digit") == ["1", "2", "4"] and found.known == ("1", "2", "4")
+    for place, name in enumerate(("1", "2", "4")):
+        assert found.typed("digit", name).value.tolist() == torch.eye(3)[[place]].tolist()
+    for none in ("0", "3"):  # numbers of classes, and no names of the file
+        with pytest.raises(ValueError, match=f"'{none}' is no class. Type one of 1, 2, 4"):
+            found.typed("digit", none)
+    facts = said(capsys, "generate", "digits", "--given", "size=example:0", "--predict", "digit", "--store", str(store))
+    assert set(facts["generated"]["digit"]["classes"]) <= {"1", "2", "4"}
+    facts = said(capsys, "generate", "digits", "--given", "digit=4", "--predict", "size", "--store", str(store))
+    assert facts["generated"]["size"]["columns"] == ["width [mm]", "area"]
+    assert found.labels is not None and set(found.labels.tolist()) <= {0, 1, 2}
+
+
+def test_c04_labels_from_one(tmp_path: Path) -> None:
+    labels = np.arange(ROWS) % 3 + 1
+    np.savez(tmp_path / "own.npz", digit=labels, image=np.full((ROWS, 4, 4), 7, np.uint8), labels=labels)
+    found = Aligned(path=str(tmp_path / "own.npz")).load()
+    assert found.modalities["digit"].classes == found.classes == ("1", "2", "3")
+    assert found.covariate is not None and found.covariate.classes == ("1", "2", "3")
+
+
+def test_d01_named_classes_are_kept_and_accepted(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+                                                 ) -> None:
+    found = Checkpoint.load(run(store, "grades"))
+    assert found.class_names == GRADES and found.model.modalities["vector"].columns == ("height [cm]", "weight (kg)")
+    picture, same = tmp_path / "a.png", tmp_path / "b.png"
+    where = ["--store", str(store), "--count", "3"]
+    assert call(["sample", "grades", "-o", str(picture), "--label", "Medium", *where]) == 0
+    assert call(["sample", "grades", "-o", str(same), "--label", "2", *where]) == 0
+    assert picture.read_bytes() == same.read_bytes()
+    assert call(["traverse", "grades", "-o", str(picture), "--label", "low", "--store", str(store)]) == 0
+    message = refused(capsys, "sample", "grades", "-o", str(picture), "--label", "huge", *where)
+    assert "the labels of grades are high, low, medium" in message
+
+
+def test_d01_the_table_names_them(tmp_path: Path) -> None:
+    data = Table(path=str(graded(tmp_path / "own.csv")), covariate="grade")
+    assert "3 labels ('high', 'low', 'medium')" in data.load().source
+    numbers = data.model_copy(update={"covariate": "weight (kg)", "covariate_kind": "numbers"}).load().covariate
+    assert numbers is not None and numbers.columns == ("weight (kg)",)
+
+
+def test_d01_the_page_shows_the_names(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAECORE_STORE", str(store))
+    at = AppTest.from_file(str(demo.APP), default_timeout=60)
+    at.switch_page("app_pages/traverse.py")
+    at.query_params["run"], at.session_state["view"] = "grades", "Samples"
+    at.run()
+    assert not at.exception
+    [box] = [box for box in at.selectbox if box.label == "Label"]
+    assert box.options == ["any", *GRADES]
+    at.session_state["view"] = "Prior"
+    at.run()
+    assert not at.exception and any("<strong>medium</strong>" in body for body in demo.pictures(at))
+
+
+def test_names_of_weights_are_bounded_and_old_weights_have_none(store: Path, tmp_path: Path) -> None:
+    weights = run(store, "grades").weights
+    with safe_open(weights, "pt") as file:
+        header = json.loads(file.metadata()["vaecore"])
+
+    def opened(**changes: Any) -> Modality | None:
+        covariate = {name: value for name, value in {**header["covariate"], **changes}.items() if value is not None}
+        path = tmp_path / "weights.safetensors"
+        save_file(load_file(weights), path, {"vaecore": json.dumps({**header, "covariate": covariate})})
+        return load_model(path).covariate
+
+    old = opened(classes=None)
+    assert old is not None and old.classes == () and old.class_names == ("0", "1", "2")
+    assert old == opened(), "names are no part of what weights are compared by"
+    for bad in (["a", "b"], "abc", [1, 2, 3], ["a", "b", "c" * (LONGEST_NAME + 1)]):
+        with pytest.raises(BrokenCheckpoint):
+            opened(classes=bad)
+
+
+def test_kept_names_fit_what_reads_them() -> None:
+    names = kept_names(["x" * 300, "x" * 301, "a\nb", ""])
+    assert len(set(names)) == 4 and all(0 < len(name) <= LONGEST_NAME for name in names) and names[2] == "a b"
