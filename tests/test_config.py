@@ -200,3 +200,23 @@ def test_aliases_are_refused() -> None:
     bomb = "a: &a [x, x]\n" + "".join(f"{b}: &{b} [*{a}, *{a}]\n" for a, b in pairwise("abcdefghijklmnopqrstuvwxyz"))
     with pytest.raises(ConfigError, match="aliases"):
         from_text(bomb)
+
+
+@pytest.mark.parametrize(("typed", "meant"), [
+    ("2020", "2020"), ("'2020'", "2020"), ('"2020"', "2020"), ("1e3", "1e3"), ("yes", "yes"), ("", ""), ("''", ""),
+    ("007", "007"), ("a, b: c", "a, b: c"), ("[x]", "[x]"), ('"a, b",c', '"a, b",c'), ("null", "null")])
+def test_b08b_a_text_field_takes_what_was_typed(typed: str, meant: str) -> None:
+    config = changed(preset("vae-mnist"), ["data.name=table", f"data.covariate={typed}"])
+    assert getattr(config.data, "covariate", None) == meant
+
+
+def test_b08b_a_path_with_a_hash_and_quoted_text(tmp_path: Path) -> None:
+    path = tmp_path / "scores #2.csv"
+    path.write_text("a,b,2020\n" + "\n".join(f"{row},{-row},{row % 2}" for row in range(40)), encoding="utf-8")
+    config = changed(preset("vae-mnist"), ["data.name=table", f"data.path={path}", "data.covariate=2020"])
+    found = config.data.load()
+    assert found.classes == ("0", "1") and found.modalities["vector"].columns == ("a", "b")
+    for typed in ("training.epochs='5 more'", "training.learning_rate=abc"):
+        with pytest.raises(ConfigError):
+            changed(preset("vae-mnist"), [typed])
+    assert changed(preset("vae-mnist"), ["training.learning_rate=1e-3"]).training.learning_rate == 1e-3

@@ -151,6 +151,7 @@ def preset(name: str) -> RunConfig:
 def changed(config: RunConfig, settings: Iterable[str]) -> RunConfig:
     """`config` with settings such as `training.epochs=5` applied; values are read as YAML.
 
+    A field that is a text takes what was typed, a number or a # too; text in quotes is what stands between them.
     Choosing another member of a union (`model.network.kind=mlp`) keeps the fields the new one shares with
     the old and drops the rest.
     """
@@ -159,11 +160,7 @@ def changed(config: RunConfig, settings: Iterable[str]) -> RunConfig:
         name, equals, text = setting.partition("=")
         if not equals or not name.strip():
             raise problem("--set", setting, f"'{setting}' has no value.", "Write field=value, as training.epochs=5.")
-        try:
-            value = _read_yaml(text)
-        except (yaml.YAMLError, ValueError, RecursionError):
-            raise problem(name, text, f"'{text}' cannot be read.", "Quote it if it is text.") from None
-        _put(values, RunConfig, name.strip().split("."), value, name.strip())
+        _put(values, RunConfig, name.strip().split("."), text, name.strip())
     named = {setting.partition("=")[0].strip() for setting in settings}
     data = values.get("data")
     if "data.path" in named and "data.digest" not in named and isinstance(data, dict) and "digest" in data:
@@ -171,11 +168,11 @@ def changed(config: RunConfig, settings: Iterable[str]) -> RunConfig:
     return parse(RunConfig, values)
 
 
-def _put(values: dict[str, Any], model: type[BaseModel], path: list[str], value: Any, whole: str) -> None:
+def _put(values: dict[str, Any], model: type[BaseModel], path: list[str], text: str, whole: str) -> None:
     head, *rest = path
     info = model.model_fields.get(head)
     if not rest:
-        values[head] = _as_float(value)
+        values[head] = _said(text, whole, as_text=info is not None and info.annotation is str)
         return
     if info is not None and head not in values:  # a part that came with another member of a union
         default = info.get_default(call_default_factory=True)
@@ -185,18 +182,18 @@ def _put(values: dict[str, Any], model: type[BaseModel], path: list[str], value:
             values[head] = dict(default)
     inner = values.get(head)
     if info is not None and get_origin(info.annotation) is dict and isinstance(inner, dict) and len(rest) == 1:
-        inner[rest[0]] = _as_float(value)
+        inner[rest[0]] = _said(text, whole, as_text=False)
         return
     if info is None or not isinstance(inner, dict):
         known = ", ".join(model.model_fields)
-        raise ConfigError([Problem(whole, value, f"there is no field '{head}' with parts.", f"Known fields: {known}.")])
+        raise ConfigError([Problem(whole, text, f"there is no field '{head}' with parts.", f"Known fields: {known}.")])
     members = tagged(info)
     tag = info.discriminator if isinstance(info.discriminator, str) else ""
-    if members and rest == [tag] and isinstance(value, str) and value in members:
-        inner = values[head] = {k: v for k, v in inner.items() if _shared(members[value], k, v)}
+    if members and rest == [tag] and (chosen := str(_said(text, whole, as_text=True))) in members:
+        inner = values[head] = {k: v for k, v in inner.items() if _shared(members[chosen], k, v)}
     owner = members.get(inner.get(tag, "")) if members else info.annotation
     if isinstance(owner, type) and issubclass(owner, BaseModel):
-        _put(inner, owner, rest, value, whole)
+        _put(inner, owner, rest, text, whole)
 
 
 def _shared(member: type[BaseModel], field: str, value: Any) -> bool:
@@ -210,14 +207,20 @@ def _shared(member: type[BaseModel], field: str, value: Any) -> bool:
     return True
 
 
-def _as_float(value: Any) -> Any:
-    """YAML 1.1 reads 1e-3 as text; a number is what was meant."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
+def _said(text: str, field: str, *, as_text: bool) -> Any:
+    """What is typed for a field; in quotes it is text. Raises `ConfigError` for what is no YAML and no text."""
+    typed = text.strip()
+    quoted = len(typed) > 1 and typed[0] == typed[-1] and typed[0] in "'\""
+    try:
+        value = _read_yaml(typed)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        if as_text:
+            return typed
+        raise problem(field, text, f"'{text}' cannot be read.", "Quote it if it is text.") from None
+    if isinstance(value, str) and not quoted and not as_text:
+        with contextlib.suppress(ValueError):
+            return float(value)  # YAML 1.1 reads 1e-3 as text; a number is what was meant
+    return typed if as_text and not (quoted and isinstance(value, str)) else value
 
 
 def complete(values: dict[str, Any]) -> dict[str, Any]:
