@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,3 +110,19 @@ def test_likelihoods_that_do_not_fit_the_data_are_refused(start: Start, data: di
     values = {**small({"network": {"kind": "linear"}, "likelihood": {"kind": likelihood}}), "data": data}
     with pytest.raises(ConfigError, match=rf"model\.likelihood\.kind: .*{words}"):
         start(values)
+
+
+@pytest.mark.parametrize("standardise", [False, True])
+def test_h02_large_values_are_named_with_their_range_and_standardise(start: Start, watch: Any, tmp_path: Path,
+                                                                     standardise: bool) -> None:
+    path = tmp_path / "large.csv"
+    path.write_text("income,pop\n" + "\n".join(f"{-1000 * row},{1e12 * (row % 3) / 2:.0f}" for row in range(60)))
+    values = small({"network": {"kind": "mlp", "hidden": [8]}, "likelihood": {"kind": "gaussian"}}, batch_size=12)
+    values["data"] = {"name": "table", "path": str(path), "standardise": standardise}
+    folder = start(values, train=False)
+    if standardise:
+        assert train(folder, watch()) == "finished"
+        return
+    with pytest.raises(TrainingFailed, match=r"At step 0 .* 'vector' reach from -5\.\d+e\+04 to 1e\+12: "
+                                             r"set data\.standardise=true"):
+        train(folder, watch())

@@ -54,6 +54,7 @@ CAUSES = {"reconstruction": "reconstruction", "kl": "KL", "loss": "penalty", "gr
 FLUSH_STEPS, FLUSH_SECONDS = 50, 0.5  # how long steps may wait on the device before they are written
 CHECKPOINT_SECONDS = 60.0  # between evaluations
 EVALUATION_SEED = 1_234  # the same noise at every evaluation, whatever the training drew
+FAR_OUT = 1e3  # numbers in data that networks and likelihoods of unit scale do not read
 EXAMPLES = 64  # test observations that travel with a run
 EXAMPLE_BYTES = 4 * 2**20  # and of clips so many bytes at most, but four clips
 
@@ -139,17 +140,26 @@ class Trainer:
             self.pending.clear()
             raise TrainingFailed(f"The {name} diverged: its loss stopped being a finite number of reasonable size. The "
                                  "last good checkpoint, if there was one, is kept. Try a smaller learning rate of the "
-                                 f"{name}, fewer of its updates, or a larger gradient penalty.")
+                                 f"{name}, fewer of its updates, or a larger gradient penalty."
+                                 + _far_out(self.config, self.feed))
         lines = []
         for (step, beta, rate), values in zip(self.pending, rows, strict=True):
             terms = dict(zip(LOGGED, values, strict=True))
             if not all(map(math.isfinite, values)):
                 self.pending.clear()
-                raise _failure(step, next(name for name in CAUSES if not math.isfinite(terms[name])))
+                term = next(name for name in CAUSES if not math.isfinite(terms[name]))
+                raise self.failure(step, term)
             terms |= {"step": step, "beta": beta, "rate": rate, "neg_elbo": terms["kl"] - terms["reconstruction"]}
             lines.append({name: terms[name] for name in STEP_COLUMNS})
         self.pending.clear()
         return lines
+
+    def failure(self, step: int, term: str) -> TrainingFailed:
+        """What is said of a term that stopped being finite; first of the data, where its numbers are the cause."""
+        return TrainingFailed(f"At step {step} the {CAUSES.get(term, term)} stopped being a finite number."
+                              f"{_far_out(self.config, self.feed)} The last good checkpoint, if there was one, is "
+                              "kept. Try a smaller training.learning_rate, training.clip_norm=10, or a likelihood "
+                              "with a larger sigma.")
 
     @property
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
@@ -301,7 +311,7 @@ class _Session:
         trainer.model.calibrate()
         self.last = evaluate(trainer.model, self.validation, EVALUATION_SEED)
         if not math.isfinite(self.last.elbo):
-            raise _failure(self.step, "validation ELBO")
+            raise trainer.failure(self.step, "validation ELBO")
         training, turns = self.config.training, trainer.turns
         if turns is not None and turns.aggressive and self.step:
             turns.judge(self.last.mutual_information)
@@ -346,7 +356,7 @@ class _Session:
         if self.trainer.pending:
             self._flush()  # never keep weights whose last steps were not seen to be finite
         if not all(bool(p.isfinite().all()) for p in self.trainer.inference):  # updated without a line in the log
-            raise _failure(self.step, "encoder's loss")
+            raise self.trainer.failure(self.step, "encoder's loss")
         os.fsync(self.metrics.fileno())  # before what counts on its length
         save_checkpoint(self.folder, self.trainer.model, self.trainer.optimizers, self.trainer.generator,
                         {"step": self.step, "metrics_bytes": self.metrics.tell(),
@@ -403,7 +413,10 @@ class _Session:
         write_bytes_atomic(self.folder / "examples.safetensors", save(tensors, named))
 
     def _append(self, lines: Any) -> None:
-        data = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode()
+        try:
+            data = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode()
+        except ValueError:  # the ELBO is finite, but a variance or a square of what is that large is not
+            raise self.trainer.failure(self.step, "evaluation") from None
         written = self.metrics.write(data)
         if written != len(data):  # a full disk cuts a write short without an error
             raise OSError(28, "No space left on device", str(self.folder / "metrics.jsonl"))
@@ -429,10 +442,18 @@ def _whole_lines(data: bytes) -> int:
     return data.rfind(b"\n") + 1
 
 
-def _failure(step: int, term: str) -> TrainingFailed:
-    return TrainingFailed(f"At step {step} the {CAUSES.get(term, term)} stopped being a finite number. The last good "
-                          "checkpoint, if there was one, is kept. Try a smaller training.learning_rate, "
-                          "training.clip_norm=10, or a likelihood with a larger sigma.")
+def _far_out(config: RunConfig, feed: Feed) -> str:
+    """Between which numbers the training data lies, and what to do, where that is far beyond what networks read."""
+    said = ""
+    for name, x in feed.tensors.items():
+        if not x.is_floating_point() or not x.numel():  # pixels and words have a range of their own
+            continue
+        low, high = float(x.min()), float(x.max())
+        if max(-low, high) >= FAR_OUT:
+            said += f" The training data's numbers in '{name}' reach from {low:.3g} to {high:.3g}:"
+            said += (" set data.standardise=true, which gives each column mean 0 and standard deviation 1."
+                     if getattr(config.data, "standardise", None) is False else " scale them to a few units.")
+    return said
 
 
 def _described(device: torch.device) -> str:
