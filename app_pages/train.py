@@ -67,6 +67,7 @@ UPLOADS = {
         "(T, H, W, C), at most 50 MB. It is kept beside the runs, cut to its central square and made small. A folder "
         "of files is named by its path instead.", "Frames are shown here once there is a clip, or the path of a "
         "folder.")}
+BUSY = 1.5  # times as long as on a machine at rest
 FOLDERS = {"text-file": "texts", "aligned": "modalities", "clips": "clips"}  # in the store, of what was uploaded
 
 
@@ -379,6 +380,7 @@ def time_needed(plan: Plan) -> None:
         with st.spinner("Measuring …"):
             warm.up().join(30)  # its imports would be measured too
             least, most = map(duration, measure.seconds(plan.config))
+            busy = measure.busy(plan.config)
         if anything_live():
             note += " Something is training: that slows it."
         note += f" {plan.fit.steps:,} steps."
@@ -386,6 +388,9 @@ def time_needed(plan: Plan) -> None:
             note += (" How long depends on when the mutual information of code and observation stops climbing: until "
                      "then the encoder is trained aggressively, many updates for each of the decoder.")
         st.metric("Time", f"≈ {least}" if most == least else f"{least} – {most}", help=note)
+        if busy >= BUSY:
+            st.caption(f":material/hourglass_top: This machine is busy: as long as it is, a training takes about "
+                       f"{busy:.1f} times as long as that.")
 
 
 # -- the page --------------------------------------------------------------------------------------

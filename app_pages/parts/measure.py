@@ -51,7 +51,13 @@ def fit(config: RunConfig) -> Fit:
 
 def seconds(config: RunConfig) -> tuple[float, float]:
     """What it takes at least and at most, measured here: a fresh one takes a second or two."""
-    return _seconds(config.resolve().to_json())
+    least, most, _ = _measured(config.resolve().to_json())
+    return least, most
+
+
+def busy(config: RunConfig) -> float:
+    """By how much longer `seconds` took to measure as other work had the processor; 1 on a machine at rest."""
+    return _measured(config.resolve().to_json())[2]
 
 
 def _data(config: RunConfig) -> str:
@@ -140,9 +146,9 @@ def _fit(text: str) -> Fit:
 
 
 @st.cache_data(max_entries=256, ttl=60, show_spinner=False)
-def _seconds(text: str) -> tuple[float, float]:
+def _measured(text: str) -> tuple[float, float, float]:
     from vaecore.training.setup import estimate
 
     with _measuring:
         found = estimate(_config(text))
-    return found.seconds, found.at_most
+    return found.seconds, found.at_most, found.busy

@@ -18,6 +18,7 @@ from vaecore import lab
 from vaecore.config import PRESETS, preset
 from vaecore.store import Run, Store
 from vaecore.training.fork import sources
+from vaecore.training.setup import Estimate
 
 APP = str(Path(__file__).parents[2] / "app.py")
 
@@ -29,6 +30,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.setattr(lab, "kick", lambda _: None)  # nothing is trained here
     monkeypatch.setattr("vaecore.lab.jobs.kick", lambda _: None)
     monkeypatch.setattr(measure, "seconds", lambda _: (42.0, 42.0))
+    monkeypatch.setattr(measure, "busy", lambda _: 1.0)
     return Store(tmp_path)
 
 
@@ -237,6 +239,25 @@ def test_an_aggressive_encoder_takes_a_range_of_times(monkeypatch: pytest.Monkey
     [time] = [metric for metric in at.metric if metric.label == "Time"]
     assert time.value == "15 s – 15 min"
     assert "stops climbing" in time.help
+
+
+@pytest.mark.parametrize(("busy", "told"), [(1.0, False), (1.2, False), (2.96, True)])
+def test_m10_a_busy_machine_is_said_in_words(monkeypatch: pytest.MonkeyPatch, busy: float, told: bool) -> None:
+    monkeypatch.setattr(measure, "busy", lambda _: busy)
+    at = page(preset="vae-digits")
+    [time] = [metric for metric in at.metric if metric.label == "Time"]
+    assert time.value == "≈ 42 s"
+    assert ("This machine is busy" in said(at)) is told
+    assert ("about 3.0 times as long" in said(at)) is told
+
+
+def test_m10_what_is_told_is_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr("vaecore.training.setup.estimate", lambda _: Estimate(5, 10, 60.0, 90.0, 4.0))
+    measure._measured.clear()
+    config = preset("vae-digits")
+    assert (measure.seconds(config), measure.busy(config)) == ((60.0, 90.0), 4.0)
+    measure._measured.clear()
 
 
 # -- text ------------------------------------------------------------------------------------------
