@@ -5,20 +5,31 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import load_file
 
+from vaecore.config import RunConfig
 from vaecore.data import END, PAD, SPECIALS, SPLITS, UNKNOWN, DataUnavailable, captions
 from vaecore.data.captions import Captions
 from vaecore.data.own_file import LARGEST
 from vaecore.data.synthetic_text import CENTRES, LENGTH, UNITS, WORDS, SyntheticText, _draw, _latents, true_nll
 from vaecore.data.text import numbers, tokens, vocabulary, words
 from vaecore.data.text_file import TextFile
+from vaecore.evaluate.latent_usage import diagnose
+from vaecore.evaluate.report import evaluate_run
+from vaecore.evaluate.settings import Settings
+from vaecore.lab.control import Control
 from vaecore.schema import ConfigError, parse
+from vaecore.store import Store
+from vaecore.training import train
+from vaecore.training.checkpoints import BrokenCheckpoint, load_model
 
 # -- words and numbers -----------------------------------------------------------------------------
 
@@ -30,6 +41,11 @@ from vaecore.schema import ConfigError, parse
     ("Cafe\u0301", ["caf\u00e9"]),  # composed
     ("-a- 'b' c_d 5.", ["-", "a", "-", "'", "b", "'", "c", "_", "d", "5", "."]),
     ("<s> <unk>", ["<", "s", ">", "<", "unk", ">"]),  # no text can spell a special
+    ("हिन्दी पढ़ता हूँ।", ["हिन्दी", "पढ़ता", "हूँ", "।"]),  # vowel signs and viramas are combining marks
+    ("می\u200cخواهم עִבְרִית\u200f!", ["می\u200cخواهم", "עִבְרִית\u200f", "!"]),  # a joiner, points, a mark of direction
+    ("Kaf\u00adfee zero\u200bwidth", ["kaf\u00adfee", "zero\u200b", "width"]),  # the last is a break between words
+    ("go 👨‍👩‍👧 ❤️ 👍🏽👍 🇫🇷🇩🇪 1️⃣ 🏴󠁧󠁢󠁥󠁮󠁧󠁿", ["go", "👨‍👩‍👧", "❤️", "👍🏽", "👍", "🇫🇷", "🇩🇪", "1️⃣", "🏴󠁧󠁢󠁥󠁮󠁧󠁿"]),
+    ("a \u200b\u200b \u0301 b", ["a", "\u200b", "\u200b", "\u0301", "b"]),  # what belongs to nothing
     (" \t ", [])])
 def test_tokens(sentence: str, found: list[str]) -> None:
     assert tokens(sentence) == found
@@ -38,7 +54,9 @@ def test_tokens(sentence: str, found: list[str]) -> None:
 @pytest.mark.parametrize("sentence", [
     "two young, white males are outside (near many bushes).", 'he said: "well, it\'s $5/hour!" and "no".',
     "größere männer stehen in „berlin“ – über 1.000 bäume.", "žluťoučký kůň úpěl ďábelské ódy: opravdu?",
-    "l'homme mange; c'est déjà 50% de fait…", "the dogs' tails", ""])
+    "l'homme mange; c'est déjà 50% de fait…", "the dogs' tails", "",
+    "वह पुस्तक पढ़ता है।", "मैं हिन्दी पढ़ता हूँ", "das ist kaf\u00adfee am mor\u00adgen", "zero\u200bwidth word here",
+    "great match 👨‍👩‍👧 today ❤️", "thumbs up 👍🏽 to you", "go team 🇫🇷 go", "می\u200cخواهم", "好きです。今日は、雨！"])
 def test_words_are_the_inverse_of_numbers(sentence: str) -> None:
     known = vocabulary([sentence], 1, 100)
     [row] = numbers([sentence], known, 40)
@@ -61,6 +79,50 @@ def test_rare_words_and_long_tails_are_unknown() -> None:
     assert vocabulary(sentences, 2, 100)[4:] == ("a", "b", "c")
     assert vocabulary(sentences, 1, 2)[4:] == ("a", "b")
     assert vocabulary(sentences, 5, 100) == SPECIALS
+
+
+CASES = {  # what was torn into marks, a word each
+    "hindi": ["आधुनिक मानक हिन्दी है", "वह पुस्तक पढ़ता है"],
+    "emoji": ["great match 👨‍👩‍👧 today ❤️", "go team 🇫🇷 go", "love it ❤️ 👍🏽"],
+    "invisible": ["das ist kaf\u00adfee am mor\u00adgen", "zero\u200bwidth word here"]}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_marks_and_joiners_of_a_file_belong_to_their_words(tmp_path: Path, case: str) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text("\n".join(CASES[case] * 20), encoding="utf-8")
+    config = TextFile(path=str(path))
+    known = config.load().modalities["text"].vocabulary[len(SPECIALS):]
+    assert {word.rstrip("\u200b") for word in known} == {
+        word for line in CASES[case] for word in unicodedata.normalize("NFC", line).replace("\u200b", " ").split()}
+    assert set(rows(config)["train"]) == {unicodedata.normalize("NFC", line) for line in CASES[case]}
+
+
+@pytest.mark.parametrize("name", ["lagging-basic", "lagging-aggressive"])
+def test_shipped_models_of_sentences_read_their_kept_examples_as_before(name: str) -> None:
+    folder = Path(__file__).parent.parent / "trained" / "gallery" / name
+    [(modality, text)] = load_model(folder).modalities.items()
+    kept = load_file(folder / "examples.safetensors")[modality]
+    sentences = [words(row, text.vocabulary) for row in kept]
+    assert len(kept) >= 16 and len(text.vocabulary) == 1_004
+    np.testing.assert_array_equal(numbers(sentences, text.vocabulary, text.size - 1), kept)
+
+
+def test_an_evaluation_refuses_a_text_that_is_read_in_other_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                                  ) -> None:
+    """A run of an older version, whose words were cut elsewhere, has other numbers for the same file."""
+    path = tmp_path / "own.txt"
+    path.write_text("\n".join(LINES), encoding="utf-8")
+    config = parse(RunConfig, {"data": {"name": "text-file", "path": str(path)},
+                               "model": {"family": "sentence-vae", "latent_size": 2, "embedding": 8, "hidden": 8},
+                               "training": {"epochs": 1, "batch_size": 16, "snapshots": 0, "checkpoints": 0}})
+    run = Store(tmp_path / "store").create(config)
+    train(run.path, Control(run.path))
+    assert evaluate_run(run, Settings(parts=()))["partial"] is False
+    monkeypatch.setattr("vaecore.data.text.TOKEN", re.compile(r"[^\W\d]|\S+"))
+    for use in (evaluate_run, diagnose):
+        with pytest.raises(BrokenCheckpoint, match="other words"):
+            use(run)
 
 
 # -- the known generator ---------------------------------------------------------------------------

@@ -18,15 +18,38 @@ from numpy.typing import NDArray
 from vaecore.data.base import BEGIN, END, PAD, SPECIALS, UNKNOWN, DataConfig, Dataset, Modality, Split, SplitName
 from vaecore.schema import option, problem
 
-# A number such as 1,000 or 10:30, a word with what it has inside (l'homme, t-shirt), or one mark.
-TOKEN = re.compile(r"\d+(?:[.,:]\d+)+|[^\W_]+(?:['’-][^\W_]+)*|[^\w\s]|_")
+ZERO_WIDTH_SPACE, JOINER = "\u200b", "\u200d"
+
+
+def _belonging() -> str:
+    """What never stands alone, as a class of characters: combining marks, variation selectors and the invisible ones,
+    as soft hyphens, joiners and marks of direction; but not ZERO_WIDTH_SPACE, which is between words."""
+    places = [code for part in (range(0x80, 0x20000), range(0xE0000, 0xE0200)) for code in part
+              if chr(code) != ZERO_WIDTH_SPACE and unicodedata.category(chr(code)) in ("Mn", "Mc", "Me", "Cf")]
+    firsts = [code for code, before in zip(places, [-1, *places], strict=False) if code != before + 1]
+    lasts = [code for code, after in zip(places, [*places[1:], -1], strict=True) if after != code + 1]
+    return "[" + "".join(f"{chr(first)}-{chr(last)}" for first, last in zip(firsts, lasts, strict=True)) + "]"
+
+
+MARKS = _belonging()
+LETTERS = rf"[^\W_](?:[^\W_]+|{MARKS}+)*"
+# A picture may be of several: a flag of two letters, a skin tone, a family of joined persons.
+JOINED = rf"(?:{MARKS}|[\U0001F3FB-\U0001F3FF])*"
+FLAG = r"[\U0001F1E6-\U0001F1FF]{2}"
+SYMBOL = rf"(?:{FLAG}|[^\w\s]){JOINED}(?:(?<={JOINER})[^\w\s]{JOINED})*"
+# A number such as 1,000 or 10:30, a word with what it has inside (l'homme, t-shirt), or one mark of punctuation.
+TOKEN = re.compile(rf"{MARKS}*(?:\d+(?:[.,:]\d+)+{MARKS}*|{LETTERS}(?:['’-]{LETTERS})*|"
+                   rf"(?!{MARKS}|{ZERO_WIDTH_SPACE}){SYMBOL}|_{MARKS}*){ZERO_WIDTH_SPACE}*|{MARKS}+|{ZERO_WIDTH_SPACE}")
 QUOTED = re.compile(r'(["„“«]) (.+?) (["“”»])')
-NO_SPACE_BEFORE = re.compile(r" (?=[.,;:!?…%)\]}'’/])")
-NO_SPACE_AFTER = re.compile(r"(?<=[(\[{/$£¿¡]) ")
+NO_SPACE_BEFORE = re.compile(r" (?=[.,;:!?…%)\]}'’/।॥،؛؟。、，．！？：；）」』】》〉])")
+NO_SPACE_AFTER = re.compile(rf"(?<=[(\[{{/$£¿¡。、，．！？：；（「『【《〈{ZERO_WIDTH_SPACE}]) ")
 
 
 def tokens(sentence: str) -> list[str]:
-    """The sentence's words, numbers and marks, in lower case and in Unicode's composed form (NFC)."""
+    """The sentence's words, numbers and marks, in lower case and in Unicode's composed form (NFC).
+
+    Combining marks, joiners and other invisible characters belong to the word that they are in.
+    """
     return TOKEN.findall(unicodedata.normalize("NFC", sentence.lower()))
 
 

@@ -17,7 +17,7 @@ from vaecore.models.video import VideoFamily
 from vaecore.priors import ConditionalMixture
 from vaecore.store import Run
 from vaecore.training import ACTIVE
-from vaecore.training.checkpoints import check_origin, load_model
+from vaecore.training.checkpoints import check_origin, check_words, load_model
 from vaecore.training.feed import Feed
 from vaecore.training.snapshots import snapshot
 from vaecore.training.validation import BATCH, activity
@@ -46,6 +46,7 @@ def diagnose(run: Run, split: SplitName = "validation", *, observations: int = 1
                          "on the page Video, and in what `vaecore evaluate` tells.")
     check_origin(run)
     dataset = config.data.load()
+    check_words(run.path, dataset)
     feed = Feed(dataset, split, torch.device("cpu"))
     total = min(observations, LARGEST, len(feed))
     generator = torch.Generator().manual_seed(seed)

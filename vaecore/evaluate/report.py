@@ -22,7 +22,7 @@ from vaecore.evaluate.parts import DONE_BY, Subject
 from vaecore.evaluate.settings import Settings
 from vaecore.models import Batch, Family
 from vaecore.store import Run
-from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, check_origin, load_model, step_of
+from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, check_origin, check_words, load_model, step_of
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
 
@@ -43,6 +43,7 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
     config, model = run.config(), load_model(run.path)
     check_origin(run)
     dataset = config.data.load()
+    check_words(run.path, dataset)
     tell = progress or _unheard
     feed = _ToldFeed(dataset, settings.split, tell, cancelled)
     subject = Subject(config, model, dataset, feed, settings, tell, cancelled)

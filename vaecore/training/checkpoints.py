@@ -19,7 +19,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vaecore.config import RunConfig, differences
-from vaecore.data import Kind, Modality
+from vaecore.data import Dataset, Kind, Modality
 from vaecore.data.base import LARGEST_AXIS, LONGEST_NAME, MOST_CLASSES, MOST_COLUMNS
 from vaecore.files import parsed_json, write_bytes_atomic
 from vaecore.models import Family
@@ -168,6 +168,17 @@ def check_origin(run: Run) -> None:
         name, (there, own) = next(iter(fields.items()))
         raise BrokenCheckpoint(f"weights.safetensors of {run.id} belongs to another run: it was trained with {name} = "
                                f"{there}, but config.json says {own}. Copy the whole run again from where it came.")
+
+
+def check_words(folder: Path, dataset: Dataset) -> None:
+    """Raise `BrokenCheckpoint` where the data's sentences are numbered by another vocabulary than that of the weights
+    in `folder`: another version may tell words apart otherwise, and the same file gives other numbers then."""
+    for name, modality in _described(_header(folder / WEIGHTS))[0].items():
+        there = dataset.modalities.get(name)
+        if there is not None and modality.vocabulary != there.vocabulary:
+            raise BrokenCheckpoint(f"{WEIGHTS} of {folder.name} was trained on other words than its text has now "
+                                   f"({len(modality.vocabulary):,} and {len(there.vocabulary):,}): this version tells "
+                                   "words apart in another way. Train a new run with the same settings.")
 
 
 def save_checkpoint(folder: Path, model: Family, optimizers: Mapping[str, torch.optim.Optimizer],

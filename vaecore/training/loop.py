@@ -35,6 +35,7 @@ from vaecore.training.checkpoints import (
     WEIGHTS,
     BrokenCheckpoint,
     check_origin,
+    check_words,
     inherit,
     kept_weights,
     load_checkpoint,
@@ -210,6 +211,8 @@ def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
     threads = devices.set_threads(config.training)
     print(f"data: loading {config.data.name}", flush=True)
     dataset = config.data.load()
+    if (folder / CHECKPOINT).exists() and (folder / WEIGHTS).exists():
+        check_words(folder, dataset)
     model = build(config, dataset)
     trainer = Trainer(config, model, Feed(dataset, "train", device), device)
     facts = {"parameters": model.parameter_count, "data": dataset.source, "device": _described(device),
