@@ -486,7 +486,8 @@ def test_sounds_are_bounded() -> None:
 def test_captions_are_translations_of_each_other() -> None:
     dataset = Translations(languages=("fr", "en")).load()
     assert list(dataset.modalities) == ["fr", "en"]
-    assert dataset.source == "Multi30k captions in French and English: 29,000 / 1,014 / 1,000"
+    assert dataset.source == "Multi30k captions in French and English: 29,000 / 1,014 / 1,000; " \
+        "3 of 31,014 sentences of fr (under 0.1%) cut to 40 words"
     train = dataset.splits["train"]
     said = [words(train.arrays[name][0], dataset.modalities[name].vocabulary) for name in ("fr", "en")]
     assert said == ["deux jeunes hommes blancs sont dehors près de buissons.",

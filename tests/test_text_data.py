@@ -20,7 +20,7 @@ from vaecore.data import END, PAD, SPECIALS, SPLITS, UNKNOWN, DataUnavailable, c
 from vaecore.data.captions import Captions
 from vaecore.data.own_file import LARGEST
 from vaecore.data.synthetic_text import CENTRES, LENGTH, UNITS, WORDS, SyntheticText, _draw, _latents, true_nll
-from vaecore.data.text import numbers, tokens, vocabulary, words
+from vaecore.data.text import numbers, of_characters, tokens, vocabulary, words
 from vaecore.data.text_file import TextFile
 from vaecore.evaluate.latent_usage import diagnose
 from vaecore.evaluate.report import evaluate_run
@@ -98,6 +98,55 @@ def test_marks_and_joiners_of_a_file_belong_to_their_words(tmp_path: Path, case:
     assert set(rows(config)["train"]) == {unicodedata.normalize("NFC", line) for line in CASES[case]}
 
 
+JAPANESE = ["猫が好きです", "犬が走ります", "今日は天気がいいですね", "明日は雨が 降ります"]
+
+
+def test_text_without_spaces_between_words_is_said_and_can_be_read_by_character(tmp_path: Path) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text("\n".join(JAPANESE[:3] * 20), encoding="utf-8")
+    source = TextFile(path=str(path)).load().source
+    assert source == ("own.txt: 48 / 6 / 6; sentences without spaces between words, each read as one word: "
+                      "data.tokens=characters reads their characters")
+    path.write_text("\n".join(JAPANESE * 15), encoding="utf-8")
+    config = TextFile(path=str(path), tokens="characters")
+    dataset = config.load()
+    known = dataset.modalities["text"].vocabulary[len(SPECIALS):]
+    assert dataset.source == "own.txt: 48 / 6 / 6" and set(known) == set("".join(JAPANESE))
+    assert set(rows(config)["train"]) == set(JAPANESE)
+
+
+@pytest.mark.parametrize("line", ["猫 が 好き です 。 今日 は 天気 が いい です ね", "the cat likes 猫が好きです",
+                                  "नमस्ते दुनिया यह हिन्दी है", "ein Hund läuft"])
+def test_text_with_spaces_between_words_is_left_in_peace(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "own.txt"
+    path.write_text(f"{line}\n" * 40, encoding="utf-8")
+    assert TextFile(path=str(path)).load().source == "own.txt: 32 / 4 / 4"
+
+
+def test_characters_have_their_marks_and_one_space_between_words() -> None:
+    assert tokens(" Go\t  हिन्दी 👨‍👩‍👧🇫🇷👍🏽 ", by_character=True) == [
+        "g", "o", " ", "हि", "न्", "दी", " ", "👨‍👩‍👧", "🇫🇷", "👍🏽"]
+    known = vocabulary(["ab", "ab"], 2, 100, by_character=True)
+    assert known == (*SPECIALS, "a", "b", " ") and of_characters(known)  # even where no sentence has a space
+    assert not of_characters(vocabulary(["a b", "a b"], 2, 100))
+    found = numbers(["b a", "abab"], known, longest=3)
+    assert found.tolist() == [[5, 6, 4, END], [4, 5, 4, END]]
+    assert [words(row, known) for row in found] == ["b a", "aba"]
+
+
+@pytest.mark.usefixtures("archive")
+def test_sentences_that_are_cut_are_counted() -> None:
+    """In all splits: with their full stops those of training have 4 words, of validation 3, of the test 7."""
+    source = "Multi30k captions in German: 2 / 2 / 1"
+    assert Captions(language="de", least_count=1, longest=7).load().source == source
+    assert Captions(language="de", least_count=1, longest=6).load().source \
+        == f"{source}; 1 of 5 sentences (20.0%) cut to 6 words"
+    assert Captions(language="de", least_count=1, longest=3).load().source \
+        == f"{source}; 3 of 5 sentences (60.0%) cut to 3 words"
+    assert Captions(language="de", least_count=1, longest=9, tokens="characters").load().source.endswith(
+        "; 4 of 5 sentences (80.0%) cut to 9 characters")
+
+
 @pytest.mark.parametrize("name", ["lagging-basic", "lagging-aggressive"])
 def test_shipped_models_of_sentences_read_their_kept_examples_as_before(name: str) -> None:
     folder = Path(__file__).parent.parent / "trained" / "gallery" / name
@@ -113,11 +162,12 @@ def test_an_evaluation_refuses_a_text_that_is_read_in_other_words(tmp_path: Path
     """A run of an older version, whose words were cut elsewhere, has other numbers for the same file."""
     path = tmp_path / "own.txt"
     path.write_text("\n".join(LINES), encoding="utf-8")
-    config = parse(RunConfig, {"data": {"name": "text-file", "path": str(path)},
+    config = parse(RunConfig, {"data": {"name": "text-file", "path": str(path), "longest": 4},
                                "model": {"family": "sentence-vae", "latent_size": 2, "embedding": 8, "hidden": 8},
                                "training": {"epochs": 1, "batch_size": 16, "snapshots": 0, "checkpoints": 0}})
     run = Store(tmp_path / "store").create(config)
     train(run.path, Control(run.path))
+    assert run.summary()["data"] == "own.txt: 48 / 6 / 6; 60 of 60 sentences (100.0%) cut to 4 words"
     assert evaluate_run(run, Settings(parts=()))["partial"] is False
     monkeypatch.setattr("vaecore.data.text.TOKEN", re.compile(r"[^\W\d]|\S+"))
     for use in (evaluate_run, diagnose):

@@ -153,7 +153,8 @@ def _vocabulary(values: Any) -> str:
     size, least, limit = (_whole(values, "data", name) for name in ("vocabulary_size", "least_count", "train_limit"))
     if size is None or least is None:
         return ""
-    return f"words found {least} times or more in {f'{limit:,}' if limit else 'all'} sentences, {size:,} at most"
+    unit = "characters" if _get(values, "data", "tokens") == "characters" else "words"
+    return f"{unit} found {least} times or more in {f'{limit:,}' if limit else 'all'} sentences, {size:,} at most"
 
 
 def _latent_size(summary: Any) -> int | None:

@@ -78,7 +78,7 @@ def _dataset(data: str) -> Dataset:
 @st.cache_data(max_entries=24, show_spinner=False)
 def _look(data: str) -> Look:
     from vaecore.data import SPECIALS
-    from vaecore.data.text import words
+    from vaecore.data.text import of_characters, words
     from vaecore.explore.pictures import grid, png, stacked, striped
 
     dataset = _dataset(data)
@@ -89,7 +89,8 @@ def _look(data: str) -> Look:
         if modality.kind == "text":
             vocabulary, [longest] = modality.vocabulary, modality.shape
             sentences += [words(row, vocabulary)[:LONGEST] for row in few[name][:SENTENCES]]
-            what = f"vocabulary of {len(vocabulary) - len(SPECIALS):,} words · longest sentence {longest - 1} words"
+            unit = "characters" if of_characters(vocabulary) else "words"
+            what = f"vocabulary of {len(vocabulary) - len(SPECIALS):,} {unit} · longest sentence {longest - 1} {unit}"
         elif modality.kind == "label":
             what = f"one of {modality.size} classes"
         elif modality.kind == "vector":  # a row of grey tiles each: grey is 0

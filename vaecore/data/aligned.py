@@ -107,15 +107,16 @@ class Aligned(MultimodalConfig, VocabularyConfig):
         parts = [self._prepared(part, rows, has, whole) for part, has in zip(columns, observed.T, strict=True)]
         splits: dict[SplitName, Split] = {}
         for split in SPLITS:
-            arrays = {name: arrays[split] for name, (_, arrays) in zip(found, parts, strict=True)}
+            arrays = {name: arrays[split] for name, (_, arrays, _) in zip(found, parts, strict=True)}
             classes = None if labels is None else labels[rows[split]]
             splits[split] = masked(Split(arrays, classes), observed[rows[split]])
         splits["train"] = self.with_missing(splits["train"])
         sizes = " / ".join(f"{len(rows[split]):,}" for split in SPLITS)
         masks = [name for name, part in zip(found, columns, strict=True) if part.mask]
         return Dataset("aligned", f"{Path(self.path).name}: {sizes} samples of {', '.join(found)}"
-                       + (f"; {', '.join(masks)} of 0 and 1 read as black and white" if masks else ""),
-                       {name: modality for name, (modality, _) in zip(found, parts, strict=True)}, splits,
+                       + (f"; {', '.join(masks)} of 0 and 1 read as black and white" if masks else "")
+                       + "".join(told for *_, told in parts),
+                       {name: modality for name, (modality, *_) in zip(found, parts, strict=True)}, splits,
                        classes=tuple(map(str, named.tolist())))
 
     def _check(self, found: Mapping[str, Member], known: Mapping[str, Member]) -> None:
@@ -155,8 +156,9 @@ class Aligned(MultimodalConfig, VocabularyConfig):
         return dict(zip(SPLITS, (rows[0][: self.train_limit or None], *rows[1:]), strict=True))
 
     def _prepared(self, part: Column, rows: Mapping[SplitName, NDArray[np.int64]], has: Mask,
-                  whole: NDArray[np.int64]) -> tuple[Modality, dict[SplitName, Any]]:
-        """A modality as a model reads it, in splits; `whole` are the classes by their numbers."""
+                  whole: NDArray[np.int64]) -> tuple[Modality, dict[SplitName, Any], str]:
+        """A modality as a model reads it, in splits, and what is to be said about it; `whole` are the classes by
+        their numbers."""
         if not has[rows["train"]].any():
             raise part.member.wrong("is not observed in any training sample.", "Leave it out.")
         if isinstance(part.x, list):
@@ -179,7 +181,7 @@ class Aligned(MultimodalConfig, VocabularyConfig):
                 x = standardised(x, x[train[has[train]]]) if self.standardise else x.astype(np.float32)
                 shape = x.shape[1:]
         modality = Modality(part.kind, shape, classes=names, columns=kept_names(part.member.columns))
-        return modality, {split: x[rows[split]] for split in SPLITS}
+        return modality, {split: x[rows[split]] for split in SPLITS}, ""
 
 
 # -- what is in the files --------------------------------------------------------------------------

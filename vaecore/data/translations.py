@@ -44,11 +44,12 @@ class Translations(MultimodalConfig, VocabularyConfig):
         found = {language: self.numbered({split: sentences[split, language] for split in SPLITS}, language)
                  for language in self.languages}
         splits: dict[SplitName, Split] = {
-            split: Split({language: arrays[split] for language, (_, arrays) in found.items()}) for split in SPLITS}
+            split: Split({language: arrays[split] for language, (_, arrays, _) in found.items()}) for split in SPLITS}
         splits["train"] = self.with_missing(splits["train"])
         sizes = " / ".join(f"{len(sentences[split, self.languages[0]]):,}" for split in SPLITS)
-        return Dataset("translations", f"Multi30k captions in {_listed(self.languages)}: {sizes}",
-                       {language: modality for language, (modality, _) in found.items()}, splits)
+        return Dataset("translations", f"Multi30k captions in {_listed(self.languages)}: {sizes}"
+                       + "".join(told for *_, told in found.values()),
+                       {language: modality for language, (modality, *_) in found.items()}, splits)
 
 
 def _aligned(lengths: dict[str, int], folder: Path) -> None:

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from vaecore.data import END, OBSERVED, PAD, SPECIALS, UNKNOWN, Kind, Modality
 from vaecore.data.fashion_mnist import CLOTHES
-from vaecore.data.text import tokens, words
+from vaecore.data.text import of_characters, tokens, words
 from vaecore.distributions import DiagonalGaussian, Point, Posterior, PosteriorMixture, StandardNormal
 from vaecore.explore import LARGEST_EXAMPLES, Images, as_images, label_names
 from vaecore.explore.densities import tempered
@@ -341,7 +341,7 @@ class CrossModal:
             raise ValueError(f"{name} is {_article(modality.kind)} and cannot be typed. {self._how(name)}")
         unknown = SPECIALS[UNKNOWN]  # as this program's own sentences have it, it is the unknown word itself
         found = [word for part in re.split(f"({unknown})", text)
-                 for word in ([part] if part == unknown else tokens(part))]
+                 for word in ([part] if part == unknown else tokens(part, of_characters(modality.vocabulary)))]
         if not found:
             raise UnreadableText(f"{name}: there is no word here. Type a sentence.")
         known_words = {word: number for number, word in enumerate(modality.vocabulary)}

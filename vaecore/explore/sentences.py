@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from vaecore.data import END, SPECIALS, UNKNOWN
-from vaecore.data.text import tokens, words
+from vaecore.data.text import of_characters, tokens, words
 from vaecore.distributions import Density, DiagonalGaussian, StandardNormal
 from vaecore.evaluate.verdict import COLLAPSED
 from vaecore.explore import Codes, Route, between, examples
@@ -164,7 +164,7 @@ class SentenceCheckpoint:
             raise UnreadableText(f"This text has {len(text):,} characters. Type at most {LONGEST_TEXT:,}.")
         unknown = SPECIALS[UNKNOWN]
         found = [word for part in re.split(f"({unknown})", text)
-                 for word in ([part] if part == unknown else tokens(part))]
+                 for word in ([part] if part == unknown else tokens(part, of_characters(self.vocabulary)))]
         if not found:
             raise UnreadableText("There is no word here. Type a sentence.")
         kept = tuple(found[:self.longest])
