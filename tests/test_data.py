@@ -198,6 +198,46 @@ def test_idx_files_are_read_and_mapped(nowhere: Path) -> None:
     assert cached[0].read_bytes() == before
 
 
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("place", ["mnist", "MNIST/raw", "mnist/MNIST/raw"])
+@pytest.mark.parametrize("name", ["{}", "dotted", "{}.gz"])
+def test_unpacked_idx_files_and_torchvisions_folder_are_found(archive: Path, place: str, name: str) -> None:
+    data = archive.parent
+    packed = {file: (archive / f"{file}.gz").read_bytes() for file in idx.FILES}
+    for file in idx.FILES:
+        (archive / f"{file}.gz").unlink()
+    (data / place).mkdir(parents=True, exist_ok=True)
+    for file, content in packed.items():
+        called = file.replace("-idx", ".idx") if name == "dotted" else name.format(file)
+        (data / place / called).write_bytes(content if name.endswith(".gz") else gzip.decompress(content))
+    assert MNIST().resolve().source == "full"
+    dataset = MNIST().load()
+    assert [len(split) for split in dataset.splits.values()] == [50_000, 10, 20]
+    test = dataset.splits["test"]
+    assert test.labels is not None and test.labels.tolist() == [*range(10)] * 2
+    np.testing.assert_array_equal(test.arrays["image"][:, 0, 3, 5], test.labels)
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("config", [MNIST(source="full"), FashionMNIST()], ids=["mnist", "fashion-mnist"])
+def test_what_is_missing_of_idx_files_is_named(nowhere: Path, config: MNIST | FashionMNIST,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaecore.data.fashion_mnist.DEBIAN", str(nowhere / "debian"))
+    with pytest.raises(DataUnavailable) as caught:
+        config.load()
+    assert f"{', '.join(idx.FILES)} (or the same with .gz) into {config.name}/" in str(caught.value)
+
+
+@pytest.mark.parametrize("file", [idx.FILES[1], idx.FILES[3]])
+def test_one_changed_label_is_not_the_published_file(archive: Path, file: str) -> None:
+    path = archive / f"{file}.gz"
+    raw = bytearray(gzip.decompress(path.read_bytes()))
+    raw[-1] = (raw[-1] + 1) % 10
+    path.write_bytes(gzip.compress(bytes(raw)))
+    with pytest.raises(DataUnavailable, match=rf"{file}\.gz in .*mnist is not the published file: its checksum"):
+        MNIST(source="full").load()
+
+
 @pytest.mark.parametrize("damage", ["flipped", "truncated", "other", "not gzip", "empty", "bomb"])
 def test_a_corrupted_file_is_named_with_a_remedy(archive: Path, damage: str) -> None:
     path = archive / f"{idx.FILES[2]}.gz"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from vaecore.data import idx
@@ -26,11 +27,12 @@ class FashionMNIST(ImageConfig):
     name: Literal["fashion-mnist"] = "fashion-mnist"
 
     def load(self) -> Dataset:
-        folder = idx.find(folders("fashion-mnist", DEBIAN))
+        folder = idx.find(_places())
         if folder is None:
             raise DataUnavailable("Fashion-MNIST is not on this machine. Fetch it with `vaecore data --download "
-                                  "fashion-mnist`, install Debian's dataset-fashion-mnist, or point VAECORE_DATA "
-                                  "at a folder that holds fashion-mnist/.")
+                                  "fashion-mnist`, install Debian's dataset-fashion-mnist, or put "
+                                  f"{idx.wanted('fashion-mnist')}. torchvision's folder FashionMNIST/raw is found "
+                                  "there too.")
         images = self.finish("fashion-mnist", "Fashion-MNIST: 50,000 / 10,000 / 10,000",
                              *idx.load("fashion-mnist", folder, CHECKSUMS))
         return replace(images, classes=CLOTHES)
@@ -39,3 +41,9 @@ class FashionMNIST(ImageConfig):
     def download() -> None:
         """Fetch the set; the network is touched here and nowhere else."""
         idx.download("fashion-mnist", ADDRESS, DOWNLOADED)
+
+
+def _places() -> list[Path]:
+    """Folders that may hold the four files: our own, torchvision's beside and in it, Debian's."""
+    return [place for folder in folders("fashion-mnist", DEBIAN)
+            for place in (folder, folder / "FashionMNIST/raw", folder.parent / "FashionMNIST/raw")]

@@ -19,15 +19,26 @@ LARGEST = 64 * 2**20  # bytes; the training images of MNIST are 47 MB
 
 
 def find(candidates: list[Path]) -> Path | None:
-    """The first folder that holds all four files."""
-    return next((folder for folder in candidates
-                 if all((folder / f"{name}.gz").is_file() for name in FILES)), None)
+    """The first folder that holds all four files, each compressed or not."""
+    return next((folder for folder in candidates if all(place(folder, name) for name in FILES)), None)
+
+
+def place(folder: Path, name: str) -> Path | None:
+    """Where one of the files is in `folder`: compressed, or unpacked under its name or as some unpackers call it,
+    `train-images.idx3-ubyte`."""
+    names = (f"{name}.gz", name, name.replace("-idx", ".idx"))
+    return next((path for each in names if (path := folder / each).is_file()), None)
+
+
+def wanted(name: str) -> str:
+    """Which files are looked for and where, for a message."""
+    return f"{', '.join(FILES)} (or the same with .gz) into {name}/ in the folder that VAECORE_DATA names"
 
 
 def read(path: Path, checksum: str) -> NDArray[np.uint8]:
     """An idx array; `checksum` is the MD5 of the uncompressed bytes, as recompressed copies differ."""
     try:
-        with gzip.open(path) as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             raw = file.read(LARGEST + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataUnavailable(f"{path.name} in {path.parent} is damaged ({error}). Delete it and fetch it "
@@ -45,12 +56,14 @@ def load(name: str, folder: Path, checksums: Mapping[str, str]
     """Images (N, 1, 28, 28) and labels (N,): 50,000 / 10,000 / 10,000, the last 10,000 of the published
     training set being the validation set."""
 
+    def array(file: str) -> NDArray[np.uint8]:
+        return read(place(folder, file) or folder / f"{file}.gz", checksums[file])
+
     def pixels(file: str) -> Array:
-        return mapped(f"{name}-{checksums[file][:8]}",
-                      lambda: read(folder / f"{file}.gz", checksums[file])[:, None])
+        return mapped(f"{name}-{checksums[file][:8]}", lambda: array(file)[:, None])
 
     def classes(file: str) -> NDArray[np.int64]:
-        return read(folder / f"{file}.gz", checksums[file]).astype(np.int64)
+        return array(file).astype(np.int64)
 
     x, y = pixels(FILES[0]), classes(FILES[1])
     return ({"train": x[:50_000], "validation": x[50_000:], "test": pixels(FILES[2])},

