@@ -8,11 +8,12 @@ import streamlit as st
 
 from app_pages.parts import evaluation
 from app_pages.parts.checkpoints import pick, with_weights
-from app_pages.parts.evaluation import Facts, number
+from app_pages.parts.evaluation import Facts, at, number
 from app_pages.parts.moved import ask_where
 from app_pages.parts.queue import duration
 from app_pages.parts.words import escaped
 from vaecore.evaluate.kept import evaluations as kept
+from vaecore.evaluate.meaning import by_modality
 from vaecore.evaluate.settings import PARTS, TITLES, Settings
 from vaecore.lab import LabError, evaluations
 from vaecore.lab.task import Progress
@@ -242,7 +243,7 @@ def table(rows: list[tuple[str, Facts]], heading: str, key: str, caption: str) -
         "N": number(facts, "likelihood", "observations"), "Seed": facts["settings"]["seed"],
         "ELBO": number(facts, "evidence", "elbo") if facts.get("has_kl") or facts.get("exact") else None,
         "log p(x)": number(facts, "likelihood", "log_likelihood"), "±": number(facts, "likelihood", "standard_error"),
-        "MSE": evaluation.total(facts, "evidence", "mse"),
+        **by_modality("MSE", at(facts, "evidence", "mse")),  # a sum of pixels and words would be no error of anything
         "Fréchet": number(facts, "samples", "frechet") if _judge(facts) == judge else None,
         "Images": number(facts, "samples", "generated"), "Probe": number(facts, "probe", "accuracy")}
         for name, facts in rows]).dropna(axis=1, how="all")
@@ -254,7 +255,8 @@ def table(rows: list[tuple[str, Facts]], heading: str, key: str, caption: str) -
         "ELBO": column(format="%.2f", help="Nats per observation, over the whole split; log p(x) itself where exact."),
         "log p(x)": column(format="%.2f", help="Nats per observation."),
         "±": column(format="%.2f", help="Standard error of log p(x), in nats."),
-        "MSE": column(format="%.4f", help="Per observed number."),
+        **{name: column(format="%.4f", help="Per observed number.") for name in frame.columns
+           if name == "MSE" or name.startswith("MSE of ")},
         "Fréchet": column(format="%.2f", help="In features of our own classifier. Compares only with equal "
                           "numbers of images, and is left out where the classifier is another."),
         "Images": column(format="localized", help="Samples, and as many real images."),

@@ -427,3 +427,16 @@ def test_f20_a_film_of_variable_frame_rate_is_resampled() -> None:
     clip, rate = read("a.mp4", file.getvalue(), grey=True, tell=done.append)
     assert rate == pytest.approx(10) and len(clip) == 12 and done
     assert np.abs(clip[:, 0, 8, 8] - 20.0 * np.array([0, 1, 2, 3, 3, 3, 3, 3, 3, 9, 10, 11])).max() < 8
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov"])
+def test_a_film_without_a_picture_is_refused_in_words(tmp_path: Path, ending: str) -> None:
+    av = pytest.importorskip("av")
+    path = tmp_path / f"sound.{ending}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=8_000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.rate = 8_000
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    with pytest.raises(ConfigError, match=r"has no picture in it\. Give a film, not a sound\."):
+        read_clip(path, size=16, most_frames=4, grey=True)

@@ -477,6 +477,14 @@ def test_runs_stand_beside_each_other_only_with_the_same_settings(root: Path) ->
         "out" in demo.words(at)
 
 
+def test_errors_of_several_modalities_stand_beside_each_other_each_under_its_name(root: Path) -> None:
+    for name, mse in (("vae", {"image": 0.25, "sound": 4.0}), ("collapsed", {"image": 0.5, "sound": 3.0})):
+        keep(root, result(evidence={**result()["evidence"], "mse": mse}), name=name)
+    [rows] = table(demo.open_page("evaluate", run="vae"), "rows")
+    assert "MSE" not in rows  # 4.25 would be an error of nothing
+    assert rows["MSE of image"].tolist() == [0.25, 0.5] and rows["MSE of sound"].tolist() == [4.0, 3.0]
+
+
 @pytest.mark.parametrize("change", [
     {"settings": {"split": "validation"}}, {"settings": {"observations": 5}}, {"settings": {"seed": 9}},
     {"settings": {"importance_samples": 9}}, {"data": "other digits"}, {"pixels": "grey"},
