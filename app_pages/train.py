@@ -214,6 +214,12 @@ def download(fetch: object) -> None:
     st.rerun()
 
 
+def unused(plan: Plan) -> tuple[str, ...]:
+    """Fields that a model solved in closed form does not read."""
+    closed = plan.sound is not None and plan.sound.model.closed_form
+    return ("training.batch_size", "training.epochs", "training.learning_rate") if closed else ()
+
+
 def schedules(plan: Plan) -> None:
     """Beta, what the KL costs, and the learning rate over this training."""
     total = plan.fit.steps if plan.fit and plan.fit.steps else 1_000
@@ -417,7 +423,7 @@ def page() -> None:
         own = entered["data"]["name"] if entered["data"]["name"] in UPLOADS and not origin.source else ""
         if own:  # what is wrong with an upload stands against the start: the path still names the text before
             plan = replace(plan, problems=(*plan.problems, *st.session_state.get(PROBLEMS, ())))
-        form.config_form(start_with, FORM, problems=plan.problems, locked=origin.locked,
+        form.config_form(start_with, FORM, problems=plan.problems, locked=origin.locked, unused=unused(plan),
                          beside={"data": lambda: data_card(plan, own),
                                  "training": lambda: schedules(plan)})
     with launch:

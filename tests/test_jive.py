@@ -11,8 +11,12 @@ import pytest
 from numpy.typing import NDArray
 
 from vaecore.claims.c09_jive import simulation
+from vaecore.config import RunConfig
+from vaecore.lab.control import Control
 from vaecore.multiblock import choose_ranks, jive
-from vaecore.schema import ConfigError
+from vaecore.schema import ConfigError, parse
+from vaecore.store import Store
+from vaecore.training import train
 from vaecore.training.checkpoints import load_model, save_weights, untrained
 
 Matrix = NDArray[np.float64]
@@ -111,3 +115,12 @@ def test_a_family_of_nothing_is_refused(trainer: Train) -> None:
     with pytest.raises(ConfigError, match="there is nothing"):
         trainer({"data": {"name": "planted-blocks", "samples": 200},
                  "model": {"family": "jive", "ranks": {"kind": "fixed", "joint": 0, "individual": 0}}})
+
+
+@pytest.mark.parametrize("family", ["jive", "cca", "multiblock-pls"])
+def test_blocks_solved_at_once_may_be_fewer_than_a_batch(tmp_path: Path, family: str) -> None:
+    config = parse(RunConfig, {"data": {"name": "planted-blocks", "train_limit": 100}, "model": {"family": family},
+                               "training": {"batch_size": 60_000}})
+    run = Store(tmp_path).create(config)
+    assert train(run.path, Control(run.path)) == "finished"
+    assert run.summary()["total_steps"] == 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
@@ -389,18 +389,18 @@ def _values(group: Group, state: _State) -> dict[str, Any]:
 
 
 def config_form(config: RunConfig, key: str, *, problems: Iterable[Problem] | None = None,
-                beside: Mapping[str, Callable[[], None]] | None = None, locked: Mapping[str, str] | None = None
-                ) -> dict[str, Any]:
+                beside: Mapping[str, Callable[[], None]] | None = None, locked: Mapping[str, str] | None = None,
+                unused: Collection[str] = ()) -> dict[str, Any]:
     """Draw the form; what was entered, for `parse`.
 
     `problems` are said under the fields concerned (found here when not given). `beside` maps a section's name to
-    what is drawn next to its fields, `locked` to why it can only be read.
+    what is drawn next to its fields, `locked` to why it can only be read. Fields at `unused` are not asked for.
     """
     root, state = _now(config, key), _State(key)
     entered = _values(root, state)
     if problems is None:
         problems = _problems(type(config), entered)
-    pen = _Pen(state, tuple(problems))
+    pen = _Pen(state, tuple(problems), frozenset(unused))
     for index, section in enumerate(root.groups):
         last = index == len(root.groups) - 1
         pen.section(section, root.leaves if last else [], (beside or {}).get(section.path),
@@ -420,6 +420,7 @@ def _problems(model: type[RunConfig], entered: dict[str, Any]) -> tuple[Problem,
 class _Pen:
     state: _State
     problems: tuple[Problem, ...]
+    unused: frozenset[str] = frozenset()
 
     def section(self, group: Group, more: list[Leaf], beside: Callable[[], None] | None, locked: str) -> None:
         """A bordered part of the form, its advanced fields folded away."""
@@ -463,7 +464,7 @@ class _Pen:
 
     def rows(self, group: Group, more: Iterable[Leaf] = ()) -> None:
         """A row for the choice and its fields, then what needs a line of its own, then each choice inside."""
-        own = [leaf for leaf in (*group.leaves, *more) if not leaf.advanced]
+        own = [leaf for leaf in (*group.leaves, *more) if not leaf.advanced and leaf.path not in self.unused]
         if group.tag or own:
             with st.container(gap="xsmall"):
                 with self.grid():

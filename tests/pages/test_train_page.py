@@ -449,3 +449,11 @@ def test_an_archive_that_cannot_be_used_is_refused_in_words(store: Store, data: 
     assert any(words in c.value.replace("\\", "") and ":red[" in c.value for c in at.caption)
     assert "/tmp/" not in said(at) and not (store.root / "modalities").exists()
     assert at.button(key="train-start").disabled
+
+
+def test_a_closed_form_asks_for_no_batch_size() -> None:
+    def asked(preset: str) -> set[str]:
+        return {str(widget.key) for widget in page(preset=preset).number_input if str(widget.key).endswith(
+            ("training.batch_size", "training.epochs", "training.learning_rate"))}
+
+    assert len(asked("vae-mlp-mnist")) >= 2 and asked("pca-mnist") == set()

@@ -253,6 +253,7 @@ class ModelConfig(Strict):
     reads: ClassVar[tuple[Kind, ...]] = ("image", "vector")
     multimodal: ClassVar[bool] = False  # whether it models several modalities, or exactly one
     exact: ClassVar[bool] = False  # whether the reconstruction is log p(x) itself
+    closed_form: ClassVar[bool] = False  # whether it is solved at once: batch size, epochs and learning rate are unused
     likelihood_name: ClassVar[str] = ""  # of a family whose likelihood is not a choice
     approach: ClassVar[Approach | None] = None  # which of the lecture's four it is; None for one without p(x)
 

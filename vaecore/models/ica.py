@@ -34,6 +34,7 @@ class ICA(ModelConfig):
     title: ClassVar[str] = "FastICA"
     approach: ClassVar[Approach] = "independent components"
     has_kl: ClassVar[bool] = False
+    closed_form: ClassVar[bool] = True
     exact: ClassVar[bool] = True
     likelihood_name: ClassVar[str] = "independent sources"
     family: Literal["ica"] = "ica"

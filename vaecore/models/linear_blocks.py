@@ -33,6 +33,7 @@ class LinearBlocksConfig(ModelConfig):
     """A linear method for several blocks: no training by gradient."""
 
     multimodal: ClassVar[bool] = True
+    closed_form: ClassVar[bool] = True
     has_kl: ClassVar[bool] = False
     reads: ClassVar[tuple[Kind, ...]] = ("image", "vector", "label")
     likelihood_name: ClassVar[str] = "gaussian-learned"

@@ -18,6 +18,7 @@ class PCA(ModelConfig):
     """Principal component analysis: no training, the exact optimum (eq. 1)."""
 
     title: ClassVar[str] = "PCA"
+    closed_form: ClassVar[bool] = True
     has_kl: ClassVar[bool] = False
     likelihood_name: ClassVar[str] = "gaussian-learned"
     family: Literal["pca"] = "pca"

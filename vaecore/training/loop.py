@@ -73,7 +73,7 @@ class Trainer:
         self.auxiliaries = Auxiliaries(self.model.auxiliaries(), device)
         theirs = {id(parameter) for parameter in self.auxiliaries.parameters}
         self.parameters = [p for p in self.model.parameters() if id(p) not in theirs]
-        self.per_epoch = len(feed) // self.training.batch_size
+        self.per_epoch = max(1, len(feed) // self.training.batch_size)  # a closed form may have fewer than a batch
         self.total = self.per_epoch * self.training.epochs if self.parameters else 0  # closed forms take no step
         self.turns = Turns(self.training.inference, device) if isinstance(self.training.inference, Aggressive) else None
         self.inference = self.model.inference_parameters() if self.turns else []

@@ -32,7 +32,7 @@ def build(config: RunConfig, dataset: Dataset) -> Family:
 def check(config: RunConfig, dataset: Dataset) -> None:
     """Raise `ConfigError` for what only the data can show to be wrong."""
     size, batch = dataset.size("train"), config.training.batch_size
-    if batch > size:
+    if batch > size and not config.model.closed_form:
         raise problem("training.batch_size", batch, f"{batch:,} is more than the {size:,} training observations.",
                       f"Use at most {size:,}.")
     likelihood = getattr(config.model, "likelihood", None)
@@ -122,7 +122,7 @@ def fit(config: RunConfig, dataset: Dataset) -> Fit:
     devices.choose(config.training)
     with torch.device("meta"):  # shapes only: however large it is, it can be counted
         model = build(config, dataset)
-    per_epoch = dataset.size("train") // config.training.batch_size
+    per_epoch = max(1, dataset.size("train") // config.training.batch_size)  # a closed form reads no batches
     learned = any(True for _ in model.parameters())
     return Fit(model.parameter_count, per_epoch * config.training.epochs if learned else 0, per_epoch)
 
