@@ -221,7 +221,8 @@ def _several(result: dict[str, Any]) -> Iterator[str]:
         for each in found["subsets"]:
             for name, share in each["coherence"].items():
                 yield _row(f"{' + '.join(each['given'])} -> {name}", share, "of the class given, "
-                           f"{each['observations']:,} observations; {found['ceiling'][name]:.3f} of real ones")
+                           f"{each['observations']:,} observations; chance {found['chance']:.3f}, "
+                           f"{found['ceiling'][name]:.3f} of real ones")
         if found["joint"] is not None:
             yield _row("joint coherence", found["joint"],
                        f"of samples agree; {found['joint_commonest']:.3f} are of one class")
