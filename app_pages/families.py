@@ -40,7 +40,7 @@ WORDS = {  # of each approach: name, the slide's formula, strong, weak, a preset
         "A bound instead of the likelihood, a posterior that is only approximate and may collapse.", "vae-mnist"),
 }
 MARKS = {"exact": ("exact", "green"), "annealed": ("log Z estimated", "orange"), "importance": ("bound", "blue"),
-         "grey": ("no log p: grey pixels", "orange"),
+         "grey": ("no log p: grey pixels", "orange"), "density": ("a density, no log p", "orange"),
          "none": ("not evaluated", "gray")}
 MARK_HELP = ("Exact: the model gives log p(x) itself. Log Z estimated: exact but for the normaliser, found by annealed "
              "importance sampling, which tends to flatter the model. Bound: an estimate by importance sampling that "
@@ -134,7 +134,7 @@ def numbers(m: Measured) -> None:
     """Likelihood, passes, seconds, and what the code tells."""
     mark, colour = MARKS[m.kind]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.metric("log p(x|label)" if m.conditional else "log p(x)",
+        st.metric("log density" if m.kind == "density" else "log p(x|label)" if m.conditional else "log p(x)",
                   "–" if m.log_p is None else f"{m.log_p:.1f} nats".replace("-", "−"),
                   help="Per test observation. Higher is better, where likelihoods are of the same kind. "
                   + (GIVEN if m.conditional else "") + MARK_HELP)
@@ -165,7 +165,9 @@ def table(found: list[Measured]) -> None:
 
     st.subheader("All models on these data", anchor=False)
     frame = pd.DataFrame([{
-        "Run": m.run.id, "Approach": m.approach, "Family": m.family, "log p(x)": m.log_p, "±": m.standard_error,
+        "Run": m.run.id, "Approach": m.approach, "Family": m.family,
+        "log p(x)": None if m.kind == "density" else m.log_p,
+        "±": None if m.kind == "density" else m.standard_error,
         "Which": MARKS[m.kind][0] + (f", K = {m.samples:,}" if m.samples else "")
         + (", given the label" if m.conditional else ""), "Scores": m.likelihood or None,
         "Passes to infer": m.inference_passes,
@@ -174,7 +176,8 @@ def table(found: list[Measured]) -> None:
         "Probe": None if m.told else m.probe, "Fréchet": m.frechet, "Parameters": short(m.parameters)} for m in found])
     column, text = st.column_config.NumberColumn, st.column_config.TextColumn
     st.dataframe(frame, hide_index=True, height="content", placeholder="–", key="families-table", column_config={
-        "Run": text(pinned=True), "log p(x)": column(format="%.2f", help="Nats per test observation."),
+        "Run": text(pinned=True), "log p(x)": column(format="%.2f", help="Nats per test observation; empty where the "
+                         "number is a density of real numbers."),
         "±": column(format="%.2f", help="Standard error over observations, in nats."),
         "Which": text(help=MARK_HELP), "Scores": text(help="The likelihood. Nats of different ones do not compare."),
         "Passes to infer": column(format="localized"), "Passes to sample": column(format="localized"),

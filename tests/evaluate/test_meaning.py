@@ -63,6 +63,19 @@ def test_T6_the_shipped_machine_is_not_called_exact() -> None:
     assert measured(run).kind == "annealed" and measured(Store(GALLERY).find("gallery/made")).kind == "exact"
 
 
+def test_T6_a_density_at_black_and_white_pixels_is_no_log_p() -> None:
+    """FastICA's 174.7 nats of black and white digits stood as an exact log p(x) beside the -90 of a PixelCNN."""
+    [found] = evaluations(Store(GALLERY).find("gallery/ica"))
+    assert found["likelihood"]["log_likelihood"] > 0  # above what any probability can be
+    for told in (found["meaning"]["likelihood"], found["meaning"]["evidence"]):
+        assert told["kind"] == "no log p" and told["name"] == "log density"
+    assert measured(Store(GALLERY).find("gallery/ica")).kind == "density"
+    for name, pixels in (("independent sources", "grey"), ("bernoulli", "binary-dynamic")):
+        assert likelihood_meaning({**found, "likelihood_name": name, "pixels": pixels}).kind == "exact"
+    laplace = {"has_kl": True, "likelihood_name": "laplace", "pixels": "binary-fixed"}
+    assert likelihood_meaning(laplace).kind == "no log p"
+
+
 @pytest.mark.parametrize(("pixels", "kind"), [("grey", "no log p"), ("binary-fixed", "exact")])
 def test_T6_an_evaluation_says_what_its_numbers_are(tmp_path: Path, pixels: str, kind: str) -> None:
     from tests.pages.demo import Unwatched

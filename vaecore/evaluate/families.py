@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from vaecore.evaluate.kept import Facts, evaluations
-from vaecore.evaluate.meaning import likelihood_meaning
+from vaecore.evaluate.meaning import density_of_two_values, likelihood_meaning
 from vaecore.evaluate.settings import PARTS
 from vaecore.store import Run, StoreError
 
-Kind = Literal["exact", "annealed", "importance", "grey", "none"]
+Kind = Literal["exact", "annealed", "importance", "grey", "density", "none"]
 APPROACHES = ("independent components", "autoregressive", "energy-based", "variational autoencoder")  # as on the slide
 KINDS: dict[Kind, str] = {
     "exact": "exact", "annealed": "exact but for log Z, which is estimated", "importance": "estimate from below",
-    "grey": "no log p: of grey pixels, scored as black and white", "none": "not evaluated"}
+    "grey": "no log p: of grey pixels, scored as black and white",
+    "density": "no log p: a density at pixels that are 0 or 1", "none": "not evaluated"}
 SPLIT = "test"
 
 
@@ -99,7 +100,8 @@ def measured(run: Run) -> Measured:
     values, about = run.values(), run.about()
     log_p = _number(facts, "likelihood", "log_likelihood")
     said = likelihood_meaning(facts).kind
-    kind: Kind = ("none" if log_p is None else "grey" if said == "no log p" else "exact" if said == "exact" else
+    kind: Kind = ("none" if log_p is None else "density" if density_of_two_values(facts) else
+                  "grey" if said == "no log p" else "exact" if said == "exact" else
                   "annealed" if facts.get("exact") is True else "importance")
     return Measured(
         run=run, approach=approach_of(run), family=str(about.get("family") or _at(values, "model", "family"))[:80],

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 Kind = Literal["exact", "bound", "estimate", "no log p"]
 GREY = {"bernoulli", "usual ones"}  # likelihoods that score pixels as black or white; the second, of several modalities
+DENSITIES = {"gaussian", "gaussian-learned", "gaussian-per-pixel", "laplace", "independent sources"}
 TWO_SIDED = 1.96  # standard errors to either side of a 95 % interval
 LARGEST_EXPONENT = 700.0  # beyond it exp() is no double
 
@@ -54,6 +55,8 @@ def likelihood_meaning(facts: Mapping[str, Any]) -> Meaning:
     if facts.get("exact") is True:
         return _direct(facts)
     given = "log p(x|u)" if facts.get("conditional") is True else "log p(x)"
+    if density_of_two_values(facts):
+        return _density()
     if grey(facts):
         return Meaning("no log p", f"{given} of grey", "Not a log p: a Bernoulli likelihood is one of black and white "
                        "pixels, and these are grey. It compares with runs of the same grey pixels alone. Choose black "
@@ -67,6 +70,8 @@ def likelihood_meaning(facts: Mapping[str, Any]) -> Meaning:
 def _direct(facts: Mapping[str, Any]) -> Meaning:
     """Of a family that knows log p(x) without a code."""
     error = log_z_error(facts)
+    if density_of_two_values(facts):
+        return _density()
     if grey(facts):
         return Meaning("no log p", "log p(x) of grey", "Not a log p: this family knows log p of black and white "
                        "pixels, and these are grey. It compares with runs of the same grey pixels alone. Choose black "
@@ -76,6 +81,12 @@ def _direct(facts: Mapping[str, Any]) -> Meaning:
                        f"{error:.2g} and tends to be too low, so that log p(x) tends to be too high. That error is in "
                        "the interval.")
     return Meaning("exact", "log p(x)", "Exact: no samples, no bound. Higher is better.")
+
+
+def _density() -> Meaning:
+    return Meaning("no log p", "log density", "Not a log p: this likelihood is a density of real numbers, and these "
+                   "pixels are 0 or 1. It may exceed 0, and rises without end as its noise shrinks. It does not "
+                   "compare with log p of black and white pixels.")
 
 
 def log_z_error(facts: Mapping[str, Any]) -> float:
@@ -91,6 +102,11 @@ def grey(facts: Mapping[str, Any]) -> bool:
     if isinstance(found, bool):
         return found
     return facts.get("pixels") == "grey" and str(facts.get("likelihood_name")) in GREY  # of an older evaluation
+
+
+def density_of_two_values(facts: Mapping[str, Any]) -> bool:
+    """Whether black and white pixels are scored by a density of real numbers."""
+    return str(facts.get("pixels")).startswith("binary") and facts.get("likelihood_name") in DENSITIES
 
 
 def explained(facts: Mapping[str, Any]) -> dict[str, Any]:
