@@ -158,10 +158,10 @@ def followed(clip: Chosen, plan: Plan, roll: Roll, moved: Moved) -> Plan:
 
 
 def crumbs(stage: Stage) -> None:
-    """Where one is, and the way back."""
-    if not stage.branched:
-        return
+    """Where one is, and the way back. Its place stays when it is empty: a player that moved would start anew."""
     with st.container(horizontal=True, vertical_alignment="center", key="crumbs"):
+        if not stage.branched:
+            return
         path = [each.branched for each in stage.plans[1:]]
         earlier = "".join(f":gray[{words} ›] " for words in path[:-1])
         st.markdown(f":material/call_split: {earlier}**Branched {path[-1]}**", width="content",
