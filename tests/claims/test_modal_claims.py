@@ -39,15 +39,6 @@ def test_the_exact_posterior_is_that_of_the_joint_gaussian() -> None:
     assert 1 / precision == pytest.approx(1 - gain @ stacked)
 
 
-@pytest.mark.parametrize(("precision", "mean", "holds"), [
-    (0.01, 0.019, True), (0.03, 0.0, False), (0.0, 0.021, False)])
-def test_c4_needs_both_in_every_subset(precision: float, mean: float, holds: bool) -> None:
-    good = {"given": "a", "error of the precision": 0.001, "error of the mean": 0.001,
-            "error from the true precision": 0.5, "error from the true mean": 0.5}
-    bad = good | {"error of the precision": precision, "error of the mean": mean}
-    assert c04_product.finding([good, bad]).reproduced is holds
-
-
 # -- C5 --------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from vaecore.claims import (
-    c02_loadings,
     c03_naive,
     c18_implicit,
     c20_ivae,
@@ -52,13 +51,6 @@ def test_the_naive_estimate_misses_what_c3_says_it_tends_to(size: int) -> None:
 
 
 # -- rules -----------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("with_", "without", "holds"), [
-    (0.9995, 0.5, True), (0.99, 0.5, False), (0.9995, 0.95, False)])
-def test_c2_needs_both(with_: float, without: float, holds: bool) -> None:
-    name = "least cosine, singular vectors of W2"
-    assert c02_loadings.finding([{"l2": 0.0, name: without}, {"l2": 0.1, name: with_}]).reproduced is holds
 
 
 def naive(printed: float, corrected: float, size: int) -> dict[str, float]:

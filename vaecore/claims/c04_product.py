@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from vaecore.claims.base import Bench, Claim, Finding, Row
+from vaecore.claims.intervals import Interval, by_seed, over_seeds
 from vaecore.config import RunConfig
 from vaecore.distributions import DiagonalGaussian
 from vaecore.models import Batch, Family
@@ -18,14 +19,17 @@ from vaecore.training.feed import Feed
 
 CLOSE = 0.02  # largest relative error
 BLOCKS, FEATURES, NOISE, SAMPLES = 3, 5, 1.0, 20_000
+SEEDS = (0, 1, 2)
 
 
-def configuration(epochs: int = 100, samples: int = SAMPLES) -> RunConfig:
-    """One score behind three vectors, x_m = w_m z + noise of known sigma; an MVAE whose networks are linear."""
+def configuration(epochs: int = 100, samples: int = SAMPLES, seed: int = 0) -> RunConfig:
+    """One score behind three vectors, x_m = w_m z + noise of known sigma; an MVAE whose networks are linear. `seed`
+    draws loadings and samples, too."""
     names = [f"block {m + 1}" for m in range(BLOCKS)]
     return parse(RunConfig, {
-        "data": {"name": "planted-blocks", "blocks": BLOCKS, "features": FEATURES, "joint_rank": 1,
-                 "individual_rank": 0, "noise": NOISE, "samples": samples},
+        "seed": seed, "data": {
+            "name": "planted-blocks", "seed": seed, "blocks": BLOCKS, "features": FEATURES, "joint_rank": 1,
+            "individual_rank": 0, "noise": NOISE, "samples": samples},
         "model": {"family": "multimodal-vae", "latent_size": 1, "sigma": NOISE,
                   "likelihoods": dict.fromkeys(names, "gaussian"), "networks": {"vector": {"kind": "linear"}},
                   "posterior": {"kind": "product", "random_subsets": 1}},
@@ -75,26 +79,43 @@ def table_of(model: Family, config: RunConfig) -> list[Row]:
 
 
 def run(bench: Bench) -> Finding:
-    """One training, every subset."""
-    config = configuration()
-    done = bench.train("linear", config)
-    return finding(table_of(load_model(done.path), config))
+    """One training a seed, every subset."""
+    table: list[Row] = []
+    for seed in SEEDS:
+        config = configuration(seed=seed)
+        model = load_model(bench.train(f"linear-{seed}", config).path)
+        table += [{"seed": seed, **each} for each in table_of(model, config)]
+    return finding(table)
+
+
+def worst_subset(table: Sequence[Row], column: str) -> tuple[str, Interval]:
+    """The subset with the highest end of the interval of `column` over seeds, and the interval."""
+    found = {given: over_seeds(list(by_seed(table, column, given=given).values()))
+             for given in dict.fromkeys(str(r["given"]) for r in table)}
+    return max(found.items(), key=lambda item: item[1].high)
 
 
 def finding(table: Sequence[Row]) -> Finding:
     """The rule, applied to the table."""
-    def worst(*names: str) -> float:
-        return max(float(r[name]) for r in table for name in names)
+    def worst(name: str) -> float:
+        return max(float(r[name]) for r in table)
 
+    parts = {name: worst_subset(table, f"error of the {name}") for name in ("precision", "mean")}
+    failed = [f"that the {name} given {given} is within {CLOSE:.0%}" for name, (given, each) in parts.items()
+              if each.high >= CLOSE]
+    failed += [f"that all {2**BLOCKS - 1} subsets were tried"] * (len({r["given"] for r in table}) < 2**BLOCKS - 1)
     return Finding(
-        worst("error of the precision", "error of the mean") < CLOSE,
-        f"Over {len(table)} subsets the precision is off by at most {worst('error of the precision'):.2%}, the mean by "
-        f"{worst('error of the mean'):.2%}, from the exact posterior of the trained decoder; from that of the true "
-        f"loadings by {worst('error from the true precision'):.2%} and {worst('error from the true mean'):.2%}.",
+        not failed,
+        f"Over {2**BLOCKS - 1} subsets the precision is off by at most {worst('error of the precision'):.2%}, the mean "
+        f"by {worst('error of the mean'):.2%}, from the exact posterior of the trained decoder; in the worst subset by "
+        f"{parts['precision'][1].words('.2%')} and {parts['mean'][1].words('.2%')}. From the posterior of the true "
+        f"loadings they are off by at most {worst('error from the true precision'):.2%} and "
+        f"{worst('error from the true mean'):.2%}." + (f" Not shown: {'; '.join(failed)}." if failed else ""),
         list(table), note="Errors are root mean squares over test observations, relative to the root mean square of "
                           "the exact value. A decoder is known up to the sign of z only. With one score a diagonal "
                           "posterior can be exact; with several it is only where the columns of every block's loadings "
-                          "are orthogonal.")
+                          "are orthogonal.",
+        intervals={f"error of the {name}, worst subset": each for name, (_, each) in parts.items()})
 
 
 CLAIM = Claim(
@@ -103,6 +124,7 @@ CLAIM = Claim(
     "subsets with M encoders.",
     "Wu & Goodman (2018), MVAE; lecture, equations (23) and (24)",
     f"{SAMPLES:,} samples of {BLOCKS} vectors that one score makes, linear with known noise; an MVAE with linear "
-    "encoders, trained on the joint, the marginal and random-subset ELBOs; 2,000 test samples.",
-    f"In every subset, mean and precision off by less than {CLOSE:.0%} from the exact posterior of the trained "
-    "decoder.", 0.2, run)
+    f"encoders, trained on the joint, the marginal and random-subset ELBOs; 2,000 test samples; {len(SEEDS)} seeds of "
+    "loadings, data and training.",
+    f"In every one of the {2**BLOCKS - 1} subsets, mean and precision off by less than {CLOSE:.0%} from the exact "
+    "posterior of the trained decoder, by the upper end of the 95% interval over seeds.", 0.4, run)
