@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from vaecore.claims import CLAIMS
 from vaecore.claims.c21_chains import autocorrelation_time
 from vaecore.config import changed, preset
 from vaecore.data import COVARIATE, Modality
@@ -163,16 +162,3 @@ def autoregression(rho: float, length: int = 20_000, chains: int = 20) -> Tensor
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])
 def test_the_autocorrelation_time_of_an_autoregression(rho: float) -> None:
     assert autocorrelation_time(autoregression(rho)) == pytest.approx((1 + rho) / (1 - rho), rel=0.08)
-
-
-def test_the_rule_of_c21_needs_both() -> None:
-    def table(cd1: float, cd25: float, pcd1: float) -> list[dict[str, Any]]:
-        values = {"CD-1": cd1, "CD-5": -1.0, "CD-25": cd25, "PCD-1": pcd1, "PCD-5": -1.0, "VAE": -1.0}
-        return [{"model": name, "log p(x), test": value, "passes to an independent sample": 3.0,
-                 "milliseconds a sample": 0.1} for name, value in values.items()]
-
-    from vaecore.claims.c21_chains import finding
-
-    assert finding(table(-150, -140, -145)).reproduced
-    assert not finding(table(-150, -151, -145)).reproduced and not finding(table(-150, -140, -150)).reproduced
-    assert CLAIMS["C21"].rule

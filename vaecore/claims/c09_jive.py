@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.claims.base import Bench, Claim, Finding, Row
+from vaecore.claims.intervals import over_seeds
 from vaecore.data import DataUnavailable
 from vaecore.data.omics import SIZES, Omics
 from vaecore.multiblock import Decomposition, choose_ranks, jive
@@ -17,7 +18,7 @@ SEEDS = 20
 PLANTED = (1, 1, 1)
 SHARE = 0.9  # of the seeds that have to find them
 JOINT = 2  # rank of the tumours, in r.jive
-PUBLISHED = (27, 26, 25)  # individual ranks there: reported, not judged
+PUBLISHED = (27, 26, 25)  # individual ranks there
 SETTINGS = ((1.0, True), (1.0, False), (0.5, True))  # strength of individual parts, and whether they are orthogonal
 RANKS, ERROR = "ranks (joint; individual)", "relative error of J"
 JIVE_JOINT, JIVE_OWN = "R2 of joint scores, JIVE", "R2 of individual scores, JIVE"
@@ -61,7 +62,8 @@ def alike(scores: Matrix, truth: Matrix) -> float:
 
 
 def written(found: Decomposition) -> str:
-    return f"{found.joint_rank}; {', '.join(map(str, found.individual_ranks))}"
+    """Its ranks as the table has them."""
+    return as_written(found.joint_rank, found.individual_ranks)
 
 
 def tumours(bench: Bench) -> Row | None:
@@ -97,7 +99,12 @@ def run(bench: Bench) -> Finding:
 
 def right(rows: Sequence[Row]) -> int:
     """How many have the planted ranks."""
-    return sum(row[RANKS] == f"{PLANTED[0]}; {PLANTED[1]}, {PLANTED[2]}" for row in rows)
+    return sum(row[RANKS] == as_written(PLANTED[0], PLANTED[1:]) for row in rows)
+
+
+def as_written(joint: int, individual: Sequence[int]) -> str:
+    """Ranks as the table has them."""
+    return f"{joint}; {', '.join(map(str, individual))}"
 
 
 def finding(table: Sequence[Row]) -> Finding:
@@ -108,13 +115,21 @@ def finding(table: Sequence[Row]) -> Finding:
     ranks = [str(row[RANKS]) for row in table if "individual strength" not in row]
     told = {name: mean(float(row[name]) for row in judged)
             for name in (ERROR, JIVE_JOINT, JIVE_OWN, PCA_JOINT, PCA_OWN)}
-    summary = (f"{right(judged)} of {len(judged)} simulations have the planted ranks; {right(paper)} by the algorithm "
-               f"of the paper, without orthogonal individual parts, and {right(weak)} with them half as strong. ")
+    share = over_seeds([float(right([row])) for row in judged])
+    wanted = as_written(JOINT, PUBLISHED)
+    holds = {f"the planted ranks in {SHARE:.0%} of simulations": share.mean >= SHARE,
+             "a joint rank of the tumours as in r.jive": all(r.split(";")[0] == wanted.split(";")[0] for r in ranks),
+             "their individual ranks as in r.jive": all(r.split(";")[1] == wanted.split(";")[1] for r in ranks)}
+    failed = [words for words, held in holds.items() if not held]
+    summary = (f"{right(judged)} of {len(judged)} simulations ({share.words('.0%')}) have the planted ranks; "
+               f"{right(paper)} by the algorithm of the paper, without orthogonal individual parts, and {right(weak)} "
+               "with them half as strong. ")
     if ranks:
         summary += f"The tumours have ranks ({ranks[0]}); r.jive says ({JOINT}; {', '.join(map(str, PUBLISHED))}). "
     summary += (f"With the planted ranks given, J is off by {told[ERROR]:.2f}, and R2 with planted scores is "
                 f"{told[JIVE_JOINT]:.2f} joint and {told[JIVE_OWN]:.2f} individual; for the best principal component "
-                f"of the joined blocks {told[PCA_JOINT]:.2f} and {told[PCA_OWN]:.2f}.")
+                f"of the joined blocks {told[PCA_JOINT]:.2f} and {told[PCA_OWN]:.2f}."
+                + (f" Not shown: {'; '.join(failed)}." if failed else ""))
     note = ("Singular values are compared in order. Where an individual part is stronger than a joint one, permuting "
             "samples changes the order, and it passes for joint. That happens in the first round, before anything is "
             "decomposed, and a joint rank never decreases again. A first run of this claim, 12 of 20 and tumour ranks "
@@ -122,8 +137,8 @@ def finding(table: Sequence[Row]) -> Finding:
             "this one.")
     if not ranks:
         note += " The tumours are not on this machine: judged by the simulations alone."
-    return Finding(right(judged) >= SHARE * len(judged) and all(r.startswith(f"{JOINT};") for r in ranks), summary,
-                   list(table), note=note)
+    return Finding(not failed, summary, list(table), note=note, seeds=len(judged),
+                   intervals={"share of simulations with the planted ranks": share})
 
 
 CLAIM = Claim(
@@ -133,5 +148,5 @@ CLAIM = Claim(
     "Lock, Hoadley, Marron & Nobel (2013); O'Connell & Lock (2016) for r.jive and its data",
     f"{SEEDS} simulations of two blocks with one joint and one individual score each, and the 348 tumours of r.jive, "
     "with 100 permutations, alpha 0.05 and orthogonal individual parts as in r.jive.",
-    f"Ranks ({PLANTED[0]}; {PLANTED[1]}, {PLANTED[2]}) in at least {SHARE:.0%} of the simulations, and a joint rank of "
-    f"{JOINT} for the tumours where they are here.", 3, run)
+    f"Ranks ({PLANTED[0]}; {PLANTED[1]}, {PLANTED[2]}) in at least {SHARE:.0%} of the simulations, which are its "
+    f"seeds; ({as_written(JOINT, PUBLISHED)}), as in r.jive, for the tumours where they are here.", 3, run)
