@@ -107,4 +107,4 @@ CLAIM = Claim(
     "data and training each; controls with shuffled and with too few segments, and a three-layer network, once.",
     f"By 95% intervals over seeds, for both numbers of sources: MCC of at least {GOOD} with p(z|u), at most {POOR} "
     f"without, and by paired differences {GAP} apart.",
-    15, run)
+    3, run)
