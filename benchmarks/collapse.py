@@ -27,10 +27,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vaecore.aggregate import information
 from vaecore.config import RunConfig, changed, preset
 from vaecore.data import BEGIN, PAD, Dataset, DataUnavailable
-from vaecore.distributions import DiagonalGaussian
+from vaecore.probability.aggregate import information
+from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.training.feed import Feed
 from vaecore.training.loop import FLUSH_STEPS, Trainer
 from vaecore.training.setup import build

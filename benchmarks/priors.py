@@ -33,9 +33,9 @@ from training import CPU, PYTHAE, RESULTS, Block, products, spread, take_turns
 
 from vaecore.config import RunConfig, changed, preset
 from vaecore.data import Dataset
-from vaecore.distributions import POSTERIOR_LOGVAR
 from vaecore.evaluate.likelihood import Likelihood, importance_log_weights, log_likelihood
 from vaecore.models import Family
+from vaecore.probability.gaussian import POSTERIOR_LOGVAR
 from vaecore.training.feed import Feed
 from vaecore.training.loop import FLUSH_STEPS, Trainer
 from vaecore.training.setup import build

@@ -30,7 +30,7 @@ from training import CPU, RESULTS, Block, spread, take_turns
 
 from vaecore.config import RunConfig, changed, preset
 from vaecore.data import Dataset
-from vaecore.models.svg import StochasticVideo
+from vaecore.models.video.svg import StochasticVideo
 from vaecore.training.feed import Feed
 from vaecore.training.loop import Trainer
 from vaecore.training.setup import build

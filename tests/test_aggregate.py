@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from vaecore import aggregate
-from vaecore.aggregate import aggregate_log_prob, information
-from vaecore.distributions import DiagonalGaussian
+from vaecore.probability import aggregate
+from vaecore.probability.aggregate import aggregate_log_prob, information
+from vaecore.probability.gaussian import DiagonalGaussian
 
 
 def drawn(seed: int, *shape: int) -> Tensor:

@@ -17,14 +17,14 @@ ROOT = Path(vaecore.__file__).parent
 FILES = sorted(path for path in ROOT.rglob("*.py"))
 TOP = ["lab", "explore", "evaluate", "figures", "cli", "claims"]
 FORBIDDEN: dict[str, list[str]] = {  # part -> what it must not import, besides pages and streamlit
-    "schema": ["config", "data", "nets", "distributions", "models", "training", "store", *TOP],
-    "files": ["config", "data", "nets", "distributions", "models", "training", "store", *TOP],
-    "data": ["config", "nets", "distributions", "models", "training", "store", *TOP],
-    "distributions": ["config", "nets", "models", "training", "store", "aggregate", *TOP],
-    "aggregate": ["config", "data", "nets", "models", "training", "store", *TOP],
-    "nets": ["config", "models", "training", "store", *TOP],
-    "models": ["config", "training", "store", *TOP],
-    "config": ["store", *TOP], "store": ["training", "models", *TOP], "training": TOP,
+    "schema": ["config", "data", "nets", "probability", "schedules", "models", "training", "store", *TOP],
+    "files": ["config", "data", "nets", "probability", "schedules", "models", "training", "store", *TOP],
+    "schedules": ["config", "data", "nets", "probability", "models", "training", "store", *TOP],
+    "data": ["config", "nets", "probability", "schedules", "models", "training", "store", *TOP],
+    "probability": ["config", "nets", "models", "schedules", "training", "store", *TOP],
+    "nets": ["config", "models", "schedules", "training", "store", *TOP],
+    "models": ["config", "schedules", "training", "store", *TOP],
+    "config": ["training", "store", *TOP], "store": ["training", "models", *TOP], "training": TOP,
     "evaluate": ["lab", "cli"], "explore": ["lab", "cli"], "figures": ["lab", "cli"], "lab": ["cli"]}
 
 
@@ -78,26 +78,12 @@ def test_arrows_point_down(path: Path) -> None:
         assert not [n for n in names if within(n, f"vaecore.{other}")], f"{part} imports {other}"
 
 
-CHOICES = ["schedules", "rates", "kl_cost", "inference"]  # of training: what a configuration is made of
-
-
-def test_config_takes_only_choices_from_training() -> None:
-    taken = {n for n in imports(ROOT / "config.py") if within(n, "vaecore.training")}
-    allowed = [f"vaecore.training.{name}" for name in CHOICES]
-    assert taken and all(any(within(n, choice) for choice in allowed) for n in taken)
-    assert all(any(within(n, choice) for n in taken) for choice in allowed)
-
-
-@pytest.mark.parametrize("path", [ROOT / "training" / f"{name}.py" for name in CHOICES], ids=lambda p: p.stem)
-def test_a_choice_knows_nothing_but_the_schema(path: Path) -> None:
-    inside = imports(path)
-    assert not [n for n in inside if within(n, "vaecore") and not within(n, "vaecore.schema") and n != "vaecore"]
-
-
-def test_the_aggregate_stands_beside_the_distributions() -> None:
-    inside = {n.split(".")[0] if not within(n, "vaecore") else n for n in imports(ROOT / "aggregate.py")}
+def test_the_aggregate_stands_on_densities_alone() -> None:
+    found = imports(ROOT / "probability" / "aggregate.py")
+    inside = {n if within(n, "vaecore") else n.split(".")[0] for n in found}
     ours = {n for n in inside if within(n, "vaecore")}
-    assert ours and all(within(n, "vaecore.distributions") or within(n, "vaecore.saturation") for n in ours)
+    assert ours and all(within(n, "vaecore.probability") for n in ours)
+    assert not [n for n in ours if within(n, "vaecore.probability.priors")]
     assert inside - ours <= {"__future__", "math", "dataclasses", "torch"}
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vaecore.data import Modality
 from vaecore.models import FAMILIES
-from vaecore.models.made import Autoregressive
+from vaecore.models.single.made import Autoregressive
 from vaecore.schema import ConfigError, parse
 from vaecore.training.checkpoints import load_model
 

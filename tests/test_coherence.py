@@ -13,16 +13,19 @@ from torch import Tensor, nn
 
 from vaecore.data import OBSERVED, Dataset, Modality, Split
 from vaecore.data.digits import Digits
-from vaecore.distributions import Density, DiagonalGaussian, Observation, Point, Posterior, StandardNormal
 from vaecore.evaluate import classifier as classifiers
 from vaecore.evaluate.coherence import coherence, generate, subsets_of
 from vaecore.evaluate.conditional import conditional_likelihoods
 from vaecore.evaluate.judges import Judge, judge, judges, r2, style_judge
 from vaecore.models import DMVAE, MultimodalVAE
 from vaecore.models.base import Batch, Evidence, Family
-from vaecore.models.joint_posteriors import Product
+from vaecore.models.multimodal.joint_posteriors import Product
 from vaecore.nets.mlp import Linear
 from vaecore.nets.modal import ModalNetworks
+from vaecore.probability.densities import Density
+from vaecore.probability.gaussian import DiagonalGaussian, Point, StandardNormal
+from vaecore.probability.likelihoods import Observation
+from vaecore.probability.posteriors import Posterior
 from vaecore.training.feed import Feed
 
 CPU = torch.device("cpu")

@@ -15,8 +15,8 @@ from vaecore.config import RunConfig, changed, differences, from_file, from_text
 from vaecore.data import Digits
 from vaecore.models import AE, PCA, VAE
 from vaecore.nets import MLP, Conv, Linear, ResConv
+from vaecore.schedules.beta import ConstantBeta, LinearBeta
 from vaecore.schema import ConfigError, Problem, parse
-from vaecore.training.schedules import ConstantBeta, LinearBeta
 
 
 def problems(values: Any) -> tuple[Problem, ...]:

@@ -12,17 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from vaecore.distributions import (
+from vaecore.probability.densities import GaussianMixture
+from vaecore.probability.gaussian import POSTERIOR_LOGVAR, DiagonalGaussian
+from vaecore.probability.likelihoods import (
     PIXEL_LOGVAR,
-    POSTERIOR_LOGVAR,
     Bernoulli,
     BernoulliPixels,
-    DiagonalGaussian,
     DiscretisedLogistic,
     DiscretisedLogisticPixels,
     GaussianFixed,
     GaussianLearned,
-    GaussianMixture,
     GaussianPerPixel,
     GaussianPixels,
 )

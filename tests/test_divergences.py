@@ -16,8 +16,10 @@ from torch import Tensor, nn
 
 from tests.test_priors import FAMILIES, PRIORS, data, noise, survives, tiny
 from vaecore.data import COVARIATE, Modality
-from vaecore.distributions import DiagonalGaussian, GaussianMixture, StandardNormal
-from vaecore.divergences import (
+from vaecore.models import VAE
+from vaecore.nets import MLP
+from vaecore.probability.densities import GaussianMixture
+from vaecore.probability.divergences import (
     KL,
     MMD,
     SCALES,
@@ -30,9 +32,8 @@ from vaecore.divergences import (
     sliced_wasserstein,
     squared_w2,
 )
-from vaecore.models import VAE
-from vaecore.nets import MLP
-from vaecore.priors import Aggregated, Conditional, Implicit, Mixture, PriorConfig, Vamp
+from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.priors import Aggregated, Conditional, Implicit, Mixture, PriorConfig, Vamp
 from vaecore.schema import ConfigError
 
 

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from vaecore.data import Modality
-from vaecore.distributions import GaussianFixed
 from vaecore.evaluate.likelihood import importance_log_weights, log_likelihood
 from vaecore.models import AE, VAE, Family
 from vaecore.nets import Linear
+from vaecore.probability.likelihoods import GaussianFixed
 
 SIGMA, SIZE = 0.7, 5
 

@@ -13,7 +13,6 @@ from scipy.stats import multivariate_normal, norm
 from torch import Tensor
 
 from vaecore.data import COVARIATE, Modality
-from vaecore.distributions import DiagonalGaussian, GaussianMixture, StandardNormal
 from vaecore.explore import Checkpoint, codes_same
 from vaecore.explore.densities import (
     MOST,
@@ -30,7 +29,9 @@ from vaecore.explore.densities import (
 from vaecore.explore.prior import by_label, components, inputs, normaliser, overfit, pair
 from vaecore.models import PCA, VAE
 from vaecore.nets import MLP
-from vaecore.priors import (
+from vaecore.probability.densities import GaussianMixture
+from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.priors import (
     Aggregated,
     Conditional,
     ConditionalMixture,

@@ -192,7 +192,7 @@ def test_a_uniform_model_has_the_perplexity_of_its_vocabulary(load: Callable[[st
 
 def test_the_bound_is_the_likelihood_less_the_kl(load: Callable[[str], SentenceCheckpoint],
                                                  monkeypatch: pytest.MonkeyPatch) -> None:
-    from vaecore.distributions import DiagonalGaussian
+    from vaecore.probability.gaussian import DiagonalGaussian
 
     model = silenced(load("vae"))
     q = DiagonalGaussian(torch.tensor([[1.0, 0, 0]]), torch.full((1, 3), -1.0))

@@ -20,7 +20,7 @@ from vaecore.evaluate.kept import keep
 from vaecore.evaluate.settings import Settings
 from vaecore.models import AE, FAMILIES, VAE, PixelCNN
 from vaecore.nets import MLP
-from vaecore.priors import Conditional
+from vaecore.probability.priors import Conditional
 from vaecore.schema import parse
 from vaecore.store import Run, Store
 

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 
 from vaecore.claims import c03_naive
 from vaecore.data import COVARIATE, Modality
-from vaecore.distributions import GaussianFixed, Observation
 from vaecore.evaluate import likelihood, naive
 from vaecore.evaluate.likelihood import (
     DECODED_AT_ONCE,
@@ -25,7 +24,8 @@ from vaecore.evaluate.likelihood import (
 from vaecore.evaluate.naive import estimates
 from vaecore.models import AE, PCA, VAE, Batch, Family
 from vaecore.nets import Linear
-from vaecore.priors import Conditional, Implicit, Mixture, PriorConfig, Standard
+from vaecore.probability.likelihoods import GaussianFixed, Observation
+from vaecore.probability.priors import Conditional, Implicit, Mixture, PriorConfig, Standard
 
 SIGMA = 0.7
 

@@ -11,11 +11,10 @@ from torch import Tensor
 
 from vaecore.data import OBSERVED, Modality
 from vaecore.data.base import SPECIALS
-from vaecore.distributions import DiagonalGaussian, Experts, PosteriorMixture, gaussian_kl
 from vaecore.evaluate.likelihood import importance_log_weights
 from vaecore.models import DMVAE, FAMILIES, ConcatenatedVAE, MultimodalVAE, SeparateVAEs
 from vaecore.models.base import Family, ModelConfig
-from vaecore.models.joint_posteriors import (
+from vaecore.models.multimodal.joint_posteriors import (
     ExpertMixture,
     JointEncoder,
     Product,
@@ -23,6 +22,8 @@ from vaecore.models.joint_posteriors import (
     _Joint,
     all_subsets,
 )
+from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
+from vaecore.probability.posteriors import Experts, PosteriorMixture
 from vaecore.schema import ConfigError, parse
 
 IMAGE, LABEL, VECTOR = Modality("image", (1, 6, 5)), Modality("label", (4,)), Modality("vector", (3,))

@@ -15,13 +15,14 @@ from torch import Tensor, nn
 from torch import distributions as reference
 
 from tests.training.sentences import A, B, C, D, rows, text
-from vaecore.aggregate import aggregate_log_prob
 from vaecore.data import COVARIATE, SPLITS, Dataset, Modality, Split
-from vaecore.distributions import Density, DiagonalGaussian, GaussianMixture, StandardNormal, choose
 from vaecore.evaluate.likelihood import log_likelihood
 from vaecore.models import VAE
 from vaecore.nets import MLP, Linear
-from vaecore.priors import Aggregated, Conditional, Implicit, Inputs, Mixture, Vamp
+from vaecore.probability.aggregate import aggregate_log_prob
+from vaecore.probability.densities import Density, GaussianMixture, choose
+from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.priors import Aggregated, Conditional, Implicit, Inputs, Mixture, Vamp
 from vaecore.schema import ConfigError
 from vaecore.training.checkpoints import load_model, save_weights
 from vaecore.training.feed import Feed

@@ -32,7 +32,7 @@ from vaecore.evaluate.quality import (
 )
 from vaecore.evaluate.settings import Settings
 from vaecore.models import ICA, MADE, PCA, VAE
-from vaecore.models.vae import VariationalAutoEncoder
+from vaecore.models.single.vae import VariationalAutoEncoder
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.rbm import RBM, RestrictedBoltzmannMachine
+from vaecore.models.single.rbm import RBM, RestrictedBoltzmannMachine
 from vaecore.schema import parse
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model

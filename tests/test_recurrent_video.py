@@ -12,12 +12,12 @@ from torch.nn import functional as F
 
 from tests.training.test_resume import Patient, same
 from vaecore.data import Modality
-from vaecore.distributions import DiagonalGaussian, gaussian_kl, gaussian_log_prob
 from vaecore.models import FAMILIES, Family
-from vaecore.models.recurrent_video import Encoded, RecurrentVideo
-from vaecore.models.svg import StochasticVideo
-from vaecore.models.video import ScheduledSampling, VideoFamily
+from vaecore.models.video.recurrent_video import Encoded, RecurrentVideo
+from vaecore.models.video.shared import ScheduledSampling, VideoFamily
+from vaecore.models.video.svg import StochasticVideo
 from vaecore.nets.frames import DCGAN, VGG, FrameMLP
+from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl, gaussian_log_prob
 from vaecore.schema import ConfigError, parse
 from vaecore.training.checkpoints import load_model
 from vaecore.training.loop import train

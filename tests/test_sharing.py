@@ -11,12 +11,14 @@ from torch import Tensor
 
 from tests.test_coherence import Seen
 from vaecore.data import Dataset, Modality, Split
-from vaecore.distributions import Observation, Point, Posterior
 from vaecore.evaluate.judges import Judge, StyleJudge, r2
 from vaecore.evaluate.quality import Codes, codes, codes_by_latent
 from vaecore.evaluate.sharing import linear_r2, others, private_to, sharing, style_under_swap
 from vaecore.models import DMVAE, MultimodalVAE
 from vaecore.models.base import Batch, Evidence, Family
+from vaecore.probability.gaussian import Point
+from vaecore.probability.likelihoods import Observation
+from vaecore.probability.posteriors import Posterior
 from vaecore.training.feed import Feed
 
 CPU = torch.device("cpu")

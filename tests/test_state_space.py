@@ -12,11 +12,13 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from vaecore.data import Modality
-from vaecore.distributions import DiagonalGaussian, GaussianFixed, Posterior, gaussian_kl
 from vaecore.models import Batch
-from vaecore.models.svg import StochasticVideo, SVGFixedPrior, SVGLearnedPrior
-from vaecore.models.video import Predicted, VideoFamily, code
+from vaecore.models.video.shared import Predicted, VideoFamily, code
+from vaecore.models.video.svg import StochasticVideo, SVGFixedPrior, SVGLearnedPrior
 from vaecore.nets.frames import FrameMLP
+from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
+from vaecore.probability.likelihoods import GaussianFixed
+from vaecore.probability.posteriors import Posterior
 
 SIGMA = 0.5
 

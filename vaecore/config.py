@@ -18,11 +18,11 @@ from pydantic import BaseModel, ValidationError
 from vaecore.data import MNIST, Data
 from vaecore.data.identity import placeless
 from vaecore.models import VAE, Model
+from vaecore.schedules.beta import Beta, LinearBeta
+from vaecore.schedules.inference import InferenceChoice, Together
+from vaecore.schedules.kl_cost import KLChoice, Plain
+from vaecore.schedules.rate import ConstantRate, Rate
 from vaecore.schema import ConfigError, Problem, Strict, option, parse, problem, tagged
-from vaecore.training.inference import InferenceChoice, Together
-from vaecore.training.kl_cost import KLChoice, Plain
-from vaecore.training.rates import ConstantRate, Rate
-from vaecore.training.schedules import Beta, LinearBeta
 
 PRESETS = Path(__file__).parent / "presets"
 LARGEST = 1_000_000  # bytes of a configuration file

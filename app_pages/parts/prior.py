@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app_pages.parts import pictures
-from vaecore.saturation import saturated
+from vaecore.probability.saturation import saturated
 from vaecore.store import StoreError
 
 if TYPE_CHECKING:

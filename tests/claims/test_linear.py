@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.linalg import subspace_angles
 
-from vaecore.distributions import DiagonalGaussian
+from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
 

@@ -11,8 +11,8 @@ import torch
 
 from vaecore.claims import c04_product, c05_marginals, c06_unpaired, c07_jmvae, c08_swap
 from vaecore.config import differences
-from vaecore.distributions import DiagonalGaussian, gaussian_kl
 from vaecore.evaluate.coherence import Coherence, Subset
+from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
 
 # -- C4 --------------------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from vaecore.claims import c03_naive
-from vaecore.distributions import DiagonalGaussian
 from vaecore.evaluate.disentanglement import mean_correlation
+from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.training.feed import Feed
 
 CPU = torch.device("cpu")

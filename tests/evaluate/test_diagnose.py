@@ -11,10 +11,11 @@ import torch
 
 from tests.training.runs import Start, small
 from tests.training.test_modal_runs import MODELS, values
-from vaecore.aggregate import information
 from vaecore.data import DataUnavailable
-from vaecore.distributions import DiagonalGaussian, PosteriorMixture
 from vaecore.evaluate.latent_usage import aggregate_words, diagnose
+from vaecore.probability.aggregate import information
+from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.probability.posteriors import PosteriorMixture
 from vaecore.store import Run
 
 GALLERY = Path(__file__).parents[2] / "trained/gallery"

@@ -17,7 +17,7 @@ from vaecore.evaluate.families import measured
 from vaecore.evaluate.kept import evaluations
 from vaecore.evaluate.meaning import by_modality, evidence_meaning, explained, likelihood_meaning, perplexities
 from vaecore.models import MultimodalVAE
-from vaecore.models.joint_posteriors import Product
+from vaecore.models.multimodal.joint_posteriors import Product
 from vaecore.nets.mlp import Linear
 from vaecore.nets.modal import ModalNetworks
 from vaecore.store import Store

@@ -31,7 +31,7 @@ from vaecore.evaluate.video import (
     squared_error_by_frame,
     ssim_by_frame,
 )
-from vaecore.models.video import RollOut
+from vaecore.models.video.shared import RollOut
 
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:

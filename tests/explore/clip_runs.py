@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 
 from vaecore.config import RunConfig
 from vaecore.data import EVENTS, Modality
-from vaecore.models.video import VideoFamily
+from vaecore.models.video.shared import VideoFamily
 from vaecore.schema import parse
 from vaecore.store import Run, Store
 from vaecore.training.checkpoints import WEIGHTS, save_weights

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.distributions import DiagonalGaussian, gaussian_kl
-from vaecore.divergences import AdversarialCritic, squared_w2
 from vaecore.models import FAMILIES
-from vaecore.models.conditional_wasserstein import LARGEST, WassersteinVideo, _PairedMMD, in_units_of
+from vaecore.models.video.conditional_wasserstein import LARGEST, WassersteinVideo, _PairedMMD, in_units_of
+from vaecore.probability.divergences import AdversarialCritic, squared_w2
+from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
 from vaecore.schema import parse
 
 KINDS = ["mmd", "critic", "per-x"]
@@ -123,7 +123,7 @@ def test_the_critic_learns_apart_and_reads_the_history() -> None:
 
 def test_the_paired_distance_has_mean_0_where_codes_are_the_priors() -> None:
     """Samples that shared each pair's history would make it too small: -0.27 for six pairs."""
-    from vaecore.distributions import StandardNormal
+    from vaecore.probability.gaussian import StandardNormal
 
     generator = seeded()
     measure, zeros = _PairedMMD("imq"), torch.zeros(6, 8)

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.distributions import Laplace, LaplacePixels
 from vaecore.models import FAMILIES
-from vaecore.models.prednet import PredictiveCoding, cut, rectified
+from vaecore.models.video.prednet import PredictiveCoding, cut, rectified
+from vaecore.probability.likelihoods import Laplace, LaplacePixels
 from vaecore.schema import ConfigError, parse
 
 

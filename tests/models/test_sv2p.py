@@ -13,9 +13,9 @@ from torch import Tensor
 
 from vaecore.config import RunConfig
 from vaecore.data import SPLITS, Dataset, Modality, Split
-from vaecore.distributions import DiagonalGaussian
-from vaecore.models import sv2p
-from vaecore.models.sv2p import SV2P, OneStage, ThreeStages
+from vaecore.models.video import sv2p
+from vaecore.models.video.sv2p import SV2P, OneStage, ThreeStages
+from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.schema import ConfigError, parse
 from vaecore.training.setup import check
 

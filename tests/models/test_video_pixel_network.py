@@ -15,7 +15,7 @@ from vaecore.config import differences
 from vaecore.data import Modality
 from vaecore.data.moving_shape import MovingShape
 from vaecore.models import FAMILIES
-from vaecore.models.video_pixel_network import PixelVideo
+from vaecore.models.video.video_pixel_network import PixelVideo
 from vaecore.schema import ConfigError, parse
 
 SMALL = {"channels": 3, "hidden": 3, "dilations": [1, 2], "layers": 2, "first_kernel": 3, "context": 1}

@@ -206,7 +206,7 @@ def test_a_text_survives_the_command_line(text: str) -> None:
 
 def test_help_says_which_bounds_are_refused_themselves() -> None:
     from app_pages.parts.form import _range
-    from vaecore.training.schedules import ConstantBeta, CyclicalBeta
+    from vaecore.schedules.beta import ConstantBeta, CyclicalBeta
 
     assert _range(CyclicalBeta.model_fields["ramp"]) == "Above 0 to 1."
     assert _range(ConstantBeta.model_fields["value"]) == "From 0 to 10,000.0."

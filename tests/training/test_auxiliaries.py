@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tests.training.runs import Start, read, small
 from vaecore.models.base import Auxiliary
-from vaecore.models.latent import GaussianLatent
+from vaecore.models.single.latent import GaussianLatent
 from vaecore.training import train
 from vaecore.training.auxiliaries import LARGEST, Auxiliaries
 from vaecore.training.checkpoints import load_model

@@ -23,7 +23,7 @@ from vaecore.training.loop import TrainingFailed
 @pytest.mark.parametrize(("term", "word"), [("reconstruction", "reconstruction"), ("kl", "KL")])
 def test_a_nan_stops_the_run_and_names_step_and_term(start: Start, monkeypatch: pytest.MonkeyPatch, watch: Any,
                                                      term: str, word: str) -> None:
-    from vaecore.models.vae import VariationalAutoEncoder
+    from vaecore.models.single.vae import VariationalAutoEncoder
 
     true, calls = VariationalAutoEncoder.evidence, iter(range(10_000))
 
@@ -50,7 +50,7 @@ def test_a_nan_stops_the_run_and_names_step_and_term(start: Start, monkeypatch: 
 
 def test_an_encoder_update_that_breaks_is_not_kept(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its loss is in no log: a stop between two of them must not keep what nobody saw to be finite."""
-    from vaecore.models.vae import VariationalAutoEncoder
+    from vaecore.models.single.vae import VariationalAutoEncoder
 
     true, calls = VariationalAutoEncoder.evidence, iter(range(10_000))
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from tests.training.runs import Make, Start, read, small
 from vaecore.models import Evidence, Objective
+from vaecore.schedules.kl_cost import Capacity, FreeBits, KLTerm, Plain
 from vaecore.schema import ConfigError
-from vaecore.training.kl_cost import Capacity, FreeBits, KLTerm, Plain
 from vaecore.training.validation import Evaluation
 
 KL = {"z": [[0.0, 1.0, 0.25], [0.75, 3.0, 0.5]], "w": [[0.5], [1.5]]}  # (B, r); means 0.375, 2, 0.375 and 1

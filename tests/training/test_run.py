@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import load_file
 
 from tests.training.runs import Start, read, small
+from vaecore.schedules.kl_cost import Capacity, FreeBits, Plain
 from vaecore.store import STEP_COLUMNS, Run
 from vaecore.training import loop, train, validation
 from vaecore.training.checkpoints import load_model
-from vaecore.training.kl_cost import Capacity, FreeBits, Plain
 
 
 def test_metrics_have_one_whole_line_a_step(start: Start) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from tests.training.runs import small
 from vaecore.config import RunConfig
+from vaecore.schedules.beta import ConstantBeta, CyclicalBeta, LinearBeta, PointsBeta, SigmoidBeta, ramp
+from vaecore.schedules.rate import ConstantRate, CosineRate, RestartsRate, StepRate
 from vaecore.schema import ConfigError, parse
-from vaecore.training.rates import ConstantRate, CosineRate, RestartsRate, StepRate
-from vaecore.training.schedules import ConstantBeta, CyclicalBeta, LinearBeta, PointsBeta, SigmoidBeta, ramp
 from vaecore.training.setup import check
 
 

@@ -12,9 +12,12 @@ from torch import Tensor
 
 from tests.training.runs import Start, read, small
 from vaecore.data import OBSERVED, Modality
-from vaecore.distributions import Density, DiagonalGaussian, GaussianFixed, GaussianPixels, Posterior, StandardNormal
 from vaecore.models import VAE, Batch, Evidence, Family
 from vaecore.nets import Linear
+from vaecore.probability.densities import Density
+from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.likelihoods import GaussianFixed, GaussianPixels
+from vaecore.probability.posteriors import Posterior
 from vaecore.training import snapshots
 from vaecore.training.snapshots import snapshot
 

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from vaecore.training.inference import Aggressive, Turns
+from vaecore.schedules.inference import Aggressive
+from vaecore.training.turns import Turns
 
 CPU = torch.device("cpu")
 

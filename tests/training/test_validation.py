@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.training.runs import Make, small
-from vaecore.distributions import DiagonalGaussian, StandardNormal
+from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
 from vaecore.training import validation
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate

@@ -10,7 +10,7 @@ import torch
 from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.claims.intervals import Interval, by_seed, over_seeds
 from vaecore.config import RunConfig
-from vaecore.distributions import DiagonalGaussian
+from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.schema import parse
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.data import Modality
-from vaecore.distributions import LOG_2PI, GaussianFixed
 from vaecore.evaluate.naive import Estimates, estimates
 from vaecore.models import VAE, Family
 from vaecore.nets import Linear
+from vaecore.probability.gaussian import LOG_2PI
+from vaecore.probability.likelihoods import GaussianFixed
 
 SIZES = (2, 8, 32)  # D, the observed size
 LATENT, SIGMA = 2, 0.7

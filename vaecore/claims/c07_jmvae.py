@@ -11,9 +11,9 @@ from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.claims.c05_marginals import DIRECTIONS, crossed, judged
 from vaecore.claims.intervals import by_seed, over_seeds, paired
 from vaecore.config import RunConfig, changed, preset
-from vaecore.distributions import DiagonalGaussian, gaussian_kl
 from vaecore.evaluate.likelihood import log_likelihood
 from vaecore.models import Batch, Family
+from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed

@@ -12,7 +12,7 @@ from torch import Tensor
 from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.config import RunConfig, changed, preset
 from vaecore.data.moving_shape import DIRECTIONS, MovingShape
-from vaecore.models.video import VideoFamily
+from vaecore.models.video.shared import VideoFamily
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed

@@ -13,8 +13,8 @@ from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.claims.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.config import RunConfig, changed, preset
 from vaecore.evaluate.video import auc, evaluate_video
-from vaecore.models.svg import StochasticVideo
-from vaecore.models.video import VideoFamily
+from vaecore.models.video.shared import VideoFamily
+from vaecore.models.video.svg import StochasticVideo
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import scaled

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.claims.c17_vamp import OBSERVATIONS, SAMPLES, configuration, judged
 from vaecore.claims.intervals import by_seed, over_seeds, paired
-from vaecore.priors import ImplicitPrior
+from vaecore.probability.priors import ImplicitPrior
 from vaecore.training.checkpoints import load_model
 
 SEEDS = (0, 1, 2)

@@ -10,10 +10,10 @@ import torch
 from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.claims.intervals import by_seed, over_seeds, paired
 from vaecore.config import RunConfig, changed, preset
-from vaecore.distributions import DiagonalGaussian
-from vaecore.divergences import mmd
 from vaecore.evaluate.classifier import classifier
 from vaecore.evaluate.quality import frechet_distance
+from vaecore.probability.divergences import mmd
+from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed

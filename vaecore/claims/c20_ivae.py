@@ -10,8 +10,8 @@ import torch
 from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.claims.intervals import by_seed, over_seeds, paired
 from vaecore.config import RunConfig
-from vaecore.distributions import DiagonalGaussian
 from vaecore.evaluate.disentanglement import mean_correlation
+from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.schema import parse
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model

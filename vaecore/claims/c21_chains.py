@@ -14,7 +14,7 @@ from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.claims.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.config import RunConfig, changed, preset
 from vaecore.evaluate.cost import cost as cost_of
-from vaecore.models.rbm import RestrictedBoltzmannMachine
+from vaecore.models.single.rbm import RestrictedBoltzmannMachine
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed

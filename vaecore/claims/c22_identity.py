@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from vaecore.aggregate import aggregate_log_prob, information
 from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.config import changed, preset
-from vaecore.distributions import LOG_2PI, DiagonalGaussian
+from vaecore.probability.aggregate import aggregate_log_prob, information
+from vaecore.probability.gaussian import LOG_2PI, DiagonalGaussian
 from vaecore.training.checkpoints import load_model
 
 OBSERVATIONS = 4_000

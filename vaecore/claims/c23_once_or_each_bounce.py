@@ -14,7 +14,7 @@ from vaecore.claims.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.config import RunConfig, changed, preset
 from vaecore.data.moving_shape import MovingShape
 from vaecore.evaluate.video import evaluate_video, expected_best, rolled, squared_error_by_frame
-from vaecore.models.video import VideoFamily
+from vaecore.models.video.shared import VideoFamily
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import scaled

@@ -26,9 +26,10 @@ from torch import Tensor
 
 from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.data import Modality
-from vaecore.distributions import DiagonalGaussian, GaussianFixed, Point
-from vaecore.models.svg import StochasticVideo, SVGLearnedPrior
+from vaecore.models.video.svg import StochasticVideo, SVGLearnedPrior
 from vaecore.nets.frames import FrameMLP
+from vaecore.probability.gaussian import DiagonalGaussian, Point
+from vaecore.probability.likelihoods import GaussianFixed
 
 M, A, S = 1.0, 0.9, 0.3  # of the data
 LIMIT = 1e-9  # nats, of a closed form

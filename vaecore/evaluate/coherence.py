@@ -19,10 +19,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaecore.data import OBSERVED
-from vaecore.distributions import Observation, Point, Posterior
 from vaecore.evaluate.judges import Judge
 from vaecore.models import Batch, Family
-from vaecore.models.multimodal import Multimodal
+from vaecore.models.multimodal.shared import Multimodal
+from vaecore.probability.gaussian import Point
+from vaecore.probability.likelihoods import Observation
+from vaecore.probability.posteriors import Posterior
 from vaecore.training.feed import Feed
 
 BATCH = 500

@@ -22,7 +22,10 @@ import torch
 from torch import Tensor
 
 from vaecore.data import OBSERVED
-from vaecore.distributions import (
+from vaecore.evaluate.likelihood import DECODED_AT_ONCE, Cancelled, importance_log_weights
+from vaecore.models import Batch, Family
+from vaecore.nets.text import Sentences
+from vaecore.probability.likelihoods import (
     PIXEL_LOGVAR,
     BernoulliPixels,
     CategoricalLabel,
@@ -31,9 +34,6 @@ from vaecore.distributions import (
     LaplacePixels,
     Observation,
 )
-from vaecore.evaluate.likelihood import DECODED_AT_ONCE, Cancelled, importance_log_weights
-from vaecore.models import Batch, Family
-from vaecore.nets.text import Sentences
 
 FEW = 10  # effective samples, below which an estimate hangs on a handful
 TOLERANCE = 1e-6  # nats of rounding

@@ -10,11 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaecore.aggregate import information
 from vaecore.data import COVARIATE, SplitName
-from vaecore.distributions import DiagonalGaussian, Point, PosteriorMixture, together
-from vaecore.models.video import VideoFamily
-from vaecore.priors import ConditionalMixture
+from vaecore.models.video.shared import VideoFamily
+from vaecore.probability.aggregate import information
+from vaecore.probability.gaussian import DiagonalGaussian, Point
+from vaecore.probability.posteriors import PosteriorMixture, together
+from vaecore.probability.priors import ConditionalMixture
 from vaecore.store import Run
 from vaecore.training import ACTIVE
 from vaecore.training.checkpoints import check_origin, check_words, load_model

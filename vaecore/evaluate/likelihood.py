@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from vaecore.data import OBSERVED
-from vaecore.distributions import Point
 from vaecore.models import Batch, Family
+from vaecore.probability.gaussian import Point
 
 DECODED_AT_ONCE = 500  # codes: what they decode to stays in a cache of the processor, and memory is bounded
 WEIGHTS_AT_ONCE = 2_000_000  # doubles of one batch's log-weights: 16 MB

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from vaecore.data import OBSERVED
-from vaecore.distributions import Point
 from vaecore.evaluate.likelihood import DECODED_AT_ONCE
 from vaecore.models import Batch, Family
+from vaecore.probability.gaussian import Point
 
 
 @dataclass(frozen=True)

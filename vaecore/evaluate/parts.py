@@ -45,7 +45,7 @@ from vaecore.evaluate.settings import Part, Settings
 from vaecore.evaluate.sharing import sharing, style_under_swap
 from vaecore.evaluate.video import evaluate_video
 from vaecore.models import Batch, Family
-from vaecore.models.video import VideoFamily
+from vaecore.models.video.shared import VideoFamily
 from vaecore.training.feed import Feed
 
 BATCH = 100  # observations at a time under importance sampling

@@ -19,8 +19,8 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from vaecore.data import OBSERVED
-from vaecore.distributions import DiagonalGaussian
 from vaecore.models import Family
+from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.training.feed import Feed
 
 BATCH = 500

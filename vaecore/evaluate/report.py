@@ -14,13 +14,13 @@ from vaecore import __version__
 from vaecore.config import RunConfig
 from vaecore.data import Dataset, SplitName
 from vaecore.data.identity import identity
-from vaecore.distributions import BernoulliPixels
 from vaecore.evaluate.kept import plain
 from vaecore.evaluate.likelihood import Cancelled
 from vaecore.evaluate.meaning import explained
 from vaecore.evaluate.parts import DONE_BY, Subject
 from vaecore.evaluate.settings import Settings
 from vaecore.models import Batch, Family
+from vaecore.probability.likelihoods import BernoulliPixels
 from vaecore.store import Run
 from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, check_origin, check_words, load_model, step_of
 from vaecore.training.feed import Feed

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from vaecore.saturation import saturated
+from vaecore.probability.saturation import saturated
 from vaecore.store import Metrics
 from vaecore.training import ACTIVE
 

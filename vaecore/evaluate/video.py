@@ -22,10 +22,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecore.distributions import DiagonalGaussian
 from vaecore.evaluate.likelihood import Cancelled
 from vaecore.evaluate.quality import DATA_RANGE, HIGHEST_PSNR, SIGMA, WINDOW
-from vaecore.models.video import ACTIVATIONS_A_PIXEL, RollOut, VideoFamily
+from vaecore.models.video.shared import ACTIVATIONS_A_PIXEL, RollOut, VideoFamily
+from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.training.feed import scaled
 
 AT_ONCE = 64 * 2**20  # bytes that a chunk of futures takes, activations of one frame included

@@ -20,11 +20,12 @@ from safetensors.torch import load_file
 
 from vaecore.data import COVARIATE, Modality
 from vaecore.data.base import LONGEST_NAME, MOST_CLASSES
-from vaecore.distributions import Density, DiagonalGaussian, StandardNormal
 from vaecore.explore.densities import as_mixture, from_noise, gaussian, moments, tempered
 from vaecore.files import parsed_json
 from vaecore.models import Family
-from vaecore.priors import ConditionalMixture
+from vaecore.probability.densities import Density
+from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.priors import ConditionalMixture
 from vaecore.store import Run
 from vaecore.training.checkpoints import BrokenCheckpoint, check_origin, load_model
 from vaecore.training.feed import scaled

@@ -25,18 +25,19 @@ from torch import Tensor
 from vaecore.data import END, OBSERVED, PAD, SPECIALS, UNKNOWN, Kind, Modality
 from vaecore.data.fashion_mnist import CLOTHES
 from vaecore.data.text import of_characters, tokens, words
-from vaecore.distributions import DiagonalGaussian, Point, Posterior, PosteriorMixture, StandardNormal
 from vaecore.explore import LARGEST_EXAMPLES, Images, as_images, label_names
 from vaecore.explore.densities import tempered
 from vaecore.explore.drawing import Ink
 from vaecore.explore.sentences import LONGEST_TEXT, MOST_TOKENS, Reading, UnreadableText
 from vaecore.models import Family
-from vaecore.models.dmvae import SHARED, PrivateShared, private
-from vaecore.models.jive import JOINT
-from vaecore.models.linear_blocks import LinearBlocks
-from vaecore.models.multimodal import Multimodal
-from vaecore.models.multimodal_vae import SharedLatent
+from vaecore.models.blocks.jive import JOINT
+from vaecore.models.blocks.shared import LinearBlocks
+from vaecore.models.multimodal.dmvae import SHARED, PrivateShared, private
+from vaecore.models.multimodal.multimodal_vae import SharedLatent
+from vaecore.models.multimodal.shared import Multimodal
 from vaecore.nets.text import Sentences
+from vaecore.probability.gaussian import DiagonalGaussian, Point, StandardNormal
+from vaecore.probability.posteriors import Posterior, PosteriorMixture
 from vaecore.store import Run
 from vaecore.training.checkpoints import BrokenCheckpoint, check_origin, load_model
 from vaecore.training.feed import scaled

@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vaecore.distributions import Density, DiagonalGaussian, GaussianMixture, StandardNormal
-from vaecore.priors import ConditionalMixture, Tilted
+from vaecore.probability.densities import Density, GaussianMixture
+from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.priors import ConditionalMixture, Tilted
 
 Vector = NDArray[np.float64]
 PROPOSALS = 20_000  # of N(0, I), to weigh by a density ratio

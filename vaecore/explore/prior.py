@@ -12,10 +12,11 @@ import numpy as np
 import torch
 
 from vaecore.data import COVARIATE, DataUnavailable
-from vaecore.distributions import DiagonalGaussian, GaussianMixture
 from vaecore.explore import Checkpoint, Codes, Images, as_images
 from vaecore.explore.densities import Vector, as_mixture, held, marginal, moments, plane, weights_of
-from vaecore.priors import ImplicitPrior
+from vaecore.probability.densities import GaussianMixture
+from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.probability.priors import ImplicitPrior
 from vaecore.schema import ConfigError
 from vaecore.store import StoreError
 from vaecore.training.feed import Feed

@@ -18,12 +18,13 @@ import torch
 
 from vaecore.data import END, SPECIALS, UNKNOWN
 from vaecore.data.text import of_characters, tokens, words
-from vaecore.distributions import Density, DiagonalGaussian, StandardNormal
 from vaecore.evaluate.verdict import COLLAPSED
 from vaecore.explore import Codes, Route, between, examples
 from vaecore.files import write_bytes_atomic
 from vaecore.models import Family
 from vaecore.nets.text import Sentences
+from vaecore.probability.densities import Density
+from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
 from vaecore.store import Run
 from vaecore.training import ACTIVE
 from vaecore.training.checkpoints import BrokenCheckpoint, check_origin, load_model

@@ -34,7 +34,7 @@ from vaecore.evaluate.video import (
 )
 from vaecore.explore import LARGEST_EXAMPLES
 from vaecore.files import write_bytes_atomic
-from vaecore.models.video import VideoFamily
+from vaecore.models.video.shared import VideoFamily
 from vaecore.schema import problem
 from vaecore.store import Run
 from vaecore.training.checkpoints import BrokenCheckpoint, check_origin, load_model

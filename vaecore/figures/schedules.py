@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from vaecore.training.kl_cost import KLTerm
+    from vaecore.schedules.kl_cost import KLTerm
 
 POINTS = 1201  # enough for the corners of a drop or a ramp to look sharp, and for a hundred cycles
 

@@ -6,29 +6,29 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
-from vaecore.models.ae import AE
 from vaecore.models.base import Batch, Evidence, Family, KLCost, Modalities, ModelConfig, Objective
-from vaecore.models.concatenated import ConcatenatedVAE
-from vaecore.models.conditional_wasserstein import ConditionalWasserstein
-from vaecore.models.dmvae import DMVAE
-from vaecore.models.ica import ICA
-from vaecore.models.jive import JIVE
-from vaecore.models.linear_ae import LinearAE
-from vaecore.models.made import MADE
-from vaecore.models.multiblock_pls import MultiblockPLS
-from vaecore.models.multimodal_vae import MultimodalVAE
-from vaecore.models.multiset_cca import MultisetCCA
-from vaecore.models.pca import PCA
-from vaecore.models.pixelcnn import PixelCNN
-from vaecore.models.prednet import PredNet
-from vaecore.models.rbm import RBM
-from vaecore.models.recurrent_predictor import RecurrentPredictor
-from vaecore.models.sentence_vae import LanguageModel, SentenceVAE
-from vaecore.models.separate import SeparateVAEs
-from vaecore.models.sv2p import SV2P
-from vaecore.models.svg import SVGFixedPrior, SVGLearnedPrior
-from vaecore.models.vae import VAE
-from vaecore.models.video_pixel_network import VideoPixelNetwork
+from vaecore.models.blocks.cca import MultisetCCA
+from vaecore.models.blocks.jive import JIVE
+from vaecore.models.blocks.pls import MultiblockPLS
+from vaecore.models.multimodal.concatenated import ConcatenatedVAE
+from vaecore.models.multimodal.dmvae import DMVAE
+from vaecore.models.multimodal.multimodal_vae import MultimodalVAE
+from vaecore.models.multimodal.separate import SeparateVAEs
+from vaecore.models.single.autoencoder import AE
+from vaecore.models.single.ica import ICA
+from vaecore.models.single.linear_ae import LinearAE
+from vaecore.models.single.made import MADE
+from vaecore.models.single.pca import PCA
+from vaecore.models.single.pixelcnn import PixelCNN
+from vaecore.models.single.rbm import RBM
+from vaecore.models.single.sentence_vae import LanguageModel, SentenceVAE
+from vaecore.models.single.vae import VAE
+from vaecore.models.video.conditional_wasserstein import ConditionalWasserstein
+from vaecore.models.video.prednet import PredNet
+from vaecore.models.video.recurrent_predictor import RecurrentPredictor
+from vaecore.models.video.sv2p import SV2P
+from vaecore.models.video.svg import SVGFixedPrior, SVGLearnedPrior
+from vaecore.models.video.video_pixel_network import VideoPixelNetwork
 
 Model = Annotated[VAE | AE | LinearAE | PCA | ICA | MADE | PixelCNN | RBM | SentenceVAE | LanguageModel
                   | MultimodalVAE | DMVAE | SeparateVAEs | ConcatenatedVAE

@@ -17,7 +17,10 @@ import torch
 from torch import Tensor, nn
 
 from vaecore.data import COVARIATE, Kind, Modality
-from vaecore.distributions import Density, Observation, Point, Posterior
+from vaecore.probability.densities import Density
+from vaecore.probability.gaussian import Point
+from vaecore.probability.likelihoods import Observation
+from vaecore.probability.posteriors import Posterior
 from vaecore.schema import Strict
 
 Batch = Mapping[str, Tensor]

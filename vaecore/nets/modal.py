@@ -15,7 +15,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vaecore.data import Modality
-from vaecore.distributions import (
+from vaecore.nets.convolutional import Conv, ResConv
+from vaecore.nets.mlp import MLP, Linear
+from vaecore.nets.text import SentenceDecoder, SentenceEncoder, Sentences
+from vaecore.probability.likelihoods import (
     Bernoulli,
     Categorical,
     DiscretisedLogistic,
@@ -26,9 +29,6 @@ from vaecore.distributions import (
     LikelihoodConfig,
     Observation,
 )
-from vaecore.nets.convolutional import Conv, ResConv
-from vaecore.nets.mlp import MLP, Linear
-from vaecore.nets.text import SentenceDecoder, SentenceEncoder, Sentences
 from vaecore.schema import Strict, option, problem
 
 LikelihoodName = Literal["bernoulli", "gaussian", "gaussian-learned", "gaussian-per-pixel", "discretised-logistic",

@@ -25,6 +25,8 @@ from vaecore.config import RunConfig
 from vaecore.data import COVARIATE, EVENTS, OBSERVED, Dataset
 from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
 from vaecore.models import Batch, Family
+from vaecore.schedules.inference import Aggressive
+from vaecore.schedules.kl_cost import Plain
 from vaecore.store import STEP_COLUMNS, Run
 from vaecore.training import Control
 from vaecore.training import device as devices
@@ -44,10 +46,9 @@ from vaecore.training.checkpoints import (
     save_weights,
 )
 from vaecore.training.feed import Feed
-from vaecore.training.inference import Aggressive, Turns
-from vaecore.training.kl_cost import Plain
 from vaecore.training.setup import build
 from vaecore.training.snapshots import snapshot
+from vaecore.training.turns import Turns
 from vaecore.training.validation import Evaluation, evaluate
 
 LOGGED = ("loss", "reconstruction", "kl", "grad_norm")  # of a step, on the device

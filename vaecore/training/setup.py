@@ -11,14 +11,14 @@ import torch
 
 from vaecore.config import RunConfig
 from vaecore.data import Dataset
-from vaecore.distributions import Bernoulli, DiscretisedLogistic
 from vaecore.models import FAMILIES, Family
-from vaecore.priors import PriorConfig
+from vaecore.probability.likelihoods import Bernoulli, DiscretisedLogistic
+from vaecore.probability.priors import PriorConfig
+from vaecore.schedules.inference import Aggressive
+from vaecore.schedules.kl_cost import FreeBits, Plain
 from vaecore.schema import problem
 from vaecore.training import device as devices
 from vaecore.training.feed import Feed
-from vaecore.training.inference import Aggressive
-from vaecore.training.kl_cost import FreeBits, Plain
 
 
 def build(config: RunConfig, dataset: Dataset) -> Family:

@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from vaecore.data import OBSERVED
-from vaecore.distributions import Density, DiagonalGaussian, Point, PosteriorMixture
 from vaecore.models import Batch, Family
+from vaecore.probability.densities import Density
+from vaecore.probability.gaussian import DiagonalGaussian, Point
+from vaecore.probability.posteriors import PosteriorMixture
 
 GRID = 8.0, 161  # half its width in prior standard deviations, and its points
 CODES = 32  # importance samples a point where a grid would be too large

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaecore.aggregate import Information, information
 from vaecore.data import OBSERVED, PAD
-from vaecore.distributions import Density, DiagonalGaussian, together
 from vaecore.models import Family, KLCost
-from vaecore.priors import ConditionalMixture
+from vaecore.probability.aggregate import Information, information
+from vaecore.probability.densities import Density
+from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.probability.posteriors import together
+from vaecore.probability.priors import ConditionalMixture
 from vaecore.training import ACTIVE
 from vaecore.training.feed import Feed
 

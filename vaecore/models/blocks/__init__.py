@@ -1,0 +1,1 @@
+"""Linear models of several blocks: CCA, JIVE and PLS as families."""

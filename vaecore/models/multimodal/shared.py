@@ -1,0 +1,163 @@
+"""What families of several modalities share: who is observed, and a decoder and a likelihood for each modality.
+
+Shapes: B observations, M modalities, S codes of each observation, r latent size. `observed` (M, B) says which
+modalities each observation has; it is None where all have all, the usual case, which then costs nothing.
+
+What is given is what a batch holds: `encode` of a batch with some modalities only is q(z | these). What is to be
+predicted is `predict=` of `decode`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Annotated, ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from vaecore.data import OBSERVED, Kind, Modality
+from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, ModelConfig
+from vaecore.nets.modal import LikelihoodName, ModalNetworks, likelihoods, named
+from vaecore.probability.densities import Density
+from vaecore.probability.gaussian import Point, StandardNormal
+from vaecore.probability.likelihoods import Observation
+from vaecore.probability.posteriors import Posterior, PosteriorMixture
+from vaecore.schema import option, problem
+
+Weight = Annotated[float, Field(ge=0, le=10_000)]
+MOST = 16  # modalities
+
+
+class MultimodalConfig(ModelConfig):
+    """Likelihoods and weights of the modalities."""
+
+    multimodal: ClassVar[bool] = True
+    approach: ClassVar[Approach] = "variational autoencoder"
+    reads: ClassVar[tuple[Kind, ...]] = ("image", "vector", "label", "text")
+
+    likelihoods: dict[str, LikelihoodName] = option({}, "p(x|z) of a modality by its name; those not named have the "
+                                                    "usual one of their kind: bernoulli for images, gaussian-learned "
+                                                    "for vectors, categorical for labels, words for sentences.")
+    sigma: float = option(0.1, "Standard deviation of every modality whose likelihood is gaussian.",
+                          unit="observed value", ge=0.001, le=100, advanced=True)
+    weights: dict[str, Weight] = option({}, "Weight lambda of a modality's reconstruction in training, by its name; 1 "
+                                        "where not named. A modality of few numbers needs a large one to be heard.")
+
+    def scored_by(self) -> str:
+        chosen = [f"{name} {kind}" + (f" {self.sigma:g}" if kind == "gaussian" else "")
+                  for name, kind in self.likelihoods.items()]
+        return ", ".join(["usual ones", *chosen])
+
+
+class ModalConfig(MultimodalConfig):
+    """The same with networks of each modality's own."""
+
+    networks: ModalNetworks = option(ModalNetworks(), "Networks by kind of modality.")
+
+
+class Multimodal(Family):
+    """Holds decoders and masks; a subclass has the latents, the encoders, and what is decoded from which latent."""
+
+    def __init__(self, modalities: Modalities, config: MultimodalConfig, sizes: Mapping[str, int]) -> None:
+        """`sizes` are the numbers that each modality is decoded from; empty for a subclass with one decoder for all."""
+        super().__init__(modalities)
+        check(modalities)
+        named("model.weights", config.weights, modalities)
+        self.names = list(modalities)
+        self.weights = dict(config.weights)
+        chosen = likelihoods(config.likelihoods, config.sigma, modalities)
+        self.decoders = nn.ModuleList(config.networks.decoder(m, sizes[name], chosen[name])
+                                      for name, m in modalities.items() if isinstance(config, ModalConfig))
+
+    def prior(self, batch: Batch | None = None) -> dict[str, Density]:
+        """N(0, I) for every latent: a product of experts is Gaussian only with a Gaussian prior among them."""
+        device = next(self.parameters()).device
+        return {name: StandardNormal(size, device) for name, size in self.latents.items()}
+
+    def codes_for(self, name: str, z: Mapping[str, Tensor]) -> Tensor:
+        """What modality `name` is decoded from, (..., size), of codes (..., r) a latent."""
+        return z["z"]
+
+    def decode(self, z: Mapping[str, Tensor], predict: Collection[str] | None = None,
+               generator: torch.Generator | None = None) -> dict[str, Observation]:
+        """p(x|z) of the modalities to `predict`, all where it is None."""
+        return {name: decoder(self.codes_for(name, z), generator)
+                for name, decoder in zip(self.names, self.decoders, strict=True) if predict is None or name in predict}
+
+    def score(self, batch: Batch, observed: Tensor | None, codes: Mapping[str, Tensor],
+              generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """log p(x_m | code) in nats, (S, B), for codes (S, B, size) a modality; 0 where x_m is not observed.
+
+        Each decoder runs once, whatever S is.
+        """
+        found = {}
+        for m, (name, decoder) in enumerate(zip(self.names, self.decoders, strict=True)):
+            if name not in codes:
+                continue
+            z = codes[name]
+            x = batch[name]
+            repeated = x if len(z) == 1 else x.expand(len(z), *x.shape).flatten(0, 1)
+            log_prob = decoder(z.flatten(0, 1), generator).log_prob(repeated).view(z.shape[:2])
+            found[name] = log_prob if observed is None else log_prob * observed[m]
+        return found
+
+    def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
+                 ) -> Evidence:
+        """The ELBO of what is observed; of a mixture the mean over its components, which is a lower bound of it."""
+        observed = who(batch, self.names)
+        z, weights, kl = {}, torch.ones(1, 1), {}
+        for latent, q in posteriors.items():
+            assert not isinstance(q, Point)
+            parts = q.components if isinstance(q, PosteriorMixture) else [q]
+            weights = q.weights if isinstance(q, PosteriorMixture) else weights
+            z[latent] = torch.stack([part.rsample(generator)[0] for part in parts])  # (S, B, r)
+            each = torch.stack([part.kl_from_standard() for part in parts])
+            kl[latent] = (weights.to(each)[..., None] * each).sum(0) if len(parts) > 1 else each[0]
+        there = [name for name in self.names if name in batch]
+        scores = self.score(batch, observed, {name: self.codes_for(name, z) for name in there}, generator)
+        return Evidence({name: (weights.to(s) * s).sum(0) for name, s in scores.items()}, kl)
+
+
+def check(modalities: Modalities) -> None:
+    """Raise `ConfigError` for fewer than two modalities, or too many."""
+    if not 2 <= len(modalities) <= MOST:
+        raise problem("model.family", len(modalities), f"a family of several modalities needs 2 to {MOST}, but this "
+                      f"data set has {len(modalities)}.", "Choose a data set of several, as image-label.")
+
+
+def who(batch: Batch, names: list[str]) -> Tensor | None:
+    """Which modalities each observation has, (M, B) bool; None where all have all. Raises `ValueError` for none."""
+    there = torch.tensor([name in batch for name in names])
+    if not there.any():
+        raise ValueError(f"nothing is given. Give at least one of {', '.join(names)}.")
+    if OBSERVED not in batch:
+        if bool(there.all()):
+            return None
+        first = batch[next(name for name in names if name in batch)]
+        return there.to(first.device)[:, None].expand(-1, len(first))
+    observed = batch[OBSERVED].T
+    return observed & there.to(observed.device)[:, None]
+
+
+def read(encoders: nn.ModuleList, modalities: Modalities, batch: Batch) -> Tensor:
+    """The outputs of an encoder a modality, each run once, (M, B, size); of one that is not in the batch, zeros."""
+    found = {name: encoder(batch[name]) for (name, encoder) in zip(modalities, encoders, strict=True) if name in batch}
+    like = next(iter(found.values()))
+    return torch.stack([found[name] if name in found else torch.zeros_like(like) for name in modalities])
+
+
+def blank(modality: Modality, count: int, like: Tensor) -> Tensor:
+    """`count` observations of a modality that say nothing: zeros, or for a text padding."""
+    dtype = torch.long if modality.kind == "text" else torch.float
+    return torch.zeros(count, *modality.shape, dtype=dtype, device=like.device)
+
+
+def filled(modalities: Modalities, batch: Batch) -> dict[str, Tensor]:
+    """Every modality of a batch, zeros for what it lacks: what JMVAE-zero gives its joint encoder."""
+    first = next(batch[name] for name in modalities if name in batch)
+    whole = {name: batch[name] if name in batch else blank(m, len(first), first) for name, m in modalities.items()}
+    if OBSERVED not in batch:
+        return whole
+    there = batch[OBSERVED]
+    return {name: x * there[:, m].to(x).view(-1, *[1] * (x.ndim - 1)) for m, (name, x) in enumerate(whole.items())}

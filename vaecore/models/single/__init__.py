@@ -1,0 +1,1 @@
+"""Families of one modality: linear ones, autoencoders, VAEs, and models without a code."""

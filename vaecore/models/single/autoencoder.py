@@ -1,0 +1,46 @@
+"""The autoencoder (Bengio et al. 2006): nonlinear maps to a code and back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from torch import Tensor
+
+from vaecore.data import Modality
+from vaecore.models.base import Autoencoding, Family, Modalities, ModelConfig
+from vaecore.nets import Conv, Network, NetworkConfig
+from vaecore.probability.likelihoods import GaussianLearned, Likelihood, LikelihoodChoice, Observation
+from vaecore.schema import option
+
+
+class AE(ModelConfig):
+    """An encoder and a decoder trained on the reconstruction alone: a code, but no prior to sample from."""
+
+    title: ClassVar[str] = "Autoencoder"
+    has_kl: ClassVar[bool] = False
+    family: Literal["ae"] = "ae"
+    latent_size: int = option(20, "Size of the code.", unit="dimensions", ge=1, le=4096)
+    network: Network = option(Conv(), "Encoder and decoder.")
+    likelihood: LikelihoodChoice = option(GaussianLearned(), "p(x|z): how a reconstruction is scored.")
+
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
+        return AutoEncoder(modalities, self.latent_size, self.network, self.likelihood.build())
+
+
+class AutoEncoder(Autoencoding):
+    """Deterministic code; the objective is log p(x | z = code(x))."""
+
+    def __init__(self, modalities: Modalities, latent_size: int, network: NetworkConfig, likelihood: Likelihood
+                 ) -> None:
+        super().__init__(modalities, latent_size)
+        self.encoder = network.encoder(self.shape, latent_size)
+        self.decoder = network.decoder(self.shape, latent_size, likelihood.channels)
+        self.likelihood = likelihood
+
+    def code(self, x: Tensor) -> Tensor:
+        z: Tensor = self.encoder(x)
+        return z.float()
+
+    def decode(self, z: Mapping[str, Tensor]) -> dict[str, Observation]:
+        return {self.modality: self.likelihood(self.decoder(z["z"]))}

@@ -1,0 +1,129 @@
+"""A family with one Gaussian latent z, whose prior and divergence are choices: what VAEs of all data share.
+
+Shapes: B observations, K samples, r latent size, m size of the covariate.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from vaecore.data import COVARIATE, Modality
+from vaecore.models.base import Auxiliary, Batch, Family, Modalities, single
+from vaecore.probability.densities import Density
+from vaecore.probability.divergences import AdversarialCritic, DivergenceConfig, Weighted
+from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.probability.posteriors import Posterior
+from vaecore.probability.priors import Conditional, Implicit, ImplicitPrior, Inputs, PriorConfig, Standard
+from vaecore.schema import problem
+
+
+class GaussianLatent(Family):
+    """Holds prior and divergence; a subclass has the encoder, as `posterior`, and the decoder."""
+
+    encoder: torch.nn.Module
+
+    def __init__(self, modalities: Modalities, latent_size: int, prior: PriorConfig, divergence: DivergenceConfig,
+                 inputs: Inputs, covariate: Modality | None) -> None:
+        super().__init__(modalities)
+        self.modality, self.shape = single(modalities)
+        self.latent_size = latent_size
+        _check(prior, divergence)
+        self.prior_observations = prior.observations
+        self.weight = divergence.weight if isinstance(divergence, Weighted) else 0.0
+        self.latent_prior = prior.build(latent_size, inputs, covariate)
+        if prior.conditional:
+            self.covariate = covariate
+        self.reads_covariate = isinstance(prior, Conditional) and prior.encoder
+        self.latent_divergence = divergence.build(latent_size, self.covariate)
+
+    @abstractmethod
+    def posterior(self, x: Tensor, u: Tensor | None = None) -> DiagonalGaussian:
+        """q(z|x), or q(z|x, u), of observations or of a prior's own inputs (B, *shape)."""
+
+    @abstractmethod
+    def as_read(self, x: Tensor) -> Tensor:
+        """Observations (B, *shape) as the encoder's first layer reads them, where pseudo-inputs live."""
+
+    @property
+    def latents(self) -> dict[str, int]:
+        return {"z": self.latent_size}
+
+    @property
+    def prior_moves(self) -> bool:
+        return self.covariate is not None
+
+    def encode(self, batch: Batch) -> dict[str, Posterior]:
+        return {"z": self.posterior(batch[self.modality], batch[COVARIATE] if self.reads_covariate else None)}
+
+    def prior(self, batch: Batch | None = None) -> dict[str, Density]:
+        u = None if batch is None or self.covariate is None else batch[COVARIATE]
+        device = next(self.encoder.parameters()).device
+        return {"z": self.latent_prior(self.posterior, u, device)}
+
+    def divergence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
+                   ) -> Tensor | None:
+        if self.latent_divergence is None:
+            return None
+        q = posteriors["z"]
+        assert isinstance(q, DiagonalGaussian)
+        u = None if self.covariate is None else batch[COVARIATE]
+        distance: Tensor = self.latent_divergence(q, q.rsample(generator)[0], self.prior(batch)["z"], u, generator)
+        return self.weight * distance
+
+    def begin(self, train: Callable[[int], Batch]) -> None:
+        if self.prior_observations:
+            x = train(self.prior_observations)[self.modality]
+            self.latent_prior.begin(x, self.as_read(x))
+
+    def calibrate(self) -> None:
+        self.latent_prior.calibrate()
+
+    def auxiliaries(self) -> dict[str, Auxiliary]:
+        found = {}
+        if isinstance(self.latent_prior, ImplicitPrior):
+            ratio = self.latent_prior
+            found["density ratio"] = Auxiliary(list(ratio.parameters()), self._ratio_loss, ratio.config.learning_rate,
+                                               ratio.config.updates)
+        if isinstance(self.latent_divergence, AdversarialCritic):
+            critic = self.latent_divergence
+            found["critic"] = Auxiliary(list(critic.parameters()), self._critic_loss, critic.config.learning_rate,
+                                        critic.config.updates, betas=(0.5, 0.9))
+        return found
+
+    def _ratio_loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
+        assert isinstance(self.latent_prior, ImplicitPrior)
+        return self.latent_prior.loss(self._codes(batch, generator), generator)
+
+    def _critic_loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
+        assert isinstance(self.latent_divergence, AdversarialCritic)
+        z = self._codes(batch, generator)
+        with torch.no_grad():
+            drawn = self.prior(batch)["z"].sample(len(z), generator)
+        u = None if self.covariate is None else batch[COVARIATE]
+        return self.latent_divergence.learn(z, drawn, u, generator)
+
+    @torch.no_grad()
+    def _codes(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        """One code of each observation, (B, r)."""
+        q = self.encode(batch)["z"]
+        assert isinstance(q, DiagonalGaussian)
+        return q.rsample(generator)[0]
+
+
+def _check(prior: PriorConfig, divergence: DivergenceConfig) -> None:
+    """Raise `ConfigError` for a prior and a divergence that do not go together."""
+    if isinstance(prior, Implicit) and not divergence.is_kl:
+        raise problem("model.divergence.kind", _tag(divergence), "the implicit optimal prior is found by its KL alone.",
+                      "Use kl, or another prior.")
+    alone = isinstance(prior, Standard) or (isinstance(prior, Conditional) and prior.components == 1)
+    if divergence.gaussian and not alone:
+        raise problem("model.divergence.kind", _tag(divergence), "the Wasserstein distance of each x has a closed form "
+                      "only from one Gaussian.", "Use mmd, sliced or critic, or the standard prior.")
+
+
+def _tag(config: DivergenceConfig) -> str:
+    return str(config.model_dump()["kind"])

@@ -1,0 +1,48 @@
+"""The linear autoencoder (Kramer 1991; Plaut 2018): it finds the principal subspace, not the components.
+
+Every global minimum is W2 = U C, W1 = C^-1 U' for any invertible C. With an L2 penalty on both maps the
+left singular vectors of W2 are the principal components themselves (Kunin et al. 2019).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import torch
+
+from vaecore.data import Modality
+from vaecore.models.base import Batch, Family, Modalities, ModelConfig, Objective
+from vaecore.models.single.autoencoder import AutoEncoder
+from vaecore.nets import Linear
+from vaecore.probability.likelihoods import GaussianFixed
+from vaecore.schema import option
+
+
+class LinearAE(ModelConfig):
+    """One linear map to the code and one back, trained by gradient on the squared error."""
+
+    title: ClassVar[str] = "Linear autoencoder"
+    has_kl: ClassVar[bool] = False
+    likelihood_name: ClassVar[str] = "gaussian"
+    family: Literal["linear-ae"] = "linear-ae"
+    latent_size: int = option(20, "Size of the code.", unit="dimensions", ge=1, le=4096)
+    l2: float = option(0.0, "Penalty (l2 / 2) (|W1|^2 + |W2|^2); above 0 the singular vectors of the decoder become "
+                       "the principal components.", unit="nats", ge=0, le=1e3)
+
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
+        return LinearAutoEncoder(modalities, self)
+
+
+class LinearAutoEncoder(AutoEncoder):
+    """Minimises |x - W2 W1 x|^2 / 2, which is the Gaussian likelihood with sigma 1, plus the penalty."""
+
+    def __init__(self, modalities: Modalities, config: LinearAE) -> None:
+        super().__init__(modalities, config.latent_size, Linear(), GaussianFixed(sigma=1.0).build())
+        self.l2 = config.l2
+
+    def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
+        elbo = self.elbo(batch, generator)
+        if self.l2 == 0:
+            return Objective([(1.0, elbo)])
+        maps = [p for p in self.parameters() if p.ndim == 2]
+        return Objective([(1.0, elbo)], {"l2": 0.5 * self.l2 * torch.stack([w.square().sum() for w in maps]).sum()})

@@ -1,0 +1,72 @@
+"""Principal component analysis, equation (1): the best linear autoencoder, in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from vaecore.data import Modality
+from vaecore.models.base import Autoencoding, Batch, Family, Modalities, ModelConfig, single
+from vaecore.probability.likelihoods import GaussianPixels, Observation
+from vaecore.schema import option, problem
+
+
+class PCA(ModelConfig):
+    """Principal component analysis: no training, the exact optimum (eq. 1)."""
+
+    title: ClassVar[str] = "PCA"
+    closed_form: ClassVar[bool] = True
+    has_kl: ClassVar[bool] = False
+    likelihood_name: ClassVar[str] = "gaussian-learned"
+    family: Literal["pca"] = "pca"
+    latent_size: int = option(20, "Principal components kept.", unit="dimensions", ge=1, le=4096)
+
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
+        size = single(modalities)[1].size
+        if self.latent_size > size:
+            raise problem("model.latent_size", self.latent_size, f"{self.latent_size} components of {size} numbers.",
+                          f"Use at most {size}.")
+        return PrincipalComponents(modalities, self.latent_size)
+
+
+class PrincipalComponents(Autoencoding):
+    """x is encoded as W'(x - m) and decoded as W z + m, with W'W = I; the rows of `components` are W'.
+
+    Its likelihood is a Gaussian around the reconstruction with the residual variance per pixel, so that its
+    reconstruction is in the same nats as an autoencoder's with a learned sigma.
+    """
+
+    centre: Tensor
+    components: Tensor
+    logvar: Tensor
+
+    def __init__(self, modalities: Modalities, latent_size: int) -> None:
+        super().__init__(modalities, latent_size)
+        size = self.shape.size
+        self.register_buffer("centre", torch.zeros(size))
+        self.register_buffer("components", torch.eye(latent_size, size))
+        self.register_buffer("logvar", torch.zeros(()))
+
+    def fit(self, train: Batch) -> bool:
+        x = train[self.modality].flatten(1).double()  # (N, D)
+        self.centre.copy_(x.mean(0))
+        covariance = (x - x.mean(0)).T @ (x - x.mean(0)) / len(x)
+        variances, directions = torch.linalg.eigh(covariance)  # ascending
+        self.components.copy_(directions.flip(1)[:, : self.latent_size].T)
+        residual = variances.flip(0)[self.latent_size:].clamp(min=0).sum() / x.shape[1]  # test MSE = sum of the rest
+        self.logvar.copy_(residual.clamp(min=1e-6).log())
+        return True
+
+    def code(self, x: Tensor) -> Tensor:
+        return (x.flatten(1) - self.centre) @ self.components.T
+
+    def decode(self, z: Mapping[str, Tensor]) -> dict[str, Observation]:
+        x = (z["z"] @ self.components + self.centre).reshape(-1, *self.shape.shape)
+        return {self.modality: GaussianPixels(x, self.logvar)}
+
+    @property
+    def parameter_count(self) -> int:
+        return self.centre.numel() + self.components.numel() + 1

@@ -1,0 +1,125 @@
+"""The sentence VAE (Bowman et al. 2016) and the language model it is measured against.
+
+Generation: z ~ p(z), then words one by one from an LSTM that reads z and the previous words (eq. 5 with an
+autoregressive p(x|z)). Because the decoder can do without z, this is where posteriors collapse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from vaecore.data import Kind, Modality
+from vaecore.models.base import Batch, Evidence, Family, Modalities, ModelConfig, single
+from vaecore.models.single.latent import GaussianLatent
+from vaecore.nets.text import SentenceDecoder, SentenceEncoder, Sentences, uniform
+from vaecore.probability.divergences import KL, DivergenceChoice
+from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.probability.likelihoods import Observation
+from vaecore.probability.posteriors import Posterior
+from vaecore.probability.priors import Inputs, PriorChoice, Standard
+from vaecore.schema import option
+
+
+class _Recurrent(ModelConfig):
+    likelihood_name: ClassVar[str] = "words"
+    reads: ClassVar[tuple[Kind, ...]] = ("text",)
+
+    embedding: int = option(128, "Size of a word's embedding.", unit="units", ge=1, le=4096)
+    hidden: int = option(256, "Size of the LSTM's state.", unit="units", ge=1, le=4096)
+    dropout: float = option(0.0, "Share of the decoder's inputs and outputs that is set to 0 in training.",
+                            unit="of units", ge=0, lt=1)
+    word_keep: float = option(1.0, "Keep rate: share of previous words that the decoder may read in training; the "
+                              "others are read as unknown. 0 is the inputless decoder, which never reads one.",
+                              unit="of words", ge=0, le=1)
+    initial_scale: float = option(0.1, "Initial weights are drawn from U(-s, s).", gt=0, le=10, advanced=True)
+    embedding_scale: float = option(0.1, "Initial embeddings are drawn from U(-s, s).", gt=0, le=10, advanced=True)
+
+
+class SentenceVAE(_Recurrent):
+    """A VAE of sentences with LSTM encoder and decoder."""
+
+    title: ClassVar[str] = "Sentence VAE"
+    family: Literal["sentence-vae"] = "sentence-vae"
+    latent_size: int = option(32, "Size r of the latent z.", unit="dimensions", ge=1, le=1024)
+    prior: PriorChoice = option(Standard(), "p(z): where codes come from.")
+    divergence: DivergenceChoice = option(KL(), "What pulls codes towards the prior.")
+
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
+        return SentenceVariationalAutoEncoder(modalities, self, covariate)
+
+
+class LanguageModel(_Recurrent):
+    """The same decoder without a latent: exact likelihoods, the baseline of the sentence VAE."""
+
+    title: ClassVar[str] = "Language model"
+    has_kl: ClassVar[bool] = False
+    exact: ClassVar[bool] = True
+    family: Literal["language-model"] = "language-model"
+
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
+        return LSTMLanguageModel(modalities, self)
+
+
+class SentenceVariationalAutoEncoder(GaussianLatent):
+    """Pseudo-inputs of a VampPrior are rows of word embeddings, of the longest length."""
+
+    encoder: SentenceEncoder
+
+    def __init__(self, modalities: Modalities, config: SentenceVAE, covariate: Modality | None = None) -> None:
+        text = single(modalities)[1]
+        inputs = Inputs((*text.shape, config.embedding), bounded=False, observed=text.shape, dtype=torch.long)
+        super().__init__(modalities, config.latent_size, config.prior, config.divergence, inputs, covariate)
+        [self.longest] = text.shape
+        words = len(text.vocabulary)
+        extra = covariate.size if self.reads_covariate and covariate else 0
+        self.encoder = SentenceEncoder(words, config.embedding, config.hidden, 2 * config.latent_size, extra)
+        self.decoder = SentenceDecoder(words, config.embedding, config.hidden, config.latent_size, config.dropout,
+                                       config.word_keep)
+        uniform(nn.ModuleList([self.encoder, self.decoder]), config.initial_scale, config.embedding_scale)
+
+    def posterior(self, x: Tensor, u: Tensor | None = None) -> DiagonalGaussian:
+        return DiagonalGaussian.bounded(self.encoder(x, u))
+
+    def as_read(self, x: Tensor) -> Tensor:
+        return self.encoder.embedding(x)  # type: ignore[no-any-return]
+
+    def decode(self, z: Mapping[str, Tensor]) -> dict[str, Observation]:
+        return {self.modality: Sentences(self.decoder, z["z"], self.longest)}
+
+    def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
+                 ) -> Evidence:
+        q = posteriors["z"]
+        assert isinstance(q, DiagonalGaussian)
+        z = q.rsample(generator)  # (1, B, r)
+        log_prob = self.decoder.log_prob(batch[self.modality], z[0], generator)
+        return Evidence({self.modality: log_prob}, {"z": self.prior(batch)["z"].kl(q, z)})
+
+
+class LSTMLanguageModel(Family):
+    """log p(x) itself is the objective: there is nothing to bound."""
+
+    def __init__(self, modalities: Modalities, config: LanguageModel) -> None:
+        super().__init__(modalities)
+        self.modality, text = single(modalities)
+        [self.longest] = text.shape
+        self.decoder = SentenceDecoder(len(text.vocabulary), config.embedding, config.hidden, 0, config.dropout,
+                                       config.word_keep)
+        uniform(self, config.initial_scale, config.embedding_scale)
+
+    @property
+    def latents(self) -> dict[str, int]:
+        return {}
+
+    def encode(self, batch: Batch) -> dict[str, Posterior]:
+        return {}
+
+    def decode(self, z: Mapping[str, Tensor]) -> dict[str, Observation]:
+        return {self.modality: Sentences(self.decoder, None, self.longest)}
+
+    def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
+                 ) -> Evidence:
+        return Evidence({self.modality: self.decoder.log_prob(batch[self.modality], None, generator)}, {})

@@ -1,0 +1,91 @@
+"""The variational autoencoder (Kingma & Welling 2014), equations (5) to (16).
+
+Generation: z ~ p(z), N(0, I) unless another prior is chosen, x ~ p(x|z), a decoder and a likelihood (eq. 5).
+Inference: q(z|x), a diagonal Gaussian from the encoder. Training maximises the ELBO (eq. 9): the reconstruction by
+`n_samples` reparameterised samples (eqs. 11 and 12), the KL in closed form over the r latent dimensions (eq. 16), or
+from the same samples where the prior has no closed form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from vaecore.data import Modality
+from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, ModelConfig, single
+from vaecore.models.single.latent import GaussianLatent
+from vaecore.nets import Conv, Network
+from vaecore.probability.divergences import KL, DivergenceChoice
+from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.probability.likelihoods import Bernoulli, LikelihoodChoice, Observation
+from vaecore.probability.posteriors import Posterior
+from vaecore.probability.priors import Inputs, PriorChoice, Standard
+from vaecore.schema import option
+
+
+class VAE(ModelConfig):
+    """A variational autoencoder."""
+
+    title: ClassVar[str] = "VAE"
+    approach: ClassVar[Approach] = "variational autoencoder"
+    family: Literal["vae"] = "vae"
+    latent_size: int = option(20, "Size r of the latent z.", unit="dimensions", ge=1, le=4096)
+    network: Network = option(Conv(), "Encoder and decoder.")
+    likelihood: LikelihoodChoice = option(Bernoulli(), "p(x|z): what the decoder's output means.")
+    prior: PriorChoice = option(Standard(), "p(z): where codes come from.")
+    divergence: DivergenceChoice = option(KL(), "What pulls codes towards the prior.")
+    n_samples: int = option(1, "Monte-Carlo samples of z per image in the reconstruction term (eq. 11).",
+                            unit="samples", ge=1, le=256, advanced=True)
+
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
+        return VariationalAutoEncoder(modalities, self, covariate)
+
+
+class VariationalAutoEncoder(GaussianLatent):
+    def __init__(self, modalities: Modalities, config: VAE, covariate: Modality | None = None) -> None:
+        shape = single(modalities)[1]
+        inputs = Inputs(shape.shape, bounded=shape.kind == "image", observed=shape.shape)
+        super().__init__(modalities, config.latent_size, config.prior, config.divergence, inputs, covariate)
+        self.n_samples = config.n_samples
+        self.likelihood = config.likelihood.build()
+        extra = covariate.size if self.reads_covariate and covariate else 0
+        self.flat = config.network.flat
+        # One head gives means and log-variances: one product instead of two.
+        self.encoder = config.network.encoder(_with_covariate(shape, extra, self.flat), 2 * config.latent_size)
+        self.decoder = config.network.decoder(shape, config.latent_size, self.likelihood.channels)
+
+    def posterior(self, x: Tensor, u: Tensor | None = None) -> DiagonalGaussian:
+        if u is not None and self.flat:
+            x = torch.cat([x.flatten(1), u], 1)
+        elif u is not None:  # a plane for each number
+            x = torch.cat([x, u[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1)
+        return DiagonalGaussian.bounded(self.encoder(x))
+
+    def as_read(self, x: Tensor) -> Tensor:
+        return x
+
+    def decode(self, z: Mapping[str, Tensor]) -> dict[str, Observation]:
+        return {self.modality: self.likelihood(self.decoder(z["z"]))}
+
+    def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
+                 ) -> Evidence:
+        x = batch[self.modality]  # (B, *shape)
+        q = posteriors["z"]
+        assert isinstance(q, DiagonalGaussian)
+        z = q.rsample(generator, self.n_samples)  # (K, B, r)
+        repeated = x.expand(self.n_samples, *x.shape).flatten(0, 1)  # (K B, *shape)
+        log_prob = self.decode({"z": z.flatten(0, 1)})[self.modality].log_prob(repeated)  # (K B,)
+        return Evidence({self.modality: log_prob.view(self.n_samples, -1).mean(0)},
+                        {"z": self.prior(batch)["z"].kl(q, z)})
+
+
+def _with_covariate(shape: Modality, extra: int, flat: bool) -> Modality:
+    """What an encoder reads that is given `extra` numbers besides."""
+    if not extra:
+        return shape
+    if flat or shape.kind == "vector":
+        return Modality("vector", (shape.size + extra,))
+    return Modality(shape.kind, (shape.shape[0] + extra, *shape.shape[1:]))

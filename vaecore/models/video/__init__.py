@@ -1,0 +1,1 @@
+"""Families of clips: predictors of the next frames, with a code or without."""

@@ -1,0 +1,126 @@
+"""A Wasserstein counterpart of SVG-LP, after the conditional Wasserstein generator of Kim, Lee & Paik (2022).
+
+From its abstract: distances of joint distributions are related to expected distances of conditional ones, and a
+Wasserstein distance of joints bounds the latter and has a tractable form like that of a Wasserstein autoencoder:
+E c(x_t, Dec(z_t, x_0..x_{t-1})) + lambda D, with D between the laws of (z_t, history) for z_t from the posterior and
+for z_t from the prior.
+
+The rest is ours, and simple: the networks are SVG-LP's; the history is the state of the prior's own LSTM, held fixed,
+mapped at random onto as many numbers as a code has; pairs of all frames of all clips of a batch are compared at once,
+by a maximum mean discrepancy, a critic, or pair by pair the closed form of two Gaussians. Codes are measured from the
+prior's mean in units of its standard deviation, so that the prior's are N(0, I) whatever the history: otherwise a
+learned prior would bring any distance to nothing by making all codes small. The KL is in no loss; it is computed, so
+that curves and bounds compare.
+Shapes: B clips, T frames, P = B (T - 1) pairs, r latent size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from vaecore.data import Modality
+from vaecore.models.base import Auxiliary, Batch, Family, Modalities
+from vaecore.models.video.svg import StochasticVideo, SVGConfig
+from vaecore.probability.densities import Density
+from vaecore.probability.divergences import MMD, AdversarialCritic, Critic, Divergence, PerObservation, mmd
+from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.posteriors import Posterior
+from vaecore.schema import option
+
+LARGEST = 500  # pairs between which all kernels are computed: more would take longer than the rest of a step
+
+
+class PairedMMD(MMD):
+    """Maximum mean discrepancy of pairs of code and history."""
+
+    title: ClassVar[str] = "MMD of code and history"
+    kind: Literal["mmd"] = "mmd"
+
+    def build(self, size: int, covariate: Modality | None) -> Divergence:
+        return _PairedMMD(self.kernel)
+
+
+PairedDivergence = Annotated[PairedMMD | Critic | PerObservation, Field(discriminator="kind")]
+
+
+class ConditionalWasserstein(SVGConfig):
+    """SVG with a learned prior, with a distance of code and history in the place of the KL."""
+
+    title: ClassVar[str] = "Conditional Wasserstein SVG"
+    family: Literal["conditional-wasserstein"] = "conditional-wasserstein"
+    divergence: PairedDivergence = option(PairedMMD(), "What pulls codes towards the learned prior, for each frame.")
+
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
+        return WassersteinVideo(modalities, self)
+
+
+class WassersteinVideo(StochasticVideo):
+    mix: Tensor
+
+    def __init__(self, modalities: Modalities, config: ConditionalWasserstein) -> None:
+        super().__init__(modalities, config, learned=True)
+        self.weight = config.divergence.weight
+        built = config.divergence.build(self.latent_size, Modality("vector", (self.latent_size,)))
+        assert built is not None  # none of the choices is the KL
+        self.measure: Divergence = built
+        self.register_buffer("mix", torch.randn(config.hidden, self.latent_size) / config.hidden ** 0.5)
+
+    def divergence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
+                   ) -> Tensor:
+        """A distance of pairs, summed over the frames of a clip as the KL is; in nats by its weight."""
+        q, history = self._pairs(batch, posteriors)
+        z = q.rsample(generator)[0]
+        distance: Tensor = self.measure(q, z, StandardNormal(self.latent_size, z.device), history, generator)
+        return self.weight * (batch[self.modality].shape[1] - 1) * distance
+
+    def auxiliaries(self) -> dict[str, Auxiliary]:
+        if not isinstance(self.measure, AdversarialCritic):
+            return {}
+        config = self.measure.config
+        return {"critic": Auxiliary(list(self.measure.parameters()), self._critic_loss, config.learning_rate,
+                                    config.updates, betas=(0.5, 0.9))}
+
+    def _critic_loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
+        assert isinstance(self.measure, AdversarialCritic)
+        with torch.no_grad():
+            q, history = self._pairs(batch, self.encode(batch))
+            z = q.rsample(generator)[0]
+            drawn = StandardNormal(self.latent_size, z.device).sample(len(z), generator)
+        return self.measure.learn(z, drawn, history, generator)
+
+    def _pairs(self, batch: Batch, posteriors: Mapping[str, Posterior]) -> tuple[DiagonalGaussian, Tensor]:
+        """Of each frame after the first the posterior in the prior's units, and the history before it, (P, r) each."""
+        q, prior = posteriors["z"], self.learned_prior
+        assert isinstance(q, DiagonalGaussian) and prior is not None
+        h, _ = self._read(batch, posteriors)
+        states, _ = prior.lstm(prior.embed(h[:, :-1]))
+        u = states.detach().flatten(0, 1) @ self.mix
+        u = (u - u.mean(0)) / u.std(0).clamp(min=1e-6)
+        return in_units_of(DiagonalGaussian.bounded(prior.head(states)), q), u
+
+
+def in_units_of(p: DiagonalGaussian, q: DiagonalGaussian) -> DiagonalGaussian:
+    """The law of (z - mean of p) / (standard deviation of p) for z ~ q: of (B, T-1, r) each as (P, r). For z ~ p it is
+    N(0, I)."""
+    return DiagonalGaussian(((q.mean - p.mean) * (-0.5 * p.logvar).exp()).flatten(0, 1),
+                            (q.logvar - p.logvar).flatten(0, 1))
+
+
+class _PairedMMD(Divergence):
+    def __init__(self, kernel: Literal["imq", "rbf"]) -> None:
+        super().__init__()
+        self.kernel: Literal["imq", "rbf"] = kernel
+
+    def forward(self, q: DiagonalGaussian, z: Tensor, prior: Density, u: Tensor | None,
+                generator: torch.Generator | None) -> Tensor:
+        assert u is not None
+        ours, theirs = torch.cat([z, u], 1), torch.cat([prior.sample(len(z), generator), u], 1)
+        if len(z) > LARGEST:  # the kernel's tables grow with the square
+            chosen = torch.randperm(len(z), generator=generator, device=z.device)[:LARGEST]
+            ours, theirs = ours[chosen], theirs[chosen]
+        return mmd(ours, theirs, self.kernel, paired=True)

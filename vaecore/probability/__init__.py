@@ -1,0 +1,1 @@
+"""Densities, likelihoods, priors and divergences: everything in nats, sums over event axes."""
