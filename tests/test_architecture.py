@@ -111,5 +111,5 @@ def test_no_module_of_vaecore_brings_streamlit() -> None:
 @pytest.mark.parametrize("name", ["vaecore", "vaecore.store", "vaecore.files", "vaecore.lab"])
 def test_what_paints_first_needs_no_torch(name: str) -> None:
     importlib.import_module(name)
-    code = f"import sys, {name}\nprint([m for m in ('torch', 'streamlit', 'sklearn', 'mlxtend') if m in sys.modules])"
+    code = f"import sys, {name}\nprint([m for m in ('torch', 'streamlit', 'sklearn', 'av') if m in sys.modules])"
     assert run(code) == "[]"

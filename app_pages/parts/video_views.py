@@ -163,8 +163,8 @@ def save(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | Non
     with st.container(horizontal=True):
         for label, ending, mime, help, ready in (
                 ("GIF", "gif", "image/gif", "Plays anywhere, slides included; 256 colours.", True),
-                ("MP4", "mp4", "video/mp4", "Small and sharp." if film else "Needs the package av: pip install av.",
-                 film),
+                ("MP4", "mp4", "video/mp4", "Small and sharp." if film else
+                 'Needs PyAV: pip install "vaecore[video]".', film),
                 ("Contact sheet", "png", "image/png", "All frames beside each other, for print.", True)):
             st.download_button(label, written(ending, [there[each] for each in chosen], plan, clip), f"{name}.{ending}",
                                mime, key=f"save-{ending}", icon=":material/download:", on_click="ignore", help=help,

@@ -229,7 +229,7 @@ def test_without_the_decoder_films_are_said_to_need_it(monkeypatch: pytest.Monke
         return real(name, *how)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(DataUnavailable, match="pip install av"):
+    with pytest.raises(DataUnavailable, match=r"`pip install \"vaecore\[video\]\"`"):
         read("a.mp4", data)
     assert len(read("a.gif", gif(3))[0]) == 3
 

@@ -171,8 +171,8 @@ def _film(data: bytes, form: str, size: int | None, grey: bool, fault: Fault) ->
     try:
         import av
     except ImportError:
-        raise DataUnavailable("MP4, MOV and WebM need PyAV, which is not installed: `pip install av`. A GIF or an .npz "
-                              "needs nothing.") from None
+        raise DataUnavailable("MP4, MOV and WebM need PyAV, which is not installed: `pip install \"vaecore[video]\"`. "
+                              "A GIF or an .npz needs nothing.") from None
     try:
         with av.open(io.BytesIO(data), "r", form) as container:
             if not container.streams.video:

@@ -61,7 +61,8 @@ def mp4(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | 
     try:
         import av
     except ImportError:
-        raise ValueError("MP4 needs the package av, which is not installed. Save a GIF, or install av.") from None
+        raise ValueError("MP4 needs PyAV, which is not installed. Save a GIF, or `pip install \"vaecore[video]\"`."
+                         ) from None
     from fractions import Fraction
 
     file = io.BytesIO()

@@ -1,0 +1,43 @@
+"""Nothing is installed that nothing imports, and nothing is imported that is not asked for."""
+
+from __future__ import annotations
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.test_architecture import FILES, imports
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
+
+
+def names(requirements: list[str]) -> set[str]:
+    return {IMPORTED_AS.get(name, name) for name in (re.split(r"[=<>\[]", each)[0] for each in requirements)}
+
+
+def imported() -> set[str]:
+    """What the package imports that is neither its own nor Python's."""
+    found = {name.split(".")[0] for path in FILES for name in imports(path)}
+    return found - set(sys.stdlib_module_names) - {"vaecore", "pydantic_core"}  # which pydantic brings
+
+
+def test_what_is_required_is_imported() -> None:
+    assert names(PROJECT["dependencies"]) - imported() == set()
+    assert names(PROJECT["optional-dependencies"]["video"]) <= imported()
+
+
+def test_what_is_imported_is_required() -> None:
+    optional = {name for extra in PROJECT["optional-dependencies"].values() for name in names(extra)}
+    assert imported() - names(PROJECT["dependencies"]) - optional == set()
+
+
+@pytest.mark.parametrize("extra", [None, *PROJECT["optional-dependencies"]])
+def test_the_full_installation_has_it_pinned(extra: str | None) -> None:
+    pinned = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
+    wanted = PROJECT["dependencies"] if extra is None else PROJECT["optional-dependencies"][extra]
+    assert names(wanted) <= names(pinned)
