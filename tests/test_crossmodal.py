@@ -17,7 +17,10 @@ from safetensors.torch import load_file, save_file
 from vaecore.config import RunConfig
 from vaecore.data import OBSERVED, Modality
 from vaecore.data.base import SPECIALS
-from vaecore.explore.crossmodal import CrossModal, Generated, crossed, digest
+from vaecore.explore.crossmodal import CrossModal
+from vaecore.explore.generated import Generated
+from vaecore.explore.given import digest
+from vaecore.explore.pictures import crossed
 from vaecore.schema import parse
 from vaecore.store import Store
 from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, load_model, save_weights

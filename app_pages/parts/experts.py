@@ -18,7 +18,8 @@ from app_pages.parts import switchboard
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vaecore.explore.crossmodal import Beliefs, CrossModal, Curves, Numbers
+    from vaecore.explore.beliefs import Beliefs, Curves, Numbers
+    from vaecore.explore.crossmodal import CrossModal
 
 FIRST, MOST = 3, 6  # dimensions shown
 WIDTH, HEIGHT, FLOOR, EDGE = 460, 260, 34, 10  # of a picture, below its axis, beside it

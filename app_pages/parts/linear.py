@@ -14,7 +14,8 @@ from app_pages.parts.switchboard import colours, key, stamp
 if TYPE_CHECKING:
     import numpy as np
 
-    from vaecore.explore.crossmodal import CrossModal, Numbers
+    from vaecore.explore.beliefs import Numbers
+    from vaecore.explore.crossmodal import CrossModal
 
 STILL = {"displayModeBar": False, "responsive": True}
 TOP = 10  # features of a modality

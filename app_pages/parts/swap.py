@@ -27,8 +27,7 @@ def drawable(checkpoint: CrossModal) -> list[str]:
 
 def exchange(checkpoint: CrossModal) -> None:
     """Each picture has the shared code of its row and the private one of its column."""
-    from vaecore.explore.crossmodal import crossed
-    from vaecore.explore.pictures import legible, png, scale_for
+    from vaecore.explore.pictures import crossed, legible, png, scale_for
 
     if not checkpoint.varied(1):
         st.info("No test sample of this run has every modality, so there is nothing to exchange.",

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from app_pages.parts.evaluation import Facts
-    from vaecore.explore.crossmodal import Beliefs, CrossModal, Generated
+    from vaecore.explore.beliefs import Beliefs
+    from vaecore.explore.crossmodal import CrossModal
+    from vaecore.explore.generated import Generated
 
 State = Literal["given", "generate", "absent"]
 STATES: dict[State, str] = {"given": "Given", "generate": "Generate", "absent": "Absent"}
@@ -230,7 +232,7 @@ def from_samples(checkpoint: CrossModal, name: str, found: Board) -> Tensor | No
     with place_of_picture:
         given_picture(checkpoint, name, value)
     if name in checkpoint.audible:
-        from vaecore.explore.crossmodal import wav
+        from vaecore.explore.sound import wav
 
         st.audio(wav(checkpoint.shown(name, value).images[0]), "audio/wav", alt=f"The given recording of {name}")
         st.caption("Loudness by pitch, from low to high, over time: what the model sees. The sound is made from it, so "
@@ -371,7 +373,7 @@ def generated(checkpoint: CrossModal, board: Board, count: int, temperature: flo
     """What is to be generated from what is given; nothing while something is waited for."""
     if not board.predict or board.waiting or not (board.given or checkpoint.has_prior):
         return {}
-    from vaecore.explore.crossmodal import digest
+    from vaecore.explore.given import digest
 
     return _generated(str(checkpoint.run.path), stamp(checkpoint), digest(board.given), tuple(board.predict), count,
                       temperature, seed, checkpoint, board.given)
@@ -379,7 +381,7 @@ def generated(checkpoint: CrossModal, board: Board, count: int, temperature: flo
 
 def believed(checkpoint: CrossModal, given: dict[str, Tensor]) -> Beliefs | None:
     """What each given modality knows of the latent."""
-    from vaecore.explore.crossmodal import digest
+    from vaecore.explore.given import digest
 
     return _believed(str(checkpoint.run.path), stamp(checkpoint), digest(given), checkpoint, given)
 
@@ -425,8 +427,8 @@ def show(checkpoint: CrossModal, name: str, made: Mapping[str, Generated], board
 
 def images(checkpoint: CrossModal, name: str, found: Generated) -> None:
     """Pictures, and the first of them to hear where they are sound."""
-    from vaecore.explore.crossmodal import wav
     from vaecore.explore.pictures import png
+    from vaecore.explore.sound import wav
 
     if len(found) == 1:
         pictures.show(png(found.images[0]), f"Generated {name}", width=SHOWN)

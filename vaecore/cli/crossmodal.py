@@ -15,7 +15,8 @@ from vaecore.store import StoreError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vaecore.explore.crossmodal import CrossModal, Generated
+    from vaecore.explore.crossmodal import CrossModal
+    from vaecore.explore.generated import Generated
 
 EXAMPLE = "example:"
 LARGEST = 5_000_000  # bytes of a picture

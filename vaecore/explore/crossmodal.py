@@ -7,13 +7,11 @@ uint8 (N, H, W) or (N, H, W, 3), the mean of p(x|z).
 
 from __future__ import annotations
 
-import hashlib
 import math
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,135 +20,34 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from vaecore.data import END, OBSERVED, PAD, SPECIALS, UNKNOWN, Kind, Modality
+from vaecore.data import OBSERVED, SPECIALS, Modality
 from vaecore.data.fashion_mnist import CLOTHES
-from vaecore.data.text import of_characters, tokens, words
-from vaecore.explore import LARGEST_EXAMPLES, Images, as_images, label_names
+from vaecore.data.text import words
+from vaecore.explore import LARGEST_EXAMPLES, Images, given, label_names
+from vaecore.explore.beliefs import Beliefs, Numbers, beliefs, largest_first
 from vaecore.explore.densities import tempered
 from vaecore.explore.drawing import Ink
-from vaecore.explore.sentences import LONGEST_TEXT, MOST_TOKENS, Reading, UnreadableText
+from vaecore.explore.generated import Generated, joined, shown
+from vaecore.explore.given import Typed, article, fitting
+from vaecore.explore.loadings import loading_picture, loadings, strongest
+from vaecore.explore.sentences import MOST_TOKENS
 from vaecore.models import Family
 from vaecore.models.blocks.jive import JOINT
 from vaecore.models.blocks.shared import LinearBlocks
-from vaecore.models.multimodal.dmvae import SHARED, PrivateShared, private
-from vaecore.models.multimodal.multimodal_vae import SharedLatent
+from vaecore.models.multimodal.dmvae import SHARED, private
 from vaecore.models.multimodal.shared import Multimodal
 from vaecore.nets.text import Sentences
-from vaecore.probability.gaussian import DiagonalGaussian, Point, StandardNormal
+from vaecore.probability.gaussian import Point, StandardNormal
 from vaecore.probability.posteriors import Posterior, PosteriorMixture
 from vaecore.store import Run
 from vaecore.training.checkpoints import BrokenCheckpoint, check_origin, load_model
 from vaecore.training.feed import scaled
 
-Numbers = NDArray[np.float64]
-Rule = Literal["product", "mixture", "network", "prior"]
 MOST = 400  # generated at once
 LOOKED_AT = 256  # test samples, to tell whether they are drawn on paper
 MOST_CELLS = 400  # of a grid of exchanged codes
-LARGEST_NUMBER = 1e6  # of a vector that is given
-POINTS = 161  # of a curve, before those near its peaks
-REACH = 3.4  # of a curve, in standard deviations of the prior
-ABOVE, BELOW = np.array([255.0, 150.0, 50.0]), np.array([70.0, 160.0, 255.0])  # colours of loadings, as (R, G, B)
 SPOKEN = "speech"  # the modality of spoken-digits that can be heard
 LAYOUTS = ((SHARED, private("{}")), (JOINT, "individual {}"))  # how families call what is shared and what is not
-
-
-# -- what comes back -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Generated:
-    """N observations of one modality: images in uint8, probabilities of a label (N, D), numbers of a vector (N, D), or
-    sentences."""
-
-    kind: Kind
-    values: NDArray[Any]
-    sentences: tuple[str, ...] = ()
-
-    def __len__(self) -> int:
-        return len(self.sentences) if self.kind == "text" else len(self.values)
-
-    @property
-    def classes(self) -> NDArray[np.int64]:
-        """The likeliest class of each, (N,); of labels only."""
-        return np.asarray(self.values.argmax(1), np.int64)
-
-    @property
-    def images(self) -> Images:
-        """As pictures: a vector is one row of grey. Labels and sentences are none."""
-        if self.kind == "image":
-            return self.values
-        return as_images(torch.as_tensor(self.values))
-
-
-@dataclass(frozen=True)
-class Belief:
-    """A Gaussian in each latent dimension: `mean` and `std`, (r,) each. A factor that knows nothing has std inf."""
-
-    name: str
-    mean: Numbers
-    std: Numbers
-    weight: float = 1.0  # in a mixture
-
-    def density(self, dimension: int, z: Numbers) -> Numbers:
-        """Of one dimension at points (G,)."""
-        mean, std = float(self.mean[dimension]), float(self.std[dimension])
-        if not math.isfinite(std):
-            return np.zeros_like(z)
-        found: Numbers = np.exp(-0.5 * ((z - mean) / std) ** 2) / (std * math.sqrt(2 * math.pi))
-        return found
-
-
-class Curves(NamedTuple):
-    """Densities of one latent dimension at points `z` (G,); `parts` by name."""
-
-    dimension: int
-    z: Numbers
-    prior: Numbers
-    parts: dict[str, Numbers]
-    posterior: Numbers
-
-
-@dataclass(frozen=True)
-class Beliefs:
-    """What is known of a latent: by the prior, by each given modality, and together.
-
-    `product`: the posterior is the prior times the parts, each a factor of one modality. `mixture`: it is the mean of
-    the parts, each the prior times what some modalities say. `network`: one network read everything, so there are no
-    parts. `prior`: nothing is given. `order` has the dimensions, those that are narrowed most first.
-    """
-
-    latent: str
-    rule: Rule
-    prior: Belief
-    parts: tuple[Belief, ...]
-    posterior: Belief  # mean and standard deviation, of a mixture too
-    order: list[int]
-
-    def certainty(self, dimension: int) -> dict[str, float]:
-        """1 / variance by name. Those of the prior and of a product's factors add up to the posterior's."""
-        each = (self.prior, *self.parts, self.posterior)
-        return {belief.name: float(belief.std[dimension]) ** -2 for belief in each}
-
-    def curves(self, dimension: int) -> Curves:
-        """The densities, on points that lie close together where one of them peaks."""
-        peaks = [b for b in (self.prior, *self.parts, self.posterior) if math.isfinite(b.std[dimension])]
-        middle, aside = float(self.posterior.mean[dimension]), 3 * float(self.posterior.std[dimension])
-        low, high = min(-REACH, middle - aside), max(REACH, middle + aside)
-        near = [b.mean[dimension] + b.std[dimension] * np.linspace(-4, 4, 81) for b in peaks]
-        z = np.unique(np.concatenate([np.linspace(low, high, POINTS), *near]))
-        z = z[(z >= low) & (z <= high)]
-        parts = {part.name: part.density(dimension, z) for part in self.parts}
-        whole = sum((part.weight * parts[part.name] for part in self.parts), np.zeros_like(z)) \
-            if self.rule == "mixture" else self.posterior.density(dimension, z)
-        return Curves(dimension, z, self.prior.density(dimension, z), parts, whole)
-
-
-class Typed(NamedTuple):
-    """A typed label or sentence as the model reads it, (1, *shape); of a sentence also its words."""
-
-    value: Tensor
-    reading: Reading | None = None
 
 
 class Traversal(NamedTuple):
@@ -295,62 +192,19 @@ class CrossModal:
         return Ink.of((self.examples[name][:LOOKED_AT] * 255).round().clamp(0, 255).to(torch.uint8).numpy())
 
     def picture(self, name: str, pixels: Images) -> Tensor:
-        """A drawn or uploaded picture in uint8, (H, W) or (C, H, W), as the model reads it: (1, C, H, W).
-
-        A grey one is shown to a modality in colour as it is. Raises `ValueError` for another shape, and for one that is
-        blank.
-        """
-        modality = self._modality(name)
-        if modality.kind != "image":
-            raise ValueError(f"{name} is a {modality.kind} and cannot be drawn. {self._how(name)}")
-        array = np.asarray(pixels)
-        channels = array[None] if array.ndim == 2 else array
-        if channels.ndim == 3 and len(channels) == 1:
-            channels = channels.repeat(modality.shape[0], 0)
-        if channels.shape != modality.shape or array.dtype != np.uint8:
-            raise ValueError(f"{name}: a picture of shape {array.shape} in {array.dtype} does not fit. Give uint8 of "
-                             f"shape {modality.shape}.")
-        if int(channels.max()) == int(channels.min()):
-            raise ValueError(f"{name}: the picture is blank. Draw or upload something that is one, or choose a test "
-                             "sample.")
-        return scaled(torch.from_numpy(np.ascontiguousarray(channels)))[None]
+        """A drawn or uploaded picture in uint8, (H, W) or (C, H, W), as the model reads it: (1, C, H, W)."""
+        return given.picture(name, self._modality(name), pixels)
 
     def label(self, name: str, number: int) -> Tensor:
         """A class as a one-hot row, (1, D)."""
-        modality = self._modality(name)
-        if modality.kind != "label":
-            raise ValueError(f"{name} is no label. {self._how(name)}")
-        if not 0 <= number < modality.size:
-            raise ValueError(f"{name}: there is no class {number}. Choose one from 0 to {modality.size - 1}.")
-        return torch.eye(modality.size)[number:number + 1]
+        return given.label(name, self._modality(name), number)
 
     def typed(self, name: str, text: str) -> Typed:
-        """A class by its number or name, or a sentence; raises `ValueError` for what is neither.
-
-        Words that the model does not know are read as the unknown word; the reading tells which.
-        """
+        """A class by its number or name, or a sentence; raises `ValueError` for what is neither."""
         modality = self._modality(name)
-        if len(text) > LONGEST_TEXT:
-            raise UnreadableText(f"{name}: this text has {len(text):,} characters. Type at most {LONGEST_TEXT:,}.")
         if modality.kind == "label":
-            named = replace(modality, classes=tuple(self.class_names(name)))
-            if (number := named.class_number(text)) is None:
-                listed = ", ".join(named.classes) if len(named.classes) <= 12 else named.listed
-                raise ValueError(f"{name}: '{text.strip()[:40]}' is no class. Type one of {listed}.")
-            return Typed(self.label(name, number))
-        if modality.kind != "text":
-            raise ValueError(f"{name} is {_article(modality.kind)} and cannot be typed. {self._how(name)}")
-        unknown = SPECIALS[UNKNOWN]  # as this program's own sentences have it, it is the unknown word itself
-        found = [word for part in re.split(f"({unknown})", text)
-                 for word in ([part] if part == unknown else tokens(part, of_characters(modality.vocabulary)))]
-        if not found:
-            raise UnreadableText(f"{name}: there is no word here. Type a sentence.")
-        known_words = {word: number for number, word in enumerate(modality.vocabulary)}
-        kept = tuple(found[:modality.size - 1])
-        reading = Reading(kept, tuple(known_words.get(word, UNKNOWN) for word in kept), tuple(found[len(kept):]))
-        row = torch.full((1, modality.size), PAD)
-        row[0, :len(kept) + 1] = torch.tensor([*reading.numbers, END])
-        return Typed(row, reading)
+            modality = replace(modality, classes=tuple(self.class_names(name)))
+        return given.typed(name, modality, text)
 
     def sentence(self, name: str, index: int) -> str:
         """A test sample's sentence in words."""
@@ -358,26 +212,11 @@ class CrossModal:
 
     def shown(self, name: str, value: Tensor) -> Generated:
         """Observations (N, *shape) as `generate` returns its own: what was given, or a test sample."""
-        modality = self._modality(name)
-        if modality.kind == "text":
-            return Generated("text", value.numpy(), tuple(words(row, modality.vocabulary) for row in value.tolist()))
-        if modality.kind == "image":
-            return Generated("image", as_images(value))
-        return Generated(modality.kind, value.numpy())
+        return shown(self._modality(name), value)
 
     def check(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """What is given as a batch of one, (1, *shape) each; raises `ValueError` that names what does not fit."""
-        batch = {}
-        for name, value in given.items():
-            modality = self._modality(name)
-            x = value if value.ndim == len(modality.shape) + 1 else value[None]
-            if tuple(x.shape) != (1, *modality.shape):
-                raise ValueError(f"{name}: what is given has shape {tuple(value.shape)}. Give one observation of shape "
-                                 f"{modality.shape}.")
-            batch[name] = x.long() if modality.kind == "text" else x.float()
-            if problem := _fault(modality, x):
-                raise ValueError(f"{name}: {problem}")
-        return batch
+        return {name: fitting(name, self._modality(name), value) for name, value in given.items()}
 
     # -- what comes of it
 
@@ -409,34 +248,12 @@ class CrossModal:
         codes = self._drawn(self.check(given), count, temperature, torch.Generator().manual_seed(seed))
         parts = [self._decoded({latent: z[rows] for latent, z in codes.items()}, names)
                  for rows in torch.split(torch.arange(count), self.model.at_once(MOST))]
-        return {name: _joined([part[name] for part in parts]) for name in names}
+        return {name: joined([part[name] for part in parts]) for name in names}
 
-    @torch.inference_mode()
     def experts(self, given: Mapping[str, Tensor]) -> Beliefs | None:
         """What the prior, each given modality and all together know of the shared latent; None for a family without a
         Gaussian latent that its modalities share."""
-        latent = "z" if "z" in self.model.latents else SHARED
-        if not isinstance(self.model, Multimodal) or latent not in self.model.latents or not self.has_prior:
-            return None
-        size = self.model.latents[latent]
-        prior = Belief("prior", np.zeros(size), np.ones(size))
-        batch = self.check(given)
-        if not batch:
-            return Beliefs(latent, "prior", prior, (), Belief("posterior", prior.mean, prior.std), list(range(size)))
-        q = self.model.encode(batch)[latent]
-        if isinstance(q, PosteriorMixture):
-            parts = self._components(q)
-            mean = sum((part.weight * part.mean for part in parts), np.zeros(size))
-            square = sum((part.weight * (part.std**2 + part.mean**2) for part in parts), np.zeros(size))
-            posterior = Belief("mixture", mean, np.sqrt(np.maximum(square - mean**2, 1e-12)))
-            narrowed = -sum((part.weight * np.log(part.std) for part in parts), np.zeros(size))
-            return Beliefs(latent, "mixture", prior, parts, posterior, _largest_first(narrowed))
-        if isinstance(q, Point):
-            return None
-        factors = self._factors(batch, latent)
-        posterior = Belief("product" if factors else "posterior", *_moments(q))
-        return Beliefs(latent, "product" if factors else "network", prior, factors, posterior,
-                       _largest_first(-np.log(posterior.std)))
+        return beliefs(self.model, self.check(given))
 
     @torch.inference_mode()
     def swap(self, name: str, rows: Sequence[int], columns: Sequence[int], given: Collection[str] | None = None
@@ -475,30 +292,19 @@ class CrossModal:
         """The codes of the test samples, (N, r) a latent: means of posteriors, or the scores of a linear method."""
         return {latent: z.double().numpy() for latent, z in self._means(range(self.count)).items()}
 
-    @torch.inference_mode()
     def loadings(self) -> dict[str, dict[str, Numbers]]:
         """Of a linear method (D, r) for each modality that a latent has to do with; raises `ValueError` for others."""
         if not isinstance(self.model, LinearBlocks):
             raise ValueError(f"{self.run.id} is no linear method: its decoders are networks, which have no loadings.")
-        found = self.model.loadings()
-        return {latent: {name: x.double().numpy() for name, x in each.items() if bool((x != 0).any())}
-                for latent, each in found.items()}
+        return loadings(self.model)
 
     def strongest(self, latent: str, dimension: int, count: int = 12) -> dict[str, list[tuple[int, float]]]:
         """The features of each modality that load most on a dimension, largest first: their numbers and loadings."""
-        found = {}
-        for name, each in self.loadings()[latent].items():
-            column = each[:, dimension]
-            found[name] = [(d, float(column[d])) for d in _largest_first(np.abs(column))[:count]]
-        return found
+        return strongest(self.loadings()[latent], dimension, count)
 
     def loading_picture(self, latent: str, dimension: int, name: str) -> Images:
         """The loadings of an image as a picture (H, W, 3): orange above 0, blue below, black where nothing loads."""
-        modality = self._modality(name)
-        column = self.loadings()[latent][name][:, dimension].reshape(modality.shape).mean(0)
-        share = np.clip(column / max(float(np.abs(column).max()), 1e-12), -1, 1)[..., None]
-        colours: Images = np.rint(np.where(share > 0, share * ABOVE, -share * BELOW)).astype(np.uint8)
-        return colours
+        return loading_picture(self._modality(name), self.loadings()[latent][name][:, dimension])
 
     @torch.inference_mode()
     def explained(self) -> dict[str, dict[str, float]]:
@@ -523,11 +329,6 @@ class CrossModal:
                              f"{', '.join(self.modalities)}.")
         return self.modalities[name]
 
-    def _how(self, name: str) -> str:
-        """How to give a modality instead."""
-        return {"image": "Draw or upload it, or choose a test sample.", "vector": "Choose a test sample.",
-                "label": "Choose or type a class.", "text": "Type a sentence."}[self.modalities[name].kind]
-
     def _own(self, name: str) -> str:
         modality = self._modality(name)
         if self.shared is None:
@@ -536,7 +337,7 @@ class CrossModal:
             others = ", ".join(self.private) or "none has"
             raise ValueError(f"{name} has no private code. Choose one that has: {others}.")
         if modality.kind not in ("image", "vector"):
-            raise ValueError(f"{name} is {_article(modality.kind)}, of which there is no picture.")
+            raise ValueError(f"{name} is {article(modality.kind)}, of which there is no picture.")
         return self.private[name]
 
     def _sampled(self, index: Sequence[int], names: Collection[str] | None = None) -> dict[str, Tensor]:
@@ -582,38 +383,11 @@ class CrossModal:
                 made[name] = self.shown(name, p.mean)
         return made
 
-    def _factors(self, batch: Mapping[str, Tensor], latent: str) -> tuple[Belief, ...]:
-        """The factor of each given modality; none where one network reads them all."""
-        if not isinstance(self.model, SharedLatent | PrivateShared):
-            return ()
-        experts = self.model.experts(batch).get(latent)
-        if experts is None:
-            return ()
-        found = []
-        for m, name in enumerate(self.modalities):
-            if name in batch:
-                precision = experts.precision[m, 0].double()
-                mean, std = experts.shift[m, 0].double() / precision.clamp(min=1e-12), precision.rsqrt()
-                found.append(Belief(name, mean.numpy(), std.numpy()))
-        return tuple(found)
-
-    def _components(self, q: PosteriorMixture) -> tuple[Belief, ...]:
-        """The Gaussians of a mixture that weigh something, named by the modalities that each was read from."""
-        subsets = getattr(getattr(self.model, "encoder", None), "subsets", None)
-        found = []
-        for place, (part, weight) in enumerate(zip(q.components, q.weights[:, 0].tolist(), strict=True)):
-            if weight > 0:
-                who = [] if subsets is None else [n for n, there in zip(self.modalities, subsets[place], strict=True)
-                                                  if there]
-                mean, std = _moments(part)
-                found.append(Belief(" + ".join(who) or f"component {place}", mean, std, weight))
-        return tuple(found)
-
     @torch.inference_mode()
     def _traverse(self, name: str, latent: str, example: int, values: Sequence[float], most: int | None = None
                   ) -> Traversal:
         spread = self._spread[latent]
-        dimensions = _largest_first(spread)[:most]
+        dimensions = largest_first(spread)[:most]
         base = self._means([example])
         if len(dimensions) * len(values) > MOST_CELLS or not len(values):
             dimensions = dimensions[:MOST_CELLS // max(1, len(values))]
@@ -634,44 +408,7 @@ class CrossModal:
         return {latent: z.std(0) for latent, z in self.scores().items()}
 
 
-# -- small things ----------------------------------------------------------------------------------
-
-
-def digest(given: Mapping[str, Tensor]) -> str:
-    """A short name of what is given: the same for the same numbers, whatever their order."""
-    found = hashlib.sha256()
-    for name, value in sorted(given.items()):
-        found.update(f"{name}|{value.dtype}|{tuple(value.shape)}|".encode())
-        found.update(value.contiguous().numpy().tobytes())
-    return found.hexdigest()
-
-
-def wav(picture: Images) -> bytes:
-    """The sound of a log-mel picture (32, 32) as a .wav file; made from the picture, so it sounds like a robot."""
-    from vaecore.data.spoken_digits import sound
-    from vaecore.data.spoken_digits import wav as as_wav
-
-    return as_wav(*sound(picture))
-
-
-def crossed(body: Images, left: Images, top: Images, *, gap: int = 1, apart: int = 4) -> Images:
-    """One picture with opacity: `body` (R, C, H, W[, 3]) with `left` (R, ...) at its left and `top` (C, ...) above."""
-    rows, columns, height, width = body.shape[:4]
-
-    def place(number: int, size: int) -> int:
-        return 0 if number == 0 else size + apart + (number - 1) * (size + gap)
-
-    def coloured(image: Images) -> Images:
-        return image if image.ndim == 3 else np.repeat(image[..., None], 3, -1)
-
-    sheet: Images = np.zeros((place(rows, height) + height, place(columns, width) + width, 4), np.uint8)
-    cells = [(0, 1 + c, image) for c, image in enumerate(top)] + [(1 + r, 0, image) for r, image in enumerate(left)]
-    cells += [(1 + r, 1 + c, body[r, c]) for r in range(rows) for c in range(columns)]
-    for r, c, image in cells:
-        y, x = place(r, height), place(c, width)
-        sheet[y:y + height, x:x + width, :3] = coloured(image)
-        sheet[y:y + height, x:x + width, 3] = 255
-    return sheet
+# -- parts -------------------------------------------------------------------------------------------
 
 
 def _examples(run: Run, modalities: Mapping[str, Modality]
@@ -708,21 +445,6 @@ def _examples(run: Run, modalities: Mapping[str, Modality]
     return found, None if labels is None else labels.long().numpy(), None if observed is None else observed.bool()
 
 
-def _fault(modality: Modality, x: Tensor) -> str:
-    """What is wrong with an observation, in words; empty where nothing is."""
-    if modality.kind == "text":
-        if x.is_floating_point() or bool((x < 0).any()) or bool((x >= len(modality.vocabulary)).any()):
-            return f"word numbers are whole, from 0 to {len(modality.vocabulary) - 1}."
-        return "there is no word in it. Give a sentence." if bool(((x == PAD) | (x == END)).all()) else ""
-    if not bool(x.isfinite().all()):
-        return "it holds numbers that are not finite."
-    if modality.kind == "image" and (float(x.min()) < 0 or float(x.max()) > 1):
-        return "pixels lie between 0 and 1. Divide them by 255."
-    if modality.kind == "label" and not (bool((x >= 0).all()) and abs(float(x.sum()) - 1) < 1e-3):
-        return "a label is a row of 0 with a single 1, or probabilities that add up to 1."
-    if modality.kind == "vector" and float(x.abs().max()) > LARGEST_NUMBER:
-        return f"numbers lie within {LARGEST_NUMBER:,.0f}."
-    return ""
 
 
 def _draw(q: Posterior, count: int, temperature: float, generator: torch.Generator) -> Tensor:
@@ -736,24 +458,3 @@ def _draw(q: Posterior, count: int, temperature: float, generator: torch.Generat
         mean, logvar = q.mean.expand(count, -1), q.logvar.expand(count, -1)
     noise = torch.randn(mean.shape, generator=generator)
     return torch.addcmul(mean, temperature * (0.5 * logvar).exp(), noise)
-
-
-def _joined(parts: Sequence[Generated]) -> Generated:
-    if len(parts) == 1:
-        return parts[0]
-    return Generated(parts[0].kind, np.concatenate([part.values for part in parts]),
-                     tuple(sentence for part in parts for sentence in part.sentences))
-
-
-def _moments(q: DiagonalGaussian) -> tuple[Numbers, Numbers]:
-    return q.mean[0].double().numpy(), (0.5 * q.logvar[0].double()).exp().numpy()
-
-
-def _largest_first(values: Numbers) -> list[int]:
-    return [int(place) for place in np.argsort(-values, kind="stable")]
-
-
-def _article(kind: str) -> str:
-    return f"an {kind}" if kind == "image" else f"a {kind}"
-
-

@@ -63,6 +63,26 @@ def striped(blocks: Sequence[Images], *, width: int = 640, height: int = 8) -> P
     return np.asarray(narrow.resize(size, Image.Resampling.NEAREST))
 
 
+def crossed(body: Images, left: Images, top: Images, *, gap: int = 1, apart: int = 4) -> Images:
+    """One picture with opacity: `body` (R, C, H, W[, 3]) with `left` (R, ...) at its left and `top` (C, ...) above."""
+    rows, columns, height, width = body.shape[:4]
+
+    def place(number: int, size: int) -> int:
+        return 0 if number == 0 else size + apart + (number - 1) * (size + gap)
+
+    def coloured(image: Images) -> Images:
+        return image if image.ndim == 3 else np.repeat(image[..., None], 3, -1)
+
+    sheet: Images = np.zeros((place(rows, height) + height, place(columns, width) + width, 4), np.uint8)
+    cells = [(0, 1 + c, image) for c, image in enumerate(top)] + [(1 + r, 0, image) for r, image in enumerate(left)]
+    cells += [(1 + r, 1 + c, body[r, c]) for r in range(rows) for c in range(columns)]
+    for r, c, image in cells:
+        y, x = place(r, height), place(c, width)
+        sheet[y:y + height, x:x + width, :3] = coloured(image)
+        sheet[y:y + height, x:x + width, 3] = 255
+    return sheet
+
+
 def _framed(images: Images, height: int, width: int) -> Images:
     """Images (B, h, w[, 3]) in colour, scaled by the largest whole number that fits and centred on black."""
     scale = max(1, min(height // images.shape[1], width // images.shape[2]))

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,23 @@ class Reading:
     def unknown(self) -> tuple[str, ...]:
         """The words that it does not know."""
         return tuple(word for word, known in zip(self.words, self.known, strict=True) if not known)
+
+
+def reading(text: str, vocabulary: Sequence[str], longest: int) -> Reading:
+    """The words of a typed text and their numbers, the first `longest` of them; raises `UnreadableText`.
+
+    `<unk>`, as sentences of this program have it, is the unknown word itself.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise UnreadableText(f"This text has {len(text):,} characters. Type at most {LONGEST_TEXT:,}.")
+    unknown = SPECIALS[UNKNOWN]
+    found = [word for part in re.split(f"({unknown})", text)
+             for word in ([part] if part == unknown else tokens(part, of_characters(vocabulary)))]
+    if not found:
+        raise UnreadableText("There is no word here. Type a sentence.")
+    numbers = {word: number for number, word in enumerate(vocabulary)}
+    kept = tuple(found[:longest])
+    return Reading(kept, tuple(numbers.get(word, UNKNOWN) for word in kept), tuple(found[longest:]))
 
 
 @dataclass(frozen=True)
@@ -157,19 +174,8 @@ class SentenceCheckpoint:
         return still or (self.rate is not None and self.rate < COLLAPSED)
 
     def read(self, text: str) -> Reading:
-        """The words of a typed text; raises `UnreadableText` for one without any, or with over 1,000 characters.
-
-        `<unk>`, as sentences of this program have it, is the unknown word itself.
-        """
-        if len(text) > LONGEST_TEXT:
-            raise UnreadableText(f"This text has {len(text):,} characters. Type at most {LONGEST_TEXT:,}.")
-        unknown = SPECIALS[UNKNOWN]
-        found = [word for part in re.split(f"({unknown})", text)
-                 for word in ([part] if part == unknown else tokens(part, of_characters(self.vocabulary)))]
-        if not found:
-            raise UnreadableText("There is no word here. Type a sentence.")
-        kept = tuple(found[:self.longest])
-        return Reading(kept, tuple(self._number.get(word, UNKNOWN) for word in kept), tuple(found[self.longest:]))
+        """The words of a typed text; raises `UnreadableText` for one without any, or with over 1,000 characters."""
+        return reading(text, self.vocabulary, self.longest)
 
     @torch.inference_mode()
     def encode(self, text: str) -> Code:
@@ -224,10 +230,6 @@ class SentenceCheckpoint:
         kl = float(self._prior().kl(q, draws).sum())
         values = self._observation({latent: torch.cat([q.mean, draws[:, 0]])}).log_prob(x.expand(1 + DRAWS, -1))
         return Score(float(values[0]), kl, float(values[1:].mean()) - kl, count)
-
-    @cached_property
-    def _number(self) -> dict[str, int]:
-        return {word: number for number, word in enumerate(self.vocabulary)}
 
     def _batch(self, reading: Reading) -> dict[str, torch.Tensor]:
         [name] = self.model.modalities
