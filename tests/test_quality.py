@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from vaecore.config import preset
 from vaecore.data import Dataset, Split
@@ -17,6 +18,7 @@ from vaecore.data.gaussian import Gaussian
 from vaecore.evaluate import classifier as classifiers
 from vaecore.evaluate import parts
 from vaecore.evaluate.classifier import Classifier, classifier
+from vaecore.evaluate.picture_metrics import psnr, ssim, ssim_window
 from vaecore.evaluate.quality import (
     Codes,
     codes,
@@ -24,11 +26,8 @@ from vaecore.evaluate.quality import (
     frechet_interval,
     linear_probe,
     precision_recall,
-    psnr,
     reconstruction,
     sample_quality,
-    ssim,
-    ssim_window,
 )
 from vaecore.evaluate.settings import Settings
 from vaecore.models import ICA, MADE, PCA, VAE
@@ -36,6 +35,7 @@ from vaecore.models.single.vae import VariationalAutoEncoder
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
 
+TORCHMETRICS = (0.8987549, 0.8980057, 0.8266910)  # SSIM of the pictures below
 CPU = torch.device("cpu")
 
 
@@ -67,6 +67,28 @@ def test_ssim_of_constants_has_a_closed_form_and_order() -> None:
     means = [float(s.mean()) for s in scores if s is not None]
     assert means[0] == pytest.approx(1, abs=1e-5) and means[0] > means[1] > means[2]
     assert scores[0] is not None and scores[0].shape == (5,)
+
+
+@pytest.mark.parametrize(("shape", "recorded"), [
+    ((1, 28, 28), TORCHMETRICS[0]), ((3, 20, 13), TORCHMETRICS[1]), ((1, 8, 8), TORCHMETRICS[2])])
+def test_ssim_is_the_published_one(shape: tuple[int, ...], recorded: float) -> None:
+    """By scipy's own filter with its window cut at 3.5 sigma; and the number that torchmetrics 1.9 gave."""
+    flat = torch.arange(float(np.prod(shape))).view(1, *shape)
+    x, decoded = flat.mul(0.37).sin().mul(0.5).add(0.5), flat.mul(0.37).add(0.4).sin().mul(0.4).add(0.5)
+    _, sigma = ssim_window(shape)
+    assert sigma is not None
+
+    def local(x: Any) -> Any:
+        return gaussian_filter(x, sigma, axes=(1, 2), mode="mirror", truncate=3.5)
+
+    a, b = decoded[0].double().numpy(), x[0].double().numpy()
+    mean_a, mean_b = local(a), local(b)
+    variances = local(a * a) - mean_a**2 + local(b * b) - mean_b**2
+    expected = np.mean((2 * mean_a * mean_b + 1e-4) * (2 * (local(a * b) - mean_a * mean_b) + 9e-4)
+                       / ((mean_a**2 + mean_b**2 + 1e-4) * (variances + 9e-4)))
+    found = ssim(decoded, x)
+    assert found is not None
+    assert float(found) == pytest.approx(expected, abs=2e-6) and float(found) == pytest.approx(recorded, abs=2e-6)
 
 
 @pytest.mark.parametrize(("shape", "window"), [

@@ -13,7 +13,9 @@ from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.claims.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.config import RunConfig, changed, preset
 from vaecore.data.moving_shape import MovingShape
-from vaecore.evaluate.video import evaluate_video, expected_best, rolled, squared_error_by_frame
+from vaecore.evaluate.picture_metrics import squared_error_by_frame
+from vaecore.evaluate.video import evaluate_video, expected_best
+from vaecore.models.video.rollout import rolled
 from vaecore.models.video.shared import VideoFamily
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model

@@ -19,6 +19,7 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from vaecore.data import OBSERVED
+from vaecore.evaluate.picture_metrics import DATA_RANGE, psnr, ssim, ssim_window
 from vaecore.models import Family
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.training.feed import Feed
@@ -26,10 +27,7 @@ from vaecore.training.feed import Feed
 BATCH = 500
 MOST = 10_000  # observations
 BLOCK = 1_000  # rows of distances at once: 80 MB against 10,000 others
-DATA_RANGE = 1.0
 GROUPS = 10  # that are left out one by one, for the error of a Fréchet distance
-WINDOW, SIGMA = 11, 1.5  # of SSIM, as published
-HIGHEST_PSNR = 100.0  # dB, of an image without any error
 
 Numbers = NDArray[np.float64]
 Progress = Callable[[int, int], object]  # observations done, of how many
@@ -93,37 +91,6 @@ def reconstruction(model: Family, feed: Feed, *, limit: int = MOST, progress: Pr
                                  _mean(similar[name]) if similar[name] else None, *windows.get(name, (None, None)),
                                  DATA_RANGE, "posterior means", sum(map(len, errors[name]))) for name in names
             if errors[name]}
-
-
-def psnr(decoded: Tensor, x: Tensor) -> Tensor:
-    """10 log10(1 / MSE) in dB an image, (N,), at most 100; average these, not the errors."""
-    error = (decoded - x).square().flatten(1).mean(1)
-    return (-10 * error.clamp(min=10 ** (-HIGHEST_PSNR / 10)).log10()).clamp(max=HIGHEST_PSNR)
-
-
-def ssim(decoded: Tensor, x: Tensor) -> Tensor | None:
-    """Structural similarity (Wang et al. 2004) an image (N, C, H, W) in [0, 1], (N,), by torchmetrics.
-
-    None where no window of 3 pixels fits.
-    """
-    from torchmetrics.functional.image import structural_similarity_index_measure
-
-    window, sigma = ssim_window(tuple(x.shape[1:]))
-    if window is None or sigma is None:
-        return None
-    values = structural_similarity_index_measure(decoded, x, gaussian_kernel=True, sigma=sigma, kernel_size=window,
-                                                 reduction="none", data_range=DATA_RANGE)
-    assert isinstance(values, Tensor)
-    return values.reshape(-1)
-
-
-def ssim_window(shape: tuple[int, ...]) -> tuple[int | None, float | None]:
-    """Side and sigma in pixels of the window for images (C, H, W): 11 and 1.5, or less where an image is smaller."""
-    side = min(WINDOW, min(shape[1:]))
-    side -= 1 - side % 2
-    if side < 3:
-        return None, None
-    return side, SIGMA if side == WINDOW else (side - 1) / 7  # torchmetrics cuts its window at 3.5 sigma
 
 
 # -- samples ---------------------------------------------------------------------------------------

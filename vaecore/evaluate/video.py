@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,150 +23,24 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaecore.evaluate.likelihood import Cancelled
-from vaecore.evaluate.quality import DATA_RANGE, HIGHEST_PSNR, SIGMA, WINDOW
-from vaecore.models.video.shared import ACTIVATIONS_A_PIXEL, RollOut, VideoFamily
+from vaecore.evaluate.picture_metrics import (
+    WINDOW,
+    edge_energy,
+    has_ssim,
+    psnr_by_frame,
+    squared_error_by_frame,
+    ssim_by_frame,
+)
+from vaecore.models.video.rollout import clips_at_once, noise, rolled
+from vaecore.models.video.shared import VideoFamily
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.training.feed import scaled
 
-AT_ONCE = 64 * 2**20  # bytes that a chunk of futures takes, activations of one frame included
-MOST_AT_ONCE = 32  # futures of a clip in a chunk, so that there is something to show and to stop
-DRAWN_AT_ONCE = 8  # futures of a family that draws their pixels
-COMPARED = 2**21  # numbers of frames for which SSIM is computed at once
-BLOCK = 16  # numbers of noise that one generator gives for a frame
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # futures, for the curve over N
 TRIES = 3  # for the seconds of one future
 
 Numbers = NDArray[np.float64]
 Progress = Callable[[int, int], object]  # clips done, of how many
-
-
-# -- futures ---------------------------------------------------------------------------------------
-
-
-def noise(seed: int, numbers: Sequence[int], horizon: int, size: int) -> Tensor:
-    """Standard normal numbers (n, horizon, size) of the futures with these numbers.
-
-    Those of a future depend on the seed and its number only: not on how many futures there are, and a longer horizon
-    or a larger latent begins with the same ones, so that checkpoints of other sizes can be shown the same noise.
-    """
-    blocks = -(-size // BLOCK)
-    drawn = np.empty((len(numbers), horizon, blocks, BLOCK), np.float32)
-    for row, number in enumerate(numbers):
-        for block in range(blocks):
-            generator = np.random.default_rng((seed, number, block))
-            drawn[row, :, block] = generator.standard_normal((horizon, BLOCK), np.float32)
-    return torch.from_numpy(drawn).view(len(numbers), horizon, blocks * BLOCK)[..., :size]
-
-
-def bytes_of_a_future(model: VideoFamily, horizon: int) -> int:
-    """What a future takes while it is rolled out: its frames and codes, and the activations of one frame."""
-    numbers = math.prod(model.frame)
-    activations = numbers * (ACTIVATIONS_A_PIXEL if model.pixels else 64)
-    return 4 * (horizon * (numbers + 2 * model.noise_size) + activations)
-
-
-def at_once(model: VideoFamily, horizon: int, clips: int = 1) -> int:
-    """How many futures of each of B clips are rolled out together: at most 64 MB, and at most 32."""
-    return max(1, min(MOST_AT_ONCE, AT_ONCE // (clips * bytes_of_a_future(model, horizon))))
-
-
-@torch.inference_mode()
-def rolled(model: VideoFamily, past: Tensor, horizon: int, futures: int, seed: int, *, start: int = 0
-           ) -> Iterator[tuple[int, RollOut]]:
-    """Futures `start` to `futures` - 1 of clips whose `past` (B, c, *frame) is given: the number of the first in each
-    chunk, and the chunk.
-
-    The first chunk is one future, which is there at once, and later ones are as large as memory allows. What a future
-    is depends on the seed and its number only, up to rounding, which grows where frames are fed back: two chunkings
-    may differ by 0.0003 after 25 frames, and by far more after hundreds. A model without noise has one future: it
-    comes once.
-    """
-    if model.stochastic and not model.noise_size:
-        yield from _drawn(model, past, horizon, range(start, futures), seed)
-        return
-    most = at_once(model, horizon, len(past))
-    futures = futures if model.stochastic else min(futures, 1)
-    done = start
-    while done < futures:
-        count = min(most, futures - done, max(1, 4 * (done - start)))
-        yield done, model.roll_out(past, horizon, noise(seed, range(done, done + count), horizon, model.noise_size))
-        done += count
-
-
-def _drawn(model: VideoFamily, past: Tensor, horizon: int, numbers: range, seed: int) -> Iterator[tuple[int, RollOut]]:
-    """The same of a family that draws its pixels: a draw depends on which others are made with it, so futures are made
-    in blocks that are always the same, the first of one future, and what was not asked for is dropped."""
-    size = min(DRAWN_AT_ONCE, at_once(model, horizon, len(past)))
-    done = numbers.start
-    while done < numbers.stop:
-        block = 0 if done == 0 else 1 + (done - 1) // size
-        first, count = (0, 1) if block == 0 else (1 + (block - 1) * size, size)
-        generator = torch.Generator().manual_seed((seed * 1_000_003 + block) % 2**63)
-        chunk = model.roll_out(past, horizon, torch.zeros(count, horizon, 0), generator)
-        yield done, RollOut(chunk.frames[:, done - first:numbers.stop - first])
-        done = first + count
-
-
-# -- one frame against another ---------------------------------------------------------------------
-
-
-def squared_error_by_frame(predicted: Tensor, true: Tensor) -> Tensor:
-    """Mean squared error of each frame: `predicted` (B, N, H, *frame), `true` (B, H, *frame) -> (B, N, H)."""
-    _same(predicted, true)
-    return (predicted - true[:, None]).square().flatten(3).mean(3)
-
-
-def psnr_by_frame(predicted: Tensor, true: Tensor) -> Tensor:
-    """10 log10(1 / MSE) in dB of each frame (B, N, H), at most 100, which a frame without error gets.
-
-    Average these: the PSNR of an average error is another number.
-    """
-    error = squared_error_by_frame(predicted.clamp(0, 1), true)
-    return -10 * error.clamp(min=10 ** (-HIGHEST_PSNR / 10)).log10()
-
-
-def ssim_by_frame(predicted: Tensor, true: Tensor) -> Tensor:
-    """Structural similarity (Wang et al. 2004) of each frame (B, N, H): Gaussian window of 11 pixels, sigma 1.5, data
-    range 1, frames reflected at their edges.
-
-    The numbers are those of torchmetrics, which convolves with the window as a whole and takes ten times as long.
-    Raises `ValueError` for frames smaller than the window, or that are no pictures.
-    """
-    _same(predicted, true)
-    if not has_ssim(tuple(true.shape[2:])):
-        raise ValueError(f"SSIM needs pictures of at least {WINDOW} x {WINDOW} pixels, and these frames have shape "
-                         f"{tuple(true.shape[2:])}. Use PSNR.")
-    down, across = _window(true.shape[-2]), _window(true.shape[-1]).T
-
-    def local(x: Tensor) -> Tensor:
-        """Means under the window, which is a product of two narrow ones: (..., H, W)."""
-        return down @ x @ across
-
-    y = true[:, None]
-    mean_y = local(y)
-    variance_y = (local(y * y) - mean_y.square()).clamp(min=0)
-    c1, c2 = (0.01 * DATA_RANGE) ** 2, (0.03 * DATA_RANGE) ** 2
-    found = []
-    for part in torch.split(predicted, max(1, COMPARED // true.numel()), dim=1):
-        x = part.clamp(0, 1)
-        mean_x = local(x)
-        variance_x = (local(x * x) - mean_x.square()).clamp(min=0)
-        covariance = local(x * y) - mean_x * mean_y
-        value = ((2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-                 / ((mean_x.square() + mean_y.square() + c1) * (variance_x + variance_y + c2)))
-        found.append(value.flatten(3).mean(3))
-    return torch.cat(found, 1)
-
-
-def has_ssim(frame: tuple[int, ...]) -> bool:
-    """Whether frames of this shape are pictures on which SSIM's window fits."""
-    return len(frame) == 3 and min(frame[1:]) >= WINDOW
-
-
-def edge_energy(frames: Tensor) -> Tensor:
-    """Mean squared difference of neighbouring pixels, (..., C, H, W) -> (...): of a blurred frame it is smaller."""
-    steps = [frames.diff(dim=axis).square().flatten(-3) for axis in (-1, -2)]
-    return torch.cat(steps, -1).mean(-1)
 
 
 # -- many futures ----------------------------------------------------------------------------------
@@ -391,11 +265,10 @@ def evaluate_video(model: VideoFamily, clips: Tensor, events: NDArray[np.bool_] 
         raise ValueError(f"these clips have {length} frames, of which {context} are given: {horizon} cannot be judged. "
                          f"Use a horizon of at most {max(0, length - context)}, or longer test clips.")
     futures = futures if model.stochastic else 1
-    together = max(1, min(len(clips), AT_ONCE // (MOST_AT_ONCE * bytes_of_a_future(model, horizon))))
     training, totals, done = model.training, _Totals(), 0
     model.eval()
     try:
-        for part in torch.split(clips, together):
+        for part in torch.split(clips, clips_at_once(model, horizon)):
             x = scaled(part).float()
             true = x[:, context:context + horizon]
             totals.begin(model, true, x[:, context - 1:context])
@@ -531,19 +404,3 @@ def _seconds(model: VideoFamily, past: Tensor, horizon: int) -> float:
 def _listed(x: Tensor) -> list[float]:
     found: list[float] = x.tolist()
     return found
-
-
-def _window(side: int) -> Tensor:
-    """A Gaussian of 11 places around each of `side` places, reflected at both ends, (side, side) with rows of sum 1."""
-    offsets = torch.arange(WINDOW, dtype=torch.float32) - WINDOW // 2
-    weights = torch.exp(-(offsets / SIGMA).square() / 2)
-    places = torch.arange(side)[:, None] + offsets.long()
-    places = places.abs()
-    places = (side - 1) - (side - 1 - places).abs()
-    return torch.zeros(side, side).scatter_add_(1, places, (weights / weights.sum()).expand(side, -1).contiguous())
-
-
-def _same(predicted: Tensor, true: Tensor) -> None:
-    if predicted.ndim != true.ndim + 1 or predicted.shape[2:] != true.shape[1:] or len(predicted) != len(true):
-        raise ValueError(f"futures of shape {tuple(predicted.shape)} for clips of shape {tuple(true.shape)}. Give "
-                         "(B, N, H, *frame) and (B, H, *frame).")

@@ -21,19 +21,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vaecore.data import EVENTS
-from vaecore.evaluate.video import (
-    Spread,
-    best_of,
-    bound_by_frame,
-    has_ssim,
-    prior_sd,
-    psnr_by_frame,
-    rolled,
-    squared_error_by_frame,
-    ssim_by_frame,
-)
+from vaecore.evaluate.picture_metrics import has_ssim, psnr_by_frame, squared_error_by_frame, ssim_by_frame
+from vaecore.evaluate.video import Spread, best_of, bound_by_frame, prior_sd
 from vaecore.explore import LARGEST_EXAMPLES
 from vaecore.files import write_bytes_atomic
+from vaecore.models.video.rollout import rolled
 from vaecore.models.video.shared import VideoFamily
 from vaecore.schema import problem
 from vaecore.store import Run
