@@ -20,7 +20,7 @@ from app_pages.parts.queue import anything_live, duration, queue_panel
 from app_pages.parts.words import escaped
 from vaecore import lab
 from vaecore.files import write_bytes_atomic
-from vaecore.schema import ConfigError, Problem, parse
+from vaecore.schema import ConfigError, Problem, parse, title_at
 from vaecore.store import StoreError, checked_name
 
 if TYPE_CHECKING:
@@ -299,10 +299,12 @@ def trouble(plan: Plan) -> str:
     if plan.missing:
         return plan.missing.partition(". ")[0] + "."
     if plan.problems:
+        from vaecore.config import RunConfig
+
         first = plan.problems[0]
         more = f" And {len(plan.problems) - 1} more." if len(plan.problems) > 1 else ""
         field = first.field.rstrip(".0123456789") or "the configuration"  # not the place in a list
-        return f"{form.readable(field)}: {first.message} {first.remedy}{more}"
+        return f"{title_at(RunConfig, field)}: {first.message} {first.remedy}{more}"
     return ""
 
 

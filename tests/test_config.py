@@ -16,7 +16,7 @@ from vaecore.data import Digits
 from vaecore.models import AE, PCA, VAE
 from vaecore.nets import MLP, Conv, Linear, ResConv
 from vaecore.schedules.beta import ConstantBeta, LinearBeta
-from vaecore.schema import ConfigError, Problem, parse
+from vaecore.schema import ConfigError, Problem, parse, title_at
 
 
 def problems(values: Any) -> tuple[Problem, ...]:
@@ -194,6 +194,17 @@ def test_every_field_is_described() -> None:
 
     walk(RunConfig, set())
     walk(Training, set())
+
+
+@pytest.mark.parametrize("path, title", [
+    ("data", "Data"), ("data.name", "Data set"), ("model.family", "Family"), ("training.beta.kind", "Beta schedule"),
+    ("training.beta", "Beta"), ("training.kl.kind", "KL cost"), ("training.rate.kind", "Rate schedule"),
+    ("training.inference.kind", "Inference"), ("model.networks.image.kind", "Image network"),
+    ("model.networks.vector.kind", "Label and vector network"), ("model.networks.text.word_keep", "Text: words kept"),
+    ("training.batch_size", "Batch size"), ("model.network.hidden", "Hidden"), ("model.nothing.known", "Known"),
+])
+def test_what_a_field_is_called_stands_in_its_declaration(path: str, title: str) -> None:
+    assert title_at(RunConfig, path) == title
 
 
 def test_aliases_are_refused() -> None:

@@ -35,11 +35,13 @@ class Training(Strict):
     epochs: int = option(20, "Passes over the training set.", unit="epochs", ge=1, le=100_000)
     batch_size: int = option(128, "Observations an update.", ge=1, le=65_536)
     learning_rate: float = option(1e-3, "Step size of the optimizer.", gt=0, le=10)
-    beta: Beta = option(LinearBeta(), "Weight of the KL over training; ignored by families without a KL.")
-    kl: KLChoice = option(Plain(), "What the KL costs: itself, free bits, or its distance from a target.")
+    beta: Beta = option(LinearBeta(), "Weight of the KL over training; ignored by families without a KL.",
+                        title="Beta schedule")
+    kl: KLChoice = option(Plain(), "What the KL costs: itself, free bits, or its distance from a target.",
+                          title="KL cost")
     inference: InferenceChoice = option(Together(), "Whether encoder and decoder learn together, or the encoder "
                                         "aggressively first.")
-    rate: Rate = option(ConstantRate(), "Learning rate over training, apart from beta.")
+    rate: Rate = option(ConstantRate(), "Learning rate over training, apart from beta.", title="Rate schedule")
     optimizer: Literal["adam", "adamw", "sgd"] = option(
         "adam", "Adam, Adam with decoupled weight decay, or plain stochastic gradient descent.", advanced=True)
     weight_decay: float = option(0.0, "Weight decay.", ge=0, le=10, advanced=True)
@@ -71,8 +73,8 @@ class Training(Strict):
 class RunConfig(Strict):
     """Everything that decides what a run does."""
 
-    data: Data = option(MNIST(), "What to learn from.")
-    model: Model = option(VAE(), "What to learn.")
+    data: Data = option(MNIST(), "What to learn from.", title="Data set")
+    model: Model = option(VAE(), "What to learn.", title="Family")
     training: Training = option(Training(), "How to learn it.")
     seed: int = option(0, "Seed of the weights, the order of the data and the sampling noise.", ge=0, le=2**31 - 1)
 

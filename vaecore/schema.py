@@ -23,10 +23,14 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
 
 
-def option(default: Any, description: str, *, unit: str = "", advanced: bool = False, **bounds: Any) -> Any:
-    """A field with its description, unit and bounds; `advanced` ones are folded away in the form."""
+def option(default: Any, description: str, *, title: str = "", unit: str = "", advanced: bool = False,
+           **bounds: Any) -> Any:
+    """A field with its description, unit and bounds; `advanced` ones are folded away in the form.
+
+    `title` is what a person calls it, where that is not its name. Of a union it is what the choice is called.
+    """
     extra: JsonDict = {"unit": unit, "advanced": advanced}
-    return Field(default, description=description, json_schema_extra=extra, **bounds)
+    return Field(default, title=title or None, description=description, json_schema_extra=extra, **bounds)
 
 
 @dataclass(frozen=True)
@@ -168,6 +172,29 @@ def tagged(info: FieldInfo) -> dict[str, type[BaseModel]]:
     if not isinstance(tag, str):
         return {}
     return {str(get_args(member.model_fields[tag].annotation)[0]): member for member in members}
+
+
+def title_of(name: str, info: FieldInfo | None) -> str:
+    """What a person calls a field: its title, else its name, `batch_size` as "Batch size"."""
+    return (info.title if info else None) or name.replace("_", " ").capitalize()
+
+
+def title_at(root: type[BaseModel], path: str) -> str:
+    """What a person calls the field at a dotted `path`: `training.beta.kind` as "Beta schedule".
+
+    Members of a union that have a field of one name call it the same.
+    """
+    *parents, name = path.split(".")
+    owners, held = [root], FieldInfo()
+    for part in parents:
+        fields = [owner.model_fields[part] for owner in owners if part in owner.model_fields]
+        held = fields[0] if fields else FieldInfo()
+        owners = [member for info in fields for one, several in [_members(info)]
+                  for member in ([one] if one else several.values())]
+    if parents and name == held.discriminator:
+        return title_of(parents[-1], held)
+    found = next((owner.model_fields[name] for owner in owners if name in owner.model_fields), None)
+    return title_of(name, None if found is None or tagged(found) else found)
 
 
 def _short(value: Any) -> str:

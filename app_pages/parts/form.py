@@ -19,17 +19,11 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from app_pages.parts.words import escaped
-from vaecore.schema import ConfigError, Problem, parse, tagged
+from vaecore.schema import ConfigError, Problem, parse, tagged, title_of
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
 
-LABELS = {"data.name": "Data set", "model.family": "Family",  # the tags of the two choices that are whole sections
-          "training.beta.kind": "Beta schedule", "training.kl.kind": "KL cost", "training.rate.kind": "Rate schedule",
-          "model.networks.image.kind": "Image network", "model.networks.vector.kind": "Label and vector network",
-          "model.networks.text.embedding": "Text: embedding", "model.networks.text.hidden": "Text: state",
-          "model.networks.text.word_keep": "Text: words kept",
-          "training.beta.points.0": "Share of training", "training.beta.points.1": "Beta"}  # a table's columns
 ICONS = {"data": ":material/database:", "model": ":material/hub:", "training": ":material/model_training:"}
 
 
@@ -46,13 +40,17 @@ class Leaf:
     group: str = ""  # label of the choice it belongs to, for where it stands apart from it
 
     @property
+    def name(self) -> str:
+        return last(self.path)
+
+    @property
     def advanced(self) -> bool:
         return bool(_extra(self.info).get("advanced"))
 
     @property
     def label(self) -> str:
         """`latent_size` in `dimensions` as "Latent size (dimensions)"."""
-        words, unit = readable(self.path), str(_extra(self.info).get("unit", ""))
+        words, unit = title_of(self.name, self.info), str(_extra(self.info).get("unit", ""))
         return words if not unit or unit.lower() in words.lower() else f"{words} ({unit})"
 
     @property
@@ -63,7 +61,7 @@ class Leaf:
     @property
     def help(self) -> str:
         """What it means, what it is by default, and between which bounds."""
-        parts = [self.info.description or readable(self.path)]
+        parts = [self.info.description or title_of(self.name, self.info)]
         kind = kind_of(self.info)
         default = kind.shown(self.info.get_default(call_default_factory=True))
         if default is not PydanticUndefined:
@@ -82,7 +80,7 @@ class Group:
     tag: str = ""  # the field that says which member of a union it is
     chosen: str = ""
     members: Mapping[str, type[BaseModel]] = field(default_factory=dict)
-    description: str = ""
+    info: FieldInfo = field(default_factory=FieldInfo)
 
     @property
     def tag_path(self) -> str:
@@ -90,7 +88,7 @@ class Group:
 
     @property
     def label(self) -> str:
-        return LABELS.get(self.tag_path) or readable(self.path)
+        return title_of(last(self.path), self.info)
 
     def every_leaf(self) -> Iterator[Leaf]:
         """Its own fields and those of the groups in it."""
@@ -114,11 +112,9 @@ def _range(info: FieldInfo) -> str:
     return f"{'Above' if above else 'From'} {low:,} {'to below' if below else 'to'} {high:,}."
 
 
-def readable(path: str) -> str:
-    """`training.batch_size` as "Batch size"."""
-    if path in LABELS:
-        return LABELS[path]
-    return path.rsplit(".", 1)[-1].replace("_", " ").capitalize()
+def last(path: str) -> str:
+    """The name of the field at a dotted path."""
+    return path.rsplit(".", 1)[-1]
 
 
 def named(tag: str, member: type[BaseModel]) -> str:
@@ -142,12 +138,12 @@ def _tree(model: type[BaseModel], start: Any, path: str, state: _State, within: 
         if members := tagged(info):
             tag = str(info.discriminator)
             chosen = str(state.get(f"{here}.{tag}", getattr(value, tag, None), lambda raw, m=members: raw in m))
-            inside = "" if not path else readable(here)
+            inside = "" if not path else title_of(name, None)
             group = _tree(members[chosen], value, here, state, inside)
-            groups.append(Group(here, group.leaves, group.groups, tag, chosen, members, info.description or ""))
+            groups.append(Group(here, group.leaves, group.groups, tag, chosen, members, info))
         elif isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
             inner = _tree(info.annotation, value, here, state)
-            groups.append(Group(here, inner.leaves, inner.groups, description=info.description or ""))
+            groups.append(Group(here, inner.leaves, inner.groups, info=info))
         else:
             leaves.append(Leaf(here, info, value, within))
     return Group(path, leaves, groups)
@@ -272,7 +268,7 @@ def _table(leaf: Leaf, key: str) -> object:
     import pandas as pd
 
     columns = get_args(get_args(leaf.info.annotation)[0])
-    names = [readable(f"{leaf.path}.{place}") for place in range(len(columns))]
+    names = column_titles(leaf.info)
     editor = st.session_state.get(f"{key}:editor")
     if editor is None or editor.key not in st.session_state:
         number = st.session_state["form:editors"] = st.session_state.get("form:editors", 0) + 1  # never one's old edits
@@ -283,6 +279,12 @@ def _table(leaf: Leaf, key: str) -> object:
         width=420, height="content", placeholder="", alt=leaf.label,
         column_config={name: st.column_config.NumberColumn(name, format="%.6g", help=_range(
             FieldInfo.from_annotation(column))) for name, column in zip(names, columns, strict=True)})
+
+
+def column_titles(info: FieldInfo) -> list[str]:
+    """What the columns of a table are called."""
+    columns = get_args(get_args(info.annotation)[0])
+    return [title_of(str(place), FieldInfo.from_annotation(column)) for place, column in enumerate(columns)]
 
 
 def _is_table(leaf: Leaf, raw: Any) -> bool:
@@ -381,8 +383,8 @@ def _now(config: RunConfig, key: str) -> Group:
 
 def _values(group: Group, state: _State) -> dict[str, Any]:
     found: dict[str, Any] = {group.tag: group.chosen} if group.tag else {}
-    found |= {leaf.path.rsplit(".", 1)[-1]: kind_of(leaf.info).meant(state.leaf(leaf)) for leaf in group.leaves}
-    return found | {inner.path.rsplit(".", 1)[-1]: _values(inner, state) for inner in group.groups}
+    found |= {leaf.name: kind_of(leaf.info).meant(state.leaf(leaf)) for leaf in group.leaves}
+    return found | {last(inner.path): _values(inner, state) for inner in group.groups}
 
 
 # -- drawing ---------------------------------------------------------------------------------------
@@ -427,7 +429,7 @@ class _Pen:
         everything = [*group.every_leaf(), *more]
         folded = [leaf for leaf in everything if leaf.advanced]
         with st.container(border=True, key=f"{self.state.key}-{group.path}"):
-            st.markdown(f"#### {ICONS.get(group.path, '')} {readable(group.path)}")
+            st.markdown(f"#### {ICONS.get(group.path, '')} {title_of(group.path, None)}")
             left, right = st.columns([7, 4], gap="medium") if beside else (st.container(), None)
             with left:
                 if locked:
@@ -448,8 +450,9 @@ class _Pen:
     def closed(self, group: Group, why: str) -> None:
         """The fields as words: to be read, not changed."""
         st.caption(f":material/lock: {escaped(why)}")
-        for path in (group.tag_path, *(leaf.path for leaf in group.every_leaf())):
-            self.complain(path)
+        self.complain(group.tag_path)
+        for leaf in group.every_leaf():
+            self.complain(leaf.path, leaf.info)
         title = named(group.chosen, group.members[group.chosen])
         with st.expander(title, key=f"{self.state.key}-{group.path}-closed"):
             st.markdown("\n".join(f"- {label}: **{escaped(str(value))}**" for label, value in self.told(group)))
@@ -487,7 +490,7 @@ class _Pen:
         lines = "\n".join(f"- **{titles[tag]}**: {first_line(member)}" for tag, member in group.members.items())
         with st.container(gap=None):
             st.selectbox(group.label, list(group.members), key=self.state.place(group.tag_path, group.chosen),
-                         format_func=lambda tag: titles.get(tag, tag), help=f"{group.description}\n\n{lines}")
+                         format_func=lambda tag: titles.get(tag, tag), help=f"{group.info.description}\n\n{lines}")
             self.complain(group.tag_path)
 
     def leaf(self, leaf: Leaf, *, apart: bool = False) -> None:
@@ -496,12 +499,13 @@ class _Pen:
             leaf = _Apart(leaf.path, leaf.info, leaf.start, leaf.group)
         with st.container(gap=None):
             kind_of(leaf.info).draw(leaf, self.state.place(leaf.path, self.state.leaf(leaf)))
-            self.complain(leaf.path)
+            self.complain(leaf.path, leaf.info)
 
-    def complain(self, path: str) -> None:
+    def complain(self, path: str, info: FieldInfo | None = None) -> None:
         for problem in self.of(path):
             cell = re.fullmatch(r"\.(\d+)\.(\d+)", problem.field.removeprefix(path))
-            where = f"Row {int(cell[1]) + 1}, {readable(f'{path}.{cell[2]}').lower()}: " if cell else ""
+            titles = column_titles(info) if cell and info else []
+            where = f"Row {int(cell[1]) + 1}, {titles[int(cell[2])].lower()}: " if cell and titles else ""
             what = "the cell is empty." if cell and problem.value is None else problem.message
             st.caption(f":red[:material/error: {escaped(f'{where}{what} {problem.remedy}'.strip())}]")
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app_pages.parts.form import entries, kind_of, readable
+import app_pages.parts.form
+from app_pages.parts.form import column_titles, entries, kind_of
 from app_pages.parts.origin import settings
 from vaecore.config import PRESETS, RunConfig, changed, preset
-from vaecore.schema import parse, tagged
+from vaecore.schedules.beta import PointsBeta
+from vaecore.schema import parse, tagged, title_at
 
 NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
 
@@ -141,8 +145,25 @@ def test_the_command_line_leads_to_the_same_configuration(base: str, name: str) 
 
 
 def test_labels_and_kinds() -> None:
-    assert readable("training.batch_size") == "Batch size"
+    assert title_at(RunConfig, "training.batch_size") == "Batch size"
     assert kind_of(RunConfig.model_fields["seed"]).fits is not None
+
+
+def test_no_label_is_keyed_by_a_path() -> None:
+    """What a field is called stands in its declaration, so no page names a field of a configuration to label it."""
+    for path in Path(app_pages.parts.form.__file__).parents[1].rglob("*.py"):
+        tables = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Dict)]
+        keys = [str(key.value) for table in tables for key in table.keys if isinstance(key, ast.Constant)]
+        assert not [key for key in keys if key.startswith(("data.", "model.", "training."))], path.name
+
+
+def test_the_form_shows_the_titles_of_the_declaration() -> None:
+    at = form("mvae-image-label", "training.beta.kind=points")
+    shown = {box.label for box in at.selectbox}
+    assert {"Data set", "Family", "Beta schedule", "KL cost", "Rate schedule", "Image network",
+            "Label and vector network"} <= shown
+    assert column_titles(PointsBeta.model_fields["points"]) == ["Share of training", "Beta"]
+    assert {"#### :material/database: Data", "#### :material/hub: Model"} <= {text.value for text in at.markdown}
 
 
 # -- a table of points -----------------------------------------------------------------------------

@@ -41,20 +41,20 @@ FITTING: dict[str, tuple[LikelihoodName, ...]] = {  # by kind of modality, the u
 class TextNetwork(Strict):
     """LSTMs that read and write sentences."""
 
-    embedding: int = option(128, "Size of a word's embedding.", unit="units", ge=1, le=4096)
-    hidden: int = option(256, "Size of the LSTM's state.", unit="units", ge=1, le=4096)
+    embedding: int = option(128, "Size of a word's embedding.", title="Text: embedding", unit="units", ge=1, le=4096)
+    hidden: int = option(256, "Size of the LSTM's state.", title="Text: state", unit="units", ge=1, le=4096)
     word_keep: float = option(0.7, "Keep rate: share of previous words that the decoder may read in training. With all "
                               "of them it can do without the code, and nothing crosses to the other language.",
-                              unit="of words", ge=0, le=1)
+                              title="Text: words kept", unit="of words", ge=0, le=1)
 
 
 class ModalNetworks(Strict):
     """One network a kind of modality; each modality has its own weights."""
 
     image: Annotated[MLP | Conv | ResConv | Linear, Field(discriminator="kind")] = option(
-        MLP(hidden=(512, 256)), "Encoder and decoder of images.")
+        MLP(hidden=(512, 256)), "Encoder and decoder of images.", title="Image network")
     vector: Annotated[MLP | Linear, Field(discriminator="kind")] = option(
-        MLP(hidden=(256,)), "Encoder and decoder of labels and vectors.")
+        MLP(hidden=(256,)), "Encoder and decoder of labels and vectors.", title="Label and vector network")
     text: TextNetwork = option(TextNetwork(), "Encoder and decoder of sentences.")
 
     def encoder(self, modality: Modality, size: int) -> nn.Module:

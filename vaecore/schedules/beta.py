@@ -129,7 +129,8 @@ class CyclicalBeta(_Ramp):
                           "or train longer.")
 
 
-Point = tuple[Annotated[float, Field(ge=0, le=1)], Annotated[float, Field(ge=0, le=1e4)]]
+Point = tuple[Annotated[float, Field(title="Share of training", ge=0, le=1)],
+              Annotated[float, Field(title="Beta", ge=0, le=1e4)]]
 
 
 class PointsBeta(BetaSchedule):
