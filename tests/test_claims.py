@@ -167,7 +167,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, store: Store) -> Iterator[None]:
     started = []
 
     def popen(command: list[str], **rest: Any) -> Any:
-        assert command[1:] == ["-m", "vaecore.cli", "claims", "run", "C99", "--store", str(store.root)]
+        assert command[1:] == ["-m", "vaecore", "claims", "run", "C99", "--store", str(store.root)]
         started.append(real([sys.executable, "-c", "print('one'); print('two'); import time; time.sleep(60)"], **rest))
         return started[-1]
 

@@ -7,6 +7,7 @@ preset. `parse` and the loaders here raise `ConfigError`, which names field, val
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -146,7 +147,9 @@ def preset(name: str) -> RunConfig:
     """A named preset."""
     known = presets()
     if name not in known:
-        raise problem("preset", name, f"no preset is called '{name}'.", f"Choose one of {', '.join(known)}.")
+        close = [f"Did you mean '{near}'?" for near in difflib.get_close_matches(name, known, n=1)]
+        raise problem("preset", name, f"no preset is called '{name}'.",
+                      " ".join([*close, f"Choose one of {', '.join(known)}."]))
     return from_file(PRESETS / f"{name}.yaml")
 
 

@@ -191,7 +191,7 @@ def test_M6_each_family_says_its_own_word_and_one_sign(run: str, word: str) -> N
     from app_pages.parts import history
     from app_pages.parts.headline import headline
     from vaecore.cli.listing import row_of
-    from vaecore.cli.training import _evaluation_line
+    from vaecore.lab.progress import evaluation_line
 
     found = Store(GALLERY).find(f"gallery/{run}")
     test = found.summary()["test"]
@@ -199,7 +199,7 @@ def test_M6_each_family_says_its_own_word_and_one_sign(run: str, word: str) -> N
     row = row_of(found)
     assert row[key] == pytest.approx(test["elbo"]) and ("elbo" in row) == (word == "ELBO")
     assert (headline(found).bound_name, headline(found).bound) == (f"Test {word}", test["elbo"])
-    line = _evaluation_line({"epoch": 1.0, **test}, found.about().get("exact") is True)
+    line = evaluation_line({"epoch": 1.0, **test}, found.about().get("exact") is True)
     assert f"validation {word} " in line and ("KL" in line) == (word == "ELBO") and "-ELBO" not in line
     record = history.record(found)
     charts = {panel.title: panel for panel in history.panels({run: record})}

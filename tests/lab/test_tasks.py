@@ -77,7 +77,7 @@ def test_started_followed_and_stopped(it: Task, stand_in: StandIn) -> None:
     assert it.progress() == Progress(False, ())
     it.stop()  # nothing to stop: nothing happens
     it.start(["claims", "run", "C99"])
-    assert stand_in.asked == [[sys.executable, "-m", "vaecore.cli", "claims", "run", "C99"]]
+    assert stand_in.asked == [[sys.executable, "-m", "vaecore", "claims", "run", "C99"]]
     until(lambda: it.progress().lines == ("one", "two"))
     now = it.progress()
     assert now.running and 0 <= now.seconds < 20

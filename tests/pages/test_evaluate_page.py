@@ -235,7 +235,7 @@ def test_started_followed_and_cancelled(root: Path, stand_in: StandIn) -> None:
     at = demo.open_page("evaluate", run="vae")
     at.button(key="evaluate-start").click().run()
     assert not at.exception and len(stand_in.started) == 1
-    assert stand_in.commands[0][1:5] == ["-m", "vaecore.cli", "evaluate", "vae"]
+    assert stand_in.commands[0][1:5] == ["-m", "vaecore", "evaluate", "vae"]
     until(lambda: len(evaluations.task(run).progress().lines) == 2)
     at.run()
     assert at.get("progress")[0].proto.text == "Likelihood: 25%" and at.get("progress")[0].proto.value == 25

@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vaecore import lab
 from vaecore.cli.printing import (
@@ -24,8 +23,8 @@ from vaecore.cli.printing import (
     say,
     store_at,
 )
-from vaecore.evaluate.meaning import word
-from vaecore.store import Metrics, Run, StoreError
+from vaecore.lab.progress import EvaluationLines, training_bar
+from vaecore.store import Run, StoreError
 
 app = typer.Typer()
 
@@ -137,21 +136,14 @@ def _start(run: Run, detach: bool, as_json: bool) -> None:
 
 
 def _follow(run: Run, as_json: bool) -> None:
-    metrics = Metrics(run.path / "metrics.jsonl")
-    metrics.update()
-    exact = run.about().get("exact") is True
-    shown = len(metrics.evaluations)  # what an earlier attempt reached is not news
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
-               TimeRemainingColumn())
-    with Progress(*columns, console=err) as progress:
+    lines = EvaluationLines(run)
+    with training_bar(err) as progress:
         task = progress.add_task("queued", total=None)
         while True:
             try:
                 status = lab.status(run.path)
-                metrics.update()
-                for line in metrics.evaluations[shown:]:
-                    progress.console.print(_evaluation_line(line, exact), highlight=False)
-                shown = max(shown, len(metrics.evaluations))
+                for line in lines.new():
+                    progress.console.print(line, highlight=False)
                 progress.update(task, description=status.state, completed=status.step, total=status.total or None)
                 if status.state not in ("queued", "running"):
                     break
@@ -164,11 +156,3 @@ def _follow(run: Run, as_json: bool) -> None:
          f"{run.id}: {status.detail or status.state}")
     if status.state != "finished":
         raise typer.Exit(STOPPED if status.state == "stopped" else FAILED)
-
-
-def _evaluation_line(line: dict[str, Any], exact: bool) -> str:
-    """What an evaluation found, in the words of its family: only one with a KL has a bound."""
-    reconstruction, kl = sum(line["reconstruction"].values()), sum(map(sum, line["kl"].values()))
-    terms = f"   log p(x|z) {reconstruction:9.2f}   KL {kl:7.2f}" if line["kl"] else ""
-    return (f"epoch {line['epoch']:6.1f}   validation {word(has_kl=bool(line['kl']), exact=exact)} "
-            f"{line['elbo']:9.2f}{terms} nats")

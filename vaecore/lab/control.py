@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 
@@ -35,14 +36,16 @@ class Control:
     def progress(self, step: int, total: int, epoch: float) -> None:
         self.step, self.total, self.epoch, self.told = step, total, epoch, True
 
-    def obey_signals(self) -> None:
-        """A polite end by hand, at log-out or by a cluster's preemption takes the path of the stop file."""
+    def obey_signals(self, *, insist: bool = False) -> dict[int, Any]:
+        """A polite end by hand, at log-out or by a cluster's preemption takes the path of the stop file; returns the
+        handlers there were before. With `insist`, who interrupts by hand again ends it at once."""
 
-        def ask(_number: int, _frame: FrameType | None) -> None:
+        def ask(number: int, _frame: FrameType | None) -> None:
+            if insist and self._asked and number == signal.SIGINT:
+                raise KeyboardInterrupt
             self._asked = True
 
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):
-            signal.signal(number, ask)
+        return {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)}
 
 
 class Heartbeat:

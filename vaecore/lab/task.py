@@ -49,7 +49,7 @@ class Task:
         try:
             with self._file("log").open("wb") as log:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "vaecore.cli", *arguments],
+                    [sys.executable, "-m", "vaecore", *arguments],
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,), start_new_session=True,
                     env={**os.environ, HELD: self._held, "PYTHONUNBUFFERED": "1",
                          "PYTHONPATH": os.pathsep.join(filter(None, paths))})

@@ -8,9 +8,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import signal
 import sys
+import threading
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 from vaecore.lab import jobs, state
@@ -35,20 +38,56 @@ def main(arguments: list[str]) -> int:
 
 
 def work(folder: Path, attempt: int) -> int:
-    """Train, and say in exit.json how it ended. Returns the exit code."""
-    jobs.note(f"--- attempt {attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}")
+    """Train as a process of its own, and say in exit.json how it ended. Returns the exit code."""
     control = Control(folder)
     control.obey_signals()
+    os.nice(5)  # the page and the person come first
+    try:
+        outcome, _ = attempted(folder, attempt, control)
+    except OSError as error:
+        jobs.note(f"exit.json could not be written: {error}")
+        return NO_LAST_WORD
+    return 1 if outcome == "failed" else 0
+
+
+def train_here(folder: Path, control: Control) -> state.Outcome:
+    """Train the run in `folder` in this very process, as a notebook does; what it does is read from the same files.
+
+    An interrupt from the keyboard stops it after its step, a second one at once. Raises what ended a training that
+    failed, and `LabError` where another process trains this run.
+    """
+    import torch
+
+    threads = torch.get_num_threads()
+    with training_lock(folder), obeying(control), (folder / "log.txt").open("a", encoding="utf-8") as log:
+        attempt = jobs.begin(folder)
+        try:
+            with contextlib.redirect_stdout(log):
+                outcome, error = attempted(folder, attempt, control)
+        finally:
+            torch.set_num_threads(threads)
+            torch.set_flush_denormal(False)
+    if error is not None:
+        raise error
+    return outcome
+
+
+def attempted(folder: Path, attempt: int, control: Control) -> tuple[state.Outcome, BaseException | None]:
+    """Train with the run's lock in hand, and say in exit.json how it ended; that, and what made it fail.
+
+    Raises `OSError` where the last word could not be written.
+    """
+    jobs.note(f"--- attempt {attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}")
     heart = Heartbeat(folder, attempt, control)
     heart.beat()  # so that the process can be found, and killed, while torch loads
     outcome: state.Outcome
+    failure: BaseException | None = None
     try:
         # Denormal numbers make some steps many times slower. The setting belongs to a thread and goes to those it
         # starts, so it comes before anything parallel.
         import torch
 
         torch.set_flush_denormal(True)
-        os.nice(5)  # the page and the person come first
         heart.start()
         from vaecore.training import train
 
@@ -56,16 +95,26 @@ def work(folder: Path, attempt: int) -> int:
         detail = "Finished." if outcome == "finished" else f"Stopped at step {control.step}; resume continues there."
         draw_preview(folder)
     except BaseException as error:  # whatever ended it, SystemExit too, exit.json says so
-        outcome, detail = "failed", explain(error)
+        outcome, detail, failure = "failed", explain(error), error
         with contextlib.suppress(OSError):  # the log may be on the full disk
-            traceback.print_exc()
+            traceback.print_exc(file=sys.stdout)
     heart.stop()
+    jobs.write_exit(folder, attempt, outcome, detail)
+    return outcome, failure
+
+
+@contextlib.contextmanager
+def obeying(control: Control) -> Iterator[None]:
+    """Signals stop the training meanwhile, where this thread is the one that gets them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = control.obey_signals(insist=True)
     try:
-        jobs.write_exit(folder, attempt, outcome, detail)
-    except OSError as error:
-        jobs.note(f"exit.json could not be written: {error}")
-        return NO_LAST_WORD
-    return 1 if outcome == "failed" else 0
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def draw_preview(folder: Path) -> None:

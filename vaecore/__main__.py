@@ -1,0 +1,5 @@
+"""`python -m vaecore`: the command line."""
+
+from vaecore.cli import main
+
+main()

@@ -1,0 +1,185 @@
+"""The verbs of the command line from Python: train in this process, open what was trained, list what there is.
+
+`import vaecore` offers them: `vaecore.fit`, `vaecore.load`, `vaecore.presets`. They say the same words as `vaecore
+train`, write the same folder, and need torch only once they are called.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vaecore.store import Run, Store, StoreError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from vaecore.config import RunConfig
+    from vaecore.explore import Checkpoint, Codeless
+    from vaecore.explore.crossmodal import CrossModal
+    from vaecore.explore.sentences import SentenceCheckpoint
+    from vaecore.explore.video import VideoCheckpoint
+
+    Opened = Checkpoint | Codeless | CrossModal | SentenceCheckpoint | VideoCheckpoint
+
+CONFIG_FILES = (".json", ".yaml", ".yml")
+
+
+def fit(start: str | Path | RunConfig, *, set: Mapping[str, Any] | None = None, name: str = "",
+        store: Store | Path | str | None = None, silent: bool = False, **settings: Any) -> Opened:
+    """Train a model in this process, with a progress bar, and return it opened.
+
+        vaecore.fit("vae-mnist", epochs=2)
+        vaecore.fit("vae-mnist", set={"model.network.kind": "mlp", "training.epochs": 2}, name="mine")
+
+    `start` is the name of a preset, the path of a configuration (JSON or YAML) or a `RunConfig`. `set` changes fields
+    by their dotted names, as `--set` does; other keywords are such names too, or the last part of one where only one
+    field is called so: `epochs` is `training.epochs`, `latent_size` is `model.latent_size`. The run is written into
+    `store` (a folder; else $VAECORE_STORE or ./trained) under `name`, or under a name made from the choice and the
+    time: pages and command line see it too.
+
+    Raises `ConfigError` for a name or a value that cannot be used, `StoreError` for a run that cannot be called so,
+    `DataUnavailable` for data that is not here, `TrainingFailed` where a number stopped being finite, and
+    `KeyboardInterrupt` once an interrupted training is saved.
+    """
+    from vaecore.lab.progress import Watched, here, training_bar
+    from vaecore.lab.worker import train_here
+    from vaecore.training.setup import fit as check
+
+    config = chosen(start, {**(set or {}), **settings}).resolve()
+    check(config, config.data.load())  # what is wrong is said before there is a run
+    run = _store(store).create(config, name)
+    with training_bar(here(silent=silent)) as bar:
+        control = Watched(run, bar)
+        outcome = train_here(run.path, control)
+        control.draw()
+    if outcome == "stopped":
+        raise KeyboardInterrupt(f"Stopped at step {control.step}. vaecore.load({str(run.path)!r}) opens what there is; "
+                                f"`vaecore resume {run.id}` continues.")
+    return _opened(run)
+
+
+def load(reference: str | Path | Run, *, store: Store | Path | str | None = None) -> Opened:
+    """Open a trained checkpoint: to decode, sample, traverse, or generate one modality from another.
+
+    `reference` is a run's id, the name of a shipped one ("vae" or "gallery/vae"), or the path of a run's folder; ids
+    are looked up in `store` (a folder; else $VAECORE_STORE or ./trained). Raises `StoreError` where there is no such
+    run and `BrokenCheckpoint` where its files cannot be used.
+    """
+    if isinstance(reference, Run):
+        return _opened(reference)
+    folder = Path(reference)
+    if (folder / "config.json").is_file():
+        return _opened(Run(folder.resolve()))
+    if isinstance(reference, Path) or folder.is_absolute() or len(folder.parts) > 2:
+        raise StoreError(f"{folder} is no run's folder: it has no config.json. Give the folder of a run, or its id.")
+    return _opened(_store(store).find(reference))
+
+
+def presets() -> dict[str, str]:
+    """The named configurations by name, each with a sentence that says what it is."""
+    from vaecore.config import presets as named
+
+    return named()
+
+
+def chosen(start: str | Path | RunConfig, settings: Mapping[str, Any]) -> RunConfig:
+    """The configuration that is meant by a preset's name, a path or a configuration, with fields changed.
+
+    Raises `ConfigError` for a name that no field or several have, and for a value that does not fit.
+    """
+    from vaecore.config import RunConfig, changed, from_file, preset
+    from vaecore.schema import problem
+
+    if isinstance(start, RunConfig):
+        config = start
+    elif not isinstance(start, str | Path):
+        raise problem("start", start, f"{type(start).__name__} is nothing to train.",
+                      "Give a preset's name, the path of a configuration or a RunConfig.")
+    elif isinstance(start, Path) or start.endswith(CONFIG_FILES):
+        config = from_file(Path(start))
+    else:
+        config = preset(start)
+    dotted = {field: value for field, value in settings.items() if "." in field or field in RunConfig.model_fields}
+    config = changed(config, _as_typed(dotted))  # first, as a family that is chosen here brings other fields
+    short = {_whole(field, config): value for field, value in settings.items() if field not in dotted}
+    return changed(config, _as_typed(short))
+
+
+def _whole(field: str, config: RunConfig) -> str:
+    """The dotted name of the only field that is called so."""
+    from vaecore.schema import problem
+
+    known = _fields(config)
+    meant = [dotted for dotted in known if dotted.rpartition(".")[2] == field]
+    training = f"training.{field}"
+    if training in meant:
+        return training
+    if len(meant) > 1:
+        raise problem(field, None, f"{len(meant)} fields are called so: {', '.join(meant)}.",
+                      f'Say which, as set={{"{meant[0]}": ...}}.')
+    if not meant:
+        close = difflib.get_close_matches(field, [dotted.rpartition(".")[2] for dotted in known], n=1)
+        raise problem(field, None, "no field of this configuration is called so.",
+                      f"Did you mean '{close[0]}'?" if close else "`vaecore.RunConfig` has the fields.")
+    return meant[0]
+
+
+def _fields(part: BaseModel, prefix: str = "") -> list[str]:
+    """All fields of a configuration, dotted, those of its parts too."""
+    from pydantic import BaseModel
+
+    found = []
+    for name in type(part).model_fields:
+        found.append(prefix + name)
+        if isinstance(inner := getattr(part, name), BaseModel):
+            found += _fields(inner, f"{prefix}{name}.")
+    return found
+
+
+def _as_typed(settings: Mapping[str, Any]) -> list[str]:
+    """Fields with their values as one would type them after `--set`; JSON is YAML too."""
+    from vaecore.schema import problem
+
+    def plain(value: Any) -> Any:
+        if hasattr(value, "model_dump"):
+            return value.model_dump(mode="json")
+        if hasattr(value, "tolist"):  # numbers of numpy and torch
+            return value.tolist()
+        if isinstance(value, Path):
+            return str(value)
+        raise TypeError
+
+    typed = []
+    for field, value in settings.items():
+        try:
+            typed.append(f"{field}={json.dumps(value, default=plain)}")
+        except (TypeError, ValueError):
+            raise problem(field, value, f"{type(value).__name__} is no value of a field.",
+                          "Give a number, a text, a list or a configuration.") from None
+    return typed
+
+
+def _store(place: Store | Path | str | None) -> Store:
+    if place is None:
+        return Store.default()
+    return place if isinstance(place, Store) else Store(Path(place).resolve())
+
+
+def _opened(run: Run) -> Opened:
+    from vaecore.explore import opened
+    from vaecore.explore.crossmodal import CrossModal
+    from vaecore.explore.sentences import SentenceCheckpoint
+    from vaecore.explore.video import VideoCheckpoint
+
+    config = run.config()
+    if config.model.multimodal:
+        return CrossModal.load(run)
+    if config.data.observation == "sentence":
+        return SentenceCheckpoint.load(run)
+    if config.data.observation == "clip":
+        return VideoCheckpoint.load(run)
+    return opened(run)

@@ -1,5 +1,0 @@
-"""`python -m vaecore.cli`."""
-
-from vaecore.cli import main
-
-main()

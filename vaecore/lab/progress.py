@@ -1,0 +1,77 @@
+"""How far a training is, as a terminal or a notebook shows it: a bar, and a line for each evaluation. No torch here."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+import time
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from vaecore.evaluate.meaning import word
+from vaecore.lab.control import Control
+from vaecore.store import Metrics, Run
+
+
+def training_bar(console: Console) -> Progress:
+    """A bar that counts training steps."""
+    return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
+                    TimeRemainingColumn(), console=console)
+
+
+class EvaluationLines:
+    """Evaluations of a training run in words, each told once; those of an earlier attempt are not news."""
+
+    def __init__(self, run: Run) -> None:
+        self._metrics = Metrics(run.path / "metrics.jsonl")
+        self._metrics.update()
+        self._exact = run.about().get("exact") is True
+        self._told = len(self._metrics.evaluations)
+
+    def new(self) -> list[str]:
+        """The lines of evaluations that were written since the last call."""
+        self._metrics.update()
+        lines = [evaluation_line(values, self._exact) for values in self._metrics.evaluations[self._told:]]
+        self._told = max(self._told, len(self._metrics.evaluations))
+        return lines
+
+
+def evaluation_line(values: dict[str, Any], exact: bool) -> str:
+    """What an evaluation found, in the words of its family: only one with a KL has a bound."""
+    reconstruction, kl = sum(values["reconstruction"].values()), sum(map(sum, values["kl"].values()))
+    terms = f"   log p(x|z) {reconstruction:9.2f}   KL {kl:7.2f}" if values["kl"] else ""
+    return (f"epoch {values['epoch']:6.1f}   validation {word(has_kl=bool(values['kl']), exact=exact)} "
+            f"{values['elbo']:9.2f}{terms} nats")
+
+
+class Watched(Control):
+    """A control that draws the bar, and tells the evaluations, of a training in this process."""
+
+    def __init__(self, run: Run, bar: Progress) -> None:
+        super().__init__(run.path)
+        self._lines, self._bar = EvaluationLines(run), bar
+        self._task, self._drawn = bar.add_task("running", total=None), 0.0
+
+    def progress(self, step: int, total: int, epoch: float) -> None:
+        super().progress(step, total, epoch)
+        if time.monotonic() > self._drawn + 0.1:
+            self.draw()
+
+    def draw(self) -> None:
+        """Bring bar and lines to where the training is."""
+        self._drawn = time.monotonic()
+        for line in self._lines.new():
+            self._bar.console.print(line, highlight=False, soft_wrap=True)
+        self._bar.update(self._task, completed=self.step, total=self.total or None)
+
+
+def here(*, silent: bool) -> Console:
+    """Where progress of this process is shown: the terminal's standard error, or the notebook's cell."""
+    console = Console(quiet=silent)
+    if not console.is_jupyter:
+        return Console(file=sys.stderr, quiet=silent)
+    if importlib.util.find_spec("ipywidgets"):
+        return console
+    return Console(file=sys.stdout, quiet=silent, force_jupyter=False, force_terminal=True, width=100)
