@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import streamlit as st
+from pydantic.fields import FieldInfo
 
 from app_pages.parts import evaluation
 from app_pages.parts.checkpoints import pick, with_weights
@@ -44,34 +45,31 @@ HELP = {
 
 def asked() -> Settings | None:
     """The settings in the widgets; None, and said on the page, where they cannot be used."""
-    fields = Settings.model_fields
-
-    def whole(name: str, label: str) -> int:
-        # Without bounds, as in the form of Train: a widget keeps what is outside its bounds to itself.
-        return int(st.number_input(label, value=fields[name].default, step=1, format="%d", key=f"evaluate-{name}",
-                                   help=fields[name].description, width=190, persist_state="session"))
-
     values: dict[str, Any] = {}
     values["parts"] = st.pills(
-        "What to measure", PARTS, selection_mode="multi", default=list(PARTS), key="evaluate-parts",
-        format_func=lambda part: TITLES[part], persist_state="session",
+        Settings.model_fields["parts"].title or "", PARTS, selection_mode="multi", default=list(PARTS),
+        key="evaluate-parts", format_func=lambda part: TITLES[part], persist_state="session",
         help="The evidence always is. " + " ".join(f"{TITLES[part]}: {HELP[part]}" for part in PARTS))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        values["split"] = st.selectbox("Split", ["test", "validation", "train"], key="evaluate-split", width=190,
-                                       help=fields["split"].description, persist_state="session")
-        values["importance_samples"] = whole("importance_samples", "Importance samples K")
-        values["observations"] = whole("observations", "Observations for log p(x)")
-        values["naive_samples"] = whole("naive_samples", "Naive samples M")
-        values["samples"] = whole("samples", "Images drawn")
-        values["video_clips"] = whole("video_clips", "Clips")
-        values["futures"] = whole("futures", "Futures N of a clip")
-        values["horizon"] = whole("horizon", "Frames predicted")
-        values["seed"] = whole("seed", "Seed")
+        for name, info in Settings.model_fields.items():
+            if name not in values:
+                values[name] = field(name, info)
     try:
         return parse(Settings, values)
     except ConfigError as error:
         st.error(escaped(str(error)), icon=":material/tune:")
         return None
+
+
+def field(name: str, info: FieldInfo) -> Any:
+    """The widget of a setting: its choices, or a whole number."""
+    label, key = info.title or name, f"evaluate-{name}"
+    if choices := get_args(info.annotation):
+        return st.selectbox(label, choices, index=choices.index(info.default), key=key, width=190,
+                            help=info.description, persist_state="session")
+    # Without bounds, as in the form of Train: a widget keeps what is outside its bounds to itself.
+    return int(st.number_input(label, value=info.default, step=1, format="%d", key=key, help=info.description,
+                               width=190, persist_state="session"))
 
 
 def order(run: Run) -> bool:

@@ -33,6 +33,11 @@ def option(default: Any, description: str, *, title: str = "", unit: str = "", a
     return Field(default, title=title or None, description=description, json_schema_extra=extra, **bounds)
 
 
+def flag(name: str) -> str:
+    """How a field of a declaration is called on the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One thing wrong with a configuration, in words for the person who wrote it."""

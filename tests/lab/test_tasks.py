@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from vaecore.evaluate.settings import Settings
+from vaecore import cli
+from vaecore.evaluate.likelihood import Cancelled
+from vaecore.evaluate.settings import PARTS, Part, Settings
 from vaecore.lab import LabError, evaluations, locks, task
 from vaecore.lab.task import HELD, TAIL, Progress, Task
-from vaecore.schema import parse
 from vaecore.store import Run
 
 ROOT = Path(__file__).parents[2]
+GALLERY = ROOT / "trained" / "gallery"
 SPEAKS = "import time; print('one'); print('two', flush=True); time.sleep(60)"
 DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
 HOLDS = """import sys, time
@@ -219,19 +222,44 @@ def test_without_file_locks_it_runs_alone_but_not_in_the_background(it: Task, mo
 # -- evaluations -----------------------------------------------------------------------------------
 
 
-def test_an_evaluation_is_asked_for_with_all_its_settings(tmp_path: Path, stand_in: StandIn) -> None:
-    """As the command line reads them back."""
-    chosen = Settings(split="train", parts=("naive", "probe"), importance_samples=7, observations=0, naive_samples=9,
-                      samples=11, seed=5)
+def off_default(part: Part) -> Settings:
+    """Every field but `parts` another than its default, whatever fields there are."""
+    values: dict[str, Any] = {"parts": (part,)}
+    for name, info in Settings.model_fields.items():
+        if name not in values:
+            choices = get_args(info.annotation)
+            values[name] = next(choice for choice in choices if choice != info.default) if choices else info.default + 1
+    made, default = Settings(**values), Settings()
+    assert all(getattr(made, name) != getattr(default, name) for name in Settings.model_fields)
+    return made
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_an_evaluation_is_asked_for_with_all_its_settings(
+        tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, part: Part) -> None:
+    """As the command reads them back: none may be lost on the way from the page to what is evaluated."""
+    chosen, asked = off_default(part), []
+    shutil.copytree(GALLERY / "vae", tmp_path / "gallery" / "vae")
     evaluations.start(Run(tmp_path / "gallery" / "vae"), chosen)
-    command, run, *options = stand_in.asked[0][3:]
-    assert (command, run) == ("evaluate", "gallery/vae")
-    values = dict(zip(options[::2], options[1::2], strict=True))
-    assert values.pop("--store") == str(tmp_path)
-    values["--observations"] = values.pop("--limit")
-    names = {name.lstrip("-").replace("-", "_"): value for name, value in values.items()}
-    assert parse(Settings, {**names, "parts": names["parts"].split(",")}) == chosen
-    evaluations.start(Run(tmp_path / "runs" / "vae"), Settings(parts=()))  # of another run: side by side
+    words = stand_in.asked[0][3:]
+    assert words[:2] == ["evaluate", "gallery/vae"]
+    evaluations.task(Run(tmp_path / "gallery" / "vae")).stop()
+    until(lambda: not evaluations.task(Run(tmp_path / "gallery" / "vae")).progress().running)
+
+    def evaluate_run(run: Run, settings: Settings, **_: Any) -> None:
+        asked.append((run.id, settings))
+        raise Cancelled  # there is nothing to keep
+
+    monkeypatch.setattr("vaecore.evaluate.report.evaluate_run", evaluate_run)
+    monkeypatch.setattr(sys, "argv", ["vaecore", *words])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert asked == [("gallery/vae", chosen)]
+
+
+def test_evaluations_of_two_runs_go_side_by_side(tmp_path: Path, stand_in: StandIn) -> None:
+    evaluations.start(Run(tmp_path / "gallery" / "vae"), Settings())
+    evaluations.start(Run(tmp_path / "runs" / "vae"), Settings(parts=()))
     assert stand_in.asked[1][stand_in.asked[1].index("--parts") + 1] == "none"
     assert {path.name for path in (tmp_path / "evaluations").glob("*.lock")} == {"gallery~vae.lock", "vae.lock"}
 

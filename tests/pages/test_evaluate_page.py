@@ -141,17 +141,15 @@ def test_the_form_begins_with_the_defaults_and_says_what_it_will_do(asked: list[
     assert asked == [("vae", Settings())]
     assert {field.help for field in at.number_input} == {Settings.model_fields[field.key.removeprefix(
         "evaluate-")].description for field in at.number_input}
-    at.number_input(key="evaluate-importance_samples").set_value(50)
-    at.number_input(key="evaluate-observations").set_value(0)
-    at.number_input(key="evaluate-naive_samples").set_value(7)
-    at.number_input(key="evaluate-samples").set_value(20)
-    at.number_input(key="evaluate-seed").set_value(3)
+    chosen = {name: info.default + 1 for name, info in Settings.model_fields.items() if info.annotation is int}
+    for name, value in chosen.items():
+        at.number_input(key=f"evaluate-{name}").set_value(value)
     at.selectbox(key="evaluate-split").set_value("validation")
     at.button_group(key="evaluate-parts").set_value(["probe", "likelihood"]).run()
     at.button(key="evaluate-start").click().run()
+    assert chosen.keys() | {"split", "parts"} == Settings.model_fields.keys(), "every field has a widget"
     assert not at.exception and asked[1] == ("vae", Settings(
-        split="validation", parts=("likelihood", "probe"), importance_samples=50, observations=0, naive_samples=7,
-        samples=20, seed=3))
+        split="validation", parts=("likelihood", "probe"), **chosen))
     at.button_group(key="evaluate-parts").set_value([]).run()
     at.button(key="evaluate-start").click().run()
     assert asked[2][1].parts == (), "the evidence alone"

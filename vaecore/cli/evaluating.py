@@ -6,7 +6,7 @@ import contextlib
 import signal
 from collections.abc import Callable, Iterator
 from types import FrameType
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -18,42 +18,24 @@ from vaecore.cli.printing import (
     JsonOption,
     RunArgument,
     StoreOption,
+    declared,
     err,
     out,
     say,
     store_at,
 )
 from vaecore.evaluate.meaning import by_modality, perplexities, perplexity_name
-from vaecore.evaluate.settings import NAIVE, PARTS, TITLES, Settings
+from vaecore.evaluate.settings import NAIVE, TITLES, Settings
 from vaecore.lab import evaluations
 
 Tell = Callable[[str, int, int], None]
 app = typer.Typer()
 
 
-def _help(name: str) -> str:
-    return Settings.model_fields[name].description or ""
-
-
 @app.command()
-def evaluate(
-    run: RunArgument,
-    split: Annotated[str, typer.Option(help="train, validation or test.")] = "test",
-    importance_samples: Annotated[int, typer.Option("-k", "--importance-samples", help=_help("importance_samples"))
-                                  ] = 500,
-    limit: Annotated[int, typer.Option("--limit", "--observations", help=_help("observations"))] = 1000,
-    parts: Annotated[str, typer.Option(help=f"Of {', '.join(PARTS)}: some, with commas between; all; or none, for the "
-                                            "evidence alone.")] = "all",
-    naive_samples: Annotated[int, typer.Option(help=_help("naive_samples"))] = 100,
-    samples: Annotated[int, typer.Option(help=_help("samples"))] = 2000,
-    video_clips: Annotated[int, typer.Option(help=_help("video_clips"))] = 32,
-    futures: Annotated[int, typer.Option(help=_help("futures"))] = 100,
-    horizon: Annotated[int, typer.Option(help=_help("horizon"))] = 0,
-    seed: Annotated[int, typer.Option(help=_help("seed"))] = 0,
-    data_path: DataPathOption = "",
-    store: StoreOption = None,
-    as_json: JsonOption = False,
-) -> None:
+@declared(Settings, {"importance_samples": "-k", "observations": "--limit"})
+def evaluate(run: RunArgument, *, data_path: DataPathOption = "", store: StoreOption = None,
+             as_json: JsonOption = False, **asked: Any) -> None:
     """Evidence, log p(x), reconstructions, samples and codes of a checkpoint, as evaluation.json beside it.
 
     Ctrl-C ends it and keeps what is done by then, marked partial (exit code 3).
@@ -61,11 +43,7 @@ def evaluate(
     from vaecore.data.identity import check_there
     from vaecore.schema import parse
 
-    wanted = {"all": list(PARTS), "none": []}.get(parts, [part.strip() for part in parts.split(",") if part.strip()])
-    settings = parse(Settings, {
-        "split": split, "parts": wanted, "importance_samples": importance_samples, "observations": limit,
-        "naive_samples": naive_samples, "samples": samples, "video_clips": video_clips, "futures": futures,
-        "horizon": horizon, "seed": seed})
+    settings = parse(Settings, asked)
     found = store_at(store).find(run)
     if data_path:
         found.relocate(data_path)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import typer
+from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vaecore.schema import Strict, flag
 from vaecore.store import Store
+
+Command = TypeVar("Command", bound=Callable[..., None])
 
 FAILED, WRONG, STOPPED = 1, 2, 3
 
@@ -42,6 +47,38 @@ DataPathOption = Annotated[str, typer.Option("--data-path", metavar="FILE", help
                                              "now, if it was moved; it must be the same file.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE",
                                                      help="Change a field, as training.epochs=5; repeatable.")]
+
+
+def declared(model: type[Strict], also: Mapping[str, str]) -> Callable[[Command], Command]:
+    """Give a command, which takes them as `**values`, an option for each field of `model`; `also` are second names.
+
+    Numbers are read as such, all else as a word, which the declaration itself has to understand: it is that which
+    refuses a bad value. A tuple's default is all that there is.
+    """
+    options = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY,
+                                 default="all" if isinstance(info.default, tuple) else info.default,
+                                 annotation=Annotated[int if info.annotation is int else str, typer.Option(
+                                     *filter(None, [also.get(name), flag(name)]), help=_described(info))])
+               for name, info in model.model_fields.items()]
+
+    def with_options(command: Command) -> Command:
+        own = inspect.signature(command, eval_str=True)
+        kept = [each for each in own.parameters.values() if each.kind is not inspect.Parameter.VAR_KEYWORD]
+        named = [each for each in kept if each.kind is inspect.Parameter.KEYWORD_ONLY]
+        command.__signature__ = own.replace(  # type: ignore[attr-defined]
+            parameters=[*kept[:len(kept) - len(named)], *options, *named])
+        return command
+
+    return with_options
+
+
+def _described(info: FieldInfo) -> str:
+    """What a field is, its unit where the words lack it, and its choices."""
+    words, extra = info.description or "", info.json_schema_extra
+    unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+    choices = [str(choice) for choice in get_args(info.annotation)] if get_origin(info.annotation) is Literal else []
+    return " ".join(filter(None, [words, f"In {unit}." if unit.lower() not in words.lower() else "",
+                                  f"One of {', '.join(choices)}." if choices else ""]))
 
 
 def store_at(path: Path | None) -> Store:

@@ -23,27 +23,35 @@ NAIVE = {"prior_printed": "(13) as printed", "prior_corrected": "(13) corrected"
 
 
 class Settings(Strict):
-    """Which parts of an evaluation are done, on what, and with how many samples."""
+    """Which parts of an evaluation are done, on what, and with how many samples.
 
-    split: Literal["train", "validation", "test"] = option("test", "Which part of the data set is judged on.")
-    parts: tuple[Part, ...] = option(PARTS, "What is measured besides the evidence, which always is.")
+    Declared here only: the fields of the page, the options of the command and of the task in the background, which are
+    `words` of them, are read from these.
+    """
+
+    split: Literal["test", "validation", "train"] = option("test", "Which part of the data set is judged on.",
+                                                           title="Split")
+    parts: tuple[Part, ...] = option(PARTS, f"Of {', '.join(PARTS)}: some, with commas between; all; or none, for the "
+                                     "evidence alone, which always is.", title="What to measure")
     importance_samples: int = option(500, "Samples K of z for each estimate of log p(x). The estimate rises with K "
-                                     "towards the truth, so only equal K compare.", unit="samples", ge=1, le=100_000)
+                                     "towards the truth, so only equal K compare.", unit="samples", ge=1, le=100_000,
+                                     title="Importance samples K")
     observations: int = option(1000, "The first so many observations are used for log p(x), naive and not, and for "
-                              "conditional likelihoods; 0 uses all.",
-                               unit="observations", ge=0)
+                              "conditional likelihoods; 0 uses all.", unit="observations", ge=0,
+                               title="Observations for log p(x)")
     naive_samples: int = option(100, "Samples M of z for the lecture's estimates (13) and (14).", unit="samples", ge=1,
-                                le=10_000)
+                                le=10_000, title="Naive samples M")
     samples: int = option(2000, "Observations drawn from the model and as many real ones, where the split has them, "
                           "for the Fréchet distance, precision and recall; as many are judged for coherence and style.",
-                          unit="observations", ge=10, le=10_000)
+                          unit="observations", ge=10, le=10_000, title="Images drawn")
     video_clips: int = option(32, "So many clips are judged by their futures: the first, or windows spread evenly over "
-                              "longer clips; 0 uses all.", unit="clips", ge=0, le=10_000)
+                              "longer clips; 0 uses all.", unit="clips", ge=0, le=10_000, title="Clips")
     futures: int = option(100, "Futures N of each clip. The best of N gets better with N, so only equal N compare.",
-                          unit="futures", ge=1, le=1000)
+                          unit="futures", ge=1, le=1000, title="Futures N of a clip")
     horizon: int = option(0, "Frames predicted after those given; 0 goes on to the end of the clips.", unit="frames",
-                          ge=0, le=500)
-    seed: int = option(0, "Seed of all that is random. The same seed gives the same numbers.", ge=0, le=2**31 - 1)
+                          ge=0, le=500, title="Frames predicted")
+    seed: int = option(0, "Seed of all that is random. The same seed gives the same numbers.", ge=0, le=2**31 - 1,
+                       title="Seed")
 
     @field_validator("importance_samples", mode="before")
     @classmethod
@@ -53,7 +61,20 @@ class Settings(Strict):
                              "'likelihood' out.")
         return value
 
+    @field_validator("parts", mode="before")
+    @classmethod
+    def _listed(cls, parts: Any) -> Any:
+        """Names with commas between, as the command line has them, are a list of them."""
+        if not isinstance(parts, str):
+            return parts
+        return {"all": PARTS, "none": ()}.get(parts, tuple(filter(None, map(str.strip, parts.split(",")))))
+
     @field_validator("parts")
     @classmethod
     def _in_order(cls, parts: tuple[Part, ...]) -> tuple[Part, ...]:
         return tuple(part for part in PARTS if part in parts)
+
+    def words(self) -> dict[str, str]:
+        """Every field as a word that is read back as its value."""
+        values = {**self.model_dump(mode="json"), "parts": ",".join(self.parts) or "none"}
+        return {name: str(value) for name, value in values.items()}

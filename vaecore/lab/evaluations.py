@@ -7,6 +7,7 @@ import re
 from vaecore.evaluate.kept import folder_of
 from vaecore.evaluate.settings import TITLES, Settings
 from vaecore.lab.task import Task
+from vaecore.schema import flag
 from vaecore.store import Run
 
 KEPT = "kept in "  # how the last line of one that came to its end begins
@@ -20,11 +21,8 @@ def task(run: Run) -> Task:
 
 def start(run: Run, settings: Settings) -> None:
     """Begin; raises `LabError` where it is running already."""
-    task(run).start(["evaluate", run.id, "--store", str(run.path.parents[1]),
-                     "--split", settings.split, "--parts", ",".join(settings.parts) or "none",
-                     "--importance-samples", str(settings.importance_samples), "--limit", str(settings.observations),
-                     "--naive-samples", str(settings.naive_samples), "--samples", str(settings.samples),
-                     "--seed", str(settings.seed)])
+    asked = [word for name, value in settings.words().items() for word in (flag(name), value)]
+    task(run).start(["evaluate", run.id, "--store", str(run.path.parents[1]), *asked])
 
 
 def line(part: str, done: int, total: int) -> str:
