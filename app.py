@@ -1,41 +1,9 @@
-"""Latent Lab: theme, navigation and the store in use, nothing else. Start it with `make app`."""
+"""Latent Lab: the server. Start it with `make app`, or `streamlit run app.py`.
+
+The script that Streamlit runs lies in `pages/`, not here: beside its main script Streamlit looks for a folder `pages/`
+and shows what it finds there to the first visitor of a server, in place of the navigation.
+"""
 
 import streamlit as st
 
-from app_pages.parts import warm
-from app_pages.parts.components import component
-
-st.set_page_config(page_title="Latent Lab", page_icon="🧭", layout="wide")
-
-page = st.navigation(
-    [
-        st.Page("app_pages/home.py", title="Home", icon=":material/home:", default=True,
-                help="What is here: the checkpoints in the gallery, your own runs, and where to start."),
-        st.Page("app_pages/train.py", title="Train", icon=":material/model_training:", url_path="train",
-                help="Choose data, a model and how to train it; start it, and see the queue."),
-        st.Page("app_pages/monitor.py", title="Monitor", icon=":material/monitoring:", url_path="monitor",
-                help="Live curves of one or several runs: ELBO, reconstruction, KL, beta."),
-        st.Page("app_pages/traverse.py", title="Traverse", icon=":material/tune:", url_path="traverse",
-                help="Move through the latent space of a checkpoint and see what its decoder draws."),
-        st.Page("app_pages/cross_modal.py", title="Cross-modal", icon=":material/swap_horiz:", url_path="cross-modal",
-                help="Give some modalities and generate others: image from label, speech from image, and back."),
-        st.Page("app_pages/sentences.py", title="Sentences", icon=":material/notes:", url_path="sentences",
-                help="Type a sentence: how a text model reads and rebuilds it, sentences near it, and its own."),
-        st.Page("app_pages/video.py", title="Video", icon=":material/movie:", url_path="video",
-                help="Roll many futures of a clip out, watch them part, and go on from any frame of one of them."),
-        st.Page("app_pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare",
-                help="Runs side by side: what differs, their curves, the same images and the same codes."),
-        st.Page("app_pages/evaluate.py", title="Evaluate", icon=":material/straighten:", url_path="evaluate",
-                help="How good a checkpoint is: log p(x), reconstructions, samples, code, each with its settings."),
-        st.Page("app_pages/families.py", title="Families", icon=":material/account_tree:", url_path="families",
-                help="Four ways to model p(x), side by side: likelihood, cost to infer and to sample, samples, code."),
-        st.Page("app_pages/experiments.py", title="Experiments", icon=":material/labs:", url_path="experiments",
-                help="Several runs that answer one question, started together and looked at side by side."),
-        st.Page("app_pages/claims.py", title="Claims", icon=":material/fact_check:", url_path="claims",
-                help="What papers say, the experiment here that could refute it, and how that came out."),
-    ],
-    position="top",
-)
-component("address")(key="address")  # before the page, which may stop: it keeps one entry of Back a page
-page.run()
-warm.up()  # after the page has painted: the next one finds torch imported
+app = st.App("pages/index.py")

@@ -72,7 +72,7 @@ def test_the_reader_of_imports_reads_them() -> None:
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_arrows_point_down(path: Path) -> None:
     names = imports(path)
-    assert not [n for n in names if any(within(n, part) for part in ("streamlit", "app_pages", "app", "tests"))]
+    assert not [n for n in names if any(within(n, part) for part in ("streamlit", "pages", "app", "tests"))]
     part = path.relative_to(ROOT).parts[0].removesuffix(".py")
     for other in FORBIDDEN.get(part, []):
         assert not [n for n in names if within(n, f"vaecore.{other}")], f"{part} imports {other}"

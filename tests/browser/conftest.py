@@ -23,6 +23,8 @@ CHROMIUM = os.environ.get("VAECORE_CHROMIUM") or shutil.which("chromium") or shu
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
              "--disable-background-networking", "--disable-component-update", "--disable-sync",
              "--disable-dev-shm-usage"]
+GROUPS = {"Train": ("Train", "Monitor", "Experiments"), "Explore": ("Traverse", "Cross-modal", "Sentences", "Video"),
+          "Judge": ("Compare", "Evaluate", "Families", "Claims")}
 SETTLED = """() => {
   const app = document.querySelector('[data-testid=stApp]');
   return app?.dataset.testScriptState === 'notRunning' && app.dataset.testConnectionState === 'CONNECTED'
@@ -71,7 +73,7 @@ class Visitor:
     """A page, and a way to act on it that waits for Streamlit to have finished."""
 
     def __init__(self, page: Page, app: App) -> None:
-        self.page, self.app, self.runs = page, app, 0
+        self.page, self.app, self.runs, self.lost = page, app, 0, 0
         self.console: list[str] = []
         page.on("websocket", self._listen)
         page.on("console", lambda m: self.console.append(m.text) if m.type == "error" else None)
@@ -79,6 +81,14 @@ class Visitor:
 
     def open(self, path: str = "") -> None:
         self.act(lambda: self.page.goto(f"{self.app.address}/{path}"))
+
+    def choose(self, title: str) -> None:
+        """Go to the page `title` by the menu, and wait for it."""
+        entry = self.page.get_by_test_id("stTopNavLink").filter(has_text=title)
+        for group in [name for name, titles in GROUPS.items() if title in titles]:
+            self.page.get_by_test_id("stTopNavSection").filter(has_text=group).click()
+            entry = self.page.get_by_role("menuitem", name=title, exact=True)
+        self.act(entry.click)
 
     def act(self, action: Callable[[], object]) -> None:
         """Do it, and wait until a script run that began afterwards has ended and the page is whole."""
@@ -101,8 +111,9 @@ class Visitor:
 
     def _listen(self, socket: WebSocket) -> None:
         def received(frame: bytes | str) -> None:
-            if isinstance(frame, bytes) and ForwardMsg.FromString(frame).WhichOneof("type") == "script_finished":
-                self.runs += 1
+            kind = ForwardMsg.FromString(frame).WhichOneof("type") if isinstance(frame, bytes) else None
+            self.runs += kind == "script_finished"
+            self.lost += kind == "page_not_found"
 
         socket.on("framereceived", received)
 

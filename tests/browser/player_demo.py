@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from app_pages.parts.player import Chart, Line, Track, player
+from pages.parts.player import Chart, Line, Track, player
 
 T, CONTEXT, SIDE = 20, 5, 32
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 
 def go(visitor: Visitor, page: str) -> None:
     """By the menu."""
-    visitor.act(lambda: visitor.page.get_by_role("link", name=page, exact=True).first.click())
+    visitor.choose(page)
     visitor.page.get_by_role("heading", name=page, exact=True).first.wait_for()
     visitor.settle()
 

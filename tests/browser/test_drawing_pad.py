@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 SCRIPT = """
 import numpy as np
 import streamlit as st
-from app_pages.parts.pad import drawing_pad
+from pages.parts.pad import drawing_pad
 
 shown = st.checkbox("Show", value=True)
 digit = drawing_pad("digit") if shown else None

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import App, Visitor
+from tests.browser.conftest import GROUPS, ROOT, App, Visitor
 
 pytestmark = pytest.mark.browser
 PAGES = {"": "Latent Lab", "train": "Train", "monitor?runs=gallery/vae": "Monitor",
@@ -16,13 +20,42 @@ PAGES = {"": "Latent Lab", "train": "Train", "monitor?runs=gallery/vae": "Monito
          "claims": "Claims", "cross-modal": "Cross-modal", "video": "Video"}
 
 
-def test_deep_link_first(visitor: Visitor) -> None:
-    """The first visitor of a server comes by a link: navigation and page are there all the same."""
-    visitor.open("traverse?run=gallery/pca")
-    visitor.page.get_by_role("heading", name="Traverse").wait_for()
-    visitor.page.get_by_role("link", name="Monitor").first.wait_for()
-    chosen = visitor.page.get_by_test_id("stSelectbox").first.locator("input").input_value()
-    assert chosen.startswith("gallery/pca"), "and the run that the link names is chosen"
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[App]:
+    """A server that nobody has visited."""
+    app = App(tmp_path)
+    shutil.copytree(ROOT / "trained" / "gallery" / "pca", tmp_path / "gallery" / "pca")
+    app.start()
+    yield app
+    app.kill()
+
+
+@pytest.mark.parametrize("title", ["Latent Lab", *(title for titles in GROUPS.values() for title in titles)])
+def test_deep_link_first(browser: Browser, fresh: App, title: str) -> None:
+    """The first visitor of a server comes by a link: page and navigation are there, and never another page."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    visitor = Visitor(context.new_page(), fresh)
+    visitor.open("" if title == "Latent Lab" else f"{title.lower()}?run=gallery/pca")
+    visitor.page.get_by_role("heading", name=title, exact=True, level=1).wait_for()
+    visitor.no_stack_trace()
+    assert visitor.lost == 0 and visitor.page.get_by_role("dialog").count() == 0, "no word of a page that is not found"
+    assert visitor.page.get_by_test_id("stTopNavSection").all_inner_texts() == list(GROUPS)
+    assert visitor.page.get_by_test_id("stSidebarNav").count() == 0, "the old page discovery lists files there"
+    if title == "Traverse":
+        chosen = visitor.page.get_by_test_id("stSelectbox").first.locator("input").input_value()
+        assert chosen.startswith("gallery/pca"), "and the run that the link names is chosen"
+    context.close()
+
+
+def test_the_menu_names_every_page(visitor: Visitor) -> None:
+    visitor.open()
+    for group, titles in GROUPS.items():
+        visitor.page.get_by_test_id("stTopNavSection").filter(has_text=group).click()
+        entries = visitor.page.get_by_role("menuitem")
+        entries.first.wait_for()
+        links = [(entry.get_attribute("href") or "").removeprefix(f"{visitor.app.address}/") for entry in entries.all()]
+        assert links == [title.lower() for title in titles]
+        visitor.page.keyboard.press("Escape")
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"),

@@ -11,7 +11,8 @@ from pathlib import Path
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
 
-APP = Path(__file__).parents[2] / "app.py"
+ROOT = Path(__file__).parents[2]
+APP = ROOT / "pages" / "index.py"
 
 
 class Unwatched:
@@ -56,7 +57,7 @@ def store() -> Path:
 def open_page(page: str, **query: str | list[str]) -> AppTest:
     """The page `page` of the app, run once; fails if it raised."""
     at = AppTest.from_file(str(APP), default_timeout=60)
-    at.switch_page(f"app_pages/{page}.py")
+    at.switch_page(f"{page}.py")
     at._page_hash = calc_hash(page.replace("_", "-"))  # by its address, which `switch_page` takes to be the file's name
     for name, value in query.items():
         at.query_params[name] = value
@@ -79,7 +80,7 @@ def words(at: AppTest) -> str:
 def go_to(at: AppTest, page: str) -> AppTest:
     """Go to another page by its entry in the menu, which leaves what the address asks for behind."""
     at.query_params.clear()
-    at.switch_page(f"app_pages/{page}.py")
+    at.switch_page(f"{page}.py")
     at._page_hash = calc_hash(page.replace("_", "-"))
     at.run()
     assert not at.exception, at.exception

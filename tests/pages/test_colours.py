@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app_pages.parts.colours import CEILING, HUES, NEUTRAL, assigned
+from pages.parts.colours import CEILING, HUES, NEUTRAL, assigned
 from tests.pages import demo
 from vaecore.figures.lagging import Spread, spread_figure
 from vaecore.figures.scores import COLOURS
 
-WEB = Path(__file__).parents[2] / "app_pages/parts/browser/web"
+WEB = Path(__file__).parents[2] / "pages/parts/browser/web"
 RUNS = ["vae", "ae", "collapsed", "gallery/pca"]
 
 

@@ -36,15 +36,15 @@ def test_it_paints_before_torch_is_imported() -> None:
     script = """
 import sys
 from streamlit.testing.v1 import AppTest
-import app_pages.parts.warm as warm
+import pages.parts.warm as warm
 warm.up = lambda: None
-at = AppTest.from_file("app.py", default_timeout=60).run()
+at = AppTest.from_file("pages/index.py", default_timeout=60).run()
 assert not at.exception and at.title[0].value == "Latent Lab" and len(at.metric) == 8, at.exception
 heavy = sorted({"torch", "pandas", "sklearn", "scipy", "vaecore.explore"} & set(sys.modules))
 assert not heavy, heavy
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=demo.APP.parent, env=os.environ | {
-        "PYTHONPATH": str(demo.APP.parent)}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", script], cwd=demo.ROOT, env=os.environ | {
+        "PYTHONPATH": str(demo.ROOT)}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr[-2000:]
 
 

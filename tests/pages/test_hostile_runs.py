@@ -9,8 +9,8 @@ import pytest
 
 from tests.pages import demo, hostile
 
-PAGES = sorted(path.stem for path in (demo.APP.parent / "app_pages").glob("*.py") if path.stem != "__init__")
-GALLERY = demo.APP.parent / "trained" / "gallery"
+PAGES = sorted(path.stem for path in (demo.ROOT / "pages").glob("*.py") if path.stem != "index")
+GALLERY = demo.ROOT / "trained" / "gallery"
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +104,6 @@ def test_words_of_a_run_are_never_drawn_as_markup(
     ("# t\n- l\n1. n", "\\# t\n\\- l\n1\u2060. n"),
     ("-3.5 nats: 12 of 50, at 3.25", "-3.5 nats: 12 of 50, at 3.25")])
 def test_outside_text_is_escaped_for_markdown(text: str, shown: str) -> None:
-    from app_pages.parts.words import escaped
+    from pages.parts.words import escaped
 
     assert escaped(text) == shown

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app_pages.parts import history
+from pages.parts import history
 from tests.pages import demo
 from vaecore.store import Metrics, Run
 

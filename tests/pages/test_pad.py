@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
-from app_pages.parts import pad
-from app_pages.parts.pad import SIDE, drawing_pad, ink
+from pages.parts import pad
+from pages.parts.pad import SIDE, drawing_pad, ink
 
 BLANK = np.zeros((SIDE, SIDE), np.uint8)
 
@@ -80,7 +80,7 @@ def test_a_page_mounts_it() -> None:
     def page() -> None:
         import streamlit as st
 
-        from app_pages.parts.pad import drawing_pad
+        from pages.parts.pad import drawing_pad
 
         st.write("blank" if drawing_pad("pad", label="Draw a 3") is None else "drawn")
 

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
-from app_pages.parts import components
-from app_pages.parts.player import BYTES, LONGEST, MOST, RATE, Chart, Kind, Line, Moved, Track, moved, pack, player
+from pages.parts import components
+from pages.parts.player import BYTES, LONGEST, MOST, RATE, Chart, Kind, Line, Moved, Track, moved, pack, player
 
 
 def clip(n: int, channels: int = 1, seed: int = 0) -> NDArray[np.uint8]:
@@ -145,7 +145,7 @@ def test_a_page_mounts_it() -> None:
         import numpy as np
         import streamlit as st
 
-        from app_pages.parts.player import Track, player
+        from pages.parts.player import Track, player
 
         asked = player([Track("f", np.zeros((3, 1, 4, 4), np.uint8))], context=1, branch=True, key="k")
         st.write(str(asked))

@@ -70,7 +70,7 @@ def checkpoint(made: Path, name: str) -> Any:
 
 def panel(name: str) -> AppTest:
     at = AppTest.from_file(str(demo.APP), default_timeout=60)
-    at.switch_page("app_pages/traverse.py")
+    at.switch_page("traverse.py")
     at.query_params["run"], at.session_state["view"] = name, "Prior"
     at.run()
     assert not at.exception, at.exception

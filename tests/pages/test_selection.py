@@ -50,7 +50,7 @@ def test_on_the_way_back_the_address_counts() -> None:
     at = demo.open_page("compare", runs=["vae", "ae"])
     demo.go_to(at, "monitor")
     at.multiselect[0].set_value(["collapsed"]).run()
-    at.switch_page("app_pages/compare.py")
+    at.switch_page("compare.py")
     at.query_params.clear()
     at.query_params["runs"] = ["vae", "ae"]
     at._page_hash = calc_hash("compare")

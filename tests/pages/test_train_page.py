@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from app_pages.parts import measure, queue
+from pages.parts import measure, queue
 from tests.pages import demo
 from vaecore import lab
 from vaecore.config import PRESETS, preset
@@ -20,7 +20,7 @@ from vaecore.store import Run, Store
 from vaecore.training.fork import sources
 from vaecore.training.setup import Estimate
 
-APP = str(Path(__file__).parents[2] / "app.py")
+APP = str(Path(__file__).parents[2] / "pages" / "index.py")
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +40,7 @@ def page(session: dict[str, Any] | None = None, **query: str | list[str]) -> App
         at.query_params[name] = value
     for name, value in (session or {}).items():
         at.session_state[name] = value
-    return good(at.switch_page("app_pages/train.py").run())
+    return good(at.switch_page("train.py").run())
 
 
 def good(at: AppTest) -> AppTest:
@@ -132,7 +132,7 @@ def test_another_page_can_ask_for_a_run_to_be_trained_again(store: Store) -> Non
     store.create(preset("ae-mnist"), "old")
     at = AppTest.from_file(APP, default_timeout=60).run()
     at.session_state["train_from"] = "old"
-    good(at.switch_page("app_pages/train.py").run())
+    good(at.switch_page("train.py").run())
     assert at.selectbox(key="train:pick").value == "run old"
     assert at.selectbox(key="train.model.family").value == "ae"
     at.session_state["train_from"] = "gone"
