@@ -30,7 +30,7 @@ from training import CPU, RESULTS, Block, spread, take_turns
 
 from vaecore.config import RunConfig, changed, preset
 from vaecore.data import Dataset
-from vaecore.models.video.svg import StochasticVideo
+from vaecore.models.video.svg import SVG
 from vaecore.training.feed import Feed
 from vaecore.training.loop import Trainer
 from vaecore.training.setup import build
@@ -149,7 +149,7 @@ def published(side: int, channels: int, feed: Feed, steps: int) -> Block:
 # -- the limit, and the generator -------------------------------------------------------------------
 
 
-def convolutions(model: StochasticVideo, x: Tensor, steps: int) -> Block:
+def convolutions(model: SVG, x: Tensor, steps: int) -> Block:
     """Every convolution of encoder and decoder on maps of the sizes it gets in a step, forward and backward."""
     calls: list[tuple[nn.Module, tuple[int, ...]]] = []
     hooks = [module.register_forward_pre_hook(lambda module, given: calls.append((module, tuple(given[0].shape))))
@@ -189,7 +189,7 @@ def training_steps(name: str, threads: int, rounds: int) -> dict[str, Any]:
     config = configured(side, channels)
     dataset: Dataset = config.data.load()
     trainer = Trainer(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
-    assert isinstance(trainer.model, StochasticVideo)
+    assert isinstance(trainer.model, SVG)
     blocks = {OURS: steps_of(trainer, STEPS), PUBLISHED: published(side, channels, trainer.feed, STEPS),
               LIMIT: convolutions(trainer.model, trainer.feed.first(BATCH)["frames"], STEPS),
               GENERATOR: drawing(trainer.feed, STEPS)}
@@ -204,16 +204,16 @@ def training_steps(name: str, threads: int, rounds: int) -> dict[str, Any]:
 # -- roll-outs ------------------------------------------------------------------------------------------
 
 
-def model_of_64() -> tuple[StochasticVideo, Tensor]:
+def model_of_64() -> tuple[SVG, Tensor]:
     """Untrained, as its weights do not change the time, and one clip's context."""
     config = configured(64, 16)
     dataset = config.data.load()
     model = build(config, dataset).eval()
-    assert isinstance(model, StochasticVideo)
+    assert isinstance(model, SVG)
     return model, Feed(dataset, "test", CPU).first(1)["frames"][:, :CONTEXT]
 
 
-def rolled(model: StochasticVideo, past: Tensor, futures: int) -> float:
+def rolled(model: SVG, past: Tensor, futures: int) -> float:
     """Seconds for so many futures, a part at a time, as the page and the command line make them."""
     generator = torch.Generator().manual_seed(0)
     start = time.perf_counter()

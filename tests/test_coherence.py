@@ -17,10 +17,10 @@ from vaecore.evaluate import classifier as classifiers
 from vaecore.evaluate.coherence import coherence, generate, subsets_of
 from vaecore.evaluate.conditional import conditional_likelihoods
 from vaecore.evaluate.judges import Judge, judge, judges, r2, style_judge
-from vaecore.models import DMVAE, MultimodalVAE
+from vaecore.models import DMVAEConfig, MultimodalVAEConfig
 from vaecore.models.base import Batch, Evidence, Family
 from vaecore.models.multimodal.joint_posteriors import Product
-from vaecore.nets.mlp import Linear
+from vaecore.nets.mlp import LinearConfig
 from vaecore.nets.modal import ModalNetworks
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import DiagonalGaussian, Point, StandardNormal
@@ -175,7 +175,7 @@ def test_all_subsets_up_to_six_modalities_and_the_telling_ones_of_more() -> None
 def test_the_private_code_of_what_is_not_given_comes_from_its_prior() -> None:
     torch.manual_seed(0)
     modalities = {"image": Modality("image", (1, 4, 4)), "other": Modality("vector", (3,))}
-    model = DMVAE(shared_size=2, private_size=3).build(modalities).eval()
+    model = DMVAEConfig(shared_size=2, private_size=3).build(modalities).eval()
     seen: dict[str, Tensor] = {}
     model.decode = lambda z, **_: seen.update(z) or {}  # type: ignore[method-assign]
     generate(model, model.encode({"image": torch.rand(4_000, 1, 4, 4)}), ["other"], torch.Generator().manual_seed(0))
@@ -257,8 +257,8 @@ LOADINGS = {"a": torch.tensor([1.0, -0.5]), "b": torch.tensor([0.3, 0.8]), "c": 
 
 def linear() -> Family:
     """x_m = w_m z + noise with one z, and encoders that are the exact factors of the posterior."""
-    config = MultimodalVAE(latent_size=1, sigma=SIGMA, likelihoods=dict.fromkeys(NAMES, "gaussian"),
-                           networks=ModalNetworks(vector=Linear()), posterior=Product())
+    config = MultimodalVAEConfig(latent_size=1, sigma=SIGMA, likelihoods=dict.fromkeys(NAMES, "gaussian"),
+                           networks=ModalNetworks(vector=LinearConfig()), posterior=Product())
     model = config.build({name: Modality("vector", (2,)) for name in NAMES})
     with torch.no_grad():
         for place, w in enumerate(LOADINGS.values()):

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from vaecore.config import RunConfig, changed, differences, from_file, from_text, preset, presets
 from vaecore.data import Digits
-from vaecore.models import AE, PCA, VAE
-from vaecore.nets import MLP, Conv, Linear, ResConv
+from vaecore.models import AEConfig, PCAConfig, VAEConfig
+from vaecore.nets import ConvConfig, LinearConfig, MLPConfig, ResConvConfig
 from vaecore.schedules.beta import ConstantBeta, LinearBeta
 from vaecore.schema import ConfigError, Problem, parse, title_at
 
@@ -41,13 +41,14 @@ def test_every_preset_loads_and_goes_both_ways() -> None:
 
 
 network = st.one_of(
-    st.builds(Linear), st.builds(MLP, hidden=st.lists(st.integers(1, 8192), min_size=1, max_size=4).map(tuple)),
-    st.builds(Conv, channels=st.lists(st.integers(1, 64), min_size=1, max_size=4).map(tuple)),
-    st.builds(ResConv, blocks=st.integers(1, 8)))
+    st.builds(LinearConfig),
+    st.builds(MLPConfig, hidden=st.lists(st.integers(1, 8192), min_size=1, max_size=4).map(tuple)),
+    st.builds(ConvConfig, channels=st.lists(st.integers(1, 64), min_size=1, max_size=4).map(tuple)),
+    st.builds(ResConvConfig, blocks=st.integers(1, 8)))
 beta = st.one_of(st.builds(ConstantBeta, value=st.floats(0, 1e4)),
                  st.builds(LinearBeta, start=st.floats(0, 1e4), fraction=st.floats(1e-9, 1)))
-model = st.one_of(st.builds(VAE, network=network, latent_size=st.integers(1, 4096)), st.builds(AE, network=network),
-                  st.builds(PCA))
+model = st.one_of(st.builds(VAEConfig, network=network, latent_size=st.integers(1, 4096)),
+                  st.builds(AEConfig, network=network), st.builds(PCAConfig))
 
 
 @settings(deadline=None, max_examples=60)
@@ -130,13 +131,13 @@ def test_changed_sets_fields() -> None:
 def test_another_member_of_a_union_keeps_what_both_have() -> None:
     start = changed(preset("vae-mnist"), ["model.latent_size=7", "model.network.activation=tanh", "model.n_samples=3"])
     config = changed(start, ["model.family=ae"])
-    assert isinstance(config.model, AE) and config.model.latent_size == 7
+    assert isinstance(config.model, AEConfig) and config.model.latent_size == 7
     assert config.model.network == start.model.network and config.model.likelihood == start.model.likelihood
     config = changed(start, ["model.network.kind=mlp", "model.network.hidden=[30]"])
-    assert config.model.network == MLP(hidden=(30,), activation="tanh")
+    assert config.model.network == MLPConfig(hidden=(30,), activation="tanh")
     config = changed(start, ["data.train_limit=50", "data.name=digits"])
     assert config.data == Digits(train_limit=50)
-    assert isinstance(changed(start, ["model.family=pca"]).model, PCA)
+    assert isinstance(changed(start, ["model.family=pca"]).model, PCAConfig)
     back = changed(start, ["training.beta.kind=constant", "training.beta.value=4"])
     assert back.training.beta == ConstantBeta(value=4)
 

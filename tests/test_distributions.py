@@ -16,13 +16,13 @@ from vaecore.probability.densities import GaussianMixture
 from vaecore.probability.gaussian import POSTERIOR_LOGVAR, DiagonalGaussian
 from vaecore.probability.likelihoods import (
     PIXEL_LOGVAR,
-    Bernoulli,
+    BernoulliConfig,
     BernoulliPixels,
-    DiscretisedLogistic,
+    DiscretisedLogisticConfig,
     DiscretisedLogisticPixels,
-    GaussianFixed,
-    GaussianLearned,
-    GaussianPerPixel,
+    GaussianFixedConfig,
+    GaussianLearnedConfig,
+    GaussianPerPixelConfig,
     GaussianPixels,
 )
 from vaecore.schema import ConfigError, parse
@@ -112,11 +112,11 @@ def logistic(output: np.ndarray[Any, Any], x: np.ndarray[Any, Any]) -> np.ndarra
 
 
 CASES: list[Any] = [
-    pytest.param(Bernoulli(), bernoulli, id="bernoulli"),
-    pytest.param(GaussianFixed(sigma=0.3), lambda m, x: stats.norm(m, 0.3).logpdf(x), id="gaussian"),
-    pytest.param(GaussianLearned(initial_sigma=0.7), lambda m, x: stats.norm(m, 0.7).logpdf(x), id="learned"),
-    pytest.param(GaussianPerPixel(), None, id="per-pixel"),
-    pytest.param(DiscretisedLogistic(), logistic, id="discretised-logistic")]
+    pytest.param(BernoulliConfig(), bernoulli, id="bernoulli"),
+    pytest.param(GaussianFixedConfig(sigma=0.3), lambda m, x: stats.norm(m, 0.3).logpdf(x), id="gaussian"),
+    pytest.param(GaussianLearnedConfig(initial_sigma=0.7), lambda m, x: stats.norm(m, 0.7).logpdf(x), id="learned"),
+    pytest.param(GaussianPerPixelConfig(), None, id="per-pixel"),
+    pytest.param(DiscretisedLogisticConfig(), logistic, id="discretised-logistic")]
 
 
 @pytest.mark.parametrize(("config", "formula"), CASES)
@@ -124,7 +124,7 @@ def test_log_prob_sums_over_pixels_and_not_over_the_batch(config: Any, formula: 
                                                           ) -> None:
     likelihood = config.build()
     output = torch.randn(B, likelihood.channels * SHAPE[0], *SHAPE[1:], generator=generator)
-    if isinstance(config, DiscretisedLogistic):
+    if isinstance(config, DiscretisedLogisticConfig):
         output = 0.3 * output + 0.5  # near the pixels: far from them the formula's difference of CDFs has no digits
     x = torch.randint(0, 256, (B, *SHAPE), generator=generator) / 255
     x[0, 0, 0, :2] = torch.tensor([0.0, 1.0])
@@ -143,7 +143,7 @@ def test_log_prob_sums_over_pixels_and_not_over_the_batch(config: Any, formula: 
         alone = likelihood(output[row: row + 1]).log_prob(x[row: row + 1])
         torch.testing.assert_close(alone, found[row: row + 1])
     assert p.mean.shape == (B, *SHAPE)
-    expected_mean = 1 / (1 + np.exp(-mean)) if isinstance(config, Bernoulli) else mean
+    expected_mean = 1 / (1 + np.exp(-mean)) if isinstance(config, BernoulliConfig) else mean
     np.testing.assert_allclose(p.mean.detach().numpy(), expected_mean, rtol=1e-5, atol=1e-6)
 
 
@@ -157,7 +157,7 @@ def test_samples_have_the_mean_and_the_spread(config: Any, generator: torch.Gene
         p = likelihood(output)
         x = p.sample(generator)
     assert x.shape == (20_000, 1, 2, 2)
-    mean = torch.sigmoid(torch.tensor(0.4)).item() if isinstance(config, Bernoulli) else 0.4
+    mean = torch.sigmoid(torch.tensor(0.4)).item() if isinstance(config, BernoulliConfig) else 0.4
     sigma = {"bernoulli": math.sqrt(mean * (1 - mean)), "gaussian": 0.3, "gaussian-learned": 0.7,
              "gaussian-per-pixel": math.exp(-1), "discretised-logistic": 0.1 * math.pi / math.sqrt(3)}[config.kind]
     assert x.mean().item() == pytest.approx(mean, abs=0.015)
@@ -195,17 +195,17 @@ def test_discretised_logistic_samples_stay_on_the_grid(generator: torch.Generato
 def test_variances_are_bounded() -> None:
     x = torch.zeros(1, 1, 1, 1)
     for raw, bound in ((-50.0, PIXEL_LOGVAR[0]), (50.0, PIXEL_LOGVAR[1])):
-        p = GaussianPerPixel().build()(torch.tensor([[[[0.2]], [[raw]]]]))
+        p = GaussianPerPixelConfig().build()(torch.tensor([[[[0.2]], [[raw]]]]))
         expected = stats.norm(0.2, math.exp(bound / 2)).logpdf(0)
         assert p.log_prob(x).item() == pytest.approx(expected, rel=1e-5)
-    learned = GaussianLearned().build()
+    learned = GaussianLearnedConfig().build()
     with torch.no_grad():
         learned.logvar.fill_(-1000)
     assert learned(x).log_prob(x).isfinite().all()
 
 
-@pytest.mark.parametrize(("config", "field"), [(GaussianFixed, "sigma"), (GaussianLearned, "initial_sigma"),
-                                               (DiscretisedLogistic, "initial_scale")])
+@pytest.mark.parametrize(("config", "field"), [(GaussianFixedConfig, "sigma"), (GaussianLearnedConfig, "initial_sigma"),
+                                               (DiscretisedLogisticConfig, "initial_scale")])
 def test_no_allowed_width_is_changed_in_silence(config: Any, field: str) -> None:
     smallest = next(m.ge for m in config.model_fields[field].metadata if hasattr(m, "ge"))
     for value in (smallest, 10.0):
@@ -221,7 +221,7 @@ def test_only_learned_widths_are_parameters() -> None:
     counts = {c.values[0].kind: sum(p.numel() for p in c.values[0].build().parameters()) for c in CASES}
     assert counts == {"bernoulli": 0, "gaussian": 0, "gaussian-learned": 1, "gaussian-per-pixel": 0,
                       "discretised-logistic": 1}
-    assert "logvar" in GaussianFixed().build().state_dict()  # yet the fixed one travels with the weights
+    assert "logvar" in GaussianFixedConfig().build().state_dict()  # yet the fixed one travels with the weights
 
 
 def test_extreme_logits_stay_finite() -> None:

@@ -16,24 +16,31 @@ from torch import Tensor, nn
 
 from tests.test_priors import FAMILIES, PRIORS, data, noise, survives, tiny
 from vaecore.data import COVARIATE, Modality
-from vaecore.models import VAE
-from vaecore.nets import MLP
+from vaecore.models import VAEConfig
+from vaecore.nets import MLPConfig
 from vaecore.probability.densities import GaussianMixture
 from vaecore.probability.divergences import (
-    KL,
-    MMD,
     SCALES,
-    AdversarialCritic,
     Critic,
+    CriticConfig,
     DivergenceConfig,
-    PerObservation,
-    Sliced,
+    KLConfig,
+    MMDConfig,
+    PerObservationConfig,
+    SlicedConfig,
     mmd,
     sliced_wasserstein,
     squared_w2,
 )
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
-from vaecore.probability.priors import Aggregated, Conditional, Implicit, Mixture, PriorConfig, Vamp
+from vaecore.probability.priors import (
+    AggregatedConfig,
+    ConditionalConfig,
+    ImplicitConfig,
+    MixtureConfig,
+    PriorConfig,
+    VampConfig,
+)
 from vaecore.schema import ConfigError
 
 
@@ -115,7 +122,7 @@ def test_codes_far_out_are_pulled_back_by_the_inverse_multiquadratic_alone() -> 
 
 def test_as_a_divergence_mmd_takes_codes_and_draws_of_the_prior() -> None:
     z, drawn = normal(20) + 1, normal(20, seed=1)
-    found = MMD(kernel="rbf").build(2, None)(narrow(z), z, Given(drawn), None, None)  # type: ignore[misc]
+    found = MMDConfig(kernel="rbf").build(2, None)(narrow(z), z, Given(drawn), None, None)  # type: ignore[misc]
     assert float(found) == pytest.approx(float(mmd(z, drawn, "rbf")))
     assert float(found) != pytest.approx(float(mmd(z, drawn, "imq")), rel=0.01)
 
@@ -139,7 +146,7 @@ def test_of_a_translation_it_is_the_squared_shift_over_r() -> None:
     assert float(sliced_wasserstein(x + shift, x, basis)) == pytest.approx(float(shift.square().sum()) / 3, rel=1e-5)
     turned = x[torch.randperm(64, generator=noise(3))] + shift  # samples have no order
     assert float(sliced_wasserstein(turned, x, basis)) == pytest.approx(float(shift.square().sum()) / 3, rel=1e-5)
-    found = Sliced(projections=4_000).build(3, None)(  # type: ignore[misc]
+    found = SlicedConfig(projections=4_000).build(3, None)(  # type: ignore[misc]
         narrow(x), x + shift, Given(x), None, noise())
     assert float(found) == pytest.approx(5.25 / 3, rel=0.06)  # over random directions of length 1
 
@@ -164,7 +171,7 @@ def test_w2_of_gaussians_meets_a_quadrature_of_quantiles() -> None:
     assert squared_w2(standard, StandardNormal(2)).tolist() == [0, 0]  # only where every posterior is the prior
     with pytest.raises(TypeError, match="Gaussian prior"):
         squared_w2(q, GaussianMixture.equal(p))
-    mean = PerObservation().build(2, None)(q, q.mean, p, None, None)  # type: ignore[misc]
+    mean = PerObservationConfig().build(2, None)(q, q.mean, p, None, None)  # type: ignore[misc]
     assert float(mean) == pytest.approx(sum(distance(q, p)) / 2, rel=1e-3)
 
 
@@ -178,11 +185,11 @@ def test_of_each_x_it_punishes_what_the_aggregate_does_not() -> None:
 # -- the critic ------------------------------------------------------------------------------------
 
 
-def critic(weights: Tensor, covariate: Modality | None = None, **values: Any) -> AdversarialCritic:
+def critic(weights: Tensor, covariate: Modality | None = None, **values: Any) -> Critic:
     """D = a z, or a (z, u)."""
     r = len(weights) - (covariate.size if covariate else 0)
-    made = Critic(**values).build(r, covariate)
-    assert isinstance(made, AdversarialCritic)
+    made = CriticConfig(**values).build(r, covariate)
+    assert isinstance(made, Critic)
     line = nn.Linear(len(weights), 1, bias=False)
     with torch.no_grad():
         line.weight.copy_(weights[None])
@@ -254,7 +261,7 @@ def test_a_critic_that_has_learned_knows_the_shift() -> None:
     shift = torch.tensor([2.0, 0.0])
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        made: Any = Critic(hidden=(32,)).build(2, None)
+        made: Any = CriticConfig(hidden=(32,)).build(2, None)
     optimizer, generator = torch.optim.Adam(made.parameters(), lr=5e-3, betas=(0.5, 0.9)), noise()
     for _ in range(400):
         z, drawn = torch.randn(2, 256, 2, generator=generator)
@@ -347,7 +354,7 @@ def test_the_objective_charges_the_divergence_and_not_the_kl() -> None:
     def terms(weight: float) -> dict[str, float]:
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            model = VAE(latent_size=2, network=MLP(hidden=(8,)), divergence=MMD(weight=weight)).build(
+            model = VAEConfig(latent_size=2, network=MLPConfig(hidden=(8,)), divergence=MMDConfig(weight=weight)).build(
                 {"image": Modality("image", (1, 4, 4))})
         objective = model.objective({"image": torch.rand(20, 1, 4, 4, generator=noise())}, noise(1))
         return {name: float(term.detach()) for name, term in objective.terms()._asdict().items()}
@@ -360,17 +367,19 @@ def test_the_objective_charges_the_divergence_and_not_the_kl() -> None:
 
 def test_what_needs_a_kl_is_said_to() -> None:
     def build(prior: PriorConfig, divergence: DivergenceConfig) -> Any:
-        return VAE(latent_size=2, network=MLP(hidden=(8,)), prior=prior, divergence=divergence).build(  # type: ignore[arg-type]
+        return VAEConfig(latent_size=2, network=MLPConfig(hidden=(8,)), prior=prior,  # type: ignore[arg-type]
+                         divergence=divergence).build(  # type: ignore[arg-type]
             {"image": Modality("image", (1, 4, 4))}, Modality("label", (3,)))
 
-    for divergence in (MMD(), Sliced(), Critic(), PerObservation()):
+    for divergence in (MMDConfig(), SlicedConfig(), CriticConfig(), PerObservationConfig()):
         with pytest.raises(ConfigError, match=r"implicit optimal prior is found by its KL alone\. Use kl"):
-            build(Implicit(), divergence)
-    for prior in (Mixture(), Vamp(components=4), Aggregated(components=4), Conditional(components=2)):
+            build(ImplicitConfig(), divergence)
+    for prior in (MixtureConfig(), VampConfig(components=4), AggregatedConfig(components=4),
+                  ConditionalConfig(components=2)):
         with pytest.raises(ConfigError, match=r"one Gaussian\. Use mmd, sliced or critic, or the standard prior"):
-            build(prior, PerObservation())
-    build(Conditional(), PerObservation())
-    build(Implicit(), KL())
+            build(prior, PerObservationConfig())
+    build(ConditionalConfig(), PerObservationConfig())
+    build(ImplicitConfig(), KLConfig())
 
 
 def test_a_conditional_divergence_reads_each_rows_covariate(configure: Callable[..., Any]) -> None:
@@ -379,7 +388,7 @@ def test_a_conditional_divergence_reads_each_rows_covariate(configure: Callable[
              "divergence": DIVERGENCES["critic"]}
     made = tiny(configure, dataset, model)
     critic_ = made.model.get_submodule("latent_divergence")
-    assert isinstance(critic_, AdversarialCritic)
+    assert isinstance(critic_, Critic)
     assert critic_.network[0].in_features == 2 + 2  # code and covariate
     batch = dict(made.feed.first(20))
     posteriors = made.model.encode(batch)

@@ -9,9 +9,9 @@ import torch
 
 from vaecore.data import Modality
 from vaecore.evaluate.likelihood import importance_log_weights, log_likelihood
-from vaecore.models import AE, VAE, Family
-from vaecore.nets import Linear
-from vaecore.probability.likelihoods import GaussianFixed
+from vaecore.models import AEConfig, Family, VAEConfig
+from vaecore.nets import LinearConfig
+from vaecore.probability.likelihoods import GaussianFixedConfig
 
 SIGMA, SIZE = 0.7, 5
 
@@ -20,7 +20,7 @@ SIGMA, SIZE = 0.7, 5
 def linear() -> Family:
     """A linear-Gaussian VAE, whose p(x) is N(b, W W' + sigma^2 I), with an encoder that is not the posterior."""
     torch.manual_seed(0)
-    config = VAE(latent_size=2, network=Linear(), likelihood=GaussianFixed(sigma=SIGMA))
+    config = VAEConfig(latent_size=2, network=LinearConfig(), likelihood=GaussianFixedConfig(sigma=SIGMA))
     return config.build({"vector": Modality("vector", (SIZE,))}).eval()
 
 
@@ -59,6 +59,6 @@ def test_grows_with_k_from_the_elbo_to_the_truth(linear: Family, x: torch.Tensor
 def test_what_it_refuses(linear: Family, x: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="0 importance samples"):
         log_likelihood(linear, [{"vector": x}], 0)
-    code = AE(latent_size=2, network=Linear()).build({"vector": Modality("vector", (SIZE,))})
+    code = AEConfig(latent_size=2, network=LinearConfig()).build({"vector": Modality("vector", (SIZE,))})
     with pytest.raises(ValueError, match="no prior"):
         log_likelihood(code, [{"vector": x}], 10)

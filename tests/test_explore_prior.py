@@ -27,20 +27,20 @@ from vaecore.explore.densities import (
     weights_of,
 )
 from vaecore.explore.prior import by_label, components, inputs, normaliser, overfit, pair
-from vaecore.models import PCA, VAE
-from vaecore.nets import MLP
+from vaecore.models import PCAConfig, VAEConfig
+from vaecore.nets import MLPConfig
 from vaecore.probability.densities import GaussianMixture
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
 from vaecore.probability.priors import (
-    Aggregated,
-    Conditional,
+    AggregatedConfig,
+    ConditionalConfig,
     ConditionalMixture,
-    Implicit,
-    Mixture,
+    ImplicitConfig,
+    MixtureConfig,
     PriorConfig,
-    Standard,
+    StandardConfig,
     Tilted,
-    Vamp,
+    VampConfig,
 )
 from vaecore.store import Run, Store
 
@@ -63,7 +63,7 @@ def checkpoint(prior: PriorConfig, *, covariate: Modality | None = None, encoder
     """An untrained model of images with this prior, beside random test images of three classes, and no data set."""
     with torch.random.fork_rng():
         torch.manual_seed(3)
-        model = VAE(latent_size=2, network=MLP(hidden=(8,)), prior=prior).build(  # type: ignore[arg-type]
+        model = VAEConfig(latent_size=2, network=MLPConfig(hidden=(8,)), prior=prior).build(  # type: ignore[arg-type]
             {"image": IMAGE}, covariate)
         x = torch.rand(count, 1, 4, 4)
         if encoder:  # that says something: the codes of these images lie apart
@@ -77,7 +77,7 @@ def checkpoint(prior: PriorConfig, *, covariate: Modality | None = None, encoder
 
 def mixture(**values: Any) -> Checkpoint:
     """A learned mixture that is `MIXED`."""
-    made = checkpoint(Mixture(components=3, **values))
+    made = checkpoint(MixtureConfig(components=3, **values))
     with torch.no_grad():
         for parameter, value in zip(made.model.latent_prior.parameters(), (MEAN, 2 * SIGMA.log(), WEIGHTS.log()),
                                     strict=True):
@@ -87,7 +87,7 @@ def mixture(**values: Any) -> Checkpoint:
 
 def conditional(**values: Any) -> Checkpoint:
     """A prior by label whose three means lie well apart."""
-    made = checkpoint(Conditional(hidden=(16,), **values), covariate=LABEL)
+    made = checkpoint(ConditionalConfig(hidden=(16,), **values), covariate=LABEL)
     with torch.no_grad():
         for parameter in made.model.latent_prior.parameters():
             parameter.mul_(2.5)
@@ -100,7 +100,7 @@ def ring() -> Checkpoint:
         def forward(self, z: Tensor) -> Tensor:
             return -(z[..., 0] - 1) ** 2 / 1 + 0.5 * z[..., 0] ** 2 - 0.5 * math.log(0.5) + 0.7
 
-    made = checkpoint(Implicit(hidden=(4,)))
+    made = checkpoint(ImplicitConfig(hidden=(4,)))
     made.model.latent_prior.ratio = Known()
     made.model.latent_prior.calibrate()
     return made
@@ -239,14 +239,15 @@ def test_only_gaussians_have_a_temperature() -> None:
 # -- samples ---------------------------------------------------------------------------------------
 
 PRIORS: dict[str, Any] = {
-    "standard": lambda: checkpoint(Standard()), "mixture": mixture, "vamp": lambda: checkpoint(Vamp(components=5)),
+    "standard": lambda: checkpoint(StandardConfig()), "mixture": mixture,
+    "vamp": lambda: checkpoint(VampConfig(components=5)),
     "aggregated": lambda: begun(), "implicit": ring, "conditional": conditional,
     "conditional-mixture": lambda: conditional(components=3)}
 
 
 def begun() -> Checkpoint:
     """An aggregated posterior of the first six test images."""
-    made = checkpoint(Aggregated(components=6))
+    made = checkpoint(AggregatedConfig(components=6))
     made.model.latent_prior.begin(made.examples[:6], made.examples[:6])
     return made
 
@@ -268,7 +269,7 @@ def test_samples_have_the_moments_of_their_prior(kind: str) -> None:
 def test_the_same_noise_goes_through_each_ones_own_prior(kind: str) -> None:
     """Not through a Gaussian with the prior's moments: moments and mean log density are those of the prior itself."""
     made = PRIORS[kind]()
-    plain, own = codes_same([checkpoint(Standard()), made], 6_000, seed=1)
+    plain, own = codes_same([checkpoint(StandardConfig()), made], 6_000, seed=1)
     assert own.shape == (6_000, 2) and own.dtype == np.float32
     mixture = as_mixture(made.prior)
     mean, std = moments(mixture)
@@ -279,7 +280,7 @@ def test_the_same_noise_goes_through_each_ones_own_prior(kind: str) -> None:
                            for z in (own, made.sample_codes(6_000, seed=2)))
     spread = math.hypot(found.std(), expected.std()) / math.sqrt(6_000)
     assert abs(found.mean() - expected.mean()) < 4.5 * spread
-    np.testing.assert_array_equal(own, codes_same([made, checkpoint(Standard())], 6_000, seed=1)[0])
+    np.testing.assert_array_equal(own, codes_same([made, checkpoint(StandardConfig())], 6_000, seed=1)[0])
     if kind == "standard":
         np.testing.assert_array_equal(own, plain)
 
@@ -377,7 +378,7 @@ def test_what_has_no_components_to_be_shown(kind: str) -> None:
 
 
 def test_inputs_are_in_the_order_of_the_components() -> None:
-    made = checkpoint(Vamp(components=5))
+    made = checkpoint(VampConfig(components=5))
     found, given = components(made), inputs(made)
     assert found is not None and given is not None and given.learned and given.images.shape == (5, 4, 4)
     with torch.inference_mode():
@@ -464,7 +465,7 @@ def test_where_the_data_set_is_here_its_validation_split_is_taken(tmp_path: Path
 
 
 def test_a_family_without_a_prior_has_no_pair() -> None:
-    model = PCA(latent_size=2).build({"image": IMAGE})
+    model = PCAConfig(latent_size=2).build({"image": IMAGE})
     made = Checkpoint(Run(Path("nowhere")), model, {}, torch.rand(9, 1, 4, 4), None)
     with pytest.raises(ValueError, match="a family without a prior"):
         pair(made)
@@ -473,7 +474,7 @@ def test_a_family_without_a_prior_has_no_pair() -> None:
 
 def test_an_aggregated_posterior_knows_its_own_observations() -> None:
     """KL(q_i || 1/n sum q) <= log n for each of its own, by the component that is q_i; others have no such bound."""
-    found = checkpoint(Aggregated(components=12))
+    found = checkpoint(AggregatedConfig(components=12))
     own = torch.rand(12, 1, 4, 4, generator=torch.Generator().manual_seed(8))
     found.model.get_submodule("latent_prior").begin(own, own)
     with torch.no_grad():
@@ -483,4 +484,4 @@ def test_an_aggregated_posterior_knows_its_own_observations() -> None:
     assert told.own <= math.log(12) + 1e-4 and told.own > 0.5 * math.log(12)
     assert told.others > told.own + 1
     assert "60 test observations" in told.source
-    assert overfit(checkpoint(Vamp(components=12))) is None and overfit(checkpoint(Standard())) is None
+    assert overfit(checkpoint(VampConfig(components=12))) is None and overfit(checkpoint(StandardConfig())) is None

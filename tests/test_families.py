@@ -18,9 +18,9 @@ from vaecore.evaluate.cost import cost
 from vaecore.evaluate.families import APPROACHES, approach_of, groups, measured, newest, ordered
 from vaecore.evaluate.kept import keep
 from vaecore.evaluate.settings import Settings
-from vaecore.models import AE, FAMILIES, VAE, PixelCNN
-from vaecore.nets import MLP
-from vaecore.probability.priors import Conditional
+from vaecore.models import FAMILIES, AEConfig, PixelCNNConfig, VAEConfig
+from vaecore.nets import MLPConfig
+from vaecore.probability.priors import ConditionalConfig
 from vaecore.schema import parse
 from vaecore.store import Run, Store
 
@@ -116,7 +116,7 @@ IMAGE = {"x": Modality("image", (1, 6, 6))}
 
 
 def test_cost_counts_passes_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = VAE(latent_size=2, network=MLP(hidden=(8,))).build(IMAGE).eval()
+    model = VAEConfig(latent_size=2, network=MLPConfig(hidden=(8,))).build(IMAGE).eval()
     real = model.sample
 
     def slow(count: int, *rest: Any) -> Any:
@@ -135,15 +135,17 @@ def test_cost_counts_passes_and_seconds(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_pixel_a_pass_and_no_samples_without_a_prior() -> None:
-    pixels = parse(PixelCNN, {"channels": 2, "layers": 2, "first_kernel": 3}).build(IMAGE).eval()
+    pixels = parse(PixelCNNConfig, {"channels": 2, "layers": 2, "first_kernel": 3}).build(IMAGE).eval()
     assert cost(pixels, {"x": torch.rand(3, 1, 6, 6)}).sampling_passes == 36
-    found = cost(AE(latent_size=2, network=MLP(hidden=(8,))).build(IMAGE).eval(), {"x": torch.rand(3, 1, 6, 6)})
+    model = AEConfig(latent_size=2, network=MLPConfig(hidden=(8,))).build(IMAGE)
+    found = cost(model.eval(), {"x": torch.rand(3, 1, 6, 6)})
     assert found.sampling_passes is found.sampling_seconds is found.first_sample_seconds is None
     assert found.inference_seconds > 0
 
 
 def test_a_conditional_prior_samples_under_the_covariates_of_the_batch() -> None:
-    model = VAE(latent_size=2, network=MLP(hidden=(8,)), prior=Conditional()).build(IMAGE, Modality("label", (3,)))
+    model = VAEConfig(latent_size=2, network=MLPConfig(hidden=(8,)), prior=ConditionalConfig()).build(
+        IMAGE, Modality("label", (3,)))
     assert cost(model.eval(), {"x": torch.rand(4, 1, 6, 6), COVARIATE: torch.eye(3)[[0, 1, 2, 0]]}).sampling_seconds
 
 

@@ -22,10 +22,10 @@ from vaecore.evaluate.likelihood import (
     log_likelihood,
 )
 from vaecore.evaluate.naive import estimates
-from vaecore.models import AE, PCA, VAE, Batch, Family
-from vaecore.nets import Linear
-from vaecore.probability.likelihoods import GaussianFixed, Observation
-from vaecore.probability.priors import Conditional, Implicit, Mixture, PriorConfig, Standard
+from vaecore.models import AEConfig, Batch, Family, PCAConfig, VAEConfig
+from vaecore.nets import LinearConfig
+from vaecore.probability.likelihoods import GaussianFixedConfig, Observation
+from vaecore.probability.priors import ConditionalConfig, ImplicitConfig, MixtureConfig, PriorConfig, StandardConfig
 
 SIGMA = 0.7
 
@@ -38,8 +38,8 @@ def linear(size: int = 5, r: int = 2, prior: PriorConfig | None = None, covariat
     """p(x|z) = N(W z + b, sigma^2 I), probabilistic PCA under the standard prior; an encoder that knows nothing."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        config = VAE(latent_size=r, network=Linear(), likelihood=GaussianFixed(sigma=SIGMA),
-                     prior=prior or Standard())  # type: ignore[arg-type]
+        config = VAEConfig(latent_size=r, network=LinearConfig(), likelihood=GaussianFixedConfig(sigma=SIGMA),
+                     prior=prior or StandardConfig())  # type: ignore[arg-type]
         return config.build({"vector": Modality("vector", (size,))}, covariate).eval()
 
 
@@ -109,7 +109,7 @@ def test_meets_it_for_each_observation() -> None:
 
 @torch.no_grad()
 def test_meets_it_under_a_mixture() -> None:
-    model = linear(prior=Mixture(components=3))
+    model = linear(prior=MixtureConfig(components=3))
     prior = model.latent_prior
     prior.mean.copy_(torch.tensor([[-2.0, 0.0], [1.0, 1.0], [0.0, -1.5]]))
     prior.logvar.copy_(torch.tensor([[-1.0, 0.0], [0.5, -0.5], [0.0, 0.3]]))
@@ -130,7 +130,7 @@ def test_meets_it_under_a_density_ratio_only_with_its_normaliser() -> None:
         def forward(self, z: Tensor, *_: object, **__: object) -> Tensor:
             return z @ torch.tensor([0.8, -0.6]) + 2
 
-    model, x = linear(prior=Implicit()), data()
+    model, x = linear(prior=ImplicitConfig()), data()
     model.latent_prior.ratio = LinearRatio()
     truth = float(exact(model, x, torch.tensor([0.8, -0.6])).mean())
     assert log_likelihood(model, [{"vector": x}], 2_000).log_likelihood == pytest.approx(truth + 2.5, abs=0.05)
@@ -140,7 +140,7 @@ def test_meets_it_under_a_density_ratio_only_with_its_normaliser() -> None:
 
 @torch.no_grad()
 def test_meets_it_under_a_conditional_prior() -> None:
-    model = linear(prior=Conditional(encoder=False, hidden=(4,)), covariate=Modality("label", (2,)))
+    model = linear(prior=ConditionalConfig(encoder=False, hidden=(4,)), covariate=Modality("label", (2,)))
     for parameter in model.latent_prior.parameters():
         parameter.mul_(3)
     with_a_wide_proposal(model)
@@ -303,7 +303,7 @@ def test_what_cannot_be_estimated_is_refused(samples: int) -> None:
         importance_log_weights(model, batch, samples)
     with pytest.raises(ValueError, match=rf"{samples} samples.*Use at least 1"):
         estimates(model, batch, samples)
-    for config in (AE(latent_size=2, network=Linear()), PCA(latent_size=2)):
+    for config in (AEConfig(latent_size=2, network=LinearConfig()), PCAConfig(latent_size=2)):
         code = config.build({"vector": Modality("vector", (5,))})
         code.fit(batch)
         for estimate in (importance_log_weights, estimates):

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from vaecore.data import END, PAD, SPECIALS, Modality
-from vaecore.models import FAMILIES, PCA, VAE, Evidence, Objective
+from vaecore.models import FAMILIES, Evidence, Objective, PCAConfig, VAEConfig
 from vaecore.schema import ConfigError, parse
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
@@ -20,8 +20,8 @@ Make = Callable[..., Any]
 
 
 def linear_vae(n_samples: int = 1, gamma: float = 0.25, data_size: int = 5, r: int = 3) -> Any:
-    config = parse(VAE, {"latent_size": r, "network": {"kind": "linear"}, "n_samples": n_samples,
-                         "likelihood": {"kind": "gaussian", "sigma": gamma**0.5}})
+    config = parse(VAEConfig, {"latent_size": r, "network": {"kind": "linear"}, "n_samples": n_samples,
+                               "likelihood": {"kind": "gaussian", "sigma": gamma**0.5}})
     with torch.random.fork_rng():
         torch.manual_seed(0)
         return config.build({"vector": Modality("vector", (data_size,))})
@@ -228,8 +228,8 @@ def test_a_cost_is_charged_on_the_mean_kl_of_each_latent_and_dimension() -> None
 
 def test_pca_refuses_more_components_than_numbers() -> None:
     with pytest.raises(ConfigError, match=r"model\.latent_size: 7 components of 6 numbers\. Use at most 6"):
-        PCA(latent_size=7).build({"x": VECTOR})
-    model = PCA(latent_size=6).build({"x": VECTOR})
+        PCAConfig(latent_size=7).build({"x": VECTOR})
+    model = PCAConfig(latent_size=6).build({"x": VECTOR})
     x = torch.randn(50, 6) * torch.arange(1, 7)
     assert model.fit({"x": x})
     torch.testing.assert_close(model.decode({"z": model.code(x)})["x"].mean, x, atol=1e-4, rtol=1e-4)

@@ -12,7 +12,7 @@ from torch import Tensor
 from vaecore.data import OBSERVED, Modality
 from vaecore.data.base import SPECIALS
 from vaecore.evaluate.likelihood import importance_log_weights
-from vaecore.models import DMVAE, FAMILIES, ConcatenatedVAE, MultimodalVAE, SeparateVAEs
+from vaecore.models import FAMILIES, ConcatenatedVAEConfig, DMVAEConfig, MultimodalVAEConfig, SeparateVAEsConfig
 from vaecore.models.base import Family, ModelConfig
 from vaecore.models.multimodal.joint_posteriors import (
     ExpertMixture,
@@ -33,9 +33,9 @@ B = 6
 POSTERIORS = {"product": Product(), "quotient": Product(quotient="posterior"), "joint": JointEncoder(),
               "zero": JointEncoder(alpha=0), "mixture": ExpertMixture(), "mixture-of-products": ProductMixture()}
 CONFIGS: dict[str, ModelConfig] = {
-    **{name: MultimodalVAE(latent_size=3, posterior=posterior) for name, posterior in POSTERIORS.items()},
-    "dmvae": DMVAE(shared_size=3, private_size=2), "separate": SeparateVAEs(latent_size=3),
-    "concatenated": ConcatenatedVAE(latent_size=3)}
+    **{name: MultimodalVAEConfig(latent_size=3, posterior=posterior) for name, posterior in POSTERIORS.items()},
+    "dmvae": DMVAEConfig(shared_size=3, private_size=2), "separate": SeparateVAEsConfig(latent_size=3),
+    "concatenated": ConcatenatedVAEConfig(latent_size=3)}
 
 
 def build(config: ModelConfig, modalities: dict[str, Modality] = TWO) -> Family:
@@ -204,7 +204,7 @@ def test_the_elbo_is_below_the_importance_sampled_likelihood(name: str) -> None:
 
 
 def test_mvae_trains_the_joint_elbo_every_marginal_and_random_subsets() -> None:
-    config = MultimodalVAE(latent_size=3, posterior=Product(random_subsets=2))
+    config = MultimodalVAEConfig(latent_size=3, posterior=Product(random_subsets=2))
     model, batch = build(config, FOUR), observations(FOUR)
     elbos = model.objective(batch, noise()).elbos
     names = [tuple(e.reconstruction) for _, e in elbos]
@@ -220,7 +220,7 @@ def test_mvae_trains_the_joint_elbo_every_marginal_and_random_subsets() -> None:
 def test_the_size_of_a_random_subset_is_drawn_first() -> None:
     """Uniform over sizes 2 to 4 of five; drawn uniformly over subsets, half of them would have size 2 or 3."""
     modalities = {f"v{m}": VECTOR for m in range(5)}
-    model: Any = build(MultimodalVAE(latent_size=2, posterior=Product(random_subsets=1)), modalities)
+    model: Any = build(MultimodalVAEConfig(latent_size=2, posterior=Product(random_subsets=1)), modalities)
     generator, sizes, members = noise(), [0] * 6, torch.zeros(5)
     for _ in range(3000):
         subset = model.encoder.subsets(generator)[-1]
@@ -232,12 +232,13 @@ def test_the_size_of_a_random_subset_is_drawn_first() -> None:
 
 
 def test_two_modalities_have_no_random_subset_and_the_marginals_can_be_left_out() -> None:
-    assert len(build(MultimodalVAE()).objective(observations(), noise()).elbos) == 3
-    assert len(build(MultimodalVAE(posterior=Product(marginals=False))).objective(observations(), noise()).elbos) == 1
+    assert len(build(MultimodalVAEConfig()).objective(observations(), noise()).elbos) == 3
+    model = build(MultimodalVAEConfig(posterior=Product(marginals=False)))
+    assert len(model.objective(observations(), noise()).elbos) == 1
 
 
 def test_where_one_modality_is_all_there_is_its_elbo_counts_once() -> None:
-    model, batch = build(MultimodalVAE()), observations()
+    model, batch = build(MultimodalVAEConfig()), observations()
     mask = torch.tensor([[True, True]] * 3 + [[True, False]] * 3)
     elbos = [e for _, e in model.objective({**batch, OBSERVED: mask}, noise()).elbos]
     assert (elbos[0].reconstruction["image"] != 0).all()  # the joint ELBO of an image alone is that image's own
@@ -248,7 +249,7 @@ def test_where_one_modality_is_all_there_is_its_elbo_counts_once() -> None:
 
 def test_jmvae_penalty_is_the_kl_from_the_joint_posterior_to_each_single_one() -> None:
     """The joint posterior comes first (erratum E9): the other way round is another number."""
-    model, batch = build(MultimodalVAE(latent_size=3, posterior=JointEncoder(alpha=0.5))), observations()
+    model, batch = build(MultimodalVAEConfig(latent_size=3, posterior=JointEncoder(alpha=0.5))), observations()
     joint: DiagonalGaussian = model.encode(batch)["z"]
     singles = [model.encode({name: batch[name]})["z"] for name in TWO]
     forward = sum(torch.distributions.kl_divergence(normal(joint), normal(q)).sum(1).mean() for q in singles)
@@ -266,7 +267,7 @@ def normal(q: DiagonalGaussian) -> torch.distributions.Normal:
 
 @pytest.mark.parametrize("stop", [False, True])
 def test_stop_gradient_keeps_the_penalty_from_the_joint_encoder(stop: bool) -> None:
-    model: Any = build(MultimodalVAE(latent_size=3, posterior=JointEncoder(alpha=1, stop_gradient=stop)))
+    model: Any = build(MultimodalVAEConfig(latent_size=3, posterior=JointEncoder(alpha=1, stop_gradient=stop)))
     torch.autograd.backward(model.objective(observations(), noise()).penalties["stand-in"])
     assert all(p.grad is not None for p in model.encoder.single.parameters())
     assert all((p.grad is None) == stop for p in model.encoder.features.parameters())
@@ -294,7 +295,7 @@ def test_the_best_stand_in_for_a_joint_encoder_is_the_moment_match_of_its_mixtur
 
 def test_jmvae_given_some_of_several_multiplies_their_own_posteriors() -> None:
     """Its joint encoder has only seen everything: zeros for a missing modality would mean something else to it."""
-    model, batch = build(MultimodalVAE(latent_size=3, posterior=JointEncoder()), FOUR).eval(), observations(FOUR)
+    model, batch = build(MultimodalVAEConfig(latent_size=3, posterior=JointEncoder()), FOUR).eval(), observations(FOUR)
     torch.nn.init.constant_(model.encoder.single[0][-1].bias, -1.0)  # narrower than the prior, as after training
     with torch.no_grad():
         singles = [model.encode({name: batch[name]})["z"] for name in ("image", "numbers")]
@@ -308,7 +309,7 @@ def test_jmvae_given_some_of_several_multiplies_their_own_posteriors() -> None:
 
 def test_m1_of_incomplete_observations_the_product_of_what_is_there_teaches() -> None:
     """A joint encoder that never saw a complete observation knows nothing: whatever it says must not matter."""
-    model: Any = build(MultimodalVAE(latent_size=3, posterior=JointEncoder(alpha=2.0)), FOUR).eval()
+    model: Any = build(MultimodalVAEConfig(latent_size=3, posterior=JointEncoder(alpha=2.0)), FOUR).eval()
     torch.nn.init.constant_(model.encoder.single[0][-1].bias, -1.0)
     observed = torch.ones(B, 4, dtype=torch.bool)
     observed[:, 2] = False
@@ -353,7 +354,7 @@ def test_m1_exact_posteriors_of_incomplete_observations_stay_where_they_are() ->
 
 
 def test_a_random_subset_that_is_all_there_is_counts_once() -> None:
-    model: Any = build(MultimodalVAE(latent_size=3, posterior=Product(random_subsets=8)), FOUR)
+    model: Any = build(MultimodalVAEConfig(latent_size=3, posterior=Product(random_subsets=8)), FOUR)
     subsets = model.encoder.subsets(noise())
     observed = torch.tensor([[True, True, False, True], [True, True, True, True], [False, False, True, True]]).T
     counts = model.encoder._counts(subsets, observed)
@@ -402,7 +403,7 @@ def test_dmvae_trains_joint_own_and_cross_reconstructions() -> None:
     whole = model.encode(batch)
     assert set(elbos[0].kl) == set(whole) == {"shared", "private image", "private text", "private numbers"}
     for name in FOUR:  # without cross terms each modality's code speaks for itself alone
-        own = [e for _, e in build(DMVAE(shared_size=3, cross=False), FOUR).objective(batch, noise()).elbos]
+        own = [e for _, e in build(DMVAEConfig(shared_size=3, cross=False), FOUR).objective(batch, noise()).elbos]
         assert [set(e.reconstruction) for e in own[1:]] == [{n} for n in FOUR]
         expected = {"shared"} | ({f"private {name}"} if name != "label" else set())
         assert set(own[1 + list(FOUR).index(name)].kl) == expected
@@ -430,7 +431,7 @@ def test_the_private_posterior_of_what_is_not_given_is_its_prior() -> None:
 
 def test_parameters_of_a_product_grow_by_as_much_with_every_modality() -> None:
     """O(M), where one encoder a subset would need 2^M - 1."""
-    counts = [build(MultimodalVAE(latent_size=4), {f"v{m}": VECTOR for m in range(size)}).parameter_count
+    counts = [build(MultimodalVAEConfig(latent_size=4), {f"v{m}": VECTOR for m in range(size)}).parameter_count
               for size in range(2, 13)]
     assert len({b - a for a, b in itertools.pairwise(counts)}) == 1
 
@@ -453,13 +454,13 @@ def test_a_setting_for_no_modality_is_refused(values: dict[str, Any], message: s
 
 def test_one_modality_or_too_many_products_are_refused() -> None:
     with pytest.raises(ConfigError, match="needs 2 to 16, but this data set has 1"):
-        MultimodalVAE().build({"image": IMAGE})
+        MultimodalVAEConfig().build({"image": IMAGE})
     with pytest.raises(ConfigError, match="511 subsets"):
-        MultimodalVAE(posterior=ProductMixture()).build({f"v{m}": VECTOR for m in range(9)})
+        MultimodalVAEConfig(posterior=ProductMixture()).build({f"v{m}": VECTOR for m in range(9)})
 
 
 def test_a_likelihood_of_ones_own_and_a_weight() -> None:
-    config = MultimodalVAE(latent_size=3, likelihoods={"image": "gaussian"}, sigma=0.5, weights={"label": 50})
+    config = MultimodalVAEConfig(latent_size=3, likelihoods={"image": "gaussian"}, sigma=0.5, weights={"label": 50})
     model, batch = build(config), observations()
     with torch.no_grad():
         p = model.decode({"z": torch.zeros(B, 3)})["image"]

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from vaecore.data import Modality
-from vaecore.nets import MLP, Conv, Linear, ResConv
+from vaecore.nets import ConvConfig, LinearConfig, MLPConfig, ResConvConfig
 from vaecore.schema import ConfigError
 
 IMAGES = [(1, 28, 28), (3, 64, 64), (1, 8, 8), (3, 32, 32), (1, 29, 31), (2, 33, 28), (1, 5, 4)]
-NETWORKS: list[Any] = [Linear(), MLP(hidden=(8, 4)), Conv(channels=(4, 8), dense=8),
-                       ResConv(channels=(4, 8), dense=8, blocks=2)]
+NETWORKS: list[Any] = [LinearConfig(), MLPConfig(hidden=(8, 4)), ConvConfig(channels=(4, 8), dense=8),
+                       ResConvConfig(channels=(4, 8), dense=8, blocks=2)]
 
 
 @pytest.mark.parametrize("shape", IMAGES, ids=str)
@@ -48,15 +48,15 @@ def test_every_pixel_is_seen_and_every_pixel_is_drawn(network: Any) -> None:
 
 def test_what_convolutions_cannot_take() -> None:
     with pytest.raises(ConfigError, match=r"model\.network\.kind: .*images.*Use mlp or linear"):
-        Conv().encoder(Modality("vector", (8,)), 2)
+        ConvConfig().encoder(Modality("vector", (8,)), 2)
     with pytest.raises(ConfigError, match=r"model\.network\.channels: 4 stages halve 8 x 8.*at most 3 stages"):
-        Conv(channels=(4,) * 4).encoder(Modality("image", (1, 8, 8)), 2)
-    Conv(channels=(4,) * 3).encoder(Modality("image", (1, 8, 8)), 2)  # the remedy works
+        ConvConfig(channels=(4,) * 4).encoder(Modality("image", (1, 8, 8)), 2)
+    ConvConfig(channels=(4,) * 3).encoder(Modality("image", (1, 8, 8)), 2)  # the remedy works
 
 
 def test_a_linear_network_is_linear() -> None:
     modality = Modality("vector", (5,))
-    for net, size in ((Linear().encoder(modality, 3), 5), (Linear().decoder(modality, 3, 1), 3)):
+    for net, size in ((LinearConfig().encoder(modality, 3), 5), (LinearConfig().decoder(modality, 3, 1), 3)):
         a, b = torch.randn(2, size), torch.randn(2, size)
         with torch.no_grad():
             torch.testing.assert_close(net(a) + net(b) - net(torch.zeros(2, size)), net(a + b))

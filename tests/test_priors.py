@@ -17,12 +17,19 @@ from torch import distributions as reference
 from tests.training.sentences import A, B, C, D, rows, text
 from vaecore.data import COVARIATE, SPLITS, Dataset, Modality, Split
 from vaecore.evaluate.likelihood import log_likelihood
-from vaecore.models import VAE
-from vaecore.nets import MLP, Linear
+from vaecore.models import VAEConfig
+from vaecore.nets import LinearConfig, MLPConfig
 from vaecore.probability.aggregate import aggregate_log_prob
 from vaecore.probability.densities import Density, GaussianMixture, choose
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
-from vaecore.probability.priors import Aggregated, Conditional, Implicit, Inputs, Mixture, Vamp
+from vaecore.probability.priors import (
+    AggregatedConfig,
+    ConditionalConfig,
+    ImplicitConfig,
+    Inputs,
+    MixtureConfig,
+    VampConfig,
+)
 from vaecore.schema import ConfigError
 from vaecore.training.checkpoints import load_model, save_weights
 from vaecore.training.feed import Feed
@@ -65,23 +72,23 @@ def densities(kind: str) -> tuple[Density, reference.Distribution]:
     with torch.random.fork_rng():
         torch.manual_seed(1)
         if kind == "mixture":
-            prior = Mixture(components=4, spread=2.0).build(2, VECTORS, None).double()
+            prior = MixtureConfig(components=4, spread=2.0).build(2, VECTORS, None).double()
             parts = dict(prior.named_parameters())
             with torch.no_grad():
                 parts["logvar"].copy_(torch.linspace(-2, 1, 8).view(4, 2))
                 parts["logits"].copy_(torch.tensor([0.0, 1.5, -1.0, 0.3]))
             expected = torch_mixture(parts["mean"], parts["logvar"], parts["logits"])
         elif kind == "vamp":
-            prior = Vamp(components=5).build(2, VECTORS, None).double()
+            prior = VampConfig(components=5).build(2, VECTORS, None).double()
             q = encoded(next(prior.parameters()))
             expected = torch_mixture(q.mean, q.logvar, torch.zeros(5).double())
         elif kind == "aggregated":
-            prior, x = Aggregated(components=6).build(2, VECTORS, None), torch.randn(6, 3).double()
+            prior, x = AggregatedConfig(components=6).build(2, VECTORS, None), torch.randn(6, 3).double()
             prior.begin(x, x)
             q = encoded(x)
             expected = torch_mixture(q.mean, q.logvar, torch.zeros(6).double())
         else:
-            prior = Conditional(components=3, hidden=(8,)).build(2, VECTORS, Modality("label", (2,)))
+            prior = ConditionalConfig(components=3, hidden=(8,)).build(2, VECTORS, Modality("label", (2,)))
             with torch.no_grad():
                 for parameter in prior.parameters():
                     parameter.mul_(2)
@@ -207,7 +214,7 @@ def test_choices_are_one_hot_and_their_gradient_moves_the_weights() -> None:
 
 def test_samples_of_a_mixture_move_its_weights_means_and_variances() -> None:
     """Codes are wanted at +4: the component there gains weight, the other moves towards it and widens or narrows."""
-    prior = Mixture(components=2).build(1, VECTORS, None)
+    prior = MixtureConfig(components=2).build(1, VECTORS, None)
     parts = dict(prior.named_parameters())
     with torch.no_grad():
         parts["mean"].copy_(torch.tensor([[-2.0], [2.0]]))
@@ -217,7 +224,7 @@ def test_samples_of_a_mixture_move_its_weights_means_and_variances() -> None:
 
 
 def test_a_mixture_has_bounded_variances() -> None:
-    prior = Mixture(components=2).build(2, VECTORS, None)
+    prior = MixtureConfig(components=2).build(2, VECTORS, None)
     with torch.no_grad():
         dict(prior.named_parameters())["logvar"].copy_(torch.tensor([[-80.0, 80.0], [0.0, 1.0]]))
     found = prior(encoded, None, CPU)
@@ -231,7 +238,7 @@ def vae(prior: Any, kind: str = "image", covariate: Modality | None = None) -> A
     shape = (1, 4, 4) if kind == "image" else (16,)
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return VAE(latent_size=2, network=MLP(hidden=(8,)), prior=prior).build(
+        return VAEConfig(latent_size=2, network=MLPConfig(hidden=(8,)), prior=prior).build(
             {kind: Modality(kind, shape)}, covariate)  # type: ignore[arg-type]
 
 
@@ -240,7 +247,7 @@ def images(count: int, seed: int = 0) -> Tensor:
 
 
 def test_pseudo_inputs_stay_pixels() -> None:
-    model = vae(Vamp(components=7))
+    model = vae(VampConfig(components=7))
     prior = model.latent_prior
     assert prior.inputs.shape == (7, 1, 4, 4)
     assert float(prior.inputs.detach().mean()) == pytest.approx(0.05, abs=0.005)
@@ -250,13 +257,13 @@ def test_pseudo_inputs_stay_pixels() -> None:
     seen = prior.pseudo_inputs
     assert seen.min() == 0 and seen.max() == 1
     torch.testing.assert_close(model.prior()["z"].mean, model.posterior(prior.inputs.clamp(0, 1)).mean)
-    vectors = vae(Vamp(components=300), "vector").latent_prior
+    vectors = vae(VampConfig(components=300), "vector").latent_prior
     assert float(vectors.inputs.detach().std()) == pytest.approx(1, abs=0.05)
     assert vectors.pseudo_inputs.min() < -1  # numbers without bounds
 
 
 def test_pseudo_inputs_begin_as_training_observations() -> None:
-    model, x, asked = vae(Vamp(components=40, start="data")), images(40), []
+    model, x, asked = vae(VampConfig(components=40, start="data")), images(40), []
 
     def train(n: int) -> dict[str, Tensor]:
         asked.append(n)
@@ -266,14 +273,14 @@ def test_pseudo_inputs_begin_as_training_observations() -> None:
     assert asked == [40]
     difference = (model.latent_prior.inputs - x).detach()
     assert float(difference.std()) == pytest.approx(0.01, rel=0.15) and float(difference.mean().abs()) < 0.002
-    model = vae(Vamp(components=40))
+    model = vae(VampConfig(components=40))
     before = model.latent_prior.inputs.detach().clone()
     model.begin(train)
     assert asked == [40] and torch.equal(model.latent_prior.inputs, before)  # random ones ask for none
 
 
 def test_a_vamp_prior_learns_pseudo_inputs_and_encoder() -> None:
-    model = vae(Vamp(components=5))
+    model = vae(VampConfig(components=5))
     model.prior()["z"].log_prob(torch.randn(6, 2, generator=noise())).sum().backward()
     assert model.latent_prior.inputs.grad.flatten(1).norm(dim=1).min() > 0  # of each
     assert all(p.grad is not None and p.grad.norm() > 0 for p in model.encoder.parameters())
@@ -281,7 +288,7 @@ def test_a_vamp_prior_learns_pseudo_inputs_and_encoder() -> None:
 
 
 def test_the_aggregated_posterior_is_equation_41() -> None:
-    model, x = vae(Aggregated(components=30)), images(30)
+    model, x = vae(AggregatedConfig(components=30)), images(30)
     model.begin(lambda n: {"image": x[:n]})
     assert torch.equal(model.latent_prior.observed, x) and "latent_prior.observed" in model.state_dict()
     x.zero_()  # the prior has a copy of its own
@@ -311,7 +318,7 @@ class LinearRatio(nn.Module):
 
 def tilted(c: float = 0.0) -> tuple[Any, Tensor]:
     a = torch.tensor([0.8, -0.6])
-    prior: Any = Implicit().build(2, VECTORS, None)
+    prior: Any = ImplicitConfig().build(2, VECTORS, None)
     prior.ratio = LinearRatio(a, c)
     prior.calibrate()
     return prior, a
@@ -356,7 +363,7 @@ def test_the_ratio_of_a_known_mixture_is_learned() -> None:
                             torch.tensor([0.5, 0.5]).log())
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        prior: Any = Implicit(hidden=(32, 32), dropout=0.0).build(1, VECTORS, None)
+        prior: Any = ImplicitConfig(hidden=(32, 32), dropout=0.0).build(1, VECTORS, None)
     optimizer, generator, steps = torch.optim.Adam(prior.parameters(), lr=5e-3), noise(), 1_200
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
@@ -380,7 +387,7 @@ def test_the_ratio_of_a_known_mixture_is_learned() -> None:
 def test_hidden_units_are_left_out_only_while_the_ratio_learns() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        prior: Any = Implicit(hidden=(400,), dropout=0.5).build(2, VECTORS, None)
+        prior: Any = ImplicitConfig(hidden=(400,), dropout=0.5).build(2, VECTORS, None)
     z = torch.randn(1, 2, generator=noise()).expand(2_000, -1)
     with torch.no_grad():
         plain, dropped = prior.ratio(z), prior.ratio(z, noise(), dropped=True)
@@ -394,7 +401,7 @@ def test_hidden_units_are_left_out_only_while_the_ratio_learns() -> None:
 
 
 def test_the_loss_of_a_ratio_that_knows_nothing_is_two_coins() -> None:
-    prior: Any = Implicit().build(2, VECTORS, None)
+    prior: Any = ImplicitConfig().build(2, VECTORS, None)
     prior.ratio = LinearRatio(torch.zeros(2))
     codes = torch.randn(10, 2, generator=noise())
     assert float(prior.loss(codes, noise())) == pytest.approx(2 * math.log(2))
@@ -409,7 +416,7 @@ def test_the_loss_of_a_ratio_that_knows_nothing_is_two_coins() -> None:
 @pytest.mark.parametrize("kind", ["label", "vector"])
 def test_a_conditional_prior_is_of_each_row_its_own(kind: Any, components: int) -> None:
     u = torch.eye(2) if kind == "label" else torch.tensor([[0.3, -1.0], [2.0, 0.5]])
-    prior = Conditional(components=components, hidden=(8,)).build(2, VECTORS, Modality(kind, (2,)))
+    prior = ConditionalConfig(components=components, hidden=(8,)).build(2, VECTORS, Modality(kind, (2,)))
     with torch.no_grad():
         for parameter in prior.parameters():
             parameter.mul_(3)
@@ -430,7 +437,7 @@ def test_a_conditional_prior_is_of_each_row_its_own(kind: Any, components: int) 
 
 
 def test_without_means_only_the_variances_depend_on_u() -> None:
-    prior = Conditional(mean=False, hidden=(8,)).build(2, VECTORS, Modality("label", (2,)))
+    prior = ConditionalConfig(mean=False, hidden=(8,)).build(2, VECTORS, Modality("label", (2,)))
     density = prior(encoded, torch.eye(2), CPU)
     assert isinstance(density, DiagonalGaussian) and (density.mean == 0).all()
     assert (density.logvar[0] - density.logvar[1]).abs().max() > 1e-3
@@ -438,8 +445,8 @@ def test_without_means_only_the_variances_depend_on_u() -> None:
 
 def test_a_conditional_prior_needs_a_covariate() -> None:
     with pytest.raises(ConfigError, match=r"model\.prior\.kind: .*no labels and no covariate.*Choose another prior"):
-        Conditional().build(2, VECTORS, None)
-    model = vae(Conditional(), covariate=Modality("label", (3,)))
+        ConditionalConfig().build(2, VECTORS, None)
+    model = vae(ConditionalConfig(), covariate=Modality("label", (3,)))
     with pytest.raises(ValueError, match="say for which covariate"):
         model.prior()
     with pytest.raises(ValueError, match="say for which covariate"):
@@ -544,5 +551,5 @@ def test_a_learned_prior_changes_as_the_model_learns(configure: Callable[..., An
 
 def test_linear_networks_take_a_covariate_too(configure: Callable[..., Any], tmp_path: Path) -> None:
     dataset = data("mlp")
-    model = {**MLP_VAE, "network": Linear().model_dump(), "prior": PRIORS["conditional"]}
+    model = {**MLP_VAE, "network": LinearConfig().model_dump(), "prior": PRIORS["conditional"]}
     survives(tiny(configure, dataset, model), dataset, tmp_path)

@@ -30,8 +30,8 @@ from vaecore.evaluate.quality import (
     sample_quality,
 )
 from vaecore.evaluate.settings import Settings
-from vaecore.models import ICA, MADE, PCA, VAE
-from vaecore.models.single.vae import VariationalAutoEncoder
+from vaecore.models import ICAConfig, MADEConfig, PCAConfig, VAEConfig
+from vaecore.models.single.vae import VAE
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
 
@@ -112,7 +112,7 @@ def digits() -> Dataset:
 
 @pytest.fixture(scope="module")
 def pca(digits: Dataset) -> Any:
-    model = PCA(latent_size=20).build(digits.modalities)
+    model = PCAConfig(latent_size=20).build(digits.modalities)
     model.fit(Feed(digits, "train", CPU).all())
     return model
 
@@ -128,7 +128,7 @@ def test_reconstruction_of_a_model(digits: Dataset, pca: Any) -> None:
     assert (found.window, found.data_range, found.observations) == (7, 1.0, 250) and done[-1] == (250, 250)
     few = reconstruction(pca, feed, limit=10)["image"]
     assert few.observations == 10 and few.mse != found.mse
-    worse = PCA(latent_size=2).build(digits.modalities)
+    worse = PCAConfig(latent_size=2).build(digits.modalities)
     worse.fit(Feed(digits, "train", CPU).all())
     less = reconstruction(worse, feed)["image"]
     assert less.psnr is not None and less.ssim is not None
@@ -139,7 +139,7 @@ def test_reconstruction_of_a_model(digits: Dataset, pca: Any) -> None:
 
 def test_vectors_have_an_error_and_no_picture() -> None:
     dataset = Gaussian(size=500).load()
-    model = PCA(latent_size=8).build(dataset.modalities)
+    model = PCAConfig(latent_size=8).build(dataset.modalities)
     model.fit(Feed(dataset, "train", CPU).all())
     found = reconstruction(model, Feed(dataset, "test", CPU))["vector"]
     assert found.mse < 1e-10 and (found.psnr, found.ssim, found.window) == (None, None, None)
@@ -247,8 +247,8 @@ def test_codes_of_a_split_are_in_its_order(digits: Dataset, pca: Any) -> None:
     np.testing.assert_allclose(found.mean, pca.encode(feed.all())["z"].mean.numpy(), atol=1e-5)
     assert codes(pca, feed, limit=7).mean.shape == (7, 20)
     torch.manual_seed(0)
-    vae = VAE(latent_size=3, network={"kind": "mlp", "hidden": [8]}).build(digits.modalities)
-    assert isinstance(vae, VariationalAutoEncoder)
+    vae = VAEConfig(latent_size=3, network={"kind": "mlp", "hidden": [8]}).build(digits.modalities)
+    assert isinstance(vae, VAE)
     vae.train()
     found = codes(vae, feed)
     assert vae.training and found.logvar is not None and found.logvar.shape == (250, 3)
@@ -410,9 +410,10 @@ def test_a_disk_that_cannot_be_written_costs_only_the_cache(digits: Dataset, qui
     assert classifier(digits).accuracy > 0.5
 
 
-@pytest.mark.parametrize(("model", "pixels"), [(ICA(latent_size=4), "means of p(x|z)"), (MADE(hidden=(8,)), "draws")])
+@pytest.mark.parametrize(("model", "pixels"), [(ICAConfig(latent_size=4), "means of p(x|z)"),
+                                               (MADEConfig(hidden=(8,)), "draws")])
 def test_samples_are_judged_as_pictures_and_called_what_they_are(digits: Dataset, monkeypatch: pytest.MonkeyPatch,
-                                                                 model: ICA | MADE, pixels: str) -> None:
+                                                                 model: ICAConfig | MADEConfig, pixels: str) -> None:
     feed, judged = Feed(digits, "test", CPU), list[torch.Tensor]()
 
     class Judge:

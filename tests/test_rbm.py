@@ -14,19 +14,19 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.single.rbm import RBM, RestrictedBoltzmannMachine
+from vaecore.models.single.rbm import RBM, RBMConfig
 from vaecore.schema import parse
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
 
 
 def machine(shape: tuple[int, ...] = (1, 2, 4), scale: float = 1.0, seed: int = 0, **values: Any
-            ) -> RestrictedBoltzmannMachine:
+            ) -> RBM:
     """A machine with random weights of the given scale."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = parse(RBM, {"hidden": 3, **values}).build({"x": Modality("image", shape)})
-        assert isinstance(model, RestrictedBoltzmannMachine)
+        model = parse(RBMConfig, {"hidden": 3, **values}).build({"x": Modality("image", shape)})
+        assert isinstance(model, RBM)
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.copy_(scale * torch.randn(parameter.shape))
@@ -38,7 +38,7 @@ def states(count: int) -> Tensor:
     return torch.tensor(list(itertools.product([0.0, 1.0], repeat=count)))
 
 
-def log_p(model: RestrictedBoltzmannMachine, v: Tensor) -> Tensor:
+def log_p(model: RBM, v: Tensor) -> Tensor:
     """log p of states (B, D) through what evaluation reads."""
     with torch.no_grad():
         return model.elbo({"x": v.view(-1, *model.shape.shape)}).reconstruction["x"]
@@ -197,7 +197,7 @@ def test_a_stopped_run_ends_with_the_same_bits(chain: str, start: Callable[..., 
 def test_a_run_reports_the_likelihood_of_what_it_kept(start: Callable[..., Path]) -> None:
     folder = start(values("pcd", hidden=12))
     model = load_model(folder)
-    assert isinstance(model, RestrictedBoltzmannMachine)
+    assert isinstance(model, RBM)
     images = Run(folder).config().data.load().splits["test"].arrays["image"]
     v = torch.from_numpy(images.copy()).float().flatten(1) / 255
     said = float(model.log_z)

@@ -15,8 +15,8 @@ from vaecore.data import Modality
 from vaecore.models import FAMILIES, Family
 from vaecore.models.video.recurrent_video import Encoded, RecurrentVideo
 from vaecore.models.video.shared import ScheduledSampling, VideoFamily
-from vaecore.models.video.svg import StochasticVideo
-from vaecore.nets.frames import DCGAN, VGG, FrameMLP
+from vaecore.models.video.svg import SVG
+from vaecore.nets.frames import DCGANConfig, FrameMLPConfig, VGGConfig
 from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl, gaussian_log_prob
 from vaecore.schema import ConfigError, parse
 from vaecore.training.checkpoints import load_model
@@ -66,7 +66,7 @@ def test_no_prediction_sees_a_later_frame(family: str, modalities: dict[str, Mod
 
 def test_the_learned_prior_sees_only_what_came_before() -> None:
     model, x = built("svg-lp"), clips()
-    assert isinstance(model, StochasticVideo)
+    assert isinstance(model, SVG)
 
     def prior(x: Tensor) -> Tensor:
         batch = {"frames": x}
@@ -148,7 +148,7 @@ def test_the_bound_is_a_sum_over_frames_pixels_and_dimensions(family: str) -> No
         found = model.evidence(batch, q, torch.Generator().manual_seed(3))
         mean = model.predictions(batch, q, torch.Generator().manual_seed(3)).mean
         posterior = q["z"]
-        assert isinstance(posterior, Encoded) and isinstance(model, StochasticVideo)
+        assert isinstance(posterior, Encoded) and isinstance(model, SVG)
         prior = (model.priors(batch, q) if family == "svg-lp" else
                  DiagonalGaussian(torch.zeros_like(posterior.mean), torch.zeros_like(posterior.mean)))
         terms = gaussian_log_prob(x[:, 1:], mean, torch.tensor(2 * math.log(0.3)))
@@ -212,9 +212,9 @@ def test_the_share_of_true_frames_falls_as_in_the_paper() -> None:
 # -- networks of frames -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("config", [DCGAN(channels=4), VGG(channels=4)])
+@pytest.mark.parametrize("config", [DCGANConfig(channels=4), VGGConfig(channels=4)])
 @pytest.mark.parametrize("side", [16, 32, 64])
-def test_networks_halve_frames_to_a_code_and_back(config: DCGAN | VGG, side: int) -> None:
+def test_networks_halve_frames_to_a_code_and_back(config: DCGANConfig | VGGConfig, side: int) -> None:
     encoder, decoder = config.encoder((3, side, side), 8), config.decoder((3, side, side), 8, 2)
     h, skips = encoder(torch.rand(6, 3, side, side))
     assert h.shape == (6, 8) and [skip.shape[-1] for skip in skips] == [side >> n for n in range(1, len(skips) + 1)]
@@ -224,7 +224,7 @@ def test_networks_halve_frames_to_a_code_and_back(config: DCGAN | VGG, side: int
 
 def test_a_prepared_skip_is_a_convolution_of_both_maps_laid_together() -> None:
     """conv([a, b]) = conv_a(a) + conv_b(b): what published code concatenates."""
-    decoder = DCGAN(channels=4).decoder((1, 16, 16), 8, 1)
+    decoder = DCGANConfig(channels=4).decoder((1, 16, 16), 8, 1)
     up: Any = decoder.ups[0]  # type: ignore[index]
     own, skip = torch.randn(2, 8, 4, 4), torch.randn(2, 8, 4, 4)
     both = torch.cat([up.own.weight, up.skip.weight])  # of a transposed convolution inputs come first
@@ -234,16 +234,16 @@ def test_a_prepared_skip_is_a_convolution_of_both_maps_laid_together() -> None:
 
 def test_a_frame_is_coded_alike_alone_and_among_others_in_training_too() -> None:
     """No statistics of the batch: the trap of published evaluations cannot happen."""
-    encoder = DCGAN(channels=4).encoder((1, 16, 16), 8)
+    encoder = DCGANConfig(channels=4).encoder((1, 16, 16), 8)
     x = torch.rand(5, 1, 16, 16)
     torch.testing.assert_close(encoder.train()(x)[0][:1], encoder.eval()(x[:1])[0], atol=1e-6, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("network", "modality", "message"), [
-    (DCGAN(), Modality("video", (4, 1, 28, 28)), r"28 x 28 pixels do not halve to 4 x 4.*data\.size=16, 32, 64"),
-    (DCGAN(), Modality("trajectory", (4, 2)), r"frames are vectors.*Use mlp"),
+    (DCGANConfig(), Modality("video", (4, 1, 28, 28)), r"28 x 28 pixels do not halve to 4 x 4.*data\.size=16, 32, 64"),
+    (DCGANConfig(), Modality("trajectory", (4, 2)), r"frames are vectors.*Use mlp"),
 ])
-def test_frames_that_a_network_cannot_take_are_refused(network: DCGAN, modality: Modality, message: str) -> None:
+def test_frames_that_a_network_cannot_take_are_refused(network: DCGANConfig, modality: Modality, message: str) -> None:
     config = FAMILIES["svg-lp"](context=2, network=network)
     with pytest.raises(ConfigError, match=message):
         config.build({"frames": modality})
@@ -264,7 +264,7 @@ def test_what_needs_frames_says_so() -> None:
 
 
 def test_an_mlp_reads_and_writes_vectors() -> None:
-    config = FrameMLP(hidden=(5,))
+    config = FrameMLPConfig(hidden=(5,))
     h, skips = config.encoder((3,), 4)(torch.rand(6, 3))
     assert h.shape == (6, 4) and skips == []
     assert config.decoder((3,), 4, 2)(h.view(2, 3, 4), []).shape == (6, 6)

@@ -13,17 +13,17 @@ from torch import Tensor
 from tests.training.sentences import SENTENCES, VOCABULARY, A, B, C, D, rows, text
 from vaecore.data import BEGIN, END, PAD, UNKNOWN
 from vaecore.evaluate.likelihood import importance_log_weights, log_likelihood
-from vaecore.models import LanguageModel, SentenceVAE
+from vaecore.models import LanguageModelConfig, SentenceVAEConfig
 from vaecore.nets.text import SentenceDecoder
 
 V, R = len(VOCABULARY), 2
 
 
-def made(family: type[SentenceVAE | LanguageModel] = SentenceVAE, *, longest: int = 6, seed: int = 0,
+def made(family: type[SentenceVAEConfig | LanguageModelConfig] = SentenceVAEConfig, *, longest: int = 6, seed: int = 0,
          **values: Any) -> Any:
     """A small untrained model whose weights are large enough to matter."""
     sizes = {"embedding": 3, "hidden": 5, "initial_scale": 1.0, "embedding_scale": 1.0}
-    if family is SentenceVAE:
+    if family is SentenceVAEConfig:
         sizes["latent_size"] = R
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -62,10 +62,10 @@ def by_hand(decoder: SentenceDecoder, words: list[int], z: Tensor | None, read: 
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("family", [SentenceVAE, LanguageModel], ids=["vae", "language-model"])
+@pytest.mark.parametrize("family", [SentenceVAEConfig, LanguageModelConfig], ids=["vae", "language-model"])
 def test_log_prob_is_the_sum_over_words(family: Any) -> None:
     model = made(family)
-    z = codes(len(SENTENCES)) if family is SentenceVAE else None
+    z = codes(len(SENTENCES)) if family is SentenceVAEConfig else None
     found = model.decode({} if z is None else {"z": z})["text"].log_prob(tokens(*SENTENCES))
     expected = [by_hand(model.decoder, words, None if z is None else z[n]) for n, words in enumerate(SENTENCES)]
     torch.testing.assert_close(found, torch.tensor(expected), atol=1e-5, rtol=0)
@@ -101,7 +101,7 @@ def test_the_encoder_reads_up_to_end_and_in_order() -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("family", [SentenceVAE, LanguageModel], ids=["vae", "language-model"])
+@pytest.mark.parametrize("family", [SentenceVAEConfig, LanguageModelConfig], ids=["vae", "language-model"])
 def test_an_untrained_model_needs_log_v_nats_a_token(family: Any) -> None:
     model = made(family, initial_scale=1e-4, embedding_scale=1e-4)
     evidence = model.elbo({"text": tokens(*SENTENCES)}, torch.Generator().manual_seed(0))
@@ -162,7 +162,7 @@ def test_dropout_sets_units_to_0_and_keeps_their_mean() -> None:
     assert (dropped == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
 
 
-@pytest.mark.parametrize("family", [SentenceVAE, LanguageModel], ids=["vae", "language-model"])
+@pytest.mark.parametrize("family", [SentenceVAEConfig, LanguageModelConfig], ids=["vae", "language-model"])
 @pytest.mark.parametrize("values", [{"dropout": 0.5}, {"word_keep": 0.5}, {"word_keep": 0.0},
                                     {"dropout": 0.3, "word_keep": 0.7}], ids=str)
 def test_all_noise_is_the_generator_s(family: Any, values: dict[str, float]) -> None:
@@ -174,7 +174,7 @@ def test_all_noise_is_the_generator_s(family: Any, values: dict[str, float]) -> 
 
     first, other = loss(1), loss(2)
     assert torch.equal(loss(1), first)
-    if family is SentenceVAE or 0 not in values.values():
+    if family is SentenceVAEConfig or 0 not in values.values():
         assert not torch.equal(first, other)
     model.eval()
     model.decode({"z": codes(3)} if model.latents else {})["text"].sample(torch.Generator().manual_seed(0))
@@ -209,7 +209,7 @@ def test_written_sentences_are_words_then_end_then_padding(word_keep: float) -> 
 
 
 def test_a_language_model_writes_as_many_as_asked() -> None:
-    model = made(LanguageModel, longest=7)
+    model = made(LanguageModelConfig, longest=7)
     assert model.decode({})["text"].likeliest().shape == (1, 7)
     written = model.decoder.write(None, 200, 7, 1.0, torch.Generator().manual_seed(0))
     assert written.shape == (200, 7) and well_formed(written) and len(written.unique(dim=0)) > 20

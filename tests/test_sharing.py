@@ -14,7 +14,7 @@ from vaecore.data import Dataset, Modality, Split
 from vaecore.evaluate.judges import Judge, StyleJudge, r2
 from vaecore.evaluate.quality import Codes, codes, codes_by_latent
 from vaecore.evaluate.sharing import linear_r2, others, private_to, sharing, style_under_swap
-from vaecore.models import DMVAE, MultimodalVAE
+from vaecore.models import DMVAEConfig, MultimodalVAEConfig
 from vaecore.models.base import Batch, Evidence, Family
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import Observation
@@ -143,7 +143,7 @@ def test_codes_come_by_latent_and_without_the_label() -> None:
     splits = [Split({"image": images, "label": np.eye(3, dtype=np.float32)[generator.integers(3, size=30)]})
               for _ in range(2)]
     feeds = [Feed(Dataset("pairs", "", kinds, {"train": split, "test": split}), "test", CPU) for split in splits]
-    model = DMVAE(shared_size=2, private_size=3).build(kinds)
+    model = DMVAEConfig(shared_size=2, private_size=3).build(kinds)
     one, other = (codes_by_latent(model, feed) for feed in feeds)
     assert {name: each.mean.shape for name, each in one.items()} == {"shared": (30, 2), "private image": (30, 3)}
     for name in one:
@@ -151,5 +151,5 @@ def test_codes_come_by_latent_and_without_the_label() -> None:
     joined = codes(model, feeds[0])
     assert np.array_equal(joined.mean, np.concatenate([each.mean for each in one.values()], 1))
     assert joined.logvar is not None and joined.logvar.shape == (30, 5)
-    mixture = MultimodalVAE(latent_size=2, posterior={"kind": "mixture"}).build(kinds)  # type: ignore[arg-type]
+    mixture = MultimodalVAEConfig(latent_size=2, posterior={"kind": "mixture"}).build(kinds)  # type: ignore[arg-type]
     assert codes(mixture, feeds[0]).logvar is None, "no Gaussian"

@@ -14,10 +14,10 @@ from torch.distributions import MultivariateNormal, kl_divergence
 from vaecore.data import Modality
 from vaecore.models import Batch
 from vaecore.models.video.shared import Predicted, VideoFamily, code
-from vaecore.models.video.svg import StochasticVideo, SVGFixedPrior, SVGLearnedPrior
-from vaecore.nets.frames import FrameMLP
+from vaecore.models.video.svg import SVG, SVGFixedPriorConfig, SVGLearnedPriorConfig
+from vaecore.nets.frames import FrameMLPConfig
 from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
-from vaecore.probability.likelihoods import GaussianFixed
+from vaecore.probability.likelihoods import GaussianFixedConfig
 from vaecore.probability.posteriors import Posterior
 
 SIGMA = 0.5
@@ -30,12 +30,12 @@ def joint(q: DiagonalGaussian) -> MultivariateNormal:
     return MultivariateNormal(q.mean.flatten(1).double(), torch.diag_embed(q.logvar.flatten(1).double().exp()))
 
 
-@pytest.mark.parametrize("config", [SVGLearnedPrior, SVGFixedPrior])
+@pytest.mark.parametrize("config", [SVGLearnedPriorConfig, SVGFixedPriorConfig])
 def test_the_kl_of_a_clip_is_that_of_its_sequence_of_codes(config: Any) -> None:
     torch.manual_seed(0)
-    model = config(context=2, latent_size=3, network=FrameMLP(hidden=(8,)), code_size=6, hidden=8).build(
+    model = config(context=2, latent_size=3, network=FrameMLPConfig(hidden=(8,)), code_size=6, hidden=8).build(
         {"frames": Modality("trajectory", (6, 2))})
-    assert isinstance(model, StochasticVideo)
+    assert isinstance(model, SVG)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(4)  # untrained, posterior and prior would hardly differ
@@ -43,7 +43,7 @@ def test_the_kl_of_a_clip_is_that_of_its_sequence_of_codes(config: Any) -> None:
         posteriors = model.encode(batch)
         q = posteriors["z"]
         assert isinstance(q, DiagonalGaussian)
-        p = model.priors(batch, posteriors) if config is SVGLearnedPrior else DiagonalGaussian(
+        p = model.priors(batch, posteriors) if config is SVGLearnedPriorConfig else DiagonalGaussian(
             torch.zeros_like(q.mean), torch.zeros_like(q.mean))
         kl = model.divergences(batch, posteriors)["z"]
         evidence = model.evidence(batch, posteriors, torch.Generator().manual_seed(0))
@@ -79,11 +79,11 @@ def test_of_autoregressive_sequences_it_is_the_sum_of_expected_kls() -> None:
 # -- a linear-Gaussian state-space model ---------------------------------------------------------------
 
 
-class Linear(VideoFamily):
+class LinearConfig(VideoFamily):
     """h_t = F h_{t-1} + G z_t, x_t = C h_t + e_t with z_t ~ N(0, I), e_t ~ N(0, sigma^2 I) and h_0 = L x_0."""
 
     def __init__(self, frames: int, size: int, latent: int, *, still: bool, seed: int) -> None:
-        config = SVGFixedPrior(context=1, latent_size=latent, likelihood=GaussianFixed(sigma=SIGMA))
+        config = SVGFixedPriorConfig(context=1, latent_size=latent, likelihood=GaussianFixedConfig(sigma=SIGMA))
         super().__init__({"frames": Modality("trajectory", (frames, size))}, config)
         rng = np.random.default_rng(seed)
         self.f = torch.from_numpy(rng.standard_normal((latent, latent)) * 0.6 * (not still))
@@ -129,7 +129,7 @@ class Points(DiagonalGaussian):
         return (self.mean + (0.5 * self.logvar).exp() * offsets)[None]
 
 
-def elbo(model: Linear, x: Tensor, q: DiagonalGaussian) -> Tensor:
+def elbo(model: LinearConfig, x: Tensor, q: DiagonalGaussian) -> Tensor:
     """E_q of the family's own evidence, without sampling noise: (B,)."""
     times = 2 * q.mean[0].numel()
     many = Points(*(part.repeat_interleave(times, 0) for part in (q.mean, q.logvar)))
@@ -138,7 +138,7 @@ def elbo(model: Linear, x: Tensor, q: DiagonalGaussian) -> Tensor:
     return found.view(len(x), times).mean(1)
 
 
-def kalman(model: Linear, x: Tensor) -> Tensor:
+def kalman(model: LinearConfig, x: Tensor) -> Tensor:
     """log p(x_1..x_{T-1} | x_0) in nats by filtering, (B,)."""
     h, spread = x[:, 0] @ model.start.T, torch.zeros(model.latent, model.latent, dtype=torch.double)
     total = torch.zeros(len(x), dtype=torch.double)
@@ -153,7 +153,7 @@ def kalman(model: Linear, x: Tensor) -> Tensor:
     return total
 
 
-def smoothed(model: Linear, x: Tensor) -> MultivariateNormal:
+def smoothed(model: LinearConfig, x: Tensor) -> MultivariateNormal:
     """p(z_1..z_{T-1} | x) of all (T-1) r numbers, from the linear map of codes to frames: B Gaussians."""
     steps = x.shape[1] - 1
     d = steps * model.latent
@@ -165,7 +165,7 @@ def smoothed(model: Linear, x: Tensor) -> MultivariateNormal:
     return MultivariateNormal(mean, covariance.expand(len(x), -1, -1))
 
 
-def drawn(model: Linear, count: int, frames: int, size: int) -> Tensor:
+def drawn(model: LinearConfig, count: int, frames: int, size: int) -> Tensor:
     generator = torch.Generator().manual_seed(3)
     x = torch.randn(count, frames, size, generator=generator, dtype=torch.double)
     z = torch.randn(count, frames - 1, model.latent, generator=generator, dtype=torch.double)
@@ -174,7 +174,7 @@ def drawn(model: Linear, count: int, frames: int, size: int) -> Tensor:
 
 @pytest.mark.parametrize("spread", [-1.5, 0.0])
 def test_the_bound_of_a_state_space_model_is_kalmans_likelihood_less_the_kl_from_the_smoother(spread: float) -> None:
-    model = Linear(6, 3, 2, still=False, seed=0)
+    model = LinearConfig(6, 3, 2, still=False, seed=0)
     x = drawn(model, 4, 6, 3)
     generator = torch.Generator().manual_seed(5)
     mean = torch.randn(4, 5, 2, generator=generator, dtype=torch.double)
@@ -188,7 +188,7 @@ def test_the_bound_of_a_state_space_model_is_kalmans_likelihood_less_the_kl_from
 
 def test_no_posterior_of_independent_codes_reaches_it_where_codes_depend_on_each_other() -> None:
     """The best one has the smoother's means, and its precisions' diagonal: what is left is the codes' dependence."""
-    model = Linear(6, 3, 2, still=False, seed=0)
+    model = LinearConfig(6, 3, 2, still=False, seed=0)
     x = drawn(model, 4, 6, 3)
     posterior, exact = smoothed(model, x), kalman(model, x)
     precision = posterior.precision_matrix.diagonal(dim1=1, dim2=2)
@@ -201,7 +201,7 @@ def test_no_posterior_of_independent_codes_reaches_it_where_codes_depend_on_each
 @pytest.mark.parametrize(("frames", "still"), [(2, False), (6, True)])
 def test_it_is_reached_by_the_exact_posterior_where_that_is_of_independent_codes(frames: int, still: bool) -> None:
     """One predicted frame, or states that do not last, seen along orthogonal directions."""
-    model = Linear(frames, 3, 2, still=still, seed=1)
+    model = LinearConfig(frames, 3, 2, still=still, seed=1)
     x = drawn(model, 4, frames, 3)
     posterior = smoothed(model, x)
     diagonal = posterior.covariance_matrix.diagonal(dim1=1, dim2=2)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from vaecore.data import MNIST, Data
 from vaecore.data.identity import placeless
-from vaecore.models import VAE, Model
+from vaecore.models import Model, VAEConfig
 from vaecore.schedules.beta import Beta, LinearBeta
 from vaecore.schedules.inference import InferenceChoice, Together
 from vaecore.schedules.kl_cost import KLChoice, Plain
@@ -75,7 +75,7 @@ class RunConfig(Strict):
     """Everything that decides what a run does."""
 
     data: Data = option(MNIST(), "What to learn from.", title="Data set")
-    model: Model = option(VAE(), "What to learn.", title="Family")
+    model: Model = option(VAEConfig(), "What to learn.", title="Family")
     training: Training = option(Training(), "How to learn it.")
     seed: int = option(0, "Seed of the weights, the order of the data and the sampling noise.", ge=0, le=2**31 - 1)
 

@@ -10,21 +10,21 @@ from torch import Tensor
 
 from vaecore.data import Modality
 from vaecore.models import FAMILIES
-from vaecore.models.video.conditional_wasserstein import LARGEST, WassersteinVideo, _PairedMMD, in_units_of
-from vaecore.probability.divergences import AdversarialCritic, squared_w2
+from vaecore.models.video.conditional_wasserstein import LARGEST, ConditionalWasserstein, PairedMMD, in_units_of
+from vaecore.probability.divergences import Critic, squared_w2
 from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
 from vaecore.schema import parse
 
 KINDS = ["mmd", "critic", "per-x"]
 
 
-def made(kind: str = "mmd", **divergence: Any) -> WassersteinVideo:
+def made(kind: str = "mmd", **divergence: Any) -> ConditionalWasserstein:
     values = {"network": {"kind": "mlp", "hidden": [8]}, "code_size": 6, "hidden": 8, "layers": 1, "latent_size": 2,
               "context": 2, "divergence": {"kind": kind, **divergence}}
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = parse(FAMILIES["conditional-wasserstein"], values).build({"frames": Modality("trajectory", (5, 2))})
-    assert isinstance(model, WassersteinVideo)
+    assert isinstance(model, ConditionalWasserstein)
     return model
 
 
@@ -70,7 +70,7 @@ def test_it_is_nothing_where_posterior_and_prior_are_one_and_grows_with_their_di
     generator = seeded()
     p = DiagonalGaussian(*torch.randn(2, 50, 20, 2, generator=generator).mul(0.3))
     history = torch.randn(1000, 2, generator=generator)
-    measure, found = _PairedMMD("imq"), []
+    measure, found = PairedMMD("imq"), []
     for shift in (0.0, 0.5, 1.0):
         q = in_units_of(p, DiagonalGaussian(p.mean + shift * (0.5 * p.logvar).exp(), p.logvar))
         z = q.rsample(torch.Generator().manual_seed(7))[0]
@@ -82,7 +82,7 @@ def test_it_is_nothing_where_posterior_and_prior_are_one_and_grows_with_their_di
 def test_pairs_tell_what_codes_alone_do_not() -> None:
     """Codes that follow the history have the prior's law by themselves, but not given the history."""
     u = torch.randn(800, 2, generator=seeded())
-    measure, standard = _PairedMMD("imq"), DiagonalGaussian(torch.zeros(800, 2), torch.zeros(800, 2))
+    measure, standard = PairedMMD("imq"), DiagonalGaussian(torch.zeros(800, 2), torch.zeros(800, 2))
     apart, following = (float(measure(standard, z, standard, u, torch.Generator().manual_seed(8)))
                         for z in (torch.randn(800, 2, generator=torch.Generator().manual_seed(4)), u))
     assert abs(apart) < 0.01 < 0.05 < following
@@ -113,7 +113,7 @@ def test_the_critic_learns_apart_and_reads_the_history() -> None:
     model, batch = made("critic"), {"frames": clips()}
     [(name, critic)] = model.auxiliaries().items()
     assert name == "critic" and made().auxiliaries() == {} == made("per-x").auxiliaries()
-    assert isinstance(model.measure, AdversarialCritic)
+    assert isinstance(model.measure, Critic)
     assert {id(p) for p in critic.parameters} == {id(p) for p in model.measure.parameters()}
     assert next(model.measure.network.parameters()).shape[1] == 4  # z and history
     critic.loss(batch, seeded()).backward()
@@ -126,7 +126,7 @@ def test_the_paired_distance_has_mean_0_where_codes_are_the_priors() -> None:
     from vaecore.probability.gaussian import StandardNormal
 
     generator = seeded()
-    measure, zeros = _PairedMMD("imq"), torch.zeros(6, 8)
+    measure, zeros = PairedMMD("imq"), torch.zeros(6, 8)
     found = torch.stack([
         measure(DiagonalGaussian(zeros, zeros), torch.randn(6, 8, generator=generator), StandardNormal(8),
                 torch.randn(6, 8, generator=generator), generator) for _ in range(2000)])
@@ -136,7 +136,7 @@ def test_the_paired_distance_has_mean_0_where_codes_are_the_priors() -> None:
 def test_a_large_batch_is_compared_by_some_of_its_pairs() -> None:
     z, u = torch.randn(3 * LARGEST, 2), torch.randn(3 * LARGEST, 2)
     standard = DiagonalGaussian(torch.zeros_like(z), torch.zeros_like(z))
-    found = _PairedMMD("imq")(standard, z, standard, u, seeded())
+    found = PairedMMD("imq")(standard, z, standard, u, seeded())
     assert abs(float(found)) < 0.02
 
 

@@ -11,17 +11,17 @@ from torch import Tensor
 
 from vaecore.data import Modality
 from vaecore.models import FAMILIES
-from vaecore.models.video.prednet import PredictiveCoding, cut, rectified
-from vaecore.probability.likelihoods import Laplace, LaplacePixels
+from vaecore.models.video.prednet import PredNet, cut, rectified
+from vaecore.probability.likelihoods import LaplaceConfig, LaplacePixels
 from vaecore.schema import ConfigError, parse
 
 
-def made(shape: tuple[int, ...] = (5, 1, 8, 8), **values: Any) -> PredictiveCoding:
+def made(shape: tuple[int, ...] = (5, 1, 8, 8), **values: Any) -> PredNet:
     with torch.random.fork_rng():
         torch.manual_seed(4)
         model = parse(FAMILIES["prednet"], {"channels": [4, 6], "context": 2, **values}).build(
             {"frames": Modality("video", shape)})
-    assert isinstance(model, PredictiveCoding)
+    assert isinstance(model, PredNet)
     torch.nn.init.constant_(model.heads[0].bias, 0.3)  # not all of a prediction is cut off
     return model.eval()
 
@@ -41,7 +41,7 @@ def test_its_density_is_scipys() -> None:
 
 
 def test_its_draws_are_distributed_as_it_says() -> None:
-    drawn = Laplace(scale=0.5).build()(torch.full((20_000, 1), 2.0)).sample(torch.Generator().manual_seed(0))
+    drawn = LaplaceConfig(scale=0.5).build()(torch.full((20_000, 1), 2.0)).sample(torch.Generator().manual_seed(0))
     assert scipy.stats.kstest(drawn.numpy()[:, 0], scipy.stats.laplace(2.0, 0.5).cdf).pvalue > 0.01
 
 

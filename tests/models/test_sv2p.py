@@ -14,7 +14,7 @@ from torch import Tensor
 from vaecore.config import RunConfig
 from vaecore.data import SPLITS, Dataset, Modality, Split
 from vaecore.models.video import sv2p
-from vaecore.models.video.sv2p import SV2P, OneStage, ThreeStages
+from vaecore.models.video.sv2p import OneStage, SV2PConfig, ThreeStages
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.schema import ConfigError, parse
 from vaecore.training.setup import check
@@ -29,7 +29,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 def made(latent: str = "variant", *, frames: int = T, seed: int = 0, **values: Any) -> Any:
     """A small untrained model in evaluation mode whose codes matter."""
-    config = parse(SV2P, {"latent": latent, "channels": 3, "kernels": 3, **values})
+    config = parse(SV2PConfig, {"latent": latent, "channels": 3, "kernels": 3, **values})
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model: Any = config.build({"frames": Modality("video", (frames, 1, 16, 16))}).eval()
@@ -104,7 +104,7 @@ def test_where_stages_begin_and_what_they_charge() -> None:
     assert ThreeStages(generator=0.7, inference=0.3).at(9, 10) == (True, 0.0)
     assert ThreeStages(generator=1, inference=0).at(9, 10) == (False, 0.0)
     with pytest.raises(ConfigError, match=r"take 1\.2 of training"):
-        parse(SV2P, {"stages": {"kind": "three", "generator": 0.7, "inference": 0.5}})
+        parse(SV2PConfig, {"stages": {"kind": "three", "generator": 0.7, "inference": 0.5}})
 
 
 @LATENTS
@@ -234,10 +234,10 @@ def test_what_does_not_fit_is_said() -> None:
     with pytest.raises(ValueError, match="clips of 5 frames, and these have 6"):
         made().encode({"frames": clips(frames=6)})
     with pytest.raises(ConfigError, match="multiples of 8"):
-        SV2P().build({"frames": Modality("video", (5, 1, 20, 20))})
+        SV2PConfig().build({"frames": Modality("video", (5, 1, 20, 20))})
     with pytest.raises(ConfigError, match="pictures"):
-        SV2P().build({"frames": Modality("trajectory", (5, 4))})
+        SV2PConfig().build({"frames": Modality("trajectory", (5, 4))})
     with pytest.raises(ConfigError, match=r"likelihood.*bernoulli"):
-        parse(SV2P, {"likelihood": {"kind": "bernoulli"}})
+        parse(SV2PConfig, {"likelihood": {"kind": "bernoulli"}})
     with pytest.raises(ConfigError, match="nothing is left to predict"):
-        SV2P(context=5).build({"frames": Modality("video", (5, 1, 16, 16))})
+        SV2PConfig(context=5).build({"frames": Modality("video", (5, 1, 16, 16))})

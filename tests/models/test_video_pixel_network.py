@@ -15,13 +15,13 @@ from vaecore.config import differences
 from vaecore.data import Modality
 from vaecore.data.moving_shape import MovingShape
 from vaecore.models import FAMILIES
-from vaecore.models.video.video_pixel_network import PixelVideo
+from vaecore.models.video.video_pixel_network import VideoPixelNetwork
 from vaecore.schema import ConfigError, parse
 
 SMALL = {"channels": 3, "hidden": 3, "dilations": [1, 2], "layers": 2, "first_kernel": 3, "context": 1}
 
 
-def made(shape: tuple[int, ...] = (4, 1, 3, 4), **values: Any) -> PixelVideo:
+def made(shape: tuple[int, ...] = (4, 1, 3, 4), **values: Any) -> VideoPixelNetwork:
     """An untrained model with weights large enough that pixels matter to each other."""
     with torch.random.fork_rng():
         torch.manual_seed(1)
@@ -29,7 +29,7 @@ def made(shape: tuple[int, ...] = (4, 1, 3, 4), **values: Any) -> PixelVideo:
         with torch.no_grad():
             for parameter in model.parameters():
                 parameter.copy_(torch.randn(parameter.shape) * (0.7 if parameter.ndim > 1 else 0.3))
-    assert isinstance(model, PixelVideo)
+    assert isinstance(model, VideoPixelNetwork)
     return model.eval()
 
 
@@ -37,7 +37,7 @@ def clips(count: int, *shape: int) -> Tensor:
     return torch.rand(count, *shape, generator=torch.Generator().manual_seed(2)).round()
 
 
-def logits(model: PixelVideo, x: Tensor) -> Tensor:
+def logits(model: VideoPixelNetwork, x: Tensor) -> Tensor:
     """(B, T-1, C H W)."""
     return model.predictions({"frames": x}, {}).observation.logits.view(len(x), x.shape[1] - 1, -1)  # type: ignore[attr-defined]
 

@@ -23,9 +23,9 @@ from vaecore.training.loop import TrainingFailed
 @pytest.mark.parametrize(("term", "word"), [("reconstruction", "reconstruction"), ("kl", "KL")])
 def test_a_nan_stops_the_run_and_names_step_and_term(start: Start, monkeypatch: pytest.MonkeyPatch, watch: Any,
                                                      term: str, word: str) -> None:
-    from vaecore.models.single.vae import VariationalAutoEncoder
+    from vaecore.models.single.vae import VAE
 
-    true, calls = VariationalAutoEncoder.evidence, iter(range(10_000))
+    true, calls = VAE.evidence, iter(range(10_000))
 
     def poisoned(self: Any, batch: Any, posteriors: Any, generator: Any = None) -> Evidence:
         found = true(self, batch, posteriors, generator)
@@ -37,7 +37,7 @@ def test_a_nan_stops_the_run_and_names_step_and_term(start: Start, monkeypatch: 
 
     folder = start(small(), train=False)
     with monkeypatch.context() as patch:
-        patch.setattr(VariationalAutoEncoder, "evidence", poisoned)
+        patch.setattr(VAE, "evidence", poisoned)
         with pytest.raises(TrainingFailed, match=rf"step 6 the {word} .*learning_rate"):
             train(folder, watch())
     for name in ("weights.safetensors", "checkpoint.safetensors"):
@@ -50,9 +50,9 @@ def test_a_nan_stops_the_run_and_names_step_and_term(start: Start, monkeypatch: 
 
 def test_an_encoder_update_that_breaks_is_not_kept(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its loss is in no log: a stop between two of them must not keep what nobody saw to be finite."""
-    from vaecore.models.single.vae import VariationalAutoEncoder
+    from vaecore.models.single.vae import VAE
 
-    true, calls = VariationalAutoEncoder.evidence, iter(range(10_000))
+    true, calls = VAE.evidence, iter(range(10_000))
 
     def poisoned(self: Any, batch: Any, posteriors: Any, generator: Any = None) -> Evidence:
         found = true(self, batch, posteriors, generator)
@@ -61,7 +61,7 @@ def test_an_encoder_update_that_breaks_is_not_kept(start: Start, monkeypatch: py
     folder = start(small(inference={"kind": "aggressive", "most": 20, "window": 5}), control=Patient(5))
     good = (folder / "checkpoint.safetensors").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr(VariationalAutoEncoder, "evidence", poisoned)
+        patch.setattr(VAE, "evidence", poisoned)
         with pytest.raises(TrainingFailed, match=r"step 0 the encoder's loss .*learning_rate"):
             train(folder, Patient(9))
     assert (folder / "checkpoint.safetensors").read_bytes() == good

@@ -12,11 +12,11 @@ from torch import Tensor
 
 from tests.training.runs import Start, read, small
 from vaecore.data import OBSERVED, Modality
-from vaecore.models import VAE, Batch, Evidence, Family
-from vaecore.nets import Linear
+from vaecore.models import Batch, Evidence, Family, VAEConfig
+from vaecore.nets import LinearConfig
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
-from vaecore.probability.likelihoods import GaussianFixed, GaussianPixels
+from vaecore.probability.likelihoods import GaussianFixedConfig, GaussianPixels
 from vaecore.probability.posteriors import Posterior
 from vaecore.training import snapshots
 from vaecore.training.snapshots import snapshot
@@ -28,7 +28,7 @@ def linear(r: int, seed: int = 0) -> Any:
     """p(x|z) = N(W z + b, sigma^2 I), with an encoder that knows nothing of it."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = VAE(latent_size=r, network=Linear(), likelihood=GaussianFixed(sigma=SIGMA)).build(
+        model = VAEConfig(latent_size=r, network=LinearConfig(), likelihood=GaussianFixedConfig(sigma=SIGMA)).build(
             {"vector": Modality("vector", (SIZE,))})
     return model.eval()
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.data import Modality
 from vaecore.evaluate.naive import Estimates, estimates
-from vaecore.models import VAE, Family
-from vaecore.nets import Linear
+from vaecore.models import Family, VAEConfig
+from vaecore.nets import LinearConfig
 from vaecore.probability.gaussian import LOG_2PI
-from vaecore.probability.likelihoods import GaussianFixed
+from vaecore.probability.likelihoods import GaussianFixedConfig
 
 SIZES = (2, 8, 32)  # D, the observed size
 LATENT, SIGMA = 2, 0.7
@@ -33,7 +33,7 @@ def model(size: int) -> tuple[Family, Tensor]:
     """
     generator = torch.Generator().manual_seed(size)
     w = torch.linalg.qr(torch.randn(size, LATENT, generator=generator)).Q * math.sqrt(size) / 2
-    family = VAE(latent_size=LATENT, network=Linear(), likelihood=GaussianFixed(sigma=SIGMA)).build(
+    family = VAEConfig(latent_size=LATENT, network=LinearConfig(), likelihood=GaussianFixedConfig(sigma=SIGMA)).build(
         {"vector": Modality("vector", (size,))})
     precision = 1 + size / 4 / SIGMA**2
     with torch.no_grad():

@@ -14,7 +14,7 @@ from vaecore.claims.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.config import RunConfig, changed, preset
 from vaecore.evaluate.video import auc, evaluate_video
 from vaecore.models.video.shared import VideoFamily
-from vaecore.models.video.svg import StochasticVideo
+from vaecore.models.video.svg import SVG
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import scaled
@@ -59,14 +59,14 @@ def row(bench: Bench, data: str, name: str, done: Run) -> tuple[Row, dict[str, l
         f"{metric}, one future": float(np.mean(curves.mean[late]))}
     shown = {f"{data}, {name}: {metric} by frame": curves.best,
              f"{data}, {name}: {metric}, best of n": [value for _, value in curves.best_of]}
-    if isinstance(model, StochasticVideo):
+    if isinstance(model, SVG):
         values |= at_events(model, clips, test.events)
         shown[f"{data}: n"] = [float(n) for n, _ in curves.best_of]
     return values, shown
 
 
 @torch.inference_mode()
-def at_events(model: StochasticVideo, clips: Tensor, events: NDArray[np.bool_]) -> dict[str, float]:
+def at_events(model: SVG, clips: Tensor, events: NDArray[np.bool_]) -> dict[str, float]:
     """KL in nats of predicted frames at events and elsewhere, and how a learned prior's standard deviation compares:
     its mean over dimensions, and the one dimension in which it changes most. All from the true frames before each."""
     sds, kls = [], []

@@ -14,7 +14,7 @@ from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.claims.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.config import RunConfig, changed, preset
 from vaecore.evaluate.cost import cost as cost_of
-from vaecore.models.single.rbm import RestrictedBoltzmannMachine
+from vaecore.models.single.rbm import RBM
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
@@ -68,7 +68,7 @@ def row(bench: Bench, name: str, done: Run, seed: int = 0) -> Row:
     facts: dict[str, float | int | str] = {"model": name, "seed": seed, LOG_P: test.elbo,
                                            "log p(x), training": train.elbo}
     generator = torch.Generator().manual_seed(seed)
-    if not isinstance(model, RestrictedBoltzmannMachine):
+    if not isinstance(model, RBM):
         seconds = cost_of(model, Feed(dataset, "test", torch.device("cpu")).first(FOLLOWED)).sampling_seconds or 0.0
         return {**facts, "exact": "bound", PASSES: 1, COST: 1e3 * seconds}
     with torch.no_grad():

@@ -26,10 +26,10 @@ from torch import Tensor
 
 from vaecore.claims.base import Bench, Claim, Finding, Row
 from vaecore.data import Modality
-from vaecore.models.video.svg import StochasticVideo, SVGLearnedPrior
-from vaecore.nets.frames import FrameMLP
+from vaecore.models.video.svg import SVG, SVGLearnedPriorConfig
+from vaecore.nets.frames import FrameMLPConfig
 from vaecore.probability.gaussian import DiagonalGaussian, Point
-from vaecore.probability.likelihoods import GaussianFixed
+from vaecore.probability.likelihoods import GaussianFixedConfig
 
 M, A, S = 1.0, 0.9, 0.3  # of the data
 LIMIT = 1e-9  # nats, of a closed form
@@ -134,15 +134,15 @@ def _kl(square: float, variance: float, of: float) -> float:
 # -- SVG-LP itself -----------------------------------------------------------------------------------
 
 
-def svg(steps: int = STEPS) -> StochasticVideo:
+def svg(steps: int = STEPS) -> SVG:
     """An SVG-LP of two frames of one number, trained on the data; its noise is larger than that of the data."""
     generator = torch.Generator().manual_seed(0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        model = SVGLearnedPrior(context=1, latent_size=1, network=FrameMLP(hidden=(16,)), code_size=8, hidden=16,
-                                layers=1, likelihood=GaussianFixed(sigma=SIGMA)).build(
-                                    {"frames": Modality("trajectory", (2, 1))})
-    assert isinstance(model, StochasticVideo)
+        model = SVGLearnedPriorConfig(context=1, latent_size=1, network=FrameMLPConfig(hidden=(16,)), code_size=8,
+                                      hidden=16, layers=1, likelihood=GaussianFixedConfig(sigma=SIGMA)).build(
+                                          {"frames": Modality("trajectory", (2, 1))})
+    assert isinstance(model, SVG)
     optimizer = torch.optim.Adam(model.parameters(), 5e-3)
     for _ in range(steps):
         optimizer.zero_grad()
@@ -160,7 +160,7 @@ def drawn(count: int, generator: torch.Generator) -> Tensor:
 
 
 @torch.inference_mode()
-def judged(model: StochasticVideo) -> dict[str, float]:
+def judged(model: SVG) -> dict[str, float]:
     """Of SVG-LP: E[-ELBO] - H by its own evidence of drawn clips, its standard error, and both KL by quadrature."""
     generator = torch.Generator().manual_seed(1)
     batch = {"frames": drawn(CLIPS, generator)}
@@ -172,7 +172,7 @@ def judged(model: StochasticVideo) -> dict[str, float]:
 
 
 @torch.no_grad()
-def quadrature(model: StochasticVideo, firsts: int = 16, codes: int = 48, spread: float = 6.0, points: int = 601
+def quadrature(model: SVG, firsts: int = 16, codes: int = 48, spread: float = 6.0, points: int = 601
                ) -> tuple[float, float]:
     """KL(data || model) and KL(model || data) of p(x_2 | x_1), the mean over x_1: Gauss-Hermite in x_1 and z, and a
     fine grid in x_2."""

@@ -41,7 +41,7 @@ SMALL = 16  # numbers that are 0 or 1, up to which averaging over codes meets wh
 
 
 @dataclass(frozen=True)
-class Conditional:
+class ConditionalConfig:
     """Of one modality, a mean over observations in nats."""
 
     given: list[str]
@@ -57,7 +57,7 @@ class Conditional:
 class Conditionals:
     """Of every modality, with log p of everything."""
 
-    modalities: Mapping[str, Conditional]
+    modalities: Mapping[str, ConditionalConfig]
     joint: float  # log p(all) of the same observations
     effective: float  # effective share of the K samples of q(z | all)
     samples: int
@@ -118,14 +118,14 @@ def conditional_likelihoods(model: Family, batches: Iterable[Batch], samples: in
         ceiling = float(torch.cat(known).mean()) if len(known) == len(ceilings[name]) else None
         mean, error = float(values.mean()), float(values.std() / math.sqrt(len(values))) if len(values) > 1 else None
         if averaged:
-            found[name] = Conditional(others, mean, error, None, "averaged", ceiling)
+            found[name] = ConditionalConfig(others, mean, error, None, "averaged", ceiling)
         elif ceiling is not None and mean > ceiling + TOLERANCE:
-            found[name] = Conditional(others, None, None, effective[name], "difference", ceiling, (
+            found[name] = ConditionalConfig(others, None, None, effective[name], "difference", ceiling, (
                 f"refused: the difference is {mean:.2f} nats, and no code gives more than {ceiling:.2f}. "
                 f"log p({', '.join(others)}) is far too low; use a larger K, or a model whose encoder saw it alone."))
         else:
-            found[name] = Conditional(others, mean, error, effective[name], "difference", ceiling,
-                                      _worth(effective[name] * samples, effective[""] * samples, samples, others))
+            found[name] = ConditionalConfig(others, mean, error, effective[name], "difference", ceiling,
+                                            _worth(effective[name] * samples, effective[""] * samples, samples, others))
     return Conditionals(found, float(joint.mean()), effective[""], samples, len(joint))
 
 

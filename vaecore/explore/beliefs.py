@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaecore.models import Family
-from vaecore.models.multimodal.dmvae import SHARED, PrivateShared
-from vaecore.models.multimodal.multimodal_vae import SharedLatent
+from vaecore.models.multimodal.dmvae import DMVAE, SHARED
+from vaecore.models.multimodal.multimodal_vae import MultimodalVAE
 from vaecore.models.multimodal.shared import Multimodal
 from vaecore.probability.gaussian import DiagonalGaussian, Point
 from vaecore.probability.posteriors import PosteriorMixture
@@ -127,7 +127,7 @@ def largest_first(values: Numbers) -> list[int]:
 
 def _factors(model: Family, batch: Mapping[str, Tensor], latent: str) -> tuple[Belief, ...]:
     """The factor of each given modality; none where one network reads them all."""
-    if not isinstance(model, SharedLatent | PrivateShared):
+    if not isinstance(model, MultimodalVAE | DMVAE):
         return ()
     experts = model.experts(batch).get(latent)
     if experts is None:

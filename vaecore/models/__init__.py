@@ -7,37 +7,94 @@ from typing import Annotated, get_args
 from pydantic import Field
 
 from vaecore.models.base import Batch, Evidence, Family, KLCost, Modalities, ModelConfig, Objective
-from vaecore.models.blocks.cca import MultisetCCA
-from vaecore.models.blocks.jive import JIVE
-from vaecore.models.blocks.pls import MultiblockPLS
-from vaecore.models.multimodal.concatenated import ConcatenatedVAE
-from vaecore.models.multimodal.dmvae import DMVAE
-from vaecore.models.multimodal.multimodal_vae import MultimodalVAE
-from vaecore.models.multimodal.separate import SeparateVAEs
-from vaecore.models.single.autoencoder import AE
-from vaecore.models.single.ica import ICA
-from vaecore.models.single.linear_ae import LinearAE
-from vaecore.models.single.made import MADE
-from vaecore.models.single.pca import PCA
-from vaecore.models.single.pixelcnn import PixelCNN
-from vaecore.models.single.rbm import RBM
-from vaecore.models.single.sentence_vae import LanguageModel, SentenceVAE
-from vaecore.models.single.vae import VAE
-from vaecore.models.video.conditional_wasserstein import ConditionalWasserstein
-from vaecore.models.video.prednet import PredNet
-from vaecore.models.video.recurrent_predictor import RecurrentPredictor
-from vaecore.models.video.sv2p import SV2P
-from vaecore.models.video.svg import SVGFixedPrior, SVGLearnedPrior
-from vaecore.models.video.video_pixel_network import VideoPixelNetwork
+from vaecore.models.blocks.cca import MultisetCCA, MultisetCCAConfig
+from vaecore.models.blocks.jive import JIVE, JIVEConfig
+from vaecore.models.blocks.pls import MultiblockPLS, MultiblockPLSConfig
+from vaecore.models.multimodal.concatenated import ConcatenatedVAE, ConcatenatedVAEConfig
+from vaecore.models.multimodal.dmvae import DMVAE, DMVAEConfig
+from vaecore.models.multimodal.multimodal_vae import MultimodalVAE, MultimodalVAEConfig
+from vaecore.models.multimodal.separate import SeparateVAEs, SeparateVAEsConfig
+from vaecore.models.single.autoencoder import AE, AEConfig
+from vaecore.models.single.ica import ICA, ICAConfig
+from vaecore.models.single.linear_ae import LinearAE, LinearAEConfig
+from vaecore.models.single.made import MADE, MADEConfig
+from vaecore.models.single.pca import PCA, PCAConfig
+from vaecore.models.single.pixelcnn import PixelCNN, PixelCNNConfig
+from vaecore.models.single.rbm import RBM, RBMConfig
+from vaecore.models.single.sentence_vae import LanguageModel, LanguageModelConfig, SentenceVAE, SentenceVAEConfig
+from vaecore.models.single.vae import VAE, VAEConfig
+from vaecore.models.video.conditional_wasserstein import ConditionalWasserstein, ConditionalWassersteinConfig
+from vaecore.models.video.prednet import PredNet, PredNetConfig
+from vaecore.models.video.recurrent_predictor import RecurrentPredictor, RecurrentPredictorConfig
+from vaecore.models.video.sv2p import SV2P, SV2PConfig
+from vaecore.models.video.svg import SVG, SVGFixedPriorConfig, SVGLearnedPriorConfig
+from vaecore.models.video.video_pixel_network import VideoPixelNetwork, VideoPixelNetworkConfig
 
-Model = Annotated[VAE | AE | LinearAE | PCA | ICA | MADE | PixelCNN | RBM | SentenceVAE | LanguageModel
-                  | MultimodalVAE | DMVAE | SeparateVAEs | ConcatenatedVAE
-                  | MultisetCCA | JIVE | MultiblockPLS
-                  | RecurrentPredictor | SVGFixedPrior | SVGLearnedPrior | SV2P
-                  | PredNet | VideoPixelNetwork | ConditionalWasserstein, Field(discriminator="family")]
+Model = Annotated[VAEConfig | AEConfig | LinearAEConfig | PCAConfig | ICAConfig | MADEConfig | PixelCNNConfig
+                  | RBMConfig | SentenceVAEConfig | LanguageModelConfig
+                  | MultimodalVAEConfig | DMVAEConfig | SeparateVAEsConfig | ConcatenatedVAEConfig
+                  | MultisetCCAConfig | JIVEConfig | MultiblockPLSConfig
+                  | RecurrentPredictorConfig | SVGFixedPriorConfig | SVGLearnedPriorConfig | SV2PConfig
+                  | PredNetConfig | VideoPixelNetworkConfig | ConditionalWassersteinConfig,
+                  Field(discriminator="family")]
 FAMILIES: dict[str, type[ModelConfig]] = {
     member.model_fields["family"].default: member for member in get_args(get_args(Model)[0])}
 
-__all__ = ["AE", "DMVAE", "FAMILIES", "ICA", "MADE", "PCA", "RBM", "VAE", "Batch", "ConcatenatedVAE", "Evidence",
-           "Family", "KLCost", "LanguageModel", "LinearAE", "Modalities", "Model", "ModelConfig", "MultimodalVAE",
-           "Objective", "PixelCNN", "SentenceVAE", "SeparateVAEs"]
+__all__ = [
+                  "AE",
+                  "DMVAE",
+                  "FAMILIES",
+                  "ICA",
+                  "JIVE",
+                  "MADE",
+                  "PCA",
+                  "RBM",
+                  "SV2P",
+                  "SVG",
+                  "VAE",
+                  "AEConfig",
+                  "Batch",
+                  "ConcatenatedVAE",
+                  "ConcatenatedVAEConfig",
+                  "ConditionalWasserstein",
+                  "ConditionalWassersteinConfig",
+                  "DMVAEConfig",
+                  "Evidence",
+                  "Family",
+                  "ICAConfig",
+                  "JIVEConfig",
+                  "KLCost",
+                  "LanguageModel",
+                  "LanguageModelConfig",
+                  "LinearAE",
+                  "LinearAEConfig",
+                  "MADEConfig",
+                  "Modalities",
+                  "Model",
+                  "ModelConfig",
+                  "MultiblockPLS",
+                  "MultiblockPLSConfig",
+                  "MultimodalVAE",
+                  "MultimodalVAEConfig",
+                  "MultisetCCA",
+                  "MultisetCCAConfig",
+                  "Objective",
+                  "PCAConfig",
+                  "PixelCNN",
+                  "PixelCNNConfig",
+                  "PredNet",
+                  "PredNetConfig",
+                  "RBMConfig",
+                  "RecurrentPredictor",
+                  "RecurrentPredictorConfig",
+                  "SV2PConfig",
+                  "SVGFixedPriorConfig",
+                  "SVGLearnedPriorConfig",
+                  "SentenceVAE",
+                  "SentenceVAEConfig",
+                  "SeparateVAEs",
+                  "SeparateVAEsConfig",
+                  "VAEConfig",
+                  "VideoPixelNetwork",
+                  "VideoPixelNetworkConfig",
+]

@@ -7,9 +7,9 @@ from typing import Annotated
 from pydantic import Field
 
 from vaecore.nets.base import NetworkConfig
-from vaecore.nets.convolutional import Conv, ResConv
-from vaecore.nets.mlp import MLP, Linear
+from vaecore.nets.convolutional import ConvConfig, ResConvConfig
+from vaecore.nets.mlp import LinearConfig, MLPConfig
 
-Network = Annotated[Conv | ResConv | MLP | Linear, Field(discriminator="kind")]
+Network = Annotated[ConvConfig | ResConvConfig | MLPConfig | LinearConfig, Field(discriminator="kind")]
 
-__all__ = ["MLP", "Conv", "Linear", "Network", "NetworkConfig", "ResConv"]
+__all__ = ["ConvConfig", "LinearConfig", "MLPConfig", "Network", "NetworkConfig", "ResConvConfig"]

@@ -21,7 +21,7 @@ M = TypeVar("M", bound=nn.Module)
 Channels = Annotated[int, Field(ge=1, le=2048)]
 
 
-class _Convolutional(NetworkConfig):
+class _ConvolutionalConfig(NetworkConfig):
     channels: tuple[Channels, ...] = option((32, 64), "Channels of the stages; each halves height and width.",
                                             min_length=1, max_length=8)
     dense: int = option(64, "Width of the fully connected layer between the last stage and the code.",
@@ -62,7 +62,7 @@ class _Convolutional(NetworkConfig):
 
     def _sizes(self, modality: Modality) -> list[tuple[int, int]]:
         if modality.kind != "image":
-            raise problem("model.network.kind", type(self).__name__.lower(), "a convolutional network needs "
+            raise problem("model.network.kind", str(self.model_dump()["kind"]), "a convolutional network needs "
                           f"images, but this data set has {modality.kind}s.", "Use mlp or linear.")
         height, width = modality.shape[1:]
         sizes = [(height, width)]
@@ -74,7 +74,7 @@ class _Convolutional(NetworkConfig):
         return sizes
 
 
-class Conv(_Convolutional):
+class ConvConfig(_ConvolutionalConfig):
     """Convolutions of stride two, and transposed ones back."""
 
     title: ClassVar[str] = "Convolutional"
@@ -88,7 +88,7 @@ class Conv(_Convolutional):
         return [grow] if last else [grow, ACTIVATIONS[self.activation]()]
 
 
-class ResConv(_Convolutional):
+class ResConvConfig(_ConvolutionalConfig):
     """The same with residual blocks at every scale: slower, sharper."""
 
     title: ClassVar[str] = "Residual convolutional"

@@ -57,7 +57,7 @@ class FrameNetworkConfig(Strict):
         """(N, `size`) -> (N, `channels` * frame[0], *frame[1:])."""
 
 
-class _Convolutional(FrameNetworkConfig):
+class _ConvolutionalConfig(FrameNetworkConfig):
     channels: int = option(16, "Channels of the first stage; each later one has twice as many, at most eight times.",
                            ge=1, le=512)
     skips: bool = option(True, "Whether the decoder sees what the encoder saw of the last context frame, at every "
@@ -79,7 +79,7 @@ class _Convolutional(FrameNetworkConfig):
 
     def _widths(self, frame: Frame) -> list[int]:
         """Channels of the frame and of each stage; raises `ConfigError` for sides that do not halve to 4 pixels."""
-        kind = type(self).__name__.lower()
+        kind = str(self.model_dump()["kind"])
         if len(frame) != 3:
             raise problem("model.network.kind", kind, "a convolutional network needs pictures, but these frames are "
                           "vectors.", "Use mlp.")
@@ -92,7 +92,7 @@ class _Convolutional(FrameNetworkConfig):
         return [frame[0], *(self.channels * 2 ** min(stage, 3) for stage in range(stages))]
 
 
-class DCGAN(_Convolutional):
+class DCGANConfig(_ConvolutionalConfig):
     """Convolutions of 4 x 4 and stride two, and transposed ones back: quick, for simple pictures."""
 
     title: ClassVar[str] = "DCGAN-like"
@@ -106,7 +106,7 @@ class DCGAN(_Convolutional):
         return _Up(own, nn.ConvTranspose2d(skip, b, 4, 2, 1, bias=False) if skip else None)
 
 
-class VGG(_Convolutional):
+class VGGConfig(_ConvolutionalConfig):
     """Pairs of 3 x 3 convolutions at each scale: several times slower, for real footage."""
 
     title: ClassVar[str] = "VGG-like"
@@ -122,7 +122,7 @@ class VGG(_Convolutional):
         return _Up(grow(a, bias=True), grow(skip, bias=False) if skip else None)
 
 
-class FrameMLP(FrameNetworkConfig):
+class FrameMLPConfig(FrameNetworkConfig):
     """Fully connected layers for frames that are vectors, as coordinates; no skips."""
 
     title: ClassVar[str] = "MLP"
@@ -142,7 +142,7 @@ class FrameMLP(FrameNetworkConfig):
         return [layer for a, b in pairwise(widths) for layer in (nn.Linear(a, b), nn.ReLU())]
 
 
-FrameNetwork = Annotated[DCGAN | VGG | FrameMLP, Field(discriminator="kind")]
+FrameNetwork = Annotated[DCGANConfig | VGGConfig | FrameMLPConfig, Field(discriminator="kind")]
 
 
 def grouped(x: Tensor, groups: int) -> Tensor:
@@ -164,7 +164,7 @@ class _Up(nn.Module):
 
 
 class _ConvolutionalEncoder(FrameEncoder):
-    def __init__(self, config: _Convolutional, widths: list[int], size: int) -> None:
+    def __init__(self, config: _ConvolutionalConfig, widths: list[int], size: int) -> None:
         super().__init__()
         self.stages = nn.ModuleList(config.down(a, b) for a, b in pairwise(widths))
         self.code = nn.Conv2d(widths[-1], size, SMALLEST)
@@ -180,7 +180,7 @@ class _ConvolutionalEncoder(FrameEncoder):
 
 
 class _ConvolutionalDecoder(FrameDecoder):
-    def __init__(self, config: _Convolutional, widths: list[int], size: int, channels: int) -> None:
+    def __init__(self, config: _ConvolutionalConfig, widths: list[int], size: int, channels: int) -> None:
         super().__init__()
         outputs = [*reversed(widths[1:-1]), channels]
         inputs = list(reversed(widths[1:]))

@@ -16,7 +16,7 @@ from vaecore.schema import option
 Width = Annotated[int, Field(ge=1, le=8192)]
 
 
-class Linear(NetworkConfig):
+class LinearConfig(NetworkConfig):
     """One linear map each way: with it a VAE is probabilistic PCA."""
 
     flat: ClassVar[bool] = True
@@ -30,7 +30,7 @@ class Linear(NetworkConfig):
         return nn.Sequential(nn.Linear(size, int(np.prod(shape))), nn.Unflatten(1, shape))
 
 
-class MLP(NetworkConfig):
+class MLPConfig(NetworkConfig):
     """Fully connected layers."""
 
     title: ClassVar[str] = "MLP"

@@ -15,16 +15,16 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vaecore.data import Modality
-from vaecore.nets.convolutional import Conv, ResConv
-from vaecore.nets.mlp import MLP, Linear
+from vaecore.nets.convolutional import ConvConfig, ResConvConfig
+from vaecore.nets.mlp import LinearConfig, MLPConfig
 from vaecore.nets.text import SentenceDecoder, SentenceEncoder, Sentences
 from vaecore.probability.likelihoods import (
-    Bernoulli,
-    Categorical,
-    DiscretisedLogistic,
-    GaussianFixed,
-    GaussianLearned,
-    GaussianPerPixel,
+    BernoulliConfig,
+    CategoricalConfig,
+    DiscretisedLogisticConfig,
+    GaussianFixedConfig,
+    GaussianLearnedConfig,
+    GaussianPerPixelConfig,
     Likelihood,
     LikelihoodConfig,
     Observation,
@@ -38,7 +38,7 @@ FITTING: dict[str, tuple[LikelihoodName, ...]] = {  # by kind of modality, the u
     "vector": ("gaussian-learned", "gaussian", "gaussian-per-pixel"), "label": ("categorical",), "text": ()}
 
 
-class TextNetwork(Strict):
+class TextNetworkConfig(Strict):
     """LSTMs that read and write sentences."""
 
     embedding: int = option(128, "Size of a word's embedding.", title="Text: embedding", unit="units", ge=1, le=4096)
@@ -51,11 +51,11 @@ class TextNetwork(Strict):
 class ModalNetworks(Strict):
     """One network a kind of modality; each modality has its own weights."""
 
-    image: Annotated[MLP | Conv | ResConv | Linear, Field(discriminator="kind")] = option(
-        MLP(hidden=(512, 256)), "Encoder and decoder of images.", title="Image network")
-    vector: Annotated[MLP | Linear, Field(discriminator="kind")] = option(
-        MLP(hidden=(256,)), "Encoder and decoder of labels and vectors.", title="Label and vector network")
-    text: TextNetwork = option(TextNetwork(), "Encoder and decoder of sentences.")
+    image: Annotated[MLPConfig | ConvConfig | ResConvConfig | LinearConfig, Field(discriminator="kind")] = option(
+        MLPConfig(hidden=(512, 256)), "Encoder and decoder of images.", title="Image network")
+    vector: Annotated[MLPConfig | LinearConfig, Field(discriminator="kind")] = option(
+        MLPConfig(hidden=(256,)), "Encoder and decoder of labels and vectors.", title="Label and vector network")
+    text: TextNetworkConfig = option(TextNetworkConfig(), "Encoder and decoder of sentences.")
 
     def encoder(self, modality: Modality, size: int) -> nn.Module:
         """(B, *shape) -> (B, size)."""
@@ -92,7 +92,7 @@ class _ObservingDecoder(Decoder):
 
 
 class _WritingDecoder(Decoder):
-    def __init__(self, text: TextNetwork, modality: Modality, size: int) -> None:
+    def __init__(self, text: TextNetworkConfig, modality: Modality, size: int) -> None:
         super().__init__()
         [self.longest] = modality.shape
         self.network = SentenceDecoder(len(modality.vocabulary), text.embedding, text.hidden, size, 0.0, text.word_keep)
@@ -128,7 +128,7 @@ def named(field: str, values: Mapping[str, object], modalities: Mapping[str, Mod
 
 
 _LIKELIHOODS: dict[str, Callable[[float], LikelihoodConfig]] = {
-    "bernoulli": lambda _: Bernoulli(), "gaussian": lambda sigma: GaussianFixed(sigma=sigma),
-    "gaussian-learned": lambda _: GaussianLearned(), "gaussian-per-pixel": lambda _: GaussianPerPixel(),
-    "discretised-logistic": lambda _: DiscretisedLogistic(), "categorical": lambda _: Categorical()}
+    "bernoulli": lambda _: BernoulliConfig(), "gaussian": lambda sigma: GaussianFixedConfig(sigma=sigma),
+    "gaussian-learned": lambda _: GaussianLearnedConfig(), "gaussian-per-pixel": lambda _: GaussianPerPixelConfig(),
+    "discretised-logistic": lambda _: DiscretisedLogisticConfig(), "categorical": lambda _: CategoricalConfig()}
 

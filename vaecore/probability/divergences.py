@@ -51,7 +51,7 @@ class Weighted(DivergenceConfig):
     weight: float = option(10.0, "Factor on the distance, in nats; beta multiplies it too.", unit="nats", gt=0, le=1e6)
 
 
-class KL(DivergenceConfig):
+class KLConfig(DivergenceConfig):
     """The KL of each posterior from the prior: the ELBO."""
 
     title: ClassVar[str] = "KL"
@@ -65,7 +65,7 @@ class KL(DivergenceConfig):
 # -- maximum mean discrepancy ----------------------------------------------------------------------
 
 
-class MMD(Weighted):
+class MMDConfig(Weighted):
     """WAE-MMD: maximum mean discrepancy of codes and prior draws (Tolstikhin et al. 2018)."""
 
     title: ClassVar[str] = "MMD (WAE-MMD)"
@@ -74,10 +74,10 @@ class MMD(Weighted):
                                            "which does not. Both are summed over seven scales.")
 
     def build(self, size: int, covariate: Modality | None) -> Divergence:
-        return _MMD(self.kernel)
+        return MMD(self.kernel)
 
 
-class _MMD(Divergence):
+class MMD(Divergence):
     def __init__(self, kernel: Literal["imq", "rbf"]) -> None:
         super().__init__()
         self.kernel = kernel
@@ -115,7 +115,7 @@ def _kernel(x: Tensor, y: Tensor, kernel: Literal["imq", "rbf"]) -> Tensor:
 # -- sliced Wasserstein ----------------------------------------------------------------------------
 
 
-class Sliced(Weighted):
+class SlicedConfig(Weighted):
     """Sliced Wasserstein: squared W2 along random directions, averaged (Kolouri et al. 2019)."""
 
     title: ClassVar[str] = "Sliced Wasserstein"
@@ -123,10 +123,10 @@ class Sliced(Weighted):
     projections: int = option(50, "Random directions a step.", unit="directions", ge=1, le=10_000)
 
     def build(self, size: int, covariate: Modality | None) -> Divergence:
-        return _Sliced(self.projections)
+        return Sliced(self.projections)
 
 
-class _Sliced(Divergence):
+class Sliced(Divergence):
     def __init__(self, projections: int) -> None:
         super().__init__()
         self.projections = projections
@@ -145,7 +145,7 @@ def sliced_wasserstein(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:
 # -- an adversarial critic -------------------------------------------------------------------------
 
 
-class Critic(Weighted):
+class CriticConfig(Weighted):
     """An adversarial critic of codes: WAE-GAN, or with a gradient penalty as in DialogWAE.
 
     Where the prior is conditional the critic reads the covariate too, D(z, u), and compares q(z|x, u) with p(z|u) as
@@ -163,13 +163,13 @@ class Critic(Weighted):
     learning_rate: float = option(1e-3, "Step size of the critic's Adam.", gt=0, le=1, advanced=True)
 
     def build(self, size: int, covariate: Modality | None) -> Divergence:
-        return AdversarialCritic(size + (covariate.size if covariate else 0), self)
+        return Critic(size + (covariate.size if covariate else 0), self)
 
 
-class AdversarialCritic(Divergence):
+class Critic(Divergence):
     """D(z), or D(z, u): it learns to give codes high values and prior draws low ones, the encoder works against it."""
 
-    def __init__(self, size: int, config: Critic) -> None:
+    def __init__(self, size: int, config: CriticConfig) -> None:
         super().__init__()
         self.config = config
         widths = (size, *config.hidden)
@@ -214,7 +214,7 @@ class AdversarialCritic(Divergence):
 # -- for each x ------------------------------------------------------------------------------------
 
 
-class PerObservation(Weighted):
+class PerObservationConfig(Weighted):
     """W2 of each posterior from the prior, equation (40) as printed: each code is pulled to the prior."""
 
     title: ClassVar[str] = "Wasserstein of each x"
@@ -223,10 +223,10 @@ class PerObservation(Weighted):
     weight: float = option(1.0, "Factor on the distance, in nats; beta multiplies it too.", unit="nats", gt=0, le=1e6)
 
     def build(self, size: int, covariate: Modality | None) -> Divergence:
-        return _PerObservation()
+        return PerObservation()
 
 
-class _PerObservation(Divergence):
+class PerObservation(Divergence):
     def forward(self, q: DiagonalGaussian, z: Tensor, prior: Density, u: Tensor | None,
                 generator: torch.Generator | None) -> Tensor:
         return squared_w2(q, prior).mean()
@@ -245,4 +245,5 @@ def squared_w2(q: DiagonalGaussian, p: Density) -> Tensor:
     return ((q.mean - p.mean).square() + spread.square()).sum(1)
 
 
-DivergenceChoice = Annotated[KL | MMD | Sliced | Critic | PerObservation, Field(discriminator="kind")]
+DivergenceChoice = Annotated[KLConfig | MMDConfig | SlicedConfig | CriticConfig | PerObservationConfig,
+                             Field(discriminator="kind")]

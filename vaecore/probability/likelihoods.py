@@ -151,16 +151,16 @@ class LikelihoodConfig(Strict):
     def build(self) -> Likelihood: ...
 
 
-class Bernoulli(LikelihoodConfig):
+class BernoulliConfig(LikelihoodConfig):
     """Black or white with a probability a pixel; the usual choice for digits."""
 
     kind: Literal["bernoulli"] = "bernoulli"
 
     def build(self) -> Likelihood:
-        return _Bernoulli()
+        return Bernoulli()
 
 
-class GaussianFixed(LikelihoodConfig):
+class GaussianFixedConfig(LikelihoodConfig):
     """A Gaussian a pixel with one given sigma. A small sigma weighs the reconstruction more."""
 
     kind: Literal["gaussian"] = "gaussian"
@@ -171,7 +171,7 @@ class GaussianFixed(LikelihoodConfig):
         return _GaussianShared(self.sigma, learned=False)
 
 
-class GaussianLearned(LikelihoodConfig):
+class GaussianLearnedConfig(LikelihoodConfig):
     """A Gaussian a pixel with one sigma, learned: its optimum is the root mean squared error."""
 
     kind: Literal["gaussian-learned"] = "gaussian-learned"
@@ -181,16 +181,16 @@ class GaussianLearned(LikelihoodConfig):
         return _GaussianShared(self.initial_sigma, learned=True)
 
 
-class GaussianPerPixel(LikelihoodConfig):
+class GaussianPerPixelConfig(LikelihoodConfig):
     """A Gaussian a pixel whose sigma the decoder gives too, bounded to [0.105, 1]: equation (12)."""
 
     kind: Literal["gaussian-per-pixel"] = "gaussian-per-pixel"
 
     def build(self) -> Likelihood:
-        return _GaussianPerPixel()
+        return GaussianPerPixel()
 
 
-class Laplace(LikelihoodConfig):
+class LaplaceConfig(LikelihoodConfig):
     """A Laplace distribution a pixel with one given scale: the absolute error, as PredNet has it (erratum E15)."""
 
     kind: Literal["laplace"] = "laplace"
@@ -198,38 +198,39 @@ class Laplace(LikelihoodConfig):
                           le=100)
 
     def build(self) -> Likelihood:
-        return _Laplace(self.scale)
+        return Laplace(self.scale)
 
 
-class DiscretisedLogistic(LikelihoodConfig):
+class DiscretisedLogisticConfig(LikelihoodConfig):
     """The probability of each 8-bit grey level under a logistic with one learned scale."""
 
     kind: Literal["discretised-logistic"] = "discretised-logistic"
     initial_scale: float = option(0.1, "Scale at the start.", unit="pixel value", ge=0.001, le=10)
 
     def build(self) -> Likelihood:
-        return _DiscretisedLogistic(self.initial_scale)
+        return DiscretisedLogistic(self.initial_scale)
 
 
-LikelihoodChoice = Annotated[Bernoulli | GaussianFixed | GaussianLearned | GaussianPerPixel | DiscretisedLogistic,
+LikelihoodChoice = Annotated[BernoulliConfig | GaussianFixedConfig | GaussianLearnedConfig | GaussianPerPixelConfig
+                             | DiscretisedLogisticConfig,
                              Field(discriminator="kind")]
 
 
-class Categorical(LikelihoodConfig):
+class CategoricalConfig(LikelihoodConfig):
     """One of D classes; what a label is."""
 
     kind: Literal["categorical"] = "categorical"
 
     def build(self) -> Likelihood:
-        return _Categorical()
+        return Categorical()
 
 
-class _Categorical(Likelihood):
+class Categorical(Likelihood):
     def forward(self, output: Tensor) -> Observation:
         return CategoricalLabel(output.float())
 
 
-class _Bernoulli(Likelihood):
+class Bernoulli(Likelihood):
     def forward(self, output: Tensor) -> Observation:
         return BernoulliPixels(output.float())
 
@@ -249,7 +250,7 @@ class _GaussianShared(Likelihood):
         return GaussianPixels(output.float(), self.logvar.clamp(*SHARED_LOGVAR))
 
 
-class _Laplace(Likelihood):
+class Laplace(Likelihood):
     scale: Tensor
 
     def __init__(self, scale: float) -> None:
@@ -260,7 +261,7 @@ class _Laplace(Likelihood):
         return LaplacePixels(output.float(), self.scale)
 
 
-class _GaussianPerPixel(Likelihood):
+class GaussianPerPixel(Likelihood):
     channels = 2
 
     def forward(self, output: Tensor) -> Observation:
@@ -268,7 +269,7 @@ class _GaussianPerPixel(Likelihood):
         return GaussianPixels(mean, F.hardtanh(logvar, *PIXEL_LOGVAR))
 
 
-class _DiscretisedLogistic(Likelihood):
+class DiscretisedLogistic(Likelihood):
     def __init__(self, scale: float) -> None:
         super().__init__()
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))

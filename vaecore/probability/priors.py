@@ -2,7 +2,7 @@
 
 A prior is a module that holds what is learned; for a batch it gives a `Density` with `log_prob`, `sample` and
 `kl(q, z)`. What the lecture's slide calls the VampPrior is three things (erratum E21), and all three are here:
-`Aggregated` is equation (41), `Vamp` the paper's, `Implicit` never writes q(z) down.
+`Aggregated` is equation (41), `Vamp` the paper's, `ImplicitPrior` never writes q(z) down.
 Shapes: B observations, K samples, C components, r latent size, m size of the covariate.
 """
 
@@ -83,7 +83,7 @@ class PriorConfig(Strict):
 # -- p(z) = N(0, I) --------------------------------------------------------------------------------
 
 
-class Standard(PriorConfig):
+class StandardConfig(PriorConfig):
     """N(0, I), the usual choice: nothing to learn, the KL in closed form (eq. 16)."""
 
     kind: Literal["standard"] = "standard"
@@ -93,10 +93,10 @@ class Standard(PriorConfig):
         return True
 
     def build(self, size: int, inputs: Inputs, covariate: Modality | None) -> Prior:
-        return _Standard(size)
+        return Standard(size)
 
 
-class _Standard(Prior):
+class Standard(Prior):
     def __init__(self, size: int) -> None:
         super().__init__()
         self.size = size
@@ -108,7 +108,7 @@ class _Standard(Prior):
 # -- mixtures --------------------------------------------------------------------------------------
 
 
-class Mixture(PriorConfig):
+class MixtureConfig(PriorConfig):
     """A mixture of Gaussians with learned means, variances and weights."""
 
     title: ClassVar[str] = "Gaussian mixture"
@@ -121,10 +121,10 @@ class Mixture(PriorConfig):
         return self.components
 
     def build(self, size: int, inputs: Inputs, covariate: Modality | None) -> Prior:
-        return _Mixture(self.components, size, self.spread)
+        return Mixture(self.components, size, self.spread)
 
 
-class _Mixture(Prior):
+class Mixture(Prior):
     def __init__(self, components: int, size: int, spread: float) -> None:
         super().__init__()
         self.mean = nn.Parameter(spread * torch.randn(components, size))
@@ -135,7 +135,7 @@ class _Mixture(Prior):
         return GaussianMixture(self.mean, F.hardtanh(self.logvar, *CONDITIONAL_LOGVAR), self.logits.log_softmax(0))
 
 
-class Vamp(PriorConfig):
+class VampConfig(PriorConfig):
     """VampPrior: the mean of q(z|u) over learned pseudo-inputs u in data space (Tomczak & Welling 2018)."""
 
     title: ClassVar[str] = "VampPrior"
@@ -153,10 +153,10 @@ class Vamp(PriorConfig):
         return self.components if self.start == "data" else 0
 
     def build(self, size: int, inputs: Inputs, covariate: Modality | None) -> Prior:
-        return _Vamp(self.components, inputs)
+        return Vamp(self.components, inputs)
 
 
-class _Vamp(Prior):
+class Vamp(Prior):
     def __init__(self, components: int, inputs: Inputs) -> None:
         super().__init__()
         self.bounded = inputs.bounded
@@ -178,7 +178,7 @@ class _Vamp(Prior):
             self.inputs.copy_(read + 0.01 * noise)
 
 
-class Aggregated(PriorConfig):
+class AggregatedConfig(PriorConfig):
     """The aggregated posterior of some training observations (eq. 41): the optimal prior, if it did not overfit."""
 
     title: ClassVar[str] = "Aggregated posterior"
@@ -196,10 +196,10 @@ class Aggregated(PriorConfig):
         return self.components
 
     def build(self, size: int, inputs: Inputs, covariate: Modality | None) -> Prior:
-        return _Aggregated(self.components, inputs)
+        return Aggregated(self.components, inputs)
 
 
-class _Aggregated(Prior):
+class Aggregated(Prior):
     observed: Tensor
 
     def __init__(self, components: int, inputs: Inputs) -> None:
@@ -216,7 +216,7 @@ class _Aggregated(Prior):
 # -- the implicit optimal prior --------------------------------------------------------------------
 
 
-class Implicit(PriorConfig):
+class ImplicitConfig(PriorConfig):
     """N(0, I) times a learned density ratio e^T(z), which tends to the aggregated posterior (Takahashi et al. 2019).
 
     T is a classifier of codes against N(0, I), with dropout against over-estimation and an optimizer of its own.
@@ -240,7 +240,7 @@ class ImplicitPrior(Prior):
     log_z: Tensor
     log_z_error: Tensor
 
-    def __init__(self, size: int, config: Implicit) -> None:
+    def __init__(self, size: int, config: ImplicitConfig) -> None:
         super().__init__()
         self.size, self.config = size, config
         self.ratio = Ratio(size, config.hidden, config.dropout)
@@ -316,7 +316,7 @@ class Tilted:
 # -- p(z|u) ----------------------------------------------------------------------------------------
 
 
-class Conditional(PriorConfig):
+class ConditionalConfig(PriorConfig):
     """p(z|u): a Gaussian, or a mixture, given the label or covariate u of each observation.
 
     With it the VAE is a conditional VAE, and with vectors and a fixed likelihood an iVAE (Khemakhem et al. 2020).
@@ -339,11 +339,11 @@ class Conditional(PriorConfig):
         if covariate is None:
             raise problem("model.prior.kind", "conditional", "this data set has no labels and no covariate to "
                           "condition on.", "Choose another prior, or data with labels.")
-        return _Conditional(size, covariate.size, self)
+        return Conditional(size, covariate.size, self)
 
 
-class _Conditional(Prior):
-    def __init__(self, size: int, covariate: int, config: Conditional) -> None:
+class Conditional(Prior):
+    def __init__(self, size: int, covariate: int, config: ConditionalConfig) -> None:
         super().__init__()
         self.size, self.components, self.with_mean = size, config.components, config.mean
         widths = (covariate, *config.hidden)
@@ -392,4 +392,5 @@ class ConditionalMixture:
         return sampled_kl(self, q, z)
 
 
-PriorChoice = Annotated[Standard | Mixture | Vamp | Aggregated | Implicit | Conditional, Field(discriminator="kind")]
+PriorChoice = Annotated[StandardConfig | MixtureConfig | VampConfig | AggregatedConfig | ImplicitConfig
+                        | ConditionalConfig, Field(discriminator="kind")]

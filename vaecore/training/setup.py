@@ -12,7 +12,7 @@ import torch
 from vaecore.config import RunConfig
 from vaecore.data import Dataset
 from vaecore.models import FAMILIES, Family
-from vaecore.probability.likelihoods import Bernoulli, DiscretisedLogistic
+from vaecore.probability.likelihoods import BernoulliConfig, DiscretisedLogisticConfig
 from vaecore.probability.priors import PriorConfig
 from vaecore.schedules.inference import Aggressive
 from vaecore.schedules.kl_cost import FreeBits, Plain
@@ -74,10 +74,10 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     steps = size // batch * config.training.epochs
     config.training.beta.check(steps)
     config.training.rate.check(steps)
-    if isinstance(likelihood, Bernoulli | DiscretisedLogistic) and not kinds <= {"image", "video"}:
+    if isinstance(likelihood, BernoulliConfig | DiscretisedLogisticConfig) and not kinds <= {"image", "video"}:
         raise problem("model.likelihood.kind", likelihood.kind, f"'{likelihood.kind}' describes pixels, but this data "
                       f"set has {_plural(kinds)}.", "Use gaussian or gaussian-learned.")
-    if isinstance(likelihood, DiscretisedLogistic) and getattr(config.data, "pixels", "grey") != "grey":
+    if isinstance(likelihood, DiscretisedLogisticConfig) and getattr(config.data, "pixels", "grey") != "grey":
         raise problem("model.likelihood.kind", likelihood.kind, "grey levels are scored, but data.pixels is black and "
                       "white.", "Use bernoulli, or data.pixels=grey.")
 

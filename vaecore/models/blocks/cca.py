@@ -16,7 +16,7 @@ from vaecore.multiblock.cca import Criterion, multiset_cca
 from vaecore.schema import option, problem
 
 
-class MultisetCCA(LinearBlocksConfig):
+class MultisetCCAConfig(LinearBlocksConfig):
     """Multi-set canonical correlation analysis (Kettenring 1971): one correlated variate of every modality a stage."""
 
     title: ClassVar[str] = "Multi-set CCA"
@@ -37,10 +37,10 @@ class MultisetCCA(LinearBlocksConfig):
         if self.latent_size > least:
             raise problem("model.latent_size", self.latent_size, f"{self.latent_size} variates of {name}, which has "
                           f"{least} numbers.", f"Use at most {least}.")
-        return CanonicalBlocks(modalities, self)
+        return MultisetCCA(modalities, self)
 
 
-class CanonicalBlocks(Projected):
+class MultisetCCA(Projected):
     """The code `canonical` is the first principal component of the M variates of a stage, with variance 1.
 
     It is what they have in common: their sum, where all are equally correlated.
@@ -48,7 +48,7 @@ class CanonicalBlocks(Projected):
 
     stage_correlations: Tensor  # (r, M, M)
 
-    def __init__(self, modalities: Modalities, config: MultisetCCA) -> None:
+    def __init__(self, modalities: Modalities, config: MultisetCCAConfig) -> None:
         super().__init__(modalities, "canonical", config.latent_size)
         self.config = config
         blocks = len(self.names)

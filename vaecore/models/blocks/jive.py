@@ -48,7 +48,7 @@ class FixedRanks(Strict):
         return self.joint, self.individual
 
 
-class JIVE(LinearBlocksConfig):
+class JIVEConfig(LinearBlocksConfig):
     """Joint and individual variation explained (Lock et al. 2013): low ranks, orthogonal to each other."""
 
     title: ClassVar[str] = "JIVE"
@@ -62,10 +62,10 @@ class JIVE(LinearBlocksConfig):
         if not sum(self.ranks.room):
             raise problem("model.ranks.joint", 0, "without joint and individual dimensions there is nothing.",
                           "Give model.ranks.joint or model.ranks.individual 1 or more.")
-        return JointAndIndividual(modalities, self)
+        return JIVE(modalities, self)
 
 
-class JointAndIndividual(LinearBlocks):
+class JIVE(LinearBlocks):
     """Codes `joint` and `individual <modality>` have a mean square of 1 on the training set; none of rank 0.
 
     Loadings have room for the largest ranks, with zeros beyond those found, so that weights fit a model that does not
@@ -75,7 +75,7 @@ class JointAndIndividual(LinearBlocks):
     ranks: Tensor  # (1 + M,) joint, then individual
     scale: Tensor  # (M,) Frobenius norms over the square root of the number of observations
 
-    def __init__(self, modalities: Modalities, config: JIVE) -> None:
+    def __init__(self, modalities: Modalities, config: JIVEConfig) -> None:
         joint, individual = config.ranks.room
         room = [joint, *(min(individual, m.size) for m in modalities.values())]
         super().__init__(modalities, sum(room))

@@ -14,7 +14,7 @@ from vaecore.multiblock.pls import multiblock_pls
 from vaecore.schema import option, problem
 
 
-class MultiblockPLS(LinearBlocksConfig):
+class MultiblockPLSConfig(LinearBlocksConfig):
     """Multi-block partial least squares (Westerhuis et al. 1998, Chen et al. 2009): every block counts the same."""
 
     title: ClassVar[str] = "Multi-block PLS"
@@ -31,16 +31,16 @@ class MultiblockPLS(LinearBlocksConfig):
         if self.latent_size > most:
             raise problem("model.latent_size", self.latent_size, f"{self.latent_size} components of {most} numbers.",
                           f"Use at most {most}.")
-        return SuperScores(modalities, self)
+        return MultiblockPLS(modalities, self)
 
 
-class SuperScores(Projected):
+class MultiblockPLS(Projected):
     """The code `super` are the super scores, with variance 1.
 
     An outcome has no part in them where blocks are given; they are predicted from it where it alone is.
     """
 
-    def __init__(self, modalities: Modalities, config: MultiblockPLS) -> None:
+    def __init__(self, modalities: Modalities, config: MultiblockPLSConfig) -> None:
         super().__init__(modalities, "super", config.latent_size)
         self.config = config
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from vaecore.data import Kind, Modality
 from vaecore.models.base import Batch, Family, Modalities, Objective
 from vaecore.models.multimodal.shared import Multimodal, MultimodalConfig, filled, who
-from vaecore.nets import MLP, Linear
+from vaecore.nets import LinearConfig, MLPConfig
 from vaecore.nets.base import widened
 from vaecore.nets.modal import likelihoods
 from vaecore.probability.gaussian import DiagonalGaussian
@@ -25,22 +25,22 @@ from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option
 
 
-class ConcatenatedVAE(MultimodalConfig):
+class ConcatenatedVAEConfig(MultimodalConfig):
     """A single VAE of the modalities joined end to end: common hidden layers, no modality on its own."""
 
     title: ClassVar[str] = "Concatenated VAE"
     family: Literal["concatenated-vae"] = "concatenated-vae"
     reads: ClassVar[tuple[Kind, ...]] = ("image", "vector", "label")
     latent_size: int = option(32, "Size r of the latent z.", unit="dimensions", ge=1, le=4096)
-    joined: Annotated[MLP | Linear, Field(discriminator="kind")] = option(
-        MLP(hidden=(512, 256)), "The one network that reads and writes everything.")
+    joined: Annotated[MLPConfig | LinearConfig, Field(discriminator="kind")] = option(
+        MLPConfig(hidden=(512, 256)), "The one network that reads and writes everything.")
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return EndToEnd(modalities, self)
+        return ConcatenatedVAE(modalities, self)
 
 
-class EndToEnd(Multimodal):
-    def __init__(self, modalities: Modalities, config: ConcatenatedVAE) -> None:
+class ConcatenatedVAE(Multimodal):
+    def __init__(self, modalities: Modalities, config: ConcatenatedVAEConfig) -> None:
         super().__init__(modalities, config, {})
         self.latent_size = config.latent_size
         chosen = likelihoods(config.likelihoods, config.sigma, modalities)

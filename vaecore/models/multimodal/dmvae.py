@@ -36,7 +36,7 @@ def private(name: str) -> str:
     return f"private {name}"
 
 
-class DMVAE(ModalConfig):
+class DMVAEConfig(ModalConfig):
     """A VAE that tells apart what modalities share and what each has for itself."""
 
     title: ClassVar[str] = "DMVAE, private and shared"
@@ -50,11 +50,11 @@ class DMVAE(ModalConfig):
                          "it, generating one from another is much weaker.")
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return PrivateShared(modalities, self)
+        return DMVAE(modalities, self)
 
 
-class PrivateShared(Multimodal):
-    def __init__(self, modalities: Modalities, config: DMVAE) -> None:
+class DMVAE(Multimodal):
+    def __init__(self, modalities: Modalities, config: DMVAEConfig) -> None:
         named("model.private_sizes", config.private_sizes, modalities)
         self.shared_size = config.shared_size
         self.private_sizes = {

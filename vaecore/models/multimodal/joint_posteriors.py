@@ -233,7 +233,7 @@ class _Product(_Expert):
         return (counts & (~drawn[:, None] | ((shown > 1) & (shown < observed.sum(0))))).float()
 
 
-class _Mixture(_Expert):
+class Mixture(_Expert):
     """Posteriors of some subsets, mixed with equal weights: those that an observation has in full."""
 
     def __init__(self, modalities: Modalities, size: int, networks: ModalNetworks, subsets: Tensor) -> None:
@@ -268,7 +268,7 @@ class ExpertMixture(PosteriorConfig):
     kind: Literal["mixture"] = "mixture"
 
     def build(self, modalities: Modalities, size: int, networks: ModalNetworks) -> JointPosterior:
-        return _Mixture(modalities, size, networks, torch.eye(len(modalities), dtype=torch.bool, device="cpu"))
+        return Mixture(modalities, size, networks, torch.eye(len(modalities), dtype=torch.bool, device="cpu"))
 
 
 class ProductMixture(PosteriorConfig):
@@ -282,7 +282,7 @@ class ProductMixture(PosteriorConfig):
             raise problem("model.posterior.kind", "mixture-of-products", f"{len(modalities)} modalities have "
                           f"{2 ** len(modalities) - 1:,} subsets, all of which it decodes.",
                           f"Use product, or at most {MOST_MIXED} modalities.")
-        return _Mixture(modalities, size, networks, all_subsets(len(modalities)))
+        return Mixture(modalities, size, networks, all_subsets(len(modalities)))
 
 
 def all_subsets(count: int) -> Tensor:

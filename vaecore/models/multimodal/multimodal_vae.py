@@ -19,7 +19,7 @@ from vaecore.probability.posteriors import Experts, Posterior
 from vaecore.schema import option
 
 
-class MultimodalVAE(ModalConfig):
+class MultimodalVAEConfig(ModalConfig):
     """A VAE of several modalities with one latent that all share: JMVAE, MVAE and their relatives."""
 
     title: ClassVar[str] = "Multimodal VAE"
@@ -29,11 +29,11 @@ class MultimodalVAE(ModalConfig):
                                         "together.")
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return SharedLatent(modalities, self)
+        return MultimodalVAE(modalities, self)
 
 
-class SharedLatent(Multimodal):
-    def __init__(self, modalities: Modalities, config: MultimodalVAE) -> None:
+class MultimodalVAE(Multimodal):
+    def __init__(self, modalities: Modalities, config: MultimodalVAEConfig) -> None:
         super().__init__(modalities, config, dict.fromkeys(modalities, config.latent_size))
         self.latent_size = config.latent_size
         self.encoder = config.posterior.build(modalities, config.latent_size, config.networks)

@@ -19,7 +19,7 @@ from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option
 
 
-class SeparateVAEs(ModalConfig):
+class SeparateVAEsConfig(ModalConfig):
     """Modality-specific VAEs: one latent each, nothing in common."""
 
     title: ClassVar[str] = "Separate VAEs"
@@ -27,11 +27,11 @@ class SeparateVAEs(ModalConfig):
     latent_size: int = option(16, "Size of each modality's latent.", unit="dimensions", ge=1, le=4096)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return SideBySide(modalities, self)
+        return SeparateVAEs(modalities, self)
 
 
-class SideBySide(Multimodal):
-    def __init__(self, modalities: Modalities, config: SeparateVAEs) -> None:
+class SeparateVAEs(Multimodal):
+    def __init__(self, modalities: Modalities, config: SeparateVAEsConfig) -> None:
         super().__init__(modalities, config, dict.fromkeys(modalities, config.latent_size))
         self.latent_size = config.latent_size
         self.encoder = nn.ModuleList(config.networks.encoder(m, 2 * config.latent_size) for m in modalities.values())

@@ -9,26 +9,26 @@ from torch import Tensor
 
 from vaecore.data import Modality
 from vaecore.models.base import Autoencoding, Family, Modalities, ModelConfig
-from vaecore.nets import Conv, Network, NetworkConfig
-from vaecore.probability.likelihoods import GaussianLearned, Likelihood, LikelihoodChoice, Observation
+from vaecore.nets import ConvConfig, Network, NetworkConfig
+from vaecore.probability.likelihoods import GaussianLearnedConfig, Likelihood, LikelihoodChoice, Observation
 from vaecore.schema import option
 
 
-class AE(ModelConfig):
+class AEConfig(ModelConfig):
     """An encoder and a decoder trained on the reconstruction alone: a code, but no prior to sample from."""
 
     title: ClassVar[str] = "Autoencoder"
     has_kl: ClassVar[bool] = False
     family: Literal["ae"] = "ae"
     latent_size: int = option(20, "Size of the code.", unit="dimensions", ge=1, le=4096)
-    network: Network = option(Conv(), "Encoder and decoder.")
-    likelihood: LikelihoodChoice = option(GaussianLearned(), "p(x|z): how a reconstruction is scored.")
+    network: Network = option(ConvConfig(), "Encoder and decoder.")
+    likelihood: LikelihoodChoice = option(GaussianLearnedConfig(), "p(x|z): how a reconstruction is scored.")
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return AutoEncoder(modalities, self.latent_size, self.network, self.likelihood.build())
+        return AE(modalities, self.latent_size, self.network, self.likelihood.build())
 
 
-class AutoEncoder(Autoencoding):
+class AE(Autoencoding):
     """Deterministic code; the objective is log p(x | z = code(x))."""
 
     def __init__(self, modalities: Modalities, latent_size: int, network: NetworkConfig, likelihood: Likelihood

@@ -30,7 +30,7 @@ LOGISTIC_SCALE = math.sqrt(3) / math.pi  # of variance 1
 SMALLEST_REST = 1e-6  # variance of what the sources leave
 
 
-class ICA(ModelConfig):
+class ICAConfig(ModelConfig):
     """Independent component analysis: no training by gradient, a fixed point."""
 
     title: ClassVar[str] = "FastICA"
@@ -53,10 +53,10 @@ class ICA(ModelConfig):
         if self.latent_size > size:
             raise problem("model.latent_size", self.latent_size, f"{self.latent_size} sources of {size} numbers.",
                           f"Use at most {size}.")
-        return IndependentComponents(modalities, self)
+        return ICA(modalities, self)
 
 
-class IndependentComponents(Autoencoding):
+class ICA(Autoencoding):
     """s = `unmixing` (x - `centre`), x = `centre` + `mixing` s; sources in order of their kurtosis, largest first."""
 
     centre: Tensor  # (D,)
@@ -65,7 +65,7 @@ class IndependentComponents(Autoencoding):
     log_det: Tensor  # log |det W| within the space of the sources
     logvar: Tensor  # of what is left, a dimension
 
-    def __init__(self, modalities: Modalities, config: ICA) -> None:
+    def __init__(self, modalities: Modalities, config: ICAConfig) -> None:
         super().__init__(modalities, config.latent_size)
         self.config = config
         size = self.shape.size

@@ -14,10 +14,17 @@ from torch import Tensor
 from vaecore.data import COVARIATE, Modality
 from vaecore.models.base import Auxiliary, Batch, Family, Modalities, single
 from vaecore.probability.densities import Density
-from vaecore.probability.divergences import AdversarialCritic, DivergenceConfig, Weighted
+from vaecore.probability.divergences import Critic, DivergenceConfig, Weighted
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.posteriors import Posterior
-from vaecore.probability.priors import Conditional, Implicit, ImplicitPrior, Inputs, PriorConfig, Standard
+from vaecore.probability.priors import (
+    ConditionalConfig,
+    ImplicitConfig,
+    ImplicitPrior,
+    Inputs,
+    PriorConfig,
+    StandardConfig,
+)
 from vaecore.schema import problem
 
 
@@ -37,7 +44,7 @@ class GaussianLatent(Family):
         self.latent_prior = prior.build(latent_size, inputs, covariate)
         if prior.conditional:
             self.covariate = covariate
-        self.reads_covariate = isinstance(prior, Conditional) and prior.encoder
+        self.reads_covariate = isinstance(prior, ConditionalConfig) and prior.encoder
         self.latent_divergence = divergence.build(latent_size, self.covariate)
 
     @abstractmethod
@@ -88,7 +95,7 @@ class GaussianLatent(Family):
             ratio = self.latent_prior
             found["density ratio"] = Auxiliary(list(ratio.parameters()), self._ratio_loss, ratio.config.learning_rate,
                                                ratio.config.updates)
-        if isinstance(self.latent_divergence, AdversarialCritic):
+        if isinstance(self.latent_divergence, Critic):
             critic = self.latent_divergence
             found["critic"] = Auxiliary(list(critic.parameters()), self._critic_loss, critic.config.learning_rate,
                                         critic.config.updates, betas=(0.5, 0.9))
@@ -99,7 +106,7 @@ class GaussianLatent(Family):
         return self.latent_prior.loss(self._codes(batch, generator), generator)
 
     def _critic_loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
-        assert isinstance(self.latent_divergence, AdversarialCritic)
+        assert isinstance(self.latent_divergence, Critic)
         z = self._codes(batch, generator)
         with torch.no_grad():
             drawn = self.prior(batch)["z"].sample(len(z), generator)
@@ -116,10 +123,10 @@ class GaussianLatent(Family):
 
 def _check(prior: PriorConfig, divergence: DivergenceConfig) -> None:
     """Raise `ConfigError` for a prior and a divergence that do not go together."""
-    if isinstance(prior, Implicit) and not divergence.is_kl:
+    if isinstance(prior, ImplicitConfig) and not divergence.is_kl:
         raise problem("model.divergence.kind", _tag(divergence), "the implicit optimal prior is found by its KL alone.",
                       "Use kl, or another prior.")
-    alone = isinstance(prior, Standard) or (isinstance(prior, Conditional) and prior.components == 1)
+    alone = isinstance(prior, StandardConfig) or (isinstance(prior, ConditionalConfig) and prior.components == 1)
     if divergence.gaussian and not alone:
         raise problem("model.divergence.kind", _tag(divergence), "the Wasserstein distance of each x has a closed form "
                       "only from one Gaussian.", "Use mmd, sliced or critic, or the standard prior.")

@@ -12,13 +12,13 @@ import torch
 
 from vaecore.data import Modality
 from vaecore.models.base import Batch, Family, Modalities, ModelConfig, Objective
-from vaecore.models.single.autoencoder import AutoEncoder
-from vaecore.nets import Linear
-from vaecore.probability.likelihoods import GaussianFixed
+from vaecore.models.single.autoencoder import AE
+from vaecore.nets import LinearConfig
+from vaecore.probability.likelihoods import GaussianFixedConfig
 from vaecore.schema import option
 
 
-class LinearAE(ModelConfig):
+class LinearAEConfig(ModelConfig):
     """One linear map to the code and one back, trained by gradient on the squared error."""
 
     title: ClassVar[str] = "Linear autoencoder"
@@ -30,14 +30,14 @@ class LinearAE(ModelConfig):
                        "the principal components.", unit="nats", ge=0, le=1e3)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return LinearAutoEncoder(modalities, self)
+        return LinearAE(modalities, self)
 
 
-class LinearAutoEncoder(AutoEncoder):
+class LinearAE(AE):
     """Minimises |x - W2 W1 x|^2 / 2, which is the Gaussian likelihood with sigma 1, plus the penalty."""
 
-    def __init__(self, modalities: Modalities, config: LinearAE) -> None:
-        super().__init__(modalities, config.latent_size, Linear(), GaussianFixed(sigma=1.0).build())
+    def __init__(self, modalities: Modalities, config: LinearAEConfig) -> None:
+        super().__init__(modalities, config.latent_size, LinearConfig(), GaussianFixedConfig(sigma=1.0).build())
         self.l2 = config.l2
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:

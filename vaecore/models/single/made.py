@@ -21,7 +21,7 @@ from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option
 
 
-class MADE(ModelConfig):
+class MADEConfig(ModelConfig):
     """Pixels one after another, by a fully connected network with masks."""
 
     title: ClassVar[str] = "MADE"
@@ -38,12 +38,7 @@ class MADE(ModelConfig):
     ordering_seed: int = option(0, "Seed of the random order.", ge=0, le=2**31 - 1, advanced=True)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        size = single(modalities)[1].size
-        # On the CPU also where the model is built without numbers: the masks follow from the order.
-        generator = torch.Generator("cpu").manual_seed(self.ordering_seed)
-        order = (torch.randperm(size, generator=generator, device="cpu") if self.ordering == "random"
-                 else torch.arange(size, device="cpu"))
-        return Autoregressive(modalities, MaskedNetwork(order, self.hidden), flat=True)
+        return MADE(modalities, self)
 
 
 class Autoregressive(Family):
@@ -88,3 +83,15 @@ class Autoregressive(Family):
                ) -> dict[str, Tensor]:
         """Black and white draws; they have no mean of which one could give a grey level."""
         return {self.modality: self.network.sample(count, generator).view(-1, *self.shape.shape)}
+
+
+class MADE(Autoregressive):
+    """A fully connected network whose masks keep each pixel from seeing itself and those after it."""
+
+    def __init__(self, modalities: Modalities, config: MADEConfig) -> None:
+        size = single(modalities)[1].size
+        # On the CPU also where the model is built without numbers: the masks follow from the order.
+        generator = torch.Generator("cpu").manual_seed(config.ordering_seed)
+        order = (torch.randperm(size, generator=generator, device="cpu") if config.ordering == "random"
+                 else torch.arange(size, device="cpu"))
+        super().__init__(modalities, MaskedNetwork(order, config.hidden), flat=True)

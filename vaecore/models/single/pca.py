@@ -14,7 +14,7 @@ from vaecore.probability.likelihoods import GaussianPixels, Observation
 from vaecore.schema import option, problem
 
 
-class PCA(ModelConfig):
+class PCAConfig(ModelConfig):
     """Principal component analysis: no training, the exact optimum (eq. 1)."""
 
     title: ClassVar[str] = "PCA"
@@ -29,10 +29,10 @@ class PCA(ModelConfig):
         if self.latent_size > size:
             raise problem("model.latent_size", self.latent_size, f"{self.latent_size} components of {size} numbers.",
                           f"Use at most {size}.")
-        return PrincipalComponents(modalities, self.latent_size)
+        return PCA(modalities, self.latent_size)
 
 
-class PrincipalComponents(Autoencoding):
+class PCA(Autoencoding):
     """x is encoded as W'(x - m) and decoded as W z + m, with W'W = I; the rows of `components` are W'.
 
     Its likelihood is a Gaussian around the reconstruction with the residual variance per pixel, so that its

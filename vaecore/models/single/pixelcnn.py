@@ -15,7 +15,7 @@ from vaecore.nets.autoregressive import GatedNetwork
 from vaecore.schema import option, problem
 
 
-class PixelCNN(ModelConfig):
+class PixelCNNConfig(ModelConfig):
     """Pixels one after another, by masked convolutions."""
 
     title: ClassVar[str] = "PixelCNN"
@@ -35,6 +35,13 @@ class PixelCNN(ModelConfig):
             if side % 2 == 0:
                 raise problem(f"model.{name}", side, f"{side} is even, so that a kernel has no middle.",
                               f"Use {side - 1} or {side + 1}.")
+        return PixelCNN(modalities, self)
+
+
+class PixelCNN(Autoregressive):
+    """Gated masked convolutions: each pixel sees those above it and those to its left."""
+
+    def __init__(self, modalities: Modalities, config: PixelCNNConfig) -> None:
         shape = single(modalities)[1].shape
-        network = GatedNetwork(shape, self.channels, self.layers, self.first_kernel, self.kernel)
-        return Autoregressive(modalities, network, flat=False)
+        super().__init__(modalities, GatedNetwork(shape, config.channels, config.layers, config.first_kernel,
+                                                  config.kernel), flat=False)

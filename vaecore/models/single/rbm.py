@@ -38,7 +38,7 @@ SMALLEST_RATE = 0.01  # of a pixel that is never, or always, on
 SAMPLED_AT_ONCE = 1_000  # chains
 
 
-class RBM(ModelConfig):
+class RBMConfig(ModelConfig):
     """A restricted Boltzmann machine: learning and sampling by Markov chains."""
 
     title: ClassVar[str] = "Restricted Boltzmann machine"
@@ -63,17 +63,17 @@ class RBM(ModelConfig):
                              advanced=True)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return RestrictedBoltzmannMachine(modalities, self)
+        return RBM(modalities, self)
 
 
-class RestrictedBoltzmannMachine(Family):
+class RBM(Family):
     log_z: Tensor  # at the last `calibrate`
     log_z_error: Tensor  # its standard error; 0 where it is exact
     base: Tensor  # log odds of independent pixels (D,), where annealing and sampling begin
     chains: Tensor  # visible states (C, D) of those that go on
     entropy: Tensor  # log Z + mean F(chains) at the last `calibrate`
 
-    def __init__(self, modalities: Modalities, config: RBM) -> None:
+    def __init__(self, modalities: Modalities, config: RBMConfig) -> None:
         super().__init__(modalities)
         self.modality, self.shape = single(modalities)
         self.config = config

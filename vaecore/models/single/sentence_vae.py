@@ -16,15 +16,15 @@ from vaecore.data import Kind, Modality
 from vaecore.models.base import Batch, Evidence, Family, Modalities, ModelConfig, single
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.nets.text import SentenceDecoder, SentenceEncoder, Sentences, uniform
-from vaecore.probability.divergences import KL, DivergenceChoice
+from vaecore.probability.divergences import DivergenceChoice, KLConfig
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.likelihoods import Observation
 from vaecore.probability.posteriors import Posterior
-from vaecore.probability.priors import Inputs, PriorChoice, Standard
+from vaecore.probability.priors import Inputs, PriorChoice, StandardConfig
 from vaecore.schema import option
 
 
-class _Recurrent(ModelConfig):
+class _RecurrentConfig(ModelConfig):
     likelihood_name: ClassVar[str] = "words"
     reads: ClassVar[tuple[Kind, ...]] = ("text",)
 
@@ -39,20 +39,20 @@ class _Recurrent(ModelConfig):
     embedding_scale: float = option(0.1, "Initial embeddings are drawn from U(-s, s).", gt=0, le=10, advanced=True)
 
 
-class SentenceVAE(_Recurrent):
+class SentenceVAEConfig(_RecurrentConfig):
     """A VAE of sentences with LSTM encoder and decoder."""
 
     title: ClassVar[str] = "Sentence VAE"
     family: Literal["sentence-vae"] = "sentence-vae"
     latent_size: int = option(32, "Size r of the latent z.", unit="dimensions", ge=1, le=1024)
-    prior: PriorChoice = option(Standard(), "p(z): where codes come from.")
-    divergence: DivergenceChoice = option(KL(), "What pulls codes towards the prior.")
+    prior: PriorChoice = option(StandardConfig(), "p(z): where codes come from.")
+    divergence: DivergenceChoice = option(KLConfig(), "What pulls codes towards the prior.")
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return SentenceVariationalAutoEncoder(modalities, self, covariate)
+        return SentenceVAE(modalities, self, covariate)
 
 
-class LanguageModel(_Recurrent):
+class LanguageModelConfig(_RecurrentConfig):
     """The same decoder without a latent: exact likelihoods, the baseline of the sentence VAE."""
 
     title: ClassVar[str] = "Language model"
@@ -61,15 +61,15 @@ class LanguageModel(_Recurrent):
     family: Literal["language-model"] = "language-model"
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return LSTMLanguageModel(modalities, self)
+        return LanguageModel(modalities, self)
 
 
-class SentenceVariationalAutoEncoder(GaussianLatent):
+class SentenceVAE(GaussianLatent):
     """Pseudo-inputs of a VampPrior are rows of word embeddings, of the longest length."""
 
     encoder: SentenceEncoder
 
-    def __init__(self, modalities: Modalities, config: SentenceVAE, covariate: Modality | None = None) -> None:
+    def __init__(self, modalities: Modalities, config: SentenceVAEConfig, covariate: Modality | None = None) -> None:
         text = single(modalities)[1]
         inputs = Inputs((*text.shape, config.embedding), bounded=False, observed=text.shape, dtype=torch.long)
         super().__init__(modalities, config.latent_size, config.prior, config.divergence, inputs, covariate)
@@ -99,10 +99,10 @@ class SentenceVariationalAutoEncoder(GaussianLatent):
         return Evidence({self.modality: log_prob}, {"z": self.prior(batch)["z"].kl(q, z)})
 
 
-class LSTMLanguageModel(Family):
+class LanguageModel(Family):
     """log p(x) itself is the objective: there is nothing to bound."""
 
-    def __init__(self, modalities: Modalities, config: LanguageModel) -> None:
+    def __init__(self, modalities: Modalities, config: LanguageModelConfig) -> None:
         super().__init__(modalities)
         self.modality, text = single(modalities)
         [self.longest] = text.shape

@@ -17,35 +17,35 @@ from torch import Tensor
 from vaecore.data import Modality
 from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, ModelConfig, single
 from vaecore.models.single.latent import GaussianLatent
-from vaecore.nets import Conv, Network
-from vaecore.probability.divergences import KL, DivergenceChoice
+from vaecore.nets import ConvConfig, Network
+from vaecore.probability.divergences import DivergenceChoice, KLConfig
 from vaecore.probability.gaussian import DiagonalGaussian
-from vaecore.probability.likelihoods import Bernoulli, LikelihoodChoice, Observation
+from vaecore.probability.likelihoods import BernoulliConfig, LikelihoodChoice, Observation
 from vaecore.probability.posteriors import Posterior
-from vaecore.probability.priors import Inputs, PriorChoice, Standard
+from vaecore.probability.priors import Inputs, PriorChoice, StandardConfig
 from vaecore.schema import option
 
 
-class VAE(ModelConfig):
+class VAEConfig(ModelConfig):
     """A variational autoencoder."""
 
     title: ClassVar[str] = "VAE"
     approach: ClassVar[Approach] = "variational autoencoder"
     family: Literal["vae"] = "vae"
     latent_size: int = option(20, "Size r of the latent z.", unit="dimensions", ge=1, le=4096)
-    network: Network = option(Conv(), "Encoder and decoder.")
-    likelihood: LikelihoodChoice = option(Bernoulli(), "p(x|z): what the decoder's output means.")
-    prior: PriorChoice = option(Standard(), "p(z): where codes come from.")
-    divergence: DivergenceChoice = option(KL(), "What pulls codes towards the prior.")
+    network: Network = option(ConvConfig(), "Encoder and decoder.")
+    likelihood: LikelihoodChoice = option(BernoulliConfig(), "p(x|z): what the decoder's output means.")
+    prior: PriorChoice = option(StandardConfig(), "p(z): where codes come from.")
+    divergence: DivergenceChoice = option(KLConfig(), "What pulls codes towards the prior.")
     n_samples: int = option(1, "Monte-Carlo samples of z per image in the reconstruction term (eq. 11).",
                             unit="samples", ge=1, le=256, advanced=True)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return VariationalAutoEncoder(modalities, self, covariate)
+        return VAE(modalities, self, covariate)
 
 
-class VariationalAutoEncoder(GaussianLatent):
-    def __init__(self, modalities: Modalities, config: VAE, covariate: Modality | None = None) -> None:
+class VAE(GaussianLatent):
+    def __init__(self, modalities: Modalities, config: VAEConfig, covariate: Modality | None = None) -> None:
         shape = single(modalities)[1]
         inputs = Inputs(shape.shape, bounded=shape.kind == "image", observed=shape.shape)
         super().__init__(modalities, config.latent_size, config.prior, config.divergence, inputs, covariate)

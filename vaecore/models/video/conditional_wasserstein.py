@@ -25,9 +25,9 @@ from torch import Tensor
 
 from vaecore.data import Modality
 from vaecore.models.base import Auxiliary, Batch, Family, Modalities
-from vaecore.models.video.svg import StochasticVideo, SVGConfig
+from vaecore.models.video.svg import SVG, SVGConfig
 from vaecore.probability.densities import Density
-from vaecore.probability.divergences import MMD, AdversarialCritic, Critic, Divergence, PerObservation, mmd
+from vaecore.probability.divergences import Critic, CriticConfig, Divergence, MMDConfig, PerObservationConfig, mmd
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option
@@ -35,34 +35,35 @@ from vaecore.schema import option
 LARGEST = 500  # pairs between which all kernels are computed: more would take longer than the rest of a step
 
 
-class PairedMMD(MMD):
+class PairedMMDConfig(MMDConfig):
     """Maximum mean discrepancy of pairs of code and history."""
 
     title: ClassVar[str] = "MMD of code and history"
     kind: Literal["mmd"] = "mmd"
 
     def build(self, size: int, covariate: Modality | None) -> Divergence:
-        return _PairedMMD(self.kernel)
+        return PairedMMD(self.kernel)
 
 
-PairedDivergence = Annotated[PairedMMD | Critic | PerObservation, Field(discriminator="kind")]
+PairedDivergence = Annotated[PairedMMDConfig | CriticConfig | PerObservationConfig, Field(discriminator="kind")]
 
 
-class ConditionalWasserstein(SVGConfig):
+class ConditionalWassersteinConfig(SVGConfig):
     """SVG with a learned prior, with a distance of code and history in the place of the KL."""
 
     title: ClassVar[str] = "Conditional Wasserstein SVG"
     family: Literal["conditional-wasserstein"] = "conditional-wasserstein"
-    divergence: PairedDivergence = option(PairedMMD(), "What pulls codes towards the learned prior, for each frame.")
+    divergence: PairedDivergence = option(PairedMMDConfig(), "What pulls codes towards the learned prior, for each "
+                                          "frame.")
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return WassersteinVideo(modalities, self)
+        return ConditionalWasserstein(modalities, self)
 
 
-class WassersteinVideo(StochasticVideo):
+class ConditionalWasserstein(SVG):
     mix: Tensor
 
-    def __init__(self, modalities: Modalities, config: ConditionalWasserstein) -> None:
+    def __init__(self, modalities: Modalities, config: ConditionalWassersteinConfig) -> None:
         super().__init__(modalities, config, learned=True)
         self.weight = config.divergence.weight
         built = config.divergence.build(self.latent_size, Modality("vector", (self.latent_size,)))
@@ -79,14 +80,14 @@ class WassersteinVideo(StochasticVideo):
         return self.weight * (batch[self.modality].shape[1] - 1) * distance
 
     def auxiliaries(self) -> dict[str, Auxiliary]:
-        if not isinstance(self.measure, AdversarialCritic):
+        if not isinstance(self.measure, Critic):
             return {}
         config = self.measure.config
         return {"critic": Auxiliary(list(self.measure.parameters()), self._critic_loss, config.learning_rate,
                                     config.updates, betas=(0.5, 0.9))}
 
     def _critic_loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
-        assert isinstance(self.measure, AdversarialCritic)
+        assert isinstance(self.measure, Critic)
         with torch.no_grad():
             q, history = self._pairs(batch, self.encode(batch))
             z = q.rsample(generator)[0]
@@ -111,7 +112,7 @@ def in_units_of(p: DiagonalGaussian, q: DiagonalGaussian) -> DiagonalGaussian:
                             (q.logvar - p.logvar).flatten(0, 1))
 
 
-class _PairedMMD(Divergence):
+class PairedMMD(Divergence):
     def __init__(self, kernel: Literal["imq", "rbf"]) -> None:
         super().__init__()
         self.kernel: Literal["imq", "rbf"] = kernel

@@ -31,7 +31,7 @@ from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, O
 from vaecore.models.video.shared import FeedingChoice, Predicted, RollOut, TeacherForcing, VideoConfig, VideoFamily
 from vaecore.nets.convolutional import channels_last
 from vaecore.nets.recurrent import ConvLSTMCell, State
-from vaecore.probability.likelihoods import Laplace
+from vaecore.probability.likelihoods import LaplaceConfig
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option, problem
 
@@ -39,7 +39,7 @@ Channels = Annotated[int, Field(ge=1, le=1024)]
 WEIGHTS = {"l0": 0.0, "all": 0.1}  # lambda of each layer above the pixels, whose own is 1
 
 
-class PredNet(VideoConfig):
+class PredNetConfig(VideoConfig):
     """Layers that predict each other's errors."""
 
     title: ClassVar[str] = "PredNet"
@@ -48,7 +48,7 @@ class PredNet(VideoConfig):
     exact: ClassVar[bool] = True
     reads: ClassVar[tuple[Kind, ...]] = ("video",)
     family: Literal["prednet"] = "prednet"
-    likelihood: Laplace = option(Laplace(), "p(x) of each frame: an absolute error (erratum E15).")
+    likelihood: LaplaceConfig = option(LaplaceConfig(), "p(x) of each frame: an absolute error (erratum E15).")
     channels: tuple[Channels, ...] = option((16, 32), "Channels of the layers above the pixels; each halves the frame.",
                                             min_length=1, max_length=6)
     layer_weights: Literal["l0", "all"] = option("l0", "Whether errors of the pixels alone are minimised, or with a "
@@ -57,7 +57,7 @@ class PredNet(VideoConfig):
                                     "tuned on its own predictions before it predicts several.")
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return PredictiveCoding(modalities, self)
+        return PredNet(modalities, self)
 
 
 class Layer(NamedTuple):
@@ -73,8 +73,8 @@ class Layer(NamedTuple):
         return self.state[0]
 
 
-class PredictiveCoding(VideoFamily):
-    def __init__(self, modalities: Modalities, config: PredNet) -> None:
+class PredNet(VideoFamily):
+    def __init__(self, modalities: Modalities, config: PredNetConfig) -> None:
         super().__init__(modalities, config)
         colours, *sides = self.frame
         for side in sides:

@@ -16,7 +16,7 @@ from vaecore.models.video.recurrent_video import RecurrentVideo, RecurrentVideoC
 from vaecore.probability.gaussian import DiagonalGaussian
 
 
-class RecurrentPredictor(RecurrentVideoConfig):
+class RecurrentPredictorConfig(RecurrentVideoConfig):
     """One future: frame encoder, LSTM, frame decoder."""
 
     title: ClassVar[str] = "Recurrent predictor"
@@ -26,11 +26,11 @@ class RecurrentPredictor(RecurrentVideoConfig):
     family: Literal["recurrent-predictor"] = "recurrent-predictor"
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return DeterministicPredictor(modalities, self)
+        return RecurrentPredictor(modalities, self)
 
 
-class DeterministicPredictor(RecurrentVideo):
-    def __init__(self, modalities: Modalities, config: RecurrentPredictor) -> None:
+class RecurrentPredictor(RecurrentVideo):
+    def __init__(self, modalities: Modalities, config: RecurrentPredictorConfig) -> None:
         super().__init__(modalities, config, 0)
 
     def posterior(self, codes: Tensor) -> DiagonalGaussian:

@@ -25,7 +25,7 @@ from vaecore.models.video.shared import (
     VideoFamily,
     code,
 )
-from vaecore.nets.frames import DCGAN, FrameMLP, FrameNetwork, grouped
+from vaecore.nets.frames import DCGANConfig, FrameMLPConfig, FrameNetwork, grouped
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option
@@ -36,7 +36,7 @@ State = tuple[Tensor, Tensor]  # of an LSTM: (layers, B, hidden) twice
 class RecurrentVideoConfig(VideoConfig):
     """Fields of a recurrent predictor with frame encoder and decoder."""
 
-    network: FrameNetwork = option(DCGAN(), "Encoder and decoder of frames.")
+    network: FrameNetwork = option(DCGANConfig(), "Encoder and decoder of frames.")
     code_size: int = option(128, "Size g of a frame's code.", unit="units", ge=1, le=4096)
     hidden: int = option(256, "Size of the LSTMs' states.", unit="units", ge=1, le=4096)
     layers: int = option(2, "Layers of the predictor's LSTM.", unit="layers", ge=1, le=8)
@@ -60,7 +60,7 @@ class RecurrentVideo(VideoFamily):
         self.encoder = config.network.encoder(self.frame, config.code_size)
         self.decoder = config.network.decoder(self.frame, config.code_size, self.likelihood.channels)
         self.predictor = LSTM(config.code_size + latent_size, config.hidden, config.code_size, config.layers)
-        self.bounded = not isinstance(config.network, FrameMLP)
+        self.bounded = not isinstance(config.network, FrameMLPConfig)
 
     @property
     def latents(self) -> dict[str, int]:

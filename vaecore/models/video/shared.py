@@ -22,13 +22,20 @@ from vaecore.data import Kind
 from vaecore.models.base import NUMBERS_AT_ONCE, Batch, Evidence, Family, Modalities, ModelConfig, single
 from vaecore.nets.frames import grouped
 from vaecore.probability.gaussian import DiagonalGaussian
-from vaecore.probability.likelihoods import Bernoulli, GaussianFixed, GaussianLearned, Laplace, Observation
+from vaecore.probability.likelihoods import (
+    BernoulliConfig,
+    GaussianFixedConfig,
+    GaussianLearnedConfig,
+    LaplaceConfig,
+    Observation,
+)
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import Strict, option, problem
 
 ACTIVATIONS_A_PIXEL = 8  # numbers that a network for frames keeps for each one it reads, roughly
 
-VideoLikelihood = Annotated[GaussianFixed | GaussianLearned | Laplace | Bernoulli, Field(discriminator="kind")]
+VideoLikelihood = Annotated[GaussianFixedConfig | GaussianLearnedConfig | LaplaceConfig | BernoulliConfig,
+                            Field(discriminator="kind")]
 
 
 # -- which frames a model reads while it learns ------------------------------------------------------
@@ -79,9 +86,9 @@ class VideoConfig(ModelConfig):
     reads: ClassVar[tuple[Kind, ...]] = ("video", "trajectory")
 
     context: int = option(5, "Frames given before the first that has to be predicted.", unit="frames", ge=1, le=1000)
-    likelihood: VideoLikelihood = option(GaussianFixed(sigma=0.2), "p(x|z) of each frame. A squared error averaged "
-                                         "over D pixels with a weight beta of the KL is a Gaussian with variance "
-                                         "beta D / 2 (erratum E16).")
+    likelihood: VideoLikelihood = option(
+        GaussianFixedConfig(sigma=0.2), "p(x|z) of each frame. A squared error averaged over D pixels with a weight "
+        "beta of the KL is a Gaussian with variance beta D / 2 (erratum E16).")
 
     def fits(self, modalities: Modalities) -> None:
         """Raise `ConfigError` where clips are no longer than what is given of them."""
@@ -134,7 +141,7 @@ class VideoFamily(Family):
         self.frame, self.pixels = modality.shape[1:], modality.kind == "video"
         self.context = config.context
         self.likelihood = config.likelihood.build()
-        self.squashed = self.pixels and not isinstance(config.likelihood, Bernoulli)
+        self.squashed = self.pixels and not isinstance(config.likelihood, BernoulliConfig)
 
     @property
     def noise_size(self) -> int:

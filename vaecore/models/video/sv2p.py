@@ -34,7 +34,7 @@ from vaecore.models.video.shared import (
 from vaecore.nets.cdna import CDNA, SCALE, Layers, States
 from vaecore.nets.convolutional import channels_last
 from vaecore.probability.gaussian import POSTERIOR_LOGVAR, DiagonalGaussian
-from vaecore.probability.likelihoods import GaussianFixed, GaussianLearned
+from vaecore.probability.likelihoods import GaussianFixedConfig, GaussianLearnedConfig
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import Strict, option, problem
 
@@ -99,7 +99,7 @@ StagesChoice = Annotated[ThreeStages | OneStage, Field(discriminator="kind")]
 # -- the family ----------------------------------------------------------------------------------------------
 
 
-class SV2P(VideoConfig):
+class SV2PConfig(VideoConfig):
     """A recurrent generator that moves pixels, with one code a clip or one a frame."""
 
     title: ClassVar[str] = "SV2P"
@@ -111,9 +111,9 @@ class SV2P(VideoConfig):
                                                      "each frame (30).")
     context: int = option(2, "Frames given before the first that has to be predicted.", unit="frames", ge=1, le=1000)
     # What the generator gives is a mean of pixels, not a logit.
-    likelihood: Annotated[GaussianFixed | GaussianLearned, Field(discriminator="kind")] = option(
-        GaussianFixed(sigma=0.2), "p(x|z) of each frame. The published squared error averaged over D pixels with a "
-        "weight beta of the KL is a Gaussian with variance beta D / 2 (erratum E16).")
+    likelihood: Annotated[GaussianFixedConfig | GaussianLearnedConfig, Field(discriminator="kind")] = option(
+        GaussianFixedConfig(sigma=0.2), "p(x|z) of each frame. The published squared error averaged over D pixels with "
+        "a weight beta of the KL is a Gaussian with variance beta D / 2 (erratum E16).")
     channels: int = option(8, "Channels of the largest maps of the generator; smaller ones have two and four times as "
                            "many. Published: 32.", ge=1, le=256)
     reach: Literal[3, 5] = option(3, "Side of the kernels inside the LSTMs. Published: 5, which is "
@@ -125,13 +125,13 @@ class SV2P(VideoConfig):
     stages: StagesChoice = option(ThreeStages(), "What is trained when.")
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return StochasticVariationalPrediction(modalities, self)
+        return SV2P(modalities, self)
 
 
-class StochasticVariationalPrediction(VideoFamily):
+class SV2P(VideoFamily):
     one_length: ClassVar[bool] = True
 
-    def __init__(self, modalities: Modalities, config: SV2P) -> None:
+    def __init__(self, modalities: Modalities, config: SV2PConfig) -> None:
         super().__init__(modalities, config)
         if not self.pixels or any(side % SCALE for side in self.frame[1:]):
             raise problem("model.family", config.family, f"SV2P needs frames whose sides are multiples of {SCALE} "

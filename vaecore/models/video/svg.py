@@ -28,27 +28,27 @@ class SVGConfig(RecurrentVideoConfig):
     latent_size: int = option(10, "Size r of the latent z of each frame.", unit="dimensions", ge=1, le=1024)
 
 
-class SVGFixedPrior(SVGConfig):
+class SVGFixedPriorConfig(SVGConfig):
     """A code of N(0, I) for each frame: equations (32) and (33)."""
 
     title: ClassVar[str] = "SVG-FP (fixed prior)"
     family: Literal["svg-fp"] = "svg-fp"
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return StochasticVideo(modalities, self, learned=False)
+        return SVG(modalities, self, learned=False)
 
 
-class SVGLearnedPrior(SVGConfig):
+class SVGLearnedPriorConfig(SVGConfig):
     """A code whose prior has read the frames before, so that it knows when something may happen: (34) and (35)."""
 
     title: ClassVar[str] = "SVG-LP (learned prior)"
     family: Literal["svg-lp"] = "svg-lp"
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return StochasticVideo(modalities, self, learned=True)
+        return SVG(modalities, self, learned=True)
 
 
-class StochasticVideo(RecurrentVideo):
+class SVG(RecurrentVideo):
     def __init__(self, modalities: Modalities, config: SVGConfig, *, learned: bool) -> None:
         super().__init__(modalities, config, config.latent_size)
         self.inference = LSTM(config.code_size, config.hidden, 2 * config.latent_size)

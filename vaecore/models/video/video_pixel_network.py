@@ -27,14 +27,14 @@ from vaecore.nets.autoregressive import GatedNetwork
 from vaecore.nets.convolutional import channels_last
 from vaecore.nets.frames import grouped
 from vaecore.nets.recurrent import ConvLSTMCell, State
-from vaecore.probability.likelihoods import Bernoulli
+from vaecore.probability.likelihoods import BernoulliConfig
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option, problem
 
 Dilation = Annotated[int, Field(ge=1, le=64)]
 
 
-class VideoPixelNetwork(VideoConfig):
+class VideoPixelNetworkConfig(VideoConfig):
     """Frames one after another, and the pixels of each one after another."""
 
     title: ClassVar[str] = "Video pixel network"
@@ -44,7 +44,7 @@ class VideoPixelNetwork(VideoConfig):
     reads: ClassVar[tuple[Kind, ...]] = ("video",)
     family: Literal["video-pixel-network"] = "video-pixel-network"
     context: int = option(2, "Frames given before the first that has to be predicted.", unit="frames", ge=1, le=1000)
-    likelihood: Bernoulli = option(Bernoulli(), "p of each pixel: black or white.")
+    likelihood: BernoulliConfig = option(BernoulliConfig(), "p of each pixel: black or white.")
     spatial: bool = option(True, "Whether a pixel sees those before it in its own frame. Without, pixels are "
                            "independent given the frames before.")
     channels: int = option(16, "Channels of the frame encoder and of each stack of the decoder.", ge=1, le=512)
@@ -60,11 +60,11 @@ class VideoPixelNetwork(VideoConfig):
             if side % 2 == 0:
                 raise problem(f"model.{name}", side, f"{side} is even, so that a kernel has no middle.",
                               f"Use {side - 1} or {side + 1}.")
-        return PixelVideo(modalities, self)
+        return VideoPixelNetwork(modalities, self)
 
 
-class PixelVideo(VideoFamily):
-    def __init__(self, modalities: Modalities, config: VideoPixelNetwork) -> None:
+class VideoPixelNetwork(VideoFamily):
+    def __init__(self, modalities: Modalities, config: VideoPixelNetworkConfig) -> None:
         super().__init__(modalities, config)
         colours, channels, kernel = self.frame[0], config.channels, config.kernel
         self.width = 2 * max(channels, config.hidden)
