@@ -109,7 +109,7 @@ class LinearConfig(VideoFamily):
                     *, mean: bool = False) -> Predicted:
         x = batch["frames"]
         means = self.means(x, code(posteriors["z"], generator, mean=mean))
-        return Predicted(self.observed(means.flatten(0, 1)), len(x))
+        return Predicted(self.likelihood.observed(means.flatten(0, 1)), len(x))
 
     def roll_out(self, *_: Any, **__: Any) -> Any:
         raise NotImplementedError

@@ -145,6 +145,27 @@ class FrameMLPConfig(FrameNetworkConfig):
 FrameNetwork = Annotated[DCGANConfig | VGGConfig | FrameMLPConfig, Field(discriminator="kind")]
 
 
+def encode_clips(encoder: FrameEncoder, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+    """Of frames (B, T, *frame), all in one call: codes (B, T, g), and skips of all B * T frames."""
+    h, skips = encoder(x.flatten(0, 1))
+    return grouped(h, len(x)), skips
+
+
+def decode_clips(decoder: FrameDecoder, h: Tensor, skips: list[Tensor], context: int) -> Tensor:
+    """Codes (B, T-1, g) of predicted frames, with skips of all B * T true ones -> (B * (T-1), ...), clip by clip.
+
+    Frames of the context see the skips of the frame before them, later ones those of the last frame given.
+    """
+    clips, given = len(h), min(context, h.shape[1])
+    maps = [grouped(skip, clips) for skip in skips]
+    later: Tensor = decoder(h[:, given - 1:], decoder.prepare([skip[:, given - 1] for skip in maps]))
+    if given == 1:
+        return later
+    first = decoder(h[:, :given - 1].flatten(0, 1)[:, None],
+                    decoder.prepare([skip[:, :given - 1].flatten(0, 1) for skip in maps]))
+    return torch.cat([grouped(part, clips) for part in (first, later)], 1).flatten(0, 1)
+
+
 def grouped(x: Tensor, groups: int) -> Tensor:
     """(groups * S, ...) as (groups, S, ...): what was flattened, clip by clip."""
     return x.view(groups, -1, *x.shape[1:])

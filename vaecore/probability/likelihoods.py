@@ -139,9 +139,15 @@ class Likelihood(nn.Module):
     """Turns a decoder's output (B, channels * C, ...) into p(x|z); owns what is shared by all pixels."""
 
     channels = 1  # numbers the decoder gives per observed number
+    squashed = False  # whether `observed` brings what the decoder gives into (0, 1) first, where a mean of pixels lies
 
     @abstractmethod
     def forward(self, output: Tensor) -> Observation: ...
+
+    def observed(self, output: Tensor) -> Observation:
+        """p(x|z) from the output of a decoder that ends in numbers without bounds, as those of frames do."""
+        found: Observation = self(output.sigmoid() if self.squashed else output)
+        return found
 
 
 class LikelihoodConfig(Strict):

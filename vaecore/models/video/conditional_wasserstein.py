@@ -24,7 +24,7 @@ from pydantic import Field
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Auxiliary, Batch, Family, Modalities
+from vaecore.models.base import Auxiliary, Batch, Family, Modalities, Objective
 from vaecore.models.video.svg import SVG, SVGConfig
 from vaecore.probability.densities import Density
 from vaecore.probability.divergences import Critic, CriticConfig, Divergence, MMDConfig, PerObservationConfig, mmd
@@ -71,6 +71,12 @@ class ConditionalWasserstein(SVG):
         self.measure: Divergence = built
         self.register_buffer("mix", torch.randn(config.hidden, self.latent_size) / config.hidden ** 0.5)
 
+    def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
+        """E log p(x_t | z_1..z_t, x_0..x_{t-1}), less the distance of the laws of (z_t, history)."""
+        posteriors = self.encode(batch)
+        evidence = self.evidence(batch, posteriors, generator)
+        return Objective([(1.0, evidence)], divergence=self.divergence(batch, posteriors, generator))
+
     def divergence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
                    ) -> Tensor:
         """A distance of pairs, summed over the frames of a clip as the KL is; in nats by its weight."""
@@ -98,7 +104,7 @@ class ConditionalWasserstein(SVG):
         """Of each frame after the first the posterior in the prior's units, and the history before it, (P, r) each."""
         q, prior = posteriors["z"], self.learned_prior
         assert isinstance(q, DiagonalGaussian) and prior is not None
-        h, _ = self._read(batch, posteriors)
+        h, _ = self.read(batch[self.modality], q)
         states, _ = prior.lstm(prior.embed(h[:, :-1]))
         u = states.detach().flatten(0, 1) @ self.mix
         u = (u - u.mean(0)) / u.std(0).clamp(min=1e-6)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vaecore.data import Kind
 from vaecore.models.base import NUMBERS_AT_ONCE, Batch, Evidence, Family, Modalities, ModelConfig, single
-from vaecore.nets.frames import grouped
+from vaecore.nets.frames import FrameDecoder, grouped
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.likelihoods import (
     BernoulliConfig,
@@ -32,6 +32,7 @@ from vaecore.probability.likelihoods import (
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import Strict, option, problem
 
+State = tuple[Tensor, Tensor]  # of an LSTM: (layers, B, hidden) twice
 ACTIVATIONS_A_PIXEL = 8  # numbers that a network for frames keeps for each one it reads, roughly
 
 VideoLikelihood = Annotated[GaussianFixedConfig | GaussianLearnedConfig | LaplaceConfig | BernoulliConfig,
@@ -75,6 +76,31 @@ class ScheduledSampling(Feeding):
 
 
 FeedingChoice = Annotated[TeacherForcing | ScheduledSampling, Field(discriminator="kind")]
+
+
+def step_by_step(h: Tensor, skips: list[Tensor], true: Tensor, context: int, decoder: FrameDecoder,
+                 predict: Callable[[Tensor, int, State | None], tuple[Tensor, State]],
+                 code_of: Callable[[Tensor], Tensor]) -> Tensor:
+    """What a recurrent predictor's decoder gives for frames 1..T-1, (B * (T-1), ...), where it reads its own.
+
+    A frame after the context is read as it was where `true` (B, T), and else as it was predicted. `h` (B, T, g) and
+    `skips` are of the true frames; `predict` takes the code (B, g) of the frame before t to what the decoder reads of
+    frame t, (B, 1, g); `code_of` takes the decoder's output to the code of that frame.
+    """
+    clips, frames = h.shape[:2]
+    maps = [grouped(skip, clips) for skip in skips]
+    outputs: list[Tensor] = []
+    state: State | None = None
+    read, prepared = h[:, 0], decoder.prepare([skip[:, 0] for skip in maps])
+    for t in range(1, frames):
+        g, state = predict(read, t, state)
+        outputs.append(decoder(g, prepared))
+        read = h[:, t]
+        if t < context:
+            prepared = decoder.prepare([skip[:, t] for skip in maps])
+        elif t + 1 < frames:
+            read = torch.where(true[:, t, None], read, code_of(outputs[-1]))
+    return torch.stack(outputs, 1).flatten(0, 1)
 
 
 # -- the contract --------------------------------------------------------------------------------------
@@ -141,7 +167,7 @@ class VideoFamily(Family):
         self.frame, self.pixels = modality.shape[1:], modality.kind == "video"
         self.context = config.context
         self.likelihood = config.likelihood.build()
-        self.squashed = self.pixels and not isinstance(config.likelihood, BernoulliConfig)
+        self.likelihood.squashed = self.pixels and not isinstance(config.likelihood, BernoulliConfig)
 
     @property
     def noise_size(self) -> int:
@@ -152,11 +178,6 @@ class VideoFamily(Family):
     def stochastic(self) -> bool:
         """Whether there is more than one future."""
         return self.noise_size > 0
-
-    def observed(self, output: Tensor) -> Observation:
-        """p(x|z) of frames from a decoder's output (N, channels * frame[0], ...): a mean of pixels lies in [0, 1]."""
-        found: Observation = self.likelihood(output.sigmoid() if self.squashed else output)
-        return found
 
     @abstractmethod
     def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,

@@ -140,7 +140,7 @@ class SV2P(VideoFamily):
         self.frames = modalities[self.modality].shape[0]
         self.size = (self.frame[1] // SCALE) * (self.frame[2] // SCALE)
         self.config, self.step, self.total = config, 0, 1
-        self.squashed = False  # a convex combination of pixels is a mean in [0, 1] as it is
+        self.likelihood.squashed = False  # a convex combination of pixels is a mean in [0, 1] as it is
         self.encoder = _Inference(self.frames * self.frame[0], config.channels)
         self.generator = CDNA(self.frame, Layers(config.channels, config.reach, config.kernels, config.kernel))
 
@@ -187,7 +187,7 @@ class SV2P(VideoFamily):
         # As published, a whole number of clips of the batch reads the true frame at each step.
         true = round(self.config.feeding.true_share(self.step) * clips) if self.training else clips
         means = self.generator(x[:, :-1], z)[0] if true == clips else self._fed_back(x, z, true, generator)
-        return Predicted(self.observed(means.flatten(0, 1)), clips)
+        return Predicted(self.likelihood.observed(means.flatten(0, 1)), clips)
 
     def roll_out(self, past: Tensor, horizon: int, noise: Tensor, generator: torch.Generator | None = None) -> RollOut:
         """Of time-invariant codes `noise[:, 0]` is that of the whole clip, so the past is run once for each future. Of

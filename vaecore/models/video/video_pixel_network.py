@@ -90,7 +90,7 @@ class VideoPixelNetwork(VideoFamily):
         """Every pixel from the frames before and, if `spatial`, from the true pixels before it in its frame."""
         x = batch[self.modality]
         known, _ = self._remember(x[:, :-1])
-        return Predicted(self.observed(self.decoder(x[:, 1:].flatten(0, 1), known.flatten(0, 1))), len(x))
+        return Predicted(self.likelihood.observed(self.decoder(x[:, 1:].flatten(0, 1), known.flatten(0, 1))), len(x))
 
     def roll_out(self, past: Tensor, horizon: int, noise: Tensor, generator: torch.Generator | None = None) -> RollOut:
         """Futures (B, N, horizon, *frame) of black and white draws: the n-th depends on N and on `generator`, and
