@@ -8,10 +8,10 @@ The ELBO is maximised; a loss is its negative, and no name here says the opposit
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,12 +21,15 @@ from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import Observation
 from vaecore.probability.posteriors import Posterior
-from vaecore.schema import Strict
+from vaecore.schema import Strict, parse, problem
 
 Batch = Mapping[str, Tensor]
 Approach = Literal["independent components", "autoregressive", "energy-based", "variational autoencoder"]
 NUMBERS_AT_ONCE = 20_000_000  # that a decoder gives, 80 MB
 Modalities = Mapping[str, Modality]
+Shape = tuple[int, ...]
+KIND_BY_AXES: dict[int, Kind] = {1: "vector", 2: "trajectory", 3: "image", 4: "video"}
+Given = Modality | Shape | Mapping[str, Modality | Shape]  # what a family is to be built for
 KLCost = Callable[[Mapping[str, Tensor]], Tensor]  # mean KL by latent (r,) -> a scalar in nats
 
 
@@ -64,6 +67,10 @@ class Terms(NamedTuple):
     fit: Tensor  # what is maximised: the weighted reconstructions of all ELBOs
     charged: Tensor  # what beta weighs: the KL of all, or what it costs
     penalty: Tensor
+
+    def loss(self, beta: float = 1.0) -> Tensor:
+        """What an optimizer minimises, a scalar in nats: for a plain VAE with beta 1 the negative ELBO."""
+        return beta * self.charged - self.fit + self.penalty
 
 
 @dataclass(frozen=True)
@@ -124,12 +131,49 @@ class NoPrior(ValueError):
 
 
 class Family(nn.Module):
-    """A model of one family. Posteriors are keyed by latent name, observations by modality name."""
+    """A model of one family. Posteriors are keyed by latent name, observations by modality name.
+
+    In a loop of one's own: `model(x)` is the ELBO of a batch, `model.loss(x)` a scalar to go down.
+    """
 
     def __init__(self, modalities: Modalities) -> None:
         super().__init__()
         self.modalities = dict(modalities)
         self.covariate: Modality | None = None  # set where the model reads it
+
+    def forward(self, batch: Batch | Tensor | Sequence[Tensor], generator: torch.Generator | None = None) -> Evidence:
+        """The ELBO of a batch by its terms: `model(x).elbo()` is (B,), in nats.
+
+        A family of one modality takes its observations as they are, (B, *shape), or as a `DataLoader` of a
+        `TensorDataset` gives them, in a list of one; others take a mapping of names.
+        """
+        return self.elbo(self.as_batch(batch), generator)
+
+    def loss(self, batch: Batch | Tensor | Sequence[Tensor], beta: float = 1.0,
+             generator: torch.Generator | None = None) -> Tensor:
+        """What training minimises, a scalar in nats; `beta` weighs the KL. Takes what `forward` takes."""
+        return self.objective(self.as_batch(batch), generator).terms().loss(beta)
+
+    def as_batch(self, given: Batch | Tensor | Sequence[Tensor]) -> Batch:
+        """Observations by the name of their modality; raises `ValueError` for shapes that are not this model's."""
+        title = type(self).__name__
+        if not isinstance(given, Mapping):
+            tensors = [given] if isinstance(given, Tensor) else list(given)
+            if len(self.modalities) != 1 or len(tensors) != 1 or self.covariate is not None:
+                names = [*self.modalities, *([COVARIATE] if self.covariate is not None else [])]
+                raise ValueError(f"{title} reads {', '.join(names)}, and got {len(tensors)} tensor"
+                                 f"{'s' * (len(tensors) != 1)} without a name. Give a mapping, as "
+                                 f"{{{', '.join(f'{name!r}: ...' for name in names)}}}.")
+            given = dict(zip(self.modalities, tensors, strict=True))
+        if not any(name in given for name in self.modalities):
+            raise ValueError(f"{title} reads {', '.join(self.modalities)}, and the batch has "
+                             f"{', '.join(map(str, given)) or 'nothing'}. Give one of the former.")
+        for name, modality in self.modalities.items():
+            if name in given and (given[name].ndim != 1 + len(modality.shape) or (
+                    modality.kind not in ("text", "video", "trajectory") and given[name].shape[1:] != modality.shape)):
+                raise ValueError(f"{title} reads {name} of shape {('B', *modality.shape)}, and got "
+                                 f"{tuple(given[name].shape)}.".replace("'B'", "B"))
+        return given
 
     @property
     def prior_moves(self) -> bool:
@@ -273,8 +317,45 @@ class ModelConfig(Strict):
         """
 
 
+C = TypeVar("C", bound=ModelConfig)
+
+
+def described(choice: type[C], config: C | None, fields: Mapping[str, Any],
+              modalities: Given) -> tuple[C, dict[str, Modality]]:
+    """What a family is built from, however it was said: `VAE((1, 28, 28), latent_size=10)` or with a `VAEConfig`.
+
+    A shape says by its axes what it is of: (D,) numbers, (C, H, W) an image, (T, D) or (T, C, H, W) a clip. Raises
+    `ConfigError` for fields and modalities that the family does not have.
+    """
+    if config is not None and fields:
+        raise problem(next(iter(fields)), next(iter(fields.values())), "a whole configuration is given as well.",
+                      f"Give a {choice.__name__} or its fields, not both.")
+    config = parse(choice, dict(fields)) if config is None else config
+    if isinstance(modalities, Mapping):
+        found = {name: _modality(given) for name, given in modalities.items()}
+    else:
+        found = {(only := _modality(modalities)).kind: only}
+    if (len(found) > 1) != choice.multimodal:
+        raise problem("modalities", list(found), f"{choice.title} models {'several' if choice.multimodal else 'one'}, "
+                      f"and {len(found)} is given.", "Give shapes by name." if choice.multimodal else "Give one shape.")
+    for name, modality in found.items():
+        if modality.kind not in choice.reads:
+            raise problem("modalities", modality.kind, f"{choice.title} reads no {modality.kind}, which {name} is.",
+                          f"Use one of {', '.join(choice.reads)}.")
+    return config, found
+
+
+def _modality(given: Modality | Shape) -> Modality:
+    if isinstance(given, Modality):
+        return given
+    if len(given) not in KIND_BY_AXES:
+        raise problem("modalities", given, f"an observation of shape {tuple(given)} is nothing that a family reads.",
+                      "Use (D,), (C, H, W), (T, D) or (T, C, H, W), or a Modality.")
+    return Modality(KIND_BY_AXES[len(given)], tuple(given))
+
+
 def single(modalities: Modalities) -> tuple[str, Modality]:
-    """The one modality of a single-modality family."""
+    """The only modality of a family of one, with its name."""
     [(name, modality)] = modalities.items()
     return name, modality
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Family, Modalities
+from vaecore.models.base import Family, Given, Modalities, described
 from vaecore.models.blocks.shared import LinearBlocksConfig, Matrix, Projected
 from vaecore.multiblock.cca import Criterion, multiset_cca
 from vaecore.schema import option, problem
@@ -33,10 +33,6 @@ class MultisetCCAConfig(LinearBlocksConfig):
                          le=100, advanced=True)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        least, name = min((m.size, name) for name, m in modalities.items())
-        if self.latent_size > least:
-            raise problem("model.latent_size", self.latent_size, f"{self.latent_size} variates of {name}, which has "
-                          f"{least} numbers.", f"Use at most {least}.")
         return MultisetCCA(modalities, self)
 
 
@@ -48,7 +44,12 @@ class MultisetCCA(Projected):
 
     stage_correlations: Tensor  # (r, M, M)
 
-    def __init__(self, modalities: Modalities, config: MultisetCCAConfig) -> None:
+    def __init__(self, modalities: Given, config: MultisetCCAConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(MultisetCCAConfig, config, fields, modalities)
+        least, name = min((m.size, name) for name, m in modalities.items())
+        if config.latent_size > least:
+            raise problem("model.latent_size", config.latent_size, f"{config.latent_size} variates of {name}, which "
+                          f"has {least} numbers.", f"Use at most {least}.")
         super().__init__(modalities, "canonical", config.latent_size)
         self.config = config
         blocks = len(self.names)

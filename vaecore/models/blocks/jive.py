@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Batch, Family, Modalities
+from vaecore.models.base import Batch, Family, Given, Modalities, described
 from vaecore.models.blocks.shared import FLAT, LinearBlocks, LinearBlocksConfig, Matrix
 from vaecore.multiblock.jive import choose_ranks, jive
 from vaecore.schema import Strict, option, problem
@@ -59,9 +59,6 @@ class JIVEConfig(LinearBlocksConfig):
                                     "authors' r.jive, though not in their paper.", advanced=True)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        if not sum(self.ranks.room):
-            raise problem("model.ranks.joint", 0, "without joint and individual dimensions there is nothing.",
-                          "Give model.ranks.joint or model.ranks.individual 1 or more.")
         return JIVE(modalities, self)
 
 
@@ -75,7 +72,11 @@ class JIVE(LinearBlocks):
     ranks: Tensor  # (1 + M,) joint, then individual
     scale: Tensor  # (M,) Frobenius norms over the square root of the number of observations
 
-    def __init__(self, modalities: Modalities, config: JIVEConfig) -> None:
+    def __init__(self, modalities: Given, config: JIVEConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(JIVEConfig, config, fields, modalities)
+        if not sum(config.ranks.room):
+            raise problem("model.ranks.joint", 0, "without joint and individual dimensions there is nothing.",
+                          "Give model.ranks.joint or model.ranks.individual 1 or more.")
         joint, individual = config.ranks.room
         room = [joint, *(min(individual, m.size) for m in modalities.values())]
         super().__init__(modalities, sum(room))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from vaecore.data import Modality
-from vaecore.models.base import Family, Modalities
+from vaecore.models.base import Family, Given, Modalities, described
 from vaecore.models.blocks.shared import LinearBlocksConfig, Matrix, Projected
 from vaecore.multiblock.pls import multiblock_pls
 from vaecore.schema import option, problem
@@ -24,13 +24,6 @@ class MultiblockPLSConfig(LinearBlocksConfig):
                               "themselves, which is principal components of blocks scaled alike.")
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        if self.outcome and self.outcome not in modalities:
-            raise problem("model.outcome", self.outcome, f"this data set has no modality {self.outcome!r}.",
-                          f"Choose one of {', '.join(modalities)}, or leave it empty.")
-        most = sum(m.size for name, m in modalities.items() if name != self.outcome)
-        if self.latent_size > most:
-            raise problem("model.latent_size", self.latent_size, f"{self.latent_size} components of {most} numbers.",
-                          f"Use at most {most}.")
         return MultiblockPLS(modalities, self)
 
 
@@ -40,7 +33,15 @@ class MultiblockPLS(Projected):
     An outcome has no part in them where blocks are given; they are predicted from it where it alone is.
     """
 
-    def __init__(self, modalities: Modalities, config: MultiblockPLSConfig) -> None:
+    def __init__(self, modalities: Given, config: MultiblockPLSConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(MultiblockPLSConfig, config, fields, modalities)
+        if config.outcome and config.outcome not in modalities:
+            raise problem("model.outcome", config.outcome, f"this data set has no modality {config.outcome!r}.",
+                          f"Choose one of {', '.join(modalities)}, or leave it empty.")
+        most = sum(m.size for name, m in modalities.items() if name != config.outcome)
+        if config.latent_size > most:
+            raise problem("model.latent_size", config.latent_size, f"{config.latent_size} components of {most} "
+                          "numbers.", f"Use at most {most}.")
         super().__init__(modalities, "super", config.latent_size)
         self.config = config
 

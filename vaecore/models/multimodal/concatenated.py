@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from vaecore.data import Kind, Modality
-from vaecore.models.base import Batch, Family, Modalities, Objective
+from vaecore.models.base import Batch, Family, Given, Modalities, Objective, described
 from vaecore.models.multimodal.shared import Multimodal, MultimodalConfig, filled, who
 from vaecore.nets import LinearConfig, MLPConfig
 from vaecore.nets.base import widened
@@ -40,7 +40,8 @@ class ConcatenatedVAEConfig(MultimodalConfig):
 
 
 class ConcatenatedVAE(Multimodal):
-    def __init__(self, modalities: Modalities, config: ConcatenatedVAEConfig) -> None:
+    def __init__(self, modalities: Given, config: ConcatenatedVAEConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(ConcatenatedVAEConfig, config, fields, modalities)
         super().__init__(modalities, config, {})
         self.latent_size = config.latent_size
         chosen = likelihoods(config.likelihoods, config.sigma, modalities)

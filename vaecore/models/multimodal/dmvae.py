@@ -14,14 +14,14 @@ authors' code uses the bare expert there).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from vaecore.data import Modality
-from vaecore.models.base import Batch, Evidence, Family, Modalities, Objective
+from vaecore.models.base import Batch, Evidence, Family, Given, Modalities, Objective, described
 from vaecore.models.multimodal.shared import ModalConfig, Multimodal, who
 from vaecore.nets.modal import named
 from vaecore.probability.gaussian import DiagonalGaussian
@@ -54,7 +54,8 @@ class DMVAEConfig(ModalConfig):
 
 
 class DMVAE(Multimodal):
-    def __init__(self, modalities: Modalities, config: DMVAEConfig) -> None:
+    def __init__(self, modalities: Given, config: DMVAEConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(DMVAEConfig, config, fields, modalities)
         named("model.private_sizes", config.private_sizes, modalities)
         self.shared_size = config.shared_size
         self.private_sizes = {

@@ -7,12 +7,12 @@ Generation: z ~ N(0, I), then each modality from z by its own decoder: p(z) prod
 from __future__ import annotations
 
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 
 from vaecore.data import Modality
-from vaecore.models.base import Batch, Family, Modalities, Objective
+from vaecore.models.base import Batch, Family, Given, Modalities, Objective, described
 from vaecore.models.multimodal.joint_posteriors import PosteriorChoice, Product
 from vaecore.models.multimodal.shared import ModalConfig, Multimodal, who
 from vaecore.probability.posteriors import Experts, Posterior
@@ -33,7 +33,8 @@ class MultimodalVAEConfig(ModalConfig):
 
 
 class MultimodalVAE(Multimodal):
-    def __init__(self, modalities: Modalities, config: MultimodalVAEConfig) -> None:
+    def __init__(self, modalities: Given, config: MultimodalVAEConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(MultimodalVAEConfig, config, fields, modalities)
         super().__init__(modalities, config, dict.fromkeys(modalities, config.latent_size))
         self.latent_size = config.latent_size
         self.encoder = config.posterior.build(modalities, config.latent_size, config.networks)

@@ -6,13 +6,13 @@ Nothing is shared, so nothing crosses: a modality that is not given is generated
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from vaecore.data import Modality
-from vaecore.models.base import Batch, Family, Modalities, Objective
+from vaecore.models.base import Batch, Family, Given, Modalities, Objective, described
 from vaecore.models.multimodal.shared import ModalConfig, Multimodal, who
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.posteriors import Posterior
@@ -31,7 +31,8 @@ class SeparateVAEsConfig(ModalConfig):
 
 
 class SeparateVAEs(Multimodal):
-    def __init__(self, modalities: Modalities, config: SeparateVAEsConfig) -> None:
+    def __init__(self, modalities: Given, config: SeparateVAEsConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(SeparateVAEsConfig, config, fields, modalities)
         super().__init__(modalities, config, dict.fromkeys(modalities, config.latent_size))
         self.latent_size = config.latent_size
         self.encoder = nn.ModuleList(config.networks.encoder(m, 2 * config.latent_size) for m in modalities.values())

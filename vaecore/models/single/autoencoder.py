@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Autoencoding, Family, Modalities, ModelConfig
-from vaecore.nets import ConvConfig, Network, NetworkConfig
-from vaecore.probability.likelihoods import GaussianLearnedConfig, Likelihood, LikelihoodChoice, Observation
+from vaecore.models.base import Autoencoding, Family, Given, Modalities, ModelConfig, described
+from vaecore.nets import ConvConfig, Network
+from vaecore.probability.likelihoods import GaussianLearnedConfig, LikelihoodChoice, Observation
 from vaecore.schema import option
 
 
@@ -25,17 +25,18 @@ class AEConfig(ModelConfig):
     likelihood: LikelihoodChoice = option(GaussianLearnedConfig(), "p(x|z): how a reconstruction is scored.")
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return AE(modalities, self.latent_size, self.network, self.likelihood.build())
+        return AE(modalities, self)
 
 
 class AE(Autoencoding):
     """Deterministic code; the objective is log p(x | z = code(x))."""
 
-    def __init__(self, modalities: Modalities, latent_size: int, network: NetworkConfig, likelihood: Likelihood
-                 ) -> None:
-        super().__init__(modalities, latent_size)
-        self.encoder = network.encoder(self.shape, latent_size)
-        self.decoder = network.decoder(self.shape, latent_size, likelihood.channels)
+    def __init__(self, modalities: Given, config: AEConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(AEConfig, config, fields, modalities)
+        super().__init__(modalities, config.latent_size)
+        likelihood = config.likelihood.build()
+        self.encoder = config.network.encoder(self.shape, config.latent_size)
+        self.decoder = config.network.decoder(self.shape, config.latent_size, likelihood.channels)
         self.likelihood = likelihood
 
     def code(self, x: Tensor) -> Tensor:

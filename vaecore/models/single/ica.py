@@ -13,13 +13,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Approach, Autoencoding, Batch, Evidence, Family, Modalities, ModelConfig, single
+from vaecore.models.base import (
+    Approach,
+    Autoencoding,
+    Batch,
+    Evidence,
+    Family,
+    Given,
+    Modalities,
+    ModelConfig,
+    described,
+    single,
+)
 from vaecore.probability.gaussian import LOG_2PI
 from vaecore.probability.likelihoods import GaussianPixels, Observation
 from vaecore.probability.posteriors import Posterior
@@ -49,10 +60,6 @@ class ICAConfig(ModelConfig):
     rotation_seed: int = option(0, "Seed of the rotation to begin with.", ge=0, le=2**31 - 1, advanced=True)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        size = single(modalities)[1].size
-        if self.latent_size > size:
-            raise problem("model.latent_size", self.latent_size, f"{self.latent_size} sources of {size} numbers.",
-                          f"Use at most {size}.")
         return ICA(modalities, self)
 
 
@@ -65,10 +72,14 @@ class ICA(Autoencoding):
     log_det: Tensor  # log |det W| within the space of the sources
     logvar: Tensor  # of what is left, a dimension
 
-    def __init__(self, modalities: Modalities, config: ICAConfig) -> None:
+    def __init__(self, modalities: Given, config: ICAConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(ICAConfig, config, fields, modalities)
+        size = single(modalities)[1].size
+        if config.latent_size > size:
+            raise problem("model.latent_size", config.latent_size, f"{config.latent_size} sources of {size} numbers.",
+                          f"Use at most {size}.")
         super().__init__(modalities, config.latent_size)
         self.config = config
-        size = self.shape.size
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("unmixing", torch.eye(config.latent_size, size))
         self.register_buffer("mixing", torch.eye(size, config.latent_size))

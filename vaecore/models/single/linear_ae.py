@@ -6,13 +6,13 @@ left singular vectors of W2 are the principal components themselves (Kunin et al
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 
 from vaecore.data import Modality
-from vaecore.models.base import Batch, Family, Modalities, ModelConfig, Objective
-from vaecore.models.single.autoencoder import AE
+from vaecore.models.base import Batch, Family, Given, Modalities, ModelConfig, Objective, described
+from vaecore.models.single.autoencoder import AE, AEConfig
 from vaecore.nets import LinearConfig
 from vaecore.probability.likelihoods import GaussianFixedConfig
 from vaecore.schema import option
@@ -36,8 +36,10 @@ class LinearAEConfig(ModelConfig):
 class LinearAE(AE):
     """Minimises |x - W2 W1 x|^2 / 2, which is the Gaussian likelihood with sigma 1, plus the penalty."""
 
-    def __init__(self, modalities: Modalities, config: LinearAEConfig) -> None:
-        super().__init__(modalities, config.latent_size, LinearConfig(), GaussianFixedConfig(sigma=1.0).build())
+    def __init__(self, modalities: Given, config: LinearAEConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(LinearAEConfig, config, fields, modalities)
+        super().__init__(modalities, AEConfig(latent_size=config.latent_size, network=LinearConfig(),
+                                              likelihood=GaussianFixedConfig(sigma=1.0)))
         self.l2 = config.l2
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:

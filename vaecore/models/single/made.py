@@ -7,13 +7,13 @@ seeing what comes after. The likelihood is exact, there is no latent, and a samp
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from vaecore.data import Kind, Modality
-from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, ModelConfig, single
+from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, ModelConfig, described, single
 from vaecore.nets.autoregressive import GatedNetwork, MaskedNetwork
 from vaecore.nets.mlp import Width
 from vaecore.probability.likelihoods import BernoulliPixels, Observation
@@ -88,7 +88,8 @@ class Autoregressive(Family):
 class MADE(Autoregressive):
     """A fully connected network whose masks keep each pixel from seeing itself and those after it."""
 
-    def __init__(self, modalities: Modalities, config: MADEConfig) -> None:
+    def __init__(self, modalities: Given, config: MADEConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(MADEConfig, config, fields, modalities)
         size = single(modalities)[1].size
         # On the CPU also where the model is built without numbers: the masks follow from the order.
         generator = torch.Generator("cpu").manual_seed(config.ordering_seed)

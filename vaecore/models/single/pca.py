@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Autoencoding, Batch, Family, Modalities, ModelConfig, single
+from vaecore.models.base import Autoencoding, Batch, Family, Given, Modalities, ModelConfig, described, single
 from vaecore.probability.likelihoods import GaussianPixels, Observation
 from vaecore.schema import option, problem
 
@@ -25,11 +25,7 @@ class PCAConfig(ModelConfig):
     latent_size: int = option(20, "Principal components kept.", unit="dimensions", ge=1, le=4096)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        size = single(modalities)[1].size
-        if self.latent_size > size:
-            raise problem("model.latent_size", self.latent_size, f"{self.latent_size} components of {size} numbers.",
-                          f"Use at most {size}.")
-        return PCA(modalities, self.latent_size)
+        return PCA(modalities, self)
 
 
 class PCA(Autoencoding):
@@ -43,11 +39,15 @@ class PCA(Autoencoding):
     components: Tensor
     logvar: Tensor
 
-    def __init__(self, modalities: Modalities, latent_size: int) -> None:
-        super().__init__(modalities, latent_size)
-        size = self.shape.size
+    def __init__(self, modalities: Given, config: PCAConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(PCAConfig, config, fields, modalities)
+        size = single(modalities)[1].size
+        if config.latent_size > size:
+            raise problem("model.latent_size", config.latent_size, f"{config.latent_size} components of {size} "
+                          "numbers.", f"Use at most {size}.")
+        super().__init__(modalities, config.latent_size)
         self.register_buffer("centre", torch.zeros(size))
-        self.register_buffer("components", torch.eye(latent_size, size))
+        self.register_buffer("components", torch.eye(config.latent_size, size))
         self.register_buffer("logvar", torch.zeros(()))
 
     def fit(self, train: Batch) -> bool:

@@ -6,10 +6,10 @@ pixel sees is up to the number of layers and the kernels. No latent, exact likel
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from vaecore.data import Kind, Modality
-from vaecore.models.base import Approach, Family, Modalities, ModelConfig, single
+from vaecore.models.base import Approach, Family, Given, Modalities, ModelConfig, described, single
 from vaecore.models.single.made import Autoregressive
 from vaecore.nets.autoregressive import GatedNetwork
 from vaecore.schema import option, problem
@@ -31,17 +31,18 @@ class PixelCNNConfig(ModelConfig):
     kernel: int = option(3, "Side of the other layers' kernels, an odd number.", unit="pixels", ge=3, le=31)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        for name, side in (("first_kernel", self.first_kernel), ("kernel", self.kernel)):
-            if side % 2 == 0:
-                raise problem(f"model.{name}", side, f"{side} is even, so that a kernel has no middle.",
-                              f"Use {side - 1} or {side + 1}.")
         return PixelCNN(modalities, self)
 
 
 class PixelCNN(Autoregressive):
     """Gated masked convolutions: each pixel sees those above it and those to its left."""
 
-    def __init__(self, modalities: Modalities, config: PixelCNNConfig) -> None:
+    def __init__(self, modalities: Given, config: PixelCNNConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(PixelCNNConfig, config, fields, modalities)
+        for name, side in (("first_kernel", config.first_kernel), ("kernel", config.kernel)):
+            if side % 2 == 0:
+                raise problem(f"model.{name}", side, f"{side} is even, so that a kernel has no middle.",
+                              f"Use {side - 1} or {side + 1}.")
         shape = single(modalities)[1].shape
         super().__init__(modalities, GatedNetwork(shape, config.channels, config.layers, config.first_kernel,
                                                   config.kernel), flat=False)

@@ -17,14 +17,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vaecore.data import Kind, Modality
-from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, ModelConfig, Objective, single
+from vaecore.models.base import (
+    Approach,
+    Batch,
+    Evidence,
+    Family,
+    Given,
+    Modalities,
+    ModelConfig,
+    Objective,
+    described,
+    single,
+)
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import BernoulliPixels, Observation
 from vaecore.probability.posteriors import Posterior
@@ -73,7 +84,8 @@ class RBM(Family):
     chains: Tensor  # visible states (C, D) of those that go on
     entropy: Tensor  # log Z + mean F(chains) at the last `calibrate`
 
-    def __init__(self, modalities: Modalities, config: RBMConfig) -> None:
+    def __init__(self, modalities: Given, config: RBMConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(RBMConfig, config, fields, modalities)
         super().__init__(modalities)
         self.modality, self.shape = single(modalities)
         self.config = config

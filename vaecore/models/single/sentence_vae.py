@@ -7,13 +7,13 @@ autoregressive p(x|z)). Because the decoder can do without z, this is where post
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from vaecore.data import Kind, Modality
-from vaecore.models.base import Batch, Evidence, Family, Modalities, ModelConfig, single
+from vaecore.models.base import Batch, Evidence, Family, Given, Modalities, ModelConfig, described, single
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.nets.text import SentenceDecoder, SentenceEncoder, Sentences, uniform
 from vaecore.probability.divergences import DivergenceChoice, KLConfig
@@ -69,7 +69,9 @@ class SentenceVAE(GaussianLatent):
 
     encoder: SentenceEncoder
 
-    def __init__(self, modalities: Modalities, config: SentenceVAEConfig, covariate: Modality | None = None) -> None:
+    def __init__(self, modalities: Given, config: SentenceVAEConfig | None = None, covariate: Modality | None = None,
+                 **fields: Any) -> None:
+        config, modalities = described(SentenceVAEConfig, config, fields, modalities)
         text = single(modalities)[1]
         inputs = Inputs((*text.shape, config.embedding), bounded=False, observed=text.shape, dtype=torch.long)
         super().__init__(modalities, config.latent_size, config.prior, config.divergence, inputs, covariate)
@@ -102,7 +104,8 @@ class SentenceVAE(GaussianLatent):
 class LanguageModel(Family):
     """log p(x) itself is the objective: there is nothing to bound."""
 
-    def __init__(self, modalities: Modalities, config: LanguageModelConfig) -> None:
+    def __init__(self, modalities: Given, config: LanguageModelConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(LanguageModelConfig, config, fields, modalities)
         super().__init__(modalities)
         self.modality, text = single(modalities)
         [self.longest] = text.shape

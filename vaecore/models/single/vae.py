@@ -9,13 +9,13 @@ from the same samples where the prior has no closed form.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, ModelConfig, single
+from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, ModelConfig, described, single
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.nets import ConvConfig, Network
 from vaecore.probability.divergences import DivergenceChoice, KLConfig
@@ -45,7 +45,9 @@ class VAEConfig(ModelConfig):
 
 
 class VAE(GaussianLatent):
-    def __init__(self, modalities: Modalities, config: VAEConfig, covariate: Modality | None = None) -> None:
+    def __init__(self, modalities: Given, config: VAEConfig | None = None, covariate: Modality | None = None,
+                 **fields: Any) -> None:
+        config, modalities = described(VAEConfig, config, fields, modalities)
         shape = single(modalities)[1]
         inputs = Inputs(shape.shape, bounded=shape.kind == "image", observed=shape.shape)
         super().__init__(modalities, config.latent_size, config.prior, config.divergence, inputs, covariate)
