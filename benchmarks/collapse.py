@@ -31,9 +31,9 @@ from vaecore.config import RunConfig, changed, preset
 from vaecore.data import BEGIN, PAD, Dataset, DataUnavailable
 from vaecore.probability.aggregate import information
 from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.training.build import build
+from vaecore.training.course import FLUSH_STEPS, Course
 from vaecore.training.feed import Feed
-from vaecore.training.loop import FLUSH_STEPS, Trainer
-from vaecore.training.setup import build
 from vaecore.training.snapshots import snapshot
 from vaecore.training.validation import DIAGNOSED
 
@@ -175,12 +175,12 @@ def pairs_once() -> None:
 # -- the report ------------------------------------------------------------------------------------
 
 
-def trainer_of(config: RunConfig, dataset: Dataset) -> Trainer:
+def trainer_of(config: RunConfig, dataset: Dataset) -> Course:
     """The real thing, on the CPU."""
-    return Trainer(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
+    return Course(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
 
 
-def steps_of(trainer: Trainer, first: int, count: int) -> None:
+def steps_of(trainer: Course, first: int, count: int) -> None:
     """`count` training steps with everything they log, and the log read back."""
     for step in range(first, first + count):
         trainer.update(step % max(1, trainer.total))

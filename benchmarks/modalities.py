@@ -41,9 +41,9 @@ from training import CPU, RESULTS, Block, spread
 from vaecore.config import RunConfig
 from vaecore.data import Dataset
 from vaecore.models import Family
+from vaecore.training.build import build
+from vaecore.training.course import Course
 from vaecore.training.feed import Feed
-from vaecore.training.loop import Trainer
-from vaecore.training.setup import build
 
 MULTIVAE = "multivae 1.0.3"
 BATCH, WIDTH, LATENT, SHARED, PRIVATE = 100, 512, 20, 10, 4
@@ -84,9 +84,9 @@ def digits(family: str, seed: int = 0) -> RunConfig:
                       seed)
 
 
-def trainer_of(config: RunConfig, dataset: Dataset) -> Trainer:
+def trainer_of(config: RunConfig, dataset: Dataset) -> Course:
     torch.manual_seed(config.seed)
-    return Trainer(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
+    return Course(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
 
 
 # -- the peer --------------------------------------------------------------------------------------

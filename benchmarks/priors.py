@@ -36,9 +36,9 @@ from vaecore.data import Dataset
 from vaecore.evaluate.likelihood import Likelihood, importance_log_weights, log_likelihood
 from vaecore.models import Family
 from vaecore.probability.gaussian import POSTERIOR_LOGVAR
+from vaecore.training.build import build
+from vaecore.training.course import FLUSH_STEPS, Course
 from vaecore.training.feed import Feed
-from vaecore.training.loop import FLUSH_STEPS, Trainer
-from vaecore.training.setup import build
 
 SAMPLES = 500  # importance samples K
 IMAGES, PARTS = 1_000, 10  # held out: validation and test set; a round takes one part
@@ -78,7 +78,7 @@ def likelihood_config() -> RunConfig:
 
 def trained(config: RunConfig, dataset: Dataset) -> Family:
     """The preset's own training, without its evaluations."""
-    trainer = Trainer(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
+    trainer = Course(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
     for step in range(trainer.total):
         trainer.update(step)
         if len(trainer.pending) == FLUSH_STEPS:
@@ -270,15 +270,15 @@ def steps_config(network: tuple[str, ...], size: int, prior: tuple[str, ...]) ->
         f"training.batch_size={size}", *network, *prior])
 
 
-def trainer_of(config: RunConfig, dataset: Dataset) -> Trainer:
+def trainer_of(config: RunConfig, dataset: Dataset) -> Course:
     """The real thing, its prior begun."""
-    trainer = Trainer(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
+    trainer = Course(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
     trainer.model.begin(lambda count: trainer.feed.at(torch.arange(count)))
     return trainer
 
 
-def steps_of(trainer: Trainer, steps: int) -> Block:
-    """`Trainer.update` with everything it logs, and the log read back."""
+def steps_of(trainer: Course, steps: int) -> Block:
+    """`Course.update` with everything it logs, and the log read back."""
     done = itertools.count()
 
     def block() -> None:

@@ -36,9 +36,9 @@ from torch.utils.data import DataLoader, TensorDataset
 from vaecore.config import RunConfig, changed, preset
 from vaecore.data import Dataset
 from vaecore.models import Family
+from vaecore.training.build import build
+from vaecore.training.course import FLUSH_STEPS, Course
 from vaecore.training.feed import Feed
-from vaecore.training.loop import FLUSH_STEPS, Trainer
-from vaecore.training.setup import build
 
 RESULTS = Path(__file__).parent / "results"
 CPU = torch.device("cpu")
@@ -61,8 +61,8 @@ def configured(network: str) -> RunConfig:
 
 
 def ours(config: RunConfig, dataset: Dataset, steps: int) -> Block:
-    """The real thing: `Trainer.update` with everything it logs, and the log read back."""
-    trainer = Trainer(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
+    """The real thing: `Course.update` with everything it logs, and the log read back."""
+    trainer = Course(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
     done = 0
 
     def block() -> None:

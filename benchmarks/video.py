@@ -31,9 +31,9 @@ from training import CPU, RESULTS, Block, spread, take_turns
 from vaecore.config import RunConfig, changed, preset
 from vaecore.data import Dataset
 from vaecore.models.video.svg import SVG
+from vaecore.training.build import build
+from vaecore.training.course import Course
 from vaecore.training.feed import Feed
-from vaecore.training.loop import Trainer
-from vaecore.training.setup import build
 
 OURS, PUBLISHED, LIMIT, GENERATOR = "ours", "published structure", "bare convolutions", "drawing the clips"
 TARGETS = {"ours / published structure": 0.5, "drawing the clips / ours": 0.05, "roll-out": 4.0, "memory": 1.5}
@@ -188,7 +188,7 @@ def training_steps(name: str, threads: int, rounds: int) -> dict[str, Any]:
     side, channels = SIDES[name]
     config = configured(side, channels)
     dataset: Dataset = config.data.load()
-    trainer = Trainer(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
+    trainer = Course(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
     assert isinstance(trainer.model, SVG)
     blocks = {OURS: steps_of(trainer, STEPS), PUBLISHED: published(side, channels, trainer.feed, STEPS),
               LIMIT: convolutions(trainer.model, trainer.feed.first(BATCH)["frames"], STEPS),

@@ -25,7 +25,7 @@ from vaecore.store import StoreError, checked_name
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
-    from vaecore.training.setup import Fit
+    from vaecore.training.build import Fit
 
 BETA, TARGET, RATE = "#CC79A7", "#009E73", "#0072B2"
 PROBLEMS = f"{FORM}.data.path:problems"  # of an uploaded file; forgotten when the form begins anew

@@ -17,7 +17,7 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
     from vaecore.data import Dataset
-    from vaecore.training.loop import Trainer
+    from vaecore.training.course import Course
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -64,21 +64,21 @@ def configure() -> Callable[[dict[str, Any]], RunConfig]:
 
 
 @pytest.fixture(scope="session")
-def trainer() -> Callable[..., tuple[Trainer, Dataset]]:
-    """A `Trainer` for nested values with its data set; with `run=True` it has taken all its steps."""
+def trainer() -> Callable[..., tuple[Course, Dataset]]:
+    """A `Course` for nested values with its data set; with `run=True` it has taken all its steps."""
 
-    def make(values: dict[str, Any], *, run: bool = False) -> tuple[Trainer, Dataset]:
+    def make(values: dict[str, Any], *, run: bool = False) -> tuple[Course, Dataset]:
         import torch
 
+        from vaecore.training.build import build
+        from vaecore.training.course import FLUSH_STEPS, Course
         from vaecore.training.feed import Feed
-        from vaecore.training.loop import FLUSH_STEPS, Trainer
-        from vaecore.training.setup import build
 
         torch.set_num_threads(1)
         config = _configure(values)
         dataset = config.data.load()
         device = torch.device("cpu")
-        made = Trainer(config, build(config, dataset), Feed(dataset, "train", device), device)
+        made = Course(config, build(config, dataset), Feed(dataset, "train", device), device)
         for step in range(made.total if run else 0):
             made.update(step)
             if len(made.pending) == FLUSH_STEPS:

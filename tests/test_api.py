@@ -101,7 +101,7 @@ def test_what_is_wrong_is_said_with_a_remedy(tmp_path: Path) -> None:
 
 
 def test_a_training_that_fails_says_so_twice(tmp_path: Path) -> None:
-    from vaecore.training.loop import TrainingFailed
+    from vaecore.training.course import TrainingFailed
 
     with pytest.raises(TrainingFailed, match="stopped being a finite number"):
         vaecore.fit("vae-digits", set=TINY, optimizer="sgd", learning_rate=10, epochs=5, name="broken",

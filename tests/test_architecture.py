@@ -65,7 +65,7 @@ def type_checking_only(path: Path) -> set[str]:
 
 def test_the_reader_of_imports_reads_them() -> None:
     assert "vaecore.files" in imports(ROOT / "store.py")
-    assert "vaecore.training.loop.train" in imports(ROOT / "training" / "__init__.py")  # inside a function
+    assert "vaecore.training.session.train" in imports(ROOT / "training" / "__init__.py")  # inside a function
     assert len(FILES) > 25
 
 
@@ -76,6 +76,15 @@ def test_arrows_point_down(path: Path) -> None:
     part = path.relative_to(ROOT).parts[0].removesuffix(".py")
     for other in FORBIDDEN.get(part, []):
         assert not [n for n in names if within(n, f"vaecore.{other}")], f"{part} imports {other}"
+
+
+def test_training_has_no_circle() -> None:
+    """A step knows no course, a course no session; what builds and what estimates are below and beside them."""
+    order = ["auxiliaries", "feed", "build", "step", "course", "estimate", "session"]
+    for place, name in enumerate(order):
+        found = imports(ROOT / "training" / f"{name}.py")
+        above = order[place + 1:] if name != "estimate" else ["session"]
+        assert not [n for n in found for other in above if within(n, f"vaecore.training.{other}")], name
 
 
 def test_the_aggregate_stands_on_densities_alone() -> None:
@@ -102,7 +111,7 @@ def run(code: str) -> str:
 
 def test_no_module_of_vaecore_brings_streamlit() -> None:
     names = [m.name for m in pkgutil.walk_packages([str(ROOT)], "vaecore.") if not m.name.endswith("__main__")]
-    assert "vaecore.training.loop" in names
+    assert "vaecore.training.session" in names
     code = (f"import importlib, sys\nfor name in {names!r}: importlib.import_module(name)\n"
             "print(sorted(m for m in sys.modules if m.split('.')[0] == 'streamlit'), 'torch' in sys.modules)")
     assert run(code) == "[] True"

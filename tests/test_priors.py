@@ -31,10 +31,10 @@ from vaecore.probability.priors import (
     VampConfig,
 )
 from vaecore.schema import ConfigError
+from vaecore.training.build import build
 from vaecore.training.checkpoints import load_model, save_weights
+from vaecore.training.course import Course
 from vaecore.training.feed import Feed
-from vaecore.training.loop import Trainer
-from vaecore.training.setup import build
 from vaecore.training.validation import evaluate
 
 CPU = torch.device("cpu")
@@ -486,10 +486,10 @@ def data(family: str, count: int = 48) -> Dataset:
     return Dataset("toy", "made", {"image": Modality("image", (1, 8, 8))}, dict.fromkeys(SPLITS, split))
 
 
-def tiny(configure: Callable[..., Any], dataset: Dataset, model: dict[str, Any], steps: int = 3) -> Trainer:
+def tiny(configure: Callable[..., Any], dataset: Dataset, model: dict[str, Any], steps: int = 3) -> Course:
     """A model after a few steps."""
     config = configure({"data": {"name": "digits"}, "model": model, "training": {"epochs": 5, "batch_size": 16}})
-    made = Trainer(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
+    made = Course(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
     made.model.begin(lambda n: made.feed.at(torch.randperm(len(made.feed), generator=noise())[:n]))
     for step in range(steps):
         made.update(step)
@@ -497,7 +497,7 @@ def tiny(configure: Callable[..., Any], dataset: Dataset, model: dict[str, Any],
     return made
 
 
-def survives(made: Trainer, dataset: Dataset, folder: Path) -> SimpleNamespace:
+def survives(made: Course, dataset: Dataset, folder: Path) -> SimpleNamespace:
     """Evaluate, save, load: the same numbers, and a likelihood; returns what was found for more to be asked."""
     feed = Feed(dataset, "validation", CPU)
     made.model.calibrate()

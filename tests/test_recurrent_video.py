@@ -20,7 +20,7 @@ from vaecore.nets.frames import DCGANConfig, FrameMLPConfig, VGGConfig, encode_c
 from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl, gaussian_log_prob
 from vaecore.schema import ConfigError, parse
 from vaecore.training.checkpoints import load_model
-from vaecore.training.loop import train
+from vaecore.training.session import train
 
 VIDEO = {"frames": Modality("video", (6, 1, 16, 16))}
 STATES = {"frames": Modality("trajectory", (6, 3))}

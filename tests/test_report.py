@@ -323,7 +323,7 @@ def test_more_components_than_data_are_refused(tmp_path: Path, capsys: pytest.Ca
 
 
 def test_as_many_components_as_data_are_not(configure: Callable[..., Any]) -> None:
-    from vaecore.training.setup import check
+    from vaecore.training.build import check
 
     config = configure({"data": {"name": "digits", "train_limit": 100}, "training": {"batch_size": 50, "epochs": 100},
                         "model": {"family": "vae", "prior": {"kind": "vamp", "components": 100}}})
@@ -351,7 +351,7 @@ def own(tmp_path: Path) -> Callable[..., dict[str, Any]]:
 @pytest.mark.parametrize("covariate", ["kind", "age"])
 def test_a_covariate_that_some_rows_lack_is_refused_where_a_prior_needs_it(
         configure: Callable[..., Any], own: Callable[..., dict[str, Any]], covariate: str) -> None:
-    from vaecore.training.setup import build
+    from vaecore.training.build import build
 
     values = configure(own([3, 20, 40], covariate))
     dataset = values.data.load()
@@ -372,7 +372,7 @@ def test_a_covariate_that_some_rows_lack_is_refused_where_a_prior_needs_it(
 
 def test_a_covariate_that_only_test_rows_lack_is_refused_too(configure: Callable[..., Any],
                                                              own: Callable[..., dict[str, Any]]) -> None:
-    from vaecore.training.setup import check
+    from vaecore.training.build import check
 
     splits = configure(own([], "age")).data.load().splits
     sizes = {split: part.arrays["vector"][:, 0].tolist() for split, part in splits.items()}  # they ascend in the file

@@ -266,13 +266,13 @@ def test_a_full_disk_while_training_leaves_the_last_checkpoint_whole(
 def test_a_metrics_line_cut_short_is_an_error_that_says_so(start: Callable[..., Path], watch: Any,
                                                            monkeypatch: pytest.MonkeyPatch) -> None:
     """A full disk takes a part of a write and raises nothing."""
-    from vaecore.training import loop, train
+    from vaecore.training import session, train
 
     values = {"data": {"name": "digits", "train_limit": 256},
               "model": {"family": "vae", "latent_size": 2, "network": {"kind": "mlp", "hidden": [8]}},
               "training": {"epochs": 2, "batch_size": 64}}
     folder = start(values, train=False)
-    true = loop.os.fdopen
+    true = session.os.fdopen
 
     class Short:
         def __init__(self, file: Any) -> None:
@@ -291,7 +291,7 @@ def test_a_metrics_line_cut_short_is_an_error_that_says_so(start: Callable[..., 
             return getattr(self.file, name)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.os, "fdopen", lambda *a, **k: Short(true(*a, **k)))
+        patch.setattr(session.os, "fdopen", lambda *a, **k: Short(true(*a, **k)))
         with pytest.raises(OSError, match=r"No space left.*metrics\.jsonl"):
             train(folder, watch())
     assert train(folder, watch()) == "finished"

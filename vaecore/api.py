@@ -47,7 +47,7 @@ def fit(start: str | Path | RunConfig, *, set: Mapping[str, Any] | None = None, 
     """
     from vaecore.lab.progress import Watched, here, training_bar
     from vaecore.lab.worker import train_here
-    from vaecore.training.setup import fit as check
+    from vaecore.training.build import fit as check
 
     config = chosen(start, {**(set or {}), **settings}).resolve()
     check(config, config.data.load())  # what is wrong is said before there is a run

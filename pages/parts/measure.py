@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from vaecore.config import RunConfig
     from vaecore.data import Array, Dataset, Modality
-    from vaecore.training.setup import Fit
+    from vaecore.training.build import Fit
 
 PICTURES, COLUMNS = 21, 7
 STRIPS = 4  # clips
@@ -140,15 +140,15 @@ def _clips(clips: Array, modality: Modality) -> tuple[NDArray[np.uint8], str]:
 
 @st.cache_data(max_entries=256, show_spinner=False)
 def _fit(text: str) -> Fit:
-    from vaecore.training import setup
+    from vaecore.training.build import fit
 
     config = _config(text)
-    return setup.fit(config, _dataset(_data(config)))
+    return fit(config, _dataset(_data(config)))
 
 
 @st.cache_data(max_entries=256, ttl=60, show_spinner=False)
 def _measured(text: str) -> tuple[float, float, float]:
-    from vaecore.training.setup import estimate
+    from vaecore.training.estimate import estimate
 
     with _measuring:
         found = estimate(_config(text))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 from vaecore.config import changed, preset
+from vaecore.training.build import build
+from vaecore.training.course import FLUSH_STEPS, Course
 from vaecore.training.feed import Feed
-from vaecore.training.loop import FLUSH_STEPS, Trainer
-from vaecore.training.setup import build
 from vaecore.training.validation import evaluate
 
 CPU = torch.device("cpu")
@@ -18,7 +18,7 @@ def information_after(kind: str, steps: int) -> float:
     """Mutual information on the validation set after so many decoder updates."""
     config = changed(preset(f"lagging-{kind}"), ["data.data_seed=0", "data.size=8000"])
     dataset = config.data.load()
-    trainer = Trainer(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
+    trainer = Course(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
     for step in range(steps):
         while not trainer.advance(step):
             pass

@@ -75,7 +75,7 @@ def test_odd_settings_are_refused_in_words(setting: str) -> None:
 
 def test_a_family_without_a_prior_says_so() -> None:
     from vaecore.models.base import NoPrior
-    from vaecore.training.setup import build
+    from vaecore.training.build import build
 
     config = changed(preset("vae-digits"), ["model.family=ae"])
     with pytest.raises(NoPrior, match=r"no prior to sample from.*such as vae"):

@@ -17,7 +17,7 @@ from vaecore.models.video import sv2p
 from vaecore.models.video.sv2p import OneStage, SV2PConfig, ThreeStages
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.schema import ConfigError, parse
-from vaecore.training.setup import check
+from vaecore.training.build import check
 
 T, R = 5, 4  # frames, latent size at 16 pixels
 LATENTS = pytest.mark.parametrize("latent", ["invariant", "variant"])

@@ -17,8 +17,8 @@ from tests.pages import demo
 from vaecore import lab
 from vaecore.config import PRESETS, preset
 from vaecore.store import Run, Store
+from vaecore.training.estimate import Estimate
 from vaecore.training.fork import sources
-from vaecore.training.setup import Estimate
 
 APP = str(Path(__file__).parents[2] / "pages" / "index.py")
 
@@ -253,7 +253,7 @@ def test_m10_a_busy_machine_is_said_in_words(monkeypatch: pytest.MonkeyPatch, bu
 
 def test_m10_what_is_told_is_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr("vaecore.training.setup.estimate", lambda _: Estimate(5, 10, 60.0, 90.0, 4.0))
+    monkeypatch.setattr("vaecore.training.estimate.estimate", lambda _: Estimate(5, 10, 60.0, 90.0, 4.0))
     measure._measured.clear()
     config = preset("vae-digits")
     assert (measure.seconds(config), measure.busy(config)) == ((60.0, 90.0), 4.0)

@@ -17,7 +17,7 @@ from vaecore.models.single.latent import GaussianLatent
 from vaecore.training import train
 from vaecore.training.auxiliaries import LARGEST, Auxiliaries
 from vaecore.training.checkpoints import load_model
-from vaecore.training.loop import TrainingFailed
+from vaecore.training.course import TrainingFailed
 
 CRITIC = {"divergence": {"kind": "critic", "hidden": [16], "updates": 2}}
 RATIO = {"prior": {"kind": "implicit", "hidden": [8], "updates": 2}}

@@ -17,7 +17,7 @@ from vaecore.models import Evidence
 from vaecore.schema import ConfigError
 from vaecore.training import train
 from vaecore.training.checkpoints import BrokenCheckpoint, load_model
-from vaecore.training.loop import TrainingFailed
+from vaecore.training.course import TrainingFailed
 
 
 @pytest.mark.parametrize(("term", "word"), [("reconstruction", "reconstruction"), ("kl", "KL")])

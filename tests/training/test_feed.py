@@ -25,7 +25,7 @@ def test_order_is_a_pure_function_of_seed_and_epoch(trainer: Make) -> None:
 def test_an_epoch_visits_every_observation_once(trainer: Make) -> None:
     made, _ = trainer(small())
     for epoch in range(2):
-        visited = torch.cat([made._indices(epoch * 4 + index) for index in range(4)])
+        visited = torch.cat([made.indices(epoch * 4 + index) for index in range(4)])
         assert sorted(visited.tolist()) == list(range(256))
 
 

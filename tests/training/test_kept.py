@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from tests.training.runs import Start, read, small
 from tests.training.test_resume import Patient
 from vaecore.store import Run
-from vaecore.training import loop, train
+from vaecore.training import session, train
 from vaecore.training.checkpoints import (
     INITIAL,
     BrokenCheckpoint,
@@ -37,13 +37,13 @@ def test_weights_are_kept_evenly_and_at_the_end(start: Start, monkeypatch: pytes
                                                 epochs: int, steps: list[int]) -> None:
     """Four steps an epoch, an evaluation after each."""
     seen: dict[int, dict[str, torch.Tensor]] = {}
-    true = loop._Session._evaluate
+    true = session._Session._evaluate
 
     def look(self: Any) -> None:
-        seen[self.step] = {name: tensor.clone() for name, tensor in self.trainer.model.state_dict().items()}
+        seen[self.step] = {name: tensor.clone() for name, tensor in self.course.model.state_dict().items()}
         true(self)
 
-    monkeypatch.setattr(loop._Session, "_evaluate", look)
+    monkeypatch.setattr(session._Session, "_evaluate", look)
     folder = start(small(epochs=epochs, checkpoints=checkpoints))
     assert kept_steps(folder) == steps
     for step in steps:

@@ -70,7 +70,7 @@ def test_an_update_pays_the_cost(trainer: Make, kl: dict[str, Any]) -> None:
     """loss = beta x cost - reconstruction, and its gradient by hand; the log still has the KL itself."""
     made, _ = trainer(small(kl=kl, beta={"kind": "constant", "value": 3.0}, learning_rate=0.01))
     step = 2  # of 12: Burgess' target has reached 4 x 2 / 6 there
-    x = made.feed.batch(made._indices(step), torch.Generator())
+    x = made.feed.batch(made.indices(step), torch.Generator())
     evidence = made.model.elbo(x, torch.Generator().manual_seed(0))
     mean = evidence.kl["z"].mean(0)
     cost = (mean.sum() - 4 / 3).abs() if kl["kind"] == "capacity" else torch.stack(
@@ -93,7 +93,7 @@ def test_dimensions_below_lambda_are_left_alone(trainer: Make) -> None:
     def gradients(beta: float) -> list[Tensor]:
         made, _ = trainer(small(kl={"kind": "free-bits", "nats": 1e3}, beta={"kind": "constant", "value": beta}))
         made.update(0)
-        return [made.optimizer.state[p]["exp_avg"] for p in made.parameters]
+        return [made.trainer.optimizer.state[p]["exp_avg"] for p in made.trainer.parameters]
 
     assert all(torch.equal(a, b) for a, b in zip(gradients(1.0), gradients(100.0), strict=True))
 

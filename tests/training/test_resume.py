@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from tests.training.runs import Start, read, small, timeless
-from vaecore.training import loop, train, validation
+from vaecore.training import session, train, validation
 
 
 def same(whole: Path, parts: Path) -> None:
@@ -42,7 +42,7 @@ KILLER = textwrap.dedent("""
     import sklearn.datasets
     import torch._dynamo  # what every optimizer imports at its first step
     from vaecore import files
-    from vaecore.training import loop, train
+    from vaecore.training import session, train
 
     class Watch:
         def __init__(self, pause): self.pause = pause
@@ -223,7 +223,7 @@ def test_a_run_ends_its_aggressive_time_when_information_falls(start: Start, mon
         found = true(*arguments)
         return replace(found, information={"z": replace(found.information["z"], mutual_information=next(told, 5.0))})
 
-    monkeypatch.setattr(loop, "evaluate", fake)
+    monkeypatch.setattr(session, "evaluate", fake)
     values = small(epochs=6, inference={"kind": "aggressive", "most": 4, "window": 2, "patience": 2})
     evaluations = read(start(values)).evaluations
     assert [line["aggressive"] for line in evaluations] == [True, True, True, True, False, False, False]

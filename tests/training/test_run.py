@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from tests.training.runs import Start, read, small
 from vaecore.schedules.kl_cost import Capacity, FreeBits, Plain
 from vaecore.store import STEP_COLUMNS, Run
-from vaecore.training import loop, train, validation
+from vaecore.training import session, train, validation
 from vaecore.training.checkpoints import load_model
 
 
@@ -62,7 +62,7 @@ def test_keep_best_keeps_the_best(start: Start, monkeypatch: pytest.MonkeyPatch)
         kept[elbo] = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         return scoring(found, elbo)
 
-    monkeypatch.setattr(loop, "evaluate", fake)
+    monkeypatch.setattr(session, "evaluate", fake)
     folder = start(small(epochs=4, keep="best"))
     weights = load_file(folder / "weights.safetensors")
     assert all(torch.equal(weights[name], tensor) for name, tensor in kept[-30.0].items())
@@ -80,7 +80,7 @@ def test_patience_counts_only_once_beta_has_arrived(start: Start, monkeypatch: p
     """The first evaluation is the best: with a ramp over half of 20 epochs, the first three from its end on end
     the run."""
     true, count = validation.evaluate, iter(range(10_000))
-    monkeypatch.setattr(loop, "evaluate", lambda *arguments: scoring(true(*arguments), -100.0 - next(count)))
+    monkeypatch.setattr(session, "evaluate", lambda *arguments: scoring(true(*arguments), -100.0 - next(count)))
     ramp = {"kind": "linear", "start": 0.03, "end": 0.3, "fraction": 0.5}
     folder = start(small(epochs=20, patience=3, beta=ramp), name="ramp")
     assert read(folder).evaluations[-1]["epoch"] == 12  # of 10, 11 and 12

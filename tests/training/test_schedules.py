@@ -12,7 +12,7 @@ from vaecore.config import RunConfig
 from vaecore.schedules.beta import ConstantBeta, CyclicalBeta, LinearBeta, PointsBeta, SigmoidBeta, ramp
 from vaecore.schedules.rate import ConstantRate, CosineRate, RestartsRate, StepRate
 from vaecore.schema import ConfigError, parse
-from vaecore.training.setup import check
+from vaecore.training.build import check
 
 
 def test_linear_beta_at_its_corners() -> None:

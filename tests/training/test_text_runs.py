@@ -16,10 +16,10 @@ from vaecore.data import Dataset
 from vaecore.data.digits import Digits
 from vaecore.schema import ConfigError, parse
 from vaecore.training import train
+from vaecore.training.build import build, check
 from vaecore.training.checkpoints import load_model
+from vaecore.training.course import Course
 from vaecore.training.feed import Feed
-from vaecore.training.loop import Trainer
-from vaecore.training.setup import build, check
 from vaecore.training.validation import Evaluation, evaluate
 
 CPU = torch.device("cpu")
@@ -76,7 +76,7 @@ def test_a_language_model_learns_the_entropy_of_its_sentences() -> None:
     dataset = toy([[A, B], [C], [C], [C]], copies=12)
     config = parse(RunConfig, values("language-model", {"hidden": 8}, epochs=40, learning_rate=0.1,
                                      rate={"kind": "cosine"}))
-    trainer = Trainer(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
+    trainer = Course(config, build(config, dataset), Feed(dataset, "train", CPU), CPU)
     for step in range(trainer.total):
         trainer.update(step)
         if len(trainer.pending) == 50:
@@ -110,7 +110,7 @@ def test_sentences_stopped_and_resumed_are_the_same_run(start: Start, family: st
 
 def test_snapshots_are_without_dropout(start: Start, sentences: Dataset) -> None:
     """Those of a run in training equal those of its weights at rest."""
-    from vaecore.training.loop import EVALUATION_SEED
+    from vaecore.training.session import EVALUATION_SEED
     from vaecore.training.snapshots import snapshot
 
     folder = start(values(model={"dropout": 0.8, "word_keep": 0.2, "initial_scale": 1.0}, keep="last",

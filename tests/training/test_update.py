@@ -13,7 +13,7 @@ from vaecore.schema import ConfigError
 
 def test_loss_is_beta_times_kl_minus_reconstruction(trainer: Make) -> None:
     made, _ = trainer(small(beta={"kind": "constant", "value": 3.0}))
-    evidence = made.model.elbo(made.feed.batch(made._indices(0), torch.Generator().manual_seed(0)),
+    evidence = made.model.elbo(made.feed.batch(made.indices(0), torch.Generator().manual_seed(0)),
                                torch.Generator().manual_seed(0))
     made.update(0)
     [line] = made.flush()
@@ -28,7 +28,7 @@ def test_a_step_is_one_adam_step_down_the_loss(trainer: Make) -> None:
     """Against Adam's first step worked out by hand: every weight moves by the rate against its gradient's sign."""
     made, _ = trainer(small(beta={"kind": "constant", "value": 2.0}, learning_rate=0.01))
     before = [p.detach().clone() for p in made.model.parameters()]
-    x = made.feed.batch(made._indices(0), torch.Generator())
+    x = made.feed.batch(made.indices(0), torch.Generator())
     generator = torch.Generator().manual_seed(0)  # as the trainer's, whose seed is 0
     evidence = made.model.elbo(x, generator)
     gradients = torch.autograd.grad(2 * evidence.kl["z"].sum(1).mean() - evidence.reconstruction["image"].mean(),
@@ -43,13 +43,13 @@ def test_a_step_is_one_adam_step_down_the_loss(trainer: Make) -> None:
 def test_clipping_happens_after_the_backward_pass_and_before_the_step(trainer: Make) -> None:
     made, _ = trainer(small(clip_norm=0.5))
     seen: list[float] = []
-    update = made.optimizer.step
+    update = made.trainer.optimizer.step
 
     def look(*args: Any) -> Any:
-        seen.append(torch.cat([p.grad.flatten() for p in made.parameters]).norm().item())
+        seen.append(torch.cat([p.grad.flatten() for p in made.trainer.parameters]).norm().item())
         return update(*args)
 
-    made.optimizer.step = look
+    made.trainer.optimizer.step = look
     for step in range(4):
         made.update(step)
     lines = made.flush()
@@ -63,7 +63,7 @@ def test_beta_and_rate_of_the_schedule_reach_the_step(trainer: Make) -> None:
     rates = []
     for step in range(made.total):
         made.update(step)
-        rates.append(made.optimizer.param_groups[0]["lr"])
+        rates.append(made.trainer.optimizer.param_groups[0]["lr"])
     lines = made.flush()
     assert [line["beta"] for line in lines] == pytest.approx([0, 1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6] + [1] * 6)
     assert rates == pytest.approx([0.01] * 6 + [0.001] * 6)
@@ -73,7 +73,7 @@ def test_beta_and_rate_of_the_schedule_reach_the_step(trainer: Make) -> None:
 
 def test_penalties_are_added(trainer: Make) -> None:
     made, _ = trainer({**small(), "model": {"family": "linear-ae", "latent_size": 3, "l2": 2.0}})
-    squares = sum(p.square().sum().item() for p in made.parameters if p.ndim == 2)
+    squares = sum(p.square().sum().item() for p in made.trainer.parameters if p.ndim == 2)
     made.update(0)
     [line] = made.flush()
     assert line["loss"] == pytest.approx(-line["reconstruction"] + squares, rel=1e-5)
@@ -92,8 +92,8 @@ def test_one_half_is_held_while_the_other_moves(trainer: Make, monkeypatch: pyte
     theta = named.keys() - phi
     assert phi and "likelihood.logvar" in theta and len(theta) > 3
     with_gradient: list[set[str]] = []
-    step = made.optimizer.step
-    monkeypatch.setattr(made.optimizer, "step", lambda: (
+    step = made.trainer.optimizer.step
+    monkeypatch.setattr(made.trainer.optimizer, "step", lambda: (
         with_gradient.append({name for name, p in named.items() if p.grad is not None}), step()))
     moved, complete = [], []
     for _ in range(8):
@@ -141,7 +141,7 @@ def test_encoder_updates_are_on_fresh_minibatches(trainer: Make, monkeypatch: py
     for _ in range(10):
         made.advance(0 if len(seen) < 5 else 1)
     inner, outer = [seen[i] for i in (0, 1, 2, 3, 5, 6, 7, 8)], [seen[i] for i in (4, 9)]
-    assert outer == [made._indices(step).tolist() for step in (0, 1)]  # the epoch's order goes on undisturbed
+    assert outer == [made.indices(step).tolist() for step in (0, 1)]  # the epoch's order goes on undisturbed
     assert all(len(indices) == 64 and set(indices) <= set(range(256)) for indices in inner)
     assert len({tuple(indices) for indices in inner + outer}) == 10
 

@@ -51,7 +51,7 @@ def run_claims(
     from vaecore.claims import CLAIMS, about, kept, run_claim
     from vaecore.claims.background import alone
     from vaecore.data import DataUnavailable
-    from vaecore.training.loop import TrainingFailed
+    from vaecore.training.course import TrainingFailed
 
     wanted = list(CLAIMS) if names == ["all"] else names
     for name in wanted:

@@ -43,7 +43,7 @@ def train(
     from vaecore.config import RunConfig, changed, from_file
     from vaecore.config import preset as named
     from vaecore.schema import problem
-    from vaecore.training.setup import fit
+    from vaecore.training.build import fit
 
     if preset and config:
         raise problem("--config", str(config), "a preset and a file were both given.", "Give one of them.")
@@ -82,8 +82,8 @@ def fork(
     """Train a new run that begins with another one's weights, with some fields changed."""
     from vaecore.config import changed
     from vaecore.data.identity import check_there, moved
+    from vaecore.training.build import fit
     from vaecore.training.fork import fork as forked
-    from vaecore.training.setup import fit
 
     here = store_at(store)
     parent = here.find(run)

@@ -335,9 +335,9 @@ def described(choice: type[C], config: C | None, fields: Mapping[str, Any],
         found = {name: _modality(given) for name, given in modalities.items()}
     else:
         found = {(only := _modality(modalities)).kind: only}
-    if (len(found) > 1) != choice.multimodal:
-        raise problem("modalities", list(found), f"{choice.title} models {'several' if choice.multimodal else 'one'}, "
-                      f"and {len(found)} is given.", "Give shapes by name." if choice.multimodal else "Give one shape.")
+    if len(found) != 1 and not choice.multimodal:
+        raise problem("modalities", list(found), f"{choice.title} models one, and {len(found)} are given.",
+                      "Give one shape.")
     for name, modality in found.items():
         if modality.kind not in choice.reads:
             raise problem("modalities", modality.kind, f"{choice.title} reads no {modality.kind}, which {name} is.",

@@ -25,6 +25,6 @@ def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
 
     Raises `TrainingFailed`, `ConfigError`, `DataUnavailable` or `OSError`; what was kept stays whole.
     """
-    from vaecore.training.loop import train as run  # late: schedules in here are part of the configuration
+    from vaecore.training.session import train as run  # late: schedules in here are part of the configuration
 
     return run(folder, control)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -18,7 +17,6 @@ from vaecore.schedules.inference import Aggressive
 from vaecore.schedules.kl_cost import FreeBits, Plain
 from vaecore.schema import problem
 from vaecore.training import device as devices
-from vaecore.training.feed import Feed
 
 
 def build(config: RunConfig, dataset: Dataset) -> Family:
@@ -125,54 +123,3 @@ def fit(config: RunConfig, dataset: Dataset) -> Fit:
     per_epoch = max(1, dataset.size("train") // config.training.batch_size)  # a closed form reads no batches
     learned = any(True for _ in model.parameters())
     return Fit(model.parameter_count, per_epoch * config.training.epochs if learned else 0, per_epoch)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a training will take, measured on a few real steps here."""
-
-    parameters: int
-    steps: int
-    seconds: float
-    at_most: float  # seconds; more than `seconds` only where the encoder is trained aggressively to the end
-    busy: float = 1.0  # by how much longer the measurement took as others had the processor; the times are without it
-
-
-def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
-    """Time real training steps for about `budget` seconds, evaluations included in proportion.
-
-    Leaves no trace: nothing is written, and the global random state and thread count stay.
-    """
-    from vaecore.training.loop import FLUSH_STEPS, Trainer
-
-    dataset = config.data.load()
-    model = build(config, dataset)
-    threads = torch.get_num_threads()
-    try:
-        device = devices.choose(config.training)
-        devices.set_threads(config.training)
-        trainer = Trainer(config, model, Feed(dataset, "train", device), device)
-        if trainer.total == 0:
-            return Estimate(model.parameter_count, 0, 1.0, 1.0)
-        trainer.update(0)
-        start, worked, steps = time.perf_counter(), time.thread_time(), 0
-        while time.perf_counter() - start < budget and steps < trainer.total:
-            trainer.update(steps)
-            steps += 1
-            if len(trainer.pending) == FLUSH_STEPS:
-                trainer.flush()
-        trainer.synchronise()
-        wall, worked = time.perf_counter() - start, time.thread_time() - worked
-        # On a CPU this thread's own time: waiting while others have the processor is none of the training's work.
-        spent = min(wall, worked) if device.type == "cpu" and worked > 0 else wall
-        per_step = spent / steps
-    finally:
-        torch.set_num_threads(threads)
-    # An evaluation decodes twice and has no backward pass: about half a step's cost an observation.
-    share = len(dataset.splits["validation"]) / config.training.batch_size * 0.5
-    evaluations = trainer.total / trainer.evaluate_every + 1
-    plain = trainer.total + evaluations * share
-    inference = config.training.inference
-    most = trainer.total * inference.most if isinstance(inference, Aggressive) else 0
-    return Estimate(model.parameter_count, trainer.total, per_step * plain, per_step * (plain + most),
-                    wall / spent)

@@ -1,0 +1,64 @@
+"""How long a training will take here, measured on a few of its own steps."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import torch
+
+from vaecore.config import RunConfig
+from vaecore.schedules.inference import Aggressive
+from vaecore.training import device as devices
+from vaecore.training.build import build
+from vaecore.training.course import FLUSH_STEPS, Course
+from vaecore.training.feed import Feed
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a training will take, measured on a few real steps here."""
+
+    parameters: int
+    steps: int
+    seconds: float
+    at_most: float  # seconds; more than `seconds` only where the encoder is trained aggressively to the end
+    busy: float = 1.0  # by how much longer the measurement took as others had the processor; the times are without it
+
+
+def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
+    """Time real training steps for about `budget` seconds, evaluations included in proportion.
+
+    Leaves no trace: nothing is written, and the global random state and thread count stay.
+    """
+    dataset = config.data.load()
+    model = build(config, dataset)
+    threads = torch.get_num_threads()
+    try:
+        device = devices.choose(config.training)
+        devices.set_threads(config.training)
+        course = Course(config, model, Feed(dataset, "train", device), device)
+        if course.total == 0:
+            return Estimate(model.parameter_count, 0, 1.0, 1.0)
+        course.update(0)
+        start, worked, steps = time.perf_counter(), time.thread_time(), 0
+        while time.perf_counter() - start < budget and steps < course.total:
+            course.update(steps)
+            steps += 1
+            if len(course.pending) == FLUSH_STEPS:
+                course.flush()
+        course.synchronise()
+        wall, worked = time.perf_counter() - start, time.thread_time() - worked
+        # On a CPU this thread's own time: waiting while others have the processor is none of the training's work.
+        spent = min(wall, worked) if device.type == "cpu" and worked > 0 else wall
+        per_step = spent / steps
+    finally:
+        torch.set_num_threads(threads)
+    # An evaluation decodes twice and has no backward pass: about half a step's cost an observation.
+    share = len(dataset.splits["validation"]) / config.training.batch_size * 0.5
+    evaluations = course.total / course.evaluate_every + 1
+    plain = course.total + evaluations * share
+    inference = config.training.inference
+    most = course.total * inference.most if isinstance(inference, Aggressive) else 0
+    return Estimate(model.parameter_count, course.total, per_step * plain, per_step * (plain + most),
+                    wall / spent)

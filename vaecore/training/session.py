@@ -1,0 +1,284 @@
+"""One attempt at a run: its steps, its evaluations, and all that it writes into the folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import save
+
+from vaecore.config import RunConfig
+from vaecore.data import COVARIATE, EVENTS, OBSERVED, Dataset
+from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
+from vaecore.models import Batch
+from vaecore.store import Run
+from vaecore.training import Control
+from vaecore.training import device as devices
+from vaecore.training.build import build
+from vaecore.training.checkpoints import (
+    CHECKPOINT,
+    KEPT,
+    WEIGHTS,
+    BrokenCheckpoint,
+    check_origin,
+    check_words,
+    inherit,
+    kept_weights,
+    load_checkpoint,
+    load_model,
+    save_checkpoint,
+    save_weights,
+)
+from vaecore.training.course import FLUSH_STEPS, Course
+from vaecore.training.feed import Feed
+from vaecore.training.snapshots import snapshot
+from vaecore.training.validation import Evaluation, evaluate
+
+FLUSH_SECONDS = 0.5  # how long steps may wait on the device before they are written
+CHECKPOINT_SECONDS = 60.0  # between evaluations
+EVALUATION_SEED = 1_234  # the same noise at every evaluation, whatever the training drew
+EXAMPLES = 64  # test observations that travel with a run
+EXAMPLE_BYTES = 4 * 2**20  # and of clips so many bytes at most, but four clips
+
+
+def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
+    """Train the run in `folder` from where it stands; see `vaecore.training.train`."""
+    for place in (folder, folder / KEPT):
+        remove_leftovers(place)
+    config = Run(folder).config()
+    if (folder / CHECKPOINT).exists() and (folder / WEIGHTS).exists():
+        check_origin(Run(folder))
+    device = devices.choose(config.training)
+    threads = devices.set_threads(config.training)
+    print(f"data: loading {config.data.name}", flush=True)
+    dataset = config.data.load()
+    if (folder / CHECKPOINT).exists() and (folder / WEIGHTS).exists():
+        check_words(folder, dataset)
+    model = build(config, dataset)
+    course = Course(config, model, Feed(dataset, "train", device), device)
+    facts = {"parameters": model.parameter_count, "data": dataset.source, "device": _described(device),
+             "threads": threads, "torch": torch.__version__, "total_steps": course.total,
+             "steps_per_epoch": course.per_epoch,
+             "sizes": {split: dataset.size(split) for split in dataset.splits},
+             **({"rate": dataset.rate} if dataset.rate else {})}
+    print(f"data: {dataset.source}\nmodel: {config.model.family}, {model.parameter_count:,} parameters, on "
+          f"{facts['device']} with {threads} threads", flush=True)
+    return _Session(folder, config, dataset, course, facts, control).run()
+
+
+class _Session:
+    """One attempt at a run: where it stands, and what it writes into the folder."""
+
+    def __init__(self, folder: Path, config: RunConfig, dataset: Dataset, course: Course, facts: dict[str, Any],
+                 control: Control) -> None:
+        self.folder, self.config, self.dataset, self.course = folder, config, dataset, course
+        self.facts, self.control = facts, control
+        self.validation = Feed(dataset, "validation", course.device)
+        self.step, self.best, self.since_best, self.seconds = 0, -math.inf, 0, 0.0
+        self.last: Evaluation | None = None
+
+    def run(self) -> Literal["finished", "stopped"]:
+        course = self.course
+        resumed = load_checkpoint(self.folder, course.model, course.trainer.optimizers, course.generator)
+        length = resumed["metrics_bytes"] if resumed else 0
+        descriptor = os.open(self.folder / "metrics.jsonl", os.O_RDWR | os.O_CREAT, 0o644)
+        with os.fdopen(descriptor, "r+b", buffering=0) as self.metrics:
+            # What a killed attempt wrote after its checkpoint is written again, line for line.
+            length = _whole_lines(self.metrics.read(length))
+            self.metrics.truncate(length)
+            self.metrics.seek(length)
+            self.started = time.monotonic()
+            if resumed:
+                self.step, self.best = resumed["step"], resumed["best"] if resumed["best"] is not None else -math.inf
+                self.since_best, self.seconds = resumed["since_best"], resumed["seconds"]
+                try:
+                    if course.turns is not None:
+                        course.turns.restore(resumed["turns"])
+                    course.trainer.auxiliaries.restore(resumed.get("auxiliaries", {}))
+                except (KeyError, TypeError, ValueError):
+                    raise BrokenCheckpoint(f"{self.folder / CHECKPOINT} does not say whose turn it was. Start a "
+                                           "new run with its configuration.") from None
+                print(f"resumed at step {self.step} of {course.total}", flush=True)
+            else:
+                course.model.begin(self._observations)
+                inherit(self.folder, course.model)
+                self._write_examples()
+                if course.total == 0:
+                    course.model.fit(course.feed.all())
+                self._evaluate()
+                self._checkpoint()
+            outcome = self._steps()
+            self._checkpoint()
+            if outcome == "finished":
+                self._summarise_test()
+            return outcome
+
+    def _steps(self) -> Literal["finished", "stopped"]:
+        course, control = self.course, self.control
+        flushed = saved = time.monotonic()
+        while self.step < course.total:
+            if control.stop_requested():
+                self._flush()
+                return "stopped"
+            if self._exhausted():
+                print(f"stopped early: no better validation objective in {self.since_best} evaluations", flush=True)
+                break
+            complete = course.advance(self.step)
+            self.step += complete
+            control.progress(self.step, course.total, self.step / course.per_epoch)
+            now = time.monotonic()
+            if complete and (self.step % course.evaluate_every == 0 or self.step == course.total):
+                self._flush()
+                self._evaluate()
+                self._checkpoint()
+                flushed = saved = time.monotonic()
+            elif len(course.pending) == FLUSH_STEPS or now - flushed > FLUSH_SECONDS:
+                self._flush()
+                flushed = now
+                if now - saved > CHECKPOINT_SECONDS:
+                    self._checkpoint()
+                    saved = time.monotonic()
+        self._flush()
+        return "finished"
+
+    def _exhausted(self) -> bool:
+        patience = self.config.training.patience
+        return patience > 0 and self.since_best >= patience
+
+    def _flush(self) -> None:
+        lines = self.course.flush()
+        if lines:
+            self._append({"kind": "step", **line} for line in lines)
+
+    def _evaluate(self) -> None:
+        course, start = self.course, time.monotonic()
+        course.model.calibrate()
+        self.last = evaluate(course.model, self.validation, EVALUATION_SEED)
+        if not math.isfinite(self.last.elbo):
+            raise course.failure(self.step, "validation ELBO")
+        training, turns = self.config.training, course.turns
+        if turns is not None and turns.aggressive and self.step:
+            turns.judge(self.last.mutual_information)
+            if not turns.aggressive:
+                print(f"step {self.step}: mutual information stopped climbing; encoder and decoder now learn together",
+                      flush=True)
+        # Until beta and the cost of the KL are as they end the objective still moves, so patience does not run.
+        settled = (training.beta.settled(self.step, course.total)
+                   and training.kl.settled(self.step, course.total))
+        score = self.last.objective(training.beta.final(), partial(training.kl, step=course.total,
+                                                                   total=course.total))
+        better = score > self.best
+        self.since_best = 0 if better or not settled else self.since_best + 1
+        if better or training.keep == "last":
+            save_weights(self.folder / WEIGHTS, course.model, self.config, self.step)
+        if self.step and self._due(training.checkpoints):
+            save_weights(kept_weights(self.folder, self.step), course.model, self.config, self.step)
+        self.best = max(self.best, score)
+        elapsed = self._elapsed()
+        observations = self.step * training.batch_size
+        if self.last.information and self._due(training.snapshots):
+            batch = self.validation.first(training.snapshot_points)
+            generator = torch.Generator(course.device).manual_seed(EVALUATION_SEED)
+            self._append([{"kind": "snapshot", "step": self.step,
+                           **snapshot(course.model, batch, generator).as_dict(), "labels": self._labels()}])
+        lag: dict[str, Any] = {}
+        if turns is not None:
+            lag = {"aggressive": turns.aggressive, "encoder_updates": turns.all_updates}
+        if course.trainer.auxiliaries.members:
+            lag["auxiliaries"] = course.trainer.auxiliaries.take()
+        self._append([{"kind": "evaluation", "step": self.step,
+                       "epoch": self.step / course.per_epoch, **self.last.as_dict(), **lag,
+                       "seconds": round(elapsed, 3),
+                       "samples_per_second": round(observations / elapsed, 1) if observations else 0.0,
+                       "evaluation_seconds": round(time.monotonic() - start, 3)}])
+        self._summarise({"validation": self.last.as_dict()})
+        name = "ELBO" if self.last.kl else "log p(x)" if self.config.model.exact else "log p(x|z)"
+        print(f"step {self.step}: validation {name} {self.last.elbo:.2f} nats, {self.last.active} active dimensions",
+              flush=True)
+
+    def _checkpoint(self) -> None:
+        if self.course.pending:
+            self._flush()  # never keep weights whose last steps were not seen to be finite
+        if not all(bool(p.isfinite().all()) for p in self.course.inference):  # updated without a line in the log
+            raise self.course.failure(self.step, "encoder's loss")
+        os.fsync(self.metrics.fileno())  # before what counts on its length
+        save_checkpoint(self.folder, self.course.model, self.course.trainer.optimizers, self.course.generator,
+                        {"step": self.step, "metrics_bytes": self.metrics.tell(),
+                         "best": self.best if math.isfinite(self.best) else None, "since_best": self.since_best,
+                         "seconds": self._elapsed(),
+                         "turns": self.course.turns.state() if self.course.turns is not None else None,
+                         "auxiliaries": self.course.trainer.auxiliaries.state()})
+
+    def _due(self, count: int) -> bool:
+        """Whether this evaluation is one of about `count` that are evenly spaced; the last one is."""
+        if count == 0 or self.course.total == 0:
+            return False
+        every = self.course.evaluate_every
+        index, evaluations = -(-self.step // every), -(-self.course.total // every)
+        return self.step == self.course.total or index % -(-evaluations // count) == 0
+
+    def _labels(self) -> list[int] | None:
+        labels = self.dataset.splits["validation"].labels
+        return None if labels is None else labels[: self.config.training.snapshot_points].tolist()
+
+    def _summarise_test(self) -> None:
+        """The kept weights on the test set: the numbers shown beside a finished run."""
+        model = load_model(self.folder).to(self.course.device)
+        test = evaluate(model, Feed(self.dataset, "test", self.course.device), EVALUATION_SEED)
+        kept = evaluate(model, self.validation, EVALUATION_SEED)
+        self._summarise({"validation": kept.as_dict(), "test": test.as_dict()})
+
+    def _summarise(self, evaluations: dict[str, Any]) -> None:
+        write_json_atomic(self.folder / "summary.json", {
+            **self.facts, "step": self.step, "epoch": self.step / max(1, self.course.per_epoch),
+            "seconds": round(self._elapsed(), 3), **evaluations})
+
+    def _observations(self, count: int) -> Batch:
+        """`count` random training observations, the same for the same seed."""
+        feed = self.course.feed
+        generator = torch.Generator().manual_seed(self.config.seed)
+        return feed.at(torch.randperm(len(feed), generator=generator)[:count])
+
+    def _write_examples(self) -> None:
+        """Some test images, so that a checkpoint can be looked at where its data set is not."""
+        test = self.dataset.splits["test"].head(EXAMPLES)
+        if self.config.data.observation == "clip":
+            test = test.head(max(4, EXAMPLE_BYTES * len(test) // sum(x.nbytes for x in test.arrays.values())))
+        tensors = {name: torch.from_numpy(array.copy()) for name, array in test.arrays.items()}
+        if test.labels is not None:
+            tensors["labels"] = torch.from_numpy(test.labels.copy())
+        if test.covariate is not None:
+            tensors[COVARIATE] = torch.from_numpy(test.covariate.copy())
+        if test.observed is not None:
+            tensors[OBSERVED] = torch.from_numpy(test.observed.copy())
+        if test.events is not None:
+            tensors[EVENTS] = torch.from_numpy(test.events.copy())
+        named = {"classes": json.dumps(self.dataset.classes)} if self.dataset.classes else None
+        write_bytes_atomic(self.folder / "examples.safetensors", save(tensors, named))
+
+    def _append(self, lines: Any) -> None:
+        try:
+            data = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode()
+        except ValueError:  # the ELBO is finite, but a variance or a square of what is that large is not
+            raise self.course.failure(self.step, "evaluation") from None
+        written = self.metrics.write(data)
+        if written != len(data):  # a full disk cuts a write short without an error
+            raise OSError(28, "No space left on device", str(self.folder / "metrics.jsonl"))
+
+    def _elapsed(self) -> float:
+        return self.seconds + time.monotonic() - self.started
+
+
+def _whole_lines(data: bytes) -> int:
+    """The length of `data` up to its last line end; less than was asked for where lines were lost."""
+    return data.rfind(b"\n") + 1
+
+
+def _described(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
