@@ -6,4 +6,6 @@ and shows what it finds there to the first visitor of a server, in place of the 
 
 import streamlit as st
 
-app = st.App("pages/index.py")
+from pages.components.serve import routes
+
+app = st.App("pages/index.py", routes=routes())

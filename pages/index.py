@@ -2,43 +2,43 @@
 
 import streamlit as st
 
-from pages.parts import warm
-from pages.parts.components import component
+from pages.components.serve import component
+from pages.shared import warm
 
 st.set_page_config(page_title="Latent Lab", page_icon="🧭", layout="wide")
 
 page = st.navigation(
     {
         "": [
-            st.Page("home.py", title="Home", icon=":material/home:", default=True,
+            st.Page("home/page.py", title="Home", icon=":material/home:", default=True,
                     help="What is here: the checkpoints in the gallery, your own runs, and where to start."),
         ],
         "Train": [
-            st.Page("train.py", title="Train", icon=":material/model_training:", url_path="train",
+            st.Page("train/page.py", title="Train", icon=":material/model_training:", url_path="train",
                     help="Choose data, a model and how to train it; start it, and see the queue."),
-            st.Page("monitor.py", title="Monitor", icon=":material/monitoring:", url_path="monitor",
+            st.Page("monitor/page.py", title="Monitor", icon=":material/monitoring:", url_path="monitor",
                     help="Live curves of one or several runs: ELBO, reconstruction, KL, beta."),
-            st.Page("experiments.py", title="Experiments", icon=":material/labs:", url_path="experiments",
+            st.Page("experiments/page.py", title="Experiments", icon=":material/labs:", url_path="experiments",
                     help="Several runs that answer one question, started together and looked at side by side."),
         ],
         "Explore": [
-            st.Page("traverse.py", title="Traverse", icon=":material/tune:", url_path="traverse",
+            st.Page("traverse/page.py", title="Traverse", icon=":material/tune:", url_path="traverse",
                     help="Move through the latent space of a checkpoint and see what its decoder draws."),
-            st.Page("cross_modal.py", title="Cross-modal", icon=":material/swap_horiz:", url_path="cross-modal",
+            st.Page("cross_modal/page.py", title="Cross-modal", icon=":material/swap_horiz:", url_path="cross-modal",
                     help="Give some modalities and generate others: image from label, speech from image, and back."),
-            st.Page("sentences.py", title="Sentences", icon=":material/notes:", url_path="sentences",
+            st.Page("sentences/page.py", title="Sentences", icon=":material/notes:", url_path="sentences",
                     help="Type a sentence: how a text model reads and rebuilds it, sentences near it, and its own."),
-            st.Page("video.py", title="Video", icon=":material/movie:", url_path="video",
+            st.Page("video/page.py", title="Video", icon=":material/movie:", url_path="video",
                     help="Roll many futures of a clip out, watch them part, and go on from any frame of one of them."),
         ],
         "Judge": [
-            st.Page("compare.py", title="Compare", icon=":material/compare:", url_path="compare",
+            st.Page("compare/page.py", title="Compare", icon=":material/compare:", url_path="compare",
                     help="Runs side by side: what differs, their curves, the same images and the same codes."),
-            st.Page("evaluate.py", title="Evaluate", icon=":material/straighten:", url_path="evaluate",
+            st.Page("evaluate/page.py", title="Evaluate", icon=":material/straighten:", url_path="evaluate",
                     help="How good a checkpoint is: log p(x), reconstructions, samples, code, each with its settings."),
-            st.Page("families.py", title="Families", icon=":material/account_tree:", url_path="families",
+            st.Page("families/page.py", title="Families", icon=":material/account_tree:", url_path="families",
                     help="Four ways to model p(x), side by side: likelihood, cost to infer and sample, samples, code."),
-            st.Page("claims.py", title="Claims", icon=":material/fact_check:", url_path="claims",
+            st.Page("claims/page.py", title="Claims", icon=":material/fact_check:", url_path="claims",
                     help="What papers say, the experiment here that could refute it, and how that came out."),
         ],
     },

@@ -35,7 +35,7 @@ SETTLED = """() => {
 class App:
     """The dashboard on a port of its own, over a store of its own."""
 
-    script: Path = ROOT / "app.py"
+    app: Path = ROOT / "app.py"
 
     def __init__(self, store: Path) -> None:
         self.store = store
@@ -49,7 +49,7 @@ class App:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", str(self.script), f"--server.port={self.port}",
+        command = [sys.executable, "-m", "streamlit", "run", str(self.app), f"--server.port={self.port}",
                    "--server.headless=true"]
         environment = {**os.environ, "VAECORE_STORE": str(self.store), "PYTHONPATH": str(ROOT)}
         environment.pop("VAECORE_DATA", None)  # the embedded digits, as a newcomer has them
@@ -67,6 +67,16 @@ class App:
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+
+
+class OnePage(App):
+    """One script in place of the dashboard's, served as that is."""
+
+    def __init__(self, store: Path, script: Path) -> None:
+        super().__init__(store)
+        self.app = store / "app.py"
+        self.app.write_text("import streamlit as st\nfrom pages.components.serve import routes\n"
+                            f"app = st.App({str(script)!r}, routes=routes())\n")
 
 
 class Visitor:

@@ -1,4 +1,4 @@
-"""A page with nothing but the player, on clips of a square that moves: `streamlit run tests/browser/player_demo.py`."""
+"""A page with nothing but the player, on clips of a square that moves; `test_playback.py` serves it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from pages.parts.player import Chart, Line, Track, player
+from pages.components.player import Chart, Line, Track, player
 
 T, CONTEXT, SIDE = 20, 5, 32
 

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,13 +10,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import ROOT, App, Visitor
+from tests.browser.conftest import App, OnePage, Visitor
 
 pytestmark = pytest.mark.browser
 SCRIPT = """
 import numpy as np
 import streamlit as st
-from pages.parts.pad import drawing_pad
+from pages.components.pad import drawing_pad
 
 shown = st.checkbox("Show", value=True)
 digit = drawing_pad("digit") if shown else None
@@ -38,35 +31,19 @@ SEVEN = [(0.1, 0.1), (0.3, 0.1), (0.5, 0.1), (0.4, 0.35), (0.3, 0.6)]  # in the 
 BAR = [(0.2, 0.4), (0.5, 0.35)]
 
 
-class Tiny(App):
-    """A page that shows the pad and nothing else of the dashboard."""
-
-    def start(self) -> None:
-        script = self.store / "pad.py"
-        script.write_text(SCRIPT.format(file=self.store / "digit.npy"))
-        command = [sys.executable, "-m", "streamlit", "run", str(script), f"--server.port={self.port}",
-                   "--server.headless=true"]
-        self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
-                                        start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(600):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.address}/_stcore/health") as answer:
-                if answer.read() == b"ok":
-                    return
-            time.sleep(0.1)
-        os.killpg(self.process.pid, signal.SIGKILL)
-        raise RuntimeError("the page did not start")
-
-
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
-    tiny = Tiny(tmp_path_factory.mktemp("pad"))
-    tiny.start()
-    yield tiny
-    tiny.kill()
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """A page that shows the pad and nothing else of the dashboard."""
+    store = tmp_path_factory.mktemp("pad")
+    (store / "pad.py").write_text(SCRIPT.format(file=store / "digit.npy"))
+    app = OnePage(store, store / "pad.py")
+    app.start()
+    yield app
+    app.kill()
 
 
 @pytest.fixture
-def phone(browser: Browser, app: Tiny) -> Iterator[Visitor]:
+def phone(browser: Browser, app: App) -> Iterator[Visitor]:
     context = browser.new_context(viewport={"width": 390, "height": 844}, device_scale_factor=2, has_touch=True)
     yield Visitor(context.new_page(), app)
     context.close()

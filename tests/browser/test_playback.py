@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, expect
 
-from tests.browser.conftest import App, Visitor
+from tests.browser.conftest import App, OnePage, Visitor
 
 pytestmark = pytest.mark.browser
 PLAY = """async (root, seconds) => {
@@ -25,13 +25,9 @@ PLAY = """async (root, seconds) => {
 }"""
 
 
-class Demo(App):
-    script = Path(__file__).with_name("player_demo.py")
-
-
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
-    demo = Demo(tmp_path_factory.mktemp("player"))
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    demo = OnePage(tmp_path_factory.mktemp("player"), Path(__file__).with_name("player_demo.py"))
     demo.start()
     yield demo
     demo.kill()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.parts.headline import comparable, headline
+from pages.shared.headline import comparable, headline
 from vaecore.config import RunConfig, changed, complete, differences
 from vaecore.data.aligned import Aligned
 from vaecore.data.identity import identity, moved

@@ -109,8 +109,7 @@ def test_d01_the_table_names_them(tmp_path: Path) -> None:
 
 def test_d01_the_page_shows_the_names(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAECORE_STORE", str(store))
-    at = AppTest.from_file(str(demo.APP), default_timeout=60)
-    at.switch_page("traverse.py")
+    at = demo.turned_to(AppTest.from_file(str(demo.APP), default_timeout=60), "traverse")
     at.query_params["run"], at.session_state["view"] = "grades", "Samples"
     at.run()
     assert not at.exception

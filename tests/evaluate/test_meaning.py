@@ -188,8 +188,8 @@ def test_runs_gives_each_modality_its_own_number_and_calls_no_finished_run_unrea
 @pytest.mark.parametrize(("run", "word"), [("vae", "ELBO"), ("made", "log p(x)"), ("rbm", "log p(x)"),
                                            ("ae", "log p(x|z)"), ("pca", "log p(x|z)")])
 def test_M6_each_family_says_its_own_word_and_one_sign(run: str, word: str) -> None:
-    from pages.parts import history
-    from pages.parts.headline import headline
+    from pages.shared import history
+    from pages.shared.headline import headline
     from vaecore.cli.listing import row_of
     from vaecore.lab.progress import evaluation_line
 
@@ -210,7 +210,7 @@ def test_M6_each_family_says_its_own_word_and_one_sign(run: str, word: str) -> N
 
 
 def test_M7_flattening_is_judged_per_doubling_and_by_effective_samples() -> None:
-    from pages.parts.evaluation import flattening
+    from pages.shared.evaluation import flattening
 
     for factor in (2, 5):  # the same slope, whatever the last factor of K
         assert "has flattened" in flattening(100, 100 * factor, 0.04 * math.log2(factor), 0.5)

@@ -54,11 +54,16 @@ def store() -> Path:
     return root
 
 
+def turned_to(at: AppTest, page: str) -> AppTest:
+    """The app, whose next run is of the page `page`."""
+    at.switch_page(f"{page}/page.py")
+    at._page_hash = calc_hash(page.replace("_", "-"))  # by its address: before its first run `at` knows none of them
+    return at
+
+
 def open_page(page: str, **query: str | list[str]) -> AppTest:
     """The page `page` of the app, run once; fails if it raised."""
-    at = AppTest.from_file(str(APP), default_timeout=60)
-    at.switch_page(f"{page}.py")
-    at._page_hash = calc_hash(page.replace("_", "-"))  # by its address, which `switch_page` takes to be the file's name
+    at = turned_to(AppTest.from_file(str(APP), default_timeout=60), page)
     for name, value in query.items():
         at.query_params[name] = value
     at.run()
@@ -80,8 +85,7 @@ def words(at: AppTest) -> str:
 def go_to(at: AppTest, page: str) -> AppTest:
     """Go to another page by its entry in the menu, which leaves what the address asks for behind."""
     at.query_params.clear()
-    at.switch_page(f"{page}.py")
-    at._page_hash = calc_hash(page.replace("_", "-"))
+    turned_to(at, page)
     at.run()
     assert not at.exception, at.exception
     return at

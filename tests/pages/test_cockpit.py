@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import cockpit, diagnosis, history, plane
-from pages.parts.lineage import trees
+from pages.components import plane
+from pages.monitor import cockpit, diagnosis
+from pages.monitor.lineage import trees
+from pages.shared import history
 from tests.pages import demo
 from vaecore.store import Run, Store
 
@@ -60,7 +62,7 @@ def test_the_verdict_stands_on_the_card_and_its_remedies_open_train(monkeypatch:
     assert remedies and [cockpit.escaped(each.words) in button.label for each, button in
                          zip(remedies, buttons, strict=True)] == [True] * len(remedies)
     buttons[-1].click().run()
-    assert asked == [("train.py", {})], "with an empty address: clearing the bound one would raise"
+    assert asked == [("train/page.py", {})], "with an empty address: clearing the bound one would raise"
     assert at.session_state["train_from"] == "collapsed"
     assert at.session_state["train_changes"] == list(remedies[-1].settings)
     assert "train_fork" not in at.session_state
@@ -246,7 +248,7 @@ def test_the_tree_says_what_was_changed_and_leads_there(root: Path) -> None:
 
 
 def test_changes_are_told_with_their_values(root: Path) -> None:
-    from pages.parts.lineage import _changes
+    from pages.monitor.lineage import _changes
 
     before = Store(root).find("vae").values()
     after = json.loads(json.dumps(before))

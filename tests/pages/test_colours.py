@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.parts.colours import CEILING, HUES, NEUTRAL, assigned
+from pages.shared.colours import CEILING, HUES, NEUTRAL, assigned
 from tests.pages import demo
 from vaecore.figures.lagging import Spread, spread_figure
 from vaecore.figures.scores import COLOURS
 
-WEB = Path(__file__).parents[2] / "pages/parts/browser/web"
+WEB = Path(__file__).parents[2] / "pages/components"
 RUNS = ["vae", "ae", "collapsed", "gallery/pca"]
 
 
 def palette(name: str) -> list[str]:
-    [found] = re.findall(rf"const {name} = \[(.*?)\];", (WEB / "palette.js").read_text(), re.DOTALL)
+    [found] = re.findall(rf"const {name} = \[(.*?)\];", (WEB / "lib/palette.js").read_text(), re.DOTALL)
     return re.findall(r"#[0-9A-Fa-f]{6}", found)
 
 
@@ -81,7 +81,7 @@ def test_classes_have_a_palette_of_their_own() -> None:
     for colour in classes:
         light = luminance(colour)
         assert 1.05 / (light + 0.05) > 3 and (light + 0.05) / 0.05 > 3, colour
-    source = (WEB / "plane.js").read_text()
+    source = (WEB / "plane/plane.js").read_text()
     assert "this.theme.classes[label" in source and "view.paint(track.colours[i])" in source
 
 

@@ -174,7 +174,7 @@ def test_a_typed_class_and_one_that_is_none(store: Path) -> None:
 
 
 def test_a_blank_drawing_waits_and_a_drawing_is_read(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pages.parts import pad
+    from pages.components import pad
 
     at = demo.open_page("cross_modal", run="label")
     at.button(key="preset-label-image → label").click().run()
@@ -322,7 +322,7 @@ def test_a_link_to_another_kind_of_run_leads_to_its_page() -> None:
 
 
 def test_without_such_a_model_the_page_says_what_to_do(store: Path) -> None:
-    from pages.cross_modal import PRESET
+    from pages.cross_modal.page import PRESET
     from vaecore.config import presets
 
     shutil.rmtree(store / "gallery")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.parts.curves import LIMIT, Panel, Series, pack, thin
+from pages.components.curves import LIMIT, Panel, Series, pack, thin
 
 
 def unpack(data: bytes) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import measure
+from pages.shared import measure
 from tests.pages import demo
 from vaecore import lab
 from vaecore.config import changed

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.parts.heat import CELLS, LIMIT, MOST, Heat, ceiling, pack, thin
+from pages.components.heat import CELLS, LIMIT, MOST, Heat, ceiling, pack, thin
 
 
 def unpack(data: bytes) -> dict[str, Any]:

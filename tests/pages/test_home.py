@@ -36,7 +36,7 @@ def test_it_paints_before_torch_is_imported() -> None:
     script = """
 import sys
 from streamlit.testing.v1 import AppTest
-import pages.parts.warm as warm
+import pages.shared.warm as warm
 warm.up = lambda: None
 at = AppTest.from_file("pages/index.py", default_timeout=60).run()
 assert not at.exception and at.title[0].value == "Latent Lab" and len(at.metric) == 8, at.exception

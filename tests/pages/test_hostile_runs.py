@@ -9,7 +9,7 @@ import pytest
 
 from tests.pages import demo, hostile
 
-PAGES = sorted(path.stem for path in (demo.ROOT / "pages").glob("*.py") if path.stem != "index")
+PAGES = sorted(path.parent.name for path in (demo.ROOT / "pages").glob("*/page.py"))
 GALLERY = demo.ROOT / "trained" / "gallery"
 
 
@@ -104,6 +104,6 @@ def test_words_of_a_run_are_never_drawn_as_markup(
     ("# t\n- l\n1. n", "\\# t\n\\- l\n1\u2060. n"),
     ("-3.5 nats: 12 of 50, at 3.25", "-3.5 nats: 12 of 50, at 3.25")])
 def test_outside_text_is_escaped_for_markdown(text: str, shown: str) -> None:
-    from pages.parts.words import escaped
+    from pages.shared.words import escaped
 
     assert escaped(text) == shown

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.parts import history
+from pages.shared import history
 from tests.pages import demo
 from vaecore.store import Metrics, Run
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import measure
+from pages.shared import measure
 from tests.data.test_own_clips import gif
 from tests.pages.test_train_page import good, page, said
 from tests.pages.test_train_page import store as _store

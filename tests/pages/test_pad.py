@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import pad
-from pages.parts.pad import SIDE, drawing_pad, ink
+from pages.components import pad
+from pages.components.pad import SIDE, drawing_pad, ink
 
 BLANK = np.zeros((SIDE, SIDE), np.uint8)
 
@@ -59,7 +59,7 @@ def sends(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, object]]:
         state["data"] = given["data"]
         return SimpleNamespace(get=state.get)
 
-    monkeypatch.setattr(pad.components, "component", {"pad": mount}.__getitem__)
+    monkeypatch.setattr(pad.serve, "component", {"pad": mount}.__getitem__)
     yield state
 
 
@@ -80,7 +80,7 @@ def test_a_page_mounts_it() -> None:
     def page() -> None:
         import streamlit as st
 
-        from pages.parts.pad import drawing_pad
+        from pages.components.pad import drawing_pad
 
         st.write("blank" if drawing_pad("pad", label="Draw a 3") is None else "drawn")
 

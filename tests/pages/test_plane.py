@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.parts.plane import EVALUATIONS, MOST, POINTS, SNAPSHOTS, Path, Track, pack_paths, pack_tracks, spread
+from pages.components.plane import EVALUATIONS, MOST, POINTS, SNAPSHOTS, Path, Track, pack_paths, pack_tracks, spread
 
 LABELS = {"x_label": "model", "y_label": "inference"}
 

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import components
-from pages.parts.player import BYTES, LONGEST, MOST, RATE, Chart, Kind, Line, Moved, Track, moved, pack, player
+from pages.components import serve
+from pages.components.player import BYTES, LONGEST, MOST, RATE, Chart, Kind, Line, Moved, Track, moved, pack, player
 
 
 def clip(n: int, channels: int = 1, seed: int = 0) -> NDArray[np.uint8]:
@@ -131,7 +131,7 @@ def test_the_mounted_player_reports_a_branch(monkeypatch: pytest.MonkeyPatch, br
         assert set(given) == {"key", "data", "on_branch_change"}
         return SimpleNamespace(get={"branch": sent()}.get)
 
-    monkeypatch.setattr(components, "component", {"player": mount}.__getitem__)
+    monkeypatch.setattr(serve, "component", {"player": mount}.__getitem__)
     assert player(TRACKS, context=2, branch=branch, key="k") == got
 
 
@@ -145,7 +145,7 @@ def test_a_page_mounts_it() -> None:
         import numpy as np
         import streamlit as st
 
-        from pages.parts.player import Track, player
+        from pages.components.player import Track, player
 
         asked = player([Track("f", np.zeros((3, 1, 4, 4), np.uint8))], context=1, branch=True, key="k")
         st.write(str(asked))

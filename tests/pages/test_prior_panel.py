@@ -69,8 +69,7 @@ def checkpoint(made: Path, name: str) -> Any:
 
 
 def panel(name: str) -> AppTest:
-    at = AppTest.from_file(str(demo.APP), default_timeout=60)
-    at.switch_page("traverse.py")
+    at = demo.turned_to(AppTest.from_file(str(demo.APP), default_timeout=60), "traverse")
     at.query_params["run"], at.session_state["view"] = name, "Prior"
     at.run()
     assert not at.exception, at.exception

@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from streamlit.util import calc_hash
 
 from tests.pages import demo
 
@@ -50,9 +49,8 @@ def test_on_the_way_back_the_address_counts() -> None:
     at = demo.open_page("compare", runs=["vae", "ae"])
     demo.go_to(at, "monitor")
     at.multiselect[0].set_value(["collapsed"]).run()
-    at.switch_page("compare.py")
+    demo.turned_to(at, "compare")
     at.query_params.clear()
     at.query_params["runs"] = ["vae", "ae"]
-    at._page_hash = calc_hash("compare")
     at.run()
     assert at.multiselect[0].value == ["vae", "ae"]

@@ -307,7 +307,7 @@ def test_vocabularies_that_differ_do_not_compare(store: Path) -> None:
 
 def test_a_text_run_without_its_words_is_still_one_of_text() -> None:
     """A damaged about.json must not send its visitor from page to page."""
-    from pages.parts.checkpoints import opens_in
+    from pages.shared.checkpoints import opens_in
     from vaecore.store import Store
 
     run = next(run for run in Store.default().runs() if opens_in(run) == "Sentences")

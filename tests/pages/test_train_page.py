@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import measure, queue
+from pages.shared import measure, queue
 from tests.pages import demo
 from vaecore import lab
 from vaecore.config import PRESETS, preset
@@ -40,7 +40,7 @@ def page(session: dict[str, Any] | None = None, **query: str | list[str]) -> App
         at.query_params[name] = value
     for name, value in (session or {}).items():
         at.session_state[name] = value
-    return good(at.switch_page("train.py").run())
+    return good(at.switch_page("train/page.py").run())
 
 
 def good(at: AppTest) -> AppTest:
@@ -132,7 +132,7 @@ def test_another_page_can_ask_for_a_run_to_be_trained_again(store: Store) -> Non
     store.create(preset("ae-mnist"), "old")
     at = AppTest.from_file(APP, default_timeout=60).run()
     at.session_state["train_from"] = "old"
-    good(at.switch_page("train.py").run())
+    good(at.switch_page("train/page.py").run())
     assert at.selectbox(key="train:pick").value == "run old"
     assert at.selectbox(key="train.model.family").value == "ae"
     at.session_state["train_from"] = "gone"

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.parts import player
-from pages.parts.player import Moved
+from pages.components import player
+from pages.components.player import Moved
 from tests.pages import clip_demo, demo
 from tests.pages.clip_demo import CONTEXT, LENGTH
 
@@ -126,7 +126,7 @@ def test_futures_are_those_of_the_model(store: Path) -> None:
 
 
 def test_the_first_step_is_one_future_and_a_plan_is_rolled_out_once_for_all(store: Path) -> None:
-    from pages.parts import futures
+    from pages.video import futures
 
     model = checkpoint(store)
     clip = model.clip(0)
@@ -148,7 +148,7 @@ def test_the_first_step_is_one_future_and_a_plan_is_rolled_out_once_for_all(stor
 
 def test_a_roll_out_that_met_an_error_ends(store: Path) -> None:
     """It is shared by all who ask for this plan: nobody waits for what will never come."""
-    from pages.parts import futures
+    from pages.video import futures
 
     model = checkpoint(store)
     clip = model.clip(0)
@@ -348,8 +348,8 @@ def test_several_checkpoints_on_the_same_clip_and_noise(store: Path) -> None:
 
 
 def test_files_are_made_of_what_is_shown(store: Path) -> None:
-    from pages.parts import futures, screen, video_views
-    from pages.parts.clip_choice import Chosen
+    from pages.video import futures, screen, views
+    from pages.video.clip_choice import Chosen
 
     model = checkpoint(store)
     clip = Chosen(model.clip(0), "x", 10.0)
@@ -358,11 +358,11 @@ def test_files_are_made_of_what_is_shown(store: Path) -> None:
     while not roll.done:
         roll.advance()
     tracks = screen.tracks(model, clip, screen.Known(), plan, roll, 2)
-    with Image.open(io.BytesIO(video_views.written("gif", tracks, plan, clip)())) as image:
+    with Image.open(io.BytesIO(views.written("gif", tracks, plan, clip)())) as image:
         assert image.n_frames == LENGTH
-    assert video_views.written("png", tracks, plan, clip)()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert views.written("png", tracks, plan, clip)()[:8] == b"\x89PNG\r\n\x1a\n"
     pytest.importorskip("av")
-    assert b"ftyp" in video_views.written("mp4", tracks, plan, clip)()[:16]
+    assert b"ftyp" in views.written("mp4", tracks, plan, clip)()[:16]
 
 
 # -- other pages, and what may be missing ----------------------------------------------------------------
@@ -377,7 +377,7 @@ def test_without_a_model_the_page_says_what_to_do(store: Path) -> None:
 
 
 def test_other_pages_lead_here() -> None:
-    from pages.parts.checkpoints import opens_in
+    from pages.shared.checkpoints import opens_in
     from vaecore.store import Store
 
     assert {opens_in(run) for run in Store.default().runs()} == {"Video"}

@@ -1,0 +1,286 @@
+"""Claims: what papers say, the experiment here that could refute it, and how that came out."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.shared import collapse
+from pages.shared.checkpoints import store
+from pages.shared.queue import Look, duration
+from pages.shared.words import escaped
+
+if TYPE_CHECKING:
+    from vaecore.claims import Claim, Result
+    from vaecore.claims.background import Progress
+
+VERDICTS = {
+    "reproduced": Look("Reproduced", ":material/check_circle:", "green"),
+    "not reproduced": Look("Not reproduced", ":material/cancel:", "orange"),
+    "earlier rule": Look("Earlier rule", ":material/gavel:", "gray"),
+    "not run": Look("Not run", ":material/radio_button_unchecked:", "gray"),
+}
+TAIL = 8  # lines of a running experiment that are shown
+STOPPED = "claims:stopped"
+HELP = {  # of a table's columns, by how their names begin
+    "KL(q(z)": "How far the codes as a whole are from the prior, in nats.",
+    "-ELBO a frame": "Negative evidence lower bound of test clips, in nats a frame after the first. Lower is better.",
+    "KL a frame": "KL of the code's posterior from its prior, in nats a frame after the first.",
+    "KL a clip": "KL of the codes' posterior from their prior, in nats a clip.",
+    "KL at events": "KL of the code of a frame that could not be foreseen, in nats.",
+    "KL elsewhere": "KL of the code of any other predicted frame, in nats.",
+    "KL(data": "How far the model is from the data, in nats: what the ELBO bounds.",
+    "KL(model": "The same with its arguments exchanged, in nats, as equation (36) is printed.",
+    "AUC": "Chance that the prior is wider at a frame that could not be foreseen than at another one.",
+    "KL": "KL of q(z|x) from the prior, in nats per observation: what the code costs.",
+    "-ELBO": "Negative evidence lower bound on the validation set, in nats per observation. Lower is better.",
+    "NLL or bound": "Negative log-likelihood in nats per sentence: exact for a language model, −ELBO for a VAE.",
+    "largest KL": "The largest KL at any evaluation, in nats.",
+    "distortion": "Squared error of the reconstruction, summed over the vector.",
+    "active": "Latent dimensions in use: posterior means that vary by more than 0.01 (in variance).",
+    "mutual information": "What the code tells about the observation, in nats, aggregated over all of them.",
+    "minibatch estimate": "The same, aggregated over one minibatch only.",
+    "mean KL": "KL of q(z|x) from the prior, in nats: the rate.",
+    "identity error": "Share of the mean KL by which mutual information plus KL(q(z)‖p(z)) misses it.",
+    "log batch": "The ceiling of a minibatch estimate.",
+    "log N": "The ceiling of the estimate over all observations.",
+    "sd model": "Standard deviation of the model posterior's means over the same sentences.",
+    "sd inference": "Standard deviation of the encoder's means over the same sentences.",
+    "correlation": "Of the model posterior's means and the encoder's, at the end.",
+    "encoder updates": "Updates of the encoder alone, before those of the decoder.",
+    "perplexity": "exp(bound / tokens): among how many equally likely words the model chooses each next one.",
+    "cost": "Negative ELBO in nats per observation.",
+    "gamma": "Observation variance of the Gaussian likelihood.",
+    "beta": "Schedule of the weight of the KL.",
+    "seed": "Of the random numbers of a training.",
+}
+
+
+# -- one claim -------------------------------------------------------------------------------------
+
+
+def card(claim: Claim, result: Result | None, *, open: bool) -> None:
+    """What the paper says beside what was found here; the experiment and its numbers behind a click."""
+    from vaecore.claims.background import progress
+
+    look, now = VERDICTS[verdict(claim, result)], progress(store(), claim.id)
+    with st.container(border=True, key=f"claim-{claim.id}", gap="small"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.subheader(f"{claim.id} · {claim.title}", anchor=claim.id.lower(), width="content")
+            st.badge(look.word, icon=look.icon, color=look.colour)
+            st.space("stretch")
+            if not now.running:
+                run_button(claim, result)
+        if now.running:
+            st.fragment(watch, run_every=2.0, key=f"watch-{claim.id}")(claim, result)
+        else:
+            ended(claim, now)
+        with st.grid(2, min_column_width=360, gap="medium"):
+            with st.container(gap="xsmall"):
+                st.caption("The paper says")
+                st.markdown(escaped(claim.says))
+                st.caption(escaped(claim.source))
+                if claim.published:
+                    st.markdown(f":material/compare_arrows: **Published elsewhere.** {escaped(claim.published)}")
+            with st.container(gap="xsmall"):
+                st.caption("Found here")
+                found(claim, result)
+        details = st.expander("The experiment, its rule and its numbers", icon=":material/science:", type="compact",
+                              key=f"details-{claim.id}", expanded=open)
+        with details:
+            with st.grid(2, min_column_width=360, gap="medium"):
+                st.markdown(f"**What is done here.** {escaped(claim.experiment)}")
+                st.markdown(f"**Reproduced when.** {escaped(claim.rule)}")
+            if result:
+                numbers(claim.id, result)
+
+
+def verdict(claim: Claim, result: Result | None) -> str:
+    """The word under which it counts: what an earlier rule said is no verdict."""
+    if result is None:
+        return "not run"
+    return result.verdict if result.by_rule_of(claim) else "earlier rule"
+
+
+def found(claim: Claim, result: Result | None) -> None:
+    """The finding in a sentence, and what makes it mean something."""
+    from vaecore.claims import about, in_words
+
+    if result is None:
+        st.markdown(f"Nothing yet: the experiment takes {about(claim, result)}.")
+        return
+    if not result.by_rule_of(claim):
+        was = escaped(result.rule) if result.rule else "it does not say which."
+        st.warning(f"Judged by an earlier rule; run it again. That rule was: {was}", icon=":material/gavel:")
+    st.markdown(escaped(result.summary))
+    st.caption(escaped(result.spans()))
+    took = in_words(result.cpu_seconds / 60) if result.cpu_seconds else "CPU minutes not measured"
+    wall = f" in {duration(result.seconds)}" if 0 <= result.seconds < math.inf else ""
+    st.caption(escaped(f"{result.date} · {took}{wall} on {result.device} · torch {result.torch}"))
+
+
+def numbers(claim: str, result: Result) -> None:
+    """The kept table, a picture where there is one, and the note."""
+    import pandas as pd
+
+    columns = list(dict.fromkeys(name for row in result.table for name in row))
+    if columns:
+        rows = [{name: plain(row.get(name)) for name in columns} for row in result.table]
+        words = [name for name in columns if any(isinstance(row[name], str) for row in rows)]
+        frame = pd.DataFrame([{name: "–" if row[name] is None and name in words else row[name] if name not in words
+                               else str(row[name]) for name in columns} for row in rows], columns=columns)
+        whole = {name for name in columns if all(isinstance(row[name], int | None) for row in rows)}
+        st.dataframe(frame, hide_index=True, height="content", placeholder="–", key=f"table-{claim}",
+                     column_config={name: column(name, text=name in words, whole=name in whole) for name in columns})
+    if claim == "C13" and (points := collapse.spreads_of(result)):
+        collapse.spread_chart(points, early="step 200", key="claim-spreads")
+    if claim == "C14":
+        from vaecore.experiments import gamma_runs
+
+        latent_size = next(iter(gamma_runs().values())).model.model_dump()["latent_size"]
+        if drawn := collapse.gamma_of(result, latent_size):
+            data, fixed, learned = drawn
+            collapse.gamma_charts(data, latent_size, fixed, learned, key="claim-gamma")
+    if result.note:
+        st.markdown(f":material/info: {escaped(result.note)}")
+
+
+def plain(value: object) -> float | int | str | None:
+    """A cell that a table can hold: numbers that are none are left empty."""
+    if isinstance(value, bool):
+        return str(value)
+    if isinstance(value, int):
+        return value if abs(value) < 2**53 else None
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, str) else None
+
+
+def column(name: str, *, text: bool, whole: bool) -> object:
+    """How a column is headed and rounded."""
+    words = name.replace("gamma", "γ").replace("beta", "β").replace("-ELBO", "−ELBO").replace("||", "‖")
+    if words.startswith("sd "):
+        words = words.replace("sd ", "spread of ", 1)
+    words = words[:1].upper() + words[1:] if words[:1].isascii() else words
+    help = next((says for start, says in HELP.items() if name.startswith(start)), None)
+    if text:
+        return st.column_config.TextColumn(words, help=help)
+    return st.column_config.NumberColumn(words, help=help, format="%d" if whole else "%.4g")
+
+
+# -- running it ------------------------------------------------------------------------------------
+
+
+def run_button(claim: Claim, result: Result | None) -> None:
+    """Start it, after asking."""
+    from vaecore.claims import about
+
+    with st.popover(f"Run it {'again ' if result else ''}({about(claim, result)})", key=f"run-{claim.id}",
+                    icon=":material/play_arrow:"):
+        st.markdown(f"**{claim.id}** runs in the background on this machine, takes {about(claim, result)}, "
+                    "longer where others use the machine, and goes on when this page is closed.")
+        if result:
+            st.markdown(f"When it ends, its result replaces the one of {escaped(result.date)}, whichever way it comes "
+                        "out. Stopped before, it changes nothing.")
+        st.button("Run it now", key=f"start-{claim.id}", type="primary", icon=":material/play_arrow:",
+                  on_click=start, args=(claim.id,))
+
+
+def ended(claim: Claim, last: Progress) -> None:
+    """What became of the last try, where that is not a result."""
+    if error := st.session_state.pop(f"claims:error-{claim.id}", None):
+        st.error(escaped(error), icon=":material/error:")
+    if claim.id in st.session_state.get(STOPPED, ()):
+        st.caption(":material/stop_circle: Stopped; nothing was kept of it.")
+    elif last.lines and not any(line.startswith((f"{claim.id}: reproduced", f"{claim.id}: not reproduced"))
+                                for line in last.lines):
+        words = next(filter(str.strip, reversed(last.lines)), "")
+        st.warning(f"The last try ended without a result: it was stopped, or it failed. It last said: "
+                   f"{escaped(words[:300])}", icon=":material/error:")
+
+
+def start(claim: str) -> None:
+    """Begin in the background."""
+    from vaecore.claims.background import start as begin
+    from vaecore.lab import LabError
+
+    st.session_state.get(STOPPED, set()).discard(claim)
+    try:
+        begin(store(), claim)
+    except (LabError, OSError) as error:
+        st.session_state[f"claims:error-{claim}"] = str(error)
+
+
+def stop(claim: str) -> None:
+    """End it; what was kept before stays."""
+    from vaecore.claims.background import stop as end
+    from vaecore.lab import LabError
+
+    try:
+        end(store(), claim)
+        st.session_state.setdefault(STOPPED, set()).add(claim)
+    except LabError as error:
+        st.session_state[f"claims:error-{claim}"] = str(error)
+
+
+def watch(claim: Claim, result: Result | None) -> None:
+    """The last lines of a running experiment, every two seconds until it ends."""
+    from vaecore.claims import about
+    from vaecore.claims.background import progress
+
+    now = progress(store(), claim.id)
+    if not now.running:
+        st.rerun()  # the page shows what came of it, and looks no more
+    if error := st.session_state.pop(f"claims:error-{claim.id}", None):
+        st.error(escaped(error), icon=":material/error:")
+    stopping = claim.id in st.session_state.get(STOPPED, ())
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge("Stopping" if stopping else "Running", icon=":material/hourglass_top:" if stopping else
+                 ":material/play_circle:", color="orange" if stopping else "blue")
+        st.markdown(f"for {duration(now.seconds)} of {about(claim, result)}", width="content")
+        st.button("Stop", key=f"stop-{claim.id}", icon=":material/stop:", on_click=stop, args=(claim.id,),
+                  disabled=stopping, help="End it now. Nothing of it is kept, and an earlier result stays.")
+    st.code("\n".join(now.lines[-TAIL:]) or "Getting ready …", language=None, wrap_lines=True, height=215)
+
+
+# -- the page --------------------------------------------------------------------------------------
+
+
+def tally(results: dict[str, Result | None]) -> str:
+    """How many came out how."""
+    from vaecore.claims import CLAIMS
+
+    counts = Counter(verdict(CLAIMS[name], result) for name, result in results.items())
+    words = {name: "judged by an earlier rule" if name == "earlier rule" else name for name in VERDICTS}
+    return ", ".join(f"{counts[name]} {words[name]}" for name in VERDICTS if counts[name] or name != "earlier rule")
+
+
+def page() -> None:
+    """The counts, a filter, and a card for each claim; one that the address asks for comes first and open."""
+    st.title("Claims", anchor=False)
+    st.markdown("What papers on variational autoencoders say, tried here. Each claim has an experiment that could "
+                "refute it and a rule that was fixed beforehand; the result is kept whichever way it comes out.",
+                width=900)
+    with st.spinner("Getting ready …"):
+        from vaecore.claims import CLAIMS, kept  # (brings torch, which takes seconds when it is the first time)
+    results = {name: kept(store(), name) for name in CLAIMS}
+    with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
+        st.markdown(f"**{tally(results)}**", width="content")
+        wanted = st.pills("Show", list(VERDICTS), key="claims-show", selection_mode="multi",
+                          format_func=lambda name: VERDICTS[name].word, label_visibility="collapsed",
+                          help="Only claims with these verdicts; all of them where none is chosen.")
+    asked = st.query_params.get("claim", "").upper()
+    if asked and asked not in CLAIMS:
+        st.warning(f"There is no claim '{escaped(asked[:20])}' here; all of them are shown.",
+                   icon=":material/link_off:")
+    shown = [name for name in CLAIMS if not wanted or verdict(CLAIMS[name], results[name]) in wanted or name == asked]
+    for name in sorted(shown, key=lambda name: name != asked):  # stable: all others keep their order
+        card(CLAIMS[name], results[name], open=name == asked)
+    if not shown:
+        st.info("No claim has such a verdict. Choose another above.", icon=":material/filter_alt:")
+
+
+page()

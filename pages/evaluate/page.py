@@ -1,0 +1,274 @@
+"""Evaluate: a checkpoint judged in the background, and what was found, each number with its settings."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import streamlit as st
+from pydantic.fields import FieldInfo
+
+from pages.shared import evaluation
+from pages.shared.checkpoints import pick, with_weights
+from pages.shared.evaluation import Facts, at, number
+from pages.shared.moved import ask_where
+from pages.shared.queue import duration
+from pages.shared.words import escaped
+from vaecore.evaluate.kept import evaluations as kept
+from vaecore.evaluate.meaning import by_modality
+from vaecore.evaluate.settings import PARTS, TITLES, Settings
+from vaecore.lab import LabError, evaluations
+from vaecore.lab.task import Progress
+from vaecore.schema import ConfigError, parse
+from vaecore.store import Run
+
+ERROR, STOPPED = "evaluate:error", "evaluate:stopped"
+LIKE = ("split", "importance_samples", "observations", "seed")  # settings that comparable likelihoods share
+HELP = {
+    "likelihood": "log p(x) by importance sampling, with its K curve.",
+    "conditionals": "log p of each modality given the others, where there are several.",
+    "naive": "The lecture's equations (13) and (14), as printed and corrected.",
+    "reconstruction": "MSE, PSNR and SSIM of decoded codes.",
+    "samples": "Fréchet distance, precision and recall of samples, in features of our own classifier.",
+    "probe": "How well a linear classifier reads the label from z.",
+    "coherence": "Whether what is generated from some modalities is of the class of what was given.",
+    "sharing": "What linear models read from each latent, shared or private.",
+    "style": "Whether style stays and the class changes when the shared code is exchanged, where style is known.",
+    "variance": "What joint and individual parts explain, of linear families.",
+    "disentanglement": "MIG, SAP, β-VAE score and MCC, where the factors behind the data are known.",
+    "video": "PSNR, SSIM, best of N, diversity and blur of rolled-out futures, of models of clips.",
+    "cost": "Passes and seconds to infer a code and to draw a sample, on this machine.",
+}
+
+
+# -- what to measure -------------------------------------------------------------------------------
+
+
+def asked() -> Settings | None:
+    """The settings in the widgets; None, and said on the page, where they cannot be used."""
+    values: dict[str, Any] = {}
+    values["parts"] = st.pills(
+        Settings.model_fields["parts"].title or "", PARTS, selection_mode="multi", default=list(PARTS),
+        key="evaluate-parts", format_func=lambda part: TITLES[part], persist_state="session",
+        help="The evidence always is. " + " ".join(f"{TITLES[part]}: {HELP[part]}" for part in PARTS))
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        for name, info in Settings.model_fields.items():
+            if name not in values:
+                values[name] = field(name, info)
+    try:
+        return parse(Settings, values)
+    except ConfigError as error:
+        st.error(escaped(str(error)), icon=":material/tune:")
+        return None
+
+
+def field(name: str, info: FieldInfo) -> Any:
+    """The widget of a setting: its choices, or a whole number."""
+    label, key = info.title or name, f"evaluate-{name}"
+    if choices := get_args(info.annotation):
+        return st.selectbox(label, choices, index=choices.index(info.default), key=key, width=190,
+                            help=info.description, persist_state="session")
+    # Without bounds, as in the form of Train: a widget keeps what is outside its bounds to itself.
+    return int(st.number_input(label, value=info.default, step=1, format="%d", key=key, help=info.description,
+                               width=190, persist_state="session"))
+
+
+def order(run: Run) -> bool:
+    """The settings and the button; while one is running, how far it is. Whether one is running."""
+    now = evaluations.task(run).progress()
+    with st.container(border=True, gap="small", key="order"):
+        if now.running:
+            st.fragment(watch, run_every=1.0, key=f"watch-{run.id.replace('/', '-')}")(run)
+            return True
+        ask_where(run, "evaluate-where")
+        settings = asked()
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.button("Evaluate", key="evaluate-start", type="primary", icon=":material/play_arrow:", on_click=start,
+                      args=(run, settings), disabled=settings is None, help="In the background on this machine; it "
+                      "goes on when this page is closed. The same settings replace the earlier result.")
+            chosen = settings.model_dump(mode="json") if settings else None
+            if any(facts["settings"] == chosen and not facts["partial"] for facts in kept(run)):
+                st.caption("These settings have a result below; a new one replaces it.", width="stretch")
+        ended(run, now)
+    return False
+
+
+def start(run: Run, settings: Settings) -> None:
+    """Begin in the background."""
+    st.session_state.pop(STOPPED, None)
+    st.session_state.pop(f"evaluate-shown-{run.id}", None)  # the new one is what is wanted to be seen
+    try:
+        evaluations.start(run, settings)
+    except (LabError, OSError) as error:
+        st.session_state[ERROR] = str(error)
+
+
+def stop(run: Run) -> None:
+    """Ask it to end; it keeps what it has."""
+    try:
+        evaluations.task(run).stop()
+        st.session_state[STOPPED] = run.id
+    except LabError as error:
+        st.session_state[ERROR] = str(error)
+
+
+def watch(run: Run) -> None:
+    """How far it is, every second until it ends."""
+    now = evaluations.task(run).progress()
+    if not now.running:
+        st.rerun()  # the page shows what came of it, and looks no more
+    told()
+    stopping = st.session_state.get(STOPPED) == run.id
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge("Stopping" if stopping else "Running", color="orange" if stopping else "blue",
+                 icon=":material/hourglass_top:" if stopping else ":material/play_circle:")
+        st.markdown(f"for {duration(now.seconds)}", width="content")
+        st.button("Cancel", key="evaluate-stop", icon=":material/stop:", on_click=stop, args=(run,), disabled=stopping,
+                  help="What is done by then is kept, and marked as partial.")
+    where = evaluations.reached(now.lines)
+    part, share = where if where else ("", 0.0)
+    st.progress(share, text=f"{TITLES[part]}: {share:.0%}" if part else "Getting ready …")
+
+
+def told() -> None:
+    """What could not be done, once."""
+    if error := st.session_state.pop(ERROR, None):
+        st.error(escaped(error), icon=":material/error:")
+
+
+def ended(run: Run, last: Progress) -> None:
+    """What became of the last try, where that is not a result."""
+    told()
+    if not last.lines or any(line.startswith(evaluations.KEPT) for line in last.lines):
+        return
+    words = next(filter(str.strip, reversed(last.lines)), "")
+    if st.session_state.get(STOPPED) == run.id:
+        st.caption(f":material/stop_circle: {escaped(words[:300])}")
+    else:
+        st.warning(f"The last try ended without a result. It last said: {escaped(words[:300])}",
+                   icon=":material/error:")
+
+
+# -- what was found --------------------------------------------------------------------------------
+
+
+def results(run: Run, *, running: bool) -> None:
+    """One evaluation in full, all of the run's in a table, and those of other runs with the same settings."""
+    found = kept(run)
+    if not found and running:
+        st.info(f"{escaped(run.id)} is being evaluated for the first time. What is found will stand here when it has "
+                "ended.", icon=":material/hourglass_top:")
+        return
+    if not found:
+        st.info(f"{escaped(run.id)} has not been evaluated yet. Choose what to measure above and press Evaluate: a "
+                "small model takes some seconds, a large one some minutes.", icon=":material/straighten:")
+        return
+    newest = list(range(len(found)))[::-1]
+    if st.session_state.get(f"evaluate-shown-{run.id}", 0) not in newest:
+        st.session_state.pop(f"evaluate-shown-{run.id}", None)
+    chosen = found[-1] if len(found) == 1 else found[st.selectbox(
+        "Evaluation", newest, key=f"evaluate-shown-{run.id}", format_func=lambda index: evaluation.title(found[index]),
+        help="Every evaluation of this checkpoint, newest first. Numbers of different settings do not compare.")]
+    outdated(run, chosen)
+    evaluation.show(chosen)
+    if len(found) > 1:
+        table([(run.id, facts) for facts in reversed(found)], "Every evaluation of this checkpoint", "history",
+              "A row is one evaluation with its settings. Rows with another split, K, number of observations or seed "
+              "do not compare.")
+    beside(run, chosen)
+
+
+def outdated(run: Run, facts: Facts) -> None:
+    """A warning where the run has other weights by now."""
+    from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, step_of
+
+    try:
+        step = step_of(run.path / WEIGHTS)
+    except BrokenCheckpoint as error:
+        st.error(escaped(f"{run.id} cannot be opened. {error}"), icon=":material/broken_image:")
+        return
+    if number(facts, "step") not in (None, float(step)):
+        st.warning(f"This was found of the weights of step {evaluation.count(facts, 'step')}; the run has those of "
+                   f"step {step:,} by now. Evaluate it again.", icon=":material/update:")
+
+
+def beside(run: Run, facts: Facts) -> None:
+    """The same settings of other runs on the same data; how many are left out for other settings."""
+    alike, other = [(run.id, facts)], 0
+    for one in with_weights():
+        if one.id == run.id:
+            continue
+        there = [each for each in kept(one) if not each["partial"]]
+        same = [each for each in there if comparable(each, facts)]
+        other += bool(there) and not same
+        if same:
+            alike.append((one.id, same[-1]))
+    left = (f" {other} other {'run is' if other == 1 else 'runs are'} left out: evaluated with other settings, or on "
+            "other data, pixels or likelihood." if other else "")
+    if len(alike) > 1 and not facts["partial"]:
+        settings = facts["settings"]
+        observed = f"{settings['observations']:,}" if settings["observations"] else "all"
+        table(alike, "Beside other runs", "beside",
+              f"All on {settings['split']}, K = {settings['importance_samples']:,}, {observed} observations, "
+              f"seed {settings['seed']}; same data, pixels and likelihood.{left}")
+    elif left:
+        st.caption(f"No other run has an evaluation that compares with this one.{left}")
+
+
+def comparable(a: Facts, b: Facts) -> bool:
+    """Whether their likelihoods can be set against each other."""
+    return (all(a["settings"][name] == b["settings"][name] for name in LIKE)
+            and all(a.get(name) == b.get(name) for name in (
+                "identity" if a.get("identity") and b.get("identity") else "data", "pixels", "likelihood_name"))
+            and (a.get("conditional") is True) == (b.get("conditional") is True))
+
+
+def _judge(facts: Facts) -> tuple[object, ...]:
+    """Whose features samples were judged in: their distances compare only where these are the same weights."""
+    found = facts.get("samples") or {}
+    return tuple(found.get(name) for name in ("classifier_digest", "classifier_weights"))
+
+
+def table(rows: list[tuple[str, Facts]], heading: str, key: str, caption: str) -> None:
+    """Evaluations, a row each, settings first."""
+    import pandas as pd
+
+    st.subheader(heading, anchor=False)
+    judge = _judge(rows[0][1])
+    frame = pd.DataFrame([{
+        "Run": name, "Date": facts["date"] + (" (partial)" if facts["partial"] else ""),
+        "Split": facts["settings"]["split"],
+        "K": 0 if facts.get("exact") else facts["settings"]["importance_samples"],
+        "N": number(facts, "likelihood", "observations"), "Seed": facts["settings"]["seed"],
+        "ELBO": number(facts, "evidence", "elbo") if facts.get("has_kl") or facts.get("exact") else None,
+        "log p(x)": number(facts, "likelihood", "log_likelihood"), "±": number(facts, "likelihood", "standard_error"),
+        **by_modality("MSE", at(facts, "evidence", "mse")),  # a sum of pixels and words would be no error of anything
+        "Fréchet": number(facts, "samples", "frechet") if _judge(facts) == judge else None,
+        "Images": number(facts, "samples", "generated"), "Probe": number(facts, "probe", "accuracy")}
+        for name, facts in rows]).dropna(axis=1, how="all")
+    column = st.column_config.NumberColumn
+    columns = {
+        "Run": st.column_config.TextColumn(pinned=True),
+        "K": column(help="Importance samples; 0 where log p(x) is exact."),
+        "N": column(help="Observations for log p(x).", format="localized"),
+        "ELBO": column(format="%.2f", help="Nats per observation, over the whole split; log p(x) itself where exact."),
+        "log p(x)": column(format="%.2f", help="Nats per observation."),
+        "±": column(format="%.2f", help="Standard error of log p(x), in nats."),
+        **{name: column(format="%.4f", help="Per observed number.") for name in frame.columns
+           if name == "MSE" or name.startswith("MSE of ")},
+        "Fréchet": column(format="%.2f", help="In features of our own classifier. Compares only with equal "
+                          "numbers of images, and is left out where the classifier is another."),
+        "Images": column(format="localized", help="Samples, and as many real images."),
+        "Probe": column(format="%.3f", help="Accuracy of the linear probe.")}
+    st.dataframe(frame, hide_index=True, height="content", placeholder="–", key=f"evaluate-{key}",
+                 column_config={name: columns[name] for name in frame.columns if name in columns})
+    st.caption(caption)
+
+
+# -- the page --------------------------------------------------------------------------------------
+
+
+st.title("Evaluate", anchor=False)
+st.markdown("How good a checkpoint is: its likelihood, its reconstructions, its samples and its code. Each number "
+            "stands with the settings it depends on.", width=900)
+if (run := pick("Checkpoint", key="evaluate-run")) is not None:
+    results(run, running=order(run))

@@ -1,0 +1,57 @@
+"""Home: what Latent Lab is, what to do first, the gallery, and the user's own runs. Paints without torch."""
+
+import streamlit as st
+
+from pages.shared import cards, checkpoints
+
+NEWEST = 12
+
+STEPS = (
+    ("1 · Train", "A variational autoencoder on handwritten digits takes about a minute on a laptop.",
+     "train/page.py", "Train a VAE", ":material/model_training:"),
+    ("2 · Watch", "See its ELBO, reconstruction and KL while it learns, step by step.",
+     "monitor/page.py", "Open Monitor", ":material/monitoring:"),
+    ("3 · Scrub", "Move a slider for each latent dimension, and watch what the decoder draws.",
+     "traverse/page.py", "Open Traverse", ":material/tune:"),
+    ("4 · Collapse", "See a decoder learn to ignore the code, know why, and choose the remedy.",
+     "experiments/page.py", "Open Experiments", ":material/science:"),
+)
+
+st.title("Latent Lab", anchor=False)
+st.markdown("Train, watch, explore and compare the generative models of one lecture on variational autoencoders, on "
+            "this machine. A model learns to squeeze each image into a few numbers, its *latent code*, and to draw it "
+            "again from them.", width=900)
+
+st.header("What to do first", anchor=False)
+with st.grid(4, min_column_width=230):
+    for title, text, page, label, icon in STEPS:
+        with st.container(border=True, height="stretch", gap="xsmall"):
+            st.subheader(title, anchor=False)
+            st.markdown(text)
+            st.space("stretch")
+            st.page_link(page, label=label, icon=icon)
+
+store = checkpoints.store()
+st.header("Gallery", anchor=False, help="Checkpoints that came with the project, ready to be explored. Numbers are "
+          "read from their files.")
+if shipped := checkpoints.gallery():
+    with st.grid("auto", min_column_width=330):
+        for run in shipped:
+            cards.gallery_card(run)
+else:
+    st.info(f"No checkpoint is in {store.root / 'gallery'}. `make gallery` makes those that come with the project; "
+            "or train your own.", icon=":material/info:")
+
+st.header("Your runs", anchor=False, help="Runs that were started here, newest first.")
+if own := store.runs():
+    with st.grid("auto", min_column_width=330):
+        for run in own[:NEWEST]:
+            cards.run_card(run)
+    if len(own) > NEWEST:
+        st.markdown(f"And {len(own) - NEWEST} older: {len(own)} runs in all.")
+    with st.container(horizontal=True):
+        st.page_link("compare/page.py", label="Compare runs", icon=":material/compare:")
+        st.page_link("monitor/page.py", label="Watch runs", icon=":material/monitoring:")
+else:
+    st.info("You have not trained anything yet. Your first model takes about a minute.", icon=":material/info:")
+    st.page_link("train/page.py", label="Train a VAE", icon=":material/model_training:")

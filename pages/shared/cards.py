@@ -1,0 +1,168 @@
+"""A run as a card. Reads small files and draws; no torch."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.shared import lines, pictures
+from pages.shared.checkpoints import explore_link, opens_in
+from pages.shared.code import has_code
+from pages.shared.headline import (
+    ACTIVE_HELP,
+    MSE_HELP,
+    PARAMETERS_HELP,
+    PERPLEXITY_HELP,
+    Headline,
+    duration,
+    headline,
+    short,
+    shown,
+)
+from pages.shared.words import escaped
+from vaecore.lab import State, Status, status
+from vaecore.store import Run, StoreError
+
+LARGEST_PREVIEW = 4_000_000  # bytes
+LARGEST_TEXT = 100_000  # bytes
+SENTENCES, LONGEST = 3, 300  # of a text model's preview; characters of each
+COLOURS: dict[State, str] = {"new": "gray", "queued": "violet", "running": "blue", "finished": "green",
+                             "failed": "red", "stopped": "orange", "lost": "red"}
+MEANINGS: dict[State, str] = {
+    "new": "Not started yet.", "queued": "Waits for its turn.", "running": "Is training now.",
+    "finished": "Trained to the end.", "failed": "Ended with an error.", "stopped": "Stopped before its end; it can "
+    "be resumed.", "lost": "Its process is gone without a word; it can be resumed."}
+
+
+def gallery_card(run: Run) -> None:
+    """A shipped checkpoint: what it draws, what it is, its numbers, and what to do with it."""
+    with st.container(border=True, height="stretch"):
+        facts = _facts(run)
+        if facts is None:
+            return
+        _sentences(run) if _written(run) else _preview(run)
+        st.subheader(escaped(run.path.name), anchor=False)
+        st.markdown(f"**{escaped(facts.family)}**{_latents(facts)}  \n{escaped(facts.data)}")
+        if facts.problem:
+            st.warning(escaped(facts.problem), icon=":material/broken_image:")
+        _numbers(facts)
+        st.space("stretch")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            _explore(run)
+            _train_like(run)
+
+
+def run_card(run: Run) -> None:
+    """One of the user's own runs: what it is and where it stands."""
+    with st.container(border=True, height="stretch", gap="xsmall"):
+        facts = _facts(run)
+        if facts is None:
+            return
+        now = status(run.path)
+        with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+            st.markdown(f"**{escaped(run.id)}**", width="content")
+            st.badge(now.state, color=COLOURS[now.state], help=f"{MEANINGS[now.state]} {escaped(now.detail[:300])}")
+        st.markdown(f"{escaped(facts.family)}{_latents(facts)} · {escaped(facts.data)}")
+        if now.state == "running" and now.total:
+            st.progress(min(1.0, now.step / now.total), _progress(now))
+        elif facts.problem:
+            st.warning(escaped(facts.problem), icon=":material/broken_image:")
+        elif now.state in ("failed", "lost") and now.detail:
+            st.caption(escaped(now.detail[:300]))
+        elif facts.bound is not None:
+            parts, help = [f"{facts.bound_name} **{shown(facts.bound)}** nats"], facts.bound_help
+            if facts.perplexity is not None:
+                parts, help = [*parts, f"perplexity {shown(facts.perplexity, 3)}"], f"{help} {PERPLEXITY_HELP}"
+            if facts.has_code:
+                parts, help = [*parts, f"{_active(facts)} active"], f"{help} {ACTIVE_HELP}"
+            st.markdown(" · ".join([*parts, f"trained in {duration(facts.seconds)}"]), help=help)
+        st.space("stretch")
+        with st.container(horizontal=True, vertical_alignment="center"):
+            if run.weights.is_file():
+                _explore(run)
+            st.page_link("monitor/page.py", label="Monitor", icon=":material/monitoring:",
+                         query_params={"runs": run.id}, help="The curves of this run.")
+            _train_like(run)
+
+
+def _facts(run: Run) -> Headline | None:
+    try:
+        return headline(run)
+    except StoreError as error:
+        st.markdown(f"**{escaped(run.id)}**")
+        st.error(escaped(str(error)), icon=":material/broken_image:")
+        return None
+
+
+def preview(run: Run) -> bytes | None:
+    """Its `preview.png`; None where there is none that can be shown."""
+    try:
+        with run.preview.open("rb") as file:
+            png = file.read(LARGEST_PREVIEW)
+    except OSError:
+        return None
+    return png if png[:8] == b"\x89PNG\r\n\x1a\n" and len(png) >= 24 else None
+
+
+def _written(run: Run) -> bool:
+    """Whether sentences stand for what it does: a model of text, or of several texts."""
+    return opens_in(run) == "Sentences" or ((run.path / "preview.txt").is_file() and not run.preview.is_file())
+
+
+def _preview(run: Run) -> None:
+    if (png := preview(run)) is None:
+        st.html('<div style="display:grid;place-items:center;aspect-ratio:5/1;opacity:.6;border:1px dashed;'
+                'border-radius:4px">no preview.png that can be shown</div>')
+        return
+    pictures.show(png, f"Samples that {run.path.name} draws", width=640)
+
+
+def _sentences(run: Run) -> None:
+    """What a text model wrote of itself, where a model of images has its picture."""
+    try:
+        with (run.path / "preview.txt").open("rb") as file:
+            written = file.read(LARGEST_TEXT).decode(errors="replace").splitlines()
+    except OSError:
+        written = []
+    lines.brief([line[:LONGEST] for line in written if line.strip()][:SENTENCES] or ["no preview.txt to be shown"])
+
+
+def _latents(facts: Headline) -> str:
+    plural = "s" * (facts.latent_size != 1)
+    return f" · {facts.latent_size or '?'} latent dimension{plural}" if facts.has_code else ""
+
+
+def _numbers(facts: Headline) -> None:
+    unit = f" nats/{escaped(facts.one)}"
+    entries = [
+        (facts.bound_name.removeprefix("Test "), shown(facts.bound), escaped(facts.bound_help) + f" Unit:{unit}."),
+        ("MSE", shown(facts.mse, 3), MSE_HELP) if facts.one != "sentence" else
+        ("Perplexity", shown(facts.perplexity, 3), PERPLEXITY_HELP),
+        *([("Active", _active(facts), ACTIVE_HELP)] if facts.has_code else []),
+        ("Parameters", short(facts.parameters),
+         PARAMETERS_HELP.format(exact="unknown" if facts.parameters is None else f"{facts.parameters:,}")),
+    ]
+    with st.grid(2, min_column_width=110, gap="xsmall"):
+        for label, value, help in entries:
+            st.metric(label, value, help=help)
+
+
+def _active(facts: Headline) -> str:
+    return "–" if facts.active is None else f"{facts.active} of {facts.latent_size or '?'}"
+
+
+def _progress(now: Status) -> str:
+    left = "" if now.seconds_left is None else f" · {duration(now.seconds_left)} left"
+    return f"step {now.step:,} of {now.total:,}{left}"
+
+
+def _explore(run: Run) -> None:
+    """The way to the page that shows what it does; none for a family without a code to move through."""
+    if opens_in(run) != "Traverse" or has_code(run):
+        explore_link(run)
+
+
+def _train_like(run: Run) -> None:
+    if st.button("Train one like it", key=f"like-{run.id}", icon=":material/content_copy:", type="tertiary",
+                 help="Open Train with this run's data, model and settings filled in, to change and start."):
+        st.session_state["train_from"] = run.id
+        st.switch_page("train/page.py")

@@ -1,0 +1,227 @@
+"""The queue: what trains, waits or has ended of late, with what can be done about it.
+
+`queue_panel()` is a fragment that looks once a second while something trains or waits, and is still otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pages.shared.checkpoints import explore_link, names, store
+from pages.shared.moved import ask_where
+from pages.shared.words import escaped
+from vaecore import lab
+from vaecore.store import Run, Store, StoreError
+
+RECENT = 4  # ended runs that stay in sight
+IMPATIENT = 20.0  # seconds after which a stop that was not obeyed can be forced
+LIVE = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a state is shown."""
+
+    word: str
+    icon: str
+    colour: str
+
+
+STATES = {
+    "new": Look("Not started", ":material/radio_button_unchecked:", "gray"),
+    "queued": Look("Waiting", ":material/schedule:", "orange"),
+    "running": Look("Training", ":material/play_circle:", "blue"),
+    "finished": Look("Finished", ":material/check_circle:", "green"),
+    "failed": Look("Failed", ":material/error:", "red"),
+    "stopped": Look("Stopped", ":material/pause_circle:", "gray"),
+    "lost": Look("Lost", ":material/help:", "red"),
+}
+STOPPING = Look("Stopping", ":material/hourglass_top:", "orange")
+
+
+def anything_live() -> bool:
+    """Whether something trains or waits."""
+    return any(lab.status(run.path).state in LIVE for run in store().runs())
+
+
+def queue_panel() -> None:
+    """The runs that train or wait and the newest that ended. Call it at the top level of a page, in a container."""
+    polling = anything_live()
+    st.fragment(_panel, run_every=1.0 if polling else None, key="queue")(polling)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person says them: "12 s", "4 min", "2 h 10 min"."""
+    if seconds < 1:
+        return "1 s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours / 24:.0f} days"
+    return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours} h"
+
+
+# -- the fragment ----------------------------------------------------------------------------------
+
+
+def _panel(polling: bool) -> None:
+    here = store()
+    try:
+        lab.kick(here.root)
+    except OSError as error:
+        st.error(escaped(f"The queue cannot be served: {error}."), icon=":material/error:")
+    every = [(run, lab.status(run.path)) for run in here.runs()]
+    live = [run for run, status in every if status.state in LIVE]
+    if bool(live) != polling:
+        st.rerun()  # the page starts or ends the looking
+    ended = [run for run, status in every if status.state not in LIVE]
+    shown = {run.path for run in (*live, *ended[:RECENT])}
+    running = sum(status.state == "running" for _, status in every)
+    waiting = len(live) - running
+    st.markdown(f"**Queue** · {running} training, {waiting} waiting" if live else "**Queue** · nothing is training")
+    _notices(here)
+    if not every:
+        st.caption("Runs appear here as soon as one is started, with their progress.")
+    for run, status in every:  # newest first, whatever its state: nothing changes places
+        if run.path in shown:
+            _card(run, status)
+    if len(ended) > RECENT:
+        older = len(ended) - RECENT
+        st.caption(f"{older} older {'run is' if older == 1 else 'runs are'} on Home and Monitor.")
+
+
+def _notices(here: Store) -> None:
+    if error := st.session_state.get("queue:error"):
+        st.error(escaped(error), icon=":material/error:")
+    if removed := st.session_state.get("queue:removed"):
+        with st.container(horizontal=True, vertical_alignment="center", key="queue-undo-row"):
+            st.caption(f":material/delete: {escaped(removed)} is in the trash.", width="stretch")
+            st.button("Undo", key="queue-undo", icon=":material/undo:", type="tertiary", on_click=_undo,
+                      args=(here, removed), help="Bring the removed run back.")
+
+
+def _card(run: Run, status: lab.Status) -> None:
+    look = STOPPING if status.stopping else STATES[status.state]
+    with st.container(border=True, key=f"queue-{_slug(run)}", gap="xsmall"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**{escaped(run.id)}**", width="stretch")
+            st.badge(look.word, icon=look.icon, color=look.colour, help=_meaning(status))
+        st.caption(escaped(_what(run)))
+        if status.state in LIVE or (status.total and status.state != "finished"):
+            share = min(1.0, status.step / status.total) if status.total else 0.0
+            st.progress(share, text=_progress(status))
+        if status.state in ("failed", "lost"):
+            st.error(escaped(status.detail), icon=":material/error:")
+        elif status.state != "finished" and status.detail:
+            st.caption(escaped(status.detail))
+        if status.state in ("new", "stopped", "failed", "lost"):
+            ask_where(run, f"queue-where-{_slug(run)}")
+        _actions(run, status)
+        log = lab.log_tail(run.path, 12) if status.state != "queued" else ""
+        with st.expander("Log", icon=":material/notes:", type="compact", key=f"queue-log-{_slug(run)}"):
+            st.code(log or "Nothing written yet.", language=None, wrap_lines=True, height=180)
+
+
+def _actions(run: Run, status: lab.Status) -> None:
+    name = _slug(run)
+
+    def button(label: str, icon: str, action: Callable[[Run], None], help: str) -> None:
+        st.button(label, key=f"queue-{label.split()[0].lower()}-{name}", icon=icon, on_click=_act, args=(action, run),
+                  help=help, wrap=False)
+
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if status.state == "running" and status.stopping and _asked_seconds_ago(run) > IMPATIENT:
+            button("Force stop", ":material/dangerous:", lambda r: lab.stop(r.path, now=True),
+                   "End the process now. The last checkpoint is kept; what came after it is done again on resume.")
+        elif status.state == "running":
+            st.button("Stop", key=f"queue-stop-{name}", icon=":material/stop:", on_click=_act,
+                      args=(lambda r: lab.stop(r.path), run), disabled=status.stopping,
+                      help="Finish the step, save a checkpoint and stop. It can be resumed.")
+        elif status.state == "queued":
+            button("Take out", ":material/stop:", lambda r: lab.stop(r.path),
+                   "Take the run out of the queue. Its folder stays, and it can be resumed.")
+        elif status.state == "new":
+            button("Start", ":material/play_arrow:", lambda r: lab.submit(r.path), "Put the run into the queue.")
+        elif status.state != "finished":
+            button("Resume", ":material/play_arrow:", lambda r: lab.submit(r.path),
+                   "Go on from the last checkpoint, or from the beginning where there is none.")
+        if status.state != "queued":
+            st.page_link("monitor/page.py", label="Monitor", icon=":material/monitoring:",
+                         query_params={"runs": run.id}, help="Its curves, live.")
+        if run.weights.is_file():
+            explore_link(run)
+        if status.state not in LIVE:
+            st.button("Remove", key=f"queue-remove-{name}", icon=":material/delete:", type="tertiary", on_click=_act,
+                      args=(_remove, run), help="Move the run's folder to the trash. It can be brought back.")
+
+
+# -- words -----------------------------------------------------------------------------------------
+
+
+def _what(run: Run) -> str:
+    try:
+        family, data = names(run)
+    except StoreError as error:
+        return str(error)
+    return f"{family} · {data}"
+
+
+def _progress(status: lab.Status) -> str:
+    if not status.total:
+        return "Waiting for its turn" if status.state == "queued" else "Preparing"
+    parts = [f"Epoch {status.epoch:.1f}", f"step {status.step:,} of {status.total:,}"]
+    if status.state == "running":
+        if status.seconds_left is not None and not status.stopping:
+            parts.append(f"{duration(status.seconds_left)} left")
+        if status.rate:
+            parts.append(f"{status.rate:,.0f} steps/s" if status.rate >= 10 else f"{status.rate:.1f} steps/s")
+    return " · ".join(parts)
+
+
+def _meaning(status: lab.Status) -> str:
+    return escaped(status.detail) or "The training is under way."
+
+
+def _slug(run: Run) -> str:
+    return run.path.name.replace(".", "-dot-")
+
+
+def _asked_seconds_ago(run: Run) -> float:
+    try:
+        return time.time() - (run.path / "stop").stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+# -- what the buttons do ---------------------------------------------------------------------------
+
+
+def _act(action: Callable[[Run], None], run: Run) -> None:
+    st.session_state.pop("queue:removed", None)
+    _guarded(lambda: action(run))
+
+
+def _remove(run: Run) -> None:
+    st.session_state["queue:removed"] = lab.remove(run.path)
+
+
+def _undo(here: Store, name: str) -> None:
+    st.session_state.pop("queue:removed", None)
+    _guarded(lambda: here.restore(name))
+
+
+def _guarded(action: Callable[[], object]) -> None:
+    """Do it; what goes wrong is said on the panel, until the next thing is done."""
+    st.session_state.pop("queue:error", None)
+    try:
+        action()
+    except (lab.LabError, StoreError, OSError) as error:
+        st.session_state["queue:error"] = str(error)

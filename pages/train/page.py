@@ -1,0 +1,438 @@
+"""Choose data, a model and how to train it; see what that means; start it; watch the queue."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import re
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.shared import measure, pictures, warm
+from pages.shared.checkpoints import store
+from pages.shared.queue import anything_live, duration, queue_panel
+from pages.shared.words import escaped
+from pages.train import form
+from pages.train.origin import FORM, Origin, command, create, origin_row, placed, settle_origin, with_file_chosen
+from vaecore import lab
+from vaecore.files import write_bytes_atomic
+from vaecore.schema import ConfigError, Problem, parse, title_at
+from vaecore.store import StoreError, checked_name
+
+if TYPE_CHECKING:
+    from vaecore.config import RunConfig
+    from vaecore.training.build import Fit
+
+BETA, TARGET, RATE = "#CC79A7", "#009E73", "#0072B2"
+PROBLEMS = f"{FORM}.data.path:problems"  # of an uploaded file; forgotten when the form begins anew
+UNKNOWN = ('<mark title="not in the vocabulary" style="background:rgba(230,159,0,.28);color:inherit;padding:0 .3em;'
+           'border-radius:.3em">unknown</mark>')
+SENTENCE = ("margin:0 0 .45rem;padding-left:.6rem;border-left:3px solid rgba(128,128,128,.35);font-size:.9rem;"
+            "line-height:1.35;overflow-wrap:anywhere")
+# On a phone the columns stand one over the other: what starts a training comes first, not after five screens of fields.
+# A range of times needs more room than a number does, and says nothing when it is cut.
+STYLE = """<style>@media (max-width: 640px) {
+  [data-testid="stColumn"]:has(.st-key-train-launch) { order: -1; }
+}
+.st-key-train-launch [data-testid="stMetricValue"] { font-size: 1.5rem; }
+.st-key-train-launch [data-testid="stMetricValue"] * { white-space: normal; overflow: visible; }
+</style>"""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What can be uploaded for a data set of one's own."""
+
+    label: str
+    endings: tuple[str, ...]
+    help: str
+    invitation: str  # where nothing is there yet
+
+
+UPLOADS = {
+    "text-file": Upload(
+        "Text file", ("txt",), "Plain text in UTF-8, one sentence a line, at most 50 MB. It is kept beside the runs "
+        "and only ever read as words.", "Sample sentences are shown here once there is a text."),
+    "aligned": Upload(
+        "Archive of arrays", ("npz",), "One array a modality, each with a row a sample, at most 50 MB; `mask` (samples "
+        "× modalities) says who has what, `labels` the classes. It is kept beside the runs and only ever read as "
+        "numbers. A folder of files is named by its path instead.",
+        "Samples are shown here once there is an archive, or the path of a folder."),
+    "clips": Upload(
+        "Clip", ("gif", "mp4", "mov", "webm", "npz"), "A GIF or a film, or an .npz with one array (N, T, H, W, C) or "
+        "(T, H, W, C), at most 50 MB. It is kept beside the runs, cut to its central square and made small. A folder "
+        "of files is named by its path instead.", "Frames are shown here once there is a clip, or the path of a "
+        "folder.")}
+BUSY = 1.5  # times as long as on a machine at rest
+FOLDERS = {"text-file": "texts", "aligned": "modalities", "clips": "clips"}  # in the store, of what was uploaded
+
+
+# -- what it means ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The form's values, judged: a configuration when it is one, and everything that stands against it."""
+
+    config: RunConfig | None
+    problems: tuple[Problem, ...]
+    sound: RunConfig | None = None  # the sections that are in order, the others by default
+    look: measure.Look | None = None
+    missing: str = ""  # why the data cannot be had
+    fit: Fit | None = None
+
+    @property
+    def ready(self) -> bool:
+        return self.config is not None and self.fit is not None and not self.problems
+
+
+def judge(values: dict[str, object]) -> Plan:
+    """Read the values, load the data, fit the model to it; each step only when the last one went well."""
+    from vaecore.config import RunConfig
+    from vaecore.data import DataUnavailable
+
+    try:
+        config = parse(RunConfig, values)
+    except ConfigError as error:
+        wrong = {problem.field.partition(".")[0] for problem in error.problems}
+        sound = parse(RunConfig, {name: part for name, part in values.items() if name not in wrong})
+        try:
+            look = None if "data" in wrong else measure.look(sound)
+        except (DataUnavailable, ConfigError):
+            look = None
+        return Plan(None, error.problems, None if "training" in wrong else sound, look)
+    look = None
+    try:
+        look = measure.look(config)
+        return Plan(config, (), config, look, fit=measure.fit(config))
+    except DataUnavailable as error:
+        return Plan(config, (), config, missing=str(error))
+    except ConfigError as error:
+        return Plan(config, error.problems, config, look)
+
+
+def data_card(plan: Plan, own: str = "") -> None:
+    """What the data looks like; where it is not here, how to get it. `own` is the data set to upload a file for."""
+    if own:
+        st.file_uploader(UPLOADS[own].label, list(UPLOADS[own].endings), key=f"train:{own}", on_change=take,
+                         args=(own,), max_upload_size=50, help=UPLOADS[own].help)
+    if plan.look:
+        if plan.look.picture:
+            pictures.show(plan.look.picture, plan.look.alt, width=300)
+        if plan.look.sentences:
+            lines = (html.escape(line).replace("&lt;unk&gt;", UNKNOWN) for line in plan.look.sentences)
+            st.html("".join(f'<p dir="auto" style="{SENTENCE}">{line}</p>' for line in lines))
+        told = " / ".join(f"{size:,}" for size in plan.look.sizes.values()) in plan.look.source
+        sizes = "" if told else " · " + ", ".join(f"{size:,} {name}" for name, size in plan.look.sizes.items())
+        st.caption(f"{escaped(plan.look.source)}{sizes} · {plan.look.shape}",
+                   help="Sizes are those of training, validation and test.")
+    elif own:
+        st.caption(UPLOADS[own].invitation)
+    elif plan.missing and plan.config:
+        st.warning(escaped(plan.missing), icon=":material/cloud_off:")
+        fetch = getattr(plan.config.data, "download", None)
+        if fetch and st.button("Download it now", key="train-download", icon=":material/download:",
+                               help="Fetches the published files from the internet, checks them, and keeps them for "
+                                    "later. Nothing is fetched unless you press this."):
+            download(fetch)
+    else:
+        st.caption("The data is shown once its fields are in order.")
+
+
+def take(own: str) -> None:
+    """Keep an uploaded file in the store and enter its path, or remember what is wrong with it."""
+    from vaecore.data import DataUnavailable, own_file
+    from vaecore.schema import problem
+
+    st.session_state.pop(PROBLEMS, None)
+    if (file := st.session_state.get(f"train:{own}")) is None:
+        return
+    data, folder = file.getvalue(), store().root / FOLDERS[own]
+    endings = UPLOADS[own].endings
+    ending = next((each for each in endings if file.name.lower().endswith(f".{each}")), endings[0])
+    try:
+        if len(data) > own_file.LARGEST:
+            raise problem("data.path", file.name, f"'{file.name}' has {len(data):,} bytes.",
+                          f"Use at most {own_file.LARGEST:,}: a part of it, say.")
+        check(own, data, file.name)
+        # By its content, so that an upload never replaces another; by its name, so that it is known again.
+        name = re.sub(r"[^a-z0-9]+", "-", file.name.lower().removesuffix(f".{ending}")).strip("-")[:40]
+        path = folder / f"{name or 'file'}-{hashlib.sha256(data).hexdigest()[:12]}.{ending}"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_bytes_atomic(path, data)
+    except OSError as error:
+        trouble = problem("data.path", file.name, f"'{file.name}' cannot be kept: {error.strerror or error}.", "")
+        st.session_state[PROBLEMS] = trouble.problems
+    except DataUnavailable as error:  # no decoder of films
+        st.session_state[PROBLEMS] = problem("data.path", file.name, str(error), "").problems
+    except ConfigError as error:
+        st.session_state[PROBLEMS] = error.problems
+    else:
+        form.fill(FORM, "data.path", str(path))
+        form.fill(FORM, "data.digest", "")
+
+
+def check(own: str, data: bytes, name: str) -> None:
+    """Raise `ConfigError` for bytes that are no such data set."""
+    if own == "text-file":
+        from vaecore.data import text_file
+
+        text_file.sentences(data, name)
+        return
+    if own == "clips":
+        from vaecore.data import clip_file
+
+        clip_file.read_clip((name, data), size=16, most_frames=2, grey=True)
+        return
+    from vaecore.data.aligned import Aligned
+    from vaecore.schema import problem
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "upload.npz"
+        path.write_bytes(data)
+        try:
+            Aligned(path=str(path)).load()
+        except ConfigError as error:  # in words of the visitor's file, not of the place where it was looked at
+            first = error.problems[0]
+            raise problem("data.path", name, first.message.replace(str(path), name), first.remedy) from None
+
+
+def download(fetch: object) -> None:
+    """Get a data set from the network, because the visitor asked."""
+    from vaecore.data import DataUnavailable
+
+    try:
+        with st.spinner("Downloading and checking the files …", show_time=True):
+            fetch()  # type: ignore[operator]
+    except DataUnavailable as error:
+        st.error(escaped(str(error)), icon=":material/error:")
+        return
+    st.rerun()
+
+
+def unused(plan: Plan) -> tuple[str, ...]:
+    """Fields that a model solved in closed form does not read."""
+    closed = plan.sound is not None and plan.sound.model.closed_form
+    return ("training.batch_size", "training.epochs", "training.learning_rate") if closed else ()
+
+
+def schedules(plan: Plan) -> None:
+    """Beta, what the KL costs, and the learning rate over this training."""
+    total = plan.fit.steps if plan.fit and plan.fit.steps else 1_000
+    if plan.sound:
+        st.session_state["train:drawn"] = plan.sound.training, plan.sound.model, total
+    if "train:drawn" not in st.session_state:
+        st.caption("Beta and the learning rate are drawn once the fields are in order.")
+        return
+    training, model, total = st.session_state["train:drawn"]  # the charts stay while something is half entered
+    import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
+
+    from vaecore.figures.schedules import cost_of_nothing, sampled, schedule_figure
+
+    charts = [("rate", sampled(training.rate, total, training.epochs, training.learning_rate), RATE, "Learning rate")]
+    if training.kl.kind == "capacity":
+        target = sampled(cost_of_nothing(training.kl), total, training.epochs)
+        charts.insert(0, ("target", target, TARGET, "C, the KL aimed at, in nats"))
+    charts.insert(0, ("beta", sampled(training.beta, total, training.epochs), BETA, "β, the weight of the KL"))
+    if not model.has_kl:
+        st.caption(f":material/info: {model.title} has no KL: β and what the KL costs are not used.")
+        del charts[:-1]
+    for name, curve, colour, title in charts:
+        st.plotly_chart(schedule_figure(*curve, title=title, colour=colour), key=f"train-{name}",
+                        config={"displayModeBar": False, "responsive": True}, alt=f"{title} over the epochs")
+        if name == "beta" and training.kl.kind == "free-bits" and plan.config:
+            size = getattr(model, "latent_size", 1)
+            floor = cost_of_nothing(training.kl, size)(0, total)
+            groups = "the latent as a whole, "
+            if training.kl.group == "dimension":
+                groups = f"{size:,} dimension{'s' * (size != 1)} × "
+            st.caption(f":material/redeem: Free bits: {groups}{training.kl.nats:g} nats. A KL of up to {floor:g} nats "
+                       "costs nothing.", help="The gradient of a group below its free bits is 0: its KL may sit there "
+                       "while the code says nothing. Look at active units and mutual information too.")
+    if plan.sound is None:
+        st.caption(":material/history: Drawn as it was when the fields were last in order.")
+
+
+# -- starting it -----------------------------------------------------------------------------------
+
+
+def launch_card(origin: Origin, plan: Plan) -> st.delta_generator.DeltaGenerator:
+    """Size, name and the button; returns the place where the time is to be written."""
+    with st.container(border=True, key="train-launch"):
+        left, right = st.columns([5, 7], wrap=False)
+        left.metric("Parameters", f"{plan.fit.parameters:,}" if plan.fit else "–",
+                    help="Numbers that are learned, for this model on this data.")
+        with right:
+            time_slot = st.container(height=88, border=False, gap=None)
+        busy = anything_live()
+        if st.session_state.pop("train:clear", False):
+            st.session_state["train:name"] = ""
+        name = st.text_input("Name (optional)", key="train:name", max_chars=64,
+                             placeholder="made from the choice and time",
+                             help="Small letters, digits, '-', '_' and '.'. It names the run's folder.").strip()
+        against = name_trouble(name)
+        if against:
+            st.caption(f":red[:material/error: {escaped(against)}]")
+        reason = trouble(plan)
+        if st.button("Add to queue" if busy else "Start training", key="train-start", type="primary", width="stretch",
+                     icon=":material/playlist_add:" if busy else ":material/play_arrow:",
+                     disabled=bool(reason or against),
+                     help="Trains in the background; it goes on when this page is closed. One at a time, in order."):
+            start(origin, plan.config, name)
+        if reason:
+            st.caption(f":red[:material/block: Cannot start: {escaped(reason)}]")
+        if error := st.session_state.pop("train:error", None):
+            st.error(escaped(error), icon=":material/error:")
+        if started := st.session_state.get("train:started"):
+            st.page_link("monitor/page.py", label=f"Watch {started}", icon=":material/monitoring:",
+                         query_params={"runs": started}, help="The live curves of the run that you started.")
+        details(origin, plan)
+    return time_slot
+
+
+def trouble(plan: Plan) -> str:
+    """Why it cannot start, in a sentence; empty when it can."""
+    if plan.missing:
+        return plan.missing.partition(". ")[0] + "."
+    if plan.problems:
+        from vaecore.config import RunConfig
+
+        first = plan.problems[0]
+        more = f" And {len(plan.problems) - 1} more." if len(plan.problems) > 1 else ""
+        field = first.field.rstrip(".0123456789") or "the configuration"  # not the place in a list
+        return f"{title_at(RunConfig, field)}: {first.message} {first.remedy}{more}"
+    return ""
+
+
+def name_trouble(name: str) -> str:
+    """What is wrong with the name; nothing is wrong with none."""
+    if not name:
+        return ""
+    try:
+        checked_name(name)
+    except StoreError as error:
+        return str(error)
+    if any(run.path.name == name for run in store().runs()):
+        return f"There is already a run called '{name}'. Choose another name, or remove that one."
+    return ""
+
+
+def start(origin: Origin, config: RunConfig, name: str) -> None:
+    """Write the run's folder and put it into the queue."""
+    last, text = st.session_state.get("train:last", (0.0, "")), f"{name} {origin.source} {config.to_json()}"
+    if text == last[1] and time.monotonic() - last[0] < 2.0:
+        return  # the second half of a double click
+    st.session_state["train:last"] = (time.monotonic(), text)
+    try:
+        run = create(origin, config, name)
+        lab.submit(run.path)
+    except (StoreError, ConfigError, lab.LabError, OSError) as error:
+        st.session_state["train:error"] = str(error)
+        st.rerun()
+    st.session_state.update({"train:started": run.id, "train:clear": True, "train:toast": run.id})
+    st.rerun()
+
+
+def details(origin: Origin, plan: Plan) -> None:
+    """What was changed, the same as a command, and the configuration to keep."""
+    if plan.config is None:
+        return
+    from vaecore.config import differences
+
+    base, start = origin.base(), origin.start()
+    suggested = {path: new for path, (_, new) in differences([base, start]).items()}
+    if changes := differences([base, plan.config]):
+        with st.expander(f"{len(changes)} changed", icon=":material/difference:", type="compact", key="train-changes",
+                         expanded=bool(suggested)):
+            lines = []
+            for path, (old, new) in changes.items():
+                mark = " :material/lightbulb:" if path in suggested and suggested[path] == new else ""
+                lines.append(f"- {escaped(path)}: {said(old)} → **{said(new)}**{mark}")
+            st.markdown("\n".join(lines))
+            if suggested:
+                st.caption(":material/lightbulb: Suggested by the page that you came from.")
+            st.button("Reset to preset" if origin.preset else "Reset all", key="train-reset", icon=":material/undo:",
+                      on_click=form.reset, args=(FORM,), help=f"Put every field back to {origin.name}"
+                      f"{', with what was suggested' if suggested else ''}.")
+    else:
+        st.caption(f":material/check: As in {escaped(origin.name)}")
+    with st.expander("As a command, as a file", icon=":material/terminal:", type="compact", key="train-command"):
+        st.code(command(origin, plan.config), language="bash", wrap_lines=True)
+        name = origin.name if origin.preset else origin.run.replace("/", "-") or "configuration"
+        st.download_button("Configuration as YAML", plan.config.to_yaml(), f"{name}.yaml", "application/yaml",
+                           key="train-yaml", icon=":material/download:", on_click="ignore",
+                           help="A file that can be uploaded here again, or given to `vaecore train --config`.")
+
+
+def said(value: object) -> str:
+    """A value in a line of text."""
+    if value is None:
+        return "–"
+    return escaped(form.entries_text(value) if isinstance(value, list) else f"{value}")
+
+
+def time_needed(plan: Plan) -> None:
+    """Measure, and say, how long it will take."""
+    note = "Measured here on a few real steps."
+    if not plan.ready or plan.config is None or plan.fit is None:
+        st.metric("Time", "–", help="Known once everything fits.")
+    elif not plan.fit.steps:
+        st.metric("Time", "seconds", help="Solved in closed form: there are no training steps.")
+    elif plan.fit.parameters > measure.LARGEST:
+        st.metric("Time", "long", help=f"Not measured: more than {measure.LARGEST:,} parameters.")
+    else:
+        with st.spinner("Measuring …"):
+            warm.up().join(30)  # its imports would be measured too
+            least, most = map(duration, measure.seconds(plan.config))
+            busy = measure.busy(plan.config)
+        if anything_live():
+            note += " Something is training: that slows it."
+        note += f" {plan.fit.steps:,} steps."
+        if most != least:
+            note += (" How long depends on when the mutual information of code and observation stops climbing: until "
+                     "then the encoder is trained aggressively, many updates for each of the decoder.")
+        st.metric("Time", f"≈ {least}" if most == least else f"{least} – {most}", help=note)
+        if busy >= BUSY:
+            st.caption(f":material/hourglass_top: This machine is busy: as long as it is, a training takes about "
+                       f"{busy:.1f} times as long as that.")
+
+
+# -- the page --------------------------------------------------------------------------------------
+
+def page() -> None:
+    """The form at the left; starting, and the queue, at the right. What takes long comes last."""
+    st.title("Train", anchor=False)
+    st.html(STYLE)
+    if toast := st.session_state.pop("train:toast", None):
+        st.toast(f"{toast} is in the queue.", icon=":material/check_circle:")
+    left, right = st.columns([9, 4], gap="medium")
+    with right:
+        launch = st.container()
+        queue_panel()
+    with left, st.spinner("Getting ready …"):
+        import vaecore.config  # noqa: F401  (brings torch, which takes seconds when it is the first time)
+    with left:
+        origin = settle_origin()
+        origin_row(origin)
+        origin = placed(origin)
+        start_with = origin.start()
+        entered = with_file_chosen(origin, form.values(start_with, FORM))
+        plan = judge(entered)
+        own = entered["data"]["name"] if entered["data"]["name"] in UPLOADS and not origin.source else ""
+        if own:  # what is wrong with an upload stands against the start: the path still names the text before
+            plan = replace(plan, problems=(*plan.problems, *st.session_state.get(PROBLEMS, ())))
+        form.config_form(start_with, FORM, problems=plan.problems, locked=origin.locked, unused=unused(plan),
+                         beside={"data": lambda: data_card(plan, own),
+                                 "training": lambda: schedules(plan)})
+    with launch:
+        time_slot = launch_card(origin, plan)
+    with time_slot:
+        time_needed(plan)
+
+
+page()

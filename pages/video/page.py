@@ -1,0 +1,275 @@
+"""Video: roll many futures of a clip out, watch them part on one clock, and go on from any frame of one of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.components.player import Moved, player
+from pages.shared import checkpoints
+from pages.shared.words import escaped
+from pages.video import clip_choice, futures, screen, views
+from pages.video.futures import Plan, Roll, Stage
+
+if TYPE_CHECKING:
+    from pages.video.clip_choice import Chosen
+    from vaecore.explore.video import VideoCheckpoint
+    from vaecore.schema import ConfigError
+
+PRESET = "svg-lp-moving-mnist"
+SEED = "seed-video"
+AIR = 0.06  # s in which the server sends what was drawn: its thread would have to wait for ours, which never rests
+SHOWN = (1, 2, 4, 8)  # futures beside the best one
+# The line above the player keeps its height, so that nothing moves when futures begin to come.
+LAYOUT = """<style>
+.st-key-video-status { min-height: 2.6rem; margin: -.6rem 0; flex-wrap: nowrap; }
+.st-key-video-status [data-testid="stProgress"] > div { margin: 0; }
+@media (max-width: 640px) {
+  .st-key-video-tools > * { flex: 1 1 9rem !important; width: auto !important; }
+  .st-key-video-tools > :nth-child(-n+2) { flex-basis: 100% !important; }
+}
+</style>"""
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """What is set above the player. Only "Roll out" heeds it."""
+
+    context: int
+    horizon: int
+    futures: int
+    seed: int
+    pressed: bool
+
+
+@st.fragment
+def bench(checkpoint: VideoCheckpoint) -> None:
+    """A clip, its futures, and what can be done with them."""
+    from vaecore.schema import ConfigError
+
+    with st.container(horizontal=True, vertical_alignment="bottom", key="video-tools"):
+        clip = clip_choice.choose(checkpoint)
+        if clip is None:
+            return
+        stage = Stage.of(f"{checkpoint.run.id} {checkpoints.stamps(checkpoint.run)} {clip.key}")
+        knobs = settings(checkpoint, stage)
+    if clip.note:
+        st.caption(clip.note)
+    try:
+        plan = asked(checkpoint, clip, stage, knobs)
+        roll = futures.roll(checkpoint, plan) if stage.plan is not None else None
+    except ConfigError as error:
+        told(error)
+        return
+    if roll is not None and stage.rolling and not roll.done:
+        roll.advance()
+    if roll is not None and roll.done:
+        stage.rolling = False
+    crumbs(stage)
+    status(stage, plan, roll)
+    if (moved := show(checkpoint, clip, plan, roll)) is not None and roll is not None:
+        stage.branch(followed(clip, plan, roll, moved))
+        views.rerun()
+    further(checkpoint, clip, plan, roll, busy=stage.rolling)
+    if stage.rolling:
+        time.sleep(AIR)
+        views.rerun()
+
+
+def settings(checkpoint: VideoCheckpoint, stage: Stage) -> Knobs:
+    """How much is given and how much is drawn. In a branch, the past and the end of the clock stay."""
+    from vaecore.explore.video import LARGEST_SEED, LONGEST_HORIZON, MOST_FUTURES
+
+    run, fixed = checkpoint.run.id, stage.branched
+    most = futures.longest(checkpoint.frame, pixels=checkpoint.pixels) - 1
+    context = st.number_input(
+        "Frames given", 1, most, min(checkpoint.context, most), key=f"context-{run}", width=128, on_change="ignore",
+        disabled=fixed, persist_state="session", help="The first frames of the clip, which the model sees; "
+        f"{checkpoint.context} in training. All later ones it has to predict.")
+    horizon = st.number_input(
+        "Horizon", 1, min(LONGEST_HORIZON, most), min(checkpoint.horizon, most), key=f"horizon-{run}", width=112,
+        on_change="ignore", disabled=fixed, persist_state="session", help="Frames to predict after those given; "
+        f"in training clips had {checkpoint.learned} frames in all.")
+    count, seed = 1, 0
+    if checkpoint.stochastic:
+        count = st.number_input("Futures", 1, MOST_FUTURES, 10, key="futures-video", width=112, on_change="ignore",
+                                persist_state="session", help="How many futures are drawn. Each goes on from the same "
+                                "frames with random numbers of its own.")
+        seed = st.number_input("Seed", 0, LARGEST_SEED, 0, key=SEED, width=112, on_change="ignore",
+                               persist_state="session", help="The same seed draws the same futures, and another "
+                               "checkpoint gets the same random numbers.")
+    pressed = st.button("Redraw" if fixed else "Roll out", icon=":material/play_arrow:", type="primary", key="roll-out",
+                        help="Draw the futures. The first is there at once.")
+    if checkpoint.stochastic:
+        pressed |= st.button("Others", icon=":material/casino:", key="others", on_click=next_seed,
+                             help="Other futures of the same frames: the next seed.")
+    return Knobs(int(context), int(horizon), int(count), int(seed), pressed)
+
+
+def asked(checkpoint: VideoCheckpoint, clip: Chosen, stage: Stage, knobs: Knobs) -> Plan:
+    """What is to be shown: what was rolled out last, what "Roll out" was just pressed for, or what it would do.
+
+    Raises `ConfigError` for what cannot be rolled out.
+    """
+    if stage.plan is not None and (stage.branched or not knobs.pressed):
+        plan = stage.plan
+        if knobs.pressed:
+            plan = replace(plan, futures=knobs.futures, seed=knobs.seed)
+            futures.roll(checkpoint, plan)
+            stage.show(plan)
+        return plan
+    plan = trunk(checkpoint, clip, knobs)
+    if knobs.pressed:
+        futures.roll(checkpoint, plan)  # before it takes the place of what is shown
+        stage.show(plan)
+    return plan
+
+
+def trunk(checkpoint: VideoCheckpoint, clip: Chosen, knobs: Knobs) -> Plan:
+    """The plan from the clip itself."""
+    from vaecore.schema import problem
+
+    past = checkpoint.past(clip.frames, knobs.context)
+    room = futures.longest(checkpoint.frame, pixels=checkpoint.pixels)
+    if len(past) + knobs.horizon > room:
+        raise problem("horizon", knobs.horizon, f"{len(past)} frames given and {knobs.horizon:,} predicted are more "
+                      f"than the {room} that the player can show at this size.", f"Use at most {room - len(past)}.")
+    return Plan(past, clip.frames[len(past):len(past) + knobs.horizon], knobs.horizon, knobs.futures, knobs.seed)
+
+
+def followed(clip: Chosen, plan: Plan, roll: Roll, moved: Moved) -> Plan:
+    """The plan that goes on from a frame of one of the tracks to the end of the clock."""
+    at = moved.frame
+    if moved.track == screen.TRUTH:
+        past, source, true = clip.frames[:at + 1], "the true clip", True
+    else:
+        with roll.looked_at() as gathered:
+            best = screen.best_of(gathered) if moved.track == screen.BEST else None
+            if best is not None:
+                number, frames = best
+            else:
+                number = int(moved.track.rpartition("-")[2]) - 1
+                frames = gathered.kept[number]
+        past, source, true = roll.checkpoint.branch(plan.past, frames, at), f"future {number + 1}", False
+    return Plan(past, clip.frames[at + 1:plan.total], plan.total - at - 1, plan.futures, plan.seed,
+                f"at frame {at + 1} from {source}", of_truth=true or (plan.of_truth and at < plan.context))
+
+
+def crumbs(stage: Stage) -> None:
+    """Where one is, and the way back. Its place stays when it is empty: a player that moved would start anew."""
+    with st.container(horizontal=True, vertical_alignment="center", key="crumbs"):
+        if not stage.branched:
+            return
+        path = [each.branched for each in stage.plans[1:]]
+        earlier = "".join(f":gray[{words} ›] " for words in path[:-1])
+        st.markdown(f":material/call_split: {earlier}**Branched {path[-1]}**", width="content",
+                    help="All frames up to this one are kept and given to the model; the rest is drawn anew.")
+        st.button("Undo", icon=":material/undo:", key="undo", on_click=stage.back,
+                  help="Back to the futures that this branch came from.")
+        if len(path) > 1:
+            st.button("To the trunk", icon=":material/vertical_align_top:", key="to-trunk", on_click=stage.back,
+                      args=(len(path),), help="Back to the futures of the clip itself.")
+
+
+def status(stage: Stage, plan: Plan, roll: Roll | None) -> None:
+    """How far it is, in a line."""
+    with st.container(horizontal=True, vertical_alignment="center", key="video-status"):
+        if roll is None:
+            given = f"its first {plan.context} frames" if plan.context > 1 else "its first frame"
+            st.caption(f"This is the clip. Press **Roll out** to see what the model makes of {given}.")
+        elif stage.rolling:
+            st.caption(f"{roll.count:,} of {roll.total:,} futures", width="content")
+            st.progress(roll.count / roll.total)
+            st.button("Stop", icon=":material/stop:", key="stop", type="tertiary", on_click=stop, args=(stage,),
+                      help="Keep what is there.")
+        else:
+            st.caption(summary(plan, roll))
+
+
+def summary(plan: Plan, roll: Roll) -> str:
+    """What is shown, in a sentence."""
+    frames = f"{plan.horizon} frame{'s' * (plan.horizon > 1)} after the {plan.context} given"
+    if not roll.checkpoint.stochastic:
+        return (f"One prediction of {frames}: this model has a single future, always the same."
+                f"{screen.against_copying(roll)}")
+    part = f"Stopped at {roll.count:,} of {roll.total:,} futures" if not roll.done else \
+        f"{roll.count:,} future{'s' * (roll.count > 1)}"
+    known = min(len(plan.truth), plan.horizon)
+    scored = "" if known == plan.horizon else f" Scores: the {known} frames whose truth is known." if known else \
+        " No true frame is known after those given, so there are no scores."
+    away = "" if plan.of_truth else " Scores still compare with the true clip."
+    return f"{part} of {frames}, seed {plan.seed}.{screen.against_copying(roll)}{scored}{away}"
+
+
+def show(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | None) -> Moved | None:
+    """The player; where a visitor asked to branch."""
+    seen = screen.known(checkpoint, clip)
+    samples = 1
+    if checkpoint.stochastic:
+        samples = int(st.session_state.get("shown-video") or SHOWN[2])
+    samples = screen.room(checkpoint, plan, samples)
+    moved = player(
+        screen.tracks(checkpoint, clip, seen, plan, roll, samples), screen.charts(checkpoint, seen, plan, roll),
+        context=plan.context, rate=clip.rate, events=clip.events, event_name=screen.EVENT, branch=roll is not None,
+        playing=True, length=plan.total, key=f"{checkpoint.run.id} {clip.key} {plan.digest}", element="futures-player")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if checkpoint.stochastic:
+            st.segmented_control("Futures in sight", SHOWN, default=SHOWN[2], required=True, key="shown-video",
+                                 wrap=False, width="content", persist_state="session",
+                                 help="How many futures are shown beside the best one. Scores, mean and spread are of "
+                                 "all that were drawn.")
+        if seen.note:
+            st.caption(escaped(seen.note))
+        elif checkpoint.one_code and seen.kl is not None:
+            st.metric("KL of the clip's code", f"{seen.kl[0]:.2f} nats", help=screen.CODE_KL_HELP, width="content")
+    return moved
+
+
+def further(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | None, *, busy: bool) -> None:
+    """What takes more than the player. Only the open tab runs."""
+    tabs = {"Several checkpoints": lambda: views.several(checkpoint, clip, plan, roll, busy=busy),
+            "Save": lambda: views.save(checkpoint, clip, plan, roll)}
+    if checkpoint.one_code:
+        tabs = {"Code of the clip": lambda: views.traversal(checkpoint, clip, plan)} | tabs
+    for tab, draw in zip(st.tabs(list(tabs), key=f"video-view-{checkpoint.run.id}", on_change="rerun"), tabs.values(),
+                         strict=True):
+        if tab.open:
+            with tab:
+                draw()
+
+
+def told(error: ConfigError) -> None:
+    """What cannot be done, and what can."""
+    for each in error.problems:
+        st.warning(escaped(f"{each.message} {each.remedy}"), icon=":material/movie:")
+
+
+def next_seed() -> None:
+    from vaecore.explore.video import LARGEST_SEED
+
+    st.session_state[SEED] = (int(st.session_state.get(SEED) or 0) + 1) % (LARGEST_SEED + 1)
+
+
+def stop(stage: Stage) -> None:
+    stage.rolling = False
+
+
+def nothing_yet() -> None:
+    """What to do where there is no model of clips."""
+    st.info("No model of clips is here yet. Train one on moving digits, and roll its futures out here.",
+            icon=":material/info:")
+    st.page_link("train/page.py", label=f"Train the preset {PRESET}", icon=":material/model_training:",
+                 query_params={"preset": PRESET}, help="Opens Train with a model of moving digits filled in.")
+
+
+title, choice = st.columns([1, 2], vertical_alignment="bottom")
+title.title("Video", anchor=False)
+with choice:
+    run = checkpoints.pick("Checkpoint", among=checkpoints.filmed(), empty=nothing_yet, key="video-run",
+                           help="Models of clips: your own runs, newest first, then the gallery.")
+if run is not None and (loaded := checkpoints.opened_clips(run)) is not None:
+    st.html(LAYOUT)
+    bench(loaded)
