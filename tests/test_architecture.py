@@ -122,3 +122,31 @@ def test_what_paints_first_needs_no_torch(name: str) -> None:
     importlib.import_module(name)
     code = f"import sys, {name}\nprint([m for m in ('torch', 'streamlit', 'sklearn', 'av') if m in sys.modules])"
     assert run(code) == "[]"
+
+
+PAGES = ROOT.parent / "pages"
+
+
+@pytest.mark.parametrize("path", sorted(PAGES.rglob("*.py")), ids=lambda p: str(p.relative_to(PAGES)))
+def test_a_room_of_the_dashboard_is_its_page_alone(path: Path) -> None:
+    """What a second page needs is in `shared/`."""
+    room = path.relative_to(PAGES).parts[0]
+    others = {each.name for each in PAGES.iterdir() if each.is_dir()} - {room, "shared", "components", "__pycache__"}
+    assert not [n for n in imports(path) if any(within(n, f"pages.{other}") for other in others)]
+
+
+def test_what_is_shared_is_used_by_several() -> None:
+    """Through others that are shared too."""
+    users: dict[str, set[str]] = {}
+    for path in PAGES.rglob("*.py"):
+        for name in {n for n in imports(path) if within(n, "pages.shared")}:
+            users.setdefault(name, set()).add(module(path))
+
+    def rooms(name: str) -> set[str]:
+        found: set[str] = set()
+        for user in users.get(name, set()) - {name}:
+            found |= rooms(user) if within(user, "pages.shared") else {user.split(".")[1]}
+        return found
+
+    for path in (PAGES / "shared").glob("*.py"):
+        assert len(rooms(module(path))) > 1, path.name
