@@ -152,7 +152,7 @@ def test_scheduled_sampling_reads_predictions_in_training_only() -> None:
         by_hand.append(mean)
         read = x[:, 1:2] if t == 0 else mean
     torch.testing.assert_close(fed, torch.cat(by_hand, 1))
-    some = model._fed_back(x, torch.zeros(4, T - 1, R), 3, seeded())  # of 4 clips one at a time reads what it predicted
+    some = model.fed_back(x, torch.zeros(4, T - 1, R), 3, seeded())  # of 4 clips one at a time reads what it predicted
     same = torch.isclose(some[:, 2], true[:, 2], atol=1e-6).flatten(1).all(1)
     assert int(same.sum()) == 3
 

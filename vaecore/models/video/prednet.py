@@ -31,7 +31,7 @@ from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, O
 from vaecore.models.video.shared import FeedingChoice, Predicted, RollOut, TeacherForcing, VideoConfig, VideoFamily
 from vaecore.nets.convolutional import channels_last
 from vaecore.nets.recurrent import ConvLSTMCell, State
-from vaecore.probability.likelihoods import LaplaceConfig
+from vaecore.probability.likelihoods import LaplaceConfig, Observation
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option, problem
 
@@ -74,6 +74,8 @@ class Layer(NamedTuple):
 
 
 class PredNet(VideoFamily):
+    """Layers that predict each other's errors: log p of a clip, exact."""
+
     def __init__(self, modalities: Modalities, config: PredNetConfig) -> None:
         super().__init__(modalities, config)
         colours, *sides = self.frame
@@ -93,41 +95,20 @@ class PredNet(VideoFamily):
         self.lifts = nn.ModuleList(channels_last(nn.Conv2d(2 * a, b, 3, padding=1)) for a, b in pairwise(inputs))
         self.inputs = inputs
 
-    @property
-    def latents(self) -> dict[str, int]:
-        return {}
-
-    def at_step(self, step: int, total: int) -> None:
-        self.step = step
-
-    def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,
-                    *, mean: bool = False) -> Predicted:
-        return self._run(batch[self.modality], generator)[0]
-
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
-        """log p of the frames, and the mean errors of each layer above the pixels in the same unit."""
+        """log p(x_1..x_{T-1} | x_0), exact, and the mean errors of each layer above the pixels in the same unit."""
         x = batch[self.modality]
-        predicted, errors = self._run(x, generator, higher=self.weight > 0)
+        frames, errors = self._run(x, generator, higher=self.weight > 0)  # p(x_t | x_0..x_{t-1})
+        log_prob = frames.log_prob(x[:, 1:].flatten(0, 1)).view(len(x), -1)  # (B, T-1)
         # A loss of 1 a frame, averaged over 2 D rectified errors, is 2 D / b nats.
         scale = 2 * x[0, 0].numel() * self.weight / self.scale
         penalties = {f"errors of layer {layer}": scale * error for layer, error in enumerate(errors, 1)}
-        return Objective([(1.0, Evidence({self.modality: predicted.log_prob(x).sum(1)}, {}))], penalties)
-
-    def roll_out(self, past: Tensor, horizon: int, noise: Tensor, generator: torch.Generator | None = None) -> RollOut:
-        """The one future there is, N times over: every prediction is read as if it were the frame."""
-        layers = self._start(past[:, 0])
-        frames: list[Tensor] = []
-        for t in range(past.shape[1] + horizon):
-            layers, predicted = self._down(layers)
-            if t >= past.shape[1]:
-                frames.append(predicted)
-            layers = self._up(layers, past[:, t] if t < past.shape[1] else predicted, predicted)
-        return RollOut(torch.stack(frames, 1)[:, None].expand(-1, len(noise), *[-1] * (past.ndim - 1)))
+        return Objective([(1.0, Evidence({self.modality: log_prob.sum(1)}, {}))], penalties)
 
     def _run(self, x: Tensor, generator: torch.Generator | None, *, higher: bool = False
-             ) -> tuple[Predicted, list[Tensor]]:
-        """Predictions of the frames after the first; with `higher` the mean errors of each layer above the pixels,
-        summed over those frames."""
+             ) -> tuple[Observation, list[Tensor]]:
+        """p(x_t | x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip; with `higher` the mean errors of
+        each layer above the pixels, summed over those frames."""
         clips, frames = x.shape[:2]
         true = self.feeding.true_share(self.step) if self.training else 1.0
         kept = torch.rand(clips, frames, generator=generator, device=x.device) < true if true < 1 else None
@@ -144,7 +125,7 @@ class PredNet(VideoFamily):
             layers = self._up(layers, read, predicted)
             if t and higher:
                 errors = [total + layer.errors.mean() for total, layer in zip(errors, layers[1:], strict=True)]
-        return Predicted(self.likelihood(torch.stack(found[1:], 1).flatten(0, 1)), clips), errors
+        return self.likelihood(torch.stack(found[1:], 1).flatten(0, 1)), errors
 
     def _start(self, x: Tensor) -> list[Layer]:
         """Before the first frame (B, C, H, W): all is zero."""
@@ -174,6 +155,31 @@ class PredNet(VideoFamily):
             if level < len(self.lifts):
                 x = F.max_pool2d(self.lifts[level](errors).relu(), 2)
         return updated
+
+    def roll_out(self, past: Tensor, horizon: int, noise: Tensor, generator: torch.Generator | None = None) -> RollOut:
+        """The one future there is, N times over: every prediction is read as if it were the frame."""
+        layers = self._start(past[:, 0])
+        frames: list[Tensor] = []
+        for t in range(past.shape[1] + horizon):
+            layers, predicted = self._down(layers)
+            if t >= past.shape[1]:
+                frames.append(predicted)
+            layers = self._up(layers, past[:, t] if t < past.shape[1] else predicted, predicted)
+        return RollOut(torch.stack(frames, 1)[:, None].expand(-1, len(noise), *[-1] * (past.ndim - 1)))
+
+    # -- what is asked of every family of clips
+
+    @property
+    def latents(self) -> dict[str, int]:
+        return {}
+
+    def at_step(self, step: int, total: int) -> None:
+        self.step = step
+
+    def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,
+                    *, mean: bool = False) -> Predicted:
+        x = batch[self.modality]
+        return Predicted(self._run(x, generator)[0], len(x))
 
 
 def cut(x: Tensor) -> Tensor:

@@ -21,13 +21,13 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vaecore.data import Kind, Modality
-from vaecore.models.base import NUMBERS_AT_ONCE, Approach, Batch, Family, Modalities
+from vaecore.models.base import NUMBERS_AT_ONCE, Approach, Batch, Evidence, Family, Modalities, Objective
 from vaecore.models.video.shared import Predicted, RollOut, VideoConfig, VideoFamily
 from vaecore.nets.autoregressive import GatedNetwork
 from vaecore.nets.convolutional import channels_last
 from vaecore.nets.frames import grouped
 from vaecore.nets.recurrent import ConvLSTMCell, State
-from vaecore.probability.likelihoods import BernoulliConfig
+from vaecore.probability.likelihoods import BernoulliConfig, Observation
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option, problem
 
@@ -64,6 +64,8 @@ class VideoPixelNetworkConfig(VideoConfig):
 
 
 class VideoPixelNetwork(VideoFamily):
+    """Frames one after another, and the pixels of each one after another: log p of a clip, exact."""
+
     def __init__(self, modalities: Modalities, config: VideoPixelNetworkConfig) -> None:
         super().__init__(modalities, config)
         colours, channels, kernel = self.frame[0], config.channels, config.kernel
@@ -76,6 +78,40 @@ class VideoPixelNetwork(VideoFamily):
             GatedNetwork(self.frame, channels, config.layers, config.first_kernel, kernel, config.hidden)
             if config.spatial else _Factorised(colours, channels, config.layers, kernel, config.hidden))
 
+    def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
+        """log p(x_1..x_{T-1} | x_0), exact, as no code stands between: pixel by pixel, or pixels by themselves."""
+        x = batch[self.modality]
+        log_prob = self.next_frames(x).log_prob(x[:, 1:].flatten(0, 1)).view(len(x), -1)  # (B, T-1)
+        return Objective([(1.0, Evidence({self.modality: log_prob.sum(1)}, {}))])
+
+    def next_frames(self, x: Tensor) -> Observation:
+        """p(x_t | x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip: every pixel from the frames
+        before and, if `spatial`, from the true pixels before it in its frame."""
+        known, _ = self.remember(x[:, :-1])
+        return self.likelihood.observed(self.decoder(x[:, 1:].flatten(0, 1), known.flatten(0, 1)))
+
+    def remember(self, x: Tensor) -> tuple[Tensor, State]:
+        """What is known after each of the frames (B, S, *frame), (B, S, M, H, W), and the state after the last."""
+        frames = x.transpose(0, 1)  # step by step, as the memory reads them
+        known, state = self.memory.over(self.encoder(frames.flatten(0, 1)), len(frames))
+        return grouped(known, len(frames)).transpose(0, 1), state
+
+    def roll_out(self, past: Tensor, horizon: int, noise: Tensor, generator: torch.Generator | None = None) -> RollOut:
+        """Futures (B, N, horizon, *frame) of black and white draws: the n-th depends on N and on `generator`, and
+        of `noise` (N, horizon, 0) only N counts."""
+        clips, futures = len(past), len(noise)
+        _, state = self.remember(past)
+        h, c = (part.repeat_interleave(futures, 0) for part in state)
+        frames = []
+        for t in range(horizon):
+            x = self.decoder.sample(len(h), generator, h)
+            frames.append(grouped(x, clips))
+            if t + 1 < horizon:
+                h, c = self.memory(self.encoder(x), (h, c))
+        return RollOut(torch.stack(frames, 2))
+
+    # -- what is asked of every family of clips
+
     @property
     def latents(self) -> dict[str, int]:
         return {}
@@ -87,33 +123,11 @@ class VideoPixelNetwork(VideoFamily):
 
     def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,
                     *, mean: bool = False) -> Predicted:
-        """Every pixel from the frames before and, if `spatial`, from the true pixels before it in its frame."""
         x = batch[self.modality]
-        known, _ = self._remember(x[:, :-1])
-        return Predicted(self.likelihood.observed(self.decoder(x[:, 1:].flatten(0, 1), known.flatten(0, 1))), len(x))
-
-    def roll_out(self, past: Tensor, horizon: int, noise: Tensor, generator: torch.Generator | None = None) -> RollOut:
-        """Futures (B, N, horizon, *frame) of black and white draws: the n-th depends on N and on `generator`, and
-        of `noise` (N, horizon, 0) only N counts."""
-        clips, futures = len(past), len(noise)
-        _, state = self._remember(past)
-        h, c = (part.repeat_interleave(futures, 0) for part in state)
-        frames = []
-        for t in range(horizon):
-            x = self.decoder.sample(len(h), generator, h)
-            frames.append(grouped(x, clips))
-            if t + 1 < horizon:
-                h, c = self.memory(self.encoder(x), (h, c))
-        return RollOut(torch.stack(frames, 2))
+        return Predicted(self.next_frames(x), len(x))
 
     def at_once(self, most: int) -> int:
         return max(1, min(most, NUMBERS_AT_ONCE // (self.modalities[self.modality].size * self.width)))
-
-    def _remember(self, x: Tensor) -> tuple[Tensor, State]:
-        """What is known after each of the frames (B, S, *frame), (B, S, M, H, W), and the state after the last."""
-        frames = x.transpose(0, 1)  # step by step, as the memory reads them
-        known, state = self.memory.over(self.encoder(frames.flatten(0, 1)), len(frames))
-        return grouped(known, len(frames)).transpose(0, 1), state
 
 
 class _Block(nn.Module):
