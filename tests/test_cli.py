@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,52 @@ def test_lists(capsys: pytest.CaptureFixture[str]) -> None:
 def test_doctor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checks = {check["what"]: check for check in said(capsys, "doctor", "--store", str(tmp_path))}
     assert checks["store"]["ok"] and checks["mnist"]["ok"] and checks["locks"]["ok"]
+    assert checks["torch"]["detail"].startswith("2.")
+
+
+def test_doctor_says_ok_only_of_what_is_there(tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    from vaecore import doctor
+
+    monkeypatch.delenv("VAECORE_DATA", raising=False)
+    monkeypatch.setenv("VAECORE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(doctor, "OPTIONAL", {"PyAV": ("no_such_module", "Get it by `pip install av`.")})
+    checks = {check["what"]: check for check in said(capsys, "doctor", "--store", str(tmp_path))}
+    state = {what: check["state"] for what, check in checks.items()}
+    assert (state["mnist"], state["captions"], state["table"], state["PyAV"]) == ("ok", "data", "own", "optional")
+    assert "github.com/multi30k/dataset" in checks["captions"]["detail"]
+    assert call(["doctor", "--store", str(tmp_path)]) == 0, "nothing that training needs is missing"
+    groups = [group.splitlines() for group in capsys.readouterr().out.strip().split("\n\n")]
+    assert [group[0].split(":")[0] for group in groups] == ["ok", "not here", "not chosen", "not installed"]
+    listed = {line.split()[0] for line in groups[0][1:]}
+    assert listed == {what for what, each in state.items() if each == "ok"}
+    assert "  PyAV           Get it by `pip install av`." in groups[3]
+
+    monkeypatch.setattr(doctor, "IMPORTED", "raise ImportError('libfoo is missing')")
+    assert call(["doctor", "--store", str(tmp_path)]) == cli.printing.FAILED
+    told = capsys.readouterr().out
+    assert "WRONG" in told and "cannot be imported (ImportError: libfoo is missing)" in told.replace("\n", " ")
+
+
+def test_what_only_lists_brings_nothing_heavy() -> None:
+    """Which modules a verb imports decides how soon it answers; torch takes seconds, the declarations half of one."""
+    def brought(*arguments: str) -> set[str]:
+        code = (f"import sys\nsys.argv = ['vaecore', *{arguments!r}]\nfrom vaecore import cli\ntry:\n    cli.main()\n"
+                "except SystemExit as end:\n    assert not end.code, end.code\n"
+                "print('\\nBROUGHT', *sys.modules)")
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120,
+                              cwd=Path(__file__).parents[1])
+        assert done.returncode == 0, done.stderr
+        return set(done.stdout.rpartition("BROUGHT")[2].split())
+
+    brought("families")  # keeps what the declarations say
+    for verb in (["--help"], ["runs"], ["show", "gallery/vae"], ["presets"], ["families"], ["data"], ["doctor"]):
+        modules = brought(*verb)
+        assert "vaecore.cli" in modules
+        heavy = {"torch", "sklearn", "scipy", "pandas", "av", "vaecore.models", "vaecore.config"}
+        if verb[0] in ("--help", "runs", "show", "presets"):
+            heavy |= {"numpy", "PIL", "vaecore.data", "vaecore.probability"}
+        assert not heavy & modules, verb
 
 
 @pytest.mark.parametrize(("setting", "words"), [

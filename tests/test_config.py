@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vaecore.config import RunConfig, changed, differences, from_file, from_text, preset, presets
+from vaecore.config import RunConfig, changed, differences, from_file, from_text, preset
 from vaecore.data import Digits
 from vaecore.models import AEConfig, PCAConfig, VAEConfig
+from vaecore.named import presets
 from vaecore.nets import ConvConfig, LinearConfig, MLPConfig, ResConvConfig
 from vaecore.schedules.beta import ConstantBeta, LinearBeta
 from vaecore.schema import ConfigError, Problem, parse, title_at

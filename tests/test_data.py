@@ -414,3 +414,22 @@ def test_every_data_set_says_what_it_is() -> None:
     for name, config in DATASETS.items():
         assert config().name == name and config.__doc__
     assert os.environ["VAECORE_CACHE"] != str(Path.home() / ".cache" / "vaecore")
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_looking_for_a_copy_says_what_loading_it_would(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                       ) -> None:
+    monkeypatch.delenv("VAECORE_DATA", raising=False)
+    monkeypatch.setenv("VAECORE_CACHE", str(tmp_path))
+    monkeypatch.setattr("vaecore.data.fashion_mnist.DEBIAN", str(tmp_path))
+    config = DATASETS[name]()
+    try:
+        assert config.here()
+    except DataUnavailable as error:
+        with pytest.raises(DataUnavailable) as caught:
+            config.load()
+        assert str(caught.value) == str(error)
+        return
+    assert name not in {"omniglot", "captions", "digit-views", "omics", "filmed", "characters", "table", "clips",
+                        "fashion-mnist"}, "it is not here"
+    assert not list(tmp_path.rglob("*.npy")), "looking makes nothing"

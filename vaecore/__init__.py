@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_ROOMS = {"fit": "api", "load": "api", "presets": "api", "RunConfig": "config", "preset": "config",
+_ROOMS = {"fit": "api", "load": "api", "presets": "named", "RunConfig": "config", "preset": "config",
           "ConfigError": "schema", "Run": "store", "Store": "store", "StoreError": "store"}
 __all__ = ["ConfigError", "Run", "RunConfig", "Store", "StoreError", "fit", "load", "preset", "presets"]
 
 if TYPE_CHECKING:
-    from vaecore.api import fit, load, presets
+    from vaecore.api import fit, load
     from vaecore.config import RunConfig, preset
+    from vaecore.named import presets
     from vaecore.schema import ConfigError
     from vaecore.store import Run, Store, StoreError
 

@@ -79,13 +79,6 @@ def load(reference: str | Path | Run, *, store: Store | Path | str | None = None
     return _opened(_store(store).find(reference))
 
 
-def presets() -> dict[str, str]:
-    """The named configurations by name, each with a sentence that says what it is."""
-    from vaecore.config import presets as named
-
-    return named()
-
-
 def chosen(start: str | Path | RunConfig, settings: Mapping[str, Any]) -> RunConfig:
     """The configuration that is meant by a preset's name, a path or a configuration, with fields changed.
 

@@ -19,13 +19,13 @@ from pydantic import BaseModel, ValidationError
 from vaecore.data import MNIST, Data
 from vaecore.data.identity import placeless
 from vaecore.models import Model, VAEConfig
+from vaecore.named import PRESETS, presets
 from vaecore.schedules.beta import Beta, LinearBeta
 from vaecore.schedules.inference import InferenceChoice, Together
 from vaecore.schedules.kl_cost import KLChoice, Plain
 from vaecore.schedules.rate import ConstantRate, Rate
 from vaecore.schema import ConfigError, Problem, Strict, option, parse, problem, tagged
 
-PRESETS = Path(__file__).parent / "presets"
 LARGEST = 1_000_000  # bytes of a configuration file
 HOW = "Compare with what `vaecore presets vae-mnist` prints."
 
@@ -135,12 +135,6 @@ def from_file(path: Path) -> RunConfig:
         return from_text(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise problem("", str(path), f"{path} cannot be read ({error}).", "Give a .json or .yaml file.") from None
-
-
-def presets() -> dict[str, str]:
-    """Names of the presets and what each is, from the first line of its file."""
-    return {path.stem: path.read_text(encoding="utf-8").splitlines()[0].removeprefix("#").strip()
-            for path in sorted(PRESETS.glob("*.yaml"))}
 
 
 def preset(name: str) -> RunConfig:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from vaecore.lab import locks
+
+State = Literal["ok", "wrong", "data", "own", "optional"]
+TITLES: dict[State, str] = {
+    "ok": "ok", "wrong": "WRONG: nothing can be trained before this is mended",
+    "data": "not here: data sets that have to be fetched", "own": "not chosen: data sets that read your own files",
+    "optional": "not installed: nothing that training needs"}
+NEEDED = ("mnist",)  # the default has to be here; the others are a choice
+OPTIONAL = {"dashboard": ("streamlit", "The pages need Streamlit: `make app` installs it."),
+            "PyAV": ("av", "Reading and writing MP4, MOV and WebM needs it: `pip install \"vaecore[video]\"`.")}
+IMPORTED = "import json; from vaecore.training.device import found; print(json.dumps(found()))"
+PATIENCE = 120.0  # seconds that torch may take to be imported
 
 
 @dataclass(frozen=True)
@@ -19,28 +33,40 @@ class Check:
     """One thing looked at; `detail` says what was found, and the remedy where it is not `ok`."""
 
     what: str
-    ok: bool
+    state: State
     detail: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether it is there and works."""
+        return self.state == "ok"
 
 
 def checks(root: Path) -> list[Check]:
     """Every check, for a store in `root`. Nothing is left behind and no network is touched."""
-    return [_python(), _torch(), _store(root), _locks(), _disk(root), *_data(), _dashboard()]
+    # Torch takes longer to import than all the rest: meanwhile, and in a process that may crash in its place.
+    torch = subprocess.Popen([sys.executable, "-c", IMPORTED], text=True, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE)
+    others = [_store(root), _locks(), _disk(root), *_data(), *_optional()]
+    return [_python(), _torch(torch), *others]
 
 
 def _python() -> Check:
-    return Check("python", sys.version_info >= (3, 11), f"{platform.python_version()} on {platform.system()}")
+    return Check("python", "ok" if sys.version_info >= (3, 11) else "wrong",
+                 f"{platform.python_version()} on {platform.system()}")
 
 
-def _torch() -> Check:
-    import torch
-
-    from vaecore.config import Training
-    from vaecore.training.device import choose
-
-    device = choose(Training())
-    name = torch.cuda.get_device_name() if device.type == "cuda" else device.type
-    return Check("torch", True, f"{torch.__version__}, trains on {name}, {os.cpu_count()} CPU cores")
+def _torch(process: subprocess.Popen[str]) -> Check:
+    try:
+        said, complaint = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        said, complaint = "", f"it took more than {PATIENCE:.0f} s"
+    if process.wait() != 0:
+        last = complaint.strip().splitlines()[-1:] or ["its process ended without a word"]
+        return Check("torch", "wrong", f"cannot be imported ({last[0]}). Install the version in requirements.txt anew.")
+    version, device = json.loads(said)
+    return Check("torch", "ok", f"{version}, trains on {device}, {os.cpu_count()} CPU cores")
 
 
 def _store(root: Path) -> Check:
@@ -49,21 +75,22 @@ def _store(root: Path) -> Check:
         with tempfile.TemporaryFile(dir=root):
             pass
     except OSError as error:
-        return Check("store", False, f"{root} cannot be written ({error.strerror}). Choose another with --store.")
-    return Check("store", True, str(root))
+        return Check("store", "wrong", f"{root} cannot be written ({error.strerror}). Choose another with --store.")
+    return Check("store", "ok", str(root))
 
 
 def _locks() -> Check:
     if locks.AVAILABLE:
-        return Check("locks", True, "file locks work here")
-    return Check("locks", False, "this system has no file locks. On Windows use WSL.")
+        return Check("locks", "ok", "file locks work here")
+    return Check("locks", "wrong", "this system has no file locks. On Windows use WSL.")
 
 
 def _disk(root: Path) -> Check:
     there = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(there).free
-    return Check("disk", free > 500_000_000, f"{free / 1e9:.1f} GB free" +
-                 ("" if free > 500_000_000 else ": checkpoints may not fit. Free some space."))
+    if free > 500_000_000:
+        return Check("disk", "ok", f"{free / 1e9:.1f} GB free")
+    return Check("disk", "wrong", f"{free / 1e9:.1f} GB free: checkpoints may not fit. Free some space.")
 
 
 def _data() -> list[Check]:
@@ -72,13 +99,13 @@ def _data() -> list[Check]:
     found = []
     for name, kind in DATASETS.items():
         try:
-            found.append(Check(name, True, kind().load().source))
+            found.append(Check(name, "ok", kind().here()))
         except DataUnavailable as error:
-            # Only the default has to be here; the others are a choice.
-            found.append(Check(name, name != "mnist", f"not here: {error}"))
+            state: State = "wrong" if name in NEEDED else "own" if "path" in kind.model_fields else "data"
+            found.append(Check(name, state, str(error)))
     return found
 
 
-def _dashboard() -> Check:
-    here = importlib.util.find_spec("streamlit") is not None
-    return Check("dashboard", True, "installed" if here else "not installed; `make app` installs it")
+def _optional() -> list[Check]:
+    return [Check(what, "ok", "installed") if importlib.util.find_spec(module) else Check(what, "optional", remedy)
+            for what, (module, remedy) in OPTIONAL.items()]

@@ -79,7 +79,8 @@ def begin(origin: Origin, *notices: str, **address: Any) -> None:
 
 def begin_with_preset(name: str) -> None:
     """Fill the form with a preset."""
-    from vaecore.config import preset, presets
+    from vaecore.config import preset
+    from vaecore.named import presets
 
     try:
         begin(Origin(name, presets().get(name, ""), preset(name).to_json(), preset=True), preset=name)
@@ -167,7 +168,7 @@ def begin_with_file() -> None:
 
 def begin_with_choice() -> None:
     """Fill the form with what was picked in the list."""
-    from vaecore.config import presets
+    from vaecore.named import presets
 
     if (picked := st.session_state["train:pick"]) in presets():
         begin_with_preset(picked)
@@ -223,7 +224,7 @@ def _write_address(**address: Any) -> None:
 
 def origin_row(origin: Origin) -> None:
     """The list of presets, and a file instead; what was wrong; what a fork is."""
-    from vaecore.config import presets
+    from vaecore.named import presets
 
     lines = presets() | {origin.name: origin.line}
     st.session_state["train:pick"] = origin.name
@@ -292,7 +293,8 @@ def create(origin: Origin, config: RunConfig, name: str) -> Run:
 
 def command(origin: Origin, config: RunConfig) -> str:
     """The same on the command line: a fork, or the nearest preset with what differs."""
-    from vaecore.config import differences, preset, presets
+    from vaecore.config import differences, preset
+    from vaecore.named import presets
 
     if origin.source:
         base, words = origin.base(), ["vaecore", "fork", origin.run, "--from", origin.source]

@@ -323,7 +323,7 @@ def test_a_link_to_another_kind_of_run_leads_to_its_page() -> None:
 
 def test_without_such_a_model_the_page_says_what_to_do(store: Path) -> None:
     from pages.cross_modal.page import PRESET
-    from vaecore.config import presets
+    from vaecore.named import presets
 
     shutil.rmtree(store / "gallery")
     for name in ("label", "texts", "split", "jive"):

@@ -12,7 +12,8 @@ from streamlit.testing.v1 import AppTest
 import pages.train.form
 from pages.train.form import column_titles, entries, kind_of
 from pages.train.origin import settings
-from vaecore.config import PRESETS, RunConfig, changed, preset
+from vaecore.config import RunConfig, changed, preset
+from vaecore.named import PRESETS
 from vaecore.schedules.beta import PointsBeta
 from vaecore.schema import parse, tagged, title_at
 

@@ -219,7 +219,7 @@ def test_a_link_to_the_wrong_page_leads_to_the_right_one(page: str, run: str, sa
 
 
 def test_without_a_text_model_the_page_says_what_to_do(store: Path) -> None:
-    from vaecore.config import presets
+    from vaecore.named import presets
 
     for name in ("runs/text", "runs/lm", "gallery/text"):
         shutil.rmtree(store / name)

@@ -15,7 +15,8 @@ from streamlit.testing.v1 import AppTest
 from pages.shared import measure, queue
 from tests.pages import demo
 from vaecore import lab
-from vaecore.config import PRESETS, preset
+from vaecore.config import preset
+from vaecore.named import PRESETS
 from vaecore.store import Run, Store
 from vaecore.training.estimate import Estimate
 from vaecore.training.fork import sources

@@ -13,7 +13,6 @@ from vaecore.cli.printing import (
     JsonOption,
     RunArgument,
     StoreOption,
-    describe,
     err,
     out,
     rounded,
@@ -95,9 +94,11 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
 def list_presets(name: Annotated[str | None, typer.Argument(help="Show one whole, as YAML.")] = None,
                  as_json: JsonOption = False) -> None:
     """The named configurations, each runnable as it is."""
-    from vaecore.config import preset, presets
+    from vaecore.named import presets
 
     if name:
+        from vaecore.config import preset
+
         chosen = preset(name)
         return say(chosen.model_dump(mode="json"), as_json, chosen.to_yaml())
     say(presets(), as_json, "\n".join(f"{name:22} {text}" for name, text in presets().items()))
@@ -109,11 +110,14 @@ def families(measured: Annotated[bool, typer.Option("--measured", help="Instead,
                                                     "them.")] = False,
              store: StoreOption = None, as_json: JsonOption = False) -> None:
     """The families of models and their fields."""
-    from vaecore.models import FAMILIES
-
     if measured:
         return _measured(store_at(store), as_json)
-    describe(FAMILIES, as_json)
+    from vaecore import named
+
+    facts = named.families()
+    say(facts, as_json, "\n\n".join(
+        f"{name}: {fact['what']}\n" + "\n".join(f"  {field:16} {words}" for field, words in fact["fields"].items())
+        for name, fact in facts.items()))
 
 
 def _measured(store: Store, as_json: bool) -> None:
@@ -156,7 +160,7 @@ def data(download: Annotated[str | None, typer.Option(help="Fetch this data set 
     sources = {}
     for name, kind in DATASETS.items():
         try:
-            sources[name] = kind().load().source
+            sources[name] = kind().here()
         except DataUnavailable as error:
             sources[name] = f"not here. {error}"
     say(sources, as_json, "\n".join(f"{name:14} {source}" for name, source in sources.items()))
@@ -165,12 +169,14 @@ def data(download: Annotated[str | None, typer.Option(help="Fetch this data set 
 @app.command()
 def doctor(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Check that this machine has what is needed; exit code 1 if something is wrong."""
-    from vaecore.doctor import checks
+    from vaecore.doctor import TITLES, checks
 
     found = checks(store_at(store).root)
-    say([vars(check) for check in found], as_json,
-         "\n".join(f"{'ok  ' if check.ok else 'BAD '} {check.what:14} {check.detail}" for check in found))
-    if not all(check.ok for check in found):
+    groups = {state: [check for check in found if check.state == state] for state in TITLES}
+    say([{**vars(check), "ok": check.ok} for check in found], as_json, "\n\n".join(
+        TITLES[state] + "\n" + "\n".join(f"  {check.what:14} {check.detail}" for check in group)
+        for state, group in groups.items() if group))
+    if groups["wrong"]:
         raise typer.Exit(FAILED)
 
 

@@ -92,15 +92,6 @@ def say(facts: Any, as_json: bool, text: str) -> None:
         out.print(text, highlight=False, markup=False)
 
 
-def describe(kinds: dict[str, Any], as_json: bool) -> None:
-    facts: dict[str, Any] = {name: {"what": (kind.__doc__ or "").split("\n")[0],
-                                    "fields": {field: info.description for field, info in kind.model_fields.items()
-                                               if info.description}} for name, kind in kinds.items()}
-    text = "\n\n".join(f"{name}: {fact['what']}\n" + "\n".join(f"  {f:16} {d}" for f, d in fact["fields"].items())
-                       for name, fact in facts.items())
-    say(facts, as_json, text)
-
-
 def table(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> None:
     table = Table(box=None, pad_edge=False)
     for index, title in enumerate(columns.values()):

@@ -202,6 +202,13 @@ class DataConfig(Strict):
     def load(self) -> Dataset:
         """The data set, ready to train on; raises `DataUnavailable` with a remedy."""
 
+    def here(self) -> str:
+        """Say which copy `load` would read, without reading it where that takes long.
+
+        Raises `DataUnavailable` with a remedy where there is none on this machine.
+        """
+        return self.load().source
+
     def limited(self, train: Split) -> Split:
         """The training split cut to `train_limit`."""
         return train.head(self.train_limit) if self.train_limit else train

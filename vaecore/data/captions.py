@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -26,17 +27,27 @@ class Captions(TextConfig):
     name: Literal["captions"] = "captions"
     language: Literal["en", "de", "fr", "cs"] = option("en", "English, German, French or Czech.")
 
+    def here(self) -> str:
+        place([self.language])
+        return f"Multi30k captions in {LANGUAGES[self.language]}"
+
     def load(self) -> Dataset:
-        names = {split: f"{file}.{self.language}.gz" for split, file in FILES.items()}
-        folder = next((f for f in folders("multi30k") if all((f / name).is_file() for name in names.values())), None)
-        if folder is None:
-            raise DataUnavailable(
-                "The Multi30k captions are not on this machine, and cannot be shipped: their licence (CC BY-NC-SA 4.0) "
-                "is for non-commercial use. Get them from the project github.com/multi30k/dataset (data/task1/raw) and "
-                f"put {', '.join(names.values())} into multi30k/ in the folder that VAECORE_DATA names.")
-        sentences = {split: read(folder / name) for split, name in names.items()}
+        folder = place([self.language])
+        sentences = {split: read(folder / f"{file}.{self.language}.gz") for split, file in FILES.items()}
         sizes = " / ".join(f"{len(part):,}" for part in sentences.values())
         return self.finish("captions", f"Multi30k captions in {LANGUAGES[self.language]}: {sizes}", sentences)
+
+
+def place(languages: Sequence[str]) -> Path:
+    """The folder that holds the captions in all these languages; raises `DataUnavailable` where none does."""
+    names = [f"{file}.{language}.gz" for language in languages for file in FILES.values()]
+    folder = next((f for f in folders("multi30k") if all((f / name).is_file() for name in names)), None)
+    if folder is None:
+        raise DataUnavailable(
+            "The Multi30k captions are not on this machine, and cannot be shipped: their licence (CC BY-NC-SA 4.0) "
+            "is for non-commercial use. Get them from the project github.com/multi30k/dataset (data/task1/raw) and "
+            f"put {', '.join(names)} into multi30k/ in the folder that VAECORE_DATA names.")
+    return folder
 
 
 def read(path: Path) -> list[str]:

@@ -54,6 +54,10 @@ class Characters(DataConfig):
                              ge=9, le=1_332)
     data_seed: int = option(0, "Seed of which clips are kept.", ge=0, le=2**31 - 1, advanced=True)
 
+    def here(self) -> str:
+        npz.located(FOLDER, FILE, LAYERS)
+        return "animated characters (LPC contributors, CC BY-SA 3.0)"
+
     def load(self) -> Dataset:
         """Raises `DataUnavailable` where the layers are not on this machine, or are damaged."""
         import torch

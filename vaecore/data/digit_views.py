@@ -15,6 +15,7 @@ from vaecore.data import npz
 from vaecore.data.base import SPLITS, Array, Dataset, Modality, Split, SplitName, shuffled_split, standardised
 from vaecore.data.missing import MultimodalConfig
 
+FILE, COPY = ("mfeat", "mfeat.npz"), "six views of 2,000 digits (UCI): 1,600 / 200 / 200"
 DIGITS, HELD_OUT = 2_000, 200
 SIZES = {"fac": 216, "fou": 76, "kar": 64, "mor": 6, "pix": 240, "zer": 47}
 MOST_INK = 6  # of a pixel
@@ -29,10 +30,14 @@ class DigitViews(MultimodalConfig):
     title: ClassVar[str] = "Six views of digits"
     name: Literal["digit-views"] = "digit-views"
 
+    def here(self) -> str:
+        npz.located(*FILE, [*SIZES, "y"])
+        return COPY
+
     def load(self) -> Dataset:
         """Shuffled by a seed, as the file is sorted. Raises `DataUnavailable` where it is not here or damaged."""
         expected = {name: ("iuf", (DIGITS, size)) for name, size in SIZES.items()}
-        found, path = npz.published("mfeat", "mfeat.npz", {**expected, "y": ("iu", (DIGITS,))})
+        found, path = npz.published(*FILE, {**expected, "y": ("iu", (DIGITS,))})
         rows, labels = shuffled_split(np.arange(DIGITS), npz.classes(found["y"], 10, path), HELD_OUT)
         views = {name: self._view(name, found[name], rows["train"]) for name in SIZES}
         splits: dict[SplitName, Split] = {
@@ -40,7 +45,7 @@ class DigitViews(MultimodalConfig):
         splits["train"] = self.with_missing(splits["train"])
         modalities = {name: Modality("image" if name == "pix" else "vector", view.shape[1:])
                       for name, view in views.items()}
-        return Dataset("digit-views", "six views of 2,000 digits (UCI): 1,600 / 200 / 200", modalities, splits)
+        return Dataset("digit-views", COPY, modalities, splits)
 
     @staticmethod
     def _view(name: str, x: Array, train: Array) -> Array:

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from vaecore.data import idx
 from vaecore.data.base import Dataset, DataUnavailable, ImageConfig, folders
 
+COPY = "Fashion-MNIST: 50,000 / 10,000 / 10,000"
 ADDRESS = "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"
 CLOTHES = ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 DEBIAN = "/usr/share/datasets/fashion-mnist"
@@ -26,21 +27,28 @@ class FashionMNIST(ImageConfig):
     title: ClassVar[str] = "Fashion-MNIST"
     name: Literal["fashion-mnist"] = "fashion-mnist"
 
+    def here(self) -> str:
+        _folder()
+        return COPY
+
     def load(self) -> Dataset:
-        folder = idx.find(_places())
-        if folder is None:
-            raise DataUnavailable("Fashion-MNIST is not on this machine. Fetch it with `vaecore data --download "
-                                  "fashion-mnist`, install Debian's dataset-fashion-mnist, or put "
-                                  f"{idx.wanted('fashion-mnist')}. torchvision's folder FashionMNIST/raw is found "
-                                  "there too.")
-        images = self.finish("fashion-mnist", "Fashion-MNIST: 50,000 / 10,000 / 10,000",
-                             *idx.load("fashion-mnist", folder, CHECKSUMS))
+        images = self.finish("fashion-mnist", COPY, *idx.load("fashion-mnist", _folder(), CHECKSUMS))
         return replace(images, classes=CLOTHES)
 
     @staticmethod
     def download() -> None:
         """Fetch the set; the network is touched here and nowhere else."""
         idx.download("fashion-mnist", ADDRESS, DOWNLOADED)
+
+
+def _folder() -> Path:
+    folder = idx.find(_places())
+    if folder is None:
+        raise DataUnavailable("Fashion-MNIST is not on this machine. Fetch it with `vaecore data --download "
+                              "fashion-mnist`, install Debian's dataset-fashion-mnist, or put "
+                              f"{idx.wanted('fashion-mnist')}. torchvision's folder FashionMNIST/raw is found "
+                              "there too.")
+    return folder
 
 
 def _places() -> list[Path]:

@@ -7,13 +7,14 @@ Cut from the sample videos of Intel's IoT DevKit (github.com/intel-iot-devkit/sa
 from __future__ import annotations
 
 import zipfile
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.data import npz
-from vaecore.data.base import Array, DataConfig, Dataset, DataUnavailable, Modality, Split, folders
+from vaecore.data.base import Array, DataConfig, Dataset, DataUnavailable, Modality, Split
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
 from vaecore.schema import option, problem
 
@@ -40,6 +41,10 @@ class Filmed(DataConfig):
     test_frames: int = option(30, "Length of the windows of validation and test.", unit="frames", ge=2, le=47)
     stride: int = option(4, "Frames from the start of a window to that of the next.", unit="frames", ge=1, le=64)
     split_seed: int = option(0, "Seed of which signs are held out.", ge=0, le=2**31 - 1, advanced=True)
+
+    def here(self) -> str:
+        located(FILES[self.collection])
+        return f"filmed {self.collection} (Intel sample videos, CC BY 4.0)"
 
     def load(self) -> Dataset:
         """Raises `DataUnavailable` where the file is not on this machine, or is damaged."""
@@ -73,12 +78,14 @@ class Filmed(DataConfig):
                         "test": parts["test"]}, rate=rate)
 
 
+def located(file: str) -> Path:
+    """Where a published file lies; raises `DataUnavailable` where it is not on this machine."""
+    return npz.located("video", file, ("frames", "offsets", "fps"))
+
+
 def published(file: str) -> tuple[list[Array], float]:
     """The clips (T, 3, 64, 64) in uint8 of a published file, and the frames a second of most of them."""
-    path = next((folder / file for folder in folders("video") if (folder / file).is_file()), None)
-    if path is None:
-        raise DataUnavailable(f"{file} is not on this machine. Point VAECORE_DATA at a folder that holds video/{file} "
-                              "(arrays frames, offsets, fps).")
+    path = located(file)
     try:
         with zipfile.ZipFile(path) as members:
             frames = _bounded(members, "frames", "u", 4, MOST_FRAMES * SIDE**2 * 3)

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from vaecore.data.base import Dataset, ImageConfig, Modality, Split, SplitName
-from vaecore.data.image_label import Source, pictures, resolved
+from vaecore.data.image_label import Source, plain, resolved
 from vaecore.data.missing import MultimodalConfig
 from vaecore.schema import option
 
@@ -27,17 +27,20 @@ class Halves(ImageConfig, MultimodalConfig):
     def resolve(self) -> Halves:
         return self.model_copy(update={"source": resolved(self.images, self.source)})
 
+    def here(self) -> str:
+        return f"{plain(self, self.images, self.source).here()}, cut {self.cut}"
+
     def load(self) -> Dataset:
         """Raises `DataUnavailable` where the images are not on this machine."""
-        plain = pictures(self, self.images, self.source)
+        images = plain(self, self.images, self.source).load()
         axis = 3 if self.cut == "left-right" else 2
         names = self.cut.split("-")
         splits: dict[SplitName, Split] = {}
-        for name, split in plain.splits.items():
+        for name, split in images.splits.items():
             halves = np.split(split.arrays["image"], 2, axis=axis)
             # Copied: a view of every other part of a row would be read slowly, again and again.
             splits[name] = replace(split, arrays=dict(zip(names, map(np.ascontiguousarray, halves), strict=True)))
         splits["train"] = self.with_missing(splits["train"])
         modalities = {name: Modality("image", array.shape[1:]) for name, array in splits["train"].arrays.items()}
-        return replace(plain, name="halves", source=f"{plain.source}, cut {self.cut}", splits=splits,
+        return replace(images, name="halves", source=f"{images.source}, cut {self.cut}", splits=splits,
                        modalities=modalities)

@@ -28,16 +28,19 @@ class ImageLabel(ImageConfig, MultimodalConfig):
     def resolve(self) -> ImageLabel:
         return self.model_copy(update={"source": resolved(self.images, self.source)})
 
+    def here(self) -> str:
+        return f"{plain(self, self.images, self.source).here()}, with labels"
+
     def load(self) -> Dataset:
         """Raises `DataUnavailable` where the images are not on this machine."""
-        plain = pictures(self, self.images, self.source)
+        images = plain(self, self.images, self.source).load()
         splits: dict[SplitName, Split] = {}
-        for name, split in plain.splits.items():
+        for name, split in images.splits.items():
             assert split.labels is not None
             splits[name] = replace(split, arrays={**split.arrays, "label": one_hot(split.labels, CLASSES)})
         splits["train"] = self.with_missing(splits["train"])
-        return replace(plain, name="image-label", source=f"{plain.source}, with labels", splits=splits,
-                       modalities={**plain.modalities, "label": Modality("label", (CLASSES,), classes=plain.classes)})
+        return replace(images, name="image-label", source=f"{images.source}, with labels", splits=splits,
+                       modalities={**images.modalities, "label": Modality("label", (CLASSES,), classes=images.classes)})
 
 
 def resolved(images: str, source: Source) -> Source:
@@ -45,9 +48,9 @@ def resolved(images: str, source: Source) -> Source:
     return MNIST(source=source).resolve().source if images == "mnist" else source
 
 
-def pictures(config: ImageConfig, images: str, source: Source) -> Dataset:
+def plain(config: ImageConfig, images: str, source: Source) -> ImageConfig:
     """The plain `images`, a data set's name, with the pixels that `config` chooses, and cut to its `train_limit`."""
     chosen = {"pixels": config.pixels, "binarisation_seed": config.binarisation_seed,
               "train_limit": config.train_limit}
-    plain = {"fashion-mnist": FashionMNIST(**chosen), "digits": Digits(**chosen)}
-    return plain[images].load() if images in plain else MNIST(source=source, **chosen).load()
+    others = {"fashion-mnist": FashionMNIST(**chosen), "digits": Digits(**chosen)}
+    return others[images] if images in others else MNIST(source=source, **chosen)

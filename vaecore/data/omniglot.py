@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -23,11 +24,12 @@ class Omniglot(ImageConfig):
     title: ClassVar[str] = "Omniglot"
     name: Literal["omniglot"] = "omniglot"
 
+    def here(self) -> str:
+        _path()
+        return "Omniglot: 32,460 drawings"
+
     def load(self) -> Dataset:
-        path = next((f / "omniglot28.npz" for f in folders("omniglot") if (f / "omniglot28.npz").is_file()), None)
-        if path is None:
-            raise DataUnavailable("Omniglot is not on this machine. Point VAECORE_DATA at a folder that holds "
-                                  "omniglot/omniglot28.npz (arrays x, alphabet, random_split).")
+        path = _path()
         try:
             with zipfile.ZipFile(path) as members:
                 if sum(member.file_size for member in members.infolist()) > LARGEST:
@@ -48,3 +50,11 @@ class Omniglot(ImageConfig):
         return self.finish("omniglot", f"Omniglot: {sizes}",
                            {split: images[part] for split, part in parts.items()},
                            {split: labels[part] for split, part in parts.items()})
+
+
+def _path() -> Path:
+    path = next((f / "omniglot28.npz" for f in folders("omniglot") if (f / "omniglot28.npz").is_file()), None)
+    if path is None:
+        raise DataUnavailable("Omniglot is not on this machine. Point VAECORE_DATA at a folder that holds "
+                              "omniglot/omniglot28.npz (arrays x, alphabet, random_split).")
+    return path

@@ -59,6 +59,9 @@ class Sources(DataConfig):
         """Whether segments differ, hence whether there is a covariate."""
         return self.sources.endswith("-modulated")
 
+    def here(self) -> str:
+        return "drawn by a program"
+
     def load(self) -> Dataset:
         """Raises `ConfigError` where fewer numbers are observed than there are sources, or too many in all."""
         observed = self.observed or self.dimensions

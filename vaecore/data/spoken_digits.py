@@ -23,6 +23,7 @@ from vaecore.data.missing import MultimodalConfig, Unpaired
 from vaecore.data.mnist import MNIST
 from vaecore.schema import option
 
+FILE = ("fsdd", "fsdd_logmel32.npz")
 RECORDINGS, SIDE = 3_000, 32
 EXPECTED = {"x": ("u", (RECORDINGS, SIDE, SIDE)), **dict.fromkeys(("y", "split", "index"), ("iu", (RECORDINGS,)))}
 VALIDATION = range(5, 10)  # takes of each speaker and digit; those below 5 are the official test set
@@ -55,9 +56,13 @@ class SpokenDigits(MultimodalConfig):
     def resolve(self) -> SpokenDigits:
         return self.model_copy(update={"source": MNIST(source=self.source).resolve().source})
 
+    def here(self) -> str:
+        npz.located(*FILE, EXPECTED)
+        return f"{MNIST(source=self.source).here()}; 3,000 recordings (FSDD)"
+
     def load(self) -> Dataset:
         """Raises `DataUnavailable` where images or recordings are not on this machine, or are damaged."""
-        found, path = npz.published("fsdd", "fsdd_logmel32.npz", EXPECTED)
+        found, path = npz.published(*FILE, EXPECTED)
         spoken = npz.classes(found["y"], CLASSES, path)
         test, held_out = found["split"] == 1, np.isin(found["index"], VALIDATION)
         takes = {"train": ~test & ~held_out, "validation": ~test & held_out, "test": test}

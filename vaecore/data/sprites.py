@@ -35,6 +35,9 @@ class Sprites(ImageConfig):
     positions: int = option(8, "Places from left to right, and as many from top to bottom.", unit="values",
                             ge=4, le=16)
 
+    def here(self) -> str:
+        return "drawn by a program"
+
     def load(self) -> Dataset:
         """Shuffled once and for all; a tenth is for validation and as many for test."""
         counts = {"shape": len(SHAPES), "scale": self.scales, "orientation": self.orientations,

@@ -45,6 +45,9 @@ class StyledDigits(MultimodalConfig):
     def resolve(self) -> StyledDigits:
         return self.model_copy(update={"source": MNIST(source=self.source).resolve().source})
 
+    def here(self) -> str:
+        return f"{MNIST(source=self.source).here()}, each with a {self.style} partner of its class"
+
     def load(self) -> Dataset:
         """Partners never leave their split. Raises `DataUnavailable` where the full MNIST is wanted and not here."""
         config = self.resolve()

@@ -113,6 +113,9 @@ class SyntheticText(DataConfig):
     data_seed: int = option(19_950_927, "Seed of the generator's weights and of the sentences; the default is that of "
                             "He et al., whose random numbers these are not.", ge=0, le=2**31 - 1, advanced=True)
 
+    def here(self) -> str:
+        return "drawn by a program"
+
     def load(self) -> Dataset:
         sentences, labels = self._sentences(), _latents(self)[1]
         stored = np.concatenate([sentences + len(SPECIALS), np.full((self.size, 1), END)], 1, dtype=np.int32)

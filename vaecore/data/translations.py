@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from vaecore.data.base import SPLITS, Dataset, DataUnavailable, Split, SplitName, folders
-from vaecore.data.captions import FILES, LANGUAGES, read
+from vaecore.data.base import SPLITS, Dataset, DataUnavailable, Split, SplitName
+from vaecore.data.captions import FILES, LANGUAGES, place, read
 from vaecore.data.missing import MultimodalConfig
 from vaecore.data.text import VocabularyConfig
 from vaecore.schema import option, problem
@@ -25,19 +25,17 @@ class Translations(MultimodalConfig, VocabularyConfig):
     languages: tuple[Literal["en", "de", "fr", "cs"], ...] = option(
         ("en", "de"), "Two to four of English, German, French and Czech.", min_length=2, max_length=4)
 
+    def here(self) -> str:
+        place(self.languages)
+        return f"Multi30k captions in {_listed(self.languages)}"
+
     def load(self) -> Dataset:
         """Raises `DataUnavailable` where a file is not here or damaged, or has not as many lines as its kin."""
         if len(set(self.languages)) < len(self.languages):
             raise problem("data.languages", self.languages, "a language is named twice.",
                           "Name each once: it is a modality of its own.")
         files = {(split, language): f"{FILES[split]}.{language}.gz" for language in self.languages for split in SPLITS}
-        folder = next((f for f in folders("multi30k") if all((f / name).is_file() for name in files.values())), None)
-        if folder is None:
-            raise DataUnavailable(
-                "These Multi30k captions are not on this machine, and cannot be shipped: their licence (CC BY-NC-SA "
-                "4.0) is for non-commercial use. Get them from the project github.com/multi30k/dataset "
-                f"(data/task1/raw) and put {', '.join(files.values())} into multi30k/ in the folder that VAECORE_DATA "
-                "names.")
+        folder = place(self.languages)
         sentences = {key: read(folder / name) for key, name in files.items()}
         for split in SPLITS:
             _aligned({files[split, language]: len(sentences[split, language]) for language in self.languages}, folder)

@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import os
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 import torch
 
-from vaecore.config import Training
 from vaecore.schema import problem
+
+if TYPE_CHECKING:
+    from vaecore.config import Training
+
+
+def found() -> tuple[str, str]:
+    """The version of torch, and the device on which `auto` trains, as a person calls it."""
+    device = _best()
+    return torch.__version__, torch.cuda.get_device_name() if device == "cuda" else device
+
+
+def _there() -> dict[str, bool]:
+    """Which devices this machine has, the fastest first."""
+    return {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+
+
+def _best() -> str:
+    return next(name for name, here in _there().items() if here)
 
 
 def choose(training: Training) -> torch.device:
     """cuda, mps or cpu; raises `ConfigError` for one that is asked for and not there."""
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if training.device == "auto":
-        return torch.device(next(name for name, here in there.items() if here))
-    if not there[training.device]:
+        return torch.device(_best())
+    if not _there()[training.device]:
         raise problem("training.device", training.device, f"this machine has no {training.device}.",
                       "Use auto or cpu.")
     return torch.device(training.device)
