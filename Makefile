@@ -10,7 +10,7 @@ app: .venv/.installed  ## open the dashboard on this machine
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: .venv/.installed-dev check  ## the whole fast suite
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile --durations=15
 
 check: .venv/.installed-dev  ## style and types
 	$(BIN)/ruff check .

@@ -218,7 +218,7 @@ def test_the_penalty_is_of_codes_alone_and_can_be_learned_from() -> None:
     label = Modality("label", (3,))
     made, u = critic(torch.tensor([0.0, 2.0, 50.0, 60.0, 70.0]), label), torch.eye(3)[[0, 1, 2, 0]]
     penalty = made.penalty(normal(4), u)
-    assert float(penalty) == pytest.approx(1, rel=1e-5)
+    assert penalty.item() == pytest.approx(1, rel=1e-5)
     penalty.backward()
     gradient = made.network[0].weight.grad
     assert gradient is not None
