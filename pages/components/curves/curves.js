@@ -383,7 +383,7 @@ class Panel {
 }
 
 // u32 header length | JSON header | float32 columns, as curves/__init__.py packs it.
-function decode(bytes) {
+export function decode(bytes) {
   const [message, column] = unpack(bytes);
   for (const s of message.panels.flatMap(panel => panel.series)) {
     s.x = column(s.points);
@@ -398,7 +398,7 @@ function decode(bytes) {
 
 // Exponential moving average, debiased: divided by the mass of the weights so far, so it starts at the first value.
 // A thinned series brings the mean and count of what each kept point stands for; thinning then leaves the curve as is.
-function smooth(s, weight) {
+export function smooth(s, weight) {
   let sum = 0;
   let mass = 0;
   return Array.from(s.y, (y, i) => {
@@ -445,7 +445,7 @@ function styleOf({ dashed, right }) {
 }
 
 // uPlot breaks a line at null.
-function withGaps(values) {
+export function withGaps(values) {
   return Array.from(values, v => (Number.isNaN(v) ? null : v));
 }
 
@@ -490,7 +490,7 @@ function gridLines(u, splits, axisIndex) {
 const UNITS = [[1e9, "G"], [1e6, "M"], [1e3, "k"]];
 
 // Labels of ticks: 0.05, 10k, 2e-5. Six digits tell neighbours apart and hide rounding (0.30000000000000004).
-function ticks(log) {
+export function ticks(log) {
   const text = (v, step) => {
     const size = Math.abs(v);
     if (v === null) return ""; // a tick of a log axis that gets no label
@@ -506,7 +506,7 @@ const GROUPED = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const FOUR = new Intl.NumberFormat("en", { minimumSignificantDigits: 4, maximumSignificantDigits: 4 });
 
 // A value to read: four digits, more only before the point.
-function number(v) {
+export function number(v) {
   if (v == null) return "no value";
   const size = Math.abs(v);
   if (size === 0) return "0";

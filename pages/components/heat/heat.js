@@ -348,7 +348,7 @@ class HeatMap {
 }
 
 // u32 header length | JSON header | float32 values, as heat/__init__.py packs it.
-function decode(bytes) {
+export function decode(bytes) {
   const [message, floats] = unpack(bytes);
   for (const map of message.maps) {
     map.steps = floats(map.columns);
@@ -358,7 +358,7 @@ function decode(bytes) {
 }
 
 // Round steps within the range, at most `most` of them.
-function stepTicks([first, last], most) {
+export function stepTicks([first, last], most) {
   const least = (last - first) / Math.max(1, most);
   const decade = 10 ** Math.floor(Math.log10(least));
   const pitch = Math.max(1, [1, 2, 5, 10].map(n => n * decade).find(n => n >= least * 0.999)); // steps are whole
@@ -367,7 +367,7 @@ function stepTicks([first, last], most) {
   return ticks;
 }
 
-function short(v) {
+export function short(v) {
   const [unit, letter] = [[1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([least]) => v >= least) ?? [1, ""];
   return Number((v / unit).toPrecision(6)) + letter;
 }
@@ -375,7 +375,7 @@ function short(v) {
 const GROUPED = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
 const THREE = new Intl.NumberFormat("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
 
-function nats(value) {
+export function nats(value) {
   if (Math.abs(value) < 5e-5) return "0.0000"; // as good as none, and rounding may make it negative
   return Math.abs(value) < 0.1 ? value.toFixed(4) : THREE.format(value);
 }

@@ -160,7 +160,7 @@ class Pad {
 // The strokes as side x side grey values in base64. They are painted anew: what is read back from a canvas is noise in
 // browsers that guard against fingerprinting, and depends on the screen. And the pen is as thick as befits the size of
 // the drawing: it is enlarged to a digit's 20 pixels, where the pad's pen would be a blot if somebody drew small.
-function encode(strokes, side) {
+export function encode(strokes, side) {
   const pixels = new Uint8Array(side * side);
   const radius = (Math.max(THIN, THICK * reach(strokes)) * side) / 2;
   for (const stroke of strokes) {
@@ -173,7 +173,7 @@ function encode(strokes, side) {
 }
 
 // The longer side of what is drawn, in sides of the pad; what left the pad does not count.
-function reach(strokes) {
+export function reach(strokes) {
   const low = [1, 1];
   const high = [0, 0];
   for (const stroke of strokes) {

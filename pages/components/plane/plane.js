@@ -472,7 +472,7 @@ class Paths extends View {
 }
 
 // u32 header length | JSON header | float32 columns, as plane.py packs it.
-function decode(bytes) {
+export function decode(bytes) {
   const [message, column] = unpack(bytes);
   for (const track of message.tracks ?? []) {
     track.steps = column(track.snapshots);

@@ -731,7 +731,7 @@ class Figure {
 }
 
 // u32 header length | JSON header | uint8 frames, as player.py packs it.
-function decode(bytes) {
+export function decode(bytes) {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const message = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
   let at = 4 + length;
@@ -767,7 +767,7 @@ function dot(c, x, y, radius) {
 }
 
 // Stretches of frames without a gap in any of the columns.
-function runs(...columns) {
+export function runs(...columns) {
   const found = [[]];
   columns[0].forEach((_, t) => {
     if (columns.every(column => column[t] !== null)) found.at(-1).push(t);
@@ -777,7 +777,7 @@ function runs(...columns) {
 }
 
 // Ends of the y axis: from 0 where that is near; with room at the edges; never empty.
-function reach(values) {
+export function reach(values) {
   if (values.length === 0) return [0, 1];
   let [low, high] = [Math.min(...values), Math.max(...values)];
   if (low >= 0 && low < 0.5 * high) low = 0;
@@ -788,7 +788,7 @@ function reach(values) {
 
 const THREE = new Intl.NumberFormat("en", { minimumSignificantDigits: 3, maximumSignificantDigits: 3 });
 
-function short(v) {
+export function short(v) {
   if (v == null) return "–";
   if (v === 0) return "0";
   return Math.abs(v) >= 1e6 || Math.abs(v) < 1e-3 ? v.toExponential(1) : THREE.format(v);

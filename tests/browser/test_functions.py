@@ -1,0 +1,190 @@
+"""The pure functions of the browser components, called in a browser: their results, not what a page looks like."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import http.server
+import math
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser
+
+from pages.components import curves, heat, plane, player
+
+COMPONENTS = Path(curves.__file__).parents[1]
+Call = Callable[..., Any]
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def call(browser: Browser) -> Iterator[Call]:
+    """`call("curves/curves.js", "e => m.number(e)", value)`: an expression over a module m and a value."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(COMPONENTS)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    page = browser.new_page()
+    page.goto(f"{address}/lib/dom.js")
+
+    def evaluate(module: str, expression: str, value: Any = None) -> Any:
+        return page.evaluate(f"async value => {{ const m = await import('/{module}'); return ({expression})(value); }}",
+                             value)
+
+    yield evaluate
+    page.close()
+    server.shutdown()
+    server.server_close()
+
+
+BYTES = "Uint8Array.from(atob(e), c => c.charCodeAt(0))"
+
+
+def sent(message: bytes) -> str:
+    return base64.b64encode(message).decode()
+
+
+# -- numbers and ticks -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("low", "high", "count", "expected"), [
+    (0, 10, 5, [0, 2, 4, 6, 8, 10]), (0, 1, 4, [0, 0.5, 1]), (-3, 3, 6, [-3, -2, -1, 0, 1, 2, 3]),
+    (0.13, 0.29, 3, [0.2]), (95, 205, 3, [100, 150, 200])])
+def test_ticks_of_a_plane_are_round_and_within(call: Call, low: float, high: float, count: int,
+                                               expected: list[float]) -> None:
+    assert call("lib/plot.js", "([a, b, n]) => m.ticks(a, b, n)", [low, high, count]) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("first", "last", "most", "expected"), [
+    (0, 10, 5, [0, 2, 4, 6, 8, 10]), (0, 3, 10, [0, 1, 2, 3]), (950, 3100, 3, [1000, 2000, 3000])])
+def test_ticks_of_steps_are_whole(call: Call, first: int, last: int, most: int, expected: list[int]) -> None:
+    assert call("heat/heat.js", "([a, b, n]) => m.stepTicks([a, b], n)", [first, last, most]) == expected
+
+
+@pytest.mark.parametrize(("log", "values", "step", "expected"), [
+    (False, [0.1, 0.2, 0.30000000000000004], 0.1, ["0.1", "0.2", "0.3"]),
+    (False, [-5e-17, 10_000, 2_500_000], 10_000, ["0", "10k", "2.5M"]),
+    (True, [1e-5, 0.01, 100, None], 1, ["1e-5", "0.01", "100", ""])])
+def test_labels_of_the_axes(call: Call, log: bool, values: list[float | None], step: float,
+                            expected: list[str]) -> None:
+    labels = call("curves/curves.js", "([l, v, s]) => m.ticks(l)(null, v, null, null, s)", [log, values, step])
+    assert labels == expected
+
+
+@pytest.mark.parametrize(("module", "name", "value", "expected"), [
+    ("curves/curves.js", "number", 98.76543, "98.77"), ("curves/curves.js", "number", 12_345.67, "12,345.7"),
+    ("curves/curves.js", "number", 0.00042, "4.200e-4"), ("curves/curves.js", "number", 0, "0"),
+    ("curves/curves.js", "number", None, "no value"),
+    ("heat/heat.js", "nats", -1e-5, "0.0000"), ("heat/heat.js", "nats", 0.01234, "0.0123"),
+    ("heat/heat.js", "nats", 2.3456, "2.35"), ("heat/heat.js", "short", 12_500, "12.5k"),
+    ("player/player.js", "short", None, "–"), ("player/player.js", "short", 0.5, "0.500"),
+    ("player/player.js", "short", 2_000_000, "2.0e+6")])
+def test_a_value_is_written_with_its_digits(call: Call, module: str, name: str, value: float | None,
+                                            expected: str) -> None:
+    assert call(module, f"e => m.{name}(e)", value) == expected
+
+
+# -- curves ----------------------------------------------------------------------------------------
+
+
+def test_smoothing_is_the_debiased_average(call: Call) -> None:
+    y, weight = [4.0, 2.0, 8.0, 8.0], 0.6
+    total = mass = 0.0
+    expected = []
+    for value in y:
+        total, mass = weight * total + (1 - weight) * value, weight * mass + (1 - weight)
+        expected.append(total / mass)
+    smoothed = call("curves/curves.js", "([y, w]) => m.smooth({ y: Float32Array.from(y) }, w)", [y, weight])
+    assert smoothed == pytest.approx(expected, rel=1e-6) and smoothed[0] == 4
+    assert call("curves/curves.js", "y => m.smooth({ y: Float32Array.from(y) }, 0)", y) == y
+
+
+def test_thinning_leaves_the_smoothed_curve_where_it_was(call: Call) -> None:
+    """The mean and the count of what each kept point stands for are as good as the points, for a constant stretch."""
+    whole = call("curves/curves.js", "y => m.smooth({ y: Float32Array.from(y) }, 0.9)", [1.0] + [5.0] * 10)
+    thinned = call("curves/curves.js", "() => m.smooth({ y: [1, 5], mean: [1, 5], count: [1, 10] }, 0.9)")
+    assert thinned[-1] == pytest.approx(whole[-1], rel=1e-6)
+
+
+def test_a_gap_breaks_the_line_and_not_the_average(call: Call) -> None:
+    assert call("curves/curves.js", "() => m.smooth({ y: [2, NaN, 2] }, 0.5)") == [2, None, 2]
+    assert call("curves/curves.js", "() => m.withGaps([1, NaN, 3])") == [1, None, 3]
+
+
+@pytest.mark.parametrize(("values", "expected"), [
+    ([], [0, 1]), ([1, 9], [0, 9.72]), ([10, 12], [9.84, 12.16]), ([5, 5], [2.1, 7.9]), ([-1, 1], [-1.16, 1.16])])
+def test_the_reach_of_an_axis(call: Call, values: list[float], expected: list[float]) -> None:
+    assert call("player/player.js", "e => m.reach(e)", values) == pytest.approx(expected)
+
+
+def test_stretches_without_a_gap_in_any_column(call: Call) -> None:
+    assert call("player/player.js", "() => m.runs([1, 2, null, 4, 5], [1, 2, 3, 4, null])") == [[0, 1], [3]]
+
+
+# -- colours ---------------------------------------------------------------------------------------
+
+
+def test_a_run_keeps_its_place_and_the_eighth_gets_marks(call: Call) -> None:
+    assert call("lib/palette.js", "() => { const s = new Map(); return ['a', 'b', 'a', 'c'].map("
+                "n => m.placeOf(n, { c: 5 }, s)); }") == [0, 1, 0, 5]
+    assert call("lib/palette.js", "() => [0, 6, 7, 14, -1].map(p => m.lapOf(p, Array(7)))") == [0, 0, 1, 2, 0]
+    assert call("lib/palette.js", "() => [1, 4, -1].map(p => m.paintOf(p, ['r', 'g', 'b'], 'grey'))") == ["g", "g",
+                                                                                                       "grey"]
+
+
+# -- what Python packs, JavaScript reads -----------------------------------------------------------
+
+
+def test_curves_are_read_as_they_were_packed(call: Call) -> None:
+    x, y = np.arange(5), np.array([1.0, 2.0, math.nan, 4.0, 5.0])
+    message = curves.pack([curves.Panel("KL", [curves.Series("vae", x, y, run="vae"),
+                                               curves.Series("β", x, 10 * x, right=True)], "nats")])
+    read = call("curves/curves.js", f"e => {{ const d = m.decode({BYTES}); return d.panels.map(p => [p.title, p.unit, "
+                "p.series.map(s => [s.label, Array.from(s.x), m.withGaps(s.y)])]); }", sent(message))
+    assert read == [["KL", "nats", [["vae", [0, 1, 2, 3, 4], [1, 2, None, 4, 5]],
+                                    ["β", [0, 1, 2, 3, 4], [0, 10, 20, 30, 40]]]]]
+
+
+def test_a_heat_map_is_read_as_it_was_packed(call: Call) -> None:
+    values = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])  # steps x dimensions
+    message = heat.pack([heat.Heat("vae", "vae", np.array([0, 10, 20]), values)])
+    read = call("heat/heat.js", f"e => m.decode({BYTES}).maps.map(h => [h.label, Array.from(h.steps), "
+                "Array.from(h.values), h.dimensions])", sent(message))
+    assert read == [["vae", [0, 10, 20], [1, 2, 3, 4, 5, 6], [0, 1]]]
+
+
+def test_paths_are_read_as_they_were_packed(call: Call) -> None:
+    steps, x, y = np.array([0, 1, 2]), np.array([0.5, 1.5, 2.5]), np.array([9.0, 8.0, 7.0])
+    message = plane.pack_paths([plane.Path("vae", "vae", steps, x, y)], x_label="rate", y_label="distortion")
+    read = call("plane/plane.js", f"e => {{ const d = m.decode({BYTES}); return [d.xLabel, d.yLabel, d.paths.map(p => "
+                "[p.label, Array.from(p.steps), Array.from(p.x), Array.from(p.y)])]; }", sent(message))
+    assert read == ["rate", "distortion", [["vae", [0, 1, 2], [0.5, 1.5, 2.5], [9, 8, 7]]]]
+
+
+def test_frames_are_read_as_they_were_packed(call: Call) -> None:
+    """Two clips, one in grey, one in colour: pixel by pixel, the colours of a pixel together."""
+    grey = np.arange(2 * 1 * 2 * 3, dtype=np.uint8).reshape(2, 1, 2, 3)  # frames, channels, height, width
+    colour = np.arange(1 * 3 * 2 * 3, dtype=np.uint8).reshape(1, 3, 2, 3)
+    message = player.pack([player.Track("truth", grey), player.Track("future-1", colour)], context=1, key="k")
+    read = call("player/player.js", f"e => {{ const d = m.decode({BYTES}); return [d.width, d.height, d.frames, "
+                "d.tracks.map(t => [t.name, t.count, t.channels, Array.from(t.pixels)])]; }", sent(message))
+    assert read == [3, 2, 2, [["truth", 2, 1, grey.ravel().tolist()],
+                              ["future-1", 1, 3, np.moveaxis(colour, 1, 3).ravel().tolist()]]]
+
+
+def test_a_drawing_is_sent_as_grey_values(call: Call) -> None:
+    """A vertical stroke in the middle: ink where it runs, alike from left and right, nothing at the edges."""
+    side = 28
+    said = call("pad/pad.js", f"() => m.encode([[0.5, 0.2, 0.5, 0.8]], {side})")
+    pixels = np.frombuffer(base64.b64decode(said), np.uint8).reshape(side, side)
+    assert pixels[14, 13] == pixels[14, 14] == 255 and pixels[:4].max() == 0 and pixels[:, :8].max() == 0
+    assert (pixels == pixels[:, ::-1]).all() and (pixels == pixels[::-1]).all()
+    assert call("pad/pad.js", "() => m.reach([[0.25, 0.5, 0.75, 0.5], [0.5, 0.4, 0.5, 0.6]])") == pytest.approx(0.5)
