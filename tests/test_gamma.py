@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
+from pages.shared.gamma_figure import active_figure, cost_figure
+from pages.shared.lagging_figure import spread_figure
 from vaecore.data import Dataset, Modality, Split
 from vaecore.evaluate.gamma import (
     Moments,
@@ -20,8 +22,7 @@ from vaecore.evaluate.gamma import (
     linear_cost,
     moments,
 )
-from vaecore.figures.gamma import active_figure, cost_figure
-from vaecore.figures.lagging import Spread, spread_figure, spreads
+from vaecore.evaluate.lagging import Spread, spreads
 
 SIZE, LATENT = 5, 3
 RATE, ERROR = 4.0, 1.5

@@ -63,7 +63,7 @@ def scatter(checkpoint: CrossModal, scores: np.ndarray, across: int, up: int) ->
     """A point a test sample."""
     import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
 
-    from vaecore.figures.scores import scores_figure
+    from pages.cross_modal.scores_figure import scores_figure
 
     st.subheader("Scores", anchor=False, help=SCORES_HELP)
     if across == up:

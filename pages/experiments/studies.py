@@ -23,7 +23,7 @@ from vaecore.store import Run
 if TYPE_CHECKING:
     from vaecore.claims import Result
     from vaecore.evaluate.gamma import Moments, Solution
-    from vaecore.figures.lagging import Spread
+    from vaecore.evaluate.lagging import Spread
 
 EARLY = 200  # step at which the spreads are looked at first, as in the paper
 HELP = {"KL": "KL of q(z|x) from the prior, in nats per observation: what the code costs.",
@@ -206,7 +206,7 @@ def said(values: Sequence[float]) -> str:
 
 def lagging_view(runs: Sequence[Member]) -> bool:
     """Basic beside aggressive, a row a run, and where the means of model and encoder went."""
-    from vaecore.figures.lagging import Spread, spreads
+    from vaecore.evaluate.lagging import Spread, spreads
 
     rows, points, first = [], [], EARLY
     for member in runs:

@@ -12,7 +12,7 @@ import streamlit as st
 if TYPE_CHECKING:
     from vaecore.claims import Result
     from vaecore.evaluate.gamma import Moments, Solution
-    from vaecore.figures.lagging import Spread
+    from vaecore.evaluate.lagging import Spread
 
 STILL = {"displayModeBar": False, "responsive": True}
 UNSETTLED = 1.5  # times its best value: a learned gamma that has not arrived
@@ -24,8 +24,8 @@ def gamma_charts(data: Moments, latent_size: int, fixed: Sequence[Solution], lea
     """Cost against gamma as it is and beside the trivial solution's, and the dimensions in use."""
     import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
 
+    from pages.shared.gamma_figure import active_figure, cost_figure
     from vaecore.evaluate.gamma import crossing
-    from vaecore.figures.gamma import active_figure, cost_figure
 
     with st.grid(2, min_column_width=420):
         for relative, title, help in (
@@ -72,7 +72,7 @@ def spread_chart(points: Sequence[Spread], *, early: str, key: str) -> None:
     """Where the means of model and encoder went, from early to the end."""
     import pandas  # noqa: F401  (as above)
 
-    from vaecore.figures.lagging import spread_figure
+    from pages.shared.lagging_figure import spread_figure
 
     st.subheader("Does the encoder follow?", anchor=False, help="Standard deviation, over the same sentences, of the "
                  "mean of the model's own posterior p(z|x) and of the mean of the encoder's q(z|x).")
@@ -84,7 +84,7 @@ def spread_chart(points: Sequence[Spread], *, early: str, key: str) -> None:
 
 def spreads_of(result: Result) -> list[Spread]:
     """What claim C13 has kept of its means; a damaged row costs itself."""
-    from vaecore.figures.lagging import Spread
+    from vaecore.evaluate.lagging import Spread
 
     points = []
     for row in result.table:

@@ -190,7 +190,7 @@ def likelihood(facts: Facts) -> None:
             if len(curve) > 1 and low is not None and high is not None:
                 import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
 
-                from vaecore.figures.kcurve import k_curve_figure
+                from pages.shared.k_curve_figure import k_curve_figure
 
                 st.plotly_chart(k_curve_figure(curve, (low, high)), key="k-curve", config=STILL,
                                 alt="Estimate of log p(x) against the number of importance samples")

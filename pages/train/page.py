@@ -232,7 +232,8 @@ def schedules(plan: Plan) -> None:
     training, model, total = st.session_state["train:drawn"]  # the charts stay while something is half entered
     import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
 
-    from vaecore.figures.schedules import cost_of_nothing, sampled, schedule_figure
+    from pages.train.schedule_figure import schedule_figure
+    from vaecore.schedules.shape import cost_of_nothing, sampled
 
     charts = [("rate", sampled(training.rate, total, training.epochs, training.learning_rate), RATE, "Learning rate")]
     if training.kl.kind == "capacity":

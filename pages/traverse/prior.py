@@ -98,7 +98,7 @@ def beside(checkpoint: Checkpoint, both: Pair) -> None:
     """Prior and aggregated posterior, in two dimensions and in one."""
     import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
 
-    from vaecore.figures.prior import curve_figure, plane_figure
+    from pages.traverse.prior_figure import curve_figure, plane_figure
 
     order = checkpoint.order
     with st.grid(2, min_column_width=420):

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.cross_modal.scores_figure import COLOURS
 from pages.shared.colours import CEILING, HUES, NEUTRAL, assigned
+from pages.shared.lagging_figure import spread_figure
 from tests.pages import demo
-from vaecore.figures.lagging import Spread, spread_figure
-from vaecore.figures.scores import COLOURS
+from vaecore.evaluate.lagging import Spread
 
 WEB = Path(__file__).parents[2] / "pages/components"
 RUNS = ["vae", "ae", "collapsed", "gallery/pca"]

@@ -4,7 +4,7 @@
 // place has the same hue in both themes, so that a run stays recognisable when the theme is switched.
 const LIGHT = ["#0072B2", "#D55E00", "#0B6B55", "#D6338A", "#6B5200", "#5F6B76", "#4B1FD0"];
 const DARK = ["#42A5F5", "#E8743B", "#8BEAC3", "#E0409F", "#F2C94C", "#A9B4BF", "#7A4DFF"];
-// Of classes, so that no class is taken for a run: at least 3:1 on white and on black. As in vaecore/figures/scores.py.
+// Of classes, so that no class is taken for a run: at least 3:1 on white and on black. As in cross_modal/scores_figure.py.
 const CLASSES = ["#CC5566", "#6F60D6", "#A38A1E", "#2E8B57", "#3C93BA", "#B84488", "#35978A", "#7F8B2E", "#A0683C", "#888888"];
 const STREAMLITS_OWN = ["#0068c9", "#83c9ff"]; // first colours of its default palettes: not safe, so not used
 

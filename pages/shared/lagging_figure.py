@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from vaecore.evaluate.lagging import Spread
+
 COLOURS = {"basic": "#2F86D6", "aggressive": "#DE6A1B"}  # as runs of that name have on Monitor
 OTHER = "#8A8FA3"
 FONT = 14
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Standard deviations over a fixed set of observations, (model posterior's means, encoder's means) each."""
-
-    training: str  # basic or aggressive
-    name: str  # of the run
-    early: tuple[float, float]
-    late: tuple[float, float]
-
-
-def spreads(model: NDArray[np.floating], inference: NDArray[np.floating]) -> tuple[float, float]:
-    """Of one snapshot's means, (N, r) each: in the dimension in which those of the model are spread widest."""
-    wide = model.std(0)
-    dimension = int(np.argmax(wide))
-    return float(wide[dimension]), float(inference[:, dimension].std())
 
 
 def spread_figure(points: Sequence[Spread], *, early: str, height: int = 420) -> go.Figure:

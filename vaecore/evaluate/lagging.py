@@ -1,0 +1,25 @@
+"""He et al. (2019): how far the means of model posterior and encoder are spread over a set of observations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Standard deviations over a fixed set of observations, (model posterior's means, encoder's means) each."""
+
+    training: str  # basic or aggressive
+    name: str  # of the run
+    early: tuple[float, float]
+    late: tuple[float, float]
+
+
+def spreads(model: NDArray[np.floating], inference: NDArray[np.floating]) -> tuple[float, float]:
+    """Of one snapshot's means, (N, r) each: in the dimension in which those of the model are spread widest."""
+    wide = model.std(0)
+    dimension = int(np.argmax(wide))
+    return float(wide[dimension]), float(inference[:, dimension].std())

@@ -1,1 +1,0 @@
-"""Plotly figures that stand still, from plain numbers; Plotly is imported when one is drawn."""
