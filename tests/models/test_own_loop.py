@@ -10,8 +10,29 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import vaecore.models as families
 from vaecore.data import COVARIATE, Modality
-from vaecore.models import AE, DMVAE, JIVE, MADE, PCA, RBM, VAE, Family, LinearAE, PixelCNN, SentenceVAE, VAEConfig
+from vaecore.models import (
+    AE,
+    DMVAE,
+    JIVE,
+    MADE,
+    PCA,
+    RBM,
+    SV2P,
+    SVG,
+    VAE,
+    ConditionalWasserstein,
+    Family,
+    LinearAE,
+    PixelCNN,
+    PredNet,
+    RecurrentPredictor,
+    SentenceVAE,
+    SVGFixedPriorConfig,
+    VAEConfig,
+    VideoPixelNetwork,
+)
 from vaecore.nets import MLPConfig
+from vaecore.nets.frames import FrameMLPConfig
 from vaecore.schema import ConfigError
 
 SMALL = (1, 8, 8)
@@ -69,6 +90,30 @@ def test_every_family_of_one_modality_is_called_so(make: Any, x: torch.Tensor) -
     assert isinstance(model, Family)
     assert model(x).total_reconstruction().shape == (2,)
     assert model.loss(x).ndim == 0 and bool(model.loss(x).isfinite())
+
+
+@pytest.mark.parametrize("make", [
+    lambda shape: SVG(shape, latent_size=2), lambda shape: SVG(shape, learned=False, latent_size=2),
+    lambda shape: ConditionalWasserstein(shape, latent_size=2), RecurrentPredictor,
+    lambda shape: SV2P(shape, channels=4), lambda shape: PredNet(shape, channels=(4,)),
+    lambda shape: VideoPixelNetwork(shape, channels=4, hidden=4)])
+def test_every_family_of_clips_is_called_so(make: Any) -> None:
+    model, x = make((6, 1, 16, 16)), torch.rand(2, 6, 1, 16, 16)
+    assert isinstance(model, Family)
+    found = model(x, noise())
+    assert found.elbo().shape == (2,)
+    assert model.loss(x, generator=noise()).ndim == 0
+    if isinstance(model, SVG):
+        assert found.kl["z"].shape == (2, 5, 2)
+    with pytest.raises(ConfigError, match=r"nothing that a family reads|reads no image"):
+        make((6, 1, 16))
+
+
+def test_which_prior_svg_has_is_said_by_its_configuration_or_by_learned() -> None:
+    shape = (6, 2)
+    fields: Any = {"latent_size": 2, "network": {"kind": "mlp"}}
+    assert SVG(shape, **fields).learned_prior is not None and SVG(shape, learned=False, **fields).learned_prior is None
+    assert SVG(shape, SVGFixedPriorConfig(network=FrameMLPConfig())).learned_prior is None
 
 
 def test_several_modalities_have_names() -> None:

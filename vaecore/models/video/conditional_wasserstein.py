@@ -17,14 +17,14 @@ Shapes: B clips, T frames, P = B (T - 1) pairs, r latent size.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Auxiliary, Batch, Family, Modalities, Objective
+from vaecore.models.base import Auxiliary, Batch, Family, Given, Modalities, Objective, described
 from vaecore.models.video.svg import SVG, SVGConfig
 from vaecore.probability.densities import Density
 from vaecore.probability.divergences import Critic, CriticConfig, Divergence, MMDConfig, PerObservationConfig, mmd
@@ -63,8 +63,9 @@ class ConditionalWassersteinConfig(SVGConfig):
 class ConditionalWasserstein(SVG):
     mix: Tensor
 
-    def __init__(self, modalities: Modalities, config: ConditionalWassersteinConfig) -> None:
-        super().__init__(modalities, config, learned=True)
+    def __init__(self, modalities: Given, config: ConditionalWassersteinConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(ConditionalWassersteinConfig, config, fields, modalities)
+        super().__init__(modalities, config)
         self.weight = config.divergence.weight
         built = config.divergence.build(self.latent_size, Modality("vector", (self.latent_size,)))
         assert built is not None  # none of the choices is the KL

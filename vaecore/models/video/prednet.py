@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vaecore.data import Kind, Modality
-from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, Objective
+from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
 from vaecore.models.video.shared import FeedingChoice, Predicted, RollOut, TeacherForcing, VideoConfig, VideoFamily
 from vaecore.nets.convolutional import channels_last
 from vaecore.nets.recurrent import ConvLSTMCell, State
@@ -76,7 +76,8 @@ class Layer(NamedTuple):
 class PredNet(VideoFamily):
     """Layers that predict each other's errors: log p of a clip, exact."""
 
-    def __init__(self, modalities: Modalities, config: PredNetConfig) -> None:
+    def __init__(self, modalities: Given, config: PredNetConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(PredNetConfig, config, fields, modalities)
         super().__init__(modalities, config)
         colours, *sides = self.frame
         for side in sides:

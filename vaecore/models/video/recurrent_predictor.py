@@ -8,13 +8,13 @@ Shapes: B clips, T frames, N futures, g size of a frame's code.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, Objective
+from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
 from vaecore.models.video.shared import Predicted, RollOut, ScheduledSampling, State, VideoFamily, step_by_step
 from vaecore.models.video.svg import LSTM, RecurrentVideoConfig
 from vaecore.nets.frames import FrameMLPConfig, decode_clips, encode_clips, grouped
@@ -38,7 +38,8 @@ class RecurrentPredictorConfig(RecurrentVideoConfig):
 class RecurrentPredictor(VideoFamily):
     """One future of a clip: x_t = Dec(LSTM(Enc(x_{t-1})), skips of the last frame given)."""
 
-    def __init__(self, modalities: Modalities, config: RecurrentPredictorConfig) -> None:
+    def __init__(self, modalities: Given, config: RecurrentPredictorConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(RecurrentPredictorConfig, config, fields, modalities)
         super().__init__(modalities, config)
         self.feeding, self.step = config.feeding, 0
         self.encoder = config.network.encoder(self.frame, config.code_size)

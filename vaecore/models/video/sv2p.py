@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vaecore.data import Kind, Modality
-from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, Objective
+from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
 from vaecore.models.video.shared import (
     FeedingChoice,
     Predicted,
@@ -48,7 +48,8 @@ class SV2P(VideoFamily):
 
     one_length: ClassVar[bool] = True
 
-    def __init__(self, modalities: Modalities, config: SV2PConfig) -> None:
+    def __init__(self, modalities: Given, config: SV2PConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(SV2PConfig, config, fields, modalities)
         super().__init__(modalities, config)
         if not self.pixels or any(side % SCALE for side in self.frame[1:]):
             raise problem("model.family", config.family, f"SV2P needs frames whose sides are multiples of {SCALE} "

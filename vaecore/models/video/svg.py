@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from vaecore.data import Modality
-from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, Objective
+from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
 from vaecore.models.video.shared import (
     FeedingChoice,
     Predicted,
@@ -53,6 +53,7 @@ class SVGConfig(RecurrentVideoConfig):
     """Fields of both priors."""
 
     approach: ClassVar[Approach] = "variational autoencoder"
+    learned: ClassVar[bool] = True  # whether the prior reads the frames before
     latent_size: int = option(10, "Size r of the latent z of each frame.", unit="dimensions", ge=1, le=1024)
 
 
@@ -60,10 +61,11 @@ class SVGFixedPriorConfig(SVGConfig):
     """A code of N(0, I) for each frame: equations (32) and (33)."""
 
     title: ClassVar[str] = "SVG-FP (fixed prior)"
+    learned: ClassVar[bool] = False
     family: Literal["svg-fp"] = "svg-fp"
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return SVG(modalities, self, learned=False)
+        return SVG(modalities, self)
 
 
 class SVGLearnedPriorConfig(SVGConfig):
@@ -73,13 +75,17 @@ class SVGLearnedPriorConfig(SVGConfig):
     family: Literal["svg-lp"] = "svg-lp"
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        return SVG(modalities, self, learned=True)
+        return SVG(modalities, self)
 
 
 class SVG(VideoFamily):
     """SVG: x_t = Dec(LSTM(Enc(x_{t-1}), z_t), skips of the last frame given), z_t from a fixed or a learned prior."""
 
-    def __init__(self, modalities: Modalities, config: SVGConfig, *, learned: bool) -> None:
+    def __init__(self, modalities: Given, config: SVGConfig | None = None, *, learned: bool = True, **fields: Any
+                 ) -> None:
+        """`learned` says which prior, where no configuration does."""
+        config, modalities = described(SVGLearnedPriorConfig if learned else SVGFixedPriorConfig, config, fields,
+                                       modalities)
         super().__init__(modalities, config)
         g, r, hidden = config.code_size, config.latent_size, config.hidden
         self.latent_size, self.feeding, self.step = r, config.feeding, 0
@@ -87,7 +93,7 @@ class SVG(VideoFamily):
         self.decoder = config.network.decoder(self.frame, g, self.likelihood.channels)
         self.predictor = LSTM(g + r, hidden, g, config.layers)
         self.inference = LSTM(g, hidden, 2 * r)
-        self.learned_prior = LSTM(g, hidden, 2 * r) if learned else None
+        self.learned_prior = LSTM(g, hidden, 2 * r) if config.learned else None
         self.bounded = not isinstance(config.network, FrameMLPConfig)  # whether codes of frames lie in (-1, 1)
 
     # -- the bound

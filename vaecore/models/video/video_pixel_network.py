@@ -14,14 +14,24 @@ Shapes: B clips, T frames, N futures of a clip, M channels of what is known of t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from vaecore.data import Kind, Modality
-from vaecore.models.base import NUMBERS_AT_ONCE, Approach, Batch, Evidence, Family, Modalities, Objective
+from vaecore.models.base import (
+    NUMBERS_AT_ONCE,
+    Approach,
+    Batch,
+    Evidence,
+    Family,
+    Given,
+    Modalities,
+    Objective,
+    described,
+)
 from vaecore.models.video.shared import Predicted, RollOut, VideoConfig, VideoFamily
 from vaecore.nets.autoregressive import GatedNetwork
 from vaecore.nets.convolutional import channels_last
@@ -56,17 +66,18 @@ class VideoPixelNetworkConfig(VideoConfig):
     kernel: int = option(3, "Side of all other kernels, an odd number.", unit="pixels", ge=3, le=31)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
-        for name, side in (("first_kernel", self.first_kernel), ("kernel", self.kernel)):
-            if side % 2 == 0:
-                raise problem(f"model.{name}", side, f"{side} is even, so that a kernel has no middle.",
-                              f"Use {side - 1} or {side + 1}.")
         return VideoPixelNetwork(modalities, self)
 
 
 class VideoPixelNetwork(VideoFamily):
     """Frames one after another, and the pixels of each one after another: log p of a clip, exact."""
 
-    def __init__(self, modalities: Modalities, config: VideoPixelNetworkConfig) -> None:
+    def __init__(self, modalities: Given, config: VideoPixelNetworkConfig | None = None, **fields: Any) -> None:
+        config, modalities = described(VideoPixelNetworkConfig, config, fields, modalities)
+        for name, side in (("first_kernel", config.first_kernel), ("kernel", config.kernel)):
+            if side % 2 == 0:
+                raise problem(f"model.{name}", side, f"{side} is even, so that a kernel has no middle.",
+                              f"Use {side - 1} or {side + 1}.")
         super().__init__(modalities, config)
         colours, channels, kernel = self.frame[0], config.channels, config.kernel
         self.width = 2 * max(channels, config.hidden)
