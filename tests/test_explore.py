@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 
 from vaecore.explore import Checkpoint
-from vaecore.explore.pictures import grid, png, write_preview
+from vaecore.explore.pictures import grid, png
+from vaecore.lab.previews import write_preview
 from vaecore.store import Run
 
 
@@ -107,8 +108,12 @@ def test_a_grid_puts_each_image_in_its_place() -> None:
 
 
 def test_a_preview_is_a_picture(vae: Checkpoint) -> None:
-    write_preview(vae, count=3)
+    write_preview(vae)
     picture = np.asarray(Image.open(vae.run.preview))
+    np.testing.assert_array_equal(picture[::2, ::2], grid(vae.sample(20), 10))
+    name, content = vae.preview(count=3)
+    picture = np.asarray(Image.open(io.BytesIO(content)))
+    assert name == "preview.png"
     np.testing.assert_array_equal(picture[::2, ::2], grid(vae.sample(6), 3))
 
 

@@ -17,12 +17,15 @@ from safetensors.torch import load_file, save_file
 
 from vaecore.data import END, SPECIALS, UNKNOWN
 from vaecore.data.text import words
-from vaecore.explore import Checkpoint, between
-from vaecore.explore.sentences import SentenceCheckpoint, UnreadableText, changes, write_preview
+from vaecore.explore import Checkpoint, WrongView
+from vaecore.explore.codes import between
+from vaecore.explore.sentences import SentenceCheckpoint, UnreadableText, changes
+from vaecore.lab.previews import write_preview
 from vaecore.lab.worker import draw_preview
 from vaecore.store import Run, Store
 from vaecore.training import train
 from vaecore.training.checkpoints import BrokenCheckpoint
+from vaecore.views import SENTENCE, SINGLE
 
 TINY = {"embedding": 6, "hidden": 8, "initial_scale": 1.0, "embedding_scale": 1.0}
 
@@ -244,11 +247,13 @@ def test_words_that_differ_are_told_where_sentences_align() -> None:
 
 
 def test_only_text_models_are_opened(store: Path) -> None:
-    with pytest.raises(BrokenCheckpoint, match="Open it in Traverse"):
+    with pytest.raises(WrongView, match=r"digits is a model of images .* Wanted is a model of text") as told:
         SentenceCheckpoint.load(Store(store).find("digits"))
+    assert told.value.view is SINGLE
     for name in ("vae", "lm"):
-        with pytest.raises(BrokenCheckpoint, match="Open it in Sentences"):
+        with pytest.raises(WrongView, match=f"{name} is a model of text.*`vaecore sentences sample {name}`") as told:
             Checkpoint.load(Store(store).find(name))
+        assert told.value.view is SENTENCE
 
 
 def _weights(change: Callable[[dict[str, Any], dict[str, Any]], Any]) -> Callable[[Path], None]:

@@ -10,18 +10,16 @@ import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from vaecore.store import Run, Store, StoreError
+from vaecore.views import view_of
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from vaecore.config import RunConfig
-    from vaecore.explore import Checkpoint, Codeless
-    from vaecore.explore.crossmodal import CrossModal
-    from vaecore.explore.sentences import SentenceCheckpoint
-    from vaecore.explore.video import VideoCheckpoint
+    from vaecore.explore import Checkpoint, Codeless, CrossModal, SentenceCheckpoint, VideoCheckpoint
 
     Opened = Checkpoint | Codeless | CrossModal | SentenceCheckpoint | VideoCheckpoint
 
@@ -163,16 +161,4 @@ def _store(place: Store | Path | str | None) -> Store:
 
 
 def _opened(run: Run) -> Opened:
-    from vaecore.explore import opened
-    from vaecore.explore.crossmodal import CrossModal
-    from vaecore.explore.sentences import SentenceCheckpoint
-    from vaecore.explore.video import VideoCheckpoint
-
-    config = run.config()
-    if config.model.multimodal:
-        return CrossModal.load(run)
-    if config.data.observation == "sentence":
-        return SentenceCheckpoint.load(run)
-    if config.data.observation == "clip":
-        return VideoCheckpoint.load(run)
-    return opened(run)
+    return cast("Opened", view_of(run).load(run))

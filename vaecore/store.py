@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 STEP_COLUMNS = ("step", "loss", "neg_elbo", "reconstruction", "kl", "beta", "rate", "grad_norm")
+COPY_AGAIN = "Copy the run again from where it came"  # the remedy for a damaged run, said here only
 LARGEST_CONFIG, LARGEST_SUMMARY, LARGEST_METRICS = 1_000_000, 4_000_000, 1_000_000_000  # bytes
 
 
@@ -118,11 +119,11 @@ class Run:
         try:
             values = read_json(self.path / name, limit)
         except BrokenFile as error:
-            raise StoreError(f"Run {self.id}: {error} Copy the run again from where it came, or remove it.") from None
+            raise StoreError(f"Run {self.id}: {error} {COPY_AGAIN}, or remove it.") from None
         if values is None and required:
-            raise StoreError(f"Run {self.id} has no {name}. Copy the run again from where it came, or remove it.")
+            raise StoreError(f"Run {self.id} has no {name}. {COPY_AGAIN}, or remove it.")
         if not isinstance(values, dict | None):
-            raise StoreError(f"Run {self.id}: {name} does not hold a set of fields. Copy the run again, or remove it.")
+            raise StoreError(f"Run {self.id}: {name} does not hold a set of fields. {COPY_AGAIN}, or remove it.")
         return values or {}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import streamlit as st
 
@@ -11,11 +11,14 @@ from pages.shared import checkpoints, history, lines, pictures
 from pages.shared.headline import PERPLEXITY_HELP, Headline, comparable, headline
 from pages.shared.words import escaped
 from vaecore.store import Run, StoreError
+from vaecore.views import CLIP, CODELESS, SENTENCE, SINGLE, Opened, View, views_of
 
 if TYPE_CHECKING:
-    from vaecore.explore import Checkpoint, Codeless, Images
+    from vaecore.explore import Checkpoint, Codeless
+    from vaecore.explore.pictures import Images
     from vaecore.explore.sentences import SentenceCheckpoint
 
+T = TypeVar("T", bound=Opened)
 MOST = 12
 MOST_IMAGES = 20
 OWN_IMAGES = 10  # of a model without a code, which may take a pass for each pixel
@@ -217,6 +220,11 @@ def sentences(loaded: list[SentenceCheckpoint]) -> None:
                     enumerate(one.sample(OWN, TEMPERATURE))], label=12, size=1.15)
 
 
+def opened(runs: list[Run], view: View[T]) -> list[T]:
+    """Those of the runs that a view shows, opened."""
+    return [one for run in runs if view in views_of(run) and (one := checkpoints.opened(run, view)) is not None]
+
+
 def _rows(labels: list[tuple[str, str]], rows: list[Images], name: str) -> None:
     from vaecore.explore.pictures import grid, labelled, legible, png
 
@@ -257,15 +265,7 @@ if readable:
     numbers(facts)
     fields(readable)
     curves(readable)
-    page = {run.id: checkpoints.opens_in(run) for run in readable}
-    from vaecore.explore import Codeless  # (brings torch: once the numbers stand on the page)
-
-    drawing = [one for run in readable
-               if page[run.id] == "Traverse" and (one := checkpoints.opened_to_draw(run)) is not None]
-    loaded = [one for one in drawing if not isinstance(one, Codeless)]
-    codeless = [one for one in drawing if isinstance(one, Codeless)]
-    texts = [one for run in readable
-             if page[run.id] == "Sentences" and (one := checkpoints.opened_text(run)) is not None]
+    loaded, codeless, texts = opened(readable, SINGLE), opened(readable, CODELESS), opened(readable, SENTENCE)
     if loaded:
         images(loaded)
         codes(loaded)
@@ -273,7 +273,7 @@ if readable:
         own_samples(codeless)
     if texts:
         sentences(texts)
-    if clips := [run for run in readable if page[run.id] == "Video"]:
+    if clips := [run for run in readable if CLIP in views_of(run)]:
         st.subheader("Futures", anchor=False)
         st.caption("The same clip and the same noise through each of them: Several checkpoints, on the page Video.")
         checkpoints.explore_link(clips[0])

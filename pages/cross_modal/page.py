@@ -10,6 +10,7 @@ from pages.cross_modal import experts, swap, switchboard
 from pages.shared import checkpoints, evaluation
 from pages.shared.words import escaped
 from vaecore.evaluate.kept import evaluations as kept
+from vaecore.views import CROSSMODAL
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -112,9 +113,9 @@ def nothing_yet() -> None:
 title, choice = st.columns([1, 2], vertical_alignment="bottom")
 title.title("Cross-modal", anchor=False)
 with choice:
-    among = sorted(checkpoints.crossed(), key=lambda run: not run.shipped)
+    among = sorted(checkpoints.with_weights(CROSSMODAL), key=lambda run: not run.shipped)
     run = checkpoints.pick("Checkpoint", among=among, empty=nothing_yet, key="cross-run",
                            help="Models of several modalities: the gallery first, then your own runs, newest first.")
-if run is not None and (loaded := checkpoints.opened_crossed(run)) is not None:
+if run is not None and (loaded := checkpoints.opened(run, CROSSMODAL)) is not None:
     st.html(LAYOUT)
     bench(loaded)

@@ -11,8 +11,8 @@ from pages.shared import pictures
 from pages.shared.words import escaped
 
 if TYPE_CHECKING:
-    from vaecore.explore import Images
     from vaecore.explore.crossmodal import CrossModal, Traversal
+    from vaecore.explore.pictures import Images
 
 ROWS, COLUMNS = 6, 8  # of the grid of exchanged codes
 STEPS, REACH = 11, 3.0  # of a traversal, in standard deviations of the prior

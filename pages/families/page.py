@@ -9,16 +9,16 @@ import streamlit as st
 
 from pages.shared import pictures
 from pages.shared.cards import preview
-from pages.shared.checkpoints import explore_link, opened_to_draw, opens_in, tell_unreadable, with_weights
-from pages.shared.code import has_code
+from pages.shared.checkpoints import explore_link, opened, tell_unreadable, with_weights
 from pages.shared.evaluation import percent, seconds
 from pages.shared.headline import headline, short, shown
 from pages.shared.words import escaped
 from vaecore.evaluate.families import APPROACHES, KINDS, Measured, groups, ordered
 from vaecore.store import Run
+from vaecore.views import SINGLE, STILL, view_of
 
 if TYPE_CHECKING:
-    from vaecore.explore import Images
+    from vaecore.explore.pictures import Images
 
 DRAWN = 16  # images of a model at a time
 WORDS = {  # of each approach: name, the slide's formula, strong, weak, a preset to begin with
@@ -85,7 +85,7 @@ def card(approach: str, mine: list[Measured]) -> None:
     numbers(chosen)
     words(strong, weak)
     with st.container(horizontal=True):
-        if opens_in(chosen.run) == "Traverse" and has_code(chosen.run):
+        if view_of(chosen.run) is SINGLE:
             explore_link(chosen.run)
         st.page_link("evaluate/page.py", label="Evaluate", icon=":material/straighten:",
                      query_params={"run": chosen.run.id}, help="All numbers of this model, with their settings.")
@@ -122,7 +122,7 @@ def draw(run: Run, seed: int) -> tuple[bytes, float] | None:
 
     from vaecore.explore.pictures import grid, legible, png
 
-    if (checkpoint := opened_to_draw(run)) is None:
+    if (checkpoint := opened(run, *STILL)) is None:
         return None
     start = time.perf_counter()
     images: Images = checkpoint.sample(DRAWN, seed=seed)
@@ -213,7 +213,7 @@ st.title("Families", anchor=False)
 st.markdown("Four ways to model p(x), trained by the same commands on the same data. What does each know exactly, what "
             "does it cost to infer and to sample, and what is its code good for?", width=900)
 with st.spinner("Reading the runs …", show_time=False):
-    there = {key: runs for key, runs in groups(with_weights()).items() if opens_in(runs[0]) == "Traverse"}
+    there = {key: runs for key, runs in groups(with_weights()).items() if view_of(runs[0]) in STILL}
 tell_unreadable(with_weights())
 if not there:
     st.info("No model of the four families is here yet. Train some on the same data, and they stand here side by side.",

@@ -16,13 +16,14 @@ from pages.components.heat import Heat, heat_maps
 from pages.components.plane import Path, Track, paths_plane, trajectory_planes
 from pages.monitor import bars, diagnosis
 from pages.shared import history
-from pages.shared.checkpoints import explore_link, opens_in
+from pages.shared.checkpoints import explore_link
 from pages.shared.history import Record, Snapshots
 from pages.shared.queue import LIVE, STATES, STOPPING, Look
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.evaluate.verdict import Remedy, State, Verdict
-from vaecore.store import Run, StoreError
+from vaecore.store import COPY_AGAIN, Run, StoreError
+from vaecore.views import CLIP, view_of
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -67,7 +68,7 @@ def run_card(record: Record, *, open: bool) -> None:
             st.page_link("train/page.py", label="Resume it on Train", icon=":material/play_arrow:")
         if lost := record.metrics.damaged:
             st.caption(f":material/broken_image: {lost:,} line{'s' * (lost > 1)} of metrics.jsonl cannot be read and "
-                       f"{'are' if lost > 1 else 'is'} left out. Copy the run again from where it came.")
+                       f"{'are' if lost > 1 else 'is'} left out. {COPY_AGAIN}.")
         if open:
             with st.container(key=f"told-{name}", gap="xsmall"):
                 _verdict(run, judged, look)
@@ -187,7 +188,7 @@ def latent_use(records: Mapping[str, Record], row: DeltaGenerator) -> None:
             for name, record in with_kl.items():
                 bars.kl_bars(name, record, reach)
     # Codes of frames are looked into on the page Video.
-    diagnosis.on_demand([record.run for record in with_kl.values() if opens_in(record.run) != "Video"])
+    diagnosis.on_demand([record.run for record in with_kl.values() if view_of(record.run) is not CLIP])
 
 
 def rate_and_distortion(records: Mapping[str, Record], _row: DeltaGenerator) -> None:

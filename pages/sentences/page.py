@@ -10,6 +10,7 @@ from pages.shared import checkpoints, lines
 from pages.shared.headline import PERPLEXITY_HELP, shown
 from pages.shared.lines import Line
 from pages.shared.words import escaped
+from vaecore.views import SENTENCE
 
 if TYPE_CHECKING:
     from vaecore.explore.sentences import Reading, SentenceCheckpoint
@@ -219,9 +220,9 @@ def nothing_yet() -> None:
 title, choice = st.columns([1, 2], vertical_alignment="bottom")
 title.title("Sentences", anchor=False)
 with choice:
-    run = checkpoints.pick("Checkpoint", among=checkpoints.written(), empty=nothing_yet, key="text-run",
+    run = checkpoints.pick("Checkpoint", among=checkpoints.with_weights(SENTENCE), empty=nothing_yet, key="text-run",
                            help="Models of text: your own runs, newest first, then the gallery.")
-if run is not None and (loaded := checkpoints.opened_text(run)) is not None:
+if run is not None and (loaded := checkpoints.opened(run, SENTENCE)) is not None:
     st.html(LARGE)
     if not loaded.has_code:
         st.caption("A language model has no code: it can score a sentence and write some, but not reconstruct one.")

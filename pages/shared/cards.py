@@ -5,8 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared import lines, pictures
-from pages.shared.checkpoints import explore_link, opens_in
-from pages.shared.code import has_code
+from pages.shared.checkpoints import explore_link
 from pages.shared.headline import (
     ACTIVE_HELP,
     MSE_HELP,
@@ -21,6 +20,7 @@ from pages.shared.headline import (
 from pages.shared.words import escaped
 from vaecore.lab import State, Status, status
 from vaecore.store import Run, StoreError
+from vaecore.views import CODELESS, SENTENCE, view_of
 
 LARGEST_PREVIEW = 4_000_000  # bytes
 LARGEST_TEXT = 100_000  # bytes
@@ -105,7 +105,7 @@ def preview(run: Run) -> bytes | None:
 
 def _written(run: Run) -> bool:
     """Whether sentences stand for what it does: a model of text, or of several texts."""
-    return opens_in(run) == "Sentences" or ((run.path / "preview.txt").is_file() and not run.preview.is_file())
+    return view_of(run) is SENTENCE or ((run.path / "preview.txt").is_file() and not run.preview.is_file())
 
 
 def _preview(run: Run) -> None:
@@ -157,7 +157,7 @@ def _progress(now: Status) -> str:
 
 def _explore(run: Run) -> None:
     """The way to the page that shows what it does; none for a family without a code to move through."""
-    if opens_in(run) != "Traverse" or has_code(run):
+    if view_of(run) is not CODELESS:
         explore_link(run)
 
 

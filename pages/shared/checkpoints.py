@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import streamlit as st
 
 from pages.shared import colours, warm
 from pages.shared.words import escaped
 from vaecore.store import Run, Store, StoreError
+from vaecore.views import VIEWS, Opened, View, view_of, views_of
 
-if TYPE_CHECKING:
-    from vaecore.explore import Checkpoint, Codeless
-    from vaecore.explore.crossmodal import CrossModal
-    from vaecore.explore.sentences import SentenceCheckpoint
-    from vaecore.explore.video import VideoCheckpoint
+T = TypeVar("T", bound=Opened)
 
-T = TypeVar("T")
-Page = Literal["Traverse", "Sentences", "Cross-modal", "Video"]
-LINKS: dict[Page, tuple[str, str, str]] = {  # of the pages that open a run: file, icon, help
-    "Traverse": ("traverse/page.py", ":material/tune:", "Move through its latent space and see what it draws."),
-    "Sentences": ("sentences/page.py", ":material/notes:", "See how it reads and writes sentences."),
-    "Cross-modal": ("cross_modal/page.py", ":material/swap_horiz:", "Give some modalities and generate others."),
-    "Video": ("video/page.py", ":material/movie:", "Roll futures of a clip out and watch them part.")}
+
+class Page(NamedTuple):
+    """A page that opens runs."""
+
+    title: str
+    path: str
+    icon: str
+    help: str
+
+
+TRAVERSE = Page("Traverse", "traverse/page.py", ":material/tune:",
+                "Move through its latent space and see what it draws.")
+PAGES: dict[str, Page] = {  # by the view that it shows
+    "single": TRAVERSE, "codeless": TRAVERSE,
+    "sentence": Page("Sentences", "sentences/page.py", ":material/notes:", "See how it reads and writes "
+                     "sentences."),
+    "crossmodal": Page("Cross-modal", "cross_modal/page.py", ":material/swap_horiz:", "Give some modalities and "
+                       "generate others."),
+    "clip": Page("Video", "video/page.py", ":material/movie:", "Roll futures of a clip out and watch them part.")}
 CHOSEN, CHOSEN_ON = "runs", "runs-page"  # in the session: the runs that were chosen last, and on which page
-_OF_ONE: dict[str, Page] = {"sentence": "Sentences", "clip": "Video"}  # by what an observation is
 
 
 def store() -> Store:
@@ -39,50 +47,23 @@ def gallery() -> list[Run]:
     return sorted(store().gallery(), key=lambda run: not run.path.name.startswith("vae"))
 
 
-def with_weights() -> list[Run]:
-    """Every run that can be looked at: the user's own, newest first, then the gallery."""
-    return [run for run in store().runs() + gallery() if run.weights.is_file()]
+def with_weights(*among: View[Opened]) -> list[Run]:
+    """Every run that can be looked at, in one of the views where some are named: the user's own, newest first, then the
+    gallery."""
+    runs = [run for run in store().runs() + gallery() if run.weights.is_file()]
+    return [run for run in runs if any(view in among for view in views_of(run))] if among else runs
 
 
-def opens_in(run: Run) -> Page:
-    """The page that shows what a run does: Cross-modal for several modalities, Sentences for text, Video for clips,
-    else Traverse."""
-    about = run.about()
-    several, found = about.get("multimodal"), about.get("observation")
-    if not isinstance(found, str):  # its words are gone: the configuration knows, but brings torch
-        try:
-            config = run.config()
-        except (StoreError, ValueError):
-            return "Traverse"
-        several, found = config.model.multimodal, config.data.observation
-    return "Cross-modal" if several is True else _OF_ONE.get(found, "Traverse")
+def page_of(run: Run) -> Page:
+    """The page that shows what a run does."""
+    return PAGES[view_of(run).name]
 
 
-def drawn() -> list[Run]:
-    """Those of `with_weights` that draw one modality."""
-    return [run for run in with_weights() if opens_in(run) == "Traverse"]
-
-
-def written() -> list[Run]:
-    """Those of `with_weights` that write."""
-    return [run for run in with_weights() if opens_in(run) == "Sentences"]
-
-
-def crossed() -> list[Run]:
-    """Those of `with_weights` of several modalities."""
-    return [run for run in with_weights() if opens_in(run) == "Cross-modal"]
-
-
-def filmed() -> list[Run]:
-    """Those of `with_weights` that predict the frames of a clip."""
-    return [run for run in with_weights() if opens_in(run) == "Video"]
-
-
-def explore_link(run: Run, label: str = "{page}") -> None:
-    """The way to the page that opens this run; `label` may name it with {page}."""
-    page = opens_in(run)
-    path, icon, help = LINKS[page]
-    st.page_link(path, label=label.format(page=page), icon=icon, query_params={"run": run.id}, help=help)
+def explore_link(run: Run, label: str = "{page}", page: Page | None = None) -> None:
+    """The way to the page that opens this run, or to `page`; `label` may name it with {page}."""
+    page = page or page_of(run)
+    st.page_link(page.path, label=label.format(page=page.title), icon=page.icon, query_params={"run": run.id},
+                 help=page.help)
 
 
 def describe(run: Run) -> str:
@@ -221,7 +202,7 @@ def absent(name: str) -> str:
         return f"There is no run called '{re.sub(r'[^A-Za-z0-9./_-]', '', name)[:80]}' here."
     if not run.weights.is_file():
         return f"{run.id} has no weights yet. Start or resume it on Train."
-    return f"{run.id} is opened in {opens_in(run)}."
+    return f"{run.id} is opened in {page_of(run).title}."
 
 
 def _tell(key: str, missing: list[str], instead: str) -> None:
@@ -248,50 +229,29 @@ def _forget(key: str) -> None:
     st.session_state.pop(f"{key}-missing", None)
 
 
-def opened(run: Run) -> Checkpoint | None:
-    """The checkpoint, or None and what is wrong with it, on the page."""
-    return _or_told(run, load)
-
-
-def opened_to_draw(run: Run) -> Checkpoint | Codeless | None:
-    """The same for every family that draws, with a code or without."""
-    return _or_told(run, lambda run: _load_to_draw(str(run.path), stamps(run)))
-
-
-def opened_text(run: Run) -> SentenceCheckpoint | None:
-    """The same for a model of text."""
-    return _or_told(run, load_text)
-
-
-def opened_crossed(run: Run) -> CrossModal | None:
-    """The same for a model of several modalities."""
-    return _or_told(run, lambda run: _load_crossed(str(run.path), stamps(run)))
-
-
-def opened_clips(run: Run) -> VideoCheckpoint | None:
-    """The same for a model of clips."""
-    return _or_told(run, lambda run: _load_clips(str(run.path), stamps(run)))
-
-
-def load(run: Run) -> Checkpoint:
-    """The checkpoint, loaded once for all sessions until its weights change on disk."""
-    return _load(str(run.path), stamps(run))
-
-
-def load_text(run: Run) -> SentenceCheckpoint:
-    """The same for a model of text."""
-    return _load_text(str(run.path), stamps(run))
-
-
-def _or_told(run: Run, load: Callable[[Run], T]) -> T | None:
+def opened(run: Run, *among: View[T]) -> T | None:
+    """The run as one of these views opens it; None, and on the page what is wrong with it and where it is opened
+    instead."""
+    from vaecore.explore.opening import WrongView
     from vaecore.schema import ConfigError
     from vaecore.training.checkpoints import BrokenCheckpoint
 
     try:
-        return load(run)
+        return load(run, *among)
+    except WrongView as error:
+        page = PAGES[error.view.name]
+        st.error(escaped(f"{run.id} cannot be opened here. It is {error.view.title}. Open it in {page.title}."),
+                 icon=":material/broken_image:")
+        explore_link(run, "Open it in {page}", page)
     except (BrokenCheckpoint, StoreError, ConfigError) as error:
         st.error(escaped(f"{run.id} cannot be opened. {error}"), icon=":material/broken_image:")
-        return None
+    return None
+
+
+def load(run: Run, *among: View[T]) -> T:
+    """The run as one of these views opens it, loaded once for all sessions until its weights change on disk."""
+    loaded: T = _load(view_of(run, *among).name, str(run.path), stamps(run))
+    return loaded
 
 
 def stamps(run: Run) -> tuple[int, ...]:
@@ -300,48 +260,14 @@ def stamps(run: Run) -> tuple[int, ...]:
     return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in (run.weights, run.path / "summary.json"))
 
 
-@st.cache_resource(max_entries=24, show_spinner="Loading the checkpoint …")
-def _load(path: str, stamps: tuple[int, ...]) -> Checkpoint:  # noqa: ARG001 (part of the cache's key)
-    from vaecore.explore import Checkpoint
-
-    return _settled(path, Checkpoint.load)
-
-
-@st.cache_resource(max_entries=24, show_spinner="Loading the checkpoint …")
-def _load_to_draw(path: str, stamps: tuple[int, ...]) -> Checkpoint | Codeless:  # noqa: ARG001 (part of the cache's key)
-    from vaecore.explore import opened
-
-    return _settled(path, opened)
-
-
-@st.cache_resource(max_entries=24, show_spinner="Loading the checkpoint …")
-def _load_text(path: str, stamps: tuple[int, ...]) -> SentenceCheckpoint:  # noqa: ARG001 (part of the cache's key)
-    from vaecore.explore.sentences import SentenceCheckpoint
-
-    return _settled(path, SentenceCheckpoint.load)
-
-
-@st.cache_resource(max_entries=24, show_spinner="Loading the checkpoint …")
-def _load_crossed(path: str, stamps: tuple[int, ...]) -> CrossModal:  # noqa: ARG001 (part of the cache's key)
-    from vaecore.explore.crossmodal import CrossModal
-
-    return _settled(path, CrossModal.load)
-
-
-@st.cache_resource(max_entries=24, show_spinner="Loading the checkpoint …")
-def _load_clips(path: str, stamps: tuple[int, ...]) -> VideoCheckpoint:  # noqa: ARG001 (part of the cache's key)
-    from vaecore.explore.video import VideoCheckpoint
-
-    return _settled(path, VideoCheckpoint.load)
-
-
-def _settled(path: str, load: Callable[[Run], T]) -> T:
+@st.cache_resource(max_entries=48, show_spinner="Loading the checkpoint …")
+def _load(view: str, path: str, stamps: tuple[int, ...]) -> Any:  # noqa: ARG001 (part of the cache's key)
     from pathlib import Path
 
     import torch
 
     torch.set_num_threads(1)
-    checkpoint = load(Run(Path(path)))
+    checkpoint = VIEWS[view].load(Run(Path(path)))
     warm.settle()
     return checkpoint
 

@@ -8,19 +8,10 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 if TYPE_CHECKING:
-    from vaecore.explore import Checkpoint, Codes
-    from vaecore.store import Run
+    from vaecore.explore import Checkpoint
+    from vaecore.explore.codes import Codes
 
 REACH = 3.0  # of a slider, in units of `Checkpoint.scale`; farther only where a code already lies farther out
-
-
-def has_code(run: Run) -> bool:
-    """Whether its family has a latent code to move through: those have a size for it. Read without torch.
-
-    Raises `StoreError` for a run without a configuration.
-    """
-    model = run.values().get("model")
-    return not isinstance(model, dict) or "latent_size" in model
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared import checkpoints, pictures
-from pages.shared.code import Code, has_code
+from pages.shared.code import Code
 from pages.shared.words import escaped
 from pages.traverse import prior
-from vaecore.store import StoreError
+from vaecore.views import CODELESS, SINGLE, STILL, view_of
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
@@ -258,10 +258,7 @@ def samples(checkpoint: Checkpoint) -> None:
 
 def coded(run: Run) -> bool:
     """Whether there is a code to move through; says on the page where there is none."""
-    try:
-        found = has_code(run)
-    except StoreError:  # whatever is wrong with it, opening it tells
-        return True
+    found = view_of(run) is not CODELESS
     if not found:
         st.info(f"{escaped(run.id)} has no latent code to move through: its family draws without one. Families shows "
                 "its samples beside those of others.", icon=":material/info:")
@@ -276,9 +273,9 @@ def next_seed() -> None:
 title, choice = st.columns([1, 2], vertical_alignment="bottom")
 title.title("Traverse", anchor=False)
 with choice:
-    run = checkpoints.pick("Checkpoint", among=checkpoints.drawn(), help="What to look at: your own runs, newest "
-                           "first, then the gallery. Models of text are opened in Sentences.")
-if run is not None and coded(run) and (loaded := checkpoints.opened(run)) is not None:
+    run = checkpoints.pick("Checkpoint", among=checkpoints.with_weights(*STILL), help="What to look at: your own runs, "
+                           "newest first, then the gallery. Models of text are opened in Sentences.")
+if run is not None and coded(run) and (loaded := checkpoints.opened(run, SINGLE)) is not None:
     background = st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor") or "Canvas"
     st.html(LAYOUT.replace("BACKGROUND", background))
     if len(loaded.shape) == 1:

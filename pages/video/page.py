@@ -13,6 +13,7 @@ from pages.shared import checkpoints
 from pages.shared.words import escaped
 from pages.video import clip_choice, futures, screen, views
 from pages.video.futures import Plan, Roll, Stage
+from vaecore.views import CLIP
 
 if TYPE_CHECKING:
     from pages.video.clip_choice import Chosen
@@ -268,8 +269,8 @@ def nothing_yet() -> None:
 title, choice = st.columns([1, 2], vertical_alignment="bottom")
 title.title("Video", anchor=False)
 with choice:
-    run = checkpoints.pick("Checkpoint", among=checkpoints.filmed(), empty=nothing_yet, key="video-run",
+    run = checkpoints.pick("Checkpoint", among=checkpoints.with_weights(CLIP), empty=nothing_yet, key="video-run",
                            help="Models of clips: your own runs, newest first, then the gallery.")
-if run is not None and (loaded := checkpoints.opened_clips(run)) is not None:
+if run is not None and (loaded := checkpoints.opened(run, CLIP)) is not None:
     st.html(LAYOUT)
     bench(loaded)

@@ -14,6 +14,7 @@ from pages.shared import checkpoints
 from pages.shared.words import escaped
 from pages.video import futures, screen
 from pages.video.futures import Plan, Roll
+from vaecore.views import CLIP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +75,7 @@ def _traversed(path: str, stamps: tuple[int, ...], digest: str, dimension: int, 
 @st.fragment
 def several(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | None, *, busy: bool) -> None:
     """The same frames and the same random numbers, given to other checkpoints too."""
-    others = {run.id: run for run in checkpoints.filmed() if run.id != checkpoint.run.id}
+    others = {run.id: run for run in checkpoints.with_weights(CLIP) if run.id != checkpoint.run.id}
     if not others:
         st.info("There is no other model of clips to set this one against. Train one on the same clips, say without a "
                 "code, or with a fixed prior.", icon=":material/info:")
@@ -117,7 +118,7 @@ def _fitting(checkpoint: VideoCheckpoint, plan: Plan, runs: list[Run]) -> list[R
 
     found = []
     for run in runs:
-        one = checkpoints.opened_clips(run)
+        one = checkpoints.opened(run, CLIP)
         if one is None:
             continue
         if (one.frame, one.pixels) != (checkpoint.frame, checkpoint.pixels):

@@ -14,7 +14,8 @@ from safetensors.torch import save_file
 from tests.explore import clip_runs
 from vaecore.explore import clips
 from vaecore.explore.clips import Strip, contact_sheet, gif, mp4
-from vaecore.explore.video import Gathered, VideoCheckpoint, draw_states, write_preview
+from vaecore.explore.video import Gathered, VideoCheckpoint, draw_states
+from vaecore.lab.previews import write_preview
 from vaecore.schema import ConfigError
 from vaecore.store import Run, Store
 from vaecore.training.checkpoints import BrokenCheckpoint
@@ -288,7 +289,7 @@ def test_what_cannot_be_saved_says_why(strips: list[Strip], rate: float, words: 
 @pytest.mark.parametrize("name", ["lp", "one", "states"])
 def test_a_preview_shows_the_clip_over_its_futures(store: Store, name: str) -> None:
     run = store.find(name)
-    write_preview(run)
+    write_preview(VideoCheckpoint.load(run))
     with Image.open(run.path / "preview.png") as image:
         side, rows = (68, 4) if name == "states" else (20, 2 if name == "one" else 4)
         scale = image.width // (9 * side)

@@ -30,7 +30,7 @@ def store() -> Path:
     """runs/: vae, collapsed, ae, vectors; gallery/: pca, shipped. Made once a process; copy it to break it."""
     from vaecore.config import changed, preset
     from vaecore.explore import Checkpoint
-    from vaecore.explore.pictures import write_preview
+    from vaecore.lab.previews import write_preview
     from vaecore.store import Store
     from vaecore.training import train
 

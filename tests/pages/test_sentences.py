@@ -248,6 +248,7 @@ def test_an_about_that_lies_is_told(store: Path) -> None:
         path.write_text(json.dumps(about | {"observation": "sentence" if name == "digits" else "image"}))
         at = demo.open_page("sentences" if name == "digits" else "traverse", run=name)
         assert said in at.error[0].value
+        assert said in [link.proto.label for link in at.get("page_link")]
 
 
 # -- the other pages
@@ -307,14 +308,14 @@ def test_vocabularies_that_differ_do_not_compare(store: Path) -> None:
 
 def test_a_text_run_without_its_words_is_still_one_of_text() -> None:
     """A damaged about.json must not send its visitor from page to page."""
-    from pages.shared.checkpoints import opens_in
+    from pages.shared.checkpoints import page_of
     from vaecore.store import Store
 
-    run = next(run for run in Store.default().runs() if opens_in(run) == "Sentences")
+    run = next(run for run in Store.default().runs() if page_of(run).title == "Sentences")
     about = run.path / "about.json"
     kept = about.read_bytes()
     try:
         about.write_bytes(b"\0junk")
-        assert opens_in(run) == "Sentences"
+        assert page_of(run).title == "Sentences"
     finally:
         about.write_bytes(kept)

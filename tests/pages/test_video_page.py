@@ -377,10 +377,10 @@ def test_without_a_model_the_page_says_what_to_do(store: Path) -> None:
 
 
 def test_other_pages_lead_here() -> None:
-    from pages.shared.checkpoints import opens_in
+    from pages.shared.checkpoints import page_of
     from vaecore.store import Store
 
-    assert {opens_in(run) for run in Store.default().runs()} == {"Video"}
+    assert {page_of(run).title for run in Store.default().runs()} == {"Video"}
     at = demo.open_page("traverse", run="lp")
     assert "lp is opened in Video." in demo.words(at)
     for page in ("home", "compare", "families"):

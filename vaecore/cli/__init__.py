@@ -35,7 +35,8 @@ def main() -> None:
     except OSError as error:
         _give_up(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
     except Exception as error:
-        if type(error).__name__ not in ("DataUnavailable", "BrokenCheckpoint", "NoPrior"):  # these live beside torch
+        names = {kind.__name__ for kind in type(error).__mro__}
+        if not names & {"DataUnavailable", "BrokenCheckpoint", "NoPrior"}:  # these live beside torch
             raise
         _give_up(str(error))
 

@@ -13,10 +13,12 @@ from rich.table import Table
 from vaecore.cli.listing import row_of
 from vaecore.cli.printing import JsonOption, RunArgument, StoreOption, err, out, say, shown, store_at
 from vaecore.store import StoreError
+from vaecore.views import STILL, view_of
 
 if TYPE_CHECKING:
     from vaecore.data import SplitName
-    from vaecore.explore import Checkpoint, Images
+    from vaecore.explore import Checkpoint
+    from vaecore.explore.pictures import Images
 
 PictureOption = Annotated[Path, typer.Option("-o", "--output", help="The PNG to write.")]
 ScaleOption = Annotated[int, typer.Option("--scale", min=1, max=32, help="Screen pixels to a pixel.")]
@@ -84,10 +86,11 @@ def sample(run: RunArgument, output: PictureOption,
                                                      "those of test images.")] = None,
            scale: ScaleOption = 4, store: StoreOption = None) -> None:
     """Draw codes from the prior and decode them."""
-    from vaecore.explore import Codeless, opened
+    from vaecore.explore import Codeless
     from vaecore.schema import problem
 
-    found = opened(store_at(store).find(run))
+    there = store_at(store).find(run)
+    found = view_of(there, *STILL).load(there)
     if isinstance(found, Codeless):
         if temperature != 1:
             raise problem("--temperature", temperature, f"{run} has no latent code whose prior could have one.",

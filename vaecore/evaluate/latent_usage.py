@@ -44,7 +44,7 @@ def diagnose(run: Run, split: SplitName = "validation", *, observations: int = 1
     model = load_model(run.path)
     if isinstance(model, VideoFamily):
         raise ValueError(f"{config.model.title} has codes of frames, not of whole observations. Their KL by frame is "
-                         "on the page Video, and in what `vaecore evaluate` tells.")
+                         "in what `vaecore evaluate` tells.")
     check_origin(run)
     dataset = config.data.load()
     check_words(run.path, dataset)

@@ -21,7 +21,7 @@ from vaecore.evaluate.parts import DONE_BY, Subject
 from vaecore.evaluate.settings import Settings
 from vaecore.models import Batch, Family
 from vaecore.probability.likelihoods import BernoulliPixels
-from vaecore.store import Run
+from vaecore.store import COPY_AGAIN, Run
 from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, check_origin, check_words, load_model, step_of
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate
@@ -49,8 +49,8 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
     subject = Subject(config, model, dataset, feed, settings, tell, cancelled)
     evidence = evaluate(model, feed, settings.seed)
     if not math.isfinite(evidence.elbo):
-        raise BrokenCheckpoint(f"{WEIGHTS} of {run.id} gives likelihoods that are not finite. Copy the run again from "
-                               "where it came, or train it with a smaller learning rate.")
+        raise BrokenCheckpoint(f"{WEIGHTS} of {run.id} gives likelihoods that are not finite. {COPY_AGAIN}, or train "
+                               "it with a smaller learning rate.")
     result: dict[str, Any] = {
         "run": run.id, "date": time.strftime("%Y-%m-%d %H:%M"), "settings": settings.model_dump(mode="json"),
         "split": settings.split, "seed": settings.seed, "observations": len(feed), "data": dataset.source,

@@ -16,20 +16,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from vaecore.data import OBSERVED, SPECIALS, Modality
 from vaecore.data.fashion_mnist import CLOTHES
 from vaecore.data.text import words
-from vaecore.explore import LARGEST_EXAMPLES, Images, given, label_names
+from vaecore.explore import given
 from vaecore.explore.beliefs import Beliefs, Numbers, beliefs, largest_first
 from vaecore.explore.densities import tempered
 from vaecore.explore.drawing import Ink
 from vaecore.explore.generated import Generated, joined, shown
 from vaecore.explore.given import Typed, article, fitting
 from vaecore.explore.loadings import loading_picture, loadings, strongest
+from vaecore.explore.opening import label_names, read_examples, read_model
+from vaecore.explore.pictures import Images, as_images, png, stacked, striped
 from vaecore.explore.sentences import MOST_TOKENS
 from vaecore.models import Family
 from vaecore.models.blocks.jive import JOINT
@@ -39,9 +39,10 @@ from vaecore.models.multimodal.shared import Multimodal
 from vaecore.nets.text import Sentences
 from vaecore.probability.gaussian import Point, StandardNormal
 from vaecore.probability.posteriors import Posterior, PosteriorMixture
-from vaecore.store import Run
-from vaecore.training.checkpoints import BrokenCheckpoint, check_origin, load_model
+from vaecore.store import COPY_AGAIN, Run
+from vaecore.training.checkpoints import BrokenCheckpoint
 from vaecore.training.feed import scaled
+from vaecore.views import CROSSMODAL, Preview
 
 MOST = 400  # generated at once
 LOOKED_AT = 256  # test samples, to tell whether they are drawn on paper
@@ -74,24 +75,17 @@ class CrossModal:
 
     @classmethod
     def load(cls, run: Run) -> CrossModal:
-        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, and for a model of one
-        modality."""
-        model = load_model(run.path)
-        check_origin(run)
-        if len(model.modalities) < 2:
-            page = "Sentences" if [m.kind for m in model.modalities.values()] == ["text"] else "Traverse"
-            raise BrokenCheckpoint(f"{run.id} models one modality. Open it in {page}.")
+        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, and `WrongView` for a model
+        of one modality."""
+        model = read_model(run, CROSSMODAL)
         if not model.latents:
             raise BrokenCheckpoint(f"{run.id} has no latent code through which one modality could tell of another.")
-        if not all(bool(x.isfinite().all()) for x in model.state_dict().values() if x.is_floating_point()):
-            raise BrokenCheckpoint(f"weights.safetensors of {run.id} holds numbers that are not finite. Copy the run "
-                                   "again from where it came, or train it with a smaller learning rate.")
         for name, modality in model.modalities.items():
             if modality.kind == "text" and (modality.size > MOST_TOKENS or len(modality.vocabulary) <= len(SPECIALS)
                                             or modality.vocabulary[:len(SPECIALS)] != SPECIALS):
                 raise BrokenCheckpoint(f"weights.safetensors of {run.id} does not describe sentences with a vocabulary "
-                                       f"for '{name}'. Copy the run again from where it came.")
-        examples, labels, observed = _examples(run, model.modalities)
+                                       f"for '{name}'. {COPY_AGAIN}.")
+        examples, labels, observed = read_examples(run, lambda stored: _samples(stored, model.modalities))
         return cls(run, model, examples, labels, observed, label_names(run))
 
     # -- what it is
@@ -316,6 +310,28 @@ class CrossModal:
         except ValueError:  # no test sample has everything
             return {}
 
+    # -- for its card
+
+    @torch.inference_mode()
+    def preview(self, count: int = 10) -> Preview:
+        """What it draws together: a picture of the modalities that can be seen, a row each and a column a sample; where
+        all are texts, the sentences."""
+        seen = [name for name, modality in self.modalities.items() if modality.kind == "image"] or self.pictured
+        generator = torch.Generator().manual_seed(0)
+        if prior := self.model.prior():
+            z = {name: p.sample(count, generator) for name, p in prior.items()}
+        else:  # without a prior, what it makes of test observations
+            z = {name: q.mean for name, q in self.model.encode({name: x[:count] for name, x in self.examples.items()}
+                                                               ).items()}
+        decoded = self.model.decode(z)
+        if not seen:
+            lines = [words(row.tolist(), self.modalities[name].vocabulary) for place in range(3)
+                     for name, p in decoded.items() if isinstance(p, Sentences) for row in [p.likeliest()[place]]]
+            return Preview("preview.txt", "\n".join(lines).encode())
+        pictured = self.modalities[seen[0]].kind == "image"
+        rows = [as_images(decoded[name].mean.clamp(0, 1) if pictured else decoded[name].mean) for name in seen]
+        return Preview("preview.png", png(stacked(rows[:3]), scale=2) if pictured else png(striped(rows)))
+
     # -- inside
 
     @cached_property
@@ -411,40 +427,30 @@ class CrossModal:
 # -- parts -------------------------------------------------------------------------------------------
 
 
-def _examples(run: Run, modalities: Mapping[str, Modality]
-              ) -> tuple[dict[str, Tensor], NDArray[np.int64] | None, Tensor | None]:
-    """The test samples of a run as the model reads them, their labels, and who has what."""
-    path = run.path / "examples.safetensors"
-    try:
-        if path.stat().st_size > LARGEST_EXAMPLES:
-            raise ValueError("it is too large")
-        tensors = load_file(path)
-        found = {name: tensors[name] for name in modalities}
-        count = len(next(iter(found.values())))
-        for name, modality in modalities.items():
-            x = found[name]
-            if x.shape != (count, *modality.shape) or not count:
-                raise ValueError(f"'{name}' has shape {tuple(x.shape)}")
-            if modality.kind == "text" and (x.is_floating_point() or x.is_complex()):
-                raise ValueError(f"'{name}' holds no word numbers")
-            found[name] = scaled(x)
-            if modality.kind != "text":
-                found[name] = found[name].float()
-            good = (found[name] >= 0).all() and (found[name] < len(modality.vocabulary)).all() \
-                if modality.kind == "text" else found[name].isfinite().all()
-            if not good:
-                raise ValueError(f"'{name}' holds numbers that are none of its own")
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise BrokenCheckpoint(f"examples.safetensors of {run.id} cannot be used ({error}). Copy the run again from "
-                               "where it came.") from None
-    labels, observed = tensors.get("labels"), tensors.get(OBSERVED)
+def _samples(stored: Mapping[str, Tensor], modalities: Mapping[str, Modality]
+             ) -> tuple[dict[str, Tensor], NDArray[np.int64] | None, Tensor | None]:
+    """Test samples as the model reads them, their labels, and who has what."""
+    found = {name: stored[name] for name in modalities}
+    count = len(next(iter(found.values())))
+    for name, modality in modalities.items():
+        x = found[name]
+        if x.shape != (count, *modality.shape) or not count:
+            raise ValueError(f"'{name}' has shape {tuple(x.shape)}")
+        if modality.kind == "text" and (x.is_floating_point() or x.is_complex()):
+            raise ValueError(f"'{name}' holds no word numbers")
+        found[name] = scaled(x)
+        if modality.kind != "text":
+            found[name] = found[name].float()
+        good = (found[name] >= 0).all() and (found[name] < len(modality.vocabulary)).all() \
+            if modality.kind == "text" else found[name].isfinite().all()
+        if not good:
+            raise ValueError(f"'{name}' holds numbers that are none of its own")
+    labels, observed = stored.get("labels"), stored.get(OBSERVED)
     if labels is not None and (labels.shape != (count,) or labels.is_floating_point()):
         labels = None
     if observed is not None and observed.shape != (count, len(modalities)):
         observed = None
     return found, None if labels is None else labels.long().numpy(), None if observed is None else observed.bool()
-
-
 
 
 def _draw(q: Posterior, count: int, temperature: float, generator: torch.Generator) -> Tensor:

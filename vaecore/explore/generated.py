@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vaecore.data import Kind, Modality
 from vaecore.data.text import words
-from vaecore.explore import Images, as_images
+from vaecore.explore.pictures import Images, as_images
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vaecore.data import END, PAD, Modality
-from vaecore.explore import Images
+from vaecore.explore.pictures import Images
 from vaecore.explore.sentences import LONGEST_TEXT, Reading, UnreadableText, reading
 from vaecore.training.feed import scaled
 

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from vaecore.data import Modality
-from vaecore.explore import Images
 from vaecore.explore.beliefs import Numbers, largest_first
+from vaecore.explore.pictures import Images
 from vaecore.models.blocks.shared import LinearBlocks
 
 ABOVE, BELOW = np.array([255.0, 150.0, 50.0]), np.array([70.0, 160.0, 255.0])  # colours of loadings, as (R, G, B)

@@ -1,4 +1,4 @@
-"""Images to pictures: grids with crisp pixels, as PNG."""
+"""Observations to images, and images to pictures: grids with crisp pixels, as PNG."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from vaecore.data.text import words
-from vaecore.explore import Checkpoint, Codeless, Images, as_batch, as_images, examples
-from vaecore.files import write_bytes_atomic
-from vaecore.nets.text import Sentences
-from vaecore.store import Run
-from vaecore.training.checkpoints import load_model
-
+Images = NDArray[np.uint8]  # (B, H, W) grey or (B, H, W, 3) colour
 Picture = NDArray[np.uint8]  # (H, W) grey, (H, W, 2) grey and opacity, (H, W, 3) colour, (H, W, 4) colour and opacity
 INK, PALE = (27, 29, 42), (120, 124, 140)
+
+
+def as_images(x: torch.Tensor) -> Images:
+    """Observations (B, *shape) as uint8 images; a vector becomes one row of grey."""
+    if x.ndim == 2:  # vectors
+        return (x[:, None] * (128 / 3) + 128).round().clamp(0, 255).to(torch.uint8).numpy()
+    images = (x * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+    if images.shape[1] not in (1, 3):
+        images = images[:, :1]
+    return np.ascontiguousarray(images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1))
 
 
 def grid(images: Images, columns: int, *, gap: int = 1, background: int | None = None, fill: bool = False
@@ -100,6 +104,11 @@ def legible(images: Images) -> Images:
     return images if height > 1 else np.repeat(images, max(1, width // 2), axis=1)
 
 
+def sheet(images: Images, columns: int) -> Picture:
+    """Images or vectors (B, H, W[, 3]) as one picture, in rows of `columns`."""
+    return grid(legible(images), columns)
+
+
 def png(image: Picture, scale: int = 1) -> bytes:
     """One picture as PNG, each pixel drawn as `scale` x `scale`, so that it stays crisp."""
     return _bytes(_scaled(image, scale))
@@ -127,42 +136,6 @@ def labelled(rows: Sequence[tuple[str, Images]], heads: Sequence[str] = (), *, w
         sheet.paste(strip, (left, y), strip.getchannel("A") if "A" in strip.getbands() else None)
         y += strip.height + 8
     return _bytes(sheet)
-
-
-def write_preview(checkpoint: Checkpoint | Codeless, count: int = 10) -> None:
-    """`preview.png` in the run's folder: samples, two rows; of a prior with labels a column for each of the first."""
-    if isinstance(checkpoint, Codeless):
-        count = min(count, 8)  # a pass through the model for each pixel of each image
-        images = checkpoint.sample(2 * count)
-    else:
-        labels = [place % count % checkpoint.classes for place in range(2 * count)] if checkpoint.classes else None
-        images = checkpoint.sample(2 * count, labels=labels)
-    write_bytes_atomic(checkpoint.run.path / "preview.png", png(grid(legible(images), count), scale=2))
-
-
-def write_joint_preview(run: Run, count: int = 10) -> None:
-    """What a model of several modalities draws together: `preview.png` of those that can be seen, a row each and a
-    column a sample; where all are texts, `preview.txt`."""
-    model = load_model(run.path)
-    seen = [name for name, modality in model.modalities.items() if modality.kind == "image"] or [
-        name for name, modality in model.modalities.items() if modality.kind == "vector"]
-    generator = torch.Generator().manual_seed(0)
-    with torch.inference_mode():
-        if prior := model.prior():
-            z = {name: p.sample(count, generator) for name, p in prior.items()}
-        else:  # without a prior, what it makes of test observations
-            parts = {name: examples(run, name, modality)[0][:count] for name, modality in model.modalities.items()}
-            z = {name: q.mean for name, q in model.encode(as_batch(parts)).items()}
-        decoded = model.decode(z)
-    if seen:
-        pictured = model.modalities[seen[0]].kind == "image"
-        rows = [as_images(decoded[name].mean.clamp(0, 1) if pictured else decoded[name].mean) for name in seen]
-        write_bytes_atomic(run.path / "preview.png", png(stacked(rows[:3]), scale=2) if pictured else
-                           png(striped(rows)))
-    else:
-        lines = [words(row.tolist(), model.modalities[name].vocabulary) for place in range(3)
-                 for name, p in decoded.items() if isinstance(p, Sentences) for row in [p.likeliest()[place]]]
-        write_bytes_atomic(run.path / "preview.txt", "\n".join(lines).encode())
 
 
 def _scaled(image: Picture, scale: int) -> Image.Image:

@@ -12,8 +12,10 @@ import numpy as np
 import torch
 
 from vaecore.data import COVARIATE, DataUnavailable
-from vaecore.explore import Checkpoint, Codes, Images, as_images
+from vaecore.explore.codes import Codes
 from vaecore.explore.densities import Vector, as_mixture, held, marginal, moments, plane, weights_of
+from vaecore.explore.pictures import Images, as_images
+from vaecore.explore.single import Checkpoint
 from vaecore.probability.densities import GaussianMixture
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.priors import ImplicitPrior

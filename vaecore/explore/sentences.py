@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any
@@ -16,18 +16,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from vaecore.data import END, SPECIALS, UNKNOWN
+from vaecore.data import END, SPECIALS, UNKNOWN, Modality
 from vaecore.data.text import of_characters, tokens, words
 from vaecore.evaluate.verdict import COLLAPSED
-from vaecore.explore import Codes, Route, between, examples
-from vaecore.files import write_bytes_atomic
+from vaecore.explore.codes import Codes, Route, between
+from vaecore.explore.opening import observations, read_examples, read_model
 from vaecore.models import Family
 from vaecore.nets.text import Sentences
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
-from vaecore.store import Run
+from vaecore.store import COPY_AGAIN, Run
 from vaecore.training import ACTIVE
-from vaecore.training.checkpoints import BrokenCheckpoint, check_origin, load_model
+from vaecore.training.checkpoints import BrokenCheckpoint
+from vaecore.views import SENTENCE, Preview
 
 LONGEST_TEXT = 1_000  # characters that may be typed
 MOST_TOKENS = 1_000  # a sentence of a model; writing takes a step for each
@@ -113,29 +114,20 @@ class SentenceCheckpoint:
 
     @classmethod
     def load(cls, run: Run) -> SentenceCheckpoint:
-        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing, damaged or not of text."""
-        model = load_model(run.path)
-        check_origin(run)
+        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, `WrongView` for a model of
+        something else."""
+        model = read_model(run, SENTENCE)
         if model.covariate is not None:
             raise BrokenCheckpoint(f"{run.id} is conditioned on labels, which typed sentences have not. Choose a run "
                                    "with another prior.")
-        kinds = [modality.kind for modality in model.modalities.values()]
-        if kinds != ["text"]:
-            raise BrokenCheckpoint(f"{run.id} is not a model of text. Open it in Traverse.")
         [(name, text)] = model.modalities.items()
         with torch.inference_mode():
             [p] = model.decode({latent: torch.zeros(1, size) for latent, size in model.latents.items()}).values()
         if not isinstance(p, Sentences) or len(model.latents) > 1 or text.size > MOST_TOKENS \
                 or text.vocabulary[:len(SPECIALS)] != SPECIALS or len(text.vocabulary) == len(SPECIALS):
             raise BrokenCheckpoint(f"weights.safetensors of {run.id} does not describe a model of sentences with a "
-                                   "vocabulary. Copy the run again from where it came.")
-        if not all(parameter.isfinite().all() for parameter in model.parameters()):
-            raise BrokenCheckpoint(f"weights.safetensors of {run.id} holds numbers that are not finite. Copy the run "
-                                   "again from where it came, or train it with a smaller learning rate.")
-        x, _, _ = examples(run, name, text)
-        if x.is_floating_point() or x.is_complex() or x.min() < 0 or x.max() >= len(text.vocabulary):
-            raise BrokenCheckpoint(f"examples.safetensors of {run.id} holds numbers that are no words of its "
-                                   "vocabulary. Copy the run again from where it came.")
+                                   f"vocabulary. {COPY_AGAIN}.")
+        x = read_examples(run, lambda stored: _word_numbers(stored, name, text))
         sentences = (words(row.tolist(), text.vocabulary) for row in x[:MOST_EXAMPLES])
         return cls(run, model, run.summary(), tuple(sentence for sentence in sentences if sentence))
 
@@ -208,6 +200,10 @@ class SentenceCheckpoint:
             return self.write(codes, temperature, seed)
         return self._written(replace(self._observation({}), count=count), temperature, seed)
 
+    def preview(self, count: int = 4) -> Preview:
+        """Sentences of its own, one a line, words drawn at temperature 0.5."""
+        return Preview("preview.txt", "".join(f"{line}\n" for line in self.sample(count, temperature=0.5)).encode())
+
     def write(self, codes: Codes, temperature: float = 0.0, seed: int = 0) -> list[str]:
         """The sentences of codes (B, r): the likeliest next word each time, or words drawn at `temperature`."""
         [latent] = self.model.latents
@@ -270,15 +266,17 @@ class SentenceCheckpoint:
         return [float(value) for value in found] if good else None
 
 
+def _word_numbers(stored: Mapping[str, torch.Tensor], name: str, text: Modality) -> torch.Tensor:
+    """Test sentences (N, T) as word numbers."""
+    x, _, _ = observations(stored, name, text)
+    if x.is_floating_point() or x.is_complex() or x.min() < 0 or x.max() >= len(text.vocabulary):
+        raise ValueError("it holds numbers that are no words of its vocabulary")
+    return x
+
+
 def changes(text: str, reference: str) -> list[tuple[str, bool]]:
     """The words of a text, each with whether it differs from the reference, where the two are aligned."""
     new, old = text.split(), reference.split()
     same = {place for block in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks()
             for place in range(block.b, block.b + block.size)}
     return [(word, place not in same) for place, word in enumerate(new)]
-
-
-def write_preview(checkpoint: SentenceCheckpoint, count: int = 4) -> None:
-    """`preview.txt` in the run's folder: sentences of its own, one a line, words drawn at temperature 0.5."""
-    lines = checkpoint.sample(count, temperature=0.5)
-    write_bytes_atomic(checkpoint.run.path / "preview.txt", "".join(f"{line}\n" for line in lines).encode())

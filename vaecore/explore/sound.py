@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vaecore.data.spoken_digits import sound
 from vaecore.data.spoken_digits import wav as as_wav
-from vaecore.explore import Images
+from vaecore.explore.pictures import Images
 
 
 def wav(picture: Images) -> bytes:

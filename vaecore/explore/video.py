@@ -9,7 +9,7 @@ Shapes: T frames, c frames given, H frames of horizon, N futures, r latent size.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -17,20 +17,20 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from vaecore.data import EVENTS
 from vaecore.evaluate.picture_metrics import has_ssim, psnr_by_frame, squared_error_by_frame, ssim_by_frame
 from vaecore.evaluate.video import Spread, best_of, bound_by_frame, prior_sd
-from vaecore.explore import LARGEST_EXAMPLES
-from vaecore.files import write_bytes_atomic
+from vaecore.explore.clips import Strip, contact_sheet
+from vaecore.explore.opening import read_examples, read_model
 from vaecore.models.video.rollout import rolled
 from vaecore.models.video.shared import VideoFamily
 from vaecore.schema import problem
-from vaecore.store import Run
-from vaecore.training.checkpoints import BrokenCheckpoint, check_origin, load_model
+from vaecore.store import COPY_AGAIN, Run
+from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint
 from vaecore.training.feed import scaled
+from vaecore.views import CLIP, Preview
 
 Pictures = NDArray[np.uint8]
 Numbers = NDArray[np.float64]
@@ -89,17 +89,13 @@ class VideoCheckpoint:
 
     @classmethod
     def load(cls, run: Run) -> VideoCheckpoint:
-        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, and for a model of something
-        else."""
-        model = load_model(run.path)
-        check_origin(run)
+        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, `WrongView` for a model of
+        something else."""
+        model = read_model(run, CLIP)
         if not isinstance(model, VideoFamily):
-            raise BrokenCheckpoint(f"{run.id} is no model of clips. Open it in Traverse, Sentences or Cross-modal.")
-        if not all(bool(x.isfinite().all()) for x in model.state_dict().values() if x.is_floating_point()):
-            raise BrokenCheckpoint(f"weights.safetensors of {run.id} holds numbers that are not finite. Copy the run "
-                                   "again from where it came, or train it with a smaller learning rate.")
+            raise BrokenCheckpoint(f"{WEIGHTS} of {run.id} does not describe a model of clips. {COPY_AGAIN}.")
         run.summary()  # the rate is read from it: a broken one is told now, not when a clip is shown
-        clips, events = _examples(run, model)
+        clips, events = read_examples(run, lambda stored: _stored_clips(stored, model))
         return cls(run, model, clips, events)
 
     # -- what it is
@@ -334,6 +330,17 @@ class VideoCheckpoint:
         x = (spread.float().mean(-3, keepdim=True) * 510).round().clamp(0, 255)
         return x.to(torch.uint8).numpy()
 
+    def preview(self, frames: int = 10, futures: int = 3) -> Preview:
+        """A test clip, and under it some of its futures, one of `frames` frames beside the other."""
+        clip = self.clip(0)
+        context = min(self.context, max(1, len(clip) - 1))
+        past = self.past(clip, context)
+        horizon = max(1, min(len(clip) - context, LONGEST_HORIZON))
+        strips = [Strip("", self.pictures(clip))]
+        for chunk in self.roll(past, horizon, futures):
+            strips += [Strip("", self.pictures(torch.cat([past, future]))) for future in chunk.frames]
+        return Preview("preview.png", contact_sheet(strips, context=context, columns=frames, width=720))
+
     # -- inside
 
     def _rolled(self, past: Tensor, horizon: int, futures: int, seed: int, start: int) -> Iterator[Futures]:
@@ -465,21 +472,6 @@ def draw_states(frames: Tensor | NDArray[Any], low: float = 0.0, high: float = 1
     return np.rint(sheet).astype(np.uint8).reshape(*x.shape[:-1], 3, SIDE, SIDE)
 
 
-def write_preview(run: Run, frames: int = 10, futures: int = 3) -> None:
-    """`preview.png` in the run's folder: a test clip, and under it some of its futures, one frame beside the other."""
-    from vaecore.explore.clips import Strip, contact_sheet
-
-    checkpoint = VideoCheckpoint.load(run)
-    clip = checkpoint.clip(0)
-    context = min(checkpoint.context, max(1, len(clip) - 1))
-    past = checkpoint.past(clip, context)
-    horizon = max(1, min(len(clip) - context, LONGEST_HORIZON))
-    strips = [Strip("", checkpoint.pictures(clip))]
-    for chunk in checkpoint.roll(past, horizon, futures):
-        strips += [Strip("", checkpoint.pictures(torch.cat([past, frames]))) for frames in chunk.frames]
-    write_bytes_atomic(run.path / "preview.png", contact_sheet(strips, context=context, columns=frames, width=720))
-
-
 # -- parts -----------------------------------------------------------------------------------------
 
 
@@ -488,25 +480,17 @@ def _measured(metric: Metric, predicted: Tensor, true: Tensor) -> Tensor:
     return measure(predicted, true)
 
 
-def _examples(run: Run, model: VideoFamily) -> tuple[Tensor, NDArray[np.bool_] | None]:
-    """The test clips of a run as they are stored (N, T, *frame), and their events (N, T)."""
-    path = run.path / "examples.safetensors"
-    try:
-        if path.stat().st_size > LARGEST_EXAMPLES:
-            raise ValueError("it is too large")
-        with safe_open(path, "pt") as file:
-            names = set(file.keys())
-            clips = file.get_tensor(model.modality)[:MOST_CLIPS]
-            events = file.get_tensor(EVENTS)[:MOST_CLIPS] if EVENTS in names else None
-        if clips.ndim < 3 or tuple(clips.shape[2:]) != model.frame or not len(clips):
-            raise ValueError(f"clips of shape {tuple(clips.shape)}")
-        if not 2 <= clips.shape[1] <= LONGEST_CLIP:
-            raise ValueError(f"clips of {clips.shape[1]} frames")
-        if (clips.dtype == torch.uint8) != model.pixels or not bool(clips.float().isfinite().all()):
-            raise ValueError("numbers that are no frames")
-    except (OSError, SafetensorError, LookupError, ValueError, RuntimeError) as error:
-        raise BrokenCheckpoint(f"examples.safetensors of {run.id} cannot be used ({error}). Copy the run again from "
-                               "where it came.") from None
+def _stored_clips(stored: Mapping[str, Tensor], model: VideoFamily) -> tuple[Tensor, NDArray[np.bool_] | None]:
+    """Test clips as they are stored (N, T, *frame), and their events (N, T)."""
+    clips, events = stored[model.modality][:MOST_CLIPS], stored.get(EVENTS)
+    if clips.ndim < 3 or tuple(clips.shape[2:]) != model.frame or not len(clips):
+        raise ValueError(f"clips of shape {tuple(clips.shape)}")
+    if not 2 <= clips.shape[1] <= LONGEST_CLIP:
+        raise ValueError(f"clips of {clips.shape[1]} frames")
+    if (clips.dtype == torch.uint8) != model.pixels or not bool(clips.float().isfinite().all()):
+        raise ValueError("numbers that are no frames")
+    if events is not None:
+        events = events[:MOST_CLIPS]
     if events is not None and events.shape != clips.shape[:2]:
         events = None
     return clips, None if events is None else events.bool().numpy()

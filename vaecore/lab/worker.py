@@ -19,7 +19,10 @@ from pathlib import Path
 from vaecore.lab import jobs, state
 from vaecore.lab.control import Control, Heartbeat
 from vaecore.lab.locks import LabError, training_lock
+from vaecore.lab.previews import write_preview
 from vaecore.lab.supervisor import NO_LAST_WORD
+from vaecore.store import Run
+from vaecore.views import view_of
 
 
 def main(arguments: list[str]) -> int:
@@ -120,18 +123,8 @@ def obeying(control: Control) -> Iterator[None]:
 def draw_preview(folder: Path) -> None:
     """What the model draws or writes, for the run's card. A run without it is still a run, so nothing here fails it."""
     try:
-        from vaecore.explore import opened, pictures, sentences, video
-        from vaecore.store import Run
-
         run = Run(folder)
-        if run.config().model.multimodal:
-            pictures.write_joint_preview(run)
-        elif run.config().data.observation == "sentence":
-            sentences.write_preview(sentences.SentenceCheckpoint.load(run))
-        elif run.config().data.observation == "clip":
-            video.write_preview(run)
-        else:
-            pictures.write_preview(opened(run))
+        write_preview(view_of(run).load(run))
     except Exception as error:
         print(f"no preview: {error}", flush=True)
 

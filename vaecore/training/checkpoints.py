@@ -25,7 +25,7 @@ from vaecore.files import parsed_json, write_bytes_atomic
 from vaecore.models import Family
 from vaecore.nets.convolutional import channels_last
 from vaecore.schema import ConfigError, parse
-from vaecore.store import Run
+from vaecore.store import COPY_AGAIN, Run
 
 WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"
 INITIAL, KEPT = "initial.safetensors", "kept"  # what a fork begins with, and the folder of weights along the way
@@ -109,8 +109,7 @@ def step_of(path: Path) -> int:
 def _step(path: Path, header: dict[str, Any]) -> int:
     step = header.get("step")
     if not isinstance(step, int):
-        raise BrokenCheckpoint(f"{path} does not say at which step it was written. Copy the run again from where it "
-                               "came.")
+        raise BrokenCheckpoint(f"{path} does not say at which step it was written. {COPY_AGAIN}.")
     return step
 
 
@@ -123,8 +122,8 @@ def untrained(config: RunConfig, folder: Path) -> Family:
     try:
         modalities, covariate = _described(header)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise BrokenCheckpoint(f"{folder / WEIGHTS} does not fit its own description ({_line(error)}). Copy the run "
-                               "again from where it came.") from None
+        raise BrokenCheckpoint(f"{folder / WEIGHTS} does not fit its own description ({_line(error)}). "
+                               f"{COPY_AGAIN}.") from None
     with torch.device("meta"):
         return config.model.build(modalities, covariate)
 
@@ -147,8 +146,8 @@ def load_model(path: Path) -> Family:
         model.load_state_dict(tensors, assign=True)
         channels_last(model)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RuntimeError, ConfigError) as error:
-        raise BrokenCheckpoint(f"{path} does not fit its own description ({_line(error)}). Copy the run again from "
-                               "where it came.") from None
+        raise BrokenCheckpoint(f"{path} does not fit its own description ({_line(error)}). {COPY_AGAIN}."
+                               ) from None
     return model.eval()
 
 
@@ -167,7 +166,7 @@ def check_origin(run: Run) -> None:
     if fields := differences([noted, here]):
         name, (there, own) = next(iter(fields.items()))
         raise BrokenCheckpoint(f"weights.safetensors of {run.id} belongs to another run: it was trained with {name} = "
-                               f"{there}, but config.json says {own}. Copy the whole run again from where it came.")
+                               f"{there}, but config.json says {own}. {COPY_AGAIN}, the whole of it.")
 
 
 def check_words(folder: Path, dataset: Dataset) -> None:
@@ -200,8 +199,8 @@ def load_checkpoint(folder: Path, model: Family, optimizers: Mapping[str, torch.
     tensors, progress = _read(folder / CHECKPOINT)
     if not (isinstance(progress, dict) and progress.keys() >= PROGRESS.keys()
             and all(isinstance(progress[name], kind) for name, kind in PROGRESS.items())):
-        raise BrokenCheckpoint(f"{folder / CHECKPOINT} does not say where training stood. Copy the run again from "
-                               "where it came, or start a new one with its configuration.")
+        raise BrokenCheckpoint(f"{folder / CHECKPOINT} does not say where training stood. {COPY_AGAIN}, or start "
+                               "a new one with its configuration.")
     try:
         model.load_state_dict(_part(tensors, "model."))
         for owner, optimizer in optimizers.items():
@@ -242,10 +241,10 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Tensor], dict[
             names = file.keys() if tensors else ()
             return {name: _single(file.get_tensor(name)) for name in names}, header
     except FileNotFoundError:
-        raise BrokenCheckpoint(f"{path} is missing. Train the run, or copy it again from where it came.") from None
+        raise BrokenCheckpoint(f"{path} is missing. Train the run. Trained elsewhere: {COPY_AGAIN}.") from None
     except (SafetensorError, KeyError, ValueError, OSError, RecursionError) as error:
-        raise BrokenCheckpoint(f"{path} is truncated or not a checkpoint of this program ({_line(error)}). Copy the "
-                               "run again from where it came.") from None
+        raise BrokenCheckpoint(f"{path} is truncated or not a checkpoint of this program ({_line(error)}). "
+                               f"{COPY_AGAIN}.") from None
 
 
 def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,0 +1,111 @@
+"""The one reader of run folders: a model that a view can show, and the test observations that travel with it.
+
+What cannot be used is said here once, with its remedy; each view says only what its examples must be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+
+from vaecore.data import COVARIATE, Modality
+from vaecore.data.base import LONGEST_NAME, MOST_CLASSES
+from vaecore.files import parsed_json
+from vaecore.models import Family
+from vaecore.store import COPY_AGAIN, Run
+from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, check_origin, load_model
+from vaecore.views import VIEWS, Nature, Opened, View, view_of
+
+T = TypeVar("T")
+EXAMPLES = "examples.safetensors"
+LARGEST_EXAMPLES = 64 * 2**20  # bytes
+CODE = "z"  # how a latent is called that one can move through; the hidden units of a Boltzmann machine are none
+
+
+class WrongView(BrokenCheckpoint):
+    """A run that was asked to be looked at as what it is not; `view` is the one that opens it."""
+
+    def __init__(self, run: Run, view: View[Opened], asked: View[Opened]) -> None:
+        self.view = view
+        self.what = f"It is {view.title}."
+        super().__init__(f"{run.id} is {view.title}. Wanted is {asked.title}. What this one does is shown by "
+                         f"`{view.command.format(run=run.id)}`.")
+
+
+def opened(run: Run) -> Opened:
+    """Any run, by the view that opens it; raises as `View.load` does."""
+    return view_of(run).load(run)
+
+
+def read_model(run: Run, view: View[Opened]) -> Family:
+    """The model of a run that `view` opens, its weights finite and the run's own.
+
+    Raises `WrongView` for one that another view opens; `BrokenCheckpoint`, `StoreError` or `ConfigError` for files that
+    are missing or damaged.
+    """
+    model = load_model(run.path)
+    check_origin(run)
+    found = nature_of(model)
+    if not view.opens(found):
+        raise WrongView(run, next(other for other in VIEWS.values() if other.opens(found)), view)
+    if not all(bool(x.isfinite().all()) for x in model.state_dict().values() if x.is_floating_point()):
+        raise BrokenCheckpoint(f"{WEIGHTS} of {run.id} holds numbers that are not finite. {COPY_AGAIN}, or train it "
+                               "with a smaller learning rate.")
+    return model
+
+
+def nature_of(model: Family) -> Nature:
+    """What a model is, by itself: its run may tell otherwise."""
+    kinds = [modality.kind for modality in model.modalities.values()]
+    observation = {"text": "sentence", "video": "clip", "trajectory": "clip"}.get(kinds[0], kinds[0])
+    return Nature(observation, len(kinds) > 1, CODE in model.latents)
+
+
+def read_examples(run: Run, check: Callable[[Mapping[str, torch.Tensor]], T]) -> T:
+    """What `check` makes of the test observations that travel with a run, by modality as they are stored, with their
+    labels and whatever else is known of them.
+
+    Raises `BrokenCheckpoint` for a file that is missing, damaged or too large, or of which `check` says with a
+    `LookupError` or `ValueError` what is wrong.
+    """
+    path = run.path / EXAMPLES
+    try:
+        if path.stat().st_size > LARGEST_EXAMPLES:
+            raise ValueError("it is too large")
+        return check(load_file(path))
+    except (OSError, SafetensorError, LookupError, ValueError, RuntimeError) as error:
+        raise BrokenCheckpoint(f"{EXAMPLES} of {run.id} cannot be used ({error}). {COPY_AGAIN}.") from None
+
+
+def observations(stored: Mapping[str, torch.Tensor], name: str, modality: Modality
+                 ) -> tuple[torch.Tensor, NDArray[np.int64] | None, torch.Tensor | None]:
+    """Examples of one modality (N, *shape) as they are stored, their labels (N,) and covariates (N, m) where there are
+    any that fit; raises `KeyError` or `ValueError` for examples that do not fit the modality."""
+    x = stored[name]
+    if x.shape[1:] != modality.shape or len(x) == 0:
+        raise ValueError(f"{modality.kind}s of shape {tuple(x.shape)}")
+    labels, u = stored.get("labels"), stored.get(COVARIATE)
+    if labels is not None and labels.shape != (len(x),):
+        labels = None
+    if u is not None and (u.ndim != 2 or len(u) != len(x)):
+        u = None
+    return x, None if labels is None else labels.numpy(), u
+
+
+def label_names(run: Run) -> tuple[str, ...]:
+    """What the labels of a run's examples are called, by their numbers; empty where they are numbers from 0, and in
+    runs that were made before names were kept."""
+    try:
+        with safe_open(run.path / EXAMPLES, "pt") as file:
+            names = parsed_json((file.metadata() or {}).get("classes", "[]"), "the names of its classes")
+    except (OSError, SafetensorError, ValueError, RecursionError):
+        return ()
+    good = isinstance(names, list) and len(names) <= MOST_CLASSES and all(
+        isinstance(name, str) and len(name) <= LONGEST_NAME for name in names)
+    return tuple(names) if good else ()

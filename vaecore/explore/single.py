@@ -1,0 +1,314 @@
+"""Looking at a checkpoint of one modality with a code: decode, traverse, interpolate, reconstruct, sample.
+
+Shapes: B images, r latent size, S steps. Images come back as uint8 (…, H, W) or (…, H, W, 3), the mean of
+p(x|z); a vector comes back as a one-row image, grey for 0 and one step of brightness for each 3/128.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from vaecore.data import COVARIATE, Modality
+from vaecore.explore.codes import Codes, Route, between
+from vaecore.explore.densities import as_mixture, from_noise, gaussian, moments, tempered
+from vaecore.explore.opening import CODE, EXAMPLES, observations, read_examples, read_model
+from vaecore.explore.pictures import Images, as_images, png, sheet
+from vaecore.models import Family
+from vaecore.probability.densities import Density
+from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.priors import ConditionalMixture
+from vaecore.store import COPY_AGAIN, Run
+from vaecore.training.checkpoints import BrokenCheckpoint
+from vaecore.training.feed import scaled
+from vaecore.views import SINGLE, Preview
+
+DRAWN_AT_ONCE = 500  # codes: a mixture weighs all its components for each
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with the test images and numbers that travel with it."""
+
+    run: Run
+    model: Family
+    summary: dict[str, Any]
+    examples: torch.Tensor  # (N, *shape), pixels in [0, 1]
+    labels: NDArray[np.int64] | None
+    covariates: torch.Tensor | None = None  # (N, m), as the model reads them; None where it reads none
+
+    @classmethod
+    def load(cls, run: Run) -> Checkpoint:
+        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, `WrongView` for a family
+        without a code, of several modalities, of text or of clips."""
+        model = read_model(run, SINGLE)
+        if len(model.latents) > 1:
+            raise BrokenCheckpoint(f"{run.id} has several latents ({', '.join(model.latents)}), and here one is moved "
+                                   "through. Choose a run of a family with one.")
+        [(name, modality)] = model.modalities.items()
+        x, labels, numbers = read_examples(run, lambda stored: observations(stored, name, modality))
+        covariates = None
+        if model.covariate is not None:
+            covariates = as_read(model.covariate, labels, numbers)
+            if covariates is None:
+                raise BrokenCheckpoint(f"{EXAMPLES} of {run.id} lacks the labels or covariates that its model reads. "
+                                       f"{COPY_AGAIN}.")
+        return cls(run, model, run.summary(), scaled(x).float(), labels, covariates)
+
+    @property
+    def latent(self) -> str:
+        return CODE
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one observation: (C, H, W) or (D,)."""
+        [modality] = self.model.modalities.values()
+        return modality.shape
+
+    @property
+    def size(self) -> int:
+        """Latent size r."""
+        return self.model.latents[self.latent]
+
+    @cached_property
+    def has_prior(self) -> bool:
+        """Whether codes are compared with a prior; an autoencoder's are not."""
+        return bool(self.priors(None if self.covariates is None else self.covariates[:1]))
+
+    @cached_property
+    def prior(self) -> Density:
+        """p(z); of a conditional prior p(z|u) for the covariates of all examples. Raises `KeyError` without one."""
+        return self.priors(self.covariates)[self.latent]
+
+    @cached_property
+    def fitted(self) -> bool:
+        """Whether codes are drawn from a Gaussian fitted to those of data, as the model does not say their law."""
+        return not self.has_prior and self.model.codes(1, torch.Generator().manual_seed(0)) is None
+
+    @property
+    def standard(self) -> bool:
+        """Whether the prior is N(0, I)."""
+        return self.has_prior and isinstance(self.prior, StandardNormal)
+
+    @property
+    def tempered(self) -> bool:
+        """Whether samples have a temperature: where codes come from Gaussians, alone or mixed."""
+        return not self.has_prior or gaussian(self.prior)
+
+    @property
+    def classes(self) -> int:
+        """How many labels its prior is conditioned on; 0 where it is not, or on numbers."""
+        covariate = self.model.covariate
+        return covariate.size if covariate is not None and covariate.kind == "label" else 0
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What those labels are called."""
+        covariate = self.model.covariate
+        return covariate.class_names if covariate is not None and covariate.kind == "label" else ()
+
+    @property
+    def kl(self) -> NDArray[np.float64] | None:
+        """Mean KL a dimension in nats (r,), on the validation set; None without one, and where the prior has no closed
+        form by dimension."""
+        return self._noted("kl")
+
+    @property
+    def rate(self) -> float | None:
+        """Mean KL in all, in nats, on the validation set; None without one."""
+        found = self._found("kl")
+        values = found if isinstance(found, list) else []
+        finite = values and all(isinstance(v, int | float) and math.isfinite(v) for v in values)
+        return float(sum(values)) if finite else None
+
+    @cached_property
+    def spread(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation of the codes of data, each (r,)."""
+        mean, variance = self._noted("code_mean"), self._noted("code_variance")
+        if mean is not None and variance is not None:
+            return mean, np.sqrt(np.maximum(variance, 0))
+        z = self.encode(slice(None))
+        return z.mean(0).astype(float), z.std(0).astype(float)
+
+    @property
+    def active(self) -> NDArray[np.bool_]:
+        """Dimensions in use (r,): the code of data varies by more than 0.01 in variance, or costs more than 0.01 nats
+        where each observation has a prior of its own; all without a prior."""
+        if not self.has_prior:
+            return np.ones(self.size, bool)
+        told = self._noted("activity")
+        if told is None:  # of a run older than that
+            told = self.kl if self.model.prior_moves and self.kl is not None else self.spread[1] ** 2
+        return told > 0.01
+
+    @property
+    def order(self) -> list[int]:
+        """Dimensions from the most to the least informative: by KL, or by spread without one."""
+        weight = self.kl if self.kl is not None else self.spread[1]
+        return [int(i) for i in np.argsort(-weight, kind="stable")]
+
+    def scale(self) -> tuple[Codes, Codes]:
+        """Where codes live, centre and unit (r,) each: the prior's mean and standard deviation, 0 and 1 for N(0, I), or
+        the codes' own without a prior."""
+        mean, std = self._prior_spread if self.has_prior else self.spread
+        return mean.astype(np.float32), np.maximum(std, 1e-6).astype(np.float32)
+
+    def place(self, units: Codes) -> Codes:
+        """Codes (..., r) from positions in units of `scale`."""
+        centre, unit = self.scale()
+        codes: Codes = centre + unit * np.asarray(units, np.float32)
+        return codes
+
+    def units(self, codes: Codes) -> Codes:
+        """Positions of codes (..., r) in units of `scale`: the inverse of `place`."""
+        centre, unit = self.scale()
+        positions: Codes = (np.asarray(codes, np.float32) - centre) / unit
+        return positions
+
+    @torch.inference_mode()
+    def decode(self, codes: Codes) -> Images:
+        """Decoder means of codes (B, r)."""
+        z = torch.as_tensor(np.asarray(codes, np.float32))
+        [p] = self.model.decode({self.latent: z}).values()
+        return as_images(p.mean)
+
+    @torch.inference_mode()
+    def encode(self, index: slice | Sequence[int]) -> Codes:
+        """Posterior means of examples, (B, r)."""
+        codes: Codes = self._posterior(index).mean.numpy()
+        return codes
+
+    def originals(self, index: slice | Sequence[int]) -> Images:
+        """The examples themselves."""
+        return as_images(self.examples[index])
+
+    def reconstruct(self, index: slice | Sequence[int]) -> Images:
+        """Examples encoded and decoded again, at the posterior mean."""
+        return self.decode(self.encode(index))
+
+    def traverse(self, base: Codes, dimensions: Sequence[int], values: Sequence[float]) -> Images:
+        """One row a dimension, one column a value (in units of `scale`), the rest held at `base`: (rows, S, ...)."""
+        centre, unit = self.scale()
+        codes: Codes = np.tile(np.asarray(base, np.float32), (len(dimensions), len(values), 1))
+        for row, dimension in enumerate(dimensions):
+            codes[row, :, dimension] = centre[dimension] + unit[dimension] * np.asarray(values, np.float32)
+        flat = self.decode(codes.reshape(-1, self.size))
+        return flat.reshape(len(dimensions), len(values), *flat.shape[1:])
+
+    def interpolate(self, a: int, b: int, steps: int, path: Route = "straight") -> Images:
+        """Decoded codes on the way between two examples, both ends included, (S, ...)."""
+        start, end = self.encode([a, b])
+        return self.decode(between(start, end, steps, path))
+
+    @torch.inference_mode()
+    def sample_codes(self, count: int, temperature: float = 1.0, seed: int = 0, labels: Sequence[int] | None = None
+                     ) -> Codes:
+        """Codes (B, r) from the prior, or by the model's own law of them; else from a Gaussian fitted to the codes.
+
+        `temperature` multiplies the standard deviation of each Gaussian: at 0 a code is the mean of the one it is drawn
+        from. A conditional prior takes a label for each code, or else covariates drawn from the examples'.
+        Raises `ValueError` for a temperature where `tempered` is false, and for labels that are no such.
+        """
+        if temperature != 1 and not self.tempered:
+            raise ValueError("this prior has no Gaussians whose spread a temperature could change.")
+        if labels is not None and (len(labels) != count or not all(0 <= label < self.classes for label in labels)):
+            raise ValueError(f"labels of this prior are 0 to {self.classes - 1}, one for each code."
+                             if self.classes else "this prior is not conditioned on labels.")
+        if not self.has_prior and not self.fitted:
+            own = self.model.codes(count, torch.Generator().manual_seed(seed))
+            assert own is not None
+            return np.float32(temperature) * own.numpy()
+        if not self.has_prior or self.standard:
+            noise = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
+            return self.place(np.float32(temperature) * noise)
+        density = self.prior
+        if self.covariates is not None:
+            rows = np.random.default_rng(seed).integers(len(self.covariates), size=count)
+            u = torch.eye(self.classes)[list(labels)] if labels is not None else self.covariates[rows]
+            density = self.priors(u)[self.latent]
+        generator = torch.Generator().manual_seed(seed)
+        if isinstance(density, DiagonalGaussian | ConditionalMixture):
+            return tempered(density, temperature).sample(count, generator).numpy()
+        density, left = tempered(density, temperature), [DRAWN_AT_ONCE] * (count // DRAWN_AT_ONCE)
+        return np.concatenate([density.sample(n, generator).numpy() for n in [*left, count % DRAWN_AT_ONCE] if n])
+
+    @torch.inference_mode()
+    def from_noise(self, component: NDArray[np.float64], normal: Codes, example: NDArray[np.float64], seed: int = 0,
+                   temperature: float = 1.0) -> Codes:
+        """Codes (B, r) of the prior as a fixed function of noise: `component` (B,) in [0, 1) chooses among its
+        components, `normal` (B, r) is the place in it, `example` (B,) in [0, 1) whose covariate p(z|u) is given.
+
+        Without a prior as in `sample_codes`: a Gaussian fitted to the codes, else the model's own law under `seed`,
+        scaled by `temperature`.
+        """
+        if not self.has_prior and not self.fitted:
+            own = self.model.codes(len(normal), torch.Generator().manual_seed(seed))
+            assert own is not None
+            return np.float32(temperature) * own.numpy()
+        if not self.has_prior or self.standard:
+            return self.place(normal)
+        density = self.prior
+        if self.covariates is not None:
+            density = self.priors(self.covariates[(example * len(self.covariates)).astype(int)])[self.latent]
+        codes: Codes = from_noise(density, torch.from_numpy(component), torch.from_numpy(normal)).numpy()
+        return codes
+
+    def sample(self, count: int, temperature: float = 1.0, seed: int = 0, labels: Sequence[int] | None = None
+               ) -> Images:
+        """Decoder means of `sample_codes`."""
+        return self.decode(self.sample_codes(count, temperature, seed, labels))
+
+    def preview(self, count: int = 10) -> Preview:
+        """Samples, two rows of `count`; of a prior with labels a column for each of the first."""
+        labels = [place % count % self.classes for place in range(2 * count)] if self.classes else None
+        return Preview("preview.png", png(sheet(self.sample(2 * count, labels=labels), count), scale=2))
+
+    @cached_property
+    def _prior_spread(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Mean and standard deviation of the prior, each (r,)."""
+        return (np.zeros(self.size), np.ones(self.size)) if self.standard else moments(as_mixture(self.prior))
+
+    @torch.inference_mode()
+    def priors(self, covariates: torch.Tensor | None) -> dict[str, Density]:
+        """p(z), or p(z|u) of covariates (B, m) for a conditional prior; empty without one."""
+        return self.model.prior() if covariates is None else self.model.prior({COVARIATE: covariates})
+
+    def _found(self, term: str) -> Any:
+        found: Any = self.summary
+        for key in ("validation", term, self.latent):
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
+
+    def _noted(self, term: str) -> NDArray[np.float64] | None:
+        """One number a dimension (r,) of the validation set; None where the summary has none that can be used."""
+        found = self._found(term)
+        if not isinstance(found, list) or len(found) != self.size:
+            return None
+        if not all(isinstance(value, int | float) for value in found):
+            return None
+        values = np.asarray(found, np.float64)
+        return values if np.isfinite(values).all() else None
+
+    def _posterior(self, index: slice | Sequence[int]) -> Any:
+        [modality] = self.model.modalities
+        batch = {modality: self.examples[index]}
+        if self.covariates is not None:
+            batch[COVARIATE] = self.covariates[index]
+        return self.model.encode(batch)[self.latent]
+
+
+def as_read(covariate: Modality, labels: NDArray[np.int64] | None, numbers: torch.Tensor | None
+            ) -> torch.Tensor | None:
+    """Covariates (N, m) as a model reads them, labels as one-hot rows; None where there are none that fit."""
+    if covariate.kind == "label":
+        fits = labels is not None and labels.dtype.kind == "i" and len(labels) and labels.max() < covariate.size
+        return (torch.from_numpy(labels)[:, None] == torch.arange(covariate.size)).float() if fits else None
+    fits = numbers is not None and numbers.shape[1:] == covariate.shape and bool(numbers.isfinite().all())
+    return numbers.float() if fits and numbers is not None else None
