@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared import checkpoints, pictures
-from pages.shared.code import Code
 from pages.shared.words import escaped
 from pages.traverse import prior
+from pages.traverse.code import Code
 from vaecore.views import CODELESS, SINGLE, STILL, view_of
 
 if TYPE_CHECKING:
