@@ -128,16 +128,42 @@ def test_an_interrupt_saves_and_ends(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_the_import_is_light_and_lists_what_there_is() -> None:
     code = ("import sys, vaecore\nbefore = set(sys.modules)\nassert not {'torch', 'pydantic', 'rich'} & before\n"
-            "names = set(dir(vaecore))\nassert {'fit', 'load', 'presets', 'Store', 'RunConfig'} <= names\n"
+            "names = set(vaecore.__all__)\nassert {'fit', 'load', 'presets', 'Store', 'RunConfig'} <= names\n"
             "vaecore.Store\nassert 'torch' not in sys.modules\n"
             "print(sorted(n for n in vaecore.__all__ if getattr(vaecore, n) is None))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
-        _ = vaecore.nothing
+        _ = vaecore.nothing  # type: ignore[attr-defined]
 
 
 def test_python_m_vaecore_is_the_command_line() -> None:
     done = subprocess.run([sys.executable, "-m", "vaecore", "version"], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == vaecore.__version__
     assert (Path(vaecore.__file__).parent / "py.typed").is_file()
+
+
+def test_the_families_are_offered_as_their_room_names_them() -> None:
+    from vaecore import models
+
+    assert vaecore.VAE is models.VAE and vaecore.SVG is models.SVG and vaecore.VAEConfig is models.VAEConfig
+    assert set(models.__all__) <= set(dir(vaecore))
+    with pytest.raises(AttributeError):
+        _ = vaecore.NoSuchFamily  # type: ignore[attr-defined]
+
+
+def test_a_family_is_a_module_for_ones_own_loop() -> None:
+    import torch
+    from torch.utils.data import DataLoader, TensorDataset
+
+    torch.manual_seed(0)
+    x = (torch.rand(64, 1, 8, 8) > 0.9).float()
+    model = vaecore.VAE((1, 8, 8), latent_size=4, network={"kind": "mlp"})
+    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
+    before = model(x).elbo().mean()
+    for batch in DataLoader(TensorDataset(x.repeat(20, 1, 1, 1)), batch_size=64):
+        optimizer.zero_grad()
+        model.loss(batch).backward()
+        optimizer.step()
+    assert model(x).elbo().shape == (64,)
+    assert model(x).elbo().mean() > before + 1

@@ -5,8 +5,10 @@
     checkpoint = vaecore.fit("vae-mnist", epochs=2)   # train in this process; `vaecore.presets()` names what there is
     checkpoint = vaecore.load("gallery/vae")          # or open what was trained
     images = checkpoint.sample(16)                    # uint8 (16, H, W)
+    model = vaecore.VAE((1, 28, 28), latent_size=10)  # or write the loop yourself: model.loss(x).backward()
 
-Everything is found when it is first asked for, so the import itself costs nothing and brings no torch.
+Everything is found when it is first asked for, so the import itself costs nothing and brings no torch. Of the families
+there are the modules (`VAE`, `SVG`) and their choices (`VAEConfig`), as `vaecore.models` names them.
 """
 
 from __future__ import annotations
@@ -21,19 +23,30 @@ _ROOMS = {"fit": "api", "load": "api", "presets": "named", "RunConfig": "config"
 __all__ = ["ConfigError", "Run", "RunConfig", "Store", "StoreError", "fit", "load", "preset", "presets"]
 
 if TYPE_CHECKING:
+    from vaecore import models
     from vaecore.api import fit, load
     from vaecore.config import RunConfig, preset
+    from vaecore.models import *  # noqa: F403
     from vaecore.named import presets
     from vaecore.schema import ConfigError
     from vaecore.store import Run, Store, StoreError
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
-        raise AttributeError(f"module 'vaecore' has no attribute '{name}'")
-    found = globals()[name] = getattr(importlib.import_module(f"vaecore.{_ROOMS[name]}"), name)
-    return found
+    __all__ += models.__all__
+else:
+    def __getattr__(name: str) -> Any:
+        room = _ROOMS.get(name)
+        if room is None and name[:1].isupper() and name in _families():
+            room = "models"
+        if room is None:  # as `from vaecore import lab` asks for, before it imports that
+            raise AttributeError(f"module 'vaecore' has no attribute '{name}'")
+        found = globals()[name] = getattr(importlib.import_module(f"vaecore.{room}"), name)
+        return found
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__all__, *_families()})
+
+
+def _families() -> list[str]:
+    """The names of families and their choices; finding out brings torch."""
+    return list(importlib.import_module("vaecore.models").__all__)

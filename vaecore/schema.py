@@ -7,20 +7,31 @@ saved `config.json` and the message for a bad value are all read from that one d
 from __future__ import annotations
 
 import difflib
+import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+FIELDS = "Fields:"  # what a docstring calls them
+BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+
 
 class Strict(BaseModel):
     """A configuration: unknown fields are refused, values never change, infinities and NaN are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Add the fields to the docstring, so that `help()` and the API pages show what is declared."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if (words := cls.__dict__.get("__doc__")) and (fields := fields_in_words(cls)):
+            cls.__doc__ = f"{inspect.cleandoc(words)}\n\n{FIELDS}\n\n{fields}\n"
 
 
 def option(default: Any, description: str, *, title: str = "", unit: str = "", advanced: bool = False,
@@ -31,6 +42,37 @@ def option(default: Any, description: str, *, title: str = "", unit: str = "", a
     """
     extra: JsonDict = {"unit": unit, "advanced": advanced}
     return Field(default, title=title or None, description=description, json_schema_extra=extra, **bounds)
+
+
+def in_words(info: FieldInfo) -> str:
+    """What a field is, its unit where the description lacks it, and its choices."""
+    words, extra = info.description or "", info.json_schema_extra
+    unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+    literal = get_origin(info.annotation) is Literal
+    choices = [str(choice) for choice in get_args(info.annotation)] if literal else list(tagged(info))
+    return " ".join(filter(None, [words, f"In {unit}." if unit.removeprefix("of ").lower() not in words.lower() else "",
+                                  f"One of {', '.join(choices)}." if choices else ""]))
+
+
+def fields_in_words(model: type[BaseModel]) -> str:
+    """The described fields of a configuration as a list, a line each, with default and bounds."""
+    lines = []
+    for name, info in model.model_fields.items():
+        if info.description:
+            bounds = [f"{word} {bound:,}" for each in info.metadata for attribute, word in BOUNDS.items()
+                      if (bound := getattr(each, attribute, None)) is not None]
+            usual = "" if info.is_required() else f"Default {_plainly(info.get_default(call_default_factory=True))}"
+            ends = ", ".join(filter(None, [usual, *bounds]))
+            lines.append(f"- `{name}`: {in_words(info)}{f' {ends[0].upper()}{ends[1:]}.' if ends else ''}")
+    return "\n".join(lines)
+
+
+def _plainly(value: Any) -> str:
+    """A default in words: of a configuration what it is called."""
+    if not isinstance(value, BaseModel):
+        return '""' if value == "" else str(value)
+    tags = [str(getattr(value, name)) for name in ("kind", "name", "family") if name in type(value).model_fields]
+    return tags[0] if tags else type(value).__name__
 
 
 def flag(name: str) -> str:

@@ -7,15 +7,14 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar
 
 import typer
-from pydantic.fields import FieldInfo
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from vaecore.schema import Strict, flag
+from vaecore.schema import Strict, flag, in_words
 from vaecore.store import Store
 
 Command = TypeVar("Command", bound=Callable[..., None])
@@ -58,7 +57,7 @@ def declared(model: type[Strict], also: Mapping[str, str]) -> Callable[[Command]
     options = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY,
                                  default="all" if isinstance(info.default, tuple) else info.default,
                                  annotation=Annotated[int if info.annotation is int else str, typer.Option(
-                                     *filter(None, [also.get(name), flag(name)]), help=_described(info))])
+                                     *filter(None, [also.get(name), flag(name)]), help=in_words(info))])
                for name, info in model.model_fields.items()]
 
     def with_options(command: Command) -> Command:
@@ -70,15 +69,6 @@ def declared(model: type[Strict], also: Mapping[str, str]) -> Callable[[Command]
         return command
 
     return with_options
-
-
-def _described(info: FieldInfo) -> str:
-    """What a field is, its unit where the words lack it, and its choices."""
-    words, extra = info.description or "", info.json_schema_extra
-    unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
-    choices = [str(choice) for choice in get_args(info.annotation)] if get_origin(info.annotation) is Literal else []
-    return " ".join(filter(None, [words, f"In {unit}." if unit.lower() not in words.lower() else "",
-                                  f"One of {', '.join(choices)}." if choices else ""]))
 
 
 def store_at(path: Path | None) -> Store:

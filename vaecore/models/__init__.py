@@ -6,7 +6,16 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
-from vaecore.models.base import Batch, Evidence, Family, KLCost, Modalities, ModelConfig, Objective
+from vaecore.models.base import (
+    Batch,
+    Evidence,
+    Family,
+    KLCost,
+    Modalities,
+    ModelConfig,
+    Objective,
+    show_choice,
+)
 from vaecore.models.blocks.cca import MultisetCCA, MultisetCCAConfig
 from vaecore.models.blocks.jive import JIVE, JIVEConfig
 from vaecore.models.blocks.pls import MultiblockPLS, MultiblockPLSConfig
@@ -39,6 +48,10 @@ Model = Annotated[VAEConfig | AEConfig | LinearAEConfig | PCAConfig | ICAConfig 
                   Field(discriminator="family")]
 FAMILIES: dict[str, type[ModelConfig]] = {
     member.model_fields["family"].default: member for member in get_args(get_args(Model)[0])}
+
+for _module in [each for each in globals().values() if isinstance(each, type) and issubclass(each, Family)]:
+    if _module is not Family:
+        show_choice(_module)
 
 __all__ = [
                   "AE",

@@ -7,11 +7,12 @@ The ELBO is maximised; a loss is its negative, and no name here says the opposit
 
 from __future__ import annotations
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, TypeVar, get_args, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +22,7 @@ from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import Observation
 from vaecore.probability.posteriors import Posterior
-from vaecore.schema import Strict, parse, problem
+from vaecore.schema import FIELDS, Strict, parse, problem
 
 Batch = Mapping[str, Tensor]
 Approach = Literal["independent components", "autoregressive", "energy-based", "variational autoencoder"]
@@ -315,6 +316,17 @@ class ModelConfig(Strict):
 
         `covariate` is what the data set has to condition a prior on; most families have no use for it.
         """
+
+
+def show_choice(module: type[Family]) -> None:
+    """Give a family's module the docstring of its choice, whose fields are keywords of the module: for `help()`."""
+    told = get_type_hints(module.__init__)["config"]
+    [choice] = [kind for kind in (get_args(told) or [told]) if kind is not type(None)]
+    what, _, fields = inspect.cleandoc(choice.__doc__ or choice.title).partition(FIELDS)
+    own = inspect.cleandoc(module.__dict__.get("__doc__") or "")
+    shared = "family" not in choice.model_fields  # what several families have in common: no words about this one
+    parts = ["" if shared else what.strip(), own, f"Keywords, or fields of a `{choice.__name__}`:", fields.strip()]
+    module.__doc__ = "\n\n".join(filter(None, parts)) + "\n"
 
 
 C = TypeVar("C", bound=ModelConfig)
