@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from vaecore.claims.c21_chains import autocorrelation_time
 from vaecore.config import changed, preset
 from vaecore.data import COVARIATE, Modality
 from vaecore.evaluate.cost import cost
@@ -23,6 +22,7 @@ from vaecore.nets import MLPConfig
 from vaecore.probability.priors import ConditionalConfig
 from vaecore.schema import parse
 from vaecore.store import Run, Store
+from vaecore.studies.c21_chains import autocorrelation_time
 
 FEW = ["data.name=digits", "data.pixels=binary-fixed"]
 

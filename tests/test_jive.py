@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vaecore.claims.c09_jive import simulation
 from vaecore.config import RunConfig
 from vaecore.lab.control import Control
 from vaecore.multiblock import choose_ranks, jive
 from vaecore.schema import ConfigError, parse
 from vaecore.store import Store
+from vaecore.studies.c09_jive import simulation
 from vaecore.training import train
 from vaecore.training.checkpoints import load_model, save_weights, untrained
 

@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from vaecore.claims import c03_naive
 from vaecore.data import COVARIATE, Modality
 from vaecore.evaluate import likelihood, naive
 from vaecore.evaluate.likelihood import (
@@ -26,6 +25,7 @@ from vaecore.models import AEConfig, Batch, Family, PCAConfig, VAEConfig
 from vaecore.nets import LinearConfig
 from vaecore.probability.likelihoods import GaussianFixedConfig, Observation
 from vaecore.probability.priors import ConditionalConfig, ImplicitConfig, MixtureConfig, PriorConfig, StandardConfig
+from vaecore.studies import c03_naive
 
 SIGMA = 0.7
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import collapse
+from pages.shared import studies
 from pages.shared.checkpoints import store
 from pages.shared.queue import Look, duration
 from pages.shared.words import escaped
 
 if TYPE_CHECKING:
-    from vaecore.claims import Claim, Result
-    from vaecore.claims.background import Progress
+    from vaecore.studies import Result, Study
+    from vaecore.studies.background import Progress
 
 VERDICTS = {
     "reproduced": Look("Reproduced", ":material/check_circle:", "green"),
@@ -62,9 +62,9 @@ HELP = {  # of a table's columns, by how their names begin
 # -- one claim -------------------------------------------------------------------------------------
 
 
-def card(claim: Claim, result: Result | None, *, open: bool) -> None:
+def card(claim: Study, result: Result | None, *, open: bool) -> None:
     """What the paper says beside what was found here; the experiment and its numbers behind a click."""
-    from vaecore.claims.background import progress
+    from vaecore.studies.background import progress
 
     look, now = VERDICTS[verdict(claim, result)], progress(store(), claim.id)
     with st.container(border=True, key=f"claim-{claim.id}", gap="small"):
@@ -95,19 +95,19 @@ def card(claim: Claim, result: Result | None, *, open: bool) -> None:
                 st.markdown(f"**What is done here.** {escaped(claim.experiment)}")
                 st.markdown(f"**Reproduced when.** {escaped(claim.rule)}")
             if result:
-                numbers(claim.id, result)
+                numbers(claim, result)
 
 
-def verdict(claim: Claim, result: Result | None) -> str:
+def verdict(claim: Study, result: Result | None) -> str:
     """The word under which it counts: what an earlier rule said is no verdict."""
     if result is None:
         return "not run"
     return result.verdict if result.by_rule_of(claim) else "earlier rule"
 
 
-def found(claim: Claim, result: Result | None) -> None:
+def found(claim: Study, result: Result | None) -> None:
     """The finding in a sentence, and what makes it mean something."""
-    from vaecore.claims import about, in_words
+    from vaecore.studies import about, in_words
 
     if result is None:
         st.markdown(f"Nothing yet: the experiment takes {about(claim, result)}.")
@@ -122,7 +122,7 @@ def found(claim: Claim, result: Result | None) -> None:
     st.caption(escaped(f"{result.date} · {took}{wall} on {result.device} · torch {result.torch}"))
 
 
-def numbers(claim: str, result: Result) -> None:
+def numbers(study: Study, result: Result) -> None:
     """The kept table, a picture where there is one, and the note."""
     import pandas as pd
 
@@ -133,17 +133,10 @@ def numbers(claim: str, result: Result) -> None:
         frame = pd.DataFrame([{name: "–" if row[name] is None and name in words else row[name] if name not in words
                                else str(row[name]) for name in columns} for row in rows], columns=columns)
         whole = {name for name in columns if all(isinstance(row[name], int | None) for row in rows)}
-        st.dataframe(frame, hide_index=True, height="content", placeholder="–", key=f"table-{claim}",
+        st.dataframe(frame, hide_index=True, height="content", placeholder="–", key=f"table-{study.id}",
                      column_config={name: column(name, text=name in words, whole=name in whole) for name in columns})
-    if claim == "C13" and (points := collapse.spreads_of(result)):
-        collapse.spread_chart(points, early="step 200", key="claim-spreads")
-    if claim == "C14":
-        from vaecore.experiments import gamma_runs
-
-        latent_size = next(iter(gamma_runs().values())).model.model_dump()["latent_size"]
-        if drawn := collapse.gamma_of(result, latent_size):
-            data, fixed, learned = drawn
-            collapse.gamma_charts(data, latent_size, fixed, learned, key="claim-gamma")
+    if study.view and (view := study.view(result)):
+        studies.show_charts(view, key=f"claim-{study.id}")
     if result.note:
         st.markdown(f":material/info: {escaped(result.note)}")
 
@@ -174,9 +167,9 @@ def column(name: str, *, text: bool, whole: bool) -> object:
 # -- running it ------------------------------------------------------------------------------------
 
 
-def run_button(claim: Claim, result: Result | None) -> None:
+def run_button(claim: Study, result: Result | None) -> None:
     """Start it, after asking."""
-    from vaecore.claims import about
+    from vaecore.studies import about
 
     with st.popover(f"Run it {'again ' if result else ''}({about(claim, result)})", key=f"run-{claim.id}",
                     icon=":material/play_arrow:"):
@@ -189,7 +182,7 @@ def run_button(claim: Claim, result: Result | None) -> None:
                   on_click=start, args=(claim.id,))
 
 
-def ended(claim: Claim, last: Progress) -> None:
+def ended(claim: Study, last: Progress) -> None:
     """What became of the last try, where that is not a result."""
     if error := st.session_state.pop(f"claims:error-{claim.id}", None):
         st.error(escaped(error), icon=":material/error:")
@@ -204,8 +197,8 @@ def ended(claim: Claim, last: Progress) -> None:
 
 def start(claim: str) -> None:
     """Begin in the background."""
-    from vaecore.claims.background import start as begin
     from vaecore.lab import LabError
+    from vaecore.studies.background import start as begin
 
     st.session_state.get(STOPPED, set()).discard(claim)
     try:
@@ -216,8 +209,8 @@ def start(claim: str) -> None:
 
 def stop(claim: str) -> None:
     """End it; what was kept before stays."""
-    from vaecore.claims.background import stop as end
     from vaecore.lab import LabError
+    from vaecore.studies.background import stop as end
 
     try:
         end(store(), claim)
@@ -226,10 +219,10 @@ def stop(claim: str) -> None:
         st.session_state[f"claims:error-{claim}"] = str(error)
 
 
-def watch(claim: Claim, result: Result | None) -> None:
+def watch(claim: Study, result: Result | None) -> None:
     """The last lines of a running experiment, every two seconds until it ends."""
-    from vaecore.claims import about
-    from vaecore.claims.background import progress
+    from vaecore.studies import about
+    from vaecore.studies.background import progress
 
     now = progress(store(), claim.id)
     if not now.running:
@@ -251,7 +244,7 @@ def watch(claim: Claim, result: Result | None) -> None:
 
 def tally(results: dict[str, Result | None]) -> str:
     """How many came out how."""
-    from vaecore.claims import CLAIMS
+    from vaecore.studies import CLAIMS
 
     counts = Counter(verdict(CLAIMS[name], result) for name, result in results.items())
     words = {name: "judged by an earlier rule" if name == "earlier rule" else name for name in VERDICTS}
@@ -265,7 +258,7 @@ def page() -> None:
                 "refute it and a rule that was fixed beforehand; the result is kept whichever way it comes out.",
                 width=900)
     with st.spinner("Getting ready …"):
-        from vaecore.claims import CLAIMS, kept  # (brings torch, which takes seconds when it is the first time)
+        from vaecore.studies import CLAIMS, kept  # (brings torch, which takes seconds when it is the first time)
     results = {name: kept(store(), name) for name in CLAIMS}
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(f"**{tally(results)}**", width="content")

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.experiments.studies import VIEWS, Member, bound_of, finite, number
-from pages.shared import history, measure, warm
+from pages.shared import history, measure, studies, warm
 from pages.shared.checkpoints import store
 from pages.shared.queue import LIVE, STATES, anything_live, duration
 from pages.shared.words import escaped
@@ -20,49 +19,50 @@ from vaecore import lab
 from vaecore.store import StoreError
 
 if TYPE_CHECKING:
-    from vaecore.experiments import Experiment
+    from vaecore.studies import Member, Series, Study
+    from vaecore.studies.views import View
 
 AT_ONCE = 8  # runs that Monitor shows
-SHIPPED = {"gamma": "C14", "cyclical": "C16", "lagging": "C13"}  # claims with the same question
 
 
-def gather(experiment: Experiment) -> list[Member]:
+def gather(series: Series) -> list[Member]:
     """The experiment's runs that can be read, oldest first."""
-    from vaecore.experiments import members
+    from vaecore.studies import Member, members
 
     found = []
-    for run in members(store(), experiment):
+    for run in members(store(), series):
         try:
             values = run.values()
         except StoreError:
             values = {}
-        rows = history.evaluated(history.of(run))
-        found.append(Member(run, values, lab.status(run.path), rows[-1] if rows else {}))
+        metrics = history.of(run)
+        rows = history.evaluated(metrics)
+        found.append(Member(run, values, lab.status(run.path), rows[-1] if rows else {}, metrics))
     return found
 
 
 # -- starting --------------------------------------------------------------------------------------
 
 
-def start_row(experiment: Experiment) -> None:
+def start_row(study: Study, series: Series) -> None:
     """What it asks, what it makes, and the button that asks before it starts them all."""
-    labels = list(experiment.runs())
-    with st.container(border=True, key=f"experiment-{experiment.name}", gap="small"):
-        st.subheader(experiment.question, anchor=False)
-        st.caption(escaped(experiment.source))
+    labels = list(series.runs())
+    with st.container(border=True, key=f"experiment-{series.name}", gap="small"):
+        st.subheader(series.question, anchor=False)
+        st.caption(escaped(study.source))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             turn = st.session_state.get("experiments:turn", 0)  # a new key closes the popover
             popover = st.popover(f"Start {len(labels)} trainings", icon=":material/play_arrow:", type="primary",
-                                 key=f"start-{experiment.name}-{turn}", on_change="rerun")
+                                 key=f"start-{series.name}-{turn}", on_change="rerun")
             st.markdown(f"Makes {escaped(', '.join(labels))}.", width="stretch")
         if error := st.session_state.pop("experiments:error", None):
             st.error(escaped(error), icon=":material/error:")
         if popover.open:
             with popover:
-                confirm(experiment, len(labels))
+                confirm(series, len(labels))
 
 
-def confirm(experiment: Experiment, count: int) -> None:
+def confirm(series: Series, count: int) -> None:
     """How many trainings and how long, then the button."""
     from vaecore.data import DataUnavailable
     from vaecore.schema import ConfigError
@@ -70,7 +70,7 @@ def confirm(experiment: Experiment, count: int) -> None:
     try:
         with st.spinner("Measuring …"):
             warm.up().join(30)  # its imports would be measured too
-            least, most = map(duration, seconds(experiment))
+            least, most = map(duration, seconds(series))
     except (DataUnavailable, ConfigError) as error:
         st.warning(escaped(str(error)), icon=":material/cloud_off:")
         return
@@ -78,14 +78,14 @@ def confirm(experiment: Experiment, count: int) -> None:
     st.markdown(f"**{count} trainings**, one after the other, about "
                 f"**{most if least == most else f'{least} to {most}'}** in all. They run in the background and go on "
                 f"when this page is closed.{busy}")
-    st.button(f"Queue all {count}", key=f"queue-all-{experiment.name}", type="primary", icon=":material/playlist_add:",
-              on_click=begin, args=(experiment,))
+    st.button(f"Queue all {count}", key=f"queue-all-{series.name}", type="primary", icon=":material/playlist_add:",
+              on_click=begin, args=(series,))
 
 
-def seconds(experiment: Experiment) -> tuple[float, float]:
+def seconds(series: Series) -> tuple[float, float]:
     """What all of its runs take at least and at most; those that differ only in numbers are measured once."""
     groups: dict[str, list[Any]] = {}
-    for config in experiment.runs().values():
+    for config in series.runs().values():
         plain = config.resolve().model_dump(mode="json")
         for section, names in (("model", ("likelihood",)), ("training", ("beta", "rate"))):
             for name in names:
@@ -95,16 +95,16 @@ def seconds(experiment: Experiment) -> tuple[float, float]:
     return sum(n * least for n, (least, _) in measured), sum(n * most for n, (_, most) in measured)
 
 
-def begin(experiment: Experiment) -> None:
+def begin(series: Series) -> None:
     """Create its runs and queue them."""
-    from vaecore.experiments import create
+    from vaecore.studies import create
 
     if time.monotonic() - st.session_state.get("experiments:last", -math.inf) < 2.0:
         return  # the second half of a double click
     st.session_state["experiments:last"] = time.monotonic()
     st.session_state["experiments:turn"] = st.session_state.get("experiments:turn", 0) + 1
     try:
-        runs = create(store(), experiment)
+        runs = create(store(), series)
         for run in runs:
             lab.submit(run.path)
         st.session_state["experiments:toast"] = f"{len(runs)} trainings are in the queue."
@@ -115,7 +115,7 @@ def begin(experiment: Experiment) -> None:
 # -- its runs --------------------------------------------------------------------------------------
 
 
-def states_row(experiment: Experiment, runs: Sequence[Member]) -> None:
+def states_row(series: Series, runs: Sequence[Member]) -> None:
     """How many are in which state, and where to see them all."""
     counts = Counter(member.status.state for member in runs)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -127,7 +127,7 @@ def states_row(experiment: Experiment, runs: Sequence[Member]) -> None:
             if member.status.state == "running" and member.status.total:
                 st.markdown(f"{escaped(member.run.id)}: {escaped(history.standing(member.status))}", width="content")
         newest = [member.run.id for member in runs[-AT_ONCE:]]
-        section = [("section", "Trajectory")] if experiment.name == "lagging" else []
+        section = [("section", "Trajectory")] if series.moves else []
         st.page_link("monitor/page.py", icon=":material/monitoring:",
                      label="Watch the trajectory" if section else "Watch them" if len(newest) == len(runs)
                      else f"Watch the newest {AT_ONCE}", query_params=[("runs", name) for name in newest] + section,
@@ -141,11 +141,14 @@ def runs_table(runs: Sequence[Member]) -> None:
     """Every run with its state and newest numbers."""
     import pandas as pd
 
+    from vaecore.studies.series import finite
+    from vaecore.studies.views import ELBO, KL
+
     frame = pd.DataFrame([{
         "Run": member.run.id, "State": STATES[member.status.state].word,
         "Progress": min(1.0, member.status.step / member.status.total) if member.status.total else
         float(member.status.state == "finished"),
-        "ELBO": bound_of(member), "KL": finite(member.last.get("kl")),
+        "ELBO": member.bound, "KL": finite(member.last.get("kl")),
         "Active": finite(member.last.get("active")),
         "Note": "" if member.status.state == "finished" else member.status.detail} for member in runs])
     if not frame["Note"].any():
@@ -155,44 +158,61 @@ def runs_table(runs: Sequence[Member]) -> None:
             "Run": st.column_config.TextColumn(pinned=True, width="medium"),
             "Progress": st.column_config.ProgressColumn(format="percent", min_value=0.0, max_value=1.0,
                                                         help="Share of its steps."),
-            "ELBO": number("ELBO"), "KL": number("KL"),
+            "ELBO": studies.number("ELBO", ELBO), "KL": studies.number("KL", KL),
             "Active": st.column_config.NumberColumn(format="%d", help="Latent dimensions in use.")})
 
 
 # -- the page --------------------------------------------------------------------------------------
 
 
-def shipped(experiment: Experiment) -> None:
-    """What the claim with the same question found, where no run of the user's can be shown; or what to do."""
-    from vaecore.claims import kept
+def shipped(study: Study) -> None:
+    """What was kept of the same question, where no run of the user's can be shown; or what to do."""
+    from vaecore.studies import kept
 
-    claim = SHIPPED.get(experiment.name, "")
-    result = kept(store(), claim) if claim else None
-    if result is None:
+    result = kept(store(), study.id) if study.view else None
+    if study.view is None or result is None:
         st.info("Nothing to see yet: start the trainings above, and what they find appears here as they end.",
                 icon=":material/labs:")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":material/inventory_2: Until runs of your own can be shown, this is the kept result of claim "
-                    f"**{claim}**, {escaped(result.date)}.", width="content")
-        st.page_link("claims/page.py", label=f"Claim {claim}", icon=":material/fact_check:",
-                     query_params={"claim": claim}, help="What the paper says, the rule and the verdict.")
-    if not VIEWS[experiment.name][1](result):
-        st.info(f"The kept result of {claim} has nothing to draw. Start the trainings above.", icon=":material/labs:")
+                    f"**{study.id}**, {escaped(result.date)}.", width="content")
+        st.page_link("claims/page.py", label=f"Claim {study.id}", icon=":material/fact_check:",
+                     query_params={"claim": study.id}, help="What the paper says, the rule and the verdict.")
+    if view := study.view(result):
+        studies.show(view, key=study.id)
+    else:
+        st.info(f"The kept result of {study.id} has nothing to draw. Start the trainings above.",
+                icon=":material/labs:")
 
 
-def watch(experiment: Experiment, polling: bool) -> None:
+def watch(study: Study, series: Series, polling: bool) -> None:
     """Its runs and its view; every two seconds while one of them trains or waits."""
     lab.kick(store().root)
-    runs = gather(experiment)
+    runs = gather(series)
     if polling and not any(member.status.state in LIVE for member in runs):
         st.rerun()  # the page stops looking
     if runs:
-        states_row(experiment, runs)
-    if not VIEWS[experiment.name][0](runs):
-        shipped(experiment)
+        states_row(series, runs)
+    if view := view_of(series, runs):
+        studies.show(view, key=series.name)
+    else:
+        shipped(study)
     if runs:
         runs_table(runs)
+
+
+def view_of(series: Series, runs: Sequence[Member]) -> View | None:
+    """What the user's runs have to show; None where that is nothing, or where it cannot be made."""
+    from vaecore.data import DataUnavailable
+    from vaecore.schema import ConfigError
+
+    try:
+        with st.spinner("Reading the runs …"):
+            return series.view(runs)
+    except (DataUnavailable, ConfigError) as error:
+        st.warning(escaped(str(error)), icon=":material/cloud_off:")
+        return None
 
 
 def choose(names: Mapping[str, str]) -> str:
@@ -221,12 +241,14 @@ def page() -> None:
     if toast := st.session_state.pop("experiments:toast", None):
         st.toast(toast, icon=":material/check_circle:")
     with st.spinner("Getting ready …"):
-        from vaecore.experiments import EXPERIMENTS, members  # (brings torch, which takes seconds the first time)
-    experiment = EXPERIMENTS[choose({each.name: each.title for each in EXPERIMENTS.values()})]
-    start_row(experiment)
-    polling = any(lab.status(run.path).state in LIVE for run in members(store(), experiment))
-    st.fragment(watch, run_every=2.0 if polling else None, key=f"experiment-watch-{experiment.name}")(experiment,
-                                                                                                      polling)
+        from vaecore.studies import EXPERIMENTS, members  # (brings torch, which takes seconds the first time)
+    study = EXPERIMENTS[choose({name: each.topic for name, each in EXPERIMENTS.items()})]
+    series = study.series
+    assert series is not None
+    start_row(study, series)
+    polling = any(lab.status(run.path).state in LIVE for run in members(store(), series))
+    st.fragment(watch, run_every=2.0 if polling else None, key=f"experiment-watch-{series.name}")(study, series,
+                                                                                                  polling)
 
 
 page()

@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from vaecore.claims import c10_pixels
 from vaecore.config import differences
 from vaecore.data import Modality
 from vaecore.data.moving_shape import MovingShape
 from vaecore.models import FAMILIES
 from vaecore.models.video.video_pixel_network import VideoPixelNetwork
 from vaecore.schema import ConfigError, parse
+from vaecore.studies import c10_pixels
 
 SMALL = {"channels": 3, "hidden": 3, "dilations": [1, 2], "layers": 2, "first_kernel": 3, "context": 1}
 

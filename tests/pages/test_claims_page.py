@@ -10,8 +10,8 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages import demo
-from vaecore.claims import CLAIMS, background
 from vaecore.lab.locks import LabError
+from vaecore.studies import CLAIMS, background
 
 GAMMA = {"gamma": [0.1, 1.0, 10.0], "cost": [-70.0, 740.0, 1625.0], "active": [16.0, 9.0, 0.0],
          "eigenvalues": [5.0 / k for k in range(1, 31)], "scatter": [50.0],

@@ -18,8 +18,10 @@ from tests.pages import demo
 from vaecore import lab
 from vaecore.config import changed
 from vaecore.data import DataUnavailable
-from vaecore.experiments import EXPERIMENTS, Experiment, create
 from vaecore.store import Run, Store
+from vaecore.studies import EXPERIMENTS, create
+
+SERIES = {name: study.series for name, study in EXPERIMENTS.items() if study.series}
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +38,7 @@ def page(experiment: str) -> AppTest:
 
 
 def made(store: Store, name: str) -> dict[str, Run]:
-    return {run.id: run for run in create(store, EXPERIMENTS[name])}
+    return {run.id: run for run in create(store, SERIES[name])}
 
 
 def evaluated(run: Run, kl: float, cost: float, *, mse: float = 0.02, active: int = 5, information: float = 0.4,
@@ -69,10 +71,10 @@ def named(chart: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", list(EXPERIMENTS))
 def test_each_says_what_it_asks_and_makes(name: str) -> None:
-    at, experiment = page(name), EXPERIMENTS[name]
+    at, series = page(name), SERIES[name]
     said = demo.words(at).replace("\\", "")
-    assert experiment.question in said and experiment.source in said
-    assert ", ".join(experiment.runs()) in said
+    assert series.question in said and EXPERIMENTS[name].source in said
+    assert ", ".join(series.runs()) in said
     assert "Nothing to see yet" in said
     assert address(at) == name
 
@@ -81,13 +83,13 @@ def test_the_address_follows_the_choice() -> None:
     at = page("gamma")
     at.button_group(key="experiment").set_value("cyclical").run()
     assert not at.exception and address(at) == "cyclical"
-    assert EXPERIMENTS["cyclical"].question in demo.words(at)
+    assert SERIES["cyclical"].question in demo.words(at)
 
 
 def test_an_unknown_experiment_is_told_and_the_first_shown() -> None:
     at = page("*x*")
     assert "There is no experiment '\\*x\\*'" in at.warning[0].value
-    assert next(iter(EXPERIMENTS.values())).question in demo.words(at)
+    assert next(iter(SERIES.values())).question in demo.words(at)
 
 
 # -- starting --------------------------------------------------------------------------------------
@@ -160,7 +162,7 @@ def test_gamma_draws_the_users_runs(store: Store) -> None:
 
 def test_the_newest_run_at_a_gamma_stands(store: Store) -> None:
     for number, cost in enumerate((-70.0, -80.0)):
-        run = store.create(EXPERIMENTS["gamma"].runs()["gamma-0.1"], f"try-{number}", experiment="gamma")
+        run = store.create(SERIES["gamma"].runs()["gamma-0.1"], f"try-{number}", experiment="gamma")
         evaluated(run, 27.0, cost)
         os.utime(run.path / "config.json", (1_000 + number, 1_000 + number))
     assert named(charts(page("gamma"))[0])["trained, γ fixed"]["y"] == [-80.0]
@@ -169,7 +171,7 @@ def test_the_newest_run_at_a_gamma_stands(store: Store) -> None:
 def test_learned_gamma_is_that_of_the_weights(store: Store) -> None:
     from vaecore.training import train
 
-    learned = changed(EXPERIMENTS["gamma"].runs()["gamma-learned"], ["training.epochs=1", "training.threads=1",
+    learned = changed(SERIES["gamma"].runs()["gamma-learned"], ["training.epochs=1", "training.threads=1",
                                                                      "data.train_limit=256"])
     run = store.create(learned, "learned", experiment="gamma")
     train(run.path, demo.Unwatched())
@@ -255,7 +257,8 @@ def test_monitor_is_linked_with_the_newest_eight(store: Store) -> None:
 
 
 def test_an_experiment_is_its_name() -> None:
-    assert all(isinstance(each, Experiment) and name == each.name for name, each in EXPERIMENTS.items())
+    assert list(SERIES) == ["lagging", "gamma", "cyclical", "same-data"]
+    assert all(name == each.name for name, each in SERIES.items())
 
 
 def test_pairs_say_where_each_model_crosses(store: Store) -> None:

@@ -14,7 +14,7 @@ from vaecore import lab
 from vaecore.cli.printing import FAILED, JsonOption, StoreOption, err, out, say, store_at
 
 if TYPE_CHECKING:
-    from vaecore.claims import Claim, Result
+    from vaecore.studies import Result, Study
 
 claims = typer.Typer(no_args_is_help=True, help="What papers claim: list, try, report.")
 experiments = typer.Typer(no_args_is_help=True, help="Several runs that differ in what is to be seen.")
@@ -22,7 +22,7 @@ experiments = typer.Typer(no_args_is_help=True, help="Several runs that differ i
 @claims.command("list")
 def list_claims(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """The claims, what each says, and how it came out here."""
-    from vaecore.claims import CLAIMS, kept, minutes
+    from vaecore.studies import CLAIMS, kept, minutes
 
     here = store_at(store)
     rows = []
@@ -48,9 +48,9 @@ def run_claims(
     as_json: JsonOption = False,
 ) -> None:
     """Run experiments and keep their results, whichever way they come out."""
-    from vaecore.claims import CLAIMS, about, kept, run_claim
-    from vaecore.claims.background import alone
     from vaecore.data import DataUnavailable
+    from vaecore.studies import CLAIMS, about, kept, run_study
+    from vaecore.studies.background import alone
     from vaecore.training.course import TrainingFailed
 
     wanted = list(CLAIMS) if names == ["all"] else names
@@ -63,7 +63,7 @@ def run_claims(
         err.print(f"{name}: {claim.title} ({about(claim, kept(here, name))})", highlight=False)
         try:
             with alone(here, name):
-                results.append(run_claim(claim, here, keep_runs=keep_runs,
+                results.append(run_study(claim, here, keep_runs=keep_runs,
                                          progress=lambda line: err.print(line, highlight=False, markup=False)))
         except (DataUnavailable, TrainingFailed, lab.LabError) as error:  # the others are run all the same
             failed = True
@@ -80,7 +80,7 @@ def run_claims(
 @claims.command("report")
 def report(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Every kept result with its seeds, intervals, CPU minutes and numbers."""
-    from vaecore.claims import CLAIMS, about, in_words, kept
+    from vaecore.studies import CLAIMS, about, in_words, kept
 
     here = store_at(store)
     results = [(claim, kept(here, claim.id)) for claim in CLAIMS.values()]
@@ -106,10 +106,10 @@ def report(store: StoreOption = None, as_json: JsonOption = False) -> None:
 @experiments.command("list")
 def list_experiments(as_json: JsonOption = False) -> None:
     """The experiments and what each asks."""
-    from vaecore.experiments import EXPERIMENTS
+    from vaecore.studies import EXPERIMENTS
 
-    rows = [{"experiment": e.name, "title": e.title, "question": e.question, "source": e.source}
-            for e in EXPERIMENTS.values()]
+    rows = [{"experiment": name, "title": study.topic, "question": study.series.question, "source": study.source}
+            for name, study in EXPERIMENTS.items() if study.series]
     if as_json:
         say(rows, True, "")
     else:
@@ -121,11 +121,13 @@ def list_experiments(as_json: JsonOption = False) -> None:
 def start(name: Annotated[str, typer.Argument(help="`vaecore experiments list` names them.")],
           store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Create an experiment's runs and queue them all."""
-    from vaecore.experiments import EXPERIMENTS, create
+    from vaecore.studies import EXPERIMENTS, create
 
     _known(name, EXPERIMENTS, "experiments start")
-    next(iter(EXPERIMENTS[name].runs().values())).data.load()  # what is not here is said before there are runs
-    runs = create(store_at(store), EXPERIMENTS[name])
+    series = EXPERIMENTS[name].series
+    assert series is not None
+    next(iter(series.runs().values())).data.load()  # what is not here is said before there are runs
+    runs = create(store_at(store), series)
     for run in runs:
         lab.submit(run.path)
     if as_json:
@@ -134,7 +136,7 @@ def start(name: Annotated[str, typer.Argument(help="`vaecore experiments list` n
         out.print(f"queued: {', '.join(run.id for run in runs)}", highlight=False)
 
 
-def _verdict(claim: Claim, result: Result | None) -> str:
+def _verdict(claim: Study, result: Result | None) -> str:
     """A verdict by the present rule alone; a result of another one has none."""
     if result is None:
         return "not run"

@@ -17,6 +17,12 @@ class Spread:
     early: tuple[float, float]
     late: tuple[float, float]
 
+    @property
+    def ratio(self) -> float | None:
+        """Of the encoder's over the model posterior's at the end; None where the latter does not vary."""
+        model, inference = self.late
+        return inference / model if model > 0 else None
+
 
 def spreads(model: NDArray[np.floating], inference: NDArray[np.floating]) -> tuple[float, float]:
     """Of one snapshot's means, (N, r) each: in the dimension in which those of the model are spread widest."""

@@ -1,0 +1,62 @@
+"""Claims on priors in small, and the rules by which they are judged; whole they are C2, C3 and C17 to C21."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+
+from vaecore.evaluate.disentanglement import mean_correlation
+from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.studies import c03_naive
+from vaecore.training.feed import Feed
+
+CPU = torch.device("cpu")
+
+
+def matched(trainer: Callable[..., Any], **data: Any) -> float:
+    """MCC of posterior means and three linearly mixed sources, after a short training of an iVAE."""
+    made, dataset = trainer({
+        "data": {"name": "sources", "dimensions": 3, "segments": 12, "per_segment": 400, "mixing": "linear", **data},
+        "model": {"family": "vae", "latent_size": 3, "network": {"kind": "linear"},
+                  "likelihood": {"kind": "gaussian", "sigma": 0.4},
+                  "prior": {"kind": "conditional", "mean": False, "encoder": False}},
+        "training": {"epochs": 30, "batch_size": 100, "learning_rate": 0.02, "rate": {"kind": "cosine"}}}, run=True)
+    batch = Feed(dataset, "test", CPU).first(400)
+    with torch.no_grad():
+        q = made.model.encode(batch)["z"]
+    assert isinstance(q, DiagonalGaussian)
+    factors = dataset.splits["test"].factors
+    return mean_correlation(q.mean.double().numpy(), factors[:400], dataset.factors, kind="posterior means").pearson
+
+
+def test_variances_by_segment_identify_the_sources(trainer: Callable[..., Any]) -> None:
+    assert matched(trainer) > 0.97
+    assert matched(trainer, shuffled=True) < 0.92  # u tells nothing then: any rotation will do
+
+
+@pytest.mark.parametrize("size", [2, 8])
+def test_the_naive_estimate_misses_what_c3_says_it_tends_to(size: int) -> None:
+    found = c03_naive.row(size, 2_000)
+    assert found["(13) as printed"] == pytest.approx(float(found["its limit"]), rel=0.02)
+    assert float(found["its limit"]) < float(found["log p(x)"]) - 0.5 * size  # and that is far below
+    assert found["(14) corrected"] == pytest.approx(float(found["log p(x)"]), abs=0.05)
+    assert float(found["(14) as printed"]) > float(found["log p(x)"]) > float(found["ELBO"])
+
+
+# -- rules -----------------------------------------------------------------------------------------
+
+
+def naive(printed: float, corrected: float, size: int) -> dict[str, float]:
+    return {"D": size, "samples": max(c03_naive.SAMPLES), "log p(x)": -10.0, "(13) as printed": -10.0 + printed,
+            "(13) corrected": -10.0 + corrected, "(14) as printed": -9.0, "(14) corrected": -10.0}
+
+
+@pytest.mark.parametrize(("gaps", "corrected", "holds"), [
+    ((-1, -4, -9), 0.01, True), ((-1, -4, -3), 0.01, False), ((1, -4, -9), 0.01, False), ((-1, -4, -9), 0.2, False)])
+def test_c3_needs_a_growing_gap_that_the_corrected_ones_have_not(gaps: tuple[float, ...], corrected: float,
+                                                                 holds: bool) -> None:
+    rows = [naive(gap, corrected, size) for gap, size in zip(gaps, c03_naive.SIZES, strict=True)]
+    assert c03_naive.finding(rows).reproduced is holds

@@ -1,0 +1,75 @@
+"""What studies have to show of the shipped results: the numbers that are in them, and no others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vaecore.store import Store
+from vaecore.studies import CLAIMS, STUDIES, Result, Study, kept
+from vaecore.studies.views import Costs, Grid, Spreads, Table, View
+
+SHIPPED = Store(Path(__file__).parents[2] / "trained")
+SHOWN = {study.id: study for study in STUDIES if study.view}
+
+
+def seen(study: Study) -> tuple[Result, View]:
+    result = kept(SHIPPED, study.id)
+    assert result is not None and study.view is not None
+    view = study.view(result)
+    assert view is not None
+    return result, view
+
+
+def test_every_claim_has_a_kept_result() -> None:
+    assert len(CLAIMS) == 24 and all(kept(SHIPPED, name) for name in CLAIMS)
+    assert len({study.id for study in STUDIES}) == len(STUDIES) == 25
+
+
+def test_basic_beside_aggressive_by_seed() -> None:
+    result, view = seen(SHOWN["C13"])
+    table, picture = view.figures
+    assert isinstance(table, Table) and isinstance(picture, Spreads) and picture.early == "step 200"
+    assert len(table.rows) == len(picture.points) == len(result.table) == 10
+    for row, point in zip(table.rows, picture.points, strict=True):
+        [of] = [each for each in result.table
+                if (each["training"], f"seed {each['seed']}") == (row["Encoder"], row["Run"]) == (
+                    point.training, point.name)]
+        assert row["KL"] == pytest.approx(of["KL"], abs=1e-6)
+        assert row["ELBO"] == pytest.approx(-float(of["-ELBO"]), abs=1e-6)
+        assert point.early == (of["sd model, step 200"], of["sd inference, step 200"])
+        assert point.late == (of["sd model, end"], of["sd inference, end"])
+        assert row["Spread ratio"] == point.late[1] / point.late[0]
+    assert [row["Encoder"] for row in table.rows] == ["basic"] * 5 + ["aggressive"] * 5
+
+
+def test_costs_against_gamma() -> None:
+    result, view = seen(SHOWN["C14"])
+    [costs] = view.figures
+    assert isinstance(costs, Costs)
+    assert [[one.gamma, one.cost, one.active] for one in costs.fixed] == [
+        list(each) for each in zip(*(result.curves[name] for name in ("gamma", "cost", "active")), strict=True)]
+    learned = costs.learned
+    assert learned is not None
+    assert [learned.gamma, learned.cost, learned.rate, learned.error, learned.active] == result.curves["learned"]
+    assert costs.data.eigenvalues.tolist() == result.curves["eigenvalues"] and costs.latent_size == 16
+
+
+def test_two_by_two() -> None:
+    result, view = seen(SHOWN["C16"])
+    for figure, column, sign in zip(view.figures, ("KL", "-ELBO"), (1, -1), strict=True):
+        assert isinstance(figure, Grid) and len(figure.found) == 4
+        for beta, down in (("monotonic", "β rises once"), ("cyclical", "β rises in cycles")):
+            for rate, across in (("constant", "constant learning rate"), ("restarts", "learning rate with restarts")):
+                assert figure.found[down, across] == [sign * float(row[column]) for row in result.table if (
+                    row["beta"], row["learning rate"]) == (beta, rate)]
+
+
+@pytest.mark.parametrize("study", SHOWN.values(), ids=SHOWN)
+@pytest.mark.parametrize("change", [{"table": [], "curves": {}},
+                                    {"table": [{"KL": "x"}, {}], "curves": {"gamma": [1]}}])
+def test_a_result_with_nothing_to_draw_has_no_view(study: Study, change: dict[str, Any]) -> None:
+    result, _ = seen(study)
+    assert study.view is not None and study.view(Result(**vars(result) | change)) is None

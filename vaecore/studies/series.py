@@ -1,0 +1,76 @@
+"""A study's trainings as a user queues them himself: several runs that differ in what is to be seen."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vaecore.config import RunConfig
+from vaecore.lab import Status
+from vaecore.store import Metrics, Run, Store
+from vaecore.studies.views import View
+
+DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # what a bad file may cause
+
+
+@dataclass(frozen=True)
+class Series:
+    """Trainings that are queued together and looked at side by side, and what question they answer.
+
+    `view` is what its runs have to show so far; it raises `DataUnavailable` or `ConfigError` where it needs their data.
+    """
+
+    name: str  # in addresses, on the command line, and in each run's about.json
+    question: str
+    runs: Callable[[], Mapping[str, RunConfig]]  # by label
+    view: Callable[[Sequence[Member]], View | None]
+    title: str = ""  # where it is not the study's
+    moves: bool = False  # where the points of a snapshot go is what is to be seen
+
+
+@dataclass(frozen=True)
+class Member:
+    """A run of a series with what its files say; `last` is its newest evaluation as plain numbers, empty before."""
+
+    run: Run
+    values: Mapping[str, Any]
+    status: Status
+    last: Mapping[str, float]
+    metrics: Metrics
+
+    def chosen(self, *path: str) -> Any:
+        """A field of the configuration as it stands in the file; None where there is none."""
+        found: Any = self.values
+        for name in path:
+            found = found.get(name) if isinstance(found, Mapping) else None
+        return found
+
+    @property
+    def bound(self) -> float | None:
+        """The ELBO of the newest evaluation, as a table shows it."""
+        cost = self.last.get("neg_elbo")
+        return finite(None if cost is None else -cost)
+
+
+def finite(value: float | None) -> float | None:
+    """The number as a table shows it, none of them as -0; None where it is no number."""
+    return round(value, 6) + 0.0 if value is not None and math.isfinite(value) else None
+
+
+def create(store: Store, series: Series) -> list[Run]:
+    """Its runs as folders of the store, ready to be queued; each one's `about.json` names the series."""
+    taken = {run.id for run in store.runs()}
+    runs = []
+    for label, config in series.runs().items():
+        name = label if label.startswith(series.name) else f"{series.name}-{label}"
+        name = next(n for n in (name, *(f"{name}-{i}" for i in range(2, 10_000))) if n not in taken)
+        runs.append(store.create(config, name, experiment=series.name))
+    return runs
+
+
+def members(store: Store, series: Series) -> list[Run]:
+    """The store's runs that belong to a series, oldest first, the shipped ones before them."""
+    return [run for run in (*store.gallery(), *reversed(store.runs()))
+            if run.about().get("experiment") == series.name]
