@@ -135,8 +135,8 @@ def numbers(study: Study, result: Result) -> None:
         whole = {name for name in columns if all(isinstance(row[name], int | None) for row in rows)}
         st.dataframe(frame, hide_index=True, height="content", placeholder="–", key=f"table-{study.id}",
                      column_config={name: column(name, text=name in words, whole=name in whole) for name in columns})
-    if study.view and (view := study.view(result)):
-        studies.show_charts(view, key=f"claim-{study.id}")
+    if study.exhibit and (exhibit := study.exhibit(result)):
+        studies.show_charts(exhibit, key=f"claim-{study.id}")
     if result.note:
         st.markdown(f":material/info: {escaped(result.note)}")
 

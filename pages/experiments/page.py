@@ -1,4 +1,4 @@
-"""Experiments: several runs that answer one question, queued together, each experiment with a view of its own."""
+"""Experiments: several runs that answer one question, queued together, each experiment with figures of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from vaecore.store import StoreError
 
 if TYPE_CHECKING:
     from vaecore.studies import Member, Series, Study
-    from vaecore.studies.views import View
+    from vaecore.studies.exhibit import Exhibit
 
 AT_ONCE = 8  # runs that Monitor shows
 
@@ -141,8 +141,8 @@ def runs_table(runs: Sequence[Member]) -> None:
     """Every run with its state and newest numbers."""
     import pandas as pd
 
+    from vaecore.studies.exhibit import ELBO, KL
     from vaecore.studies.series import finite
-    from vaecore.studies.views import ELBO, KL
 
     frame = pd.DataFrame([{
         "Run": member.run.id, "State": STATES[member.status.state].word,
@@ -169,8 +169,8 @@ def shipped(study: Study) -> None:
     """What was kept of the same question, where no run of the user's can be shown; or what to do."""
     from vaecore.studies import kept
 
-    result = kept(store(), study.id) if study.view else None
-    if study.view is None or result is None:
+    result = kept(store(), study.id) if study.exhibit else None
+    if study.exhibit is None or result is None:
         st.info("Nothing to see yet: start the trainings above, and what they find appears here as they end.",
                 icon=":material/labs:")
         return
@@ -179,37 +179,37 @@ def shipped(study: Study) -> None:
                     f"**{study.id}**, {escaped(result.date)}.", width="content")
         st.page_link("claims/page.py", label=f"Claim {study.id}", icon=":material/fact_check:",
                      query_params={"claim": study.id}, help="What the paper says, the rule and the verdict.")
-    if view := study.view(result):
-        studies.show(view, key=study.id)
+    if exhibit := study.exhibit(result):
+        studies.show(exhibit, key=study.id)
     else:
         st.info(f"The kept result of {study.id} has nothing to draw. Start the trainings above.",
                 icon=":material/labs:")
 
 
 def watch(study: Study, series: Series, polling: bool) -> None:
-    """Its runs and its view; every two seconds while one of them trains or waits."""
+    """Its runs and its exhibit; every two seconds while one of them trains or waits."""
     lab.kick(store().root)
     runs = gather(series)
     if polling and not any(member.status.state in LIVE for member in runs):
         st.rerun()  # the page stops looking
     if runs:
         states_row(series, runs)
-    if view := view_of(series, runs):
-        studies.show(view, key=series.name)
+    if exhibit := exhibit_of(series, runs):
+        studies.show(exhibit, key=series.name)
     else:
         shipped(study)
     if runs:
         runs_table(runs)
 
 
-def view_of(series: Series, runs: Sequence[Member]) -> View | None:
+def exhibit_of(series: Series, runs: Sequence[Member]) -> Exhibit | None:
     """What the user's runs have to show; None where that is nothing, or where it cannot be made."""
     from vaecore.data import DataUnavailable
     from vaecore.schema import ConfigError
 
     try:
         with st.spinner("Reading the runs …"):
-            return series.view(runs)
+            return series.exhibit(runs)
     except (DataUnavailable, ConfigError) as error:
         st.warning(escaped(str(error)), icon=":material/cloud_off:")
         return None

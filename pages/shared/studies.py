@@ -12,40 +12,40 @@ import streamlit as st
 from pages.shared.words import escaped
 
 if TYPE_CHECKING:
-    from vaecore.studies.views import Column, Costs, Figure, Grid, Spreads, Table, View
+    from vaecore.studies.exhibit import Column, Costs, Exhibit, Figure, Grid, Spreads, Table
 
 STILL = {"displayModeBar": False, "responsive": True}
 UNSETTLED = 1.5  # times its best value: a learned gamma that has not arrived
 MOST = 8  # runs that Compare shows, and evaluations that are offered
 
 
-def show(view: View, *, key: str) -> None:
+def show(exhibit: Exhibit, *, key: str) -> None:
     """All of its figures, side by side where there are several, its note, and where to go on with its runs."""
-    if len(view.figures) == 1:
-        draw(view.figures[0], key)
+    if len(exhibit.figures) == 1:
+        draw(exhibit.figures[0], key)
     else:
         with st.grid(2, min_column_width=420):
-            for figure in view.figures:
+            for figure in exhibit.figures:
                 with st.container():
                     draw(figure, key)
-    if view.note:
-        st.markdown(view.note)
-    if view.compare or view.evaluate:
-        links(view)
+    if exhibit.note:
+        st.markdown(exhibit.note)
+    if exhibit.compare or exhibit.evaluate:
+        links(exhibit)
 
 
-def show_charts(view: View, *, key: str) -> None:
+def show_charts(exhibit: Exhibit, *, key: str) -> None:
     """Its charts alone: beside a table of the same numbers."""
-    from vaecore.studies.views import Costs, Spreads
+    from vaecore.studies.exhibit import Costs, Spreads
 
-    for figure in view.figures:
+    for figure in exhibit.figures:
         if isinstance(figure, Costs | Spreads):
             draw(figure, key)
 
 
 def draw(figure: Figure, key: str) -> None:
     """One figure, as its kind is drawn."""
-    from vaecore.studies.views import Costs, Grid, Spreads, Table
+    from vaecore.studies.exhibit import Costs, Grid, Spreads, Table
 
     match figure:
         case Table():
@@ -58,13 +58,13 @@ def draw(figure: Figure, key: str) -> None:
             cost_charts(figure, key)
 
 
-def links(view: View) -> None:
+def links(exhibit: Exhibit) -> None:
     """Compare its runs, and evaluate those of which that is missing."""
     with st.container(horizontal=True, gap="small"):
         st.page_link("compare/page.py", label="Compare them", icon=":material/compare:",
-                     query_params=[("runs", name) for name in view.compare[-MOST:]],
+                     query_params=[("runs", name) for name in exhibit.compare[-MOST:]],
                      help="Compare with these runs side by side.")
-        for name in view.evaluate[:MOST]:
+        for name in exhibit.evaluate[:MOST]:
             st.page_link("evaluate/page.py", label=f"Evaluate {escaped(name)}", icon=":material/straighten:",
                          query_params={"run": name}, help="Its coherence is not known yet.")
 

@@ -19,9 +19,9 @@ from vaecore.config import RunConfig
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.lab.locks import training_lock
 from vaecore.store import Metrics, Run, Store
+from vaecore.studies.exhibit import Exhibit
 from vaecore.studies.intervals import Interval
 from vaecore.studies.series import Series
-from vaecore.studies.views import View
 
 Verdict = Literal["reproduced", "not reproduced"]
 Row = Mapping[str, float | int | str]
@@ -40,7 +40,7 @@ class Finding:
     reproduced: bool
     summary: str
     table: Sequence[Row]
-    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # for a view of its own
+    curves: Mapping[str, Sequence[float]] = field(default_factory=dict)  # for a figure of its own
     note: str = ""  # what a reader has to know besides
     intervals: Mapping[str, Interval] = field(default_factory=dict)  # what the rule asks the ends of, by what it is
     seeds: int = 0  # of its trainings or simulations; 0 where the table has a column "seed", or there is one
@@ -59,7 +59,7 @@ class Study:
     minutes: float = 0.0  # about how much CPU time it takes
     run: Callable[[Bench], Finding] | None = None
     published: str = ""  # what others published that supports or contradicts it, with source and setting
-    view: Callable[[Result], View | None] | None = None  # of a kept result, where its table does not say all
+    exhibit: Callable[[Result], Exhibit | None] | None = None  # of a kept result, where its table does not say all
     series: Series | None = None
 
     @property

@@ -12,9 +12,9 @@ import numpy as np
 from vaecore.config import RunConfig, changed, preset
 from vaecore.evaluate.lagging import Spread, spreads
 from vaecore.studies.base import Bench, Finding, Result, Row, Study
+from vaecore.studies.exhibit import ELBO, KL, Column, Exhibit, Figure, Spreads, Table
 from vaecore.studies.intervals import by_seed, over_seeds, paired
 from vaecore.studies.series import DAMAGED, Member, Series, finite
-from vaecore.studies.views import ELBO, KL, Column, Figure, Spreads, Table, View
 
 SEEDS = (5, 6, 7, 8, 9)  # 0 to 4 were seen before the rule was fixed
 EARLY = 200  # step at which the two spreads are compared, as in the paper's figure
@@ -107,7 +107,7 @@ COLUMNS = {
                            "encoder keeps up, near 0 it lags behind or both have collapsed. On the validation set.", 2)}
 
 
-def of_result(result: Result) -> View | None:
+def of_result(result: Result) -> Exhibit | None:
     """Each seed of a kept result, both ways; what is damaged costs itself."""
     rows, points = [], []
     for each in result.table:
@@ -124,7 +124,7 @@ def of_result(result: Result) -> View | None:
     return beside(rows, points, EARLY)
 
 
-def of_runs(members: Sequence[Member]) -> View | None:
+def of_runs(members: Sequence[Member]) -> Exhibit | None:
     """A user's runs, from the first snapshot at step 200 or later to the last."""
     rows, points, first = [], [], EARLY
     for member in members:
@@ -153,7 +153,7 @@ def moments(snapshot: dict[str, Any]) -> tuple[int, tuple[float, float]] | None:
     return None
 
 
-def beside(rows: Sequence[dict[str, Any]], points: Sequence[Spread], early: int) -> View | None:
+def beside(rows: Sequence[dict[str, Any]], points: Sequence[Spread], early: int) -> Exhibit | None:
     """The table and the picture, the basic runs first; None where there is neither."""
     figures: list[Figure] = []
     if rows:
@@ -162,7 +162,7 @@ def beside(rows: Sequence[dict[str, Any]], points: Sequence[Spread], early: int)
                              sorted(rows, key=lambda row: row["Encoder"] != "basic"), COLUMNS))
     if points:
         figures.append(Spreads(sorted(points, key=lambda point: point.training != "basic"), f"step {early:,}"))
-    return View(figures) if figures else None
+    return Exhibit(figures) if figures else None
 
 
 STUDY = Study(
@@ -176,6 +176,6 @@ STUDY = Study(
     f"Over seeds, by 95% intervals: the difference of the KLs at least {COLLAPSED} nats; at step {EARLY} of plain "
     f"training the model posterior's means spread by at least {MOVED}, and the encoder's by at most {STILL} in every "
     "seed.", 16, run,
-    view=of_result,
+    exhibit=of_result,
     series=Series("lagging", "Does the encoder follow where the decoder leads?", runs, of_runs, "The lagging encoder",
                   moves=True))

@@ -26,9 +26,9 @@ from vaecore.schema import parse
 from vaecore.store import Run
 from vaecore.studies import c01_linear
 from vaecore.studies.base import Bench, Finding, Result, Row, Study
+from vaecore.studies.exhibit import Costs, Exhibit
 from vaecore.studies.intervals import by_seed, over_seeds, paired
 from vaecore.studies.series import DAMAGED, Member, Series
-from vaecore.studies.views import Costs, View
 from vaecore.training.checkpoints import BrokenCheckpoint, load_model
 
 TOLERANCE, SILENT = 0.02, 0.01  # relative; nats
@@ -156,7 +156,7 @@ def row(one: Solution, data: Moments) -> Row:
 # -- what there is to see --------------------------------------------------------------------------
 
 
-def of_result(result: Result) -> View | None:
+def of_result(result: Result) -> Exhibit | None:
     """What a kept result has of its first seed; None where that is not whole."""
     try:
         columns = [np.asarray(result.curves[name], float)
@@ -167,13 +167,13 @@ def of_result(result: Result) -> View | None:
                  and gammas.min() > 0 and learned[0] > 0 and LATENT <= len(eigenvalues) <= MOST)
         fixed = [Solution(gamma, cost, math.nan, math.nan, active)
                  for gamma, cost, active in zip(*(column.tolist() for column in columns[:3]), strict=True)]
-        return View([Costs(Moments(eigenvalues, scatter), LATENT, fixed, Solution(*learned.tolist()))]) if whole \
+        return Exhibit([Costs(Moments(eigenvalues, scatter), LATENT, fixed, Solution(*learned.tolist()))]) if whole \
             else None
     except (KeyError, TypeError, ValueError):
         return None
 
 
-def of_runs(members: Sequence[Member]) -> View | None:
+def of_runs(members: Sequence[Member]) -> Exhibit | None:
     """The newest run at each gamma, of those with the data and the latent size of the newest of all. Raises
     `DataUnavailable` or `ConfigError` where their data cannot be read."""
     there = [member for member in members if member.last.get("step")]
@@ -193,7 +193,7 @@ def of_runs(members: Sequence[Member]) -> View | None:
             fixed[round(one.gamma, 9)] = one
     if not fixed and learned is None:
         return None
-    return View([Costs(found, latent_size, [fixed[gamma] for gamma in sorted(fixed)], learned)])
+    return Exhibit([Costs(found, latent_size, [fixed[gamma] for gamma in sorted(fixed)], learned)])
 
 
 def solution_so_far(member: Member, size: int) -> Solution | None:
@@ -235,6 +235,6 @@ STUDY = Study(
     f"rise with γ and reach 0; by paired differences trained costs less than trivial at the smallest γ and at most "
     f"{SILENT} nats less at the largest; γ′ lies between them; the solution with γ learned costs less than the best "
     "trivial one, and has active dimensions.", 6.6, run,
-    view=of_result,
+    exhibit=of_result,
     series=Series("gamma", "From which observation variance on is it cheaper to ignore the code?", configurations,
                   of_runs, "Collapse by γ"))

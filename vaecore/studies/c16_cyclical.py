@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from vaecore.config import RunConfig, changed, preset
 from vaecore.studies.base import Bench, Finding, Result, Row, Study
 from vaecore.studies.c15_word_dropout import SMALL
+from vaecore.studies.exhibit import ELBO, KL, Exhibit, Grid
 from vaecore.studies.intervals import by_seed, over_seeds, paired
 from vaecore.studies.series import DAMAGED, Member, Series
-from vaecore.studies.views import ELBO, KL, Grid, View
 
 SEEDS = (0, 1, 2)
 RATIO, LOSS = 1.3, 0.002
@@ -75,7 +75,7 @@ RATES = {"constant": "constant learning rate", "restarts": "learning rate with r
 Cells = dict[tuple[str, str], list[tuple[float, float]]]  # KL and ELBO of each run, by both schedules
 
 
-def of_result(result: Result) -> View | None:
+def of_result(result: Result) -> Exhibit | None:
     """The two by two of a kept result; a damaged row costs itself."""
     cells: Cells = {}
     for row in result.table:
@@ -85,7 +85,7 @@ def of_result(result: Result) -> View | None:
     return two_by_two(cells)
 
 
-def of_runs(members: Sequence[Member]) -> View | None:
+def of_runs(members: Sequence[Member]) -> Exhibit | None:
     """The two by two of the runs that have ended."""
     cells: Cells = {}
     for member in members:
@@ -96,13 +96,13 @@ def of_runs(members: Sequence[Member]) -> View | None:
     return two_by_two(cells)
 
 
-def two_by_two(cells: Cells) -> View | None:
+def two_by_two(cells: Cells) -> Exhibit | None:
     """KL and ELBO, means over runs, beta down and learning rate across; None where no cell has a run."""
     there = {(BETAS[beta], RATES[rate]): found for (beta, rate), found in cells.items()
              if beta in BETAS and rate in RATES}
     if not there:
         return None
-    return View(
+    return Exhibit(
         [Grid(f"{name}, nats", f"{column.help.removesuffix('.')}, a mean over the runs of a cell.",
               list(BETAS.values()), list(RATES.values()),
               {cell: [pair[place] for pair in found] for cell, found in there.items()})
@@ -124,6 +124,6 @@ STUDY = Study(
               "beside monotone annealing: PTB 1.27 against 0.00 nats and 108.81 against 101.40, Yahoo 2.77 against "
               "0.00 and 66.93 against 61.21, SNLI 3.60 against 1.45 and 23.67 against 21.50. That contradicts "
               "the claim: the larger KL is paid for.",
-    view=of_result,
+    exhibit=of_result,
     series=Series("cyclical", "Is it the cycles of β, or those of the learning rate?", runs, of_runs,
                   "Cyclical annealing, two by two"))

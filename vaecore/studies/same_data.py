@@ -8,8 +8,8 @@ from typing import Any
 from vaecore.config import RunConfig, changed, preset
 from vaecore.evaluate.kept import evaluations
 from vaecore.studies.base import Study
+from vaecore.studies.exhibit import ELBO, Column, Exhibit, Table
 from vaecore.studies.series import Member, Series, finite
-from vaecore.studies.views import ELBO, Column, Table, View
 
 CROSSED = Column("Share whose class is that of what was given. Codes are drawn from q(z | given).", percent=True)
 JOINT = Column("Share of samples of the prior whose image and label agree.", percent=True)
@@ -25,7 +25,7 @@ def runs(data: Sequence[str] = ("data.source=embedded",)) -> dict[str, RunConfig
             **{label: changed(start, settings) for label, settings in joint.items()}}
 
 
-def of_runs(members: Sequence[Member]) -> View | None:
+def of_runs(members: Sequence[Member]) -> Exhibit | None:
     """Where each model crosses, of its newest evaluation that says so; None while no run has come to an evaluation."""
     ended = [member for member in members if member.last.get("step")]
     if not ended:
@@ -38,7 +38,7 @@ def of_runs(members: Sequence[Member]) -> View | None:
         rows.append({"Run": member.run.id, "ELBO": member.bound, **crossings(found), "Joint": share(found, "joint")})
     names = [name for name in dict.fromkeys(name for row in rows for name in row)
              if any(row.get(name) is not None for row in rows)]
-    return View(
+    return Exhibit(
         [Table("What comes of the same pairs", "The same images and labels, five models: two that share nothing, one "
                "that knows of no modalities, and three joint ones.",
                [{name: row.get(name) for name in names} for row in rows],

@@ -10,7 +10,7 @@ from typing import Any
 from vaecore.config import RunConfig
 from vaecore.lab import Status
 from vaecore.store import Metrics, Run, Store
-from vaecore.studies.views import View
+from vaecore.studies.exhibit import Exhibit
 
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # what a bad file may cause
 
@@ -19,13 +19,14 @@ DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, Overflow
 class Series:
     """Trainings that are queued together and looked at side by side, and what question they answer.
 
-    `view` is what its runs have to show so far; it raises `DataUnavailable` or `ConfigError` where it needs their data.
+    `exhibit` makes what its runs have to show so far; it raises `DataUnavailable` or `ConfigError` where their data
+    cannot be read.
     """
 
     name: str  # in addresses, on the command line, and in each run's about.json
     question: str
     runs: Callable[[], Mapping[str, RunConfig]]  # by label
-    view: Callable[[Sequence[Member]], View | None]
+    exhibit: Callable[[Sequence[Member]], Exhibit | None]
     title: str = ""  # where it is not the study's
     moves: bool = False  # where the points of a snapshot go is what is to be seen
 

@@ -65,7 +65,7 @@ Figure = Table | Grid | Spreads | Costs
 
 
 @dataclass(frozen=True)
-class View:
+class Exhibit:
     """Figures side by side, and what to do with the runs they are of."""
 
     figures: Sequence[Figure]

@@ -9,18 +9,18 @@ import pytest
 
 from vaecore.store import Store
 from vaecore.studies import CLAIMS, STUDIES, Result, Study, kept
-from vaecore.studies.views import Costs, Grid, Spreads, Table, View
+from vaecore.studies.exhibit import Costs, Exhibit, Grid, Spreads, Table
 
 SHIPPED = Store(Path(__file__).parents[2] / "trained")
-SHOWN = {study.id: study for study in STUDIES if study.view}
+SHOWN = {study.id: study for study in STUDIES if study.exhibit}
 
 
-def seen(study: Study) -> tuple[Result, View]:
+def seen(study: Study) -> tuple[Result, Exhibit]:
     result = kept(SHIPPED, study.id)
-    assert result is not None and study.view is not None
-    view = study.view(result)
-    assert view is not None
-    return result, view
+    assert result is not None and study.exhibit is not None
+    exhibit = study.exhibit(result)
+    assert exhibit is not None
+    return result, exhibit
 
 
 def test_every_claim_has_a_kept_result() -> None:
@@ -29,8 +29,8 @@ def test_every_claim_has_a_kept_result() -> None:
 
 
 def test_basic_beside_aggressive_by_seed() -> None:
-    result, view = seen(SHOWN["C13"])
-    table, picture = view.figures
+    result, exhibit = seen(SHOWN["C13"])
+    table, picture = exhibit.figures
     assert isinstance(table, Table) and isinstance(picture, Spreads) and picture.early == "step 200"
     assert len(table.rows) == len(picture.points) == len(result.table) == 10
     for row, point in zip(table.rows, picture.points, strict=True):
@@ -46,8 +46,8 @@ def test_basic_beside_aggressive_by_seed() -> None:
 
 
 def test_costs_against_gamma() -> None:
-    result, view = seen(SHOWN["C14"])
-    [costs] = view.figures
+    result, exhibit = seen(SHOWN["C14"])
+    [costs] = exhibit.figures
     assert isinstance(costs, Costs)
     assert [[one.gamma, one.cost, one.active] for one in costs.fixed] == [
         list(each) for each in zip(*(result.curves[name] for name in ("gamma", "cost", "active")), strict=True)]
@@ -58,8 +58,8 @@ def test_costs_against_gamma() -> None:
 
 
 def test_two_by_two() -> None:
-    result, view = seen(SHOWN["C16"])
-    for figure, column, sign in zip(view.figures, ("KL", "-ELBO"), (1, -1), strict=True):
+    result, exhibit = seen(SHOWN["C16"])
+    for figure, column, sign in zip(exhibit.figures, ("KL", "-ELBO"), (1, -1), strict=True):
         assert isinstance(figure, Grid) and len(figure.found) == 4
         for beta, down in (("monotonic", "β rises once"), ("cyclical", "β rises in cycles")):
             for rate, across in (("constant", "constant learning rate"), ("restarts", "learning rate with restarts")):
@@ -72,4 +72,4 @@ def test_two_by_two() -> None:
                                     {"table": [{"KL": "x"}, {}], "curves": {"gamma": [1]}}])
 def test_a_result_with_nothing_to_draw_has_no_view(study: Study, change: dict[str, Any]) -> None:
     result, _ = seen(study)
-    assert study.view is not None and study.view(Result(**vars(result) | change)) is None
+    assert study.exhibit is not None and study.exhibit(Result(**vars(result) | change)) is None
