@@ -16,11 +16,11 @@ from safetensors.torch import load_file, save_file
 
 from vaecore.config import RunConfig
 from vaecore.data import OBSERVED, Modality
-from vaecore.data.base import SPECIALS
 from vaecore.explore.crossmodal import CrossModal
 from vaecore.explore.generated import Generated
 from vaecore.explore.given import digest
 from vaecore.explore.pictures import crossed
+from vaecore.modalities import SPECIALS
 from vaecore.schema import parse
 from vaecore.store import Store
 from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, load_model, save_weights
@@ -89,7 +89,7 @@ def test_every_subset_generates_the_rest(opened: Open, family: str) -> None:
         made = model.generate(given, wanted, 7, seed=3)
         assert list(made) == wanted
         for name, one in made.items():
-            assert (one.kind, len(one)) == (model.modalities[name].kind, 7)
+            assert (one.modality, len(one)) == (model.modalities[name], 7)
             if name == "image":
                 assert one.values.shape == (7, 6, 5) and one.values.dtype == np.uint8
             elif name == "label":

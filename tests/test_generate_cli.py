@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from tests.test_cli import call, refused, said
 from vaecore.config import RunConfig
 from vaecore.data import Modality
-from vaecore.data.base import SPECIALS
 from vaecore.explore.crossmodal import CrossModal
+from vaecore.modalities import SPECIALS
 from vaecore.schema import parse
 from vaecore.store import Store
 from vaecore.training.checkpoints import WEIGHTS, save_weights

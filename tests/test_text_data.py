@@ -16,11 +16,11 @@ import torch
 from safetensors.numpy import load_file
 
 from vaecore.config import RunConfig
-from vaecore.data import END, PAD, SPECIALS, SPLITS, UNKNOWN, DataUnavailable, captions
+from vaecore.data import END, PAD, SPECIALS, SPLITS, UNKNOWN, DataUnavailable, Modality, captions
 from vaecore.data.captions import Captions
 from vaecore.data.own_file import LARGEST
 from vaecore.data.synthetic_text import CENTRES, LENGTH, UNITS, WORDS, SyntheticText, _draw, _latents, true_nll
-from vaecore.data.text import numbers, of_characters, tokens, vocabulary, words
+from vaecore.data.text import numbers, tokens, vocabulary, words
 from vaecore.data.text_file import TextFile
 from vaecore.evaluate.latent_usage import diagnose
 from vaecore.evaluate.report import evaluate_run
@@ -127,8 +127,9 @@ def test_characters_have_their_marks_and_one_space_between_words() -> None:
     assert tokens(" Go\t  हिन्दी 👨‍👩‍👧🇫🇷👍🏽 ", by_character=True) == [
         "g", "o", " ", "हि", "न्", "दी", " ", "👨‍👩‍👧", "🇫🇷", "👍🏽"]
     known = vocabulary(["ab", "ab"], 2, 100, by_character=True)
-    assert known == (*SPECIALS, "a", "b", " ") and of_characters(known)  # even where no sentence has a space
-    assert not of_characters(vocabulary(["a b", "a b"], 2, 100))
+    assert known == (*SPECIALS, "a", "b", " ")  # even where no sentence has a space
+    assert Modality("text", (5,), known).by_character
+    assert not Modality("text", (5,), vocabulary(["a b", "a b"], 2, 100)).by_character
     found = numbers(["b a", "abab"], known, longest=3)
     assert found.tolist() == [[5, 6, 4, END], [4, 5, 4, END]]
     assert [words(row, known) for row in found] == ["b a", "aba"]

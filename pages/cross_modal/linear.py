@@ -10,6 +10,7 @@ import streamlit as st
 from pages.cross_modal.switchboard import colours, key, stamp
 from pages.shared import pictures
 from pages.shared.evaluation import percent
+from vaecore.modalities import Image, Label
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,13 +86,12 @@ def loadings(checkpoint: CrossModal, latent: str, component: int) -> None:
         for name, found in checkpoint.strongest(latent, component, TOP).items():
             with st.container(gap="xsmall"):
                 st.html(f'<strong style="font-size:1.1rem">{html.escape(name)}</strong>')
-                if checkpoint.modalities[name].kind == "image":
+                if isinstance(modality := checkpoint.modalities[name], Image):
                     picture = png(checkpoint.loading_picture(latent, component, name))
                     pictures.show(picture, f"Loadings of {name}", width=200)
                     st.caption("Orange above 0, blue below.")
                     continue
-                names = checkpoint.class_names(name) if checkpoint.modalities[name].kind == "label" \
-                    else checkpoint.modalities[name].columns
+                names = modality.class_names if isinstance(modality, Label) else modality.columns
                 longest = max((abs(value) for _, value in found), default=0) or 1.0
                 st.html("".join(bar(names[d] if names else f"feature {d}", value, longest, tints[name])
                                 for d, value in found))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -14,6 +14,7 @@ import streamlit as st
 from pages.shared import lines, pictures
 from pages.shared.evaluation import number, percent
 from pages.shared.words import escaped
+from vaecore.modalities import Image, Label, Modality, Text, Vector
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,10 +28,11 @@ State = Literal["given", "generate", "absent"]
 STATES: dict[State, str] = {"given": "Given", "generate": "Generate", "absent": "Absent"}
 STATE_HELP = ("Given: the model is told it. Generate: the model makes it up from what is given. Absent: neither, as if "
               "it did not exist.")
-WAYS = {"image": ("Test sample", "Draw", "Upload"), "vector": ("Test sample",), "label": ("Choose", "Type"),
-        "text": ("Type",), "speech": ("Recording",)}
-WAY_HELP = {"image": "A test sample that travels with the checkpoint, a drawing of your own, or a picture file.",
-            "label": "Choose a class, or type it."}
+WAYS: dict[type[Modality], tuple[str, ...]] = {
+    Image: ("Test sample", "Draw", "Upload"), Vector: ("Test sample",), Label: ("Choose", "Type"), Text: ("Type",)}
+WAY_HELP: dict[type[Modality], str] = {
+    Image: "A test sample that travels with the checkpoint, a drawing of your own, or a picture file.",
+    Label: "Choose a class, or type it."}
 PALETTES = {"light": ("#0072B2", "#D55E00", "#0B6B55", "#D6338A", "#6B5200", "#5F6B76", "#4B1FD0"),
             "dark": ("#42A5F5", "#E8743B", "#8BEAC3", "#E0409F", "#F2C94C", "#A9B4BF", "#7A4DFF")}
 SAMPLES = (1, 4, 8, 16, 32)
@@ -68,7 +70,7 @@ class Board:
 def first_states(checkpoint: CrossModal) -> dict[str, State]:
     """Something to see at once: the label, or else the second modality, is given and all others are generated."""
     names = list(checkpoint.modalities)
-    given = next((name for name, m in checkpoint.modalities.items() if m.kind == "label"), names[1])
+    given = next((name for name, m in checkpoint.modalities.items() if isinstance(m, Label)), names[1])
     return {name: "given" if name == given else "generate" for name in names}
 
 
@@ -190,12 +192,13 @@ def switch(checkpoint: CrossModal, name: str, card: st.delta_generator.DeltaGene
 
 def give(checkpoint: CrossModal, name: str, found: Board) -> None:
     """How a modality is given; it is put into `found`, or else what is wrong is said."""
-    kind = "speech" if name in checkpoint.audible else checkpoint.modalities[name].kind
-    ways = WAYS[kind]
+    modality = checkpoint.modalities[name]
+    ways = ("Recording",) if modality.audible else modality.pick(WAYS)
     way = ways[0]
     if len(ways) > 1:
         way = st.segmented_control("How", ways, default=ways[0], required=True, key=key("way", checkpoint, name),
-                                   label_visibility="collapsed", persist_state="session", help=WAY_HELP[kind]) or way
+                                   label_visibility="collapsed", persist_state="session",
+                                   help=modality.pick(WAY_HELP)) or way
     try:
         value = GIVING[way](checkpoint, name, found)
         if value is not None:
@@ -215,7 +218,7 @@ def from_samples(checkpoint: CrossModal, name: str, found: Board) -> Tensor | No
     place = key("sample", checkpoint, name)
     if not 0 <= st.session_state.setdefault(place, 0) <= last:  # new weights may have come with fewer
         st.session_state[place] = 0
-    vector = checkpoint.modalities[name].kind == "vector"
+    vector = isinstance(checkpoint.modalities[name], Vector)
     with st.container() if vector else st.container(horizontal=True, gap="medium"):
         place_of_picture = st.container(width="stretch" if vector else SHOWN)
         with st.container(width="content", gap="small", horizontal=vector, vertical_alignment="bottom"):
@@ -311,7 +314,7 @@ def typed(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:
     """A class or a sentence, typed."""
     from vaecore.explore.sentences import LONGEST_TEXT
 
-    text = checkpoint.modalities[name].kind == "text"
+    text = isinstance(checkpoint.modalities[name], Text)
     place = key("typed", checkpoint, name)
     if place not in st.session_state:
         st.session_state[place] = checkpoint.sentence(name, 0) if text else checkpoint.class_names(name)[-1]
@@ -354,7 +357,7 @@ def given_picture(checkpoint: CrossModal, name: str, value: Tensor) -> None:
     from vaecore.explore.pictures import png
 
     found = checkpoint.shown(name, value)
-    if found.kind == "vector":
+    if isinstance(found.modality, Vector):
         striped(found, f"{name}, as it is given")
     else:
         pictures.show(png(found.images[0]), f"{name}, as it is given", width=SHOWN)
@@ -416,12 +419,11 @@ def show(checkpoint: CrossModal, name: str, made: Mapping[str, Generated], board
             st.info("This model has no prior to draw from. Give at least one modality.", icon=":material/info:")
         return
     found = made[name]
-    drawing = {"label": probabilities, "text": sentences, "vector": stripes, "image": images}[found.kind]
-    drawing(checkpoint, name, found)
+    found.modality.pick(SHOWN_AS)(checkpoint, name, found)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         coherence_badge(kept, board, name)
         truth(checkpoint, name, board)
-        if found.kind in ("image", "vector"):
+        if found.modality.pictured:
             save(checkpoint, name, found)
 
 
@@ -499,6 +501,10 @@ def sentences(checkpoint: CrossModal, name: str, found: Generated) -> None:  # n
         st.caption("Of each code the likeliest words.")
 
 
+SHOWN_AS: dict[type[Modality], Callable[[CrossModal, str, Generated], None]] = {
+    Image: images, Vector: stripes, Label: probabilities, Text: sentences}
+
+
 def truth(checkpoint: CrossModal, name: str, board: Board) -> None:
     """What the test sample itself has, where everything that is given comes from one."""
     if not board.given or set(board.samples) != set(board.given) or len(set(board.samples.values())) != 1:
@@ -507,15 +513,15 @@ def truth(checkpoint: CrossModal, name: str, board: Board) -> None:
     if not checkpoint.has(name, index):
         return
     value = checkpoint.shown(name, checkpoint.sample(name, index))
-    if value.kind == "image":
+    if isinstance(value.modality, Image):
         from vaecore.explore.pictures import png
 
         own = pictures.image(png(value.images[0]), f"{name} of the sample", "64px")
         st.html('<div style="display:flex;align-items:center;gap:.6rem"><span style="opacity:.75;font-size:.9rem;'
                 f'white-space:nowrap">the sample\'s own</span>{own}</div>', width="content")
-    elif value.kind == "label":
+    elif isinstance(value.modality, Label):
         st.caption(f"The sample's own: {escaped(checkpoint.class_names(name)[int(value.classes[0])])}", width="content")
-    elif value.kind == "text":
+    elif isinstance(value.modality, Text):
         st.caption(f"The sample's own: {escaped(value.sentences[0])}")
 
 
@@ -540,7 +546,7 @@ def save(checkpoint: CrossModal, name: str, found: Generated) -> None:
     from vaecore.explore.pictures import grid, legible, png, scale_for
 
     def picture() -> bytes:
-        columns = math.ceil(math.sqrt(len(found))) if found.kind == "image" else 1
+        columns = math.ceil(math.sqrt(len(found))) if isinstance(found.modality, Image) else 1
         sheet = grid(legible(found.images), columns)
         return png(sheet, scale_for(sheet, 1200))
 

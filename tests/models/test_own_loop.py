@@ -139,7 +139,7 @@ def test_a_covariate_is_given_by_name() -> None:
     (lambda: VAE(SMALL, latent_size=0), r"latent_size: 0 is too small\. Use at least 1"),
     (lambda: VAE(SMALL, VAEConfig(), latent_size=3), r"latent_size: a whole configuration .*not both"),
     (lambda: VAE((1, 2, 3, 4, 5)), r"modalities: .*\(1, 2, 3, 4, 5\).*Use \(D,\)"),
-    (lambda: VAE((4, 1, 8, 8)), r"modalities: VAE reads no video.*Use one of image, vector"),
+    (lambda: VAE((4, 1, 8, 8)), r"modalities: VAE reads no videos, and video is a video.*Use images or vectors"),
     (lambda: VAE({"a": (3,), "b": (4,)}), r"modalities: VAE models one, and 2 are given"),
     (lambda: DMVAE((3,)), r"a family of several modalities needs 2 to 16, but this data set has 1"),
     (lambda: PCA((3,), latent_size=4), r"latent_size: 4 components of 3 numbers\. Use at most 3")])

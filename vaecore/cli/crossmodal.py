@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vaecore.cli.printing import JsonOption, RunArgument, StoreOption, err, say, store_at
+from vaecore.modalities import Image, Label, Modality, Text, Vector
 from vaecore.schema import problem
 from vaecore.store import StoreError
 
@@ -62,14 +63,14 @@ def generate(
     except ValueError as error:
         raise StoreError(str(error)) from None
     if output is not None:
-        _save([one for one in made.values() if one.kind in ("image", "vector")], output, scale)
+        _save([one for one in made.values() if one.modality.pictured], output, scale)
     facts: dict[str, Any] = {
         "run": found.run.id, "given": list(told), "count": count, "temperature": temperature, "seed": seed,
-        "generated": {name: _facts(found, name, one) for name, one in made.items()},
+        "generated": {name: _facts(one) for name, one in made.items()},
         "certainty": None if beliefs is None else {
             "latent": beliefs.latent, "rule": beliefs.rule, "order": beliefs.order,
             "std": {b.name: b.std.tolist() for b in (beliefs.prior, *beliefs.parts, beliefs.posterior)}}}
-    lines = [line for name, one in made.items() for line in _lines(found, name, one, output)]
+    lines = [f"{name}: {line}" for name, one in made.items() for line in _lines(one, output is not None)]
     if lines or as_json:
         say(facts, as_json, "\n".join(lines))
 
@@ -91,7 +92,7 @@ def _given(found: CrossModal, text: str, *, as_is: bool) -> tuple[str, Tensor]:
                           f"Use {EXAMPLE}0 to {EXAMPLE}{found.count - 1}.")
         return name, found.sample(name, int(number))
     modality = found.modalities[name]
-    if modality.kind == "image":
+    if isinstance(modality, Image):
         from vaecore.explore.drawing import from_upload
 
         path = Path(value).expanduser()
@@ -108,34 +109,46 @@ def _given(found: CrossModal, text: str, *, as_is: bool) -> tuple[str, Tensor]:
     return name, said.value
 
 
-def _facts(found: CrossModal, name: str, made: Generated) -> dict[str, Any]:
-    facts: dict[str, Any] = {"kind": made.kind}
-    if made.kind == "label":
-        names = found.class_names(name)
-        facts |= {"classes": [names[c] for c in made.classes], "probabilities": made.values.mean(0).tolist()}
-    elif made.kind == "text":
-        facts["sentences"] = list(made.sentences)
-    elif made.kind == "vector":
-        facts["values"] = made.values.tolist()
-        if columns := found.modalities[name].columns:
-            facts["columns"] = list(columns)
-    else:
-        facts["shape"] = list(made.values.shape)
-    return facts
+def _facts(made: Generated) -> dict[str, Any]:
+    return {"kind": made.modality.kind} | made.modality.pick(FACTS)(made)
 
 
-def _lines(found: CrossModal, name: str, made: Generated, output: Path | None) -> list[str]:
+def _classes(made: Generated) -> dict[str, Any]:
+    names = made.modality.class_names
+    return {"classes": [names[c] for c in made.classes], "probabilities": made.values.mean(0).tolist()}
+
+
+def _numbers(made: Generated) -> dict[str, Any]:
+    columns = made.modality.columns
+    return {"values": made.values.tolist()} | ({"columns": list(columns)} if columns else {})
+
+
+FACTS: dict[type[Modality], Callable[[Generated], dict[str, Any]]] = {
+    Image: lambda made: {"shape": list(made.values.shape)}, Vector: _numbers, Label: _classes,
+    Text: lambda made: {"sentences": list(made.sentences)}}
+
+
+def _lines(made: Generated, saved: bool) -> list[str]:
     """What is printed of a modality."""
-    if made.kind == "text":
-        return [f"{name}: {sentence}" for sentence in made.sentences]
-    if made.kind == "label":
-        names, chances = found.class_names(name), made.values.mean(0)
-        best = sorted(range(len(names)), key=lambda c: -chances[c])[:LISTED]
-        return [f"{name}: " + ", ".join(f"{names[c]} {100 * chances[c]:.1f} %" for c in best)]
-    if output is not None:
-        return []
-    remedy = "save them with --out FILE.png" + (", or print them with --json" if made.kind == "vector" else "")
-    return [f"{name}: {len(made)} {made.kind}s; {remedy}"]
+    return made.modality.pick(LINES)(made, saved)
+
+
+def _pictures(made: Generated, saved: bool) -> list[str]:
+    return [] if saved else [f"{len(made)} {made.modality.plural}; save them with --out FILE.png"]
+
+
+def _rows(made: Generated, saved: bool) -> list[str]:
+    return [f"{line}, or print them with --json" for line in _pictures(made, saved)]
+
+
+def _likeliest(made: Generated, saved: bool) -> list[str]:  # noqa: ARG001 (as the others)
+    names, chances = made.modality.class_names, made.values.mean(0)
+    best = sorted(range(len(names)), key=lambda c: -chances[c])[:LISTED]
+    return [", ".join(f"{names[c]} {100 * chances[c]:.1f} %" for c in best)]
+
+
+LINES: dict[type[Modality], Callable[[Generated, bool], list[str]]] = {
+    Image: _pictures, Vector: _rows, Label: _likeliest, Text: lambda made, saved: list(made.sentences)}  # noqa: ARG005
 
 
 def _save(made: Sequence[Generated], output: Path, scale: int) -> None:

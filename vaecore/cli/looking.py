@@ -12,6 +12,7 @@ from rich.table import Table
 
 from vaecore.cli.listing import row_of
 from vaecore.cli.printing import JsonOption, RunArgument, StoreOption, err, out, say, shown, store_at
+from vaecore.modalities import Label
 from vaecore.store import StoreError
 from vaecore.views import STILL, view_of
 
@@ -197,7 +198,7 @@ def _labels(checkpoint: Checkpoint, run: str, label: str | None, count: int) -> 
     if label is None:
         return None
     covariate = checkpoint.model.covariate
-    if covariate is None or covariate.kind != "label":
+    if not isinstance(covariate, Label):
         raise problem("--label", label, f"the prior of {run} reads no labels.", "Leave it out.")
     if (number := covariate.class_number(label)) is None:
         raise problem("--label", label, f"the labels of {run} are {covariate.listed}.", "Choose one of them.")

@@ -8,22 +8,15 @@ from pydantic import Field
 
 from vaecore.data.aligned import Aligned
 from vaecore.data.base import (
-    BEGIN,
     COVARIATE,
-    END,
     EVENTS,
     OBSERVED,
-    PAD,
-    SPECIALS,
     SPLITS,
-    UNKNOWN,
     Array,
     DataConfig,
     Dataset,
     DataUnavailable,
     ImageConfig,
-    Kind,
-    Modality,
     Split,
     SplitName,
 )
@@ -52,6 +45,7 @@ from vaecore.data.synthetic_text import SyntheticText
 from vaecore.data.table import Table
 from vaecore.data.text_file import TextFile
 from vaecore.data.translations import Translations
+from vaecore.modalities import BEGIN, END, PAD, SPECIALS, UNKNOWN, Modality
 
 Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Sprites | Gaussian | Sources | Table | SyntheticText
                  | Captions | TextFile | ImageLabel | Halves | StyledDigits | SpokenDigits | DigitViews | Omics
@@ -61,5 +55,5 @@ DATASETS: dict[str, type[DataConfig]] = {
     member.model_fields["name"].default: member for member in get_args(get_args(Data)[0])}
 
 __all__ = ["BEGIN", "COVARIATE", "DATASETS", "END", "EVENTS", "MNIST", "OBSERVED", "PAD", "SPECIALS", "SPLITS",
-           "UNKNOWN", "Array", "Data", "DataConfig", "DataUnavailable", "Dataset", "ImageConfig", "Kind", "Modality",
+           "UNKNOWN", "Array", "Data", "DataConfig", "DataUnavailable", "Dataset", "ImageConfig", "Modality",
            "Split", "SplitName"]

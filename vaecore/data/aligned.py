@@ -32,8 +32,6 @@ from vaecore.data.base import (
     Array,
     Dataset,
     DataUnavailable,
-    Kind,
-    Modality,
     Split,
     SplitName,
     kept_names,
@@ -44,6 +42,7 @@ from vaecore.data.missing import Mask, MultimodalConfig, masked
 from vaecore.data.own_file import contents, decoded, digest, wrong
 from vaecore.data.text import VocabularyConfig
 from vaecore.data.text_file import LONGEST_LINE
+from vaecore.modalities import KINDS, Modality
 from vaecore.schema import ConfigError, option, problem
 
 FEWEST = 30  # samples
@@ -342,7 +341,7 @@ class Column:
     """A modality of N samples: sentences, labels (N,) with -1, vectors (N, D), or images (N, C, H, W)."""
 
     member: Member
-    kind: Kind
+    kind: str
     x: Array | list[str]
     blank: Mask  # (N,) samples in which nothing is said
     bad: Mask  # (N,) samples in which something is said that cannot be
@@ -368,7 +367,7 @@ class Column:
             what = "nothing"
         else:
             values = np.ravel(np.asarray(self.x[row], np.float64))
-            low, high = (0.0, 1.0) if self.kind == "image" else (-table.LARGEST_NUMBER, table.LARGEST_NUMBER)
+            low, high = (0.0, 1.0) if KINDS[self.kind].pixels else (-table.LARGEST_NUMBER, table.LARGEST_NUMBER)
             what = f"{values[~((values >= low) & (values <= high))][0]:g}"
         why = ", which the mask calls observed" if asked else ""
         return self.member.wrong(f"has {what} in sample {row:,} (the first is 0){why}.", remedy)
@@ -469,7 +468,7 @@ def _observed(columns: Sequence[Column], mask: Member | None, path: str) -> Mask
         remedy = "Correct it, or put 0 into the mask there."
     if faults.any():
         row, modality = np.argwhere(faults)[0].tolist()
-        if columns[modality].kind == "image" and not blank[row, modality]:
+        if KINDS[columns[modality].kind].pixels and not blank[row, modality]:
             remedy = "Numbers of an image lie between 0 and 1: divide them by 255, or save them as uint8."
         raise columns[modality].fault(row, remedy, mask is not None)
     if len(empty := np.flatnonzero(~observed.any(1))):

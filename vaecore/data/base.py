@@ -18,20 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.files import beside
+from vaecore.modalities import Modality
 from vaecore.schema import Strict, option
 
 if TYPE_CHECKING:
     import torch
 
 Array = NDArray[np.generic]
-Kind = Literal["image", "vector", "text", "label", "video", "trajectory"]
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
-PAD, BEGIN, END, UNKNOWN = range(4)  # token numbers of every text
 COVARIATE = "covariate"  # what a batch calls u of p(z|u), beside its modalities
 EVENTS = "events"  # what the frames of kept clips are called that could not be foreseen
 OBSERVED = "observed"  # and which modalities each observation has
-SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 MOST_CLASSES, MOST_COLUMNS, LONGEST_NAME = 256, 1_000, 100  # names that are kept, and their characters
 LARGEST_AXIS = 65_536  # entries along one axis of an observation: what weights are read with, so what is trained on
 MAPPED_FROM = 32 * 2**20  # bytes; larger arrays are memory-mapped from the cache instead of held
@@ -39,64 +37,6 @@ MAPPED_FROM = 32 * 2**20  # bytes; larger arrays are memory-mapped from the cach
 
 class DataUnavailable(Exception):
     """A data set that is not on this machine, or is damaged; the message says what to do about it."""
-
-
-@dataclass(frozen=True)
-class Modality:
-    """One kind of observation: `image` (C, H, W) in uint8, `vector` (D,) in float32, `text` (T,) in int32, `label`,
-    `video` (T, C, H, W) in uint8, or `trajectory` (T, D) in float32.
-
-    A label is one of D classes: a one-hot row (D,) in float32. Of a video or trajectory T is the number of frames that
-    a model learns from; clips of a test set may be longer.
-
-    A text is at most T token numbers: its words, then END, then PAD to the end. `vocabulary` has the word of each
-    number, beginning with `SPECIALS`. `classes` has the name of each class and `columns` of each number of a vector, as
-    the file has them, units too; empty where there are none. Names are no part of what a modality is: two that differ
-    in nothing else are equal.
-    """
-
-    kind: Kind
-    shape: tuple[int, ...]
-    vocabulary: tuple[str, ...] = ()
-    classes: tuple[str, ...] = field(default=(), compare=False)
-    columns: tuple[str, ...] = field(default=(), compare=False)
-
-    @property
-    def size(self) -> int:
-        """Observed size D: the number of pixels, entries, or tokens at most."""
-        return int(np.prod(self.shape))
-
-    @property
-    def decoded_size(self) -> int:
-        """Numbers that a decoder gives for one observation: a text has one for each word that each token could be."""
-        return self.size * max(1, len(self.vocabulary))
-
-    @property
-    def class_names(self) -> tuple[str, ...]:
-        """What each class of a label is called: by its number where it has no name."""
-        return self.classes or tuple(map(str, range(self.size)))
-
-    def class_number(self, text: str) -> int | None:
-        """Which class is meant by a name, in any case of letters, or by its number from 0; None for none.
-
-        Where the names are numbers themselves only they are meant: of the classes 1, 2 and 3, 1 is the first.
-        """
-        given = " ".join(text.split())
-        folded = [name.lower() for name in self.class_names]
-        if given in self.class_names:
-            return self.class_names.index(given)
-        if given.lower() in folded:
-            return folded.index(given.lower())
-        counted = given.isascii() and given.isdigit() and len(given) < 9 and int(given) < self.size
-        return int(given) if counted and not any(map(_is_number, folded)) else None
-
-    @property
-    def listed(self) -> str:
-        """The names of the classes in words: all where they are few."""
-        names = self.class_names
-        if names == tuple(map(str, range(self.size))) and self.size > 2:
-            return f"{names[0]} to {names[-1]}"
-        return ", ".join(names) if len(names) <= 12 else f"{', '.join(names[:5])}, … {names[-1]}"
 
 
 @dataclass(frozen=True)
@@ -198,6 +138,11 @@ class DataConfig(Strict):
         """The same choice with nothing left to the machine: `auto` becomes the copy that is here."""
         return self
 
+    def known_of(self, name: str, modality: Modality) -> Modality:
+        """A modality with what is known of it without any file: what classes are called, what can be heard. Weights
+        that were written before this was noted in them are read with it."""
+        return modality
+
     @abstractmethod
     def load(self) -> Dataset:
         """The data set, ready to train on; raises `DataUnavailable` with a remedy."""
@@ -267,14 +212,6 @@ def kept_names(names: Iterable[str]) -> tuple[str, ...]:
         short = line if 0 < len(line) <= LONGEST_NAME else f"{line[:LONGEST_NAME - 12]}… ({number})".strip()
         kept.append(short if short not in kept else f"{short[:LONGEST_NAME - 12]}… ({number})")
     return tuple(kept)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:

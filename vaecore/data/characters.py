@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.data import npz
-from vaecore.data.base import SPLITS, Array, DataConfig, Dataset, Modality, Split, SplitName
+from vaecore.data.base import SPLITS, Array, DataConfig, Dataset, Split, SplitName
 from vaecore.data.clips import FRAMES, LOOKED_AT, PART, Anew, Clips
+from vaecore.modalities import Modality
 from vaecore.schema import option
 
 if TYPE_CHECKING:

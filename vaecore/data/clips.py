@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.base import SPLITS, Array, DataConfig, Dataset, Modality, Split, SplitName
+from vaecore.data.base import SPLITS, Array, DataConfig, Dataset, Split, SplitName
+from vaecore.modalities import Modality
 from vaecore.schema import option, problem
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class DrawnConfig(DataConfig):
                           f"than the {self.frames} of training.", f"Use at least {self.frames}.")
         lengths = {"train": self.frames, "validation": self.test_frames, "test": self.test_frames}
         counts = {"train": self.train_limit or LOOKED_AT, "validation": self.test_clips, "test": self.test_clips}
-        each = math.prod(modality.shape[1:]) * (1 if modality.kind == "video" else 4)
+        each = math.prod(modality.shape[1:]) * (1 if modality.pixels else 4)
         total = sum(each * lengths[split] * counts[split] for split in SPLITS)
         if total > MOST_BYTES:
             what = "data.train_limit" if counts["train"] > counts["test"] else "data.test_clips"

@@ -12,8 +12,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from vaecore.data import npz
-from vaecore.data.base import SPLITS, Array, Dataset, Modality, Split, SplitName, shuffled_split, standardised
+from vaecore.data.base import SPLITS, Array, Dataset, Split, SplitName, shuffled_split, standardised
 from vaecore.data.missing import MultimodalConfig
+from vaecore.modalities import Modality
 
 FILE, COPY = ("mfeat", "mfeat.npz"), "six views of 2,000 digits (UCI): 1,600 / 200 / 200"
 DIGITS, HELD_OUT = 2_000, 200

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.data import npz
-from vaecore.data.base import Array, DataConfig, Dataset, DataUnavailable, Modality, Split
+from vaecore.data.base import Array, DataConfig, Dataset, DataUnavailable, Split
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
+from vaecore.modalities import Modality
 from vaecore.schema import option, problem
 
 SIDE = 64  # pixels

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from vaecore.data.base import SPLITS, DataConfig, Dataset, Modality, Split, SplitName
+from vaecore.data.base import SPLITS, DataConfig, Dataset, Split, SplitName
+from vaecore.modalities import Modality
 from vaecore.schema import option
 
 Variance = Annotated[float, Field(ge=0)]

@@ -7,9 +7,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from vaecore.data.base import Dataset, ImageConfig, Modality, Split, SplitName
+from vaecore.data.base import Dataset, ImageConfig, Split, SplitName
 from vaecore.data.image_label import Source, plain, resolved
 from vaecore.data.missing import MultimodalConfig
+from vaecore.modalities import Modality
 from vaecore.schema import option
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import ClassVar, Literal
 
-from vaecore.data.base import Dataset, ImageConfig, Modality, Split, SplitName, one_hot
+from vaecore.data.base import Dataset, ImageConfig, Split, SplitName, one_hot
 from vaecore.data.digits import Digits
-from vaecore.data.fashion_mnist import FashionMNIST
+from vaecore.data.fashion_mnist import CLOTHES, FashionMNIST
 from vaecore.data.missing import MultimodalConfig
 from vaecore.data.mnist import MNIST
+from vaecore.modalities import Modality
 from vaecore.schema import option
 
 Source = Literal["auto", "embedded", "full"]
@@ -31,6 +32,10 @@ class ImageLabel(ImageConfig, MultimodalConfig):
     def here(self) -> str:
         return f"{plain(self, self.images, self.source).here()}, with labels"
 
+    def known_of(self, name: str, modality: Modality) -> Modality:
+        clothes = name == "label" and self.images == "fashion-mnist"
+        return replace(modality, classes=CLOTHES) if clothes and modality.size == CLASSES else modality
+
     def load(self) -> Dataset:
         """Raises `DataUnavailable` where the images are not on this machine."""
         images = plain(self, self.images, self.source).load()
@@ -40,7 +45,7 @@ class ImageLabel(ImageConfig, MultimodalConfig):
             splits[name] = replace(split, arrays={**split.arrays, "label": one_hot(split.labels, CLASSES)})
         splits["train"] = self.with_missing(splits["train"])
         return replace(images, name="image-label", source=f"{images.source}, with labels", splits=splits,
-                       modalities={**images.modalities, "label": Modality("label", (CLASSES,), classes=images.classes)})
+                       modalities={**images.modalities, "label": self.known_of("label", Modality("label", (CLASSES,)))})
 
 
 def resolved(images: str, source: Source) -> Source:

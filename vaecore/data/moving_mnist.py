@@ -16,9 +16,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from vaecore.data.base import SPLITS, Array, Dataset, Modality, SplitName
+from vaecore.data.base import SPLITS, Array, Dataset, SplitName
 from vaecore.data.clips import Clips, DrawnConfig, Maker, pasted, shown_next
 from vaecore.data.mnist import MNIST
+from vaecore.modalities import Modality
 from vaecore.schema import option
 
 if TYPE_CHECKING:

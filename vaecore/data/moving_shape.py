@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from vaecore.data.base import SPLITS, Array, Dataset, Modality
+from vaecore.data.base import SPLITS, Array, Dataset
 from vaecore.data.clips import Clips, DrawnConfig, pasted, shown_next
+from vaecore.modalities import Modality
 from vaecore.schema import option, problem
 
 if TYPE_CHECKING:

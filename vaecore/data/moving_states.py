@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from vaecore.data.base import SPLITS, Dataset, Modality
+from vaecore.data.base import SPLITS, Dataset
 from vaecore.data.clips import Clips, DrawnConfig, shown_next
 from vaecore.data.moving_mnist import trajectories
+from vaecore.modalities import Modality
 from vaecore.schema import option
 
 if TYPE_CHECKING:

@@ -11,8 +11,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from vaecore.data import npz
-from vaecore.data.base import SPLITS, Dataset, Modality, Split, SplitName, shuffled_split, standardised
+from vaecore.data.base import SPLITS, Dataset, Split, SplitName, shuffled_split, standardised
 from vaecore.data.missing import MultimodalConfig
+from vaecore.modalities import Modality
 from vaecore.schema import option
 
 FILE = ("tcga_brca", "tcga_brca.npz")

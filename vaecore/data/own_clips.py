@@ -14,10 +14,11 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from vaecore.data.base import SPLITS, DataConfig, Dataset, DataUnavailable, Modality, Split, SplitName
+from vaecore.data.base import SPLITS, DataConfig, Dataset, DataUnavailable, Split, SplitName
 from vaecore.data.clip_file import ENDINGS, Clip, read_clips
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
 from vaecore.data.own_file import contents, digest, wrong
+from vaecore.modalities import Modality
 from vaecore.schema import ConfigError, option, problem
 
 MOST_FILES = 200

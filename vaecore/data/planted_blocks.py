@@ -12,8 +12,9 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.base import SPLITS, Dataset, Modality, Split, SplitName
+from vaecore.data.base import SPLITS, Dataset, Split, SplitName
 from vaecore.data.missing import MultimodalConfig
+from vaecore.modalities import Modality
 from vaecore.schema import option, problem
 
 MOST_NUMBERS = 50_000_000  # in the training set, 200 MB

@@ -13,7 +13,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.base import SPLITS, DataConfig, Dataset, Modality, Split, SplitName
+from vaecore.data.base import SPLITS, DataConfig, Dataset, Split, SplitName
+from vaecore.modalities import Modality
 from vaecore.schema import option, problem
 
 LEAST, MOST = 0.5, 3.0  # of L

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import wave
+from dataclasses import replace
 from functools import cache
 from typing import ClassVar, Literal
 
@@ -17,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.data import npz
-from vaecore.data.base import SPLITS, Array, Dataset, Modality, Split, SplitName
+from vaecore.data.base import SPLITS, Array, Dataset, Split, SplitName
 from vaecore.data.image_label import CLASSES, Source
 from vaecore.data.missing import MultimodalConfig, Unpaired
 from vaecore.data.mnist import MNIST
+from vaecore.modalities import Modality
 from vaecore.schema import option
 
 FILE = ("fsdd", "fsdd_logmel32.npz")
@@ -60,6 +62,9 @@ class SpokenDigits(MultimodalConfig):
         npz.located(*FILE, EXPECTED)
         return f"{MNIST(source=self.source).here()}; 3,000 recordings (FSDD)"
 
+    def known_of(self, name: str, modality: Modality) -> Modality:
+        return replace(modality, audible=True) if name == "speech" else modality
+
     def load(self) -> Dataset:
         """Raises `DataUnavailable` where images or recordings are not on this machine, or are damaged."""
         found, path = npz.published(*FILE, EXPECTED)
@@ -76,7 +81,8 @@ class SpokenDigits(MultimodalConfig):
         splits["train"] = self.with_missing(splits["train"])
         counts = " / ".join(str(int(takes[name].sum())) for name in SPLITS)
         return Dataset("spoken-digits", f"{images.source}; {counts} recordings (FSDD)",
-                       {"image": Modality("image", (1, 28, 28)), "speech": Modality("image", (1, SIDE, SIDE))}, splits,
+                       {"image": Modality("image", (1, 28, 28)),
+                        "speech": self.known_of("speech", Modality("image", (1, SIDE, SIDE)))}, splits,
                        paired_anew=() if isinstance(self.missing, Unpaired) else ("speech",))
 
 

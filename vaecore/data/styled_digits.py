@@ -12,10 +12,11 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.base import SPLITS, Array, Dataset, Modality, Split, SplitName, mapped
+from vaecore.data.base import SPLITS, Array, Dataset, Split, SplitName, mapped
 from vaecore.data.image_label import Source
 from vaecore.data.missing import MultimodalConfig
 from vaecore.data.mnist import MNIST
+from vaecore.modalities import Modality
 from vaecore.schema import option
 
 SIDE = 28  # pixels

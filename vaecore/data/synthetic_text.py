@@ -15,18 +15,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.base import (
-    END,
-    SPECIALS,
-    SPLITS,
-    Array,
-    DataConfig,
-    Dataset,
-    Modality,
-    Split,
-    SplitName,
-    mapped,
-)
+from vaecore.data.base import SPLITS, Array, DataConfig, Dataset, Split, SplitName, mapped
+from vaecore.modalities import END, SPECIALS, Modality
 from vaecore.schema import option
 
 WORDS, LENGTH, UNITS = 1_000, 10, 100  # V; words a sentence; E and H

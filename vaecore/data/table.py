@@ -27,12 +27,12 @@ from vaecore.data.base import (
     DataConfig,
     Dataset,
     DataUnavailable,
-    Modality,
     Split,
     SplitName,
     kept_names,
 )
 from vaecore.data.own_file import contents, decoded, wrong
+from vaecore.modalities import Modality
 from vaecore.schema import ConfigError, option, problem
 
 MOST_ROWS, MOST_CELLS = 1_000_000, 5_000_000

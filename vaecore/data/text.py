@@ -15,7 +15,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.base import BEGIN, END, PAD, SPECIALS, UNKNOWN, DataConfig, Dataset, Modality, Split, SplitName
+from vaecore.data.base import DataConfig, Dataset, Split, SplitName
+from vaecore.modalities import BEGIN, END, PAD, SPACE, SPECIALS, UNKNOWN, Modality
 from vaecore.schema import option, problem
 
 ZERO_WIDTH_SPACE, JOINER = "\u200b", "\u200d"
@@ -41,7 +42,6 @@ SYMBOL = rf"(?:{FLAG}|[^\w\s]){JOINED}(?:(?<={JOINER})[^\w\s]{JOINED})*"
 TOKEN = re.compile(rf"{MARKS}*(?:\d+(?:[.,:]\d+)+{MARKS}*|{LETTERS}(?:['’-]{LETTERS})*|"
                    rf"(?!{MARKS}|{ZERO_WIDTH_SPACE}){SYMBOL}|_{MARKS}*){ZERO_WIDTH_SPACE}*|{MARKS}+|{ZERO_WIDTH_SPACE}")
 CHARACTER = re.compile(rf"(?:{FLAG}|\S){JOINED}(?:(?<={JOINER})\S{JOINED})*|\s+")
-SPACE = " "  # in every vocabulary of characters, and in none of words: it says which of both a vocabulary is
 # Letters of scripts without spaces between words: Thai, Lao, Burmese, Khmer, kana and Chinese characters.
 UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff"
                       r"\U00020000-\U0003ffff]")
@@ -63,11 +63,6 @@ def tokens(sentence: str, by_character: bool = False) -> list[str]:
     return [SPACE if found.isspace() else found for found in CHARACTER.findall(text.strip())]
 
 
-def of_characters(vocabulary: Sequence[str]) -> bool:
-    """Whether a vocabulary is one of characters rather than of words."""
-    return SPACE in vocabulary
-
-
 def vocabulary(sentences: Iterable[str], least_count: int, most_words: int, by_character: bool = False
                ) -> tuple[str, ...]:
     """`SPECIALS`, then the words that occur `least_count` times or more: the `most_words` most frequent of them, in
@@ -83,7 +78,7 @@ def vocabulary(sentences: Iterable[str], least_count: int, most_words: int, by_c
 def numbers(sentences: Sequence[str], vocabulary: Sequence[str], longest: int) -> NDArray[np.int32]:
     """Word numbers (N, longest + 1). Longer sentences are cut to `longest` words; other words become UNKNOWN."""
     known = {word: number for number, word in enumerate(vocabulary)}
-    by_character = of_characters(vocabulary)
+    by_character = SPACE in vocabulary
     array = np.full((len(sentences), longest + 1), PAD, np.int32)
     for row, sentence in zip(array, sentences, strict=True):
         found = [known.get(word, UNKNOWN) for word in tokens(sentence, by_character)[:longest]]
@@ -99,7 +94,7 @@ def words(numbers: Iterable[int], vocabulary: Sequence[str]) -> str:
             break
         if number not in (PAD, BEGIN):
             found.append(vocabulary[number])
-    if of_characters(vocabulary):
+    if SPACE in vocabulary:
         return "".join(found)
     text = QUOTED.sub(r"\1\2\3", " ".join(found))
     return NO_SPACE_AFTER.sub("", NO_SPACE_BEFORE.sub("", text))

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from vaecore.data import Dataset, SplitName
 from vaecore.data.base import cache_folder
 from vaecore.files import write_bytes_atomic
+from vaecore.modalities import Image
 from vaecore.training.feed import Feed
 
 VERSION = 1  # of architecture and training: raise it when either changes
@@ -102,7 +103,7 @@ def classifier(dataset: Dataset, *, modality: str = "", seed: int = 0, progress:
     `modality` names the images where there are several kinds. On one machine the same data and seed give the same
     weights. Raises `ValueError` for data without images, or without labels of two classes in training and some to test.
     """
-    images = [name for name, m in dataset.modalities.items() if m.kind == "image" and modality in ("", name)]
+    images = [name for name, m in dataset.modalities.items() if isinstance(m, Image) and modality in ("", name)]
     if not images:
         raise ValueError("the classifier is one of images, and this data set has none. Use a data set of images.")
     modality = images[0]
@@ -162,8 +163,8 @@ def regressor(dataset: Dataset, *, modality: str, factor: str, seed: int = 0, pr
     train, test = dataset.splits["train"], dataset.splits["test"]
     if factor not in dataset.factors or train.factors is None or test.factors is None:
         raise ValueError(f"this data set has no factor '{factor}'.")
-    if dataset.modalities[modality].kind != "image":
-        raise ValueError(f"{factor} is read from images, and {modality} is a {dataset.modalities[modality].kind}.")
+    if not isinstance(seen := dataset.modalities[modality], Image):
+        raise ValueError(f"{factor} is read from images, and {modality} is {seen.article}.")
     place = list(dataset.factors).index(factor)
     values, there = train.factors[:, place], _there(dataset, "train", modality)
     centre, spread = float(values[there].mean()), float(values[there].std()) or 1.0

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from vaecore.data import Dataset
 from vaecore.evaluate.classifier import classifier, labelled, regressor
+from vaecore.modalities import Image, Label, Modality, Text, Vector
 from vaecore.training.feed import Feed
 
 MOST = 10_000  # observations of the training split that a judge of vectors learns from
@@ -52,22 +53,40 @@ def judge(dataset: Dataset, modality: str, *, progress: Progress | None = None) 
     Images are judged by our own `classifier`, labels by what they say, vectors by a logistic regression. Raises
     `ValueError` for a text, for data without labels, and for a modality that is always missing.
     """
-    kind = dataset.modalities[modality].kind
-    if kind == "text":
-        raise ValueError(f"{modality} is a text, and texts have no judge: what a sentence says is of no class here.")
-    if kind == "image":
-        found = classifier(dataset, modality=modality, progress=progress)
-        return Judge(found.name, found.accuracy, found.tested, lambda x: found.predict(x.clamp(0, 1)))
-    rows, labels = labelled(dataset, "test", modality)
-    if not len(rows):
-        raise ValueError(f"{modality} has no labelled test observations to judge by.")
-    test = Feed(dataset, "test", torch.device("cpu")).at(torch.from_numpy(rows))[modality]
-    if kind == "label":
-        accuracy = float((_largest(test) == labels).mean())
-        return Judge("the likeliest label", accuracy, len(labels), _largest)
+    return dataset.modalities[modality].pick(JUDGES)(dataset, modality, progress)
+
+
+def _of_images(dataset: Dataset, modality: str, progress: Progress | None) -> Judge:
+    found = classifier(dataset, modality=modality, progress=progress)
+    return Judge(found.name, found.accuracy, found.tested, lambda x: found.predict(x.clamp(0, 1)))
+
+
+def _of_labels(dataset: Dataset, modality: str, progress: Progress | None) -> Judge:  # noqa: ARG001 (as the others)
+    test, labels = _tested(dataset, modality)
+    return Judge("the likeliest label", float((_largest(test) == labels).mean()), len(labels), _largest)
+
+
+def _of_vectors(dataset: Dataset, modality: str, progress: Progress | None) -> Judge:  # noqa: ARG001 (as the others)
+    test, labels = _tested(dataset, modality)
     predict, count = _regression(dataset, modality)
     name = f"logistic regression on {modality} ({count:,})"
     return Judge(name, float((predict(test) == labels).mean()), len(labels), predict)
+
+
+def _of_texts(dataset: Dataset, modality: str, progress: Progress | None) -> Judge:  # noqa: ARG001 (as the others)
+    raise ValueError(f"{modality} is a text, and texts have no judge: what a sentence says is of no class here.")
+
+
+JUDGES: dict[type[Modality], Callable[[Dataset, str, Progress | None], Judge]] = {
+    Image: _of_images, Label: _of_labels, Vector: _of_vectors, Text: _of_texts}
+
+
+def _tested(dataset: Dataset, modality: str) -> tuple[Tensor, Labels]:
+    """Labelled observations of the test split, as a model reads them; raises `ValueError` for none."""
+    rows, labels = labelled(dataset, "test", modality)
+    if not len(rows):
+        raise ValueError(f"{modality} has no labelled test observations to judge by.")
+    return Feed(dataset, "test", torch.device("cpu")).at(torch.from_numpy(rows))[modality], labels
 
 
 def judges(dataset: Dataset, *, progress: Progress | None = None) -> tuple[dict[str, Judge], dict[str, str]]:

@@ -44,6 +44,7 @@ from vaecore.evaluate.quality import frechet_distance as frechet
 from vaecore.evaluate.settings import Part, Settings
 from vaecore.evaluate.sharing import sharing, style_under_swap
 from vaecore.evaluate.video import evaluate_video
+from vaecore.modalities import Image, Text
 from vaecore.models import Batch, Family
 from vaecore.models.video.shared import VideoFamily
 from vaecore.training.feed import Feed
@@ -192,7 +193,7 @@ def quality_of_reconstruction(subject: Subject) -> Facts:
 def quality_of_samples(subject: Subject) -> Facts:
     """Fréchet distance, precision and recall of samples, and the same distance between two sets of real ones."""
     subject.still()
-    name = next((name for name, modality in subject.model.modalities.items() if modality.kind == "image"), None)
+    name = next((name for name, modality in subject.model.modalities.items() if isinstance(modality, Image)), None)
     if name is None:
         raise ValueError("samples are judged by a classifier of images, and this data set has none.")
     if subject.dataset.splits["train"].labels is None:
@@ -387,7 +388,7 @@ def video(subject: Subject) -> Facts:
 def cost_of_use(subject: Subject) -> Facts:
     """Passes and seconds to infer and to sample."""
     subject.still()
-    if any(modality.kind == "text" for modality in subject.model.modalities.values()):
+    if any(isinstance(modality, Text) for modality in subject.model.modalities.values()):
         raise ValueError("it is measured of images and vectors, and this data set has text.")
     tell = subject.told("cost")
     return asdict(cost(subject.model, subject.feed.first(BATCH), seed=subject.settings.seed, check=lambda: tell(0, 1)))

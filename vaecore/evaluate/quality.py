@@ -20,6 +20,7 @@ from torch import Tensor
 
 from vaecore.data import OBSERVED
 from vaecore.evaluate.picture_metrics import DATA_RANGE, psnr, ssim, ssim_window
+from vaecore.modalities import Image, Label, Text
 from vaecore.models import Family
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.training.feed import Feed
@@ -62,7 +63,7 @@ def reconstruction(model: Family, feed: Feed, *, limit: int = MOST, progress: Pr
     Raises `ValueError` for a limit below 1.
     """
     total = _bounded(limit, len(feed))
-    names = [name for name, modality in model.modalities.items() if modality.kind != "text"]
+    names = [name for name, modality in model.modalities.items() if not isinstance(modality, Text)]
     errors: dict[str, list[Tensor]] = {name: [] for name in names}
     ratios: dict[str, list[Tensor]] = {name: [] for name in names}
     similar: dict[str, list[Tensor]] = {name: [] for name in names}
@@ -79,7 +80,7 @@ def reconstruction(model: Family, feed: Feed, *, limit: int = MOST, progress: Pr
                 if not len(x):
                     continue
             errors[name].append((mean - x).square().flatten(1).mean(1))
-            if model.modalities[name].kind == "image":
+            if isinstance(model.modalities[name], Image):
                 picture = mean.clamp(0, 1)
                 ratios[name].append(psnr(picture, x))
                 if (values := ssim(picture, x)) is not None:
@@ -227,7 +228,7 @@ def codes_by_latent(model: Family, feed: Feed, *, limit: int = MOST) -> dict[str
 
 def readable(model: Family) -> list[str]:
     """The modalities that codes are judged by: all but labels, or all where there is nothing else."""
-    names = [name for name, modality in model.modalities.items() if modality.kind != "label"]
+    names = [name for name, modality in model.modalities.items() if not isinstance(modality, Label)]
     return names or list(model.modalities)
 
 

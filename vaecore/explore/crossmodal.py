@@ -9,28 +9,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecore.data import OBSERVED, SPECIALS, Modality
-from vaecore.data.fashion_mnist import CLOTHES
+from vaecore.data import OBSERVED
 from vaecore.data.text import words
 from vaecore.explore import given
 from vaecore.explore.beliefs import Beliefs, Numbers, beliefs, largest_first
 from vaecore.explore.densities import tempered
 from vaecore.explore.drawing import Ink
 from vaecore.explore.generated import Generated, joined, shown
-from vaecore.explore.given import Typed, article, fitting
+from vaecore.explore.given import Typed, fitting
 from vaecore.explore.loadings import loading_picture, loadings, strongest
 from vaecore.explore.opening import label_names, read_examples, read_model
 from vaecore.explore.pictures import Images, as_images, png, stacked, striped
 from vaecore.explore.sentences import MOST_TOKENS
+from vaecore.modalities import SPECIALS, Image, Modality, Text
 from vaecore.models import Family
 from vaecore.models.blocks.jive import JOINT
 from vaecore.models.blocks.shared import LinearBlocks
@@ -47,7 +47,6 @@ from vaecore.views import CROSSMODAL, Preview
 MOST = 400  # generated at once
 LOOKED_AT = 256  # test samples, to tell whether they are drawn on paper
 MOST_CELLS = 400  # of a grid of exchanged codes
-SPOKEN = "speech"  # the modality of spoken-digits that can be heard
 LAYOUTS = ((SHARED, private("{}")), (JOINT, "individual {}"))  # how families call what is shared and what is not
 
 
@@ -81,8 +80,8 @@ class CrossModal:
         if not model.latents:
             raise BrokenCheckpoint(f"{run.id} has no latent code through which one modality could tell of another.")
         for name, modality in model.modalities.items():
-            if modality.kind == "text" and (modality.size > MOST_TOKENS or len(modality.vocabulary) <= len(SPECIALS)
-                                            or modality.vocabulary[:len(SPECIALS)] != SPECIALS):
+            if isinstance(modality, Text) and (modality.size > MOST_TOKENS or len(modality.vocabulary) <= len(SPECIALS)
+                                               or modality.vocabulary[:len(SPECIALS)] != SPECIALS):
                 raise BrokenCheckpoint(f"weights.safetensors of {run.id} does not describe sentences with a vocabulary "
                                        f"for '{name}'. {COPY_AGAIN}.")
         examples, labels, observed = read_examples(run, lambda stored: _samples(stored, model.modalities))
@@ -133,20 +132,16 @@ class CrossModal:
     @cached_property
     def pictured(self) -> list[str]:
         """The modalities that a picture can show: images, and vectors as stripes."""
-        return [name for name, modality in self.modalities.items() if modality.kind in ("image", "vector")]
+        return [name for name, modality in self.modalities.items() if modality.pictured]
 
     @cached_property
     def audible(self) -> frozenset[str]:
         """The modalities that can be played."""
-        spoken = self._data.get("name") == "spoken-digits" and SPOKEN in self.modalities
-        return frozenset({SPOKEN} if spoken else ())
+        return frozenset(name for name, modality in self.modalities.items() if modality.audible)
 
     def class_names(self, name: str) -> list[str]:
         """What the classes of a label are called."""
-        modality = self._modality(name)
-        if not modality.classes and self._data.get("images") == "fashion-mnist" and modality.size == len(CLOTHES):
-            return list(CLOTHES)  # of a run that was made before names were kept
-        return list(modality.class_names)
+        return list(self._modality(name).class_names)
 
     # -- what can be given
 
@@ -181,7 +176,7 @@ class CrossModal:
     def ink(self, name: str) -> Ink | None:
         """How the images of a modality look where they are drawn on plain paper, by the test samples; else None. An
         uploaded picture is inverted and cropped only for those."""
-        if self._modality(name).kind != "image":
+        if not isinstance(self._modality(name), Image):
             return None
         return Ink.of((self.examples[name][:LOOKED_AT] * 255).round().clamp(0, 255).to(torch.uint8).numpy())
 
@@ -195,10 +190,7 @@ class CrossModal:
 
     def typed(self, name: str, text: str) -> Typed:
         """A class by its number or name, or a sentence; raises `ValueError` for what is neither."""
-        modality = self._modality(name)
-        if modality.kind == "label":
-            modality = replace(modality, classes=tuple(self.class_names(name)))
-        return given.typed(name, modality, text)
+        return given.typed(name, self._modality(name), text)
 
     def sentence(self, name: str, index: int) -> str:
         """A test sample's sentence in words."""
@@ -316,7 +308,7 @@ class CrossModal:
     def preview(self, count: int = 10) -> Preview:
         """What it draws together: a picture of the modalities that can be seen, a row each and a column a sample; where
         all are texts, the sentences."""
-        seen = [name for name, modality in self.modalities.items() if modality.kind == "image"] or self.pictured
+        seen = [name for name in self.pictured if self.modalities[name].pixels] or self.pictured
         generator = torch.Generator().manual_seed(0)
         if prior := self.model.prior():
             z = {name: p.sample(count, generator) for name, p in prior.items()}
@@ -328,16 +320,11 @@ class CrossModal:
             lines = [words(row.tolist(), self.modalities[name].vocabulary) for place in range(3)
                      for name, p in decoded.items() if isinstance(p, Sentences) for row in [p.likeliest()[place]]]
             return Preview("preview.txt", "\n".join(lines).encode())
-        pictured = self.modalities[seen[0]].kind == "image"
+        pictured = self.modalities[seen[0]].pixels
         rows = [as_images(decoded[name].mean.clamp(0, 1) if pictured else decoded[name].mean) for name in seen]
         return Preview("preview.png", png(stacked(rows[:3]), scale=2) if pictured else png(striped(rows)))
 
     # -- inside
-
-    @cached_property
-    def _data(self) -> dict[str, Any]:
-        data = self.run.values().get("data")
-        return data if isinstance(data, dict) else {}
 
     def _modality(self, name: str) -> Modality:
         if name not in self.modalities:
@@ -352,8 +339,8 @@ class CrossModal:
         if name not in self.private:
             others = ", ".join(self.private) or "none has"
             raise ValueError(f"{name} has no private code. Choose one that has: {others}.")
-        if modality.kind not in ("image", "vector"):
-            raise ValueError(f"{name} is {article(modality.kind)}, of which there is no picture.")
+        if not modality.pictured:
+            raise ValueError(f"{name} is {modality.article}, of which there is no picture.")
         return self.private[name]
 
     def _sampled(self, index: Sequence[int], names: Collection[str] | None = None) -> dict[str, Tensor]:
@@ -436,15 +423,9 @@ def _samples(stored: Mapping[str, Tensor], modalities: Mapping[str, Modality]
         x = found[name]
         if x.shape != (count, *modality.shape) or not count:
             raise ValueError(f"'{name}' has shape {tuple(x.shape)}")
-        if modality.kind == "text" and (x.is_floating_point() or x.is_complex()):
-            raise ValueError(f"'{name}' holds no word numbers")
-        found[name] = scaled(x)
-        if modality.kind != "text":
-            found[name] = found[name].float()
-        good = (found[name] >= 0).all() and (found[name] < len(modality.vocabulary)).all() \
-            if modality.kind == "text" else found[name].isfinite().all()
-        if not good:
+        if not modality.possible(x):
             raise ValueError(f"'{name}' holds numbers that are none of its own")
+        found[name] = modality.as_read(scaled(x))
     labels, observed = stored.get("labels"), stored.get(OBSERVED)
     if labels is not None and (labels.shape != (count,) or labels.is_floating_point()):
         labels = None

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecore.data import Kind, Modality
 from vaecore.data.text import words
 from vaecore.explore.pictures import Images, as_images
+from vaecore.modalities import Modality, Text
 
 
 @dataclass(frozen=True)
@@ -21,12 +21,12 @@ class Generated:
     """N observations of one modality: images in uint8, probabilities of a label (N, D), numbers of a vector (N, D), or
     sentences."""
 
-    kind: Kind
+    modality: Modality
     values: NDArray[Any]
     sentences: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.sentences) if self.kind == "text" else len(self.values)
+        return len(self.values)
 
     @property
     def classes(self) -> NDArray[np.int64]:
@@ -36,23 +36,19 @@ class Generated:
     @property
     def images(self) -> Images:
         """As pictures: a vector is one row of grey. Labels and sentences are none."""
-        if self.kind == "image":
-            return self.values
-        return as_images(torch.as_tensor(self.values))
+        return self.values if self.modality.pixels else as_images(torch.as_tensor(self.values))
 
 
 def shown(modality: Modality, value: Tensor) -> Generated:
     """Observations of a modality (N, *shape), as a model reads them or as a mean of p(x|z) has them."""
-    if modality.kind == "text":
-        return Generated("text", value.numpy(), tuple(words(row, modality.vocabulary) for row in value.tolist()))
-    if modality.kind == "image":
-        return Generated("image", as_images(value))
-    return Generated(modality.kind, value.numpy())
+    if isinstance(modality, Text):
+        return Generated(modality, value.numpy(), tuple(words(row, modality.vocabulary) for row in value.tolist()))
+    return Generated(modality, as_images(value) if modality.pixels else value.numpy())
 
 
 def joined(parts: Sequence[Generated]) -> Generated:
     """Several parts of the same modality as one."""
     if len(parts) == 1:
         return parts[0]
-    return Generated(parts[0].kind, np.concatenate([part.values for part in parts]),
+    return Generated(parts[0].modality, np.concatenate([part.values for part in parts]),
                      tuple(sentence for part in parts for sentence in part.sentences))

@@ -14,12 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaecore.data import END, PAD, Modality
 from vaecore.explore.pictures import Images
 from vaecore.explore.sentences import LONGEST_TEXT, Reading, UnreadableText, reading
+from vaecore.modalities import END, PAD, Image, Label, Modality, Text
 from vaecore.training.feed import scaled
-
-LARGEST_NUMBER = 1e6  # of a vector that is given
 
 
 class Typed(NamedTuple):
@@ -35,8 +33,8 @@ def picture(name: str, modality: Modality, pixels: Images) -> Tensor:
     A grey one is shown to a modality in colour as it is. Raises `ValueError` for another shape, and for one that is
     blank.
     """
-    if modality.kind != "image":
-        raise ValueError(f"{name} is a {modality.kind} and cannot be drawn. {_how(modality)}")
+    if not isinstance(modality, Image):
+        raise ValueError(f"{name} is {modality.article} and cannot be drawn. {modality.instead}")
     array = np.asarray(pixels)
     channels = array[None] if array.ndim == 2 else array
     if channels.ndim == 3 and len(channels) == 1:
@@ -52,8 +50,8 @@ def picture(name: str, modality: Modality, pixels: Images) -> Tensor:
 
 def label(name: str, modality: Modality, number: int) -> Tensor:
     """A class as a one-hot row, (1, D)."""
-    if modality.kind != "label":
-        raise ValueError(f"{name} is no label. {_how(modality)}")
+    if not isinstance(modality, Label):
+        raise ValueError(f"{name} is no label. {modality.instead}")
     if not 0 <= number < modality.size:
         raise ValueError(f"{name}: there is no class {number}. Choose one from 0 to {modality.size - 1}.")
     return torch.eye(modality.size)[number:number + 1]
@@ -66,13 +64,14 @@ def typed(name: str, modality: Modality, text: str) -> Typed:
     """
     if len(text) > LONGEST_TEXT:
         raise UnreadableText(f"{name}: this text has {len(text):,} characters. Type at most {LONGEST_TEXT:,}.")
-    if modality.kind == "label":
+    if isinstance(modality, Label):
         if (number := modality.class_number(text)) is None:
-            listed = ", ".join(modality.classes) if len(modality.classes) <= 12 else modality.listed
+            names = modality.class_names
+            listed = ", ".join(names) if len(names) <= 12 else modality.listed
             raise ValueError(f"{name}: '{text.strip()[:40]}' is no class. Type one of {listed}.")
         return Typed(label(name, modality, number))
-    if modality.kind != "text":
-        raise ValueError(f"{name} is {article(modality.kind)} and cannot be typed. {_how(modality)}")
+    if not isinstance(modality, Text):
+        raise ValueError(f"{name} is {modality.article} and cannot be typed. {modality.instead}")
     try:
         read = reading(text, modality.vocabulary, modality.size - 1)
     except UnreadableText as error:
@@ -89,9 +88,9 @@ def fitting(name: str, modality: Modality, value: Tensor) -> Tensor:
     if tuple(x.shape) != (1, *modality.shape):
         raise ValueError(f"{name}: what is given has shape {tuple(value.shape)}. Give one observation of shape "
                          f"{modality.shape}.")
-    if problem := _fault(modality, x):
+    if problem := modality.fault(x):
         raise ValueError(f"{name}: {problem}")
-    return x.long() if modality.kind == "text" else x.float()
+    return modality.as_read(x)
 
 
 def digest(given: Mapping[str, Tensor]) -> str:
@@ -101,31 +100,3 @@ def digest(given: Mapping[str, Tensor]) -> str:
         found.update(f"{name}|{value.dtype}|{tuple(value.shape)}|".encode())
         found.update(value.contiguous().numpy().tobytes())
     return found.hexdigest()
-
-
-def article(kind: str) -> str:
-    """A kind of modality with its article."""
-    return f"an {kind}" if kind == "image" else f"a {kind}"
-
-
-def _how(modality: Modality) -> str:
-    """How to give a modality instead."""
-    return {"image": "Draw or upload it, or choose a test sample.", "vector": "Choose a test sample.",
-            "label": "Choose or type a class.", "text": "Type a sentence."}[modality.kind]
-
-
-def _fault(modality: Modality, x: Tensor) -> str:
-    """What is wrong with an observation, in words; empty where nothing is."""
-    if modality.kind == "text":
-        if x.is_floating_point() or bool((x < 0).any()) or bool((x >= len(modality.vocabulary)).any()):
-            return f"word numbers are whole, from 0 to {len(modality.vocabulary) - 1}."
-        return "there is no word in it. Give a sentence." if bool(((x == PAD) | (x == END)).all()) else ""
-    if not bool(x.isfinite().all()):
-        return "it holds numbers that are not finite."
-    if modality.kind == "image" and (float(x.min()) < 0 or float(x.max()) > 1):
-        return "pixels lie between 0 and 1. Divide them by 255."
-    if modality.kind == "label" and not (bool((x >= 0).all()) and abs(float(x.sum()) - 1) < 1e-3):
-        return "a label is a row of 0 with a single 1, or probabilities that add up to 1."
-    if modality.kind == "vector" and float(x.abs().max()) > LARGEST_NUMBER:
-        return f"numbers lie within {LARGEST_NUMBER:,.0f}."
-    return ""

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
-from vaecore.data import COVARIATE, Modality
+from vaecore.data import COVARIATE
 from vaecore.data.base import LONGEST_NAME, MOST_CLASSES
 from vaecore.files import parsed_json
+from vaecore.modalities import Modality
 from vaecore.models import Family
 from vaecore.store import COPY_AGAIN, Run
 from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, check_origin, load_model
@@ -62,9 +63,8 @@ def read_model(run: Run, view: View[Opened]) -> Family:
 
 def nature_of(model: Family) -> Nature:
     """What a model is, by itself: its run may tell otherwise."""
-    kinds = [modality.kind for modality in model.modalities.values()]
-    observation = {"text": "sentence", "video": "clip", "trajectory": "clip"}.get(kinds[0], kinds[0])
-    return Nature(observation, len(kinds) > 1, CODE in model.latents)
+    first = next(iter(model.modalities.values()))
+    return Nature(first.observation, len(model.modalities) > 1, CODE in model.latents)
 
 
 def read_examples(run: Run, check: Callable[[Mapping[str, torch.Tensor]], T]) -> T:
@@ -89,7 +89,7 @@ def observations(stored: Mapping[str, torch.Tensor], name: str, modality: Modali
     any that fit; raises `KeyError` or `ValueError` for examples that do not fit the modality."""
     x = stored[name]
     if x.shape[1:] != modality.shape or len(x) == 0:
-        raise ValueError(f"{modality.kind}s of shape {tuple(x.shape)}")
+        raise ValueError(f"{modality.plural} of shape {tuple(x.shape)}")
     labels, u = stored.get("labels"), stored.get(COVARIATE)
     if labels is not None and labels.shape != (len(x),):
         labels = None

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from vaecore.modalities import grey
+
 Images = NDArray[np.uint8]  # (B, H, W) grey or (B, H, W, 3) colour
 Picture = NDArray[np.uint8]  # (H, W) grey, (H, W, 2) grey and opacity, (H, W, 3) colour, (H, W, 4) colour and opacity
 INK, PALE = (27, 29, 42), (120, 124, 140)
@@ -18,7 +20,7 @@ INK, PALE = (27, 29, 42), (120, 124, 140)
 def as_images(x: torch.Tensor) -> Images:
     """Observations (B, *shape) as uint8 images; a vector becomes one row of grey."""
     if x.ndim == 2:  # vectors
-        return (x[:, None] * (128 / 3) + 128).round().clamp(0, 255).to(torch.uint8).numpy()
+        return grey(x[:, None].detach().numpy())
     images = (x * 255).round().clamp(0, 255).to(torch.uint8).numpy()
     if images.shape[1] not in (1, 3):
         images = images[:, :1]

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from vaecore.data import END, SPECIALS, UNKNOWN, Modality
-from vaecore.data.text import of_characters, tokens, words
+from vaecore.data.text import tokens, words
 from vaecore.evaluate.verdict import COLLAPSED
 from vaecore.explore.codes import Codes, Route, between
 from vaecore.explore.opening import observations, read_examples, read_model
+from vaecore.modalities import END, SPACE, SPECIALS, UNKNOWN, Modality
 from vaecore.models import Family
 from vaecore.nets.text import Sentences
 from vaecore.probability.densities import Density
@@ -68,7 +68,7 @@ def reading(text: str, vocabulary: Sequence[str], longest: int) -> Reading:
         raise UnreadableText(f"This text has {len(text):,} characters. Type at most {LONGEST_TEXT:,}.")
     unknown = SPECIALS[UNKNOWN]
     found = [word for part in re.split(f"({unknown})", text)
-             for word in ([part] if part == unknown else tokens(part, of_characters(vocabulary)))]
+             for word in ([part] if part == unknown else tokens(part, SPACE in vocabulary))]
     if not found:
         raise UnreadableText("There is no word here. Type a sentence.")
     numbers = {word: number for number, word in enumerate(vocabulary)}

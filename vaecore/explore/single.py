@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from vaecore.data import COVARIATE, Modality
+from vaecore.data import COVARIATE
 from vaecore.explore.codes import Codes, Route, between
 from vaecore.explore.densities import as_mixture, from_noise, gaussian, moments, tempered
 from vaecore.explore.opening import CODE, EXAMPLES, observations, read_examples, read_model
 from vaecore.explore.pictures import Images, as_images, png, sheet
+from vaecore.modalities import Label, Modality
 from vaecore.models import Family
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
@@ -106,13 +107,13 @@ class Checkpoint:
     def classes(self) -> int:
         """How many labels its prior is conditioned on; 0 where it is not, or on numbers."""
         covariate = self.model.covariate
-        return covariate.size if covariate is not None and covariate.kind == "label" else 0
+        return covariate.size if isinstance(covariate, Label) else 0
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """What those labels are called."""
         covariate = self.model.covariate
-        return covariate.class_names if covariate is not None and covariate.kind == "label" else ()
+        return covariate.class_names if isinstance(covariate, Label) else ()
 
     @property
     def kl(self) -> NDArray[np.float64] | None:
@@ -307,7 +308,7 @@ class Checkpoint:
 def as_read(covariate: Modality, labels: NDArray[np.int64] | None, numbers: torch.Tensor | None
             ) -> torch.Tensor | None:
     """Covariates (N, m) as a model reads them, labels as one-hot rows; None where there are none that fit."""
-    if covariate.kind == "label":
+    if isinstance(covariate, Label):
         fits = labels is not None and labels.dtype.kind == "i" and len(labels) and labels.max() < covariate.size
         return (torch.from_numpy(labels)[:, None] == torch.arange(covariate.size)).float() if fits else None
     fits = numbers is not None and numbers.shape[1:] == covariate.shape and bool(numbers.isfinite().all())

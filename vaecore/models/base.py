@@ -17,7 +17,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeVar, get_args, get_ty
 import torch
 from torch import Tensor, nn
 
-from vaecore.data import COVARIATE, Kind, Modality
+from vaecore.data import COVARIATE
+from vaecore.modalities import Image, Modality, Text, Vector
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import Observation
@@ -29,7 +30,7 @@ Approach = Literal["independent components", "autoregressive", "energy-based", "
 NUMBERS_AT_ONCE = 20_000_000  # that a decoder gives, 80 MB
 Modalities = Mapping[str, Modality]
 Shape = tuple[int, ...]
-KIND_BY_AXES: dict[int, Kind] = {1: "vector", 2: "trajectory", 3: "image", 4: "video"}
+KIND_BY_AXES = {1: "vector", 2: "trajectory", 3: "image", 4: "video"}
 Given = Modality | Shape | Mapping[str, Modality | Shape]  # what a family is to be built for
 KLCost = Callable[[Mapping[str, Tensor]], Tensor]  # mean KL by latent (r,) -> a scalar in nats
 
@@ -171,7 +172,7 @@ class Family(nn.Module):
                              f"{', '.join(map(str, given)) or 'nothing'}. Give one of the former.")
         for name, modality in self.modalities.items():
             if name in given and (given[name].ndim != 1 + len(modality.shape) or (
-                    modality.kind not in ("text", "video", "trajectory") and given[name].shape[1:] != modality.shape)):
+                    not modality.any_length and given[name].shape[1:] != modality.shape)):
                 raise ValueError(f"{title} reads {name} of shape {('B', *modality.shape)}, and got "
                                  f"{tuple(given[name].shape)}.".replace("'B'", "B"))
         return given
@@ -257,7 +258,7 @@ class Family(nn.Module):
         """Squared error of the decoded posterior mean, per observed number: (B,) a modality; a text has none."""
         decoded = self.decode({name: posterior.mean for name, posterior in posteriors.items()})
         return {name: (p.mean - batch[name]).square().flatten(1).mean(1) for name, p in decoded.items()
-                if self.modalities[name].kind != "text"}
+                if not isinstance(self.modalities[name], Text)}
 
     def at_step(self, step: int, total: int) -> None:
         """Told before each training step which one of `total` it is, for families whose objective changes with it.
@@ -298,7 +299,7 @@ class ModelConfig(Strict):
 
     title: ClassVar[str]  # what a person calls it
     has_kl: ClassVar[bool] = True  # whether there is a KL from a prior, hence a bound on log p(x)
-    reads: ClassVar[tuple[Kind, ...]] = ("image", "vector")
+    reads: ClassVar[tuple[type[Modality], ...]] = (Image, Vector)
     multimodal: ClassVar[bool] = False  # whether it models several modalities, or exactly one
     exact: ClassVar[bool] = False  # whether the reconstruction is log p(x) itself
     closed_form: ClassVar[bool] = False  # whether it is solved at once: batch size, epochs and learning rate are unused
@@ -351,9 +352,10 @@ def described(choice: type[C], config: C | None, fields: Mapping[str, Any],
         raise problem("modalities", list(found), f"{choice.title} models one, and {len(found)} are given.",
                       "Give one shape.")
     for name, modality in found.items():
-        if modality.kind not in choice.reads:
-            raise problem("modalities", modality.kind, f"{choice.title} reads no {modality.kind}, which {name} is.",
-                          f"Use one of {', '.join(choice.reads)}.")
+        if not isinstance(modality, choice.reads):
+            raise problem("modalities", modality.kind, f"{choice.title} reads no {modality.plural}, and {name} is "
+                          f"{modality.article}.",
+                          f"Use {' or '.join(kind.plural for kind in choice.reads)}.")
     return config, found
 
 

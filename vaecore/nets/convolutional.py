@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaecore.data import Modality
+from vaecore.modalities import Image, Modality
 from vaecore.nets.base import ACTIVATIONS, ActivationName, NetworkConfig, widened
 from vaecore.schema import option, problem
 
@@ -61,9 +61,9 @@ class _ConvolutionalConfig(NetworkConfig):
         """One stage back, (B, a, h, w) -> (B, b, 2h - 1 + padding, 2w - 1 + padding)."""
 
     def _sizes(self, modality: Modality) -> list[tuple[int, int]]:
-        if modality.kind != "image":
+        if not isinstance(modality, Image):
             raise problem("model.network.kind", str(self.model_dump()["kind"]), "a convolutional network needs "
-                          f"images, but this data set has {modality.kind}s.", "Use mlp or linear.")
+                          f"images, but this data set has {modality.plural}.", "Use mlp or linear.")
         height, width = modality.shape[1:]
         sizes = [(height, width)]
         for _ in self.channels:

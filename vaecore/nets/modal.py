@@ -14,7 +14,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaecore.data import Modality
+from vaecore.modalities import Image, Label, Modality, Text, Vector
+from vaecore.nets.base import NetworkConfig
 from vaecore.nets.convolutional import ConvConfig, ResConvConfig
 from vaecore.nets.mlp import LinearConfig, MLPConfig
 from vaecore.nets.text import SentenceDecoder, SentenceEncoder, Sentences
@@ -33,9 +34,10 @@ from vaecore.schema import Strict, option, problem
 
 LikelihoodName = Literal["bernoulli", "gaussian", "gaussian-learned", "gaussian-per-pixel", "discretised-logistic",
                          "categorical"]
-FITTING: dict[str, tuple[LikelihoodName, ...]] = {  # by kind of modality, the usual choice first
-    "image": ("bernoulli", "gaussian", "gaussian-learned", "gaussian-per-pixel", "discretised-logistic"),
-    "vector": ("gaussian-learned", "gaussian", "gaussian-per-pixel"), "label": ("categorical",), "text": ()}
+LIKELIHOODS: list[type[LikelihoodConfig]] = [BernoulliConfig, GaussianFixedConfig, GaussianLearnedConfig,
+                                             GaussianPerPixelConfig, DiscretisedLogisticConfig, CategoricalConfig]
+USUAL: dict[type[Modality], type[LikelihoodConfig]] = {
+    Image: BernoulliConfig, Vector: GaussianLearnedConfig, Label: CategoricalConfig}
 
 
 class TextNetworkConfig(Strict):
@@ -46,6 +48,10 @@ class TextNetworkConfig(Strict):
     word_keep: float = option(0.7, "Keep rate: share of previous words that the decoder may read in training. With all "
                               "of them it can do without the code, and nothing crosses to the other language.",
                               title="Text: words kept", unit="of words", ge=0, le=1)
+
+    def encoder(self, modality: Modality, size: int) -> SentenceEncoder:
+        """(B, T) -> (B, size)."""
+        return SentenceEncoder(len(modality.vocabulary), self.embedding, self.hidden, size)
 
 
 class ModalNetworks(Strict):
@@ -59,19 +65,21 @@ class ModalNetworks(Strict):
 
     def encoder(self, modality: Modality, size: int) -> nn.Module:
         """(B, *shape) -> (B, size)."""
-        if modality.kind == "text":
-            text = self.text
-            return SentenceEncoder(len(modality.vocabulary), text.embedding, text.hidden, size)
-        return (self.image if modality.kind == "image" else self.vector).encoder(modality, size)
+        return modality.pick(NETWORKS)(self).encoder(modality, size)
 
     def decoder(self, modality: Modality, size: int, likelihood: LikelihoodConfig | None) -> Decoder:
         """(B, size) -> p(x|z); `likelihood` is None for texts, which have none to choose."""
-        if modality.kind == "text":
-            return _WritingDecoder(self.text, modality, size)
+        network = modality.pick(NETWORKS)(self)
+        if isinstance(network, TextNetworkConfig):
+            return _WritingDecoder(network, modality, size)
         assert likelihood is not None
-        network = self.image if modality.kind == "image" else self.vector
         built = likelihood.build()
         return _ObservingDecoder(network.decoder(modality, size, built.channels), built)
+
+
+NETWORKS: dict[type[Modality], Callable[[ModalNetworks], NetworkConfig | TextNetworkConfig]] = {
+    Image: lambda networks: networks.image, Vector: lambda networks: networks.vector,
+    Label: lambda networks: networks.vector, Text: lambda networks: networks.text}
 
 
 class Decoder(nn.Module):
@@ -110,13 +118,26 @@ def likelihoods(chosen: Mapping[str, str], sigma: float, modalities: Mapping[str
     named("model.likelihoods", chosen, modalities)
     found: dict[str, LikelihoodConfig | None] = {}
     for name, modality in modalities.items():
-        fitting = FITTING[modality.kind]
-        kind = chosen.get(name, fitting[0] if fitting else "")
+        fitting = {tag(each): each for each in fitting_likelihoods(modality)}
+        kind = chosen.get(name, next(iter(fitting), ""))
         if kind not in fitting and (fitting or kind):
-            raise problem(f"model.likelihoods.{name}", kind, f"'{kind}' does not describe {modality.kind}s.",
+            raise problem(f"model.likelihoods.{name}", kind, f"'{kind}' does not describe {modality.plural}.",
                           f"Use {' or '.join(fitting)}." if fitting else "Leave it out: sentences are scored by word.")
-        found[name] = _LIKELIHOODS[kind](sigma) if kind else None
+        found[name] = fitting[kind].with_sigma(sigma) if kind else None
     return found
+
+
+def fitting_likelihoods(modality: Modality) -> list[type[LikelihoodConfig]]:
+    """What describes a modality, the usual choice first; none of a text, which is scored by word."""
+    if not any(isinstance(modality, kind) for kind in USUAL):
+        return []
+    usual = modality.pick(USUAL)
+    return [usual, *(each for each in LIKELIHOODS if each is not usual and isinstance(modality, each.describes))]
+
+
+def tag(likelihood: type[LikelihoodConfig]) -> str:
+    """What a configuration calls a likelihood."""
+    return str(likelihood.model_fields["kind"].default)
 
 
 def named(field: str, values: Mapping[str, object], modalities: Mapping[str, Modality]) -> None:
@@ -125,10 +146,3 @@ def named(field: str, values: Mapping[str, object], modalities: Mapping[str, Mod
         if name not in modalities:
             raise problem(f"{field}.{name}", value, f"this data set has no modality '{name}'.",
                           f"It has {', '.join(modalities)}.")
-
-
-_LIKELIHOODS: dict[str, Callable[[float], LikelihoodConfig]] = {
-    "bernoulli": lambda _: BernoulliConfig(), "gaussian": lambda sigma: GaussianFixedConfig(sigma=sigma),
-    "gaussian-learned": lambda _: GaussianLearnedConfig(), "gaussian-per-pixel": lambda _: GaussianPerPixelConfig(),
-    "discretised-logistic": lambda _: DiscretisedLogisticConfig(), "categorical": lambda _: CategoricalConfig()}
-

@@ -12,13 +12,14 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol, Self
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vaecore.modalities import Clip, Image, Label, Modality, Vector, Video
 from vaecore.probability.gaussian import gaussian_log_prob
 from vaecore.schema import Strict, option
 
@@ -153,6 +154,13 @@ class Likelihood(nn.Module):
 class LikelihoodConfig(Strict):
     """A choice of p(x|z)."""
 
+    describes: ClassVar[tuple[type[Modality], ...]]  # the kinds of modality that it is a density or mass of
+
+    @classmethod
+    def with_sigma(cls, sigma: float) -> Self:  # noqa: ARG003 (for those that have a sigma)
+        """The choice for one of several modalities, which share one `sigma`."""
+        return cls()
+
     @abstractmethod
     def build(self) -> Likelihood: ...
 
@@ -160,6 +168,7 @@ class LikelihoodConfig(Strict):
 class BernoulliConfig(LikelihoodConfig):
     """Black or white with a probability a pixel; the usual choice for digits."""
 
+    describes = (Image, Video)
     kind: Literal["bernoulli"] = "bernoulli"
 
     def build(self) -> Likelihood:
@@ -169,9 +178,14 @@ class BernoulliConfig(LikelihoodConfig):
 class GaussianFixedConfig(LikelihoodConfig):
     """A Gaussian a pixel with one given sigma. A small sigma weighs the reconstruction more."""
 
+    describes = (Image, Vector, Clip)
     kind: Literal["gaussian"] = "gaussian"
     sigma: float = option(0.1, "Standard deviation of every pixel; beta-VAE in disguise, since scaling sigma "
                           "squared scales beta.", unit="pixel value", ge=0.001, le=100)
+
+    @classmethod
+    def with_sigma(cls, sigma: float) -> Self:
+        return cls(sigma=sigma)
 
     def build(self) -> Likelihood:
         return _GaussianShared(self.sigma, learned=False)
@@ -180,6 +194,7 @@ class GaussianFixedConfig(LikelihoodConfig):
 class GaussianLearnedConfig(LikelihoodConfig):
     """A Gaussian a pixel with one sigma, learned: its optimum is the root mean squared error."""
 
+    describes = (Image, Vector, Clip)
     kind: Literal["gaussian-learned"] = "gaussian-learned"
     initial_sigma: float = option(0.5, "Standard deviation at the start.", unit="pixel value", ge=0.001, le=100)
 
@@ -190,6 +205,7 @@ class GaussianLearnedConfig(LikelihoodConfig):
 class GaussianPerPixelConfig(LikelihoodConfig):
     """A Gaussian a pixel whose sigma the decoder gives too, bounded to [0.105, 1]: equation (12)."""
 
+    describes = (Image, Vector)
     kind: Literal["gaussian-per-pixel"] = "gaussian-per-pixel"
 
     def build(self) -> Likelihood:
@@ -199,6 +215,7 @@ class GaussianPerPixelConfig(LikelihoodConfig):
 class LaplaceConfig(LikelihoodConfig):
     """A Laplace distribution a pixel with one given scale: the absolute error, as PredNet has it (erratum E15)."""
 
+    describes = (Clip,)
     kind: Literal["laplace"] = "laplace"
     scale: float = option(0.1, "Scale b of every pixel; a standard deviation is 1.41 b.", unit="pixel value", ge=0.001,
                           le=100)
@@ -210,6 +227,7 @@ class LaplaceConfig(LikelihoodConfig):
 class DiscretisedLogisticConfig(LikelihoodConfig):
     """The probability of each 8-bit grey level under a logistic with one learned scale."""
 
+    describes = (Image,)
     kind: Literal["discretised-logistic"] = "discretised-logistic"
     initial_scale: float = option(0.1, "Scale at the start.", unit="pixel value", ge=0.001, le=10)
 
@@ -225,6 +243,7 @@ LikelihoodChoice = Annotated[BernoulliConfig | GaussianFixedConfig | GaussianLea
 class CategoricalConfig(LikelihoodConfig):
     """One of D classes; what a label is."""
 
+    describes = (Label,)
     kind: Literal["categorical"] = "categorical"
 
     def build(self) -> Likelihood:

@@ -10,8 +10,9 @@ import torch
 
 from vaecore.config import RunConfig
 from vaecore.data import Dataset
+from vaecore.modalities import Modality
 from vaecore.models import FAMILIES, Family
-from vaecore.probability.likelihoods import BernoulliConfig, DiscretisedLogisticConfig
+from vaecore.probability.likelihoods import DiscretisedLogisticConfig
 from vaecore.probability.priors import PriorConfig
 from vaecore.schedules.inference import Aggressive
 from vaecore.schedules.kl_cost import FreeBits, Plain
@@ -35,10 +36,10 @@ def check(config: RunConfig, dataset: Dataset) -> None:
                       f"Use at most {size:,}.")
     likelihood = getattr(config.model, "likelihood", None)
     several = len(dataset.modalities) > 1
-    kinds = {modality.kind for modality in dataset.modalities.values()}
-    fitting = "Choose one of " + ", ".join(name for name, family in FAMILIES.items() if kinds <= set(family.reads)
-                                           and family.multimodal == several) + "."
-    if unread := kinds - set(config.model.reads):
+    seen = dataset.modalities.values()
+    fitting = "Choose one of " + ", ".join(name for name, family in FAMILIES.items() if family.multimodal == several
+                                           and all(isinstance(each, family.reads) for each in seen)) + "."
+    if unread := [each for each in seen if not isinstance(each, config.model.reads)]:
         raise problem("model.family", config.model.family, f"{config.model.title} reads "
                       f"{_plural(config.model.reads)}, but this data set has {_plural(unread)}.", fitting)
     if several and not config.model.multimodal:
@@ -72,16 +73,17 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     steps = size // batch * config.training.epochs
     config.training.beta.check(steps)
     config.training.rate.check(steps)
-    if isinstance(likelihood, BernoulliConfig | DiscretisedLogisticConfig) and not kinds <= {"image", "video"}:
-        raise problem("model.likelihood.kind", likelihood.kind, f"'{likelihood.kind}' describes pixels, but this data "
-                      f"set has {_plural(kinds)}.", "Use gaussian or gaussian-learned.")
+    if likelihood is not None and not all(isinstance(each, likelihood.describes) for each in seen):
+        what = "pixels" if all(kind.pixels for kind in likelihood.describes) else _plural(likelihood.describes)
+        raise problem("model.likelihood.kind", likelihood.kind, f"'{likelihood.kind}' describes {what}, but this data "
+                      f"set has {_plural(seen)}.", "Use gaussian or gaussian-learned.")
     if isinstance(likelihood, DiscretisedLogisticConfig) and getattr(config.data, "pixels", "grey") != "grey":
         raise problem("model.likelihood.kind", likelihood.kind, "grey levels are scored, but data.pixels is black and "
                       "white.", "Use bernoulli, or data.pixels=grey.")
 
 
-def _plural(kinds: Iterable[str]) -> str:
-    return " and ".join("trajectories" if kind == "trajectory" else f"{kind}s" for kind in sorted(kinds))
+def _plural(kinds: Iterable[Modality | type[Modality]]) -> str:
+    return " and ".join(sorted({kind.plural for kind in kinds}))
 
 
 def _check_prior(prior: PriorConfig, dataset: Dataset) -> None:

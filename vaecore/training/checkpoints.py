@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,9 +19,10 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vaecore.config import RunConfig, differences
-from vaecore.data import Dataset, Kind, Modality
+from vaecore.data import Dataset, Modality
 from vaecore.data.base import LARGEST_AXIS, LONGEST_NAME, MOST_CLASSES, MOST_COLUMNS
 from vaecore.files import parsed_json, write_bytes_atomic
+from vaecore.modalities import KINDS, Label, Text, Vector
 from vaecore.models import Family
 from vaecore.nets.convolutional import channels_last
 from vaecore.schema import ConfigError, parse
@@ -33,7 +34,6 @@ LARGEST = 4 * 2**30  # bytes
 HALVED_FROM = 4096  # numbers; smaller arrays are worth nothing and may be variances
 LARGEST_VOCABULARY, LONGEST_WORD = 100_000, 10_000  # words, characters
 NAME = re.compile(r"\w[\w -]{0,39}")  # of a modality: pages say it everywhere
-RANK = {"image": 3, "vector": 1, "text": 1, "label": 1, "video": 4, "trajectory": 2}  # axes of a modality
 PROGRESS = {"step": int, "metrics_bytes": int, "best": float | None, "since_best": int, "seconds": float}
 
 
@@ -137,7 +137,8 @@ def load_model(path: Path) -> Family:
     tensors, header = _read(path)
     try:
         config = parse(RunConfig, header["config"])
-        modalities, covariate = _described(header)
+        found, covariate = _described(header)
+        modalities = {name: config.data.known_of(name, modality) for name, modality in found.items()}
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
             model = config.model.build(modalities, covariate)
         for name, there in model.state_dict().items():
@@ -272,7 +273,8 @@ def _described(header: dict[str, Any]) -> tuple[dict[str, Modality], Modality | 
 
 def _noted(modality: Modality) -> dict[str, Any]:
     """A modality as a header has it; what is empty is left out."""
-    words = {"vocabulary": modality.vocabulary, "classes": modality.classes, "columns": modality.columns}
+    words = {"vocabulary": modality.vocabulary, "classes": modality.classes, "columns": modality.columns,
+             "audible": modality.audible}
     return {"kind": modality.kind, "shape": modality.shape} | {name: value for name, value in words.items() if value}
 
 
@@ -289,15 +291,16 @@ def _names(values: Mapping[str, Any], field: str, count: int) -> tuple[str, ...]
 def _modality(values: Mapping[str, Any]) -> Modality:
     kind, shape = values["kind"], tuple(int(n) for n in values["shape"])
     words = tuple(values.get("vocabulary", ()))
-    if kind not in get_args(Kind) or not all(0 < n <= LARGEST_AXIS for n in shape) or len(shape) != RANK[kind]:
+    known = KINDS.get(kind)
+    if known is None or not all(0 < n <= LARGEST_AXIS for n in shape) or len(shape) != len(known.axes):
         raise ValueError(f"a modality of kind {kind} and shape {shape}")
     if len(words) > LARGEST_VOCABULARY or not all(isinstance(w, str) and len(w) <= LONGEST_WORD for w in words):
         raise ValueError(f"a vocabulary of {len(words):,} words")
-    if (kind == "text") != bool(words):
+    if issubclass(known, Text) != bool(words):
         raise ValueError(f"a modality of kind {kind} with {len(words):,} words")
-    classes = _names(values, "classes", min(shape[0], MOST_CLASSES) if kind == "label" else 0)
-    columns = _names(values, "columns", min(shape[0], MOST_COLUMNS) if kind == "vector" else 0)
-    return Modality(kind, shape, words, classes, columns)
+    classes = _names(values, "classes", min(shape[0], MOST_CLASSES) if issubclass(known, Label) else 0)
+    columns = _names(values, "columns", min(shape[0], MOST_COLUMNS) if issubclass(known, Vector) else 0)
+    return Modality(kind, shape, words, classes, columns, values.get("audible") is True)
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecore.data import COVARIATE, OBSERVED, Array, Dataset, Modality, SplitName
+from vaecore.data import COVARIATE, OBSERVED, Array, Dataset, SplitName
 from vaecore.data.base import binarise
+from vaecore.modalities import Clip, Modality, Vector
 from vaecore.models.base import Batch
 
 STILL_SEED = 4_321  # of the one draw of redrawn pixels that is not for training
@@ -149,7 +150,7 @@ class Partners:
 
 def _cut(array: Array, modality: Modality) -> Array:
     """Clips cut to the frames that a model learns from."""
-    return array[:, :modality.shape[0]] if modality.kind in ("video", "trajectory") else array
+    return array[:, :modality.shape[0]] if isinstance(modality, Clip) else array
 
 
 def scaled(x: Tensor) -> Tensor:
@@ -164,7 +165,7 @@ def _covariate(dataset: Dataset, split: SplitName, home: torch.device) -> tuple[
     kind, part = dataset.covariate, dataset.splits[split]
     if kind is None:
         return None, None
-    if kind.kind == "vector":
+    if isinstance(kind, Vector):
         assert part.covariate is not None
         return torch.from_numpy(part.covariate).to(home), None
     assert part.labels is not None

@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vaecore.data import OBSERVED, PAD
+from vaecore.data import OBSERVED
+from vaecore.modalities import PAD, Text
 from vaecore.models import Family, KLCost
 from vaecore.probability.aggregate import Information, information
 from vaecore.probability.densities import Density
@@ -115,7 +116,7 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
                 add("apart", name, apart)
                 add("apart2", name, apart.square())
         for name, modality in model.modalities.items():
-            if modality.kind == "text":
+            if isinstance(modality, Text):
                 add("tokens", name, (batch[name] != PAD).sum(1))
         for name, error in model.errors(batch, posteriors).items():
             if OBSERVED in batch:

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecore.data import Kind
+from vaecore.modalities import Image, Label, Modality, Vector
 from vaecore.models.base import Batch, Evidence, Family, Modalities, ModelConfig
 from vaecore.models.multimodal.shared import check, who
 from vaecore.probability.gaussian import Point
@@ -37,7 +37,7 @@ class LinearBlocksConfig(ModelConfig):
     multimodal: ClassVar[bool] = True
     closed_form: ClassVar[bool] = True
     has_kl: ClassVar[bool] = False
-    reads: ClassVar[tuple[Kind, ...]] = ("image", "vector", "label")
+    reads: ClassVar[tuple[type[Modality], ...]] = (Image, Vector, Label)
     likelihood_name: ClassVar[str] = "gaussian-learned"
 
 

@@ -13,7 +13,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaecore.data import Kind, Modality
+from vaecore.modalities import Image, Label, Modality, Vector
 from vaecore.models.base import Batch, Family, Given, Modalities, Objective, described
 from vaecore.models.multimodal.shared import Multimodal, MultimodalConfig, filled, who
 from vaecore.nets import LinearConfig, MLPConfig
@@ -30,7 +30,7 @@ class ConcatenatedVAEConfig(MultimodalConfig):
 
     title: ClassVar[str] = "Concatenated VAE"
     family: Literal["concatenated-vae"] = "concatenated-vae"
-    reads: ClassVar[tuple[Kind, ...]] = ("image", "vector", "label")
+    reads: ClassVar[tuple[type[Modality], ...]] = (Image, Vector, Label)
     latent_size: int = option(32, "Size r of the latent z.", unit="dimensions", ge=1, le=4096)
     joined: Annotated[MLPConfig | LinearConfig, Field(discriminator="kind")] = option(
         MLPConfig(hidden=(512, 256)), "The one network that reads and writes everything.")

@@ -20,7 +20,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaecore.data import Modality
+from vaecore.modalities import Label, Modality
 from vaecore.models.base import Batch, Evidence, Family, Given, Modalities, Objective, described
 from vaecore.models.multimodal.shared import ModalConfig, Multimodal, who
 from vaecore.nets.modal import named
@@ -59,7 +59,7 @@ class DMVAE(Multimodal):
         named("model.private_sizes", config.private_sizes, modalities)
         self.shared_size = config.shared_size
         self.private_sizes = {
-            name: config.private_sizes.get(name, 0 if m.kind == "label" else config.private_size)
+            name: config.private_sizes.get(name, 0 if isinstance(m, Label) else config.private_size)
             for name, m in modalities.items()}
         super().__init__(modalities, config, {name: config.shared_size + size
                                               for name, size in self.private_sizes.items()})

@@ -16,7 +16,8 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaecore.data import OBSERVED, Kind, Modality
+from vaecore.data import OBSERVED
+from vaecore.modalities import Image, Label, Modality, Text, Vector
 from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, ModelConfig
 from vaecore.nets.modal import LikelihoodName, ModalNetworks, likelihoods, named
 from vaecore.probability.densities import Density
@@ -34,7 +35,7 @@ class MultimodalConfig(ModelConfig):
 
     multimodal: ClassVar[bool] = True
     approach: ClassVar[Approach] = "variational autoencoder"
-    reads: ClassVar[tuple[Kind, ...]] = ("image", "vector", "label", "text")
+    reads: ClassVar[tuple[type[Modality], ...]] = (Image, Vector, Label, Text)
 
     likelihoods: dict[str, LikelihoodName] = option({}, "p(x|z) of a modality by its name; those not named have the "
                                                     "usual one of their kind: bernoulli for images, gaussian-learned "
@@ -149,8 +150,7 @@ def read(encoders: nn.ModuleList, modalities: Modalities, batch: Batch) -> Tenso
 
 def blank(modality: Modality, count: int, like: Tensor) -> Tensor:
     """`count` observations of a modality that say nothing: zeros, or for a text padding."""
-    dtype = torch.long if modality.kind == "text" else torch.float
-    return torch.zeros(count, *modality.shape, dtype=dtype, device=like.device)
+    return modality.as_read(torch.zeros(count, *modality.shape, device=like.device))
 
 
 def filled(modalities: Modalities, batch: Batch) -> dict[str, Tensor]:

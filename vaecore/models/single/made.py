@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from vaecore.data import Kind, Modality
+from vaecore.modalities import Image, Modality
 from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, ModelConfig, described, single
 from vaecore.nets.autoregressive import GatedNetwork, MaskedNetwork
 from vaecore.nets.mlp import Width
@@ -28,7 +28,7 @@ class MADEConfig(ModelConfig):
     approach: ClassVar[Approach] = "autoregressive"
     has_kl: ClassVar[bool] = False
     exact: ClassVar[bool] = True
-    reads: ClassVar[tuple[Kind, ...]] = ("image",)
+    reads: ClassVar[tuple[type[Modality], ...]] = (Image,)
     likelihood_name: ClassVar[str] = "bernoulli"
     family: Literal["made"] = "made"
     hidden: tuple[Width, ...] = option((500,), "Widths of the hidden layers.", unit="units", min_length=1,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from vaecore.data import Kind, Modality
+from vaecore.modalities import Image, Modality
 from vaecore.models.base import Approach, Family, Given, Modalities, ModelConfig, described, single
 from vaecore.models.single.made import Autoregressive
 from vaecore.nets.autoregressive import GatedNetwork
@@ -22,7 +22,7 @@ class PixelCNNConfig(ModelConfig):
     approach: ClassVar[Approach] = "autoregressive"
     has_kl: ClassVar[bool] = False
     exact: ClassVar[bool] = True
-    reads: ClassVar[tuple[Kind, ...]] = ("image",)
+    reads: ClassVar[tuple[type[Modality], ...]] = (Image,)
     likelihood_name: ClassVar[str] = "bernoulli"
     family: Literal["pixelcnn"] = "pixelcnn"
     channels: int = option(16, "Channels of each stack.", ge=1, le=512)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vaecore.data import Kind, Modality
+from vaecore.modalities import Image, Modality
 from vaecore.models.base import (
     Approach,
     Batch,
@@ -56,7 +56,7 @@ class RBMConfig(ModelConfig):
     approach: ClassVar[Approach] = "energy-based"
     has_kl: ClassVar[bool] = False
     exact: ClassVar[bool] = True
-    reads: ClassVar[tuple[Kind, ...]] = ("image",)
+    reads: ClassVar[tuple[type[Modality], ...]] = (Image,)
     likelihood_name: ClassVar[str] = "bernoulli"
     family: Literal["rbm"] = "rbm"
     hidden: int = option(200, "Hidden units. Up to 20 the likelihood is exact, beyond it is estimated.", unit="units",

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
-from vaecore.data import Kind, Modality
+from vaecore.modalities import Modality, Text
 from vaecore.models.base import Batch, Evidence, Family, Given, Modalities, ModelConfig, described, single
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.nets.text import SentenceDecoder, SentenceEncoder, Sentences, uniform
@@ -26,7 +26,7 @@ from vaecore.schema import option
 
 class _RecurrentConfig(ModelConfig):
     likelihood_name: ClassVar[str] = "words"
-    reads: ClassVar[tuple[Kind, ...]] = ("text",)
+    reads: ClassVar[tuple[type[Modality], ...]] = (Text,)
 
     embedding: int = option(128, "Size of a word's embedding.", unit="units", ge=1, le=4096)
     hidden: int = option(256, "Size of the LSTM's state.", unit="units", ge=1, le=4096)

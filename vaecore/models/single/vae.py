@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from vaecore.data import Modality
+from vaecore.modalities import Modality, Vector
 from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, ModelConfig, described, single
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.nets import ConvConfig, Network
@@ -49,7 +49,7 @@ class VAE(GaussianLatent):
                  **fields: Any) -> None:
         config, modalities = described(VAEConfig, config, fields, modalities)
         shape = single(modalities)[1]
-        inputs = Inputs(shape.shape, bounded=shape.kind == "image", observed=shape.shape)
+        inputs = Inputs(shape.shape, bounded=shape.pixels, observed=shape.shape)
         super().__init__(modalities, config.latent_size, config.prior, config.divergence, inputs, covariate)
         self.n_samples = config.n_samples
         self.likelihood = config.likelihood.build()
@@ -88,6 +88,6 @@ def _with_covariate(shape: Modality, extra: int, flat: bool) -> Modality:
     """What an encoder reads that is given `extra` numbers besides."""
     if not extra:
         return shape
-    if flat or shape.kind == "vector":
+    if flat or isinstance(shape, Vector):
         return Modality("vector", (shape.size + extra,))
     return Modality(shape.kind, (shape.shape[0] + extra, *shape.shape[1:]))

@@ -26,7 +26,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vaecore.data import Kind, Modality
+from vaecore.modalities import Modality, Video
 from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
 from vaecore.models.video.shared import FeedingChoice, Predicted, RollOut, TeacherForcing, VideoConfig, VideoFamily
 from vaecore.nets.convolutional import channels_last
@@ -46,7 +46,7 @@ class PredNetConfig(VideoConfig):
     approach: ClassVar[Approach] = "autoregressive"
     has_kl: ClassVar[bool] = False
     exact: ClassVar[bool] = True
-    reads: ClassVar[tuple[Kind, ...]] = ("video",)
+    reads: ClassVar[tuple[type[Modality], ...]] = (Video,)
     family: Literal["prednet"] = "prednet"
     likelihood: LaplaceConfig = option(LaplaceConfig(), "p(x) of each frame: an absolute error (erratum E15).")
     channels: tuple[Channels, ...] = option((16, 32), "Channels of the layers above the pixels; each halves the frame.",

@@ -18,7 +18,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from vaecore.data import Kind
+from vaecore.modalities import Modality, Trajectory, Video
 from vaecore.models.base import NUMBERS_AT_ONCE, Batch, Evidence, Family, Modalities, ModelConfig, single
 from vaecore.nets.frames import FrameDecoder, grouped
 from vaecore.probability.gaussian import DiagonalGaussian
@@ -109,7 +109,7 @@ def step_by_step(h: Tensor, skips: list[Tensor], true: Tensor, context: int, dec
 class VideoConfig(ModelConfig):
     """Fields of every family of clips."""
 
-    reads: ClassVar[tuple[Kind, ...]] = ("video", "trajectory")
+    reads: ClassVar[tuple[type[Modality], ...]] = (Video, Trajectory)
 
     context: int = option(5, "Frames given before the first that has to be predicted.", unit="frames", ge=1, le=1000)
     likelihood: VideoLikelihood = option(
@@ -164,7 +164,7 @@ class VideoFamily(Family):
         super().__init__(modalities)
         config.fits(modalities)
         self.modality, modality = single(modalities)
-        self.frame, self.pixels = modality.shape[1:], modality.kind == "video"
+        self.frame, self.pixels = modality.shape[1:], modality.pixels
         self.context = config.context
         self.likelihood = config.likelihood.build()
         self.likelihood.squashed = self.pixels and not isinstance(config.likelihood, BernoulliConfig)

@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vaecore.data import Kind, Modality
+from vaecore.modalities import Modality, Video
 from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
 from vaecore.models.video.shared import (
     FeedingChoice,
@@ -263,7 +263,7 @@ class SV2PConfig(VideoConfig):
 
     title: ClassVar[str] = "SV2P"
     approach: ClassVar[Approach] = "variational autoencoder"
-    reads: ClassVar[tuple[Kind, ...]] = ("video",)
+    reads: ClassVar[tuple[type[Modality], ...]] = (Video,)
     family: Literal["sv2p"] = "sv2p"
 
     latent: Literal["invariant", "variant"] = option("variant", "One code for the whole clip (28), or a new one for "

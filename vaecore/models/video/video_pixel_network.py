@@ -20,7 +20,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from vaecore.data import Kind, Modality
+from vaecore.modalities import Modality, Video
 from vaecore.models.base import (
     NUMBERS_AT_ONCE,
     Approach,
@@ -51,7 +51,7 @@ class VideoPixelNetworkConfig(VideoConfig):
     approach: ClassVar[Approach] = "autoregressive"
     has_kl: ClassVar[bool] = False
     exact: ClassVar[bool] = True
-    reads: ClassVar[tuple[Kind, ...]] = ("video",)
+    reads: ClassVar[tuple[type[Modality], ...]] = (Video,)
     family: Literal["video-pixel-network"] = "video-pixel-network"
     context: int = option(2, "Frames given before the first that has to be predicted.", unit="frames", ge=1, le=1000)
     likelihood: BernoulliConfig = option(BernoulliConfig(), "p of each pixel: black or white.")

@@ -1,0 +1,95 @@
+"""The first look at a data set: what its observations are, in words, and some of its training observations to see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from vaecore.data import Array, Dataset
+from vaecore.data.text import words
+from vaecore.explore.pictures import Images, grid, png, stacked, striped
+from vaecore.modalities import Image, Modality, Text, Trajectory, Vector, Video, grey
+
+OBSERVATIONS, COLUMNS = 21, 7
+STRIPS = 4  # clips
+SENTENCES, LONGEST_SHOWN = 8, 240  # sample sentences, and characters of each
+MAGNIFIED = 6  # pixels a side of one number of a trajectory
+
+
+@dataclass(frozen=True)
+class Look:
+    """A data set in a few words, and a picture or some sentences of it."""
+
+    source: str
+    sizes: dict[str, int]
+    shape: str
+    picture: bytes = b""
+    alt: str = ""
+    sentences: tuple[str, ...] = ()  # words that are not in the vocabulary read <unk>
+
+
+class Sheet(NamedTuple):
+    """How observations of one kind are laid out, and what the sheet is called."""
+
+    said: str
+    tiles: Callable[[Modality, Array], Images]
+    columns: int = 1
+    gap: int = 1
+    background: int | None = None
+
+
+def look(dataset: Dataset) -> Look:
+    """What its training observations are; several modalities stand in rows, a column each observation."""
+    sizes: dict[str, int] = {name: dataset.size(name) for name in dataset.splits}
+    few = dataset.splits["train"].head(OBSERVATIONS).arrays
+    several = len(dataset.modalities) > 1
+    shape = " · ".join(f"{name}: {modality.described}" if several else modality.described
+                       for name, modality in dataset.modalities.items())
+    sentences = tuple(words(row, modality.vocabulary)[:LONGEST_SHOWN] for name, modality in dataset.modalities.items()
+                      if isinstance(modality, Text) for row in few[name][:SENTENCES])
+    seen = {name: modality for name, modality in dataset.modalities.items() if isinstance(modality, tuple(SHEETS))}
+    rows = [modality.pick(SHEETS).tiles(modality, few[name]) for name, modality in seen.items()]
+    if not rows:
+        return Look(dataset.source, sizes, shape, sentences=sentences)
+    if several:
+        drawn = [row for row in rows if row.shape[1] > 1]
+        picture = png(stacked([row[:COLUMNS] for row in drawn]), scale=4) if drawn else png(striped(rows))
+        return Look(dataset.source, sizes, shape, picture, "training observations, a column each" if drawn else
+                    "training observations, a stripe each; grey is 0", sentences)
+    [modality], [tiles] = seen.values(), rows
+    sheet = modality.pick(SHEETS)
+    picture = png(grid(tiles, sheet.columns, gap=sheet.gap, background=sheet.background), scale=4)
+    return Look(dataset.source, sizes, shape, picture, f"{len(tiles)} {sheet.said}")
+
+
+def _images(modality: Modality, stored: Array) -> Images:
+    """(N, C, H, W) as (N, H, W[, 3])."""
+    pixels: Images = stored.astype(np.uint8, copy=False)
+    return np.ascontiguousarray(pixels.transpose(0, 2, 3, 1) if modality.shape[-3] == 3 else pixels[:, 0])
+
+
+def _vectors(modality: Modality, stored: Array) -> Images:  # noqa: ARG001 (as the others)
+    """(N, D) as a row of grey tiles each."""
+    return grey(stored[:, None].astype(np.float32, copy=False))
+
+
+def _videos(modality: Modality, stored: Array) -> Images:
+    """Some frames of a few clips, evenly spaced."""
+    places = np.linspace(0, modality.shape[0] - 1, COLUMNS).round().astype(int)
+    return _images(modality, stored[:STRIPS, places].reshape(-1, *modality.shape[1:]))
+
+
+def _trajectories(modality: Modality, stored: Array) -> Images:  # noqa: ARG001 (as the others)
+    """A tile a clip: numbers between -1 and 1 downwards, time to the right."""
+    tiles = np.clip(stored[:STRIPS].swapaxes(1, 2).astype(np.float32, copy=False) * 127 + 128, 0, 255).astype(np.uint8)
+    return tiles.repeat(MAGNIFIED, 1).repeat(MAGNIFIED, 2)
+
+
+SHEETS: dict[type[Modality], Sheet] = {
+    Image: Sheet("images of the training set", _images, COLUMNS, background=128),
+    Vector: Sheet("vectors, a row each; grey is 0", _vectors, gap=0),
+    Video: Sheet("frames of training clips, a row each", _videos, COLUMNS, background=128),
+    Trajectory: Sheet("training clips: numbers downwards, time to the right; grey is 0", _trajectories, background=0)}
