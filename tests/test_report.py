@@ -18,8 +18,7 @@ from vaecore.evaluate.kept import evaluations
 from vaecore.evaluate.likelihood import Cancelled
 from vaecore.evaluate.report import evaluate_run
 from vaecore.evaluate.settings import PARTS, SEVERAL, Settings
-from vaecore.lab import LabError
-from vaecore.lab import evaluations as background
+from vaecore.lab import LabError, background
 from vaecore.schema import ConfigError
 from vaecore.store import Run, Store
 
@@ -271,10 +270,10 @@ def test_interrupted_before_anything_it_keeps_nothing(vae: Run, capsys: pytest.C
 
 
 def test_one_that_is_running_is_not_begun_twice(vae: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    with background.task(vae).alone():
+    with background.evaluation(vae).alone():
         assert call("evaluate", "vae", "--store", str(vae.path.parents[1])) == cli.WRONG
         with pytest.raises(LabError):
-            background.start(vae, Settings())
+            background.evaluation(vae).start(Settings().words())
     assert "The evaluation of vae is running already: wait, or stop it." in capsys.readouterr().err
 
 

@@ -3,6 +3,7 @@
     trained/gallery/<name>/   shipped checkpoints, never written to
     trained/runs/<id>/        the user's own
     trained/trash/<id>/       what was removed, until emptied
+    trained/claims/           results of claims, which are no runs
 
 A run's folder holds `config.json` (what to do), `about.json` (what that is in words, and of which run it is
 a fork), `metrics.jsonl` (what happened), `weights.safetensors` (the model, loadable alone), `kept/` (weights
@@ -137,6 +138,11 @@ class Store:
     def default(cls) -> Store:
         """`VAECORE_STORE`, or `trained` in the working folder."""
         return cls(Path(os.environ.get("VAECORE_STORE", "trained")).resolve())
+
+    @property
+    def claims(self) -> Path:
+        """The folder of what studies of papers' claims have found."""
+        return self.root / "claims"
 
     def runs(self) -> list[Run]:
         """The user's runs, newest first."""

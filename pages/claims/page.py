@@ -12,10 +12,11 @@ from pages.shared import studies
 from pages.shared.checkpoints import store
 from pages.shared.queue import Look, duration
 from pages.shared.words import escaped
+from vaecore.lab import LabError, background
 
 if TYPE_CHECKING:
+    from vaecore.lab.task import Progress
     from vaecore.studies import Result, Study
-    from vaecore.studies.background import Progress
 
 VERDICTS = {
     "reproduced": Look("Reproduced", ":material/check_circle:", "green"),
@@ -64,9 +65,7 @@ HELP = {  # of a table's columns, by how their names begin
 
 def card(claim: Study, result: Result | None, *, open: bool) -> None:
     """What the paper says beside what was found here; the experiment and its numbers behind a click."""
-    from vaecore.studies.background import progress
-
-    look, now = VERDICTS[verdict(claim, result)], progress(store(), claim.id)
+    look, now = VERDICTS[verdict(claim, result)], background.study(store(), claim.id).progress()
     with st.container(border=True, key=f"claim-{claim.id}", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             st.subheader(f"{claim.id} · {claim.title}", anchor=claim.id.lower(), width="content")
@@ -197,23 +196,17 @@ def ended(claim: Study, last: Progress) -> None:
 
 def start(claim: str) -> None:
     """Begin in the background."""
-    from vaecore.lab import LabError
-    from vaecore.studies.background import start as begin
-
     st.session_state.get(STOPPED, set()).discard(claim)
     try:
-        begin(store(), claim)
+        background.study(store(), claim).start()
     except (LabError, OSError) as error:
         st.session_state[f"claims:error-{claim}"] = str(error)
 
 
 def stop(claim: str) -> None:
     """End it; what was kept before stays."""
-    from vaecore.lab import LabError
-    from vaecore.studies.background import stop as end
-
     try:
-        end(store(), claim)
+        background.study(store(), claim).stop()
         st.session_state.setdefault(STOPPED, set()).add(claim)
     except LabError as error:
         st.session_state[f"claims:error-{claim}"] = str(error)
@@ -222,9 +215,8 @@ def stop(claim: str) -> None:
 def watch(claim: Study, result: Result | None) -> None:
     """The last lines of a running experiment, every two seconds until it ends."""
     from vaecore.studies import about
-    from vaecore.studies.background import progress
 
-    now = progress(store(), claim.id)
+    now = background.study(store(), claim.id).progress()
     if not now.running:
         st.rerun()  # the page shows what came of it, and looks no more
     if error := st.session_state.pop(f"claims:error-{claim.id}", None):

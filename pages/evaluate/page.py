@@ -16,7 +16,7 @@ from pages.shared.words import escaped
 from vaecore.evaluate.kept import evaluations as kept
 from vaecore.evaluate.meaning import by_modality
 from vaecore.evaluate.settings import PARTS, TITLES, Settings
-from vaecore.lab import LabError, evaluations
+from vaecore.lab import LabError, background
 from vaecore.lab.task import Progress
 from vaecore.schema import ConfigError, parse
 from vaecore.store import Run
@@ -74,7 +74,7 @@ def field(name: str, info: FieldInfo) -> Any:
 
 def order(run: Run) -> bool:
     """The settings and the button; while one is running, how far it is. Whether one is running."""
-    now = evaluations.task(run).progress()
+    now = background.evaluation(run).progress()
     with st.container(border=True, gap="small", key="order"):
         if now.running:
             st.fragment(watch, run_every=1.0, key=f"watch-{run.id.replace('/', '-')}")(run)
@@ -97,7 +97,7 @@ def start(run: Run, settings: Settings) -> None:
     st.session_state.pop(STOPPED, None)
     st.session_state.pop(f"evaluate-shown-{run.id}", None)  # the new one is what is wanted to be seen
     try:
-        evaluations.start(run, settings)
+        background.evaluation(run).start(settings.words())
     except (LabError, OSError) as error:
         st.session_state[ERROR] = str(error)
 
@@ -105,7 +105,7 @@ def start(run: Run, settings: Settings) -> None:
 def stop(run: Run) -> None:
     """Ask it to end; it keeps what it has."""
     try:
-        evaluations.task(run).stop()
+        background.evaluation(run).stop()
         st.session_state[STOPPED] = run.id
     except LabError as error:
         st.session_state[ERROR] = str(error)
@@ -113,7 +113,7 @@ def stop(run: Run) -> None:
 
 def watch(run: Run) -> None:
     """How far it is, every second until it ends."""
-    now = evaluations.task(run).progress()
+    now = background.evaluation(run).progress()
     if not now.running:
         st.rerun()  # the page shows what came of it, and looks no more
     told()
@@ -124,7 +124,7 @@ def watch(run: Run) -> None:
         st.markdown(f"for {duration(now.seconds)}", width="content")
         st.button("Cancel", key="evaluate-stop", icon=":material/stop:", on_click=stop, args=(run,), disabled=stopping,
                   help="What is done by then is kept, and marked as partial.")
-    where = evaluations.reached(now.lines)
+    where = background.reached(now.lines)
     part, share = where if where else ("", 0.0)
     st.progress(share, text=f"{TITLES[part]}: {share:.0%}" if part else "Getting ready …")
 
@@ -138,7 +138,7 @@ def told() -> None:
 def ended(run: Run, last: Progress) -> None:
     """What became of the last try, where that is not a result."""
     told()
-    if not last.lines or any(line.startswith(evaluations.KEPT) for line in last.lines):
+    if not last.lines or any(line.startswith(background.KEPT) for line in last.lines):
         return
     words = next(filter(str.strip, reversed(last.lines)), "")
     if st.session_state.get(STOPPED) == run.id:

@@ -17,7 +17,7 @@ import pytest
 from vaecore import cli
 from vaecore.evaluate.likelihood import Cancelled
 from vaecore.evaluate.settings import PARTS, Part, Settings
-from vaecore.lab import LabError, evaluations, locks, task
+from vaecore.lab import LabError, background, locks, task
 from vaecore.lab.task import HELD, TAIL, Progress, Task
 from vaecore.store import Run
 
@@ -30,7 +30,7 @@ from pathlib import Path
 from vaecore.lab import LabError
 from vaecore.lab.task import Task
 try:
-    with Task(Path(sys.argv[1]), "it", "It").alone():
+    with Task(Path(sys.argv[1]), "it", "It", ()).alone():
         print("alone", flush=True)
         time.sleep(float(sys.argv[2]))
 except LabError as error:
@@ -40,7 +40,7 @@ except LabError as error:
 
 @pytest.fixture
 def it(tmp_path: Path) -> Task:
-    return Task(tmp_path / "tasks", "it", "It")
+    return Task(tmp_path / "tasks", "it", "It", ("claims", "run", "C99"))
 
 
 class StandIn:
@@ -79,8 +79,8 @@ def until(true: Callable[[], Any], seconds: float = 20.0) -> None:
 def test_started_followed_and_stopped(it: Task, stand_in: StandIn) -> None:
     assert it.progress() == Progress(False, ())
     it.stop()  # nothing to stop: nothing happens
-    it.start(["claims", "run", "C99"])
-    assert stand_in.asked == [[sys.executable, "-m", "vaecore", "claims", "run", "C99"]]
+    it.start({"keep_runs": "yes"})
+    assert stand_in.asked == [[sys.executable, "-m", "vaecore", "claims", "run", "C99", "--keep-runs", "yes"]]
     until(lambda: it.progress().lines == ("one", "two"))
     now = it.progress()
     assert now.running and 0 <= now.seconds < 20
@@ -90,34 +90,34 @@ def test_started_followed_and_stopped(it: Task, stand_in: StandIn) -> None:
 
 
 def test_two_starts_are_refused_and_the_first_goes_on(it: Task, stand_in: StandIn) -> None:
-    it.start([])
+    it.start()
     until(lambda: it.progress().lines)
     with pytest.raises(LabError, match=r"^It is running already: wait, or stop it\.$"):
-        it.start([])
+        it.start()
     with pytest.raises(LabError, match="running already"), it.alone():
         pass
     assert len(stand_in.started) == 1
     assert it.progress().running and it.progress().lines == ("one", "two"), "the log is that of the first"
-    other = Task(it.folder, "other", "The other")
-    other.start([])
+    other = Task(it.folder, "other", "The other", ())
+    other.start()
     assert len(stand_in.started) == 2, "another name runs beside it"
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_killed_process_leaves_no_lock(it: Task, stand_in: StandIn, number: signal.Signals) -> None:
-    it.start([])
+    it.start()
     until(lambda: it.progress().lines)
     os.kill(stand_in.pid(), number)
     until(lambda: not it.progress().running)
     with it.alone():
         assert it.progress().running
-    it.start([])
+    it.start()
     assert it.progress().running
 
 
 def test_one_that_ended_leaves_no_zombie(it: Task, stand_in: StandIn) -> None:
     stand_in.code = "print('done')"
-    it.start([])
+    it.start()
     until(lambda: stand_in.started[-1].returncode is not None)
     with pytest.raises(ProcessLookupError):
         os.kill(stand_in.pid(), 0)
@@ -126,7 +126,7 @@ def test_one_that_ended_leaves_no_zombie(it: Task, stand_in: StandIn) -> None:
 
 def test_one_that_is_deaf_runs_on(it: Task, stand_in: StandIn) -> None:
     stand_in.code = DEAF
-    it.start([])
+    it.start()
     until(lambda: it.progress().lines)
     it.stop()
     time.sleep(0.05)
@@ -136,7 +136,7 @@ def test_one_that_is_deaf_runs_on(it: Task, stand_in: StandIn) -> None:
 def test_a_process_that_was_started_holds_the_lock_it_was_given(it: Task, stand_in: StandIn) -> None:
     """It may call itself alone, which its starter and everybody else may not."""
     stand_in.code, stand_in.rest = HOLDS, [str(it.folder), "60"]
-    it.start([])
+    it.start()
     until(lambda: it.progress().lines)
     assert it.progress().lines == ("alone",), "and it has not removed its own log"
     with pytest.raises(LabError), it.alone():
@@ -161,7 +161,7 @@ def test_alone_in_another_process_is_seen_and_cannot_be_stopped_from_here(it: Ta
         with pytest.raises(LabError, match=r"^It cannot be stopped from here"):
             it.stop()
         with pytest.raises(LabError, match="running already"):
-            it.start([])
+            it.start()
     finally:
         process.kill()
         process.communicate()
@@ -179,7 +179,7 @@ def test_the_lock_is_given_back_after_an_error(it: Task) -> None:
 @pytest.mark.parametrize(("damaged", "refused"), [("", True), ("abc", True), ("999999999", True), ("1", False),
                                                   ("-1", False), ("0", False)])
 def test_a_damaged_pid_ends_nobody(it: Task, stand_in: StandIn, damaged: str, refused: bool) -> None:
-    it.start([])
+    it.start()
     (it.folder / "it.pid").write_text(damaged)
     if refused:
         with pytest.raises(LabError, match="cannot be stopped"):
@@ -205,7 +205,7 @@ def test_what_cannot_be_started_leaves_no_lock(it: Task, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(task.subprocess, "Popen", popen)
     with pytest.raises(OSError):
-        it.start([])
+        it.start()
     assert not it.progress().running
     with it.alone():
         pass
@@ -216,7 +216,7 @@ def test_without_file_locks_it_runs_alone_but_not_in_the_background(it: Task, mo
     with it.alone():
         pass
     with pytest.raises(LabError, match="WSL"):
-        it.start([])
+        it.start()
 
 
 # -- evaluations -----------------------------------------------------------------------------------
@@ -240,11 +240,11 @@ def test_an_evaluation_is_asked_for_with_all_its_settings(
     """As the command reads them back: none may be lost on the way from the page to what is evaluated."""
     chosen, asked = off_default(part), []
     shutil.copytree(GALLERY / "vae", tmp_path / "gallery" / "vae")
-    evaluations.start(Run(tmp_path / "gallery" / "vae"), chosen)
+    background.evaluation(Run(tmp_path / "gallery" / "vae")).start(chosen.words())
     words = stand_in.asked[0][3:]
     assert words[:2] == ["evaluate", "gallery/vae"]
-    evaluations.task(Run(tmp_path / "gallery" / "vae")).stop()
-    until(lambda: not evaluations.task(Run(tmp_path / "gallery" / "vae")).progress().running)
+    background.evaluation(Run(tmp_path / "gallery" / "vae")).stop()
+    until(lambda: not background.evaluation(Run(tmp_path / "gallery" / "vae")).progress().running)
 
     def evaluate_run(run: Run, settings: Settings, **_: Any) -> None:
         asked.append((run.id, settings))
@@ -258,8 +258,8 @@ def test_an_evaluation_is_asked_for_with_all_its_settings(
 
 
 def test_evaluations_of_two_runs_go_side_by_side(tmp_path: Path, stand_in: StandIn) -> None:
-    evaluations.start(Run(tmp_path / "gallery" / "vae"), Settings())
-    evaluations.start(Run(tmp_path / "runs" / "vae"), Settings(parts=()))
+    background.evaluation(Run(tmp_path / "gallery" / "vae")).start(Settings().words())
+    background.evaluation(Run(tmp_path / "runs" / "vae")).start(Settings(parts=()).words())
     assert stand_in.asked[1][stand_in.asked[1].index("--parts") + 1] == "none"
     assert {path.name for path in (tmp_path / "evaluations").glob("*.lock")} == {"gallery~vae.lock", "vae.lock"}
 
@@ -267,12 +267,12 @@ def test_evaluations_of_two_runs_go_side_by_side(tmp_path: Path, stand_in: Stand
 @pytest.mark.usefixtures("stand_in")
 def test_one_evaluation_of_a_run_at_a_time(tmp_path: Path) -> None:
     run = Run(tmp_path / "runs" / "vae")
-    evaluations.start(run, Settings())
+    background.evaluation(run).start(Settings().words())
     with pytest.raises(LabError, match=r"^The evaluation of vae is running already"):
-        evaluations.start(run, Settings(seed=1))
-    evaluations.task(run).stop()
-    until(lambda: not evaluations.task(run).progress().running)
-    evaluations.start(run, Settings(seed=1))
+        background.evaluation(run).start(Settings(seed=1).words())
+    background.evaluation(run).stop()
+    until(lambda: not background.evaluation(run).progress().running)
+    background.evaluation(run).start(Settings(seed=1).words())
 
 
 @pytest.mark.parametrize(("lines", "found"), [
@@ -280,9 +280,9 @@ def test_one_evaluation_of_a_run_at_a_time(tmp_path: Path) -> None:
     (("evidence: 500 of 500", "likelihood: 0 of 0"), ("likelihood", 0.0)),
     (("evidence: 500 of 500", "a warning", ""), ("evidence", 1.0)),
     (("samples: 9 of 3",), ("samples", 1.0)),
-    ((evaluations.line("classifier", 1, 4),), ("classifier", 0.25)),
+    ((background.line("classifier", 1, 4),), ("classifier", 0.25)),
     (("hearts: 1 of 2", "naive: one of 2", "naive: 1 of", "naive: -1 of 2", "naive: ² of 3", "naive"), None),
     (("naive: " + "9" * 3_000 + " of 1",), None),
     ((), None)])
 def test_the_log_says_which_part_is_done_how_far(lines: tuple[str, ...], found: tuple[str, float] | None) -> None:
-    assert evaluations.reached(lines) == found
+    assert background.reached(lines) == found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from tests.pages import demo
+from vaecore.lab import background
 from vaecore.lab.locks import LabError
-from vaecore.studies import CLAIMS, background
+from vaecore.lab.task import Progress
+from vaecore.studies import CLAIMS
 
 GAMMA = {"gamma": [0.1, 1.0, 10.0], "cost": [-70.0, 740.0, 1625.0], "active": [16.0, 9.0, 0.0],
          "eigenvalues": [5.0 / k for k in range(1, 31)], "scatter": [50.0],
@@ -165,24 +168,34 @@ class Stand:
         self.lines: tuple[str, ...] = ()
         self.refuse = ""
 
-    def start(self, store: object, claim: str) -> None:
-        if self.refuse:
-            raise LabError(self.refuse)
-        self.running.add(claim)
+    def study(self, store: object, claim: str) -> StandIn:
+        return StandIn(self, claim)
 
-    def stop(self, store: object, claim: str) -> None:
-        self.running.discard(claim)
 
-    def progress(self, store: object, claim: str) -> background.Progress:
-        here = claim in self.running
-        return background.Progress(here, self.lines if here or claim == "C1" else (), 75.0)
+@dataclass
+class StandIn:
+    """The task of one claim."""
+
+    stand: Stand
+    claim: str
+
+    def start(self) -> None:
+        if self.stand.refuse:
+            raise LabError(self.stand.refuse)
+        self.stand.running.add(self.claim)
+
+    def stop(self) -> None:
+        self.stand.running.discard(self.claim)
+
+    def progress(self) -> Progress:
+        here = self.claim in self.stand.running
+        return Progress(here, self.stand.lines if here or self.claim == "C1" else (), 75.0)
 
 
 @pytest.fixture
 def stand(monkeypatch: pytest.MonkeyPatch) -> Stand:
     made = Stand()
-    for name in ("start", "stop", "progress"):
-        monkeypatch.setattr(background, name, getattr(made, name))
+    monkeypatch.setattr(background, "study", made.study)
     return made
 
 

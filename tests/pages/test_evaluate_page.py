@@ -18,7 +18,7 @@ from streamlit.testing.v1 import AppTest
 from tests.pages import demo
 from vaecore.evaluate.kept import evaluations as kept
 from vaecore.evaluate.settings import NAIVE, PARTS, TITLES, Settings
-from vaecore.lab import evaluations, task
+from vaecore.lab import background, task
 from vaecore.store import Run
 
 SPEAKS = "import time; print('evidence: 500 of 500'); print('likelihood: 250 of 1000', flush=True); time.sleep(60)"
@@ -127,18 +127,18 @@ def test_an_empty_store_tells_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Settings]]:
-    """What evaluations were started, none of which is."""
-    found: list[tuple[str, Settings]] = []
-    monkeypatch.setattr(evaluations, "start", lambda run, settings: found.append((run.id, settings)))
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
+    """What evaluations were started with, none of which is."""
+    found: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(task.Task, "start", lambda self, options: found.append((self.command[1], options)))
     return found
 
 
 @pytest.mark.usefixtures("root")
-def test_the_form_begins_with_the_defaults_and_says_what_it_will_do(asked: list[tuple[str, Settings]]) -> None:
+def test_the_form_begins_with_the_defaults_and_says_what_it_will_do(asked: list[tuple[str, dict[str, str]]]) -> None:
     at = demo.open_page("evaluate", run="vae")
     at.button(key="evaluate-start").click().run()
-    assert asked == [("vae", Settings())]
+    assert asked == [("vae", Settings().words())]
     assert {field.help for field in at.number_input} == {Settings.model_fields[field.key.removeprefix(
         "evaluate-")].description for field in at.number_input}
     chosen = {name: info.default + 1 for name, info in Settings.model_fields.items() if info.annotation is int}
@@ -149,23 +149,23 @@ def test_the_form_begins_with_the_defaults_and_says_what_it_will_do(asked: list[
     at.button(key="evaluate-start").click().run()
     assert chosen.keys() | {"split", "parts"} == Settings.model_fields.keys(), "every field has a widget"
     assert not at.exception and asked[1] == ("vae", Settings(
-        split="validation", parts=("likelihood", "probe"), **chosen))
+        split="validation", parts=("likelihood", "probe"), **chosen).words())
     at.button_group(key="evaluate-parts").set_value([]).run()
     at.button(key="evaluate-start").click().run()
-    assert asked[2][1].parts == (), "the evidence alone"
+    assert asked[2][1]["parts"] == "none", "the evidence alone"
 
 
 @pytest.mark.usefixtures("root")
-def test_the_form_is_kept_for_another_run(asked: list[tuple[str, Settings]]) -> None:
+def test_the_form_is_kept_for_another_run(asked: list[tuple[str, dict[str, str]]]) -> None:
     at = demo.open_page("evaluate", run="vae")
     at.number_input(key="evaluate-importance_samples").set_value(50).run()
     at.selectbox(key="evaluate-run").set_value("gallery/shipped").run()
     at.button(key="evaluate-start").click().run()
-    assert asked == [("gallery/shipped", Settings(importance_samples=50))]
+    assert asked == [("gallery/shipped", Settings(importance_samples=50).words())]
 
 
 @pytest.mark.usefixtures("root")
-def test_bad_values_are_refused_in_words(asked: list[tuple[str, Settings]]) -> None:
+def test_bad_values_are_refused_in_words(asked: list[tuple[str, dict[str, str]]]) -> None:
     """And not put back to the default behind the visitor's back, as a field with bounds would."""
     at = demo.open_page("evaluate", run="vae")
     for name, value, words in (
@@ -234,13 +234,13 @@ def test_started_followed_and_cancelled(root: Path, stand_in: StandIn) -> None:
     at.button(key="evaluate-start").click().run()
     assert not at.exception and len(stand_in.started) == 1
     assert stand_in.commands[0][1:5] == ["-m", "vaecore", "evaluate", "vae"]
-    until(lambda: len(evaluations.task(run).progress().lines) == 2)
+    until(lambda: len(background.evaluation(run).progress().lines) == 2)
     at.run()
     assert at.get("progress")[0].proto.text == "Likelihood: 25%" and at.get("progress")[0].proto.value == 25
     keys = [button.key for button in at.button]
     assert "evaluate-stop" in keys and "evaluate-start" not in keys, "no second one"
     at.button(key="evaluate-stop").click().run()
-    until(lambda: not evaluations.task(run).progress().running)
+    until(lambda: not background.evaluation(run).progress().running)
     at.run()
     assert not at.exception and not at.warning, "it was asked to end"
     assert "likelihood: 250 of 1000" in demo.words(at), "its last words"
@@ -270,7 +270,7 @@ def test_another_run_can_be_evaluated_beside_it(stand_in: StandIn) -> None:
 def test_a_second_start_is_refused_in_words(root: Path, stand_in: StandIn) -> None:
     """Somebody else has begun it since the page was drawn."""
     at = demo.open_page("evaluate", run="vae")
-    evaluations.start(Run(root / "runs" / "vae"), Settings())
+    background.evaluation(Run(root / "runs" / "vae")).start(Settings().words())
     at.button(key="evaluate-start").click().run()
     assert not at.exception and len(stand_in.started) == 1
     assert "The evaluation of vae is running already: wait, or stop it." in at.error[0].value
@@ -285,7 +285,7 @@ def test_a_try_without_a_result_is_told_by_its_last_words(root: Path, stand_in: 
     stand_in.code = code
     at = demo.open_page("evaluate", run="vae")
     at.button(key="evaluate-start").click().run()
-    until(lambda: not evaluations.task(Run(root / "runs" / "vae")).progress().running)
+    until(lambda: not background.evaluation(Run(root / "runs" / "vae")).progress().running)
     at.run()
     assert not at.exception and bool(at.warning) == bool(warned)
     if warned:
@@ -293,7 +293,7 @@ def test_a_try_without_a_result_is_told_by_its_last_words(root: Path, stand_in: 
 
 
 def test_one_that_a_terminal_began_cannot_be_cancelled_from_here(root: Path) -> None:
-    job = evaluations.task(Run(root / "runs" / "vae"))
+    job = background.evaluation(Run(root / "runs" / "vae"))
     with job.alone():
         at = demo.open_page("evaluate", run="vae")
         assert at.get("progress")[0].proto.text == "Getting ready …"

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from vaecore.config import RunConfig, changed, preset
-from vaecore.lab import task
+from vaecore.lab import background, task
 from vaecore.lab.locks import LabError
+from vaecore.lab.task import TAIL, Progress
 from vaecore.store import Store
-from vaecore.studies import CLAIMS, Bench, Cancelled, Finding, Result, Study, background, kept, run_study
+from vaecore.studies import CLAIMS, Bench, Cancelled, Finding, Result, Study, kept, run_study
 
 RULE = 3.0  # the fake claim is reproduced where the number found is below
 
@@ -186,44 +187,44 @@ def until(condition: Any) -> bool:
 
 @pytest.mark.usefixtures("stand_in")
 def test_started_followed_and_stopped(store: Store) -> None:
-    assert background.progress(store, "C99") == background.Progress(False, ())
-    background.start(store, "C99")
-    assert background.progress(store, "C99").running
-    assert until(lambda: background.progress(store, "C99").lines == ("one", "two"))
+    assert background.study(store, "C99").progress() == Progress(False, ())
+    background.study(store, "C99").start()
+    assert background.study(store, "C99").progress().running
+    assert until(lambda: background.study(store, "C99").progress().lines == ("one", "two"))
     with pytest.raises(LabError, match="running already"):
-        background.start(store, "C99")
-    background.stop(store, "C99")
-    assert until(lambda: not background.progress(store, "C99").running)
+        background.study(store, "C99").start()
+    background.study(store, "C99").stop()
+    assert until(lambda: not background.study(store, "C99").progress().running)
     assert kept(store, "C99") is None
-    background.stop(store, "C99")  # nothing to stop: nothing happens
-    background.start(store, "C99")
-    assert background.progress(store, "C99").running
+    background.study(store, "C99").stop()  # nothing to stop: nothing happens
+    background.study(store, "C99").start()
+    assert background.study(store, "C99").progress().running
 
 
 @pytest.mark.usefixtures("stand_in")
 def test_a_damaged_pid_cannot_end_anything_else(store: Store) -> None:
-    background.start(store, "C99")
+    background.study(store, "C99").start()
     pid = store.root / "claims" / "C99.pid"
     own = pid.read_text()
     for damaged in ("", "abc", "999999999"):
         pid.write_text(damaged)
         with pytest.raises(LabError, match="cannot be stopped"):
-            background.stop(store, "C99")
+            background.study(store, "C99").stop()
     for other in ("1", "-1", "0"):
         pid.write_text(other)
-        background.stop(store, "C99")
-    assert background.progress(store, "C99").running
+        background.study(store, "C99").stop()
+    assert background.study(store, "C99").progress().running
     pid.write_text(own)
-    background.stop(store, "C99")
-    assert until(lambda: not background.progress(store, "C99").running)
+    background.study(store, "C99").stop()
+    assert until(lambda: not background.study(store, "C99").progress().running)
 
 
 def test_only_the_end_of_a_long_log_is_read(store: Store) -> None:
     folder = store.root / "claims"
     folder.mkdir()
     (folder / "C99.log").write_bytes(b"\xff" * 10_000_000 + b"\nthe end\n")
-    progress = background.progress(store, "C99")
-    assert progress.lines[-1] == "the end" and sum(map(len, progress.lines)) <= background.TAIL
+    progress = background.study(store, "C99").progress()
+    assert progress.lines[-1] == "the end" and sum(map(len, progress.lines)) <= TAIL
     assert not progress.running
 
 

@@ -26,7 +26,7 @@ from vaecore.cli.printing import (
 )
 from vaecore.evaluate.meaning import by_modality, perplexities, perplexity_name
 from vaecore.evaluate.settings import NAIVE, TITLES, Settings
-from vaecore.lab import evaluations
+from vaecore.lab import background
 
 Tell = Callable[[str, int, int], None]
 app = typer.Typer()
@@ -53,7 +53,7 @@ def evaluate(run: RunArgument, *, data_path: DataPathOption = "", store: StoreOp
     from vaecore.evaluate.likelihood import Cancelled
     from vaecore.evaluate.report import evaluate_run
 
-    with evaluations.task(found).alone(), _asked_to_stop() as stopped:
+    with background.evaluation(found).alone(), _asked_to_stop() as stopped:
         try:
             with _progress() as tell:
                 result = evaluate_run(found, settings, progress=tell, cancelled=stopped)
@@ -61,14 +61,14 @@ def evaluate(run: RunArgument, *, data_path: DataPathOption = "", store: StoreOp
             err.print("Cancelled before anything was found: nothing is kept.", highlight=False)
             raise typer.Exit(STOPPED) from None
         try:
-            said = f"{evaluations.KEPT}{keep(found, result)}"
+            said = f"{background.KEPT}{keep(found, result)}"
         except OSError as error:
             said = f"not kept: {error.strerror or error}"
     say(result, True, "") if as_json else out.print("\n".join(_lines(result)), highlight=False, markup=False)
     if result["partial"]:
         err.print("Cancelled: this result is partial. " + _told(result["missing"]), highlight=False, markup=False)
     err.print(said, highlight=False, markup=False)
-    if result["partial"] or not said.startswith(evaluations.KEPT):
+    if result["partial"] or not said.startswith(background.KEPT):
         raise typer.Exit(STOPPED if result["partial"] else FAILED)
 
 
@@ -104,7 +104,7 @@ def _progress() -> Iterator[Tell]:
             percent = f"{part} {100 * done // total if total else 0}"
             if percent != last[0]:
                 last[0] = percent
-                err.print(evaluations.line(part, done, total), highlight=False)
+                err.print(background.line(part, done, total), highlight=False)
 
         yield tell_lines
         return

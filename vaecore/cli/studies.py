@@ -49,8 +49,8 @@ def run_claims(
 ) -> None:
     """Run experiments and keep their results, whichever way they come out."""
     from vaecore.data import DataUnavailable
+    from vaecore.lab import background
     from vaecore.studies import CLAIMS, about, kept, run_study
-    from vaecore.studies.background import alone
     from vaecore.training.course import TrainingFailed
 
     wanted = list(CLAIMS) if names == ["all"] else names
@@ -62,7 +62,7 @@ def run_claims(
         claim = CLAIMS[name]
         err.print(f"{name}: {claim.title} ({about(claim, kept(here, name))})", highlight=False)
         try:
-            with alone(here, name):
+            with background.study(here, name).alone():
                 results.append(run_study(claim, here, keep_runs=keep_runs,
                                          progress=lambda line: err.print(line, highlight=False, markup=False)))
         except (DataUnavailable, TrainingFailed, lab.LabError) as error:  # the others are run all the same

@@ -12,13 +12,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import vaecore
 from vaecore.lab import locks
 from vaecore.lab.locks import LabError
+from vaecore.schema import flag
 
 HELD = "VAECORE_TASK"  # names the lock that came with the process
 TAIL = 4_000  # bytes of the log that are read
@@ -35,21 +36,25 @@ class Progress:
 
 @dataclass(frozen=True)
 class Task:
-    """What may run once at a time: its files lie in `folder` under `name`, and `called` is what errors call it."""
+    """What may run once at a time: its files lie in `folder` under `name`, errors call it `called`, and the arguments
+    of `vaecore` that do it are `command`."""
 
     folder: Path
     name: str
     called: str
+    command: tuple[str, ...]
 
-    def start(self, arguments: Sequence[str]) -> None:
-        """Run `vaecore ARGUMENTS` in the background; raises `LabError` where the task is running already."""
+    def start(self, options: Mapping[str, str] | None = None) -> None:
+        """Run its command in the background, with options by the names of their fields; raises `LabError` where the
+        task is running already."""
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = self._take()
+        given = [word for name, value in (options or {}).items() for word in (flag(name), value)]
         paths = [str(Path(vaecore.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         try:
             with self._file("log").open("wb") as log:
                 process = subprocess.Popen(
-                    [sys.executable, "-m", "vaecore", *arguments],
+                    [sys.executable, "-m", "vaecore", *self.command, *given],
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,), start_new_session=True,
                     env={**os.environ, HELD: self._held, "PYTHONUNBUFFERED": "1",
                          "PYTHONPATH": os.pathsep.join(filter(None, paths))})

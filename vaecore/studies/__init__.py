@@ -12,7 +12,6 @@ from vaecore.studies.base import (
     Result,
     Study,
     about,
-    claims_folder,
     in_words,
     kept,
     minutes,
@@ -51,4 +50,4 @@ CLAIMS: dict[str, Study] = {study.id: study for study in STUDIES if study.rule}
 EXPERIMENTS: dict[str, Study] = {study.series.name: study for study in STUDIES if study.series}
 
 __all__ = ["CLAIMS", "EXPERIMENTS", "STUDIES", "Bench", "Cancelled", "Finding", "Member", "Result", "Series", "Study",
-           "about", "claims_folder", "create", "in_words", "kept", "members", "minutes", "run_study"]
+           "about", "create", "in_words", "kept", "members", "minutes", "run_study"]

@@ -197,9 +197,8 @@ def run_study(study: Study, store: Store, *, progress: Callable[[str], object] =
         found.seeds or seeds_of(found.table),
         {name: [each.low, each.mean, each.high] for name, each in found.intervals.items()
          if math.isfinite(each.half)})
-    folder_ = claims_folder(store)
-    folder_.mkdir(parents=True, exist_ok=True)
-    write_json_atomic(folder_ / f"{study.id}.json", asdict(result))
+    store.claims.mkdir(parents=True, exist_ok=True)
+    write_json_atomic(store.claims / f"{study.id}.json", asdict(result))
     return result
 
 
@@ -208,15 +207,10 @@ def seeds_of(table: Sequence[Row]) -> int:
     return max(1, len({str(row["seed"]) for row in table if "seed" in row}))
 
 
-def claims_folder(store: Store) -> Path:
-    """Where results are kept."""
-    return store.root / "claims"
-
-
 def kept(store: Store, study: str) -> Result | None:
     """The kept result of a study by its id; None where it was never run or its file cannot be read."""
     try:
-        values = read_json(claims_folder(store) / f"{study}.json", LARGEST)
+        values = read_json(store.claims / f"{study}.json", LARGEST)
         return None if values is None or values["claim"] != study else _checked(values)
     except (BrokenFile, KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
