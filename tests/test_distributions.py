@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
 
-from vaecore.probability.densities import GaussianMixture
-from vaecore.probability.gaussian import POSTERIOR_LOGVAR, DiagonalGaussian
+from vaecore.probability.gaussian import POSTERIOR_LOGVAR, DiagonalGaussian, GaussianMixture
 from vaecore.probability.likelihoods import (
     PIXEL_LOGVAR,
     BernoulliConfig,

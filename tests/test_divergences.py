@@ -18,7 +18,6 @@ from tests.test_priors import FAMILIES, PRIORS, data, noise, survives, tiny
 from vaecore.data import COVARIATE, Modality
 from vaecore.models import VAEConfig
 from vaecore.nets import MLPConfig
-from vaecore.probability.densities import GaussianMixture
 from vaecore.probability.divergences import (
     SCALES,
     Critic,
@@ -32,7 +31,7 @@ from vaecore.probability.divergences import (
     sliced_wasserstein,
     squared_w2,
 )
-from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture, StandardNormal
 from vaecore.probability.priors import (
     AggregatedConfig,
     ConditionalConfig,

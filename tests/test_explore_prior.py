@@ -14,23 +14,11 @@ from torch import Tensor
 
 from vaecore.data import COVARIATE, Modality
 from vaecore.explore import Checkpoint, codes_same
-from vaecore.explore.densities import (
-    MOST,
-    as_mixture,
-    from_noise,
-    gaussian,
-    held,
-    marginal,
-    moments,
-    plane,
-    tempered,
-    weights_of,
-)
+from vaecore.explore.densities import held, marginal, moments, plane, weights_of
 from vaecore.explore.prior import by_label, components, inputs, normaliser, overfit, pair
 from vaecore.models import PCAConfig, VAEConfig
 from vaecore.nets import MLPConfig
-from vaecore.probability.densities import GaussianMixture
-from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.gaussian import MOST_COMPONENTS, DiagonalGaussian, GaussianMixture, StandardNormal
 from vaecore.probability.priors import (
     AggregatedConfig,
     ConditionalConfig,
@@ -139,7 +127,7 @@ def test_moments_of_a_mixture() -> None:
     for d in (0, 1):
         variance = np.trapezoid((z - mean[d]) ** 2 * expected(d, z), z)
         assert std[d] == pytest.approx(math.sqrt(variance), rel=1e-5)
-    np.testing.assert_array_equal(moments(as_mixture(StandardNormal(3))), ([0] * 3, [1] * 3))
+    np.testing.assert_array_equal(moments(StandardNormal(3).as_mixture()), ([0] * 3, [1] * 3))
 
 
 def test_weights_of_equal_components() -> None:
@@ -182,32 +170,31 @@ def test_held_is_of_the_densest_points_first() -> None:
 
 def test_what_a_prior_is_as_a_mixture() -> None:
     p = DiagonalGaussian(MEAN, 2 * SIGMA.log())
-    found = as_mixture(p)  # of three covariates
+    found = p.as_mixture()  # of three covariates
     np.testing.assert_allclose(marginal(found, 0, Z), np.mean([
         norm.pdf(Z, m, s) for m, s in zip(MEAN[:, 0].numpy(), SIGMA[:, 0].numpy(), strict=True)], 0), rtol=1e-5)
     two = ConditionalMixture(torch.stack([MEAN, -MEAN]), torch.stack([SIGMA, SIGMA]).log() * 2,
                              torch.stack([WEIGHTS, WEIGHTS]).log())
-    np.testing.assert_allclose(marginal(as_mixture(two), 0, Z), (expected(0, Z) + expected(0, -Z)) / 2, rtol=1e-4,
+    np.testing.assert_allclose(marginal(two.as_mixture(), 0, Z), (expected(0, Z) + expected(0, -Z)) / 2, rtol=1e-4,
                                atol=1e-9)
-    with pytest.raises(TypeError, match="cannot be drawn"):
-        as_mixture(torch.distributions.Normal(0, 1))  # type: ignore[arg-type]
 
 
 def test_what_is_drawn_is_bounded_and_still_a_density() -> None:
-    for density in (DiagonalGaussian(torch.zeros(MOST + 9, 2), torch.zeros(MOST + 9, 2)),
-                    ConditionalMixture(*torch.zeros(2, MOST // 4, 5, 2), torch.full((MOST // 4, 5), -math.log(5)))):
-        found = as_mixture(density)
-        assert len(found.mean) <= MOST
+    rows = MOST_COMPONENTS // 4
+    for density in (DiagonalGaussian(torch.zeros(MOST_COMPONENTS + 9, 2), torch.zeros(MOST_COMPONENTS + 9, 2)),
+                    ConditionalMixture(*torch.zeros(2, rows, 5, 2), torch.full((rows, 5), -math.log(5)))):
+        found = density.as_mixture()
+        assert len(found.mean) <= MOST_COMPONENTS
         assert weights_of(found).sum() == pytest.approx(1, rel=1e-4)
 
 
 def test_an_implicit_prior_is_drawn_where_its_ratio_puts_it() -> None:
     """N(0, I) times the ratio of N((1, 0), diag(1/2, 1)), known but for a constant."""
     made = ring()
-    assert isinstance(made.prior, Tilted) and not gaussian(made.prior)
+    assert isinstance(made.prior, Tilted) and not made.prior.gaussian
     z, error = normaliser(made) or (0.0, 0.0)
     assert z == pytest.approx(0.7, abs=4 * error) and 0 < error < 0.02
-    found = as_mixture(made.prior)
+    found = made.prior.as_mixture()
     mean, std = moments(found)
     np.testing.assert_allclose(mean, [1, 0], atol=0.04)
     np.testing.assert_allclose(std, [math.sqrt(0.5), 1], rtol=0.06)  # kernels widen it a little
@@ -221,9 +208,9 @@ def test_an_implicit_prior_is_drawn_where_its_ratio_puts_it() -> None:
     ids=["mixture", "gaussian", "conditional mixture"])
 def test_a_temperature_multiplies_standard_deviations(density: Any) -> None:
     def drawn(temperature: float) -> Tensor:
-        return tempered(density, temperature).sample(3, torch.Generator().manual_seed(0))
+        return density.tempered(temperature).sample(3, torch.Generator().manual_seed(0))
 
-    assert tempered(density, 1) is density
+    assert density.tempered(1) is density
     still, half, whole = drawn(0.0), drawn(0.5), drawn(1.0)
     assert torch.cdist(still, density.mean.reshape(-1, 2)).min(1).values.max() == 0, "means of its Gaussians"
     torch.testing.assert_close(half - still, 0.5 * (whole - still))
@@ -231,7 +218,7 @@ def test_a_temperature_multiplies_standard_deviations(density: Any) -> None:
 
 def test_only_gaussians_have_a_temperature() -> None:
     tilted = ring().prior
-    assert tempered(tilted, 0.5) is tilted and tempered(StandardNormal(2), 0.5) == StandardNormal(2)
+    assert tilted.tempered(0.5) is tilted and StandardNormal(2).tempered(0.5) == StandardNormal(2)
     with pytest.raises(ValueError, match="no Gaussians whose spread"):
         ring().sample_codes(3, temperature=0.5)
 
@@ -257,7 +244,7 @@ def test_samples_have_the_moments_of_their_prior(kind: str) -> None:
     made = PRIORS[kind]()
     z = made.sample_codes(6_000, seed=1)
     assert z.shape == (6_000, 2) and z.dtype == np.float32
-    mean, std = moments(as_mixture(made.prior))
+    mean, std = moments(made.prior.as_mixture())
     np.testing.assert_allclose(z.mean(0), mean, atol=4.5 * std.max() / math.sqrt(6_000))
     np.testing.assert_allclose(z.std(0), std, rtol=0.06)
     np.testing.assert_array_equal(z, made.sample_codes(6_000, seed=1))
@@ -271,7 +258,7 @@ def test_the_same_noise_goes_through_each_ones_own_prior(kind: str) -> None:
     made = PRIORS[kind]()
     plain, own = codes_same([checkpoint(StandardConfig()), made], 6_000, seed=1)
     assert own.shape == (6_000, 2) and own.dtype == np.float32
-    mixture = as_mixture(made.prior)
+    mixture = made.prior.as_mixture()
     mean, std = moments(mixture)
     np.testing.assert_allclose(own.mean(0), mean, atol=4.5 * std.max() / math.sqrt(6_000))
     np.testing.assert_allclose(own.std(0), std, rtol=0.06)
@@ -290,12 +277,12 @@ def test_the_same_noise_goes_through_each_ones_own_prior(kind: str) -> None:
 def test_from_noise_keeps_shares_and_places(density: Any) -> None:
     """A component by its share of the uniform, and within it the normal number, scaled and shifted."""
     uniform = (torch.arange(6_000).double() + 0.5) / 6_000
-    codes = from_noise(density, uniform, torch.zeros(6_000, 2))
+    codes = density.from_noise(uniform, torch.zeros(6_000, 2))
     shares = [(codes == mean).all(1).double().mean().item() for mean in MEAN]
     np.testing.assert_allclose(shares, WEIGHTS, atol=1e-3)
     normal = torch.randn(6_000, 2, generator=torch.Generator().manual_seed(0))
     component = torch.searchsorted(WEIGHTS.double().cumsum(0), uniform)
-    np.testing.assert_allclose(from_noise(density, uniform, normal), MEAN[component] + SIGMA[component] * normal,
+    np.testing.assert_allclose(density.from_noise(uniform, normal), MEAN[component] + SIGMA[component] * normal,
                                rtol=1e-5, atol=1e-6)
 
 
@@ -304,7 +291,7 @@ def test_the_same_codes_of_a_shipped_prior_are_as_likely_as_its_samples(name: st
     made = Checkpoint.load(Store(Path(__file__).parents[1] / "trained").find(f"gallery/{name}"))
     [codes] = codes_same([made], 400)
     with torch.inference_mode():
-        mixture = as_mixture(made.prior)
+        mixture = made.prior.as_mixture()
         found, expected = (mixture.log_prob(torch.from_numpy(z)).mean().item()
                            for z in (codes, made.sample_codes(400, seed=1)))
     assert abs(found - expected) < 1.5, "nats; of a Gaussian with the prior's moments it is much less"
@@ -313,7 +300,7 @@ def test_the_same_codes_of_a_shipped_prior_are_as_likely_as_its_samples(name: st
 @pytest.mark.parametrize("kind", [kind for kind in PRIORS if kind != "implicit"])
 def test_at_temperature_0_a_code_is_the_mean_of_a_component(kind: str) -> None:
     made = PRIORS[kind]()
-    z, means = made.sample_codes(700, temperature=0), as_mixture(made.prior).mean.numpy()
+    z, means = made.sample_codes(700, temperature=0), made.prior.as_mixture().mean.numpy()
     apart = np.linalg.norm(z[:, None] - means, axis=2)
     assert apart.min(1).max() < 1e-5
     assert apart.min(0).max() < 1e-5, "each of them is drawn"

@@ -20,8 +20,8 @@ from vaecore.evaluate.likelihood import log_likelihood
 from vaecore.models import VAEConfig
 from vaecore.nets import LinearConfig, MLPConfig
 from vaecore.probability.aggregate import aggregate_log_prob
-from vaecore.probability.densities import Density, GaussianMixture, choose
-from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.densities import Density
+from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture, StandardNormal, choose
 from vaecore.probability.priors import (
     AggregatedConfig,
     ConditionalConfig,

@@ -22,7 +22,6 @@ from vaecore.data import OBSERVED
 from vaecore.data.text import words
 from vaecore.explore import given
 from vaecore.explore.beliefs import Beliefs, Numbers, beliefs, largest_first
-from vaecore.explore.densities import tempered
 from vaecore.explore.drawing import Ink
 from vaecore.explore.generated import Generated, joined, shown
 from vaecore.explore.given import Typed, fitting
@@ -371,7 +370,7 @@ class CrossModal:
                 raise ValueError(f"{self.run.id} has no prior to draw from: give at least one of "
                                  f"{', '.join(self.modalities)}.")
             return {latent: temperature * p.sample(count, generator) if isinstance(p, StandardNormal) else
-                    tempered(p, temperature).sample(count, generator) for latent, p in self.model.prior().items()}
+                    p.tempered(temperature).sample(count, generator) for latent, p in self.model.prior().items()}
         return {latent: _draw(q, count, temperature, generator) for latent, q in self.model.encode(batch).items()}
 
     def _decoded(self, z: Mapping[str, Tensor], names: Collection[str]) -> dict[str, Generated]:

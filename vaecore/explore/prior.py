@@ -13,11 +13,10 @@ import torch
 
 from vaecore.data import COVARIATE, DataUnavailable
 from vaecore.explore.codes import Codes
-from vaecore.explore.densities import Vector, as_mixture, held, marginal, moments, plane, weights_of
+from vaecore.explore.densities import Vector, held, marginal, moments, plane, weights_of
 from vaecore.explore.pictures import Images, as_images
 from vaecore.explore.single import Checkpoint
-from vaecore.probability.densities import GaussianMixture
-from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture
 from vaecore.probability.priors import ImplicitPrior
 from vaecore.schema import ConfigError
 from vaecore.store import StoreError
@@ -101,7 +100,7 @@ def pair(checkpoint: Checkpoint, observations: int = OBSERVATIONS) -> Pair:
             parts.append(checkpoint.model.encode(batch)[checkpoint.latent])
     q = DiagonalGaussian(*(torch.cat([getattr(part, field) for part in parts]) for field in ("mean", "logvar")))
     density = checkpoint.priors(u)[checkpoint.latent]
-    return Pair(as_mixture(density), GaussianMixture.equal(q), source, isinstance(density, GaussianMixture))
+    return Pair(density.as_mixture(), GaussianMixture.equal(q), source, isinstance(density, GaussianMixture))
 
 
 def _observed(checkpoint: Checkpoint, count: int) -> tuple[torch.Tensor, torch.Tensor | None, str]:
@@ -145,7 +144,7 @@ def components(checkpoint: Checkpoint) -> Components | None:
     """The components of its prior; None where that is no mixture, or one for each covariate."""
     if not checkpoint.has_prior or not isinstance(checkpoint.prior, GaussianMixture):
         return None
-    mixture = as_mixture(checkpoint.prior)
+    mixture = checkpoint.prior.as_mixture()
     weights = weights_of(mixture)
     order = np.argsort(-weights, kind="stable")
     return Components(tuple(order.tolist()), weights[order], mixture.mean.numpy()[order],

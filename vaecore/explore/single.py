@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from vaecore.data import COVARIATE
 from vaecore.explore.codes import Codes, Route, between
-from vaecore.explore.densities import as_mixture, from_noise, gaussian, moments, tempered
+from vaecore.explore.densities import moments
 from vaecore.explore.opening import CODE, EXAMPLES, observations, read_examples, read_model
 from vaecore.explore.pictures import Images, as_images, png, sheet
 from vaecore.modalities import Label, Modality
@@ -101,7 +101,7 @@ class Checkpoint:
     @property
     def tempered(self) -> bool:
         """Whether samples have a temperature: where codes come from Gaussians, alone or mixed."""
-        return not self.has_prior or gaussian(self.prior)
+        return not self.has_prior or self.prior.gaussian
 
     @property
     def classes(self) -> int:
@@ -236,8 +236,8 @@ class Checkpoint:
             density = self.priors(u)[self.latent]
         generator = torch.Generator().manual_seed(seed)
         if isinstance(density, DiagonalGaussian | ConditionalMixture):
-            return tempered(density, temperature).sample(count, generator).numpy()
-        density, left = tempered(density, temperature), [DRAWN_AT_ONCE] * (count // DRAWN_AT_ONCE)
+            return density.tempered(temperature).sample(count, generator).numpy()
+        density, left = density.tempered(temperature), [DRAWN_AT_ONCE] * (count // DRAWN_AT_ONCE)
         return np.concatenate([density.sample(n, generator).numpy() for n in [*left, count % DRAWN_AT_ONCE] if n])
 
     @torch.inference_mode()
@@ -258,7 +258,7 @@ class Checkpoint:
         density = self.prior
         if self.covariates is not None:
             density = self.priors(self.covariates[(example * len(self.covariates)).astype(int)])[self.latent]
-        codes: Codes = from_noise(density, torch.from_numpy(component), torch.from_numpy(normal)).numpy()
+        codes: Codes = density.from_noise(torch.from_numpy(component), torch.from_numpy(normal)).numpy()
         return codes
 
     def sample(self, count: int, temperature: float = 1.0, seed: int = 0, labels: Sequence[int] | None = None
@@ -274,7 +274,7 @@ class Checkpoint:
     @cached_property
     def _prior_spread(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Mean and standard deviation of the prior, each (r,)."""
-        return (np.zeros(self.size), np.ones(self.size)) if self.standard else moments(as_mixture(self.prior))
+        return (np.zeros(self.size), np.ones(self.size)) if self.standard else moments(self.prior.as_mixture())
 
     @torch.inference_mode()
     def priors(self, covariates: torch.Tensor | None) -> dict[str, Density]:

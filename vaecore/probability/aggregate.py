@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vaecore.probability.densities import Density, GaussianMixture
-from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.densities import Density
+from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture, StandardNormal
 from vaecore.probability.posteriors import PosteriorMixture
 from vaecore.probability.saturation import Bound, saturated
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal
 
 import torch
@@ -20,14 +20,25 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vaecore.data import Modality
-from vaecore.probability.densities import Density, GaussianMixture, choose, sampled_kl
-from vaecore.probability.gaussian import LOG_2PI, DiagonalGaussian, StandardNormal, gaussian_log_prob
+from vaecore.probability.densities import Density, sampled_kl
+from vaecore.probability.gaussian import (
+    LOG_2PI,
+    MOST_COMPONENTS,
+    DiagonalGaussian,
+    GaussianMixture,
+    StandardNormal,
+    choose,
+    chosen_by,
+    gaussian_log_prob,
+    log_square,
+)
 from vaecore.schema import Strict, option, problem
 
 Encode = Callable[[Tensor], DiagonalGaussian]
 Width = Annotated[int, Field(ge=1, le=8192)]
 CONDITIONAL_LOGVAR = (-6.0, 4.0)  # of p(z|u), whose scale is free
 NORMALISER_DRAWS = 20_000  # of the implicit prior's log Z
+AT_ONCE = 4_000  # codes through the network of the implicit prior
 PROPOSALS = 32  # codes drawn for one that is kept, when sampling from the implicit prior
 
 
@@ -304,13 +315,41 @@ class Tilted:
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """By sampling-importance-resampling from N(0, I): exact only as the number of proposals grows."""
         proposals = torch.randn(PROPOSALS * count, self.size, generator=generator, device=self.log_z.device)
-        weights = torch.cat([self.ratio(part) for part in torch.split(proposals, 4_000)]).softmax(0)
+        weights = torch.cat([self.ratio(part) for part in torch.split(proposals, AT_ONCE)]).softmax(0)
         return proposals[torch.multinomial(weights, count, replacement=True, generator=generator)]
 
     def kl(self, q: DiagonalGaussian, z: Tensor) -> Tensor:
         """KL(q || N) in closed form less the mean of T over codes (K, B, r), plus log Z: (B, 1)."""
         t: Tensor = self.ratio(z)
         return (q.kl_from_standard().sum(1) - t.mean(0) + self.log_z)[:, None]
+
+    @property
+    def gaussian(self) -> bool:
+        return False
+
+    def tempered(self, temperature: float) -> Tilted:
+        return self
+
+    @torch.inference_mode()
+    def as_mixture(self) -> GaussianMixture:
+        """Weighted draws smoothed for pictures of two dimensions, by Scott's rule with the effective number."""
+        z, log_weights = self._weighted_draws()
+        weights = log_weights.exp()
+        centred = z - weights @ z
+        variance = (weights @ centred.square()).clamp(min=1e-6)
+        effective = 1 / weights.square().sum()
+        logvar = (variance * effective ** (-1 / 3)).log()  # of a width sd * n^(-1/6)
+        return GaussianMixture(z, logvar.expand_as(z), log_weights)
+
+    @torch.inference_mode()
+    def from_noise(self, uniform: Tensor, normal: Tensor) -> Tensor:
+        z, log_weights = self._weighted_draws()
+        return z[chosen_by(log_weights.double().exp().expand(len(uniform), -1), uniform)]
+
+    def _weighted_draws(self) -> tuple[Tensor, Tensor]:
+        """Draws of N(0, I), (C, r), always the same, and logarithms of the weights that the ratio gives them, (C,)."""
+        z = torch.randn(MOST_COMPONENTS, self.size, generator=torch.Generator().manual_seed(0))
+        return z, torch.cat([self.ratio(part) for part in torch.split(z, AT_ONCE)]).log_softmax(0)
 
 
 # -- p(z|u) ----------------------------------------------------------------------------------------
@@ -390,6 +429,24 @@ class ConditionalMixture:
 
     def kl(self, q: DiagonalGaussian, z: Tensor) -> Tensor:
         return sampled_kl(self, q, z)
+
+    @property
+    def gaussian(self) -> bool:
+        return True
+
+    def tempered(self, temperature: float) -> ConditionalMixture:
+        return self if temperature == 1 else replace(self, logvar=self.logvar + log_square(temperature))
+
+    @torch.inference_mode()
+    def as_mixture(self) -> GaussianMixture:
+        rows = slice(max(1, MOST_COMPONENTS // self.mean.shape[1]))
+        mean, logvar, weights = self.mean[rows], self.logvar[rows], self.log_weights[rows]
+        return GaussianMixture(mean.flatten(0, 1), logvar.flatten(0, 1), weights.flatten() - math.log(len(mean)))
+
+    @torch.inference_mode()
+    def from_noise(self, uniform: Tensor, normal: Tensor) -> Tensor:
+        rows, chosen = torch.arange(len(uniform)), chosen_by(self.log_weights.double().exp(), uniform)
+        return self.mean[rows, chosen] + (0.5 * self.logvar[rows, chosen]).exp() * normal
 
 
 PriorChoice = Annotated[StandardConfig | MixtureConfig | VampConfig | AggregatedConfig | ImplicitConfig
