@@ -17,9 +17,8 @@ from vaecore.evaluate import classifier as classifiers
 from vaecore.evaluate.coherence import coherence, generate, subsets_of
 from vaecore.evaluate.conditional import conditional_likelihoods
 from vaecore.evaluate.judges import Judge, judge, judges, r2, style_judge
-from vaecore.models import DMVAEConfig, MultimodalVAEConfig
+from vaecore.models import DMVAEConfig, MultimodalVAEConfig, MVAEConfig
 from vaecore.models.base import Batch, Evidence, Family
-from vaecore.models.multimodal.joint_posteriors import Product
 from vaecore.nets.mlp import LinearConfig
 from vaecore.nets.modal import ModalNetworks
 from vaecore.probability.densities import Density
@@ -258,7 +257,7 @@ LOADINGS = {"a": torch.tensor([1.0, -0.5]), "b": torch.tensor([0.3, 0.8]), "c": 
 def linear() -> Family:
     """x_m = w_m z + noise with one z, and encoders that are the exact factors of the posterior."""
     config = MultimodalVAEConfig(latent_size=1, sigma=SIGMA, likelihoods=dict.fromkeys(NAMES, "gaussian"),
-                           networks=ModalNetworks(vector=LinearConfig()), posterior=Product())
+                           networks=ModalNetworks(vector=LinearConfig()), posterior=MVAEConfig())
     model = config.build({name: Modality("vector", (2,)) for name in NAMES})
     with torch.no_grad():
         for place, w in enumerate(LOADINGS.values()):

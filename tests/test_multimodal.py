@@ -9,19 +9,24 @@ import pytest
 import torch
 from torch import Tensor
 
-from vaecore.data import OBSERVED, Modality
+from vaecore.data import OBSERVED
 from vaecore.evaluate.likelihood import importance_log_weights
-from vaecore.modalities import SPECIALS
-from vaecore.models import FAMILIES, ConcatenatedVAEConfig, DMVAEConfig, MultimodalVAEConfig, SeparateVAEsConfig
-from vaecore.models.base import Family, ModelConfig
-from vaecore.models.multimodal.joint_posteriors import (
-    ExpertMixture,
-    JointEncoder,
-    Product,
-    ProductMixture,
-    _Joint,
-    all_subsets,
+from vaecore.modalities import SPECIALS, Modality
+from vaecore.models import (
+    FAMILIES,
+    ConcatenatedVAEConfig,
+    DMVAEConfig,
+    JMVAEConfig,
+    MMVAEConfig,
+    MoPoEConfig,
+    MultimodalVAEConfig,
+    MVAEConfig,
+    SeparateVAEsConfig,
 )
+from vaecore.models.base import Family, ModelConfig
+from vaecore.models.multimodal.jmvae import instead_of_joint
+from vaecore.models.multimodal.mmvae import MoPoE
+from vaecore.models.multimodal.mvae import subset_counts
 from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
 from vaecore.probability.posteriors import Experts, PosteriorMixture
 from vaecore.schema import ConfigError, parse
@@ -30,8 +35,8 @@ IMAGE, LABEL, VECTOR = Modality("image", (1, 6, 5)), Modality("label", (4,)), Mo
 TEXT = Modality("text", (4,), (*SPECIALS, "a", "b"))
 TWO, FOUR = {"image": IMAGE, "label": LABEL}, {"image": IMAGE, "label": LABEL, "text": TEXT, "numbers": VECTOR}
 B = 6
-POSTERIORS = {"product": Product(), "quotient": Product(quotient="posterior"), "joint": JointEncoder(),
-              "zero": JointEncoder(alpha=0), "mixture": ExpertMixture(), "mixture-of-products": ProductMixture()}
+POSTERIORS = {"product": MVAEConfig(), "quotient": MVAEConfig(quotient="posterior"), "joint": JMVAEConfig(),
+              "zero": JMVAEConfig(alpha=0), "mixture": MMVAEConfig(), "mixture-of-products": MoPoEConfig()}
 CONFIGS: dict[str, ModelConfig] = {
     **{name: MultimodalVAEConfig(latent_size=3, posterior=posterior) for name, posterior in POSTERIORS.items()},
     "dmvae": DMVAEConfig(shared_size=3, private_size=2), "separate": SeparateVAEsConfig(latent_size=3),
@@ -66,7 +71,7 @@ def heads(mean: Tensor, variance: Tensor) -> Tensor:
 def test_a_product_of_gaussians_is_the_normalised_product_of_their_densities() -> None:
     """On a grid: prior times factors, whatever the subset; with the wrong precision or mean it is another curve."""
     mean, variance = torch.tensor([[[0.7]], [[-1.5]], [[2.0]]]), torch.tensor([[[0.5]], [[2.0]], [[0.3]]])
-    subsets = all_subsets(3)
+    subsets = MoPoE.mixed(3)
     q = Experts.bounded(heads(mean, variance)).product(subsets)
     grid = torch.linspace(-8, 8, 4001, dtype=torch.double)
     for s, subset in enumerate(subsets):
@@ -205,7 +210,7 @@ def test_the_elbo_is_below_the_importance_sampled_likelihood(name: str) -> None:
 
 
 def test_mvae_trains_the_joint_elbo_every_marginal_and_random_subsets() -> None:
-    config = MultimodalVAEConfig(latent_size=3, posterior=Product(random_subsets=2))
+    config = MultimodalVAEConfig(latent_size=3, posterior=MVAEConfig(random_subsets=2))
     model, batch = build(config, FOUR), observations(FOUR)
     elbos = model.objective(batch, noise()).elbos
     names = [tuple(e.reconstruction) for _, e in elbos]
@@ -221,10 +226,10 @@ def test_mvae_trains_the_joint_elbo_every_marginal_and_random_subsets() -> None:
 def test_the_size_of_a_random_subset_is_drawn_first() -> None:
     """Uniform over sizes 2 to 4 of five; drawn uniformly over subsets, half of them would have size 2 or 3."""
     modalities = {f"v{m}": VECTOR for m in range(5)}
-    model: Any = build(MultimodalVAEConfig(latent_size=2, posterior=Product(random_subsets=1)), modalities)
+    model: Any = build(MultimodalVAEConfig(latent_size=2, posterior=MVAEConfig(random_subsets=1)), modalities)
     generator, sizes, members = noise(), [0] * 6, torch.zeros(5)
     for _ in range(3000):
-        subset = model.encoder.subsets(generator)[-1]
+        subset = model.drawn_subsets(generator)[-1]
         sizes[int(subset.sum())] += 1
         members += subset
     assert sizes[0] == sizes[1] == sizes[5] == 0
@@ -234,7 +239,7 @@ def test_the_size_of_a_random_subset_is_drawn_first() -> None:
 
 def test_two_modalities_have_no_random_subset_and_the_marginals_can_be_left_out() -> None:
     assert len(build(MultimodalVAEConfig()).objective(observations(), noise()).elbos) == 3
-    model = build(MultimodalVAEConfig(posterior=Product(marginals=False)))
+    model = build(MultimodalVAEConfig(posterior=MVAEConfig(marginals=False)))
     assert len(model.objective(observations(), noise()).elbos) == 1
 
 
@@ -250,7 +255,7 @@ def test_where_one_modality_is_all_there_is_its_elbo_counts_once() -> None:
 
 def test_jmvae_penalty_is_the_kl_from_the_joint_posterior_to_each_single_one() -> None:
     """The joint posterior comes first (erratum E9): the other way round is another number."""
-    model, batch = build(MultimodalVAEConfig(latent_size=3, posterior=JointEncoder(alpha=0.5))), observations()
+    model, batch = build(MultimodalVAEConfig(latent_size=3, posterior=JMVAEConfig(alpha=0.5))), observations()
     joint: DiagonalGaussian = model.encode(batch)["z"]
     singles = [model.encode({name: batch[name]})["z"] for name in TWO]
     forward = sum(torch.distributions.kl_divergence(normal(joint), normal(q)).sum(1).mean() for q in singles)
@@ -268,7 +273,7 @@ def normal(q: DiagonalGaussian) -> torch.distributions.Normal:
 
 @pytest.mark.parametrize("stop", [False, True])
 def test_stop_gradient_keeps_the_penalty_from_the_joint_encoder(stop: bool) -> None:
-    model: Any = build(MultimodalVAEConfig(latent_size=3, posterior=JointEncoder(alpha=1, stop_gradient=stop)))
+    model: Any = build(MultimodalVAEConfig(latent_size=3, posterior=JMVAEConfig(alpha=1, stop_gradient=stop)))
     torch.autograd.backward(model.objective(observations(), noise()).penalties["stand-in"])
     assert all(p.grad is not None for p in model.encoder.single.parameters())
     assert all((p.grad is None) == stop for p in model.encoder.features.parameters())
@@ -296,7 +301,7 @@ def test_the_best_stand_in_for_a_joint_encoder_is_the_moment_match_of_its_mixtur
 
 def test_jmvae_given_some_of_several_multiplies_their_own_posteriors() -> None:
     """Its joint encoder has only seen everything: zeros for a missing modality would mean something else to it."""
-    model, batch = build(MultimodalVAEConfig(latent_size=3, posterior=JointEncoder()), FOUR).eval(), observations(FOUR)
+    model, batch = build(MultimodalVAEConfig(latent_size=3, posterior=JMVAEConfig()), FOUR).eval(), observations(FOUR)
     torch.nn.init.constant_(model.encoder.single[0][-1].bias, -1.0)  # narrower than the prior, as after training
     with torch.no_grad():
         singles = [model.encode({name: batch[name]})["z"] for name in ("image", "numbers")]
@@ -310,7 +315,7 @@ def test_jmvae_given_some_of_several_multiplies_their_own_posteriors() -> None:
 
 def test_m1_of_incomplete_observations_the_product_of_what_is_there_teaches() -> None:
     """A joint encoder that never saw a complete observation knows nothing: whatever it says must not matter."""
-    model: Any = build(MultimodalVAEConfig(latent_size=3, posterior=JointEncoder(alpha=2.0)), FOUR).eval()
+    model: Any = build(MultimodalVAEConfig(latent_size=3, posterior=JMVAEConfig(alpha=2.0)), FOUR).eval()
     torch.nn.init.constant_(model.encoder.single[0][-1].bias, -1.0)
     observed = torch.ones(B, 4, dtype=torch.bool)
     observed[:, 2] = False
@@ -346,7 +351,7 @@ def test_m1_exact_posteriors_of_incomplete_observations_stay_where_they_are() ->
     observed = torch.tensor([[True], [True], [False]]).expand(3, 200_000)
     three = DiagonalGaussian(torch.cat([single.mean, x[:1] * 0]), torch.cat([single.logvar, x[:1] * 0]))
     joint = DiagonalGaussian(x[0] * 0, x[0] * 0)  # never trained
-    teacher = _Joint._instead(joint, three, observed)
+    teacher = instead_of_joint(joint, three, observed)
     torch.testing.assert_close(teacher.mean, x.sum(0) / 3)
     torch.testing.assert_close(teacher.logvar.exp(), torch.full_like(x[0], 1 / 3))
     fixed = DiagonalGaussian(teacher.mean.detach(), teacher.logvar.detach())
@@ -355,14 +360,14 @@ def test_m1_exact_posteriors_of_incomplete_observations_stay_where_they_are() ->
 
 
 def test_a_random_subset_that_is_all_there_is_counts_once() -> None:
-    model: Any = build(MultimodalVAEConfig(latent_size=3, posterior=Product(random_subsets=8)), FOUR)
-    subsets = model.encoder.subsets(noise())
+    model: Any = build(MultimodalVAEConfig(latent_size=3, posterior=MVAEConfig(random_subsets=8)), FOUR)
+    subsets = model.drawn_subsets(noise())
     observed = torch.tensor([[True, True, False, True], [True, True, True, True], [False, False, True, True]]).T
-    counts = model.encoder._counts(subsets, observed)
+    counts = subset_counts(subsets, observed)
     seen = {(tuple(row.tolist()), b): float(counts[5 + s, b]) for s, row in enumerate(subsets[5:]) for b in range(3)}
-    for (row, b), counted in seen.items():
+    for (row, b), once in seen.items():
         there = [m for m in range(4) if row[m] and observed[m, b]]
-        assert counted == float(1 < len(there) < int(observed[:, b].sum()))
+        assert once == float(1 < len(there) < int(observed[:, b].sum()))
     assert counts[0].tolist() == [1, 1, 1] and counts[1:5, 0].tolist() == [1, 1, 0, 1]
 
 
@@ -457,7 +462,7 @@ def test_one_modality_or_too_many_products_are_refused() -> None:
     with pytest.raises(ConfigError, match="needs 2 to 16, but this data set has 1"):
         MultimodalVAEConfig().build({"image": IMAGE})
     with pytest.raises(ConfigError, match="511 subsets"):
-        MultimodalVAEConfig(posterior=ProductMixture()).build({f"v{m}": VECTOR for m in range(9)})
+        MultimodalVAEConfig(posterior=MoPoEConfig()).build({f"v{m}": VECTOR for m in range(9)})
 
 
 def test_a_likelihood_of_ones_own_and_a_weight() -> None:

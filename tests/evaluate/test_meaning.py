@@ -16,8 +16,7 @@ from vaecore.evaluate.conditional import conditional_likelihoods
 from vaecore.evaluate.families import measured
 from vaecore.evaluate.kept import evaluations
 from vaecore.evaluate.meaning import by_modality, evidence_meaning, explained, likelihood_meaning, perplexities
-from vaecore.models import MultimodalVAEConfig
-from vaecore.models.multimodal.joint_posteriors import Product
+from vaecore.models import MultimodalVAEConfig, MVAEConfig
 from vaecore.nets.mlp import LinearConfig
 from vaecore.nets.modal import ModalNetworks
 from vaecore.store import Store
@@ -99,7 +98,7 @@ def labelled() -> Any:
     """A vector and a label from one z; the encoder of the vector is far off the truth, that of the label is not."""
     torch.manual_seed(0)
     model = MultimodalVAEConfig(latent_size=1, sigma=0.1, likelihoods={"x": "gaussian", "label": "categorical"},
-                          networks=ModalNetworks(vector=LinearConfig()), posterior=Product()).build(
+                          networks=ModalNetworks(vector=LinearConfig()), posterior=MVAEConfig()).build(
                               {"x": Modality("vector", (4,)), "label": Modality("label", (3,))})
     with torch.no_grad():
         for p in model.parameters():

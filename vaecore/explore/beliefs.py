@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaecore.models import Family
-from vaecore.models.multimodal.dmvae import DMVAE, SHARED
-from vaecore.models.multimodal.multimodal_vae import MultimodalVAE
+from vaecore.models.multimodal.dmvae import SHARED
 from vaecore.models.multimodal.shared import Multimodal
 from vaecore.probability.gaussian import DiagonalGaussian, Point
 from vaecore.probability.posteriors import PosteriorMixture
@@ -127,7 +126,7 @@ def largest_first(values: Numbers) -> list[int]:
 
 def _factors(model: Family, batch: Mapping[str, Tensor], latent: str) -> tuple[Belief, ...]:
     """The factor of each given modality; none where one network reads them all."""
-    if not isinstance(model, MultimodalVAE | DMVAE):
+    if not isinstance(model, Multimodal):
         return ()
     experts = model.experts(batch).get(latent)
     if experts is None:
@@ -143,14 +142,14 @@ def _factors(model: Family, batch: Mapping[str, Tensor], latent: str) -> tuple[B
 
 def _components(model: Family, q: PosteriorMixture) -> tuple[Belief, ...]:
     """The Gaussians of a mixture that weigh something, named by the modalities that each was read from."""
-    subsets = getattr(getattr(model, "encoder", None), "subsets", None)
+    subsets = model.subsets if isinstance(model, Multimodal) else None
     found = []
     for place, (part, weight) in enumerate(zip(q.components, q.weights[:, 0].tolist(), strict=True)):
         if weight > 0:
-            who = [] if subsets is None else [n for n, there in zip(model.modalities, subsets[place], strict=True)
-                                              if there]
+            members = [] if subsets is None else subsets[place].tolist()
+            read = [name for name, member in zip(model.modalities, members, strict=False) if member]
             mean, std = _moments(part)
-            found.append(Belief(" + ".join(who) or f"component {place}", mean, std, weight))
+            found.append(Belief(" + ".join(read) or f"component {place}", mean, std, weight))
     return tuple(found)
 
 

@@ -21,8 +21,12 @@ from vaecore.models.blocks.jive import JIVE, JIVEConfig
 from vaecore.models.blocks.pls import MultiblockPLS, MultiblockPLSConfig
 from vaecore.models.multimodal.concatenated import ConcatenatedVAE, ConcatenatedVAEConfig
 from vaecore.models.multimodal.dmvae import DMVAE, DMVAEConfig
-from vaecore.models.multimodal.multimodal_vae import MultimodalVAE, MultimodalVAEConfig
+from vaecore.models.multimodal.jmvae import JMVAE, JMVAEConfig
+from vaecore.models.multimodal.mmvae import MMVAE, MMVAEConfig, MoPoE, MoPoEConfig
+from vaecore.models.multimodal.multimodal_vae import MultimodalVAEConfig
+from vaecore.models.multimodal.mvae import MVAE, MVAEConfig
 from vaecore.models.multimodal.separate import SeparateVAEs, SeparateVAEsConfig
+from vaecore.models.multimodal.shared import MultimodalVAE
 from vaecore.models.single.autoencoder import AE, AEConfig
 from vaecore.models.single.ica import ICA, ICAConfig
 from vaecore.models.single.linear_ae import LinearAE, LinearAEConfig
@@ -53,61 +57,13 @@ for _module in [each for each in globals().values() if isinstance(each, type) an
     if _module is not Family:
         show_choice(_module)
 
-__all__ = [
-                  "AE",
-                  "DMVAE",
-                  "FAMILIES",
-                  "ICA",
-                  "JIVE",
-                  "MADE",
-                  "PCA",
-                  "RBM",
-                  "SV2P",
-                  "SVG",
-                  "VAE",
-                  "AEConfig",
-                  "Batch",
-                  "ConcatenatedVAE",
-                  "ConcatenatedVAEConfig",
-                  "ConditionalWasserstein",
-                  "ConditionalWassersteinConfig",
-                  "DMVAEConfig",
-                  "Evidence",
-                  "Family",
-                  "ICAConfig",
-                  "JIVEConfig",
-                  "KLCost",
-                  "LanguageModel",
-                  "LanguageModelConfig",
-                  "LinearAE",
-                  "LinearAEConfig",
-                  "MADEConfig",
-                  "Modalities",
-                  "Model",
-                  "ModelConfig",
-                  "MultiblockPLS",
-                  "MultiblockPLSConfig",
-                  "MultimodalVAE",
-                  "MultimodalVAEConfig",
-                  "MultisetCCA",
-                  "MultisetCCAConfig",
-                  "Objective",
-                  "PCAConfig",
-                  "PixelCNN",
-                  "PixelCNNConfig",
-                  "PredNet",
-                  "PredNetConfig",
-                  "RBMConfig",
-                  "RecurrentPredictor",
-                  "RecurrentPredictorConfig",
-                  "SV2PConfig",
-                  "SVGFixedPriorConfig",
-                  "SVGLearnedPriorConfig",
-                  "SentenceVAE",
-                  "SentenceVAEConfig",
-                  "SeparateVAEs",
-                  "SeparateVAEsConfig",
-                  "VAEConfig",
-                  "VideoPixelNetwork",
-                  "VideoPixelNetworkConfig",
-]
+__all__ = ["AE", "DMVAE", "FAMILIES", "ICA", "JIVE", "JMVAE", "MADE", "MMVAE", "MVAE", "PCA", "RBM", "SV2P", "SVG",
+           "VAE", "AEConfig", "Batch", "ConcatenatedVAE", "ConcatenatedVAEConfig", "ConditionalWasserstein",
+           "ConditionalWassersteinConfig", "DMVAEConfig", "Evidence", "Family", "ICAConfig", "JIVEConfig",
+           "JMVAEConfig", "KLCost", "LanguageModel", "LanguageModelConfig", "LinearAE", "LinearAEConfig",
+           "MADEConfig", "MMVAEConfig", "MVAEConfig", "MoPoE", "MoPoEConfig", "Modalities", "Model", "ModelConfig",
+           "MultiblockPLS", "MultiblockPLSConfig", "MultimodalVAE", "MultimodalVAEConfig", "MultisetCCA",
+           "MultisetCCAConfig", "Objective", "PCAConfig", "PixelCNN", "PixelCNNConfig", "PredNet", "PredNetConfig",
+           "RBMConfig", "RecurrentPredictor", "RecurrentPredictorConfig", "SV2PConfig", "SVGFixedPriorConfig",
+           "SVGLearnedPriorConfig", "SentenceVAE", "SentenceVAEConfig", "SeparateVAEs", "SeparateVAEsConfig",
+           "VAEConfig", "VideoPixelNetwork", "VideoPixelNetworkConfig"]

@@ -368,7 +368,7 @@ def _modality(given: Modality | Shape) -> Modality:
     return Modality(KIND_BY_AXES[len(given)], tuple(given))
 
 
-def single(modalities: Modalities) -> tuple[str, Modality]:
+def only_modality(modalities: Modalities) -> tuple[str, Modality]:
     """The only modality of a family of one, with its name."""
     [(name, modality)] = modalities.items()
     return name, modality
@@ -379,7 +379,7 @@ class Autoencoding(Family):
 
     def __init__(self, modalities: Modalities, latent_size: int) -> None:
         super().__init__(modalities)
-        self.modality, self.shape = single(modalities)
+        self.modality, self.shape = only_modality(modalities)
         self.latent_size = latent_size
 
     @property

@@ -115,7 +115,7 @@ def likelihoods(chosen: Mapping[str, str], sigma: float, modalities: Mapping[str
 
     Raises `ConfigError` for a name that is no modality, and for a likelihood that does not fit one.
     """
-    named("model.likelihoods", chosen, modalities)
+    check_names("model.likelihoods", chosen, modalities)
     found: dict[str, LikelihoodConfig | None] = {}
     for name, modality in modalities.items():
         fitting = {tag(each): each for each in fitting_likelihoods(modality)}
@@ -140,7 +140,7 @@ def tag(likelihood: type[LikelihoodConfig]) -> str:
     return str(likelihood.model_fields["kind"].default)
 
 
-def named(field: str, values: Mapping[str, object], modalities: Mapping[str, Modality]) -> None:
+def check_names(field: str, values: Mapping[str, object], modalities: Mapping[str, Modality]) -> None:
     """Raise `ConfigError` for a key of `values` that is no modality."""
     for name, value in values.items():
         if name not in modalities:

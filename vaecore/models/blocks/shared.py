@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vaecore.modalities import Image, Label, Modality, Vector
 from vaecore.models.base import Batch, Evidence, Family, Modalities, ModelConfig
-from vaecore.models.multimodal.shared import check, who
+from vaecore.models.multimodal.shared import check_several, observed_mask
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import GaussianPixels, Observation
 from vaecore.probability.posteriors import Posterior
@@ -51,7 +51,7 @@ class LinearBlocks(Family):
     def __init__(self, modalities: Modalities, width: int) -> None:
         """`width` is R. Raises `ConfigError` for fewer than two modalities."""
         super().__init__(modalities)
-        check(modalities)
+        check_several(modalities)
         self.names = list(modalities)
         self.sizes = [m.size for m in modalities.values()]
         self.register_buffer("centre", torch.zeros(sum(self.sizes)))
@@ -83,7 +83,7 @@ class LinearBlocks(Family):
 
     def fit(self, train: Batch) -> bool:
         """Solve on the observations that have every block; raises `ValueError` with fewer than three of them."""
-        observed = who(train, self.names)
+        observed = observed_mask(train, self.names)
         complete = slice(None) if observed is None else observed.all(0)
         blocks = [train[name][complete].flatten(1).double().cpu().numpy() for name in self.names]
         if len(blocks[0]) < FEWEST:
@@ -99,7 +99,7 @@ class LinearBlocks(Family):
 
     def encode(self, batch: Batch) -> dict[str, Posterior]:
         """Codes of the blocks that each observation has; observations that have the same ones are solved together."""
-        observed = who(batch, self.names)
+        observed = observed_mask(batch, self.names)
         count = len(next(batch[name] for name in self.names if name in batch))
         if observed is None:
             patterns = [(tuple(range(len(self.names))), torch.arange(count, device=self.centre.device))]
@@ -124,7 +124,7 @@ class LinearBlocks(Family):
     def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
                  ) -> Evidence:
         """The Gaussian log-density of each block around its reconstruction, 0 where it is not observed."""
-        observed = who(batch, self.names)
+        observed = observed_mask(batch, self.names)
         decoded = self.decode({latent: q.mean for latent, q in posteriors.items()})
         found = {name: decoded[name].log_prob(batch[name]) for name in self.names if name in batch}
         if observed is not None:
@@ -166,7 +166,7 @@ class LinearBlocks(Family):
 
     def _complete(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Observations that have every block, less the centre (N, D), and their codes (N, R)."""
-        observed = who(batch, self.names)
+        observed = observed_mask(batch, self.names)
         count = len(next(batch[name] for name in self.names if name in batch))
         rows = (torch.arange(count, device=self.centre.device) if observed is None
                 else observed.all(0).nonzero().flatten())

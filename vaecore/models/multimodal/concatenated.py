@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vaecore.modalities import Image, Label, Modality, Vector
 from vaecore.models.base import Batch, Family, Given, Modalities, Objective, described
-from vaecore.models.multimodal.shared import Multimodal, MultimodalConfig, filled, who
+from vaecore.models.multimodal.shared import Multimodal, MultimodalConfig, observed_mask, with_zeros
 from vaecore.nets import LinearConfig, MLPConfig
 from vaecore.nets.base import widened
 from vaecore.nets.modal import likelihoods
@@ -59,8 +59,8 @@ class ConcatenatedVAE(Multimodal):
         return {"z": self.latent_size}
 
     def encode(self, batch: Batch) -> dict[str, Posterior]:
-        who(batch, self.names)  # refuses a batch with nothing in it
-        whole = filled(self.modalities, batch)
+        observed_mask(batch, self.names)  # refuses a batch with nothing in it
+        whole = with_zeros(self.modalities, batch)
         return {"z": DiagonalGaussian.bounded(self.encoder(torch.cat([x.flatten(1) for x in whole.values()], 1)))}
 
     def decode(self, z: Mapping[str, Tensor], predict: Collection[str] | None = None,

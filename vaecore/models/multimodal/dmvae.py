@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from vaecore.modalities import Label, Modality
 from vaecore.models.base import Batch, Evidence, Family, Given, Modalities, Objective, described
-from vaecore.models.multimodal.shared import ModalConfig, Multimodal, who
-from vaecore.nets.modal import named
+from vaecore.models.multimodal.shared import ModalConfig, Multimodal, observed_mask
+from vaecore.nets.modal import check_names
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.posteriors import Experts, Posterior
 from vaecore.schema import option
@@ -56,7 +56,7 @@ class DMVAEConfig(ModalConfig):
 class DMVAE(Multimodal):
     def __init__(self, modalities: Given, config: DMVAEConfig | None = None, **fields: Any) -> None:
         config, modalities = described(DMVAEConfig, config, fields, modalities)
-        named("model.private_sizes", config.private_sizes, modalities)
+        check_names("model.private_sizes", config.private_sizes, modalities)
         self.shared_size = config.shared_size
         self.private_sizes = {
             name: config.private_sizes.get(name, 0 if isinstance(m, Label) else config.private_size)
@@ -79,46 +79,46 @@ class DMVAE(Multimodal):
             return z[SHARED]
         return torch.cat([z[SHARED], own.expand(*z[SHARED].shape[:-1], -1)], -1)
 
-    def encode(self, batch: Batch) -> dict[str, Posterior]:
-        """The private posterior of what is not observed is its prior."""
-        experts, own = self._read(batch, who(batch, self.names))
-        q = experts.product(torch.ones(1, len(self.names), device=experts.shift.device))
-        return {SHARED: DiagonalGaussian(q.mean[0], q.logvar[0]), **own}
-
-    def experts(self, batch: Batch) -> dict[str, Experts]:
-        """The Gaussian factors of the shared latent, (M, B, r) in the order of `names`, those not given with precision
-        0."""
-        return {SHARED: self._read(batch, who(batch, self.names))[0]}
-
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
-        observed = who(batch, self.names)
-        experts, own = self._read(batch, observed)
+        """The joint ELBO (27), and one for each modality n, whose shared code comes from n alone (erratum E12)."""
+        observed = observed_mask(batch, self.names)
+        experts, private_q = self.encode_each(batch, observed)
         count = len(self.names)
         sources = torch.cat([torch.ones(1, count), torch.eye(count)]).to(experts.shift.device)
-        shared = experts.product(sources)  # (1 + M, B, r): of all, then of each alone
-        z = {SHARED: shared.rsample(generator)[0]} | {name: q.rsample(generator)[0] for name, q in own.items()}
-        scores = self.score(batch, observed, {
-            name: self.codes_for(name, z | {SHARED: self._read_by(m, z[SHARED])}) for m, name in enumerate(self.names)},
+        shared_q = experts.product(sources)  # (26): q(j|x), of all and then of each alone, (1 + M, B, r)
+        j = shared_q.rsample(generator)[0]
+        z = {SHARED: j} | {name: q.rsample(generator)[0] for name, q in private_q.items()}
+        scores = self.score(batch, observed, {  # log p(x_m|j, i_m) for j of each source, (1 + M, B) a modality
+            name: self.codes_for(name, z | {SHARED: self.sources_of(m, j)}) for m, name in enumerate(self.names)},
             generator)
-        kl, private_kl = shared.kl_from_standard(), {name: q.kl_from_standard() for name, q in own.items()}
-        elbos = [(1.0, Evidence({name: s[0] for name, s in scores.items()}, {SHARED: kl[0]} | private_kl))]
+        kl, private_kl = shared_q.kl_from_standard(), {name: q.kl_from_standard() for name, q in private_q.items()}
+        elbos = [(1.0, Evidence({name: s[0] for name, s in scores.items()}, {SHARED: kl[0]} | private_kl))]  # (27)
         for n, source in enumerate(self.names):
             # The joint ELBO is all there is where nothing else is observed.
             counts = 1.0 if observed is None else (observed[n] & (observed.sum(0) > 1)).float()
-            told = {name: (s[1 + n] if self.cross else s[1]) * counts for name, s in scores.items()
-                    if self.cross or name == source}
-            paid = {SHARED: kl[1 + n]} | {name: k for name, k in private_kl.items()
+            reconstruction = {name: (s[1 + n] if self.cross else s[1]) * counts for name, s in scores.items()
+                              if self.cross or name == source}
+            cost = {SHARED: kl[1 + n]} | {name: k for name, k in private_kl.items()
                                           if self.cross or name == private(source)}
             if isinstance(counts, Tensor):
-                paid = {name: k * counts[:, None] for name, k in paid.items()}
-            elbos.append((1.0, Evidence(told, paid)))
+                cost = {name: k * counts[:, None] for name, k in cost.items()}
+            elbos.append((1.0, Evidence(reconstruction, cost)))
         return Objective(elbos, weights=self.weights)
 
-    def _read_by(self, m: int, shared: Tensor) -> Tensor:
+    def encode(self, batch: Batch) -> dict[str, Posterior]:
+        """The private posterior of what is not observed is its prior."""
+        experts, private_q = self.encode_each(batch, observed_mask(batch, self.names))
+        q = experts.product(torch.ones(1, len(self.names), device=experts.shift.device))
+        return {SHARED: DiagonalGaussian(q.mean[0], q.logvar[0]), **private_q}
+
+    def experts(self, batch: Batch) -> dict[str, Experts]:
+        return {SHARED: self.encode_each(batch, observed_mask(batch, self.names))[0]}
+
+    def sources_of(self, m: int, shared: Tensor) -> Tensor:
         """The shared codes that modality m is decoded from: of every source, or of all together and its own."""
         return shared if self.cross else shared[[0, 1 + m]]
 
-    def _read(self, batch: Batch, observed: Tensor | None) -> tuple[Experts, dict[str, DiagonalGaussian]]:
+    def encode_each(self, batch: Batch, observed: Tensor | None) -> tuple[Experts, dict[str, DiagonalGaussian]]:
         """The experts of the shared latent (M, B, r), and the private posteriors (B, r_m)."""
         heads: dict[str, Tensor] = {}
         like: Tensor | None = None
@@ -129,14 +129,12 @@ class DMVAE(Multimodal):
         shared = 2 * self.shared_size
         experts = Experts.bounded(torch.stack([
             heads[name][:, :shared] if name in heads else like.new_zeros(len(like), shared) for name in self.names]))
-        own = {}
+        private_q = {}
         for m, (name, size) in enumerate(self.private_sizes.items()):
             if not size:
                 continue
             head = heads[name][:, shared:] if name in heads else like.new_zeros(len(like), 2 * size)
             if observed is not None:  # a mean of 0 and a log-variance of 0 are the prior
                 head = head * observed[m][:, None]
-            own[private(name)] = DiagonalGaussian.bounded(head)
-        return experts if observed is None else experts.where(observed), own
-
-
+            private_q[private(name)] = DiagonalGaussian.bounded(head)
+        return experts if observed is None else experts.where(observed), private_q

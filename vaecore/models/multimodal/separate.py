@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from vaecore.data import Modality
 from vaecore.models.base import Batch, Family, Given, Modalities, Objective, described
-from vaecore.models.multimodal.shared import ModalConfig, Multimodal, who
+from vaecore.models.multimodal.shared import ModalConfig, Multimodal, observed_mask
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option
@@ -46,7 +46,7 @@ class SeparateVAEs(Multimodal):
 
     def encode(self, batch: Batch) -> dict[str, Posterior]:
         """The posterior of what is not observed is its prior."""
-        observed = who(batch, self.names)
+        observed = observed_mask(batch, self.names)
         count = len(next(batch[name] for name in self.names if name in batch))
         found: dict[str, Posterior] = {}
         for m, (name, encoder) in enumerate(zip(self.names, self.encoder, strict=True)):

@@ -9,8 +9,9 @@ predicted is `predict=` of `decode`.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Collection, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 import torch
 from pydantic import Field
@@ -18,13 +19,13 @@ from torch import Tensor, nn
 
 from vaecore.data import OBSERVED
 from vaecore.modalities import Image, Label, Modality, Text, Vector
-from vaecore.models.base import Approach, Batch, Evidence, Family, Modalities, ModelConfig
-from vaecore.nets.modal import LikelihoodName, ModalNetworks, likelihoods, named
+from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, ModelConfig, described
+from vaecore.nets.modal import LikelihoodName, ModalNetworks, check_names, likelihoods
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Point, StandardNormal
 from vaecore.probability.likelihoods import Observation
-from vaecore.probability.posteriors import Posterior, PosteriorMixture
-from vaecore.schema import option, problem
+from vaecore.probability.posteriors import Experts, Posterior, PosteriorMixture
+from vaecore.schema import Strict, option, parse, problem
 
 Weight = Annotated[float, Field(ge=0, le=10_000)]
 MOST = 16  # modalities
@@ -57,14 +58,51 @@ class ModalConfig(MultimodalConfig):
     networks: ModalNetworks = option(ModalNetworks(), "Networks by kind of modality.")
 
 
+class PosteriorConfig(Strict):
+    """A choice of q(z | any of the modalities), and with it of the model and its objective."""
+
+    @abstractmethod
+    def build(self, modalities: Modalities, config: SharedLatentConfig) -> Family:
+        """An untrained model whose `config.posterior` this is."""
+
+
+class SharedLatentConfig(ModalConfig):
+    """A VAE with one latent that all modalities share."""
+
+    title: ClassVar[str] = "Multimodal VAE"
+    family: str = "multimodal-vae"
+    latent_size: int = option(32, "Size r of the latent z.", unit="dimensions", ge=1, le=4096)
+    posterior: PosteriorConfig
+
+    def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
+        return self.posterior.build(modalities, self)
+
+
+P = TypeVar("P", bound=PosteriorConfig)
+
+
+def shared_latent(choice: type[P], config: SharedLatentConfig | None, fields: Mapping[str, Any], modalities: Given
+                  ) -> tuple[SharedLatentConfig, P, dict[str, Modality]]:
+    """As `described`, for a model with one latent: `fields` are those of its posterior and of `SharedLatentConfig`."""
+    if config is None:
+        own = {name: value for name, value in fields.items() if name in choice.model_fields}
+        rest = {name: value for name, value in fields.items() if name not in own}
+        config, fields = parse(SharedLatentConfig, {**rest, "posterior": parse(choice, own)}), {}
+    config, found = described(SharedLatentConfig, config, fields, modalities)
+    assert isinstance(config.posterior, choice)
+    return config, config.posterior, found
+
+
 class Multimodal(Family):
     """Holds decoders and masks; a subclass has the latents, the encoders, and what is decoded from which latent."""
+
+    subsets: Tensor | None = None  # of modalities (S, M), of a posterior that mixes theirs
 
     def __init__(self, modalities: Modalities, config: MultimodalConfig, sizes: Mapping[str, int]) -> None:
         """`sizes` are the numbers that each modality is decoded from; empty for a subclass with one decoder for all."""
         super().__init__(modalities)
-        check(modalities)
-        named("model.weights", config.weights, modalities)
+        check_several(modalities)
+        check_names("model.weights", config.weights, modalities)
         self.names = list(modalities)
         self.weights = dict(config.weights)
         chosen = likelihoods(config.likelihoods, config.sigma, modalities)
@@ -75,6 +113,11 @@ class Multimodal(Family):
         """N(0, I) for every latent: a product of experts is Gaussian only with a Gaussian prior among them."""
         device = next(self.parameters()).device
         return {name: StandardNormal(size, device) for name, size in self.latents.items()}
+
+    def experts(self, batch: Batch) -> dict[str, Experts]:
+        """The Gaussian factors of a latent that several modalities tell of, by its name: (M, B, r) in the order of
+        `names`, those not given with precision 0. Empty where no product is taken."""
+        return {}
 
     def codes_for(self, name: str, z: Mapping[str, Tensor]) -> Tensor:
         """What modality `name` is decoded from, (..., size), of codes (..., r) a latent."""
@@ -106,7 +149,7 @@ class Multimodal(Family):
     def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
                  ) -> Evidence:
         """The ELBO of what is observed; of a mixture the mean over its components, which is a lower bound of it."""
-        observed = who(batch, self.names)
+        observed = observed_mask(batch, self.names)
         z, weights, kl = {}, torch.ones(1, 1), {}
         for latent, q in posteriors.items():
             assert not isinstance(q, Point)
@@ -115,49 +158,73 @@ class Multimodal(Family):
             z[latent] = torch.stack([part.rsample(generator)[0] for part in parts])  # (S, B, r)
             each = torch.stack([part.kl_from_standard() for part in parts])
             kl[latent] = (weights.to(each)[..., None] * each).sum(0) if len(parts) > 1 else each[0]
-        there = [name for name in self.names if name in batch]
-        scores = self.score(batch, observed, {name: self.codes_for(name, z) for name in there}, generator)
+        given = [name for name in self.names if name in batch]
+        scores = self.score(batch, observed, {name: self.codes_for(name, z) for name in given}, generator)
         return Evidence({name: (weights.to(s) * s).sum(0) for name, s in scores.items()}, kl)
 
 
-def check(modalities: Modalities) -> None:
+class MultimodalVAE(Multimodal):
+    """A VAE with one latent z that all modalities share: `JMVAE`, `MVAE`, `MMVAE`, `MoPoE`."""
+
+    def __init__(self, modalities: Modalities, config: SharedLatentConfig) -> None:
+        super().__init__(modalities, config, dict.fromkeys(modalities, config.latent_size))
+        self.latent_size = config.latent_size
+
+    @property
+    def latents(self) -> dict[str, int]:
+        return {"z": self.latent_size}
+
+
+class Encoders(nn.Module):
+    """An encoder for each modality, run once each: a batch to (M, B, size)."""
+
+    def __init__(self, modalities: Modalities, size: int, networks: ModalNetworks) -> None:
+        super().__init__()
+        self.modalities = dict(modalities)
+        self.encoders = nn.ModuleList(networks.encoder(m, size) for m in modalities.values())
+
+    def forward(self, batch: Batch) -> Tensor:
+        return encode_each(self.encoders, self.modalities, batch)
+
+
+def check_several(modalities: Modalities) -> None:
     """Raise `ConfigError` for fewer than two modalities, or too many."""
     if not 2 <= len(modalities) <= MOST:
         raise problem("model.family", len(modalities), f"a family of several modalities needs 2 to {MOST}, but this "
                       f"data set has {len(modalities)}.", "Choose a data set of several, as image-label.")
 
 
-def who(batch: Batch, names: list[str]) -> Tensor | None:
+def observed_mask(batch: Batch, names: list[str]) -> Tensor | None:
     """Which modalities each observation has, (M, B) bool; None where all have all. Raises `ValueError` for none."""
-    there = torch.tensor([name in batch for name in names])
-    if not there.any():
+    given = torch.tensor([name in batch for name in names])
+    if not given.any():
         raise ValueError(f"nothing is given. Give at least one of {', '.join(names)}.")
     if OBSERVED not in batch:
-        if bool(there.all()):
+        if bool(given.all()):
             return None
         first = batch[next(name for name in names if name in batch)]
-        return there.to(first.device)[:, None].expand(-1, len(first))
+        return given.to(first.device)[:, None].expand(-1, len(first))
     observed = batch[OBSERVED].T
-    return observed & there.to(observed.device)[:, None]
+    return observed & given.to(observed.device)[:, None]
 
 
-def read(encoders: nn.ModuleList, modalities: Modalities, batch: Batch) -> Tensor:
+def encode_each(encoders: nn.ModuleList, modalities: Modalities, batch: Batch) -> Tensor:
     """The outputs of an encoder a modality, each run once, (M, B, size); of one that is not in the batch, zeros."""
     found = {name: encoder(batch[name]) for (name, encoder) in zip(modalities, encoders, strict=True) if name in batch}
     like = next(iter(found.values()))
     return torch.stack([found[name] if name in found else torch.zeros_like(like) for name in modalities])
 
 
-def blank(modality: Modality, count: int, like: Tensor) -> Tensor:
+def zeros_of(modality: Modality, count: int, like: Tensor) -> Tensor:
     """`count` observations of a modality that say nothing: zeros, or for a text padding."""
     return modality.as_read(torch.zeros(count, *modality.shape, device=like.device))
 
 
-def filled(modalities: Modalities, batch: Batch) -> dict[str, Tensor]:
+def with_zeros(modalities: Modalities, batch: Batch) -> dict[str, Tensor]:
     """Every modality of a batch, zeros for what it lacks: what JMVAE-zero gives its joint encoder."""
     first = next(batch[name] for name in modalities if name in batch)
-    whole = {name: batch[name] if name in batch else blank(m, len(first), first) for name, m in modalities.items()}
+    whole = {name: batch[name] if name in batch else zeros_of(m, len(first), first) for name, m in modalities.items()}
     if OBSERVED not in batch:
         return whole
-    there = batch[OBSERVED]
-    return {name: x * there[:, m].to(x).view(-1, *[1] * (x.ndim - 1)) for m, (name, x) in enumerate(whole.items())}
+    observed = batch[OBSERVED]
+    return {name: x * observed[:, m].to(x).view(-1, *[1] * (x.ndim - 1)) for m, (name, x) in enumerate(whole.items())}

@@ -29,7 +29,7 @@ from vaecore.models.base import (
     Modalities,
     ModelConfig,
     described,
-    single,
+    only_modality,
 )
 from vaecore.probability.gaussian import LOG_2PI
 from vaecore.probability.likelihoods import GaussianPixels, Observation
@@ -74,7 +74,7 @@ class ICA(Autoencoding):
 
     def __init__(self, modalities: Given, config: ICAConfig | None = None, **fields: Any) -> None:
         config, modalities = described(ICAConfig, config, fields, modalities)
-        size = single(modalities)[1].size
+        size = only_modality(modalities)[1].size
         if config.latent_size > size:
             raise problem("model.latent_size", config.latent_size, f"{config.latent_size} sources of {size} numbers.",
                           f"Use at most {size}.")

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vaecore.data import COVARIATE, Modality
-from vaecore.models.base import Auxiliary, Batch, Family, Modalities, single
+from vaecore.models.base import Auxiliary, Batch, Family, Modalities, only_modality
 from vaecore.probability.densities import Density
 from vaecore.probability.divergences import Critic, DivergenceConfig, Weighted
 from vaecore.probability.gaussian import DiagonalGaussian
@@ -29,14 +29,14 @@ from vaecore.schema import problem
 
 
 class GaussianLatent(Family):
-    """Holds prior and divergence; a subclass has the encoder, as `posterior`, and the decoder."""
+    """Holds p(z) and what may stand in the place of the KL; a subclass has q(z|x), p(x|z) and the objective."""
 
     encoder: torch.nn.Module
 
     def __init__(self, modalities: Modalities, latent_size: int, prior: PriorConfig, divergence: DivergenceConfig,
                  inputs: Inputs, covariate: Modality | None) -> None:
         super().__init__(modalities)
-        self.modality, self.shape = single(modalities)
+        self.modality, self.shape = only_modality(modalities)
         self.latent_size = latent_size
         _check(prior, divergence)
         self.prior_observations = prior.observations
@@ -51,9 +51,9 @@ class GaussianLatent(Family):
     def posterior(self, x: Tensor, u: Tensor | None = None) -> DiagonalGaussian:
         """q(z|x), or q(z|x, u), of observations or of a prior's own inputs (B, *shape)."""
 
-    @abstractmethod
-    def as_read(self, x: Tensor) -> Tensor:
+    def pseudo_inputs(self, x: Tensor) -> Tensor:
         """Observations (B, *shape) as the encoder's first layer reads them, where pseudo-inputs live."""
+        return x
 
     @property
     def latents(self) -> dict[str, int]:
@@ -84,7 +84,7 @@ class GaussianLatent(Family):
     def begin(self, train: Callable[[int], Batch]) -> None:
         if self.prior_observations:
             x = train(self.prior_observations)[self.modality]
-            self.latent_prior.begin(x, self.as_read(x))
+            self.latent_prior.begin(x, self.pseudo_inputs(x))
 
     def calibrate(self) -> None:
         self.latent_prior.calibrate()

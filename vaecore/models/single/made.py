@@ -13,7 +13,17 @@ import torch
 from torch import Tensor
 
 from vaecore.modalities import Image, Modality
-from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, ModelConfig, described, single
+from vaecore.models.base import (
+    Approach,
+    Batch,
+    Evidence,
+    Family,
+    Given,
+    Modalities,
+    ModelConfig,
+    described,
+    only_modality,
+)
 from vaecore.nets.autoregressive import GatedNetwork, MaskedNetwork
 from vaecore.nets.mlp import Width
 from vaecore.probability.likelihoods import BernoulliPixels, Observation
@@ -50,7 +60,7 @@ class Autoregressive(Family):
 
     def __init__(self, modalities: Modalities, network: MaskedNetwork | GatedNetwork, *, flat: bool) -> None:
         super().__init__(modalities)
-        self.modality, self.shape = single(modalities)
+        self.modality, self.shape = only_modality(modalities)
         self.network, self.flat = network, flat
 
     @property
@@ -90,7 +100,7 @@ class MADE(Autoregressive):
 
     def __init__(self, modalities: Given, config: MADEConfig | None = None, **fields: Any) -> None:
         config, modalities = described(MADEConfig, config, fields, modalities)
-        size = single(modalities)[1].size
+        size = only_modality(modalities)[1].size
         # On the CPU also where the model is built without numbers: the masks follow from the order.
         generator = torch.Generator("cpu").manual_seed(config.ordering_seed)
         order = (torch.randperm(size, generator=generator, device="cpu") if config.ordering == "random"

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Autoencoding, Batch, Family, Given, Modalities, ModelConfig, described, single
+from vaecore.models.base import Autoencoding, Batch, Family, Given, Modalities, ModelConfig, described, only_modality
 from vaecore.probability.likelihoods import GaussianPixels, Observation
 from vaecore.schema import option, problem
 
@@ -41,7 +41,7 @@ class PCA(Autoencoding):
 
     def __init__(self, modalities: Given, config: PCAConfig | None = None, **fields: Any) -> None:
         config, modalities = described(PCAConfig, config, fields, modalities)
-        size = single(modalities)[1].size
+        size = only_modality(modalities)[1].size
         if config.latent_size > size:
             raise problem("model.latent_size", config.latent_size, f"{config.latent_size} components of {size} "
                           "numbers.", f"Use at most {size}.")

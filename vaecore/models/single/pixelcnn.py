@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar, Literal
 
 from vaecore.modalities import Image, Modality
-from vaecore.models.base import Approach, Family, Given, Modalities, ModelConfig, described, single
+from vaecore.models.base import Approach, Family, Given, Modalities, ModelConfig, described, only_modality
 from vaecore.models.single.made import Autoregressive
 from vaecore.nets.autoregressive import GatedNetwork
 from vaecore.schema import option, problem
@@ -43,6 +43,6 @@ class PixelCNN(Autoregressive):
             if side % 2 == 0:
                 raise problem(f"model.{name}", side, f"{side} is even, so that a kernel has no middle.",
                               f"Use {side - 1} or {side + 1}.")
-        shape = single(modalities)[1].shape
+        shape = only_modality(modalities)[1].shape
         super().__init__(modalities, GatedNetwork(shape, config.channels, config.layers, config.first_kernel,
                                                   config.kernel), flat=False)

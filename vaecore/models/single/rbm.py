@@ -34,7 +34,7 @@ from vaecore.models.base import (
     ModelConfig,
     Objective,
     described,
-    single,
+    only_modality,
 )
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import BernoulliPixels, Observation
@@ -87,7 +87,7 @@ class RBM(Family):
     def __init__(self, modalities: Given, config: RBMConfig | None = None, **fields: Any) -> None:
         config, modalities = described(RBMConfig, config, fields, modalities)
         super().__init__(modalities)
-        self.modality, self.shape = single(modalities)
+        self.modality, self.shape = only_modality(modalities)
         self.config = config
         size = self.shape.size
         self.weight = nn.Parameter(0.01 * torch.randn(size, config.hidden))

@@ -12,8 +12,19 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from vaecore.data import COVARIATE
 from vaecore.modalities import Modality, Text
-from vaecore.models.base import Batch, Evidence, Family, Given, Modalities, ModelConfig, described, single
+from vaecore.models.base import (
+    Batch,
+    Evidence,
+    Family,
+    Given,
+    Modalities,
+    ModelConfig,
+    Objective,
+    described,
+    only_modality,
+)
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.nets.text import SentenceDecoder, SentenceEncoder, Sentences, uniform
 from vaecore.probability.divergences import DivergenceChoice, KLConfig
@@ -72,7 +83,7 @@ class SentenceVAE(GaussianLatent):
     def __init__(self, modalities: Given, config: SentenceVAEConfig | None = None, covariate: Modality | None = None,
                  **fields: Any) -> None:
         config, modalities = described(SentenceVAEConfig, config, fields, modalities)
-        text = single(modalities)[1]
+        text = only_modality(modalities)[1]
         inputs = Inputs((*text.shape, config.embedding), bounded=False, observed=text.shape, dtype=torch.long)
         super().__init__(modalities, config.latent_size, config.prior, config.divergence, inputs, covariate)
         [self.longest] = text.shape
@@ -83,22 +94,33 @@ class SentenceVAE(GaussianLatent):
                                        config.word_keep)
         uniform(nn.ModuleList([self.encoder, self.decoder]), config.initial_scale, config.embedding_scale)
 
+    def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
+        """What training maximises: the ELBO of equation (9), or (40) with another divergence than the KL."""
+        x = batch[self.modality]  # (B, T)
+        q = self.posterior(x, batch[COVARIATE] if self.reads_covariate else None)  # q(z|x)
+        elbo = self.evidence(batch, {"z": q}, generator)
+        if self.latent_divergence is None:
+            return Objective([(1.0, elbo)])
+        return Objective([(1.0, elbo)], divergence=self.divergence(batch, {"z": q}, generator))
+
+    def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
+                 ) -> Evidence:
+        """The two terms of equation (9); p(x|z) is a product over words, each given z and the words before it."""
+        x, q = batch[self.modality], posteriors["z"]
+        assert isinstance(q, DiagonalGaussian)
+        z = q.rsample(generator)  # (1, B, r)
+        log_prob = self.decoder.log_prob(x, z[0], generator)
+        p_z = self.latent_prior(self.posterior, None if self.covariate is None else batch[COVARIATE], z.device)
+        return Evidence({self.modality: log_prob}, {"z": p_z.kl(q, z)})
+
     def posterior(self, x: Tensor, u: Tensor | None = None) -> DiagonalGaussian:
         return DiagonalGaussian.bounded(self.encoder(x, u))
 
-    def as_read(self, x: Tensor) -> Tensor:
+    def pseudo_inputs(self, x: Tensor) -> Tensor:
         return self.encoder.embedding(x)  # type: ignore[no-any-return]
 
     def decode(self, z: Mapping[str, Tensor]) -> dict[str, Observation]:
         return {self.modality: Sentences(self.decoder, z["z"], self.longest)}
-
-    def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
-                 ) -> Evidence:
-        q = posteriors["z"]
-        assert isinstance(q, DiagonalGaussian)
-        z = q.rsample(generator)  # (1, B, r)
-        log_prob = self.decoder.log_prob(batch[self.modality], z[0], generator)
-        return Evidence({self.modality: log_prob}, {"z": self.prior(batch)["z"].kl(q, z)})
 
 
 class LanguageModel(Family):
@@ -107,7 +129,7 @@ class LanguageModel(Family):
     def __init__(self, modalities: Given, config: LanguageModelConfig | None = None, **fields: Any) -> None:
         config, modalities = described(LanguageModelConfig, config, fields, modalities)
         super().__init__(modalities)
-        self.modality, text = single(modalities)
+        self.modality, text = only_modality(modalities)
         [self.longest] = text.shape
         self.decoder = SentenceDecoder(len(text.vocabulary), config.embedding, config.hidden, 0, config.dropout,
                                        config.word_keep)

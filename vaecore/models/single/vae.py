@@ -14,8 +14,20 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
+from vaecore.data import COVARIATE
 from vaecore.modalities import Modality, Vector
-from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, ModelConfig, described, single
+from vaecore.models.base import (
+    Approach,
+    Batch,
+    Evidence,
+    Family,
+    Given,
+    Modalities,
+    ModelConfig,
+    Objective,
+    described,
+    only_modality,
+)
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.nets import ConvConfig, Network
 from vaecore.probability.divergences import DivergenceChoice, KLConfig
@@ -45,10 +57,12 @@ class VAEConfig(ModelConfig):
 
 
 class VAE(GaussianLatent):
+    """q(z|x), p(x|z) and p(z) of one modality, and the bound that trains them."""
+
     def __init__(self, modalities: Given, config: VAEConfig | None = None, covariate: Modality | None = None,
                  **fields: Any) -> None:
         config, modalities = described(VAEConfig, config, fields, modalities)
-        shape = single(modalities)[1]
+        shape = only_modality(modalities)[1]
         inputs = Inputs(shape.shape, bounded=shape.pixels, observed=shape.shape)
         super().__init__(modalities, config.latent_size, config.prior, config.divergence, inputs, covariate)
         self.n_samples = config.n_samples
@@ -59,29 +73,39 @@ class VAE(GaussianLatent):
         self.encoder = config.network.encoder(_with_covariate(shape, extra, self.flat), 2 * config.latent_size)
         self.decoder = config.network.decoder(shape, config.latent_size, self.likelihood.channels)
 
+    def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
+        """What training maximises: the ELBO of equation (9); (40) where something else stands in the place of the
+        KL."""
+        x = batch[self.modality]  # (B, *shape)
+        q = self.posterior(x, batch[COVARIATE] if self.reads_covariate else None)  # q(z|x)
+        elbo = self.evidence(batch, {"z": q}, generator)
+        if self.latent_divergence is None:
+            return Objective([(1.0, elbo)])
+        return Objective([(1.0, elbo)], divergence=self.divergence(batch, {"z": q}, generator))
+
+    def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
+                 ) -> Evidence:
+        """The two terms of equation (9): E_q log p(x|z), and KL(q(z|x) || p(z))."""
+        x, q = batch[self.modality], posteriors["z"]
+        assert isinstance(q, DiagonalGaussian)
+        z = q.rsample(generator, self.n_samples)  # z = mean + sigma * eps, (K, B, r)
+        p_x = self.likelihood(self.decoder(z.flatten(0, 1)))  # p(x|z), equation (5)
+        repeated = x.expand(self.n_samples, *x.shape).flatten(0, 1)  # (K B, *shape)
+        log_prob = p_x.log_prob(repeated).view(self.n_samples, -1)  # equation (12), (K, B)
+        p_z = self.latent_prior(self.posterior, None if self.covariate is None else batch[COVARIATE], z.device)
+        kl = p_z.kl(q, z)  # of N(0, I) equation (16), with r instead of p (erratum E3), (B, r)
+        return Evidence({self.modality: log_prob.mean(0)}, {"z": kl})  # the mean over K samples is equation (11)
+
     def posterior(self, x: Tensor, u: Tensor | None = None) -> DiagonalGaussian:
+        """q(z|x), or q(z|x, u): means and log-variances from one head of the encoder."""
         if u is not None and self.flat:
             x = torch.cat([x.flatten(1), u], 1)
         elif u is not None:  # a plane for each number
             x = torch.cat([x, u[:, :, None, None].expand(-1, -1, *x.shape[2:])], 1)
         return DiagonalGaussian.bounded(self.encoder(x))
 
-    def as_read(self, x: Tensor) -> Tensor:
-        return x
-
     def decode(self, z: Mapping[str, Tensor]) -> dict[str, Observation]:
         return {self.modality: self.likelihood(self.decoder(z["z"]))}
-
-    def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
-                 ) -> Evidence:
-        x = batch[self.modality]  # (B, *shape)
-        q = posteriors["z"]
-        assert isinstance(q, DiagonalGaussian)
-        z = q.rsample(generator, self.n_samples)  # (K, B, r)
-        repeated = x.expand(self.n_samples, *x.shape).flatten(0, 1)  # (K B, *shape)
-        log_prob = self.decode({"z": z.flatten(0, 1)})[self.modality].log_prob(repeated)  # (K B,)
-        return Evidence({self.modality: log_prob.view(self.n_samples, -1).mean(0)},
-                        {"z": self.prior(batch)["z"].kl(q, z)})
 
 
 def _with_covariate(shape: Modality, extra: int, flat: bool) -> Modality:

@@ -19,7 +19,7 @@ from pydantic import Field
 from torch import Tensor
 
 from vaecore.modalities import Modality, Trajectory, Video
-from vaecore.models.base import NUMBERS_AT_ONCE, Batch, Evidence, Family, Modalities, ModelConfig, single
+from vaecore.models.base import NUMBERS_AT_ONCE, Batch, Evidence, Family, Modalities, ModelConfig, only_modality
 from vaecore.nets.frames import FrameDecoder, grouped
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.likelihoods import (
@@ -118,7 +118,7 @@ class VideoConfig(ModelConfig):
 
     def fits(self, modalities: Modalities) -> None:
         """Raise `ConfigError` where clips are no longer than what is given of them."""
-        frames = single(modalities)[1].shape[0]
+        frames = only_modality(modalities)[1].shape[0]
         if self.context >= frames:
             raise problem("model.context", self.context, f"{self.context} frames are given, and a clip has {frames}: "
                           "nothing is left to predict.",
@@ -163,7 +163,7 @@ class VideoFamily(Family):
     def __init__(self, modalities: Modalities, config: VideoConfig) -> None:
         super().__init__(modalities)
         config.fits(modalities)
-        self.modality, modality = single(modalities)
+        self.modality, modality = only_modality(modalities)
         self.frame, self.pixels = modality.shape[1:], modality.pixels
         self.context = config.context
         self.likelihood = config.likelihood.build()
