@@ -98,8 +98,10 @@ def test_a_training_step_is_read_in_few_files(name: str, settings: list[str], fi
 
 
 def test_the_trace_sees_calls_and_nothing_else() -> None:
-    from vaecore.files import sha256
+    from vaecore.files import parsed_json
+    from vaecore.schema import problem
 
     assert traced(lambda: None).calls == []
-    found = traced(lambda: sha256(Path(__file__)))
-    assert found.calls[0] == ("files.py", "sha256") and list(found.files) == ["files.py"] and found.changes == 0
+    found = traced(lambda: (parsed_json("[1]", "x"), problem("a", 1, "b", "c"), parsed_json("[1]", "x")))
+    assert list(found.files) == ["files.py", "schema.py"] and found.calls[0] == ("files.py", "parsed_json")
+    assert found.changes == 2
