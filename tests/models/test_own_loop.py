@@ -14,7 +14,10 @@ from vaecore.models import (
     AE,
     DMVAE,
     JIVE,
+    JMVAE,
     MADE,
+    MMVAE,
+    MVAE,
     PCA,
     RBM,
     SV2P,
@@ -22,7 +25,13 @@ from vaecore.models import (
     VAE,
     ConditionalWasserstein,
     Family,
+    JMVAEConfig,
     LinearAE,
+    MMVAEConfig,
+    MoPoE,
+    MoPoEConfig,
+    MultimodalVAEConfig,
+    MVAEConfig,
     PixelCNN,
     PredNet,
     RecurrentPredictor,
@@ -126,6 +135,22 @@ def test_several_modalities_have_names() -> None:
         model(batch["left"])
 
 
+def test_each_joint_posterior_is_a_module_of_its_own() -> None:
+    two = {"left": (6,), "right": SMALL}
+    batch = {"left": torch.randn(3, 6), "right": torch.rand(3, *SMALL)}
+    for module, fields, config in ((MVAE, {"marginals": False}, MVAEConfig(marginals=False)),
+                                   (JMVAE, {"alpha": 2.0}, JMVAEConfig(alpha=2.0)),
+                                   (MMVAE, {}, MMVAEConfig()), (MoPoE, {}, MoPoEConfig())):
+        torch.manual_seed(0)
+        model = module(two, latent_size=3, **fields)
+        torch.manual_seed(0)
+        expected = MultimodalVAEConfig(latent_size=3, posterior=config).build(model.modalities)
+        assert type(expected) is module
+        torch.testing.assert_close(model.loss(batch, generator=noise()), expected.loss(batch, generator=noise()))
+    with pytest.raises(ConfigError, match=r"alfa: unknown field .*Did you mean 'alpha'"):
+        JMVAE(two, alfa=2.0)
+
+
 def test_a_covariate_is_given_by_name() -> None:
     model = VAE(SMALL, covariate=Modality("label", (3,)), latent_size=2, prior={"kind": "conditional"})
     x, u = torch.rand(2, *SMALL), torch.eye(3)[:2]
@@ -161,5 +186,6 @@ def test_a_batch_that_does_not_fit_is_refused_in_words(x: Any, words: str) -> No
 def test_modules_and_choices_bear_the_same_names() -> None:
     assert set(families.__all__) <= set(vars(families))
     for name in families.__all__:
-        if name.endswith("Config") and name not in ("ModelConfig", "SVGFixedPriorConfig", "SVGLearnedPriorConfig"):
+        if name.endswith("Config") and name not in ("ModelConfig", "SharedLatentConfig", "SVGFixedPriorConfig",
+                                                    "SVGLearnedPriorConfig"):
             assert issubclass(getattr(families, name.removesuffix("Config")), Family), name

@@ -26,7 +26,7 @@ from vaecore.models.multimodal.mmvae import MMVAE, MMVAEConfig, MoPoE, MoPoEConf
 from vaecore.models.multimodal.multimodal_vae import MultimodalVAEConfig
 from vaecore.models.multimodal.mvae import MVAE, MVAEConfig
 from vaecore.models.multimodal.separate import SeparateVAEs, SeparateVAEsConfig
-from vaecore.models.multimodal.shared import MultimodalVAE
+from vaecore.models.multimodal.shared import MultimodalVAE, SharedLatentConfig
 from vaecore.models.single.autoencoder import AE, AEConfig
 from vaecore.models.single.ica import ICA, ICAConfig
 from vaecore.models.single.linear_ae import LinearAE, LinearAEConfig
@@ -66,4 +66,4 @@ __all__ = ["AE", "DMVAE", "FAMILIES", "ICA", "JIVE", "JMVAE", "MADE", "MMVAE", "
            "MultisetCCAConfig", "Objective", "PCAConfig", "PixelCNN", "PixelCNNConfig", "PredNet", "PredNetConfig",
            "RBMConfig", "RecurrentPredictor", "RecurrentPredictorConfig", "SV2PConfig", "SVGFixedPriorConfig",
            "SVGLearnedPriorConfig", "SentenceVAE", "SentenceVAEConfig", "SeparateVAEs", "SeparateVAEsConfig",
-           "VAEConfig", "VideoPixelNetwork", "VideoPixelNetworkConfig"]
+           "SharedLatentConfig", "VAEConfig", "VideoPixelNetwork", "VideoPixelNetworkConfig"]

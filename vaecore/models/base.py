@@ -138,6 +138,8 @@ class Family(nn.Module):
     In a loop of one's own: `model(x)` is the ELBO of a batch, `model.loss(x)` a scalar to go down.
     """
 
+    choice: ClassVar[type[Strict] | None] = None  # a part of its configuration that says which model it is
+
     def __init__(self, modalities: Modalities) -> None:
         super().__init__()
         self.modalities = dict(modalities)
@@ -325,6 +327,8 @@ def show_choice(module: type[Family]) -> None:
     [choice] = [kind for kind in (get_args(told) or [told]) if kind is not type(None)]
     what, _, fields = inspect.cleandoc(choice.__doc__ or choice.title).partition(FIELDS)
     own = inspect.cleandoc(module.__dict__.get("__doc__") or "")
+    if module.choice is not None:  # a part of the configuration whose fields are keywords as well
+        fields = f"{inspect.cleandoc(module.choice.__doc__ or '').partition(FIELDS)[2].strip()}\n{fields.strip()}"
     shared = "family" not in choice.model_fields  # what several families have in common: no words about this one
     parts = ["" if shared else what.strip(), own, f"Keywords, or fields of a `{choice.__name__}`:", fields.strip()]
     module.__doc__ = "\n\n".join(filter(None, parts)) + "\n"

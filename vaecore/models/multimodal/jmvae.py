@@ -50,10 +50,11 @@ class JMVAEConfig(PosteriorConfig):
 class JMVAE(MultimodalVAE):
     """One encoder of everything, and one of each modality to stand in for it."""
 
+    choice = JMVAEConfig
     encoder: JointEncoder
 
     def __init__(self, modalities: Given, config: SharedLatentConfig | None = None, **fields: Any) -> None:
-        config, choice, modalities = shared_latent(JMVAEConfig, config, fields, modalities)
+        config, choice, modalities = shared_latent(self.choice, config, fields, modalities)
         super().__init__(modalities, config)
         self.alpha, self.stop_gradient = choice.alpha, choice.stop_gradient
         self.encoder = JointEncoder(modalities, config.latent_size, choice, config.networks)

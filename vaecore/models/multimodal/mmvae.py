@@ -55,7 +55,7 @@ class MoPoEConfig(PosteriorConfig):
 class MMVAE(MultimodalVAE):
     """The posteriors of single modalities, mixed."""
 
-    choice: ClassVar[type[PosteriorConfig]] = MMVAEConfig
+    choice: ClassVar[type[PosteriorConfig]] = MMVAEConfig  # whose fields are keywords as well
 
     def __init__(self, modalities: Given, config: SharedLatentConfig | None = None, **fields: Any) -> None:
         config, _, modalities = shared_latent(self.choice, config, fields, modalities)

@@ -49,8 +49,10 @@ class MVAEConfig(PosteriorConfig):
 class MVAE(MultimodalVAE):
     """An encoder for each modality, run once for all subsets, and the product of what they say."""
 
+    choice = MVAEConfig
+
     def __init__(self, modalities: Given, config: SharedLatentConfig | None = None, **fields: Any) -> None:
-        config, choice, modalities = shared_latent(MVAEConfig, config, fields, modalities)
+        config, choice, modalities = shared_latent(self.choice, config, fields, modalities)
         super().__init__(modalities, config)
         self.marginals, self.quotients = choice.marginals, choice.quotient == "posterior"
         self.random_subsets = choice.random_subsets if len(modalities) > 2 else 0

@@ -85,8 +85,9 @@ def shared_latent(choice: type[P], config: SharedLatentConfig | None, fields: Ma
                   ) -> tuple[SharedLatentConfig, P, dict[str, Modality]]:
     """As `described`, for a model with one latent: `fields` are those of its posterior and of `SharedLatentConfig`."""
     if config is None:
-        own = {name: value for name, value in fields.items() if name in choice.model_fields}
-        rest = {name: value for name, value in fields.items() if name not in own}
+        common = SharedLatentConfig.model_fields.keys() - {"posterior"}
+        own = {name: value for name, value in fields.items() if name not in common}
+        rest = {name: value for name, value in fields.items() if name in common}
         config, fields = parse(SharedLatentConfig, {**rest, "posterior": parse(choice, own)}), {}
     config, found = described(SharedLatentConfig, config, fields, modalities)
     assert isinstance(config.posterior, choice)
