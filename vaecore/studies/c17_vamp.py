@@ -98,4 +98,4 @@ STUDY = Study(
     f"of the standard prior and the VampPrior and one of three others; log p(x) with K = {SAMPLES} on {OBSERVATIONS:,} "
     "test images.",
     f"-log p(x) lower by at least {GAIN:.0f} nat with the VampPrior, by the 95% interval of the paired difference over "
-    "seeds.", 51, run)
+    "seeds.", 25, run)
