@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -151,7 +151,7 @@ def plain(value: object) -> float | int | str | None:
     return value if isinstance(value, str) else None
 
 
-def column(name: str, *, text: bool, whole: bool) -> object:
+def column(name: str, *, text: bool, whole: bool) -> Any:
     """How a column is headed and rounded."""
     words = name.replace("gamma", "γ").replace("beta", "β").replace("-ELBO", "−ELBO").replace("||", "‖")
     if words.startswith("sd "):

@@ -13,6 +13,8 @@ from vaecore.evaluate.kept import evaluations as kept
 from vaecore.views import CROSSMODAL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import Tensor
 
     from pages.shared.evaluation import Facts
@@ -66,7 +68,7 @@ def said(checkpoint: CrossModal, board: switchboard.Board, temperature: float) -
 @st.fragment
 def views(checkpoint: CrossModal, given: dict[str, Tensor], facts: Facts | None) -> None:
     """What stands behind it. Only the open tab runs."""
-    tabs = {"Certainty": lambda: experts.panel(checkpoint, given)}
+    tabs: dict[str, Callable[[], None]] = {"Certainty": lambda: experts.panel(checkpoint, given)}
     if checkpoint.linear:
         from pages.cross_modal import linear
 

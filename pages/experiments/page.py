@@ -227,7 +227,7 @@ def choose(names: Mapping[str, str]) -> str:
     st.session_state.setdefault("experiment", next(iter(names)))
     chosen = st.segmented_control("Experiment", list(names), key="experiment", required=True,
                                   format_func=names.__getitem__, persist_state="session",
-                                  label_visibility="collapsed")
+                                  label_visibility="collapsed") or next(iter(names))
     if asked != chosen:
         st.query_params["experiment"] = chosen
     st.session_state["experiment-url"] = chosen

@@ -12,7 +12,7 @@ from pages.shared.cards import preview
 from pages.shared.checkpoints import explore_link, opened, tell_unreadable, with_weights
 from pages.shared.evaluation import percent, seconds
 from pages.shared.headline import headline, short, shown
-from pages.shared.words import escaped
+from pages.shared.words import Colour, escaped
 from vaecore.evaluate.families import APPROACHES, KINDS, Measured, groups, ordered
 from vaecore.store import Run
 from vaecore.views import SINGLE, STILL, view_of
@@ -39,9 +39,10 @@ WORDS = {  # of each approach: name, the slide's formula, strong, weak, a preset
         "One pass to infer, one to sample, and a small code that can be moved through.",
         "A bound instead of the likelihood, a posterior that is only approximate and may collapse.", "vae-mnist"),
 }
-MARKS = {"exact": ("exact", "green"), "annealed": ("log Z estimated", "orange"), "importance": ("bound", "blue"),
-         "grey": ("no log p: grey pixels", "orange"), "density": ("a density, no log p", "orange"),
-         "none": ("not evaluated", "gray")}
+MARKS: dict[str, tuple[str, Colour]] = {
+    "exact": ("exact", "green"), "annealed": ("log Z estimated", "orange"), "importance": ("bound", "blue"),
+    "grey": ("no log p: grey pixels", "orange"), "density": ("a density, no log p", "orange"),
+    "none": ("not evaluated", "gray")}
 MARK_HELP = ("Exact: the model gives log p(x) itself. Log Z estimated: exact but for the normaliser, found by annealed "
              "importance sampling, which tends to flatter the model. Bound: an estimate by importance sampling that "
              "lies below log p(x) and rises to it with the number of samples K.")

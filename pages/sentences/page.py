@@ -13,8 +13,10 @@ from pages.shared.words import escaped
 from vaecore.views import SENTENCE
 
 if TYPE_CHECKING:
+    from vaecore.explore.codes import Route
     from vaecore.explore.sentences import Reading, SentenceCheckpoint
 
+ROUTES: list[Route] = ["straight", "spherical"]
 VARIATIONS = 6
 SAMPLES = 8
 PRESET = "lagging-basic"
@@ -83,8 +85,9 @@ def read(checkpoint: SentenceCheckpoint, text: str) -> Reading | None:
 
 def as_read(reading: Reading) -> list[tuple[str, lines.Mark]]:
     """The words of a text, those marked that the model does not see."""
-    words = [(word, "" if known else "unknown") for word, known in zip(reading.words, reading.known, strict=True)]
-    return words + [(word, "left out") for word in reading.left_out]
+    read: list[tuple[str, lines.Mark]] = [(word, "" if known else "unknown")
+                                          for word, known in zip(reading.words, reading.known, strict=True)]
+    return [*read, *((word, "left out") for word in reading.left_out)]
 
 
 def remarks(checkpoint: SentenceCheckpoint, reading: Reading) -> list[str]:
@@ -157,7 +160,7 @@ def interpolation(checkpoint: SentenceCheckpoint, text: str) -> None:
     goal = box(checkpoint, "goal", "To the sentence", 1)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         steps = st.slider("Steps", 3, 11, 7, key="steps-text", width=260, help="Lines on the way, both ends included.")
-        path = st.segmented_control("Path", ["straight", "spherical"], default="straight", required=True,
+        path = st.segmented_control("Path", ROUTES, default="straight", required=True,
                                     key="path-text", help="Straight: along the line between both codes. Spherical: "
                                     "along the arc, which keeps to codes as long as the ends', likelier under a "
                                     "Gaussian prior.")

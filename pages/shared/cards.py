@@ -17,7 +17,7 @@ from pages.shared.headline import (
     short,
     shown,
 )
-from pages.shared.words import escaped
+from pages.shared.words import Colour, escaped
 from vaecore.lab import State, Status, status
 from vaecore.store import Run, StoreError
 from vaecore.views import CODELESS, SENTENCE, view_of
@@ -25,7 +25,7 @@ from vaecore.views import CODELESS, SENTENCE, view_of
 LARGEST_PREVIEW = 4_000_000  # bytes
 LARGEST_TEXT = 100_000  # bytes
 SENTENCES, LONGEST = 3, 300  # of a text model's preview; characters of each
-COLOURS: dict[State, str] = {"new": "gray", "queued": "violet", "running": "blue", "finished": "green",
+COLOURS: dict[State, Colour] = {"new": "gray", "queued": "violet", "running": "blue", "finished": "green",
                              "failed": "red", "stopped": "orange", "lost": "red"}
 MEANINGS: dict[State, str] = {
     "new": "Not started yet.", "queued": "Waits for its turn.", "running": "Is training now.",

@@ -13,7 +13,7 @@ import streamlit as st
 
 from pages.shared.checkpoints import explore_link, names, store
 from pages.shared.moved import ask_where
-from pages.shared.words import escaped
+from pages.shared.words import Colour, escaped
 from vaecore import lab
 from vaecore.store import Run, Store, StoreError
 
@@ -28,10 +28,10 @@ class Look:
 
     word: str
     icon: str
-    colour: str
+    colour: Colour
 
 
-STATES = {
+STATES: dict[lab.State, Look] = {
     "new": Look("Not started", ":material/radio_button_unchecked:", "gray"),
     "queued": Look("Waiting", ":material/schedule:", "orange"),
     "running": Look("Training", ":material/play_circle:", "blue"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
+Colour = Literal["red", "orange", "blue", "green", "violet", "gray"]  # of Streamlit's badges
 SIGNS = re.compile(r"[\\`*_\[\]$~<>#&]|\|(?=[^\n]*\n)")  # a bar only where a table could follow
 BLOCKS = re.compile(r"^(\s*)([-+=](?=[-+=|\s]|$)|\d+(?=[.)]\s))", re.MULTILINE)  # a list, or a line under a title
 # Shortcodes and addresses are looked for when backslashes are gone: an invisible word joiner parts them.

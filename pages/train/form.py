@@ -137,7 +137,7 @@ def _tree(model: type[BaseModel], start: Any, path: str, state: _State, within: 
         value = getattr(start, name) if isinstance(start, model) else default
         if members := tagged(info):
             tag = str(info.discriminator)
-            chosen = str(state.get(f"{here}.{tag}", getattr(value, tag, None), lambda raw, m=members: raw in m))
+            chosen = str(state.get(f"{here}.{tag}", getattr(value, tag, None), members.__contains__))
             inside = "" if not path else title_of(name, None)
             group = _tree(members[chosen], value, here, state, inside)
             groups.append(Group(here, group.leaves, group.groups, tag, chosen, members, info))
@@ -331,7 +331,8 @@ class _State:
 
     @property
     def draft(self) -> dict[str, Any]:
-        return st.session_state.setdefault(f"{self.key}:draft", {})
+        kept: dict[str, Any] = st.session_state.setdefault(f"{self.key}:draft", {})
+        return kept
 
     def widget(self, path: str) -> str:
         return f"{self.key}.{path}"

@@ -193,7 +193,8 @@ def settle_origin() -> Origin:
         notices = state.get("train:notice", [])
         begin_with_preset(FIRST)
         _tell(*notices)
-    return state["train:origin"]
+    origin: Origin = state["train:origin"]
+    return origin
 
 
 def _tell(*notices: str) -> None:

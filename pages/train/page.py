@@ -26,6 +26,7 @@ from vaecore.store import StoreError, checked_name
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
+    from vaecore.explore.look import Look
     from vaecore.training.build import Fit
 
 BETA, TARGET, RATE = "#CC79A7", "#009E73", "#0072B2"
@@ -82,7 +83,7 @@ class Plan:
     config: RunConfig | None
     problems: tuple[Problem, ...]
     sound: RunConfig | None = None  # the sections that are in order, the others by default
-    look: measure.Look | None = None
+    look: Look | None = None
     missing: str = ""  # why the data cannot be had
     fit: Fit | None = None
 
@@ -283,7 +284,8 @@ def launch_card(origin: Origin, plan: Plan) -> st.delta_generator.DeltaGenerator
         if st.button("Add to queue" if busy else "Start training", key="train-start", type="primary", width="stretch",
                      icon=":material/playlist_add:" if busy else ":material/play_arrow:",
                      disabled=bool(reason or against),
-                     help="Trains in the background; it goes on when this page is closed. One at a time, in order."):
+                     help="Trains in the background; it goes on when this page is closed. One at a time, in order."
+                     ) and plan.config is not None:
             start(origin, plan.config, name)
         if reason:
             st.caption(f":red[:material/block: Cannot start: {escaped(reason)}]")

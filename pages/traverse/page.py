@@ -14,8 +14,10 @@ from vaecore.views import CODELESS, SINGLE, STILL, view_of
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
+    from vaecore.explore.codes import Route
     from vaecore.store import Run
 
+ROUTES: list[Route] = ["straight", "spherical"]
 FIRST = 12  # sliders in sight; the rest are folded away
 ROWS = 40  # dimensions in the grid
 STEPS = 11
@@ -205,7 +207,7 @@ def interpolation(checkpoint: Checkpoint) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         a = st.number_input("From test image", 0, last, 0, key="from", width=150, help="The image at the left end.")
         b = st.number_input("to test image", 0, last, 1, key="to", width=150, help="The image at the right end.")
-        path = st.segmented_control("Path", ["straight", "spherical"], default="straight", required=True, key="path",
+        path = st.segmented_control("Path", ROUTES, default="straight", required=True, key="path",
                                     help="Straight: along the line between both codes. Spherical: along the arc, "
                                     "which keeps to codes as long as the ends', likelier under a Gaussian prior.")
         steps = st.slider("Steps", 3, 16, 9, key="steps", width=220, help="Images on the way, both ends included.")

@@ -16,6 +16,8 @@ from pages.video.futures import Plan, Roll, Stage
 from vaecore.views import CLIP
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pages.video.clip_choice import Chosen
     from vaecore.explore.video import VideoCheckpoint
     from vaecore.schema import ConfigError
@@ -231,8 +233,9 @@ def show(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | Non
 
 def further(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | None, *, busy: bool) -> None:
     """What takes more than the player. Only the open tab runs."""
-    tabs = {"Several checkpoints": lambda: views.several(checkpoint, clip, plan, roll, busy=busy),
-            "Save": lambda: views.save(checkpoint, clip, plan, roll)}
+    tabs: dict[str, Callable[[], None]] = {
+        "Several checkpoints": lambda: views.several(checkpoint, clip, plan, roll, busy=busy),
+        "Save": lambda: views.save(checkpoint, clip, plan, roll)}
     if checkpoint.one_code:
         tabs = {"Code of the clip": lambda: views.traversal(checkpoint, clip, plan)} | tabs
     for tab, draw in zip(st.tabs(list(tabs), key=f"video-view-{checkpoint.run.id}", on_change="rerun"), tabs.values(),
