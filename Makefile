@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test check slow claims bench gallery clean
+.PHONY: app test check slow claims bench docs gallery clean
 
 app: .venv/.installed  ## open the dashboard on this machine
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -31,6 +31,9 @@ bench: .venv/.installed-dev  ## measure against the peers and the limit; see ben
 	$(BIN)/python benchmarks/modalities.py
 	$(BIN)/python benchmarks/video.py
 	$(BIN)/python benchmarks/interface.py
+
+docs: .venv/.installed-dev  ## the API pages, docs/api/index.html, from the docstrings
+	$(BIN)/python docs/make.py
 
 gallery: .venv/.installed  ## make the shipped checkpoints again, saying how
 	$(BIN)/python scripts/gallery.py

@@ -27,6 +27,7 @@ def test_help_of_a_family_shows_its_fields(module: type[Family]) -> None:
 def test_the_words_of_a_field_are_its_declaration() -> None:
     words = vaecore.VAE.__doc__ or ""
     assert "- `latent_size`: Size r of the latent z. In dimensions. Default 20, at least 1, at most 4,096.\n" in words
+    assert "\n\nEquations of the lecture: 5–16.\n\n" in words
     assert "- `network`: Encoder and decoder. One of conv, resconv, mlp, linear. Default conv.\n" in words
     choice = vaecore.VAEConfig.__doc__ or ""
     assert choice.startswith("A variational autoencoder.\n\nFields:\n\n- `latent_size`: Size r of the latent z.")

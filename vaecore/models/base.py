@@ -305,6 +305,7 @@ class ModelConfig(Strict):
     multimodal: ClassVar[bool] = False  # whether it models several modalities, or exactly one
     exact: ClassVar[bool] = False  # whether the reconstruction is log p(x) itself
     closed_form: ClassVar[bool] = False  # whether it is solved at once: batch size, epochs and learning rate are unused
+    equations: ClassVar[str] = ""  # by which numbers the lecture writes it down, as "5–16"
     likelihood_name: ClassVar[str] = ""  # of a family whose likelihood is not a choice
     approach: ClassVar[Approach | None] = None  # which of the lecture's four it is; None for one without p(x)
 
@@ -330,7 +331,9 @@ def show_choice(module: type[Family]) -> None:
     if module.choice is not None:  # a part of the configuration whose fields are keywords as well
         fields = f"{inspect.cleandoc(module.choice.__doc__ or '').partition(FIELDS)[2].strip()}\n{fields.strip()}"
     shared = "family" not in choice.model_fields  # what several families have in common: no words about this one
-    parts = ["" if shared else what.strip(), own, f"Keywords, or fields of a `{choice.__name__}`:", fields.strip()]
+    cited = choice.equations and f"Equations of the lecture: {choice.equations}."
+    parts = ["" if shared else what.strip(), own, cited,
+             f"Keywords, or fields of a `{choice.__name__}`:", fields.strip()]
     module.__doc__ = "\n\n".join(filter(None, parts)) + "\n"
 
 

@@ -40,6 +40,7 @@ class DMVAEConfig(ModalConfig):
     """A VAE that tells apart what modalities share and what each has for itself."""
 
     title: ClassVar[str] = "DMVAE, private and shared"
+    equations: ClassVar[str] = "25–27"
     family: Literal["dmvae"] = "dmvae"
     shared_size: int = option(10, "Size of the shared latent.", unit="dimensions", ge=1, le=4096)
     private_size: int = option(4, "Size of the private latent of each modality; a label has none unless it is named "

@@ -18,6 +18,7 @@ class PCAConfig(ModelConfig):
     """Principal component analysis: no training, the exact optimum (eq. 1)."""
 
     title: ClassVar[str] = "PCA"
+    equations: ClassVar[str] = "1"
     closed_form: ClassVar[bool] = True
     has_kl: ClassVar[bool] = False
     likelihood_name: ClassVar[str] = "gaussian-learned"

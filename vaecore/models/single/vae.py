@@ -42,6 +42,7 @@ class VAEConfig(ModelConfig):
     """A variational autoencoder."""
 
     title: ClassVar[str] = "VAE"
+    equations: ClassVar[str] = "5–16"
     approach: ClassVar[Approach] = "variational autoencoder"
     family: Literal["vae"] = "vae"
     latent_size: int = option(20, "Size r of the latent z.", unit="dimensions", ge=1, le=4096)

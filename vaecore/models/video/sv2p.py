@@ -262,6 +262,7 @@ class SV2PConfig(VideoConfig):
     """A recurrent generator that moves pixels, with one code a clip or one a frame."""
 
     title: ClassVar[str] = "SV2P"
+    equations: ClassVar[str] = "28–31"
     approach: ClassVar[Approach] = "variational autoencoder"
     reads: ClassVar[tuple[type[Modality], ...]] = (Video,)
     family: Literal["sv2p"] = "sv2p"

@@ -61,6 +61,7 @@ class SVGFixedPriorConfig(SVGConfig):
     """A code of N(0, I) for each frame: equations (32) and (33)."""
 
     title: ClassVar[str] = "SVG-FP (fixed prior)"
+    equations: ClassVar[str] = "32–33"
     learned: ClassVar[bool] = False
     family: Literal["svg-fp"] = "svg-fp"
 
@@ -72,6 +73,7 @@ class SVGLearnedPriorConfig(SVGConfig):
     """A code whose prior has read the frames before, so that it knows when something may happen: (34) and (35)."""
 
     title: ClassVar[str] = "SVG-LP (learned prior)"
+    equations: ClassVar[str] = "34–35"
     family: Literal["svg-lp"] = "svg-lp"
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
