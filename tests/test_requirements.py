@@ -15,6 +15,9 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn"}
 
+BROUGHT = {"pydantic_core", "starlette"}  # by pydantic and by Streamlit, whose own they are
+KNOWN = {*sys.stdlib_module_names, *BROUGHT, "vaecore", "pages"}
+
 
 def names(requirements: list[str]) -> set[str]:
     return {IMPORTED_AS.get(name, name) for name in (re.split(r"[=<>\[]", each)[0] for each in requirements)}
@@ -23,7 +26,7 @@ def names(requirements: list[str]) -> set[str]:
 def imported() -> set[str]:
     """What the package imports that is neither its own nor Python's."""
     found = {name.split(".")[0] for path in FILES for name in imports(path)}
-    return found - set(sys.stdlib_module_names) - {"vaecore", "pydantic_core"}  # which pydantic brings
+    return found - KNOWN
 
 
 def test_what_is_required_is_imported() -> None:
@@ -34,6 +37,18 @@ def test_what_is_required_is_imported() -> None:
 def test_what_is_imported_is_required() -> None:
     optional = {name for extra in PROJECT["optional-dependencies"].values() for name in names(extra)}
     assert imported() - names(PROJECT["dependencies"]) - optional == set()
+
+
+def test_the_extra_of_the_dashboard_is_what_its_pages_import() -> None:
+    pages = {name.split(".")[0] for path in (ROOT / "pages").rglob("*.py") for name in imports(path)}
+    assert names(PROJECT["optional-dependencies"]["app"]) <= pages
+    assert pages - KNOWN - names(PROJECT["dependencies"]) - names(PROJECT["optional-dependencies"]["app"]) == set()
+
+
+def test_everything_pinned_is_asked_for() -> None:
+    pinned = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if "==" in line]
+    asked = [*PROJECT["dependencies"], *(each for extra in PROJECT["optional-dependencies"].values() for each in extra)]
+    assert names(pinned) == names(asked)
 
 
 @pytest.mark.parametrize("extra", [None, *PROJECT["optional-dependencies"]])

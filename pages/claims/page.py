@@ -26,38 +26,6 @@ VERDICTS = {
 }
 TAIL = 8  # lines of a running experiment that are shown
 STOPPED = "claims:stopped"
-HELP = {  # of a table's columns, by how their names begin
-    "KL(q(z)": "How far the codes as a whole are from the prior, in nats.",
-    "-ELBO a frame": "Negative evidence lower bound of test clips, in nats a frame after the first. Lower is better.",
-    "KL a frame": "KL of the code's posterior from its prior, in nats a frame after the first.",
-    "KL a clip": "KL of the codes' posterior from their prior, in nats a clip.",
-    "KL at events": "KL of the code of a frame that could not be foreseen, in nats.",
-    "KL elsewhere": "KL of the code of any other predicted frame, in nats.",
-    "KL(data": "How far the model is from the data, in nats: what the ELBO bounds.",
-    "KL(model": "The same with its arguments exchanged, in nats, as equation (36) is printed.",
-    "AUC": "Chance that the prior is wider at a frame that could not be foreseen than at another one.",
-    "KL": "KL of q(z|x) from the prior, in nats per observation: what the code costs.",
-    "-ELBO": "Negative evidence lower bound on the validation set, in nats per observation. Lower is better.",
-    "NLL or bound": "Negative log-likelihood in nats per sentence: exact for a language model, −ELBO for a VAE.",
-    "largest KL": "The largest KL at any evaluation, in nats.",
-    "distortion": "Squared error of the reconstruction, summed over the vector.",
-    "active": "Latent dimensions in use: posterior means that vary by more than 0.01 (in variance).",
-    "mutual information": "What the code tells about the observation, in nats, aggregated over all of them.",
-    "minibatch estimate": "The same, aggregated over one minibatch only.",
-    "mean KL": "KL of q(z|x) from the prior, in nats: the rate.",
-    "identity error": "Share of the mean KL by which mutual information plus KL(q(z)‖p(z)) misses it.",
-    "log batch": "The ceiling of a minibatch estimate.",
-    "log N": "The ceiling of the estimate over all observations.",
-    "sd model": "Standard deviation of the model posterior's means over the same sentences.",
-    "sd inference": "Standard deviation of the encoder's means over the same sentences.",
-    "correlation": "Of the model posterior's means and the encoder's, at the end.",
-    "encoder updates": "Updates of the encoder alone, before those of the decoder.",
-    "perplexity": "exp(bound / tokens): among how many equally likely words the model chooses each next one.",
-    "cost": "Negative ELBO in nats per observation.",
-    "gamma": "Observation variance of the Gaussian likelihood.",
-    "beta": "Schedule of the weight of the KL.",
-    "seed": "Of the random numbers of a training.",
-}
 
 
 # -- one claim -------------------------------------------------------------------------------------
@@ -133,7 +101,8 @@ def numbers(study: Study, result: Result) -> None:
                                else str(row[name]) for name in columns} for row in rows], columns=columns)
         whole = {name for name in columns if all(isinstance(row[name], int | None) for row in rows)}
         st.dataframe(frame, hide_index=True, height="content", placeholder="–", key=f"table-{study.id}",
-                     column_config={name: column(name, text=name in words, whole=name in whole) for name in columns})
+                     column_config={name: column(name, study.meaning(name), text=name in words,
+                                                 whole=name in whole) for name in columns})
     if study.exhibit and (exhibit := study.exhibit(result)):
         studies.show_charts(exhibit, key=f"claim-{study.id}")
     if result.note:
@@ -151,13 +120,12 @@ def plain(value: object) -> float | int | str | None:
     return value if isinstance(value, str) else None
 
 
-def column(name: str, *, text: bool, whole: bool) -> Any:
+def column(name: str, help: str | None, *, text: bool, whole: bool) -> Any:
     """How a column is headed and rounded."""
     words = name.replace("gamma", "γ").replace("beta", "β").replace("-ELBO", "−ELBO").replace("||", "‖")
     if words.startswith("sd "):
         words = words.replace("sd ", "spread of ", 1)
     words = words[:1].upper() + words[1:] if words[:1].isascii() else words
-    help = next((says for start, says in HELP.items() if name.startswith(start)), None)
     if text:
         return st.column_config.TextColumn(words, help=help)
     return st.column_config.NumberColumn(words, help=help, format="%d" if whole else "%.4g")

@@ -63,6 +63,7 @@ def test_a_kept_result_is_told_with_what_makes_it_mean_something(folder: Path) -
     assert "Found of C1." in said and "2026-01-02 · CPU minutes not measured in 2 min on CPU, 1 thread" in said
     assert "A \\*note\\*." in said
     assert at.dataframe[0].value["KL"].tolist() == [1.25]
+    assert json.loads(at.dataframe[0].proto.columns)["KL"]["help"] == CLAIMS["C1"].meaning("KL")
 
 
 def test_the_filter_leaves_claims_with_that_verdict(folder: Path) -> None:

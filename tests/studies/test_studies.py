@@ -158,6 +158,18 @@ def test_every_claim_says_what_it_needs_to() -> None:
         assert all((each.title, each.says, each.source, each.experiment, each.rule))
 
 
+def test_what_a_column_means_is_said_by_its_study_or_for_all() -> None:
+    own = Study("C99", "A fake", columns={"sd": "Of its own.", "KL": "Another."})
+    assert own.meaning("sd, step 200") == own.meaning("sd") == "Of its own."
+    assert own.meaning("KL, exact") == "Another." and own.meaning("KLx") is None
+    assert own.meaning("active") == Study("C98", "A fake").meaning("active, exact") is not None
+    shipped = {study.id: kept(Store(Path(__file__).parents[2] / "trained"), study.id) for study in CLAIMS.values()}
+    for name, result in shipped.items():
+        assert result is not None
+        there = {part for row in result.table for column in row for part in (column, column.partition(",")[0])}
+        assert set(CLAIMS[name].columns) <= there, "nothing is explained that is not in the table"
+
+
 # -- in the background -----------------------------------------------------------------------------
 
 

@@ -19,6 +19,7 @@ from vaecore.config import RunConfig
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.lab.locks import training_lock
 from vaecore.store import Metrics, Run, Store
+from vaecore.studies.columns import COLUMNS
 from vaecore.studies.exhibit import Exhibit
 from vaecore.studies.intervals import Interval
 from vaecore.studies.series import Series
@@ -61,6 +62,12 @@ class Study:
     published: str = ""  # what others published that supports or contradicts it, with source and setting
     exhibit: Callable[[Result], Exhibit | None] | None = None  # of a kept result, where its table does not say all
     series: Series | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)  # what those of its table mean, beyond `COLUMNS`
+
+    def meaning(self, column: str) -> str | None:
+        """What a column of its table means: by its name, or by what stands before its first comma."""
+        told = {**COLUMNS, **self.columns}
+        return told.get(column) or told.get(column.partition(",")[0])
 
     @property
     def topic(self) -> str:

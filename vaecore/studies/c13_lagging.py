@@ -177,5 +177,9 @@ STUDY = Study(
     f"training the model posterior's means spread by at least {MOVED}, and the encoder's by at most {STILL} in every "
     "seed.", 16, run,
     exhibit=of_result,
+    columns={"sd model": "Standard deviation of the model posterior's means over the same sentences.",
+             "sd inference": "Standard deviation of the encoder's means over the same sentences.",
+             "correlation": "Of the model posterior's means and the encoder's, at the end.",
+             "encoder updates": "Updates of the encoder alone, before those of the decoder."},
     series=Series("lagging", "Does the encoder follow where the decoder leads?", runs, of_runs, "The lagging encoder",
                   moves=True))

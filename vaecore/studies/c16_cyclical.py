@@ -124,6 +124,6 @@ STUDY = Study(
               "beside monotone annealing: PTB 1.27 against 0.00 nats and 108.81 against 101.40, Yahoo 2.77 against "
               "0.00 and 66.93 against 61.21, SNLI 3.60 against 1.45 and 23.67 against 21.50. That contradicts "
               "the claim: the larger KL is paid for.",
-    exhibit=of_result,
+    exhibit=of_result, columns={"beta": "Schedule of the weight of the KL."},
     series=Series("cyclical", "Is it the cycles of β, or those of the learning rate?", runs, of_runs,
                   "Cyclical annealing, two by two"))

@@ -257,4 +257,6 @@ STUDY = Study(
     f"As the erratum says: E[-ELBO] less the entropy of the data is KL(data || model) + E KL(q || posterior), to "
     f"{LIMIT:g} nats, for all of them, and the printed KL(model || data) exceeds it somewhere by {FURTHER:g} nat or "
     "more; of the trained SVG-LP the same beyond the noise of its evidence.",
-    0.1, run)
+    0.1, run,
+    columns={"KL(data || model)": "How far the model is from the data, in nats: what the ELBO bounds.",
+             "KL(model || data)": "The KL with its arguments exchanged, in nats, as equation (36) is printed."})

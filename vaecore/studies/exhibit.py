@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vaecore.evaluate.gamma import Moments, Solution
 from vaecore.evaluate.lagging import Spread
+from vaecore.studies.columns import COLUMNS
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class Column:
     percent: bool = False  # of a share
 
 
-KL = Column("KL of q(z|x) from the prior, in nats per observation: what the code costs. On the validation set.")
+KL = Column(f"{COLUMNS['KL']} On the validation set.")
 ELBO = Column("Evidence lower bound, in nats per observation. Higher is better. On the validation set.", 2)
 
 
