@@ -3,7 +3,7 @@
 A kind is a subclass of `Modality`; `Modality("image", (1, 28, 28))` makes one by its name, as headers of weights have
 it. What a layer does with a kind stands in one table of that layer, a line a kind: networks and likelihoods in
 `nets/modal.py`, judges in `evaluate/judges.py`, pictures in `explore/look.py`, words in `cli/crossmodal.py`, widgets
-in the page Cross-modal. What inherits from a kind is treated as that kind wherever it has no line of its own, so a new
+in the dashboard. What inherits from a kind is treated as that kind wherever it has no line of its own, so a new
 kind is one file.
 
 Shapes: (C, H, W) an image, (D,) a vector or label, (T,) a text, (T, ...) a clip.

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar, cast
 from vaecore.store import Run, StoreError
 
 if TYPE_CHECKING:
+    from vaecore.explore.clips.checkpoint import VideoCheckpoint
     from vaecore.explore.codeless import Codeless
     from vaecore.explore.crossmodal import CrossModal
     from vaecore.explore.sentences import SentenceCheckpoint
     from vaecore.explore.single import Checkpoint
-    from vaecore.explore.video import VideoCheckpoint
 
 
 class Preview(NamedTuple):
@@ -75,7 +75,7 @@ SENTENCE: View[SentenceCheckpoint] = View(
     "vaecore.explore.sentences:SentenceCheckpoint", lambda it: not it.several and it.observation == "sentence")
 CLIP: View[VideoCheckpoint] = View(
     "clip", "a model of clips, whose frames follow one another", "vaecore rollout {run} --out FILE.gif",
-    "vaecore.explore.video:VideoCheckpoint", lambda it: not it.several and it.observation == "clip")
+    "vaecore.explore.clips.checkpoint:VideoCheckpoint", lambda it: not it.several and it.observation == "clip")
 CODELESS: View[Codeless] = View(
     "codeless", "a model without a latent code to move through, which can draw samples",
     "vaecore sample {run} --output FILE.png", "vaecore.explore.codeless:Codeless",

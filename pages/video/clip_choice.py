@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from vaecore.explore.video import VideoCheckpoint
+    from vaecore.explore.clips.checkpoint import VideoCheckpoint
 
 FILES = ["gif", "mp4", "mov", "webm", "npz"]
 LARGEST = 50  # MB

@@ -22,7 +22,8 @@ from pages.shared import checkpoints
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vaecore.explore.video import Gathered, VideoCheckpoint
+    from vaecore.explore.clips.checkpoint import VideoCheckpoint
+    from vaecore.explore.clips.scoring import Gathered
 
 KEEP = 8  # futures whose frames are kept, besides the best ones
 LEAST = 6  # clips that the player has room for, however long they are
@@ -66,7 +67,7 @@ class Roll:
 
     def __init__(self, checkpoint: VideoCheckpoint, plan: Plan) -> None:
         """Raises `ConfigError` for a plan that cannot be rolled out."""
-        from vaecore.explore.video import Gathered
+        from vaecore.explore.clips.scoring import Gathered
 
         self.checkpoint, self.plan = checkpoint, plan
         self.total = plan.futures if checkpoint.stochastic else 1
@@ -156,7 +157,7 @@ class Stage:
 
 def longest(frame: tuple[int, ...], *, pixels: bool) -> int:
     """Frames that the player has room for."""
-    from vaecore.explore.video import SIDE
+    from vaecore.explore.clips.states import SIDE
 
     channels, height, width = frame if pixels else (3, SIDE, SIDE)
     return max(2, min(player.LONGEST, player.BYTES // (LEAST * channels * height * width)))

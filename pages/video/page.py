@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pages.video.clip_choice import Chosen
-    from vaecore.explore.video import VideoCheckpoint
+    from vaecore.explore.clips.checkpoint import VideoCheckpoint
     from vaecore.schema import ConfigError
 
 PRESET = "svg-lp-moving-mnist"
@@ -84,7 +84,7 @@ def bench(checkpoint: VideoCheckpoint) -> None:
 
 def settings(checkpoint: VideoCheckpoint, stage: Stage) -> Knobs:
     """How much is given and how much is drawn. In a branch, the past and the end of the clock stay."""
-    from vaecore.explore.video import LARGEST_SEED, LONGEST_HORIZON, MOST_FUTURES
+    from vaecore.explore.clips.checkpoint import LARGEST_SEED, LONGEST_HORIZON, MOST_FUTURES
 
     run, fixed = checkpoint.run.id, stage.branched
     most = futures.longest(checkpoint.frame, pixels=checkpoint.pixels) - 1
@@ -252,7 +252,7 @@ def told(error: ConfigError) -> None:
 
 
 def next_seed() -> None:
-    from vaecore.explore.video import LARGEST_SEED
+    from vaecore.explore.clips.checkpoint import LARGEST_SEED
 
     st.session_state[SEED] = (int(st.session_state.get(SEED) or 0) + 1) % (LARGEST_SEED + 1)
 

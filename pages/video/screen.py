@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from vaecore.explore.video import Gathered, Metric, Score, VideoCheckpoint
+    from vaecore.explore.clips.checkpoint import Metric, VideoCheckpoint
+    from vaecore.explore.clips.scoring import Gathered, Score
 
 TRUTH, READ, BEST, MEAN, SPREAD = "truth", "reconstruction", "best", "mean", "spread"
 TRUTH_HELP = "The clip itself: what the model has to foresee."
@@ -127,7 +128,7 @@ def room(checkpoint: VideoCheckpoint, plan: Plan, samples: int) -> int:
 
 def charts(checkpoint: VideoCheckpoint, seen: Known, plan: Plan, roll: Roll | None) -> list[Chart]:
     """The curves over the same frames."""
-    from vaecore.explore.video import METRICS
+    from vaecore.explore.clips.checkpoint import METRICS
 
     total, many = plan.total, checkpoint.stochastic and plan.futures > 1
     scores: Mapping[Metric, Score] = {}
@@ -169,7 +170,7 @@ def best_metric(checkpoint: VideoCheckpoint) -> Metric:
 
 
 def best_help(checkpoint: VideoCheckpoint) -> str:
-    from vaecore.explore.video import METRICS
+    from vaecore.explore.clips.checkpoint import METRICS
 
     title = METRICS[best_metric(checkpoint)][0]
     return (f"Of all futures the one nearest to the truth, by its mean {title} over the predicted frames. It is chosen "
@@ -178,7 +179,7 @@ def best_help(checkpoint: VideoCheckpoint) -> str:
 
 def against_copying(roll: Roll) -> str:
     """The mean score of the futures beside that of copying the last frame given; nothing where no truth is known."""
-    from vaecore.explore.video import METRICS
+    from vaecore.explore.clips.checkpoint import METRICS
 
     with roll.looked_at() as gathered:
         metric = gathered.checkpoint.metrics[0]
@@ -200,7 +201,7 @@ def future(place: int) -> str:
 
 def side_by_side(clip: Chosen, rolls: Sequence[Roll], *, best: bool) -> tuple[list[Track], list[Chart]]:
     """The best, or the first, future of each checkpoint, and their scores. All have frames of one shape."""
-    from vaecore.explore.video import METRICS
+    from vaecore.explore.clips.checkpoint import METRICS
 
     first = rolls[0]
     plan, checkpoint = first.plan, first.checkpoint

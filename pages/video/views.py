@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pages.video.clip_choice import Chosen
-    from vaecore.explore.video import VideoCheckpoint
+    from vaecore.explore.clips.checkpoint import VideoCheckpoint
     from vaecore.store import Run
 
 STEPS = 7  # futures in a traversal
@@ -177,7 +177,7 @@ def save(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | Non
 def written(ending: str, shown: list[Track], plan: Plan, clip: Chosen) -> Callable[[], bytes]:
     """What makes the file: called when somebody asks for it."""
     def write() -> bytes:
-        from vaecore.explore.clips import Strip, contact_sheet, gif, mp4
+        from vaecore.explore.clips.films import Strip, contact_sheet, gif, mp4
 
         strips = [Strip(track.caption, track.frames, track.start) for track in shown]
         if ending == "png":

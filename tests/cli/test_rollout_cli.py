@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.explore import clip_runs
 from tests.test_cli import call, refused, said
-from vaecore.explore.video import VideoCheckpoint
+from vaecore.explore.clips.checkpoint import VideoCheckpoint
 from vaecore.store import Store
 
 

@@ -12,9 +12,11 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from tests.explore import clip_runs
-from vaecore.explore import clips
-from vaecore.explore.clips import Strip, contact_sheet, gif, mp4
-from vaecore.explore.video import Gathered, VideoCheckpoint, draw_states
+from vaecore.explore.clips import films
+from vaecore.explore.clips.checkpoint import VideoCheckpoint
+from vaecore.explore.clips.films import Strip, contact_sheet, gif, mp4
+from vaecore.explore.clips.scoring import Gathered
+from vaecore.explore.clips.states import draw_states
 from vaecore.lab.previews import write_preview
 from vaecore.schema import ConfigError
 from vaecore.store import Run, Store
@@ -247,12 +249,12 @@ def test_a_gif_has_all_frames_at_their_rate() -> None:
 
 
 def test_a_long_gif_is_made_smaller_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clips, "MOST_PIXELS", 6 * 40 * 20 * 3**2)
+    monkeypatch.setattr(films, "MOST_PIXELS", 6 * 40 * 20 * 3**2)
     with Image.open(io.BytesIO(gif(tracks(), rate=10))) as image:
         assert image.size == (3 * 40, 3 * 20) and image.n_frames == 6
     with pytest.raises(ValueError, match="scale of at most 3, or save an MP4"):
         gif(tracks(), rate=10, scale=4)
-    monkeypatch.setattr(clips, "MOST_PIXELS", 1_000)
+    monkeypatch.setattr(films, "MOST_PIXELS", 1_000)
     with pytest.raises(ValueError, match="Choose fewer clips, or save an MP4"):
         gif(tracks(), rate=10)
 

@@ -36,7 +36,7 @@ def store(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def checkpoint(store: Path, name: str = "lp") -> Any:
-    from vaecore.explore.video import VideoCheckpoint
+    from vaecore.explore.clips.checkpoint import VideoCheckpoint
     from vaecore.store import Store
 
     return VideoCheckpoint.load(Store(store).find(name))
@@ -98,7 +98,7 @@ def test_before_anything_is_rolled_out_the_clip_is_there_and_room_for_futures(st
 
 
 def test_futures_are_those_of_the_model(store: Path) -> None:
-    from vaecore.explore.video import Gathered
+    from vaecore.explore.clips.scoring import Gathered
 
     told, model = message(rolled()), checkpoint(store)
     clip = model.clip(0)

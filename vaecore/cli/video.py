@@ -15,8 +15,9 @@ from vaecore.schema import problem
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vaecore.explore.clips import Strip
-    from vaecore.explore.video import Futures, Gathered, VideoCheckpoint
+    from vaecore.explore.clips.checkpoint import Futures, VideoCheckpoint
+    from vaecore.explore.clips.films import Strip
+    from vaecore.explore.clips.scoring import Gathered
 
 ENDINGS = (".gif", ".mp4", ".png", ".npz")
 SHOWN = 6  # futures in a picture, besides the best
@@ -53,7 +54,8 @@ def rollout(
 
     With --branch-at the clip still ends where it did before: only the frames after T are drawn anew.
     """
-    from vaecore.explore.video import Gathered, VideoCheckpoint
+    from vaecore.explore.clips.checkpoint import VideoCheckpoint
+    from vaecore.explore.clips.scoring import Gathered
 
     if output is not None and output.suffix.lower() not in ENDINGS:
         raise problem("--out", str(output), "it is no kind of file that clips are saved as.",
@@ -101,7 +103,7 @@ def rollout(
 def _own(found: VideoCheckpoint, file: Path) -> tuple[Tensor, float]:
     """A clip from a file, and its frames a second."""
     from vaecore.data.clip_file import read_clip
-    from vaecore.explore.video import LONGEST_CLIP
+    from vaecore.explore.clips.checkpoint import LONGEST_CLIP
 
     if not found.pixels or found.frame[1] != found.frame[2]:
         raise problem("--file", str(file), f"{found.run.id} reads frames of shape {found.frame}, and files have square "
@@ -115,7 +117,7 @@ def _own(found: VideoCheckpoint, file: Path) -> tuple[Tensor, float]:
 def _branched(found: VideoCheckpoint, whole: Tensor, past: Tensor, length: int, seed: int, at: int,
               number: int | None) -> tuple[Tensor, int, Tensor]:
     """What is given where one goes on from a frame, how many frames are left, and the true ones among them."""
-    from vaecore.explore.video import LONGEST_HORIZON, MOST_FUTURES
+    from vaecore.explore.clips.checkpoint import LONGEST_HORIZON, MOST_FUTURES
 
     end = len(past) + length
     if not 0 <= at < end - 1:
@@ -170,7 +172,7 @@ def _kept(found: VideoCheckpoint, futures: int, horizon: int
 
 def _drawn(found: VideoCheckpoint, gathered: Gathered, past: Tensor, rate: float, output: Path, scale: int | None
            ) -> bytes:
-    from vaecore.explore.clips import contact_sheet, gif, mp4
+    from vaecore.explore.clips.films import contact_sheet, gif, mp4
 
     tracks = _tracks(found, gathered, past)
     if output.suffix.lower() == ".png":
@@ -182,8 +184,8 @@ def _tracks(found: VideoCheckpoint, gathered: Gathered, past: Tensor) -> list[St
     """Truth, the best, the mean, and the first futures, each with what was given before it."""
     import torch
 
-    from vaecore.explore.clips import Strip
-    from vaecore.explore.video import METRICS
+    from vaecore.explore.clips.checkpoint import METRICS
+    from vaecore.explore.clips.films import Strip
 
     horizon = len(gathered.kept[0])
 
@@ -218,7 +220,7 @@ def _facts(found: VideoCheckpoint, gathered: Gathered, whole: Tensor, past: Tens
 
 
 def _lines(facts: dict[str, Any]) -> list[str]:
-    from vaecore.explore.video import METRICS
+    from vaecore.explore.clips.checkpoint import METRICS
 
     many = facts["futures"] > 1
     lines = [f"{facts['run']}: {facts['context']} frames given, {facts['horizon']} predicted, {facts['futures']} "

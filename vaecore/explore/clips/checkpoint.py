@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
 
@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaecore.data import EVENTS
-from vaecore.evaluate.picture_metrics import has_ssim, psnr_by_frame, squared_error_by_frame, ssim_by_frame
-from vaecore.evaluate.video import Spread, best_of, bound_by_frame, prior_sd
-from vaecore.explore.clips import Strip, contact_sheet
+from vaecore.evaluate.picture_metrics import has_ssim
+from vaecore.evaluate.video import bound_by_frame, prior_sd
+from vaecore.explore.clips.films import Strip, contact_sheet
+from vaecore.explore.clips.states import draw_states
 from vaecore.explore.opening import read_examples, read_model
 from vaecore.models.video.rollout import rolled
 from vaecore.models.video.shared import VideoFamily
@@ -41,8 +42,6 @@ MOST_FUTURES, LONGEST_HORIZON, LONGEST_CLIP = 1000, 500, 1000
 MOST_CLIPS = 256
 LARGEST_SEED = 2**31 - 1
 RATE = 10.0  # frames a second, where the data has none of its own
-SIDE, DISC = 64, 6.0  # of the picture of a state, and of a disc: side and radius in pixels
-COLOURS = ((255, 255, 255), (255, 170, 60), (90, 170, 255), (120, 220, 120))  # of the discs
 
 
 class Futures(NamedTuple):
@@ -52,22 +51,6 @@ class Futures(NamedTuple):
     frames: Tensor  # (n, H, *frame), as the model reads them
     codes: Tensor | None  # (n, H, r); None of a model without codes
     prior_sd: Tensor | None  # (n, H, r), of the prior that each code was drawn from
-
-
-class Score(NamedTuple):
-    """A metric by predicted frame, for as many frames as the true clip has."""
-
-    values: Numbers  # (N, H')
-    best: int  # the future that is best by its mean over frames
-    mean: Numbers  # (H',) over futures
-    low: Numbers  # (H',) the 10th and 90th percentile: the band
-    high: Numbers
-
-    @property
-    def best_values(self) -> Numbers:
-        """(H',) of the best future."""
-        found: Numbers = self.values[self.best]
-        return found
 
 
 class Bound(NamedTuple):
@@ -301,7 +284,7 @@ class VideoCheckpoint:
         """The ELBO of a clip by frame, of as many frames as `reconstruction` has; log p(x|z) with one code drawn from
         the posterior."""
         log_prob, kl = bound_by_frame(self.model, self._readable(clip), torch.Generator().manual_seed(seed))
-        return Bound(_numbers(log_prob[0]), _numbers(kl[0]) if self.model.latents else np.zeros(0))
+        return Bound(as_numbers(log_prob[0]), as_numbers(kl[0]) if self.model.latents else np.zeros(0))
 
     def kl_per_frame(self, clip: Tensor) -> Numbers:
         """KL of each code from its prior in nats, (T-1,) for frames 1 .. T-1; (1,) or (0,) as `Bound` has it."""
@@ -311,7 +294,7 @@ class VideoCheckpoint:
         """Standard deviation of the learned prior of frames 1 .. T-1, which has read the true frames before: the mean
         over dimensions, (T-1,). None without a learned prior."""
         found = prior_sd(self.model, self._readable(clip))
-        return None if found is None else _numbers(found[0])
+        return None if found is None else as_numbers(found[0])
 
     # -- pictures
 
@@ -370,114 +353,7 @@ class VideoCheckpoint:
         return float(self.clips.min()), float(self.clips.max())
 
 
-# -- what is known of futures ------------------------------------------------------------------------
-
-
-@dataclass
-class Gathered:
-    """Futures as they come, with the scores of all of them and the frames of few: memory does not depend on N.
-
-    `truth` (H', *frame) are the true frames after the past, H' at most the horizon, and none where nothing is known.
-    `last` (*frame) is the last frame of the past: repeating it is the prediction that futures are measured against.
-    Kept are the first `keep` futures, and of each metric the best one so far.
-    """
-
-    checkpoint: VideoCheckpoint
-    truth: Tensor
-    last: Tensor
-    keep: int = 8
-    count: int = 0
-    kept: list[Tensor] = field(default_factory=list)  # (H, *frame) each
-    prior_sd: list[Numbers] = field(default_factory=list)  # (H,) of the kept ones, mean over dimensions
-    best: dict[Metric, tuple[int, Tensor]] = field(default_factory=dict)  # number and frames (H, *frame)
-    spread: Spread = field(default_factory=Spread)
-    _values: dict[Metric, list[Tensor]] = field(default_factory=dict)
-    _best: dict[Metric, float] = field(default_factory=dict)
-
-    def add(self, futures: Futures) -> None:
-        """Take the next chunk of `VideoCheckpoint.roll`."""
-        frames = futures.frames
-        for place in range(min(len(frames), max(0, self.keep - self.count))):
-            self.kept.append(frames[place].clone())
-            if futures.prior_sd is not None:
-                self.prior_sd.append(_numbers(futures.prior_sd[place].mean(-1)))
-        self.spread.add(frames[None])
-        known = self.truth[:frames.shape[1]]
-        for metric in self.checkpoint.metrics if len(known) else ():
-            values = _measured(metric, frames[None, :, :len(known)], known[None])[0]
-            self._values.setdefault(metric, []).append(values)
-            more = METRICS[metric][2]
-            row = int(best_of(values[None], largest=more)[0])
-            found = float(values[row].double().mean())
-            if metric not in self._best or (found > self._best[metric] if more else found < self._best[metric]):
-                self._best[metric] = found
-                self.best[metric] = (futures.first + row, frames[row].clone())
-        self.count += len(frames)
-
-    @property
-    def scores(self) -> dict[Metric, Score]:
-        """By metric, of all futures so far; empty where no true frame is known."""
-        found: dict[Metric, Score] = {}
-        for metric, parts in self._values.items():
-            values = _numbers(torch.cat(parts))
-            found[metric] = Score(values, self.best[metric][0], values.mean(0), *np.quantile(values, (0.1, 0.9), 0))
-        return found
-
-    @cached_property
-    def copied(self) -> dict[Metric, Numbers]:
-        """By metric, what copying the last frame given gets in each predicted frame, (H',); empty where no true frame
-        is known."""
-        truth = self.truth
-        if not len(truth):
-            return {}
-        still = self.last.expand_as(truth)[None, None]
-        return {metric: _numbers(_measured(metric, still, truth[None])[0, 0]) for metric in self.checkpoint.metrics}
-
-    @property
-    def mean(self) -> Tensor:
-        """Mean future (H, *frame)."""
-        return self.spread.mean[0].float()
-
-    @property
-    def std(self) -> Tensor:
-        """Standard deviation over futures of each pixel or number (H, *frame)."""
-        return self.spread.std[0].float()
-
-    @property
-    def diversity(self) -> Numbers:
-        """Root mean square difference of two futures by frame, (H,)."""
-        return _numbers(self.spread.diversity[0])
-
-
-def draw_states(frames: Tensor | NDArray[Any], low: float = 0.0, high: float = 1.0) -> Pictures:
-    """States (..., 2k) as pictures (..., 3, 64, 64) in uint8: k discs on black, in colours of their own.
-
-    Numbers are positions (y, x) of each disc's centre between `low` and `high`, y downwards.
-    """
-    x = np.asarray(frames, np.float64)
-    discs = x.shape[-1] // 2
-    flat = x[..., :2 * discs].reshape(-1, discs, 2)
-    margin = DISC + 1
-    places = margin + (flat - low) / max(high - low, 1e-9) * (SIDE - 1 - 2 * margin)
-    places = np.clip(np.nan_to_num(places), -2 * SIDE, 3 * SIDE)
-    axis = np.arange(SIDE, dtype=np.float64)
-    sheet = np.zeros((len(flat), 3, SIDE, SIDE), np.float64)
-    for disc in range(discs):
-        across = (axis - places[:, disc, 1:]) ** 2  # (n, W)
-        down = (axis - places[:, disc, :1]) ** 2
-        far = np.sqrt(down[:, :, None] + across[:, None, :])
-        cover = np.clip(DISC + 0.5 - far, 0, 1)[:, None]  # a soft edge of one pixel
-        colour = np.array(COLOURS[disc % len(COLOURS)], np.float64)[None, :, None, None]
-        sheet = np.maximum(sheet, cover * colour)
-    return np.rint(sheet).astype(np.uint8).reshape(*x.shape[:-1], 3, SIDE, SIDE)
-
-
 # -- parts -----------------------------------------------------------------------------------------
-
-
-def _measured(metric: Metric, predicted: Tensor, true: Tensor) -> Tensor:
-    measure = {"psnr": psnr_by_frame, "ssim": ssim_by_frame, "error": squared_error_by_frame}[metric]
-    return measure(predicted, true)
 
 
 def _stored_clips(stored: Mapping[str, Tensor], model: VideoFamily) -> tuple[Tensor, NDArray[np.bool_] | None]:
@@ -506,6 +382,7 @@ def _seeded(seed: int) -> None:
         raise problem("seed", seed, "a seed is a number that is not negative.", f"Use 0 to {LARGEST_SEED:,}.")
 
 
-def _numbers(x: Tensor) -> Numbers:
+def as_numbers(x: Tensor) -> Numbers:
+    """A tensor in double precision on the CPU, without its gradient."""
     found: Numbers = x.detach().double().cpu().numpy()
     return found

@@ -1,0 +1,1 @@
+"""Looking at a model of clips: futures rolled out, their scores, and clips as files."""
