@@ -19,6 +19,7 @@ from pydantic_core import ErrorDetails
 
 FIELDS = "Fields:"  # what a docstring calls them
 BOUNDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+TAGS = ("kind", "family", "name")  # of the members of unions
 
 
 class Strict(BaseModel):
@@ -32,6 +33,12 @@ class Strict(BaseModel):
         super().__pydantic_init_subclass__(**kwargs)
         if (words := cls.__dict__.get("__doc__")) and (fields := fields_in_words(cls)):
             cls.__doc__ = f"{inspect.cleandoc(words)}\n\n{FIELDS}\n\n{fields}\n"
+
+    @property
+    def tag(self) -> str:
+        """What this choice is called among others of its union: its `kind`, `family` or `name`; empty without one."""
+        fields = dict(self)
+        return next((str(fields[name]) for name in TAGS if name in fields), "")
 
 
 def option(default: Any, description: str, *, title: str = "", unit: str = "", advanced: bool = False,
@@ -71,8 +78,7 @@ def _plainly(value: Any) -> str:
     """A default in words: of a configuration what it is called."""
     if not isinstance(value, BaseModel):
         return '""' if value == "" else str(value)
-    tags = [str(getattr(value, name)) for name in ("kind", "name", "family") if name in type(value).model_fields]
-    return tags[0] if tags else type(value).__name__
+    return (value.tag if isinstance(value, Strict) else "") or type(value).__name__
 
 
 def flag(name: str) -> str:

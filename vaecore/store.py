@@ -90,12 +90,13 @@ class Run:
         """
         if self.shipped:
             raise StoreError(f"{self.id} was shipped with the project and is not changed. Fork it instead.")
+        from vaecore.data.base import OwnFile
         from vaecore.data.identity import moved
         from vaecore.schema import problem
 
         config = self.config()
         data = moved(config.data, path)
-        if not getattr(config.data, "digest", "") and (told := self.summary().get("sizes")):
+        if not (isinstance(config.data, OwnFile) and config.data.digest) and (told := self.summary().get("sizes")):
             there = data.load()
             if told != (sizes := {split: there.size(split) for split in there.splits}):
                 raise problem("data.path", path, f"'{path}' gives {sizes} observations, but {self.id} was trained "

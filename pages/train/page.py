@@ -136,7 +136,7 @@ def data_card(plan: Plan, own: str = "") -> None:
         st.caption(UPLOADS[own].invitation)
     elif plan.missing and plan.config:
         st.warning(escaped(plan.missing), icon=":material/cloud_off:")
-        fetch = getattr(plan.config.data, "download", None)
+        fetch = type(plan.config.data).download
         if fetch and st.button("Download it now", key="train-download", icon=":material/download:",
                                help="Fetches the published files from the internet, checks them, and keeps them for "
                                     "later. Nothing is fetched unless you press this."):

@@ -151,9 +151,10 @@ def data(download: Annotated[str | None, typer.Option(help="Fetch this data set 
     from vaecore.schema import problem
 
     if download is not None:
-        fetch = getattr(DATASETS.get(download), "download", None)
+        chosen = DATASETS.get(download)
+        fetch = chosen.download if chosen else None
         if fetch is None:
-            can = ", ".join(name for name, kind in DATASETS.items() if hasattr(kind, "download"))
+            can = ", ".join(name for name, kind in DATASETS.items() if kind.download)
             raise problem("--download", download, f"'{download}' cannot be downloaded.", f"These can: {can}.")
         with err.status(f"fetching {download}"):
             fetch()

@@ -12,7 +12,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +127,7 @@ class DataConfig(Strict):
     """Fields every data set has. A data set is one subclass in one file, with a `name` as its tag."""
 
     title: ClassVar[str]  # what a person calls it
+    download: ClassVar[Callable[[], None] | None] = None  # fetches it from where it is published, if it can be
     observation: ClassVar[str] = "image"  # what one of them is called
     # Fields that validation and test sets do not depend on: see `vaecore.data.identity`.
     training_only: ClassVar[frozenset[str]] = frozenset({"train_limit", "missing", "clips"})
@@ -157,6 +158,25 @@ class DataConfig(Strict):
     def limited(self, train: Split) -> Split:
         """The training split cut to `train_limit`."""
         return train.head(self.train_limit) if self.train_limit else train
+
+
+@runtime_checkable
+class OwnFile(Protocol):
+    """A data set that is read from a file of the user's own, known again by its digest."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def digest(self) -> str: ...
+
+
+@runtime_checkable
+class Standardising(Protocol):
+    """A data set that can give its numbers mean 0 and standard deviation 1."""
+
+    @property
+    def standardise(self) -> bool: ...
 
 
 class ImageConfig(DataConfig):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vaecore.data import DATASETS, DataConfig
+from vaecore.data.base import OwnFile
 from vaecore.data.own_file import wrong
 from vaecore.schema import ConfigError, parse, problem
 
@@ -61,7 +62,7 @@ def placeless(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def gone(data: DataConfig | Mapping[str, Any]) -> str:
     """The path of a data set of one's own that is not there; empty where it is, and for the built-in ones."""
-    path = data.get("path") if isinstance(data, Mapping) else getattr(data, "path", "")
+    path = data.get("path") if isinstance(data, Mapping) else data.path if isinstance(data, OwnFile) else ""
     try:
         return path if isinstance(path, str) and path and not Path(path).expanduser().exists() else ""
     except (OSError, ValueError, RuntimeError):  # a path that no file can have
@@ -76,15 +77,16 @@ def check_there(data: DataConfig) -> None:
 
 def moved(data: AnyData, path: str) -> AnyData:
     """The same data at another place; raises `ConfigError` unless what lies there has the same digest."""
-    if "digest" not in type(data).model_fields:
+    if not isinstance(data, OwnFile):
         raise problem("data.path", path, f"{data.title} is not read from a file of your own.", "Leave the path out.")
     anew = data.model_copy(update={"path": path, "digest": ""})
     there = anew.resolve()
-    found, wanted = (str(getattr(each, "digest", "")) for each in (there, data))
+    assert isinstance(there, OwnFile)
+    found, wanted = there.digest, data.digest
     if not found:
         anew.load()  # says what is wrong with it
         raise wrong(path, "cannot be read.", "Give the path of the file that the run was made with.")
     if wanted and found != wanted:
         raise wrong(path, f"is not what this run was made with: its SHA-256 begins with {found[:12]}, not with "
                     f"{wanted[:12]}.", "Give the same file at its new place, or start a new run with this one.")
-    return data.model_copy(update={"path": getattr(there, "path", path), "digest": found})
+    return data.model_copy(update={"path": there.path, "digest": found})

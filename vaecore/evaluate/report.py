@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from vaecore import __version__
 from vaecore.config import RunConfig
-from vaecore.data import Dataset, SplitName
+from vaecore.data import Dataset, ImageConfig, SplitName
 from vaecore.data.identity import identity
 from vaecore.evaluate.kept import plain
 from vaecore.evaluate.likelihood import Cancelled
@@ -55,14 +54,14 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
         "run": run.id, "date": time.strftime("%Y-%m-%d %H:%M"), "settings": settings.model_dump(mode="json"),
         "split": settings.split, "seed": settings.seed, "observations": len(feed), "data": dataset.source,
         "identity": identity(config.data),
-        "pixels": getattr(config.data, "pixels", None), "family": config.model.title,
+        "pixels": config.data.pixels if isinstance(config.data, ImageConfig) else None, "family": config.model.title,
         "likelihood_name": config.about()["likelihood"], "grey_pixels": _grey(config, model, feed),
         "exact": config.model.exact, "has_kl": config.model.has_kl,
         "conditional": model.covariate is not None,  # then all likelihoods are of x given its covariate
         "step": step_of(run.path / WEIGHTS), "torch": torch.__version__, "vaecore": __version__, "device": "CPU",
         "evidence": evidence.as_dict()}
-    if normaliser := _log_z(model):
-        result["log_z"] = normaliser
+    if normaliser := model.normaliser():
+        result["log_z"] = dict(zip(("value", "standard_error"), normaliser, strict=True))
     missing: dict[str, str] = {}
     not_applicable: dict[str, str] = {}
     for part in settings.parts:
@@ -116,12 +115,3 @@ def _grey(config: RunConfig, model: Family, feed: Feed) -> bool:
     else:
         return False
     return any(bool(((batch[name] > 0) & (batch[name] < 1)).any()) for name in scored)
-
-
-def _log_z(model: Family) -> dict[str, float] | None:
-    """The log normaliser that the model's likelihoods contain, and its standard error; None where there is none."""
-    for owner in (getattr(model, "latent_prior", None), model):
-        value, error = getattr(owner, "log_z", None), getattr(owner, "log_z_error", None)
-        if isinstance(value, Tensor) and value.numel() == 1:
-            return {"value": float(value), "standard_error": float(error) if isinstance(error, Tensor) else 0.0}
-    return None

@@ -31,9 +31,9 @@ from vaecore.evaluate.picture_metrics import (
     squared_error_by_frame,
     ssim_by_frame,
 )
+from vaecore.models.capabilities import HasLearnedPrior
 from vaecore.models.video.rollout import clips_at_once, noise, rolled
 from vaecore.models.video.shared import VideoFamily
-from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.training.feed import scaled
 
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # futures, for the curve over N
@@ -155,10 +155,10 @@ def auc(scores: Numbers, events: NDArray[np.bool_]) -> float | None:
 def prior_sd(model: VideoFamily, clips: Tensor) -> Tensor | None:
     """Standard deviation of the learned prior of frames 1 .. T-1 of clips (B, T, *frame), the mean over dimensions:
     (B, T-1), from the true frames before each. None of a family whose prior reads no frames."""
-    if getattr(model, "learned_prior", None) is None or not hasattr(model, "priors"):
+    if not (isinstance(model, HasLearnedPrior) and model.prior_moves):
         return None
     batch = {model.modality: clips}
-    p: DiagonalGaussian = model.priors(batch, model.encode(batch))  # type: ignore[operator]
+    p = model.priors(batch, model.encode(batch))
     return (0.5 * p.logvar).exp().mean(-1)
 
 

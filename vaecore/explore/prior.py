@@ -16,8 +16,9 @@ from vaecore.explore.codes import Codes
 from vaecore.explore.densities import Vector, held, marginal, moments, plane, weights_of
 from vaecore.explore.pictures import Images, as_images
 from vaecore.explore.single import Checkpoint
+from vaecore.models.single.latent import GaussianLatent
 from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture
-from vaecore.probability.priors import ImplicitPrior
+from vaecore.probability.priors import ComponentInputs
 from vaecore.schema import ConfigError
 from vaecore.store import StoreError
 from vaecore.training.feed import Feed
@@ -161,12 +162,9 @@ class PriorInputs:
 
 def inputs(checkpoint: Checkpoint) -> PriorInputs | None:
     """Of a VampPrior or an aggregated posterior, in the order of its components; None for other priors."""
-    prior = getattr(checkpoint.model, "latent_prior", None)
     with torch.inference_mode():
-        for name, learned in (("pseudo_inputs", True), ("observed", False)):
-            if isinstance(x := getattr(prior, name, None), torch.Tensor):
-                return PriorInputs(as_images(x), learned)
-    return None
+        found = _component_inputs(checkpoint)
+        return None if found is None else PriorInputs(as_images(found.inputs), found.learned)
 
 
 @dataclass(frozen=True)
@@ -185,9 +183,10 @@ def overfit(checkpoint: Checkpoint, observations: int = OBSERVATIONS) -> Overfit
 
     An estimate with 8 codes of each observation and a fixed seed.
     """
-    own = getattr(getattr(checkpoint.model, "latent_prior", None), "observed", None)
-    if not isinstance(own, torch.Tensor):
+    found = _component_inputs(checkpoint)
+    if found is None or found.learned:
         return None
+    own = found.inputs
     prior = checkpoint.priors(None)[checkpoint.latent]
     generator = torch.Generator().manual_seed(0)
     [name] = checkpoint.model.modalities
@@ -213,5 +212,10 @@ def by_label(checkpoint: Checkpoint, columns: int, most: int, seed: int = 0) -> 
 
 def normaliser(checkpoint: Checkpoint) -> tuple[float, float] | None:
     """log Z of the implicit prior with its standard error, as of the weights; None for other priors."""
-    prior = getattr(checkpoint.model, "latent_prior", None)
-    return (float(prior.log_z), float(prior.log_z_error)) if isinstance(prior, ImplicitPrior) else None
+    model = checkpoint.model
+    return model.normaliser() if isinstance(model, GaussianLatent) else None
+
+
+def _component_inputs(checkpoint: Checkpoint) -> ComponentInputs | None:
+    model = checkpoint.model
+    return model.latent_prior.component_inputs() if isinstance(model, GaussianLatent) else None

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from vaecore.data import COVARIATE
 from vaecore.modalities import Image, Modality, Text, Vector
+from vaecore.models.capabilities import ChoosesLikelihood
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import Observation
@@ -144,6 +145,7 @@ class Family(nn.Module):
         super().__init__()
         self.modalities = dict(modalities)
         self.covariate: Modality | None = None  # set where the model reads it
+        self.reads_covariate = False  # whether q(z|x, u) reads it too
 
     def forward(self, batch: Batch | Tensor | Sequence[Tensor], generator: torch.Generator | None = None) -> Evidence:
         """The ELBO of a batch by its terms: `model(x).elbo()` is (B,), in nats.
@@ -218,6 +220,10 @@ class Family(nn.Module):
 
         The same weights give the same result, and it never learns from data.
         """
+
+    def normaliser(self) -> tuple[float, float] | None:
+        """log Z in nats and its standard error, as of the last `calibrate`; None where no density has one."""
+        return None
 
     def auxiliaries(self) -> dict[str, Auxiliary]:
         """Networks inside that learn by a loss of their own, by name."""
@@ -311,8 +317,7 @@ class ModelConfig(Strict):
 
     def scored_by(self) -> str:
         """The likelihood in words: numbers in nats compare only under the same."""
-        likelihood = getattr(self, "likelihood", None)
-        return str(likelihood.kind) if likelihood is not None else self.likelihood_name
+        return self.likelihood.tag if isinstance(self, ChoosesLikelihood) else self.likelihood_name
 
     @abstractmethod
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:

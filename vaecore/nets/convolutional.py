@@ -62,7 +62,7 @@ class _ConvolutionalConfig(NetworkConfig):
 
     def _sizes(self, modality: Modality) -> list[tuple[int, int]]:
         if not isinstance(modality, Image):
-            raise problem("model.network.kind", str(self.model_dump()["kind"]), "a convolutional network needs "
+            raise problem("model.network.kind", self.tag, "a convolutional network needs "
                           f"images, but this data set has {modality.plural}.", "Use mlp or linear.")
         height, width = modality.shape[1:]
         sizes = [(height, width)]

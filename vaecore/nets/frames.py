@@ -79,7 +79,7 @@ class _ConvolutionalConfig(FrameNetworkConfig):
 
     def _widths(self, frame: Frame) -> list[int]:
         """Channels of the frame and of each stage; raises `ConfigError` for sides that do not halve to 4 pixels."""
-        kind = str(self.model_dump()["kind"])
+        kind = self.tag
         if len(frame) != 3:
             raise problem("model.network.kind", kind, "a convolutional network needs pictures, but these frames are "
                           "vectors.", "Use mlp.")

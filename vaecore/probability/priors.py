@@ -12,7 +12,7 @@ import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -52,6 +52,13 @@ class Inputs:
     dtype: torch.dtype = torch.float32
 
 
+class ComponentInputs(NamedTuple):
+    """Inputs of the encoder whose posteriors a prior is the mean of."""
+
+    inputs: Tensor  # (C, *shape)
+    learned: bool  # pseudo-inputs; else observations of the training set
+
+
 class Prior(nn.Module):
     """What is learned of a prior."""
 
@@ -64,6 +71,14 @@ class Prior(nn.Module):
 
     def calibrate(self) -> None:
         """Bring up to date what steps do not keep."""
+
+    def normaliser(self) -> tuple[float, float] | None:
+        """log Z in nats and its standard error, as of the last `calibrate`; None where the density has none."""
+        return None
+
+    def component_inputs(self) -> ComponentInputs | None:
+        """What it gives to the encoder to have its components; None where they do not come from there."""
+        return None
 
 
 class PriorConfig(Strict):
@@ -179,6 +194,9 @@ class Vamp(Prior):
         """As the encoder reads them, (C, *shape)."""
         return F.hardtanh(self.inputs, 0.0, 1.0) if self.bounded else self.inputs
 
+    def component_inputs(self) -> ComponentInputs:
+        return ComponentInputs(self.pseudo_inputs, learned=True)
+
     def forward(self, encode: Encode, u: Tensor | None, device: torch.device) -> Density:
         return GaussianMixture.equal(encode(self.pseudo_inputs))
 
@@ -219,6 +237,9 @@ class Aggregated(Prior):
 
     def forward(self, encode: Encode, u: Tensor | None, device: torch.device) -> Density:
         return GaussianMixture.equal(encode(self.observed))
+
+    def component_inputs(self) -> ComponentInputs:
+        return ComponentInputs(self.observed, learned=False)
 
     def begin(self, observed: Tensor, read: Tensor) -> None:
         self.observed = observed.to(self.observed.device, copy=True)
@@ -276,6 +297,9 @@ class ImplicitPrior(Prior):
         weights = (t - t.max()).exp()
         # Of a logarithm, by the delta method.
         self.log_z_error.fill_(weights.std() / weights.mean() / math.sqrt(len(t)))
+
+    def normaliser(self) -> tuple[float, float]:
+        return float(self.log_z), float(self.log_z_error)
 
 
 class Ratio(nn.Module):

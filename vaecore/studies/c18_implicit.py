@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vaecore.probability.priors import ImplicitPrior
 from vaecore.studies.base import Bench, Finding, Row, Study
 from vaecore.studies.c17_vamp import OBSERVATIONS, SAMPLES, configuration, judged
 from vaecore.studies.intervals import by_seed, over_seeds, paired
@@ -27,10 +26,7 @@ def run(bench: Bench) -> Finding:
         for name, settings in PRIORS.items():
             done = bench.train(f"{name}-{seed}", configuration([f"seed={seed}", *settings], EPOCHS))
             row = dict(judged(bench, done))
-            prior = getattr(load_model(done.path), "latent_prior", None)
-            normaliser = error = 0.0
-            if isinstance(prior, ImplicitPrior):
-                normaliser, error = float(prior.log_z), float(prior.log_z_error)
+            normaliser, error = load_model(done.path).normaliser() or (0.0, 0.0)
             table.append({"prior": name, "seed": seed, **row, "log Z": normaliser, "error of log Z": error,
                           WITHOUT: float(row[NLL]) - normaliser})
     return finding(table)

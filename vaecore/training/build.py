@@ -9,9 +9,10 @@ import numpy as np
 import torch
 
 from vaecore.config import RunConfig
-from vaecore.data import Dataset
+from vaecore.data import Dataset, ImageConfig
 from vaecore.modalities import Modality
 from vaecore.models import FAMILIES, Family
+from vaecore.models.capabilities import ChoosesDivergence, ChoosesLikelihood, ChoosesPrior, ChoosesStages
 from vaecore.probability.likelihoods import DiscretisedLogisticConfig
 from vaecore.probability.priors import PriorConfig
 from vaecore.schedules.inference import Aggressive
@@ -34,7 +35,7 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     if batch > size and not config.model.closed_form:
         raise problem("training.batch_size", batch, f"{batch:,} is more than the {size:,} training observations.",
                       f"Use at most {size:,}.")
-    likelihood = getattr(config.model, "likelihood", None)
+    likelihood = config.model.likelihood if isinstance(config.model, ChoosesLikelihood) else None
     several = len(dataset.modalities) > 1
     seen = dataset.modalities.values()
     fitting = "Choose one of " + ", ".join(name for name, family in FAMILIES.items() if family.multimodal == several
@@ -51,22 +52,23 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     if isinstance(config.training.inference, Aggressive) and not config.model.has_kl:
         raise problem("training.inference.kind", "aggressive", f"{config.model.title} has no posterior that could lag "
                       "behind.", "Use together, or a family with a KL.")
-    stages = getattr(config.model, "stages", None)
-    if isinstance(config.training.inference, Aggressive) and stages is not None and stages.kind != "one":
-        raise problem("training.inference.kind", "aggressive", f"model.stages.kind={stages.kind} already says when the "
+    stages = config.model.stages.tag if isinstance(config.model, ChoosesStages) else "one"
+    if isinstance(config.training.inference, Aggressive) and stages != "one":
+        raise problem("training.inference.kind", "aggressive", f"model.stages.kind={stages} already says when the "
                       "posterior learns.", "Use together, or model.stages.kind=one.")
-    if (prior := getattr(config.model, "prior", None)) is not None:
+    if isinstance(config.model, ChoosesPrior):
+        prior = config.model.prior
         _check_prior(prior, dataset)
         kl = config.training.kl
         if isinstance(kl, FreeBits) and kl.group == "dimension" and not prior.by_dimension:
-            raise problem("training.kl.group", "dimension", f"the KL from the prior {prior.kind} has no closed form by "
+            raise problem("training.kl.group", "dimension", f"the KL from the prior {prior.tag} has no closed form by "
                           "dimension, only one number for the whole latent.",
                           "Use latent, with the nats that all dimensions together have for free, or plain.")
-    divergence = getattr(config.model, "divergence", None)
-    if divergence is not None and not divergence.is_kl:
+    if isinstance(config.model, ChoosesDivergence) and not config.model.divergence.is_kl:
         if not isinstance(config.training.kl, Plain):
             raise problem("training.kl.kind", config.training.kl.kind, "it says what the KL costs, but "
-                          f"model.divergence.kind={divergence.kind} charges no KL.", "Use plain, or the divergence kl.")
+                          f"model.divergence.kind={config.model.divergence.tag} charges no KL.",
+                          "Use plain, or the divergence kl.")
         if batch < 2:
             raise problem("training.batch_size", batch, "a distance between samples needs more than one.",
                           "Use at least 2; 100 is usual.")
@@ -75,9 +77,10 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     config.training.rate.check(steps)
     if likelihood is not None and not all(isinstance(each, likelihood.describes) for each in seen):
         what = "pixels" if all(kind.pixels for kind in likelihood.describes) else _plural(likelihood.describes)
-        raise problem("model.likelihood.kind", likelihood.kind, f"'{likelihood.kind}' describes {what}, but this data "
+        raise problem("model.likelihood.kind", likelihood.tag, f"'{likelihood.tag}' describes {what}, but this data "
                       f"set has {_plural(seen)}.", "Use gaussian or gaussian-learned.")
-    if isinstance(likelihood, DiscretisedLogisticConfig) and getattr(config.data, "pixels", "grey") != "grey":
+    black = isinstance(config.data, ImageConfig) and config.data.pixels != "grey"
+    if isinstance(likelihood, DiscretisedLogisticConfig) and black:
         raise problem("model.likelihood.kind", likelihood.kind, "grey levels are scored, but data.pixels is black and "
                       "white.", "Use bernoulli, or data.pixels=grey.")
 

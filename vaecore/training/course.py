@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from vaecore.config import RunConfig
+from vaecore.data.base import Standardising
 from vaecore.models import Batch, Family
 from vaecore.schedules.inference import Aggressive
 from vaecore.schedules.kl_cost import Plain
@@ -141,6 +142,7 @@ def _far_out(config: RunConfig, feed: Feed) -> str:
         low, high = float(x.min()), float(x.max())
         if max(-low, high) >= FAR_OUT:
             said += f" The training data's numbers in '{name}' reach from {low:.3g} to {high:.3g}:"
-            said += (" set data.standardise=true, which gives each column mean 0 and standard deviation 1."
-                     if getattr(config.data, "standardise", None) is False else " scale them to a few units.")
+            raw = isinstance(config.data, Standardising) and not config.data.standardise
+            said += (" set data.standardise=true, which gives each column mean 0 and standard deviation 1." if raw else
+                     " scale them to a few units.")
     return said

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vaecore.config import RunConfig, differences
+from vaecore.data.base import OwnFile
 from vaecore.data.identity import placeless
 from vaecore.schema import problem
 from vaecore.store import Run, Store
@@ -58,7 +59,8 @@ def fork(store: Store, run: Run, source: str, config: RunConfig, name: str = "",
     if changed := differences([{"data": placeless(c.data.model_dump(mode="json"))} for c in (parent, config)]):
         field, (theirs, ours) = next(iter(changed.items()))
         if field == "data.digest":
-            raise problem("data.path", getattr(config.data, "path", ""), f"{run.id} was trained with a file whose "
+            path = config.data.path if isinstance(config.data, OwnFile) else ""
+            raise problem("data.path", path, f"{run.id} was trained with a file whose "
                           f"SHA-256 begins with {str(theirs)[:12]}, this one's with {str(ours)[:12]}, and a fork keeps "
                           "its parent's data.", "Give that file, at whatever place, or start a new run.")
         raise problem(field, ours, f"{run.id} was trained with {theirs}, and a fork keeps its parent's data.",

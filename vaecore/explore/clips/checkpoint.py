@@ -136,17 +136,17 @@ class VideoCheckpoint:
     @property
     def learned_prior(self) -> bool:
         """Whether the prior of a code has read the frames before, so that its sd may tell when something may happen."""
-        return getattr(self.model, "learned_prior", None) is not None and hasattr(self.model, "priors")
+        return self.model.prior_moves
 
     @property
     def one_code(self) -> bool:
         """Whether one code serves the whole clip (SV2P, time-invariant): then `traverse` moves through it."""
-        return getattr(self.model, "places", 0) == 1 and self.learned > 2
+        return self.model.one_code and self.learned > 2
 
-    @cached_property
+    @property
     def one_length(self) -> bool:
         """Whether the posterior reads clips of the training's length only."""
-        return getattr(self.model, "one_length", False) is True
+        return self.model.one_length
 
     @cached_property
     def rate(self) -> float:

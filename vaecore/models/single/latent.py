@@ -89,6 +89,9 @@ class GaussianLatent(Family):
     def calibrate(self) -> None:
         self.latent_prior.calibrate()
 
+    def normaliser(self) -> tuple[float, float] | None:
+        return self.latent_prior.normaliser()
+
     def auxiliaries(self) -> dict[str, Auxiliary]:
         found = {}
         if isinstance(self.latent_prior, ImplicitPrior):
@@ -124,13 +127,9 @@ class GaussianLatent(Family):
 def _check(prior: PriorConfig, divergence: DivergenceConfig) -> None:
     """Raise `ConfigError` for a prior and a divergence that do not go together."""
     if isinstance(prior, ImplicitConfig) and not divergence.is_kl:
-        raise problem("model.divergence.kind", _tag(divergence), "the implicit optimal prior is found by its KL alone.",
+        raise problem("model.divergence.kind", divergence.tag, "the implicit optimal prior is found by its KL alone.",
                       "Use kl, or another prior.")
     alone = isinstance(prior, StandardConfig) or (isinstance(prior, ConditionalConfig) and prior.components == 1)
     if divergence.gaussian and not alone:
-        raise problem("model.divergence.kind", _tag(divergence), "the Wasserstein distance of each x has a closed form "
+        raise problem("model.divergence.kind", divergence.tag, "the Wasserstein distance of each x has a closed form "
                       "only from one Gaussian.", "Use mmd, sliced or critic, or the standard prior.")
-
-
-def _tag(config: DivergenceConfig) -> str:
-    return str(config.model_dump()["kind"])

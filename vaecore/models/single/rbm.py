@@ -181,6 +181,9 @@ class RBM(Family):
         self.log_z_error.copy_(error)
         self.entropy.copy_(log_z + self.free_energy(self.chains).mean())
 
+    def normaliser(self) -> tuple[float, float]:
+        return float(self.log_z), float(self.log_z_error)
+
     @torch.no_grad()
     def annealed(self) -> tuple[Tensor, Tensor]:
         """log Z by annealed importance sampling from independent pixels, and its standard error: two scalars.

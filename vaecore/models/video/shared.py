@@ -175,6 +175,11 @@ class VideoFamily(Family):
         return sum(self.latents.values())
 
     @property
+    def one_code(self) -> bool:
+        """Whether one code serves all frames of a clip."""
+        return False
+
+    @property
     def stochastic(self) -> bool:
         """Whether there is more than one future."""
         return self.noise_size > 0

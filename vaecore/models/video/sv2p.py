@@ -148,9 +148,13 @@ class SV2P(VideoFamily):
         return {"z": self.size}
 
     @property
+    def one_code(self) -> bool:
+        return self.config.latent == "invariant"
+
+    @property
     def places(self) -> int:
         """Codes of a clip: 1, or one for each frame after the first."""
-        return 1 if self.config.latent == "invariant" else self.frames - 1
+        return 1 if self.one_code else self.frames - 1
 
     def at_step(self, step: int, total: int) -> None:
         self.step, self.total = step, total
