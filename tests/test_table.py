@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vaecore.data import SPLITS, Dataset, DataUnavailable
-from vaecore.data.own_file import LARGEST
+from vaecore.data.own_file import MAX_FILE_BYTES
 from vaecore.data.table import Table, read
 from vaecore.schema import ConfigError, parse
 
@@ -197,7 +197,7 @@ def test_paths_that_cannot_be_read(tmp_path: Path, kind: str, message: str) -> N
             path += "\0"
         case "large":
             with Path(path).open("wb") as file:
-                file.truncate(LARGEST + 1)  # sparse
+                file.truncate(MAX_FILE_BYTES + 1)  # sparse
     config = Table(path=path)
     assert config.resolve() == config
     with pytest.raises(ConfigError, match=rf"data\.path: .*{message}"):

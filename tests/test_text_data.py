@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 from vaecore.config import RunConfig
 from vaecore.data import END, PAD, SPECIALS, SPLITS, UNKNOWN, DataUnavailable, Modality, captions
 from vaecore.data.captions import Captions
-from vaecore.data.own_file import LARGEST
+from vaecore.data.own_file import MAX_FILE_BYTES
 from vaecore.data.synthetic_text import CENTRES, LENGTH, UNITS, WORDS, SyntheticText, _draw, _latents, true_nll
 from vaecore.data.text import numbers, tokens, vocabulary, words
 from vaecore.data.text_file import TextFile
@@ -314,7 +314,7 @@ def test_the_vocabulary_is_that_of_the_training_split() -> None:
 def test_damaged_captions_are_named_with_a_remedy(archive: Path, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = archive / "val.de.gz"
     data = path.read_bytes()
-    monkeypatch.setattr(captions, "LARGEST", 1000)
+    monkeypatch.setattr(captions, "MAX_UNPACKED_BYTES", 1000)
     path.write_bytes({
         "flipped": data[:-6] + bytes([data[-6] ^ 1]) + data[-5:], "truncated": data[:-12],
         "not gzip": gzip.decompress(data), "empty": gzip.compress(b"\n"), "bomb": gzip.compress(b"a b\n" * 300),
@@ -412,7 +412,7 @@ def test_paths_that_cannot_be_read(tmp_path: Path, kind: str, message: str) -> N
             path = "/dev/zero"
         case "large":
             with Path(path).open("wb") as file:
-                file.truncate(LARGEST + 1)  # sparse
+                file.truncate(MAX_FILE_BYTES + 1)  # sparse
         case "0 byte":
             path += "\0"
         case "long":

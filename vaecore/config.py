@@ -26,7 +26,7 @@ from vaecore.schedules.kl_cost import KLChoice, Plain
 from vaecore.schedules.rate import ConstantRate, Rate
 from vaecore.schema import ConfigError, Problem, Strict, option, parse, problem, tagged
 
-LARGEST = 1_000_000  # bytes of a configuration file
+MAX_CONFIG_BYTES = 1_000_000  # of a file
 HOW = "Compare with what `vaecore presets vae-mnist` prints."
 
 
@@ -111,8 +111,9 @@ def _read_yaml(text: str) -> Any:
 
 def from_text(text: str) -> RunConfig:
     """A configuration from JSON or YAML (of which JSON is a part)."""
-    if len(text) > LARGEST:
-        raise problem("", "", f"the text has {len(text):,} characters.", f"A configuration has at most {LARGEST:,}.")
+    if len(text) > MAX_CONFIG_BYTES:
+        raise problem("", "", f"the text has {len(text):,} characters.",
+                      f"A configuration has at most {MAX_CONFIG_BYTES:,}.")
     try:
         values = _read_yaml(text)
     except yaml.MarkedYAMLError as error:
@@ -130,7 +131,7 @@ def from_text(text: str) -> RunConfig:
 def from_file(path: Path) -> RunConfig:
     """A configuration from a .json or .yaml file."""
     try:
-        if path.stat().st_size > LARGEST:
+        if path.stat().st_size > MAX_CONFIG_BYTES:
             raise problem("", str(path), f"{path} is too large to be a configuration.", "Give a .json or .yaml file.")
         return from_text(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

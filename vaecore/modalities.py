@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 PAD, BEGIN, END, UNKNOWN = range(4)  # token numbers of every text
 SPECIALS = ("<pad>", "<s>", "</s>", "<unk>")
 SPACE = " "  # in every vocabulary of characters, and in none of words: it says which of both a vocabulary is
-LARGEST_GIVEN_NUMBER = 1e6  # of a vector that a person gives
+MAX_MODALITIES = 16  # of one data set, and so of one model
+MAX_GIVEN_NUMBER = 1e6  # of a vector that a person gives
 T = TypeVar("T")
 
 
@@ -147,7 +148,7 @@ class Vector(Modality, kind="vector"):
         if found := super().fault(x):
             return found
         largest = float(x.abs().max())
-        return f"numbers lie within {LARGEST_GIVEN_NUMBER:,.0f}." if largest > LARGEST_GIVEN_NUMBER else ""
+        return f"numbers lie within {MAX_GIVEN_NUMBER:,.0f}." if largest > MAX_GIVEN_NUMBER else ""
 
 
 class Label(Modality, kind="label"):

@@ -157,9 +157,9 @@ def take(own: str) -> None:
     endings = UPLOADS[own].endings
     ending = next((each for each in endings if file.name.lower().endswith(f".{each}")), endings[0])
     try:
-        if len(data) > own_file.LARGEST:
+        if len(data) > own_file.MAX_FILE_BYTES:
             raise problem("data.path", file.name, f"'{file.name}' has {len(data):,} bytes.",
-                          f"Use at most {own_file.LARGEST:,}: a part of it, say.")
+                          f"Use at most {own_file.MAX_FILE_BYTES:,}: a part of it, say.")
         check(own, data, file.name)
         # By its content, so that an upload never replaces another; by its name, so that it is known again.
         name = re.sub(r"[^a-z0-9]+", "-", file.name.lower().removesuffix(f".{ending}")).strip("-")[:40]

@@ -18,7 +18,7 @@ from tests.pages import demo
 from tests.test_cli import call, refused, said
 from vaecore.data import Modality
 from vaecore.data.aligned import Aligned
-from vaecore.data.base import LONGEST_NAME, kept_names
+from vaecore.data.base import MAX_NAME_LENGTH, kept_names
 from vaecore.data.table import Table
 from vaecore.explore import Checkpoint
 from vaecore.explore.crossmodal import CrossModal
@@ -134,11 +134,11 @@ def test_names_of_weights_are_bounded_and_old_weights_have_none(store: Path, tmp
     old = opened(classes=None)
     assert old is not None and old.classes == () and old.class_names == ("0", "1", "2")
     assert old == opened(), "names are no part of what weights are compared by"
-    for bad in (["a", "b"], "abc", [1, 2, 3], ["a", "b", "c" * (LONGEST_NAME + 1)]):
+    for bad in (["a", "b"], "abc", [1, 2, 3], ["a", "b", "c" * (MAX_NAME_LENGTH + 1)]):
         with pytest.raises(BrokenCheckpoint):
             opened(classes=bad)
 
 
 def test_kept_names_fit_what_reads_them() -> None:
     names = kept_names(["x" * 300, "x" * 301, "a\nb", ""])
-    assert len(set(names)) == 4 and all(0 < len(name) <= LONGEST_NAME for name in names) and names[2] == "a b"
+    assert len(set(names)) == 4 and all(0 < len(name) <= MAX_NAME_LENGTH for name in names) and names[2] == "a b"

@@ -109,7 +109,7 @@ def test_footage_of_4k_is_made_small_frame_by_frame(monkeypatch: pytest.MonkeyPa
     clip, _ = read("a.mp4", data, size=32)
     assert clip.shape == (3, 3, 32, 32)
     assert sizes == [(57, 32)] * 3  # what leaves the decoder has the size that is asked for
-    monkeypatch.setattr(clip_file, "MOST_DECODED", 2 * 3840 * 2160)
+    monkeypatch.setattr(clip_file, "MAX_DECODED_PIXELS", 2 * 3840 * 2160)
     assert len(read("a.mp4", data)[0]) == 2
 
 
@@ -190,7 +190,7 @@ def test_what_is_no_clip_is_said_with_file_and_remedy(name: str, make: Callable[
 
 
 def test_an_archive_is_refused_by_what_it_declares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clip_file, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(clip_file, "MAX_ARRAYS_BYTES", 10_000)
     with pytest.raises(ConfigError, match=r"declares 64,\d+ bytes"):
         read("a.npz", archive(x=np.zeros((10, 80, 80, 1), np.uint8)))
     huge = io.BytesIO()
@@ -215,7 +215,7 @@ def test_an_archive_is_made_small_frame_by_frame() -> None:
 
 
 def test_tiny_frames_are_not_enlarged_beyond_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clip_file, "MOST_BYTES", 5_000)
+    monkeypatch.setattr(clip_file, "MAX_ARRAYS_BYTES", 5_000)
     with pytest.raises(ConfigError, match="would take 15,360 bytes at 16 × 16"):
         read("a.npz", archive(x=np.zeros((20, 2, 2, 1), np.uint8)))
 
@@ -295,13 +295,13 @@ def test_clips_that_cannot_be_used_are_said_with_a_remedy(tmp_path: Path, monkey
     for name in "bcd":
         (tmp_path / f"{name}.gif").write_bytes(gif(8))
     assert "1 of the 4 clips have 10 frames; 2 are to be held out. Use at most 8" in message(test_frames=10)
-    monkeypatch.setattr(own_clips, "MOST_BYTES", 12 * 8 * 8 * 3 * 3)
+    monkeypatch.setattr(own_clips, "MAX_ARRAYS_BYTES", 12 * 8 * 8 * 3 * 3)
     assert "windows would take" in message(stride=1)
-    monkeypatch.setattr(own_clips, "MOST_BYTES", 20 * 8 * 8 * 3)
+    monkeypatch.setattr(own_clips, "MAX_ARRAYS_BYTES", 20 * 8 * 8 * 3)
     assert "bytes of frames at 8 × 8" in message()
-    monkeypatch.setattr(own_clips, "MOST_FILED", 1_000)
+    monkeypatch.setattr(own_clips, "MAX_FILES_BYTES", 1_000)
     assert "has clips of more than 1,000 bytes" in message()
-    monkeypatch.setattr(own_clips, "MOST_FILES", 3)
+    monkeypatch.setattr(own_clips, "MAX_FILES", 3)
     assert "has 4 clips" in message()
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from vaecore.data import Modality
 from vaecore.models import FAMILIES
-from vaecore.models.video.conditional_wasserstein import LARGEST, ConditionalWasserstein, PairedMMD, in_units_of
+from vaecore.models.video.conditional_wasserstein import MAX_PAIRS, ConditionalWasserstein, PairedMMD, in_units_of
 from vaecore.probability.divergences import Critic, squared_w2
 from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
 from vaecore.schema import parse
@@ -134,7 +134,7 @@ def test_the_paired_distance_has_mean_0_where_codes_are_the_priors() -> None:
 
 
 def test_a_large_batch_is_compared_by_some_of_its_pairs() -> None:
-    z, u = torch.randn(3 * LARGEST, 2), torch.randn(3 * LARGEST, 2)
+    z, u = torch.randn(3 * MAX_PAIRS, 2), torch.randn(3 * MAX_PAIRS, 2)
     standard = DiagonalGaussian(torch.zeros_like(z), torch.zeros_like(z))
     found = PairedMMD("imq")(standard, z, standard, u, seeded())
     assert abs(float(found)) < 0.02

@@ -15,7 +15,7 @@ from tests.training.runs import Start, read, small
 from vaecore.models.base import Auxiliary
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.training import train
-from vaecore.training.auxiliaries import LARGEST, Auxiliaries
+from vaecore.training.auxiliaries import MAX_LOSS, Auxiliaries
 from vaecore.training.checkpoints import load_model
 from vaecore.training.course import TrainingFailed
 
@@ -39,7 +39,7 @@ def test_a_critic_that_diverges_is_reported_and_nothing_of_it_is_kept(start: Sta
 
 @pytest.mark.parametrize(("model", "loss", "name"), [(CRITIC, "_critic_loss", "critic"),
                                                      (RATIO, "_ratio_loss", "density ratio")])
-@pytest.mark.parametrize("value", [math.nan, math.inf, 2 * LARGEST])
+@pytest.mark.parametrize("value", [math.nan, math.inf, 2 * MAX_LOSS])
 def test_one_bad_loss_among_many_updates_is_seen(start: Start, monkeypatch: pytest.MonkeyPatch, watch: Any,
                                                  model: dict[str, Any], loss: str, name: str, value: float) -> None:
     """Of the sixth step, and only once: later losses are as they should be."""
@@ -74,7 +74,7 @@ def member(values: list[float], updates: int = 1) -> Auxiliary:
 
 def test_only_the_worst_loss_counts_and_it_is_not_forgotten() -> None:
     generator = torch.Generator()
-    for bad in (math.nan, math.inf, -math.inf, LARGEST, -LARGEST):
+    for bad in (math.nan, math.inf, -math.inf, MAX_LOSS, -MAX_LOSS):
         made = Auxiliaries({"good": member([1.0] * 4), "bad": member([0.5, bad, 0.5, 0.5])}, torch.device("cpu"))
         assert made.diverged() == ""
         found = []
@@ -82,7 +82,7 @@ def test_only_the_worst_loss_counts_and_it_is_not_forgotten() -> None:
             made.update(dict, generator)
             found.append(made.diverged())
         assert found == ["", "bad", "bad", "bad"]
-    made = Auxiliaries({"large": member([0.999 * LARGEST, -0.999 * LARGEST])}, torch.device("cpu"))
+    made = Auxiliaries({"large": member([0.999 * MAX_LOSS, -0.999 * MAX_LOSS])}, torch.device("cpu"))
     for _ in range(2):
         made.update(dict, generator)
     assert made.diverged() == ""

@@ -26,8 +26,10 @@ from numpy.typing import NDArray
 
 from vaecore.data import npz, table
 from vaecore.data.base import (
-    LARGEST_AXIS,
-    MOST_CLASSES,
+    MAX_ARRAYS_BYTES,
+    MAX_AXIS,
+    MAX_CLASSES,
+    MAX_SIDE,
     SPLITS,
     Array,
     Dataset,
@@ -42,20 +44,16 @@ from vaecore.data.missing import Mask, MultimodalConfig, masked
 from vaecore.data.own_file import contents, decoded, digest, wrong
 from vaecore.data.text import VocabularyConfig
 from vaecore.data.text_file import LONGEST_LINE
-from vaecore.modalities import KINDS, Modality
+from vaecore.modalities import KINDS, MAX_MODALITIES, Modality
 from vaecore.schema import ConfigError, option, problem
 
-FEWEST = 30  # samples
-MOST = 16  # modalities
-MOST_FILES = MOST + 2  # with labels and mask
-MOST_BYTES = 2**29  # of all arrays together, unpacked, and as they are trained on
-LARGEST_SIDE = 256  # pixels
+MIN_SAMPLES = 30  # samples
+MAX_MEMBERS = MAX_MODALITIES + 2  # with labels and mask
 ENDINGS = (".csv", ".npy", ".txt")
 NAME = re.compile(r"\w[\w -]{0,39}")
 KNOWN = ("labels", "mask")  # what is no modality
 RESERVED = ("covariate", "observed", "prior", "product", "posterior", "mixture", *KNOWN)  # names of other things
 
-Numbers = NDArray[np.float64]
 
 
 class Aligned(MultimodalConfig, VocabularyConfig):
@@ -98,8 +96,8 @@ class Aligned(MultimodalConfig, VocabularyConfig):
         whole = known_classes([*found.values(), *known.values()])
         columns = [column(member, whole) for member in found.values()]
         labels, named = _labels(known["labels"], whole) if "labels" in known else (None, whole)
-        if len(whole) > MOST_CLASSES:
-            raise wrong(self.path, f"has {len(whole):,} different labels in all.", f"Use at most {MOST_CLASSES}.")
+        if len(whole) > MAX_CLASSES:
+            raise wrong(self.path, f"has {len(whole):,} different labels in all.", f"Use at most {MAX_CLASSES}.")
         observed = _observed(columns, known.get("mask"), self.path)
         self._fits(columns, len(observed))
         rows = self._split(len(observed))
@@ -126,13 +124,13 @@ class Aligned(MultimodalConfig, VocabularyConfig):
             if not NAME.fullmatch(name):
                 raise member.wrong("has a name that cannot be shown.",
                                    "Use at most 40 letters, digits, spaces, - and _ for it.")
-        if not 2 <= len(found) <= MOST:
+        if not 2 <= len(found) <= MAX_MODALITIES:
             what = f"has {len(found)} modalit{'y' if len(found) == 1 else 'ies'}"
             raise wrong(self.path, f"{what}{': ' if found else ''}{', '.join(found)}."[:200],
-                        f"Give 2 to {MOST}, each an array or a file of its own.")
+                        f"Give 2 to {MAX_MODALITIES}, each an array or a file of its own.")
         first = next(iter(found.values()))
-        if len(first) < FEWEST:
-            raise first.wrong(f"has {len(first)} sample{'s' * (len(first) != 1)}.", f"Give at least {FEWEST}.")
+        if len(first) < MIN_SAMPLES:
+            raise first.wrong(f"has {len(first)} sample{'s' * (len(first) != 1)}.", f"Give at least {MIN_SAMPLES}.")
         for other in [*found.values(), *known.values()]:
             if len(other) != len(first):
                 raise other.wrong(f"has {len(other):,} samples, but '{first.called}' has {len(first):,}.",
@@ -142,9 +140,9 @@ class Aligned(MultimodalConfig, VocabularyConfig):
     def _fits(self, columns: Sequence[Column], samples: int) -> None:
         """Raise `ConfigError` where the arrays to train on would be too large."""
         total = samples * sum(part.bytes_each(self.longest) for part in columns)
-        if total > MOST_BYTES:
+        if total > MAX_ARRAYS_BYTES:
             raise wrong(self.path, f"would take {total:,} bytes in memory.",
-                        f"Use at most {MOST_BYTES:,}: fewer samples, say, or smaller images.")
+                        f"Use at most {MAX_ARRAYS_BYTES:,}: fewer samples, say, or smaller images.")
 
     def _split(self, samples: int) -> dict[SplitName, NDArray[np.int64]]:
         order = np.random.default_rng(self.split_seed).permutation(samples)
@@ -218,17 +216,17 @@ def files(path: str) -> dict[str, bytes]:
         return {"": contents(path, ".npz file or folder")}
     if not names:
         raise wrong(path, "is an empty folder.", "Put one .npy, .csv or .txt file a modality into it.")
-    if len(names) > MOST_FILES:
+    if len(names) > MAX_MEMBERS:
         raise wrong(path, f"has {'1,000 files or more' if len(names) > 900 else f'{len(names)} files'}.",
-                    f"Use at most {MOST} modalities, each one file, and `labels` and `mask`.")
+                    f"Use at most {MAX_MODALITIES} modalities, each one file, and `labels` and `mask`.")
     for name in names:
         if not name.isprintable() or Path(name).suffix.lower() not in ENDINGS:
             raise wrong(path, f"has {name!r} in it, which is no .npy, .csv or .txt file.", "Move it elsewhere.")
     data: dict[str, bytes] = {}
     for name in names:
         data[name] = contents(str(place / name), f"{Path(name).suffix} file")
-        if sum(map(len, data.values())) > MOST_BYTES:
-            raise wrong(path, f"has files of more than {MOST_BYTES:,} bytes.", "Use a part of them, say.")
+        if sum(map(len, data.values())) > MAX_ARRAYS_BYTES:
+            raise wrong(path, f"has files of more than {MAX_ARRAYS_BYTES:,} bytes.", "Use a part of them, say.")
     return data
 
 
@@ -261,7 +259,8 @@ def _table(data: bytes, path: str) -> tuple[Array, dict[int, str], tuple[str, ..
     A blank line is a sample that is not observed; what stands there in words is not taken for one.
     """
     found = table.read(data, path, blank_rows=True)
-    said = {row: f"'{text[:table.SHOWN]}' in line {found.lines[row]:,}, column '{found.names[column][:table.SHOWN]}',"
+    most = table.CHARACTERS_SHOWN
+    said = {row: f"'{text[:most]}' in line {found.lines[row]:,}, column '{found.names[column][:most]}',"
             for row, (column, text) in found.words.items()}
     for row, (column, _) in found.words.items():
         found.values[row, column] = np.inf
@@ -273,11 +272,11 @@ def _unpacked(data: bytes, path: str) -> dict[str, Member]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
-            if len(entries) > MOST_FILES:
+            if len(entries) > MAX_MEMBERS:
                 raise wrong(path, f"has {len(entries):,} arrays.",
-                            f"Use at most {MOST} modalities, and `labels` and `mask`.")
-            if (total := sum(entry.file_size for entry in entries)) > MOST_BYTES:
-                raise wrong(path, f"declares {total:,} bytes of arrays.", f"Use at most {MOST_BYTES:,}.")
+                            f"Use at most {MAX_MODALITIES} modalities, and `labels` and `mask`.")
+            if (total := sum(entry.file_size for entry in entries)) > MAX_ARRAYS_BYTES:
+                raise wrong(path, f"declares {total:,} bytes of arrays.", f"Use at most {MAX_ARRAYS_BYTES:,}.")
             found: dict[str, Member] = {}
             for entry in entries:
                 name = entry.filename.removesuffix(".npy")
@@ -367,7 +366,7 @@ class Column:
             what = "nothing"
         else:
             values = np.ravel(np.asarray(self.x[row], np.float64))
-            low, high = (0.0, 1.0) if KINDS[self.kind].pixels else (-table.LARGEST_NUMBER, table.LARGEST_NUMBER)
+            low, high = (0.0, 1.0) if KINDS[self.kind].pixels else (-table.MAX_NUMBER, table.MAX_NUMBER)
             what = f"{values[~((values >= low) & (values <= high))][0]:g}"
         why = ", which the mask calls observed" if asked else ""
         return self.member.wrong(f"has {what} in sample {row:,} (the first is 0){why}.", remedy)
@@ -391,12 +390,12 @@ def column(member: Member, classes: NDArray[np.int64] | None = None) -> Column:
         numbered = _classes(member, classes)
         return Column(member, "label", numbered, numbered == -1, np.zeros(len(value), bool))
     if value.ndim == 2:
-        if value.shape[1] > LARGEST_AXIS:
+        if value.shape[1] > MAX_AXIS:
             raise member.wrong(f"has {value.shape[1]:,} numbers a sample.",
-                               f"Use at most {LARGEST_AXIS:,}: those that vary most, say.")
+                               f"Use at most {MAX_AXIS:,}: those that vary most, say.")
         x = value.astype(np.float64)
         blank = np.asarray(np.isnan(x).all(1))
-        return Column(member, "vector", x, blank, ~(np.abs(x) <= table.LARGEST_NUMBER).all(1) & ~blank)
+        return Column(member, "vector", x, blank, ~(np.abs(x) <= table.MAX_NUMBER).all(1) & ~blank)
     return _image(member, value)
 
 
@@ -406,9 +405,9 @@ def _image(member: Member, value: Array) -> Column:
         value = value[:, None]
     elif shape[1] not in (1, 3) and shape[3] in (1, 3):
         value = np.moveaxis(value, 3, 1)
-    if value.shape[1] not in (1, 3) or max(value.shape[2:]) > LARGEST_SIDE:
+    if value.shape[1] not in (1, 3) or max(value.shape[2:]) > MAX_SIDE:
         raise member.wrong(f"is {_described(shape, value.dtype)}.", "Give images (N, H, W), (N, C, H, W) or (N, H, W, "
-                           f"C) with 1 or 3 channels C, at most {LARGEST_SIDE} pixels high and wide.")
+                           f"C) with 1 or 3 channels C, at most {MAX_SIDE} pixels high and wide.")
     none = np.zeros(len(value), bool)
     if value.dtype == np.uint8:
         # Of 255 grey levels a mask of 0 and 1 would be all black; a picture that dark has nothing on it.
@@ -433,8 +432,8 @@ def _classes(member: Member, whole: NDArray[np.int64] | None = None) -> NDArray[
     if (labels < -1).any():
         raise member.wrong(f"has a label {labels.min()}.", "Number classes from 0; -1 is a missing one.")
     known = np.unique(labels[labels >= 0])
-    if not 1 <= len(known) <= MOST_CLASSES:
-        raise member.wrong(f"has {len(known):,} different labels.", f"Use 1 to {MOST_CLASSES}.")
+    if not 1 <= len(known) <= MAX_CLASSES:
+        raise member.wrong(f"has {len(known):,} different labels.", f"Use 1 to {MAX_CLASSES}.")
     whole = known if whole is None or not np.isin(known, whole).all() else whole
     return np.where(labels < 0, -1, np.searchsorted(whole, labels))
 

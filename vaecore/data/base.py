@@ -30,8 +30,12 @@ SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 COVARIATE = "covariate"  # what a batch calls u of p(z|u), beside its modalities
 EVENTS = "events"  # what the frames of kept clips are called that could not be foreseen
 OBSERVED = "observed"  # and which modalities each observation has
-MOST_CLASSES, MOST_COLUMNS, LONGEST_NAME = 256, 1_000, 100  # names that are kept, and their characters
-LARGEST_AXIS = 65_536  # entries along one axis of an observation: what weights are read with, so what is trained on
+MAX_CLASSES, MAX_COLUMNS, MAX_NAME_LENGTH = 256, 1_000, 100  # names that are kept, and their characters
+MAX_ARRAYS_BYTES = 2**29  # of all arrays of files of one's own together, unpacked, and as they are trained on
+MAX_UNPACKED_BYTES = 64 * 2**20  # of a published file; the largest, MNIST's training images, has 47 MB
+MAX_DRAWN_NUMBERS = 50_000_000  # in a data set that a program draws: 200 MB
+MAX_SIDE = 256  # pixels of an image or frame of one's own, as it is kept
+MAX_AXIS = 65_536  # entries along one axis of an observation: what weights are read with, so what is trained on
 MAPPED_FROM = 32 * 2**20  # bytes; larger arrays are memory-mapped from the cache instead of held
 
 
@@ -225,12 +229,12 @@ def shuffled_split(images: Array, labels: NDArray[np.int64], held_out: int, seed
 
 
 def kept_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Names as they are kept and shown: on one line, of at most `LONGEST_NAME` characters, and each another one."""
+    """Names as they are kept and shown: on one line, of at most `MAX_NAME_LENGTH` characters, and each another one."""
     kept: list[str] = []
     for number, name in enumerate(names):
         line = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
-        short = line if 0 < len(line) <= LONGEST_NAME else f"{line[:LONGEST_NAME - 12]}… ({number})".strip()
-        kept.append(short if short not in kept else f"{short[:LONGEST_NAME - 12]}… ({number})")
+        short = line if 0 < len(line) <= MAX_NAME_LENGTH else f"{line[:MAX_NAME_LENGTH - 12]}… ({number})".strip()
+        kept.append(short if short not in kept else f"{short[:MAX_NAME_LENGTH - 12]}… ({number})")
     return tuple(kept)
 
 

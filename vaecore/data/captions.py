@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from vaecore.data.base import SPLITS, Dataset, DataUnavailable, folders
+from vaecore.data.base import MAX_UNPACKED_BYTES, SPLITS, Dataset, DataUnavailable, folders
 from vaecore.data.text import TextConfig
 from vaecore.schema import option
 
 FILES = dict(zip(SPLITS, ("train", "val", "test_2016_flickr"), strict=True))
 LANGUAGES = {"en": "English", "de": "German", "fr": "French", "cs": "Czech"}
-LARGEST = 64 * 2**20  # bytes uncompressed; the largest file has 2 MB
 
 
 class Captions(TextConfig):
@@ -54,8 +53,8 @@ def read(path: Path) -> list[str]:
     """The lines of a compressed text; raises `DataUnavailable` for a damaged one."""
     try:
         with gzip.open(path) as file:
-            raw = file.read(LARGEST + 1)
-        if len(raw) > LARGEST:
+            raw = file.read(MAX_UNPACKED_BYTES + 1)
+        if len(raw) > MAX_UNPACKED_BYTES:
             raise ValueError("it holds more than 64 MB")
         lines = [line for line in raw.decode().split("\n") if line.strip()]
         if not lines:

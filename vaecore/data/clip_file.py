@@ -27,18 +27,16 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from vaecore.data import npz
-from vaecore.data.base import Array, DataUnavailable
+from vaecore.data.base import MAX_ARRAYS_BYTES, MAX_SIDE, Array, DataUnavailable
 from vaecore.data.own_file import contents
 from vaecore.schema import ConfigError, problem
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".webm": "matroska"}  # as the decoder calls them
 ENDINGS = (".gif", *FORMATS, ".npz")
-LARGEST_SIDE = 8_192  # pixels of a frame, in a file
-LARGEST_GIF = 4_096  # of a frame of a GIF, of which several copies in four channels are needed
-LARGEST_KEPT = 256  # pixels of a side, as it is kept
-MOST_DECODED = 4 * 10**9  # pixels: 480 frames of 4K; what follows is left out
-MOST_BYTES = 2**29  # of the arrays of an .npz
-MOST_CLIPS = 10_000  # in an .npz
+MAX_FILE_SIDE = 8_192  # pixels of a frame, in a file
+MAX_GIF_SIDE = 4_096  # of a frame of a GIF, of which several copies in four channels are needed
+MAX_DECODED_PIXELS = 4 * 10**9  # pixels: 480 frames of 4K; what follows is left out
+MAX_CLIPS = 10_000  # in an .npz
 BROWSERS = 10.0  # frames a second of a GIF that does not say, as browsers show it
 FASTEST = 1_000.0  # frames a second that are believed
 UNEVEN = 0.6  # of a frame's time: what is shown so much earlier or later than at an even rate is resampled
@@ -66,7 +64,7 @@ def read_clip(source: Path | tuple[str, bytes], *, size: int | None, most_frames
 
 
 def read_clips(source: Path | tuple[str, bytes], *, size: int | None, most_frames: int, grey: bool,
-               most_clips: int = MOST_CLIPS, field: str = "data.path", tell: Tell = lambda _: None
+               most_clips: int = MAX_CLIPS, field: str = "data.path", tell: Tell = lambda _: None
                ) -> tuple[list[Clip], float]:
     """All clips of a file, at most `most_clips`, as `read_clip`: an .npz may have several."""
     name, data = source if isinstance(source, tuple) else (str(source), contents(str(source), "clip"))
@@ -125,7 +123,7 @@ def squared(image: Image.Image, size: int | None, grey: bool) -> Clip:
     """The central square of a picture, (C, size, size); without a size its own, up to 256."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
-    wanted = min(side, LARGEST_KEPT) if size is None else size
+    wanted = min(side, MAX_SIDE) if size is None else size
     image = image.convert("L" if grey else "RGB")
     if (wanted, wanted) != image.size:
         image = image.resize((wanted, wanted), Image.Resampling.BILINEAR, (left, top, left + side, top + side))
@@ -139,15 +137,15 @@ def _gif(data: bytes, fault: Fault) -> Iterator[Shown]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the bound below is ours
             image = Image.open(io.BytesIO(data), formats=("GIF",))
-        _check_size(image.width, image.height, fault, LARGEST_GIF)
+        _check_size(image.width, image.height, fault, MAX_GIF_SIDE)
         white = Image.new("RGBA", image.size, "white")
         shown = 0.0
-        for index in range(MOST_DECODED // (image.width * image.height)):
+        for index in range(MAX_DECODED_PIXELS // (image.width * image.height)):
             try:
                 image.seek(index)
             except EOFError:
                 return
-            _check_size(image.width, image.height, fault, LARGEST_GIF)  # a later frame may reach out of the first
+            _check_size(image.width, image.height, fault, MAX_GIF_SIDE)  # a later frame may reach out of the first
             duration = float(image.info.get("duration", 0)) / 1_000
             duration = duration if duration > 0.01 else 1 / BROWSERS
             shown += duration
@@ -155,7 +153,7 @@ def _gif(data: bytes, fault: Fault) -> Iterator[Shown]:
     except ConfigError:
         raise
     except Image.DecompressionBombError:  # before there is an image whose size could be looked at
-        raise fault(f"has a screen or a frame of more than {LARGEST_GIF:,} pixels a side.",
+        raise fault(f"has a screen or a frame of more than {MAX_GIF_SIDE:,} pixels a side.",
                     "Make it smaller.") from None
     except UnidentifiedImageError:
         raise fault("is no GIF.", "Save it again as one, or as MP4.") from None
@@ -179,7 +177,7 @@ def _film(data: bytes, form: str, size: int | None, grey: bool, fault: Fault) ->
                 raise fault("has no picture in it.", "Give a film, not a sound.")
             stream = container.streams.video[0]
             _check_size(stream.codec_context.width, stream.codec_context.height, fault)
-            stream.codec_context.options = {"max_pixels": str(LARGEST_SIDE**2)}  # whatever the container says
+            stream.codec_context.options = {"max_pixels": str(MAX_FILE_SIDE**2)}  # whatever the container says
             stream.thread_count = 1  # each thread would hold frames of its own
             rate = float(stream.average_rate or 0)
             rate = rate if 0 < rate <= FASTEST else 0.0
@@ -189,7 +187,7 @@ def _film(data: bytes, form: str, size: int | None, grey: bool, fault: Fault) ->
             for frame in container.decode(stream):
                 _check_size(frame.width, frame.height, fault)
                 decoded += frame.width * frame.height
-                if decoded > MOST_DECODED:
+                if decoded > MAX_DECODED_PIXELS:
                     return
                 begin = math.nan if frame.time is None else frame.time
                 lasts = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
@@ -210,7 +208,7 @@ def _small(frame: Any, size: int | None, grey: bool, across: float = 1.0) -> Cli
     """
     shown = frame.width * max(1.0, across), frame.height * max(1.0, 1 / across)
     side = round(min(shown))
-    wanted = min(side, LARGEST_KEPT) if size is None else size
+    wanted = min(side, MAX_SIDE) if size is None else size
     # Only scaled where it becomes smaller; a tiny film is enlarged below, as pictures are.
     target = min(wanted, side)
     width, height = (max(target, round(extent * target / side)) for extent in shown)
@@ -241,8 +239,8 @@ def _arrays(data: bytes, size: int | None, most_frames: int, grey: bool, most_cl
             entries = members.infolist()
             if len(entries) != 1:
                 raise fault(f"has {len(entries):,} arrays.", "Save one array, (N, T, H, W, C) or (T, H, W, C).")
-            if entries[0].file_size > MOST_BYTES:
-                raise fault(f"declares {entries[0].file_size:,} bytes.", f"Use at most {MOST_BYTES:,}.")
+            if entries[0].file_size > MAX_ARRAYS_BYTES:
+                raise fault(f"declares {entries[0].file_size:,} bytes.", f"Use at most {MAX_ARRAYS_BYTES:,}.")
             with members.open(entries[0]) as file:
                 shape = _declared(file, entries[0].file_size, fault)
             with members.open(entries[0]) as file:
@@ -252,9 +250,9 @@ def _arrays(data: bytes, size: int | None, most_frames: int, grey: bool, most_cl
     except npz.DAMAGED as error:
         raise fault(f"is no .npz that can be read ({error}).", "Save one array with numpy.savez.") from None
     clips: NDArray[Any] = found.reshape(-1, *shape[-4:])[:most_clips, :most_frames]
-    side = min(*shape[-3:-1], LARGEST_KEPT) if size is None else size
-    if (total := clips.shape[0] * clips.shape[1] * side**2 * (1 if grey else 3)) > MOST_BYTES:  # tiny frames grow
-        raise fault(f"would take {total:,} bytes at {side} × {side} pixels.", f"Use at most {MOST_BYTES:,}.")
+    side = min(*shape[-3:-1], MAX_SIDE) if size is None else size
+    if (total := clips.shape[0] * clips.shape[1] * side**2 * (1 if grey else 3)) > MAX_ARRAYS_BYTES:  # tiny frames grow
+        raise fault(f"would take {total:,} bytes at {side} × {side} pixels.", f"Use at most {MAX_ARRAYS_BYTES:,}.")
     return [np.stack([squared(_picture(frame, fault), size, grey) for frame in clip]) for clip in clips]
 
 
@@ -280,13 +278,13 @@ def _declared(file: IO[bytes], size: int, fault: Fault) -> tuple[int, ...]:
     if shape[-4] < 2:
         raise fault("has clips of one frame.", "Give at least 2 frames.")
     _check_size(shape[-2], shape[-3], fault)
-    if len(shape) == 5 and shape[0] > MOST_CLIPS:
-        raise fault(f"has {shape[0]:,} clips.", f"Use at most {MOST_CLIPS:,}.")
+    if len(shape) == 5 and shape[0] > MAX_CLIPS:
+        raise fault(f"has {shape[0]:,} clips.", f"Use at most {MAX_CLIPS:,}.")
     if int(np.prod(shape, dtype=object)) * dtype.itemsize > size:  # before room is made for it
         raise fault(f"{what}, but has {size:,} bytes.", "Save it again.")
     return shape
 
 
-def _check_size(width: int, height: int, fault: Fault, largest: int = LARGEST_SIDE) -> None:
+def _check_size(width: int, height: int, fault: Fault, largest: int = MAX_FILE_SIDE) -> None:
     if not (1 <= width <= largest and 1 <= height <= largest):
         raise fault(f"has frames of {width:,} × {height:,} pixels.", f"Use at most {largest:,} × {largest:,}.")

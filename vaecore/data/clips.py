@@ -26,7 +26,7 @@ P = TypeVar("P", np.uint8, np.generic)  # what pixels are
 FRAMES = "frames"
 LOOKED_AT = 256  # training clips that are kept where others are drawn anew
 PART = 64  # clips made at once where many are kept
-MOST_BYTES = 2**30  # of the clips that are kept, all splits together
+MAX_KEPT_CLIPS_BYTES = 2**30  # of the clips that are kept, all splits together
 KEPT_SEED = 7_919_000_003  # far from the seeds of runs: a kept clip is none that training draws
 
 
@@ -84,10 +84,11 @@ class DrawnConfig(DataConfig):
         counts = {"train": self.train_limit or LOOKED_AT, "validation": self.test_clips, "test": self.test_clips}
         each = math.prod(modality.shape[1:]) * (1 if modality.pixels else 4)
         total = sum(each * lengths[split] * counts[split] for split in SPLITS)
-        if total > MOST_BYTES:
+        if total > MAX_KEPT_CLIPS_BYTES:
             what = "data.train_limit" if counts["train"] > counts["test"] else "data.test_clips"
             raise problem(what, counts["train" if what.endswith("limit") else "test"],
-                          f"the clips to keep would take {total:,} bytes.", f"Use fewer: at most {MOST_BYTES:,} bytes.")
+                          f"the clips to keep would take {total:,} bytes.",
+                          f"Use fewer: at most {MAX_KEPT_CLIPS_BYTES:,} bytes.")
         splits = {split: kept(makers[split], counts[split], lengths[split], 3 * self.data_seed + index)
                   for index, split in enumerate(SPLITS)}
         fixed = f"{self.train_limit:,}" if self.train_limit else f"{self.clips:,} an epoch, drawn anew,"

@@ -19,7 +19,7 @@ from vaecore.modalities import Modality
 FILE, COPY = ("mfeat", "mfeat.npz"), "six views of 2,000 digits (UCI): 1,600 / 200 / 200"
 DIGITS, HELD_OUT = 2_000, 200
 SIZES = {"fac": 216, "fou": 76, "kar": 64, "mor": 6, "pix": 240, "zer": 47}
-MOST_INK = 6  # of a pixel
+MAX_INK = 6  # of a pixel
 
 
 class DigitViews(MultimodalConfig):
@@ -51,5 +51,5 @@ class DigitViews(MultimodalConfig):
     @staticmethod
     def _view(name: str, x: Array, train: Array) -> Array:
         if name == "pix":
-            return np.rint(x.reshape(DIGITS, 1, 16, 15).clip(0, MOST_INK) * (255 / MOST_INK)).astype(np.uint8)
+            return np.rint(x.reshape(DIGITS, 1, 16, 15).clip(0, MAX_INK) * (255 / MAX_INK)).astype(np.uint8)
         return standardised(x, x[train])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.data import npz
-from vaecore.data.base import Array, DataConfig, Dataset, DataUnavailable, Split
+from vaecore.data.base import MAX_ARRAYS_BYTES, Array, DataConfig, Dataset, DataUnavailable, Split
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
@@ -22,7 +22,6 @@ from vaecore.schema import option, problem
 SIDE = 64  # pixels
 FILES = {"gestures": "asl_gestures_64.npz", "scenes": "scenes_64.npz"}
 MOST_FRAMES, MOST_CLIPS = 20_000, 200  # of a file; the larger one has 2,968 frames of 15 clips
-MOST_BYTES = 2**29  # of all windows
 SIGNS_HELD_OUT = 3  # for validation, and as many for test
 TAIL = 0.1  # of a long scene, for validation, and as much for test
 LONG = 200  # frames that a scene has left for training, or it stays whole
@@ -66,9 +65,9 @@ class Filmed(DataConfig):
         for part, chosen, length in ("train", train, self.frames), ("validation", validation, self.test_frames), (
                 "test", test, self.test_frames):
             total = count_windows([len(clip) for clip in chosen], length, self.stride) * length * 3 * self.size**2
-            if total > MOST_BYTES:
+            if total > MAX_ARRAYS_BYTES:
                 raise problem("data.stride", self.stride, f"the windows would take {total:,} bytes.",
-                              f"Use at least {self.stride * -(-total // MOST_BYTES)}.")
+                              f"Use at least {self.stride * -(-total // MAX_ARRAYS_BYTES)}.")
             parts[part] = Split({FRAMES: windows(chosen, length, self.stride)},
                                 sources=sources(chosen, length, self.stride))
         sizes = " / ".join(f"{len(part):,}" for part in parts.values())

@@ -11,11 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.base import Array, DataUnavailable, SplitName, cache_folder, mapped
+from vaecore.data.base import MAX_UNPACKED_BYTES, Array, DataUnavailable, SplitName, cache_folder, mapped
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
          "t10k-labels-idx1-ubyte")
-LARGEST = 64 * 2**20  # bytes; the training images of MNIST are 47 MB
 
 
 def find(candidates: list[Path]) -> Path | None:
@@ -39,11 +38,11 @@ def read(path: Path, checksum: str) -> NDArray[np.uint8]:
     """An idx array; `checksum` is the MD5 of the uncompressed bytes, as recompressed copies differ."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            raw = file.read(LARGEST + 1)
+            raw = file.read(MAX_UNPACKED_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataUnavailable(f"{path.name} in {path.parent} is damaged ({error}). Delete it and fetch it "
                               "again, for instance with `vaecore data --download`.") from None
-    if len(raw) > LARGEST or hashlib.md5(raw, usedforsecurity=False).hexdigest() != checksum:
+    if len(raw) > MAX_UNPACKED_BYTES or hashlib.md5(raw, usedforsecurity=False).hexdigest() != checksum:
         raise DataUnavailable(f"{path.name} in {path.parent} is not the published file: its checksum differs. "
                               "Delete it and fetch it again, for instance with `vaecore data --download`.")
     rank = raw[3]

@@ -13,9 +13,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from vaecore.data.base import Dataset, DataUnavailable, ImageConfig, SplitName, folders
-
-LARGEST = 64 * 2**20  # bytes uncompressed; the file holds 25 MB of pixels
+from vaecore.data.base import MAX_UNPACKED_BYTES, Dataset, DataUnavailable, ImageConfig, SplitName, folders
 
 
 class Omniglot(ImageConfig):
@@ -32,7 +30,7 @@ class Omniglot(ImageConfig):
         path = _path()
         try:
             with zipfile.ZipFile(path) as members:
-                if sum(member.file_size for member in members.infolist()) > LARGEST:
+                if sum(member.file_size for member in members.infolist()) > MAX_UNPACKED_BYTES:
                     raise DataUnavailable(f"{path} declares more than 64 MB: not the published file.")
             with np.load(path, allow_pickle=False) as file:
                 images = file["x"][:, None]

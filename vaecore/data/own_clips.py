@@ -14,17 +14,16 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from vaecore.data.base import SPLITS, DataConfig, Dataset, DataUnavailable, Split, SplitName
+from vaecore.data.base import MAX_ARRAYS_BYTES, SPLITS, DataConfig, Dataset, DataUnavailable, Split, SplitName
 from vaecore.data.clip_file import ENDINGS, Clip, read_clips
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
 from vaecore.data.own_file import contents, digest, wrong
 from vaecore.modalities import Modality
 from vaecore.schema import ConfigError, option, problem
 
-MOST_FILES = 200
-MOST_FILED = 2**29  # bytes of all files
-MOST_FRAMES = 5_000  # of a clip; what follows is left out
-MOST_BYTES = 2**29  # of all clips as they are kept, and of all windows
+MAX_FILES = 200
+MAX_FILES_BYTES = 2**29  # of all files
+MAX_FRAMES = 5_000  # of a clip; what follows is left out
 FEWEST_WHOLE = 3  # clips, of which some can be held out
 UNEVEN, LONGER = 1.5, 1.25  # held out whole are at most so many times the share, or the mean clip
 
@@ -81,9 +80,9 @@ class OwnClips(DataConfig):
             length = self.frames if split == "train" else longer
             count = count_windows([len(clip) for clip in parts[split]], length, self.stride)
             total = count * length * clips[0][0].nbytes
-            if total > MOST_BYTES:
+            if total > MAX_ARRAYS_BYTES:
                 raise problem("data.stride", self.stride, f"{count:,} windows would take {total:,} bytes.",
-                              f"Use at least {self.stride * -(-total // MOST_BYTES)}, or smaller frames.")
+                              f"Use at least {self.stride * -(-total // MAX_ARRAYS_BYTES)}, or smaller frames.")
             splits[split] = Split({FRAMES: windows(parts[split], length, self.stride)},
                                   sources=sources(parts[split], length, self.stride))
         sizes = " / ".join(f"{len(splits[split]):,}" for split in SPLITS)
@@ -106,14 +105,15 @@ class OwnClips(DataConfig):
         rates: list[float] = []
         for name, content in data.items():
             # One frame more than there is room for, and no file can take much more.
-            room = (MOST_BYTES - sum(clip.nbytes for clip in clips)) // ((1 if self.grey else 3) * self.size**2)
+            room = (MAX_ARRAYS_BYTES - sum(clip.nbytes for clip in clips)) // ((1 if self.grey else 3) * self.size**2)
             place = str(Path(self.path) / name) if name else self.path
-            found, rate = read_clips((place, content), size=self.size, most_frames=min(MOST_FRAMES, max(1, room) + 1),
+            found, rate = read_clips((place, content), size=self.size, most_frames=min(MAX_FRAMES, max(1, room) + 1),
                                      grey=self.grey, tell=resampled.append)
             clips += found
             rates += [rate] * len(found)
-            if sum(clip.nbytes for clip in clips) > MOST_BYTES:
-                raise wrong(self.path, f"has more than {MOST_BYTES:,} bytes of frames at {self.size} × {self.size}.",
+            if sum(clip.nbytes for clip in clips) > MAX_ARRAYS_BYTES:
+                raise wrong(self.path, f"has more than {MAX_ARRAYS_BYTES:,} bytes of frames at {self.size} × "
+                            f"{self.size}.",
                             "Use fewer clips, or a smaller data.size.")
             for clip in found:
                 if len(clip) < self.frames:
@@ -186,11 +186,11 @@ def files(path: str) -> dict[str, bytes]:
                    if entry.suffix.lower() in ENDINGS and not entry.name.startswith(".") and entry.name.isprintable())
     if not names:
         raise wrong(path, "is a folder without clips.", f"Put files into it that end in {', '.join(ENDINGS)}.")
-    if len(names) > MOST_FILES:
-        raise wrong(path, f"has {len(names):,} clips.", f"Use at most {MOST_FILES}, or one .npz of all of them.")
+    if len(names) > MAX_FILES:
+        raise wrong(path, f"has {len(names):,} clips.", f"Use at most {MAX_FILES}, or one .npz of all of them.")
     data: dict[str, bytes] = {}
     for name in names:
         data[name] = contents(str(place / name), "clip")
-        if sum(map(len, data.values())) > MOST_FILED:
-            raise wrong(path, f"has clips of more than {MOST_FILED:,} bytes.", "Use a part of them, say.")
+        if sum(map(len, data.values())) > MAX_FILES_BYTES:
+            raise wrong(path, f"has clips of more than {MAX_FILES_BYTES:,} bytes.", "Use a part of them, say.")
     return data

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vaecore.schema import ConfigError, problem
 
-LARGEST = 50_000_000  # bytes
+MAX_FILE_BYTES = 50_000_000
 
 
 def contents(path: str, kind: str) -> bytes:
@@ -30,11 +30,11 @@ def contents(path: str, kind: str) -> bytes:
         raise wrong(path, f"is {what}, not a file.", f"Give the path of a {kind}.")
     if not found.st_size:
         raise wrong(path, "is empty.", f"Give a {kind} with something in it.")
-    if found.st_size > LARGEST:
-        raise wrong(path, f"has {found.st_size:,} bytes.", f"Use at most {LARGEST:,}: a part of it, say.")
+    if found.st_size > MAX_FILE_BYTES:
+        raise wrong(path, f"has {found.st_size:,} bytes.", f"Use at most {MAX_FILE_BYTES:,}: a part of it, say.")
     try:
         with place.open("rb") as file:
-            return file.read(LARGEST)
+            return file.read(MAX_FILE_BYTES)
     except OSError as error:
         raise _unreadable(path, kind, error) from None
 

@@ -10,16 +10,12 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vaecore.data.base import SPLITS, Dataset, Split, SplitName
+from vaecore.arrays import Numbers
+from vaecore.data.base import MAX_DRAWN_NUMBERS, SPLITS, Dataset, Split, SplitName
 from vaecore.data.missing import MultimodalConfig
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
-
-MOST_NUMBERS = 50_000_000  # in the training set, 200 MB
-
-Numbers = NDArray[np.float64]
 
 
 class PlantedBlocks(MultimodalConfig):
@@ -48,10 +44,10 @@ class PlantedBlocks(MultimodalConfig):
         if not self.joint_rank + self.individual_rank:
             raise problem("data.joint_rank", 0, "without joint and individual scores there is only noise.",
                           "Give data.joint_rank or data.individual_rank 1 or more.")
-        if self.samples * self.blocks * self.features > MOST_NUMBERS:
+        if self.samples * self.blocks * self.features > MAX_DRAWN_NUMBERS:
             raise problem("data.samples", self.samples, f"{self.samples:,} samples of {self.blocks} blocks of "
-                          f"{self.features} are more than {MOST_NUMBERS:,} numbers.",
-                          f"Use at most {MOST_NUMBERS // (self.blocks * self.features):,}.")
+                          f"{self.features} are more than {MAX_DRAWN_NUMBERS:,} numbers.",
+                          f"Use at most {MAX_DRAWN_NUMBERS // (self.blocks * self.features):,}.")
         parameters = self.parameters()
         counts = (self.samples, self.samples // 10, self.samples // 10)
         splits: dict[SplitName, Split] = {}

@@ -11,20 +11,18 @@ from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vaecore.data.base import SPLITS, DataConfig, Dataset, Split, SplitName
+from vaecore.arrays import Numbers
+from vaecore.data.base import MAX_DRAWN_NUMBERS, SPLITS, DataConfig, Dataset, Split, SplitName
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
 
-LEAST, MOST = 0.5, 3.0  # of L
+LEAST_SCALE, LARGEST_SCALE = 0.5, 3.0  # of L
 SLOPE = 0.1  # of xtanh's linear part, and of a leaky ReLU below 0
 CANDIDATES = 10_000  # matrices of which a quarter is conditioned well enough, and a tenth as many of large ones
 LARGE = 10  # rows
 FLAT = 1e-9  # of the largest variance
-MOST_NUMBERS = 50_000_000  # observed in all, 200 MB
 
-Numbers = NDArray[np.float64]
 
 
 class Sources(DataConfig):
@@ -70,11 +68,12 @@ class Sources(DataConfig):
             raise problem("data.observed", observed, f"{observed} numbers cannot tell {self.dimensions} sources.",
                           f"Use 0 or at least {self.dimensions}.")
         total = self.segments * self.per_segment
-        if total * observed > MOST_NUMBERS:
+        if total * observed > MAX_DRAWN_NUMBERS:
             raise problem("data.per_segment", self.per_segment, f"{total:,} vectors of {observed} are more than "
-                          f"{MOST_NUMBERS:,} numbers.", f"Use at most {MOST_NUMBERS // (self.segments * observed):,}.")
+                          f"{MAX_DRAWN_NUMBERS:,} numbers.",
+                          f"Use at most {MAX_DRAWN_NUMBERS // (self.segments * observed):,}.")
         generator = np.random.default_rng(self.data_seed)
-        scales = generator.uniform(LEAST, MOST, (self.segments, self.dimensions))  # L
+        scales = generator.uniform(LEAST_SCALE, LARGEST_SCALE, (self.segments, self.dimensions))  # L
         matrices = self._matrices(observed, generator)
         counts = {"train": self.per_segment, "validation": self.per_segment // 10, "test": self.per_segment // 10}
         splits: dict[SplitName, Split] = {}

@@ -17,6 +17,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vaecore.arrays import Numbers
 from vaecore.data import npz
 from vaecore.data.base import SPLITS, Array, Dataset, Split, SplitName
 from vaecore.data.image_label import CLASSES, Source
@@ -39,7 +40,6 @@ UNMIXINGS, PASSES = 40, 24  # iterations of each of the two inversions
 MOMENTUM = 0.99  # of the fast Griffin-Lim algorithm
 LOUD = 0.9  # the largest sample
 
-Numbers = NDArray[np.float64]
 
 
 class SpokenDigits(MultimodalConfig):

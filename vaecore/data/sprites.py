@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vaecore.arrays import Floats
 from vaecore.data.base import SPLITS, Array, Dataset, ImageConfig, mapped, shuffled_split
 from vaecore.schema import option
 
@@ -22,7 +23,6 @@ SHAPES = ("square", "ellipse", "heart")
 SMALLEST, LARGEST = 3.0, 5.5  # half the extent of a shape, pixels
 MARGIN = 9.0  # pixels from a centre to the border: the largest shape still fits, and 8 places are 2 pixels apart
 
-Numbers = NDArray[np.float32]
 
 
 class Sprites(ImageConfig):
@@ -80,15 +80,15 @@ def draw(shape: str, size: float, turn: float, places: NDArray[np.float64]) -> N
     return images.reshape(-1, SIDE, SIDE)
 
 
-def _square(u: Numbers, v: Numbers) -> NDArray[np.bool_]:
+def _square(u: Floats, v: Floats) -> NDArray[np.bool_]:
     return np.maximum(np.abs(u), np.abs(v)) <= 1
 
 
-def _ellipse(u: Numbers, v: Numbers) -> NDArray[np.bool_]:
+def _ellipse(u: Floats, v: Floats) -> NDArray[np.bool_]:
     return (u / 1.3) ** 2 + (v / 0.75) ** 2 <= 1
 
 
-def _heart(u: Numbers, v: Numbers) -> NDArray[np.bool_]:
+def _heart(u: Floats, v: Floats) -> NDArray[np.bool_]:
     """Inside of (u² + v² - 1)³ = u² v³, point down."""
     u, v = u * np.float32(0.95), np.float32(0.1) - v * np.float32(0.95)
     return (u**2 + v**2 - 1) ** 3 <= u**2 * v**3

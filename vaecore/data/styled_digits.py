@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vaecore.arrays import Floats
 from vaecore.data.base import SPLITS, Array, Dataset, Split, SplitName, mapped
 from vaecore.data.image_label import Source
 from vaecore.data.missing import MultimodalConfig
@@ -24,9 +25,8 @@ FIRST, LAST = np.array([0.1, 0.3, 1.0]), np.array([1.0, 0.3, 0.1])  # blue and r
 GLOW = 0.15  # of the colour behind the digit: without it a thin digit would tell less of its colour than a thick one
 WIDEST = 60.0  # degrees either way
 THICKEST = 2.0  # pixels added on either side of a stroke
-AT_ONCE = 2_048  # images
+IMAGES_AT_ONCE = 2_048  # images
 
-Numbers = NDArray[np.float32]
 STYLES = {"coloured": "colour from blue, 0, to red, 1", "rotated": "angle in degrees, -60 to 60",
           "thick": "pixels added on either side of a stroke, 0 to 2"}
 
@@ -88,20 +88,20 @@ def amounts(style: str, count: int, generator: np.random.Generator) -> NDArray[n
 def in_style(style: str, images: Array, amount: NDArray[np.float64]) -> Array:
     """Grey uint8 images (N, 1, 28, 28) in a style, of which each has its `amount` (N,): uint8, (N, 3 or 1, 28, 28)."""
     drawn = []
-    for start in range(0, len(images), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
+    for start in range(0, len(images), IMAGES_AT_ONCE):
+        part = slice(start, start + IMAGES_AT_ONCE)
         ink = np.asarray(images[part, 0], np.float32) / np.float32(255)
         drawn.append(np.rint(255 * STYLED[style](ink, amount[part].astype(np.float32))).astype(np.uint8))
     return np.concatenate(drawn)
 
 
-def _coloured(ink: Numbers, t: Numbers) -> Numbers:
+def _coloured(ink: Floats, t: Floats) -> Floats:
     """Ink (n, 28, 28) in the colour that is `t` (n,) of the way from blue to red."""
     colour = (FIRST + t[:, None] * (LAST - FIRST)).astype(np.float32)  # (n, 3)
     return np.asarray(colour[:, :, None, None] * (GLOW + (1 - GLOW) * ink[:, None]))
 
 
-def _rotated(ink: Numbers, degrees: Numbers) -> Numbers:
+def _rotated(ink: Floats, degrees: Floats) -> Floats:
     """Ink turned counter-clockwise about its centre, read between pixels by bilinear interpolation."""
     turn = np.deg2rad(degrees)[:, None, None]
     centre = (SIDE - 1) / 2
@@ -118,7 +118,7 @@ def _rotated(ink: Numbers, degrees: Numbers) -> Numbers:
     return np.asarray(turned[:, None], np.float32)
 
 
-def _thick(ink: Numbers, radius: Numbers) -> Numbers:
+def _thick(ink: Floats, radius: Floats) -> Floats:
     """Grey dilation by a disc of `radius` (n,) pixels with a soft edge, so that it grows continuously."""
     reach = int(np.ceil(THICKEST))
     padded = np.pad(ink, ((0, 0), (reach, reach), (reach, reach)))

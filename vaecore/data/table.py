@@ -20,9 +20,10 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vaecore.arrays import Numbers
 from vaecore.data.base import (
-    MOST_CLASSES,
-    MOST_COLUMNS,
+    MAX_CLASSES,
+    MAX_COLUMNS,
     SPLITS,
     DataConfig,
     Dataset,
@@ -36,11 +37,11 @@ from vaecore.modalities import Modality
 from vaecore.schema import ConfigError, option, problem
 
 MOST_ROWS, MOST_CELLS = 1_000_000, 5_000_000
-LARGEST_NUMBER = 1e30  # the vector is in single precision
+MAX_NUMBER = 1e30  # the vector is in single precision
 FEWEST, HELD_OUT = 30, 2_000  # rows
 MISSING = frozenset({"", "na", "n/a", "nan", "null"})  # what an empty cell may say, in any case of letters
-MOST_NAMED = 5  # columns that are left out and said by name
-SHOWN = 40  # characters of a cell or name in a message
+COLUMNS_NAMED = 5  # columns that are left out and said by name
+CHARACTERS_SHOWN = 40  # characters of a cell or name in a message
 LEFT_OUT = "Fill it in, delete that line, or name the columns to use in data.columns."
 
 # Numbers that are meant as such, but not written so that their meaning is plain: 1,234 or 20.1 g or $5.
@@ -49,7 +50,6 @@ SEPARATOR = re.compile(r"\"?sep=([,;\t|])\"?[ ,;]*\r?\n", re.IGNORECASE)  # a li
 COMMA = re.compile(r"[+-]?\d+(?:,\d+)?(?:[eE][+-]?\d+)?")
 TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
 
-Numbers = NDArray[np.float64]
 
 
 class Table(DataConfig):
@@ -157,10 +157,10 @@ class Table(DataConfig):
                           "Name one column, or choose data.covariate_kind=numbers.")
         cells = [_class(cell) for cell in table.texts[columns[0]]]
         classes = sorted({cell for cell in cells if not _missing(cell)}, key=_by_number)
-        if len(classes) > MOST_CLASSES:
+        if len(classes) > MAX_CLASSES:
             raise problem("data.covariate", self.covariate, f"column {_quoted(table.names[columns[0]])} has "
                           f"{len(classes):,} different labels.",
-                          f"Use at most {MOST_CLASSES}, or choose data.covariate_kind=numbers.")
+                          f"Use at most {MAX_CLASSES}, or choose data.covariate_kind=numbers.")
         numbered = {cell: number for number, cell in enumerate(classes)}
         labels = np.array([numbered.get(cell, -1) for cell in cells], np.int64)
         return labels, None, classes
@@ -343,14 +343,14 @@ def _class(cell: str) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(map(_quoted, names[:MOST_NAMED]))
-    return shown + (", …" if len(names) > MOST_NAMED else "")
+    shown = ", ".join(map(_quoted, names[:COLUMNS_NAMED]))
+    return shown + (", …" if len(names) > COLUMNS_NAMED else "")
 
 
 def _header(cells: Sequence[str], path: str) -> list[str]:
     names = [cell.strip() for cell in cells]
-    if len(names) > MOST_COLUMNS:
-        raise wrong(path, f"has {len(names):,} columns.", f"Use at most {MOST_COLUMNS:,}.")
+    if len(names) > MAX_COLUMNS:
+        raise wrong(path, f"has {len(names):,} columns.", f"Use at most {MAX_COLUMNS:,}.")
     if len(names) == 1 and any(sign in names[0] for sign in ";\t"):
         raise wrong(path, "has its cells parted by semicolons or tabs.",
                     "Save it with commas, and with points in its numbers.")
@@ -382,7 +382,7 @@ def _number(text: str) -> float:
         value = float(text)
     except ValueError:
         return math.nan
-    return value if abs(value) <= LARGEST_NUMBER and "_" not in text else math.nan
+    return value if abs(value) <= MAX_NUMBER and "_" not in text else math.nan
 
 
 def _missing(cell: str) -> bool:
@@ -400,4 +400,4 @@ def _quoted(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= SHOWN else text[:SHOWN - 1] + "…"
+    return text if len(text) <= CHARACTERS_SHOWN else text[:CHARACTERS_SHOWN - 1] + "…"

@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from vaecore.data import COVARIATE
-from vaecore.data.base import LONGEST_NAME, MOST_CLASSES
+from vaecore.data.base import MAX_CLASSES, MAX_NAME_LENGTH
 from vaecore.files import parsed_json
 from vaecore.modalities import Modality
 from vaecore.models import Family
@@ -106,6 +106,6 @@ def label_names(run: Run) -> tuple[str, ...]:
             names = parsed_json((file.metadata() or {}).get("classes", "[]"), "the names of its classes")
     except (OSError, SafetensorError, ValueError, RecursionError):
         return ()
-    good = isinstance(names, list) and len(names) <= MOST_CLASSES and all(
-        isinstance(name, str) and len(name) <= LONGEST_NAME for name in names)
+    good = isinstance(names, list) and len(names) <= MAX_CLASSES and all(
+        isinstance(name, str) and len(name) <= MAX_NAME_LENGTH for name in names)
     return tuple(names) if good else ()

@@ -35,7 +35,7 @@ Criterion = Literal["sumcor", "maxvar", "ssqcor", "minvar", "genvar"]
 CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 FLAT = 1e-10  # of the largest singular value of a block: directions below are rounding
 LEAST_GAIN = 1e-10  # relative: an iteration that improves the criterion by less is the last one
-MOST_ITERATIONS = 500
+MAX_ITERATIONS = 500
 TINY = 1e-12
 
 
@@ -182,7 +182,7 @@ def _improved(gram: Matrix, b: list[Matrix], criterion: Criterion) -> list[Matri
     pulls = np.stack([gram[:, r] @ part for r, part in zip(rows, b, strict=True)], axis=1)  # G_kl b_l, (d, M)
     r = np.stack([part @ pulls[own] for own, part in zip(rows, b, strict=True)])
     last = value_of(r, criterion)
-    for _ in range(MOST_ITERATIONS):
+    for _ in range(MAX_ITERATIONS):
         for k, own in enumerate(rows):
             others = [i for i in range(len(b)) if i != k]
             pull = pulls[own][:, others]  # (d_k, M - 1)

@@ -31,8 +31,8 @@ from numpy.typing import NDArray
 from scipy.linalg import eigh
 
 Matrix = NDArray[np.float64]
-MOST_ROUNDS = 10  # of choosing ranks, as in r.jive
-MOST_ITERATIONS = 1_000
+MAX_ROUNDS = 10  # of choosing ranks, as in r.jive
+MAX_ITERATIONS = 1_000
 CONVERGED = 1e-6  # of |X|, by which J and A may still move
 
 
@@ -102,7 +102,7 @@ def choose_ranks(blocks: Sequence[Matrix], *, permutations: int = 100, alpha: fl
     fitted = None
     ranks: list[int] = [-1] * (1 + len(x))
     rounds, agreed = 0, False
-    while not agreed and rounds < MOST_ROUNDS:
+    while not agreed and rounds < MAX_ROUNDS:
         last = ranks
         chance = _permuted_samples([part - a for part, a in zip(x, own, strict=True)], permutations, generator)
         actual = _singular_values(np.concatenate([part - a for part, a in zip(x, own, strict=True)]))
@@ -173,7 +173,7 @@ def _alternate(x: Sequence[Matrix], joint_rank: int, individual_ranks: list[int]
     last_joint, last_own = np.zeros_like(whole), np.zeros_like(whole)
     shared: Matrix = np.zeros((n, 0))
     iteration = 0
-    for iteration in range(1, MOST_ITERATIONS + 1):
+    for iteration in range(1, MAX_ITERATIONS + 1):
         rest = whole - np.concatenate(own)
         # r.jive starts from A = -1, far larger than its data: one joint dimension is spent on the constant at first.
         shared = _right(rest, max(0, joint_rank - 1) if orthogonal and iteration == 1 else joint_rank)

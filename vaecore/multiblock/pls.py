@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 Matrix = NDArray[np.float64]
 LEAST_CHANGE = 1e-13  # of a super score, relative and squared: below it a component is found
-MOST_ITERATIONS = 20_000
+MAX_ITERATIONS = 20_000
 NOTHING = 1e-12  # of the sum of squares: what is left of the blocks is rounding
 
 
@@ -91,7 +91,7 @@ def _component(blocks: Sequence[Matrix], y: Matrix | None) -> tuple[list[Matrix]
     """Block weights, super weights (B,), super score (n,), u (n,) and block scores (B, n) of scaled blocks."""
     u = _first(blocks) if y is None else y[:, np.square(y).sum(0).argmax()]
     last = np.zeros_like(u)
-    for _ in range(MOST_ITERATIONS):
+    for _ in range(MAX_ITERATIONS):
         weights = [_unit(x.T @ u) for x in blocks]
         block_scores = np.stack([x @ w for x, w in zip(blocks, weights, strict=True)])
         super_weights = _unit(block_scores @ u)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from vaecore.models.base import Auxiliary, Batch
 
-LARGEST = 1e6  # of a loss; beyond it a network has diverged, though its numbers are still finite
+MAX_LOSS = 1e6  # of a loss; beyond it a network has diverged, though its numbers are still finite
 
 
 class Auxiliaries:
@@ -50,9 +50,9 @@ class Auxiliaries:
         self.updates[name] += 1
 
     def diverged(self) -> str:
-        """The first whose loss was not finite, or beyond `LARGEST`; waits for the device. Empty where all is well."""
+        """The first whose loss was not finite, or beyond `MAX_LOSS`; waits for the device. Empty where all is well."""
         worst = {name: float(value) for name, value in self.worst.items()}
-        return next((name for name, value in worst.items() if not (math.isfinite(value) and value < LARGEST)), "")
+        return next((name for name, value in worst.items() if not (math.isfinite(value) and value < MAX_LOSS)), "")
 
     def take(self) -> dict[str, float]:
         """Mean loss by name since the last time, as it stood before each update."""

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from vaecore.config import RunConfig, differences
 from vaecore.data import Dataset, Modality
-from vaecore.data.base import LARGEST_AXIS, LONGEST_NAME, MOST_CLASSES, MOST_COLUMNS
+from vaecore.data.base import MAX_AXIS, MAX_CLASSES, MAX_COLUMNS, MAX_NAME_LENGTH
 from vaecore.files import parsed_json, write_bytes_atomic
 from vaecore.modalities import KINDS, Label, Text, Vector
 from vaecore.models import Family
@@ -30,9 +30,9 @@ from vaecore.store import COPY_AGAIN, Run
 
 WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"
 INITIAL, KEPT = "initial.safetensors", "kept"  # what a fork begins with, and the folder of weights along the way
-LARGEST = 4 * 2**30  # bytes
+MAX_WEIGHTS_BYTES = 4 * 2**30
 HALVED_FROM = 4096  # numbers; smaller arrays are worth nothing and may be variances
-LARGEST_VOCABULARY, LONGEST_WORD = 100_000, 10_000  # words, characters
+MAX_VOCABULARY, MAX_WORD_LENGTH = 100_000, 10_000  # words, characters
 NAME = re.compile(r"\w[\w -]{0,39}")  # of a modality: pages say it everywhere
 PROGRESS = {"step": int, "metrics_bytes": int, "best": float | None, "since_best": int, "seconds": float}
 
@@ -233,8 +233,8 @@ def _header(path: Path) -> dict[str, Any]:
 
 def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
-        if path.stat().st_size > LARGEST:
-            raise BrokenCheckpoint(f"{path} is larger than {LARGEST // 2**30} GB, which no model here is.")
+        if path.stat().st_size > MAX_WEIGHTS_BYTES:
+            raise BrokenCheckpoint(f"{path} is larger than {MAX_WEIGHTS_BYTES // 2**30} GB, which no model here is.")
         with safe_open(path, "pt") as file:
             header = parsed_json((file.metadata() or {})["vaecore"], "its description")
             if not isinstance(header, dict):
@@ -281,8 +281,8 @@ def _noted(modality: Modality) -> dict[str, Any]:
 def _names(values: Mapping[str, Any], field: str, count: int) -> tuple[str, ...]:
     """The names of `count` classes or columns; none in weights that were written before names were kept."""
     found = values.get(field, [])
-    if not isinstance(found, list) or not all(isinstance(name, str) and len(name) <= LONGEST_NAME for name in found):
-        raise ValueError(f"{field} that are no names of at most {LONGEST_NAME} characters")
+    if not isinstance(found, list) or not all(isinstance(name, str) and len(name) <= MAX_NAME_LENGTH for name in found):
+        raise ValueError(f"{field} that are no names of at most {MAX_NAME_LENGTH} characters")
     if found and len(found) != count:
         raise ValueError(f"{len(found):,} {field} with names instead of {count:,}")
     return tuple(found)
@@ -292,14 +292,14 @@ def _modality(values: Mapping[str, Any]) -> Modality:
     kind, shape = values["kind"], tuple(int(n) for n in values["shape"])
     words = tuple(values.get("vocabulary", ()))
     known = KINDS.get(kind)
-    if known is None or not all(0 < n <= LARGEST_AXIS for n in shape) or len(shape) != len(known.axes):
+    if known is None or not all(0 < n <= MAX_AXIS for n in shape) or len(shape) != len(known.axes):
         raise ValueError(f"a modality of kind {kind} and shape {shape}")
-    if len(words) > LARGEST_VOCABULARY or not all(isinstance(w, str) and len(w) <= LONGEST_WORD for w in words):
+    if len(words) > MAX_VOCABULARY or not all(isinstance(w, str) and len(w) <= MAX_WORD_LENGTH for w in words):
         raise ValueError(f"a vocabulary of {len(words):,} words")
     if issubclass(known, Text) != bool(words):
         raise ValueError(f"a modality of kind {kind} with {len(words):,} words")
-    classes = _names(values, "classes", min(shape[0], MOST_CLASSES) if issubclass(known, Label) else 0)
-    columns = _names(values, "columns", min(shape[0], MOST_COLUMNS) if issubclass(known, Vector) else 0)
+    classes = _names(values, "classes", min(shape[0], MAX_CLASSES) if issubclass(known, Label) else 0)
+    columns = _names(values, "columns", min(shape[0], MAX_COLUMNS) if issubclass(known, Vector) else 0)
     return Modality(kind, shape, words, classes, columns, values.get("audible") is True)
 
 

@@ -17,7 +17,7 @@ from vaecore.multiblock.jive import choose_ranks, jive
 from vaecore.schema import Strict, option, problem
 
 JOINT = "joint"
-MOST_PERMUTED = 2_000_000_000  # numbers in all permutations of one round, a few minutes
+MAX_PERMUTED = 2_000_000_000  # numbers in all permutations of one round, a few minutes
 
 
 class PermutedRanks(Strict):
@@ -104,9 +104,9 @@ class JIVE(LinearBlocks):
                               "observations.") from None
         else:
             numbers = sum(block.size for block in blocks) * ranks.permutations
-            if numbers > MOST_PERMUTED:
+            if numbers > MAX_PERMUTED:
                 raise problem("model.ranks.permutations", ranks.permutations, f"permutations of {numbers:,} numbers "
-                              f"in all take very long; the most are {MOST_PERMUTED:,}.",
+                              f"in all take very long; the most are {MAX_PERMUTED:,}.",
                               "Use fewer, a data.train_limit, or fixed ranks.")
             found = choose_ranks(blocks, permutations=ranks.permutations, alpha=ranks.alpha, most=ranks.most,
                                  orthogonal=self.config.orthogonal, progress=lambda line: print(line, flush=True))

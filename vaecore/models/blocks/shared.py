@@ -26,7 +26,7 @@ from vaecore.probability.likelihoods import GaussianPixels, Observation
 from vaecore.probability.posteriors import Posterior
 
 Matrix = NDArray[np.float64]
-FEWEST = 3  # complete observations
+MIN_OBSERVATIONS = 3  # complete observations
 SMALLEST_VARIANCE = 1e-6  # of what a reconstruction leaves
 FLAT = 1e-6  # of the largest eigenvalue: what is below it is single precision
 
@@ -86,9 +86,9 @@ class LinearBlocks(Family):
         observed = observed_mask(train, self.names)
         complete = slice(None) if observed is None else observed.all(0)
         blocks = [train[name][complete].flatten(1).double().cpu().numpy() for name in self.names]
-        if len(blocks[0]) < FEWEST:
+        if len(blocks[0]) < MIN_OBSERVATIONS:
             raise ValueError(f"{len(blocks[0])} training observations have every modality, and this family needs "
-                             f"{FEWEST}. Leave fewer modalities out of the data, or choose a multimodal VAE.")
+                             f"{MIN_OBSERVATIONS}. Leave fewer modalities out of the data, or choose a multimodal VAE.")
         self.learn(blocks)
         joined = torch.as_tensor(np.concatenate(blocks, axis=1), device=self.centre.device)
         z = self.codes_of(joined - self.centre, range(len(self.names)))

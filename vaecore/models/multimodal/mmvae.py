@@ -29,7 +29,7 @@ from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.posteriors import Experts, Posterior, PosteriorMixture
 from vaecore.schema import problem
 
-MOST_MIXED = 8  # modalities whose 255 subsets are all decoded
+MAX_MIXED = 8  # modalities whose 255 subsets are all decoded
 
 
 class MMVAEConfig(PosteriorConfig):
@@ -109,8 +109,8 @@ class MoPoE(MMVAE):
     @staticmethod
     def mixed(count: int) -> Tensor:
         """All 2^M - 1 subsets that are not empty; raises `ConfigError` where these are too many."""
-        if count > MOST_MIXED:
+        if count > MAX_MIXED:
             raise problem("model.posterior.kind", "mixture-of-products", f"{count} modalities have "
                           f"{2 ** count - 1:,} subsets, all of which it decodes.",
-                          f"Use product, or at most {MOST_MIXED} modalities.")
+                          f"Use product, or at most {MAX_MIXED} modalities.")
         return torch.tensor([row for row in every([False, True], repeat=count) if any(row)], device="cpu")

@@ -18,7 +18,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vaecore.data import OBSERVED
-from vaecore.modalities import Image, Label, Modality, Text, Vector
+from vaecore.modalities import MAX_MODALITIES, Image, Label, Modality, Text, Vector
 from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, ModelConfig, described
 from vaecore.nets.modal import LikelihoodName, ModalNetworks, check_names, likelihoods
 from vaecore.probability.densities import Density
@@ -28,7 +28,6 @@ from vaecore.probability.posteriors import Experts, Posterior, PosteriorMixture
 from vaecore.schema import Strict, option, parse, problem
 
 Weight = Annotated[float, Field(ge=0, le=10_000)]
-MOST = 16  # modalities
 
 
 class MultimodalConfig(ModelConfig):
@@ -190,9 +189,10 @@ class Encoders(nn.Module):
 
 def check_several(modalities: Modalities) -> None:
     """Raise `ConfigError` for fewer than two modalities, or too many."""
-    if not 2 <= len(modalities) <= MOST:
-        raise problem("model.family", len(modalities), f"a family of several modalities needs 2 to {MOST}, but this "
-                      f"data set has {len(modalities)}.", "Choose a data set of several, as image-label.")
+    if not 2 <= len(modalities) <= MAX_MODALITIES:
+        raise problem("model.family", len(modalities), "a family of several modalities needs 2 to "
+                      f"{MAX_MODALITIES}, but this data set has {len(modalities)}.",
+                      "Choose a data set of several, as image-label.")
 
 
 def observed_mask(batch: Batch, names: list[str]) -> Tensor | None:

@@ -32,7 +32,7 @@ from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option
 
-LARGEST = 500  # pairs between which all kernels are computed: more would take longer than the rest of a step
+MAX_PAIRS = 500  # pairs between which all kernels are computed: more would take longer than the rest of a step
 
 
 class PairedMMDConfig(MMDConfig):
@@ -128,7 +128,7 @@ class PairedMMD(Divergence):
                 generator: torch.Generator | None) -> Tensor:
         assert u is not None
         ours, theirs = torch.cat([z, u], 1), torch.cat([prior.sample(len(z), generator), u], 1)
-        if len(z) > LARGEST:  # the kernel's tables grow with the square
-            chosen = torch.randperm(len(z), generator=generator, device=z.device)[:LARGEST]
+        if len(z) > MAX_PAIRS:  # the kernel's tables grow with the square
+            chosen = torch.randperm(len(z), generator=generator, device=z.device)[:MAX_PAIRS]
             ours, theirs = ours[chosen], theirs[chosen]
         return mmd(ours, theirs, self.kernel, paired=True)
