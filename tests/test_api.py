@@ -167,3 +167,12 @@ def test_a_family_is_a_module_for_ones_own_loop() -> None:
         optimizer.step()
     assert model(x).elbo().shape == (64,)
     assert model(x).elbo().mean() > before + 1
+
+
+def test_the_version_is_said_once() -> None:
+    import tomllib
+
+    declared = tomllib.loads((Path(vaecore.__file__).parents[1] / "pyproject.toml").read_text())
+    assert "version" not in declared["project"] and "version" in declared["project"]["dynamic"]
+    assert declared["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "vaecore.__version__"}
+    assert re.fullmatch(r"\d+\.\d+\.\d+", vaecore.__version__)

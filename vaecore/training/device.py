@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vaecore.schema import problem
-
 if TYPE_CHECKING:
     from vaecore.config import Training
 
@@ -34,6 +32,8 @@ def choose(training: Training) -> torch.device:
     if training.device == "auto":
         return torch.device(_best())
     if not _there()[training.device]:
+        from vaecore.schema import problem  # late: `vaecore doctor` asks which device there is, and for nothing else
+
         raise problem("training.device", training.device, f"this machine has no {training.device}.",
                       "Use auto or cpu.")
     return torch.device(training.device)
