@@ -26,8 +26,8 @@ FORBIDDEN: dict[str, list[str]] = {  # part -> what it must not import, besides 
     "nets": ["config", "models", "schedules", "training", "store", *TOP],
     "models": ["config", "schedules", "training", "store", *TOP],
     "config": ["training", "store", *TOP], "store": ["training", "models", *TOP], "training": TOP,
-    "evaluate": ["lab", "cli"], "explore": ["lab", "cli"], "lab": ["cli"],
-    "views": ["training", "evaluate", "lab", "cli"]}
+    "evaluate": ["lab", "studies", "cli"], "explore": ["lab", "studies", "cli"], "lab": ["studies", "cli"],
+    "views": ["training", "evaluate", "lab", "studies", "cli"], "studies": ["cli"]}
 
 
 def module(path: Path) -> str:
