@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 import vaecore
@@ -36,3 +41,59 @@ def test_the_words_of_a_field_are_its_declaration() -> None:
 @pytest.mark.parametrize("choice", [*FAMILIES.values(), *DATASETS.values()], ids=lambda kind: kind.__name__)
 def test_help_of_a_choice_shows_its_fields(choice: type[schema.Strict]) -> None:
     assert (choice.__doc__ or "").count("\n- `") == sum(bool(info.description) for info in choice.model_fields.values())
+
+
+# -- first lines: they are read alone, where an editor shows one or a page lists them ---------------
+
+# Mended so far; whoever mends another room adds it.
+ROOMS = ["__init__.py", "api.py", "config.py", "data", "doctor.py", "files.py", "lab", "modalities.py", "multiblock",
+         "named.py", "nets", "probability", "schedules", "schema.py", "store.py", "training", "views.py"]
+PACKAGE = Path(vaecore.__file__).parent
+# What a line begins with that goes on from its neighbour, or stands for a name that only its file gives.
+LEANING = re.compile(r"(Of|And|But|Or|So|As|With|From|In|On|To|Until|By|Its?|They|Them|Their|These|Those|This|That|"
+                     r"The same|The others?|All of (the above|these|them)|Whether (it|its|they|there)|"
+                     r"What (it|its|they|one of them|is in it)|Where (it|they)|Which|Whose|How (it|its|they)|Else|"
+                     r"Likewise)\b")
+NEIGHBOUR = re.compile(r"\b(so do (those|these)|(those|the) (above|below)|the former|the latter)\b")
+
+
+def fault(line: str) -> str:
+    """Why a docstring's first line does not stand alone; empty where it does."""
+    if not re.search(r"[.?][)\"'`]?$", line):
+        return "goes on in the next line"
+    if re.match(r"(?!log |exp |tanh )[a-z]{2,} ", line):
+        return "begins in the middle"
+    if len(line.split()) < 3:
+        return "is too short to say what it is"
+    return "leans on something else" if LEANING.match(line) or NEIGHBOUR.search(line) else ""
+
+
+def first_lines(tree: ast.Module | ast.ClassDef, inside: str = "") -> Iterator[tuple[str, str]]:
+    """Name and first line of every public class and function of a file that has a docstring."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            if words := ast.get_docstring(node):
+                yield inside + node.name, words.split("\n")[0]
+            if isinstance(node, ast.ClassDef):
+                yield from first_lines(node, f"{inside}{node.name}.")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_first_lines_stand_alone(room: str) -> None:
+    place = PACKAGE / room
+    files = sorted(place.rglob("*.py")) if place.is_dir() else [place]
+    found = [f"{path.relative_to(PACKAGE)}: {name} {why}: {line}" for path in files
+             for name, line in first_lines(ast.parse(path.read_text())) if (why := fault(line))]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(("line", "why"), [
+    ("Of the first `limit` observations, by modality.", "leans on something else"),
+    ("What is in it, in words.", "leans on something else"),
+    ("The first of all, so do those below.", "leans on something else"),
+    ("A sentence that is cut in the", "goes on in the next line"),
+    ("the end of a sentence.", "begins in the middle"),
+    ("R_l.", "is too short to say what it is"),
+    ("log p(x|z) in nats a sentence, (B,).", ""), ("The user's runs, newest first.", "")])
+def test_the_rule_tells_fragments_from_sentences(line: str, why: str) -> None:
+    assert fault(line) == why

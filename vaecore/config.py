@@ -80,7 +80,7 @@ class RunConfig(Strict):
     seed: int = option(0, "Seed of the weights, the order of the data and the sampling noise.", ge=0, le=2**31 - 1)
 
     def resolve(self) -> RunConfig:
-        """The same with nothing left to the machine that changes what is learned."""
+        """The configuration with nothing left to the machine that changes what is learned."""
         return self.model_copy(update={"data": self.data.resolve()})
 
     def about(self) -> dict[str, Any]:
@@ -224,8 +224,10 @@ def _said(text: str, field: str, *, as_text: bool) -> Any:
 
 
 def complete(values: dict[str, Any]) -> dict[str, Any]:
-    """A run's `config.json` with the defaults of fields that are newer than it, and without the place of a file that
-    its digest names; as it stands where it is of another version."""
+    """A run's `config.json` with the defaults of fields that are newer than it.
+
+    The place of a file that its digest names is left out. A configuration of another version stays as it stands.
+    """
     with contextlib.suppress(ConfigError):
         values = parse(RunConfig, values).model_dump(mode="json")
     data = values.get("data")

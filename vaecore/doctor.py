@@ -38,7 +38,7 @@ class Check:
 
     @property
     def ok(self) -> bool:
-        """Whether it is there and works."""
+        """Whether the thing that was looked at is there and works."""
         return self.state == "ok"
 
 

@@ -45,7 +45,7 @@ def write_bytes_atomic(path: Path, data: bytes) -> None:
 
 
 def write_json_atomic(path: Path, obj: Any) -> None:
-    """As `write_bytes_atomic`, for an object that JSON can hold. NaN and infinity are refused: they are not JSON."""
+    """Replace `path` by an object as JSON, durably. NaN and infinity are refused: they are not JSON."""
     text = json.dumps(obj, ensure_ascii=False, allow_nan=False, indent=1)
     write_bytes_atomic(path, text.encode() + b"\n")
 

@@ -84,12 +84,12 @@ class Modality:
 
     @property
     def described(self) -> str:
-        """What one of them is, in words."""
+        """What an observation of this modality is, in words."""
         return f"{self.size} numbers each"
 
     @property
     def article(self) -> str:
-        """Its kind with an article."""
+        """The modality's kind with an article: "an image"."""
         return f"a{'n' * (self.kind[0] in 'aeiou')} {self.kind}"
 
     def possible(self, x: Tensor) -> bool:
@@ -170,7 +170,7 @@ class Label(Modality, kind="label"):
         return "" if good else "a label is a row of 0 with a single 1, or probabilities that add up to 1."
 
     def class_number(self, text: str) -> int | None:
-        """Which class is meant by a name, in any case of letters, or by its number from 0; None for none.
+        """The class that is meant by a name, in any case of letters, or by its number from 0; None for none.
 
         Where the names are numbers themselves only they are meant: of the classes 1, 2 and 3, 1 is the first.
         """
@@ -211,7 +211,7 @@ class Text(Modality, kind="text"):
 
     @property
     def by_character(self) -> bool:
-        """Whether its vocabulary is one of characters rather than of words."""
+        """Whether the vocabulary is one of characters rather than of words."""
         return SPACE in self.vocabulary
 
     @property

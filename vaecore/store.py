@@ -60,7 +60,7 @@ class Run:
 
     @property
     def shipped(self) -> bool:
-        """Whether it came with the project, and is not to be changed."""
+        """Whether the run came with the project, and is not to be changed."""
         return self.path.parent.name == "gallery"
 
     @property

@@ -61,8 +61,10 @@ class View(Generic[T_co]):
     opens: Callable[[Nature], bool] = field(repr=False)
 
     def load(self, run: Run) -> T_co:
-        """The run, opened; raises `BrokenCheckpoint`, `WrongView` where it is another view's, `StoreError` or
-        `ConfigError`."""
+        """The run, opened by this view.
+
+        Raises `BrokenCheckpoint`, `WrongView` where it is another view's, `StoreError` or `ConfigError`.
+        """
         module, _, name = self.opener.partition(":")
         return cast(T_co, getattr(import_module(module), name).load(run))
 

@@ -72,7 +72,7 @@ class Aligned(MultimodalConfig, VocabularyConfig):
                          "same.", pattern="^([0-9a-f]{64})?$", advanced=True)
 
     def resolve(self) -> Aligned:
-        """With the absolute path, as a run is trained from another folder, and with the files' digest."""
+        """The choice with the absolute path, as a run is trained from another folder, and with the files' digest."""
         if not self.path or self.digest:
             return self
         try:
@@ -198,7 +198,7 @@ class Member:
         return len(self.value)
 
     def wrong(self, message: str, remedy: str) -> ConfigError:
-        """What is wrong with it, as a fault of the field data.path."""
+        """The error that says what is wrong with this member, as a fault of the field data.path."""
         return problem("data.path", self.path, f"'{self.called}' in '{self.path}' {message}", remedy)
 
 

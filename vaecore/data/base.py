@@ -116,7 +116,7 @@ class Dataset:
 
     @property
     def covariate(self) -> Modality | None:
-        """On what a prior may be conditioned: numbers where the data has them, else its labels, else nothing."""
+        """What a prior may be conditioned on: numbers where the data has them, else its labels, else nothing."""
         train = self.splits["train"]
         if train.covariate is not None:
             return Modality("vector", train.covariate.shape[1:], columns=self.known)
@@ -140,12 +140,14 @@ class DataConfig(Strict):
                               ge=0, advanced=True)
 
     def resolve(self) -> DataConfig:
-        """The same choice with nothing left to the machine: `auto` becomes the copy that is here."""
+        """The choice with nothing left to the machine: `auto` becomes the copy that is here."""
         return self
 
     def known_of(self, name: str, modality: Modality) -> Modality:
-        """A modality with what is known of it without any file: what classes are called, what can be heard. Weights
-        that were written before this was noted in them are read with it."""
+        """A modality with what is known of it without any file: what classes are called, what can be heard.
+
+        Weights that were written before this was noted in them are read with it.
+        """
         return modality
 
     @abstractmethod

@@ -158,7 +158,7 @@ def windows(clips: Sequence[Array], length: int, stride: int) -> Array:
 
 
 def sources(clips: Sequence[Array], length: int, stride: int) -> NDArray[np.int64]:
-    """Of which clip each window of `windows` is, (N,)."""
+    """The number of the clip that each window of `windows` is cut from, (N,)."""
     return np.repeat(np.arange(len(clips)), [count_windows([len(clip)], length, stride) for clip in clips])
 
 

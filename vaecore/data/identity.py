@@ -40,7 +40,7 @@ def scored_on(data: DataConfig | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def reading(data: Sequence[Mapping[str, Any]]) -> str:
-    """In what the reading, splitting or scaling of data sets differs, in words; empty where they are the same data."""
+    """What differs in reading, splitting or scaling data sets, in words; empty where they are the same data."""
     fields = [scored_on(each) for each in data]
     names = list(dict.fromkeys(name for each in fields for name in each))
     said = []
@@ -76,7 +76,7 @@ def check_there(data: DataConfig) -> None:
 
 
 def moved(data: AnyData, path: str) -> AnyData:
-    """The same data at another place; raises `ConfigError` unless what lies there has the same digest."""
+    """The data at another place; raises `ConfigError` unless what lies there has the same digest."""
     if not isinstance(data, OwnFile):
         raise problem("data.path", path, f"{data.title} is not read from a file of your own.", "Leave the path out.")
     anew = data.model_copy(update={"path": path, "digest": ""})

@@ -23,14 +23,16 @@ def find(candidates: list[Path]) -> Path | None:
 
 
 def place(folder: Path, name: str) -> Path | None:
-    """Where one of the files is in `folder`: compressed, or unpacked under its name or as some unpackers call it,
-    `train-images.idx3-ubyte`."""
+    """Where one of the files is in `folder`, compressed or unpacked.
+
+    Some unpackers call it `train-images.idx3-ubyte`.
+    """
     names = (f"{name}.gz", name, name.replace("-idx", ".idx"))
     return next((path for each in names if (path := folder / each).is_file()), None)
 
 
 def wanted(name: str) -> str:
-    """Which files are looked for and where, for a message."""
+    """The files that are looked for and where, for a message."""
     return f"{', '.join(FILES)} (or the same with .gz) into {name}/ in the folder that VAECORE_DATA names"
 
 
@@ -52,8 +54,10 @@ def read(path: Path, checksum: str) -> NDArray[np.uint8]:
 
 def load(name: str, folder: Path, checksums: Mapping[str, str]
          ) -> tuple[dict[SplitName, Array], dict[SplitName, NDArray[np.int64]]]:
-    """Images (N, 1, 28, 28) and labels (N,): 50,000 / 10,000 / 10,000, the last 10,000 of the published
-    training set being the validation set."""
+    """Images (N, 1, 28, 28) and labels (N,) of each split: 50,000 / 10,000 / 10,000.
+
+    The last 10,000 of the published training set are the validation set.
+    """
 
     def array(file: str) -> NDArray[np.uint8]:
         return read(place(folder, file) or folder / f"{file}.gz", checksums[file])

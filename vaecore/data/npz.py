@@ -36,8 +36,10 @@ def published(name: str, file: str, expected: Mapping[str, tuple[str, tuple[int,
 
 
 def located(name: str, file: str, arrays: Iterable[str]) -> Path:
-    """The path of `file` in the folder of a data set; raises `DataUnavailable`, with the `arrays` that it should hold,
-    where it is not there."""
+    """The path of `file` in the folder of a data set.
+
+    Raises `DataUnavailable`, with the `arrays` that it should hold, where it is not there.
+    """
     path = next((folder / file for folder in folders(name) if (folder / file).is_file()), None)
     if path is None:
         raise DataUnavailable(f"{file} is not on this machine. Point VAECORE_DATA at a folder that holds {name}/{file} "

@@ -51,7 +51,7 @@ class OwnClips(DataConfig):
                          "same.", pattern="^([0-9a-f]{64})?$", advanced=True)
 
     def resolve(self) -> OwnClips:
-        """With the absolute path, as a run is trained from another folder, and with the files' digest."""
+        """The choice with the absolute path, as a run is trained from another folder, and with the files' digest."""
         if not self.path or self.digest:
             return self
         try:

@@ -139,8 +139,10 @@ def wav(samples: NDArray[np.float32], rate: int = RATE) -> bytes:
 
 @cache
 def filters() -> Numbers:
-    """Triangular mel filters (32, WINDOW / 2 + 1) with peak 1, the lowest first; a band begins where its neighbour
-    below has its peak."""
+    """Triangular mel filters (32, WINDOW / 2 + 1) with peak 1, the lowest first.
+
+    A band begins where its neighbour below has its peak.
+    """
     low, high = (2595 * math.log10(1 + end / 700) for end in (LOWEST, HIGHEST))  # mel
     peaks = 700 * (10 ** (np.linspace(low, high, SIDE + 2) / 2595) - 1)  # Hz, with both ends
     frequencies = np.fft.rfftfreq(WINDOW, 1 / RATE)

@@ -30,8 +30,11 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Generator:
-    """The true p(x|z): c = T z, h = tanh(c); then for each next word an LSTM step on [embedding, z], and logits
-    O1 h + O2 z. Gates are in PyTorch's order i, f, g, o, and their two biases are summed."""
+    """The true p(x|z) of synthetic sentences, an LSTM.
+
+    c = T z, h = tanh(c); then for each next word an LSTM step on [embedding, z], and logits O1 h + O2 z. Gates are in
+    PyTorch's order i, f, g, o, and their two biases are summed.
+    """
 
     embedding: Floats  # (V, E)
     initial: Floats  # T, (H, 2)
@@ -51,8 +54,11 @@ class Generator:
                          np.concatenate([uniform(WORDS, UNITS), 5 * uniform(WORDS, 2)], 1))
 
     def sample(self, z: Floats, first: NDArray[np.intp], uniforms: Floats) -> NDArray[np.int32]:
-        """Sentences (N, 10) of words 0..999: the first as given (N,), the others where each of `uniforms` (N, 9)
-        falls in the distribution of the next word."""
+        """Sentences (N, 10) of words 0..999, drawn from codes.
+
+        The first words are as given (N,), the others where each of `uniforms` (N, 9) falls in the distribution of the
+        next word.
+        """
         sentences = np.empty((len(z), LENGTH), np.int32)
         sentences[:, 0] = first
         for start in range(0, len(z), BLOCK):

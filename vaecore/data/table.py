@@ -72,7 +72,7 @@ class Table(DataConfig):
                          "the same.", pattern="^([0-9a-f]{64})?$", advanced=True)
 
     def resolve(self) -> Table:
-        """With the absolute path, as a run is trained from another folder, and with the file's digest."""
+        """The choice with the absolute path, as a run is trained from another folder, and with the file's digest."""
         if not self.path or self.digest:
             return self
         try:
@@ -190,7 +190,7 @@ class Contents:
         return len(self.values)
 
     def index(self, name: str, field: str) -> int:
-        """Which column is called so; raises `ConfigError` naming `field` for none."""
+        """The number of the column that is called so; raises `ConfigError` naming `field` for none."""
         if name in self.names:
             return self.names.index(name)
         close = difflib.get_close_matches(name, self.names, n=1)

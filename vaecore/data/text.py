@@ -65,8 +65,11 @@ def tokens(sentence: str, by_character: bool = False) -> list[str]:
 
 def vocabulary(sentences: Iterable[str], least_count: int, most_words: int, by_character: bool = False
                ) -> tuple[str, ...]:
-    """`SPECIALS`, then the words that occur `least_count` times or more: the `most_words` most frequent of them, in
-    order of decreasing frequency, ties by alphabet. `by_character` these are characters, SPACE always among them."""
+    """The words that are told apart: `SPECIALS`, then the most frequent ones of the sentences.
+
+    They occur `least_count` times or more and are at most `most_words`, in order of decreasing frequency, ties by
+    alphabet. `by_character` these are characters, SPACE always among them.
+    """
     counts: Counter[str] = Counter()
     for sentence in sentences:
         counts.update(tokens(sentence, by_character))
@@ -118,8 +121,9 @@ class VocabularyConfig(DataConfig):
 
     def numbered(self, sentences: Mapping[SplitName, Sequence[str]], of: str = ""
                  ) -> tuple[Modality, dict[SplitName, NDArray[np.int32]], str]:
-        """Sentences as word numbers (N, T) with the vocabulary of the training split, which is cut to `train_limit`;
-        and what is to be said about them, to follow their source: how many were cut, and whether they have words.
+        """Sentences as word numbers (N, T) with the vocabulary of the training split, which is cut to `train_limit`.
+
+        Besides what is to be said about them, to follow their source: how many were cut, and whether they have words.
 
         T is the longest sentence of any split and its END. Raises `ConfigError` where no word is frequent enough,
         which says `of` what the sentences are if there are several.

@@ -27,7 +27,7 @@ class TextFile(TextConfig):
                          "the same.", pattern="^([0-9a-f]{64})?$", advanced=True)
 
     def resolve(self) -> TextFile:
-        """With the absolute path, as a run is trained from another folder, and with the file's digest."""
+        """The choice with the absolute path, as a run is trained from another folder, and with the file's digest."""
         if not self.path or self.digest:
             return self
         try:

@@ -37,8 +37,10 @@ class Control:
         self.step, self.total, self.epoch, self.told = step, total, epoch, True
 
     def obey_signals(self, *, insist: bool = False) -> dict[int, Any]:
-        """A polite end by hand, at log-out or by a cluster's preemption takes the path of the stop file; returns the
-        handlers there were before. With `insist`, who interrupts by hand again ends it at once."""
+        """Let an interrupt, a log-out or a cluster's preemption take the path of the stop file.
+
+        Returns the handlers there were before. With `insist`, who interrupts by hand again ends it at once.
+        """
 
         def ask(number: int, _frame: FrameType | None) -> None:
             if insist and self._asked and number == signal.SIGINT:

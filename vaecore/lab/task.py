@@ -36,8 +36,11 @@ class Progress:
 
 @dataclass(frozen=True)
 class Task:
-    """What may run once at a time: its files lie in `folder` under `name`, errors call it `called`, and the arguments
-    of `vaecore` that do it are `command`."""
+    """A command of `vaecore` that may run once at a time.
+
+    Its files lie in `folder` under `name`, errors call it `called`, and the arguments of `vaecore` that do it are
+    `command`.
+    """
 
     folder: Path
     name: str
@@ -45,8 +48,10 @@ class Task:
     command: tuple[str, ...]
 
     def start(self, options: Mapping[str, str] | None = None) -> None:
-        """Run its command in the background, with options by the names of their fields; raises `LabError` where the
-        task is running already."""
+        """Run the command in the background, with options by the names of their fields.
+
+        Raises `LabError` where the task is running already.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = self._take()
         given = [word for name, value in (options or {}).items() for word in (flag(name), value)]
@@ -83,7 +88,7 @@ class Task:
                 os.close(lock)
 
     def progress(self) -> Progress:
-        """Where it stands."""
+        """Where the task stands."""
         try:
             with self._file("log").open("rb") as log:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - TAIL))

@@ -109,15 +109,17 @@ class GatedLayer(nn.Module):
         return vertical, horizontal
 
     def vertical(self, padded: Tensor, known: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """From rows with `reach` more above and columns on both sides: the stack, and what `link` is to carry."""
+        """The vertical stack and what `link` carries, from rows with `reach` more above and columns on both sides."""
         a = self.down(padded)
         if known is not None:
             a = a + known
         return _gate(a), self.link(a)
 
     def horizontal(self, padded: Tensor, linked: Tensor) -> Tensor:
-        """From columns with `reach` more on the left (the first layer without the column itself), and the link with
-        what is known."""
+        """The horizontal stack, from columns with `reach` more on the left and the link with what is known.
+
+        The first layer reads the columns without the column itself.
+        """
         h = self.out(_gate(self.across(padded) + linked))
         return h if self.first else h + padded[..., self.reach:]  # type: ignore[no-any-return]
 

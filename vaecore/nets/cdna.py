@@ -61,8 +61,10 @@ class CDNA(nn.Module):
         channels_last(self)
 
     def forward(self, x: Tensor, z: Tensor, states: States | None = None) -> tuple[Tensor, States]:
-        """Frames x (B, S, C, H, W) in [0, 1] and codes z (B, S, r) -> the frame after each, of the same shape as x, and
-        the states to go on from."""
+        """The frame after each of x (B, S, C, H, W) in [0, 1] given codes z (B, S, r), of the shape of x.
+
+        Besides the states to go on from.
+        """
         clips, steps = x.shape[:2]
         # Step by step, so that the maps of one step lie together.
         before = x.transpose(0, 1).flatten(0, 1).contiguous(memory_format=torch.channels_last)
@@ -137,7 +139,7 @@ class Memory(nn.Module):
         self.cell, self.norm = cell, nn.GroupNorm(1, cell.hidden)
 
     def forward(self, x: Tensor, steps: int, state: State | None) -> tuple[Tensor, State]:
-        """Of `ConvLSTMCell.over`."""
+        """Run the cell over all steps, as `ConvLSTMCell.over` does."""
         h, after = self.cell.over(x, steps, state)
         return self.norm(h), after
 

@@ -89,7 +89,7 @@ class ConvConfig(_ConvolutionalConfig):
 
 
 class ResConvConfig(_ConvolutionalConfig):
-    """The same with residual blocks at every scale: slower, sharper."""
+    """Convolutions with residual blocks at every scale: slower and sharper than plain ones."""
 
     title: ClassVar[str] = "Residual convolutional"
     kind: Literal["resconv"] = "resconv"

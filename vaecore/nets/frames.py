@@ -146,7 +146,7 @@ FrameNetwork = Annotated[DCGANConfig | VGGConfig | FrameMLPConfig, Field(discrim
 
 
 def encode_clips(encoder: FrameEncoder, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Of frames (B, T, *frame), all in one call: codes (B, T, g), and skips of all B * T frames."""
+    """Codes (B, T, g) of frames (B, T, *frame), all in one call, and skips of all B * T frames."""
     h, skips = encoder(x.flatten(0, 1))
     return grouped(h, len(x)), skips
 

@@ -83,7 +83,7 @@ NETWORKS: dict[type[Modality], Callable[[ModalNetworks], NetworkConfig | TextNet
 
 
 class Decoder(nn.Module):
-    """From codes (B, size) to p(x|z)."""
+    """A decoder of one modality: codes (B, size) to p(x|z)."""
 
     @abstractmethod
     def forward(self, z: Tensor, generator: torch.Generator | None = None) -> Observation: ...

@@ -88,8 +88,10 @@ class SentenceDecoder(nn.Module):
     @torch.no_grad()
     def write(self, z: Tensor | None, count: int, longest: int, temperature: float,
               generator: torch.Generator | None = None) -> Tensor:
-        """`count` sentences of at most `longest` tokens, (count, longest), sampled; at temperature 0 the likeliest
-        next word each time. Unknown words are read, never written."""
+        """Sample `count` sentences of at most `longest` tokens, (count, longest).
+
+        At temperature 0 the likeliest next word each time. Unknown words are read, never written.
+        """
         device = self.out.weight.device
         state = self._start(z, count)
         word = torch.full((count, 1), BEGIN, device=device)

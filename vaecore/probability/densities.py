@@ -36,18 +36,20 @@ class Density(Protocol):
 
     @property
     def gaussian(self) -> bool:
-        """Whether its codes come from Gaussians, alone or mixed."""
+        """Whether codes come from Gaussians, alone or mixed."""
         ...
 
     def tempered(self, temperature: float) -> Density:
-        """With the standard deviation of each of its Gaussians multiplied by `temperature`, which may be 0.
+        """The density with the standard deviation of each Gaussian multiplied by `temperature`, which may be 0.
 
         N(0, I) stays as it is, for its draws can be multiplied, and so does what has no Gaussians.
         """
         ...
 
     def as_mixture(self) -> GaussianMixture:
-        """As a mixture of Gaussians, of which all marginals are mixtures too; p(z|u) averaged over its covariates.
+        """The density as a mixture of Gaussians; p(z|u) averaged over its covariates.
+
+        All marginals of a mixture are mixtures too.
 
         Exact but for a density without Gaussians, which becomes kernels around weighted draws, and but for what is
         beyond `MOST_COMPONENTS` observations or components.

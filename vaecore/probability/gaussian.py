@@ -27,7 +27,7 @@ class DiagonalGaussian:
 
     @classmethod
     def bounded(cls, parameters: Tensor) -> DiagonalGaussian:
-        """From an encoder head (B, 2r): means, then log-variances to be bounded."""
+        """The posterior of an encoder head (B, 2r): means, then log-variances to be bounded."""
         mean, logvar = parameters.float().chunk(2, dim=-1)
         return cls(mean, F.hardtanh(logvar, *POSTERIOR_LOGVAR))
 

@@ -125,7 +125,7 @@ class CategoricalLabel:
 
     @property
     def mean(self) -> Tensor:
-        """Probabilities."""
+        """Probabilities of the classes, (B, D)."""
         return self.logits.softmax(-1)
 
     def log_prob(self, x: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ class PosteriorMixture:
 
     @property
     def mean(self) -> Tensor:
-        """(B, r)."""
+        """The mixture's mean, (B, r)."""
         return (self.weights[..., None] * self.means).sum(0)
 
     @property
@@ -78,14 +78,14 @@ class Experts:
 
     @classmethod
     def bounded(cls, parameters: Tensor) -> Experts:
-        """From the heads (M, B, 2r) of encoders that give the factors themselves: means, then log-variances."""
+        """Factors from heads (M, B, 2r) of encoders that give them themselves: means, then log-variances."""
         mean, logvar = parameters.float().chunk(2, dim=-1)
         precision = (-F.hardtanh(logvar, *EXPERT_LOGVAR)).exp()
         return cls(precision, precision * mean)
 
     @classmethod
     def quotients(cls, parameters: Tensor) -> Experts:
-        """From heads (M, B, 2r) that give posteriors q(z|x_m), each divided by the prior.
+        """Factors from heads (M, B, 2r) that give posteriors q(z|x_m), each divided by the prior.
 
         A quotient is a factor only where the posterior is narrower than the prior, so variances are kept below 1.
         """

@@ -77,7 +77,7 @@ class Prior(nn.Module):
         return None
 
     def component_inputs(self) -> ComponentInputs | None:
-        """What it gives to the encoder to have its components; None where they do not come from there."""
+        """What the prior gives to the encoder to have its components; None where they do not come from there."""
         return None
 
 
@@ -88,7 +88,7 @@ class PriorConfig(Strict):
 
     @property
     def count(self) -> int:
-        """Its components, of which there cannot be more than training observations; 0 for a prior without any."""
+        """Components of the prior, of which there cannot be more than training observations; 0 for none."""
         return 0
 
     @property
@@ -191,7 +191,7 @@ class Vamp(Prior):
 
     @property
     def pseudo_inputs(self) -> Tensor:
-        """As the encoder reads them, (C, *shape)."""
+        """The pseudo-inputs as the encoder reads them, (C, *shape)."""
         return F.hardtanh(self.inputs, 0.0, 1.0) if self.bounded else self.inputs
 
     def component_inputs(self) -> ComponentInputs:
@@ -337,7 +337,7 @@ class Tilted:
 
     @torch.no_grad()
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """By sampling-importance-resampling from N(0, I): exact only as the number of proposals grows."""
+        """Draw by sampling-importance-resampling from N(0, I): exact only as the number of proposals grows."""
         proposals = torch.randn(PROPOSALS * count, self.size, generator=generator, device=self.log_z.device)
         weights = torch.cat([self.ratio(part) for part in torch.split(proposals, AT_ONCE)]).softmax(0)
         return proposals[torch.multinomial(weights, count, replacement=True, generator=generator)]
@@ -437,7 +437,7 @@ class ConditionalMixture:
 
     @property
     def expected(self) -> Tensor:
-        """Its mean for each observation, (B, r)."""
+        """The mixture's mean for each observation, (B, r)."""
         return (self.log_weights.exp()[..., None] * self.mean).sum(1)
 
     def log_prob(self, z: Tensor) -> Tensor:

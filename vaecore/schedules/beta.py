@@ -20,7 +20,7 @@ STEEPNESS = 6.0  # a sigmoid ramp runs over the logistic function from -6 to 6
 
 
 def ramp(shape: Shape, progress: float) -> float:
-    """From exactly 0 at progress 0 to exactly 1 at 1, half way at 0.5."""
+    """The ramp's value at a progress: exactly 0 at 0, exactly 1 at 1, half way at 0.5."""
     if shape == "linear":
         return progress
     if shape == "cosine":
@@ -41,7 +41,7 @@ class BetaSchedule(Strict):
 
     @abstractmethod
     def settled(self, step: int, total: int) -> bool:
-        """Whether it stays at its final value from `step` on."""
+        """Whether beta stays at its final value from `step` on."""
 
     def check(self, total: int) -> None:
         """Raise `ConfigError` where the schedule does not fit into `total` steps."""

@@ -25,7 +25,7 @@ class RateSchedule(Strict):
 
 
 class ConstantRate(RateSchedule):
-    """The same learning rate throughout."""
+    """A learning rate that never changes."""
 
     kind: Literal["constant"] = "constant"
 

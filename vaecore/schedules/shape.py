@@ -20,8 +20,10 @@ def sampled(schedule: Callable[[int, int], float], total: int, epochs: float, sc
 
 
 def cost_of_nothing(term: KLTerm, latent_size: int = 1) -> Callable[[int, int], float]:
-    """What a KL of 0 in all of `latent_size` dimensions costs at a step, in nats: 0 for the KL itself, the floor of
-    free bits, the target C of a capacity."""
+    """What a KL of 0 in all of `latent_size` dimensions costs at a step, in nats.
+
+    0 for the KL itself, the floor of free bits, the target C of a capacity.
+    """
     import torch
 
     none = {"z": torch.zeros(latent_size, dtype=torch.float64)}

@@ -19,7 +19,7 @@ MAX_LOSS = 1e6  # of a loss; beyond it a network has diverged, though its number
 
 
 class Auxiliaries:
-    """Their optimizers, and the mean of each one's loss since it was last asked for."""
+    """Optimizers of critics and the like, and the mean of each one's loss since it was last asked for."""
 
     def __init__(self, members: dict[str, Auxiliary], device: torch.device) -> None:
         self.members = members

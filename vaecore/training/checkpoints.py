@@ -171,8 +171,10 @@ def check_origin(run: Run) -> None:
 
 
 def check_words(folder: Path, dataset: Dataset) -> None:
-    """Raise `BrokenCheckpoint` where the data's sentences are numbered by another vocabulary than that of the weights
-    in `folder`: another version may tell words apart otherwise, and the same file gives other numbers then."""
+    """Raise `BrokenCheckpoint` where the data's sentences are numbered by another vocabulary than the weights'.
+
+    Another version may tell words apart otherwise, and the same file gives other numbers then.
+    """
     for name, modality in _described(_header(folder / WEIGHTS))[0].items():
         there = dataset.modalities.get(name)
         if there is not None and modality.vocabulary != there.vocabulary:

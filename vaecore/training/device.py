@@ -28,7 +28,7 @@ def _best() -> str:
 
 
 def choose(training: Training) -> torch.device:
-    """cuda, mps or cpu; raises `ConfigError` for one that is asked for and not there."""
+    """The device to train on, cuda, mps or cpu; raises `ConfigError` for one that is asked for and not there."""
     if training.device == "auto":
         return torch.device(_best())
     if not _there()[training.device]:

@@ -78,7 +78,7 @@ class Feed:
         return torch.randint(self.length, (count,), generator=generator, device=self.device).to(self.home)
 
     def first(self, count: int) -> Batch:
-        """The first `count` observations, with the same pixels whenever they are asked for; so do those below.
+        """The first `count` observations, with the same pixels whenever they are asked for.
 
         Where observations are drawn anew, these are some that were set aside.
         """

@@ -15,7 +15,7 @@ from vaecore.schedules.inference import Aggressive
 
 
 class Turns:
-    """Whose turn it is; begins aggressive."""
+    """Who learns at a step, encoder or decoder; begins aggressive."""
 
     def __init__(self, config: Aggressive, device: torch.device) -> None:
         self.config = config
