@@ -57,6 +57,7 @@ def test_from_one_seed_nothing_is_known_of_the_spread() -> None:
 def test_rows_are_chosen_by_their_other_columns() -> None:
     table = [{"my model": m, "seed": s, "KL": 10.0 * s + len(m)} for m in ("a", "bb") for s in (1, 0)]
     assert by_seed(table, "KL", my_model="bb") == {1: 12.0, 0: 2.0}
+    assert by_seed([{"seed": 0, "KL": 1.0, "nll": 9.0}, {"seed": 1, "KL": 2.0}], "nll") == {0: 9.0}
 
 
 # -- M8: what a claim costs ------------------------------------------------------------------------

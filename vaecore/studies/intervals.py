@@ -58,8 +58,10 @@ def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Interval:
 def by_seed(table: Sequence[Mapping[str, float | int | str]], column: str, **where: float | int | str
             ) -> dict[int, float]:
     """A column of the rows whose other columns have the values of `where`, by their seed; underscores of a name in
-    `where` stand for spaces. Raises `ValueError` where two rows are of one seed."""
-    rows = [row for row in table if all(row.get(name.replace("_", " ")) == value for name, value in where.items())]
+    `where` stand for spaces. A row without the column, which some seeds alone have, is left out. Raises `ValueError`
+    where two rows are of one seed."""
+    rows = [row for row in table if row.get(column) is not None
+            and all(row.get(name.replace("_", " ")) == value for name, value in where.items())]
     found = {int(row["seed"]): float(row[column]) for row in rows}
     if len(found) != len(rows):
         raise ValueError(f"'{column}' has several rows of one seed among {where}: one row a seed is needed.")
