@@ -23,7 +23,8 @@ from vaecore.evaluate.kept import (
     settings_of,
 )
 from vaecore.evaluate.meaning import explained
-from vaecore.evaluate.settings import PARTS, Settings
+from vaecore.evaluate.parts import PARTS
+from vaecore.evaluate.settings import Settings
 from vaecore.store import Run
 
 

@@ -16,8 +16,9 @@ from vaecore.data import Dataset, Split
 from vaecore.data.digits import Digits
 from vaecore.data.gaussian import Gaussian
 from vaecore.evaluate import classifier as classifiers
-from vaecore.evaluate import parts
 from vaecore.evaluate.classifier import Classifier, classifier
+from vaecore.evaluate.parts import PARTS
+from vaecore.evaluate.parts.samples import Samples
 from vaecore.evaluate.picture_metrics import psnr, ssim, ssim_window
 from vaecore.evaluate.quality import (
     Codes,
@@ -30,6 +31,7 @@ from vaecore.evaluate.quality import (
     sample_quality,
 )
 from vaecore.evaluate.settings import Settings
+from vaecore.evaluate.subject import Subject
 from vaecore.models import ICAConfig, MADEConfig, PCAConfig, VAEConfig
 from vaecore.models.single.vae import VAE
 from vaecore.training.feed import Feed
@@ -423,10 +425,10 @@ def test_samples_are_judged_as_pictures_and_called_what_they_are(digits: Dataset
             judged.append(images)
             return images.flatten(1).double().numpy()[:, 20:24]
 
-    monkeypatch.setattr(parts, "classifier", lambda *_, **__: Judge())
+    monkeypatch.setattr(classifiers, "classifier", lambda *_, **__: Judge())
     family = model.build(digits.modalities)
     family.fit(Feed(digits, "train", CPU).all())
-    found = parts.quality_of_samples(parts.Subject(
+    found = PARTS["samples"].of(Subject(
         preset("vae-digits"), family.eval(), digits, feed, Settings(samples=60), lambda *_: None, lambda: False))
-    assert found["pixels"] == pixels and len(judged) == 3
+    assert isinstance(found, Samples) and found.pixels == pixels and len(judged) == 3
     assert all(float(images.min()) >= 0 and float(images.max()) <= 1 for images in judged)

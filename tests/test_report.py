@@ -7,17 +7,20 @@ import math
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vaecore import cli
-from vaecore.evaluate import parts as work
 from vaecore.evaluate.kept import evaluations
 from vaecore.evaluate.likelihood import Cancelled
+from vaecore.evaluate.part import several
+from vaecore.evaluate.parts import PARTS
 from vaecore.evaluate.report import evaluate_run
-from vaecore.evaluate.settings import PARTS, SEVERAL, Settings
+from vaecore.evaluate.results import Result
+from vaecore.evaluate.settings import Settings
 from vaecore.lab import LabError, background
 from vaecore.schema import ConfigError
 from vaecore.store import Run, Store
@@ -166,10 +169,12 @@ def test_cancelled_before_anything_was_found_there_is_no_result(vae: Run) -> Non
 def test_what_has_no_place_says_why(store: Store, monkeypatch: pytest.MonkeyPatch, name: str, more: dict[str, Any],
                                     reasons: dict[str, str]) -> None:
     if name == "vae":
-        monkeypatch.setitem(work.DONE_BY, "samples", lambda _subject: {})  # no classifier for this
+        unjudged = replace(PARTS["samples"], find=lambda _subject: Result())  # no classifier for this
+        monkeypatch.setitem(PARTS, "samples", unjudged)
     parts = [part for part in PARTS if part != "cost"]
     found = evaluate_run(store.find(name), settings(*parts, **more))
-    reasons = reasons | dict.fromkeys(SEVERAL, "this model has one modality.") | {"video": "no model of clips"}
+    of_several = [name for name, part in PARTS.items() if several in part.applies]
+    reasons = reasons | dict.fromkeys(of_several, "this model has one modality.") | {"video": "no model of clips"}
     assert found["not_applicable"].keys() == reasons.keys()
     for part, words in reasons.items():
         assert words in found["not_applicable"][part] and part not in found
@@ -178,10 +183,10 @@ def test_what_has_no_place_says_why(store: Store, monkeypatch: pytest.MonkeyPatc
 
 
 def test_an_error_of_ours_is_no_reason(vae: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_subject: object) -> dict[str, Any]:
+    def broken(_subject: object) -> Result:
         raise ZeroDivisionError
 
-    monkeypatch.setitem(work.DONE_BY, "naive", broken)
+    monkeypatch.setitem(PARTS, "naive", replace(PARTS["naive"], find=broken))
     with pytest.raises(ZeroDivisionError):
         evaluate_run(vae, settings("naive"))
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.cross_modal.switchboard import colours, key, stamp
 from pages.shared import pictures
-from pages.shared.evaluation import percent
+from vaecore.evaluate.results import percent
 from vaecore.modalities import Image, Label
 
 if TYPE_CHECKING:

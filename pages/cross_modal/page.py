@@ -9,7 +9,9 @@ import streamlit as st
 from pages.cross_modal import experts, swap, switchboard
 from pages.shared import checkpoints, evaluation
 from pages.shared.words import escaped
-from vaecore.evaluate.kept import evaluations as kept
+from vaecore.evaluate.evaluation import Evaluation
+from vaecore.evaluate.kept import results
+from vaecore.evaluate.parts.coherence import Judged
 from vaecore.views import CROSSMODAL
 
 if TYPE_CHECKING:
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from pages.shared.evaluation import Facts
     from vaecore.explore.crossmodal import CrossModal
     from vaecore.store import Run
 
@@ -38,7 +39,7 @@ def bench(checkpoint: CrossModal) -> None:
     """The switches and what comes of them."""
     count, temperature, seed = switchboard.toolbar(checkpoint)
     facts = coherent(checkpoint.run)
-    board = switchboard.board(checkpoint, count, temperature, seed, facts)
+    board = switchboard.board(checkpoint, count, temperature, seed, facts.of(Judged) if facts else None)
     said(checkpoint, board, temperature)
     views(checkpoint, board.given, facts)
 
@@ -66,7 +67,7 @@ def said(checkpoint: CrossModal, board: switchboard.Board, temperature: float) -
 
 
 @st.fragment
-def views(checkpoint: CrossModal, given: dict[str, Tensor], facts: Facts | None) -> None:
+def views(checkpoint: CrossModal, given: dict[str, Tensor], facts: Evaluation | None) -> None:
     """What stands behind it. Only the open tab runs."""
     tabs: dict[str, Callable[[], None]] = {"Certainty": lambda: experts.panel(checkpoint, given)}
     if checkpoint.linear:
@@ -83,9 +84,9 @@ def views(checkpoint: CrossModal, given: dict[str, Tensor], facts: Facts | None)
                 draw()
 
 
-def coherence(checkpoint: CrossModal, facts: Facts | None) -> None:
+def coherence(checkpoint: CrossModal, facts: Evaluation | None) -> None:
     """All subsets of what may be given, or how to get them."""
-    if facts is None:
+    if facts is None or (found := facts.of(Judged)) is None:
         st.info("Coherence is not measured for this run yet: how often what is generated is of the class of what was "
                 "given, for every subset of modalities. Evaluate it on the page Evaluate, or on the command line.",
                 icon=":material/info:")
@@ -93,15 +94,15 @@ def coherence(checkpoint: CrossModal, facts: Facts | None) -> None:
                      query_params={"run": checkpoint.run.id}, help="Choose Coherence there; it takes a minute or two.")
         st.code(f"vaecore evaluate {checkpoint.run.id} --parts coherence", language="bash")
         return
-    if facts["partial"]:
+    if facts.partial:
         st.warning("This evaluation was cancelled; its numbers hold for what was done.",
                    icon=":material/hourglass_bottom:")
-    evaluation.coherence(facts)
+    evaluation.coherence(found, facts)
 
 
-def coherent(run: Run) -> Facts | None:
+def coherent(run: Run) -> Evaluation | None:
     """The newest evaluation that has coherence."""
-    return next((facts for facts in reversed(kept(run)) if "coherence" in facts), None)
+    return next((facts for facts in reversed(results(run)) if facts.of(Judged) is not None), None)
 
 
 def nothing_yet() -> None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import streamlit as st
 
 from pages.shared import lines, pictures
-from pages.shared.evaluation import number, percent
 from pages.shared.words import escaped
+from vaecore.evaluate.results import percent
 from vaecore.modalities import Image, Label, Modality, Text, Vector
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from pages.shared.evaluation import Facts
+    from vaecore.evaluate.parts.coherence import Judged
     from vaecore.explore.beliefs import Beliefs
     from vaecore.explore.crossmodal import CrossModal
     from vaecore.explore.generated import Generated
@@ -145,7 +145,7 @@ def ready_made(checkpoint: CrossModal) -> None:
 # -- the cards -------------------------------------------------------------------------------------
 
 
-def board(checkpoint: CrossModal, count: int, temperature: float, seed: int, kept: Facts | None) -> Board:
+def board(checkpoint: CrossModal, count: int, temperature: float, seed: int, kept: Judged | None) -> Board:
     """All cards, and what they say. What is given is read first, wherever its card is."""
     names = list(checkpoint.modalities)
     wide = across(checkpoint) == 2
@@ -409,7 +409,7 @@ def _believed(path: str, stamp: int, given: str, _checkpoint: CrossModal, _given
     return _checkpoint.experts(_given)
 
 
-def show(checkpoint: CrossModal, name: str, made: Mapping[str, Generated], board: Board, kept: Facts | None) -> None:
+def show(checkpoint: CrossModal, name: str, made: Mapping[str, Generated], board: Board, kept: Judged | None) -> None:
     """The samples of one modality, or why there are none."""
     if name not in made:
         if board.waiting:
@@ -525,20 +525,11 @@ def truth(checkpoint: CrossModal, name: str, board: Board) -> None:
         st.caption(f"The sample's own: {escaped(value.sentences[0])}")
 
 
-def coherence_badge(kept: Facts | None, board: Board, name: str) -> None:
+def coherence_badge(kept: Judged | None, board: Board, name: str) -> None:
     """How coherent this is on the whole test set, where that was measured."""
-    for each in subsets(kept):
-        if set(each["given"]) == set(board.given) and (share := number(each, "coherence", name)) is not None:
-            ceiling = percent(number(kept, "coherence", "ceiling", name))
-            st.badge(f"coherence {percent(share)}", icon=":material/verified:", color="blue",
-                     help=COHERENCE_HELP.format(ceiling=ceiling))
-
-
-def subsets(kept: Facts | None) -> Sequence[Facts]:
-    """The rows of a kept coherence that can be used."""
-    found = (kept or {}).get("coherence", {}).get("subsets")
-    return [each for each in found if isinstance(each, dict) and isinstance(each.get("given"), list)
-            and all(isinstance(name, str) for name in each["given"])] if isinstance(found, list) else []
+    if kept is not None and (share := kept.known(board.given, name)) is not None:
+        st.badge(f"coherence {percent(share)}", icon=":material/verified:", color="blue",
+                 help=COHERENCE_HELP.format(ceiling=percent(kept.ceiling.get(name))))
 
 
 def save(checkpoint: CrossModal, name: str, found: Generated) -> None:

@@ -9,13 +9,14 @@ from pydantic.fields import FieldInfo
 
 from pages.shared import evaluation
 from pages.shared.checkpoints import pick, with_weights
-from pages.shared.evaluation import Facts, at, number
 from pages.shared.moved import ask_where
 from pages.shared.queue import duration
 from pages.shared.words import escaped
-from vaecore.evaluate.kept import evaluations as kept
-from vaecore.evaluate.meaning import by_modality
-from vaecore.evaluate.settings import PARTS, TITLES, Settings
+from vaecore.evaluate.evaluation import Evaluation, Evidence
+from vaecore.evaluate.kept import results as kept
+from vaecore.evaluate.parts import PARTS, title
+from vaecore.evaluate.results import Result, columns, finite, whole
+from vaecore.evaluate.settings import Settings
 from vaecore.lab import LabError, background
 from vaecore.lab.task import Progress
 from vaecore.schema import ConfigError, parse
@@ -23,21 +24,6 @@ from vaecore.store import Run
 
 ERROR, STOPPED = "evaluate:error", "evaluate:stopped"
 LIKE = ("split", "importance_samples", "observations", "seed")  # settings that comparable likelihoods share
-HELP = {
-    "likelihood": "log p(x) by importance sampling, with its K curve.",
-    "conditionals": "log p of each modality given the others, where there are several.",
-    "naive": "The lecture's equations (13) and (14), as printed and corrected.",
-    "reconstruction": "MSE, PSNR and SSIM of decoded codes.",
-    "samples": "Fréchet distance, precision and recall of samples, in features of our own classifier.",
-    "probe": "How well a linear classifier reads the label from z.",
-    "coherence": "Whether what is generated from some modalities is of the class of what was given.",
-    "sharing": "What linear models read from each latent, shared or private.",
-    "style": "Whether style stays and the class changes when the shared code is exchanged, where style is known.",
-    "variance": "What joint and individual parts explain, of linear families.",
-    "disentanglement": "MIG, SAP, β-VAE score and MCC, where the factors behind the data are known.",
-    "video": "PSNR, SSIM, best of N, diversity and blur of rolled-out futures, of models of clips.",
-    "cost": "Passes and seconds to infer a code and to draw a sample, on this machine.",
-}
 
 
 # -- what to measure -------------------------------------------------------------------------------
@@ -47,9 +33,9 @@ def asked() -> Settings | None:
     """The settings in the widgets; None, and said on the page, where they cannot be used."""
     values: dict[str, Any] = {}
     values["parts"] = st.pills(
-        Settings.model_fields["parts"].title or "", PARTS, selection_mode="multi", default=list(PARTS),
-        key="evaluate-parts", format_func=lambda part: TITLES[part], persist_state="session",
-        help="The evidence always is. " + " ".join(f"{TITLES[part]}: {HELP[part]}" for part in PARTS))
+        Settings.model_fields["parts"].title or "", list(PARTS), selection_mode="multi", default=list(PARTS),
+        key="evaluate-parts", format_func=title, persist_state="session", help="The evidence always is. " + " ".join(
+            f"{part.title}: {part.help}" for part in PARTS.values()))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         for name, info in Settings.model_fields.items():
             if name not in values:
@@ -85,8 +71,7 @@ def order(run: Run) -> bool:
             st.button("Evaluate", key="evaluate-start", type="primary", icon=":material/play_arrow:", on_click=start,
                       args=(run, settings), disabled=settings is None, help="In the background on this machine; it "
                       "goes on when this page is closed. The same settings replace the earlier result.")
-            chosen = settings.model_dump(mode="json") if settings else None
-            if any(facts["settings"] == chosen and not facts["partial"] for facts in kept(run)):
+            if any(facts.settings == settings and not facts.partial for facts in kept(run)):
                 st.caption("These settings have a result below; a new one replaces it.", width="stretch")
         ended(run, now)
     return False
@@ -126,7 +111,7 @@ def watch(run: Run) -> None:
                   help="What is done by then is kept, and marked as partial.")
     where = background.reached(now.lines)
     part, share = where if where else ("", 0.0)
-    st.progress(share, text=f"{TITLES[part]}: {share:.0%}" if part else "Getting ready …")
+    st.progress(share, text=f"{title(part)}: {share:.0%}" if part else "Getting ready …")
 
 
 def told() -> None:
@@ -166,7 +151,8 @@ def results(run: Run, *, running: bool) -> None:
     if st.session_state.get(f"evaluate-shown-{run.id}", 0) not in newest:
         st.session_state.pop(f"evaluate-shown-{run.id}", None)
     chosen = found[-1] if len(found) == 1 else found[st.selectbox(
-        "Evaluation", newest, key=f"evaluate-shown-{run.id}", format_func=lambda index: evaluation.title(found[index]),
+        "Evaluation", newest, key=f"evaluate-shown-{run.id}",
+        format_func=lambda index: evaluation.headline(found[index]),
         help="Every evaluation of this checkpoint, newest first. Numbers of different settings do not compare.")]
     outdated(run, chosen)
     evaluation.show(chosen)
@@ -177,7 +163,7 @@ def results(run: Run, *, running: bool) -> None:
     beside(run, chosen)
 
 
-def outdated(run: Run, facts: Facts) -> None:
+def outdated(run: Run, facts: Evaluation) -> None:
     """A warning where the run has other weights by now."""
     from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, step_of
 
@@ -186,81 +172,69 @@ def outdated(run: Run, facts: Facts) -> None:
     except BrokenCheckpoint as error:
         st.error(escaped(f"{run.id} cannot be opened. {error}"), icon=":material/broken_image:")
         return
-    if number(facts, "step") not in (None, float(step)):
-        st.warning(f"This was found of the weights of step {evaluation.count(facts, 'step')}; the run has those of "
+    if facts.step not in (None, step):
+        st.warning(f"This was found of the weights of step {whole(facts.step)}; the run has those of "
                    f"step {step:,} by now. Evaluate it again.", icon=":material/update:")
 
 
-def beside(run: Run, facts: Facts) -> None:
+def beside(run: Run, facts: Evaluation) -> None:
     """The same settings of other runs on the same data; how many are left out for other settings."""
     alike, other = [(run.id, facts)], 0
     for one in with_weights():
         if one.id == run.id:
             continue
-        there = [each for each in kept(one) if not each["partial"]]
+        there = [each for each in kept(one) if not each.partial]
         same = [each for each in there if comparable(each, facts)]
         other += bool(there) and not same
         if same:
             alike.append((one.id, same[-1]))
     left = (f" {other} other {'run is' if other == 1 else 'runs are'} left out: evaluated with other settings, or on "
             "other data, pixels or likelihood." if other else "")
-    if len(alike) > 1 and not facts["partial"]:
-        settings = facts["settings"]
-        observed = f"{settings['observations']:,}" if settings["observations"] else "all"
+    if len(alike) > 1 and not facts.partial:
+        settings = facts.settings
+        observed = f"{settings.observations:,}" if settings.observations else "all"
         table(alike, "Beside other runs", "beside",
-              f"All on {settings['split']}, K = {settings['importance_samples']:,}, {observed} observations, "
-              f"seed {settings['seed']}; same data, pixels and likelihood.{left}")
+              f"All on {settings.split}, K = {settings.importance_samples:,}, {observed} observations, "
+              f"seed {settings.seed}; same data, pixels and likelihood.{left}")
     elif left:
         st.caption(f"No other run has an evaluation that compares with this one.{left}")
 
 
-def comparable(a: Facts, b: Facts) -> bool:
+def comparable(a: Evaluation, b: Evaluation) -> bool:
     """Whether their likelihoods can be set against each other."""
-    return (all(a["settings"][name] == b["settings"][name] for name in LIKE)
-            and all(a.get(name) == b.get(name) for name in (
-                "identity" if a.get("identity") and b.get("identity") else "data", "pixels", "likelihood_name"))
-            and (a.get("conditional") is True) == (b.get("conditional") is True))
+    same_data = a.identity == b.identity if a.identity and b.identity else a.data == b.data
+    return (same_data and all(getattr(a.settings, name) == getattr(b.settings, name) for name in LIKE)
+            and (a.pixels, a.likelihood_name, a.conditional) == (b.pixels, b.likelihood_name, b.conditional))
 
 
-def _judge(facts: Facts) -> tuple[object, ...]:
-    """Whose features samples were judged in: their distances compare only where these are the same weights."""
-    found = facts.get("samples") or {}
-    return tuple(found.get(name) for name in ("classifier_digest", "classifier_weights"))
+def numbers(found: Result | None) -> dict[str, float | None]:
+    """The numbers of a result that have a column."""
+    return {} if found is None else {each.column.name: finite(getattr(found, each.name))
+                                     for each in columns(type(found)) if each.column}
 
 
-def table(rows: list[tuple[str, Facts]], heading: str, key: str, caption: str) -> None:
-    """Evaluations, a row each, settings first."""
+def table(rows: list[tuple[str, Evaluation]], heading: str, key: str, caption: str) -> None:
+    """Evaluations, a row each: the settings, the evidence, and of each part what has a column and compares."""
     import pandas as pd
 
     st.subheader(heading, anchor=False)
-    judge = _judge(rows[0][1])
+    first = rows[0][1].found
     frame = pd.DataFrame([{
-        "Run": name, "Date": facts["date"] + (" (partial)" if facts["partial"] else ""),
-        "Split": facts["settings"]["split"],
-        "K": 0 if facts.get("exact") else facts["settings"]["importance_samples"],
-        "N": number(facts, "likelihood", "observations"), "Seed": facts["settings"]["seed"],
-        "ELBO": number(facts, "evidence", "elbo") if facts.get("has_kl") or facts.get("exact") else None,
-        "log p(x)": number(facts, "likelihood", "log_likelihood"), "±": number(facts, "likelihood", "standard_error"),
-        **by_modality("MSE", at(facts, "evidence", "mse")),  # a sum of pixels and words would be no error of anything
-        "Fréchet": number(facts, "samples", "frechet") if _judge(facts) == judge else None,
-        "Images": number(facts, "samples", "generated"), "Probe": number(facts, "probe", "accuracy")}
-        for name, facts in rows]).dropna(axis=1, how="all")
-    column = st.column_config.NumberColumn
-    columns = {
-        "Run": st.column_config.TextColumn(pinned=True),
-        "K": column(help="Importance samples; 0 where log p(x) is exact."),
-        "N": column(help="Observations for log p(x).", format="localized"),
-        "ELBO": column(format="%.2f", help="Nats per observation, over the whole split; log p(x) itself where exact."),
-        "log p(x)": column(format="%.2f", help="Nats per observation."),
-        "±": column(format="%.2f", help="Standard error of log p(x), in nats."),
-        **{name: column(format="%.4f", help="Per observed number.") for name in frame.columns
-           if name == "MSE" or name.startswith("MSE of ")},
-        "Fréchet": column(format="%.2f", help="In features of our own classifier. Compares only with equal "
-                          "numbers of images, and is left out where the classifier is another."),
-        "Images": column(format="localized", help="Samples, and as many real images."),
-        "Probe": column(format="%.3f", help="Accuracy of the linear probe.")}
+        "Run": name, "Date": facts.date + (" (partial)" if facts.partial else ""), "Split": facts.settings.split,
+        "K": 0 if facts.exact else facts.settings.importance_samples, "Seed": facts.settings.seed,
+        "ELBO": finite(facts.bound), **facts.evidence.errors,
+        **{title: value for part, found in facts.found.items() if part not in first or found.alike(first[part])
+           for title, value in numbers(found).items()}} for name, facts in rows]).dropna(axis=1, how="all")
+    number = st.column_config.NumberColumn
+    kinds: list[type[Result]] = [Evidence, *(part.result for part in PARTS.values())]
+    declared = [each.column for kind in kinds for each in columns(kind) if each.column]
+    config = {"Run": st.column_config.TextColumn(pinned=True),
+              "K": number(help="Importance samples; 0 where log p(x) is exact."),
+              **{each.name: number(format=each.format, help=each.help) for each in declared},
+              **{name: number(format="%.4f", help="Per observed number.") for name in frame.columns
+                 if name == "MSE" or name.startswith("MSE of ")}}
     st.dataframe(frame, hide_index=True, height="content", placeholder="–", key=f"evaluate-{key}",
-                 column_config={name: columns[name] for name in frame.columns if name in columns})
+                 column_config={name: config[name] for name in frame.columns if name in config})
     st.caption(caption)
 
 

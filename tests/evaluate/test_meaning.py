@@ -209,7 +209,7 @@ def test_M6_each_family_says_its_own_word_and_one_sign(run: str, word: str) -> N
 
 
 def test_M7_flattening_is_judged_per_doubling_and_by_effective_samples() -> None:
-    from pages.shared.evaluation import flattening
+    from vaecore.evaluate.parts.likelihood import flattening
 
     for factor in (2, 5):  # the same slope, whatever the last factor of K
         assert "has flattened" in flattening(100, 100 * factor, 0.04 * math.log2(factor), 0.5)

@@ -14,9 +14,10 @@ from torch import Tensor
 from tests.explore import clip_runs
 from vaecore.evaluate import picture_metrics
 from vaecore.evaluate.likelihood import Cancelled
+from vaecore.evaluate.parts import PARTS
 from vaecore.evaluate.picture_metrics import edge_energy, psnr_by_frame, squared_error_by_frame, ssim, ssim_by_frame
 from vaecore.evaluate.report import evaluate_run
-from vaecore.evaluate.settings import PARTS, Settings
+from vaecore.evaluate.settings import Settings
 from vaecore.evaluate.video import Spread, auc, best_of, clustered_error, counts_up_to, evaluate_video, expected_best
 from vaecore.models.video import rollout
 from vaecore.models.video.rollout import noise, rolled

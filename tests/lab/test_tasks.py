@@ -16,7 +16,8 @@ import pytest
 
 from vaecore import cli
 from vaecore.evaluate.likelihood import Cancelled
-from vaecore.evaluate.settings import PARTS, Part, Settings
+from vaecore.evaluate.parts import PARTS
+from vaecore.evaluate.settings import Settings
 from vaecore.lab import LabError, background, locks, task
 from vaecore.lab.task import HELD, TAIL, Progress, Task
 from vaecore.store import Run
@@ -222,7 +223,7 @@ def test_without_file_locks_it_runs_alone_but_not_in_the_background(it: Task, mo
 # -- evaluations -----------------------------------------------------------------------------------
 
 
-def off_default(part: Part) -> Settings:
+def off_default(part: str) -> Settings:
     """Every field but `parts` another than its default, whatever fields there are."""
     values: dict[str, Any] = {"parts": (part,)}
     for name, info in Settings.model_fields.items():
@@ -236,7 +237,7 @@ def off_default(part: Part) -> Settings:
 
 @pytest.mark.parametrize("part", PARTS)
 def test_an_evaluation_is_asked_for_with_all_its_settings(
-        tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, part: Part) -> None:
+        tmp_path: Path, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch, part: str) -> None:
     """As the command reads them back: none may be lost on the way from the page to what is evaluated."""
     chosen, asked = off_default(part), []
     shutil.copytree(GALLERY / "vae", tmp_path / "gallery" / "vae")

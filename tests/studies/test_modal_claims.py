@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vaecore.config import differences
-from vaecore.evaluate.coherence import Coherence, Subset
+from vaecore.evaluate.parts.coherence import Coherence, Subset
 from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
 from vaecore.studies import c04_product, c05_marginals, c06_unpaired, c07_jmvae, c08_swap
 
@@ -48,8 +48,9 @@ def test_c5_differs_in_the_marginal_terms_alone() -> None:
 
 
 def test_crossed_names_the_direction() -> None:
-    subsets = [Subset(["image"], {"label": 0.9}, {}, 5), Subset(["label"], {"image": 0.8}, {}, 5)]
-    found = Coherence(subsets, None, None, None, 0, {"image": 0.97, "label": 1.0}, {}, 0.1, 5, 0)
+    subsets = [Subset(given=["image"], coherence={"label": 0.9}, observations=5),
+               Subset(given=["label"], coherence={"image": 0.8}, observations=5)]
+    found = Coherence(subsets=subsets, ceiling={"image": 0.97, "label": 1.0}, chance=0.1, observations=5, seed=0)
     row = c05_marginals.crossed(found)
     assert (row["image -> label"], row["label -> image"]) == (0.9, 0.8)
     assert (row["ceiling of label"], row["ceiling of image"], row["joint"]) == (1.0, 0.97, -1.0)

@@ -52,10 +52,10 @@ def declared(model: type[Strict], also: Mapping[str, str]) -> Callable[[Command]
     """Give a command, which takes them as `**values`, an option for each field of `model`; `also` are second names.
 
     Numbers are read as such, all else as a word, which the declaration itself has to understand: it is that which
-    refuses a bad value. A tuple's default is all that there is.
+    refuses a bad value. A default that is made is all that there is.
     """
     options = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY,
-                                 default="all" if isinstance(info.default, tuple) else info.default,
+                                 default="all" if info.default_factory else info.default,
                                  annotation=Annotated[int if info.annotation is int else str, typer.Option(
                                      *filter(None, [also.get(name), flag(name)]), help=in_words(info))])
                for name, info in model.model_fields.items()]

@@ -10,7 +10,6 @@ Shapes: N observations, M modalities.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from vaecore.data import OBSERVED
 from vaecore.evaluate.judges import Judge
+from vaecore.evaluate.parts.coherence import Coherence, Subset
 from vaecore.models import Batch, Family
 from vaecore.models.multimodal.shared import Multimodal
 from vaecore.probability.gaussian import Point
@@ -29,44 +29,9 @@ from vaecore.training.feed import Feed
 
 BATCH = 500
 MOST_SUBSETS = 63  # all of them up to six modalities
-GENERATED = "codes drawn from q(z|given), means of p(x|z)"
 
 Labels = NDArray[np.int64]
 Progress = Callable[[int, int], object]
-
-
-@dataclass(frozen=True)
-class Subset:
-    """What is generated from some modalities: shares of observations whose class is found again, by modality."""
-
-    given: list[str]
-    coherence: Mapping[str, float]  # of modalities that were not given
-    own: Mapping[str, float]  # of those that were: reconstructions
-    observations: int
-
-
-@dataclass(frozen=True)
-class Coherence:
-    """Of every subset of modalities, and of what is generated from the prior."""
-
-    subsets: list[Subset]
-    joint: float | None  # share of samples of the prior whose judged modalities all agree; None without prior or rival
-    joint_commonest: float | None  # share of the class that the first judge names most: near 1, agreeing is no feat
-    joint_ceiling: float | None  # the share of real observations whose judges agree; None where none has everything
-    joint_samples: int
-    ceiling: Mapping[str, float]  # accuracy of each judge on real observations
-    judges: Mapping[str, str]
-    chance: float  # share of the commonest class
-    observations: int
-    seed: int
-    generated: str = GENERATED
-
-    def share(self, given: Collection[str], wanted: str) -> float:
-        """Of `wanted` generated from all of `given` and nothing else; raises `KeyError` where it was not judged."""
-        for each in self.subsets:
-            if set(each.given) == set(given):
-                return each.coherence[wanted]
-        raise KeyError(tuple(given))
 
 
 @torch.inference_mode()
@@ -106,15 +71,18 @@ def coherence(model: Family, feed: Feed, labels: Labels, judged: Mapping[str, Ju
                 right[name] += int((judged[name].predict(made[name].mean) == classes).sum())
         if count:
             shares = {name: number / count for name, number in right.items()}
-            found.append(Subset(list(given), {name: s for name, s in shares.items() if name not in given},
-                                {name: s for name, s in shares.items() if name in given}, count))
+            found.append(Subset(given=list(given), observations=count,
+                                coherence={name: s for name, s in shares.items() if name not in given},
+                                own={name: s for name, s in shares.items() if name in given}))
     joint, commonest = _joint(model, names, judged, len(known), seed)
     if progress:
         progress(1, 1)
-    return Coherence(found, joint, commonest, _agreement([batch for batch, _ in batches], names, judged, model),
-                     len(known) if joint is not None else 0,
-                     {name: judged[name].accuracy for name in names}, {name: judged[name].name for name in names},
-                     float(np.bincount(labels[known]).max() / len(known)), len(known), seed)
+    return Coherence(
+        subsets=found, joint=joint, joint_commonest=commonest,
+        joint_ceiling=_agreement([batch for batch, _ in batches], names, judged, model),
+        joint_samples=len(known) if joint is not None else 0, ceiling={name: judged[name].accuracy for name in names},
+        judges={name: judged[name].name for name in names}, chance=float(np.bincount(labels[known]).max() / len(known)),
+        observations=len(known), seed=seed)
 
 
 def subsets_of(names: list[str]) -> list[tuple[str, ...]]:

@@ -14,15 +14,14 @@ Shapes: B observations, K importance samples.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor
 
 from vaecore.data import OBSERVED
 from vaecore.evaluate.likelihood import DECODED_AT_ONCE, Cancelled, importance_log_weights
+from vaecore.evaluate.parts.conditionals import Conditional, Conditionals
 from vaecore.models import Batch, Family
 from vaecore.nets.text import Sentences
 from vaecore.probability.likelihoods import (
@@ -38,30 +37,6 @@ from vaecore.probability.likelihoods import (
 FEW = 10  # effective samples, below which an estimate hangs on a handful
 TOLERANCE = 1e-6  # nats of rounding
 SMALL = 16  # numbers that are 0 or 1, up to which averaging over codes meets what is there
-
-
-@dataclass(frozen=True)
-class ConditionalConfig:
-    """Of one modality, a mean over observations in nats."""
-
-    given: list[str]
-    log_likelihood: float | None  # None where it is refused
-    standard_error: float | None  # of the mean, from the spread over observations
-    effective: float | None  # effective share of the K samples of q(z | given); None where they are only averaged over
-    method: Literal["averaged", "difference"] = "difference"
-    ceiling: float | None = None  # the mean of the largest log p(x_m | z) that any z could give; None where unknown
-    warning: str = ""  # why it is refused, or how little it is worth
-
-
-@dataclass(frozen=True)
-class Conditionals:
-    """Of every modality, with log p of everything."""
-
-    modalities: Mapping[str, ConditionalConfig]
-    joint: float  # log p(all) of the same observations
-    effective: float  # effective share of the K samples of q(z | all)
-    samples: int
-    observations: int
 
 
 @torch.inference_mode()
@@ -118,15 +93,18 @@ def conditional_likelihoods(model: Family, batches: Iterable[Batch], samples: in
         ceiling = float(torch.cat(known).mean()) if len(known) == len(ceilings[name]) else None
         mean, error = float(values.mean()), float(values.std() / math.sqrt(len(values))) if len(values) > 1 else None
         if averaged:
-            found[name] = ConditionalConfig(others, mean, error, None, "averaged", ceiling)
+            found[name] = Conditional(given=others, log_likelihood=mean, standard_error=error, method="averaged",
+                                      ceiling=ceiling)
         elif ceiling is not None and mean > ceiling + TOLERANCE:
-            found[name] = ConditionalConfig(others, None, None, effective[name], "difference", ceiling, (
+            found[name] = Conditional(given=others, effective=effective[name], ceiling=ceiling, warning=(
                 f"refused: the difference is {mean:.2f} nats, and no code gives more than {ceiling:.2f}. "
                 f"log p({', '.join(others)}) is far too low; use a larger K, or a model whose encoder saw it alone."))
         else:
-            found[name] = ConditionalConfig(others, mean, error, effective[name], "difference", ceiling,
-                                            _worth(effective[name] * samples, effective[""] * samples, samples, others))
-    return Conditionals(found, float(joint.mean()), effective[""], samples, len(joint))
+            found[name] = Conditional(
+                given=others, log_likelihood=mean, standard_error=error, effective=effective[name], ceiling=ceiling,
+                warning=_worth(effective[name] * samples, effective[""] * samples, samples, others))
+    return Conditionals(modalities=found, joint=float(joint.mean()), effective=effective[""], samples=samples,
+                        observations=len(joint))
 
 
 @torch.inference_mode()

@@ -6,29 +6,14 @@ import contextlib
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 
 from vaecore.data import COVARIATE
+from vaecore.evaluate.parts.cost import Cost
 from vaecore.models import Batch, Family
 
 TRIES, ENOUGH = 5, 2.0  # repetitions, and seconds after which there are no more of them
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Seconds are of the fastest try, so that what else the machine does counts little; None for what cannot be."""
-
-    inference_passes: int  # an observation to its code, or to log p(x) where there is no code
-    inference_seconds: float  # an observation, many at a time
-    sampling_passes: int | None  # one after another
-    sampling_seconds: float | None  # an observation, many at a time
-    first_sample_seconds: float | None  # of one alone
-    together: int  # observations at a time
-    threads: int
-    processor: str
-    parameters: int
 
 
 def cost(model: Family, batch: Batch, *, seed: int = 0, check: Callable[[], object] = lambda: None) -> Cost:
@@ -54,9 +39,11 @@ def cost(model: Family, batch: Batch, *, seed: int = 0, check: Callable[[], obje
                 sampled, first = _fastest(drawn(together), check), _fastest(drawn(1), check)
     finally:
         torch.set_num_threads(threads)
-    return Cost(model.inference_passes, inferred / together, model.sampling_passes if sampled is not None else None,
-                None if sampled is None else sampled / together, first, together, 1,
-                platform.processor() or platform.machine(), model.parameter_count)
+    return Cost(inference_passes=model.inference_passes, inference_seconds=inferred / together,
+                sampling_passes=model.sampling_passes if sampled is not None else None,
+                sampling_seconds=None if sampled is None else sampled / together, first_sample_seconds=first,
+                together=together, threads=1, processor=platform.processor() or platform.machine(),
+                parameters=model.parameter_count)
 
 
 def _fastest(work: Callable[[], object], check: Callable[[], object]) -> float:

@@ -8,11 +8,12 @@ where 1 is best. A factor that does not vary among the observations is left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from vaecore.evaluate.parts.disentanglement import CodeKind, Correlation, FixedFactor, InformationGap, Separation
 
 BINS = 20  # of a continuous code or factor, as Locatello et al. (2019)
 MOST = 10_000  # observations
@@ -21,24 +22,9 @@ BLOCK = 250  # of them at once: 20 MB against 10,000 others
 CONSTANT = 1e-12  # variance below which a code or factor tells nothing
 
 Numbers = NDArray[np.float64]
-CodeKind = Literal["posterior means", "posterior samples"]
 
 
 # -- mutual information gap ------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class InformationGap:
-    """MIG, and the information (nats) between each latent and factor that it is made of."""
-
-    score: float
-    factors: Mapping[str, float]  # the gap of each, as a share of its entropy
-    information: Mapping[str, list[float]]  # of each factor with every latent, nats
-    entropy: Mapping[str, float]  # nats
-    estimator: Literal["histogram", "full data set"]
-    bins: int | None
-    codes: CodeKind
-    observations: int
 
 
 def information_gap(codes: Numbers, factors: Numbers, values: Mapping[str, int], *,
@@ -100,7 +86,8 @@ def _gap(information: Mapping[str, list[float]], cells: Mapping[str, NDArray[np.
     for name, told in information.items():
         first, second = sorted([*told, 0.0], reverse=True)[:2]  # a single latent has no rival
         gaps[name] = max(0.0, first - max(second, 0.0)) / entropy[name]
-    return InformationGap(_average(gaps), gaps, information, entropy, estimator, bins, kind, count)
+    return InformationGap(score=_average(gaps), factors=gaps, information=dict(information), entropy=entropy,
+                          estimator=estimator, bins=bins, codes=kind, observations=count)
 
 
 def _information(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
@@ -113,19 +100,6 @@ def _information(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
 
 
 # -- predicting factors ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Separation:
-    """SAP, and how well each latent alone predicts each factor."""
-
-    score: float
-    factors: Mapping[str, float]  # the gap of each
-    prediction: Mapping[str, list[float]]  # of each factor by every latent
-    measures: Mapping[str, Literal["R²", "balanced accuracy above chance"]]
-    codes: CodeKind
-    train: int  # observations that classifiers are fitted to
-    test: int  # observations that all are judged on
 
 
 def separated_attribute_predictability(codes: Numbers, factors: Numbers, values: Mapping[str, int], *,
@@ -152,7 +126,8 @@ def separated_attribute_predictability(codes: Numbers, factors: Numbers, values:
     for name, told in prediction.items():
         first, second = sorted([*told, 0.0], reverse=True)[:2]
         gaps[name] = first - second
-    return Separation(_average(gaps), gaps, prediction, measures, kind, len(train), len(test))
+    return Separation(score=_average(gaps), factors=gaps, prediction=prediction, measures=measures, codes=kind,
+                      train=len(train), test=len(test))
 
 
 def _thresholds(code: Numbers, factor: Numbers, test_code: Numbers, test_factor: Numbers) -> float:
@@ -171,20 +146,6 @@ def _thresholds(code: Numbers, factor: Numbers, test_code: Numbers, test_factor:
 
 
 # -- the beta-VAE score ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class FixedFactor:
-    """The beta-VAE score: how often a linear classifier names the factor that pairs of observations share."""
-
-    score: float  # test accuracy
-    chance: float  # 1 / factors
-    factors: tuple[str, ...]
-    pairs: int  # averaged to one point
-    train: int  # points
-    test: int
-    codes: CodeKind
-    observations: int  # from which pairs are drawn
 
 
 def fixed_factor(codes: Numbers, factors: Numbers, values: Mapping[str, int], *, pairs: int = 64, train: int = 2_000,
@@ -211,7 +172,8 @@ def fixed_factor(codes: Numbers, factors: Numbers, values: Mapping[str, int], *,
     fit, judge = order[:train], order[train:train + test]
     classifier: Any = LogisticRegression(C=100.0, max_iter=2_000).fit(points[fit], target[fit])
     accuracy = float((classifier.predict(points[judge]) == target[judge]).mean())
-    return FixedFactor(accuracy, 1 / len(cells), tuple(cells), pairs, len(fit), len(judge), kind, len(codes))
+    return FixedFactor(score=accuracy, chance=1 / len(cells), factors=tuple(cells), pairs=pairs, train=len(fit),
+                       test=len(judge), codes=kind, observations=len(codes))
 
 
 def _shared(codes: Numbers, cell: NDArray[np.int64], points: int, pairs: int, generator: np.random.Generator
@@ -229,20 +191,6 @@ def _shared(codes: Numbers, cell: NDArray[np.int64], points: int, pairs: int, ge
 
 
 # -- mean correlation coefficient ------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Correlation:
-    """MCC, and which latent stands for which factor."""
-
-    pearson: float
-    spearman: float
-    matching: Mapping[str, int | None]  # the latent of each factor by Pearson's coefficients; None where there is none
-    correlations: Mapping[str, float]  # of each factor with its latent, Pearson, signed
-    codes: CodeKind
-    latents: int
-    factors: int
-    observations: int
 
 
 def mean_correlation(codes: Numbers, factors: Numbers, values: Mapping[str, int], *, kind: CodeKind) -> Correlation:
@@ -267,9 +215,11 @@ def mean_correlation(codes: Numbers, factors: Numbers, values: Mapping[str, int]
 
     pearson, pairs = matched(_correlation(codes, truth))
     spearman, _ = matched(_correlation(rankdata(codes, axis=0), rankdata(truth, axis=0)))
-    return Correlation(pearson, spearman, {name: pairs[name][0] if name in pairs else None for name in names},
-                       {name: pairs[name][1] if name in pairs else 0.0 for name in names}, kind, codes.shape[1],
-                       len(names), len(codes))
+    return Correlation(
+        pearson=pearson, spearman=spearman,
+        matching={name: pairs[name][0] if name in pairs else None for name in names},
+        correlations={name: pairs[name][1] if name in pairs else 0.0 for name in names}, codes=kind,
+        latents=codes.shape[1], factors=len(names), observations=len(codes))
 
 
 def _correlation(a: Numbers, b: Numbers) -> Numbers:

@@ -7,13 +7,19 @@ exact, what is it, what does it take to infer and to sample, and what is the cod
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from vaecore.evaluate.evaluation import Evaluation
 from vaecore.evaluate.kept import Facts, evaluations
-from vaecore.evaluate.meaning import density_of_two_values, likelihood_meaning
-from vaecore.evaluate.settings import PARTS
+from vaecore.evaluate.meaning import density_of_two_values
+from vaecore.evaluate.parts import PARTS
+from vaecore.evaluate.parts.cost import Cost
+from vaecore.evaluate.parts.likelihood import Likelihood
+from vaecore.evaluate.parts.probe import Probe
+from vaecore.evaluate.parts.samples import Samples
+from vaecore.evaluate.results import finite
 from vaecore.store import Run, StoreError
 
 Kind = Literal["exact", "annealed", "importance", "grey", "density", "none"]
@@ -96,28 +102,32 @@ def newest(found: Iterable[Facts]) -> Facts:
 
 def measured(run: Run) -> Measured:
     """What the evaluations of `run` say; raises `StoreError` for a run without a configuration."""
-    facts = newest(evaluations(run))
     values, about = run.values(), run.about()
-    log_p = _number(facts, "likelihood", "log_likelihood")
-    said = likelihood_meaning(facts).kind
+    facts = newest(evaluations(run))
+    found = Evaluation.read(facts) if facts else None
+    likelihood, cost = (found.of(Likelihood), found.of(Cost)) if found else (None, None)
+    probe, samples = (found.of(Probe), found.of(Samples)) if found else (None, None)
+    model, log_p = values.get("model"), finite(likelihood.log_likelihood) if likelihood else None
+    said = found.meaning["likelihood"].kind if found else ""
     kind: Kind = ("none" if log_p is None else "density" if density_of_two_values(facts) else
                   "grey" if said == "no log p" else "exact" if said == "exact" else
-                  "annealed" if facts.get("exact") is True else "importance")
+                  "annealed" if found and found.exact else "importance")
     return Measured(
-        run=run, approach=approach_of(run), family=str(about.get("family") or _at(values, "model", "family"))[:80],
-        data=str(facts.get("data") or about.get("data") or "")[:200], kind=kind, log_p=log_p,
-        standard_error=_number(facts, "likelihood", "standard_error"),
-        samples=int(_number(facts, "likelihood", "samples") or 0), conditional=facts.get("conditional") is True,
-        likelihood=str(facts.get("likelihood_name") or "")[:80],
-        inference_passes=_whole(facts, "cost", "inference_passes"),
-        inference_seconds=_number(facts, "cost", "inference_seconds"),
-        sampling_passes=_whole(facts, "cost", "sampling_passes"),
-        sampling_seconds=_number(facts, "cost", "sampling_seconds"),
-        first_sample_seconds=_number(facts, "cost", "first_sample_seconds"),
-        coded=bool(_at(facts, "evidence", "code_mean")) if facts else None,
-        probe=_number(facts, "probe", "accuracy"), chance=_number(facts, "probe", "chance"),
-        told=_at(facts, "probe", "encoder_reads_label") is True, frechet=_number(facts, "samples", "frechet"),
-        floor=_number(facts, "samples", "floor", "frechet"), parameters=_whole(facts, "cost", "parameters"))
+        run=run, approach=approach_of(run), kind=kind, log_p=log_p,
+        family=str(about.get("family") or (model.get("family") if isinstance(model, dict) else ""))[:80],
+        data=str((found.data if found else "") or about.get("data") or "")[:200],
+        standard_error=finite(likelihood.standard_error) if likelihood else None,
+        samples=likelihood.samples if likelihood else 0, conditional=found is not None and found.conditional,
+        likelihood=found.likelihood_name[:80] if found else "",
+        inference_passes=cost.inference_passes if cost else None,
+        inference_seconds=finite(cost.inference_seconds) if cost else None,
+        sampling_passes=cost.sampling_passes if cost else None,
+        sampling_seconds=cost.sampling_seconds if cost else None,
+        first_sample_seconds=cost.first_sample_seconds if cost else None,
+        coded=bool(found.evidence.code_mean) if found else None,
+        probe=finite(probe.accuracy) if probe else None, chance=finite(probe.chance) if probe else None,
+        told=probe is not None and probe.encoder_reads_label, frechet=finite(samples.frechet) if samples else None,
+        floor=finite(samples.floor.frechet) if samples else None, parameters=cost.parameters if cost else None)
 
 
 def ordered(runs: Iterable[Run]) -> list[Measured]:
@@ -125,20 +135,3 @@ def ordered(runs: Iterable[Run]) -> list[Measured]:
     return sorted(map(measured, runs), key=lambda m: (
         APPROACHES.index(m.approach) if m.approach in APPROACHES else len(APPROACHES), m.kind == "none", m.conditional,
         -(m.log_p or 0.0)))
-
-
-def _at(facts: Mapping[str, Any], *path: str) -> Any:
-    found: Any = facts
-    for name in path:
-        found = found.get(name) if isinstance(found, dict) else None
-    return found
-
-
-def _number(facts: Mapping[str, Any], *path: str) -> float | None:
-    found = _at(facts, *path)
-    return float(found) if isinstance(found, int | float) and not isinstance(found, bool) else None
-
-
-def _whole(facts: Mapping[str, Any], *path: str) -> int | None:
-    found = _number(facts, *path)
-    return None if found is None else int(found)

@@ -10,8 +10,10 @@ import math
 from pathlib import Path
 from typing import Any
 
+from vaecore.evaluate.evaluation import Evaluation
 from vaecore.evaluate.meaning import explained
-from vaecore.evaluate.settings import PARTS, Settings
+from vaecore.evaluate.parts import PARTS
+from vaecore.evaluate.settings import Settings
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.schema import ConfigError, parse
 from vaecore.store import Run
@@ -37,6 +39,11 @@ def evaluations(run: Run) -> list[Facts]:
     """What was found of `run`, the newest last, those shipped with it first; a damaged one is left out."""
     own = _read(file_of(run))
     return _read(run.path / NAME) + own if run.shipped else own
+
+
+def results(run: Run) -> list[Evaluation]:
+    """The same as results, each part read as it is declared."""
+    return [Evaluation.read(facts) for facts in evaluations(run)]
 
 
 def keep(run: Run, result: Facts) -> Path:

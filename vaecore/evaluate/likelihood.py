@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from vaecore.data import OBSERVED
+from vaecore.evaluate.parts.likelihood import Likelihood
 from vaecore.models import Batch, Family
 from vaecore.probability.gaussian import Point
 
@@ -25,20 +25,6 @@ RESAMPLINGS, COVERED = 1_000, 0.95  # of the bootstrap
 
 class Cancelled(Exception):
     """Somebody asked an evaluation to stop, before there was anything to tell."""
-
-
-@dataclass(frozen=True)
-class Likelihood:
-    """Mean log p(x) over observations, in nats, and what makes it mean something."""
-
-    log_likelihood: float
-    standard_error: float  # of the mean, from the spread over observations
-    interval: tuple[float, float]  # 95 %, by bootstrap over observations
-    samples: int  # K; 0 for a family whose likelihood is exact
-    observations: int
-    effective: float  # effective sample size over K, a mean over observations
-    effective_low: float  # the same, of the worst twentieth of them
-    curve: dict[int, float]  # the estimate with fewer samples: it rises with K and should have flattened
 
 
 @torch.inference_mode()
@@ -127,8 +113,9 @@ def _summarised(values: Tensor, samples: int, effective: Tensor, curve: dict[int
                          for _ in range(RESAMPLINGS)])
     low, high = means.quantile(torch.tensor([(1 - COVERED) / 2, (1 + COVERED) / 2], dtype=means.dtype)).tolist()
     error = float(values.std() / math.sqrt(count)) if count > 1 else math.nan
-    return Likelihood(float(values.mean()), error, (low, high), samples, count, float(effective.mean()),
-                      float(effective.quantile(0.05)), curve)
+    return Likelihood(log_likelihood=float(values.mean()), standard_error=error, interval=(low, high), samples=samples,
+                      observations=count, effective=float(effective.mean()),
+                      effective_low=float(effective.quantile(0.05)), curve=curve)
 
 
 def divisors(samples: int) -> list[int]:

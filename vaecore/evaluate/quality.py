@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,6 +18,9 @@ from scipy.stats import t as student
 from torch import Tensor
 
 from vaecore.data import OBSERVED
+from vaecore.evaluate.parts.probe import LinearProbe
+from vaecore.evaluate.parts.reconstruction import Reconstruction
+from vaecore.evaluate.parts.samples import SampleQuality
 from vaecore.evaluate.picture_metrics import DATA_RANGE, psnr, ssim, ssim_window
 from vaecore.modalities import Image, Label, Text
 from vaecore.models import Family
@@ -35,24 +37,6 @@ Progress = Callable[[int, int], object]  # observations done, of how many
 
 
 # -- reconstructions -------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Reconstruction:
-    """How close decoded posterior means come to the observations of one modality.
-
-    PSNR and SSIM are None for vectors, SSIM also for images smaller than 3 x 3. They are of pictures, so decoded pixels
-    are cut to [0, 1] for them; `mse` is of what the decoder gives.
-    """
-
-    mse: float  # per observed number
-    psnr: float | None  # dB, the mean over images, each at most 100
-    ssim: float | None  # the mean over images
-    window: int | None  # pixels a side of the SSIM window: 11, or the largest odd number that fits
-    sigma: float | None  # pixels, of the window's Gaussian
-    data_range: float
-    codes: Literal["posterior means"]
-    observations: int
 
 
 @torch.inference_mode()
@@ -88,29 +72,18 @@ def reconstruction(model: Family, feed: Feed, *, limit: int = MOST, progress: Pr
         if progress:
             progress(min(start + step, total), total)
     windows = {name: ssim_window(model.modalities[name].shape) for name in names if similar[name]}
-    return {name: Reconstruction(_mean(errors[name]), _mean(ratios[name]) if ratios[name] else None,
-                                 _mean(similar[name]) if similar[name] else None, *windows.get(name, (None, None)),
-                                 DATA_RANGE, "posterior means", sum(map(len, errors[name]))) for name in names
-            if errors[name]}
+    found = {}
+    for name in names:
+        if errors[name]:
+            window, sigma = windows.get(name, (None, None))
+            found[name] = Reconstruction(
+                mse=_mean(errors[name]), psnr=_mean(ratios[name]) if ratios[name] else None,
+                ssim=_mean(similar[name]) if similar[name] else None, window=window, sigma=sigma,
+                data_range=DATA_RANGE, observations=sum(map(len, errors[name])))
+    return found
 
 
 # -- samples ---------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Samples:
-    """How the features of generated observations lie to those of real ones."""
-
-    frechet: float  # distance of two Gaussians, squared, in units of the features
-    frechet_interval: tuple[float, float] | None  # 95 %, over other draws of as many; None for fewer than 10 groups
-    precision: float  # share of generated observations inside the real manifold
-    recall: float  # share of real observations inside the generated manifold
-    k: int  # neighbours that make a manifold
-    real: int  # observations
-    generated: int
-    features: str  # whose: a classifier of our own with its training data and seed, so this is no FID
-    feature_size: int
-    classifier_accuracy: float  # on its test split
 
 
 def frechet_distance(a: Numbers, b: Numbers) -> float:
@@ -162,7 +135,7 @@ def precision_recall(real: Numbers, generated: Numbers, k: int = 3) -> tuple[flo
     return float(within_real.double().mean()), float(within_generated.double().mean())
 
 
-def sample_quality(features: str, accuracy: float, real: Numbers, generated: Numbers, k: int = 3) -> Samples:
+def sample_quality(features: str, accuracy: float, real: Numbers, generated: Numbers, k: int = 3) -> SampleQuality:
     """All of the above for features (N, F) of real and (M, F) of generated observations.
 
     `features` and `accuracy` are the `name` and the test accuracy of the classifier that gave them. At most the first
@@ -170,8 +143,10 @@ def sample_quality(features: str, accuracy: float, real: Numbers, generated: Num
     """
     real, generated = real[:MOST], generated[:MOST]
     precision, recall = precision_recall(real, generated, k)
-    return Samples(frechet_distance(real, generated), frechet_interval(real, generated), precision, recall, k,
-                   len(real), len(generated), features, real.shape[1], accuracy)
+    return SampleQuality(
+        frechet=frechet_distance(real, generated), frechet_interval=frechet_interval(real, generated),
+        precision=precision, recall=recall, k=k, real=len(real), generated=len(generated), features=features,
+        feature_size=real.shape[1], classifier_accuracy=accuracy)
 
 
 # -- codes -----------------------------------------------------------------------------------------
@@ -232,18 +207,6 @@ def readable(model: Family) -> list[str]:
     return names or list(model.modalities)
 
 
-@dataclass(frozen=True)
-class LinearProbe:
-    """What a linear classifier reads from codes."""
-
-    accuracy: float  # on the test codes
-    chance: float  # the share of the commonest training class among the test labels
-    classes: int
-    train: int  # codes
-    test: int
-    codes: Literal["posterior means"]
-
-
 def linear_probe(train: Numbers, train_labels: NDArray[np.int64], test: Numbers, test_labels: NDArray[np.int64]
                  ) -> LinearProbe:
     """Multinomial logistic regression from codes (N, r), standardised by the training ones, to labels (N,).
@@ -262,8 +225,8 @@ def linear_probe(train: Numbers, train_labels: NDArray[np.int64], test: Numbers,
         raise ValueError("a linear probe needs labels of at least two classes in training, and some to test it on.")
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2_000)).fit(x, y)
     commonest = found[counts.argmax()]
-    return LinearProbe(float((probe.predict(x_test) == y_test).mean()), float((y_test == commonest).mean()),
-                       len(found), len(y), len(y_test), "posterior means")
+    return LinearProbe(accuracy=float((probe.predict(x_test) == y_test).mean()),
+                       chance=float((y_test == commonest).mean()), classes=len(found), train=len(y), test=len(y_test))
 
 
 # -- parts -----------------------------------------------------------------------------------------

@@ -16,8 +16,9 @@ from vaecore.data.identity import identity
 from vaecore.evaluate.kept import plain
 from vaecore.evaluate.likelihood import Cancelled
 from vaecore.evaluate.meaning import explained
-from vaecore.evaluate.parts import DONE_BY, Subject
+from vaecore.evaluate.parts import PARTS
 from vaecore.evaluate.settings import Settings
+from vaecore.evaluate.subject import Subject
 from vaecore.models import Batch, Family
 from vaecore.probability.likelihoods import BernoulliPixels
 from vaecore.store import COPY_AGAIN, Run
@@ -70,7 +71,7 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
             continue
         tell(part, 0, 0)
         try:
-            result[part] = DONE_BY[part](subject)
+            result[part] = PARTS[part].of(subject).written()
         except Cancelled:
             missing[part] = "broken off"
         except ValueError as error:

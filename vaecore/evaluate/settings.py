@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import field_validator
+from pydantic import AfterValidator, Field, field_validator
+from pydantic_core import PydanticCustomError
 
+from vaecore.evaluate.parts import PARTS
 from vaecore.schema import Strict, option
 
-Part = Literal["likelihood", "conditionals", "naive", "reconstruction", "samples", "probe", "coherence", "sharing",
-               "style", "variance", "disentanglement", "video", "cost"]
-PARTS: tuple[Part, ...] = get_args(Part)
-TITLES: dict[str, str] = {  # of the parts, and of what they need besides
-    "evidence": "Evidence", "likelihood": "Likelihood", "conditionals": "Conditional likelihoods",
-    "naive": "Naive estimates", "reconstruction": "Reconstruction", "samples": "Samples", "classifier": "Classifier",
-    "probe": "Linear probe", "coherence": "Coherence", "sharing": "Shared and private", "style": "Style under swap",
-    "variance": "Explained variance", "disentanglement": "Disentanglement", "video": "Video",
-    "cost": "Cost"}
-SEVERAL: tuple[Part, ...] = ("conditionals", "coherence", "sharing", "style", "variance")  # of several modalities only
-NAIVE = {"prior_printed": "(13) as printed", "prior_corrected": "(13) corrected", "posterior_printed":
-         "(14) as printed", "elbo": "ELBO", "posterior_corrected": "(14) corrected"}
+
+def _known(name: str) -> str:
+    if name not in PARTS:
+        raise PydanticCustomError("literal_error", "unknown part", {"expected": ", ".join(map(repr, PARTS))})
+    return name
+
+
+Part = Annotated[str, AfterValidator(_known)]
 
 
 class Settings(Strict):
@@ -31,8 +29,9 @@ class Settings(Strict):
 
     split: Literal["test", "validation", "train"] = option("test", "Which part of the data set is judged on.",
                                                            title="Split")
-    parts: tuple[Part, ...] = option(PARTS, f"Of {', '.join(PARTS)}: some, with commas between; all; or none, for the "
-                                     "evidence alone, which always is.", title="What to measure")
+    parts: tuple[Part, ...] = Field(
+        default_factory=lambda: tuple(PARTS), title="What to measure", description=f"Of {', '.join(PARTS)}: some, with "
+        "commas between; all; or none, for the evidence alone, which always is.")
     importance_samples: int = option(500, "Samples K of z for each estimate of log p(x). The estimate rises with K "
                                      "towards the truth, so only equal K compare.", unit="samples", ge=1, le=100_000,
                                      title="Importance samples K")
@@ -67,11 +66,11 @@ class Settings(Strict):
         """Names with commas between, as the command line has them, are a list of them."""
         if not isinstance(parts, str):
             return parts
-        return {"all": PARTS, "none": ()}.get(parts, tuple(filter(None, map(str.strip, parts.split(",")))))
+        return {"all": tuple(PARTS), "none": ()}.get(parts, tuple(filter(None, map(str.strip, parts.split(",")))))
 
     @field_validator("parts")
     @classmethod
-    def _in_order(cls, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+    def _in_order(cls, parts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(part for part in PARTS if part in parts)
 
     def words(self) -> dict[str, str]:

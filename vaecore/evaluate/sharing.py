@@ -12,7 +12,6 @@ together with the other modalities of i, and the styled one is decoded from what
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,6 +20,8 @@ from torch import Tensor
 
 from vaecore.evaluate.coherence import decoded, draw
 from vaecore.evaluate.judges import Judge, StyleJudge, r2
+from vaecore.evaluate.parts.sharing import Sharing, Told
+from vaecore.evaluate.parts.style import Style, Swapped
 from vaecore.evaluate.quality import Codes, linear_probe
 from vaecore.models import Family
 from vaecore.training.feed import Feed
@@ -31,27 +32,6 @@ Numbers = NDArray[np.float64]
 
 
 # -- probes ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a linear model reads from one latent."""
-
-    size: int
-    accuracy: float | None  # of the label; None where there is none
-    r2: Mapping[str, float]  # of each continuous factor
-
-
-@dataclass(frozen=True)
-class Sharing:
-    """Of every latent, with what it takes to judge it."""
-
-    latents: Mapping[str, Told]
-    chance: float | None
-    classes: int
-    train: int
-    test: int
-    codes: str = "posterior means"
 
 
 def sharing(train: Mapping[str, Codes], train_labels: Labels | None, train_factors: Mapping[str, Numbers],
@@ -74,11 +54,12 @@ def sharing(train: Mapping[str, Codes], train_labels: Labels | None, train_facto
             probe = linear_probe(codes.mean, train_labels[:len(codes.mean)], test[name].mean,
                                  test_labels[:len(test[name].mean)])
             accuracy, chance, classes = probe.accuracy, probe.chance, probe.classes
-        found[name] = Told(codes.mean.shape[1], accuracy, {
+        found[name] = Told(size=codes.mean.shape[1], accuracy=accuracy, r2={
             factor: linear_r2(codes.mean, values[:len(codes.mean)], test[name].mean,
                               test_factors[factor][:len(test[name].mean)]) for factor, values in train_factors.items()})
     first = next(iter(train))
-    return Sharing(found, chance, classes, len(train[first].mean), len(test[first].mean))
+    return Sharing(latents=found, chance=chance, classes=classes, train=len(train[first].mean),
+                   test=len(test[first].mean))
 
 
 def linear_r2(train: Numbers, values: Numbers, test: Numbers, test_values: Numbers) -> float:
@@ -94,33 +75,6 @@ def private_to(latent: str, model: Family) -> str | None:
 
 
 # -- the swap --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Swapped:
-    """What the decoded images of N pairs (i, j) are like."""
-
-    r2: float  # of the style of j, read from the image
-    changed: float  # share judged to be of the class of i
-    stayed: float  # share judged to be of the class of j
-
-
-@dataclass(frozen=True)
-class Style:
-    """The swap and the mixed pair, with ceilings."""
-
-    swap: Swapped
-    mixed: Swapped
-    private: list[str]  # latents that came from j in the swap
-    ceiling: float  # R2 of the regression on real images
-    regression: str
-    judge: str
-    judge_accuracy: float
-    factor: str
-    modality: str
-    pairs: int
-    seed: int
-    codes: str = "drawn from q(z|x), means of p(x|z)"
 
 
 @torch.inference_mode()
@@ -156,11 +110,13 @@ def style_under_swap(model: Family, feed: Feed, labels: Labels, style: Numbers, 
     def judged(parts: list[Tensor]) -> Swapped:
         images = torch.cat(parts)
         classes = judge.predict(images)
-        return Swapped(r2(style[:total], regression.predict(images)), float((classes == labels[partners]).mean()),
-                       float((classes == labels[:total]).mean()))
+        return Swapped(r2=r2(style[:total], regression.predict(images)),
+                       changed=float((classes == labels[partners]).mean()),
+                       stayed=float((classes == labels[:total]).mean()))
 
-    return Style(judged(swapped), judged(mixed), own, regression.r2, regression.name, judge.name, judge.accuracy,
-                 factor, modality, total, seed)
+    return Style(swap=judged(swapped), mixed=judged(mixed), private=own, ceiling=regression.r2,
+                 regression=regression.name, judge=judge.name, judge_accuracy=judge.accuracy, factor=factor,
+                 modality=modality, pairs=total, seed=seed)
 
 
 def others(labels: Labels, seed: int) -> NDArray[np.int64]:

@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaecore.evaluate.likelihood import Cancelled
+from vaecore.evaluate.parts.video import Bounds, Calibration, Curves, Video
 from vaecore.evaluate.picture_metrics import (
     WINDOW,
     edge_energy,
@@ -177,61 +177,6 @@ def bound_by_frame(model: VideoFamily, clips: Tensor, generator: torch.Generator
 # -- all of it ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Curves:
-    """A metric by predicted frame and over N, means over clips."""
-
-    best: list[float]  # (H,) of the future of each clip that is best by its mean over frames
-    mean: list[float]  # (H,) over futures
-    best_of: list[tuple[int, float]]  # n, and the expected best of n futures, averaged over frames
-    copied: list[float]  # (H,) of copying the last frame given, which any model has to beat
-    standard_error: float | None  # of the best of N, over the clips that windows are of; None of a single clip
-    unit: str
-    larger_is_better: bool
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """-ELBO of the frames after the first, in nats a frame, of clips as long as those of training."""
-
-    neg_elbo: float  # a frame: the total divided by T - 1; exact without a code
-    kl: float  # a frame
-    neg_elbo_by_frame: list[float]  # (T-1,); without the KL of one code a clip, which belongs to no frame
-    kl_by_frame: list[float]  # (T-1,); empty of one code a clip, and without a code
-    frames: int  # T
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Whether the learned prior is wider where something unforeseen happens, among predicted frames."""
-
-    auc: float | None  # of the sd as a sign of an event; None where all frames are events, or none
-    sd_at_events: float | None
-    sd_elsewhere: float | None
-    events: int
-    frames: int
-
-
-@dataclass(frozen=True)
-class Video:
-    """What was found of the futures of some clips. Only predicted frames count."""
-
-    metrics: dict[str, Curves]  # psnr in dB and ssim of pictures, error (squared, a number) of states
-    diversity: list[float]  # (H,) root mean square difference of two futures of a clip
-    edge_energy: list[float | None] | None  # (H,) of predicted frames, as a share of the true ones'; None of states
-    bound: Bounds
-    prior: Calibration | None  # None without a learned prior, or known events
-    first_seconds: float  # to roll out one future of one clip, the fastest of three
-    seconds: float  # to roll out all futures of a clip, some clips together
-    threads: int
-    clips: int  # or windows of longer clips
-    sources: int  # clips that these are windows of; as many as `clips` where each is one of its own
-    futures: int
-    context: int  # frames given
-    horizon: int  # frames predicted
-    window: int | None  # pixels a side, of SSIM
-
-
 def clustered_error(values: Tensor, sources: NDArray[np.int64] | None = None) -> float | None:
     """Standard error of the mean of `values` (B,) where those with the same number in `sources` (B,) belong together.
 
@@ -358,32 +303,35 @@ class _Totals:
                 means = torch.cat(self.means[name])
                 best = expected_best(means, futures, largest=larger)
                 metrics[name] = Curves(
-                    _listed(torch.cat(self.best[name]).double().mean(0)),
-                    _listed(torch.cat(self.mean[name]).double().mean(0)),
-                    [(n, float(expected_best(means, n, largest=larger).mean())) for n in counts_up_to(futures)],
-                    _listed(torch.cat(self.copied[name]).double().mean(0)), clustered_error(best, sources), unit,
-                    larger)
+                    best=_listed(torch.cat(self.best[name]).double().mean(0)),
+                    mean=_listed(torch.cat(self.mean[name]).double().mean(0)),
+                    best_of=[(n, float(expected_best(means, n, largest=larger).mean())) for n in counts_up_to(futures)],
+                    copied=_listed(torch.cat(self.copied[name]).double().mean(0)),
+                    standard_error=clustered_error(best, sources), unit=unit, larger_is_better=larger)
         edges = torch.stack(self.edges).sum(0) if self.edges else None
-        return Video(metrics, _listed(torch.cat(self.diversity).mean(0)),
-                     None if edges is None else [a / b if b > 0 else None for a, b in edges.T.tolist()],
-                     self._bounds(), self._calibration(), first, self.seconds / self.clips, torch.get_num_threads(),
-                     self.clips, self.clips if sources is None else len(np.unique(sources)), futures, context,
-                     horizon, WINDOW if "ssim" in metrics else None)
+        return Video(
+            metrics=metrics, diversity=_listed(torch.cat(self.diversity).mean(0)),
+            edge_energy=None if edges is None else [a / b if b > 0 else None for a, b in edges.T.tolist()],
+            bound=self._bounds(), prior=self._calibration(), first_seconds=first, seconds=self.seconds / self.clips,
+            threads=torch.get_num_threads(), clips=self.clips,
+            sources=self.clips if sources is None else len(np.unique(sources)), futures=futures, context=context,
+            horizon=horizon, window=WINDOW if "ssim" in metrics else None)
 
     def _bounds(self) -> Bounds:
         log_prob, kl = torch.cat(self.log_prob).mean(0), torch.cat(self.kl).mean(0)
         frames, by_frame = len(log_prob), len(kl) == len(log_prob)
-        return Bounds(float(kl.sum() - log_prob.sum()) / frames, float(kl.sum()) / frames,
-                      _listed((kl if by_frame else 0.0) - log_prob), _listed(kl) if by_frame and self.coded else [],
-                      frames + 1)
+        return Bounds(neg_elbo=float(kl.sum() - log_prob.sum()) / frames, kl=float(kl.sum()) / frames,
+                      neg_elbo_by_frame=_listed((kl if by_frame else 0.0) - log_prob),
+                      kl_by_frame=_listed(kl) if by_frame and self.coded else [], frames=frames + 1)
 
     def _calibration(self) -> Calibration | None:
         if not self.sd:
             return None
         sd, event = np.concatenate(self.sd), np.concatenate(self.events)
         there, elsewhere = sd[event], sd[~event]
-        return Calibration(auc(sd, event), float(there.mean()) if there.size else None,
-                           float(elsewhere.mean()) if elsewhere.size else None, int(event.sum()), event.size)
+        return Calibration(auc=auc(sd, event), sd_at_events=float(there.mean()) if there.size else None,
+                           sd_elsewhere=float(elsewhere.mean()) if elsewhere.size else None, events=int(event.sum()),
+                           frames=event.size)
 
 
 def _measures(frame: tuple[int, ...], *, pixels: bool) -> dict[str, Callable[[Tensor, Tensor], Tensor]]:

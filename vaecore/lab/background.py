@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from vaecore.evaluate.kept import folder_of
-from vaecore.evaluate.settings import TITLES
+from vaecore.evaluate.parts import PARTS, STEPS
 from vaecore.lab.task import Task
 from vaecore.store import Run, Store
 
@@ -39,7 +39,7 @@ def line(part: str, done: int, total: int) -> str:
 def reached(lines: tuple[str, ...]) -> tuple[str, float] | None:
     """The part that is being done, and its share that is; None where the log does not say."""
     for said in reversed(lines):
-        if (found := REACHED.fullmatch(said)) and found[1] in TITLES:
+        if (found := REACHED.fullmatch(said)) and found[1] in {*PARTS, *STEPS}:
             done, total = int(found[2]), int(found[3])
             return found[1], min(1.0, done / total) if total else 0.0
     return None

@@ -8,8 +8,9 @@ import torch
 
 from vaecore.config import RunConfig, changed, preset
 from vaecore.data.missing import Complete, MultimodalConfig
-from vaecore.evaluate.coherence import Coherence, coherence
+from vaecore.evaluate.coherence import coherence
 from vaecore.evaluate.judges import Judge, judges
+from vaecore.evaluate.parts.coherence import Coherence
 from vaecore.store import Run
 from vaecore.studies.base import Bench, Finding, Row, Study
 from vaecore.studies.intervals import by_seed, over_seeds, paired

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from vaecore.config import RunConfig, changed, preset
-from vaecore.evaluate.kept import evaluations
+from vaecore.evaluate.kept import results
+from vaecore.evaluate.parts.coherence import Judged
 from vaecore.studies.base import Study
 from vaecore.studies.exhibit import ELBO, Column, Exhibit, Table
 from vaecore.studies.series import Member, Series, finite
@@ -32,10 +32,11 @@ def of_runs(members: Sequence[Member]) -> Exhibit | None:
         return None
     rows, missing = [], []
     for member in ended:
-        found = next((facts["coherence"] for facts in reversed(evaluations(member.run)) if "coherence" in facts), None)
+        found = next((judged for facts in reversed(results(member.run)) if (judged := facts.of(Judged))), None)
         if found is None:
             missing.append(member.run.id)
-        rows.append({"Run": member.run.id, "ELBO": member.bound, **crossings(found), "Joint": share(found, "joint")})
+        rows.append({"Run": member.run.id, "ELBO": member.bound, **crossings(found),
+                     "Joint": finite(found.joint if found else None)})
     names = [name for name in dict.fromkeys(name for row in rows for name in row)
              if any(row.get(name) is not None for row in rows)]
     return Exhibit(
@@ -46,23 +47,9 @@ def of_runs(members: Sequence[Member]) -> Exhibit | None:
         compare=[member.run.id for member in ended], evaluate=missing)
 
 
-def crossings(found: Any) -> dict[str, float | None]:
-    """Coherence by direction, as 'image → label', of an evaluation's facts; empty where there is none."""
-    subsets = found.get("subsets") if isinstance(found, dict) else None
-    made: dict[str, float | None] = {}
-    for each in subsets if isinstance(subsets, list) else []:
-        if not isinstance(each, dict) or not isinstance(each.get("given"), list):
-            continue
-        given = " + ".join(str(name)[:40] for name in each["given"])
-        if isinstance(each.get("coherence"), dict):
-            made |= {f"{given} → {str(name)[:40]}": share(each["coherence"], name) for name in each["coherence"]}
-    return made
-
-
-def share(found: Any, name: str) -> float | None:
-    """A number of `found` by name; None where it is none."""
-    value = found.get(name) if isinstance(found, dict) else None
-    return finite(float(value)) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def crossings(found: Judged | None) -> dict[str, float | None]:
+    """Coherence by direction, as 'image → label'; empty where there is none."""
+    return {name[:200]: finite(share) for name, share in found.crossings().items()} if found else {}
 
 
 STUDY = Study(

@@ -1,0 +1,97 @@
+"""Whether what is generated from some modalities is of the class of what was given."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+from vaecore.evaluate.part import Part, several
+from vaecore.evaluate.results import Number, Result, count, finite, group, number, row
+
+if TYPE_CHECKING:
+    from vaecore.evaluate.evaluation import Evaluation
+    from vaecore.evaluate.subject import Subject
+
+GENERATED = "codes drawn from q(z|given), means of p(x|z)"
+
+
+class Subset(Result):
+    """What is generated from some modalities: shares of observations whose class is found again, by modality."""
+
+    given: list[str]
+    coherence: dict[str, Number] = group(default={})  # of modalities that were not given
+    own: dict[str, Number] = group(default={})  # of those that were: reconstructions
+    observations: int | None = None
+
+
+class Coherence(Result):
+    """Of every subset of modalities, and of what is generated from the prior."""
+
+    subsets: list[Subset]
+    joint: float | None = number(
+        "Joint", "Share of samples of the prior in which the judges of all modalities name the same class.",
+        unit="share", default=None)  # None without prior or rival
+    joint_commonest: float | None = number(
+        "Commonest", "Share of these samples that fall into the class seen most. Near 100 %, agreeing is no feat: the "
+        "model always draws the same.", unit="share", default=None)  # as the first judge names them
+    joint_ceiling: float | None = number(unit="share", default=None)  # of real observations; None where none is whole
+    joint_samples: int | None = None
+    ceiling: dict[str, Number] = group(default={})  # accuracy of each judge on real observations
+    judges: dict[str, str] = group(default={})
+    chance: float = number(unit="share")  # share of the commonest class
+    observations: int | None = count("observations", default=None)
+    seed: int | None = None
+    generated: str = GENERATED
+
+    def share(self, given: Collection[str], wanted: str) -> float:
+        """Of `wanted` generated from all of `given` and nothing else; raises `KeyError` where it was not judged."""
+        for each in self.subsets:
+            if set(each.given) == set(given):
+                return each.coherence[wanted]
+        raise KeyError(tuple(given))
+
+    def known(self, given: Collection[str], wanted: str) -> float | None:
+        """The same; None where it was not judged."""
+        try:
+            return finite(self.share(given, wanted))
+        except KeyError:
+            return None
+
+    def crossings(self) -> dict[str, float]:
+        """Coherence by direction, as 'image → label'."""
+        return {f"{' + '.join(each.given)} → {name}": share for each in self.subsets
+                for name, share in each.coherence.items()}
+
+
+class Judged(Coherence):
+    """The same, with what no judge could be found for, and why."""
+
+    not_judged: dict[str, str] = group(default={})
+
+
+def coherence(subject: Subject) -> Judged:
+    """Whether what is generated from each subset of modalities is of the class of what was given."""
+    from vaecore.evaluate.coherence import coherence as judge
+    from vaecore.evaluate.judges import judges
+
+    labels = subject.dataset.splits[subject.settings.split].labels
+    if labels is None:
+        raise ValueError("this data set has no labels to be coherent with.")
+    judged, without = judges(subject.complete, progress=subject.told("classifier"))
+    found = judge(subject.model, subject.feed, labels, judged, seed=subject.settings.seed,
+                  limit=subject.settings.samples, progress=subject.told("coherence"))
+    return Judged(**dict(found), not_judged=without)
+
+
+def lines(found: Judged, _: Evaluation) -> Iterator[str]:
+    for each in found.subsets:
+        for name, share in each.coherence.items():
+            yield row(f"{' + '.join(each.given)} -> {name}", share, f"of the class given, {each.observations or 0:,} "
+                      f"observations; chance {found.chance:.3f}, {found.ceiling[name]:.3f} of real ones")
+    if found.joint is not None:
+        yield row("joint coherence", found.joint,
+                  f"of samples agree; {found.joint_commonest or 0:.3f} are of one class")
+
+
+PART = Part("coherence", "Coherence", "Whether what is generated from some modalities is of the class of what was "
+            "given.", Judged, coherence, (several,), lines)

@@ -1,0 +1,128 @@
+"""Fréchet distance, precision and recall of samples, in features of our own classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Self
+
+from vaecore.evaluate.part import Part, still
+from vaecore.evaluate.results import Column, Result, count, number, row
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vaecore.evaluate.evaluation import Evaluation
+    from vaecore.evaluate.subject import Subject
+
+DRAWN = 200  # observations sampled at a time
+
+
+class SampleQuality(Result):
+    """How the features of generated observations lie to those of real ones."""
+
+    frechet: float = number(
+        "Fréchet distance", "Between Gaussians fitted to features of samples and of real images. Lower is better. The "
+        "features are those of our own classifier, so this is not the FID of papers.", spread="frechet_interval",
+        column=Column("Fréchet", "%.2f", "In features of our own classifier. Compares only with equal numbers of "
+                      "images, and is left out where the classifier is another."))  # squared, in units of the features
+    frechet_interval: tuple[float, float] | None = None  # 95 %, over other draws of as many; None of few
+    precision: float = number("Precision", "Share of samples that lie among real images.", unit="share")
+    recall: float = number("Recall", "Share of real images that lie among samples.", unit="share")
+    k: int = count()  # neighbours that make a manifold
+    real: int = count()  # observations
+    generated: int = count("samples", column=Column("Images", "localized", "Samples, and as many real images."))
+    features: str = ""  # whose: a classifier of our own with its training data and seed, so this is no FID
+    feature_size: int | None = None
+    classifier_accuracy: float = number()  # on its test split
+
+
+class Floor(Result):
+    """Real observations in the place of samples."""
+
+    frechet: float = number()
+    precision: float = number()
+    recall: float = number()
+    observations: int | None = None
+    split: str = ""
+
+
+class Samples(SampleQuality):
+    """The same of a model, with whose pixels were judged by which classifier, and what real images would score."""
+
+    modality: str = ""
+    pixels: str = ""
+    seed: int | None = None
+    classifier_digest: str = ""
+    classifier_weights: str = ""  # of older results there is none
+    classifier_tested: int | None = None
+    floor: Floor = Floor()
+
+    @property
+    def judge(self) -> tuple[str, str]:
+        """Whose features they were judged in: distances compare only where these are the same weights."""
+        return self.classifier_digest, self.classifier_weights
+
+    def alike(self, other: Self) -> bool:
+        return self.judge == other.judge
+
+
+def samples(subject: Subject) -> Samples:
+    """Fréchet distance, precision and recall of samples, and the same distance between two sets of real ones."""
+    import torch
+
+    from vaecore.evaluate.classifier import classifier
+    from vaecore.evaluate.quality import MOST, frechet_distance, precision_recall, sample_quality
+    from vaecore.modalities import Image
+
+    name = next((name for name, modality in subject.model.modalities.items() if isinstance(modality, Image)), None)
+    if name is None:
+        raise ValueError("samples are judged by a classifier of images, and this data set has none.")
+    if subject.dataset.splits["train"].labels is None:
+        raise ValueError("samples are judged by a classifier, and this data set has no labels to train one.")
+    tell, wanted = subject.told("samples"), min(subject.settings.samples, len(subject.feed), MOST)
+    generated = torch.cat(list(_drawn(subject, name, wanted, tell)))
+    judge = classifier(subject.complete, modality=name, progress=subject.told("classifier"))
+    real = judge.features(subject.feed.first(wanted)[name])
+    # Some likelihoods know no bounds: what is judged is the picture, as PSNR and SSIM do.
+    found = sample_quality(judge.name, judge.accuracy, real, judge.features(generated.clamp(0, 1)))
+    other = subject.other_split
+    again = judge.features(subject.at(other).first(wanted)[name])
+    count = min(len(again), wanted)
+    precision, recall = precision_recall(real[:count], again[:count])
+    return Samples(
+        **dict(found), modality=name, pixels="means of p(x|z)" if subject.model.latents else "draws",
+        seed=subject.settings.seed, classifier_digest=judge.digest, classifier_weights=judge.weights,
+        classifier_tested=judge.tested, floor=Floor(
+            frechet=frechet_distance(real[:count], again[:count]), precision=precision, recall=recall,
+            observations=count, split=other))
+
+
+def _drawn(subject: Subject, name: str, wanted: int, tell: Callable[[int, int], None]) -> Iterator[Tensor]:
+    """Images from the model; a conditional prior is given the covariates of the real ones."""
+    import torch
+
+    from vaecore.data import COVARIATE
+
+    generator = torch.Generator().manual_seed(subject.settings.seed)
+    known = subject.feed.first(wanted).get(COVARIATE) if subject.model.covariate is not None else None
+    tell(0, wanted)
+    for start in range(0, wanted, DRAWN):
+        rows = slice(start, min(start + DRAWN, wanted))
+        with torch.inference_mode():
+            part = subject.model.sample(rows.stop - start, generator, None if known is None else known[rows])
+        yield part[name]
+        tell(rows.stop, wanted)
+
+
+def lines(found: Samples, _: Evaluation) -> Iterator[str]:
+    span = found.frechet_interval
+    within = f"95 %: {span[0]:.3f} to {span[1]:.3f}; " if span else ""
+    yield row("Fréchet", found.frechet, f"{within}between {found.generated:,} samples and as many real, in features "
+              f"of {found.features} (accuracy {found.classifier_accuracy:.1%}); {found.floor.frechet:.3f} between real "
+              "and real", 3)
+    yield row("precision", found.precision, f"k = {found.k}")
+    yield row("recall", found.recall, f"k = {found.k}")
+
+
+PART = Part("samples", "Samples", "Fréchet distance, precision and recall of samples, in features of our own "
+            "classifier.", Samples, samples, (still,), lines)

@@ -1,0 +1,44 @@
+"""What joint and individual parts explain, of linear families."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from vaecore.evaluate.part import Part, several
+from vaecore.evaluate.results import Number, Result, count
+
+if TYPE_CHECKING:
+    from vaecore.evaluate.evaluation import Evaluation
+    from vaecore.evaluate.subject import Subject
+
+
+class Variance(Result):
+    """Shares of the variance of each modality around its mean, by the part that explains it."""
+
+    modalities: dict[str, dict[str, Number]]
+    observations: int = count("observations")
+
+
+def variance(subject: Subject) -> Variance:
+    """Shares of each modality's variance that joint and individual parts explain."""
+    import torch
+
+    from vaecore.evaluate.quality import MOST
+
+    explained = getattr(subject.model, "explained", None)
+    if explained is None:
+        raise ValueError("only linear families tell apart what is joint, individual and left over.")
+    tell = subject.told("variance")
+    tell(0, 1)
+    with torch.inference_mode():
+        return Variance(modalities=explained(subject.feed.first(MOST)), observations=min(MOST, len(subject.feed)))
+
+
+def lines(found: Variance, _: Evaluation) -> Iterator[str]:
+    for name, each in found.modalities.items():
+        yield f"  {name}: " + ", ".join(f"{part} {share:.1%}" for part, share in each.items())
+
+
+PART = Part("variance", "Explained variance", "What joint and individual parts explain, of linear families.", Variance,
+            variance, (several,), lines)
