@@ -15,7 +15,7 @@ from vaecore.files import BrokenFile, read_json, write_json_atomic
 
 PACKAGE = Path(__file__).parent
 PRESETS = PACKAGE / "presets"
-LARGEST_KEPT = 1_000_000  # bytes of what is kept of the families
+MAX_KEPT_BYTES = 1_000_000  # of what is kept of the families
 
 
 def presets() -> dict[str, str]:
@@ -34,7 +34,7 @@ def families() -> dict[str, dict[str, Any]]:
 
     place, state = cache_folder() / "families.json", _sources()
     with contextlib.suppress(BrokenFile):
-        kept = read_json(place, LARGEST_KEPT)
+        kept = read_json(place, MAX_KEPT_BYTES)
         if isinstance(kept, dict) and kept.get("sources") == state and isinstance(kept.get("families"), dict):
             return dict(kept["families"])
     from vaecore.models import FAMILIES

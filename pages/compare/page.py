@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from vaecore.explore.sentences import SentenceCheckpoint
 
 T = TypeVar("T", bound=Opened)
-MOST = 12
-MOST_IMAGES = 20
+MAX_COMPARED = 12
+MAX_IMAGES = 20
 OWN_IMAGES = 10  # of a model without a code, which may take a pass for each pixel
 MOST_SENTENCES, OWN = 8, 3
 TEMPERATURE = 0.7
@@ -144,7 +144,7 @@ def images(loaded: list[Checkpoint]) -> None:
     first = loaded[0]
     st.subheader("The same images", anchor=False, help="Test images, each encoded and decoded again by every run.")
     fitting = [one for one in loaded if one.shape == first.shape]
-    most = min(MOST_IMAGES, len(first.examples))
+    most = min(MAX_IMAGES, len(first.examples))
     count = st.slider("Images", 1, most, min(10, most), key="count-images", width=300,
                       help="How many test images to reconstruct.") if most > 1 else 1
     rows = reconstruct_same(fitting, count)
@@ -163,7 +163,7 @@ def codes(loaded: list[Checkpoint]) -> None:
     st.subheader("The same codes", anchor=False, help="One bank of noise, turned into codes by each "
                  "run's own prior, and decoded.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        count = st.slider("Codes", 2, MOST_IMAGES, 10, key="count-codes", width=300, help="How many codes to decode.")
+        count = st.slider("Codes", 2, MAX_IMAGES, 10, key="count-codes", width=300, help="How many codes to decode.")
         seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed-codes", width=150,
                                help="The same seed draws the same noise.")
     rows = decode_same(loaded, count, seed=int(seed))
@@ -252,7 +252,7 @@ def _said(value: object) -> str:
 
 
 st.title("Compare", anchor=False)
-chosen = checkpoints.pick_several("Runs", page="compare", most=MOST, help=f"Up to {MOST} runs; the "
+chosen = checkpoints.pick_several("Runs", page="compare", most=MAX_COMPARED, help=f"Up to {MAX_COMPARED} runs; the "
                                   "address of this page keeps them, so it can be passed on.")
 readable, facts = [], []
 for run in chosen:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ROWS, COLUMNS = 6, 8  # of the grid of exchanged codes
 STEPS, REACH = 11, 3.0  # of a traversal, in standard deviations of the prior
-MOST = 8  # shared dimensions
+MAX_DIMENSIONS = 8  # shared dimensions
 EVERYTHING = "everything"
 
 
@@ -111,4 +111,4 @@ def _swapped(path: str, stamp: int, name: str, source: str | None, seed: int, _c
 def _moved(path: str, stamp: int, name: str, example: int, values: tuple[float, ...], _checkpoint: CrossModal  # noqa: ARG001 (the cache's key)
            ) -> tuple[Traversal, Traversal]:
     return (_checkpoint.traverse_private(name, example, values),
-            _checkpoint.traverse_shared(name, example, values, MOST))
+            _checkpoint.traverse_shared(name, example, values, MAX_DIMENSIONS))

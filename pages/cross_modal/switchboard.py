@@ -36,16 +36,15 @@ WAY_HELP: dict[type[Modality], str] = {
 PALETTES = {"light": ("#0072B2", "#D55E00", "#0B6B55", "#D6338A", "#6B5200", "#5F6B76", "#4B1FD0"),
             "dark": ("#42A5F5", "#E8743B", "#8BEAC3", "#E0409F", "#F2C94C", "#A9B4BF", "#7A4DFF")}
 SAMPLES = (1, 4, 8, 16, 32)
-MOST_SENTENCES = 8
-MOST_COLUMNS = 12  # named under a vector
-MOST_BUTTONS = 20  # classes; more are chosen from a list
+MAX_SENTENCES = 8
+MAX_COLUMNS = 12  # named under a vector
+MAX_BUTTONS = 20  # classes; more are chosen from a list
 TAKES = 3  # of generated recordings that can be played
 BOX = 560  # CSS pixels of vectors
 PAD = 280  # of the pad to draw on
 FLAT = 0.28  # their height, as a share of the width
 SHOWN = 168  # of a given picture, or a single one
 FILES = ["png", "jpg", "jpeg", "webp", "bmp", "gif"]
-LARGEST_UPLOAD = 5  # MB
 LARGE = "font-size:4.5rem;line-height:1.15;font-weight:600;overflow-wrap:anywhere"
 STRIPES = "Each stripe is one number: middle grey is 0, white +3, black −3."
 COHERENCE_HELP = ("Share of test observations for which what is generated is of the class of what was given, as a "
@@ -268,12 +267,13 @@ def drawn(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  # 
 
 def uploaded(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  # noqa: ARG001 (as the other ways)
     """A picture file."""
-    from vaecore.explore.drawing import from_upload
+    from vaecore.explore.drawing import MAX_PICTURE_BYTES, from_upload
 
     shape = checkpoint.modalities[name].shape
     file = st.file_uploader(f"A picture of {name}", type=FILES, key=key("file", checkpoint, name),
-                            max_upload_size=LARGEST_UPLOAD, help=f"It is scaled to {shape[2]} × {shape[1]} pixels, "
-                            "the size that this model reads. It stays on this machine.")
+                            max_upload_size=MAX_PICTURE_BYTES // 10**6,
+                            help=f"It is scaled to {shape[2]} × {shape[1]} pixels, the size that this model "
+                                 "reads. It stays on this machine.")
     if file is None:
         return None
     channels, height, width = shape
@@ -296,7 +296,7 @@ def chosen(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  #
     names = checkpoint.class_names(name)
     place = key("class", checkpoint, name)
     first = min(3, len(names) - 1)
-    if len(names) > MOST_BUTTONS:
+    if len(names) > MAX_BUTTONS:
         number = st.selectbox("Class", range(len(names)), first, key=place, format_func=lambda n: names[n], width=220,
                               label_visibility="collapsed", help="The class that the model is told.",
                               persist_state="session")
@@ -312,7 +312,7 @@ def chosen(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  #
 
 def typed(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:
     """A class or a sentence, typed."""
-    from vaecore.explore.sentences import LONGEST_TEXT
+    from vaecore.explore.sentences import MAX_TYPED
 
     text = isinstance(checkpoint.modalities[name], Text)
     place = key("typed", checkpoint, name)
@@ -320,7 +320,7 @@ def typed(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:
         st.session_state[place] = checkpoint.sentence(name, 0) if text else checkpoint.class_names(name)[-1]
         st.session_state[f"{place}-at"] = 0
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"typing-{name}"):
-        said = st.text_input("Sentence" if text else "Class", key=place, max_chars=LONGEST_TEXT, width="stretch",
+        said = st.text_input("Sentence" if text else "Class", key=place, max_chars=MAX_TYPED, width="stretch",
                              placeholder="Type, then press Enter", persist_state="session",
                              help="Type and press Enter. A word that the model did not meet in training is read as the "
                              "unknown word." if text else "Its number or its name.")
@@ -451,8 +451,8 @@ def stripes(checkpoint: CrossModal, name: str, found: Generated) -> None:
     """Vectors, a row of grey each."""
     striped(found, f"{len(found)} generated of {name}")
     if columns := checkpoint.modalities[name].columns:
-        shown = ", ".join(map(escaped, columns[:MOST_COLUMNS]))
-        st.caption(f"From the left: {shown}{', …' if len(columns) > MOST_COLUMNS else ''}")
+        shown = ", ".join(map(escaped, columns[:MAX_COLUMNS]))
+        st.caption(f"From the left: {shown}{', …' if len(columns) > MAX_COLUMNS else ''}")
 
 
 def striped(found: Generated, alt: str) -> None:
@@ -492,7 +492,7 @@ def sentences(checkpoint: CrossModal, name: str, found: Generated) -> None:  # n
     counted: dict[str, int] = {}
     for sentence in found.sentences:
         counted[sentence] = counted.get(sentence, 0) + 1
-    often = sorted(counted, key=lambda sentence: -counted[sentence])[:MOST_SENTENCES]
+    often = sorted(counted, key=lambda sentence: -counted[sentence])[:MAX_SENTENCES]
     lines.show([lines.plain(one, f"{counted[one]} ×" if len(found) > 1 else "") for one in often], label=2.6)
     if len(counted) > len(often):
         st.caption(f"The {len(often)} most frequent of {len(counted)} different ones. Of each code the likeliest "

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages.shared import history, measure, studies, warm
-from pages.shared.checkpoints import store
+from pages.shared.checkpoints import MAX_WATCHED, store
 from pages.shared.queue import LIVE, STATES, anything_live, duration
 from pages.shared.words import escaped
 from vaecore import lab
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from vaecore.studies import Member, Series, Study
     from vaecore.studies.exhibit import Exhibit
 
-AT_ONCE = 8  # runs that Monitor shows
 
 
 def gather(series: Series) -> list[Member]:
@@ -126,11 +125,11 @@ def states_row(series: Series, runs: Sequence[Member]) -> None:
         for member in runs:
             if member.status.state == "running" and member.status.total:
                 st.markdown(f"{escaped(member.run.id)}: {escaped(history.standing(member.status))}", width="content")
-        newest = [member.run.id for member in runs[-AT_ONCE:]]
+        newest = [member.run.id for member in runs[-MAX_WATCHED:]]
         section = [("section", "Trajectory")] if series.moves else []
         st.page_link("monitor/page.py", icon=":material/monitoring:",
                      label="Watch the trajectory" if section else "Watch them" if len(newest) == len(runs)
-                     else f"Watch the newest {AT_ONCE}", query_params=[("runs", name) for name in newest] + section,
+                     else f"Watch the newest {MAX_WATCHED}", query_params=[("runs", name) for name in newest] + section,
                      help="Monitor with these runs, over one another.")
         if counts["queued"] or counts["running"]:
             st.page_link("train/page.py", label="Queue", icon=":material/list:",

@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.shared.history import Record
 
-MOST = 40  # bars
+MAX_BARS = 40  # bars
 NOTHING = 0.1  # nats: a run that says less is not to look as if it said much
 
 
@@ -27,8 +27,8 @@ def kl_bars(title: str, record: Record, reach: float = 0.0) -> None:
         f'<span style="flex:1"><span style="display:block;height:.85rem;border-radius:3px;'
         f'background:var(--st-primary-color,#6A6FE0);width:{max(0.3, 100 * values[i] / longest):.1f}%"></span></span>'
         f'<span style="width:3.6rem;font-variant-numeric:tabular-nums">{values[i]:.2f}</span></div>'
-        for i in order[:MOST])
-    rest = f"<div style='opacity:.75'>and {len(values) - MOST} smaller ones</div>" if len(values) > MOST else ""
+        for i in order[:MAX_BARS])
+    rest = f"<div style='opacity:.75'>and {len(values) - MAX_BARS} smaller ones</div>" if len(values) > MAX_BARS else ""
     _, active = record.evaluated("active")
     known = f", {active[-1]:.0f} of {len(values)} dimension{'s'[: len(values) != 1]} active" if len(active) else ""
     st.html(f'<div role="img" aria-label="KL by dimension of {html.escape(title)}, in nats">'

@@ -12,7 +12,7 @@ from pages.shared.checkpoints import choose_several
 from pages.shared.words import escaped
 from vaecore.store import NAME, Run, StoreError
 
-MOST = 60  # lines
+MAX_LINES = 60  # lines
 TOLD = 3  # changes of one fork
 INDENT = 40  # px a generation
 
@@ -43,10 +43,10 @@ def lineage(chosen: list[Run], every: list[Run]) -> None:
         return
     st.subheader("Lineage", anchor=False, help="A fork begins with weights that another run, its parent, has kept.")
     with st.container(gap="xxsmall", key="lineage"):
-        for line in lines[:MOST]:
+        for line in lines[:MAX_LINES]:
             _draw(line, any(line.id == run.id for run in chosen), {run.id: run for run in every})
-        if len(lines) > MOST:
-            st.caption(f"and {len(lines) - MOST} more")
+        if len(lines) > MAX_LINES:
+            st.caption(f"and {len(lines) - MAX_LINES} more")
 
 
 def trees(chosen: list[str], runs: Mapping[str, Run]) -> list[Line]:

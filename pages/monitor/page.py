@@ -9,22 +9,22 @@ import streamlit as st
 from pages.monitor import cockpit
 from pages.monitor.lineage import lineage
 from pages.shared import history
-from pages.shared.checkpoints import gallery, pick_several, store, tell_unreadable
+from pages.shared.checkpoints import MAX_WATCHED, gallery, pick_several, store, tell_unreadable
 from pages.shared.headline import comparable, headline
 from pages.shared.queue import LIVE
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.store import StoreError
 
-MOST = 8  # runs at once
 # While a run trains, its verdict grows and shrinks: room for the longest that is usual, so that nothing below jumps.
 ROOM = "<style>[class*='st-key-told-'] { min-height: 6.4rem; }</style>"
 
 st.title("Monitor")
 every = [*store().runs(), *gallery()]
 live = [run.id for run in every if lab.status(run.path).state in LIVE]
-selected = pick_several("Runs", page="monitor", among=every, first=(live or [run.id for run in every])[:1], most=MOST,
-                        help=f"Up to {MOST}. The selection is part of the page's address, so it can be shared.")
+selected = pick_several("Runs", page="monitor", among=every, first=(live or [run.id for run in every])[:1],
+                        most=MAX_WATCHED,
+                        help=f"Up to {MAX_WATCHED}. The selection is part of the page's address, so it can be shared.")
 if not selected:
     if every:
         st.info("Choose one or several runs above.", icon=":material/info:")

@@ -47,13 +47,13 @@ def bench(checkpoint: SentenceCheckpoint) -> None:
 
 def box(checkpoint: SentenceCheckpoint, name: str, label: str, first: int) -> str:
     """A line to type a sentence in, with a test sentence to begin with and a button for another."""
-    from vaecore.explore.sentences import LONGEST_TEXT
+    from vaecore.explore.sentences import MAX_TYPED
 
     key = f"{name}-{checkpoint.run.id}"
     if key not in st.session_state:
         st.session_state[key] = checkpoint.examples[first % len(checkpoint.examples)] if checkpoint.examples else ""
     with st.container(horizontal=True, vertical_alignment="bottom", key=name):
-        text = st.text_input(label, key=key, max_chars=LONGEST_TEXT, persist_state="session", width="stretch",
+        text = st.text_input(label, key=key, max_chars=MAX_TYPED, persist_state="session", width="stretch",
                              placeholder="Type a sentence, then press Enter",
                              help="Type any sentence and press Enter; it is read in lower case. A word that the model "
                              "did not meet in training is read as `<unk>`.")

@@ -22,8 +22,8 @@ from vaecore.lab import State, Status, status
 from vaecore.store import Run, StoreError
 from vaecore.views import CODELESS, SENTENCE, view_of
 
-LARGEST_PREVIEW = 4_000_000  # bytes
-LARGEST_TEXT = 100_000  # bytes
+MAX_PREVIEW_BYTES = 4_000_000
+MAX_TEXT_BYTES = 100_000
 SENTENCES, LONGEST = 3, 300  # of a text model's preview; characters of each
 COLOURS: dict[State, Colour] = {"new": "gray", "queued": "violet", "running": "blue", "finished": "green",
                              "failed": "red", "stopped": "orange", "lost": "red"}
@@ -97,7 +97,7 @@ def preview(run: Run) -> bytes | None:
     """Its `preview.png`; None where there is none that can be shown."""
     try:
         with run.preview.open("rb") as file:
-            png = file.read(LARGEST_PREVIEW)
+            png = file.read(MAX_PREVIEW_BYTES)
     except OSError:
         return None
     return png if png[:8] == b"\x89PNG\r\n\x1a\n" and len(png) >= 24 else None
@@ -120,7 +120,7 @@ def _sentences(run: Run) -> None:
     """What a text model wrote of itself, where a model of images has its picture."""
     try:
         with (run.path / "preview.txt").open("rb") as file:
-            written = file.read(LARGEST_TEXT).decode(errors="replace").splitlines()
+            written = file.read(MAX_TEXT_BYTES).decode(errors="replace").splitlines()
     except OSError:
         written = []
     lines.brief([line[:LONGEST] for line in written if line.strip()][:SENTENCES] or ["no preview.txt to be shown"])

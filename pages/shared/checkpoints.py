@@ -34,6 +34,7 @@ PAGES: dict[str, Page] = {  # by the view that it shows
     "crossmodal": Page("Cross-modal", "cross_modal/page.py", ":material/swap_horiz:", "Give some modalities and "
                        "generate others."),
     "clip": Page("Video", "video/page.py", ":material/movie:", "Roll futures of a clip out and watch them part.")}
+MAX_WATCHED = 8  # runs that Monitor shows at once
 CHOSEN, CHOSEN_ON = "runs", "runs-page"  # in the session: the runs that were chosen last, and on which page
 
 

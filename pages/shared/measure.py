@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vaecore.explore.look import Look
     from vaecore.training.build import Fit
 
-LARGEST = 50_000_000  # parameters; a larger model is not measured in the web server's memory
+MAX_MEASURED = 50_000_000  # parameters; a larger model is not measured in the web server's memory
 _measuring = threading.Lock()  # one at a time, or two visitors would measure each other
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 STILL = {"displayModeBar": False, "responsive": True}
 UNSETTLED = 1.5  # times its best value: a learned gamma that has not arrived
-MOST = 8  # runs that Compare shows, and evaluations that are offered
+MAX_SHOWN = 8  # runs that Compare shows, and evaluations that are offered
 
 
 def show(exhibit: Exhibit, *, key: str) -> None:
@@ -62,9 +62,9 @@ def links(exhibit: Exhibit) -> None:
     """Compare its runs, and evaluate those of which that is missing."""
     with st.container(horizontal=True, gap="small"):
         st.page_link("compare/page.py", label="Compare them", icon=":material/compare:",
-                     query_params=[("runs", name) for name in exhibit.compare[-MOST:]],
+                     query_params=[("runs", name) for name in exhibit.compare[-MAX_SHOWN:]],
                      help="Compare with these runs side by side.")
-        for name in exhibit.evaluate[:MOST]:
+        for name in exhibit.evaluate[:MAX_SHOWN]:
             st.page_link("evaluate/page.py", label=f"Evaluate {escaped(name)}", icon=":material/straighten:",
                          query_params={"run": name}, help="Its coherence is not known yet.")
 

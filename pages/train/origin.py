@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 FORM = "train"
 FIRST = "vae-mnist"
-LARGEST = 1_000_000  # bytes of an uploaded configuration
 ADDRESS = ("preset", "from", "weights", "set")
 KEPT = "A fork keeps its parent's data and model. To change them, start afresh."
 
@@ -147,14 +146,14 @@ def begin_afresh() -> None:
 
 def begin_with_file() -> None:
     """Fill the form with an uploaded configuration, or say what is wrong with it."""
-    from vaecore.config import from_text
+    from vaecore.config import MAX_CONFIG_BYTES, from_text
 
     file = st.session_state.get("train:file")
     if file is None:
         return
     try:
-        if file.size > LARGEST:
-            raise ValueError(f"it has {file.size:,} bytes, and a configuration has at most {LARGEST:,}.")
+        if file.size > MAX_CONFIG_BYTES:
+            raise ValueError(f"it has {file.size:,} bytes, and a configuration has at most {MAX_CONFIG_BYTES:,}.")
         text = from_text(file.getvalue().decode("utf-8")).to_json()
     except ConfigError as error:
         _tell(f"{file.name} cannot be used:", *map(str, error.problems))

@@ -386,8 +386,8 @@ def time_needed(plan: Plan) -> None:
         st.metric("Time", "–", help="Known once everything fits.")
     elif not plan.fit.steps:
         st.metric("Time", "seconds", help="Solved in closed form: there are no training steps.")
-    elif plan.fit.parameters > measure.LARGEST:
-        st.metric("Time", "long", help=f"Not measured: more than {measure.LARGEST:,} parameters.")
+    elif plan.fit.parameters > measure.MAX_MEASURED:
+        st.metric("Time", "long", help=f"Not measured: more than {measure.MAX_MEASURED:,} parameters.")
     else:
         with st.spinner("Measuring …"):
             warm.up().join(30)  # its imports would be measured too

@@ -19,7 +19,7 @@ STILL = {"displayModeBar": False, "responsive": True}
 PAGE = 40  # inputs in sight
 WRAP = 10  # of them in a row
 DRAWN = 10  # samples of a component or a label
-MOST_LABELS = 60
+MAX_LABELS = 60
 KINDS = {
     "standard": ("N(0, I)", "The standard normal: every dimension has mean 0 and standard deviation 1."),
     "mixture": ("Gaussian mixture", "A weighted sum of Gaussians, whose means, spreads and weights are learned."),
@@ -208,14 +208,14 @@ def labels(checkpoint: Checkpoint) -> None:
                  "the random numbers are the same: what changes is the label.")
     seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed-labels", width=150,
                            help="The same seed draws the same codes.")
-    rows = by_label(checkpoint, DRAWN, MOST_LABELS, int(seed))
+    rows = by_label(checkpoint, DRAWN, MAX_LABELS, int(seed))
     named = checkpoint.class_names
     lines = [(f"label {label}" if named[label] == str(label) else named[label], legible(images))
              for label, images in rows]
     pictures.rows([pictures.Labelled(name, png(grid(images, DRAWN))) for name, images in lines], "Samples by label",
                   label=6)
-    if checkpoint.classes > MOST_LABELS:
-        st.caption(f"The first {MOST_LABELS} of {checkpoint.classes} labels.")
+    if checkpoint.classes > MAX_LABELS:
+        st.caption(f"The first {MAX_LABELS} of {checkpoint.classes} labels.")
     pictures.download(lambda: labelled(lines), f"{checkpoint.run.id}-labels-{seed}", key="png-labels",
                       label="PNG with labels")
 

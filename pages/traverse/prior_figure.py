@@ -19,7 +19,7 @@ AGGREGATED, PRIOR = "#2F86D6", "#DE6A1B"
 FONT = 15
 SHOWN = 0.99  # of the aggregated posterior's mass is coloured
 HALF, MOST = 0.5, 0.9  # of the prior's, within its lines
-MOST_CENTRES = 1_000
+MAX_CENTRES = 1_000
 NAMES = "aggregated posterior q(z)", "prior p(z)"
 
 
@@ -37,7 +37,7 @@ def plane_figure(plane: Plane, *, chosen: int | None = None, height: int = 460) 
                    contours={"start": HALF, "end": MOST, "size": MOST - HALF, "coloring": "lines"}),
         _key(NAMES[0], mode="markers", marker={"size": 16, "symbol": "square", "color": AGGREGATED}),
         _key(f"{NAMES[1]}: half of it, nine tenths", mode="lines", line={"width": 3, "color": PRIOR})])
-    shown = plane.centres[:MOST_CENTRES]
+    shown = plane.centres[:MAX_CENTRES]
     if len(shown):
         figure.add_trace(_points(shown, "means of its components", i, j, range(len(shown)),
                                  {"size": 7, "symbol": "x-thin", "line": {"width": 2, "color": PRIOR}}))

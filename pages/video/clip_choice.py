@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vaecore.explore.clips.checkpoint import VideoCheckpoint
 
 FILES = ["gif", "mp4", "mov", "webm", "npz"]
-LARGEST = 50  # MB
+MAX_CLIP_MB = 50  # MB
 FRAMES = 200  # of a visitor's clip
 TEST, OWN = "Test clip", "Your own"
 
@@ -61,7 +61,7 @@ def uploaded(checkpoint: VideoCheckpoint) -> Chosen | None:
     from vaecore.data.base import DataUnavailable
     from vaecore.schema import ConfigError
 
-    file = st.file_uploader("Your clip", type=FILES, key="clip-file", max_upload_size=LARGEST, width=300,
+    file = st.file_uploader("Your clip", type=FILES, key="clip-file", max_upload_size=MAX_CLIP_MB, width=300,
                             help=f"GIF, MP4, MOV, WebM, or an .npz with frames (T, H, W, C). Its first {FRAMES} frames "
                             "are cut to their central square and resized to what this model reads. It stays on this "
                             "machine.")
@@ -69,8 +69,8 @@ def uploaded(checkpoint: VideoCheckpoint) -> Chosen | None:
         st.info("Give a clip of a few seconds. What moves like the clips that the model learned from works best.",
                 icon=":material/upload_file:", width=420)
         return None
-    if file.size > LARGEST * 2**20:  # the browser's own check can be got around
-        st.warning(f"This file has more than {LARGEST} MB. Give a part of it.", icon=":material/movie:", width=420)
+    if file.size > MAX_CLIP_MB * 2**20:  # the browser's own check can be got around
+        st.warning(f"This file has more than {MAX_CLIP_MB} MB. Give a part of it.", icon=":material/movie:", width=420)
         return None
     channels, height, width = checkpoint.frame
     data = file.getvalue()

@@ -160,4 +160,4 @@ def longest(frame: tuple[int, ...], *, pixels: bool) -> int:
     from vaecore.explore.clips.states import SIDE
 
     channels, height, width = frame if pixels else (3, SIDE, SIDE)
-    return max(2, min(player.LONGEST, player.BYTES // (LEAST * channels * height * width)))
+    return max(2, min(player.MAX_FRAMES, player.BYTES // (LEAST * channels * height * width)))

@@ -84,7 +84,7 @@ def bench(checkpoint: VideoCheckpoint) -> None:
 
 def settings(checkpoint: VideoCheckpoint, stage: Stage) -> Knobs:
     """How much is given and how much is drawn. In a branch, the past and the end of the clock stay."""
-    from vaecore.explore.clips.checkpoint import LARGEST_SEED, LONGEST_HORIZON, MOST_FUTURES
+    from vaecore.explore.clips.checkpoint import MAX_FUTURES, MAX_HORIZON, MAX_SEED
 
     run, fixed = checkpoint.run.id, stage.branched
     most = futures.longest(checkpoint.frame, pixels=checkpoint.pixels) - 1
@@ -93,15 +93,15 @@ def settings(checkpoint: VideoCheckpoint, stage: Stage) -> Knobs:
         disabled=fixed, persist_state="session", help="The first frames of the clip, which the model sees; "
         f"{checkpoint.context} in training. All later ones it has to predict.")
     horizon = st.number_input(
-        "Horizon", 1, min(LONGEST_HORIZON, most), min(checkpoint.horizon, most), key=f"horizon-{run}", width=112,
+        "Horizon", 1, min(MAX_HORIZON, most), min(checkpoint.horizon, most), key=f"horizon-{run}", width=112,
         on_change="ignore", disabled=fixed, persist_state="session", help="Frames to predict after those given; "
         f"in training clips had {checkpoint.learned} frames in all.")
     count, seed = 1, 0
     if checkpoint.stochastic:
-        count = st.number_input("Futures", 1, MOST_FUTURES, 10, key="futures-video", width=112, on_change="ignore",
+        count = st.number_input("Futures", 1, MAX_FUTURES, 10, key="futures-video", width=112, on_change="ignore",
                                 persist_state="session", help="How many futures are drawn. Each goes on from the same "
                                 "frames with random numbers of its own.")
-        seed = st.number_input("Seed", 0, LARGEST_SEED, 0, key=SEED, width=112, on_change="ignore",
+        seed = st.number_input("Seed", 0, MAX_SEED, 0, key=SEED, width=112, on_change="ignore",
                                persist_state="session", help="The same seed draws the same futures, and another "
                                "checkpoint gets the same random numbers.")
     pressed = st.button("Redraw" if fixed else "Roll out", icon=":material/play_arrow:", type="primary", key="roll-out",
@@ -252,9 +252,9 @@ def told(error: ConfigError) -> None:
 
 
 def next_seed() -> None:
-    from vaecore.explore.clips.checkpoint import LARGEST_SEED
+    from vaecore.explore.clips.checkpoint import MAX_SEED
 
-    st.session_state[SEED] = (int(st.session_state.get(SEED) or 0) + 1) % (LARGEST_SEED + 1)
+    st.session_state[SEED] = (int(st.session_state.get(SEED) or 0) + 1) % (MAX_SEED + 1)
 
 
 def stop(stage: Stage) -> None:

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 STEPS = 7  # futures in a traversal
 REACH = 3.0  # sd of the prior, on both sides
-MOST = 6  # checkpoints beside the one that is open
-MOST_SAVED = 16  # tracks in a file
+MAX_BESIDE = 6  # checkpoints beside the one that is open
+MAX_SAVED = 16  # tracks in a file
 
 
 def rerun() -> NoReturn:
@@ -86,7 +86,7 @@ def several(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | 
     if kept := st.session_state.get(key):  # one may have been removed meanwhile
         st.session_state[key] = [name for name in kept if name in others]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.multiselect("Other checkpoints", list(others), key=key, max_selections=MOST,
+        chosen = st.multiselect("Other checkpoints", list(others), key=key, max_selections=MAX_BESIDE,
                                 persist_state="session", width=620, placeholder="Choose one or more",
                                 help="They are given the same frames and the same random numbers: future i comes of "
                                 "the same noise in each, in a smaller code of the first of its numbers.")
@@ -155,7 +155,7 @@ def save(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | Non
     if key in st.session_state:  # names of tracks change with the number of futures
         st.session_state[key] = [name for name in st.session_state[key] if name in there] or first
     chosen = st.multiselect("Clips in the file", list(there), default=None if key in st.session_state else first,
-                            key=key, max_selections=MOST_SAVED, help="They run side by side; in the sheet each has a "
+                            key=key, max_selections=MAX_SAVED, help="They run side by side; in the sheet each has a "
                             "row. Frames that were given have an orange edge.")
     if not chosen:
         st.caption("Choose at least one clip.")

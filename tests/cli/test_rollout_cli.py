@@ -111,7 +111,7 @@ def test_what_is_wrong_is_told(store: Path, arguments: list[str], words: str | N
                                monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     if words is None:  # 128 MB of small frames are still fine; a bound of less is not
-        monkeypatch.setattr("vaecore.cli.video.LARGEST_ARRAY", 2**20)
+        monkeypatch.setattr("vaecore.cli.video.MAX_ARRAY_BYTES", 2**20)
         words = "at most 1,048,576 bytes"
     told = refused(capsys, "rollout", *arguments, "--store", str(store))
     assert words in told and not list(tmp_path.iterdir())

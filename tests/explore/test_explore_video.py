@@ -249,12 +249,12 @@ def test_a_gif_has_all_frames_at_their_rate() -> None:
 
 
 def test_a_long_gif_is_made_smaller_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(films, "MOST_PIXELS", 6 * 40 * 20 * 3**2)
+    monkeypatch.setattr(films, "MAX_FILM_PIXELS", 6 * 40 * 20 * 3**2)
     with Image.open(io.BytesIO(gif(tracks(), rate=10))) as image:
         assert image.size == (3 * 40, 3 * 20) and image.n_frames == 6
     with pytest.raises(ValueError, match="scale of at most 3, or save an MP4"):
         gif(tracks(), rate=10, scale=4)
-    monkeypatch.setattr(films, "MOST_PIXELS", 1_000)
+    monkeypatch.setattr(films, "MAX_FILM_PIXELS", 1_000)
     with pytest.raises(ValueError, match="Choose fewer clips, or save an MP4"):
         gif(tracks(), rate=10)
 

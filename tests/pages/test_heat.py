@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.components.heat import CELLS, LIMIT, MOST, Heat, ceiling, pack, thin
+from pages.components.heat import CELLS, LIMIT, MAX_MAPS, Heat, ceiling, pack, thin
 
 
 def unpack(data: bytes) -> dict[str, Any]:
@@ -120,6 +120,6 @@ def test_shapes_must_agree(values: np.ndarray) -> None:
 
 def test_at_most_eight() -> None:
     heat = Heat("a", "a", np.arange(1), np.zeros((1, 1)))
-    assert len(unpack(pack([heat] * MOST))["maps"]) == MOST
+    assert len(unpack(pack([heat] * MAX_MAPS))["maps"]) == MAX_MAPS
     with pytest.raises(ValueError, match="at most 8 maps, not 9"):
-        pack([heat] * (MOST + 1))
+        pack([heat] * (MAX_MAPS + 1))

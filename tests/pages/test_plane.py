@@ -8,7 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.components.plane import EVALUATIONS, MOST, POINTS, SNAPSHOTS, Path, Track, pack_paths, pack_tracks, spread
+from pages.components.plane import (
+    EVALUATIONS,
+    MAX_PLANES,
+    POINTS,
+    SNAPSHOTS,
+    Path,
+    Track,
+    pack_paths,
+    pack_tracks,
+    spread,
+)
 
 LABELS = {"x_label": "model", "y_label": "inference"}
 
@@ -197,4 +207,4 @@ def test_a_path_that_does_not_fit_is_named() -> None:
 def test_too_many_tracks() -> None:
     track = Track("t", "r", np.arange(2), FLAT, FLAT)
     with pytest.raises(ValueError, match="9 tracks: show at most 8"):
-        pack_tracks([track] * (MOST + 1), **LABELS)
+        pack_tracks([track] * (MAX_PLANES + 1), **LABELS)

@@ -12,7 +12,20 @@ from numpy.typing import NDArray
 from streamlit.testing.v1 import AppTest
 
 from pages.components import serve
-from pages.components.player import BYTES, LONGEST, MOST, RATE, Chart, Kind, Line, Moved, Track, moved, pack, player
+from pages.components.player import (
+    BYTES,
+    MAX_FRAMES,
+    MAX_TRACKS,
+    RATE,
+    Chart,
+    Kind,
+    Line,
+    Moved,
+    Track,
+    moved,
+    pack,
+    player,
+)
 
 
 def clip(n: int, channels: int = 1, seed: int = 0) -> NDArray[np.uint8]:
@@ -86,8 +99,8 @@ def test_nothing_at_all_is_packed() -> None:
         ([Track("a", clip(2)), Track("a", clip(2))], [], "the same name"),
         ([Track("a", clip(2), kind="best of")], [], "'a': no kind 'best of'"),  # type: ignore[arg-type]
         ([Track("a", clip(2), start=-1)], [], "'a' starts at frame -1"),
-        ([Track(str(i), clip(1)) for i in range(MOST + 1)], [], f"at most {MOST}"),
-        ([Track("a", clip(LONGEST + 1))], [], f"show at most {LONGEST}"),
+        ([Track(str(i), clip(1)) for i in range(MAX_TRACKS + 1)], [], f"at most {MAX_TRACKS}"),
+        ([Track("a", clip(MAX_FRAMES + 1))], [], f"show at most {MAX_FRAMES}"),
         ([Track("a", np.zeros((1, 1, 1, BYTES + 1), np.uint8))], [], "MiB of frames"),
         ([Track("a", clip(2))], [Chart("c", [Line("l", [1, 2, 3])])], r"'c', line 'l': values has shape \(3,\)"),
         ([Track("a", clip(2))], [Chart("c", [Line("l", [1, 2], low=[1, 2])])], "a band needs low and high"),

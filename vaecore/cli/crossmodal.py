@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from vaecore.explore.generated import Generated
 
 EXAMPLE = "example:"
-LARGEST = 5_000_000  # bytes of a picture
 LISTED = 5  # classes that are printed
 
 app = typer.Typer()
@@ -93,12 +92,13 @@ def _given(found: CrossModal, text: str, *, as_is: bool) -> tuple[str, Tensor]:
         return name, found.sample(name, int(number))
     modality = found.modalities[name]
     if isinstance(modality, Image):
-        from vaecore.explore.drawing import from_upload
+        from vaecore.explore.drawing import MAX_PICTURE_BYTES, from_upload
 
         path = Path(value).expanduser()
         with path.open("rb") as file:  # a missing one is an `OSError`, which names it
             channels, height, width = modality.shape
-            read = from_upload(file.read(LARGEST + 1), (channels, height, width), found.ink(name), as_is=as_is)
+            read = from_upload(file.read(MAX_PICTURE_BYTES + 1), (channels, height, width), found.ink(name),
+                               as_is=as_is)
         if read.done:
             err.print(f"{name}: {'; '.join(read.done)}. --as-is undoes it.", highlight=False, markup=False)
         return name, found.picture(name, read.pixels)

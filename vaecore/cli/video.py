@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ENDINGS = (".gif", ".mp4", ".png", ".npz")
 SHOWN = 6  # futures in a picture, besides the best
-LARGEST_ARRAY = 2**28  # bytes of an .npz, before it is compressed
+MAX_ARRAY_BYTES = 2**28  # of an .npz, before it is compressed
 
 app = typer.Typer()
 
@@ -103,12 +103,12 @@ def rollout(
 def _own(found: VideoCheckpoint, file: Path) -> tuple[Tensor, float]:
     """A clip from a file, and its frames a second."""
     from vaecore.data.clip_file import read_clip
-    from vaecore.explore.clips.checkpoint import LONGEST_CLIP
+    from vaecore.explore.clips.checkpoint import MAX_FRAMES
 
     if not found.pixels or found.frame[1] != found.frame[2]:
         raise problem("--file", str(file), f"{found.run.id} reads frames of shape {found.frame}, and files have square "
                       "pictures.", "Choose a test clip with --clip.")
-    frames, rate = read_clip(file, size=found.frame[1], most_frames=LONGEST_CLIP, grey=found.frame[0] == 1,
+    frames, rate = read_clip(file, size=found.frame[1], most_frames=MAX_FRAMES, grey=found.frame[0] == 1,
                              field="--file", tell=lambda done: err.print(f"{file}: {done}", highlight=False,
                                                                          markup=False))
     return found.given(frames), rate or found.rate
@@ -117,16 +117,16 @@ def _own(found: VideoCheckpoint, file: Path) -> tuple[Tensor, float]:
 def _branched(found: VideoCheckpoint, whole: Tensor, past: Tensor, length: int, seed: int, at: int,
               number: int | None) -> tuple[Tensor, int, Tensor]:
     """What is given where one goes on from a frame, how many frames are left, and the true ones among them."""
-    from vaecore.explore.clips.checkpoint import LONGEST_HORIZON, MOST_FUTURES
+    from vaecore.explore.clips.checkpoint import MAX_FUTURES, MAX_HORIZON
 
     end = len(past) + length
     if not 0 <= at < end - 1:
         raise problem("--branch-at", at, f"the clip ends with frame {end - 1}, so nothing would be left to draw.",
                       f"Use 0 to {end - 2}.")
-    if end - at - 1 > LONGEST_HORIZON:
-        raise problem("--branch-at", at, f"{end - at - 1:,} frames would be left, and {LONGEST_HORIZON} can be drawn.",
-                      f"Use at least {end - 1 - LONGEST_HORIZON}.")
-    many = MOST_FUTURES if found.stochastic else 1
+    if end - at - 1 > MAX_HORIZON:
+        raise problem("--branch-at", at, f"{end - at - 1:,} frames would be left, and {MAX_HORIZON} can be drawn.",
+                      f"Use at least {end - 1 - MAX_HORIZON}.")
+    many = MAX_FUTURES if found.stochastic else 1
     if number is not None and not 0 <= number < many:
         raise problem("--branch-future", number, "there is no such future.",
                       f"Use 0 to {many - 1}." if many > 1 else "Use 0.")
@@ -151,9 +151,9 @@ def _kept(found: VideoCheckpoint, futures: int, horizon: int
     import numpy as np
 
     size = futures * horizon * math.prod(found.frame) * (1 if found.pixels else 4)
-    if size > LARGEST_ARRAY:
+    if size > MAX_ARRAY_BYTES:
         raise problem("--futures", futures, f"all frames of them would take {size:,} bytes.",
-                      f"Use fewer, at most {LARGEST_ARRAY:,} bytes, or save a .gif, .mp4 or .png.")
+                      f"Use fewer, at most {MAX_ARRAY_BYTES:,} bytes, or save a .gif, .mp4 or .png.")
     parts: list[Any] = []
 
     def stored(frames: Tensor) -> Any:

@@ -38,7 +38,7 @@ from vaecore.schema import ConfigError, option, problem
 
 MOST_ROWS, MOST_CELLS = 1_000_000, 5_000_000
 MAX_NUMBER = 1e30  # the vector is in single precision
-FEWEST, HELD_OUT = 30, 2_000  # rows
+MIN_ROWS, HELD_OUT = 30, 2_000  # rows
 MISSING = frozenset({"", "na", "n/a", "nan", "null"})  # what an empty cell may say, in any case of letters
 COLUMNS_NAMED = 5  # columns that are left out and said by name
 CHARACTERS_SHOWN = 40  # characters of a cell or name in a message
@@ -247,9 +247,9 @@ def read(data: bytes, path: str, keep: Collection[str] = (), *, blank_rows: bool
     except csv.Error as error:
         raise wrong(path, f"is not CSV from line {begun:,} on ({error}).",
                     "Put quotes only around whole cells, and close them.") from None
-    if len(lines) < FEWEST:
+    if len(lines) < MIN_ROWS:
         raise wrong(path, f"has {len(lines)} row{'s' * (len(lines) != 1)} below its header.",
-                    f"Give at least {FEWEST}, each on a line of its own.")
+                    f"Give at least {MIN_ROWS}, each on a line of its own.")
     table = np.array(values).reshape(len(lines), -1)
     meant: list[int] = []
     if words:

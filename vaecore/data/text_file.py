@@ -14,7 +14,7 @@ from vaecore.data.text import TextConfig
 from vaecore.schema import ConfigError, option
 
 LONGEST_LINE = 10_000  # characters
-FEWEST, HELD_OUT = 30, 2_000  # sentences
+MIN_SENTENCES, HELD_OUT = 30, 2_000  # sentences
 
 
 class TextFile(TextConfig):
@@ -64,7 +64,7 @@ def sentences(data: bytes, path: str) -> list[str]:
             raise wrong(path, f"has {len(line):,} characters in line {number:,}.",
                          f"Put one sentence on a line, at most {LONGEST_LINE:,} characters.")
     found = [line for line in lines if line.strip()]
-    if len(found) < FEWEST:
+    if len(found) < MIN_SENTENCES:
         raise wrong(path, f"has {len(found)} sentence{'s' * (len(found) != 1)}.",
-                     f"Give at least {FEWEST}, each on a line of its own.")
+                     f"Give at least {MIN_SENTENCES}, each on a line of its own.")
     return found

@@ -28,7 +28,7 @@ from vaecore.explore.given import Typed, fitting
 from vaecore.explore.loadings import loading_picture, loadings, strongest
 from vaecore.explore.opening import label_names, read_examples, read_model
 from vaecore.explore.pictures import Images, as_images, png, stacked, striped
-from vaecore.explore.sentences import MOST_TOKENS
+from vaecore.explore.sentences import MAX_TOKENS
 from vaecore.modalities import SPECIALS, Image, Modality, Text
 from vaecore.models import Family
 from vaecore.models.blocks.jive import JOINT
@@ -43,9 +43,9 @@ from vaecore.training.checkpoints import BrokenCheckpoint
 from vaecore.training.feed import scaled
 from vaecore.views import CROSSMODAL, Preview
 
-MOST = 400  # generated at once
+MAX_GENERATED = 400  # generated at once
 LOOKED_AT = 256  # test samples, to tell whether they are drawn on paper
-MOST_CELLS = 400  # of a grid of exchanged codes
+MAX_CELLS = 400  # of a grid of exchanged codes
 LAYOUTS = ((SHARED, private("{}")), (JOINT, "individual {}"))  # how families call what is shared and what is not
 
 
@@ -79,7 +79,7 @@ class CrossModal:
         if not model.latents:
             raise BrokenCheckpoint(f"{run.id} has no latent code through which one modality could tell of another.")
         for name, modality in model.modalities.items():
-            if isinstance(modality, Text) and (modality.size > MOST_TOKENS or len(modality.vocabulary) <= len(SPECIALS)
+            if isinstance(modality, Text) and (modality.size > MAX_TOKENS or len(modality.vocabulary) <= len(SPECIALS)
                                                or modality.vocabulary[:len(SPECIALS)] != SPECIALS):
                 raise BrokenCheckpoint(f"weights.safetensors of {run.id} does not describe sentences with a vocabulary "
                                        f"for '{name}'. {COPY_AGAIN}.")
@@ -226,13 +226,13 @@ class CrossModal:
                              if len(given) < len(self.modalities) else
                              "Everything is given, so nothing is left to be generated. Leave one of "
                              f"{', '.join(self.modalities)} out.")
-        if not 1 <= count <= MOST:
-            raise ValueError(f"{count} cannot be generated at once. Ask for 1 to {MOST}.")
+        if not 1 <= count <= MAX_GENERATED:
+            raise ValueError(f"{count} cannot be generated at once. Ask for 1 to {MAX_GENERATED}.")
         if not (math.isfinite(temperature) and temperature >= 0):
             raise ValueError(f"a temperature of {temperature} makes no sense. Use 0 or more.")
         codes = self._drawn(self.check(given), count, temperature, torch.Generator().manual_seed(seed))
         parts = [self._decoded({latent: z[rows] for latent, z in codes.items()}, names)
-                 for rows in torch.split(torch.arange(count), self.model.at_once(MOST))]
+                 for rows in torch.split(torch.arange(count), self.model.at_once(MAX_GENERATED))]
         return {name: joined([part[name] for part in parts]) for name in names}
 
     def experts(self, given: Mapping[str, Tensor]) -> Beliefs | None:
@@ -250,8 +250,8 @@ class CrossModal:
         family that does not tell shared from private, and for a modality without a private latent or a picture.
         """
         latent = self._own(name)
-        if not rows or not columns or len(rows) * len(columns) > MOST_CELLS:
-            raise ValueError(f"{len(rows)} rows of {len(columns)} cannot be drawn. Choose 1 to {MOST_CELLS} in all.")
+        if not rows or not columns or len(rows) * len(columns) > MAX_CELLS:
+            raise ValueError(f"{len(rows)} rows of {len(columns)} cannot be drawn. Choose 1 to {MAX_CELLS} in all.")
         shared, own = self._means(rows, given), self._means(columns)[latent]
         codes = {each: z.repeat_interleave(len(columns), 0) for each, z in shared.items()}
         codes[latent] = own.repeat(len(rows), 1)
@@ -391,8 +391,8 @@ class CrossModal:
         spread = self._spread[latent]
         dimensions = largest_first(spread)[:most]
         base = self._means([example])
-        if len(dimensions) * len(values) > MOST_CELLS or not len(values):
-            dimensions = dimensions[:MOST_CELLS // max(1, len(values))]
+        if len(dimensions) * len(values) > MAX_CELLS or not len(values):
+            dimensions = dimensions[:MAX_CELLS // max(1, len(values))]
         count = len(dimensions) * len(values)
         codes = {each: z.expand(count, -1).clone() for each, z in base.items()}
         for row, dimension in enumerate(dimensions):

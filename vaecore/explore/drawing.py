@@ -20,7 +20,7 @@ BOX = 20 / 28  # of a side: MNIST fits each digit into 20 of its 28 pixels
 INK = 32  # of 255: what is fainter is the soft edge of a stroke
 LEAST = 1 / 8  # of the longer side: ink that reaches no further is a dot, not a digit
 LEAST_FOUND = 1 / 32  # of the longer side of a sheet, from which dust is taken away
-LARGEST = 5_000_000  # bytes of an upload
+MAX_PICTURE_BYTES = 5_000_000  # of a file
 PIXELS = 20_000_000  # of an upload
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 PLAIN = 0.9  # of the images of a data set have an edge of paper, if it is drawn as ink
@@ -113,9 +113,9 @@ def from_upload(data: bytes, shape: tuple[int, int, int], ink: Ink | None = None
         raise ValueError(f"A picture cannot become an image of shape {shape}: give it 1 or 3 channels.")
     if not data:
         raise ValueError("The file is empty: choose another, or save the picture again.")
-    if len(data) > LARGEST:
-        raise ValueError(f"The file has {len(data) / 1e6:.1f} MB, and at most {LARGEST / 1e6:.0f} MB are read: "
-                         "make the picture smaller, or save it as JPEG.")
+    if len(data) > MAX_PICTURE_BYTES:
+        raise ValueError(f"The file has {len(data) / 1e6:.1f} MB, and at most {MAX_PICTURE_BYTES / 1e6:.0f} MB are "
+                         "read: make the picture smaller, or save it as JPEG.")
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
         pixels = picture.width * picture.height

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from vaecore.explore.pictures import Images
-from vaecore.explore.sentences import LONGEST_TEXT, Reading, UnreadableText, reading
+from vaecore.explore.sentences import MAX_TYPED, Reading, UnreadableText, reading
 from vaecore.modalities import END, PAD, Image, Label, Modality, Text
 from vaecore.training.feed import scaled
 
@@ -62,8 +62,8 @@ def typed(name: str, modality: Modality, text: str) -> Typed:
 
     Words that the model does not know are read as the unknown word; the reading tells which.
     """
-    if len(text) > LONGEST_TEXT:
-        raise UnreadableText(f"{name}: this text has {len(text):,} characters. Type at most {LONGEST_TEXT:,}.")
+    if len(text) > MAX_TYPED:
+        raise UnreadableText(f"{name}: this text has {len(text):,} characters. Type at most {MAX_TYPED:,}.")
     if isinstance(modality, Label):
         if (number := modality.class_number(text)) is None:
             names = modality.class_names

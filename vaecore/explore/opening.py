@@ -25,7 +25,7 @@ from vaecore.views import VIEWS, Nature, Opened, View, view_of
 
 T = TypeVar("T")
 EXAMPLES = "examples.safetensors"
-LARGEST_EXAMPLES = 64 * 2**20  # bytes
+MAX_EXAMPLES_BYTES = 64 * 2**20
 CODE = "z"  # how a latent is called that one can move through; the hidden units of a Boltzmann machine are none
 
 
@@ -76,7 +76,7 @@ def read_examples(run: Run, check: Callable[[Mapping[str, torch.Tensor]], T]) ->
     """
     path = run.path / EXAMPLES
     try:
-        if path.stat().st_size > LARGEST_EXAMPLES:
+        if path.stat().st_size > MAX_EXAMPLES_BYTES:
             raise ValueError("it is too large")
         return check(load_file(path))
     except (OSError, SafetensorError, LookupError, ValueError, RuntimeError) as error:

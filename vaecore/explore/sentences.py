@@ -30,9 +30,9 @@ from vaecore.training import ACTIVE
 from vaecore.training.checkpoints import BrokenCheckpoint
 from vaecore.views import SENTENCE, Preview
 
-LONGEST_TEXT = 1_000  # characters that may be typed
-MOST_TOKENS = 1_000  # a sentence of a model; writing takes a step for each
-MOST_EXAMPLES = 256
+MAX_TYPED = 1_000  # characters that may be typed
+MAX_TOKENS = 1_000  # a sentence of a model; writing takes a step for each
+MAX_EXAMPLES = 256
 DRAWS = 64  # codes of q(z|x) for a bound
 
 
@@ -64,8 +64,8 @@ def reading(text: str, vocabulary: Sequence[str], longest: int) -> Reading:
 
     `<unk>`, as sentences of this program have it, is the unknown word itself.
     """
-    if len(text) > LONGEST_TEXT:
-        raise UnreadableText(f"This text has {len(text):,} characters. Type at most {LONGEST_TEXT:,}.")
+    if len(text) > MAX_TYPED:
+        raise UnreadableText(f"This text has {len(text):,} characters. Type at most {MAX_TYPED:,}.")
     unknown = SPECIALS[UNKNOWN]
     found = [word for part in re.split(f"({unknown})", text)
              for word in ([part] if part == unknown else tokens(part, SPACE in vocabulary))]
@@ -123,12 +123,12 @@ class SentenceCheckpoint:
         [(name, text)] = model.modalities.items()
         with torch.inference_mode():
             [p] = model.decode({latent: torch.zeros(1, size) for latent, size in model.latents.items()}).values()
-        if not isinstance(p, Sentences) or len(model.latents) > 1 or text.size > MOST_TOKENS \
+        if not isinstance(p, Sentences) or len(model.latents) > 1 or text.size > MAX_TOKENS \
                 or text.vocabulary[:len(SPECIALS)] != SPECIALS or len(text.vocabulary) == len(SPECIALS):
             raise BrokenCheckpoint(f"weights.safetensors of {run.id} does not describe a model of sentences with a "
                                    f"vocabulary. {COPY_AGAIN}.")
         x = read_examples(run, lambda stored: _word_numbers(stored, name, text))
-        sentences = (words(row.tolist(), text.vocabulary) for row in x[:MOST_EXAMPLES])
+        sentences = (words(row.tolist(), text.vocabulary) for row in x[:MAX_EXAMPLES])
         return cls(run, model, run.summary(), tuple(sentence for sentence in sentences if sentence))
 
     @property

@@ -38,7 +38,7 @@ Encode = Callable[[Tensor], DiagonalGaussian]
 Width = Annotated[int, Field(ge=1, le=8192)]
 CONDITIONAL_LOGVAR = (-6.0, 4.0)  # of p(z|u), whose scale is free
 NORMALISER_DRAWS = 20_000  # of the implicit prior's log Z
-AT_ONCE = 4_000  # codes through the network of the implicit prior
+CODES_AT_ONCE = 4_000  # codes through the network of the implicit prior
 PROPOSALS = 32  # codes drawn for one that is kept, when sampling from the implicit prior
 
 
@@ -339,7 +339,7 @@ class Tilted:
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw by sampling-importance-resampling from N(0, I): exact only as the number of proposals grows."""
         proposals = torch.randn(PROPOSALS * count, self.size, generator=generator, device=self.log_z.device)
-        weights = torch.cat([self.ratio(part) for part in torch.split(proposals, AT_ONCE)]).softmax(0)
+        weights = torch.cat([self.ratio(part) for part in torch.split(proposals, CODES_AT_ONCE)]).softmax(0)
         return proposals[torch.multinomial(weights, count, replacement=True, generator=generator)]
 
     def kl(self, q: DiagonalGaussian, z: Tensor) -> Tensor:
@@ -373,7 +373,7 @@ class Tilted:
     def _weighted_draws(self) -> tuple[Tensor, Tensor]:
         """Draws of N(0, I), (C, r), always the same, and logarithms of the weights that the ratio gives them, (C,)."""
         z = torch.randn(MOST_COMPONENTS, self.size, generator=torch.Generator().manual_seed(0))
-        return z, torch.cat([self.ratio(part) for part in torch.split(z, AT_ONCE)]).log_softmax(0)
+        return z, torch.cat([self.ratio(part) for part in torch.split(z, CODES_AT_ONCE)]).log_softmax(0)
 
 
 # -- p(z|u) ----------------------------------------------------------------------------------------

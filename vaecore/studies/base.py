@@ -26,7 +26,7 @@ from vaecore.studies.series import Series
 
 Verdict = Literal["reproduced", "not reproduced"]
 Row = Mapping[str, float | int | str]
-LARGEST = 4_000_000  # bytes of a kept result
+MAX_RESULT_BYTES = 4_000_000  # of a kept result
 NICE_THREADS = 1  # bits, and so results, depend on the number of threads
 
 
@@ -217,7 +217,7 @@ def seeds_of(table: Sequence[Row]) -> int:
 def kept(store: Store, study: str) -> Result | None:
     """The kept result of a study by its id; None where it was never run or its file cannot be read."""
     try:
-        values = read_json(store.claims / f"{study}.json", LARGEST)
+        values = read_json(store.claims / f"{study}.json", MAX_RESULT_BYTES)
         return None if values is None or values["claim"] != study else _checked(values)
     except (BrokenFile, KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None

@@ -29,7 +29,7 @@ FUTURES = 100
 MODELS = {"learned prior": "svg-lp", "fixed prior": "svg-fp", "deterministic": "recurrent-predictor"}
 STATES, PIXELS = "coordinates", "32 pixels"
 CLIPS = 128  # test clips whose futures are drawn; the prior is looked at on all of them
-AT_ONCE = 64  # clips
+CLIPS_AT_ONCE = 64  # clips
 
 
 def states(name: str, settings: Sequence[str] = (), seed: int = 0) -> RunConfig:
@@ -70,7 +70,7 @@ def at_events(model: SVG, clips: Tensor, events: NDArray[np.bool_]) -> dict[str,
     """KL in nats of predicted frames at events and elsewhere, and how a learned prior's standard deviation compares:
     its mean over dimensions, and the one dimension in which it changes most. All from the true frames before each."""
     sds, kls = [], []
-    for part in torch.split(clips, AT_ONCE):
+    for part in torch.split(clips, CLIPS_AT_ONCE):
         batch = {model.modality: scaled(part).float()}
         posteriors = model.encode(batch)
         kls.append(model.divergences(batch, posteriors)["z"].sum(2)[:, model.context - 1:])

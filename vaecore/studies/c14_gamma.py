@@ -33,7 +33,7 @@ from vaecore.training.checkpoints import BrokenCheckpoint, load_model
 
 TOLERANCE, SILENT = 0.02, 0.01  # relative; nats
 SEEDS = (0, 1, 2)
-MOST = 100_000  # observed numbers, and so eigenvalues, of a kept result
+MAX_EIGENVALUES = 100_000  # observed numbers, and so eigenvalues, of a kept result
 TRAINED, TRIVIAL, LEARNED = "cost, trained", "cost, collapsed", "learned"
 BEST, CROSSING = "cost, collapsed, best γ", "γ′"
 GAMMAS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -164,7 +164,7 @@ def of_result(result: Result) -> Exhibit | None:
         [scatter] = result.curves["scatter"]
         gammas, _, _, eigenvalues, learned = columns
         whole = (all(np.isfinite(column).all() for column in columns) and 0 < scatter < math.inf
-                 and gammas.min() > 0 and learned[0] > 0 and LATENT <= len(eigenvalues) <= MOST)
+                 and gammas.min() > 0 and learned[0] > 0 and LATENT <= len(eigenvalues) <= MAX_EIGENVALUES)
         fixed = [Solution(gamma, cost, math.nan, math.nan, active)
                  for gamma, cost, active in zip(*(column.tolist() for column in columns[:3]), strict=True)]
         return Exhibit([Costs(Moments(eigenvalues, scatter), LATENT, fixed, Solution(*learned.tolist()))]) if whole \

@@ -18,7 +18,7 @@ import numpy as np
 from pages.components.serve import component
 from pages.shared import colours
 
-MOST = 8  # maps at once
+MAX_MAPS = 8  # maps at once
 LIMIT = 600  # columns of one map that the browser gets: about one per pixel of a half-wide map
 CELLS = 100_000  # of one map that the browser gets: the wider the latent, the fewer columns
 
@@ -34,7 +34,7 @@ class Heat:
 
 
 def heat_maps(maps: Sequence[Heat], *, key: str, ordered: bool = False, height: int = 320) -> None:
-    """Draw up to `MOST` maps in a grid; call again with the same `key` and more evaluations to refresh in place.
+    """Draw up to `MAX_MAPS` maps in a grid; call again with the same `key` and more evaluations to refresh in place.
 
     Rows stand in the order of the dimensions or, `ordered`, by their KL at the last evaluation, largest first.
     """
@@ -49,10 +49,10 @@ def pack(maps: Sequence[Heat], *, ordered: bool = False, height: int = 320,
     Each map adds, in the header's order, its steps (columns) and its values (columns, rows), rows as drawn:
     `dimensions` names them from the top. `reach` is the width of the last column, which no evaluation ends yet.
 
-    Raises ValueError for more than `MOST` maps, and for values that are not one row of r for each step.
+    Raises ValueError for more than `MAX_MAPS` maps, and for values that are not one row of r for each step.
     """
-    if len(maps) > MOST:
-        raise ValueError(f"at most {MOST} maps, not {len(maps)}")
+    if len(maps) > MAX_MAPS:
+        raise ValueError(f"at most {MAX_MAPS} maps, not {len(maps)}")
     floats: list[np.ndarray] = []
     packed: list[dict[str, Any]] = []
     largest = 0.0

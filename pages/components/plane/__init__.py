@@ -17,7 +17,7 @@ import numpy as np
 from pages.components.serve import component
 from pages.shared import colours
 
-MOST = 8  # planes side by side
+MAX_PLANES = 8  # planes side by side
 SNAPSHOTS = 64  # of one track that the browser gets: it moves smoothly from one to the next
 POINTS = 500  # of one plane, as in the paper
 EVALUATIONS = 400  # of one path
@@ -50,7 +50,7 @@ def trajectory_planes(tracks: Sequence[Track], *, key: str, x_label: str, y_labe
     """Draw each track in a square plane of at most `height` pixels, all under one step scrubber.
 
     The picture of He et al. (2019), figure 2: collapse is a flat line, an encoder that keeps up lies on the
-    diagonal. At most `MOST` tracks. Raises ValueError naming the track whose arrays do not fit.
+    diagonal. At most `MAX_PLANES` tracks. Raises ValueError naming the track whose arrays do not fit.
     """
     component("plane")(key=key, data=pack_tracks(tracks, x_label=x_label, y_label=y_label, height=height,
                                                   places=colours.places(track.run for track in tracks)))
@@ -69,8 +69,8 @@ def paths_plane(paths: Sequence[Path], *, key: str, x_label: str, y_label: str, 
 def pack_tracks(tracks: Sequence[Track], *, x_label: str, y_label: str, height: int = 420,
                 places: Mapping[str, int] | None = None) -> bytes:
     """All tracks as `_pack` lays them out; the columns of each are steps (S,), x (S, N) and y (S, N)."""
-    if len(tracks) > MOST:
-        raise ValueError(f"{len(tracks)} tracks: show at most {MOST} at once")
+    if len(tracks) > MAX_PLANES:
+        raise ValueError(f"{len(tracks)} tracks: show at most {MAX_PLANES} at once")
     floats: list[np.ndarray] = []
     packed: list[dict[str, Any]] = []
     for track in tracks:

@@ -26,8 +26,8 @@ from pages.components import serve
 
 Kind = Literal["truth", "given", "reconstruction", "future", "best", "mean", "spread"]
 BRANCHES = ("truth", "given", "future", "best")  # a mean or a spread is no clip that could go on
-MOST = 32  # tracks on one clock
-LONGEST = 1000  # frames
+MAX_TRACKS = 32  # tracks on one clock
+MAX_FRAMES = 1000  # frames
 BYTES = 32 * 2**20  # of all frames together
 RATE = 10.0  # frames a second where the data set has none
 
@@ -98,9 +98,9 @@ def player(
     """Show the tracks in a grid under one clock, the charts below; what a visitor asked for in this run, mostly None.
 
     Args:
-        tracks: at most `MOST`, of one height and width. Name all that will come and leave their frames empty, shape
+        tracks: at most `MAX_TRACKS`, of one height and width. Name all that will come, their frames empty, shape
             (0, C, H, W), rather than adding tracks one by one: then nothing moves on the page.
-        charts: at most `MOST`.
+        charts: at most `MAX_TRACKS`.
         context: the first frames, which the model was given: shaded, and marked on the tiles.
         rate: frames a second at speed 1x; 0 or less, or not finite, stands for `RATE`.
         events: frames that could not be foreseen from those before; ticks on the clock, marks in the charts.
@@ -135,8 +135,8 @@ def pack(
     event_name: str = "bounce",
 ) -> bytes:
     """`u32 header length | JSON header | uint8 frames`: little-endian; each track's `count` frames are (H, W, C)."""
-    if len(tracks) > MOST or len(charts) > MOST:
-        raise ValueError(f"{len(tracks)} tracks and {len(charts)} charts: show at most {MOST} of each")
+    if len(tracks) > MAX_TRACKS or len(charts) > MAX_TRACKS:
+        raise ValueError(f"{len(tracks)} tracks and {len(charts)} charts: show at most {MAX_TRACKS} of each")
     frames = [_checked(track) for track in tracks]
     if len({track.name for track in tracks}) < len(tracks):
         raise ValueError("two tracks have the same name")
@@ -147,8 +147,8 @@ def pack(
         raise ValueError(f"{sum(each.size for each in frames) / 2**20:.0f} MiB of frames: "
                          f"show at most {BYTES // 2**20}; fewer futures or fewer frames")
     total = _length(tracks, length)
-    if total > LONGEST:
-        raise ValueError(f"{total} frames: show at most {LONGEST}")
+    if total > MAX_FRAMES:
+        raise ValueError(f"{total} frames: show at most {MAX_FRAMES}")
     height, width = sizes.pop() if sizes else (1, 1)
     pixels = [np.moveaxis(each, 1, 3).tobytes() for each in frames]
     header = {

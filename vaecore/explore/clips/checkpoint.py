@@ -38,9 +38,9 @@ Numbers = NDArray[np.float64]
 Metric = Literal["psnr", "ssim", "error"]
 METRICS: dict[Metric, tuple[str, str, bool]] = {  # title, unit, whether more is better
     "psnr": ("PSNR", "dB", True), "ssim": ("SSIM", "", True), "error": ("Squared error", "", False)}
-MOST_FUTURES, LONGEST_HORIZON, LONGEST_CLIP = 1000, 500, 1000
-MOST_CLIPS = 256
-LARGEST_SEED = 2**31 - 1
+MAX_FUTURES, MAX_HORIZON, MAX_FRAMES = 1000, 500, 1000
+MAX_CLIPS = 256
+MAX_SEED = 2**31 - 1
 RATE = 10.0  # frames a second, where the data has none of its own
 
 
@@ -121,7 +121,7 @@ class VideoCheckpoint:
     @property
     def horizon(self) -> int:
         """The default: to the end of the test clips."""
-        return max(1, min(self.length - self.context, LONGEST_HORIZON))
+        return max(1, min(self.length - self.context, MAX_HORIZON))
 
     @property
     def size(self) -> int:
@@ -195,8 +195,8 @@ class VideoCheckpoint:
             raise problem("clip", tuple(x.shape), f"frames of shape {tuple(x.shape[1:])} in {x.dtype} do not fit "
                           f"{self.run.id}.",
                           f"Give {'uint8' if self.pixels else 'float'} frames of shape {self.frame}.")
-        if not 1 <= len(x) <= LONGEST_CLIP:
-            raise problem("clip", len(x), f"a clip has 1 to {LONGEST_CLIP:,} frames.", "Cut it.")
+        if not 1 <= len(x) <= MAX_FRAMES:
+            raise problem("clip", len(x), f"a clip has 1 to {MAX_FRAMES:,} frames.", "Cut it.")
         if not np.isfinite(x).all():
             raise problem("clip", "nan", "it holds numbers that are not finite.", "Leave those frames out.")
         return scaled(torch.from_numpy(np.ascontiguousarray(x))).float()
@@ -224,8 +224,8 @@ class VideoCheckpoint:
         names field and remedy, at once.
         """
         horizon = self.horizon if horizon is None else horizon
-        _within("horizon", horizon, LONGEST_HORIZON, "frames")
-        _within("futures", futures, MOST_FUTURES, "futures")
+        _within("horizon", horizon, MAX_HORIZON, "frames")
+        _within("futures", futures, MAX_FUTURES, "futures")
         _seeded(seed)
         if past.ndim != len(self.frame) + 1 or tuple(past.shape[1:]) != self.frame or not len(past):
             raise problem("past", tuple(past.shape), f"{self.run.id} reads frames of shape {self.frame}.",
@@ -257,7 +257,7 @@ class VideoCheckpoint:
         Raises `ConfigError` for a dimension that is not there.
         """
         horizon = self.horizon if horizon is None else horizon
-        _within("horizon", horizon, LONGEST_HORIZON, "frames")
+        _within("horizon", horizon, MAX_HORIZON, "frames")
         _within("values", len(values), 32, "values")
         if not 0 <= dimension < self.size:
             raise problem("dimension", dimension, f"{self.run.id} has {self.size} dimensions of noise.",
@@ -318,7 +318,7 @@ class VideoCheckpoint:
         clip = self.clip(0)
         context = min(self.context, max(1, len(clip) - 1))
         past = self.past(clip, context)
-        horizon = max(1, min(len(clip) - context, LONGEST_HORIZON))
+        horizon = max(1, min(len(clip) - context, MAX_HORIZON))
         strips = [Strip("", self.pictures(clip))]
         for chunk in self.roll(past, horizon, futures):
             strips += [Strip("", self.pictures(torch.cat([past, future]))) for future in chunk.frames]
@@ -358,15 +358,15 @@ class VideoCheckpoint:
 
 def _stored_clips(stored: Mapping[str, Tensor], model: VideoFamily) -> tuple[Tensor, NDArray[np.bool_] | None]:
     """Test clips as they are stored (N, T, *frame), and their events (N, T)."""
-    clips, events = stored[model.modality][:MOST_CLIPS], stored.get(EVENTS)
+    clips, events = stored[model.modality][:MAX_CLIPS], stored.get(EVENTS)
     if clips.ndim < 3 or tuple(clips.shape[2:]) != model.frame or not len(clips):
         raise ValueError(f"clips of shape {tuple(clips.shape)}")
-    if not 2 <= clips.shape[1] <= LONGEST_CLIP:
+    if not 2 <= clips.shape[1] <= MAX_FRAMES:
         raise ValueError(f"clips of {clips.shape[1]} frames")
     if (clips.dtype == torch.uint8) != model.pixels or not bool(clips.float().isfinite().all()):
         raise ValueError("numbers that are no frames")
     if events is not None:
-        events = events[:MOST_CLIPS]
+        events = events[:MAX_CLIPS]
     if events is not None and events.shape != clips.shape[:2]:
         events = None
     return clips, None if events is None else events.bool().numpy()
@@ -378,8 +378,8 @@ def _within(name: str, value: int, most: int, what: str) -> None:
 
 
 def _seeded(seed: int) -> None:
-    if not 0 <= seed <= LARGEST_SEED:
-        raise problem("seed", seed, "a seed is a number that is not negative.", f"Use 0 to {LARGEST_SEED:,}.")
+    if not 0 <= seed <= MAX_SEED:
+        raise problem("seed", seed, "a seed is a number that is not negative.", f"Use 0 to {MAX_SEED:,}.")
 
 
 def as_numbers(x: Tensor) -> Numbers:

@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw, ImageFont
 Frames = NDArray[np.uint8]
 
 MOST_TRACKS, MOST_FRAMES = 64, 1000
-LARGEST = 4096  # pixels a side of a file
-MOST_PIXELS = 400_000_000  # of all frames of a GIF together: a byte each stays in memory while it is written
+MAX_FILE_SIDE = 4096  # pixels a side of a file
+MAX_FILM_PIXELS = 400_000_000  # of all frames of a GIF together: a byte each stays in memory while it is written
 SAMPLED = 16  # frames that the palette of a GIF is made from
 GIVEN, BACK, INK = (255, 170, 60), (24, 24, 32), (230, 230, 235)  # colours of the frame around what is given, ...
 GAP = 2  # pixels of the clips, between two of them
@@ -44,10 +44,10 @@ def gif(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | 
     _checked(tracks, rate)
     length = _length(tracks)
     sampled = np.unique(np.linspace(0, length - 1, SAMPLED).round().astype(int)).tolist()
-    palette = _common(_sheets(tracks, context, scale, sampled, most=MOST_PIXELS), len(sampled))
+    palette = _common(_sheets(tracks, context, scale, sampled, most=MAX_FILM_PIXELS), len(sampled))
     # One by one: all sheets in full colour would take gigabytes.
     shown = (Image.fromarray(sheet).quantize(palette=palette, dither=Image.Dither.NONE)
-             for sheet in _sheets(tracks, context, scale, range(length), most=MOST_PIXELS))
+             for sheet in _sheets(tracks, context, scale, range(length), most=MAX_FILM_PIXELS))
     file = io.BytesIO()
     next(shown).save(file, "GIF", save_all=True, append_images=shown, duration=10 * max(2, round(100 / rate)), loop=0,
                      disposal=1, optimize=False)
@@ -104,7 +104,7 @@ def contact_sheet(tracks: Sequence[Strip], *, context: int = 0, columns: int = 3
     scale = max(1, min((width - left) // (len(chosen) * (wide + 2 * GAP)), 8))
     cell = (height + 2 * GAP) * scale, (wide + 2 * GAP) * scale
     size = left + len(chosen) * cell[1], top + len(tracks) * cell[0]
-    if max(size) > 4 * LARGEST:
+    if max(size) > 4 * MAX_FILE_SIDE:
         raise ValueError(f"A sheet of {size[0]:,} x {size[1]:,} pixels is too large. Show fewer frames or tracks.")
     sheet = Image.new("RGB", size, BACK)
     draw = ImageDraw.Draw(sheet)
@@ -156,11 +156,11 @@ def _sheets(tracks: Sequence[Strip], context: int, scale: int | None, times: Ite
     columns = len(tracks) if len(tracks) <= 4 else columns
     rows = -(-len(tracks) // columns)
     least = rows * (height + 2 * GAP), columns * (width + 2 * GAP)
-    fits = LARGEST if most is None else int((most / (least[0] * least[1] * _length(tracks))) ** 0.5)
+    fits = MAX_FILE_SIDE if most is None else int((most / (least[0] * least[1] * _length(tracks))) ** 0.5)
     chosen = max(1, min(8, 960 // max(least), fits)) if scale is None else scale
-    if not 1 <= chosen <= 32 or max(least) * chosen > LARGEST:
+    if not 1 <= chosen <= 32 or max(least) * chosen > MAX_FILE_SIDE:
         raise ValueError(f"A picture of {least[1] * chosen:,} x {least[0] * chosen:,} pixels is too large. Use a scale "
-                         f"of at most {max(1, LARGEST // max(least))}, or choose fewer clips.")
+                         f"of at most {max(1, MAX_FILE_SIDE // max(least))}, or choose fewer clips.")
     if chosen > fits:
         raise ValueError(f"{_length(tracks):,} pictures of {least[1] * chosen:,} x {least[0] * chosen:,} pixels are "
                          f"too many for a GIF. {f'Use a scale of at most {fits}' if fits else 'Choose fewer clips'}, "
