@@ -84,7 +84,8 @@ def test_without_anything_given_it_is_the_prior(store: Path, tmp_path: Path, cap
     path = tmp_path / "all.png"
     facts = said(capsys, "generate", "mvae", "--count", "3", "--out", str(path), "--store", str(store))
     assert list(facts["generated"]) == list(MODALITIES) and facts["certainty"]["rule"] == "prior"
-    assert Image.open(path).size[0] > 0
+    with Image.open(path) as picture:
+        assert picture.size[0] > 0
 
 
 def test_a_picture_file_is_given(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
