@@ -133,8 +133,8 @@ def of_runs(members: Sequence[Member]) -> Exhibit | None:
         kind = "aggressive" if member.chosen("training", "inference", "kind") == "aggressive" else "basic"
         point = None
         there = member.metrics.snapshots
-        if last := next(filter(None, map(moments, reversed(there))), None):
-            early = next((found for found in filter(None, map(moments, there)) if found[0] >= EARLY), last)
+        if last := next(filter(None, map(spread_at, reversed(there))), None):
+            early = next((found for found in filter(None, map(spread_at, there)) if found[0] >= EARLY), last)
             first = early[0]
             points.append(point := Spread(kind, member.run.id, early[1], last[1]))
         rows.append({"Encoder": kind, "Run": member.run.id, "KL": finite(member.last.get("kl")),
@@ -143,7 +143,7 @@ def of_runs(members: Sequence[Member]) -> Exhibit | None:
     return beside(rows, points, first)
 
 
-def moments(snapshot: dict[str, Any]) -> tuple[int, tuple[float, float]] | None:
+def spread_at(snapshot: dict[str, Any]) -> tuple[int, tuple[float, float]] | None:
     """The step of a snapshot and its two spreads; None where it cannot be read."""
     with contextlib.suppress(*DAMAGED):
         model, inference = (np.concatenate([np.asarray(snapshot[side][name], float) for name in snapshot["model"]], 1)
