@@ -13,8 +13,9 @@ from torch.nn import functional as F
 from tests.training.test_resume import Patient, same
 from vaecore.data import Modality
 from vaecore.models import FAMILIES, Family
+from vaecore.models.video.feeding import ScheduledSampling
 from vaecore.models.video.recurrent_predictor import RecurrentPredictor
-from vaecore.models.video.shared import ScheduledSampling, VideoFamily
+from vaecore.models.video.shared import VideoFamily
 from vaecore.models.video.svg import SVG, Encoded
 from vaecore.nets.frames import DCGANConfig, FrameMLPConfig, VGGConfig, encode_clips, grouped
 from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl, gaussian_log_prob

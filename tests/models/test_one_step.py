@@ -87,8 +87,9 @@ def steps_of(name: str, *settings: str) -> tuple[Trace, Trace]:
     ("mvae-image-label", ["data.train_limit=100"], 8, 17),
     ("mmvae-speech", [], 8, 16),
     ("dmvae-image-label", ["data.train_limit=100"], 8, 23),
-    ("svg-lp-moving-mnist", [], 7, 20),
-    ("sv2p-variant-moving-mnist", [], 8, 36)])
+    ("svg-lp-moving-mnist", [], 6, 16),
+    ("sv2p-variant-moving-mnist", [], 7, 26),
+    ("sv2p-variant-moving-mnist", ["model.stages.kind=one"], 7, 26)])
 def test_a_training_step_is_read_in_few_files(name: str, settings: list[str], files: int, changes: int) -> None:
     step, whole = steps_of(name, *settings)
     print(f"{name}: {step}\n    with its course: {whole}")

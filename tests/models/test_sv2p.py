@@ -235,7 +235,7 @@ def test_what_does_not_fit_is_said() -> None:
         made().encode({"frames": clips(frames=6)})
     with pytest.raises(ConfigError, match="multiples of 8"):
         SV2PConfig().build({"frames": Modality("video", (5, 1, 20, 20))})
-    with pytest.raises(ConfigError, match="pictures"):
+    with pytest.raises(ConfigError, match=r"reads no trajectories.*Use videos"):
         SV2PConfig().build({"frames": Modality("trajectory", (5, 4))})
     with pytest.raises(ConfigError, match=r"likelihood.*bernoulli"):
         parse(SV2PConfig, {"likelihood": {"kind": "bernoulli"}})

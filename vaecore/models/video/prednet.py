@@ -28,7 +28,8 @@ from torch.nn import functional as F
 
 from vaecore.modalities import Modality, Video
 from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
-from vaecore.models.video.shared import FeedingChoice, Predicted, RollOut, TeacherForcing, VideoConfig, VideoFamily
+from vaecore.models.video.feeding import FeedingChoice, TeacherForcing
+from vaecore.models.video.shared import Predicted, RollOut, VideoConfig, VideoFamily
 from vaecore.nets.convolutional import channels_last
 from vaecore.nets.recurrent import ConvLSTMCell, State
 from vaecore.probability.likelihoods import LaplaceConfig, Observation
@@ -85,7 +86,7 @@ class PredNet(VideoFamily):
                 raise problem("model.channels", list(config.channels), f"{len(config.channels)} layers halve frames of "
                               f"{side} pixels so often that an odd side is left.", "Use fewer layers, or a data.size "
                               f"that {2 ** len(config.channels)} divides.")
-        self.feeding, self.step = config.feeding, 0
+        self.feeding, self.true_share = config.feeding, config.feeding.true_share(0)
         self.weight, self.scale = WEIGHTS[config.layer_weights], config.likelihood.scale
         inputs = [colours, *config.channels]  # C_l of A_l and of its prediction
         states = [config.channels[0], *config.channels]
@@ -111,8 +112,8 @@ class PredNet(VideoFamily):
         """p(x_t | x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip; with `higher` the mean errors of
         each layer above the pixels, summed over those frames."""
         clips, frames = x.shape[:2]
-        true = self.feeding.true_share(self.step) if self.training else 1.0
-        kept = torch.rand(clips, frames, generator=generator, device=x.device) < true if true < 1 else None
+        fed_back = self.training and self.true_share < 1
+        true = torch.rand(clips, frames, generator=generator, device=x.device) < self.true_share if fed_back else None
         layers, found = self._start(x[:, 0]), []
         errors = [x.new_zeros(()) for _ in self.inputs[1:]] if higher else []
         for t in range(frames):
@@ -121,8 +122,8 @@ class PredNet(VideoFamily):
             if t + 1 == frames and not higher:
                 break
             read = x[:, t]
-            if kept is not None and t >= self.context:
-                read = torch.where(kept[:, t, None, None, None], read, predicted)
+            if true is not None and t >= self.context:
+                read = torch.where(true[:, t, None, None, None], read, predicted)
             layers = self._up(layers, read, predicted)
             if t and higher:
                 errors = [total + layer.errors.mean() for total, layer in zip(errors, layers[1:], strict=True)]
@@ -175,7 +176,7 @@ class PredNet(VideoFamily):
         return {}
 
     def at_step(self, step: int, total: int) -> None:
-        self.step = step
+        self.true_share = self.feeding.true_share(step)
 
     def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,
                     *, mean: bool = False) -> Predicted:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from vaecore.data import Modality
 from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
-from vaecore.models.video.shared import Predicted, RollOut, ScheduledSampling, State, VideoFamily, step_by_step
+from vaecore.models.video.shared import Predicted, RollOut, State, VideoFamily, step_by_step
 from vaecore.models.video.svg import LSTM, RecurrentVideoConfig
 from vaecore.nets.frames import FrameMLPConfig, decode_clips, encode_clips, grouped
 from vaecore.probability.likelihoods import Observation
@@ -41,7 +41,7 @@ class RecurrentPredictor(VideoFamily):
     def __init__(self, modalities: Given, config: RecurrentPredictorConfig | None = None, **fields: Any) -> None:
         config, modalities = described(RecurrentPredictorConfig, config, fields, modalities)
         super().__init__(modalities, config)
-        self.feeding, self.step = config.feeding, 0
+        self.feeding, self.true_share = config.feeding, config.feeding.true_share(0)
         self.encoder = config.network.encoder(self.frame, config.code_size)
         self.decoder = config.network.decoder(self.frame, config.code_size, self.likelihood.channels)
         self.predictor = LSTM(config.code_size, config.hidden, config.code_size, config.layers)
@@ -58,8 +58,8 @@ class RecurrentPredictor(VideoFamily):
         """p(x_t | x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip; from true frames unless `feeding`
         says otherwise in training."""
         h, skips = encode_clips(self.encoder, x)
-        if self.training and isinstance(self.feeding, ScheduledSampling):
-            true = torch.rand(h.shape[:2], generator=generator, device=h.device) < self.feeding.true_share(self.step)
+        if self.training and self.true_share < 1:
+            true = torch.rand(h.shape[:2], generator=generator, device=h.device) < self.true_share
             return self.likelihood.observed(self.fed_back(h, skips, true))
         g, _ = self.predict(h[:, :-1])
         return self.likelihood.observed(decode_clips(self.decoder, g, skips, self.context))
@@ -95,7 +95,7 @@ class RecurrentPredictor(VideoFamily):
         return {}
 
     def at_step(self, step: int, total: int) -> None:
-        self.step = step
+        self.true_share = self.feeding.true_share(step)
 
     def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,
                     *, mean: bool = False) -> Predicted:

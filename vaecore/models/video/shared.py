@@ -8,11 +8,10 @@ Shapes: B clips, T frames, N futures of a clip, r latent size, c frames given.
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -30,7 +29,7 @@ from vaecore.probability.likelihoods import (
     Observation,
 )
 from vaecore.probability.posteriors import Posterior
-from vaecore.schema import Strict, option, problem
+from vaecore.schema import option, problem
 
 State = tuple[Tensor, Tensor]  # of an LSTM: (layers, B, hidden) twice
 ACTIVATIONS_A_PIXEL = 8  # numbers that a network for frames keeps for each one it reads, roughly
@@ -39,43 +38,7 @@ VideoLikelihood = Annotated[GaussianFixedConfig | GaussianLearnedConfig | Laplac
                             Field(discriminator="kind")]
 
 
-# -- which frames a model reads while it learns ------------------------------------------------------
-
-
-class Feeding(Strict):
-    """Which frames are read in training: the true ones, or what was predicted of them."""
-
-    @abstractmethod
-    def true_share(self, step: int) -> float:
-        """Probability that a frame after the context is read as it was, at a training step."""
-
-
-class TeacherForcing(Feeding):
-    """Always the true frames: all are encoded at once, which is quick."""
-
-    title: ClassVar[str] = "Teacher forcing"
-    kind: Literal["teacher-forcing"] = "teacher-forcing"
-
-    def true_share(self, step: int) -> float:
-        return 1.0
-
-
-class ScheduledSampling(Feeding):
-    """More and more often what the model predicted itself, as it will have to do later (Bengio et al. 2015).
-
-    The share of true frames is k / (k + exp(step / k)), as in SV2P's code.
-    """
-
-    title: ClassVar[str] = "Scheduled sampling"
-    kind: Literal["scheduled"] = "scheduled"
-    k: float = option(900.0, "Speed of the change: after about k ln k steps half of the frames are predicted ones.",
-                      unit="steps", ge=1, le=1e6)
-
-    def true_share(self, step: int) -> float:
-        return self.k / (self.k + math.exp(min(step / self.k, 700.0)))
-
-
-FeedingChoice = Annotated[TeacherForcing | ScheduledSampling, Field(discriminator="kind")]
+# -- reading what was predicted -----------------------------------------------------------------------
 
 
 def step_by_step(h: Tensor, skips: list[Tensor], true: Tensor, context: int, decoder: FrameDecoder,

@@ -22,11 +22,10 @@ from torch.nn import functional as F
 
 from vaecore.modalities import Modality, Video
 from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
+from vaecore.models.video.feeding import FeedingChoice, ScheduledSampling
 from vaecore.models.video.shared import (
-    FeedingChoice,
     Predicted,
     RollOut,
-    ScheduledSampling,
     VideoConfig,
     VideoFamily,
     code,
@@ -51,20 +50,20 @@ class SV2P(VideoFamily):
     def __init__(self, modalities: Given, config: SV2PConfig | None = None, **fields: Any) -> None:
         config, modalities = described(SV2PConfig, config, fields, modalities)
         super().__init__(modalities, config)
-        if not self.pixels or any(side % SCALE for side in self.frame[1:]):
+        if any(side % SCALE for side in self.frame[1:]):
             raise problem("model.family", config.family, f"SV2P needs frames whose sides are multiples of {SCALE} "
-                          f"pixels, and these are {' x '.join(map(str, self.frame))}.",
-                          "Use data.size=16, 32 or 64." if self.pixels else "Use a data set of pictures.")
+                          f"pixels, and these are {' x '.join(map(str, self.frame))}.", "Use data.size=16, 32 or 64.")
         self.frames = modalities[self.modality].shape[0]
         self.size = (self.frame[1] // SCALE) * (self.frame[2] // SCALE)
-        self.config, self.step, self.total = config, 0, 1
+        self.config = config
+        self.at_step(0, 1)
         self.likelihood.squashed = False  # a convex combination of pixels is a mean in [0, 1] as it is
         self.encoder = _Inference(self.frames * self.frame[0], config.channels)
         self.generator = CDNA(self.frame, Layers(config.channels, config.reach, config.kernels, config.kernel))
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
         """The bound of (28), or with a code for each frame of (30); in training as far as the stage has come."""
-        used, weight = self.config.stages.at(self.step, self.total) if self.training else (True, 1.0)
+        used, weight = self.stage if self.training else (True, 1.0)
         posteriors = self.encode(batch) if used else self.prior_instead(batch)
         evidence = self.evidence(batch, posteriors, generator)
         whole = used and weight == 1
@@ -101,7 +100,7 @@ class SV2P(VideoFamily):
         clips = len(x)
         z = z.expand(-1, x.shape[1] - 1, -1)
         # As published, a whole number of clips of the batch reads the true frame at each step.
-        true = round(self.config.feeding.true_share(self.step) * clips) if self.training else clips
+        true = round(self.true_share * clips) if self.training else clips
         means = self.generator(x[:, :-1], z)[0] if true == clips else self.fed_back(x, z, true, generator)
         return self.likelihood.observed(means.flatten(0, 1))
 
@@ -157,7 +156,8 @@ class SV2P(VideoFamily):
         return 1 if self.one_code else self.frames - 1
 
     def at_step(self, step: int, total: int) -> None:
-        self.step, self.total = step, total
+        self.stage = self.config.stages.at(step, total)  # whether the posterior is used, and the weight of its KL
+        self.true_share = self.config.feeding.true_share(step)
 
     def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,
                     *, mean: bool = False) -> Predicted:

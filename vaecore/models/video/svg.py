@@ -20,13 +20,11 @@ from torch import Tensor, nn
 
 from vaecore.data import Modality
 from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
+from vaecore.models.video.feeding import FeedingChoice, TeacherForcing
 from vaecore.models.video.shared import (
-    FeedingChoice,
     Predicted,
     RollOut,
-    ScheduledSampling,
     State,
-    TeacherForcing,
     VideoConfig,
     VideoFamily,
     code,
@@ -90,7 +88,7 @@ class SVG(VideoFamily):
                                        modalities)
         super().__init__(modalities, config)
         g, r, hidden = config.code_size, config.latent_size, config.hidden
-        self.latent_size, self.feeding, self.step = r, config.feeding, 0
+        self.latent_size, self.feeding, self.true_share = r, config.feeding, config.feeding.true_share(0)
         self.encoder = config.network.encoder(self.frame, g)
         self.decoder = config.network.decoder(self.frame, g, self.likelihood.channels)
         self.predictor = LSTM(g + r, hidden, g, config.layers)
@@ -140,8 +138,8 @@ class SVG(VideoFamily):
                     ) -> Observation:
         """p(x_t | z_1..z_t, x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip; from true frames unless
         `feeding` says otherwise in training."""
-        if self.training and isinstance(self.feeding, ScheduledSampling):
-            true = torch.rand(h.shape[:2], generator=generator, device=h.device) < self.feeding.true_share(self.step)
+        if self.training and self.true_share < 1:
+            true = torch.rand(h.shape[:2], generator=generator, device=h.device) < self.true_share
             return self.likelihood.observed(self.fed_back(h, skips, z, true))
         g, _ = self.predict(torch.cat([h[:, :-1], z], 2))
         return self.likelihood.observed(decode_clips(self.decoder, g, skips, self.context))
@@ -199,7 +197,7 @@ class SVG(VideoFamily):
         return self.learned_prior is not None
 
     def at_step(self, step: int, total: int) -> None:
-        self.step = step
+        self.true_share = self.feeding.true_share(step)
 
     def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,
                     *, mean: bool = False) -> Predicted:
