@@ -12,8 +12,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from tests.training.runs import Start, read, small
-from vaecore.models.base import Auxiliary
-from vaecore.models.single.latent import GaussianLatent
+from vaecore.probability.auxiliary import Auxiliary
+from vaecore.probability.divergences import Critic
+from vaecore.probability.priors import ImplicitPrior
 from vaecore.training import train
 from vaecore.training.auxiliaries import MAX_LOSS, Auxiliaries
 from vaecore.training.checkpoints import load_model
@@ -37,21 +38,22 @@ def test_a_critic_that_diverges_is_reported_and_nothing_of_it_is_kept(start: Sta
         json.loads(line, parse_constant=pytest.fail)
 
 
-@pytest.mark.parametrize(("model", "loss", "name"), [(CRITIC, "_critic_loss", "critic"),
-                                                     (RATIO, "_ratio_loss", "density ratio")])
+@pytest.mark.parametrize(("model", "network", "loss", "name"), [(CRITIC, Critic, "learn", "critic"),
+                                                                (RATIO, ImplicitPrior, "loss", "density ratio")])
 @pytest.mark.parametrize("value", [math.nan, math.inf, 2 * MAX_LOSS])
 def test_one_bad_loss_among_many_updates_is_seen(start: Start, monkeypatch: pytest.MonkeyPatch, watch: Any,
-                                                 model: dict[str, Any], loss: str, name: str, value: float) -> None:
+                                                 model: dict[str, Any], network: type[nn.Module], loss: str, name: str,
+                                                 value: float) -> None:
     """Of the sixth step, and only once: later losses are as they should be."""
-    true, calls = getattr(GaussianLatent, loss), iter(range(10_000))
+    true, calls = getattr(network, loss), iter(range(10_000))
 
-    def poisoned(self: Any, batch: Any, generator: Any = None) -> Tensor:
-        found: Tensor = true(self, batch, generator)
+    def poisoned(self: Any, *drawn: Any) -> Tensor:
+        found: Tensor = true(self, *drawn)
         return found + (value if next(calls) == 11 else 0)  # its gradient is sound
 
     folder = start(small(model), train=False)
     with monkeypatch.context() as patch:
-        patch.setattr(GaussianLatent, loss, poisoned)
+        patch.setattr(network, loss, poisoned)
         with pytest.raises(TrainingFailed, match=rf"^The {name} diverged: its loss stopped being a finite number"):
             train(folder, watch())
     assert json.loads((folder / "metrics.jsonl").read_text().splitlines()[-1])["step"] == 4, "what was evaluated"

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from vaecore.data import COVARIATE
 from vaecore.modalities import Image, Modality, Text, Vector
 from vaecore.models.capabilities import ChoosesLikelihood
+from vaecore.probability.auxiliary import Auxiliary
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import Observation
@@ -112,21 +113,6 @@ class Objective:
 def _sum(terms: Iterable[Tensor]) -> Tensor:
     """One after the other: a single term, the usual case, costs nothing."""
     return reduce(torch.add, terms)
-
-
-@dataclass(frozen=True)
-class Auxiliary:
-    """A network inside a family that learns by a loss of its own: a critic, a density ratio.
-
-    The model's optimizer leaves its parameters alone; its own, an Adam, makes `updates` updates before each of the
-    model's, each on a fresh minibatch.
-    """
-
-    parameters: list[nn.Parameter]
-    loss: Callable[[Batch, torch.Generator | None], Tensor]  # a scalar
-    learning_rate: float
-    updates: int
-    betas: tuple[float, float] = (0.9, 0.999)
 
 
 class NoPrior(ValueError):

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vaecore.data import Modality
+from vaecore.probability.auxiliary import Auxiliary, CodesAndDraws
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
 from vaecore.schema import Strict, option
@@ -32,6 +33,10 @@ class Divergence(nn.Module):
     def forward(self, q: DiagonalGaussian, z: Tensor, prior: Density, u: Tensor | None,
                 generator: torch.Generator | None) -> Tensor:
         """A scalar, from posteriors (B, r), one code of each (B, r), and the covariate (B, m) where there is one."""
+
+    def auxiliaries(self, drawn: CodesAndDraws) -> dict[str, Auxiliary]:
+        """Networks in it that learn by a loss of their own, by name, from codes beside draws of the prior."""
+        return {}
 
 
 class DivergenceConfig(Strict):
@@ -185,6 +190,11 @@ class Critic(Divergence):
             return ours.mean() - theirs.mean()
         # Both are made to be mistaken for the other: the second has a gradient only where the prior is learned.
         return F.softplus(ours).mean() + F.softplus(-theirs).mean() - LOG_4
+
+    def auxiliaries(self, drawn: CodesAndDraws) -> dict[str, Auxiliary]:
+        return {"critic": Auxiliary(
+            list(self.parameters()), lambda batch, generator: self.learn(*drawn(batch, generator), generator),
+            self.config.learning_rate, self.config.updates, betas=(0.5, 0.9))}
 
     def score(self, z: Tensor, u: Tensor | None) -> Tensor:
         """D of codes (B, r), (B,)."""

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vaecore.data import Modality
+from vaecore.probability.auxiliary import Auxiliary, Codes
 from vaecore.probability.densities import Density, sampled_kl
 from vaecore.probability.gaussian import (
     LOG_2PI,
@@ -80,11 +81,16 @@ class Prior(nn.Module):
         """What the prior gives to the encoder to have its components; None where they do not come from there."""
         return None
 
+    def auxiliaries(self, codes: Codes) -> dict[str, Auxiliary]:
+        """Networks in it that learn by a loss of their own, by name, from codes of a batch."""
+        return {}
+
 
 class PriorConfig(Strict):
     """A choice of prior."""
 
     conditional: ClassVar[bool] = False  # whether it needs a covariate
+    only_kl: ClassVar[bool] = False  # whether nothing else than the KL from it can be charged
 
     @property
     def count(self) -> int:
@@ -94,6 +100,11 @@ class PriorConfig(Strict):
     @property
     def by_dimension(self) -> bool:
         """Whether the KL from it has a closed form, and with it one by dimension."""
+        return False
+
+    @property
+    def informs_encoder(self) -> bool:
+        """Whether the encoder reads the covariate too, q(z|x, u)."""
         return False
 
     @property
@@ -255,6 +266,7 @@ class ImplicitConfig(PriorConfig):
     """
 
     title: ClassVar[str] = "Implicit optimal prior"
+    only_kl: ClassVar[bool] = True
     kind: Literal["implicit"] = "implicit"
     hidden: tuple[Width, ...] = option((500, 500, 500), "Widths of the ratio network.", unit="units", min_length=1,
                                        max_length=8)
@@ -281,6 +293,11 @@ class ImplicitPrior(Prior):
 
     def forward(self, encode: Encode, u: Tensor | None, device: torch.device) -> Density:
         return Tilted(self.ratio, self.size, self.log_z)
+
+    def auxiliaries(self, codes: Codes) -> dict[str, Auxiliary]:
+        return {"density ratio": Auxiliary(
+            list(self.parameters()), lambda batch, generator: self.loss(codes(batch, generator), generator),
+            self.config.learning_rate, self.config.updates)}
 
     def loss(self, codes: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Logistic loss of telling codes (B, r) from as many draws of N(0, I); its optimum is T = log q(z) - log N."""
@@ -397,6 +414,10 @@ class ConditionalConfig(PriorConfig):
     @property
     def by_dimension(self) -> bool:
         return self.components == 1
+
+    @property
+    def informs_encoder(self) -> bool:
+        return self.encoder
 
     def build(self, size: int, inputs: Inputs, covariate: Modality | None) -> Prior:
         if covariate is None:

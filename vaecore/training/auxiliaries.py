@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from vaecore.models.base import Auxiliary, Batch
+from vaecore.models.base import Batch
+from vaecore.probability.auxiliary import Auxiliary
 
 MAX_LOSS = 1e6  # of a loss; beyond it a network has diverged, though its numbers are still finite
 

@@ -56,7 +56,7 @@ def probe(subject: Subject) -> Probe:
     train_labels, labels = subject.read("train", train_labels), subject.read(split, labels)
     assert train_labels is not None and labels is not None
     found = linear_probe(train, train_labels[:len(train)], there, labels[:len(there)])
-    reads = getattr(subject.model, "reads_covariate", False) and subject.dataset.splits["train"].covariate is None
+    reads = subject.model.reads_covariate and subject.dataset.splits["train"].covariate is None
     return Probe(**dict(found), encoder_reads_label=bool(reads), given=readable(subject.model))
 
 

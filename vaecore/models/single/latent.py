@@ -12,18 +12,15 @@ import torch
 from torch import Tensor
 
 from vaecore.data import COVARIATE, Modality
-from vaecore.models.base import Auxiliary, Batch, Family, Modalities, only_modality
+from vaecore.models.base import Batch, Family, Modalities, only_modality
+from vaecore.probability.auxiliary import Auxiliary
 from vaecore.probability.densities import Density
-from vaecore.probability.divergences import Critic, DivergenceConfig, Weighted
+from vaecore.probability.divergences import DivergenceConfig, Weighted
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.posteriors import Posterior
 from vaecore.probability.priors import (
-    ConditionalConfig,
-    ImplicitConfig,
-    ImplicitPrior,
     Inputs,
     PriorConfig,
-    StandardConfig,
 )
 from vaecore.schema import problem
 
@@ -44,7 +41,7 @@ class GaussianLatent(Family):
         self.latent_prior = prior.build(latent_size, inputs, covariate)
         if prior.conditional:
             self.covariate = covariate
-        self.reads_covariate = isinstance(prior, ConditionalConfig) and prior.encoder
+        self.reads_covariate = prior.informs_encoder
         self.latent_divergence = divergence.build(latent_size, self.covariate)
 
     @abstractmethod
@@ -93,28 +90,10 @@ class GaussianLatent(Family):
         return self.latent_prior.normaliser()
 
     def auxiliaries(self) -> dict[str, Auxiliary]:
-        found = {}
-        if isinstance(self.latent_prior, ImplicitPrior):
-            ratio = self.latent_prior
-            found["density ratio"] = Auxiliary(list(ratio.parameters()), self._ratio_loss, ratio.config.learning_rate,
-                                               ratio.config.updates)
-        if isinstance(self.latent_divergence, Critic):
-            critic = self.latent_divergence
-            found["critic"] = Auxiliary(list(critic.parameters()), self._critic_loss, critic.config.learning_rate,
-                                        critic.config.updates, betas=(0.5, 0.9))
+        found = self.latent_prior.auxiliaries(self._codes)
+        if self.latent_divergence is not None:
+            found |= self.latent_divergence.auxiliaries(self._codes_and_draws)
         return found
-
-    def _ratio_loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
-        assert isinstance(self.latent_prior, ImplicitPrior)
-        return self.latent_prior.loss(self._codes(batch, generator), generator)
-
-    def _critic_loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
-        assert isinstance(self.latent_divergence, Critic)
-        z = self._codes(batch, generator)
-        with torch.no_grad():
-            drawn = self.prior(batch)["z"].sample(len(z), generator)
-        u = None if self.covariate is None else batch[COVARIATE]
-        return self.latent_divergence.learn(z, drawn, u, generator)
 
     @torch.no_grad()
     def _codes(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
@@ -123,13 +102,20 @@ class GaussianLatent(Family):
         assert isinstance(q, DiagonalGaussian)
         return q.rsample(generator)[0]
 
+    def _codes_and_draws(self, batch: Batch, generator: torch.Generator | None
+                         ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The same beside as many draws from the prior, and the covariate of both."""
+        z = self._codes(batch, generator)
+        with torch.no_grad():
+            drawn = self.prior(batch)["z"].sample(len(z), generator)
+        return z, drawn, None if self.covariate is None else batch[COVARIATE]
+
 
 def _check(prior: PriorConfig, divergence: DivergenceConfig) -> None:
     """Raise `ConfigError` for a prior and a divergence that do not go together."""
-    if isinstance(prior, ImplicitConfig) and not divergence.is_kl:
+    if prior.only_kl and not divergence.is_kl:
         raise problem("model.divergence.kind", divergence.tag, "the implicit optimal prior is found by its KL alone.",
                       "Use kl, or another prior.")
-    alone = isinstance(prior, StandardConfig) or (isinstance(prior, ConditionalConfig) and prior.components == 1)
-    if divergence.gaussian and not alone:
+    if divergence.gaussian and not prior.by_dimension:
         raise problem("model.divergence.kind", divergence.tag, "the Wasserstein distance of each x has a closed form "
                       "only from one Gaussian.", "Use mmd, sliced or critic, or the standard prior.")

@@ -24,10 +24,11 @@ from pydantic import Field
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Auxiliary, Batch, Family, Given, Modalities, Objective, described
+from vaecore.models.base import Batch, Family, Given, Modalities, Objective, described
 from vaecore.models.video.svg import SVG, SVGConfig
+from vaecore.probability.auxiliary import Auxiliary
 from vaecore.probability.densities import Density
-from vaecore.probability.divergences import Critic, CriticConfig, Divergence, MMDConfig, PerObservationConfig, mmd
+from vaecore.probability.divergences import CriticConfig, Divergence, MMDConfig, PerObservationConfig, mmd
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option
@@ -87,19 +88,14 @@ class ConditionalWasserstein(SVG):
         return self.weight * (batch[self.modality].shape[1] - 1) * distance
 
     def auxiliaries(self) -> dict[str, Auxiliary]:
-        if not isinstance(self.measure, Critic):
-            return {}
-        config = self.measure.config
-        return {"critic": Auxiliary(list(self.measure.parameters()), self._critic_loss, config.learning_rate,
-                                    config.updates, betas=(0.5, 0.9))}
+        return self.measure.auxiliaries(self._codes_and_draws)
 
-    def _critic_loss(self, batch: Batch, generator: torch.Generator | None = None) -> Tensor:
-        assert isinstance(self.measure, Critic)
-        with torch.no_grad():
-            q, history = self._pairs(batch, self.encode(batch))
-            z = q.rsample(generator)[0]
-            drawn = StandardNormal(self.latent_size, z.device).sample(len(z), generator)
-        return self.measure.learn(z, drawn, history, generator)
+    @torch.no_grad()
+    def _codes_and_draws(self, batch: Batch, generator: torch.Generator | None) -> tuple[Tensor, Tensor, Tensor]:
+        """A code of each frame and a draw from the prior, in the prior's units, and the history before it."""
+        q, history = self._pairs(batch, self.encode(batch))
+        z = q.rsample(generator)[0]
+        return z, StandardNormal(self.latent_size, z.device).sample(len(z), generator), history
 
     def _pairs(self, batch: Batch, posteriors: Mapping[str, Posterior]) -> tuple[DiagonalGaussian, Tensor]:
         """Of each frame after the first the posterior in the prior's units, and the history before it, (P, r) each."""
