@@ -137,7 +137,7 @@ def classifier(dataset: Dataset, *, modality: str = "", seed: int = 0, progress:
 
 @dataclass(frozen=True)
 class Regressor:
-    """The same network, trained to read one continuous factor."""
+    """The network of the classifier, trained to read one continuous factor."""
 
     name: str
     r2: float  # on the test split, 0 where it is below
@@ -219,7 +219,7 @@ def _shifted(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def labelled(dataset: Dataset, split: SplitName, modality: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which observations of a split have a label and the modality, and these labels."""
+    """The observations of a split that have a label and the modality, and these labels."""
     labels = dataset.splits[split].labels
     if labels is None:
         return np.empty(0, np.int64), np.empty(0, np.int64)

@@ -46,7 +46,9 @@ def information_gap(codes: Numbers, factors: Numbers, values: Mapping[str, int],
 
 def information_gap_full(mean: Numbers, logvar: Numbers, factors: Numbers, values: Mapping[str, int], *,
                          seed: int = 0) -> InformationGap:
-    """The same with the estimator of Chen et al. (2018): q(z) is the mixture of all N posteriors N(mean, exp(logvar)).
+    """The mutual information gap by the estimator of Chen et al. (2018), from the whole aggregated posterior.
+
+    q(z) is the mixture of all N posteriors N(mean, exp(logvar)).
 
     I(z; v) = E log q(z|v) - E log q(z) over codes drawn from up to 2,000 posteriors, where q(z|v) is the mixture of the
     observations with that value. Only for factors with a number of values. An observation is in the mixture that its

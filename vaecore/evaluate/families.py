@@ -60,7 +60,7 @@ class Measured:
 
 
 def approach_of(run: Run) -> str:
-    """Which of the four a run is; empty for one that is none of them, or has no configuration that can be read."""
+    """The lecture's approach that a run takes; empty for none of the four, or a configuration that cannot be read."""
     try:
         run.values()  # without a configuration there is nothing to set beside others
         found = run.about().get("approach", "")
@@ -89,7 +89,7 @@ def groups(runs: Iterable[Run]) -> dict[str, list[Run]]:
 
 
 def newest(found: Iterable[Facts]) -> Facts:
-    """Of evaluations, the newest last, each part as it was found last on the test split, whole."""
+    """The parts of evaluations, the newest last, each as it was found last on the whole test split."""
     merged: Facts = {}
     for facts in found:
         if facts["settings"]["split"] == SPLIT and facts.get("step") is not None:

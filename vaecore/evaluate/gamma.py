@@ -25,7 +25,7 @@ class Moments:
 
     @property
     def size(self) -> int:
-        """D."""
+        """The observed size D."""
         return len(self.eigenvalues)
 
 
@@ -41,7 +41,9 @@ class Solution:
 
     @classmethod
     def scored(cls, gamma: float, cost: float, rate: float, active: float, size: int) -> Solution:
-        """From what it was scored with, D being `size`: the distortion is D/2 log 2 pi gamma + error / (2 gamma).
+        """The solution whose code was scored so, D being `size`.
+
+        Its distortion is D/2 log 2 pi gamma + error / (2 gamma).
 
         The mean squared error of an evaluation is no substitute: it is that of the decoded posterior mean, and less.
         """
@@ -53,7 +55,7 @@ class Solution:
 
 
 def moments(dataset: Dataset) -> Moments:
-    """Of the one modality of a data set of images in [0, 1] or vectors."""
+    """Moments of the one modality of a data set of images in [0, 1] or vectors."""
     [name] = dataset.modalities
     train, validation = (_flat(dataset.splits[split].arrays[name]) for split in ("train", "validation"))
     mean = train.mean(0)
@@ -67,7 +69,7 @@ def collapsed_cost(gamma: Vector, data: Moments) -> Vector:
 
 
 def best_collapsed_cost(data: Moments) -> float:
-    """The same at its own best gamma: what learning gamma would give to a collapsed model."""
+    """What a collapsed model costs at its own best gamma: what learning gamma would give it."""
     return float(0.5 * data.size * (np.log(2 * np.pi * data.scatter / data.size) + 1))
 
 

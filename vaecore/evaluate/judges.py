@@ -90,7 +90,7 @@ def _tested(dataset: Dataset, modality: str) -> tuple[Tensor, Labels]:
 
 
 def judges(dataset: Dataset, *, progress: Progress | None = None) -> tuple[dict[str, Judge], dict[str, str]]:
-    """Of all modalities that have one, and why the others have none.
+    """Judges of all modalities that have one, and why the others have none.
 
     Raises `ValueError` where there is none at all.
     """

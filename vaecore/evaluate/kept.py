@@ -61,7 +61,7 @@ def keep(run: Run, result: Facts) -> Path:
 
 
 def settings_of(result: Facts) -> Settings:
-    """With which it was made; raises `ConfigError` for a result of another version."""
+    """The settings with which a result was made; raises `ConfigError` for a result of another version."""
     return parse(Settings, result["settings"])
 
 

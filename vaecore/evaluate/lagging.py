@@ -19,13 +19,13 @@ class Spread:
 
     @property
     def ratio(self) -> float | None:
-        """Of the encoder's over the model posterior's at the end; None where the latter does not vary."""
+        """The encoder's spread over the model posterior's at the end; None where this one does not vary."""
         model, inference = self.late
         return inference / model if model > 0 else None
 
 
 def spreads(model: NDArray[np.floating], inference: NDArray[np.floating]) -> tuple[float, float]:
-    """Of one snapshot's means, (N, r) each: in the dimension in which those of the model are spread widest."""
+    """Spreads of one snapshot's means, (N, r) each, in the dimension in which those of the model vary most."""
     wide = model.std(0)
     dimension = int(np.argmax(wide))
     return float(wide[dimension]), float(inference[:, dimension].std())

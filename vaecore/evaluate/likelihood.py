@@ -101,7 +101,7 @@ def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, see
 
 
 def exact_likelihood(values: Tensor) -> Likelihood:
-    """Of a family whose reconstruction is log p(x) itself, (N,): no samples, no bound."""
+    """log p(x) of a family whose reconstruction is just that, (N,): no samples, no bound."""
     return _summarised(values.double(), 0, torch.ones(len(values)), {})
 
 

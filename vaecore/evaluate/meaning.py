@@ -21,7 +21,7 @@ LARGEST_EXPONENT = 700.0  # beyond it exp() is no double
 
 @dataclass(frozen=True)
 class Meaning:
-    """Of one number: what kind it is, how it is called, and a sentence that says so."""
+    """What one number is: its kind, how it is called, and a sentence that says so."""
 
     kind: Kind
     name: str
@@ -34,7 +34,7 @@ def word(*, has_kl: bool, exact: bool) -> str:
 
 
 def evidence_meaning(facts: Mapping[str, Any]) -> Meaning:
-    """Of `evidence.elbo` of an evaluation."""
+    """What `evidence.elbo` of an evaluation is."""
     has_kl, exact, error = facts.get("has_kl") is True, facts.get("exact") is True, log_z_error(facts)
     name = word(has_kl=has_kl, exact=exact)
     if has_kl:
@@ -51,7 +51,7 @@ def evidence_meaning(facts: Mapping[str, Any]) -> Meaning:
 
 
 def likelihood_meaning(facts: Mapping[str, Any]) -> Meaning:
-    """Of `likelihood.log_likelihood` of an evaluation."""
+    """What `likelihood.log_likelihood` of an evaluation is."""
     if facts.get("exact") is True:
         return _direct(facts)
     given = "log p(x|u)" if facts.get("conditional") is True else "log p(x)"

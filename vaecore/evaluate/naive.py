@@ -21,7 +21,7 @@ from vaecore.probability.gaussian import Point
 
 @dataclass(frozen=True)
 class Estimates:
-    """Of log p(x) for each observation, (B,), in nats."""
+    """Estimates of log p(x) for each observation, (B,), in nats."""
 
     prior_printed: Tensor  # (13): mean of log p(x|z), z ~ p(z)
     prior_corrected: Tensor  # log of the mean of p(x|z): tends to log p(x) from below, slowly

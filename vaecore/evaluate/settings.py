@@ -21,7 +21,7 @@ Part = Annotated[str, AfterValidator(_known)]
 
 
 class Settings(Strict):
-    """Which parts of an evaluation are done, on what, and with how many samples.
+    """The parts of an evaluation that are done, on what, and with how many samples.
 
     Declared here only: the fields of the page, the options of the command and of the task in the background, which are
     `words` of them, are read from these.

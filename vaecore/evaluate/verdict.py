@@ -45,7 +45,7 @@ class Verdict:
 
 
 def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
-    """Of a run's metrics and its configuration as it stands in `config.json`."""
+    """Whether a run has collapsed, by its metrics and its configuration as it stands in `config.json`."""
     moves = _prior_moves(values)
     rows = [row for row in (_row(line, moves) for line in metrics.evaluations) if row is not None]
     if not rows:

@@ -47,7 +47,9 @@ Progress = Callable[[int, int], object]  # clips done, of how many
 
 
 def best_of(values: Tensor, *, largest: bool = True) -> tuple[Tensor, Tensor]:
-    """Of a metric (B, N, H) the future of each clip that is best by its mean over frames: number (B,), values (B, H).
+    """The future of each clip that is best in a metric (B, N, H) by its mean over frames.
+
+    Its number (B,) and its values (B, H).
 
     `largest` says whether more is better, as for PSNR and SSIM.
     """
@@ -153,8 +155,11 @@ def auc(scores: Numbers, events: NDArray[np.bool_]) -> float | None:
 
 @torch.inference_mode()
 def prior_sd(model: VideoFamily, clips: Tensor) -> Tensor | None:
-    """Standard deviation of the learned prior of frames 1 .. T-1 of clips (B, T, *frame), the mean over dimensions:
-    (B, T-1), from the true frames before each. None of a family whose prior reads no frames."""
+    """Standard deviation of the learned prior by frame, the mean over dimensions: (B, T-1).
+
+    Of frames 1 .. T-1 of clips (B, T, *frame), from the true frames before each. None of a family whose prior reads no
+    frames.
+    """
     if not (isinstance(model, HasLearnedPrior) and model.prior_moves):
         return None
     batch = {model.modality: clips}
@@ -165,8 +170,10 @@ def prior_sd(model: VideoFamily, clips: Tensor) -> Tensor | None:
 @torch.inference_mode()
 def bound_by_frame(model: VideoFamily, clips: Tensor, generator: torch.Generator | None = None
                    ) -> tuple[Tensor, Tensor]:
-    """log p(x_t|z, before) of frames 1 .. T-1 with one code drawn from the posterior, (B, T-1), and the KL in nats:
-    (B, T-1), or (B, 1) of one code a clip; zeros without a code."""
+    """log p(x_t|z, before) and KL in nats by frame 1 .. T-1, with one code drawn from the posterior.
+
+    The former is (B, T-1), the latter too, or (B, 1) of one code a clip; zeros without a code.
+    """
     batch = {model.modality: clips}
     posteriors = model.encode(batch)
     log_prob = model.predictions(batch, posteriors, generator).log_prob(clips)
@@ -196,7 +203,7 @@ def clustered_error(values: Tensor, sources: NDArray[np.int64] | None = None) ->
 def evaluate_video(model: VideoFamily, clips: Tensor, events: NDArray[np.bool_] | None = None, *, futures: int = 100,
                    horizon: int = 0, seed: int = 0, sources: NDArray[np.int64] | None = None,
                    progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False) -> Video:
-    """All of the above for clips (B, T, *frame), uint8 or as the model reads them, with events (B, T).
+    """All measures of a model of clips, for clips (B, T, *frame), uint8 or as read, with events (B, T).
 
     `sources` (B,) says of which longer clip each is a window; without it each is a clip of its own.
 

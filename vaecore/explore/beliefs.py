@@ -37,7 +37,7 @@ class Belief:
     weight: float = 1.0  # in a mixture
 
     def density(self, dimension: int, z: Numbers) -> Numbers:
-        """Of one dimension at points (G,)."""
+        """The belief's density of one dimension at points (G,)."""
         mean, std = float(self.mean[dimension]), float(self.std[dimension])
         if not math.isfinite(std):
             return np.zeros_like(z)

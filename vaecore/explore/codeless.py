@@ -22,13 +22,16 @@ class Codeless:
 
     @classmethod
     def load(cls, run: Run) -> Codeless:
-        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, `WrongView` for a model with
-        a code."""
+        """Open a run without a code.
+
+        Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, `WrongView` for a model with a
+        code.
+        """
         return cls(run, read_model(run, CODELESS))
 
     @torch.inference_mode()
     def sample(self, count: int, seed: int = 0) -> Images:
-        """What it draws; it may take a pass through the model for each pixel."""
+        """Draw `count` images; it may take a pass through the model for each pixel."""
         [drawn] = self.model.sample(count, torch.Generator().manual_seed(seed)).values()
         return as_images(drawn)
 

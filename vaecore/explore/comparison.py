@@ -41,8 +41,10 @@ def reconstruct_same(checkpoints: Sequence[Checkpoint], count: int) -> list[Imag
 
 
 def codes_same(checkpoints: Sequence[Checkpoint], count: int, temperature: float = 1.0, seed: int = 0) -> list[Codes]:
-    """The same noise through each one's own prior, (count, r) each; without a prior through the Gaussian fitted to the
-    codes of data, or the law that the model gives its sources.
+    """Codes of several checkpoints from the same noise through each one's own prior, (count, r) each.
+
+    Without a prior it goes through the Gaussian fitted to the codes of data, or the law that the model gives its
+    sources.
 
     A bank of normal numbers says where in a Gaussian a code lies, a uniform one which component of a mixture it is
     from, another which example's covariate a conditional prior is given. Latent axes of two runs have nothing to do

@@ -61,8 +61,10 @@ class Traversal(NamedTuple):
 
 @dataclass(frozen=True)
 class CrossModal:
-    """A model of several modalities with the test samples that travel with it: `examples` (N, *shape) as the model
-    reads them, `labels` (N,), and who has what, `observed` (N, M)."""
+    """A model of several modalities with the test samples that travel with it.
+
+    `examples` (N, *shape) are as the model reads them, `labels` (N,), and `observed` (N, M) says who has what.
+    """
 
     run: Run
     model: Family
@@ -73,8 +75,11 @@ class CrossModal:
 
     @classmethod
     def load(cls, run: Run) -> CrossModal:
-        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, and `WrongView` for a model
-        of one modality."""
+        """Open a run of several modalities.
+
+        Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, and `WrongView` for a model of
+        one modality.
+        """
         model = read_model(run, CROSSMODAL)
         if not model.latents:
             raise BrokenCheckpoint(f"{run.id} has no latent code through which one modality could tell of another.")
@@ -113,7 +118,7 @@ class CrossModal:
 
     @property
     def linear(self) -> bool:
-        """Whether it is a linear method, with loadings in place of a decoder."""
+        """Whether the model is a linear method, with loadings in place of a decoder."""
         return isinstance(self.model, LinearBlocks)
 
     @cached_property
@@ -173,8 +178,10 @@ class CrossModal:
         return self.examples[name][index:index + 1]
 
     def ink(self, name: str) -> Ink | None:
-        """How the images of a modality look where they are drawn on plain paper, by the test samples; else None. An
-        uploaded picture is inverted and cropped only for those."""
+        """How images of a modality look that are drawn on plain paper, by the test samples; None for others.
+
+        An uploaded picture is inverted and cropped only for those.
+        """
         if not isinstance(self._modality(name), Image):
             return None
         return Ink.of((self.examples[name][:LOOKED_AT] * 255).round().clamp(0, 255).to(torch.uint8).numpy())
@@ -208,8 +215,9 @@ class CrossModal:
     @torch.inference_mode()
     def generate(self, given: Mapping[str, Tensor], predict: Sequence[str], count: int = 16, temperature: float = 1.0,
                  seed: int = 0) -> dict[str, Generated]:
-        """`count` observations of each modality to `predict`, from codes drawn from q(z | given), or from the prior
-        where nothing is given.
+        """Draw `count` observations of each modality to `predict` from codes of q(z | given).
+
+        Where nothing is given codes come from the prior.
 
         `temperature` multiplies the standard deviations: at 0 a code is the mean of the Gaussian that it is drawn from.
         A latent that is private to a modality which is not given follows its prior. Raises `ValueError` for a name or
@@ -236,15 +244,18 @@ class CrossModal:
         return {name: joined([part[name] for part in parts]) for name in names}
 
     def experts(self, given: Mapping[str, Tensor]) -> Beliefs | None:
-        """What the prior, each given modality and all together know of the shared latent; None for a family without a
-        Gaussian latent that its modalities share."""
+        """What the prior, each given modality and all together know of the shared latent.
+
+        None for a family without a Gaussian latent that its modalities share.
+        """
         return beliefs(self.model, self.check(given))
 
     @torch.inference_mode()
     def swap(self, name: str, rows: Sequence[int], columns: Sequence[int], given: Collection[str] | None = None
              ) -> Images:
-        """Pictures (R, C, H, W[, 3]) of a modality: the shared code from the test sample of the row, the private one
-        from that of the column, means both.
+        """Pictures (R, C, H, W[, 3]) of a modality with the shared code of a row and the private code of a column.
+
+        Both are means of test samples.
 
         `given` are the modalities that the shared code is read from, all of them if None. Raises `ValueError` for a
         family that does not tell shared from private, and for a modality without a private latent or a picture.
@@ -278,7 +289,10 @@ class CrossModal:
         return {latent: z.double().numpy() for latent, z in self._means(range(self.count)).items()}
 
     def loadings(self) -> dict[str, dict[str, Numbers]]:
-        """Of a linear method (D, r) for each modality that a latent has to do with; raises `ValueError` for others."""
+        """Loadings (D, r) of a linear method for each modality that a latent has to do with.
+
+        Raises `ValueError` for other models.
+        """
         if not isinstance(self.model, LinearBlocks):
             raise ValueError(f"{self.run.id} is no linear method: its decoders are networks, which have no loadings.")
         return loadings(self.model)
@@ -305,8 +319,11 @@ class CrossModal:
 
     @torch.inference_mode()
     def preview(self, count: int = 10) -> Preview:
-        """What it draws together: a picture of the modalities that can be seen, a row each and a column a sample; where
-        all are texts, the sentences."""
+        """What the model draws together, for the run's card.
+
+        A picture of the modalities that can be seen, a row each and a column a sample; where all are texts, the
+        sentences.
+        """
         seen = [name for name in self.pictured if self.modalities[name].pixels] or self.pictured
         generator = torch.Generator().manual_seed(0)
         if prior := self.model.prior():

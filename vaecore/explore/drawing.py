@@ -77,7 +77,10 @@ class Ink:
 
     @classmethod
     def of(cls, images: Grey) -> Ink | None:
-        """From images of the data, uint8 (N, C, H, W); None of colour, and of photographs, whose edges are no paper."""
+        """Ink of grey images of the data, uint8 (N, C, H, W).
+
+        None of colour, and of photographs, whose edges are no paper.
+        """
         if images.ndim != 4 or images.shape[1] != 1 or not len(images):
             return None
         edges = np.concatenate([images[:, 0, 0], images[:, 0, -1], images[:, 0, :, 0], images[:, 0, :, -1]], 1)

@@ -18,8 +18,10 @@ from vaecore.modalities import Modality, Text
 
 @dataclass(frozen=True)
 class Generated:
-    """N observations of one modality: images in uint8, probabilities of a label (N, D), numbers of a vector (N, D), or
-    sentences."""
+    """N observations of one modality that a model made.
+
+    Images in uint8, probabilities of a label (N, D), numbers of a vector (N, D), or sentences.
+    """
 
     modality: Modality
     values: NDArray[Any]
@@ -35,7 +37,7 @@ class Generated:
 
     @property
     def images(self) -> Images:
-        """As pictures: a vector is one row of grey. Labels and sentences are none."""
+        """The observations as pictures: a vector is one row of grey. Labels and sentences are none."""
         return self.values if self.modality.pixels else as_images(torch.as_tensor(self.values))
 
 

@@ -18,7 +18,7 @@ ABOVE, BELOW = np.array([255.0, 150.0, 50.0]), np.array([70.0, 160.0, 255.0])  #
 
 @torch.inference_mode()
 def loadings(model: LinearBlocks) -> dict[str, dict[str, Numbers]]:
-    """By latent, the loadings (D, r) of each modality that it has to do with."""
+    """Loadings (D, r) by latent, of each modality that it has to do with."""
     return {latent: {name: x.double().numpy() for name, x in each.items() if bool((x != 0).any())}
             for latent, each in model.loadings().items()}
 

@@ -42,7 +42,7 @@ class Sheet(NamedTuple):
 
 
 def look(dataset: Dataset) -> Look:
-    """What its training observations are; several modalities stand in rows, a column each observation."""
+    """Pictures of a data set's training observations; several modalities stand in rows, a column an observation."""
     sizes: dict[str, int] = {name: dataset.size(name) for name in dataset.splits}
     few = dataset.splits["train"].head(OBSERVATIONS).arrays
     several = len(dataset.modalities) > 1

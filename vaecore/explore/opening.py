@@ -68,8 +68,9 @@ def nature_of(model: Family) -> Nature:
 
 
 def read_examples(run: Run, check: Callable[[Mapping[str, torch.Tensor]], T]) -> T:
-    """What `check` makes of the test observations that travel with a run, by modality as they are stored, with their
-    labels and whatever else is known of them.
+    """What `check` makes of the test observations that travel with a run.
+
+    They are given by modality as they are stored, with their labels and whatever else is known of them.
 
     Raises `BrokenCheckpoint` for a file that is missing, damaged or too large, or of which `check` says with a
     `LookupError` or `ValueError` what is wrong.
@@ -85,8 +86,10 @@ def read_examples(run: Run, check: Callable[[Mapping[str, torch.Tensor]], T]) ->
 
 def observations(stored: Mapping[str, torch.Tensor], name: str, modality: Modality
                  ) -> tuple[torch.Tensor, NDArray[np.int64] | None, torch.Tensor | None]:
-    """Examples of one modality (N, *shape) as they are stored, their labels (N,) and covariates (N, m) where there are
-    any that fit; raises `KeyError` or `ValueError` for examples that do not fit the modality."""
+    """Examples of one modality (N, *shape) as they are stored, with labels (N,) and covariates (N, m) that fit.
+
+    Raises `KeyError` or `ValueError` for examples that do not fit the modality.
+    """
     x = stored[name]
     if x.shape[1:] != modality.shape or len(x) == 0:
         raise ValueError(f"{modality.plural} of shape {tuple(x.shape)}")
@@ -99,8 +102,10 @@ def observations(stored: Mapping[str, torch.Tensor], name: str, modality: Modali
 
 
 def label_names(run: Run) -> tuple[str, ...]:
-    """What the labels of a run's examples are called, by their numbers; empty where they are numbers from 0, and in
-    runs that were made before names were kept."""
+    """What the labels of a run's examples are called, by their numbers.
+
+    Empty where they are numbers from 0, and in runs that were made before names were kept.
+    """
     try:
         with safe_open(run.path / EXAMPLES, "pt") as file:
             names = parsed_json((file.metadata() or {}).get("classes", "[]"), "the names of its classes")

@@ -82,8 +82,9 @@ class Pair:
 
 
 def pair(checkpoint: Checkpoint, observations: int = OBSERVATIONS) -> Pair:
-    """Prior and aggregated posterior, of validation observations where the data set is on this machine, else of the
-    examples that travel with the run.
+    """Prior and aggregated posterior of a run, side by side.
+
+    Of validation observations where the data set is on this machine, else of the examples that travel with the run.
 
     Raises `ValueError` for a family without a prior.
     """
@@ -161,7 +162,7 @@ class PriorInputs:
 
 
 def inputs(checkpoint: Checkpoint) -> PriorInputs | None:
-    """Of a VampPrior or an aggregated posterior, in the order of its components; None for other priors."""
+    """Pictures of what a VampPrior or an aggregated posterior is made of, in the order of components; else None."""
     with torch.inference_mode():
         found = _component_inputs(checkpoint)
         return None if found is None else PriorInputs(as_images(found.inputs), found.learned)
@@ -204,8 +205,10 @@ def overfit(checkpoint: Checkpoint, observations: int = OBSERVATIONS) -> Overfit
 
 
 def by_label(checkpoint: Checkpoint, columns: int, most: int, seed: int = 0) -> list[tuple[int, Images]]:
-    """Samples for each of the first `most` labels of a conditional prior: a row a label, the same noise down each
-    column."""
+    """Samples for each of the first `most` labels of a conditional prior: a row a label.
+
+    The noise is the same down each column.
+    """
     return [(label, checkpoint.sample(columns, seed=seed, labels=[label] * columns))
             for label in range(min(most, checkpoint.classes))]
 

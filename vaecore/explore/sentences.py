@@ -114,8 +114,11 @@ class SentenceCheckpoint:
 
     @classmethod
     def load(cls, run: Run) -> SentenceCheckpoint:
-        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, `WrongView` for a model of
-        something else."""
+        """Open a run of sentences.
+
+        Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, `WrongView` for a model of
+        something else.
+        """
         model = read_model(run, SENTENCE)
         if model.covariate is not None:
             raise BrokenCheckpoint(f"{run.id} is conditioned on labels, which typed sentences have not. Choose a run "
@@ -144,7 +147,7 @@ class SentenceCheckpoint:
 
     @property
     def has_code(self) -> bool:
-        """Whether there is a latent; a language model has none."""
+        """Whether the model has a latent; a language model has none."""
         return bool(self.model.latents)
 
     @property
@@ -181,8 +184,10 @@ class SentenceCheckpoint:
         return self.write(self.encode(text).mean[None])[0]
 
     def perturb(self, text: str, scale: float, count: int, seed: int = 0) -> list[str]:
-        """Sentences around a text's code: z = mean + scale * eps, eps ~ N(0, I), so `scale` is in standard
-        deviations of a standard normal prior."""
+        """Sentences around a text's code: z = mean + scale * eps, eps ~ N(0, I).
+
+        `scale` is in standard deviations of a standard normal prior.
+        """
         noise = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
         return self.write(self.encode(text).mean + np.float32(scale) * noise)
 

@@ -47,8 +47,11 @@ class Checkpoint:
 
     @classmethod
     def load(cls, run: Run) -> Checkpoint:
-        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, `WrongView` for a family
-        without a code, of several modalities, of text or of clips."""
+        """Open a run of images or vectors with a code.
+
+        Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, `WrongView` for a family
+        without a code, of several modalities, of text or of clips.
+        """
         model = read_model(run, SINGLE)
         if len(model.latents) > 1:
             raise BrokenCheckpoint(f"{run.id} has several latents ({', '.join(model.latents)}), and here one is moved "
@@ -117,8 +120,10 @@ class Checkpoint:
 
     @property
     def kl(self) -> NDArray[np.float64] | None:
-        """Mean KL a dimension in nats (r,), on the validation set; None without one, and where the prior has no closed
-        form by dimension."""
+        """Mean KL a dimension in nats (r,), on the validation set.
+
+        None without one, and where the prior has no closed form by dimension.
+        """
         return self._noted("kl")
 
     @property
@@ -140,8 +145,10 @@ class Checkpoint:
 
     @property
     def active(self) -> NDArray[np.bool_]:
-        """Dimensions in use (r,): the code of data varies by more than 0.01 in variance, or costs more than 0.01 nats
-        where each observation has a prior of its own; all without a prior."""
+        """Dimensions in use (r,): the code of data varies by more than 0.01 in variance.
+
+        Where each observation has a prior of its own, they cost more than 0.01 nats; all are in use without a prior.
+        """
         if not self.has_prior:
             return np.ones(self.size, bool)
         told = self._noted("activity")
@@ -156,8 +163,10 @@ class Checkpoint:
         return [int(i) for i in np.argsort(-weight, kind="stable")]
 
     def scale(self) -> tuple[Codes, Codes]:
-        """Where codes live, centre and unit (r,) each: the prior's mean and standard deviation, 0 and 1 for N(0, I), or
-        the codes' own without a prior."""
+        """Where codes live, centre and unit (r,) each: the prior's mean and standard deviation.
+
+        0 and 1 for N(0, I), or the codes' own without a prior.
+        """
         mean, std = self._prior_spread if self.has_prior else self.spread
         return mean.astype(np.float32), np.maximum(std, 1e-6).astype(np.float32)
 
@@ -243,8 +252,10 @@ class Checkpoint:
     @torch.inference_mode()
     def from_noise(self, component: NDArray[np.float64], normal: Codes, example: NDArray[np.float64], seed: int = 0,
                    temperature: float = 1.0) -> Codes:
-        """Codes (B, r) of the prior as a fixed function of noise: `component` (B,) in [0, 1) chooses among its
-        components, `normal` (B, r) is the place in it, `example` (B,) in [0, 1) whose covariate p(z|u) is given.
+        """Codes (B, r) of the prior as a fixed function of noise.
+
+        `component` (B,) in [0, 1) chooses among its components, `normal` (B, r) is the place in it, `example` (B,) in
+        [0, 1) whose covariate p(z|u) is given.
 
         Without a prior as in `sample_codes`: a Gaussian fitted to the codes, else the model's own law under `seed`,
         scaled by `temperature`.

@@ -18,7 +18,8 @@ from vaecore.store import Metrics, Run
 def training_bar(console: Console) -> Progress:
     """A bar that counts training steps."""
     return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
-                    TimeRemainingColumn(), console=console)
+                    TimeRemainingColumn(), console=console,
+                    refresh_per_second=10 if console.file.isatty() else 2)  # a notebook keeps all that is written to it
 
 
 class EvaluationLines:

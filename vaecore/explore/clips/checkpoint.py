@@ -62,8 +62,10 @@ class Bound(NamedTuple):
 
 @dataclass(frozen=True)
 class VideoCheckpoint:
-    """A model of clips with the test clips that travel with it: `clips` (N, T, *frame) as stored, and `events` (N, T),
-    the frames that could not be foreseen from those before."""
+    """A model of clips with the test clips that travel with it.
+
+    `clips` (N, T, *frame) are as stored, and `events` (N, T) the frames that could not be foreseen from those before.
+    """
 
     run: Run
     model: VideoFamily
@@ -72,8 +74,11 @@ class VideoCheckpoint:
 
     @classmethod
     def load(cls, run: Run) -> VideoCheckpoint:
-        """Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, `WrongView` for a model of
-        something else."""
+        """Open a run of clips.
+
+        Raises `BrokenCheckpoint` or `StoreError` for files that are missing or damaged, `WrongView` for a model of
+        something else.
+        """
         model = read_model(run, CLIP)
         if not isinstance(model, VideoFamily):
             raise BrokenCheckpoint(f"{WEIGHTS} of {run.id} does not describe a model of clips. {COPY_AGAIN}.")
@@ -85,7 +90,7 @@ class VideoCheckpoint:
 
     @property
     def name(self) -> str:
-        """Of the modality."""
+        """The modality's name."""
         return self.model.modality
 
     @property
@@ -100,7 +105,7 @@ class VideoCheckpoint:
 
     @property
     def count(self) -> int:
-        """Test clips."""
+        """How many test clips there are."""
         return len(self.clips)
 
     @property
@@ -130,7 +135,7 @@ class VideoCheckpoint:
 
     @property
     def stochastic(self) -> bool:
-        """Whether there is more than one future."""
+        """Whether the model has more than one future."""
         return self.model.stochastic
 
     @property
@@ -215,8 +220,9 @@ class VideoCheckpoint:
 
     def roll(self, past: Tensor, horizon: int | None = None, futures: int = 10, seed: int = 0, *, start: int = 0
              ) -> Iterator[Futures]:
-        """Futures of `past` (c, *frame), number `start` to `futures` - 1, chunk by chunk: the first chunk is a single
-        future, which is there at once, and no chunk takes more than 64 MB.
+        """Futures of `past` (c, *frame), number `start` to `futures` - 1, chunk by chunk.
+
+        The first chunk is a single future, which is there at once, and no chunk takes more than 64 MB.
 
         Number i of a seed is the same future whatever `futures`, `start` and the chunks are, and begins the same for a
         longer horizon: up to rounding, which grows over hundreds of frames. Another checkpoint gets the same noise; of
@@ -233,13 +239,17 @@ class VideoCheckpoint:
         return self._rolled(past, horizon, futures, seed, start)
 
     def future(self, past: Tensor, horizon: int | None = None, seed: int = 0, number: int = 0) -> Tensor:
-        """A single future of `roll` by its number, (H, *frame): the same up to rounding, which grows over hundreds of
-        frames."""
+        """A single future of `roll` by its number, (H, *frame).
+
+        It is the same up to rounding, which grows over hundreds of frames.
+        """
         return next(self.roll(past, horizon, number + 1, seed, start=number if self.stochastic else 0)).frames[0]
 
     def branch(self, past: Tensor, future: Tensor, frame: int) -> Tensor:
-        """What is past where one goes on from frame `frame` of the clip: `past` (c, *frame), then of `future` (H,
-        *frame) all frames up to and including that one, or the first frames of `past` alone. `roll` draws on from it.
+        """The past from which one goes on at frame `frame` of a clip; `roll` draws on from it.
+
+        After `past` (c, *frame) all frames of `future` (H, *frame) up to and including that one, or the first frames of
+        `past` alone.
 
         Raises `ConfigError` for a frame outside.
         """
@@ -281,8 +291,10 @@ class VideoCheckpoint:
         return self.model.predictions(batch, self.model.encode(batch), mean=True).mean[0]
 
     def bound(self, clip: Tensor, seed: int = 0) -> Bound:
-        """The ELBO of a clip by frame, of as many frames as `reconstruction` has; log p(x|z) with one code drawn from
-        the posterior."""
+        """The ELBO of a clip by frame, of as many frames as `reconstruction` has.
+
+        log p(x|z) is taken with one code drawn from the posterior.
+        """
         log_prob, kl = bound_by_frame(self.model, self._readable(clip), torch.Generator().manual_seed(seed))
         return Bound(as_numbers(log_prob[0]), as_numbers(kl[0]) if self.model.latents else np.zeros(0))
 
@@ -291,8 +303,10 @@ class VideoCheckpoint:
         return self.bound(clip).kl
 
     def prior_sd(self, clip: Tensor) -> Numbers | None:
-        """Standard deviation of the learned prior of frames 1 .. T-1, which has read the true frames before: the mean
-        over dimensions, (T-1,). None without a learned prior."""
+        """Standard deviation of the learned prior by frame, the mean over dimensions, (T-1,).
+
+        The prior of frames 1 .. T-1 has read the true frames before. None without a learned prior.
+        """
         found = prior_sd(self.model, self._readable(clip))
         return None if found is None else as_numbers(found[0])
 
@@ -306,8 +320,10 @@ class VideoCheckpoint:
         return x if x.shape[-3] in (1, 3) else x[..., :1, :, :]
 
     def spread_pictures(self, spread: Tensor) -> Pictures:
-        """Standard deviations (..., *frame) as uint8 grey (..., 1, H, W): white is 0.5, the most that numbers in [0, 1]
-        can vary by. Raises `ValueError` for states."""
+        """Standard deviations (..., *frame) as uint8 grey (..., 1, H, W).
+
+        White is 0.5, the most that numbers in [0, 1] can vary by. Raises `ValueError` for states.
+        """
         if not self.pixels:
             raise ValueError("the spread of states is no picture.")
         x = (spread.float().mean(-3, keepdim=True) * 510).round().clamp(0, 255)

@@ -55,8 +55,10 @@ def gif(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | 
 
 
 def mp4(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | None = None) -> bytes:
-    """The same as an MP4 (H.264), which plays in every browser; raises `ValueError` as `gif` does, and where the
-    library or its encoder is not there."""
+    """Clips side by side as an MP4 (H.264), which plays in every browser.
+
+    Raises `ValueError` as `gif` does, and where the library or its encoder is not there.
+    """
     _checked(tracks, rate)
     try:
         import av

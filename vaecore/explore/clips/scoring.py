@@ -77,7 +77,7 @@ class Gathered:
 
     @property
     def scores(self) -> dict[Metric, Score]:
-        """By metric, of all futures so far; empty where no true frame is known."""
+        """Scores of all futures so far, by metric; empty where no true frame is known."""
         found: dict[Metric, Score] = {}
         for metric, parts in self._values.items():
             values = as_numbers(torch.cat(parts))
@@ -86,8 +86,10 @@ class Gathered:
 
     @cached_property
     def copied(self) -> dict[Metric, Numbers]:
-        """By metric, what copying the last frame given gets in each predicted frame, (H',); empty where no true frame
-        is known."""
+        """What copying the last frame given gets in each predicted frame, (H',), by metric.
+
+        Empty where no true frame is known.
+        """
         truth = self.truth
         if not len(truth):
             return {}
