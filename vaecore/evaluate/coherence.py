@@ -37,7 +37,9 @@ Progress = Callable[[int, int], object]
 @torch.inference_mode()
 def coherence(model: Family, feed: Feed, labels: Labels, judged: Mapping[str, Judge], *, seed: int = 0,
               limit: int = 10_000, progress: Progress | None = None) -> Coherence:
-    """Of the first `limit` observations, whose `labels` (N,) are -1 where unknown; one code is drawn for each.
+    """Judge whether generated modalities show the class of what was given, with one code for each observation.
+
+    Of the first `limit` observations, whose `labels` (N,) are -1 where unknown.
 
     Only observations that have all of what is given count. Raises `ValueError` for a model of one modality or without
     a code, for no labelled observation, and where nothing that is judged could be generated.

@@ -43,7 +43,7 @@ SMALL = 16  # numbers that are 0 or 1, up to which averaging over codes meets wh
 def conditional_likelihoods(model: Family, batches: Iterable[Batch], samples: int, *, seed: int = 0,
                             progress: Callable[[int], object] | None = None,
                             cancelled: Callable[[], bool] = lambda: False) -> Conditionals:
-    """With K = `samples`, over the observations of `batches` that have all modalities.
+    """Estimate conditional likelihoods with K = `samples`, over observations of `batches` that have all modalities.
 
     `progress` is told how many are done. Raises `ValueError` for a model of one modality or without a prior, for K
     below 1 and where no observation has everything, and `Cancelled`.

@@ -46,7 +46,7 @@ class Evidence(Result):
 
     @property
     def perplexities(self) -> dict[str, tuple[str, float | None, float]]:
-        """Of each text: how it is called, its perplexity, and its tokens a sentence."""
+        """Perplexities of each text: how it is called, the number, and its tokens a sentence."""
         known = self.model_dump()
         return {name: (perplexity_name(name, known), value, self.tokens[name])
                 for name, value in perplexities(known).items()}
@@ -90,7 +90,10 @@ class Evaluation(Result):
 
     @classmethod
     def read(cls, facts: Mapping[str, Any]) -> Self:
-        """From what `evaluate_run` returned or `kept.evaluations` read; a part that cannot be read costs itself."""
+        """An evaluation from what `evaluate_run` returned or `kept.evaluations` read.
+
+        A part that cannot be read costs itself.
+        """
         found: dict[str, Result] = {}
         unreadable: dict[str, str] = {}
         for name, part in PARTS.items():

@@ -42,7 +42,7 @@ def evaluations(run: Run) -> list[Facts]:
 
 
 def results(run: Run) -> list[Evaluation]:
-    """The same as results, each part read as it is declared."""
+    """Evaluations kept beside a run as results, each part read as it is declared."""
     return [Evaluation.read(facts) for facts in evaluations(run)]
 
 

@@ -42,7 +42,9 @@ Progress = Callable[[int, int], object]  # observations done, of how many
 @torch.inference_mode()
 def reconstruction(model: Family, feed: Feed, *, limit: int = MOST, progress: Progress | None = None
                    ) -> dict[str, Reconstruction]:
-    """Of the first `limit` observations, by modality; texts are left out, and so are observations without a modality.
+    """Reconstruction errors of the first `limit` observations, by modality.
+
+    Texts are left out, and so are observations without a modality.
 
     Raises `ValueError` for a limit below 1.
     """
@@ -136,7 +138,7 @@ def precision_recall(real: Numbers, generated: Numbers, k: int = 3) -> tuple[flo
 
 
 def sample_quality(features: str, accuracy: float, real: Numbers, generated: Numbers, k: int = 3) -> SampleQuality:
-    """All of the above for features (N, F) of real and (M, F) of generated observations.
+    """All measures of samples for features (N, F) of real and (M, F) of generated observations.
 
     `features` and `accuracy` are the `name` and the test accuracy of the classifier that gave them. At most the first
     10,000 of each are taken. As a floor, give a second set of real observations as the generated ones.
@@ -181,7 +183,9 @@ def codes(model: Family, feed: Feed, *, limit: int = MOST) -> Codes:
 
 @torch.inference_mode()
 def codes_by_latent(model: Family, feed: Feed, *, limit: int = MOST) -> dict[str, Codes]:
-    """The same, each latent by itself. A label among several modalities is not given: it would only be read back.
+    """Codes of a split and their labels, each latent by itself.
+
+    A label among several modalities is not given: it would only be read back.
 
     Raises `ValueError` for a limit below 1.
     """

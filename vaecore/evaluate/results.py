@@ -49,11 +49,11 @@ class Result(BaseModel):
 
     @classmethod
     def kept(cls, value: Any) -> Self:
-        """As it stands in a file; raises `ValidationError` where it cannot be read."""
+        """The result that a file holds as `value`; raises `ValidationError` where it cannot be read."""
         return cls.model_validate(value, context=FILE)
 
     def written(self) -> Any:
-        """As JSON can hold it, but for numbers that are none."""
+        """The result as JSON can hold it, but for numbers that are none."""
         return self.model_dump(mode="json")
 
     def alike(self, _: Self) -> bool:
@@ -61,7 +61,7 @@ class Result(BaseModel):
         return True
 
     def depends(self, split: str, seed: int | None) -> str:
-        """What its numbers depend on, in a line: what is counted, the split and the seed."""
+        """The things that the numbers depend on, in a line: what is counted, the split and the seed."""
         counts = [f"{value:,} {each.title}" for each in declared(type(self))
                   if each.counted and isinstance(value := getattr(self, each.name), int)]
         return " · ".join([*counts, split, *([] if seed is None else [f"seed {seed}"])])
@@ -102,12 +102,12 @@ class Declared:
 
     @property
     def sentence(self) -> str:
-        """What it is, and which way is better."""
+        """The number's description, and which way is better."""
         return " ".join(filter(None, [self.help, f"{self.better.capitalize()} is better." if self.better else ""]))
 
     @property
     def format(self) -> str:
-        """In a table, as `sprintf` and Streamlit understand it."""
+        """The number's format in a table, as `sprintf` and Streamlit understand it."""
         return "percent" if self.unit == "share" else f"%.{3 if self.digits is None else self.digits}f"
 
     def said(self, value: float | None) -> str:

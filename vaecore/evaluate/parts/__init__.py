@@ -36,5 +36,5 @@ STEPS = {"evidence": "Evidence", "classifier": "Classifier"}  # what an evaluati
 
 
 def title(name: str) -> str:
-    """Of a part or a step; the name itself where there is none of that name."""
+    """The title of a part or a step; the name itself where there is none of that name."""
     return PARTS[name].title if name in PARTS else STEPS.get(name, name)

@@ -25,7 +25,7 @@ class Subset(Result):
 
 
 class Coherence(Result):
-    """Of every subset of modalities, and of what is generated from the prior."""
+    """Coherence of every subset of modalities, and of what is generated from the prior."""
 
     subsets: list[Subset]
     joint: float | None = number(
@@ -44,14 +44,17 @@ class Coherence(Result):
     generated: str = GENERATED
 
     def share(self, given: Collection[str], wanted: str) -> float:
-        """Of `wanted` generated from all of `given` and nothing else; raises `KeyError` where it was not judged."""
+        """Coherence of `wanted` generated from all of `given` and nothing else.
+
+        Raises `KeyError` where that was not judged.
+        """
         for each in self.subsets:
             if set(each.given) == set(given):
                 return each.coherence[wanted]
         raise KeyError(tuple(given))
 
     def known(self, given: Collection[str], wanted: str) -> float | None:
-        """The same; None where it was not judged."""
+        """Coherence of `wanted` generated from `given`; None where that was not judged."""
         try:
             return finite(self.share(given, wanted))
         except KeyError:
@@ -64,7 +67,7 @@ class Coherence(Result):
 
 
 class Judged(Coherence):
-    """The same, with what no judge could be found for, and why."""
+    """Coherence with what no judge could be found for, and why."""
 
     not_judged: dict[str, str] = group(default={})
 

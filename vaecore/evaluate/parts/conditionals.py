@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Conditional(Result):
-    """Of one modality, a mean over observations in nats."""
+    """Conditional likelihoods of one modality, a mean over observations in nats."""
 
     given: list[str]
     log_likelihood: float | None = number(
@@ -29,7 +29,7 @@ class Conditional(Result):
 
 
 class Conditionals(Result):
-    """Of every modality, with log p of everything."""
+    """Conditional likelihoods of every modality, with log p of everything."""
 
     modalities: dict[str, Conditional] = group("Given the others")
     joint: float = number(unit="nats", digits=2)  # log p(all) of the same observations

@@ -93,7 +93,7 @@ class Disentanglement(Result):
         "MCC", "Mean |correlation| of latents and factors under the best one-to-one matching.", digits=3, default=None)
 
     def scores(self) -> Iterator[tuple[Declared, float]]:
-        """Those that apply."""
+        """Scores that apply, each with its declaration."""
         for name in type(self).model_fields:
             if (found := getattr(self, name)) is not None and not isinstance(found, NotApplicable):
                 yield of(type(self), name), found.score

@@ -48,7 +48,7 @@ class Likelihood(Result):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def estimator(self) -> str:
-        """How it was found."""
+        """How log p(x) was found."""
         return "importance sampling" if self.samples else "in one pass"
 
     @property
@@ -76,7 +76,7 @@ class Likelihood(Result):
 
 
 def flattening(before: int, last: int, rise: float, worst: float | None) -> str:
-    """As of a curve, from its last two K, the rise between them, and the worst observations' effective share."""
+    """Whether a K curve has flattened, from its last two K, the rise between, and the least effective share."""
     doubling = rise / math.log2(last / before) if last > before > 0 else math.inf
     told = f"From K = {before:,} to K = {last:,} the estimate rose by {rise:.2f} nats, {doubling:.2f} per doubling"
     if doubling >= FLAT:
@@ -122,7 +122,7 @@ def _exact(subject: Subject) -> Likelihood:
 
 
 def lines(found: Likelihood, evaluation: Evaluation) -> Iterator[str]:
-    """What it is called, and what kind of number it is, says `meaning`."""
+    """Lines of the command line: how the number is called and what kind it is says `meaning`."""
     low, high = found.interval or (math.nan, math.nan)
     how = f"K = {found.samples:,}, effective share {found.effective:.1%}, " if found.samples else ""
     what = evaluation.meaning["likelihood"]

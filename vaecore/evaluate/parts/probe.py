@@ -26,7 +26,7 @@ class LinearProbe(Result):
 
 
 class Probe(LinearProbe):
-    """The same of a model, with what its encoder saw."""
+    """A linear probe of a model's codes, with what its encoder saw."""
 
     encoder_reads_label: bool = False
     given: list[str] = group(default=[])  # the modalities whose codes they are

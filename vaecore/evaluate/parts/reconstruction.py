@@ -34,7 +34,7 @@ class Reconstruction(Result):
 
 
 class Reconstructions(Result):
-    """Of every modality that is no text; in a file they stand there by name."""
+    """Reconstruction errors of every modality that is no text; in a file they stand there by name."""
 
     modalities: dict[str, Reconstruction] = group("Modality")
 

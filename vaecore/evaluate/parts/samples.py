@@ -47,7 +47,7 @@ class Floor(Result):
 
 
 class Samples(SampleQuality):
-    """The same of a model, with whose pixels were judged by which classifier, and what real images would score."""
+    """Quality of a model's samples, with who judged which pixels, and what real images would score."""
 
     modality: str = ""
     pixels: str = ""
@@ -59,7 +59,7 @@ class Samples(SampleQuality):
 
     @property
     def judge(self) -> tuple[str, str]:
-        """Whose features they were judged in: distances compare only where these are the same weights."""
+        """The classifier in whose features samples were judged: distances compare only under the same weights."""
         return self.classifier_digest, self.classifier_weights
 
     def alike(self, other: Self) -> bool:

@@ -24,7 +24,7 @@ class Told(Result):
 
 
 class Sharing(Result):
-    """Of every latent, with what it takes to judge it."""
+    """What every latent shares with the modalities, with what it takes to judge it."""
 
     latents: dict[str, Told] = group("Latent", "z or shared: decoded by every modality. Private: by one alone.")
     chance: float | None = number(unit="share", default=None)

@@ -67,7 +67,7 @@ class Video(Result):
 
 
 def mean_of(values: Sequence[float]) -> float | None:
-    """Their mean; None of none."""
+    """The mean of some values; None of none."""
     return sum(values) / len(values) if values else None
 
 
