@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vaecore.data import DATASETS, SPLITS, DataUnavailable, aligned
+from vaecore.data import DATASETS, SPLITS, DataUnavailable, aligned, aligned_files
 from vaecore.data.aligned import Aligned
 from vaecore.data.text import words
 from vaecore.schema import ConfigError, parse
@@ -270,7 +270,7 @@ BAD_FILES: dict[str, tuple[Callable[[], bytes], list[str]]] = {
 @pytest.mark.parametrize("kind", BAD_FILES)
 def test_archives_that_are_none(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     make, said = BAD_FILES[kind]
-    monkeypatch.setattr(aligned, "MAX_ARRAYS_BYTES", 2**20)
+    monkeypatch.setattr(aligned_files, "MAX_ARRAYS_BYTES", 2**20)
     monkeypatch.setattr("pickle.loads", lambda *_: pytest.fail("unpickled"))
     monkeypatch.setattr("pickle.load", lambda *_, **__: pytest.fail("unpickled"))
     (tmp_path / "own.npz").write_bytes(make())
@@ -294,7 +294,7 @@ def test_what_would_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     folder = Aligned(path=str(tmp_path))
     refused(folder, "would take 10,800 bytes in memory", "at most 8,000")  # 60 x (4 x 4 + 41 x 4)
     folder.model_copy(update={"longest": 5}).load()
-    monkeypatch.setattr(aligned, "MAX_ARRAYS_BYTES", 1_000)
+    monkeypatch.setattr(aligned_files, "MAX_ARRAYS_BYTES", 1_000)
     refused(folder, "files of more than 1,000 bytes")
 
 

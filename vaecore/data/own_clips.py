@@ -14,12 +14,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from vaecore.data.base import MAX_ARRAYS_BYTES, SPLITS, DataConfig, Dataset, DataUnavailable, Split, SplitName
+from vaecore.data.base import MAX_ARRAYS_BYTES, SPLITS, Dataset, Split, SplitName
 from vaecore.data.clip_file import ENDINGS, Clip, read_clips
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
-from vaecore.data.own_file import contents, digest, wrong
+from vaecore.data.own_file import OwnFile, contents, digest_of, wrong
 from vaecore.modalities import Modality
-from vaecore.schema import ConfigError, option, problem
+from vaecore.schema import option, problem
 
 MAX_FILES = 200
 MAX_FILES_BYTES = 2**29  # of all files
@@ -28,11 +28,14 @@ FEWEST_WHOLE = 3  # clips, of which some can be held out
 UNEVEN, LONGER = 1.5, 1.25  # held out whole are at most so many times the share, or the mean clip
 
 
-class OwnClips(DataConfig):
+class OwnClips(OwnFile):
     """Windows of your clips: `frames` (T, C, size, size), C = 1 grey or 3 in colour."""
 
     title: ClassVar[str] = "Clips of your own"
     observation: ClassVar[str] = "clip"
+    file: ClassVar[str] = "clip, or folder of clips"
+    unchosen: ClassVar[str] = "No clips are chosen. Give data.path: a GIF, MP4, MOV, WebM or .npz, or a folder of them."
+    several: ClassVar[bool] = True
     name: Literal["clips"] = "clips"
     path: str = option("", "A GIF, MP4, MOV, WebM or .npz on this machine, or a folder of them; 50 MB a file at most. "
                        "An .npz has one array, (N, T, H, W, C) or (T, H, W, C), in uint8 or between 0 and 1.")
@@ -47,32 +50,18 @@ class OwnClips(DataConfig):
                              "of clips where there are fewer than three, or some are far longer than others. At least "
                              "one clip, or one window.", gt=0, le=0.4)
     split_seed: int = option(0, "Seed of which clips are held out.", ge=0, le=2**31 - 1, advanced=True)
-    digest: str = option("", "SHA-256 of the files, filled in when a run is made: on others the run would not be the "
-                         "same.", pattern="^([0-9a-f]{64})?$", advanced=True)
+    digest: str = digest_of("the files", "others")
 
-    def resolve(self) -> OwnClips:
-        """The choice with the absolute path, as a run is trained from another folder, and with the files' digest."""
-        if not self.path or self.digest:
-            return self
-        try:
-            data = files(self.path)
-        except ConfigError:
-            return self  # `load` says what is wrong with it
-        return self.model_copy(update={"path": str(Path(self.path).expanduser().absolute()), "digest": digest(data)})
+    def files(self) -> dict[str, bytes]:
+        return files(self.path)
 
     def load(self) -> Dataset:
         """Raises `ConfigError`, which names the file, for clips that cannot be used."""
-        if not self.path:
-            raise DataUnavailable("No clips are chosen. Give data.path: a GIF, MP4, MOV, WebM or .npz, or a folder of "
-                                  "them.")
+        data = self.read()
         longer = self.test_frames or self.frames
         if longer < self.frames:
             raise problem("data.test_frames", self.test_frames, f"windows of {longer} frames are shorter than the "
                           f"{self.frames} of training.", f"Use 0 or at least {self.frames}.")
-        data = files(self.path)
-        if self.digest and digest(data) != self.digest:
-            raise wrong(self.path, "has changed since this run was made.",
-                        "Put the old files back, or clear data.digest to start anew with these.")
         clips, rate, uneven = self._decoded(data)
         parts = self._split(clips, longer)
         splits: dict[SplitName, Split] = {}

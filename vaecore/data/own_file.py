@@ -1,4 +1,5 @@
-"""A file of one's own on this machine: its bytes, bounded, or what is wrong with it in words."""
+"""Files of one's own on this machine: what a data set read from them has in common, their bytes, bounded, and what is
+wrong with them in words."""
 
 from __future__ import annotations
 
@@ -7,10 +8,59 @@ import hashlib
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from vaecore.schema import ConfigError, problem
+from vaecore.data.base import DataConfig, DataUnavailable
+from vaecore.schema import ConfigError, option, problem
 
 MAX_FILE_BYTES = 50_000_000
+
+
+def digest_of(what: str, other: str) -> Any:
+    """The field `digest` of a data set of one's own, which a run is given so that it notices another file."""
+    return option("", f"SHA-256 of {what}, filled in when a run is made: on {other} the run would not be the same.",
+                  pattern="^([0-9a-f]{64})?$", advanced=True)
+
+
+class OwnFile(DataConfig):
+    """Data read from a file of one's own, or from a folder of them. It stays where it is; a run remembers its digest.
+
+    A subclass has the fields `path` and `digest`, and its `load` begins with `read`.
+    """
+
+    file: ClassVar[str]  # what it is read from, as "CSV file"
+    unchosen: ClassVar[str]  # what is said while no path is given
+    several: ClassVar[bool] = False  # whether it may be more than one file
+
+    if TYPE_CHECKING:  # fields, which stand in a form where the subclass has them
+        path: str
+        digest: str
+
+    def files(self) -> dict[str, bytes]:
+        """The bytes by the names of the files, the name empty of a single one; raises `ConfigError`."""
+        return {"": contents(self.path, self.file)}
+
+    def resolve(self) -> Self:
+        """The choice with the absolute path, as a run is trained from another folder, and with the digest."""
+        if not self.path or self.digest:
+            return self
+        try:
+            data = self.files()
+        except ConfigError:
+            return self  # `load` says what is wrong with it
+        return self.model_copy(update={"path": str(Path(self.path).expanduser().absolute()), "digest": digest(data)})
+
+    def read(self) -> dict[str, bytes]:
+        """What `files` gives, if a run may be trained on it; raises `DataUnavailable` without a path, and `ConfigError`
+        for files that cannot be read or have changed."""
+        if not self.path:
+            raise DataUnavailable(self.unchosen)
+        data = self.files()
+        if self.digest and digest(data) != self.digest:
+            old, new = ("old files", "these") if self.several else ("old file", "this one")
+            raise wrong(self.path, "has changed since this run was made.",
+                        f"Put the {old} back, or clear data.digest to start anew with {new}.")
+        return data
 
 
 def contents(path: str, kind: str) -> bytes:

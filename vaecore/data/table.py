@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import difflib
-import hashlib
 import io
 import math
 import re
@@ -21,18 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.arrays import Numbers
-from vaecore.data.base import (
-    MAX_CLASSES,
-    MAX_COLUMNS,
-    SPLITS,
-    DataConfig,
-    Dataset,
-    DataUnavailable,
-    Split,
-    SplitName,
-    kept_names,
-)
-from vaecore.data.own_file import contents, decoded, wrong
+from vaecore.data.base import MAX_CLASSES, MAX_COLUMNS, SPLITS, Dataset, Split, SplitName, kept_names
+from vaecore.data.own_file import OwnFile, decoded, digest_of, wrong
 from vaecore.modalities import Modality
 from vaecore.schema import ConfigError, option, problem
 
@@ -52,11 +41,13 @@ TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
 
 
 
-class Table(DataConfig):
+class Table(OwnFile):
     """The rows of a CSV file; a tenth, at most 2,000, are for validation and as many for test."""
 
     title: ClassVar[str] = "A table of your own"
     observation: ClassVar[str] = "row"
+    file: ClassVar[str] = "CSV file"
+    unchosen: ClassVar[str] = "No table is chosen. Give data.path, a CSV file with a header line."
     name: Literal["table"] = "table"
     path: str = option("", "A CSV file on this machine: UTF-8, a header line, cells parted by commas, 50 MB at most.")
     columns: str = option("", "Columns that make the vector, by name and parted by commas; empty takes every column of "
@@ -68,29 +59,11 @@ class Table(DataConfig):
     standardise: bool = option(True, "Give every column of numbers mean 0 and standard deviation 1, by the training "
                                "rows; a numeric covariate too.")
     split_seed: int = option(0, "Seed of the shuffle before the split.", ge=0, le=2**31 - 1, advanced=True)
-    digest: str = option("", "SHA-256 of the file, filled in when a run is made: on another table the run would not be "
-                         "the same.", pattern="^([0-9a-f]{64})?$", advanced=True)
-
-    def resolve(self) -> Table:
-        """The choice with the absolute path, as a run is trained from another folder, and with the file's digest."""
-        if not self.path or self.digest:
-            return self
-        try:
-            data = contents(self.path, "CSV file")
-        except ConfigError:
-            return self  # `load` says what is wrong with it
-        return self.model_copy(update={"path": str(Path(self.path).expanduser().absolute()),
-                                       "digest": hashlib.sha256(data).hexdigest()})
+    digest: str = digest_of("the file", "another table")
 
     def load(self) -> Dataset:
         """Shuffled by a seed, then split; raises `ConfigError` for a table that cannot be used."""
-        if not self.path:
-            raise DataUnavailable("No table is chosen. Give data.path, a CSV file with a header line.")
-        data = contents(self.path, "CSV file")
-        if self.digest and hashlib.sha256(data).hexdigest() != self.digest:
-            raise wrong(self.path, "has changed since this run was made.",
-                        "Put the old file back, or clear data.digest to start anew with this one.")
-        table = read(data, self.path, _names(self.covariate))
+        table = read(self.read()[""], self.path, _names(self.covariate))
         order = np.random.default_rng(self.split_seed).permutation(len(table))
         held_out = min(len(table) // 10, HELD_OUT)
         cut = len(table) - 2 * held_out
