@@ -64,7 +64,10 @@ class Evidence:
 
 
 class Terms(NamedTuple):
-    """Of an objective, scalars in nats: `reconstruction` and `kl` are batch means of its first ELBO, unweighted."""
+    """The terms of an objective, scalars in nats.
+
+    `reconstruction` and `kl` are batch means of its first ELBO, unweighted.
+    """
 
     reconstruction: Tensor
     kl: Tensor

@@ -27,11 +27,11 @@ class HasLoadings(Protocol):
     """A linear family: how much each observed number changes with each code, and what that explains."""
 
     def loadings(self) -> dict[str, dict[str, Tensor]]:
-        """Of each latent and modality the loadings (D_m, r): how much x changes with a code of 1."""
+        """Loadings (D_m, r) of each latent and modality: how much x changes with a code of 1."""
         ...
 
     def explained(self, batch: Mapping[str, Tensor]) -> dict[str, dict[str, float]]:
-        """Of each modality the share of its variance that each part of the model explains, and the residual."""
+        """Shares of each modality's variance that the parts of the model explain, and the residual."""
         ...
 
 
@@ -52,7 +52,7 @@ class HasLearnedPrior(Protocol):
 
 @runtime_checkable
 class ChoosesLikelihood(Protocol):
-    """Whose p(x|z) is one choice."""
+    """A family whose p(x|z) is one choice."""
 
     @property
     def likelihood(self) -> LikelihoodConfig: ...
@@ -60,7 +60,7 @@ class ChoosesLikelihood(Protocol):
 
 @runtime_checkable
 class ChoosesPrior(Protocol):
-    """Whose p(z) is a choice."""
+    """A family whose p(z) is a choice."""
 
     @property
     def prior(self) -> PriorConfig: ...
@@ -76,7 +76,7 @@ class ChoosesDivergence(Protocol):
 
 @runtime_checkable
 class ChoosesStages(Protocol):
-    """Whose parts are trained one after another."""
+    """A family whose parts are trained one after another."""
 
     @property
     def stages(self) -> Stages: ...

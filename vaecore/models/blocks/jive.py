@@ -131,7 +131,7 @@ class JIVE(LinearBlocks):
         return scaled @ loadings @ inverse
 
     def explained(self, batch: Batch) -> dict[str, dict[str, float]]:
-        """Of each modality the share of the sum of squares about its mean that is `joint`, `individual`, `residual`.
+        """Shares of each modality's sum of squares about its mean that are `joint`, `individual`, `residual`.
 
         Of the observations of `batch` that have every block, by their codes: on those of the fit nearly what the fit
         says itself. `individual` is what that part takes away after the joint one. On other observations a share may

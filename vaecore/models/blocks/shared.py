@@ -138,12 +138,12 @@ class LinearBlocks(Family):
     # -- for a person ------------------------------------------------------------------------------
 
     def loadings(self) -> dict[str, dict[str, Tensor]]:
-        """Of each latent and modality the loadings (D_m, r): how much x changes with a code of 1."""
+        """Loadings (D_m, r) of each latent and modality: how much x changes with a code of 1."""
         return {latent: dict(zip(self.names, torch.split(self.loadings_matrix[:, part], self.sizes), strict=True))
                 for latent, part in self.columns().items()}
 
     def explained(self, batch: Batch) -> dict[str, dict[str, float]]:
-        """Of each modality the share of the sum of squares about its mean that `scores` explain, and the `residual`.
+        """Shares of each modality's sum of squares about its mean that `scores` explain, and the `residual`.
 
         Of the observations of `batch` that have every block, as `fit`. On others than those of the fit a share may be
         negative. Raises `ValueError` where there are none.
@@ -226,7 +226,7 @@ class Projected(LinearBlocks):
         self.loadings_matrix.copy_(torch.as_tensor(np.linalg.lstsq(z, x, rcond=None)[0].T))
 
     def projections(self, x: Tensor) -> list[Tensor]:
-        """Of each block (B, r), from centred blocks (B, D) in double precision."""
+        """Projections of each block (B, r), from centred blocks (B, D) in double precision."""
         pairs = zip(self._split(x), torch.split(self.rotation.double(), self.sizes), strict=True)
         return [block @ rotation for block, rotation in pairs]
 

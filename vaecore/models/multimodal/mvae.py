@@ -92,7 +92,7 @@ class MVAE(MultimodalVAE):
         return found if observed is None else found.where(observed)
 
     def drawn_subsets(self, generator: torch.Generator | None = None) -> Tensor:
-        """Those of one step, (S, M): all, each alone, and random ones."""
+        """The subsets of modalities of one step, (S, M): all, each alone, and random ones."""
         count = len(self.names)
         rows = [torch.ones(1, count, dtype=torch.bool)]
         if self.marginals:

@@ -52,7 +52,7 @@ class MultimodalConfig(ModelConfig):
 
 
 class ModalConfig(MultimodalConfig):
-    """The same with networks of each modality's own."""
+    """A family of several modalities with networks of each one's own."""
 
     networks: ModalNetworks = option(ModalNetworks(), "Networks by kind of modality.")
 
@@ -82,7 +82,10 @@ P = TypeVar("P", bound=PosteriorConfig)
 
 def shared_latent(choice: type[P], config: SharedLatentConfig | None, fields: Mapping[str, Any], modalities: Given
                   ) -> tuple[SharedLatentConfig, P, dict[str, Modality]]:
-    """As `described`, for a model with one latent: `fields` are those of its posterior and of `SharedLatentConfig`."""
+    """The choice and modalities of a model with one latent, however they are given.
+
+    See `described`: `fields` are those of its posterior and of `SharedLatentConfig`.
+    """
     if config is None:
         common = SharedLatentConfig.model_fields.keys() - {"posterior"}
         own = {name: value for name, value in fields.items() if name not in common}
@@ -115,8 +118,10 @@ class Multimodal(Family):
         return {name: StandardNormal(size, device) for name, size in self.latents.items()}
 
     def experts(self, batch: Batch) -> dict[str, Experts]:
-        """The Gaussian factors of a latent that several modalities tell of, by its name: (M, B, r) in the order of
-        `names`, those not given with precision 0. Empty where no product is taken."""
+        """Gaussian factors of a latent that several modalities tell of, by its name: (M, B, r).
+
+        In the order of `names`, those not given with precision 0. Empty where no product is taken.
+        """
         return {}
 
     def codes_for(self, name: str, z: Mapping[str, Tensor]) -> Tensor:
@@ -196,7 +201,7 @@ def check_several(modalities: Modalities) -> None:
 
 
 def observed_mask(batch: Batch, names: list[str]) -> Tensor | None:
-    """Which modalities each observation has, (M, B) bool; None where all have all. Raises `ValueError` for none."""
+    """The modalities that each observation has, (M, B) bool; None where all have all. Raises `ValueError` for none."""
     given = torch.tensor([name in batch for name in names])
     if not given.any():
         raise ValueError(f"nothing is given. Give at least one of {', '.join(names)}.")

@@ -35,7 +35,7 @@ class PixelCNNConfig(ModelConfig):
 
 
 class PixelCNN(Autoregressive):
-    """Gated masked convolutions: each pixel sees those above it and those to its left."""
+    """Gated masked convolutions: each pixel sees what is above it and what is to its left."""
 
     def __init__(self, modalities: Given, config: PixelCNNConfig | None = None, **fields: Any) -> None:
         config, modalities = described(PixelCNNConfig, config, fields, modalities)

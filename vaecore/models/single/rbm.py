@@ -120,7 +120,9 @@ class RBM(Family):
         return Evidence({self.modality: -self.free_energy(batch[self.modality].flatten(1)) - self.log_z}, {})
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
-        """Its value estimates mean -log p(v), its gradient is that of mean F(data) - mean F(samples of the model).
+        """What training minimises: an estimate of mean -log p(v).
+
+        Its gradient is that of mean F(data) - mean F(samples of the model).
 
         The two are no function and its derivative. As the entropy of the model is log Z + mean F over its samples,
         -log p(v) is F(v) - mean F(chains) + entropy, and the entropy is held as the last `calibrate` found it: from

@@ -64,7 +64,7 @@ class SentenceVAEConfig(_RecurrentConfig):
 
 
 class LanguageModelConfig(_RecurrentConfig):
-    """The same decoder without a latent: exact likelihoods, the baseline of the sentence VAE."""
+    """The decoder of a sentence VAE without a latent: exact likelihoods, the baseline it is measured against."""
 
     title: ClassVar[str] = "Language model"
     has_kl: ClassVar[bool] = False

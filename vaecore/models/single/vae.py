@@ -75,8 +75,10 @@ class VAE(GaussianLatent):
         self.decoder = config.network.decoder(shape, config.latent_size, self.likelihood.channels)
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
-        """What training maximises: the ELBO of equation (9); (40) where something else stands in the place of the
-        KL."""
+        """What training maximises: the ELBO of equation (9).
+
+        It is (40) where something else stands in the place of the KL.
+        """
         x = batch[self.modality]  # (B, *shape)
         q = self.posterior(x, batch[COVARIATE] if self.reads_covariate else None)  # q(z|x)
         elbo = self.evidence(batch, {"z": q}, generator)

@@ -109,8 +109,10 @@ class ConditionalWasserstein(SVG):
 
 
 def in_units_of(p: DiagonalGaussian, q: DiagonalGaussian) -> DiagonalGaussian:
-    """The law of (z - mean of p) / (standard deviation of p) for z ~ q: of (B, T-1, r) each as (P, r). For z ~ p it is
-    N(0, I)."""
+    """The law of (z - mean of p) / (standard deviation of p) for z ~ q: of (B, T-1, r) each as (P, r).
+
+    For z ~ p it is N(0, I).
+    """
     return DiagonalGaussian(((q.mean - p.mean) * (-0.5 * p.logvar).exp()).flatten(0, 1),
                             (q.logvar - p.logvar).flatten(0, 1))
 

@@ -15,7 +15,7 @@ from vaecore.schema import Strict, option
 
 
 class Feeding(Strict):
-    """Which frames are read in training: the true ones, or what was predicted of them."""
+    """The frames that are read in training: the true ones, or what was predicted of them."""
 
     @abstractmethod
     def true_share(self, step: int) -> float:

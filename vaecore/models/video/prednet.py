@@ -69,7 +69,7 @@ class Layer(NamedTuple):
 
     @property
     def output(self) -> Tensor:
-        """R_l."""
+        """The layer's output R_l."""
         assert self.state is not None
         return self.state[0]
 
@@ -185,8 +185,10 @@ class PredNet(VideoFamily):
 
 
 def cut(x: Tensor) -> Tensor:
-    """Cut off at 0 and 1, with the gradient of x: that of an absolute error is 0 where the value cut off is right, and
-    points inside where it is not."""
+    """x cut off at 0 and 1, with the gradient of x.
+
+    That of an absolute error is 0 where the value cut off is right, and points inside where it is not.
+    """
     return x + (x.clamp(0, 1) - x).detach()
 
 

@@ -55,8 +55,10 @@ class RecurrentPredictor(VideoFamily):
         return Objective([(1.0, Evidence({self.modality: log_prob.sum(1)}, {}))])
 
     def next_frames(self, x: Tensor, generator: torch.Generator | None = None) -> Observation:
-        """p(x_t | x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip; from true frames unless `feeding`
-        says otherwise in training."""
+        """p(x_t | x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip.
+
+        From true frames unless `feeding` says otherwise in training.
+        """
         h, skips = encode_clips(self.encoder, x)
         if self.training and self.true_share < 1:
             true = torch.rand(h.shape[:2], generator=generator, device=h.device) < self.true_share
@@ -70,8 +72,10 @@ class RecurrentPredictor(VideoFamily):
         return (g.tanh() if self.bounded else g), state
 
     def fed_back(self, h: Tensor, skips: list[Tensor], true: Tensor) -> Tensor:
-        """What the decoder gives, (B * (T-1), ...), where a frame after the context is read as it was if `true` (B, T)
-        says so, and else as it was predicted."""
+        """What the decoder gives, (B * (T-1), ...), where it reads frames that it predicted.
+
+        A frame after the context is read as it was if `true` (B, T) says so, and else as it was predicted.
+        """
         return step_by_step(h, skips, true, self.context, self.decoder,
                             lambda read, _, state: self.predict(read[:, None], state),
                             lambda output: self.encoder(self.likelihood.observed(output).mean)[0])

@@ -55,8 +55,9 @@ def clips_at_once(model: VideoFamily, horizon: int) -> int:
 @torch.inference_mode()
 def rolled(model: VideoFamily, past: Tensor, horizon: int, futures: int, seed: int, *, start: int = 0
            ) -> Iterator[tuple[int, RollOut]]:
-    """Futures `start` to `futures` - 1 of clips whose `past` (B, c, *frame) is given: the number of the first in each
-    chunk, and the chunk.
+    """Futures `start` to `futures` - 1 of clips whose `past` (B, c, *frame) is given, chunk by chunk.
+
+    The number of the first in each chunk, and the chunk.
 
     The first chunk is one future, which is there at once, and later ones are as large as memory allows. What a future
     is depends on the seed and its number only, up to rounding, which grows where frames are fed back: two chunkings

@@ -144,14 +144,13 @@ class VideoFamily(Family):
 
     @property
     def stochastic(self) -> bool:
-        """Whether there is more than one future."""
+        """Whether the family has more than one future."""
         return self.noise_size > 0
 
     @abstractmethod
     def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,
                     *, mean: bool = False) -> Predicted:
-        """Every frame but the first from those before it and a code drawn from its posterior, or the posterior's
-        mean."""
+        """Every frame but the first from those before it and a code of its posterior, or the posterior's mean."""
 
     @abstractmethod
     def roll_out(self, past: Tensor, horizon: int, noise: Tensor, generator: torch.Generator | None = None) -> RollOut:
@@ -174,7 +173,10 @@ class VideoFamily(Family):
 
     def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
                  ) -> Evidence:
-        """Of x_1..x_{T-1} given x_0: reconstruction (B,), KL (B, T-1, r), or (B, 1, r) of one code a clip."""
+        """The terms of the ELBO of x_1..x_{T-1} given x_0.
+
+        Reconstruction (B,), KL (B, T-1, r), or (B, 1, r) of one code a clip.
+        """
         predicted = self.predictions(batch, posteriors, generator)
         kl = self.divergences(batch, posteriors)
         return Evidence({self.modality: predicted.log_prob(batch[self.modality]).sum(1)}, kl)

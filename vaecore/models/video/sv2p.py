@@ -70,8 +70,10 @@ class SV2P(VideoFamily):
         return Objective([(1.0, evidence)], divergence=None if whole else weight * evidence.total_kl().mean())
 
     def encode(self, batch: Batch) -> dict[str, Posterior]:
-        """q(z | x_0..x_{T-1}), (B, 1, r) or the same for each t, (B, T-1, r); raises `ValueError` for clips that are
-        not as long as those of the training."""
+        """q(z | x_0..x_{T-1}), (B, 1, r) or the same for each t, (B, T-1, r).
+
+        Raises `ValueError` for clips that are not as long as those of the training.
+        """
         x = batch[self.modality]
         if x.shape[1] != self.frames:
             raise ValueError(f"SV2P's posterior reads clips of {self.frames} frames, and these have {x.shape[1]}.")
@@ -95,8 +97,10 @@ class SV2P(VideoFamily):
         return Evidence({self.modality: log_prob.sum(1)}, {"z": q.kl_from_standard()})
 
     def next_frames(self, x: Tensor, z: Tensor, generator: torch.Generator | None = None) -> Observation:
-        """p(x_t | z, x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip, from codes (B, 1 or T-1, r);
-        from true frames unless `feeding` says otherwise in training."""
+        """p(x_t | z, x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip.
+
+        From codes (B, 1 or T-1, r), and from true frames unless `feeding` says otherwise in training.
+        """
         clips = len(x)
         z = z.expand(-1, x.shape[1] - 1, -1)
         # As published, a whole number of clips of the batch reads the true frame at each step.
@@ -105,8 +109,11 @@ class SV2P(VideoFamily):
         return self.likelihood.observed(means.flatten(0, 1))
 
     def fed_back(self, x: Tensor, z: Tensor, true: int, generator: torch.Generator | None) -> Tensor:
-        """Means (B, T-1, *frame) where after the context only `true` clips, drawn anew at each step, read the frame
-        before as it was, and the others as it was predicted."""
+        """Means (B, T-1, *frame) of frames where the generator reads some that it predicted.
+
+        After the context only `true` clips, drawn anew at each step, read the frame before as it was, and the others as
+        it was predicted.
+        """
         clips, frames = x.shape[:2]
         ranks = torch.rand(clips, frames, generator=generator, device=x.device).argsort(0)
         means, states = self.generator(x[:, :self.context], z[:, :self.context])
@@ -118,8 +125,11 @@ class SV2P(VideoFamily):
         return torch.cat(means, 1)
 
     def roll_out(self, past: Tensor, horizon: int, noise: Tensor, generator: torch.Generator | None = None) -> RollOut:
-        """Of time-invariant codes `noise[:, 0]` is that of the whole clip, so the past is run once for each future. Of
-        time-variant ones each frame has its own; those of the past are one fixed draw from N(0, I), shared by all."""
+        """Futures of clips, frame by frame, from codes of N(0, I).
+
+        Of time-invariant codes `noise[:, 0]` is that of the whole clip, so the past is run once for each future. Of
+        time-variant ones each frame has its own; those of the past are one fixed draw from N(0, I), shared by all.
+        """
         clips, given, futures = *past.shape[:2], len(noise)
         invariant = self.config.latent == "invariant"
         if invariant:
@@ -210,7 +220,7 @@ def _of_past(past: Tensor, steps: int, size: int) -> Tensor:
 
 
 class Stages(Strict):
-    """Which parts of the bound are trained at a step."""
+    """The parts of the bound that are trained at a step."""
 
     @abstractmethod
     def at(self, step: int, total: int) -> tuple[bool, float]:
@@ -218,8 +228,11 @@ class Stages(Strict):
 
 
 class ThreeStages(Stages):
-    """The published three: the generator alone on codes from N(0, I), then the posterior without a KL, then the whole
-    bound. A generator that learns beside an untrained posterior may learn to do without a code."""
+    """The published three stages: the generator alone, then the posterior without a KL, then the whole bound.
+
+    The generator learns on codes from N(0, I): one that learns beside an untrained posterior may learn to do without a
+    code.
+    """
 
     title: ClassVar[str] = "Three stages"
     kind: Literal["three"] = "three"

@@ -136,8 +136,10 @@ class SVG(VideoFamily):
 
     def next_frames(self, x: Tensor, h: Tensor, skips: list[Tensor], z: Tensor, generator: torch.Generator | None = None
                     ) -> Observation:
-        """p(x_t | z_1..z_t, x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip; from true frames unless
-        `feeding` says otherwise in training."""
+        """p(x_t | z_1..z_t, x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip.
+
+        From true frames unless `feeding` says otherwise in training.
+        """
         if self.training and self.true_share < 1:
             true = torch.rand(h.shape[:2], generator=generator, device=h.device) < self.true_share
             return self.likelihood.observed(self.fed_back(h, skips, z, true))
@@ -150,8 +152,10 @@ class SVG(VideoFamily):
         return (g.tanh() if self.bounded else g), state
 
     def fed_back(self, h: Tensor, skips: list[Tensor], z: Tensor, true: Tensor) -> Tensor:
-        """What the decoder gives, (B * (T-1), ...), where a frame after the context is read as it was if `true` (B, T)
-        says so, and else as it was predicted."""
+        """What the decoder gives, (B * (T-1), ...), where it reads frames that it predicted.
+
+        A frame after the context is read as it was if `true` (B, T) says so, and else as it was predicted.
+        """
         return step_by_step(
             h, skips, true, self.context, self.decoder,
             lambda read, t, state: self.predict(torch.cat([read, z[:, t - 1]], 1)[:, None], state),
@@ -160,7 +164,7 @@ class SVG(VideoFamily):
     # -- futures
 
     def roll_out(self, past: Tensor, horizon: int, noise: Tensor, generator: torch.Generator | None = None) -> RollOut:
-        """As in `VideoFamily`: z_t from the prior, and each frame that was predicted is read as if it were true."""
+        """Futures of clips: z_t from the prior, and each frame that was predicted is read as if it were true."""
         clips, futures = len(past), len(noise)
         h, skips = encode_clips(self.encoder, past)
         predictor: State | None = None

@@ -96,8 +96,10 @@ class VideoPixelNetwork(VideoFamily):
         return Objective([(1.0, Evidence({self.modality: log_prob.sum(1)}, {}))])
 
     def next_frames(self, x: Tensor) -> Observation:
-        """p(x_t | x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip: every pixel from the frames
-        before and, if `spatial`, from the true pixels before it in its frame."""
+        """p(x_t | x_0..x_{t-1}) for t = 1..T-1, of (B * (T-1), *frame), clip by clip.
+
+        Every pixel from the frames before and, if `spatial`, from the true pixels before it in its frame.
+        """
         known, _ = self.remember(x[:, :-1])
         return self.likelihood.observed(self.decoder(x[:, 1:].flatten(0, 1), known.flatten(0, 1)))
 
@@ -108,8 +110,10 @@ class VideoPixelNetwork(VideoFamily):
         return grouped(known, len(frames)).transpose(0, 1), state
 
     def roll_out(self, past: Tensor, horizon: int, noise: Tensor, generator: torch.Generator | None = None) -> RollOut:
-        """Futures (B, N, horizon, *frame) of black and white draws: the n-th depends on N and on `generator`, and
-        of `noise` (N, horizon, 0) only N counts."""
+        """Futures (B, N, horizon, *frame) of black and white draws.
+
+        The n-th depends on N and on `generator`, and of `noise` (N, horizon, 0) only N counts.
+        """
         clips, futures = len(past), len(noise)
         _, state = self.remember(past)
         h, c = (part.repeat_interleave(futures, 0) for part in state)
