@@ -71,7 +71,7 @@ class Study:
 
     @property
     def topic(self) -> str:
-        """Its name among the experiments."""
+        """The study's name among the experiments."""
         return self.series.title or self.title if self.series else self.title
 
 
@@ -96,7 +96,7 @@ class Result:
     intervals: dict[str, list[float]] = field(default_factory=dict)  # lower end, mean, upper end; 95 % over seeds
 
     def by_rule_of(self, study: Study) -> bool:
-        """Whether it was judged by the study's present rule: what an earlier one said is no verdict now."""
+        """Whether the result was judged by the study's present rule: what an earlier one said is no verdict now."""
         return self.rule == study.rule
 
     def spans(self) -> str:
@@ -107,8 +107,10 @@ class Result:
 
 
 def minutes(study: Study, result: Result | None) -> float:
-    """About how many minutes of CPU time a study takes: as measured, where its kept result is of the present rule
-    and says so; otherwise the study's own estimate."""
+    """About how many minutes of CPU time a study takes.
+
+    They are as measured, where its kept result is of the present rule and says so; otherwise its own estimate.
+    """
     if result and result.cpu_seconds > 0 and result.by_rule_of(study):
         return result.cpu_seconds / 60
     return study.minutes

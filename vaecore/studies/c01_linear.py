@@ -59,7 +59,7 @@ def run(bench: Bench) -> Finding:
 
 
 def error(table: Sequence[Row], gamma: float, name: str) -> Interval:
-    """By what share `name` is off from its closed form at this gamma."""
+    """The share by which the column `name` is off from its closed form at `gamma`, over seeds."""
     ours, exact = (by_seed(table, column, gamma=gamma) for column in (name, f"{name}, exact"))
     return over_seeds([ours[seed] / exact[seed] - 1 for seed in ours])
 

@@ -23,8 +23,10 @@ SEEDS = (0, 1, 2)
 
 
 def configuration(epochs: int = 100, samples: int = SAMPLES, seed: int = 0) -> RunConfig:
-    """One score behind three vectors, x_m = w_m z + noise of known sigma; an MVAE whose networks are linear. `seed`
-    draws loadings and samples, too."""
+    """One score behind three vectors, x_m = w_m z + noise of known sigma; an MVAE whose networks are linear.
+
+    `seed` draws loadings and samples, too.
+    """
     names = [f"block {m + 1}" for m in range(BLOCKS)]
     return parse(RunConfig, {
         "seed": seed, "data": {

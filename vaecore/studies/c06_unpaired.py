@@ -23,8 +23,10 @@ METHODS: dict[str, tuple[str, float, tuple[str, ...]]] = {
 
 
 def configuration(method: str, seed: int = 0, settings: Sequence[str] = ()) -> RunConfig:
-    """A shipped preset on the full MNIST, most observations torn into an image and a label that are seen apart; where
-    all is paired an epoch is half as long, so there are twice as many."""
+    """A shipped preset on the full MNIST, most observations torn into an image and a label that are seen apart.
+
+    Where all is paired an epoch is half as long, so there are twice as many.
+    """
     shipped, paired_, own = METHODS[method]
     missing = [] if paired_ == 1 else ["data.missing.kind=pairing", f"data.missing.paired={paired_}",
                                        f"data.missing.seed={seed}"]

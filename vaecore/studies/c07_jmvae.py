@@ -47,8 +47,10 @@ def gap(model: Family, batch: Batch) -> float:
 
 
 def row(bench: Bench, alpha: float, done: Run, seed: int) -> Row:
-    """Where it crosses, how far the encoders of one modality are from the joint one; of the first seed the joint
-    likelihood too."""
+    """Where a JMVAE crosses, and how far its encoders of one modality are from the joint one.
+
+    The first seed has the joint likelihood too.
+    """
     model, dataset = load_model(done.path), done.config().data.load()
     feed = Feed(dataset, "test", torch.device("cpu"))
     known: dict[str, float | int | str] = {"alpha": alpha, "seed": seed, **crossed(judged(bench, done)),

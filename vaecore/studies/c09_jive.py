@@ -62,7 +62,7 @@ def alike(scores: Matrix, truth: Matrix) -> float:
 
 
 def written(found: Decomposition) -> str:
-    """Its ranks as the table has them."""
+    """The ranks of a decomposition as the table has them."""
     return as_written(found.joint_rank, found.individual_ranks)
 
 

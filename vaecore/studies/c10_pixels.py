@@ -38,7 +38,7 @@ class Floors(NamedTuple):
 
 
 def floors(x: Tensor, events: Tensor, data: MovingShape) -> Floors:
-    """Of binary clips (N, T, H, W) and `events` (N, T), frames that follow a choice.
+    """The least possible -log p of binary clips (N, T, H, W), whose `events` (N, T) are frames that follow a choice.
 
     Everything but the directions follows from the frames before: one of four is drawn before frame 1, and at a wall
     one of those that do not leave the frame. Where n are equally likely, any model pays log n on average, and one of

@@ -30,7 +30,7 @@ def row(bench: Bench, stages: str, done: Run) -> Row:
 
 
 def run(bench: Bench) -> Finding:
-    """The same model, trained in three stages and in one, for every seed."""
+    """One model, trained in three stages and in one, for every seed."""
     return finding([{"seed": seed, **row(bench, stages, bench.train(
         f"{stages.replace(' ', '-')}-{seed}", configuration(stages, [f"seed={seed}"])))}
         for seed in SEEDS for stages in STAGES])

@@ -44,7 +44,7 @@ def pixels(name: str, settings: Sequence[str] = (), seed: int = 0) -> RunConfig:
 
 
 def row(bench: Bench, data: str, name: str, done: Run) -> tuple[Row, dict[str, list[float]]]:
-    """Of the test clips: late frames of the best future, bound, and spread of the prior at events; curves besides."""
+    """Late frames of the best future of test clips, their bound, and the prior's spread at events; curves besides."""
     model, test = load_model(done.path), done.config().data.load().splits["test"]
     assert isinstance(model, VideoFamily) and test.events is not None
     model.eval()
@@ -67,8 +67,11 @@ def row(bench: Bench, data: str, name: str, done: Run) -> tuple[Row, dict[str, l
 
 @torch.inference_mode()
 def at_events(model: SVG, clips: Tensor, events: NDArray[np.bool_]) -> dict[str, float]:
-    """KL in nats of predicted frames at events and elsewhere, and how a learned prior's standard deviation compares:
-    its mean over dimensions, and the one dimension in which it changes most. All from the true frames before each."""
+    """KL in nats of predicted frames at events and elsewhere, and how a learned prior's standard deviation compares.
+
+    It is compared by its mean over dimensions, and in the one in which it changes most, from the true frames before
+    each.
+    """
     sds, kls = [], []
     for part in torch.split(clips, CLIPS_AT_ONCE):
         batch = {model.modality: scaled(part).float()}

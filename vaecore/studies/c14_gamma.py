@@ -81,8 +81,11 @@ def run(bench: Bench) -> Finding:
 
 
 def linear_is_exact(table: Sequence[Row]) -> bool:
-    """Whether exactly the eigenvalues above gamma stay active in every seed, and the KL is that of the closed form by
-    both ends of the interval of the difference."""
+    """Whether the linear VAE is as its closed form says.
+
+    Exactly the eigenvalues above gamma stay active in every seed, and the KL is the predicted one by both ends of the
+    interval of the difference.
+    """
     rows = [r for r in table if r["model"] == "linear"]
     for gamma in {float(r["gamma"]) for r in rows}:
         exact = by_seed(rows, "KL, exact", gamma=gamma)
@@ -174,8 +177,10 @@ def of_result(result: Result) -> Exhibit | None:
 
 
 def of_runs(members: Sequence[Member]) -> Exhibit | None:
-    """The newest run at each gamma, of those with the data and the latent size of the newest of all. Raises
-    `DataUnavailable` or `ConfigError` where their data cannot be read."""
+    """The newest run at each gamma, of those with the data and the latent size of the newest of all.
+
+    Raises `DataUnavailable` or `ConfigError` where their data cannot be read.
+    """
     there = [member for member in members if member.last.get("step")]
     if not there:
         return None

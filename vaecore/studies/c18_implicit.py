@@ -33,8 +33,10 @@ def run(bench: Bench) -> Finding:
 
 
 def finding(table: Sequence[Row]) -> Finding:
-    """The rule, applied to the table: every likelihood in it has log Z subtracted but the last column's. Raises
-    `ValueError` where both priors are not of the same seeds."""
+    """The rule, applied to the table: every likelihood in it has log Z subtracted but the last column's.
+
+    Raises `ValueError` where both priors are not of the same seeds.
+    """
     standard, implicit = (by_seed(table, NLL, prior=name) for name in PRIORS)
     gain, released = paired(standard, implicit), paired(standard, by_seed(table, WITHOUT, prior="implicit"))
     alone = over_seeds(list(standard.values()))

@@ -43,7 +43,7 @@ def configuration(settings: Sequence[str] = ()) -> RunConfig:
 
 
 def row(bench: Bench, name: str, done: Run) -> Row:
-    """On the test images: distance of codes from the prior, squared error of the reconstruction, samples."""
+    """Distance of codes from the prior, squared error of the reconstruction and samples, on the test images."""
     config = done.config()
     model, dataset = load_model(done.path), config.data.load()
     batch = Feed(dataset, "test", torch.device("cpu")).first(len(dataset.splits["test"]))

@@ -24,7 +24,7 @@ SATURATED = 0.25  # nats: so near log N an estimate over all N is its own ceilin
 
 
 def posteriors(bench: Bench, label: str, *settings: str) -> DiagonalGaussian:
-    """Those of a small VAE on the training digits, (N, r)."""
+    """The posteriors (N, r) of a small VAE on the training digits."""
     config = changed(preset("vae-mlp-mnist"), ["data.source=embedded", "training.snapshots=0", "training.checkpoints=0",
                                                *settings])
     model = load_model(bench.train(label, config).path)

@@ -43,8 +43,10 @@ def configuration(turns: str, latent: str, settings: Sequence[str] = ()) -> RunC
 
 
 def row(bench: Bench, turns: str, latent: str, done: Run) -> Row:
-    """Squared error of the best futures of test clips, as long as those of training and later; the bound, and how far
-    futures are apart."""
+    """Squared error of the best futures of test clips, their bound, and how far futures are apart.
+
+    The error is over as many frames as in training, and over later ones.
+    """
     model, config = load_model(done.path), done.config()
     assert isinstance(model, VideoFamily) and isinstance(config.data, MovingShape)
     model.eval()

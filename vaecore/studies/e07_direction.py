@@ -58,7 +58,7 @@ class Theta:
 
     @property
     def variance(self) -> float:
-        """Of x_2 given x_1."""
+        """The variance of x_2 given x_1."""
         return self.sigma**2 + (self.w * self.tau) ** 2
 
 
@@ -161,7 +161,7 @@ def drawn(count: int, generator: torch.Generator) -> Tensor:
 
 @torch.inference_mode()
 def judged(model: SVG) -> dict[str, float]:
-    """Of SVG-LP: E[-ELBO] - H by its own evidence of drawn clips, its standard error, and both KL by quadrature."""
+    """E[-ELBO] - H of an SVG-LP by its own evidence of drawn clips, its standard error, and both KL by quadrature."""
     generator = torch.Generator().manual_seed(1)
     batch = {"frames": drawn(CLIPS, generator)}
     elbo = model.evidence(batch, model.encode(batch), generator).elbo().double()
@@ -174,8 +174,10 @@ def judged(model: SVG) -> dict[str, float]:
 @torch.no_grad()
 def quadrature(model: SVG, firsts: int = 16, codes: int = 48, spread: float = 6.0, points: int = 601
                ) -> tuple[float, float]:
-    """KL(data || model) and KL(model || data) of p(x_2 | x_1), the mean over x_1: Gauss-Hermite in x_1 and z, and a
-    fine grid in x_2."""
+    """KL(data || model) and KL(model || data) of p(x_2 | x_1), the mean over x_1.
+
+    By Gauss-Hermite in x_1 and z, and a fine grid in x_2.
+    """
     nodes, weights = (torch.from_numpy(part) for part in np.polynomial.hermite_e.hermegauss(firsts))
     z_nodes, z_weights = (torch.from_numpy(part) for part in np.polynomial.hermite_e.hermegauss(codes))
     x1 = math.sqrt(M) * nodes

@@ -14,8 +14,11 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean over seeds and the half width of its interval, in the unit of what was averaged. From one value nothing
-    is known of the spread: the half width is infinite, so that no rule that asks for an end of it can hold."""
+    """A mean over seeds and the half width of its interval, in the unit of what was averaged.
+
+    From one value nothing is known of the spread: the half width is infinite, so that no rule that asks for an end of
+    it can hold.
+    """
 
     mean: float
     half: float
@@ -57,9 +60,11 @@ def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Interval:
 
 def by_seed(table: Sequence[Mapping[str, float | int | str]], column: str, **where: float | int | str
             ) -> dict[int, float]:
-    """A column of the rows whose other columns have the values of `where`, by their seed; underscores of a name in
-    `where` stand for spaces. A row without the column, which some seeds alone have, is left out. Raises `ValueError`
-    where two rows are of one seed."""
+    """A column of the rows whose other columns have the values of `where`, by their seed.
+
+    Underscores of a name in `where` stand for spaces. A row without the column, which some seeds alone have, is left
+    out. Raises `ValueError` where two rows are of one seed.
+    """
     rows = [row for row in table if row.get(column) is not None
             and all(row.get(name.replace("_", " ")) == value for name, value in where.items())]
     found = {int(row["seed"]): float(row[column]) for row in rows}

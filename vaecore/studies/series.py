@@ -61,7 +61,7 @@ def finite(value: float | None) -> float | None:
 
 
 def create(store: Store, series: Series) -> list[Run]:
-    """Its runs as folders of the store, ready to be queued; each one's `about.json` names the series."""
+    """The runs of a series as folders of the store, ready to be queued; each one's `about.json` names the series."""
     taken = {run.id for run in store.runs()}
     runs = []
     for label, config in series.runs().items():
