@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.cross_modal import switchboard
+from pages.shared.palette import INK, RUNS, scheme
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 FIRST, MOST = 3, 6  # dimensions shown
 WIDTH, HEIGHT, FLOOR, EDGE = 460, 260, 34, 10  # of a picture, below its axis, beside it
-INK = {"light": "#1B1D2A", "dark": "#ECEEF6"}
 PALE = {"light": "#6B7085", "dark": "#A5ABC2"}
 CERTAINTY_HELP = ("1/σ², one over the variance: how certain. Under a product of experts certainties add up, so that "
                   "every modality can only make the model more certain.")
@@ -66,18 +66,14 @@ def name(beliefs: Beliefs) -> str:
 
 def colours(beliefs: Beliefs, modalities: Mapping[str, str]) -> dict[str, str]:
     """Of each part: its modality's, or of several modalities together one that none of them has."""
-    spare = list(reversed(switchboard.PALETTES[theme()]))
+    spare = list(reversed(RUNS[scheme()]))
     return {part.name: modalities.get(part.name) or spare[place % len(spare)]
             for place, part in enumerate(beliefs.parts)}
 
 
-def theme() -> str:
-    return "dark" if st.context.theme.type == "dark" else "light"
-
-
 def legend(beliefs: Beliefs, modalities: Mapping[str, str]) -> None:
     """Which line is whose."""
-    ink, pale = INK[theme()], PALE[theme()]
+    ink, pale = INK[scheme()], PALE[scheme()]
     entries = [("prior", f"3px dashed {pale}")]
     entries += [(label, f"3px solid {tint}") for label, tint in colours(beliefs, modalities).items()]
     if beliefs.rule != "prior":
@@ -91,7 +87,7 @@ def legend(beliefs: Beliefs, modalities: Mapping[str, str]) -> None:
 def curve(beliefs: Beliefs, dimension: int, tints: Mapping[str, str]) -> None:
     """One dimension, and how its certainty comes about."""
     label = f"{name(beliefs)}{dimension}"
-    svg = picture(beliefs.curves(dimension), tints, INK[theme()], PALE[theme()], beliefs.rule == "prior")
+    svg = picture(beliefs.curves(dimension), tints, INK[scheme()], PALE[scheme()], beliefs.rule == "prior")
     source = base64.b64encode(svg.encode()).decode()
     terms = beliefs.certainty(dimension)
     st.html(f'<div style="font-size:1.15rem;font-weight:600">{html.escape(label)}</div>'
@@ -99,7 +95,7 @@ def curve(beliefs: Beliefs, dimension: int, tints: Mapping[str, str]) -> None:
             f'alt="Densities of {html.escape(label)}" style="display:block;width:100%;height:auto">')
     if beliefs.rule == "product":
         total = terms.pop(beliefs.posterior.name)
-        ink = PALE[theme()]
+        ink = PALE[scheme()]
         sums = " + ".join(f'<span style="white-space:nowrap;color:{tints.get(who, ink)}"><b>{shown(value)}</b> '
                           f"{html.escape(who)}</span>" for who, value in terms.items())
         st.html(f'<div style="font-size:1.02rem" title="{html.escape(CERTAINTY_HELP)}">certainty '

@@ -9,6 +9,7 @@ import streamlit as st
 
 from pages.cross_modal.switchboard import colours, key, stamp
 from pages.shared import pictures
+from pages.shared.palette import BLUE, GREY, ORANGE, see_through
 from vaecore.evaluate.results import percent
 from vaecore.modalities import Image, Label
 
@@ -22,8 +23,7 @@ STILL = {"displayModeBar": False, "responsive": True}
 TOP = 10  # features of a modality
 PARTS = {"joint": "What all modalities have in common.", "individual": "What a modality has for itself.",
          "scores": "What the shared scores explain.", "residual": "What is left."}
-TINTS = {"joint": "#2F86D6", "individual": "#DE6A1B", "scores": "#2F86D6", "residual": "rgba(128,134,170,.28)"}
-OTHER = "#7F8798"
+TINTS = {"joint": BLUE, "individual": ORANGE, "scores": BLUE, "residual": see_through(GREY, 0.28)}
 SCORES_HELP = ("The code of each test sample: how much it has of a component. Near each other are samples that the "
                "method finds alike.")
 LOADINGS_HELP = ("How much a feature changes with a score of 1: the features with the largest, by modality. The sign "
@@ -120,13 +120,13 @@ def explained(checkpoint: CrossModal) -> None:
     parts = list(dict.fromkeys(part for shares in found.values() for part in shares))
     legend = "".join(
         f'<span style="display:flex;align-items:center;gap:.45rem" title="{html.escape(PARTS.get(part, ""))}">'
-        f'<span style="width:1rem;height:1rem;border-radius:3px;background:{TINTS.get(part, OTHER)}"></span>'
+        f'<span style="width:1rem;height:1rem;border-radius:3px;background:{TINTS.get(part, GREY)}"></span>'
         f"{html.escape(part)}</span>" for part in parts)
     rows = []
     for name, shares in found.items():
         whole = sum(max(share, 0.0) for share in shares.values()) or 1.0
         cells = "".join(
-            f'<span style="width:{100 * max(share, 0.0) / whole:.2f}%;background:{TINTS.get(part, OTHER)};'
+            f'<span style="width:{100 * max(share, 0.0) / whole:.2f}%;background:{TINTS.get(part, GREY)};'
             f'display:flex;align-items:center;justify-content:center;overflow:hidden;white-space:nowrap" '
             f'title="{html.escape(part)} {percent(share)}">'
             f'<span style="color:{"#fff" if part != "residual" else "inherit"}">{percent(share)}</span></span>'

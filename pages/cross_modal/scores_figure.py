@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pages.shared.palette import CLASSES
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 FONT = 15
-# Of classes and of nothing else, as in the pages' palette.js: at least 3:1 on white and on black.
-COLOURS = ("#CC5566", "#6F60D6", "#A38A1E", "#2E8B57", "#3C93BA", "#B84488", "#35978A", "#7F8B2E", "#A0683C", "#888888")
 
 
 def scores_figure(x: NDArray[np.floating], y: NDArray[np.floating], labels: NDArray[np.int64] | None, *, across: str,
@@ -29,7 +29,7 @@ def scores_figure(x: NDArray[np.floating], y: NDArray[np.floating], labels: NDAr
         chosen = np.flatnonzero(known == label)
         figure.add_trace(go.Scatter(
             x=x[chosen], y=y[chosen], mode="markers", name=_called(int(label), names),
-            customdata=chosen, marker={"size": 12, "color": COLOURS[int(label) % len(COLOURS)], "opacity": 0.9},
+            customdata=chosen, marker={"size": 12, "color": CLASSES[int(label) % len(CLASSES)], "opacity": 0.9},
             hovertemplate="test sample %{customdata}<br>" f"{across} %{{x:.2f}}, {up} %{{y:.2f}}<extra></extra>"))
     figure.update_layout(
         height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, hovermode="closest",

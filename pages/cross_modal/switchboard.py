@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import streamlit as st
 
 from pages.shared import lines, pictures
+from pages.shared.palette import RUNS, scheme
 from pages.shared.words import escaped
 from vaecore.evaluate.results import percent
 from vaecore.modalities import Image, Label, Modality, Text, Vector
@@ -33,8 +34,6 @@ WAYS: dict[type[Modality], tuple[str, ...]] = {
 WAY_HELP: dict[type[Modality], str] = {
     Image: "A test sample that travels with the checkpoint, a drawing of your own, or a picture file.",
     Label: "Choose a class, or type it."}
-PALETTES = {"light": ("#0072B2", "#D55E00", "#0B6B55", "#D6338A", "#6B5200", "#5F6B76", "#4B1FD0"),
-            "dark": ("#42A5F5", "#E8743B", "#8BEAC3", "#E0409F", "#F2C94C", "#A9B4BF", "#7A4DFF")}
 SAMPLES = (1, 4, 8, 16, 32)
 MAX_SENTENCES = 8
 MAX_COLUMNS = 12  # named under a vector
@@ -106,7 +105,7 @@ def redraw(checkpoint: CrossModal) -> None:
 
 def colours(checkpoint: CrossModal) -> dict[str, str]:
     """One for each modality, the same on cards and in curves."""
-    palette = PALETTES["dark" if st.context.theme.type == "dark" else "light"]
+    palette = RUNS[scheme()]
     return {name: palette[place % len(palette)] for place, name in enumerate(checkpoint.modalities)}
 
 

@@ -9,7 +9,9 @@ from itertools import count
 
 import streamlit as st
 
-HUES = 7  # of components/lib/palette.js; the eighth run has the hue of an earlier one, and marks on its line
+from pages.shared.palette import RUNS
+
+HUES = len(RUNS["light"])  # the eighth run has the hue of an earlier one, and marks on its line
 ARMS = {"basic": 0, "aggressive": 1}  # places of runs named after a training, as `lagging_figure.py` paints these
 CEILING = "ceiling"  # what stands in a chart as if a run, and is none
 NEUTRAL = -1  # its place: the colour of text

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pages.shared.palette import BLUE, GREEN, GREY, ORANGE, PINK
 from vaecore.evaluate.gamma import (
     Moments,
     Solution,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 POINTS = 240
-TRAINED, TRIVIAL, LINEAR, LEARNED = "#2F86D6", "#DE6A1B", "#12986F", "#C86BA4"  # legible on white and on black
+TRAINED, TRIVIAL, LINEAR, LEARNED = BLUE, ORANGE, GREEN, PINK
 FONT = 14
 HOVER = "%{fullData.name}<br>γ = %{x:.3g}: %{y:,.4~g} nats<br><br>"
 
@@ -124,7 +125,7 @@ def _star(learned: Solution, y: float, hover: str) -> dict[str, Any]:
 
 def _upright(x: float, bounds: tuple[float, float], name: str, says: str) -> dict[str, Any]:
     return {"x": [x] * 40, "y": np.linspace(*bounds, 40), "mode": "lines", "name": name, "showlegend": False,
-            "line": {"width": 1.5, "color": "#8A8FA3"}, "hovertemplate": f"{name} = {x:.3g}<br>{says}<extra></extra>"}
+            "line": {"width": 1.5, "color": GREY}, "hovertemplate": f"{name} = {x:.3g}<br>{says}<extra></extra>"}
 
 
 def _figure(traces: list[dict[str, Any]], y: str, bounds: tuple[float, float], grid: Vector, height: int,

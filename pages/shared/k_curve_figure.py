@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pages.shared.palette import BLUE, GREY, see_through
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-COLOUR, BAND, OTHER = "#2F86D6", "rgba(47,134,214,.20)", "#8A8FA3"
+BAND = see_through(BLUE, 0.2)
 FONT = 14
 
 
@@ -21,8 +23,8 @@ def k_curve_figure(curve: Sequence[tuple[int, float]], interval: tuple[float, fl
     room = 0.08 * (high - low) or 0.5
     figure = go.Figure([
         go.Scatter(x=[samples[0], samples[-1]], y=[values[0]] * 2, mode="lines", name="ELBO, K = 1", hoverinfo="skip",
-                   line={"width": 1.5, "dash": "dot", "color": OTHER}),
-        go.Scatter(x=samples, y=values, mode="lines+markers", name="estimate", line={"width": 2.5, "color": COLOUR},
+                   line={"width": 1.5, "dash": "dot", "color": GREY}),
+        go.Scatter(x=samples, y=values, mode="lines+markers", name="estimate", line={"width": 2.5, "color": BLUE},
                    marker={"size": 9}, hovertemplate="K = %{x:,}: %{y:.3f} nats<extra></extra>")])
     figure.add_hrect(y0=interval[0], y1=interval[1], fillcolor=BAND, line_width=0, layer="below")
     figure.add_trace(go.Scatter(x=[None], y=[None], mode="markers", name=f"95 % at K = {samples[-1]:,}",

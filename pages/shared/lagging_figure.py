@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pages.shared.palette import BLUE, GREY, ORANGE
+
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from vaecore.evaluate.lagging import Spread
 
-COLOURS = {"basic": "#2F86D6", "aggressive": "#DE6A1B"}  # as runs of that name have on Monitor
-OTHER = "#8A8FA3"
+COLOURS = {"basic": BLUE, "aggressive": ORANGE}  # as runs of that name have on Monitor
 FONT = 14
 
 
@@ -22,13 +23,13 @@ def spread_figure(points: Sequence[Spread], *, early: str, height: int = 420) ->
 
     reach = 1.12 * max([0.1, *(value for one in points for value in (*one.early, *one.late))])
     figure = go.Figure(go.Scatter(x=[0, reach], y=[0, reach], mode="lines", name="encoder keeps up", hoverinfo="skip",
-                                  line={"width": 1.5, "dash": "dot", "color": OTHER}))
+                                  line={"width": 1.5, "dash": "dot", "color": GREY}))
     for kind in dict.fromkeys(one.training for one in points):
         for place, one in enumerate(each for each in points if each.training == kind):
             (x0, y0), (x1, y1) = one.early, one.late
             figure.add_trace(go.Scatter(
                 x=[x0, x1], y=[y0, y1], mode="lines+markers", name=kind, legendgroup=kind, showlegend=place == 0,
-                line={"width": 2, "color": COLOURS.get(kind, OTHER)}, text=[early, "the end"],
+                line={"width": 2, "color": COLOURS.get(kind, GREY)}, text=[early, "the end"],
                 marker={"size": 11, "symbol": ["circle-open", "circle"], "line": {"width": 2}},
                 customdata=[one.name] * 2, hovertemplate=f"{kind}, %{{customdata}}, %{{text}}<br>model %{{x:.3f}}, "
                                                          "encoder %{y:.3f}<extra></extra>"))

@@ -15,6 +15,7 @@ import streamlit as st
 
 from pages.shared import measure, pictures, warm
 from pages.shared.checkpoints import store
+from pages.shared.palette import BLUE, GREEN, PINK
 from pages.shared.queue import anything_live, duration, queue_panel
 from pages.shared.words import escaped
 from pages.train import form
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from vaecore.explore.look import Look
     from vaecore.training.build import Fit
 
-BETA, TARGET, RATE = "#CC79A7", "#009E73", "#0072B2"
 PROBLEMS = f"{FORM}.data.path:problems"  # of an uploaded file; forgotten when the form begins anew
 UNKNOWN = ('<mark title="not in the vocabulary" style="background:rgba(230,159,0,.28);color:inherit;padding:0 .3em;'
            'border-radius:.3em">unknown</mark>')
@@ -236,11 +236,11 @@ def schedules(plan: Plan) -> None:
     from pages.train.schedule_figure import schedule_figure
     from vaecore.schedules.shape import cost_of_nothing, sampled
 
-    charts = [("rate", sampled(training.rate, total, training.epochs, training.learning_rate), RATE, "Learning rate")]
+    charts = [("rate", sampled(training.rate, total, training.epochs, training.learning_rate), BLUE, "Learning rate")]
     if training.kl.kind == "capacity":
         target = sampled(cost_of_nothing(training.kl), total, training.epochs)
-        charts.insert(0, ("target", target, TARGET, "C, the KL aimed at, in nats"))
-    charts.insert(0, ("beta", sampled(training.beta, total, training.epochs), BETA, "β, the weight of the KL"))
+        charts.insert(0, ("target", target, GREEN, "C, the KL aimed at, in nats"))
+    charts.insert(0, ("beta", sampled(training.beta, total, training.epochs), PINK, "β, the weight of the KL"))
     if not model.has_kl:
         st.caption(f":material/info: {model.title} has no KL: β and what the KL costs are not used.")
         del charts[:-1]

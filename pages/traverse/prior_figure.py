@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pages.shared.palette import BLUE, ORANGE, see_through
 from vaecore.explore.prior import Curve, Plane
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-AGGREGATED, PRIOR = "#2F86D6", "#DE6A1B"
+AGGREGATED, PRIOR = BLUE, ORANGE
 FONT = 15
 SHOWN = 0.99  # of the aggregated posterior's mass is coloured
 HALF, MOST = 0.5, 0.9  # of the prior's, within its lines
@@ -28,7 +29,7 @@ def plane_figure(plane: Plane, *, chosen: int | None = None, height: int = 460) 
     import plotly.graph_objects as go
 
     i, j = plane.dimensions
-    colours = [[0, "rgba(47,134,214,0)"], [1 - SHOWN, "rgba(47,134,214,0.12)"], [1, "rgba(47,134,214,1)"]]
+    colours = [[at, see_through(AGGREGATED, share)] for at, share in ((0, 0), (1 - SHOWN, 0.12), (1, 1))]
     figure = go.Figure([
         go.Heatmap(x=plane.x, y=plane.y, z=1 - plane.aggregated, zmin=0, zmax=1, colorscale=colours, showscale=False,
                    zsmooth="best", hovertemplate=f"z{i} = %{{x:.2f}}, z{j} = %{{y:.2f}}<extra></extra>"),
@@ -57,7 +58,7 @@ def curve_figure(curve: Curve, *, height: int = 460) -> go.Figure:
     import plotly.graph_objects as go
 
     name = f"z{curve.dimension}"
-    filled = {"fill": "tozeroy", "fillcolor": "rgba(47,134,214,0.35)", "line": {"width": 2, "color": AGGREGATED}}
+    filled = {"fill": "tozeroy", "fillcolor": see_through(AGGREGATED, 0.35), "line": {"width": 2, "color": AGGREGATED}}
     lines: list[tuple[str, Any, dict[str, Any]]] = [
         (NAMES[0], curve.aggregated, filled), (NAMES[1], curve.prior, {"line": {"width": 3, "color": PRIOR}})]
     figure = go.Figure([go.Scatter(x=curve.z, y=y, mode="lines", name=label, **style,

@@ -5,24 +5,21 @@ from __future__ import annotations
 import json
 import re
 from itertools import combinations
-from pathlib import Path
 
+import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.cross_modal.scores_figure import COLOURS
+from pages.components.plane import Track, pack_tracks
+from pages.shared import palette
 from pages.shared.colours import CEILING, HUES, NEUTRAL, assigned
 from pages.shared.lagging_figure import spread_figure
 from tests.pages import demo
 from vaecore.evaluate.lagging import Spread
 
-WEB = Path(__file__).parents[2] / "pages/components"
+SOURCES = [*(demo.ROOT / "pages").rglob("*.py"), *(demo.ROOT / "pages").rglob("*.js"),
+           *(demo.ROOT / "pages").rglob("*.css"), demo.ROOT / ".streamlit" / "config.toml"]
 RUNS = ["vae", "ae", "collapsed", "gallery/pca"]
-
-
-def palette(name: str) -> list[str]:
-    [found] = re.findall(rf"const {name} = \[(.*?)\];", (WEB / "lib/palette.js").read_text(), re.DOTALL)
-    return re.findall(r"#[0-9A-Fa-f]{6}", found)
 
 
 def places(at: AppTest) -> dict[str, int]:
@@ -55,9 +52,9 @@ def test_basic_and_aggressive_are_painted_alike_on_monitor_and_experiments() -> 
         assert (found["gallery/lagging-basic"], found["gallery/lagging-aggressive"]) == (0, 1)
     points = [Spread("aggressive", "b", (1, 1), (2, 2)), Spread("basic", "a", (1, 1), (2, 2))]
     drawn = {trace.name: trace.line.color for trace in spread_figure(points, early="step 10").data}
-    blue, orange = palette("LIGHT")[:2]
+    blue, orange = list(palette.RUNS["light"])[:2]
     for kind, wanted in (("basic", blue), ("aggressive", orange)):
-        assert min(palette("LIGHT"), key=lambda one: apart(one, drawn[kind])) == wanted
+        assert min(list(palette.RUNS["light"]), key=lambda one: apart(one, drawn[kind])) == wanted
 
 
 @pytest.mark.parametrize("shown", [1, 7, 8, 12, 21])
@@ -67,7 +64,7 @@ def test_runs_shown_together_differ_and_only_the_eighth_needs_marks(shown: int) 
     assert len(set(found.values())) == shown and max(found.values()) < HUES * -(-shown // HUES)
     assert sum(place < HUES for place in found.values()) == min(shown, HUES)
     assert assigned(names[::-1], found) == found and assigned(names[:3], found) == {n: found[n] for n in names[:3]}
-    assert HUES == len(palette("LIGHT")) == len(palette("DARK"))
+    assert HUES == len(list(palette.RUNS["light"])) == len(list(palette.RUNS["dark"]))
 
 
 def test_a_ceiling_is_no_run() -> None:
@@ -75,15 +72,29 @@ def test_a_ceiling_is_no_run() -> None:
 
 
 def test_classes_have_a_palette_of_their_own() -> None:
-    classes = palette("CLASSES")
-    assert tuple(classes) == COLOURS and len(classes) == 10
-    assert min(apart(a, b) for a in classes for b in palette("LIGHT") + palette("DARK")) > 15
-    assert min(apart(a, b) for a, b in combinations(classes, 2)) > 15
-    for colour in classes:
+    assert len(palette.CLASSES) == 10
+    assert min(apart(a, b) for a in palette.CLASSES for b in palette.RUNS["light"] + palette.RUNS["dark"]) > 15
+    assert min(apart(a, b) for a, b in combinations(palette.CLASSES, 2)) > 15
+    for colour in palette.CLASSES:
         light = luminance(colour)
         assert 1.05 / (light + 0.05) > 3 and (light + 0.05) / 0.05 > 3, colour
-    source = (WEB / "plane/plane.js").read_text()
-    assert "this.theme.classes[label" in source and "view.paint(track.colours[i])" in source
+    track = Track("a", "a", np.array([0]), np.zeros((1, 2)), np.zeros((1, 2)), colours=np.array([0, 1]))
+    sent = pack_tracks([track], x_label="", y_label="")
+    assert json.loads(sent[4:4 + int.from_bytes(sent[:4], "little")])["classes"] == list(palette.CLASSES)
+    source = (demo.ROOT / "pages/components/plane/plane.js").read_text()
+    assert "this.message.classes[label" in source and "view.paint(track.colours[i])" in source
+
+
+@pytest.mark.parametrize("colour", sorted({
+    *palette.RUNS["light"], *palette.RUNS["dark"], *palette.INK.values(), *palette.CLASSES, palette.BLUE,
+    palette.ORANGE, palette.GREEN, palette.PINK, palette.GREY}))
+def test_a_colour_is_said_once(colour: str) -> None:
+    said = [path.name for path in SOURCES for _ in re.finditer(colour, path.read_text(), re.IGNORECASE)]
+    assert said in (["config.toml"], ["palette.py"])
+
+
+def test_a_colour_can_be_seen_through() -> None:
+    assert palette.see_through("#2F86D6", 0.2) == "rgba(47,134,214,0.2)"
 
 
 def channels(colour: str) -> list[int]:

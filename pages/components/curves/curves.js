@@ -1,9 +1,10 @@
 // Live curves: a grid of uPlot charts that share one x axis, one cursor, one zoom and one legend.
-// Streamlit calls the default export again at every refresh and at every change of theme, with the same parent; each
-// view therefore lives in a map and is updated in place. Nothing is sent to the server: zoom and legend are local.
+// Nothing is sent to the server: zoom and legend are local.
 
 import { make, setText, unpack } from "../lib/dom.js";
+import { mounted, rootOf } from "../lib/mount.js";
 import { lapOf, paintOf, placeOf, readTheme } from "../lib/palette.js";
+import { tipOf } from "../lib/tip.js";
 import uPlot from "../lib/uPlot.esm.js";
 
 const NARROW = 700; // px: below it one column
@@ -13,22 +14,11 @@ const MARKS = 12; // on a line whose colour another run has too
 const DOTTED = [2, 5]; // px: lines of the right-hand axis, and that axis
 const STAIRS = uPlot.paths.stepped({ align: 1 });
 
-const views = new WeakMap();
-
-export default function ({ data, parentElement }) {
-  if (!views.has(parentElement)) views.set(parentElement, new Curves(parentElement));
-  const view = views.get(parentElement);
-  view.update(data);
-  return () => {
-    view.destroy();
-    views.delete(parentElement);
-  };
-}
+export default mounted(({ parentElement }) => new Curves(parentElement), (view, { data }) => view.update(data));
 
 class Curves {
   constructor(parent) {
-    this.root = make("div", "curves", parent);
-    this.root.style.visibility = "hidden"; // until curves.css has loaded and overrules it
+    this.root = rootOf("curves", parent);
     this.root.dataset.zoomed = "false";
     const bar = make("div", "bar", this.root);
     this.legend = make("div", "bar", bar);
@@ -156,8 +146,7 @@ class Panel {
     this.note = make("div", "note", this.element);
     this.box = make("div", "plot", this.element);
     this.waiting = make("div", "waiting", this.box, "waiting for the first values");
-    this.tip = make("div", "tip", this.box);
-    this.tip.hidden = true;
+    this.tip = tipOf(this.box);
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.box);
   }
@@ -178,7 +167,7 @@ class Panel {
 
     const { logX, xLabel } = this.view.message;
     const { smoothing } = spec;
-    // With smoothing a solid series gives two lines, the faint raw one and the smooth one; curves.py says why not a
+    // With smoothing a solid series gives two lines, the faint raw one and the smooth one; curves/__init__.py says why not a
     // dashed or dotted one. Those are drawn last: few strokes, else buried under a noisy training.
     const smoothable = series => smoothing > 0 && !series.dashed && !series.right;
     const raw = spec.series.map(series => ({ series, faint: smoothable(series), values: withGaps(series.y) }));

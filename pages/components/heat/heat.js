@@ -1,9 +1,11 @@
 // Heat maps: KL per latent dimension over training, all maps with one colour scale, one range of steps, one cursor.
-// Streamlit calls the default export again at every refresh and at every change of theme, with the same parent; each
-// view therefore lives in a map and is updated in place. Nothing is sent to the server.
+// Nothing is sent to the server.
 
+import { pixel, ramp, VIRIDIS } from "../lib/colourmap.js";
 import { make, unpack } from "../lib/dom.js";
+import { mounted, rootOf } from "../lib/mount.js";
 import { paintOf, placeOf, readTheme } from "../lib/palette.js";
+import { placeTip, tipOf } from "../lib/tip.js";
 
 const NARROW = 700; // px: below it one column
 const WIDE = 1500; // px: from here on three
@@ -14,34 +16,15 @@ const RIGHT = 16;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const KNEE = 0.01; // nats: colour is linear below, where a dimension is dead, and logarithmic above
 
-// Viridis at equal distances: even steps of lightness, seen with every kind of colour vision, dark where KL is 0.
-const VIRIDIS = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"];
-const COLOURS = Uint32Array.from({ length: 256 }, (_, i) => {
-  const at = (i / 255) * (VIRIDIS.length - 1);
-  const low = Math.min(Math.floor(at), VIRIDIS.length - 2);
-  const channel = (place, hex) => parseInt(hex.slice(1 + 2 * place, 3 + 2 * place), 16);
-  const mixed = [0, 1, 2].map(c =>
-    Math.round(channel(c, VIRIDIS[low]) * (low + 1 - at) + channel(c, VIRIDIS[low + 1]) * (at - low)));
-  return pixel(...mixed, 255);
-});
+// Dark where KL is 0.
+const COLOURS = ramp(VIRIDIS);
 const HATCH = [pixel(128, 128, 128, 190), pixel(128, 128, 128, 50)]; // not finite: on no scale, in either theme
 
-const views = new WeakMap();
-
-export default function ({ data, parentElement }) {
-  if (!views.has(parentElement)) views.set(parentElement, new Maps(parentElement));
-  const view = views.get(parentElement);
-  view.update(data);
-  return () => {
-    view.destroy();
-    views.delete(parentElement);
-  };
-}
+export default mounted(({ parentElement }) => new Maps(parentElement), (view, { data }) => view.update(data));
 
 class Maps {
   constructor(parent) {
-    this.root = make("div", "heat", parent);
-    this.root.style.visibility = "hidden"; // until heat.css has loaded and overrules it
+    this.root = rootOf("heat", parent);
     this.empty = make("p", "empty", this.root, "No map yet: choose a run that has a latent space.");
     this.scale = make("div", "scale", this.root);
     this.ramp = make("div", "ramp", this.scale);
@@ -142,7 +125,7 @@ class HeatMap {
     this.waiting = make("div", "waiting", this.box);
     this.cross = make("div", "cross", this.box); // where another map has the cursor
     this.cell = make("div", "cell", this.box);
-    this.tip = make("div", "tip", this.box);
+    this.tip = tipOf(this.box);
     this.pointer = null; // px in the canvas
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.box);
@@ -301,12 +284,7 @@ class HeatMap {
       make("div", "", null, `dimension ${map.dimensions[row]} · step ${GROUPED.format(map.steps[column])}`),
       make("b", "", null, Number.isNaN(value) ? "nan or infinite" : `KL ${nats(value)} nats`),
     );
-    // beside and above or below the cursor, on the side that has room
-    const { offsetWidth: width, offsetHeight: height } = this.tip;
-    const x = pointer.x + 16 + width > this.box.clientWidth ? pointer.x - 16 - width : pointer.x + 16;
-    const y = pointer.y + 16 + height > TOP + area.height ? pointer.y - 12 - height : pointer.y + 16;
-    this.tip.style.left = `${Math.max(0, Math.min(this.box.clientWidth - width, x))}px`;
-    this.tip.style.top = `${Math.max(0, y)}px`;
+    placeTip(this.tip, this.box, [pointer.x, pointer.y], { bottom: TOP + area.height });
   }
 
   // Arrow keys: to the next evaluation, to the next row; the first one enters at the last evaluation, at the top.
@@ -378,8 +356,4 @@ const THREE = new Intl.NumberFormat("en", { minimumSignificantDigits: 3, maximum
 export function nats(value) {
   if (Math.abs(value) < 5e-5) return "0.0000"; // as good as none, and rounding may make it negative
   return Math.abs(value) < 0.1 ? value.toFixed(4) : THREE.format(value);
-}
-
-function pixel(red, green, blue, alpha) {
-  return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0; // bytes of ImageData, lowest first
 }

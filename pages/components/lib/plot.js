@@ -1,6 +1,7 @@
 // One plane on a canvas: axes, ticks, points, lines, words, and the tip under the pointer.
 
 import { make, setText } from "./dom.js";
+import { placeTip, tipOf } from "./tip.js";
 
 export const TEXT = 14; // px: readable from the back row
 export const MARGIN = { left: 64, right: 10, top: 10, bottom: 50 }; // px around a plane, for its ticks and labels
@@ -13,8 +14,7 @@ export class Plot {
     this.canvas.setAttribute("role", "img");
     this.context = this.canvas.getContext("2d");
     this.empty = make("div", "empty", this.box);
-    this.tip = make("div", "tip", this.box);
-    this.tip.hidden = true;
+    this.tip = tipOf(this.box);
     this.canvas.onpointermove = this.canvas.onpointerdown = event => {
       this.pointer = [event.offsetX, event.offsetY];
       draw();
@@ -178,11 +178,7 @@ export class Plot {
     c.arc(...at, 7, 0, 7);
     Object.assign(c, { strokeStyle: this.theme.text, lineWidth: 2 });
     c.stroke();
-    // beside the point, on the side that has room
-    const free = [box.clientWidth - this.tip.offsetWidth, box.clientHeight - this.tip.offsetHeight];
-    const left = at[0] + 14 > free[0] ? at[0] - 14 - this.tip.offsetWidth : at[0] + 14;
-    this.tip.style.left = `${clamp(left, 0, free[0])}px`;
-    this.tip.style.top = `${clamp(at[1] + 12, 0, free[1])}px`;
+    placeTip(this.tip, box, at);
   }
 
   destroy() {

@@ -1,8 +1,7 @@
 // A drawing pad: strokes in white on black, kept here; the server gets a small grey picture once the pen rests.
-// Streamlit calls the default export again at every refresh and at every change of theme, with the same parent; each
-// view therefore lives in a map and is updated in place.
 
 import { make, setText } from "../lib/dom.js";
+import { mounted, rootOf } from "../lib/mount.js";
 
 const PEN = 0.085; // width of a stroke on the pad, in its sides
 const THICK = 0.155; // width of a stroke as it is sent, in lengths of the whole drawing: as heavy as MNIST's
@@ -10,26 +9,19 @@ const THIN = 0.02; // and in sides of the pad at least: two pixels of what is se
 const NEAR = 0.002; // in sides: points closer than that change nothing
 const REST = 150; // ms from lifting the pen until the drawing is sent
 
-const views = new WeakMap();
 const drawings = new Map(); // key -> strokes; they outlive a view that Streamlit takes away and mounts anew
 
-export default function ({ data, parentElement, setStateValue }) {
-  if (!views.has(parentElement)) views.set(parentElement, new Pad(parentElement, data));
-  const view = views.get(parentElement);
-  view.update(data, setStateValue);
-  return () => {
-    view.destroy();
-    views.delete(parentElement);
-  };
-}
+export default mounted(
+  ({ data, parentElement }) => new Pad(parentElement, data),
+  (view, { data, setStateValue }) => view.update(data, setStateValue),
+);
 
 class Pad {
   constructor(parent, { key, held }) {
     if (!drawings.has(key)) drawings.set(key, { strokes: [], sent: true });
     this.drawing = drawings.get(key); // strokes are lists of x, y, x, y ... in sides of the pad
     this.pointer = null; // the one that draws; a second finger or a palm does nothing
-    this.root = make("div", "pad", parent);
-    this.root.style.visibility = "hidden"; // until pad.css has loaded and overrules it
+    this.root = rootOf("pad", parent);
     this.root.setAttribute("role", "group");
     this.label = make("div", "label", this.root);
     this.sheet = make("div", "sheet", this.root);

@@ -16,6 +16,7 @@ import numpy as np
 
 from pages.components.serve import component
 from pages.shared import colours
+from pages.shared.palette import CLASSES
 
 MAX_PLANES = 8  # planes side by side
 SNAPSHOTS = 64  # of one track that the browser gets: it moves smoothly from one to the next
@@ -89,7 +90,8 @@ def pack_tracks(tracks: Sequence[Track], *, x_label: str, y_label: str, height: 
             }
         )
     reach = max((_reach(x, y) for x, y in zip(floats[1::3], floats[2::3], strict=True)), default=0.0)
-    header = {"kind": "tracks", "xLabel": x_label, "yLabel": y_label, "height": height, "places": dict(places or {})}
+    header = {"kind": "tracks", "xLabel": x_label, "yLabel": y_label, "height": height, "places": dict(places or {}),
+              "classes": CLASSES}
     return _pack({**header, "limit": _round_up(reach), "tracks": packed}, floats)
 
 

@@ -1,8 +1,8 @@
 // Planes drawn on canvas: points that move over training under one scrubber, and paths of rate against distortion.
-// Streamlit calls the default export again at every refresh and at every change of theme, with the same parent; each
-// view therefore lives in a map and is updated in place. Nothing is sent to the server.
+// Nothing is sent to the server.
 
 import { make, setText, unpack } from "../lib/dom.js";
+import { mounted, rootOf } from "../lib/mount.js";
 import { lapOf, paintOf, placeOf, readTheme } from "../lib/palette.js";
 import { clamp, grouped, Plot, ticks } from "../lib/plot.js";
 
@@ -10,31 +10,23 @@ const TRAIL = 5; // snapshots
 const SPEEDS = [0.5, 1, 2, 4];
 const EDITING = "input, textarea, select, button, a, [contenteditable], [role=slider], [role=combobox], [role=tab]";
 
-const views = new WeakMap();
-
-export default function ({ data, parentElement }) {
-  let view = views.get(parentElement);
-  const message = view?.bytes === data ? view.message : decode(data); // the same bytes: only the theme changed
-  if (!view) {
-    view = message.kind === "tracks" ? new Trajectories(parentElement) : new Paths(parentElement);
-    views.set(parentElement, view);
-  }
-  view.bytes = data;
-  view.message = message;
-  view.theme = readTheme(view.root, view.theme);
-  view.root.style.setProperty("--height", `${message.height}px`);
-  view.update();
-  return () => {
-    view.destroy();
-    views.delete(parentElement);
-  };
-}
+export default mounted(
+  ({ data, parentElement }) =>
+    decode(data).kind === "tracks" ? new Trajectories(parentElement) : new Paths(parentElement),
+  (view, { data }) => view.receive(data),
+);
 
 class View {
   constructor(parent, className) {
-    this.root = make("div", className, parent);
-    this.root.style.visibility = "hidden"; // until plane.css has loaded and overrules it
+    this.root = rootOf(className, parent);
     this.places = new Map(); // run -> place in the palette: sticky, so a run keeps its colour when others leave
+  }
+
+  receive(bytes) {
+    if (bytes !== this.bytes) this.message = decode((this.bytes = bytes)); // the same bytes: only the theme changed
+    this.theme = readTheme(this.root, this.theme);
+    this.root.style.setProperty("--height", `${this.message.height}px`);
+    this.update();
   }
 
   colour(run) {
@@ -46,7 +38,7 @@ class View {
   }
 
   paint(label) {
-    return this.theme.classes[label % this.theme.classes.length]; // never those of runs
+    return this.message.classes[label % this.message.classes.length]; // never those of runs
   }
 
   destroy() {
@@ -471,7 +463,7 @@ class Paths extends View {
   }
 }
 
-// u32 header length | JSON header | float32 columns, as plane.py packs it.
+// u32 header length | JSON header | float32 columns, as plane/__init__.py packs it.
 export function decode(bytes) {
   const [message, column] = unpack(bytes);
   for (const track of message.tracks ?? []) {

@@ -1,9 +1,9 @@
 // A player: clips of equal length on one clock, and curves over the same frames.
-// Streamlit calls the default export again at every refresh and at every change of theme, with the same parent; each
-// view therefore lives in a map and is updated in place. Playing, stepping and scrubbing stay here; the server hears
-// only of a branch.
+// Playing, stepping and scrubbing stay here; the server hears only of a branch.
 
+import { INFERNO, pixel, ramp } from "../lib/colourmap.js";
 import { make, setText } from "../lib/dom.js";
+import { mounted, rootOf } from "../lib/mount.js";
 import { readTheme } from "../lib/palette.js";
 import { clamp, grouped, ticks } from "../lib/plot.js";
 
@@ -30,36 +30,19 @@ const ICONS = {
   screen: "M3 3h5v2H5v3H3zM12 3h5v5h-2V5h-3zM3 12h2v3h3v2H3zM15 12h2v5h-5v-2h3z",
   branch: "M4 9h4.2l4.6-5H17v2h-3.3l-3.6 4 3.6 4H17v2h-4.2l-4.6-5H4z",
 };
-// Inferno at equal distances: for a spread, black where all futures agree.
-const INFERNO = ["#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925", "#fb9b06", "#f7d13d",
-  "#fcffa4"];
-const pixel = (r, g, b) => ((255 << 24) | (b << 16) | (g << 8) | r) >>> 0; // little-endian, as every browser's machine
 const GREYS = Uint32Array.from({ length: 256 }, (_, v) => pixel(v, v, v));
-const HEAT = Uint32Array.from({ length: 256 }, (_, v) => {
-  const at = (v / 255) * (INFERNO.length - 1);
-  const low = Math.min(Math.floor(at), INFERNO.length - 2);
-  const channel = (place, hex) => parseInt(hex.slice(1 + 2 * place, 3 + 2 * place), 16);
-  return pixel(...[0, 1, 2].map(c =>
-    Math.round(channel(c, INFERNO[low]) * (low + 1 - at) + channel(c, INFERNO[low + 1]) * (at - low))));
-});
+const HEAT = ramp(INFERNO); // of a spread: black where all futures agree
 
-const views = new WeakMap();
 let latest = null; // the player used last: it has the arrow keys while nothing has the focus
 
-export default function ({ data, parentElement, setTriggerValue }) {
-  if (!views.has(parentElement)) views.set(parentElement, new Player(parentElement));
-  const view = views.get(parentElement);
-  view.update(data, setTriggerValue);
-  return () => {
-    view.destroy();
-    views.delete(parentElement);
-  };
-}
+export default mounted(
+  ({ parentElement }) => new Player(parentElement),
+  (view, { data, setTriggerValue }) => view.update(data, setTriggerValue),
+);
 
 class Player {
   constructor(parent) {
-    this.root = make("div", "player", parent);
-    this.root.style.visibility = "hidden"; // until player.css has loaded and overrules it
+    this.root = rootOf("player", parent);
     this.root.setAttribute("role", "group");
     this.root.setAttribute("aria-label", "Clip player");
     this.root.tabIndex = -1;
@@ -730,7 +713,7 @@ class Figure {
   }
 }
 
-// u32 header length | JSON header | uint8 frames, as player.py packs it.
+// u32 header length | JSON header | uint8 frames, as player/__init__.py packs it.
 export function decode(bytes) {
   const length = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
   const message = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));

@@ -1,0 +1,38 @@
+"""Every colour that means something, said once.
+
+Those of the theme stand in `.streamlit/config.toml`, and Streamlit hands them to the browser components as variables of
+CSS. Components are sent what else they need.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+import streamlit as st
+
+Scheme = Literal["light", "dark"]
+_FILE = Path(__file__).parents[2] / ".streamlit" / "config.toml"
+_THEME: dict[Scheme, dict[str, Any]] = tomllib.loads(_FILE.read_text(encoding="utf-8"))["theme"]
+
+# Of runs and of modalities, after Okabe and Ito: told apart with red-green blindness, at least 3:1 on the page's
+# background. A place has the same hue in both, so that a run stays recognisable when the theme is switched.
+RUNS: dict[Scheme, tuple[str, ...]] = {"light": tuple(_THEME["light"]["chartCategoricalColors"]),
+                                       "dark": tuple(_THEME["dark"]["chartCategoricalColors"])}
+INK: dict[Scheme, str] = {"light": _THEME["light"]["textColor"], "dark": _THEME["dark"]["textColor"]}
+# Of classes, so that none is taken for a run: at least 3:1 on white and on black.
+CLASSES = ("#CC5566", "#6F60D6", "#A38A1E", "#2E8B57", "#3C93BA", "#B84488", "#35978A", "#7F8B2E", "#A0683C", "#888888")
+# Of figures that are alike in both themes: legible on white and on black.
+BLUE, ORANGE, GREEN, PINK, GREY = "#2F86D6", "#DE6A1B", "#12986F", "#C86BA4", "#8A8FA3"
+
+
+def scheme() -> Scheme:
+    """The theme of this visitor."""
+    return "dark" if st.context.theme.type == "dark" else "light"
+
+
+def see_through(colour: str, share: float) -> str:
+    """`colour`, of which `share` covers what lies beneath."""
+    red, green, blue = bytes.fromhex(colour.removeprefix("#"))
+    return f"rgba({red},{green},{blue},{share})"
