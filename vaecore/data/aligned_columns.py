@@ -122,8 +122,10 @@ def _classes(member: Member, whole: NDArray[np.int64] | None = None) -> NDArray[
 
 
 def numbered_labels(member: Member, whole: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Classes (N,) for evaluation and what they are called, by their numbers; in a .csv they are its only column, with
-    NaN or nothing where missing."""
+    """Classes (N,) for evaluation and what they are called, by their numbers.
+
+    In a .csv they are its only column, with NaN or nothing where missing.
+    """
     value = member.value
     if member.said:
         raise member.wrong(f"has {next(iter(member.said.values()))} which is no number.",

@@ -51,8 +51,10 @@ class OwnFile(DataConfig):
         return self.model_copy(update={"path": str(Path(self.path).expanduser().absolute()), "digest": digest(data)})
 
     def read(self) -> dict[str, bytes]:
-        """What `files` gives, if a run may be trained on it; raises `DataUnavailable` without a path, and `ConfigError`
-        for files that cannot be read or have changed."""
+        """What `files` gives, if a run may be trained on it.
+
+        Raises `DataUnavailable` without a path, and `ConfigError` for files that cannot be read or have changed.
+        """
         if not self.path:
             raise DataUnavailable(self.unchosen)
         data = self.files()

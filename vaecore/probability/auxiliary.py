@@ -16,7 +16,7 @@ CodesAndDraws = Callable[[Batch, torch.Generator | None], tuple[Tensor, Tensor, 
 
 @dataclass(frozen=True)
 class Auxiliary:
-    """What it learns, and how.
+    """What a network that learns by a loss of its own learns, and how.
 
     The model's optimizer leaves its parameters alone; its own, an Adam, makes `updates` updates before each of the
     model's, each on a fresh minibatch.
