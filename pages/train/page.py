@@ -248,7 +248,9 @@ def schedules(plan: Plan) -> None:
         st.plotly_chart(schedule_figure(*curve, title=title, colour=colour), key=f"train-{name}",
                         config={"displayModeBar": False, "responsive": True}, alt=f"{title} over the epochs")
         if name == "beta" and training.kl.kind == "free-bits" and plan.config:
-            size = getattr(model, "latent_size", 1)
+            from vaecore.models.capabilities import ChoosesLatentSize
+
+            size = model.latent_size if isinstance(model, ChoosesLatentSize) else 1
             floor = cost_of_nothing(training.kl, size)(0, total)
             groups = "the latent as a whole, "
             if training.kl.group == "dimension":

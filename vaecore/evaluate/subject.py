@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vaecore.config import RunConfig
 from vaecore.data import Dataset, SplitName
-from vaecore.data.missing import Complete
+from vaecore.data.missing import Complete, MultimodalConfig
 from vaecore.evaluate.likelihood import Cancelled
 from vaecore.evaluate.quality import readable
 from vaecore.evaluate.settings import Settings
@@ -51,10 +51,10 @@ class Subject:
     @property
     def complete(self) -> Dataset:
         """The data with nothing taken away on purpose: a judge does not depend on what the model had to do without."""
-        missing = getattr(self.config.data, "missing", None)
-        if missing is None or isinstance(missing, Complete):
+        data = self.config.data
+        if not isinstance(data, MultimodalConfig) or isinstance(data.missing, Complete):
             return self.dataset
-        return self.config.data.model_copy(update={"missing": Complete()}).load()
+        return data.model_copy(update={"missing": Complete()}).load()
 
     def batches(self, size: int) -> Iterator[Batch]:
         """The observations for log p(x), `size` at a time."""

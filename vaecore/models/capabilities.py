@@ -75,6 +75,14 @@ class ChoosesDivergence(Protocol):
 
 
 @runtime_checkable
+class ChoosesLatentSize(Protocol):
+    """Which have one latent, of a size that is a choice."""
+
+    @property
+    def latent_size(self) -> int: ...
+
+
+@runtime_checkable
 class ChoosesStages(Protocol):
     """A family whose parts are trained one after another."""
 

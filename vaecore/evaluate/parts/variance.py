@@ -25,14 +25,15 @@ def variance(subject: Subject) -> Variance:
     import torch
 
     from vaecore.evaluate.quality import MOST
+    from vaecore.models.capabilities import HasLoadings
 
-    explained = getattr(subject.model, "explained", None)
-    if explained is None:
+    model = subject.model
+    if not isinstance(model, HasLoadings):
         raise ValueError("only linear families tell apart what is joint, individual and left over.")
     tell = subject.told("variance")
     tell(0, 1)
     with torch.inference_mode():
-        return Variance(modalities=explained(subject.feed.first(MOST)), observations=min(MOST, len(subject.feed)))
+        return Variance(modalities=model.explained(subject.feed.first(MOST)), observations=min(MOST, len(subject.feed)))
 
 
 def lines(found: Variance, _: Evaluation) -> Iterator[str]:
