@@ -18,6 +18,7 @@ from vaecore.config import RunConfig
 from vaecore.data import OBSERVED, Modality
 from vaecore.explore.crossmodal import CrossModal
 from vaecore.explore.generated import Generated
+from vaecore.explore.generating import drawn_codes
 from vaecore.explore.given import digest
 from vaecore.explore.pictures import crossed
 from vaecore.modalities import SPECIALS
@@ -130,7 +131,7 @@ def test_codes_follow_the_posterior_and_the_temperature_its_spread(opened: Open)
     given = {"label": model.label("label", 2)}
     q = model.model.encode(given)["z"]
     for temperature in (0.5, 1.0):
-        z = model._drawn(given, 20_000, temperature, torch.Generator().manual_seed(0))["z"]
+        z = drawn_codes(model.model, given, 20_000, temperature, torch.Generator().manual_seed(0))["z"]
         torch.testing.assert_close(z.mean(0), q.mean[0], atol=0.03, rtol=0)
         torch.testing.assert_close(z.std(0), temperature * (0.5 * q.logvar[0]).exp(), atol=0.02, rtol=0.02)
 
@@ -138,7 +139,7 @@ def test_codes_follow_the_posterior_and_the_temperature_its_spread(opened: Open)
 def test_a_mixture_is_drawn_from_what_is_given_alone(opened: Open) -> None:
     model = opened("mixture", THREE)
     given = {name: model.sample(name, 0) for name in ("image", "label")}
-    z = model._drawn(given, 4_000, 0.0, torch.Generator().manual_seed(0))["z"]
+    z = drawn_codes(model.model, given, 4_000, 0.0, torch.Generator().manual_seed(0))["z"]
     found, counts = torch.unique(z, dim=0, return_counts=True)
     means = torch.stack([part.mean[0] for part in model.model.encode(given)["z"].components[:2]])
     assert len(found) == 2 and counts.min() > 1_800

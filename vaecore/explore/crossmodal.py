@@ -24,20 +24,19 @@ from vaecore.explore import given
 from vaecore.explore.beliefs import Beliefs, Numbers, beliefs, largest_first
 from vaecore.explore.drawing import Ink
 from vaecore.explore.generated import Generated, joined, shown
+from vaecore.explore.generating import decoded, drawn_codes, joint_preview
 from vaecore.explore.given import Typed, fitting
 from vaecore.explore.loadings import loading_picture, loadings, strongest
 from vaecore.explore.opening import label_names, read_examples, read_model
-from vaecore.explore.pictures import Images, as_images, png, stacked, striped
+from vaecore.explore.pictures import Images
 from vaecore.explore.sentences import MAX_TOKENS
 from vaecore.modalities import SPECIALS, Image, Modality, Text
 from vaecore.models import Family
 from vaecore.models.blocks.jive import JOINT
 from vaecore.models.blocks.shared import LinearBlocks
 from vaecore.models.multimodal.dmvae import SHARED, private
-from vaecore.models.multimodal.shared import Multimodal
-from vaecore.nets.text import Sentences
-from vaecore.probability.gaussian import Point, StandardNormal
-from vaecore.probability.posteriors import Posterior, PosteriorMixture
+from vaecore.probability.gaussian import Point
+from vaecore.probability.posteriors import Posterior
 from vaecore.store import COPY_AGAIN, Run
 from vaecore.training.checkpoints import BrokenCheckpoint
 from vaecore.training.feed import scaled
@@ -238,8 +237,12 @@ class CrossModal:
             raise ValueError(f"{count} cannot be generated at once. Ask for 1 to {MAX_GENERATED}.")
         if not (math.isfinite(temperature) and temperature >= 0):
             raise ValueError(f"a temperature of {temperature} makes no sense. Use 0 or more.")
-        codes = self._drawn(self.check(given), count, temperature, torch.Generator().manual_seed(seed))
-        parts = [self._decoded({latent: z[rows] for latent, z in codes.items()}, names)
+        batch = self.check(given)
+        if not batch and not self.has_prior:
+            raise ValueError(f"{self.run.id} has no prior to draw from: give at least one of "
+                             f"{', '.join(self.modalities)}.")
+        codes = drawn_codes(self.model, batch, count, temperature, torch.Generator().manual_seed(seed))
+        parts = [decoded(self.model, {latent: z[rows] for latent, z in codes.items()}, names)
                  for rows in torch.split(torch.arange(count), self.model.at_once(MAX_GENERATED))]
         return {name: joined([part[name] for part in parts]) for name in names}
 
@@ -317,28 +320,13 @@ class CrossModal:
 
     # -- for its card
 
-    @torch.inference_mode()
     def preview(self, count: int = 10) -> Preview:
         """What the model draws together, for the run's card.
 
         A picture of the modalities that can be seen, a row each and a column a sample; where all are texts, the
         sentences.
         """
-        seen = [name for name in self.pictured if self.modalities[name].pixels] or self.pictured
-        generator = torch.Generator().manual_seed(0)
-        if prior := self.model.prior():
-            z = {name: p.sample(count, generator) for name, p in prior.items()}
-        else:  # without a prior, what it makes of test observations
-            z = {name: q.mean for name, q in self.model.encode({name: x[:count] for name, x in self.examples.items()}
-                                                               ).items()}
-        decoded = self.model.decode(z)
-        if not seen:
-            lines = [words(row.tolist(), self.modalities[name].vocabulary) for place in range(3)
-                     for name, p in decoded.items() if isinstance(p, Sentences) for row in [p.likeliest()[place]]]
-            return Preview("preview.txt", "\n".join(lines).encode())
-        pictured = self.modalities[seen[0]].pixels
-        rows = [as_images(decoded[name].mean.clamp(0, 1) if pictured else decoded[name].mean) for name in seen]
-        return Preview("preview.png", png(stacked(rows[:3]), scale=2) if pictured else png(striped(rows)))
+        return joint_preview(self.model, self.examples, count)
 
     # -- inside
 
@@ -379,29 +367,6 @@ class CrossModal:
     def _means(self, index: Sequence[int], given: Collection[str] | None = None) -> dict[str, Tensor]:
         return {latent: q.mean for latent, q in self._posteriors(self._sampled(index, given or None)).items()}
 
-    def _drawn(self, batch: Mapping[str, Tensor], count: int, temperature: float, generator: torch.Generator
-               ) -> dict[str, Tensor]:
-        """Codes (count, r) a latent."""
-        if not batch:
-            if not self.has_prior:
-                raise ValueError(f"{self.run.id} has no prior to draw from: give at least one of "
-                                 f"{', '.join(self.modalities)}.")
-            return {latent: temperature * p.sample(count, generator) if isinstance(p, StandardNormal) else
-                    p.tempered(temperature).sample(count, generator) for latent, p in self.model.prior().items()}
-        return {latent: _draw(q, count, temperature, generator) for latent, q in self.model.encode(batch).items()}
-
-    def _decoded(self, z: Mapping[str, Tensor], names: Collection[str]) -> dict[str, Generated]:
-        some = isinstance(self.model, Multimodal | LinearBlocks)
-        found = self.model.decode(z, predict=names) if some else self.model.decode(z)  # type: ignore[call-arg]
-        made = {}
-        for name in names:
-            p = found[name]
-            if isinstance(p, Sentences):
-                made[name] = self.shown(name, p.likeliest())
-            else:
-                made[name] = self.shown(name, p.mean)
-        return made
-
     @torch.inference_mode()
     def _traverse(self, name: str, latent: str, example: int, values: Sequence[float], most: int | None = None
                   ) -> Traversal:
@@ -418,7 +383,7 @@ class CrossModal:
         return Traversal(dimensions, self._grid(name, codes, len(dimensions)))
 
     def _grid(self, name: str, codes: Mapping[str, Tensor], rows: int) -> Images:
-        images = self._decoded(codes, [name])[name].images
+        images = decoded(self.model, codes, [name])[name].images
         return images.reshape(rows, -1, *images.shape[1:])
 
     @cached_property
@@ -448,16 +413,3 @@ def _samples(stored: Mapping[str, Tensor], modalities: Mapping[str, Modality]
     if observed is not None and observed.shape != (count, len(modalities)):
         observed = None
     return found, None if labels is None else labels.long().numpy(), None if observed is None else observed.bool()
-
-
-def _draw(q: Posterior, count: int, temperature: float, generator: torch.Generator) -> Tensor:
-    """Codes (count, r) of a posterior of one observation."""
-    if isinstance(q, Point):
-        return q.mean.expand(count, -1)
-    if isinstance(q, PosteriorMixture):
-        chosen = torch.multinomial(q.weights[:, 0], count, replacement=True, generator=generator)
-        mean, logvar = q.means[chosen, 0], q.logvars[chosen, 0]
-    else:
-        mean, logvar = q.mean.expand(count, -1), q.logvar.expand(count, -1)
-    noise = torch.randn(mean.shape, generator=generator)
-    return torch.addcmul(mean, temperature * (0.5 * logvar).exp(), noise)
