@@ -98,6 +98,17 @@ def test_a_training_step_is_read_in_few_files(name: str, settings: list[str], fi
     assert len(step.files) <= files and step.changes <= changes, str(step)
 
 
+@pytest.mark.parametrize(("name", "files"), [
+    ("ae-mnist", 6), ("linear-ae-mnist", 6), ("made-mnist", 5), ("pixelcnn-mnist", 5), ("rbm-mnist", 3),
+    ("sentence-vae-captions", 6), ("language-model-captions", 4), ("vamp-mnist", 7), ("wae-mnist", 9),
+    ("svg-fp-moving-mnist", 7), ("recurrent-predictor-moving-mnist", 7), ("prednet-moving-mnist", 6),
+    ("video-pixel-network-shape", 7), ("conditional-wasserstein-states", 8)])
+def test_so_is_that_of_every_other_family(name: str, files: int) -> None:
+    step, _ = steps_of(name, "data.train_limit=500" if name.endswith(("-mnist", "captions")) and "moving" not in name
+                       else "seed=0")
+    assert len(step.files) <= files, str(step)
+
+
 def test_the_trace_sees_calls_and_nothing_else() -> None:
     from vaecore.files import parsed_json
     from vaecore.schema import problem

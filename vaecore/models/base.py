@@ -318,8 +318,8 @@ class ModelConfig(Strict):
 
 def show_choice(module: type[Family]) -> None:
     """Give a family's module the docstring of its choice, whose fields are keywords of the module: for `help()`."""
-    told = get_type_hints(module.__init__)["config"]
-    [choice] = [kind for kind in (get_args(told) or [told]) if kind is not type(None)]
+    given = get_type_hints(module.__init__)["config"]
+    [choice] = [kind for kind in (get_args(given) or [given]) if kind is not type(None)]
     what, _, fields = inspect.cleandoc(choice.__doc__ or choice.title).partition(FIELDS)
     own = inspect.cleandoc(module.__dict__.get("__doc__") or "")
     if module.choice is not None:  # a part of the configuration whose fields are keywords as well

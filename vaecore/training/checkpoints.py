@@ -141,9 +141,9 @@ def load_model(path: Path) -> Family:
         modalities = {name: config.data.known_of(name, modality) for name, modality in found.items()}
         with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
             model = config.model.build(modalities, covariate)
-        for name, there in model.state_dict().items():
-            if name in tensors and tensors[name].dtype != there.dtype:
-                raise ValueError(f"{name} holds {tensors[name].dtype} instead of {there.dtype}")
+        for name, wanted in model.state_dict().items():
+            if name in tensors and tensors[name].dtype != wanted.dtype:
+                raise ValueError(f"{name} holds {tensors[name].dtype} instead of {wanted.dtype}")
         model.load_state_dict(tensors, assign=True)
         channels_last(model)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RuntimeError, ConfigError) as error:
@@ -165,9 +165,9 @@ def check_origin(run: Run) -> None:
     noted, here = ({"data": {k: v for k, v in values["data"].items() if k != "path"}, "model": values["model"]}
                    for values in (noted, here))
     if fields := differences([noted, here]):
-        name, (there, own) = next(iter(fields.items()))
+        name, (trained, own) = next(iter(fields.items()))
         raise BrokenCheckpoint(f"weights.safetensors of {run.id} belongs to another run: it was trained with {name} = "
-                               f"{there}, but config.json says {own}. {COPY_AGAIN}, the whole of it.")
+                               f"{trained}, but config.json says {own}. {COPY_AGAIN}, the whole of it.")
 
 
 def check_words(folder: Path, dataset: Dataset) -> None:
@@ -176,10 +176,10 @@ def check_words(folder: Path, dataset: Dataset) -> None:
     Another version may tell words apart otherwise, and the same file gives other numbers then.
     """
     for name, modality in _described(_header(folder / WEIGHTS))[0].items():
-        there = dataset.modalities.get(name)
-        if there is not None and modality.vocabulary != there.vocabulary:
+        now = dataset.modalities.get(name)
+        if now is not None and modality.vocabulary != now.vocabulary:
             raise BrokenCheckpoint(f"{WEIGHTS} of {folder.name} was trained on other words than its text has now "
-                                   f"({len(modality.vocabulary):,} and {len(there.vocabulary):,}): this version tells "
+                                   f"({len(modality.vocabulary):,} and {len(now.vocabulary):,}): this version tells "
                                    "words apart in another way. Train a new run with the same settings.")
 
 

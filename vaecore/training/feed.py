@@ -66,7 +66,7 @@ class Feed:
                 if self.observed is not None:  # what is missing stays zeros
                     rows = torch.where(self.observed[indices, m], rows, indices)
             x = tensor.index_select(0, rows).to(self.device, non_blocking=True)
-            batch[name] = self._as_read(x, generator)
+            batch[name] = self._redrawn(x, generator)
         if self.covariate is not None:
             batch[COVARIATE] = self._known(self.covariate.index_select(0, indices))
         if self.observed is not None:
@@ -119,7 +119,7 @@ class Feed:
         u = u.to(self.device, non_blocking=True)
         return u if self.classes is None else (u[:, None] == self.classes).float()
 
-    def _as_read(self, x: Tensor, generator: torch.Generator) -> Tensor:
+    def _redrawn(self, x: Tensor, generator: torch.Generator) -> Tensor:
         pixels, x = x.dtype == torch.uint8, scaled(x)
         if not (self.redraw and pixels):
             return x
@@ -130,8 +130,8 @@ class Partners:
     """For each observation another one of the same label that has the modality in question, drawn at every visit."""
 
     def __init__(self, labels: NDArray[np.int64], has: NDArray[np.bool_] | None, home: torch.device) -> None:
-        there = np.arange(len(labels)) if has is None else np.flatnonzero(has)
-        by_label = there[np.argsort(labels[there], kind="stable")]
+        having = np.arange(len(labels)) if has is None else np.flatnonzero(has)
+        by_label = having[np.argsort(labels[having], kind="stable")]
         ordered = labels[by_label]
         starts, ends = np.searchsorted(ordered, labels, "left"), np.searchsorted(ordered, labels, "right")
         self.by_label = torch.from_numpy(by_label).to(home)

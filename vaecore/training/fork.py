@@ -51,10 +51,10 @@ def fork(store: Store, run: Run, source: str, config: RunConfig, name: str = "",
     it was. Raises `ConfigError` for weights that are not there or do not fit, `StoreError` for a name,
     `BrokenCheckpoint` for files that cannot be read.
     """
-    there = {each.name: each for each in sources(run)}
-    if source not in there:
+    kept = {each.name: each for each in sources(run)}
+    if source not in kept:
         raise problem("from", source, f"{run.id} has kept no weights '{source}'.",
-                      f"It has kept {', '.join(there)}." if there else "Train it first.")
+                      f"It has kept {', '.join(kept)}." if kept else "Train it first.")
     config, parent = config.resolve(), run.config().resolve()
     if changed := differences([{"data": placeless(c.data.model_dump(mode="json"))} for c in (parent, config)]):
         field, (theirs, ours) = next(iter(changed.items()))
@@ -65,7 +65,7 @@ def fork(store: Store, run: Run, source: str, config: RunConfig, name: str = "",
                           "its parent's data.", "Give that file, at whatever place, or start a new run.")
         raise problem(field, ours, f"{run.id} was trained with {theirs}, and a fork keeps its parent's data.",
                       f"Leave it at {theirs}, or start a new run.")
-    weights, step = read_weights(there[source].path)  # a running parent may have replaced them just now
+    weights, step = read_weights(kept[source].path)  # a running parent may have replaced them just now
     if different := misfit(untrained(config, run.path), weights):
         raise problem("model", config.model.family, f"the weights of {run.id} do not fit this model: they differ in "
                       f"{different}.", "Leave the model as its parent's, or start a new run.")

@@ -99,7 +99,8 @@ def _log_likelihood(model: Family, batch: Batch, z: dict[str, Tensor]) -> Tensor
         observations = model.decode({name: codes[rows] for name, codes in flat.items()})
         each = torch.stack([p.log_prob(batch[name][rows % points]) for name, p in observations.items()])  # (M, rows)
         if OBSERVED in batch:  # what is missing stands as zeros in the batch, and says nothing about z
-            there = batch[OBSERVED].T[[list(model.modalities).index(name) for name in observations]][:, rows % points]
-            each = torch.where(there.to(torch.bool), each, 0.0)
+            order = [list(model.modalities).index(name) for name in observations]
+            observed = batch[OBSERVED].T[order][:, rows % points]
+            each = torch.where(observed.to(torch.bool), each, 0.0)
         parts.append(each.sum(0))
     return torch.cat(parts).view(count, points)

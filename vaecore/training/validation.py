@@ -120,9 +120,9 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
                 add("tokens", name, (batch[name] != PAD).sum(1))
         for name, error in model.errors(batch, posteriors).items():
             if OBSERVED in batch:
-                there = batch[OBSERVED][:, list(model.modalities).index(name)]
-                error = error * there
-                add("seen", name, there)
+                observed = batch[OBSERVED][:, list(model.modalities).index(name)]
+                error = error * observed
+                add("seen", name, observed)
             add("mse", name, error)
     model.train(training)
 
@@ -160,10 +160,10 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
 def _joint(codes: Mapping[str, list[DiagonalGaussian]], prior: Mapping[str, Density], generator: torch.Generator
            ) -> float | None:
     """I(x; all latents) of the observations in `codes`; None for one latent. q(z|x) is a product over latents."""
-    told = [together(parts) for name, parts in codes.items() if name in prior]
-    if len(told) < 2:
+    coded = [together(parts) for name, parts in codes.items() if name in prior]
+    if len(coded) < 2:
         return None
-    q = DiagonalGaussian(*(torch.cat([getattr(part, term)[:DIAGNOSED] for part in told], 1)
+    q = DiagonalGaussian(*(torch.cat([getattr(part, term)[:DIAGNOSED] for part in coded], 1)
                            for term in ("mean", "logvar")))
     return information(q, generator).mutual_information
 

@@ -105,8 +105,8 @@ class LinearBlocks(Family):
             patterns = [(tuple(range(len(self.names))), torch.arange(count, device=self.centre.device))]
         else:
             kinds, kind_of = torch.unique(observed.T, dim=0, return_inverse=True)
-            patterns = [(tuple(there.nonzero().flatten().tolist()), (kind_of == i).nonzero().flatten())
-                        for i, there in enumerate(kinds)]
+            patterns = [(tuple(pattern.nonzero().flatten().tolist()), (kind_of == i).nonzero().flatten())
+                        for i, pattern in enumerate(kinds)]
         z = torch.zeros(count, self.loadings_matrix.shape[1], dtype=torch.double, device=self.centre.device)
         for given, rows in patterns:
             if given:  # an observation without anything has the code of the mean, 0

@@ -70,7 +70,7 @@ class ConcatenatedVAE(Multimodal):
                 in zip(self.names, self.likelihoods, parts, self.shapes, strict=True)
                 if predict is None or name in predict}
 
-    def score(self, batch: Batch, observed: Tensor | None, codes: Mapping[str, Tensor],
+    def log_likelihoods(self, batch: Batch, observed: Tensor | None, codes: Mapping[str, Tensor],
               generator: torch.Generator | None = None) -> dict[str, Tensor]:
         [z] = next(iter(codes.values()))  # the same for every modality, and one for each observation
         found = {name: p.log_prob(batch[name])[None] for name, p in self.decode({"z": z}, codes).items()}

@@ -89,7 +89,8 @@ class DMVAE(Multimodal):
         shared_q = experts.product(sources)  # (26): q(j|x), of all and then of each alone, (1 + M, B, r)
         j = shared_q.rsample(generator)[0]
         z = {SHARED: j} | {name: q.rsample(generator)[0] for name, q in private_q.items()}
-        scores = self.score(batch, observed, {  # log p(x_m|j, i_m) for j of each source, (1 + M, B) a modality
+        # log p(x_m|j, i_m) for j of each source, (1 + M, B) a modality
+        scores = self.log_likelihoods(batch, observed, {
             name: self.codes_for(name, z | {SHARED: self.sources_of(m, j)}) for m, name in enumerate(self.names)},
             generator)
         kl, private_kl = shared_q.kl_from_standard(), {name: q.kl_from_standard() for name, q in private_q.items()}

@@ -81,7 +81,8 @@ class JMVAE(MultimodalVAE):
                 gap = gap * (observed & (observed.sum(0) > 1))
             penalties["stand-in"] = self.alpha * gap.sum(0).mean()  # (20)
         z = q.rsample(generator)  # (1, B, r)
-        log_prob = self.score(batch, observed, dict.fromkeys(self.names, z), generator)  # log p(x_m|z), (1, B) each
+        # log p(x_m|z), (1, B) a modality
+        log_prob = self.log_likelihoods(batch, observed, dict.fromkeys(self.names, z), generator)
         elbo = Evidence({name: s[0] for name, s in log_prob.items()}, {"z": q.kl_from_standard()})  # (19)
         return Objective([(1.0, elbo)], penalties, weights=self.weights)
 

@@ -65,7 +65,9 @@ class MVAE(MultimodalVAE):
         experts = self.experts_of(batch, observed)  # q(z|x_m) / p(z), (M, B, r)
         q = experts.product(subsets.to(experts.shift.device))  # (23): p(z) times the experts of each subset, (S, B, r)
         z = q.rsample(generator)[0]
-        scores = self.score(batch, observed, {name: z[subsets[:, m]] for m, name in enumerate(self.names)}, generator)
+        # log p(x_m|z), for the codes of those subsets that have modality m
+        scores = self.log_likelihoods(batch, observed, {name: z[subsets[:, m]] for m, name in enumerate(self.names)},
+                                      generator)
         places = subsets.cumsum(0) - 1  # of subset s among those that have modality m
         kl = q.kl_from_standard()
         # An observation that has nothing of a subset says nothing in its ELBO.

@@ -134,7 +134,7 @@ class Multimodal(Family):
         return {name: decoder(self.codes_for(name, z), generator)
                 for name, decoder in zip(self.names, self.decoders, strict=True) if predict is None or name in predict}
 
-    def score(self, batch: Batch, observed: Tensor | None, codes: Mapping[str, Tensor],
+    def log_likelihoods(self, batch: Batch, observed: Tensor | None, codes: Mapping[str, Tensor],
               generator: torch.Generator | None = None) -> dict[str, Tensor]:
         """log p(x_m | code) in nats, (S, B), for codes (S, B, size) a modality; 0 where x_m is not observed.
 
@@ -164,7 +164,7 @@ class Multimodal(Family):
             each = torch.stack([part.kl_from_standard() for part in parts])
             kl[latent] = (weights.to(each)[..., None] * each).sum(0) if len(parts) > 1 else each[0]
         given = [name for name in self.names if name in batch]
-        scores = self.score(batch, observed, {name: self.codes_for(name, z) for name in given}, generator)
+        scores = self.log_likelihoods(batch, observed, {name: self.codes_for(name, z) for name in given}, generator)
         return Evidence({name: (weights.to(s) * s).sum(0) for name, s in scores.items()}, kl)
 
 
