@@ -152,3 +152,27 @@ def test_what_is_shared_is_used_by_several() -> None:
 
     for path in (PAGES / "shared").glob("*.py"):
         assert len(rooms(module(path))) > 1, path.name
+
+
+def constants(path: Path) -> dict[str, str]:
+    """The names in capitals that a file gives a value, and the values as they are written."""
+    found: dict[str, str] = {}
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if not isinstance(node, ast.Assign | ast.AnnAssign):
+            continue
+        for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+            for name in ast.walk(target):
+                if isinstance(name, ast.Name) and name.id.isupper() and node.value is not None:
+                    found[name.id] = ast.unparse(node.value)
+    return found
+
+
+def test_a_limit_says_what_it_limits_and_stands_once() -> None:
+    bare = {"MOST", "LARGEST", "LONGEST", "FEWEST", "LEAST", "AT_ONCE", "BATCH", "MAX", "MIN"}
+    seen: dict[tuple[str, str], Path] = {}
+    for path in [*FILES, *(ROOT.parent / "pages").rglob("*.py")]:
+        for name, value in constants(path).items():
+            assert name not in bare, f"{path}: what is {name} of?"
+            if name.startswith(("MAX_", "MIN_")) or name.endswith("_AT_ONCE"):
+                other = seen.setdefault((name, value), path)
+                assert other == path, f"{name} = {value} stands in {path} and in {other}"

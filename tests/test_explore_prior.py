@@ -18,7 +18,7 @@ from vaecore.explore.densities import held, marginal, moments, plane, weights_of
 from vaecore.explore.prior import by_label, components, inputs, normaliser, overfit, pair
 from vaecore.models import PCAConfig, VAEConfig
 from vaecore.nets import MLPConfig
-from vaecore.probability.gaussian import MOST_COMPONENTS, DiagonalGaussian, GaussianMixture, StandardNormal
+from vaecore.probability.gaussian import MAX_COMPONENTS, DiagonalGaussian, GaussianMixture, StandardNormal
 from vaecore.probability.priors import (
     AggregatedConfig,
     ConditionalConfig,
@@ -180,11 +180,11 @@ def test_what_a_prior_is_as_a_mixture() -> None:
 
 
 def test_what_is_drawn_is_bounded_and_still_a_density() -> None:
-    rows = MOST_COMPONENTS // 4
-    for density in (DiagonalGaussian(torch.zeros(MOST_COMPONENTS + 9, 2), torch.zeros(MOST_COMPONENTS + 9, 2)),
+    rows = MAX_COMPONENTS // 4
+    for density in (DiagonalGaussian(torch.zeros(MAX_COMPONENTS + 9, 2), torch.zeros(MAX_COMPONENTS + 9, 2)),
                     ConditionalMixture(*torch.zeros(2, rows, 5, 2), torch.full((rows, 5), -math.log(5)))):
         found = density.as_mixture()
-        assert len(found.mean) <= MOST_COMPONENTS
+        assert len(found.mean) <= MAX_COMPONENTS
         assert weights_of(found).sum() == pytest.approx(1, rel=1e-4)
 
 

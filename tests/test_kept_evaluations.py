@@ -11,10 +11,10 @@ import pytest
 
 from vaecore.evaluate.kept import (
     DEEPEST,
-    LARGEST,
     LONGEST_LIST,
     LONGEST_TEXT,
-    MOST,
+    MAX_EVALUATION_BYTES,
+    MAX_EVALUATIONS,
     MOST_FIELDS,
     evaluations,
     file_of,
@@ -95,9 +95,9 @@ def test_what_was_kept_comes_back_as_it_was(run: Run) -> None:
 
 
 def test_only_the_last_are_kept(run: Run) -> None:
-    for seed in range(MOST + 3):
+    for seed in range(MAX_EVALUATIONS + 3):
         keep(run, result(-float(seed), settings={"seed": seed}))
-    assert elbos(run) == [-float(seed) for seed in range(3, MOST + 3)]
+    assert elbos(run) == [-float(seed) for seed in range(3, MAX_EVALUATIONS + 3)]
 
 
 def test_shipped_runs_are_never_written(shipped: Run) -> None:
@@ -166,7 +166,7 @@ def test_what_is_no_part_is_no_part(run: Run) -> None:
 def test_a_file_that_is_too_large_is_not_read(run: Run) -> None:
     assert len(written(run, [result()])) == 1
     with (run.path / "evaluation.json").open("a") as file:
-        file.write(" " * LARGEST)
+        file.write(" " * MAX_EVALUATION_BYTES)
     assert evaluations(run) == []
 
 
@@ -183,7 +183,7 @@ def test_what_is_read_is_bounded(run: Run) -> None:
     while isinstance(inner, dict):
         levels, inner = levels + 1, inner["in"]
     assert inner is None and levels <= DEEPEST
-    assert len(written(run, [result(settings={"seed": seed}) for seed in range(300)])) == MOST
+    assert len(written(run, [result(settings={"seed": seed}) for seed in range(300)])) == MAX_EVALUATIONS
 
 
 def test_numbers_that_are_none_become_none(run: Run) -> None:

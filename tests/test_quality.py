@@ -377,7 +377,7 @@ def test_damaged_weights_are_trained_anew(digits: Dataset, quick: Path, damage: 
             classifiers._keep(path, classifiers.Network((1, 8, 8), 3), 0.5)
         case "large":
             with path.open("r+b") as file:
-                file.truncate(classifiers.LARGEST + 1)
+                file.truncate(classifiers.MAX_CLASSIFIER_BYTES + 1)
     again = classifier(digits)
     x = Feed(digits, "test", CPU).all()["image"]
     np.testing.assert_array_equal(again.features(x), first.features(x))

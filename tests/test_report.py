@@ -268,7 +268,7 @@ def test_interrupted_before_anything_it_keeps_nothing(vae: Run, capsys: pytest.C
         return line(part, done, total)
 
     monkeypatch.setattr(background, "line", said)
-    monkeypatch.setattr("vaecore.training.validation.BATCH", 50)  # several batches, so that it can end between two
+    monkeypatch.setattr("vaecore.training.validation.EVALUATED_AT_ONCE", 50)  # so that it can end between two
     assert call("evaluate", "vae", "--store", str(vae.path.parents[1])) == cli.evaluating.STOPPED
     assert "nothing is kept" in capsys.readouterr().err
     assert evaluations(vae) == []

@@ -19,10 +19,11 @@ from pages.shared.palette import INK, RUNS, scheme
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vaecore.explore.beliefs import Beliefs, Curves, Numbers
+    from vaecore.arrays import Numbers
+    from vaecore.explore.beliefs import Beliefs, Curves
     from vaecore.explore.crossmodal import CrossModal
 
-FIRST, MOST = 3, 6  # dimensions shown
+FIRST_DIMENSIONS, MAX_DIMENSIONS = 3, 6  # dimensions shown
 WIDTH, HEIGHT, FLOOR, EDGE = 460, 260, 34, 10  # of a picture, below its axis, beside it
 PALE = {"light": "#6B7085", "dark": "#A5ABC2"}
 CERTAINTY_HELP = ("1/σ², one over the variance: how certain. Under a product of experts certainties add up, so that "
@@ -48,12 +49,12 @@ def panel(checkpoint: CrossModal, given: dict[str, Tensor]) -> None:
         legend(beliefs, switchboard.colours(checkpoint))
         wanted = st.multiselect(
             "Dimensions", range(len(beliefs.order)), key=switchboard.key("dimensions", checkpoint), width=380,
-            format_func=lambda d: f"{name(beliefs)}{d}", max_selections=MOST, label_visibility="collapsed",
-            placeholder=f"Dimensions: the {min(FIRST, len(beliefs.order))} narrowed most",
+            format_func=lambda d: f"{name(beliefs)}{d}", max_selections=MAX_DIMENSIONS, label_visibility="collapsed",
+            placeholder=f"Dimensions: the {min(FIRST_DIMENSIONS, len(beliefs.order))} narrowed most",
             help="Latent dimensions to draw. Left empty, those of which the given modalities tell most.")
     tints = colours(beliefs, switchboard.colours(checkpoint))
     with st.grid(3, min_column_width=300, gap="medium"):
-        for dimension in wanted or beliefs.order[:FIRST]:
+        for dimension in wanted or beliefs.order[:FIRST_DIMENSIONS]:
             with st.container(gap="xsmall"):
                 curve(beliefs, dimension, tints)
     st.markdown(RULES[beliefs.rule], help=CERTAINTY_HELP if beliefs.rule == "product" else None)

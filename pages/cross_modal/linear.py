@@ -16,7 +16,7 @@ from vaecore.modalities import Image, Label
 if TYPE_CHECKING:
     import numpy as np
 
-    from vaecore.explore.beliefs import Numbers
+    from vaecore.arrays import Numbers
     from vaecore.explore.crossmodal import CrossModal
 
 STILL = {"displayModeBar": False, "responsive": True}

@@ -24,7 +24,7 @@ from vaecore.views import CODELESS, SENTENCE, view_of
 
 MAX_PREVIEW_BYTES = 4_000_000
 MAX_TEXT_BYTES = 100_000
-SENTENCES, LONGEST = 3, 300  # of a text model's preview; characters of each
+SENTENCES, MAX_CHARACTERS = 3, 300  # of a text model's preview; characters of each
 COLOURS: dict[State, Colour] = {"new": "gray", "queued": "violet", "running": "blue", "finished": "green",
                              "failed": "red", "stopped": "orange", "lost": "red"}
 MEANINGS: dict[State, str] = {
@@ -123,7 +123,7 @@ def _sentences(run: Run) -> None:
             written = file.read(MAX_TEXT_BYTES).decode(errors="replace").splitlines()
     except OSError:
         written = []
-    lines.brief([line[:LONGEST] for line in written if line.strip()][:SENTENCES] or ["no preview.txt to be shown"])
+    lines.brief([line[:MAX_CHARACTERS] for line in written if line.strip()][:SENTENCES] or ["no preview.txt to be shown"])
 
 
 def _latents(facts: Headline) -> str:

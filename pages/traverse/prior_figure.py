@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 AGGREGATED, PRIOR = BLUE, ORANGE
 FONT = 15
 SHOWN = 0.99  # of the aggregated posterior's mass is coloured
-HALF, MOST = 0.5, 0.9  # of the prior's, within its lines
+HALF_MASS, MOST_MASS = 0.5, 0.9  # of the prior's, within its lines
 MAX_CENTRES = 1_000
 NAMES = "aggregated posterior q(z)", "prior p(z)"
 
@@ -35,7 +35,7 @@ def plane_figure(plane: Plane, *, chosen: int | None = None, height: int = 460) 
                    zsmooth="best", hovertemplate=f"z{i} = %{{x:.2f}}, z{j} = %{{y:.2f}}<extra></extra>"),
         go.Contour(x=plane.x, y=plane.y, z=plane.prior, showscale=False, hoverinfo="skip", line={"width": 3},
                    colorscale=[[0, PRIOR], [1, PRIOR]],
-                   contours={"start": HALF, "end": MOST, "size": MOST - HALF, "coloring": "lines"}),
+                   contours={"start": HALF_MASS, "end": MOST_MASS, "size": MOST_MASS - HALF_MASS, "coloring": "lines"}),
         _key(NAMES[0], mode="markers", marker={"size": 16, "symbol": "square", "color": AGGREGATED}),
         _key(f"{NAMES[1]}: half of it, nine tenths", mode="lines", line={"width": 3, "color": PRIOR})])
     shown = plane.centres[:MAX_CENTRES]

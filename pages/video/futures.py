@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vaecore.explore.clips.scoring import Gathered
 
 KEEP = 8  # futures whose frames are kept, besides the best ones
-LEAST = 6  # clips that the player has room for, however long they are
+MIN_ROOM = 6  # clips that the player has room for, however long they are
 STEP = 0.5  # s of work until the page shows what is there
 
 
@@ -160,4 +160,4 @@ def longest(frame: tuple[int, ...], *, pixels: bool) -> int:
     from vaecore.explore.clips.states import SIDE
 
     channels, height, width = frame if pixels else (3, SIDE, SIDE)
-    return max(2, min(player.MAX_FRAMES, player.BYTES // (LEAST * channels * height * width)))
+    return max(2, min(player.MAX_FRAMES, player.BYTES // (MIN_ROOM * channels * height * width)))

@@ -29,7 +29,7 @@ def test_evaluation_is_an_exact_mean_whatever_the_batches(trainer: Make, monkeyp
     x = feed.all()["image"]
     found = []
     for size in (250, 100, 7):  # 250 observations: the last batches hold 250, 50 and 5
-        monkeypatch.setattr(validation, "BATCH", size)
+        monkeypatch.setattr(validation, "EVALUATED_AT_ONCE", size)
         found.append(evaluate(made.model, feed, seed=3))
     with torch.no_grad():
         code = made.model.encode({"image": x})["z"]
@@ -88,7 +88,7 @@ def test_information_is_that_of_the_first_observations(trainer: Make, monkeypatc
         rates = made.model.encode({"image": feed.all()["image"]})["z"].kl_from_standard().sum(1)
     monkeypatch.setattr(validation, "DIAGNOSED", 100)
     for size in (250, 60, 7):  # observations at a time: more than are looked at, and batches that end between
-        monkeypatch.setattr(validation, "BATCH", size)
+        monkeypatch.setattr(validation, "EVALUATED_AT_ONCE", size)
         found = evaluate(made.model, feed, seed=3)
         assert found.information["z"].observations == 100
         assert found.information["z"].rate == pytest.approx(rates[:100].mean().item(), rel=1e-5)
@@ -107,7 +107,7 @@ def test_an_autoencoder_has_no_information(trainer: Make) -> None:
 def test_a_last_batch_of_one_has_no_distance_from_the_prior(trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     made, dataset = trainer(small({"divergence": {"kind": "mmd"}}))
     feed = Feed(dataset, "validation", CPU)
-    monkeypatch.setattr(validation, "BATCH", 249)  # of 250 observations
+    monkeypatch.setattr(validation, "EVALUATED_AT_ONCE", 249)  # of 250 observations
     alone = evaluate(made.model, feed, seed=3).divergence
     assert alone is not None and math.isfinite(alone)
     with torch.no_grad():

@@ -18,7 +18,7 @@ import numpy as np
 from vaecore.data import npz, table
 from vaecore.data.base import MAX_ARRAYS_BYTES, Array
 from vaecore.data.own_file import contents, decoded, wrong
-from vaecore.data.text_file import LONGEST_LINE
+from vaecore.data.text_file import MAX_LINE_LENGTH
 from vaecore.modalities import MAX_MODALITIES
 from vaecore.schema import ConfigError, problem
 
@@ -164,9 +164,9 @@ def _lines(data: bytes, path: str) -> list[str]:
     """The lines of a text, empty ones too: sample n is line n."""
     lines = decoded(data, path).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
     for number, line in enumerate(lines, 1):
-        if len(line) > LONGEST_LINE:
+        if len(line) > MAX_LINE_LENGTH:
             raise wrong(path, f"has {len(line):,} characters in line {number:,}.",
-                        f"Put one sentence on a line, at most {LONGEST_LINE:,} characters.")
+                        f"Put one sentence on a line, at most {MAX_LINE_LENGTH:,} characters.")
     return lines
 
 

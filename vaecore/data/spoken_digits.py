@@ -32,7 +32,7 @@ EXPECTED = {"x": ("u", (RECORDINGS, SIDE, SIDE)), **dict.fromkeys(("y", "split",
 VALIDATION = range(5, 10)  # takes of each speaker and digit; those below 5 are the official test set
 
 RATE = 8_000  # samples a second, as recorded
-TYPICAL, LONGEST = 0.44, 4.0  # seconds: the mean recording, and the longest sound
+TYPICAL, MAX_SECONDS = 0.44, 4.0  # seconds: the mean recording, and the longest sound
 WINDOW, HOP = 256, 64  # samples
 LOWEST, HIGHEST = 80.0, 4_000.0  # Hz
 RANGE = 60.0  # dB
@@ -111,8 +111,8 @@ def sound(picture: Array, seconds: float = TYPICAL) -> tuple[NDArray[np.float32]
     """
     if picture.shape != (SIDE, SIDE) or picture.dtype != np.uint8:
         raise ValueError(f"a log-mel picture is uint8 of shape (32, 32), not {picture.dtype} of {picture.shape}")
-    if not 0 < seconds <= LONGEST:  # also NaN
-        raise ValueError(f"a sound of {seconds} s cannot be made: give more than 0 and at most {LONGEST:g} s")
+    if not 0 < seconds <= MAX_SECONDS:  # also NaN
+        raise ValueError(f"a sound of {seconds} s cannot be made: give more than 0 and at most {MAX_SECONDS:g} s")
     count = max(HOP, round(seconds * RATE))
     frames = math.ceil(count / HOP) + WINDOW // HOP  # half a window before the start and after the end
     decibels = np.asarray(picture[::-1], np.float64) * (RANGE / 255) - RANGE  # the lowest band first

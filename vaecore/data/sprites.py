@@ -20,7 +20,7 @@ from vaecore.schema import option
 SIDE = 32  # pixels
 FINE = 4  # points a pixel and direction: the share of them inside a shape is its grey level
 SHAPES = ("square", "ellipse", "heart")
-SMALLEST, LARGEST = 3.0, 5.5  # half the extent of a shape, pixels
+SMALLEST_SHAPE, LARGEST_SHAPE = 3.0, 5.5  # half the extent of a shape, pixels
 MARGIN = 9.0  # pixels from a centre to the border: the largest shape still fits, and 8 places are 2 pixels apart
 
 
@@ -56,7 +56,7 @@ class Sprites(ImageConfig):
 
     def _drawn(self) -> Array:
         """All images (N, 1, 32, 32) in the order of the grid: the last factor, y, changes fastest."""
-        sizes = np.linspace(SMALLEST, LARGEST, self.scales + 1)[1:]
+        sizes = np.linspace(SMALLEST_SHAPE, LARGEST_SHAPE, self.scales + 1)[1:]
         turns = np.arange(self.orientations) * (np.pi / 2 / self.orientations)
         places = np.linspace(MARGIN, SIDE - MARGIN, self.positions)
         return np.concatenate([draw(shape, size, turn, places)

@@ -12,7 +12,7 @@ from vaecore.data.own_file import OwnFile, decoded, digest_of, wrong
 from vaecore.data.text import TextConfig
 from vaecore.schema import option
 
-LONGEST_LINE = 10_000  # characters
+MAX_LINE_LENGTH = 10_000  # characters
 MIN_SENTENCES, HELD_OUT = 30, 2_000  # sentences
 
 
@@ -44,9 +44,9 @@ def sentences(data: bytes, path: str) -> list[str]:
     text = decoded(data, path)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for number, line in enumerate(lines, 1):
-        if len(line) > LONGEST_LINE:
+        if len(line) > MAX_LINE_LENGTH:
             raise wrong(path, f"has {len(line):,} characters in line {number:,}.",
-                         f"Put one sentence on a line, at most {LONGEST_LINE:,} characters.")
+                         f"Put one sentence on a line, at most {MAX_LINE_LENGTH:,} characters.")
     found = [line for line in lines if line.strip()]
     if len(found) < MIN_SENTENCES:
         raise wrong(path, f"has {len(found)} sentence{'s' * (len(found) != 1)}.",

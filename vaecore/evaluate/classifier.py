@@ -21,6 +21,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from vaecore.arrays import Numbers
 from vaecore.data import Dataset, SplitName
 from vaecore.data.base import cache_folder
 from vaecore.files import write_bytes_atomic
@@ -29,11 +30,10 @@ from vaecore.training.feed import Feed
 
 VERSION = 1  # of architecture and training: raise it when either changes
 CHANNELS, FEATURES = (32, 64), 128
-UPDATES, BATCH, RATE, DROPOUT = 1_500, 64, 1e-3, 0.5
-AT_ONCE = 500
-LARGEST = 200_000_000  # bytes of kept weights that are read
+UPDATES, BATCH_SIZE, RATE, DROPOUT = 1_500, 64, 1e-3, 0.5
+IMAGES_AT_ONCE = 500
+MAX_CLASSIFIER_BYTES = 200_000_000  # bytes of kept weights that are read
 
-Numbers = NDArray[np.float64]
 Progress = Callable[[int, int], object]  # updates done, of how many
 
 
@@ -80,14 +80,14 @@ class Classifier:
     @torch.inference_mode()
     def features(self, images: Tensor) -> Numbers:
         """Penultimate activations (N, 128) of images (N, C, H, W) in [0, 1]."""
-        parts = [self.network.body(part.float()) for part in torch.split(images, AT_ONCE)]
+        parts = [self.network.body(part.float()) for part in torch.split(images, IMAGES_AT_ONCE)]
         features: Numbers = torch.cat(parts).double().numpy()
         return features
 
     @torch.inference_mode()
     def probabilities(self, images: Tensor) -> Numbers:
         """p(class|x), (N, classes), of images (N, C, H, W) in [0, 1]."""
-        parts = [self.network(part.float()).double().softmax(1) for part in torch.split(images, AT_ONCE)]
+        parts = [self.network(part.float()).double().softmax(1) for part in torch.split(images, IMAGES_AT_ONCE)]
         probabilities: Numbers = torch.cat(parts).numpy()
         return probabilities
 
@@ -149,7 +149,7 @@ class Regressor:
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Numbers:
         """The factor (N,) of images (N, C, H, W) in [0, 1]."""
-        parts = [self.network(part.float())[:, 0].double() for part in torch.split(images, AT_ONCE)]
+        parts = [self.network(part.float())[:, 0].double() for part in torch.split(images, IMAGES_AT_ONCE)]
         values: Numbers = torch.cat(parts).numpy() * self.spread + self.centre
         return values
 
@@ -199,7 +199,7 @@ def _train(network: Network, feed: Feed, modality: str, rows: Tensor, targets: T
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, UPDATES)
     network.train()
     for update in range(UPDATES):
-        chosen = torch.randint(len(rows), (BATCH,), generator=generator)
+        chosen = torch.randint(len(rows), (BATCH_SIZE,), generator=generator)
         x = _shifted(feed.batch(rows[chosen], generator)[modality], generator)
         loss = loss_of(network(x), targets[chosen])
         optimizer.zero_grad(set_to_none=True)
@@ -260,7 +260,7 @@ def _keep(path: Path, network: Network, accuracy: float) -> None:
 def _kept(path: Path, network: Network) -> float | None:
     """Fill `network` from the cache and give its accuracy; None, and nothing changed, where that cannot be done."""
     try:
-        if path.stat().st_size > LARGEST:
+        if path.stat().st_size > MAX_CLASSIFIER_BYTES:
             return None
         with safe_open(path, "pt") as file:
             accuracy = float(json.loads((file.metadata() or {})["vaecore"])["accuracy"])

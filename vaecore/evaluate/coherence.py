@@ -14,9 +14,9 @@ from itertools import combinations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from vaecore.arrays import Labels
 from vaecore.data import OBSERVED
 from vaecore.evaluate.judges import Judge
 from vaecore.evaluate.parts.coherence import Coherence, Subset
@@ -26,11 +26,10 @@ from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import Observation
 from vaecore.probability.posteriors import Posterior
 from vaecore.training.feed import Feed
+from vaecore.training.validation import EVALUATED_AT_ONCE
 
-BATCH = 500
-MOST_SUBSETS = 63  # all of them up to six modalities
+MAX_SUBSETS = 63  # all of them up to six modalities
 
-Labels = NDArray[np.int64]
 Progress = Callable[[int, int], object]
 
 
@@ -55,7 +54,7 @@ def coherence(model: Family, feed: Feed, labels: Labels, judged: Mapping[str, Ju
     if not names:
         raise ValueError("none of the modalities has a judge that says which class is seen.")
     batches = [(feed.at(torch.from_numpy(rows)), labels[rows])
-               for rows in np.split(known, range(BATCH, len(known), BATCH))]
+               for rows in np.split(known, range(EVALUATED_AT_ONCE, len(known), EVALUATED_AT_ONCE))]
     subsets = subsets_of(list(model.modalities))
     found: list[Subset] = []
     for place, given in enumerate(subsets):
@@ -90,7 +89,7 @@ def coherence(model: Family, feed: Feed, labels: Labels, judged: Mapping[str, Ju
 def subsets_of(names: list[str]) -> list[tuple[str, ...]]:
     """What may be given: every subset but none, small ones first; of many modalities singles, all, and all but one."""
     count = len(names)
-    if 2**count - 1 <= MOST_SUBSETS:
+    if 2**count - 1 <= MAX_SUBSETS:
         return [subset for size in range(1, count + 1) for subset in combinations(names, size)]
     return [*combinations(names, 1), *combinations(names, count - 1), tuple(names)]
 
@@ -148,5 +147,5 @@ def _agreement(batches: list[Batch], names: list[str], judged: Mapping[str, Judg
 
 
 def _parts(count: int) -> Iterator[int]:
-    for start in range(0, count, BATCH):
-        yield min(BATCH, count - start)
+    for start in range(0, count, EVALUATED_AT_ONCE):
+        yield min(EVALUATED_AT_ONCE, count - start)

@@ -13,15 +13,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vaecore.arrays import Numbers
 from vaecore.evaluate.parts.disentanglement import CodeKind, Correlation, FixedFactor, InformationGap, Separation
+from vaecore.evaluate.quality import MAX_OBSERVATIONS
 
 BINS = 20  # of a continuous code or factor, as Locatello et al. (2019)
-MOST = 10_000  # observations
 SAMPLED = 2_000  # observations that the full-dataset estimator draws codes from
 BLOCK = 250  # of them at once: 20 MB against 10,000 others
 CONSTANT = 1e-12  # variance below which a code or factor tells nothing
 
-Numbers = NDArray[np.float64]
 
 
 # -- mutual information gap ------------------------------------------------------------------------
@@ -55,7 +55,7 @@ def information_gap_full(mean: Numbers, logvar: Numbers, factors: Numbers, value
     own code is judged by, so information is biased upwards where posteriors are much narrower than their distances.
     """
     mean, known = _checked(mean, factors, values)
-    logvar = logvar[:MOST]
+    logvar = logvar[:MAX_OBSERVATIONS]
     if logvar.shape != mean.shape:
         raise ValueError(f"log-variances of shape {logvar.shape} for means of {mean.shape}. Give one for each mean.")
     if continuous := [name for name in known if not values[name]]:
@@ -240,7 +240,7 @@ def _checked(codes: Numbers, factors: Numbers, values: Mapping[str, int]) -> tup
     if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors) or factors.shape[1] != len(values):
         raise ValueError(f"codes of shape {codes.shape} and factors of {factors.shape} for {len(values)} names. "
                          "Give (N, r), (N, F) and F names.")
-    codes, factors = codes[:MOST], factors[:MOST]
+    codes, factors = codes[:MAX_OBSERVATIONS], factors[:MAX_OBSERVATIONS]
     known = {name: column for name, column in zip(values, factors.T, strict=True)
              if len(column) and column.var() > CONSTANT}
     if not known:

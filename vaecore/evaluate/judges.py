@@ -13,17 +13,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from vaecore.arrays import Labels, Numbers
 from vaecore.data import Dataset
 from vaecore.evaluate.classifier import classifier, labelled, regressor
 from vaecore.modalities import Image, Label, Modality, Text, Vector
 from vaecore.training.feed import Feed
 
-MOST = 10_000  # observations of the training split that a judge of vectors learns from
-Labels = NDArray[np.int64]
-Numbers = NDArray[np.float64]
+LEARNED_FROM = 10_000  # observations of the training split that a judge of vectors learns from
 Progress = Callable[[int, int], object]
 
 
@@ -131,7 +129,7 @@ def _regression(dataset: Dataset, modality: str) -> tuple[Callable[[Tensor], Lab
     from sklearn.preprocessing import StandardScaler
 
     rows, labels = labelled(dataset, "train", modality)
-    rows, labels = rows[:MOST], labels[:MOST]
+    rows, labels = rows[:LEARNED_FROM], labels[:LEARNED_FROM]
     if len(np.unique(labels)) < 2:
         raise ValueError(f"a judge of {modality} needs training labels of at least two classes, and there are none.")
     x = Feed(dataset, "train", torch.device("cpu")).at(torch.from_numpy(rows))[modality]

@@ -19,8 +19,8 @@ from vaecore.schema import ConfigError, parse
 from vaecore.store import Run
 
 NAME = "evaluation.json"
-LARGEST = 16_000_000  # bytes
-MOST = 50  # evaluations of a run
+MAX_EVALUATION_BYTES = 16_000_000  # bytes
+MAX_EVALUATIONS = 50  # evaluations of a run
 DEEPEST, LONGEST_TEXT, LONGEST_LIST, MOST_FIELDS = 8, 500, 5_000, 500
 Facts = dict[str, Any]
 
@@ -56,7 +56,7 @@ def keep(run: Run, result: Facts) -> Path:
         path.parent.mkdir(exist_ok=True)
     new = plain(result)
     kept = [old for old in _read(path) if old["settings"] != new["settings"] or (new["partial"] and not old["partial"])]
-    write_json_atomic(path, [*kept, new][-MOST:])
+    write_json_atomic(path, [*kept, new][-MAX_EVALUATIONS:])
     return path
 
 
@@ -89,10 +89,10 @@ def _whole(value: Any) -> str:
 
 def _read(path: Path) -> list[Facts]:
     try:
-        values = read_json(path, LARGEST, halves=True)  # `plain` replaces them
+        values = read_json(path, MAX_EVALUATION_BYTES, halves=True)  # `plain` replaces them
     except BrokenFile:
         return []
-    return [found for one in values[-MOST:] if (found := _checked(one))] if isinstance(values, list) else []
+    return [found for one in values[-MAX_EVALUATIONS:] if (found := _checked(one))] if isinstance(values, list) else []
 
 
 def _checked(value: Any) -> Facts | None:

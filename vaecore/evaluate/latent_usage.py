@@ -21,9 +21,9 @@ from vaecore.training import ACTIVE
 from vaecore.training.checkpoints import check_origin, check_words, load_model
 from vaecore.training.feed import Feed
 from vaecore.training.snapshots import snapshot
-from vaecore.training.validation import BATCH, activity
+from vaecore.training.validation import EVALUATED_AT_ONCE, activity
 
-LARGEST = 20_000  # observations: all pairs of them are compared
+MAX_PAIRED = 20_000  # observations: all pairs of them are compared
 STILL = 1e-3  # standard deviation, in that of the prior
 POINTS, CODES = 100, 256  # of the comparison with the model posterior
 
@@ -49,12 +49,12 @@ def diagnose(run: Run, split: SplitName = "validation", *, observations: int = 1
     dataset = config.data.load()
     check_words(run.path, dataset)
     feed = Feed(dataset, split, torch.device("cpu"))
-    total = min(observations, LARGEST, len(feed))
+    total = min(observations, MAX_PAIRED, len(feed))
     generator = torch.Generator().manual_seed(seed)
     parts: dict[str, list[DiagonalGaussian | PosteriorMixture]] = {}
     kl: dict[str, list[Tensor]] = {}
     covariates: list[Tensor] = []
-    distortion, done, size = 0.0, 0, model.at_once(BATCH)
+    distortion, done, size = 0.0, 0, model.at_once(EVALUATED_AT_ONCE)
     with torch.inference_mode():
         for batch in feed.in_order(size):
             batch = {name: x[: total - done] for name, x in batch.items()}

@@ -16,7 +16,7 @@ Kind = Literal["exact", "bound", "estimate", "no log p"]
 GREY = {"bernoulli", "usual ones"}  # likelihoods that score pixels as black or white; the second, of several modalities
 DENSITIES = {"gaussian", "gaussian-learned", "gaussian-per-pixel", "laplace", "independent sources"}
 TWO_SIDED = 1.96  # standard errors to either side of a 95 % interval
-LARGEST_EXPONENT = 700.0  # beyond it exp() is no double
+MAX_EXPONENT = 700.0  # beyond it exp() is no double
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def perplexities(evidence: Any) -> dict[str, float | None]:
         if not (_number(count) and _number(gain)) or count <= 0:
             continue
         exponent = -gain / count
-        found[name] = math.exp(exponent) if exponent < LARGEST_EXPONENT else None
+        found[name] = math.exp(exponent) if exponent < MAX_EXPONENT else None
     return found
 
 

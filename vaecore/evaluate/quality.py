@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 from torch import Tensor
 
+from vaecore.arrays import Numbers
 from vaecore.data import OBSERVED
 from vaecore.evaluate.parts.probe import LinearProbe
 from vaecore.evaluate.parts.reconstruction import Reconstruction
@@ -26,13 +27,12 @@ from vaecore.modalities import Image, Label, Text
 from vaecore.models import Family
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.training.feed import Feed
+from vaecore.training.validation import EVALUATED_AT_ONCE
 
-BATCH = 500
-MOST = 10_000  # observations
+MAX_OBSERVATIONS = 10_000  # that a distance, a score or a probe looks at
 BLOCK = 1_000  # rows of distances at once: 80 MB against 10,000 others
 GROUPS = 10  # that are left out one by one, for the error of a Fréchet distance
 
-Numbers = NDArray[np.float64]
 Progress = Callable[[int, int], object]  # observations done, of how many
 
 
@@ -40,7 +40,7 @@ Progress = Callable[[int, int], object]  # observations done, of how many
 
 
 @torch.inference_mode()
-def reconstruction(model: Family, feed: Feed, *, limit: int = MOST, progress: Progress | None = None
+def reconstruction(model: Family, feed: Feed, *, limit: int = MAX_OBSERVATIONS, progress: Progress | None = None
                    ) -> dict[str, Reconstruction]:
     """Reconstruction errors of the first `limit` observations, by modality.
 
@@ -53,7 +53,7 @@ def reconstruction(model: Family, feed: Feed, *, limit: int = MOST, progress: Pr
     errors: dict[str, list[Tensor]] = {name: [] for name in names}
     ratios: dict[str, list[Tensor]] = {name: [] for name in names}
     similar: dict[str, list[Tensor]] = {name: [] for name in names}
-    step = model.at_once(BATCH)
+    step = model.at_once(EVALUATED_AT_ONCE)
     for start in range(0, total, step):
         batch = feed.at(torch.arange(start, min(start + step, total)))
         with _evaluating(model):
@@ -143,7 +143,7 @@ def sample_quality(features: str, accuracy: float, real: Numbers, generated: Num
     `features` and `accuracy` are the `name` and the test accuracy of the classifier that gave them. At most the first
     10,000 of each are taken. As a floor, give a second set of real observations as the generated ones.
     """
-    real, generated = real[:MOST], generated[:MOST]
+    real, generated = real[:MAX_OBSERVATIONS], generated[:MAX_OBSERVATIONS]
     precision, recall = precision_recall(real, generated, k)
     return SampleQuality(
         frechet=frechet_distance(real, generated), frechet_interval=frechet_interval(real, generated),
@@ -170,7 +170,7 @@ class Codes:
         return sampled
 
 
-def codes(model: Family, feed: Feed, *, limit: int = MOST) -> Codes:
+def codes(model: Family, feed: Feed, *, limit: int = MAX_OBSERVATIONS) -> Codes:
     """Posteriors of the first `limit` observations, which labels and factors of the split are in step with.
 
     Raises `ValueError` for a limit below 1.
@@ -182,7 +182,7 @@ def codes(model: Family, feed: Feed, *, limit: int = MOST) -> Codes:
 
 
 @torch.inference_mode()
-def codes_by_latent(model: Family, feed: Feed, *, limit: int = MOST) -> dict[str, Codes]:
+def codes_by_latent(model: Family, feed: Feed, *, limit: int = MAX_OBSERVATIONS) -> dict[str, Codes]:
     """Codes of a split and their labels, each latent by itself.
 
     A label among several modalities is not given: it would only be read back.
@@ -193,8 +193,8 @@ def codes_by_latent(model: Family, feed: Feed, *, limit: int = MOST) -> dict[str
     hidden = set(model.modalities) - set(readable(model))
     means: dict[str, list[Tensor]] = {}
     logvars: dict[str, list[Tensor]] = {}
-    for start in range(0, total, BATCH):
-        batch = feed.at(torch.arange(start, min(start + BATCH, total)))
+    for start in range(0, total, EVALUATED_AT_ONCE):
+        batch = feed.at(torch.arange(start, min(start + EVALUATED_AT_ONCE, total)))
         with _evaluating(model):
             posteriors = model.encode({name: x for name, x in batch.items() if name not in hidden})
         for name, q in posteriors.items():
@@ -239,15 +239,15 @@ def linear_probe(train: Numbers, train_labels: NDArray[np.int64], test: Numbers,
 def _labelled(x: Numbers, labels: NDArray[np.int64]) -> tuple[Numbers, NDArray[np.int64]]:
     if len(x) != len(labels):
         raise ValueError(f"{len(x)} codes for {len(labels)} labels. Cut both to the same observations.")
-    known = np.flatnonzero(labels >= 0)[:MOST]
+    known = np.flatnonzero(labels >= 0)[:MAX_OBSERVATIONS]
     return x[known], labels[known]
 
 
 def _features(a: Numbers, b: Numbers) -> tuple[Numbers, Numbers]:
     if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise ValueError(f"features of shapes {a.shape} and {b.shape}. Give two arrays of at least 2 rows, as wide.")
-    if max(len(a), len(b)) > MOST:
-        raise ValueError(f"{max(len(a), len(b)):,} rows of features. Use at most {MOST:,}.")
+    if max(len(a), len(b)) > MAX_OBSERVATIONS:
+        raise ValueError(f"{max(len(a), len(b)):,} rows of features. Use at most {MAX_OBSERVATIONS:,}.")
     return np.ascontiguousarray(a, np.float64), np.ascontiguousarray(b, np.float64)
 
 
@@ -283,7 +283,7 @@ def _evaluating(model: Family) -> Iterator[None]:
 def _bounded(limit: int, length: int) -> int:
     if limit < 1:
         raise ValueError(f"{limit} observations tell nothing. Use at least 1.")
-    return min(limit, length, MOST)
+    return min(limit, length, MAX_OBSERVATIONS)
 
 
 def _mean(parts: list[Tensor]) -> float:

@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaecore.arrays import Labels, Numbers
 from vaecore.evaluate.coherence import decoded, draw
 from vaecore.evaluate.judges import Judge, StyleJudge, r2
 from vaecore.evaluate.parts.sharing import Sharing, Told
@@ -25,11 +26,7 @@ from vaecore.evaluate.parts.style import Style, Swapped
 from vaecore.evaluate.quality import Codes, linear_probe
 from vaecore.models import Family
 from vaecore.training.feed import Feed
-
-BATCH = 500
-Labels = NDArray[np.int64]
-Numbers = NDArray[np.float64]
-
+from vaecore.training.validation import EVALUATED_AT_ONCE
 
 # -- probes ----------------------------------------------------------------------------------------
 
@@ -95,11 +92,11 @@ def style_under_swap(model: Family, feed: Feed, labels: Labels, style: Numbers, 
     generator = torch.Generator().manual_seed(seed)
     swapped: list[Tensor] = []
     mixed: list[Tensor] = []
-    for start in range(0, total, BATCH):
+    for start in range(0, total, EVALUATED_AT_ONCE):
         if progress:
             progress(start, total)
-        j = feed.at(torch.from_numpy(rows[start:start + BATCH]))
-        i = feed.at(torch.from_numpy(partners[start:start + BATCH]))
+        j = feed.at(torch.from_numpy(rows[start:start + EVALUATED_AT_ONCE]))
+        i = feed.at(torch.from_numpy(partners[start:start + EVALUATED_AT_ONCE]))
         of_i, of_j = model.encode(i), model.encode(j)
         z = {latent: draw((of_j if latent in own else of_i)[latent], generator) for latent in model.latents}
         swapped.append(decoded(model, z, [modality])[modality].mean)

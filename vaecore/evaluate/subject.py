@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from vaecore.arrays import Labels
 from vaecore.config import RunConfig
 from vaecore.data import Dataset, SplitName
 from vaecore.data.missing import Complete, MultimodalConfig
@@ -18,8 +18,7 @@ from vaecore.evaluate.settings import Settings
 from vaecore.models import Batch, Family
 from vaecore.training.feed import Feed
 
-BATCH = 100  # observations at a time under importance sampling
-Labels = NDArray[np.int64]
+WEIGHED_AT_ONCE = 100  # observations at a time under importance sampling
 
 
 @dataclass(frozen=True)

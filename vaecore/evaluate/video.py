@@ -21,6 +21,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaecore.arrays import Numbers
 from vaecore.evaluate.likelihood import Cancelled
 from vaecore.evaluate.parts.video import Bounds, Calibration, Curves, Video
 from vaecore.evaluate.picture_metrics import (
@@ -39,7 +40,6 @@ from vaecore.training.feed import scaled
 COUNTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)  # futures, for the curve over N
 TRIES = 3  # for the seconds of one future
 
-Numbers = NDArray[np.float64]
 Progress = Callable[[int, int], object]  # clips done, of how many
 
 

@@ -12,16 +12,15 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from vaecore.arrays import Numbers
 from vaecore.models import Family
 from vaecore.models.multimodal.dmvae import SHARED
 from vaecore.models.multimodal.shared import Multimodal
 from vaecore.probability.gaussian import DiagonalGaussian, Point
 from vaecore.probability.posteriors import PosteriorMixture
 
-Numbers = NDArray[np.float64]
 Rule = Literal["product", "mixture", "network", "prior"]
 POINTS = 161  # of a curve, before those near its peaks
 REACH = 3.4  # of a curve, in standard deviations of the prior

@@ -18,10 +18,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaecore.arrays import Numbers
 from vaecore.data import OBSERVED
 from vaecore.data.text import words
 from vaecore.explore import given
-from vaecore.explore.beliefs import Beliefs, Numbers, beliefs, largest_first
+from vaecore.explore.beliefs import Beliefs, beliefs, largest_first
 from vaecore.explore.drawing import Ink
 from vaecore.explore.generated import Generated, joined, shown
 from vaecore.explore.generating import decoded, drawn_codes, joint_preview

@@ -18,7 +18,7 @@ Grey = NDArray[np.uint8]
 
 BOX = 20 / 28  # of a side: MNIST fits each digit into 20 of its 28 pixels
 INK = 32  # of 255: what is fainter is the soft edge of a stroke
-LEAST = 1 / 8  # of the longer side: ink that reaches no further is a dot, not a digit
+SMALLEST_INK = 1 / 8  # of the longer side: ink that reaches no further is a dot, not a digit
 LEAST_FOUND = 1 / 32  # of the longer side of a sheet, from which dust is taken away
 MAX_PICTURE_BYTES = 5_000_000  # of a file
 PIXELS = 20_000_000  # of an upload
@@ -29,7 +29,7 @@ BITS = (8, 10, 12, 14)  # that cameras and scanners fill of a 16-bit file
 LEAST_CONTRAST = 40  # levels of ink against its paper
 
 
-def as_digit(ink: Grey, size: tuple[int, int] = (28, 28), box: float = BOX, least: float = LEAST) -> Grey | None:
+def as_digit(ink: Grey, size: tuple[int, int] = (28, 28), box: float = BOX, least: float = SMALLEST_INK) -> Grey | None:
     """White ink on black, uint8 (h, w), as MNIST was made: uint8 (H, W), or None for a sheet that is as good as blank.
 
     The ink is cropped, scaled with its aspect ratio kept until it fits into `box` of the size, and placed with its

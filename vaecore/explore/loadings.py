@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from vaecore.arrays import Numbers
 from vaecore.data import Modality
-from vaecore.explore.beliefs import Numbers, largest_first
+from vaecore.explore.beliefs import largest_first
 from vaecore.explore.pictures import Images
 from vaecore.models.blocks.shared import LinearBlocks
 

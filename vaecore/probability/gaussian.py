@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 POSTERIOR_LOGVAR = (-6.0, 2.0)
 LOG_2PI = math.log(2 * math.pi)
-MOST_COMPONENTS = 20_000  # of a mixture that stands for a density; what is more is left out
+MAX_COMPONENTS = 20_000  # of a mixture that stands for a density; what is more is left out
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class DiagonalGaussian:
 
     @torch.inference_mode()
     def as_mixture(self) -> GaussianMixture:
-        return GaussianMixture.equal(DiagonalGaussian(self.mean[:MOST_COMPONENTS], self.logvar[:MOST_COMPONENTS]))
+        return GaussianMixture.equal(DiagonalGaussian(self.mean[:MAX_COMPONENTS], self.logvar[:MAX_COMPONENTS]))
 
     @torch.inference_mode()
     def from_noise(self, uniform: Tensor, normal: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from vaecore.probability.auxiliary import Auxiliary, Codes
 from vaecore.probability.densities import Density, sampled_kl
 from vaecore.probability.gaussian import (
     LOG_2PI,
-    MOST_COMPONENTS,
+    MAX_COMPONENTS,
     DiagonalGaussian,
     GaussianMixture,
     StandardNormal,
@@ -389,7 +389,7 @@ class Tilted:
 
     def _weighted_draws(self) -> tuple[Tensor, Tensor]:
         """Draws of N(0, I), (C, r), always the same, and logarithms of the weights that the ratio gives them, (C,)."""
-        z = torch.randn(MOST_COMPONENTS, self.size, generator=torch.Generator().manual_seed(0))
+        z = torch.randn(MAX_COMPONENTS, self.size, generator=torch.Generator().manual_seed(0))
         return z, torch.cat([self.ratio(part) for part in torch.split(z, CODES_AT_ONCE)]).log_softmax(0)
 
 
@@ -484,7 +484,7 @@ class ConditionalMixture:
 
     @torch.inference_mode()
     def as_mixture(self) -> GaussianMixture:
-        rows = slice(max(1, MOST_COMPONENTS // self.mean.shape[1]))
+        rows = slice(max(1, MAX_COMPONENTS // self.mean.shape[1]))
         mean, logvar, weights = self.mean[rows], self.logvar[rows], self.log_weights[rows]
         return GaussianMixture(mean.flatten(0, 1), logvar.flatten(0, 1), weights.flatten() - math.log(len(mean)))
 

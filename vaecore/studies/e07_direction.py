@@ -35,7 +35,7 @@ M, A, S = 1.0, 0.9, 0.3  # of the data
 LIMIT = 1e-9  # nats, of a closed form
 FURTHER = 1.0  # nats by which the printed KL exceeds what would bound it, somewhere
 NOISE = 4.0  # standard errors
-SIGMA, CLIPS, STEPS, BATCH = 0.5, 50_000, 400, 256  # of the trained SVG-LP
+SIGMA, CLIPS, STEPS, BATCH_SIZE = 0.5, 50_000, 400, 256  # of the trained SVG-LP
 
 
 # -- in closed form --------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def svg(steps: int = STEPS) -> SVG:
     optimizer = torch.optim.Adam(model.parameters(), 5e-3)
     for _ in range(steps):
         optimizer.zero_grad()
-        batch = {"frames": drawn(BATCH, generator)}
+        batch = {"frames": drawn(BATCH_SIZE, generator)}
         torch.autograd.backward(-model.evidence(batch, model.encode(batch), generator).elbo().mean())
         optimizer.step()
     return model.eval()

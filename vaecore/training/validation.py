@@ -20,7 +20,7 @@ from vaecore.probability.priors import ConditionalMixture
 from vaecore.training import ACTIVE
 from vaecore.training.feed import Feed
 
-BATCH = 500
+EVALUATED_AT_ONCE = 500  # observations
 DIAGNOSED = 2_000  # observations among which mutual information is estimated
 
 
@@ -91,7 +91,7 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
     judged = 0  # observations behind the divergence
     training = model.training
     model.eval()
-    for batch in feed.in_order(model.at_once(BATCH)):
+    for batch in feed.in_order(model.at_once(EVALUATED_AT_ONCE)):
         posteriors = model.encode(batch)
         evidence = model.evidence(batch, posteriors, generator)
         size = len(next(iter(batch.values())))

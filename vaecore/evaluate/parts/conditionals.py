@@ -41,11 +41,12 @@ class Conditionals(Result):
 def conditionals(subject: Subject) -> Conditionals:
     """log p(x_m | the others) of each modality."""
     from vaecore.evaluate.conditional import conditional_likelihoods
-    from vaecore.evaluate.subject import BATCH
+    from vaecore.evaluate.subject import WEIGHED_AT_ONCE
 
     tell = subject.told("conditionals")
     return conditional_likelihoods(
-        subject.model, subject.batches(BATCH), subject.settings.importance_samples, seed=subject.settings.seed,
+        subject.model, subject.batches(WEIGHED_AT_ONCE), subject.settings.importance_samples,
+        seed=subject.settings.seed,
         progress=lambda done: tell(done, subject.observed), cancelled=subject.cancelled)
 
 

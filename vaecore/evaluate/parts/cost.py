@@ -32,13 +32,14 @@ class Cost(Result):
 def cost(subject: Subject) -> Cost:
     """Passes and seconds to infer and to sample."""
     from vaecore.evaluate.cost import cost as measured
-    from vaecore.evaluate.subject import BATCH
+    from vaecore.evaluate.subject import WEIGHED_AT_ONCE
     from vaecore.modalities import Text
 
     if any(isinstance(modality, Text) for modality in subject.model.modalities.values()):
         raise ValueError("it is measured of images and vectors, and this data set has text.")
     tell = subject.told("cost")
-    return measured(subject.model, subject.feed.first(BATCH), seed=subject.settings.seed, check=lambda: tell(0, 1))
+    return measured(subject.model, subject.feed.first(WEIGHED_AT_ONCE),
+                    seed=subject.settings.seed, check=lambda: tell(0, 1))
 
 
 def lines(found: Cost, _: Evaluation) -> Iterator[str]:

@@ -89,7 +89,7 @@ def flattening(before: int, last: int, rise: float, worst: float | None) -> str:
 def likelihood(subject: Subject) -> Likelihood:
     """log p(x) by importance sampling, or exactly where the family knows it; of fewer observations if cancelled."""
     from vaecore.evaluate.likelihood import log_likelihood
-    from vaecore.evaluate.subject import BATCH
+    from vaecore.evaluate.subject import WEIGHED_AT_ONCE
     from vaecore.models.video.shared import VideoFamily
 
     if subject.config.model.exact:
@@ -98,7 +98,8 @@ def likelihood(subject: Subject) -> Likelihood:
         raise ValueError("importance sampling would need a code for each frame of a clip, and its weights would be "
                          "useless; the evidence is the bound.")
     return log_likelihood(
-        subject.model, subject.batches(BATCH), subject.settings.importance_samples, seed=subject.settings.seed,
+        subject.model, subject.batches(WEIGHED_AT_ONCE), subject.settings.importance_samples,
+        seed=subject.settings.seed,
         progress=lambda done: subject.tell("likelihood", done, subject.observed), cancelled=subject.cancelled)
 
 
@@ -106,12 +107,12 @@ def _exact(subject: Subject) -> Likelihood:
     import torch
 
     from vaecore.evaluate.likelihood import Cancelled, exact_likelihood
-    from vaecore.evaluate.subject import BATCH
+    from vaecore.evaluate.subject import WEIGHED_AT_ONCE
 
     generator = torch.Generator().manual_seed(subject.settings.seed)
     values: list[torch.Tensor] = []
     with torch.inference_mode():
-        for batch in subject.batches(BATCH):
+        for batch in subject.batches(WEIGHED_AT_ONCE):
             if subject.cancelled():
                 break
             values.append(subject.model.elbo(batch, generator).total_reconstruction())

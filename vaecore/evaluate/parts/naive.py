@@ -47,13 +47,13 @@ def naive(subject: Subject) -> Naive:
 
     from vaecore.evaluate.likelihood import Cancelled
     from vaecore.evaluate.naive import Estimates, estimates
-    from vaecore.evaluate.subject import BATCH
+    from vaecore.evaluate.subject import WEIGHED_AT_ONCE
 
     samples = subject.settings.naive_samples
     generator = torch.Generator().manual_seed(subject.settings.seed)
     found: list[Estimates] = []
     done = 0
-    for batch in subject.batches(max(1, min(BATCH, CODES // samples))):
+    for batch in subject.batches(max(1, min(WEIGHED_AT_ONCE, CODES // samples))):
         if subject.cancelled():
             break
         found.append(estimates(subject.model, batch, samples, generator))

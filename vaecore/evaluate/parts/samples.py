@@ -71,7 +71,7 @@ def samples(subject: Subject) -> Samples:
     import torch
 
     from vaecore.evaluate.classifier import classifier
-    from vaecore.evaluate.quality import MOST, frechet_distance, precision_recall, sample_quality
+    from vaecore.evaluate.quality import MAX_OBSERVATIONS, frechet_distance, precision_recall, sample_quality
     from vaecore.modalities import Image
 
     name = next((name for name, modality in subject.model.modalities.items() if isinstance(modality, Image)), None)
@@ -79,7 +79,7 @@ def samples(subject: Subject) -> Samples:
         raise ValueError("samples are judged by a classifier of images, and this data set has none.")
     if subject.dataset.splits["train"].labels is None:
         raise ValueError("samples are judged by a classifier, and this data set has no labels to train one.")
-    tell, wanted = subject.told("samples"), min(subject.settings.samples, len(subject.feed), MOST)
+    tell, wanted = subject.told("samples"), min(subject.settings.samples, len(subject.feed), MAX_OBSERVATIONS)
     generated = torch.cat(list(_drawn(subject, name, wanted, tell)))
     judge = classifier(subject.complete, modality=name, progress=subject.told("classifier"))
     real = judge.features(subject.feed.first(wanted)[name])

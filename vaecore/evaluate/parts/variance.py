@@ -24,7 +24,7 @@ def variance(subject: Subject) -> Variance:
     """Shares of each modality's variance that joint and individual parts explain."""
     import torch
 
-    from vaecore.evaluate.quality import MOST
+    from vaecore.evaluate.quality import MAX_OBSERVATIONS
     from vaecore.models.capabilities import HasLoadings
 
     model = subject.model
@@ -33,7 +33,8 @@ def variance(subject: Subject) -> Variance:
     tell = subject.told("variance")
     tell(0, 1)
     with torch.inference_mode():
-        return Variance(modalities=model.explained(subject.feed.first(MOST)), observations=min(MOST, len(subject.feed)))
+        return Variance(modalities=model.explained(subject.feed.first(MAX_OBSERVATIONS)),
+                        observations=min(MAX_OBSERVATIONS, len(subject.feed)))
 
 
 def lines(found: Variance, _: Evaluation) -> Iterator[str]:

@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from vaecore.arrays import Numbers
 from vaecore.data import EVENTS
 from vaecore.evaluate.picture_metrics import has_ssim
 from vaecore.evaluate.video import bound_by_frame, prior_sd
@@ -34,7 +35,6 @@ from vaecore.training.feed import scaled
 from vaecore.views import CLIP, Preview
 
 Pictures = NDArray[np.uint8]
-Numbers = NDArray[np.float64]
 Metric = Literal["psnr", "ssim", "error"]
 METRICS: dict[Metric, tuple[str, str, bool]] = {  # title, unit, whether more is better
     "psnr": ("PSNR", "dB", True), "ssim": ("SSIM", "", True), "error": ("Squared error", "", False)}

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vaecore.arrays import Numbers
 from vaecore.evaluate.picture_metrics import psnr_by_frame, squared_error_by_frame, ssim_by_frame
 from vaecore.evaluate.video import Spread, best_of
-from vaecore.explore.clips.checkpoint import METRICS, Futures, Metric, Numbers, VideoCheckpoint, as_numbers
+from vaecore.explore.clips.checkpoint import METRICS, Futures, Metric, VideoCheckpoint, as_numbers
 
 
 class Score(NamedTuple):
