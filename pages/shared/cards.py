@@ -123,7 +123,8 @@ def _sentences(run: Run) -> None:
             written = file.read(MAX_TEXT_BYTES).decode(errors="replace").splitlines()
     except OSError:
         written = []
-    lines.brief([line[:MAX_CHARACTERS] for line in written if line.strip()][:SENTENCES] or ["no preview.txt to be shown"])
+    brief = [line[:MAX_CHARACTERS] for line in written if line.strip()][:SENTENCES]
+    lines.brief(brief or ["no preview.txt to be shown"])
 
 
 def _latents(facts: Headline) -> str:
