@@ -18,6 +18,7 @@ import pytest
 import torch
 
 import vaecore
+from pages.cross_modal.switchboard import SHOWN_AS, WAYS, stripes
 from vaecore.cli.crossmodal import FACTS, LINES
 from vaecore.config import RunConfig, preset
 from vaecore.data import SPECIALS, Dataset, ImageLabel, Split, SpokenDigits
@@ -86,7 +87,7 @@ def test_a_vector_is_drawn_in_grey_everywhere_alike() -> None:
 
 def test_every_table_of_a_layer_has_the_kinds_that_it_can_meet() -> None:
     crossed = {Image, Vector, Label, Text}
-    assert set(NETWORKS) == set(JUDGES) == set(FACTS) == set(LINES) == crossed
+    assert set(NETWORKS) == set(JUDGES) == set(FACTS) == set(LINES) == set(WAYS) == set(SHOWN_AS) == crossed
     assert set(SHEETS) == {Image, Vector, Video, Trajectory}
     with pytest.raises(ValueError, match="a video is none of images, vectors, labels, texts"):
         ALL[4].pick(NETWORKS)
@@ -246,6 +247,7 @@ def test_a_new_kind_is_one_file_and_one_line(counts: ModuleType, tmp_path: Path)
     assert seen.shape == "seen: 4 counts each · label: one of 3 classes" and seen.picture.startswith(b"\x89PNG")
     made = shown(modality, x)
     assert json.dumps(made.modality.pick(FACTS)(made)) == json.dumps({"values": x.tolist()})
+    assert modality.pick(WAYS) == ("Test sample",) and modality.pick(SHOWN_AS) is stripes  # on its card of Cross-modal
     assert judge(dataset, "seen").accuracy > 0.8
     assert modality.fault(-x - 1) == "counts are not negative."
 

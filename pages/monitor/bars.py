@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.shared.history import Record
 
-MAX_BARS = 40  # bars
+MAX_BARS = 40
 NOTHING = 0.1  # nats: a run that says less is not to look as if it said much
 
 

@@ -12,7 +12,7 @@ from pages.shared.checkpoints import choose_several
 from pages.shared.words import escaped
 from vaecore.store import NAME, Run, StoreError
 
-MAX_LINES = 60  # lines
+MAX_LINES = 60
 TOLD = 3  # changes of one fork
 INDENT = 40  # px a generation
 

@@ -35,7 +35,7 @@ from vaecore.data.text import VocabularyConfig
 from vaecore.modalities import MAX_MODALITIES, Modality
 from vaecore.schema import option
 
-MIN_SAMPLES = 30  # samples
+MIN_SAMPLES = 30
 NAME = re.compile(r"\w[\w -]{0,39}")
 KNOWN = ("labels", "mask")  # what is no modality
 RESERVED = ("covariate", "observed", "prior", "product", "posterior", "mixture", *KNOWN)  # names of other things
