@@ -48,7 +48,7 @@ def make(root: Path) -> Callable[..., Path]:
     return make
 
 
-def until(true: Callable[[], Any], seconds: float = 8.0) -> Any:
+def until(true: Callable[[], Any], seconds: float = 60.0) -> Any:  # a limit for a machine that is busy
     deadline = time.monotonic() + seconds
     while not (value := true()):
         assert time.monotonic() < deadline, "it never came true"
@@ -83,7 +83,7 @@ def test_four_jobs_run_in_order_and_never_two_at_once(root: Path, make: Callable
         lab.submit(folder)
     assert lab.queue(root)[-2:] == ["c", "a"]
     assert lab.status(folders[3]).position in (3, 4)
-    assert [lab.wait(folder, 10).state for folder in folders] == ["finished"] * 4
+    assert [lab.wait(folder, 60).state for folder in folders] == ["finished"] * 4
     lives = [json.loads((folder / "times.jsonl").read_text()) for folder in folders]
     assert all(earlier[1] < later[0] for earlier, later in itertools.pairwise(lives))
     assert lab.queue(root) == []
@@ -99,7 +99,7 @@ def test_two_slots_run_two(root: Path, make: Callable[..., Path]) -> None:
     assert lab.status(folders[2]).position == 1
     for folder in reversed(folders):
         lab.stop(folder)
-    assert {lab.wait(folder, 5).state for folder in folders} == {"stopped"}
+    assert {lab.wait(folder, 60).state for folder in folders} == {"stopped"}
 
 
 def test_bad_tickets_and_vanished_folders_block_nobody(root: Path, make: Callable[..., Path]) -> None:
@@ -110,7 +110,7 @@ def test_bad_tickets_and_vanished_folders_block_nobody(root: Path, make: Callabl
     (root / "lab.json").write_text('{"slots": "many')
     folder = make("good")
     lab.submit(folder)
-    assert lab.wait(folder, 5).state == "finished"
+    assert lab.wait(folder, 60).state == "finished"
     assert lab.queue(root) == []
 
 
@@ -130,7 +130,7 @@ def test_submit_refuses_with_a_remedy(root: Path, make: Callable[..., Path]) -> 
         lab.submit(root / "runs" / "empty")
     with pytest.raises(LabError, match="copy it there"):
         lab.submit(root / "gallery" / "first")
-    assert lab.wait(first, 5).state == "stopped"
+    assert lab.wait(first, 60).state == "stopped"
 
 
 def test_without_file_locks_submit_names_the_remedy(make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,11 +158,11 @@ def test_stop_then_resume_counts_attempts(make: Callable[..., Path]) -> None:
     lab.submit(folder)
     running(folder)
     lab.stop(folder)
-    ended = lab.wait(folder, 5)
+    ended = lab.wait(folder, 60)
     assert (ended.state, ended.attempt) == ("stopped", 1)
     assert 0 < ended.step < 60 == ended.total and f"step {ended.step}" in ended.detail
     lab.submit(folder)
-    ended = lab.wait(folder, 5)
+    ended = lab.wait(folder, 60)
     assert (ended.state, ended.attempt, ended.step) == ("finished", 2, 60)
     assert "attempt 1" in lab.log_tail(folder) and "attempt 2" in lab.log_tail(folder)
     lab.stop(folder)  # too late: harmless
@@ -179,7 +179,7 @@ def test_stop_a_queued_run(root: Path, make: Callable[..., Path]) -> None:
     lab.submit(second)
     assert (lab.status(second).state, lab.status(second).attempt) == ("queued", 2)
     lab.stop(first)
-    assert lab.wait(second, 5).state == "finished"
+    assert lab.wait(second, 60).state == "finished"
 
 
 def test_stop_now_kills_a_deaf_trainer(make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,7 +190,7 @@ def test_stop_now_kills_a_deaf_trainer(make: Callable[..., Path], monkeypatch: p
     lab.stop(folder)
     assert lab.status(folder).stopping
     lab.stop(folder, now=True)
-    ended = lab.wait(folder, 5)
+    ended = lab.wait(folder, 60)
     assert ended.state == "stopped" and "Killed on request" in ended.detail and not ended.stopping
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -201,7 +201,7 @@ def test_a_polite_signal_stops_as_the_file_does(make: Callable[..., Path], numbe
     folder = make("a", steps=10_000)
     lab.submit(folder)
     os.kill(running(folder), number)
-    assert lab.wait(folder, 5).state == "stopped"
+    assert lab.wait(folder, 60).state == "stopped"
 
 
 # --- kills
@@ -211,10 +211,10 @@ def test_killed_worker_is_failed_and_resumes(make: Callable[..., Path]) -> None:
     folder = make("a", steps=100)
     lab.submit(folder)
     os.kill(running(folder), signal.SIGKILL)
-    ended = lab.wait(folder, 5)
+    ended = lab.wait(folder, 60)
     assert ended.state == "failed" and "SIGKILL" in ended.detail and "resume" in ended.detail
     lab.submit(folder)
-    assert lab.wait(folder, 5).state == "finished"
+    assert lab.wait(folder, 60).state == "finished"
 
 
 def test_killed_supervisor_leaves_the_worker_and_the_queue(root: Path, make: Callable[..., Path]) -> None:
@@ -228,7 +228,7 @@ def test_killed_supervisor_leaves_the_worker_and_the_queue(root: Path, make: Cal
     time.sleep(0.1)
     assert lab.status(second).state == "queued"  # the worker alone still holds the slot
     assert until(lambda: lab.status(first).state == "finished" or None)
-    assert lab.wait(second, 5).state == "finished"  # wait kicks
+    assert lab.wait(second, 60).state == "finished"  # wait kicks
 
 
 def test_both_killed_is_lost_and_resumes(make: Callable[..., Path]) -> None:
@@ -237,10 +237,10 @@ def test_both_killed_is_lost_and_resumes(make: Callable[..., Path]) -> None:
     pid = running(folder)
     os.kill(parent(pid), signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)
-    lost = lab.wait(folder, 5)
+    lost = lab.wait(folder, 60)
     assert lost.state == "lost" and "Resume" in lost.detail
     lab.submit(folder)
-    ended = lab.wait(folder, 5)
+    ended = lab.wait(folder, 60)
     assert (ended.state, ended.attempt) == ("finished", 2)
 
 
@@ -259,7 +259,7 @@ def test_a_second_trainer_is_refused(make: Callable[..., Path]) -> None:
     alone = subprocess.run([*STAND_IN, "worker", str(folder)], env=ENV, capture_output=True, text=True, check=False)
     assert alone.returncode == 1 and "Another process is training" in alone.stderr
     lab.stop(folder)
-    assert lab.wait(folder, 5).attempt == 1
+    assert lab.wait(folder, 60).attempt == 1
 
 
 def test_a_worker_started_alone(make: Callable[..., Path]) -> None:
@@ -294,7 +294,7 @@ def test_resume_of_a_run_that_finished_elsewhere_leaves_it_finished(root: Path, 
 def test_a_failure_is_one_sentence_and_the_log_has_the_rest(make: Callable[..., Path]) -> None:
     folder = make("a", fail="the learning rate\nis silly")
     lab.submit(folder)
-    ended = lab.wait(folder, 5)
+    ended = lab.wait(folder, 60)
     assert (ended.state, ended.detail) == ("failed", "the learning rate is silly")
     assert "Traceback" in lab.log_tail(folder)
 
@@ -383,7 +383,7 @@ def test_progress_is_seen(make: Callable[..., Path]) -> None:
         lab.status(folder)
     assert (time.perf_counter() - began) / 100 < 0.003  # under 1 ms by itself; here two cores are shared
     lab.stop(folder)
-    lab.wait(folder, 5)
+    lab.wait(folder, 60)
 
 
 def test_log_tail_is_bounded(make: Callable[..., Path]) -> None:
