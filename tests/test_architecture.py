@@ -20,6 +20,8 @@ DASHBOARD = ["streamlit", "plotly", "pandas", "pages", "app"]  # what only it ne
 FORBIDDEN: dict[str, list[str]] = {  # part -> what it must not import, besides the dashboard
     "schema": ["config", "data", "nets", "probability", "schedules", "models", "training", "store", *TOP],
     "files": ["config", "data", "nets", "probability", "schedules", "models", "training", "store", *TOP],
+    "modalities": ["config", "data", "nets", "probability", "schedules", "models", "training", "store", "views", *TOP],
+    "arrays": ["config", "data", "nets", "probability", "schedules", "models", "training", "store", "views", *TOP],
     "schedules": ["config", "data", "nets", "probability", "models", "training", "store", *TOP],
     "data": ["config", "nets", "probability", "schedules", "models", "training", "store", *TOP],
     "probability": ["config", "nets", "models", "schedules", "training", "store", *TOP],
