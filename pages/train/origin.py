@@ -21,7 +21,8 @@ from pydantic import BaseModel
 from pages.shared.checkpoints import store
 from pages.shared.moved import ask_where
 from pages.shared.words import escaped
-from pages.train import form
+from pages.train.form import draft
+from pages.train.form.fields import is_tag
 from vaecore.schema import ConfigError, tagged
 from vaecore.store import Run, StoreError
 
@@ -72,7 +73,7 @@ def begin(origin: Origin, *notices: str, **address: Any) -> None:
     """Fill the form anew, and say in the address with what."""
     st.session_state["train:origin"] = origin
     _tell(*notices)
-    form.reset(FORM)
+    draft.reset(FORM)
     _write_address(**address)
 
 
@@ -354,7 +355,7 @@ def _compact(value: Any) -> Any:
     found = {}
     for name, info in type(value).model_fields.items():
         inner = getattr(value, name)
-        if form.is_tag(info) or inner != info.get_default(call_default_factory=True):
+        if is_tag(info) or inner != info.get_default(call_default_factory=True):
             found[name] = list(inner) if isinstance(inner, tuple) else _compact(inner)
     return found
 

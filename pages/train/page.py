@@ -18,7 +18,9 @@ from pages.shared.checkpoints import store
 from pages.shared.palette import BLUE, GREEN, PINK
 from pages.shared.queue import anything_live, duration, queue_panel
 from pages.shared.words import escaped
-from pages.train import form
+from pages.train.form import draft
+from pages.train.form.drawing import config_form
+from pages.train.form.fields import entries_text
 from pages.train.origin import FORM, Origin, command, create, origin_row, placed, settle_origin, with_file_chosen
 from vaecore import lab
 from vaecore.files import write_bytes_atomic
@@ -174,8 +176,8 @@ def take(own: str) -> None:
     except ConfigError as error:
         st.session_state[PROBLEMS] = error.problems
     else:
-        form.fill(FORM, "data.path", str(path))
-        form.fill(FORM, "data.digest", "")
+        draft.fill(FORM, "data.path", str(path))
+        draft.fill(FORM, "data.digest", "")
 
 
 def check(own: str, data: bytes, name: str) -> None:
@@ -362,7 +364,7 @@ def details(origin: Origin, plan: Plan) -> None:
             if suggested:
                 st.caption(":material/lightbulb: Suggested by the page that you came from.")
             st.button("Reset to preset" if origin.preset else "Reset all", key="train-reset", icon=":material/undo:",
-                      on_click=form.reset, args=(FORM,), help=f"Put every field back to {origin.name}"
+                      on_click=draft.reset, args=(FORM,), help=f"Put every field back to {origin.name}"
                       f"{', with what was suggested' if suggested else ''}.")
     else:
         st.caption(f":material/check: As in {escaped(origin.name)}")
@@ -378,7 +380,7 @@ def said(value: object) -> str:
     """A value in a line of text."""
     if value is None:
         return "–"
-    return escaped(form.entries_text(value) if isinstance(value, list) else f"{value}")
+    return escaped(entries_text(value) if isinstance(value, list) else f"{value}")
 
 
 def time_needed(plan: Plan) -> None:
@@ -426,12 +428,12 @@ def page() -> None:
         origin_row(origin)
         origin = placed(origin)
         start_with = origin.start()
-        entered = with_file_chosen(origin, form.values(start_with, FORM))
+        entered = with_file_chosen(origin, draft.values(start_with, FORM))
         plan = judge(entered)
         own = entered["data"]["name"] if entered["data"]["name"] in UPLOADS and not origin.source else ""
         if own:  # what is wrong with an upload stands against the start: the path still names the text before
             plan = replace(plan, problems=(*plan.problems, *st.session_state.get(PROBLEMS, ())))
-        form.config_form(start_with, FORM, problems=plan.problems, locked=origin.locked, unused=unused(plan),
+        config_form(start_with, FORM, problems=plan.problems, locked=origin.locked, unused=unused(plan),
                          beside={"data": lambda: data_card(plan, own),
                                  "training": lambda: schedules(plan)})
     with launch:

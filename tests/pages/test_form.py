@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
-import pages.train.form
-from pages.train.form import column_titles, entries, kind_of
+from pages.train.form.fields import column_titles, entries, kind_of
 from pages.train.origin import settings
+from tests.pages import demo
 from vaecore.config import RunConfig, changed, preset
 from vaecore.named import PRESETS
 from vaecore.schedules.beta import PointsBeta
@@ -23,7 +22,7 @@ NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
 def draw() -> None:
     import streamlit as st
 
-    from pages.train.form import config_form
+    from pages.train.form.drawing import config_form
     from vaecore.config import changed, preset
 
     base = preset(st.session_state["preset"])
@@ -152,7 +151,7 @@ def test_labels_and_kinds() -> None:
 
 def test_no_label_is_keyed_by_a_path() -> None:
     """What a field is called stands in its declaration, so no page names a field of a configuration to label it."""
-    for path in Path(pages.train.form.__file__).parents[1].rglob("*.py"):
+    for path in (demo.ROOT / "pages").rglob("*.py"):
         tables = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Dict)]
         keys = [str(key.value) for table in tables for key in table.keys if isinstance(key, ast.Constant)]
         assert not [key for key in keys if key.startswith(("data.", "model.", "training."))], path.name
@@ -227,8 +226,8 @@ def test_a_text_survives_the_command_line(text: str) -> None:
 
 
 def test_help_says_which_bounds_are_refused_themselves() -> None:
-    from pages.train.form import _range
+    from pages.train.form.fields import accepted
     from vaecore.schedules.beta import ConstantBeta, CyclicalBeta
 
-    assert _range(CyclicalBeta.model_fields["ramp"]) == "Above 0 to 1."
-    assert _range(ConstantBeta.model_fields["value"]) == "From 0 to 10,000.0."
+    assert accepted(CyclicalBeta.model_fields["ramp"]) == "Above 0 to 1."
+    assert accepted(ConstantBeta.model_fields["value"]) == "From 0 to 10,000.0."
