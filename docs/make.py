@@ -36,8 +36,9 @@ def main(output: Path, names: list[str]) -> None:
     """Write the pages of the modules called so into `output`."""
     models.__doc__ = f"{models.__doc__}\n\n{table()}"
     pdoc.render.configure(docformat="markdown", show_source=False)
-    with warnings.catch_warnings():  # pdoc reads some names that only type checkers see; the page shows them as written
-        warnings.filterwarnings("ignore", "Error parsing type annotation")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Error parsing type annotation")  # names that only type checkers see
+        warnings.filterwarnings("ignore", "The module specification")  # a package without `__all__` has named its own
         pdoc.pdoc(*names, output_directory=output)
     print(f"{len(list(output.rglob('*.html')))} pages; begin with {output / 'index.html'}")
 

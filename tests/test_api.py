@@ -64,7 +64,7 @@ def test_silence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
 def test_every_kind_of_run_opens_as_what_it_is() -> None:
     gallery = vaecore.Store(Path(__file__).parents[1] / "trained")
     kinds = {"gallery/vae": "Checkpoint", "made": "Codeless", "gallery/mvae": "CrossModal",
-             "svg-lp-mnist": "VideoCheckpoint"}
+             "svg-lp-mnist": "VideoCheckpoint", "lagging-basic": "SentenceCheckpoint"}
     assert {name: type(vaecore.load(name, store=gallery)).__name__ for name in kinds} == kinds
 
 

@@ -76,7 +76,7 @@ class ChoosesDivergence(Protocol):
 
 @runtime_checkable
 class ChoosesLatentSize(Protocol):
-    """Which have one latent, of a size that is a choice."""
+    """A family with one latent, of a size that is a choice."""
 
     @property
     def latent_size(self) -> int: ...
