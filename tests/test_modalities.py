@@ -18,7 +18,8 @@ import pytest
 import torch
 
 import vaecore
-from pages.cross_modal.switchboard import SHOWN_AS, WAYS, stripes
+from pages.cross_modal.giving import WAYS
+from pages.cross_modal.showing import SHOWN_AS, stripes
 from vaecore.cli.crossmodal import FACTS, LINES
 from vaecore.config import RunConfig, preset
 from vaecore.data import SPECIALS, Dataset, ImageLabel, Split, SpokenDigits

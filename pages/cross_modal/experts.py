@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.cross_modal import switchboard
+from pages.cross_modal import state, switchboard
 from pages.shared.palette import INK, RUNS, scheme
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ def panel(checkpoint: CrossModal, given: dict[str, Tensor]) -> None:
                 icon=":material/info:")
         return
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        legend(beliefs, switchboard.colours(checkpoint))
+        legend(beliefs, state.colours(checkpoint))
         wanted = st.multiselect(
-            "Dimensions", range(len(beliefs.order)), key=switchboard.key("dimensions", checkpoint), width=380,
+            "Dimensions", range(len(beliefs.order)), key=state.key("dimensions", checkpoint), width=380,
             format_func=lambda d: f"{name(beliefs)}{d}", max_selections=MAX_DIMENSIONS, label_visibility="collapsed",
             placeholder=f"Dimensions: the {min(FIRST_DIMENSIONS, len(beliefs.order))} narrowed most",
             help="Latent dimensions to draw. Left empty, those of which the given modalities tell most.")
-    tints = colours(beliefs, switchboard.colours(checkpoint))
+    tints = colours(beliefs, state.colours(checkpoint))
     with st.grid(3, min_column_width=300, gap="medium"):
         for dimension in wanted or beliefs.order[:FIRST_DIMENSIONS]:
             with st.container(gap="xsmall"):

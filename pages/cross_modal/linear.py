@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.cross_modal.switchboard import colours, key, stamp
+from pages.cross_modal.state import colours, key, stamp
 from pages.shared import pictures
 from pages.shared.palette import BLUE, GREY, ORANGE, see_through
 from vaecore.evaluate.results import percent

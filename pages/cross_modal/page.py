@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.cross_modal import experts, swap, switchboard
+from pages.cross_modal.state import Board, key
 from pages.shared import checkpoints, evaluation
 from pages.shared.words import escaped
 from vaecore.evaluate.evaluation import Evaluation
@@ -44,7 +45,7 @@ def bench(checkpoint: CrossModal) -> None:
     views(checkpoint, board.given, facts)
 
 
-def said(checkpoint: CrossModal, board: switchboard.Board, temperature: float) -> None:
+def said(checkpoint: CrossModal, board: Board, temperature: float) -> None:
     """What was done, in a sentence; or what to do, where nothing is asked for."""
     listed = escaped(", ".join(board.given))
     private = [name for name in board.predict if name in checkpoint.private]
@@ -77,7 +78,7 @@ def views(checkpoint: CrossModal, given: dict[str, Tensor], facts: Evaluation | 
     if swap.drawable(checkpoint):
         tabs |= {"Swap": lambda: swap.exchange(checkpoint), "Private and shared": lambda: swap.moves(checkpoint)}
     tabs["Coherence"] = lambda: coherence(checkpoint, facts)
-    for tab, draw in zip(st.tabs(list(tabs), key=switchboard.key("view", checkpoint), on_change="rerun"),
+    for tab, draw in zip(st.tabs(list(tabs), key=key("view", checkpoint), on_change="rerun"),
                          tabs.values(), strict=True):
         if tab.open:
             with tab:

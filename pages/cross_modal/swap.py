@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.cross_modal.switchboard import key, stamp
+from pages.cross_modal.state import key, stamp
 from pages.shared import pictures
 from pages.shared.words import escaped
 
