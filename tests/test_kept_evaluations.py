@@ -20,6 +20,7 @@ from vaecore.evaluate.kept import (
     file_of,
     keep,
     plain,
+    results,
     settings_of,
 )
 from vaecore.evaluate.meaning import explained
@@ -210,3 +211,25 @@ def test_a_folder_in_its_place_holds_nothing(run: Run) -> None:
     with pytest.raises(OSError):
         keep(run, result())
     assert [path.name for path in run.path.iterdir()] == ["evaluation.json"], "no half of a file is left"
+
+
+# -- what came with the gallery --------------------------------------------------------------------
+
+SHIPPED = sorted((Path(__file__).parents[1] / "trained" / "gallery").glob("*/evaluation.json"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
+def test_what_is_shipped_is_read_whole_and_would_be_written_as_it_stands(path: Path) -> None:
+    """Every number of every part under its name, to the last digit, whichever version wrote it."""
+    for facts, read in zip(json.loads(path.read_text()), results(Run(path.parent)), strict=True):
+        assert read.unreadable == {} and read.found.keys() == PARTS.keys() & facts.keys()
+        for name, found in read.found.items():
+            written = plain(found.written())
+            if facts.get("log_z") and name == "likelihood":  # its error, which is told beside them, is in these anew
+                facts[name].pop("log_z_error", None)
+            if name == "probe" and "given" not in facts[name]:  # of one modality, which goes without saying
+                assert written.pop("given") == []
+            assert written == facts[name], name
+        assert read.settings == settings_of(facts) and read.evidence.elbo == facts["evidence"]["elbo"]
+        assert {term: facts["evidence"][term] for term in ("kl", "mse", "tokens", "reconstruction")} == {
+            term: getattr(read.evidence, term) for term in ("kl", "mse", "tokens", "reconstruction")}

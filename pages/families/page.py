@@ -10,10 +10,10 @@ import streamlit as st
 from pages.shared import pictures
 from pages.shared.cards import preview
 from pages.shared.checkpoints import explore_link, opened, tell_unreadable, with_weights
-from pages.shared.headline import headline, short, shown
+from pages.shared.headline import headline, short
 from pages.shared.words import Colour, escaped
 from vaecore.evaluate.families import APPROACHES, KINDS, Measured, groups, ordered
-from vaecore.evaluate.results import percent, seconds
+from vaecore.evaluate.results import percent, seconds, shown
 from vaecore.store import Run
 from vaecore.views import SINGLE, STILL, view_of
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared import checkpoints, lines
-from pages.shared.headline import PERPLEXITY_HELP, shown
+from pages.shared.headline import PERPLEXITY_HELP
 from pages.shared.lines import Line
 from pages.shared.words import escaped
+from vaecore.evaluate.results import shown
 from vaecore.views import SENTENCE
 
 if TYPE_CHECKING:

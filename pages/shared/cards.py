@@ -15,9 +15,9 @@ from pages.shared.headline import (
     duration,
     headline,
     short,
-    shown,
 )
 from pages.shared.words import Colour, escaped
+from vaecore.evaluate.results import shown
 from vaecore.lab import State, Status, status
 from vaecore.store import Run, StoreError
 from vaecore.views import CODELESS, SENTENCE, view_of

@@ -8,9 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import StrictBool
+
 from pages.shared.checkpoints import names
-from vaecore.evaluate.meaning import perplexities, word
+from vaecore.evaluate.evaluation import Evidence
+from vaecore.evaluate.meaning import word
 from vaecore.store import Run, StoreError
+from vaecore.untrusted import LARGEST_NUMBER, Untrusted, Whole, Word
 
 PIXELS = {"binary-fixed": "black and white, drawn once", "binary-dynamic": "black and white, drawn anew"}
 
@@ -27,6 +31,77 @@ PERPLEXITY_HELP = ("exp(−ELBO / tokens): among how many equally likely words t
 ACTIVE_HELP = ("Latent dimensions in use, of all there are: those whose code varies by more than 0.01 (in variance) "
                "from one observation to the next. The others carry nothing.")
 PARAMETERS_HELP = "Numbers learned from the data, in encoder and decoder together: {exact}."
+
+
+# -- what the files hold, which may come from anywhere ---------------------------------------------
+
+
+class Data(Untrusted):
+    """The data set's fields in `config.json`."""
+
+    pixels: Word = ""
+    source: Word = ""
+    tokens: Word = ""
+    vocabulary_size: Whole | None = None
+    least_count: Whole | None = None
+    train_limit: Whole | None = None
+
+    @property
+    def vocabulary(self) -> str:
+        """Which words of a text count; empty for what is not text."""
+        if self.vocabulary_size is None or self.least_count is None:
+            return ""
+        unit = "characters" if self.tokens == "characters" else "words"
+        limit = f"{self.train_limit:,}" if self.train_limit else "all"
+        return f"{unit} found {self.least_count} times or more in {limit} sentences, {self.vocabulary_size:,} at most"
+
+
+class Choice(Untrusted):
+    """A choice among several kinds."""
+
+    kind: Word = ""
+
+
+class Model(Untrusted):
+    """The model's fields in `config.json`."""
+
+    latent_size: Whole | None = None
+    likelihood: Choice = Choice()
+
+
+class Config(Untrusted):
+    """`config.json`."""
+
+    data: Data = Data()
+    model: Model = Model()
+
+
+class About(Untrusted):
+    """`about.json`."""
+
+    observation: Word = "observation"
+    likelihood: Word = ""
+    multimodal: StrictBool = False
+    has_kl: StrictBool = True
+    exact: StrictBool = False
+
+
+class Summary(Untrusted):
+    """`summary.json`: what was found when training ended."""
+
+    data: Word = ""
+    step: Whole | None = None
+    parameters: Whole | None = None
+    seconds: float = math.nan
+    test: Evidence = Evidence()
+
+
+def sane(value: float | None) -> float | None:
+    """The number; None where it is none, or beyond all that is ours."""
+    return value if value is not None and abs(value) < LARGEST_NUMBER else None
+
+
+# -- in numbers ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -76,38 +151,26 @@ def headline(run: Run) -> Headline:
         summary = run.summary()
     except StoreError as error:
         summary, problem = {}, str(error)
-    about, (family, known) = run.about(), names(run)
-    pixels = _text(values, "data", "pixels")
-    copy = re.sub(r" from .*?(?=: \d)", "", _text(summary, "data"))  # where the maker kept it says nothing here
+    about, (family, known) = About.kept(run.about()), names(run)
+    config, found = Config.kept(values), Summary.kept(summary)
+    data, test, pixels = config.data, found.test, config.data.pixels
+    copy = re.sub(r" from .*?(?=: \d)", "", found.data)  # where the maker kept it says nothing here
     copy = copy.replace(" / ", "\u00a0/\u00a0")
-    words = ["" if known in copy else known, copy or _text(values, "data", "source"), PIXELS.get(pixels, "")]
-    kl, terms = _total(summary, "test", "kl"), _get(summary, "test", "kl")
-    several = about.get("multimodal") is True
-    elbo, reconstruction = _number(summary, "test", "elbo"), _total(summary, "test", "reconstruction")
+    words = ["" if known in copy else known, copy or data.source, PIXELS.get(pixels, "")]
+    errors = list(test.mse.values())
     return Headline(
         id=run.id, family=family, data=" · ".join(word for word in words if word),
-        one=_text(about, "observation") or "observation",
-        latent_size=_latent_size(summary) or _whole(values, "model", "latent_size"), steps=_whole(summary, "step"),
-        bound=elbo, reconstruction=reconstruction,
+        one=about.observation or "observation",
+        latent_size=sum(map(len, test.code_mean.values())) or config.model.latent_size, steps=found.step,
+        bound=sane(test.elbo), reconstruction=sane(test.reconstructed), kl=sane(test.rate),
         # Over several modalities, the mean of an error in pixels and one in something else means nothing.
-        kl=kl, mse=None if several else _mean(summary, "test", "mse"),
-        perplexity=None if several else next(iter(perplexities(_get(summary, "test")).values()), None),
-        active=_whole(summary, "test", "active"), parameters=_whole(summary, "parameters"),
-        seconds=_number(summary, "seconds"),
-        has_kl=bool(terms) if isinstance(terms, dict) else about.get("has_kl") is not False,
-        likelihood=_text(values, "model", "likelihood", "kind") or _text(about, "likelihood"),
-        exact=about.get("exact") is True, scored_on=(known, copy, pixels, _vocabulary(values)),
-        read=data if isinstance(data := values.get("data"), dict) else {}, problem=problem)
-
-
-def shown(value: float | None, digits: int = 4) -> str:
-    """A number as a person reads it: so many significant digits, at least whole."""
-    if value is None:
-        return "–"
-    if value == 0:
-        return "0"
-    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{min(decimals, 6)}f}".replace("-", "−")
+        mse=None if about.multimodal or not errors else sane(sum(errors) / len(errors)),
+        perplexity=None if about.multimodal else next((value for _, value, _ in test.perplexities.values()), None),
+        active=test.active, parameters=found.parameters, seconds=sane(found.seconds),
+        has_kl=bool(test.kl) if "kl" in test.model_fields_set else about.has_kl,
+        likelihood=config.model.likelihood.kind or about.likelihood, exact=about.exact,
+        scored_on=(known, copy, pixels, data.vocabulary),
+        read=read if isinstance(read := values.get("data"), dict) else {}, problem=problem)
 
 
 def short(count: int | None) -> str:
@@ -146,63 +209,3 @@ def comparable(runs: list[Headline]) -> list[str]:
     if len(likelihoods) > 1:
         reasons.append(f"likelihoods ({', '.join(likelihoods)})")
     return reasons
-
-
-def _vocabulary(values: Any) -> str:
-    """Which words of a text count, as the configuration has it; empty for what is not text."""
-    size, least, limit = (_whole(values, "data", name) for name in ("vocabulary_size", "least_count", "train_limit"))
-    if size is None or least is None:
-        return ""
-    unit = "characters" if _get(values, "data", "tokens") == "characters" else "words"
-    return f"{unit} found {least} times or more in {f'{limit:,}' if limit else 'all'} sentences, {size:,} at most"
-
-
-def _latent_size(summary: Any) -> int | None:
-    """Dimensions of all latents together, as they were evaluated; None where they were not."""
-    codes = _get(summary, "test", "code_mean")
-    parts = list(codes.values()) if isinstance(codes, dict) else []
-    return sum(map(len, parts)) or None if all(isinstance(part, list) for part in parts) else None
-
-
-def _get(values: Any, *path: str) -> Any:
-    for key in path:
-        values = values.get(key) if isinstance(values, dict) else None
-    return values
-
-
-def _text(values: Any, *path: str) -> str:
-    found = _get(values, *path)
-    return found[:200] if isinstance(found, str) else ""
-
-
-def _sane(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) and abs(value) < 1e15 else None
-
-
-def _number(values: Any, *path: str) -> float | None:
-    return _sane(_get(values, *path))
-
-
-def _whole(values: Any, *path: str) -> int | None:
-    value = _number(values, *path)
-    return None if value is None else int(value)
-
-
-def _flat(values: Any, *path: str) -> list[float] | None:
-    """The numbers under a dictionary of numbers or lists of numbers; None where there are none."""
-    found = _get(values, *path)
-    if not isinstance(found, dict) or not found:
-        return None
-    parts = [part for value in found.values() for part in (value if isinstance(value, list) else [value])]
-    numbers = [_sane(part) for part in parts]
-    return None if None in numbers else [number for number in numbers if number is not None]
-
-
-def _total(values: Any, *path: str) -> float | None:
-    numbers = _flat(values, *path)
-    return sum(numbers) if numbers else None
-
-
-def _mean(values: Any, *path: str) -> float | None:
-    numbers = _flat(values, *path)
-    return sum(numbers) / len(numbers) if numbers else None

@@ -12,9 +12,9 @@ import streamlit as st
 from pages.components import player
 from pages.components.player import Chart, Line, Track
 from pages.shared import checkpoints
-from pages.shared.headline import shown
 from pages.video.clip_choice import Chosen
 from pages.video.futures import Plan, Roll
+from vaecore.evaluate.results import shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

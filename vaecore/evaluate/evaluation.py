@@ -10,8 +10,9 @@ from pydantic import Field, StrictBool, ValidationError
 
 from vaecore.evaluate.meaning import Meaning, by_modality, explained, perplexities, perplexity_name
 from vaecore.evaluate.parts import PARTS, title
-from vaecore.evaluate.results import Column, Number, Result, group, number, row
+from vaecore.evaluate.results import Column, Result, group, number, row
 from vaecore.evaluate.settings import Settings
+from vaecore.untrusted import Number
 
 Kind = TypeVar("Kind", bound=Result)
 

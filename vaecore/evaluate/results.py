@@ -3,54 +3,26 @@
 What a part of an evaluation finds is declared once, as fields with title, unit, digits, a sentence and which way is
 better. The card of the page, the lines of the command, the columns of tables, `evaluation.json` and its reader are all
 read from that declaration. What a number is, exact, a bound or an estimate, says `meaning.py`. No torch in here.
-
-A file may come from anywhere. In what is read from one a number that is none is NaN, of a group what cannot be read is
-left out, and what else is optional and cannot be read is its default; where a field that has to be there is not, the
-result cannot be read. What we make ourselves is forgiven nothing.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, Field
 from pydantic.config import JsonDict
 
-FILE = "file"  # the context in which a result is read that may come from anywhere
+from vaecore.untrusted import Untrusted
+
 UNSET = "–"
-Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]  # one in a group
 Better = Literal["higher", "lower", ""]
 
 
-class Result(BaseModel):
+class Result(Untrusted):
     """What a part of an evaluation found, or a group of numbers in that."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _forgiven(cls, value: Any, read: Callable[[Any], Any], info: ValidationInfo) -> Any:
-        try:
-            return read(value)
-        except ValidationError as error:
-            if info.context != FILE:
-                raise
-            if (rest := _without(value, {each["loc"][0] for each in error.errors() if each["loc"]})) is not None:
-                with contextlib.suppress(ValidationError):
-                    return read(rest)
-            field = cls.model_fields[info.field_name or ""]
-            if field.is_required():
-                raise
-            return field.get_default(call_default_factory=True)
-
-    @classmethod
-    def kept(cls, value: Any) -> Self:
-        """The result that a file holds as `value`; raises `ValidationError` where it cannot be read."""
-        return cls.model_validate(value, context=FILE)
 
     def written(self) -> Any:
         """The result as JSON can hold it, but for numbers that are none."""
@@ -65,13 +37,6 @@ class Result(BaseModel):
         counts = [f"{value:,} {each.title}" for each in declared(type(self))
                   if each.counted and isinstance(value := getattr(self, each.name), int)]
         return " · ".join([*counts, split, *([] if seed is None else [f"seed {seed}"])])
-
-
-def _without(group: Any, unreadable: set[int | str]) -> Any:
-    """A group less what cannot be read of it; None for what is no group."""
-    if isinstance(group, dict):
-        return {name: value for name, value in group.items() if name not in unreadable}
-    return [value for place, value in enumerate(group) if place not in unreadable] if isinstance(group, list) else None
 
 
 # -- the declaration -------------------------------------------------------------------------------

@@ -20,18 +20,19 @@ from vaecore.lab import locks
 from vaecore.lab.locks import LabError
 from vaecore.lab.state import (
     TICKET,
+    Beat,
+    LastWord,
     Outcome,
     Status,
     busy,
-    facts,
     known_attempt,
-    number,
     place,
     run_of,
     slots,
     status,
     ticket_of,
     tickets,
+    told,
 )
 from vaecore.store import Run, Store
 
@@ -73,7 +74,8 @@ def stop(folder: Path, *, now: bool = False) -> None:
             if ticket := ticket_of(folder, tickets(root)):
                 attempt = status(folder).attempt
                 ticket.unlink()
-                if facts(folder, "exit", []).get("state") != "finished":  # a finished run stays a finished run
+                last_word = told(folder, LastWord, [])
+                if last_word is None or last_word.state != "finished":  # a finished run stays a finished run
                     write_exit(folder, attempt, "stopped", "Taken out of the queue before it started.")
                 return
     if status(folder).state != "running":
@@ -174,8 +176,8 @@ def take_next(root: Path) -> tuple[Path, int, int] | None:
 
 def finished(folder: Path) -> bool:
     """Whether the last attempt was trained to its end. Certain only with the run's lock in hand."""
-    last_word = facts(folder, "exit", [])
-    return last_word.get("state") == "finished" and number(last_word, "attempt") == known_attempt(folder)
+    last_word = told(folder, LastWord, [])
+    return last_word is not None and last_word.state == "finished" and last_word.attempt == known_attempt(folder)
 
 
 def begin(folder: Path) -> int:
@@ -213,12 +215,12 @@ def _queue_lock(root: Path) -> Iterator[None]:
 
 def _kill(folder: Path) -> None:
     """End the trainer and its children. The run's lock is held and the heartbeat is this attempt's: the pid is its."""
-    beat = facts(folder, "heartbeat", [])
-    pid, host = int(number(beat, "pid")), beat.get("host")
-    if pid <= 1 or number(beat, "attempt") != known_attempt(folder):
+    beat = told(folder, Beat, [])
+    if beat is None or beat.pid <= 1 or beat.attempt != known_attempt(folder):
         raise LabError("Its process is not known yet: wait some seconds, then stop it again.")
-    if host != socket.gethostname():
-        raise LabError(f"It runs on {host}: stop its process there.")
+    if beat.host != socket.gethostname():
+        raise LabError(f"It runs on {beat.host}: stop its process there.")
+    pid = beat.pid
     with contextlib.suppress(ProcessLookupError):
         if os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)

@@ -27,10 +27,13 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import ClassVar, Literal, TypeVar
+
+from pydantic import ValidationError
 
 from vaecore.files import BrokenFile, read_json
 from vaecore.lab import locks
+from vaecore.untrusted import Sane, Untrusted, Whole
 
 Outcome = Literal["finished", "failed", "stopped"]
 State = Literal["new", "queued", "running", "finished", "failed", "stopped", "lost"]
@@ -55,6 +58,62 @@ class Status:
     heartbeat_age: float | None = None  # seconds
     position: int | None = None  # in the queue, from 1
     stopping: bool = False  # asked to stop, not yet obeyed
+
+
+# --- the files, which anybody may have written
+
+
+class File(Untrusted):
+    """One of the small files, by its name."""
+
+    file: ClassVar[str]
+
+
+class Attempt(File):
+    """One that speaks of an attempt."""
+
+    attempt: Whole = 0
+
+
+class Launch(Attempt):
+    """Who opened the last attempt."""
+
+    file = "launch"
+    host: str = ""
+
+
+class Beat(Attempt):
+    """Its sign of life."""
+
+    file = "heartbeat"
+    time: Sane = 0.0
+    pid: Whole = 0
+    host: str = ""
+    step: Sane = 0.0
+    total: Sane = 0.0
+    epoch: Sane = 0.0
+    rate: Sane = 0.0
+
+
+class LastWord(Attempt):
+    """How an attempt ended."""
+
+    file = "exit"
+    state: Outcome
+    detail: str = ""
+
+
+class Lab(File):
+    """How many train at once."""
+
+    file = "lab"
+    slots: Whole = 1
+
+
+Facts = TypeVar("Facts", bound=File)
+
+
+# --- where a run stands
 
 
 def status(folder: Path) -> Status:
@@ -91,12 +150,13 @@ def _look(folder: Path) -> Status:
     ticket = ticket_of(folder, waiting)
     running = ticket is None and busy(folder)
     broken: list[str] = []
-    launch, beat, last_word = (facts(folder, name, broken) for name in ("launch", "heartbeat", "exit"))
-    attempt = max(int(number(file, "attempt")) for file in (launch, beat, last_word))
-    host = str(launch.get("host", socket.gethostname()))[:100]
+    launch, last_word = told(folder, Launch, broken), told(folder, LastWord, broken)
+    beat = told(folder, Beat, broken)
+    attempt = max(found.attempt if found else 0 for found in (launch, beat, last_word))
+    host = launch.host[:100] if launch and launch.host else socket.gethostname()
     age = rate = seconds_left = position = None
-    if beat and number(beat, "attempt") == attempt and ticket is None:
-        age = max(0.0, time.time() - number(beat, "time"))
+    if beat and beat.attempt == attempt and ticket is None:
+        age = max(0.0, time.time() - beat.time)
     elsewhere = host != socket.gethostname() and age is not None and age < GONE
     asked = (folder / "stop").exists()
 
@@ -104,12 +164,12 @@ def _look(folder: Path) -> Status:
     if ticket is not None:
         position, attempt = 1 + waiting.index(ticket), max(attempt, int(ticket.name.split("-", 3)[2]))
         state, detail = "queued", f"Waiting, place {position} in the queue."
-    elif last_word and number(last_word, "attempt") == attempt and not running:
-        state, detail = last_word["state"], str(last_word.get("detail", ""))[:1000]
+    elif last_word and last_word.attempt == attempt and not running:
+        state, detail = last_word.state, last_word.detail[:1000]
     elif running or elsewhere:
         state, detail = "running", f"Running on {host}." if elsewhere else ""
-        if age is not None and (rate := number(beat, "rate") or None):
-            seconds_left = max(0.0, number(beat, "total") - number(beat, "step")) / rate
+        if age is not None and beat and (rate := beat.rate or None):
+            seconds_left = max(0.0, beat.total - beat.step) / rate
         if asked:
             detail = "Stopping: it saves a checkpoint first."
         elif age is not None and age > SILENCE:
@@ -130,7 +190,7 @@ def _look(folder: Path) -> Status:
         )
     if broken:
         detail = f"{detail} Passed over: {' '.join(broken)}".strip()
-    step, total = int(number(beat, "step")), int(number(beat, "total"))
+    step, total, epoch = (int(beat.step), int(beat.total), beat.epoch) if beat else (0, 0, 0.0)
     stopping = asked and state == "running"
     return Status(
         state,
@@ -138,7 +198,7 @@ def _look(folder: Path) -> Status:
         attempt,
         step,
         total,
-        number(beat, "epoch"),
+        epoch,
         seconds_left,
         rate,
         age,
@@ -157,7 +217,8 @@ def place(folder: Path) -> tuple[Path, str]:
 
 
 def slots(root: Path) -> int:
-    return max(1, min(64, int(number(facts(root, "lab", []), "slots"))))
+    found = told(root, Lab, [])
+    return max(1, min(64, found.slots)) if found else 1
 
 
 def tickets(root: Path) -> list[Path]:
@@ -181,26 +242,20 @@ def ticket_of(folder: Path, waiting: list[Path]) -> Path | None:
     return next((ticket for ticket in waiting if run_of(ticket) == folder.name), None)
 
 
-def facts(folder: Path, name: str, broken: list[str]) -> dict[str, Any]:
-    """A small JSON object; {} when absent or broken, which `broken` then tells."""
+def told(folder: Path, kind: type[Facts], broken: list[str]) -> Facts | None:
+    """What a small file says; None when it is absent or broken, which `broken` then tells."""
+    name = f"{kind.file}.json"
     try:
-        found = read_json(folder / f"{name}.json", limit=10_000)
-        if found is None:
-            return {}
-        if not isinstance(found, dict) or (name == "exit" and found.get("state") not in get_args(Outcome)):
-            raise BrokenFile(f"{name}.json does not say what it should.")
+        found = read_json(folder / name, limit=10_000)
+        return None if found is None else kind.kept(found)
+    except ValidationError:
+        broken.append(f"{name} does not say what it should.")
     except BrokenFile as error:
         broken.append(str(error))
-        return {}
-    return found
-
-
-def number(found: dict[str, Any], key: str) -> float:
-    """A sane number from a file that anybody may have written, else 0; NaN fails the comparison too."""
-    value = found.get(key)
-    return value if isinstance(value, int | float) and -1e15 < value < 1e15 else 0
+    return None
 
 
 def known_attempt(folder: Path) -> int:
     """The highest attempt that any file speaks of; 0 when none does."""
-    return max(int(number(facts(folder, name, []), "attempt")) for name in ("launch", "heartbeat", "exit"))
+    kinds: tuple[type[Attempt], ...] = (Launch, Beat, LastWord)
+    return max(found.attempt if found else 0 for found in (told(folder, kind, []) for kind in kinds))

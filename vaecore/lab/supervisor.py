@@ -55,7 +55,8 @@ def run(folder: Path, attempt: int, lock: int, slot_lock: int) -> None:
         code = worker.wait()
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(worker.pid, signal.SIGKILL)  # children it left would keep the locks, and the processor
-        if state.facts(folder, "exit", []).get("attempt") != attempt:
+        said = state.told(folder, state.LastWord, [])
+        if said is None or said.attempt != attempt:
             speak_for(folder, attempt, code)
     except OSError as error:
         jobs.note(f"{folder.name}: {error}")

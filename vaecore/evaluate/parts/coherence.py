@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from vaecore.evaluate.part import Part, several
-from vaecore.evaluate.results import Number, Result, count, finite, group, number, row
+from vaecore.evaluate.results import Result, count, finite, group, number, row
+from vaecore.untrusted import Number
 
 if TYPE_CHECKING:
     from vaecore.evaluate.evaluation import Evaluation

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 from vaecore.evaluate.part import Part, coded, still
-from vaecore.evaluate.results import Declared, Number, Result, group, number, of, row
+from vaecore.evaluate.results import Declared, Result, group, number, of, row
+from vaecore.untrusted import Number
 
 if TYPE_CHECKING:
     from vaecore.evaluate.evaluation import Evaluation

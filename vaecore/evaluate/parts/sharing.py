@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from vaecore.evaluate.part import Part, coded, several
-from vaecore.evaluate.results import Number, Result, count, group, number, row
+from vaecore.evaluate.results import Result, count, group, number, row
+from vaecore.untrusted import Number
 
 if TYPE_CHECKING:
     from vaecore.data import SplitName

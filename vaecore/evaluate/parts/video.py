@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vaecore.evaluate.part import Part, clips
-from vaecore.evaluate.results import Number, Result, count, group, number, row
+from vaecore.evaluate.results import Result, count, group, number, row
+from vaecore.untrusted import Number
 
 if TYPE_CHECKING:
     from vaecore.evaluate.evaluation import Evaluation
