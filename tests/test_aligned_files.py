@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vaecore.data import DATASETS, SPLITS, DataUnavailable, aligned, aligned_files
-from vaecore.data.aligned import Aligned
+from vaecore.data import DATASETS, SPLITS, DataUnavailable
+from vaecore.data.own import aligned
+from vaecore.data.own import members as aligned_files
+from vaecore.data.own.aligned import Aligned
 from vaecore.data.text import words
 from vaecore.schema import ConfigError, parse
 

@@ -18,10 +18,10 @@ from safetensors.numpy import load_file
 from vaecore.config import RunConfig
 from vaecore.data import END, PAD, SPECIALS, SPLITS, UNKNOWN, DataUnavailable, Modality, captions
 from vaecore.data.captions import Captions
-from vaecore.data.own_file import MAX_FILE_BYTES
+from vaecore.data.own.file import MAX_FILE_BYTES
+from vaecore.data.own.text import TextFile
 from vaecore.data.synthetic_text import CENTRES, LENGTH, UNITS, WORDS, SyntheticText, _draw, _latents, true_nll
 from vaecore.data.text import numbers, tokens, vocabulary, words
-from vaecore.data.text_file import TextFile
 from vaecore.evaluate.latent_usage import diagnose
 from vaecore.evaluate.report import evaluate_run
 from vaecore.evaluate.settings import Settings

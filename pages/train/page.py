@@ -149,7 +149,8 @@ def data_card(plan: Plan, own: str = "") -> None:
 
 def take(own: str) -> None:
     """Keep an uploaded file in the store and enter its path, or remember what is wrong with it."""
-    from vaecore.data import DataUnavailable, own_file
+    from vaecore.data import DataUnavailable
+    from vaecore.data.own import file as own_file
     from vaecore.schema import problem
 
     st.session_state.pop(PROBLEMS, None)
@@ -183,16 +184,16 @@ def take(own: str) -> None:
 def check(own: str, data: bytes, name: str) -> None:
     """Raise `ConfigError` for bytes that are no such data set."""
     if own == "text-file":
-        from vaecore.data import text_file
+        from vaecore.data.own import text as text_file
 
         text_file.sentences(data, name)
         return
     if own == "clips":
-        from vaecore.data import clip_file
+        from vaecore.data.own import clip_file
 
         clip_file.read_clip((name, data), size=16, most_frames=2, grey=True)
         return
-    from vaecore.data.aligned import Aligned
+    from vaecore.data.own.aligned import Aligned
     from vaecore.schema import problem
 
     with tempfile.TemporaryDirectory() as folder:

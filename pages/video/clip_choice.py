@@ -95,7 +95,7 @@ def uploaded(checkpoint: VideoCheckpoint) -> Chosen | None:
 def _read(name: str, digest: str, size: int, grey: bool, _data: bytes  # noqa: ARG001 (the digest is the cache's key)
           ) -> tuple[NDArray[np.uint8], float, bool, list[str]]:
     """Frames (T, C, size, size), frames a second, whether there were more, and what was done to them."""
-    from vaecore.data.clip_file import read_clip
+    from vaecore.data.own.clip_file import read_clip
 
     done: list[str] = []
     frames, rate = read_clip((name, _data), size=size, most_frames=FRAMES + 1, grey=grey, tell=done.append)

@@ -12,12 +12,12 @@ import pytest
 
 from pages.shared.headline import comparable, headline
 from vaecore.config import RunConfig, changed, complete, differences
-from vaecore.data.aligned import Aligned
 from vaecore.data.identity import identity, moved
 from vaecore.data.mnist import MNIST
+from vaecore.data.own.aligned import Aligned
+from vaecore.data.own.table import Table
+from vaecore.data.own.text import TextFile
 from vaecore.data.sources import Sources
-from vaecore.data.table import Table
-from vaecore.data.text_file import TextFile
 from vaecore.evaluate.report import evaluate_run
 from vaecore.evaluate.settings import Settings
 from vaecore.lab.control import Control

@@ -17,9 +17,9 @@ from streamlit.testing.v1 import AppTest
 from tests.pages import demo
 from tests.test_cli import call, refused, said
 from vaecore.data import Modality
-from vaecore.data.aligned import Aligned
 from vaecore.data.base import MAX_NAME_LENGTH, kept_names
-from vaecore.data.table import Table
+from vaecore.data.own.aligned import Aligned
+from vaecore.data.own.table import Table
 from vaecore.explore import Checkpoint
 from vaecore.explore.crossmodal import CrossModal
 from vaecore.store import Run, Store

@@ -19,10 +19,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from vaecore.data import DATASETS, DataUnavailable, clip_file, own_clips
-from vaecore.data.clip_file import read_clip, read_clips
+from vaecore.data import DATASETS, DataUnavailable
 from vaecore.data.clips import FRAMES
-from vaecore.data.own_clips import OwnClips
+from vaecore.data.own import clip_file
+from vaecore.data.own import clips as own_clips
+from vaecore.data.own.clip_file import read_clip, read_clips
+from vaecore.data.own.clips import OwnClips
 from vaecore.schema import ConfigError
 
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from vaecore.data import SPLITS, Dataset
-from vaecore.data.aligned import Aligned
-from vaecore.data.table import Table, read
+from vaecore.data.own.aligned import Aligned
+from vaecore.data.own.table import Table, read
 from vaecore.schema import ConfigError
 
 ROWS = 60

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from vaecore.config import changed, from_text, preset
-from vaecore.data.aligned import Aligned
-from vaecore.data.clip_file import read_clip
+from vaecore.data.own.aligned import Aligned
+from vaecore.data.own.clip_file import read_clip
 from vaecore.schema import ConfigError
 
 

@@ -30,10 +30,10 @@ BLOCKS = {"a": (6,), "b": (5,)}
 # Objects that are not ours, or of any kind: what is asked of them cannot be declared here.
 ALLOWED = {
     ("vaecore/api.py", "hasattr(value, 'model_dump')"), ("vaecore/api.py", "hasattr(value, 'tolist')"),
-    ("vaecore/data/own_file.py", "getattr(error, 'strerror', None)"),
-    ("vaecore/data/clip_file.py", "getattr(error, 'strerror', None)"),
-    ("vaecore/data/clip_file.py", "getattr(frame, 'side_data', ())"),
-    ("vaecore/data/clip_file.py", "getattr(frame, 'rotation', 0)"),
+    ("vaecore/data/own/file.py", "getattr(error, 'strerror', None)"),
+    ("vaecore/data/own/clip_file.py", "getattr(error, 'strerror', None)"),
+    ("vaecore/data/own/clip_file.py", "getattr(frame, 'side_data', ())"),
+    ("vaecore/data/own/clip_file.py", "getattr(frame, 'rotation', 0)"),
     ("vaecore/lab/worker.py", "getattr(error, 'advice', None)"),
     ("vaecore/schema.py", "getattr(each, attribute, None)"),  # bounds of a field, of annotated_types
     ("vaecore/training/device.py", "hasattr(os, 'sched_getaffinity')"),

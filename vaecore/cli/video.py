@@ -102,7 +102,7 @@ def rollout(
 
 def _own(found: VideoCheckpoint, file: Path) -> tuple[Tensor, float]:
     """A clip from a file, and its frames a second."""
-    from vaecore.data.clip_file import read_clip
+    from vaecore.data.own.clip_file import read_clip
     from vaecore.explore.clips.checkpoint import MAX_FRAMES
 
     if not found.pixels or found.frame[1] != found.frame[2]:

@@ -6,7 +6,6 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
-from vaecore.data.aligned import Aligned
 from vaecore.data.base import (
     COVARIATE,
     EVENTS,
@@ -35,15 +34,16 @@ from vaecore.data.moving_shape import MovingShape
 from vaecore.data.moving_states import MovingStates
 from vaecore.data.omics import Omics
 from vaecore.data.omniglot import Omniglot
-from vaecore.data.own_clips import OwnClips
+from vaecore.data.own.aligned import Aligned
+from vaecore.data.own.clips import OwnClips
+from vaecore.data.own.table import Table
+from vaecore.data.own.text import TextFile
 from vaecore.data.planted_blocks import PlantedBlocks
 from vaecore.data.sources import Sources
 from vaecore.data.spoken_digits import SpokenDigits
 from vaecore.data.sprites import Sprites
 from vaecore.data.styled_digits import StyledDigits
 from vaecore.data.synthetic_text import SyntheticText
-from vaecore.data.table import Table
-from vaecore.data.text_file import TextFile
 from vaecore.data.translations import Translations
 from vaecore.modalities import BEGIN, END, PAD, SPECIALS, UNKNOWN, Modality
 

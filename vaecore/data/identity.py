@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from vaecore.data import DATASETS, DataConfig
 from vaecore.data.base import OwnFile
-from vaecore.data.own_file import wrong
+from vaecore.data.own.file import wrong
 from vaecore.schema import ConfigError, parse, problem
 
 AnyData = TypeVar("AnyData", bound=DataConfig)

@@ -28,7 +28,7 @@ from PIL import Image, UnidentifiedImageError
 
 from vaecore.data import npz
 from vaecore.data.base import MAX_ARRAYS_BYTES, MAX_SIDE, Array, DataUnavailable
-from vaecore.data.own_file import contents
+from vaecore.data.own.file import contents
 from vaecore.schema import ConfigError, problem
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".webm": "matroska"}  # as the decoder calls them

@@ -15,9 +15,9 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from vaecore.data.base import MAX_ARRAYS_BYTES, SPLITS, Dataset, Split, SplitName
-from vaecore.data.clip_file import ENDINGS, Clip, read_clips
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
-from vaecore.data.own_file import OwnFile, contents, digest_of, wrong
+from vaecore.data.own.clip_file import ENDINGS, Clip, read_clips
+from vaecore.data.own.file import OwnFile, contents, digest_of, wrong
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
 

@@ -16,8 +16,6 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.aligned_columns import Column, column, known_classes, numbered_labels, who_has_what
-from vaecore.data.aligned_files import Member, files, members
 from vaecore.data.base import (
     MAX_ARRAYS_BYTES,
     MAX_CLASSES,
@@ -30,7 +28,9 @@ from vaecore.data.base import (
     standardised,
 )
 from vaecore.data.missing import Mask, MultimodalConfig, masked
-from vaecore.data.own_file import OwnFile, digest_of, wrong
+from vaecore.data.own.columns import Column, column, known_classes, numbered_labels, who_has_what
+from vaecore.data.own.file import OwnFile, digest_of, wrong
+from vaecore.data.own.members import Member, files, members
 from vaecore.data.text import VocabularyConfig
 from vaecore.modalities import MAX_MODALITIES, Modality
 from vaecore.schema import option

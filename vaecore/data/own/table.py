@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from vaecore.arrays import Numbers
 from vaecore.data.base import MAX_CLASSES, MAX_COLUMNS, SPLITS, Dataset, Split, SplitName, kept_names
-from vaecore.data.own_file import OwnFile, decoded, digest_of, wrong
+from vaecore.data.own.file import OwnFile, decoded, digest_of, wrong
 from vaecore.modalities import Modality
 from vaecore.schema import ConfigError, option, problem
 

@@ -15,10 +15,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from vaecore.data import npz, table
+from vaecore.data import npz
 from vaecore.data.base import MAX_ARRAYS_BYTES, Array
-from vaecore.data.own_file import contents, decoded, wrong
-from vaecore.data.text_file import MAX_LINE_LENGTH
+from vaecore.data.own import table
+from vaecore.data.own.file import contents, decoded, wrong
+from vaecore.data.own.text import MAX_LINE_LENGTH
 from vaecore.modalities import MAX_MODALITIES
 from vaecore.schema import ConfigError, problem
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data import table
-from vaecore.data.aligned_files import Member, described
 from vaecore.data.base import MAX_AXIS, MAX_CLASSES, MAX_SIDE, Array
 from vaecore.data.missing import Mask
-from vaecore.data.own_file import wrong
+from vaecore.data.own import table
+from vaecore.data.own.file import wrong
+from vaecore.data.own.members import Member, described
 from vaecore.modalities import KINDS
 from vaecore.schema import ConfigError
 

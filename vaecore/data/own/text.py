@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from vaecore.data.base import SPLITS, Dataset
-from vaecore.data.own_file import OwnFile, decoded, digest_of, wrong
+from vaecore.data.own.file import OwnFile, decoded, digest_of, wrong
 from vaecore.data.text import TextConfig
 from vaecore.schema import option
 
