@@ -38,9 +38,9 @@ ALLOWED = {
     ("vaecore/schema.py", "getattr(each, attribute, None)"),  # bounds of a field, of annotated_types
     ("vaecore/training/device.py", "hasattr(os, 'sched_getaffinity')"),
     ("vaecore/evaluate/results.py", "getattr(found, each.spread, None)"),  # a field by the name its declaration gives
-    ("pages/train/form.py", "getattr(rule, name, None)"),  # bounds again
-    ("pages/train/form.py", "getattr(member, 'title', '')"),
-    ("pages/train/form.py", "getattr(value, tag, None)"),  # the tag that pydantic says a union has
+    ("pages/train/form/fields.py", "getattr(rule, name, None)"),  # bounds again
+    ("pages/train/form/fields.py", "getattr(member, 'title', '')"),
+    ("pages/train/form/tree.py", "getattr(value, tag, None)"),  # the tag that pydantic says a union has
 }
 
 
