@@ -72,7 +72,8 @@ def test_evaluate(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_pictures(store: Path, tmp_path: Path, arguments: list[str], columns: int, rows: int) -> None:
     path = tmp_path / "picture.png"
     assert call([*arguments, "-o", str(path), "--scale", "2", "--store", str(store)]) == 0
-    assert Image.open(path).size == (2 * (9 * columns - 1), 2 * (9 * rows - 1))  # 8 pixels and a gap of one
+    with Image.open(path) as picture:
+        assert picture.size == (2 * (9 * columns - 1), 2 * (9 * rows - 1))  # 8 pixels and a gap of one
 
 
 def test_remove_and_restore(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
