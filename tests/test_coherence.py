@@ -18,7 +18,8 @@ from vaecore.evaluate.coherence import coherence, generate, subsets_of
 from vaecore.evaluate.conditional import conditional_likelihoods
 from vaecore.evaluate.judges import Judge, judge, judges, r2, style_judge
 from vaecore.models import DMVAEConfig, MultimodalVAEConfig, MVAEConfig
-from vaecore.models.base import Batch, Evidence, Family
+from vaecore.models.base import Batch, Family
+from vaecore.models.evidence import Evidence
 from vaecore.nets.mlp import LinearConfig
 from vaecore.nets.modal import ModalNetworks
 from vaecore.probability.densities import Density

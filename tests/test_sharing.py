@@ -15,7 +15,8 @@ from vaecore.evaluate.judges import Judge, StyleJudge, r2
 from vaecore.evaluate.quality import Codes, codes, codes_by_latent
 from vaecore.evaluate.sharing import linear_r2, others, private_to, sharing, style_under_swap
 from vaecore.models import DMVAEConfig, MultimodalVAEConfig
-from vaecore.models.base import Batch, Evidence, Family
+from vaecore.models.base import Batch, Family
+from vaecore.models.evidence import Evidence
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import Observation
 from vaecore.probability.posteriors import Posterior

@@ -6,19 +6,11 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
-from vaecore.models.base import (
-    Batch,
-    Evidence,
-    Family,
-    KLCost,
-    Modalities,
-    ModelConfig,
-    Objective,
-    show_choice,
-)
+from vaecore.models.base import Batch, Family, Modalities, ModelConfig, show_choice
 from vaecore.models.blocks.cca import MultisetCCA, MultisetCCAConfig
 from vaecore.models.blocks.jive import JIVE, JIVEConfig
 from vaecore.models.blocks.pls import MultiblockPLS, MultiblockPLSConfig
+from vaecore.models.evidence import Evidence, KLCost, Objective
 from vaecore.models.multimodal.concatenated import ConcatenatedVAE, ConcatenatedVAEConfig
 from vaecore.models.multimodal.dmvae import DMVAE, DMVAEConfig
 from vaecore.models.multimodal.jmvae import JMVAE, JMVAEConfig

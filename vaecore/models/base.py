@@ -1,18 +1,15 @@
-"""What every family of models returns: the same evidence, in nats per observation.
+"""The contract of every family of models, and how one is built from what is given.
 
 Shapes: B observations, K samples, r latent size, D observed size. A batch maps modality names to tensors
 (B, *shape), COVARIATE to (B, m) where the data set has one, and OBSERVED to (B, M) where modalities are missing.
-The ELBO is maximised; a loss is its negative, and no name here says the opposite.
 """
 
 from __future__ import annotations
 
 import inspect
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import reduce
-from typing import Any, ClassVar, Literal, NamedTuple, TypeVar, get_args, get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, TypeVar, get_args, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +17,7 @@ from torch import Tensor, nn
 from vaecore.data import COVARIATE
 from vaecore.modalities import Image, Modality, Text, Vector
 from vaecore.models.capabilities import ChoosesLikelihood
+from vaecore.models.evidence import Evidence, Objective
 from vaecore.probability.auxiliary import Auxiliary
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Point
@@ -34,88 +32,6 @@ Modalities = Mapping[str, Modality]
 Shape = tuple[int, ...]
 KIND_BY_AXES = {1: "vector", 2: "trajectory", 3: "image", 4: "video"}
 Given = Modality | Shape | Mapping[str, Modality | Shape]  # what a family is to be built for
-KLCost = Callable[[Mapping[str, Tensor]], Tensor]  # mean KL by latent (r,) -> a scalar in nats
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """The terms of one ELBO by name: `reconstruction[modality]` (B,) is E_q log p(x|z), `kl[latent]` (B, r)."""
-
-    reconstruction: Mapping[str, Tensor]
-    kl: Mapping[str, Tensor]
-
-    def total_reconstruction(self) -> Tensor:
-        """Summed over modalities, (B,)."""
-        return _sum(self.reconstruction.values())
-
-    def total_kl(self) -> Tensor:
-        """Summed over latents and their dimensions, (B,); zero for a family without a KL."""
-        if not self.kl:
-            return torch.zeros_like(next(iter(self.reconstruction.values())))
-        return _sum(kl.flatten(1).sum(1) for kl in self.kl.values())
-
-    def mean_kl(self) -> dict[str, Tensor]:
-        """A mean over the batch, by latent and dimension (r,); of clips, (B, T-1, r), frames are summed."""
-        return {name: (k.flatten(1, -2).sum(1) if k.ndim > 2 else k).mean(0) for name, k in self.kl.items()}
-
-    def elbo(self) -> Tensor:
-        """Equation (9), (B,)."""
-        return self.total_reconstruction() - self.total_kl()
-
-
-class Terms(NamedTuple):
-    """The terms of an objective, scalars in nats.
-
-    `reconstruction` and `kl` are batch means of its first ELBO, unweighted.
-    """
-
-    reconstruction: Tensor
-    kl: Tensor
-    fit: Tensor  # what is maximised: the weighted reconstructions of all ELBOs
-    charged: Tensor  # what beta weighs: the KL of all, or what it costs
-    penalty: Tensor
-
-    def loss(self, beta: float = 1.0) -> Tensor:
-        """What an optimizer minimises, a scalar in nats: for a plain VAE with beta 1 the negative ELBO."""
-        return beta * self.charged - self.fit + self.penalty
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What a family trains: a weighted list of ELBOs, and named penalties (scalars, nats per observation).
-
-    The first ELBO is the one that curves show. `weights` multiply the reconstruction of a modality, 1 where not given.
-    """
-
-    elbos: list[tuple[float, Evidence]]
-    penalties: Mapping[str, Tensor] = field(default_factory=dict)
-    divergence: Tensor | None = None  # a scalar in nats that beta weighs in the place of the KL
-    weights: Mapping[str, float] = field(default_factory=dict)
-
-    def terms(self, cost: KLCost | None = None) -> Terms:
-        """The terms of the loss, charged * beta - fit + penalty.
-
-        `cost` charges the mean KL by latent and dimension with something else than its sum, as free bits do.
-        """
-        first = self.elbos[0][1]
-        reconstruction, kl = first.total_reconstruction().mean(), first.total_kl().mean()
-        if len(self.elbos) == 1 and self.elbos[0][0] == 1 and not self.weights:
-            fit, charged = reconstruction, kl
-        else:
-            fit = _sum(w * self.weights.get(name, 1.0) * log_prob.mean()
-                       for w, e in self.elbos for name, log_prob in e.reconstruction.items())
-            charged = _sum(w * e.total_kl().mean() for w, e in self.elbos)
-        if self.divergence is not None:
-            charged = self.divergence
-        elif cost is not None:
-            charged = _sum(w * cost(e.mean_kl()) if e.kl else torch.zeros_like(kl) for w, e in self.elbos)
-        penalty = _sum(self.penalties.values()) if self.penalties else torch.zeros_like(kl)
-        return Terms(reconstruction, kl, fit, charged, penalty)
-
-
-def _sum(terms: Iterable[Tensor]) -> Tensor:
-    """One after the other: a single term, the usual case, costs nothing."""
-    return reduce(torch.add, terms)
 
 
 class NoPrior(ValueError):
@@ -142,7 +58,7 @@ class Family(nn.Module):
         A family of one modality takes its observations as they are, (B, *shape), or as a `DataLoader` of a
         `TensorDataset` gives them, in a list of one; others take a mapping of names.
         """
-        return self.elbo(self.as_batch(batch), generator)
+        return self.elbo(batch, generator)
 
     def loss(self, batch: Batch | Tensor | Sequence[Tensor], beta: float = 1.0,
              generator: torch.Generator | None = None) -> Tensor:
@@ -241,8 +157,9 @@ class Family(nn.Module):
                  ) -> Evidence:
         """The terms of equation (9) for a batch whose posteriors are known."""
 
-    def elbo(self, batch: Batch, generator: torch.Generator | None = None) -> Evidence:
-        """The terms of equation (9) for a batch."""
+    def elbo(self, batch: Batch | Tensor | Sequence[Tensor], generator: torch.Generator | None = None) -> Evidence:
+        """The terms of equation (9) for a batch, which may be given as in `forward`."""
+        batch = self.as_batch(batch)
         return self.evidence(batch, self.encode(batch), generator)
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:

@@ -51,7 +51,7 @@ class Trainer:
         with self.precision, frozen(self.learned_apart):
             objective = self.model.objective(batch, self.generator)
         terms = objective.terms(kl_cost)
-        loss = beta * terms.charged - terms.fit + terms.penalty
+        loss = terms.loss(beta)
         torch.autograd.backward(loss)
         norm = self._clipped()
         self.optimizer.step()

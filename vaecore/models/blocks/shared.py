@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from vaecore.modalities import Image, Label, Modality, Vector
-from vaecore.models.base import Batch, Evidence, Family, Modalities, ModelConfig
+from vaecore.models.base import Batch, Family, Modalities, ModelConfig
+from vaecore.models.evidence import Evidence
 from vaecore.models.multimodal.shared import check_several, observed_mask
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import GaussianPixels, Observation

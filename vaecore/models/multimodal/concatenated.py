@@ -14,7 +14,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vaecore.modalities import Image, Label, Modality, Vector
-from vaecore.models.base import Batch, Family, Given, Modalities, Objective, described
+from vaecore.models.base import Batch, Family, Given, Modalities, described
+from vaecore.models.evidence import Objective
 from vaecore.models.multimodal.shared import Multimodal, MultimodalConfig, observed_mask, with_zeros
 from vaecore.nets import LinearConfig, MLPConfig
 from vaecore.nets.base import widened

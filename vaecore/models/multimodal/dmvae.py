@@ -21,7 +21,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vaecore.modalities import Label, Modality
-from vaecore.models.base import Batch, Evidence, Family, Given, Modalities, Objective, described
+from vaecore.models.base import Batch, Family, Given, Modalities, described
+from vaecore.models.evidence import Evidence, Objective
 from vaecore.models.multimodal.shared import ModalConfig, Multimodal, observed_mask
 from vaecore.nets.modal import check_names
 from vaecore.probability.gaussian import DiagonalGaussian

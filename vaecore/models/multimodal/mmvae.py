@@ -16,7 +16,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor
 
-from vaecore.models.base import Batch, Evidence, Family, Given, Modalities, Objective
+from vaecore.models.base import Batch, Family, Given, Modalities
+from vaecore.models.evidence import Evidence, Objective
 from vaecore.models.multimodal.shared import (
     Encoders,
     MultimodalVAE,

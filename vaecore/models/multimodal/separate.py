@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from vaecore.data import Modality
-from vaecore.models.base import Batch, Family, Given, Modalities, Objective, described
+from vaecore.models.base import Batch, Family, Given, Modalities, described
+from vaecore.models.evidence import Objective
 from vaecore.models.multimodal.shared import ModalConfig, Multimodal, observed_mask
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.posteriors import Posterior

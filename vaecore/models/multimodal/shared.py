@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from vaecore.data import OBSERVED
 from vaecore.modalities import MAX_MODALITIES, Image, Label, Modality, Text, Vector
-from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, ModelConfig, described
+from vaecore.models.base import Approach, Batch, Family, Given, Modalities, ModelConfig, described
+from vaecore.models.evidence import Evidence
 from vaecore.nets.modal import LikelihoodName, ModalNetworks, check_names, likelihoods
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Point, StandardNormal

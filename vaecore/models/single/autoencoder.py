@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
+import torch
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Autoencoding, Family, Given, Modalities, ModelConfig, described
+from vaecore.models.base import Autoencoding, Batch, Family, Given, Modalities, ModelConfig, described
+from vaecore.models.evidence import Evidence, Objective
 from vaecore.nets import ConvConfig, Network
 from vaecore.probability.likelihoods import GaussianLearnedConfig, LikelihoodChoice, Observation
 from vaecore.schema import option
@@ -38,6 +40,13 @@ class AE(Autoencoding):
         self.encoder = config.network.encoder(self.shape, config.latent_size)
         self.decoder = config.network.decoder(self.shape, config.latent_size, likelihood.channels)
         self.likelihood = likelihood
+
+    def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
+        """Less the reconstruction error, log p(x | z = code of x); there is nothing else."""
+        x = batch[self.modality]
+        z = self.code(x)  # (B, r)
+        p_x = self.likelihood(self.decoder(z))
+        return Objective([(1.0, Evidence({self.modality: p_x.log_prob(x)}, {}))])
 
     def code(self, x: Tensor) -> Tensor:
         z: Tensor = self.encoder(x)

@@ -23,7 +23,6 @@ from vaecore.models.base import (
     Approach,
     Autoencoding,
     Batch,
-    Evidence,
     Family,
     Given,
     Modalities,
@@ -31,6 +30,7 @@ from vaecore.models.base import (
     described,
     only_modality,
 )
+from vaecore.models.evidence import Evidence
 from vaecore.probability.gaussian import LOG_2PI
 from vaecore.probability.likelihoods import GaussianPixels, Observation
 from vaecore.probability.posteriors import Posterior

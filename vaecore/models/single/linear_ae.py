@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal
 import torch
 
 from vaecore.data import Modality
-from vaecore.models.base import Batch, Family, Given, Modalities, ModelConfig, Objective, described
+from vaecore.models.base import Batch, Family, Given, Modalities, ModelConfig, described
+from vaecore.models.evidence import Objective
 from vaecore.models.single.autoencoder import AE, AEConfig
 from vaecore.nets import LinearConfig
 from vaecore.probability.likelihoods import GaussianFixedConfig
@@ -43,8 +44,10 @@ class LinearAE(AE):
         self.l2 = config.l2
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
-        elbo = self.elbo(batch, generator)
+        """The squared error of x from W2 W1 x, of equation (1) without W2 = W1', and the penalty."""
+        squared_error = super().objective(batch, generator)
         if self.l2 == 0:
-            return Objective([(1.0, elbo)])
+            return squared_error
         maps = [p for p in self.parameters() if p.ndim == 2]
-        return Objective([(1.0, elbo)], {"l2": 0.5 * self.l2 * torch.stack([w.square().sum() for w in maps]).sum()})
+        penalty = 0.5 * self.l2 * torch.stack([w.square().sum() for w in maps]).sum()
+        return Objective(squared_error.elbos, {"l2": penalty})

@@ -13,17 +13,8 @@ import torch
 from torch import Tensor
 
 from vaecore.modalities import Image, Modality
-from vaecore.models.base import (
-    Approach,
-    Batch,
-    Evidence,
-    Family,
-    Given,
-    Modalities,
-    ModelConfig,
-    described,
-    only_modality,
-)
+from vaecore.models.base import Approach, Batch, Family, Given, Modalities, ModelConfig, described, only_modality
+from vaecore.models.evidence import Evidence, Objective
 from vaecore.nets.autoregressive import GatedNetwork, MaskedNetwork
 from vaecore.nets.mlp import Width
 from vaecore.probability.likelihoods import BernoulliPixels, Observation
@@ -78,6 +69,11 @@ class Autoregressive(Family):
     def decode(self, z: Mapping[str, Tensor]) -> dict[str, Observation]:
         """Nothing: there is no code, and without the pixels before it no pixel has a distribution at hand."""
         return {}
+
+    def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
+        """log p(x) itself, equation (3): every pixel given those before it."""
+        x = batch[self.modality]
+        return Objective([(1.0, Evidence({self.modality: self.predict(x).log_prob(x)}, {}))])
 
     def predict(self, x: Tensor) -> BernoulliPixels:
         """Every pixel of (B, C, H, W) given those before it."""

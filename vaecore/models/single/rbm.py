@@ -24,18 +24,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vaecore.modalities import Image, Modality
-from vaecore.models.base import (
-    Approach,
-    Batch,
-    Evidence,
-    Family,
-    Given,
-    Modalities,
-    ModelConfig,
-    Objective,
-    described,
-    only_modality,
-)
+from vaecore.models.base import Approach, Batch, Family, Given, Modalities, ModelConfig, described, only_modality
+from vaecore.models.evidence import Evidence, Objective
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import BernoulliPixels, Observation
 from vaecore.probability.posteriors import Posterior

@@ -14,17 +14,8 @@ from torch import Tensor, nn
 
 from vaecore.data import COVARIATE
 from vaecore.modalities import Modality, Text
-from vaecore.models.base import (
-    Batch,
-    Evidence,
-    Family,
-    Given,
-    Modalities,
-    ModelConfig,
-    Objective,
-    described,
-    only_modality,
-)
+from vaecore.models.base import Batch, Family, Given, Modalities, ModelConfig, described, only_modality
+from vaecore.models.evidence import Evidence, Objective
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.nets.text import SentenceDecoder, SentenceEncoder, Sentences, uniform
 from vaecore.probability.divergences import DivergenceChoice, KLConfig
@@ -134,6 +125,11 @@ class LanguageModel(Family):
         self.decoder = SentenceDecoder(len(text.vocabulary), config.embedding, config.hidden, 0, config.dropout,
                                        config.word_keep)
         uniform(self, config.initial_scale, config.embedding_scale)
+
+    def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
+        """log p(x) itself, equation (3): every word given those before it."""
+        log_prob = self.decoder.log_prob(batch[self.modality], None, generator)
+        return Objective([(1.0, Evidence({self.modality: log_prob}, {}))])
 
     @property
     def latents(self) -> dict[str, int]:

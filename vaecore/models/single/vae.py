@@ -16,18 +16,8 @@ from torch import Tensor
 
 from vaecore.data import COVARIATE
 from vaecore.modalities import Modality, Vector
-from vaecore.models.base import (
-    Approach,
-    Batch,
-    Evidence,
-    Family,
-    Given,
-    Modalities,
-    ModelConfig,
-    Objective,
-    described,
-    only_modality,
-)
+from vaecore.models.base import Approach, Batch, Family, Given, Modalities, ModelConfig, described, only_modality
+from vaecore.models.evidence import Evidence, Objective
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.nets import ConvConfig, Network
 from vaecore.probability.divergences import DivergenceChoice, KLConfig

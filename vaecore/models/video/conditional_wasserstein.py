@@ -24,7 +24,8 @@ from pydantic import Field
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Batch, Family, Given, Modalities, Objective, described
+from vaecore.models.base import Batch, Family, Given, Modalities, described
+from vaecore.models.evidence import Objective
 from vaecore.models.video.svg import SVG, SVGConfig
 from vaecore.probability.auxiliary import Auxiliary
 from vaecore.probability.densities import Density

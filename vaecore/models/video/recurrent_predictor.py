@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from vaecore.data import Modality
-from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
+from vaecore.models.base import Approach, Batch, Family, Given, Modalities, described
+from vaecore.models.evidence import Evidence, Objective
 from vaecore.models.video.shared import Predicted, RollOut, State, VideoFamily, step_by_step
 from vaecore.models.video.svg import LSTM, RecurrentVideoConfig
 from vaecore.nets.frames import FrameMLPConfig, decode_clips, encode_clips, grouped

@@ -18,7 +18,8 @@ from pydantic import Field
 from torch import Tensor
 
 from vaecore.modalities import Modality, Trajectory, Video
-from vaecore.models.base import NUMBERS_AT_ONCE, Batch, Evidence, Family, Modalities, ModelConfig, only_modality
+from vaecore.models.base import NUMBERS_AT_ONCE, Batch, Family, Modalities, ModelConfig, only_modality
+from vaecore.models.evidence import Evidence
 from vaecore.nets.frames import FrameDecoder, grouped
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.likelihoods import (

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vaecore.modalities import Modality, Video
-from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
+from vaecore.models.base import Approach, Batch, Family, Given, Modalities, described
+from vaecore.models.evidence import Evidence, Objective
 from vaecore.models.video.feeding import FeedingChoice, ScheduledSampling
 from vaecore.models.video.shared import (
     Predicted,

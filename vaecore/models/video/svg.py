@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from vaecore.data import Modality
-from vaecore.models.base import Approach, Batch, Evidence, Family, Given, Modalities, Objective, described
+from vaecore.models.base import Approach, Batch, Family, Given, Modalities, described
+from vaecore.models.evidence import Evidence, Objective
 from vaecore.models.video.feeding import FeedingChoice, TeacherForcing
 from vaecore.models.video.shared import (
     Predicted,

@@ -21,17 +21,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from vaecore.modalities import Modality, Video
-from vaecore.models.base import (
-    NUMBERS_AT_ONCE,
-    Approach,
-    Batch,
-    Evidence,
-    Family,
-    Given,
-    Modalities,
-    Objective,
-    described,
-)
+from vaecore.models.base import NUMBERS_AT_ONCE, Approach, Batch, Family, Given, Modalities, described
+from vaecore.models.evidence import Evidence, Objective
 from vaecore.models.video.shared import Predicted, RollOut, VideoConfig, VideoFamily
 from vaecore.nets.autoregressive import GatedNetwork
 from vaecore.nets.convolutional import channels_last
