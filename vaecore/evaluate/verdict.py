@@ -12,9 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import ValidationError
+
 from vaecore.probability.saturation import saturated
 from vaecore.store import Metrics
 from vaecore.training import ACTIVE
+from vaecore.untrusted import Untrusted
 
 COLLAPSED = 0.1  # nats of total KL or mutual information
 LAGGING = 0.25  # spread of the inference means over that of the model posterior's
@@ -44,10 +47,95 @@ class Verdict:
     remedies: tuple[Remedy, ...] = ()
 
 
+# -- what the files hold, which may come from anywhere ---------------------------------------------
+
+
+class _Kind(Untrusted):
+    kind: str | None = None
+
+
+class _Prior(_Kind):
+    components: int | None = None
+
+
+class _Likelihood(_Kind):
+    sigma: float | None = None
+
+
+class _Model(Untrusted):
+    family: str = ""
+    prior: _Prior = _Prior()
+    likelihood: _Likelihood = _Likelihood()
+    word_keep: float | None = None
+
+    @property
+    def prior_moves(self) -> bool:
+        """Whether each observation has a prior of its own, p(z|u) or p(z | frames before): then a mean that varies may
+        only follow the prior, and says nothing."""
+        return self.prior.kind == "conditional" or self.family in ("svg-lp", "conditional-wasserstein")
+
+
+class _Beta(_Kind):
+    value: float | None = None
+    end: float | None = None
+    fraction: float = 0.0
+    points: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def final(self) -> float | None:
+        """Where it ends; None where that is not said."""
+        if self.kind == "points":
+            return self.points[-1][1] if self.points else None
+        return self.value if self.kind == "constant" else self.end
+
+
+class _Training(Untrusted):
+    epochs: float | None = None
+    beta: _Beta = _Beta()
+    inference: _Kind = _Kind()
+    kl: _Kind = _Kind()
+
+
+class _Config(Untrusted):
+    """`config.json`."""
+
+    model: _Model = _Model()
+    training: _Training = _Training()
+
+
+class _Information(Untrusted):
+    mutual_information: float
+    observations: float
+
+
+class _Line(Untrusted):
+    """An evaluation in `metrics.jsonl`."""
+
+    step: float
+    epoch: float | None = None
+    kl: dict[str, list[float]]  # by latent and dimension
+    code_variance: dict[str, list[float]]
+    activity: dict[str, list[float] | None] | None = None  # of a run older than that there is none
+    information: dict[str, _Information | None] | None = None
+
+
+class _Snapshot(Untrusted):
+    """Means of the model posterior and of the encoder at some observations, by latent, (N, r)."""
+
+    step: float
+    method: str
+    effective: float = 0.0
+    model: dict[str, list[list[float]]]
+    inference: dict[str, list[list[float]]]
+
+
+# -- the verdict -----------------------------------------------------------------------------------
+
+
 def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
     """Whether a run has collapsed, by its metrics and its configuration as it stands in `config.json`."""
-    moves = _prior_moves(values)
-    rows = [row for row in (_row(line, moves) for line in metrics.evaluations) if row is not None]
+    config = _Config.kept(dict(values))
+    rows = [row for row in (_row(line, config.model.prior_moves) for line in metrics.evaluations) if row is not None]
     if not rows:
         return Verdict("unknown", ("There is no evaluation of the validation set.",))
     last = rows[-1]
@@ -57,7 +145,7 @@ def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
         return Verdict("unknown", ("Nothing has been learned yet: this is the untrained model.",))
     total, size = last.rate, len(last.activity)
     sentences = [f"{last.active} of {size} dimension{_s(size)} active; KL {_nats(total)}{_informations(last)}."]
-    if (rising := _rising(last, metrics, values)) is not None:
+    if (rising := _rising(last, metrics, config.training)) is not None:
         beta, final = rising
         return Verdict("early", (*sentences, "Too early for a verdict: β is still rising, "
                                              f"{beta:.2g} of {final:.2g} at step {last.step:,.0f}."))
@@ -66,7 +154,7 @@ def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
     lagging = lag is not None and lag < LAGGING
     if lagging:
         sentences.append(f"The encoder lags behind the model posterior (spread ratio {lag:.2f}).")
-    floor = _get(values, "training", "kl", "kind") == "free-bits"
+    floor = config.training.kl.kind == "free-bits"
     silent = total < COLLAPSED or (last.most_information is not None and last.most_information < COLLAPSED)
     if silent and total >= COLLAPSED:
         sentences.append("The KL is paid for without telling anything: mutual information is near 0"
@@ -79,7 +167,7 @@ def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
         state = "partial" if last.active < size else "healthy"
     if state == "partial" and last.active:
         sentences.append("Unused dimensions cost nothing: pruning is what a VAE does with more latents than it needs.")
-    return Verdict(state, tuple(sentences), _remedies(state, lagging, values))
+    return Verdict(state, tuple(sentences), _remedies(state, lagging, config))
 
 
 # -- the facts -------------------------------------------------------------------------------------
@@ -124,49 +212,33 @@ class _Row:
 def _row(line: Mapping[str, Any], moves: bool) -> _Row | None:
     """An evaluation as plain numbers; None for a damaged line. `moves`: the prior is another for each observation."""
     try:
+        found = _Line.model_validate(line)
         latents = {}
-        for name, values in line["kl"].items():
-            kl = [float(value) for value in values]
-            variance = [float(value) for value in line["code_variance"][name]]
+        for name, kl in found.kl.items():
+            variance = found.code_variance[name]
             # A prior without closed form has one KL for the whole latent, so the variances say how many dimensions.
-            found = (line.get("activity") or {}).get(name)
-            if found is None:  # of a run older than that
-                found = kl if moves and len(kl) == len(variance) else variance
-            told = (line.get("information") or {}).get(name)
-            latents[name] = _Latent(sum(kl), [float(value) for value in found],
-                                    float(told["mutual_information"]) if told else None,
-                                    float(told["observations"]) if told else 1.0)
-        row = _Row(float(line["step"]), float(line["epoch"]) if "epoch" in line else None, latents)
-        informations = [latent.information for latent in latents.values() if latent.information is not None]
-        numbers = [row.step, row.rate, *row.activity, *informations]
-        return row if all(map(math.isfinite, numbers)) else None
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            activity = (found.activity or {}).get(name)
+            if activity is None:
+                activity = kl if moves and len(kl) == len(variance) else variance
+            told = (found.information or {}).get(name)
+            latents[name] = _Latent(sum(kl), activity, told.mutual_information if told else None,
+                                    told.observations if told else 1.0)
+    except (ValidationError, KeyError):
         return None
+    row = _Row(found.step, found.epoch, latents)
+    informations = [latent.information for latent in latents.values() if latent.information is not None]
+    return row if all(map(math.isfinite, [row.step, row.rate, *row.activity, *informations])) else None
 
 
-def _prior_moves(values: Mapping[str, Any]) -> bool:
-    """Whether each observation has a prior of its own, p(z|u) or p(z | frames before): then a mean that varies may
-    only follow the prior, and says nothing."""
-    return (_get(values, "model", "prior", "kind") == "conditional"
-            or _get(values, "model", "family") in ("svg-lp", "conditional-wasserstein"))
-
-
-def _rising(last: _Row, metrics: Metrics, values: Mapping[str, Any]) -> tuple[float, float] | None:
+def _rising(last: _Row, metrics: Metrics, training: _Training) -> tuple[float, float] | None:
     """Beta before the last evaluation and where it ends, while it is below that; None once it is there.
 
     At the end of training there is nothing to wait for.
     """
-    beta, epochs = _beta(metrics, last.step), _get(values, "training", "epochs")
-    schedule = _get(values, "training", "beta")
-    if beta is None or not isinstance(schedule, Mapping) or not isinstance(epochs, int | float):
+    beta, final = _beta(metrics, last.step), training.beta.final
+    if beta is None or final is None or training.epochs is None:
         return None
-    try:
-        kind = schedule["kind"]
-        end = schedule["points"][-1][1] if kind == "points" else schedule["value" if kind == "constant" else "end"]
-        final = float(end)
-    except (KeyError, TypeError, ValueError, IndexError):
-        return None
-    over = last.epoch is not None and last.epoch >= epochs
+    over = last.epoch is not None and last.epoch >= training.epochs
     return (beta, final) if beta < final * (1 - 1e-6) and not over else None
 
 
@@ -206,16 +278,25 @@ def _spread_ratio(snapshots: Sequence[Mapping[str, Any]], step: float) -> float 
 
     Of the dimension in which the model posterior's means are spread widest.
     """
+    there = [found for found in map(_snapshot, snapshots) if found is not None and found.step == step]
+    if not there or (there[-1].method == "importance" and there[-1].effective < TRUSTED):
+        return None
+    last = there[-1]
     try:
-        last = [found for found in snapshots if isinstance(found, Mapping) and found.get("step") == step][-1]
-        if last["method"] == "importance" and last["effective"] < TRUSTED:
-            return None
-        pairs = [(_spread([row[d] for row in means]), _spread([row[d] for row in last["inference"][name]]))
-                 for name, means in last["model"].items() for d in range(len(means[0]))]
+        pairs = [(_spread([row[d] for row in means]), _spread([row[d] for row in last.inference[name]]))
+                 for name, means in last.model.items() for d in range(len(means[0]))]
         model, inference = max(pairs)
-    except (IndexError, KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, OverflowError):
+    except (IndexError, KeyError, ValueError, ZeroDivisionError, OverflowError):
         return None
     return inference / model if math.isfinite(inference) and math.inf > model > SOME_SPREAD else None
+
+
+def _snapshot(line: Any) -> _Snapshot | None:
+    """The line; None where it is damaged."""
+    try:
+        return _Snapshot.model_validate(line)
+    except ValidationError:
+        return None
 
 
 def _spread(values: Sequence[float]) -> float:
@@ -226,48 +307,35 @@ def _spread(values: Sequence[float]) -> float:
 # -- what could be tried ---------------------------------------------------------------------------
 
 
-def _remedies(state: State, lagging: bool, values: Mapping[str, Any]) -> tuple[Remedy, ...]:
+def _remedies(state: State, lagging: bool, config: _Config) -> tuple[Remedy, ...]:
     if state not in ("collapsed", "lagging"):
         return ()
+    model, beta = config.model, config.training.beta
     remedies = []
-    if _get(values, "training", "inference", "kind") != "aggressive":
+    if config.training.inference.kind != "aggressive":
         remedies.append(Remedy("Train the encoder aggressively", ("training.inference.kind=aggressive",)))
-    found = _get(values, "training", "beta")
-    beta = found if isinstance(found, Mapping) else {}
-    sigma = _get(values, "model", "likelihood", "sigma")
-    if _get(values, "model", "likelihood", "kind") == "gaussian" and isinstance(sigma, int | float):
+    if model.likelihood.kind == "gaussian" and model.likelihood.sigma is not None:
         remedies.append(Remedy("Learn the observation variance", ("model.likelihood.kind=gaussian-learned",)))
-    if beta.get("kind") == "constant" and _number(beta.get("value")) > 1:
+    if beta.kind == "constant" and (beta.value or 0.0) > 1:
         remedies.append(Remedy("Lower β to 1", ("training.beta.value=1.0",)))
-    elif beta.get("kind") != "cyclical":
-        if beta.get("kind") == "linear" and _number(beta.get("fraction")) < 0.5:
-            slower = min(1.0, max(0.25, 2 * _number(beta.get("fraction"))))
+    elif beta.kind != "cyclical":
+        if beta.kind == "linear" and beta.fraction < 0.5:
+            slower = min(1.0, max(0.25, 2 * beta.fraction))
             remedies.append(Remedy("Raise β more slowly", (f"training.beta.fraction={slower:g}",)))
-        elif beta.get("kind") == "constant":
+        elif beta.kind == "constant":
             slow = ("training.beta.kind=linear", "training.beta.fraction=0.25")
             remedies.append(Remedy("Raise β slowly from 0", slow))
         remedies.append(Remedy("Raise β in cycles", ("training.beta.kind=cyclical",)))
-    keep = _get(values, "model", "word_keep")
-    if isinstance(keep, int | float) and keep > 0.5 and not lagging:
+    if model.word_keep is not None and model.word_keep > 0.5 and not lagging:
         remedies.append(Remedy("Withhold half of the previous words", ("model.word_keep=0.5",)))
-    if _get(values, "training", "kl", "kind") == "plain":
-        prior, components = (_get(values, "model", "prior", name) for name in ("kind", "components"))
-        if prior in (None, "standard") or (prior == "conditional" and components == 1):
+    if config.training.kl.kind == "plain":
+        prior = model.prior
+        if prior.kind in (None, "standard") or (prior.kind == "conditional" and prior.components == 1):
             remedies.append(Remedy("Give each dimension free bits", ("training.kl.kind=free-bits",)))
         else:  # these have no KL by dimension
             remedies.append(Remedy("Give the latent free bits", ("training.kl.kind=free-bits",
                                                                  "training.kl.group=latent", "training.kl.nats=1.0")))
     return tuple(remedies[:3])
-
-
-def _get(values: Any, *path: str) -> Any:
-    for key in path:
-        values = values.get(key) if isinstance(values, Mapping) else None
-    return values
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def _informations(row: _Row) -> str:
