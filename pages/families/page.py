@@ -10,9 +10,13 @@ import streamlit as st
 from pages.shared import pictures
 from pages.shared.cards import preview
 from pages.shared.checkpoints import explore_link, opened, tell_unreadable, with_weights
+from pages.shared.evaluation import tabled
 from pages.shared.headline import headline, short
 from pages.shared.words import Colour, escaped
 from vaecore.evaluate.families import APPROACHES, KINDS, Measured, groups, ordered
+from vaecore.evaluate.parts.likelihood import Likelihood
+from vaecore.evaluate.parts.probe import Probe
+from vaecore.evaluate.parts.samples import Samples
 from vaecore.evaluate.results import percent, seconds, shown
 from vaecore.store import Run
 from vaecore.views import SINGLE, STILL, view_of
@@ -177,19 +181,17 @@ def table(found: list[Measured]) -> None:
         "Probe": None if m.told else m.probe, "Fréchet": m.frechet, "Parameters": short(m.parameters)} for m in found])
     column, text = st.column_config.NumberColumn, st.column_config.TextColumn
     st.dataframe(frame, hide_index=True, height="content", placeholder="–", key="families-table", column_config={
-        "Run": text(pinned=True), "log p(x)": column(format="%.2f", help="Nats per test observation; empty where the "
-                         "number is a density of real numbers."),
-        "±": column(format="%.2f", help="Standard error over observations, in nats."),
+        "Run": text(pinned=True), "log p(x)": tabled(Likelihood, "log_likelihood", " Of the test set; empty where the "
+                                                     "number is a density of real numbers."),
+        "±": tabled(Likelihood, "standard_error"),
         "Which": text(help=MARK_HELP), "Scores": text(help="The likelihood. Nats of different ones do not compare."),
         "Passes to infer": column(format="localized"), "Passes to sample": column(format="localized"),
         "to infer": text("Time to infer", help="For each of 100 together, on one thread."),
         "to sample": text("Time to sample", help="For each of 100 together, on one thread."),
         "first sample": text("First sample", help="Of one alone."),
-        "Probe": column(format="%.3f", help="Accuracy of a linear classifier on the code; empty where there is no code "
-                        "or the encoder was given the label."),
-        "Fréchet": column(format="%.1f", help="Distance of samples from real images in features of our own classifier; "
-                          "lower is better. Judged are means of p(x|z) where there is a code, draws of pixels where "
-                          "there is none. Not the FID of papers.")})
+        "Probe": tabled(Probe, "accuracy", " Empty where there is no code or the encoder was given the label."),
+        "Fréchet": tabled(Samples, "frechet", " Lower is better. Judged are means of p(x|z) where there is a code, "
+                          "draws of pixels where there is none. Not the FID of papers.", format="%.1f")})
     floors = [m.floor for m in found if m.floor is not None]
     if floors:
         st.caption(f"Between two sets of real images the Fréchet distance is {shown(floors[0], 3)}.")

@@ -200,6 +200,13 @@ def columns(model: type[Result], *names: str) -> dict[str, Any]:
     return {each.title: column(each) for each in (of(model, name) for name in names)}
 
 
+def tabled(model: type[Result], name: str, more: str = "", **change: Any) -> Any:
+    """A number's column in tables of evaluations, as it was declared; `more` is said of it there."""
+    each = of(model, name).column
+    assert each is not None, f"{model.__name__}.{name} has no column"
+    return st.column_config.NumberColumn(**{"format": each.format, "help": each.help + more} | change)
+
+
 def table(rows: Iterable[Mapping[str, Any]], key: str, config: Mapping[str, Any], *, height: int | str = "content"
           ) -> None:
     st.dataframe(list(rows), hide_index=True, height=height, placeholder=UNSET,  # type: ignore[arg-type]
