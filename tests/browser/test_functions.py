@@ -140,6 +140,34 @@ def test_a_run_keeps_its_place_and_the_eighth_gets_marks(call: Call) -> None:
                                                                                                        "grey"]
 
 
+@pytest.mark.parametrize(("name", "first", "last"), [("VIRIDIS", "440154", "fde725"), ("INFERNO", "000004", "fcffa4")])
+def test_a_colour_map_goes_through_its_stops_and_grows_lighter(call: Call, name: str, first: str, last: str) -> None:
+    pixels = np.array(call("lib/colourmap.js", f"() => [...m.ramp(m.{name})]"), np.uint32)
+    channels = pixels.view(np.uint8).reshape(-1, 4)  # red, green, blue, alpha, as ImageData holds them
+    assert len(pixels) == 256 and (channels[:, 3] == 255).all()
+    assert bytes(channels[0, :3]) == bytes.fromhex(first) and bytes(channels[-1, :3]) == bytes.fromhex(last)
+    lightness = channels[:, :3].astype(float) @ [0.2126, 0.7152, 0.0722]
+    assert (np.diff(lightness) >= -0.5).all() and np.ptp(lightness) > 190
+    assert np.abs(np.diff(channels[:, :3].astype(int), axis=0)).max() <= 8, "no jump between neighbours"
+
+
+def test_a_colour_between_two_stops_is_their_mean(call: Call) -> None:
+    pixels = call("lib/colourmap.js", "() => [...m.ramp(['#000000', '#ff8000'])]")
+    assert [pixels[0], pixels[51], pixels[255]] == [0xFF000000, 0xFF001A33, 0xFF0080FF]
+
+
+def test_a_tip_stands_beside_its_point_on_the_side_that_has_room(call: Call) -> None:
+    placed = """([x, y]) => {
+      const box = { clientWidth: 300, clientHeight: 200 }, tip = { offsetWidth: 80, offsetHeight: 40, style: {} };
+      m.placeTip(tip, box, [x, y]);
+      return [parseFloat(tip.style.left), parseFloat(tip.style.top)];
+    }"""
+    assert call("lib/tip.js", placed, [10, 20]) == [24, 34]
+    assert call("lib/tip.js", placed, [290, 190]) == [196, 136]
+    assert call("lib/tip.js", placed, [40, 10]) == [54, 24]
+    assert call("lib/tip.js", placed, [-60, 20]) == [0, 34], "never out of its box"
+
+
 # -- what Python packs, JavaScript reads -----------------------------------------------------------
 
 
