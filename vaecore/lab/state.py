@@ -83,7 +83,7 @@ class Launch(Attempt):
 
 
 class Beat(Attempt):
-    """Its sign of life."""
+    """The sign of life of a run's process: when it last stood where."""
 
     file = "heartbeat"
     time: Sane = 0.0
