@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -124,6 +125,20 @@ def test_doctor_says_ok_only_of_what_is_there(tmp_path: Path, capsys: pytest.Cap
     assert "WRONG" in told and "cannot be imported (ImportError: libfoo is missing)" in told.replace("\n", " ")
 
 
+def test_every_verb_is_where_it_is_said_to_be(capsys: pytest.CaptureFixture[str]) -> None:
+    for file, verbs in cli.VERBS.items():
+        commands = importlib.import_module(f"vaecore.cli.{file}").app.registered_commands
+        assert [each.name or each.callback.__name__ for each in commands] == list(verbs)
+    files = {path.stem for path in (Path(cli.__file__).parent).glob("*.py")}
+    known = {*cli.VERBS, *(file for file, _ in cli.GROUPS.values())}
+    assert files - known == {"__init__", "printing", "declared"}
+    assert call(["--help"]) == 0
+    listed = capsys.readouterr().out
+    assert all(f" {verb} " in listed for verb in (*(v for verbs in cli.VERBS.values() for v in verbs), *cli.GROUPS))
+    assert call(["runns"]) == cli.WRONG
+    assert "No such command 'runns'" in capsys.readouterr().err
+
+
 def test_what_only_lists_brings_nothing_heavy() -> None:
     """Which modules a verb imports decides how soon it answers; torch takes seconds, the declarations half of one."""
     def brought(*arguments: str) -> set[str]:
@@ -142,6 +157,8 @@ def test_what_only_lists_brings_nothing_heavy() -> None:
         heavy = {"torch", "sklearn", "scipy", "pandas", "av", "vaecore.models", "vaecore.config"}
         if verb[0] in ("--help", "runs", "show", "presets"):
             heavy |= {"numpy", "PIL", "vaecore.data", "vaecore.probability"}
+        if verb[0] in ("runs", "show", "presets"):
+            heavy |= {"vaecore.schema", "vaecore.evaluate.parts", "vaecore.cli.training", "vaecore.cli.studies"}
         assert not heavy & modules, verb
 
 

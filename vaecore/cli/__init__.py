@@ -7,36 +7,54 @@ Exit codes: 0 done, 1 the training or the check failed, 2 something asked for is
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 
 import typer
 
-from vaecore import lab
-from vaecore.cli import crossmodal, evaluating, listing, looking, sentences, studies, training, video
 from vaecore.cli.printing import WRONG, err
+from vaecore.lab.locks import LabError
 from vaecore.store import StoreError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
-                  help="Train, store, explore and compare variational autoencoders.")
-for part in (training, listing, evaluating, looking, crossmodal, video):
-    app.add_typer(part.app)
-app.add_typer(sentences.app, name="sentences")
-app.add_typer(studies.claims, name="claims")
-app.add_typer(studies.experiments, name="experiments")
+# The verbs by the file that has them, in the order of the help. Only a file that is asked for is imported: what lists
+# runs does not wait for what judges them.
+VERBS = {
+    "training": ("train", "resume", "fork", "stop", "remove", "restore"),
+    "listing": ("runs", "show", "presets", "families", "data", "doctor", "version"),
+    "evaluating": ("evaluate",),
+    "looking": ("diagnose", "sample", "reconstruct", "traverse", "compare"),
+    "crossmodal": ("generate",),
+    "video": ("rollout",),
+}
+GROUPS = {"sentences": ("sentences", "app"), "claims": ("studies", "claims"), "experiments": ("studies", "experiments")}
+
+
+def command_line(arguments: Sequence[str]) -> typer.Typer:
+    """The verbs that may be meant by `arguments`: those of one file, or all where they name none."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                      help="Train, store, explore and compare variational autoencoders.")
+    verb = next((each for each in arguments if not each.startswith("-")), "")
+    named = {*(verb for verbs in VERBS.values() for verb in verbs), *GROUPS}
+    for file, verbs in VERBS.items():
+        if verb in verbs or verb not in named:
+            app.add_typer(import_module(f"vaecore.cli.{file}").app)
+    for name, (file, group) in GROUPS.items():
+        if verb == name or verb not in named:
+            app.add_typer(getattr(import_module(f"vaecore.cli.{file}"), group), name=name)
+    return app
 
 
 def main() -> None:
     """The console script: one line for everything a user can get wrong."""
-    from vaecore.schema import ConfigError
-
     try:
-        app()
-    except (ConfigError, StoreError, lab.LabError) as error:
+        command_line(sys.argv[1:])()
+    except (StoreError, LabError) as error:
         _give_up(str(error))
     except OSError as error:
         _give_up(f"{error.strerror or error}: {error.filename or ''}".rstrip(": "))
     except Exception as error:
-        names = {kind.__name__ for kind in type(error).__mro__}
-        if not names & {"DataUnavailable", "BrokenCheckpoint", "NoPrior"}:  # these live beside torch
+        names = {kind.__name__ for kind in type(error).__mro__}  # these live beside torch or pydantic
+        if not names & {"ConfigError", "DataUnavailable", "BrokenCheckpoint", "NoPrior"}:
             raise
         _give_up(str(error))
 

@@ -11,6 +11,7 @@ from typing import Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from vaecore.cli.declared import declared
 from vaecore.cli.printing import (
     FAILED,
     STOPPED,
@@ -18,7 +19,6 @@ from vaecore.cli.printing import (
     JsonOption,
     RunArgument,
     StoreOption,
-    declared,
     err,
     out,
     say,
