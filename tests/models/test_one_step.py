@@ -103,6 +103,8 @@ FEW = ["data.train_limit=500"]
 
 
 @pytest.mark.parametrize(("name", "settings", "files"), [
+    ("mvae-image-label", ["model.family=separate-vaes", *FEW], 7),
+    ("mvae-image-label", ["model.family=concatenated-vae", *FEW], 7),
     ("ae-mnist", FEW, 6), ("linear-ae-mnist", FEW, 6), ("made-mnist", FEW, 5), ("pixelcnn-mnist", FEW, 5),
     ("rbm-mnist", FEW, 3), ("vamp-mnist", FEW, 7), ("wae-mnist", FEW, 9), ("lagging-basic", TEXT, 6),
     ("lagging-basic", ["model.family=language-model", *TEXT], 4), ("svg-fp-moving-mnist", [], 7),
