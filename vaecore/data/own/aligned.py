@@ -23,12 +23,18 @@ from vaecore.data.base import (
     Dataset,
     Split,
     SplitName,
-    kept_names,
-    one_hot,
-    standardised,
 )
 from vaecore.data.missing import Mask, MultimodalConfig, masked
-from vaecore.data.own.columns import Column, column, known_classes, numbered_labels, who_has_what
+from vaecore.data.own.columns import (
+    Column,
+    Lines,
+    Measured,
+    Pictures,
+    column,
+    known_classes,
+    numbered_labels,
+    who_has_what,
+)
 from vaecore.data.own.file import OwnFile, digest_of, wrong
 from vaecore.data.own.members import Member, files, members
 from vaecore.data.text import VocabularyConfig
@@ -83,7 +89,7 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
             splits[split] = masked(Split(arrays, classes), observed[rows[split]])
         splits["train"] = self.with_missing(splits["train"])
         sizes = " / ".join(f"{len(rows[split]):,}" for split in SPLITS)
-        masks = [name for name, part in zip(found, columns, strict=True) if part.mask]
+        masks = [name for name, part in zip(found, columns, strict=True) if isinstance(part, Pictures) and part.mask]
         return Dataset("aligned", f"{Path(self.path).name}: {sizes} samples of {', '.join(found)}"
                        + (f"; {', '.join(masks)} of 0 and 1 read as black and white" if masks else "")
                        + "".join(told for *_, told in parts),
@@ -132,24 +138,10 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
         their numbers."""
         if not has[rows["train"]].any():
             raise part.member.wrong("is not observed in any training sample.", "Leave it out.")
-        if isinstance(part.x, list):
+        if isinstance(part, Lines):
             sentences = [sentence if there else "" for sentence, there in zip(part.x, has, strict=True)]
             return self.numbered({split: [sentences[row] for row in rows[split]] for split in SPLITS},
                                  f"'{part.member.called}'")
-        names: tuple[str, ...] = ()
-        x = np.where(has.reshape(-1, *[1] * (part.x.ndim - 1)), part.x, 0)  # there is no mean of NaN
-        match part.kind:
-            case "label":
-                classes = int(part.x.max()) + 1
-                x, shape = one_hot(x, classes), (classes,)
-                # More of them only label what is evaluated, or another modality.
-                names = tuple(map(str, whole[:classes].tolist()))
-            case "image":
-                x = x if x.dtype == np.uint8 else np.rint(255 * x).astype(np.uint8)
-                shape = x.shape[1:]
-            case _:
-                train = rows["train"]
-                x = standardised(x, x[train[has[train]]]) if self.standardise else x.astype(np.float32)
-                shape = x.shape[1:]
-        modality = Modality(part.kind, shape, classes=names, columns=kept_names(part.member.columns))
+        assert isinstance(part, Measured)
+        modality, x = part.prepared(has, rows["train"], whole, standardise=self.standardise)
         return modality, {split: x[rows[split]] for split in SPLITS}, ""

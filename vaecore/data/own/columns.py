@@ -3,43 +3,37 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.base import MAX_AXIS, MAX_CLASSES, MAX_SIDE, Array
+from vaecore.data.base import MAX_AXIS, MAX_CLASSES, MAX_SIDE, Array, kept_names, one_hot, standardised
 from vaecore.data.missing import Mask
 from vaecore.data.own import table
 from vaecore.data.own.file import wrong
 from vaecore.data.own.members import Member, described
-from vaecore.modalities import KINDS
+from vaecore.modalities import Modality
 from vaecore.schema import ConfigError
 
 
 @dataclass(frozen=True)
 class Column:
-    """A modality of N samples: sentences, labels (N,) with -1, vectors (N, D), or images (N, C, H, W)."""
+    """A modality of N samples as it was found; what it is, a subclass says."""
 
     member: Member
-    kind: str
     x: Array | list[str]
     blank: Mask  # (N,) samples in which nothing is said
     bad: Mask  # (N,) samples in which something is said that cannot be
-    mask: bool = False  # images of 0 and 1, read as black and white
+    bounds: ClassVar[tuple[float, float]] = -table.MAX_NUMBER, table.MAX_NUMBER
+    remedy: ClassVar[str] = ""  # for what lies outside of that, where it is the kind's own
 
+    @abstractmethod
     def bytes_each(self, longest: int) -> int:
         """Bytes of one sample as it is trained on; `longest` words of a sentence at most."""
-        match self.kind:
-            case "text":
-                return 4 * (longest + 1)
-            case "label":
-                return 4 * (int(np.max(np.asarray(self.x))) + 1)
-            case "image":
-                return math.prod(np.shape(self.x)[1:])
-            case _:
-                return 4 * int(np.shape(self.x)[1])
 
     def fault(self, row: int, remedy: str, asked: bool) -> ConfigError:
         """What is wrong with a sample; `asked` where the mask says that it is observed."""
@@ -48,11 +42,85 @@ class Column:
         elif isinstance(self.x, list) or self.blank[row]:
             what = "nothing"
         else:
-            values = np.ravel(np.asarray(self.x[row], np.float64))
-            low, high = (0.0, 1.0) if KINDS[self.kind].pixels else (-table.MAX_NUMBER, table.MAX_NUMBER)
+            values, (low, high) = np.ravel(np.asarray(self.x[row], np.float64)), self.bounds
             what = f"{values[~((values >= low) & (values <= high))][0]:g}"
         why = ", which the mask calls observed" if asked else ""
         return self.member.wrong(f"has {what} in sample {row:,} (the first is 0){why}.", remedy)
+
+
+@dataclass(frozen=True)
+class Lines(Column):
+    """A sentence a sample."""
+
+    x: list[str]
+
+    def bytes_each(self, longest: int) -> int:
+        return 4 * (longest + 1)
+
+
+@dataclass(frozen=True)
+class Measured(Column):
+    """Numbers a sample, (N, ...), in one of the kinds below."""
+
+    x: Array
+
+    @abstractmethod
+    def prepared(self, has: Mask, train: NDArray[np.int64], whole: NDArray[np.int64], *, standardise: bool
+                 ) -> tuple[Modality, Array]:
+        """The modality and its numbers (N, *shape) as they are trained on, 0 where a sample `has` (N,) them not.
+
+        `train` are the rows to learn from, `whole` the classes of all labels by their numbers.
+        """
+
+    def filled(self, has: Mask) -> Array:
+        """The numbers, 0 where a sample has none: there is no mean of NaN."""
+        return np.where(has.reshape(-1, *[1] * (self.x.ndim - 1)), self.x, 0)
+
+
+@dataclass(frozen=True)
+class Classes(Measured):
+    """A class a sample, (N,), -1 where missing."""
+
+    def bytes_each(self, longest: int) -> int:
+        return 4 * (int(self.x.max()) + 1)
+
+    def prepared(self, has: Mask, train: NDArray[np.int64], whole: NDArray[np.int64], *, standardise: bool
+                 ) -> tuple[Modality, Array]:
+        count = int(self.x.max()) + 1  # more of `whole` only label what is evaluated, or another modality
+        named = Modality("label", (count,), classes=tuple(map(str, whole[:count].tolist())))
+        return named, one_hot(self.filled(has).astype(np.int64), count)
+
+
+@dataclass(frozen=True)
+class Rows(Measured):
+    """A vector a sample, (N, D)."""
+
+    def bytes_each(self, longest: int) -> int:
+        return 4 * int(self.x.shape[1])
+
+    def prepared(self, has: Mask, train: NDArray[np.int64], whole: NDArray[np.int64], *, standardise: bool
+                 ) -> tuple[Modality, Array]:
+        x = self.filled(has)
+        x = standardised(x, x[train[has[train]]]) if standardise else x.astype(np.float32)
+        return Modality("vector", x.shape[1:], columns=kept_names(self.member.columns)), x
+
+
+@dataclass(frozen=True)
+class Pictures(Measured):
+    """An image a sample, (N, C, H, W), in uint8 or between 0 and 1."""
+
+    mask: bool = False  # of 0 and 1, read as black and white
+    bounds: ClassVar[tuple[float, float]] = 0.0, 1.0
+    remedy: ClassVar[str] = "Numbers of an image lie between 0 and 1: divide them by 255, or save them as uint8."
+
+    def bytes_each(self, longest: int) -> int:
+        return math.prod(self.x.shape[1:])
+
+    def prepared(self, has: Mask, train: NDArray[np.int64], whole: NDArray[np.int64], *, standardise: bool
+                 ) -> tuple[Modality, Array]:
+        x = self.filled(has)
+        x = x if x.dtype == np.uint8 else np.rint(255 * x).astype(np.uint8)
+        return Modality("image", x.shape[1:]), x
 
 
 def known_classes(members: Sequence[Member]) -> NDArray[np.int64]:
@@ -68,17 +136,17 @@ def column(member: Member, classes: NDArray[np.int64] | None = None) -> Column:
     value = member.value
     if isinstance(value, list):
         blank = np.array([not line.strip() for line in value])
-        return Column(member, "text", value, blank, np.zeros(len(value), bool))
+        return Lines(member, value, blank, np.zeros(len(value), bool))
     if value.ndim == 1:
         numbered = _classes(member, classes)
-        return Column(member, "label", numbered, numbered == -1, np.zeros(len(value), bool))
+        return Classes(member, numbered, numbered == -1, np.zeros(len(value), bool))
     if value.ndim == 2:
         if value.shape[1] > MAX_AXIS:
             raise member.wrong(f"has {value.shape[1]:,} numbers a sample.",
                                f"Use at most {MAX_AXIS:,}: those that vary most, say.")
         x = value.astype(np.float64)
         blank = np.asarray(np.isnan(x).all(1))
-        return Column(member, "vector", x, blank, ~(np.abs(x) <= table.MAX_NUMBER).all(1) & ~blank)
+        return Rows(member, x, blank, ~(np.abs(x) <= table.MAX_NUMBER).all(1) & ~blank)
     return _image(member, value)
 
 
@@ -96,13 +164,13 @@ def _image(member: Member, value: Array) -> Column:
         # Of 255 grey levels a mask of 0 and 1 would be all black; a picture that dark has nothing on it.
         mask = bool(value.max() == 1 and value.min() == 0)
         x = np.where(value, 255, 0).astype(np.uint8) if mask else value
-        return Column(member, "image", x, none, none, mask=mask)
+        return Pictures(member, x, none, none, mask)
     if value.dtype.kind != "f":
         raise member.wrong(f"is {described(shape, value.dtype)}.", "Save images as uint8, 0 to 255, or as numbers "
                            "between 0 and 1.")
     x = value.astype(np.float32)
     blank = np.asarray(np.isnan(x).all((1, 2, 3)))
-    return Column(member, "image", x, blank, np.asarray(~((x >= 0) & (x <= 1)).all((1, 2, 3)) & ~blank))
+    return Pictures(member, x, blank, np.asarray(~((x >= 0) & (x <= 1)).all((1, 2, 3)) & ~blank))
 
 
 def _classes(member: Member, whole: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
@@ -152,8 +220,8 @@ def who_has_what(columns: Sequence[Column], mask: Member | None, path: str) -> M
         remedy = "Correct it, or put 0 into the mask there."
     if faults.any():
         row, modality = np.argwhere(faults)[0].tolist()
-        if KINDS[columns[modality].kind].pixels and not blank[row, modality]:
-            remedy = "Numbers of an image lie between 0 and 1: divide them by 255, or save them as uint8."
+        if not blank[row, modality]:
+            remedy = columns[modality].remedy or remedy
         raise columns[modality].fault(row, remedy, mask is not None)
     if len(empty := np.flatnonzero(~observed.any(1))):
         what, remedy = f"sample {empty[0]:,} (the first is 0) without any modality.", "Leave such samples out."
