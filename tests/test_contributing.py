@@ -23,6 +23,7 @@ from vaecore.evaluate.report import evaluate_run
 from vaecore.evaluate.settings import Settings
 from vaecore.models import FAMILIES
 from streamlit.testing.v1 import AppTest
+from streamlit.util import calc_hash
 
 checkpoint = vaecore.fit("vae-mnist", set={"data.name": "ring", "model.family": "bounded-ae", "training.device": "cpu",
                          "training.threads": 1}, noise=0.2, latent_size=1, epochs=2, name="tried", silent=True,
@@ -36,7 +37,13 @@ def draw():
 
 page = AppTest.from_function(draw, default_timeout=60).run()
 assert not page.exception, page.exception
-json.dump({"size": checkpoint.size, "module": type(checkpoint.model).__name__,
+menu = AppTest.from_file("pages/index.py", default_timeout=60)
+menu.switch_page("sizes/page.py")
+menu._page_hash = calc_hash("sizes")  # by its address: before its first run the menu knows no page
+menu.run()
+assert not menu.exception, menu.exception
+json.dump({"page": [each.value for each in menu.title], "sizes": {each.label: each.value for each in menu.metric},
+           "size": checkpoint.size, "module": type(checkpoint.model).__name__,
            "offered": vaecore.BoundedAE is type(checkpoint.model), "fields": vaecore.BoundedAE.__doc__,
            "titles": [option for box in page.selectbox for option in box.options],
            "form": page.session_state["got"]}, open(sys.argv[2], "w"))
@@ -45,14 +52,15 @@ json.dump({"size": checkpoint.size, "module": type(checkpoint.model).__name__,
 
 def tried(folder: Path) -> None:
     """Copy the project and do what CONTRIBUTING says."""
-    for part in ("vaecore", "pages"):
+    for part in ("vaecore", "pages", ".streamlit"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     blocks = BLOCK.findall((ROOT / "CONTRIBUTING.md").read_text())
-    assert [kind for kind, *_ in blocks] == ["python", "diff"] * 3
+    assert [kind for kind, *_ in blocks] == ["python", "diff"] * 4
     for kind, name, text in blocks:
         path = folder / name
         if kind == "python":
             assert not path.exists()
+            path.parent.mkdir(exist_ok=True)
             path.write_text(text)
             continue
         whole = path.read_text()
@@ -63,7 +71,7 @@ def tried(folder: Path) -> None:
         path.write_text(whole)
 
 
-def test_a_family_a_data_set_and_a_part_are_a_file_and_a_line_each(tmp_path: Path) -> None:
+def test_a_data_set_a_family_a_part_and_a_page_are_a_file_and_a_line_each(tmp_path: Path) -> None:
     tried(tmp_path)
     (tmp_path / "try.py").write_text(TRY)
     environment = {**os.environ, "PYTHONPATH": str(tmp_path), "VAECORE_STORE": str(tmp_path / "store")}
@@ -77,6 +85,7 @@ def test_a_family_a_data_set_and_a_part_are_a_file_and_a_line_each(tmp_path: Pat
     run("try.py", "store", "found.json")
     found: dict[str, Any] = json.loads((tmp_path / "found.json").read_text())
     assert (found["size"], found["module"], found["offered"]) == (1, "BoundedAE", True)
+    assert found["page"] == ["Sizes"] and found["sizes"] == {"tried": "7"}, "two numbers to one and back, with biases"
     assert "- `latent_size`: Size of the code." in found["fields"]
     assert found["form"]["model"] == {"family": "bounded-ae", "latent_size": 1}
     assert found["form"]["data"]["name"] == "ring" and found["form"]["data"]["noise"] == 0.2
