@@ -31,7 +31,7 @@ class Conditional(Result):
 class Conditionals(Result):
     """Conditional likelihoods of every modality, with log p of everything."""
 
-    modalities: dict[str, Conditional] = group("Given the others")
+    modalities: dict[str, Conditional] = group("Given the others", "Each modality given all the others.")
     joint: float = number(unit="nats", digits=2)  # log p(all) of the same observations
     effective: float = number()  # effective share of the K samples of q(z | all)
     samples: int = count(default=0)

@@ -36,7 +36,7 @@ class Reconstruction(Result):
 class Reconstructions(Result):
     """Reconstruction errors of every modality that is no text; in a file they stand there by name."""
 
-    modalities: dict[str, Reconstruction] = group("Modality")
+    modalities: dict[str, Reconstruction] = group("Modality", "Decoded from the code of what is observed.")
 
     @model_validator(mode="before")
     @classmethod

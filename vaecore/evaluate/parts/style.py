@@ -28,8 +28,8 @@ class Swapped(Result):
 class Style(Result):
     """The swap and the mixed pair, with ceilings."""
 
-    swap: Swapped = group("Swap")
-    mixed: Swapped = group("Mixed pair")
+    swap: Swapped = group("Swap", "Private codes from j, the shared one from i.")
+    mixed: Swapped = group("Mixed pair", "The styled modality of j and everything else of i are given together.")
     private: list[str] = group(default=[])  # latents that came from j in the swap
     ceiling: float = number()  # R2 of the regression on real images
     regression: str = ""
