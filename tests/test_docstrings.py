@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 import vaecore
 from vaecore import models, schema
-from vaecore.data import DATASETS
+from vaecore.data import DATASETS, MNIST
 from vaecore.models import FAMILIES, Family
 
 MODULES = [kind for name in models.__all__ if isinstance(kind := getattr(models, name), type)
@@ -36,6 +37,13 @@ def test_the_words_of_a_field_are_its_declaration() -> None:
     assert "- `network`: Encoder and decoder. One of conv, resconv, mlp, linear. Default conv.\n" in words
     choice = vaecore.VAEConfig.__doc__ or ""
     assert choice.startswith("A variational autoencoder.\n\nFields:\n\n- `latent_size`: Size r of the latent z.")
+
+
+def test_a_signature_is_read_at_a_glance() -> None:
+    assert str(inspect.signature(vaecore.VAEConfig)) == (
+        "(*, latent_size=20, network=ConvConfig(), likelihood=BernoulliConfig(), prior=StandardConfig(), "
+        "divergence=KLConfig(), n_samples=1)")
+    assert "pixels='grey'" in str(inspect.signature(MNIST))
 
 
 @pytest.mark.parametrize("choice", [*FAMILIES.values(), *DATASETS.values()], ids=lambda kind: kind.__name__)

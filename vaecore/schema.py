@@ -10,6 +10,7 @@ import difflib
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass
+from inspect import Parameter, Signature
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -29,8 +30,9 @@ class Strict(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Add the fields to the docstring, so that `help()` and the API pages show what is declared."""
+        """Show in `help()` and on the API pages what is declared: fields in the docstring, and a signature to read."""
         super().__pydantic_init_subclass__(**kwargs)
+        cls.__signature__ = _signature(cls)
         if (words := cls.__dict__.get("__doc__")) and (fields := fields_in_words(cls)):
             cls.__doc__ = f"{inspect.cleandoc(words)}\n\n{FIELDS}\n\n{fields}\n"
 
@@ -79,6 +81,24 @@ def _plainly(value: Any) -> str:
     if not isinstance(value, BaseModel):
         return '""' if value == "" else str(value)
     return (value.tag if isinstance(value, Strict) else "") or type(value).__name__
+
+
+class _Shown(str):
+    """A default in a signature that is read, and not evaluated."""
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _signature(model: type[BaseModel]) -> Signature:
+    """The described fields as keywords without annotations, whose unions take pages; a choice by its name alone."""
+    def default(info: FieldInfo) -> Any:
+        value = info.get_default(call_default_factory=True)
+        return _Shown(f"{type(value).__name__}()") if isinstance(value, BaseModel) else value
+
+    return Signature([
+        Parameter(name, Parameter.KEYWORD_ONLY, default=Parameter.empty if info.is_required() else default(info))
+        for name, info in model.model_fields.items() if info.description])
 
 
 def flag(name: str) -> str:
