@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     patch.setenv("VAECORE_CACHE", str(folder))
     yield folder
     patch.undo()
+
+
+@pytest.fixture(autouse=True)
+def same_noise() -> None:
+    """Each test begins with the same global random numbers, whichever ran before it in its worker."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
 
 
 @dataclass
