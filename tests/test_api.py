@@ -130,6 +130,7 @@ def test_the_import_is_light_and_lists_what_there_is() -> None:
     code = ("import sys, vaecore\nbefore = set(sys.modules)\nassert not {'torch', 'pydantic', 'rich'} & before\n"
             "names = set(vaecore.__all__)\nassert {'fit', 'load', 'presets', 'Store', 'RunConfig'} <= names\n"
             "vaecore.Store\nassert 'torch' not in sys.modules\n"
+            "assert vaecore.lab.submit and vaecore.data.DATASETS and 'torch' not in sys.modules\n"
             "print(sorted(n for n in vaecore.__all__ if getattr(vaecore, n) is None))")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")

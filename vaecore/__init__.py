@@ -13,7 +13,7 @@ there are the modules (`VAE`, `SVG`) and their choices (`VAEConfig`), as `vaecor
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -37,10 +37,12 @@ else:
         room = _ROOMS.get(name)
         if room is None and name[:1].isupper() and name in _families():
             room = "models"
-        if room is None:  # as `from vaecore import lab` asks for, before it imports that
-            raise AttributeError(f"module 'vaecore' has no attribute '{name}'")
-        found = globals()[name] = getattr(importlib.import_module(f"vaecore.{room}"), name)
-        return found
+        if room is not None:
+            found = globals()[name] = getattr(importlib.import_module(f"vaecore.{room}"), name)
+            return found
+        if name[:1].islower() and importlib.util.find_spec(f"vaecore.{name}"):  # a room itself, as `vaecore.lab`
+            return importlib.import_module(f"vaecore.{name}")
+        raise AttributeError(f"module 'vaecore' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:
