@@ -185,3 +185,15 @@ def test_what_a_form_asks_is_known_without_streamlit(name: str) -> None:
     inside = imports(PAGES / name)
     assert not [n for n in inside if within(n, "streamlit")]
     assert {n for n in inside if within(n, "pages")} <= {n for n in inside if within(n, "pages.train.form.fields")}
+
+
+TESTS = Path(__file__).parent
+OF_ALL = {"browser"}  # the dashboard in a real browser, page after page
+
+
+@pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda p: str(p.relative_to(TESTS)))
+def test_tests_lie_where_the_code_lies(path: Path) -> None:
+    """A folder of tests is one of `vaecore` or, under `pages/`, one of the dashboard's."""
+    folder = path.parent.relative_to(TESTS)
+    assert (ROOT / folder).is_dir() or ((ROOT.parent / folder).is_dir() and folder.parts[:1] == ("pages",)) \
+        or str(folder) in OF_ALL, f"{path.relative_to(TESTS)} tests nothing that lies in {folder}"

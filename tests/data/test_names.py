@@ -14,8 +14,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from streamlit.testing.v1 import AppTest
 
+from tests.cli.test_cli import call, refused, said
 from tests.pages import demo
-from tests.test_cli import call, refused, said
 from vaecore.data import Modality
 from vaecore.data.base import MAX_NAME_LENGTH, kept_names
 from vaecore.data.own.aligned import Aligned

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from tests.evaluate.test_families import result
 from tests.pages import demo
-from tests.test_families import result
 from vaecore.evaluate.kept import keep
 from vaecore.store import Run, Store
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from tests.test_cli import call, refused, said
+from tests.cli.test_cli import call, refused, said
 from vaecore.config import RunConfig
 from vaecore.data import Modality
 from vaecore.explore.crossmodal import CrossModal

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.test_coherence import Seen
+from tests.evaluate.test_coherence import Seen
 from vaecore.data import Dataset, Modality, Split
 from vaecore.evaluate.judges import Judge, StyleJudge, r2
 from vaecore.evaluate.quality import Codes, codes, codes_by_latent

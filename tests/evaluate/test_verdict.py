@@ -190,7 +190,7 @@ def test_t7_under_a_prior_of_each_observation_the_kl_says_what_is_active() -> No
 
 def test_t7_the_shipped_clips_have_one_dimension_that_tells_something() -> None:
     """Seven of eight means vary, six of them with the frames before: their KL is under 0.003 nats."""
-    folder = Path(__file__).parents[1] / "trained/gallery/svg-lp-characters"
+    folder = Path(__file__).parents[2] / "trained/gallery/svg-lp-characters"
     made = Metrics(folder / "metrics.jsonl")
     made.update()
     summary = json.loads((folder / "summary.json").read_text())

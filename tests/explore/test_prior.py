@@ -288,7 +288,7 @@ def test_from_noise_keeps_shares_and_places(density: Any) -> None:
 
 @pytest.mark.parametrize("name", ["vae-vamp", "vae-mixture", "vae-conditional"])
 def test_the_same_codes_of_a_shipped_prior_are_as_likely_as_its_samples(name: str) -> None:
-    made = Checkpoint.load(Store(Path(__file__).parents[1] / "trained").find(f"gallery/{name}"))
+    made = Checkpoint.load(Store(Path(__file__).parents[2] / "trained").find(f"gallery/{name}"))
     [codes] = codes_same([made], 400)
     with torch.inference_mode():
         mixture = made.prior.as_mixture()

@@ -14,7 +14,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import norm
 from torch import Tensor, nn
 
-from tests.test_priors import FAMILIES, PRIORS, data, noise, survives, tiny
+from tests.probability.test_priors import FAMILIES, PRIORS, data, noise, survives, tiny
 from vaecore.data import COVARIATE, Modality
 from vaecore.models import VAEConfig
 from vaecore.nets import MLPConfig

@@ -150,7 +150,7 @@ def test_sentences_that_are_cut_are_counted() -> None:
 
 @pytest.mark.parametrize("name", ["lagging-basic", "lagging-aggressive"])
 def test_shipped_models_of_sentences_read_their_kept_examples_as_before(name: str) -> None:
-    folder = Path(__file__).parent.parent / "trained" / "gallery" / name
+    folder = Path(__file__).parents[2] / "trained" / "gallery" / name
     [(modality, text)] = load_model(folder).modalities.items()
     kept = load_file(folder / "examples.safetensors")[modality]
     sentences = [words(row, text.vocabulary) for row in kept]

@@ -146,7 +146,7 @@ def test_what_only_lists_brings_nothing_heavy() -> None:
                 "except SystemExit as end:\n    assert not end.code, end.code\n"
                 "print('\\nBROUGHT', *sys.modules)")
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120,
-                              cwd=Path(__file__).parents[1])
+                              cwd=Path(__file__).parents[2])
         assert done.returncode == 0, done.stderr
         return set(done.stdout.rpartition("BROUGHT")[2].split())
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.cli.test_cli import call, refused, said
 from tests.explore import clip_runs
-from tests.test_cli import call, refused, said
 from vaecore.explore.clips.checkpoint import VideoCheckpoint
 from vaecore.store import Store
 

@@ -215,7 +215,7 @@ def test_a_folder_in_its_place_holds_nothing(run: Run) -> None:
 
 # -- what came with the gallery --------------------------------------------------------------------
 
-SHIPPED = sorted((Path(__file__).parents[1] / "trained" / "gallery").glob("*/evaluation.json"))
+SHIPPED = sorted((Path(__file__).parents[2] / "trained" / "gallery").glob("*/evaluation.json"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)

@@ -9,9 +9,9 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import measure
-from tests.data.test_own_clips import gif
-from tests.pages.test_train_page import good, page, said
-from tests.pages.test_train_page import store as _store
+from tests.data.own.test_own_clips import gif
+from tests.pages.train.test_train_page import good, page, said
+from tests.pages.train.test_train_page import store as _store
 from vaecore.config import RunConfig
 from vaecore.schema import parse
 from vaecore.store import Store

@@ -21,7 +21,7 @@ from vaecore.store import Run, Store
 from vaecore.training.estimate import Estimate
 from vaecore.training.fork import sources
 
-APP = str(Path(__file__).parents[2] / "pages" / "index.py")
+APP = str(Path(__file__).parents[3] / "pages" / "index.py")
 
 
 @pytest.fixture(autouse=True)

@@ -168,7 +168,7 @@ def test_a_family_without_a_code_is_a_calm_row_and_draws_its_own_samples(root: P
     from vaecore.explore import Codeless, opened
     from vaecore.store import Store
 
-    shutil.copytree(Path(__file__).parents[2] / "trained" / "gallery" / "made", root / "gallery" / "made")
+    shutil.copytree(Path(__file__).parents[3] / "trained" / "gallery" / "made", root / "gallery" / "made")
     at = compare("vae", "gallery/made")
     assert not at.error and "gallery/made has no latent code" in demo.words(at)
     images, codes, own = (rows(html) for html in demo.pictures(at))
