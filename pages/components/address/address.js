@@ -18,17 +18,16 @@ export default function ({ parentElement }) {
   mend();
 }
 
-// The first page of a visit wrote its parameters before this file had loaded: go back to the entry before, unseen by
-// Streamlit, and put them there.
+// The first page of a visit wrote its parameters before this file had loaded, into an entry of their own. The one before
+// it, the page without them, cannot be taken away; so whoever comes to it by Back goes on to what was there before.
 function mend() {
   const [first] = performance.getEntriesByType("navigation");
-  const wanted = window.location.href;
-  const begun = first && new URL(first.name, wanted);
+  const begun = first && new URL(first.name, window.location.href);
   if (!begun || begun.pathname !== window.location.pathname || begun.search === window.location.search) return;
-  const unseen = event => {
-    event.stopImmediatePropagation();
-    window.history.replaceState(window.history.state, "", wanted);
+  const onward = event => {
+    if (window.location.href !== begun.href) return;
+    event.stopImmediatePropagation(); // or Streamlit would run the page once more
+    window.history.back();
   };
-  window.addEventListener("popstate", unseen, { capture: true, once: true });
-  window.history.back();
+  window.addEventListener("popstate", onward, { capture: true });
 }
