@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import time
 import wave
 import zipfile
 from pathlib import Path
@@ -244,10 +243,7 @@ def test_partners_are_others_of_the_same_class() -> None:
 
 @pytest.mark.parametrize("style", ["coloured", "rotated", "thick"])
 def test_a_style_is_known_and_deterministic(style: Any) -> None:
-    MNIST(source="embedded").load()
-    start = time.perf_counter()
     dataset = StyledDigits(style=style).load()
-    assert time.perf_counter() - start < 2
     mnist = MNIST(source="embedded").load()
     assert dataset.factors == {"style": 0}
     for index, split in enumerate(SPLITS):
@@ -455,10 +451,7 @@ def logmel(samples: Any) -> Any:
 def test_a_sound_has_the_picture_it_was_made_of() -> None:
     with np.load(DATA / FSDD, allow_pickle=False) as file:
         pictures = file["x"][::600]
-    sound(pictures[0])
-    start = time.perf_counter()
     samples = [sound(picture, 1.0)[0] for picture in pictures]
-    assert (time.perf_counter() - start) / len(pictures) < 0.2  # seconds for a second of sound
     for picture, sounds in zip(pictures, samples, strict=True):
         assert np.corrcoef(logmel(sounds).ravel(), picture.ravel().astype(float))[0, 1] > 0.95
 
