@@ -16,7 +16,7 @@ check: .venv/.installed-dev  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-claims: .venv/.installed  ## try every claim again, an hour or two; results go to trained/claims/
+claims: .venv/.installed  ## try every claim again, about nine hours on one core; results go to trained/claims/
 	$(BIN)/vaecore claims run all
 
 slow: .venv/.installed-dev  ## the studies that take minutes

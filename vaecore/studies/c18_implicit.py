@@ -60,4 +60,4 @@ STUDY = Study(
     f"VAEs on the full MNIST, dynamically binarised, {EPOCHS} epochs each, {len(SEEDS)} seeds of both; log p(x) with "
     f"K = {SAMPLES} on {OBSERVATIONS:,} test images, log Z from 20,000 draws.",
     f"-log p(x) lower by at least {GAIN:.0f} nat with log Z subtracted, by the 95% interval of the paired difference "
-    "over seeds.", 24, run)
+    "over seeds.", 19, run)
