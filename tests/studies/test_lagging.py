@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from vaecore.config import changed, preset
@@ -28,6 +29,7 @@ def information_after(kind: str, steps: int) -> float:
     return evaluate(trainer.model, Feed(dataset, "validation", CPU), 0).information["z"].mutual_information
 
 
+@pytest.mark.slow
 def test_the_aggressive_encoder_finds_a_code_and_the_plain_one_does_not() -> None:
     torch.set_flush_denormal(True)  # as the worker does
     try:
