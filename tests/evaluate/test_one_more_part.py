@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.test_cli import call
 from tests.pages import demo
 from vaecore import cli
 from vaecore.evaluate.kept import evaluations, results
@@ -75,20 +76,9 @@ def store(tmp_path: Path, configure: Callable[..., Any], monkeypatch: pytest.Mon
     yield made
 
 
-def call(*arguments: str) -> int:
-    before, sys.argv = sys.argv, ["vaecore", *arguments]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    finally:
-        sys.argv = before
-    return 0
-
-
 def test_one_file_and_one_line_are_a_part(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     run = store.find("vae")
-    assert call("evaluate", "vae", "--parts", "brightness", "--samples", "40", "--seed", "3") == 0
+    assert call(["evaluate", "vae", "--parts", "brightness", "--samples", "40", "--seed", "3"]) == 0
     said = capsys.readouterr().out
     [kept] = evaluations(run)
     found = kept["brightness"]
@@ -118,11 +108,11 @@ def test_one_file_and_one_line_are_a_part(store: Store, capsys: pytest.CaptureFi
 
 def test_it_stands_in_tables_and_is_asked_for_with_all_others(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     for seed in ("3", "4"):
-        assert call("evaluate", "vae", "--parts", "brightness", "--samples", "40", "--seed", seed) == 0
+        assert call(["evaluate", "vae", "--parts", "brightness", "--samples", "40", "--seed", seed]) == 0
     at = demo.open_page("evaluate", run="vae")
     [history] = [each.value for each in at.dataframe if "Run" in each.value.columns]
     assert history["Light"].tolist() == [evaluations(store.find("vae"))[0]["brightness"]["light"]] * 2
-    assert call("evaluate", "vae", "--parts", "dark") == cli.WRONG
+    assert call(["evaluate", "vae", "--parts", "dark"]) == cli.WRONG
     said = capsys.readouterr().err
     assert "parts.0: 'dark' is not a choice" in said and "'brightness'" in said
     assert "brightness" in at.button_group(key="evaluate-parts").value
@@ -134,7 +124,7 @@ def test_it_stands_in_tables_and_is_asked_for_with_all_others(store: Store, caps
 def test_what_cannot_be_read_costs_the_number_or_the_part(store: Store, change: dict[str, Any], light: str) -> None:
     """The number alone, where it may be missing; the part, where without it the rest means nothing."""
     run = store.find("vae")
-    assert call("evaluate", "vae", "--parts", "brightness", "--samples", "40") == 0
+    assert call(["evaluate", "vae", "--parts", "brightness", "--samples", "40"]) == 0
     [kept] = evaluations(run)
     whole = {"light": 0.5, "error": 0.25, "shades": {}, "observations": 3}
     (run.path / "evaluation.json").write_text(json.dumps([kept | {"brightness": whole | change}]))

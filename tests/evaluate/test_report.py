@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import signal
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.test_cli import call
 from vaecore import cli
 from vaecore.evaluate.kept import evaluations
 from vaecore.evaluate.likelihood import Cancelled
@@ -194,17 +194,6 @@ def test_an_error_of_ours_is_no_reason(vae: Run, monkeypatch: pytest.MonkeyPatch
 # -- the command -----------------------------------------------------------------------------------
 
 
-def call(*arguments: str) -> int:
-    before, sys.argv = sys.argv, ["vaecore", *arguments]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    finally:
-        sys.argv = before
-    return 0
-
-
 @pytest.mark.parametrize(("options", "words"), [
     (["-k", "0"], ["importance_samples: 0 importance samples estimate nothing", "at least 1", "'likelihood'"]),
     (["--importance-samples", "-3"], ["importance_samples: -3", "at least 1"]),
@@ -217,15 +206,15 @@ def call(*arguments: str) -> int:
     (["--parts", "likelihood,hearts"], ["parts.1: 'hearts' is not a choice", "'likelihood'"])])
 def test_bad_settings_are_refused_in_words(vae: Run, capsys: pytest.CaptureFixture[str], options: list[str],
                                            words: list[str]) -> None:
-    assert call("evaluate", "vae", "--store", str(vae.path.parents[1]), *options) == cli.WRONG
+    assert call(["evaluate", "vae", "--store", str(vae.path.parents[1]), *options]) == cli.WRONG
     said = capsys.readouterr().err
     assert all(word in said for word in words) and "Traceback" not in said, said
     assert evaluations(vae) == []
 
 
 def test_it_is_kept_with_its_settings_and_told_with_units(vae: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    assert call("evaluate", "vae", "--store", str(vae.path.parents[1]), "--parts", "likelihood,naive", "-k", "20",
-                "--limit", "50", "--naive-samples", "10", "--seed", "3") == 0
+    assert call(["evaluate", "vae", "--store", str(vae.path.parents[1]), "--parts", "likelihood,naive", "-k", "20",
+                "--limit", "50", "--naive-samples", "10", "--seed", "3"]) == 0
     said = capsys.readouterr()
     [kept] = evaluations(vae)
     assert kept["settings"] == Settings(parts=("likelihood", "naive"), importance_samples=20, observations=50,
@@ -249,7 +238,7 @@ def test_interrupted_it_keeps_what_is_done(vae: Run, capsys: pytest.CaptureFixtu
 
     monkeypatch.setattr(background, "line", said)
     ask = ["evaluate", "vae", "--store", str(vae.path.parents[1]), "-k", "20", "--limit", "50", "--parts"]
-    assert call(*ask, "likelihood,naive,probe") == cli.evaluating.STOPPED
+    assert call([*ask, "likelihood,naive,probe"]) == cli.evaluating.STOPPED
     told = capsys.readouterr().err
     assert "this result is partial. Missing: naive estimates (broken off); linear probe (not begun)." in told
     [kept] = evaluations(vae)
@@ -269,14 +258,14 @@ def test_interrupted_before_anything_it_keeps_nothing(vae: Run, capsys: pytest.C
 
     monkeypatch.setattr(background, "line", said)
     monkeypatch.setattr("vaecore.training.validation.EVALUATED_AT_ONCE", 50)  # so that it can end between two
-    assert call("evaluate", "vae", "--store", str(vae.path.parents[1])) == cli.evaluating.STOPPED
+    assert call(["evaluate", "vae", "--store", str(vae.path.parents[1])]) == cli.evaluating.STOPPED
     assert "nothing is kept" in capsys.readouterr().err
     assert evaluations(vae) == []
 
 
 def test_one_that_is_running_is_not_begun_twice(vae: Run, capsys: pytest.CaptureFixture[str]) -> None:
     with background.evaluation(vae).alone():
-        assert call("evaluate", "vae", "--store", str(vae.path.parents[1])) == cli.WRONG
+        assert call(["evaluate", "vae", "--store", str(vae.path.parents[1])]) == cli.WRONG
         with pytest.raises(LabError):
             background.evaluation(vae).start(Settings().words())
     assert "The evaluation of vae is running already: wait, or stop it." in capsys.readouterr().err
@@ -288,7 +277,7 @@ def test_a_result_that_cannot_be_written_is_still_told(vae: Run, capsys: pytest.
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("vaecore.evaluate.kept.write_json_atomic", full)
-    assert call("evaluate", "vae", "--store", str(vae.path.parents[1]), "--parts", "none") == cli.evaluating.FAILED
+    assert call(["evaluate", "vae", "--store", str(vae.path.parents[1]), "--parts", "none"]) == cli.evaluating.FAILED
     said = capsys.readouterr()
     assert "ELBO" in said.out and "not kept: No space left on device" in said.err
 
@@ -303,7 +292,7 @@ def test_weights_that_are_no_numbers_are_told_in_words(vae: Run, capsys: pytest.
         header, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     try:
         save_file({name: tensor * math.nan for name, tensor in tensors.items()}, path, header)
-        assert call("evaluate", "vae", "--store", str(vae.path.parents[1]), "--parts", "none") == cli.WRONG
+        assert call(["evaluate", "vae", "--store", str(vae.path.parents[1]), "--parts", "none"]) == cli.WRONG
     finally:
         path.write_bytes(whole)
     assert "gives likelihoods that are not finite" in capsys.readouterr().err.replace("\n", " ")
@@ -314,8 +303,8 @@ def test_weights_that_are_no_numbers_are_told_in_words(vae: Run, capsys: pytest.
 
 
 def refused(capsys: pytest.CaptureFixture[str], root: Path, *changes: str) -> str:
-    assert call("train", "--preset", "vae-digits", "--store", str(root),
-                *(part for change in changes for part in ("--set", change))) == cli.WRONG
+    assert call(["train", "--preset", "vae-digits", "--store", str(root),
+                 *(part for change in changes for part in ("--set", change))]) == cli.WRONG
     assert not (root / "runs").exists(), "no run is left behind"
     return capsys.readouterr().err.replace("\n", " ")
 
