@@ -175,7 +175,8 @@ STUDY = Study(
     f"on coordinates of two ({len(SEEDS[STATES])} seeds there, one on frames, where a training takes more than ten "
     f"minutes): best of {FUTURES} futures of 25 frames, the bound, and the prior's spread at bounces.",
     "By 95% intervals over seeds, differences paired; on frames by the one seed. There: mean SSIM of frames from "
-    f"{LATE} on, best of {FUTURES}, learned above fixed and fixed above deterministic by at least {GAP:g} each; on coordinates the same "
+    f"{LATE} on, best of {FUTURES}, learned above fixed and fixed above deterministic by at least {GAP:g} each; on "
+    "coordinates the same "
     f"order of squared errors; the fixed prior's code in use (KL at least {UNUSED:g} nats a frame) on both, else its "
     "lead is of more tries; the learned prior's bound above the fixed one's on both. AUC of its spread for events at "
     f"least {STATES_AUC:g} on coordinates and {PIXELS_AUC:g} on frames, where its sd in one dimension is at least "
