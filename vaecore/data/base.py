@@ -109,6 +109,10 @@ class Dataset:
     rate: float = 0.0  # frames a second of clips; 0 where they have none of their own
     classes: tuple[str, ...] = ()  # what the labels are called, by their numbers; empty: numbers from 0
     known: tuple[str, ...] = ()  # what the columns of a numeric covariate are called
+    # What was understood of files of one's own, a sentence each, for those who look before they train.
+    done: tuple[str, ...] = ()  # what was done to them
+    left_out: tuple[str, ...] = ()  # what was left out, by file, row or column, and why
+    split_by: str = ""  # what decided who is in which split, as "by seed 0"
 
     def size(self, split: SplitName) -> int:
         """Observations of a split; of one that is drawn anew, what is called an epoch."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,10 @@ class Look:
     picture: bytes = b""
     alt: str = ""
     sentences: tuple[str, ...] = ()  # words that are not in the vocabulary read <unk>
+    classes: dict[str, int] = field(default_factory=dict)  # how many observations there are of each, in all splits
+    split_by: str = ""  # of files of one's own, as the data set tells them
+    done: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 class Sheet(NamedTuple):
@@ -43,6 +47,22 @@ class Sheet(NamedTuple):
 
 def look(dataset: Dataset) -> Look:
     """Pictures of a data set's training observations; several modalities stand in rows, a column an observation."""
+    return replace(_sheet(dataset), classes=_counted(dataset), split_by=dataset.split_by, done=dataset.done,
+                   left_out=dataset.left_out)
+
+
+def _counted(dataset: Dataset) -> dict[str, int]:
+    """Observations of each class, in the order of their numbers; empty where there are no labels."""
+    labels = [split.labels for split in dataset.splits.values() if split.labels is not None]
+    if not labels:
+        return {}
+    counts = np.bincount(np.concatenate(labels) + 1)[1:]  # without those of -1, whose label is missing
+    names = dataset.classes or tuple(map(str, range(len(counts))))
+    return {name: int(count) for name, count in zip(names, counts, strict=False)}
+
+
+def _sheet(dataset: Dataset) -> Look:
+    """The picture or the sentences, and the sizes."""
     sizes: dict[str, int] = {name: dataset.size(name) for name in dataset.splits}
     few = dataset.splits["train"].head(OBSERVATIONS).arrays
     several = len(dataset.modalities) > 1

@@ -36,7 +36,7 @@ from vaecore.data.own.columns import (
     who_has_what,
 )
 from vaecore.data.own.file import OwnFile, digest_of, wrong
-from vaecore.data.own.members import Member, files, members
+from vaecore.data.own.members import ENDINGS, Member, files, members
 from vaecore.data.text import VocabularyConfig
 from vaecore.modalities import MAX_MODALITIES, Modality
 from vaecore.schema import option
@@ -55,6 +55,9 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
     unchosen: ClassVar[str] = ("No modalities are chosen. Give data.path, an .npz with one array a modality, or a "
                                "folder with one file a modality.")
     several: ClassVar[bool] = True
+    endings: ClassVar[tuple[str, ...]] = (".npz", *ENDINGS)
+    upload: ClassVar[str] = "Archive of arrays, or a file a modality"
+    invitation: ClassVar[str] = "Samples are shown here once there is an archive, or the path of a folder."
     name: Literal["aligned"] = "aligned"
     path: str = option("", "An .npz on this machine with one array a modality, or a folder with one .npy, .csv or .txt "
                        "file a modality; 50 MB a file at most. Optional: `mask`, who has what, and `labels`, classes.")

@@ -36,6 +36,9 @@ class OwnClips(OwnFile):
     file: ClassVar[str] = "clip, or folder of clips"
     unchosen: ClassVar[str] = "No clips are chosen. Give data.path: a GIF, MP4, MOV, WebM or .npz, or a folder of them."
     several: ClassVar[bool] = True
+    endings: ClassVar[tuple[str, ...]] = ENDINGS
+    upload: ClassVar[str] = "Clips"
+    invitation: ClassVar[str] = "Frames are shown here once there is a clip, or the path of a folder."
     name: Literal["clips"] = "clips"
     path: str = option("", "A GIF, MP4, MOV, WebM or .npz on this machine, or a folder of them; 50 MB a file at most. "
                        "An .npz has one array, (N, T, H, W, C) or (T, H, W, C), in uint8 or between 0 and 1.")

@@ -4,9 +4,11 @@ wrong with them in words."""
 from __future__ import annotations
 
 import codecs
+import contextlib
 import hashlib
 import stat
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -14,6 +16,7 @@ from vaecore.data.base import DataConfig, DataUnavailable
 from vaecore.schema import ConfigError, option, problem
 
 MAX_FILE_BYTES = 50_000_000
+FEW = 200  # entries of a folder that are looked at to recognise it
 
 
 def digest_of(what: str, other: str) -> Any:
@@ -31,6 +34,9 @@ class OwnFile(DataConfig):
     file: ClassVar[str]  # what it is read from, as "CSV file"
     unchosen: ClassVar[str]  # what is said while no path is given
     several: ClassVar[bool] = False  # whether it may be more than one file
+    endings: ClassVar[tuple[str, ...]]  # of files that it is read from, in small letters, as ".csv"
+    upload: ClassVar[str]  # what is asked for where files are uploaded, as "Text file"
+    invitation: ClassVar[str]  # what will be seen there, said while there is nothing yet
 
     if TYPE_CHECKING:  # fields, which stand in a form where the subclass has them
         path: str
@@ -40,15 +46,29 @@ class OwnFile(DataConfig):
         """The bytes by the names of the files, the name empty of a single one; raises `ConfigError`."""
         return {"": contents(self.path, self.file)}
 
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether what lies at `path` looks like such data, by its name; a folder by the names in it. Never raises."""
+        with contextlib.suppress(OSError, ValueError):
+            if path.is_dir():
+                return cls.several and any(entry.suffix.lower() in cls.endings
+                                           for entry in islice(path.iterdir(), FEW) if not entry.name.startswith("."))
+            return path.name.lower().endswith(cls.endings) and path.is_file()
+        return False
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what lies at the path, wherever that is; raises `ConfigError` for what cannot be read."""
+        return digest(self.files())
+
     def resolve(self) -> Self:
         """The choice with the absolute path, as a run is trained from another folder, and with the digest."""
         if not self.path or self.digest:
             return self
         try:
-            data = self.files()
+            found = self.fingerprint()
         except ConfigError:
             return self  # `load` says what is wrong with it
-        return self.model_copy(update={"path": str(Path(self.path).expanduser().absolute()), "digest": digest(data)})
+        return self.model_copy(update={"path": str(Path(self.path).expanduser().absolute()), "digest": found})
 
     def read(self) -> dict[str, bytes]:
         """What `files` gives, if a run may be trained on it.
@@ -58,11 +78,15 @@ class OwnFile(DataConfig):
         if not self.path:
             raise DataUnavailable(self.unchosen)
         data = self.files()
-        if self.digest and digest(data) != self.digest:
+        self.check_same(digest(data))
+        return data
+
+    def check_same(self, found: str) -> None:
+        """Raise `ConfigError` unless `found` is the digest of what the run was made with, if it was made."""
+        if self.digest and found != self.digest:
             old, new = ("old files", "these") if self.several else ("old file", "this one")
             raise wrong(self.path, "has changed since this run was made.",
                         f"Put the {old} back, or clear data.digest to start anew with {new}.")
-        return data
 
 
 def contents(path: str, kind: str) -> bytes:

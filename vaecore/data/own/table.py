@@ -48,6 +48,9 @@ class Table(OwnFile):
     observation: ClassVar[str] = "row"
     file: ClassVar[str] = "CSV file"
     unchosen: ClassVar[str] = "No table is chosen. Give data.path, a CSV file with a header line."
+    endings: ClassVar[tuple[str, ...]] = (".csv",)
+    upload: ClassVar[str] = "Table"
+    invitation: ClassVar[str] = "Rows are shown here once there is a table."
     name: Literal["table"] = "table"
     path: str = option("", "A CSV file on this machine: UTF-8, a header line, cells parted by commas, 50 MB at most.")
     columns: str = option("", "Columns that make the vector, by name and parted by commas; empty takes every column of "

@@ -22,6 +22,9 @@ class TextFile(OwnFile, TextConfig):
     title: ClassVar[str] = "Your own text"
     file: ClassVar[str] = "text file"
     unchosen: ClassVar[str] = "No text is chosen. Give data.path, a UTF-8 text file with one sentence a line."
+    endings: ClassVar[tuple[str, ...]] = (".txt",)
+    upload: ClassVar[str] = "Text file"
+    invitation: ClassVar[str] = "Sample sentences are shown here once there is a text."
     name: Literal["text-file"] = "text-file"
     path: str = option("", "A UTF-8 text file on this machine, one sentence a line, 50 MB at most.")
     digest: str = digest_of("the file", "another text")
