@@ -4,6 +4,7 @@ import streamlit as st
 
 from pages.components.serve import component
 from pages.shared import warm
+from pages.shared.checkpoints import CROSS_MODAL, SENTENCES, TRAVERSE, VIDEO
 
 st.set_page_config(page_title="Latent Lab", page_icon="🧭", layout="wide")
 
@@ -22,14 +23,8 @@ page = st.navigation(
                     help="Several runs that answer one question, started together and looked at side by side."),
         ],
         "Explore": [
-            st.Page("traverse/page.py", title="Traverse", icon=":material/tune:", url_path="traverse",
-                    help="Move through the latent space of a checkpoint and see what its decoder draws."),
-            st.Page("cross_modal/page.py", title="Cross-modal", icon=":material/swap_horiz:", url_path="cross-modal",
-                    help="Give some modalities and generate others: image from label, speech from image, and back."),
-            st.Page("sentences/page.py", title="Sentences", icon=":material/notes:", url_path="sentences",
-                    help="Type a sentence: how a text model reads and rebuilds it, sentences near it, and its own."),
-            st.Page("video/page.py", title="Video", icon=":material/movie:", url_path="video",
-                    help="Roll many futures of a clip out, watch them part, and go on from any frame of one of them."),
+            st.Page(page.path, title=page.title, icon=page.icon, url_path=page.address, help=page.help)
+            for page in (TRAVERSE, CROSS_MODAL, SENTENCES, VIDEO)
         ],
         "Judge": [
             st.Page("compare/page.py", title="Compare", icon=":material/compare:", url_path="compare",

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.shared import studies
+from pages.shared import studies, task
 from pages.shared.checkpoints import store
-from pages.shared.queue import Look, duration
-from pages.shared.words import escaped
-from vaecore.lab import LabError, background
+from pages.shared.queue import Look
+from pages.shared.words import duration, escaped
+from vaecore.lab import background
 
 if TYPE_CHECKING:
     from vaecore.lab.task import Progress
@@ -25,7 +25,6 @@ VERDICTS = {
     "not run": Look("Not run", ":material/radio_button_unchecked:", "gray"),
 }
 TAIL = 8  # lines of a running experiment that are shown
-STOPPED = "claims:stopped"
 
 
 # -- one claim -------------------------------------------------------------------------------------
@@ -146,56 +145,25 @@ def run_button(claim: Study, result: Result | None) -> None:
             st.markdown(f"When it ends, its result replaces the one of {escaped(result.date)}, whichever way it comes "
                         "out. Stopped before, it changes nothing.")
         st.button("Run it now", key=f"start-{claim.id}", type="primary", icon=":material/play_arrow:",
-                  on_click=start, args=(claim.id,))
+                  on_click=task.start, args=(background.study(store(), claim.id), f"claims-{claim.id}"))
 
 
 def ended(claim: Study, last: Progress) -> None:
     """What became of the last try, where that is not a result."""
-    if error := st.session_state.pop(f"claims:error-{claim.id}", None):
-        st.error(escaped(error), icon=":material/error:")
-    if claim.id in st.session_state.get(STOPPED, ()):
-        st.caption(":material/stop_circle: Stopped; nothing was kept of it.")
-    elif last.lines and not any(line.startswith((f"{claim.id}: reproduced", f"{claim.id}: not reproduced"))
-                                for line in last.lines):
-        words = next(filter(str.strip, reversed(last.lines)), "")
-        st.warning(f"The last try ended without a result: it was stopped, or it failed. It last said: "
-                   f"{escaped(words[:300])}", icon=":material/error:")
-
-
-def start(claim: str) -> None:
-    """Begin in the background."""
-    st.session_state.get(STOPPED, set()).discard(claim)
-    try:
-        background.study(store(), claim).start()
-    except (LabError, OSError) as error:
-        st.session_state[f"claims:error-{claim}"] = str(error)
-
-
-def stop(claim: str) -> None:
-    """End it; what was kept before stays."""
-    try:
-        background.study(store(), claim).stop()
-        st.session_state.setdefault(STOPPED, set()).add(claim)
-    except LabError as error:
-        st.session_state[f"claims:error-{claim}"] = str(error)
+    task.ended(f"claims-{claim.id}", last, said="Stopped; nothing was kept of it.", good=any(
+        line.startswith((f"{claim.id}: reproduced", f"{claim.id}: not reproduced")) for line in last.lines))
 
 
 def watch(claim: Study, result: Result | None) -> None:
     """The last lines of a running experiment, every two seconds until it ends."""
     from vaecore.studies import about
 
-    now = background.study(store(), claim.id).progress()
+    job = background.study(store(), claim.id)
+    now = job.progress()
     if not now.running:
         st.rerun()  # the page shows what came of it, and looks no more
-    if error := st.session_state.pop(f"claims:error-{claim.id}", None):
-        st.error(escaped(error), icon=":material/error:")
-    stopping = claim.id in st.session_state.get(STOPPED, ())
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge("Stopping" if stopping else "Running", icon=":material/hourglass_top:" if stopping else
-                 ":material/play_circle:", color="orange" if stopping else "blue")
-        st.markdown(f"for {duration(now.seconds)} of {about(claim, result)}", width="content")
-        st.button("Stop", key=f"stop-{claim.id}", icon=":material/stop:", on_click=stop, args=(claim.id,),
-                  disabled=stopping, help="End it now. Nothing of it is kept, and an earlier result stays.")
+    task.running(job, f"claims-{claim.id}", now, of=f" of {about(claim, result)}", label="Stop",
+                 button=f"stop-{claim.id}", help="End it now. Nothing of it is kept, and an earlier result stays.")
     st.code("\n".join(now.lines[-TAIL:]) or "Getting ready …", language=None, wrap_lines=True, height=215)
 
 

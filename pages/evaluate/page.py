@@ -7,22 +7,19 @@ from typing import Any, get_args
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from pages.shared import evaluation
+from pages.shared import evaluation, task
 from pages.shared.checkpoints import pick, with_weights
 from pages.shared.moved import ask_where
-from pages.shared.queue import duration
 from pages.shared.words import escaped
 from vaecore.evaluate.evaluation import Evaluation, Evidence
 from vaecore.evaluate.kept import results as kept
 from vaecore.evaluate.parts import PARTS, title
 from vaecore.evaluate.results import Result, columns, finite, whole
 from vaecore.evaluate.settings import Settings
-from vaecore.lab import LabError, background
-from vaecore.lab.task import Progress
+from vaecore.lab import background
 from vaecore.schema import ConfigError, parse
 from vaecore.store import Run
 
-ERROR, STOPPED = "evaluate:error", "evaluate:stopped"
 LIKE = ("split", "importance_samples", "observations", "seed")  # settings that comparable likelihoods share
 
 
@@ -73,64 +70,32 @@ def order(run: Run) -> bool:
                       "goes on when this page is closed. The same settings replace the earlier result.")
             if any(facts.settings == settings and not facts.partial for facts in kept(run)):
                 st.caption("These settings have a result below; a new one replaces it.", width="stretch")
-        ended(run, now)
+        task.ended(key_of(run), now, good=any(line.startswith(background.KEPT) for line in now.lines))
     return False
 
 
 def start(run: Run, settings: Settings) -> None:
     """Begin in the background."""
-    st.session_state.pop(STOPPED, None)
     st.session_state.pop(f"evaluate-shown-{run.id}", None)  # the new one is what is wanted to be seen
-    try:
-        background.evaluation(run).start(settings.words())
-    except (LabError, OSError) as error:
-        st.session_state[ERROR] = str(error)
+    task.start(background.evaluation(run), key_of(run), settings.words())
 
 
-def stop(run: Run) -> None:
-    """Ask it to end; it keeps what it has."""
-    try:
-        background.evaluation(run).stop()
-        st.session_state[STOPPED] = run.id
-    except LabError as error:
-        st.session_state[ERROR] = str(error)
+def key_of(run: Run) -> str:
+    """Under which its evaluation stands in the session."""
+    return f"evaluate-{run.id}"
 
 
 def watch(run: Run) -> None:
     """How far it is, every second until it ends."""
-    now = background.evaluation(run).progress()
+    job = background.evaluation(run)
+    now = job.progress()
     if not now.running:
         st.rerun()  # the page shows what came of it, and looks no more
-    told()
-    stopping = st.session_state.get(STOPPED) == run.id
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.badge("Stopping" if stopping else "Running", color="orange" if stopping else "blue",
-                 icon=":material/hourglass_top:" if stopping else ":material/play_circle:")
-        st.markdown(f"for {duration(now.seconds)}", width="content")
-        st.button("Cancel", key="evaluate-stop", icon=":material/stop:", on_click=stop, args=(run,), disabled=stopping,
-                  help="What is done by then is kept, and marked as partial.")
+    task.running(job, key_of(run), now, label="Cancel", button="evaluate-stop",
+                 help="What is done by then is kept, and marked as partial.")
     where = background.reached(now.lines)
     part, share = where if where else ("", 0.0)
     st.progress(share, text=f"{title(part)}: {share:.0%}" if part else "Getting ready …")
-
-
-def told() -> None:
-    """What could not be done, once."""
-    if error := st.session_state.pop(ERROR, None):
-        st.error(escaped(error), icon=":material/error:")
-
-
-def ended(run: Run, last: Progress) -> None:
-    """What became of the last try, where that is not a result."""
-    told()
-    if not last.lines or any(line.startswith(background.KEPT) for line in last.lines):
-        return
-    words = next(filter(str.strip, reversed(last.lines)), "")
-    if st.session_state.get(STOPPED) == run.id:
-        st.caption(f":material/stop_circle: {escaped(words[:300])}")
-    else:
-        st.warning(f"The last try ended without a result. It last said: {escaped(words[:300])}",
-                   icon=":material/error:")
 
 
 # -- what was found --------------------------------------------------------------------------------

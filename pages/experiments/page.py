@@ -13,8 +13,8 @@ import streamlit as st
 
 from pages.shared import history, measure, studies, warm
 from pages.shared.checkpoints import MAX_WATCHED, store
-from pages.shared.queue import LIVE, STATES, anything_live, duration
-from pages.shared.words import escaped
+from pages.shared.queue import LIVE, STATES, anything_live
+from pages.shared.words import duration, escaped
 from vaecore import lab
 from vaecore.store import StoreError
 

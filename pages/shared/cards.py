@@ -12,11 +12,10 @@ from pages.shared.headline import (
     PARAMETERS_HELP,
     PERPLEXITY_HELP,
     Headline,
-    duration,
     headline,
     short,
 )
-from pages.shared.words import Colour, escaped
+from pages.shared.words import Colour, duration, escaped
 from vaecore.evaluate.results import shown
 from vaecore.lab import State, Status, status
 from vaecore.store import Run, StoreError

@@ -17,23 +17,34 @@ T = TypeVar("T", bound=Opened)
 
 
 class Page(NamedTuple):
-    """A page that opens runs."""
+    """A page that opens runs: its place in the menu, and what it shows of a run."""
 
     title: str
     path: str
+    address: str  # which never changes
     icon: str
-    help: str
+    help: str  # in the menu
+    of_run: str  # on the way from a run to it
 
 
-TRAVERSE = Page("Traverse", "traverse/page.py", ":material/tune:",
-                "Move through its latent space and see what it draws.")
+TRAVERSE = Page(
+    "Traverse", "traverse/page.py", "traverse", ":material/tune:",
+    "Move through the latent space of a checkpoint and see what its decoder draws.",
+    "Move through its latent space and see what it draws.")
+CROSS_MODAL = Page(
+    "Cross-modal", "cross_modal/page.py", "cross-modal", ":material/swap_horiz:",
+    "Give some modalities and generate others: image from label, speech from image, and back.",
+    "Give some modalities and generate others.")
+SENTENCES = Page(
+    "Sentences", "sentences/page.py", "sentences", ":material/notes:",
+    "Type a sentence: how a text model reads and rebuilds it, sentences near it, and its own.",
+    "See how it reads and writes sentences.")
+VIDEO = Page(
+    "Video", "video/page.py", "video", ":material/movie:",
+    "Roll many futures of a clip out, watch them part, and go on from any frame of one of them.",
+    "Roll futures of a clip out and watch them part.")
 PAGES: dict[str, Page] = {  # by the view that it shows
-    "single": TRAVERSE, "codeless": TRAVERSE,
-    "sentence": Page("Sentences", "sentences/page.py", ":material/notes:", "See how it reads and writes "
-                     "sentences."),
-    "crossmodal": Page("Cross-modal", "cross_modal/page.py", ":material/swap_horiz:", "Give some modalities and "
-                       "generate others."),
-    "clip": Page("Video", "video/page.py", ":material/movie:", "Roll futures of a clip out and watch them part.")}
+    "single": TRAVERSE, "codeless": TRAVERSE, "sentence": SENTENCES, "crossmodal": CROSS_MODAL, "clip": VIDEO}
 MAX_WATCHED = 8  # runs that Monitor shows at once
 CHOSEN, CHOSEN_ON = "runs", "runs-page"  # in the session: the runs that were chosen last, and on which page
 
@@ -64,7 +75,7 @@ def explore_link(run: Run, label: str = "{page}", page: Page | None = None) -> N
     """The way to the page that opens this run, or to `page`; `label` may name it with {page}."""
     page = page or page_of(run)
     st.page_link(page.path, label=label.format(page=page.title), icon=page.icon, query_params={"run": run.id},
-                 help=page.help)
+                 help=page.of_run)
 
 
 def describe(run: Run) -> str:

@@ -183,15 +183,6 @@ def short(count: int | None) -> str:
     return str(count)
 
 
-def duration(seconds: float | None) -> str:
-    """Seconds in words a person uses."""
-    if seconds is None:
-        return "–"
-    if seconds < 90:
-        return f"{seconds:.1f}\u00a0s" if seconds < 10 else f"{seconds:.0f}\u00a0s"
-    return f"{seconds / 60:.0f}\u00a0min" if seconds < 5400 else f"{seconds / 3600:.1f}\u00a0h"
-
-
 def comparable(runs: list[Headline]) -> list[str]:
     """Why numbers of these runs in nats cannot be set against each other; empty where they can."""
     from vaecore.data.identity import reading

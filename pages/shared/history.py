@@ -14,7 +14,7 @@ import streamlit as st
 
 from pages.components.curves import Panel, Series
 from pages.components.plane import SNAPSHOTS, spread
-from pages.shared.queue import duration
+from pages.shared.words import duration
 from vaecore.evaluate.meaning import perplexities, word
 from vaecore.evaluate.verdict import Verdict, verdict
 from vaecore.lab import Status

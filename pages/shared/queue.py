@@ -13,7 +13,7 @@ import streamlit as st
 
 from pages.shared.checkpoints import explore_link, names, store
 from pages.shared.moved import ask_where
-from pages.shared.words import Colour, escaped
+from pages.shared.words import Colour, duration, escaped
 from vaecore import lab
 from vaecore.store import Run, Store, StoreError
 
@@ -52,21 +52,6 @@ def queue_panel() -> None:
     """The runs that train or wait and the newest that ended. Call it at the top level of a page, in a container."""
     polling = anything_live()
     st.fragment(_panel, run_every=1.0 if polling else None, key="queue")(polling)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person says them: "12 s", "4 min", "2 h 10 min"."""
-    if seconds < 1:
-        return "1 s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours / 24:.0f} days"
-    return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours} h"
 
 
 # -- the fragment ----------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ import streamlit as st
 from pages.shared import measure, pictures, warm
 from pages.shared.checkpoints import store
 from pages.shared.palette import BLUE, GREEN, PINK
-from pages.shared.queue import anything_live, duration, queue_panel
-from pages.shared.words import escaped
+from pages.shared.queue import anything_live, queue_panel
+from pages.shared.words import duration, escaped
 from pages.train.form import draft
 from pages.train.form.drawing import config_form
 from pages.train.form.fields import entries_text

@@ -13,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import measure, queue
+from pages.shared.words import duration
 from tests.pages import demo
 from vaecore import lab
 from vaecore.config import preset
@@ -181,10 +182,11 @@ def test_the_queue_says_why_a_run_failed_and_survives_a_broken_folder(store: Sto
     good(at.button(key="queue-start-broken").click().run())
 
 
-@pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (12.4, "12 s"), (59.6, "60 s"), (90, "2 min"),
-                                                (3599, "1 h"), (7800, "2 h 10 min"), (400_000, "5 days")])
-def test_durations_are_said_in_words(seconds: float, words: str) -> None:
-    assert queue.duration(seconds) == words
+@pytest.mark.parametrize(("seconds", "words"), [
+    (None, "–"), (0.2, "1 s"), (12.4, "12 s"), (59.6, "60 s"), (90, "2 min"), (3599, "1 h"), (7800, "2 h 10 min"),
+    (400_000, "5 days")])
+def test_durations_are_said_in_words(seconds: float | None, words: str) -> None:
+    assert duration(seconds) == words
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in PRESETS.glob("*.yaml")))
