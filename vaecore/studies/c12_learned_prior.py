@@ -180,4 +180,9 @@ STUDY = Study(
     f"order of squared errors; the fixed prior's code in use (KL at least {UNUSED:g} nats a frame) on both, else its "
     "lead is of more tries; the learned prior's bound above the fixed one's on both. AUC of its spread for events at "
     f"least {STATES_AUC:g} on coordinates and {PIXELS_AUC:g} on frames, where its sd in one dimension is at least "
-    f"{WIDER:g} times as large at events.", 120, run)
+    f"{WIDER:g} times as large at events.", 120, run,
+    columns={"KL a frame": "KL of the code's posterior from its prior, in nats a frame after the first.",
+             "KL at events": "KL of the code of a frame that could not be foreseen, in nats.",
+             "KL elsewhere": "KL of the code of any other predicted frame, in nats.",
+             "AUC of the sd": "Chance that the prior is wider at a frame that could not be foreseen than at another.",
+             "AUC": "Chance that the prior is wider at a frame that could not be foreseen than at another."})

@@ -87,4 +87,7 @@ STUDY = Study(
     f"0.5, 0; {len(SEEDS)} seeds.",
     f"By 95% intervals over seeds: KL without tricks at most {SILENT} nats; by paired differences KL rises at each "
     f"step down in keep rate; inputless perplexity at most {RATIO} of the language model's; standard perplexity within "
-    f"{NEAR:.0%}; annealed KL above that without annealing, by paired differences.", 25, run)
+    f"{NEAR:.0%}; annealed KL above that without annealing, by paired differences.", 25, run,
+    columns={"NLL or bound": "Negative log-likelihood in nats per sentence: exact for a language model, else −ELBO.",
+             "perplexity": "exp(bound / tokens): among how many equally likely words the model chooses each next one.",
+             "largest KL on the way": "The largest KL at any evaluation, in nats."})
