@@ -302,3 +302,19 @@ def test_a_moved_file_of_ones_own_is_given_anew(tmp_path: Path, capsys: pytest.C
     assert said(capsys, "resume", "own", "--data-path", str(moved), "--store", store)["state"] == "finished"
     found = said(capsys, "compare", "own", "child", "--store", store)
     assert not [name for name in found["differences"] if name.startswith("data.")]
+
+
+def test_the_cache_is_listed_and_cleared(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+                                         tmp_path: Path) -> None:
+    monkeypatch.setenv("VAECORE_CACHE", str(tmp_path))
+    (tmp_path / "arrays").mkdir()
+    for name in ("one.npy", "two.npy.part", "two.npy.rows"):
+        (tmp_path / "arrays" / name).write_bytes(b"x" * 5000)
+    assert [(row["name"], row["state"]) for row in said(capsys, "data", "--cached")] == [
+        ("arrays/one", ""), ("arrays/two", "half made")]
+    assert "Nobody is here to confirm" in refused(capsys, "data", "--forget", "all")
+    assert "the cache holds no 'three'" in refused(capsys, "data", "--forget", "three", "--yes")
+    assert call(["data", "--forget", "arrays/two", "--yes"]) == 0
+    assert [row["name"] for row in said(capsys, "data", "--cached")] == ["arrays/one"]
+    assert call(["data", "--forget", "all", "--yes"]) == 0
+    assert said(capsys, "data", "--cached") == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -145,11 +146,20 @@ def _milliseconds(seconds: float | None) -> float | None:
 
 @app.command()
 def data(download: Annotated[str | None, typer.Option(help="Fetch this data set now.", metavar="NAME")] = None,
+         cached: Annotated[bool, typer.Option("--cached", help="Instead, what the cache holds on the disk.")] = False,
+         forget: Annotated[str | None, typer.Option(help="Delete this from the cache, by its name in --cached, or "
+                                                    "all; it is made or fetched again when needed.",
+                                                    metavar="NAME")] = None,
+         yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
          as_json: JsonOption = False) -> None:
     """The data sets, which copy of each is in use, and their fields."""
     from vaecore.data import DATASETS, DataUnavailable
     from vaecore.schema import problem
 
+    if forget is not None:
+        return _forget(forget, yes)
+    if cached:
+        return _cached(as_json)
     if download is not None:
         chosen = DATASETS.get(download)
         fetch = chosen.download if chosen else None
@@ -165,6 +175,35 @@ def data(download: Annotated[str | None, typer.Option(help="Fetch this data set 
         except DataUnavailable as error:
             sources[name] = f"not here. {error}"
     say(sources, as_json, "\n".join(f"{name:14} {source}" for name, source in sources.items()))
+
+
+def _cached(as_json: bool) -> None:
+    from vaecore.data.base import cache_folder
+    from vaecore.data.cache import held
+
+    found = held()
+    lines = [f"{one.bytes:15,}  {one.name}{f' ({one.state})' if one.state else ''}" for one in found]
+    say([{"name": one.name, "bytes": one.bytes, "state": one.state} for one in found], as_json,
+        "\n".join([*lines, f"{sum(one.bytes for one in found):15,}  bytes in {cache_folder()}"]))
+
+
+def _forget(name: str, yes: bool) -> None:
+    """Delete `name`, or all, from the cache, after asking."""
+    from vaecore.data.cache import forget, held
+    from vaecore.schema import problem
+
+    chosen = [one for one in held() if name in ("all", one.name)]
+    if not chosen and name != "all":
+        raise problem("--forget", name, f"the cache holds no '{name}'.", "`vaecore data --cached` lists what it holds.")
+    what = f"{name}, {sum(one.bytes for one in chosen):,} bytes"
+    if not yes and not sys.stdin.isatty():
+        raise StoreError(f"Nobody is here to confirm that {what} is deleted. Say --yes.")
+    if not yes:
+        typer.confirm(f"Delete {what}?", abort=True)
+    for one in chosen:
+        gone = forget(one)
+        out.print(f"{one.name} is {'deleted' if gone else 'being made now and stays: stop that first'}.",
+                  highlight=False)
 
 
 @app.command()

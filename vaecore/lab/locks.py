@@ -1,8 +1,8 @@
-"""File locks: the kernel drops them when their holder dies, however it dies. So "running" means "locked".
+"""The lock of a run: "running" means "locked", as the kernel drops a lock when its holder dies, however it dies.
 
-`flock` belongs to the open file, which a child inherits: a lock given to a worker outlives the supervisor that took
-it. Hence a lock is given back by closing the file, never by unlocking, which would take it from the worker too. Lock
-files are never deleted: two processes could then each lock a file of that name.
+A child inherits the open file that a lock belongs to: one given to a worker outlives the supervisor that took it.
+Hence a lock is given back by closing the file, never by unlocking, which would take it from the worker too. Lock files
+of the lab are never deleted: two processes could then each lock a file of that name.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-AVAILABLE = fcntl is not None
+from vaecore.locks import AVAILABLE, attempt, held
+
+__all__ = ["AVAILABLE", "LabError", "held", "require_locks", "take", "take_run", "training_lock"]
 
 
 class LabError(RuntimeError):
@@ -35,40 +33,12 @@ def require_locks() -> None:
 def take(path: Path, wait: float = 0.0) -> int | None:
     """The descriptor of `path`, locked for us alone; None when somebody holds it for longer than `wait` seconds."""
     require_locks()
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
     deadline = time.monotonic() + wait
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return descriptor
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    os.close(descriptor)
-                    return None
-                time.sleep(0.005)
-    except BaseException:
-        os.close(descriptor)
-        raise
-
-
-def held(path: Path) -> bool:
-    """Whether somebody holds the lock. It tries a shared lock for some microseconds, so takers wait a little."""
-    if not AVAILABLE:
-        return False
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return False
-    except BlockingIOError:
-        return True
-    except OSError:  # a file system without locks
-        return False
-    finally:
-        os.close(descriptor)
+    while (descriptor := attempt(path)) is None:
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.005)
+    return descriptor
 
 
 def take_run(folder: Path) -> int:
