@@ -15,12 +15,13 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from streamlit.testing.v1 import AppTest
 
 import vaecore
 from pages.cross_modal.giving import WAYS
 from pages.cross_modal.showing import SHOWN_AS, stripes
 from vaecore.cli.crossmodal import FACTS, LINES
-from vaecore.config import RunConfig, preset
+from vaecore.config import RunConfig, changed, preset
 from vaecore.data import SPECIALS, Dataset, ImageLabel, Split, SpokenDigits
 from vaecore.data.base import one_hot
 from vaecore.data.fashion_mnist import CLOTHES
@@ -28,9 +29,9 @@ from vaecore.evaluate.judges import JUDGES, judge
 from vaecore.explore.generated import shown
 from vaecore.explore.look import SHEETS, look
 from vaecore.modalities import KINDS, Clip, Image, Label, Modality, Text, Trajectory, Vector, Video, grey
-from vaecore.models import FAMILIES
-from vaecore.nets.modal import LIKELIHOODS, NETWORKS, LikelihoodName, fitting_likelihoods, likelihoods, tag
-from vaecore.schema import ConfigError
+from vaecore.models import FAMILIES, MultimodalVAEConfig
+from vaecore.nets.modal import LIKELIHOODS, NETWORKS, fitting_likelihoods, likelihoods, tag
+from vaecore.schema import ConfigError, parse
 from vaecore.training import build, checkpoints
 from vaecore.training.feed import Feed
 from vaecore.training.step import Trainer
@@ -100,7 +101,10 @@ def test_what_describes_a_modality_is_said_by_the_likelihood() -> None:
     assert names["image"] == ["bernoulli", "gaussian", "gaussian-learned", "gaussian-per-pixel", "discretised-logistic"]
     assert names["vector"] == ["gaussian-learned", "gaussian", "gaussian-per-pixel"]
     assert (names["label"], names["text"]) == (["categorical"], [])
-    assert [tag(each) for each in LIKELIHOODS] == list(LikelihoodName.__args__)  # what a configuration may name
+    given = {f"x{number}": tag(each) for number, each in enumerate(LIKELIHOODS)}  # what a configuration may name
+    assert MultimodalVAEConfig(likelihoods=given).likelihoods == given
+    with pytest.raises(ConfigError, match=r"there is no likelihood 'poison'. Use one of bernoulli, gaussian"):
+        changed(preset("mvae-image-label"), ["model.likelihoods={image: poison}"])
     for family in FAMILIES.values():  # a family reads nothing that its own choice of a likelihood cannot describe
         usual = family.model_fields["likelihood"].default if "likelihood" in family.model_fields else None
         if usual is not None:
@@ -250,6 +254,33 @@ def test_a_new_kind_is_one_file_and_one_line(counts: ModuleType, tmp_path: Path)
     assert modality.pick(WAYS) == ("Test sample",) and modality.pick(SHOWN_AS) is stripes  # on its card of Cross-modal
     assert judge(dataset, "seen").accuracy > 0.8
     assert modality.fault(-x - 1) == "counts are not negative."
+
+
+def draw() -> None:
+    import streamlit as st
+
+    from pages.train.form.drawing import config_form
+    from vaecore.config import changed, preset
+
+    st.session_state["got"] = config_form(changed(preset("mvae-image-label"), st.session_state["settings"]), "f")
+
+
+def test_the_form_asks_for_a_new_kind_what_it_asks_for_the_kind_it_inherits_from(counts: ModuleType) -> None:
+    at = AppTest.from_function(draw, default_timeout=60)
+    at.session_state["settings"] = ["model.likelihoods={seen: poisson}", "model.networks.vector.hidden=[7]"]
+    at.run()
+    assert not at.exception
+    fields = {each.key: each.value for each in at.text_input}
+    assert fields["f.model.likelihoods"] == "seen=poisson" and fields["f.model.networks.vector.hidden"] == "7"
+    config = parse(RunConfig, at.session_state["got"])
+    modality = Modality("counts", (4,))
+    # What was asked is what it is read and described by.
+    read = modality.pick(NETWORKS)(config.model.networks).encoder(modality, 3)
+    assert [each.out_features for each in read.modules() if isinstance(each, torch.nn.Linear)] == [7, 3]
+    assert isinstance(likelihoods(config.model.likelihoods, 0.1, {"seen": modality})["seen"], counts.PoissonConfig)
+    at.text_input(key="f.model.likelihoods").set_value("seen=poison").run()
+    with pytest.raises(ConfigError, match=r"there is no likelihood 'poison'. Use .*, poisson"):
+        parse(RunConfig, at.session_state["got"])
 
 
 def test_a_family_refuses_a_kind_that_it_does_not_read(counts: ModuleType) -> None:  # noqa: ARG001 (it must be known)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Annotated, Literal
+from typing import Annotated
 
 import torch
-from pydantic import Field
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 
 from vaecore.modalities import Image, Label, Modality, Text, Vector
@@ -32,12 +32,25 @@ from vaecore.probability.likelihoods import (
 )
 from vaecore.schema import Strict, option, problem
 
-LikelihoodName = Literal["bernoulli", "gaussian", "gaussian-learned", "gaussian-per-pixel", "discretised-logistic",
-                         "categorical"]
 LIKELIHOODS: list[type[LikelihoodConfig]] = [BernoulliConfig, GaussianFixedConfig, GaussianLearnedConfig,
                                              GaussianPerPixelConfig, DiscretisedLogisticConfig, CategoricalConfig]
 USUAL: dict[type[Modality], type[LikelihoodConfig]] = {
     Image: BernoulliConfig, Vector: GaussianLearnedConfig, Label: CategoricalConfig}
+
+
+def tag(likelihood: type[LikelihoodConfig]) -> str:
+    """What a configuration calls a likelihood."""
+    return str(likelihood.model_fields["kind"].default)
+
+
+def _known(name: str) -> str:
+    """The name of a likelihood, a new kind's usual one too; raises `ValueError` for what is none."""
+    if name not in (known := dict.fromkeys(map(tag, [*LIKELIHOODS, *USUAL.values()]))):
+        raise ValueError(f"there is no likelihood '{name[:40]}'. Use one of {', '.join(known)}.")
+    return name
+
+
+LikelihoodName = Annotated[str, AfterValidator(_known)]
 
 
 class TextNetworkConfig(Strict):
@@ -133,11 +146,6 @@ def fitting_likelihoods(modality: Modality) -> list[type[LikelihoodConfig]]:
         return []
     usual = modality.pick(USUAL)
     return [usual, *(each for each in LIKELIHOODS if each is not usual and isinstance(modality, each.describes))]
-
-
-def tag(likelihood: type[LikelihoodConfig]) -> str:
-    """What a configuration calls a likelihood."""
-    return str(likelihood.model_fields["kind"].default)
 
 
 def check_names(field: str, values: Mapping[str, object], modalities: Mapping[str, Modality]) -> None:
