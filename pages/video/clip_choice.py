@@ -11,14 +11,17 @@ import numpy as np
 import streamlit as st
 
 from pages.shared.words import escaped
+from vaecore.data.own.clip_file import ENDINGS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from vaecore.data.own.clip_file import Fit
     from vaecore.explore.clips.checkpoint import VideoCheckpoint
 
-FILES = ["gif", "mp4", "mov", "webm", "npz"]
+FILES = [ending.removeprefix(".") for ending in ENDINGS]
+FITS = {"crop": "cut around the centre", "pad": "shown whole on black", "stretch": "stretched"}
 MAX_CLIP_MB = 50  # MB
 FRAMES = 200  # of a visitor's clip
 TEST, OWN = "Test clip", "Your own"
@@ -62,9 +65,8 @@ def uploaded(checkpoint: VideoCheckpoint) -> Chosen | None:
     from vaecore.schema import ConfigError
 
     file = st.file_uploader("Your clip", type=FILES, key="clip-file", max_upload_size=MAX_CLIP_MB, width=300,
-                            help=f"GIF, MP4, MOV, WebM, or an .npz with frames (T, H, W, C). Its first {FRAMES} frames "
-                            "are cut to their central square and resized to what this model reads. It stays on this "
-                            "machine.")
+                            help=f"A film, a GIF, or an .npz with frames (T, H, W, C). Its first {FRAMES} frames are "
+                            f"{FITS[checkpoint.fit]} and resized to what this model reads. It stays on this machine.")
     if file is None:
         st.info("Give a clip of a few seconds. What moves like the clips that the model learned from works best.",
                 icon=":material/upload_file:", width=420)
@@ -76,7 +78,8 @@ def uploaded(checkpoint: VideoCheckpoint) -> Chosen | None:
     data = file.getvalue()
     try:
         with st.spinner("Reading the clip …", show_time=True):
-            frames, rate, more, done = _read(file.name, blake2b(data).hexdigest(), height, channels == 1, data)
+            frames, rate, more, done = _read(file.name, blake2b(data).hexdigest(), (height, width), checkpoint.fit,
+                                           channels == 1, data)
         clip = checkpoint.given(frames)
     except (ConfigError, DataUnavailable) as error:
         said = error.problems[0] if isinstance(error, ConfigError) else None
@@ -87,16 +90,16 @@ def uploaded(checkpoint: VideoCheckpoint) -> Chosen | None:
     colour = "grey" if channels == 1 else "colour"
     digest = blake2b(np.ascontiguousarray(frames).tobytes(), digest_size=8).hexdigest()
     return Chosen(clip, digest, rate or checkpoint.rate, note=(
-        f"Your clip: {len(frames)} frames, cut to the central square and resized to {width} × {height} pixels in "
-        f"{colour}, as this model reads it.{cut}"))
+        f"Your clip: {len(frames)} frames, {FITS[checkpoint.fit]} and resized to {width} × {height} pixels in {colour}, "
+        f"as this model reads it.{cut}"))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
-def _read(name: str, digest: str, size: int, grey: bool, _data: bytes  # noqa: ARG001 (the digest is the cache's key)
-          ) -> tuple[NDArray[np.uint8], float, bool, list[str]]:
-    """Frames (T, C, size, size), frames a second, whether there were more, and what was done to them."""
+def _read(name: str, digest: str, size: tuple[int, int], fit: Fit, grey: bool,  # noqa: ARG001 (the cache's key)
+          _data: bytes) -> tuple[NDArray[np.uint8], float, bool, list[str]]:
+    """Frames (T, C, H, W), frames a second, whether there were more, and what was done to them."""
     from vaecore.data.own.clip_file import read_clip
 
     done: list[str] = []
-    frames, rate = read_clip((name, _data), size=size, most_frames=FRAMES + 1, grey=grey, tell=done.append)
+    frames, rate = read_clip((name, _data), size=size, fit=fit, most_frames=FRAMES + 1, grey=grey, tell=done.append)
     return frames[:FRAMES], rate, len(frames) > FRAMES, done

@@ -105,11 +105,11 @@ def _own(found: VideoCheckpoint, file: Path) -> tuple[Tensor, float]:
     from vaecore.data.own.clip_file import read_clip
     from vaecore.explore.clips.checkpoint import MAX_FRAMES
 
-    if not found.pixels or found.frame[1] != found.frame[2]:
-        raise problem("--file", str(file), f"{found.run.id} reads frames of shape {found.frame}, and files have square "
+    if not found.pixels:
+        raise problem("--file", str(file), f"{found.run.id} reads frames of shape {found.frame}, and files have "
                       "pictures.", "Choose a test clip with --clip.")
-    frames, rate = read_clip(file, size=found.frame[1], most_frames=MAX_FRAMES, grey=found.frame[0] == 1,
-                             field="--file", tell=lambda done: err.print(f"{file}: {done}", highlight=False,
+    frames, rate = read_clip(file, size=(found.frame[1], found.frame[2]), fit=found.fit, most_frames=MAX_FRAMES,
+                             grey=found.frame[0] == 1, field="--file", tell=lambda done: err.print(f"{file}: {done}", highlight=False,
                                                                          markup=False))
     return found.given(frames), rate or found.rate
 

@@ -23,7 +23,7 @@ from vaecore.nets.mlp import Width
 from vaecore.schema import Strict, option, problem
 
 Frame = tuple[int, ...]
-SMALLEST = 4  # side of the last map before the code, pixels
+SMALLEST = 4  # shorter side of the last map before the code, pixels
 
 
 class FrameEncoder(nn.Module):
@@ -64,10 +64,10 @@ class _ConvolutionalConfig(FrameNetworkConfig):
                          "scale. Without, all has to pass through the code.")
 
     def encoder(self, frame: Frame, size: int) -> FrameEncoder:
-        return _ConvolutionalEncoder(self, self._widths(frame), size)
+        return _ConvolutionalEncoder(self, self._widths(frame), size, self._last(frame))
 
     def decoder(self, frame: Frame, size: int, channels: int) -> FrameDecoder:
-        return _ConvolutionalDecoder(self, self._widths(frame), size, widened(frame, channels)[0])
+        return _ConvolutionalDecoder(self, self._widths(frame), size, widened(frame, channels)[0], self._last(frame))
 
     @abstractmethod
     def down(self, a: int, b: int) -> nn.Module:
@@ -83,13 +83,19 @@ class _ConvolutionalConfig(FrameNetworkConfig):
         if len(frame) != 3:
             raise problem("model.network.kind", kind, "a convolutional network needs pictures, but these frames are "
                           "vectors.", "Use mlp.")
-        side, stages = frame[1], 0
-        while side > SMALLEST and side % 2 == 0:
-            side, stages = side // 2, stages + 1
-        if frame[1] != frame[2] or side != SMALLEST or not stages:
-            raise problem("model.network.kind", kind, f"frames of {frame[1]} x {frame[2]} pixels do not halve to "
-                          f"{SMALLEST} x {SMALLEST}.", "Use data.size=16, 32, 64 or 128.")
+        height, width = frame[1:]
+        stages = max(0, min(height, width).bit_length() - SMALLEST.bit_length())
+        whole = height % 2**stages == 0 and width % 2**stages == 0
+        if min(height, width) != SMALLEST * 2**stages or not whole or not stages:
+            raise problem("model.network.kind", kind, f"frames of {height} x {width} pixels do not halve until the "
+                          f"shorter side has {SMALLEST}.", "Use data.size=16, 32, 64 or 128"
+                          + ("." if height == width else ", and a width that halves as often."))
         return [frame[0], *(self.channels * 2 ** min(stage, 3) for stage in range(stages))]
+
+    def _last(self, frame: Frame) -> tuple[int, int]:
+        """Height and width of the last map, of which the shorter is `SMALLEST`."""
+        shorter = min(frame[1:])
+        return SMALLEST * frame[1] // shorter, SMALLEST * frame[2] // shorter
 
 
 class DCGANConfig(_ConvolutionalConfig):
@@ -185,10 +191,10 @@ class _Up(nn.Module):
 
 
 class _ConvolutionalEncoder(FrameEncoder):
-    def __init__(self, config: _ConvolutionalConfig, widths: list[int], size: int) -> None:
+    def __init__(self, config: _ConvolutionalConfig, widths: list[int], size: int, last: tuple[int, int]) -> None:
         super().__init__()
         self.stages = nn.ModuleList(config.down(a, b) for a, b in pairwise(widths))
-        self.code = nn.Conv2d(widths[-1], size, SMALLEST)
+        self.code = nn.Conv2d(widths[-1], size, last)
         channels_last(self)
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -201,11 +207,12 @@ class _ConvolutionalEncoder(FrameEncoder):
 
 
 class _ConvolutionalDecoder(FrameDecoder):
-    def __init__(self, config: _ConvolutionalConfig, widths: list[int], size: int, channels: int) -> None:
+    def __init__(self, config: _ConvolutionalConfig, widths: list[int], size: int, channels: int, last: tuple[int, int]
+                 ) -> None:
         super().__init__()
         outputs = [*reversed(widths[1:-1]), channels]
         inputs = list(reversed(widths[1:]))
-        self.code = nn.ConvTranspose2d(size, inputs[0], SMALLEST)
+        self.code = nn.ConvTranspose2d(size, inputs[0], last)
         self.first = nn.Sequential(norm(inputs[0]), nn.LeakyReLU(0.2, inplace=True))
         self.ups = nn.ModuleList(config.up(a, b, a if config.skips else 0)
                                  for a, b in zip(inputs, outputs, strict=True))

@@ -106,8 +106,8 @@ def test_no_more_frames_are_read_than_asked_for_and_a_size_of_its_own_is_bounded
 def test_footage_of_4k_is_made_small_frame_by_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     data = film(3, 3840, 2160, codec="mpeg4")
     sizes = []
-    small = clip_file.squared
-    monkeypatch.setattr(clip_file, "squared", lambda image, *how: (sizes.append(image.size), small(image, *how))[1])
+    small = clip_file.framed
+    monkeypatch.setattr(clip_file, "framed", lambda image, *how: (sizes.append(image.size), small(image, *how))[1])
     clip, _ = read("a.mp4", data, size=32)
     assert clip.shape == (3, 3, 32, 32)
     assert sizes == [(57, 32)] * 3  # what leaves the decoder has the size that is asked for
@@ -128,7 +128,7 @@ def test_a_film_held_upright_stands_upright() -> None:
             frame[:, self.shape[1] // 2:] = 255  # right, which is above once it is turned counter-clockwise
             return frame
 
-    frame = clip_file._small(Turned(), 32, False)
+    frame = clip_file._small(Turned(), clip_file.Framing((32, 32), False))
     assert frame.shape == (3, 32, 32) and frame[:, :14].min() == 255 and frame[:, 18:].max() == 0
 
 
@@ -168,7 +168,7 @@ def test_an_archive_has_clips_of_bytes_or_of_numbers() -> None:
     ("a.webm", lambda: film(3), "no film that can be read"),
     ("a.mp4", lambda: b"#EXTM3U\n#EXTINF:9,\nfile:///etc/passwd\n", "no film that can be read"),  # a playlist
     ("a.mp4", lambda: film(2, 8_200, 16), "frames of 8,200 × 16 pixels"),
-    ("a.avi", lambda: film(3), "is no clip by its name"),
+    ("a.wmv", lambda: film(3), "is no clip by its name"),
     ("a.npz", lambda: b"PK" + bytes(99), "no .npz that can be read"),
     ("a.npz", lambda: archive(x=np.array([{}], object)), "a pickle, which is never loaded"),
     ("a.npz", lambda: archive(x=np.zeros((4, 3, 8, 8), np.uint8)), "uint8 of shape (4, 3, 8, 8)"),

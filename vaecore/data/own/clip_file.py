@@ -1,14 +1,14 @@
-"""One file of clips, decoded: GIF, MP4, MOV, WebM, or an .npz of frames.
+"""One file of clips, decoded: GIF, MP4, MOV, WebM, MKV, AVI, or an .npz of frames.
 
 Nothing that a file claims is believed. Its bytes, the pixels of a frame, the frames and the pixels decoded in all are
-bounded before or while they are read, frames are cut to a square and made small one by one, so that footage of any
+bounded before or while they are read, frames are cut or fitted and made small one by one, so that footage of any
 size never lies in memory as a whole, and nothing is unpickled. A film is opened as what its name says it is: a
 playlist by another name, which could make the decoder read other files or addresses, is no film.
 
 A film is read as players show it: turned and mirrored as it says, with square pixels, and where its frames are shown
 for unequal times, at one rate.
 
-Shapes: a clip (T, C, H, W) in uint8, C = 1 grey or 3 red, green and blue.
+Shapes: a clip (T, C, H, W) in uint8, C = 1 grey or 3 red, green and blue; a size is height and width.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import struct
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,8 @@ from vaecore.data.base import MAX_ARRAYS_BYTES, MAX_SIDE, Array, DataUnavailable
 from vaecore.data.own.file import contents
 from vaecore.schema import ConfigError, problem
 
-FORMATS = {".mp4": "mp4", ".mov": "mov", ".webm": "matroska"}  # as the decoder calls them
+FORMATS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".webm": "matroska", ".mkv": "matroska",
+           ".avi": "avi"}  # as the decoder calls them
 ENDINGS = (".gif", *FORMATS, ".npz")
 MAX_FILE_SIDE = 8_192  # pixels of a frame, in a file
 MAX_GIF_SIDE = 4_096  # of a frame of a GIF, of which several copies in four channels are needed
@@ -43,47 +45,52 @@ UNEVEN = 0.6  # of a frame's time: what is shown so much earlier or later than a
 WIDEST = 10.0  # a pixel, in its height, or as high as wide; what claims more is not believed
 
 Clip = NDArray[np.uint8]
+Fit = Literal["crop", "pad", "stretch"]  # how a frame comes to another aspect
+Size = tuple[int, int] | None  # height and width of a frame; None: a square of its own side
 Fault = Callable[[str, str], ConfigError]  # what is wrong with the file and what to do
 Tell = Callable[[str], object]  # takes what was done to a file, in words
 Shown = tuple[Clip | Image.Image, float, float, float]  # a frame, from when, for how long (s), and frames a second
 
 
-def read_clip(source: Path | tuple[str, bytes], *, size: int | None, most_frames: int, grey: bool,
+def read_clip(source: Path | tuple[str, bytes], *, size: int | Size, most_frames: int, grey: bool, fit: Fit = "crop",
               field: str = "data.path", tell: Tell = lambda _: None) -> tuple[Clip, float]:
-    """The first clip of a file, at most `most_frames` of it, (T, C, size, size), and its frames a second, 0 if unknown.
+    """The first clip of a file, at most `most_frames` of it, (T, C, H, W), and its frames a second, 0 if unknown.
 
-    `source` is a path, or a name and bytes, as of an upload. Frames are cut to their central square; without a `size`
-    that keeps its side, up to 256. Of a long film of huge frames only the first are read: 480 of 4K. Frames that are
-    shown for unequal times are repeated or left out until all are shown for the usual time, which `tell` is told.
+    `source` is a path, or a name and bytes, as of an upload. `size` is height and width, or the side of a square; how
+    frames of another aspect come to it says `fit`: cut around their centre, whole on black, or stretched. Without a
+    `size` they are cut to their central square and keep its side, up to 256. Of a long film of huge frames only the
+    first are read: 480 of 4K. Frames that are shown for unequal times are repeated or left out until all are shown for
+    the usual time, which `tell` is told.
     Raises `ConfigError`, which names the file as a fault of `field`, for one that cannot be used, and `DataUnavailable`
     where the decoder of films is not installed.
     """
-    clips, rate = read_clips(source, size=size, most_frames=most_frames, grey=grey, most_clips=1, field=field,
-                              tell=tell)
+    clips, rate = read_clips(source, size=size, most_frames=most_frames, grey=grey, fit=fit, most_clips=1, field=field,
+                             tell=tell)
     return clips[0], rate
 
 
-def read_clips(source: Path | tuple[str, bytes], *, size: int | None, most_frames: int, grey: bool,
+def read_clips(source: Path | tuple[str, bytes], *, size: int | Size, most_frames: int, grey: bool, fit: Fit = "crop",
                most_clips: int = MAX_CLIPS, field: str = "data.path", tell: Tell = lambda _: None
                ) -> tuple[list[Clip], float]:
     """All clips of a file, at most `most_clips`, as `read_clip`: an .npz may have several."""
     name, data = source if isinstance(source, tuple) else (str(source), contents(str(source), "clip"))
+    framing = Framing((size, size) if isinstance(size, int) else size, grey, fit)
 
     def fault(message: str, remedy: str) -> ConfigError:
         return problem(field, name, f"'{name}' {message}", remedy)
 
     ending = Path(name).suffix.lower()
     if ending == ".npz":
-        return _arrays(data, size, most_frames, grey, most_clips, fault), 0.0
+        return _arrays(data, framing, most_frames, most_clips, fault), 0.0
     if ending not in ENDINGS:
         raise fault("is no clip by its name.", f"Give a file that ends in {', '.join(ENDINGS)}.")
-    read = _gif(data, fault) if ending == ".gif" else _film(data, FORMATS[ending], size, grey, fault)
+    read = _gif(data, fault) if ending == ".gif" else _film(data, FORMATS[ending], framing, fault)
     frames: list[Clip] = []
     begins: list[float] = []
     rate = lasts = 0.0
     for frame, begin, lasts, rate in read:  # noqa: B007 (the last rate is that of the clip)
         begins.append(begin)
-        frames.append(squared(frame, size, grey) if isinstance(frame, Image.Image) else frame)
+        frames.append(framed(frame, framing) if isinstance(frame, Image.Image) else frame)
         if frames[-1].shape != frames[0].shape:
             raise fault(f"changes its size at frame {len(frames) - 1:,}.", "Save it with frames of one size.")
         if len(frames) == most_frames:
@@ -119,16 +126,52 @@ def _evenly(times: Sequence[float], rate: float, most_frames: int) -> tuple[list
     return np.searchsorted(at[1:-1], moments, "right").tolist(), 1 / usual
 
 
-def squared(image: Image.Image, size: int | None, grey: bool) -> Clip:
-    """The central square of a picture, (C, size, size); without a size its own, up to 256."""
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    wanted = min(side, MAX_SIDE) if size is None else size
-    image = image.convert("L" if grey else "RGB")
-    if (wanted, wanted) != image.size:
-        image = image.resize((wanted, wanted), Image.Resampling.BILINEAR, (left, top, left + side, top + side))
+@dataclass(frozen=True)
+class Framing:
+    """What becomes of a frame: its size, whether its colours go, and how it comes to another aspect."""
+
+    size: Size
+    grey: bool
+    fit: Fit = "crop"
+
+    def of(self, width: float, height: float) -> tuple[int, int]:
+        """Width and height of what a picture of this width and height becomes."""
+        side = min(round(min(width, height)), MAX_SIDE)
+        return (side, side) if self.size is None else (self.size[1], self.size[0])
+
+    def shrunk(self, width: float, height: float) -> tuple[int, int]:
+        """Width and height to which a picture may be scaled before it is framed, so that nothing of it is lost.
+
+        Never more than its own, rounded: a tiny one is enlarged only when it is framed.
+        """
+        wanted = self.of(width, height)
+        if self.fit == "stretch":
+            return min(wanted[0], max(1, round(width))), min(wanted[1], max(1, round(height)))
+        # At most 1 where it covers what is wanted, or fits into it.
+        ratios = wanted[0] / width, wanted[1] / height
+        ratio = min(1.0, max(ratios) if self.fit == "crop" else min(ratios))
+        return max(1, round(width * ratio)), max(1, round(height * ratio))
+
+
+def framed(image: Image.Image, framing: Framing) -> Clip:
+    """A picture as a frame (C, H, W): cut around its centre, whole on black, or stretched."""
+    width, height = framing.of(*image.size)
+    image = image.convert("L" if framing.grey else "RGB")
+    if framing.fit == "pad":
+        ratio = min(width / image.width, height / image.height)
+        inner = max(1, round(image.width * ratio)), max(1, round(image.height * ratio))
+        whole = Image.new(image.mode, (width, height))
+        whole.paste(image.resize(inner, Image.Resampling.BILINEAR), ((width - inner[0]) // 2, (height - inner[1]) // 2))
+        image = whole
+    elif (width, height) != image.size:
+        across, down = image.size
+        if framing.fit == "crop":
+            across, down = (min(across, round(down * width / height)), min(down, round(across * height / width)))
+            across, down = max(1, across), max(1, down)
+        left, top = (image.width - across) // 2, (image.height - down) // 2
+        image = image.resize((width, height), Image.Resampling.BILINEAR, (left, top, left + across, top + down))
     array = np.asarray(image, np.uint8)
-    return array[None] if grey else np.ascontiguousarray(array.transpose(2, 0, 1))
+    return array[None] if framing.grey else np.ascontiguousarray(array.transpose(2, 0, 1))
 
 
 def _gif(data: bytes, fault: Fault) -> Iterator[Shown]:
@@ -163,13 +206,13 @@ def _gif(data: bytes, fault: Fault) -> Iterator[Shown]:
                     "Save it again, or as MP4.") from None
 
 
-def _film(data: bytes, form: str, size: int | None, grey: bool, fault: Fault) -> Iterator[Shown]:
-    """Its frames, small and square as soon as each is decoded, when and for how long each is shown, and the frames a
+def _film(data: bytes, form: str, framing: Framing, fault: Fault) -> Iterator[Shown]:
+    """Its frames, small as soon as each is decoded, when and for how long each is shown, and the frames a
     second."""
     try:
         import av
     except ImportError:
-        raise DataUnavailable("MP4, MOV and WebM need PyAV, which is not installed: `pip install \"vaecore[video]\"`. "
+        raise DataUnavailable("MP4, MOV, WebM, MKV and AVI need PyAV, which is not installed: `pip install \"vaecore[video]\"`. "
                               "A GIF or an .npz needs nothing.") from None
     try:
         with av.open(io.BytesIO(data), "r", form) as container:
@@ -191,7 +234,7 @@ def _film(data: bytes, form: str, size: int | None, grey: bool, fault: Fault) ->
                     return
                 begin = math.nan if frame.time is None else frame.time
                 lasts = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
-                yield _small(frame, size, grey, across), begin, lasts or (1 / rate if rate else math.nan), rate
+                yield _small(frame, framing, across), begin, lasts or (1 / rate if rate else math.nan), rate
     except ConfigError:
         raise
     except (av.error.FFmpegError, AttributeError, TypeError, ValueError, LookupError, MemoryError, EOFError,
@@ -201,39 +244,46 @@ def _film(data: bytes, form: str, size: int | None, grey: bool, fault: Fault) ->
                     "Save it again as MP4 (H.264) or WebM.") from None
 
 
-def _small(frame: Any, size: int | None, grey: bool, across: float = 1.0) -> Clip:
-    """The central square of a decoded frame, (C, size, size), as players show it: scaled before it is copied out.
+def _small(frame: Any, framing: Framing, across: float = 1.0) -> Clip:
+    """A decoded frame as players show it, (C, H, W): scaled before it is copied out.
 
     `across` is the width of a pixel in its height: the shorter way is enlarged until pixels are square.
     """
+    place = _placement(frame)
+    turned = abs(place[0]) + abs(place[3]) < abs(place[1]) + abs(place[2])
     shown = frame.width * max(1.0, across), frame.height * max(1.0, 1 / across)
-    side = round(min(shown))
-    wanted = min(side, MAX_SIDE) if size is None else size
-    # Only scaled where it becomes smaller; a tiny film is enlarged below, as pictures are.
-    target = min(wanted, side)
-    width, height = (max(target, round(extent * target / side)) for extent in shown)
-    pixels = frame.reformat(width, height, "gray" if grey else "rgb24", interpolation="AREA").to_ndarray()
-    return squared(Image.fromarray(np.ascontiguousarray(_turned(pixels, frame))), wanted, grey)
+    width, height = framing.shrunk(*(shown[::-1] if turned else shown))
+    width, height = (height, width) if turned else (width, height)  # as it lies in the film
+    pixels = frame.reformat(width, height, "gray" if framing.grey else "rgb24", interpolation="AREA").to_ndarray()
+    if framing.size is None:  # its own side, whatever rounding left of it
+        side = min(round(min(shown)), MAX_SIDE)
+        framing = Framing((side, side), framing.grey)
+    return framed(Image.fromarray(np.ascontiguousarray(_turned(pixels, place))), framing)
 
 
-def _turned(pixels: NDArray[np.uint8], frame: Any) -> NDArray[np.uint8]:
-    """Pixels (H, W[, C]) as the frame says they are shown: turned, as a phone held upright writes it, and mirrored.
+def _placement(frame: Any) -> tuple[int, int, int, int]:
+    """How a frame says that it is shown: what lies at (x, y) moves to (a x + c y, b x + d y), y downwards: a, b, c, d.
 
-    The display matrix moves what lies at (x, y) to (a x + c y, b x + d y), y downwards.
+    Turned, as a phone held upright writes it, and mirrored.
     """
     matrix = next((bytes(each) for each in getattr(frame, "side_data", ()) if each.type.name == "DISPLAYMATRIX"), b"")
     if len(matrix) != 36:  # nine numbers of 32 bits
-        turned: NDArray[np.uint8] = np.rot90(pixels, round(getattr(frame, "rotation", 0) / 90))
-        return turned
+        return ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))[round(getattr(frame, "rotation", 0) / 90) % 4]
     a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
+    return a, b, c, d
+
+
+def _turned(pixels: NDArray[np.uint8], place: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    """Pixels (H, W[, C]) placed as `_placement` says."""
+    a, b, c, d = place
     if abs(a) + abs(d) < abs(b) + abs(c):
         pixels, a, d = pixels.swapaxes(0, 1), c, b
     pixels = pixels[:, ::-1] if a < 0 else pixels
     return pixels[::-1] if d < 0 else pixels
 
 
-def _arrays(data: bytes, size: int | None, most_frames: int, grey: bool, most_clips: int, fault: Fault) -> list[Clip]:
-    """The clips of the one array in an .npz, each frame made small and square."""
+def _arrays(data: bytes, framing: Framing, most_frames: int, most_clips: int, fault: Fault) -> list[Clip]:
+    """The clips of the one array in an .npz, each frame made small."""
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as members:
             entries = members.infolist()
@@ -250,10 +300,11 @@ def _arrays(data: bytes, size: int | None, most_frames: int, grey: bool, most_cl
     except npz.DAMAGED as error:
         raise fault(f"is no .npz that can be read ({error}).", "Save one array with numpy.savez.") from None
     clips: NDArray[Any] = found.reshape(-1, *shape[-4:])[:most_clips, :most_frames]
-    side = min(*shape[-3:-1], MAX_SIDE) if size is None else size
-    if (total := clips.shape[0] * clips.shape[1] * side**2 * (1 if grey else 3)) > MAX_ARRAYS_BYTES:  # tiny frames grow
-        raise fault(f"would take {total:,} bytes at {side} × {side} pixels.", f"Use at most {MAX_ARRAYS_BYTES:,}.")
-    return [np.stack([squared(_picture(frame, fault), size, grey) for frame in clip]) for clip in clips]
+    width, height = framing.of(shape[-2], shape[-3])
+    total = clips.shape[0] * clips.shape[1] * width * height * (1 if framing.grey else 3)
+    if total > MAX_ARRAYS_BYTES:  # tiny frames grow
+        raise fault(f"would take {total:,} bytes at {width} × {height} pixels.", f"Use at most {MAX_ARRAYS_BYTES:,}.")
+    return [np.stack([framed(_picture(frame, fault), framing) for frame in clip]) for clip in clips]
 
 
 def _picture(frame: NDArray[Any], fault: Fault) -> Image.Image:

@@ -1,6 +1,6 @@
-"""Clips of one's own: a GIF, MP4, MOV or WebM, an .npz of frames, or a folder of such files.
+"""Clips of one's own: a GIF, MP4, MOV, WebM, MKV or AVI, an .npz of frames, or a folder of such files.
 
-Every clip is cut to its central square, made small, and cut into windows. Of three clips or more some are held out
+Every clip is cut around its centre (or fitted whole, or stretched), made small, and cut into windows. Of three clips or more some are held out
 whole, so many that their frames come near the share asked for; of fewer, or where one clip has most of the frames,
 the end of each. The files stay where they are; a run remembers their digest.
 """
@@ -16,7 +16,7 @@ import numpy as np
 
 from vaecore.data.base import MAX_ARRAYS_BYTES, SPLITS, Dataset, Split, SplitName
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
-from vaecore.data.own.clip_file import ENDINGS, Clip, read_clips
+from vaecore.data.own.clip_file import ENDINGS, Clip, Fit, read_clips
 from vaecore.data.own.file import OwnFile, contents, digest_of, wrong
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
@@ -29,21 +29,24 @@ UNEVEN, LONGER = 1.5, 1.25  # held out whole are at most so many times the share
 
 
 class OwnClips(OwnFile):
-    """Windows of your clips: `frames` (T, C, size, size), C = 1 grey or 3 in colour."""
+    """Windows of your clips: `frames` (T, C, H, W), C = 1 grey or 3 in colour."""
 
     title: ClassVar[str] = "Clips of your own"
     observation: ClassVar[str] = "clip"
     file: ClassVar[str] = "clip, or folder of clips"
-    unchosen: ClassVar[str] = "No clips are chosen. Give data.path: a GIF, MP4, MOV, WebM or .npz, or a folder of them."
+    unchosen: ClassVar[str] = "No clips are chosen. Give data.path: a film, a GIF or an .npz, or a folder of them."
     several: ClassVar[bool] = True
     endings: ClassVar[tuple[str, ...]] = ENDINGS
     upload: ClassVar[str] = "Clips"
     invitation: ClassVar[str] = "Frames are shown here once there is a clip, or the path of a folder."
     name: Literal["clips"] = "clips"
-    path: str = option("", "A GIF, MP4, MOV, WebM or .npz on this machine, or a folder of them; 50 MB a file at most. "
-                       "An .npz has one array, (N, T, H, W, C) or (T, H, W, C), in uint8 or between 0 and 1.")
-    size: int = option(32, "Side of a frame, usually 16, 32 or 64: clips are cut to their central square and scaled.",
-                       unit="pixels", ge=8, le=128)
+    path: str = option("", "A GIF, MP4, MOV, WebM, MKV, AVI or .npz on this machine, or a folder of them; 50 MB a file at "
+                       "most. An .npz has one array, (N, T, H, W, C) or (T, H, W, C), in uint8 or between 0 and 1.")
+    size: int = option(32, "Height of a frame, usually 16, 32 or 64, to which clips are scaled.", unit="pixels",
+                       ge=8, le=128)
+    width: int = option(0, "Width of a frame; 0 makes it as wide as it is high.", unit="pixels", ge=0, le=256)
+    fit: Fit = option("crop", "How a clip of another aspect comes to that size: cut around its centre, whole on black "
+                      "bars, or stretched.")
     grey: bool = option(False, "Grey levels instead of colours.")
     frames: int = option(15, "Length of the windows that a model learns from.", unit="frames", ge=2, le=100)
     test_frames: int = option(0, "Length of the windows of validation and test; 0 takes as many as in training.",
@@ -61,6 +64,8 @@ class OwnClips(OwnFile):
     def load(self) -> Dataset:
         """Raises `ConfigError`, which names the file, for clips that cannot be used."""
         data = self.read()
+        if 0 < self.width < 8:
+            raise problem("data.width", self.width, f"{self.width} pixels are too few.", "Use 0 or at least 8.")
         longer = self.test_frames or self.frames
         if longer < self.frames:
             raise problem("data.test_frames", self.test_frames, f"windows of {longer} frames are shorter than the "
@@ -90,22 +95,23 @@ class OwnClips(OwnFile):
                        {FRAMES: Modality("video", shape)}, splits, rate=rate)
 
     def _decoded(self, data: Mapping[str, bytes]) -> tuple[list[Clip], float, int]:
-        """All clips (T, C, size, size), their frames a second, and how many were resampled to an even rate; each is
+        """All clips (T, C, H, W), their frames a second, and how many were resampled to an even rate; each is
         long enough to learn from."""
         clips: list[Clip] = []
         resampled: list[str] = []
         rates: list[float] = []
+        height, width = self.size, self.width or self.size
         for name, content in data.items():
             # One frame more than there is room for, and no file can take much more.
-            room = (MAX_ARRAYS_BYTES - sum(clip.nbytes for clip in clips)) // ((1 if self.grey else 3) * self.size**2)
+            room = (MAX_ARRAYS_BYTES - sum(clip.nbytes for clip in clips)) // ((1 if self.grey else 3) * height * width)
             place = str(Path(self.path) / name) if name else self.path
-            found, rate = read_clips((place, content), size=self.size, most_frames=min(MAX_FRAMES, max(1, room) + 1),
+            found, rate = read_clips((place, content), size=(height, width), fit=self.fit, most_frames=min(MAX_FRAMES, max(1, room) + 1),
                                      grey=self.grey, tell=resampled.append)
             clips += found
             rates += [rate] * len(found)
             if sum(clip.nbytes for clip in clips) > MAX_ARRAYS_BYTES:
-                raise wrong(self.path, f"has more than {MAX_ARRAYS_BYTES:,} bytes of frames at {self.size} × "
-                            f"{self.size}.",
+                raise wrong(self.path, f"has more than {MAX_ARRAYS_BYTES:,} bytes of frames at {height} × "
+                            f"{width}.",
                             "Use fewer clips, or a smaller data.size.")
             for clip in found:
                 if len(clip) < self.frames:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from torch import Tensor
 
 from vaecore.arrays import Numbers
 from vaecore.data import EVENTS
+from vaecore.data.own.clip_file import Fit
 from vaecore.evaluate.picture_metrics import has_ssim
 from vaecore.evaluate.video import bound_by_frame, prior_sd
 from vaecore.explore.clips.films import Strip, contact_sheet
@@ -102,6 +103,13 @@ class VideoCheckpoint:
     def pixels(self) -> bool:
         """Whether frames are pictures; states are drawn as discs."""
         return self.model.pixels
+
+    @property
+    def fit(self) -> Fit:
+        """How clips of another aspect come to the size of a frame: as those that it learned from did."""
+        data = self.run.values().get("data")
+        found = data.get("fit") if isinstance(data, dict) else None
+        return next((fit for fit in get_args(Fit) if fit == found), "crop")
 
     @property
     def count(self) -> int:
