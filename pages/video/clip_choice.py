@@ -90,8 +90,8 @@ def uploaded(checkpoint: VideoCheckpoint) -> Chosen | None:
     colour = "grey" if channels == 1 else "colour"
     digest = blake2b(np.ascontiguousarray(frames).tobytes(), digest_size=8).hexdigest()
     return Chosen(clip, digest, rate or checkpoint.rate, note=(
-        f"Your clip: {len(frames)} frames, {FITS[checkpoint.fit]} and resized to {width} × {height} pixels in {colour}, "
-        f"as this model reads it.{cut}"))
+        f"Your clip: {len(frames)} frames, {FITS[checkpoint.fit]} and resized to {width} × {height} pixels in "
+        f"{colour}, as this model reads it.{cut}"))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -9,6 +9,7 @@ import torch
 
 from vaecore.data import Modality
 from vaecore.nets import ConvConfig, LinearConfig, MLPConfig, ResConvConfig
+from vaecore.nets.frames import DCGANConfig, VGGConfig
 from vaecore.schema import ConfigError
 
 IMAGES = [(1, 28, 28), (3, 64, 64), (1, 8, 8), (3, 32, 32), (1, 29, 31), (2, 33, 28), (1, 5, 4)]
@@ -60,3 +61,16 @@ def test_a_linear_network_is_linear() -> None:
         a, b = torch.randn(2, size), torch.randn(2, size)
         with torch.no_grad():
             torch.testing.assert_close(net(a) + net(b) - net(torch.zeros(2, size)), net(a + b))
+
+
+@pytest.mark.parametrize("kind", ["dcgan", "vgg"])
+@pytest.mark.parametrize("frame", [(3, 16, 48), (1, 64, 16), (3, 32, 32)])
+def test_frames_of_any_aspect_that_halves_are_coded_and_drawn(kind: str, frame: tuple[int, ...]) -> None:
+    config = {"dcgan": DCGANConfig, "vgg": VGGConfig}[kind](channels=4)
+    encoder, decoder = config.encoder(frame, 7), config.decoder(frame, 7, 1)
+    x = torch.rand(2, *frame)
+    h, skips = encoder(x)
+    assert h.shape == (2, 7) and min(skips[-1].shape[2:]) == 4
+    assert decoder(h[:, None], decoder.prepare(skips)).shape == (2, *frame)
+    with pytest.raises(ConfigError, match="do not halve"):
+        config.encoder((3, 16, 40 + 1), 7)

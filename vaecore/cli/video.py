@@ -31,7 +31,7 @@ def rollout(
     run: RunArgument,
     clip: Annotated[int | None, typer.Option("--clip", metavar="N", help="A test clip, from 0.", show_default="0"
                                              )] = None,
-    file: Annotated[Path | None, typer.Option("--file", help="A clip of your own instead: GIF, MP4, MOV, WebM or "
+    file: Annotated[Path | None, typer.Option("--file", help="A clip of your own instead: a film, a GIF or an "
                                               ".npz.")] = None,
     context: Annotated[int | None, typer.Option(help="Frames given.", show_default="as in training")] = None,
     horizon: Annotated[int | None, typer.Option(help="Frames predicted, at most 500.", show_default="to the end of the "
@@ -109,8 +109,8 @@ def _own(found: VideoCheckpoint, file: Path) -> tuple[Tensor, float]:
         raise problem("--file", str(file), f"{found.run.id} reads frames of shape {found.frame}, and files have "
                       "pictures.", "Choose a test clip with --clip.")
     frames, rate = read_clip(file, size=(found.frame[1], found.frame[2]), fit=found.fit, most_frames=MAX_FRAMES,
-                             grey=found.frame[0] == 1, field="--file", tell=lambda done: err.print(f"{file}: {done}", highlight=False,
-                                                                         markup=False))
+                             grey=found.frame[0] == 1, field="--file",
+                             tell=lambda done: err.print(f"{file}: {done}", highlight=False, markup=False))
     return found.given(frames), rate or found.rate
 
 

@@ -442,3 +442,56 @@ def test_a_film_without_a_picture_is_refused_in_words(tmp_path: Path, ending: st
         container.mux([*stream.encode(frame), *stream.encode(None)])
     with pytest.raises(ConfigError, match=r"has no picture in it\. Give a film, not a sound\."):
         read_clip(path, size=16, most_frames=4, grey=True)
+
+
+# -- other aspects ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "form", "codec"), [("a.mkv", "matroska", "libx264"), ("a.avi", "avi", "mpeg4"),
+                                                     ("a.m4v", "mp4", "libx264")])
+def test_mkv_and_avi_are_films_too(name: str, form: str, codec: str) -> None:
+    clip, rate = read(name, film(12, form=form, codec=codec))
+    assert clip.shape == (12, 3, 16, 16) and rate == pytest.approx(24, rel=0.01)
+    assert clip[0, :, 12, 3].min() > 240 and clip[0, :, 12, 12].max() < 15
+
+
+def test_a_clip_keeps_its_aspect_where_that_is_asked() -> None:
+    data = film(3)  # 96 × 64: white left, black right, red above
+    wide, _ = read("a.mp4", data, size=(16, 24))
+    assert wide.shape == (3, 3, 16, 24)
+    assert wide[0, :, 12, 10].min() > 240 and wide[0, :, 12, 13].max() < 15, "nothing is cut off: 3 : 2 stays 3 : 2"
+    padded, _ = read("a.mp4", data, size=24, fit="pad")
+    assert padded.shape == (3, 3, 24, 24) and (padded[:, :, :3] == 0).all() and (padded[:, :, 21:] == 0).all()
+    assert padded[0, 0, 6, 12] > 240 and padded[0, 0, 16, 1] > 240, "red, and white to the left edge"
+    stretched, _ = read("a.mp4", data, size=24, fit="stretch")
+    assert stretched[0, 0, 20, 1] > 240 and stretched[0, 0, 3, 20] > 240 and stretched[0, 2, 1, 1] < 15
+    tall, _ = read("a.gif", gif(3, (40, 30)), size=(32, 8))
+    assert tall.shape == (3, 3, 32, 8)
+    assert read("a.npz", archive(x=numbered(1, 4)), size=(12, 20), fit="pad")[0].shape == (4, 3, 12, 20)
+
+
+@pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
+def test_a_picture_that_fits_already_is_not_touched(fit: Any) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
+    frame = clip_file.framed(Image.fromarray(pixels), clip_file.Framing((12, 20), False, fit))
+    assert (frame == pixels.transpose(2, 0, 1)).all()
+
+
+def test_wide_frames_are_trained_on_and_said(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(film(60))
+    (tmp_path / "notes.txt").write_text("of the first day")
+    data = OwnClips(path=str(tmp_path), size=16, width=32, fit="pad", frames=8).load()
+    assert data.modalities[FRAMES].shape == (8, 3, 16, 32)
+    assert data.done == ("every frame scaled whole onto black bars to 32 × 16 pixels (width × height)",
+                         "cut into windows of 8 frames, one every 2")
+    assert data.left_out == ("1 entry of the folder that is no clip by name: notes.txt",)
+    assert data.split_by == "by time: the end of each clip is held out"
+    with pytest.raises(ConfigError, match=r"data\.width"):
+        OwnClips(path=str(tmp_path), size=16, width=4).load()
+
+
+def test_clips_that_are_held_out_whole_say_by_which_seed(tmp_path: Path) -> None:
+    for index in range(5):
+        (tmp_path / f"{index}.gif").write_bytes(gif(20))
+    data = OwnClips(path=str(tmp_path), size=16, frames=8, split_seed=3).load()
+    assert data.split_by == "by whole clips, drawn with seed 3" and data.left_out == ()

@@ -269,7 +269,7 @@ def gif(frames: int, size: tuple[int, int] = (24, 16)) -> bytes:
 
 def test_a_clip_of_another_size_and_colour_is_made_to_fit() -> None:
     at = own("mine.npz", npz(9))
-    assert "cut to the central square and resized to 16 × 16 pixels in grey" in demo.words(at)
+    assert "cut around the centre and resized to 16 × 16 pixels in grey" in demo.words(at)
     told = message(at)
     assert (told["height"], told["width"], told["tracks"]["truth"]["count"]) == (16, 16, 9)
     press(at, "roll-out")

@@ -212,8 +212,8 @@ def _film(data: bytes, form: str, framing: Framing, fault: Fault) -> Iterator[Sh
     try:
         import av
     except ImportError:
-        raise DataUnavailable("MP4, MOV, WebM, MKV and AVI need PyAV, which is not installed: `pip install \"vaecore[video]\"`. "
-                              "A GIF or an .npz needs nothing.") from None
+        raise DataUnavailable("MP4, MOV, WebM, MKV and AVI need PyAV, which is not installed: `pip install "
+                              "\"vaecore[video]\"`. A GIF or an .npz needs nothing.") from None
     try:
         with av.open(io.BytesIO(data), "r", form) as container:
             if not container.streams.video:
@@ -268,7 +268,8 @@ def _placement(frame: Any) -> tuple[int, int, int, int]:
     """
     matrix = next((bytes(each) for each in getattr(frame, "side_data", ()) if each.type.name == "DISPLAYMATRIX"), b"")
     if len(matrix) != 36:  # nine numbers of 32 bits
-        return ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))[round(getattr(frame, "rotation", 0) / 90) % 4]
+        quarter = round(getattr(frame, "rotation", 0) / 90) % 4
+        return ((1, 0, 0, 1), (0, -1, 1, 0), (-1, 0, 0, -1), (0, 1, -1, 0))[quarter]
     a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
     return a, b, c, d
 

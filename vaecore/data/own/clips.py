@@ -1,8 +1,8 @@
 """Clips of one's own: a GIF, MP4, MOV, WebM, MKV or AVI, an .npz of frames, or a folder of such files.
 
-Every clip is cut around its centre (or fitted whole, or stretched), made small, and cut into windows. Of three clips or more some are held out
-whole, so many that their frames come near the share asked for; of fewer, or where one clip has most of the frames,
-the end of each. The files stay where they are; a run remembers their digest.
+Every clip is cut around its centre (or fitted whole, or stretched), made small, and cut into windows. Of three clips or
+more some are held out whole, so many that their frames come near the share asked for; of fewer, or where one clip has
+most of the frames, the end of each. The files stay where they are; a run remembers their digest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from vaecore.data.base import MAX_ARRAYS_BYTES, SPLITS, Dataset, Split, SplitName
+from vaecore.data.base import MAX_ARRAYS_BYTES, SPLITS, Dataset, Split, SplitName, kept_names
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
 from vaecore.data.own.clip_file import ENDINGS, Clip, Fit, read_clips
 from vaecore.data.own.file import OwnFile, contents, digest_of, wrong
@@ -24,6 +24,9 @@ from vaecore.schema import option, problem
 MAX_FILES = 200
 MAX_FILES_BYTES = 2**29  # of all files
 MAX_FRAMES = 5_000  # of a clip; what follows is left out
+NAMED = 5  # files that are left out, by name
+FITTED: dict[Fit, str] = {"crop": "cut around its centre and scaled", "pad": "scaled whole onto black bars",
+                          "stretch": "stretched"}
 FEWEST_WHOLE = 3  # clips, of which some can be held out
 UNEVEN, LONGER = 1.5, 1.25  # held out whole are at most so many times the share, or the mean clip
 
@@ -40,8 +43,8 @@ class OwnClips(OwnFile):
     upload: ClassVar[str] = "Clips"
     invitation: ClassVar[str] = "Frames are shown here once there is a clip, or the path of a folder."
     name: Literal["clips"] = "clips"
-    path: str = option("", "A GIF, MP4, MOV, WebM, MKV, AVI or .npz on this machine, or a folder of them; 50 MB a file at "
-                       "most. An .npz has one array, (N, T, H, W, C) or (T, H, W, C), in uint8 or between 0 and 1.")
+    path: str = option("", "A GIF, MP4, MOV, WebM, MKV, AVI or .npz on this machine, or a folder of them; 50 MB a file "
+                       "at most. An .npz has one array, (N, T, H, W, C) or (T, H, W, C), in uint8 or between 0 and 1.")
     size: int = option(32, "Height of a frame, usually 16, 32 or 64, to which clips are scaled.", unit="pixels",
                        ge=8, le=128)
     width: int = option(0, "Width of a frame; 0 makes it as wide as it is high.", unit="pixels", ge=0, le=256)
@@ -70,7 +73,8 @@ class OwnClips(OwnFile):
         if longer < self.frames:
             raise problem("data.test_frames", self.test_frames, f"windows of {longer} frames are shorter than the "
                           f"{self.frames} of training.", f"Use 0 or at least {self.frames}.")
-        clips, rate, uneven = self._decoded(data)
+        clips, rate, done, left_out = self._decoded(data)
+        uneven = len(done)
         parts = self._split(clips, longer)
         splits: dict[SplitName, Split] = {}
         for split in SPLITS:
@@ -92,21 +96,33 @@ class OwnClips(OwnFile):
                        f"{'s' * (len(clips) != 1)}, {total:,} frames; for test "
                        f"{held_out if whole else f'the end of {held_out}'}, {tested / total:.0%} of the frames"
                        + (f"; {uneven:,} with frames shown for unequal times, resampled to one rate" if uneven else ""),
-                       {FRAMES: Modality("video", shape)}, splits, rate=rate)
+                       {FRAMES: Modality("video", shape)}, splits, rate=rate,
+                       done=(f"every frame {FITTED[self.fit]} to {shape[3]} × {shape[2]} pixels (width × height)",
+                             *done, f"cut into windows of {self.frames:,} frames, one every {self.stride:,}"),
+                       left_out=(*left_out, *unread(self.path)),
+                       split_by=f"by whole clips, drawn with seed {self.split_seed}" if whole else
+                       "by time: the end of each clip is held out")
 
-    def _decoded(self, data: Mapping[str, bytes]) -> tuple[list[Clip], float, int]:
-        """All clips (T, C, H, W), their frames a second, and how many were resampled to an even rate; each is
-        long enough to learn from."""
+    def _decoded(self, data: Mapping[str, bytes]) -> tuple[list[Clip], float, list[str], list[str]]:
+        """All clips (T, C, H, W), each long enough to learn from, their frames a second, which were resampled to an
+        even rate, and what of them was left out, in words."""
         clips: list[Clip] = []
         resampled: list[str] = []
+        left_out: list[str] = []
         rates: list[float] = []
         height, width = self.size, self.width or self.size
         for name, content in data.items():
             # One frame more than there is room for, and no file can take much more.
             room = (MAX_ARRAYS_BYTES - sum(clip.nbytes for clip in clips)) // ((1 if self.grey else 3) * height * width)
             place = str(Path(self.path) / name) if name else self.path
-            found, rate = read_clips((place, content), size=(height, width), fit=self.fit, most_frames=min(MAX_FRAMES, max(1, room) + 1),
-                                     grey=self.grey, tell=resampled.append)
+            called, told = Path(place).name, len(resampled)
+            found, rate = read_clips((place, content), size=(height, width), fit=self.fit, grey=self.grey,
+                                     most_frames=min(MAX_FRAMES, max(1, room)) + 1,
+                                     tell=resampled.append)
+            resampled[told:] = (f"{called}: {said}" for said in resampled[told:])
+            if any(len(clip) > MAX_FRAMES for clip in found):
+                left_out.append(f"{called}: the frames after the first {MAX_FRAMES:,}")
+                found = [clip[:MAX_FRAMES] for clip in found]
             clips += found
             rates += [rate] * len(found)
             if sum(clip.nbytes for clip in clips) > MAX_ARRAYS_BYTES:
@@ -118,7 +134,7 @@ class OwnClips(OwnFile):
                     raise wrong(place, f"has {'a clip of ' if len(found) > 1 else ''}{len(clip)} frames, fewer than "
                                 f"the {self.frames} of a window.",
                                 f"Use a longer one, or data.frames of at most {len(clip)}.")
-        return clips, float(np.median(rates)), len(resampled)
+        return clips, float(np.median(rates)), resampled, left_out
 
     def _split(self, clips: Sequence[Clip], longer: int) -> dict[SplitName, list[Clip]]:
         """Clips held out whole where there are three and their lengths allow it, else their ends."""
@@ -192,3 +208,17 @@ def files(path: str) -> dict[str, bytes]:
         if sum(map(len, data.values())) > MAX_FILES_BYTES:
             raise wrong(path, f"has clips of more than {MAX_FILES_BYTES:,} bytes.", "Use a part of them, say.")
     return data
+
+
+def unread(path: str) -> list[str]:
+    """What lies in the folder at `path` besides clips, in words; nothing of a file."""
+    try:
+        others = sorted(entry.name for entry in islice(Path(path).expanduser().iterdir(), 10_000)
+                        if entry.suffix.lower() not in ENDINGS and not entry.name.startswith("."))
+    except (OSError, ValueError, RuntimeError):
+        return []
+    if not others:
+        return []
+    named = ", ".join(kept_names(others[:NAMED])) + (", …" if len(others) > NAMED else "")
+    return [f"{len(others):,} {'entries' if len(others) > 1 else 'entry'} of the folder that "
+            f"{'are' if len(others) > 1 else 'is'} no clip by name: {named}"]
