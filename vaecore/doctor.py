@@ -23,7 +23,7 @@ TITLES: dict[State, str] = {
     "optional": "not installed: nothing that training needs"}
 NEEDED = ("mnist",)  # the default has to be here; the others are a choice
 OPTIONAL = {"dashboard": ("streamlit", "The pages need Streamlit: `make app` installs it."),
-            "PyAV": ("av", "Reading and writing MP4, MOV, WebM, MKV and AVI needs it: `pip install \"vaecore[video]\"`.")}
+            "PyAV": ("av", "Reading and writing films needs it: `pip install \"vaecore[video]\"`.")}
 IMPORTED = "import json; from vaecore.training.device import found; print(json.dumps(found()))"
 PATIENCE = 120.0  # seconds that torch may take to be imported
 

@@ -88,7 +88,8 @@ class _ConvolutionalConfig(FrameNetworkConfig):
         whole = height % 2**stages == 0 and width % 2**stages == 0
         if min(height, width) != SMALLEST * 2**stages or not whole or not stages:
             raise problem("model.network.kind", kind, f"frames of {height} x {width} pixels do not halve to "
-                          + (f"{SMALLEST} x {SMALLEST}." if height == width else f"a shorter side of {SMALLEST}."), "Use data.size=16, 32, 64 or 128"
+                          + (f"{SMALLEST} x {SMALLEST}." if height == width else f"a shorter side of {SMALLEST}."),
+                          "Use data.size=16, 32, 64 or 128"
                           + ("." if height == width else ", and a width that halves as often."))
         return [frame[0], *(self.channels * 2 ** min(stage, 3) for stage in range(stages))]
 
