@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 STEP_COLUMNS = ("step", "loss", "neg_elbo", "reconstruction", "kl", "beta", "rate", "grad_norm")
 COPY_AGAIN = "Copy the run again from where it came"  # the remedy for a damaged run, said here only
+EXAMPLES = "examples.safetensors"
 LARGEST_CONFIG, LARGEST_SUMMARY, LARGEST_METRICS = 1_000_000, 4_000_000, 1_000_000_000  # bytes
 
 
@@ -116,6 +117,24 @@ class Run:
             return self._json("about.json", LARGEST_CONFIG, required=False)
         except StoreError:
             return {}  # words are not worth an error
+
+    def class_names(self) -> tuple[str, ...]:
+        """What the labels of its data are called, by their numbers, as its examples say.
+
+        Empty where they are numbers from 0, and in runs that were made before names were kept.
+        """
+        from safetensors import SafetensorError, safe_open
+
+        from vaecore.data.base import MAX_CLASSES, MAX_NAME_LENGTH
+
+        try:
+            with safe_open(self.path / EXAMPLES, "np") as file:
+                names = parsed_json((file.metadata() or {}).get("classes", "[]"), "the names of its classes")
+        except (OSError, SafetensorError, ValueError, RecursionError):
+            return ()
+        good = isinstance(names, list) and len(names) <= MAX_CLASSES and all(
+            isinstance(name, str) and len(name) <= MAX_NAME_LENGTH for name in names)
+        return tuple(names) if good else ()
 
     def _json(self, name: str, limit: int, *, required: bool) -> dict[str, Any]:
         try:

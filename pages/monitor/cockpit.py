@@ -233,7 +233,7 @@ def trajectory(records: Mapping[str, Record], row: DeltaGenerator) -> None:
             continue
         label = name if len(snapshots.names) == 1 else f"{name} · {snapshots.names[place]}"
         tracks.append(Track(label, name, snapshots.steps, snapshots.model[..., place],
-                            snapshots.inference[..., place], snapshots.labels))
+                            snapshots.inference[..., place], snapshots.labels, records[name].run.class_names()))
     trajectory_planes(tracks, key="trajectory", x_label="mean of the model posterior p(z|x)",
                       y_label="mean of the encoder's q(z|x)", height=420)
     st.caption(_method(there))

@@ -35,6 +35,15 @@ def test_the_trajectory_plays_and_obeys_the_keys(visitor: Visitor) -> None:
     visitor.no_stack_trace()
 
 
+def test_the_plane_says_which_colour_is_which_class(visitor: Visitor) -> None:
+    visitor.open("monitor?runs=gallery/vae-binary&section=Trajectory")
+    planes = visitor.page.locator(".planes").first
+    entries = planes.get_by_role("list", name="Classes").get_by_role("listitem")
+    planes.hover()
+    expect(entries).to_have_text([str(digit) for digit in range(10)])
+    visitor.no_stack_trace()
+
+
 def test_a_remedy_opens_train_with_its_change_made(visitor: Visitor) -> None:
     visitor.open("monitor?runs=gallery/lagging-basic")
     visitor.page.get_by_text("Collapsed", exact=False).first.wait_for()

@@ -189,6 +189,13 @@ def test_a_heat_map_is_read_as_it_was_packed(call: Call) -> None:
     assert read == [["vae", [0, 10, 20], [1, 2, 3, 4, 5, 6], [0, 1]]]
 
 
+def test_the_legend_of_a_plane_has_a_line_for_each_colour(call: Call) -> None:
+    """In the order of the colours; classes that share one, and other names of the same class, stand together."""
+    tracks = [{"names": {"11": "l", "0": "a", "1": "b"}}, {"names": {"1": "B", "0": "a"}}, {"names": {}}]
+    assert call("plane/plane.js", "tracks => m.legendOf(tracks, 10)", tracks) == [[0, "a"], [1, "b, l, B"]]
+    assert call("plane/plane.js", "tracks => m.legendOf(tracks, 10)", []) == []
+
+
 def test_paths_are_read_as_they_were_packed(call: Call) -> None:
     steps, x, y = np.array([0, 1, 2]), np.array([0.5, 1.5, 2.5]), np.array([9.0, 8.0, 7.0])
     message = plane.pack_paths([plane.Path("vae", "vae", steps, x, y)], x_label="rate", y_label="distortion")

@@ -290,7 +290,7 @@ def test_a_moved_file_of_ones_own_is_given_anew(tmp_path: Path, capsys: pytest.C
     table.rename(moved)
     table.with_name("other.csv").write_text("a,b\n" + "".join(f"{n},0\n" for n in range(60)))
     evaluate, fork = ["evaluate", "own", "--parts", "none"], ["fork", "own", "--set", "training.epochs=1"]
-    for verb in (evaluate, fork, ["resume", "own"]):
+    for verb in (evaluate, fork, ["resume", "own"], ["diagnose", "own"]):
         assert "--data-path" in refused(capsys, *verb, "--store", store)
         message = refused(capsys, *verb, "--data-path", str(table.with_name("other.csv")), "--store", store)
         assert "is not what this run was made with" in message.replace("\n", " ")
@@ -298,6 +298,8 @@ def test_a_moved_file_of_ones_own_is_given_anew(tmp_path: Path, capsys: pytest.C
     assert child["state"] == "finished"
     assert said(capsys, *evaluate, "--data-path", str(moved), "--store", store)["observations"] == 6
     assert said(capsys, *evaluate, "--store", store)["observations"] == 6, "the new place is kept"
+    moved = moved.rename(tmp_path / "again.csv")
+    assert said(capsys, "diagnose", "own", "--data-path", str(moved), "--store", store)["observations"] == 6
     jobs.write_exit(tmp_path / "store/runs/own", 2, "failed", "its file was gone")
     assert said(capsys, "resume", "own", "--data-path", str(moved), "--store", store)["state"] == "finished"
     found = said(capsys, "compare", "own", "child", "--store", store)

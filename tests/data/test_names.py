@@ -107,6 +107,16 @@ def test_d01_the_table_names_them(tmp_path: Path) -> None:
     assert numbers is not None and numbers.columns == ("weight (kg)",)
 
 
+def test_a_run_says_what_its_classes_are_called(store: Path, tmp_path: Path) -> None:
+    """Without torch, as Monitor's plane asks while a run trains; a damaged file costs the names alone."""
+    assert run(store, "digits").class_names() == ("1", "2", "4")
+    assert run(store, "grades").class_names() == GRADES
+    for damaged in (None, b"", b"\xff" * 64):
+        if damaged is not None:
+            (tmp_path / "examples.safetensors").write_bytes(damaged)
+        assert Run(tmp_path).class_names() == ()
+
+
 def test_d01_the_page_shows_the_names(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAECORE_STORE", str(store))
     at = demo.turned_to(AppTest.from_file(str(demo.APP), default_timeout=60), "traverse")

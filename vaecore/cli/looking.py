@@ -11,7 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from vaecore.cli.listing import row_of
-from vaecore.cli.printing import JsonOption, RunArgument, StoreOption, err, out, say, shown, store_at
+from vaecore.cli.printing import DataPathOption, JsonOption, RunArgument, StoreOption, err, out, say, shown, store_at
 from vaecore.modalities import Label
 from vaecore.store import StoreError
 from vaecore.views import STILL, view_of
@@ -34,16 +34,21 @@ def diagnose(
     observations: Annotated[int, typer.Option(min=2, max=20_000,
                                               help="Observations compared with each other.")] = 10_000,
     batch_size: Annotated[int, typer.Option(min=2, help="Of the minibatch estimate, which saturates at its log.")] = 32,
+    data_path: DataPathOption = "",
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """How a checkpoint uses its code: KL and activity by dimension, mutual information, lag of the encoder."""
+    from vaecore.data.identity import check_there
     from vaecore.evaluate.latent_usage import aggregate_words
     from vaecore.evaluate.latent_usage import diagnose as diagnosis
     from vaecore.evaluate.verdict import WORDS, verdict
     from vaecore.store import Metrics
 
     found = store_at(store).find(run)
+    if data_path:
+        found.relocate(data_path)
+    check_there(found.config().data)
     with Progress(console=err, transient=True) as progress:
         task = progress.add_task("encoding", total=None)
         try:

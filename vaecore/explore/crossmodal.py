@@ -28,7 +28,7 @@ from vaecore.explore.generated import Generated, joined, shown
 from vaecore.explore.generating import decoded, drawn_codes, joint_preview
 from vaecore.explore.given import Typed, fitting
 from vaecore.explore.loadings import loading_picture, loadings, strongest
-from vaecore.explore.opening import label_names, read_examples, read_model
+from vaecore.explore.opening import read_examples, read_model
 from vaecore.explore.pictures import Images
 from vaecore.explore.sentences import MAX_TOKENS
 from vaecore.modalities import SPECIALS, Image, Modality, Text
@@ -89,7 +89,7 @@ class CrossModal:
                 raise BrokenCheckpoint(f"weights.safetensors of {run.id} does not describe sentences with a vocabulary "
                                        f"for '{name}'. {COPY_AGAIN}.")
         examples, labels, observed = read_examples(run, lambda stored: _samples(stored, model.modalities))
-        return cls(run, model, examples, labels, observed, label_names(run))
+        return cls(run, model, examples, labels, observed, run.class_names())
 
     # -- what it is
 

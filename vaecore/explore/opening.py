@@ -11,20 +11,17 @@ from typing import TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from vaecore.data import COVARIATE
-from vaecore.data.base import MAX_CLASSES, MAX_NAME_LENGTH
-from vaecore.files import parsed_json
 from vaecore.modalities import Modality
 from vaecore.models import Family
-from vaecore.store import COPY_AGAIN, Run
+from vaecore.store import COPY_AGAIN, EXAMPLES, Run
 from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, check_origin, load_model
 from vaecore.views import VIEWS, Nature, Opened, View, view_of
 
 T = TypeVar("T")
-EXAMPLES = "examples.safetensors"
 MAX_EXAMPLES_BYTES = 64 * 2**20
 CODE = "z"  # how a latent is called that one can move through; the hidden units of a Boltzmann machine are none
 
@@ -99,18 +96,3 @@ def observations(stored: Mapping[str, torch.Tensor], name: str, modality: Modali
     if u is not None and (u.ndim != 2 or len(u) != len(x)):
         u = None
     return x, None if labels is None else labels.numpy(), u
-
-
-def label_names(run: Run) -> tuple[str, ...]:
-    """What the labels of a run's examples are called, by their numbers.
-
-    Empty where they are numbers from 0, and in runs that were made before names were kept.
-    """
-    try:
-        with safe_open(run.path / EXAMPLES, "pt") as file:
-            names = parsed_json((file.metadata() or {}).get("classes", "[]"), "the names of its classes")
-    except (OSError, SafetensorError, ValueError, RecursionError):
-        return ()
-    good = isinstance(names, list) and len(names) <= MAX_CLASSES and all(
-        isinstance(name, str) and len(name) <= MAX_NAME_LENGTH for name in names)
-    return tuple(names) if good else ()

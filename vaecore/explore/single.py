@@ -19,14 +19,14 @@ from numpy.typing import NDArray
 from vaecore.data import COVARIATE
 from vaecore.explore.codes import Codes, Route, between
 from vaecore.explore.densities import moments
-from vaecore.explore.opening import CODE, EXAMPLES, observations, read_examples, read_model
+from vaecore.explore.opening import CODE, observations, read_examples, read_model
 from vaecore.explore.pictures import Images, as_images, png, sheet
 from vaecore.modalities import Label, Modality
 from vaecore.models import Family
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
 from vaecore.probability.priors import ConditionalMixture
-from vaecore.store import COPY_AGAIN, Run
+from vaecore.store import COPY_AGAIN, EXAMPLES, Run
 from vaecore.training.checkpoints import BrokenCheckpoint
 from vaecore.training.feed import scaled
 from vaecore.views import SINGLE, Preview

@@ -17,7 +17,7 @@ from vaecore.config import RunConfig
 from vaecore.data import COVARIATE, EVENTS, OBSERVED, Dataset
 from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
 from vaecore.models import Batch
-from vaecore.store import Run
+from vaecore.store import EXAMPLES, Run
 from vaecore.training import Control
 from vaecore.training import device as devices
 from vaecore.training.build import build
@@ -43,7 +43,7 @@ from vaecore.training.validation import Evaluation, evaluate
 FLUSH_SECONDS = 0.5  # how long steps may wait on the device before they are written
 CHECKPOINT_SECONDS = 60.0  # between evaluations
 EVALUATION_SEED = 1_234  # the same noise at every evaluation, whatever the training drew
-EXAMPLES = 64  # test observations that travel with a run
+EXAMPLE_COUNT = 64  # test observations that travel with a run
 EXAMPLE_BYTES = 4 * 2**20  # and of clips so many bytes at most, but four clips
 
 
@@ -247,7 +247,7 @@ class _Session:
 
     def _write_examples(self) -> None:
         """Some test images, so that a checkpoint can be looked at where its data set is not."""
-        test = self.dataset.splits["test"].head(EXAMPLES)
+        test = self.dataset.splits["test"].head(EXAMPLE_COUNT)
         if self.config.data.observation == "clip":
             test = test.head(max(4, EXAMPLE_BYTES * len(test) // sum(x.nbytes for x in test.arrays.values())))
         tensors = {name: torch.from_numpy(array.copy()) for name, array in test.arrays.items()}
@@ -260,7 +260,7 @@ class _Session:
         if test.events is not None:
             tensors[EVENTS] = torch.from_numpy(test.events.copy())
         named = {"classes": json.dumps(self.dataset.classes)} if self.dataset.classes else None
-        write_bytes_atomic(self.folder / "examples.safetensors", save(tensors, named))
+        write_bytes_atomic(self.folder / EXAMPLES, save(tensors, named))
 
     def _append(self, lines: Any) -> None:
         try:

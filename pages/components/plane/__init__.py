@@ -34,6 +34,7 @@ class Track:
     x: np.ndarray  # (S, N) mean of p(z|x); nan and infinity leave a point out
     y: np.ndarray  # (S, N) mean of q(z|x)
     colours: np.ndarray | None = None  # (N,) whole numbers from 0, as classes; without, all have the run's colour
+    classes: Sequence[str] = ()  # what they are called; a class beyond them by its number
 
 
 @dataclass(frozen=True)
@@ -79,16 +80,11 @@ def pack_tracks(tracks: Sequence[Track], *, x_label: str, y_label: str, height: 
         kept = spread(len(steps), SNAPSHOTS)
         every = max(1, math.ceil(x.shape[1] / POINTS))
         floats += [steps[kept], x[kept, ::every], y[kept, ::every]]
-        packed.append(
-            {
-                "label": track.label,
-                "run": track.run,
-                "snapshots": len(kept),
-                "points": floats[-1].shape[1],
-                "every": every,
-                "colours": _colours(track, x.shape[1])[::every],
-            }
-        )
+        colours = _colours(track, x.shape[1])[::every]
+        packed.append({"label": track.label, "run": track.run, "snapshots": len(kept), "points": floats[-1].shape[1],
+                       "every": every, "colours": colours, "names": {
+                           each: track.classes[each] if each < len(track.classes) else str(each)
+                           for each in sorted(set(colours))}})
     reach = max((_reach(x, y) for x, y in zip(floats[1::3], floats[2::3], strict=True)), default=0.0)
     header = {"kind": "tracks", "xLabel": x_label, "yLabel": y_label, "height": height, "places": dict(places or {}),
               "classes": CLASSES}

@@ -65,6 +65,9 @@ class Trajectories extends View {
     this.speed.setAttribute("aria-label", "Speed");
     for (const speed of SPEEDS) make("option", "", this.speed, `${speed}×`).value = speed;
     this.speed.value = 1;
+    this.legend = make("div", "legend", this.root);
+    this.legend.setAttribute("aria-label", "Classes");
+    this.legend.role = "list";
     this.grid = make("div", "grid", this.root);
 
     this.figures = [];
@@ -98,7 +101,21 @@ class Trajectories extends View {
     this.range.max = Math.max(1, this.end);
     for (const control of [this.play, this.range, this.speed]) control.disabled = this.steps.length < 2;
     this.figures.forEach((figure, i) => figure.update(tracks[i]));
+    this.explain(tracks);
     this.move();
+  }
+
+  // The colours of the classes that occur, once for all tracks.
+  explain(tracks) {
+    const named = legendOf(tracks, this.message.classes.length);
+    this.legend.hidden = named.length === 0;
+    this.legend.replaceChildren();
+    for (const [label, name] of named) {
+      const entry = make("span", "class", this.legend);
+      entry.role = "listitem";
+      make("i", "swatch", entry).style.setProperty("--colour", this.paint(label));
+      make("span", "name", entry, name).title = name;
+    }
   }
 
   get end() {
@@ -306,7 +323,7 @@ class Figure {
     c.globalAlpha = 1;
     const hit = plot.nearest(placed);
     plot.showTip(hit < 0 ? [] : [
-      [`point ${hit * track.every}`, ""],
+      [`point ${hit * track.every}`, track.names[track.colours[hit]] ?? ""],
       [xLabel, x[hit].toFixed(3)],
       [yLabel, y[hit].toFixed(3)],
     ], hit < 0 ? null : placed[hit]);
@@ -461,6 +478,20 @@ class Paths extends View {
     this.plot.destroy();
     super.destroy();
   }
+}
+
+// What the legend lists: [class, names]. Classes of one colour stand together, as do the names that tracks of other data
+// have for the same class.
+export function legendOf(tracks, colours) {
+  const named = new Map();
+  for (const { names } of tracks) {
+    for (const [label, name] of Object.entries(names)) {
+      const place = label % colours;
+      if (!named.has(place)) named.set(place, new Set());
+      named.get(place).add(name);
+    }
+  }
+  return [...named].sort(([a], [b]) => a - b).map(([place, names]) => [place, [...names].join(", ")]);
 }
 
 // u32 header length | JSON header | float32 columns, as plane/__init__.py packs it.

@@ -75,6 +75,13 @@ def test_tracks_round_trip(label: str) -> None:
     np.testing.assert_array_equal(b["x"], [[0, 1]])
 
 
+def test_classes_that_occur_are_named_and_one_without_a_name_has_its_number() -> None:
+    x = np.zeros((1, 4))
+    named = Track("a", "r1", np.array([0]), x, x, np.array([2, 0, 2, 3]), ("shirt", "bag", "boot"))
+    header = unpack(pack_tracks([named, Track("b", "r2", np.array([0]), x, x)], **LABELS))
+    assert [track["names"] for track in header["tracks"]] == [{"0": "shirt", "2": "boot", "3": "3"}, {}]
+
+
 def test_paths_round_trip() -> None:
     path = Path("basic", "r1", np.array([0, 10, 20]), np.array([1.0, 2.0, 3.0]), np.array([9.0, 8.0, 7.0]))
     header = unpack(pack_paths([path], x_label="rate", y_label="distortion"))

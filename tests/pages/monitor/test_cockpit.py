@@ -149,6 +149,7 @@ def test_trajectories_show_the_most_informative_dimension(monkeypatch: pytest.Mo
     np.testing.assert_allclose(track.x, [[row[most] for row in line["model"]["z"]] for line in lines], rtol=1e-6)
     np.testing.assert_allclose(track.y, [[row[most] for row in line["inference"]["z"]] for line in lines], rtol=1e-6)
     np.testing.assert_array_equal(track.colours, lines[-1]["labels"])
+    assert track.classes == (), "digits are their own names"
     share = read.snapshots[-1]["effective"]
     assert f"vae {100 * share:.0f} %" in demo.words(at) and ("rough" in demo.words(at)) == (share < 0.05)
     at.selectbox(key="dimension").select("z5").run()
