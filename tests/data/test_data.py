@@ -431,5 +431,5 @@ def test_looking_for_a_copy_says_what_loading_it_would(name: str, tmp_path: Path
         assert str(caught.value) == str(error)
         return
     assert name not in {"omniglot", "captions", "digit-views", "omics", "filmed", "characters", "table", "clips",
-                        "fashion-mnist"}, "it is not here"
+                        "images", "fashion-mnist"}, "it is not here"
     assert not list(tmp_path.rglob("*.npy")), "looking makes nothing"

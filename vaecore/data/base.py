@@ -200,15 +200,15 @@ class ImageConfig(DataConfig):
                                     "evaluate the dynamic one.", ge=0, le=2**31 - 1, advanced=True)
 
     def finish(self, name: str, source: str, images: Mapping[SplitName, Array],
-               labels: Mapping[SplitName, NDArray[np.int64]]) -> Dataset:
-        """Assemble uint8 images (N, C, H, W) into a data set with the chosen pixels."""
+               labels: Mapping[SplitName, NDArray[np.int64]] | None) -> Dataset:
+        """Assemble uint8 images (N, C, H, W) into a data set with the chosen pixels; `labels` are None of none."""
         splits: dict[SplitName, Split] = {}
         for index, split in enumerate(SPLITS):
             array = images[split]
             # The dynamic kind evaluates on one fixed draw, so that evaluations compare.
             if self.pixels == "binary-fixed" or (self.pixels == "binary-dynamic" and split != "train"):
                 array = binarise(array, self.binarisation_seed + index)
-            splits[split] = Split({"image": array}, labels[split])
+            splits[split] = Split({"image": array}, None if labels is None else labels[split])
         splits["train"] = self.limited(splits["train"])
         shape = tuple(int(n) for n in images["train"].shape[1:])
         return Dataset(name, source, {"image": Modality("image", shape)}, splits,

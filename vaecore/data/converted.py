@@ -26,9 +26,9 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import DTypeLike
 
-from vaecore import locks
 from vaecore.data.base import MAX_ARRAYS_BYTES, Array, DataUnavailable, cache_folder
 from vaecore.files import BrokenFile, read_json, sync_folder, write_bytes_atomic
+from vaecore.locks import attempt
 
 NOTE_SECONDS = 1.0  # between notes of how many rows are on the disk: what a kill costs at most
 LOOK_SECONDS = 0.2  # between looks at how far another process is
@@ -125,7 +125,7 @@ class _Making:
         while (there := self._there()) is None:
             with self._cache():
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                descriptor = locks.attempt(self.part)
+                descriptor = attempt(self.part)
             if descriptor is None:
                 told(Progress(self.what, self._noted(), self.shape[0], elsewhere=True))
                 time.sleep(LOOK_SECONDS)

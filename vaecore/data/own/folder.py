@@ -1,0 +1,329 @@
+"""Many files of one's own: those of a folder, or of a zip of one, listed with a bound and known again by their digest.
+
+Nothing is unpacked onto the disk. A link is followed once; pipes, devices and links to nowhere are named and left out.
+A file that changes between being listed and being read to its end is noticed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import struct
+import time
+import zipfile
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from vaecore.data import npz
+from vaecore.data.base import MAPPED_FROM, cache_folder
+from vaecore.data.own.file import wrong
+from vaecore.files import BrokenFile, read_json, write_json_atomic
+from vaecore.schema import ConfigError
+
+MAX_ENTRIES = 500_000  # of a folder with all in it, or of a zip
+MAX_DEPTH = 12  # folders in folders
+MAX_UNZIPPED_BYTES = 2**36  # that the members of a zip declare together
+HIDDEN = frozenset({"__macosx", "thumbs.db", "desktop.ini"})  # what systems leave in folders, beside .names
+CHUNK = 2**20
+SETTLED = 2.0  # seconds after a change from which on a time of change tells one content from the next
+MAX_REMEMBERED = 300_000_000  # bytes of a list of digests
+
+
+@dataclass(frozen=True)
+class File:
+    """A file by its name in the folder, parts joined by "/"."""
+
+    name: str
+    size: int  # bytes, as listed
+
+    @abstractmethod
+    def open(self) -> IO[bytes]:
+        """The file to read, at its beginning; raises `ConfigError` or `OSError`."""
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `ConfigError` where the file is no longer what was listed."""
+
+    @contextmanager
+    def reading(self) -> Iterator[IO[bytes]]:
+        """The file to read, which is checked afterwards."""
+        with self.open() as file:
+            yield file
+        self.check()
+
+    def content(self, most: int) -> bytes:
+        """All its bytes; raises `ValueError` for more than `most`, whatever is declared."""
+        with self.reading() as file:
+            data = file.read(most + 1)
+        if len(data) > most:
+            raise ValueError(f"has more than {most:,} bytes")
+        return data
+
+
+@dataclass(frozen=True)
+class OnDisk(File):
+    """A regular file; `stamp` are its size, time of change in nanoseconds, inode and device as they were listed."""
+
+    place: Path
+    stamp: tuple[int, int, int, int]
+
+    @classmethod
+    def listed(cls, name: str, place: Path, found: os.stat_result) -> OnDisk:
+        return cls(name, found.st_size, place, _stamp(found))
+
+    def open(self) -> IO[bytes]:
+        # Not waiting: a pipe may have taken the place of what was listed.
+        descriptor = os.open(self.place, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        if _stamp(os.fstat(descriptor)) != self.stamp:
+            os.close(descriptor)
+            raise self._changed()
+        return os.fdopen(descriptor, "rb")
+
+    def check(self) -> None:
+        try:
+            same = _stamp(self.place.stat()) == self.stamp
+        except OSError:
+            same = False
+        if not same:
+            raise self._changed()
+
+    def _changed(self) -> ConfigError:
+        return wrong(str(self.place), "changed while it was read.", "Read it again once nothing writes to it.")
+
+
+@dataclass(frozen=True)
+class Packed(File):
+    """A member of a zip."""
+
+    archive: zipfile.ZipFile
+    info: zipfile.ZipInfo
+
+    def open(self) -> IO[bytes]:
+        return self.archive.open(self.info)
+
+    def check(self) -> None:
+        """The archive is what could change, and its own file is checked."""
+
+
+def _stamp(found: os.stat_result) -> tuple[int, int, int, int]:
+    return (found.st_size, found.st_mtime_ns, found.st_ino, found.st_dev) if stat.S_ISREG(found.st_mode) else (-1,) * 4
+
+
+@dataclass
+class Listing:
+    """The files of a folder in the order of their names, and what in it is none, in words by name."""
+
+    path: str
+    files: list[File] = field(default_factory=list)
+    refused: dict[str, str] = field(default_factory=dict)
+    source: OnDisk | None = None  # the file that all of them are members of
+
+    def named(self, name: str) -> str:
+        """A file as messages call it."""
+        return shown(f"{Path(self.path).name}/{name}" if self.source is not None else name)
+
+
+def shown(name: str) -> str:
+    """A name on one line, of at most 80 characters."""
+    line = "".join(sign if sign.isprintable() else "?" for sign in name)
+    return line if len(line) <= 80 else f"…{line[-79:]}"
+
+
+def place_of(path: str, kind: str) -> tuple[Path, os.stat_result]:
+    """What lies at `path`, a regular file that is not empty or a folder; raises `ConfigError` for anything else."""
+    try:
+        place = Path(path).expanduser()
+        found = place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise wrong(path, "is not there.", f"Give the path of a {kind} on this machine.") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        raise _unreadable(path, kind, error) from None
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+        raise wrong(path, "is a device or a pipe, not a file.", f"Give the path of a {kind}.")
+    if stat.S_ISREG(found.st_mode) and not found.st_size:
+        raise wrong(path, "is empty.", f"Give a {kind} with something in it.")
+    return place, found
+
+
+def _unreadable(path: str, kind: str, error: Exception) -> ConfigError:
+    return wrong(path, f"cannot be read ({getattr(error, 'strerror', None) or error}).",
+                 f"Give the path of a {kind} that you may read.")
+
+
+def hidden(name: str) -> bool:
+    """Whether any part of a name is what systems leave behind, or begins with a dot."""
+    return any(part.startswith(".") or part.lower() in HIDDEN for part in name.split("/"))
+
+
+def listed(path: str, place: Path) -> Listing:
+    """The files of a folder and of those in it; raises `ConfigError` for too many, or a folder that cannot be read."""
+    listing, seen = Listing(path), set[tuple[int, int]]()
+    count = 0
+
+    def visit(folder: Path, prefix: str, depth: int) -> None:
+        nonlocal count
+        try:
+            found = folder.stat()
+            if (found.st_dev, found.st_ino) in seen:
+                listing.refused[prefix.rstrip("/")] = "a link to a folder that is read already"
+                return
+            seen.add((found.st_dev, found.st_ino))
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    count += 1
+                    if count > MAX_ENTRIES:
+                        raise wrong(path, f"has more than {MAX_ENTRIES:,} files in it.",
+                                    "Use a part of them, or one .npy of all pictures.")
+                    if hidden(entry.name):
+                        continue
+                    name = f"{prefix}{entry.name}"
+                    try:
+                        status = entry.stat()
+                    except OSError as error:
+                        listing.refused[name] = ("a link to nowhere, or in a circle" if entry.is_symlink()
+                                                 else f"it cannot be read ({error.strerror})")
+                        continue
+                    if stat.S_ISDIR(status.st_mode):
+                        if depth == MAX_DEPTH:
+                            listing.refused[name] = f"more than {MAX_DEPTH} folders deep"
+                        else:
+                            visit(Path(entry.path), f"{name}/", depth + 1)
+                    elif stat.S_ISREG(status.st_mode):
+                        listing.files.append(OnDisk.listed(name, Path(entry.path), status))
+                    else:
+                        listing.refused[name] = "a device or a pipe, and no file"
+        except OSError as error:
+            if not prefix:
+                raise _unreadable(path, "folder", error) from None
+            listing.refused[prefix.rstrip("/")] = f"it cannot be read ({error.strerror})"
+
+    visit(place, "", 0)
+    listing.files.sort(key=lambda file: file.name)
+    return listing
+
+
+@contextmanager
+def unzipped(path: str, source: OnDisk) -> Iterator[Listing]:
+    """The members of a zip, none of them unpacked; raises `ConfigError` for what is none, or declares too much."""
+    try:
+        with source.open() as file, zipfile.ZipFile(_bounded(path, file)) as archive:
+            yield _members(path, source, archive)
+    except ConfigError:  # a ValueError too
+        raise
+    except npz.DAMAGED as error:
+        raise wrong(path, f"is no zip that can be read ({error}).", "Pack the folder again.") from None
+    source.check()
+
+
+def _bounded(path: str, file: IO[bytes]) -> IO[bytes]:
+    """The file of a zip, if the list of its members, which is read whole, declares to be short enough."""
+    end = file.seek(0, io.SEEK_END)
+    file.seek(max(0, end - 2**16 - 22))
+    tail = file.read()
+    file.seek(0)
+    place = tail.rfind(b"PK\5\6")
+    if place >= 0 and len(tail) >= place + 22:
+        count, length = struct.unpack_from("<HI", tail, place + 10)
+        if (large := tail.rfind(b"PK\6\6", 0, place)) >= 0 and len(tail) >= large + 56:
+            count, length = struct.unpack_from("<QQ", tail, large + 32)
+        if count > MAX_ENTRIES or length > MAX_ENTRIES * 300:
+            raise wrong(path, f"has {max(count, length // 300):,} files in it.",
+                        f"Use at most {MAX_ENTRIES:,}, or one .npy of all pictures.")
+    return file
+
+
+def _members(path: str, source: OnDisk, archive: zipfile.ZipFile) -> Listing:
+    listing, total = Listing(path, source=source), 0
+    known: set[str] = set()
+    for info in archive.infolist():
+        name = info.filename.replace("\\", "/")
+        while name.startswith("./"):
+            name = name[2:]
+        if info.is_dir():
+            continue
+        total += info.file_size
+        if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":":
+            listing.refused[name] = "its name leads out of the folder"
+        elif hidden(name):
+            continue
+        elif info.flag_bits & 1:
+            listing.refused[name] = "it is encrypted"
+        elif name in known:
+            listing.refused[name] = "another member has the same name"
+        else:
+            known.add(name)
+            listing.files.append(Packed(name, info.file_size, archive, info))
+    if total > MAX_UNZIPPED_BYTES:
+        raise wrong(path, f"declares {total:,} bytes of files.", f"Use at most {MAX_UNZIPPED_BYTES:,}.")
+    listing.files.sort(key=lambda file: file.name)
+    return listing
+
+
+# -- digests ---------------------------------------------------------------------------------------
+
+
+def fingerprint(files: Sequence[File], path: str) -> str:
+    """SHA-256 of one file, or of the names and digests of several, in their order, wherever they lie.
+
+    They are read in parts; what was read before and has the same size, time of change and inode, is remembered.
+    """
+    memory = _Remembered(path, sum(file.size for file in files))
+    digests = [memory.digest(file) for file in files]
+    memory.keep()
+    if len(files) == 1:
+        return digests[0]
+    lines = (f"{file.name}\0{each}\n" for file, each in zip(files, digests, strict=True))
+    whole = hashlib.sha256()
+    for line in lines:
+        whole.update(line.encode("utf-8", "surrogateescape"))
+    return whole.hexdigest()
+
+
+class _Remembered:
+    """Digests of the files at a path from the last time, where reading all of them again would take long."""
+
+    def __init__(self, path: str, total: int) -> None:
+        key = hashlib.sha256(str(Path(path).expanduser().absolute()).encode("utf-8", "surrogateescape")).hexdigest()
+        self.place = cache_folder() / "digests" / f"{key[:32]}.json" if total >= MAPPED_FROM else None
+        self.before: Mapping[str, Any] = {}
+        self.now: dict[str, list[Any]] = {}
+        if self.place is not None:
+            with suppress(BrokenFile):
+                found = read_json(self.place, MAX_REMEMBERED)
+                self.before = found if isinstance(found, dict) else {}
+
+    def digest(self, file: File) -> str:
+        if self.place is None or not isinstance(file, OnDisk):
+            return _digest(file)
+        kept = self.before.get(file.name)
+        if isinstance(kept, list) and kept[:-1] == list(file.stamp) and isinstance(kept[-1], str):
+            self.now[file.name] = kept
+            return kept[-1]
+        found = _digest(file)
+        if time.time_ns() - file.stamp[1] > SETTLED * 1e9:
+            self.now[file.name] = [*file.stamp, found]
+        return found
+
+    def keep(self) -> None:
+        if self.place is not None and self.now != self.before:
+            with suppress(OSError, ValueError):  # a full disk, or a name that is no text: it is only read again
+                self.place.parent.mkdir(parents=True, exist_ok=True)
+                write_json_atomic(self.place, self.now)
+
+
+def _digest(file: File) -> str:
+    found = hashlib.sha256()
+    try:
+        with file.reading() as content:
+            while part := content.read(CHUNK):
+                found.update(part)
+    except OSError as error:
+        place = str(file.place) if isinstance(file, OnDisk) else file.name
+        raise _unreadable(place, "file", error) from None
+    return found.hexdigest()

@@ -1,0 +1,611 @@
+"""Pictures of one's own: a folder or a zip of picture files, or arrays of them. See `Images`.
+
+How they are read: `folder.py` lists files and knows them again, `picture_file.py` decodes one, `stacks.py` reads
+arrays, `known.py` finds classes, groups and splits, `fits.py` brings pictures of all sizes to one. Here it is decided
+what is done to all of them together, and said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from itertools import islice
+from math import prod
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+
+import numpy as np
+from PIL import ImageColor
+from pydantic import Field, field_validator
+
+from vaecore.arrays import Labels
+from vaecore.data.base import (
+    MAPPED_FROM,
+    MAX_CLASSES,
+    MAX_SIDE,
+    SPLITS,
+    Array,
+    Dataset,
+    DataUnavailable,
+    ImageConfig,
+    SplitName,
+    kept_names,
+)
+from vaecore.data.converted import converted
+from vaecore.data.own import folder, picture_file, splitting, stacks
+from vaecore.data.own.file import FEW, OwnFile, digest_of, wrong
+from vaecore.data.own.fits import Fit, fitted
+from vaecore.data.own.folder import File, Listing, OnDisk
+from vaecore.data.own.known import MAX_TABLE_BYTES, TABLES, Known, from_folders, from_table, in_order, some
+from vaecore.data.own.levels import Channels, Levels, Scale, in_channels
+from vaecore.data.own.picture_file import Pixels, Unreadable
+from vaecore.data.own.piles import Arrays, Files, Pile, Rows
+from vaecore.data.own.stacks import Stacks
+from vaecore.data.own.survey import (
+    ALPHA,
+    ANIMATED,
+    CHANNELS,
+    COLOURED,
+    DEEP,
+    EDGE,
+    EIGHT_BITS,
+    FACTS,
+    FLOAT,
+    HEIGHT,
+    HIGH,
+    LIGHT,
+    LOW,
+    MORE_BITS,
+    READ,
+    TURNED,
+    WHOLE,
+    WIDTH,
+    Survey,
+    surveyed,
+)
+from vaecore.schema import ConfigError, option, problem
+
+MIN_PICTURES = 3  # one for each split
+MOST_UNREADABLE = 0.25  # of the pictures; of more, something else is wrong
+SURVEY_KEPT_FROM = 2_000  # pictures
+BLOCK = 256  # pictures that are prepared at a time
+VERSION = 1  # of what is done to pictures: part of the key of those that are kept
+Side = Annotated[int, Field(ge=0, le=MAX_SIDE)]
+ARRAYS = (".npy", ".npz")
+KIND = "folder of pictures, .zip, .npy, .npz, IDX or TIFF file"
+IN_WORDS = {1: "grey", 3: "colour", 4: "4 channels"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies at the path: pictures, what is known of each, and what was left out, in words."""
+
+    pile: Pile
+    known: Known
+    left_out: tuple[str, ...] = ()
+    ordered: bool = False  # neighbours are alike, as in a stack of slices
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What becomes of every picture, as all of them together decide it."""
+
+    size: tuple[int, int]
+    fit: Fit
+    channels: Channels
+    paper: tuple[int, int, int]  # red, green, blue
+    scales: tuple[Scale, Scale, Scale]  # of 8 bits, of more, of floats
+
+    def prepared(self, pixels: Pixels) -> Levels:
+        """Pictures of one size as they are trained on, (n, C, H, W)."""
+        values, alpha = pixels.values, pixels.alpha
+        deep = EIGHT_BITS if values.dtype in (np.uint8, np.bool_) else FLOAT if values.dtype.kind == "f" else MORE_BITS
+        levels = self.scales[deep].levels(values[..., :-1] if alpha else values)
+        if alpha:
+            levels = np.concatenate([levels, values[..., -1:]], -1)
+        levels = in_channels(levels, self.channels, np.array(self.paper, np.uint8), alpha=alpha)
+        if levels.shape[1:3] != self.size:
+            kept = alpha and self.channels in ("colour+alpha", "as they are")
+            paper = self._beside(levels.shape[-1], alpha=kept)
+            levels = np.stack([fitted(each, self.size, self.fit, paper, alpha=kept) for each in levels])
+        return np.ascontiguousarray(np.moveaxis(levels, -1, 1))
+
+    def _beside(self, channels: int, *, alpha: bool) -> Levels:
+        """What lies beside a padded picture: paper, transparent where that can be; black of any other channels."""
+        colour = np.array(self.paper, np.uint8)
+        base = channels - alpha
+        shown = colour if base == 3 else in_channels(colour[None], "grey", colour, alpha=False)[0] if base == 1 else (
+            np.zeros(base, np.uint8))
+        return np.append(shown, np.uint8(0)) if alpha else shown
+
+
+class Images(OwnFile, ImageConfig):
+    """Your own pictures, at one size: `image` (C, H, W). Classes from sub-folders or from a table beside."""
+
+    title: ClassVar[str] = "Pictures of your own"
+    file: ClassVar[str] = KIND
+    unchosen: ClassVar[str] = ("No pictures are chosen. Give data.path: a folder of picture files, a .zip of one, an "
+                               ".npy or .npz, an IDX file, or a TIFF of many pages.")
+    several: ClassVar[bool] = True
+    endings: ClassVar[tuple[str, ...]] = (".zip", *ARRAYS, *picture_file.ENDINGS, "ubyte", ".gz")
+    upload: ClassVar[str] = "Pictures, or a zip of them"
+    invitation: ClassVar[str] = "Pictures are shown here once there are some, or the path of a folder."
+    name: Literal["images"] = "images"
+    path: str = option("", "A folder of pictures on this machine (PNG, JPEG, WebP, BMP, TIFF, AVIF, GIF) or a .zip of "
+                       "one, with a sub-folder a class, or a CSV beside them; or an .npy, .npz, IDX file or TIFF of "
+                       "many pages.")
+    size: tuple[Side, ...] = option((0, 0), "Height and width of the pictures; one number means a square. 0 takes the "
+                                    "most common ones, made smaller where they are larger than can be.", unit="pixels",
+                                    min_length=1, max_length=2)
+    fit: Fit = option("pad", "How pictures of another size come to it: pad scales the whole picture until it fits in, "
+                      "with background beside it; crop scales it until it fills the size, and cuts off what stands "
+                      "over; stretch scales height and width apart; as they are refuses them.")
+    channels: Channels = option("auto", "Grey levels, colours, or colours and how opaque each pixel is. auto is grey "
+                                "where all pictures are, colour where one is not, and as they are for arrays of "
+                                "another number of channels.")
+    background: str = option("auto", "Colour beside padded pictures and behind transparent parts: white, black, "
+                             "another name or #rrggbb. auto is white or black, as the edges of the pictures are; "
+                             "behind transparent parts black where what is drawn is light.")
+    label: str = option("", "Column of the table beside the pictures that names their classes; empty finds it, or "
+                        "takes the sub-folders.", advanced=True)
+    split: Literal["auto", "data", "group", "order", "seed"] = option(
+        "auto", "What decides who is in which split: a split that the data bring, as folders train and test; groups "
+        "that are not torn apart; the order, with the last held out; or the seed. auto takes the first that there is, "
+        "and the order for one stack of slices, as neighbours are alike.")
+    group: str = option("", "What belongs together: a column of the table beside the pictures, an array of the .npz, "
+                        "or folder, for the folder that a picture lies in. Empty finds one called group, patient or "
+                        "subject.", advanced=True)
+    held_out: float = option(0.1, "Share of the pictures for validation, and as many for test.", unit="of pictures",
+                             gt=0, le=0.4)
+    split_seed: int = option(0, "Seed of the shuffle and of the split.", ge=0, le=2**31 - 1, advanced=True)
+    digest: str = digest_of("the files", "other pictures")
+
+    @field_validator("size", mode="before")
+    @classmethod
+    def _square(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("background")
+    @classmethod
+    def _colour(cls, value: str) -> str:
+        if value != "auto":
+            try:
+                ImageColor.getrgb(value)
+            except ValueError:
+                raise ValueError(f"'{value[:40]}' is no colour. Use auto, white, black, or #rrggbb.") from None
+        return value
+
+    # -- what lies there ---------------------------------------------------------------------------
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether a file, or some entries of a folder, look like pictures; arrays by their headers. Never raises."""
+        with suppress(Exception):
+            if path.is_dir():
+                return any(_is_picture(name) or _is_idx(name) for name in islice(_walked(path, 3), FEW))
+            low = path.name.lower()
+            if not path.is_file():
+                return False
+            if low.endswith(ARRAYS):
+                source = OnDisk.listed(path.name, path, path.stat())
+                return stacks.looks_so(source)
+            if low.endswith(".zip"):
+                with folder.unzipped(str(path), OnDisk.listed(path.name, path, path.stat())) as listing:
+                    return any(_is_picture(file.name) or _is_idx(file.name) for file in listing.files)
+            return low.endswith(picture_file.PAGED) or _is_idx(low)
+        return False
+
+    def here(self) -> str:
+        """What lies at the path, as far as it is listed."""
+        if not self.path:
+            raise DataUnavailable(self.unchosen)
+        files, _ = self._sources()
+        return f"{Path(self.path).name}: {_count(len(files), 'file')}"
+
+    def fingerprint(self) -> str:
+        """SHA-256 of the files that are read, by their names and contents; raises `ConfigError`."""
+        return folder.fingerprint(self._sources()[0], self.path)
+
+    def _sources(self) -> tuple[list[File], Listing]:
+        """The files whose bytes decide what the data are, and all that lies there; of a zip the file itself."""
+        place, status = folder.place_of(self.path, KIND)
+        if place.is_dir():
+            listing = folder.listed(self.path, place)
+            return [file for file in listing.files if _is_picture(file.name) or _is_idx(file.name)
+                    or file.name.lower().endswith(TABLES)], listing
+        listing = Listing(self.path, [OnDisk.listed(place.name, place, status)])
+        if _is_idx(place.name):
+            listing.files += stacks.labels_beside(place)
+        return listing.files, listing
+
+    @contextmanager
+    def _found(self, listing: Listing) -> Iterator[Found]:
+        """The pictures of a listing; raises `ConfigError` where there are none."""
+        one = listing.files[0] if listing.files else None
+        if Path(self.path).expanduser().is_dir() or one is None or _is_idx(one.name):
+            with self._of_files(listing) as found:
+                yield found
+        elif one.name.lower().endswith(ARRAYS):
+            read = stacks.from_npy(one, self.path) if one.name.lower().endswith(".npy") else stacks.from_npz(
+                one, self.path, self.group)
+            yield self._of_arrays(read)
+        elif one.name.lower().endswith(".zip"):
+            assert isinstance(one, OnDisk)
+            with folder.unzipped(self.path, one) as members, self._of_files(members) as found:
+                yield found
+        elif _is_picture(one.name):
+            with Files(listing, listing.files) as pile:
+                if len(pile) == 1:
+                    raise wrong(self.path, "is a single picture.", f"Give a {KIND}.")
+                yield Found(pile, Known(len(pile)), ordered=True)
+        else:
+            raise wrong(self.path, "is of no kind that pictures are read from.", f"Give a {KIND}.")
+
+    def _of_arrays(self, found: Stacks) -> Found:
+        if self.label:
+            raise problem("data.label", self.label, "names a column of a table beside pictures, and here is none.",
+                          "Leave it out: labels are in the array 'labels'.")
+        if self.group and found.known.groups is None:
+            raise problem("data.group", self.group, f"there are no groups in '{self.path}'.",
+                          "Leave it out, or put the pictures into an .npz with an array of that name.")
+        return Found(Arrays(found.stacks), found.known, tuple(found.left_out))
+
+    @contextmanager
+    def _of_files(self, listing: Listing) -> Iterator[Found]:
+        pictures = [file for file in listing.files if _is_picture(file.name)]
+        tables = [file for file in listing.files if file.name.lower().endswith(TABLES)]
+        if not pictures and (found := stacks.from_idx([f for f in listing.files if _is_idx(f.name)], self.path)):
+            yield self._of_arrays(found)
+            return
+        used = {file.name for file in (*pictures, *tables)}
+        others = [file.name for file in listing.files if file.name not in used]
+        left_out = []
+        if others:
+            left_out.append(f"{_count(len(others), 'file')} that {_is(len(others))} no picture: {some(others)}")
+        if listing.refused:
+            left_out.append(_reasons(listing.refused, "file"))
+        if not pictures:
+            kind = "zip" if listing.source is not None else "folder"
+            raise wrong(self.path, f"is a {kind} without pictures" + "".join(f"; in it {_is(len(others))} {what}"
+                                                                             for what in left_out) + ".",
+                        f"Put files into it that end in {', '.join(picture_file.ENDINGS)}.")
+        with Files(listing, pictures) as pile:
+            yield Found(pile, self._known([file.name for file, _ in pile.pages], tables), tuple(left_out),
+                        ordered=len(pictures) == 1)
+
+    def _known(self, names: list[str], tables: Sequence[File]) -> Known:
+        """What folders say of pictures, and a table beside them where there is one."""
+        known = from_folders(names)
+        told: list[Known] = []
+        faults: dict[str, ConfigError] = {}
+        for table in tables:
+            try:
+                told.append(from_table((table.name, table.content(MAX_TABLE_BYTES)), names, self.path, self.label,
+                                       self.group))
+            except ConfigError as error:
+                faults[table.name] = error
+            except (OSError, ValueError, RuntimeError) as error:
+                faults[table.name] = wrong(f"{self.path}/{table.name}", f"cannot be read ({error}).",
+                                           "Correct it, or take it away.")
+        if len(told) > 1:
+            raise wrong(self.path, f"has several tables that name its pictures: {some([t.name for t in tables])}.",
+                        "Keep one.")
+        if faults and not told:
+            raise next(iter(faults.values()))
+        if faults:
+            known.told.append(f"tables that name none of the pictures: {some([*faults])}")
+        for each in told:
+            known.told += each.told
+            known.groups, known.group_name = each.groups, each.group_name
+            known.splits = each.splits or known.splits
+            if each.labels is not None:
+                known.labels, known.label_source = each.labels, each.label_source
+        for field, value in (("label", self.label), ("group", "" if self.group == "folder" else self.group)):
+            if value and not told:
+                raise problem(f"data.{field}", value, f"there is no table beside the pictures of '{self.path}'.",
+                              "Put one there, or leave it out.")
+        if self.group == "folder":
+            known.groups, known.group_name = [name.rpartition("/")[0] for name in names], "folder"
+        return known
+
+    # -- what becomes of it ------------------------------------------------------------------------
+
+    def load(self) -> Dataset:
+        """Read, brought to one size, and split; raises `ConfigError`, which names the file, for what is no data."""
+        if not self.path:
+            raise DataUnavailable(self.unchosen)
+        files, listing = self._sources()
+        large = sum(file.size for file in files) >= MAPPED_FROM
+        digest = folder.fingerprint(files, self.path) if files and (large or self.digest) else ""
+        self.check_same(digest)
+        with self._found(listing) as found:
+            return self._finished(found, digest)
+
+    def _finished(self, found: Found, digest: str) -> Dataset:
+        survey = self._survey(found.pile, digest)
+        left_out = [*found.left_out, *self._unreadable(found.pile, survey), *found.known.told]
+        rows = np.flatnonzero(survey.of(READ)).astype(np.int64)
+        if len(rows) < MIN_PICTURES:
+            raise wrong(self.path, f"has {_count(len(rows), 'picture')}"
+                        + (f"; left out {_is(len(left_out))}: {'; '.join(left_out)}" if left_out else "") + ".",
+                        f"Give at least {MIN_PICTURES}: one to learn from, one each for validation and test.")
+        plan, done = self._plan(found.pile, survey, rows)
+        splits, split_by, more = self._split(found, rows)
+        left_out += more
+        labels, classes, more = _numbered(found.known)
+        left_out += more
+        order = np.concatenate([splits[split] for split in SPLITS])
+        images = self._images(found.pile, order, plan, digest)
+        cuts = np.cumsum([len(splits[split]) for split in SPLITS])
+        parts: dict[SplitName, Array] = dict(zip(SPLITS, np.split(images, cuts[:-1]), strict=True))
+        sizes = " / ".join(f"{len(splits[split]):,}" for split in SPLITS)
+        channels, height, width = images.shape[1:]
+        told = (f"{Path(self.path).name}: {sizes} pictures, {height} × {width}, "
+                f"{IN_WORDS.get(channels, f'{channels} channels')}"
+                + (f", {len(classes)} classes" if classes else ""))
+        dataset = self.finish("images", told, parts,
+                              None if labels is None else {split: labels[splits[split]] for split in SPLITS})
+        return replace(dataset, classes=kept_names(classes), done=tuple(done), left_out=tuple(left_out),
+                       split_by=split_by)
+
+    def _survey(self, pile: Pile, digest: str) -> Survey:
+        """What each picture is; of many it is kept, as all have to be read for it."""
+        if digest and len(pile) >= SURVEY_KEPT_FROM:
+            facts = converted(f"pictures-{VERSION}-{digest[:32]}", (len(pile), FACTS), np.float64,
+                              lambda start: surveyed(pile, start), f"a first look at {Path(self.path).name}")
+            return Survey(np.asarray(facts, np.float64))
+        return Survey(np.concatenate([np.zeros((0, FACTS)), *surveyed(pile)]))
+
+    def _unreadable(self, pile: Pile, survey: Survey) -> list[str]:
+        """What cannot be read, in words; raises `ConfigError` where that is much of all."""
+        bad = np.flatnonzero(survey.of(READ) == 0)
+        if not len(bad):
+            return []
+        reasons = {pile.name(int(bad[place])): str(found) for places, found in pile.read(bad[:5], lambda _: "")
+                   for place in places}
+        said = _reasons(reasons, "picture", len(bad))
+        if len(bad) > MOST_UNREADABLE * len(survey):
+            raise wrong(self.path, f"has {len(survey):,} pictures, of which too many cannot be read: {said}.",
+                        "Correct them, or take them away.")
+        return [said]
+
+    def _plan(self, pile: Pile, survey: Survey, rows: Rows) -> tuple[Plan, list[str]]:
+        """What becomes of the pictures at `rows`, and what of that is done to them, a sentence each."""
+        done = []
+        scales = []
+        for deep in (EIGHT_BITS, MORE_BITS, FLOAT):
+            these = rows[survey.of(DEEP, rows) == deep]
+            try:
+                scale = Scale() if not len(these) else Scale.of(
+                    float(survey.of(LOW, these).min()), float(survey.of(HIGH, these).max()),
+                    whole=bool(survey.of(WHOLE, these).all()), levels=deep == EIGHT_BITS)
+            except ValueError as error:
+                raise wrong(self.path, f"has pictures that {error}.", "Give pictures with something on them.") from None
+            scales.append(scale)
+            if scale.said:
+                done.append(scale.said if len(these) == len(rows) else f"{_count(len(these), 'picture')}: {scale.said}")
+        for fact, what in ((TURNED, "turned as {its} EXIF says"), (ANIMATED, "of several frames, of which the first "
+                                                                   "is taken")):
+            if count := int((survey.of(fact, rows) > 0).sum()):
+                done.append(f"{_count(count, 'picture')} {what.format(its='its' if count == 1 else 'their')}")
+        channels, said = self._channels(pile, survey, rows)
+        done += said
+        size, said = self._size(pile, survey, rows)
+        done += said
+        see_through = rows[survey.of(ALPHA, rows) == 2]
+        laid = len(see_through) and channels in ("grey", "colour")
+        ratios = survey.of(HEIGHT, rows) * size[1] != survey.of(WIDTH, rows) * size[0]
+        padded = self.fit == "pad" and bool(ratios.any())
+        paper, name = self._paper(survey, rows, scales)
+        if laid:
+            done.append(f"{_count(len(see_through), 'picture')} with transparent parts laid on {name}")
+        if padded:
+            done.append(f"{_count(int(ratios.sum()), 'picture')} of another aspect padded with {name}")
+        return Plan(size, self.fit, channels, paper, (scales[0], scales[1], scales[2])), done
+
+    def _channels(self, pile: Pile, survey: Survey, rows: Rows) -> tuple[Channels, list[str]]:
+        base, alpha = survey.of(CHANNELS, rows), survey.of(ALPHA, rows) > 0
+        other = rows[~np.isin(base, (1, 3))]
+        if self.channels not in ("auto", "as they are"):
+            if len(other):
+                first = int(other[0])
+                raise problem("data.channels", self.channels, f"{pile.name(first)} of '{self.path}' has "
+                              f"{survey.of(CHANNELS)[first]:.0f} channels, which have no colour.",
+                              "Use channels=as they are.")
+            return self.channels, self._changed(survey, rows, self.channels)
+        if len(other) or self.channels == "as they are":
+            together = base + alpha
+            if (together != together[0]).any():
+                first = int(rows[together != together[0]][0])
+                raise problem("data.channels", self.channels, f"{pile.name(first)} of '{self.path}' has "
+                              f"{base[rows == first][0] + alpha[rows == first][0]:.0f} channels, but "
+                              f"{pile.name(int(rows[0]))} {together[0]:.0f}.",
+                              "Use grey or colour, or give pictures of one kind.")
+            return "as they are", []
+        coloured = (survey.of(COLOURED, rows) > 0).any()
+        chosen: Channels = "colour" if coloured else "grey"
+        return chosen, self._changed(survey, rows, chosen)
+
+    def _changed(self, survey: Survey, rows: Rows, channels: Channels) -> list[str]:
+        """Whose channels become others, in words."""
+        base, coloured = survey.of(CHANNELS, rows), survey.of(COLOURED, rows) > 0
+        if channels != "grey":
+            return [f"{_count(count, 'grey picture')} made colour"] if (count := int((base == 1).sum())) else []
+        made = int(coloured.sum())
+        equal = int(((base == 3) & ~coloured).sum())
+        return [*([f"{_count(made, 'picture')} in colour made grey"] if made else []),
+                *([f"{_count(equal, 'picture')} stored in colour {'is' if equal == 1 else 'are'} grey, and kept so"]
+                  if equal else [])]
+
+    def _size(self, pile: Pile, survey: Survey, rows: Rows) -> tuple[tuple[int, int], list[str]]:
+        """Height and width that all pictures get, and what that does, in words."""
+        sizes = [(int(h), int(w)) for h, w in zip(survey.of(HEIGHT, rows), survey.of(WIDTH, rows), strict=True)]
+        counts = Counter(sizes)
+        common = max(counts, key=lambda each: (counts[each], each))
+        height, width = (self.size * 2)[:2]
+        done = []
+        if not (height or width):
+            height, width = common
+            if max(common) > MAX_SIDE:
+                shrunk = MAX_SIDE / max(common)
+                height, width = (max(1, round(side * shrunk)) for side in common)
+                done.append(f"made smaller, from {common[0]:,} × {common[1]:,} to {height} × {width}: at most "
+                            f"{MAX_SIDE} pixels a side are trained on")
+        elif not height or not width:
+            scale = height / common[0] if height else width / common[1]
+            height, width = (min(MAX_SIDE, max(1, round(side * scale))) for side in common)
+        size = height, width
+        others = [row for row, each in zip(rows.tolist(), sizes, strict=True) if each != size]
+        if others and self.fit == "as they are":
+            first = sizes[rows.tolist().index(others[0])]
+            raise problem("data.fit", self.fit, f"{_count(len(others), 'picture')} of '{self.path}' {_is(len(others))} "
+                          f"not {height} × {width}: {pile.name(others[0])} is {first[0]} × {first[1]}.",
+                          "Use pad, crop or stretch, or give another data.size.")
+        if others:
+            what = {"pad": "scaled to fit in", "crop": "scaled to fill it and cut", "stretch": "stretched"}[self.fit]
+            few = f"{len(counts):,} sizes" if len(counts) > 1 else "one size"
+            done.append(f"{len(others):,} of {_count(len(rows), 'picture')} ({few}) {what}: {height} × {width}")
+        return size, done
+
+    def _paper(self, survey: Survey, rows: Rows, scales: Sequence[Scale]) -> tuple[tuple[int, int, int], str]:
+        """The colour behind and beside pictures, and what it is called."""
+        if self.background != "auto":
+            red, green, blue = ImageColor.getrgb(self.background)[:3]
+            return (red, green, blue), self.background
+        see_through = rows[survey.of(ALPHA, rows) == 2]
+        if len(see_through):
+            light = survey.of(LIGHT, see_through).mean() <= 127
+        else:
+            opaque = rows[survey.of(ALPHA, rows) == 0]
+            edges = [scales[int(deep)].levels(np.array([edge]))[0] for edge, deep in zip(
+                survey.of(EDGE, opaque), survey.of(DEEP, opaque), strict=True)]
+            light = bool(edges) and float(np.median(edges)) > 127
+        return ((255, 255, 255), "white") if light else ((0, 0, 0), "black")
+
+    def _split(self, found: Found, rows: Rows) -> tuple[dict[SplitName, Rows], str, list[str]]:
+        """The rows of each split, shuffled; what decided it; and what was left out for it."""
+        known, seed, share = found.known, self.split_seed, self.held_out
+        asked = self.split
+        groups = known.groups
+        if asked == "data" or (asked == "auto" and known.splits):
+            if not known.splits:
+                raise problem("data.split", asked, f"'{self.path}' brings no split.", "Use auto, or folders train and "
+                              "test, or a column split.")
+            return self._given(known.splits, rows)
+        if asked == "group" and groups is None:
+            raise problem("data.split", asked, f"'{self.path}' has no groups.",
+                          "Name them in data.group: a column, or folder.")
+        if groups is not None and asked in ("auto", "group"):
+            distinct = len({groups[row] for row in rows.tolist()})
+            if distinct >= splitting.FEWEST_GROUPS:
+                return (splitting.by_group(rows, groups, share, seed),
+                        f"by group '{known.group_name}' ({distinct:,} of them), seed {seed}", [])
+            raise problem("data.group", self.group, f"'{known.group_name}' has {_count(distinct, 'group')}, and there "
+                          f"are {splitting.FEWEST_GROUPS} splits.", "Use data.split=seed, or finer groups.")
+        if asked == "order" or (asked == "auto" and found.ordered):
+            parts = splitting.in_order(rows, share)
+            generator = np.random.default_rng(seed)
+            return ({split: generator.permutation(part) for split, part in parts.items()},
+                    f"in order, the last {len(parts['test']):,} for test"
+                    + ("" if asked == "order" else ": neighbours in a stack are alike"), [])
+        return splitting.by_seed(rows, share, seed), f"by seed {seed}", []
+
+    def _given(self, splits: Sequence[str], rows: Rows) -> tuple[dict[SplitName, Rows], str, list[str]]:
+        """The split that the data bring; what it lacks comes from its training pictures."""
+        generator = np.random.default_rng(self.split_seed)
+        said = np.array([splits[row] for row in rows.tolist()])
+        parts: dict[SplitName, Rows] = {split: generator.permutation(rows[said == split]) for split in SPLITS}
+        missing = [split for split in SPLITS[1:] if not len(parts[split])]
+        held = splitting.held_out(len(parts["train"]), self.held_out)
+        if len(parts["train"]) <= held * len(missing):
+            raise wrong(self.path, f"has {_count(len(parts['train']), 'picture')} to train on by its own split.",
+                        "Give more, or use data.split=seed.")
+        for split in missing:
+            parts[split], parts["train"] = parts["train"][:held], parts["train"][held:]
+        told = "by the data's own split" + (f"; {' and '.join(missing)} from its training pictures by seed "
+                                            f"{self.split_seed}" if missing else "")
+        unsaid = int((said == "").sum())
+        return parts, told, [f"{_count(unsaid, 'picture')} of no split"] if unsaid else []
+
+    def _images(self, pile: Pile, order: Rows, plan: Plan, digest: str) -> Array:
+        """The pictures in this order as they are trained on, uint8 (N, C, H, W); from the cache where they are many."""
+        first = self._block(pile, order[:1], plan)
+        shape = len(order), *first.shape[1:]
+
+        def blocks(start: int) -> Iterator[Array]:
+            for place in range(start, len(order), BLOCK):
+                yield self._block(pile, order[place:place + BLOCK], plan)
+
+        if prod(shape) >= MAPPED_FROM:
+            key = repr((VERSION, digest or self.fingerprint(), plan, hashlib.sha256(order.tobytes()).hexdigest()))
+            return converted(f"images-{hashlib.sha256(key.encode()).hexdigest()[:32]}", shape, np.uint8, blocks,
+                             f"the pictures of {Path(self.path).name}")
+        return np.concatenate([*blocks(0)])
+
+    def _block(self, pile: Pile, rows: Rows, plan: Plan) -> Levels:
+        made: Levels | None = None
+        for places, found in pile.read(rows, plan.prepared):
+            if isinstance(found, Unreadable):  # it could be read a moment ago
+                raise wrong(self.path, f"changed while it was read: {pile.name(int(rows[places[0]]))} {found}",
+                            "Read it again once nothing writes to it.")
+            if made is None:
+                made = np.empty((len(rows), *found.shape[1:]), np.uint8)
+            made[places] = found
+        assert made is not None
+        return made
+
+
+def _numbered(known: Known) -> tuple[Labels | None, Sequence[str], list[str]]:
+    """Labels (N,) by number, -1 where missing; what they are called; and why they were left out, if they were."""
+    if known.labels is None:
+        return None, (), []
+    names = known.class_order or in_order([label for label in known.labels if label])
+    if len(set(known.labels) - {""}) < 2:
+        only = f"all are '{names[0]}'" if names else "all are missing"
+        return None, (), [f"the labels from {known.label_source}: {only}"]
+    if len(names) > MAX_CLASSES:
+        return None, (), [f"the labels from {known.label_source}: {len(names):,} classes, and at most {MAX_CLASSES} "
+                          "are kept"]
+    number = {name: place for place, name in enumerate(names)} | {"": -1}
+    return np.array([number[label] for label in known.labels], np.int64), names, []
+
+
+def _is_picture(name: str) -> bool:
+    return name.lower().endswith(picture_file.ENDINGS)
+
+
+def _is_idx(name: str) -> bool:
+    return not _is_picture(name) and stacks.IDX.fullmatch(name.rpartition("/")[2]) is not None
+
+
+def _walked(place: Path, depth: int) -> Iterator[str]:
+    """Names in a folder and in those in it, so many levels deep."""
+    below = []
+    for entry in islice(place.iterdir(), FEW):
+        if folder.hidden(entry.name):
+            continue
+        if entry.is_dir():
+            below.append(entry)
+        else:
+            yield entry.name
+    for entry in below[:FEW] if depth else ():
+        yield from _walked(entry, depth - 1)
+
+
+def _count(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def _is(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _reasons(reasons: dict[str, str], what: str, count: int = 0) -> str:
+    """What was left out, the first by name with the reason."""
+    count = count or len(reasons)
+    named = [f"{folder.shown(name)} {reason}".rstrip(".") for name, reason in [*reasons.items()][:5]]
+    more = f" and {count - len(named):,} more" if count > len(named) else ""
+    return f"{_count(count, what)}: {'; '.join(named)}{more}"

@@ -1,0 +1,74 @@
+"""What each of many pictures is, one row of numbers each, so that what is done to all of them can be decided by all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from vaecore.arrays import Numbers
+from vaecore.data.base import Array
+from vaecore.data.own.levels import brightness, is_coloured
+from vaecore.data.own.picture_file import Pixels, Unreadable
+from vaecore.data.own.piles import Pile
+
+(READ, HEIGHT, WIDTH, CHANNELS, ALPHA, DEEP, LOW, HIGH, WHOLE, COLOURED, LIGHT, EDGE, TURNED, ANIMATED) = range(14)
+FACTS = 14
+BLOCK = 1024  # pictures
+EIGHT_BITS, MORE_BITS, FLOAT = range(3)  # how deep numbers are
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Facts (N, 14) of N pictures; all 0 of one that cannot be read."""
+
+    facts: Numbers
+
+    def __len__(self) -> int:
+        return len(self.facts)
+
+    def of(self, fact: int, rows: Array | slice = slice(None)) -> Numbers:
+        column: Numbers = self.facts[rows, fact]
+        return column
+
+
+def surveyed(pile: Pile, start: int = 0) -> Iterator[Numbers]:
+    """The facts of the pictures from one on, in consecutive parts."""
+    for first in range(start, len(pile), BLOCK):
+        rows = np.arange(first, min(first + BLOCK, len(pile)))
+        facts = np.zeros((len(rows), FACTS))
+        for places, found in pile.read(rows, _measured):
+            if not isinstance(found, Unreadable):
+                facts[places] = found
+        yield facts
+
+
+def _measured(pixels: Pixels) -> Numbers:
+    """The facts of pictures (n, H, W, C) of one size."""
+    alpha, values = pixels.alpha, pixels.values.astype(np.uint8 if pixels.values.dtype == np.bool_ else
+                                                       pixels.values.dtype, copy=False)
+    base = values[..., :-1] if alpha else values
+    n, height, width, channels = base.shape
+    deep = EIGHT_BITS if values.dtype == np.uint8 else FLOAT if values.dtype.kind == "f" else MORE_BITS
+    facts = np.zeros((n, FACTS))
+    flat = base.reshape(n, -1)
+    facts[:, READ] = 1
+    facts[:, HEIGHT], facts[:, WIDTH], facts[:, CHANNELS], facts[:, ALPHA] = height, width, channels, alpha
+    facts[:, DEEP], facts[:, LOW], facts[:, HIGH] = deep, flat.min(1), flat.max(1)
+    facts[:, WHOLE] = (flat == np.rint(flat)).all(1) if deep == FLOAT else 1
+    grey = base
+    if channels == 3:
+        facts[:, COLOURED] = [is_coloured(each) for each in base]
+        grey = brightness(base.astype(np.uint8, copy=False)) if deep == EIGHT_BITS else base
+    if alpha:
+        cover = values[..., -1].reshape(n, -1).astype(np.float64)
+        facts[:, ALPHA] = np.where(cover.min(1) < 255, 2, 1)
+        total = cover.sum(1)
+        seen: Numbers = np.asarray(grey[..., 0], np.float64).reshape(n, -1) * cover
+        facts[:, LIGHT] = seen.sum(1) / np.where(total > 0, total, 1)
+    else:
+        edges = [grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]]
+        facts[:, EDGE] = np.median(np.concatenate([edge.reshape(n, -1) for edge in edges], 1), 1)
+    facts[:, TURNED], facts[:, ANIMATED] = pixels.turned, pixels.animated
+    return facts
