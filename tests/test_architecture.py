@@ -7,6 +7,8 @@ import importlib
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -80,6 +82,32 @@ def test_arrows_point_down(path: Path) -> None:
     part = path.relative_to(ROOT).parts[0].removesuffix(".py")
     for other in FORBIDDEN.get(part, []):
         assert not [n for n in names if within(n, f"vaecore.{other}")], f"{part} imports {other}"
+
+
+def imported_first(path: Path, modules: Mapping[str, Path]) -> set[str]:
+    """The modules of our own that a file must have imported before it is imported itself."""
+    found: set[str] = set()
+    left: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
+    while left:
+        for node in ast.iter_child_nodes(left.pop()):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = {f"{node.module}.{each.name}" for each in node.names}
+                found |= (names & modules.keys()) or {node.module}
+            elif not isinstance(node, ast.FunctionDef | ast.Lambda) and not (
+                    isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)):
+                left.append(node)
+    return found & modules.keys()
+
+
+def test_no_import_makes_a_circle() -> None:
+    modules = {module(path): path for path in [*FILES, *(ROOT.parent / "pages").rglob("*.py")]}
+    graph = {name: imported_first(path, modules) for name, path in modules.items()}
+    assert "vaecore.models.evidence" in graph["vaecore.models.base"]
+    assert "pages.shared.words" in graph["pages.shared.task"]
+    order = list(TopologicalSorter(graph).static_order())  # raises `CycleError`, which names a circle
+    assert len(order) == len(modules)
+    with pytest.raises(CycleError):
+        list(TopologicalSorter({**graph, "vaecore.schema": {"vaecore.config"}}).static_order())
 
 
 def test_training_has_no_circle() -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.cross_modal import state, switchboard
-from pages.shared.palette import INK, RUNS, scheme
+from pages.shared.palette import INK, PALE, RUNS, scheme
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 FIRST_DIMENSIONS, MAX_DIMENSIONS = 3, 6  # dimensions shown
 WIDTH, HEIGHT, FLOOR, EDGE = 460, 260, 34, 10  # of a picture, below its axis, beside it
-PALE = {"light": "#6B7085", "dark": "#A5ABC2"}
 CERTAINTY_HELP = ("1/σ², one over the variance: how certain. Under a product of experts certainties add up, so that "
                   "every modality can only make the model more certain.")
 RULES = {

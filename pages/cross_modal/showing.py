@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.cross_modal.state import Board, across, key
 from pages.shared import lines, pictures
+from pages.shared.palette import FAINT, PRIMARY
 from pages.shared.words import escaped
 from vaecore.evaluate.results import percent
 from vaecore.modalities import Image, Label, Modality, Text, Vector
@@ -99,8 +100,8 @@ def probabilities(checkpoint: CrossModal, name: str, found: Generated) -> None:
         f'<div style="display:flex;align-items:center;gap:.7rem;height:1.6rem">'
         f'<span style="min-width:2rem;text-align:right;font-weight:{700 if n == best else 400}">'
         f"{html.escape(names[n])}</span>"
-        f'<span style="flex:1;background:rgba(128,134,170,.16);border-radius:4px"><span style="display:block;'
-        f'height:1.05rem;border-radius:4px;background:var(--st-primary-color,#6A6FE0);'
+        f'<span style="flex:1;background:{FAINT};border-radius:4px"><span style="display:block;'
+        f'height:1.05rem;border-radius:4px;background:{PRIMARY};'
         f'width:{max(0.4, 100 * float(chances[n])):.1f}%"></span></span><span style="width:3.4rem;text-align:right;'
         f'font-variant-numeric:tabular-nums">{100 * float(chances[n]):.0f} %</span></div>' for n in sorted(shown))
     alt = html.escape(f"Probabilities of {name}")

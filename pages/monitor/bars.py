@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.shared.history import Record
+from pages.shared.palette import PRIMARY
 
 MAX_BARS = 40
 NOTHING = 0.1  # nats: a run that says less is not to look as if it said much
@@ -25,7 +26,7 @@ def kl_bars(title: str, record: Record, reach: float = 0.0) -> None:
         f'<div style="display:flex;align-items:center;gap:.6rem;height:1.35rem">'
         f'<span style="width:2.8rem;text-align:right;opacity:.75">{html.escape(record.names[i])}</span>'
         f'<span style="flex:1"><span style="display:block;height:.85rem;border-radius:3px;'
-        f'background:var(--st-primary-color,#6A6FE0);width:{max(0.3, 100 * values[i] / longest):.1f}%"></span></span>'
+        f'background:{PRIMARY};width:{max(0.3, 100 * values[i] / longest):.1f}%"></span></span>'
         f'<span style="width:3.6rem;font-variant-numeric:tabular-nums">{values[i]:.2f}</span></div>'
         for i in order[:MAX_BARS])
     rest = f"<div style='opacity:.75'>and {len(values) - MAX_BARS} smaller ones</div>" if len(values) > MAX_BARS else ""

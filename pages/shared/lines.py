@@ -10,6 +10,8 @@ from typing import Literal
 
 import streamlit as st
 
+from pages.shared.palette import DIFFERS, FAINT, UNKNOWN, UNKNOWN_LINE
+
 Mark = Literal["", "unknown", "changed", "left out"]
 
 # Labels stand before their sentences where there is room and above them where there is not, in all lines alike.
@@ -18,13 +20,13 @@ LABEL = "flex:0 0 {label}rem;font-size:.95rem;opacity:.75;overflow-wrap:anywhere
 TEXT = "flex:1 1 16rem;min-width:0;font-size:{size}rem;line-height:1.45;overflow-wrap:anywhere;opacity:{opacity}"
 MARK = "color:inherit;padding:0 .12em;border-radius:.25em;box-decoration-break:clone;"
 STYLES: dict[Mark, str] = {
-    "unknown": MARK + "background:rgba(224,110,20,.18);border-bottom:3px dashed #D9731A",
-    "changed": MARK + "background:rgba(110,115,235,.24)",
+    "unknown": f"{MARK}background:{UNKNOWN};border-bottom:3px dashed {UNKNOWN_LINE}",
+    "changed": f"{MARK}background:{DIFFERS}",
     "left out": MARK + "background:none;text-decoration:line-through;opacity:.6"}
 MEANINGS: dict[Mark, str] = {"unknown": "not in the model's vocabulary", "changed": "differs",
                              "left out": "beyond the model's longest sentence"}
 BRIEF = "font-size:1rem;line-height:1.5;white-space:nowrap;overflow:hidden;text-overflow:ellipsis"
-PLAIN = "background:rgba(128,134,170,.16);"
+PLAIN = f"background:{FAINT};"
 CHIP = "padding:.05em .4em;border-radius:.35em;"
 
 
