@@ -177,3 +177,22 @@ def test_the_version_is_said_once() -> None:
     assert "version" not in declared["project"] and "version" in declared["project"]["dynamic"]
     assert declared["tool"]["setuptools"]["dynamic"]["version"] == {"attr": "vaecore.__version__"}
     assert re.fullmatch(r"\d+\.\d+\.\d+", vaecore.__version__)
+
+
+def test_data_of_ones_own_are_given_as_a_path_as_what_was_brought_or_as_arrays(tmp_path: Path) -> None:
+    import numpy as np
+
+    rows = np.random.default_rng(0).normal(size=(60, 4))
+    np.savetxt(tmp_path / "mice.csv", rows, delimiter=",", header="a,b,c,d", comments="")
+    brought = vaecore.bring(tmp_path / "mice.csv", standardise=False)
+    how: dict[str, Any] = {"store": tmp_path, "silent": True, "latent_size": 2}
+    by_path = vaecore.fit("pca-mnist", data=tmp_path / "mice.csv", name="path", **how)
+    by_door = vaecore.fit("pca-mnist", data=brought, name="door", **how)
+    by_array = vaecore.fit("pca-mnist", data=rows, name="array", set={"data.split_seed": 3}, **how)
+    assert by_path.run.config().data.digest == brought.config.digest == by_door.run.config().data.digest
+    assert (by_path.run.config().data.standardise, by_door.run.config().data.standardise) == (True, False)
+    there = by_array.run.config().data
+    assert Path(there.path).parent == tmp_path / "data" and there.split_seed == 3
+    assert by_array.model.modalities["vector"].shape == (4,)
+    with pytest.raises(vaecore.ConfigError, match="nothing that is read here"):
+        vaecore.fit("pca-mnist", data=np.zeros(3), **how)

@@ -3,6 +3,7 @@
     import vaecore
 
     checkpoint = vaecore.fit("vae-mnist", epochs=2)   # train in this process; `vaecore.presets()` names what there is
+    print(vaecore.bring("faces/"))                    # what is understood of your own files, before anything trains
     checkpoint = vaecore.load("gallery/vae")          # or open what was trained
     images = checkpoint.sample(16)                    # uint8 (16, H, W)
     model = vaecore.VAE((1, 28, 28), latent_size=10)  # or write the loop yourself: model.loss(x).backward()
@@ -18,14 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_ROOMS = {"fit": "api", "load": "api", "presets": "named", "RunConfig": "config", "preset": "config",
-          "ConfigError": "schema", "Run": "store", "Store": "store", "StoreError": "store"}
-__all__ = ["ConfigError", "Run", "RunConfig", "Store", "StoreError", "fit", "load", "preset", "presets"]
+_ROOMS = {"bring": "data.own.door", "fit": "api", "load": "api", "presets": "named", "RunConfig": "config",
+          "preset": "config", "ConfigError": "schema", "Run": "store", "Store": "store", "StoreError": "store"}
+__all__ = ["ConfigError", "Run", "RunConfig", "Store", "StoreError", "bring", "fit", "load", "preset", "presets"]
 
 if TYPE_CHECKING:
     from vaecore import models
     from vaecore.api import fit, load
     from vaecore.config import RunConfig, preset
+    from vaecore.data.own.door import bring
     from vaecore.models import *  # noqa: F403
     from vaecore.named import presets
     from vaecore.schema import ConfigError

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from vaecore.config import RunConfig
+    from vaecore.data.own.file import OwnFile
     from vaecore.explore import Checkpoint, Codeless, CrossModal, SentenceCheckpoint, VideoCheckpoint
 
     Opened = Checkpoint | Codeless | CrossModal | SentenceCheckpoint | VideoCheckpoint
@@ -26,16 +27,19 @@ if TYPE_CHECKING:
 CONFIG_FILES = (".json", ".yaml", ".yml")
 
 
-def fit(start: str | Path | RunConfig, *, set: Mapping[str, Any] | None = None, name: str = "",
+def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, Any] | None = None, name: str = "",
         store: Store | Path | str | None = None, silent: bool = False, **settings: Any) -> Opened:
     """Train a model in this process, with a progress bar, and return it opened.
 
         vaecore.fit("vae-mnist", epochs=2)
         vaecore.fit("vae-mnist", set={"model.network.kind": "mlp", "training.epochs": 2}, name="mine")
+        vaecore.fit("vae-mnist", data="faces/")  # your own: a path, what `vaecore.bring` gave, arrays, a torch Dataset
 
     `start` is the name of a preset, the path of a configuration (JSON or YAML) or a `RunConfig`. `set` changes fields
     by their dotted names, as `--set` does; other keywords are such names too, or the last part of one where only one
-    field is called so: `epochs` is `training.epochs`, `latent_size` is `model.latent_size`. The run is written into
+    field is called so: `epochs` is `training.epochs`, `latent_size` is `model.latent_size`. `data` are your own: the
+    path of a file or folder, what `vaecore.bring` gave, a data set's configuration, or what `vaecore.data.own.given`
+    takes: arrays, sentences, a PyTorch data set, which are written once into the store. The run is written into
     `store` (a folder; else $VAECORE_STORE or ./trained) under `name`, or under a name made from the choice and the
     time: pages and command line see it too.
 
@@ -47,7 +51,9 @@ def fit(start: str | Path | RunConfig, *, set: Mapping[str, Any] | None = None, 
     from vaecore.lab.worker import train_here
     from vaecore.training.build import fit as check
 
-    config = chosen(start, {**(set or {}), **settings}).resolve()
+    changes = {**(set or {}), **settings}
+    config = chosen(start, changes) if data is None else _with_data(chosen(start, {}), data, changes, _store(store))
+    config = config.resolve()
     check(config, config.data.load())  # what is wrong is said before there is a run
     run = _store(store).create(config, name)
     with training_bar(here(silent=silent)) as bar:
@@ -98,6 +104,31 @@ def chosen(start: str | Path | RunConfig, settings: Mapping[str, Any]) -> RunCon
     config = changed(config, _as_typed(dotted))  # first, as a family that is chosen here brings other fields
     short = {_whole(field, config): value for field, value in settings.items() if field not in dotted}
     return changed(config, _as_typed(short))
+
+
+def _with_data(config: RunConfig, data: Any, settings: Mapping[str, Any], store: Store) -> RunConfig:
+    """The configuration with data of one's own, with fields changed."""
+    from vaecore.data import DataConfig
+    from vaecore.data.own.door import Brought, Kind, read_as
+    from vaecore.data.own.given import written
+    from vaecore.schema import parse
+
+    def with_these(these: DataConfig) -> RunConfig:
+        return chosen(config.model_copy(update={"data": these}), settings)
+
+    if isinstance(data, Brought):
+        return with_these(data.config)
+    if isinstance(data, DataConfig):
+        return with_these(data)
+    path, kind, fields = (data, "", {}) if isinstance(data, str | Path) else written(data, store.root / "data")
+    found: dict[Kind, RunConfig] = {}
+
+    def configured(kind: Kind) -> OwnFile:
+        found[kind] = with_these(parse(kind, {"path": str(path), **fields}))
+        return cast("OwnFile", found[kind].data)
+
+    brought = read_as(path, kind, configured)
+    return found[type(brought.config)].model_copy(update={"data": brought.config})
 
 
 def _whole(field: str, config: RunConfig) -> str:

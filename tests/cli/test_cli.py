@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from vaecore import cli
+from vaecore import cli, lab
 
 
 @pytest.fixture(scope="module")
@@ -320,3 +320,32 @@ def test_the_cache_is_listed_and_cleared(capsys: pytest.CaptureFixture[str], mon
     assert [row["name"] for row in said(capsys, "data", "--cached")] == ["arrays/one"]
     assert call(["data", "--forget", "all", "--yes"]) == 0
     assert said(capsys, "data", "--cached") == []
+
+
+def test_data_of_ones_own_are_said_before_anything_trains(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "\n".join(f"{row},{row % 7},{'ab'[row % 2]}" for row in range(60))
+    (tmp_path / "mice #2.csv").write_text(f"height,weight,kind\n{rows}\n")
+    path, sheet = str(tmp_path / "mice #2.csv"), tmp_path / "sheet.png"
+    assert call(["data", path, "--set", "data.covariate=kind", "-o", str(sheet)]) == 0
+    told = capsys.readouterr()
+    assert "A table of your own: mice #2.csv: 48 / 6 / 6" in told.out and "2 classes: a 30, b 30" in told.out
+    assert sheet.read_bytes().startswith(b"\x89PNG") and "sheet.png written" in told.err
+    facts = said(capsys, "data", path, "--set", "data.covariate=kind", "--as", "table")
+    assert facts["classes"] == {"a": 30, "b": 30} and facts["sizes"] == {"train": 48, "validation": 6, "test": 6}
+    assert facts["data"]["covariate"] == "kind" and len(facts["data"]["digest"]) == 64
+    assert "is not there" in refused(capsys, "data", path + "x")
+    assert "no data set of files of your own is called 'tables'" in refused(capsys, "data", path, "--as", "tables")
+    assert "is no field of the data" in refused(capsys, "data", path, "--set", "training.epochs=3")
+
+
+def test_a_training_begins_with_a_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "\n".join(f"{row},{row % 7},{'ab'[row % 2]}" for row in range(60))
+    (tmp_path / "mice.csv").write_text(f"height,weight,kind\n{rows}\n")
+    facts = said(capsys, "train", "--preset", "pca-mnist", "--data", str(tmp_path / "mice.csv"), "--set",
+                 "data.covariate=kind", "--set", "model.latent_size=2", "--name", "mice", "--store", str(tmp_path),
+                 "--detach")
+    config = json.loads((Path(facts["folder"]) / "config.json").read_text())
+    assert config["data"]["name"] == "table" and config["data"]["covariate"] == "kind"
+    assert config["model"]["latent_size"] == 2 and len(config["data"]["digest"]) == 64
+    lab.wait(Path(facts["folder"]), timeout=60)
+    assert "no data to read so" in refused(capsys, "train", "--as", "table", "--store", str(tmp_path))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from vaecore.cli.printing import (
     FAILED,
     JsonOption,
     RunArgument,
+    SetOption,
     StoreOption,
     err,
     out,
@@ -145,14 +147,25 @@ def _milliseconds(seconds: float | None) -> float | None:
 
 
 @app.command()
-def data(download: Annotated[str | None, typer.Option(help="Fetch this data set now.", metavar="NAME")] = None,
+def data(path: Annotated[str | None, typer.Argument(help="A file or folder of your own: what is understood of it is "
+                                                    "said, and nothing is trained.")] = None,
+         read_as: Annotated[str, typer.Option("--as", metavar="NAME", help="Of your own: read it as this data set."
+                                              )] = "",
+         changes: SetOption = None,
+         output: Annotated[Path | None, typer.Option("-o", "--output", help="Of your own: a PNG of some of it."
+                                                     )] = None,
+         download: Annotated[str | None, typer.Option(help="Fetch this data set now.", metavar="NAME")] = None,
          cached: Annotated[bool, typer.Option("--cached", help="Instead, what the cache holds on the disk.")] = False,
          forget: Annotated[str | None, typer.Option(help="Delete this from the cache, by its name in --cached, or "
                                                     "all; it is made or fetched again when needed.",
                                                     metavar="NAME")] = None,
          yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
          as_json: JsonOption = False) -> None:
-    """The data sets, which copy of each is in use, and their fields."""
+    """The data sets, and which copy of each is in use; or what is understood of data of your own."""
+    if path is not None:
+        from vaecore.cli.bringing import tell
+
+        return tell(path, read_as, changes or [], output, as_json)
     from vaecore.data import DATASETS, DataUnavailable
     from vaecore.schema import problem
 

@@ -33,6 +33,9 @@ app = typer.Typer()
 def train(
     preset: Annotated[str | None, typer.Option(help="A named preset; `vaecore presets` lists them.")] = None,
     config: Annotated[Path | None, typer.Option(help="A configuration file, JSON or YAML.")] = None,
+    data: Annotated[str, typer.Option(metavar="PATH", help="A file or folder of your own to learn from; `vaecore data "
+                                      "PATH` says what is understood of it.")] = "",
+    kind: Annotated[str, typer.Option("--as", metavar="NAME", help="Read it as this data set.")] = "",
     changes: SetOption = None,
     name: Annotated[str, typer.Option(help="The run's name; made from the choice and the time without.")] = "",
     detach: Annotated[bool, typer.Option("--detach", help="Return at once; the training goes on.")] = False,
@@ -48,6 +51,13 @@ def train(
     if preset and config:
         raise problem("--config", str(config), "a preset and a file were both given.", "Give one of them.")
     start = named(preset) if preset else from_file(config) if config else RunConfig()
+    if data:
+        from vaecore.cli.bringing import brought
+
+        of_data, changes = _parted(changes or [])
+        start = start.model_copy(update={"data": brought(data, kind, of_data).config})
+    elif kind:
+        raise problem("--as", kind, "there are no data to read so.", "Give --data PATH too.")
     chosen = changed(start, changes or []).resolve()
     fit(chosen, chosen.data.load())  # what is wrong is said here, not in a log
     _start(store_at(store).create(chosen, name), detach, as_json)
@@ -124,6 +134,12 @@ def remove(run: RunArgument, yes: Annotated[bool, typer.Option("--yes", help="Do
 def restore(name: Annotated[str, typer.Argument(help="The removed run's name.")], store: StoreOption = None) -> None:
     """Bring a removed run back."""
     out.print(f"{store_at(store).restore(name).id} is back.", highlight=False)
+
+
+def _parted(changes: list[str]) -> tuple[list[str], list[str]]:
+    """Settings of the data, and all others."""
+    of_data = [setting for setting in changes if setting.strip().startswith("data.")]
+    return of_data, [setting for setting in changes if setting not in of_data]
 
 
 def _start(run: Run, detach: bool, as_json: bool) -> None:

@@ -114,6 +114,15 @@ class Dataset:
     left_out: tuple[str, ...] = ()  # what was left out, by file, row or column, and why
     split_by: str = ""  # what decided who is in which split, as "by seed 0"
 
+    def counted(self) -> dict[str, int]:
+        """Observations of each class in all splits, in the order of their numbers; empty where there are no labels."""
+        labels = [split.labels for split in self.splits.values() if split.labels is not None]
+        if not labels:
+            return {}
+        counts = np.bincount(np.concatenate(labels) + 1)[1:]  # without those of -1, whose label is missing
+        names = self.classes or tuple(map(str, range(len(counts))))
+        return {name: int(count) for name, count in zip(names, counts, strict=False)}
+
     def size(self, split: SplitName) -> int:
         """Observations of a split; of one that is drawn anew, what is called an epoch."""
         return self.drawn.count if split == "train" and self.drawn is not None else len(self.splits[split])

@@ -57,6 +57,21 @@ def header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     return shape, dtype
 
 
+def declared(path: Path, most: int = 64) -> dict[str, tuple[int, ...]] | None:
+    """The shapes that the arrays of an .npz declare, by name, read from their headers only; None where it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as members:
+            found = {}
+            for entry in members.infolist()[:most]:
+                if entry.filename.endswith(".npy"):
+                    with members.open(entry) as file:
+                        found[entry.filename.removesuffix(".npy")] = header(file)[0]
+            return found
+    except DAMAGED:
+        return None
+
+
 def _expected(members: zipfile.ZipFile, name: str, kinds: str, shape: tuple[int, ...]) -> Array:
     entry = members.getinfo(f"{name}.npy")
     if entry.file_size > 8 * int(np.prod(shape)) + 4096:  # before anything is unpacked: a header could be as large

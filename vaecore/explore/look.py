@@ -47,18 +47,8 @@ class Sheet(NamedTuple):
 
 def look(dataset: Dataset) -> Look:
     """Pictures of a data set's training observations; several modalities stand in rows, a column an observation."""
-    return replace(_sheet(dataset), classes=_counted(dataset), split_by=dataset.split_by, done=dataset.done,
+    return replace(_sheet(dataset), classes=dataset.counted(), split_by=dataset.split_by, done=dataset.done,
                    left_out=dataset.left_out)
-
-
-def _counted(dataset: Dataset) -> dict[str, int]:
-    """Observations of each class, in the order of their numbers; empty where there are no labels."""
-    labels = [split.labels for split in dataset.splits.values() if split.labels is not None]
-    if not labels:
-        return {}
-    counts = np.bincount(np.concatenate(labels) + 1)[1:]  # without those of -1, whose label is missing
-    names = dataset.classes or tuple(map(str, range(len(counts))))
-    return {name: int(count) for name, count in zip(names, counts, strict=False)}
 
 
 def _sheet(dataset: Dataset) -> Look:

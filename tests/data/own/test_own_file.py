@@ -22,7 +22,10 @@ def test_a_file_and_a_folder_are_recognised_by_their_endings(kind: type[OwnFile]
     ending = kind.endings[0]
     (tmp_path / f"a{ending.upper()}").write_bytes(b"1")
     assert kind.recognises(tmp_path / f"a{ending.upper()}")
+    (tmp_path / f"b{kind.endings[-1]}").write_bytes(b"1")
+    (tmp_path / f"a{ending.upper()}").rename(tmp_path / f"a{kind.endings[-1]}")
     assert kind.recognises(tmp_path) is kind.several
+    (tmp_path / f"a{kind.endings[-1]}").rename(tmp_path / f"a{ending.upper()}")
     assert not kind.recognises(tmp_path / f"missing{ending}")
     assert not kind.recognises(tmp_path / "\0")
     os.mkfifo(tmp_path / f"pipe{ending}")

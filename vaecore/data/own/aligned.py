@@ -8,14 +8,17 @@ and 1 says so, in the alphabetical order of the modalities. Classes for evaluati
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vaecore.data import npz
 from vaecore.data.base import (
     MAX_ARRAYS_BYTES,
     MAX_CLASSES,
@@ -35,16 +38,22 @@ from vaecore.data.own.columns import (
     numbered_labels,
     who_has_what,
 )
-from vaecore.data.own.file import OwnFile, digest_of, wrong
+from vaecore.data.own.file import FEW, OwnFile, digest_of, wrong
 from vaecore.data.own.members import ENDINGS, Member, files, members
 from vaecore.data.text import VocabularyConfig
 from vaecore.modalities import MAX_MODALITIES, Modality
 from vaecore.schema import option
 
 MIN_SAMPLES = 30
+SPLIT_NAMES = ("split", "group", "names")  # what is no modality of pictures with a class
 NAME = re.compile(r"\w[\w -]{0,39}")
 KNOWN = ("labels", "mask")  # what is no modality
 RESERVED = ("covariate", "observed", "prior", "product", "posterior", "mixture", *KNOWN)  # names of other things
+
+
+def _several(names: Sequence[str]) -> bool:
+    """Whether they name two modalities or more."""
+    return len([name for name in names if name.lower() not in (*KNOWN, *SPLIT_NAMES)]) > 1
 
 
 class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
@@ -56,6 +65,7 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
                                "folder with one file a modality.")
     several: ClassVar[bool] = True
     endings: ClassVar[tuple[str, ...]] = (".npz", *ENDINGS)
+    alone: ClassVar[tuple[str, ...]] = (".npz",)
     upload: ClassVar[str] = "Archive of arrays, or a file a modality"
     invitation: ClassVar[str] = "Samples are shown here once there is an archive, or the path of a folder."
     name: Literal["aligned"] = "aligned"
@@ -67,6 +77,21 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
                                "samples that have it.")
     split_seed: int = option(0, "Seed of the shuffle before the split.", ge=0, le=2**31 - 1, advanced=True)
     digest: str = digest_of("the files", "others")
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether an .npz holds two modalities or more, or a folder nothing but files of them. Never raises."""
+        with contextlib.suppress(OSError, ValueError):
+            if path.is_dir():
+                entries = [entry for entry in islice(path.iterdir(), FEW) if not entry.name.startswith(".")]
+                names = [entry.name.lower() for entry in entries if entry.is_file()]
+                return len(names) == len(entries) and all(name.endswith(ENDINGS) for name in names) and _several(
+                    [name.rpartition(".")[0] for name in names])
+            if path.name.lower().endswith(".npz") and path.is_file():
+                if (shapes := npz.declared(path)) is None:
+                    return True  # it may have been meant so, and reading it says what is wrong
+                return len({shape[:1] for shape in shapes.values()}) == 1 and _several(list(shapes))
+        return False
 
     def files(self) -> dict[str, bytes]:
         return files(self.path)

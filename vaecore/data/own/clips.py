@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
+from vaecore.data import npz
 from vaecore.data.base import MAX_ARRAYS_BYTES, SPLITS, Dataset, Split, SplitName, kept_names
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
 from vaecore.data.own.clip_file import ENDINGS, Clip, Fit, read_clips
@@ -60,6 +61,14 @@ class OwnClips(OwnFile):
                              "one clip, or one window.", gt=0, le=0.4)
     split_seed: int = option(0, "Seed of which clips are held out.", ge=0, le=2**31 - 1, advanced=True)
     digest: str = digest_of("the files", "others")
+
+    @classmethod
+    def recognises(cls, path: Path) -> bool:
+        """Whether a file is a film or an .npz of one array (N, T, H, W, C), or a folder has one. Never raises."""
+        if not super().recognises(path) or not path.name.lower().endswith(".npz"):
+            return super().recognises(path)
+        shapes = npz.declared(path)
+        return shapes is None or [len(shape) for shape in shapes.values()] == [5]  # one of four may be pictures
 
     def files(self) -> dict[str, bytes]:
         return files(self.path)

@@ -35,6 +35,7 @@ class OwnFile(DataConfig):
     unchosen: ClassVar[str]  # what is said while no path is given
     several: ClassVar[bool] = False  # whether it may be more than one file
     endings: ClassVar[tuple[str, ...]]  # of files that it is read from, in small letters, as ".csv"
+    alone: ClassVar[tuple[str, ...]] = ()  # of these, those of which a single file can be such data; empty: all
     upload: ClassVar[str]  # what is asked for where files are uploaded, as "Text file"
     invitation: ClassVar[str]  # what will be seen there, said while there is nothing yet
 

@@ -1,0 +1,167 @@
+"""One door: what lies at a path is recognised, read, said before anything trains; what cannot be read says why."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vaecore
+from vaecore.data.own import given
+from vaecore.data.own.door import bring, possible, recognised
+from vaecore.data.own.given import written
+from vaecore.schema import ConfigError
+
+
+def names(kinds: list[Any]) -> list[str]:
+    return [kind.model_fields["name"].default for kind in kinds]
+
+
+def a_table(folder: Path, rows: int = 40) -> Path:
+    lines = ["height,weight,kind", *(f"{row},{row * 2.5},{'ab'[row % 2]}" for row in range(rows))]
+    (folder / "mice.csv").write_text("\n".join(lines))
+    return folder / "mice.csv"
+
+
+def a_gif(path: Path, frames: int = 20) -> None:
+    pictures = [Image.new("RGB", (24, 16), (9 * t, 9 * t, 9 * t)) for t in range(frames)]
+    pictures[0].save(path, "GIF", save_all=True, append_images=pictures[1:])
+
+
+def test_a_table_is_recognised_and_understood(tmp_path: Path) -> None:
+    brought = vaecore.bring(a_table(tmp_path), covariate="kind")
+    assert brought.config.tag == "table" and len(brought.config.digest) == 64
+    assert Path(brought.config.path).is_absolute()
+    told = str(brought)
+    assert told.startswith("A table of your own: mice.csv: 32 / 4 / 4")
+    assert "for training, validation and test: 32 / 4 / 4" in told
+    assert "2 classes: a 20, b 20" in told
+
+
+def test_what_several_kinds_could_be_is_read_as_the_one_that_it_looks_like(tmp_path: Path) -> None:
+    def archive(name: str, **arrays: Any) -> Path:
+        np.savez(tmp_path / name, **arrays)
+        return tmp_path / name
+
+    rng = np.random.default_rng(0)
+    two = archive("two.npz", a=rng.random((40, 3)), b=rng.random((40, 2)))
+    assert names(recognised(two))[0] == "aligned" and bring(two).dataset.modalities.keys() == {"a", "b"}
+    film = archive("film.npz", x=rng.integers(0, 255, (4, 20, 16, 16, 1), dtype=np.uint8))
+    assert names(recognised(film))[0] == "clips"
+    assert "frames: 5 frames of 16 × 16 pixels" in str(bring(film, frames=5, size=16))
+    one = archive("one.npz", x=rng.integers(0, 255, (60, 16, 16, 1), dtype=np.uint8))
+    assert {"aligned", "clips"} & set(names(recognised(one))) == set() and "clips" in names(possible(one))
+    assert bring(one, "clips", frames=5, size=16).config.tag == "clips"
+
+
+def test_a_folder_is_recognised_by_what_lies_in_it(tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        (tmp_path / name).write_text("x\n" + "1\n2\n" * 20)
+    assert names(recognised(tmp_path)) == ["aligned"]
+    (tmp_path / "a.csv").unlink()
+    (tmp_path / "b.csv").unlink()
+    for name in "abc":
+        a_gif(tmp_path / f"{name}.gif")
+    assert names(recognised(tmp_path))[0] == "clips"
+    (tmp_path / "notes.docx").write_bytes(b"1")
+    brought = bring(tmp_path, "clips", size=16, frames=6)
+    assert "left out: 1 entry of the folder that is no clip by name: notes.docx" in str(brought)
+
+
+@pytest.mark.parametrize(("make", "words"), [
+    (lambda f: f / "nothing.csv", "is not there"),
+    (lambda f: f / "\0", "cannot be looked at|is not there"),
+    (lambda f: f, "is a folder in which nothing is found that is read here"),
+    (lambda f: _file(f / "thesis.pdf"), r"is of no kind that is read here.*A table of your own: \.csv"),
+    (lambda f: _file(f / "two.npz"), "no .npz that can be read"),
+    (lambda f: _file(f / "film.mp4"), "no film that can be read"),
+])
+def test_what_cannot_be_read_says_so_for_the_kinds_that_it_could_be(tmp_path: Path, make: Any, words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        bring(make(tmp_path))
+
+
+def _file(path: Path) -> Path:
+    path.write_bytes(b"neither this nor that")
+    return path
+
+
+def test_a_kind_or_a_field_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"called 'tables'.*table"):
+        bring(a_table(tmp_path), "tables")
+    with pytest.raises(ConfigError, match="unknown field"):
+        bring(a_table(tmp_path), sice=3)
+    with pytest.raises(ConfigError, match=r"'mnist' is not there; a data set that is built in is called so"):
+        bring("mnist")
+
+
+# -- arrays ----------------------------------------------------------------------------------------
+
+
+class Items:
+    """As a PyTorch data set: a length, and items that are pairs."""
+
+    def __init__(self, x: Any, labels: Any = None) -> None:
+        self.x, self.labels = x, labels
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, place: int) -> Any:
+        return self.x[place] if self.labels is None else (self.x[place], self.labels[place])
+
+
+def test_arrays_are_written_once_under_a_name_made_of_them(tmp_path: Path) -> None:
+    x, y = np.arange(120, dtype=np.float32).reshape(40, 3), np.arange(40) % 2
+    path, name, fields = written((x, y), tmp_path)
+    assert (name, fields) == ("table", {"covariate": "label"})
+    assert path.read_text().splitlines()[:2] == ["x0,x1,x2,label", "0.0,1.0,2.0,0"]
+    before = path.stat().st_mtime_ns
+    assert written(Items(x, y), tmp_path)[0] == path and path.stat().st_mtime_ns == before
+    assert written(Items(x), tmp_path)[0] != path and len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(("value", "name", "members"), [
+    (np.zeros((4, 8, 8), np.uint8), "images", {"images"}),
+    ((np.zeros((4, 8, 8, 3), np.uint8), [0, 1, 0, 1]), "images", {"images", "labels"}),
+    (np.zeros((2, 5, 8, 8, 1), np.uint8), "clips", {"frames"}),
+    ({"a": np.zeros((4, 2)), "b": np.zeros((4, 3))}, "aligned", {"a", "b"}),
+    (Items(np.zeros((4, 8, 8)), ["x", "y", "x", "y"]), "images", {"images", "labels"}),
+])
+def test_what_was_given_says_what_it_is(value: Any, name: str, members: set[str], tmp_path: Path) -> None:
+    path, found, _ = written(value, tmp_path)
+    assert found == name
+    with np.load(io.BytesIO(path.read_bytes())) as archive:
+        assert set(archive) == members
+
+
+def test_a_tensor_and_sentences_are_taken(tmp_path: Path) -> None:
+    import torch
+
+    path, name, _ = written(torch.ones(3, 2, requires_grad=True), tmp_path)
+    assert name == "table" and path.read_text() == "x0,x1\n1.0,1.0\n1.0,1.0\n1.0,1.0\n"
+    path, name, _ = written(["a cat\nsleeps", "a dog barks"], tmp_path)
+    assert name == "text-file" and path.read_text() == "a cat sleeps\na dog barks\n"
+
+
+@pytest.mark.parametrize(("value", "words"), [
+    (np.zeros(4), r"shape \(4,\) is nothing"), (3, "nothing that is read here|no array"), ({"a": object()}, "no array"),
+    ((np.zeros((4, 2)), np.zeros(3)), r"labels of shape \(3,\) do not belong to 4"), (Items([]), "nothing in it"),
+    (Items([np.zeros((2, 2)), np.zeros((2, 3))]), r"item 1 has the shape \(2, 3\)"), (lambda: 3, "no array"),
+    (np.array([{}], object), "no array of numbers")])
+def test_what_is_no_data_is_refused(value: Any, words: str, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=words):
+        written(value, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_given_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(given, "MAX_ARRAYS_BYTES", 1_000)
+    with pytest.raises(ConfigError, match="too large to be copied"):
+        written(np.zeros((40, 8, 8)), tmp_path)
+    with pytest.raises(ConfigError, match=r"the first 2 of 40 items have 1,024 bytes"):
+        written(Items(np.zeros((40, 8, 8))), tmp_path)

@@ -1,0 +1,133 @@
+"""One door for data of one's own: what lies at a path is read as what it looks like, and said before anything trains.
+
+Page, command line and Python come in here. Which kinds there are is not known here: each data set that is read from
+files of one's own declares what it recognises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vaecore.data import DATASETS
+from vaecore.data.base import SPLITS, Dataset
+from vaecore.data.own.file import OwnFile
+from vaecore.schema import ConfigError, Problem, parse, problem
+
+# Where several recognise the same: first those that look at what is inside, last those that take what is left.
+FIRST = ("aligned", "clips", "images", "text-file", "table")
+CLASSES_TOLD = 20
+
+Kind = type[OwnFile]
+
+
+@dataclass(frozen=True)
+class Brought:
+    """Data of one's own as they were understood: their configuration, which a run takes, and the loaded data set."""
+
+    config: OwnFile
+    dataset: Dataset
+
+    def __str__(self) -> str:
+        return "\n".join(understood(self.dataset, self.config.title))
+
+
+def own() -> dict[str, Kind]:
+    """The data sets that are read from files of one's own, by name, in the order in which they are tried."""
+    kinds = {name: kind for name, kind in DATASETS.items() if issubclass(kind, OwnFile)}
+    return dict(sorted(kinds.items(), key=lambda item: FIRST.index(item[0]) if item[0] in FIRST else -1))
+
+
+def recognised(path: str | Path) -> list[Kind]:
+    """The data sets that what lies at `path` looks like, the likeliest first; cheap, and never an error."""
+    try:
+        place = Path(path).expanduser()
+    except RuntimeError:  # "~someone" without a home
+        return []
+    return [kind for kind in own().values() if kind.recognises(place)]
+
+
+def possible(path: str | Path) -> list[Kind]:
+    """The data sets recognised at `path`, and then those that a file with its ending may be meant as too."""
+    found = recognised(path)
+    name = Path(path).name.lower()
+    return found + [kind for kind in own().values() if kind not in found and name.endswith(kind.alone or kind.endings)]
+
+
+def bring(path: str | Path, name: str = "", **fields: Any) -> Brought:
+    """Read what lies at `path`, and say what was understood, before anything trains.
+
+        brought = vaecore.bring("faces/", size=64)
+        print(brought)                          # counts, shapes, classes, split, what was done and left out
+        vaecore.fit("vae-images", data=brought)
+
+    It is read as the data set called `name`, or as what it looks like; `fields` are fields of that data set. Raises
+    `ConfigError`, which says for each kind that it could be what is missing, and `DataUnavailable` where a decoder is
+    not installed.
+    """
+    return read_as(path, name, lambda kind: parse(kind, {"path": str(path), **fields}))
+
+
+def read_as(path: str | Path, name: str, configured: Callable[[Kind], OwnFile]) -> Brought:
+    """Read what lies at `path` as `bring` does, by the configuration that `configured` makes for a kind."""
+    kinds = [called(name)] if name else recognised(path) or possible(path)
+    if not kinds:
+        raise _unknown(str(path))
+    problems: list[Problem] = []
+    for kind in kinds:
+        try:
+            config = configured(kind).resolve()
+            return Brought(config, config.load())
+        except ConfigError as error:
+            problems += [Problem(each.field, each.value, f"read as {kind.title[:1].lower()}{kind.title[1:]}: "
+                                 f"{each.message}" if len(kinds) > 1 else each.message, each.remedy)
+                         for each in error.problems]
+    raise ConfigError(problems)
+
+
+def called(name: str) -> Kind:
+    """The data set of one's own that is called so; raises `ConfigError`."""
+    kinds = own()
+    if name not in kinds:
+        raise problem("data.name", name, f"no data set of files of your own is called '{name}'.",
+                      f"Choose one of {', '.join(kinds)}.")
+    return kinds[name]
+
+
+def understood(dataset: Dataset, title: str = "") -> list[str]:
+    """What was understood of a data set, a line each: counts, shapes, classes, split, what was done and left out."""
+    return list(_understood(dataset, title))
+
+
+def _understood(dataset: Dataset, title: str) -> Iterator[str]:
+    yield f"{title}: {dataset.source}" if title else dataset.source
+    for name, modality in dataset.modalities.items():
+        yield f"{name}: {modality.described}"
+    sizes = " / ".join(f"{dataset.size(split):,}" for split in SPLITS)
+    yield f"for training, validation and test: {sizes}{f', split {dataset.split_by}' if dataset.split_by else ''}"
+    if classes := dataset.counted():
+        told = [f"{name} {count:,}" for name, count in list(classes.items())[:CLASSES_TOLD]]
+        more = f", and {len(classes) - CLASSES_TOLD:,} more" if len(classes) > CLASSES_TOLD else ""
+        yield f"{len(classes):,} class{'es' * (len(classes) != 1)}: {', '.join(told)}{more}"
+    for title_of, sentences in (("done", dataset.done), ("left out", dataset.left_out)):
+        yield from (f"{title_of}: {sentence}" for sentence in sentences)
+
+
+def _unknown(path: str) -> ConfigError:
+    """What is wrong with what no data set recognises."""
+    kinds = own().values()
+    takes = "; ".join(f"{kind.title}: {', '.join(kind.endings)}" for kind in kinds)
+    try:
+        place = Path(path).expanduser()
+        what = ("is a folder in which nothing is found that is read here" if place.is_dir() else
+                "is of no kind that is read here" if place.exists() else
+                "is a link to nothing" if place.is_symlink() else "is not there")
+    except (OSError, ValueError, RuntimeError) as error:
+        what = f"cannot be looked at ({error})"
+    if path in DATASETS:
+        return problem("data.path", path, f"'{path}' {what}; a data set that is built in is called so.",
+                       f"Train on that with --set data.name={path}; `vaecore data` lists them all.")
+    return problem("data.path", path, f"'{path}' {what}.", f"Give the path of one of these. {takes}.")
+
