@@ -128,7 +128,8 @@ class Image(Modality, kind="image"):
     @property
     def described(self) -> str:
         channels, height, width = self.shape
-        return f"{height} × {width} pixels" + (", colour" if channels == 3 else "")
+        colours = {1: "", 3: ", colour", 4: ", colour with opacity"}.get(channels, f", {channels} channels")
+        return f"{height} × {width} pixels" + colours
 
     def fault(self, x: Tensor) -> str:
         if found := super().fault(x):

@@ -236,10 +236,8 @@ def _rows(labels: list[tuple[str, str]], rows: list[Images], name: str) -> None:
 
 
 def _size(checkpoint: Checkpoint) -> str:
-    shape = checkpoint.shape
-    if len(shape) == 1:
-        return f"vectors of {shape[0]} numbers"
-    return f"{'colour' if shape[0] == 3 else 'grey'} images of {shape[2]} × {shape[1]} pixels"
+    [modality] = checkpoint.model.modalities.values()
+    return f"{modality.plural} of {modality.described.removesuffix(' each')}"
 
 
 def _section(field: tuple[str, object]) -> int:

@@ -9,12 +9,14 @@ import torch
 
 from vaecore.data import Modality
 from vaecore.nets import ConvConfig, LinearConfig, MLPConfig, ResConvConfig
+from vaecore.nets.convolutional import usual_channels
 from vaecore.nets.frames import DCGANConfig, VGGConfig
 from vaecore.schema import ConfigError
 
-IMAGES = [(1, 28, 28), (3, 64, 64), (1, 8, 8), (3, 32, 32), (1, 29, 31), (2, 33, 28), (1, 5, 4)]
+IMAGES = [(1, 28, 28), (3, 64, 64), (1, 8, 8), (3, 32, 32), (1, 29, 31), (2, 33, 28), (1, 5, 4), (7, 32, 40),
+          (1, 105, 105)]
 NETWORKS: list[Any] = [LinearConfig(), MLPConfig(hidden=(8, 4)), ConvConfig(channels=(4, 8), dense=8),
-                       ResConvConfig(channels=(4, 8), dense=8, blocks=2)]
+                       ResConvConfig(channels=(4, 8), dense=8, blocks=2), ConvConfig(channels=(), dense=0)]
 
 
 @pytest.mark.parametrize("shape", IMAGES, ids=str)
@@ -74,3 +76,35 @@ def test_frames_of_any_aspect_that_halves_are_coded_and_drawn(kind: str, frame: 
     assert decoder(h[:, None], decoder.prepare(skips)).shape == (2, *frame)
     with pytest.raises(ConfigError, match="do not halve"):
         config.encoder((3, 16, 40 + 1), 7)
+
+
+@pytest.mark.parametrize(("size", "many", "few"), [
+    ((28, 28), (32, 64), (16, 32)), ((28, 20), (32, 64), (16, 32)), ((64, 64), (32, 64, 128), (16, 32, 64)),
+    ((32, 40), (32, 64, 128), (16, 32, 64)), ((105, 105), (16, 32, 64, 128), (8, 16, 32, 64)),
+    ((256, 192), (16, 32, 64, 128, 256), (8, 16, 32, 64, 128)), ((8, 8), (32,), (16,)), ((16, 256), (16, 32), (8, 16)),
+])
+def test_a_network_is_sized_to_its_images_and_to_how_many_there_are(size: tuple[int, int], many: tuple[int, ...],
+                                                                     few: tuple[int, ...]) -> None:
+    modality = Modality("image", (3, *size))
+    assert usual_channels(size) == many and usual_channels(size, 999) == few
+    for kind in (ConvConfig, ResConvConfig):
+        assert kind().sized(modality, 10_000) == kind(channels=many, dense=many[-1])
+        assert kind().sized(modality, 999) == kind(channels=few, dense=few[-1])
+        # Empty in the configuration, it is the same network, number for number.
+        torch.manual_seed(0)
+        drawn = kind(channels=(), dense=0).encoder(modality, 4).state_dict()
+        torch.manual_seed(0)
+        told = kind(channels=many, dense=many[-1]).encoder(modality, 4).state_dict()
+        assert drawn.keys() == told.keys() and all(torch.equal(told[name], drawn[name]) for name in told)
+    halved = [-(-side // 2 ** len(many)) for side in size]
+    assert max(halved) <= 8 or min(halved) == 4
+    network = kind(channels=(), dense=0)
+    count = sum(p.numel() for net in (network.encoder(modality, 32), network.decoder(modality, 32, 2))
+                for p in net.parameters())
+    assert count < 12_000_000  # 256 x 192 too; with two stages its dense layers alone had 25 million
+    assert MLPConfig().sized(modality, 999) == MLPConfig() and LinearConfig().sized(modality, 9) == LinearConfig()
+
+
+def test_images_too_narrow_for_any_convolution_are_refused_with_the_remedy() -> None:
+    with pytest.raises(ConfigError, match=r"1 stage halves 1 x 40 images to nothing.*Use mlp or linear"):
+        ConvConfig(channels=()).encoder(Modality("image", (1, 1, 40)), 2)

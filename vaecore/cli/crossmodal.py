@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vaecore.cli.printing import JsonOption, RunArgument, StoreOption, err, say, store_at
+from vaecore.cli.printing import JsonOption, RunArgument, ScaleOption, StoreOption, err, say, store_at
 from vaecore.modalities import Image, Label, Modality, Text, Vector
 from vaecore.schema import problem
 from vaecore.store import StoreError
@@ -42,7 +42,7 @@ def generate(
     temperature: Annotated[float, typer.Option(min=0, max=10, help="Scale of the codes' sigma; at 0 they are the "
                                                "means.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
-    scale: Annotated[int, typer.Option("--scale", min=1, max=32, help="Screen pixels to a pixel.")] = 4,
+    scale: ScaleOption = None,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -151,13 +151,13 @@ LINES: dict[type[Modality], Callable[[Generated, bool], list[str]]] = {
     Image: _pictures, Vector: _rows, Label: _likeliest, Text: lambda made, saved: list(made.sentences)}  # noqa: ARG005
 
 
-def _save(made: Sequence[Generated], output: Path, scale: int) -> None:
-    from vaecore.explore.pictures import grid, legible, png, stacked
+def _save(made: Sequence[Generated], output: Path, scale: int | None) -> None:
+    from vaecore.explore.pictures import grid, legible, stacked, to_save
 
     if not made:
         raise problem("--out", str(output), "nothing that a picture could show is generated.",
                       "Leave it out; labels and sentences are printed.")
     [first, *others] = made
     sheet = stacked([one.images for one in made]) if others else grid(legible(first.images), round(len(first) ** 0.5))
-    output.write_bytes(png(sheet, scale))
+    output.write_bytes(to_save(sheet, scale))
     err.print(f"{output} written", highlight=False)

@@ -11,7 +11,18 @@ from rich.progress import Progress
 from rich.table import Table
 
 from vaecore.cli.listing import row_of
-from vaecore.cli.printing import DataPathOption, JsonOption, RunArgument, StoreOption, err, out, say, shown, store_at
+from vaecore.cli.printing import (
+    DataPathOption,
+    JsonOption,
+    RunArgument,
+    ScaleOption,
+    StoreOption,
+    err,
+    out,
+    say,
+    shown,
+    store_at,
+)
 from vaecore.modalities import Label
 from vaecore.store import StoreError
 from vaecore.views import STILL, view_of
@@ -22,7 +33,6 @@ if TYPE_CHECKING:
     from vaecore.explore.pictures import Images
 
 PictureOption = Annotated[Path, typer.Option("-o", "--output", help="The PNG to write.")]
-ScaleOption = Annotated[int, typer.Option("--scale", min=1, max=32, help="Screen pixels to a pixel.")]
 
 app = typer.Typer()
 
@@ -90,7 +100,7 @@ def sample(run: RunArgument, output: PictureOption,
            seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
            label: Annotated[str | None, typer.Option(help="Of a conditional prior, by its name; without, labels are "
                                                      "those of test images.")] = None,
-           scale: ScaleOption = 4, store: StoreOption = None) -> None:
+           scale: ScaleOption = None, store: StoreOption = None) -> None:
     """Draw codes from the prior and decode them."""
     from vaecore.explore import Codeless
     from vaecore.schema import problem
@@ -114,7 +124,7 @@ def sample(run: RunArgument, output: PictureOption,
 
 @app.command()
 def reconstruct(run: RunArgument, output: PictureOption,
-                count: Annotated[int, typer.Option(min=1, max=64)] = 16, scale: ScaleOption = 4,
+                count: Annotated[int, typer.Option(min=1, max=64)] = 16, scale: ScaleOption = None,
                 store: StoreOption = None) -> None:
     """Test images over their reconstructions."""
     _picture(run, store, output, scale,
@@ -130,7 +140,7 @@ def traverse(run: RunArgument, output: PictureOption,
                                                          "prior's mean.")] = None,
              label: Annotated[str | None, typer.Option(help="Start from the mean of this label's prior, by its name, "
                                                        "where it is conditional.")] = None,
-             scale: ScaleOption = 4, store: StoreOption = None) -> None:
+             scale: ScaleOption = None, store: StoreOption = None) -> None:
     """One row a latent dimension, moved from one end to the other, the rest held still."""
     import numpy as np
 
@@ -154,7 +164,7 @@ def traverse(run: RunArgument, output: PictureOption,
 def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", help="Two runs or more.")],
             output: Annotated[Path | None, typer.Option("-o", "--output", help="A PNG: originals, then a row of "
                                                         "reconstructions a run.")] = None,
-            count: Annotated[int, typer.Option(min=1, max=64)] = 16, scale: ScaleOption = 4,
+            count: Annotated[int, typer.Option(min=1, max=64)] = 16, scale: ScaleOption = None,
             store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Runs side by side: the fields that differ, their numbers, and the same images through each."""
     found = [store_at(store).find(reference) for reference in references]
@@ -210,7 +220,7 @@ def _labels(checkpoint: Checkpoint, run: str, label: str | None, count: int) -> 
     return [number] * count
 
 
-def _picture(reference: str, store: Path | None, output: Path, scale: int,
+def _picture(reference: str, store: Path | None, output: Path, scale: int | None,
              draw: Callable[[Checkpoint], tuple[Images, int]]) -> None:
     from vaecore.explore import Checkpoint
 
@@ -218,10 +228,10 @@ def _picture(reference: str, store: Path | None, output: Path, scale: int,
     _save(images, columns, output, scale)
 
 
-def _save(images: Images, columns: int, output: Path, scale: int) -> None:
-    from vaecore.explore.pictures import grid, png
+def _save(images: Images, columns: int, output: Path, scale: int | None) -> None:
+    from vaecore.explore.pictures import grid, to_save
 
-    output.write_bytes(png(grid(images, columns), scale))
+    output.write_bytes(to_save(grid(images, columns), scale))
     err.print(f"{output} written", highlight=False)
 
 

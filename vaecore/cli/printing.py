@@ -40,6 +40,8 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or a name in the gallery.")]
 DataPathOption = Annotated[str, typer.Option("--data-path", metavar="FILE", help="Where the run's own data file lies "
                                              "now, if it was moved; it must be the same file.")]
+ScaleOption = Annotated[int | None, typer.Option("--scale", min=1, max=32, help="Screen pixels to a pixel; without, up "
+                                                 "to 4, as far as the picture fits 2,000 pixels.")]
 SetOption = Annotated[list[str] | None, typer.Option("--set", metavar="FIELD=VALUE",
                                                      help="Change a field, as training.epochs=5; repeatable.")]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from vaecore.explore.opening import read_model
-from vaecore.explore.pictures import Images, as_images, png, sheet
+from vaecore.explore.pictures import Images, as_images, on_screen, sheet
 from vaecore.models import Family
 from vaecore.store import Run
 from vaecore.views import CODELESS, Preview
@@ -37,4 +37,4 @@ class Codeless:
 
     def preview(self, count: int = 8) -> Preview:
         """Samples, two rows of `count`."""
-        return Preview("preview.png", png(sheet(self.sample(2 * count), count), scale=2))
+        return Preview("preview.png", on_screen(sheet(self.sample(2 * count), count), most=2))

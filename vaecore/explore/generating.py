@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vaecore.data.text import words
 from vaecore.explore.generated import Generated, shown
-from vaecore.explore.pictures import as_images, png, stacked, striped
+from vaecore.explore.pictures import as_images, on_screen, png, stacked, striped
 from vaecore.models import Family
 from vaecore.models.blocks.shared import LinearBlocks
 from vaecore.models.multimodal.shared import Multimodal
@@ -57,7 +57,7 @@ def joint_preview(model: Family, examples: Mapping[str, Tensor], count: int) -> 
         return Preview("preview.txt", "\n".join(lines).encode())
     pixels = model.modalities[seen[0]].pixels
     rows = [as_images(found[name].mean.clamp(0, 1) if pixels else found[name].mean) for name in seen]
-    return Preview("preview.png", png(stacked(rows[:3]), scale=2) if pixels else png(striped(rows)))
+    return Preview("preview.png", on_screen(stacked(rows[:3]), most=2) if pixels else png(striped(rows)))
 
 
 def _draw(q: Posterior, count: int, temperature: float, generator: torch.Generator) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 
 from vaecore.data import Array, Dataset
 from vaecore.data.text import words
-from vaecore.explore.pictures import Images, grid, png, stacked, striped
+from vaecore.explore.pictures import MOST_ENLARGED, Images, grid, in_colour, on_screen, png, stacked, striped
 from vaecore.modalities import Image, Modality, Text, Trajectory, Vector, Video, grey
 
 OBSERVATIONS, COLUMNS = 21, 7
@@ -66,19 +66,19 @@ def _sheet(dataset: Dataset) -> Look:
         return Look(dataset.source, sizes, shape, sentences=sentences)
     if several:
         drawn = [row for row in rows if row.shape[1] > 1]
-        picture = png(stacked([row[:COLUMNS] for row in drawn]), scale=4) if drawn else png(striped(rows))
+        picture = on_screen(stacked([row[:COLUMNS] for row in drawn]), most=MOST_ENLARGED) if drawn else png(
+            striped(rows))
         return Look(dataset.source, sizes, shape, picture, "training observations, a column each" if drawn else
                     "training observations, a stripe each; grey is 0", sentences)
     [modality], [tiles] = seen.values(), rows
     sheet = modality.pick(SHEETS)
-    picture = png(grid(tiles, sheet.columns, gap=sheet.gap, background=sheet.background), scale=4)
+    picture = on_screen(grid(tiles, sheet.columns, gap=sheet.gap, background=sheet.background), most=MOST_ENLARGED)
     return Look(dataset.source, sizes, shape, picture, f"{len(tiles)} {sheet.said}")
 
 
-def _images(modality: Modality, stored: Array) -> Images:
+def _images(modality: Modality, stored: Array) -> Images:  # noqa: ARG001 (as the others)
     """(N, C, H, W) as (N, H, W[, 3])."""
-    pixels: Images = stored.astype(np.uint8, copy=False)
-    return np.ascontiguousarray(pixels.transpose(0, 2, 3, 1) if modality.shape[-3] == 3 else pixels[:, 0])
+    return in_colour(stored.astype(np.uint8, copy=False))
 
 
 def _vectors(modality: Modality, stored: Array) -> Images:  # noqa: ARG001 (as the others)

@@ -1,7 +1,12 @@
-"""Observations to images, and images to pictures: grids with crisp pixels, as PNG."""
+"""Observations to images, and images to pictures: grids with crisp pixels, as PNG.
+
+Small images are enlarged by whole numbers, so that their pixels stay crisp; sheets larger than a screen are made
+smaller, so that none takes megabytes.
+"""
 
 from __future__ import annotations
 
+import colorsys
 import io
 from collections.abc import Sequence
 
@@ -15,16 +20,56 @@ from vaecore.modalities import grey
 Images = NDArray[np.uint8]  # (B, H, W) grey or (B, H, W, 3) colour
 Picture = NDArray[np.uint8]  # (H, W) grey, (H, W, 2) grey and opacity, (H, W, 3) colour, (H, W, 4) colour and opacity
 INK, PALE = (27, 29, 42), (120, 124, 140)
+CHEQUERS = (112, 160)  # grey levels behind what is transparent: neither black nor white is lost on both
+SQUARES = 8  # of the chequerboard along the shorter side
+MAGENTA = 5 / 6  # hue of the first of several channels: of two the other is green, which no colour-blindness confuses
+SCREEN = 1100  # pixels across a page
+SAVED, MOST_ENLARGED = 2000, 4  # pixels across a saved sheet, and how large one of them becomes, unless asked otherwise
 
 
 def as_images(x: torch.Tensor) -> Images:
     """Observations (B, *shape) as uint8 images; a vector becomes one row of grey."""
     if x.ndim == 2:  # vectors
         return grey(x[:, None].detach().numpy())
-    images = (x * 255).round().clamp(0, 255).to(torch.uint8).numpy()
-    if images.shape[1] not in (1, 3):
-        images = images[:, :1]
-    return np.ascontiguousarray(images[:, 0] if images.shape[1] == 1 else images.transpose(0, 2, 3, 1))
+    return in_colour((x * 255).round().clamp(0, 255).to(torch.uint8).numpy())
+
+
+def in_colour(pixels: NDArray[np.uint8]) -> Images:
+    """What is seen of images of any number of channels, uint8 (B, C, H, W): (B, H, W) grey or (B, H, W, 3) colour.
+
+    One channel is grey, three are red, green and blue, four are these with their opacity, over a chequerboard. Of two,
+    and of more than four, each has a colour of its own, evenly around the circle of hues from magenta, and the
+    brightest counts: one channel alone is seen in its colour, and all of them together as white. No image's colours
+    depend on the others beside it.
+    """
+    channels = pixels.shape[1]
+    if channels == 1:
+        return np.ascontiguousarray(pixels[:, 0])
+    if channels == 3:
+        return np.ascontiguousarray(pixels.transpose(0, 2, 3, 1))
+    if channels == 4:
+        return _over_chequers(pixels.transpose(0, 2, 3, 1))
+    seen = np.zeros((len(pixels), *pixels.shape[2:], 3), np.uint8)
+    for channel, colour in enumerate(hues(channels)):
+        np.maximum(seen, np.rint(pixels[:, channel, :, :, None] * colour).astype(np.uint8), out=seen)
+    return seen
+
+
+def hues(channels: int) -> NDArray[np.float64]:
+    """Colours of so many channels, (C, 3) from 0 to 1: evenly around the circle, from magenta."""
+    return np.array([colorsys.hsv_to_rgb((MAGENTA + channel / channels) % 1, 1, 1) for channel in range(channels)]
+                    ).round(6)
+
+
+def _over_chequers(images: NDArray[np.uint8]) -> Images:
+    """Images (B, H, W, 4) over a chequerboard of two greys, (B, H, W, 3)."""
+    height, width = images.shape[1:3]
+    side = max(1, min(height, width) // SQUARES)
+    odd = (np.arange(height)[:, None] // side + np.arange(width) // side) % 2
+    behind = np.asarray(CHEQUERS, np.float32)[odd][..., None]
+    opacity = images[..., 3:] / np.float32(255)
+    seen: Images = np.rint(images[..., :3] * opacity + behind * (1 - opacity)).astype(np.uint8)
+    return seen
 
 
 def grid(images: Images, columns: int, *, gap: int = 1, background: int | None = None, fill: bool = False
@@ -116,6 +161,19 @@ def png(image: Picture, scale: int = 1) -> bytes:
     return _bytes(_scaled(image, scale))
 
 
+def on_screen(image: Picture, width: int = SCREEN, *, most: int = 1) -> bytes:
+    """One picture as PNG for a page, at most `width` pixels wide: enlarged up to `most` times, or made smaller."""
+    return _bytes(_narrowed(_scaled(image, min(most, scale_for(image, width))), width))
+
+
+def to_save(image: Picture, scale: int | None = None) -> bytes:
+    """A sheet as PNG for a file, each pixel drawn as `scale` x `scale`.
+
+    Without a scale it is up to four times as large, as far as it fits 2,000 pixels; it is never made smaller.
+    """
+    return png(image, scale or min(MOST_ENLARGED, scale_for(image, SAVED)))
+
+
 def scale_for(image: Picture, width: int) -> int:
     """The whole-number scale that brings a picture closest to `width` pixels without passing it."""
     return max(1, width // int(image.shape[1]))
@@ -149,7 +207,16 @@ def _scaled(image: Picture, scale: int) -> Image.Image:
 
 def _fitted(strip: Image.Image, width: int) -> Image.Image:
     scale = max(1, width // strip.width)
-    return strip.resize((strip.width * scale, strip.height * scale), Image.Resampling.NEAREST)
+    enlarged = strip.resize((strip.width * scale, strip.height * scale), Image.Resampling.NEAREST)
+    return _narrowed(enlarged, width)
+
+
+def _narrowed(picture: Image.Image, width: int) -> Image.Image:
+    """A picture at most `width` pixels wide, its aspect kept; each pixel is the mean of those that it stands for."""
+    if picture.width <= width:
+        return picture
+    height = max(1, round(picture.height * width / picture.width))
+    return picture.resize((width, height), Image.Resampling.BOX)
 
 
 def _bytes(picture: Image.Image) -> bytes:

@@ -20,7 +20,7 @@ from vaecore.data import COVARIATE
 from vaecore.explore.codes import Codes, Route, between
 from vaecore.explore.densities import moments
 from vaecore.explore.opening import CODE, observations, read_examples, read_model
-from vaecore.explore.pictures import Images, as_images, png, sheet
+from vaecore.explore.pictures import Images, as_images, on_screen, sheet
 from vaecore.modalities import Label, Modality
 from vaecore.models import Family
 from vaecore.probability.densities import Density
@@ -280,7 +280,7 @@ class Checkpoint:
     def preview(self, count: int = 10) -> Preview:
         """Samples, two rows of `count`; of a prior with labels a column for each of the first."""
         labels = [place % count % self.classes for place in range(2 * count)] if self.classes else None
-        return Preview("preview.png", png(sheet(self.sample(2 * count, labels=labels), count), scale=2))
+        return Preview("preview.png", on_screen(sheet(self.sample(2 * count, labels=labels), count), most=2))
 
     @cached_property
     def _prior_spread(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

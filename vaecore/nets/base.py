@@ -6,7 +6,7 @@ An encoder takes (B, *shape) to (B, size); a decoder takes (B, size) to (B, chan
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from torch import nn
 
@@ -21,6 +21,10 @@ class NetworkConfig(Strict):
     """A choice of encoder and decoder, mirror images of each other."""
 
     flat: ClassVar[bool] = False  # whether it reads an image as a row of numbers
+
+    def sized(self, modality: Modality, observations: int) -> Self:
+        """The choice with as many stages as such observations need, as wide as so many of them can teach."""
+        return self
 
     @abstractmethod
     def encoder(self, modality: Modality, size: int) -> nn.Module:

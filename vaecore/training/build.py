@@ -19,11 +19,14 @@ from vaecore.schedules.inference import Aggressive
 from vaecore.schedules.kl_cost import FreeBits, Plain
 from vaecore.schema import problem
 from vaecore.training import device as devices
+from vaecore.training.checkpoints import MAX_WEIGHTS_BYTES
 
 
 def build(config: RunConfig, dataset: Dataset) -> Family:
     """An untrained model, its weights drawn from the seed; raises `ConfigError` where choices do not fit."""
     check(config, dataset)
+    with torch.device("meta"):  # shapes only: however large it is, it can be counted
+        _check_size(config.model.build(dataset.modalities, dataset.covariate))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         return config.model.build(dataset.modalities, dataset.covariate)
@@ -83,6 +86,22 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     if isinstance(likelihood, DiscretisedLogisticConfig) and black:
         raise problem("model.likelihood.kind", likelihood.kind, "grey levels are scored, but data.pixels is black and "
                       "white.", "Use bernoulli, or data.pixels=grey.")
+
+
+def _check_size(model: Family) -> None:
+    """Raise `ConfigError` for a model whose checkpoint would be larger than what is read."""
+    learned = {name: p.numel() for name, p in model.named_parameters()}
+    # A checkpoint holds each learned number with the two moments of its optimizer.
+    needed = 4 * (2 * sum(learned.values()) + sum(tensor.numel() for tensor in model.state_dict().values()))
+    if needed <= MAX_WEIGHTS_BYTES:
+        return
+    tensors = model.state_dict()
+    name = max(tensors, key=lambda name: tensors[name].numel())
+    largest = " x ".join(f"{n:,}" for n in tensors[name].shape)
+    raise problem("model", model.parameter_count, f"a checkpoint of {model.parameter_count:,} parameters would have "
+                  f"{needed / 1e9:.1f} GB, and at most {MAX_WEIGHTS_BYTES / 1e9:.1f} GB are read. The largest part is "
+                  f"{name} of {largest}.", "Use smaller images, narrower layers, or a convolutional network with more "
+                  "stages (model.network.channels=[]).")
 
 
 def _plural(kinds: Iterable[Modality | type[Modality]]) -> str:

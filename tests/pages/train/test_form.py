@@ -116,8 +116,8 @@ def test_another_configuration_fills_every_field_anew() -> None:
     ("1.5", "not a whole number"), ("<b>`x`", "not a whole number"),
 ])
 def test_a_bad_list_is_said_under_its_field(text: str, words: str) -> None:
-    at = form("vae-mnist")
-    at.text_input(key="f.model.network.channels").set_value(text).run()
+    at = form("vae-digits")
+    at.text_input(key="f.model.network.hidden").set_value(text).run()
     said = [c.value for c in at.caption if ":red[" in c.value]
     assert len(said) == 1
     assert words in said[0].replace("\\", "")

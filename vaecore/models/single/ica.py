@@ -31,6 +31,7 @@ from vaecore.models.base import (
     only_modality,
 )
 from vaecore.models.evidence import Evidence
+from vaecore.models.single.principal import ROWS_AT_ONCE, principal
 from vaecore.probability.gaussian import LOG_2PI
 from vaecore.probability.likelihoods import GaussianPixels, Observation
 from vaecore.probability.posteriors import Posterior
@@ -93,30 +94,26 @@ class ICA(Autoencoding):
         """
         from sklearn.decomposition import FastICA
 
-        r, x = self.latent_size, train[self.modality].flatten(1).double()  # (N, D)
-        centred = x - x.mean(0)
-        variances, directions = torch.linalg.eigh(centred.T @ centred / len(x))  # ascending
-        variances, directions = variances.flip(0), directions.flip(1)
-        rank = int((variances > FLAT * variances[0]).sum())
+        r, x = self.latent_size, train[self.modality].flatten(1)  # (N, D)
+        found = principal(x, r)
+        variances, directions, rank = found.variances, found.directions, found.rank(FLAT)
         if r > rank:
             raise problem("model.latent_size", r, f"the training data varies in {rank:,} directions only, in which "
                           f"{r:,} sources have no place.", f"Use at most {rank:,}.")
-        whitening = directions[:, :r] / variances[:r].sqrt()  # (D, r)
-        y = centred @ whitening
+        whitening = directions / variances.sqrt()  # (D, r)
+        y = torch.cat([(rows.double() - found.centre) @ whitening for rows in torch.split(x, ROWS_AT_ONCE)])
         ica = FastICA(whiten=False, fun=self.config.contrast, max_iter=self.config.iterations, tol=1e-4,
                       random_state=self.config.rotation_seed)
         rotation = torch.as_tensor(ica.fit(y.cpu().numpy()).components_, dtype=torch.double, device=y.device)  # (r, r)
         sources = y @ rotation.T
         order = sources.pow(4).mean(0).argsort(descending=True)
         rotation = rotation[order] * sources[:, order].pow(3).mean(0).sign()[:, None]  # skewed to the right
-        self.centre.copy_(x.mean(0))
+        self.centre.copy_(found.centre)
         self.unmixing.copy_(rotation @ whitening.T)
-        self.mixing.copy_((directions[:, :r] * variances[:r].sqrt()) @ rotation.T)
-        self.log_det.copy_(-0.5 * variances[:r].log().sum())  # a rotation has none
-        if r < len(variances):
-            self.logvar.copy_(variances[r:].mean().clamp(min=SMALLEST_REST).log())
-        else:
-            self.logvar.fill_(math.log(SMALLEST_REST))
+        self.mixing.copy_((directions * variances.sqrt()) @ rotation.T)
+        self.log_det.copy_(-0.5 * variances.log().sum())  # a rotation has none
+        rest = (found.total - float(variances.sum())) / (x.shape[1] - r) if r < x.shape[1] else 0.0
+        self.logvar.fill_(math.log(max(rest, SMALLEST_REST)))
         return True
 
     def code(self, x: Tensor) -> Tensor:

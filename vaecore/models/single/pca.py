@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from vaecore.data import Modality
 from vaecore.models.base import Autoencoding, Batch, Family, Given, Modalities, ModelConfig, described, only_modality
+from vaecore.models.single.principal import principal
 from vaecore.probability.likelihoods import GaussianPixels, Observation
 from vaecore.schema import option, problem
 
@@ -52,13 +54,12 @@ class PCA(Autoencoding):
         self.register_buffer("logvar", torch.zeros(()))
 
     def fit(self, train: Batch) -> bool:
-        x = train[self.modality].flatten(1).double()  # (N, D)
-        self.centre.copy_(x.mean(0))
-        covariance = (x - x.mean(0)).T @ (x - x.mean(0)) / len(x)
-        variances, directions = torch.linalg.eigh(covariance)  # ascending
-        self.components.copy_(directions.flip(1)[:, : self.latent_size].T)
-        residual = variances.flip(0)[self.latent_size:].clamp(min=0).sum() / x.shape[1]  # test MSE = sum of the rest
-        self.logvar.copy_(residual.clamp(min=1e-6).log())
+        x = train[self.modality].flatten(1)  # (N, D)
+        found = principal(x, self.latent_size)
+        self.centre.copy_(found.centre)
+        self.components.copy_(found.directions.T)
+        residual = (found.total - float(found.variances.sum())) / x.shape[1]  # test MSE = sum of the rest
+        self.logvar.fill_(math.log(max(residual, 1e-6)))
         return True
 
     def code(self, x: Tensor) -> Tensor:
