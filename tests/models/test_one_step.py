@@ -84,9 +84,9 @@ def steps_of(name: str, *settings: str) -> tuple[Trace, Trace]:
 @pytest.mark.parametrize(("name", "settings", "files", "changes"), [
     ("vae-mnist", ["data.train_limit=100"], 7, 12),
     ("jmvae-image-label", ["data.train_limit=100"], 7, 19),
-    ("mvae-image-label", ["data.train_limit=100"], 8, 17),
-    ("mvae-image-label", ["data.train_limit=100", "model.posterior.kind=mixture"], 8, 16),
-    ("dmvae-image-label", ["data.train_limit=100"], 8, 23),
+    ("mvae-image-label", ["data.train_limit=100"], 7, 16),
+    ("mvae-image-label", ["data.train_limit=100", "model.posterior.kind=mixture"], 7, 15),
+    ("dmvae-image-label", ["data.train_limit=100"], 7, 21),
     ("svg-lp-moving-mnist", [], 6, 16),
     ("sv2p-variant-moving-mnist", [], 7, 26),
     ("sv2p-variant-moving-mnist", ["model.stages.kind=one"], 7, 26)])

@@ -1,7 +1,7 @@
-"""Gaussians with a diagonal covariance: posteriors, the standard normal, mixtures, and the KL between two. In nats.
+"""Gaussians with a diagonal covariance: posteriors, the standard normal, mixtures, products, and the KL. In nats.
 
-Shapes: B observations, K samples, r latent size, C components. Log-variances of q(z|x) are bounded by a
-hard tanh to [-6, 2], as in the released code of Tomczak & Welling (2018).
+Shapes: B observations, K samples, r latent size, C components, M experts, S subsets of them. Log-variances
+of q(z|x) are bounded by a hard tanh to [-6, 2], as in the released code of Tomczak & Welling (2018).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 POSTERIOR_LOGVAR = (-6.0, 2.0)
+EXPERT_LOGVAR = (-14.0, 14.0)  # of a factor of a product: one that knows nothing is as wide as it likes
 LOG_2PI = math.log(2 * math.pi)
 MAX_COMPONENTS = 20_000  # of a mixture that stands for a density; what is more is left out
 
@@ -163,6 +164,51 @@ class GaussianMixture:
         weights = self.log_weights.expand(len(self.mean)).double().exp()
         chosen = chosen_by(weights.expand(len(uniform), -1), uniform)
         return self.mean[chosen] + (0.5 * self.logvar[chosen]).exp() * normal
+
+
+@dataclass(frozen=True)
+class Experts:
+    """Gaussian factors of a posterior, one a modality: precision T_m and T_m mu_m, both (M, B, r).
+
+    A factor is q(z|x_m) / p(z) of equation (23), not a density: it becomes a posterior only with the prior N(0, I),
+    alone or with others (erratum E10). One that is missing has precision 0.
+    """
+
+    precision: Tensor
+    shift: Tensor
+
+    @classmethod
+    def bounded(cls, parameters: Tensor) -> Experts:
+        """Factors from heads (M, B, 2r) of encoders that give them themselves: means, then log-variances."""
+        mean, logvar = parameters.float().chunk(2, dim=-1)
+        precision = (-F.hardtanh(logvar, *EXPERT_LOGVAR)).exp()
+        return cls(precision, precision * mean)
+
+    @classmethod
+    def quotients(cls, parameters: Tensor) -> Experts:
+        """Factors from heads (M, B, 2r) that give posteriors q(z|x_m), each divided by the prior.
+
+        A quotient is a factor only where the posterior is narrower than the prior, so variances are kept below 1.
+        """
+        mean, raw = parameters.float().chunk(2, dim=-1)
+        logvar = -F.softplus(-raw).clamp(max=-EXPERT_LOGVAR[0])
+        return cls(torch.expm1(-logvar), (-logvar).exp() * mean)
+
+    def where(self, observed: Tensor) -> Experts:
+        """Only those that `observed` (M, B) says are there."""
+        there = observed.to(self.precision)[..., None]
+        return Experts(self.precision * there, self.shift * there)
+
+    def product(self, subsets: Tensor) -> DiagonalGaussian:
+        """The prior N(0, I) times the experts of each subset, `subsets` (S, M) of 0 and 1: S posteriors, (S, B, r).
+
+        T = 1 + sum T_m and T mu = sum T_m mu_m (Wu & Goodman 2018): sums of positive numbers, in which nothing cancels.
+        """
+        shape = self.precision.shape
+        chosen = subsets.to(self.precision)
+        precision = 1 + (chosen @ self.precision.flatten(1)).view(-1, *shape[1:])
+        shift = (chosen @ self.shift.flatten(1)).view(-1, *shape[1:])
+        return DiagonalGaussian(shift / precision, -precision.log())
 
 
 def gaussian_kl(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:

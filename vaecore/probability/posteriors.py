@@ -1,6 +1,6 @@
-"""What q(z|x) can be besides one Gaussian: a mixture of them, or a product of the experts of several modalities.
+"""What q(z|x) can be: one Gaussian, or a mixture of them.
 
-Shapes: B observations, K samples, r latent size, C components, M experts, S subsets of them.
+Shapes: B observations, K samples, r latent size, C components.
 """
 
 from __future__ import annotations
@@ -10,11 +10,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from vaecore.probability.gaussian import DiagonalGaussian, Point, gaussian_log_prob
-
-EXPERT_LOGVAR = (-14.0, 14.0)  # of a factor of a product: one that knows nothing is as wide as it likes
 
 
 @dataclass(frozen=True)
@@ -63,48 +60,3 @@ def together(parts: Sequence[DiagonalGaussian | PosteriorMixture]) -> DiagonalGa
                                   for part in ("means", "logvars", "weights")))
     plain = [q for q in parts if isinstance(q, DiagonalGaussian)]
     return DiagonalGaussian(torch.cat([q.mean for q in plain]), torch.cat([q.logvar for q in plain]))
-
-
-@dataclass(frozen=True)
-class Experts:
-    """Gaussian factors of a posterior, one a modality: precision T_m and T_m mu_m, both (M, B, r).
-
-    A factor is q(z|x_m) / p(z) of equation (23), not a density: it becomes a posterior only with the prior N(0, I),
-    alone or with others (erratum E10). One that is missing has precision 0.
-    """
-
-    precision: Tensor
-    shift: Tensor
-
-    @classmethod
-    def bounded(cls, parameters: Tensor) -> Experts:
-        """Factors from heads (M, B, 2r) of encoders that give them themselves: means, then log-variances."""
-        mean, logvar = parameters.float().chunk(2, dim=-1)
-        precision = (-F.hardtanh(logvar, *EXPERT_LOGVAR)).exp()
-        return cls(precision, precision * mean)
-
-    @classmethod
-    def quotients(cls, parameters: Tensor) -> Experts:
-        """Factors from heads (M, B, 2r) that give posteriors q(z|x_m), each divided by the prior.
-
-        A quotient is a factor only where the posterior is narrower than the prior, so variances are kept below 1.
-        """
-        mean, raw = parameters.float().chunk(2, dim=-1)
-        logvar = -F.softplus(-raw).clamp(max=-EXPERT_LOGVAR[0])
-        return cls(torch.expm1(-logvar), (-logvar).exp() * mean)
-
-    def where(self, observed: Tensor) -> Experts:
-        """Only those that `observed` (M, B) says are there."""
-        there = observed.to(self.precision)[..., None]
-        return Experts(self.precision * there, self.shift * there)
-
-    def product(self, subsets: Tensor) -> DiagonalGaussian:
-        """The prior N(0, I) times the experts of each subset, `subsets` (S, M) of 0 and 1: S posteriors, (S, B, r).
-
-        T = 1 + sum T_m and T mu = sum T_m mu_m (Wu & Goodman 2018): sums of positive numbers, in which nothing cancels.
-        """
-        shape = self.precision.shape
-        chosen = subsets.to(self.precision)
-        precision = 1 + (chosen @ self.precision.flatten(1)).view(-1, *shape[1:])
-        shift = (chosen @ self.shift.flatten(1)).view(-1, *shape[1:])
-        return DiagonalGaussian(shift / precision, -precision.log())

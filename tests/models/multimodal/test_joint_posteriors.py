@@ -27,8 +27,8 @@ from vaecore.models.base import Family, ModelConfig
 from vaecore.models.multimodal.jmvae import instead_of_joint
 from vaecore.models.multimodal.mmvae import MoPoE
 from vaecore.models.multimodal.mvae import subset_counts
-from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
-from vaecore.probability.posteriors import Experts, PosteriorMixture
+from vaecore.probability.gaussian import DiagonalGaussian, Experts, gaussian_kl
+from vaecore.probability.posteriors import PosteriorMixture
 from vaecore.schema import ConfigError, parse
 
 IMAGE, LABEL, VECTOR = Modality("image", (1, 6, 5)), Modality("label", (4,)), Modality("vector", (3,))

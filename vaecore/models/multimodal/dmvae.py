@@ -25,8 +25,8 @@ from vaecore.models.base import Batch, Family, Given, Modalities, described
 from vaecore.models.evidence import Evidence, Objective
 from vaecore.models.multimodal.shared import ModalConfig, Multimodal, observed_mask
 from vaecore.nets.modal import check_names
-from vaecore.probability.gaussian import DiagonalGaussian
-from vaecore.probability.posteriors import Experts, Posterior
+from vaecore.probability.gaussian import DiagonalGaussian, Experts
+from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option
 
 SHARED = "shared"

@@ -26,8 +26,8 @@ from vaecore.models.multimodal.shared import (
     with_zeros,
 )
 from vaecore.nets.modal import ModalNetworks
-from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
-from vaecore.probability.posteriors import Experts, Posterior
+from vaecore.probability.gaussian import DiagonalGaussian, Experts, gaussian_kl
+from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option
 
 

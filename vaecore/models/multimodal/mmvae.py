@@ -26,8 +26,8 @@ from vaecore.models.multimodal.shared import (
     observed_mask,
     shared_latent,
 )
-from vaecore.probability.gaussian import DiagonalGaussian
-from vaecore.probability.posteriors import Experts, Posterior, PosteriorMixture
+from vaecore.probability.gaussian import DiagonalGaussian, Experts
+from vaecore.probability.posteriors import Posterior, PosteriorMixture
 from vaecore.schema import problem
 
 MAX_MIXED = 8  # modalities whose 255 subsets are all decoded

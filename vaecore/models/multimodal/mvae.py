@@ -24,8 +24,8 @@ from vaecore.models.multimodal.shared import (
     observed_mask,
     shared_latent,
 )
-from vaecore.probability.gaussian import DiagonalGaussian
-from vaecore.probability.posteriors import Experts, Posterior
+from vaecore.probability.gaussian import DiagonalGaussian, Experts
+from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option
 
 

@@ -23,9 +23,9 @@ from vaecore.models.base import Approach, Batch, Family, Given, Modalities, Mode
 from vaecore.models.evidence import Evidence
 from vaecore.nets.modal import LikelihoodName, ModalNetworks, check_names, likelihoods
 from vaecore.probability.densities import Density
-from vaecore.probability.gaussian import Point, StandardNormal
+from vaecore.probability.gaussian import Experts, Point, StandardNormal
 from vaecore.probability.likelihoods import Observation
-from vaecore.probability.posteriors import Experts, Posterior, PosteriorMixture
+from vaecore.probability.posteriors import Posterior, PosteriorMixture
 from vaecore.schema import Strict, option, parse, problem
 
 Weight = Annotated[float, Field(ge=0, le=10_000)]
