@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
+from vaecore.data.own.levels import bits_used, in_eight_bits
+
 Grey = NDArray[np.uint8]
 
 BOX = 20 / 28  # of a side: MNIST fits each digit into 20 of its 28 pixels
@@ -25,7 +27,6 @@ PIXELS = 20_000_000  # of an upload
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 PLAIN = 0.9  # of the images of a data set have an edge of paper, if it is drawn as ink
 SEARCHED = 512  # pixels of the longer side in which ink is searched for
-BITS = (8, 10, 12, 14)  # that cameras and scanners fill of a 16-bit file
 LEAST_CONTRAST = 40  # levels of ink against its paper
 
 
@@ -262,10 +263,8 @@ def _in_eight_bits(picture: Image.Image, *, stretched: bool) -> tuple[Image.Imag
     if not picture.mode.startswith("I"):
         return picture, 16
     values = np.asarray(picture).clip(0, 65535)
-    used = int(values.max()).bit_length()
-    bits = next((each for each in BITS if 0 < used <= each), 16) if stretched else 16
-    scaled = values >> 8 if bits == 16 else np.rint(values * (255 / (2**bits - 1)))
-    return Image.fromarray(scaled.astype(np.uint8)), bits
+    bits = bits_used(int(values.max())) if stretched else 16
+    return Image.fromarray(in_eight_bits(values, bits)), bits
 
 
 def _fitted(picture: Image.Image, size: tuple[int, int], *, grey: bool) -> Image.Image:

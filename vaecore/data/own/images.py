@@ -108,7 +108,7 @@ class Plan:
             levels = np.concatenate([levels, values[..., -1:]], -1)
         levels = in_channels(levels, self.channels, np.array(self.paper, np.uint8), alpha=alpha)
         if levels.shape[1:3] != self.size:
-            kept = alpha and self.channels in ("colour+alpha", "as they are")
+            kept = self.channels == "colour+alpha" or (alpha and self.channels == "as they are")
             paper = self._beside(levels.shape[-1], alpha=kept)
             levels = np.stack([fitted(each, self.size, self.fit, paper, alpha=kept) for each in levels])
         return np.ascontiguousarray(np.moveaxis(levels, -1, 1))

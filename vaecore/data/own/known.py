@@ -154,7 +154,7 @@ def _cells(data: bytes, place: str) -> tuple[list[str], list[tuple[int, list[str
     text = decoded(data, place)
     first = text.partition("\n")[0]
     delimiter = max(("\t", ";", ","), key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] = []
     rows: list[tuple[int, list[str]]] = []
     line = 1
@@ -164,7 +164,7 @@ def _cells(data: bytes, place: str) -> tuple[list[str], list[tuple[int, list[str
             stripped = [cell.strip() for cell in cells]
             if not any(stripped):
                 continue
-            header = header or stripped
+            header = header or [*stripped]
             if len(stripped) != len(header):
                 raise wrong(place, f"has {len(stripped)} cells in line {begun:,}, but {len(header)} in its first.",
                             "Give every line as many cells.")

@@ -115,7 +115,7 @@ def checked(path: str, called: str, shape: Sequence[int], dtype: np.dtype[Any]) 
     if dtype.kind not in "biuf" or len(shape) not in (3, 4) or not prod(shape):
         more = ": reshape each row to the height and width that it has" if len(shape) == 2 else ""
         raise _fault(path, called, f"is {what}.", f"{WANTED}{more}.")
-    if len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) > 4:
+    if len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) >= 16:
         raise _fault(path, called, f"is {what}: one picture in colour.", f"{WANTED}, of N pictures.")
     if Stack(called, tuple(shape), dtype).channels > MAX_CHANNELS:
         raise _fault(path, called, f"is {what}; none of its axes is short enough for channels.",
@@ -131,7 +131,7 @@ def from_npy(file: File, path: str) -> Stacks:
         with file.reading() as content:
             shape, dtype, columns = _npy_header(content)
             checked(path, "", shape, dtype)
-            stack = _stack(path, "", content, file.size, (shape, dtype, columns), file, content.tell())
+            stack = _stack(path, "", content, file.size - content.tell(), (shape, dtype, columns), file, content.tell())
     except ConfigError:
         raise
     except npz.DAMAGED as error:
@@ -212,7 +212,7 @@ def from_npz(file: File, path: str, group: str = "") -> Stacks:
             info = entries[name]
             with archive.open(info) as content:
                 _npy_header(content)
-                stacks.append(_stack(path, name, content, info.file_size, declared[name],
+                stacks.append(_stack(path, name, content, info.file_size - content.tell(), declared[name],
                                      file if info.compress_type == zipfile.ZIP_STORED else None,
                                      _place(archive, info) + content.tell()))
         total = sum(stack.shape[0] for stack in stacks)
@@ -425,15 +425,15 @@ def from_idx(files: Sequence[File], path: str) -> Stacks | None:
         try:
             with _idx(file) as content:
                 shape, dtype = idx_header(content)
-                size = MAX_ARRAYS_BYTES if file.name.lower().endswith(".gz") else file.size
+                packed, start = file.name.lower().endswith(".gz"), 4 + 4 * len(shape)
                 if len(shape) == 1:
                     if shape[0] <= MAX_ARRAYS_BYTES // dtype.itemsize:
                         vectors[beside(file.name)] = file, _whole(content, shape, dtype, columns=False)
                     continue
                 checked(path, called, shape, dtype)
-                stacks.append(_stack(path, file.name, content, max(size, prod(shape) * dtype.itemsize) if size ==
-                                     MAX_ARRAYS_BYTES else size, (shape, dtype, False),
-                                     None if file.name.lower().endswith(".gz") else file, 4 + 4 * len(shape)))
+                total = prod(shape) * dtype.itemsize  # of a packed file its end tells
+                stacks.append(_stack(path, file.name, content, total if packed else file.size - start,
+                                     (shape, dtype, False), None if packed else file, start))
         except ConfigError:
             raise
         except npz.DAMAGED as error:
