@@ -34,9 +34,10 @@ class Modality:
     """One kind of observation with its shape, and the names that a data set gives to what is in it.
 
     `vocabulary` has the word of each number of a text. `classes` has the name of each class and `columns` of each
-    number of a vector, as the file has them, units too; empty where there are none. `audible` says that its pictures
-    are sound. Names and sound are no part of what a modality is: two that differ in nothing else are equal. Raises
-    `ValueError` for a kind that there is not.
+    number of a vector, as the file has them, units too; empty where there are none. `centre` and `scale` lead back from
+    standardised numbers to those of the file, x * scale + centre; empty where they are as the file has them. `audible`
+    says that its pictures are sound. Names, units and sound are no part of what a modality is: two that differ in
+    nothing else are equal. Raises `ValueError` for a kind that there is not.
     """
 
     kind: str
@@ -45,6 +46,8 @@ class Modality:
     classes: tuple[str, ...] = field(default=(), compare=False)
     columns: tuple[str, ...] = field(default=(), compare=False)
     audible: bool = field(default=False, compare=False)
+    centre: tuple[float, ...] = field(default=(), compare=False)
+    scale: tuple[float, ...] = field(default=(), compare=False)
 
     plural: ClassVar[str]  # in words, of several
     observation: ClassVar[str]  # what a run calls one where it is all there is
@@ -144,6 +147,18 @@ class Vector(Modality, kind="vector"):
     observation = "vector"
     axes = "D"
     pictured = True
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """What each number is called: by its place from 1 where it has no name."""
+        return self.columns or tuple(f"number {place}" for place in range(1, self.size + 1))
+
+    def in_units(self, x: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Numbers (..., D) as the file has them, from those that a model reads or decodes."""
+        import numpy as np
+
+        wide = np.asarray(x, np.float64)
+        return wide * np.asarray(self.scale) + np.asarray(self.centre) if self.scale else wide
 
     def fault(self, x: Tensor) -> str:
         if found := super().fault(x):

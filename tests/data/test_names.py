@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,8 @@ from vaecore.data.own.aligned import Aligned
 from vaecore.data.own.table import Table
 from vaecore.explore import Checkpoint
 from vaecore.explore.crossmodal import CrossModal
+from vaecore.explore.exported import as_csv
+from vaecore.modalities import Vector
 from vaecore.store import Run, Store
 from vaecore.training import train
 from vaecore.training.checkpoints import BrokenCheckpoint, load_model
@@ -128,6 +131,55 @@ def test_d01_the_page_shows_the_names(store: Path, monkeypatch: pytest.MonkeyPat
     at.session_state["view"] = "Prior"
     at.run()
     assert not at.exception and any("<strong>medium</strong>" in body for body in demo.pictures(at))
+
+
+def test_numbers_are_written_in_the_files_units_with_its_names(store: Path, tmp_path: Path,
+                                                               capsys: pytest.CaptureFixture[str]) -> None:
+    where, out = ["--store", str(store), "--count", "5"], tmp_path / "a.csv"
+    assert call(["sample", "grades", "-o", str(out), *where]) == 0
+    head, *rows = list(csv.reader(out.read_text().splitlines()))
+    assert head == ["height [cm]", "weight (kg)"] and len(rows) == 5
+    heights = [float(row[0]) for row in rows]
+    assert min(heights) > 150 and max(heights) < 210  # centimetres, and no standard deviations
+    assert call(["reconstruct", "grades", "-o", str(out), *where]) == 0
+    head, *rows = list(csv.reader(out.read_text().splitlines()))
+    assert head == ["test sample", "version", "height [cm]", "weight (kg)"] and len(rows) == 10
+    given = [(float(row[2]), float(row[3])) for row in rows if row[1] == "given"]
+    own = {(150.0 + row, row % 7 + 0.5) for row in range(ROWS)}
+    assert all(min(abs(a - c) + abs(b - d) for c, d in own) < 1e-4 for a, b in given)
+    assert call(["generate", "digits", "--given", "digit=4", "--predict", "size", "-o", str(out), *where]) == 0
+    head, *rows = list(csv.reader(out.read_text().splitlines()))
+    assert head == ["width [mm]", "area"] and len(rows) == 5
+    facts = said(capsys, "generate", "digits", "--given", "size=example:0", "--predict", "digit", "--store", str(store))
+    assert "values" not in facts["generated"]["digit"]
+    assert "a picture is no .csv" in refused(capsys, "traverse", "grades", "-o", str(out), "--store", str(store))
+
+
+def test_a_name_that_a_spreadsheet_would_run_is_written_as_text() -> None:
+    text = as_csv(["=cmd|' /C calc'!A0", "-x", "b, c", "@a"], np.array([[-1.5, 2e-9, 3.0, 1e12]]), {"who": ["+me"]})
+    assert text == "who,'=cmd|' /C calc'!A0,'-x,\"b, c\",'@a\n'+me,-1.5,2e-09,3,1e+12\n"
+
+
+def test_units_of_weights_are_bounded_and_old_weights_have_none(store: Path, tmp_path: Path) -> None:
+    weights = run(store, "grades").weights
+    with safe_open(weights, "pt") as file:
+        header = json.loads(file.metadata()["vaecore"])
+
+    def opened(**changes: Any) -> Modality:
+        vector = {name: value for name, value in {**header["modalities"]["vector"], **changes}.items()
+                  if value is not None}
+        path = tmp_path / "weights.safetensors"
+        save_file(load_file(weights), path, {"vaecore": json.dumps({**header, "modalities": {"vector": vector}})})
+        return load_model(path).modalities["vector"]
+
+    own, old = opened(), opened(centre=None, scale=None, columns=None)
+    assert isinstance(own, Vector) and isinstance(old, Vector) and own == old
+    assert own.in_units(np.zeros(2))[0] == pytest.approx(180, abs=5) and own.scale[0] > 10
+    assert old.in_units(np.ones(2)).tolist() == [1, 1] and old.column_names == ("number 1", "number 2")
+    for bad in ({"centre": [1.0]}, {"scale": [0.0, 1.0]}, {"scale": None}, {"centre": [1e31, 0.0]}, {"scale": "ab"},
+                {"centre": [float("nan"), 0.0]}, {"scale": [-1.0, 1.0]}, {"centre": [True, "a"]}):
+        with pytest.raises(BrokenCheckpoint):
+            opened(**bad)
 
 
 def test_names_of_weights_are_bounded_and_old_weights_have_none(store: Path, tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ def generate(
         "--predict", metavar="NAME", help="A modality to generate; repeatable. Without any, all that are not given."
     )] = None,
     output: Annotated[Path | None, typer.Option("-o", "--out", "--output", help="A PNG of the images and vectors; of "
-                                                "several modalities, a row each.")] = None,
+                                                "several modalities, a row each. A .csv has the numbers of vectors, in "
+                                                "the file's units.")] = None,
     count: Annotated[int, typer.Option(min=1, max=400, help="How many of each.")] = 16,
     temperature: Annotated[float, typer.Option(min=0, max=10, help="Scale of the codes' sigma; at 0 they are the "
                                                "means.")] = 1.0,
@@ -61,7 +62,9 @@ def generate(
         beliefs = found.experts(told)
     except ValueError as error:
         raise StoreError(str(error)) from None
-    if output is not None:
+    if output is not None and output.suffix.lower() == ".csv":
+        _write_numbers({name: one for name, one in made.items() if isinstance(one.modality, Vector)}, output)
+    elif output is not None:
         _save([one for one in made.values() if one.modality.pictured], output, scale)
     facts: dict[str, Any] = {
         "run": found.run.id, "given": list(told), "count": count, "temperature": temperature, "seed": seed,
@@ -120,7 +123,7 @@ def _classes(made: Generated) -> dict[str, Any]:
 
 def _numbers(made: Generated) -> dict[str, Any]:
     columns = made.modality.columns
-    return {"values": made.values.tolist()} | ({"columns": list(columns)} if columns else {})
+    return {"values": made.numbers.tolist()} | ({"columns": list(columns)} if columns else {})
 
 
 FACTS: dict[type[Modality], Callable[[Generated], dict[str, Any]]] = {
@@ -149,6 +152,22 @@ def _likeliest(made: Generated, saved: bool) -> list[str]:  # noqa: ARG001 (as t
 
 LINES: dict[type[Modality], Callable[[Generated, bool], list[str]]] = {
     Image: _pictures, Vector: _rows, Label: _likeliest, Text: lambda made, saved: list(made.sentences)}  # noqa: ARG005
+
+
+def _write_numbers(made: dict[str, Generated], output: Path) -> None:
+    """The vectors as CSV, side by side; of several modalities a column has the modality's name too."""
+    import numpy as np
+
+    from vaecore.explore.exported import as_csv
+
+    if not made:
+        raise problem("--out", str(output), "no vector is generated, whose numbers a .csv could have.",
+                      "Give a .png, or --predict one.")
+    names = [f"{name}: {column}" if len(made) > 1 else column
+             for name, one in made.items() if isinstance(one.modality, Vector) for column in one.modality.column_names]
+    numbers = np.concatenate([one.numbers for one in made.values()], axis=1)
+    output.write_text(as_csv(names, numbers), encoding="utf-8")
+    err.print(f"{output} written", highlight=False)
 
 
 def _save(made: Sequence[Generated], output: Path, scale: int | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,11 +28,14 @@ from vaecore.store import StoreError
 from vaecore.views import STILL, view_of
 
 if TYPE_CHECKING:
+    from vaecore.arrays import Numbers
     from vaecore.data import SplitName
     from vaecore.explore import Checkpoint
     from vaecore.explore.pictures import Images
 
 PictureOption = Annotated[Path, typer.Option("-o", "--output", help="The PNG to write.")]
+PictureOrTableOption = Annotated[Path, typer.Option("-o", "--output", help="The PNG to write; of a model of vectors "
+                                                    "also a .csv, with the file's columns in its units.")]
 
 app = typer.Typer()
 
@@ -94,7 +97,7 @@ def diagnose(
 
 
 @app.command()
-def sample(run: RunArgument, output: PictureOption,
+def sample(run: RunArgument, output: PictureOrTableOption,
            count: Annotated[int, typer.Option(min=1, max=10_000)] = 64,
            temperature: Annotated[float, typer.Option(min=0, max=10, help="Scale of the prior's sigma.")] = 1.0,
            seed: Annotated[int, typer.Option(min=0, max=2**31 - 1)] = 0,
@@ -113,20 +116,36 @@ def sample(run: RunArgument, output: PictureOption,
                           "Leave it out.")
         if label is not None:
             raise problem("--label", label, f"{run} has no prior that reads labels.", "Leave it out.")
+        _check_picture(output, run)
         images = found.sample(count, seed)
     else:
         if temperature != 1 and not found.tempered:
             raise problem("--temperature", temperature, f"the prior of {run} is no mixture of Gaussians, whose spread "
                           "it could change.", "Leave it out.")
-        images = found.sample(count, temperature, seed, _labels(found, run, label, count))
+        codes = found.sample_codes(count, temperature, seed, _labels(found, run, label, count))
+        if _wants_table(output):
+            return _write_table(found, run, output, found.numbers(codes) if found.vector else None)
+        images = found.decode(codes)
     _save(images, round(count**0.5), output, scale)
 
 
 @app.command()
-def reconstruct(run: RunArgument, output: PictureOption,
+def reconstruct(run: RunArgument, output: PictureOrTableOption,
                 count: Annotated[int, typer.Option(min=1, max=64)] = 16, scale: ScaleOption = None,
                 store: StoreOption = None) -> None:
     """Test images over their reconstructions."""
+    if _wants_table(output):
+        import numpy as np
+
+        from vaecore.explore import Checkpoint
+
+        found = Checkpoint.load(store_at(store).find(run))
+        chosen = list(range(min(count, len(found.examples))))
+        numbers = (None if found.vector is None else
+                   np.stack([found.given_numbers(chosen), found.numbers(found.encode(chosen))], 1))
+        return _write_table(found, run, output, None if numbers is None else numbers.reshape(2 * len(chosen), -1), {
+            "test sample": [number for number in chosen for _ in range(2)],
+            "version": ["given", "reconstructed"] * len(chosen)})
     _picture(run, store, output, scale,
              lambda c: (_stack([c.originals(slice(count)), c.reconstruct(slice(count))]), len(c.examples[:count])))
 
@@ -228,9 +247,36 @@ def _picture(reference: str, store: Path | None, output: Path, scale: int | None
     _save(images, columns, output, scale)
 
 
+def _wants_table(output: Path) -> bool:
+    return output.suffix.lower() == ".csv"
+
+
+def _check_picture(output: Path, run: str) -> None:
+    """Raise `ConfigError` for a table that is wanted of what is no vector."""
+    from vaecore.schema import problem
+
+    if _wants_table(output):
+        raise problem("--output", str(output), f"{run} models no vectors, whose numbers a .csv could have.",
+                      "Give a .png.")
+
+
+def _write_table(found: Checkpoint, run: str, output: Path, numbers: Numbers | None,
+                 before: Mapping[str, Sequence[object]] | None = None) -> None:
+    """Numbers (N, D) of a model of vectors as CSV; raises `ConfigError` for another model."""
+    from vaecore.explore.exported import as_csv
+
+    if found.vector is None or numbers is None:
+        return _check_picture(output, run)
+    output.write_text(as_csv(found.vector.column_names, numbers, before), encoding="utf-8")
+    err.print(f"{output} written", highlight=False)
+
+
 def _save(images: Images, columns: int, output: Path, scale: int | None) -> None:
     from vaecore.explore.pictures import grid, to_save
+    from vaecore.schema import problem
 
+    if _wants_table(output):  # a picture by that name would open in no program
+        raise problem("--output", str(output), "a picture is no .csv.", "Give a .png.")
     output.write_bytes(to_save(grid(images, columns), scale))
     err.print(f"{output} written", highlight=False)
 

@@ -30,12 +30,13 @@ SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
 COVARIATE = "covariate"  # what a batch calls u of p(z|u), beside its modalities
 EVENTS = "events"  # what the frames of kept clips are called that could not be foreseen
 OBSERVED = "observed"  # and which modalities each observation has
-MAX_CLASSES, MAX_COLUMNS, MAX_NAME_LENGTH = 256, 1_000, 100  # names that are kept, and their characters
+MAX_CLASSES, MAX_NAME_LENGTH = 256, 100  # classes whose names are kept, and characters of a name
 MAX_ARRAYS_BYTES = 2**29  # of all arrays of files of one's own together, unpacked, and as they are trained on
 MAX_UNPACKED_BYTES = 64 * 2**20  # of a published file; the largest, MNIST's training images, has 47 MB
 MAX_DRAWN_NUMBERS = 50_000_000  # in a data set that a program draws: 200 MB
 MAX_SIDE = 256  # pixels of an image or frame of one's own, as it is kept
 MAX_AXIS = 65_536  # entries along one axis of an observation: what weights are read with, so what is trained on
+MAX_COLUMNS = MAX_AXIS  # of a table, each of which keeps its name
 MAPPED_FROM = 32 * 2**20  # bytes; larger arrays are memory-mapped from the cache instead of held
 
 
@@ -113,6 +114,7 @@ class Dataset:
     done: tuple[str, ...] = ()  # what was done to them
     left_out: tuple[str, ...] = ()  # what was left out, by file, row or column, and why
     split_by: str = ""  # what decided who is in which split, as "by seed 0"
+    in_sample: bool = False  # whether all observations are in every split: a fit on all, evaluated on the same
 
     def counted(self) -> dict[str, int]:
         """Observations of each class in all splits, in the order of their numbers; empty where there are no labels."""
@@ -245,11 +247,12 @@ def shuffled_split(images: Array, labels: NDArray[np.int64], held_out: int, seed
 
 def kept_names(names: Iterable[str]) -> tuple[str, ...]:
     """Names as they are kept and shown: on one line, of at most `MAX_NAME_LENGTH` characters, and each another one."""
-    kept: list[str] = []
+    kept: dict[str, None] = {}
     for number, name in enumerate(names):
-        line = " ".join("".join(sign if sign.isprintable() else " " for sign in name).split())
+        line = " ".join((name if name.isprintable() else
+                         "".join(sign if sign.isprintable() else " " for sign in name)).split())
         short = line if 0 < len(line) <= MAX_NAME_LENGTH else f"{line[:MAX_NAME_LENGTH - 12]}… ({number})".strip()
-        kept.append(short if short not in kept else f"{short[:MAX_NAME_LENGTH - 12]}… ({number})")
+        kept[short if short not in kept else f"{short[:MAX_NAME_LENGTH - 12]}… ({number})"] = None
     return tuple(kept)
 
 
@@ -258,11 +261,16 @@ def one_hot(labels: NDArray[np.int64], classes: int) -> NDArray[np.float32]:
     return np.equal(labels[:, None], np.arange(classes)).astype(np.float32)
 
 
-def standardised(x: Array, train: Array) -> NDArray[np.float32]:
-    """Vectors (N, D) with what gives those of `train` (n, D) mean 0 and standard deviation 1; a constant only moves."""
+def scaling(train: Array) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Centre and scale (D,) that give vectors (n, D) mean 0 and standard deviation 1; a constant only moves."""
     centre, spread = train.mean(0, dtype=np.float64), train.std(0, dtype=np.float64)
-    scale = np.where(spread > 1e-12 * np.abs(centre), spread, 1.0)
-    return np.asarray((x - centre) / scale, np.float32)
+    return centre, np.where(spread > 1e-12 * np.abs(centre), spread, 1.0)
+
+
+def standardised(x: Array, train: Array) -> NDArray[np.float32]:
+    """Vectors (N, D) by what gives those of `train` (n, D) mean 0 and standard deviation 1."""
+    centre, scale = scaling(train)
+    return np.asarray((np.asarray(x, np.float64) - centre) / scale, np.float32)
 
 
 # -- where data lies -------------------------------------------------------------------------------

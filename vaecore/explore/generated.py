@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vaecore.data.text import words
 from vaecore.explore.pictures import Images, as_images
-from vaecore.modalities import Modality, Text
+from vaecore.modalities import Modality, Text, Vector
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,12 @@ class Generated:
     def classes(self) -> NDArray[np.int64]:
         """The likeliest class of each, (N,); of labels only."""
         return np.asarray(self.values.argmax(1), np.int64)
+
+    @property
+    def numbers(self) -> NDArray[np.float64]:
+        """The numbers of vectors (N, D) in the file's units; of vectors only."""
+        assert isinstance(self.modality, Vector)
+        return self.modality.in_units(self.values)
 
     @property
     def images(self) -> Images:

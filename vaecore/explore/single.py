@@ -16,12 +16,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from vaecore.arrays import Numbers
 from vaecore.data import COVARIATE
 from vaecore.explore.codes import Codes, Route, between
 from vaecore.explore.densities import moments
 from vaecore.explore.opening import CODE, observations, read_examples, read_model
 from vaecore.explore.pictures import Images, as_images, on_screen, sheet
-from vaecore.modalities import Label, Modality
+from vaecore.modalities import Label, Modality, Vector
 from vaecore.models import Family
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
@@ -188,6 +189,42 @@ class Checkpoint:
         z = torch.as_tensor(np.asarray(codes, np.float32))
         [p] = self.model.decode({self.latent: z}).values()
         return as_images(p.mean)
+
+    @property
+    def vector(self) -> Vector | None:
+        """What an observation is where it is a vector, whose numbers have names and units; else None."""
+        [modality] = self.model.modalities.values()
+        return modality if isinstance(modality, Vector) else None
+
+    @torch.inference_mode()
+    def numbers(self, codes: Codes) -> Numbers:
+        """Decoder means of codes (B, r) of a vector, (B, D), in the file's units."""
+        z = torch.as_tensor(np.asarray(codes, np.float32))
+        [p] = self.model.decode({self.latent: z}).values()
+        return self._vector.in_units(p.mean.double().numpy())
+
+    def given_numbers(self, index: slice | Sequence[int]) -> Numbers:
+        """Examples of a vector, (B, D), in the file's units."""
+        return self._vector.in_units(self.examples[index].double().numpy())
+
+    def moves(self, dimension: int, base: Codes | None = None) -> Numbers:
+        """How much each number of a vector (D,) changes by a unit of a code's dimension, in the file's units.
+
+        From half a unit below the code `base` to half a unit above it, or around the centre of `scale`: of a linear
+        model it is the same everywhere, its loading.
+        """
+        centre, unit = self.scale()
+        codes = np.tile(centre if base is None else np.asarray(base, np.float32), (2, 1))
+        codes[:, dimension] += np.array([-0.5, 0.5], np.float32) * unit[dimension]
+        low, high = self.numbers(codes)
+        return np.asarray(high - low)
+
+    @property
+    def _vector(self) -> Vector:
+        if self.vector is None:
+            raise ValueError(f"{self.run.id} models {next(iter(self.model.modalities.values())).plural}, and only "
+                             "numbers of a vector have units.")
+        return self.vector
 
     @torch.inference_mode()
     def encode(self, index: slice | Sequence[int]) -> Codes:

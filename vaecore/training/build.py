@@ -38,6 +38,9 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     if batch > size and not config.model.closed_form:
         raise problem("training.batch_size", batch, f"{batch:,} is more than the {size:,} training observations.",
                       f"Use at most {size:,}.")
+    if dataset.in_sample and not config.model.closed_form:
+        raise problem("data.held_out", 0, f"{config.model.title} learns step by step, which observations that it is "
+                      "not trained on have to judge.", "Use 0.1, or a method in closed form, as PCA or multi-set CCA.")
     likelihood = config.model.likelihood if isinstance(config.model, ChoosesLikelihood) else None
     several = len(dataset.modalities) > 1
     seen = dataset.modalities.values()

@@ -21,6 +21,7 @@ from torch import Tensor
 from vaecore.config import RunConfig, differences
 from vaecore.data import Dataset, Modality
 from vaecore.data.base import MAX_AXIS, MAX_CLASSES, MAX_COLUMNS, MAX_NAME_LENGTH
+from vaecore.data.own.cells import MAX_NUMBER
 from vaecore.files import parsed_json, write_bytes_atomic
 from vaecore.modalities import KINDS, Label, Text, Vector
 from vaecore.models import Family
@@ -276,7 +277,7 @@ def _described(header: dict[str, Any]) -> tuple[dict[str, Modality], Modality | 
 def _noted(modality: Modality) -> dict[str, Any]:
     """A modality as a header has it; what is empty is left out."""
     words = {"vocabulary": modality.vocabulary, "classes": modality.classes, "columns": modality.columns,
-             "audible": modality.audible}
+             "audible": modality.audible, "centre": modality.centre, "scale": modality.scale}
     return {"kind": modality.kind, "shape": modality.shape} | {name: value for name, value in words.items() if value}
 
 
@@ -288,6 +289,16 @@ def _names(values: Mapping[str, Any], field: str, count: int) -> tuple[str, ...]
     if found and len(found) != count:
         raise ValueError(f"{len(found):,} {field} with names instead of {count:,}")
     return tuple(found)
+
+
+def _units(values: Mapping[str, Any], field: str, count: int) -> tuple[float, ...]:
+    """What leads `count` numbers back to the file's units; nothing in weights that were written before it was kept."""
+    found = values.get(field, [])
+    good = isinstance(found, list) and len(found) in {0, count} and all(
+        isinstance(each, int | float) and abs(each) <= MAX_NUMBER for each in found)
+    if not good:
+        raise ValueError(f"{field} of {count:,} numbers that is none")
+    return tuple(map(float, found))
 
 
 def _modality(values: Mapping[str, Any]) -> Modality:
@@ -302,7 +313,11 @@ def _modality(values: Mapping[str, Any]) -> Modality:
         raise ValueError(f"a modality of kind {kind} with {len(words):,} words")
     classes = _names(values, "classes", min(shape[0], MAX_CLASSES) if issubclass(known, Label) else 0)
     columns = _names(values, "columns", min(shape[0], MAX_COLUMNS) if issubclass(known, Vector) else 0)
-    return Modality(kind, shape, words, classes, columns, values.get("audible") is True)
+    numbers = shape[0] if issubclass(known, Vector) else 0
+    centre, scale = _units(values, "centre", numbers), _units(values, "scale", numbers)
+    if len(centre) != len(scale) or not all(each > 0 for each in scale):
+        raise ValueError("numbers whose units cannot be told")
+    return Modality(kind, shape, words, classes, columns, values.get("audible") is True, centre, scale)
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -44,7 +44,7 @@ FLUSH_SECONDS = 0.5  # how long steps may wait on the device before they are wri
 CHECKPOINT_SECONDS = 60.0  # between evaluations
 EVALUATION_SEED = 1_234  # the same noise at every evaluation, whatever the training drew
 EXAMPLE_COUNT = 64  # test observations that travel with a run
-EXAMPLE_BYTES = 4 * 2**20  # and of clips so many bytes at most, but four clips
+EXAMPLE_BYTES = 4 * 2**20  # and so many bytes at most of clips, but four, and of what is fitted on all observations
 
 
 def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
@@ -247,9 +247,13 @@ class _Session:
 
     def _write_examples(self) -> None:
         """Some test images, so that a checkpoint can be looked at where its data set is not."""
-        test = self.dataset.splits["test"].head(EXAMPLE_COUNT)
-        if self.config.data.observation == "clip":
-            test = test.head(max(4, EXAMPLE_BYTES * len(test) // sum(x.nbytes for x in test.arrays.values())))
+        test = self.dataset.splits["test"]
+        fitting = EXAMPLE_BYTES * len(test) // max(1, sum(x.nbytes for x in test.arrays.values()))
+        if self.dataset.in_sample:  # a small table is shown whole
+            test = test.head(max(EXAMPLE_COUNT, fitting))
+        else:
+            few = self.config.data.observation == "clip"
+            test = test.head(max(4, min(EXAMPLE_COUNT, fitting)) if few else EXAMPLE_COUNT)
         tensors = {name: torch.from_numpy(array.copy()) for name, array in test.arrays.items()}
         if test.labels is not None:
             tensors["labels"] = torch.from_numpy(test.labels.copy())

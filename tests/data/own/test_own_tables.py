@@ -129,7 +129,7 @@ def test_b02_numbers_that_are_not_plain_are_refused_by_column_and_cell(tmp_path:
 def test_b02_a_gap_in_a_column_of_another_form_is_named(tmp_path: Path) -> None:
     path = written(tmp_path / "own.csv", "n,m", [f"{row},{'' if row == 7 else 'true'}" for row in range(ROWS)])
     with pytest.raises(ConfigError, match=r"has nothing in line 9, column 'm'"):
-        Table(path=str(path)).load()
+        Table(path=str(path), gaps="refuse").load()
 
 
 @pytest.mark.parametrize("header", ["0.126,-0.132,0.64,cat", "5,3,1,cat", "7,7.5,cat", "-1,0,1"])
@@ -153,7 +153,7 @@ def test_b10_the_line_of_excel_says_the_separator(tmp_path: Path, mark: str, dec
     np.testing.assert_allclose(x[:, 1], x[:, 0] + 0.25)
     written(path, f"a{mark}b", [*rows, f"1{mark}"], f"sep={mark}\n")
     with pytest.raises(ConfigError, match="has nothing in line 63, column 'b'"):
-        Table(path=str(path)).load()
+        Table(path=str(path), gaps="refuse").load()
 
 
 def test_1_and_1_0_are_one_class(tmp_path: Path) -> None:

@@ -26,28 +26,32 @@ from vaecore.data.base import (
     Dataset,
     Split,
     SplitName,
+    kept_names,
 )
 from vaecore.data.missing import Mask, MultimodalConfig, masked
 from vaecore.data.own.columns import (
     Column,
+    Gaps,
     Lines,
     Measured,
     Pictures,
+    Rows,
     column,
     known_classes,
     numbered_labels,
     who_has_what,
 )
 from vaecore.data.own.file import FEW, OwnFile, digest_of, wrong
-from vaecore.data.own.members import ENDINGS, Member, files, members
+from vaecore.data.own.members import ENDINGS, LABELS, Member, files, members
+from vaecore.data.own.splitting import ALL_ROWS, by_seed
 from vaecore.data.text import VocabularyConfig
 from vaecore.modalities import MAX_MODALITIES, Modality
 from vaecore.schema import option
 
-MIN_SAMPLES = 30
+MIN_SAMPLES = 10
 SPLIT_NAMES = ("split", "group", "names")  # what is no modality of pictures with a class
 NAME = re.compile(r"\w[\w -]{0,39}")
-KNOWN = ("labels", "mask")  # what is no modality
+KNOWN = (LABELS, "mask")  # what is no modality
 RESERVED = ("covariate", "observed", "prior", "product", "posterior", "mixture", *KNOWN)  # names of other things
 
 
@@ -69,12 +73,17 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
     upload: ClassVar[str] = "Archive of arrays, or a file a modality"
     invitation: ClassVar[str] = "Samples are shown here once there is an archive, or the path of a folder."
     name: Literal["aligned"] = "aligned"
-    path: str = option("", "An .npz on this machine with one array a modality, or a folder with one .npy, .csv or .txt "
-                       "file a modality; 50 MB a file at most. Optional: `mask`, who has what, and `labels`, classes.")
-    held_out: float = option(0.1, "Share of the samples for validation, and as many for test.", unit="of samples",
-                             gt=0, le=0.4)
+    path: str = option("", "An .npz on this machine with one array a modality, or a folder with a file a modality: "
+                       ".npy, a table (.csv, .tsv, .parquet) or .txt; 50 MB a file at most. Optional: `mask`, who has "
+                       "what, and `labels`, classes.")
+    held_out: float = option(0.1, "Share of the samples for validation, and as many for test; 0 fits "
+                             "a method in closed form on all samples, and evaluates it on the same.", unit="of samples",
+                             ge=0, le=0.4)
+    gaps: Gaps = option("refuse", "A number that is missing from a vector which has others: refused with the first one "
+                        "named, filled with the mean of the training samples, or the whole vector missing from that "
+                        "sample.")
     standardise: bool = option(True, "Give every number of a vector mean 0 and standard deviation 1, by the training "
-                               "samples that have it.")
+                               "samples that have it. They are shown in the file's units.")
     split_seed: int = option(0, "Seed of the shuffle before the split.", ge=0, le=2**31 - 1, advanced=True)
     digest: str = digest_of("the files", "others")
 
@@ -102,8 +111,8 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
         known = {name: found.pop(name) for name in KNOWN if name in found}
         self._check(found, known)
         whole = known_classes([*found.values(), *known.values()])
-        columns = [column(member, whole) for member in found.values()]
-        labels, named = numbered_labels(known["labels"], whole) if "labels" in known else (None, whole)
+        columns = [column(member, whole, self.gaps) for member in found.values()]
+        labels, named = numbered_labels(known[LABELS], whole) if LABELS in known else (None, whole)
         if len(whole) > MAX_CLASSES:
             raise wrong(self.path, f"has {len(whole):,} different labels in all.", f"Use at most {MAX_CLASSES}.")
         observed = who_has_what(columns, known.get("mask"), self.path)
@@ -116,13 +125,34 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
             classes = None if labels is None else labels[rows[split]]
             splits[split] = masked(Split(arrays, classes), observed[rows[split]])
         splits["train"] = self.with_missing(splits["train"])
-        sizes = " / ".join(f"{len(rows[split]):,}" for split in SPLITS)
+        sizes = (" / ".join(f"{len(rows[split]):,}" for split in SPLITS) if self.held_out else
+                 f"all {len(rows['train']):,} (in-sample)")
         masks = [name for name, part in zip(found, columns, strict=True) if isinstance(part, Pictures) and part.mask]
         return Dataset("aligned", f"{Path(self.path).name}: {sizes} samples of {', '.join(found)}"
                        + (f"; {', '.join(masks)} of 0 and 1 read as black and white" if masks else "")
                        + "".join(told for *_, told in parts),
                        {name: modality for name, (modality, *_) in zip(found, parts, strict=True)}, splits,
-                       classes=tuple(map(str, named.tolist())))
+                       classes=kept_names(map(str, named.tolist())), in_sample=not self.held_out,
+                       done=self._done(found, columns),
+                       left_out=tuple(f"'{member.called}': column {told}" for member in found.values()
+                                      for told in member.left_out),
+                       split_by=f"by seed {self.split_seed}" if self.held_out else ALL_ROWS)
+
+    def _done(self, found: Mapping[str, Member], columns: Sequence[Column]) -> tuple[str, ...]:
+        """What was done to the modalities, a sentence each."""
+        done = [f"'{member.called}': {told}" for member in found.values() for told in member.done]
+        for part in columns:
+            rows = np.arange(len(part.member))
+            if isinstance(part, Rows) and self.gaps == "mean" and (count := part.gaps(rows)):
+                done.append(f"'{part.member.called}': {count:,} gap{'s' * (count != 1)} filled with the mean of the "
+                            "training samples")
+            if isinstance(part, Rows) and self.gaps == "missing" and (
+                    count := int((part.blank & np.isfinite(np.asarray(part.x)).any(1)).sum())):
+                done.append(f"'{part.member.called}': {count:,} sample{'s' * (count != 1)} with a gap taken as not "
+                            "observed")
+        if self.standardise and any(isinstance(part, Rows) for part in columns):
+            done.append("every number of a vector given mean 0 and standard deviation 1 by the training samples")
+        return tuple(done)
 
     def _check(self, found: Mapping[str, Member], known: Mapping[str, Member]) -> None:
         """Raise `ConfigError` unless there are 2 to 16 well-named modalities of equally many samples."""
@@ -153,12 +183,10 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
                         f"Use at most {MAX_ARRAYS_BYTES:,}: fewer samples, say, or smaller images.")
 
     def _split(self, samples: int) -> dict[SplitName, NDArray[np.int64]]:
-        order = np.random.default_rng(self.split_seed).permutation(samples)
-        held_out = max(1, round(self.held_out * samples))
-        cut = samples - 2 * held_out
+        held_out = max(1, round(self.held_out * samples)) if self.held_out else 0
+        rows = by_seed(np.arange(samples), held_out, self.split_seed)
         # Cut to the limit at once: means and vocabularies are of what is trained on.
-        rows = np.split(order, [cut, cut + held_out])
-        return dict(zip(SPLITS, (rows[0][: self.train_limit or None], *rows[1:]), strict=True))
+        return {**rows, "train": rows["train"][: self.train_limit or None]}
 
     def _prepared(self, part: Column, rows: Mapping[SplitName, NDArray[np.int64]], has: Mask,
                   whole: NDArray[np.int64]) -> tuple[Modality, dict[SplitName, Any], str]:

@@ -6,18 +6,20 @@ import math
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.base import MAX_AXIS, MAX_CLASSES, MAX_SIDE, Array, kept_names, one_hot, standardised
+from vaecore.data.base import MAX_AXIS, MAX_CLASSES, MAX_SIDE, Array, kept_names, one_hot, scaling
 from vaecore.data.missing import Mask
-from vaecore.data.own import table
+from vaecore.data.own import cells
 from vaecore.data.own.file import wrong
 from vaecore.data.own.members import Member, described
 from vaecore.modalities import Modality
 from vaecore.schema import ConfigError
+
+Gaps = Literal["refuse", "mean", "missing"]
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Column:
     x: Array | list[str]
     blank: Mask  # (N,) samples in which nothing is said
     bad: Mask  # (N,) samples in which something is said that cannot be
-    bounds: ClassVar[tuple[float, float]] = -table.MAX_NUMBER, table.MAX_NUMBER
+    bounds: ClassVar[tuple[float, float]] = -cells.MAX_NUMBER, cells.MAX_NUMBER
     remedy: ClassVar[str] = ""  # for what lies outside of that, where it is the kind's own
 
     @abstractmethod
@@ -93,16 +95,29 @@ class Classes(Measured):
 
 @dataclass(frozen=True)
 class Rows(Measured):
-    """A vector a sample, (N, D)."""
+    """A vector a sample, (N, D), NaN in gaps that are to be filled."""
 
     def bytes_each(self, longest: int) -> int:
         return 4 * int(self.x.shape[1])
 
     def prepared(self, has: Mask, train: NDArray[np.int64], whole: NDArray[np.int64], *, standardise: bool
                  ) -> tuple[Modality, Array]:
-        x = self.filled(has)
-        x = standardised(x, x[train[has[train]]]) if standardise else x.astype(np.float32)
-        return Modality("vector", x.shape[1:], columns=kept_names(self.member.columns)), x
+        x, mine = self.filled(has).astype(np.float64), train[has[train]]
+        if (gaps := np.isnan(x)).any():
+            if (bare := np.flatnonzero(gaps[mine].all(0))).size:
+                name = self.member.columns[bare[0]] if self.member.columns else f"number {bare[0]:,}"
+                raise self.member.wrong(f"has nothing in any training row of '{name[:40]}'.", "Leave it out.")
+            x = np.where(gaps, np.nanmean(x[mine], axis=0), x)
+        columns = kept_names(self.member.columns)
+        if not standardise:
+            return Modality("vector", x.shape[1:], columns=columns), x.astype(np.float32)
+        centre, scale = scaling(x[mine])
+        return (Modality("vector", x.shape[1:], columns=columns, centre=tuple(centre.tolist()),
+                         scale=tuple(scale.tolist())), ((x - centre) / scale).astype(np.float32))
+
+    def gaps(self, rows: NDArray[np.int64]) -> int:
+        """How many numbers are missing from samples that have others, among `rows`."""
+        return int(np.isnan(self.x[rows][~self.blank[rows]]).sum())
 
 
 @dataclass(frozen=True)
@@ -125,14 +140,18 @@ class Pictures(Measured):
 
 def known_classes(members: Sequence[Member]) -> NDArray[np.int64]:
     """The classes that occur in any labels, in order: the same number means the same class wherever it stands."""
-    found = [member.value.astype(np.int64) for member in members if member.called != "mask"
-             and not isinstance(member.value, list) and member.value.ndim == 1 and member.value.dtype.kind in "biu"]
+    whole = [member.value for member in members if member.called != "mask" and not member.levels
+             and not isinstance(member.value, list)]
+    found = [value.astype(np.int64) for value in whole if value.ndim == 1 and value.dtype.kind in "biu"]
     together = np.concatenate([np.zeros(0, np.int64), *found])
     return np.unique(together[together >= 0])
 
 
-def column(member: Member, classes: NDArray[np.int64] | None = None) -> Column:
-    """What an array or text is; raises `ConfigError` for one that is nothing. `classes` number its labels."""
+def column(member: Member, classes: NDArray[np.int64] | None = None, gaps: Gaps = "refuse") -> Column:
+    """What an array or text is; raises `ConfigError` for one that is nothing. `classes` number its labels.
+
+    A gap is a number that is missing from a vector which has others.
+    """
     value = member.value
     if isinstance(value, list):
         blank = np.array([not line.strip() for line in value])
@@ -145,8 +164,10 @@ def column(member: Member, classes: NDArray[np.int64] | None = None) -> Column:
             raise member.wrong(f"has {value.shape[1]:,} numbers a sample.",
                                f"Use at most {MAX_AXIS:,}: those that vary most, say.")
         x = value.astype(np.float64)
-        blank = np.asarray(np.isnan(x).all(1))
-        return Rows(member, x, blank, ~(np.abs(x) <= table.MAX_NUMBER).all(1) & ~blank)
+        none = np.isnan(x)
+        blank = np.asarray(none.any(1) if gaps == "missing" else none.all(1))
+        good = np.abs(x) <= cells.MAX_NUMBER
+        return Rows(member, x, blank, ~(good | none if gaps == "mean" else good).all(1) & ~blank)
     return _image(member, value)
 
 
@@ -189,12 +210,14 @@ def _classes(member: Member, whole: NDArray[np.int64] | None = None) -> NDArray[
     return np.where(labels < 0, -1, np.searchsorted(whole, labels))
 
 
-def numbered_labels(member: Member, whole: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def numbered_labels(member: Member, whole: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[Any]]:
     """Classes (N,) for evaluation and what they are called, by their numbers.
 
-    In a .csv they are its only column, with NaN or nothing where missing.
+    In a table they are its only column, in words or whole numbers, with NaN or nothing where missing.
     """
     value = member.value
+    if member.levels:
+        return np.asarray(value, np.int64), np.array(member.levels)
     if member.said:
         raise member.wrong(f"has {next(iter(member.said.values()))} which is no number.",
                            "Labels are whole numbers; nothing or -1 where missing.")
@@ -213,7 +236,7 @@ def who_has_what(columns: Sequence[Column], mask: Member | None, path: str) -> M
     bad = np.stack([part.bad for part in columns], 1)
     if mask is None:
         observed, faults = ~blank, bad
-        remedy = "Correct it; a row that is not observed is NaN throughout."
+        remedy = "Correct it, or choose data.gaps; a row that is not observed is NaN throughout."
     else:
         observed = _given(mask, columns)
         faults = observed & (bad | blank)

@@ -117,7 +117,10 @@ def contents(path: str, kind: str) -> bytes:
 
 
 def decoded(data: bytes, path: str) -> str:
-    """The text of UTF-8 bytes; raises `ConfigError` naming the line of what is none."""
+    """The text of bytes in UTF-8, or in UTF-16 that says so; raises `ConfigError` naming the line of what is none."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        with contextlib.suppress(UnicodeDecodeError):
+            data = data.decode("utf-16").encode()
     data = data.removeprefix(codecs.BOM_UTF8)
     remedy = "Save it as plain text in UTF-8."
     if (place := data.find(0)) >= 0:

@@ -18,7 +18,9 @@ GROUPS = frozenset({"group", "groups", "patient", "subject", "donor", "animal_id
 SPLIT = frozenset({"split", "set", "partition", "subset", "fold"})
 FILES = frozenset({"file", "filename", "file_name", "path", "image", "name", "picture", "img", "id"})
 SPLIT_WORDS = {"train": "train", "training": "train", "val": "validation", "valid": "validation",
-               "validation": "validation", "dev": "validation", "test": "test", "testing": "test", "t10k": "test"}
+               "validation": "validation", "dev": "validation", "development": "validation", "test": "test",
+               "testing": "test", "t10k": "test", "holdout": "test", "held-out": "test", "held out": "test",
+               "eval": "test", "evaluation": "test"}
 TABLES = (".csv", ".tsv")
 MAX_TABLE_BYTES = 50_000_000
 NAMED = 5  # of what is left out are said by name

@@ -16,15 +16,18 @@ from typing import IO, Any
 import numpy as np
 
 from vaecore.data import npz
-from vaecore.data.base import MAX_ARRAYS_BYTES, Array
-from vaecore.data.own import table
+from vaecore.data.base import MAX_ARRAYS_BYTES, MAX_CLASSES, Array
+from vaecore.data.own import cells, table
+from vaecore.data.own.contents import Contents
 from vaecore.data.own.file import contents, decoded, wrong
+from vaecore.data.own.kinds import features, identifies
 from vaecore.data.own.text import MAX_LINE_LENGTH
 from vaecore.modalities import MAX_MODALITIES
 from vaecore.schema import ConfigError, problem
 
+LABELS = "labels"  # the member that has classes for evaluation
 MAX_MEMBERS = MAX_MODALITIES + 2  # with labels and mask
-ENDINGS = (".csv", ".npy", ".txt")
+ENDINGS = (".npy", *table.Table.endings, ".txt")
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,12 @@ class Member:
     called: str
     path: str
     value: Array | list[str]
-    said: Mapping[int, str] = field(default_factory=dict)  # of a .csv: samples with a cell that is no number, in words
-    columns: tuple[str, ...] = ()  # of a .csv: the names in its header
+    said: Mapping[int, str] = field(default_factory=dict)  # of a table: samples with a cell that is no number, in words
+    columns: tuple[str, ...] = ()  # of a table: what its numbers are called
+    levels: tuple[str, ...] = ()  # of labels in words: what the numbers 0, 1, ... stand for
+    done: tuple[str, ...] = ()  # of a table: what was done to it
+    left_out: tuple[str, ...] = ()  # and which columns are left out, and why
+    apart: Mapping[str, Sequence[str]] = field(default_factory=dict)  # columns that tell its rows apart, by their names
 
     def __len__(self) -> int:
         return len(self.value)
@@ -63,8 +70,9 @@ def files(path: str) -> dict[str, bytes]:
         raise wrong(path, f"has {'1,000 files or more' if len(names) > 900 else f'{len(names)} files'}.",
                     f"Use at most {MAX_MODALITIES} modalities, each one file, and `labels` and `mask`.")
     for name in names:
-        if not name.isprintable() or Path(name).suffix.lower() not in ENDINGS:
-            raise wrong(path, f"has {name!r} in it, which is no .npy, .csv or .txt file.", "Move it elsewhere.")
+        if not name.isprintable() or not name.lower().endswith(ENDINGS):
+            raise wrong(path, f"has {name!r} in it, which is no .npy, .csv, .tsv, .parquet or .txt file.",
+                        "Move it elsewhere.")
     data: dict[str, bytes] = {}
     for name in names:
         data[name] = contents(str(place / name), f"{Path(name).suffix} file")
@@ -79,35 +87,73 @@ def members(data: Mapping[str, bytes], path: str) -> dict[str, Member]:
         return _unpacked(data[""], path)
     found: dict[str, Member] = {}
     for file, content in data.items():
-        name, place = Path(file).stem, str(Path(path) / file)
-        said: Mapping[int, str] = {}
-        names: tuple[str, ...] = ()
+        ending = max((each for each in ENDINGS if file.lower().endswith(each)), key=len)
+        name, place = file[:-len(ending)], str(Path(path) / file)
         if name in found:
             raise wrong(path, f"has both '{found[name].called}' and '{file}'.", "Keep one file a modality.")
-        match Path(file).suffix.lower():
+        match ending:
             case ".txt":
-                value: Array | list[str] = _lines(content, place)
-            case ".csv":
-                value, said, names = _table(content, place)
+                found[name] = Member(file, path, _lines(content, place))
+            case ".npy":
+                found[name] = Member(file, path, _array(io.BytesIO(content), len(content), Member(file, path, [])))
             case _:
-                value = _array(io.BytesIO(content), len(content), Member(file, path, []))
-        found[name] = Member(file, path, value, said, names)
+                read = table.read(content, place, blank_rows=True)
+                found[name] = _classes(file, path, read) if name == LABELS else _block(file, path, read)
+    _check_order([member for member in found.values() if member.apart])
     return dict(sorted(found.items()))
 
 
-def _table(data: bytes, path: str) -> tuple[Array, dict[int, str], tuple[str, ...]]:
-    """The numbers (N, D) of a .csv, a row for each line, by row what is said that is no number, which is infinite
-    there, and the names of the columns.
+def _block(called: str, path: str, read: Contents) -> Member:
+    """The numbers (N, D) of a table, a row for each line, and by row what is said that is no number, infinite there.
 
     A blank line is a sample that is not observed; what stands there in words is not taken for one.
     """
-    found = table.read(data, path, blank_rows=True)
-    most = table.CHARACTERS_SHOWN
-    said = {row: f"'{text[:most]}' in line {found.lines[row]:,}, column '{found.names[column][:most]}',"
-            for row, (column, text) in found.words.items()}
-    for row, (column, _) in found.words.items():
-        found.values[row, column] = np.inf
-    return found.values, said, tuple(found.names)
+    found = features(read, range(len(read.names)), strict=False)
+    bare = Member(called, path, [])
+    if not found.names:
+        raise bare.wrong(f"has no column of numbers ({'; '.join(found.left_out)[:200]}).", "Give one at least.")
+    x, said = found.x, dict[int, str]()
+    for column in sorted({*found.sources} & {*read.texts}):
+        places = [place for place, source in enumerate(found.sources) if source == column]
+        for row in np.flatnonzero(np.isnan(x[:, places[0]])).tolist():
+            if not cells.missing(text := read.texts[column][row]):
+                x[row, places] = np.inf
+                said.setdefault(row, f"{cells.quoted(text)} {read.place(row, column)},")
+    apart = {name: read.texts.get(column) or [f"{x:g}" for x in read.values[:, column]]
+             for column, name in enumerate(read.names) if column not in found.sources}
+    return Member(called, path, x, said, found.names, done=(*read.done, *found.done), left_out=found.left_out,
+                  apart={name: texts for name, texts in apart.items() if len({*texts}) == len(texts)})
+
+
+def _classes(called: str, path: str, read: Contents) -> Member:
+    """Labels in words, numbered by the alphabet; or the numbers of their column, for the caller to judge."""
+    columns = [column for column in range(len(read.names)) if not identifies(read, column)
+               and len({*(texts := read.texts.get(column, ()))}) in range(len(texts) or 1)]
+    if len(columns) != 1 or columns[0] not in read.texts or np.isfinite(read.values[:, columns[0]]).any():
+        return Member(called, path, read.values, columns=tuple(read.names), said={
+            row: f"{cells.quoted(texts[row])} {read.place(row, column)}," for column, texts in read.texts.items()
+            for row in np.flatnonzero(np.isnan(read.values[:, column])).tolist() if not cells.missing(texts[row])})
+    said = [cells.class_name(text) for text in read.texts[columns[0]]]
+    levels = cells.ordered({text for text in said if not cells.missing(text)})
+    if len(levels) > MAX_CLASSES:
+        raise Member(called, path, []).wrong(f"has {len(levels):,} different labels.", f"Use at most {MAX_CLASSES}.")
+    return Member(called, path, np.array([levels.index(text) if text in levels else -1 for text in said]),
+                  levels=tuple(levels))
+
+
+def _check_order(found: Sequence[Member]) -> None:
+    """Raise `ConfigError` where two tables tell their rows apart by the same column, but not in the same order."""
+    for place, one in enumerate(found):
+        for other in found[place + 1:]:
+            for name in set(one.apart) & set(other.apart):
+                pairs = enumerate(zip(one.apart[name], other.apart[name], strict=False))
+                row = next((row for row, (a, b) in pairs if a.strip() != b.strip()
+                            and not cells.missing(a) and not cells.missing(b)), None)
+                if row is not None:
+                    raise other.wrong(f"has '{cells.short(other.apart[name][row])}' in sample {row:,} (the first is "
+                                      f"0), column '{cells.short(name)}', but '{one.called}' has "
+                                      f"'{cells.short(one.apart[name][row])}' there.",
+                                      "Put the rows of all files into the same order.")
 
 
 def _unpacked(data: bytes, path: str) -> dict[str, Member]:
