@@ -43,7 +43,7 @@ from vaecore.data.own.columns import (
 )
 from vaecore.data.own.file import FEW, OwnFile, digest_of, wrong
 from vaecore.data.own.members import ENDINGS, LABELS, Member, files, members
-from vaecore.data.own.splitting import ALL_ROWS, by_seed
+from vaecore.data.own.table_rows import ALL_ROWS, by_seed
 from vaecore.data.text import VocabularyConfig
 from vaecore.modalities import MAX_MODALITIES, Modality
 from vaecore.schema import option

@@ -17,7 +17,7 @@ from pydantic import model_validator
 
 from vaecore.arrays import Numbers
 from vaecore.data.base import MAX_CLASSES, SPLITS, Dataset, Split, SplitName, kept_names, scaling
-from vaecore.data.own import cells, contents, splitting
+from vaecore.data.own import cells, contents, table_rows
 from vaecore.data.own.cells import listed, quoted, short
 from vaecore.data.own.contents import DELIMITED, Contents
 from vaecore.data.own.file import OwnFile, digest_of, wrong
@@ -80,9 +80,9 @@ class Table(OwnFile):
         table = read(self.read()[""], self.path, asked)
         known = [table.index(name, "data.covariate") for name in names(self.covariate)]
         group, split = self._one(table, "group"), self._one(table, "split")
-        if split is None and self.kinds == "all" and splitting.COLUMN in table.names:
-            place = table.names.index(splitting.COLUMN)
-            split = place if place not in known and splitting.says_splits(table, place) else None
+        if split is None and self.kinds == "all" and table_rows.COLUMN in table.names:
+            place = table.names.index(table_rows.COLUMN)
+            split = place if place not in known and table_rows.says_splits(table, place) else None
         found = self._features(table, known, [column for column in (group, split) if column is not None])
         gaps = np.isnan(found.x)
         rows, told = self._whole(table, found, gaps)
@@ -188,19 +188,19 @@ class Table(OwnFile):
     def _parts(self, table: Contents, rows: Rows, group: int | None, split: int | None
                ) -> tuple[dict[SplitName, Rows], str]:
         """The rows of each split, and what decided it."""
-        count = min(max(1, int(self.held_out * len(rows))), splitting.HELD_OUT) if self.held_out else 0
+        count = min(max(1, int(self.held_out * len(rows))), table_rows.HELD_OUT) if self.held_out else 0
         if split is not None:
             if group is not None:
                 raise problem("data.group", self.group, f"column {quoted(table.names[split])} says who is in which "
                               "split.", "Leave data.group empty, or that column out of the file.")
-            found, lacking = splitting.by_column(table, rows, split, max(1, count), self.split_seed)
+            found, lacking = table_rows.by_column(table, rows, split, max(1, count), self.split_seed)
             return found, f"by the file's own split, column {quoted(table.names[split])}{lacking}"
         if not count:
-            return splitting.by_seed(rows, 0, self.split_seed), splitting.ALL_ROWS
+            return table_rows.by_seed(rows, 0, self.split_seed), table_rows.ALL_ROWS
         if group is not None:
-            return (splitting.by_group(table, rows, group, count, self.split_seed),
+            return (table_rows.by_group(table, rows, group, self.held_out, self.split_seed),
                     f"by group {quoted(table.names[group])}, seed {self.split_seed}")
-        return splitting.by_seed(rows, count, self.split_seed), f"by seed {self.split_seed}"
+        return table_rows.by_seed(rows, count, self.split_seed), f"by seed {self.split_seed}"
 
     def _known(self, table: Contents, columns: Sequence[int], train: NDArray[np.int64]
                ) -> tuple[NDArray[np.int64] | None, Numbers | None, list[str]]:
