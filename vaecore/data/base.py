@@ -118,7 +118,8 @@ class Dataset:
 
     def counted(self) -> dict[str, int]:
         """Observations of each class in all splits, in the order of their numbers; empty where there are no labels."""
-        labels = [split.labels for split in self.splits.values() if split.labels is not None]
+        parts = [self.splits["train"]] if self.in_sample else self.splits.values()  # which are the same then
+        labels = [split.labels for split in parts if split.labels is not None]
         if not labels:
             return {}
         counts = np.bincount(np.concatenate(labels) + 1)[1:]  # without those of -1, whose label is missing

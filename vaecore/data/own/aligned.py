@@ -42,7 +42,7 @@ from vaecore.data.own.columns import (
     who_has_what,
 )
 from vaecore.data.own.file import FEW, OwnFile, digest_of, wrong
-from vaecore.data.own.members import ENDINGS, LABELS, Member, files, members
+from vaecore.data.own.members import ENDINGS, LABELS, Member, bare_name, files, members
 from vaecore.data.own.table_rows import ALL_ROWS, by_seed
 from vaecore.data.text import VocabularyConfig
 from vaecore.modalities import MAX_MODALITIES, Modality
@@ -95,7 +95,7 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
                 entries = [entry for entry in islice(path.iterdir(), FEW) if not entry.name.startswith(".")]
                 names = [entry.name.lower() for entry in entries if entry.is_file()]
                 return len(names) == len(entries) and all(name.endswith(ENDINGS) for name in names) and _several(
-                    [name.rpartition(".")[0] for name in names])
+                    [bare_name(name) for name in names])
             if path.name.lower().endswith(".npz") and path.is_file():
                 if (shapes := npz.declared(path)) is None:
                     return True  # it may have been meant so, and reading it says what is wrong

@@ -87,11 +87,10 @@ def members(data: Mapping[str, bytes], path: str) -> dict[str, Member]:
         return _unpacked(data[""], path)
     found: dict[str, Member] = {}
     for file, content in data.items():
-        ending = max((each for each in ENDINGS if file.lower().endswith(each)), key=len)
-        name, place = file[:-len(ending)], str(Path(path) / file)
+        name, place = bare_name(file), str(Path(path) / file)
         if name in found:
             raise wrong(path, f"has both '{found[name].called}' and '{file}'.", "Keep one file a modality.")
-        match ending:
+        match file[len(name):].lower():
             case ".txt":
                 found[name] = Member(file, path, _lines(content, place))
             case ".npy":
@@ -101,6 +100,12 @@ def members(data: Mapping[str, bytes], path: str) -> dict[str, Member]:
                 found[name] = _classes(file, path, read) if name == LABELS else _block(file, path, read)
     _check_order([member for member in found.values() if member.apart])
     return dict(sorted(found.items()))
+
+
+def bare_name(file: str) -> str:
+    """A file's name without its ending, which may be of two parts, as .csv.gz."""
+    endings = [ending for ending in ENDINGS if file.lower().endswith(ending)]
+    return file[:len(file) - max(map(len, endings), default=0)]
 
 
 def _block(called: str, path: str, read: Contents) -> Member:
