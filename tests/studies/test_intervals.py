@@ -51,6 +51,7 @@ def test_other_seeds_or_none_or_two_of_one_are_refused() -> None:
 
 def test_from_one_seed_nothing_is_known_of_the_spread() -> None:
     found = over_seeds([4.0])
+    assert over_seeds([0.01, 0.03]).words("+.1%").endswith("± 12.7%"), "of a half width there is no sign"
     assert found.low == -math.inf and found.high == math.inf and "one seed" in found.words()
 
 

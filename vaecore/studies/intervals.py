@@ -35,10 +35,10 @@ class Interval:
         return self.mean + self.half
 
     def words(self, form: str = ".2f") -> str:
-        """Mean and half width, each by `form`, a percentage included: "0.41 ± 0.03"."""
+        """Mean and half width, each by `form`, a percentage included: "0.41 ± 0.03"; of a sign only the mean's."""
         if not math.isfinite(self.half):
             return f"{self.mean:{form}} (one seed, no interval)"
-        return f"{self.mean:{form}} ± {self.half:{form}}"
+        return f"{self.mean:{form}} ± {self.half:{form.removeprefix('+')}}"
 
 
 def over_seeds(values: Sequence[float]) -> Interval:
