@@ -112,7 +112,7 @@ def test_no_import_makes_a_circle() -> None:
 
 def test_training_has_no_circle() -> None:
     """A step knows no course, a course no session; what builds and what estimates are below and beside them."""
-    order = ["auxiliaries", "feed", "build", "step", "course", "estimate", "session"]
+    order = ["auxiliaries", "ahead", "feed", "build", "step", "course", "estimate", "session"]
     for place, name in enumerate(order):
         found = imports(ROOT / "training" / f"{name}.py")
         above = order[place + 1:] if name != "estimate" else ["session"]

@@ -214,12 +214,14 @@ class ImageConfig(DataConfig):
     def finish(self, name: str, source: str, images: Mapping[SplitName, Array],
                labels: Mapping[SplitName, NDArray[np.int64]] | None) -> Dataset:
         """Assemble uint8 images (N, C, H, W) into a data set with the chosen pixels; `labels` are None of none."""
+        from vaecore.data.converted import black_and_white
+
         splits: dict[SplitName, Split] = {}
         for index, split in enumerate(SPLITS):
             array = images[split]
             # The dynamic kind evaluates on one fixed draw, so that evaluations compare.
             if self.pixels == "binary-fixed" or (self.pixels == "binary-dynamic" and split != "train"):
-                array = binarise(array, self.binarisation_seed + index)
+                array = black_and_white(array, self.binarisation_seed + index)
             splits[split] = Split({"image": array}, None if labels is None else labels[split])
         splits["train"] = self.limited(splits["train"])
         shape = tuple(int(n) for n in images["train"].shape[1:])
@@ -227,13 +229,22 @@ class ImageConfig(DataConfig):
                        dynamic=self.pixels == "binary-dynamic")
 
 
-def binarise(images: Array, seed: int) -> Array:
-    """Each uint8 pixel drawn once as 0 or 255 with probability pixel / 255 of being 255; same shape."""
-    generator = np.random.default_rng(seed)
+def binarise(images: Array, seed: int, rows: NDArray[np.int64] | None = None) -> Array:
+    """Each uint8 pixel drawn once as 0 or 255 with probability pixel / 255 of being 255; same shape.
+
+    Where `images` are only some `rows` of a larger array, they are what they are in the whole of it.
+    """
+    rows = np.arange(len(images)) if rows is None else rows
     drawn = np.empty(images.shape, np.uint8)
-    for start in range(0, len(images), 4096):  # in parts: the uniform draws take eight times the images
-        part = images[start:start + 4096]
-        drawn[start:start + 4096] = np.less(generator.random(part.shape) * 255, part) * np.uint8(255)
+    bits, size, known = np.random.PCG64(seed), int(np.prod(images.shape[1:], dtype=np.int64)), 0
+    generator = np.random.Generator(bits)
+    for run in np.split(np.arange(len(rows)), np.flatnonzero(np.diff(rows) != 1) + 1):
+        for places in np.split(run, range(4096, len(run), 4096)):  # in parts: the draws take eight times the images
+            if len(places):
+                bits.advance((int(rows[places[0]]) - known) * size)  # one draw a pixel
+                part = images[places[0]:places[-1] + 1]
+                drawn[places] = np.less(generator.random(part.shape) * 255, part) * np.uint8(255)
+                known = int(rows[places[-1]]) + 1
     return drawn
 
 

@@ -12,6 +12,7 @@ its place where that one dies.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
@@ -26,7 +27,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import DTypeLike
 
-from vaecore.data.base import MAX_ARRAYS_BYTES, Array, DataUnavailable, cache_folder
+from vaecore.data.base import MAX_ARRAYS_BYTES, Array, DataUnavailable, binarise, cache_folder
+from vaecore.data.rows import AT_ONCE, Rows, room
 from vaecore.files import BrokenFile, read_json, sync_folder, write_bytes_atomic
 from vaecore.locks import attempt
 
@@ -101,6 +103,25 @@ def converted(key: str, shape: tuple[int, ...], dtype: DTypeLike, blocks: Blocks
         if making.bytes > MAX_ARRAYS_BYTES:
             raise DataUnavailable(str(problem)) from None
     return _held(shape, kind, blocks, what)
+
+
+def black_and_white(images: Array, seed: int) -> Array:
+    """`binarise` of images (N, C, H, W); where memory has no room for them, memory-mapped from the cache."""
+    file = Rows.of(images) if images.nbytes > room() else None
+    if file is None:
+        return binarise(images, seed)
+    # What lies in the cache never changes under its name; of a file elsewhere it is known when it did.
+    found = file.path.stat()
+    which = hashlib.sha256(repr((str(file.path), file.place, images.shape, found.st_size, found.st_mtime_ns)).encode())
+
+    def blocks(start: int) -> Iterator[Array]:
+        step = max(1, AT_ONCE // file.size)
+        for row in range(start, len(images), step):
+            part = file.part(row, row + step)
+            yield binarise(part, seed, np.arange(row, row + len(part)))
+
+    return converted(f"{file.path.stem[:80]}-{which.hexdigest()[:16]}-black-and-white-{seed}", images.shape, np.uint8,
+                     blocks, f"{len(images):,} images in black and white")
 
 
 class _NoPlace(Exception):

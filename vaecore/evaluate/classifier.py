@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,7 @@ from torch.nn import functional as F
 from vaecore.arrays import Numbers
 from vaecore.data import Dataset, SplitName
 from vaecore.data.base import cache_folder
+from vaecore.data.rows import in_parts
 from vaecore.files import write_bytes_atomic
 from vaecore.modalities import Image
 from vaecore.training.feed import Feed
@@ -129,8 +131,7 @@ def classifier(dataset: Dataset, *, modality: str = "", seed: int = 0, progress:
     network.eval().requires_grad_(False)
     if found is None:
         untested = Classifier(name, digest, 0.0, len(test_labels), classes, seed, network)
-        test = Feed(dataset, "test", torch.device("cpu")).at(torch.from_numpy(test_rows))[modality]
-        found = float((untested.predict(test) == test_labels).mean())
+        found = float((_over(untested.predict, dataset, modality, test_rows) == test_labels).mean())
         _keep(path, network, found)
     return Classifier(name, digest, found, len(test_labels), classes, seed, network)
 
@@ -184,11 +185,19 @@ def regressor(dataset: Dataset, *, modality: str, factor: str, seed: int = 0, pr
     tested = _there(dataset, "test", modality)
     if found is None:
         made = Regressor(name, 0.0, len(tested), centre, spread, network)
-        images = Feed(dataset, "test", torch.device("cpu")).at(torch.from_numpy(tested))[modality]
         known = test.factors[tested, place]
-        found = max(0.0, 1 - float(np.square(made.predict(images) - known).mean() / known.var()))
+        found = max(0.0, 1 - float(np.square(_over(made.predict, dataset, modality, tested) - known).mean()
+                                   / known.var()))
         _keep(path, network, found)
     return Regressor(name, found, len(tested), centre, spread, network)
+
+
+def _over(predict: Callable[[Tensor], NDArray[Any]], dataset: Dataset, modality: str, rows: NDArray[np.int64]
+          ) -> NDArray[Any]:
+    """What is predicted of the test images at `rows`, never all of which are in memory."""
+    feed = Feed(dataset, "test", torch.device("cpu"))
+    parts = torch.split(torch.from_numpy(rows), IMAGES_AT_ONCE)
+    return np.concatenate([predict(feed.at(part)[modality]) for part in parts])
 
 
 def _train(network: Network, feed: Feed, modality: str, rows: Tensor, targets: Tensor,
@@ -240,7 +249,8 @@ def _digest(dataset: Dataset, modality: str) -> str:
     """Of the images and labels of training and test, and of whether pixels are redrawn."""
     digest = hashlib.sha256(str(dataset.dynamic).encode())
     for part in (dataset.splits["train"], dataset.splits["test"]):
-        digest.update(np.ascontiguousarray(part.arrays[modality]).tobytes())
+        for few in in_parts(part.arrays[modality]):
+            digest.update(np.ascontiguousarray(few).tobytes())
         digest.update(b"" if part.labels is None else part.labels.tobytes())
     return digest.hexdigest()[:12]
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.data import Dataset
+from vaecore.data.rows import in_parts
 
 Vector = NDArray[np.float64]
 
@@ -57,10 +58,11 @@ class Solution:
 def moments(dataset: Dataset) -> Moments:
     """Moments of the one modality of a data set of images in [0, 1] or vectors."""
     [name] = dataset.modalities
-    train, validation = (_flat(dataset.splits[split].arrays[name]) for split in ("train", "validation"))
-    mean = train.mean(0)
-    covariance = np.cov(train.T, bias=True)
-    return Moments(np.linalg.eigvalsh(np.atleast_2d(covariance))[::-1], float(((validation - mean) ** 2).sum(1).mean()))
+    train, validation = (dataset.splits[split].arrays[name] for split in ("train", "validation"))
+    mean = sum(_flat(part).sum(0) for part in in_parts(train)) / len(train)
+    covariance = sum((x := _flat(part) - mean).T @ x for part in in_parts(train)) / len(train)
+    scatter = sum(float(((_flat(part) - mean) ** 2).sum()) for part in in_parts(validation)) / len(validation)
+    return Moments(np.linalg.eigvalsh(covariance)[::-1], scatter)
 
 
 def collapsed_cost(gamma: Vector, data: Moments) -> Vector:

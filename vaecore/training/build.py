@@ -10,6 +10,7 @@ import torch
 
 from vaecore.config import RunConfig
 from vaecore.data import Dataset, ImageConfig
+from vaecore.data.rows import free_memory
 from vaecore.modalities import Modality
 from vaecore.models import FAMILIES, Family
 from vaecore.models.capabilities import ChoosesDivergence, ChoosesLikelihood, ChoosesPrior, ChoosesStages
@@ -20,6 +21,8 @@ from vaecore.schedules.kl_cost import FreeBits, Plain
 from vaecore.schema import problem
 from vaecore.training import device as devices
 from vaecore.training.checkpoints import MAX_WEIGHTS_BYTES
+
+SOLVED_BYTES = 28  # of a number in a closed form: as it is read, and three times as float64, to centre and to multiply
 
 
 def build(config: RunConfig, dataset: Dataset) -> Family:
@@ -41,6 +44,11 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     if dataset.in_sample and not config.model.closed_form:
         raise problem("data.held_out", 0, f"{config.model.title} learns step by step, which observations that it is "
                       "not trained on have to judge.", "Use 0.1, or a method in closed form, as PCA or multi-set CCA.")
+    if config.model.closed_form and (needed := size * sum(m.size for m in dataset.modalities.values()) * SOLVED_BYTES
+                                     ) > (free := free_memory()):
+        raise problem("data.train_limit", config.data.train_limit, f"{config.model.title} is solved on all {size:,} "
+                      f"training observations at once, which takes {needed:,} bytes of memory, and {free:,} are free.",
+                      f"Use at most {max(1, size * free // needed):,}, or a family that reads them by batches.")
     likelihood = config.model.likelihood if isinstance(config.model, ChoosesLikelihood) else None
     several = len(dataset.modalities) > 1
     seen = dataset.modalities.values()

@@ -8,6 +8,7 @@ killed and resumed on a CPU ends with the same bits as one never interrupted.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from functools import partial
 
 import torch
@@ -19,7 +20,7 @@ from vaecore.models import Batch, Family
 from vaecore.schedules.inference import Aggressive
 from vaecore.schedules.kl_cost import Plain
 from vaecore.store import STEP_COLUMNS
-from vaecore.training.feed import Feed
+from vaecore.training.feed import Feed, order
 from vaecore.training.step import Step, Trainer, frozen
 from vaecore.training.turns import Turns
 
@@ -48,7 +49,7 @@ class Course:
         self.evaluate_every = max(1, round(self.training.evaluate_every * self.per_epoch))
         self.log = torch.zeros(FLUSH_STEPS, len(Step._fields), device=device)
         self.pending: list[tuple[int, float, float]] = []  # step, beta, learning rate of each row of the log
-        self._epoch, self._order = -1, torch.empty(0)
+        self._epoch, self._order, self._next = -1, torch.empty(0), -1
 
     def advance(self, step: int) -> bool:
         """One update towards the end of training step `step`; True when it was the last one that it needed."""
@@ -79,6 +80,9 @@ class Course:
 
     def indices(self, step: int) -> Tensor:
         """The observations of a step, the next ones in the order of its epoch."""
+        if step != self._next:  # the first one, or where a resumed training goes on
+            self.feed.follow(coming(len(self.feed), self.training.batch_size, self.config.seed, step, self.total))
+        self._next = step + 1
         epoch, index = divmod(step, self.per_epoch)
         if epoch != self._epoch:
             self._epoch, self._order = epoch, self.feed.order(self.config.seed, epoch)
@@ -133,13 +137,21 @@ class Course:
         return self.trainer.update(batch, beta, rate, cost)
 
 
+def coming(length: int, batch_size: int, seed: int, step: int, total: int) -> Iterator[Tensor]:
+    """The observations of each step from `step` on, as `Course.indices` gives them."""
+    per_epoch, epoch, shuffled = max(1, length // batch_size), -1, torch.empty(0)
+    for each in range(step, total):
+        if each // per_epoch != epoch:
+            epoch = each // per_epoch
+            shuffled = order(length, seed, epoch)
+        index = each % per_epoch
+        yield shuffled[index * batch_size:(index + 1) * batch_size]
+
+
 def _far_out(config: RunConfig, feed: Feed) -> str:
     """Between which numbers the training data lies, and what to do, where that is far beyond what networks read."""
     said = ""
-    for name, x in feed.tensors.items():
-        if not x.is_floating_point() or not x.numel():  # pixels and words have a range of their own
-            continue
-        low, high = float(x.min()), float(x.max())
+    for name, (low, high) in feed.spans().items():
         if max(-low, high) >= FAR_OUT:
             said += f" The training data's numbers in '{name}' reach from {low:.3g} to {high:.3g}:"
             raw = isinstance(config.data, Standardising) and not config.data.standardise

@@ -1,11 +1,12 @@
 """Batches by index from arrays that stay on the device.
 
-A data loader costs more than a small model's whole step; indexing a tensor costs a fortieth of it.
+A data loader costs more than a small model's whole step; indexing a tensor costs a fortieth of it. Only what memory has
+no room for stays in its file: see `vaecore.data.rows` and `vaecore.training.ahead`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
 import numpy as np
@@ -15,14 +16,19 @@ from torch import Tensor
 
 from vaecore.data import COVARIATE, OBSERVED, Array, Dataset, SplitName
 from vaecore.data.base import binarise
+from vaecore.data.rows import in_parts, stored
 from vaecore.modalities import Clip, Modality, Vector
 from vaecore.models.base import Batch
+from vaecore.training.ahead import Ahead, read
 
 STILL_SEED = 4_321  # of the one draw of redrawn pixels that is not for training
 
 
 class Feed:
-    """One split of a data set on a device; what does not fit stays in main memory and follows batch by batch."""
+    """One split of a data set on a device; what does not fit stays in main memory and follows batch by batch.
+
+    What does not fit there either is read from its file while the steps compute; the batches are the same.
+    """
 
     def __init__(self, dataset: Dataset, split: SplitName, device: torch.device) -> None:
         arrays = {name: _cut(array, dataset.modalities[name]) for name, array in dataset.splits[split].arrays.items()}
@@ -32,8 +38,10 @@ class Feed:
         self.kept = len(dataset.splits[split])
         self.length = dataset.size(split)
         home = device if sum(a.nbytes for a in arrays.values()) < _room(device) else torch.device("cpu")
-        self.tensors = {name: torch.from_numpy(array).to(home) for name, array in arrays.items()}
-        self.home = home
+        self.files = stored(arrays) if home.type == "cpu" else {}
+        self.tensors = {name: _placed(array, home) for name, array in arrays.items() if name not in self.files}
+        self.arrays, self.home = arrays, home
+        self.ahead: Ahead | None = None
         self.covariate, self.classes = _covariate(dataset, split, home)
         observed, labels = dataset.splits[split].observed, dataset.splits[split].labels
         self.observed = None if observed is None else torch.from_numpy(observed).to(home)
@@ -48,8 +56,7 @@ class Feed:
 
     def order(self, seed: int, epoch: int) -> Tensor:
         """The order of an epoch, a pure function of seed and epoch, so that resuming needs nothing saved."""
-        generator = torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63)
-        return torch.randperm(self.length, generator=generator).to(self.home)
+        return order(self.length, seed, epoch).to(self.home)
 
     def batch(self, indices: Tensor, generator: torch.Generator) -> Batch:
         """The observations at `indices` as a model reads them, pixels drawn anew where the data set says so.
@@ -59,19 +66,48 @@ class Feed:
         if self.drawn is not None:
             return self.drawn(len(indices), generator)
         batch: dict[str, Tensor] = {}
-        for m, (name, tensor) in enumerate(self.tensors.items()):
+        ready = self.ahead.take(indices) if self.ahead else {}
+        for m, name in enumerate(self.arrays):
             rows = indices
             if name in self.partners:
                 rows = self.partners[name].draw(indices, generator)
                 if self.observed is not None:  # what is missing stays zeros
                     rows = torch.where(self.observed[indices, m], rows, indices)
-            x = tensor.index_select(0, rows).to(self.device, non_blocking=True)
-            batch[name] = self._redrawn(x, generator)
+            if name in self.tensors:
+                x = self.tensors[name].index_select(0, rows)
+            else:
+                x = self._own(ready[name]) if name in ready and rows is indices else self._read(name, rows)
+            batch[name] = self._redrawn(x.to(self.device, non_blocking=True), generator)
         if self.covariate is not None:
             batch[COVARIATE] = self._known(self.covariate.index_select(0, indices))
         if self.observed is not None:
             batch[OBSERVED] = self.observed.index_select(0, indices).to(self.device, non_blocking=True)
         return batch
+
+    def follow(self, coming: Iterator[Tensor]) -> None:
+        """What `batch` will be asked for, in this order, so that it can be read before: the indices of each batch.
+
+        Other batches may be asked for in between. Nothing to do for what is in memory.
+        """
+        if self.files:
+            self.close()
+            # A partner is drawn at the visit: nobody knows it before.
+            self.ahead = self._reading(coming, [name for name in self.files if name not in self.partners])
+
+    def close(self) -> None:
+        """End what reads in the background, if anything does."""
+        if self.ahead is not None:
+            self.ahead.close()
+            self.ahead = None
+
+    def spans(self) -> dict[str, tuple[float, float]]:
+        """The least and the largest number of each modality whose numbers have no range of their own."""
+        found: dict[str, tuple[float, float]] = {}
+        for name, array in self.arrays.items():
+            if np.issubdtype(array.dtype, np.floating) and array.size:
+                ends = [(float(part.min()), float(part.max())) for part in in_parts(array)]
+                found[name] = min(low for low, _ in ends), max(high for _, high in ends)
+        return found
 
     def random(self, count: int, generator: torch.Generator) -> Tensor:
         """Indices of `count` observations drawn with replacement."""
@@ -85,25 +121,61 @@ class Feed:
         return self._part(slice(count))
 
     def all(self) -> Batch:
-        """Everything at once, for families solved in closed form."""
+        """Everything at once, for families solved in closed form; `build.check` says whether memory has room for it."""
         return self._part(slice(None))
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Every observation once, in order, the last batch smaller."""
-        for start in range(0, self.kept, batch_size):
-            yield self._part(slice(start, start + batch_size))
+        starts = range(0, self.kept, batch_size)
+        if not self.files:
+            for start in starts:
+                yield self._part(slice(start, start + batch_size))
+            return
+        parts = [torch.arange(start, min(start + batch_size, self.kept)) for start in starts]
+        ahead = self._reading(iter(parts), list(self.files))
+        try:
+            for part in parts:
+                yield self._part(part, ahead.take(part))
+        finally:
+            ahead.close()
 
     def at(self, indices: Tensor) -> Batch:
         """The observations at `indices`; of what is drawn anew, any that were set aside."""
         return self._part((indices if self.drawn is None else indices % self.kept).to(self.home))
 
-    def _part(self, part: slice | Tensor) -> Batch:
-        batch = {name: scaled(tensor[part].to(self.device)) for name, tensor in self._still.items()}
+    def _part(self, part: slice | Tensor, ready: Mapping[str, Tensor] | None = None) -> Batch:
+        batch: dict[str, Tensor] = {}
+        for name in self.arrays:
+            if name in self.files:
+                rows = torch.arange(*part.indices(self.kept)) if isinstance(part, slice) else part
+                x = self._stilled(self._own(ready[name]) if ready else self._read(name, rows), rows)
+            else:
+                x = self._still[name][part]
+            batch[name] = scaled(x.to(self.device))
         if self.covariate is not None:
             batch[COVARIATE] = self._known(self.covariate[part])
         if self.observed is not None:
             batch[OBSERVED] = self.observed[part].to(self.device)
         return batch
+
+    def _reading(self, coming: Iterator[Tensor], names: list[str]) -> Ahead:
+        return Ahead({name: self.files[name] for name in names}, coming, pinned=self.device.type == "cuda")
+
+    def _read(self, name: str, rows: Tensor) -> Tensor:
+        return read({name: self.files[name]}, rows, pinned=self.device.type == "cuda")[name]
+
+    def _own(self, x: Tensor) -> Tensor:
+        """What was read ahead, so that a batch does not change when that memory is used again.
+
+        Pixels become numbers elsewhere anyway, and a GPU has its own copy.
+        """
+        return x if x.dtype == torch.uint8 or self.device.type == "cuda" else x.clone()
+
+    def _stilled(self, x: Tensor, rows: Tensor) -> Tensor:
+        """`rows` of a file, as `_still` has them of what is in memory."""
+        if not (self.redraw and x.dtype == torch.uint8):
+            return x
+        return torch.from_numpy(binarise(x.numpy(), STILL_SEED, rows.numpy()))
 
     @cached_property
     def _still(self) -> dict[str, Tensor]:
@@ -124,6 +196,11 @@ class Feed:
         if not (self.redraw and pixels):
             return x
         return (torch.rand(x.shape, generator=generator, device=x.device) < x).float()
+
+
+def order(length: int, seed: int, epoch: int) -> Tensor:
+    """The order of the observations in an epoch."""
+    return torch.randperm(length, generator=torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63))
 
 
 class Partners:
@@ -158,6 +235,17 @@ def scaled(x: Tensor) -> Tensor:
     if x.dtype == torch.uint8:
         return x.float().div_(255)
     return x if x.is_floating_point() else x.long()
+
+
+def _placed(array: Array, home: torch.device) -> Tensor:
+    """An array where it stays; on its way to a device a mapped one is not held in memory as a whole."""
+    if home.type == "cpu":
+        return torch.from_numpy(array)
+    found, start = torch.empty(array.shape, dtype=torch.from_numpy(array[:0]).dtype, device=home), 0
+    for part in in_parts(array):
+        found[start:start + len(part)] = torch.from_numpy(part).to(home)
+        start += len(part)
+    return found
 
 
 def _covariate(dataset: Dataset, split: SplitName, home: torch.device) -> tuple[Tensor | None, Tensor | None]:

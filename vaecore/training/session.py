@@ -69,7 +69,11 @@ def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
              **({"rate": dataset.rate} if dataset.rate else {})}
     print(f"data: {dataset.source}\nmodel: {config.model.family}, {model.parameter_count:,} parameters, on "
           f"{facts['device']} with {threads} threads", flush=True)
-    return _Session(folder, config, dataset, course, facts, control).run()
+    session = _Session(folder, config, dataset, course, facts, control)
+    try:
+        return session.run()
+    finally:
+        course.feed.close()
 
 
 class _Session:
