@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from vaecore.data.base import MAX_ARRAYS_BYTES, Array, DataUnavailable, binarise, cache_folder
-from vaecore.data.rows import AT_ONCE, Rows, room
+from vaecore.data.rows import READ_AT_ONCE, Rows, room
 from vaecore.files import BrokenFile, read_json, sync_folder, write_bytes_atomic
 from vaecore.locks import attempt
 
@@ -115,7 +115,7 @@ def black_and_white(images: Array, seed: int) -> Array:
     which = hashlib.sha256(repr((str(file.path), file.place, images.shape, found.st_size, found.st_mtime_ns)).encode())
 
     def blocks(start: int) -> Iterator[Array]:
-        step = max(1, AT_ONCE // file.size)
+        step = max(1, READ_AT_ONCE // file.size)
         for row in range(start, len(images), step):
             part = file.part(row, row + step)
             yield binarise(part, seed, np.arange(row, row + len(part)))

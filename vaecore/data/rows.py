@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from vaecore.data.base import MAPPED_FROM, Array, DataUnavailable
 
 MEMORY_SHARE = 4  # arrays may take a quarter of what is free: weights, activations and other programs need the rest
-AT_ONCE = 2**26  # bytes that are read, or moved to a device, at once
+READ_AT_ONCE = 2**26  # bytes that are read, or moved to a device, at once
 
 
 class Rows:
@@ -39,7 +39,7 @@ class Rows:
 
     @classmethod
     def of(cls, array: Array) -> Rows | None:
-        """Those of an array that is memory-mapped, or a view of one with whole rows; None of any other."""
+        """The rows of an array that is memory-mapped, or a view of one with whole rows; None for any other array."""
         if not isinstance(array, np.memmap) or not array.filename or not array.size:
             return None
         if not array[:1].flags.c_contiguous:
@@ -98,7 +98,7 @@ class Rows:
                                "it is made anew.")
 
 
-def in_parts(array: Array, at_once: int = AT_ONCE) -> Iterator[Array]:
+def in_parts(array: Array, at_once: int = READ_AT_ONCE) -> Iterator[Array]:
     """An array (N, ...) in consecutive parts of about `at_once` bytes; of a mapped one no more than that is held."""
     file = Rows.of(array)
     step = max(1, at_once * len(array) // max(1, array.nbytes))
@@ -107,7 +107,7 @@ def in_parts(array: Array, at_once: int = AT_ONCE) -> Iterator[Array]:
 
 
 def stored(arrays: dict[str, Array]) -> dict[str, Rows]:
-    """Of the arrays of a split those that are to stay in their files; none where memory has room for all of them.
+    """The arrays of a split that are to stay in their files: none where memory has room for all of them.
 
     `VAECORE_MEMORY` says in bytes what they may take, else it is a quarter of what is free. Raises `DataUnavailable`.
     """
