@@ -14,6 +14,7 @@ from vaecore.data.rows import free_memory
 from vaecore.modalities import Modality
 from vaecore.models import FAMILIES, Family
 from vaecore.models.capabilities import ChoosesDivergence, ChoosesLikelihood, ChoosesPrior, ChoosesStages
+from vaecore.models.single.principal import SOLVED_AT_ONCE
 from vaecore.probability.likelihoods import DiscretisedLogisticConfig
 from vaecore.probability.priors import PriorConfig
 from vaecore.schedules.inference import Aggressive
@@ -22,7 +23,8 @@ from vaecore.schema import problem
 from vaecore.training import device as devices
 from vaecore.training.checkpoints import MAX_WEIGHTS_BYTES
 
-SOLVED_BYTES = 28  # of a number in a closed form: as it is read, and three times as float64, to centre and to multiply
+HELD_BYTES = 4  # of each number in a closed form, which reads all observations at once
+SOLVED_BYTES = 28  # and where their covariance is found at once: three times as float64 besides
 
 
 def build(config: RunConfig, dataset: Dataset) -> Family:
@@ -44,8 +46,9 @@ def check(config: RunConfig, dataset: Dataset) -> None:
     if dataset.in_sample and not config.model.closed_form:
         raise problem("data.held_out", 0, f"{config.model.title} learns step by step, which observations that it is "
                       "not trained on have to judge.", "Use 0.1, or a method in closed form, as PCA or multi-set CCA.")
-    if config.model.closed_form and (needed := size * sum(m.size for m in dataset.modalities.values()) * SOLVED_BYTES
-                                     ) > (free := free_memory()):
+    numbers = [m.size for m in dataset.modalities.values()] if config.model.closed_form else []
+    needed = size * sum(count * (SOLVED_BYTES if count <= SOLVED_AT_ONCE else HELD_BYTES) for count in numbers)
+    if needed > (free := free_memory()):
         raise problem("data.train_limit", config.data.train_limit, f"{config.model.title} is solved on all {size:,} "
                       f"training observations at once, which takes {needed:,} bytes of memory, and {free:,} are free.",
                       f"Use at most {max(1, size * free // needed):,}, or a family that reads them by batches.")
