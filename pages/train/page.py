@@ -18,6 +18,7 @@ from pages.shared.checkpoints import store
 from pages.shared.palette import BLUE, GREEN, PINK
 from pages.shared.queue import anything_live, queue_panel
 from pages.shared.words import duration, escaped
+from pages.train import fetching
 from pages.train.form import draft
 from pages.train.form.drawing import config_form
 from pages.train.form.fields import entries_text
@@ -138,11 +139,7 @@ def data_card(plan: Plan, own: str = "") -> None:
         st.caption(UPLOADS[own].invitation)
     elif plan.missing and plan.config:
         st.warning(escaped(plan.missing), icon=":material/cloud_off:")
-        fetch = type(plan.config.data).download
-        if fetch and st.button("Download it now", key="train-download", icon=":material/download:",
-                               help="Fetches the published files from the internet, checks them, and keeps them for "
-                                    "later. Nothing is fetched unless you press this."):
-            download(fetch)
+        fetching.offers(plan.config.data)
     else:
         st.caption("The data is shown once its fields are in order.")
 
@@ -204,19 +201,6 @@ def check(own: str, data: bytes, name: str) -> None:
         except ConfigError as error:  # in words of the visitor's file, not of the place where it was looked at
             first = error.problems[0]
             raise problem("data.path", name, first.message.replace(str(path), name), first.remedy) from None
-
-
-def download(fetch: object) -> None:
-    """Get a data set from the network, because the visitor asked."""
-    from vaecore.data import DataUnavailable
-
-    try:
-        with st.spinner("Downloading and checking the files …", show_time=True):
-            fetch()  # type: ignore[operator]
-    except DataUnavailable as error:
-        st.error(escaped(str(error)), icon=":material/error:")
-        return
-    st.rerun()
 
 
 def unused(plan: Plan) -> tuple[str, ...]:

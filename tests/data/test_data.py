@@ -23,9 +23,10 @@ import pytest
 from vaecore.data import DATASETS, MNIST, DataUnavailable, idx, mnist
 from vaecore.data.base import binarise, mapped, shuffled_split
 from vaecore.data.digits import Digits
-from vaecore.data.fashion_mnist import DEBIAN, FashionMNIST
+from vaecore.data.fashion_mnist import FashionMNIST
 from vaecore.data.gaussian import Gaussian
 from vaecore.data.omniglot import Omniglot
+from vaecore.data.published import SYSTEM
 from vaecore.schema import ConfigError, parse
 
 DIGESTS = {"train": "a2072d0cecec169b", "validation": "76a932a76e141e7f", "test": "674b9000df555a13"}
@@ -47,7 +48,7 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """A machine without any data: `VAECORE_DATA` is an empty folder, and so is the cache."""
     monkeypatch.setenv("VAECORE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("VAECORE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("vaecore.data.fashion_mnist.DEBIAN", str(tmp_path / "none"))
+    monkeypatch.setitem(SYSTEM, "fashion-mnist", str(tmp_path / "none"))
     return tmp_path
 
 
@@ -175,7 +176,7 @@ def archive(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         images[:, 3, 5] = labels
         images[:, 0, 0] = generator.integers(0, 255, count)
         raw = idx_bytes(labels if "labels" in name else images)
-        checksums[name] = hashlib.md5(raw).hexdigest()
+        checksums[name] = hashlib.sha256(raw).hexdigest()
         (folder / f"{name}.gz").write_bytes(gzip.compress(raw, 1))
     monkeypatch.setattr(mnist, "CHECKSUMS", checksums)
     return folder
@@ -231,7 +232,7 @@ def test_unpacked_idx_files_and_torchvisions_folder_are_found(archive: Path, pla
 @pytest.mark.parametrize("config", [MNIST(source="full"), FashionMNIST()], ids=["mnist", "fashion-mnist"])
 def test_what_is_missing_of_idx_files_is_named(nowhere: Path, config: MNIST | FashionMNIST,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vaecore.data.fashion_mnist.DEBIAN", str(nowhere / "debian"))
+    monkeypatch.setitem(SYSTEM, "fashion-mnist", str(nowhere / "debian"))
     with pytest.raises(DataUnavailable) as caught:
         config.load()
     assert f"{', '.join(idx.FILES)} (or the same with .gz) into {config.name}/" in str(caught.value)
@@ -396,7 +397,7 @@ def test_broken_omniglot_files_are_refused(nowhere: Path) -> None:
             Omniglot().load()
 
 
-@pytest.mark.skipif(not Path(DEBIAN).is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
+@pytest.mark.skipif(not Path(SYSTEM["fashion-mnist"]).is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 @pytest.mark.usefixtures("offline")
 def test_fashion_mnist_of_debian(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VAECORE_DATA", raising=False)
@@ -421,7 +422,7 @@ def test_looking_for_a_copy_says_what_loading_it_would(name: str, tmp_path: Path
                                                        ) -> None:
     monkeypatch.delenv("VAECORE_DATA", raising=False)
     monkeypatch.setenv("VAECORE_CACHE", str(tmp_path))
-    monkeypatch.setattr("vaecore.data.fashion_mnist.DEBIAN", str(tmp_path))
+    monkeypatch.setitem(SYSTEM, "fashion-mnist", str(tmp_path))
     config = DATASETS[name]()
     try:
         assert config.here()
@@ -431,5 +432,5 @@ def test_looking_for_a_copy_says_what_loading_it_would(name: str, tmp_path: Path
         assert str(caught.value) == str(error)
         return
     assert name not in {"omniglot", "captions", "digit-views", "omics", "filmed", "characters", "table", "clips",
-                        "images", "fashion-mnist"}, "it is not here"
+                        "images", "fashion-mnist", "sentences"}, "it is not here"
     assert not list(tmp_path.rglob("*.npy")), "looking makes nothing"

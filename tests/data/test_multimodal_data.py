@@ -19,12 +19,12 @@ from vaecore.data import DATASETS, MNIST, OBSERVED, SPLITS, Dataset, DataUnavail
 from vaecore.data.base import one_hot, standardised
 from vaecore.data.digit_views import DigitViews
 from vaecore.data.digits import Digits
-from vaecore.data.fashion_mnist import DEBIAN
 from vaecore.data.halves import Halves
 from vaecore.data.image_label import ImageLabel
 from vaecore.data.missing import AtRandom, ByBlock, Complete, Unpaired, masked
 from vaecore.data.omics import Omics
 from vaecore.data.planted_blocks import PlantedBlocks
+from vaecore.data.published import SYSTEM
 from vaecore.data.spoken_digits import (
     EXPECTED,
     RATE,
@@ -217,7 +217,7 @@ def test_auto_becomes_the_copy_that_is_here(monkeypatch: pytest.MonkeyPatch, tmp
             cls(**({"source": "embedded"} if cls is SpokenDigits else {})).load()
 
 
-@pytest.mark.skipif(not (DATA / "fashion-mnist").is_dir() and not Path(DEBIAN).is_dir(),
+@pytest.mark.skipif(not (DATA / "fashion-mnist").is_dir() and not Path(SYSTEM["fashion-mnist"]).is_dir(),
                     reason="Fashion-MNIST is not installed")
 def test_clothing() -> None:
     assert "Fashion-MNIST" in ImageLabel(images="fashion-mnist").load().source

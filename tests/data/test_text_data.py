@@ -314,7 +314,7 @@ def test_the_vocabulary_is_that_of_the_training_split() -> None:
 def test_damaged_captions_are_named_with_a_remedy(archive: Path, damage: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = archive / "val.de.gz"
     data = path.read_bytes()
-    monkeypatch.setattr(captions, "MAX_UNPACKED_BYTES", 1000)
+    monkeypatch.setattr("vaecore.data.text.MAX_UNPACKED_BYTES", 1000)
     path.write_bytes({
         "flipped": data[:-6] + bytes([data[-6] ^ 1]) + data[-5:], "truncated": data[:-12],
         "not gzip": gzip.decompress(data), "empty": gzip.compress(b"\n"), "bomb": gzip.compress(b"a b\n" * 300),

@@ -16,7 +16,6 @@ from vaecore.cli.printing import (
     RunArgument,
     SetOption,
     StoreOption,
-    err,
     out,
     rounded,
     say,
@@ -154,40 +153,36 @@ def data(path: Annotated[str | None, typer.Argument(help="A file or folder of yo
          changes: SetOption = None,
          output: Annotated[Path | None, typer.Option("-o", "--output", help="Of your own: a PNG of some of it."
                                                      )] = None,
-         download: Annotated[str | None, typer.Option(help="Fetch this data set now.", metavar="NAME")] = None,
+         download: Annotated[list[str] | None, typer.Option(
+             help="Fetch this published data set now; repeatable, or all.", metavar="NAME")] = None,
+         accept_licence: Annotated[bool, typer.Option("--accept-licence", help="Accept the licence of a download that "
+                                                      "asks for it.")] = False,
          cached: Annotated[bool, typer.Option("--cached", help="Instead, what the cache holds on the disk.")] = False,
          forget: Annotated[str | None, typer.Option(help="Delete this from the cache, by its name in --cached, or "
                                                     "all; it is made or fetched again when needed.",
                                                     metavar="NAME")] = None,
          yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
          as_json: JsonOption = False) -> None:
-    """The data sets, and which copy of each is in use; or what is understood of data of your own."""
+    """The data sets: which copy of each is here, what fetches it; or what is understood of data of your own."""
     if path is not None:
         from vaecore.cli.bringing import tell
 
         return tell(path, read_as, changes or [], output, as_json)
-    from vaecore.data import DATASETS, DataUnavailable
-    from vaecore.schema import problem
-
     if forget is not None:
         return _forget(forget, yes)
     if cached:
         return _cached(as_json)
-    if download is not None:
-        chosen = DATASETS.get(download)
-        fetch = chosen.download if chosen else None
-        if fetch is None:
-            can = ", ".join(name for name, kind in DATASETS.items() if kind.download)
-            raise problem("--download", download, f"'{download}' cannot be downloaded.", f"These can: {can}.")
-        with err.status(f"fetching {download}"):
-            fetch()
-    sources = {}
-    for name, kind in DATASETS.items():
-        try:
-            sources[name] = kind().here()
-        except DataUnavailable as error:
-            sources[name] = f"not here. {error}"
-    say(sources, as_json, "\n".join(f"{name:14} {source}" for name, source in sources.items()))
+    if download:
+        from vaecore.cli.downloading import download as fetch
+
+        fetch([name for given in download for name in given.split(",")], accept_licence=accept_licence, yes=yes)
+        if not as_json:
+            return None
+    from vaecore.data.standing import everything
+
+    found = everything()
+    say({each.name: {name: value for name, value in vars(each).items() if name != "name"} for each in found}, as_json,
+        "\n".join(f"{each.name:14} {each.line}" for each in found))
 
 
 def _cached(as_json: bool) -> None:

@@ -40,6 +40,7 @@ from vaecore.data.own.images import Images
 from vaecore.data.own.table import Table
 from vaecore.data.own.text import TextFile
 from vaecore.data.planted_blocks import PlantedBlocks
+from vaecore.data.sentences import Sentences
 from vaecore.data.sources import Sources
 from vaecore.data.spoken_digits import SpokenDigits
 from vaecore.data.sprites import Sprites
@@ -48,10 +49,10 @@ from vaecore.data.synthetic_text import SyntheticText
 from vaecore.data.translations import Translations
 from vaecore.modalities import BEGIN, END, PAD, SPECIALS, UNKNOWN, Modality
 
-Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Sprites | Gaussian | Sources | Table | SyntheticText
-                 | Captions | TextFile | ImageLabel | Halves | StyledDigits | SpokenDigits | DigitViews | Omics
-                 | PlantedBlocks | Translations | Aligned | MovingMNIST | MovingStates | MovingShape | Characters
-                 | Filmed | OwnClips | Images, Field(discriminator="name")]
+Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Sprites | Gaussian | Sources | Table | Sentences
+                 | SyntheticText | Captions | TextFile | ImageLabel | Halves | StyledDigits | SpokenDigits
+                 | DigitViews | Omics | PlantedBlocks | Translations | Aligned | MovingMNIST | MovingStates
+                 | MovingShape | Characters | Filmed | OwnClips | Images, Field(discriminator="name")]
 DATASETS: dict[str, type[DataConfig]] = {
     member.model_fields["name"].default: member for member in get_args(get_args(Data)[0])}
 

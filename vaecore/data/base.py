@@ -147,13 +147,16 @@ class DataConfig(Strict):
     """Fields every data set has. A data set is one subclass in one file, with a `name` as its tag."""
 
     title: ClassVar[str]  # what a person calls it
-    download: ClassVar[Callable[[], None] | None] = None  # fetches it from where it is published, if it can be
     observation: ClassVar[str] = "image"  # what one of them is called
     # Fields that validation and test sets do not depend on: see `vaecore.data.identity`.
     training_only: ClassVar[frozenset[str]] = frozenset({"train_limit", "missing", "clips"})
 
     train_limit: int = option(0, "Use only the first so many training observations; 0 uses all.", unit="observations",
                               ge=0, advanced=True)
+
+    def reads(self) -> tuple[str, ...]:
+        """The published data sets that it reads, by their names in `vaecore.data.published`."""
+        return ()
 
     def resolve(self) -> DataConfig:
         """The choice with nothing left to the machine: `auto` becomes the copy that is here."""

@@ -55,6 +55,9 @@ class Characters(DataConfig):
                              ge=9, le=1_332)
     data_seed: int = option(0, "Seed of which clips are kept.", ge=0, le=2**31 - 1, advanced=True)
 
+    def reads(self) -> tuple[str, ...]:
+        return ("characters",)
+
     def here(self) -> str:
         npz.located(FOLDER, FILE, LAYERS)
         return "animated characters (LPC contributors, CC BY-SA 3.0)"

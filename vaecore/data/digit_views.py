@@ -1,7 +1,7 @@
 """Six views of the same 2,000 handwritten digits (UCI Multiple Features, van Breukelen et al. 1998).
 
 Profile correlations (fac, 216 numbers), Fourier coefficients (fou, 76), Karhunen-Loeve coefficients (kar, 64),
-morphological features (mor, 6), pixel averages (pix, 16 x 15) and Zernike moments (zer, 47), from `VAECORE_DATA`.
+morphological features (mor, 6), pixel averages (pix, 16 x 15) and Zernike moments (zer, 47).
 The file has six of the digits twice; they are left as they are.
 """
 
@@ -30,6 +30,9 @@ class DigitViews(MultimodalConfig):
 
     title: ClassVar[str] = "Six views of digits"
     name: Literal["digit-views"] = "digit-views"
+
+    def reads(self) -> tuple[str, ...]:
+        return ("digit-views",)
 
     def here(self) -> str:
         npz.located(*FILE, [*SIZES, "y"])

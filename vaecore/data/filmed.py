@@ -42,6 +42,9 @@ class Filmed(DataConfig):
     stride: int = option(4, "Frames from the start of a window to that of the next.", unit="frames", ge=1, le=64)
     split_seed: int = option(0, "Seed of which signs are held out.", ge=0, le=2**31 - 1, advanced=True)
 
+    def reads(self) -> tuple[str, ...]:
+        return ("filmed",) if self.collection == "gestures" else ()
+
     def here(self) -> str:
         located(FILES[self.collection])
         return f"filmed {self.collection} (Intel sample videos, CC BY 4.0)"

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from vaecore.data.base import Dataset, ImageConfig, Split, SplitName
-from vaecore.data.image_label import Source, plain, resolved
+from vaecore.data.image_label import Source, plain, read_of, resolved
 from vaecore.data.missing import MultimodalConfig
 from vaecore.modalities import Modality
 from vaecore.schema import option
@@ -27,6 +27,9 @@ class Halves(ImageConfig, MultimodalConfig):
 
     def resolve(self) -> Halves:
         return self.model_copy(update={"source": resolved(self.images, self.source)})
+
+    def reads(self) -> tuple[str, ...]:
+        return read_of(self.images, self.source)
 
     def here(self) -> str:
         return f"{plain(self, self.images, self.source).here()}, cut {self.cut}"

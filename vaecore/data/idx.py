@@ -1,4 +1,4 @@
-"""The idx files of MNIST and its kin: found, checked, read; downloaded only when asked."""
+"""The idx files of MNIST and its kin: found, checked, read."""
 
 from __future__ import annotations
 
@@ -11,24 +11,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.base import MAX_UNPACKED_BYTES, Array, DataUnavailable, SplitName, cache_folder, mapped
+from vaecore.data.base import MAX_UNPACKED_BYTES, Array, DataUnavailable, SplitName, mapped
+from vaecore.data.published import PUBLISHED, found
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
          "t10k-labels-idx1-ubyte")
 
 
-def find(candidates: list[Path]) -> Path | None:
-    """The first folder that holds all four files, each compressed or not."""
-    return next((folder for folder in candidates if all(place(folder, name) for name in FILES)), None)
+def checksums(name: str) -> dict[str, str]:
+    """SHA-256 of the uncompressed bytes of the four files, by their names."""
+    return {file.removesuffix(".gz"): sha256 for file, sha256 in PUBLISHED[name].files.items()}
 
 
-def place(folder: Path, name: str) -> Path | None:
-    """Where one of the files is in `folder`, compressed or unpacked.
-
-    Some unpackers call it `train-images.idx3-ubyte`.
-    """
-    names = (f"{name}.gz", name, name.replace("-idx", ".idx"))
-    return next((path for each in names if (path := folder / each).is_file()), None)
+def find(name: str) -> Path | None:
+    """The first folder that holds all four files of a data set, each compressed or not."""
+    return PUBLISHED[name].place()
 
 
 def wanted(name: str) -> str:
@@ -37,14 +34,14 @@ def wanted(name: str) -> str:
 
 
 def read(path: Path, checksum: str) -> NDArray[np.uint8]:
-    """An idx array; `checksum` is the MD5 of the uncompressed bytes, as recompressed copies differ."""
+    """An idx array; `checksum` is the SHA-256 of the uncompressed bytes, as recompressed copies differ."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             raw = file.read(MAX_UNPACKED_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise DataUnavailable(f"{path.name} in {path.parent} is damaged ({error}). Delete it and fetch it "
                               "again, for instance with `vaecore data --download`.") from None
-    if len(raw) > MAX_UNPACKED_BYTES or hashlib.md5(raw, usedforsecurity=False).hexdigest() != checksum:
+    if len(raw) > MAX_UNPACKED_BYTES or hashlib.sha256(raw).hexdigest() != checksum:
         raise DataUnavailable(f"{path.name} in {path.parent} is not the published file: its checksum differs. "
                               "Delete it and fetch it again, for instance with `vaecore data --download`.")
     rank = raw[3]
@@ -60,7 +57,7 @@ def load(name: str, folder: Path, checksums: Mapping[str, str]
     """
 
     def array(file: str) -> NDArray[np.uint8]:
-        return read(place(folder, file) or folder / f"{file}.gz", checksums[file])
+        return read(found(folder, f"{file}.gz") or folder / f"{file}.gz", checksums[file])
 
     def pixels(file: str) -> Array:
         return mapped(f"{name}-{checksums[file][:8]}", lambda: array(file)[:, None])
@@ -72,17 +69,3 @@ def load(name: str, folder: Path, checksums: Mapping[str, str]
     return ({"train": x[:50_000], "validation": x[50_000:], "test": pixels(FILES[2])},
             {"train": y[:50_000], "validation": y[50_000:], "test": classes(FILES[3])})
 
-
-def download(name: str, address: str, checksums: Mapping[str, str]) -> Path:
-    """Fetch the four files with progress into the cache, checking each; called only when asked."""
-    import pooch
-
-    folder = cache_folder() / "downloads" / name
-    for file in FILES:
-        try:
-            pooch.retrieve(f"{address}/{file}.gz", known_hash=f"md5:{checksums[file]}", path=folder,
-                           fname=f"{file}.gz", progressbar=False)
-        except (OSError, ValueError) as error:
-            raise DataUnavailable(f"{file}.gz could not be fetched ({error}). Check the connection, or put the "
-                                  f"four idx.gz files of {name} into $VAECORE_DATA/{name}.") from None
-    return folder

@@ -29,6 +29,9 @@ class ImageLabel(ImageConfig, MultimodalConfig):
     def resolve(self) -> ImageLabel:
         return self.model_copy(update={"source": resolved(self.images, self.source)})
 
+    def reads(self) -> tuple[str, ...]:
+        return read_of(self.images, self.source)
+
     def here(self) -> str:
         return f"{plain(self, self.images, self.source).here()}, with labels"
 
@@ -51,6 +54,11 @@ class ImageLabel(ImageConfig, MultimodalConfig):
 def resolved(images: str, source: Source) -> Source:
     """The copy of MNIST that `source` means on this machine, where `images` are MNIST."""
     return MNIST(source=source).resolve().source if images == "mnist" else source
+
+
+def read_of(images: str, source: Source) -> tuple[str, ...]:
+    """The published data sets that have the plain `images`; none where the embedded copy of MNIST would do."""
+    return (images,) if images == "fashion-mnist" or (images == "mnist" and source == "full") else ()
 
 
 def plain(config: ImageConfig, images: str, source: Source) -> ImageConfig:

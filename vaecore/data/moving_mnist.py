@@ -46,6 +46,9 @@ class MovingMNIST(DrawnConfig):
     def resolve(self) -> MovingMNIST:
         return self.model_copy(update={"source": MNIST(source=self.source).resolve().source})
 
+    def reads(self) -> tuple[str, ...]:
+        return ("mnist",) if self.source == "full" else ()
+
     def here(self) -> str:
         return f"drawn by a program ({MNIST(source=self.source).here()})"
 

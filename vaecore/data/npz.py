@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.data.base import Array, DataUnavailable, folders
+from vaecore.data.published import offer
 
 # What a damaged archive or array makes zipfile and numpy raise.
 DAMAGED = (OSError, EOFError, LookupError, TypeError, ValueError, MemoryError, NotImplementedError, RuntimeError,
@@ -43,7 +44,7 @@ def located(name: str, file: str, arrays: Iterable[str]) -> Path:
     path = next((folder / file for folder in folders(name) if (folder / file).is_file()), None)
     if path is None:
         raise DataUnavailable(f"{file} is not on this machine. Point VAECORE_DATA at a folder that holds {name}/{file} "
-                              f"(arrays {', '.join(arrays)}).")
+                              f"(arrays {', '.join(arrays)}){offer(name, file)}.")
     return path
 
 

@@ -31,6 +31,9 @@ class Omics(MultimodalConfig):
         "standardised", "Every feature with mean 0 and standard deviation 1 by the training tumours, or as measured: "
         "log ratios, shares of methylated sites, and log counts.")
 
+    def reads(self) -> tuple[str, ...]:
+        return ("omics",)
+
     def here(self) -> str:
         npz.located(*FILE, [*SIZES, "cluster"])
         return self._words()

@@ -1,4 +1,4 @@
-"""Omniglot: 32,460 drawings of 1,623 characters, from `VAECORE_DATA`.
+"""Omniglot: 32,460 drawings of 1,623 characters, from `VAECORE_DATA` or a download.
 
 This is the drawing set of Lake et al. at 28 x 28 with its own random split. It is not the `chardata.mat`
 of Burda et al.: likelihoods here do not compare with tables computed on that file.
@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from vaecore.data.base import MAX_UNPACKED_BYTES, Dataset, DataUnavailable, ImageConfig, SplitName, folders
+from vaecore.data.published import remedy
 
 
 class Omniglot(ImageConfig):
@@ -21,6 +22,9 @@ class Omniglot(ImageConfig):
 
     title: ClassVar[str] = "Omniglot"
     name: Literal["omniglot"] = "omniglot"
+
+    def reads(self) -> tuple[str, ...]:
+        return ("omniglot",)
 
     def here(self) -> str:
         _path()
@@ -53,6 +57,6 @@ class Omniglot(ImageConfig):
 def _path() -> Path:
     path = next((f / "omniglot28.npz" for f in folders("omniglot") if (f / "omniglot28.npz").is_file()), None)
     if path is None:
-        raise DataUnavailable("Omniglot is not on this machine. Point VAECORE_DATA at a folder that holds "
-                              "omniglot/omniglot28.npz (arrays x, alphabet, random_split).")
+        raise DataUnavailable(f"Omniglot is not on this machine. {remedy('omniglot')} Or point VAECORE_DATA at a "
+                              "folder that holds omniglot/omniglot28.npz (arrays x, alphabet, random_split).")
     return path

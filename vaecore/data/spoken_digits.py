@@ -58,6 +58,9 @@ class SpokenDigits(MultimodalConfig):
     def resolve(self) -> SpokenDigits:
         return self.model_copy(update={"source": MNIST(source=self.source).resolve().source})
 
+    def reads(self) -> tuple[str, ...]:
+        return ("spoken-digits", *(MNIST(source=self.source).reads() if self.source == "full" else ()))
+
     def here(self) -> str:
         npz.located(*FILE, EXPECTED)
         return f"{MNIST(source=self.source).here()}; 3,000 recordings (FSDD)"

@@ -46,6 +46,9 @@ class StyledDigits(MultimodalConfig):
     def resolve(self) -> StyledDigits:
         return self.model_copy(update={"source": MNIST(source=self.source).resolve().source})
 
+    def reads(self) -> tuple[str, ...]:
+        return ("mnist",) if self.source == "full" else ()
+
     def here(self) -> str:
         return f"{MNIST(source=self.source).here()}, each with a {self.style} partner of its class"
 

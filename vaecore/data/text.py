@@ -6,16 +6,19 @@ stored, as the decoder puts it in front. Words are numbered from `len(SPECIALS)`
 
 from __future__ import annotations
 
+import gzip
 import re
 import unicodedata
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data.base import DataConfig, Dataset, Split, SplitName
+from vaecore.data.base import MAX_UNPACKED_BYTES, DataConfig, Dataset, DataUnavailable, Split, SplitName
 from vaecore.modalities import BEGIN, END, PAD, SPACE, SPECIALS, UNKNOWN, Modality
 from vaecore.schema import option, problem
 
@@ -101,6 +104,22 @@ def words(numbers: Iterable[int], vocabulary: Sequence[str]) -> str:
         return "".join(found)
     text = QUOTED.sub(r"\1\2\3", " ".join(found))
     return NO_SPACE_AFTER.sub("", NO_SPACE_BEFORE.sub("", text))
+
+
+def lines_in(path: Path, origin: str) -> list[str]:
+    """The lines of a published text (.gz) that are not blank; raises `DataUnavailable` for a damaged one."""
+    try:
+        with gzip.open(path) as file:
+            raw = file.read(MAX_UNPACKED_BYTES + 1)
+        if len(raw) > MAX_UNPACKED_BYTES:
+            raise ValueError("it holds more than 64 MB")
+        lines = [line for line in raw.decode().split("\n") if line.strip()]
+        if not lines:
+            raise ValueError("it is empty")
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise DataUnavailable(f"{path.name} in {path.parent} is damaged ({error}). Fetch it again from {origin}."
+                              ) from None
+    return lines
 
 
 class VocabularyConfig(DataConfig):

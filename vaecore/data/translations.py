@@ -1,7 +1,7 @@
-"""The same caption in two to four languages, each a modality: Multi30k (Elliott et al. 2016), from `VAECORE_DATA`.
+"""The same caption in two to four languages, each a modality: Multi30k (Elliott et al. 2016).
 
 As the translations of Wu & Goodman (2018), of which few need to be paired. The licence, CC BY-NC-SA 4.0, forbids
-commercial use, so they are neither shipped nor downloaded.
+commercial use, so they are not shipped, and only whoever accepts it fetches them.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from vaecore.data.base import SPLITS, Dataset, DataUnavailable, Split, SplitName
-from vaecore.data.captions import FILES, LANGUAGES, place, read
+from vaecore.data.captions import FILES, LANGUAGES, ORIGIN, place
 from vaecore.data.missing import MultimodalConfig
-from vaecore.data.text import VocabularyConfig
+from vaecore.data.text import VocabularyConfig, lines_in
 from vaecore.schema import option, problem
 
 
@@ -25,6 +25,9 @@ class Translations(MultimodalConfig, VocabularyConfig):
     languages: tuple[Literal["en", "de", "fr", "cs"], ...] = option(
         ("en", "de"), "Two to four of English, German, French and Czech.", min_length=2, max_length=4)
 
+    def reads(self) -> tuple[str, ...]:
+        return ("captions",)
+
     def here(self) -> str:
         place(self.languages)
         return f"Multi30k captions in {_listed(self.languages)}"
@@ -36,7 +39,7 @@ class Translations(MultimodalConfig, VocabularyConfig):
                           "Name each once: it is a modality of its own.")
         files = {(split, language): f"{FILES[split]}.{language}.gz" for language in self.languages for split in SPLITS}
         folder = place(self.languages)
-        sentences = {key: read(folder / name) for key, name in files.items()}
+        sentences = {key: lines_in(folder / name, ORIGIN) for key, name in files.items()}
         for split in SPLITS:
             _aligned({files[split, language]: len(sentences[split, language]) for language in self.languages}, folder)
         found = {language: self.numbered({split: sentences[split, language] for split in SPLITS}, language)
@@ -57,7 +60,7 @@ def _aligned(lengths: dict[str, int], folder: Path) -> None:
         if other != length:
             raise DataUnavailable(f"{first} and {name} in {folder} are not translations line by line: they have "
                                   f"{length:,} and {other:,} lines that are not empty. Fetch both again from "
-                                  "github.com/multi30k/dataset.")
+                                  f"{ORIGIN}.")
 
 
 def _listed(languages: tuple[str, ...]) -> str:
