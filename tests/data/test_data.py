@@ -397,7 +397,8 @@ def test_broken_omniglot_files_are_refused(nowhere: Path) -> None:
             Omniglot().load()
 
 
-@pytest.mark.skipif(not Path(SYSTEM["fashion-mnist"]).is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
+@pytest.mark.skipif(not Path(SYSTEM["fashion-mnist"]).is_dir(),
+                    reason="Debian's dataset-fashion-mnist is not installed")
 @pytest.mark.usefixtures("offline")
 def test_fashion_mnist_of_debian(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("VAECORE_DATA", raising=False)

@@ -16,7 +16,7 @@ import torch
 from safetensors.numpy import load_file
 
 from vaecore.config import RunConfig
-from vaecore.data import END, PAD, SPECIALS, SPLITS, UNKNOWN, DataUnavailable, Modality, captions
+from vaecore.data import END, PAD, SPECIALS, SPLITS, UNKNOWN, DataUnavailable, Modality
 from vaecore.data.captions import Captions
 from vaecore.data.own.file import MAX_FILE_BYTES
 from vaecore.data.own.text import TextFile

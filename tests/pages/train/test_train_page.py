@@ -17,6 +17,7 @@ from pages.shared.words import duration
 from tests.pages import demo
 from vaecore import lab
 from vaecore.config import preset
+from vaecore.lab.task import Progress, Task
 from vaecore.named import PRESETS
 from vaecore.store import Run, Store
 from vaecore.training.estimate import Estimate
@@ -99,18 +100,49 @@ def test_what_does_not_fit_is_said_at_its_field_and_at_the_button(key: str, valu
 
 def test_data_that_is_not_here_offers_a_download_and_touches_no_network(monkeypatch: pytest.MonkeyPatch,
                                                                         tmp_path: Path) -> None:
-    import vaecore.data.mnist as mnist
-
     asked = []
+    monkeypatch.delenv("VAECORE_DATA", raising=False)
     monkeypatch.setenv("VAECORE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(mnist.MNIST, "download", staticmethod(lambda: asked.append(1)))
+    monkeypatch.setattr(Task, "start", lambda task, *_: asked.append(task.command))
     at = page(preset="pca-mnist")
     at.selectbox(key="train.data.source").set_value("full").run()
     assert "The full MNIST is not on this machine" in said(good(at))
+    assert "11.6 MB · CC BY-SA 3.0" in said(at)
     assert at.button(key="train-start").disabled
     assert not asked
-    good(at.button(key="train-download").click().run())
-    assert asked == [1]
+    good(at.button(key="train-download-mnist").click().run())
+    assert asked == [("data", "--download", "mnist")]
+
+
+def test_a_licence_is_ticked_before_its_data_are_fetched(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked = []
+    monkeypatch.delenv("VAECORE_DATA", raising=False)
+    monkeypatch.setenv("VAECORE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(Task, "start", lambda task, *_: asked.append(task.command))
+    at = page(preset="sentence-vae-captions")
+    assert "2.6 MB · CC BY-NC-SA 4.0" in said(at) and "non-commercial use only" in said(at)
+    assert at.button(key="train-download-captions").disabled
+    at.checkbox(key="train-accept-captions").check().run()
+    good(at.button(key="train-download-captions").click().run())
+    assert asked == [("data", "--download", "captions", "--accept-licence")]
+
+
+def test_a_download_says_how_far_it_is_and_is_stopped(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("VAECORE_DATA", raising=False)
+    monkeypatch.setenv("VAECORE_CACHE", str(tmp_path / "cache"))
+    now = Progress(True, ("omniglot: 3.9 of 15.9 MB", "omniglot: 4.0 of 15.9 MB"), 5.0)
+    stopped = []
+    monkeypatch.setattr(Task, "progress", lambda _: now)
+    monkeypatch.setattr(Task, "stop", lambda task: stopped.append(task.called))
+    at = page(preset="vae-omniglot")
+    [bar] = at.get("progress")
+    assert (bar.proto.text, bar.proto.value) == ("Omniglot: 4.0 of 15.9 MB", 25)
+    good(at.button(key="train-download-stop-omniglot").click().run())
+    assert stopped == ["The download of Omniglot"]
+    now = Progress(False, ("omniglot: 4.0 of 15.9 MB", "Stopped. It goes on from there."))
+    good(at.run())
+    assert "the download goes on from there" in said(at)
+    assert at.button(key="train-download-omniglot").label == "Go on with the download"
 
 
 def test_a_broken_file_says_what_is_wrong_and_a_good_one_fills_the_form() -> None:
