@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from vaecore.data.own.levels import bits_used, in_eight_bits
+from vaecore.data.own.pictures.levels import bits_used, in_eight_bits
 
 Grey = NDArray[np.uint8]
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from vaecore.data.own.fits import MEANINGS, Fit, Levels, fitted
+from vaecore.data.own.pictures.fits import MEANINGS, Fit, Levels, fitted
 from vaecore.explore.pictures import Picture
 
 SIZE = 64, 64

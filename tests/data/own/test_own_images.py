@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vaecore.data import DATASETS, SPLITS, Dataset, DataUnavailable
-from vaecore.data.own import folder, images, picture_file
-from vaecore.data.own.fits import placed
+from vaecore.data.own import images
 from vaecore.data.own.images import Images
-from vaecore.data.own.picture_file import MAX_PICTURE_BYTES
+from vaecore.data.own.pictures import decoding, folder
+from vaecore.data.own.pictures.decoding import MAX_PICTURE_BYTES
+from vaecore.data.own.pictures.fits import placed
 from vaecore.schema import ConfigError, parse
 
 Levels = NDArray[np.uint8]
@@ -808,9 +809,9 @@ def test_many_pictures_come_from_the_cache(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(images, "SURVEY_KEPT_FROM", 1)
     kept = loaded(tmp_path / "own")
     assert len(list((tmp_path / "cache" / "arrays").glob("*.npy"))) == 2
-    decoded = picture_file.decoded
+    decoded = decoding.decoded
     read: list[int] = []
-    monkeypatch.setattr("vaecore.data.own.piles.decoded", lambda *a: read.append(1) or decoded(*a))
+    monkeypatch.setattr("vaecore.data.own.pictures.piles.decoded", lambda *a: read.append(1) or decoded(*a))
     again = loaded(tmp_path / "own")
     assert len(read) <= 2  # one for the shape, and the one that cannot be read to say why
     for split in SPLITS:

@@ -1,14 +1,14 @@
 """Pictures of one's own: a folder or a zip of picture files, or arrays of them. See `Images`.
 
-How they are read: `folder.py` lists files and knows them again, `picture_file.py` decodes one, `stacks.py` reads
-arrays, `known.py` finds classes, groups and splits, `fits.py` brings pictures of all sizes to one. Here it is decided
-what is done to all of them together, and said.
+How they are read stands in `pictures/`: `folder.py` lists files and knows them again, `decoding.py` decodes one,
+`stacks.py` reads arrays, `piles.py` gives the pictures of either, `known.py` finds classes, groups and splits.
+`survey.py` notes what each picture is, `plan.py` decides from all of them what becomes of each, with `levels.py` for
+numbers and channels and `fits.py` for sizes.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -35,34 +35,29 @@ from vaecore.data.base import (
     kept_names,
 )
 from vaecore.data.converted import converted
-from vaecore.data.own import folder, picture_file, splitting, stacks
 from vaecore.data.own.file import FEW, OwnFile, digest_of, wrong
-from vaecore.data.own.fits import Fit, fitted
-from vaecore.data.own.folder import File, Listing, OnDisk
-from vaecore.data.own.known import MAX_TABLE_BYTES, TABLES, Known, from_folders, from_table, in_order, some
-from vaecore.data.own.levels import Channels, Levels, Scale, in_channels
-from vaecore.data.own.picture_file import Pixels, Unreadable
-from vaecore.data.own.piles import Arrays, Files, Pile, Rows
-from vaecore.data.own.stacks import Stacks
-from vaecore.data.own.survey import (
-    ALPHA,
-    ANIMATED,
-    CHANNELS,
-    COLOURED,
-    DEEP,
-    EDGE,
-    EIGHT_BITS,
+from vaecore.data.own.pictures import decoding, folder, splitting, stacks
+from vaecore.data.own.pictures.decoding import Unreadable
+from vaecore.data.own.pictures.fits import Fit
+from vaecore.data.own.pictures.folder import File, Listing, OnDisk
+from vaecore.data.own.pictures.known import (
+    MAX_TABLE_BYTES,
+    TABLES,
+    Known,
+    are,
+    counted,
+    from_folders,
+    from_table,
+    in_order,
+    some,
+)
+from vaecore.data.own.pictures.levels import Channels, Levels
+from vaecore.data.own.pictures.piles import Arrays, Files, Pile, Rows
+from vaecore.data.own.pictures.plan import Plan, planned
+from vaecore.data.own.pictures.stacks import Stacks
+from vaecore.data.own.pictures.survey import (
     FACTS,
-    FLOAT,
-    HEIGHT,
-    HIGH,
-    LIGHT,
-    LOW,
-    MORE_BITS,
     READ,
-    TURNED,
-    WHOLE,
-    WIDTH,
     Survey,
     surveyed,
 )
@@ -89,39 +84,6 @@ class Found:
     ordered: bool = False  # neighbours are alike, as in a stack of slices
 
 
-@dataclass(frozen=True)
-class Plan:
-    """What becomes of every picture, as all of them together decide it."""
-
-    size: tuple[int, int]
-    fit: Fit
-    channels: Channels
-    paper: tuple[int, int, int]  # red, green, blue
-    scales: tuple[Scale, Scale, Scale]  # of 8 bits, of more, of floats
-
-    def prepared(self, pixels: Pixels) -> Levels:
-        """Pictures of one size as they are trained on, (n, C, H, W)."""
-        values, alpha = pixels.values, pixels.alpha
-        deep = EIGHT_BITS if values.dtype in (np.uint8, np.bool_) else FLOAT if values.dtype.kind == "f" else MORE_BITS
-        levels = self.scales[deep].levels(values[..., :-1] if alpha else values)
-        if alpha:
-            levels = np.concatenate([levels, values[..., -1:]], -1)
-        levels = in_channels(levels, self.channels, np.array(self.paper, np.uint8), alpha=alpha)
-        if levels.shape[1:3] != self.size:
-            kept = self.channels == "colour+alpha" or (alpha and self.channels == "as they are")
-            paper = self._beside(levels.shape[-1], alpha=kept)
-            levels = np.stack([fitted(each, self.size, self.fit, paper, alpha=kept) for each in levels])
-        return np.ascontiguousarray(np.moveaxis(levels, -1, 1))
-
-    def _beside(self, channels: int, *, alpha: bool) -> Levels:
-        """What lies beside a padded picture: paper, transparent where that can be; black of any other channels."""
-        colour = np.array(self.paper, np.uint8)
-        base = channels - alpha
-        shown = colour if base == 3 else in_channels(colour[None], "grey", colour, alpha=False)[0] if base == 1 else (
-            np.zeros(base, np.uint8))
-        return np.append(shown, np.uint8(0)) if alpha else shown
-
-
 class Images(OwnFile, ImageConfig):
     """Your own pictures, at one size: `image` (C, H, W). Classes from sub-folders or from a table beside."""
 
@@ -130,7 +92,7 @@ class Images(OwnFile, ImageConfig):
     unchosen: ClassVar[str] = ("No pictures are chosen. Give data.path: a folder of picture files, a .zip of one, an "
                                ".npy or .npz, an IDX file, or a TIFF of many pages.")
     several: ClassVar[bool] = True
-    endings: ClassVar[tuple[str, ...]] = (".zip", *ARRAYS, *picture_file.ENDINGS, "ubyte", ".gz")
+    endings: ClassVar[tuple[str, ...]] = (".zip", *ARRAYS, *decoding.ENDINGS, "ubyte", ".gz")
     upload: ClassVar[str] = "Pictures, or a zip of them"
     invitation: ClassVar[str] = "Pictures are shown here once there are some, or the path of a folder."
     name: Literal["images"] = "images"
@@ -195,7 +157,7 @@ class Images(OwnFile, ImageConfig):
             if low.endswith(".zip"):
                 with folder.unzipped(str(path), OnDisk.listed(path.name, path, path.stat())) as listing:
                     return any(_is_picture(file.name) or _is_idx(file.name) for file in listing.files)
-            return low.endswith(picture_file.PAGED) or _is_idx(low)
+            return low.endswith(decoding.PAGED) or _is_idx(low)
         return False
 
     def here(self) -> str:
@@ -203,7 +165,7 @@ class Images(OwnFile, ImageConfig):
         if not self.path:
             raise DataUnavailable(self.unchosen)
         files, _ = self._sources()
-        return f"{Path(self.path).name}: {_count(len(files), 'file')}"
+        return f"{Path(self.path).name}: {counted(len(files), 'file')}"
 
     def fingerprint(self) -> str:
         """SHA-256 of the files that are read, by their names and contents; raises `ConfigError`."""
@@ -264,14 +226,14 @@ class Images(OwnFile, ImageConfig):
         others = [file.name for file in listing.files if file.name not in used]
         left_out = []
         if others:
-            left_out.append(f"{_count(len(others), 'file')} that {_is(len(others))} no picture: {some(others)}")
+            left_out.append(f"{counted(len(others), 'file')} that {are(len(others))} no picture: {some(others)}")
         if listing.refused:
             left_out.append(_reasons(listing.refused, "file"))
         if not pictures:
             kind = "zip" if listing.source is not None else "folder"
-            raise wrong(self.path, f"is a {kind} without pictures" + "".join(f"; in it {_is(len(others))} {what}"
-                                                                             for what in left_out) + ".",
-                        f"Put files into it that end in {', '.join(picture_file.ENDINGS)}.")
+            raise wrong(self.path, f"is a {kind} without pictures" + "".join(f"; in it: {what}" for what in left_out)
+                        + ".",
+                        f"Put files into it that end in {', '.join(decoding.ENDINGS)}.")
         with Files(listing, pictures) as pile:
             yield Found(pile, self._known([file.name for file, _ in pile.pages], tables), tuple(left_out),
                         ordered=len(pictures) == 1)
@@ -329,10 +291,10 @@ class Images(OwnFile, ImageConfig):
         left_out = [*found.left_out, *self._unreadable(found.pile, survey), *found.known.told]
         rows = np.flatnonzero(survey.of(READ)).astype(np.int64)
         if len(rows) < MIN_PICTURES:
-            raise wrong(self.path, f"has {_count(len(rows), 'picture')}"
-                        + (f"; left out {_is(len(left_out))}: {'; '.join(left_out)}" if left_out else "") + ".",
+            raise wrong(self.path, f"has {counted(len(rows), 'picture')}"
+                        + (f"; left out: {'; '.join(left_out)}" if left_out else "") + ".",
                         f"Give at least {MIN_PICTURES}: one to learn from, one each for validation and test.")
-        plan, done = self._plan(found.pile, survey, rows)
+        plan, done = planned(self, found.pile, survey, rows)
         splits, split_by, more = self._split(found, rows)
         left_out += more
         labels, classes, more = _numbered(found.known)
@@ -372,119 +334,6 @@ class Images(OwnFile, ImageConfig):
                         "Correct them, or take them away.")
         return [said]
 
-    def _plan(self, pile: Pile, survey: Survey, rows: Rows) -> tuple[Plan, list[str]]:
-        """What becomes of the pictures at `rows`, and what of that is done to them, a sentence each."""
-        done = []
-        scales = []
-        for deep in (EIGHT_BITS, MORE_BITS, FLOAT):
-            these = rows[survey.of(DEEP, rows) == deep]
-            try:
-                scale = Scale() if not len(these) else Scale.of(
-                    float(survey.of(LOW, these).min()), float(survey.of(HIGH, these).max()),
-                    whole=bool(survey.of(WHOLE, these).all()), levels=deep == EIGHT_BITS)
-            except ValueError as error:
-                raise wrong(self.path, f"has pictures that {error}.", "Give pictures with something on them.") from None
-            scales.append(scale)
-            if scale.said:
-                done.append(scale.said if len(these) == len(rows) else f"{_count(len(these), 'picture')}: {scale.said}")
-        for fact, what in ((TURNED, "turned as {its} EXIF says"), (ANIMATED, "of several frames, of which the first "
-                                                                   "is taken")):
-            if count := int((survey.of(fact, rows) > 0).sum()):
-                done.append(f"{_count(count, 'picture')} {what.format(its='its' if count == 1 else 'their')}")
-        channels, said = self._channels(pile, survey, rows)
-        done += said
-        size, said = self._size(pile, survey, rows)
-        done += said
-        see_through = rows[survey.of(ALPHA, rows) == 2]
-        laid = len(see_through) and channels in ("grey", "colour")
-        ratios = survey.of(HEIGHT, rows) * size[1] != survey.of(WIDTH, rows) * size[0]
-        padded = self.fit == "pad" and bool(ratios.any())
-        paper, name = self._paper(survey, rows, scales)
-        if laid:
-            done.append(f"{_count(len(see_through), 'picture')} with transparent parts laid on {name}")
-        if padded:
-            done.append(f"{_count(int(ratios.sum()), 'picture')} of another aspect padded with {name}")
-        return Plan(size, self.fit, channels, paper, (scales[0], scales[1], scales[2])), done
-
-    def _channels(self, pile: Pile, survey: Survey, rows: Rows) -> tuple[Channels, list[str]]:
-        base, alpha = survey.of(CHANNELS, rows), survey.of(ALPHA, rows) > 0
-        other = rows[~np.isin(base, (1, 3))]
-        if self.channels not in ("auto", "as they are"):
-            if len(other):
-                first = int(other[0])
-                raise problem("data.channels", self.channels, f"{pile.name(first)} of '{self.path}' has "
-                              f"{survey.of(CHANNELS)[first]:.0f} channels, which have no colour.",
-                              "Use channels=as they are.")
-            return self.channels, self._changed(survey, rows, self.channels)
-        if len(other) or self.channels == "as they are":
-            together = base + alpha
-            if (together != together[0]).any():
-                first = int(rows[together != together[0]][0])
-                raise problem("data.channels", self.channels, f"{pile.name(first)} of '{self.path}' has "
-                              f"{base[rows == first][0] + alpha[rows == first][0]:.0f} channels, but "
-                              f"{pile.name(int(rows[0]))} {together[0]:.0f}.",
-                              "Use grey or colour, or give pictures of one kind.")
-            return "as they are", []
-        coloured = (survey.of(COLOURED, rows) > 0).any()
-        chosen: Channels = "colour" if coloured else "grey"
-        return chosen, self._changed(survey, rows, chosen)
-
-    def _changed(self, survey: Survey, rows: Rows, channels: Channels) -> list[str]:
-        """Whose channels become others, in words."""
-        base, coloured = survey.of(CHANNELS, rows), survey.of(COLOURED, rows) > 0
-        if channels != "grey":
-            return [f"{_count(count, 'grey picture')} made colour"] if (count := int((base == 1).sum())) else []
-        made = int(coloured.sum())
-        equal = int(((base == 3) & ~coloured).sum())
-        return [*([f"{_count(made, 'picture')} in colour made grey"] if made else []),
-                *([f"{_count(equal, 'picture')} stored in colour {'is' if equal == 1 else 'are'} grey, and kept so"]
-                  if equal else [])]
-
-    def _size(self, pile: Pile, survey: Survey, rows: Rows) -> tuple[tuple[int, int], list[str]]:
-        """Height and width that all pictures get, and what that does, in words."""
-        sizes = [(int(h), int(w)) for h, w in zip(survey.of(HEIGHT, rows), survey.of(WIDTH, rows), strict=True)]
-        counts = Counter(sizes)
-        common = max(counts, key=lambda each: (counts[each], each))
-        height, width = (self.size * 2)[:2]
-        done = []
-        if not (height or width):
-            height, width = common
-            if max(common) > MAX_SIDE:
-                shrunk = MAX_SIDE / max(common)
-                height, width = (max(1, round(side * shrunk)) for side in common)
-                done.append(f"made smaller, from {common[0]:,} × {common[1]:,} to {height} × {width}: at most "
-                            f"{MAX_SIDE} pixels a side are trained on")
-        elif not height or not width:
-            scale = height / common[0] if height else width / common[1]
-            height, width = (min(MAX_SIDE, max(1, round(side * scale))) for side in common)
-        size = height, width
-        others = [row for row, each in zip(rows.tolist(), sizes, strict=True) if each != size]
-        if others and self.fit == "as they are":
-            first = sizes[rows.tolist().index(others[0])]
-            raise problem("data.fit", self.fit, f"{_count(len(others), 'picture')} of '{self.path}' {_is(len(others))} "
-                          f"not {height} × {width}: {pile.name(others[0])} is {first[0]} × {first[1]}.",
-                          "Use pad, crop or stretch, or give another data.size.")
-        if others:
-            what = {"pad": "scaled to fit in", "crop": "scaled to fill it and cut", "stretch": "stretched"}[self.fit]
-            few = f"{len(counts):,} sizes" if len(counts) > 1 else "one size"
-            done.append(f"{len(others):,} of {_count(len(rows), 'picture')} ({few}) {what}: {height} × {width}")
-        return size, done
-
-    def _paper(self, survey: Survey, rows: Rows, scales: Sequence[Scale]) -> tuple[tuple[int, int, int], str]:
-        """The colour behind and beside pictures, and what it is called."""
-        if self.background != "auto":
-            red, green, blue = ImageColor.getrgb(self.background)[:3]
-            return (red, green, blue), self.background
-        see_through = rows[survey.of(ALPHA, rows) == 2]
-        if len(see_through):
-            light = survey.of(LIGHT, see_through).mean() <= 127
-        else:
-            opaque = rows[survey.of(ALPHA, rows) == 0]
-            edges = [scales[int(deep)].levels(np.array([edge]))[0] for edge, deep in zip(
-                survey.of(EDGE, opaque), survey.of(DEEP, opaque), strict=True)]
-            light = bool(edges) and float(np.median(edges)) > 127
-        return ((255, 255, 255), "white") if light else ((0, 0, 0), "black")
-
     def _split(self, found: Found, rows: Rows) -> tuple[dict[SplitName, Rows], str, list[str]]:
         """The rows of each split, shuffled; what decided it; and what was left out for it."""
         known, seed, share = found.known, self.split_seed, self.held_out
@@ -503,7 +352,7 @@ class Images(OwnFile, ImageConfig):
             if distinct >= splitting.FEWEST_GROUPS:
                 return (splitting.by_group(rows, groups, share, seed),
                         f"by group '{known.group_name}' ({distinct:,} of them), seed {seed}", [])
-            raise problem("data.group", self.group, f"'{known.group_name}' has {_count(distinct, 'group')}, and there "
+            raise problem("data.group", self.group, f"'{known.group_name}' has {counted(distinct, 'group')}, and there "
                           f"are {splitting.FEWEST_GROUPS} splits.", "Use data.split=seed, or finer groups.")
         if asked == "order" or (asked == "auto" and found.ordered):
             parts = splitting.in_order(rows, share)
@@ -521,14 +370,14 @@ class Images(OwnFile, ImageConfig):
         missing = [split for split in SPLITS[1:] if not len(parts[split])]
         held = splitting.held_out(len(parts["train"]), self.held_out)
         if len(parts["train"]) <= held * len(missing):
-            raise wrong(self.path, f"has {_count(len(parts['train']), 'picture')} to train on by its own split.",
+            raise wrong(self.path, f"has {counted(len(parts['train']), 'picture')} to train on by its own split.",
                         "Give more, or use data.split=seed.")
         for split in missing:
             parts[split], parts["train"] = parts["train"][:held], parts["train"][held:]
         told = "by the data's own split" + (f"; {' and '.join(missing)} from its training pictures by seed "
                                             f"{self.split_seed}" if missing else "")
         unsaid = int((said == "").sum())
-        return parts, told, [f"{_count(unsaid, 'picture')} of no split"] if unsaid else []
+        return parts, told, [f"{counted(unsaid, 'picture')} of no split"] if unsaid else []
 
     def _images(self, pile: Pile, order: Rows, plan: Plan, digest: str) -> Array:
         """The pictures in this order as they are trained on, uint8 (N, C, H, W); from the cache where they are many."""
@@ -574,7 +423,7 @@ def _numbered(known: Known) -> tuple[Labels | None, Sequence[str], list[str]]:
 
 
 def _is_picture(name: str) -> bool:
-    return name.lower().endswith(picture_file.ENDINGS)
+    return name.lower().endswith(decoding.ENDINGS)
 
 
 def _is_idx(name: str) -> bool:
@@ -595,17 +444,9 @@ def _walked(place: Path, depth: int) -> Iterator[str]:
         yield from _walked(entry, depth - 1)
 
 
-def _count(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
-
-
-def _is(count: int) -> str:
-    return "is" if count == 1 else "are"
-
-
 def _reasons(reasons: dict[str, str], what: str, count: int = 0) -> str:
     """What was left out, the first by name with the reason."""
     count = count or len(reasons)
     named = [f"{folder.shown(name)} {reason}".rstrip(".") for name, reason in [*reasons.items()][:5]]
     more = f" and {count - len(named):,} more" if count > len(named) else ""
-    return f"{_count(count, what)}: {'; '.join(named)}{more}"
+    return f"{counted(count, what)}: {'; '.join(named)}{more}"

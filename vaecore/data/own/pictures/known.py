@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vaecore.data.own.file import decoded, wrong
-from vaecore.data.own.folder import shown
+from vaecore.data.own.pictures.folder import shown
 from vaecore.schema import problem
 
 LABELS = frozenset({"label", "labels", "y", "class", "target", "targets", "category"})
@@ -68,6 +68,16 @@ def some(names: Sequence[str]) -> str:
     """A few names of many, and how many more there are."""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     return ", ".join(map(shown, names[:NAMED])) + more
+
+
+def counted(count: int, what: str) -> str:
+    """A count in words: "1 picture", "1,200 pictures"."""
+    return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def are(count: int) -> str:
+    """The verb for so many."""
+    return "is" if count == 1 else "are"
 
 
 def from_folders(names: Sequence[str]) -> Known:

@@ -9,9 +9,9 @@ import numpy as np
 
 from vaecore.arrays import Numbers
 from vaecore.data.base import Array
-from vaecore.data.own.levels import brightness, is_coloured
-from vaecore.data.own.picture_file import Pixels, Unreadable
-from vaecore.data.own.piles import Pile
+from vaecore.data.own.pictures.decoding import Pixels, Unreadable
+from vaecore.data.own.pictures.levels import brightness, is_coloured
+from vaecore.data.own.pictures.piles import Pile
 
 (READ, HEIGHT, WIDTH, CHANNELS, ALPHA, DEEP, LOW, HIGH, WHOLE, COLOURED, LIGHT, EDGE, TURNED, ANIMATED) = range(14)
 FACTS = 14
@@ -67,8 +67,7 @@ def _measured(pixels: Pixels) -> Numbers:
         total = cover.sum(1)
         seen: Numbers = np.asarray(grey[..., 0], np.float64).reshape(n, -1) * cover
         facts[:, LIGHT] = seen.sum(1) / np.where(total > 0, total, 1)
-    else:
-        edges = [grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]]
-        facts[:, EDGE] = np.median(np.concatenate([edge.reshape(n, -1) for edge in edges], 1), 1)
+    edges = [grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]]
+    facts[:, EDGE] = np.median(np.concatenate([edge.reshape(n, -1) for edge in edges], 1), 1)
     facts[:, TURNED], facts[:, ANIMATED] = pixels.turned, pixels.animated
     return facts

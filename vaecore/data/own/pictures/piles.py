@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vaecore.data import npz
-from vaecore.data.own.folder import File, Listing, Packed
-from vaecore.data.own.picture_file import (
+from vaecore.data.own.pictures.decoding import (
     MAX_PICTURE_BYTES,
     PAGED,
     Pixels,
@@ -27,7 +26,8 @@ from vaecore.data.own.picture_file import (
     opened,
     pages,
 )
-from vaecore.data.own.stacks import Stack
+from vaecore.data.own.pictures.folder import File, Listing, Packed
+from vaecore.data.own.pictures.stacks import Stack
 from vaecore.schema import ConfigError
 
 T = TypeVar("T")
