@@ -35,12 +35,9 @@ from vaecore.data.base import (
     kept_names,
 )
 from vaecore.data.converted import converted
+from vaecore.data.own import splitting
 from vaecore.data.own.file import FEW, OwnFile, digest_of, wrong
-from vaecore.data.own.pictures import decoding, folder, splitting, stacks
-from vaecore.data.own.pictures.decoding import Unreadable
-from vaecore.data.own.pictures.fits import Fit
-from vaecore.data.own.pictures.folder import File, Listing, OnDisk
-from vaecore.data.own.pictures.known import (
+from vaecore.data.own.known import (
     MAX_TABLE_BYTES,
     TABLES,
     Known,
@@ -51,6 +48,10 @@ from vaecore.data.own.pictures.known import (
     in_order,
     some,
 )
+from vaecore.data.own.pictures import decoding, folder, stacks
+from vaecore.data.own.pictures.decoding import Unreadable
+from vaecore.data.own.pictures.fits import Fit
+from vaecore.data.own.pictures.folder import File, Listing, OnDisk
 from vaecore.data.own.pictures.levels import Channels, Levels
 from vaecore.data.own.pictures.piles import Arrays, Files, Pile, Rows
 from vaecore.data.own.pictures.plan import Plan, planned

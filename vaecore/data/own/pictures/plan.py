@@ -13,9 +13,9 @@ from PIL import ImageColor
 
 from vaecore.data.base import MAX_SIDE
 from vaecore.data.own.file import wrong
+from vaecore.data.own.known import are, counted
 from vaecore.data.own.pictures.decoding import Pixels
 from vaecore.data.own.pictures.fits import Fit, fitted
-from vaecore.data.own.pictures.known import are, counted
 from vaecore.data.own.pictures.levels import Channels, Levels, Scale, in_channels
 from vaecore.data.own.pictures.piles import Pile, Rows
 from vaecore.data.own.pictures.survey import (

@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from vaecore.data import npz
 from vaecore.data.base import MAX_ARRAYS_BYTES, Array
+from vaecore.data.own.known import GROUPS, LABELS, Known, split_named, text_of
 from vaecore.data.own.members import described
 from vaecore.data.own.pictures.decoding import Pixels, Unreadable
 from vaecore.data.own.pictures.folder import File, OnDisk, shown
-from vaecore.data.own.pictures.known import GROUPS, LABELS, Known, split_named, text_of
 from vaecore.schema import ConfigError, problem
 
 MAX_CHANNELS = 16
