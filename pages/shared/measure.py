@@ -13,7 +13,7 @@ import streamlit as st
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
-    from vaecore.data import Dataset
+    from vaecore.data import DataConfig, Dataset
     from vaecore.explore.look import Look
     from vaecore.training.build import Fit
 
@@ -24,6 +24,16 @@ _measuring = threading.Lock()  # one at a time, or two visitors would measure ea
 def look(config: RunConfig) -> Look:
     """The data set in use; raises `DataUnavailable`, or `ConfigError` for a file that cannot be used."""
     return _look(_data(config))
+
+
+def dataset_of(data: DataConfig) -> Dataset:
+    """A data set, loaded; raises as `look`."""
+    return _dataset(json.dumps(data.model_dump(mode="json")))
+
+
+def look_at(data: DataConfig) -> Look:
+    """What one looks like, before there is a configuration; raises as `look`."""
+    return _look(json.dumps(data.resolve().model_dump(mode="json")))
 
 
 def fit(config: RunConfig) -> Fit:

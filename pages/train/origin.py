@@ -12,6 +12,7 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -164,6 +165,23 @@ def begin_with_file() -> None:
         _tell(f"{file.name} cannot be used: {error}")
     else:
         begin(Origin(f"file {file.name}", "uploaded", text))
+
+
+def begin_with_data(origin: Origin, data: dict[str, Any]) -> Origin:
+    """Fill the form with what was entered, on data of the visitor's own."""
+    from vaecore.config import RunConfig
+    from vaecore.data import DATASETS
+    from vaecore.schema import parse
+
+    entered = draft.values(origin.start(), FORM)
+    found = parse(DATASETS[str(data["name"])], data)
+    try:
+        config = parse(RunConfig, {**entered, "data": {}}).model_copy(update={"data": found})
+    except ConfigError:  # something was half entered
+        config = origin.start().model_copy(update={"data": found})
+    anew = Origin(f"{origin.name} on {Path(str(data['path'])).name}", "your own data", config.to_json())
+    begin(anew)
+    return anew
 
 
 def begin_with_choice() -> None:

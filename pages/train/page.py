@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
-import re
-import tempfile
 import time
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -18,22 +14,31 @@ from pages.shared.checkpoints import store
 from pages.shared.palette import BLUE, GREEN, PINK
 from pages.shared.queue import anything_live, queue_panel
 from pages.shared.words import duration, escaped
-from pages.train import fetching
+from pages.train import bring, fetching
 from pages.train.form import draft
 from pages.train.form.drawing import config_form
 from pages.train.form.fields import entries_text
-from pages.train.origin import FORM, Origin, command, create, origin_row, placed, settle_origin, with_file_chosen
+from pages.train.origin import (
+    FORM,
+    Origin,
+    begin_with_data,
+    command,
+    create,
+    origin_row,
+    placed,
+    settle_origin,
+    with_file_chosen,
+)
 from vaecore import lab
-from vaecore.files import write_bytes_atomic
 from vaecore.schema import ConfigError, Problem, parse, title_at
 from vaecore.store import StoreError, checked_name
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
+    from vaecore.data.own.file import OwnFile
     from vaecore.explore.look import Look
     from vaecore.training.build import Fit
 
-PROBLEMS = f"{FORM}.data.path:problems"  # of an uploaded file; forgotten when the form begins anew
 UNKNOWN = ('<mark title="not in the vocabulary" style="background:rgba(230,159,0,.28);color:inherit;padding:0 .3em;'
            'border-radius:.3em">unknown</mark>')
 SENTENCE = ("margin:0 0 .45rem;padding-left:.6rem;border-left:3px solid rgba(128,128,128,.35);font-size:.9rem;"
@@ -48,32 +53,7 @@ STYLE = """<style>@media (max-width: 640px) {
 </style>"""
 
 
-@dataclass(frozen=True)
-class Upload:
-    """What can be uploaded for a data set of one's own."""
-
-    label: str
-    endings: tuple[str, ...]
-    help: str
-    invitation: str  # where nothing is there yet
-
-
-UPLOADS = {
-    "text-file": Upload(
-        "Text file", ("txt",), "Plain text in UTF-8, one sentence a line, at most 50 MB. It is kept beside the runs "
-        "and only ever read as words.", "Sample sentences are shown here once there is a text."),
-    "aligned": Upload(
-        "Archive of arrays", ("npz",), "One array a modality, each with a row a sample, at most 50 MB; `mask` (samples "
-        "× modalities) says who has what, `labels` the classes. It is kept beside the runs and only ever read as "
-        "numbers. A folder of files is named by its path instead.",
-        "Samples are shown here once there is an archive, or the path of a folder."),
-    "clips": Upload(
-        "Clip", ("gif", "mp4", "mov", "webm", "npz"), "A GIF or a film, or an .npz with one array (N, T, H, W, C) or "
-        "(T, H, W, C), at most 50 MB. It is kept beside the runs, cut to its central square and made small. A folder "
-        "of files is named by its path instead.", "Frames are shown here once there is a clip, or the path of a "
-        "folder.")}
 BUSY = 1.5  # times as long as on a machine at rest
-FOLDERS = {"text-file": "texts", "aligned": "modalities", "clips": "clips"}  # in the store, of what was uploaded
 
 
 # -- what it means ---------------------------------------------------------------------------------
@@ -120,11 +100,10 @@ def judge(values: dict[str, object]) -> Plan:
         return Plan(config, error.problems, config, look)
 
 
-def data_card(plan: Plan, own: str = "") -> None:
-    """What the data looks like; where it is not here, how to get it. `own` is the data set to upload a file for."""
-    if own:
-        st.file_uploader(UPLOADS[own].label, list(UPLOADS[own].endings), key=f"train:{own}", on_change=take,
-                         args=(own,), max_upload_size=50, help=UPLOADS[own].help)
+def data_card(plan: Plan, own: type[OwnFile] | None, *, locked: bool) -> None:
+    """What the data looks like; where it is not here, how to get it. `own` are data of one's own, not yet there."""
+    if not locked:
+        bring.open_button()
     if plan.look:
         if plan.look.picture:
             pictures.show(plan.look.picture, plan.look.alt, width=300)
@@ -136,71 +115,12 @@ def data_card(plan: Plan, own: str = "") -> None:
         st.caption(f"{escaped(plan.look.source)}{sizes} · {plan.look.shape}",
                    help="Sizes are those of training, validation and test.")
     elif own:
-        st.caption(UPLOADS[own].invitation)
+        st.caption(own.invitation)
     elif plan.missing and plan.config:
         st.warning(escaped(plan.missing), icon=":material/cloud_off:")
         fetching.offers(plan.config.data)
     else:
         st.caption("The data is shown once its fields are in order.")
-
-
-def take(own: str) -> None:
-    """Keep an uploaded file in the store and enter its path, or remember what is wrong with it."""
-    from vaecore.data import DataUnavailable
-    from vaecore.data.own import file as own_file
-    from vaecore.schema import problem
-
-    st.session_state.pop(PROBLEMS, None)
-    if (file := st.session_state.get(f"train:{own}")) is None:
-        return
-    data, folder = file.getvalue(), store().root / FOLDERS[own]
-    endings = UPLOADS[own].endings
-    ending = next((each for each in endings if file.name.lower().endswith(f".{each}")), endings[0])
-    try:
-        if len(data) > own_file.MAX_FILE_BYTES:
-            raise problem("data.path", file.name, f"'{file.name}' has {len(data):,} bytes.",
-                          f"Use at most {own_file.MAX_FILE_BYTES:,}: a part of it, say.")
-        check(own, data, file.name)
-        # By its content, so that an upload never replaces another; by its name, so that it is known again.
-        name = re.sub(r"[^a-z0-9]+", "-", file.name.lower().removesuffix(f".{ending}")).strip("-")[:40]
-        path = folder / f"{name or 'file'}-{hashlib.sha256(data).hexdigest()[:12]}.{ending}"
-        folder.mkdir(parents=True, exist_ok=True)
-        write_bytes_atomic(path, data)
-    except OSError as error:
-        trouble = problem("data.path", file.name, f"'{file.name}' cannot be kept: {error.strerror or error}.", "")
-        st.session_state[PROBLEMS] = trouble.problems
-    except DataUnavailable as error:  # no decoder of films
-        st.session_state[PROBLEMS] = problem("data.path", file.name, str(error), "").problems
-    except ConfigError as error:
-        st.session_state[PROBLEMS] = error.problems
-    else:
-        draft.fill(FORM, "data.path", str(path))
-        draft.fill(FORM, "data.digest", "")
-
-
-def check(own: str, data: bytes, name: str) -> None:
-    """Raise `ConfigError` for bytes that are no such data set."""
-    if own == "text-file":
-        from vaecore.data.own import text as text_file
-
-        text_file.sentences(data, name)
-        return
-    if own == "clips":
-        from vaecore.data.own import clip_file
-
-        clip_file.read_clip((name, data), size=16, most_frames=2, grey=True)
-        return
-    from vaecore.data.own.aligned import Aligned
-    from vaecore.schema import problem
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "upload.npz"
-        path.write_bytes(data)
-        try:
-            Aligned(path=str(path)).load()
-        except ConfigError as error:  # in words of the visitor's file, not of the place where it was looked at
-            first = error.problems[0]
-            raise problem("data.path", name, first.message.replace(str(path), name), first.remedy) from None
 
 
 def unused(plan: Plan) -> tuple[str, ...]:
@@ -409,20 +329,23 @@ def page() -> None:
     with left, st.spinner("Getting ready …"):
         import vaecore.config  # noqa: F401  (brings torch, which takes seconds when it is the first time)
     with left:
+        from vaecore.data.own import door
+
         origin = settle_origin()
+        if (data := bring.taken()) is not None:
+            origin = begin_with_data(origin, data)
         origin_row(origin)
         origin = placed(origin)
         start_with = origin.start()
         entered = with_file_chosen(origin, draft.values(start_with, FORM))
         plan = judge(entered)
-        own = entered["data"]["name"] if entered["data"]["name"] in UPLOADS and not origin.source else ""
-        if own:  # what is wrong with an upload stands against the start: the path still names the text before
-            plan = replace(plan, problems=(*plan.problems, *st.session_state.get(PROBLEMS, ())))
+        own = door.own().get(entered["data"]["name"]) if not entered["data"].get("path") else None
         config_form(start_with, FORM, problems=plan.problems, locked=origin.locked, unused=unused(plan),
-                         beside={"data": lambda: data_card(plan, own),
+                         beside={"data": lambda: data_card(plan, own, locked="data" in origin.locked),
                                  "training": lambda: schedules(plan)})
     with launch:
         time_slot = launch_card(origin, plan)
+    bring.dialog()
     with time_slot:
         time_needed(plan)
 

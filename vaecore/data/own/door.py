@@ -70,8 +70,12 @@ def bring(path: str | Path, name: str = "", **fields: Any) -> Brought:
     return read_as(path, name, lambda kind: parse(kind, {"path": str(path), **fields}))
 
 
-def read_as(path: str | Path, name: str, configured: Callable[[Kind], OwnFile]) -> Brought:
-    """Read what lies at `path` as `bring` does, by the configuration that `configured` makes for a kind."""
+def read_as(path: str | Path, name: str, configured: Callable[[Kind], OwnFile],
+            load: Callable[[OwnFile], Dataset] = lambda config: config.load()) -> Brought:
+    """Read what lies at `path` as `bring` does, by the configuration that `configured` makes for a kind.
+
+    `load` is what loads it, for those who keep what was loaded.
+    """
     kinds = [called(name)] if name else recognised(path) or possible(path)
     if not kinds:
         raise _unknown(str(path))
@@ -79,7 +83,7 @@ def read_as(path: str | Path, name: str, configured: Callable[[Kind], OwnFile]) 
     for kind in kinds:
         try:
             config = configured(kind).resolve()
-            return Brought(config, config.load())
+            return Brought(config, load(config))
         except ConfigError as error:
             problems += [Problem(each.field, each.value, f"read as {kind.title[:1].lower()}{kind.title[1:]}: "
                                  f"{each.message}" if len(kinds) > 1 else each.message, each.remedy)
