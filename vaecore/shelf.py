@@ -156,9 +156,11 @@ def remove(store: Store, kept: Kept) -> None:
             shutil.rmtree(kept.path)
         else:
             kept.path.unlink(missing_ok=True)
-    rest = [entry.model_dump() for entry in _remembered(store) if entry.path != str(kept.path)]
-    with contextlib.suppress(OSError):
-        write_json_atomic(folder(store) / "brought.json", rest)
+    entries = _remembered(store)
+    rest = [entry.model_dump() for entry in entries if entry.path != str(kept.path)]
+    if len(rest) < len(entries):
+        with contextlib.suppress(OSError):
+            write_json_atomic(folder(store) / "brought.json", rest)
 
 
 def _remembered(store: Store) -> list[_Entry]:

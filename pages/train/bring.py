@@ -23,6 +23,7 @@ from vaecore.schema import ConfigError, parse
 from vaecore.store import StoreError
 
 if TYPE_CHECKING:
+    from vaecore.data import Dataset
     from vaecore.data.own.file import OwnFile
     from vaecore.explore.look import Look
 
@@ -80,7 +81,7 @@ def dialog() -> None:
         _dialog()
 
 
-@st.dialog("Bring your own data", width="large", on_dismiss=_close, icon=":material/upload:")
+@st.dialog("Bring your own data", width="medium", on_dismiss=_close, icon=":material/upload:")
 def _dialog() -> None:
     earlier = shelf.brought(store())
     ways = [UPLOAD, FOLDER, PATH, *([BEFORE] if earlier else [])]
@@ -141,6 +142,8 @@ def _path() -> Place | None:
 def _before(earlier: list[shelf.Kept]) -> Place | None:
     """One of those brought before; each can be removed."""
     titles = {str(kept.path): _line(kept) for kept in earlier}
+    if error := st.session_state.pop("bring:error", ""):
+        st.error(escaped(error), icon=":material/error:")
     left, right = st.columns([5, 1], vertical_alignment="bottom")
     path = left.selectbox("Brought before", list(titles), key="bring:before", format_func=lambda path: titles.get(
         path, path), index=None, placeholder="Choose one")
@@ -153,18 +156,20 @@ def _before(earlier: list[shelf.Kept]) -> Place | None:
             f"Used by {', '.join(ids[:5])}{', …' if len(ids) > 5 else ''}: remove that first." if ids else
             "Delete this upload." if chosen.here else "Forget this path; what lies there stays.")):
         st.markdown(f"{what} **{escaped(chosen.name)}**?")
-        if st.button(what, key="bring:remove", type="primary"):
-            try:
-                shelf.remove(store(), chosen)
-            except (StoreError, OSError) as error:
-                st.error(escaped(str(error)))
-            else:
-                st.session_state.pop("bring:before", None)
-                st.rerun(scope="fragment")
+        st.button(what, key="bring:remove", type="primary", disabled=bool(ids), on_click=_remove, args=(chosen,))
     if not chosen.there:
         st.warning(escaped(f"{chosen.path} is not there any more."), icon=":material/folder_off:")
         return None
     return Place(str(chosen.path), chosen.name)
+
+
+def _remove(kept: shelf.Kept) -> None:
+    try:
+        shelf.remove(store(), kept)
+    except (StoreError, OSError) as error:
+        st.session_state["bring:error"] = str(error)
+    else:
+        st.session_state["bring:before"] = None
 
 
 def _line(kept: shelf.Kept) -> str:
@@ -198,7 +203,7 @@ def _understood(place: Place) -> None:
                             measure.dataset_of)
             config: OwnFile = found.config
             if "fit" in type(config).model_fields:
-                config = _fitted(config)
+                config = _fitted(config, found.dataset)
             look = measure.look_at(config)
     except ConfigError as error:
         return _trouble(error, place.path, place.name)
@@ -216,11 +221,27 @@ def _understood(place: Place) -> None:
         st.rerun()
 
 
-def _fitted(config: OwnFile) -> OwnFile:
+def _fitted(config: OwnFile, dataset: Dataset) -> OwnFile:
     """With the way that pictures of another aspect come to one size, as the visitor chooses it by what each does."""
+    from vaecore.data import DataUnavailable
+
     ways = [str(way) for way in get_args(type(config).model_fields["fit"].annotation)]
-    way = st.segmented_control("Pictures of another aspect", ways, default=getattr(config, "fit", ways[0]), key=FIT,
-                               required=True, help=type(config).model_fields["fit"].description)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        way = st.segmented_control("Pictures of another aspect", ways, default=getattr(config, "fit", ways[0]), key=FIT,
+                                   required=True, help=type(config).model_fields["fit"].description, width="content")
+        small = sum(array.nbytes for split in dataset.splits.values() for array in split.arrays.values()) <= FITS_BYTES
+        each = small and st.toggle("Show what each does", key=f"{FIT}:each")
+    if each:
+        for column, name in zip(st.columns(len(ways)), ways, strict=True):
+            with column:
+                st.markdown(f"**{name}**")
+                try:
+                    look = measure.look_at(config.model_copy(update={"fit": name}))
+                    pictures.show(look.picture, f"{name}: {look.alt}", width=200)
+                except ConfigError as error:
+                    st.caption(escaped(error.problems[0].message))
+                except DataUnavailable as error:
+                    st.caption(escaped(str(error)))
     return config.model_copy(update={"fit": way})
 
 
@@ -229,7 +250,7 @@ def show(look: Look, config: OwnFile, place: Place) -> None:
     left, right = st.columns([5, 6], gap="medium")
     with left:
         if look.picture:
-            pictures.show(look.picture, look.alt, width=340)
+            pictures.show(look.picture, look.alt, width=320)
         for line in look.sentences[:5]:
             st.html(f'<p dir="auto" style="margin:0 0 .4rem;overflow-wrap:anywhere">{html.escape(line)}</p>')
     with right:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -301,11 +302,15 @@ def test_m10_what_is_told_is_what_was_measured(monkeypatch: pytest.MonkeyPatch) 
 HOSTILE = [f"the <b>cat</b> number {k} sat on the *mat* & `hat` <script>alert(1)</script>" for k in range(40)]
 
 
+def brought(at: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    """Files are uploaded in the dialog."""
+    good(at.button(key="train-bring").click().run())
+    uploads = [(*file, "application/octet-stream") for file in files]
+    return good(at.file_uploader(key="bring:files").set_value(uploads).run())
+
+
 def own_text(lines: bytes, name: str = "my text.txt") -> AppTest:
-    at = page(preset="lagging-basic")
-    good(at.selectbox(key="train.data.name").set_value("text-file").run())
-    assert at.button(key="train-start").disabled
-    return good(at.file_uploader(key="train:text-file").upload(name, lines).run())
+    return brought(page(preset="lagging-basic"), (name, lines))
 
 
 def test_sentences_are_shown_with_what_is_known_of_them() -> None:
@@ -316,36 +321,79 @@ def test_sentences_are_shown_with_what_is_known_of_them() -> None:
 
 def test_an_own_text_is_kept_by_its_content_and_shown_as_text(store: Store) -> None:
     at = own_text("\n".join(HOSTILE).encode())
-    [kept] = (store.root / "texts").iterdir()
-    assert kept.read_text() == "\n".join(HOSTILE)
+    [kept] = (store.root / "data").iterdir()
+    assert kept.read_text() == "\n".join(HOSTILE) and kept.name.startswith("my-text-")
+    assert not store.runs() and at.selectbox(key="train.data.name").value != "text-file"  # nothing is used yet
+    assert "<script" not in "".join(h.proto.body for h in at.get("html"))
+    good(at.button(key="bring:use").click().run())
+    assert at.selectbox(key="train.data.name").value == "text-file"
     assert at.text_input(key="train.data.path").value == str(kept)
     shown = next(h.proto.body for h in at.get("html") if "<p" in h.proto.body)
     assert "<script" not in shown and "<b" not in shown and "&lt; script &gt;" in shown
     assert ">unknown</mark>" in shown  # numbers that occur once
-    assert not at.button(key="train-start").disabled
     good(at.button(key="train-start").click().run())
     assert store.runs()[0].config().data.path == str(kept)
 
 
 @pytest.mark.parametrize(("data", "words"), [
-    (b"", "has 0 sentences"), (b"\xff\xfe" * 99, "is not UTF-8"), (b"a\0b\n" * 50, "has a 0 byte"),
+    (b"", "has 0 sentences|is empty"), (b"\xff\xfe" * 99, "is not UTF-8"), (b"a\0b\n" * 50, "has a 0 byte"),
     (b"x" * 10_001, "10,001 characters"), (b"one\ntwo\n", "has 2 sentences"),
 ])
-def test_a_text_that_cannot_be_used_is_said_at_the_field_and_not_kept(store: Store, data: bytes, words: str) -> None:
+def test_a_text_that_cannot_be_used_is_said_in_its_own_name_and_goes_again(store: Store, data: bytes, words: str
+                                                                          ) -> None:
     at = own_text(data, "<b>`x`.txt")
-    assert any(words in c.value.replace("\\", "") and ":red[" in c.value for c in at.caption)
-    assert not (store.root / "texts").exists()
-    assert at.button(key="train-start").disabled
+    told = " ".join(each.value.replace("\\", "") for each in at.error)
+    assert re.search(words, told) and "<b>`x`.txt" in told and str(store.root) not in told
+    assert not [button for button in at.button if button.key == "bring:use"]
+    good(at.file_uploader(key="bring:files").set_value([]).run())
+    assert not list((store.root / "data").iterdir())
 
 
-def test_a_bad_upload_does_not_start_with_the_text_before() -> None:
+def test_the_same_upload_twice_is_one_and_several_files_are_a_folder(store: Store) -> None:
+    lines = "\n".join(HOSTILE).encode()
+    for _ in range(2):
+        at = own_text(lines)
+        good(at.button(key="bring:use").click().run())
+    assert len([path for path in (store.root / "data").iterdir() if path.suffix == ".txt"]) == 1
+    csv = "x\n" + "1\n2\n3\n" * 20
+    at = brought(page(preset="vae-digits"), ("pressure.csv", csv.encode()), ("warmth.csv", csv.encode()))
+    assert "pressure: 1 numbers each · warmth: 1 numbers each" in said(at)
+    good(at.button(key="bring:use").click().run())
+    [folder] = [path for path in (store.root / "data").iterdir() if path.is_dir()]
+    assert sorted(path.name for path in folder.iterdir()) == ["pressure.csv", "warmth.csv"]
+
+
+def test_what_was_brought_before_is_offered_and_removed_unless_a_run_uses_it(store: Store) -> None:
     at = own_text("\n".join(HOSTILE).encode())
-    good(at.file_uploader(key="train:text-file").upload("bad.txt", b"a\0b").run())
-    assert at.button(key="train-start").disabled
-    assert "Cannot start: Path: 'bad.txt' is not a text" in said(at)
-    good(at.button(key="train-reset").click().run())
-    good(at.selectbox(key="train.data.name").set_value("text-file").run())
-    assert "bad.txt" not in said(at)
+    good(at.button(key="bring:use").click().run())
+    good(at.button(key="train-start").click().run())
+    at = own_text("\n".join([*HOSTILE, "one more cat"]).encode(), "second.txt")
+    good(at.button(key="bring:use").click().run())
+    at = page(preset="lagging-basic")
+    good(at.button(key="train-bring").click().run())
+    good(at.segmented_control(key="bring:from").set_value("Brought before").run())
+    second, first = at.selectbox(key="bring:before").options
+    assert second.startswith("second.txt · ") and first.startswith("my text.txt · ") and " kB" in first
+    good(at.selectbox(key="bring:before").set_value(str(store.runs()[0].config().data.path)).run())
+    assert not [button for button in at.button if button.key == "bring:remove" and not button.disabled]
+    [path] = [path for path in (store.root / "data").iterdir() if path.name.startswith("second")]
+    good(at.selectbox(key="bring:before").set_value(str(path)).run())
+    good(at.button(key="bring:remove").click().run())
+    assert not path.exists()
+
+
+def test_a_path_is_named_and_a_broken_one_is_said(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "mice.csv").write_text("a,b\n" + "1,2\n3,4\n" * 30)
+    at = page(preset="pca-mnist")
+    good(at.button(key="train-bring").click().run())
+    good(at.segmented_control(key="bring:from").set_value("A path").run())
+    good(at.text_input(key="bring:path").set_value(str(tmp_path / "nothing")).run())
+    assert any("is not there" in each.value for each in at.error)
+    good(at.text_input(key="bring:path").set_value(str(tmp_path / "mice.csv")).run())
+    assert "48 train" in said(at).replace("*", "")
+    good(at.button(key="bring:use").click().run())
+    assert at.text_input(key="train.data.path").value == str(tmp_path / "mice.csv")
+    assert not (store.root / "data" / "mice.csv").exists()
 
 
 def test_a_path_that_is_wrong_while_another_field_is_wrong_too_is_said() -> None:
@@ -459,20 +507,14 @@ def archive(**arrays: Any) -> bytes:
     return file.getvalue()
 
 
-def own_modalities(data: bytes) -> AppTest:
-    at = page(preset="vae-digits")
-    good(at.selectbox(key="train.data.name").set_value("aligned").run())
-    good(at.selectbox(key="train.model.family").set_value("multimodal-vae").run())
-    return good(at.file_uploader(key="train:aligned").upload("mine.npz", data).run())
-
-
 def test_an_uploaded_archive_of_modalities_is_shown_and_can_be_trained_on(store: Store) -> None:
-    at = own_modalities(archive(picture=np.zeros((200, 6, 5), np.uint8), numbers=np.random.randn(200, 3)))
-    [kept] = (store.root / "modalities").iterdir()
-    assert at.text_input(key="train.data.path").value == str(kept) and kept.name.startswith("mine-")
+    data = archive(picture=np.zeros((200, 6, 5), np.uint8), numbers=np.random.randn(200, 3))
+    at = page(preset="mvae-image-label")
+    at = brought(at, ("mine.npz", data))
     assert "numbers: 3 numbers each · picture: 6 × 5 pixels" in said(at)
-    good(at.button(key="train-start").click().run())
-    assert store.runs()[0].config().data.path == str(kept)
+    good(at.button(key="bring:use").click().run())
+    [kept] = [path for path in (store.root / "data").iterdir() if path.suffix == ".npz"]
+    assert at.text_input(key="train.data.path").value == str(kept) and kept.name.startswith("mine-")
 
 
 @pytest.mark.parametrize(("data", "words"), [
@@ -480,10 +522,10 @@ def test_an_uploaded_archive_of_modalities_is_shown_and_can_be_trained_on(store:
     (archive(a=np.zeros((50, 3)), b=np.zeros((49, 3))), "has 49 samples, but 'a' has 50"),
     (archive(a=np.zeros((50, 3))), "has 1 modality")])
 def test_an_archive_that_cannot_be_used_is_refused_in_words(store: Store, data: bytes, words: str) -> None:
-    at = own_modalities(data)
-    assert any(words in c.value.replace("\\", "") and ":red[" in c.value for c in at.caption)
-    assert "/tmp/" not in said(at) and not (store.root / "modalities").exists()
-    assert at.button(key="train-start").disabled
+    at = brought(page(preset="vae-digits"), ("mine.npz", data))
+    told = " ".join(each.value.replace("\\", "") for each in at.error)
+    assert words in told and str(store.root) not in told
+    assert not [button for button in at.button if button.key == "bring:use"]
 
 
 def test_a_closed_form_asks_for_no_batch_size() -> None:
