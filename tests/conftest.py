@@ -111,3 +111,20 @@ def start(tmp_path: Path) -> Callable[..., Path]:
         return made.path
 
     return run
+
+
+@pytest.fixture
+def forgotten() -> Iterator[None]:
+    """Data set classes that a test registers are known no longer afterwards."""
+    from vaecore.config import RunConfig
+    from vaecore.data import DATASETS
+    from vaecore.data.plugins import REGISTERED
+
+    info = RunConfig.model_fields["data"]
+    before, known = info.annotation, dict(DATASETS)
+    yield
+    for table, kept in ((DATASETS, known), (REGISTERED, {})):
+        table.clear()
+        table.update(kept)
+    info.annotation = before
+    RunConfig.model_rebuild(force=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -17,7 +18,7 @@ LONGEST = 30  # lines
 def example(name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(f"example_{name}", FOLDER / f"{name}.py")
     assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
@@ -52,3 +53,9 @@ def test_one_from_another(tmp_path: Path) -> None:
     assert example("one_from_another").main("7", 8, str(output)) > 0.9
     with Image.open(output) as image:
         assert image.size == (4 * (8 * 29 - 1), 4 * 28)
+
+
+@pytest.mark.usefixtures("forgotten")
+def test_own_dataset(tmp_path: Path) -> None:
+    elbo = example("own_dataset").main(epochs=2, store=tmp_path, silent=True)
+    assert -44.4 < elbo < -20  # nats of 64 pixels; untrained it is log 2 a pixel, -44.4

@@ -11,13 +11,14 @@ import difflib
 import json
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from vaecore.data import MNIST, Data
+from vaecore.data import MNIST, Data, DataConfig
 from vaecore.data.identity import placeless
+from vaecore.data.plugins import follow
 from vaecore.models import Model, VAEConfig
 from vaecore.named import PRESETS, presets
 from vaecore.schedules.beta import Beta, LinearBeta
@@ -94,6 +95,18 @@ class RunConfig(Strict):
 
     def to_yaml(self) -> str:
         return str(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+
+
+def _offered(kind: type[DataConfig]) -> None:
+    """Take a data set that was registered into the union of what `data` may be."""
+    info = RunConfig.model_fields["data"]
+    name = kind.model_fields["name"].default
+    others = [member for member in get_args(info.annotation) if member.model_fields["name"].default != name]
+    info.annotation = Union[(*others, kind)]  # type: ignore[assignment]
+    RunConfig.model_rebuild(force=True)
+
+
+follow(_offered)
 
 
 class _NoAliases(yaml.SafeLoader):

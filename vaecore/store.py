@@ -79,9 +79,15 @@ class Run:
     def config(self) -> RunConfig:
         """`config.json`, validated; raises `ConfigError` as well."""
         from vaecore.config import RunConfig
-        from vaecore.schema import parse
+        from vaecore.data import DATASETS
+        from vaecore.schema import parse, problem
 
-        return parse(RunConfig, self.values())
+        values = self.values()
+        data = values.get("data")
+        if isinstance(data, dict) and isinstance(name := data.get("name"), str) and name not in DATASETS:
+            raise problem("data.name", name, f"{self.id} was trained on '{name[:80]}', which is no data set here.",
+                          "If it is a class of your own, name the module that registers it in VAECORE_PLUGINS.")
+        return parse(RunConfig, values)
 
     def relocate(self, path: str) -> None:
         """Give the run's data file, which was moved, its new place in `config.json`.

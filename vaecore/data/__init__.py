@@ -40,6 +40,7 @@ from vaecore.data.own.images import Images
 from vaecore.data.own.table import Table
 from vaecore.data.own.text import TextFile
 from vaecore.data.planted_blocks import PlantedBlocks
+from vaecore.data.plugins import BUILT_IN, follow, load_plugins, register
 from vaecore.data.sentences import Sentences
 from vaecore.data.sources import Sources
 from vaecore.data.spoken_digits import SpokenDigits
@@ -58,4 +59,14 @@ DATASETS: dict[str, type[DataConfig]] = {
 
 __all__ = ["BEGIN", "COVARIATE", "DATASETS", "END", "EVENTS", "MNIST", "OBSERVED", "PAD", "SPECIALS", "SPLITS",
            "UNKNOWN", "Array", "Data", "DataConfig", "DataUnavailable", "Dataset", "ImageConfig", "Modality",
-           "Split", "SplitName"]
+           "Split", "SplitName", "register"]
+
+BUILT_IN.update(DATASETS)
+
+
+def _known(kind: type[DataConfig]) -> None:
+    DATASETS[str(kind.model_fields["name"].default)] = kind
+
+
+follow(_known)
+load_plugins()  # last: a plugin may import everything above

@@ -47,7 +47,7 @@ def by_group(table: Contents, rows: Rows, column: int, share: float, seed: int) 
 
 def by_column(table: Contents, rows: Rows, column: int, held_out: int, seed: int
               ) -> tuple[dict[SplitName, Rows], str]:
-    """As a column says, and what it lacks in words: what it does not name is taken of its training rows by the seed.
+    """Split rows as a column says, with what it lacks in words: that is taken of its training rows by the seed.
 
     Raises `ConfigError` for a row that says something else, and where none is to train on.
     """
