@@ -9,9 +9,10 @@ import streamlit as st
 
 from pages.cross_modal.state import colours, key, stamp
 from pages.shared import pictures
+from pages.shared.bars import bar, plain, signed
 from pages.shared.palette import BLUE, GREY, ORANGE, see_through
 from vaecore.evaluate.results import percent
-from vaecore.modalities import Image, Label
+from vaecore.modalities import Image, Label, Modality
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +31,8 @@ LOADINGS_HELP = ("How much a feature changes with a score of 1: the features wit
                  "of a component is arbitrary, but the same in all modalities.")
 EXPLAINED_HELP = ("Shares of each modality's variance over the test samples. A share may be below 0: these were not "
                   "seen when the method was fitted.")
+
+IN_SAMPLE_HELP = "Shares of each modality's variance over all samples, on which the method was fitted."
 
 
 def panel(checkpoint: CrossModal) -> None:
@@ -64,16 +67,18 @@ def scatter(checkpoint: CrossModal, scores: np.ndarray, across: int, up: int) ->
     """A point a test sample."""
     import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
 
-    from pages.cross_modal.scores_figure import scores_figure
+    from pages.shared.scores_figure import scores_figure
 
     st.subheader("Scores", anchor=False, help=SCORES_HELP)
     if across == up:
         st.info("Choose two different components.", icon=":material/info:")
         return
     figure = scores_figure(scores[:, across], scores[:, up], checkpoint.labels, across=f"component {across + 1}",
-                           up=f"component {up + 1}", names=checkpoint.known)
+                           up=f"component {up + 1}", names=checkpoint.known,
+                           row="sample" if checkpoint.in_sample else "test sample")
     st.plotly_chart(figure, key=key("scores", checkpoint), config=STILL, alt="Scores of the test samples by class")
-    st.caption(f"The {len(scores)} test samples that travel with this checkpoint.")
+    st.caption(f"All {len(scores):,} samples, on which the method was fitted: in-sample." if checkpoint.in_sample else
+               f"The {len(scores)} test samples that travel with this checkpoint.")
 
 
 def loadings(checkpoint: CrossModal, latent: str, component: int) -> None:
@@ -93,22 +98,17 @@ def loadings(checkpoint: CrossModal, latent: str, component: int) -> None:
                     continue
                 names = modality.class_names if isinstance(modality, Label) else modality.columns
                 longest = max((abs(value) for _, value in found), default=0) or 1.0
-                st.html("".join(bar(names[d] if names else f"feature {d}", value, longest, tints[name])
-                                for d, value in found))
+                st.html("".join(bar(label := names[d] if names else f"feature {d}", value / longest, signed(value),
+                                    tints[name], title=_in_units(label, value, modality, d)) for d, value in found))
+                if modality.scale:
+                    st.caption("In standard deviations of each column.")
 
 
-def bar(label: str, value: float, longest: float, tint: str) -> str:
-    """One loading, to the right or to the left of the middle."""
-    share = 50 * abs(value) / longest
-    left = 50 if value >= 0 else 50 - share
-    return ('<div style="display:flex;align-items:center;gap:.5rem;height:1.45rem;font-size:.92rem">'
-            '<span style="width:5.6rem;white-space:nowrap;overflow:hidden;text-overflow:ellipsis;opacity:.8" '
-            f'title="{html.escape(label)}">{html.escape(label)}</span>'
-            '<span style="flex:1;position:relative;height:.85rem;background:rgba(128,134,170,.13);border-radius:3px">'
-            f'<span style="position:absolute;left:{left:.1f}%;width:{max(share, 0.5):.1f}%;height:100%;'
-            f'background:{tint};border-radius:3px"></span></span>'
-            '<span style="width:3.4rem;text-align:right;font-variant-numeric:tabular-nums">'
-            f'{f"{value:+.2f}".replace("-", "−")}</span></div>')
+def _in_units(label: str, value: float, modality: Modality, d: int) -> str:
+    """A loading in words; of a standardised column in the file's units too."""
+    if not modality.scale:
+        return f"{label}: {signed(value)}"
+    return f"{label}: {signed(value)} standard deviations, {plain(value * modality.scale[d])} in the file's units"
 
 
 def explained(checkpoint: CrossModal) -> None:
@@ -116,7 +116,8 @@ def explained(checkpoint: CrossModal) -> None:
     found = _explained(str(checkpoint.run.path), stamp(checkpoint), checkpoint)
     if not found:
         return
-    st.subheader("Variance explained", anchor=False, help=EXPLAINED_HELP)
+    st.subheader("Variance explained", anchor=False,
+                 help=IN_SAMPLE_HELP if checkpoint.in_sample else EXPLAINED_HELP)
     parts = list(dict.fromkeys(part for shares in found.values() for part in shares))
     legend = "".join(
         f'<span style="display:flex;align-items:center;gap:.45rem" title="{html.escape(PARTS.get(part, ""))}">'

@@ -11,7 +11,8 @@ import streamlit as st
 
 from pages.cross_modal.state import Board, across, key
 from pages.shared import lines, pictures
-from pages.shared.palette import FAINT, PRIMARY
+from pages.shared.bars import bar, plain
+from pages.shared.palette import BLUE, FAINT, ORANGE, PRIMARY
 from pages.shared.words import escaped
 from vaecore.evaluate.results import percent
 from vaecore.modalities import Image, Label, Modality, Text, Vector
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 MAX_SENTENCES = 8
 MAX_COLUMNS = 12  # named under a vector
 TAKES = 3  # of generated recordings that can be played
+REACH = 3.0  # standard deviations that fill half a bar
 BOX = 560  # CSS pixels of vectors
 FLAT = 0.28  # their height, as a share of the width
 SHOWN = 168  # of a given picture, or a single one
@@ -77,13 +79,30 @@ def stripes(checkpoint: CrossModal, name: str, found: Generated) -> None:
     if columns := checkpoint.modalities[name].columns:
         shown = ", ".join(map(escaped, columns[:MAX_COLUMNS]))
         st.caption(f"From the left: {shown}{', …' if len(columns) > MAX_COLUMNS else ''}")
+    in_units(found)
+
+
+def in_units(found: Generated) -> None:
+    """What was generated of standardised columns, on average, in the file's units: the farthest from their means."""
+    import numpy as np
+
+    vector = found.modality
+    if not isinstance(vector, Vector) or not vector.scale:
+        return
+    apart, means = found.values.mean(0), found.numbers.mean(0)
+    chosen = sorted(np.argsort(-np.abs(apart), kind="stable")[:MAX_COLUMNS].tolist())
+    st.html(f'<div style="max-width:{BOX}px">' + "".join(
+        bar(vector.column_names[d], float(apart[d]) / REACH, plain(means[d]), BLUE if apart[d] >= 0 else ORANGE,
+            label_width="9rem", said_width="5rem") for d in chosen) + "</div>")
+    st.caption("Means in the file's units; bars from the mean of each column, three standard deviations at the end."
+               + (f" The {len(chosen)} farthest of {vector.size:,}." if len(chosen) < vector.size else ""))
 
 
 def striped(found: Generated, alt: str) -> None:
     """Vectors as rows of one picture, always as wide and as high, however many there are and however long."""
-    from vaecore.explore.pictures import png
+    from vaecore.explore.pictures import few_stripes, png
 
-    rows = found.images[:, 0]
+    rows = few_stripes(found.images)[:, 0]
     wide = -(-BOX // rows.shape[1])
     tall = max(1, round(FLAT * rows.shape[1] * wide / len(rows)))
     pictures.show(png(rows.repeat(tall, 0).repeat(wide, 1)), alt, width=BOX)

@@ -50,6 +50,11 @@ class Code:
         index: int | None = self.kept["example"]
         return index
 
+    @property
+    def noun(self) -> str:
+        """What a test observation is called."""
+        return "image" if self.checkpoint.vector is None else "row"
+
     def prepare(self, dimension: int) -> str:
         """The key of a slider, its value put in place."""
         key, value = self._key(dimension), self.kept["units"][dimension]
@@ -69,7 +74,8 @@ class Code:
         """A slider was moved."""
         self.kept["units"][dimension] = float(st.session_state[self._key(dimension)])
         if not self.origin.endswith("moved"):
-            self.kept["origin"] = "Sliders moved" if self.example is None else f"Test image {self.example}, then moved"
+            self.kept["origin"] = ("Sliders moved" if self.example is None else
+                                   f"Test {self.noun} {self.example}, then moved")
 
     def reset(self) -> None:
         """All to the middle."""
@@ -85,7 +91,7 @@ class Code:
         """The code of the chosen test image."""
         index = min(int(st.session_state.get("example", 0)), len(self.checkpoint.examples) - 1)
         codes = self.checkpoint.encode([index])
-        self._set(self.checkpoint.units(codes)[0].tolist(), f"Test image {index}, encoded and decoded", index)
+        self._set(self.checkpoint.units(codes)[0].tolist(), f"Test {self.noun} {index}, encoded and decoded", index)
 
     def _set(self, units: list[float], origin: str, example: int | None) -> None:
         reach = [max(REACH, float(int(abs(value)) + 1)) for value in units]

@@ -8,11 +8,13 @@ import streamlit as st
 
 from pages.shared import checkpoints, pictures
 from pages.shared.words import escaped
-from pages.traverse import prior
+from pages.traverse import by_column, prior
 from pages.traverse.code import Code
 from vaecore.views import CODELESS, SINGLE, STILL, view_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vaecore.explore import Checkpoint
     from vaecore.explore.codes import Route
     from vaecore.store import Run
@@ -26,6 +28,7 @@ MANY = 32  # images to reconstruct, folded sliders
 WRAP = 16  # images in a row
 VECTORS = ("This data set holds vectors, not pictures: each stripe is one number of the vector. Middle grey is 0, "
            "white +3, black −3.")
+STANDARD = " They are standardised: 0 is the mean of a column, and 1 its standard deviation."
 
 TEMPERATURE_HELP = ("The spread of each Gaussian that codes are drawn from is multiplied by it: at 0 all codes are "
                     "means, at 1 they follow the prior, above 1 they leave it.")
@@ -37,6 +40,7 @@ LAYOUT = """<style>
     order: -1; position: sticky; top: 3.2rem; z-index: 5; background: BACKGROUND;
   }
   .st-key-original { display: none; }
+  .st-key-numbers { max-height: 8.7rem; overflow-y: auto; }
   .st-key-decoded img { max-width: 55vw !important; margin: 0 auto; }
 }
 </style>"""
@@ -60,7 +64,9 @@ def scrub(checkpoint: Checkpoint) -> None:
                 st.caption(code.origin, width="content")
                 pictures.download(lambda: png(image, scale_for(image, 896)), f"{checkpoint.run.id}-code",
                                   key="png-code")
-            if code.example is not None:
+            if checkpoint.vector is not None:
+                by_column.numbers(checkpoint, checkpoint.vector, code)
+            elif code.example is not None:
                 with st.container(key="original", gap="xsmall"):
                     st.caption(f"Test image {code.example} itself:")
                     original = legible(checkpoint.originals([code.example]))[0]
@@ -80,10 +86,10 @@ def buttons(checkpoint: Checkpoint, code: Code) -> None:
                         "A code drawn from a Gaussian fitted to the codes of the data: this family has no prior."))
         last = len(checkpoint.examples) - 1
         if last > 0:
-            st.number_input("Test image", 0, last, 0, key="example", width=130, on_change="ignore",
-                            help=f"Which of the {last + 1} test images that travel with this checkpoint to encode.")
+            st.number_input(f"Test {code.noun}", 0, last, 0, key="example", width=130, on_change="ignore",
+                            help=f"Which of the {last + 1} test {code.noun}s that travel with this checkpoint to encode.")
         st.button("Start from it", icon=":material/image:", on_click=code.encode, key="encode",
-                  help="Encode this test image and set the sliders to its code" +
+                  help=f"Encode this test {code.noun} and set the sliders to its code" +
                   (", the mean of q(z|x)." if checkpoint.has_prior else "."))
 
 
@@ -139,8 +145,11 @@ def information(checkpoint: Checkpoint, dimension: int) -> str:
 @st.fragment
 def views(checkpoint: Checkpoint) -> None:
     """What takes more than one decoding. Only the open tab runs."""
-    named = {"All dimensions": traversal, "Reconstructions": reconstructions, "Interpolate": interpolation,
-             "Samples": samples, "Prior": prior.panel}
+    named: dict[str, Callable[[Checkpoint], None]] = {
+        "All dimensions": traversal, "Reconstructions": reconstructions, "Interpolate": interpolation,
+        "Samples": samples, "Prior": prior.panel}
+    if (vector := checkpoint.vector) is not None:
+        named |= {"Columns": lambda c: by_column.movement(c, vector, Code.of(c)), "Rows": by_column.scores}
     for tab, draw in zip(st.tabs(list(named), key="view", on_change="rerun"), named.values(), strict=True):
         if tab.open:
             with tab:
@@ -280,7 +289,7 @@ with choice:
 if run is not None and coded(run) and (loaded := checkpoints.opened(run, SINGLE)) is not None:
     background = st.get_option(f"theme.{st.context.theme.type or 'light'}.backgroundColor") or "Canvas"
     st.html(LAYOUT.replace("BACKGROUND", background))
-    if len(loaded.shape) == 1:
-        st.caption(VECTORS)
+    if loaded.vector is not None:
+        st.caption(VECTORS + (STANDARD if loaded.vector.scale else ""))
     scrub(loaded)
     views(loaded)

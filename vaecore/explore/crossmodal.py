@@ -116,6 +116,11 @@ class CrossModal:
         pattern = dict(LAYOUTS)[self.shared]
         return {name: pattern.format(name) for name in self.modalities if pattern.format(name) in self.model.latents}
 
+    @cached_property
+    def in_sample(self) -> bool:
+        """Whether its samples are what it was fitted on."""
+        return self.run.summary().get("in_sample") is True
+
     @property
     def linear(self) -> bool:
         """Whether the model is a linear method, with loadings in place of a decoder."""

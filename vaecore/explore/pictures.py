@@ -24,6 +24,7 @@ CHEQUERS = (112, 160)  # grey levels behind what is transparent: neither black n
 SQUARES = 8  # of the chequerboard along the shorter side
 MAGENTA = 5 / 6  # hue of the first of several channels: of two the other is green, which no colour-blindness confuses
 SCREEN = 1100  # pixels across a page
+MOST_STRIPES = 512  # of a vector
 SAVED, MOST_ENLARGED = 2000, 4  # pixels across a saved sheet, and how large one of them becomes, unless asked otherwise
 
 
@@ -146,9 +147,25 @@ def _framed(images: Images, height: int, width: int) -> Images:
 
 
 def legible(images: Images) -> Images:
-    """Images as they are; vectors, one row of numbers each, as stripes tall enough to see."""
-    height, width = images.shape[1:3]
-    return images if height > 1 else np.repeat(images, max(1, width // 2), axis=1)
+    """Images as they are; vectors, one row of numbers each, as stripes tall enough to see.
+
+    Of a vector of more than `MOST_STRIPES` numbers neighbours are averaged: each number would be less than a pixel.
+    """
+    if images.shape[1] > 1:
+        return images
+    stripes = few_stripes(images)
+    return np.repeat(stripes, max(1, stripes.shape[2] // 2), axis=1)
+
+
+def few_stripes(vectors: Images) -> Images:
+    """Vectors (B, 1, D) as at most `MOST_STRIPES` numbers each, of which each is the mean of neighbours."""
+    width = vectors.shape[2]
+    if width <= MOST_STRIPES or vectors.ndim > 3:
+        return vectors
+    edges = np.linspace(0, width, MOST_STRIPES + 1).astype(int)
+    sums = np.add.reduceat(vectors.astype(np.float32), edges[:-1], axis=2)
+    means: Images = np.rint(sums / np.diff(edges)).astype(np.uint8)
+    return means
 
 
 def sheet(images: Images, columns: int) -> Picture:

@@ -190,6 +190,16 @@ class Checkpoint:
         [p] = self.model.decode({self.latent: z}).values()
         return as_images(p.mean)
 
+    @cached_property
+    def known(self) -> tuple[str, ...]:
+        """What the labels of its examples are called, by their numbers; empty: numbers from 0."""
+        return self.run.class_names()
+
+    @property
+    def in_sample(self) -> bool:
+        """Whether its examples are what it was fitted on."""
+        return self.summary.get("in_sample") is True
+
     @property
     def vector(self) -> Vector | None:
         """What an observation is where it is a vector, whose numbers have names and units; else None."""

@@ -66,7 +66,7 @@ def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
              "threads": threads, "torch": torch.__version__, "total_steps": course.total,
              "steps_per_epoch": course.per_epoch,
              "sizes": {split: dataset.size(split) for split in dataset.splits},
-             **({"rate": dataset.rate} if dataset.rate else {})}
+             **({"rate": dataset.rate} if dataset.rate else {}), **({"in_sample": True} if dataset.in_sample else {})}
     print(f"data: {dataset.source}\nmodel: {config.model.family}, {model.parameter_count:,} parameters, on "
           f"{facts['device']} with {threads} threads", flush=True)
     session = _Session(folder, config, dataset, course, facts, control)

@@ -18,9 +18,9 @@ FONT = 15
 
 
 def scores_figure(x: NDArray[np.floating], y: NDArray[np.floating], labels: NDArray[np.int64] | None, *, across: str,
-                  up: str, names: Sequence[str] = (), height: int = 440) -> go.Figure:
+                  up: str, names: Sequence[str] = (), height: int = 440, row: str = "test sample") -> go.Figure:
     """`x` and `y` (N,) with `labels` (N,), -1 or None where there are none; `across` and `up` name the axes, `names`
-    the classes, where they are not numbers from 0."""
+    the classes, where they are not numbers from 0, and `row` one observation."""
     import plotly.graph_objects as go
 
     known = np.full(len(x), -1) if labels is None else labels
@@ -30,7 +30,7 @@ def scores_figure(x: NDArray[np.floating], y: NDArray[np.floating], labels: NDAr
         figure.add_trace(go.Scatter(
             x=x[chosen], y=y[chosen], mode="markers", name=_called(int(label), names),
             customdata=chosen, marker={"size": 12, "color": CLASSES[int(label) % len(CLASSES)], "opacity": 0.9},
-            hovertemplate="test sample %{customdata}<br>" f"{across} %{{x:.2f}}, {up} %{{y:.2f}}<extra></extra>"))
+            hovertemplate=f"{row} %{{customdata}}<br>" f"{across} %{{x:.2f}}, {up} %{{y:.2f}}<extra></extra>"))
     figure.update_layout(
         height=height, margin={"l": 8, "r": 8, "t": 8, "b": 8}, dragmode=False, hovermode="closest",
         font={"size": FONT}, hoverlabel={"font": {"size": FONT}, "align": "left"}, showlegend=labels is not None,

@@ -1,0 +1,120 @@
+"""What Traverse shows of a vector: numbers by name in the file's units, what a dimension moves, rows by their codes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.shared.bars import bar, plain, signed
+from pages.shared.palette import BLUE, ORANGE
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pages.traverse.code import Code
+    from vaecore.arrays import Numbers
+    from vaecore.explore import Checkpoint
+    from vaecore.modalities import Vector
+
+IN_SIGHT = 24  # columns; of more those that say most
+REACH = 3.0  # standard deviations that fill half a bar
+STILL = {"displayModeBar": False, "responsive": True}
+UNITS_HELP = ("What the sliders decode to, in the file's units. A bar is how far a number lies from the mean of its "
+              "column, three standard deviations at its end.")
+MOVES_HELP = ("How much each column changes as this dimension goes from half a unit below the sliders to half a unit "
+              "above them: of PCA, FastICA and other linear models the loading, the same everywhere.")
+
+
+def numbers(checkpoint: Checkpoint, vector: Vector, code: Code) -> None:
+    """The decoded numbers by name, beside those of the test row that the code came from."""
+    import numpy as np
+
+    values = checkpoint.numbers(code.codes())[0]
+    own = None if code.example is None else checkpoint.given_numbers([code.example])[0]
+    apart = _apart(vector, values)
+    chosen = _chosen(np.abs(apart))
+    st.caption("In the file's units" + (" · of the row itself after the stroke" if own is not None else ""),
+               help=UNITS_HELP)
+    names = vector.column_names
+
+    def said(x: Numbers, d: int) -> str:
+        return plain(float(x[d]), vector.scale[d] if vector.scale else 0.0)
+
+    with st.container(key="numbers"):
+        st.html("".join(bar(names[d], float(apart[d]) / REACH, said(values, d) + ("" if own is None else
+                            f" / {said(own, d)}"), BLUE if apart[d] >= 0 else ORANGE,
+                            title=f"{names[d]}: {said(values, d)}", label_width="9rem",
+                            said_width="5rem" if own is None else "8.5rem") for d in chosen))
+    if len(chosen) < len(names):
+        st.caption(f"The {len(chosen)} of {len(names):,} columns that lie farthest from their means.")
+
+
+def movement(checkpoint: Checkpoint, vector: Vector, code: Code) -> None:
+    """What one dimension does to the columns: its loadings, where the model is linear."""
+    import numpy as np
+
+    order = checkpoint.order
+    dimension = int(st.selectbox("Dimension", order, key=f"moved-{checkpoint.run.id}", width=200,
+                                 format_func=lambda d: f"z{d}", help=MOVES_HELP))
+    change = checkpoint.moves(dimension, code.codes()[0])
+    share = change / np.asarray(vector.scale) if vector.scale else change
+    chosen = _chosen(np.abs(share))
+    longest = max(float(np.abs(share).max()), 1e-12)
+    names = vector.column_names
+    st.html('<div style="max-width:760px">' + "".join(
+        bar(names[d], float(share[d]) / longest, _signed(change[d]), BLUE if share[d] >= 0 else ORANGE,
+            title=f"{names[d]}: {_signed(change[d])}" + (f", {signed(float(share[d]))} standard deviations"
+                                                         if vector.scale else ""),
+            label_width="11rem", said_width="6rem") for d in chosen) + "</div>")
+    st.caption("Change by one unit of the dimension, in the file's units" + (
+        "; bars in standard deviations of each column" if vector.scale else "")
+        + (f". The {len(chosen)} largest of {len(names):,}." if len(chosen) < len(names) else "."))
+
+
+def scores(checkpoint: Checkpoint) -> None:
+    """The rows that travel with the checkpoint by two dimensions of their codes, coloured by class."""
+    import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
+
+    from pages.shared.scores_figure import scores_figure
+
+    if checkpoint.size < 2:
+        st.info("This model has one dimension, and a plane needs two.", icon=":material/info:")
+        return
+    order = checkpoint.order
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        across, up = (int(st.selectbox(label, order, place, key=f"{label}-{checkpoint.run.id}", width=150,
+                                       format_func=lambda d: f"z{d}", help="The dimension on this axis."))
+                      for place, label in enumerate(("Across", "Up")))
+    if across == up:
+        st.info("Choose two different dimensions.", icon=":material/info:")
+        return
+    codes = checkpoint.encode(slice(None))
+    figure = scores_figure(codes[:, across], codes[:, up], checkpoint.labels, across=f"z{across}", up=f"z{up}",
+                           names=checkpoint.known, row="row")
+    st.plotly_chart(figure, key=f"scores-{checkpoint.run.id}", config=STILL, alt="Codes of rows by class")
+    st.caption(whose(len(codes), "rows", checkpoint.in_sample))
+
+
+def whose(count: int, what: str, in_sample: bool) -> str:
+    """Which observations are shown."""
+    return (f"All {count:,} {what}, on which the model was fitted: in-sample." if in_sample else
+            f"The {count:,} test {what} that travel with this checkpoint.")
+
+
+def _apart(vector: Vector, values: Numbers) -> Numbers:
+    """How far numbers (D,) lie from the means of their columns, in standard deviations; as they are without those."""
+    import numpy as np
+
+    return (values - np.asarray(vector.centre)) / np.asarray(vector.scale) if vector.scale else values
+
+
+def _chosen(weight: np.ndarray) -> list[int]:
+    """The columns that are shown, in the file's order: all, or those of the largest weight (D,)."""
+    import numpy as np
+
+    return sorted(np.argsort(-np.round(weight, 3), kind="stable")[:IN_SIGHT].tolist())
+
+
+def _signed(value: float) -> str:
+    return plain(value) if value < 0 else f"+{plain(value)}"
