@@ -87,7 +87,8 @@ def buttons(checkpoint: Checkpoint, code: Code) -> None:
         last = len(checkpoint.examples) - 1
         if last > 0:
             st.number_input(f"Test {code.noun}", 0, last, 0, key="example", width=130, on_change="ignore",
-                            help=f"Which of the {last + 1} test {code.noun}s that travel with this checkpoint to encode.")
+                            help=f"Which of the {last + 1} test {code.noun}s that travel with this checkpoint to "
+                                 "encode.")
         st.button("Start from it", icon=":material/image:", on_click=code.encode, key="encode",
                   help=f"Encode this test {code.noun} and set the sliders to its code" +
                   (", the mean of q(z|x)." if checkpoint.has_prior else "."))
