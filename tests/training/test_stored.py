@@ -348,10 +348,13 @@ def test_resident_memory_does_not_grow_with_the_data(tmp_path: Path, memory: str
     array.flush()
     del array
     done = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path / "large.npy")], capture_output=True, text=True,
-                          env={**os.environ, "VAECORE_MEMORY": memory}, timeout=250)
+                          timeout=250, env={
+                              **os.environ, "VAECORE_MEMORY": memory,
+                              # What is freed is given back at once: else glibc keeps what it thinks may be needed.
+                              "MALLOC_MMAP_THRESHOLD_": "131072", "MALLOC_TRIM_THRESHOLD_": "131072"})
     assert done.returncode == 0, done.stderr[-2000:]
     files, grown = map(int, done.stdout.split())
     if memory == "1e6":
-        assert files == 1 and grown < 60e6
+        assert files == 1 and grown < 20e6
     else:
-        assert files == 0 and grown > 60e6
+        assert files == 0 and grown > 100e6
