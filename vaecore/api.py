@@ -47,14 +47,15 @@ def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, An
     `DataUnavailable` for data that is not here, `TrainingFailed` where a number stopped being finite, and
     `KeyboardInterrupt` once an interrupted training is saved.
     """
-    from vaecore.lab.progress import Watched, here, training_bar
+    from vaecore.lab.progress import Watched, here, preparing, training_bar
     from vaecore.lab.worker import train_here
     from vaecore.training.build import fit as check
 
     changes = {**(set or {}), **settings}
     config = chosen(start, changes) if data is None else _with_data(chosen(start, {}), data, changes, _store(store))
     config = config.resolve()
-    check(config, config.data.load())  # what is wrong is said before there is a run
+    with preparing(here(silent=silent)):
+        check(config, config.data.load())  # what is wrong is said before there is a run
     run = _store(store).create(config, name)
     with training_bar(here(silent=silent)) as bar:
         control = Watched(run, bar)

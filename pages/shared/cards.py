@@ -61,8 +61,8 @@ def run_card(run: Run) -> None:
             st.markdown(f"**{escaped(run.id)}**", width="content")
             st.badge(now.state, color=COLOURS[now.state], help=f"{MEANINGS[now.state]} {escaped(now.detail[:300])}")
         st.markdown(f"{escaped(facts.family)}{_latents(facts)} · {escaped(facts.data)}")
-        if now.state == "running" and now.total:
-            st.progress(min(1.0, now.step / now.total), _progress(now))
+        if now.state == "running" and (now.total or now.doing):
+            st.progress(min(1.0, now.step / max(1, now.total)), _progress(now))
         elif facts.problem:
             st.warning(escaped(facts.problem), icon=":material/broken_image:")
         elif now.state in ("failed", "lost") and now.detail:
@@ -151,6 +151,8 @@ def _active(facts: Headline) -> str:
 
 
 def _progress(now: Status) -> str:
+    if now.doing:
+        return escaped(now.doing)
     left = "" if now.seconds_left is None else f" · {duration(now.seconds_left)} left"
     return f"step {now.step:,} of {now.total:,}{left}"
 

@@ -14,7 +14,7 @@ import streamlit as st
 
 from pages.components.curves import Panel, Series
 from pages.components.plane import SNAPSHOTS, spread
-from pages.shared.words import duration
+from pages.shared.words import duration, escaped
 from vaecore.evaluate.meaning import perplexities, word
 from vaecore.evaluate.verdict import Verdict, verdict
 from vaecore.lab import Status
@@ -229,8 +229,8 @@ def aggression(records: Mapping[str, Record]) -> list[str]:
 
 def standing(status: Status) -> str:
     """How far a run is and how long it still takes."""
-    if status.state == "running" and not status.total:
-        return "starting …"
+    if status.state == "running" and (status.doing or not status.total):
+        return escaped(status.doing) or "starting …"
     parts = [f"step {status.step:,} of {status.total:,}"] if status.total else []
     if status.state == "running" and status.seconds_left is not None:
         parts.append(f"{duration(status.seconds_left)} left")

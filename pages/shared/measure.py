@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import streamlit as st
+
+from pages.shared.words import escaped
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
@@ -23,7 +26,9 @@ _measuring = threading.Lock()  # one at a time, or two visitors would measure ea
 
 def look(config: RunConfig) -> Look:
     """The data set in use; raises `DataUnavailable`, or `ConfigError` for a file that cannot be used."""
-    return _look(_data(config))
+    data = _data(config)
+    _read_first(data)
+    return _look(data)
 
 
 def dataset_of(data: DataConfig) -> Dataset:
@@ -62,9 +67,39 @@ def _config(text: str) -> RunConfig:
     return RunConfig.model_validate_json(text)
 
 
+@st.cache_resource(show_spinner=False)
+def _seen() -> dict[str, Dataset | None]:
+    """What has been read in this server, by its JSON; the data set until `_dataset` asks for it."""
+    return {}
+
+
+def _read_first(data: str) -> None:
+    """Read a data set that has not been read in this server, and show how far it is where it has to be converted.
+
+    Outside what is kept: Streamlit would show the bar again whenever the kept data set is asked for.
+    """
+    from vaecore.data.converted import Progress, watched
+
+    seen, shown = _seen(), 0.0
+    if data in seen:
+        return
+    place = st.empty()
+
+    def show(progress: Progress) -> None:
+        nonlocal shown
+        if time.monotonic() > shown + 0.25:  # here a visitor who leaves ends it, to be continued by the next one
+            shown = time.monotonic()
+            place.progress(progress.share, escaped(f"{str(progress)[:1].upper()}{str(progress)[1:]}"))
+
+    with watched(show):
+        seen[data] = _config(f'{{"data": {data}}}').data.load()
+    place.empty()
+
+
 @st.cache_resource(max_entries=3, show_spinner=False)
 def _dataset(data: str) -> Dataset:
-    return _config(f'{{"data": {data}}}').data.load()
+    found, _seen()[data] = _seen().get(data), None
+    return found or _config(f'{{"data": {data}}}').data.load()
 
 
 @st.cache_data(max_entries=24, show_spinner=False)

@@ -105,7 +105,7 @@ def _card(run: Run, status: lab.Status) -> None:
             st.progress(share, text=_progress(status))
         if status.state in ("failed", "lost"):
             st.error(escaped(status.detail), icon=":material/error:")
-        elif status.state != "finished" and status.detail:
+        elif status.state != "finished" and status.detail not in ("", status.doing):
             st.caption(escaped(status.detail))
         if status.state in ("new", "stopped", "failed", "lost"):
             ask_where(run, f"queue-where-{_slug(run)}")
@@ -160,6 +160,8 @@ def _what(run: Run) -> str:
 
 
 def _progress(status: lab.Status) -> str:
+    if status.doing:
+        return escaped(status.doing)
     if not status.total:
         return "Waiting for its turn" if status.state == "queued" else "Preparing"
     parts = [f"Epoch {status.epoch:.1f}", f"step {status.step:,} of {status.total:,}"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaecore.cli.printing import err, out, say
+from vaecore.data.converted import watched
 from vaecore.data.own.door import Brought, Kind, possible, read_as, understood
 from vaecore.schema import parse, problem
 
@@ -30,7 +31,7 @@ def brought(path: str, name: str, settings: Sequence[str]) -> Brought:
             return data
         return config
 
-    with err.status(f"reading {path}"):
+    with err.status(f"reading {path}") as line, watched(lambda progress: line.update(str(progress))):
         return read_as(path, name, configured)
 
 

@@ -23,7 +23,7 @@ from vaecore.cli.printing import (
     say,
     store_at,
 )
-from vaecore.lab.progress import EvaluationLines, training_bar
+from vaecore.lab.progress import EvaluationLines, preparing, training_bar
 from vaecore.store import Run, StoreError
 
 app = typer.Typer()
@@ -59,7 +59,8 @@ def train(
     elif kind:
         raise problem("--as", kind, "there are no data to read so.", "Give --data PATH too.")
     chosen = changed(start, changes or []).resolve()
-    fit(chosen, chosen.data.load())  # what is wrong is said here, not in a log
+    with preparing(err):
+        fit(chosen, chosen.data.load())  # what is wrong is said here, not in a log
     _start(store_at(store).create(chosen, name), detach, as_json)
 
 
@@ -101,7 +102,8 @@ def fork(
     if data_path:
         config = config.model_copy(update={"data": moved(config.data, data_path)})
     check_there(config.data)
-    fit(config, config.data.load())
+    with preparing(err):
+        fit(config, config.data.load())
     _start(forked(here, parent, source, config, name), detach, as_json)
 
 
@@ -160,7 +162,8 @@ def _follow(run: Run, as_json: bool) -> None:
                 status = lab.status(run.path)
                 for line in lines.new():
                     progress.console.print(line, highlight=False)
-                progress.update(task, description=status.state, completed=status.step, total=status.total or None)
+                progress.update(task, description=status.doing or status.state, completed=status.step,
+                                total=status.total or None)
                 if status.state not in ("queued", "running"):
                     break
                 lab.kick(run.path.parent.parent)

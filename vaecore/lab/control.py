@@ -11,9 +11,12 @@ import threading
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vaecore.files import BrokenFile, read_json, write_json_atomic
+
+if TYPE_CHECKING:
+    from vaecore.data.converted import Progress
 
 
 class Control:
@@ -24,6 +27,7 @@ class Control:
         self._asked = False
         self._look_again = 0.0
         self.step, self.total, self.epoch = 0, 0, 0.0
+        self.doing = ""  # what comes before the first step, in words
         self.told = False  # progress was called: until then the numbers are those of the attempt before
 
     def stop_requested(self) -> bool:
@@ -34,7 +38,15 @@ class Control:
         return self._asked
 
     def progress(self, step: int, total: int, epoch: float) -> None:
-        self.step, self.total, self.epoch, self.told = step, total, epoch, True
+        self.step, self.total, self.epoch, self.told, self.doing = step, total, epoch, True, ""
+
+    def preparing(self, progress: Progress) -> None:
+        """Told while data are converted; raises `Stopped` where a stop was asked for."""
+        from vaecore.data.converted import Stopped
+
+        self.doing = f"{str(progress)[:1].upper()}{str(progress)[1:]}."
+        if self.stop_requested():
+            raise Stopped
 
     def obey_signals(self, *, insist: bool = False) -> dict[int, Any]:
         """Let an interrupt, a log-out or a cluster's preemption take the path of the stop file.
@@ -87,6 +99,7 @@ class Heartbeat:
             "total": control.total,
             "epoch": control.epoch,
             "rate": rate,
+            "doing": control.doing,
         }
         with contextlib.suppress(OSError, ValueError):  # a full disk must not end the heartbeat
             write_json_atomic(self._path, facts)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import sys
 import time
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -14,12 +16,56 @@ from vaecore.evaluate.meaning import word
 from vaecore.lab.control import Control
 from vaecore.store import Metrics, Run
 
+if TYPE_CHECKING:
+    from vaecore.data.converted import Progress as Converted
+
 
 def training_bar(console: Console) -> Progress:
     """A bar that counts training steps."""
     return Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("steps"),
                     TimeRemainingColumn(), console=console,
                     refresh_per_second=10 if console.file.isatty() else 2)  # a notebook keeps all that is written to it
+
+
+class Preparing:
+    """A bar that shows how far the converting of data is, from its first word to its last; for `converted.watched`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: Progress | None = None
+        self._drawn = 0.0
+
+    def __call__(self, progress: Converted) -> None:
+        if progress.done >= progress.total:
+            return self.close()
+        if self._bar is None:
+            self._bar = Progress(TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(),
+                                 console=self._console, transient=True,
+                                 refresh_per_second=10 if self._console.file.isatty() else 2)
+            self._bar.start()
+            self._task = self._bar.add_task("", total=progress.total)
+        if time.monotonic() > self._drawn + 0.1:
+            self._drawn = time.monotonic()
+            self._bar.update(self._task, description=str(progress), completed=progress.done, total=progress.total)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+@contextlib.contextmanager
+def preparing(console: Console) -> Iterator[None]:
+    """Show meanwhile how far data are that have to be converted first."""
+    from vaecore.data.converted import watched
+
+    bar = Preparing(console)
+    try:
+        with watched(bar):
+            yield
+    finally:
+        bar.close()
 
 
 class EvaluationLines:
@@ -60,12 +106,18 @@ class Watched(Control):
         if time.monotonic() > self._drawn + 0.1:
             self.draw()
 
+    def preparing(self, progress: Converted) -> None:
+        super().preparing(progress)
+        if time.monotonic() > self._drawn + 0.1:
+            self._drawn = time.monotonic()
+            self._bar.update(self._task, description=str(progress))
+
     def draw(self) -> None:
         """Bring bar and lines to where the training is."""
         self._drawn = time.monotonic()
         for line in self._lines.new():
             self._bar.console.print(line, highlight=False, soft_wrap=True)
-        self._bar.update(self._task, completed=self.step, total=self.total or None)
+        self._bar.update(self._task, description="running", completed=self.step, total=self.total or None)
 
 
 def here(*, silent: bool) -> Console:

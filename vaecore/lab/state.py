@@ -7,7 +7,7 @@
          runs/<run>/config.json     written by whoever made the run
                     lock            held as long as a trainer lives
                     launch.json     {attempt, backend, host, time}, written by whoever opens an attempt
-                    heartbeat.json  {time, attempt, pid, host, step, total, epoch, rate}, every second
+                    heartbeat.json  {time, attempt, pid, host, step, total, epoch, rate, doing}, every second
                     stop            exists = please save and stop
                     exit.json       {attempt, state, detail, time}, the last word on that attempt
                     log.txt
@@ -58,6 +58,7 @@ class Status:
     heartbeat_age: float | None = None  # seconds
     position: int | None = None  # in the queue, from 1
     stopping: bool = False  # asked to stop, not yet obeyed
+    doing: str = ""  # what a running one does before its first step, as "Preparing the pictures of faces, 43 %."
 
 
 # --- the files, which anybody may have written
@@ -93,6 +94,7 @@ class Beat(Attempt):
     total: Sane = 0.0
     epoch: Sane = 0.0
     rate: Sane = 0.0
+    doing: str = ""
 
 
 class LastWord(Attempt):
@@ -158,7 +160,7 @@ def _look(folder: Path) -> Status:
     if beat and beat.attempt == attempt and ticket is None:
         age = max(0.0, time.time() - beat.time)
     elsewhere = host != socket.gethostname() and age is not None and age < GONE
-    asked = (folder / "stop").exists()
+    asked, doing = (folder / "stop").exists(), ""
 
     state: State
     if ticket is not None:
@@ -175,7 +177,8 @@ def _look(folder: Path) -> Status:
         elif age is not None and age > SILENCE:
             detail = f"No sign of life for {age:.0f} s: it may be suspended, or the machine is overloaded."
         elif rate is None:
-            detail = detail or "Starting."
+            doing = beat.doing[:300] if beat and beat.attempt == attempt else ""
+            detail = doing or detail or "Starting."
     elif attempt == 0 and (folder / "weights.safetensors").is_file():
         state, detail = "finished", "A trained checkpoint."  # shipped, or copied from somebody
     elif attempt == 0:
@@ -204,6 +207,7 @@ def _look(folder: Path) -> Status:
         age,
         position,
         stopping,
+        doing,
     )
 
 

@@ -92,10 +92,13 @@ def attempted(folder: Path, attempt: int, control: Control) -> tuple[state.Outco
 
         torch.set_flush_denormal(True)
         heart.start()
+        from vaecore.data.converted import watched
         from vaecore.training import train
 
-        outcome = train(folder, control)
-        detail = "Finished." if outcome == "finished" else f"Stopped at step {control.step}; resume continues there."
+        with watched(control.preparing):
+            outcome = train(folder, control)
+        before = f"{control.doing.removesuffix('.')}: stopped" if control.doing else f"Stopped at step {control.step}"
+        detail = "Finished." if outcome == "finished" else f"{before}; resume continues there."
         draw_preview(folder)
     except BaseException as error:  # whatever ended it, SystemExit too, exit.json says so
         outcome, detail, failure = "failed", explain(error), error

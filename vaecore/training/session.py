@@ -15,6 +15,7 @@ from safetensors.torch import save
 
 from vaecore.config import RunConfig
 from vaecore.data import COVARIATE, EVENTS, OBSERVED, Dataset
+from vaecore.data.converted import Stopped
 from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
 from vaecore.models import Batch
 from vaecore.store import EXAMPLES, Run
@@ -57,7 +58,10 @@ def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
     device = devices.choose(config.training)
     threads = devices.set_threads(config.training)
     print(f"data: loading {config.data.name}", flush=True)
-    dataset = config.data.load()
+    try:
+        dataset = config.data.load()
+    except Stopped:  # what was converted stays, and is continued
+        return "stopped"
     if (folder / CHECKPOINT).exists() and (folder / WEIGHTS).exists():
         check_words(folder, dataset)
     model = build(config, dataset)

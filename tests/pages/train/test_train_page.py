@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from pages.shared import measure, queue
 from pages.shared.words import duration
 from tests.pages import demo
 from vaecore import lab
-from vaecore.config import preset
+from vaecore.config import RunConfig, preset
+from vaecore.data.converted import converted
+from vaecore.data.digits import Digits
 from vaecore.lab.task import Progress, Task
 from vaecore.named import PRESETS
 from vaecore.store import Run, Store
@@ -534,3 +537,38 @@ def test_a_closed_form_asks_for_no_batch_size() -> None:
             ("training.batch_size", "training.epochs", "training.learning_rate"))}
 
     assert len(asked("vae-mlp-mnist")) >= 2 and asked("pca-mnist") == set()
+
+
+def test_data_that_are_converted_first_show_how_far_they_are(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Once: what is kept of them is asked for without a bar, and without reading them again."""
+    monkeypatch.setenv("VAECORE_CACHE", str(tmp_path))
+    load, drawn = Digits.load, list[str]()
+
+    def loaded(config: Digits) -> Any:
+        def blocks(start: int) -> Any:
+            yield np.zeros((40 - start, 4), np.uint8)
+            time.sleep(0.3)
+            yield np.zeros((60, 4), np.uint8)
+
+        converted("page", (100, 4), np.uint8, blocks, "the <pictures> of a page")
+        return load(config)
+
+    class Place:
+        def progress(self, share: float, words: str) -> None:
+            drawn.append(f"{share} {words}")
+
+        def empty(self) -> None:
+            drawn.append("")
+
+    monkeypatch.setattr(Digits, "load", loaded)
+    monkeypatch.setattr(measure.st, "empty", Place)
+    measure._seen.clear()
+    measure._look.clear()
+    config = RunConfig(data=Digits(train_limit=77))
+    assert measure.look(config).sizes["train"] == 77
+    assert drawn[0].startswith("0.0 Preparing the ") and drawn[-1] == "" and len(drawn) >= 3
+    assert "<pictures>" not in drawn[0]
+    before = len(drawn)
+    assert measure.look(config).sizes["train"] == 77
+    assert len(drawn) == before
+    measure._dataset.clear()
