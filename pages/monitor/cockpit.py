@@ -22,6 +22,7 @@ from pages.shared.queue import LIVE, STATES, STOPPING, Look
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.evaluate.verdict import Remedy, State, Verdict
+from vaecore.provenance import of_run
 from vaecore.store import COPY_AGAIN, Run, StoreError
 from vaecore.views import CLIP, view_of
 
@@ -72,6 +73,17 @@ def run_card(record: Record, *, open: bool) -> None:
         if open:
             with st.container(key=f"told-{name}", gap="xsmall"):
                 _verdict(run, judged, look)
+            _data(run)
+
+
+def _data(run: Run) -> None:
+    """What its data were, folded."""
+    if (told := of_run(run)) is None:
+        return
+    left_out = f" · {len(told.left_out)} left out" if told.left_out else ""
+    with st.expander(escaped(f"Data: {told.title}{left_out}"), icon=":material/database:", type="compact",
+                     key=f"data-{slug(run)}"):
+        st.markdown("\n".join(f"- {escaped(line)}" for line in told.lines()))
 
 
 def slug(run: Run) -> str:

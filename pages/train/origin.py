@@ -12,7 +12,6 @@ import json
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -167,21 +166,12 @@ def begin_with_file() -> None:
         begin(Origin(f"file {file.name}", "uploaded", text))
 
 
-def begin_with_data(origin: Origin, data: dict[str, Any]) -> Origin:
-    """Fill the form with what was entered, on data of the visitor's own."""
-    from vaecore.config import RunConfig
-    from vaecore.data import DATASETS
-    from vaecore.schema import parse
-
-    entered = draft.values(origin.start(), FORM)
-    found = parse(DATASETS[str(data["name"])], data)
-    try:
-        config = parse(RunConfig, {**entered, "data": {}}).model_copy(update={"data": found})
-    except ConfigError:  # something was half entered
-        config = origin.start().model_copy(update={"data": found})
-    anew = Origin(f"{origin.name} on {Path(str(data['path'])).name}", "your own data", config.to_json())
-    begin(anew)
-    return anew
+def use_data(data: dict[str, Any]) -> None:
+    """Enter data of the visitor's own into the form; all else that was entered stays. Only before it is drawn."""
+    for name in ("name", "path", "fit"):
+        if name in data:
+            draft.fill(FORM, f"data.{name}", data[name])
+    draft.fill(FORM, "data.digest", "")
 
 
 def begin_with_choice() -> None:

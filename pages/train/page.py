@@ -21,12 +21,12 @@ from pages.train.form.fields import entries_text
 from pages.train.origin import (
     FORM,
     Origin,
-    begin_with_data,
     command,
     create,
     origin_row,
     placed,
     settle_origin,
+    use_data,
     with_file_chosen,
 )
 from vaecore import lab
@@ -333,7 +333,7 @@ def page() -> None:
 
         origin = settle_origin()
         if (data := bring.taken()) is not None:
-            origin = begin_with_data(origin, data)
+            use_data(data)
         origin_row(origin)
         origin = placed(origin)
         start_with = origin.start()

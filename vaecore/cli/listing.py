@@ -74,12 +74,15 @@ def _named(values: dict[str, float | None] | dict[str, float], *, alone: bool = 
 
 @app.command()
 def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Everything known of a run: state, configuration, numbers, the end of its log."""
+    """Everything known of a run: state, configuration, numbers, what its data were, the end of its log."""
+    from vaecore.provenance import of_run
+
     found = store_at(store).find(run)
-    status, summary = lab.status(found.path), found.summary()
+    status, summary, told = lab.status(found.path), found.summary(), of_run(found)
     facts = {"run": found.id, "folder": str(found.path), "state": status.state, "detail": status.detail,
              "step": status.step or summary.get("step"), "total": status.total or summary.get("total_steps"),
              "seconds_left": status.seconds_left, "config": found.values(), "summary": summary,
+             "data": told.model_dump() if told else None,
              "log": lab.log_tail(found.path, 12)}
     if as_json:
         return say(facts, True, "")
@@ -88,6 +91,8 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
     out.print(f"{found.id}: {status.state}. {status.detail if status.state != 'finished' else ''}", highlight=False)
     for title, part in (("configuration", facts["config"]), ("numbers", rounded(summary))):
         out.print(f"\n{title}\n" + yaml.safe_dump(part, sort_keys=False, default_flow_style=None), highlight=False)
+    if told:
+        out.print("data\n" + "\n".join(told.lines()) + "\n", highlight=False, markup=False)
     if facts["log"]:
         out.print(f"log\n{facts['log']}", highlight=False, markup=False)
 

@@ -18,6 +18,7 @@ from vaecore.data import COVARIATE, EVENTS, OBSERVED, Dataset
 from vaecore.data.converted import Stopped
 from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
 from vaecore.models import Batch
+from vaecore.provenance import Provenance
 from vaecore.store import EXAMPLES, Run
 from vaecore.training import Control
 from vaecore.training import device as devices
@@ -73,6 +74,7 @@ def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
              **({"rate": dataset.rate} if dataset.rate else {}), **({"in_sample": True} if dataset.in_sample else {})}
     print(f"data: {dataset.source}\nmodel: {config.model.family}, {model.parameter_count:,} parameters, on "
           f"{facts['device']} with {threads} threads", flush=True)
+    Provenance.of(config.data, dataset).write(folder)
     session = _Session(folder, config, dataset, course, facts, control)
     try:
         return session.run()
