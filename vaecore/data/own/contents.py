@@ -111,7 +111,8 @@ class _Reading:
             self.delimiter = _delimiter(data, path)
         if self.delimiter != ",":
             self.done.append(f"cells parted by {SEPARATORS[self.delimiter]}")
-        self.data, self.exact = data, b"_" not in data  # Python reads 1_0 as a number, which nobody means
+        body = data.find(b"\n", len(data) - len(data.lstrip(b"\r\n")))
+        self.data, self.exact = data, data.find(b"_", body) < 0  # Python reads 1_0 as a number, which nobody means
         self.names: list[str] = []
         self.nameless = False  # whether the first column had no name, as R and pandas write names of rows
         self.cut = self.empty = 0
@@ -221,17 +222,16 @@ class _Reading:
 
     def _numbers(self, chunk: Sequence[Sequence[str]], start: int) -> Numbers:
         """Numbers (n, M) of some rows, of which `start` is the first; notes what is none."""
-        values = np.empty((len(chunk[0]), len(chunk)))
-        for column, texts in enumerate(zip(*chunk, strict=True)):
+        values = np.full((len(chunk[0]), len(chunk)), np.nan)
+        columns = list(zip(*chunk, strict=True))
+        for column, texts in enumerate(columns):
             if column not in self.worded and (self.exact or "_" not in "".join(texts)):
                 with suppress(ValueError):
                     values[column] = array("d", map(float, texts))
-                    if (np.abs(values[column]) <= cells.MAX_NUMBER).all():
-                        continue
-            read = [cells.number(text) for text in texts]
-            values[column] = read
+        for column in np.flatnonzero(~(np.abs(values) <= cells.MAX_NUMBER).all(1)).tolist():  # one after the other
+            values[column] = [cells.number(text) for text in columns[column]]
             for row in np.flatnonzero(np.isnan(values[column])).tolist():
-                text = texts[row]
+                text = columns[column][row]
                 if column not in self.faults:
                     self.faults[column] = start + row, text
                 if not cells.missing(text):

@@ -52,6 +52,7 @@ def features(table: Contents, columns: Sequence[int], *, named: bool = False, wo
     as numbers but not written so, and for one that was named but is neither numbers, days nor words of few levels.
     """
     parts: list[Numbers] = []
+    empty = np.isnan(table.values).all(0)
     names: list[str] = []
     sources: list[int] = []
     done: list[str] = []
@@ -62,7 +63,7 @@ def features(table: Contents, columns: Sequence[int], *, named: bool = False, wo
         if texts is None or _numeric(table, column) or column in table.meant:
             if strict and texts is not None and (row := _odd(table, column)) is not None:
                 raise table.fault(column, FIX if column in table.meant else "Correct it, or leave the cell empty.", row)
-            if strict and np.isnan(table.values[:, column]).all():
+            if strict and empty[column]:
                 reason = "nothing in any row"
             elif not named and words and identifies(table, column):
                 reason = "an identifier, different in every row"
