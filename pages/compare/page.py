@@ -64,7 +64,8 @@ def numbers(facts: list[Headline]) -> None:
         "KL": number("KL", format="%.2f", help="KL of q(z|x) from the prior, in nats per observation: what the code "
                      "tells about an observation. Empty for families without a prior."),
         "MSE": number("MSE", format="%.4f", help="Mean squared error of the reconstruction, for each pixel or number. "
-                      "Comparable between likelihoods, on the same data."),
+                      "Of standardised numbers in variances of their columns. Comparable between likelihoods, on the "
+                      "same data."),
         "perplexity": number("Perplexity", format="%.2f", help=PERPLEXITY_HELP + " Empty for images."),
         "active": number("Active", help="Latent dimensions whose code varies by more than 0.01 (in variance)."),
         "parameters": number("Parameters", format="localized", help="Numbers learned from the data."),

@@ -25,7 +25,8 @@ CODE_HELP = ("log p(x|z) on the test set, in nats per {one}, at the code of each
 EXACT_HELP = ("log p(x) on the test set, in nats per {one}: what the family knows itself, not a bound. Evaluate says "
               "whether log Z was estimated and whether pixels are grey. Higher is better.")
 MSE_HELP = ("Mean squared error of the reconstruction on the test set, for each pixel (0 black, 1 white) or number. "
-            "Lower is better.")
+            "Of standardised numbers it is in variances of their columns: 1 is no better than their means. Lower is "
+            "better.")
 PERPLEXITY_HELP = ("exp(−ELBO / tokens): among how many equally likely words the model chooses each next one. The end "
                    "of a sentence counts as a word. Lower is better, among models with the same vocabulary.")
 ACTIVE_HELP = ("Latent dimensions in use, of all there are: those whose code varies by more than 0.01 (in variance) "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vaecore.explore.pictures import stacked, striped
+from vaecore.explore.pictures import legible, stacked, striped
 
 
 def test_images_of_different_sizes_stand_in_columns() -> None:
@@ -26,3 +26,11 @@ def test_vectors_become_a_stripe_each_no_wider_than_asked_for() -> None:
     assert (sheet[10:15, :290] == 200).all() and (sheet[:10, :290] == 10).all()
     assert (sheet[:, 310:] == 90).all()
     assert striped([np.zeros((2, 1, 3), np.uint8)]).shape == (16, 3)  # never stretched
+
+
+def test_a_vector_of_very_many_numbers_is_no_larger_picture_than_one_of_many() -> None:
+    wide = np.repeat(np.array([[[0, 100, 200, 40]]], np.uint8), 16_384, axis=2)
+    sheet = legible(np.concatenate([wide, wide + 7]))
+    assert sheet.shape == (2, 256, 512)  # 65,536 numbers, of which 128 are a stripe
+    np.testing.assert_array_equal(sheet[:, 0, ::128], [[0, 100, 200, 40], [7, 107, 207, 47]])
+    assert legible(np.zeros((1, 1, 9), np.uint8)).shape == (1, 4, 9) and legible(sheet) is sheet

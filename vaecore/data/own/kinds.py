@@ -52,7 +52,7 @@ def features(table: Contents, columns: Sequence[int], *, named: bool = False, wo
     as numbers but not written so, and for one that was named but is neither numbers, days nor words of few levels.
     """
     parts: list[Numbers] = []
-    empty = np.isnan(table.values).all(0)
+    empty = np.asarray(np.isnan(table.values).all(0))
     names: list[str] = []
     sources: list[int] = []
     done: list[str] = []

@@ -22,7 +22,8 @@ class Reconstruction(Result):
     are cut to [0, 1] for them; `mse` is of what the decoder gives.
     """
 
-    mse: float = number("MSE", "Mean squared error for each pixel or number.")  # per observed number
+    mse: float = number("MSE", "Mean squared error for each pixel or number; of standardised numbers in variances of "
+                        "their columns.")  # per observed number
     psnr: float | None = number("PSNR", "10 log10(1 / MSE) of each image, then the mean.", unit="dB", digits=2,
                                 better="higher", default=None)  # each image at most 100
     ssim: float | None = number("SSIM", "Structural similarity (Wang et al. 2004), 1 at best.", digits=3, default=None)
