@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import json
 import os
 import shutil
 import struct
 import warnings
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -329,6 +331,8 @@ def test_sizes_that_are_found(tmp_path: Path) -> None:
     assert dataset.modalities["image"].shape == (1, 28, 20)
     assert "3 of 8 pictures (2 sizes) scaled to fit in: 28 × 20" in dataset.done
     assert loaded(tmp_path, size=64).modalities["image"].shape == (1, 64, 64)
+    assert [parse(Images, {"size": typed}).size for typed in (64, "64", "28, 20", "28x20", "28 × 20")] == [
+        (64,), (64,), *[(28, 20)] * 3]
     assert loaded(tmp_path, size=(0, 40)).modalities["image"].shape == (1, 56, 40)
     assert loaded(tmp_path, size=(14, 0)).modalities["image"].shape == (1, 14, 10)
     refused(tmp_path, "data.fit", "3 pictures", "000.png is 64 × 64", "pad, crop or stretch", fit="as they are")
@@ -859,3 +863,22 @@ def test_pictures_of_scikit_learn(tmp_path: Path) -> None:
     dataset = loaded(tmp_path / "digits.npz")
     assert dataset.classes == tuple("0123456789") and dataset.size("train") == 1437
     assert dataset.done == ("numbers from 0 to 255 read as grey levels",)
+
+
+def test_from_a_folder_to_an_opened_run(tmp_path: Path, start: Callable[..., Path]) -> None:
+    """28 × 20, as faces often are: trained for a few steps, opened, and opened still when the folder has moved."""
+    import vaecore
+
+    x = noise(60, 28, 20)
+    for name, part in (("cat", x[:30] // 2), ("dog", x[30:])):
+        written(tmp_path / "own" / name, part)
+    run = start({"data": {"name": "images", "path": str(tmp_path / "own"), "size": "28x20"},
+                 "model": {"family": "vae", "latent_size": 2, "network": {"kind": "conv", "channels": [4, 4]}},
+                 "training": {"epochs": 1, "batch_size": 16}})
+    data = json.loads((run / "config.json").read_text())["data"]
+    assert data["size"] == [28, 20] and data["digest"] == Images(path=str(tmp_path / "own")).fingerprint()
+    (tmp_path / "own").rename(tmp_path / "moved")
+    found = vaecore.load(run)
+    assert found.examples.shape == (6, 1, 28, 20) and sorted(set(found.labels.tolist())) == [0, 1]
+    moved = parse(Images, {**data, "path": str(tmp_path / "moved")}).load()
+    assert (moved.splits["test"].arrays["image"] == np.rint(255 * found.examples.numpy())).all()

@@ -9,6 +9,8 @@ numbers and channels and `fits.py` for sizes.
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -69,6 +71,7 @@ MOST_UNREADABLE = 0.25  # of the pictures; of more, something else is wrong
 SURVEY_KEPT_FROM = 2_000  # pictures
 BLOCK = 256  # pictures that are prepared at a time
 VERSION = 1  # of what is done to pictures: part of the key of those that are kept
+TYPED = re.compile(r"\d{1,6}(\s*[,;x×]\s*\d{1,6})?")  # a size
 Side = Annotated[int, Field(ge=0, le=MAX_SIDE)]
 ARRAYS = (".npy", ".npz")
 KIND = "folder of pictures, .zip, .npy, .npz, IDX or TIFF file"
@@ -93,7 +96,8 @@ class Images(OwnFile, ImageConfig):
     unchosen: ClassVar[str] = ("No pictures are chosen. Give data.path: a folder of picture files, a .zip of one, an "
                                ".npy or .npz, an IDX file, or a TIFF of many pages.")
     several: ClassVar[bool] = True
-    endings: ClassVar[tuple[str, ...]] = (".zip", *ARRAYS, *decoding.ENDINGS, "ubyte", ".gz")
+    endings: ClassVar[tuple[str, ...]] = (".zip", *ARRAYS, *decoding.ENDINGS, ".idx3-ubyte", ".idx1-ubyte", ".gz")
+    alone: ClassVar[tuple[str, ...]] = (".zip", *ARRAYS, *decoding.PAGED, "ubyte", "ubyte.gz")
     upload: ClassVar[str] = "Pictures, or a zip of them"
     invitation: ClassVar[str] = "Pictures are shown here once there are some, or the path of a folder."
     name: Literal["images"] = "images"
@@ -128,7 +132,10 @@ class Images(OwnFile, ImageConfig):
 
     @field_validator("size", mode="before")
     @classmethod
-    def _square(cls, value: Any) -> Any:
+    def _as_typed(cls, value: Any) -> Any:
+        """One number, or two as a person types them: "28, 20", "28x20"."""
+        if isinstance(value, str) and TYPED.fullmatch(value.strip()):
+            return tuple(map(int, re.findall(r"\d+", value)))
         return (value,) if isinstance(value, int) and not isinstance(value, bool) else value
 
     @field_validator("background")
@@ -148,7 +155,7 @@ class Images(OwnFile, ImageConfig):
         """Whether a file, or some entries of a folder, look like pictures; arrays by their headers. Never raises."""
         with suppress(Exception):
             if path.is_dir():
-                return any(_is_picture(name) or _is_idx(name) for name in islice(_walked(path, 3), FEW))
+                return any(_is_picture(name) or _is_idx(name) for name in islice(_walked(str(path), 3), FEW))
             low = path.name.lower()
             if not path.is_file():
                 return False
@@ -431,18 +438,19 @@ def _is_idx(name: str) -> bool:
     return not _is_picture(name) and stacks.IDX.fullmatch(name.rpartition("/")[2]) is not None
 
 
-def _walked(place: Path, depth: int) -> Iterator[str]:
-    """Names in a folder and in those in it, so many levels deep."""
+def _walked(place: str, depth: int) -> Iterator[str]:
+    """Names in a folder and in those in it, some of each and so many levels deep."""
     below = []
-    for entry in islice(place.iterdir(), FEW):
-        if folder.hidden(entry.name):
-            continue
-        if entry.is_dir():
-            below.append(entry)
-        else:
-            yield entry.name
-    for entry in below[:FEW] if depth else ():
-        yield from _walked(entry, depth - 1)
+    with os.scandir(place) as entries:
+        for entry in islice(entries, FEW):
+            if folder.hidden(entry.name):
+                continue
+            if entry.is_dir():
+                below.append(entry.path)
+            else:
+                yield entry.name
+    for each in below if depth else ():
+        yield from _walked(each, depth - 1)
 
 
 def _reasons(reasons: dict[str, str], what: str, count: int = 0) -> str:

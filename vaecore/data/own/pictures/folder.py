@@ -163,11 +163,10 @@ def hidden(name: str) -> bool:
 
 def listed(path: str, place: Path) -> Listing:
     """The files of a folder and of those in it; raises `ConfigError` for too many, or a folder that cannot be read."""
+    _check_count(path, place)
     listing, seen = Listing(path), set[tuple[int, int]]()
-    count = 0
 
     def visit(folder: Path, prefix: str, depth: int) -> None:
-        nonlocal count
         try:
             found = folder.stat()
             if (found.st_dev, found.st_ino) in seen:
@@ -176,10 +175,8 @@ def listed(path: str, place: Path) -> Listing:
             seen.add((found.st_dev, found.st_ino))
             with os.scandir(folder) as entries:
                 for entry in entries:
-                    count += 1
-                    if count > MAX_ENTRIES:
-                        raise wrong(path, f"has more than {MAX_ENTRIES:,} files in it.",
-                                    "Use a part of them, or one .npy of all pictures.")
+                    if len(listing.files) + len(listing.refused) > MAX_ENTRIES:  # by links to folders elsewhere
+                        raise _too_many(path)
                     if hidden(entry.name):
                         continue
                     name = f"{prefix}{entry.name}"
@@ -206,6 +203,24 @@ def listed(path: str, place: Path) -> Listing:
     visit(place, "", 0)
     listing.files.sort(key=lambda file: file.name)
     return listing
+
+
+def _check_count(path: str, place: Path) -> None:
+    """Raise `ConfigError` for a folder with too many files in it, which are counted before any is looked at."""
+    folders, count = [str(place)], 0
+    while folders:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:
+            for entry in entries:
+                count += 1
+                if count > MAX_ENTRIES:
+                    raise _too_many(path)
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+
+
+def _too_many(path: str) -> ConfigError:
+    return wrong(path, f"has more than {MAX_ENTRIES:,} files in it.",
+                 "Use a part of them, or one .npy of all pictures.")
 
 
 @contextmanager
