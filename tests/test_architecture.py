@@ -75,6 +75,12 @@ def test_the_reader_of_imports_reads_them() -> None:
     assert len(FILES) > 25
 
 
+def test_the_network_is_touched_in_one_file() -> None:
+    network = ("urllib.request", "http.client", "ssl", "ftplib", "requests")
+    reaching = [path for path in FILES if any(within(name, each) for name in imports(path) for each in network)]
+    assert reaching == [ROOT / "data" / "download.py"]
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_arrows_point_down(path: Path) -> None:
     names = imports(path)

@@ -7,14 +7,40 @@ import streamlit as st
 from pages.shared import task as background
 from pages.shared.words import escaped
 from vaecore.data import DataConfig
-from vaecore.data.published import Published, megabytes
+from vaecore.data.published import PUBLISHED, Published, megabytes
 from vaecore.data.standing import missing
 from vaecore.lab import downloading
 
 EVERY = 1.0  # seconds between looks at how far it is
 
 
-def offers(config: DataConfig) -> None:
+def unavailable(config: DataConfig, why: str) -> None:
+    """What is not here, and a card for each published data set that would mend it; `why` is what loading it says."""
+    first, _, ways = why.partition(". ")
+    if not missing(config):
+        st.warning(escaped(why), icon=":material/cloud_off:")
+        return
+    st.warning(f"{escaped(first)}.", icon=":material/cloud_off:")
+    _offers(config)
+    with st.expander("On the command line, or by hand", icon=":material/terminal:", type="compact"):
+        st.caption(escaped(ways))
+
+
+def larger(config: DataConfig) -> None:
+    """Where a smaller copy is read, the offer of the whole."""
+    if lacking := missing(config):
+        whole = ", ".join(f"{chosen.title} ({megabytes(chosen.size)})" for chosen in lacking)
+        with st.expander(escaped(whole), icon=":material/download:", type="compact", key="train-larger"):
+            _offers(config)
+
+
+def where(config: DataConfig) -> str:
+    """The folders that the published data sets of a configuration are read from, in a sentence; empty without one."""
+    places = [str(place) for name in config.reads() if (place := PUBLISHED[name].place())]
+    return f" Read from {escaped(', '.join(places))}." if places else ""
+
+
+def _offers(config: DataConfig) -> None:
     """A card for each of them, which watches its download while it runs."""
     for chosen in missing(config):
         if downloading.download(chosen).progress().running:

@@ -112,13 +112,15 @@ def data_card(plan: Plan, own: type[OwnFile] | None, *, locked: bool) -> None:
             st.html("".join(f'<p dir="auto" style="{SENTENCE}">{line}</p>' for line in lines))
         told = " / ".join(f"{size:,}" for size in plan.look.sizes.values()) in plan.look.source
         sizes = "" if told else " · " + ", ".join(f"{size:,} {name}" for name, size in plan.look.sizes.items())
+        place = fetching.where(plan.sound.data) if plan.sound else ""
         st.caption(f"{escaped(plan.look.source)}{sizes} · {plan.look.shape}",
-                   help="Sizes are those of training, validation and test.")
+                   help=f"Sizes are those of training, validation and test.{place}")
+        if plan.sound:
+            fetching.larger(plan.sound.data)
     elif own:
         st.caption(own.invitation)
     elif plan.missing and plan.config:
-        st.warning(escaped(plan.missing), icon=":material/cloud_off:")
-        fetching.offers(plan.config.data)
+        fetching.unavailable(plan.config.data, plan.missing)
     else:
         st.caption("The data is shown once its fields are in order.")
 

@@ -148,7 +148,8 @@ def saved(blocks: dict[str, np.ndarray[Any, Any]], version: int = 2) -> bytes:
     listed = integer(19 | 1 << 9, len(blocks)) + b"".join(map(matrix, blocks.values()))
     names = integer(2 | 1 << 10) + symbol("names") + integer(16, len(blocks)) + b"".join(map(text, blocks))
     clusters = integer(14, 3) + np.array([1.0, 3.0, 2.0]).astype(">f8").tobytes()
-    pairs = integer(2 | 1 << 10) + symbol("Data") + listed + names + integer(254, 2 | 1 << 10) + symbol("clusts") + clusters
+    pairs = integer(2 | 1 << 10) + symbol("Data") + listed + names + integer(254)
+    pairs += integer(2 | 1 << 10) + symbol("clusts") + clusters
     encoding = integer(5) + b"UTF-8" if version > 2 else b""
     return f"RDX{version}\nX\n".encode() + integer(version, 0, 0) + encoding + pairs + integer(254)
 

@@ -56,9 +56,9 @@ def _confirm(lacking: list[Published], yes: bool) -> None:
     """Say what would be fetched, and ask."""
     for each in lacking:
         err.print(f"{each.name:14} {megabytes(each.size):>8}  {each.title} ({each.licence})", highlight=False)
-    what = f"{len(lacking)} data sets, {megabytes(sum(each.size for each in lacking))}"
+    what = f"{len(lacking)} data set{'s' * (len(lacking) != 1)}, {megabytes(sum(each.size for each in lacking))}"
     if lacking and not yes and not sys.stdin.isatty():
-        raise StoreError(f"Nobody is here to confirm that {what} are fetched. Say --yes.")
+        raise StoreError(f"Nobody is here to confirm that {what}, is fetched. Say --yes.")
     if lacking and not yes:
         typer.confirm(f"Fetch {what}?", abort=True, err=True)
 
