@@ -66,8 +66,7 @@ def test_a_licence_is_accepted_on_the_command_line(server: Files, capsys: pytest
     assert [name for name, _ in server.asked] == ["plain.txt", "strict.txt"]
 
 
-def test_all_of_them_are_fetched_after_asking(server: Files, capsys: pytest.CaptureFixture[str],
-                                              monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_of_them_are_fetched_after_asking(server: Files, capsys: pytest.CaptureFixture[str]) -> None:
     told = refused(capsys, "data", "--download", "all")
     assert "Nobody is here to confirm that 1 data set, 0.2 MB, is fetched. Say --yes." in told
     assert not server.asked
