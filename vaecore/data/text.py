@@ -13,7 +13,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -186,8 +186,14 @@ class TextConfig(VocabularyConfig):
 
     observation: ClassVar[str] = "sentence"
 
-    def finish(self, name: str, source: str, sentences: Mapping[SplitName, Sequence[str]]) -> Dataset:
-        """Assemble sentences into a data set. Raises `ConfigError` where no word is frequent enough."""
+    def finish(self, name: str, source: str, sentences: Mapping[SplitName, Sequence[str]],
+               labels: Mapping[SplitName, NDArray[np.int64]] | None = None, **more: Any) -> Dataset:
+        """Assemble sentences, and their labels, into a data set; `more` are fields of that.
+
+        Raises `ConfigError` where no word is frequent enough.
+        """
         modality, arrays, told = self.numbered(sentences)
-        return Dataset(name, source + told, {"text": modality},
-                       {split: Split({"text": array}) for split, array in arrays.items()})
+        splits: dict[SplitName, Split] = {
+            split: Split({"text": array}, labels[split][:len(array)] if labels else None)
+            for split, array in arrays.items()}
+        return Dataset(name, source + told, {"text": modality}, splits, **more)

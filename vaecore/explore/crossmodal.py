@@ -118,7 +118,7 @@ class CrossModal:
 
     @cached_property
     def in_sample(self) -> bool:
-        """Whether its samples are what it was fitted on."""
+        """Whether the samples that it keeps are those that the model was fitted on."""
         return self.run.summary().get("in_sample") is True
 
     @property

@@ -197,7 +197,7 @@ class Checkpoint:
 
     @property
     def in_sample(self) -> bool:
-        """Whether its examples are what it was fitted on."""
+        """Whether the examples that it keeps are those that the model was fitted on."""
         return self.summary.get("in_sample") is True
 
     @property

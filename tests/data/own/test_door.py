@@ -165,3 +165,53 @@ def test_what_is_given_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         written(np.zeros((40, 8, 8)), tmp_path)
     with pytest.raises(ConfigError, match=r"the first 2 of 40 items have 1,024 bytes"):
         written(Items(np.zeros((40, 8, 8))), tmp_path)
+
+
+# -- texts with labels -----------------------------------------------------------------------------
+
+
+def test_a_table_of_texts_and_labels_is_a_text_whose_labels_are_kept(tmp_path: Path) -> None:
+    kinds = ("good", "bad", "")
+    rows = [f'"the film, number {n}, was {kinds[n % 3] or "long"}",{kinds[n % 3]},{n}' for n in range(60)]
+    (tmp_path / "films.csv").write_text("\n".join(["review,sentiment,id", *rows]))
+    brought = bring(tmp_path / "films.csv")
+    assert brought.config.tag == "text-file" and brought.dataset.classes == ("bad", "good")
+    assert brought.dataset.counted() == {"bad": 20, "good": 20}
+    assert brought.dataset.left_out == ("column 'id', which holds neither the texts nor the labels",)
+    split = brought.dataset.splits["test"]
+    vocabulary = brought.dataset.modalities["text"].vocabulary
+    assert split.labels is not None and len(split.labels) == len(split) == 6
+    for row, label in zip(split.arrays["text"], split.labels, strict=True):
+        word = {0: "bad", 1: "good", -1: "long"}[int(label)]
+        assert word in [vocabulary[number] for number in row]
+    assert str(bring(tmp_path / "films.csv", "table", columns="id", covariate="sentiment").config.tag) == "table"
+    few = bring(tmp_path / "films.csv", train_limit=10).dataset.splits["train"]
+    assert few.labels is not None and len(few.labels) == len(few) == 10
+
+
+def test_a_tsv_and_folders_of_texts_have_labels_too(tmp_path: Path) -> None:
+    rows = "".join(f"{n % 2}\tone more sentence to read\n" for n in range(40))
+    (tmp_path / "a.tsv").write_text(f"label\ttext\n{rows}")
+    assert bring(tmp_path / "a.tsv").dataset.counted() == {"0": 20, "1": 20}
+    for name in ("news", "poems"):
+        (tmp_path / "texts" / name).mkdir(parents=True)
+        (tmp_path / "texts" / name / "a.txt").write_text("the sea is wide\n\n" * 12)
+        (tmp_path / "texts" / name / "b.txt").write_text("the sea is deep\n" * 8)
+        (tmp_path / "texts" / name / "c.txt").write_text("")
+    brought = bring(tmp_path / "texts")
+    assert brought.config.tag == "text-file" and brought.dataset.counted() == {"news": 20, "poems": 20}
+    (tmp_path / "plain.txt").write_text("the sea is wide\n\n" * 30)
+    plain = bring(tmp_path / "plain.txt").dataset
+    assert plain.counted() == {} and plain.splits["train"].labels is None
+    assert (plain.split_by, plain.left_out) == ("by seed 0", ("30 blank lines",))
+
+
+@pytest.mark.parametrize(("content", "fields", "words"), [
+    ("text,label\n" + "a b c d,x\n" * 20, {}, "has 20 sentences"),
+    ("text,label\n" + "a b c d,x\n" * 20 + "a, b c,d,x\n", {}, r"4 cells in row 22, but 2 columns"),
+    ("text,label\n" + "a b c d,x\n" * 40, {"label": "kind"}, "no column 'kind'.*text, label"),
+    ("text,label\n" + "".join(f"a b c d,x{n}\n" for n in range(300)), {}, "300 different labels")])
+def test_a_table_of_texts_that_cannot_be_used_says_why(tmp_path: Path, content: str, fields: Any, words: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(ConfigError, match=words):
+        bring(tmp_path / "a.csv", "text-file", **fields)
