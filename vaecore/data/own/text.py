@@ -60,7 +60,7 @@ class TextFile(OwnFile, TextConfig):
 
     @classmethod
     def recognises(cls, path: Path) -> bool:
-        """Whether a file is a .txt or a table with a column of sentences, or a folder has some of .txt. Never raises."""
+        """Whether a file is a .txt or a table with a column of sentences, or a folder has some of .txt."""
         with contextlib.suppress(OSError, ValueError, csv.Error):
             if path.is_dir():
                 inner = [entry for entry in islice(path.iterdir(), FEW) if entry.is_dir()]
