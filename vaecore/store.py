@@ -33,6 +33,7 @@ NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 STEP_COLUMNS = ("step", "loss", "neg_elbo", "reconstruction", "kl", "beta", "rate", "grad_norm")
 COPY_AGAIN = "Copy the run again from where it came"  # the remedy for a damaged run, said here only
 EXAMPLES = "examples.safetensors"
+MAX_EXAMPLES_BYTES = 64 * 2**20
 LARGEST_CONFIG, LARGEST_SUMMARY, LARGEST_METRICS = 1_000_000, 4_000_000, 1_000_000_000  # bytes
 
 

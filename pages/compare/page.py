@@ -227,10 +227,10 @@ def opened(runs: list[Run], view: View[T]) -> list[T]:
 
 
 def _rows(labels: list[tuple[str, str]], rows: list[Images], name: str) -> None:
-    from vaecore.explore.pictures import grid, labelled, legible, png
+    from vaecore.explore.pictures import grid, labelled, legible, on_screen
 
     strips = [legible(row) for row in rows]
-    pictures.rows([pictures.Labelled(label, png(grid(strip, len(strip))), note)
+    pictures.rows([pictures.Labelled(label, on_screen(grid(strip, len(strip))), note)
                    for (label, note), strip in zip(labels, strips, strict=True)], name.replace("-", " "), label=12)
     lines = [(label, strip) for (label, _), strip in zip(labels, strips, strict=True)]
     pictures.download(lambda: labelled(lines), name, key=f"png-{name}", label="PNG with labels")

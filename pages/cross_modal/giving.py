@@ -188,13 +188,13 @@ def next_sentence(checkpoint: CrossModal, name: str, place: str) -> None:
 
 def given_picture(checkpoint: CrossModal, name: str, value: Tensor) -> None:
     """What is given, to see."""
-    from vaecore.explore.pictures import png
+    from vaecore.explore.pictures import fitted, png
 
     found = checkpoint.shown(name, value)
     if isinstance(found.modality, Vector):
         striped(found, f"{name}, as it is given")
     else:
-        pictures.show(png(found.images[0]), f"{name}, as it is given", width=SHOWN)
+        pictures.show(png(found.images[0]), f"{name}, as it is given", width=fitted(found.images[0], SHOWN))
 
 
 GIVING = {"Test sample": from_samples, "Recording": from_samples, "Draw": drawn, "Upload": uploaded, "Choose": chosen,

@@ -29,6 +29,7 @@ REACH = 3.0  # standard deviations that fill half a bar
 BOX = 560  # CSS pixels of vectors
 FLAT = 0.28  # their height, as a share of the width
 SHOWN = 168  # of a given picture, or a single one
+CELL = 140  # pixels across one of many that stand beside each other
 LARGE = "font-size:4.5rem;line-height:1.15;font-weight:600;overflow-wrap:anywhere"
 STRIPES = "Each stripe is one number: middle grey is 0, white +3, black −3."
 COHERENCE_HELP = ("Share of test observations for which what is generated is of the class of what was given, as a "
@@ -55,14 +56,14 @@ def show(checkpoint: CrossModal, name: str, made: Mapping[str, Generated], board
 
 def images(checkpoint: CrossModal, name: str, found: Generated) -> None:
     """Pictures, and the first of them to hear where they are sound."""
-    from vaecore.explore.pictures import png
+    from vaecore.explore.pictures import fitted, on_screen, png
     from vaecore.explore.sound import wav
 
     if len(found) == 1:
-        pictures.show(png(found.images[0]), f"Generated {name}", width=SHOWN)
+        pictures.show(png(found.images[0]), f"Generated {name}", width=fitted(found.images[0], SHOWN))
     else:
         columns = 8 if across(checkpoint) == 2 or len(found) > 16 else 4
-        cells = "".join(pictures.image(png(one), f"Generated {name} {place}", "none")
+        cells = "".join(pictures.image(on_screen(one, CELL), f"Generated {name} {place}", "none")
                         for place, one in enumerate(found.images, 1))
         st.html(f'<div class="cross-cells" style="--across:{columns}">{cells}</div>')
     if name in checkpoint.audible:

@@ -27,7 +27,7 @@ def drawable(checkpoint: CrossModal) -> list[str]:
 
 def exchange(checkpoint: CrossModal) -> None:
     """Each picture has the shared code of its row and the private one of its column."""
-    from vaecore.explore.pictures import crossed, legible, png, scale_for
+    from vaecore.explore.pictures import crossed, legible, on_screen, png, scale_for
 
     if not checkpoint.varied(1):
         st.info("No test sample of this run has every modality, so there is nothing to exchange.",
@@ -47,7 +47,7 @@ def exchange(checkpoint: CrossModal) -> None:
     sheet = crossed(body, left, top)
     st.markdown(f"Rows: **shared** code of the sample at the left. Columns: **private** code of {escaped(name)} of the "
                 "sample on top.")
-    pictures.show(png(sheet), f"{name}: shared code by row, private code by column", width=900)
+    pictures.show(on_screen(sheet), f"{name}: shared code by row, private code by column", width=900)
     pictures.download(lambda: png(sheet, scale_for(sheet, 1600)), f"{checkpoint.run.id}-swap-{name}", key="png-swap")
     if legible(left).shape != left.shape:
         st.caption("Each stripe is one number of the vector.")
@@ -57,7 +57,7 @@ def moves(checkpoint: CrossModal) -> None:
     """The private code moves while the shared one stays, and the other way round."""
     import numpy as np
 
-    from vaecore.explore.pictures import grid, legible, png
+    from vaecore.explore.pictures import grid, legible, on_screen
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = modality(checkpoint, "moves")
@@ -73,7 +73,7 @@ def moves(checkpoint: CrossModal) -> None:
             ("Shared moves, private stays", shared, "Each row moves one shared dimension. What should change is what "
              "all modalities have in common, as the class; the style should stay.")):
         st.subheader(title, anchor=False, help=help)
-        pictures.rows([pictures.Labelled(f"z{d}", png(grid(legible(strip), STEPS))) for d, strip in
+        pictures.rows([pictures.Labelled(f"z{d}", on_screen(grid(legible(strip), STEPS))) for d, strip in
                        zip(found.dimensions, found.images, strict=True)], title, heads=heads, label=3, width=1000)
     unit = "the prior" if checkpoint.has_prior else "the test samples' codes"
     st.caption(f"From −{REACH:g} to {REACH:g} standard deviations of {unit}. The dimensions in which the test "

@@ -125,14 +125,14 @@ def draw(run: Run, seed: int) -> tuple[bytes, float] | None:
     """A sheet of samples, and the seconds that drawing them took; None, and said on the page, where it cannot be."""
     import time
 
-    from vaecore.explore.pictures import grid, legible, png
+    from vaecore.explore.pictures import grid, legible, on_screen
 
     if (checkpoint := opened(run, *STILL)) is None:
         return None
     start = time.perf_counter()
     images: Images = checkpoint.sample(DRAWN, seed=seed)
     taken = time.perf_counter() - start
-    return png(grid(legible(images), 8), scale=2), taken
+    return on_screen(grid(legible(images), 8), most=2), taken
 
 
 def numbers(m: Measured) -> None:

@@ -133,6 +133,8 @@ def likelihood(found: Likelihood, facts: Evaluation) -> None:
             with st.container(gap="small"):
                 with st.container(horizontal=True):
                     metric(found, "log_likelihood", what.name, before=given)
+                    if found.bits_per_dimension is not None:
+                        metric(found, "bits_per_dimension", before=given)
                     st.metric("95 % interval", UNSET if found.interval is None else
                               f"{found.interval[0]:.2f} to {found.interval[1]:.2f}".replace("-", "−"),
                               help="In nats, by bootstrap over the observations: what other observations of the same "

@@ -49,7 +49,7 @@ LAYOUT = """<style>
 @st.fragment
 def scrub(checkpoint: Checkpoint) -> None:
     """The sliders and the image they decode to. Nothing else runs when a slider moves."""
-    from vaecore.explore.pictures import legible, png, scale_for
+    from vaecore.explore.pictures import fitted, legible, png, scale_for
 
     code = Code.of(checkpoint)
     with st.container(key="bench"):
@@ -59,7 +59,7 @@ def scrub(checkpoint: Checkpoint) -> None:
             sliders(checkpoint, code)
         image = legible(checkpoint.decode(code.codes()))[0]
         with right, st.container(key="decoded", width=WIDTH):
-            pictures.show(png(image), "The image decoded from the sliders", width=WIDTH)
+            pictures.show(png(image), "The image decoded from the sliders", width=fitted(image, WIDTH))
             with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
                 st.caption(code.origin, width="content")
                 pictures.download(lambda: png(image, scale_for(image, 896)), f"{checkpoint.run.id}-code",
@@ -70,7 +70,7 @@ def scrub(checkpoint: Checkpoint) -> None:
                 with st.container(key="original", gap="xsmall"):
                     st.caption(f"Test image {code.example} itself:")
                     original = legible(checkpoint.originals([code.example]))[0]
-                    pictures.show(png(original), f"Test image {code.example}", width=112)
+                    pictures.show(png(original), f"Test image {code.example}", width=fitted(original, 112))
 
 
 def buttons(checkpoint: Checkpoint, code: Code) -> None:
@@ -161,7 +161,7 @@ def traversal(checkpoint: Checkpoint) -> None:
     """Every dimension from -3 to 3, one row each."""
     import numpy as np
 
-    from vaecore.explore.pictures import grid, labelled, legible, png
+    from vaecore.explore.pictures import grid, labelled, legible, on_screen
 
     code = Code.of(checkpoint)
     middle, mine = "0", "the code above"
@@ -181,7 +181,7 @@ def traversal(checkpoint: Checkpoint) -> None:
         st.caption(f"The {len(order)} most informative of {checkpoint.size} dimensions.")
     notes = [information(checkpoint, dimension) for dimension in order]
     strips = [legible(row) for row in images]
-    pictures.rows([pictures.Labelled(f"z{d}", png(grid(strip, STEPS)), note, not active[d])
+    pictures.rows([pictures.Labelled(f"z{d}", on_screen(grid(strip, STEPS)), note, not active[d])
                    for d, note, strip in zip(order, notes, strips, strict=True)], "Traversal", heads=heads)
     lines = [(f"z{d}  {note}", strip) for d, note, strip in zip(order, notes, strips, strict=True)]
     pictures.download(lambda: labelled(lines, [head.replace("−", "-") for head in heads]),
@@ -190,7 +190,7 @@ def traversal(checkpoint: Checkpoint) -> None:
 
 def reconstructions(checkpoint: Checkpoint) -> None:
     """Test images over what the model makes of them."""
-    from vaecore.explore.pictures import grid, labelled, legible, png
+    from vaecore.explore.pictures import grid, labelled, legible, on_screen
 
     most = len(checkpoint.examples)
     count = st.slider("Images", 1, min(MANY, most), min(16, most), key="count-reconstructions", width=360,
@@ -199,8 +199,8 @@ def reconstructions(checkpoint: Checkpoint) -> None:
     rows = [checkpoint.originals(chosen), checkpoint.reconstruct(chosen)]
     lines = [(name, legible(row[start:start + WRAP])) for start in range(0, count, WRAP)
              for name, row in zip(("Test images", "Reconstructed"), rows, strict=True)]
-    pictures.rows([pictures.Labelled(name, png(grid(images, min(WRAP, count), fill=True))) for name, images in lines],
-                  "Reconstructions")
+    pictures.rows([pictures.Labelled(name, on_screen(grid(images, min(WRAP, count), fill=True)))
+                   for name, images in lines], "Reconstructions")
     pictures.download(lambda: labelled(lines), f"{checkpoint.run.id}-reconstructions", key="png-reconstructions")
 
 
@@ -208,7 +208,7 @@ def interpolation(checkpoint: Checkpoint) -> None:
     """From one test image to another, through the latent space."""
     import numpy as np
 
-    from vaecore.explore.pictures import grid, labelled, legible, png
+    from vaecore.explore.pictures import grid, labelled, legible, on_screen
 
     last = len(checkpoint.examples) - 1
     if last < 1:
@@ -225,18 +225,18 @@ def interpolation(checkpoint: Checkpoint) -> None:
     way = checkpoint.interpolate(a, b, steps, path)
     strip = legible(np.stack([first, *way, end]))
     shares = [f"{100 * step // (steps - 1)} %" for step in range(steps)]
-    pictures.rows([pictures.Labelled("Interpolation", png(grid(strip, len(strip))), f"{path}, {steps} steps")],
+    pictures.rows([pictures.Labelled("Interpolation", on_screen(grid(strip, len(strip))), f"{path}, {steps} steps")],
                   f"Test image {a}, then decoded codes on the way, then test image {b}",
                   heads=[f"image {a}", *shares, f"image {b}"])
     pictures.download(lambda: labelled([(f"{a} to {b}", strip)], [f"image {a}", *shares, f"image {b}"]),
                       f"{checkpoint.run.id}-interpolation-{a}-{b}", key="png-interpolation")
     st.caption(f"The {last + 1} test images, counted from 0 at the top left, 16 in a row:")
-    pictures.show(png(grid(legible(checkpoint.originals(slice(None))), 16)), "All test images", width=760)
+    pictures.show(on_screen(grid(legible(checkpoint.originals(slice(None))), 16)), "All test images", width=760)
 
 
 def samples(checkpoint: Checkpoint) -> None:
     """Codes drawn from the prior, decoded."""
-    from vaecore.explore.pictures import grid, legible, png, scale_for
+    from vaecore.explore.pictures import grid, legible, on_screen, png, scale_for
 
     st.session_state.setdefault("seed", 0)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -263,7 +263,7 @@ def samples(checkpoint: Checkpoint) -> None:
                    "draws of N(0, I) by the learned ratio.")
     labels = None if label == "any" else [int(label)] * count
     sheet = grid(legible(checkpoint.sample(count, temperature, int(seed), labels)), 16)
-    pictures.show(png(sheet), f"{count} samples at temperature {temperature}", width=1000)
+    pictures.show(on_screen(sheet), f"{count} samples at temperature {temperature}", width=1000)
     pictures.download(lambda: png(sheet, scale_for(sheet, 1800)), f"{checkpoint.run.id}-samples-{seed}",
                       key="png-samples")
 

@@ -135,7 +135,7 @@ def parts(checkpoint: Checkpoint) -> None:
 
 def grid_of_inputs(checkpoint: Checkpoint, given: PriorInputs, found: Components) -> None:
     """Pseudo-inputs over what each decodes to, a page at a time."""
-    from vaecore.explore.pictures import grid, labelled, legible, png
+    from vaecore.explore.pictures import grid, labelled, legible, on_screen
 
     count = len(given.images)
     st.subheader("Pseudo-inputs" if given.learned else "Training observations", anchor=False, help=(
@@ -160,7 +160,7 @@ def grid_of_inputs(checkpoint: Checkpoint, given: PriorInputs, found: Components
         first, last = chosen[part][0], chosen[part][-1]
         lines += [(f"{first} to {last}" if last > first else str(first), legible(given.images[chosen[part]])),
                   ("decoded", legible(means[part]))]
-    pictures.rows([pictures.Labelled(name, png(grid(images, wrap, fill=True))) for name, images in lines],
+    pictures.rows([pictures.Labelled(name, on_screen(grid(images, wrap, fill=True))) for name, images in lines],
                   "Inputs of the prior and what they decode to", label=6)
     pictures.download(lambda: labelled(lines), f"{checkpoint.run.id}-inputs-{chosen[0]}", key="png-inputs",
                       label="PNG with labels")
@@ -170,7 +170,7 @@ def component(checkpoint: Checkpoint, found: Components, given: PriorInputs | No
     """One Gaussian of the prior: its weight, what its mean decodes to, and samples of it."""
     import numpy as np
 
-    from vaecore.explore.pictures import grid, legible, png
+    from vaecore.explore.pictures import grid, legible, on_screen
 
     count = len(found.numbers)
     key = f"component-{checkpoint.run.id}"
@@ -192,7 +192,7 @@ def component(checkpoint: Checkpoint, found: Components, given: PriorInputs | No
         rows.insert(0, ("Pseudo-input" if given.learned else "Training observation", f"number {number}",
                         given.images[[number]]))
     rows.append(("Samples", "of this component alone", checkpoint.decode(found.draw(place, DRAWN))))
-    pictures.rows([pictures.Labelled(name, png(grid(legible(images), DRAWN, fill=True)), note)
+    pictures.rows([pictures.Labelled(name, on_screen(grid(legible(images), DRAWN, fill=True)), note)
                    for name, note, images in rows], f"Component {place + 1}", label=11)
     even = bool(np.allclose(found.weights, found.weights[0]))
     st.caption("All components have the same weight." if even and count > 1 else
@@ -201,7 +201,7 @@ def component(checkpoint: Checkpoint, found: Components, given: PriorInputs | No
 
 def labels(checkpoint: Checkpoint) -> None:
     """A row of samples for each label."""
-    from vaecore.explore.pictures import grid, labelled, legible, png
+    from vaecore.explore.pictures import grid, labelled, legible, on_screen
     from vaecore.explore.prior import by_label
 
     st.subheader("Samples by label", anchor=False, help="Each row is drawn from the prior of one label. Down a column "
@@ -212,8 +212,8 @@ def labels(checkpoint: Checkpoint) -> None:
     named = checkpoint.class_names
     lines = [(f"label {label}" if named[label] == str(label) else named[label], legible(images))
              for label, images in rows]
-    pictures.rows([pictures.Labelled(name, png(grid(images, DRAWN))) for name, images in lines], "Samples by label",
-                  label=6)
+    pictures.rows([pictures.Labelled(name, on_screen(grid(images, DRAWN))) for name, images in lines],
+                  "Samples by label", label=6)
     if checkpoint.classes > MAX_LABELS:
         st.caption(f"The first {MAX_LABELS} of {checkpoint.classes} labels.")
     pictures.download(lambda: labelled(lines), f"{checkpoint.run.id}-labels-{seed}", key="png-labels",

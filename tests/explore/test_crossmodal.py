@@ -363,6 +363,14 @@ def test_pictures_are_checked(opened: Open) -> None:
     for wrong in (drawing.astype(float), drawing[:5], np.zeros((2, 6, 5), np.uint8), np.zeros(30, np.uint8)):
         with pytest.raises(ValueError, match=r"does not fit\. Give uint8 of shape"):
             model.picture("image", wrong)
+    clear = opened("product", {"image": Modality("image", (4, 6, 5)), "label": LABEL})
+    assert clear.picture("image", drawing)[0, 3].eq(1).all()  # what is drawn is opaque
+    for part in (slice(3), slice(3, 4)):  # black ink on a clear ground is no blank picture
+        written = np.zeros((4, 6, 5), np.uint8)
+        written[part, 2:4] = 255
+        torch.testing.assert_close(clear.picture("image", written)[0], torch.from_numpy(written) / 255)
+    with pytest.raises(ValueError, match="image: the picture is blank"):
+        clear.picture("image", np.stack([*np.zeros((3, 6, 5), np.uint8), np.full((6, 5), 255, np.uint8)]))
     with pytest.raises(ValueError, match=r"label is a label and cannot be drawn\. Choose or type a class"):
         model.picture("label", drawing)
 

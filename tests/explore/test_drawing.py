@@ -210,9 +210,38 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch: pytest.Monk
         from_upload(declared(4_001, 5_000), GREY)
 
 
-def test_a_target_of_two_channels_is_refused() -> None:
-    with pytest.raises(ValueError, match="1 or 3 channels"):
-        from_upload(encoded(Image.new("L", (9, 9))), (2, 28, 28))
+@pytest.mark.parametrize("channels", [2, 5, 7])
+def test_channels_of_which_a_picture_knows_nothing_hold_its_grey_levels(channels: int) -> None:
+    ramp = np.tile(np.linspace(0, 255, 20).astype(np.uint8), (28, 1))
+    read = drawing.from_upload(encoded(Image.fromarray(ramp).convert("RGB")), (channels, 28, 20))
+    assert read.pixels.shape == (channels, 28, 20) and read.pixels.dtype == np.uint8
+    assert all((channel == ramp).all() for channel in read.pixels)
+    assert read.done == (f"its grey levels put into each of {channels} channels",)
+    with pytest.raises(ValueError, match="each side is at least 1"):
+        from_upload(encoded(Image.new("L", (9, 9))), (0, 28, 28))
+
+
+def test_opacity_is_kept_where_the_data_have_it() -> None:
+    picture = Image.new("RGBA", (40, 64), (200, 100, 0, 0))
+    picture.paste((10, 20, 30, 255), (0, 0, 40, 32))
+    read = drawing.from_upload(encoded(picture), (4, 64, 40))
+    assert read.pixels.shape == (4, 64, 40) and read.done == ()
+    assert read.pixels[:, 5, 5].tolist() == [10, 20, 30, 255] and read.pixels[3, 60, 5] == 0
+    opaque = from_upload(encoded(Image.new("RGB", (8, 8), (1, 2, 3))), (4, 4, 4))
+    assert opaque[:, 0, 0].tolist() == [1, 2, 3, 255]
+    assert from_upload(encoded(Image.new("L", (8, 8), 9)), (4, 4, 4))[:, 0, 0].tolist() == [9, 9, 9, 255]
+
+
+@pytest.mark.parametrize("size", [(28, 20), (256, 192), (16, 64)])
+def test_a_picture_of_another_aspect_is_cut_around_its_middle_and_not_squeezed(size: tuple[int, int]) -> None:
+    height, width = size
+    y, x = np.mgrid[:300, :500]
+    disc = np.where((y - 150) ** 2 + (x - 250) ** 2 < 60 ** 2, 255, 0).astype(np.uint8)
+    pixels = from_upload(encoded(Image.fromarray(disc).convert("RGB")), (3, height, width))[0]
+    rows, columns = np.flatnonzero(pixels.max(1) > 127), np.flatnonzero(pixels.max(0) > 127)
+    assert len(rows) == pytest.approx(len(columns), abs=1)  # a circle stays one
+    assert rows.mean() == pytest.approx((height - 1) / 2, abs=1)
+    assert columns.mean() == pytest.approx((width - 1) / 2, abs=1)
 
 
 # --------------------------------------------------------------------------------------- what is done, and only to ink

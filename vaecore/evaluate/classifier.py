@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,27 +29,34 @@ from vaecore.data.base import cache_folder
 from vaecore.data.rows import in_parts
 from vaecore.files import write_bytes_atomic
 from vaecore.modalities import Image
+from vaecore.models.base import NUMBERS_AT_ONCE
 from vaecore.training.feed import Feed
 
 VERSION = 1  # of architecture and training: raise it when either changes
 CHANNELS, FEATURES = (32, 64), 128
 UPDATES, BATCH_SIZE, RATE, DROPOUT = 1_500, 64, 1e-3, 0.5
-IMAGES_AT_ONCE = 500
+IMAGES_AT_ONCE = 500  # or fewer, where those would have more numbers than a decoder gives at once
+LARGEST_SIDE = 64  # pixels; what is larger is made smaller first, by a whole number
 MAX_CLASSIFIER_BYTES = 200_000_000  # bytes of kept weights that are read
 
 Progress = Callable[[int, int], object]  # updates done, of how many
 
 
 class Network(nn.Module):
-    """Two convolutions of stride two, a dense layer whose rectified units are the features, and a linear read-out."""
+    """Two convolutions of stride two, a dense layer whose rectified units are the features, and a linear read-out.
+
+    Images of more than 64 pixels a side are averaged down to that first: what class they are of still shows.
+    """
 
     def __init__(self, shape: tuple[int, ...], classes: int, dropout: float = DROPOUT) -> None:
         super().__init__()
         self.dropout = dropout
         channels, height, width = shape
         first, second = CHANNELS
-        flat = second * -(-height // 4) * -(-width // 4)  # each convolution halves a side, rounding up
-        self.body = nn.Sequential(nn.Conv2d(channels, first, 3, stride=2, padding=1), nn.ReLU(),
+        times = shrunk(shape)
+        flat = second * -(-height // (4 * times)) * -(-width // (4 * times))  # convolutions halve, rounding up
+        smaller = [nn.AvgPool2d(times, ceil_mode=True)] if times > 1 else []
+        self.body = nn.Sequential(*smaller, nn.Conv2d(channels, first, 3, stride=2, padding=1), nn.ReLU(),
                                   nn.Conv2d(first, second, 3, stride=2, padding=1), nn.ReLU(), nn.Flatten(),
                                   nn.Linear(flat, FEATURES), nn.ReLU())
         self.read_out = nn.Linear(FEATURES, classes)
@@ -82,14 +90,15 @@ class Classifier:
     @torch.inference_mode()
     def features(self, images: Tensor) -> Numbers:
         """Penultimate activations (N, 128) of images (N, C, H, W) in [0, 1]."""
-        parts = [self.network.body(part.float()) for part in torch.split(images, IMAGES_AT_ONCE)]
+        parts = [self.network.body(part.float()) for part in torch.split(images, images_at_once(images.shape[1:]))]
         features: Numbers = torch.cat(parts).double().numpy()
         return features
 
     @torch.inference_mode()
     def probabilities(self, images: Tensor) -> Numbers:
         """p(class|x), (N, classes), of images (N, C, H, W) in [0, 1]."""
-        parts = [self.network(part.float()).double().softmax(1) for part in torch.split(images, IMAGES_AT_ONCE)]
+        parts = [self.network(part.float()).double().softmax(1)
+                 for part in torch.split(images, images_at_once(images.shape[1:]))]
         probabilities: Numbers = torch.cat(parts).numpy()
         return probabilities
 
@@ -118,7 +127,9 @@ def classifier(dataset: Dataset, *, modality: str = "", seed: int = 0, progress:
     digest = _digest(dataset, modality)
     which = f" {modality}" if len(dataset.modalities) > 1 else ""
     name = (f"conv classifier {'-'.join(map(str, (*CHANNELS, FEATURES)))} on {dataset.name}{which} ({len(labels):,}"
-            + (", pixels redrawn" if dataset.dynamic else "") + f"), seed {seed}")
+            + (", pixels redrawn" if dataset.dynamic else "")
+            + (f", {times} times smaller" if (times := shrunk(dataset.modalities[modality].shape)) > 1 else "")
+            + f"), seed {seed}")
     path = cache_folder() / "classifiers" / f"{dataset.name}-{modality}-{digest}-seed{seed}-v{VERSION}.safetensors"
     with torch.random.fork_rng(devices=[]):  # initial weights and dropout draw from torch's own generator
         torch.manual_seed(seed)
@@ -150,7 +161,8 @@ class Regressor:
     @torch.inference_mode()
     def predict(self, images: Tensor) -> Numbers:
         """The factor (N,) of images (N, C, H, W) in [0, 1]."""
-        parts = [self.network(part.float())[:, 0].double() for part in torch.split(images, IMAGES_AT_ONCE)]
+        parts = [self.network(part.float())[:, 0].double()
+                 for part in torch.split(images, images_at_once(images.shape[1:]))]
         values: Numbers = torch.cat(parts).numpy() * self.spread + self.centre
         return values
 
@@ -196,7 +208,7 @@ def _over(predict: Callable[[Tensor], NDArray[Any]], dataset: Dataset, modality:
           ) -> NDArray[Any]:
     """What is predicted of the test images at `rows`, never all of which are in memory."""
     feed = Feed(dataset, "test", torch.device("cpu"))
-    parts = torch.split(torch.from_numpy(rows), IMAGES_AT_ONCE)
+    parts = torch.split(torch.from_numpy(rows), images_at_once(dataset.modalities[modality].shape))
     return np.concatenate([predict(feed.at(part)[modality]) for part in parts])
 
 
@@ -225,6 +237,16 @@ def _shifted(x: Tensor, generator: torch.Generator) -> Tensor:
     most = min(height, width) // 28
     down, right = torch.randint(2 * most + 1, (2,), generator=generator).tolist()
     return F.pad(x, (most, most, most, most))[:, :, down:down + height, right:right + width]
+
+
+def shrunk(shape: tuple[int, ...]) -> int:
+    """By what whole number images (C, H, W) are made smaller before they are looked at."""
+    return -(-max(shape[1:]) // LARGEST_SIDE)
+
+
+def images_at_once(shape: tuple[int, ...]) -> int:
+    """How many images (C, H, W) are looked at together."""
+    return max(1, min(IMAGES_AT_ONCE, NUMBERS_AT_ONCE // math.prod(shape)))
 
 
 def labelled(dataset: Dataset, split: SplitName, modality: str) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -9,7 +9,7 @@ Shapes: N observations, M modalities.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -53,17 +53,17 @@ def coherence(model: Family, feed: Feed, labels: Labels, judged: Mapping[str, Ju
     names = [name for name in model.modalities if name in judged]
     if not names:
         raise ValueError("none of the modalities has a judge that says which class is seen.")
-    batches = [(feed.at(torch.from_numpy(rows)), labels[rows])
-               for rows in np.split(known, range(EVALUATED_AT_ONCE, len(known), EVALUATED_AT_ONCE))]
+    step = model.at_once(EVALUATED_AT_ONCE)
+    batches = [torch.from_numpy(rows) for rows in np.split(known, range(step, len(known), step))]
     subsets = subsets_of(list(model.modalities))
     found: list[Subset] = []
     for place, given in enumerate(subsets):
         right, count = dict.fromkeys(names, 0), 0
         generator = torch.Generator().manual_seed(seed)
-        for done, (batch, classes) in enumerate(batches):
+        for done, rows in enumerate(batches):
             if progress:
                 progress(place * len(batches) + done, (len(subsets) + 1) * len(batches))
-            part, classes = having(batch, classes, model, given)
+            part, classes = having(feed.at(rows), labels[rows.numpy()], model, given)
             if not len(classes):
                 continue
             made = generate(model, model.encode(part), names, generator)
@@ -75,12 +75,12 @@ def coherence(model: Family, feed: Feed, labels: Labels, judged: Mapping[str, Ju
             found.append(Subset(given=list(given), observations=count,
                                 coherence={name: s for name, s in shares.items() if name not in given},
                                 own={name: s for name, s in shares.items() if name in given}))
-    joint, commonest = _joint(model, names, judged, len(known), seed)
+    joint, commonest = _joint(model, names, judged, len(known), step, seed)
     if progress:
         progress(1, 1)
     return Coherence(
         subsets=found, joint=joint, joint_commonest=commonest,
-        joint_ceiling=_agreement([batch for batch, _ in batches], names, judged, model),
+        joint_ceiling=_agreement(map(feed.at, batches), names, judged, model),
         joint_samples=len(known) if joint is not None else 0, ceiling={name: judged[name].accuracy for name in names},
         judges={name: judged[name].name for name in names}, chance=float(np.bincount(labels[known]).max() / len(known)),
         observations=len(known), seed=seed)
@@ -120,15 +120,15 @@ def decoded(model: Family, z: Mapping[str, Tensor], wanted: Collection[str]) -> 
     return model.decode(z, predict=wanted) if isinstance(model, Multimodal) else model.decode(z)
 
 
-def _joint(model: Family, names: list[str], judged: Mapping[str, Judge], count: int, seed: int
-           ) -> tuple[float | None, float | None]:
+def _joint(model: Family, names: list[str], judged: Mapping[str, Judge], count: int, step: int,
+           seed: int) -> tuple[float | None, float | None]:
     """Share of `count` samples of the prior in which all judges name one class, and that of the class named most."""
     prior = model.prior()
     if not prior or len(names) < 2:
         return None, None
     generator = torch.Generator().manual_seed(seed)
     agreed, first = 0, []
-    for size in _parts(count):
+    for size in map(len, torch.split(torch.arange(count), step)):
         made = decoded(model, {name: p.sample(size, generator) for name, p in prior.items()}, names)
         named = np.stack([judged[name].predict(made[name].mean) for name in names])
         agreed += int((named == named[0]).all(0).sum())
@@ -136,7 +136,7 @@ def _joint(model: Family, names: list[str], judged: Mapping[str, Judge], count: 
     return agreed / count, float(np.bincount(np.concatenate(first)).max() / count)
 
 
-def _agreement(batches: list[Batch], names: list[str], judged: Mapping[str, Judge], model: Family) -> float | None:
+def _agreement(batches: Iterable[Batch], names: list[str], judged: Mapping[str, Judge], model: Family) -> float | None:
     """Share of real observations that have everything whose judges all name one class."""
     agreed = count = 0
     for batch in batches:
@@ -144,8 +144,3 @@ def _agreement(batches: list[Batch], names: list[str], judged: Mapping[str, Judg
         named = np.stack([judged[name].predict(whole[name]) for name in names])
         agreed, count = agreed + int((named == named[0]).all(0).sum()), count + named.shape[1]
     return agreed / count if count else None
-
-
-def _parts(count: int) -> Iterator[int]:
-    for start in range(0, count, EVALUATED_AT_ONCE):
-        yield min(EVALUATED_AT_ONCE, count - start)

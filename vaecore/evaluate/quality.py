@@ -193,8 +193,9 @@ def codes_by_latent(model: Family, feed: Feed, *, limit: int = MAX_OBSERVATIONS)
     hidden = set(model.modalities) - set(readable(model))
     means: dict[str, list[Tensor]] = {}
     logvars: dict[str, list[Tensor]] = {}
-    for start in range(0, total, EVALUATED_AT_ONCE):
-        batch = feed.at(torch.arange(start, min(start + EVALUATED_AT_ONCE, total)))
+    step = model.at_once(EVALUATED_AT_ONCE)
+    for start in range(0, total, step):
+        batch = feed.at(torch.arange(start, min(start + step, total)))
         with _evaluating(model):
             posteriors = model.encode({name: x for name, x in batch.items() if name not in hidden})
         for name, q in posteriors.items():

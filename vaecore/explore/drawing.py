@@ -101,11 +101,12 @@ class Upload(NamedTuple):
 
 
 def from_upload(data: bytes, shape: tuple[int, int, int], ink: Ink | None = None, *, as_is: bool = False) -> Upload:
-    """An uploaded picture as uint8 (C, H, W), grey for C = 1 and colour for C = 3; of an animation the first frame.
+    """An uploaded picture as uint8 (C, H, W); of an animation the first frame.
 
-    PNG, JPEG, WebP, BMP or GIF of at most 5 MB and 20 megapixels, cut to the aspect ratio around its middle and
-    resized. What is transparent becomes paper: white, or black under light grey ink. 16 bits of which only 8 to 14 are
-    used are stretched to those.
+    It is grey for C = 1, in colour for C = 3, in colour with its opacity for C = 4. For other numbers of channels, of
+    which a picture knows nothing, each holds its grey levels. PNG, JPEG, WebP, BMP or GIF of at most 5 MB and 20
+    megapixels, cut to the aspect ratio around its middle and resized. What is transparent becomes paper where there is
+    no opacity: white, or black under light grey ink. 16 bits of which only 8 to 14 are used are stretched to those.
 
     Where the data are drawn as `ink`, one on the other kind of paper, as its edge tells, is inverted, and one whose ink
     does not lie as it does in the data is searched for it: a scanner's dark edge and the shade of the paper are taken
@@ -113,8 +114,9 @@ def from_upload(data: bytes, shape: tuple[int, int, int], ink: Ink | None = None
     Raises ValueError that names fault and remedy.
     """
     channels, height, width = shape
-    if channels not in (1, 3) or height < 1 or width < 1:
-        raise ValueError(f"A picture cannot become an image of shape {shape}: give it 1 or 3 channels.")
+    if min(shape) < 1:
+        raise ValueError(f"A picture cannot become an image of shape {shape}: each side is at least 1.")
+    grey, clear = channels not in (3, 4), channels == 4  # clear: what is transparent stays so
     if not data:
         raise ValueError("The file is empty: choose another, or save the picture again.")
     if len(data) > MAX_PICTURE_BYTES:
@@ -135,7 +137,8 @@ def from_upload(data: bytes, shape: tuple[int, int, int], ink: Ink | None = None
         picture.load()
         ImageOps.exif_transpose(picture, in_place=True)  # upright, as the camera was held
         small, bits = _in_eight_bits(picture, stretched=not as_is)
-        fitted = np.asarray(_flat(_fitted(small, (width, height), grey=channels == 1), grey=channels == 1))
+        layers = _fitted(small, (width, height), grey=grey)
+        fitted = np.asarray(layers.convert("RGBA") if clear else _flat(layers, grey=grey))
         whole = None
         if channels == 1 and ink is not None and not as_is:
             share = min(1, SEARCHED / max(small.size))
@@ -144,8 +147,11 @@ def from_upload(data: bytes, shape: tuple[int, int, int], ink: Ink | None = None
     except Exception as error:  # and as much for a broken body
         raise ValueError("The picture is damaged or cut off: save it again, or choose another.") from error
     done = [f"stretched: of its 16 bits {bits} are used"] if bits < 16 else []
-    if channels == 3:
+    if not grey:
         return Upload(np.ascontiguousarray(fitted.transpose(2, 0, 1)), tuple(done))
+    if channels > 1:
+        return Upload(fitted[None].repeat(channels, 0),
+                      (*done, f"its grey levels put into each of {channels} channels"))
     if whole is None or ink is None:
         return Upload(fitted.copy()[None], tuple(done))
     drawn, more = _as_ink(fitted, whole, ink)

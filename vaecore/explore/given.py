@@ -30,8 +30,8 @@ class Typed(NamedTuple):
 def picture(name: str, modality: Modality, pixels: Images) -> Tensor:
     """A drawn or uploaded picture in uint8, (H, W) or (C, H, W), as the model reads it: (1, C, H, W).
 
-    A grey one is shown to a modality in colour as it is. Raises `ValueError` for another shape, and for one that is
-    blank.
+    A grey one is shown to a modality in colour as it is, opaque where there is opacity. Raises `ValueError` for another
+    shape, and for one that is blank.
     """
     if not isinstance(modality, Image):
         raise ValueError(f"{name} is {modality.article} and cannot be drawn. {modality.instead}")
@@ -39,10 +39,13 @@ def picture(name: str, modality: Modality, pixels: Images) -> Tensor:
     channels = array[None] if array.ndim == 2 else array
     if channels.ndim == 3 and len(channels) == 1:
         channels = channels.repeat(modality.shape[0], 0)
+        if len(channels) == 4:
+            channels[3] = 255
     if channels.shape != modality.shape or array.dtype != np.uint8:
         raise ValueError(f"{name}: a picture of shape {array.shape} in {array.dtype} does not fit. Give uint8 of "
                          f"shape {modality.shape}.")
-    if int(channels.max()) == int(channels.min()):
+    parts = (channels[:3], channels[3:]) if len(channels) == 4 else (channels,)
+    if all(int(part.max()) == int(part.min()) for part in parts):
         raise ValueError(f"{name}: the picture is blank. Draw or upload something that is one, or choose a test "
                          "sample.")
     return scaled(torch.from_numpy(np.ascontiguousarray(channels)))[None]

@@ -17,12 +17,11 @@ from safetensors.torch import load_file
 from vaecore.data import COVARIATE
 from vaecore.modalities import Modality
 from vaecore.models import Family
-from vaecore.store import COPY_AGAIN, EXAMPLES, Run
+from vaecore.store import COPY_AGAIN, EXAMPLES, MAX_EXAMPLES_BYTES, Run
 from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, check_origin, load_model
 from vaecore.views import VIEWS, Nature, Opened, View, view_of
 
 T = TypeVar("T")
-MAX_EXAMPLES_BYTES = 64 * 2**20
 CODE = "z"  # how a latent is called that one can move through; the hidden units of a Boltzmann machine are none
 
 

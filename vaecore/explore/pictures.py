@@ -191,6 +191,11 @@ def to_save(image: Picture, scale: int | None = None) -> bytes:
     return png(image, scale or min(MOST_ENLARGED, scale_for(image, SAVED)))
 
 
+def fitted(image: Picture, side: int) -> int:
+    """The width at which a picture fits a square of this side, its aspect kept."""
+    return max(1, round(side * min(1.0, image.shape[1] / image.shape[0])))
+
+
 def scale_for(image: Picture, width: int) -> int:
     """The whole-number scale that brings a picture closest to `width` pixels without passing it."""
     return max(1, width // int(image.shape[1]))

@@ -14,12 +14,12 @@ import torch
 from safetensors.torch import save
 
 from vaecore.config import RunConfig
-from vaecore.data import COVARIATE, EVENTS, OBSERVED, Dataset
+from vaecore.data import COVARIATE, EVENTS, OBSERVED, Dataset, Split
 from vaecore.data.converted import Stopped
 from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
 from vaecore.models import Batch
 from vaecore.provenance import Provenance
-from vaecore.store import EXAMPLES, Run
+from vaecore.store import EXAMPLES, MAX_EXAMPLES_BYTES, Run
 from vaecore.training import Control
 from vaecore.training import device as devices
 from vaecore.training.build import build
@@ -258,12 +258,14 @@ class _Session:
     def _write_examples(self) -> None:
         """Some test images, so that a checkpoint can be looked at where its data set is not."""
         test = self.dataset.splits["test"]
-        fitting = EXAMPLE_BYTES * len(test) // max(1, sum(x.nbytes for x in test.arrays.values()))
+        fitting = EXAMPLE_BYTES * len(test) // max(1, _bytes(test))
         if self.dataset.in_sample:  # a small table is shown whole
             test = test.head(max(EXAMPLE_COUNT, fitting))
         else:
             few = self.config.data.observation == "clip"
             test = test.head(max(4, min(EXAMPLE_COUNT, fitting)) if few else EXAMPLE_COUNT)
+        if (size := _bytes(test)) > MAX_EXAMPLES_BYTES // 2:  # half of what is read: labels and names come on top
+            test = test.head(max(1, MAX_EXAMPLES_BYTES // 2 * len(test) // size))
         tensors = {name: torch.from_numpy(array.copy()) for name, array in test.arrays.items()}
         if test.labels is not None:
             tensors["labels"] = torch.from_numpy(test.labels.copy())
@@ -287,6 +289,10 @@ class _Session:
 
     def _elapsed(self) -> float:
         return self.seconds + time.monotonic() - self.started
+
+
+def _bytes(split: Split) -> int:
+    return sum(x.nbytes for x in split.arrays.values())
 
 
 def _whole_lines(data: bytes) -> int:

@@ -22,13 +22,15 @@ SIDE = 112  # pixels of what the browser sends: four times MNIST's
 
 def drawing_pad(key: str, *, size: tuple[int, int] = (28, 28), height: int = 280, label: str = "Draw a digit"
                 ) -> NDArray[np.uint8] | None:
-    """Show a square pad of at most `height` pixels; what is drawn on it as a digit, uint8 (H, W), or None while blank.
+    """Show a pad; what is drawn on it as a digit, uint8 (H, W), or None while blank.
 
-    The strokes belong to the `key` for as long as the browser's page lives, wherever the pad is shown meanwhile.
+    Its longer side has at most `height` pixels, and its sides are to each other as those of `size` (H, W). The strokes
+    belong to the `key` for as long as the browser's page lives, wherever the pad is shown meanwhile.
     """
     kept = st.session_state.get(key)
     held = isinstance(kept, Mapping) and bool(kept.get("ink"))
-    data = {"key": key, "label": label, "height": height, "side": SIDE, "held": held}
+    data = {"key": key, "label": label, "height": height, "side": SIDE, "aspect": size[1] / size[0],
+            "held": held}
     drawn = serve.component("pad")(key=key, data=data, on_ink_change=lambda: None)
     return as_digit(ink(drawn.get("ink")), size)
 

@@ -19,7 +19,7 @@ export default mounted(
 class Pad {
   constructor(parent, { key, held }) {
     if (!drawings.has(key)) drawings.set(key, { strokes: [], sent: true });
-    this.drawing = drawings.get(key); // strokes are lists of x, y, x, y ... in sides of the pad
+    this.drawing = drawings.get(key); // strokes are lists of x, y, x, y ... in longer sides of the pad
     this.pointer = null; // the one that draws; a second finger or a palm does nothing
     this.root = rootOf("pad", parent);
     this.root.setAttribute("role", "group");
@@ -46,13 +46,16 @@ class Pad {
     this.due = !this.drawing.sent || (this.drawing.strokes.length > 0 && !held);
   }
 
-  update({ label, height, side }, setStateValue) {
+  update({ label, height, side, aspect }, setStateValue) {
     this.side = side;
+    this.wide = Math.min(1, aspect); // of the pad, in its longer sides
+    this.tall = Math.min(1, 1 / aspect);
     this.send = setStateValue;
     this.name = label;
     setText(this.label, label);
     this.root.setAttribute("aria-label", label);
-    this.root.style.setProperty("--height", `${height}px`);
+    this.root.style.setProperty("--width", `${height * this.wide}px`);
+    this.root.style.setProperty("--aspect", aspect);
     this.draw();
     if (this.due) this.rest();
     this.due = false;
@@ -98,7 +101,7 @@ class Pad {
 
   place(event) {
     const box = this.canvas.getBoundingClientRect();
-    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+    return [((event.clientX - box.left) / box.width) * this.wide, ((event.clientY - box.top) / box.height) * this.tall];
   }
 
   draw() {
@@ -113,11 +116,13 @@ class Pad {
     canvas.setAttribute("aria-label", blank ? `${this.name}: blank` : `${this.name}: ${strokes.length} strokes`);
     const pixels = Math.round(this.sheet.clientWidth * devicePixelRatio);
     if (pixels === 0) return;
-    if (canvas.width !== pixels) canvas.width = canvas.height = pixels;
+    const unit = pixels / this.wide; // of the longer side, so that a circle stays one
+    const down = Math.round(unit * this.tall);
+    if (canvas.width !== pixels || canvas.height !== down) [canvas.width, canvas.height] = [pixels, down];
     const context = canvas.getContext("2d");
-    context.setTransform(pixels, 0, 0, pixels, 0, 0);
+    context.setTransform(unit, 0, 0, unit, 0, 0);
     context.fillStyle = "#000";
-    context.fillRect(0, 0, 1, 1);
+    context.fillRect(0, 0, this.wide, this.tall);
     context.strokeStyle = "#fff";
     context.lineWidth = PEN;
     context.lineCap = context.lineJoin = "round";
@@ -149,7 +154,7 @@ class Pad {
   }
 }
 
-// The strokes as side x side grey values in base64. They are painted anew: what is read back from a canvas is noise in
+// The strokes as side x side grey values in base64, of a pad that is no square with black beside it. They are painted anew: what is read back from a canvas is noise in
 // browsers that guard against fingerprinting, and depends on the screen. And the pen is as thick as befits the size of
 // the drawing: it is enlarged to a digit's 20 pixels, where the pad's pen would be a blot if somebody drew small.
 export function encode(strokes, side) {

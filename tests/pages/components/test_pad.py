@@ -67,7 +67,8 @@ def test_a_drawing_becomes_a_digit_of_the_size_asked_for(sends: dict[str, object
     sends["ink"] = GOOD
     digit = drawing_pad("pad", size=(32, 24), height=200, label="Draw a 1")
     assert digit is not None and digit.shape == (32, 24) and digit.dtype == np.uint8 and digit.max() > 200
-    assert sends["data"] == {"key": "pad", "label": "Draw a 1", "height": 200, "side": SIDE, "held": False}
+    assert sends["data"] == {"key": "pad", "label": "Draw a 1", "height": 200, "side": SIDE, "aspect": 0.75,
+                             "held": False}
 
 
 @pytest.mark.parametrize("sent", [None, "", "nonsense", 3, base64_of(BLANK)])

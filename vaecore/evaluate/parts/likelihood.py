@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 FLAT = 0.05  # nats: a K curve that still rises more per doubling of K has not flattened
 FEW = 10  # effective samples, below which an estimate hangs on a handful
+LEVELS = "discretised-logistic"  # the likelihood that is a probability of 256 grey levels
 
 
 def _pairs(value: Any) -> Any:
@@ -38,12 +39,20 @@ class Likelihood(Result):
         "the same K.", unit="nats", spread="interval", column=Column("log p(x)", "%.2f", "Nats per observation."))
     standard_error: float = number(column=Column("±", "%.2f", "Standard error of log p(x), in nats."))  # of the mean
     interval: tuple[float, float] | None = None  # 95 %, by bootstrap over observations
+    bits_per_dimension: float | None = number(
+        "Bits per dimension", "−log₂ p(x) by the number of pixels and channels, of 8-bit grey levels: what papers on "
+        "photographs report.", unit="bits", digits=3, better="lower", default=None)  # None of other likelihoods
     samples: int = count(default=0)  # K; 0 for a family whose likelihood is exact
     observations: int | None = count("observations", default=None, column=Column(
         "N", "localized", "Observations for log p(x)."))
     effective: float = number()  # effective sample size over K, a mean over observations
     effective_low: float = number()  # the same, of the worst twentieth of them
     curve: Curve = group(default={})  # the estimate with fewer samples: it rises with K and should have flattened
+
+    def written(self) -> Any:
+        """As others, but without bits where it has none."""
+        return {name: value for name, value in super().written().items()
+                if name != "bits_per_dimension" or value is not None}
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -97,10 +106,14 @@ def likelihood(subject: Subject) -> Likelihood:
     if isinstance(subject.model, VideoFamily):
         raise ValueError("importance sampling would need a code for each frame of a clip, and its weights would be "
                          "useless; the evidence is the bound.")
-    return log_likelihood(
+    found = log_likelihood(
         subject.model, subject.batches(WEIGHED_AT_ONCE), subject.settings.importance_samples,
         seed=subject.settings.seed,
         progress=lambda done: subject.tell("likelihood", done, subject.observed), cancelled=subject.cancelled)
+    if subject.config.model.scored_by() != LEVELS:
+        return found
+    size = sum(modality.size for modality in subject.model.modalities.values())
+    return found.model_copy(update={"bits_per_dimension": -found.log_likelihood / (size * math.log(2))})
 
 
 def _exact(subject: Subject) -> Likelihood:
@@ -129,6 +142,8 @@ def lines(found: Likelihood, evaluation: Evaluation) -> Iterator[str]:
     what = evaluation.meaning["likelihood"]
     yield row(what.name, found.log_likelihood, f"nats, 95 % from {low:.3f} to {high:.3f} "
               f"({how}{found.observations or 0:,} observations); {what.kind}: {what.words}")
+    if found.bits_per_dimension is not None:
+        yield row("", found.bits_per_dimension, "bits per dimension", 3)
 
 
 PART = Part("likelihood", "Likelihood", "log p(x) by importance sampling, with its K curve.", Likelihood, likelihood,

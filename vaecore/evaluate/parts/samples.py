@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from vaecore.evaluate.evaluation import Evaluation
     from vaecore.evaluate.subject import Subject
+    from vaecore.training.feed import Feed
 
 DRAWN = 200  # observations sampled at a time
 
@@ -68,7 +69,7 @@ class Samples(SampleQuality):
 
 def samples(subject: Subject) -> Samples:
     """Fréchet distance, precision and recall of samples, and the same distance between two sets of real ones."""
-    import torch
+    import numpy as np
 
     from vaecore.evaluate.classifier import classifier
     from vaecore.evaluate.quality import MAX_OBSERVATIONS, frechet_distance, precision_recall, sample_quality
@@ -80,13 +81,13 @@ def samples(subject: Subject) -> Samples:
     if subject.dataset.splits["train"].labels is None:
         raise ValueError("samples are judged by a classifier, and this data set has no labels to train one.")
     tell, wanted = subject.told("samples"), min(subject.settings.samples, len(subject.feed), MAX_OBSERVATIONS)
-    generated = torch.cat(list(_drawn(subject, name, wanted, tell)))
     judge = classifier(subject.complete, modality=name, progress=subject.told("classifier"))
-    real = judge.features(subject.feed.first(wanted)[name])
     # Some likelihoods know no bounds: what is judged is the picture, as PSNR and SSIM do.
-    found = sample_quality(judge.name, judge.accuracy, real, judge.features(generated.clamp(0, 1)))
+    generated = np.concatenate([judge.features(part.clamp(0, 1)) for part in _drawn(subject, name, wanted, tell)])
+    real = np.concatenate([judge.features(part) for part in _real(subject.feed, name, wanted)])
+    found = sample_quality(judge.name, judge.accuracy, real, generated)
     other = subject.other_split
-    again = judge.features(subject.at(other).first(wanted)[name])
+    again = np.concatenate([judge.features(part) for part in _real(subject.at(other), name, wanted)])
     count = min(len(again), wanted)
     precision, recall = precision_recall(real[:count], again[:count])
     return Samples(
@@ -104,14 +105,21 @@ def _drawn(subject: Subject, name: str, wanted: int, tell: Callable[[int, int], 
     from vaecore.data import COVARIATE
 
     generator = torch.Generator().manual_seed(subject.settings.seed)
-    known = subject.feed.first(wanted).get(COVARIATE) if subject.model.covariate is not None else None
     tell(0, wanted)
-    for start in range(0, wanted, DRAWN):
-        rows = slice(start, min(start + DRAWN, wanted))
+    for rows in torch.split(torch.arange(wanted), DRAWN):
+        known = subject.feed.at(rows)[COVARIATE] if subject.model.covariate is not None else None
         with torch.inference_mode():
-            part = subject.model.sample(rows.stop - start, generator, None if known is None else known[rows])
+            part = subject.model.sample(len(rows), generator, known)
         yield part[name]
-        tell(rows.stop, wanted)
+        tell(int(rows[-1]) + 1, wanted)
+
+
+def _real(feed: Feed, name: str, wanted: int) -> Iterator[Tensor]:
+    """The first `wanted` images of a split."""
+    import torch
+
+    for rows in torch.split(torch.arange(min(wanted, len(feed))), DRAWN):
+        yield feed.at(rows)[name]
 
 
 def lines(found: Samples, _: Evaluation) -> Iterator[str]:
