@@ -193,7 +193,8 @@ def to_save(image: Picture, scale: int | None = None) -> bytes:
 
 def fitted(image: Picture, side: int) -> int:
     """The width at which a picture fits a square of this side, its aspect kept."""
-    return max(1, round(side * min(1.0, image.shape[1] / image.shape[0])))
+    height, width = image.shape[:2]
+    return max(1, round(side * min(1.0, int(width) / int(height))))
 
 
 def scale_for(image: Picture, width: int) -> int:
