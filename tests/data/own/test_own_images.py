@@ -261,6 +261,39 @@ def test_other_kinds_of_files(tmp_path: Path) -> None:
     assert (image == 40).all() and "3 pictures of several frames, of which the first is taken" in dataset.done
 
 
+def test_large_photographs_are_decoded_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Quicker, and nearly the same; their size is that of the file, also where they lie on their side."""
+    y, x = np.mgrid[:1200, :1600]
+    photo = np.stack([y * 255 // 1200, x * 255 // 1600, (x + y) % 256 // 8], -1).astype(np.uint8)
+    tmp_path.joinpath("own").mkdir()
+    for number, turn in enumerate((1, 6, 8)):
+        Image.fromarray(photo).save(tmp_path / "own" / f"{number}.jpg", exif=exif(turn), quality=95)
+    small = loaded(tmp_path / "own", size=(60, 80), fit="stretch", split="order")
+    assert loaded(tmp_path / "own").modalities["image"].shape == (3, 256, 192)  # two of three are upright
+    monkeypatch.setattr(decoding, "LARGE", 10**9)
+    slow = loaded(tmp_path / "own", size=(60, 80), fit="stretch", split="order")
+    for split in SPLITS:
+        one, other = (each.splits[split].arrays["image"].astype(int) for each in (small, slow))
+        assert 0 < np.abs(one - other).max() <= 6
+
+
+def test_colours_of_sixteen_bits_are_told_of(tmp_path: Path) -> None:
+    """Pillow reads the upper half of each."""
+    rows = b"".join(b"\0" + row.tobytes() for row in np.full((4, 5, 3), (0x1234, 0xff00, 0x00ff), ">u2"))
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    data = (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 5, 4, 16, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(data)
+    dataset = loaded(tmp_path)
+    assert dataset.splits["train"].arrays["image"][0, :, 0, 0].tolist() == [0x12, 0xff, 0]
+    assert dataset.done == ("3 pictures in colours of 16 bits, of which only the upper 8 are read: an .npy keeps them "
+                            "all",)
+
+
 def test_grey_stored_in_colour_is_grey(tmp_path: Path) -> None:
     x = noise(4, 6, 6)
     dataset = loaded(written(tmp_path / "rgb", np.repeat(x[..., None], 3, 3)))
@@ -815,7 +848,7 @@ def test_many_pictures_come_from_the_cache(tmp_path: Path, monkeypatch: pytest.M
     assert len(list((tmp_path / "cache" / "arrays").glob("*.npy"))) == 2
     decoded = decoding.decoded
     read: list[int] = []
-    monkeypatch.setattr("vaecore.data.own.pictures.piles.decoded", lambda *a: read.append(1) or decoded(*a))
+    monkeypatch.setattr("vaecore.data.own.pictures.piles.decoded", lambda *a, **k: read.append(1) or decoded(*a, **k))
     again = loaded(tmp_path / "own")
     assert len(read) <= 2  # one for the shape, and the one that cannot be read to say why
     for split in SPLITS:

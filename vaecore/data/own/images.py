@@ -70,7 +70,7 @@ MIN_PICTURES = 3  # one for each split
 MOST_UNREADABLE = 0.25  # of the pictures; of more, something else is wrong
 SURVEY_KEPT_FROM = 2_000  # pictures
 BLOCK = 256  # pictures that are prepared at a time
-VERSION = 1  # of what is done to pictures: part of the key of those that are kept
+VERSION = 2  # of what is done to pictures: part of the key of those that are kept
 TYPED = re.compile(r"\d{1,6}(\s*[,;x×]\s*\d{1,6})?")  # a size
 Side = Annotated[int, Field(ge=0, le=MAX_SIDE)]
 ARRAYS = (".npy", ".npz")
@@ -241,7 +241,7 @@ class Images(OwnFile, ImageConfig):
             kind = "zip" if listing.source is not None else "folder"
             raise wrong(self.path, f"is a {kind} without pictures" + "".join(f"; in it: {what}" for what in left_out)
                         + ".",
-                        f"Put files into it that end in {', '.join(decoding.ENDINGS)}.")
+                        f"Put files into it that end in {', '.join(decoding.ENDINGS)}; of arrays give the path itself.")
         with Files(listing, pictures) as pile:
             yield Found(pile, self._known([file.name for file, _ in pile.pages], tables), tuple(left_out),
                         ordered=len(pictures) == 1)
@@ -404,7 +404,7 @@ class Images(OwnFile, ImageConfig):
 
     def _block(self, pile: Pile, rows: Rows, plan: Plan) -> Levels:
         made: Levels | None = None
-        for places, found in pile.read(rows, plan.prepared):
+        for places, found in pile.read(rows, plan.prepared, plan.enough):
             if isinstance(found, Unreadable):  # it could be read a moment ago
                 raise wrong(self.path, f"changed while it was read: {pile.name(int(rows[places[0]]))} {found}",
                             "Read it again once nothing writes to it.")

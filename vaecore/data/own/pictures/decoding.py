@@ -20,6 +20,7 @@ PAGED = (".tif", ".tiff")  # whose pages are pictures of their own; of animation
 MAX_PICTURE_BYTES = 200_000_000  # of a file
 MAX_PIXELS = 50_000_000  # of a picture, or of a page
 MAX_PAGES = 20_000  # of a file
+LARGE = 1_000_000  # pixels, from which on it pays to decode no more of them than are needed
 GREY = ("1", "L", "LA", "La")  # modes
 ORIENTATION = 0x0112  # in EXIF; 5 to 8 lie on their side
 
@@ -37,8 +38,10 @@ class Pixels:
 
     values: Array
     alpha: bool
+    size: tuple[int, int] | None = None  # height and width in the file, where `values` are made smaller already
     turned: bool = False  # as its EXIF says
     animated: bool = False  # the first frame of several
+    cut: bool = False  # colours of 16 bits, of which only the upper 8 are read
 
 
 def pages(picture: Image.Image) -> int:
@@ -54,17 +57,27 @@ def pages(picture: Image.Image) -> int:
     return count
 
 
-def decoded(picture: Image.Image, page: int = 0) -> Pixels:
-    """The opened picture, or a page of it, upright; raises `Unreadable`."""
+def decoded(picture: Image.Image, page: int = 0, enough: int = 0) -> Pixels:
+    """The opened picture, or a page of it, upright; raises `Unreadable`.
+
+    Where `enough` pixels a side are enough, a large JPEG is made smaller while it is decoded, which is far quicker.
+    """
     try:
         if page or picture.tell():
             picture.seek(page)
             _check_size(picture)
-        animated = picture.format != "TIFF" and int(getattr(picture, "n_frames", 1)) > 1
+        paged = picture.format == "TIFF"
+        animated = not paged and int(getattr(picture, "n_frames", 1)) > 1
+        cut = picture.mode[:3] == "RGB" and any(";16" in str(tile.args) for tile in getattr(picture, "tile", ()))
+        turn = 1 if paged else picture.getexif().get(ORIENTATION, 1)  # a TIFF is turned by Pillow when it is loaded
+        size = picture.size if turn in range(5, 9) else picture.size[::-1]
+        if enough and picture.width * picture.height > LARGE:
+            picture.draft(None, (enough, enough))  # nothing happens to what is no JPEG
         picture.load()
-        turned = picture.getexif().get(ORIENTATION, 1) in range(2, 9)  # of a TIFF Pillow has turned it already
-        values, alpha = _in_numbers(ImageOps.exif_transpose(picture))
-        return Pixels(values[None], alpha, turned, animated)
+        if turn in range(2, 9):
+            ImageOps.exif_transpose(picture, in_place=True)
+        values, alpha = _in_numbers(picture)
+        return Pixels(values[None], alpha, None if paged else size, turn in range(2, 9), animated, cut)
     except Unreadable:
         raise
     except Exception as error:

@@ -71,7 +71,7 @@ class Scale:
 
     def levels(self, values: Array) -> Levels:
         if self.bits:
-            return in_eight_bits(values.astype(np.int64), self.bits)
+            return in_eight_bits(values.astype(np.int32), self.bits)
         if values.dtype == np.uint8 and (self.low, self.high) == (0, 255):
             return values.astype(np.uint8, copy=False)
         return stretched(values, self.low, self.high)

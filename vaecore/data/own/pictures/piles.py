@@ -46,8 +46,12 @@ class Pile(Protocol):
     def name(self, picture: int) -> str:
         """What messages call it."""
 
-    def read(self, pictures: Rows, then: Callable[[Pixels], T]) -> Iterator[tuple[Rows, T | Unreadable]]:
-        """What `then` makes of these pictures, several of one size at a time, with their places among `pictures`."""
+    def read(self, pictures: Rows, then: Callable[[Pixels], T], enough: int = 0
+             ) -> Iterator[tuple[Rows, T | Unreadable]]:
+        """What `then` makes of these pictures, several of one size at a time, with their places among `pictures`.
+
+        Where `enough` pixels a side are, large ones may be given smaller.
+        """
 
 
 class Arrays:
@@ -65,7 +69,8 @@ class Arrays:
         called = f" of '{self.stacks[stack].called}'" if self.stacks[stack].called else ""
         return f"picture {picture - int(self.starts[stack]):,}{called} (the first is 0)"
 
-    def read(self, pictures: Rows, then: Callable[[Pixels], T]) -> Iterator[tuple[Rows, T | Unreadable]]:
+    def read(self, pictures: Rows, then: Callable[[Pixels], T], enough: int = 0
+             ) -> Iterator[tuple[Rows, T | Unreadable]]:
         of = np.searchsorted(self.starts, pictures, "right") - 1
         for number, stack in enumerate(self.stacks):
             places = np.flatnonzero(of == number)
@@ -121,10 +126,11 @@ class Files:
         file, page = self.pages[picture]
         return self.listing.named(file.name) + (f", page {page + 1:,}" if file.name in self.several else "")
 
-    def read(self, pictures: Rows, then: Callable[[Pixels], T]) -> Iterator[tuple[Rows, T | Unreadable]]:
+    def read(self, pictures: Rows, then: Callable[[Pixels], T], enough: int = 0
+             ) -> Iterator[tuple[Rows, T | Unreadable]]:
         def one(picture: int) -> T | Unreadable:
             try:
-                return then(self._decoded(picture))
+                return then(self._decoded(picture, enough))
             except Unreadable as error:
                 return error
 
@@ -132,12 +138,12 @@ class Files:
             for place, result in enumerate(_mapped(one, pictures[start:start + CHUNK].tolist()), start):
                 yield np.array([place]), result
 
-    def _decoded(self, picture: int) -> Pixels:
+    def _decoded(self, picture: int, enough: int) -> Pixels:
         file, page = self.pages[picture]
         try:
             if file.name not in self.several:
                 with _seekable(file) as content:
-                    found = decoded(opened(content))
+                    found = decoded(opened(content), enough=enough)
                 file.check()
                 return found
             with self._lock:  # of a file of many pages each would else begin at the first

@@ -23,6 +23,7 @@ from vaecore.data.own.pictures.survey import (
     ANIMATED,
     CHANNELS,
     COLOURED,
+    CUT,
     DEEP,
     EDGE,
     EIGHT_BITS,
@@ -76,12 +77,22 @@ class Plan:
         levels = self.scales[deep].levels(values[..., :-1] if alpha else values)
         if alpha:
             levels = np.concatenate([levels, values[..., -1:]], -1)
-        levels = in_channels(levels, self.channels, np.array(self.paper, np.uint8), alpha=alpha)
+        behind = np.array(self.paper, np.uint8)
+        # What is padded needs the channels that its paper has; fewer come last, when there are fewer pixels.
+        if self.channels == "colour+alpha":
+            levels, alpha = in_channels(levels, self.channels, behind, alpha=alpha), True
+        elif self.channels == "colour" and levels.shape[-1] < 3:
+            levels = np.concatenate([np.repeat(levels[..., :1], 3, -1), levels[..., 1:]], -1)
         if levels.shape[1:3] != self.size:
-            kept = self.channels == "colour+alpha" or (alpha and self.channels == "as they are")
-            paper = self._beside(levels.shape[-1], alpha=kept)
-            levels = np.stack([fitted(each, self.size, self.fit, paper, alpha=kept) for each in levels])
+            beside = self._beside(levels.shape[-1], alpha=alpha)
+            levels = np.stack([fitted(each, self.size, self.fit, beside, alpha=alpha) for each in levels])
+        levels = in_channels(levels, self.channels, behind, alpha=alpha)
         return np.ascontiguousarray(np.moveaxis(levels, -1, 1))
+
+    @property
+    def enough(self) -> int:
+        """Pixels a side of which no more are needed of a picture."""
+        return 2 * max(self.size)
 
     def _beside(self, channels: int, *, alpha: bool) -> Levels:
         """What lies beside a padded picture: paper, transparent where that can be; black of any other channels."""
@@ -108,7 +119,8 @@ def planned(wanted: Wanted, pile: Pile, survey: Survey, rows: Rows) -> tuple[Pla
         if scale.said:
             done.append(scale.said if len(these) == len(rows) else f"{counted(len(these), 'picture')}: {scale.said}")
     for fact, what in ((TURNED, "turned as {its} EXIF says"), (ANIMATED, "of several frames, of which the first "
-                                                               "is taken")):
+                                                               "is taken"),
+                       (CUT, "in colours of 16 bits, of which only the upper 8 are read: an .npy keeps them all")):
         if count := int((survey.of(fact, rows) > 0).sum()):
             done.append(f"{counted(count, 'picture')} {what.format(its='its' if count == 1 else 'their')}")
     channels, said = _channels(wanted, pile, survey, rows)

@@ -13,15 +13,16 @@ from vaecore.data.own.pictures.decoding import Pixels, Unreadable
 from vaecore.data.own.pictures.levels import brightness, is_coloured
 from vaecore.data.own.pictures.piles import Pile
 
-(READ, HEIGHT, WIDTH, CHANNELS, ALPHA, DEEP, LOW, HIGH, WHOLE, COLOURED, LIGHT, EDGE, TURNED, ANIMATED) = range(14)
-FACTS = 14
+(READ, HEIGHT, WIDTH, CHANNELS, ALPHA, DEEP, LOW, HIGH, WHOLE, COLOURED, LIGHT, EDGE, TURNED, ANIMATED, CUT) = range(15)
+FACTS = 15
 BLOCK = 1024  # pictures
+SAMPLED = 512  # pixels a side of a large picture that are enough to know it
 EIGHT_BITS, MORE_BITS, FLOAT = range(3)  # how deep numbers are
 
 
 @dataclass(frozen=True)
 class Survey:
-    """Facts (N, 14) of N pictures; all 0 of one that cannot be read."""
+    """Facts (N, 15) of N pictures; all 0 of one that cannot be read."""
 
     facts: Numbers
 
@@ -38,7 +39,7 @@ def surveyed(pile: Pile, start: int = 0) -> Iterator[Numbers]:
     for first in range(start, len(pile), BLOCK):
         rows = np.arange(first, min(first + BLOCK, len(pile)))
         facts = np.zeros((len(rows), FACTS))
-        for places, found in pile.read(rows, _measured):
+        for places, found in pile.read(rows, _measured, SAMPLED):
             if not isinstance(found, Unreadable):
                 facts[places] = found
         yield facts
@@ -54,20 +55,27 @@ def _measured(pixels: Pixels) -> Numbers:
     facts = np.zeros((n, FACTS))
     flat = base.reshape(n, -1)
     facts[:, READ] = 1
-    facts[:, HEIGHT], facts[:, WIDTH], facts[:, CHANNELS], facts[:, ALPHA] = height, width, channels, alpha
+    facts[:, HEIGHT], facts[:, WIDTH] = pixels.size or (height, width)
+    facts[:, CHANNELS], facts[:, ALPHA] = channels, alpha
     facts[:, DEEP], facts[:, LOW], facts[:, HIGH] = deep, flat.min(1), flat.max(1)
     facts[:, WHOLE] = (flat == np.rint(flat)).all(1) if deep == FLOAT else 1
-    grey = base
     if channels == 3:
         facts[:, COLOURED] = [is_coloured(each) for each in base]
-        grey = brightness(base.astype(np.uint8, copy=False)) if deep == EIGHT_BITS else base
     if alpha:
-        cover = values[..., -1].reshape(n, -1).astype(np.float64)
-        facts[:, ALPHA] = np.where(cover.min(1) < 255, 2, 1)
+        facts[:, ALPHA] = np.where(values[..., -1].reshape(n, -1).min(1) < 255, 2, 1)
+        every = max(1, max(height, width) // SAMPLED)  # of a large one some pixels tell how light it is
+        part: Array = values[:, ::every, ::every]
+        cover = part[..., -1].reshape(n, -1).astype(np.float64)
         total = cover.sum(1)
-        seen: Numbers = np.asarray(grey[..., 0], np.float64).reshape(n, -1) * cover
+        seen: Numbers = _grey(part[..., :-1]).reshape(n, -1) * cover
         facts[:, LIGHT] = seen.sum(1) / np.where(total > 0, total, 1)
-    edges = [grey[:, 0], grey[:, -1], grey[:, :, 0], grey[:, :, -1]]
-    facts[:, EDGE] = np.median(np.concatenate([edge.reshape(n, -1) for edge in edges], 1), 1)
-    facts[:, TURNED], facts[:, ANIMATED] = pixels.turned, pixels.animated
+    edges = [base[:, 0], base[:, -1], base[:, :, 0], base[:, :, -1]]
+    facts[:, EDGE] = np.median(np.concatenate([_grey(edge).reshape(n, -1) for edge in edges], 1), 1)
+    facts[:, TURNED], facts[:, ANIMATED], facts[:, CUT] = pixels.turned, pixels.animated, pixels.cut
     return facts
+
+
+def _grey(base: Array) -> Numbers:
+    """Brightness (..., 1) of levels (..., C); of numbers of more than 8 bits, or other channels, the first one."""
+    grey = brightness(base.astype(np.uint8)) if base.shape[-1] == 3 and base.dtype == np.uint8 else base[..., :1]
+    return grey.astype(np.float64)
