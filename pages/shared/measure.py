@@ -33,12 +33,16 @@ def look(config: RunConfig) -> Look:
 
 def dataset_of(data: DataConfig) -> Dataset:
     """A data set, loaded; raises as `look`."""
-    return _dataset(json.dumps(data.model_dump(mode="json")))
+    text = json.dumps(data.model_dump(mode="json"))
+    _read_first(text)
+    return _dataset(text)
 
 
 def look_at(data: DataConfig) -> Look:
     """What one looks like, before there is a configuration; raises as `look`."""
-    return _look(json.dumps(data.resolve().model_dump(mode="json")))
+    text = json.dumps(data.resolve().model_dump(mode="json"))
+    _read_first(text)
+    return _look(text)
 
 
 def fit(config: RunConfig) -> Fit:
