@@ -24,7 +24,7 @@ from PIL import Image
 from vaecore.data import DATASETS, SPLITS, Dataset, DataUnavailable
 from vaecore.data.own import images
 from vaecore.data.own.images import Images
-from vaecore.data.own.pictures import decoding, folder
+from vaecore.data.own.pictures import decoding, folder, stacks
 from vaecore.data.own.pictures.decoding import MAX_PICTURE_BYTES
 from vaecore.data.own.pictures.fits import placed
 from vaecore.schema import ConfigError, parse
@@ -632,6 +632,43 @@ def test_a_stack_of_slices(tmp_path: Path) -> None:
     np.save(tmp_path / "stack.npy", volume)
     assert whole(loaded(tmp_path / "stack.npy")) == whole(dataset)
     assert whole(loaded(tmp_path)) == whole(dataset)  # the folder of that one file
+
+
+def test_slices_of_one_stack_of_several_stay_together(tmp_path: Path) -> None:
+    x = noise(50, 8, 6)
+    for number in range(5):
+        pages = [Image.fromarray(page) for page in x[10 * number:10 * number + 10]]
+        pages[0].save(tmp_path / f"{number}.tif", save_all=True, append_images=pages[1:])
+    dataset = loaded(tmp_path)
+    assert dataset.split_by == "by group 'file' (5 of them), seed 0"
+    stack_of = {each.tobytes(): n // 10 for n, each in enumerate(x)}
+    held = [{stack_of[each.tobytes()] for each in dataset.splits[split].arrays["image"]} for split in SPLITS]
+    assert [len(each) for each in held] == [3, 1, 1] and len(set.union(*held)) == 5
+    for number in (2, 3, 4):
+        (tmp_path / f"{number}.tif").unlink()
+    assert loaded(tmp_path).split_by.startswith("in order")
+
+
+def test_large_arrays_are_read_where_they_lie(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of these, or what is compressed, would not fit."""
+    monkeypatch.setattr(stacks, "MAX_ARRAYS_BYTES", 3000)
+    x, y = noise(40, 12, 9), noise(40, 12, 9, seed=1)
+    expected = sorted((each.tobytes(), "") for each in x)
+    np.save(tmp_path / "own.npy", x)
+    np.savez(tmp_path / "own.npz", images=x)
+    idx(tmp_path / "own-images-idx3-ubyte", x)
+    for name in ("own.npy", "own.npz", "own-images-idx3-ubyte"):
+        assert whole(loaded(tmp_path / name)) == expected
+    np.savez(tmp_path / "two.npz", train_images=x, test_images=y[:20])
+    assert whole(loaded(tmp_path / "two.npz")) == sorted((each.tobytes(), "") for each in (*x, *y[:20]))
+    np.savez_compressed(tmp_path / "packed.npz", images=x)
+    refused(tmp_path / "packed.npz", "'images'", "has 4,320 bytes, compressed", "uncompressed", "at most 3,000")
+    idx(tmp_path / "packed-images-idx3-ubyte.gz", x, packed=True)
+    refused(tmp_path / "packed-images-idx3-ubyte.gz", "4,320 bytes, compressed")
+    np.save(tmp_path / "columns.npy", np.asfortranarray(x))
+    refused(tmp_path / "columns.npy", "column by column", "ascontiguousarray")
+    np.savez_compressed(tmp_path / "bomb.npz", images=x[:5], a=np.zeros(2400, np.uint8), b=np.zeros(300, np.uint16))
+    assert any("'b'" in said or "'a'" in said for said in loaded(tmp_path / "bomb.npz").left_out)
 
 
 # -- what is left out, and what is refused ---------------------------------------------------------

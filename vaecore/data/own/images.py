@@ -243,8 +243,11 @@ class Images(OwnFile, ImageConfig):
                         + ".",
                         f"Put files into it that end in {', '.join(decoding.ENDINGS)}; of arrays give the path itself.")
         with Files(listing, pictures) as pile:
-            yield Found(pile, self._known([file.name for file, _ in pile.pages], tables), tuple(left_out),
-                        ordered=len(pictures) == 1)
+            known = self._known([file.name for file, _ in pile.pages], tables)
+            stacked = bool(pile.several) and known.groups is None  # neighbouring slices are alike
+            if stacked and len(pictures) >= splitting.FEWEST_GROUPS:
+                known.groups, known.group_name = [file.name for file, _ in pile.pages], "file"
+            yield Found(pile, known, tuple(left_out), ordered=stacked)
 
     def _known(self, names: list[str], tables: Sequence[File]) -> Known:
         """What folders say of pictures, and a table beside them where there is one."""

@@ -15,7 +15,7 @@ import time
 import zipfile
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -226,13 +226,15 @@ def _too_many(path: str) -> ConfigError:
 @contextmanager
 def unzipped(path: str, source: OnDisk) -> Iterator[Listing]:
     """The members of a zip, none of them unpacked; raises `ConfigError` for what is none, or declares too much."""
-    try:
-        with source.open() as file, zipfile.ZipFile(_bounded(path, file)) as archive:
-            yield _members(path, source, archive)
-    except ConfigError:  # a ValueError too
-        raise
-    except npz.DAMAGED as error:
-        raise wrong(path, f"is no zip that can be read ({error}).", "Pack the folder again.") from None
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(source.open())
+            listing = _members(path, source, stack.enter_context(zipfile.ZipFile(_bounded(path, file))))
+        except ConfigError:  # a ValueError too
+            raise
+        except npz.DAMAGED as error:
+            raise wrong(path, f"is no zip that can be read ({error}).", "Pack the folder again.") from None
+        yield listing
     source.check()
 
 

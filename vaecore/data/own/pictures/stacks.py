@@ -153,14 +153,18 @@ def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
 
 
 def _stack(path: str, called: str, content: IO[bytes], size: int,
-           declared: tuple[tuple[int, ...], np.dtype[Any], bool], file: File | None, offset: int) -> Stack:
-    """The array whose header was just read from `content`, in memory where it is small; else where it lies."""
+           declared: tuple[tuple[int, ...], np.dtype[Any], bool], file: File | None, offset: int,
+           held: Sequence[Stack] = ()) -> Stack:
+    """The array whose header was just read from `content`, in memory where it is small; else where it lies.
+
+    Those that are `held` take part of the room.
+    """
     shape, dtype, columns = declared
     total = prod(shape) * dtype.itemsize
     if total > size:  # before room is made for it
         raise _fault(path, called, f"declares to be {described(shape, dtype)}, but has {size:,} bytes.",
                      "Save it again.")
-    if total > MAX_ARRAYS_BYTES:
+    if total + _taken(held) > MAX_ARRAYS_BYTES:
         if columns:
             raise _fault(path, called, f"is {described(shape, dtype)}, stored column by column.",
                          "Save numpy.ascontiguousarray of it.")
@@ -169,6 +173,11 @@ def _stack(path: str, called: str, content: IO[bytes], size: int,
                          f"or use at most {MAX_ARRAYS_BYTES:,}.")
         return Stack(called, shape, dtype, None, file, offset)
     return Stack(called, shape, dtype, _whole(content, shape, dtype, columns))
+
+
+def _taken(stacks: Sequence[Stack]) -> int:
+    """Bytes of memory that arrays take."""
+    return sum(0 if stack.array is None else stack.array.nbytes for stack in stacks)
 
 
 def _whole(content: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], columns: bool) -> Array:
@@ -206,7 +215,7 @@ def from_npz(file: File, path: str, group: str = "") -> Stacks:
             with archive.open(info) as content:
                 declared[name] = _npy_header(content)
         chosen = _chosen(path, {name: (shape, dtype) for name, (shape, dtype, _) in declared.items()})
-        stacks = []
+        stacks: list[Stack] = []
         for name in chosen:
             checked(path, name, *declared[name][:2])
             info = entries[name]
@@ -214,9 +223,10 @@ def from_npz(file: File, path: str, group: str = "") -> Stacks:
                 _npy_header(content)
                 stacks.append(_stack(path, name, content, info.file_size - content.tell(), declared[name],
                                      file if info.compress_type == zipfile.ZIP_STORED else None,
-                                     _place(archive, info) + content.tell()))
+                                     _place(archive, info) + content.tell(), stacks))
         total = sum(stack.shape[0] for stack in stacks)
         others: dict[str, Array] = {}
+        room = MAX_ARRAYS_BYTES - _taken(stacks)
         left_out = []
         for name, (shape, dtype, columns) in declared.items():
             if name in chosen:
@@ -225,13 +235,13 @@ def from_npz(file: File, path: str, group: str = "") -> Stacks:
             if dtype.kind == "O" and _role(name)[0] in LABELS | GROUPS | NAMES | {"split"}:
                 raise _fault(path, name, "holds Python objects, a pickle, which is never loaded.",
                              "Save it as text or whole numbers: numpy.array(values, dtype=str).")
-            if dtype.kind not in "biufSU" or not 1 <= len(shape) <= 2 or size > min(entries[name].file_size,
-                                                                                    MAX_ARRAYS_BYTES):
+            if dtype.kind not in "biufSU" or not 1 <= len(shape) <= 2 or size > min(entries[name].file_size, room):
                 left_out.append(f"array '{shown(name)}', which is {described(shape, dtype)}")
                 continue
             with archive.open(entries[name]) as content:
                 _npy_header(content)
                 values = _whole(content, shape, dtype, columns)
+            room -= size
             others[name] = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
     known = _told(path, {name: stack.shape[0] for name, stack in zip(chosen, stacks, strict=True)}, others, group,
                   left_out)
@@ -433,7 +443,7 @@ def from_idx(files: Sequence[File], path: str) -> Stacks | None:
                 checked(path, called, shape, dtype)
                 total = prod(shape) * dtype.itemsize  # of a packed file its end tells
                 stacks.append(_stack(path, file.name, content, total if packed else file.size - start,
-                                     (shape, dtype, False), None if packed else file, start))
+                                     (shape, dtype, False), None if packed else file, start, stacks))
         except ConfigError:
             raise
         except npz.DAMAGED as error:
