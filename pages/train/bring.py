@@ -203,7 +203,7 @@ def _understood(place: Place) -> None:
                             measure.dataset_of)
             config: OwnFile = found.config
             if "fit" in type(config).model_fields:
-                config = _fitted(config, found.dataset)
+                config = _fitted(config, found.dataset, place)
             look = measure.look_at(config)
     except ConfigError as error:
         return _trouble(error, place.path, place.name)
@@ -221,7 +221,7 @@ def _understood(place: Place) -> None:
         st.rerun()
 
 
-def _fitted(config: OwnFile, dataset: Dataset) -> OwnFile:
+def _fitted(config: OwnFile, dataset: Dataset, place: Place) -> OwnFile:
     """With the way that pictures of another aspect come to one size, as the visitor chooses it by what each does."""
     from vaecore.data import DataUnavailable
 
@@ -239,7 +239,7 @@ def _fitted(config: OwnFile, dataset: Dataset) -> OwnFile:
                     look = measure.look_at(config.model_copy(update={"fit": name}))
                     pictures.show(look.picture, f"{name}: {look.alt}", width=200)
                 except ConfigError as error:
-                    st.caption(escaped(error.problems[0].message))
+                    st.caption(escaped(_called(error.problems[0].message, place)))
                 except DataUnavailable as error:
                     st.caption(escaped(str(error)))
     return config.model_copy(update={"fit": way})

@@ -215,3 +215,53 @@ def test_a_table_of_texts_that_cannot_be_used_says_why(tmp_path: Path, content: 
     (tmp_path / "a.csv").write_text(content)
     with pytest.raises(ConfigError, match=words):
         bring(tmp_path / "a.csv", "text-file", **fields)
+
+
+# -- moved -----------------------------------------------------------------------------------------
+
+
+def _pictures(folder: Path) -> Path:
+    for place in range(8):
+        (folder / "pics" / "ab"[place % 2]).mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (9, 8), (place * 20, 0, 0)).save(folder / "pics" / "ab"[place % 2] / f"{place}.png")
+    return folder / "pics"
+
+
+def _clips(folder: Path) -> Path:
+    (folder / "clips").mkdir()
+    for name in "abc":
+        a_gif(folder / "clips" / f"{name}.gif", 50)
+    return folder / "clips"
+
+
+def _texts(folder: Path) -> Path:
+    for name in ("news", "poems"):
+        (folder / "texts" / name).mkdir(parents=True)
+        (folder / "texts" / name / "a.txt").write_text("the sea is wide\n" * 20)
+    return folder / "texts"
+
+
+def _modalities(folder: Path) -> Path:
+    (folder / "both").mkdir()
+    for name in "ab":
+        (folder / "both" / f"{name}.csv").write_text("x\n" + "1\n2\n3\n" * 20)
+    return folder / "both"
+
+
+@pytest.mark.parametrize("make", [a_table, _pictures, _clips, _texts, _modalities])
+def test_whatever_was_moved_is_the_same_at_its_new_place_and_nothing_else_is(tmp_path: Path, make: Any) -> None:
+    from vaecore.data.identity import gone, identity, moved
+
+    place = make(tmp_path)
+    config = bring(place).config
+    new = tmp_path / "elsewhere" / place.name
+    new.parent.mkdir()
+    place.rename(new)
+    assert gone(config) == str(place)
+    there = moved(config, str(new))
+    assert there.path == str(new) and there.digest == config.digest and identity(there) == identity(config)
+    assert len(there.load().splits["train"])
+    first = next(path for path in sorted([new, *new.rglob("*")]) if path.is_file())
+    first.write_bytes(first.read_bytes() + b"\n1,2,3\n")
+    with pytest.raises(ConfigError, match="is not what this run was made with|cannot be"):
+        moved(config, str(new))
