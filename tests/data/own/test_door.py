@@ -263,5 +263,5 @@ def test_whatever_was_moved_is_the_same_at_its_new_place_and_nothing_else_is(tmp
     assert len(there.load().splits["train"])
     first = next(path for path in sorted([new, *new.rglob("*")]) if path.is_file())
     first.write_bytes(first.read_bytes() + b"\n1,2,3\n")
-    with pytest.raises(ConfigError, match="is not what this run was made with|cannot be"):
+    with pytest.raises(ConfigError, match=r"is not what this run was made with|cannot be"):
         moved(config, str(new))
