@@ -52,6 +52,8 @@ def show(checkpoint: CrossModal, name: str, made: Mapping[str, Generated], board
         truth(checkpoint, name, board)
         if found.modality.pictured:
             save(checkpoint, name, found)
+        if isinstance(found.modality, Vector):
+            save_numbers(checkpoint, name, found)
 
 
 def images(checkpoint: CrossModal, name: str, found: Generated) -> None:
@@ -186,6 +188,16 @@ def save(checkpoint: CrossModal, name: str, found: Generated) -> None:
         return png(sheet, scale_for(sheet, 1200))
 
     pictures.download(picture, f"{checkpoint.run.id}-{name}", key=key("save", checkpoint, name))
+
+
+def save_numbers(checkpoint: CrossModal, name: str, found: Generated) -> None:
+    """A button that saves vectors as CSV, in the file's units."""
+    from vaecore.explore.exported import as_csv
+
+    vector = found.modality
+    assert isinstance(vector, Vector)
+    pictures.download_numbers(lambda: as_csv(vector.column_names, found.numbers), f"{checkpoint.run.id}-{name}",
+                              key=key("save-numbers", checkpoint, name))
 
 
 def large(word: str) -> None:

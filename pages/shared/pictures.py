@@ -64,3 +64,10 @@ def download(png: bytes | Callable[[], bytes], name: str, *, key: str, label: st
     """A button that saves the picture; one given as a function is drawn only when asked for."""
     st.download_button(label, png, f"{name.replace('/', '-')}.png", "image/png", key=key, icon=":material/download:",
                        on_click="ignore", type="tertiary", help=help)
+
+
+def download_numbers(text: Callable[[], str], name: str, *, key: str) -> None:
+    """A button that saves numbers as CSV, made only when asked for."""
+    st.download_button("CSV", lambda: text().encode(), f"{name.replace('/', '-')}.csv", "text/csv", key=key,
+                       icon=":material/table:", on_click="ignore", type="tertiary",
+                       help="Save these numbers as a CSV file: the columns of your file, in its units.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.shared import pictures
 from pages.shared.bars import bar, plain, signed
 from pages.shared.palette import BLUE, ORANGE
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from pages.traverse.code import Code
     from vaecore.arrays import Numbers
     from vaecore.explore import Checkpoint
+    from vaecore.explore.codes import Codes
     from vaecore.modalities import Vector
 
 IN_SIGHT = 24  # columns; of more those that say most
@@ -46,6 +48,7 @@ def numbers(checkpoint: Checkpoint, vector: Vector, code: Code) -> None:
                             f" / {said(own, d)}"), BLUE if apart[d] >= 0 else ORANGE,
                             title=f"{names[d]}: {said(values, d)}", label_width="9rem",
                             said_width="5rem" if own is None else "8.5rem") for d in chosen))
+    save(checkpoint, vector, code.codes(), "code")
     if len(chosen) < len(names):
         st.caption(f"The {len(chosen)} of {len(names):,} columns that lie farthest from their means.")
 
@@ -94,6 +97,14 @@ def scores(checkpoint: Checkpoint) -> None:
                            names=checkpoint.known, row="row")
     st.plotly_chart(figure, key=f"scores-{checkpoint.run.id}", config=STILL, alt="Codes of rows by class")
     st.caption(whose(len(codes), "rows", checkpoint.in_sample))
+
+
+def save(checkpoint: Checkpoint, vector: Vector, codes: Codes, what: str) -> None:
+    """A button that saves what codes decode to as CSV, in the file's units."""
+    from vaecore.explore.exported import as_csv
+
+    pictures.download_numbers(lambda: as_csv(vector.column_names, checkpoint.numbers(codes)),
+                              f"{checkpoint.run.id}-{what}", key=f"csv-{what.split('-')[0]}")
 
 
 def whose(count: int, what: str, in_sample: bool) -> str:

@@ -262,10 +262,14 @@ def samples(checkpoint: Checkpoint) -> None:
         st.caption("This prior is no mixture of Gaussians, so samples have no temperature. Codes are chosen among "
                    "draws of N(0, I) by the learned ratio.")
     labels = None if label == "any" else [int(label)] * count
-    sheet = grid(legible(checkpoint.sample(count, temperature, int(seed), labels)), 16)
+    codes = checkpoint.sample_codes(count, temperature, int(seed), labels)
+    sheet = grid(legible(checkpoint.decode(codes)), 16)
     pictures.show(on_screen(sheet), f"{count} samples at temperature {temperature}", width=1000)
-    pictures.download(lambda: png(sheet, scale_for(sheet, 1800)), f"{checkpoint.run.id}-samples-{seed}",
-                      key="png-samples")
+    with st.container(horizontal=True):
+        pictures.download(lambda: png(sheet, scale_for(sheet, 1800)), f"{checkpoint.run.id}-samples-{seed}",
+                          key="png-samples")
+        if checkpoint.vector is not None:
+            by_column.save(checkpoint, checkpoint.vector, codes, f"samples-{seed}")
 
 
 def coded(run: Run) -> bool:

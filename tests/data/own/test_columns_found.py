@@ -75,7 +75,7 @@ def test_columns_are_found(tmp_path: Path, name: str, mark: str) -> None:
     for part in ("'smoker' read as true and false", "'visit' read as dates: days since the first",
                  "'sex' read as 2 columns of 0 and 1: 'f', 'm'"):
         assert part in said
-    assert dataset.split_by == "by seed 0"
+    assert dataset.split_by == "by seed 0" and "no class: data.covariate=dose makes that column one" in dataset.done
     assert "5 of its columns as the vector, 2 left out: 'patient_id', 'note'" in dataset.source
 
 

@@ -7,6 +7,7 @@ split. The file stays where it is; a run remembers its digest.
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -111,7 +112,8 @@ class Table(OwnFile):
                                 centre=tuple(centre.tolist()), scale=tuple(scale.tolist()))},
             splits, classes=kept_names(classes),
             known=() if covariate is None else kept_names(table.names[column] for column in known),
-            done=(*table.done, *found.done, *said), left_out=(*self._unasked(table, others, found), *told),
+            done=(*table.done, *found.done, *self._classless(table, found, known), *said),
+            left_out=(*self._unasked(table, others, found), *told),
             split_by=split_by, in_sample=whole)
 
     # -- columns ---------------------------------------------------------------------------------------
@@ -136,6 +138,11 @@ class Table(OwnFile):
             raise wrong(self.path, "has no column of numbers" + (" beside the covariate." if known else "."),
                         "Give a table with at least one.")
         return found
+
+    def _classless(self, table: Contents, found: Features, known: Sequence[int]) -> list[str]:
+        """What is said where columns of words are part of the vector and none of them is the class."""
+        worded = [table.names[column] for column, count in Counter(found.sources).items() if count > 1]
+        return [f"no class: data.covariate={worded[-1]} makes that column one"] if worded and not known else []
 
     def _unasked(self, table: Contents, others: Sequence[str], found: Features) -> list[str]:
         """What is said of columns that are left out."""
