@@ -19,10 +19,15 @@ from PIL import Image
 
 from vaecore import cli
 from vaecore.data import Dataset, Digits, Split
+from vaecore.data.base import one_hot
+from vaecore.data.image_label import ImageLabel
 from vaecore.evaluate import classifier
 from vaecore.evaluate.report import evaluate_run
 from vaecore.evaluate.settings import Settings
 from vaecore.explore import Checkpoint, reconstruct_same
+from vaecore.explore.crossmodal import CrossModal
+from vaecore.explore.drawing import from_upload
+from vaecore.explore.loadings import loading_picture
 from vaecore.explore.opening import opened
 from vaecore.lab.previews import write_preview
 from vaecore.modalities import Modality
@@ -190,6 +195,54 @@ def test_a_single_class_can_be_a_prior_of_its_own(trained: Callable[..., Run]) -
     assert checkpoint.sample(2, labels=[0, 0]).shape == (2, 12, 9, 3)
     with pytest.raises(ConfigError, match=r"model\.prior\.kind"):
         trained("conditional", (4, 12, 9), "missing")
+
+
+NETWORKS = {"image": TINY, "vector": {"kind": "mlp", "hidden": [8]}}
+SEVERAL: dict[str, dict[str, Any]] = {
+    "mvae": {"family": "multimodal-vae", "latent_size": 2, "networks": NETWORKS, "posterior": {"kind": "product"}},
+    "dmvae": {"family": "dmvae", "networks": NETWORKS}, "separate": {"family": "separate-vaes", "networks": NETWORKS},
+    "cca": {"family": "cca", "latent_size": 2}, "jive": {"family": "jive"}}
+
+
+@pytest.mark.parametrize("shape", [(1, 14, 10), (4, 12, 16)], ids=str)
+@pytest.mark.parametrize("family", SEVERAL)
+def test_images_among_several_modalities(family: str, shape: tuple[int, ...], start: Start,
+                                         monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(classifier, "UPDATES", 2)
+    alone = discs(shape)
+    splits: Any = {name: Split({"image": part.arrays["image"], "label": one_hot(part.labels, 3)}, part.labels)
+                   for name, part in alone.splits.items() if part.labels is not None}
+    label = Modality("label", (3,), classes=alone.classes)
+    dataset = Dataset("own", "discs", {"image": Modality("image", shape), "label": label}, splits,
+                      classes=alone.classes)
+    monkeypatch.setattr(ImageLabel, "load", lambda _: dataset)
+    run = Run(start({"data": {"name": "image-label"}, "model": SEVERAL[family],
+                     "training": {"epochs": 1, "batch_size": 8}}))
+    checkpoint = opened(run)
+    assert isinstance(checkpoint, CrossModal)
+    look = (shape[1], shape[2], *([] if shape[0] == 1 else [3]))
+    write_preview(checkpoint)
+    made = checkpoint.generate({"label": checkpoint.typed("label", "large").value}, ["image"], 3)["image"]
+    assert made.images.shape == (3, *look)
+    ramp = Image.fromarray(np.tile(np.arange(0, 250, 5, dtype=np.uint8), (70, 1))).convert("RGB")
+    ramp.save(tmp_path / "ramp.png")
+    pixels = from_upload((tmp_path / "ramp.png").read_bytes(), (shape[0], shape[1], shape[2])).pixels
+    given = checkpoint.picture("image", pixels)
+    assert given.shape == (1, *shape)
+    assert checkpoint.generate({"image": given}, ["label"], 2)["label"].values.shape == (2, 3)
+    if "image" in checkpoint.private:
+        assert checkpoint.swap("image", [0, 1], [2, 3, 4]).shape == (2, 3, *look)
+    if checkpoint.linear:
+        assert checkpoint.loading_picture(next(iter(checkpoint.loadings())), 0, "image").shape == (*shape[1:], 3)
+    found = judged(run)
+    assert found["reconstruction"]["image"]["ssim"] is not None and found["probe"]["classes"] == 3
+
+
+def test_loadings_of_channels_against_each_other_are_seen() -> None:
+    column = np.zeros((2, 1, 3))
+    column[:, 0, 0], column[:, 0, 1] = (1, -0.5), (0.25, -0.5)
+    seen = loading_picture(Modality("image", (2, 1, 3)), column.ravel())
+    assert seen[0].tolist() == [[255, 150, 50], [35, 80, 128], [0, 0, 0]]
 
 
 def test_examples_that_travel_fit_into_what_is_read(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:

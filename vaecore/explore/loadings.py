@@ -32,8 +32,12 @@ def strongest(loadings: dict[str, Numbers], dimension: int, count: int = 12) -> 
 
 
 def loading_picture(modality: Modality, column: Numbers) -> Images:
-    """Loadings of an image (D,) as a picture (H, W, 3): orange above 0, blue below, black where nothing loads."""
-    column = column.reshape(modality.shape).mean(0)
+    """Loadings of an image (D,) as a picture (H, W, 3): orange above 0, blue below, black where nothing loads.
+
+    Of several channels each pixel shows the one that loads most: a mean would hide two that load against each other.
+    """
+    channels = column.reshape(modality.shape)
+    column = np.take_along_axis(channels, np.abs(channels).argmax(0)[None], 0)[0]
     share = np.clip(column / max(float(np.abs(column).max()), 1e-12), -1, 1)[..., None]
     colours: Images = np.rint(np.where(share > 0, share * ABOVE, -share * BELOW)).astype(np.uint8)
     return colours
