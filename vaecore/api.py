@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vaecore.config import RunConfig
     from vaecore.data.own.file import OwnFile
     from vaecore.explore import Checkpoint, Codeless, CrossModal, SentenceCheckpoint, VideoCheckpoint
+    from vaecore.training.fitting import Fitting
 
     Opened = Checkpoint | Codeless | CrossModal | SentenceCheckpoint | VideoCheckpoint
 
@@ -39,9 +40,10 @@ def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, An
     by their dotted names, as `--set` does; other keywords are such names too, or the last part of one where only one
     field is called so: `epochs` is `training.epochs`, `latent_size` is `model.latent_size`. `data` are your own: the
     path of a file or folder, what `vaecore.bring` gave, a data set's configuration, or what `vaecore.data.own.given`
-    takes: arrays, sentences, a PyTorch data set, which are written once into the store. The run is written into
-    `store` (a folder; else $VAECORE_STORE or ./trained) under `name`, or under a name made from the choice and the
-    time: pages and command line see it too.
+    takes: arrays, sentences, a PyTorch data set, which are written once into the store. A preset follows the data it is
+    given: what is changed for them is said, and never what is set here. The run is written into `store` (a folder; else
+    $VAECORE_STORE or ./trained) under `name`, or under a name made from the choice and the time: pages and command line
+    see it too.
 
     Raises `ConfigError` for a name or a value that cannot be used, `StoreError` for a run that cannot be called so,
     `DataUnavailable` for data that is not here, `TrainingFailed` where a number stopped being finite, and
@@ -50,12 +52,18 @@ def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, An
     from vaecore.lab.progress import Watched, here, preparing, training_bar
     from vaecore.lab.worker import train_here
     from vaecore.training.build import fit as check
+    from vaecore.training.fitting import adapted
 
     changes = {**(set or {}), **settings}
     config = chosen(start, changes) if data is None else _with_data(chosen(start, {}), data, changes, _store(store))
     config = config.resolve()
     with preparing(here(silent=silent)):
-        check(config, config.data.load())  # what is wrong is said before there is a run
+        dataset = config.data.load()
+    if _is_preset(start):
+        config, adaptations = adapted(chosen(start, {}), config, dataset, [_whole(field, config) for field in changes])
+        for adaptation in adaptations:
+            here(silent=silent).print(f"{adaptation}.", highlight=False)
+    check(config, dataset)  # what is wrong is said before there is a run
     run = _store(store).create(config, name)
     with training_bar(here(silent=silent)) as bar:
         control = Watched(run, bar)
@@ -65,6 +73,30 @@ def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, An
         raise KeyboardInterrupt(f"Stopped at step {control.step}. vaecore.load({str(run.path)!r}) opens what there is; "
                                 f"`vaecore resume {run.id}` continues.")
     return _opened(run)
+
+
+def fitting(data: Any, **settings: Any) -> list[Fitting]:
+    """Say which families fit a data set, and of the others why not and what would make them fit.
+
+        vaecore.fitting("mnist")
+        vaecore.fitting("pictures/", size=64)
+
+    `data` is the name of a data set, a configuration, or what `fit` takes as data; keywords are fields of the data set.
+    Raises `ConfigError` and `DataUnavailable` for data that cannot be read.
+    """
+    from vaecore.config import RunConfig, changed
+    from vaecore.data import DATASETS
+    from vaecore.training.fitting import families
+
+    fields = {f"data.{field}": value for field, value in settings.items()}
+    if isinstance(data, RunConfig):
+        config = changed(data, _as_typed(fields))
+    elif isinstance(data, str) and data in DATASETS:
+        config = changed(RunConfig(), _as_typed({"data.name": data, **fields}))
+    else:
+        config = _with_data(RunConfig(), data, fields, _store(None))
+    config = config.resolve()
+    return families(config, config.data.load())
 
 
 def load(reference: str | Path | Run, *, store: Store | Path | str | None = None) -> Opened:
@@ -97,20 +129,25 @@ def chosen(start: str | Path | RunConfig, settings: Mapping[str, Any]) -> RunCon
     elif not isinstance(start, str | Path):
         raise problem("start", start, f"{type(start).__name__} is nothing to train.",
                       "Give a preset's name, the path of a configuration or a RunConfig.")
-    elif isinstance(start, Path) or start.endswith(CONFIG_FILES):
-        config = from_file(Path(start))
+    elif _is_preset(start):
+        config = preset(str(start))
     else:
-        config = preset(start)
+        config = from_file(Path(start))
     dotted = {field: value for field, value in settings.items() if "." in field or field in RunConfig.model_fields}
     config = changed(config, _as_typed(dotted))  # first, as a family that is chosen here brings other fields
     short = {_whole(field, config): value for field, value in settings.items() if field not in dotted}
     return changed(config, _as_typed(short))
 
 
+def _is_preset(start: object) -> bool:
+    """Whether it is a preset's name rather than a file or a configuration."""
+    return isinstance(start, str) and not start.endswith(CONFIG_FILES)
+
+
 def _with_data(config: RunConfig, data: Any, settings: Mapping[str, Any], store: Store) -> RunConfig:
     """The configuration with data of one's own, with fields changed."""
     from vaecore.data import DataConfig
-    from vaecore.data.own.door import Brought, Kind, read_as
+    from vaecore.data.own.door import Brought, Kind, meant, read_as
     from vaecore.data.own.given import written
     from vaecore.schema import parse
 
@@ -121,7 +158,8 @@ def _with_data(config: RunConfig, data: Any, settings: Mapping[str, Any], store:
         return with_these(data.config)
     if isinstance(data, DataConfig):
         return with_these(data)
-    path, kind, fields = (data, "", {}) if isinstance(data, str | Path) else written(data, store.root / "data")
+    own = isinstance(data, str | Path)
+    path, kind, fields = (data, meant(config.data, data), {}) if own else written(data, store.root / "data")
     found: dict[Kind, RunConfig] = {}
 
     def configured(kind: Kind) -> OwnFile:
@@ -134,8 +172,11 @@ def _with_data(config: RunConfig, data: Any, settings: Mapping[str, Any], store:
 
 def _whole(field: str, config: RunConfig) -> str:
     """The dotted name of the only field that is called so."""
+    from vaecore.config import RunConfig
     from vaecore.schema import problem
 
+    if "." in field or field in RunConfig.model_fields:
+        return field
     known = _fields(config)
     meant = [dotted for dotted in known if dotted.rpartition(".")[2] == field]
     training = f"training.{field}"

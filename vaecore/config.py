@@ -203,7 +203,7 @@ def _put(values: dict[str, Any], model: type[BaseModel], path: list[str], text: 
     members = tagged(info)
     tag = info.discriminator if isinstance(info.discriminator, str) else ""
     if members and rest == [tag] and (chosen := str(_said(text, whole, as_text=True))) in members:
-        inner = values[head] = {k: v for k, v in inner.items() if _shared(members[chosen], k, v)}
+        inner = values[head] = {k: v for k, v in inner.items() if k == tag or _shared(members[chosen], k, v)}
     owner = members.get(inner.get(tag, "")) if members else info.annotation
     if isinstance(owner, type) and issubclass(owner, BaseModel):
         _put(inner, owner, rest, text, whole)
@@ -211,8 +211,6 @@ def _put(values: dict[str, Any], model: type[BaseModel], path: list[str], text: 
 
 def _shared(member: type[BaseModel], field: str, value: Any) -> bool:
     """Whether a member of a union has a field that takes what another one's field of that name holds."""
-    if not isinstance(value, dict):
-        return field in member.model_fields
     try:
         member.model_validate({field: value})
     except ValidationError as error:  # a choice of the other one that this one does not offer

@@ -106,14 +106,21 @@ def flag(name: str) -> str:
     return f"--{name.replace('_', '-')}"
 
 
+Way = tuple[str, ...]  # settings as on the command line, all of which are to be made
+
+
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a configuration, in words for the person who wrote it."""
+    """One thing wrong with a configuration, in words for the person who wrote it.
+
+    `ways` say the remedy as settings, where that can be said: any of them would do, and the first is the usual one.
+    """
 
     field: str  # dotted, as on the command line: training.epochs
     value: Any
     message: str
     remedy: str
+    ways: tuple[Way, ...] = ()
 
     def __str__(self) -> str:
         where = self.field or "configuration"
@@ -128,9 +135,10 @@ class ConfigError(ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-def problem(field: str, value: Any, message: str, remedy: str) -> ConfigError:
-    """A `ConfigError` with a single problem."""
-    return ConfigError([Problem(field, value, message, remedy)])
+def problem(field: str, value: Any, message: str, remedy: str, *ways: str | Way) -> ConfigError:
+    """A `ConfigError` with a single problem; each of `ways` is a setting, or several, that would mend it."""
+    return ConfigError([Problem(field, value, message, remedy,
+                                tuple((way,) if isinstance(way, str) else way for way in ways))])
 
 
 T = TypeVar("T", bound=Strict)
@@ -245,6 +253,11 @@ def tagged(info: FieldInfo) -> dict[str, type[BaseModel]]:
     if not isinstance(tag, str):
         return {}
     return {str(get_args(member.model_fields[tag].annotation)[0]): member for member in members}
+
+
+def named(tag: str, member: type[BaseModel]) -> str:
+    """A choice as a person reads it: its own title, or its tag `gaussian-learned` as "Gaussian learned"."""
+    return str(getattr(member, "title", "")) or tag.replace("-", " ").capitalize()
 
 
 def title_of(name: str, info: FieldInfo | None) -> str:

@@ -8,17 +8,21 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Collection
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from pages.shared.words import escaped
+from vaecore.schema import ConfigError
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
     from vaecore.data import DataConfig, Dataset
     from vaecore.explore.look import Look
     from vaecore.training.build import Fit
+    from vaecore.training.fitting import Fitting
 
 MAX_MEASURED = 50_000_000  # parameters; a larger model is not measured in the web server's memory
 _measuring = threading.Lock()  # one at a time, or two visitors would measure each other
@@ -48,6 +52,32 @@ def look_at(data: DataConfig) -> Look:
 def fit(config: RunConfig) -> Fit:
     """Size of the model and number of steps; raises `ConfigError` where model, training and data do not fit."""
     return _fit(config.resolve().to_json())
+
+
+def adapted(start: RunConfig, config: RunConfig, said: Collection[str]) -> tuple[RunConfig, tuple[str, ...]]:
+    """What the form began with for the data that were chosen, and what was changed for them, in words.
+
+    Raises `ConfigError` where nothing makes it fit.
+    """
+    from vaecore.training.fitting import adapted
+
+    found, changes = adapted(start, config, _dataset(_data(config)), said)
+    return found, tuple(f"{change}." for change in changes)
+
+
+def offers(config: RunConfig) -> dict[str, list[Fitting]]:
+    """What fits the data at each choice of family and model, and what does not; by the choice's dotted name."""
+    from vaecore.config import Training
+
+    training = Training(kl=config.training.kl, inference=config.training.inference)  # what fits depends on no more
+    return _offers(config.model_copy(update={"training": training, "seed": 0}).resolve().to_json())
+
+
+def unread(config: RunConfig) -> set[str]:
+    """Fields that make no difference to this training, dotted."""
+    from vaecore.training.fitting import unread
+
+    return unread(config, _dataset(_data(config)))
 
 
 def seconds(config: RunConfig) -> tuple[float, float]:
@@ -119,6 +149,20 @@ def _fit(text: str) -> Fit:
 
     config = _config(text)
     return fit(config, _dataset(_data(config)))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _offers(text: str) -> dict[str, list[Fitting]]:
+    from vaecore.training.fitting import FAMILY, fittings, mended, open_choices
+
+    config = _config(text)
+    dataset = _dataset(_data(config))
+    found = {FAMILY: fittings(config, dataset, FAMILY)}
+    with suppress(ConfigError):  # of a family that does not fit, nothing inside it can be told
+        whole, _ = mended(config, dataset, {FAMILY})
+        # What is chosen stays an offer: what does not fit of it is said under the field.
+        found |= {path: fittings(whole, dataset, path) for path in open_choices(whole)[1:]}
+    return found
 
 
 @st.cache_data(max_entries=256, ttl=60, show_spinner=False)

@@ -14,7 +14,7 @@ from pages.shared.checkpoints import store
 from pages.shared.palette import BLUE, GREEN, PINK
 from pages.shared.queue import anything_live, queue_panel
 from pages.shared.words import duration, escaped
-from pages.train import bring, fetching
+from pages.train import bring, fetching, fitting
 from pages.train.form import draft
 from pages.train.form.drawing import config_form
 from pages.train.form.fields import entries_text
@@ -125,10 +125,9 @@ def data_card(plan: Plan, own: type[OwnFile] | None, *, locked: bool) -> None:
         st.caption("The data is shown once its fields are in order.")
 
 
-def unused(plan: Plan) -> tuple[str, ...]:
-    """Fields that a model solved in closed form does not read."""
-    closed = plan.sound is not None and plan.sound.model.closed_form
-    return ("training.batch_size", "training.epochs", "training.learning_rate") if closed else ()
+def unused(plan: Plan) -> set[str]:
+    """Fields that are not asked for, as they make no difference to this training."""
+    return measure.unread(plan.sound) if plan.sound and plan.look else set()
 
 
 def schedules(plan: Plan) -> None:
@@ -341,10 +340,17 @@ def page() -> None:
         start_with = origin.start()
         entered = with_file_chosen(origin, draft.values(start_with, FORM))
         plan = judge(entered)
+        if plan.look and fitting.follow(origin, plan.config):
+            entered = draft.values(start_with, FORM)
+            plan = judge(entered)
+        offers = measure.offers(plan.config) if plan.config and plan.look and not origin.source else {}
         own = door.own().get(entered["data"]["name"]) if not entered["data"].get("path") else None
         config_form(start_with, FORM, problems=plan.problems, locked=origin.locked, unused=unused(plan),
-                         beside={"data": lambda: data_card(plan, own, locked="data" in origin.locked),
-                                 "training": lambda: schedules(plan)})
+                    beside={"data": lambda: data_card(plan, own, locked="data" in origin.locked),
+                            "training": lambda: schedules(plan)},
+                    around={"model": (fitting.told, lambda: fitting.folded(plan.config, offers))},
+                    fitting={path: [each.tag for each in found if each.fits] for path, found in offers.items()},
+                    mend=lambda problem: fitting.mend(plan.config, problem))
     with launch:
         time_slot = launch_card(origin, plan)
     bring.dialog()

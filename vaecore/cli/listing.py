@@ -115,16 +115,41 @@ def list_presets(name: Annotated[str | None, typer.Argument(help="Show one whole
 def families(measured: Annotated[bool, typer.Option("--measured", help="Instead, the lecture's four approaches side by "
                                                     "side: likelihood, passes and seconds, as evaluations found "
                                                     "them.")] = False,
-             store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """The families of models and their fields."""
+             given: Annotated[str, typer.Option("--data", metavar="NAME|PATH", help="A data set, or a file or folder "
+                                                "of your own: which families fit it, and why others do not.")] = "",
+             changes: SetOption = None, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """The families of models and their fields; of given data, which ones fit, and why the others do not."""
     if measured:
         return _measured(store_at(store), as_json)
+    if given or changes:
+        return _fitting(given, changes or [], as_json)
     from vaecore import named
 
     facts = named.families()
     say(facts, as_json, "\n\n".join(
         f"{name}: {fact['what']}\n" + "\n".join(f"  {field:16} {words}" for field, words in fact["fields"].items())
         for name, fact in facts.items()))
+
+
+def _fitting(given: str, changes: list[str], as_json: bool) -> None:
+    from vaecore.config import RunConfig, changed
+    from vaecore.data import DATASETS
+    from vaecore.training import fitting
+
+    if given and given not in DATASETS:
+        from vaecore.cli.bringing import brought
+
+        config = RunConfig().model_copy(update={"data": brought(given, "", changes).config})
+    else:
+        config = changed(RunConfig(), [*([f"data.name={given}"] if given else []), *changes]).resolve()
+    found = fitting.families(config, config.data.load())
+    lines = []
+    for each in found:
+        made = "; ".join(map(fitting.in_words, each.settings[1:]))
+        lines.append(f"{'+' if each.fits else '-'} {each.tag:24} {each.title}"
+                     + (f": {each.reason}" if each.reason else "")
+                     + (f" {'With' if each.fits else 'It fits with'} {made}." if made else ""))
+    say([vars(each) for each in found], as_json, "\n".join(lines))
 
 
 def _measured(store: Store, as_json: bool) -> None:

@@ -42,25 +42,39 @@ def train(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Train a model: queue it, follow it to its end."""
+    """Train a model: queue it, follow it to its end.
+
+    A preset follows the data it is given; what is changed for them is said, and never what you set yourself.
+    """
     from vaecore.config import RunConfig, changed, from_file
     from vaecore.config import preset as named
     from vaecore.schema import problem
     from vaecore.training.build import fit
+    from vaecore.training.fitting import adapted
 
     if preset and config:
         raise problem("--config", str(config), "a preset and a file were both given.", "Give one of them.")
     start = named(preset) if preset else from_file(config) if config else RunConfig()
+    settings = changes or []
     if data:
         from vaecore.cli.bringing import brought
+        from vaecore.data.own.door import meant
 
-        of_data, changes = _parted(changes or [])
-        start = start.model_copy(update={"data": brought(data, kind, of_data).config})
+        of_data, settings = _parted(settings)
+        start_with = brought(data, kind or meant(start.data, data), of_data).config
+        chosen = changed(start.model_copy(update={"data": start_with}), settings).resolve()
     elif kind:
         raise problem("--as", kind, "there are no data to read so.", "Give --data PATH too.")
-    chosen = changed(start, changes or []).resolve()
+    else:
+        chosen = changed(start, settings).resolve()
     with preparing(err):
-        fit(chosen, chosen.data.load())  # what is wrong is said here, not in a log
+        dataset = chosen.data.load()
+    if not config:  # a file is meant as it stands
+        said = {setting.partition("=")[0].strip() for setting in settings}
+        chosen, adaptations = adapted(start, chosen, dataset, said)
+        for adaptation in adaptations:
+            err.print(f"{adaptation}.", highlight=False)
+    fit(chosen, dataset)  # what is wrong is said here, not in a log
     _start(store_at(store).create(chosen, name), detach, as_json)
 
 

@@ -37,6 +37,7 @@ from vaecore.data.omniglot import Omniglot
 from vaecore.data.own.aligned import Aligned
 from vaecore.data.own.clips import OwnClips
 from vaecore.data.own.images import Images
+from vaecore.data.own.images_labels import ImagesLabels
 from vaecore.data.own.table import Table
 from vaecore.data.own.text import TextFile
 from vaecore.data.planted_blocks import PlantedBlocks
@@ -53,7 +54,8 @@ from vaecore.modalities import BEGIN, END, PAD, SPECIALS, UNKNOWN, Modality
 Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Sprites | Gaussian | Sources | Table | Sentences
                  | SyntheticText | Captions | TextFile | ImageLabel | Halves | StyledDigits | SpokenDigits
                  | DigitViews | Omics | PlantedBlocks | Translations | Aligned | MovingMNIST | MovingStates
-                 | MovingShape | Characters | Filmed | OwnClips | Images, Field(discriminator="name")]
+                 | MovingShape | Characters | Filmed | OwnClips | Images | ImagesLabels,
+                 Field(discriminator="name")]
 DATASETS: dict[str, type[DataConfig]] = {
     member.model_fields["name"].default: member for member in get_args(get_args(Data)[0])}
 

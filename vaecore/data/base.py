@@ -148,6 +148,9 @@ class DataConfig(Strict):
 
     title: ClassVar[str]  # what a person calls it
     observation: ClassVar[str] = "image"  # what one of them is called
+    # Settings that make several modalities of the same observations, or one of them, where there is such a data set.
+    as_several: ClassVar[tuple[str, ...]] = ()
+    as_one: ClassVar[tuple[str, ...]] = ()
     # Fields that validation and test sets do not depend on: see `vaecore.data.identity`.
     training_only: ClassVar[frozenset[str]] = frozenset({"train_limit", "missing", "clips"})
 

@@ -19,6 +19,7 @@ class FashionMNIST(ImageConfig):
     """Clothing, 28 x 28, ten classes, 70,000 images (MIT licence)."""
 
     title: ClassVar[str] = "Fashion-MNIST"
+    as_several: ClassVar[tuple[str, ...]] = ("data.name=image-label", "data.images=fashion-mnist")
     name: Literal["fashion-mnist"] = "fashion-mnist"
 
     def reads(self) -> tuple[str, ...]:

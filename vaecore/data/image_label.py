@@ -21,6 +21,7 @@ class ImageLabel(ImageConfig, MultimodalConfig):
     """Modalities `image` (1, 28, 28) and `label`, one of ten."""
 
     title: ClassVar[str] = "Image + label"
+    as_one: ClassVar[tuple[str, ...]] = ("data.name=mnist",)
     name: Literal["image-label"] = "image-label"
     images: Literal["mnist", "fashion-mnist"] = option("mnist", "Handwritten digits, or clothing.")
     source: Source = option("auto", "Which copy of MNIST: the 5,000 embedded digits, the full 70,000, or the full set "

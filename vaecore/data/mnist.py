@@ -22,6 +22,7 @@ class MNIST(ImageConfig):
     """Handwritten digits, 28 x 28, ten classes."""
 
     title: ClassVar[str] = "MNIST"
+    as_several: ClassVar[tuple[str, ...]] = ("data.name=image-label",)
     name: Literal["mnist"] = "mnist"
     source: Literal["auto", "embedded", "full"] = option(
         "auto", "Which copy: the 5,000 embedded digits, the full 70,000, or the full set when it is here.")

@@ -220,10 +220,18 @@ class ModelConfig(Strict):
     equations: ClassVar[str] = ""  # by which numbers the lecture writes it down, as "5–16"
     likelihood_name: ClassVar[str] = ""  # of a family whose likelihood is not a choice
     approach: ClassVar[Approach | None] = None  # which of the lecture's four it is; None for one without p(x)
+    usual: ClassVar[Literal["", "few", "many"]] = ""  # the first choice for what it reads: where rows are few, or not
 
     def scored_by(self) -> str:
         """The likelihood in words: numbers in nats compare only under the same."""
         return self.likelihood.tag if isinstance(self, ChoosesLikelihood) else self.likelihood_name
+
+    def enough(self, modalities: Modalities, rows: int) -> None:
+        """Raise `ConfigError` where `rows`, training observations that have every modality, cannot be learned from."""
+
+    def unread(self, modalities: Modalities) -> set[str]:
+        """Fields, dotted from here, that make no difference for these modalities as the others stand."""
+        return set()
 
     @abstractmethod
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:

@@ -76,7 +76,8 @@ class _ConvolutionalConfig(NetworkConfig):
         """Channels of the stages, width of the dense layer, and height and width before and after each stage."""
         if not isinstance(modality, Image):
             raise problem("model.network.kind", self.tag, "a convolutional network needs "
-                          f"images, but this data set has {modality.plural}.", "Use mlp or linear.")
+                          f"images, but this data set has {modality.plural}.", "Use mlp or linear.",
+                          "model.network.kind=mlp")
         height, width = modality.shape[1:]
         channels = self.channels or usual_channels((height, width))
         sizes = [(height, width)]
@@ -85,7 +86,9 @@ class _ConvolutionalConfig(NetworkConfig):
                 raise problem("model.network.channels", list(self.channels), f"{len(channels)} "
                               f"stage{'s' * (len(channels) > 1)} halve{'s' * (len(channels) == 1)} {height} x {width} "
                               "images to nothing.",
-                              f"Use at most {len(sizes) - 1} stages." if len(sizes) > 1 else "Use mlp or linear.")
+                              f"Use at most {len(sizes) - 1} stages." if len(sizes) > 1 else "Use mlp or linear.",
+                              f"model.network.channels={list(channels[:len(sizes) - 1])}" if len(sizes) > 1 else
+                              "model.network.kind=mlp")
             sizes.append(_halved(sizes[-1]))
         return channels, self.dense or channels[-1], sizes
 

@@ -82,7 +82,7 @@ class _ConvolutionalConfig(FrameNetworkConfig):
         kind = self.tag
         if len(frame) != 3:
             raise problem("model.network.kind", kind, "a convolutional network needs pictures, but these frames are "
-                          "vectors.", "Use mlp.")
+                          "vectors.", "Use mlp.", "model.network.kind=mlp")
         height, width = frame[1:]
         stages = max(0, min(height, width).bit_length() - SMALLEST.bit_length())
         whole = height % 2**stages == 0 and width % 2**stages == 0
@@ -90,7 +90,8 @@ class _ConvolutionalConfig(FrameNetworkConfig):
             raise problem("model.network.kind", kind, f"frames of {height} x {width} pixels do not halve to "
                           + (f"{SMALLEST} x {SMALLEST}." if height == width else f"a shorter side of {SMALLEST}."),
                           "Use data.size=16, 32, 64 or 128"
-                          + ("." if height == width else ", and a width that halves as often."))
+                          + ("." if height == width else ", and a width that halves as often."),
+                          "model.network.kind=mlp", "data.size=32")
         return [frame[0], *(self.channels * 2 ** min(stage, 3) for stage in range(stages))]
 
     def _last(self, frame: Frame) -> tuple[int, int]:

@@ -6,8 +6,9 @@ vectors by fully connected layers.
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated
 
 import torch
@@ -76,13 +77,17 @@ class ModalNetworks(Strict):
         MLPConfig(hidden=(256,)), "Encoder and decoder of labels and vectors.", title="Label and vector network")
     text: TextNetworkConfig = option(TextNetworkConfig(), "Encoder and decoder of sentences.")
 
+    def of(self, modality: Modality) -> NetworkConfig | TextNetworkConfig:
+        """The one that reads and writes a modality."""
+        return modality.pick(NETWORKS)(self)
+
     def encoder(self, modality: Modality, size: int) -> nn.Module:
         """(B, *shape) -> (B, size)."""
-        return modality.pick(NETWORKS)(self).encoder(modality, size)
+        return self.of(modality).encoder(modality, size)
 
     def decoder(self, modality: Modality, size: int, likelihood: LikelihoodConfig | None) -> Decoder:
         """(B, size) -> p(x|z); `likelihood` is None for texts, which have none to choose."""
-        network = modality.pick(NETWORKS)(self)
+        network = self.of(modality)
         if isinstance(network, TextNetworkConfig):
             return _WritingDecoder(network, modality, size)
         assert likelihood is not None
@@ -135,7 +140,8 @@ def likelihoods(chosen: Mapping[str, str], sigma: float, modalities: Mapping[str
         kind = chosen.get(name, next(iter(fitting), ""))
         if kind not in fitting and (fitting or kind):
             raise problem(f"model.likelihoods.{name}", kind, f"'{kind}' does not describe {modality.plural}.",
-                          f"Use {' or '.join(fitting)}." if fitting else "Leave it out: sentences are scored by word.")
+                          f"Use {' or '.join(fitting)}." if fitting else "Leave it out: sentences are scored by word.",
+                          _without("model.likelihoods", chosen, [name]))
         found[name] = fitting[kind].with_sigma(sigma) if kind else None
     return found
 
@@ -153,4 +159,11 @@ def check_names(field: str, values: Mapping[str, object], modalities: Mapping[st
     for name, value in values.items():
         if name not in modalities:
             raise problem(f"{field}.{name}", value, f"this data set has no modality '{name}'.",
-                          f"It has {', '.join(modalities)}.")
+                          f"It has {', '.join(modalities)}.",
+                          _without(field, values, [name for name in values if name not in modalities]))
+
+
+def _without(field: str, values: Mapping[str, object], names: Iterable[str]) -> str:
+    """The setting that takes values by name out of a field."""
+    left = {name: value for name, value in values.items() if name not in names}
+    return f"{field}={json.dumps(left)}"

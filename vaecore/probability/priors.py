@@ -422,7 +422,7 @@ class ConditionalConfig(PriorConfig):
     def build(self, size: int, inputs: Inputs, covariate: Modality | None) -> Prior:
         if covariate is None:
             raise problem("model.prior.kind", "conditional", "this data set has no labels and no covariate to "
-                          "condition on.", "Choose another prior, or data with labels.")
+                          "condition on.", "Choose another prior, or data with labels.", "model.prior.kind=standard")
         return Conditional(size, covariate.size, self)
 
 

@@ -126,7 +126,7 @@ class CyclicalBeta(_Ramp):
         if total and self.cycles > max(1, most):
             raise problem("training.beta.cycles", self.cycles, f"{self.cycles} cycles do not fit into {total:,} "
                           f"training steps with a ramp over {self.ramp:g} of each.", f"Use at most {max(1, most):,}, "
-                          "or train longer.")
+                          "or train longer.", f"training.beta.cycles={max(1, most)}")
 
 
 Point = tuple[Annotated[float, Field(title="Share of training", ge=0, le=1)],

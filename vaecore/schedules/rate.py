@@ -60,7 +60,8 @@ class RestartsRate(RateSchedule):
     def check(self, total: int) -> None:
         if total and self.cycles > max(1, total // 2):
             raise problem("training.rate.cycles", self.cycles, f"{self.cycles} restarts do not fit into {total:,} "
-                          f"training steps.", f"Use at most {max(1, total // 2):,}, or train longer.")
+                          f"training steps.", f"Use at most {max(1, total // 2):,}, or train longer.",
+                          f"training.rate.cycles={max(1, total // 2)}")
 
 
 class StepRate(RateSchedule):

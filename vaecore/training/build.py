@@ -11,7 +11,7 @@ import torch
 from vaecore.config import RunConfig
 from vaecore.data import Dataset, ImageConfig
 from vaecore.data.rows import free_memory
-from vaecore.modalities import Modality
+from vaecore.modalities import Label, Modality, Vector
 from vaecore.models import FAMILIES, Family
 from vaecore.models.capabilities import ChoosesDivergence, ChoosesLikelihood, ChoosesPrior, ChoosesStages
 from vaecore.models.single.principal import SOLVED_AT_ONCE
@@ -19,10 +19,11 @@ from vaecore.probability.likelihoods import DiscretisedLogisticConfig
 from vaecore.probability.priors import PriorConfig
 from vaecore.schedules.inference import Aggressive
 from vaecore.schedules.kl_cost import FreeBits, Plain
-from vaecore.schema import problem
+from vaecore.schema import named, problem
 from vaecore.training import device as devices
 from vaecore.training.checkpoints import MAX_WEIGHTS_BYTES
 
+FEW = 200  # rows of numbers, below which a linear method is the first choice
 HELD_BYTES = 4  # of each number in a closed form, which reads all observations at once
 SOLVED_BYTES = 28  # and where their covariance is found at once: three times as float64 besides
 
@@ -38,41 +39,30 @@ def build(config: RunConfig, dataset: Dataset) -> Family:
 
 
 def check(config: RunConfig, dataset: Dataset) -> None:
-    """Raise `ConfigError` for what only the data can show to be wrong."""
+    """Raise `ConfigError` for what only the data can show to be wrong.
+
+    The family comes first, as what else does not fit follows from it.
+    """
     size, batch = dataset.size("train"), config.training.batch_size
+    _check_family(config, dataset)
     if batch > size and not config.model.closed_form:
         raise problem("training.batch_size", batch, f"{batch:,} is more than the {size:,} training observations.",
-                      f"Use at most {size:,}.")
-    if dataset.in_sample and not config.model.closed_form:
-        raise problem("data.held_out", 0, f"{config.model.title} learns step by step, which observations that it is "
-                      "not trained on have to judge.", "Use 0.1, or a method in closed form, as PCA or multi-set CCA.")
+                      f"Use at most {size:,}.", f"training.batch_size={size}")
     numbers = [m.size for m in dataset.modalities.values()] if config.model.closed_form else []
     needed = size * sum(count * (SOLVED_BYTES if count <= SOLVED_AT_ONCE else HELD_BYTES) for count in numbers)
     if needed > (free := free_memory()):
+        most = max(1, size * free // needed)
         raise problem("data.train_limit", config.data.train_limit, f"{config.model.title} is solved on all {size:,} "
                       f"training observations at once, which takes {needed:,} bytes of memory, and {free:,} are free.",
-                      f"Use at most {max(1, size * free // needed):,}, or a family that reads them by batches.")
-    likelihood = config.model.likelihood if isinstance(config.model, ChoosesLikelihood) else None
-    several = len(dataset.modalities) > 1
-    seen = dataset.modalities.values()
-    fitting = "Choose one of " + ", ".join(name for name, family in FAMILIES.items() if family.multimodal == several
-                                           and all(isinstance(each, family.reads) for each in seen)) + "."
-    if unread := [each for each in seen if not isinstance(each, config.model.reads)]:
-        raise problem("model.family", config.model.family, f"{config.model.title} reads "
-                      f"{_plural(config.model.reads)}, but this data set has {_plural(unread)}.", fitting)
-    if several and not config.model.multimodal:
-        raise problem("model.family", config.model.family, f"{config.model.title} models one modality, but this data "
-                      f"set has {len(dataset.modalities)}: {', '.join(dataset.modalities)}.", fitting)
-    if not several and config.model.multimodal:
-        raise problem("model.family", config.model.family, f"{config.model.title} models several modalities, but this "
-                      "data set has one.", "Choose a data set of several, as image-label, or another family.")
+                      f"Use at most {most:,}, or a family that reads them by batches.", f"data.train_limit={most}")
     if isinstance(config.training.inference, Aggressive) and not config.model.has_kl:
         raise problem("training.inference.kind", "aggressive", f"{config.model.title} has no posterior that could lag "
-                      "behind.", "Use together, or a family with a KL.")
+                      "behind.", "Use together, or a family with a KL.", "training.inference.kind=together")
     stages = config.model.stages.tag if isinstance(config.model, ChoosesStages) else "one"
     if isinstance(config.training.inference, Aggressive) and stages != "one":
         raise problem("training.inference.kind", "aggressive", f"model.stages.kind={stages} already says when the "
-                      "posterior learns.", "Use together, or model.stages.kind=one.")
+                      "posterior learns.", "Use together, or model.stages.kind=one.",
+                      "training.inference.kind=together", "model.stages.kind=one")
     if isinstance(config.model, ChoosesPrior):
         prior = config.model.prior
         _check_prior(prior, dataset)
@@ -80,26 +70,82 @@ def check(config: RunConfig, dataset: Dataset) -> None:
         if isinstance(kl, FreeBits) and kl.group == "dimension" and not prior.by_dimension:
             raise problem("training.kl.group", "dimension", f"the KL from the prior {prior.tag} has no closed form by "
                           "dimension, only one number for the whole latent.",
-                          "Use latent, with the nats that all dimensions together have for free, or plain.")
+                          "Use latent, with the nats that all dimensions together have for free, or plain.",
+                          "training.kl.group=latent", "model.prior.kind=standard")
     if isinstance(config.model, ChoosesDivergence) and not config.model.divergence.is_kl:
         if not isinstance(config.training.kl, Plain):
             raise problem("training.kl.kind", config.training.kl.kind, "it says what the KL costs, but "
                           f"model.divergence.kind={config.model.divergence.tag} charges no KL.",
-                          "Use plain, or the divergence kl.")
+                          "Use plain, or the divergence kl.", "training.kl.kind=plain", "model.divergence.kind=kl")
         if batch < 2:
             raise problem("training.batch_size", batch, "a distance between samples needs more than one.",
-                          "Use at least 2; 100 is usual.")
+                          "Use at least 2; 100 is usual.", f"training.batch_size={min(100, size)}")
     steps = size // batch * config.training.epochs
-    config.training.beta.check(steps)
-    config.training.rate.check(steps)
-    if likelihood is not None and not all(isinstance(each, likelihood.describes) for each in seen):
+    if config.model.has_kl:
+        config.training.beta.check(steps)
+    if not config.model.closed_form:
+        config.training.rate.check(steps)
+    config.model.enough(dataset.modalities, complete(dataset))
+    _check_likelihood(config, dataset)
+
+
+def _check_family(config: RunConfig, dataset: Dataset) -> None:
+    """Raise `ConfigError` for a family that does not read these modalities, or not so many."""
+    model, seen = config.model, list(dataset.modalities.values())
+    several = len(seen) > 1
+    fitting = [name for name, family in FAMILIES.items() if family.multimodal == several
+               and all(isinstance(each, family.reads) for each in seen)]
+    choose = "Choose one of " + ", ".join(fitting) + "."
+    # With its own settings: a latent of 16 or a Bernoulli that was meant for images is none of a model of clips.
+    another = [way for name in [usual(dataset, fitting)] if name
+               for way in (f"model={{family: {name}}}", f"model.family={name}")]
+    if several and not model.multimodal:
+        one = config.data.as_one if any(isinstance(each, model.reads) for each in seen) else ()
+        raise problem("model.family", model.family, f"{model.title} models one modality, but this data set has "
+                      f"{len(seen)}: {', '.join(dataset.modalities)}.", choose, *another, *filter(None, [one]))
+    if not several and model.multimodal:
+        raise problem("model.family", model.family, f"{model.title} models several modalities, but this data set has "
+                      "one.", "Choose a data set of several, as image-label, or another family.", *another,
+                      *filter(None, [config.data.as_several]))
+    if unread := [each for each in seen if not isinstance(each, model.reads)]:
+        raise problem("model.family", model.family, f"{model.title} reads {_plural(model.reads)}, but this data set "
+                      f"has {_plural(unread)}.", choose, *another)
+    if dataset.in_sample and not model.closed_form:
+        solved = usual(dataset, [name for name in fitting if FAMILIES[name].closed_form])
+        raise problem("data.held_out", 0, f"{model.title} learns step by step, which observations that it is not "
+                      "trained on have to judge.", "Use 0.1, or a method in closed form, as PCA or multi-set CCA.",
+                      *([f"model={{family: {solved}}}"] if solved else []), "data.held_out=0.1")
+
+
+def usual(dataset: Dataset, fitting: Iterable[str]) -> str:
+    """The family of `fitting` that one begins with: a linear one where there are few rows of numbers; "" of none."""
+    few = complete(dataset) < FEW and all(isinstance(each, Vector | Label) for each in dataset.modalities.values())
+    ranked = [name for kind in (["few"] if few else []) + ["many"] for name in fitting if FAMILIES[name].usual == kind]
+    return next(iter([*ranked, *fitting]), "")
+
+
+def complete(dataset: Dataset) -> int:
+    """Training observations that have every modality."""
+    observed = dataset.splits["train"].observed
+    return dataset.size("train") if observed is None else int(observed.all(1).sum())
+
+
+def _check_likelihood(config: RunConfig, dataset: Dataset) -> None:
+    """Raise `ConfigError` for a likelihood that is no density of these observations."""
+    if not isinstance(config.model, ChoosesLikelihood):
+        return
+    likelihood, seen = config.model.likelihood, dataset.modalities.values()
+    title = named(likelihood.tag, type(likelihood))
+    if not all(isinstance(each, likelihood.describes) for each in seen):
         what = "pixels" if all(kind.pixels for kind in likelihood.describes) else _plural(likelihood.describes)
-        raise problem("model.likelihood.kind", likelihood.tag, f"'{likelihood.tag}' describes {what}, but this data "
-                      f"set has {_plural(seen)}.", "Use gaussian or gaussian-learned.")
+        raise problem("model.likelihood.kind", likelihood.tag, f"{title} describes {what}, but this data set has "
+                      f"{_plural(seen)}.", "Use gaussian or gaussian-learned.",
+                      "model.likelihood.kind=gaussian-learned")
     black = isinstance(config.data, ImageConfig) and config.data.pixels != "grey"
     if isinstance(likelihood, DiscretisedLogisticConfig) and black:
         raise problem("model.likelihood.kind", likelihood.kind, "grey levels are scored, but data.pixels is black and "
-                      "white.", "Use bernoulli, or data.pixels=grey.")
+                      "white.", "Use bernoulli, or data.pixels=grey.", "model.likelihood.kind=bernoulli",
+                      "data.pixels=grey")
 
 
 def _check_size(model: Family) -> None:
@@ -115,11 +161,12 @@ def _check_size(model: Family) -> None:
     raise problem("model", model.parameter_count, f"a checkpoint of {model.parameter_count:,} parameters would have "
                   f"{needed / 1e9:.1f} GB, and at most {MAX_WEIGHTS_BYTES / 1e9:.1f} GB are read. The largest part is "
                   f"{name} of {largest}.", "Use smaller images, narrower layers, or a convolutional network with more "
-                  "stages (model.network.channels=[]).")
+                  "stages (model.network.channels=[]).", "model.network.kind=conv")
 
 
 def _plural(kinds: Iterable[Modality | type[Modality]]) -> str:
-    return " and ".join(sorted({kind.plural for kind in kinds}))
+    *names, last = sorted({kind.plural for kind in kinds})
+    return f"{', '.join(names)} and {last}" if names else last
 
 
 def _check_prior(prior: PriorConfig, dataset: Dataset) -> None:
@@ -127,7 +174,7 @@ def _check_prior(prior: PriorConfig, dataset: Dataset) -> None:
     size = dataset.size("train")
     if prior.count > size:
         raise problem("model.prior.components", prior.count, f"{prior.count:,} components, but there are {size:,} "
-                      "training observations.", f"Use at most {size:,}.")
+                      "training observations.", f"Use at most {size:,}.", f"model.prior.components={size}")
     if not prior.conditional:
         return
     for split, part in dataset.splits.items():
@@ -138,7 +185,8 @@ def _check_prior(prior: PriorConfig, dataset: Dataset) -> None:
             first = ", ".join(str(row) for row in missing[:5]) + (", ..." if len(missing) > 5 else "")
             raise problem("model.prior.kind", "conditional", f"the covariate is missing for {len(missing):,} of "
                           f"{len(part):,} observations of the {split} split (rows {first}, counted from 0).",
-                          "Fill them in or leave those observations out, or choose a prior that needs no covariate.")
+                          "Fill them in or leave those observations out, or choose a prior that needs no covariate.",
+                          "model.prior.kind=standard")
 
 
 @dataclass(frozen=True)

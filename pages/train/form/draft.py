@@ -83,6 +83,20 @@ def fill(key: str, path: str, value: Any) -> None:
     Draft(key).place(path, value)
 
 
+def enter(key: str, config: RunConfig) -> None:
+    """Enter a whole configuration for the visitor. Only before the form is drawn."""
+    def group_of(group: Group) -> None:
+        if group.tag:
+            fill(key, group.tag_path, group.chosen)
+        for leaf in group.leaves:
+            fill(key, leaf.path, kind_of(leaf.info).shown(leaf.start))
+            st.session_state.pop(f"{key}.{leaf.path}:editor", None)  # or a table would lay its old edits over it
+        for inner in group.groups:
+            group_of(inner)
+
+    group_of(tree(type(config), config, "", lambda _, start, __: start))
+
+
 def values(config: RunConfig, key: str) -> dict[str, Any]:
     """The form's values as they stand, before it is drawn: `config` at first, or when another one is given."""
     return entered(now(config, key), Draft(key))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -16,10 +16,10 @@ from pydantic.fields import FieldInfo
 
 from pages.shared.words import escaped
 from pages.train.form.draft import Draft, entered, now
-from pages.train.form.fields import column_titles, first_line, kind_of, named
+from pages.train.form.fields import column_titles, first_line, kind_of
 from pages.train.form.tree import Group, Leaf
 from pages.train.form.widgets import widget
-from vaecore.schema import ConfigError, Problem, parse, title_of
+from vaecore.schema import ConfigError, Problem, named, parse, title_of
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
@@ -29,21 +29,25 @@ ICONS = {"data": ":material/database:", "model": ":material/hub:", "training": "
 
 def config_form(config: RunConfig, key: str, *, problems: Iterable[Problem] | None = None,
                 beside: Mapping[str, Callable[[], None]] | None = None, locked: Mapping[str, str] | None = None,
-                unused: Collection[str] = ()) -> dict[str, Any]:
+                unused: Collection[str] = (), fitting: Mapping[str, Collection[str]] | None = None,
+                around: Mapping[str, tuple[Callable[[], None], Callable[[], None]]] | None = None,
+                mend: Callable[[Problem], None] | None = None) -> dict[str, Any]:
     """Draw the form; what was entered, for `parse`.
 
     `problems` are said under the fields concerned (found here when not given). `beside` maps a section's name to
-    what is drawn next to its fields, `locked` to why it can only be read. Fields at `unused` are not asked for.
+    what is drawn next to its fields, `around` to what comes before and after them, `locked` to why it can only be
+    read. Fields and groups at `unused` are not asked for; of the choices at `fitting` only those named are offered.
+    `mend` draws what would help against a problem.
     """
     root, draft = now(config, key), Draft(key)
     found = entered(root, draft)
     if problems is None:
         problems = _problems(type(config), found)
-    pen = _Pen(draft, tuple(problems), frozenset(unused))
+    pen = _Pen(draft, tuple(problems), frozenset(unused), fitting or {}, mend)
     for index, section in enumerate(root.groups):
         last = index == len(root.groups) - 1
         pen.section(section, root.leaves if last else [], (beside or {}).get(section.path),
-                    (locked or {}).get(section.path, ""))
+                    (locked or {}).get(section.path, ""), (around or {}).get(section.path))
     return found
 
 
@@ -60,15 +64,20 @@ class _Pen:
     draft: Draft
     problems: tuple[Problem, ...]
     unused: frozenset[str] = frozenset()
+    fitting: Mapping[str, Collection[str]] = field(default_factory=dict)
+    mend: Callable[[Problem], None] | None = None
 
-    def section(self, group: Group, more: list[Leaf], beside: Callable[[], None] | None, locked: str) -> None:
+    def section(self, group: Group, more: list[Leaf], beside: Callable[[], None] | None, locked: str,
+                around: tuple[Callable[[], None], Callable[[], None]] | None = None) -> None:
         """A bordered part of the form, its advanced fields folded away."""
         everything = [*group.every_leaf(), *more]
-        folded = [leaf for leaf in everything if leaf.advanced]
+        folded = [leaf for leaf in everything if leaf.advanced and self.used(leaf.path)]
         with st.container(border=True, key=f"{self.draft.key}-{group.path}"):
             st.markdown(f"#### {ICONS.get(group.path, '')} {title_of(group.path, None)}")
             left, right = st.columns([7, 4], gap="medium") if beside else (st.container(), None)
             with left:
+                if around and not locked:
+                    around[0]()
                 if locked:
                     self.closed(group, locked)
                 else:
@@ -80,6 +89,8 @@ class _Pen:
                                      key=f"{self.draft.key}-{group.path}-advanced"), self.grid():
                         for leaf in folded:
                             self.leaf(leaf, apart=True)
+                if around and not locked:
+                    around[1]()
             if right is not None and beside is not None:
                 with right:
                     beside()
@@ -104,7 +115,7 @@ class _Pen:
 
     def rows(self, group: Group, more: Iterable[Leaf] = ()) -> None:
         """A row for the choice and its fields, then what needs a line of its own, then each choice inside."""
-        own = [leaf for leaf in (*group.leaves, *more) if not leaf.advanced and leaf.path not in self.unused]
+        own = [leaf for leaf in (*group.leaves, *more) if not leaf.advanced and self.used(leaf.path)]
         if group.tag or own:
             with st.container(gap="xsmall"):
                 with self.grid():
@@ -119,14 +130,21 @@ class _Pen:
                 if group.tag:
                     st.caption(first_line(group.members[group.chosen]))
         for inner in sorted(group.groups, key=lambda inner: not inner.tag):  # what is chosen, before what it is made of
-            self.rows(inner)
+            if self.used(inner.path):
+                self.rows(inner)
+
+    def used(self, path: str) -> bool:
+        """Whether a field, or a group that it lies in, is asked for."""
+        return not any(path == each or path.startswith(f"{each}.") for each in self.unused)
 
     def choice(self, group: Group) -> None:
         """Which member of a union."""
         titles = {tag: named(tag, member) for tag, member in group.members.items()}
-        lines = "\n".join(f"- **{titles[tag]}**: {first_line(member)}" for tag, member in group.members.items())
+        fit = self.fitting.get(group.tag_path, titles)
+        offered = [tag for tag in titles if tag in fit or tag == group.chosen]
+        lines = "\n".join(f"- **{titles[tag]}**: {first_line(group.members[tag])}" for tag in offered)
         with st.container(gap=None):
-            st.selectbox(group.label, list(group.members), key=self.draft.place(group.tag_path, group.chosen),
+            st.selectbox(group.label, offered, key=self.draft.place(group.tag_path, group.chosen),
                          format_func=lambda tag: titles.get(tag, tag), help=f"{group.info.description}\n\n{lines}")
             self.complain(group.tag_path)
 
@@ -145,6 +163,8 @@ class _Pen:
             where = f"Row {int(cell[1]) + 1}, {titles[int(cell[2])].lower()}: " if cell and titles else ""
             what = "the cell is empty." if cell and problem.value is None else problem.message
             st.caption(f":red[:material/error: {escaped(f'{where}{what} {problem.remedy}'.strip())}]")
+            if problem.ways and self.mend:
+                self.mend(problem)
 
     def of(self, path: str) -> list[Problem]:
         return [p for p in self.problems if p.field == path or p.field.startswith(f"{path}.")]

@@ -54,11 +54,6 @@ def accepted(info: FieldInfo) -> str:
     return f"{'Above' if above else 'From'} {low:,} {'to below' if below else 'to'} {high:,}."
 
 
-def named(tag: str, member: type[BaseModel]) -> str:
-    """A choice as the visitor reads it: its own title, or its tag `gaussian-learned` as "Gaussian learned"."""
-    return str(getattr(member, "title", "")) or tag.replace("-", " ").capitalize()
-
-
 def first_line(model: type[BaseModel]) -> str:
     """The first line of a choice's docstring."""
     return (model.__doc__ or "").strip().partition("\n")[0]

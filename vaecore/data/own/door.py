@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from vaecore.data import DATASETS
-from vaecore.data.base import SPLITS, Dataset
+from vaecore.data.base import SPLITS, DataConfig, Dataset
 from vaecore.data.own.file import OwnFile
 from vaecore.schema import ConfigError, Problem, parse, problem
 
 # Where several recognise the same: first those that look at what is inside, last those that take what is left.
-FIRST = ("aligned", "clips", "images", "text-file", "table")
+FIRST = ("aligned", "clips", "images", "images-labels", "text-file", "table")
 CLASSES_TOLD = 20
 
 Kind = type[OwnFile]
@@ -89,6 +89,17 @@ def read_as(path: str | Path, name: str, configured: Callable[[Kind], OwnFile],
                                  f"{each.message}" if len(kinds) > 1 else each.message, each.remedy)
                          for each in error.problems]
     raise ConfigError(problems)
+
+
+def meant(asked: DataConfig, path: str | Path) -> str:
+    """The data set of one's own that `asked`, which has no path yet, says that `path` is; empty where it looks other.
+
+    A preset for pictures with their classes reads so what else would be read as pictures alone.
+    """
+    found = recognised(path)
+    fits = isinstance(asked, OwnFile) and not asked.path and (not found or any(isinstance(asked, kind)
+                                                                               for kind in found))
+    return asked.tag if fits else ""
 
 
 def called(name: str) -> Kind:

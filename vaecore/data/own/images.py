@@ -92,6 +92,7 @@ class Images(OwnFile, ImageConfig):
     """Your own pictures, at one size: `image` (C, H, W). Classes from sub-folders or from a table beside."""
 
     title: ClassVar[str] = "Pictures of your own"
+    as_several: ClassVar[tuple[str, ...]] = ("data.name=images-labels",)
     file: ClassVar[str] = KIND
     unchosen: ClassVar[str] = ("No pictures are chosen. Give data.path: a folder of picture files, a .zip of one, an "
                                ".npy or .npz, an IDX file, or a TIFF of many pages.")

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vaecore.data import Modality
+from vaecore.modalities import Label, Modality
 from vaecore.models.base import Family, Given, Modalities, described
 from vaecore.models.blocks.shared import LinearBlocksConfig, Matrix, Projected
 from vaecore.multiblock.cca import Criterion, multiset_cca
@@ -32,8 +32,25 @@ class MultisetCCAConfig(LinearBlocksConfig):
     starts: int = option(3, "Random starts of a criterion without a closed form: sumcor, ssqcor, genvar.", ge=0,
                          le=100, advanced=True)
 
+    def enough(self, modalities: Modalities, rows: int) -> None:
+        super().enough(modalities, rows)
+        # The shares of all classes add up to 1, which takes a direction away.
+        least, name = min((m.size - isinstance(m, Label), name) for name, m in modalities.items())
+        _room(self, max(1, least), f"{name}, which varies in {least} directions")
+        _room(self, rows - 1, f"{rows} training observations")
+
+    def unread(self, modalities: Modalities) -> set[str]:
+        return {"starts"} if self.criterion in ("maxvar", "minvar") else set()
+
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return MultisetCCA(modalities, self)
+
+
+def _room(config: MultisetCCAConfig, most: int, where: str) -> None:
+    """Raise `ConfigError` for more stages than `most`."""
+    if config.latent_size > most:
+        raise problem("model.latent_size", config.latent_size, f"{config.latent_size} variates of {where}.",
+                      f"Use at most {most}.", f"model.latent_size={most}")
 
 
 class MultisetCCA(Projected):
@@ -47,9 +64,7 @@ class MultisetCCA(Projected):
     def __init__(self, modalities: Given, config: MultisetCCAConfig | None = None, **fields: Any) -> None:
         config, modalities = described(MultisetCCAConfig, config, fields, modalities)
         least, name = min((m.size, name) for name, m in modalities.items())
-        if config.latent_size > least:
-            raise problem("model.latent_size", config.latent_size, f"{config.latent_size} variates of {name}, which "
-                          f"has {least} numbers.", f"Use at most {least}.")
+        _room(config, least, f"{name}, which has {least} numbers")
         super().__init__(modalities, "canonical", config.latent_size)
         self.config = config
         blocks = len(self.names)

@@ -52,11 +52,31 @@ class JIVEConfig(LinearBlocksConfig):
     """Joint and individual variation explained (Lock et al. 2013): low ranks, orthogonal to each other."""
 
     title: ClassVar[str] = "JIVE"
+    usual: ClassVar[Literal["", "few", "many"]] = "few"
     family: Literal["jive"] = "jive"
     ranks: Annotated[PermutedRanks | FixedRanks, Field(discriminator="kind")] = option(
         PermutedRanks(), "How many joint and individual dimensions.")
     orthogonal: bool = option(True, "Individual parts of different modalities are orthogonal too: the default of the "
                                     "authors' r.jive, though not in their paper.", advanced=True)
+
+    def enough(self, modalities: Modalities, rows: int) -> None:
+        super().enough(modalities, rows)
+        if isinstance(self.ranks, PermutedRanks):
+            numbers = rows * sum(m.size for m in modalities.values()) * self.ranks.permutations
+            if numbers > MAX_PERMUTED:
+                raise problem("model.ranks.permutations", self.ranks.permutations, f"permutations of {numbers:,} "
+                              f"numbers in all take very long; the most are {MAX_PERMUTED:,}.",
+                              "Use fewer, a data.train_limit, or fixed ranks.", "model.ranks.kind=fixed")
+            return
+        for name, modality in modalities.items():
+            most, asked = rows - 1 - self.ranks.joint, min(self.ranks.individual, modality.size)
+            if asked > most:
+                fewer = max(1, (rows - 1) // 3)
+                raise problem("model.ranks", self.ranks.kind, f"an individual rank of {asked} for {name}, beside a "
+                              f"joint rank of {self.ranks.joint}, is more than {rows} training observations have.",
+                              "Use smaller ranks, or more training observations.",
+                              (f"model.ranks.joint={min(self.ranks.joint, fewer)}",
+                               f"model.ranks.individual={min(self.ranks.individual, fewer)}"))
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return JIVE(modalities, self)
@@ -103,11 +123,7 @@ class JIVE(LinearBlocks):
                 raise problem("model.ranks", ranks.kind, f"{error}", "Use smaller ranks, or more training "
                               "observations.") from None
         else:
-            numbers = sum(block.size for block in blocks) * ranks.permutations
-            if numbers > MAX_PERMUTED:
-                raise problem("model.ranks.permutations", ranks.permutations, f"permutations of {numbers:,} numbers "
-                              f"in all take very long; the most are {MAX_PERMUTED:,}.",
-                              "Use fewer, a data.train_limit, or fixed ranks.")
+            self.config.enough(self.modalities, len(blocks[0]))
             found = choose_ranks(blocks, permutations=ranks.permutations, alpha=ranks.alpha, most=ranks.most,
                                  orthogonal=self.config.orthogonal, progress=lambda line: print(line, flush=True))
         chosen = [found.joint_rank, *found.individual_ranks]

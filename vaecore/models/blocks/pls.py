@@ -23,6 +23,12 @@ class MultiblockPLSConfig(LinearBlocksConfig):
     outcome: str = option("", "A modality that the components are to predict, by its name. Empty: the blocks among "
                               "themselves, which is principal components of blocks scaled alike.")
 
+    def enough(self, modalities: Modalities, rows: int) -> None:
+        super().enough(modalities, rows)
+        if self.latent_size > rows - 1:
+            raise problem("model.latent_size", self.latent_size, f"{self.latent_size} components of {rows} training "
+                          "observations.", f"Use at most {rows - 1}.", f"model.latent_size={rows - 1}")
+
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return MultiblockPLS(modalities, self)
 
@@ -37,11 +43,11 @@ class MultiblockPLS(Projected):
         config, modalities = described(MultiblockPLSConfig, config, fields, modalities)
         if config.outcome and config.outcome not in modalities:
             raise problem("model.outcome", config.outcome, f"this data set has no modality {config.outcome!r}.",
-                          f"Choose one of {', '.join(modalities)}, or leave it empty.")
+                          f"Choose one of {', '.join(modalities)}, or leave it empty.", "model.outcome=''")
         most = sum(m.size for name, m in modalities.items() if name != config.outcome)
         if config.latent_size > most:
             raise problem("model.latent_size", config.latent_size, f"{config.latent_size} components of {most} "
-                          "numbers.", f"Use at most {most}.")
+                          "numbers.", f"Use at most {most}.", f"model.latent_size={most}")
         super().__init__(modalities, "super", config.latent_size)
         self.config = config
 

@@ -25,6 +25,7 @@ from vaecore.models.multimodal.shared import check_several, observed_mask
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import GaussianPixels, Observation
 from vaecore.probability.posteriors import Posterior
+from vaecore.schema import problem
 
 Matrix = NDArray[np.float64]
 MIN_OBSERVATIONS = 3  # complete observations
@@ -40,6 +41,13 @@ class LinearBlocksConfig(ModelConfig):
     has_kl: ClassVar[bool] = False
     reads: ClassVar[tuple[type[Modality], ...]] = (Image, Vector, Label)
     likelihood_name: ClassVar[str] = "gaussian-learned"
+
+    def enough(self, modalities: Modalities, rows: int) -> None:
+        if rows < MIN_OBSERVATIONS:
+            raise problem("model.family", self.tag, f"{rows} training observations have every modality, and "
+                          f"{self.title} needs {MIN_OBSERVATIONS}.",
+                          "Leave fewer modalities out of the data, or choose a multimodal VAE.",
+                          "model.family=multimodal-vae", "data.missing.kind=nothing")
 
 
 class LinearBlocks(Family):

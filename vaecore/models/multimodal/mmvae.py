@@ -114,5 +114,5 @@ class MoPoE(MMVAE):
         if count > MAX_MIXED:
             raise problem("model.posterior.kind", "mixture-of-products", f"{count} modalities have "
                           f"{2 ** count - 1:,} subsets, all of which it decodes.",
-                          f"Use product, or at most {MAX_MIXED} modalities.")
+                          f"Use product, or at most {MAX_MIXED} modalities.", "model.posterior.kind=product")
         return torch.tensor([row for row in every([False, True], repeat=count) if any(row)], device="cpu")

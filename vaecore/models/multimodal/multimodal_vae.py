@@ -25,6 +25,7 @@ class MultimodalVAEConfig(SharedLatentConfig):
     """A VAE of several modalities with one latent that all share: JMVAE, MVAE and their relatives."""
 
     title: ClassVar[str] = "Multimodal VAE"
+    usual: ClassVar[Literal["", "few", "many"]] = "many"
     equations: ClassVar[str] = "17–24"
     family: Literal["multimodal-vae"] = "multimodal-vae"
     posterior: PosteriorChoice = option(MVAEConfig(), "q(z | any of the modalities): how what is observed is put "

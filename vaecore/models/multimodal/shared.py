@@ -51,11 +51,19 @@ class MultimodalConfig(ModelConfig):
                   for name, kind in self.likelihoods.items()]
         return ", ".join(["usual ones", *chosen])
 
+    def unread(self, modalities: Modalities) -> set[str]:
+        return set() if "gaussian" in self.likelihoods.values() else {"sigma"}
+
 
 class ModalConfig(MultimodalConfig):
     """A family of several modalities with networks of each one's own."""
 
     networks: ModalNetworks = option(ModalNetworks(), "Networks by kind of modality.")
+
+    def unread(self, modalities: Modalities) -> set[str]:
+        read = [self.networks.of(modality) for modality in modalities.values()]
+        return super().unread(modalities) | {f"networks.{name}" for name, network in self.networks
+                                             if not any(network is each for each in read)}
 
 
 class PosteriorConfig(Strict):

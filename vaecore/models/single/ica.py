@@ -60,6 +60,11 @@ class ICAConfig(ModelConfig):
     iterations: int = option(500, "Iterations at most.", ge=1, le=100_000, advanced=True)
     rotation_seed: int = option(0, "Seed of the rotation to begin with.", ge=0, le=2**31 - 1, advanced=True)
 
+    def enough(self, modalities: Modalities, rows: int) -> None:
+        if self.latent_size > rows - 1:
+            raise problem("model.latent_size", self.latent_size, f"{self.latent_size} sources of {rows} training "
+                          "observations.", f"Use at most {rows - 1}.", f"model.latent_size={max(1, rows - 1)}")
+
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return ICA(modalities, self)
 
@@ -78,7 +83,7 @@ class ICA(Autoencoding):
         size = only_modality(modalities)[1].size
         if config.latent_size > size:
             raise problem("model.latent_size", config.latent_size, f"{config.latent_size} sources of {size} numbers.",
-                          f"Use at most {size}.")
+                          f"Use at most {size}.", f"model.latent_size={size}")
         super().__init__(modalities, config.latent_size)
         self.config = config
         self.register_buffer("centre", torch.zeros(size))
@@ -99,7 +104,7 @@ class ICA(Autoencoding):
         variances, directions, rank = found.variances, found.directions, found.rank(FLAT)
         if r > rank:
             raise problem("model.latent_size", r, f"the training data varies in {rank:,} directions only, in which "
-                          f"{r:,} sources have no place.", f"Use at most {rank:,}.")
+                          f"{r:,} sources have no place.", f"Use at most {rank:,}.", f"model.latent_size={rank}")
         whitening = directions / variances.sqrt()  # (D, r)
         y = torch.cat([(rows.double() - found.centre) @ whitening for rows in torch.split(x, ROWS_AT_ONCE)])
         ica = FastICA(whiten=False, fun=self.config.contrast, max_iter=self.config.iterations, tol=1e-4,

@@ -115,7 +115,8 @@ def _check(prior: PriorConfig, divergence: DivergenceConfig) -> None:
     """Raise `ConfigError` for a prior and a divergence that do not go together."""
     if prior.only_kl and not divergence.is_kl:
         raise problem("model.divergence.kind", divergence.tag, "the implicit optimal prior is found by its KL alone.",
-                      "Use kl, or another prior.")
+                      "Use kl, or another prior.", "model.divergence.kind=kl", "model.prior.kind=standard")
     if divergence.gaussian and not prior.by_dimension:
         raise problem("model.divergence.kind", divergence.tag, "the Wasserstein distance of each x has a closed form "
-                      "only from one Gaussian.", "Use mmd, sliced or critic, or the standard prior.")
+                      "only from one Gaussian.", "Use mmd, sliced or critic, or the standard prior.",
+                      "model.prior.kind=standard", "model.divergence.kind=mmd")

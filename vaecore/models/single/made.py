@@ -38,6 +38,9 @@ class MADEConfig(ModelConfig):
                                                    "once.")
     ordering_seed: int = option(0, "Seed of the random order.", ge=0, le=2**31 - 1, advanced=True)
 
+    def unread(self, modalities: Modalities) -> set[str]:
+        return {"ordering_seed"} if self.ordering == "raster" else set()
+
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return MADE(modalities, self)
 

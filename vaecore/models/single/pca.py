@@ -20,6 +20,7 @@ class PCAConfig(ModelConfig):
     """Principal component analysis: no training, the exact optimum (eq. 1)."""
 
     title: ClassVar[str] = "PCA"
+    usual: ClassVar[Literal["", "few", "many"]] = "few"
     equations: ClassVar[str] = "1"
     closed_form: ClassVar[bool] = True
     has_kl: ClassVar[bool] = False
@@ -47,7 +48,7 @@ class PCA(Autoencoding):
         size = only_modality(modalities)[1].size
         if config.latent_size > size:
             raise problem("model.latent_size", config.latent_size, f"{config.latent_size} components of {size} "
-                          "numbers.", f"Use at most {size}.")
+                          "numbers.", f"Use at most {size}.", f"model.latent_size={size}")
         super().__init__(modalities, config.latent_size)
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("components", torch.eye(config.latent_size, size))

@@ -42,7 +42,7 @@ class PixelCNN(Autoregressive):
         for name, side in (("first_kernel", config.first_kernel), ("kernel", config.kernel)):
             if side % 2 == 0:
                 raise problem(f"model.{name}", side, f"{side} is even, so that a kernel has no middle.",
-                              f"Use {side - 1} or {side + 1}.")
+                              f"Use {side - 1} or {side + 1}.", f"model.{name}={side - 1}")
         shape = only_modality(modalities)[1].shape
         super().__init__(modalities, GatedNetwork(shape, config.channels, config.layers, config.first_kernel,
                                                   config.kernel), flat=False)

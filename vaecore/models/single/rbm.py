@@ -63,6 +63,10 @@ class RBMConfig(ModelConfig):
     ais_chains: int = option(100, "Chains of annealed importance sampling.", unit="chains", ge=2, le=10_000,
                              advanced=True)
 
+    def unread(self, modalities: Modalities) -> set[str]:
+        enumerated = min(self.hidden, only_modality(modalities)[1].size) <= ENUMERATED
+        return {"temperatures", "ais_chains"} if enumerated else set()
+
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return RBM(modalities, self)
 

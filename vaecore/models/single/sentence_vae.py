@@ -45,6 +45,7 @@ class SentenceVAEConfig(_RecurrentConfig):
     """A VAE of sentences with LSTM encoder and decoder."""
 
     title: ClassVar[str] = "Sentence VAE"
+    usual: ClassVar[Literal["", "few", "many"]] = "many"
     family: Literal["sentence-vae"] = "sentence-vae"
     latent_size: int = option(32, "Size r of the latent z.", unit="dimensions", ge=1, le=1024)
     prior: PriorChoice = option(StandardConfig(), "p(z): where codes come from.")

@@ -32,6 +32,7 @@ class VAEConfig(ModelConfig):
     """A variational autoencoder."""
 
     title: ClassVar[str] = "VAE"
+    usual: ClassVar[Literal["", "few", "many"]] = "many"
     equations: ClassVar[str] = "5–16"
     approach: ClassVar[Approach] = "variational autoencoder"
     family: Literal["vae"] = "vae"

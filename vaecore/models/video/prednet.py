@@ -86,7 +86,9 @@ class PredNet(VideoFamily):
             if side % 2 ** len(config.channels):
                 raise problem("model.channels", list(config.channels), f"{len(config.channels)} layers halve frames of "
                               f"{side} pixels so often that an odd side is left.", "Use fewer layers, or a data.size "
-                              f"that {2 ** len(config.channels)} divides.")
+                              f"that {2 ** len(config.channels)} divides.",
+                              *([f"model.channels={list(config.channels[:-1])}"] if len(config.channels) > 1 else []),
+                              "data.size=32")
         self.feeding, self.true_share = config.feeding, config.feeding.true_share(0)
         self.weight, self.scale = WEIGHTS[config.layer_weights], config.likelihood.scale
         inputs = [colours, *config.channels]  # C_l of A_l and of its prediction

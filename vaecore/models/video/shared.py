@@ -87,7 +87,8 @@ class VideoConfig(ModelConfig):
             raise problem("model.context", self.context, f"{self.context} frames are given, and a clip has {frames}: "
                           "nothing is left to predict.",
                           f"Use at most {frames - 1}, or a larger data.frames." if frames > 1 else
-                          "Use clips of at least 2 frames (data.frames).")
+                          "Use clips of at least 2 frames (data.frames).",
+                          *([f"model.context={frames - 1}"] if frames > 1 else []), "data.frames=12")
 
 
 @dataclass(frozen=True)

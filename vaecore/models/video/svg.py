@@ -72,6 +72,7 @@ class SVGLearnedPriorConfig(SVGConfig):
     """A code whose prior has read the frames before, so that it knows when something may happen: (34) and (35)."""
 
     title: ClassVar[str] = "SVG-LP (learned prior)"
+    usual: ClassVar[Literal["", "few", "many"]] = "many"
     equations: ClassVar[str] = "34–35"
     family: Literal["svg-lp"] = "svg-lp"
 

@@ -68,7 +68,7 @@ class VideoPixelNetwork(VideoFamily):
         for name, side in (("first_kernel", config.first_kernel), ("kernel", config.kernel)):
             if side % 2 == 0:
                 raise problem(f"model.{name}", side, f"{side} is even, so that a kernel has no middle.",
-                              f"Use {side - 1} or {side + 1}.")
+                              f"Use {side - 1} or {side + 1}.", f"model.{name}={side - 1}")
         super().__init__(modalities, config)
         colours, channels, kernel = self.frame[0], config.channels, config.kernel
         self.width = 2 * max(channels, config.hidden)

@@ -1,0 +1,117 @@
+"""The choice of data leads the choice of model on Train: what is offered, folded away, changed, and taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from pages.shared import measure
+from vaecore import lab
+from vaecore.store import Store
+
+APP = str(Path(__file__).parents[3] / "pages" / "index.py")
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("VAECORE_STORE", str(tmp_path))
+    monkeypatch.delenv("VAECORE_DATA", raising=False)
+    monkeypatch.setattr(lab, "kick", lambda _: None)  # nothing is trained here
+    monkeypatch.setattr("vaecore.lab.jobs.kick", lambda _: None)
+    monkeypatch.setattr(measure, "seconds", lambda _: (42.0, 42.0))
+    monkeypatch.setattr(measure, "busy", lambda _: 1.0)
+    return Store(tmp_path)
+
+
+def page(preset: str) -> AppTest:
+    at = AppTest.from_file(APP, default_timeout=120).run()
+    at.query_params["preset"] = preset
+    return good(at.switch_page("train/page.py").run())
+
+
+def good(at: AppTest) -> AppTest:
+    assert not at.exception
+    return at
+
+
+def said(at: AppTest) -> str:
+    kinds = (at.caption, at.error, at.warning, at.markdown)
+    return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
+
+
+def choose(at: AppTest, key: str, value: str) -> AppTest:
+    return good(at.selectbox(key=f"train.{key}").set_value(value).run())
+
+
+def family(at: AppTest) -> Any:
+    return at.selectbox(key="train.model.family")
+
+
+def table(folder: Path, rows: int) -> str:
+    path, r = folder / "mice.csv", np.random.default_rng(0)
+    path.write_text("\n".join(["a,b,c", *(",".join(f"{x:.3f}" for x in row) for row in r.normal(size=(rows, 3)))]))
+    return str(path)
+
+
+def test_families_that_fit_are_offered_and_the_rest_is_folded_away_with_the_reason() -> None:
+    at = page("vae-digits")
+    assert {"VAE", "PCA", "MADE"} <= set(family(at).options) and "SVG-LP (learned prior)" not in family(at).options
+    words = said(at)
+    assert "**SV2P**: SV2P reads videos, but this data set has images." in words
+    assert "**JIVE**: JIVE models several modalities, but this data set has one." in words
+    assert not [button for button in at.button if str(button.key).startswith("train-fit-model.family=sv2p")]
+
+
+def test_another_data_set_leads_to_another_model_and_back() -> None:
+    at = choose(page("vae-digits"), "data.name", "synthetic-text")
+    assert family(at).value == "sentence-vae"
+    assert "Family: Sentence VAE, because VAE reads images and vectors, but this data set has texts." in said(at)
+    assert not at.button(key="train-start").disabled
+    good(at.button(key="train-adapted-undo").click().run())
+    assert family(at).value == "vae" and at.text_input(key="train.model.network.hidden").value == "128"
+    assert at.button(key="train-start").disabled and "VAE reads images and vectors" in said(at)
+    good(at.button(key="train-mend-model.family").click().run())
+    assert family(at).value == "sentence-vae" and not at.button(key="train-start").disabled
+
+
+def test_a_family_that_fits_stays_and_what_is_in_it_follows(tmp_path: Path) -> None:
+    at = choose(page("vae-mnist"), "data.name", "gaussian")
+    assert family(at).value == "vae"
+    assert at.selectbox(key="train.model.network.kind").value == "mlp"
+    assert at.selectbox(key="train.model.likelihood.kind").value == "gaussian-learned"
+    assert "Bernoulli" not in at.selectbox(key="train.model.likelihood.kind").options
+    assert "**Bernoulli**: Bernoulli describes pixels, but this data set has vectors." in said(at)
+    assert "Network: MLP, because a convolutional network needs images" in said(at)
+    at = choose(at, "data.name", "table")
+    at = good(at.text_input(key="train.data.path").set_value(table(tmp_path, 40)).run())
+    assert not at.button(key="train-start").disabled, said(at)
+    assert int(at.number_input(key="train.training.batch_size").value or 0) <= 32
+    at = choose(at, "model.family", "pca")
+    assert at.number_input(key="train.model.latent_size").value == 3
+    assert not [w for w in (*at.selectbox, *at.number_input) if str(w.key).startswith("train.training.")
+                and not str(w.key).endswith(("device", "precision", "threads"))]
+
+
+def test_photographs_begin_with_a_learned_gaussian(tmp_path: Path) -> None:
+    for i, picture in enumerate(np.random.default_rng(0).integers(40, 200, (60, 28, 20, 3)).astype(np.uint8)):
+        Image.fromarray(picture).save(tmp_path / f"{i}.png")
+    at = page("vae-images")
+    assert at.button(key="train-start").disabled
+    at = good(at.text_input(key="train.data.path").set_value(str(tmp_path)).run())
+    assert at.selectbox(key="train.model.likelihood.kind").value == "gaussian-learned"
+    assert "colour pictures with 0% of black and white pixels are photographs" in said(at)
+    assert not at.button(key="train-start").disabled, said(at)
+    assert not [w for w in at.number_input if w.key == "train.data.binarisation_seed"]
+
+
+def test_a_button_makes_what_is_folded_away_fit() -> None:
+    at = page("vae-mnist")
+    good(at.button(key="train-fit-model.family=multimodal-vae").click().run())
+    assert at.selectbox(key="train.data.name").value == "image-label"
+    assert family(at).value == "multimodal-vae" and not at.button(key="train-start").disabled
+    assert not [w for w in at.number_input if w.key == "train.model.networks.text.hidden"]
