@@ -48,9 +48,10 @@ def numbers(checkpoint: Checkpoint, vector: Vector, code: Code) -> None:
                             f" / {said(own, d)}"), BLUE if apart[d] >= 0 else ORANGE,
                             title=f"{names[d]}: {said(values, d)}", label_width="9rem",
                             said_width="5rem" if own is None else "8.5rem") for d in chosen))
-    save(checkpoint, vector, code.codes(), "code")
-    if len(chosen) < len(names):
-        st.caption(f"The {len(chosen)} of {len(names):,} columns that lie farthest from their means.")
+    with st.container(key="below-numbers"):  # folded away on a phone, where all of this stays in sight
+        save(checkpoint, vector, code.codes(), "code")
+        if len(chosen) < len(names):
+            st.caption(f"The {len(chosen)} of {len(names):,} columns that lie farthest from their means.")
 
 
 def movement(checkpoint: Checkpoint, vector: Vector, code: Code) -> None:

@@ -39,8 +39,8 @@ LAYOUT = """<style>
   .st-key-bench [data-testid="stColumn"]:has(.st-key-decoded) {
     order: -1; position: sticky; top: 3.2rem; z-index: 5; background: BACKGROUND;
   }
-  .st-key-original { display: none; }
-  .st-key-numbers { max-height: 8.7rem; overflow-y: auto; }
+  .st-key-original, .st-key-below-numbers { display: none; }
+  .st-key-numbers { max-height: 5.8rem; overflow-y: auto; }
   .st-key-decoded img { max-width: 55vw !important; margin: 0 auto; }
 }
 </style>"""
