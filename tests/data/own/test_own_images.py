@@ -750,6 +750,16 @@ def test_archives_that_are_hostile(tmp_path: Path) -> None:
     assert len(whole(dataset)) == 5
     assert dataset.left_out[0].startswith("3 files: ") and dataset.left_out[0].count("leads out of the folder") == 3
     assert "bomb.png declares 200,000,001 bytes" in dataset.left_out[1]
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        for name in ("a.png", "b.png", "c.png", "d.png"):
+            archive.writestr(name, picture.getvalue())
+        archive.writestr("labels.csv", "file,label\na.png,x\n")
+    damaged = (tmp_path / "bad.zip").read_bytes()
+    (tmp_path / "bad.zip").write_bytes(damaged.replace(b"a.png,x", b"a.png,y"))
+    refused(tmp_path / "bad.zip", "bad.zip/labels.csv", "cannot be read (Bad CRC-32")
+    place = damaged.index(picture.getvalue()) + 40
+    (tmp_path / "bad.zip").write_bytes(damaged[:place] + b"\xff" + damaged[place + 1:])
+    assert "bad.zip/a.png cannot be read (Bad CRC-32" in loaded(tmp_path / "bad.zip").left_out[0]
     (tmp_path / "cut.zip").write_bytes((tmp_path / "own.zip").read_bytes()[:-40])
     refused(tmp_path / "cut.zip", "is no zip that can be read")
     (tmp_path / "text.zip").write_text("hello")

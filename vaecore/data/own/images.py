@@ -24,6 +24,7 @@ from PIL import ImageColor
 from pydantic import Field, field_validator
 
 from vaecore.arrays import Labels
+from vaecore.data import npz
 from vaecore.data.base import (
     MAPPED_FROM,
     MAX_CLASSES,
@@ -261,7 +262,7 @@ class Images(OwnFile, ImageConfig):
                                        self.group))
             except ConfigError as error:
                 faults[table.name] = error
-            except (OSError, ValueError, RuntimeError) as error:
+            except npz.DAMAGED as error:
                 faults[table.name] = wrong(f"{self.path}/{table.name}", f"cannot be read ({error}).",
                                            "Correct it, or take it away.")
         if len(told) > 1:
