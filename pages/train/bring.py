@@ -129,6 +129,8 @@ def _uploaded(*, folder: bool) -> Place | None:
             st.session_state[UPLOADED] = str(path)
             st.session_state[USED] = False
     name = files[0].name if len(files) == 1 else f"{len(files):,} files"
+    if folder:
+        name = files[0].name.partition("/")[0]
     return Place(st.session_state[FOUND][1], name)
 
 
@@ -261,12 +263,18 @@ def show(look: Look, config: OwnFile, place: Place) -> None:
             told = [f"{escaped(name)} **{count:,}**" for name, count in list(look.classes.items())[:CLASSES_SHOWN]]
             more = f" · and {len(look.classes) - CLASSES_SHOWN:,} more" if len(look.classes) > CLASSES_SHOWN else ""
             st.markdown(f"{len(look.classes):,} class{'es' * (len(look.classes) != 1)}: {' · '.join(told)}{more}")
-        for title, sentences, icon in (("left out", look.left_out, ":material/warning:"),
-                                       ("done to them", look.done, ":material/build:")):
-            if sentences:
-                with st.expander(f"{len(sentences)} {title}", icon=icon, type="compact"):
-                    st.markdown("\n".join(f"- {escaped(_called(sentence, place))}" for sentence in sentences))
+        folded(look, place)
         st.caption(escaped(_called(look.source, place)))
+
+
+def folded(look: Look, place: Place | None = None) -> None:
+    """What was left out of the data and what was done to them: folded, but counted."""
+    for title, sentences, icon in (("left out", look.left_out, ":material/warning:"),
+                                   ("done to them", look.done, ":material/build:")):
+        if sentences:
+            with st.expander(f"{len(sentences)} {title}", icon=icon, type="compact"):
+                lines = [_called(sentence, place) if place else sentence for sentence in sentences]
+                st.markdown("\n".join(f"- {escaped(line)}" for line in lines))
 
 
 def _trouble(error: ConfigError, path: str, name: str = "") -> None:
