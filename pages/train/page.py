@@ -115,6 +115,7 @@ def data_card(plan: Plan, own: type[OwnFile] | None, *, locked: bool) -> None:
         place = fetching.where(plan.sound.data) if plan.sound else ""
         st.caption(f"{escaped(plan.look.source)}{sizes} · {plan.look.shape}",
                    help=f"Sizes are those of training, validation and test.{place}")
+        bring.folded(plan.look)
         if plan.sound:
             fetching.larger(plan.sound.data)
     elif own:
