@@ -175,4 +175,4 @@ STUDY = Study(
     f"order of squared errors; the fixed prior's code in use (KL at least {UNUSED:g} nats a frame) on both, else its "
     "lead is of more tries; the learned prior's bound above the fixed one's on both. AUC of its spread for events at "
     f"least {STATES_AUC:g} on coordinates and {PIXELS_AUC:g} on frames, where its sd in one dimension is at least "
-    f"{WIDER:g} times as large at events.", 46, run)
+    f"{WIDER:g} times as large at events.", 54, run)
