@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -144,3 +145,23 @@ def test_the_pages_show_all_rows_with_names_and_units(tmp_path: Path, configure:
     assert not at.exception
     shown = " ".join(element.proto.body for element in at.get("html"))
     assert "in the file&#x27;s units" in shown or "in the file's units" in shown
+
+
+def test_blocks_may_be_tables_of_any_kind_with_words_in_them(tmp_path: Path) -> None:
+    arrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    (tmp_path / "own").mkdir()
+    rows = range(12)
+    packed = gzip.compress(b"sex\tage\n" + "".join(f"{'fm'[row % 2]}\t{row}\n" for row in rows).encode())
+    (tmp_path / "own" / "clinic.tsv.gz").write_bytes(packed)
+    days = [None if row == 3 else f"2024-01-{row + 1:02}" for row in rows]
+    parquet.write_table(arrow.table({"gene": [float(row) for row in rows], "when": days}),
+                        tmp_path / "own" / "omics.parquet")
+    assert Aligned.recognises(tmp_path / "own")
+    dataset = Aligned(path=str(tmp_path / "own"), standardise=False, gaps="missing").load()
+    assert {name: modality.columns for name, modality in dataset.modalities.items()} == {
+        "clinic": ("sex = f", "sex = m", "age"), "omics": ("gene", "when [days since 2024-01-01]")}
+    order = np.random.default_rng(0).permutation(12)[:10]
+    train_ = dataset.splits["train"]
+    np.testing.assert_array_equal(train_.arrays["clinic"], np.stack([order % 2 == 0, order % 2 == 1, order], 1))
+    assert train_.observed is None or train_.observed[:, 1].tolist() == (order != 3).tolist()
+    np.testing.assert_array_equal(train_.arrays["omics"], np.where(order[:, None] == 3, 0, np.stack([order, order], 1)))
