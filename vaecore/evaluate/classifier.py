@@ -240,7 +240,7 @@ def _shifted(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def shrunk(shape: tuple[int, ...]) -> int:
-    """By what whole number images (C, H, W) are made smaller before they are looked at."""
+    """The whole number by which images (C, H, W) are made smaller before they are looked at."""
     return -(-max(shape[1:]) // LARGEST_SIDE)
 
 

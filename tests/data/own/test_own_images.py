@@ -396,6 +396,19 @@ def test_beside_padded_pictures_lies_their_paper(tmp_path: Path) -> None:
     refused(tmp_path / "dark", "background", "'mauvish' is no colour", background="mauvish")
 
 
+@pytest.mark.parametrize("channels", ["grey", "colour"])
+@pytest.mark.parametrize("colour", [False, True])
+def test_transparent_pictures_are_padded_with_what_lies_behind_them(tmp_path: Path, channels: str, colour: bool
+                                                                    ) -> None:
+    base = np.full((10, 20, 3 if colour else 1), 200, np.uint8)
+    cover = np.zeros((10, 20, 1), np.uint8)
+    cover[:, 10:] = 255
+    written(tmp_path, np.stack([np.concatenate([base, cover], 2)] * 3))
+    image = loaded(tmp_path, size=20, channels=channels, background="#0a0a0a").splits["train"].arrays["image"][0]
+    assert image.shape == (3 if channels == "colour" else 1, 20, 20)
+    assert (image[:, :5] == 10).all() and (image[:, 6:14, :8] == 10).all() and (image[:, 6:14, 12:] == 200).all()
+
+
 # -- classes, groups, splits -----------------------------------------------------------------------
 
 

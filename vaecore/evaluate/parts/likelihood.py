@@ -50,7 +50,7 @@ class Likelihood(Result):
     curve: Curve = group(default={})  # the estimate with fewer samples: it rises with K and should have flattened
 
     def written(self) -> Any:
-        """As others, but without bits where it has none."""
+        """The result as it is written, without bits where it has none."""
         return {name: value for name, value in super().written().items()
                 if name != "bits_per_dimension" or value is not None}
 
