@@ -23,7 +23,7 @@ from vaecore.schema import ConfigError, parse
 from vaecore.store import StoreError
 
 if TYPE_CHECKING:
-    from vaecore.data import Dataset
+    from vaecore.data import DataConfig, Dataset
     from vaecore.data.own.file import OwnFile
     from vaecore.explore.look import Look
 
@@ -75,14 +75,14 @@ def taken() -> dict[str, Any] | None:
     return found
 
 
-def dialog() -> None:
-    """Draw the dialog where it is open."""
+def dialog(asked: DataConfig | None) -> None:
+    """Draw the dialog where it is open; `asked` are the data that the form asks for, which may have no path yet."""
     if st.session_state.get(OPEN):
-        _dialog()
+        _dialog(asked)
 
 
 @st.dialog("Bring your own data", width="medium", on_dismiss=_close, icon=":material/upload:")
-def _dialog() -> None:
+def _dialog(asked: DataConfig | None) -> None:
     earlier = shelf.brought(store())
     ways = [UPLOAD, FOLDER, PATH, *([BEFORE] if earlier else [])]
     way = st.segmented_control("From where", ways, default=UPLOAD, required=True, key=FROM, on_change=_drop,
@@ -95,7 +95,7 @@ def _dialog() -> None:
         st.error(escaped(f"The files cannot be kept: {error.strerror or error}."), icon=":material/error:")
         return
     if place is not None:
-        _understood(place)
+        _understood(place, asked)
 
 
 # -- from where ------------------------------------------------------------------------------------
@@ -190,9 +190,9 @@ def _size(count: int) -> str:
 # -- what was understood ---------------------------------------------------------------------------
 
 
-def _understood(place: Place) -> None:
+def _understood(place: Place, asked: DataConfig | None) -> None:
     from vaecore.data import DataUnavailable
-    from vaecore.data.own.door import possible, read_as
+    from vaecore.data.own.door import meant, possible, read_as
 
     kinds = {str(kind.model_fields["name"].default): kind for kind in possible(place.path)}
     picked = ""
@@ -201,7 +201,8 @@ def _understood(place: Place) -> None:
                                       key=f"{KIND}:{place.path}", help="What it looks like comes first.") or ""
     try:
         with st.spinner("Reading …", show_time=True):
-            found = read_as(place.path, picked, lambda kind: parse(kind, {"path": place.path}),
+            wanted = picked or (meant(asked, place.path) if asked else "")  # as a preset for such data reads them
+            found = read_as(place.path, wanted, lambda kind: parse(kind, {"path": place.path}),
                             measure.dataset_of)
             config: OwnFile = found.config
             if "fit" in type(config).model_fields:
@@ -229,8 +230,9 @@ def _fitted(config: OwnFile, dataset: Dataset, place: Place) -> OwnFile:
 
     ways = [str(way) for way in get_args(type(config).model_fields["fit"].annotation)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        way = st.segmented_control("Pictures of another aspect", ways, default=getattr(config, "fit", ways[0]), key=FIT,
-                                   required=True, help=type(config).model_fields["fit"].description, width="content")
+        way = st.segmented_control("Pictures of another aspect", ways, default=getattr(config, "fit", ways[0]),
+                                   required=True, key=f"{FIT}:{config.tag}", width="content",
+                                   help=type(config).model_fields["fit"].description)
         small = sum(array.nbytes for split in dataset.splits.values() for array in split.arrays.values()) <= FITS_BYTES
         each = small and st.toggle("Show what each does", key=f"{FIT}:each")
     if each:

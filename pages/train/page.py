@@ -354,7 +354,7 @@ def page() -> None:
                     mend=lambda problem: fitting.mend(plan.config, problem))
     with launch:
         time_slot = launch_card(origin, plan)
-    bring.dialog()
+    bring.dialog(plan.sound.data if plan.sound else None)
     with time_slot:
         time_needed(plan)
 

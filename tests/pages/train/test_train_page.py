@@ -575,3 +575,18 @@ def test_data_that_are_converted_first_show_how_far_they_are(monkeypatch: pytest
     assert measure.look(config).sizes["train"] == 77
     assert len(drawn) == before
     measure._dataset.clear()
+
+
+def test_a_preset_for_such_data_reads_them_as_it_needs_them(store: Store) -> None:
+    file = io.BytesIO()
+    rng = np.random.default_rng(0)
+    np.savez(file, images=rng.integers(0, 255, (60, 12, 12), dtype=np.uint8), labels=np.arange(60) % 3)
+    at = brought(page(preset="mvae-images-labels"), ("faces.npz", file.getvalue()))
+    good(at.button(key="bring:use").click().run())
+    assert at.selectbox(key="train.data.name").value == "images-labels"
+    at = brought(page(preset="vae-images"), ("faces.npz", file.getvalue()))
+    good(at.button(key="bring:use").click().run())
+    assert at.selectbox(key="train.data.name").value == "images"
+    good(at.button(key="train-start").click().run())
+    [run] = store.runs()
+    assert run.config().data.tag == "images" and run.config().model.likelihood.tag != "bernoulli"
