@@ -41,7 +41,7 @@ LAYOUT = """<style>
   }
   .st-key-original, .st-key-below-numbers { display: none; }
   .st-key-numbers { max-height: 5.8rem; overflow-y: auto; }
-  .st-key-decoded img { max-width: 55vw !important; margin: 0 auto; }
+  .st-key-decoded img { max-width: 55vw !important; max-height: 45vh; object-fit: contain; margin: 0 auto; }
 }
 </style>"""
 
