@@ -98,7 +98,7 @@ def test_a_data_set_a_family_a_part_and_a_page_are_a_file_and_a_line_each(tmp_pa
     assert kept["reach"]["observations"] == 50 and 0 < kept["reach"]["mean"] < 1, "a code lies between -1 and 1"
     assert "Mean length" in said and f"{kept['reach']['mean']:.3f}" in said
     assert json.loads(run("-m", "vaecore", "families", "--json"))["bounded-ae"]["fields"]["latent_size"]
-    assert json.loads(run("-m", "vaecore", "data", "--json"))["ring"] == "3,000 points drawn with seed 0"
+    assert json.loads(run("-m", "vaecore", "data", "--json"))["ring"]["said"] == "3,000 points drawn with seed 0"
 
 
 @pytest.mark.parametrize("name", re.findall(r"`((?:vaecore|pages|docs|tests)/[\w./]+)`",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vaecore.data import DataConfig, Dataset
     from vaecore.store import Run
 
-FILE, LARGEST = "data.json", 4_000_000  # bytes
+FILE, MAX_PROVENANCE_BYTES = "data.json", 4_000_000
 MAX_TOLD = 200  # columns of a modality, and sentences, that are kept
 SHOWN = 24  # classes and columns in a line
 
@@ -74,7 +74,7 @@ class Provenance(Untrusted):
 def of_run(run: Run) -> Provenance | None:
     """What the data of a run were; None of one that has not begun, or was made before this was kept."""
     try:
-        values = read_json(run.path / FILE, LARGEST)
+        values = read_json(run.path / FILE, MAX_PROVENANCE_BYTES)
         return None if values is None else Provenance.kept(values)
     except (BrokenFile, ValueError):
         return None  # words are not worth an error
