@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import datetime
 import json
+import mmap
 import os
 import platform
 import shutil
@@ -35,6 +36,7 @@ from numpy.typing import NDArray
 
 from vaecore.config import RunConfig
 from vaecore.data import Dataset
+from vaecore.data.rows import in_parts
 from vaecore.schema import parse
 from vaecore.training.build import build
 from vaecore.training.course import FLUSH_STEPS, Course
@@ -99,8 +101,9 @@ def steps_of(config: RunConfig, dataset: Dataset) -> Callable[[int], None]:
 
 
 def forgotten(array: NDArray[Any]) -> None:
-    """Have the system forget what it holds of a mapped file."""
+    """Have the system forget what it holds of a mapped file, of which this process maps nothing either."""
     assert isinstance(array, np.memmap)
+    array._mmap.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]
     descriptor = os.open(str(array.filename), os.O_RDONLY)
     os.fsync(descriptor)
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -110,8 +113,12 @@ def forgotten(array: NDArray[Any]) -> None:
 def rates(config: RunConfig, dataset: Dataset, rounds: int) -> dict[str, Any]:
     """Seconds of a step from memory, and how many times the rate of that is reached from the file."""
     mapped = dataset.splits["train"].arrays["image"]
+    array, start = np.empty(mapped.shape, mapped.dtype), 0
+    for part in in_parts(mapped):
+        array[start:start + len(part)] = part
+        start += len(part)
     held = replace(dataset, splits={**dataset.splits, "train": replace(
-        dataset.splits["train"], arrays={"image": np.array(mapped)})})
+        dataset.splits["train"], arrays={"image": array})})
     with room("1e15"):
         takers = {"in memory": steps_of(config, held)}
     with room("0"):
@@ -187,7 +194,8 @@ def report(found: dict[str, Any]) -> str:
              f"{machine['python']}; load {found['load']['before']:.1f} before and {found['load']['after']:.1f} after"
              f"{': other work ran' if found['load']['before'] > 1 else ''}. {found['pictures']:,} pictures of "
              f"{CHANNELS} × {SIDE} × {SIDE}, {found['gigabytes']:.2f} GB; batches of {BATCH}, one thread. Converted in "
-             f"{memory['all']['converted_seconds']:.0f} s, digest and survey included.", "",
+             f"{memory['all']['converted_seconds']:.0f} s, digest and survey included."
+             + (f" {found['note']}" if found.get("note") else ""), "",
              "Rate of training beside that of the same pictures in memory, in paired blocks: median (min to max).", "",
              "| network | ms a step in memory | from the file | from the disk, the system's memory of it dropped |",
              "|---|---|---|---|"]
