@@ -197,12 +197,12 @@ def report(found: dict[str, Any]) -> str:
              f"{memory['all']['converted_seconds']:.0f} s, digest and survey included."
              + (f" {found['note']}" if found.get("note") else ""), "",
              "Rate of training beside that of the same pictures in memory, in paired blocks: median (min to max).", "",
-             "| network | ms a step in memory | from the file | from the disk, the system's memory of it dropped |",
+             "| network; rounds | ms a step in memory | from the file | from the disk, nothing of it held |",
              "|---|---|---|---|"]
     for name, row in found["rates"].items():
         file, disk = (f"{r['median']:.2f} ({r['min']:.2f} to {r['max']:.2f})"
                       for r in (row["rate"]["from the file"], row["rate"]["from the disk"]))
-        lines.append(f"| {name} | {row['ms_a_step']['in memory']:.1f} | {file} | {disk} |")
+        lines.append(f"| {name}; {row['rounds']} rounds | {row['ms_a_step']['in memory']:.1f} | {file} | {disk} |")
     lines += ["", "| resident memory, GB: converted, trained, evaluated | peak | proportional, at its end |",
               "|---|---|---|",
               f"| all pictures | {memory['all']['peak']:.2f} | {memory['all']['pss']:.2f} |",
