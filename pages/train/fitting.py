@@ -114,9 +114,10 @@ def folded(config: RunConfig | None, offers: Mapping[str, Sequence[Fitting]]) ->
             st.markdown(f"**{escaped(title_at(RunConfig, path))}**")
             for each in unfit:
                 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-                    st.markdown(f":small[**{escaped(each.title)}**: {escaped(each.reason)}]", width="stretch")
+                    rest = each.reason.removeprefix(each.title)  # most reasons begin with whose they are
+                    words = f"{'' if rest != each.reason else ': '}{rest}"
+                    st.markdown(f":small[**{escaped(each.title)}**{escaped(words)}]", width="stretch")
                     if each.settings:
-                        words = "; ".join(map(in_words, each.settings))
                         st.button("Make it fit", key=f"train-fit-{each.choice}", on_click=make_fit,
-                                  args=(config.to_json(), each.settings), help=f"{words}.", type="tertiary",
-                                  icon=":material/build:")
+                                  args=(config.to_json(), each.settings), type="tertiary", icon=":material/build:",
+                                  help=f"{'; '.join(map(in_words, each.settings))}.")

@@ -311,6 +311,8 @@ def command(origin: Origin, config: RunConfig) -> str:
         near = origin.name if origin.preset else min(
             presets(), key=lambda name: len(differences([preset(name), config])))
         base, words = preset(near), ["vaecore", "train", "--preset", near]
+        if config.data != base.data:  # what followed from them is entered already, or was taken back
+            words.append("--exactly")
     for setting in settings(base, config):
         words += ["--set", setting]
     return shlex.join(words)

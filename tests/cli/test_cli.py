@@ -349,3 +349,18 @@ def test_a_training_begins_with_a_path(tmp_path: Path, capsys: pytest.CaptureFix
     assert config["model"]["latent_size"] == 2 and len(config["data"]["digest"]) == 64
     lab.wait(Path(facts["folder"]), timeout=60)
     assert "no data to read so" in refused(capsys, "train", "--as", "table", "--store", str(tmp_path))
+
+
+def test_families_says_which_fit_the_data_and_why_the_others_do_not(capsys: pytest.CaptureFixture[str]) -> None:
+    found = {each["tag"]: each for each in said(capsys, "families", "--data", "gaussian")}
+    assert found["vae"]["fits"] and found["vae"]["settings"] == [
+        "model.family=vae", "model.likelihood.kind=gaussian-learned", "model.network.kind=mlp"]
+    assert found["rbm"]["reason"] == "Restricted Boltzmann machine reads images, but this data set has vectors."
+    assert not found["jive"]["fits"] and found["pca"]["settings"][1:] == ["model.latent_size=8"]
+
+
+def test_a_preset_is_trained_exactly_where_that_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    other = ["train", "--preset", "vae-mnist", "--set", "data.name=gaussian", "--store", str(tmp_path)]
+    assert "Bernoulli describes pixels, but this data set has vectors" in refused(capsys, *other, "--exactly")
+    assert "a convolutional network needs images" in refused(capsys, *other, "--set", "model.network.kind=conv")
+    assert not list(tmp_path.rglob("config.json"))

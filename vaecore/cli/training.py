@@ -37,6 +37,7 @@ def train(
                                       "PATH` says what is understood of it.")] = "",
     kind: Annotated[str, typer.Option("--as", metavar="NAME", help="Read it as this data set.")] = "",
     changes: SetOption = None,
+    exactly: Annotated[bool, typer.Option("--exactly", help="Change nothing of it for the data.")] = False,
     name: Annotated[str, typer.Option(help="The run's name; made from the choice and the time without.")] = "",
     detach: Annotated[bool, typer.Option("--detach", help="Return at once; the training goes on.")] = False,
     store: StoreOption = None,
@@ -69,7 +70,7 @@ def train(
         chosen = changed(start, settings).resolve()
     with preparing(err):
         dataset = chosen.data.load()
-    if not config:  # a file is meant as it stands
+    if not config and not exactly:  # a file is meant as it stands
         said = {setting.partition("=")[0].strip() for setting in settings}
         chosen, adaptations = adapted(start, chosen, dataset, said)
         for adaptation in adaptations:

@@ -178,7 +178,7 @@ def _followed(config: RunConfig, dataset: Dataset) -> Iterator[Change]:
         if (pure := photographs(dataset, name)) is None:
             continue
         kind = "colour" if modality.shape[0] >= 3 else "grey"
-        why = f"{kind} pictures with {pure:.0%} of black and white pixels are photographs, no draws of black and white"
+        why = f"{pure:.0%} of the pixels are black or white: {kind} photographs, no drawings in black and white"
         if isinstance(getattr(model, "likelihood", None), BernoulliConfig):
             yield Change(("model.likelihood.kind=gaussian-learned",), why)
         chosen = getattr(model, "likelihoods", {})

@@ -62,8 +62,8 @@ def test_families_that_fit_are_offered_and_the_rest_is_folded_away_with_the_reas
     at = page("vae-digits")
     assert {"VAE", "PCA", "MADE"} <= set(family(at).options) and "SVG-LP (learned prior)" not in family(at).options
     words = said(at)
-    assert "**SV2P**: SV2P reads videos, but this data set has images." in words
-    assert "**JIVE**: JIVE models several modalities, but this data set has one." in words
+    assert "**SV2P** reads videos, but this data set has images." in words
+    assert "**JIVE** models several modalities, but this data set has one." in words
     assert not [button for button in at.button if str(button.key).startswith("train-fit-model.family=sv2p")]
 
 
@@ -85,7 +85,7 @@ def test_a_family_that_fits_stays_and_what_is_in_it_follows(tmp_path: Path) -> N
     assert at.selectbox(key="train.model.network.kind").value == "mlp"
     assert at.selectbox(key="train.model.likelihood.kind").value == "gaussian-learned"
     assert "Bernoulli" not in at.selectbox(key="train.model.likelihood.kind").options
-    assert "**Bernoulli**: Bernoulli describes pixels, but this data set has vectors." in said(at)
+    assert "**Bernoulli** describes pixels, but this data set has vectors." in said(at)
     assert "Network: MLP, because a convolutional network needs images" in said(at)
     at = choose(at, "data.name", "table")
     at = good(at.text_input(key="train.data.path").set_value(table(tmp_path, 40)).run())
@@ -104,7 +104,7 @@ def test_photographs_begin_with_a_learned_gaussian(tmp_path: Path) -> None:
     assert at.button(key="train-start").disabled
     at = good(at.text_input(key="train.data.path").set_value(str(tmp_path)).run())
     assert at.selectbox(key="train.model.likelihood.kind").value == "gaussian-learned"
-    assert "colour pictures with 0% of black and white pixels are photographs" in said(at)
+    assert "0% of the pixels are black or white: colour photographs" in said(at)
     assert not at.button(key="train-start").disabled, said(at)
     assert not [w for w in at.number_input if w.key == "train.data.binarisation_seed"]
 
