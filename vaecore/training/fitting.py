@@ -9,7 +9,7 @@ a preset that meets other data, for the page's form and for the one who asks wha
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,7 +110,13 @@ def suited(config: RunConfig, dataset: Dataset, said: Collection[str] = ()) -> t
             if better is not None and better != config:
                 config, changes = better, (*changes, change)
     config, more = mended(config, dataset, said)
-    return config, (*changes, *more)
+    return config, _final((*changes, *more))
+
+
+def _final(changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Changes without those that later ones make anew."""
+    paths = [{setting.partition("=")[0] for setting in change.settings} for change in changes]
+    return tuple(change for place, change in enumerate(changes) if paths[place] - set().union(*paths[place + 1:]))
 
 
 def _touches(setting: str, fields: Collection[str]) -> bool:
