@@ -94,7 +94,7 @@ class RunConfig(Strict):
         return json.dumps(self.model_dump(mode="json"), indent=2) + "\n"
 
     def to_yaml(self) -> str:
-        return str(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False))
+        return str(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
 
 
 def _offered(kind: type[DataConfig]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,8 +116,9 @@ def _uploaded(*, folder: bool) -> Place | None:
         max_upload_size=most, help=f"At most {most} MB a file; larger data are named by their path on this machine. "
         "They are kept beside the runs and never run as a program.")
     if not files:
-        st.caption(" · ".join(f"**{kind.upload}** {', '.join(ending.lstrip('.') for ending in kind.endings[:6])}"
-                              f"{' …' if len(kind.endings) > 6 else ''}" for kind in kinds))
+        shown = {kind.upload: kind.endings for kind in kinds}  # pictures are asked for by several kinds, and once here
+        st.caption(" · ".join(f"**{upload}** {', '.join(ending.lstrip('.') for ending in endings[:6])}"
+                              f"{' …' if len(endings) > 6 else ''}" for upload, endings in shown.items()))
         _drop()
         return None
     marks = tuple(file.file_id for file in files)
@@ -243,7 +245,7 @@ def _fitted(config: OwnFile, dataset: Dataset, place: Place) -> OwnFile:
                     look = measure.look_at(config.model_copy(update={"fit": name}))
                     pictures.show(look.picture, f"{name}: {look.alt}", width=200)
                 except ConfigError as error:
-                    st.caption(escaped(_called(error.problems[0].message, place)))
+                    st.caption(escaped(as_brought(error.problems[0].message, place)))
                 except DataUnavailable as error:
                     st.caption(escaped(str(error)))
     return config.model_copy(update={"fit": way})
@@ -266,7 +268,7 @@ def show(look: Look, config: OwnFile, place: Place) -> None:
             more = f" · and {len(look.classes) - CLASSES_SHOWN:,} more" if len(look.classes) > CLASSES_SHOWN else ""
             st.markdown(f"{len(look.classes):,} class{'es' * (len(look.classes) != 1)}: {' · '.join(told)}{more}")
         folded(look, place)
-        st.caption(escaped(_called(look.source, place)))
+        st.caption(escaped(as_brought(look.source, place)))
 
 
 def folded(look: Look, place: Place | None = None) -> None:
@@ -275,17 +277,19 @@ def folded(look: Look, place: Place | None = None) -> None:
                                    ("done to them", look.done, ":material/build:")):
         if sentences:
             with st.expander(f"{len(sentences)} {title}", icon=icon, type="compact"):
-                lines = [_called(sentence, place) if place else sentence for sentence in sentences]
+                lines = [as_brought(sentence, place) if place else sentence for sentence in sentences]
                 st.markdown("\n".join(f"- {escaped(line)}" for line in lines))
 
 
 def _trouble(error: ConfigError, path: str, name: str = "") -> None:
     """What is wrong, in words of the visitor's files and not of the place where they are kept."""
     for each in error.problems:
-        st.error(escaped(_called(f"{each.message} {each.remedy}", Place(path, name))), icon=":material/error:")
+        st.error(escaped(as_brought(f"{each.message} {each.remedy}", Place(path, name))), icon=":material/error:")
 
 
-def _called(sentence: str, place: Place) -> str:
-    if not place.path or not place.name:
+def as_brought(sentence: str, place: Place) -> str:
+    """The sentence with the visitor's name for the data, where it has the place in the store where they are kept."""
+    if not place.path or place.name in ("", place.path):
         return sentence
-    return sentence.replace(place.path, place.name).replace(Path(place.path).name, place.name)
+    kept = re.escape(Path(place.path).name)  # as a word: it may be short, and a part of others
+    return re.sub(rf"(?<!\w){kept}(?!\w)", lambda _: place.name, sentence.replace(place.path, place.name))

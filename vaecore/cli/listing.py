@@ -90,7 +90,8 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
 
     out.print(f"{found.id}: {status.state}. {status.detail if status.state != 'finished' else ''}", highlight=False)
     for title, part in (("configuration", facts["config"]), ("numbers", rounded(summary))):
-        out.print(f"\n{title}\n" + yaml.safe_dump(part, sort_keys=False, default_flow_style=None), highlight=False)
+        out.print(f"\n{title}\n" + yaml.safe_dump(part, sort_keys=False, default_flow_style=None, allow_unicode=True),
+                  highlight=False, markup=False)
     if told:
         out.print("data\n" + "\n".join(told.lines()) + "\n", highlight=False, markup=False)
     if facts["log"]:

@@ -240,7 +240,8 @@ def _seen_often(config: RunConfig, rows: int) -> Iterator[Change]:
 
 
 def _yaml(values: dict[str, Any]) -> str:
-    return str(yaml.safe_dump(values, default_flow_style=True, sort_keys=False, width=10_000)).strip()
+    flow = yaml.safe_dump(values, allow_unicode=True, default_flow_style=True, sort_keys=False, width=10_000)
+    return str(flow).strip()
 
 
 def adapted(written: RunConfig, config: RunConfig, dataset: Dataset, said: Collection[str] = ()
