@@ -19,11 +19,11 @@ from pydantic import BaseModel
 
 from vaecore.config import RunConfig, changed
 from vaecore.data import Dataset, ImageConfig
+from vaecore.data.own.file import OwnFile
 from vaecore.modalities import Image, Label, Modality
-from vaecore.models import ModelConfig
-from vaecore.models.capabilities import ChoosesDivergence, ChoosesStages
+from vaecore.models import AEConfig, ModelConfig, VAEConfig
+from vaecore.models.capabilities import ChoosesDivergence, ChoosesLikelihood, ChoosesStages
 from vaecore.models.multimodal.shared import ModalConfig
-from vaecore.nets.base import NetworkConfig
 from vaecore.nets.convolutional import ConvConfig, ResConvConfig
 from vaecore.probability.likelihoods import BernoulliConfig
 from vaecore.schema import ConfigError, Problem, Way, named, tagged, title_at
@@ -185,11 +185,10 @@ def _followed(config: RunConfig, dataset: Dataset) -> Iterator[Change]:
             continue
         kind = "colour" if modality.shape[0] >= 3 else "grey"
         why = f"{pure:.0%} of the pixels are black or white: {kind} photographs, no drawings in black and white"
-        if isinstance(getattr(model, "likelihood", None), BernoulliConfig):
+        if isinstance(model, ChoosesLikelihood) and isinstance(model.likelihood, BernoulliConfig):
             yield Change(("model.likelihood.kind=gaussian-learned",), why)
-        chosen = getattr(model, "likelihoods", {})
-        if isinstance(model, ModalConfig) and chosen.get(name, "bernoulli") == "bernoulli":
-            yield Change((f"model.likelihoods={_yaml({**chosen, name: 'gaussian-learned'})}",), why)
+        if isinstance(model, ModalConfig) and model.likelihoods.get(name, "bernoulli") == "bernoulli":
+            yield Change((f"model.likelihoods={_yaml({**model.likelihoods, name: 'gaussian-learned'})}",), why)
     if pictures:
         yield from _sized(model, pictures, rows)
     if isinstance(model, ModalConfig):
@@ -208,8 +207,9 @@ def _sized(model: ModelConfig, pictures: Mapping[str, Modality], rows: int) -> I
     sides = sorted(pictures.values(), key=lambda m: m.size)
     shape = sides[0].shape
     why = f"{rows:,} pictures of {shape[1]} × {shape[2]} pixels are learned from"
-    if isinstance(network := getattr(model, "network", None), NetworkConfig):
-        path, wanted = "model.network", network.sized(sides[0], rows)
+    network: object
+    if isinstance(model, VAEConfig | AEConfig):
+        path, network, wanted = "model.network", model.network, model.network.sized(sides[0], rows)
     elif isinstance(model, ModalConfig) and min(shape[1:]) > SMALLEST_SIDE:
         path, network, wanted = "model.networks.image", model.networks.image, ConvConfig().sized(sides[0], rows)
         if isinstance(network, ConvConfig | ResConvConfig):
@@ -250,7 +250,8 @@ def adapted(written: RunConfig, config: RunConfig, dataset: Dataset, said: Colle
 
     Where these are the data it was written for, only what does not fit is changed. Raises `ConfigError` as `mended`.
     """
-    others = config.data.name != written.data.name or not getattr(written.data, "path", "given")
+    unplaced = isinstance(written.data, OwnFile) and not written.data.path
+    others = config.data.name != written.data.name or unplaced
     return (suited if others else mended)(config, dataset, said)
 
 
