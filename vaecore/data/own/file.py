@@ -6,6 +6,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import hashlib
+import os
 import stat
 from collections.abc import Mapping
 from itertools import islice
@@ -16,6 +17,7 @@ from vaecore.data.base import DataConfig, DataUnavailable
 from vaecore.schema import ConfigError, option, problem
 
 MAX_FILE_BYTES = 50_000_000
+MAX_LINE_LENGTH = 10_000  # characters of a text
 FEW = 200  # entries of a folder that are looked at to recognise it
 
 
@@ -95,25 +97,36 @@ def contents(path: str, kind: str) -> bytes:
 
     `kind` is what it should be, as "CSV file".
     """
-    try:
-        place = Path(path).expanduser()
-        found = place.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise wrong(path, "is not there.", f"Give the path of a {kind} on this machine.") from None
-    except (OSError, ValueError, RuntimeError) as error:  # a 0 byte in the path; "~someone" without a home
-        raise _unreadable(path, kind, error) from None
-    if not stat.S_ISREG(found.st_mode):  # before it is opened: a pipe would be waited for
-        what = "a folder" if stat.S_ISDIR(found.st_mode) else "a device or a pipe"
-        raise wrong(path, f"is {what}, not a file.", f"Give the path of a {kind}.")
-    if not found.st_size:
-        raise wrong(path, "is empty.", f"Give a {kind} with something in it.")
+    place, found = place_of(path, kind)
+    if stat.S_ISDIR(found.st_mode):
+        raise wrong(path, "is a folder, not a file.", f"Give the path of a {kind}.")
     if found.st_size > MAX_FILE_BYTES:
         raise wrong(path, f"has {found.st_size:,} bytes.", f"Use at most {MAX_FILE_BYTES:,}: a part of it, say.")
     try:
         with place.open("rb") as file:
             return file.read(MAX_FILE_BYTES)
     except OSError as error:
-        raise _unreadable(path, kind, error) from None
+        raise unreadable(path, kind, error) from None
+
+
+def place_of(path: str, kind: str) -> tuple[Path, os.stat_result]:
+    """What lies at `path`, a regular file that is not empty or a folder; raises `ConfigError` for anything else.
+
+    `kind` is what it should be, as "CSV file".
+    """
+    try:
+        place = Path(path).expanduser()
+        found = place.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise wrong(path, "is not there.", f"Give the path of a {kind} on this machine.") from None
+    except (OSError, ValueError, RuntimeError) as error:  # a 0 byte in the path; "~someone" without a home
+        raise unreadable(path, kind, error) from None
+    regular = stat.S_ISREG(found.st_mode)
+    if not regular and not stat.S_ISDIR(found.st_mode):  # before it is opened: a pipe would be waited for
+        raise wrong(path, "is a device or a pipe, not a file.", f"Give the path of a {kind}.")
+    if regular and not found.st_size:
+        raise wrong(path, "is empty.", f"Give a {kind} with something in it.")
+    return place, found
 
 
 def decoded(data: bytes, path: str) -> str:
@@ -130,6 +143,16 @@ def decoded(data: bytes, path: str) -> str:
     except UnicodeDecodeError as error:
         raise wrong(path, f"is not UTF-8: byte 0x{data[error.start]:02x} in line {_line(data, error.start):,} "
                     "does not belong there.", remedy) from None
+
+
+def lines(data: bytes, path: str) -> list[str]:
+    """The lines of a text, empty ones too; raises `ConfigError` for what is no text, or has a line that is too long."""
+    found = decoded(data, path).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+    for number, line in enumerate(found, 1):
+        if len(line) > MAX_LINE_LENGTH:
+            raise wrong(path, f"has {len(line):,} characters in line {number:,}.",
+                        f"Put one sentence on a line, at most {MAX_LINE_LENGTH:,} characters.")
+    return found
 
 
 def digest(data: Mapping[str, bytes]) -> str:
@@ -149,6 +172,7 @@ def _line(data: bytes, place: int) -> int:
     return data.count(b"\n", 0, place) + 1
 
 
-def _unreadable(path: str, kind: str, error: Exception) -> ConfigError:
+def unreadable(path: str, kind: str, error: Exception) -> ConfigError:
+    """The error that says why what lies at `path` cannot be read."""
     return wrong(path, f"cannot be read ({getattr(error, 'strerror', None) or error}).",
                  f"Give the path of a {kind} that you may read.")

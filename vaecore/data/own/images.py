@@ -39,7 +39,7 @@ from vaecore.data.base import (
 )
 from vaecore.data.converted import converted
 from vaecore.data.own import splitting
-from vaecore.data.own.file import FEW, OwnFile, digest_of, wrong
+from vaecore.data.own.file import FEW, OwnFile, digest_of, place_of, wrong
 from vaecore.data.own.known import (
     MAX_TABLE_BYTES,
     TABLES,
@@ -183,7 +183,7 @@ class Images(OwnFile, ImageConfig):
 
     def _sources(self) -> tuple[list[File], Listing]:
         """The files whose bytes decide what the data are, and all that lies there; of a zip the file itself."""
-        place, status = folder.place_of(self.path, KIND)
+        place, status = place_of(self.path, KIND)
         if place.is_dir():
             listing = folder.listed(self.path, place)
             return [file for file in listing.files if _is_picture(file.name) or _is_idx(file.name)

@@ -19,9 +19,8 @@ from vaecore.data import npz
 from vaecore.data.base import MAX_ARRAYS_BYTES, MAX_CLASSES, Array
 from vaecore.data.own import cells, table
 from vaecore.data.own.contents import Contents
-from vaecore.data.own.file import contents, decoded, wrong
+from vaecore.data.own.file import contents, lines, wrong
 from vaecore.data.own.kinds import features, identifies
-from vaecore.data.own.text import MAX_LINE_LENGTH
 from vaecore.modalities import MAX_MODALITIES
 from vaecore.schema import ConfigError, problem
 
@@ -92,7 +91,7 @@ def members(data: Mapping[str, bytes], path: str) -> dict[str, Member]:
             raise wrong(path, f"has both '{found[name].called}' and '{file}'.", "Keep one file a modality.")
         match file[len(name):].lower():
             case ".txt":
-                found[name] = Member(file, path, _lines(content, place))
+                found[name] = Member(file, path, lines(content, place))
             case ".npy":
                 found[name] = Member(file, path, _array(io.BytesIO(content), len(content), Member(file, path, [])))
             case _:
@@ -210,16 +209,6 @@ def _array(file: IO[bytes], size: int, bare: Member) -> Array:
     if not array.size:
         raise bare.wrong(f"is empty: of shape {array.shape}.", "Leave it out, or fill it.")
     return array
-
-
-def _lines(data: bytes, path: str) -> list[str]:
-    """The lines of a text, empty ones too: sample n is line n."""
-    lines = decoded(data, path).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
-    for number, line in enumerate(lines, 1):
-        if len(line) > MAX_LINE_LENGTH:
-            raise wrong(path, f"has {len(line):,} characters in line {number:,}.",
-                        f"Put one sentence on a line, at most {MAX_LINE_LENGTH:,} characters.")
-    return lines
 
 
 def described(shape: Sequence[int], dtype: np.dtype[Any]) -> str:

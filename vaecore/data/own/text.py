@@ -18,11 +18,20 @@ import numpy as np
 
 from vaecore.data.base import MAX_CLASSES, SPLITS, Dataset, kept_names
 from vaecore.data.own.cells import class_name, missing, ordered
-from vaecore.data.own.file import FEW, MAX_FILE_BYTES, OwnFile, contents, decoded, digest_of, wrong
+from vaecore.data.own.file import (
+    FEW,
+    MAX_FILE_BYTES,
+    MAX_LINE_LENGTH,
+    OwnFile,
+    contents,
+    decoded,
+    digest_of,
+    lines,
+    wrong,
+)
 from vaecore.data.text import TextConfig
 from vaecore.schema import option, problem
 
-MAX_LINE_LENGTH = 10_000  # characters
 MIN_SENTENCES, HELD_OUT = 30, 2_000  # sentences
 MAX_FILES = 20_000  # in sub-folders
 TABLES = (".csv", ".tsv")
@@ -104,10 +113,10 @@ class TextFile(OwnFile, TextConfig):
     def load(self) -> Dataset:
         """Shuffled once and for all, then split; raises `ConfigError` for a file that cannot be used."""
         found = self._found(self.read())
-        lines = found.sentences
-        order = np.random.default_rng(0).permutation(len(lines))
-        held_out = min(len(lines) // 10, HELD_OUT)
-        cut = len(lines) - 2 * held_out
+        texts = found.sentences
+        order = np.random.default_rng(0).permutation(len(texts))
+        held_out = min(len(texts) // 10, HELD_OUT)
+        cut = len(texts) - 2 * held_out
         parts = dict(zip(SPLITS, np.split(order, [cut, cut + held_out]), strict=True))
         sizes = " / ".join(f"{len(part):,}" for part in parts.values())
         classes = ordered(label for label in set(found.labels or ()) if label)
@@ -118,17 +127,17 @@ class TextFile(OwnFile, TextConfig):
         labels = None if found.labels is None else np.array([numbered.get(label, -1) for label in found.labels])
         return self.finish("text-file", f"{Path(self.path).name}: {sizes}"
                            + (f" with {len(classes)} label{'s' * (len(classes) != 1)}" if classes else ""),
-                           {split: [lines[row] for row in part] for split, part in parts.items()},
+                           {split: [texts[row] for row in part] for split, part in parts.items()},
                            {} if labels is None else {split: labels[part] for split, part in parts.items()},
                            classes=kept_names(classes), split_by="by seed 0", left_out=found.left_out)
 
     def _found(self, data: Mapping[str, bytes]) -> Lines:
         if "" not in data:
-            lines = [(line, name.partition("/")[0]) for name, content in data.items()
-                     for line in _lines(content, str(Path(self.path) / name)) if line.strip()]
-            return _enough(Lines([line for line, _ in lines], [label for _, label in lines]), self.path)
+            found = [(line, name.partition("/")[0]) for name, content in data.items()
+                     for line in lines(content, str(Path(self.path) / name)) if line.strip()]
+            return _enough(Lines([line for line, _ in found], [label for _, label in found]), self.path)
         if not self.path.lower().endswith(TABLES):
-            blank = sum(not line.strip() for line in _lines(data[""], self.path)[:-1])
+            blank = sum(not line.strip() for line in lines(data[""], self.path))
             return Lines(sentences(data[""], self.path), None,
                          (f"{blank:,} blank line{'s' * (blank != 1)}",) if blank else ())
         return self._of_table(decoded(data[""], self.path))
@@ -196,18 +205,9 @@ def _enough(found: Lines, path: str) -> Lines:
     return found
 
 
-def _lines(data: bytes, path: str) -> list[str]:
-    lines = decoded(data, path).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    for number, line in enumerate(lines, 1):
-        if len(line) > MAX_LINE_LENGTH:
-            raise wrong(path, f"has {len(line):,} characters in line {number:,}.",
-                        f"Put one sentence on a line, at most {MAX_LINE_LENGTH:,} characters.")
-    return lines
-
-
 def sentences(data: bytes, path: str) -> list[str]:
     """The lines that are not blank; raises `ConfigError` for what is not a text of sentences."""
-    found = [line for line in _lines(data, path) if line.strip()]
+    found = [line for line in lines(data, path) if line.strip()]
     if len(found) < MIN_SENTENCES:
         raise wrong(path, f"has {len(found)} sentence{'s' * (len(found) != 1)}.",
                     f"Give at least {MIN_SENTENCES}, each on a line of its own.")

@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from vaecore.data import npz
 from vaecore.data.base import MAPPED_FROM, cache_folder
-from vaecore.data.own.file import wrong
+from vaecore.data.own.file import unreadable, wrong
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.schema import ConfigError
 
@@ -135,27 +135,6 @@ def shown(name: str) -> str:
     return line if len(line) <= 80 else f"…{line[-79:]}"
 
 
-def place_of(path: str, kind: str) -> tuple[Path, os.stat_result]:
-    """What lies at `path`, a regular file that is not empty or a folder; raises `ConfigError` for anything else."""
-    try:
-        place = Path(path).expanduser()
-        found = place.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        raise wrong(path, "is not there.", f"Give the path of a {kind} on this machine.") from None
-    except (OSError, ValueError, RuntimeError) as error:
-        raise _unreadable(path, kind, error) from None
-    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-        raise wrong(path, "is a device or a pipe, not a file.", f"Give the path of a {kind}.")
-    if stat.S_ISREG(found.st_mode) and not found.st_size:
-        raise wrong(path, "is empty.", f"Give a {kind} with something in it.")
-    return place, found
-
-
-def _unreadable(path: str, kind: str, error: Exception) -> ConfigError:
-    return wrong(path, f"cannot be read ({getattr(error, 'strerror', None) or error}).",
-                 f"Give the path of a {kind} that you may read.")
-
-
 def hidden(name: str) -> bool:
     """Whether any part of a name is what systems leave behind, or begins with a dot."""
     return any(part.startswith(".") or part.lower() in HIDDEN for part in name.split("/"))
@@ -197,7 +176,7 @@ def listed(path: str, place: Path) -> Listing:
                         listing.refused[name] = "a device or a pipe, and no file"
         except OSError as error:
             if not prefix:
-                raise _unreadable(path, "folder", error) from None
+                raise unreadable(path, "folder", error) from None
             listing.refused[prefix.rstrip("/")] = f"it cannot be read ({error.strerror})"
 
     visit(place, "", 0)
@@ -342,5 +321,5 @@ def _digest(file: File) -> str:
                 found.update(part)
     except OSError as error:
         place = str(file.place) if isinstance(file, OnDisk) else file.name
-        raise _unreadable(place, "file", error) from None
+        raise unreadable(place, "file", error) from None
     return found.hexdigest()
