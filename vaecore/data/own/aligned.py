@@ -29,6 +29,7 @@ from vaecore.data.base import (
     kept_names,
 )
 from vaecore.data.missing import Mask, MultimodalConfig, masked
+from vaecore.data.own import splitting
 from vaecore.data.own.columns import (
     Column,
     Gaps,
@@ -43,7 +44,6 @@ from vaecore.data.own.columns import (
 )
 from vaecore.data.own.file import FEW, OwnFile, digest_of, wrong
 from vaecore.data.own.members import ENDINGS, LABELS, Member, bare_name, files, members
-from vaecore.data.own.table_rows import ALL_ROWS, by_seed
 from vaecore.data.text import VocabularyConfig
 from vaecore.modalities import MAX_MODALITIES, Modality
 from vaecore.schema import option
@@ -136,7 +136,7 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
                        done=self._done(found, columns),
                        left_out=tuple(f"'{member.called}': column {told}" for member in found.values()
                                       for told in member.left_out),
-                       split_by=f"by seed {self.split_seed}" if self.held_out else ALL_ROWS)
+                       split_by=f"by seed {self.split_seed}" if self.held_out else splitting.ALL_ROWS)
 
     def _done(self, found: Mapping[str, Member], columns: Sequence[Column]) -> tuple[str, ...]:
         """What was done to the modalities, a sentence each."""
@@ -184,7 +184,7 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
 
     def _split(self, samples: int) -> dict[SplitName, NDArray[np.int64]]:
         held_out = max(1, round(self.held_out * samples)) if self.held_out else 0
-        rows = by_seed(np.arange(samples), held_out, self.split_seed)
+        rows = splitting.by_seed(np.arange(samples), held_out, self.split_seed)
         # Cut to the limit at once: means and vocabularies are of what is trained on.
         return {**rows, "train": rows["train"][: self.train_limit or None]}
 

@@ -56,7 +56,7 @@ from vaecore.data.own.pictures.decoding import Unreadable
 from vaecore.data.own.pictures.fits import Fit
 from vaecore.data.own.pictures.folder import File, Listing, OnDisk
 from vaecore.data.own.pictures.levels import Channels, Levels
-from vaecore.data.own.pictures.piles import Arrays, Files, Pile, Rows
+from vaecore.data.own.pictures.piles import Arrays, Files, Pile
 from vaecore.data.own.pictures.plan import Plan, planned
 from vaecore.data.own.pictures.stacks import Stacks
 from vaecore.data.own.pictures.survey import (
@@ -65,6 +65,7 @@ from vaecore.data.own.pictures.survey import (
     Survey,
     surveyed,
 )
+from vaecore.data.own.splitting import Rows
 from vaecore.schema import ConfigError, option, problem
 
 MIN_PICTURES = 3  # one for each split
@@ -368,12 +369,12 @@ class Images(OwnFile, ImageConfig):
             raise problem("data.group", self.group, f"'{known.group_name}' has {counted(distinct, 'group')}, and there "
                           f"are {splitting.FEWEST_GROUPS} splits.", "Use data.split=seed, or finer groups.")
         if asked == "order" or (asked == "auto" and found.ordered):
-            parts = splitting.in_order(rows, share)
+            parts = splitting.in_order(rows, splitting.held_out(len(rows), share))
             generator = np.random.default_rng(seed)
             return ({split: generator.permutation(part) for split, part in parts.items()},
                     f"in order, the last {len(parts['test']):,} for test"
                     + ("" if asked == "order" else ": neighbours in a stack are alike"), [])
-        return splitting.by_seed(rows, share, seed), f"by seed {seed}", []
+        return splitting.by_seed(rows, splitting.held_out(len(rows), share), seed), f"by seed {seed}", []
 
     def _given(self, splits: Sequence[str], rows: Rows) -> tuple[dict[SplitName, Rows], str, list[str]]:
         """The split that the data bring; what it lacks comes from its training pictures."""

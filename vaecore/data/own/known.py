@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from vaecore.data.own import splitting
 from vaecore.data.own.file import decoded, wrong
 from vaecore.data.own.pictures.folder import shown
 from vaecore.schema import problem
@@ -17,10 +18,6 @@ GROUPS = frozenset({"group", "groups", "patient", "subject", "donor", "animal_id
                     "subject_id"})
 SPLIT = frozenset({"split", "set", "partition", "subset", "fold"})
 FILES = frozenset({"file", "filename", "file_name", "path", "image", "name", "picture", "img", "id"})
-SPLIT_WORDS = {"train": "train", "training": "train", "val": "validation", "valid": "validation",
-               "validation": "validation", "dev": "validation", "development": "validation", "test": "test",
-               "testing": "test", "t10k": "test", "holdout": "test", "held-out": "test", "held out": "test",
-               "eval": "test", "evaluation": "test"}
 TABLES = (".csv", ".tsv")
 MAX_TABLE_BYTES = 50_000_000
 NAMED = 5  # of what is left out are said by name
@@ -38,11 +35,6 @@ class Known:
     group_name: str = ""
     class_order: list[str] | None = None  # classes in their order, where that is not that of their names
     told: list[str] = field(default_factory=list)  # what was not used or not found, a sentence each
-
-
-def split_named(word: str) -> str:
-    """The split that a word means; empty for none."""
-    return SPLIT_WORDS.get(word.strip().lower(), "")
 
 
 def text_of(value: Any) -> str:
@@ -89,9 +81,9 @@ def from_folders(names: Sequence[str]) -> Known:
     known = Known(len(names))
     parts = _apart([name.split("/")[:-1] for name in names])
     first = {part[0] if part else "" for part in parts}
-    splits = {split_named(name) for name in first}
+    splits = {splitting.named(name) for name in first}
     if "" not in splits and "train" in splits and len(splits) > 1:
-        known.splits = [split_named(part[0]) for part in parts]
+        known.splits = [splitting.named(part[0]) for part in parts]
         parts = _apart([part[1:] for part in parts])
     if any(parts):
         known.labels, known.label_source = [part[0] if part else "" for part in parts], "their folders"
@@ -147,11 +139,11 @@ def from_table(table: tuple[str, bytes], names: Sequence[str], path: str, label:
         used.add(split_at)
         said = values(split_at)
         for row, value in zip(told, said, strict=True):
-            if value and not split_named(value):
+            if value and not splitting.named(value):
                 assert row is not None
                 raise wrong(place, f"has '{shown(value)}' in line {row[0]:,}, column '{shown(header[split_at])}'.",
                             "Use train, validation and test.")
-        known.splits = [split_named(value) for value in said]
+        known.splits = [splitting.named(value) for value in said]
     if unused := [header[each] for each in others if each not in used]:
         known.told.append(f"column{'s' * (len(unused) != 1)} of {called}: {some(unused)}; data.label names the one of "
                           "classes")

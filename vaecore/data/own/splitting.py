@@ -1,8 +1,12 @@
-"""Who is in which split: by a seed, by groups that stay whole, by their order, or as the data say."""
+"""Who is in which split: by a seed, by groups that stay whole, by their order, or as the data say.
+
+With nothing held out every row is in all three splits: a fit on all rows, whose evaluation is in-sample.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +14,18 @@ from numpy.typing import NDArray
 from vaecore.data.base import SPLITS, SplitName
 
 Rows = NDArray[np.int64]
+ALL_ROWS = "nothing held out: fitted on all rows, and evaluated on the same, in-sample"
 FEWEST_GROUPS = 3  # one for each split
+MAX_HELD_OUT = 2_000  # rows or sentences, unless the data say themselves who is held out
+WORDS: dict[str, SplitName] = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "dev": "validation", "development": "validation", "test": "test", "testing": "test", "t10k": "test",
+    "holdout": "test", "held-out": "test", "held out": "test", "eval": "test", "evaluation": "test"}
+
+
+def named(word: str) -> SplitName | Literal[""]:
+    """The split that a word means; empty for none."""
+    return WORDS.get(word.strip().lower(), "")
 
 
 def held_out(count: int, share: float) -> int:
@@ -18,14 +33,14 @@ def held_out(count: int, share: float) -> int:
     return max(1, min(round(share * count), (count - 1) // 2))
 
 
-def by_seed(rows: Rows, share: float, seed: int) -> dict[SplitName, Rows]:
-    """Shuffled; the last are for validation and test."""
-    return in_order(np.random.default_rng(seed).permutation(rows), share)
+def by_seed(rows: Rows, held: int, seed: int) -> dict[SplitName, Rows]:
+    """Shuffled; the last are for validation and test, `held` each. Without any, all are in each."""
+    order = np.random.default_rng(seed).permutation(rows)
+    return in_order(order, held) if held else dict.fromkeys(SPLITS, order)
 
 
-def in_order(rows: Rows, share: float) -> dict[SplitName, Rows]:
-    """The first are to learn from, those after them for validation, the last for test."""
-    held = held_out(len(rows), share)
+def in_order(rows: Rows, held: int) -> dict[SplitName, Rows]:
+    """The first are to learn from, those after them for validation, the last for test, `held` each."""
     return dict(zip(SPLITS, np.split(rows, [len(rows) - 2 * held, len(rows) - held]), strict=True))
 
 

@@ -18,16 +18,15 @@ from pydantic import model_validator
 
 from vaecore.arrays import Numbers
 from vaecore.data.base import MAX_CLASSES, SPLITS, Dataset, Split, SplitName, kept_names, scaling
-from vaecore.data.own import cells, contents, table_rows
+from vaecore.data.own import cells, contents, splitting, table_rows
 from vaecore.data.own.cells import listed, quoted, short
 from vaecore.data.own.contents import DELIMITED, Contents
 from vaecore.data.own.file import OwnFile, digest_of, wrong
 from vaecore.data.own.kinds import FILL, Features, features
 from vaecore.data.own.parquet import ENDING, read_parquet
+from vaecore.data.own.splitting import Rows
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
-
-Rows = NDArray[np.int64]
 
 
 class Table(OwnFile):
@@ -195,7 +194,7 @@ class Table(OwnFile):
     def _parts(self, table: Contents, rows: Rows, group: int | None, split: int | None
                ) -> tuple[dict[SplitName, Rows], str]:
         """The rows of each split, and what decided it."""
-        count = min(max(1, int(self.held_out * len(rows))), table_rows.HELD_OUT) if self.held_out else 0
+        count = min(max(1, int(self.held_out * len(rows))), splitting.MAX_HELD_OUT) if self.held_out else 0
         if split is not None:
             if group is not None:
                 raise problem("data.group", self.group, f"column {quoted(table.names[split])} says who is in which "
@@ -203,11 +202,11 @@ class Table(OwnFile):
             found, lacking = table_rows.by_column(table, rows, split, max(1, count), self.split_seed)
             return found, f"by the file's own split, column {quoted(table.names[split])}{lacking}"
         if not count:
-            return table_rows.by_seed(rows, 0, self.split_seed), table_rows.ALL_ROWS
+            return splitting.by_seed(rows, 0, self.split_seed), splitting.ALL_ROWS
         if group is not None:
             return (table_rows.by_group(table, rows, group, self.held_out, self.split_seed),
                     f"by group {quoted(table.names[group])}, seed {self.split_seed}")
-        return table_rows.by_seed(rows, count, self.split_seed), f"by seed {self.split_seed}"
+        return splitting.by_seed(rows, count, self.split_seed), f"by seed {self.split_seed}"
 
     def _known(self, table: Contents, columns: Sequence[int], train: NDArray[np.int64]
                ) -> tuple[NDArray[np.int64] | None, Numbers | None, list[str]]:

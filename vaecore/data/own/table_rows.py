@@ -1,34 +1,17 @@
-"""Which rows of a table are trained on and which held out: by a seed, by groups, or as a column says.
-
-With nothing held out every row is in all three splits: a fit on all rows, whose evaluation is in-sample.
-"""
+"""Which rows of a table are trained on and which held out: by groups, or as a column says."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vaecore.data.base import SPLITS, SplitName
 from vaecore.data.own import cells, splitting
 from vaecore.data.own.cells import quoted, short
 from vaecore.data.own.contents import Contents
 from vaecore.data.own.file import wrong
-from vaecore.data.own.known import split_named
-from vaecore.data.own.splitting import FEWEST_GROUPS
+from vaecore.data.own.splitting import FEWEST_GROUPS, MAX_HELD_OUT, Rows
 
-Rows = NDArray[np.int64]
-HELD_OUT = 2_000  # rows at most, unless a column says who they are
 COLUMN = "split"  # how a column is called that says it without being asked
-ALL_ROWS = "nothing held out: fitted on all rows, and evaluated on the same, in-sample"
-
-
-def by_seed(rows: Rows, held_out: int, seed: int) -> dict[SplitName, Rows]:
-    """Shuffled by a seed; the last 2 x `held_out` are for validation and test. Without any, all are in each."""
-    order = rows[np.random.default_rng(seed).permutation(len(rows))]
-    if not held_out:
-        return dict.fromkeys(SPLITS, order)
-    cut = len(rows) - 2 * held_out
-    return dict(zip(SPLITS, np.split(order, [cut, cut + held_out]), strict=True))
 
 
 def by_group(table: Contents, rows: Rows, column: int, share: float, seed: int) -> dict[SplitName, Rows]:
@@ -42,7 +25,7 @@ def by_group(table: Contents, rows: Rows, column: int, share: float, seed: int) 
                     "Use a column of three groups or more, one for each split.")
     group_of = dict(zip(rows.tolist(), names, strict=True))
     return splitting.by_group(rows, [group_of.get(row, "") for row in range(len(table))],
-                              min(share, HELD_OUT / len(rows)), seed)
+                              min(share, MAX_HELD_OUT / len(rows)), seed)
 
 
 def by_column(table: Contents, rows: Rows, column: int, held_out: int, seed: int
@@ -53,10 +36,10 @@ def by_column(table: Contents, rows: Rows, column: int, held_out: int, seed: int
     """
     names = _said(table, rows, column, "data.split")
     for row, name in zip(rows.tolist(), names, strict=True):
-        if not split_named(name):
+        if not splitting.named(name):
             raise wrong(table.path, f"has '{short(name)}' {table.place(row, column)}, which is no split.",
                         "Write train, validation or test there.")
-    place = np.array([SPLITS.index(split_named(name)) for name in names])
+    place = np.array([SPLITS.index(splitting.named(name)) for name in names])
     found = {split: rows[place == number] for number, split in enumerate(SPLITS)}
     lacking = [split for split in SPLITS if not len(found[split])]
     if "train" in lacking:
@@ -74,7 +57,7 @@ def by_column(table: Contents, rows: Rows, column: int, held_out: int, seed: int
 def says_splits(table: Contents, column: int) -> bool:
     """Whether a column says, in the usual words, which split each row is in."""
     texts = table.texts.get(column, ())
-    said = {split_named(text) for text in set(texts)}
+    said = {splitting.named(text) for text in set(texts)}
     return len(said) > 1 and "" not in said and "train" in said
 
 

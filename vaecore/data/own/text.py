@@ -16,7 +16,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from vaecore.data.base import MAX_CLASSES, SPLITS, Dataset, kept_names
+from vaecore.data.base import MAX_CLASSES, Dataset, kept_names
 from vaecore.data.own.cells import class_name, missing, ordered
 from vaecore.data.own.file import (
     FEW,
@@ -29,10 +29,11 @@ from vaecore.data.own.file import (
     lines,
     wrong,
 )
+from vaecore.data.own.splitting import MAX_HELD_OUT, by_seed
 from vaecore.data.text import TextConfig
 from vaecore.schema import option, problem
 
-MIN_SENTENCES, HELD_OUT = 30, 2_000  # sentences
+MIN_SENTENCES = 30
 MAX_FILES = 20_000  # in sub-folders
 TABLES = (".csv", ".tsv")
 TEXTS = ("text", "texts", "sentence", "sentences", "content", "review", "comment", "message")  # what columns are called
@@ -114,10 +115,7 @@ class TextFile(OwnFile, TextConfig):
         """Shuffled once and for all, then split; raises `ConfigError` for a file that cannot be used."""
         found = self._found(self.read())
         texts = found.sentences
-        order = np.random.default_rng(0).permutation(len(texts))
-        held_out = min(len(texts) // 10, HELD_OUT)
-        cut = len(texts) - 2 * held_out
-        parts = dict(zip(SPLITS, np.split(order, [cut, cut + held_out]), strict=True))
+        parts = by_seed(np.arange(len(texts)), min(len(texts) // 10, MAX_HELD_OUT), 0)
         sizes = " / ".join(f"{len(part):,}" for part in parts.values())
         classes = ordered(label for label in set(found.labels or ()) if label)
         if len(classes) > MAX_CLASSES:

@@ -13,7 +13,6 @@ from math import prod
 from typing import IO, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from vaecore.data import npz
@@ -28,10 +27,10 @@ from vaecore.data.own.pictures.decoding import (
 )
 from vaecore.data.own.pictures.folder import File, Listing, Packed
 from vaecore.data.own.pictures.stacks import Stack
+from vaecore.data.own.splitting import Rows
 from vaecore.schema import ConfigError
 
 T = TypeVar("T")
-Rows = NDArray[np.int64]
 CHUNK = 64  # pictures that threads are given at a time
 BLOCK_BYTES = 2**24  # of rows of an array that are read at a time
 KEPT_OPEN = 8  # files of several pages

@@ -17,7 +17,7 @@ from vaecore.data.own.known import are, counted
 from vaecore.data.own.pictures.decoding import Pixels
 from vaecore.data.own.pictures.fits import Fit, fitted
 from vaecore.data.own.pictures.levels import Channels, Levels, Scale, in_channels
-from vaecore.data.own.pictures.piles import Pile, Rows
+from vaecore.data.own.pictures.piles import Pile
 from vaecore.data.own.pictures.survey import (
     ALPHA,
     ANIMATED,
@@ -38,6 +38,7 @@ from vaecore.data.own.pictures.survey import (
     WIDTH,
     Survey,
 )
+from vaecore.data.own.splitting import Rows
 from vaecore.schema import problem
 
 

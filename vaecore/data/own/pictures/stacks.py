@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 
 from vaecore.data import npz
 from vaecore.data.base import MAX_ARRAYS_BYTES, Array
-from vaecore.data.own.known import GROUPS, LABELS, Known, split_named, text_of
+from vaecore.data.own import splitting
+from vaecore.data.own.known import GROUPS, LABELS, Known, text_of
 from vaecore.data.own.members import described
 from vaecore.data.own.pictures.decoding import Pixels, Unreadable
 from vaecore.data.own.pictures.folder import File, OnDisk, shown
@@ -262,8 +263,8 @@ def _place(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:
 def _role(name: str) -> tuple[str, str]:
     """What an array is called without the split that its name says, and that split: `x_train` is ("x", "train")."""
     words = [word for word in re.split(r"[_\-. ]+", name.lower()) if word]
-    split = next((found for word in words if (found := split_named(word))), "")
-    return "_".join(word for word in words if not split_named(word)), split
+    split = next((found for word in words if (found := splitting.named(word))), "")
+    return "_".join(word for word in words if not splitting.named(word)), split
 
 
 def _chosen(path: str, declared: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) -> list[str]:
@@ -329,7 +330,7 @@ def _told(path: str, counts: Mapping[str, int], others: Mapping[str, Array], gro
     if not several and (split := [name for name in others if _role(name)[0] == "split" or name.lower() == "split"]):
         known.splits = []
         for row, value in enumerate(joined(split, "a split") or ()):
-            said = ("train", "validation", "test")[value] if value in (0, 1, 2) else split_named(text_of(value))
+            said = ("train", "validation", "test")[value] if value in (0, 1, 2) else splitting.named(text_of(value))
             if not said:
                 raise _fault(path, split[0], f"has {text_of(value)!r} for picture {row:,} (the first is 0).",
                              "Use train, validation and test, or 0, 1 and 2.")
@@ -458,7 +459,7 @@ def from_idx(files: Sequence[File], path: str) -> Stacks | None:
                          "Fetch both again.")
         labels += [""] * count if beside_it is None else [text_of(value) for value in beside_it[1].tolist()]
         words = re.split(r"[_\-. ]+", stack.called.lower().rpartition("/")[2])
-        splits += [next((found for word in words if (found := split_named(word))), "")] * count
+        splits += [next((found for word in words if (found := splitting.named(word))), "")] * count
     known = Known(len(labels))
     if any(labels):
         known.labels, known.label_source = labels, "the IDX file of labels beside"
