@@ -194,6 +194,7 @@ def _size(count: int) -> str:
 
 def _understood(place: Place, asked: DataConfig | None) -> None:
     from vaecore.data import DataUnavailable
+    from vaecore.data.base import OneSize
     from vaecore.data.own.door import meant, possible, read_as
 
     kinds = {str(kind.model_fields["name"].default): kind for kind in possible(place.path)}
@@ -207,8 +208,8 @@ def _understood(place: Place, asked: DataConfig | None) -> None:
             found = read_as(place.path, wanted, lambda kind: parse(kind, {"path": place.path}),
                             measure.dataset_of)
             config: OwnFile = found.config
-            if "fit" in type(config).model_fields:
-                config = _fitted(config, found.dataset, place)
+            if isinstance(config, OneSize):
+                config = _fitted(config, config.fit, found.dataset, place)
             look = measure.look_at(config)
     except ConfigError as error:
         return _trouble(error, place.path, place.name)
@@ -226,14 +227,14 @@ def _understood(place: Place, asked: DataConfig | None) -> None:
         st.rerun()
 
 
-def _fitted(config: OwnFile, dataset: Dataset, place: Place) -> OwnFile:
-    """With the way that pictures of another aspect come to one size, as the visitor chooses it by what each does."""
+def _fitted(config: OwnFile, fit: str, dataset: Dataset, place: Place) -> OwnFile:
+    """With the way that pictures of another aspect come to one size, `fit` or what the visitor chooses instead."""
     from vaecore.data import DataUnavailable
 
     ways = [str(way) for way in get_args(type(config).model_fields["fit"].annotation)]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        way = st.segmented_control("Pictures of another aspect", ways, default=getattr(config, "fit", ways[0]),
-                                   required=True, key=f"{FIT}:{config.tag}", width="content",
+        way = st.segmented_control("Pictures of another aspect", ways, default=fit, required=True,
+                                   key=f"{FIT}:{config.tag}", width="content",
                                    help=type(config).model_fields["fit"].description)
         small = sum(array.nbytes for split in dataset.splits.values() for array in split.arrays.values()) <= FITS_BYTES
         each = small and st.toggle("Show what each does", key=f"{FIT}:each")

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
 from tests.browser.conftest import App, Visitor
 
@@ -72,7 +72,7 @@ def test_pictures_are_uploaded_understood_and_used(visitor: Visitor, app: App) -
     visitor.act(dialog.get_by_role("button", name="Use these data").click)
     dialog.wait_for(state="detached")
     [path] = kept(app, ".zip")
-    assert field(visitor, "data-path").input_value() == str(path)
+    expect(field(visitor, "data-path")).to_have_value(str(path))
     visitor.no_stack_trace()
 
 

@@ -41,6 +41,20 @@ ALLOWED = {
     ("pages/train/form/fields.py", "getattr(rule, name, None)"),  # bounds again
     ("vaecore/schema.py", "getattr(member, 'title', '')"),
     ("pages/train/form/tree.py", "getattr(value, tag, None)"),  # the tag that pydantic says a union has
+    *(("vaecore/data/own/given.py", probe) for probe in (  # arrays, tensors and data sets of anybody's
+        "hasattr(given, '__getitem__')", "hasattr(given, '__len__')", "hasattr(value, 'detach')",
+        "hasattr(value, 'dtype')", "hasattr(value, 'shape')")),
+    ("vaecore/data/plugins.py", "getattr(kind, '__name__', kind)"),  # whatever was registered
+    ("vaecore/data/plugins.py", "getattr(kind, 'title', '')"),
+    ("vaecore/data/own/parquet.py", "hasattr(chunk, 'dictionary')"),  # of pyarrow
+    ("vaecore/data/own/pictures/decoding.py", "getattr(picture, 'n_frames', 1)"),  # of Pillow
+    ("vaecore/data/own/pictures/decoding.py", "getattr(picture, 'tile', ())"),
+    ("vaecore/data/download.py", "getattr(error, 'reason', '')"),
+    # What not every operating system has.
+    ("vaecore/data/own/pictures/folder.py", "getattr(os, 'O_BINARY', 0)"),
+    ("vaecore/data/own/pictures/folder.py", "getattr(os, 'O_NONBLOCK', 0)"),
+    ("vaecore/data/cache.py", "getattr(found, 'st_blocks', -(-found.st_size // 512))"),
+    ("vaecore/data/rows.py", "hasattr(os, 'posix_fadvise')"), ("vaecore/locks.py", "getattr(os, 'O_NOFOLLOW', 0)"),
 }
 
 
@@ -55,7 +69,7 @@ def test_no_model_and_no_configuration_is_probed() -> None:
     files = [path for room in ("vaecore", "pages") for path in (ROOT / room).rglob("*.py")]
     found = {(str(path.relative_to(ROOT)), probe) for path in files
              for probe in probes(path.read_text(encoding="utf-8"))}
-    assert len(files) > 200 and found & ALLOWED
+    assert len(files) > 200 and found >= ALLOWED, "one that is allowed is gone"
     assert found - ALLOWED == set(), "declare it in models/capabilities.py, Family or ModelConfig, and ask isinstance"
 
 

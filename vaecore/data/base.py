@@ -207,6 +207,14 @@ class Standardising(Protocol):
     def standardise(self) -> bool: ...
 
 
+@runtime_checkable
+class OneSize(Protocol):
+    """A data set that brings observations of another aspect to one size, in the way that `fit` names."""
+
+    @property
+    def fit(self) -> str: ...
+
+
 class ImageConfig(DataConfig):
     """An image data set: what its grey levels mean to the likelihood."""
 

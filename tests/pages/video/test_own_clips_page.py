@@ -6,11 +6,10 @@ import io
 
 import pytest
 from PIL import Image
-from streamlit.testing.v1 import AppTest
 
 from pages.shared import measure
 from tests.data.own.test_own_clips import gif
-from tests.pages.train.test_train_page import good, page, said
+from tests.pages.train.test_train_page import brought, good, page, said
 from tests.pages.train.test_train_page import store as _store
 from vaecore.config import RunConfig
 from vaecore.schema import parse
@@ -19,25 +18,20 @@ from vaecore.store import Store
 store = _store
 
 
-def own_clip(data: bytes, name: str) -> AppTest:
-    at = page(preset="vae-digits")
-    good(at.selectbox(key="train.data.name").set_value("clips").run())
-    return good(at.file_uploader(key="train:clips").upload(name, data).run())
-
-
 def test_an_uploaded_clip_is_kept_and_its_frames_are_shown(store: Store) -> None:
-    at = own_clip(gif(60, step=4), "My clip.GIF")
-    [kept] = (store.root / "clips").iterdir()
+    at = brought(page(preset="vae-digits"), ("My clip.GIF", gif(60, step=4)))
+    assert "15 frames of 32 × 32 pixels, colour" in said(at)
+    [kept] = (store.root / "data").iterdir()
+    good(at.button(key="bring:use").click().run())
     assert kept.name.startswith("my-clip-") and kept.suffix == ".gif"
     assert at.text_input(key="train.data.path").value == str(kept)
     assert "15 frames of 32 × 32 pixels, colour" in said(at) and "1 clip, 60 frames" in said(at)
 
 
-def test_a_clip_that_cannot_be_used_is_refused_in_words(store: Store) -> None:
-    at = own_clip(gif(1), "one.gif")
-    assert any("'one.gif' has one frame: a picture" in c.value.replace("\\", "") and ":red[" in c.value
-               for c in at.caption)
-    assert not (store.root / "clips").exists() and at.button(key="train-start").disabled
+def test_a_clip_that_cannot_be_used_is_refused_in_words() -> None:
+    at = brought(page(preset="svg-clips"), ("one.gif", gif(1)))
+    assert any("'one.gif' has one frame: a picture" in e.value.replace("\\", "") for e in at.error)
+    assert not [button for button in at.button if button.key == "bring:use"]
 
 
 @pytest.mark.parametrize(("data", "shape", "size"), [
