@@ -31,9 +31,11 @@ MAX_ROWS, MAX_CELLS = 1_000_000, 20_000_000
 MIN_ROWS = 10
 MAX_UNPACKED_BYTES = 4 * MAX_FILE_BYTES  # of a .gz
 CELLS_AT_ONCE, ROWS_AT_ONCE = 2_000_000, 100_000  # that lie in memory as text while numbers are made of them
+HEAD_BYTES = 1_000_000  # of a file, in which its first line ends
 SEPARATOR = re.compile(rb"\"?sep=([,;\t|])\"?[ ,;]*\r?\n", re.IGNORECASE)  # a line for Excel
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-DELIMITED = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+PLAIN = (".csv", ".tsv")
+DELIMITED = (*PLAIN, *(f"{ending}.gz" for ending in PLAIN))
 SPREAD = re.compile(r'"[^"]*"')  # a quoted name, in which a separator is none
 
 
@@ -108,7 +110,7 @@ class _Reading:
         if separator := SEPARATOR.match(data):
             data, self.delimiter, self.skipped = data[separator.end():], separator[1].decode(), 1
         else:
-            self.delimiter = _delimiter(data, path)
+            self.delimiter = delimiter(data.lstrip(b"\r\n")[:HEAD_BYTES].decode(errors="replace"), path)
         if self.delimiter != ",":
             self.done.append(f"cells parted by {SEPARATORS[self.delimiter]}")
         body = data.find(b"\n", len(data) - len(data.lstrip(b"\r\n")))
@@ -280,11 +282,10 @@ def check_names(names: Sequence[str], path: str) -> None:
         seen.add(name)
 
 
-def _delimiter(data: bytes, path: str) -> str:
-    """What parts the cells: the sign that is most frequent in the first line, outside of quotes."""
+def delimiter(text: str, path: str) -> str:
+    """What parts the cells: the sign that is most frequent in the first line, outside of quotes; in a .tsv the tab."""
     if path.lower().removesuffix(".gz").endswith(".tsv"):
         return "\t"
-    head = data.lstrip(b"\r\n")[:1_000_000].split(b"\n", 1)[0].decode(errors="replace")
-    bare = SPREAD.sub("", head)
+    bare = SPREAD.sub("", text.partition("\n")[0])
     counts = {sign: bare.count(sign) for sign in (",", ";", "\t")}
     return max(counts, key=lambda sign: counts[sign]) if any(counts.values()) else ","

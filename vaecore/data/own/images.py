@@ -39,10 +39,9 @@ from vaecore.data.base import (
 )
 from vaecore.data.converted import converted
 from vaecore.data.own import splitting
-from vaecore.data.own.file import FEW, OwnFile, digest_of, place_of, wrong
+from vaecore.data.own.contents import PLAIN
+from vaecore.data.own.file import FEW, MAX_FILE_BYTES, OwnFile, digest_of, place_of, wrong
 from vaecore.data.own.known import (
-    MAX_TABLE_BYTES,
-    TABLES,
     Known,
     are,
     counted,
@@ -188,7 +187,7 @@ class Images(OwnFile, ImageConfig):
         if place.is_dir():
             listing = folder.listed(self.path, place)
             return [file for file in listing.files if _is_picture(file.name) or _is_idx(file.name)
-                    or file.name.lower().endswith(TABLES)], listing
+                    or file.name.lower().endswith(PLAIN)], listing
         listing = Listing(self.path, [OnDisk.listed(place.name, place, status)])
         if _is_idx(place.name):
             listing.files += stacks.labels_beside(place)
@@ -229,7 +228,7 @@ class Images(OwnFile, ImageConfig):
     @contextmanager
     def _of_files(self, listing: Listing) -> Iterator[Found]:
         pictures = [file for file in listing.files if _is_picture(file.name)]
-        tables = [file for file in listing.files if file.name.lower().endswith(TABLES)]
+        tables = [file for file in listing.files if file.name.lower().endswith(PLAIN)]
         if not pictures and (found := stacks.from_idx([f for f in listing.files if _is_idx(f.name)], self.path)):
             yield self._of_arrays(found)
             return
@@ -259,7 +258,7 @@ class Images(OwnFile, ImageConfig):
         faults: dict[str, ConfigError] = {}
         for table in tables:
             try:
-                told.append(from_table((table.name, table.content(MAX_TABLE_BYTES)), names, self.path, self.label,
+                told.append(from_table((table.name, table.content(MAX_FILE_BYTES)), names, self.path, self.label,
                                        self.group))
             except ConfigError as error:
                 faults[table.name] = error

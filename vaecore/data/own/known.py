@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vaecore.data.own import splitting
+from vaecore.data.own.contents import delimiter
 from vaecore.data.own.file import decoded, wrong
 from vaecore.data.own.pictures.folder import shown
 from vaecore.schema import problem
@@ -17,9 +18,6 @@ LABELS = frozenset({"label", "labels", "y", "class", "target", "targets", "categ
 GROUPS = frozenset({"group", "groups", "patient", "subject", "donor", "animal_id", "person", "patient_id",
                     "subject_id"})
 SPLIT = frozenset({"split", "set", "partition", "subset", "fold"})
-FILES = frozenset({"file", "filename", "file_name", "path", "image", "name", "picture", "img", "id"})
-TABLES = (".csv", ".tsv")
-MAX_TABLE_BYTES = 50_000_000
 NAMED = 5  # of what is left out are said by name
 
 
@@ -156,9 +154,7 @@ def from_table(table: tuple[str, bytes], names: Sequence[str], path: str, label:
 def _cells(data: bytes, place: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """The first row, and all rows with the lines they begin in; cells are stripped, and rows as long as the first."""
     text = decoded(data, place)
-    first = text.partition("\n")[0]
-    delimiter = max(("\t", ";", ","), key=first.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text, place), strict=True)
     header: list[str] = []
     rows: list[tuple[int, list[str]]] = []
     line = 1

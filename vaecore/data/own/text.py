@@ -18,6 +18,7 @@ import numpy as np
 
 from vaecore.data.base import MAX_CLASSES, Dataset, kept_names
 from vaecore.data.own.cells import class_name, missing, ordered
+from vaecore.data.own.contents import PLAIN, delimiter
 from vaecore.data.own.file import (
     FEW,
     MAX_FILE_BYTES,
@@ -35,7 +36,6 @@ from vaecore.schema import option, problem
 
 MIN_SENTENCES = 30
 MAX_FILES = 20_000  # in sub-folders
-TABLES = (".csv", ".tsv")
 TEXTS = ("text", "texts", "sentence", "sentences", "content", "review", "comment", "message")  # what columns are called
 LABELS = ("label", "labels", "class", "category", "target", "sentiment")
 WORDS, LOOKED_AT, HEAD_BYTES = 3.0, 20, 65_536  # a cell on average that makes a column one of texts; rows; of a file
@@ -57,7 +57,7 @@ class TextFile(OwnFile, TextConfig):
     file: ClassVar[str] = "text file, table of texts, or folder of folders of texts"
     unchosen: ClassVar[str] = "No text is chosen. Give data.path, a UTF-8 text file with one sentence a line."
     several: ClassVar[bool] = True
-    endings: ClassVar[tuple[str, ...]] = (".txt", *TABLES)
+    endings: ClassVar[tuple[str, ...]] = (".txt", *PLAIN)
     upload: ClassVar[str] = "Text file, or a table of texts and labels"
     invitation: ClassVar[str] = "Sample sentences are shown here once there is a text."
     name: Literal["text-file"] = "text-file"
@@ -77,10 +77,11 @@ class TextFile(OwnFile, TextConfig):
                 return any(file.suffix.lower() == ".txt" for folder in inner for file in islice(folder.iterdir(), FEW))
             if not path.is_file():
                 return False
-            if path.name.lower().endswith(TABLES):
+            if path.name.lower().endswith(PLAIN):
                 with path.open("rb") as file:
                     head = file.read(HEAD_BYTES).decode("utf-8-sig", "replace")
-                rows = list(islice(csv.reader(io.StringIO(head), delimiter=_delimiter(head)), LOOKED_AT + 1))[1:]
+                reader = csv.reader(io.StringIO(head), delimiter=delimiter(head, path.name))
+                rows = list(islice(reader, LOOKED_AT + 1))[1:]
                 return len(rows) > 1 and len(rows[0]) <= 4 and max(_words(rows), default=0.0) >= WORDS
             return path.name.lower().endswith(".txt")
         return False
@@ -134,7 +135,7 @@ class TextFile(OwnFile, TextConfig):
             found = [(line, name.partition("/")[0]) for name, content in data.items()
                      for line in lines(content, str(Path(self.path) / name)) if line.strip()]
             return _enough(Lines([line for line, _ in found], [label for _, label in found]), self.path)
-        if not self.path.lower().endswith(TABLES):
+        if not self.path.lower().endswith(PLAIN):
             blank = sum(not line.strip() for line in lines(data[""], self.path))
             return Lines(sentences(data[""], self.path), None,
                          (f"{blank:,} blank line{'s' * (blank != 1)}",) if blank else ())
@@ -143,7 +144,8 @@ class TextFile(OwnFile, TextConfig):
     def _of_table(self, text: str) -> Lines:
         """The texts and the labels of a table; raises `ConfigError`, which names line and column."""
         try:
-            rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)) if row]
+            reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text, self.path))
+            rows = [row for row in reader if row]
         except csv.Error as error:
             raise wrong(self.path, f"is no table that can be read ({error}).", "Save it again.") from None
         if not rows:
@@ -179,12 +181,6 @@ class TextFile(OwnFile, TextConfig):
                               f"Its columns: {', '.join(name[:40] for name in names[:10])}.")
             return names.index(wanted)
         return next((place for place, name in enumerate(names) if name.lower() in usual), otherwise)
-
-
-def _delimiter(text: str) -> str:
-    """What parts the cells of the first line."""
-    first = text.partition("\n")[0]
-    return max((",", "\t", ";"), key=first.count)
 
 
 def _words(rows: Sequence[Sequence[str]]) -> list[float]:
