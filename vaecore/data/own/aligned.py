@@ -44,6 +44,7 @@ from vaecore.data.own.columns import (
 )
 from vaecore.data.own.file import FEW, OwnFile, digest_of, wrong
 from vaecore.data.own.members import ENDINGS, LABELS, Member, bare_name, files, members
+from vaecore.data.own.words import counted
 from vaecore.data.text import VocabularyConfig
 from vaecore.modalities import MAX_MODALITIES, Modality
 from vaecore.schema import option
@@ -144,11 +145,11 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
         for part in columns:
             rows = np.arange(len(part.member))
             if isinstance(part, Rows) and self.gaps == "mean" and (count := part.gaps(rows)):
-                done.append(f"'{part.member.called}': {count:,} gap{'s' * (count != 1)} filled with the mean of the "
+                done.append(f"'{part.member.called}': {counted(count, 'gap')} filled with the mean of the "
                             "training samples")
             if isinstance(part, Rows) and self.gaps == "missing" and (
                     count := int((part.blank & np.isfinite(np.asarray(part.x)).any(1)).sum())):
-                done.append(f"'{part.member.called}': {count:,} sample{'s' * (count != 1)} with a gap taken as not "
+                done.append(f"'{part.member.called}': {counted(count, 'sample')} with a gap taken as not "
                             "observed")
         if self.standardise and any(isinstance(part, Rows) for part in columns):
             done.append("every number of a vector given mean 0 and standard deviation 1 by the training samples")
@@ -168,7 +169,7 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
                         f"Give 2 to {MAX_MODALITIES}, each an array or a file of its own.")
         first = next(iter(found.values()))
         if len(first) < MIN_SAMPLES:
-            raise first.wrong(f"has {len(first)} sample{'s' * (len(first) != 1)}.", f"Give at least {MIN_SAMPLES}.")
+            raise first.wrong(f"has {counted(len(first), 'sample')}.", f"Give at least {MIN_SAMPLES}.")
         for other in [*found.values(), *known.values()]:
             if len(other) != len(first):
                 raise other.wrong(f"has {len(other):,} samples, but '{first.called}' has {len(first):,}.",

@@ -9,8 +9,6 @@ from datetime import datetime
 
 MAX_NUMBER = 1e30  # the vector is in single precision
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "#n/a", "<na>"})  # what an empty cell may say, in any case
-CHARACTERS_SHOWN = 40  # characters of a cell or name in a message
-COLUMNS_NAMED = 5  # columns that are said by name
 TRUTH = {"true": 1.0, "false": 0.0, "yes": 1.0, "no": 0.0}
 # Numbers that are meant as such, but not written so that their meaning is plain: 1,234 or 20.1 g or $5.
 MEANT = re.compile(r"[+-]?[€$£¥]?\s*\d[\d.,'’\s]*(?:\s[A-Za-zµ°Ω/²³%]{1,8}|[€$£¥%])?")
@@ -138,18 +136,3 @@ def ordered(classes: Iterable[str]) -> list[str]:
         return (True, 0.0, name) if math.isnan(value) else (False, value, name)
 
     return sorted(classes, key=place)
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names in quotes."""
-    shown = ", ".join(map(quoted, names[:COLUMNS_NAMED]))
-    return shown + (", …" if len(names) > COLUMNS_NAMED else "")
-
-
-def quoted(text: str) -> str:
-    return f"'{short(text)}'"
-
-
-def short(text: str) -> str:
-    """Text that is no longer than can be read in a message."""
-    return text if len(text) <= CHARACTERS_SHOWN else text[:CHARACTERS_SHOWN - 1] + "…"

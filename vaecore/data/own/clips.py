@@ -19,6 +19,7 @@ from vaecore.data.base import MAX_ARRAYS_BYTES, SPLITS, Dataset, Split, SplitNam
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
 from vaecore.data.own.clip_file import ENDINGS, Clip, Fit, read_clips
 from vaecore.data.own.file import OwnFile, contents, digest_of, wrong
+from vaecore.data.own.words import counted
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
 
@@ -100,9 +101,9 @@ class OwnClips(OwnFile):
         shape = self.frames, *clips[0].shape[1:]
         total, tested = sum(map(len, clips)), sum(map(len, parts["test"]))
         whole = sum(map(len, parts.values())) == len(clips)
-        held_out = f"{len(parts['test']):,} clip{'s' * (len(parts['test']) != 1)}"
-        return Dataset("clips", f"{Path(self.path).name}: {sizes} windows of {len(clips):,} clip"
-                       f"{'s' * (len(clips) != 1)}, {total:,} frames; for test "
+        held_out = counted(len(parts["test"]), "clip")
+        return Dataset("clips", f"{Path(self.path).name}: {sizes} windows of {counted(len(clips), 'clip')}, "
+                       f"{total:,} frames; for test "
                        f"{held_out if whole else f'the end of {held_out}'}, {tested / total:.0%} of the frames"
                        + (f"; {uneven:,} with frames shown for unequal times, resampled to one rate" if uneven else ""),
                        {FRAMES: Modality("video", shape)}, splits, rate=rate,

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from vaecore.arrays import Numbers
 from vaecore.data.base import MAX_COLUMNS
 from vaecore.data.own import cells
-from vaecore.data.own.cells import short
 from vaecore.data.own.file import MAX_FILE_BYTES, decoded, wrong
+from vaecore.data.own.words import counted, short
 from vaecore.schema import ConfigError, problem
 
 MAX_ROWS, MAX_CELLS = 1_000_000, 20_000_000
@@ -135,7 +135,7 @@ class _Reading:
             parts.append(self._numbers([cells for _, cells in chunk], len(lines)))
             lines.extend(line for line, _ in chunk)
         if len(lines) < MIN_ROWS:
-            raise wrong(self.path, f"has {len(lines)} row{'s' * (len(lines) != 1)} below its header.",
+            raise wrong(self.path, f"has {counted(len(lines), 'row')} below its header.",
                         f"Give at least {MIN_ROWS}, each on a line of its own.")
         values, at = np.concatenate(parts), np.array(lines)
         del parts
@@ -144,7 +144,7 @@ class _Reading:
         if self.cut:
             self.done.append("empty cells at the ends of lines passed over")
         if self.empty and not self.blank_rows:
-            self.done.append(f"{self.empty:,} line{'s' * (self.empty > 1)} with nothing but separators passed over")
+            self.done.append(f"{counted(self.empty, 'line')} with nothing but separators passed over")
         if self.nameless:
             self.done.append("the first column, without a name, read as names of rows")
         return Contents(self.path, self.names, values, at, texts, self.faults, meant, self.done)

@@ -39,16 +39,13 @@ from vaecore.data.base import (
 )
 from vaecore.data.converted import converted
 from vaecore.data.own import splitting
+from vaecore.data.own.cells import ordered
 from vaecore.data.own.contents import PLAIN
 from vaecore.data.own.file import FEW, MAX_FILE_BYTES, OwnFile, digest_of, place_of, wrong
 from vaecore.data.own.known import (
     Known,
-    are,
-    counted,
     from_folders,
     from_table,
-    in_order,
-    some,
 )
 from vaecore.data.own.pictures import decoding, folder, stacks
 from vaecore.data.own.pictures.decoding import Unreadable
@@ -65,6 +62,7 @@ from vaecore.data.own.pictures.survey import (
     surveyed,
 )
 from vaecore.data.own.splitting import Rows
+from vaecore.data.own.words import are, counted, shown, some
 from vaecore.schema import ConfigError, option, problem
 
 MIN_PICTURES = 3  # one for each split
@@ -424,7 +422,7 @@ def _numbered(known: Known) -> tuple[Labels | None, Sequence[str], list[str]]:
     """Labels (N,) by number, -1 where missing; what they are called; and why they were left out, if they were."""
     if known.labels is None:
         return None, (), []
-    names = known.class_order or in_order([label for label in known.labels if label])
+    names = known.class_order or ordered({label for label in known.labels if label})
     if len(set(known.labels) - {""}) < 2:
         only = f"all are '{names[0]}'" if names else "all are missing"
         return None, (), [f"the labels from {known.label_source}: {only}"]
@@ -461,6 +459,6 @@ def _walked(place: str, depth: int) -> Iterator[str]:
 def _reasons(reasons: dict[str, str], what: str, count: int = 0) -> str:
     """What was left out, the first by name with the reason."""
     count = count or len(reasons)
-    named = [f"{folder.shown(name)} {reason}".rstrip(".") for name, reason in [*reasons.items()][:5]]
+    named = [f"{shown(name)} {reason}".rstrip(".") for name, reason in [*reasons.items()][:5]]
     more = f" and {count - len(named):,} more" if count > len(named) else ""
     return f"{counted(count, what)}: {'; '.join(named)}{more}"

@@ -11,14 +11,13 @@ from typing import Any
 from vaecore.data.own import splitting
 from vaecore.data.own.contents import delimiter
 from vaecore.data.own.file import decoded, wrong
-from vaecore.data.own.pictures.folder import shown
+from vaecore.data.own.words import counted, shown, some
 from vaecore.schema import problem
 
 LABELS = frozenset({"label", "labels", "y", "class", "target", "targets", "category"})
 GROUPS = frozenset({"group", "groups", "patient", "subject", "donor", "animal_id", "person", "patient_id",
                     "subject_id"})
 SPLIT = frozenset({"split", "set", "partition", "subset", "fold"})
-NAMED = 5  # of what is left out are said by name
 
 
 @dataclass
@@ -42,32 +41,6 @@ def text_of(value: Any) -> str:
     if isinstance(value, float):
         return "" if value != value else str(int(value)) if value == int(value) else f"{value:g}"
     return str(int(value) if isinstance(value, bool) else value).strip()
-
-
-def in_order(names: Sequence[str]) -> list[str]:
-    """Each name once: whole numbers by their size and before all others, which are in alphabetical order."""
-
-    def place(name: str) -> tuple[bool, int, str]:
-        whole = name.removeprefix("-").isascii() and name.removeprefix("-").isdigit() and len(name) < 19
-        return (not whole, int(name) if whole else 0, name)
-
-    return sorted(set(names), key=place)
-
-
-def some(names: Sequence[str]) -> str:
-    """A few names of many, and how many more there are."""
-    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
-    return ", ".join(map(shown, names[:NAMED])) + more
-
-
-def counted(count: int, what: str) -> str:
-    """A count in words: "1 picture", "1,200 pictures"."""
-    return f"{count:,} {what}{'s' * (count != 1)}"
-
-
-def are(count: int) -> str:
-    """The verb for so many."""
-    return "is" if count == 1 else "are"
 
 
 def from_folders(names: Sequence[str]) -> Known:
@@ -108,7 +81,7 @@ def from_table(table: tuple[str, bytes], names: Sequence[str], path: str, label:
     others = [place_ for place_ in range(len(header)) if place_ != column]
     absent = [f"'{shown(cells[column])}' in line {line:,}" for line, cells in rows if cells[column] not in found]
     if absent:
-        known.told.append(f"{len(absent):,} row{'s' * (len(absent) != 1)} of {called} whose picture is not there: "
+        known.told.append(f"{counted(len(absent), 'row')} of {called} whose picture is not there: "
                           + some(absent))
     told: list[tuple[int, list[str]] | None] = [None] * len(names)
     for line, cells in rows:
@@ -146,7 +119,7 @@ def from_table(table: tuple[str, bytes], names: Sequence[str], path: str, label:
         known.told.append(f"column{'s' * (len(unused) != 1)} of {called}: {some(unused)}; data.label names the one of "
                           "classes")
     if unnamed := [name for name, row in zip(names, told, strict=True) if row is None]:
-        known.told.append(f"nothing is said in {called} of {len(unnamed):,} picture{'s' * (len(unnamed) != 1)}: "
+        known.told.append(f"nothing is said in {called} of {counted(len(unnamed), 'picture')}: "
                           + some(unnamed))
     return known
 

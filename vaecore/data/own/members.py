@@ -21,6 +21,7 @@ from vaecore.data.own import cells, table
 from vaecore.data.own.contents import Contents
 from vaecore.data.own.file import contents, lines, wrong
 from vaecore.data.own.kinds import features, identifies
+from vaecore.data.own.words import quoted, short
 from vaecore.modalities import MAX_MODALITIES
 from vaecore.schema import ConfigError, problem
 
@@ -122,7 +123,7 @@ def _block(called: str, path: str, read: Contents) -> Member:
         for row in np.flatnonzero(np.isnan(x[:, places[0]])).tolist():
             if not cells.missing(text := read.texts[column][row]):
                 x[row, places] = np.inf
-                said.setdefault(row, f"{cells.quoted(text)} {read.place(row, column)},")
+                said.setdefault(row, f"{quoted(text)} {read.place(row, column)},")
     apart = {name: read.texts.get(column) or [f"{x:g}" for x in read.values[:, column]]
              for column, name in enumerate(read.names) if column not in found.sources}
     return Member(called, path, x, said, found.names, done=(*read.done, *found.done), left_out=found.left_out,
@@ -135,7 +136,7 @@ def _classes(called: str, path: str, read: Contents) -> Member:
                and len({*(texts := read.texts.get(column, ()))}) in range(len(texts) or 1)]
     if len(columns) != 1 or columns[0] not in read.texts or np.isfinite(read.values[:, columns[0]]).any():
         return Member(called, path, read.values, columns=tuple(read.names), said={
-            row: f"{cells.quoted(texts[row])} {read.place(row, column)}," for column, texts in read.texts.items()
+            row: f"{quoted(texts[row])} {read.place(row, column)}," for column, texts in read.texts.items()
             for row in np.flatnonzero(np.isnan(read.values[:, column])).tolist() if not cells.missing(texts[row])})
     said = [cells.class_name(text) for text in read.texts[columns[0]]]
     levels = cells.ordered({text for text in said if not cells.missing(text)})
@@ -154,9 +155,9 @@ def _check_order(found: Sequence[Member]) -> None:
                 row = next((row for row, (a, b) in pairs if a.strip() != b.strip()
                             and not cells.missing(a) and not cells.missing(b)), None)
                 if row is not None:
-                    raise other.wrong(f"has '{cells.short(other.apart[name][row])}' in sample {row:,} (the first is "
-                                      f"0), column '{cells.short(name)}', but '{one.called}' has "
-                                      f"'{cells.short(one.apart[name][row])}' there.",
+                    raise other.wrong(f"has '{short(other.apart[name][row])}' in sample {row:,} (the first is "
+                                      f"0), column '{short(name)}', but '{one.called}' has "
+                                      f"'{short(one.apart[name][row])}' there.",
                                       "Put the rows of all files into the same order.")
 
 

@@ -17,6 +17,7 @@ from vaecore.data.base import MAX_COLUMNS, DataUnavailable
 from vaecore.data.own import cells
 from vaecore.data.own.contents import MAX_CELLS, MAX_ROWS, MAX_UNPACKED_BYTES, MIN_ROWS, Contents, check_names
 from vaecore.data.own.file import wrong
+from vaecore.data.own.words import counted, short
 from vaecore.schema import ConfigError
 
 ENDING = ".parquet"
@@ -58,7 +59,7 @@ def read_parquet(data: bytes, path: str, keep: Collection[str] = ()) -> Contents
             values[:, column] = found.cast(arrow.float64(), safe=False).to_numpy()
         elif arrow.types.is_boolean(kind):
             values[:, column] = [math.nan if each is None else float(each) for each in found.to_pylist()]
-            done.append(f"'{cells.short(name)}' read as true and false")
+            done.append(f"'{short(name)}' read as true and false")
         else:
             said = _words(found)
             if any(not cells.missing(text) for text in said):
@@ -83,7 +84,7 @@ def _check(footer: Any, names: Sequence[str], path: str) -> None:
         raise wrong(path, f"has {footer.num_rows:,} rows of {len(names):,} columns.",
                     f"Use at most {MAX_ROWS:,} rows and {MAX_CELLS:,} cells: a part of it, say.")
     if footer.num_rows < MIN_ROWS:
-        raise wrong(path, f"has {footer.num_rows} row{'s' * (footer.num_rows != 1)}.", f"Give at least {MIN_ROWS}.")
+        raise wrong(path, f"has {counted(footer.num_rows, 'row')}.", f"Give at least {MIN_ROWS}.")
     total = sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
     if total > MAX_UNPACKED_BYTES:
         raise wrong(path, f"declares {total:,} bytes once it is unpacked.", f"Use at most {MAX_UNPACKED_BYTES:,}: "

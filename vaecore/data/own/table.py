@@ -19,12 +19,12 @@ from pydantic import model_validator
 from vaecore.arrays import Numbers
 from vaecore.data.base import MAX_CLASSES, SPLITS, Dataset, Split, SplitName, kept_names, scaling
 from vaecore.data.own import cells, contents, splitting, table_rows
-from vaecore.data.own.cells import listed, quoted, short
 from vaecore.data.own.contents import DELIMITED, Contents
 from vaecore.data.own.file import OwnFile, digest_of, wrong
 from vaecore.data.own.kinds import FILL, Features, features
 from vaecore.data.own.parquet import ENDING, read_parquet
 from vaecore.data.own.splitting import Rows
+from vaecore.data.own.words import counted, listed, quoted, short
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
 
@@ -103,7 +103,7 @@ class Table(OwnFile):
         used = {*found.sources, *known, group, split}
         others = [name for column, name in enumerate(table.names) if column not in used]
         what = f", covariate {', '.join(quoted(table.names[column]) for column in known)}" if known else ""
-        what += f" with {len(classes)} label{'s' * (len(classes) != 1)} ({listed(classes)})" if classes else ""
+        what += f" with {counted(len(classes), 'label')} ({listed(classes)})" if classes else ""
         what += f", {len(others)} left out: {listed(others)}" if others else ""
         return Dataset(
             "table", f"{Path(self.path).name}: {sizes}, {len({*found.sources})} of its columns as the vector{what}",
@@ -163,10 +163,10 @@ class Table(OwnFile):
                         "or their rows left out.")
         left = rows[~some]
         if len(left) < contents.MIN_ROWS:
-            raise wrong(self.path, f"has {len(left)} row{'s' * (len(left) != 1)} without a gap; the first gap is "
+            raise wrong(self.path, f"has {counted(len(left), 'row')} without a gap; the first gap is "
                         f"{table.place(row, column)}.", "Choose data.gaps=mean, or name fewer columns in data.columns.")
         count = int(some.sum())
-        return left, [f"{count:,} row{'s' * (count != 1)} with a gap, the first {table.place(row, column)}"]
+        return left, [f"{counted(count, 'row')} with a gap, the first {table.place(row, column)}"]
 
     def _filled(self, table: Contents, found: Features, gaps: NDArray[np.bool_], train: Rows
                 ) -> tuple[Numbers, list[str]]:
@@ -183,7 +183,7 @@ class Table(OwnFile):
         each = gaps[:, np.unique(found.sources, return_index=True)[1]]  # a word is one cell, of several columns
         many, wide = int(each.sum()), int(each.any(0).sum())
         return np.where(gaps, np.nanmean(found.x[train], axis=0), found.x), [
-            f"{many:,} gap{'s' * (many != 1)} in {wide:,} column{'s' * (wide != 1)} filled with the mean of the "
+            f"{counted(many, 'gap')} in {counted(wide, 'column')} filled with the mean of the "
             f"training rows, the first {table.place(row, column)}", *done]
 
     def _first(self, found: Features, gaps: NDArray[np.bool_]) -> tuple[int, int]:

@@ -6,10 +6,10 @@ import numpy as np
 
 from vaecore.data.base import SPLITS, SplitName
 from vaecore.data.own import cells, splitting
-from vaecore.data.own.cells import quoted, short
 from vaecore.data.own.contents import Contents
 from vaecore.data.own.file import wrong
 from vaecore.data.own.splitting import FEWEST_GROUPS, MAX_HELD_OUT, Rows
+from vaecore.data.own.words import counted, quoted, short
 
 COLUMN = "split"  # how a column is called that says it without being asked
 
@@ -21,7 +21,7 @@ def by_group(table: Contents, rows: Rows, column: int, share: float, seed: int) 
     """
     names = _said(table, rows, column, "data.group")
     if (count := len(set(names))) < FEWEST_GROUPS:
-        raise wrong(table.path, f"has {count} group{'s' * (count != 1)} in column {quoted(table.names[column])}.",
+        raise wrong(table.path, f"has {counted(count, 'group')} in column {quoted(table.names[column])}.",
                     "Use a column of three groups or more, one for each split.")
     group_of = dict(zip(rows.tolist(), names, strict=True))
     return splitting.by_group(rows, [group_of.get(row, "") for row in range(len(table))],

@@ -31,6 +31,7 @@ from vaecore.data.own.file import (
     wrong,
 )
 from vaecore.data.own.splitting import MAX_HELD_OUT, by_seed
+from vaecore.data.own.words import counted
 from vaecore.data.text import TextConfig
 from vaecore.schema import option, problem
 
@@ -125,7 +126,7 @@ class TextFile(OwnFile, TextConfig):
         numbered = {label: number for number, label in enumerate(classes)}
         labels = None if found.labels is None else np.array([numbered.get(label, -1) for label in found.labels])
         return self.finish("text-file", f"{Path(self.path).name}: {sizes}"
-                           + (f" with {len(classes)} label{'s' * (len(classes) != 1)}" if classes else ""),
+                           + (f" with {counted(len(classes), 'label')}" if classes else ""),
                            {split: [texts[row] for row in part] for split, part in parts.items()},
                            {} if labels is None else {split: labels[part] for split, part in parts.items()},
                            classes=kept_names(classes), split_by="by seed 0", left_out=found.left_out)
@@ -138,7 +139,7 @@ class TextFile(OwnFile, TextConfig):
         if not self.path.lower().endswith(PLAIN):
             blank = sum(not line.strip() for line in lines(data[""], self.path))
             return Lines(sentences(data[""], self.path), None,
-                         (f"{blank:,} blank line{'s' * (blank != 1)}",) if blank else ())
+                         (counted(blank, "blank line"),) if blank else ())
         return self._of_table(decoded(data[""], self.path))
 
     def _of_table(self, text: str) -> Lines:
@@ -195,7 +196,7 @@ def _label(cell: str) -> str:
 
 def _enough(found: Lines, path: str) -> Lines:
     if (count := len(found.sentences)) < MIN_SENTENCES:
-        raise wrong(path, f"has {count} sentence{'s' * (count != 1)}.", f"Give at least {MIN_SENTENCES}.")
+        raise wrong(path, f"has {counted(count, 'sentence')}.", f"Give at least {MIN_SENTENCES}.")
     return found
 
 
@@ -203,6 +204,6 @@ def sentences(data: bytes, path: str) -> list[str]:
     """The lines that are not blank; raises `ConfigError` for what is not a text of sentences."""
     found = [line for line in lines(data, path) if line.strip()]
     if len(found) < MIN_SENTENCES:
-        raise wrong(path, f"has {len(found)} sentence{'s' * (len(found) != 1)}.",
+        raise wrong(path, f"has {counted(len(found), 'sentence')}.",
                     f"Give at least {MIN_SENTENCES}, each on a line of its own.")
     return found

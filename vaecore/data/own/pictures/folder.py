@@ -23,6 +23,7 @@ from typing import IO, Any
 from vaecore.data import npz
 from vaecore.data.base import MAPPED_FROM, cache_folder
 from vaecore.data.own.file import unreadable, wrong
+from vaecore.data.own.words import shown
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.schema import ConfigError
 
@@ -127,12 +128,6 @@ class Listing:
     def named(self, name: str) -> str:
         """A file as messages call it."""
         return shown(f"{Path(self.path).name}/{name}" if self.source is not None else name)
-
-
-def shown(name: str) -> str:
-    """A name on one line, of at most 80 characters."""
-    line = "".join(sign if sign.isprintable() else "?" for sign in name)
-    return line if len(line) <= 80 else f"…{line[-79:]}"
 
 
 def hidden(name: str) -> bool:

@@ -13,7 +13,6 @@ from PIL import ImageColor
 
 from vaecore.data.base import MAX_SIDE
 from vaecore.data.own.file import wrong
-from vaecore.data.own.known import are, counted
 from vaecore.data.own.pictures.decoding import Pixels
 from vaecore.data.own.pictures.fits import Fit, fitted
 from vaecore.data.own.pictures.levels import Channels, Levels, Scale, in_channels
@@ -39,6 +38,7 @@ from vaecore.data.own.pictures.survey import (
     Survey,
 )
 from vaecore.data.own.splitting import Rows
+from vaecore.data.own.words import are, counted
 from vaecore.schema import problem
 
 

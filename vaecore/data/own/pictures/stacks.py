@@ -26,7 +26,8 @@ from vaecore.data.own import splitting
 from vaecore.data.own.known import GROUPS, LABELS, Known, text_of
 from vaecore.data.own.members import described
 from vaecore.data.own.pictures.decoding import Pixels, Unreadable
-from vaecore.data.own.pictures.folder import File, OnDisk, shown
+from vaecore.data.own.pictures.folder import File, OnDisk
+from vaecore.data.own.words import shown
 from vaecore.schema import ConfigError, problem
 
 MAX_CHANNELS = 16
