@@ -1,12 +1,15 @@
-"""The idx files of MNIST and its kin: found, checked, read."""
+"""IDX files: what their headers declare; those of MNIST and its kin are found, checked, read."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import io
+import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,7 @@ from vaecore.data.published import PUBLISHED, found
 
 FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
          "t10k-labels-idx1-ubyte")
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}  # of numbers, by their code
 
 
 def checksums(name: str) -> dict[str, str]:
@@ -33,8 +37,19 @@ def wanted(name: str) -> str:
     return f"{', '.join(FILES)} (or the same with .gz) into {name}/ in the folder that VAECORE_DATA names"
 
 
+def header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and type that an open IDX file declares; `ValueError` for what is none."""
+    start = file.read(4)
+    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in TYPES or not 1 <= start[3] <= 4:
+        raise ValueError("it does not begin as IDX files do")
+    declared = file.read(4 * start[3])
+    if len(declared) < 4 * start[3]:
+        raise ValueError("it is cut off")
+    return struct.unpack(f">{start[3]}I", declared), np.dtype(TYPES[start[2]])
+
+
 def read(path: Path, checksum: str) -> NDArray[np.uint8]:
-    """An idx array; `checksum` is the SHA-256 of the uncompressed bytes, as recompressed copies differ."""
+    """The array of a published file; `checksum` is the SHA-256 of the uncompressed bytes: recompressed copies differ."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             raw = file.read(MAX_UNPACKED_BYTES + 1)
@@ -44,9 +59,9 @@ def read(path: Path, checksum: str) -> NDArray[np.uint8]:
     if len(raw) > MAX_UNPACKED_BYTES or hashlib.sha256(raw).hexdigest() != checksum:
         raise DataUnavailable(f"{path.name} in {path.parent} is not the published file: its checksum differs. "
                               "Delete it and fetch it again, for instance with `vaecore data --download`.")
-    rank = raw[3]
-    shape = np.frombuffer(raw, ">i4", rank, offset=4)
-    return np.frombuffer(raw, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()  # torch takes only writable arrays
+    content = io.BytesIO(raw)
+    shape, dtype = header(content)
+    return np.frombuffer(raw, dtype, offset=content.tell()).reshape(shape).copy()  # torch takes only writable arrays
 
 
 def load(name: str, folder: Path, checksums: Mapping[str, str]

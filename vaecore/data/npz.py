@@ -50,12 +50,18 @@ def located(name: str, file: str, arrays: Iterable[str]) -> Path:
 
 def header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
     """Shape and type that the array in an open .npy file declares; `ValueError` for what is no such file."""
+    shape, dtype, _ = layout(file)
+    return shape, dtype
+
+
+def layout(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
+    """What `header` gives, and whether the array is stored column by column; the numbers follow in the file."""
     version = np.lib.format.read_magic(file)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"its version {version} of the format is not read here")
     read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
-    return shape, dtype
+    shape, columns, dtype = read(file)
+    return shape, dtype, bool(columns)
 
 
 def declared(path: Path, most: int = 64) -> dict[str, tuple[int, ...]] | None:

@@ -20,7 +20,7 @@ from typing import IO, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from vaecore.data import npz
+from vaecore.data import idx, npz
 from vaecore.data.base import MAX_ARRAYS_BYTES, Array
 from vaecore.data.own import splitting
 from vaecore.data.own.known import GROUPS, LABELS, Known, text_of
@@ -36,7 +36,6 @@ WANTED = "Give pictures (N, H, W), (N, H, W, C) or (N, C, H, W)"
 IMAGES = frozenset({"image", "images", "img", "imgs", "picture", "pictures", "x", "data", "frames", "slices", "stack"})
 NAMES = frozenset({"names", "class_names", "classes", "label_names", "target_names"})
 IDX = re.compile(r"(?i).*(idx\d|ubyte).*")
-IDX_TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def checked(path: str, called: str, shape: Sequence[int], dtype: np.dtype[Any]) 
     if dtype.kind == "O":
         raise _fault(path, called, "holds Python objects, a pickle, which is never loaded.",
                      f"{WANTED} of numbers, all of one size, or a folder of picture files.")
-    if dtype.kind not in "biuf" or len(shape) not in (3, 4) or not prod(shape):
+    if not _could_be(shape, dtype) or not prod(shape):
         more = ": reshape each row to the height and width that it has" if len(shape) == 2 else ""
         raise _fault(path, called, f"is {what}.", f"{WANTED}{more}.")
     if len(shape) == 3 and shape[2] in (3, 4) and min(shape[:2]) >= 16:
@@ -131,7 +130,7 @@ def from_npy(file: File, path: str) -> Stacks:
     """The pictures of an .npy; raises `ConfigError`."""
     try:
         with file.reading() as content:
-            shape, dtype, columns = _npy_header(content)
+            shape, dtype, columns = npz.layout(content)
             checked(path, "", shape, dtype)
             stack = _stack(path, "", content, file.size - content.tell(), (shape, dtype, columns), file, content.tell())
     except ConfigError:
@@ -139,19 +138,6 @@ def from_npy(file: File, path: str) -> Stacks:
     except npz.DAMAGED as error:
         raise _fault(path, "", f"is no array that can be read ({error}).", "Save it again with numpy.save.") from None
     return Stacks(path, [stack], Known(shape[0]))
-
-
-def _npy_header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any], bool]:
-    """Shape, type, and whether it is stored column by column."""
-    start = file.tell()
-    shape, dtype = npz.header(file)
-    end = file.tell()
-    file.seek(start)
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    columns = bool(read(file)[1])
-    file.seek(end)
-    return shape, dtype, columns
 
 
 def _stack(path: str, called: str, content: IO[bytes], size: int,
@@ -215,14 +201,14 @@ def from_npz(file: File, path: str, group: str = "") -> Stacks:
         declared = {}
         for name, info in entries.items():
             with archive.open(info) as content:
-                declared[name] = _npy_header(content)
+                declared[name] = npz.layout(content)
         chosen = _chosen(path, {name: (shape, dtype) for name, (shape, dtype, _) in declared.items()})
         stacks: list[Stack] = []
         for name in chosen:
             checked(path, name, *declared[name][:2])
             info = entries[name]
             with archive.open(info) as content:
-                _npy_header(content)
+                npz.layout(content)
                 stacks.append(_stack(path, name, content, info.file_size - content.tell(), declared[name],
                                      file if info.compress_type == zipfile.ZIP_STORED else None,
                                      _place(archive, info) + content.tell(), stacks))
@@ -241,7 +227,7 @@ def from_npz(file: File, path: str, group: str = "") -> Stacks:
                 left_out.append(f"array '{shown(name)}', which is {described(shape, dtype)}")
                 continue
             with archive.open(entries[name]) as content:
-                _npy_header(content)
+                npz.layout(content)
                 values = _whole(content, shape, dtype, columns)
             room -= size
             others[name] = values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
@@ -270,7 +256,7 @@ def _role(name: str) -> tuple[str, str]:
 
 def _chosen(path: str, declared: Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]) -> list[str]:
     """The arrays that are pictures: those called so, or the only one that can be; several of different splits."""
-    able = [name for name, (shape, dtype) in declared.items() if len(shape) in (3, 4) and dtype.kind in "biuf"]
+    able = [name for name, what in declared.items() if _could_be(*what)]
     named = [name for name in declared if _role(name)[0] in IMAGES]
     chosen = [name for name in able if name in named] or (able if not named else []) or named
     splits = [_role(name)[1] for name in chosen]
@@ -359,6 +345,23 @@ def _named(path: str, called: str, values: Sequence[Any], names: Sequence[str], 
     return ["" if gone else names[int(value) - first] for value, gone in zip(values, missing, strict=True)]
 
 
+def looks_so(file: File) -> bool:
+    """Whether an .npy or .npz has an array that could be pictures, by the headers; raises what damaged ones do."""
+    if file.name.lower().endswith(".npy"):
+        with file.reading() as content:
+            return _could_be(*npz.layout(content)[:2])
+    with file.reading() as content, zipfile.ZipFile(content) as archive:
+        for info in archive.infolist()[:MAX_ARRAYS]:
+            with archive.open(info) as member:
+                if _could_be(*npz.layout(member)[:2]):
+                    return True
+    return False
+
+
+def _could_be(shape: Sequence[int], dtype: np.dtype[Any]) -> bool:
+    return len(shape) in (3, 4) and dtype.kind in "biuf"
+
+
 # -- IDX -------------------------------------------------------------------------------------------
 
 
@@ -372,17 +375,6 @@ def _idx(file: File) -> Iterator[IO[bytes]]:
             yield content
 
 
-def idx_header(content: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and type that an open IDX file declares; `ValueError` for what is none."""
-    start = content.read(4)
-    if len(start) < 4 or start[:2] != b"\0\0" or start[2] not in IDX_TYPES or not 1 <= start[3] <= 4:
-        raise ValueError("it does not begin as IDX files do")
-    declared = content.read(4 * start[3])
-    if len(declared) < 4 * start[3]:
-        raise ValueError("it is cut off")
-    return struct.unpack(f">{start[3]}I", declared), np.dtype(IDX_TYPES[start[2]])
-
-
 def labels_beside(place: Path) -> list[File]:
     """The file of labels that lies beside an IDX file of pictures; none where there is none."""
     wanted = beside(place.name)
@@ -393,23 +385,6 @@ def labels_beside(place: Path) -> list[File]:
             if _plain(other.name) == wanted and other.is_file():
                 return [OnDisk.listed(other.name, other, other.stat())]
     return []
-
-
-def looks_so(file: File) -> bool:
-    """Whether an .npy or .npz has an array that could be pictures, by the headers; raises what damaged ones do."""
-    if file.name.lower().endswith(".npy"):
-        with file.reading() as content:
-            return _could_be(*_npy_header(content)[:2])
-    with file.reading() as content, zipfile.ZipFile(content) as archive:
-        for info in archive.infolist()[:MAX_ARRAYS]:
-            with archive.open(info) as member:
-                if _could_be(*_npy_header(member)[:2]):
-                    return True
-    return False
-
-
-def _could_be(shape: Sequence[int], dtype: np.dtype[Any]) -> bool:
-    return len(shape) in (3, 4) and dtype.kind in "biuf"
 
 
 def _plain(name: str) -> str:
@@ -436,7 +411,7 @@ def from_idx(files: Sequence[File], path: str) -> Stacks | None:
         called = file.name if len(files) > 1 else ""
         try:
             with _idx(file) as content:
-                shape, dtype = idx_header(content)
+                shape, dtype = idx.header(content)
                 packed, start = file.name.lower().endswith(".gz"), 4 + 4 * len(shape)
                 if len(shape) == 1:
                     if shape[0] <= MAX_ARRAYS_BYTES // dtype.itemsize:
