@@ -49,7 +49,7 @@ def header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
 
 
 def read(path: Path, checksum: str) -> NDArray[np.uint8]:
-    """The array of a published file; `checksum` is the SHA-256 of the uncompressed bytes: recompressed copies differ."""
+    """The array of a published file; `checksum` is of the uncompressed bytes: recompressed copies differ."""
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             raw = file.read(MAX_UNPACKED_BYTES + 1)

@@ -1,7 +1,7 @@
 """One door for data of one's own: what lies at a path is read as what it looks like, and said before anything trains.
 
-Page, command line and Python come in here. Which kinds there are is not known here: each data set that is read from
-files of one's own declares what it recognises.
+Page, command line and Python come in here. Each data set that is read from files of one's own declares what it
+recognises; which of several is tried first stands here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from vaecore.data.base import SPLITS, DataConfig, Dataset
 from vaecore.data.own.file import OwnFile
 from vaecore.schema import ConfigError, Problem, parse, problem
 
-# Where several recognise the same: first those that look at what is inside, last those that take what is left.
+# Where several recognise the same: first those that look at what is inside, last those that take what is left. Data sets
+# that were registered come before all of them: somebody made them for such files.
 FIRST = ("aligned", "clips", "images", "images-labels", "text-file", "table")
 CLASSES_TOLD = 20
 
