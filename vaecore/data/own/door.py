@@ -16,8 +16,8 @@ from vaecore.data.base import SPLITS, DataConfig, Dataset
 from vaecore.data.own.file import OwnFile
 from vaecore.schema import ConfigError, Problem, parse, problem
 
-# Where several recognise the same: first those that look at what is inside, last those that take what is left. Data sets
-# that were registered come before all of them: somebody made them for such files.
+# Where several recognise the same: first those that look at what is inside, last those that take what is left. What was
+# registered comes before all of them: somebody made it for such files.
 FIRST = ("aligned", "clips", "images", "images-labels", "text-file", "table")
 CLASSES_TOLD = 20
 
