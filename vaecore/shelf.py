@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from vaecore.data.own.file import MAX_FILE_BYTES
+from vaecore.data.own.file import MAX_FILE_BYTES, digest_of_all
 from vaecore.files import BrokenFile, beside, read_json, write_bytes_atomic, write_json_atomic
 from vaecore.schema import ConfigError, problem
 from vaecore.store import Store, StoreError
@@ -94,9 +94,9 @@ def _kept_together(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Pa
         named[safe] = content
     firsts = {PurePosixPath(name).parts[0] for name in named if len(PurePosixPath(name).parts) > 1}
     inside = firsts.pop() if len(firsts) == 1 and all(len(PurePosixPath(name).parts) > 1 for name in named) else ""
-    lines = "".join(f"{name}\0{_digest(named[name])}\n" for name in sorted(named))
+    digest = digest_of_all((name, _digest(named[name])) for name in sorted(named))
     first = inside or PurePosixPath(min(named)).stem
-    path = folder(store) / f"{_slug(first)}-{_digest(lines.encode())[:12]}"
+    path = folder(store) / f"{_slug(first)}-{digest[:12]}"
     if path.is_dir():
         return path, False
     path.parent.mkdir(parents=True, exist_ok=True)

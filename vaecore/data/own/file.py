@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -159,8 +159,15 @@ def digest(data: Mapping[str, bytes]) -> str:
     """SHA-256 of a file, whose name is empty here, or of the names and digests of several."""
     if "" in data:
         return hashlib.sha256(data[""]).hexdigest()
-    lines = (f"{name}\0{hashlib.sha256(content).hexdigest()}\n" for name, content in data.items())
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return digest_of_all((name, hashlib.sha256(content).hexdigest()) for name, content in data.items())
+
+
+def digest_of_all(digests: Iterable[tuple[str, str]]) -> str:
+    """SHA-256 of the names and digests of several files, in their order."""
+    whole = hashlib.sha256()
+    for name, each in digests:
+        whole.update(f"{name}\0{each}\n".encode("utf-8", "surrogateescape"))  # a name on the disk may be no text
+    return whole.hexdigest()
 
 
 def wrong(path: str, message: str, remedy: str) -> ConfigError:

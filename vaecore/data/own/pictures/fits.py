@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from vaecore.data.own.pictures.levels import Levels
+
 Fit = Literal["pad", "crop", "stretch", "as they are"]
-Levels = NDArray[np.uint8]
-MEANINGS: dict[Fit, str] = {
-    "pad": "the whole picture, scaled until it fits in, with background beside it",
-    "crop": "the middle of the picture, scaled until it fills the size; what stands over is cut off",
-    "stretch": "the whole picture, its height and width scaled apart",
-    "as they are": "every picture has this size already, and one that has another is refused"}
 
 
 def placed(found: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:

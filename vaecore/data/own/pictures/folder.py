@@ -22,7 +22,7 @@ from typing import IO, Any
 
 from vaecore.data import npz
 from vaecore.data.base import MAPPED_FROM, cache_folder
-from vaecore.data.own.file import unreadable, wrong
+from vaecore.data.own.file import digest_of_all, unreadable, wrong
 from vaecore.data.own.words import shown
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.schema import ConfigError
@@ -269,11 +269,7 @@ def fingerprint(files: Sequence[File], path: str) -> str:
     memory.keep()
     if len(files) == 1:
         return digests[0]
-    lines = (f"{file.name}\0{each}\n" for file, each in zip(files, digests, strict=True))
-    whole = hashlib.sha256()
-    for line in lines:
-        whole.update(line.encode("utf-8", "surrogateescape"))
-    return whole.hexdigest()
+    return digest_of_all(zip((file.name for file in files), digests, strict=True))
 
 
 class _Remembered:
