@@ -46,7 +46,7 @@ ALLOWED = {
         "hasattr(value, 'dtype')", "hasattr(value, 'shape')")),
     ("vaecore/data/plugins.py", "getattr(kind, '__name__', kind)"),  # whatever was registered
     ("vaecore/data/plugins.py", "getattr(kind, 'title', '')"),
-    ("vaecore/data/own/parquet.py", "hasattr(chunk, 'dictionary')"),  # of pyarrow
+    ("vaecore/data/own/tables/parquet.py", "hasattr(chunk, 'dictionary')"),  # of pyarrow
     ("vaecore/data/own/pictures/decoding.py", "getattr(picture, 'n_frames', 1)"),  # of Pillow
     ("vaecore/data/own/pictures/decoding.py", "getattr(picture, 'tile', ())"),
     ("vaecore/data/download.py", "getattr(error, 'reason', '')"),

@@ -21,7 +21,7 @@ from torch import Tensor
 from vaecore.config import RunConfig, differences
 from vaecore.data import Dataset, Modality
 from vaecore.data.base import MAX_AXIS, MAX_CLASSES, MAX_COLUMNS, MAX_NAME_LENGTH
-from vaecore.data.own.cells import MAX_NUMBER
+from vaecore.data.own.tables.cells import MAX_NUMBER
 from vaecore.files import parsed_json, write_bytes_atomic
 from vaecore.modalities import KINDS, Label, Text, Vector
 from vaecore.models import Family

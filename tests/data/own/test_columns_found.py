@@ -13,9 +13,10 @@ import pytest
 
 from vaecore.data import SPLITS, Dataset, DataUnavailable
 from vaecore.data.base import MAX_COLUMNS
-from vaecore.data.own import contents
-from vaecore.data.own.cells import days
-from vaecore.data.own.table import Table, read
+from vaecore.data.own.table import Table
+from vaecore.data.own.tables import contents
+from vaecore.data.own.tables.cells import days
+from vaecore.data.own.tables.reading import read
 from vaecore.modalities import Vector
 from vaecore.schema import ConfigError, parse
 

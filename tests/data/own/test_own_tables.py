@@ -10,7 +10,8 @@ import pytest
 
 from vaecore.data import SPLITS, Dataset
 from vaecore.data.own.aligned import Aligned
-from vaecore.data.own.table import Table, read
+from vaecore.data.own.table import Table
+from vaecore.data.own.tables.reading import read
 from vaecore.schema import ConfigError
 
 ROWS = 60

@@ -13,7 +13,8 @@ import pytest
 from vaecore.data import SPLITS, Dataset, DataUnavailable
 from vaecore.data.base import MAX_COLUMNS
 from vaecore.data.own.file import MAX_FILE_BYTES
-from vaecore.data.own.table import Table, read
+from vaecore.data.own.table import Table
+from vaecore.data.own.tables.reading import read
 from vaecore.schema import ConfigError, parse
 
 ROWS = 60
@@ -162,7 +163,7 @@ def test_names_as_in_a_header(tmp_path: Path) -> None:
 
 
 def test_cells_are_bounded(monkeypatch: pytest.MonkeyPatch, own: Path) -> None:
-    monkeypatch.setattr("vaecore.data.own.contents.MAX_CELLS", 150)
+    monkeypatch.setattr("vaecore.data.own.tables.contents.MAX_CELLS", 150)
     with pytest.raises(ConfigError, match=r"has more than 30 rows of 5 columns\. Use at most .* 150 cells"):
         Table(path=str(own)).load()
 

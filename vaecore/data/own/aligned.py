@@ -30,7 +30,8 @@ from vaecore.data.base import (
 )
 from vaecore.data.missing import Mask, MultimodalConfig, masked
 from vaecore.data.own import splitting
-from vaecore.data.own.columns import (
+from vaecore.data.own.file import FEW, OwnFile, digest_of, wrong
+from vaecore.data.own.member_kinds import (
     Column,
     Gaps,
     Lines,
@@ -42,7 +43,6 @@ from vaecore.data.own.columns import (
     numbered_labels,
     who_has_what,
 )
-from vaecore.data.own.file import FEW, OwnFile, digest_of, wrong
 from vaecore.data.own.members import ENDINGS, LABELS, Member, bare_name, files, members
 from vaecore.data.own.words import counted
 from vaecore.data.text import VocabularyConfig

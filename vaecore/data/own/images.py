@@ -39,18 +39,16 @@ from vaecore.data.base import (
 )
 from vaecore.data.converted import converted
 from vaecore.data.own import splitting
-from vaecore.data.own.cells import ordered
-from vaecore.data.own.contents import PLAIN
 from vaecore.data.own.file import FEW, MAX_FILE_BYTES, OwnFile, digest_of, place_of, wrong
-from vaecore.data.own.known import (
-    Known,
-    from_folders,
-    from_table,
-)
 from vaecore.data.own.pictures import decoding, folder, stacks
 from vaecore.data.own.pictures.decoding import Unreadable
 from vaecore.data.own.pictures.fits import Fit
 from vaecore.data.own.pictures.folder import File, Listing, OnDisk
+from vaecore.data.own.pictures.known import (
+    Known,
+    from_folders,
+    from_table,
+)
 from vaecore.data.own.pictures.levels import Channels, Levels
 from vaecore.data.own.pictures.piles import Arrays, Files, Pile
 from vaecore.data.own.pictures.plan import Plan, planned
@@ -62,6 +60,8 @@ from vaecore.data.own.pictures.survey import (
     surveyed,
 )
 from vaecore.data.own.splitting import Rows
+from vaecore.data.own.tables.cells import ordered
+from vaecore.data.own.tables.contents import PLAIN
 from vaecore.data.own.words import are, counted, shown, some
 from vaecore.schema import ConfigError, option, problem
 

@@ -17,17 +17,17 @@ import numpy as np
 
 from vaecore.data import npz
 from vaecore.data.base import MAX_ARRAYS_BYTES, MAX_CLASSES, Array
-from vaecore.data.own import cells, table
-from vaecore.data.own.contents import Contents
 from vaecore.data.own.file import contents, lines, wrong
-from vaecore.data.own.kinds import features, identifies
+from vaecore.data.own.tables import cells, reading
+from vaecore.data.own.tables.contents import Contents
+from vaecore.data.own.tables.features import features, identifies
 from vaecore.data.own.words import quoted, short
 from vaecore.modalities import MAX_MODALITIES
 from vaecore.schema import ConfigError, problem
 
 LABELS = "labels"  # the member that has classes for evaluation
 MAX_MEMBERS = MAX_MODALITIES + 2  # with labels and mask
-ENDINGS = (".npy", *table.Table.endings, ".txt")
+ENDINGS = (".npy", *reading.ENDINGS, ".txt")
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def members(data: Mapping[str, bytes], path: str) -> dict[str, Member]:
             case ".npy":
                 found[name] = Member(file, path, _array(io.BytesIO(content), len(content), Member(file, path, [])))
             case _:
-                read = table.read(content, place, blank_rows=True)
+                read = reading.read(content, place, blank_rows=True)
                 found[name] = _classes(file, path, read) if name == LABELS else _block(file, path, read)
     _check_order([member for member in found.values() if member.apart])
     return dict(sorted(found.items()))

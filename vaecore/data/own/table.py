@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -18,12 +18,13 @@ from pydantic import model_validator
 
 from vaecore.arrays import Numbers
 from vaecore.data.base import MAX_CLASSES, SPLITS, Dataset, Split, SplitName, kept_names, scaling
-from vaecore.data.own import cells, contents, splitting, table_rows
-from vaecore.data.own.contents import DELIMITED, Contents
+from vaecore.data.own import splitting
 from vaecore.data.own.file import OwnFile, digest_of, wrong
-from vaecore.data.own.kinds import FILL, Features, features
-from vaecore.data.own.parquet import ENDING, read_parquet
 from vaecore.data.own.splitting import Rows
+from vaecore.data.own.tables import cells, contents, reading
+from vaecore.data.own.tables.contents import Contents
+from vaecore.data.own.tables.features import FILL, Features, features
+from vaecore.data.own.tables.splits import SPLIT, by_column, by_group, says_splits
 from vaecore.data.own.words import counted, listed, quoted, short
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
@@ -36,7 +37,7 @@ class Table(OwnFile):
     observation: ClassVar[str] = "row"
     file: ClassVar[str] = "CSV file"
     unchosen: ClassVar[str] = "No table is chosen. Give data.path, a CSV file with a header line."
-    endings: ClassVar[tuple[str, ...]] = (*DELIMITED, ENDING)
+    endings: ClassVar[tuple[str, ...]] = reading.ENDINGS
     upload: ClassVar[str] = "Table"
     invitation: ClassVar[str] = "Rows are shown here once there is a table."
     name: Literal["table"] = "table"
@@ -77,12 +78,12 @@ class Table(OwnFile):
     def load(self) -> Dataset:
         """Shuffled by a seed, then split; raises `ConfigError` for a table that cannot be used."""
         asked = [*names(self.covariate), *names(self.group), *names(self.split)]
-        table = read(self.read()[""], self.path, asked)
+        table = reading.read(self.read()[""], self.path, asked)
         known = [table.index(name, "data.covariate") for name in names(self.covariate)]
         group, split = self._one(table, "group"), self._one(table, "split")
-        if split is None and self.kinds == "all" and table_rows.COLUMN in table.names:
-            place = table.names.index(table_rows.COLUMN)
-            split = place if place not in known and table_rows.says_splits(table, place) else None
+        if split is None and self.kinds == "all" and SPLIT in table.names:
+            place = table.names.index(SPLIT)
+            split = place if place not in known and says_splits(table, place) else None
         found = self._features(table, known, [column for column in (group, split) if column is not None])
         gaps = np.isnan(found.x)
         rows, told = self._whole(table, found, gaps)
@@ -199,12 +200,12 @@ class Table(OwnFile):
             if group is not None:
                 raise problem("data.group", self.group, f"column {quoted(table.names[split])} says who is in which "
                               "split.", "Leave data.group empty, or that column out of the file.")
-            found, lacking = table_rows.by_column(table, rows, split, max(1, count), self.split_seed)
+            found, lacking = by_column(table, rows, split, max(1, count), self.split_seed)
             return found, f"by the file's own split, column {quoted(table.names[split])}{lacking}"
         if not count:
             return splitting.by_seed(rows, 0, self.split_seed), splitting.ALL_ROWS
         if group is not None:
-            return (table_rows.by_group(table, rows, group, self.held_out, self.split_seed),
+            return (by_group(table, rows, group, self.held_out, self.split_seed),
                     f"by group {quoted(table.names[group])}, seed {self.split_seed}")
         return splitting.by_seed(rows, count, self.split_seed), f"by seed {self.split_seed}"
 
@@ -244,13 +245,6 @@ class Table(OwnFile):
         centre, spread = np.nanmean(values[train], axis=0), np.nanstd(values[train], axis=0)
         scaled: Numbers = (values - centre) / np.where(spread > 1e-12 * np.abs(centre), spread, 1.0)
         return scaled
-
-
-def read(data: bytes, path: str, keep: Collection[str] = (), *, blank_rows: bool = False) -> Contents:
-    """The table in the bytes of a file of any kind; see `contents.read` and `read_parquet`."""
-    if data[:4] == b"PAR1" or path.lower().endswith(ENDING):
-        return read_parquet(data, path, keep)
-    return contents.read(data, path, keep, blank_rows=blank_rows)
 
 
 def names(text: str) -> list[str]:

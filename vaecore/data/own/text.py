@@ -17,8 +17,6 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from vaecore.data.base import MAX_CLASSES, Dataset, kept_names
-from vaecore.data.own.cells import class_name, missing, ordered
-from vaecore.data.own.contents import PLAIN, delimiter
 from vaecore.data.own.file import (
     FEW,
     MAX_FILE_BYTES,
@@ -31,6 +29,8 @@ from vaecore.data.own.file import (
     wrong,
 )
 from vaecore.data.own.splitting import MAX_HELD_OUT, by_seed
+from vaecore.data.own.tables.cells import class_name, missing, ordered
+from vaecore.data.own.tables.contents import PLAIN, delimiter
 from vaecore.data.own.words import counted
 from vaecore.data.text import TextConfig
 from vaecore.schema import option, problem

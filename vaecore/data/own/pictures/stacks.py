@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from vaecore.data import idx, npz
 from vaecore.data.base import MAX_ARRAYS_BYTES, Array
 from vaecore.data.own import splitting
-from vaecore.data.own.known import GROUPS, LABELS, Known, text_of
 from vaecore.data.own.members import described
 from vaecore.data.own.pictures.decoding import Pixels, Unreadable
 from vaecore.data.own.pictures.folder import File, OnDisk
+from vaecore.data.own.pictures.known import GROUPS, LABELS, Known, text_of
 from vaecore.data.own.words import shown
 from vaecore.schema import ConfigError, problem
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from vaecore.data.base import SPLITS, SplitName
-from vaecore.data.own import cells, splitting
-from vaecore.data.own.contents import Contents
+from vaecore.data.own import splitting
 from vaecore.data.own.file import wrong
 from vaecore.data.own.splitting import FEWEST_GROUPS, MAX_HELD_OUT, Rows
+from vaecore.data.own.tables import cells
+from vaecore.data.own.tables.contents import Contents
 from vaecore.data.own.words import counted, quoted, short
 
-COLUMN = "split"  # how a column is called that says it without being asked
+SPLIT = "split"  # how a column is called that says it without being asked
 
 
 def by_group(table: Contents, rows: Rows, column: int, share: float, seed: int) -> dict[SplitName, Rows]:

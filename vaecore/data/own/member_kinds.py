@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from vaecore.data.base import MAX_AXIS, MAX_CLASSES, MAX_SIDE, Array, kept_names, one_hot, scaling
 from vaecore.data.missing import Mask
-from vaecore.data.own import cells
 from vaecore.data.own.file import wrong
 from vaecore.data.own.members import Member, described
+from vaecore.data.own.tables import cells
 from vaecore.modalities import Modality
 from vaecore.schema import ConfigError
 

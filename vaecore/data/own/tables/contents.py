@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from vaecore.arrays import Numbers
 from vaecore.data.base import MAX_COLUMNS
-from vaecore.data.own import cells
 from vaecore.data.own.file import MAX_FILE_BYTES, decoded, wrong
+from vaecore.data.own.tables import cells
 from vaecore.data.own.words import counted, short
 from vaecore.schema import ConfigError, problem
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vaecore.data.own import splitting
-from vaecore.data.own.contents import delimiter
 from vaecore.data.own.file import decoded, wrong
+from vaecore.data.own.tables.contents import delimiter
 from vaecore.data.own.words import counted, shown, some
 from vaecore.schema import problem
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from vaecore.data.base import MAX_COLUMNS, DataUnavailable
-from vaecore.data.own import cells
-from vaecore.data.own.contents import MAX_CELLS, MAX_ROWS, MAX_UNPACKED_BYTES, MIN_ROWS, Contents, check_names
 from vaecore.data.own.file import wrong
+from vaecore.data.own.tables import cells
+from vaecore.data.own.tables.contents import MAX_CELLS, MAX_ROWS, MAX_UNPACKED_BYTES, MIN_ROWS, Contents, check_names
 from vaecore.data.own.words import counted, short
 from vaecore.schema import ConfigError
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from vaecore.arrays import Numbers
 from vaecore.data.base import MAX_AXIS
-from vaecore.data.own import cells
-from vaecore.data.own.contents import Contents
 from vaecore.data.own.file import wrong
+from vaecore.data.own.tables import cells
+from vaecore.data.own.tables.contents import Contents
 from vaecore.data.own.words import listed, quoted, short
 from vaecore.schema import ConfigError
 

@@ -1,0 +1,1 @@
+"""Tables of one's own: reading their cells and columns, and splitting their rows."""
