@@ -22,6 +22,8 @@ class Files(ThreadingHTTPServer):
         self.lengths = True  # whether it says how long a file is
         self.refusals: list[int] = []  # status of the next answers
         self.asked: list[tuple[str, str]] = []  # files, and the ranges asked for
+        self.moved: dict[str, str] = {}  # files that lie at another address
+        self.packed = ""  # how it says that files are packed
         self.slow = 0.0  # seconds for each 1000 bytes
 
     def address(self, name: str) -> str:
@@ -36,6 +38,10 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.asked.append((name, wanted))
         if self.server.refusals:
             return self.send_error(self.server.refusals.pop(0))
+        if name in self.server.moved:
+            self.send_response(302)
+            self.send_header("Location", self.server.moved[name])
+            return self.end_headers()
         if name not in self.server.files:
             return self.send_error(404)
         data = whole = self.server.files[name]
@@ -49,6 +55,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(whole) - 1}/{len(whole)}")
         if self.server.lengths:
             self.send_header("Content-Length", str(len(data)))
+        if self.server.packed:
+            self.send_header("Content-Encoding", self.server.packed)
         self.end_headers()
         cut = self.server.cuts.pop(0) if self.server.cuts else len(data)
         self._send(data[:cut])

@@ -77,6 +77,43 @@ def test_a_file_is_fetched_once_and_its_progress_told(server: Files, tmp_path: P
 
 
 @pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize("where", ["file:///etc/passwd", "ftp://127.0.0.1:9/a", "gopher://x/", "http://[::1"])
+def test_an_answer_that_leads_elsewhere_is_refused(server: Files, tmp_path: Path, where: str) -> None:
+    original = of(server, "text", TEXT)
+    server.moved["text"] = where
+    with pytest.raises(DataUnavailable, match="text cannot be fetched"):
+        download.download(original, tmp_path / "text")
+    assert not (tmp_path / "text").exists()
+
+
+@pytest.mark.usefixtures("nowhere")
+def test_a_packed_answer_and_a_range_refused_from_the_start_are_said(server: Files, tmp_path: Path) -> None:
+    original = of(server, "text", TEXT)
+    server.packed = "gzip"
+    with pytest.raises(DataUnavailable, match=r"text cannot be fetched: http://.*/text answers with a file packed as "
+                                              r"gzip"):
+        download.download(original, tmp_path / "text")
+    server.packed, server.refusals = "", [416] * 3
+    with pytest.raises(DataUnavailable, match=r"cannot be fetched from .* \(the server has no more"):
+        download.download(original, tmp_path / "text")
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize("cuts", [[], [1000] * 400])
+def test_a_server_that_drips_is_left_and_gone_on_with_later(server: Files, tmp_path: Path, cuts: list[int],
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    original = of(server, "text", TEXT)
+    server.slow, server.cuts = 0.02, cuts
+    monkeypatch.setattr(download, "PATIENCE", 0.2)
+    with pytest.raises(DataUnavailable, match=r"text comes too slowly from .*: [\d,]+ bytes in 0 seconds\. Fetch it "
+                                              "again later: it goes on from there"):
+        download.download(original, tmp_path / "text")
+    assert 0 < (tmp_path / "text.part").stat().st_size < len(TEXT) // 2
+    server.slow, server.cuts = 0.0, []
+    assert download.download(original, tmp_path / "text").read_bytes() == TEXT
+
+
+@pytest.mark.usefixtures("nowhere")
 @pytest.mark.parametrize("cuts", [[100_000], [0, 150_000]])
 def test_a_broken_line_is_taken_up_where_it_broke(server: Files, tmp_path: Path, cuts: list[int]) -> None:
     server.cuts = [*cuts]

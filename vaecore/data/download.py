@@ -14,6 +14,7 @@ import re
 import time
 import zipfile
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -28,6 +29,7 @@ from vaecore.data.published import Original, megabytes
 
 TRIES = 3  # connections one after the other of which nothing came, before it is left to the user to go on
 SECONDS = 30.0  # without a byte
+PATIENCE, DRIP_BYTES = 120.0, 50_000  # seconds in which fewer bytes than these are too few to go on
 WAIT = 1.0  # seconds before another try
 PIECE = 2**16  # bytes
 SPARE = 2  # an archive that is packed anew may be so many times as large as it was
@@ -36,6 +38,23 @@ PASSING = {408, 429, 500, 502, 503, 504}  # refusals of a moment
 FULL = {errno.ENOSPC, errno.EDQUOT}
 
 Told = Callable[[int], object]  # of how many bytes there are
+
+
+@dataclass
+class _Pace:
+    """How much comes over all connections, so that a server that drips does not hold a page for days."""
+
+    began: float = field(default_factory=time.monotonic)
+    came: int = 0
+
+    def more(self, original: Original, count: int) -> None:
+        """Note bytes that came; raises `DataUnavailable` where they are too few."""
+        self.came += count
+        if (now := time.monotonic()) - self.began > PATIENCE:
+            if self.came < DRIP_BYTES:
+                raise DataUnavailable(f"{original.file} comes too slowly from {original.address}: {self.came:,} bytes "
+                                      f"in {PATIENCE:.0f} seconds. Fetch it again later: it goes on from there.")
+            self.began, self.came = now, 0
 
 
 class _Broken(Exception):
@@ -110,11 +129,12 @@ def contents(original: Original, path: Path) -> str:
 
 def _complete(original: Original, part: Path, told: Told) -> None:
     """Fetch until `part` is whole; raises `DataUnavailable` where it does not become so."""
-    failed, furthest = 0, _there(part)
+    failed, furthest, pace = 0, _there(part), _Pace()
     while True:
         try:
-            return _fetched(original, part, told)
+            return _fetched(original, part, told, pace)
         except _Broken as error:
+            pace.more(original, 0)
             there = _there(part)
             failed, furthest = 0 if there > furthest else failed + 1, max(there, furthest)
             if failed < TRIES:
@@ -128,7 +148,7 @@ def _complete(original: Original, part: Path, told: Told) -> None:
                                   "connection and fetch it again.") from None
 
 
-def _fetched(original: Original, part: Path, told: Told) -> None:
+def _fetched(original: Original, part: Path, told: Told, pace: _Pace) -> None:
     """Ask for what is missing and write it down; raises `_Broken` where less comes than there is."""
     most = original.size if original.sha256 else SPARE * original.size
     there = _there(part)
@@ -153,6 +173,7 @@ def _fetched(original: Original, part: Path, told: Told) -> None:
                                           f"than its {original.size:,} bytes. What had come was removed.")
                 file.write(piece)
                 told(there)
+                pace.more(original, len(piece))
     if there < (original.size if original.sha256 else end or 0):
         raise _Broken(f"it ended after {there:,} bytes")
 
@@ -171,7 +192,7 @@ def _answer(original: Original, part: Path, there: int) -> HTTPResponse:
     except HTTPError as error:
         with error:
             if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
-                part.unlink()
+                part.unlink(missing_ok=True)
                 raise _Broken("the server has no more of it") from None
             if error.code in PASSING:
                 raise _Broken(f"the server answers {error.code} {error.reason}") from None
@@ -180,12 +201,23 @@ def _answer(original: Original, part: Path, there: int) -> HTTPResponse:
                                   "VAECORE_DATA names.") from None
     except (OSError, HTTPException) as error:
         raise _Broken(str(getattr(error, "reason", "") or error) or type(error).__name__) from None
+    except ValueError as error:  # led to an address that is none
+        raise _led_away(original, str(error)) from None
+    packed = answer.headers.get("Content-Encoding", "identity")
+    if not isinstance(answer, HTTPResponse) or packed != "identity":  # led to ftp; asked not to pack
+        answer.close()
+        raise _led_away(original, f"a file packed as {packed[:20]}" if packed != "identity" else answer.geturl()[:200])
     return answer
+
+
+def _led_away(original: Original, where: str) -> DataUnavailable:
+    return DataUnavailable(f"{original.file} cannot be fetched: {original.address} answers with {where}. If that stays "
+                           "so, it has moved: put the data into the folder that VAECORE_DATA names.")
 
 
 def _piece(answer: HTTPResponse) -> bytes:
     try:
-        return answer.read(PIECE)
+        return answer.read1(PIECE)  # what is there: of a server that drips, `read` would wait for all of it
     except (OSError, HTTPException) as error:
         raise _Broken(str(error) or type(error).__name__) from None
 

@@ -286,15 +286,17 @@ def _turned(pixels: NDArray[np.uint8], place: tuple[int, int, int, int]) -> NDAr
 def _arrays(data: bytes, framing: Framing, most_frames: int, most_clips: int, fault: Fault) -> list[Clip]:
     """The clips of the one array in an .npz, each frame made small."""
     try:
+        if (count := npz.counted(io.BytesIO(data))) > 1:
+            raise fault(f"has {count:,} arrays.", "Save one array, (N, T, H, W, C) or (T, H, W, C).")
         with zipfile.ZipFile(io.BytesIO(data)) as members:
             entries = members.infolist()
             if len(entries) != 1:
                 raise fault(f"has {len(entries):,} arrays.", "Save one array, (N, T, H, W, C) or (T, H, W, C).")
             if entries[0].file_size > MAX_ARRAYS_BYTES:
                 raise fault(f"declares {entries[0].file_size:,} bytes.", f"Use at most {MAX_ARRAYS_BYTES:,}.")
-            with members.open(entries[0]) as file:
+            with npz.member(members, entries[0]) as file:
                 shape = _declared(file, entries[0].file_size, fault)
-            with members.open(entries[0]) as file:
+            with npz.member(members, entries[0]) as file:
                 found: Array = np.lib.format.read_array(file, allow_pickle=False)
     except ConfigError:
         raise

@@ -7,6 +7,7 @@ recognises; which of several is tried first stands here.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,8 +143,19 @@ def _unknown(path: str) -> ConfigError:
                 "is a link to nothing" if place.is_symlink() else "is not there")
     except (OSError, ValueError, RuntimeError) as error:
         what = f"cannot be looked at ({error})"
+    among = next((kind for kind in kinds if kind.alone and _one_of(path, kind)), None)
+    if among is not None:
+        return problem("data.path", path, f"'{path}' is a single {among.observation}.", "Give the folder that it lies "
+                       f"in, or what else holds several. {among.title}: {', '.join(among.alone)}.")
     if path in DATASETS:
         return problem("data.path", path, f"'{path}' {what}; a data set that is built in is called so.",
                        f"Train on that with --set data.name={path}; `vaecore data` lists them all.")
     return problem("data.path", path, f"'{path}' {what}.", f"Give the path of one of these. {takes}.")
 
+
+def _one_of(path: str, kind: Kind) -> bool:
+    """Whether a file lies there that is such data among others in a folder; what is in a .gz its name does not say."""
+    with suppress(OSError, ValueError, RuntimeError):
+        name = path.lower()
+        return name.endswith(kind.endings) and not name.endswith(".gz") and Path(path).expanduser().is_file()
+    return False

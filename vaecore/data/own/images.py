@@ -442,16 +442,17 @@ def _is_idx(name: str) -> bool:
 
 
 def _walked(place: str, depth: int) -> Iterator[str]:
-    """Names in a folder and in those in it, some of each and so many levels deep."""
+    """Names in a folder and in those in it, some of each and so many levels deep, less what cannot be read."""
     below = []
-    with os.scandir(place) as entries:
+    with suppress(OSError), os.scandir(place) as entries:
         for entry in islice(entries, FEW):
             if folder.hidden(entry.name):
                 continue
-            if entry.is_dir():
-                below.append(entry.path)
-            else:
-                yield entry.name
+            with suppress(OSError):  # a link in a circle
+                if entry.is_dir():
+                    below.append(entry.path)
+                else:
+                    yield entry.name
     for each in below if depth else ():
         yield from _walked(each, depth - 1)
 

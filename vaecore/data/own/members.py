@@ -164,11 +164,11 @@ def _check_order(found: Sequence[Member]) -> None:
 def _unpacked(data: bytes, path: str) -> dict[str, Member]:
     """The arrays of an .npz. A few bytes can stand for gigabytes: sizes come first."""
     try:
+        if (count := npz.counted(io.BytesIO(data))) > MAX_MEMBERS:
+            raise wrong(path, f"has {count:,} arrays.",
+                        f"Use at most {MAX_MODALITIES} modalities, and `labels` and `mask`.")
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
-            if len(entries) > MAX_MEMBERS:
-                raise wrong(path, f"has {len(entries):,} arrays.",
-                            f"Use at most {MAX_MODALITIES} modalities, and `labels` and `mask`.")
             if (total := sum(entry.file_size for entry in entries)) > MAX_ARRAYS_BYTES:
                 raise wrong(path, f"declares {total:,} bytes of arrays.", f"Use at most {MAX_ARRAYS_BYTES:,}.")
             found: dict[str, Member] = {}
@@ -179,7 +179,7 @@ def _unpacked(data: bytes, path: str) -> dict[str, Member]:
                 if name in found:
                     raise wrong(path, f"has two arrays '{name[:40]}'.", "Keep one.")
                 bare = Member(name[:40], path, [])
-                with archive.open(entry) as file:
+                with npz.member(archive, entry) as file:
                     found[name] = Member(name, path, _array(file, entry.file_size, bare))
     except ConfigError:  # a ValueError too
         raise

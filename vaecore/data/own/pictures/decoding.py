@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from vaecore.data.base import Array
+from vaecore.data.own.tables.cells import MAX_NUMBER
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF", "PPM")
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".gif", ".pgm", ".ppm", ".pbm")
@@ -108,6 +109,16 @@ def _damaged(error: Exception) -> Unreadable:
     return Unreadable(f"is damaged or cut off ({str(error)[:80] or type(error).__name__}): save it again.")
 
 
+def check_numbers(values: Array) -> None:
+    """Raise `Unreadable` for numbers with which nothing can be computed."""
+    if values.dtype.kind != "f":
+        return
+    if not np.isfinite(values).all():
+        raise Unreadable("holds numbers that are not finite: correct it.")
+    if (np.abs(values) > MAX_NUMBER).any():
+        raise Unreadable(f"holds numbers beyond {MAX_NUMBER:g}: divide them.")
+
+
 def _in_numbers(picture: Image.Image) -> tuple[Array, bool]:
     """A decoded picture (H, W, C) in the numbers of its file, palettes, CMYK and the like as colours; and whether the
     last channel is alpha.
@@ -115,7 +126,9 @@ def _in_numbers(picture: Image.Image) -> tuple[Array, bool]:
     mode = picture.mode
     if mode[0] in "IF":
         # Numbers of more than 8 bits have no transparent colour here: a PNG's one is a number that is left as it is.
-        return np.asarray(picture).astype(np.float32 if mode[0] == "F" else np.int32)[..., None], False
+        numbers = np.asarray(picture).astype(np.float32 if mode[0] == "F" else np.int32)[..., None]
+        check_numbers(numbers)
+        return numbers, False
     alpha = bool(picture.has_transparency_data)
     wanted = ("LA" if alpha else "L") if mode in GREY else "RGBA" if alpha else "RGB"
     if mode != wanted:

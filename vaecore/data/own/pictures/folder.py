@@ -7,10 +7,8 @@ A file that changes between being listed and being read to its end is noticed.
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import stat
-import struct
 import time
 import zipfile
 from abc import abstractmethod
@@ -176,6 +174,7 @@ def listed(path: str, place: Path) -> Listing:
 
     visit(place, "", 0)
     listing.files.sort(key=lambda file: file.name)
+    listing.refused = dict(sorted(listing.refused.items()))
     return listing
 
 
@@ -213,19 +212,9 @@ def unzipped(path: str, source: OnDisk) -> Iterator[Listing]:
 
 
 def _bounded(path: str, file: IO[bytes]) -> IO[bytes]:
-    """The file of a zip, if the list of its members, which is read whole, declares to be short enough."""
-    end = file.seek(0, io.SEEK_END)
-    file.seek(max(0, end - 2**16 - 22))
-    tail = file.read()
-    file.seek(0)
-    place = tail.rfind(b"PK\5\6")
-    if place >= 0 and len(tail) >= place + 22:
-        count, length = struct.unpack_from("<HI", tail, place + 10)
-        if (large := tail.rfind(b"PK\6\6", 0, place)) >= 0 and len(tail) >= large + 56:
-            count, length = struct.unpack_from("<QQ", tail, large + 32)
-        if count > MAX_ENTRIES or length > MAX_ENTRIES * 300:
-            raise wrong(path, f"has {max(count, length // 300):,} files in it.",
-                        f"Use at most {MAX_ENTRIES:,}, or one .npy of all pictures.")
+    """The file of a zip, if the list of its members, which is read whole, is short enough."""
+    if (count := npz.counted(file)) > MAX_ENTRIES:
+        raise wrong(path, f"has {count:,} files in it.", f"Use at most {MAX_ENTRIES:,}, or one .npy of all pictures.")
     return file
 
 
@@ -245,6 +234,8 @@ def _members(path: str, source: OnDisk, archive: zipfile.ZipFile) -> Listing:
             continue
         elif info.flag_bits & 1:
             listing.refused[name] = "it is encrypted"
+        elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            listing.refused[name] = f"it is {npz.PACKED_OTHERWISE}"
         elif name in known:
             listing.refused[name] = "another member has the same name"
         else:

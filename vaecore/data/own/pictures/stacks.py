@@ -24,7 +24,7 @@ from vaecore.data import idx, npz
 from vaecore.data.base import MAX_ARRAYS_BYTES, Array
 from vaecore.data.own import splitting
 from vaecore.data.own.members import described
-from vaecore.data.own.pictures.decoding import Pixels, Unreadable
+from vaecore.data.own.pictures.decoding import Pixels, Unreadable, check_numbers
 from vaecore.data.own.pictures.folder import File, OnDisk
 from vaecore.data.own.pictures.known import GROUPS, LABELS, Known, text_of
 from vaecore.data.own.words import shown
@@ -74,8 +74,7 @@ class Stack:
         """The pictures at `rows`; raises `ConfigError` where the file changed, or `Unreadable` for what is no number.
         """
         values = self._read(rows) if self.array is None else self.array[rows]
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise Unreadable("holds numbers that are not finite: correct it.")
+        check_numbers(values)
         values = values[..., None] if values.ndim == 3 else np.moveaxis(values, self.channel_axis, 3)
         return Pixels(values, self.opaque_last)
 
@@ -180,14 +179,18 @@ def _whole(content: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], col
     return values.reshape(shape[::-1]).T if columns else values.reshape(shape)
 
 
+def _archive(content: IO[bytes], path: str) -> zipfile.ZipFile:
+    if (count := npz.counted(content)) > MAX_ARRAYS:
+        raise _fault(path, "", f"has {count:,} arrays.", f"Use at most {MAX_ARRAYS}.")
+    return zipfile.ZipFile(content)
+
+
 @contextmanager
 def _unpacked(file: File, path: str) -> Iterator[tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]]:
     try:
-        with file.reading() as content, zipfile.ZipFile(content) as archive:
+        with file.reading() as content, _archive(content, path) as archive:
             entries = {info.filename.removesuffix(".npy"): info for info in archive.infolist()
                        if info.filename.endswith(".npy")}
-            if len(entries) > MAX_ARRAYS:
-                raise _fault(path, "", f"has {len(entries):,} arrays.", f"Use at most {MAX_ARRAYS}.")
             yield archive, entries
     except ConfigError:
         raise
@@ -200,14 +203,14 @@ def from_npz(file: File, path: str, group: str = "") -> Stacks:
     with _unpacked(file, path) as (archive, entries):
         declared = {}
         for name, info in entries.items():
-            with archive.open(info) as content:
+            with npz.member(archive, info) as content:
                 declared[name] = npz.layout(content)
         chosen = _chosen(path, {name: (shape, dtype) for name, (shape, dtype, _) in declared.items()})
         stacks: list[Stack] = []
         for name in chosen:
             checked(path, name, *declared[name][:2])
             info = entries[name]
-            with archive.open(info) as content:
+            with npz.member(archive, info) as content:
                 npz.layout(content)
                 stacks.append(_stack(path, name, content, info.file_size - content.tell(), declared[name],
                                      file if info.compress_type == zipfile.ZIP_STORED else None,
@@ -226,7 +229,7 @@ def from_npz(file: File, path: str, group: str = "") -> Stacks:
             if dtype.kind not in "biufSU" or not 1 <= len(shape) <= 2 or size > min(entries[name].file_size, room):
                 left_out.append(f"array '{shown(name)}', which is {described(shape, dtype)}")
                 continue
-            with archive.open(entries[name]) as content:
+            with npz.member(archive, entries[name]) as content:
                 npz.layout(content)
                 values = _whole(content, shape, dtype, columns)
             room -= size
@@ -350,9 +353,9 @@ def looks_so(file: File) -> bool:
     if file.name.lower().endswith(".npy"):
         with file.reading() as content:
             return _could_be(*npz.layout(content)[:2])
-    with file.reading() as content, zipfile.ZipFile(content) as archive:
-        for info in archive.infolist()[:MAX_ARRAYS]:
-            with archive.open(info) as member:
+    with file.reading() as content, _archive(content, file.name) as archive:
+        for info in archive.infolist():
+            with npz.member(archive, info) as member:
                 if _could_be(*npz.layout(member)[:2]):
                     return True
     return False
@@ -414,8 +417,11 @@ def from_idx(files: Sequence[File], path: str) -> Stacks | None:
                 shape, dtype = idx.header(content)
                 packed, start = file.name.lower().endswith(".gz"), 4 + 4 * len(shape)
                 if len(shape) == 1:
-                    if shape[0] <= MAX_ARRAYS_BYTES // dtype.itemsize:
-                        vectors[beside(file.name)] = file, _whole(content, shape, dtype, columns=False)
+                    room = MAX_ARRAYS_BYTES if packed else min(MAX_ARRAYS_BYTES, file.size - start)
+                    if shape[0] * dtype.itemsize > room:
+                        raise _fault(path, file.name, f"declares {shape[0]:,} labels, which are not there or too many "
+                                     "to be read.", "Fetch it again, or take it away.")
+                    vectors[beside(file.name)] = file, _whole(content, shape, dtype, columns=False)
                     continue
                 checked(path, called, shape, dtype)
                 total = prod(shape) * dtype.itemsize  # of a packed file its end tells
