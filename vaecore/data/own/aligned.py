@@ -30,7 +30,7 @@ from vaecore.data.base import (
 )
 from vaecore.data.missing import Mask, MultimodalConfig, masked
 from vaecore.data.own import splitting
-from vaecore.data.own.file import FEW, LARGEST, OwnFile, digest_of, wrong
+from vaecore.data.own.file import FEW, FILE_LIMIT, OwnFile, digest_of, wrong
 from vaecore.data.own.member_kinds import (
     Column,
     Gaps,
@@ -75,8 +75,8 @@ class Aligned(OwnFile, MultimodalConfig, VocabularyConfig):
     invitation: ClassVar[str] = "Samples are shown here once there is an archive, or the path of a folder."
     name: Literal["aligned"] = "aligned"
     path: str = option("", "An .npz on this machine with one array a modality, or a folder with a file a modality: "
-                       f".npy, a table (.csv, .tsv, .parquet) or .txt; {LARGEST} a file at most. Optional: `mask`, who "
-                       "has what, and `labels`, classes.")
+                       f".npy, a table (.csv, .tsv, .parquet) or .txt; {FILE_LIMIT} a file at most. Optional: `mask`, "
+                       "who has what, and `labels`, classes.")
     held_out: float = option(0.1, "Share of the samples for validation, and as many for test; 0 fits "
                              "a method in closed form on all samples, and evaluates it on the same.", unit="of samples",
                              ge=0, le=0.4)

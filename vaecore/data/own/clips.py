@@ -18,7 +18,7 @@ from vaecore.data import npz
 from vaecore.data.base import MAX_ARRAYS_BYTES, SPLITS, Dataset, Split, SplitName, kept_names
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
 from vaecore.data.own.clip_file import ENDINGS, Clip, Fit, read_clips
-from vaecore.data.own.file import LARGEST, OwnFile, contents, digest_of, wrong
+from vaecore.data.own.file import FILE_LIMIT, OwnFile, contents, digest_of, wrong
 from vaecore.data.own.words import counted
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
@@ -46,8 +46,8 @@ class OwnClips(OwnFile):
     invitation: ClassVar[str] = "Frames are shown here once there is a clip, or the path of a folder."
     name: Literal["clips"] = "clips"
     path: str = option("", "A GIF, MP4, MOV, WebM, MKV, AVI or .npz on this machine, or a folder of them; "
-                       f"{LARGEST} a file at most. An .npz has one array, (N, T, H, W, C) or (T, H, W, C), in uint8 or "
-                       "between 0 and 1.")
+                       f"{FILE_LIMIT} a file at most. An .npz has one array, (N, T, H, W, C) or (T, H, W, C), in uint8 "
+                       "or between 0 and 1.")
     size: int = option(32, "Height of a frame, usually 16, 32 or 64, to which clips are scaled.", unit="pixels",
                        ge=8, le=128)
     width: int = option(0, "Width of a frame; 0 makes it as wide as it is high.", unit="pixels", ge=0, le=256)

@@ -17,7 +17,7 @@ from vaecore.data.base import DataConfig, DataUnavailable
 from vaecore.schema import ConfigError, option, problem
 
 MAX_FILE_BYTES = 50_000_000
-LARGEST = f"{MAX_FILE_BYTES // 10**6} MB"  # as forms say it
+FILE_LIMIT = f"{MAX_FILE_BYTES // 10**6} MB"  # as forms say it
 MAX_LINE_LENGTH = 10_000  # characters of a text
 FEW = 200  # entries of a folder that are looked at to recognise it
 

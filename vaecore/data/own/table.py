@@ -19,7 +19,7 @@ from pydantic import model_validator
 from vaecore.arrays import Numbers
 from vaecore.data.base import MAX_CLASSES, SPLITS, Dataset, Split, SplitName, kept_names, scaling
 from vaecore.data.own import splitting
-from vaecore.data.own.file import LARGEST, OwnFile, digest_of, wrong
+from vaecore.data.own.file import FILE_LIMIT, OwnFile, digest_of, wrong
 from vaecore.data.own.splitting import Rows
 from vaecore.data.own.tables import cells, contents, reading
 from vaecore.data.own.tables.contents import Contents
@@ -42,7 +42,7 @@ class Table(OwnFile):
     invitation: ClassVar[str] = "Rows are shown here once there is a table."
     name: Literal["table"] = "table"
     path: str = option("", "A table on this machine: .csv or .tsv in UTF-8 with a header line, packed as .gz or not, "
-                       f"or .parquet; {LARGEST} at most.")
+                       f"or .parquet; {FILE_LIMIT} at most.")
     columns: str = option("", "Columns that make the vector, by name and parted by commas; empty takes what is found "
                           "beside the covariate.")
     kinds: Literal["all", "numbers"] = option(

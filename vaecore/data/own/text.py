@@ -19,7 +19,7 @@ import numpy as np
 from vaecore.data.base import MAX_CLASSES, Dataset, kept_names
 from vaecore.data.own.file import (
     FEW,
-    LARGEST,
+    FILE_LIMIT,
     MAX_FILE_BYTES,
     MAX_LINE_LENGTH,
     OwnFile,
@@ -63,9 +63,9 @@ class TextFile(OwnFile, TextConfig):
     upload: ClassVar[str] = "Text file, or a table of texts and labels"
     invitation: ClassVar[str] = "Sample sentences are shown here once there is a text."
     name: Literal["text-file"] = "text-file"
-    path: str = option("", f"A UTF-8 text file on this machine, one sentence a line, {LARGEST} at most; or a .csv or "
-                       ".tsv with a column of texts and one of labels; or a folder with a sub-folder of .txt files a "
-                       "label.")
+    path: str = option("", f"A UTF-8 text file on this machine, one sentence a line, {FILE_LIMIT} at most; or a .csv "
+                       "or .tsv with a column of texts and one of labels; or a folder with a sub-folder of .txt files "
+                       "a label.")
     text: str = option("", "Column of a table that holds the texts; empty finds the one with most words.",
                        advanced=True)
     label: str = option("", "Column of a table that holds the labels; empty finds it.", advanced=True)
