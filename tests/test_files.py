@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -65,3 +66,9 @@ def test_mutated_json_is_read_or_refused() -> None:
         json.dumps(value, ensure_ascii=False).encode()
         float(value["step"]) if isinstance(value, dict) and isinstance(value.get("step"), int) else None
     assert read > 100
+
+
+def test_a_pipe_in_the_place_of_a_json_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "data.json")
+    with pytest.raises(BrokenFile, match=r"data\.json is a device or a pipe"):
+        read_json(tmp_path / "data.json")

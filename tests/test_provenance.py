@@ -39,3 +39,8 @@ def test_a_run_says_what_its_data_were_and_they_may_go(tmp_path: Path) -> None:
 def test_many_classes_and_columns_are_told_in_part() -> None:
     told = Provenance(title="t", classes={f"c{n}": n for n in range(30)}, columns={"x": [f"x{n}" for n in range(30)]})
     assert told.lines()[1].endswith("c23 23, and 6 more") and told.lines()[2].endswith("x23, and 6 more")
+
+
+def test_what_another_machine_wrote_is_told_in_part() -> None:
+    told = Provenance.kept({"done": ["d"] * 3000, "left_out": ["o"] * 3000}).lines()
+    assert told.count("done: d") == told.count("left out: o") == 200

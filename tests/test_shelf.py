@@ -36,6 +36,9 @@ def test_a_folder_keeps_its_folders_but_not_its_own_name(tmp_path: Path) -> None
     ([], "0 files were uploaded"), ([("../../etc/x.csv", b"1")], "cannot be kept"), ([("a/../../b", b"1")], "cannot"),
     ([("a\0.csv", b"1")], "cannot be kept"), ([("x.csv", b"1"), ("x.csv", b"2")], "two of the files are called 'x"),
     ([("", b"1")], "cannot be kept"), ([("big.csv", b"1" * 20)], "'big.csv' has 20 bytes"),
+    ([("a", b"1"), ("a/b/c", b"2")], "'a' is a file, and the folder of 'a/b/c'"),
+    ([("ä" * 150 + ".csv", b"1")], "has a part of more than 200 bytes"),
+    ([("d/" * 13 + "a.png", b"1"), ("b.png", b"2")], "lies more than 12 folders deep"),
     ([(f"{n}.csv", b"12345678") for n in range(5)], "40 bytes together")])
 def test_what_cannot_be_kept_is_refused_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: Any,
                                                           words: str) -> None:

@@ -11,6 +11,7 @@ import json
 import math
 import os
 import re
+import stat
 import uuid
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,9 @@ def read_json(path: Path, limit: int = 1_000_000, *, halves: bool = False) -> An
     `halves` takes half of a character for text: only for who replaces it at once.
     """
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_not_waiting) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise BrokenFile(f"{path.name} is a device or a pipe, and no file.")
             data = file.read(limit + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -65,6 +68,11 @@ def read_json(path: Path, limit: int = 1_000_000, *, halves: bool = False) -> An
     if len(data) > limit:
         raise BrokenFile(f"{path.name} is longer than {limit} bytes.")
     return parsed_json(data, path.name, halves=halves)
+
+
+def _not_waiting(path: str, flags: int) -> int:
+    """Open what may be a pipe that nobody writes to, for which `open` would wait."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def parsed_json(data: bytes | str, name: str, *, halves: bool = False) -> Any:

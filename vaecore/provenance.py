@@ -67,8 +67,8 @@ class Provenance(Untrusted):
         if self.classes:
             told.append("classes: " + _few([f"{name} {count:,}" for name, count in self.classes.items()]))
         told += [f"columns of {name}: {_few(columns)}" for name, columns in self.columns.items()]
-        told += [f"done: {sentence}" for sentence in self.done]
-        return told + [f"left out: {sentence}" for sentence in self.left_out]
+        told += [f"done: {sentence}" for sentence in self.done[:MAX_TOLD]]
+        return told + [f"left out: {sentence}" for sentence in self.left_out[:MAX_TOLD]]
 
 
 def of_run(run: Run) -> Provenance | None:

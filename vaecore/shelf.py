@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from vaecore.data.own.file import MAX_FILE_BYTES, digest_of_all
+from vaecore.data.own.pictures.folder import MAX_DEPTH
+from vaecore.data.own.words import shown
 from vaecore.files import BrokenFile, beside, read_json, write_bytes_atomic, write_json_atomic
 from vaecore.schema import ConfigError, problem
 from vaecore.store import Store, StoreError
@@ -24,7 +26,7 @@ from vaecore.untrusted import Untrusted, Word
 
 MAX_FILES, MAX_TOTAL_BYTES = 20_000, 2**29  # of one upload
 MAX_REMEMBERED, MAX_LIST_BYTES = 50, 200_000
-LONGEST_NAME = 200  # characters of a file's name
+LONGEST_NAME = 200  # bytes of a file's name
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,10 @@ def _kept_together(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Pa
         if (safe := _safe(name)) in named:
             raise _refused(name, f"two of the files are called '{name}'.", "Give each a name of its own.")
         named[safe] = content
+    folders = {str(above): name for name in named for above in PurePosixPath(name).parents}
+    if both := sorted(folders.keys() & named.keys()):
+        raise _refused(both[0], f"'{shown(both[0])}' is a file, and the folder of '{shown(folders[both[0]])}'.",
+                       "Call one of them otherwise.")
     firsts = {PurePosixPath(name).parts[0] for name in named if len(PurePosixPath(name).parts) > 1}
     inside = firsts.pop() if len(firsts) == 1 and all(len(PurePosixPath(name).parts) > 1 for name in named) else ""
     digest = digest_of_all((name, _digest(named[name])) for name in sorted(named))
@@ -189,8 +195,12 @@ def _kept(store: Store, path: Path, name: str, when: float) -> Kept:
 def _safe(name: str) -> str:
     """A name that leads nowhere else; raises `ConfigError` for one that would."""
     parts = [part for part in name.replace("\\", "/").split("/") if part]
-    if not parts or any(part in (".", "..") or not part.isprintable() or len(part) > LONGEST_NAME for part in parts):
-        raise _refused(name, "a file has a name that cannot be kept.", "Call it otherwise, or put all into a zip.")
+    if not parts or any(part in (".", "..") or not part.isprintable() for part in parts):
+        raise _refused(name, f"'{shown(name)}' is a name that cannot be kept.",
+                       "Call it otherwise, or put all into a zip.")
+    if any(len(part.encode()) > LONGEST_NAME for part in parts) or len(parts) > MAX_DEPTH + 1:
+        raise _refused(name, f"'{shown(name)}' has a part of more than {LONGEST_NAME} bytes, or lies more than "
+                       f"{MAX_DEPTH} folders deep.", "Call it otherwise, or put all into a zip.")
     return "/".join(parts)
 
 

@@ -79,3 +79,10 @@ def test_a_plugin_is_known_to_the_command_line_and_to_the_worker(tmp_path: Path)
     assert listed.returncode == 0 and "'no_such_module', which cannot be loaded" in listed.stderr
     with pytest.raises(ConfigError, match="no data set here"):
         Store(tmp_path).find("striped").config()
+
+
+def test_a_plugin_that_ends_the_program_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "script.py").write_text("raise SystemExit(3)")
+    monkeypatch.setenv("VAECORE_PLUGINS", str(tmp_path / "script.py"))
+    with pytest.warns(UserWarning, match=r"script\.py', which cannot be loaded \(SystemExit: 3\)"):
+        plugins.load_plugins()

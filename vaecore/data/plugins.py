@@ -65,7 +65,7 @@ def load_plugins() -> None:
     for name in filter(None, (name.strip() for name in os.environ.get(PLUGINS, "").split(","))):
         try:
             _imported(name)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a script may end itself
             warnings.warn(f"{PLUGINS} names '{name}', which cannot be loaded ({type(error).__name__}: {error}).",
                           stacklevel=2)
     for entry in entry_points(group=GROUP):
