@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from vaecore.config import RunConfig, changed
-from vaecore.data import DATASETS, DataConfig, Dataset, register
+from vaecore.data import DATASETS, DataConfig, Dataset, plugins, register
 from vaecore.schema import ConfigError, parse, tagged
 from vaecore.store import Store
 
