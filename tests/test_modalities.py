@@ -54,10 +54,12 @@ def test_a_modality_is_of_the_class_that_its_kind_names() -> None:
 
 @pytest.mark.parametrize(("modality", "article", "plural", "described", "axes"), [
     (ALL[0], "an image", "images", "4 × 4 pixels", "CHW"), (ALL[1], "a vector", "vectors", "5 numbers each", "D"),
+    (Modality("vector", (1,)), "a vector", "vectors", "1 number each", "D"),
     (ALL[2], "a label", "labels", "one of 3 classes", "D"),
     (ALL[3], "a text", "texts", "vocabulary of 2 words · longest sentence 5 words", "T"),
     (ALL[4], "a video", "videos", "7 frames of 4 × 5 pixels, colour", "TCHW"),
     (ALL[5], "a trajectory", "trajectories", "7 frames of 2 numbers each", "TD"),
+    (Modality("trajectory", (7, 1)), "a trajectory", "trajectories", "7 frames of 1 number each", "TD"),
 ], ids=lambda value: value.kind if isinstance(value, Modality) else "")
 def test_what_it_is_in_words(modality: Modality, article: str, plural: str, described: str, axes: str) -> None:
     assert (modality.article, modality.plural, modality.described, modality.axes) == (article, plural, described, axes)

@@ -88,7 +88,7 @@ class Modality:
     @property
     def described(self) -> str:
         """What an observation of this modality is, in words."""
-        return f"{self.size} numbers each"
+        return f"{self.size} number{'s' * (self.size != 1)} each"
 
     @property
     def article(self) -> str:
@@ -281,7 +281,7 @@ class Trajectory(Clip, kind="trajectory"):
 
     @property
     def described(self) -> str:
-        return f"{self.shape[0]} frames of {self.shape[1]} numbers each"
+        return f"{self.shape[0]} frames of {self.shape[1]} number{'s' * (self.shape[1] != 1)} each"
 
 
 def grey(x: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -119,7 +119,7 @@ def evidence(facts: Evaluation) -> None:
                           "and its standard error, in nats. Every likelihood here contains it.")
         st.caption(escaped(" · ".join(filter(None, [
             f"{whole(facts.observations)} observations of {facts.split}", facts.data,
-            f"pixels {facts.pixels}" if facts.pixels else "", f"likelihood {facts.likelihood_name}", seed(facts),
+            facts.pixels_told, f"likelihood {facts.likelihood_name}", seed(facts),
             f"weights of step {whole(facts.step)}", facts.date, f"torch {facts.torch}", f"vaecore {facts.vaecore}"]))))
 
 

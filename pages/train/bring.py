@@ -198,16 +198,16 @@ def _understood(place: Place, asked: DataConfig | None) -> None:
     from vaecore.data.own.door import meant, possible, read_as
 
     kinds = {str(kind.model_fields["name"].default): kind for kind in possible(place.path)}
-    picked = ""
-    if len(kinds) > 1:
-        picked = st.segmented_control("Read as", list(kinds), format_func=lambda name: kinds[name].title, wrap=True,
-                                      key=f"{KIND}:{place.path}", help="What it looks like comes first.") or ""
+    choice, key = st.container(), f"{KIND}:{place.path}"  # drawn when it is known what it is read as by itself
+    picked = st.session_state.get(key) or ""
     try:
         with st.spinner("Reading …", show_time=True):
             wanted = picked or (meant(asked, place.path) if asked else "")  # as a preset for such data reads them
             found = read_as(place.path, wanted, lambda kind: parse(kind, {"path": place.path}),
                             measure.dataset_of)
             config: OwnFile = found.config
+            if not picked and len(kinds) > 1 and config.name in kinds:
+                st.session_state[key] = config.name
             if isinstance(config, OneSize):
                 config = _fitted(config, config.fit, found.dataset, place)
             look = measure.look_at(config)
@@ -216,6 +216,10 @@ def _understood(place: Place, asked: DataConfig | None) -> None:
     except DataUnavailable as error:
         st.warning(escaped(str(error)), icon=":material/cloud_off:")
         return
+    finally:
+        if len(kinds) > 1:
+            choice.segmented_control("Read as", list(kinds), format_func=lambda name: kinds[name].title, wrap=True,
+                                     key=key, help="What it looks like comes first.")
     show(look, config, place)
     if st.button("Use these data", type="primary", icon=":material/check:", key="bring:use", width="stretch"):
         st.session_state[CHOSEN] = config.model_dump(mode="json")
@@ -274,8 +278,9 @@ def show(look: Look, config: OwnFile, place: Place) -> None:
 
 def folded(look: Look, place: Place | None = None) -> None:
     """What was left out of the data and what was done to them: folded, but counted."""
+    things = "thing" if len(look.done) == 1 else "things"
     for title, sentences, icon in (("left out", look.left_out, ":material/warning:"),
-                                   ("done to them", look.done, ":material/build:")):
+                                   (f"{things} done to them", look.done, ":material/build:")):
         if sentences:
             with st.expander(f"{len(sentences)} {title}", icon=icon, type="compact"):
                 lines = [as_brought(sentence, place) if place else sentence for sentence in sentences]

@@ -119,6 +119,11 @@ class Evaluation(Result):
         return found
 
     @property
+    def pixels_told(self) -> str:
+        """What pixels are scored as, in words that hold of colours too; empty where there are none to choose of."""
+        return {"": "", "grey": "pixels not binarised"}.get(self.pixels or "", f"pixels {self.pixels}")
+
+    @property
     def bound(self) -> float:
         """The evidence, where it is a bound on log p(x) or that itself; else NaN."""
         return self.evidence.elbo if self.has_kl or self.exact else math.nan
@@ -128,7 +133,7 @@ def lines(evaluation: Evaluation) -> Iterator[str]:
     """An evaluation as lines of text, each number with its unit and what it depends on."""
     evidence, meaning = evaluation.evidence, evaluation.meaning["evidence"]
     yield (f"{evaluation.run} on {evaluation.split} ({evaluation.observations or 0:,} observations of {evaluation.data}"
-           + (f", pixels {evaluation.pixels}" if evaluation.pixels else "") + f"), seed {evaluation.seed}")
+           + (f", {told}" if (told := evaluation.pixels_told) else "") + f"), seed {evaluation.seed}")
     yield row(meaning.name, evidence.elbo, f"nats; {meaning.kind}: {meaning.words}")
     yield row("reconstruction", evidence.reconstructed)
     if evidence.kl:

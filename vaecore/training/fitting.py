@@ -184,7 +184,9 @@ def _followed(config: RunConfig, dataset: Dataset) -> Iterator[Change]:
         if (pure := photographs(dataset, name)) is None:
             continue
         kind = "colour" if modality.shape[0] >= 3 else "grey"
-        why = f"{pure:.0%} of the pixels are black or white: {kind} photographs, no drawings in black and white"
+        why = (f"{pure:.0%} of the pixels are black or white: {kind} photographs, no drawings in black and white"
+               if pure < FEW_PURE else f"the pictures are in colour, though {pure:.0%} of the pixels are black or "
+                                       "white")
         if isinstance(model, ChoosesLikelihood) and isinstance(model.likelihood, BernoulliConfig):
             yield Change(("model.likelihood.kind=gaussian-learned",), why)
         if isinstance(model, ModalConfig) and model.likelihoods.get(name, "bernoulli") == "bernoulli":

@@ -73,7 +73,7 @@ def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
              "sizes": {split: dataset.size(split) for split in dataset.splits},
              **({"rate": dataset.rate} if dataset.rate else {}), **({"in_sample": True} if dataset.in_sample else {})}
     print(f"data: {dataset.source}\nmodel: {config.model.family}, {model.parameter_count:,} parameters, on "
-          f"{facts['device']} with {threads} threads", flush=True)
+          f"{facts['device']} with {threads} thread{'s' * (threads != 1)}", flush=True)
     Provenance.of(config.data, dataset).write(folder)
     session = _Session(folder, config, dataset, course, facts, control)
     try:

@@ -74,6 +74,7 @@ def test_a_folder_is_recognised_by_what_lies_in_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("make", "words"), [
     (lambda f: f / "nothing.csv", "is not there"),
+    (lambda f: f / "nothing", r"is not there\. Give the path of a file or folder on this machine\.$"),
     (lambda f: f / "\0", "cannot be looked at|is not there"),
     (lambda f: f, "is a folder in which nothing is found that is read here"),
     (lambda f: _file(f / "thesis.pdf"), r"is of no kind that is read here.*A table of your own: \.csv"),

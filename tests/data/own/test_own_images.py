@@ -373,6 +373,15 @@ def test_sizes_that_are_found(tmp_path: Path) -> None:
     refused(tmp_path, "size", "at most 2", size=(1, 2, 3))
 
 
+def test_where_no_size_is_common_the_middle_ones_are_taken(tmp_path: Path) -> None:
+    for count in range(20):  # heights 20 to 39, widths 59 to 40
+        written(tmp_path / f"{count}", noise(1, 20 + count, 59 - count))
+    written(tmp_path / "x", noise(1, 39, 40))  # the only size that two share: it stands for none of the others
+    dataset = loaded(tmp_path)
+    assert dataset.modalities["image"].shape == (1, 30, 49)
+    assert "the middle of 20 heights and widths taken, 30 × 49: no size is common" in dataset.done
+
+
 @pytest.mark.parametrize(("found", "shape"), [((105, 105), (105, 105)), ((256, 192), (256, 192)),
                                               ((300, 400), (192, 256)), ((2000, 30), (256, 4))])
 def test_pictures_that_are_too_large_are_made_smaller(tmp_path: Path, found: tuple[int, int], shape: tuple[int, int]

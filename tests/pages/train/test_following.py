@@ -109,6 +109,17 @@ def test_photographs_begin_with_a_learned_gaussian(tmp_path: Path) -> None:
     assert not [w for w in at.number_input if w.key == "train.data.binarisation_seed"]
 
 
+def test_pictures_in_colour_with_much_black_and_white_are_called_so(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(60):
+        picture = np.full((20, 20, 3), 255, np.uint8)
+        picture[:10] = rng.integers(40, 200, 3)  # half of it is white
+        Image.fromarray(picture).save(tmp_path / f"{i}.png")
+    at = page("vae-images")
+    at = good(at.text_input(key="train.data.path").set_value(str(tmp_path)).run())
+    assert "the pictures are in colour, though 50% of the pixels are black or white" in said(at)
+
+
 def test_a_button_makes_what_is_folded_away_fit() -> None:
     at = page("vae-mnist")
     good(at.button(key="train-fit-model.family=multimodal-vae").click().run())

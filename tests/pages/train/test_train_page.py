@@ -363,7 +363,7 @@ def test_the_same_upload_twice_is_one_and_several_files_are_a_folder(store: Stor
     assert len([path for path in (store.root / "data").iterdir() if path.suffix == ".txt"]) == 1
     csv = "x\n" + "1\n2\n3\n" * 20
     at = brought(page(preset="vae-digits"), ("pressure.csv", csv.encode()), ("warmth.csv", csv.encode()))
-    assert "pressure: 1 numbers each · warmth: 1 numbers each" in said(at)
+    assert "pressure: 1 number each · warmth: 1 number each" in said(at)
     good(at.button(key="bring:use").click().run())
     [folder] = [path for path in (store.root / "data").iterdir() if path.is_dir()]
     assert sorted(path.name for path in folder.iterdir()) == ["pressure.csv", "warmth.csv"]

@@ -134,23 +134,25 @@ def _understood(dataset: Dataset, title: str) -> Iterator[str]:
 
 def _unknown(path: str) -> ConfigError:
     """What is wrong with what no data set recognises."""
-    kinds = own().values()
-    takes = "; ".join(f"{kind.title}: {', '.join(kind.endings)}" for kind in kinds)
+    kinds = {kind.endings: kind for kind in reversed(own().values())}  # of two with the same endings the first
+    takes = "; ".join(f"{kind.title}: {', '.join(kind.endings)}" for kind in reversed(kinds.values()))
     try:
         place = Path(path).expanduser()
+        remedy = (f"Give the path of one of these. {takes}." if place.exists() else
+                  "Give the path of a file or folder on this machine.")
         what = ("is a folder in which nothing is found that is read here" if place.is_dir() else
                 "is of no kind that is read here" if place.exists() else
                 "is a link to nothing" if place.is_symlink() else "is not there")
     except (OSError, ValueError, RuntimeError) as error:
-        what = f"cannot be looked at ({error})"
-    among = next((kind for kind in kinds if kind.alone and _one_of(path, kind)), None)
+        what, remedy = f"cannot be looked at ({error})", "Give the path of a file or folder on this machine."
+    among = next((kind for kind in own().values() if kind.alone and _one_of(path, kind)), None)
     if among is not None:
         return problem("data.path", path, f"'{path}' is a single {among.observation}.", "Give the folder that it lies "
                        f"in, or what else holds several. {among.title}: {', '.join(among.alone)}.")
     if path in DATASETS:
         return problem("data.path", path, f"'{path}' {what}; a data set that is built in is called so.",
                        f"Train on that with --set data.name={path}; `vaecore data` lists them all.")
-    return problem("data.path", path, f"'{path}' {what}.", f"Give the path of one of these. {takes}.")
+    return problem("data.path", path, f"'{path}' {what}.", remedy)
 
 
 def _one_of(path: str, kind: Kind) -> bool:

@@ -44,6 +44,6 @@ class ImagesLabels(Images, MultimodalConfig):
             splits[name] = replace(split, arrays={**split.arrays, "label": one_hot(labels, size)}, observed=None
                                    if has.all() else np.stack([np.ones_like(has), has], 1))
         splits["train"] = self.with_missing(splits["train"])
-        return replace(pictures, name=self.name, source=f"{pictures.source}, with classes", splits=splits,
+        return replace(pictures, name=self.name, splits=splits,
                        modalities={**pictures.modalities,
                                    "label": Modality("label", (size,), classes=pictures.classes)})

@@ -46,8 +46,8 @@ def lines(found: Cost, _: Evaluation) -> Iterator[str]:
     for name, value, passes in (("infer", found.inference_seconds, found.inference_passes),
                                 ("sample", found.sampling_seconds, found.sampling_passes)):
         if value is not None:
-            yield row(name, 1e3 * value, f"ms each, {found.together} together, {passes:,} passes, {found.threads} "
-                      "thread")
+            yield row(name, 1e3 * value, f"ms each, {found.together} together, {passes:,} "
+                      f"pass{'es' * (passes != 1)}, {found.threads} thread{'s' * (found.threads != 1)}")
 
 
 PART = Part("cost", "Cost", "Passes and seconds to infer a code and to draw a sample, on this machine.", Cost, cost,

@@ -120,7 +120,7 @@ def lines(found: Video, evaluation: Evaluation) -> Iterator[str]:
         yield row("AUC of prior's sd", prior.auc, f"as a sign of {prior.events:,} unforeseen frames among "
                   f"{prior.frames:,}")
     yield row("roll-out", found.seconds, f"s for {found.futures} futures of a clip, {found.first_seconds:.3f} for the "
-              f"first, {found.threads} threads")
+              f"first, {found.threads} thread{'s' * (found.threads != 1)}")
 
 
 PART = Part("video", "Video", "PSNR, SSIM, best of N, diversity and blur of rolled-out futures, of models of clips.",

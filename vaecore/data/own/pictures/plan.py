@@ -41,6 +41,8 @@ from vaecore.data.own.splitting import Rows
 from vaecore.data.own.words import are, counted
 from vaecore.schema import problem
 
+COMMON = 0.1  # of the pictures: the least share that makes their size the one of all
+
 
 class Wanted(Protocol):
     """The fields that say what should become of the pictures at a path."""
@@ -180,10 +182,16 @@ def _size(wanted: Wanted, pile: Pile, survey: Survey, rows: Rows) -> tuple[tuple
     sizes = survey.facts[rows][:, [HEIGHT, WIDTH]].astype(np.int64)
     distinct, counts = np.unique(sizes, axis=0, return_counts=True)
     common = distinct[np.flatnonzero(counts == counts.max())[-1]].tolist()  # of equally many the larger ones
+    rare = counts.max() < COMMON * len(rows)  # a size that two share by chance says nothing of the rest
+    if rare:
+        common = [int(side) for side in np.median(sizes, axis=0)]
     height, width = (wanted.size * 2)[:2]
     done = []
     if not (height or width):
         height, width = common
+        if rare:
+            done.append(f"the middle of {len(distinct):,} heights and widths taken, {common[0]:,} × {common[1]:,}: no "
+                        "size is common")
         if max(common) > MAX_SIDE:
             height, width = (max(1, round(side * MAX_SIDE / max(common))) for side in common)
             done.append(f"made smaller, from {common[0]:,} × {common[1]:,} to {height} × {width}: at most "
