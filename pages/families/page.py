@@ -29,7 +29,7 @@ WORDS = {  # of each approach: name, the slide's formula, strong, weak, a preset
     "independent components": (
         "Independent components", r"p(x) = |\det W| \prod_j p(w_j^\top x)",
         "Exact likelihood, solved in seconds, and sources that mean something where the mixing is linear.",
-        "Linear: samples of images are mixtures of parts, and look it. Normal sources cannot be told apart.", "ica-mnist"),
+        "Linear: samples of images are mixtures of parts. Normal sources cannot be told apart.", "ica-mnist"),
     "autoregressive": (
         "Autoregressive", r"p(x) = \prod_d p(x_d \mid x_1, \dots, x_{d-1})",
         "Exact likelihood, and usually the best one.",

@@ -100,6 +100,8 @@ def test_nothing_chosen_and_nothing_there(tmp_path: Path) -> None:
     refused(tmp_path / "none", "is not there", "Give the path of a folder of pictures")
     (tmp_path / "empty").mkdir()
     refused(tmp_path / "empty", "is a folder without pictures", ".png")
+    with pytest.raises(ConfigError, match="is a folder without pictures"):  # and not that it has changed
+        Images(path=str(tmp_path / "empty")).resolve().load()
     with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
         pass
     refused(tmp_path / "empty.zip", "is a zip without pictures")

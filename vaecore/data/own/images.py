@@ -293,7 +293,8 @@ class Images(OwnFile, ImageConfig):
         files, listing = self._sources()
         large = sum(file.size for file in files) >= MAPPED_FROM
         digest = folder.fingerprint(files, self.path) if files and (large or self.digest) else ""
-        self.check_same(digest)
+        if files:  # a folder without any is no changed one: it is said what it lacks
+            self.check_same(digest)
         with self._found(listing) as found:
             return self._finished(found, digest)
 
