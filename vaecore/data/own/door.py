@@ -44,18 +44,21 @@ def own() -> dict[str, Kind]:
 
 def recognised(path: str | Path) -> list[Kind]:
     """The data sets that what lies at `path` looks like, the likeliest first; cheap, and never an error."""
-    try:
-        place = Path(path).expanduser()
-    except RuntimeError:  # "~someone" without a home
-        return []
+    place = _place(path)
     return [kind for kind in own().values() if kind.recognises(place)]
 
 
 def possible(path: str | Path) -> list[Kind]:
-    """The data sets recognised at `path`, and then those that a file with its ending may be meant as too."""
-    found = recognised(path)
-    name = Path(path).name.lower()
-    return found + [kind for kind in own().values() if kind not in found and name.endswith(kind.alone or kind.endings)]
+    """The data sets recognised at `path`, and then those that it may be meant as too."""
+    found, place = recognised(path), _place(path)
+    return found + [kind for kind in own().values() if kind not in found and kind.may_be(place)]
+
+
+def _place(path: str | Path) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # "~someone" without a home, where nothing lies
+        return Path(path)
 
 
 def bring(path: str | Path, name: str = "", **fields: Any) -> Brought:

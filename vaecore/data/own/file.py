@@ -60,6 +60,11 @@ class OwnFile(DataConfig):
             return path.name.lower().endswith(cls.endings) and path.is_file()
         return False
 
+    @classmethod
+    def may_be(cls, path: Path) -> bool:
+        """Whether what lies at `path` may be meant as such data though it does not look so. Never raises."""
+        return path.name.lower().endswith(cls.alone or cls.endings)
+
     def fingerprint(self) -> str:
         """SHA-256 of what lies at the path, wherever that is; raises `ConfigError` for what cannot be read."""
         return digest(self.files())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -12,6 +13,7 @@ from vaecore.data.base import Dataset, Split, SplitName, one_hot
 from vaecore.data.missing import MultimodalConfig
 from vaecore.data.own.file import wrong
 from vaecore.data.own.images import Images
+from vaecore.data.own.tables.contents import PLAIN
 from vaecore.modalities import Modality
 
 
@@ -28,6 +30,16 @@ class ImagesLabels(Images, MultimodalConfig):
     def recognises(cls, path: Path) -> bool:  # noqa: ARG003 (as the others)
         """Never: what looks so are pictures, and that their classes are a modality is for a person to say."""
         return False
+
+    @classmethod
+    def may_be(cls, path: Path) -> bool:
+        """A folder too, if it has pictures, and a sub-folder or a table that may tell their classes."""
+        with suppress(OSError, ValueError):
+            if path.is_dir():
+                return Images.recognises(path) and any(
+                    entry.is_dir() or entry.name.lower().endswith(PLAIN)
+                    for entry in path.iterdir() if not entry.name.startswith("."))
+        return super().may_be(path)
 
     def load(self) -> Dataset:
         """A picture without a class has only the one modality; raises `ConfigError` where none has a class."""
