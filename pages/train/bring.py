@@ -206,8 +206,8 @@ def _understood(place: Place, asked: DataConfig | None) -> None:
             found = read_as(place.path, wanted, lambda kind: parse(kind, {"path": place.path}),
                             measure.dataset_of)
             config: OwnFile = found.config
-            if not picked and len(kinds) > 1 and config.name in kinds:
-                st.session_state[key] = config.name
+            if not picked and len(kinds) > 1 and config.tag in kinds:
+                st.session_state[key] = config.tag
             if isinstance(config, OneSize):
                 config = _fitted(config, config.fit, found.dataset, place)
             look = measure.look_at(config)

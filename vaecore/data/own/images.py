@@ -105,7 +105,8 @@ class Images(OwnFile, ImageConfig):
                        "one, with a sub-folder a class, or a CSV beside them; or an .npy, .npz, IDX file or TIFF of "
                        "many pages.")
     size: tuple[Side, ...] = option((0, 0), "Height and width of the pictures; one number means a square. 0 takes the "
-                                    "most common ones, made smaller where they are larger than can be.", unit="pixels",
+                                    "most common ones, of many sizes the middle ones, made smaller where they are "
+                                    "larger than can be.", unit="pixels",
                                     min_length=1, max_length=2)
     fit: Fit = option("pad", "How pictures of another size come to it: pad scales the whole picture until it fits in, "
                       "with background beside it; crop scales it until it fills the size, and cuts off what stands "
