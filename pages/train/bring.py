@@ -262,6 +262,7 @@ def show(look: Look, config: OwnFile, place: Place) -> None:
     with left:
         if look.picture:
             pictures.show(look.picture, look.alt, width=320)
+        rows(look)
         for line in look.sentences[:5]:
             st.html(f'<p dir="auto" style="margin:0 0 .4rem;overflow-wrap:anywhere">{html.escape(line)}</p>')
     with right:
@@ -274,6 +275,12 @@ def show(look: Look, config: OwnFile, place: Place) -> None:
             st.markdown(f"{len(look.classes):,} class{'es' * (len(look.classes) != 1)}: {' · '.join(told)}{more}")
         folded(look, place)
         st.caption(escaped(as_brought(look.source, place)))
+
+
+def rows(look: Look) -> None:
+    """The first rows of a small table, in the file's units."""
+    if look.rows:
+        st.dataframe(list(look.rows), hide_index=True, height="content")
 
 
 def folded(look: Look, place: Place | None = None) -> None:

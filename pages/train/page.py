@@ -107,6 +107,7 @@ def data_card(plan: Plan, own: type[OwnFile] | None, *, locked: bool) -> None:
     if plan.look:
         if plan.look.picture:
             pictures.show(plan.look.picture, plan.look.alt, width=300)
+        bring.rows(plan.look)
         if plan.look.sentences:
             lines = (html.escape(line).replace("&lt;unk&gt;", UNKNOWN) for line in plan.look.sentences)
             st.html("".join(f'<p dir="auto" style="{SENTENCE}">{line}</p>' for line in lines))

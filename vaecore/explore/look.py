@@ -17,6 +17,8 @@ OBSERVATIONS, COLUMNS = 21, 7
 STRIPS = 4  # clips
 SENTENCES, LONGEST_SHOWN = 8, 240  # sample sentences, and characters of each
 MAGNIFIED = 6  # pixels a side of one number of a trajectory
+ROWS, NAMED = 8, 12  # rows of a table that are written out, and the most columns of a table of which they are
+BROAD = 2  # times as wide as high is a sheet of short vectors at least
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Look:
     picture: bytes = b""
     alt: str = ""
     sentences: tuple[str, ...] = ()  # words that are not in the vocabulary read <unk>
+    rows: tuple[dict[str, float], ...] = ()  # of a small table, by the columns' names, in the file's units
     classes: dict[str, int] = field(default_factory=dict)  # how many observations there are of each, in all splits
     split_by: str = ""  # of files of one's own, as the data set tells them
     done: tuple[str, ...] = ()
@@ -47,8 +50,18 @@ class Sheet(NamedTuple):
 
 def look(dataset: Dataset) -> Look:
     """Pictures of a data set's training observations; several modalities stand in rows, a column an observation."""
-    return replace(_sheet(dataset), classes=dataset.counted(), split_by=dataset.split_by, done=dataset.done,
-                   left_out=dataset.left_out)
+    return replace(_sheet(dataset), rows=_rows(dataset), classes=dataset.counted(), split_by=dataset.split_by,
+                   done=dataset.done, left_out=dataset.left_out)
+
+
+def _rows(dataset: Dataset) -> tuple[dict[str, float], ...]:
+    """The first training rows of a data set that is one vector of a few named columns."""
+    [*modalities] = dataset.modalities.items()
+    name, modality = modalities[0]
+    if len(modalities) > 1 or not isinstance(modality, Vector) or not 0 < len(modality.columns) <= NAMED:
+        return ()
+    few = np.asarray(dataset.splits["train"].arrays[name][:ROWS], np.float64)
+    return tuple(dict(zip(modality.columns, map(float, row), strict=True)) for row in modality.in_units(few))
 
 
 def _sheet(dataset: Dataset) -> Look:
@@ -82,8 +95,9 @@ def _images(modality: Modality, stored: Array) -> Images:  # noqa: ARG001 (as th
 
 
 def _vectors(modality: Modality, stored: Array) -> Images:  # noqa: ARG001 (as the others)
-    """(N, D) as a row of grey tiles each."""
-    return grey(stored[:, None].astype(np.float32, copy=False))
+    """(N, D) as a row of grey tiles each, drawn out where they are short: a few columns are no tower."""
+    tiles = grey(stored[:, None].astype(np.float32, copy=False))
+    return tiles.repeat(max(1, BROAD * OBSERVATIONS // tiles.shape[2]), 2)
 
 
 def _videos(modality: Modality, stored: Array) -> Images:

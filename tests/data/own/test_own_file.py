@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vaecore.data import DATASETS, Dataset, Split
 from vaecore.data.own.file import OwnFile
@@ -41,3 +43,15 @@ def test_a_look_counts_classes_and_repeats_what_was_understood() -> None:
     assert seen.classes == {"a": 1, "b": 0, "c": 3}
     assert (seen.done, seen.left_out, seen.split_by) == (("scaled",), ("row 3",), "by seed 0")
     assert look(replace(dataset, classes=())).classes == {"0": 1, "1": 0, "2": 3}
+
+
+def test_a_look_has_the_rows_of_a_small_table_in_the_files_units_and_a_sheet_that_is_no_tower() -> None:
+    numbers = np.arange(60, dtype=np.float32).reshape(30, 2)
+    part = Split({"row": numbers})
+    kind = Modality("vector", (2,), columns=("age (years)", "mass"), centre=(10.0, 0.0), scale=(2.0, 1.0))
+    seen = look(Dataset("table", "t", {"row": kind}, dict.fromkeys(("train", "validation", "test"), part)))
+    assert seen.rows[:2] == ({"age (years)": 10.0, "mass": 1.0}, {"age (years)": 14.0, "mass": 3.0})
+    width, height = Image.open(io.BytesIO(seen.picture)).size
+    assert width >= 1.9 * height
+    assert look(Dataset("table", "t", {"row": Modality("vector", (2,))},
+                        dict.fromkeys(("train", "validation", "test"), part))).rows == ()

@@ -6,7 +6,7 @@ recognises; which of several is tried first stands here.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from vaecore.schema import ConfigError, Problem, parse, problem
 # Where several recognise the same: first those that look at what is inside, last those that take what is left. What was
 # registered comes before all of them: somebody made it for such files.
 FIRST = ("aligned", "clips", "images", "images-labels", "text-file", "table")
-CLASSES_TOLD = 20
+TOLD = 20  # names of classes or columns in a line
 
 Kind = type[OwnFile]
 
@@ -124,15 +124,20 @@ def understood(dataset: Dataset, title: str = "") -> list[str]:
 def _understood(dataset: Dataset, title: str) -> Iterator[str]:
     yield f"{title}: {dataset.source}" if title else dataset.source
     for name, modality in dataset.modalities.items():
-        yield f"{name}: {modality.described}"
+        yield f"{name}: {modality.described}" + (f" ({_listed(modality.columns)})" if modality.columns else "")
     sizes = " / ".join(f"{dataset.size(split):,}" for split in SPLITS)
     yield f"for training, validation and test: {sizes}{f', split {dataset.split_by}' if dataset.split_by else ''}"
     if classes := dataset.counted():
-        told = [f"{name} {count:,}" for name, count in list(classes.items())[:CLASSES_TOLD]]
-        more = f", and {len(classes) - CLASSES_TOLD:,} more" if len(classes) > CLASSES_TOLD else ""
-        yield f"{len(classes):,} class{'es' * (len(classes) != 1)}: {', '.join(told)}{more}"
+        told = _listed([f"{name} {count:,}" for name, count in classes.items()])
+        yield f"{len(classes):,} class{'es' * (len(classes) != 1)}: {told}"
     for title_of, sentences in (("done", dataset.done), ("left out", dataset.left_out)):
         yield from (f"{title_of}: {sentence}" for sentence in sentences)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f", and {len(names) - TOLD:,} more" if len(names) > TOLD else ""
+    return ", ".join(names[:TOLD]) + more
 
 
 def _unknown(path: str) -> ConfigError:
