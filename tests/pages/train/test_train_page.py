@@ -397,6 +397,8 @@ def test_a_path_is_named_and_a_broken_one_is_said(store: Store, tmp_path: Path) 
     assert any("is not there" in each.value for each in at.error)
     good(at.text_input(key="bring:path").set_value(str(tmp_path / "mice.csv")).run())
     assert "48 train" in said(at).replace("*", "")
+    read_as = at.segmented_control(key=f"bring:kind:{tmp_path / 'mice.csv'}")
+    assert read_as.value == "table" and len(read_as.options) == 2, "what it is read as by itself is marked"
     good(at.button(key="bring:use").click().run())
     assert at.text_input(key="train.data.path").value == str(tmp_path / "mice.csv")
     assert not (store.root / "data" / "mice.csv").exists()
