@@ -197,7 +197,7 @@ def _understood(place: Place, asked: DataConfig | None) -> None:
     from vaecore.data.base import OneSize
     from vaecore.data.own.door import meant, possible, read_as
 
-    kinds = {str(kind.model_fields["name"].default): kind for kind in possible(place.path)}
+    kinds = possible(place.path)
     choice, key = st.container(), f"{KIND}:{place.path}"  # drawn when it is known what it is read as by itself
     picked = st.session_state.get(key) or ""
     try:

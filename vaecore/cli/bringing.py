@@ -45,7 +45,7 @@ def tell(path: str, name: str, settings: Sequence[str], output: Path | None, as_
             raise problem("--output", str(output), f"{found.config.title.lower()} cannot be drawn.", "Leave it out.")
         output.write_bytes(picture)
         err.print(f"{output} written", highlight=False)
-    others = [kind.model_fields["name"].default for kind in possible(path) if not isinstance(found.config, kind)]
+    others = [each for each, kind in possible(path).items() if not isinstance(found.config, kind)]
     if as_json:
         return say(facts(found, others), True, "")
     for line in understood(found.dataset, found.config.title):

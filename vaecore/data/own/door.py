@@ -48,10 +48,11 @@ def recognised(path: str | Path) -> list[Kind]:
     return [kind for kind in own().values() if kind.recognises(place)]
 
 
-def possible(path: str | Path) -> list[Kind]:
-    """The data sets recognised at `path`, and then those that it may be meant as too."""
-    found, place = recognised(path), _place(path)
-    return found + [kind for kind in own().values() if kind not in found and kind.may_be(place)]
+def possible(path: str | Path) -> dict[str, Kind]:
+    """The data sets recognised at `path`, by name, and then those that it may be meant as too."""
+    kinds, found, place = own(), recognised(path), _place(path)
+    return ({name: kind for name, kind in kinds.items() if kind in found}
+            | {name: kind for name, kind in kinds.items() if kind.may_be(place)})
 
 
 def _place(path: str | Path) -> Path:
@@ -81,7 +82,7 @@ def read_as(path: str | Path, name: str, configured: Callable[[Kind], OwnFile],
 
     `load` is what loads it, for those who keep what was loaded.
     """
-    kinds = [called(name)] if name else recognised(path) or possible(path)
+    kinds = [called(name)] if name else recognised(path) or list(possible(path).values())
     if not kinds:
         raise _unknown(str(path))
     problems: list[Problem] = []
