@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -18,6 +19,7 @@ STRIPS = 4  # clips
 SENTENCES, LONGEST_SHOWN = 8, 240  # sample sentences, and characters of each
 MAGNIFIED = 6  # pixels a side of one number of a trajectory
 ROWS, NAMED = 8, 12  # rows of a table that are written out, and the most columns of a table of which they are
+DIGITS = 6  # of the largest number of a column
 BROAD = 2  # times as wide as high is a sheet of short vectors at least
 
 
@@ -60,8 +62,11 @@ def _rows(dataset: Dataset) -> tuple[dict[str, float], ...]:
     name, modality = modalities[0]
     if len(modalities) > 1 or not isinstance(modality, Vector) or not 0 < len(modality.columns) <= NAMED:
         return ()
-    few = np.asarray(dataset.splits["train"].arrays[name][:ROWS], np.float64)
-    return tuple(dict(zip(modality.columns, map(float, row), strict=True)) for row in modality.in_units(few))
+    few = modality.in_units(np.asarray(dataset.splits["train"].arrays[name][:ROWS], np.float64))
+    # Single precision leaves 1e-8 where the file has 0.
+    digits = [DIGITS - 1 - (math.floor(math.log10(most)) if most else 0) for most in np.abs(few).max(0)]
+    return tuple({column: round(float(number), places) for column, number, places
+                  in zip(modality.columns, row, digits, strict=True)} for row in few)
 
 
 def _sheet(dataset: Dataset) -> Look:

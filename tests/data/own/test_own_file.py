@@ -50,6 +50,9 @@ def test_a_look_has_the_rows_of_a_small_table_in_the_files_units_and_a_sheet_tha
     part = Split({"row": numbers})
     kind = Modality("vector", (2,), columns=("age (years)", "mass"), centre=(10.0, 0.0), scale=(2.0, 1.0))
     seen = look(Dataset("table", "t", {"row": kind}, dict.fromkeys(("train", "validation", "test"), part)))
+    tiny = Split({"row": np.array([[1e-9 - 5, 0], [0.123456789, 1e12]], np.float32)})
+    assert look(Dataset("table", "t", {"row": kind}, dict.fromkeys(("train", "validation", "test"), tiny))).rows == (
+        {"age (years)": 0.0, "mass": 0.0}, {"age (years)": 10.2469, "mass": 1e12})
     assert seen.rows[:2] == ({"age (years)": 10.0, "mass": 1.0}, {"age (years)": 14.0, "mass": 3.0})
     width, height = Image.open(io.BytesIO(seen.picture)).size
     assert width >= 1.9 * height
