@@ -364,3 +364,14 @@ def test_a_preset_is_trained_exactly_where_that_is_said(capsys: pytest.CaptureFi
     assert "Bernoulli describes pixels, but this data set has vectors" in refused(capsys, *other, "--exactly")
     assert "a convolutional network needs images" in refused(capsys, *other, "--set", "model.network.kind=conv")
     assert not list(tmp_path.rglob("config.json"))
+
+
+@pytest.mark.parametrize(("arguments", "says"), [
+    (("sample", "gallery/vae", "-o", "{}/none/a.png"), "there is no folder"), (("sample", "gallery/vae", "-o", "{}"),
+                                                                              "is a folder"),
+    (("rollout", "gallery/svg-lp-mnist", "--out", "{}/none/a.gif"), "there is no folder")])
+def test_a_place_that_nothing_can_be_written_to_is_refused_before_anything_is_computed(
+        tmp_path: Path, arguments: tuple[str, ...], says: str, capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaecore.store.Store.find", lambda *_: pytest.fail("the run is opened first"))
+    assert says in refused(capsys, *(each.format(tmp_path) for each in arguments))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vaecore.cli.printing import JsonOption, RunArgument, ScaleOption, StoreOption, err, say, store_at
+from vaecore.cli.printing import JsonOption, RunArgument, ScaleOption, StoreOption, err, say, store_at, writable
 from vaecore.modalities import Image, Label, Modality, Text, Vector
 from vaecore.schema import problem
 from vaecore.store import StoreError
@@ -36,7 +36,8 @@ def generate(
     predict: Annotated[list[str] | None, typer.Option(
         "--predict", metavar="NAME", help="A modality to generate; repeatable. Without any, all that are not given."
     )] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--out", "--output", help="A PNG of the images and vectors; of "
+    output: Annotated[Path | None, typer.Option("-o", "--out", "--output", callback=writable,
+                                                help="A PNG of the images and vectors; of "
                                                 "several modalities, a row each. A .csv has the numbers of vectors, in "
                                                 "the file's units.")] = None,
     count: Annotated[int, typer.Option(min=1, max=400, help="How many of each.")] = 16,

@@ -21,6 +21,7 @@ from vaecore.cli.printing import (
     say,
     store_at,
     table,
+    writable,
 )
 from vaecore.evaluate.meaning import by_modality, perplexities
 from vaecore.store import Run, Store, StoreError
@@ -182,7 +183,8 @@ def data(path: Annotated[str | None, typer.Argument(help="A file or folder of yo
          read_as: Annotated[str, typer.Option("--as", metavar="NAME", help="Of your own: read it as this data set."
                                               )] = "",
          changes: SetOption = None,
-         output: Annotated[Path | None, typer.Option("-o", "--output", help="Of your own: a PNG of some of it."
+         output: Annotated[Path | None, typer.Option("-o", "--output", callback=writable,
+                                                     help="Of your own: a PNG of some of it."
                                                      )] = None,
          download: Annotated[list[str] | None, typer.Option(
              help="Fetch this published data set now; repeatable, or all.", metavar="NAME")] = None,

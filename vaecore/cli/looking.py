@@ -22,6 +22,7 @@ from vaecore.cli.printing import (
     say,
     shown,
     store_at,
+    writable,
 )
 from vaecore.modalities import Label
 from vaecore.store import StoreError
@@ -33,8 +34,10 @@ if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
     from vaecore.explore.pictures import Images
 
-PictureOption = Annotated[Path, typer.Option("-o", "--output", help="The PNG to write.")]
-PictureOrTableOption = Annotated[Path, typer.Option("-o", "--output", help="The PNG to write; of a model of vectors "
+PictureOption = Annotated[Path, typer.Option("-o", "--output", callback=writable,
+                                             help="The PNG to write.")]
+PictureOrTableOption = Annotated[Path, typer.Option("-o", "--output", callback=writable,
+                                                    help="The PNG to write; of a model of vectors "
                                                     "also a .csv, with the file's columns in its units.")]
 
 app = typer.Typer()
@@ -181,7 +184,8 @@ def traverse(run: RunArgument, output: PictureOption,
 
 @app.command()
 def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", help="Two runs or more.")],
-            output: Annotated[Path | None, typer.Option("-o", "--output", help="A PNG: originals, then a row of "
+            output: Annotated[Path | None, typer.Option("-o", "--output", callback=writable,
+                                                        help="A PNG: originals, then a row of "
                                                         "reconstructions a run.")] = None,
             count: Annotated[int, typer.Option(min=1, max=64)] = 16, scale: ScaleOption = None,
             store: StoreOption = None, as_json: JsonOption = False) -> None:

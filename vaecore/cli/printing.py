@@ -81,3 +81,15 @@ def rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [rounded(part) for part in value]
     return float(f"{value:.4g}") if isinstance(value, float) else value
+
+
+def writable(output: Path | None) -> Path | None:
+    """Where something is to be written, looked at before it is computed; raises `ConfigError` for no such place."""
+    from vaecore.schema import problem
+
+    if output is not None and output.is_dir():
+        raise problem("--output", str(output), "is a folder.", "Give the name of a file in it.")
+    if output is not None and not output.absolute().parent.is_dir():
+        raise problem("--output", str(output), f"there is no folder {output.absolute().parent}.",
+                      "Make it first, or choose another place.")
+    return output

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import Progress
 
-from vaecore.cli.printing import JsonOption, RunArgument, StoreOption, err, say, shown, store_at
+from vaecore.cli.printing import JsonOption, RunArgument, StoreOption, err, say, shown, store_at, writable
 from vaecore.schema import problem
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def rollout(
                                                   "frame, counted from 0, and draw anew from there.")] = None,
     branch_future: Annotated[int | None, typer.Option("--branch-future", metavar="K", help="The future that is kept up "
                                                       "to there.", show_default="the true clip")] = None,
-    output: Annotated[Path | None, typer.Option("-o", "--out", "--output", help="A .gif, .mp4 or .png (contact sheet) "
+    output: Annotated[Path | None, typer.Option("-o", "--out", "--output", callback=writable,
+                                                help="A .gif, .mp4 or .png (contact sheet) "
                                                 "of truth and futures, or an .npz of all frames.")] = None,
     scale: Annotated[int | None, typer.Option("--scale", min=1, max=32, help="Screen pixels to a pixel of a GIF or "
                                               "MP4.", show_default="what fits")] = None,

@@ -245,7 +245,8 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Tensor], dict[
             names = file.keys() if tensors else ()
             return {name: _single(file.get_tensor(name)) for name in names}, header
     except FileNotFoundError:
-        raise BrokenCheckpoint(f"{path} is missing. Train the run. Trained elsewhere: {COPY_AGAIN}.") from None
+        raise BrokenCheckpoint(f"{path} is missing. Train the run. {COPY_AGAIN}, if it was trained elsewhere."
+                               ) from None
     except (SafetensorError, KeyError, ValueError, OSError, RecursionError) as error:
         raise BrokenCheckpoint(f"{path} is truncated or not a checkpoint of this program ({_line(error)}). "
                                f"{COPY_AGAIN}.") from None
