@@ -90,6 +90,8 @@ def _sheet(dataset: Dataset) -> Look:
                     "training observations, a stripe each; grey is 0", sentences)
     [modality], [tiles] = seen.values(), rows
     sheet = modality.pick(SHEETS)
+    if isinstance(modality, Vector):  # drawn out where it is short: a few columns are no tower
+        tiles = tiles.repeat(max(1, BROAD * OBSERVATIONS // modality.size), 2)
     picture = on_screen(grid(tiles, sheet.columns, gap=sheet.gap, background=sheet.background), most=MOST_ENLARGED)
     return Look(dataset.source, sizes, shape, picture, f"{len(tiles)} {sheet.said}")
 
@@ -100,9 +102,8 @@ def _images(modality: Modality, stored: Array) -> Images:  # noqa: ARG001 (as th
 
 
 def _vectors(modality: Modality, stored: Array) -> Images:  # noqa: ARG001 (as the others)
-    """(N, D) as a row of grey tiles each, drawn out where they are short: a few columns are no tower."""
-    tiles = grey(stored[:, None].astype(np.float32, copy=False))
-    return tiles.repeat(max(1, BROAD * OBSERVATIONS // tiles.shape[2]), 2)
+    """(N, D) as a row of grey tiles each."""
+    return grey(stored[:, None].astype(np.float32, copy=False))
 
 
 def _videos(modality: Modality, stored: Array) -> Images:
