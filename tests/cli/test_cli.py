@@ -218,7 +218,7 @@ def test_a_code_without_a_prior_has_no_elbo(tmp_path: Path, capsys: pytest.Captu
 
 def test_output_that_cannot_be_written(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     message = refused(capsys, "sample", "small", "-o", str(tmp_path / "no" / "folder.png"), "--store", str(store))
-    assert f"there is no folder {tmp_path / 'no'}" in message
+    assert f"there is no folder '{tmp_path / 'no'}'" in message
     if Path("/dev/full").exists():  # what only writing shows
         assert "No space left" in refused(capsys, "sample", "small", "-o", "/dev/full", "--store", str(store))
 

@@ -90,6 +90,6 @@ def writable(output: Path | None) -> Path | None:
     if output is not None and output.is_dir():
         raise problem("--output", str(output), "is a folder.", "Give the name of a file in it.")
     if output is not None and not output.absolute().parent.is_dir():
-        raise problem("--output", str(output), f"there is no folder {output.absolute().parent}.",
+        raise problem("--output", str(output), f"there is no folder '{output.parent}'.",
                       "Make it first, or choose another place.")
     return output

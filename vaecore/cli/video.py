@@ -61,8 +61,6 @@ def rollout(
     if output is not None and output.suffix.lower() not in ENDINGS:
         raise problem("--out", str(output), "it is no kind of file that clips are saved as.",
                       f"End it in {', '.join(ENDINGS)}.")
-    if output is not None and not output.parent.is_dir():
-        raise problem("--out", str(output), f"there is no folder '{output.parent}'.", "Make it, or save elsewhere.")
     if branch_future is not None and branch_at is None:
         raise problem("--branch-future", branch_future, "nothing says at which frame to branch.", "Add --branch-at T.")
     if clip is not None and file is not None:
