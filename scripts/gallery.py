@@ -77,7 +77,7 @@ EVALUATED = ("vae-binary", "vae-mixture", "vae-vamp", "vae-conditional", "wae", 
 EXPERIMENTS = {"lagging-basic": "lagging", "lagging-aggressive": "lagging"}
 SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png",
            "preview.txt")  # the last two: one or the other
-STEP_LINES, CLIPS_SHIPPED = 300, 10
+STEP_LINES, CLIPS_SHIPPED = 150, 10
 
 
 def make(name: str) -> None:

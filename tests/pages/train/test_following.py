@@ -6,42 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from pages.shared import measure
-from vaecore import lab
-from vaecore.store import Store
+from tests.pages.train.test_train_page import good, page, said
+from tests.pages.train.test_train_page import store as _store
 
-APP = str(Path(__file__).parents[3] / "pages" / "index.py")
-
-
-@pytest.fixture(autouse=True)
-def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    monkeypatch.setenv("VAECORE_STORE", str(tmp_path))
-    monkeypatch.delenv("VAECORE_DATA", raising=False)
-    monkeypatch.setattr(lab, "kick", lambda _: None)  # nothing is trained here
-    monkeypatch.setattr("vaecore.lab.jobs.kick", lambda _: None)
-    monkeypatch.setattr(measure, "seconds", lambda _: (42.0, 42.0))
-    monkeypatch.setattr(measure, "busy", lambda _: 1.0)
-    return Store(tmp_path)
-
-
-def page(preset: str) -> AppTest:
-    at = AppTest.from_file(APP, default_timeout=120).run()
-    at.query_params["preset"] = preset
-    return good(at.switch_page("train/page.py").run())
-
-
-def good(at: AppTest) -> AppTest:
-    assert not at.exception
-    return at
-
-
-def said(at: AppTest) -> str:
-    kinds = (at.caption, at.error, at.warning, at.markdown)
-    return "\n".join(element.value for kind in kinds for element in kind).replace("\\", "")
+store = _store
 
 
 def choose(at: AppTest, key: str, value: str) -> AppTest:
@@ -59,7 +30,7 @@ def table(folder: Path, rows: int) -> str:
 
 
 def test_families_that_fit_are_offered_and_the_rest_is_folded_away_with_the_reason() -> None:
-    at = page("vae-digits")
+    at = page(preset="vae-digits")
     assert {"VAE", "PCA", "MADE"} <= set(family(at).options) and "SVG-LP (learned prior)" not in family(at).options
     words = said(at)
     assert "**SV2P** reads videos, but this data set has images." in words
@@ -68,7 +39,7 @@ def test_families_that_fit_are_offered_and_the_rest_is_folded_away_with_the_reas
 
 
 def test_another_data_set_leads_to_another_model_and_back() -> None:
-    at = choose(page("vae-digits"), "data.name", "synthetic-text")
+    at = choose(page(preset="vae-digits"), "data.name", "synthetic-text")
     assert family(at).value == "sentence-vae"
     assert "Family: Sentence VAE, because VAE reads images and vectors, but this data set has texts." in said(at)
     assert not at.button(key="train-start").disabled
@@ -80,7 +51,7 @@ def test_another_data_set_leads_to_another_model_and_back() -> None:
 
 
 def test_a_family_that_fits_stays_and_what_is_in_it_follows(tmp_path: Path) -> None:
-    at = choose(page("vae-mnist"), "data.name", "gaussian")
+    at = choose(page(preset="vae-mnist"), "data.name", "gaussian")
     assert family(at).value == "vae"
     assert at.selectbox(key="train.model.network.kind").value == "mlp"
     assert at.selectbox(key="train.model.likelihood.kind").value == "gaussian-learned"
@@ -100,7 +71,7 @@ def test_a_family_that_fits_stays_and_what_is_in_it_follows(tmp_path: Path) -> N
 def test_photographs_begin_with_a_learned_gaussian(tmp_path: Path) -> None:
     for i, picture in enumerate(np.random.default_rng(0).integers(40, 200, (60, 28, 20, 3)).astype(np.uint8)):
         Image.fromarray(picture).save(tmp_path / f"{i}.png")
-    at = page("vae-images")
+    at = page(preset="vae-images")
     assert at.button(key="train-start").disabled
     at = good(at.text_input(key="train.data.path").set_value(str(tmp_path)).run())
     assert at.selectbox(key="train.model.likelihood.kind").value == "gaussian-learned"
@@ -115,13 +86,13 @@ def test_pictures_in_colour_with_much_black_and_white_are_called_so(tmp_path: Pa
         picture = np.full((20, 20, 3), 255, np.uint8)
         picture[:10] = rng.integers(40, 200, 3)  # half of it is white
         Image.fromarray(picture).save(tmp_path / f"{i}.png")
-    at = page("vae-images")
+    at = page(preset="vae-images")
     at = good(at.text_input(key="train.data.path").set_value(str(tmp_path)).run())
     assert "the pictures are in colour, though 50% of the pixels are black or white" in said(at)
 
 
 def test_a_button_makes_what_is_folded_away_fit() -> None:
-    at = page("vae-mnist")
+    at = page(preset="vae-mnist")
     good(at.button(key="train-fit-model.family=multimodal-vae").click().run())
     assert at.selectbox(key="train.data.name").value == "image-label"
     assert family(at).value == "multimodal-vae" and not at.button(key="train-start").disabled

@@ -88,7 +88,10 @@ class Found:
 
 
 class Images(OwnFile, ImageConfig):
-    """Your own pictures, at one size: `image` (C, H, W). Classes from sub-folders or from a table beside."""
+    """Your own pictures, brought to one size, with classes from sub-folders or from a table beside.
+
+    `image` (C, H, W) in uint8.
+    """
 
     title: ClassVar[str] = "Pictures of your own"
     as_several: ClassVar[tuple[str, ...]] = ("data.name=images-labels",)

@@ -18,7 +18,10 @@ from vaecore.modalities import Modality
 
 
 class ImagesLabels(Images, MultimodalConfig):
-    """Your own pictures and their classes, from sub-folders or a table: modalities `image` and `label`."""
+    """Your own pictures and their classes, from sub-folders or a table, as two modalities.
+
+    `image` (C, H, W) in uint8 and `label` (D,).
+    """
 
     title: ClassVar[str] = "Pictures of your own, with their classes"
     observation: ClassVar[str] = "sample"
