@@ -1,0 +1,245 @@
+"""The cloud: the codes of a split in a plane, a point each; one map, or two of the same observations side by side.
+
+A page calls `cloud(...)`. Where points lie and their groups travel as one bytes value; whatever else is large the
+browser fetches itself, by addresses that `pages/components/map_routes.py` answers. Pan, zoom, hover, filter, search and
+decoding happen in `cloud.js`. One thing is ever sent back: the points within a lasso, once it is let go.
+
+n points; the value is `u32 header length | JSON header | columns`, all little-endian and aligned to 4 bytes:
+
+    key         names the content: where it changes, zoom, filter and lasso are not carried over
+    n, split, noun   "image" or "row"; `row` is the number of each point in the split, which search asks for
+    height      CSS pixels of the canvas
+    colour      what points are coloured by: the `name` of a category or of a number; "" for none
+    columns     {name: {type: "f4" | "u4" | "u2", offset, count}}: `row` (u4), `category.<name>` (u2), and for map m
+                `x.<m>` and `y.<m>` (f4). An offset counts from the end of the header.
+    categories  [{name, title, help, names}]: its column holds places in `names`, and `NONE` for a point without one
+    maps        [{run, title, method, across, up, plane, codes, size, numbers, hand, traverse, note}], one or two
+        across, up  {title, unit} of the axes; both have one scale where `square`, as of UMAP and PCA
+        plane       {origin, across, up}, (r,) each: the code at a place (x, y) is origin + x · across + y · up. null
+                    where the plane is none of the latent space: decode the weighted codes of the nearest points then
+        codes       address of all n codes, (n, r) float16 in the order of the points; null where they are too many
+        numbers     [{name, title, unit, help, low, high, address}]: (n,) float32 at the address, NaN for none, in
+                    the order of the points; `low` and `high` are where the colours end
+        hand        what the hand's component is told of the run, with the addresses of its networks; null without
+        traverse    address of Traverse with this run, to which `z=` may be added
+        note        what is told below the map in words: how new places are decoded, what the axes share
+    sprites     {address, cell: [width, height], columns, count}: `{page}` in the address stands for the page from 0,
+                each of at most `count` cells by row number in the split, `columns` a line; null without pictures
+    chosen      the lasso as it was sent last, so that a reload draws it again
+    classes     colours of categories, by place, again and again
+
+What comes back, `chosen`: "" for none, else the map and the points by their places 0..n-1 in whichever is shorter:
+"<m>:rows:<base64 of u4>" or "<m>:bits:<base64 of ceil(n / 8) bytes, the first point in the lowest bit>".
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pages.components.serve import component
+from pages.shared.palette import CLASSES
+
+NONE = 0xFFFF  # of a category: a point that has none
+MAX_POINTS = 200_000  # that one value carries
+MAX_NAMES = 4_096  # of one category
+PARTS = 3  # of what is sent back: map, form, points
+
+
+@dataclass(frozen=True)
+class Plane:
+    """A plane of the latent space, (r,) each: the code at a place (x, y) is origin + x · across + y · up."""
+
+    origin: NDArray[np.float32]
+    across: NDArray[np.float32]
+    up: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """What one axis is called, and the unit of its numbers."""
+
+    title: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of each point that colours may tell, at an address as float32 (n,)."""
+
+    name: str
+    title: str
+    address: str
+    low: float
+    high: float
+    unit: str = ""
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Category:
+    """A group of each point: its class, or a text column of one's own data; `NONE` for a point without one."""
+
+    name: str
+    title: str
+    names: Sequence[str]
+    places: NDArray[np.uint16]  # (n,)
+    help: str = ""
+
+
+@dataclass(frozen=True)
+class Sprites:
+    """Small pictures of all observations of the split, in pages of at most `count` cells, `columns` a line."""
+
+    address: str  # `{page}` stands for the page, from 0
+    cell: tuple[int, int]  # width and height in pixels
+    columns: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Map:
+    """Where the points of one run lie."""
+
+    run: str
+    title: str
+    method: str  # "dims", "pca" or "umap"
+    x: NDArray[np.float32]  # (n,)
+    y: NDArray[np.float32]
+    across: Axis
+    up: Axis
+    size: int  # r, of a code
+    square: bool = False  # whether both axes have one scale
+    plane: Plane | None = None
+    codes: str | None = None  # an address
+    numbers: Sequence[Number] = ()
+    hand: Mapping[str, Any] | None = None
+    traverse: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a lasso holds: the map that it was drawn on, and the places of its points, ascending."""
+
+    map: int = 0
+    places: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+
+def cloud(maps: Sequence[Map], rows: NDArray[np.uint32], *, key: str, element: str, split: str, noun: str,
+          categories: Sequence[Category] = (), colour: str = "", sprites: Sprites | None = None, height: int = 560,
+          held: str = "", on_chosen: Callable[[], None] = lambda: None) -> str:
+    """Show the maps; what a lasso holds of them, as it was sent: `chosen` reads it.
+
+    `key` names the content and `element` the component, which stays the same; `held` is what was returned last, which
+    the page keeps while the component is not on it. Raises `ValueError` naming what does not fit.
+    """
+    data = pack(maps, rows, key=key, split=split, noun=noun, categories=categories, colour=colour, sprites=sprites,
+                height=height, held=held)
+    given = component("cloud")(key=element, data=data, on_chosen_change=on_chosen).get("chosen")
+    return given if isinstance(given, str) else held
+
+
+def pack(maps: Sequence[Map], rows: NDArray[np.uint32], *, key: str, split: str, noun: str,
+         categories: Sequence[Category] = (), colour: str = "", sprites: Sprites | None = None, height: int = 560,
+         held: str = "") -> bytes:
+    """All of it as one value, laid out as the module says."""
+    n = len(rows)
+    if not 1 <= len(maps) <= 2:
+        raise ValueError(f"{len(maps)} maps: show one or two")
+    if not 0 < n <= MAX_POINTS:
+        raise ValueError(f"{n:,} points: show 1 to {MAX_POINTS:,}")
+    columns: dict[str, NDArray[Any]] = {"row": np.ascontiguousarray(rows, "<u4")}
+    for category in categories:
+        columns[f"category.{category.name}"] = _group(category, n)
+    for number, each in enumerate(maps):
+        for name, values in (("x", each.x), ("y", each.y)):
+            if np.shape(values) != (n,):
+                raise ValueError(f"map {each.title!r}: {name} has shape {np.shape(values)}, and there are {n} points")
+            columns[f"{name}.{number}"] = np.ascontiguousarray(values, "<f4")
+    places: dict[str, dict[str, Any]] = {}
+    parts: list[bytes] = []
+    offset = 0
+    for name, values in columns.items():
+        part = values.tobytes()
+        part += b"\0" * (-len(part) % 4)
+        places[name] = {"type": f"{values.dtype.kind}{values.dtype.itemsize}", "offset": offset, "count": n}
+        parts.append(part)
+        offset += len(part)
+    header = {
+        "key": key, "n": n, "split": split, "noun": noun, "height": height, "colour": colour, "columns": places,
+        "categories": [{"name": each.name, "title": each.title, "help": each.help, "names": list(each.names)}
+                       for each in categories],
+        "maps": [_told(each) for each in maps],
+        "sprites": None if sprites is None else {"address": sprites.address, "cell": list(sprites.cell),
+                                                 "columns": sprites.columns, "count": sprites.count},
+        "chosen": held, "classes": CLASSES}
+    head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 4)
+    return b"".join([len(head).to_bytes(4, "little"), head, *parts])
+
+
+def chosen(sent: object, n: int, maps: int = 1) -> Chosen:
+    """What the browser sent of a lasso over n points; none if it is anything but such.
+
+    It is a visitor's word: whoever speaks the protocol can send any value.
+    """
+    if not isinstance(sent, str) or len(sent) > 8 * n + 64 or sent.count(":") != PARTS - 1:
+        return Chosen()
+    number, form, points = sent.split(":")
+    if number not in map(str, range(maps)):
+        return Chosen()
+    found = b""
+    with suppress(ValueError):  # binascii.Error is one, and so is a character beyond ASCII
+        found = base64.b64decode(points, validate=True)
+    if form == "bits" and len(found) == -(-n // 8):
+        bits = np.unpackbits(np.frombuffer(found, np.uint8), bitorder="little")[:n]
+        return Chosen(int(number), np.flatnonzero(bits))
+    if form == "rows" and len(found) % 4 == 0:
+        places = np.unique(np.frombuffer(found, "<u4").astype(np.int64))
+        return Chosen(int(number), places[places < n])
+    return Chosen()
+
+
+def as_sent(chosen: Chosen, n: int) -> str:
+    """The same as the browser sends it: in whichever form is shorter."""
+    if len(chosen.places) * 32 < n:
+        form, data = "rows", chosen.places.astype("<u4").tobytes()
+    else:
+        bits = np.zeros(n, np.uint8)
+        bits[chosen.places] = 1
+        form, data = "bits", np.packbits(bits, bitorder="little").tobytes()
+    return f"{chosen.map}:{form}:{base64.b64encode(data).decode()}"
+
+
+def _group(category: Category, n: int) -> NDArray[np.uint16]:
+    places = np.asarray(category.places)
+    if places.shape != (n,) or len(category.names) > MAX_NAMES:
+        raise ValueError(f"category {category.name!r}: {places.shape} places of {len(category.names)} names, and there "
+                         f"are {n} points and at most {MAX_NAMES:,} names")
+    if len(places) and not ((places < len(category.names)) | (places == NONE)).all():
+        raise ValueError(f"category {category.name!r}: places must be those of its {len(category.names)} names")
+    return np.ascontiguousarray(places, "<u2")
+
+
+def _told(one: Map) -> dict[str, Any]:
+    plane = one.plane and {name: [float(x) for x in getattr(one.plane, name)] for name in ("origin", "across", "up")}
+    return {"run": one.run, "title": one.title, "method": one.method, "square": one.square, "size": one.size,
+            "across": {"title": one.across.title, "unit": one.across.unit},
+            "up": {"title": one.up.title, "unit": one.up.unit}, "plane": plane, "codes": one.codes,
+            "numbers": [{"name": each.name, "title": each.title, "unit": each.unit, "help": each.help,
+                         "low": _finite(each.low), "high": _finite(each.high), "address": each.address}
+                        for each in one.numbers],
+            "hand": one.hand, "traverse": one.traverse, "note": one.note}
+
+
+def _finite(value: float) -> float:
+    return float(value) if math.isfinite(value) else 0.0
