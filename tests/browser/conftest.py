@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import http.server
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
@@ -23,6 +27,7 @@ CHROMIUM = os.environ.get("VAECORE_CHROMIUM") or shutil.which("chromium") or shu
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
              "--disable-background-networking", "--disable-component-update", "--disable-sync",
              "--disable-dev-shm-usage"]
+Call = Callable[..., Any]
 GROUPS = {"Train": ("Train", "Monitor", "Experiments"), "Explore": ("Traverse", "Cross-modal", "Sentences", "Video"),
           "Judge": ("Compare", "Evaluate", "Families", "Claims")}
 SETTLED = """() => {
@@ -157,3 +162,28 @@ def visitor(browser: Browser, app: App) -> Iterator[Visitor]:
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     yield Visitor(context.new_page(), app)
     context.close()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def call(browser: Browser) -> Iterator[Call]:
+    """`call("curves/curves.js", "e => m.number(e)", value)`: an expression over a component's module m and a value."""
+    server = http.server.ThreadingHTTPServer(
+        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(ROOT / "pages" / "components")))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_address[1]}"
+    page = browser.new_page()
+    page.goto(f"{address}/lib/dom.js")
+
+    def evaluate(module: str, expression: str, value: Any = None) -> Any:
+        return page.evaluate(f"async value => {{ const m = await import('/{module}'); return ({expression})(value); }}",
+                             value)
+
+    yield evaluate
+    page.close()
+    server.shutdown()
+    server.server_close()

@@ -3,47 +3,13 @@
 from __future__ import annotations
 
 import base64
-import functools
-import http.server
 import math
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser
 
 from pages.components import curves, heat, plane, player
-
-COMPONENTS = Path(curves.__file__).parents[1]
-Call = Callable[..., Any]
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def call(browser: Browser) -> Iterator[Call]:
-    """`call("curves/curves.js", "e => m.number(e)", value)`: an expression over a module m and a value."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(COMPONENTS)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_address[1]}"
-    page = browser.new_page()
-    page.goto(f"{address}/lib/dom.js")
-
-    def evaluate(module: str, expression: str, value: Any = None) -> Any:
-        return page.evaluate(f"async value => {{ const m = await import('/{module}'); return ({expression})(value); }}",
-                             value)
-
-    yield evaluate
-    page.close()
-    server.shutdown()
-    server.server_close()
-
+from tests.browser.conftest import Call
 
 BYTES = "Uint8Array.from(atob(e), c => c.charCodeAt(0))"
 

@@ -1,0 +1,157 @@
+"""Views as files: what is saved looks as what was drawn, and names hold neither markup nor paths."""
+
+from __future__ import annotations
+
+import base64
+import io
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browser.conftest import Call
+
+# What our views draw: frames, dashed and rotated lines, arcs of all sorts, clips, words at angles, pictures.
+SCENE = """c => {
+  c.save();
+  Object.assign(c, { lineWidth: 3, strokeStyle: "#c03", lineJoin: "round", lineCap: "round" });
+  c.setLineDash([9, 6]);
+  c.beginPath();
+  for (const [x, y] of [[20, 20], [180, 40], [60, 120]]) c.lineTo(x, y);
+  c.stroke();
+  c.restore();
+  c.save();
+  c.translate(150, 90);
+  c.rotate(0.4);
+  c.scale(2, 2);
+  Object.assign(c, { fillStyle: "rgb(20 90 200)", globalAlpha: 0.5 });
+  c.fillRect(-10, -8, 30, 12);
+  c.beginPath();
+  c.arc(20, 10, 8, 0.5, 4.5);
+  c.stroke();
+  c.restore();
+  c.save();
+  c.beginPath();
+  c.rect(10, 60, 50, 60);
+  c.clip();
+  c.beginPath();
+  c.arc(60, 90, 30, 0, 7);
+  c.clip();
+  c.fillStyle = "green";
+  c.fillRect(0, 0, 200, 200);
+  c.restore();
+  c.beginPath();
+  c.arc(170, 130, 12, 5, 2, true);
+  c.closePath();
+  c.fillStyle = "#333";
+  c.fill();
+  c.beginPath();
+  c.roundRect(70, 128, 50, 16, 5);
+  c.moveTo(80, 40);
+  c.bezierCurveTo(90, 90, 120, 20, 130, 70);
+  c.stroke();
+  c.font = "16px sans-serif";
+  Object.assign(c, { textAlign: "right", textBaseline: "middle" });
+  c.fillText("<b>&amp; words", 190, 20);
+  c.save();
+  c.translate(12, 80);
+  c.rotate(-Math.PI / 2);
+  Object.assign(c, { textAlign: "center", textBaseline: "top" });
+  c.fillText("a long label of an axis", 0, 0, 90);
+  c.restore();
+  const picture = document.createElement("canvas");
+  [picture.width, picture.height] = [2, 2];
+  const d = picture.getContext("2d");
+  d.fillStyle = "red";
+  d.fillRect(0, 0, 1, 1);
+  d.fillRect(1, 1, 1, 1);
+  c.imageSmoothingEnabled = false;
+  c.drawImage(picture, 100, 90, 24, 24);
+  c.drawImage(picture, 0, 0, 1, 2, 130, 90, 8, 16);
+}"""
+VIEW = f"{{ name: 'scene', width: 200, height: 150, background: 'white', draw: {SCENE} }}"
+BASE64 = "blob => blob.arrayBuffer().then(b => btoa(String.fromCharCode(...new Uint8Array(b))))"
+
+
+def picture(encoded: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(encoded))).convert("RGB")).astype(int)
+
+
+def test_an_svg_looks_as_the_canvas_that_drew_the_same(call: Call) -> None:
+    drawn = picture(call("lib/save.js", f"() => m.pngOf({VIEW}, 4).then({BASE64})"))
+    written = picture(call("lib/save.js", f"""async () => {{
+      const image = new Image();
+      image.src = URL.createObjectURL(new Blob([m.svgOf({VIEW})], {{ type: "image/svg+xml" }}));
+      await image.decode();
+      return m.pngOf({{ width: 200, height: 150, draw: c => c.drawImage(image, 0, 0, 200, 150) }}, 4).then({BASE64});
+    }}"""))
+    assert drawn.shape == written.shape == (600, 800, 3)
+    differs = np.abs(drawn - written).max(-1) > 64
+    assert differs.mean() < 0.004, "but for the edges of letters and lines nothing differs"
+    blank = np.abs(drawn - 255).max(-1) > 64
+    assert blank.mean() > 0.05, "there is something to see"
+
+
+def test_an_svg_is_lines_and_words_and_nothing_in_it_is_markup(call: Call) -> None:
+    svg = call("lib/save.js", f"() => m.svgOf({VIEW})")
+    root = ElementTree.fromstring(svg)
+    space = "{http://www.w3.org/2000/svg}"
+    texts = [element.text for element in root.iter(f"{space}text")]
+    assert texts == ["<b>&amp; words", "a long label of an axis"]
+    kinds = {element.tag.removeprefix(space) for element in root.iter()}
+    assert kinds == {"svg", "g", "path", "text", "image", "clipPath"}
+    assert all(element.get("href", "").startswith("data:image/png;base64,") for element in root.iter(f"{space}image"))
+    assert (root.get("width"), root.get("viewBox")) == ("200", "0 0 200 150")
+    hostile = "{ width: 9, height: 9, draw: c => c.fillText('a\\u0000\\u0008<script>\\ud800', 1, 1) }"
+    [text] = ElementTree.fromstring(call("lib/save.js", f"() => m.svgOf({hostile})")).iter(f"{space}text")
+    assert text.text == "a\ufffd\ufffd<script>\ufffd"
+
+
+def test_a_picture_is_enlarged_by_whole_pixels(call: Call) -> None:
+    canvas = """(() => {
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [2, 1];
+      canvas.getContext("2d").fillRect(1, 0, 1, 1);
+      return { name: "n", canvas, background: "white" };
+    })()"""
+    saved = picture(call("lib/save.js", f"() => m.pngOf({canvas}, 8).then({BASE64})"))
+    assert saved.shape == (8, 16, 3) and (saved[:, :8] == 255).all() and (saved[:, 8:] == 0).all()
+    assert "image-rendering: pixelated" in call("lib/save.js", f"() => m.svgOf({canvas})")
+
+
+def test_no_file_is_larger_than_memory_allows(call: Call) -> None:
+    assert call("lib/save.js", "() => m.fitting({ width: 200, height: 100 }, 4)") == 4
+    assert call("lib/save.js", "() => m.fitting({ width: 4096, height: 100 }, 8)") == 2
+    assert call("lib/save.js", "() => m.fitting({ width: 8000, height: 8000 }, 8)") == pytest.approx(1, abs=1e-9)
+
+
+@pytest.mark.parametrize(("text", "expected"), [
+    ("vae-map", "vae-map"), ("../../etc/passwd", "etc-passwd"), ("ß é 数", "ß-é-数"), ("C:\\a\\b", "C-a-b"),
+    ("<img src=x onerror=alert(1)>", "img-src-x-onerror-alert-1"), ("gallery/vae: z0, 3", "gallery-vae-z0-3"),
+    ("", "view"), ("...", "view"),
+    ("a" * 200, "a" * 80), ("a\u202egnp.exe", "a-gnp.exe"), ("\u0000\n", "view")])
+def test_names_of_files(call: Call, text: str, expected: str) -> None:
+    assert call("lib/save.js", "text => m.fileName(text)", text) == expected
+
+
+def test_the_button_unfolds_and_saves(call: Call) -> None:
+    """By the keyboard: the menu opens, gives a file of the scale that was chosen, and closes; Escape closes it too."""
+    told = call("lib/save.js", f"""async () => {{
+      const given = [];
+      const click = HTMLAnchorElement.prototype.click;
+      HTMLAnchorElement.prototype.click = function () {{ given.push(this.download); }};
+      const box = m.saveButton(document.body, () => ({VIEW}));
+      box.open = true;
+      const [png, svg] = box.querySelectorAll("button");
+      svg.click();
+      const closed = !box.open;
+      box.open = true;
+      png.click();
+      await new Promise(resolve => setTimeout(resolve, 300));
+      box.open = true;
+      box.dispatchEvent(new KeyboardEvent("keydown", {{ key: "Escape" }}));
+      HTMLAnchorElement.prototype.click = click;
+      return [given, closed, box.open];
+    }}""")
+    assert told == [["scene.svg", "scene.png"], True, False]
