@@ -34,6 +34,8 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "pca": ("pca-mnist", [FULL]),
     "ae": ("ae-mnist", [FULL, "training.epochs=12", "training.batch_size=128", "training.rate.kind=cosine"]),
     "vae": ("vae-mnist", [FULL, "training.epochs=20", "training.batch_size=128", "training.rate.kind=cosine"]),
+    # The whole latent space on a screen: what Home begins with.
+    "vae-plane": ("vae-2d-mnist", [FULL, "training.batch_size=128", "training.rate.kind=cosine"]),
     "vae-fashion": ("vae-fashion", ["training.epochs=15", "training.rate.kind=cosine"]),
     "vae-cyclical": ("cyclical-mnist", [FULL, "training.epochs=8", "training.evaluate_every=0.25"]),
     # One data set, black-and-white digits drawn anew at each visit, for priors and for the four families.

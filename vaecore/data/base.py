@@ -165,6 +165,10 @@ class DataConfig(Strict):
         """The choice with nothing left to the machine: `auto` becomes the copy that is here."""
         return self
 
+    def shipped(self) -> DataConfig | None:
+        """Some of the same data that come with the package, for looking at where these are not here; None of none."""
+        return None
+
     def known_of(self, name: str, modality: Modality) -> Modality:
         """A modality with what is known of it without any file: what classes are called, what can be heard.
 

@@ -35,6 +35,9 @@ class MNIST(ImageConfig):
             return self
         return self.model_copy(update={"source": "full" if idx.find("mnist") else "embedded"})
 
+    def shipped(self) -> MNIST | None:
+        return self.model_copy(update={"source": "embedded"})
+
     def here(self) -> str:
         copy = self.resolve().source
         if copy == "full":

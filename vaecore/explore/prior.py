@@ -11,17 +11,14 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from vaecore.data import COVARIATE, DataUnavailable
 from vaecore.explore.codes import Codes
 from vaecore.explore.densities import Vector, held, marginal, moments, plane, weights_of
+from vaecore.explore.observed import observed
 from vaecore.explore.pictures import Images, as_images
 from vaecore.explore.single import Checkpoint
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture
 from vaecore.probability.priors import ComponentInputs
-from vaecore.schema import ConfigError
-from vaecore.store import StoreError
-from vaecore.training.feed import Feed
 
 OBSERVATIONS = 2_000  # whose posteriors make up q(z)
 SIDE, CURVE = 96, 240  # grid points
@@ -90,37 +87,11 @@ def pair(checkpoint: Checkpoint, observations: int = OBSERVATIONS) -> Pair:
     """
     if not checkpoint.has_prior:
         raise ValueError(f"{checkpoint.run.id} is of a family without a prior.")
-    x, u, source = _observed(checkpoint, observations)
-    [name] = checkpoint.model.modalities
-    size = checkpoint.model.at_once(500)
-    parts = []
-    with torch.inference_mode():
-        for start in range(0, len(x), size):
-            batch = {name: x[start : start + size]}
-            if u is not None:
-                batch[COVARIATE] = u[start : start + size]
-            parts.append(checkpoint.model.encode(batch)[checkpoint.latent])
-    q = DiagonalGaussian(*(torch.cat([getattr(part, field) for part in parts]) for field in ("mean", "logvar")))
-    density = checkpoint.priors(u)[checkpoint.latent]
-    return Pair(density.as_mixture(), GaussianMixture.equal(q), source, isinstance(density, GaussianMixture))
-
-
-def _observed(checkpoint: Checkpoint, count: int) -> tuple[torch.Tensor, torch.Tensor | None, str]:
-    """Observations (N, *shape) as the model reads them, their covariates (N, m) where it reads any, and in words
-    which they are."""
-    model = checkpoint.model
-    [(name, modality)] = model.modalities.items()
-    try:
-        dataset = checkpoint.run.config().data.load()
-        fits = dataset.modalities == {name: modality} and model.covariate in (None, dataset.covariate)
-        if fits and len(dataset.splits["validation"]):
-            batch = Feed(dataset, "validation", torch.device("cpu")).first(count)
-            u = None if model.covariate is None else batch[COVARIATE]
-            return batch[name], u, f"{len(batch[name]):,} validation observations"
-    except (DataUnavailable, ConfigError, StoreError, OSError):
-        pass  # the checkpoint has come without its data: its examples have to do
-    x = checkpoint.examples
-    return x, checkpoint.covariates, f"the {len(x):,} test observations that travel with the run"
+    seen = observed(checkpoint, observations)
+    q = checkpoint.posteriors(seen.x, seen.covariates)
+    assert isinstance(q, DiagonalGaussian)
+    density = checkpoint.priors(seen.covariates)[checkpoint.latent]
+    return Pair(density.as_mixture(), GaussianMixture.equal(q), seen.source, isinstance(density, GaussianMixture))
 
 
 # -- components ------------------------------------------------------------------------------------
@@ -200,8 +171,8 @@ def overfit(checkpoint: Checkpoint, observations: int = OBSERVATIONS) -> Overfit
             total += float(prior.kl(q, q.rsample(generator, 8)).sum())
         return total / len(x)
 
-    others, _, source = _observed(checkpoint, observations)
-    return Overfit(rate(own), len(own), rate(others), source)
+    others = observed(checkpoint, observations)
+    return Overfit(rate(own), len(own), rate(others.x), others.source)
 
 
 def by_label(checkpoint: Checkpoint, columns: int, most: int, seed: int = 0) -> list[tuple[int, Images]]:

@@ -25,7 +25,7 @@ from vaecore.explore.pictures import Images, as_images, on_screen, sheet
 from vaecore.modalities import Label, Modality, Vector
 from vaecore.models import Family
 from vaecore.probability.densities import Density
-from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.gaussian import DiagonalGaussian, Point, StandardNormal
 from vaecore.probability.priors import ConditionalMixture
 from vaecore.store import COPY_AGAIN, EXAMPLES, Run
 from vaecore.training.checkpoints import BrokenCheckpoint
@@ -355,12 +355,20 @@ class Checkpoint:
         values = np.asarray(found, np.float64)
         return values if np.isfinite(values).all() else None
 
-    def _posterior(self, index: slice | Sequence[int]) -> Any:
+    @torch.inference_mode()
+    def posteriors(self, x: torch.Tensor, covariates: torch.Tensor | None = None) -> DiagonalGaussian | Point:
+        """q(z|x) of observations (N, *shape) as the model reads them, in batches; a point where a code is no draw."""
         [modality] = self.model.modalities
-        batch = {modality: self.examples[index]}
-        if self.covariates is not None:
-            batch[COVARIATE] = self.covariates[index]
-        return self.model.encode(batch)[self.latent]
+        parts = []
+        for rows in torch.split(torch.arange(len(x)), self.model.at_once(500)):
+            batch = {modality: x[rows]} | ({} if covariates is None else {COVARIATE: covariates[rows]})
+            parts.append(self.model.encode(batch)[self.latent])
+        means = torch.cat([part.mean for part in parts])
+        drawn = [part for part in parts if isinstance(part, DiagonalGaussian)]
+        return DiagonalGaussian(means, torch.cat([part.logvar for part in drawn])) if drawn else Point(means)
+
+    def _posterior(self, index: slice | Sequence[int]) -> DiagonalGaussian | Point:
+        return self.posteriors(self.examples[index], None if self.covariates is None else self.covariates[index])
 
 
 def as_read(covariate: Modality, labels: NDArray[np.int64] | None, numbers: torch.Tensor | None
