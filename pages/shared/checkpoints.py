@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import streamlit as st
 
-from pages.shared import colours, warm
+from pages.shared import colours, hand, warm
 from pages.shared.words import escaped
 from vaecore.store import Run, Store, StoreError
 from vaecore.views import VIEWS, Opened, View, view_of, views_of
@@ -122,7 +122,7 @@ def pick(label: str, *, among: list[Run] | None = None, empty: Callable[[], None
         missing.append(st.session_state.pop(key))
     lines = {name: describe(run) for name, run in runs.items()}
     chosen = st.selectbox(label, list(runs), key=key, format_func=lambda name: lines.get(name, name), help=help,
-                          on_change=_forget, args=(key,), persist_state="session")
+                          on_change=_another, args=(key,), persist_state="session")
     _tell(key, missing, f"Shown instead: {chosen}.")
     _to_url(key, "run", [chosen])
     return runs[chosen]
@@ -235,6 +235,11 @@ def _found(name: str) -> Run | None:
         return store().find(name)
     except StoreError:
         return None
+
+
+def _another(key: str) -> None:
+    hand.forget()
+    _forget(key)
 
 
 def _forget(key: str) -> None:

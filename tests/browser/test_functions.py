@@ -189,3 +189,51 @@ def test_a_drawing_is_sent_as_grey_values(call: Call) -> None:
     assert pixels[14, 13] == pixels[14, 14] == 255 and pixels[:4].max() == 0 and pixels[:, :8].max() == 0
     assert (pixels == pixels[:, ::-1]).all() and (pixels == pixels[::-1]).all()
     assert call("pad/pad.js", "() => m.reach([[0.25, 0.5, 0.75, 0.5], [0.5, 0.4, 0.5, 0.6]])") == pytest.approx(0.5)
+
+
+# -- the address, and a code that moves ------------------------------------------------------------
+
+
+def test_numbers_go_into_an_address_and_back(call: Call) -> None:
+    assert call("lib/address.js", "v => m.joined(v)", [1.23456, 0, -0.0001, -2, 0, 0]) == "1.235,,,-2"
+    assert call("lib/address.js", "t => Array.from(m.split(t, 5))", "1.5,,-2,x") == [1.5, 0, -2, 0, 0]
+    assert call("lib/address.js", "() => Array.from(m.split(null, 2))") == [0, 0]
+    assert call("lib/address.js", "() => Array.from(m.split('1e999,-1e9', 2))") == [0, -1e4]
+
+
+def test_what_is_written_stands_in_the_address_and_is_not_overwritten(call: Call) -> None:
+    """As Streamlit does: it puts back the parameters that it knew, and adds its own."""
+    found = call("lib/address.js", """async () => {
+      const was = location.pathname + location.search;
+      history.replaceState({}, "", "?run=a&z=1");
+      m.write({ z: "2,3", lock: "1" });
+      const first = [m.read("z"), location.search];
+      await new Promise(done => setTimeout(done, 300));
+      const second = location.search;
+      history.replaceState({}, "", "?run=a&z=1&from=3");
+      const third = location.search;
+      m.write({ lock: null });
+      m.flush();
+      const fourth = location.search;
+      history.replaceState({}, "", "?run=b&z=1");
+      const fifth = [m.read("z"), m.read("lock"), location.search];
+      history.replaceState({}, "", was);
+      return [first, second, third, fourth, fifth];
+    }""")
+    assert found == [["2,3", "?run=a&z=1"], "?run=a&z=2,3&lock=1", "?run=a&z=2,3&from=3&lock=1",
+                     "?run=a&z=2,3&from=3", ["1", None, "?run=b&z=1"]]
+
+
+def test_whoever_follows_a_code_hears_of_every_move(call: Call) -> None:
+    found = call("lib/moved.js", """() => {
+      const heard = [];
+      const none = m.moved("r");
+      const end = m.onMove("r", (code, origin) => heard.push([code.z ? [...code.z] : null, [...code.w], origin]));
+      m.move("r", { w: [1, 2] }, "map");
+      m.move("r", { z: [3] }, "hand");
+      m.move("other", { z: [4] }, "hand");
+      end();
+      m.move("r", { z: [5] }, "hand");
+      return [none, heard, [...m.moved("r").z]];
+    }""")
+    assert found == [None, [[None, [1, 2], "map"], [[3], [1, 2], "hand"]], [5]]
