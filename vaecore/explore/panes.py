@@ -1,0 +1,19 @@
+"""What a browser must know of a modality to show one: `pages/components/lib/panes.js` reads it."""
+
+from __future__ import annotations
+
+from vaecore.modalities import Image, Label, Modality, Text, Trajectory, Vector, Video
+
+KINDS: dict[type[Modality], str] = {Image: "image", Vector: "vector", Label: "label", Text: "text",
+                                    Trajectory: "trajectory", Video: "video"}
+
+
+def described(name: str, modality: Modality) -> dict[str, object]:
+    """A modality for the browser: its kind, shape, the names of what is in it, and the way back to the file's units."""
+    names: tuple[str, ...] = ()
+    if isinstance(modality, Vector):
+        names = modality.column_names
+    elif isinstance(modality, Label):
+        names = modality.class_names
+    return {"name": name, "kind": modality.pick(KINDS), "shape": list(modality.shape), "names": list(names),
+            "centre": list(modality.centre), "scale": list(modality.scale)}
