@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from vaecore.explore.codes import Codes
     from vaecore.explore.crossmodal import CrossModal
     from vaecore.explore.latents import LatentFacts
-    from vaecore.modalities import Modality
 
 # Parameters of the address that speak of one run, and mean nothing to another.
 OF_A_RUN = ("z", "lock", "seed", "t", "draw", "link", "from", "to", "path", "x", "y", "zoom")
@@ -30,6 +29,7 @@ FARTHEST = 1e4  # units; an address may say anything
 
 def described(opened: Checkpoint | CrossModal) -> dict[str, Any]:
     """A run for components, as JSON: its networks' addresses, its latents, what it models, and its classes' names."""
+    from vaecore.explore import panes
     from vaecore.explore.latents import latents
     from vaecore.explore.single import Checkpoint
 
@@ -39,7 +39,7 @@ def described(opened: Checkpoint | CrossModal) -> dict[str, Any]:
         "run": opened.run.id,
         "networks": {what: _network(opened, what) for what in ("decoder", "encoder")},
         "latents": [_latent(facts, names_in_address(found)[facts.name]) for facts in found],
-        "modalities": [_modality(name, modality) for name, modality in opened.model.modalities.items()],
+        "modalities": [panes.described(name, modality) for name, modality in opened.model.modalities.items()],
         "classes": list(known),
         "prior": opened.has_prior,
         "several": not isinstance(opened, Checkpoint),
@@ -105,11 +105,3 @@ def _latent(facts: LatentFacts, parameter: str) -> dict[str, Any]:
             "kl": None if facts.kl is None else rounded(facts.kl), "rate": facts.rate,
             "active": [bool(active) for active in facts.active], "centre": rounded(facts.centre),
             "unit": rounded(facts.unit), "spread": rounded(facts.spread), "standard": facts.standard}
-
-
-def _modality(name: str, modality: Modality) -> dict[str, Any]:
-    """What a pane needs to show one observation; x * scale + centre is in the units of the file."""
-    named = modality.kind == "vector"
-    return {"name": name, "kind": modality.kind, "shape": list(modality.shape), "audible": modality.audible,
-            "columns": list(modality.columns) if named else [], "centre": list(modality.centre),
-            "scale": list(modality.scale), "classes": list(modality.class_names) if modality.classes else []}

@@ -9,11 +9,14 @@ KINDS: dict[type[Modality], str] = {Image: "image", Vector: "vector", Label: "la
 
 
 def described(name: str, modality: Modality) -> dict[str, object]:
-    """A modality for the browser: its kind, shape, the names of what is in it, and the way back to the file's units."""
+    """A modality for a browser: its kind, shape, the names of its numbers or classes.
+
+    x * scale + centre is in the units of the file, where there are any.
+    """
     names: tuple[str, ...] = ()
     if isinstance(modality, Vector):
         names = modality.column_names
     elif isinstance(modality, Label):
         names = modality.class_names
     return {"name": name, "kind": modality.pick(KINDS), "shape": list(modality.shape), "names": list(names),
-            "centre": list(modality.centre), "scale": list(modality.scale)}
+            "centre": list(modality.centre), "scale": list(modality.scale), "audible": modality.audible}
