@@ -26,9 +26,9 @@ from vaecore.evaluate.report import evaluate_run
 from vaecore.evaluate.settings import Settings
 from vaecore.explore import Checkpoint, reconstruct_same
 from vaecore.explore.crossmodal import CrossModal
-from vaecore.explore.drawing import from_upload
 from vaecore.explore.loadings import loading_picture
 from vaecore.explore.opening import opened
+from vaecore.explore.uploads import from_upload
 from vaecore.lab.previews import write_preview
 from vaecore.modalities import Modality
 from vaecore.schema import ConfigError

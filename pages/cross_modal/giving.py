@@ -105,7 +105,7 @@ def drawn(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  # 
 
 def uploaded(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  # noqa: ARG001 (as the other ways)
     """A picture file."""
-    from vaecore.explore.drawing import MAX_PICTURE_BYTES, from_upload
+    from vaecore.explore.uploads import AS_IS, MAX_PICTURE_BYTES, from_upload
 
     shape = checkpoint.modalities[name].shape
     file = st.file_uploader(f"A picture of {name}", type=FILES, key=key("file", checkpoint, name),
@@ -117,10 +117,9 @@ def uploaded(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None: 
     channels, height, width = shape
     place = key("as-is", checkpoint, name)
     as_is = bool(st.session_state.get(place, False))
-    read = from_upload(file.getvalue(), (channels, height, width), checkpoint.ink(name), as_is=as_is)
+    read = from_upload(file.getvalue(), (channels, height, width), checkpoint.ink(name), undone=AS_IS if as_is else ())
     if read.done or as_is:
-        done = "; ".join(read.done)
-        st.caption(f"{done[:1].upper()}{done[1:]}." if done else "As it is, only fitted to the model's size.")
+        st.caption(("As it is, only fitted to the model's size. " if as_is else "") + read.sentence)
         st.toggle("As it is", key=place, persist_state="session", help="Undo what was done: the picture is only fitted "
                   "to the size that this model reads. It is inverted and cropped because the data's images are drawn "
                   "on plain paper; the model has seen no others.")

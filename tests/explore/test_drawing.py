@@ -11,9 +11,10 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from vaecore.explore import drawing
+from vaecore.explore import uploads
 from vaecore.explore.drawing import Ink, as_digit
-from vaecore.explore.drawing import from_upload as uploaded
+from vaecore.explore.uploads import AS_IS
+from vaecore.explore.uploads import from_upload as uploaded
 
 Grey = NDArray[np.uint8]
 GREY, COLOUR = (1, 28, 28), (3, 64, 64)
@@ -204,7 +205,7 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch: pytest.Monk
     def decode(*_: object) -> None:
         raise AssertionError("decoded")
 
-    monkeypatch.setattr(drawing.ImageOps, "exif_transpose", decode)
+    monkeypatch.setattr(uploads.ImageOps, "exif_transpose", decode)
     monkeypatch.setattr("PIL.ImageFile.ImageFile.load", decode)
     with pytest.raises(ValueError, match="megapixels"):
         from_upload(declared(4_001, 5_000), GREY)
@@ -213,10 +214,10 @@ def test_a_huge_picture_is_refused_before_it_is_decoded(monkeypatch: pytest.Monk
 @pytest.mark.parametrize("channels", [2, 5, 7])
 def test_channels_of_which_a_picture_knows_nothing_hold_its_grey_levels(channels: int) -> None:
     ramp = np.tile(np.linspace(0, 255, 20).astype(np.uint8), (28, 1))
-    read = drawing.from_upload(encoded(Image.fromarray(ramp).convert("RGB")), (channels, 28, 20))
+    read = uploads.from_upload(encoded(Image.fromarray(ramp).convert("RGB")), (channels, 28, 20))
     assert read.pixels.shape == (channels, 28, 20) and read.pixels.dtype == np.uint8
     assert all((channel == ramp).all() for channel in read.pixels)
-    assert read.done == (f"its grey levels put into each of {channels} channels",)
+    assert read.said == (f"its grey levels put into each of {channels} channels",)
     with pytest.raises(ValueError, match="each side is at least 1"):
         from_upload(encoded(Image.new("L", (9, 9))), (0, 28, 28))
 
@@ -224,8 +225,8 @@ def test_channels_of_which_a_picture_knows_nothing_hold_its_grey_levels(channels
 def test_opacity_is_kept_where_the_data_have_it() -> None:
     picture = Image.new("RGBA", (40, 64), (200, 100, 0, 0))
     picture.paste((10, 20, 30, 255), (0, 0, 40, 32))
-    read = drawing.from_upload(encoded(picture), (4, 64, 40))
-    assert read.pixels.shape == (4, 64, 40) and read.done == ()
+    read = uploads.from_upload(encoded(picture), (4, 64, 40))
+    assert read.pixels.shape == (4, 64, 40) and read.said == ()
     assert read.pixels[:, 5, 5].tolist() == [10, 20, 30, 255] and read.pixels[3, 60, 5] == 0
     opaque = from_upload(encoded(Image.new("RGB", (8, 8), (1, 2, 3))), (4, 4, 4))
     assert opaque[:, 0, 0].tolist() == [1, 2, 3, 255]
@@ -274,10 +275,10 @@ def test_g15_a_photograph_of_a_digit_is_found_cropped_and_inverted(size: tuple[i
     assert wanted is not None
     error = np.abs(found.pixels[0].astype(int) - wanted).mean()
     assert error < 0.2 * wanted.mean(), "it is the same digit, nearly pixel by pixel"
-    assert any("inverted" in each for each in found.done) and any("found, cropped" in each for each in found.done)
-    assert any("dark edge" in each for each in found.done) == bool(edge)
-    plain = uploaded(photographed(ink, size, place, edge), GREY, DIGITS, as_is=True)
-    assert plain.done == () and np.median(plain.pixels) > 120, "it can be undone"
+    assert any("inverted" in each for each in found.said) and any("found, cropped" in each for each in found.said)
+    assert any("dark edge" in each for each in found.said) == bool(edge)
+    plain = uploaded(photographed(ink, size, place, edge), GREY, DIGITS, undone=AS_IS)
+    assert {done.step for done in plain.done} <= {"cut"} and np.median(plain.pixels) > 120, "it can be undone"
 
 
 def test_pictures_are_inverted_for_data_drawn_as_ink_only() -> None:
@@ -293,10 +294,10 @@ def test_pictures_are_inverted_for_data_drawn_as_ink_only() -> None:
     face = np.full((40, 40), 230, np.uint8)
     face[8:32, 8:32] = 90
     read = uploaded(encoded(Image.fromarray(face)), GREY, Ink.of(faces))
-    assert read.done == () and np.median(read.pixels[0, 0]) == 230
+    assert read.said == () and np.median(read.pixels[0, 0]) == 230
     digit = Image.fromarray(seven(0.7, 0.28, 0.2))
     to_light, to_dark = (uploaded(encoded(digit), GREY, each) for each in (dark, ink))
-    assert to_dark.done == () and to_light.done == ("inverted: its paper is dark, and the data's is light",)
+    assert to_dark.said == () and to_light.said == ("inverted: its paper is dark, and the data's is light",)
     np.testing.assert_array_equal(to_light.pixels, 255 - to_dark.pixels)
 
 
@@ -305,6 +306,6 @@ def test_g02_twelve_bits_in_sixteen_are_stretched_to_what_is_used() -> None:
     found = uploaded(encoded(Image.fromarray(ink.astype(np.uint16) * 16)), GREY, DIGITS)
     np.testing.assert_allclose(found.pixels.astype(int), uploaded(encoded(Image.fromarray(ink)), GREY, DIGITS).pixels,
                                atol=1)
-    assert found.done == ("stretched: of its 16 bits 12 are used",)
-    assert uploaded(encoded(Image.fromarray(ink.astype(np.uint16) * 257)), GREY, DIGITS).done == ()
-    assert uploaded(encoded(Image.fromarray(ink.astype(np.uint16) * 16)), GREY, DIGITS, as_is=True).pixels.max() < 20
+    assert found.said == ("stretched: of its 16 bits 12 are used",)
+    assert uploaded(encoded(Image.fromarray(ink.astype(np.uint16) * 257)), GREY, DIGITS).said == ()
+    assert uploaded(encoded(Image.fromarray(ink.astype(np.uint16) * 16)), GREY, DIGITS, undone=AS_IS).pixels.max() < 20

@@ -96,15 +96,15 @@ def _given(found: CrossModal, text: str, *, as_is: bool) -> tuple[str, Tensor]:
         return name, found.sample(name, int(number))
     modality = found.modalities[name]
     if isinstance(modality, Image):
-        from vaecore.explore.drawing import MAX_PICTURE_BYTES, from_upload
+        from vaecore.explore.uploads import AS_IS, MAX_PICTURE_BYTES, from_upload
 
         path = Path(value).expanduser()
         with path.open("rb") as file:  # a missing one is an `OSError`, which names it
             channels, height, width = modality.shape
             read = from_upload(file.read(MAX_PICTURE_BYTES + 1), (channels, height, width), found.ink(name),
-                               as_is=as_is)
+                               undone=AS_IS if as_is else ())
         if read.done:
-            err.print(f"{name}: {'; '.join(read.done)}. --as-is undoes it.", highlight=False, markup=False)
+            err.print(f"{name}: {'; '.join(read.said)}. --as-is undoes it.", highlight=False, markup=False)
         return name, found.picture(name, read.pixels)
     said = found.typed(name, value)
     if said.reading is not None and (unknown := said.reading.unknown):
