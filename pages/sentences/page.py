@@ -14,10 +14,10 @@ from vaecore.evaluate.results import shown
 from vaecore.views import SENTENCE
 
 if TYPE_CHECKING:
-    from vaecore.explore.codes import Route
+    from vaecore.explore.codes import Drawn
     from vaecore.explore.sentences import Reading, SentenceCheckpoint
 
-ROUTES: list[Route] = ["straight", "spherical"]
+ROUTES: list[Drawn] = ["straight", "spherical"]
 VARIATIONS = 6
 SAMPLES = 8
 PRESET = "lagging-basic"

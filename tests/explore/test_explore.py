@@ -14,6 +14,7 @@ from PIL import Image
 
 from vaecore.explore import Checkpoint
 from vaecore.explore.pictures import grid, png
+from vaecore.explore.quantiles import ranges
 from vaecore.lab.previews import write_preview
 from vaecore.store import Run
 
@@ -59,6 +60,56 @@ def test_an_interpolation_begins_and_ends_at_the_reconstructions(vae: Checkpoint
     half = vae.encode([3, 8]).mean(0)
     np.testing.assert_allclose(vae.interpolate(3, 8, 5)[2], mean(vae, half[None])[0], atol=1)
     assert np.array_equal(vae.interpolate(3, 3, 2, "spherical")[0], vae.interpolate(3, 3, 2)[1])  # no angle between
+
+
+def test_the_shortest_path_is_the_shortest_and_ends_where_the_others_do(vae: Checkpoint) -> None:
+    start, end = vae.encode([3, 8])
+    ways = vae.ways(start, end, 7)
+    assert 0 < ways.chord <= ways["shortest"].length <= ways["straight"].length
+    np.testing.assert_allclose(ways["shortest"].codes[[0, -1]], [start, end], atol=1e-5)
+    np.testing.assert_array_equal(vae.interpolate(3, 8, 7, "shortest"), vae.decode(ways["shortest"].codes))
+
+
+def test_of_a_linear_model_the_shortest_path_is_straight(ae: Checkpoint) -> None:
+    ways = ae.ways(*ae.encode([3, 8]), 5)
+    np.testing.assert_allclose(ways["shortest"].codes, ways["straight"].codes, atol=1e-3)
+    assert ways.saved() == pytest.approx(0, abs=1e-4)
+
+
+def test_a_direction_of_a_linear_model_moves_its_picture_by_its_value(ae: Checkpoint) -> None:
+    found = ae.directions(count=3)
+    code = ae.scale()[0]
+    moved = [ae.surface(torch.from_numpy(np.stack([code, code + vector]))) for vector in found.vectors]
+    np.testing.assert_allclose([float((b - a).norm()) for a, b in moved], found.values, rtol=1e-3)
+
+
+def test_a_direction_between_classes_of_its_examples(vae: Checkpoint) -> None:
+    assert vae.labels is not None
+    a, b = np.flatnonzero(vae.labels == 0), np.flatnonzero(vae.labels == 1)
+    found = vae.attribute(a.tolist(), b.tolist(), "0 less 1")
+    codes = vae.encode(slice(None))
+    np.testing.assert_allclose(found.vector, codes[a].mean(0) - codes[b].mean(0), atol=1e-5)
+    assert found.auc > 0.8
+    with pytest.raises(ValueError, match="there is no example 64"):
+        vae.attribute([64], [1])
+
+
+def test_each_row_of_a_traversal_may_have_values_of_its_own(vae: Checkpoint) -> None:
+    base = np.zeros(4, np.float32)
+    found = vae.traverse(base, [2, 0], np.array([[-1.0, 1.0], [-2.0, 2.0]]))
+    np.testing.assert_array_equal(found[0], vae.traverse(base, [2], [-1.0, 1.0])[0])
+    np.testing.assert_array_equal(found[1], vae.traverse(base, [0], [-2.0, 2.0])[0])
+
+
+def test_ranges_are_quantiles_of_the_prior_or_of_the_data_codes(vae: Checkpoint, ae: Checkpoint) -> None:
+    np.testing.assert_allclose(ranges(vae, "prior", [0.5, 0.975]), [[0] * 4, [1.959964] * 4], atol=1e-5)
+    for each in (vae, ae):
+        found = ranges(each, "aggregated", [0.1, 0.5, 0.9])
+        assert found.shape == (3, each.size) and (np.diff(found, axis=0) > 0).all()
+    codes = ae.units(ae.encode(slice(None)))
+    assert np.abs(found[1] - np.median(codes, 0)).max() < 0.5, "of points they are those of the codes themselves"
+    with pytest.raises(ValueError, match="without a prior"):
+        ranges(ae, "prior")
 
 
 def test_codes_are_posterior_means_and_images_the_examples(vae: Checkpoint) -> None:

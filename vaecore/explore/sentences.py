@@ -18,7 +18,7 @@ import torch
 
 from vaecore.data.text import tokens, words
 from vaecore.evaluate.verdict import COLLAPSED
-from vaecore.explore.codes import Codes, Route, between
+from vaecore.explore.codes import Codes, Drawn, between
 from vaecore.explore.opening import observations, read_examples, read_model
 from vaecore.modalities import END, SPACE, SPECIALS, UNKNOWN, Modality
 from vaecore.models import Family
@@ -191,7 +191,7 @@ class SentenceCheckpoint:
         noise = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
         return self.write(self.encode(text).mean + np.float32(scale) * noise)
 
-    def interpolate(self, a: str, b: str, steps: int, path: Route = "straight") -> list[str]:
+    def interpolate(self, a: str, b: str, steps: int, path: Drawn = "straight") -> list[str]:
         """Sentences at codes on the way from one text to another, both ends' reconstructions included."""
         return self.write(between(self.encode(a).mean, self.encode(b).mean, steps, path))
 

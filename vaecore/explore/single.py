@@ -20,8 +20,11 @@ from vaecore.arrays import Numbers
 from vaecore.data import COVARIATE
 from vaecore.explore.codes import Codes, Route, between
 from vaecore.explore.densities import moments
+from vaecore.explore.directions import Attribute, Local, attribute, local
+from vaecore.explore.geodesics import Ways, ways
 from vaecore.explore.opening import CODE, observations, read_examples, read_model
 from vaecore.explore.pictures import Images, as_images, on_screen, sheet
+from vaecore.explore.surface import Surface, surface
 from vaecore.modalities import Label, Modality, Vector
 from vaecore.models import Family
 from vaecore.probability.densities import Density
@@ -250,19 +253,51 @@ class Checkpoint:
         """Examples encoded and decoded again, at the posterior mean."""
         return self.decode(self.encode(index))
 
-    def traverse(self, base: Codes, dimensions: Sequence[int], values: Sequence[float]) -> Images:
-        """One row a dimension, one column a value (in units of `scale`), the rest held at `base`: (rows, S, ...)."""
+    def traverse(self, base: Codes, dimensions: Sequence[int], values: Sequence[float] | Numbers) -> Images:
+        """One row a dimension, one column a value (in units of `scale`), the rest held at `base`: (rows, S, ...).
+
+        Values are the same in all rows (S,), or its own for each of them (rows, S), as quantiles are.
+        """
         centre, unit = self.scale()
-        codes: Codes = np.tile(np.asarray(base, np.float32), (len(dimensions), len(values), 1))
+        each = np.broadcast_to(np.asarray(values, np.float32), (len(dimensions), np.shape(values)[-1]))
+        codes: Codes = np.tile(np.asarray(base, np.float32), (*each.shape, 1))
         for row, dimension in enumerate(dimensions):
-            codes[row, :, dimension] = centre[dimension] + unit[dimension] * np.asarray(values, np.float32)
+            codes[row, :, dimension] = centre[dimension] + unit[dimension] * each[row]
         flat = self.decode(codes.reshape(-1, self.size))
-        return flat.reshape(len(dimensions), len(values), *flat.shape[1:])
+        return flat.reshape(*each.shape, *flat.shape[1:])
 
     def interpolate(self, a: int, b: int, steps: int, path: Route = "straight") -> Images:
         """Decoded codes on the way between two examples, both ends included, (S, ...)."""
         start, end = self.encode([a, b])
-        return self.decode(between(start, end, steps, path))
+        return self.decode(self.ways(start, end, steps)[path].codes if path == "shortest" else
+                           between(start, end, steps, path))
+
+    @cached_property
+    def surface(self) -> Surface:
+        """The decoder as a differentiable function of a code, whose metric paths and directions are taken in."""
+        return surface(self.model, self.latent)
+
+    def ways(self, start: Codes, end: Codes, steps: int) -> Ways:
+        """The straight, the spherical and the shortest path between two codes (r,), of `steps` codes, with lengths."""
+        return ways(self.surface, start, end, steps)
+
+    def directions(self, code: Codes | None = None, count: int = 6, like: Local | None = None) -> Local:
+        """The `count` directions at a code (r,), or at the centre of `scale`, along which its picture changes most.
+
+        With `like`, those at a code nearby, they go on from these: no one turns round on the way.
+        """
+        centre, unit = self.scale()
+        return local(self.surface, centre if code is None else code, count, unit=unit, like=like)
+
+    def attribute(self, a: Sequence[int], b: Sequence[int], name: str = "") -> Attribute:
+        """The direction from the mean code of examples `b` to that of examples `a`, by their numbers.
+
+        Raises `ValueError` for a number that no example has, for a group of none and for two of the same mean.
+        """
+        last = len(self.examples) - 1
+        if wrong := [row for row in (*a, *b) if not 0 <= row <= last]:
+            raise ValueError(f"there is no example {wrong[0]} in {self.run.id}. Choose from 0 to {last}.")
+        return attribute(self.encode(list(a)), self.encode(list(b)), name or "the direction")
 
     @torch.inference_mode()
     def sample_codes(self, count: int, temperature: float = 1.0, seed: int = 0, labels: Sequence[int] | None = None
