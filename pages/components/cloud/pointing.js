@@ -1,0 +1,139 @@
+// What the decoder draws at a place of the map: the code there, and its picture.
+//
+// In a plane of the latent space the code at a place is known. Elsewhere, as in a UMAP, no code belongs to a place:
+// then it is the mean of the nearest observations' codes, each weighted by the inverse of its squared distance.
+
+import { joined, read, split } from "../lib/address.js";
+import { moved } from "../lib/moved.js";
+import { halves } from "./message.js";
+import { weightedCode } from "./near.js";
+
+const NEIGHBOURS = 8;
+
+export class Pointing {
+  // `find(x, y, count)` are the nearest observations; `map` is one of the message.
+  constructor(map, find) {
+    Object.assign(this, { map, find, latents: map.hand.latents });
+    this.modality = map.hand.modalities.find(m => m.kind === "image") ?? map.hand.modalities[0];
+    const whole = this.latents.reduce((sum, latent) => sum + latent.size, 0);
+    // the codes are those of all latents one after the other, or of one among several, where the others stay
+    this.own = map.size === whole ? this.latents : [this.latents.find(l => l.size === map.size) ?? this.latents[0]];
+  }
+
+  // Loads the network, and the codes where the plane needs them. Raises what a visitor is told.
+  async open() {
+    const { Network } = await import("../lib/network.js");
+    const { map } = this;
+    if (!map.plane && !map.codes) throw new Error("There are too many points to bring their codes here.");
+    const needed = [Network.open(map.hand.networks.decoder)];
+    if (!map.plane) needed.push(this.fetchCodes());
+    [this.network] = await Promise.all(needed);
+    this.shape = this.network.outputs[`${this.modality.name}.mean`];
+    const judge = map.hand.networks.judge;
+    if (judge && map.hand.judge) this.judge = await Network.open(judge).catch(() => null);
+  }
+
+  fetchCodes() {
+    this.fetching ??= this.map.codes ? fetch(this.map.codes).then(async answer => {
+      if (!answer.ok) throw new Error("The codes of the points could not be fetched.");
+      this.codes = halves(await answer.arrayBuffer());
+    }) : Promise.resolve();
+    return this.fetching;
+  }
+
+  // How the code at a place is found, in words.
+  get words() {
+    if (!this.map.plane) return `weighted mean of the ${NEIGHBOURS} nearest codes: the map has no code of its own here`;
+    if (this.map.method !== "dims") return "on the plane of the map";
+    if (this.map.size === 2) return "exact";
+    return this.held() ? "other dimensions as the code in hand" : "other dimensions at their mean";
+  }
+
+  // The code at a place (r,), in the plane's own units; null where no point is near enough to say.
+  codeAt(x, y, reach = Infinity) {
+    const { plane, size } = this.map;
+    if (plane) {
+      const rest = this.map.method === "dims" ? this.held() : null;
+      return Float32Array.from({ length: size }, (_, d) => {
+        const free = plane.across[d] !== 0 || plane.up[d] !== 0;
+        const origin = rest && !free ? rest[d] : plane.origin[d];
+        return origin + x * plane.across[d] + y * plane.up[d];
+      });
+    }
+    const near = this.find(x, y, NEIGHBOURS);
+    if (!this.codes || near.length === 0 || near[0].distance > reach) return null;
+    return weightedCode(this.codes, size, near);
+  }
+
+  // The code of an observation itself; null while it has not come.
+  codeOf(i) {
+    return this.codes ? this.codes.slice(i * this.map.size, (i + 1) * this.map.size) : null;
+  }
+
+  // The code under the visitor's hand; null while it has not been moved.
+  held() {
+    const now = moved(this.map.hand.run);
+    if (!now && !this.own.some(({ parameter }) => read(parameter))) return null;
+    return Float32Array.from(this.own.flatMap(({ name, parameter, size, centre, unit }) => {
+      const units = now?.[name] ?? split(read(parameter), size);
+      return Array.from(units, (u, d) => centre[d] + u * unit[d]);
+    }));
+  }
+
+  // A code as {latent: units}, as all components have it.
+  units(code) {
+    let at = 0;
+    return Object.fromEntries(this.own.map(({ name, size, centre, unit }) => {
+      const part = Float32Array.from({ length: size }, (_, d) => (code[at + d] - centre[d]) / unit[d]);
+      at += size;
+      return [name, part];
+    }));
+  }
+
+  // The address of Traverse at this code.
+  link(code) {
+    const units = this.units(code);
+    const parts = this.own.map(({ name, parameter }) => `${encodeURIComponent(parameter)}=${joined(units[name])}`);
+    const { traverse } = this.map;
+    return `${traverse}${traverse.includes("?") ? "&" : "?"}${parts.join("&")}`;
+  }
+
+  // Codes, one after the other, as the network's inputs.
+  inputs(codes) {
+    const { size } = this.map;
+    const batch = codes.length / size;
+    let at = 0;
+    const inputs = {};
+    for (const latent of this.latents) {
+      const values = new Float32Array(batch * latent.size);
+      const given = this.own.includes(latent);
+      for (let b = 0; b < batch; b++) {
+        values.set(given ? codes.subarray(b * size + at, b * size + at + latent.size) : latent.centre, b * latent.size);
+      }
+      if (given) at += latent.size;
+      inputs[latent.name] = values;
+    }
+    return inputs;
+  }
+
+  // The picture of a code: `then(values)`; an older code that has not been begun is dropped.
+  decode(code, then) {
+    this.network.latest(this.inputs(code), 1, outputs => {
+      const { name } = this.modality;
+      then({ mean: outputs[`${name}.mean`], sigma: outputs[`${name}.sigma`] });
+    });
+  }
+
+  // The judge's logits of a picture: `then(logits)`.
+  judged(mean, then) {
+    if (!this.judge) return;
+    const [input] = Object.keys(this.judge.inputs);
+    this.judge.latest({ [input]: mean }, 1, outputs => then(outputs.logits));
+  }
+
+  // The pictures of several codes.
+  async pictures(codes) {
+    const outputs = await this.network.run(this.inputs(codes), codes.length / this.map.size);
+    return outputs[`${this.modality.name}.mean`];
+  }
+}
