@@ -239,7 +239,7 @@ export class Sheet {
     this.keyed = false;
     this.travelled = this.pointers.size > 1 ? Infinity : 0;
     if (this.pointers.size > 1) this.line = null; // two fingers zoom, whatever the first had begun
-    else if (this.cloud.lasso || event.shiftKey) this.line = [...unplaced(this.camera, this.size, at)];
+    else if (this.cloud.lasso || event.shiftKey) this.line = unplaced(this.camera, this.size, at);
     this.redraw("over");
   }
 
@@ -264,6 +264,7 @@ export class Sheet {
       const far = Math.hypot(at[0] - before[0], at[1] - before[1]);
       if (far < STEP) return;
       this.travelled += far;
+      this.leave(true);
       this.line.push(...unplaced(this.camera, this.size, at));
       this.pointers.set(event.pointerId, at);
       this.redraw("over");
@@ -310,8 +311,9 @@ export class Sheet {
     else if (key === "0") this.all();
     else if (key === "Enter") this.cloud.clicked(this, [this.camera.x, this.camera.y]);
     else if (key === "Escape") {
-      if (this.line) [this.line] = [null];
+      if (this.line) this.line = null;
       else this.cloud.clear();
+      this.redraw("over");
     } else return;
     event.preventDefault();
     if (key === "Escape") return;

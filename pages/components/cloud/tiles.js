@@ -3,8 +3,8 @@
 const KEPT = 3_000; // tiles, of all levels: the oldest go
 
 // The tiles in view. A tile's side is a power of two of the map's unit, so that tiles stay where they are while the
-// map is panned and are found again at the same zoom: {step, level, tiles: [{i, j, x, y}]}, the nearest to the middle first;
-// x and y are the middle of a tile. `least` px, at least, is a tile wide, and less than twice that.
+// map is panned and are found again at the same zoom: {step, level, tiles: [{i, j, x, y}]}, the nearest to the middle
+// first; x and y are the middle of a tile. `least` px, at least, is a tile wide, and less than twice that.
 export function layout(camera, { width, height }, least) {
   const scale = Math.min(width, height) / camera.span;
   const level = Math.ceil(Math.log2(least / scale) - 1e-9);

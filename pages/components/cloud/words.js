@@ -3,8 +3,7 @@
 // A number in at most four digits.
 export function short(value) {
   if (!Number.isFinite(value)) return "no value";
-  const rounded = Number(value.toPrecision(4));
-  const size = Math.abs(rounded);
-  const text = size >= 1e5 || (size !== 0 && size < 1e-3) ? rounded.toExponential(2) : String(rounded);
-  return text.replaceAll("-", "−");
+  const size = Math.abs(value);
+  const plain = size === 0 || (size >= 1e-3 && size < 1e5);
+  return (plain ? String(Number(value.toPrecision(4))) : value.toExponential(2)).replaceAll("-", "−");
 }

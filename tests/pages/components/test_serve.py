@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from pages.components import serve
 from tests.pages import demo
 
-NAMES = ["address", "curves", "heat", "pad", "plane", "player"]
+NAMES = ["address", "cloud", "curves", "heat", "pad", "plane", "player"]
 
 
 def get(path: str) -> tuple[int, dict[str, str], bytes]:
