@@ -16,6 +16,8 @@ QUICK = {
     "sample": ("sample", "RUN", "--count", "4", "-o", "OUT.png"),
     "reconstruct": ("reconstruct", "RUN", "--count", "2", "-o", "OUT.png"),
     "traverse": ("traverse", "RUN", "--dimensions", "2", "--steps", "3", "-o", "OUT.png"),
+    "interpolate": ("interpolate", "RUN", "--path", "shortest", "--steps", "3"),
+    "directions": ("directions", "RUN", "--count", "2"),
     "compare": ("compare", "RUN", "vae"),
     "generate": ("generate", "RUN", "--count", "2", "-o", "OUT.png"),
     "sentences": ("sentences", "sample", "RUN", "--count", "2"),

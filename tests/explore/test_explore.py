@@ -109,7 +109,7 @@ def test_ranges_are_quantiles_of_the_prior_or_of_the_data_codes(vae: Checkpoint,
     codes = ae.units(ae.encode(slice(None)))
     assert np.abs(found[1] - np.median(codes, 0)).max() < 0.5, "of points they are those of the codes themselves"
     with pytest.raises(ValueError, match="without a prior"):
-        ranges(ae, "prior")
+        ranges(ae, "prior", [0.5])
 
 
 def test_codes_are_posterior_means_and_images_the_examples(vae: Checkpoint) -> None:

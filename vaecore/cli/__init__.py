@@ -23,6 +23,7 @@ VERBS = {
     "listing": ("runs", "show", "presets", "families", "data", "doctor", "version"),
     "evaluating": ("evaluate",),
     "looking": ("diagnose", "sample", "reconstruct", "traverse", "compare"),
+    "moving": ("interpolate", "directions"),
     "crossmodal": ("generate",),
     "video": ("rollout",),
 }

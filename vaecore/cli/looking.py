@@ -40,6 +40,8 @@ PictureOrTableOption = Annotated[Path, typer.Option("-o", "--output", callback=w
                                                     help="The PNG to write; of a model of vectors "
                                                     "also a .csv, with the file's columns in its units.")]
 
+RANGES = ("sigmas", "prior", "aggregated")
+
 app = typer.Typer()
 
 
@@ -129,7 +131,7 @@ def sample(run: RunArgument, output: PictureOrTableOption,
         if _wants_table(output):
             return _write_table(found, run, output, found.numbers(codes) if found.vector else None)
         images = found.decode(codes)
-    _save(images, round(count**0.5), output, scale)
+    save(images, round(count**0.5), output, scale)
 
 
 @app.command()
@@ -162,11 +164,19 @@ def traverse(run: RunArgument, output: PictureOption,
                                                          "prior's mean.")] = None,
              label: Annotated[str | None, typer.Option(help="Start from the mean of this label's prior, by its name, "
                                                        "where it is conditional.")] = None,
+             among: Annotated[str, typer.Option("--range", metavar="|".join(RANGES),
+                                                help="What values a dimension takes: sigmas of the prior, or quantiles "
+                                                "of the prior or of the aggregated posterior, with as much mass on "
+                                                "each side as so many sigmas of a Gaussian have.")] = "sigmas",
              scale: ScaleOption = None, store: StoreOption = None) -> None:
     """One row a latent dimension, moved from one end to the other, the rest held still."""
     import numpy as np
 
+    from vaecore.explore.quantiles import ranges, shares
     from vaecore.schema import problem
+
+    if among not in RANGES:
+        raise problem("--range", among, "there is no such range.", f"Choose one of {', '.join(RANGES)}.")
 
     def draw(c: Checkpoint) -> tuple[Images, int]:
         if example is not None and example >= len(c.examples):
@@ -176,7 +186,12 @@ def traverse(run: RunArgument, output: PictureOption,
             if example is not None:
                 raise problem("--label", label, "--example already says where to start.", "Leave one of them out.")
             base = c.sample_codes(1, 0.0, labels=_labels(c, run, label, 1))[0]
-        images = c.traverse(base, c.order[:dimensions], [float(v) for v in np.linspace(-span, span, steps)])
+        rows, values = c.order[:dimensions], np.linspace(-span, span, steps)
+        if among == "prior" and not c.has_prior:
+            raise problem("--range", among, f"{run} is of a family without a prior.", "Use aggregated or sigmas.")
+        if among != "sigmas":
+            values = ranges(c, "prior" if among == "prior" else "aggregated", shares(values)).T[rows]
+        images = c.traverse(base, rows, values)
         return images.reshape(-1, *images.shape[2:]), steps
 
     _picture(run, store, output, scale, draw)
@@ -201,7 +216,7 @@ def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", he
         from vaecore.explore import Checkpoint, reconstruct_same
 
         images = reconstruct_same([Checkpoint.load(run) for run in found], count)
-        _save(_stack(images), len(images[0]), output, scale)
+        save(_stack(images), len(images[0]), output, scale)
     if as_json:
         return say({"differences": fields, "runs": rows}, True, "")
     table = Table("field", *[run.id for run in found])
@@ -248,7 +263,7 @@ def _picture(reference: str, store: Path | None, output: Path, scale: int | None
     from vaecore.explore import Checkpoint
 
     images, columns = draw(Checkpoint.load(store_at(store).find(reference)))
-    _save(images, columns, output, scale)
+    save(images, columns, output, scale)
 
 
 def _wants_table(output: Path) -> bool:
@@ -275,7 +290,7 @@ def _write_table(found: Checkpoint, run: str, output: Path, numbers: Numbers | N
     err.print(f"{output} written", highlight=False)
 
 
-def _save(images: Images, columns: int, output: Path, scale: int | None) -> None:
+def save(images: Images, columns: int, output: Path, scale: int | None) -> None:
     from vaecore.explore.pictures import grid, to_save
     from vaecore.schema import problem
 

@@ -97,6 +97,12 @@ class Local:
     values: NDArray[np.float64]  # (k,) how far what is decoded moves with a code that moves by 1
     steps: NDArray[np.float64]  # (k,) how far a code moves with one unit of a slider, so that it is seen
 
+    @property
+    def moves(self) -> Codes:
+        """The way of a code with one unit of each slider, (k, r)."""
+        found: Codes = (self.steps[:, None] * self.vectors).astype(np.float32)
+        return found
+
     def facts(self) -> list[dict[str, Any]]:
         return [{"name": f"local {place + 1}", "vector": vector.tolist(), "value": float(value), "step": float(step)}
                 for place, (vector, value, step) in enumerate(zip(self.vectors, self.values, self.steps, strict=True))]

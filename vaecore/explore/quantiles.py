@@ -19,7 +19,6 @@ from vaecore.explore.single import Checkpoint
 from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture
 
 Whose = Literal["prior", "aggregated"]
-PROBABILITIES = (0.005, 0.025, 0.1, 0.25, 0.4, 0.5, 0.6, 0.75, 0.9, 0.975, 0.995)
 REACH = 9.0  # standard deviations beyond which a Gaussian has no mass that counts
 HALVINGS = 60
 OBSERVATIONS = 2_000  # whose posteriors make up q(z)
@@ -27,7 +26,13 @@ NO_WIDTH = -60.0  # log-variance of a point
 NUMBERS = 4_000_000  # of components, dimensions and probabilities at once
 
 
-def ranges(checkpoint: Checkpoint, whose: Whose, probabilities: Sequence[float] = PROBABILITIES
+def shares(values: Sequence[float] | NDArray[np.float64]) -> NDArray[np.float64]:
+    """The shares of a standard normal below these values, (P,): of N(0, 1) quantiles by them are the values again."""
+    found: NDArray[np.float64] = torch.special.ndtr(torch.as_tensor(np.asarray(values, np.float64))).numpy()
+    return found
+
+
+def ranges(checkpoint: Checkpoint, whose: Whose, probabilities: Sequence[float] | NDArray[np.float64]
            ) -> NDArray[np.float64]:
     """Quantiles of each dimension of a checkpoint's code, (P, r), in units of its `scale`.
 
@@ -51,7 +56,8 @@ def _aggregated(checkpoint: Checkpoint) -> GaussianMixture:
                                  DiagonalGaussian(q.mean, torch.full_like(q.mean, NO_WIDTH)))
 
 
-def quantiles(mixture: GaussianMixture, probabilities: Sequence[float]) -> NDArray[np.float64]:
+def quantiles(mixture: GaussianMixture, probabilities: Sequence[float] | NDArray[np.float64]
+              ) -> NDArray[np.float64]:
     """The numbers below which these shares of a mixture's mass lie in each dimension, (P, r), by halving an interval.
 
     Raises `ValueError` for a probability that is not between 0 and 1, which no number has.
