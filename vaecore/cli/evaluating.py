@@ -1,4 +1,7 @@
-"""`vaecore evaluate`: a checkpoint judged over a split, part after part; what is found is kept with its settings."""
+"""`vaecore evaluate`: a checkpoint judged over a split, part after part; what is found is kept with its settings.
+
+`vaecore judge`: the classifier that says what decoded observations are of, trained once for all runs of the same data.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,7 @@ from vaecore.evaluate.evaluation import Evaluation, lines
 from vaecore.evaluate.parts import title
 from vaecore.evaluate.settings import Settings
 from vaecore.lab import background
+from vaecore.schema import ConfigError, problem
 
 Tell = Callable[[str, int, int], None]
 app = typer.Typer()
@@ -76,6 +80,42 @@ def evaluate(run: RunArgument, *, data_path: DataPathOption = "", store: StoreOp
         raise typer.Exit(STOPPED if result["partial"] else FAILED)
 
 
+@app.command()
+def judge(run: RunArgument, *, data_path: DataPathOption = "", store: StoreOption = None, as_json: JsonOption = False
+          ) -> None:
+    """The judge of a run's data: which it is and how good, from the cache or trained now; pages ask it while you move.
+
+    A run of several modalities has one for each image and vector.
+    """
+    from vaecore.data.identity import check_there
+    from vaecore.explore.judged import judgeable, made
+    from vaecore.training.checkpoints import load_model
+
+    found = store_at(store).find(run)
+    if data_path:
+        found.relocate(data_path)
+    data = found.config().data
+    check_there(data)
+    modalities = load_model(found.path).modalities
+    names = judgeable(modalities)
+    if not names:
+        raise _no_judge(found.id, "it models neither images nor vectors")
+    with background.judging(found).alone(), _progress() as tell:
+        try:
+            judges = [made(data, name, modalities[name], lambda done, of: tell(background.JUDGE, done, of))
+                      for name in names]
+        except ValueError as error:
+            raise _no_judge(found.id, str(error)) from None
+    facts = {each.modality: {"name": each.name, "accuracy": each.accuracy, "tested": each.tested,
+                             "classes": list(each.classes)} for each in judges}
+    say(facts, as_json, "\n".join(map(str, judges)))
+
+
+def _no_judge(run: str, reason: str) -> ConfigError:
+    return problem("RUN", run, f"There is no judge of its data: {reason.rstrip('.')}.",
+                   "Choose a run of labelled images or vectors.")
+
+
 # -- while it runs ---------------------------------------------------------------------------------
 
 
@@ -120,7 +160,7 @@ def _progress() -> Iterator[Tell]:
             if part not in tasks:
                 for task in tasks.values():
                     progress.stop_task(task)
-                tasks[part] = progress.add_task(title(part), total=None)
+                tasks[part] = progress.add_task("Judge" if part == background.JUDGE else title(part), total=None)
             progress.update(tasks[part], completed=done, total=total or None)
 
         yield tell

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vaecore.arrays import Labels, Numbers
 from vaecore.data import Dataset
-from vaecore.evaluate.classifier import classifier, labelled, regressor
+from vaecore.evaluate.classifier import Network, classifier, labelled, regressor
 from vaecore.modalities import Image, Label, Modality, Text, Vector
 from vaecore.training.feed import Feed
 
 LEARNED_FROM = 10_000  # observations of the training split that a judge of vectors learns from
+NEVER = -1e4  # the logit of a class that a judge has never seen
 Progress = Callable[[int, int], object]
 
 
@@ -33,6 +34,7 @@ class Judge:
     accuracy: float  # on real observations of the test split
     tested: int  # of them
     predict: Callable[[Tensor], Labels]  # (N, *shape) -> (N,)
+    network: nn.Module | None = None  # (N, *shape) -> logits (N, classes), where it is a network
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,21 @@ def judge(dataset: Dataset, modality: str, *, progress: Progress | None = None) 
 
 def _of_images(dataset: Dataset, modality: str, progress: Progress | None) -> Judge:
     found = classifier(dataset, modality=modality, progress=progress)
-    return Judge(found.name, found.accuracy, found.tested, lambda x: found.predict(x.clamp(0, 1)))
+    return Judge(found.name, found.accuracy, found.tested, lambda x: found.predict(x.clamp(0, 1)),
+                 Bounded(found.network))
+
+
+class Bounded(nn.Module):
+    """The network of a classifier behind bounds of 0 and 1: a decoder may go beyond both."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (N, classes) of images (N, C, H, W)."""
+        logits: Tensor = self.network(x.clamp(0, 1))
+        return logits
 
 
 def _of_labels(dataset: Dataset, modality: str, progress: Progress | None) -> Judge:  # noqa: ARG001 (as the others)
@@ -66,9 +82,9 @@ def _of_labels(dataset: Dataset, modality: str, progress: Progress | None) -> Ju
 
 def _of_vectors(dataset: Dataset, modality: str, progress: Progress | None) -> Judge:  # noqa: ARG001 (as the others)
     test, labels = _tested(dataset, modality)
-    predict, count = _regression(dataset, modality)
+    predict, count, network = _regression(dataset, modality)
     name = f"logistic regression on {modality} ({count:,})"
-    return Judge(name, float((predict(test) == labels).mean()), len(labels), predict)
+    return Judge(name, float((predict(test) == labels).mean()), len(labels), predict, network)
 
 
 def _of_texts(dataset: Dataset, modality: str, progress: Progress | None) -> Judge:  # noqa: ARG001 (as the others)
@@ -123,7 +139,7 @@ def _largest(x: Tensor) -> Labels:
     return classes
 
 
-def _regression(dataset: Dataset, modality: str) -> tuple[Callable[[Tensor], Labels], int]:
+def _regression(dataset: Dataset, modality: str) -> tuple[Callable[[Tensor], Labels], int, nn.Linear]:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -139,7 +155,17 @@ def _regression(dataset: Dataset, modality: str) -> tuple[Callable[[Tensor], Lab
         classes: Labels = fitted.predict(x.double().numpy()).astype(np.int64)
         return classes
 
-    return predict, len(rows)
+    scaler, regression = fitted[0], fitted[1]
+    weight = regression.coef_ / scaler.scale_
+    bias = regression.intercept_ - weight @ scaler.mean_
+    if len(weight) == 1:  # of two classes the second against the first
+        weight, bias = np.concatenate([np.zeros_like(weight), weight]), np.concatenate([[0.0], bias])
+    network = nn.Linear(weight.shape[1], 1 + int(regression.classes_.max()))
+    network.weight.data.zero_()
+    network.bias.data.fill_(NEVER)
+    network.weight.data[regression.classes_] = torch.from_numpy(weight).float()
+    network.bias.data[regression.classes_] = torch.from_numpy(bias).float()
+    return predict, len(rows), network.requires_grad_(False).eval()
 
 
 def names_of(judged: Mapping[str, Judge]) -> dict[str, str]:

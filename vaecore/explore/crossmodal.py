@@ -27,6 +27,7 @@ from vaecore.explore.drawing import Ink
 from vaecore.explore.generated import Generated, joined, shown
 from vaecore.explore.generating import decoded, drawn_codes, joint_preview
 from vaecore.explore.given import Typed, fitting
+from vaecore.explore.judged import KeptJudge, judge_of
 from vaecore.explore.loadings import loading_picture, loadings, strongest
 from vaecore.explore.opening import read_examples, read_model
 from vaecore.explore.pictures import Images
@@ -151,6 +152,13 @@ class CrossModal:
     def class_names(self, name: str) -> list[str]:
         """What the classes of a label are called."""
         return list(self._modality(name).class_names)
+
+    def judge(self, name: str, *, make: bool = False) -> KeptJudge | None:
+        """The classifier that says what a decoded image or vector of a modality is of; None while there is none.
+
+        Raises as `Checkpoint.judge` does, and `ValueError` for a modality that there is not.
+        """
+        return judge_of(self.run, name, self._modality(name), make=make)
 
     # -- what can be given
 

@@ -22,6 +22,7 @@ from vaecore.explore.codes import Codes, Route, between
 from vaecore.explore.densities import moments
 from vaecore.explore.directions import Attribute, Local, attribute, local
 from vaecore.explore.geodesics import Ways, ways
+from vaecore.explore.judged import KeptJudge, judge_of
 from vaecore.explore.opening import CODE, observations, read_examples, read_model
 from vaecore.explore.pictures import Images, as_images, on_screen, sheet
 from vaecore.explore.surface import Surface, surface
@@ -84,6 +85,15 @@ class Checkpoint:
     def size(self) -> int:
         """Latent size r."""
         return self.model.latents[self.latent]
+
+    def judge(self, *, make: bool = False) -> KeptJudge | None:
+        """The classifier of this run's data that says what a decoded observation is of; None while there is none.
+
+        It is found where it has been made before, for any run of the same data; `make` trains it now, in some 15 s.
+        Raises `DataUnavailable` where the data are not here to learn from, and `ValueError` for data without labels.
+        """
+        [(name, modality)] = self.model.modalities.items()
+        return judge_of(self.run, name, modality, make=make)
 
     @cached_property
     def has_prior(self) -> bool:

@@ -1,7 +1,7 @@
-"""What runs in the background besides trainings: a study's experiment, and an evaluation, which says how far it is.
+"""What runs in the background besides trainings: a study's experiment, an evaluation, the training of a judge.
 
 Each runs once at a time, whether a page has started it or a terminal. A study that is stopped keeps nothing, and its
-earlier result stays; an evaluation keeps what it has found by then.
+earlier result stays, nor does a judge; an evaluation keeps what it has found by then.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from vaecore.evaluate.parts import PARTS, STEPS
 from vaecore.lab.task import Task
 from vaecore.store import Run, Store
 
+JUDGE = "judge"  # what a judge's training is called in the lines of its log
 KEPT = "kept in "  # how the last line of an evaluation that came to its end begins
 REACHED = re.compile(r"(\w+): ([0-9]{1,15}) of ([0-9]{1,15})")
 
@@ -28,7 +29,15 @@ def evaluation(run: Run) -> Task:
                 ("evaluate", run.id, "--store", str(run.path.parents[1])))
 
 
-# -- how far an evaluation is ----------------------------------------------------------------------
+def judging(run: Run) -> Task:
+    """The training of the judges of a run's data, which all runs of the same data share."""
+    from vaecore.data.identity import identity
+
+    return Task(folder_of(run), f"{JUDGE}-{identity(run.config().data)[:16]}", f"The judge of the data of {run.id}",
+                (JUDGE, run.id, "--store", str(run.path.parents[1])))
+
+
+# -- how far it is ---------------------------------------------------------------------------------
 
 
 def line(part: str, done: int, total: int) -> str:
@@ -37,9 +46,9 @@ def line(part: str, done: int, total: int) -> str:
 
 
 def reached(lines: tuple[str, ...]) -> tuple[str, float] | None:
-    """The part that is being done, and its share that is; None where the log does not say."""
+    """The part of an evaluation that is being done, or the judge, and its share that is; None where no line says."""
     for said in reversed(lines):
-        if (found := REACHED.fullmatch(said)) and found[1] in {*PARTS, *STEPS}:
+        if (found := REACHED.fullmatch(said)) and found[1] in {*PARTS, *STEPS, JUDGE}:
             done, total = int(found[2]), int(found[3])
             return found[1], min(1.0, done / total) if total else 0.0
     return None
