@@ -102,16 +102,15 @@ class JIVE(LinearBlocks):
         super().__init__(modalities, sum(room))
         self.config, self.room = config, room
         self.register_buffer("ranks", torch.tensor(room, dtype=torch.long))
+        self.known_ranks = room  # the same numbers where no tensor has to be read for them
+        self.register_load_state_dict_post_hook(_read_ranks)  # type: ignore[no-untyped-call]
         self.register_buffer("scale", torch.ones(len(self.names)))
 
     @property
     def latents(self) -> dict[str, int]:
         """What was found; before a fit, and of a model without numbers, what there is room for."""
-        ranks = self.room
-        if not self.ranks.is_meta:  # a file may say anything
-            ranks = [max(0, min(rank, most)) for rank, most in zip(self.ranks.tolist(), self.room, strict=True)]
         names = [JOINT, *(f"individual {name}" for name in self.names)]
-        return {name: rank for name, rank in zip(names, ranks, strict=True) if rank}
+        return {name: rank for name, rank in zip(names, self.known_ranks, strict=True) if rank}
 
     def learn(self, blocks: Sequence[Matrix]) -> None:
         """Says its progress in the log; raises `ConfigError` where ranks are not possible, or nothing is found."""
@@ -135,6 +134,7 @@ class JIVE(LinearBlocks):
             own = [w if i == m else np.zeros((len(w), r)) for i, r in enumerate(found.individual_ranks)]
             parts.append(np.concatenate([u, *own], axis=1))
         self.ranks.copy_(torch.tensor(chosen))
+        self.known_ranks = chosen
         self.centre.copy_(torch.as_tensor(np.concatenate(found.centres)))
         self.scale.copy_(torch.as_tensor(np.array(found.scales) / np.sqrt(len(blocks[0]))))
         self.loadings_matrix.zero_()
@@ -162,5 +162,12 @@ class JIVE(LinearBlocks):
         """Centred blocks (B, D) and loadings (D, R), divided by scales; zeros for what is not given."""
         factor = torch.zeros(len(self.names), dtype=x.dtype, device=x.device)
         factor[list(given)] = 1 / self.scale.double()[list(given)]
-        each = torch.repeat_interleave(factor, torch.tensor(self.sizes, device=x.device))
+        each = torch.cat([one.expand(size) for one, size in zip(factor, self.sizes, strict=True)])
         return x * each, self.loadings_matrix.double() * each[:, None]
+
+
+def _read_ranks(model: JIVE, _: object) -> None:
+    """Know the ranks of weights that were loaded."""
+    if not model.ranks.is_meta:  # a file may say anything
+        told = zip(model.ranks.tolist(), model.room, strict=True)
+        model.known_ranks = [max(0, min(rank, most)) for rank, most in told]

@@ -211,16 +211,16 @@ def check_several(modalities: Modalities) -> None:
 
 def observed_mask(batch: Batch, names: list[str]) -> Tensor | None:
     """The modalities that each observation has, (M, B) bool; None where all have all. Raises `ValueError` for none."""
-    given = torch.tensor([name in batch for name in names])
-    if not given.any():
+    given = [name in batch for name in names]
+    if not any(given):
         raise ValueError(f"nothing is given. Give at least one of {', '.join(names)}.")
     if OBSERVED not in batch:
-        if bool(given.all()):
+        if all(given):
             return None
-        first = batch[next(name for name in names if name in batch)]
-        return given.to(first.device)[:, None].expand(-1, len(first))
+        first = batch[names[given.index(True)]]
+        return torch.tensor(given, device=first.device)[:, None].expand(-1, len(first))
     observed = batch[OBSERVED].T
-    return observed & given.to(observed.device)[:, None]
+    return observed & torch.tensor(given, device=observed.device)[:, None]
 
 
 def encode_each(encoders: nn.ModuleList, modalities: Modalities, batch: Batch) -> Tensor:

@@ -1,0 +1,138 @@
+"""Routes to the networks of runs: their graphs for the browser, and the server's own answers where it has none.
+
+    GET  <base>/networks/<what>/<run>    a packed graph, with an entity tag; 409 and the reason where there is none
+    POST the same                        float32 inputs in, float32 outputs out, `X-Batch` observations at once
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import streamlit as st
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from vaecore.store import Run, Store, StoreError
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from vaecore.explore.export.networks import Network, What
+
+WHAT = ("decoder", "encoder")
+MOST_AT_ONCE = 256  # observations of one question
+MOST_BYTES = 32 * 2**20  # of one question, and of one answer
+FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+def network_address(run: Run, what: str) -> str:
+    """Where the browser finds a network of a run; it changes with the weights.
+
+    Raises `NoGraph` where there are none yet.
+    """
+    from vaecore.explore.export.kept import VERSION, identity
+
+    return f"{_root()}/{what}/{run.id}?v={identity(run)}-{VERSION}"
+
+
+def routes() -> list[Route]:
+    """What `app.py` serves besides Streamlit's own and the components' files."""
+    return [Route(f"{_root()}/{{what}}/{{run:path}}", _network, methods=["GET", "POST"])]
+
+
+def _root() -> str:
+    base = st.get_option("server.baseUrlPath").strip("/")
+    return f"{'/' if base else ''}{base}/networks"
+
+
+async def _network(request: Request) -> Response:
+    what, reference = request.path_params["what"], request.path_params["run"]
+    if what not in WHAT:
+        return _refusal(404, f"There is no such network. There are {' and '.join(WHAT)}.")
+    try:
+        run = Store.default().find(reference)
+    except StoreError:
+        return _refusal(404, "There is no such run.")
+    if request.method == "GET":
+        return await run_in_threadpool(_graph, run, what, dict(request.headers), request.query_params.get("v", ""))
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > MOST_BYTES:
+            return _refusal(413, f"At most {MOST_BYTES:,} bytes are read at once.")
+    return await run_in_threadpool(_computed, run, what, bytes(data), request.headers.get("x-batch", "1"))
+
+
+def _graph(run: Run, what: What, headers: Mapping[str, str], version: str) -> Response:
+    from vaecore.explore.export.kept import VERSION, identity, kept
+    from vaecore.training.checkpoints import BrokenCheckpoint
+
+    try:
+        now = f"{identity(run)}-{VERSION}"
+        found = kept(run, what)
+    except (ValueError, BrokenCheckpoint, StoreError) as error:
+        return _refusal(409, str(error), **_shapes(run, what))
+    tag = f'"{found.etag}"'
+    told = {"ETag": tag, "Cache-Control": FOR_GOOD if version == now else "no-cache"}
+    asked = [each.strip().removeprefix("W/") for each in headers.get("if-none-match", "").split(",")]
+    if tag in asked or "*" in asked:
+        return Response(status_code=304, headers=told)
+    return Response(found.bytes, media_type="application/octet-stream", headers=told)
+
+
+def _shapes(run: Run, what: What) -> dict[str, Any]:
+    """Inputs and outputs of what the server can compute, though the browser cannot; nothing where it can neither."""
+    import torch
+
+    from vaecore.explore.export.networks import computed
+
+    try:
+        network = _on_the_server(run, what)
+        found = computed(network, {name: torch.zeros(1, *shape) for name, shape in network.inputs.items()})
+    except Exception:  # whatever the reason is, it has been said
+        return {}
+    return {"inputs": [[name, list(shape)] for name, shape in network.inputs.items()],
+            "outputs": [[name, list(value.shape[1:])] for name, value in found.items()]}
+
+
+def _computed(run: Run, what: What, data: bytes, batch: str) -> Response:
+    import torch
+
+    from vaecore.explore.export.networks import computed
+    from vaecore.training.checkpoints import BrokenCheckpoint
+
+    try:
+        network = _on_the_server(run, what)
+    except (ValueError, BrokenCheckpoint, StoreError) as error:  # NoGraph and ConfigError are values
+        return _refusal(409, str(error))
+    count = int(batch) if batch.isascii() and batch.isdigit() and len(batch) < 6 else 0
+    if not 1 <= count <= MOST_AT_ONCE:
+        return _refusal(400, f"X-Batch says how many observations there are: 1 to {MOST_AT_ONCE}.")
+    wanted = 4 * count * sum(math.prod(shape) for shape in network.inputs.values())
+    if len(data) != wanted:
+        told = " and ".join(f"{name} {shape}" for name, shape in network.inputs.items())
+        return _refusal(400, f"{count} times {told} are {wanted:,} bytes of float32, and {len(data):,} came.")
+    numbers, start, given = np.frombuffer(data, "<f4"), 0, {}
+    for name, shape in network.inputs.items():
+        size = count * math.prod(shape)
+        given[name] = torch.from_numpy(numbers[start:start + size].reshape(count, *shape).astype(np.float32))
+        start += size
+    found = computed(network, given)
+    if 4 * sum(value.numel() for value in found.values()) > MOST_BYTES:
+        return _refusal(413, f"At most {MOST_BYTES:,} bytes are answered at once. Ask for fewer observations.")
+    return Response(b"".join(value.numpy().astype("<f4").tobytes() for value in found.values()),
+                    media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+
+
+def _on_the_server(run: Run, what: What) -> Network:
+    from vaecore.explore.export.kept import on_the_server
+
+    return on_the_server(run, what)
+
+
+def _refusal(status: int, reason: str, **more: Any) -> Response:
+    return JSONResponse(cast(dict[str, Any], {"reason": reason, **more}), status, {"Cache-Control": "no-store"})

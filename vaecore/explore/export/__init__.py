@@ -1,0 +1,1 @@
+"""What leaves the laboratory: networks as small graphs that a browser runs."""

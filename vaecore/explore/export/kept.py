@@ -1,0 +1,157 @@
+"""Networks of runs as graphs, each made once a checkpoint and kept in the cache.
+
+What is kept is named by the digest of the weights: a checkpoint that is replaced has another, and another entity tag.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vaecore import locks
+from vaecore.data.base import cache_folder
+from vaecore.explore.export.graph import Floats, Graph, NoGraph
+from vaecore.explore.export.networks import Network, What, computed, module_of, network
+from vaecore.files import write_bytes_atomic
+from vaecore.store import Run
+from vaecore.training.checkpoints import load_model
+
+VERSION = 1  # of what is kept: raise it when graphs change
+MOST_KEPT = 2 * 2**30  # bytes in the cache, beyond which the oldest go
+CODES = 100  # random inputs by which precision is measured
+HALF = 2e-3  # largest difference of outputs with which half precision is good enough
+SINGLE = 1e-4  # and that a graph may have at all
+WAIT = 120.0  # s for another process that makes the same graph
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A packed graph and its entity tag."""
+
+    bytes: bytes
+    etag: str
+
+
+def identity(run: Run) -> str:
+    """What the weights of a run are, 16 hexadecimal digits; raises `NoGraph` where there are none yet."""
+    try:
+        told = run.weights.stat()
+    except OSError:
+        raise NoGraph("It has no weights yet: its training has not been saved.") from None
+    return _digest(run.weights, told.st_mtime_ns, told.st_size, told.st_ino)
+
+
+@lru_cache(512)
+def _digest(path: Path, *_: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def kept(run: Run, what: What) -> Kept:
+    """A network of a run, packed: from the cache, or made now.
+
+    Raises `NoGraph` where a browser cannot run it, `BrokenCheckpoint` for weights that cannot be read.
+    """
+    name = f"{identity(run)}-{what}-v{VERSION}"
+    path = cache_folder() / "networks" / f"{name}.graph"
+    if (found := _read(path)) is None:
+        if (reason := _refused.get(name)) is not None:
+            raise NoGraph(reason)
+        with _alone(path):
+            if (found := _read(path)) is None:
+                try:
+                    found = made(run, what)
+                except NoGraph as error:
+                    _refused[name] = str(error)
+                    raise
+                with contextlib.suppress(OSError):  # a full or read-only disk costs making it again
+                    write_bytes_atomic(path, found)
+                    _prune(path.parent)
+    return Kept(found, hashlib.sha256(found).hexdigest()[:32])
+
+
+_refused: dict[str, str] = {}  # why there is no graph, by what was asked for
+
+
+def made(run: Run, what: What) -> bytes:
+    """The packed graph, in half precision where 100 random inputs give the same within 2e-3."""
+    model = load_model(run.path)
+    graph, asked = network(model, what), module_of(model, what)
+    inputs = drawn(graph, what)
+    wanted = computed(asked, {name: torch.from_numpy(x) for name, x in inputs.items()})
+    if (off := difference(graph, inputs, wanted)) > SINGLE:
+        raise NoGraph(f"As a list of operations it gives other numbers (by {off:.2g}): the server computes instead.")
+    return graph.packed(difference(graph.halved(), inputs, wanted) <= HALF)
+
+
+def drawn(graph: Graph, what: What, count: int = CODES) -> dict[str, Floats]:
+    """Random inputs (count, *shape): codes from N(0, I), observations from [0, 1]."""
+    draws = np.random.default_rng(0)
+    return {name: (draws.standard_normal if what == "decoder" else draws.random)((count, *shape)).astype(np.float32)
+            for name, shape in graph.inputs.items()}
+
+
+def difference(graph: Graph, inputs: Mapping[str, Floats], wanted: Mapping[str, torch.Tensor]) -> float:
+    """The largest difference of a graph's outputs from those wanted, of numbers above 1 as a share of them."""
+    worst = 0.0
+    for row in range(len(next(iter(inputs.values())))):
+        for name, found in graph.run({name: x[row] for name, x in inputs.items()}).items():
+            told = wanted[name][row].numpy()
+            worst = max(worst, float((np.abs(found - told) / np.maximum(1, np.abs(told))).max(initial=0)))
+    return worst
+
+
+@lru_cache(4)
+def _loaded(path: Path, what: What, _: str) -> Network:
+    return module_of(load_model(path), what)
+
+
+def on_the_server(run: Run, what: What) -> Network:
+    """The network itself, to be computed here; some stay loaded. Raises as `kept` does."""
+    return _loaded(run.path, what, identity(run))
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        found = path.read_bytes()
+        os.utime(path)  # the oldest are those that nobody asked for
+    except OSError:
+        return None
+    return found
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Wait until nobody else makes what is to be at `path`."""
+    lock, descriptor = path.with_suffix(".lock"), None
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        end = time.monotonic() + WAIT
+        while (descriptor := locks.attempt(lock)) is None and time.monotonic() < end:
+            time.sleep(0.05)
+    except OSError:  # a read-only disk: everybody makes it
+        pass
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            lock.unlink(missing_ok=True)
+            os.close(descriptor)
+
+
+def _prune(folder: Path) -> None:
+    """Delete the graphs that were not asked for longest while all take too much."""
+    total = 0
+    for path in sorted(folder.glob("*.graph"), key=lambda path: path.stat().st_mtime, reverse=True):
+        total += path.stat().st_size
+        if total > MOST_KEPT:
+            path.unlink(missing_ok=True)
