@@ -2,7 +2,8 @@
 
 A page calls `cloud(...)`. Where points lie and their groups travel as one bytes value; whatever else is large the
 browser fetches itself, by addresses that `pages/components/map_routes.py` answers. Pan, zoom, hover, filter, search and
-decoding happen in `cloud.js`. One thing is ever sent back: the points within a lasso, once it is let go.
+decoding happen in `cloud.js`. One thing is ever sent back: the points within a lasso, once it is let go. There are two
+lassos, `chosen` and another to hold `against` it.
 
 n points; the value is `u32 header length | JSON header | columns`, all little-endian and aligned to 4 bytes:
 
@@ -25,11 +26,12 @@ n points; the value is `u32 header length | JSON header | columns`, all little-e
         note        what is told below the map in words: how new places are decoded, what the axes share
     sprites     {address, cell: [width, height], columns, count}: `{page}` in the address stands for the page from 0,
                 each of at most `count` cells by row number in the split, `columns` a line; null without pictures
-    chosen      the lasso as it was sent last, so that a reload draws it again
+    chosen, against   the lassos as they were sent last, so that they are drawn again when the page is
     classes     colours of categories, by place, again and again
 
-What comes back, `chosen`: "" for none, else the map and the points by their places 0..n-1 in whichever is shorter:
-"<m>:rows:<base64 of u4>" or "<m>:bits:<base64 of ceil(n / 8) bytes, the first point in the lowest bit>".
+What comes back, in `chosen` and in `against`: "" for none, else the map and the points by their places 0..n-1, in
+whichever is shorter: "<m>:rows:<base64 of u4>" or "<m>:bits:<base64 of ceil(n / 8) bytes>", the first point in the
+lowest bit.
 """
 
 from __future__ import annotations
@@ -37,7 +39,7 @@ from __future__ import annotations
 import base64
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -136,21 +138,23 @@ class Chosen:
 
 def cloud(maps: Sequence[Map], rows: NDArray[np.uint32], *, key: str, element: str, split: str, noun: str,
           categories: Sequence[Category] = (), colour: str = "", sprites: Sprites | None = None, height: int = 560,
-          held: str = "", on_chosen: Callable[[], None] = lambda: None) -> str:
-    """Show the maps; what a lasso holds of them, as it was sent: `chosen` reads it.
+          held: tuple[str, str] = ("", "")) -> tuple[str, str]:
+    """Show the maps; what both lassos hold of them, as they were sent: `chosen` reads them.
 
     `key` names the content and `element` the component, which stays the same; `held` is what was returned last, which
     the page keeps while the component is not on it. Raises `ValueError` naming what does not fit.
     """
     data = pack(maps, rows, key=key, split=split, noun=noun, categories=categories, colour=colour, sprites=sprites,
                 height=height, held=held)
-    given = component("cloud")(key=element, data=data, on_chosen_change=on_chosen).get("chosen")
-    return given if isinstance(given, str) else held
+    given = component("cloud")(key=element, data=data, on_chosen_change=lambda: None, on_against_change=lambda: None)
+    first, second = (value if isinstance(value := given.get(name), str) else kept
+                     for name, kept in zip(("chosen", "against"), held, strict=True))
+    return first, second
 
 
 def pack(maps: Sequence[Map], rows: NDArray[np.uint32], *, key: str, split: str, noun: str,
          categories: Sequence[Category] = (), colour: str = "", sprites: Sprites | None = None, height: int = 560,
-         held: str = "") -> bytes:
+         held: tuple[str, str] = ("", "")) -> bytes:
     """All of it as one value, laid out as the module says."""
     n = len(rows)
     if not 1 <= len(maps) <= 2:
@@ -181,7 +185,7 @@ def pack(maps: Sequence[Map], rows: NDArray[np.uint32], *, key: str, split: str,
         "maps": [_told(each) for each in maps],
         "sprites": None if sprites is None else {"address": sprites.address, "cell": list(sprites.cell),
                                                  "columns": sprites.columns, "count": sprites.count},
-        "chosen": held, "classes": CLASSES}
+        "chosen": held[0], "against": held[1], "classes": CLASSES}
     head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
     head += b" " * (-len(head) % 4)
     return b"".join([len(head).to_bytes(4, "little"), head, *parts])

@@ -46,7 +46,7 @@ def test_the_browser_reads_what_was_packed() -> None:
     number = Number("kl", "KL", "/map/kl", 0.5, float("nan"), "nats")
     header, columns = unpack(pack(
         [one(plane=plane, codes="/codes", numbers=[number]), one(-X, Y)], ROWS, categories=[LABELS], colour="label",
-        sprites=Sprites("/s/{page}", (28, 28), 36, 1296), held="0:rows:", **TOLD))
+        sprites=Sprites("/s/{page}", (28, 28), 36, 1296), held=("0:rows:", ""), **TOLD))
     assert columns["row"].tolist() == [0, 7, 9] and columns["category.label"].tolist() == [1, NONE, 0]
     np.testing.assert_array_equal(columns["x.0"], X)
     np.testing.assert_array_equal(columns["x.1"], -X)
@@ -57,7 +57,7 @@ def test_the_browser_reads_what_was_packed() -> None:
     assert header["maps"][1]["plane"] is None and header["maps"][1]["across"] == {"title": "z3", "unit": "prior σ"}
     assert header["categories"] == [{"name": "label", "title": "Class", "help": "", "names": ["cat", "dog"]}]
     assert header["sprites"] == {"address": "/s/{page}", "cell": [28, 28], "columns": 36, "count": 1296}
-    assert (header["n"], header["colour"], header["chosen"]) == (3, "label", "0:rows:")
+    assert (header["n"], header["colour"], header["chosen"], header["against"]) == (3, "label", "0:rows:", "")
 
 
 @pytest.mark.parametrize(("change", "words"), [

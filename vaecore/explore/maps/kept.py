@@ -1,0 +1,129 @@
+"""Codes of splits and maps by UMAP, kept in the cache: by the weights, the observations and the settings.
+
+A checkpoint that is replaced has another digest, so what was kept of it is never read again; the oldest go first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from vaecore.data.base import cache_folder
+from vaecore.explore.maps.encoded import MEASURES, Encoded
+from vaecore.explore.maps.observed import Observed
+from vaecore.explore.maps.projections import Points
+from vaecore.explore.maps.settings import Settings
+from vaecore.files import write_bytes_atomic
+from vaecore.store import Run, StoreError
+
+VERSION = 1  # of what is kept: raise it when numbers change
+BYTES = 2**30  # in the cache, beyond which the oldest go
+ENDING = ".map"
+MEANS, MEASURE, POINTS = "means", "measure.", "points"  # what arrays are called in a file
+
+
+def identity(run: Run) -> str:
+    """What the weights of a run are, 16 hexadecimal digits; raises `StoreError` where there are none yet."""
+    try:
+        told = run.weights.stat()
+        return _digest(run.weights, told.st_mtime_ns, told.st_size, told.st_ino)
+    except OSError:
+        raise StoreError(f"{run.id} has no weights yet. Start or resume its training.") from None
+
+
+@lru_cache(512)
+def _digest(path: Path, *_: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+
+
+def key(observed: Observed) -> str:
+    """What names the codes of these observations: other weights, data or rows have another."""
+    labels = b"" if observed.labels is None else np.ascontiguousarray(observed.labels, "<i8").tobytes()
+    facts = [VERSION, observed.split, observed.count, observed.source, hashlib.sha256(labels).hexdigest()]
+    return f"{identity(observed.checkpoint.run)}-{_hashed(facts)}"
+
+
+def codes(observed: Observed) -> Encoded | None:
+    """The codes of all these observations, as they were kept; None where they were not."""
+    found = _read(_path(f"{key(observed)}-codes"))
+    if found is None or MEANS not in found:
+        return None
+    count = (observed.count,)
+    measures = {name: found[MEASURE + name] for name in MEASURES if MEASURE + name in found}
+    if found[MEANS].shape != (*count, observed.checkpoint.size) or any(x.shape != count for x in measures.values()):
+        return None
+    return Encoded(found[MEANS], measures)
+
+
+def keep_codes(observed: Observed, encoded: Encoded) -> None:
+    """Keep the codes of all these observations; a full or read-only disk costs making them again."""
+    _write(_path(f"{key(observed)}-codes"), {
+        MEANS: encoded.means, **{MEASURE + name: values for name, values in encoded.measures.items()}})
+
+
+def points(observed: Observed, settings: Settings) -> Points | None:
+    """A map by UMAP with these settings, (N, 2), as it was kept; None where it was not."""
+    found = _read(_path(_umap(observed, settings)))
+    laid = None if found is None else found.get(POINTS)
+    return laid if laid is not None and laid.shape == (observed.count, 2) else None
+
+
+def keep_points(observed: Observed, settings: Settings, laid: Points) -> None:
+    """Keep a map by UMAP."""
+    _write(_path(_umap(observed, settings)), {POINTS: laid})
+
+
+def _umap(observed: Observed, settings: Settings) -> str:
+    return f"{key(observed)}-umap-{_hashed([settings.neighbors, settings.min_dist, settings.seed])}"
+
+
+def _hashed(facts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
+
+
+def folder() -> Path:
+    """Where they lie."""
+    return cache_folder() / "maps"
+
+
+def _path(name: str) -> Path:
+    return folder() / f"{name}{ENDING}"
+
+
+def _read(path: Path) -> dict[str, NDArray[np.float32]] | None:
+    try:
+        found = load(path.read_bytes())
+        os.utime(path)  # the oldest are those that nobody asked for
+    except (OSError, SafetensorError, ValueError):
+        return None
+    return found if all(x.dtype == np.float32 for x in found.values()) else None
+
+
+def _write(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes_atomic(path, save({name: np.ascontiguousarray(x, np.float32) for name, x in arrays.items()}))
+        _prune(path.parent)
+
+
+def _prune(folder: Path) -> None:
+    """Delete what was not asked for longest while all take too much."""
+    files = sorted(((path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob(f"*{ENDING}")),
+                   reverse=True)
+    total = 0
+    for _, size, path in files:
+        total += size
+        if total > BYTES:
+            path.unlink(missing_ok=True)
