@@ -47,6 +47,9 @@ class Cloud {
   }
 
   build() {
+    this.root.onkeydown = event => {
+      if (event.key === "Escape") this.clear(); // wherever the focus is
+    };
     const bar = make("div", "bar", this.root);
     const group = label => {
       const box = make("div", "group", bar);
@@ -448,14 +451,25 @@ class Cloud {
     const link = make("a", "", words, "Open in Traverse");
     Object.assign(link, { href: pointing.link(code), target: "_self", title: "The sliders of Traverse, at this code" });
     const close = make("button", "", this.pinned, "Let go");
-    Object.assign(close, { type: "button", title: "Take the mark away", onclick: () => this.unpin() });
+    Object.assign(close, { type: "button", title: "Back to the code that was in hand before" });
+    close.onclick = () => this.letGo();
     pointing.pictures(code).then(mean => pane.show({ mean }));
+    this.back ??= [sheet, pointing.units(pointing.held() ?? pointing.centre)];
     move(sheet.map.run, pointing.units(code), this);
     sheet.codeMoved();
     sheet.redraw("over");
   }
 
+  // The code in hand is the one it was before.
+  letGo() {
+    const [sheet, units] = this.back;
+    move(sheet.map.run, units, this);
+    this.unpin();
+    sheet.codeMoved();
+  }
+
   unpin() {
+    this.back = null;
     this.pin = null;
     this.pinned.hidden = true;
     this.pinned.replaceChildren();
@@ -536,15 +550,18 @@ class Cloud {
     this.play.hidden = this.range.hidden = !moves;
     if (two) this.sheets[1].root.hidden = moves;
     this.grid.style.setProperty("--sheets", two && !moves ? 2 : 1);
+    this.sheets[0].share(moves ? this.sheets[1] : null);
     this.go(moves ? this.part : 0);
   }
 
   go(part) {
-    if (this.part === part && part === 0) return;
     this.part = part;
     this.range.value = part;
     const [first, second] = this.sheets;
-    if (second) first.mix(second, part);
+    if (!second) return;
+    first.mix(second, part);
+    first.name(part === 0 ? first.map.title : part === 1 ? second.map.title
+      : `${first.map.title} → ${second.map.title}`);
   }
 
   travel() {

@@ -4,20 +4,24 @@
 // then it is the mean of the nearest observations' codes, each weighted by the inverse of its squared distance.
 
 import { joined, read, split } from "../lib/address.js";
+import { parse, strength } from "../lib/density.js";
 import { moved } from "../lib/moved.js";
 import { halves } from "./message.js";
 import { weightedCode } from "./near.js";
 
 const NEIGHBOURS = 8;
+const OUTSIDE = 0.99; // share of codes of data that lie where they are denser
 
 export class Pointing {
   // `find(x, y, count)` are the nearest observations; `map` is one of the message.
   constructor(map, find) {
     Object.assign(this, { map, find, latents: map.hand.latents });
     this.modality = map.hand.modalities.find(m => m.kind === "image") ?? map.hand.modalities[0];
-    const whole = this.latents.reduce((sum, latent) => sum + latent.size, 0);
     // the codes are those of all latents one after the other, or of one among several, where the others stay
-    this.own = map.size === whole ? this.latents : [this.latents.find(l => l.size === map.size) ?? this.latents[0]];
+    const named = this.latents.filter(latent => latent.name === map.latent);
+    this.own = named.length ? named : this.latents;
+    const size = this.own.reduce((sum, latent) => sum + latent.size, 0);
+    if (size !== map.size) this.own = [this.latents.find(latent => latent.size === map.size) ?? this.latents[0]];
   }
 
   // Loads the network, and the codes where the plane needs them. Raises what a visitor is told.
@@ -29,8 +33,16 @@ export class Pointing {
     if (!map.plane) needed.push(this.fetchCodes());
     [this.network] = await Promise.all(needed);
     this.shape = this.network.outputs[`${this.modality.name}.mean`];
-    const judge = map.hand.networks.judge;
-    if (judge && map.hand.judge) this.judge = await Network.open(judge).catch(() => null);
+    // what answers beside the picture may be missing
+    const extras = [map.judge && Network.open(map.judge.address), map.density && fetchSeen(map.density)];
+    [this.judge, this.seen] = await Promise.all(extras.map(extra => Promise.resolve(extra).catch(() => null)));
+  }
+
+  // How dense the codes of data are at a code: {words, outside, strength}; null where it is not known.
+  density(code) {
+    if (!this.seen) return null;
+    const unusual = this.seen.unusual(code);
+    return { words: this.seen.word(unusual), outside: unusual >= OUTSIDE, strength: strength(unusual) };
   }
 
   fetchCodes() {
@@ -70,14 +82,18 @@ export class Pointing {
     return this.codes ? this.codes.slice(i * this.map.size, (i + 1) * this.map.size) : null;
   }
 
-  // The code under the visitor's hand; null while it has not been moved.
+  get centre() {
+    return this.own.flatMap(({ centre }) => centre);
+  }
+
+  // The code under the visitor's hand, as the page or its address has it; null where it was not moved.
   held() {
     const now = moved(this.map.hand.run);
     if (!now && !this.own.some(({ parameter }) => read(parameter))) return null;
-    return Float32Array.from(this.own.flatMap(({ name, parameter, size, centre, unit }) => {
-      const units = now?.[name] ?? split(read(parameter), size);
-      return Array.from(units, (u, d) => centre[d] + u * unit[d]);
-    }));
+    const units = this.own.map(({ name, parameter, size }) => now?.[name] ?? split(read(parameter), size));
+    if (!units.some(part => part.some(u => u !== 0))) return null; // where the means are, too
+    return Float32Array.from(this.own.flatMap(({ centre, unit }, at) =>
+      Array.from(units[at], (u, d) => centre[d] + u * unit[d])));
   }
 
   // A code as {latent: units}, as all components have it.
@@ -136,4 +152,9 @@ export class Pointing {
     const outputs = await this.network.run(this.inputs(codes), codes.length / this.map.size);
     return outputs[`${this.modality.name}.mean`];
   }
+}
+
+async function fetchSeen(address) {
+  const answer = await fetch(address);
+  return answer.ok ? parse(new Uint8Array(await answer.arrayBuffer())) : null;
 }

@@ -10,6 +10,7 @@ import { radiusOf, splat } from "./paint.js";
 import { Tiling } from "./tiling.js";
 
 const STILL = 5; // px: a hand that moved less has clicked
+const PANE = 104; // px of the picture beside the hand
 const STEP = 3; // px between corners of a lasso
 const BESIDE = 22; // px from the pointer to the tip
 const KEY = 0.12; // of the plane, that an arrow key moves
@@ -59,9 +60,14 @@ export class Sheet {
       this.opening = null;
       this.tiling.clear();
     }
-    setText(this.title, map.title);
+    this.name(map.title);
     setText(this.note, [`→ ${named(map.across)}`, `↑ ${named(map.up)}`, map.note].filter(Boolean).join(" · "));
     this.redraw();
+  }
+
+  name(text) {
+    setText(this.title, text);
+    this.title.title = text;
   }
 
   // Between this map and another, where points are as they move: 0 is here.
@@ -89,7 +95,15 @@ export class Sheet {
   }
 
   get whole() {
-    return fitted(this.extent, this.size);
+    return fitted(this.shared ?? this.extent, this.size);
+  }
+
+  // The view of all points is that of another map as well, or of this one alone.
+  share(other) {
+    const both = axis => [Math.min(this.extent[axis][0], other.extent[axis][0]),
+      Math.max(this.extent[axis][1], other.extent[axis][1])];
+    this.shared = other && { x: both("x"), y: both("y") };
+    if (!this.moved) this.camera = null;
   }
 
   get closer() {
@@ -166,10 +180,11 @@ export class Sheet {
     await this.prepare();
     pointing.decode(code, seen => {
       this.pane.show(seen);
-      setText(this.how, pointing.words);
+      const density = pointing.density(code);
+      setText(this.how, [pointing.words, pointing.judge ? "" : density?.words].filter(Boolean).join(" · "));
       this.root.dataset.decoded = Number(this.root.dataset.decoded ?? 0) + 1;
       this.redraw("over");
-      pointing.judged(seen.mean, logits => this.verdict?.show(logits));
+      pointing.judged(seen.mean, logits => this.verdict?.show(logits, density));
     });
   }
 
@@ -181,12 +196,12 @@ export class Sheet {
     if (this.shownOf === pointing) return;
     this.shownOf = pointing;
     this.decoded.replaceChildren();
-    this.pane = paneOf(pointing.modality, { side: 112 });
+    this.pane = paneOf(pointing.modality, { side: PANE });
     this.decoded.append(this.pane.element);
     this.verdict = null;
     if (pointing.judge) {
       const { verdictIn } = await import("../lib/verdict.js");
-      this.verdict = verdictIn(this.decoded, this.map.hand.judge);
+      this.verdict = verdictIn(this.decoded, this.map.judge);
     }
     this.how = make("div", "how", this.decoded);
   }
@@ -196,6 +211,7 @@ export class Sheet {
     if (this.map.method !== "dims" || this.map.size === 2) return;
     this.tiling.clear();
     this.tiling.moved();
+    if (this.at) this.cloud.pointed(this, unplaced(this.camera, this.size, this.at));
     this.redraw();
   }
 
@@ -311,12 +327,13 @@ export class Sheet {
     else if (key === "0") this.all();
     else if (key === "Enter") this.cloud.clicked(this, [this.camera.x, this.camera.y]);
     else if (key === "Escape") {
-      if (this.line) this.line = null;
-      else this.cloud.clear();
+      if (!this.line) return; // the view lets the lassos go
+      this.line = null;
+      event.stopPropagation();
       this.redraw("over");
+      return;
     } else return;
     event.preventDefault();
-    if (key === "Escape") return;
     this.keyed = true; // whoever moves the map by keys points with its middle
     this.point([width / 2, height / 2]);
   }

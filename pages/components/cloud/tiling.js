@@ -68,7 +68,8 @@ export class Tiling {
       batch.forEach(([tile], b) => {
         const canvas = document.createElement("canvas");
         put(canvas, picture(values.subarray(b * length, (b + 1) * length), pointing.shape));
-        this.kept.set(keyOf(level, tile), canvas);
+        const strength = pointing.density(batch[b][1])?.strength ?? 1;
+        this.kept.set(keyOf(level, tile), { canvas, strength });
       });
       sheet.redraw();
       if (work !== this.work) return;
@@ -96,12 +97,15 @@ export class Tiling {
     if (side < 4) return; // too far away to be seen
     const { tiles } = layout(camera, size, side * (1 - 1e-6));
     for (const tile of tiles) {
-      const canvas = this.kept.get(keyOf(level, tile));
-      if (!canvas) continue;
+      const kept = this.kept.get(keyOf(level, tile));
+      if (!kept) continue;
+      const { canvas } = kept;
       const [x, y] = placed(camera, size, tile.x, tile.y);
       const fill = side / Math.max(canvas.width, canvas.height);
       const [width, height] = [canvas.width * fill, canvas.height * fill];
+      c.globalAlpha = kept.strength; // faint where the model saw no data
       c.drawImage(canvas, x - width / 2, y - height / 2, width, height);
     }
+    c.globalAlpha = 1;
   }
 }
