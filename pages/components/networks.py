@@ -2,6 +2,8 @@
 
     GET  <base>/networks/<what>/<run>    a packed graph, with an entity tag; 409 and the reason where there is none
     POST the same                        float32 inputs in, float32 outputs out, `X-Batch` observations at once
+
+`what` is the decoder or the encoder of the run, or the judge of its data; `?of=` says of which modality that is.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import quote
 
 import numpy as np
 import streamlit as st
@@ -23,20 +26,21 @@ if TYPE_CHECKING:
 
     from vaecore.explore.export.networks import Network, What
 
-WHAT = ("decoder", "encoder")
+WHAT = ("decoder", "encoder", "judge")
 MOST_AT_ONCE = 256  # observations of one question
 MOST_BYTES = 32 * 2**20  # of one question, and of one answer
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 
-def network_address(run: Run, what: str) -> str:
-    """Where the browser finds a network of a run; it changes with the weights.
+def network_address(run: Run, what: What, of: str = "") -> str:
+    """Where the browser finds a network of a run; it changes with the weights. `of` is the modality of a judge.
 
     Raises `NoGraph` where there are none yet.
     """
     from vaecore.explore.export.kept import VERSION, identity
 
-    return f"{_root()}/{what}/{run.id}?v={identity(run)}-{VERSION}"
+    named = f"of={quote(of)}&" if of else ""
+    return f"{_root()}/{what}/{run.id}?{named}v={identity(run, what, of)}-{VERSION}"
 
 
 def routes() -> list[Route]:
@@ -51,31 +55,32 @@ def _root() -> str:
 
 async def _network(request: Request) -> Response:
     what, reference = request.path_params["what"], request.path_params["run"]
+    of, version = (request.query_params.get(name, "") for name in ("of", "v"))
     if what not in WHAT:
-        return _refusal(404, f"There is no such network. There are {' and '.join(WHAT)}.")
+        return _refusal(404, f"There is no such network. There are {', '.join(WHAT)}.")
     try:
         run = Store.default().find(reference)
     except StoreError:
         return _refusal(404, "There is no such run.")
     if request.method == "GET":
-        return await run_in_threadpool(_graph, run, what, dict(request.headers), request.query_params.get("v", ""))
+        return await run_in_threadpool(_graph, run, what, of, dict(request.headers), version)
     data = bytearray()
     async for part in request.stream():
         data += part
         if len(data) > MOST_BYTES:
             return _refusal(413, f"At most {MOST_BYTES:,} bytes are read at once.")
-    return await run_in_threadpool(_computed, run, what, bytes(data), request.headers.get("x-batch", "1"))
+    return await run_in_threadpool(_computed, run, what, of, bytes(data), request.headers.get("x-batch", "1"))
 
 
-def _graph(run: Run, what: What, headers: Mapping[str, str], version: str) -> Response:
+def _graph(run: Run, what: What, of: str, headers: Mapping[str, str], version: str) -> Response:
     from vaecore.explore.export.kept import VERSION, identity, kept
     from vaecore.training.checkpoints import BrokenCheckpoint
 
     try:
-        now = f"{identity(run)}-{VERSION}"
-        found = kept(run, what)
+        now = f"{identity(run, what, of)}-{VERSION}"
+        found = kept(run, what, of)
     except (ValueError, BrokenCheckpoint, StoreError) as error:
-        return _refusal(409, str(error), **_shapes(run, what))
+        return _refusal(409, str(error), **_shapes(run, what, of))
     tag = f'"{found.etag}"'
     told = {"ETag": tag, "Cache-Control": FOR_GOOD if version == now else "no-cache"}
     asked = [each.strip().removeprefix("W/") for each in headers.get("if-none-match", "").split(",")]
@@ -84,14 +89,14 @@ def _graph(run: Run, what: What, headers: Mapping[str, str], version: str) -> Re
     return Response(found.bytes, media_type="application/octet-stream", headers=told)
 
 
-def _shapes(run: Run, what: What) -> dict[str, Any]:
+def _shapes(run: Run, what: What, of: str) -> dict[str, Any]:
     """Inputs and outputs of what the server can compute, though the browser cannot; nothing where it can neither."""
     import torch
 
     from vaecore.explore.export.networks import computed
 
     try:
-        network = _on_the_server(run, what)
+        network = _on_the_server(run, what, of)
         found = computed(network, {name: torch.zeros(1, *shape) for name, shape in network.inputs.items()})
     except Exception:  # whatever the reason is, it has been said
         return {}
@@ -99,14 +104,14 @@ def _shapes(run: Run, what: What) -> dict[str, Any]:
             "outputs": [[name, list(value.shape[1:])] for name, value in found.items()]}
 
 
-def _computed(run: Run, what: What, data: bytes, batch: str) -> Response:
+def _computed(run: Run, what: What, of: str, data: bytes, batch: str) -> Response:
     import torch
 
     from vaecore.explore.export.networks import computed
     from vaecore.training.checkpoints import BrokenCheckpoint
 
     try:
-        network = _on_the_server(run, what)
+        network = _on_the_server(run, what, of)
     except (ValueError, BrokenCheckpoint, StoreError) as error:  # NoGraph and ConfigError are values
         return _refusal(409, str(error))
     count = int(batch) if batch.isascii() and batch.isdigit() and len(batch) < 6 else 0
@@ -128,10 +133,10 @@ def _computed(run: Run, what: What, data: bytes, batch: str) -> Response:
                     media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
 
 
-def _on_the_server(run: Run, what: What) -> Network:
+def _on_the_server(run: Run, what: What, of: str) -> Network:
     from vaecore.explore.export.kept import on_the_server
 
-    return on_the_server(run, what)
+    return on_the_server(run, what, of)
 
 
 def _refusal(status: int, reason: str, **more: Any) -> Response:

@@ -14,6 +14,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -157,8 +158,15 @@ def _digest(file: bytes) -> str:
 def _read(path: Path, name: str, modality: Modality) -> KeptJudge | None:
     """The judge in a file; None for one that is missing, or of something else."""
     try:
-        if path.stat().st_size > MAX_CLASSIFIER_BYTES:
-            return None
+        told = path.stat()
+    except OSError:
+        return None
+    return None if told.st_size > MAX_CLASSIFIER_BYTES else _parsed(path, name, modality, told.st_mtime_ns, told.st_ino)
+
+
+@lru_cache(16)
+def _parsed(path: Path, name: str, modality: Modality, *_: int) -> KeptJudge | None:
+    try:
         with safe_open(path, "pt") as file:
             header = parsed_json((file.metadata() or {})["vaecore"], "its description")
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  it is no mapping

@@ -1,6 +1,7 @@
 """Networks of runs as graphs, each made once a checkpoint and kept in the cache.
 
 What is kept is named by the digest of the weights: a checkpoint that is replaced has another, and another entity tag.
+The judge of a run's data (`explore/judged.py`) is kept likewise, by its own digest: all runs of the same data share it.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ import torch
 from vaecore import locks
 from vaecore.data.base import cache_folder
 from vaecore.explore.export.graph import Floats, Graph, NoGraph
-from vaecore.explore.export.networks import Network, What, computed, module_of, network
+from vaecore.explore.export.networks import JUDGE, Network, What, computed, graph_of, judging, module_of
+from vaecore.explore.judged import KeptJudge, judge_of, judgeable
 from vaecore.files import write_bytes_atomic
+from vaecore.modalities import Modality
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
 
@@ -41,8 +44,13 @@ class Kept:
     etag: str
 
 
-def identity(run: Run) -> str:
-    """What the weights of a run are, 16 hexadecimal digits; raises `NoGraph` where there are none yet."""
+def identity(run: Run, what: What = "decoder", of: str = "") -> str:
+    """What the weights of a network of a run are, 16 hexadecimal digits; `of` is the modality that a judge is of.
+
+    Raises `NoGraph` where there are none yet.
+    """
+    if what == JUDGE:
+        return _judge(run, of).digest
     try:
         told = run.weights.stat()
     except OSError:
@@ -56,12 +64,13 @@ def _digest(path: Path, *_: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def kept(run: Run, what: What) -> Kept:
+def kept(run: Run, what: What, of: str = "") -> Kept:
     """A network of a run, packed: from the cache, or made now.
 
-    Raises `NoGraph` where a browser cannot run it, `BrokenCheckpoint` for weights that cannot be read.
+    A judge is one `of` a modality: the first that can have one, unless it is named. Raises `NoGraph` where a browser
+    cannot run it or the judge has not been made, `BrokenCheckpoint` for weights that cannot be read.
     """
-    name = f"{identity(run)}-{what}-v{VERSION}"
+    name = f"{identity(run, what, of)}-{what}-v{VERSION}"
     path = cache_folder() / "networks" / f"{name}.graph"
     if (found := _read(path)) is None:
         if (reason := _refused.get(name)) is not None:
@@ -69,7 +78,7 @@ def kept(run: Run, what: What) -> Kept:
         with _alone(path):
             if (found := _read(path)) is None:
                 try:
-                    found = made(run, what)
+                    found = made(run, what, of)
                 except NoGraph as error:
                     _refused[name] = str(error)
                     raise
@@ -82,15 +91,42 @@ def kept(run: Run, what: What) -> Kept:
 _refused: dict[str, str] = {}  # why there is no graph, by what was asked for
 
 
-def made(run: Run, what: What) -> bytes:
-    """The packed graph, in half precision where 100 random inputs give the same within 2e-3."""
-    model = load_model(run.path)
-    graph, asked = network(model, what), module_of(model, what)
+def made(run: Run, what: What, of: str = "") -> bytes:
+    """The packed graph, in half precision where 100 random inputs give the same within 2e-3.
+
+    A judge's is in single precision: how sure it is turns on small differences of large logits.
+    """
+    asked = _asked(run, what, of)
+    graph = graph_of(asked, what)
     inputs = drawn(graph, what)
     wanted = computed(asked, {name: torch.from_numpy(x) for name, x in inputs.items()})
     if (off := difference(graph, inputs, wanted)) > SINGLE:
         raise NoGraph(f"As a list of operations it gives other numbers (by {off:.2g}): the server computes instead.")
-    return graph.packed(difference(graph.halved(), inputs, wanted) <= HALF)
+    return graph.packed(what != JUDGE and difference(graph.halved(), inputs, wanted) <= HALF)
+
+
+def _asked(run: Run, what: What, of: str) -> Network:
+    if what != JUDGE:
+        return module_of(load_model(run.path), what)
+    judge = _judge(run, of)
+    return judging(judge, _modalities(run.path, identity(run))[judge.modality].shape)
+
+
+def _judge(run: Run, of: str) -> KeptJudge:
+    """The judge of a modality of a run's data, by default the first; raises `NoGraph` where none has been made."""
+    modalities = _modalities(run.path, identity(run))
+    names = judgeable(modalities)
+    if not names or of not in ("", *names):
+        raise NoGraph("There is no judge of what this run models.")
+    name = of or names[0]
+    if (found := judge_of(run, name, modalities[name])) is None:
+        raise NoGraph("The judge of these data has not been made yet.")
+    return found
+
+
+@lru_cache(64)
+def _modalities(path: Path, _: str) -> dict[str, Modality]:
+    return load_model(path).modalities
 
 
 def drawn(graph: Graph, what: What, count: int = CODES) -> dict[str, Floats]:
@@ -111,13 +147,13 @@ def difference(graph: Graph, inputs: Mapping[str, Floats], wanted: Mapping[str, 
 
 
 @lru_cache(4)
-def _loaded(path: Path, what: What, _: str) -> Network:
-    return module_of(load_model(path), what)
+def _loaded(path: Path, what: What, of: str, _: str) -> Network:
+    return _asked(Run(path), what, of)
 
 
-def on_the_server(run: Run, what: What) -> Network:
+def on_the_server(run: Run, what: What, of: str = "") -> Network:
     """The network itself, to be computed here; some stay loaded. Raises as `kept` does."""
-    return _loaded(run.path, what, identity(run))
+    return _loaded(run.path, what, of, identity(run, what, of))
 
 
 def _read(path: Path) -> bytes | None:

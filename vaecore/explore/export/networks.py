@@ -15,14 +15,16 @@ from torch import Tensor, nn
 
 from vaecore.data import COVARIATE
 from vaecore.explore.export.graph import Graph, NoGraph, Shape
+from vaecore.explore.judged import KeptJudge
 from vaecore.modalities import Clip, Modality, Text
 from vaecore.models import Family
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.likelihoods import DiscretisedLogisticPixels, GaussianPixels, LaplacePixels, Observation
 from vaecore.probability.posteriors import Posterior, PosteriorMixture
 
-What = Literal["decoder", "encoder"]
-WHAT: tuple[What, ...] = ("decoder", "encoder")
+What = Literal["decoder", "encoder", "judge"]
+WHAT: tuple[What, ...] = ("decoder", "encoder")  # of a model itself; a judge is one of its data
+JUDGE: What = "judge"
 INSTEAD = "the server computes instead"
 
 
@@ -42,7 +44,11 @@ def network(model: Family, what: What) -> Graph:
     `<latent>.mean` and, but of a code without a law, `<latent>.sigma`. Raises `NoGraph` where there is no such network
     or a browser cannot run it.
     """
-    asked = module_of(model, what)
+    return graph_of(module_of(model, what), what)
+
+
+def graph_of(asked: Network, what: What) -> Graph:
+    """A network as a graph; raises `NoGraph` where a browser cannot run it."""
     try:
         return Graph.of(asked.module, asked.inputs)
     except NoGraph:
@@ -72,6 +78,11 @@ def module_of(model: Family, what: What) -> Network:
     shapes = {name: modality.shape for name, modality in model.modalities.items()}
     covariate = _read_covariate(model)
     return Network(_Encoding(model), shapes | ({} if covariate is None else {COVARIATE: covariate.shape}))
+
+
+def judging(judge: KeptJudge, shape: Shape) -> Network:
+    """A judge as what is written down: it takes one observation by its modality's name, and gives `logits` (K,)."""
+    return Network(_Judging(judge.network), {judge.modality: shape})
 
 
 def _read_covariate(model: Family) -> Modality | None:
@@ -107,6 +118,15 @@ class _Encoding(nn.Module):
             if (sigma := spread_of(posterior)) is not None:
                 found[f"{name}.sigma"] = sigma
         return found
+
+
+class _Judging(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        return {"logits": self.network(x)}
 
 
 def sigma_of(observation: Observation) -> Tensor | None:
