@@ -29,6 +29,7 @@ FARTHEST = 1e4  # units; an address may say anything
 
 def described(opened: Checkpoint | CrossModal) -> dict[str, Any]:
     """A run for components, as JSON: its networks' addresses, its latents, what it models, and its classes' names."""
+    from pages.shared import judging
     from vaecore.explore import panes
     from vaecore.explore.latents import latents
     from vaecore.explore.single import Checkpoint
@@ -41,6 +42,7 @@ def described(opened: Checkpoint | CrossModal) -> dict[str, Any]:
         "latents": [_latent(facts, names_in_address(found)[facts.name]) for facts in found],
         "modalities": [panes.described(name, modality) for name, modality in opened.model.modalities.items()],
         "classes": list(known),
+        "judges": judging.judges(opened),  # by modality; asked anew each time: one may have been made meanwhile
         "prior": opened.has_prior,
         "several": not isinstance(opened, Checkpoint),
     }

@@ -2,6 +2,7 @@
 // such a place. The style is in `panes.css`.
 
 import { make, setText } from "./dom.js";
+import { Network } from "./network.js";
 
 const WHAT = "What a classifier says of this picture. It was trained on the data's own images, and never saw a decoded "
   + "one: where no data are it answers as surely, so mind how dense the place is.";
@@ -33,6 +34,29 @@ export function verdictIn(parent, judge) {
       root.setAttribute("aria-label", first ? `The judge says ${inWords(first)}${also}` : "The judge has not answered");
     },
     destroy: () => root.remove(),
+  };
+}
+
+// The same with the judge's network asked: `ask(values, place)` of one decoded observation, of which the newest counts.
+// Null where there is no judge yet, which the page offers to make: `told` is a line of `judging.judges`.
+export function judgedIn(parent, told) {
+  if (!told?.address) return null;
+  const verdict = verdictIn(parent, told);
+  const opening = Network.open(told.address);
+  opening.catch(() => verdict.destroy()); // the picture stays without an answer
+  let asked = null;
+  const answer = async () => {
+    const network = await opening.catch(() => null);
+    if (!network || !asked) return;
+    const { values, place } = asked;
+    network.latest({ [told.modality]: values }, 1, ({ logits }) => verdict.show(logits, place));
+  };
+  return {
+    ...verdict,
+    ask(values, place = null) {
+      asked = { values, place };
+      answer();
+    },
   };
 }
 
