@@ -23,8 +23,9 @@ RUNS: dict[Scheme, tuple[str, ...]] = {"light": tuple(_THEME["light"]["chartCate
 PRIMARY = "var(--st-primary-color,#6A6FE0)"  # as CSS of a page, where the theme may not have said it
 INK: dict[Scheme, str] = {"light": _THEME["light"]["textColor"], "dark": _THEME["dark"]["textColor"]}
 PALE: dict[Scheme, str] = {"light": "#6B7085", "dark": "#A5ABC2"}  # of what stands behind in a figure
-# Of classes, so that none is taken for a run: at least 3:1 on white and on black.
-CLASSES = ("#CC5566", "#6F60D6", "#A38A1E", "#2E8B57", "#3C93BA", "#B84488", "#35978A", "#7F8B2E", "#A0683C", "#888888")
+# Of classes, so that none is taken for a run, nor for another class where points of both lie among each other: at least
+# 3:1 on white and on black.
+CLASSES = ("#CE063C", "#5257E2", "#A67A00", "#51A705", "#1D96E5", "#CF27AB", "#289D96", "#5D6C49", "#EA6628", "#A58084")
 # Of figures that are alike in both themes: legible on white and on black.
 BLUE, ORANGE, GREEN, PINK, GREY = "#2F86D6", "#DE6A1B", "#12986F", "#C86BA4", "#8A8FA3"
 FAINT = "rgba(128,134,170,.16)"  # behind words, and what is left of a bar

@@ -159,6 +159,8 @@ def test_a_zoom_is_read_from_the_address_or_is_none(call: Call, text: str | None
 
 def test_a_zoom_is_written_with_three_decimals(call: Call) -> None:
     assert call("cloud/camera.js", "() => m.written({ x: 1.23456, y: -0.00001, span: 2 })") == "1.235,0,2"
+    deep = call("cloud/camera.js", "() => m.read(m.written({ x: 1.23456789, y: -2, span: 0.0012345 }))")
+    assert deep == pytest.approx({"x": 1.23456789, "y": -2, "span": 0.0012345}, abs=1e-6), "and with more from nearby"
 
 
 # -- colours and points ------------------------------------------------------------------------------

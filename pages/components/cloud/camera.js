@@ -40,14 +40,15 @@ export function panned(camera, size, dx, dy) {
   return { ...camera, x: camera.x - dx / scale, y: camera.y + dy / scale };
 }
 
-// As it stands in the address, and back; null for what is no camera.
+// As it stands in the address: in three decimals, and in more the closer it is. And back; null for what is no camera.
 export function written({ x, y, span }) {
-  return [x, y, span].map(v => +v.toFixed(3)).join();
+  const digits = clamp(3 - Math.floor(Math.log10(span)), 3, 12);
+  return [x, y, span].map(v => Number(v.toFixed(digits))).join();
 }
 
 export function read(text) {
   const [x, y, span, ...more] = (text ?? "").split(",").map(Number);
-  return span >= 0.001 && Number.isFinite(x + y + span) && more.length === 0 ? { x, y, span } : null;
+  return span > 0 && Number.isFinite(x + y + span) && more.length === 0 ? { x, y, span } : null;
 }
 
 // Of the points that have a place; unit squares around nothing and around a single point.

@@ -211,6 +211,7 @@ class Cloud {
   looked() {
     clearTimeout(this.noting);
     this.noting = setTimeout(() => {
+      for (const sheet of this.sheets) sheet.settle();
       const cameras = this.sheets.map(sheet => sheet.looking);
       const text = cameras.map(camera => (camera ? written(camera) : "")).join(";");
       address.write({ zoom: cameras.some(Boolean) ? text : null });

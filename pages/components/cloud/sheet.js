@@ -3,7 +3,7 @@
 import { make, setText } from "../lib/dom.js";
 import { clamp, grouped, NEAR, ticks } from "../lib/plot.js";
 import { placeTip, tipOf } from "../lib/tip.js";
-import { extentOf, fitted, panned, placed, scaleOf, unplaced, zoomed } from "./camera.js";
+import { extentOf, fitted, panned, placed, read, scaleOf, unplaced, written, zoomed } from "./camera.js";
 import { Near } from "./near.js";
 import { Pointing } from "./pointing.js";
 import { radiusOf, splat } from "./paint.js";
@@ -122,14 +122,19 @@ export class Sheet {
     this.redraw();
   }
 
-  // The address as it is shared has places as the axes have them.
+  // As the address has it: places as the axes have them. Null while all is in view.
   get looking() {
     return this.camera && this.moved ? { ...this.camera, y: this.camera.y / this.stretch } : null;
   }
 
-  lookAt(written) {
-    this.moved = written !== null;
-    this.camera = written && { ...written, y: written.y * this.stretch };
+  // What is seen is what the address says, to the pixel: nobody sees the difference, and a link shows the same.
+  settle() {
+    if (this.looking) this.lookAt(read(written(this.looking)));
+  }
+
+  lookAt(shared) {
+    this.moved = shared !== null;
+    this.camera = shared && { ...shared, y: shared.y * this.stretch };
     this.tiling.moved();
     this.redraw();
   }

@@ -75,6 +75,7 @@ def test_classes_have_a_palette_of_their_own() -> None:
     assert len(palette.CLASSES) == 10
     assert min(apart(a, b) for a in palette.CLASSES for b in palette.RUNS["light"] + palette.RUNS["dark"]) > 15
     assert min(apart(a, b) for a, b in combinations(palette.CLASSES, 2)) > 15
+    assert min(seen_apart(a, b) for a, b in combinations(palette.CLASSES, 2)) > 25, "small points among each other"
     for colour in palette.CLASSES:
         light = luminance(colour)
         assert 1.05 / (light + 0.05) > 3 and (light + 0.05) / 0.05 > 3, colour
@@ -103,6 +104,18 @@ def channels(colour: str) -> list[int]:
 
 def apart(a: str, b: str) -> float:
     return sum((x - y) ** 2 for x, y in zip(channels(a), channels(b), strict=True)) ** 0.5
+
+
+def seen_apart(a: str, b: str) -> float:
+    """The distance in CIELAB (CIE 1976): about 2 is just seen side by side."""
+    def lab(colour: str) -> np.ndarray:
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in
+                  (v / 255 for v in channels(colour))]
+        xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]) @ linear
+        x, y, z = np.cbrt(xyz / [0.9505, 1, 1.089])  # none of the colours is so dark that the root is not what is meant
+        return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+    return float(np.linalg.norm(lab(a) - lab(b)))
 
 
 def luminance(colour: str) -> float:
