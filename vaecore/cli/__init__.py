@@ -22,6 +22,7 @@ VERBS = {
     "training": ("train", "resume", "fork", "stop", "remove", "restore"),
     "listing": ("runs", "show", "presets", "families", "data", "doctor", "version"),
     "evaluating": ("evaluate", "judge"),
+    "exporting": ("export",),
     "looking": ("diagnose", "sample", "reconstruct", "traverse", "compare"),
     "moving": ("interpolate", "directions"),
     "crossmodal": ("generate",),

@@ -1,4 +1,4 @@
-"""Clips as files: GIF, MP4, and a contact sheet with all frames beside each other.
+"""Clips as files: GIF, WebP, MP4, and a contact sheet with all frames beside each other.
 
 Shapes: T frames in uint8 (T, C, H, W), C 1 or 3, as `VideoCheckpoint.pictures` gives them. Pixels are enlarged by a
 whole number and stay crisp. Tracks that are shown together run side by side on one clock; one that ends early keeps
@@ -19,7 +19,7 @@ Frames = NDArray[np.uint8]
 
 MOST_TRACKS, MOST_FRAMES = 64, 1000
 MAX_FILE_SIDE = 4096  # pixels a side of a file
-MAX_FILM_PIXELS = 400_000_000  # of all frames of a GIF together: a byte each stays in memory while it is written
+MAX_FILM_PIXELS = 400_000_000  # of all frames of a GIF or WebP together: they stay in memory while it is written
 SAMPLED = 16  # frames that the palette of a GIF is made from
 GIVEN, BACK, INK = (255, 170, 60), (24, 24, 32), (230, 230, 235)  # colours of the frame around what is given, ...
 GAP = 2  # pixels of the clips, between two of them
@@ -34,8 +34,10 @@ class Strip:
     start: int = 0
 
 
-def gif(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | None = None) -> bytes:
+def gif(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | None = None, gap: int = GAP) -> bytes:
     """The tracks side by side as an animated GIF that loops; those frames that were given have a coloured border.
+
+    The border is `gap` pixels of the clips wide.
 
     A frame lasts a whole number of hundredths of a second, and at least two of them: what is shorter, viewers play
     slowly. Without a `scale` it is at most 8, and one with which the file has at most 400 million pixels. Raises
@@ -44,17 +46,32 @@ def gif(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | 
     _checked(tracks, rate)
     length = _length(tracks)
     sampled = np.unique(np.linspace(0, length - 1, SAMPLED).round().astype(int)).tolist()
-    palette = _common(_sheets(tracks, context, scale, sampled, most=MAX_FILM_PIXELS), len(sampled))
+    palette = _common(_sheets(tracks, context, scale, sampled, gap, most=MAX_FILM_PIXELS), len(sampled))
     # One by one: all sheets in full colour would take gigabytes.
     shown = (Image.fromarray(sheet).quantize(palette=palette, dither=Image.Dither.NONE)
-             for sheet in _sheets(tracks, context, scale, range(length), most=MAX_FILM_PIXELS))
+             for sheet in _sheets(tracks, context, scale, range(length), gap, most=MAX_FILM_PIXELS))
     file = io.BytesIO()
     next(shown).save(file, "GIF", save_all=True, append_images=shown, duration=10 * max(2, round(100 / rate)), loop=0,
                      disposal=1, optimize=False)
     return file.getvalue()
 
 
-def mp4(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | None = None) -> bytes:
+def webp(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | None = None, gap: int = GAP
+         ) -> bytes:
+    """The tracks side by side as an animated WebP that loops, in all colours, its pixels as they are.
+
+    Raises `ValueError` as `gif` does.
+    """
+    _checked(tracks, rate)
+    shown = (Image.fromarray(sheet)
+             for sheet in _sheets(tracks, context, scale, range(_length(tracks)), gap, most=MAX_FILM_PIXELS // 3))
+    file = io.BytesIO()
+    next(shown).save(file, "WEBP", save_all=True, append_images=shown, duration=max(1, round(1000 / rate)), loop=0,
+                     lossless=True, quality=20, method=0)
+    return file.getvalue()
+
+
+def mp4(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | None = None, gap: int = GAP) -> bytes:
     """Clips side by side as an MP4 (H.264), which plays in every browser.
 
     Raises `ValueError` as `gif` does, and where the library or its encoder is not there.
@@ -71,7 +88,7 @@ def mp4(tracks: Sequence[Strip], *, rate: float, context: int = 0, scale: int | 
     try:
         with av.open(file, "w", format="mp4") as container:
             stream = None
-            for sheet in _sheets(tracks, context, scale, range(_length(tracks)), even=True):
+            for sheet in _sheets(tracks, context, scale, range(_length(tracks)), gap, even=True):
                 if stream is None:
                     stream = container.add_stream("h264", rate=Fraction(rate).limit_denominator(1000))
                     stream.height, stream.width = sheet.shape[:2]
@@ -116,7 +133,7 @@ def contact_sheet(tracks: Sequence[Strip], *, context: int = 0, columns: int = 3
         draw.text((4, top + (row + 0.5) * cell[0]), track.title[:60], INK, font, "lm")
         for column, t in enumerate(chosen):
             if track.start <= t < track.start + len(track.frames):
-                picture = _framed(track.frames[t - track.start], height, wide, scale, given=t < context)
+                picture = _framed(track.frames[t - track.start], height, wide, scale, GAP, given=t < context)
                 sheet.paste(Image.fromarray(picture), (left + column * cell[1], top + row * cell[0]))
     file = io.BytesIO()
     sheet.save(file, "PNG", optimize=True)
@@ -149,25 +166,25 @@ def _length(tracks: Sequence[Strip]) -> int:
     return max(track.start + len(track.frames) for track in tracks)
 
 
-def _sheets(tracks: Sequence[Strip], context: int, scale: int | None, times: Iterable[int], *, even: bool = False,
-            most: int | None = None) -> Iterator[Frames]:
+def _sheets(tracks: Sequence[Strip], context: int, scale: int | None, times: Iterable[int], gap: int, *,
+            even: bool = False, most: int | None = None) -> Iterator[Frames]:
     """All tracks at frames `times` of the clock, (H, W, 3), in rows that come near a square screen; with `most`, as
     large as lets the whole clock have so many pixels."""
     height, width = _size(tracks)
-    columns = min(len(tracks), max(1, round((1.6 * len(tracks) * (height + 2 * GAP) / (width + 2 * GAP)) ** 0.5)))
+    columns = min(len(tracks), max(1, round((1.6 * len(tracks) * (height + 2 * gap) / (width + 2 * gap)) ** 0.5)))
     columns = len(tracks) if len(tracks) <= 4 else columns
     rows = -(-len(tracks) // columns)
-    least = rows * (height + 2 * GAP), columns * (width + 2 * GAP)
+    least = rows * (height + 2 * gap), columns * (width + 2 * gap)
     fits = MAX_FILE_SIDE if most is None else int((most / (least[0] * least[1] * _length(tracks))) ** 0.5)
     chosen = max(1, min(8, 960 // max(least), fits)) if scale is None else scale
     if not 1 <= chosen <= 32 or max(least) * chosen > MAX_FILE_SIDE:
         raise ValueError(f"A picture of {least[1] * chosen:,} x {least[0] * chosen:,} pixels is too large. Use a scale "
                          f"of at most {max(1, MAX_FILE_SIDE // max(least))}, or choose fewer clips.")
     if chosen > fits:
+        remedy = f"Use a scale of at most {fits}" if fits else "Choose fewer clips"
         raise ValueError(f"{_length(tracks):,} pictures of {least[1] * chosen:,} x {least[0] * chosen:,} pixels are "
-                         f"too many for a GIF. {f'Use a scale of at most {fits}' if fits else 'Choose fewer clips'}, "
-                         "or save an MP4.")
-    cell = (height + 2 * GAP) * chosen, (width + 2 * GAP) * chosen
+                         f"too many for a GIF or WebP. {remedy}, or save an MP4.")
+    cell = (height + 2 * gap) * chosen, (width + 2 * gap) * chosen
     size = [rows * cell[0], columns * cell[1]]
     if even:
         size = [side + side % 2 for side in size]
@@ -178,16 +195,16 @@ def _sheets(tracks: Sequence[Strip], context: int, scale: int | None, times: Ite
             if len(track.frames) and t >= track.start:
                 frame = track.frames[min(t - track.start, len(track.frames) - 1)]
                 y, x = (place // columns) * cell[0], (place % columns) * cell[1]
-                sheet[y:y + cell[0], x:x + cell[1]] = _framed(frame, height, width, chosen, given=t < context)
+                sheet[y:y + cell[0], x:x + cell[1]] = _framed(frame, height, width, chosen, gap, given=t < context)
         yield sheet
 
 
-def _framed(frame: Frames, height: int, width: int, scale: int, *, given: bool) -> Frames:
+def _framed(frame: Frames, height: int, width: int, scale: int, gap: int, *, given: bool) -> Frames:
     """A frame (C, h, w) enlarged and centred, with a border around it: (.., .., 3)."""
-    picture: Frames = np.empty((height + 2 * GAP, width + 2 * GAP, 3), np.uint8)
+    picture: Frames = np.empty((height + 2 * gap, width + 2 * gap, 3), np.uint8)
     picture[:] = GIVEN if given else BACK
-    picture[GAP:-GAP, GAP:-GAP] = 0
-    y, x = GAP + (height - frame.shape[1]) // 2, GAP + (width - frame.shape[2]) // 2
+    picture[gap:gap + height, gap:gap + width] = 0
+    y, x = gap + (height - frame.shape[1]) // 2, gap + (width - frame.shape[2]) // 2
     picture[y:y + frame.shape[1], x:x + frame.shape[2]] = frame.transpose(1, 2, 0)
     return picture.repeat(scale, 0).repeat(scale, 1)
 

@@ -34,7 +34,7 @@ MOST_BYTES = 64_000_000  # of weights, as they are sent in half precision
 MOST_PRODUCTS = 400_000_000  # multiply-adds of one run: a tenth of a second in a browser
 SMALL = 4_096  # numbers, below which a constant stays in single precision: biases, scales
 MOST_RUNS = 64  # stretches of numbers that are copied one by one; what is more scattered goes through a table
-_EXPORTING = threading.Lock()  # torch.export is for one thread at a time
+EXPORTING = threading.Lock()  # torch.export is for one thread at a time
 
 
 class NoGraph(ValueError):
@@ -82,7 +82,7 @@ class Graph:
         too large.
         """
         given = tuple(torch.zeros(1, *shape) for shape in inputs.values())
-        with _EXPORTING, warnings.catch_warnings(), torch.no_grad():
+        with EXPORTING, warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             program = torch.export.export(module.eval(), given, strict=False).run_decompositions({})
         graph = _Reading(inputs).read(program)
