@@ -42,7 +42,8 @@ def test_onnx_writes_both_networks_or_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("options", "what"), [
     ([], "one kind of file"), (["--codes", "--onnx"], "one kind of file"), (["--codes", "--seed", "3"], "--seed"),
     (["--frames", "--show", "code"], "nothing in it moves"), (["--frames", "--show", "dance"], "no such view"),
-    (["--frames", "--path", "scenic", "--show", "interpolation"], "no such path"), (["--codes", "--split", "all"], "all"),
+    (["--frames", "--path", "scenic", "--show", "interpolation"], "no such path"),
+    (["--codes", "--split", "all"], "no split"),
     (["--snippet", "--z", "1,two"], "no numbers"), (["--snippet", "--z", "1,2,3,4,5"], "4 dimensions"),
     (["--frames", "-o", "film.avi"], ".gif, .webp, .mp4"), (["--codes", "-o", "codes.xls"], ".csv, .npz, .parquet"),
     (["--onnx", "--network", "middle"], "no such network"), (["--frames", "--rate", "0"], "frames a second")])
