@@ -19,12 +19,11 @@ export function parse(bytes) {
   for (const { value, kind, count } of constants) {
     if (kind === "i32") continue;
     at[value] = end;
-    end += aligned(count);
+    end += placed(count);
   }
   end = place(header, at, end);
   const room = Math.max(0, ...steps.map(roomOf));
-  const { heap, product } = matrixProduct(end + room + 64);
-  Object.assign(graph, { heap, product, at, sizes, room: end });
+  const { heap } = Object.assign(graph, matrixProduct(end + room), { at, sizes, room: end });
 
   for (const { value, kind, at: from, count } of constants) {
     const source = data.slice(start + from, start + from + count * (kind === "f16" ? 2 : 4)).buffer;
@@ -78,7 +77,9 @@ function found(table, name) {
   return table[name];
 }
 
-const aligned = size => (size + 3) & ~3; // places begin at multiples of 16 bytes
+// Places begin at multiples of 16 bytes; between two there are numbers that a product may write beyond its end.
+const placed = size => rounded(size, 4) + 4;
+const rounded = (size, to) => Math.ceil(size / to) * to;
 
 // Gives inputs and steps their places: a place is free again after the last step that reads its value.
 function place({ inputs, outputs, sizes, steps }, at, end) {
@@ -87,7 +88,7 @@ function place({ inputs, outputs, sizes, steps }, at, end) {
   for (const [, , value] of outputs) last.set(value, Infinity);
   const free = []; // [size, place]
   const take = value => {
-    const size = aligned(sizes[value]);
+    const size = placed(sizes[value]);
     let best = -1;
     free.forEach(([room], i) => {
       if (room >= size && (best < 0 || room < free[best][0])) best = i;
@@ -129,8 +130,6 @@ function unhalve(source, heap, to) {
 // -- steps -----------------------------------------------------------------------------------------
 
 // Where a convolution works: pixels as columns, and the product, whose rows and columns are rounded up.
-const rounded = (size, to) => Math.ceil(size / to) * to;
-
 function matricesOf({ transposed, channels, units, sides, large, kernel, groups }) {
   const taps = kernel[0] * kernel[1];
   const places = transposed ? sides[0] * sides[1] : large[0] * large[1];
@@ -139,38 +138,17 @@ function matricesOf({ transposed, channels, units, sides, large, kernel, groups 
 }
 
 function roomOf(step) {
+  if (step.name === "linear") return 4 * step.size; // rows that are read beyond the last
   if (step.name !== "convolution") return 0;
   const { k, wide, tall } = matricesOf(step);
-  return (step.transposed ? 0 : k * wide) + tall * wide;
+  return (step.transposed ? 0 : k * wide) + tall * wide + 4 * k + 8;
 }
 
 const STEPS = {
-  linear: ({ heap, at }, { in: [x, weight, bias], out, rows, size, units }) => () => {
-    for (let row = 0; row < rows; row++) {
-      const to = at[out] + row * units;
-      const from = at[x] + row * size;
-      let w = at[weight];
-      let j = 0;
-      for (; j + 4 <= units; j += 4, w += 4 * size) { // four rows at once: x is read a fourth as often
-        let [a, b, c, d] = [0, 0, 0, 0];
-        for (let i = 0, p = w, q = w + size, r = w + 2 * size, s = w + 3 * size; i < size; i++) {
-          const v = heap[from + i];
-          a += v * heap[p + i];
-          b += v * heap[q + i];
-          c += v * heap[r + i];
-          d += v * heap[s + i];
-        }
-        heap[to + j] = a;
-        heap[to + j + 1] = b;
-        heap[to + j + 2] = c;
-        heap[to + j + 3] = d;
-      }
-      for (; j < units; j++, w += size) {
-        let a = 0;
-        for (let i = 0; i < size; i++) a += heap[from + i] * heap[w + i];
-        heap[to + j] = a;
-      }
-      if (bias !== undefined) for (j = 0; j < units; j++) heap[to + j] += heap[at[bias] + j];
+  linear: ({ heap, at, rows: multiply }, { in: [x, weight, bias], out, rows, size, units }) => () => {
+    for (let row = 0, to = at[out]; row < rows; row++, to += units) {
+      multiply(units, size, at[weight], at[x] + row * size, to);
+      if (bias !== undefined) for (let j = 0; j < units; j++) heap[to + j] += heap[at[bias] + j];
     }
   },
 

@@ -1,0 +1,218 @@
+"""Networks in the browser against torch: every shipped checkpoint and every preset's model, by random codes."""
+
+from __future__ import annotations
+
+import http.server
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from playwright.sync_api import Browser, Page
+
+from pages.components import serve
+from vaecore.config import RunConfig, preset
+from vaecore.data import Modality
+from vaecore.explore.export.graph import Graph, NoGraph
+from vaecore.explore.export.kept import CODES, drawn
+from vaecore.explore.export.networks import WHAT, What, computed, module_of, network
+from vaecore.models import VAE, Family
+from vaecore.named import presets
+from vaecore.schema import ConfigError
+from vaecore.training.checkpoints import load_model
+
+LIB = Path(serve.__file__).parent / "lib"
+GALLERY = Path(__file__).parents[2] / "trained" / "gallery"
+COMPARED = """async ([name, batch]) => {
+  const { parse, run } = await import("/graph.js");
+  const read = async what => new Uint8Array(await (await fetch(`/made/${name}/${what}`)).arrayBuffer());
+  const graph = parse(await read("graph"));
+  const numbers = new Float32Array((await read("numbers")).buffer);
+  let at = 0;
+  const take = shape => numbers.subarray(at, at += batch * shape.reduce((a, b) => a * b, 1));
+  const inputs = Object.fromEntries(Object.entries(graph.inputs).map(([name, shape]) => [name, take(shape)]));
+  const found = run(graph, inputs, batch);
+  return Object.entries(graph.outputs).map(([name, shape]) => {
+    let worst = 0;
+    take(shape).forEach((wanted, i) => {
+      const off = Math.abs(found[name][i] - wanted) / Math.max(1, Math.abs(wanted));
+      if (!(off <= worst)) worst = off;
+    });
+    return [name, Number.isNaN(worst) ? 1e9 : worst];
+  });
+}"""
+Off = Callable[..., dict[str, float]]
+
+
+@pytest.fixture(scope="module")
+def made() -> dict[str, bytes]:
+    return {}
+
+
+@pytest.fixture(scope="module")
+def page(browser: Browser, made: dict[str, bytes]) -> Iterator[Page]:
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if (data := made.get(self.path)) is None:
+                return super().do_GET()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(LIB)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    page = browser.new_page()
+    page.goto(f"http://127.0.0.1:{server.server_address[1]}/dom.js")
+    yield page
+    page.close()
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def off(page: Page, made: dict[str, bytes]) -> Off:
+    """The largest difference of each output from torch's, of numbers above 1 as a share of them."""
+
+    def measure(model: Family, what: What, *, half: bool = False, graph: Graph | None = None) -> dict[str, float]:
+        graph = network(model, what) if graph is None else graph
+        inputs = drawn(graph, what)
+        wanted = computed(module_of(model, what), {name: torch.from_numpy(x) for name, x in inputs.items()})
+        numbers = [*inputs.values(), *(wanted[name].numpy() for name in graph.outputs)]
+        made["/made/it/graph"] = graph.packed(half)
+        made["/made/it/numbers"] = b"".join(x.astype("<f4").tobytes() for x in numbers)
+        found = dict(page.evaluate(COMPARED, ["it", CODES]))
+        assert found.keys() == wanted.keys()
+        return found
+
+    return measure
+
+
+@pytest.mark.parametrize("run", sorted(path.name for path in GALLERY.iterdir()))
+def test_a_shipped_checkpoint_gives_the_same_in_the_browser(off: Off, run: str) -> None:
+    model = load_model(GALLERY / run)
+    for what in WHAT:
+        try:
+            graph = network(model, what)
+        except NoGraph as reason:
+            assert any(word in str(reason) for word in ("sentences", "no code", "clips"))
+            continue
+        assert max(off(model, what, graph=graph).values()) <= 1e-4
+        if what == "decoder":
+            assert max(off(model, what, graph=graph, half=True).values()) <= 5e-3
+
+
+def small(config: RunConfig) -> Family:
+    """The model of a configuration for small observations, its numbers random ones."""
+    choice, label = config.model, Modality("label", (3,))
+    named = {name: {} for name in ("weights", "likelihoods", "private_sizes") if name in type(choice).model_fields}
+    choice = choice.model_copy(update=named)  # by the names of the preset's own data
+    blocks = {"a": Modality("vector", (32,)), "b": Modality("vector", (33,))}
+    kinds = [{"picture": Modality("image", (1, 12, 10)), "numbers": Modality("vector", (5,)), "kind": label}, blocks]
+    if not choice.multimodal:
+        kinds = [{kind: Modality(kind, shape)} for kind, shape in (
+            ("image", (1, 12, 10)), ("vector", (32,)), ("video", (6, 1, 16, 16)), ("trajectory", (8, 4)))]
+    kinds += [{"text": Modality("text", (7,), ("<pad>", "<s>", "</s>", "<unk>", "a", "b"))}]
+    for modalities in kinds:
+        if all(isinstance(each, choice.reads) for each in modalities.values()):
+            try:
+                model = choice.build(modalities, label).eval()
+            except ConfigError:
+                continue
+            with torch.no_grad():
+                for values in model.state_dict().values():
+                    if values.is_floating_point():
+                        values.normal_(0, 0.2)
+            return model
+    raise AssertionError(f"nothing fits {choice.family}")
+
+
+@pytest.mark.parametrize("name", sorted(presets()))
+def test_every_presets_model_gives_the_same_in_the_browser(off: Off, name: str) -> None:
+    torch.manual_seed(0)
+    model = small(preset(name))
+    for what in WHAT:
+        try:
+            graph = network(model, what)
+        except NoGraph as reason:
+            assert any(word in str(reason) for word in ("sentences", "no code", "clips")), reason
+            continue
+        assert max(off(model, what, graph=graph).values()) <= 1e-4
+
+
+@pytest.mark.parametrize("fields", [
+    {"network": {"kind": "resconv", "channels": (4, 6), "activation": act}} for act in ("relu", "gelu", "tanh", "elu")]
+    + [{"likelihood": {"kind": kind}} for kind in ("bernoulli", "gaussian", "gaussian-learned", "gaussian-per-pixel",
+                                                   "discretised-logistic")])
+def test_networks_and_likelihoods_of_colour_images_of_odd_sides(off: Off, fields: dict[str, Any]) -> None:
+    torch.manual_seed(0)
+    model = VAE((3, 13, 9), **fields).eval()
+    decoded = off(model, "decoder")
+    assert max(decoded.values()) <= 1e-4 and max(off(model, "encoder").values()) <= 1e-4
+    assert ("image.sigma" in decoded) == (fields.get("likelihood", {}).get("kind", "bernoulli") != "bernoulli")
+
+
+PRODUCTS = """async ([m, n, k]) => {
+  const { compiled, matrixProduct, plain } = await import("/product.js");
+  const numbers = Float32Array.from({ length: 8000 }, (_, i) => Math.sin(i * i + m));
+  const results = [matrixProduct(8000), plain(new Float32Array(8000))].map(({ heap, product, rows }) => {
+    heap.set(numbers);
+    product(m, n, k, 0, 1000, 4000, n + 3, 80);
+    rows(m, k, 8, 500, 7900);
+    const found = [];
+    for (let i = 0; i < m; i++) {
+      for (let j = 0; j < n; j++) found.push(heap[4000 + 80 * i + j]);
+      found.push(heap[7900 + i]);
+    }
+    return found;
+  });
+  const exact = [];
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j <= n; j++) {
+      let sum = 0;
+      for (let l = 0; l < k; l++)
+        sum += j < n ? numbers[i * k + l] * numbers[1000 + l * (n + 3) + j] : numbers[8 + i * k + l] * numbers[500 + l];
+      exact.push(sum);
+    }
+  }
+  const off = found => Math.max(...found.map((v, i) => Math.abs(v - exact[i])));
+  return [compiled !== null, ...results.map(off)];
+}"""
+
+
+@pytest.mark.parametrize("sizes", [(1, 1, 1), (4, 8, 4), (5, 9, 7), (18, 70, 3), (3, 17, 10), (31, 8, 26)])
+def test_both_products_are_the_product(page: Page, sizes: tuple[int, int, int]) -> None:
+    """In WebAssembly and in plain JavaScript, of sides that are no multiples of the four or eight done at once."""
+    vectors, fast, slow = page.evaluate(PRODUCTS, list(sizes))
+    assert vectors and fast < 1e-5 and slow < 1e-5
+
+
+def test_what_is_no_network_says_so(page: Page) -> None:
+    said = page.evaluate("""async () => {
+      const { parse, run } = await import("/graph.js");
+      const packed = header => {
+        const text = new TextEncoder().encode(JSON.stringify(header));
+        const bytes = new Uint8Array(4 + text.length);
+        new DataView(bytes.buffer).setUint32(0, text.length, true);
+        bytes.set(text, 4);
+        return bytes;
+      };
+      const shape = { inputs: [["z", [2]]], outputs: [["y", [2], 1]], sizes: [2, 2], constants: [] };
+      const step = { name: "each", in: [0], out: 1, function: "neg" };
+      const good = parse(packed({ ...shape, steps: [step] }));
+      return [
+        () => parse(new Uint8Array(3)), () => parse(packed({ ...shape, steps: [{ ...step, name: "valueOf" }] })),
+        () => parse(packed({ ...shape, steps: [{ ...step, function: "magic" }] })), () => run(good, {}),
+        () => run(good, { z: new Float32Array(3) }), () => Array.from(run(good, { z: Float32Array.of(1, 2) }).y).join(),
+      ].map(f => { try { return f(); } catch (error) { return error.message; } });
+    }""")
+    assert said == ["What came is no network. Reload the page.",
+                    "This network uses 'valueOf', which is not known here. Reload the page.",
+                    "This network uses 'magic', which is not known here. Reload the page.",
+                    "z has no numbers, and 2 are read.", "z has 3 numbers, and 2 are read.", "-1,-2"]
