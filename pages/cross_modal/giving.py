@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.cross_modal.showing import SHOWN, large, striped
 from pages.cross_modal.state import Board, key
-from pages.shared import lines, pictures
+from pages.shared import lines, pictures, uploads
 from pages.shared.words import escaped
 from vaecore.modalities import Image, Label, Modality, Text, Vector
 
@@ -24,7 +24,6 @@ WAY_HELP: dict[type[Modality], str] = {
     Label: "Choose a class, or type it."}
 MAX_BUTTONS = 20  # classes; more are chosen from a list
 PAD = 280  # of the pad to draw on
-FILES = ["png", "jpg", "jpeg", "webp", "bmp", "gif"]
 
 
 def give(checkpoint: CrossModal, name: str, found: Board) -> None:
@@ -105,24 +104,15 @@ def drawn(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  # 
 
 def uploaded(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  # noqa: ARG001 (as the other ways)
     """A picture file."""
-    from vaecore.explore.uploads import AS_IS, MAX_PICTURE_BYTES, from_upload
+    from vaecore.explore.uploads import from_upload
 
-    shape = checkpoint.modalities[name].shape
-    file = st.file_uploader(f"A picture of {name}", type=FILES, key=key("file", checkpoint, name),
-                            max_upload_size=MAX_PICTURE_BYTES // 10**6,
-                            help=f"It is scaled to {shape[2]} × {shape[1]} pixels, the size that this model "
-                                 "reads. It stays on this machine.")
+    channels, height, width = checkpoint.modalities[name].shape
+    file = uploads.ask(f"A picture of {name}", key("file", checkpoint, name), f"It is scaled to {width} × {height} "
+                       "pixels, the size that this model reads. It stays on this machine.")
     if file is None:
         return None
-    channels, height, width = shape
-    place = key("as-is", checkpoint, name)
-    as_is = bool(st.session_state.get(place, False))
-    read = from_upload(file.getvalue(), (channels, height, width), checkpoint.ink(name), undone=AS_IS if as_is else ())
-    if read.done or as_is:
-        st.caption(("As it is, only fitted to the model's size. " if as_is else "") + read.sentence)
-        st.toggle("As it is", key=place, persist_state="session", help="Undo what was done: the picture is only fitted "
-                  "to the size that this model reads. It is inverted and cropped because the data's images are drawn "
-                  "on plain paper; the model has seen no others.")
+    read = uploads.read(lambda undone: from_upload(file, (channels, height, width), checkpoint.ink(name),
+                                                   undone=undone), key("undo", checkpoint, name))
     value = checkpoint.picture(name, read.pixels)
     given_picture(checkpoint, name, value)
     return value

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.shared import checkpoints, pictures
 from pages.shared.words import escaped
-from pages.traverse import by_column, grid, interpolation, prior, reconstructions, samples
+from pages.traverse import by_column, drawing, grid, interpolation, prior, reconstructions, samples
 from pages.traverse.code import Code
 from pages.traverse.information import information
 from vaecore.views import CODELESS, SINGLE, STILL, view_of
@@ -136,6 +136,8 @@ def views(checkpoint: Checkpoint) -> None:
     named: dict[str, Callable[[Checkpoint], None]] = {
         "All dimensions": grid.panel, "Reconstructions": reconstructions.panel, "Interpolate": interpolation.panel,
         "Samples": samples.panel, "Prior": prior.panel}
+    if checkpoint.vector is None:
+        named["Draw"] = drawing.panel
     if (vector := checkpoint.vector) is not None:
         named |= {"Columns": lambda c: by_column.movement(c, vector, Code.of(c)), "Rows": by_column.scores}
     for tab, draw in zip(st.tabs(list(named), key="view", on_change="rerun"), named.values(), strict=True):

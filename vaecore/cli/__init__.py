@@ -26,6 +26,7 @@ VERBS = {
     "looking": ("diagnose", "sample", "reconstruct", "traverse", "compare"),
     "moving": ("interpolate", "directions"),
     "crossmodal": ("generate",),
+    "encoding": ("encode",),
     "video": ("rollout",),
 }
 GROUPS = {"sentences": ("sentences", "app"), "claims": ("studies", "claims"), "experiments": ("studies", "experiments")}

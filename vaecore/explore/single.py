@@ -7,7 +7,7 @@ p(x|z); a vector comes back as a one-row image, grey for 0 and one step of brigh
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -21,11 +21,14 @@ from vaecore.data import COVARIATE
 from vaecore.explore.codes import Codes, Route, between
 from vaecore.explore.densities import moments
 from vaecore.explore.directions import Attribute, Local, attribute, local
+from vaecore.explore.drawing import Grey, Ink
 from vaecore.explore.geodesics import Ways, ways
 from vaecore.explore.judged import KeptJudge, judge_of
 from vaecore.explore.opening import CODE, observations, read_examples, read_model
 from vaecore.explore.pictures import Images, as_images, on_screen, sheet
+from vaecore.explore.reading import Reading, Yardstick, reading
 from vaecore.explore.surface import Surface, surface
+from vaecore.explore.uploads import Step, Upload, from_upload
 from vaecore.modalities import Label, Modality, Vector
 from vaecore.models import Family
 from vaecore.probability.densities import Density
@@ -254,6 +257,39 @@ class Checkpoint:
         """Posterior means of examples, (B, r)."""
         codes: Codes = self._posterior(index).mean.numpy()
         return codes
+
+    # -- pictures from outside
+
+    @cached_property
+    def ink(self) -> Ink | None:
+        """How its images look that are drawn on plain paper, by the examples; None for others."""
+        return None if self.vector is not None else Ink.of((self.examples * 255).round().to(torch.uint8).numpy())
+
+    @cached_property
+    def yardstick(self) -> Yardstick:
+        """The examples, as what a picture from outside is compared with."""
+        return Yardstick.of(self, self.examples, self.covariates,
+                            f"the {len(self.examples)} test observations that travel with the run")
+
+    def read(self, picture: bytes, *, undone: Collection[Step] = ()) -> Upload:
+        """A picture's file in the form of its images, uint8 (C, H, W), with what was done to it.
+
+        Steps that are `undone` are left out. Raises `ValueError` for what is no picture, and for a model of none.
+        """
+        if self.vector is not None:
+            raise ValueError(f"{self.run.id} models {self.vector.plural}, and reads no pictures.")
+        channels, height, width = self.shape
+        return from_upload(picture, (channels, height, width), self.ink, undone=undone)
+
+    def encode_picture(self, pixels: Grey, label: int | None = None, yardstick: Yardstick | None = None) -> Reading:
+        """A picture, uint8 (C, H, W) as `read` gives it, as the model reads it: its code and how it stands.
+
+        `label` is its class where the model reads one beside the picture; it is compared with the `yardstick`, or the
+        examples. Raises `ValueError` for what does not fit.
+        """
+        return reading(self, pixels, label, yardstick or self.yardstick)
+
+    # -- what it keeps
 
     def originals(self, index: slice | Sequence[int]) -> Images:
         """The examples themselves."""

@@ -1,4 +1,5 @@
-// A drawing pad: strokes in white on black, kept here; the server gets a small grey picture once the pen rests.
+// A drawing pad: strokes in white on black, kept here. Who embeds it sees each change at once; a server gets a small
+// grey picture once the pen rests.
 
 import { make, setText } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
@@ -16,8 +17,10 @@ export default mounted(
   (view, { data, setStateValue }) => view.update(data, setStateValue),
 );
 
-class Pad {
-  constructor(parent, { key, held }) {
+export class Pad {
+  // `onDraw(strokes)` is called at every frame in which the drawing is another.
+  constructor(parent, { key, held }, onDraw = () => {}) {
+    this.onDraw = onDraw;
     if (!drawings.has(key)) drawings.set(key, { strokes: [], sent: true });
     this.drawing = drawings.get(key); // strokes are lists of x, y, x, y ... in longer sides of the pad
     this.pointer = null; // the one that draws; a second finger or a palm does nothing
@@ -109,6 +112,9 @@ class Pad {
     this.frame = null;
     const { canvas } = this;
     const { strokes } = this.drawing;
+    const now = strokes.map(stroke => stroke.length).join(); // strokes only grow, come or go: this tells each change
+    if (now !== this.seen) this.onDraw(strokes);
+    this.seen = now;
     const blank = strokes.length === 0;
     this.hint.hidden = !blank;
     for (const button of [this.undo, this.clear]) button.setAttribute("aria-disabled", blank);
@@ -154,10 +160,11 @@ class Pad {
   }
 }
 
-// The strokes as side x side grey values in base64, of a pad that is no square with black beside it. They are painted anew: what is read back from a canvas is noise in
-// browsers that guard against fingerprinting, and depends on the screen. And the pen is as thick as befits the size of
-// the drawing: it is enlarged to a digit's 20 pixels, where the pad's pen would be a blot if somebody drew small.
-export function encode(strokes, side) {
+// The strokes as side x side grey values, of a pad that is no square with black beside it. They are painted anew: what
+// is read back from a canvas is noise in browsers that guard against fingerprinting, and depends on the screen. And the
+// pen is as thick as befits the size of the drawing: it is enlarged to a digit's 20 pixels, where the pad's pen would be
+// a blot if somebody drew small.
+export function painted(strokes, side) {
   const pixels = new Uint8Array(side * side);
   const radius = (Math.max(THIN, THICK * reach(strokes)) * side) / 2;
   for (const stroke of strokes) {
@@ -166,8 +173,11 @@ export function encode(strokes, side) {
       segment(pixels, side, radius, ...[before, before + 1, i, i + 1].map(at => stroke[at] * side));
     }
   }
-  return btoa(String.fromCharCode(...pixels));
+  return pixels;
 }
+
+// The same in base64, as a message has it.
+export const encode = (strokes, side) => btoa(String.fromCharCode(...painted(strokes, side)));
 
 // The longer side of what is drawn, in sides of the pad; what left the pad does not count.
 export function reach(strokes) {

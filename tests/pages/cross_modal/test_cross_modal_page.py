@@ -216,8 +216,11 @@ def test_what_was_done_to_an_upload_is_said_and_can_be_undone(monkeypatch: pytes
     Image.fromarray(np.pad(np.full((8, 4), 20, np.uint8), 30, constant_values=220)).save(file, "PNG")
     at.file_uploader(key="file-label-image").upload("y.png", file.getvalue()).run()
     assert "What is drawn found, cropped and placed as in the data; inverted: its paper is light" in demo.words(at)
-    at.toggle(key="as-is-label-image").set_value(True).run()
-    assert not at.exception and "As it is, only fitted" in demo.words(at) and "nverted" not in demo.words(at)
+    at.toggle(key="undo-label-image-find").set_value(False).run()
+    assert not at.exception and "around its middle" in demo.words(at) and "found, cropped" not in demo.words(at)
+    at.toggle(key="undo-label-image-invert").set_value(False).run()
+    assert not at.exception and "nverted" not in demo.words(at)
+    assert not at.toggle(key="undo-label-image-find").value, "what is undone stays so, and can be had again"
 
 
 def test_sentences_are_typed_and_unknown_words_marked(store: Path) -> None:

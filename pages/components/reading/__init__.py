@@ -1,0 +1,92 @@
+"""A picture from outside as a model reads it, in the browser: drawn on a pad, or given.
+
+While the pen moves, the page itself makes the picture that the data would have, encodes and decodes it, and shows its
+code, its KL beside that of the data, the nearest observations, and how well it is reconstructed beside others. No
+message comes here meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pages.components import serve
+from pages.components.pad import SIDE
+from pages.shared import hand
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vaecore.explore import Checkpoint
+    from vaecore.explore.reading import Yardstick
+
+HEIGHT = 280  # CSS pixels of the pad
+MOST_BYTES = 2_000_000  # of the neighbours' pictures
+
+
+def drawing(checkpoint: Checkpoint, yardstick: Yardstick, *, key: str) -> None:
+    """A pad whose drawing is read while the pen moves. The data must be drawn as ink, `Checkpoint.ink`."""
+    serve.component("reading")(key=key, data=packed(checkpoint, yardstick, None, key))
+
+
+def given(checkpoint: Checkpoint, yardstick: Yardstick, pixels: NDArray[np.uint8], *, key: str) -> None:
+    """A picture, uint8 (C, H, W), and how it is read."""
+    serve.component("reading")(key=key, data=packed(checkpoint, yardstick, pixels, key))
+
+
+def packed(checkpoint: Checkpoint, yardstick: Yardstick, pixels: NDArray[np.uint8] | None, key: str) -> bytes:
+    """What the browser is sent: u32 header length | JSON | float32 numbers | uint8 pixels.
+
+    The numbers are the errors of the yardstick in ascending order, and the codes of the examples, which are its
+    neighbours here; the pixels are theirs, and those of a given picture last.
+    """
+    import torch
+
+    examples = (checkpoint.examples * 255).round().to(torch.uint8).numpy()
+    count = max(1, min(len(examples), MOST_BYTES // examples[0].size))
+    ink, (_, height, width) = checkpoint.ink, checkpoint.shape
+    labels = None if checkpoint.labels is None else checkpoint.labels[:count].tolist()
+    header: dict[str, Any] = {
+        **hand.described(checkpoint), "key": key, "height": HEIGHT, "side": SIDE,
+        "ink": None if ink is None else {"light": ink.light, "box": ink.box},
+        "size": [height, width], "given": pixels is not None, "errors": len(yardstick.errors),
+        "source": yardstick.source, "neighbours": count, "labels": labels, "priors": _priors(checkpoint),
+        "covariate": _covariate(checkpoint)}
+    head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 4)
+    numbers = [part.astype("<f4").tobytes() for part in (np.sort(yardstick.errors), checkpoint.yardstick.codes[:count])]
+    shown = [examples[:count].tobytes(), b"" if pixels is None else pixels.tobytes()]
+    return b"".join([len(head).to_bytes(4, "little"), head, *numbers, *shown])
+
+
+def _priors(checkpoint: Checkpoint) -> list[dict[str, list[float]]]:
+    """Mean and standard deviation of the prior by which the KL of each dimension is told: one, or one of each class.
+
+    Empty where the prior has no KL by dimension.
+    """
+    import torch
+
+    from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+
+    covariates = torch.eye(checkpoint.classes) if checkpoint.classes else _mean_covariate(checkpoint)
+    prior = checkpoint.priors(covariates).get(checkpoint.latent)
+    if isinstance(prior, StandardNormal):
+        return [{"mean": [0.0] * checkpoint.size, "std": [1.0] * checkpoint.size}]
+    if isinstance(prior, DiagonalGaussian):
+        return [{"mean": mean.tolist(), "std": (0.5 * logvar).exp().tolist()}
+                for mean, logvar in zip(prior.mean, prior.logvar, strict=True)]
+    return []
+
+
+def _covariate(checkpoint: Checkpoint) -> dict[str, Any] | None:
+    """What the model reads beside a picture: a class that is chosen, or the mean of the examples' numbers."""
+    if checkpoint.classes:
+        return {"classes": list(checkpoint.class_names)}
+    found = _mean_covariate(checkpoint)
+    return None if found is None else {"numbers": found[0].tolist()}
+
+
+def _mean_covariate(checkpoint: Checkpoint) -> Any:
+    return None if checkpoint.covariates is None else checkpoint.covariates.mean(0, keepdim=True)

@@ -1,0 +1,68 @@
+"""Traverse's tab *Draw*: a picture from outside, drawn or uploaded, as the model reads it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.components import reading
+from pages.shared import checkpoints, uploads
+from pages.shared.words import escaped
+
+if TYPE_CHECKING:
+    from vaecore.explore import Checkpoint
+    from vaecore.explore.reading import Yardstick
+
+COMPARED = 2_000  # test observations, by whose errors a picture is judged
+WAYS = ("Draw", "Upload")
+PHOTOGRAPHS = ("There is no pad for these data: they are not drawn in one shade on plain paper, so nothing that a pen "
+               "draws would look as they do.")
+
+
+def panel(checkpoint: Checkpoint) -> None:
+    """A drawing, or a picture's file."""
+    ways = WAYS if checkpoint.ink is not None else WAYS[1:]
+    way = ways[0]
+    if len(ways) > 1:
+        way = st.segmented_control("Picture", ways, default=way, required=True, key="picture-way",
+                                   label_visibility="collapsed", persist_state="session",
+                                   help="Draw with mouse, pen or finger, or choose a picture's file.") or way
+    else:
+        st.caption(PHOTOGRAPHS)
+    if way == "Draw":
+        reading.drawing(checkpoint, yardstick(checkpoint), key=f"drawing-{checkpoint.run.id}")
+    else:
+        uploaded(checkpoint)
+
+
+def uploaded(checkpoint: Checkpoint) -> None:
+    """A picture's file, or several one after the other."""
+    _, height, width = checkpoint.shape
+    key = f"upload-{checkpoint.run.id}"
+    file = uploads.ask("Pictures", key, f"Each is brought to {width} × {height} pixels, the size that this model "
+                       "reads. They stay on this machine.", several=True)
+    if file is None:
+        return
+    try:
+        found = uploads.read(lambda undone: checkpoint.read(file, undone=undone), key)
+        if int(found.pixels.max()) == int(found.pixels.min()):
+            raise ValueError("The picture is blank once it is read. Undo a step, or choose another.")
+    except ValueError as error:
+        st.warning(escaped(str(error)), icon=":material/image_not_supported:")
+        return
+    reading.given(checkpoint, yardstick(checkpoint), found.pixels, key=f"reading-{checkpoint.run.id}")
+
+
+def yardstick(checkpoint: Checkpoint) -> Yardstick:
+    """Test observations where the data are here, else those that travel with the run."""
+    return _yardstick(checkpoint, str(checkpoint.run.path), checkpoints.stamps(checkpoint.run))
+
+
+@st.cache_resource(max_entries=32, show_spinner="Encoding test observations …")
+def _yardstick(_checkpoint: Checkpoint, path: str, stamps: tuple[int, ...]) -> Yardstick:  # noqa: ARG001 (the key)
+    from vaecore.explore.observed import observed
+    from vaecore.explore.reading import Yardstick
+
+    found = observed(_checkpoint, COMPARED, "test")
+    return Yardstick.of(_checkpoint, found.x, found.covariates, found.source)
