@@ -40,7 +40,7 @@ def encode(
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Read pictures as a model does: their codes and KL, their nearest observations, how well they are reconstructed."""
+    """Read pictures as a model does: codes and KL, nearest observations, how well they are reconstructed."""
     from vaecore.explore import Checkpoint
     from vaecore.explore.observed import observed
     from vaecore.explore.reading import Yardstick
@@ -121,8 +121,8 @@ def _lines(found: Checkpoint, path: Path, upload: Upload, reading: Reading, labe
         largest = sorted(range(len(reading.kl)), key=lambda d: -reading.kl[d] if reading.kl is not None else 0)
         parts = ", ".join(f"z{d} {reading.kl[d]:.2f}" for d in largest[:LARGEST_PARTS])
         lines.append(f"  KL {reading.kl.sum():.2f} nats{usual}; most of it: {parts}")
-    lines.append(f"  mean squared error {reading.error:.4f}: {reading.percentile:.0f} % of {reading.yardstick.source} are "
-                 "reconstructed better")
+    lines.append(f"  mean squared error {reading.error:.4f}: {reading.percentile:.0f} % of "
+                 f"{reading.yardstick.source} are reconstructed better")
     near = [f"{each.number}{'' if label is None else f' ({label})'} at {each.distance:.2f}"
             for each, label in zip(reading.nearest[:NEAREST_PRINTED], labels, strict=False)]
     return [*lines, f"  nearest by code: {', '.join(near)}"]

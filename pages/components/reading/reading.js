@@ -78,6 +78,8 @@ class Reading {
     this.facts = facts;
     const { latent, modality, covariate, size: [height, width] } = facts;
     this.root.style.setProperty("--wide", Math.min(1, width / height));
+    this.root.style.setProperty("--ratio", width / height);
+    this.root.toggleAttribute("data-given", facts.given);
     this.choice.hidden = !covariate?.classes;
     if (first) {
       this.classes.replaceChildren(...(covariate?.classes ?? []).map(name => new Option(name)));
@@ -92,8 +94,8 @@ class Reading {
     }
     if (facts.given) this.look(asShares(facts.picture));
     else {
-      this.pad.update({ label: `Draw as the data are drawn; ink becomes ${facts.ink.light ? "dark on light" :
-        "light on dark"}`, height: facts.height, side: facts.side, aspect: width / height }, () => {});
+      this.pad.update({ label: "Your drawing", height: facts.height, side: facts.side, aspect: width / height },
+        () => {});
       if (first) this.draw(this.pad.drawing.strokes);
     }
   }
