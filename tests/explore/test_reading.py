@@ -58,7 +58,7 @@ def test_the_percentile_is_the_share_that_is_reconstructed_better(vae: Checkpoin
 def test_a_model_that_reads_the_class_wants_it() -> None:
     found = Checkpoint.load(Run(GALLERY / "vae-conditional"))
     picture = pixels_of(found, 0)
-    with pytest.raises(ValueError, match="reads the class beside the picture. Give one of 0, 1, 2"):
+    with pytest.raises(ValueError, match=r"reads the class beside the picture\. Give one of 0, 1, 2"):
         found.encode_picture(picture)
     with pytest.raises(ValueError, match="Give one of"):
         found.encode_picture(picture, 10)

@@ -86,6 +86,7 @@ class Reading {
       this.classes.selectedIndex = Math.min(shownClass.get(facts.run) ?? 0, this.classes.length - 1);
       this.table = tableIn(this.told, latent);
       this.cards = neighboursIn(this.nearest, Math.min(NEAREST, facts.neighbours), number => this.sendCode(number));
+      setText(this.why, "The networks are on their way …");
       this.networks = Promise.all([Network.open(facts.networks.encoder), Network.open(facts.networks.decoder)]);
       this.networks.then(opened => {
         const away = opened.find(network => network.where !== "page");
