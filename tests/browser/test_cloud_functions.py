@@ -185,15 +185,20 @@ def test_a_point_is_a_disc_about_its_place_and_the_edge_of_the_canvas_cuts_it(ca
     drawn, pixels = call("cloud/paint.js", """() => {
       const pixels = new Uint32Array(20 * 12), points = { xs: [0, 9, NaN, 99, 1], ys: [0, 0, 0, 0, 0] };
       const n = m.splat(pixels, 20, 12, { ...points, ink: [0xff0000ff, 0xff0000ff, 1, 1, 0] },
-                        { x: 0, y: 0, scale: 1, radius: 2 });
+                        { x: 0, y: 0, scale: 1, radius: 2.5 });
       return [n, [...pixels]];
     }""")
     assert drawn == 2, "neither what has no place, nor what is far away, nor what is hidden"
     alpha = np.array(pixels, np.uint32).reshape(12, 20) >> 24
     disc = alpha[3:10, 7:14]  # 7 x 7 about the middle of the canvas
-    assert disc[3, 3] == disc[3, 2] == 255 and disc[0, 3] == disc[1, 1] == 0 and 0 < disc[3, 1] < 255
+    assert disc[3, 3] == disc[3, 1] == 255 and disc[0, 3] == 0 and 0 < disc[1, 1] < disc[1, 2] < 255, "a soft edge"
     assert (disc == disc.T).all() and (disc == disc[::-1]).all()
     assert alpha[6, 19] == alpha[6, 18] == 255 and (alpha[:, :7] == 0).all(), "nothing comes in on the other side"
+
+
+def test_a_small_point_has_no_soft_edge(call: Call) -> None:
+    cells = call("cloud/paint.js", "() => m.disc(1.6).cells")
+    assert sorted(map(tuple, cells)) == [(x, y, 255) for x in (-1, 0, 1) for y in (-1, 0, 1)]
 
 
 def test_only_chosen_points_are_drawn(call: Call) -> None:

@@ -445,16 +445,21 @@ class Cloud {
     this.pin = { sheet, place: own ? [sheet.x[i], sheet.y[i]] : place };
     this.pinned.replaceChildren();
     this.pinned.hidden = false;
-    const { paneOf } = await import("../lib/panes.js");
+    const [{ paneOf }, { answers, inWords }] = await Promise.all([import("../lib/panes.js"),
+      import("../lib/verdict.js")]);
     const pane = paneOf(pointing.modality, { side: 72 });
     this.pinned.append(pane.element);
     const words = make("span", "", this.pinned, `${where}. It is now the code in hand. `);
+    const judged = make("span", "judged", words);
     const link = make("a", "", words, "Open in Traverse");
     Object.assign(link, { href: pointing.link(code), target: "_self", title: "The sliders of Traverse, at this code" });
     const close = make("button", "", this.pinned, "Let go");
     Object.assign(close, { type: "button", title: "Back to the code that was in hand before" });
     close.onclick = () => this.letGo();
-    pointing.pictures(code).then(mean => pane.show({ mean }));
+    pointing.pictures(code).then(mean => {
+      pane.show({ mean });
+      pointing.judged(mean, logits => setText(judged, `${inWords(answers(logits, pointing.verdict.classes)[0])}. `));
+    });
     this.back ??= [sheet, pointing.units(pointing.held() ?? pointing.centre)];
     move(sheet.map.run, pointing.units(code), this);
     sheet.codeMoved();

@@ -5,6 +5,7 @@ import { clamp } from "../lib/plot.js";
 
 export const COLOURS = ramp(VIRIDIS);
 export const UNKNOWN = pixel(128, 134, 150); // of a point that has no class or no number
+const SMALL = 2.2; // px, radius of a disc
 export const NONE = 0xffff; // of a category: a point that has none
 
 export function pixelOf(colour) {
@@ -47,13 +48,15 @@ export function mixed(colour, other, part) {
   return pixel(channel(0), channel(8), channel(16));
 }
 
-// A disc of pixels: where it covers them, from the middle, and how much of each (0 to 255).
+// A disc of pixels: where it covers them, from the middle, and how much of each (0 to 255). A small one, as where there
+// are very many, has no soft edge: mixing takes most of the time, and nobody sees it.
 export function disc(radius) {
   const reach = Math.ceil(radius);
   const cells = [];
   for (let dy = -reach; dy <= reach; dy++) {
     for (let dx = -reach; dx <= reach; dx++) {
-      const covered = Math.round(255 * clamp(radius + 0.5 - Math.hypot(dx, dy), 0, 1));
+      const part = clamp(radius + 0.5 - Math.hypot(dx, dy), 0, 1);
+      const covered = Math.round(255 * (radius < SMALL ? Math.round(part) : part));
       if (covered > 0) cells.push([dx, dy, covered]);
     }
   }

@@ -34,7 +34,8 @@ export class Pointing {
     [this.network] = await Promise.all(needed);
     this.shape = this.network.outputs[`${this.modality.name}.mean`];
     // what answers beside the picture may be missing
-    const extras = [map.judge && Network.open(map.judge.address), map.density && fetchSeen(map.density)];
+    this.verdict = map.hand.judges?.[this.modality.name];
+    const extras = [this.verdict?.address && Network.open(this.verdict.address), map.density && fetchSeen(map.density)];
     [this.judge, this.seen] = await Promise.all(extras.map(extra => Promise.resolve(extra).catch(() => null)));
   }
 

@@ -206,7 +206,7 @@ export class Sheet {
     this.verdict = null;
     if (pointing.judge) {
       const { verdictIn } = await import("../lib/verdict.js");
-      this.verdict = verdictIn(this.decoded, this.map.judge);
+      this.verdict = verdictIn(this.decoded, pointing.verdict);
     }
     this.how = make("div", "how", this.decoded);
   }
