@@ -4,7 +4,8 @@
 
 Each entry is a preset and what was changed in it, trained like any run by the same worker. What is shipped
 is the run's folder without what only resuming needs, its weights in half precision, its step lines thinned to
-three hundred, and an evaluation with the usual settings for those that are compared with each other.
+a hundred and its numbers rounded, and an evaluation with the usual settings for those that are compared
+with each other.
 """
 
 from __future__ import annotations
@@ -35,7 +36,8 @@ RECIPES: dict[str, tuple[str, list[str]]] = {
     "ae": ("ae-mnist", [FULL, "training.epochs=12", "training.batch_size=128", "training.rate.kind=cosine"]),
     "vae": ("vae-mnist", [FULL, "training.epochs=20", "training.batch_size=128", "training.rate.kind=cosine"]),
     # The whole latent space on a screen: what Home begins with.
-    "vae-plane": ("vae-2d-mnist", [FULL, "training.batch_size=128", "training.rate.kind=cosine"]),
+    "vae-plane": ("vae-2d-mnist", [FULL, "model.network.dense=32", "training.batch_size=128",
+                                    "training.rate.kind=cosine"]),
     "vae-fashion": ("vae-fashion", ["training.epochs=15", "training.rate.kind=cosine"]),
     "vae-cyclical": ("cyclical-mnist", [FULL, "training.epochs=8", "training.evaluate_every=0.25"]),
     # One data set, black-and-white digits drawn anew at each visit, for priors and for the four families.
@@ -79,7 +81,7 @@ EVALUATED = ("vae-binary", "vae-mixture", "vae-vamp", "vae-conditional", "wae", 
 EXPERIMENTS = {"lagging-basic": "lagging", "lagging-aggressive": "lagging"}
 SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png",
            "preview.txt")  # the last two: one or the other
-STEP_LINES, CLIPS_SHIPPED = 150, 10
+STEP_LINES, CLIPS_SHIPPED = 100, 10
 
 
 def make(name: str) -> None:
@@ -122,7 +124,13 @@ def ship(run: Run, target: Path) -> None:
     steps = [line for line in lines if json.loads(line)["kind"] == "step"]
     kept = set(steps[:: -(-len(steps) // STEP_LINES) or 1])
     (target / "metrics.jsonl").write_text("".join(
-        f"{line}\n" for line in lines if line in kept or json.loads(line)["kind"] != "step"))
+        f"{_brief(line)}\n" for line in lines if line in kept or json.loads(line)["kind"] != "step"))
+
+
+def _brief(line: str) -> str:
+    """A line with its numbers to six digits: more than a curve can show."""
+    return json.dumps(json.loads(line, parse_float=lambda number: float(f"{float(number):.6g}")),
+                      separators=(",", ":"))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from pages.home import live
+from pages.home.groups import grouped
 from pages.shared import cards, checkpoints
 
 NEWEST = 12
@@ -22,6 +24,11 @@ st.markdown("Train, watch, explore and compare the generative models of one lect
             "this machine. A model learns to squeeze each image into a few numbers, its *latent code*, and to draw it "
             "again from them.", width=900)
 
+store = checkpoints.store()
+shipped = checkpoints.gallery()
+if (plane := next((run for run in shipped if live.fits(run)), None)) is not None:
+    live.show(plane)
+
 st.header("What to do first", anchor=False)
 with st.grid(4, min_column_width=230):
     for title, text, page, label, icon in STEPS:
@@ -31,14 +38,15 @@ with st.grid(4, min_column_width=230):
             st.space("stretch")
             st.page_link(page, label=label, icon=icon)
 
-store = checkpoints.store()
 st.header("Gallery", anchor=False, help="Checkpoints that came with the project, ready to be explored. Numbers are "
-          "read from their files.")
-if shipped := checkpoints.gallery():
+          "read from their files; those in large type compare within their group.")
+for group, held in grouped(shipped):
+    st.subheader(group.title, anchor=False)
+    st.caption(group.says)
     with st.grid("auto", min_column_width=330):
-        for run in shipped:
-            cards.gallery_card(run)
-else:
+        for card in held:
+            cards.gallery_card(card.run, card.figure, large=card.large)
+if not shipped:
     st.info(f"No checkpoint is in {store.root / 'gallery'}. `make gallery` makes those that come with the project; "
             "or train your own.", icon=":material/info:")
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared import lines, pictures
-from pages.shared.checkpoints import explore_link
-from pages.shared.headline import (
-    ACTIVE_HELP,
-    MSE_HELP,
-    PARAMETERS_HELP,
-    PERPLEXITY_HELP,
-    Headline,
-    headline,
-    short,
-)
+from pages.shared.checkpoints import explore_link, page_of
+from pages.shared.headline import ACTIVE_HELP, PERPLEXITY_HELP, Figure, Headline, active, headline
 from pages.shared.words import Colour, duration, escaped
 from vaecore.evaluate.results import shown
 from vaecore.lab import State, Status, status
@@ -32,8 +24,11 @@ MEANINGS: dict[State, str] = {
     "be resumed.", "lost": "Its process is gone without a word; it can be resumed."}
 
 
-def gallery_card(run: Run) -> None:
-    """A shipped checkpoint: what it draws, what it is, its numbers, and what to do with it."""
+def gallery_card(run: Run, figure: Figure | None, *, large: bool) -> None:
+    """A shipped checkpoint: what it draws, what it is, the number that counts for it, and the way in.
+
+    The number is set in `large` type where it compares with those of its neighbours.
+    """
     with st.container(border=True, height="stretch"):
         facts = _facts(run)
         if facts is None:
@@ -43,10 +38,13 @@ def gallery_card(run: Run) -> None:
         st.markdown(f"**{escaped(facts.family)}**{_latents(facts)}  \n{escaped(facts.data)}")
         if facts.problem:
             st.warning(escaped(facts.problem), icon=":material/broken_image:")
-        _numbers(facts)
+        if figure is not None and large:
+            st.metric(figure.label, figure.value, help=figure.help)
+        elif figure is not None:
+            st.markdown(f"{figure.label}: {figure.value}", help=figure.help)
         st.space("stretch")
         with st.container(horizontal=True, vertical_alignment="center"):
-            _explore(run)
+            _open(run)
             _train_like(run)
 
 
@@ -72,7 +70,7 @@ def run_card(run: Run) -> None:
             if facts.perplexity is not None:
                 parts, help = [*parts, f"perplexity {shown(facts.perplexity, 3)}"], f"{help} {PERPLEXITY_HELP}"
             if facts.has_code:
-                parts, help = [*parts, f"{_active(facts)} active"], f"{help} {ACTIVE_HELP}"
+                parts, help = [*parts, f"{active(facts)} active"], f"{help} {ACTIVE_HELP}"
             st.markdown(" · ".join([*parts, f"trained in {duration(facts.seconds)}"]), help=help)
         st.space("stretch")
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -131,25 +129,6 @@ def _latents(facts: Headline) -> str:
     return f" · {facts.latent_size or '?'} latent dimension{plural}" if facts.has_code else ""
 
 
-def _numbers(facts: Headline) -> None:
-    unit = f" nats/{escaped(facts.one)}"
-    entries = [
-        (facts.bound_name.removeprefix("Test "), shown(facts.bound), escaped(facts.bound_help) + f" Unit:{unit}."),
-        ("MSE", shown(facts.mse, 3), MSE_HELP) if facts.one != "sentence" else
-        ("Perplexity", shown(facts.perplexity, 3), PERPLEXITY_HELP),
-        *([("Active", _active(facts), ACTIVE_HELP)] if facts.has_code else []),
-        ("Parameters", short(facts.parameters),
-         PARAMETERS_HELP.format(exact="unknown" if facts.parameters is None else f"{facts.parameters:,}")),
-    ]
-    with st.grid(2, min_column_width=110, gap="xsmall"):
-        for label, value, help in entries:
-            st.metric(label, value, help=help)
-
-
-def _active(facts: Headline) -> str:
-    return "–" if facts.active is None else f"{facts.active} of {facts.latent_size or '?'}"
-
-
 def _progress(now: Status) -> str:
     if now.doing:
         return escaped(now.doing)
@@ -161,6 +140,15 @@ def _explore(run: Run) -> None:
     """The way to the page that shows what it does; none for a family without a code to move through."""
     if view_of(run) is not CODELESS:
         explore_link(run)
+
+
+def _open(run: Run) -> None:
+    """The main act of a shipped checkpoint: the page that shows what it does, or those of its kind side by side."""
+    codeless = view_of(run) is CODELESS
+    if st.button("Open", key=f"open-{run.id}", type="primary", icon=":material/open_in_new:",
+                 help="See its samples beside those of others." if codeless else page_of(run).of_run):
+        st.switch_page("families/page.py" if codeless else page_of(run).path,
+                       query_params={} if codeless else {"run": run.id})
 
 
 def _train_like(run: Run) -> None:

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import StrictBool
 
@@ -105,6 +105,14 @@ def sane(value: float | None) -> float | None:
 # -- in numbers ------------------------------------------------------------------------------------
 
 
+class Figure(NamedTuple):
+    """A number as a card shows it."""
+
+    label: str
+    value: str
+    help: str
+
+
 @dataclass(frozen=True)
 class Headline:
     """What a card or a table row says of a run; None for numbers that its files do not hold."""
@@ -172,6 +180,11 @@ def headline(run: Run) -> Headline:
         likelihood=config.model.likelihood.kind or about.likelihood, exact=about.exact,
         scored_on=(known, copy, pixels, data.vocabulary),
         read=read if isinstance(read := values.get("data"), dict) else {}, problem=problem)
+
+
+def active(facts: Headline) -> str:
+    """How many dimensions of the code are in use, of how many."""
+    return "–" if facts.active is None else f"{facts.active} of {facts.latent_size or '?'}"
 
 
 def short(count: int | None) -> str:

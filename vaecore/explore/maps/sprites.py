@@ -11,7 +11,7 @@ from PIL import Image
 from vaecore.explore.maps.observed import Observed
 from vaecore.explore.pictures import Images, legible
 
-SMALLEST, LARGEST = 16, 64  # pixels of the longer side of a cell
+SMALLEST_CELL, LARGEST_CELL = 16, 64  # pixels of the longer side of a cell
 PAGE = 1024  # pixels of the longer side of a page
 QUALITY = 88  # of WebP: no difference is seen in a thumbnail
 
@@ -31,9 +31,9 @@ class Sprites:
         smaller, a vector as stripes."""
         height, width = legible(observed.images([0])).shape[1:3]
         longest = max(height, width)
-        scale = min(1.0, LARGEST / longest)
-        if longest < SMALLEST:
-            scale = float(-(-SMALLEST // longest))  # whole pixels stay crisp
+        scale = min(1.0, LARGEST_CELL / longest)
+        if longest < SMALLEST_CELL:
+            scale = float(-(-SMALLEST_CELL // longest))  # whole pixels stay crisp
         height, width = max(1, round(height * scale)), max(1, round(width * scale))
         columns = max(1, PAGE // width)
         return cls(width, height, columns, columns * max(1, PAGE // height))

@@ -1,0 +1,31 @@
+"""Home's first act: a latent plane that answers the pointer. No torch: the browser fetches what it needs afterwards."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages.components.field import field
+from vaecore.store import Run, StoreError
+
+TEXT = ("A VAE that has only two numbers for each digit: this square holds all that it can draw. Move over it. Where "
+        "it is dim, no digit was ever encoded, and what is drawn there is the decoder's own invention.")
+
+
+def fits(run: Run) -> bool:
+    """Whether a run has a plane to be shown: images in two latent dimensions under the prior N(0, I)."""
+    try:
+        model = run.values().get("model")
+    except StoreError:
+        return False
+    if not isinstance(model, dict) or model.get("family") != "vae" or model.get("latent_size") != 2:
+        return False
+    prior = model.get("prior")
+    return (run.weights.is_file() and run.about().get("observation") == "image"
+            and isinstance(prior, dict) and prior.get("kind") == "standard")
+
+
+def show(run: Run) -> None:
+    """The plane with a sentence about it."""
+    st.subheader("Move this digit", anchor=False)
+    st.markdown(TEXT, width=900)
+    field(run, key="plane")

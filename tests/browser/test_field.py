@@ -1,0 +1,67 @@
+"""Home's live plane in a real browser: what is under the pointer is what the decoder draws there."""
+
+import numpy as np
+import pytest
+
+from tests.browser.conftest import ROOT, Visitor
+from vaecore.explore import Checkpoint
+from vaecore.store import Run
+
+DRAWN = """() => {
+  const root = [...document.querySelectorAll('*')].map(e => e.shadowRoot?.querySelector('.field')).find(Boolean);
+  const canvas = root?.querySelector('.digit canvas');
+  if (!root?.dataset.drawn) return null;
+  const { width, height } = canvas;
+  return { z: root.dataset.drawn.split(',').map(Number), tiled: root.dataset.tiled === 'true', width,
+           pixels: [...canvas.getContext('2d').getImageData(0, 0, width, height).data].filter((_, i) => i % 4 === 0),
+           code: root.querySelector('dd').textContent, kl: root.querySelectorAll('dd')[1].textContent };
+}"""
+
+
+@pytest.mark.browser
+def test_the_digit_follows_pointer_and_keys_without_a_word_to_the_server(visitor: Visitor) -> None:
+    page = visitor.page
+    sent: list[object] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
+    visitor.open("")
+    page.wait_for_function(f"() => ({DRAWN})()?.tiled")
+    page.wait_for_function(f"() => ({DRAWN})()?.kl !== ''")
+    assert sent, "what goes to the server is seen"
+    sent.clear()
+    hand = page.locator("canvas.hand")
+    box = hand.bounding_box()
+    assert box is not None
+    seen = set()
+    for step in range(12):
+        page.mouse.move(box["x"] + (0.2 + 0.05 * step) * box["width"], box["y"] + 0.3 * box["height"])
+        page.wait_for_timeout(60)
+        seen.add(tuple(page.evaluate(DRAWN)["z"]))
+    hand.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)
+    drawn = page.evaluate(DRAWN)
+    assert len(seen) > 6 and tuple(drawn["z"]) not in seen
+    checkpoint = Checkpoint.load(Run(ROOT / "trained" / "gallery" / "vae-plane"))
+    expected = checkpoint.decode(np.array([drawn["z"]], np.float32))[0]
+    assert np.abs(np.array(drawn["pixels"]).reshape(28, 28) - expected.astype(int)).max() <= 1
+    assert not sent, "nothing went to the server"
+    visitor.no_stack_trace()
+
+
+@pytest.mark.browser
+def test_a_click_opens_the_same_point_in_traverse(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open("")
+    page.wait_for_function(f"() => ({DRAWN})()?.tiled")
+    box = page.locator("canvas.hand").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
+    page.wait_for_timeout(300)
+    first, second = page.evaluate(DRAWN)["z"]
+    visitor.act(lambda: page.mouse.click(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"]))
+    page.get_by_role("heading", name="Traverse", exact=True).wait_for()
+    assert "run=gallery%2Fvae-plane" in page.url or "run=gallery/vae-plane" in page.url
+    told = page.url.split("z=")[1].split("&")[0].replace("%2C", ",").split(",")
+    assert [float(value) for value in told] == pytest.approx([first, second], abs=6e-4)
+    visitor.act(page.go_back)
+    page.get_by_role("heading", name="Latent Lab", exact=True).wait_for()
