@@ -1,4 +1,4 @@
-"""Traverse's tab *Interpolate*: from one test image to another, through the latent space."""
+"""Traverse's tab *Interpolate*: from one picture to another through the latent, along three paths side by side."""
 
 from __future__ import annotations
 
@@ -6,40 +6,83 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import pictures
+from pages.components.between import ENDS, asked, between
+from pages.shared import checkpoints, hand
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
-    from vaecore.explore.codes import Route
+    from vaecore.explore.codes import Codes
+    from vaecore.explore.geodesics import Ways
 
-ROUTES: list[Route] = ["straight", "spherical"]
+STEPS = 65  # codes on the shortest path that the browser goes through
+MEAN = ("Lengths are in the decoder's metric: how far the decoded picture moves in all along a path, in pixel values. "
+        "A shortest path is one among those nearby.")
+SIGMA = " The decoder gives each pixel a sigma as well, so sigma counts beside the mean."
+UNITS = "how far the decoded numbers move in all along a path"
 
 
 def panel(checkpoint: Checkpoint) -> None:
-    """From one test image to another, through the latent space."""
-    import numpy as np
+    """Two ends, three paths between them, one scrubber."""
+    from vaecore.explore.surface import says_sigma
 
-    from vaecore.explore.pictures import grid, labelled, legible, on_screen
-
-    last = len(checkpoint.examples) - 1
-    if last < 1:
+    if len(checkpoint.examples) < 2:
         st.info("Only one test image travels with this checkpoint, so there is nothing to interpolate to.")
         return
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        a = st.number_input("From test image", 0, last, 0, key="from", width=150, help="The image at the left end.")
-        b = st.number_input("to test image", 0, last, 1, key="to", width=150, help="The image at the right end.")
-        path = st.segmented_control("Path", ROUTES, default="straight", required=True, key="path",
-                                    help="Straight: along the line between both codes. Spherical: along the arc, "
-                                    "which keeps to codes as long as the ends', likelier under a Gaussian prior.")
-        steps = st.slider("Steps", 3, 16, 9, key="steps", width=220, help="Images on the way, both ends included.")
-    first, end = checkpoint.originals([a, b])
-    way = checkpoint.interpolate(a, b, steps, path)
-    strip = legible(np.stack([first, *way, end]))
-    shares = [f"{100 * step // (steps - 1)} %" for step in range(steps)]
-    pictures.rows([pictures.Labelled("Interpolation", on_screen(grid(strip, len(strip))), f"{path}, {steps} steps")],
-                  f"Test image {a}, then decoded codes on the way, then test image {b}",
-                  heads=[f"image {a}", *shares, f"image {b}"])
-    pictures.download(lambda: labelled([(f"{a} to {b}", strip)], [f"image {a}", *shares, f"image {b}"]),
-                      f"{checkpoint.run.id}-interpolation-{a}-{b}", key="png-interpolation")
-    st.caption(f"The {last + 1} test images, counted from 0 at the top left, 16 in a row:")
-    pictures.show(on_screen(grid(legible(checkpoint.originals(slice(None))), 16)), "All test images", width=760)
+    key = f"between-{checkpoint.run.id}"
+    told = asked(key)
+    ends, ways, reason = (ENDS, None, "") if told is None else (told, *found(checkpoint, told))
+    note = MEAN if checkpoint.vector is None else MEAN.replace("how far the decoded picture moves in all along a path, "
+                                                               "in pixel values", UNITS)
+    pictures, cell = _sheet(str(checkpoint.run.path), checkpoints.stamps(checkpoint.run), checkpoint)
+    between(hand.described(checkpoint), checkpoint.encode(slice(None)), pictures, cell, _labels(checkpoint),
+            noun="image" if checkpoint.vector is None else "row", ends=ends, ways=ways, key=key, reason=reason,
+            note=note + SIGMA * says_sigma(checkpoint.model, checkpoint.model.latents))
+
+
+def found(checkpoint: Checkpoint, ends: tuple[str, str]) -> tuple[Ways | None, str]:
+    """The paths between two ends as they were asked for, or why there are none."""
+    start, end = (_code(checkpoint, each) for each in ends)
+    if start is None or end is None:
+        return None, "One of both ends is no longer there. Pick it anew."
+    try:
+        return _ways(str(checkpoint.run.path), checkpoints.stamps(checkpoint.run), start.tobytes(), end.tobytes(),
+                     checkpoint), ""
+    except RuntimeError:  # of torch: what this decoder does cannot be differentiated
+        return None, "This decoder cannot be differentiated, so it has no metric to be short in."
+
+
+def _code(checkpoint: Checkpoint, end: str) -> Codes | None:
+    """A code (r,): of an example by its number, or as the address has one, "z" and units joined by commas."""
+    if end.startswith("z"):
+        return checkpoint.place(hand.numbers(end[1:], checkpoint.size))
+    if not (end.isascii() and end.isdecimal() and len(end) < 7 and int(end) < len(checkpoint.examples)):
+        return None
+    code: Codes = checkpoint.encode([int(end)])[0]
+    return code
+
+
+@st.cache_data(max_entries=256, show_spinner=False)
+def _ways(path: str, stamps: tuple[int, ...], start: bytes, end: bytes,  # noqa: ARG001 (the cache's key)
+          _checkpoint: Checkpoint) -> Ways:
+    """Found once for each pair of codes, for all sessions."""
+    import numpy as np
+
+    return _checkpoint.ways(np.frombuffer(start, np.float32), np.frombuffer(end, np.float32), STEPS)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def _sheet(path: str, stamps: tuple[int, ...], _checkpoint: Checkpoint  # noqa: ARG001 (the cache's key)
+           ) -> tuple[bytes, tuple[int, int]]:
+    """The kept examples as one row of a PNG, and the height and width of one."""
+    from vaecore.explore.pictures import grid, legible, png
+
+    images = legible(_checkpoint.originals(slice(None)))
+    return png(grid(images, len(images), gap=0)), (int(images.shape[1]), int(images.shape[2]))
+
+
+def _labels(checkpoint: Checkpoint) -> list[str]:
+    """What the examples are, where that is known."""
+    if checkpoint.labels is None:
+        return []
+    names = checkpoint.known
+    return [names[label] if 0 <= label < len(names) else str(label) for label in checkpoint.labels.tolist()]

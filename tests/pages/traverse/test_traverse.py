@@ -140,8 +140,7 @@ def test_only_the_open_tab_is_drawn() -> None:
     assert [int(row) for row in rows] == model.order
 
 
-@pytest.mark.parametrize(("tab", "said"), [("Reconstructions", "Reconstructed"), ("Interpolate", "image 1"),
-                                           ("Samples", "samples at temperature")])
+@pytest.mark.parametrize(("tab", "said"), [("Reconstructions", "Reconstructed"), ("Samples", "samples at temperature")])
 @pytest.mark.parametrize("run", ["vae", "ae", "vectors", "collapsed"])
 def test_every_view_of_every_family(tab: str, said: str, run: str) -> None:
     at = demo.open_page("traverse", run=run)

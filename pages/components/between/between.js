@@ -1,0 +1,499 @@
+// From one picture to another along three paths, under one scrubber. Everything is decoded here; the server is asked
+// for the shortest path once for each pair of ends.
+
+import { joined, onBack, read, write } from "../lib/address.js";
+import { make, setText, unpack } from "../lib/dom.js";
+import { mounted, rootOf } from "../lib/mount.js";
+import { move, moved } from "../lib/moved.js";
+import { Network } from "../lib/network.js";
+import { readTheme } from "../lib/palette.js";
+import { paneOf } from "../lib/panes.js";
+import { grid, picture, put, sizeOf } from "../lib/picture.js";
+import { saveButton } from "../lib/save.js";
+import { PATHS, along, endOf, spherical, straight, told } from "./ways.js";
+
+const STEPS = 9; // pictures in a row
+const PERIOD = 8000; // ms from one end to the other and back
+const ASK = 250; // ms that both ends must stand before the server is asked
+const HELP = {
+  straight: "Along the line between both codes. It may lead through places where the model saw no data.",
+  spherical: "Along the arc around 0, through codes as long as the ends', which a Gaussian prior finds likelier.",
+  shortest: "Of all paths nearby the one on which the pictures change least in all, at a constant speed: a geodesic in "
+    + "the decoder's metric.",
+};
+const TITLES = { straight: "Straight", spherical: "Spherical", shortest: "Shortest" };
+
+export default mounted(component => new Between(component), (view, component) => view.receive(component));
+
+export function decode(bytes) {
+  const [header, column] = unpack(bytes);
+  const { hand: { latents: [latent] }, ways, count } = header;
+  const message = { ...header, codes: column(count * latent.size), latent };
+  if (ways) {
+    ways.codes = column(ways.steps * latent.size);
+    ways.speed = Object.fromEntries(PATHS.map(path => [path, column(ways.speeds)]));
+  }
+  message.sprite = bytes.slice(bytes.length - header.png);
+  return message;
+}
+
+class Between {
+  constructor({ parentElement }) {
+    this.root = rootOf("between", parentElement);
+    this.at = 0;
+    this.path = "straight";
+    this.ends = { from: null, to: null };
+    this.next = "from"; // the end that the next click picks
+    this.playing = false;
+    this.build();
+    this.endBack = onBack(() => this.fromAddress());
+    this.resized = new ResizeObserver(() => this.drawSpeeds());
+    this.resized.observe(this.root);
+  }
+
+  build() {
+    const picks = make("div", "picks", this.root);
+    this.chips = Object.fromEntries(["from", "to"].map(end => [end, this.chip(picks, end)]));
+    this.swap = make("button", "", picks, "⇄ Swap");
+    this.swap.title = "Let both ends change places";
+    this.swap.onclick = () => this.setEnds({ from: this.ends.to, to: this.ends.from });
+    this.mine = make("button", "", picks, "Use the hand's code");
+    this.mine.title = "Take the code under the sliders above as the marked end: drawn, uploaded or moved there by hand.";
+    this.mine.onclick = () => this.takeMine();
+    this.sheet = make("div", "sheet", this.root);
+    this.sheet.role = "listbox";
+    this.sheet.setAttribute("aria-label", "Pictures to go from and to. Arrow keys move, Enter picks.");
+    this.sheet.onkeydown = event => this.keys(event);
+    this.hint = make("div", "hint", this.root);
+    const bench = make("div", "bench", this.root);
+    const rows = make("div", "rows", bench);
+    rows.role = "radiogroup";
+    rows.setAttribute("aria-label", "Path whose picture is shown large");
+    this.rows = Object.fromEntries(PATHS.map(path => [path, this.row(rows, path)]));
+    const bar = make("div", "bar", rows);
+    this.play = make("button", "play", bar, "▶");
+    this.play.title = "Play there and back, in a loop";
+    this.play.setAttribute("aria-label", "Play");
+    this.play.onclick = () => this.toggle();
+    this.range = make("input", "", bar);
+    Object.assign(this.range, { type: "range", min: 0, max: 1, step: 0.005, value: 0, title: "Where on the way: arrow "
+      + "keys move it, too" });
+    this.range.setAttribute("aria-label", "Where on the way from one picture to the other");
+    this.range.oninput = () => this.scrub(Number(this.range.value));
+    this.said = make("span", "said", bar);
+    this.large = make("div", "large", bench);
+    this.title = make("div", "title", this.large);
+    this.box = make("div", "", this.large);
+    this.verdict = make("div", "answer", this.large);
+    const under = make("div", "under", this.large);
+    this.take = make("button", "", under, "Open under the hand");
+    this.take.title = "Set the sliders above to this code, and go on from there";
+    this.take.onclick = () => move(this.message.hand.run, { [this.message.latent.name]: this.units(this.code()) }, this);
+    saveButton(under, () => this.saved());
+    this.note = make("div", "note", this.root);
+  }
+
+  chip(parent, end) {
+    const button = make("button", "end", parent);
+    make("span", "", button, end === "from" ? "From" : "To");
+    button.canvas = make("canvas", "", button);
+    button.who = make("b", "", button);
+    button.title = `The next click in the sheet chooses where to ${end === "from" ? "begin" : "end"}`;
+    button.onclick = () => this.mark(end);
+    return button;
+  }
+
+  row(parent, path) {
+    const row = make("div", "row", parent);
+    row.role = "radio";
+    row.tabIndex = 0;
+    row.title = HELP[path];
+    const head = make("div", "head", row);
+    make("span", "name", head, TITLES[path]);
+    row.said = make("span", "length", head);
+    const strip = make("div", "strip", row);
+    row.canvas = make("canvas", "pictures", strip);
+    row.canvas.setAttribute("role", "img");
+    row.canvas.setAttribute("aria-label", `${STEPS} pictures on the ${path} path`);
+    row.wait = make("div", "wait", strip);
+    row.wait.hidden = true;
+    row.line = make("i", "at", strip);
+    row.live = make("canvas", "live", row);
+    row.live.setAttribute("aria-hidden", "true");
+    row.speed = make("canvas", "speed", row);
+    row.speed.setAttribute("role", "img");
+    row.speed.setAttribute("aria-label", `How fast the picture changes along the ${path} path`);
+    row.speed.title = "How fast the picture changes along the way: level where it is steady";
+    row.onclick = () => this.choose(path);
+    row.onkeydown = event => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (event.key === "Enter" || event.key === " ") this.choose(path);
+      else if (step) {
+        const other = PATHS[(PATHS.indexOf(path) + step + PATHS.length) % PATHS.length];
+        this.choose(other);
+        this.rows[other].focus();
+      } else return;
+      event.preventDefault();
+    };
+    const to = event => {
+      const { left, width } = row.canvas.getBoundingClientRect();
+      this.choose(path);
+      this.scrub(Math.max(0, Math.min(1, ((event.clientX - left) / width * STEPS - 0.5) / (STEPS - 1))));
+    };
+    strip.onpointerdown = event => {
+      strip.setPointerCapture(event.pointerId);
+      strip.onpointermove = to;
+      to(event);
+    };
+    strip.onpointerup = strip.onpointercancel = () => { strip.onpointermove = null; };
+    return row;
+  }
+
+  // -- what comes
+
+  receive({ data, setStateValue }) {
+    this.send = setStateValue;
+    this.theme = readTheme(this.root, this.theme);
+    if (data !== this.bytes) {
+      const before = this.message;
+      this.message = decode((this.bytes = data));
+      const { hand, codes, latent, count } = this.message;
+      this.facts = { count, codes, centre: Float32Array.from(latent.centre), unit: Float32Array.from(latent.unit) };
+      setText(this.note, this.message.note);
+      if (before?.hand.run !== hand.run || before.png !== this.message.png) this.begin();
+      else this.cameWays();
+    }
+    this.drawSpeeds();
+  }
+
+  // Another run: its examples, its networks, and the ends that the address names.
+  async begin() {
+    const { hand, noun } = this.message;
+    this.network = null;
+    this.stop();
+    this.fillSheet();
+    this.pane?.destroy();
+    [this.modality] = hand.modalities;
+    this.pane = paneOf(this.modality, { side: 300 });
+    this.box.append(this.pane.element);
+    setText(this.hint, `Click the ${noun} to go from, then the one to go to.`);
+    this.fromAddress();
+    const bytes = this.bytes;
+    const run = hand.run;
+    try {
+      const network = await Network.open(hand.networks.decoder);
+      if (this.message.hand.run !== run) return;
+      this.network = network;
+      this.strips();
+      this.draw();
+    } catch (error) {
+      if (this.bytes === bytes || this.message.hand.run === run) setText(this.hint, error.message);
+    }
+  }
+
+  fillSheet() {
+    const { count, cell: [height, width], labels, noun, sprite } = this.message;
+    this.sheet.replaceChildren();
+    this.sheet.style.setProperty("--wide", width / height);
+    this.cells = Array.from({ length: count }, (_, n) => {
+      const cell = make("button", "cell", this.sheet);
+      cell.role = "option";
+      cell.tabIndex = n ? -1 : 0;
+      cell.said = labels[n] === undefined ? `${noun} ${n}` : `${noun} ${n}: ${labels[n]}`;
+      cell.title = `Test ${cell.said}`;
+      cell.setAttribute("aria-label", cell.title);
+      cell.canvas = make("canvas", "", cell);
+      Object.assign(cell.canvas, { width, height });
+      cell.onclick = () => this.pick(n);
+      return cell;
+    });
+    for (const row of Object.values(this.rows)) { // as large as what will be drawn, so that nothing jumps
+      Object.assign(row.canvas, { width: STEPS * (width + 1) - 1, height });
+      Object.assign(row.live, { width, height });
+    }
+    const { cells } = this;
+    createImageBitmap(new Blob([sprite], { type: "image/png" })).then(image => {
+      cells.forEach((cell, n) => cell.canvas.getContext("2d").drawImage(image, n * width, 0, width, height, 0, 0, width,
+        height));
+      this.chipsNow();
+    });
+  }
+
+  fromAddress() {
+    const { from, to } = this.message;
+    this.path = PATHS.includes(read("path")) ? read("path") : "shortest";
+    const at = Number(read("at"));
+    this.at = at >= 0 && at <= 1 ? at : 0;
+    const end = (name, other) => endOf(read(name), this.facts) ?? endOf(other, this.facts) ?? endOf("0", this.facts);
+    this.setEnds({ from: end("from", from), to: end("to", to) }, false);
+    this.choose(this.path, false);
+  }
+
+  // -- both ends
+
+  mark(end) {
+    this.next = end;
+    this.chipsNow();
+  }
+
+  pick(example) {
+    const ends = { ...this.ends, [this.next]: endOf(String(example), this.facts) };
+    this.next = this.next === "from" ? "to" : "from";
+    this.setEnds(ends);
+  }
+
+  takeMine() {
+    const { hand: { run }, latent } = this.message;
+    const mine = moved(run)?.[latent.name] ?? new Float32Array(latent.size);
+    this.setEnds({ ...this.ends, [this.next]: endOf(`z${joined(mine)}`, this.facts) });
+    this.next = this.next === "from" ? "to" : "from";
+    this.chipsNow();
+  }
+
+  setEnds(ends, told = true) {
+    this.ends = ends;
+    if (told) write({ from: ends.from.text, to: ends.to.text });
+    this.chipsNow();
+    this.cameWays();
+    this.strips();
+    this.draw();
+  }
+
+  chipsNow() {
+    for (const [end, chip] of Object.entries(this.chips)) {
+      chip.setAttribute("aria-pressed", this.next === end);
+      const { example } = this.ends[end] ?? {};
+      setText(chip.who, example === null ? "the hand's code" : this.cells?.[example]?.said ?? "");
+      const source = example === null ? this.endPictures?.[end] : this.cells?.[example]?.canvas;
+      chip.canvas.hidden = !source;
+      if (!source) continue;
+      Object.assign(chip.canvas, { width: source.width, height: source.height });
+      chip.canvas.getContext("2d").drawImage(source, 0, 0);
+    }
+    this.cells?.forEach((cell, n) => {
+      const which = ["from", "to"].filter(end => this.ends[end]?.example === n);
+      cell.dataset.end = which.join(" ");
+      cell.setAttribute("aria-selected", which.length > 0);
+    });
+  }
+
+  keys(event) {
+    const now = this.cells.indexOf(event.target);
+    const across = Math.max(1, this.cells.filter(cell => cell.offsetTop === this.cells[0].offsetTop).length);
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: across, ArrowUp: -across,
+      Home: -now, End: this.cells.length - 1 - now }[event.key];
+    if (now < 0 || step === undefined) return;
+    event.preventDefault();
+    const next = this.cells[now + step];
+    if (!next) return;
+    this.cells[now].tabIndex = -1;
+    next.tabIndex = 0;
+    next.focus();
+  }
+
+  // -- the shortest path, asked for and answered
+
+  get ways() {
+    const { ways, from, to } = this.message;
+    return ways && from === this.ends.from.text && to === this.ends.to.text ? ways : null;
+  }
+
+  cameWays() {
+    const { ways, message: { reason, from, to } } = this;
+    const asked = from === this.ends.from.text && to === this.ends.to.text;
+    const shortest = this.rows.shortest;
+    for (const path of PATHS) {
+      setText(this.rows[path].said, ways ? told(path, ways.lengths) : "");
+    }
+    const none = asked && reason;
+    shortest.classList.toggle("waiting-for-it", !ways && !none);
+    setText(shortest.wait, ways ? "" : none ? reason : "Looking for the shortest path…");
+    shortest.wait.hidden = Boolean(ways);
+    clearTimeout(this.asking);
+    if (!ways && !none) {
+      this.asking = setTimeout(() => this.send("ends", { from: this.ends.from.text, to: this.ends.to.text }), ASK);
+    }
+    if (ways && !ways.settled) setText(shortest.said, `${shortest.said.textContent} · still growing shorter`);
+    this.strips();
+    this.draw();
+    this.drawSpeeds();
+  }
+
+  // -- along the way
+
+  code(path = this.path, t = this.at) {
+    const { from: { code: a }, to: { code: b } } = this.ends;
+    if (path === "spherical") return spherical(a, b, t);
+    const { ways } = this;
+    return path === "shortest" && ways ? along(ways.codes, ways.steps, t) : straight(a, b, t);
+  }
+
+  units(code) {
+    return code.map((x, d) => (x - this.facts.centre[d]) / this.facts.unit[d]);
+  }
+
+  get shown() {
+    return PATHS.filter(path => path !== "shortest" || this.ways);
+  }
+
+  batch(codes) {
+    const { latent } = this.message;
+    const z = new Float32Array(codes.length * latent.size);
+    codes.forEach((code, n) => z.set(code, n * latent.size));
+    return { [latent.name]: z };
+  }
+
+  // The rows, all in one batch; only the newest pair's are drawn.
+  async strips() {
+    if (!this.network || !this.ends.from) return;
+    const { shown, modality } = this;
+    const key = `${this.ends.from.text} ${this.ends.to.text} ${shown}`;
+    if (key === this.stripped) return;
+    this.stripped = key;
+    const codes = shown.flatMap(path => Array.from({ length: STEPS }, (_, n) => this.code(path, n / (STEPS - 1))));
+    const outputs = await this.network.run(this.batch(codes), codes.length);
+    if (this.stripped !== key) return;
+    const means = outputs[`${modality.name}.mean`];
+    const size = sizeOf(modality.shape);
+    const pictures = codes.map((_, n) => picture(means.subarray(n * size, (n + 1) * size), modality.shape));
+    shown.forEach((path, n) => put(this.rows[path].canvas, grid(pictures.slice(n * STEPS, (n + 1) * STEPS), STEPS)));
+    const canvasOf = one => {
+      const canvas = document.createElement("canvas");
+      put(canvas, one);
+      return canvas;
+    };
+    this.endPictures = { from: canvasOf(pictures[0]), to: canvasOf(pictures[STEPS - 1]) };
+    this.chipsNow();
+    this.root.dataset.strips = key;
+    this.drawSpeeds();
+  }
+
+  choose(path, told = true) {
+    this.path = path;
+    for (const [name, row] of Object.entries(this.rows)) row.setAttribute("aria-checked", name === path);
+    if (told) write({ path });
+    this.draw();
+  }
+
+  scrub(at) {
+    this.stop();
+    this.at = Math.round(1000 * at) / 1000; // as the address has it, so that a link shows the very picture
+    write({ at: this.at });
+    this.draw();
+  }
+
+  // The picture of each path at the scrubber's place, and the chosen one large.
+  draw() {
+    if (!this.ends.from) return;
+    const share = `${Math.round(100 * this.at)} %`;
+    if (Number(this.range.value) !== this.at) this.range.value = this.at;
+    this.range.setAttribute("aria-valuetext", `${share} of the way`);
+    setText(this.said, share);
+    setText(this.title, `${TITLES[this.path]}, ${share} of the way`);
+    for (const row of Object.values(this.rows)) {
+      row.line.style.left = `${(100 * (this.at * (STEPS - 1) + 0.5)) / STEPS}%`;
+    }
+    if (!this.network) return;
+    const { shown, path, at, modality } = this;
+    const paths = shown.includes(path) ? shown : [...shown, path];
+    this.network.latest(this.batch(paths.map(each => this.code(each))), paths.length, outputs => {
+      const size = sizeOf(modality.shape);
+      const of = (name, n) => outputs[`${modality.name}.${name}`]?.subarray(n * size, (n + 1) * size);
+      shown.forEach((each, n) => put(this.rows[each].live, picture(of("mean", n), modality.shape)));
+      const n = paths.indexOf(path);
+      this.pane.show({ mean: of("mean", n), sigma: of("sigma", n) });
+      this.root.dataset.drawn = `${path} ${at}`;
+    }, error => setText(this.hint, error.message));
+  }
+
+  drawSpeeds() {
+    const ways = this.message && this.ends.from && this.ways;
+    const most = ways ? Math.max(...PATHS.map(path => Math.max(...ways.speed[path]))) : 0;
+    for (const path of PATHS) {
+      const canvas = this.rows[path].speed;
+      const [width, height] = [canvas.clientWidth, canvas.clientHeight].map(side => Math.round(side * devicePixelRatio));
+      if (!width || !height) continue;
+      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+      const c = canvas.getContext("2d");
+      c.clearRect(0, 0, width, height);
+      if (!(most > 0)) continue;
+      const speed = ways.speed[path];
+      const inset = width / STEPS / 2; // from the middle of the first picture to that of the last
+      c.beginPath();
+      speed.forEach((value, n) => {
+        const x = inset + ((n + 0.5) / speed.length) * (width - 2 * inset);
+        const y = height - 2 - (value / most) * (height - 4);
+        if (n) c.lineTo(x, y);
+        else c.moveTo(x, y);
+      });
+      c.strokeStyle = this.theme.palette[0] || this.theme.text;
+      c.lineWidth = 1.5 * devicePixelRatio;
+      c.stroke();
+    }
+  }
+
+  // -- the loop
+
+  toggle() {
+    if (this.playing) {
+      this.scrub(this.at);
+      return;
+    }
+    this.playing = true;
+    this.root.dataset.playing = true;
+    setText(this.play, "⏸");
+    this.play.setAttribute("aria-label", "Pause");
+    const begun = performance.now() - (PERIOD / 2) * this.at;
+    const frame = now => {
+      if (!this.playing) return;
+      const turn = ((now - begun) % PERIOD) / PERIOD;
+      this.at = turn < 0.5 ? 2 * turn : 2 - 2 * turn;
+      this.draw();
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  }
+
+  stop() {
+    this.playing = false;
+    delete this.root.dataset.playing;
+    setText(this.play, "▶");
+    this.play.setAttribute("aria-label", "Play");
+  }
+
+  // The rows with their names, as a picture.
+  saved() {
+    const rows = this.shown.map(path => [path, this.rows[path].canvas]).filter(([, canvas]) => canvas.width > 1);
+    if (!rows.length) return null;
+    const [{ width, height }] = [rows[0][1]];
+    const scale = Math.max(1, Math.round(900 / width));
+    const [wide, high, text] = [width * scale, height * scale, 26];
+    const { theme, ways } = this;
+    return {
+      name: `${this.message.hand.run}-${this.ends.from.example ?? "hand"}-${this.ends.to.example ?? "hand"}`,
+      width: wide,
+      height: rows.length * (high + text + 8),
+      background: theme.background,
+      draw(context) {
+        context.imageSmoothingEnabled = false;
+        context.font = `16px ${theme.font}`;
+        context.textBaseline = "middle";
+        rows.forEach(([path, canvas], n) => {
+          const top = n * (high + text + 8);
+          context.fillStyle = theme.text;
+          context.fillText(`${TITLES[path]}${ways ? `, ${told(path, ways.lengths)}` : ""}`, 0, top + text / 2);
+          context.drawImage(canvas, 0, top + text, wide, high);
+        });
+      },
+    };
+  }
+
+  destroy() {
+    this.stop();
+    clearTimeout(this.asking);
+    this.endBack();
+    this.resized.disconnect();
+    this.pane?.destroy();
+    this.root.remove();
+  }
+}
