@@ -6,6 +6,6 @@ and shows what it finds there to the first visitor of a server, in place of the 
 
 import streamlit as st
 
-from pages.components import networks, seen, serve
+from pages.components import map_routes, networks, seen, serve
 
-app = st.App("pages/index.py", routes=[*serve.routes(), *networks.routes(), *seen.routes()])
+app = st.App("pages/index.py", routes=[*serve.routes(), *networks.routes(), *seen.routes(), *map_routes.routes()])

@@ -131,7 +131,7 @@ def test_every_verb_is_where_it_is_said_to_be(capsys: pytest.CaptureFixture[str]
         assert [each.name or each.callback.__name__ for each in commands] == list(verbs)
     files = {path.stem for path in (Path(cli.__file__).parent).glob("*.py")}
     known = {*cli.VERBS, *(file for file, _ in cli.GROUPS.values())}
-    assert files - known == {"__init__", "printing", "declared", "downloading", "bringing"}
+    assert files - known == {"__init__", "printing", "progress", "declared", "downloading", "bringing"}
     assert call(["--help"]) == 0
     listed = capsys.readouterr().out
     assert all(f" {verb} " in listed for verb in (*(v for verbs in cli.VERBS.values() for v in verbs), *cli.GROUPS))

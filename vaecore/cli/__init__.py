@@ -25,6 +25,7 @@ VERBS = {
     "exporting": ("export",),
     "looking": ("diagnose", "sample", "reconstruct", "traverse", "compare"),
     "moving": ("interpolate", "directions"),
+    "mapping": ("map",),
     "crossmodal": ("generate",),
     "encoding": ("encode",),
     "video": ("rollout",),

@@ -12,7 +12,6 @@ from types import FrameType
 from typing import Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from vaecore.cli.declared import declared
 from vaecore.cli.printing import (
@@ -27,13 +26,13 @@ from vaecore.cli.printing import (
     say,
     store_at,
 )
+from vaecore.cli.progress import progress
 from vaecore.evaluate.evaluation import Evaluation, lines
 from vaecore.evaluate.parts import title
 from vaecore.evaluate.settings import Settings
 from vaecore.lab import background
 from vaecore.schema import ConfigError, problem
 
-Tell = Callable[[str, int, int], None]
 app = typer.Typer()
 
 
@@ -60,7 +59,7 @@ def evaluate(run: RunArgument, *, data_path: DataPathOption = "", store: StoreOp
 
     with background.evaluation(found).alone(), _asked_to_stop() as stopped:
         try:
-            with _progress() as tell:
+            with progress(_title) as tell:
                 result = evaluate_run(found, settings, progress=tell, cancelled=stopped)
         except Cancelled:
             err.print("Cancelled before anything was found: nothing is kept.", highlight=False)
@@ -100,7 +99,7 @@ def judge(run: RunArgument, *, data_path: DataPathOption = "", store: StoreOptio
     names = judgeable(modalities)
     if not names:
         raise _no_judge(found.id, "it models neither images nor vectors")
-    with background.judging(found).alone(), _progress() as tell:
+    with background.judging(found).alone(), progress(_title) as tell:
         try:
             judges = [made(data, name, modalities[name], lambda done, of: tell(background.JUDGE, done, of))
                       for name in names]
@@ -138,32 +137,8 @@ def _asked_to_stop() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-@contextlib.contextmanager
-def _progress() -> Iterator[Tell]:
-    """A bar a part on a terminal, else a line for each percent, which a page reads from the log."""
-    if not err.is_terminal:
-        last: list[str] = [""]
-
-        def tell_lines(part: str, done: int, total: int) -> None:
-            percent = f"{part} {100 * done // total if total else 0}"
-            if percent != last[0]:
-                last[0] = percent
-                err.print(background.line(part, done, total), highlight=False)
-
-        yield tell_lines
-        return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
-        tasks: dict[str, Any] = {}
-
-        def tell(part: str, done: int, total: int) -> None:
-            if part not in tasks:
-                for task in tasks.values():
-                    progress.stop_task(task)
-                tasks[part] = progress.add_task("Judge" if part == background.JUDGE else title(part), total=None)
-            progress.update(tasks[part], completed=done, total=total or None)
-
-        yield tell
+def _title(part: str) -> str:
+    return "Judge" if part == background.JUDGE else title(part)
 
 
 def _told(missing: dict[str, str]) -> str:

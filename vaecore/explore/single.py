@@ -10,7 +10,7 @@ import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -29,15 +29,20 @@ from vaecore.explore.pictures import Images, as_images, on_screen, sheet
 from vaecore.explore.reading import Reading, Yardstick, reading
 from vaecore.explore.surface import Surface, surface
 from vaecore.explore.uploads import Step, Upload, from_upload
+from vaecore.mapping import Method, Part, Settings
 from vaecore.modalities import Label, Modality, Vector
 from vaecore.models import Family
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import DiagonalGaussian, Point, StandardNormal
 from vaecore.probability.priors import ConditionalMixture
+from vaecore.schema import parse
 from vaecore.store import COPY_AGAIN, EXAMPLES, Run
 from vaecore.training.checkpoints import BrokenCheckpoint
 from vaecore.training.feed import scaled
 from vaecore.views import SINGLE, Preview
+
+if TYPE_CHECKING:
+    from vaecore.explore.maps import LatentMap
 
 DRAWN_AT_ONCE = 500  # codes: a mixture weighs all its components for each
 
@@ -404,6 +409,16 @@ class Checkpoint:
                ) -> Images:
         """Decoder means of `sample_codes`."""
         return self.decode(self.sample_codes(count, temperature, seed, labels))
+
+    def map(self, split: Part = "test", method: Method = "dims", **settings: Any) -> LatentMap:
+        """The codes of a split in the plane, by two dimensions, principal components or UMAP.
+
+        Further settings are the fields of `vaecore.mapping.Settings`. Raises `ConfigError` for what is none, and
+        `DataUnavailable` where the run's data are not on this machine.
+        """
+        from vaecore.explore.maps import latent_map  # which is built on this class
+
+        return latent_map(self, parse(Settings, {"split": split, "method": method, **settings}))
 
     def preview(self, count: int = 10) -> Preview:
         """Samples, two rows of `count`; of a prior with labels a column for each of the first."""

@@ -1,16 +1,18 @@
-"""What runs in the background besides trainings: a study's experiment, an evaluation, the training of a judge.
+"""What runs in the background besides trainings: a study, an evaluation, a judge's training, a map.
 
 Each runs once at a time, whether a page has started it or a terminal. A study that is stopped keeps nothing, and its
-earlier result stays, nor does a judge; an evaluation keeps what it has found by then.
+earlier result stays, nor does a judge; an evaluation keeps what it has found by then, and a map its codes.
 """
 
 from __future__ import annotations
 
 import re
 
+from vaecore import mapping
 from vaecore.evaluate.kept import folder_of
 from vaecore.evaluate.parts import PARTS, STEPS
 from vaecore.lab.task import Task
+from vaecore.mapping import Settings, folder
 from vaecore.store import Run, Store
 
 JUDGE = "judge"  # what a judge's training is called in the lines of its log
@@ -37,6 +39,12 @@ def judging(run: Run) -> Task:
                 (JUDGE, run.id, "--store", str(run.path.parents[1])))
 
 
+def latent_map(run: Run, settings: Settings) -> Task:
+    """The making of a latent map of `run`, which is started with the words of `settings`."""
+    name = f"{run.id.replace('/', '~')}-{settings.split}-{settings.method}"
+    return Task(folder(), name, f"The map of {run.id}", ("map", run.id, "--store", str(run.path.parents[1])))
+
+
 # -- how far it is ---------------------------------------------------------------------------------
 
 
@@ -46,9 +54,9 @@ def line(part: str, done: int, total: int) -> str:
 
 
 def reached(lines: tuple[str, ...]) -> tuple[str, float] | None:
-    """The part of an evaluation that is being done, or the judge, and its share that is; None where no line says."""
+    """The part of an evaluation or a map, or the judge, that is being done, and its share; None where no line says."""
     for said in reversed(lines):
-        if (found := REACHED.fullmatch(said)) and found[1] in {*PARTS, *STEPS, JUDGE}:
+        if (found := REACHED.fullmatch(said)) and found[1] in {*PARTS, *STEPS, *mapping.STEPS, JUDGE}:
             done, total = int(found[2]), int(found[3])
             return found[1], min(1.0, done / total) if total else 0.0
     return None

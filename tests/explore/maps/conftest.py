@@ -41,6 +41,7 @@ def vae(make: Callable[..., Checkpoint]) -> Checkpoint:
 
 
 @pytest.fixture
-def here(start: Callable[..., Path]) -> Checkpoint:
-    """One of a test's own, whose files it may change."""
+def here(start: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Checkpoint:
+    """One of a test's own, whose files it may change, with a cache of its own: equal weights share what is kept."""
+    monkeypatch.setenv("VAECORE_CACHE", str(tmp_path / "cache"))
     return Checkpoint.load(Run(start(small())))

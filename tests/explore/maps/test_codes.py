@@ -17,7 +17,7 @@ from PIL import Image
 from vaecore.data import DataUnavailable
 from vaecore.evaluate.likelihood import log_likelihood
 from vaecore.explore import Checkpoint
-from vaecore.explore.maps import Observed, Selection, Settings, encode, kept, latent_map, log_likelihoods
+from vaecore.explore.maps import Population, Selection, Settings, encode, kept, latent_map, log_likelihoods
 from vaecore.explore.maps.latent_map import LatentMap, chosen
 from vaecore.explore.maps.sprites import Sprites
 from vaecore.schema import ConfigError
@@ -33,7 +33,7 @@ def found(vae: Checkpoint) -> LatentMap:
 
 
 def test_every_measure_is_what_the_model_says(vae: Checkpoint) -> None:
-    observed = Observed.of(vae)
+    observed = Population.of(vae)
     encoded = encode(observed)
     batch = observed.batch(np.arange(observed.count))
     with torch.inference_mode():
@@ -51,29 +51,29 @@ def test_every_measure_is_what_the_model_says(vae: Checkpoint) -> None:
 
 
 def test_the_kept_examples_have_the_codes_of_the_checkpoint(vae: Checkpoint) -> None:
-    encoded = encode(Observed.of(vae, "kept"))
+    encoded = encode(Population.of(vae, "kept"))
     np.testing.assert_allclose(encoded.means, vae.encode(slice(None)), atol=1e-6)
     assert len(encoded) == 64
 
 
 def test_a_family_without_a_prior_has_no_kl(make: Callable[..., Checkpoint]) -> None:
     pca = make({"model": {"family": "pca", "latent_size": 3}}, "pca")
-    encoded = encode(Observed.of(pca, "kept"))
+    encoded = encode(Population.of(pca, "kept"))
     assert set(encoded.measures) == {"reconstruction", "error"}
     with pytest.raises(ValueError, match="no prior"):
-        log_likelihoods(Observed.of(pca, "kept"), np.arange(3))
+        log_likelihoods(Population.of(pca, "kept"), np.arange(3))
 
 
 def test_what_is_broken_off_is_the_first_so_many(vae: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(type(vae.model), "at_once", lambda *_: 10)
-    observed, told = Observed.of(vae, "kept"), []
+    observed, told = Population.of(vae, "kept"), []
     part = encode(observed, lambda done, of: told.append((done, of)), cancelled=lambda: len(told) == 3)
     assert len(part) == 30 and told == [(10, 64), (20, 64), (30, 64)]
     np.testing.assert_array_equal(part.means, encode(observed).means[:30])
 
 
 def test_log_likelihoods_have_the_mean_of_an_evaluation(vae: Checkpoint) -> None:
-    observed = Observed.of(vae)
+    observed = Population.of(vae)
     mine = log_likelihoods(observed, np.arange(50), 20, seed=3)
     theirs = log_likelihood(vae.model, [observed.batch(np.arange(50))], 20, seed=3)
     assert mine.mean() == pytest.approx(theirs.log_likelihood, rel=1e-5)
@@ -82,27 +82,27 @@ def test_log_likelihoods_have_the_mean_of_an_evaluation(vae: Checkpoint) -> None
 def test_other_data_than_those_of_the_run_are_refused(vae: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(vae.model.modalities, "image", type(vae.model.modalities["image"])("image", (1, 9, 9)))
     with pytest.raises(DataUnavailable, match="another form"):
-        Observed.of(vae)
+        Population.of(vae)
 
 
 # -- the cache -------------------------------------------------------------------------------------
 
 
 def test_codes_are_kept_until_the_weights_change(here: Checkpoint) -> None:
-    observed = Observed.of(here)
+    observed = Population.of(here)
     assert kept.codes(observed) is None
     first = latent_map(here).encoded
     again = kept.codes(observed)
     assert again is not None
     np.testing.assert_array_equal(again.means, first.means)
     np.testing.assert_array_equal(again.measures["kl"], first.measures["kl"])
-    assert kept.codes(Observed.of(here, "validation")) is None and kept.codes(Observed.of(here, limit=10)) is None
+    assert kept.codes(Population.of(here, "validation")) is None and kept.codes(Population.of(here, limit=10)) is None
     with torch.no_grad():
         for parameter in here.model.parameters():
             parameter += 0.01
     save_weights(here.run.weights, here.model, here.run.config(), 1)
     changed = Checkpoint.load(here.run)
-    assert kept.codes(Observed.of(changed)) is None
+    assert kept.codes(Population.of(changed)) is None
     assert not np.allclose(latent_map(changed).encoded.means, first.means)
 
 
@@ -114,15 +114,14 @@ def test_a_damaged_file_is_made_again(here: Checkpoint) -> None:
         np.testing.assert_array_equal(latent_map(here).encoded.means, good)
 
 
-def test_the_oldest_go_first(here: Checkpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("VAECORE_CACHE", str(tmp_path / "cache"))
-    observed = Observed.of(here, "kept")
+def test_the_oldest_go_first(here: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    observed = Population.of(here, "kept")
     encoded = encode(observed)
     kept.keep_codes(observed, encoded)
     [first] = kept.folder().iterdir()
     os.utime(first, (1, 1))
     monkeypatch.setattr(kept, "BYTES", int(1.5 * first.stat().st_size))
-    kept.keep_codes(Observed.of(here, "kept", 63), encode(Observed.of(here, "kept", 63)))
+    kept.keep_codes(Population.of(here, "kept", 63), encode(Population.of(here, "kept", 63)))
     assert not first.exists() and len(list(kept.folder().iterdir())) == 1
 
 
@@ -196,7 +195,7 @@ def test_a_selection_is_set_beside_the_whole(found: LatentMap) -> None:
 
 
 def test_a_page_of_sprites_holds_the_observations_in_order(found: LatentMap) -> None:
-    observed = found.observed
+    observed = found.population
     sprites = Sprites.of(observed)
     assert (sprites.width, sprites.height) == (16, 16)  # digits of 8 x 8, whole pixels
     page = np.asarray(Image.open(io.BytesIO(sprites.page(observed, 0))).convert("L")).astype(int)

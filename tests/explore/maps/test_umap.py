@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vaecore.explore import Checkpoint
-from vaecore.explore.maps import Observed, Settings, kept, latent_map, neighbourhoods
+from vaecore.explore.maps import Population, Settings, kept, latent_map, neighbourhoods
 from vaecore.schema import ConfigError
 
 UMAP = Settings(split="kept", method="umap", neighbors=5)
@@ -61,7 +61,7 @@ def test_a_map_is_kept_by_its_settings(vae: Checkpoint, counted: list[int]) -> N
     assert counted == [64]
     for field, value in (("neighbors", 6), ("min_dist", 0.5), ("seed", 1)):
         other = UMAP.model_copy(update={field: value})
-        assert kept.points(Observed.of(vae, "kept"), other) is None
+        assert kept.points(Population.of(vae, "kept"), other) is None
         latent_map(vae, other)
     assert counted == [64] * 4
 

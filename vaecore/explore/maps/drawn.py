@@ -18,7 +18,7 @@ NAMED = 24  # classes of a legend
 
 def drawn(found: LatentMap) -> bytes:
     """The map as PNG on white, both axes in one scale."""
-    labels, names = found.labels, found.observed.class_names if found.labels is not None else ()
+    labels, names = found.labels, found.population.class_names if found.labels is not None else ()
     colours = [tuple(round(255 * DARK * each) for each in colour) for colour in hues(max(1, len(names))).tolist()]
     right = LEGEND if names else 0
     picture = Image.new("RGB", (SIDE + right, SIDE), "white")
@@ -39,7 +39,7 @@ def drawn(found: LatentMap) -> bytes:
     ImageDraw.Draw(sideways).text((SIDE / 2, MARGIN / 2), up, INK, font, "mm")
     turned = sideways.rotate(90, expand=True)
     picture.paste(turned, (0, 0), turned)
-    told = f"{found.observed.checkpoint.run.id}: {len(found):,} {found.observed.split} observations"
+    told = f"{found.population.checkpoint.run.id}: {len(found):,} {found.population.split} observations"
     draw.text((SIDE / 2, MARGIN / 2), told, INK, font, "mm")
     for place, name in enumerate(names[:NAMED]):
         top = MARGIN + 8 + 40 * place

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from vaecore.evaluate.likelihood import DECODED_AT_ONCE, importance_log_weights
 from vaecore.explore.codes import Codes
-from vaecore.explore.maps.observed import Observed, Rows
+from vaecore.explore.maps.population import Population, Rows
 from vaecore.models import Family
 from vaecore.probability.gaussian import DiagonalGaussian
 
@@ -62,9 +62,13 @@ class Encoded:
         """Latent size r."""
         return int(self.means.shape[1])
 
-    def range(self, name: str) -> tuple[float, float]:
-        """Where most values of a measure lie: its 1st and 99th percentile; (0, 0) where none is finite."""
-        return ends(self.measures[name])
+    def column(self, name: str) -> Numbers | None:
+        """A measure, or a dimension of the codes by its name, as z3: (N,); None for another name."""
+        digits = name.removeprefix("z")
+        if name.startswith("z") and digits.isascii() and digits.isdigit() and len(digits) < 8:
+            place = int(digits)
+            return self.means[:, place] if place < self.size else None
+        return self.measures.get(name)
 
 
 def ends(values: NDArray[np.floating]) -> tuple[float, float]:
@@ -77,19 +81,19 @@ def ends(values: NDArray[np.floating]) -> tuple[float, float]:
 
 
 @torch.inference_mode()
-def encode(observed: Observed, progress: Progress = unheard, seed: int = 0,
+def encode(population: Population, progress: Progress = unheard, seed: int = 0,
            cancelled: Callable[[], bool] = lambda: False) -> Encoded:
     """Encode all observations, a batch at a time; `progress` is told how many are done of all.
 
     Codes are drawn with `seed`. Where it is `cancelled`, which is asked after each batch, these are the first so many
     that were done by then.
     """
-    model, latent = observed.checkpoint.model, observed.checkpoint.latent
+    model, latent = population.checkpoint.model, population.checkpoint.latent
     generator = torch.Generator().manual_seed(seed)
     means: list[Tensor] = []
     measures: dict[str, list[Tensor]] = {}
     done = 0
-    for batch in observed.batches(model.at_once(DECODED_AT_ONCE)):
+    for batch in population.batches(model.at_once(DECODED_AT_ONCE)):
         posteriors = model.encode(batch)
         means.append(posteriors[latent].mean)
         evidence = model.evidence(batch, posteriors, generator)
@@ -102,26 +106,26 @@ def encode(observed: Observed, progress: Progress = unheard, seed: int = 0,
         for name, values in found.items():
             measures.setdefault(name, []).append(values)
         done += len(means[-1])
-        progress(done, observed.count)
+        progress(done, population.count)
         if cancelled():
             break
     return Encoded(torch.cat(means).float().numpy(),
                    {name: torch.cat(measures[name]).float().numpy() for name in MEASURES if name in measures})
 
 
-def log_likelihoods(observed: Observed, rows: Rows, samples: int = 100, seed: int = 0,
+def log_likelihoods(population: Population, rows: Rows, samples: int = 100, seed: int = 0,
                     cancelled: Callable[[], bool] = lambda: False) -> Numbers:
     """log p(x) of some observations by importance sampling with K = `samples`, (B,) in nats.
 
     Raises `ValueError` for a family without a prior, and `vaecore.evaluate.likelihood.Cancelled`.
     """
-    model: Family = observed.checkpoint.model
-    if not observed.checkpoint.has_prior:
-        raise ValueError(f"{observed.checkpoint.run.id} has no prior, so log p(x) is not defined for it.")
+    model: Family = population.checkpoint.model
+    if not population.checkpoint.has_prior:
+        raise ValueError(f"{population.checkpoint.run.id} has no prior, so log p(x) is not defined for it.")
     generator = torch.Generator().manual_seed(seed)
     found = []
     for start in range(0, len(rows), 100):
-        batch = observed.batch(rows[start:start + 100])
+        batch = population.batch(rows[start:start + 100])
         weights = importance_log_weights(model, batch, samples, generator, cancelled=cancelled)
         found.append(weights.logsumexp(0) - math.log(samples))
     return torch.cat(found).float().numpy() if found else np.zeros(0, np.float32)

@@ -19,12 +19,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from vaecore.data.base import cache_folder
 from vaecore.explore.maps.encoded import MEASURES, Encoded
-from vaecore.explore.maps.observed import Observed
+from vaecore.explore.maps.population import Population
 from vaecore.explore.maps.projections import Points
-from vaecore.explore.maps.settings import Settings
 from vaecore.files import write_bytes_atomic
+from vaecore.mapping import Settings, folder
 from vaecore.store import Run, StoreError
 
 VERSION = 1  # of what is kept: raise it when numbers change
@@ -48,54 +47,54 @@ def _digest(path: Path, *_: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
-def key(observed: Observed) -> str:
+def key(population: Population) -> str:
     """What names the codes of these observations: other weights, data or rows have another."""
-    labels = b"" if observed.labels is None else np.ascontiguousarray(observed.labels, "<i8").tobytes()
-    facts = [VERSION, observed.split, observed.count, observed.source, hashlib.sha256(labels).hexdigest()]
-    return f"{identity(observed.checkpoint.run)}-{_hashed(facts)}"
+    labels = b"" if population.labels is None else np.ascontiguousarray(population.labels, "<i8").tobytes()
+    facts = [VERSION, population.split, population.count, population.source, hashlib.sha256(labels).hexdigest()]
+    return f"{identity(population.checkpoint.run)}-{_hashed(facts)}"
 
 
-def codes(observed: Observed) -> Encoded | None:
+def codes(population: Population) -> Encoded | None:
     """The codes of all these observations, as they were kept; None where they were not."""
-    found = _read(_path(f"{key(observed)}-codes"))
+    found = _read(_path(f"{key(population)}-codes"))
     if found is None or MEANS not in found:
         return None
-    count = (observed.count,)
+    count = (population.count,)
     measures = {name: found[MEASURE + name] for name in MEASURES if MEASURE + name in found}
-    if found[MEANS].shape != (*count, observed.checkpoint.size) or any(x.shape != count for x in measures.values()):
+    if found[MEANS].shape != (*count, population.checkpoint.size) or any(x.shape != count for x in measures.values()):
         return None
     return Encoded(found[MEANS], measures)
 
 
-def keep_codes(observed: Observed, encoded: Encoded) -> None:
+def has_codes(population: Population) -> bool:
+    """Whether the codes of all these observations were kept."""
+    return _path(f"{key(population)}-codes").is_file()
+
+
+def keep_codes(population: Population, encoded: Encoded) -> None:
     """Keep the codes of all these observations; a full or read-only disk costs making them again."""
-    _write(_path(f"{key(observed)}-codes"), {
+    _write(_path(f"{key(population)}-codes"), {
         MEANS: encoded.means, **{MEASURE + name: values for name, values in encoded.measures.items()}})
 
 
-def points(observed: Observed, settings: Settings) -> Points | None:
+def points(population: Population, settings: Settings) -> Points | None:
     """A map by UMAP with these settings, (N, 2), as it was kept; None where it was not."""
-    found = _read(_path(_umap(observed, settings)))
+    found = _read(_path(_umap(population, settings)))
     laid = None if found is None else found.get(POINTS)
-    return laid if laid is not None and laid.shape == (observed.count, 2) else None
+    return laid if laid is not None and laid.shape == (population.count, 2) else None
 
 
-def keep_points(observed: Observed, settings: Settings, laid: Points) -> None:
+def keep_points(population: Population, settings: Settings, laid: Points) -> None:
     """Keep a map by UMAP."""
-    _write(_path(_umap(observed, settings)), {POINTS: laid})
+    _write(_path(_umap(population, settings)), {POINTS: laid})
 
 
-def _umap(observed: Observed, settings: Settings) -> str:
-    return f"{key(observed)}-umap-{_hashed([settings.neighbors, settings.min_dist, settings.seed])}"
+def _umap(population: Population, settings: Settings) -> str:
+    return f"{key(population)}-umap-{_hashed([settings.neighbors, settings.min_dist, settings.seed])}"
 
 
 def _hashed(facts: list[Any]) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:12]
-
-
-def folder() -> Path:
-    """Where they lie."""
-    return cache_folder() / "maps"
 
 
 def _path(name: str) -> Path:

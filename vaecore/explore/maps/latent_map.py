@@ -19,14 +19,13 @@ from vaecore.explore.exported import as_csv
 from vaecore.explore.maps import kept, neighbourhoods
 from vaecore.explore.maps.encoded import Encoded, encode, unheard
 from vaecore.explore.maps.nearest import nearest
-from vaecore.explore.maps.observed import Observed, Rows
+from vaecore.explore.maps.population import Population, Rows
 from vaecore.explore.maps.projections import Components, Plane, Points, by_dimensions, principal
-from vaecore.explore.maps.settings import Settings
 from vaecore.explore.single import Checkpoint
 from vaecore.files import write_bytes_atomic
+from vaecore.mapping import ENDINGS, Settings
 from vaecore.schema import ConfigError, problem
 
-ENDINGS = (".png", ".csv", ".npz")
 NEIGHBOURS = 8  # whose codes are averaged where a plane is none of the latent space
 Progress = Callable[[str, int, int], object]  # "encoding" or "projecting", done, of how many
 
@@ -35,7 +34,7 @@ Progress = Callable[[str, int, int], object]  # "encoding" or "projecting", done
 class LatentMap:
     """N observations with their codes and their points in the plane."""
 
-    observed: Observed
+    population: Population
     settings: Settings  # with the dimensions that were taken
     encoded: Encoded
     points: Points  # (N, 2)
@@ -82,15 +81,15 @@ class LatentMap:
     @cached_property
     def labels(self) -> NDArray[np.int64] | None:
         """The label of each, (N,), -1 where it is missing."""
-        labels = self.observed.labels
+        labels = self.population.labels
         return None if labels is None else labels[:len(self)]
 
     def table(self, rows: Rows | None = None) -> str:
         """Observations as CSV: row, label, place in the map, measures and code."""
         rows = np.arange(len(self)) if rows is None else np.asarray(rows, np.int64)
-        before: dict[str, list[object]] = {"split": [self.observed.split] * len(rows), "row": rows.tolist()}
+        before: dict[str, list[object]] = {"split": [self.population.split] * len(rows), "row": rows.tolist()}
         if self.labels is not None:
-            names = self.observed.class_names
+            names = self.population.class_names
             before["label"] = [names[label] if label >= 0 else "" for label in self.labels[rows].tolist()]
         numbers = {"x": self.points[:, 0], "y": self.points[:, 1], **self.encoded.measures,
                    **{f"z{d}": self.encoded.means[:, d] for d in range(self.encoded.size)}}
@@ -103,7 +102,7 @@ class LatentMap:
             "rows": np.arange(len(self)), "points": self.points, "codes": self.encoded.means, **self.encoded.measures}
         if self.labels is not None:
             found["labels"] = self.labels
-            found["classes"] = np.array(self.observed.class_names)
+            found["classes"] = np.array(self.population.class_names)
         return found
 
     def written(self, ending: str) -> bytes:
@@ -136,33 +135,33 @@ def latent_map(checkpoint: Checkpoint, settings: Settings | None = None, progres
     if settings.method == "umap":
         neighbourhoods.check()  # said before anything is computed
     settings = chosen(checkpoint, settings)
-    observed = Observed.of(checkpoint, settings.split, settings.limit)
-    encoded = kept.codes(observed)
+    population = Population.of(checkpoint, settings.split, settings.limit)
+    encoded = kept.codes(population)
     if encoded is None:
-        encoded = encode(observed, partial(progress, "encoding") if progress else unheard)
-        kept.keep_codes(observed, encoded)
-    laid = kept.points(observed, settings) if settings.method == "umap" else None
+        encoded = encode(population, partial(progress, "encoding") if progress else unheard)
+        kept.keep_codes(population, encoded)
+    laid = kept.points(population, settings) if settings.method == "umap" else None
     if settings.method == "umap" and laid is None:
         laid = neighbourhoods.project(encoded.means, settings.neighbors, settings.min_dist, settings.seed,
                                       partial(progress, "projecting") if progress else None)
-        kept.keep_points(observed, settings, laid)
-    return lay(observed, encoded, settings, laid)
+        kept.keep_points(population, settings, laid)
+    return lay(population, encoded, settings, laid)
 
 
-def lay(observed: Observed, encoded: Encoded, settings: Settings, laid: Points | None = None) -> LatentMap:
+def lay(population: Population, encoded: Encoded, settings: Settings, laid: Points | None = None) -> LatentMap:
     """The map of codes that are known; `laid` are the points of UMAP."""
-    settings = chosen(observed.checkpoint, settings)
+    settings = chosen(population.checkpoint, settings)
     if settings.method == "umap":
         if laid is None:
             raise ValueError("the points of UMAP are asked of `latent_map`, which computes or reads them.")
-        return LatentMap(observed, settings, encoded, laid, None)
+        return LatentMap(population, settings, encoded, laid, None)
     if settings.method == "pca":
         components = principal(encoded.means)
-        return LatentMap(observed, settings, encoded, components.plane.points(encoded.means), components.plane,
+        return LatentMap(population, settings, encoded, components.plane.points(encoded.means), components.plane,
                          components)
-    plane = by_dimensions(observed.checkpoint.size, settings.across, settings.up, observed.checkpoint.scale()[0])
+    plane = by_dimensions(population.checkpoint.size, settings.across, settings.up, population.checkpoint.scale()[0])
     points = encoded.means[:, [settings.across, settings.up]]
-    return LatentMap(observed, settings, encoded, np.ascontiguousarray(points), plane)
+    return LatentMap(population, settings, encoded, np.ascontiguousarray(points), plane)
 
 
 def chosen(checkpoint: Checkpoint, settings: Settings) -> Settings:

@@ -9,7 +9,7 @@ import numpy as np
 from vaecore.explore.codes import Codes
 from vaecore.explore.maps.encoded import MEASURES
 from vaecore.explore.maps.latent_map import LatentMap
-from vaecore.explore.maps.observed import Rows
+from vaecore.explore.maps.population import Rows
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Selection:
         labels = self.map.labels
         if labels is None:
             return []
-        names = self.map.observed.class_names
+        names = self.map.population.class_names
         here, every = (np.bincount(found[found >= 0], minlength=len(names)) for found in (labels[self.rows], labels))
         order = np.argsort(-here, kind="stable")
         return [Share(names[c], int(here[c]), float(here[c] / here.sum()), float(every[c] / every.sum()))

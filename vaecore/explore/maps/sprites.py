@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from vaecore.explore.maps.observed import Observed
+from vaecore.explore.maps.population import Population
 from vaecore.explore.pictures import Images, legible
 
 SMALLEST_CELL, LARGEST_CELL = 16, 64  # pixels of the longer side of a cell
@@ -26,10 +26,10 @@ class Sprites:
     count: int  # cells of a page
 
     @classmethod
-    def of(cls, observed: Observed) -> Sprites:
+    def of(cls, population: Population) -> Sprites:
         """Cells with the aspect of one observation: a picture of at most 64 pixels a side as it is, a larger one
         smaller, a vector as stripes."""
-        height, width = legible(observed.images([0])).shape[1:3]
+        height, width = legible(population.images([0])).shape[1:3]
         longest = max(height, width)
         scale = min(1.0, LARGEST_CELL / longest)
         if longest < SMALLEST_CELL:
@@ -42,12 +42,12 @@ class Sprites:
         """Pages of so many observations."""
         return -(-count // self.count)
 
-    def page(self, observed: Observed, number: int) -> bytes:
+    def page(self, population: Population, number: int) -> bytes:
         """A page as WebP; raises `LookupError` for one that is not there."""
-        if not 0 <= number < self.pages(observed.count):
+        if not 0 <= number < self.pages(population.count):
             raise LookupError(f"there is no page {number}")
-        rows = np.arange(number * self.count, min((number + 1) * self.count, observed.count))
-        cells = self.cells(legible(observed.images(rows)))
+        rows = np.arange(number * self.count, min((number + 1) * self.count, population.count))
+        cells = self.cells(legible(population.images(rows)))
         lines = -(-len(rows) // self.columns)
         sheet = np.zeros((lines * self.columns, *cells.shape[1:]), np.uint8)
         sheet[:len(cells)] = cells

@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecore.data import COVARIATE, DataUnavailable
-from vaecore.explore.maps.settings import MAX_OBSERVATIONS, Part
+from vaecore.data import COVARIATE, DataConfig, Dataset, DataUnavailable
 from vaecore.explore.pictures import Images, as_images
 from vaecore.explore.single import Checkpoint
+from vaecore.mapping import MAX_OBSERVATIONS, Part
 from vaecore.models import Batch
 from vaecore.training.feed import Feed
 
@@ -24,7 +24,7 @@ Rows = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Observed:
+class Population:
     """Observations by their row numbers in a split, 0 to `count` - 1."""
 
     checkpoint: Checkpoint
@@ -36,11 +36,12 @@ class Observed:
     classes: tuple[str, ...]  # what labels are called, by their numbers; empty: numbers from 0
 
     @classmethod
-    def of(cls, checkpoint: Checkpoint, split: Part = "test", limit: int = MAX_OBSERVATIONS) -> Observed:
+    def of(cls, checkpoint: Checkpoint, split: Part = "test", limit: int = MAX_OBSERVATIONS) -> Population:
         """The first `limit` observations of a split, or of those kept with the checkpoint.
 
-        Raises `DataUnavailable` where the data of the run are not on this machine or are not those it was trained on,
-        and `ConfigError` or `StoreError` where its configuration cannot be read.
+        Where the data of the run are not on this machine, those of the copy that comes with the package, where there is
+        one. Raises `DataUnavailable` where there is none, or they are not those it was trained on; `ConfigError` or
+        `StoreError` where its configuration cannot be read.
         """
         run = checkpoint.run
         if split == "kept":
@@ -49,7 +50,7 @@ class Observed:
                        _head(checkpoint.labels, count), checkpoint.known)
         model = checkpoint.model
         [(name, modality)] = model.modalities.items()
-        dataset = run.config().data.load()
+        dataset = _loaded(run.config().data)
         if dict(dataset.modalities) != {name: modality} or model.covariate not in (None, dataset.covariate):
             raise DataUnavailable(f"The data set {dataset.name} on this machine is not what {run.id} was trained on: "
                                   "its observations have another form. Use the observations kept with the checkpoint.")
@@ -59,6 +60,12 @@ class Observed:
         count = min(limit, feed.kept)
         return cls(checkpoint, split, count, f"{count:,} of {feed.kept:,} {split} observations of {dataset.source}",
                    feed, _head(dataset.splits[split].labels, count), dataset.classes)
+
+    @property
+    def size(self) -> int:
+        """Memory that the observations take, but for what is read from a file where it is needed."""
+        arrays = {} if self.feed is None else self.feed.arrays
+        return sum(x.nbytes for x in arrays.values() if not isinstance(x, np.memmap))
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -92,6 +99,15 @@ class Observed:
     def images(self, rows: Sequence[int] | Rows) -> Images:
         """Observations as images."""
         return as_images(self.values(rows))
+
+
+def _loaded(data: DataConfig) -> Dataset:
+    try:
+        return data.load()
+    except DataUnavailable:
+        if (shipped := data.shipped()) is None:
+            raise
+        return shipped.load()
 
 
 def _head(labels: NDArray[np.int64] | None, count: int) -> NDArray[np.int64] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import model_validator
@@ -10,7 +11,18 @@ from vaecore.schema import Strict, option, problem
 
 Part = Literal["test", "validation", "train", "kept"]
 Method = Literal["dims", "pca", "umap"]
+ENDINGS = (".png", ".csv", ".npz")  # of a map that is written to a file
 MAX_OBSERVATIONS = 70_000  # of one map: MNIST and its like, whole
+
+
+STEPS = {"encoding": "Encoding", "projecting": "Projecting"}  # what making a map consists of, and how far it tells
+
+
+def folder() -> Path:
+    """Where maps are kept that were made: in the cache."""
+    from vaecore.data.base import cache_folder  # numpy, for which a list of verbs does not wait
+
+    return cache_folder() / "maps"
 
 
 class Settings(Strict):
