@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 
 import numpy as np
 import pytest
@@ -254,3 +255,58 @@ def test_what_was_asked_for_last_is_kept_longest(call: Call) -> None:
     (0, "0"), (-1.23456, "−1.235"), (123456, "1.23e+5"), (0.00012345, "1.23e−4"), (None, "no value")])
 def test_a_number_is_written_short(call: Call, value: float | None, expected: str) -> None:
     assert call("cloud/words.js", "v => m.short(v ?? NaN)", value) == expected
+
+
+# -- codes of places ---------------------------------------------------------------------------------
+
+MODEL: dict[str, Any] = {
+    "run": "r", "latents": [{"name": "z", "parameter": "z", "size": 3, "centre": [0, 1, 2], "unit": [1, 2, 4]}],
+    "modalities": [{"name": "x", "kind": "label", "shape": [4]},
+                   {"name": "image", "kind": "image", "shape": [1, 2, 2]}]}
+PLANE: dict[str, Any] = {"run": "r", "method": "dims", "size": 3, "traverse": "/traverse?run=r", "hand": MODEL,
+                         "plane": {"origin": [0, 1, 2], "across": [1, 0, 0], "up": [0, 0, 1]}}
+
+
+def test_the_code_at_a_place_of_a_plane_is_exact(call: Call) -> None:
+    """Of two dimensions as they are: the others at the prior's mean, or as the code in hand; of PCA, on its plane."""
+    code, words, held, now = call("cloud/pointing.js", """async map => {
+      const { move } = await import("/lib/moved.js");
+      const pointing = new m.Pointing({ ...map, run: "exact", hand: { ...map.hand, run: "exact" } }, () => []);
+      const at = () => Array.from(pointing.codeAt(0.5, -1));
+      const before = [at(), pointing.words];
+      move("exact", { z: [7, -2, 7] }, null);
+      return [...before, at(), pointing.words];
+    }""", PLANE)
+    assert code == [0.5, 1, 1] and "mean" in words
+    assert held == [0.5, 1 - 2 * 2, 1] and "in hand" in now, "the free dimensions are the place's"
+    tilted = PLANE | {"method": "pca", "plane": {"origin": [1, 1, 1], "across": [0.6, 0.8, 0], "up": [0, 0, 1]}}
+    assert call("cloud/pointing.js", "map => Array.from(new m.Pointing(map, () => []).codeAt(5, 2))",
+                tilted) == pytest.approx([4, 5, 3])
+
+
+def test_elsewhere_it_is_the_weighted_code_of_neighbours_or_none(call: Call) -> None:
+    code, none, words = call("cloud/pointing.js", """map => {
+      const near = [{ i: 1, distance: 1 }, { i: 0, distance: 2 }];
+      const pointing = new m.Pointing({ ...map, plane: null, method: "umap" }, () => near);
+      pointing.codes = Float32Array.from([0, 0, 5, 5, 10, 0]);
+      return [Array.from(pointing.codeAt(0, 0)), pointing.codeAt(0, 0, 0.5), pointing.words];
+    }""", PLANE)
+    assert code == pytest.approx([4, 8, 1]) and none is None and "nearest" in words
+
+
+def test_a_code_goes_to_traverse_in_units_of_each_dimension(call: Call) -> None:
+    link = call("cloud/pointing.js", "map => new m.Pointing(map, () => []).link([0.5, 2, 2])", PLANE)
+    assert link == "/traverse?run=r&z=0.5,0.5", "zeros at the end are cut"
+
+
+def test_the_network_is_given_the_latent_of_the_map_and_the_others_at_their_means(call: Call) -> None:
+    both = [MODEL["latents"][0], {"name": "w", "parameter": "z.w", "size": 2, "centre": [8, 9], "unit": [1, 1]}]
+    several = PLANE | {"hand": MODEL | {"latents": both}}
+    expression = """([map, codes]) => Object.fromEntries(Object.entries(new m.Pointing(map, () => []).inputs(
+      Float32Array.from(codes))).map(([name, values]) => [name, Array.from(values)]))"""
+    assert call("cloud/pointing.js", expression, [several, [1, 2, 3, 4, 5, 6]]) == {
+        "z": [1, 2, 3, 4, 5, 6], "w": [8, 9, 8, 9]}
+    assert call("cloud/pointing.js", expression, [several | {"size": 5}, [1, 2, 3, 4, 5]]) == {
+        "z": [1, 2, 3], "w": [4, 5]}
+    assert call("cloud/pointing.js", expression, [several | {"size": 2, "latent": "w"}, [4, 5]]) == {
+        "z": [0, 1, 2], "w": [4, 5]}
