@@ -35,7 +35,7 @@ export class Pointing {
     this.shape = this.network.outputs[`${this.modality.name}.mean`];
     // what answers beside the picture may be missing
     this.verdict = map.hand.judges?.[this.modality.name];
-    const extras = [this.verdict?.address && Network.open(this.verdict.address), map.density && fetchSeen(map.density)];
+    const extras = [this.verdict?.address && Network.open(this.verdict.address), map.seen && fetchSeen(map.seen)];
     [this.judge, this.seen] = await Promise.all(extras.map(extra => Promise.resolve(extra).catch(() => null)));
   }
 
