@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import streamlit as st
 
-from pages.shared import colours, hand, warm
+from pages.shared import colours, warm
 from pages.shared.words import escaped
 from vaecore.store import Run, Store, StoreError
 from vaecore.views import VIEWS, Opened, View, view_of, views_of
@@ -46,6 +46,9 @@ VIDEO = Page(
 PAGES: dict[str, Page] = {  # by the view that it shows
     "single": TRAVERSE, "codeless": TRAVERSE, "sentence": SENTENCES, "crossmodal": CROSS_MODAL, "clip": VIDEO}
 MAX_WATCHED = 8  # runs that Monitor shows at once
+# Parameters of the address that speak of the run which is shown, and mean nothing to another; with the codes of several
+# latents, `z.<latent>`, and directions, `d.<name>`.
+OF_A_RUN = ("z", "lock", "link", "seed", "t", "draw", "example", "from", "to", "path", "x", "y", "zoom")
 CHOSEN, CHOSEN_ON = "runs", "runs-page"  # in the session: the runs that were chosen last, and on which page
 
 
@@ -238,7 +241,8 @@ def _found(name: str) -> Run | None:
 
 
 def _another(key: str) -> None:
-    hand.forget()
+    for name in [name for name in st.query_params if name in OF_A_RUN or name.startswith(("z.", "d."))]:
+        del st.query_params[name]
     _forget(key)
 
 

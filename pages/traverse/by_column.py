@@ -1,4 +1,4 @@
-"""What Traverse shows of a vector: numbers by name in the file's units, what a dimension moves, rows by their codes."""
+"""What Traverse shows of a vector besides: what a dimension moves, column by column, and rows by their codes."""
 
 from __future__ import annotations
 
@@ -6,62 +6,32 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import pictures
+from pages.shared import hand, pictures
 from pages.shared.bars import bar, plain, signed
 from pages.shared.palette import BLUE, ORANGE
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from pages.traverse.code import Code
-    from vaecore.arrays import Numbers
     from vaecore.explore import Checkpoint
     from vaecore.explore.codes import Codes
     from vaecore.modalities import Vector
 
 IN_SIGHT = 24  # columns; of more those that say most
-REACH = 3.0  # standard deviations that fill half a bar
 STILL = {"displayModeBar": False, "responsive": True}
-UNITS_HELP = ("What the sliders decode to, in the file's units. A bar is how far a number lies from the mean of its "
-              "column, three standard deviations at its end.")
 MOVES_HELP = ("How much each column changes as this dimension goes from half a unit below the sliders to half a unit "
               "above them: of PCA, FastICA and other linear models the loading, the same everywhere.")
 
 
-def numbers(checkpoint: Checkpoint, vector: Vector, code: Code) -> None:
-    """The decoded numbers by name, beside those of the test row that the code came from."""
-    import numpy as np
-
-    values = checkpoint.numbers(code.codes())[0]
-    own = None if code.example is None else checkpoint.given_numbers([code.example])[0]
-    apart = _apart(vector, values)
-    chosen = _chosen(np.abs(apart))
-    st.caption("In the file's units" + (" · of the row itself after the stroke" if own is not None else ""),
-               help=UNITS_HELP)
-    names = vector.column_names
-
-    def said(x: Numbers, d: int) -> str:
-        return plain(float(x[d]), vector.scale[d] if vector.scale else 0.0)
-
-    with st.container(key="numbers"):
-        st.html("".join(bar(names[d], float(apart[d]) / REACH, said(values, d) + ("" if own is None else
-                            f" / {said(own, d)}"), BLUE if apart[d] >= 0 else ORANGE,
-                            title=f"{names[d]}: {said(values, d)}", label_width="9rem",
-                            said_width="5rem" if own is None else "8.5rem") for d in chosen))
-    with st.container(key="below-numbers"):  # folded away on a phone, where all of this stays in sight
-        save(checkpoint, vector, code.codes(), "code")
-        if len(chosen) < len(names):
-            st.caption(f"The {len(chosen)} of {len(names):,} columns that lie farthest from their means.")
-
-
-def movement(checkpoint: Checkpoint, vector: Vector, code: Code) -> None:
+def movement(checkpoint: Checkpoint, vector: Vector) -> None:
     """What one dimension does to the columns: its loadings, where the model is linear."""
     import numpy as np
 
     order = checkpoint.order
     dimension = int(st.selectbox("Dimension", order, key=f"moved-{checkpoint.run.id}", width=200,
                                  format_func=lambda d: f"z{d}", help=MOVES_HELP))
-    change = checkpoint.moves(dimension, code.codes()[0])
+    here = hand.positions(checkpoint, "columns")[checkpoint.latent]
+    change = checkpoint.moves(dimension, checkpoint.place(here))
     share = change / np.asarray(vector.scale) if vector.scale else change
     chosen = _chosen(np.abs(share))
     longest = max(float(np.abs(share).max()), 1e-12)
@@ -112,13 +82,6 @@ def whose(count: int, what: str, in_sample: bool) -> str:
     """Which observations are shown."""
     return (f"All {count:,} {what}, on which the model was fitted: in-sample." if in_sample else
             f"The {count:,} test {what} that travel with this checkpoint.")
-
-
-def _apart(vector: Vector, values: Numbers) -> Numbers:
-    """How far numbers (D,) lie from the means of their columns, in standard deviations; as they are without those."""
-    import numpy as np
-
-    return (values - np.asarray(vector.centre)) / np.asarray(vector.scale) if vector.scale else values
 
 
 def _chosen(weight: np.ndarray) -> list[int]:

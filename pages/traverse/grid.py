@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import pictures
-from pages.traverse.code import Code
+from pages.shared import hand, pictures
 from pages.traverse.information import information
 
 if TYPE_CHECKING:
@@ -23,18 +22,16 @@ def panel(checkpoint: Checkpoint) -> None:
 
     from vaecore.explore.pictures import grid, labelled, legible, on_screen
 
-    code = Code.of(checkpoint)
     middle, mine = "0", "the code above"
     with st.container(horizontal=True, vertical_alignment="bottom"):
         base = st.segmented_control("The other dimensions stay at", [middle, mine], default=middle, required=True,
                                     key="base", help="Each row moves one dimension and holds all others: at 0, or "
                                     "where the sliders above stand.")
-        if base == mine:
-            st.button("Take the sliders again", icon=":material/refresh:", key="again",
-                      help="Draw the grid around where the sliders stand now.")
     order, active = checkpoint.order[:ROWS], checkpoint.active
     values = np.linspace(-3, 3, STEPS)
-    start = code.codes()[0] if base == mine else checkpoint.scale()[0]
+    start = checkpoint.scale()[0]
+    if base == mine:
+        start = checkpoint.place(hand.positions(checkpoint, "grid")[checkpoint.latent])
     images = checkpoint.traverse(start, order, values.tolist())
     heads = [f"{value:+.1f}".replace("-", "−") if value else "0" for value in values]
     if len(order) < checkpoint.size:

@@ -66,13 +66,14 @@ def test_train_watch_stop_resume_traverse(visitor: Visitor, app: App) -> None:
     assert steps == list(range(len(steps))), "every step once, in order, over both attempts"
 
     visitor.open("traverse?run=first")
-    image = page.get_by_role("img", name=re.compile("decoded"))
-    image.wait_for()
-    before = image.get_attribute("src")
-    slider = page.get_by_role("slider").first
-    slider.focus()
-    visitor.act(lambda: [page.keyboard.press("ArrowRight") for _ in range(20)])
-    page.wait_for_function("before => [...document.querySelectorAll('img')].every(i => i.src !== before)", arg=before)
+    page.locator(".hand[data-drawn]").wait_for()
+    canvas = page.locator(".panes canvas").first
+    before = canvas.evaluate("it => it.toDataURL()")
+    page.locator(".track").first.focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(500)
+    assert canvas.evaluate("it => it.toDataURL()") != before
     visitor.no_stack_trace()
 
 

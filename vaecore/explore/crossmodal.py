@@ -37,7 +37,7 @@ from vaecore.models import Family
 from vaecore.models.blocks.jive import JOINT
 from vaecore.models.blocks.shared import LinearBlocks
 from vaecore.models.multimodal.dmvae import SHARED, private
-from vaecore.probability.gaussian import Point
+from vaecore.probability.gaussian import Point, StandardNormal
 from vaecore.probability.posteriors import Posterior
 from vaecore.store import COPY_AGAIN, Run
 from vaecore.training.checkpoints import BrokenCheckpoint
@@ -304,6 +304,15 @@ class CrossModal:
     def scores(self) -> dict[str, Numbers]:
         """The codes of the test samples, (N, r) a latent: means of posteriors, or the scores of a linear method."""
         return {latent: z.double().numpy() for latent, z in self._means(range(self.count)).items()}
+
+    @torch.inference_mode()
+    def drawn(self, count: int, seed: int = 0) -> dict[str, Numbers] | None:
+        """Codes (count, r) a latent from a prior that is not N(0, I) of each; None where it is, or there is none."""
+        prior = self.model.prior()
+        if all(isinstance(density, StandardNormal) for density in prior.values()):
+            return None
+        codes = drawn_codes(self.model, {}, count, 1.0, torch.Generator().manual_seed(seed))
+        return {latent: z.double().numpy() for latent, z in codes.items()}
 
     def loadings(self) -> dict[str, dict[str, Numbers]]:
         """Loadings (D, r) of a linear method for each modality that a latent has to do with.

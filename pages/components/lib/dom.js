@@ -13,7 +13,8 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-// u32 header length | JSON header | float32 columns: the header, and a function that takes the next n numbers.
+// u32 header length | JSON header | float32 columns | bytes: the header, a function that takes the next n numbers, and
+// one that takes the next n bytes.
 export function unpack(bytes) {
   const buffer = bytes.slice().buffer; // a copy: within its message the value seldom starts at a multiple of 4
   const length = new DataView(buffer).getUint32(0, true);
@@ -24,5 +25,9 @@ export function unpack(bytes) {
     at += 4 * n;
     return values;
   };
-  return [header, column];
+  const raw = n => {
+    at += n;
+    return new Uint8Array(buffer, at - n, n);
+  };
+  return [header, column, raw];
 }

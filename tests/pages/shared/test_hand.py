@@ -21,6 +21,7 @@ def query(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     found: dict[str, str] = {}
     monkeypatch.setattr(st, "query_params", found)
     monkeypatch.setattr(st, "session_state", {})
+    monkeypatch.setattr("pages.components.heard.heard", lambda *_, **__: None)
     return found
 
 
@@ -38,13 +39,13 @@ def test_a_run_is_described_in_json() -> None:
     assert told["run"] == "vectors" and latent["parameter"] == "z" and told["prior"] and not told["several"]
     assert latent["size"] == len(latent["order"]) == len(latent["kl"]) == len(latent["centre"])
     assert modality["kind"] == "vector" and modality["shape"] == [8]
-    assert told["networks"]["decoder"].endswith("/networks/decoder/vectors")
+    assert told["networks"]["decoder"].startswith("/networks/decoder/vectors?v=")
 
 
 def test_several_latents_have_a_parameter_each(query: dict[str, str]) -> None:
     model = opened(Store.default().find("gallery/dmvae"))
     query |= {"z.private image": "1,,2", "z": "9"}
-    found = hand.positions(model)
+    found = hand.positions(model, "test")
     assert [latent["parameter"] for latent in hand.described(model)["latents"]] == ["z.shared", "z.private image"]
     np.testing.assert_array_equal(found["private image"], [1, 0, 2, 0])
     assert not found["shared"].any()
@@ -53,11 +54,11 @@ def test_several_latents_have_a_parameter_each(query: dict[str, str]) -> None:
 def test_what_a_component_tells_counts_more_than_the_address(query: dict[str, str]) -> None:
     model = opened(Store(demo.store()).find("runs/vae"))
     query["z"] = "1"
-    assert hand.positions(model)["z"][0] == 1
-    st.session_state[hand.key(model)] = {"code": {"z": "2,3"}}
-    np.testing.assert_array_equal(hand.positions(model)["z"][:3], [2, 3, 0])
-    st.session_state[hand.key(model)] = {"code": "nonsense"}
-    assert hand.positions(model)["z"][0] == 1
+    assert hand.positions(model, "test")["z"][0] == 1
+    st.session_state["hand-vae-test"] = {"code": {"z": "2,3"}}
+    np.testing.assert_array_equal(hand.positions(model, "test")["z"][:3], [2, 3, 0])
+    st.session_state["hand-vae-test"] = {"code": "nonsense"}
+    assert hand.positions(model, "test")["z"][0] == 1
 
 
 def test_another_run_takes_the_code_out_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:

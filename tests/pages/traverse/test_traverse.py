@@ -1,4 +1,4 @@
-"""Traverse: sliders in KL order that change the picture, views of the latent space, and broken checkpoints."""
+"""Traverse: what the sliders in the browser are given, views of the latent space, and broken checkpoints."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,8 +29,18 @@ def pixels(html: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(source))))
 
 
-def decoded(at: AppTest) -> np.ndarray:
-    return pixels(demo.pictures(at)[0])
+def hand(at: AppTest) -> tuple[dict[str, Any], np.ndarray]:
+    """What the component of the sliders is given: its header, and the numbers behind it."""
+    [sent] = [each.proto.bytes for each in at.get("bidi_component") if each.proto.component_name == "latent_lab.hand"]
+    length = int.from_bytes(sent[:4], "little")
+    header: dict[str, Any] = json.loads(sent[4:4 + length])
+    count = (header["examples"] + header["bank"]) * sum(latent["size"] for latent in header["latents"])
+    return header, np.frombuffer(sent, "<f4", count, 4 + length)
+
+
+def latent_of(at: AppTest) -> dict[str, Any]:
+    [latent] = hand(at)[0]["latents"]
+    return latent
 
 
 def address(at: AppTest) -> str:
@@ -45,95 +56,67 @@ def checkpoint(name: str) -> object:
     return Checkpoint.load(Store(demo.store()).find(name))
 
 
-def sliders(at: AppTest) -> list[str]:
-    return [slider.key for slider in at.slider if slider.key.startswith("z")]
-
-
-def test_the_picture_is_what_the_model_decodes() -> None:
+def test_the_sliders_have_the_models_order_and_what_each_dimension_carries() -> None:
     at, model = demo.open_page("traverse", run="vae"), checkpoint("runs/vae")
-    np.testing.assert_array_equal(decoded(at), model.decode(np.zeros((1, 8)))[0])
-    first = model.order[0]
-    at.slider(key=f"z{first}-vae").set_value(2.5).run()
-    code = np.zeros((1, 8))
-    code[0, first] = 2.5
-    np.testing.assert_array_equal(decoded(at), model.decode(code)[0])
-    at.button(key="reset").click().run()
-    np.testing.assert_array_equal(decoded(at), model.decode(np.zeros((1, 8)))[0])
-    assert at.slider(key=f"z{first}-vae").value == 0
-
-
-def test_sliders_stand_in_order_of_kl_and_say_it() -> None:
-    at, model = demo.open_page("traverse", run="vae"), checkpoint("runs/vae")
-    active = [d for d in model.order if model.active[d]]
-    assert len(active) >= 4
-    assert sliders(at) == [f"z{d}-vae" for d in active]
-    told = [float(re.search(r"([\d.]+) nats", slider.label)[1]) for slider in at.slider if slider.key in sliders(at)]
-    assert told == sorted(told, reverse=True) and told[0] == round(float(model.kl.max()), 2)
+    latent = latent_of(at)
+    assert latent["order"] == model.order and latent["active"] == model.active.tolist()
+    np.testing.assert_allclose(latent["kl"], model.kl, rtol=1e-6)
+    assert (latent["centre"], latent["unit"]) == ([0] * 8, [1] * 8)
     assert all(widget.help for widget in [*at.slider, *at.button, *at.selectbox, *at.number_input])
 
 
 def test_an_autoencoder_moves_in_units_of_its_own_codes() -> None:
     at, model = demo.open_page("traverse", run="ae"), checkpoint("ae")
-    centre, unit = model.scale()
+    latent, (centre, unit) = latent_of(at), model.scale()
     assert np.abs(centre).max() > 0.01, "a centre that is not 0, or this would show nothing"
-    np.testing.assert_array_equal(decoded(at), model.decode(centre[None])[0])
-    at.slider(key=f"z{model.order[0]}-ae").set_value(-2.0).run()
-    code = centre.copy()
-    code[model.order[0]] -= 2 * unit[model.order[0]]
-    np.testing.assert_array_equal(decoded(at), model.decode(code[None])[0])
-    assert "spread" in at.slider(key=f"z{model.order[0]}-ae").label
+    np.testing.assert_allclose(latent["centre"], centre, rtol=1e-6)
+    np.testing.assert_allclose(latent["unit"], unit, rtol=1e-6)
+    assert latent["kl"] is None and not hand(at)[0]["prior"] and not hand(at)[0]["bank"]
 
 
 @pytest.mark.parametrize("name", ["vae", "ae"])
-def test_a_test_image_sets_the_sliders_to_its_code(name: str) -> None:
+def test_the_codes_of_test_images_travel_along(name: str) -> None:
     at, model = demo.open_page("traverse", run=name), checkpoint(name if name == "ae" else "runs/vae")
-    at.number_input(key="example").set_value(7)
-    at.button(key="encode").click().run()
-    units = model.units(model.encode([7]))[0]
-    shown = {int(key[1:key.index("-")]): at.slider(key=key).value for key in sliders(at)}
-    assert all(value == pytest.approx(units[dimension], abs=1e-5) for dimension, value in shown.items())
-    difference = decoded(at).astype(int) - model.reconstruct([7])[0]
-    assert np.abs(difference).max() <= 1
-    np.testing.assert_array_equal(pixels(demo.pictures(at)[1]), model.originals([7])[0])
+    told, numbers = hand(at)
+    np.testing.assert_allclose(numbers.reshape(told["examples"], -1), model.units(model.encode(slice(None))), atol=1e-5)
+    assert told["modalities"][0]["original"] == "uint8" and told["examples"] == len(model.examples)
 
 
-def test_draws_differ_and_a_far_code_widens_its_slider() -> None:
-    at = demo.open_page("traverse", run="vae")
-    at.button(key="draw").click().run()
-    first = decoded(at)
-    at.button(key="draw").click().run()
-    assert (decoded(at) != first).any()
-    kept = at.session_state["code-vae"]
-    kept.update(units=[4.2] * 8, reach=[5.0] * 8)
+def test_a_tab_that_the_server_draws_follows_the_code() -> None:
+    """As the address has it when the page is entered, then as the component tells it."""
+    from vaecore.explore.pictures import grid, on_screen
+
+    at, model = demo.open_page("traverse", run="vae", z="1,0,-2"), checkpoint("runs/vae")
+    at.session_state["view"] = "All dimensions"
+    at.segmented_control(key="base").set_value("the code above").run()
+
+    def strip(code: list[float]) -> str:
+        """The row of the most informative dimension."""
+        start = model.place(np.array(code, np.float32))
+        row = model.traverse(start, model.order[:1], np.linspace(-3, 3, 11).tolist())[0]
+        return base64.b64encode(on_screen(grid(row, 11))).decode()
+
+    assert strip([1, 0, -2, 0, 0, 0, 0, 0]) in demo.pictures(at)[0]
+    at.session_state["hand-vae-grid"] = {"code": {"z": "0,3"}}
     at.run()
-    assert {at.slider(key=key).value for key in sliders(at)} == {4.2}
-    assert {at.slider(key=key).max for key in sliders(at)} == {5.0}
-
-
-def test_each_run_keeps_its_own_code() -> None:
-    at = demo.open_page("traverse", run="vae")
-    at.button(key="draw").click().run()
-    drawn = decoded(at)
-    at.selectbox(key="run").set_value("ae").run()
-    at.selectbox(key="run").set_value("vae").run()
-    np.testing.assert_array_equal(decoded(at), drawn)
+    assert strip([0, 3, 0, 0, 0, 0, 0, 0]) in demo.pictures(at)[0]
 
 
 def test_a_collapsed_model_is_told_in_a_sentence() -> None:
     at = demo.open_page("traverse", run="collapsed")
-    assert "has collapsed" in demo.words(at) and sliders(at) == []
+    assert "has collapsed" in demo.words(at) and not any(latent_of(at)["active"])
 
 
 def test_vectors_are_stripes_with_a_sentence() -> None:
     at = demo.open_page("traverse", run="vectors")
     assert "vectors, not pictures" in demo.words(at)
-    height, width = decoded(at).shape
-    assert width == 8 and height >= 4
+    [modality] = hand(at)[0]["modalities"]
+    assert (modality["kind"], modality["shape"], modality["original"]) == ("vector", [8], "float32")
 
 
 def test_only_the_open_tab_is_drawn() -> None:
     at, model = demo.open_page("traverse", run="vae"), checkpoint("runs/vae")
-    [grid] = demo.pictures(at)[1:]
+    [grid] = demo.pictures(at)
     assert grid.count("<img") == 8 and grid.count(" nats") == 8
     assert not [widget for widget in at.slider if widget.key in ("temperature", "steps", "count-reconstructions")]
     rows = re.findall(r"<strong>z(\d+)</strong>", grid)
@@ -147,7 +130,7 @@ def test_every_view_of_every_family(tab: str, said: str, run: str) -> None:
     at.session_state["view"] = tab
     at.run()
     assert not at.exception
-    assert said in demo.pictures(at)[1]
+    assert said in demo.pictures(at)[0]
     assert ("no prior to sample from" in demo.words(at)) == (tab == "Samples" and run == "ae")
 
 
@@ -156,13 +139,13 @@ def test_reconstructions_and_samples_are_the_models() -> None:
     at.session_state["view"] = "Samples"
     at.run()
     at.slider(key="temperature").set_value(0.0).run()
-    sheet = pixels(demo.pictures(at)[1])
+    sheet = pixels(demo.pictures(at)[0])
     np.testing.assert_array_equal(sheet[:8, :8, 0], model.decode(np.zeros((1, 8)))[0])
     np.testing.assert_array_equal(sheet[:8, :8], sheet[9:17, 9:17], "at temperature 0 all are the mean")
     at.slider(key="temperature").set_value(1.0).run()
-    before = demo.pictures(at)[1]
+    before = demo.pictures(at)[0]
     at.button(key="draw-again").click().run()
-    assert at.number_input(key="seed").value == 1 and demo.pictures(at)[1] != before
+    assert at.number_input(key="seed").value == 1 and demo.pictures(at)[0] != before
 
 
 # -- the address and broken files
@@ -188,7 +171,7 @@ def test_an_unknown_run_is_told_until_one_is_chosen(name: str) -> None:
     assert "There is no run called" in note.value and "Shown instead" in note.value
     assert len(note.value) < 300 and "](" not in note.value
     assert demo.pictures(at), "something is shown"
-    at.button(key="draw").click().run()
+    at.segmented_control(key="base").set_value("the code above").run()
     assert at.warning, "still there after a rerun, though the address has been put right"
     at.selectbox(key="run").set_value("gallery/pca").run()
     assert not at.warning
@@ -241,7 +224,8 @@ def test_a_broken_checkpoint_is_an_error_that_names_the_file(root: Path, harm: o
 @pytest.mark.parametrize("content", ["{}", '{"validation": 3}', '{"validation": {"kl": {"z": ["a", 1, 2, 3]}}}'])
 def test_a_summary_without_numbers_still_shows_the_model(root: Path, content: str) -> None:
     (root / "runs" / "vae" / "summary.json").write_text(content)
-    assert len(sliders(demo.open_page("traverse", run="vae"))) >= 4
+    latent = latent_of(demo.open_page("traverse", run="vae"))
+    assert latent["kl"] is None and sum(latent["active"]) >= 4
 
 
 def test_an_empty_store_tells_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

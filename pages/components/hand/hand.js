@@ -1,0 +1,746 @@
+// The hand: sliders for a code and what it decodes to, in one. Nothing of what moves here is sent to the server.
+//
+// What is set stands in the page's address (`address.js`), and other components of the page follow and move the same
+// code (`moved.js`). `hand/__init__.py` packs what comes.
+
+import { flush, joined, onBack, read, split, write } from "../lib/address.js";
+import { make, setText, unpack } from "../lib/dom.js";
+import { mounted, rootOf } from "../lib/mount.js";
+import { move, moved, onMove } from "../lib/moved.js";
+import { Network } from "../lib/network.js";
+import { paneOf } from "../lib/panes.js";
+import { picture, sizeOf } from "../lib/picture.js";
+import { give, saveButton } from "../lib/save.js";
+import { verdictIn } from "../lib/verdict.js";
+import { drawing } from "./draws.js";
+import { Position } from "./position.js";
+import { CELLS, Slider } from "./slider.js";
+import { bankWalk, drawn, gaussianWalk } from "./walk.js";
+
+const FIRST = 12; // sliders of a latent in sight; the rest are folded away
+const MORE = 32; // that are unfolded at once
+const SIDE = 440; // px of the decoded picture
+const REST = 150; // ms without a change after which the address is written
+const DWELL = 60; // ms over a slider until its strip is drawn
+const PATIENCE = 12; // ms that decodings for a strip may take at once: a hand that begins to drag does not wait longer
+const ARRIVES = 1.5; // seconds of a walk until it has left where it began by all but a third
+const STILL = 1500; // ms between the steps of a walk for who wants no motion
+const MOST_SEED = 2 ** 31 - 1;
+
+export default mounted(
+  ({ parentElement }) => new Hand(parentElement),
+  (view, { data }) => view.update(data),
+);
+
+// u32 length | JSON | float32: codes (examples x size) and bank (x size) in units, directions, originals that are no
+// pixels | uint8: those that are.
+export function decode(bytes) {
+  const [told, column, raw] = unpack(bytes);
+  const size = told.latents.reduce((sum, latent) => sum + latent.size, 0);
+  let offset = 0;
+  for (const latent of told.latents) {
+    latent.offset = offset;
+    offset += latent.size;
+  }
+  const codes = column(told.examples * size);
+  const bank = told.bank ? column(told.bank * size) : null;
+  const directions = told.directions.map(direction => ({ ...direction, vector: column(size) }));
+  const originals = Object.fromEntries(told.modalities.filter(each => each.original)
+    .sort((a, b) => (a.original === "float32" ? 0 : 1) - (b.original === "float32" ? 0 : 1))
+    .map(({ name, shape, original }) => {
+      const count = told.examples * sizeOf(shape);
+      return [name, original === "float32" ? column(count) : raw(count)];
+    }));
+  return { ...told, size, codes, bank, directions, originals };
+}
+
+export class Hand {
+  constructor(parent) {
+    this.root = rootOf("hand", parent);
+    this.key = event => this.space(event);
+    window.addEventListener("keydown", this.key);
+  }
+
+  update(data) {
+    const told = decode(data);
+    if (told.digest === this.told?.digest) return;
+    this.clear();
+    this.told = told;
+    this.position = new Position(told.size, told.directions);
+    this.restore();
+    this.build();
+    this.ends = [onBack(() => { this.restore(); this.changed(); }),
+      onMove(told.run, (code, origin) => origin !== this && this.adopt(code))];
+    move(told.run, this.code, this);
+    this.open();
+    this.changed();
+  }
+
+  // What the address says; without a code there, what was under the hand before.
+  restore() {
+    const { told, position } = this;
+    const before = moved(told.run) ?? {};
+    for (const { name, parameter, size, offset } of told.latents) {
+      const text = read(parameter);
+      const units = text === null && told.latents.every(each => read(each.parameter) === null)
+        ? before[name] ?? new Float32Array(size) : split(text, size);
+      for (let d = 0; d < size; d++) position.place(offset + d, units[d]);
+    }
+    position.lockText = read("lock");
+    position.linkText = read("link");
+    position.amounts = new Map(told.directions.map(({ name }) => [name, split(read(`d.${name}`), 1)[0]])
+      .filter(([, amount]) => amount));
+    const number = (name, most, usual) => {
+      const value = Number(read(name) ?? usual);
+      return Number.isFinite(value) && value >= 0 && value <= most ? value : usual;
+    };
+    this.seed = Math.floor(number("seed", MOST_SEED, 0));
+    this.temperature = number("t", 1.5, 1);
+    this.what = ["draw", "sigma"].includes(read("draw")) ? read("draw") : "mean";
+    const example = number("example", told.examples - 1, -1);
+    this.example = read("example") !== null && example >= 0 ? Math.floor(example) : null;
+  }
+
+  remember() {
+    const { told, position } = this;
+    const values = { lock: position.lockText, link: position.linkText, seed: this.seed || null,
+      t: this.temperature === 1 ? null : Math.round(this.temperature * 1000) / 1000,
+      draw: this.what === "mean" ? null : this.what, example: this.example };
+    for (const [latent, units] of Object.entries(this.code)) {
+      const { parameter } = told.latents.find(({ name }) => name === latent);
+      values[parameter] = joined(units) || null;
+    }
+    for (const { name } of told.directions) values[`d.${name}`] = joined([position.amounts.get(name) ?? 0]) || null;
+    write(values);
+  }
+
+  // -- the view
+
+  build() {
+    const { told } = this;
+    const bench = make("div", "bench", this.root);
+    this.tools(make("div", "tools", bench));
+    const shown = make("div", "shown", bench);
+    this.sliders = [];
+    const list = make("div", "lists", bench);
+    for (const latent of told.latents) this.list(list, latent);
+    if (told.directions.length) {
+      make("div", "title", list, "Directions");
+      const rows = make("div", "sliders", list);
+      for (const direction of told.directions) {
+        this.sliders.push(Object.assign(new Slider(rows, this, { name: direction.name, help: direction.help ?? "" }),
+          { direction }));
+      }
+    }
+    this.strip = make("canvas", "strip");
+    this.strip.setAttribute("aria-hidden", "true");
+
+    const box = make("div", "panes", shown);
+    this.judges = new Map(); // by modality: its judge's network, and the line where it answers
+    this.panes = told.modalities.map(modality => ({ modality, pane: paneOf(modality, { side: SIDE }) }));
+    for (const { modality, pane } of this.panes) {
+      const figure = make("figure", "", box);
+      if (this.panes.length > 1) make("figcaption", "", figure, modality.name);
+      figure.append(pane.element);
+      const judge = told.judges[modality.name];
+      if (judge?.address) this.judge(figure, modality, judge);
+    }
+    this.pictured = told.modalities.find(({ kind }) => kind === "image") ??
+      told.modalities.find(({ kind }) => kind === "vector");
+    this.note = make("div", "note", box, "Loading the decoder …");
+    this.note.setAttribute("role", "status");
+    const below = make("div", "below", shown);
+    this.origin = make("div", "origin", below);
+    this.own = make("div", "own", below);
+    this.own.hidden = true;
+    make("div", "own-title", this.own);
+    this.owns = told.modalities.filter(({ name, kind }) => told.originals[name] && kind !== "vector")
+      .map(modality => ({ modality, pane: paneOf(modality, { side: 112 }) }));
+    for (const { pane } of this.owns) this.own.append(pane.element);
+    this.choices(make("div", "choices", below));
+    this.copies(make("div", "copies", below));
+  }
+
+  tools(bar) {
+    const { told } = this;
+    const few = make("div", "group", bar);
+    button(few, "Reset", "All sliders to the middle: the prior's mean, or the mean code of the data without a prior.",
+      () => this.set(new Float32Array(told.size), null));
+    if (told.examples) {
+      this.exampleField = field(few, `Test ${told.noun}`, { min: 0, max: told.examples - 1, value: this.example ?? 0 },
+        `Which of the ${told.examples} test ${told.noun}s that travel with this checkpoint to encode.`);
+      button(few, "Start from it", `Encode this test ${told.noun} and set the sliders to its code${told.prior
+        ? ", the mean of q(z|x)" : ""}.`, () => this.start(whole(this.exampleField.value, told.examples - 1)));
+    }
+    const draw = make("div", "group", bar);
+    this.seedField = field(draw, "Seed", { min: 0, max: MOST_SEED, value: this.seed },
+      "The same seed draws the same code, in every browser.");
+    this.seedField.onchange = () => this.sow(whole(this.seedField.value, MOST_SEED));
+    button(draw, told.prior ? "Draw from the prior" : "Draw", `${told.drawn} Pressed again, the next seed.`,
+      () => this.draw());
+    if (told.tempered) {
+      [this.warmth, this.warmthSaid] = range(draw, "Temperature", { min: 0, max: 1.5, step: 0.05,
+        value: this.temperature }, "Scales a drawn code around the centre: at 0 it is the centre, at 1 it follows the "
+        + `${told.prior ? "prior" : "codes of the data"}, above 1 it leaves ${told.prior ? "it" : "them"}.`,
+      value => this.warm(value));
+    }
+    const walk = make("div", "group", bar);
+    this.player = button(walk, "Walk", "An endless, smooth walk through the prior, the same for the same seed. The "
+      + "space bar starts and stops it; locked dimensions stay.", () => this.play(!this.walking));
+    this.player.classList.add("player");
+    this.player.setAttribute("aria-pressed", "false");
+    this.player.setAttribute("aria-keyshortcuts", "Space");
+    this.speed = 1;
+    range(walk, "Speed", { min: 0.25, max: 4, step: 0.25, value: 1 }, "How fast the walk goes.",
+      value => { this.speed = value; }, value => `${value}×`);
+  }
+
+  list(parent, latent) {
+    const several = this.told.latents.length > 1;
+    if (several) make("div", "title", parent, latent.name);
+    const used = latent.order.filter(d => latent.active[d]);
+    const unused = latent.order.filter(d => !latent.active[d]);
+    const rows = make("div", "sliders", parent);
+    for (const d of used.slice(0, FIRST)) this.row(rows, latent, d);
+    const rest = used.slice(FIRST);
+    if (rest.length) this.fold(parent, latent, rest, `${counted(rest.length, "more dimension")}`, false);
+    if (unused.length) this.fold(parent, latent, unused, counted(unused.length, "unused dimension"), true);
+  }
+
+  row(parent, latent, d, dim = false) {
+    const { kl, spread } = latent;
+    const largest = Math.max(...(kl ?? spread), 1e-9);
+    const slider = new Slider(parent, this, {
+      dimension: latent.offset + d, name: `z${d}`, dim, share: (kl ?? spread)[d] / largest,
+      note: kl ? `${kl[d].toFixed(2)} nats` : `spread ${spread[d].toFixed(2)}`,
+      help: `Latent dimension ${d}, in standard deviations of the ${this.told.prior ? "prior" : "data's codes"}. ${kl
+        ? "KL: what it tells about an observation on average, in nats."
+        : "Spread: the standard deviation of the codes of data."}`,
+    });
+    this.sliders.push(slider);
+    this.mark(slider);
+    return slider;
+  }
+
+  // Sliders that are made when they are unfolded: of thousands of dimensions only those in sight exist.
+  fold(parent, latent, dimensions, title, dim) {
+    const box = make("details", "fold", parent);
+    make("summary", "", box, title);
+    if (dim) {
+      make("div", "hint", box, "The decoder does not listen to these: their code hardly varies from one observation to "
+        + "the next.");
+    }
+    const rows = make("div", "sliders", box);
+    const left = [...dimensions];
+    const more = button(box, "", "Show further sliders.", () => unfold());
+    const unfold = () => {
+      for (const d of left.splice(0, MORE)) this.row(rows, latent, d, dim);
+      more.hidden = !left.length;
+      setText(more, `${Math.min(MORE, left.length)} more`);
+      this.changed();
+    };
+    box.ontoggle = () => {
+      if (box.open && !rows.children.length) unfold();
+    };
+  }
+
+  // What of p(x|z) is shown; only what there is is offered, once the decoder is there.
+  choices(bar) {
+    bar.setAttribute("role", "radiogroup");
+    bar.setAttribute("aria-label", "What of p(x|z) is shown");
+    const helps = {
+      mean: "The mean of p(x|z).",
+      draw: "A draw of p(x|z), under the seed: the same noise while the code moves.",
+      sigma: "The standard deviation of p(x|z): black is none, yellow is the largest here.",
+    };
+    this.kinds = Object.entries({ mean: "Mean", draw: "Draw", sigma: "σ" }).map(([what, title]) => {
+      const one = button(bar, title, helps[what], () => this.choose(what));
+      one.setAttribute("role", "radio");
+      return Object.assign(one, { what });
+    });
+    bar.onkeydown = event => {
+      const by = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+      const there = this.kinds.filter(one => !one.hidden);
+      if (!by || there.length < 2) return;
+      const next = there.at((there.findIndex(one => one.what === this.what) + by) % there.length);
+      this.choose(next.what);
+      next.focus();
+    };
+    this.range = make("span", "range", bar);
+    this.choose(this.what);
+  }
+
+  choose(what) {
+    this.what = what;
+    for (const one of this.kinds) {
+      one.setAttribute("aria-checked", one.what === what);
+      one.tabIndex = one.what === what ? 0 : -1;
+    }
+    this.paint();
+    this.rest();
+  }
+
+  copies(bar) {
+    copyButton(bar, "Copy link", "The address of exactly this, for another browser.", () => {
+      this.remember();
+      flush();
+      return location.href;
+    });
+    copyButton(bar, "JSON", "Copy the code as JSON.", () => this.asJson());
+    copyButton(bar, "Python", "Copy lines of Python that decode this code.", () => this.asPython());
+    const table = this.told.modalities.find(({ kind }) => kind === "vector");
+    if (table && this.told.modalities.length === 1) {
+      button(bar, "CSV", "Save the decoded numbers as a CSV file, in the file's units.", () => {
+        if (this.outputs) give(new Blob([asCsv(table, this.outputs[`${table.name}.mean`])], { type: "text/csv" }),
+          `${this.told.run.replaceAll("/", "-")}-code.csv`);
+      });
+    }
+    saveButton(bar, () => {
+      const canvas = this.root.querySelector(".panes canvas");
+      return canvas && { name: `${this.told.run}-code`, canvas };
+    });
+  }
+
+  // -- the code
+
+  // By latent its position in units.
+  get code() {
+    return Object.fromEntries(this.told.latents.map(({ name, offset, size }) =>
+      [name, this.position.units.subarray(offset, offset + size)]));
+  }
+
+  // Codes as the decoder reads them, of positions that stand one after another.
+  inputs(...positions) {
+    return Object.fromEntries(this.told.latents.map(({ name, offset, size, centre, unit }) => {
+      const z = new Float32Array(positions.length * size);
+      positions.forEach(({ units }, row) => {
+        for (let d = 0; d < size; d++) {
+          z[row * size + d] = Math.fround(centre[d] + Math.fround(unit[d] * units[offset + d]));
+        }
+      });
+      return [name, z];
+    }));
+  }
+
+  set(units, example) {
+    this.play(false);
+    this.position.set(units);
+    this.example = example;
+    this.changed();
+  }
+
+  start(example) {
+    const { size, codes } = this.told;
+    this.set(codes.subarray(example * size, (example + 1) * size), example);
+    this.exampleField.value = example;
+  }
+
+  // The code that belongs to the seed and the temperature.
+  get draught() {
+    return drawn(this.seed, this.told.size, this.told.bank).map(x => x * this.temperature);
+  }
+
+  draw() {
+    if (this.position.standsAt(this.draught)) this.seed = (this.seed + 1) % MOST_SEED;
+    this.seedField.value = this.seed;
+    this.set(this.draught, null);
+  }
+
+  sow(seed) {
+    const follows = this.position.standsAt(this.draught);
+    this.seed = seed;
+    if (this.walking) this.play(true);
+    else if (follows) this.set(this.draught, null);
+    this.paint();
+    this.rest();
+  }
+
+  warm(temperature) {
+    const follows = this.position.standsAt(this.draught);
+    this.temperature = temperature;
+    if (follows && !this.walking) this.set(this.draught, null);
+    this.rest();
+  }
+
+  // Another component moved the code.
+  adopt(code) {
+    this.play(false);
+    for (const { name, offset, size } of this.told.latents) {
+      for (let d = 0; code[name] && d < size; d++) this.position.place(offset + d, code[name][d]);
+    }
+    this.position.amounts.clear();
+    this.changed(false);
+  }
+
+  changed(tell = true) {
+    this.decoder?.latest(this.inputs(this.position), 1, outputs => this.arrived(outputs), error => this.say(error));
+    this.due ??= requestAnimationFrame(() => {
+      this.due = null;
+      for (const slider of this.sliders) {
+        if (slider.direction) slider.show(this.position.amounts.get(slider.direction.name) ?? 0, 3);
+        else slider.show(this.position.units[slider.dimension], this.position.reach[slider.dimension]);
+      }
+      if (tell) move(this.told.run, this.code, this);
+    });
+    if (!this.walking) this.rest();
+  }
+
+  rest() {
+    clearTimeout(this.resting);
+    this.resting = setTimeout(() => {
+      this.remember();
+      this.tell();
+      if (!this.held) this.draughtStrip(true);
+    }, REST);
+  }
+
+  // Where the code came from, in words.
+  tell() {
+    const { position, example, told: { size, codes, noun } } = this;
+    const apart = position.locked.size ? ", but what is locked" : "";
+    const own = example === null ? null : codes.subarray(example * size, (example + 1) * size);
+    setText(this.origin, this.walking ? `Walking, seed ${this.seed}` :
+      own ? `Test ${noun} ${example}, ${position.standsAt(own) ? `encoded and decoded${apart}` : "then moved"}` :
+      position.standsAt(new Float32Array(size)) ? `All sliders at 0${apart}` :
+      position.standsAt(this.draught) ? `Random draw, seed ${this.seed}${apart}` : "Sliders moved");
+    this.own.hidden = !own || !this.owns.length;
+    if (!own) return;
+    setText(this.own.firstChild, `Test ${noun} ${example} itself`);
+    for (const { modality, pane } of this.owns) pane.show({ mean: this.original(modality, example) });
+  }
+
+  original({ name, shape, original }, example) {
+    const count = sizeOf(shape);
+    const values = this.told.originals[name]?.subarray(example * count, (example + 1) * count);
+    return values && (original === "float32" ? values : Float32Array.from(values, byte => byte / 255));
+  }
+
+  // -- what it decodes to
+
+  async open() {
+    const { told } = this;
+    const wanted = told.networks.decoder;
+    try {
+      const decoder = await Network.open(wanted);
+      if (this.told !== told) return;
+      this.decoder = decoder;
+    } catch (error) {
+      if (this.told === told) this.say(error);
+      return;
+    }
+    const { outputs, where, reason } = this.decoder;
+    this.root.dataset.where = where;
+    setText(this.note, where === "page" ? "" : `Decoded by the server. ${reason}`);
+    const has = { mean: true, draw: false, sigma: false };
+    for (const { name, law } of told.modalities) {
+      has.sigma ||= `${name}.sigma` in outputs;
+      has.draw ||= Boolean(law) && (["bernoulli", "categorical"].includes(law) || `${name}.sigma` in outputs);
+    }
+    for (const one of this.kinds) one.hidden = !has[one.what];
+    if (!has[this.what]) this.choose("mean");
+    this.changed();
+  }
+
+  async judge(parent, { name }, told) {
+    const verdict = verdictIn(parent, told);
+    try {
+      const network = await Network.open(told.address);
+      this.judges.set(name, { verdict, network, input: Object.keys(network.inputs)[0] });
+      this.paint();
+    } catch {
+      verdict.destroy(); // no judge answers: the picture stands without one
+    }
+  }
+
+  say(error) {
+    setText(this.note, error.message);
+  }
+
+  arrived(outputs) {
+    this.outputs = outputs;
+    this.paint();
+  }
+
+  paint() {
+    const { outputs, example } = this;
+    if (!outputs) return;
+    let widest = null;
+    for (const { modality, pane } of this.panes) {
+      const { name, law, kind } = modality;
+      const [mean, sigma] = [outputs[`${name}.mean`], outputs[`${name}.sigma`]];
+      if (!mean) continue;
+      const drawer = this.what === "draw" && drawing(law, this.seed, kind === "image");
+      const seen = drawer ? drawer(mean, sigma) : mean;
+      const judge = this.judges.get(name);
+      judge?.network.latest({ [judge.input]: seen }, 1, ({ logits }) => judge.verdict.show(logits));
+      pane.show({ mean: seen, sigma }, {
+        what: this.what === "sigma" ? "sigma" : "mean",
+        beside: example === null || kind !== "vector" ? undefined : this.original(modality, example),
+      });
+      if (this.what === "sigma" && sigma) widest ??= sigma;
+    }
+    setText(this.range, widest ? between(widest) : "");
+    this.root.dataset.drawn = Number(this.root.dataset.drawn ?? 0) + 1; // so that a test, or a benchmark, sees each
+  }
+
+  // -- sliders call these
+
+  moved(slider, value) {
+    this.play(false);
+    if (slider.direction) this.position.along(slider.direction, value);
+    else this.position.move(slider.dimension, value);
+    this.changed();
+  }
+
+  began(slider) {
+    this.held = slider;
+  }
+
+  ended() {
+    this.held = null;
+  }
+
+  pointed(slider) {
+    this.hovered = slider;
+    this.draughtStrip();
+  }
+
+  focused(slider) {
+    this.focus = slider;
+    this.draughtStrip();
+  }
+
+  lock(slider) {
+    const { position } = this;
+    position.lock(slider.dimension, !position.locked.has(slider.dimension));
+    this.mark(slider);
+    this.rest();
+  }
+
+  link(slider) {
+    this.position.turnLink(slider.dimension);
+    this.mark(slider);
+    this.rest();
+  }
+
+  mark(slider) {
+    slider.marks(this.position.locked.has(slider.dimension), this.position.linked.get(slider.dimension));
+  }
+
+  // -- the strip: what the slider under the pointer, or with the focus, would decode to along its track
+
+  draughtStrip(anew = false) {
+    const slider = this.held ?? this.hovered ?? this.focus;
+    if (!anew && slider === this.striped) return;
+    clearTimeout(this.dwelling);
+    this.ticket = {};
+    if (slider !== this.striped) {
+      this.strip.remove();
+      this.striped?.root.classList.remove("stripped");
+      this.striped = slider ?? null;
+    }
+    if (!slider || !this.pictured || !this.decoder || this.walking) return;
+    this.dwelling = setTimeout(() => this.drawStrip(slider, this.ticket), anew ? 0 : DWELL);
+  }
+
+  async drawStrip(slider, ticket) {
+    const { name, shape } = this.pictured;
+    const places = Array.from({ length: CELLS }, (_, cell) => {
+      const there = this.position.copy();
+      const value = slider.reach * ((2 * cell) / (CELLS - 1) - 1);
+      if (slider.direction) there.along(slider.direction, value);
+      else there.move(slider.dimension, value);
+      return there;
+    });
+    const pictures = [];
+    let some = this.decoder.where === "server" ? CELLS : 2;
+    while (pictures.length < CELLS) {
+      const part = places.slice(pictures.length, pictures.length + some);
+      const began = performance.now();
+      let values;
+      try {
+        values = (await this.decoder.run(this.inputs(...part), part.length))[`${name}.mean`];
+      } catch {
+        return; // the picture itself says what is wrong
+      }
+      if (ticket !== this.ticket) return;
+      const size = sizeOf(shape);
+      part.forEach((_, row) => pictures.push(picture(values.subarray(row * size, (row + 1) * size), shape)));
+      some = Math.max(1, Math.floor((PATIENCE * part.length) / (performance.now() - began + 0.1)));
+    }
+    const { strip } = this;
+    slider.track.prepend(strip);
+    slider.root.classList.add("stripped");
+    const [width, height] = [strip.clientWidth, strip.clientHeight].map(side => Math.round(side * devicePixelRatio));
+    Object.assign(strip, { width, height });
+    const context = strip.getContext("2d");
+    const cell = document.createElement("canvas");
+    pictures.forEach((one, place) => {
+      Object.assign(cell, { width: one.width, height: one.height });
+      cell.getContext("2d").putImageData(new ImageData(one.rgba, one.width, one.height), 0, 0);
+      const scale = Math.min((width / CELLS - 1) / one.width, height / one.height);
+      context.imageSmoothingEnabled = scale < 1;
+      const [wide, high] = [one.width * scale, one.height * scale];
+      context.drawImage(cell, ((place + 0.5) * width) / CELLS - wide / 2, (height - high) / 2, wide, high);
+    });
+  }
+
+  // -- the walk
+
+  play(on) {
+    if (!on && !this.walking) return;
+    cancelAnimationFrame(this.walking?.frame);
+    this.walking = null;
+    this.player.setAttribute("aria-pressed", on);
+    setText(this.player, on ? "Pause" : "Walk");
+    if (!on) {
+      this.rest();
+      return;
+    }
+    const { size, bank } = this.told;
+    const path = bank ? bankWalk(this.seed, bank, size) : gaussianWalk(this.seed, size);
+    const begun = path(0, this.temperature);
+    const away = this.position.units.map((x, d) => x - begun[d]); // it leaves from where the code is, without a jump
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const walk = { time: 0, last: performance.now() };
+    this.walking = walk;
+    this.example = null;
+    this.draughtStrip(true);
+    this.tell();
+    const step = now => {
+      if (this.walking !== walk) return;
+      walk.frame = requestAnimationFrame(step);
+      const passed = now - walk.last;
+      if (passed <= 0 || (calm && passed < STILL)) return;
+      walk.time += (this.speed * Math.min(passed, calm ? STILL : 100)) / 1000; // a hidden page stood still
+      walk.last = now;
+      const fading = Math.exp(-walk.time / ARRIVES);
+      this.position.glide(path(walk.time, this.temperature).map((x, d) => x + away[d] * fading));
+      this.changed();
+    };
+    walk.frame = requestAnimationFrame(step);
+  }
+
+  // The space bar, unless something that takes it itself has the focus.
+  space(event) {
+    if (event.key !== " " || event.ctrlKey || event.metaKey || event.altKey || event.repeat || !this.player) return;
+    const [target] = event.composedPath();
+    const mine = event.composedPath().includes(this.root) && !target.closest("button, input, select, summary");
+    if (!mine && target !== document.body) return;
+    event.preventDefault();
+    this.play(!this.walking);
+  }
+
+  // -- to take away
+
+  asJson() {
+    const codes = this.inputs(this.position);
+    const tidy = values => Array.from(values, x => Number(x.toPrecision(7)));
+    return JSON.stringify({ run: this.told.run, code: Object.fromEntries(Object.entries(codes)
+      .map(([name, values]) => [name, tidy(values)])) }, null, 1);
+  }
+
+  asPython() {
+    const listed = values => Array.from(values, x => Number(x.toPrecision(7))).join(", ");
+    const codes = Object.entries(this.inputs(this.position)).map(([name, values]) =>
+      `    ${JSON.stringify(name)}: torch.tensor([[${listed(values)}]]),`);
+    return ["import torch", "import vaecore", "", `model = vaecore.load(${JSON.stringify(this.told.run)}).model`,
+      "with torch.inference_mode():", "  decoded = model.decode({", ...codes, "  })",
+      `print(decoded[${JSON.stringify(this.told.modalities[0].name)}].mean)`, ""].join("\n");
+  }
+
+  clear() {
+    clearTimeout(this.resting);
+    clearTimeout(this.dwelling);
+    cancelAnimationFrame(this.due);
+    cancelAnimationFrame(this.walking?.frame);
+    for (const end of this.ends ?? []) end();
+    for (const { pane } of [...(this.panes ?? []), ...(this.owns ?? [])]) pane.destroy();
+    Object.assign(this, { due: null, walking: null, decoder: null, outputs: null, striped: null, hovered: null,
+      focus: null, held: null });
+    this.root.replaceChildren();
+  }
+
+  destroy() {
+    this.clear();
+    this.told = null;
+    window.removeEventListener("keydown", this.key);
+    this.root.remove();
+  }
+}
+
+function counted(count, what) {
+  return `${count.toLocaleString("en")} ${what}${count > 1 ? "s" : ""}`;
+}
+
+function whole(text, most) {
+  const value = Math.floor(Number(text));
+  return Number.isFinite(value) ? Math.max(0, Math.min(most, value)) : 0;
+}
+
+// The smallest and the largest of some amounts, in words.
+function between(values) {
+  const [low, high] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
+  const said = x => x.toPrecision(2);
+  return said(low) === said(high) ? `σ = ${said(low)} everywhere` : `σ from ${said(low)} to ${said(high)}`;
+}
+
+// A line of names and a line of numbers in the file's units.
+export function asCsv({ names, centre, scale }, values) {
+  const quoted = text => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const inUnits = Array.from(values, (x, d) => Number((scale.length ? x * scale[d] + centre[d] : x).toPrecision(7)));
+  return `${names.map(quoted).join(",")}\n${inUnits.join(",")}\n`;
+}
+
+function button(parent, title, help, onclick) {
+  const one = make("button", "", parent, title);
+  Object.assign(one, { type: "button", title: help, onclick });
+  return one;
+}
+
+function field(parent, title, { min, max, value }, help) {
+  const label = make("label", "field", parent, title);
+  label.title = help;
+  const input = make("input", "", label);
+  Object.assign(input, { type: "number", min, max, step: 1, value });
+  return input;
+}
+
+function range(parent, title, { min, max, step, value }, help, then, said = x => x.toFixed(2)) {
+  const label = make("label", "field", parent, title);
+  label.title = help;
+  const input = make("input", "", label);
+  Object.assign(input, { type: "range", min, max, step, value });
+  const output = make("span", "said", label, said(value));
+  input.oninput = () => {
+    setText(output, said(Number(input.value)));
+    then(Number(input.value));
+  };
+  return [input, output];
+}
+
+// A button that copies a text, and says so in its own place.
+function copyButton(parent, title, help, text) {
+  const one = button(parent, title, help, async () => {
+    const done = await copied(text());
+    setText(one, done ? "Copied" : "Not allowed");
+    clearTimeout(one.timer);
+    one.timer = setTimeout(() => setText(one, title), 1500);
+  });
+  one.classList.add("copy");
+  one.style.setProperty("--letters", Math.max(title.length, 7));
+}
+
+async function copied(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch { // not in a page of plain HTTP from another machine
+    const area = make("textarea", "", document.body);
+    area.value = text;
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    return done;
+  }
+}
