@@ -172,6 +172,7 @@ class Cloud {
       if (opened.some(Boolean)) this.tell(opened.find(Boolean).network.reason ?? "");
     }
     for (const sheet of this.sheets) {
+      sheet.pointAgain();
       sheet.tiling.moved();
       sheet.redraw();
     }

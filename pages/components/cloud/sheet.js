@@ -194,21 +194,25 @@ export class Sheet {
   }
 
   // What the decoded picture is shown in.
-  async prepare() {
-    if (this.shownOf === this.pointing) return;
+  prepare() {
+    if (this.shownOf !== this.pointing) this.prepared = this.furnish();
+    return this.prepared;
+  }
+
+  async furnish() {
     const { pointing } = this;
-    const { paneOf } = await import("../lib/panes.js");
-    if (this.shownOf === pointing) return;
     this.shownOf = pointing;
+    const [{ paneOf }, { verdictIn }] = await Promise.all([import("../lib/panes.js"), import("../lib/verdict.js")]);
     this.decoded.replaceChildren();
     this.pane = paneOf(pointing.modality, { side: PANE });
     this.decoded.append(this.pane.element);
-    this.verdict = null;
-    if (pointing.judge) {
-      const { verdictIn } = await import("../lib/verdict.js");
-      this.verdict = verdictIn(this.decoded, pointing.verdict);
-    }
+    this.verdict = pointing.judge ? verdictIn(this.decoded, pointing.verdict) : null;
     this.how = make("div", "how", this.decoded);
+  }
+
+  // The hand rests, and what it points at has changed.
+  pointAgain() {
+    if (this.at) this.cloud.pointed(this, unplaced(this.camera, this.size, this.at));
   }
 
   // The code in hand is another one: a plane through it shows other pictures.
@@ -216,7 +220,7 @@ export class Sheet {
     if (this.map.method !== "dims" || this.map.size === 2) return;
     this.tiling.clear();
     this.tiling.moved();
-    if (this.at) this.cloud.pointed(this, unplaced(this.camera, this.size, this.at));
+    this.pointAgain();
     this.redraw();
   }
 
