@@ -126,11 +126,11 @@ class Map:
     plane: Plane | None = None
     codes: str | None = None  # an address
     numbers: Sequence[Number] = ()
-    latent: str = ""
     hand: Mapping[str, Any] | None = None
-    seen: str | None = None  # an address
     traverse: str = ""
     note: str = ""
+    latent: str = ""
+    seen: str | None = None  # an address
 
 
 @dataclass(frozen=True)
