@@ -34,5 +34,7 @@ def _load() -> None:
 
     import vaecore.config
     import vaecore.explore.pictures  # noqa: F401
+    from vaecore.explore.export.graph import warm_up
 
+    warm_up()
     settle()

@@ -12,7 +12,7 @@ const engines = new Map(); // by address, what computes
 
 export class Network {
   static async open(what) {
-    if (typeof what !== "string") return new Network(await local(what.bytes, what.worker));
+    if (typeof what !== "string") return new Network(await ready(new Local(what.bytes, what.worker)));
     const address = new URL(what, location.href).href;
     if (!engines.has(address)) {
       const engine = fetched(address);
@@ -54,6 +54,13 @@ export class Network {
   }
 }
 
+// The first question is answered at once.
+async function ready(engine) {
+  engine.worker = engine.start();
+  await engine.worker;
+  return engine;
+}
+
 async function fetched(address) {
   let answer;
   try {
@@ -61,7 +68,7 @@ async function fetched(address) {
   } catch {
     throw new Error("The server does not answer. Reload the page when it runs again.");
   }
-  if (answer.ok) return local(new Uint8Array(await answer.arrayBuffer()));
+  if (answer.ok) return ready(new Local(new Uint8Array(await answer.arrayBuffer())));
   const said = await answer.json().catch(() => ({}));
   const reason = said.reason ?? `The server answered ${answer.status}.`;
   if (answer.status !== 409 || !said.inputs) throw new Error(reason);
@@ -71,42 +78,80 @@ async function fetched(address) {
 
 // -- in the page -----------------------------------------------------------------------------------
 
-async function local(bytes, source) {
-  let compute = await started(bytes, source);
-  if (!compute) {
-    const graph = parse(bytes);
-    compute = async (inputs, batch) => run(graph, inputs, batch);
-  }
-  return { ...described(bytes), where: "page", reason: "", compute };
-}
+const MOST_WORKERS = 6; // the one that was asked longest ago ends when there are more; asked again, it starts again
+const working = new Set();
 
-// A function that has the worker compute; null where no worker starts.
-async function started(bytes, source) {
-  let worker;
-  try {
-    const address = source ? URL.createObjectURL(new Blob([source], { type: "text/javascript" }))
-      : new URL("./worker.js", import.meta.url);
-    worker = new Worker(address, { type: "module" });
-  } catch {
-    return null;
+class Local {
+  where = "page";
+  reason = "";
+  asked = 0; // when it was asked last
+  busy = 0; // questions that are not answered
+  last = 0; // number of the last message to the worker
+  waiting = new Map(); // by number, who waits for the answer to a message
+
+  constructor(bytes, source) {
+    Object.assign(this, { ...described(bytes), bytes, source });
   }
-  const waiting = new Map();
-  let last = 0;
-  const ask = message => new Promise((resolve, reject) => {
-    waiting.set(++last, { resolve, reject });
-    worker.postMessage({ id: last, ...message });
-  });
-  worker.onmessage = ({ data: { id, outputs, error } }) => {
-    const { resolve, reject } = waiting.get(id);
-    waiting.delete(id);
-    if (error) reject(new Error(error));
-    else resolve(outputs);
-  };
-  const dead = new Promise(resolve => (worker.onerror = () => resolve(false)));
-  const alive = await Promise.race([ask({ bytes }).then(() => true, () => false), dead]);
-  if (alive) return (inputs, batch) => ask({ inputs, batch });
-  worker.terminate();
-  return null;
+
+  // In the worker; here, where none starts.
+  async compute(inputs, batch) {
+    this.asked = performance.now();
+    this.busy++;
+    try {
+      const worker = await (this.worker ??= this.start());
+      if (worker) return await this.ask(worker, { inputs, batch });
+      this.graph ??= parse(this.bytes);
+      return run(this.graph, inputs, batch);
+    } finally {
+      this.busy--;
+    }
+  }
+
+  ask(worker, message) {
+    return new Promise((resolve, reject) => {
+      this.waiting.set(++this.last, { resolve, reject });
+      worker.postMessage({ id: this.last, ...message });
+    });
+  }
+
+  // The worker with the graph in it; null where none starts.
+  async start() {
+    const worker = this.made();
+    if (!worker) return null;
+    worker.onmessage = ({ data: { id, outputs, error } }) => {
+      const { resolve, reject } = this.waiting.get(id);
+      this.waiting.delete(id);
+      if (error) reject(new Error(error));
+      else resolve(outputs);
+    };
+    const dead = new Promise(resolve => (worker.onerror = () => resolve(false)));
+    if (!(await Promise.race([this.ask(worker, { bytes: this.bytes }).then(() => true, () => false), dead]))) {
+      worker.terminate();
+      this.waiting.clear();
+      return null;
+    }
+    working.add(this);
+    const idle = [...working].filter(each => each !== this && each.busy === 0);
+    if (working.size > MOST_WORKERS && idle.length) idle.reduce((a, b) => (a.asked < b.asked ? a : b)).rest();
+    return worker;
+  }
+
+  made() {
+    try {
+      const address = this.source ? URL.createObjectURL(new Blob([this.source], { type: "text/javascript" }))
+        : new URL("./worker.js", import.meta.url);
+      return new Worker(address, { type: "module" });
+    } catch {
+      return null;
+    }
+  }
+
+  async rest() {
+    const { worker } = this;
+    this.worker = null;
+    working.delete(this);
+    (await worker).terminate();
+  }
 }
 
 // -- on the server ---------------------------------------------------------------------------------

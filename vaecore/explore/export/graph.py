@@ -84,7 +84,7 @@ class Graph:
         given = tuple(torch.zeros(1, *shape) for shape in inputs.values())
         with EXPORTING, warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            program = torch.export.export(module.eval(), given, strict=False).run_decompositions({})
+            program = torch.export.export(module.eval(), given, strict=False)
         graph = _Reading(inputs).read(program)
         if graph.least > MOST_BYTES:
             raise NoGraph(f"Its weights are {graph.least / 1e6:,.0f} MB, and a browser is sent at most "
@@ -146,6 +146,11 @@ def _halved(values: NDArray[Any]) -> bool:
     return values.dtype != np.int32 and values.size >= SMALL
 
 
+def warm_up() -> None:
+    """Import what the first export needs besides torch: a second, or several on a busy machine."""
+    import torch._dynamo  # noqa: F401
+
+
 # -- from torch's list of operations to ours -------------------------------------------------------
 
 
@@ -175,6 +180,8 @@ class _Reading:
             elif node.op == "call_function":
                 args, kwargs = torch.fx.map_arg((node.args, node.kwargs), lambda n: found[n.name])
                 found[node.name] = self.done(node.target, args, kwargs)
+                if _in_place(node.target):  # who reads it from here on reads what it has become
+                    found[node.args[0].name] = found[node.name]
             elif node.op == "output":
                 [ends] = node.args
         outputs = {}
@@ -199,11 +206,13 @@ class _Reading:
         if target is operator.getitem:
             return args[0][args[1]]
         values = [each for each in torch.utils._pytree.tree_leaves((args, kwargs)) if isinstance(each, Value)]
+        name = target._schema.name.removeprefix("aten::").removesuffix("_")
+        if name == "dropout" and args[2] is False:  # outside of training
+            return args[0]
         if torch.Tag.nondeterministic_seeded in target.tags:
             raise NoGraph("It draws random numbers: the server computes instead.")
         if not values:
             return target(*args, **kwargs)
-        name = target._schema.name.removeprefix("aten::").removesuffix("_")
         if name in SAME:
             return args[0]
         if name in SHAPED:  # by a value it is told only how many there are
@@ -352,6 +361,10 @@ class _Reading:
                          kernel=list(kernel), stride=stride, padding=padding, dilation=dilation, groups=groups)
 
 
+def _in_place(target: Any) -> bool:
+    return isinstance(target, torch._ops.OpOverload) and target._schema.name.endswith("_")
+
+
 def _affine(first: int, strides: Sequence[int], shape: Shape) -> Tensor:
     places = torch.full(shape, first)
     for axis, (stride, size) in enumerate(zip(strides, shape, strict=True)):
@@ -374,7 +387,7 @@ def _two(given: Any) -> list[int]:
 
 Reader = Callable[..., Any]
 SAME = {"clone", "alias", "detach", "contiguous", "_to_copy", "to", "lift_fresh_copy", "_assert_tensor_metadata",
-        "dropout", "native_dropout", "type_as"}
+        "type_as"}
 SHAPED = {"zeros_like", "ones_like", "full_like", "empty_like", "new_zeros", "new_ones", "new_full", "new_empty"}
 MOVING = {"view", "reshape", "_unsafe_view", "_reshape_copy", "flatten", "unflatten", "unsqueeze", "squeeze", "permute",
           "transpose", "t", "numpy_T", "movedim", "flip", "roll", "expand", "expand_as", "repeat", "tile",
