@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vaecore.explore.geodesics import Ways
 
 ENDS = ("0", "1")  # examples at first
-LONGEST = 20_000  # characters of an end
+LONGEST_END = 20_000  # characters of an end
 
 
 def between(hand: Mapping[str, Any], codes: Codes, sheet: bytes, cell: tuple[int, int], labels: Sequence[str], *,
@@ -48,7 +48,7 @@ def asked(key: str) -> tuple[str, str] | None:
     if not isinstance(told, Mapping):
         return None
     start, end = told.get("from"), told.get("to")
-    if not isinstance(start, str) or not isinstance(end, str) or max(len(start), len(end)) > LONGEST:
+    if not isinstance(start, str) or not isinstance(end, str) or max(len(start), len(end)) > LONGEST_END:
         return None
     return start, end
 
