@@ -11,7 +11,8 @@ const TILES = 21; // a side
 const ROWS_AT_ONCE = 3; // of tiles that are decoded together: the pointer waits for no more
 const STEP = 0.1; // of an arrow key; ten times that with Shift
 const LEAST = 3; // standard deviations of the prior that the plane reaches at least
-const FIRST = [0.55, -0.35]; // where it begins, in shares of that
+const FIRST = [-0.3, 0.6]; // where it begins, in shares of that
+const CLASS_HELP = "The classes of the images whose codes lie here, by their share of the aggregated posterior q(z).";
 const KL_HELP = "How far the code of the picture that is drawn, encoded again, lies from the prior N(0, I).";
 
 export default mounted(
@@ -35,6 +36,7 @@ class Field {
     this.digit.setAttribute("role", "img");
     const words = make("div", "words", this.root);
     this.named = make("div", "class", words);
+    this.named.title = CLASS_HELP;
     this.shares = make("div", "shares", words);
     const list = make("dl", "", words);
     const row = (name, help) => {
