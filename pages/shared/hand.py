@@ -36,6 +36,7 @@ def described(opened: Checkpoint | CrossModal) -> dict[str, Any]:
     Raises `NoGraph` where its weights went meanwhile.
     """
     from pages.components.networks import network_address
+    from pages.components.seen import seen_address
     from pages.shared import judging
     from vaecore.explore import panes
     from vaecore.explore.latents import latents
@@ -53,6 +54,7 @@ def described(opened: Checkpoint | CrossModal) -> dict[str, Any]:
         "classes": list(opened.known),
         "judges": judging.judges(opened),  # by modality; asked anew each time: one may have been made meanwhile
         "prior": opened.has_prior,
+        "seen": seen_address(opened.run) if isinstance(opened, Checkpoint) else None,  # where it saw data
         "several": several,
         "noun": "sample" if several else "image" if next(iter(opened.model.modalities.values())).pixels else "row",
     }

@@ -1,7 +1,7 @@
 // The latent plane of a two-dimensional VAE: tiles of what it draws everywhere, and the digit under the pointer.
 // What the model never saw is drawn faintly: a decoder draws something at every place.
 
-import { parse, strength } from "../lib/density.js";
+import { open, strength } from "../lib/density.js";
 import { make, setText } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { Network } from "../lib/network.js";
@@ -64,11 +64,7 @@ class Field {
 
   async load(data) {
     this.data = data;
-    const seen = fetch(data.seen).then(async answer => {
-      if (!answer.ok) throw new Error("The codes of this checkpoint cannot be read. Open it in Traverse.");
-      return parse(new Uint8Array(await answer.arrayBuffer()));
-    });
-    [this.seen, this.decoder] = await Promise.all([seen, Network.open(data.decoder)]);
+    [this.seen, this.decoder] = await Promise.all([open(data.seen), Network.open(data.decoder)]);
     [[this.latent]] = [Object.keys(this.decoder.inputs)];
     this.output = Object.keys(this.decoder.outputs).find(name => name.endsWith(".mean"));
     this.shape = this.decoder.outputs[this.output];

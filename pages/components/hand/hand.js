@@ -4,6 +4,7 @@
 // code (`moved.js`). `hand/__init__.py` packs what comes.
 
 import { flush, joined, onBack, read, split, write } from "../lib/address.js";
+import { open, strength } from "../lib/density.js";
 import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { move, moved, onMove } from "../lib/moved.js";
@@ -25,6 +26,9 @@ const DWELL = 60; // ms over a slider until its strip is drawn
 const PATIENCE = 12; // ms that decodings for a strip may take at once: a hand that begins to drag does not wait longer
 const ARRIVES = 1.5; // seconds of a walk until it has left where it began by all but a third
 const STILL = 1500; // ms between the steps of a walk for who wants no motion
+const FAINT = 0.45; // of a picture decoded where the model saw no data
+const PLACE_HELP = "How usual this code is among the codes of data. A decoder draws something everywhere: the picture "
+  + "fades where the model saw no data.";
 const MOST_SEED = 2 ** 31 - 1;
 
 export default mounted(
@@ -73,6 +77,7 @@ export class Hand {
       onMove(told.run, (code, origin) => origin !== this && this.adopt(code))];
     move(told.run, this.code, this);
     this.open();
+    this.survey();
     this.changed();
   }
 
@@ -147,6 +152,9 @@ export class Hand {
     }
     this.pictured = told.modalities.find(({ kind }) => kind === "image") ??
       told.modalities.find(({ kind }) => kind === "vector");
+    this.box = box;
+    this.place = make("div", "place", shown);
+    this.place.title = PLACE_HELP;
     this.note = make("div", "note", box, "Loading the decoder …");
     this.note.setAttribute("role", "status");
     const below = make("div", "below", shown);
@@ -441,6 +449,25 @@ export class Hand {
     this.changed();
   }
 
+  // Where the model saw data; without an answer nothing is said of it.
+  async survey() {
+    const { told } = this;
+    this.seen = null;
+    const seen = told.seen && await open(told.seen).catch(() => null);
+    if (this.told !== told) return;
+    this.seen = seen;
+    this.whereabouts();
+  }
+
+  whereabouts() {
+    if (!this.seen) return;
+    const [{ centre, unit }] = this.told.latents;
+    const unusual = this.seen.unusual(centre.map((value, d) => value + unit[d] * this.position.units[d]));
+    const words = this.seen.word(unusual);
+    setText(this.place, words[0].toUpperCase() + words.slice(1));
+    this.box.style.opacity = FAINT + (1 - FAINT) * strength(unusual);
+  }
+
   async judge(parent, { name }, told) {
     const verdict = verdictIn(parent, told);
     try {
@@ -480,6 +507,7 @@ export class Hand {
       if (this.what === "sigma" && sigma) widest ??= sigma;
     }
     setText(this.range, widest ? between(widest) : "");
+    this.whereabouts();
     this.root.dataset.drawn = Number(this.root.dataset.drawn ?? 0) + 1; // so that a test, or a benchmark, sees each
   }
 

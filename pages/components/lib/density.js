@@ -2,6 +2,13 @@
 
 import { unpack } from "./dom.js";
 
+// What the server has of a run at this address (`pages/components/seen.py`); throws its reason in words.
+export async function open(address) {
+  const answer = await fetch(address);
+  if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).reason ?? `The server answered ${answer.status}.`);
+  return parse(new Uint8Array(await answer.arrayBuffer()));
+}
+
 // What the server sent, with what can be asked of a code z (r numbers): `unusual`, `word` and `classes`.
 export function parse(bytes) {
   const [header, column] = unpack(bytes);
