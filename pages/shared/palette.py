@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
+from vaecore.colours import CLASSES as CLASSES  # of classes
+
 Scheme = Literal["light", "dark"]
 _FILE = Path(__file__).parents[2] / ".streamlit" / "config.toml"
 _THEME: dict[Scheme, dict[str, Any]] = tomllib.loads(_FILE.read_text(encoding="utf-8"))["theme"]
@@ -23,9 +25,6 @@ RUNS: dict[Scheme, tuple[str, ...]] = {"light": tuple(_THEME["light"]["chartCate
 PRIMARY = "var(--st-primary-color,#6A6FE0)"  # as CSS of a page, where the theme may not have said it
 INK: dict[Scheme, str] = {"light": _THEME["light"]["textColor"], "dark": _THEME["dark"]["textColor"]}
 PALE: dict[Scheme, str] = {"light": "#6B7085", "dark": "#A5ABC2"}  # of what stands behind in a figure
-# Of classes, so that none is taken for a run, nor for another class where points of both lie among each other: at least
-# 3:1 on white and on black.
-CLASSES = ("#CE063C", "#5257E2", "#A67A00", "#51A705", "#1D96E5", "#CF27AB", "#289D96", "#5D6C49", "#EA6628", "#A58084")
 # Of figures that are alike in both themes: legible on white and on black.
 BLUE, ORANGE, GREEN, PINK, GREY = "#2F86D6", "#DE6A1B", "#12986F", "#C86BA4", "#8A8FA3"
 FAINT = "rgba(128,134,170,.16)"  # behind words, and what is left of a bar

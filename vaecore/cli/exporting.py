@@ -1,4 +1,4 @@
-"""`vaecore export`: what leaves the laboratory: codes, ONNX, films, a script or a notebook."""
+"""`vaecore export`: what leaves the laboratory: codes, one HTML file, ONNX, films, a script or a notebook."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 SHOWN = ("code", "samples", "traversal", "walk", "interpolation")
 # What each kind of file reads of the options, and how its name ends.
 WAY = ("show", "z", "dimension", "span", "from", "to", "path", "seed", "count")
-READS = {"codes": ("split", "kl"), "onnx": ("network",), "frames": (*WAY, "rate", "scale"),
+READS = {"codes": ("split", "kl"), "html": ("split",), "onnx": ("network",), "frames": (*WAY, "rate", "scale"),
          "snippet": (*WAY, "temperature"), "notebook": (*WAY, "temperature")}
-ENDING = {"codes": "-codes.csv", "onnx": ".onnx", "frames": ".gif", "snippet": ".py",
+ENDING = {"codes": "-codes.csv", "html": ".html", "onnx": ".onnx", "frames": ".gif", "snippet": ".py",
           "notebook": ".ipynb"}
 
 app = typer.Typer()
@@ -33,6 +33,8 @@ def export(
     run: RunArgument,
     codes: Annotated[bool, typer.Option("--codes", help="The codes of a split: a .csv, .npz or .parquet with row "
                                         "numbers, labels, means and sigmas.")] = False,
+    html: Annotated[bool, typer.Option("--html", help="One self-contained page with live sliders, curves and map: no "
+                                       "server, no network.")] = False,
     onnx: Annotated[bool, typer.Option("--onnx", help="Decoder and encoder as .onnx, opset 20; needs the extra "
                                        "vaecore[onnx].")] = False,
     frames: Annotated[bool, typer.Option("--frames", help="A film that loops: a .gif, .webp or .mp4.")] = False,
@@ -40,7 +42,7 @@ def export(
     notebook: Annotated[bool, typer.Option("--notebook", help="A notebook that makes a view again.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", callback=writable, help="The file to write.",
                                                 show_default="named after the run, in this folder")] = None,
-    split: Annotated[str | None, typer.Option(help="Of --codes: train, validation or test.",
+    split: Annotated[str | None, typer.Option(help="Of --codes and --html: train, validation or test.",
                                               show_default="test")] = None,
     kl: Annotated[bool, typer.Option("--kl", help="Of --codes: the KL of each dimension in nats, too.")] = False,
     network: Annotated[str | None, typer.Option(help="Of --onnx: decoder or encoder.", show_default="both")] = None,
@@ -67,7 +69,7 @@ def export(
     store: StoreOption = None,
 ) -> None:
     """Take a checkpoint, or a view of it, with you."""
-    asked = [name for name, on in (("codes", codes), ("onnx", onnx), ("frames", frames),
+    asked = [name for name, on in (("codes", codes), ("html", html), ("onnx", onnx), ("frames", frames),
                                    ("snippet", snippet), ("notebook", notebook)) if on]
     if len(asked) != 1:
         raise problem("export", ", ".join(f"--{name}" for name in asked) or "nothing",
@@ -96,6 +98,14 @@ def _codes(run: Run, output: Path, given: dict[str, Any]) -> list[Path]:
         task = progress.add_task("encoding", total=None)
         codes_file(run, output, split, kl="kl" in given,
                    progress=lambda done, total: progress.update(task, completed=done, total=total))
+    return [output]
+
+
+def _html(run: Run, output: Path, given: dict[str, Any]) -> list[Path]:
+    from vaecore.explore.export.html import html_page
+    from vaecore.files import write_bytes_atomic
+
+    write_bytes_atomic(output, html_page(run, checked_split(given.get("split", "test"))))
     return [output]
 
 
@@ -153,7 +163,7 @@ def _redone(run: Run, output: Path, given: dict[str, Any]) -> list[Path]:
     return [output]
 
 
-WRITE = {"codes": _codes, "onnx": _onnx, "frames": _frames, "snippet": _redone, "notebook": _redone}
+WRITE = {"codes": _codes, "html": _html, "onnx": _onnx, "frames": _frames, "snippet": _redone, "notebook": _redone}
 
 
 def _view(given: dict[str, Any]) -> Redone:

@@ -1,0 +1,344 @@
+"""A checkpoint as one HTML file: live sliders, map and curves, from disk, without a server and without a network.
+
+It is made of the dashboard's own browser modules (`bundle.py`) and of what the server would give them: the decoder as a
+graph, codes, small pictures, metrics. Names and words of a run are data in it, never markup; the page's policy lets run
+nothing but the one script, whose digest it names, and lets nothing be fetched.
+
+Shapes: r latent size, n points of the map.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import tomllib
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import vaecore
+from vaecore.colours import CLASSES
+from vaecore.data import DataUnavailable
+from vaecore.explore import panes
+from vaecore.explore.crossmodal import CrossModal
+from vaecore.explore.export.bundle import in_html, script, style
+from vaecore.explore.export.graph import NoGraph
+from vaecore.explore.export.kept import kept
+from vaecore.explore.latents import LatentFacts, latents
+from vaecore.explore.laws import laws
+from vaecore.explore.maps.encoded import MEASURES, encode, ends
+from vaecore.explore.maps.population import Population
+from vaecore.explore.maps.projections import principal
+from vaecore.explore.maps.sprites import Sprites
+from vaecore.explore.opening import opened
+from vaecore.explore.single import Checkpoint
+from vaecore.modalities import Text
+from vaecore.schema import ConfigError, problem
+from vaecore.store import Metrics, StoreError
+
+if TYPE_CHECKING:
+    from vaecore.data import SplitName
+    from vaecore.store import Run
+
+ROOT = Path(vaecore.__file__).parents[1]
+COMPONENTS, THEME = ROOT / "pages" / "components", ROOT / ".streamlit" / "config.toml"
+POINTS = 3000  # of the map
+CURVE = 1200  # points of a curve
+MAX_FILE_BYTES = 64_000_000
+BANK = 256  # codes that are drawn here of a prior that a browser cannot draw from
+MISSING = 0xFFFF  # the class of a point that has none
+HEIGHT = {"map": 520, "curves": 260}  # CSS pixels
+FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+VARIABLES = {"primaryColor": "primary-color", "backgroundColor": "background-color",
+             "secondaryBackgroundColor": "secondary-background-color", "textColor": "text-color",
+             "borderColor": "border-color"}
+
+
+def html_page(run: Run, split: SplitName = "test", *, points: int = POINTS, components: Path = COMPONENTS) -> bytes:
+    """The page of a run: its sliders, its curves, and a map of the first `points` codes of a split.
+
+    Where the data of the run are not here, the map has the test observations that travel with it; of several
+    modalities there is none. Raises `ConfigError` for a run whose decoder no browser runs, for a page that would be
+    too large, and where the dashboard's files are not beside the package; what opening the run raises, besides.
+    """
+    if not (components / "alone" / "alone.js").is_file():
+        raise problem("--html", run.id, f"the dashboard's files are not in {components}.",
+                      "Run it from the project's folder, where `pages` lies beside `vaecore`.")
+    found = opened(run)
+    if not isinstance(found, Checkpoint | CrossModal):
+        raise problem("--html", run.id, "this kind of run has no code to move through.", "Choose a run with one.")
+    try:
+        assets = {"decoder": kept(run, "decoder").bytes}
+    except NoGraph as error:
+        raise problem("--html", run.id, f"a file has no server to decode. {error}", "Choose another run.") from None
+    told = described(found)
+    parts = [_part(components, "hand", "", "", hand_message(found, told))]
+    if curves := curves_message(run):
+        parts.append(_part(components, "curves", "Training", "Training is solid, validation dashed.", curves))
+    if isinstance(found, Checkpoint):
+        observed = _observed(found, split, points)
+        parts.append(_part(components, "cloud", "Latent map", f"{observed.source}.",
+                           map_message(observed, told, assets)))
+    page = _page(run, found, components, {"parts": parts, "assets": {name: _base64(x) for name, x in assets.items()}})
+    if len(page) > MAX_FILE_BYTES:
+        raise problem("--html", run.id, f"the page would have {len(page):,} bytes, and at most {MAX_FILE_BYTES:,} are "
+                      "written.", "Choose a smaller model.")
+    return page
+
+
+# -- what components are told ----------------------------------------------------------------------
+
+
+def described(found: Checkpoint | CrossModal) -> dict[str, Any]:
+    """What the sliders and the map are told of a run."""
+    facts, law = latents(found), laws(found.model)
+    several = not isinstance(found, Checkpoint)
+    first = next(iter(found.model.modalities.values()))
+    return {
+        "run": found.run.id, "networks": {"decoder": "asset:decoder"},
+        "latents": [_latent(each, "z" if len(facts) == 1 else f"z.{each.name}") for each in facts],
+        "modalities": [{**panes.described(name, modality), "law": law[name]}
+                       for name, modality in found.model.modalities.items()],
+        "classes": list(found.known), "judges": {}, "prior": found.has_prior, "several": several,
+        "noun": "sample" if several else "image" if first.pixels else "row"}
+
+
+def hand_message(found: Checkpoint | CrossModal, told: Mapping[str, Any]) -> bytes:
+    """The sliders' data, as `pages/components/hand` has it: with the test observations that travel with the run."""
+    facts = latents(found)
+    if isinstance(found, Checkpoint):
+        codes: Mapping[str, Any] = {found.latent: found.encode(slice(None))}
+        observed: Mapping[str, torch.Tensor] = dict.fromkeys(found.model.modalities, found.examples)
+        plain, tempered = found.standard or found.fitted, found.tempered
+        bank: Mapping[str, Any] | None = None if plain else {found.latent: found.sample_codes(BANK)}
+    else:
+        codes, observed, tempered, bank = found.scores(), dict(found.examples), True, found.drawn(BANK)
+    words = f"A code drawn from {'the prior' if found.has_prior else 'a Gaussian fitted to the codes of the data'}."
+    if bank is not None:
+        words += f" {BANK} of them are in this file, and the seed chooses one."
+
+    def units(values: Mapping[str, Any]) -> NDArray[np.float32]:
+        return np.concatenate([each.units(values[each.name]) for each in facts], 1)
+
+    floats, pixels, modalities = [units(codes), *([] if bank is None else [units(bank)])], [], []
+    for each in told["modalities"]:
+        modality = found.model.modalities[each["name"]]
+        x = observed[each["name"]]
+        if isinstance(modality, Text):
+            modalities.append(each)
+        elif modality.pixels:
+            pixels.append((x.clamp(0, 1) * 255).round().byte().numpy())
+            modalities.append({**each, "original": "uint8"})
+        else:
+            floats.append(x.float().numpy())
+            modalities.append({**each, "original": "float32"})
+    header = {**told, "modalities": modalities, "examples": len(floats[0]), "bank": 0 if bank is None else BANK,
+              "directions": [], "tempered": tempered, "drawn": words, "digest": "alone"}
+    return packed(header, *(np.ascontiguousarray(x, "<f4") for x in floats), *pixels)
+
+
+def curves_message(run: Run) -> bytes | None:
+    """The curves' data, as `pages/components/curves` has it; None of a run that was not trained step by step."""
+    metrics = Metrics(run.path / "metrics.jsonl")
+    metrics.update()
+    taken = {name: np.asarray(values, np.float64) for name, values in metrics.steps.items()}
+    lines = [(line["step"], line.get("elbo"), _sum(line.get("reconstruction")), _sum(line.get("kl")))
+             for line in metrics.evaluations if isinstance(line.get("step"), int | float)]
+    evaluated = np.array([[np.nan if value is None else float(value) for value in line] for line in lines]
+                         ).reshape(-1, 4)
+    step = taken.get("step", np.zeros(0))
+    columns: list[NDArray[np.float32]] = []
+    panels: list[dict[str, Any]] = []
+    for place, (title, column, sign) in enumerate((("ELBO", "neg_elbo", -1), ("Reconstruction", "reconstruction", 1),
+                                                   ("KL", "kl", 1)), 1):
+        series = []
+        trained = sign * taken.get(column, np.zeros(0))
+        for label, x, y in (("training", step, trained), ("validation", evaluated[:, 0], evaluated[:, place])):
+            if len(y) and np.isfinite(y).any():
+                rows = thinned(y)
+                columns += [x[rows].astype("<f4"), np.where(np.isfinite(y), y, np.nan)[rows].astype("<f4")]
+                series.append({"label": label, "group": run.id, "dashed": label == "validation", "right": False,
+                               "step": False, "given": len(y), "points": len(rows), "blocked": False})
+        if series:
+            panels.append({"title": title, "unit": "nats", "rightTitle": "", "rightUnit": "", "help": "", "note": "",
+                           "logY": False, "smoothing": 0, "series": series})
+    if not panels or all(each["points"] < 2 for panel in panels for each in panel["series"]):
+        return None
+    header = {"xLabel": "step", "logX": False, "height": HEIGHT["curves"], "columns": min(3, len(panels)),
+              "places": {run.id: 0}, "panels": panels}
+    return packed(header, *columns)
+
+
+def map_message(observed: Population, told: Mapping[str, Any], assets: dict[str, bytes]) -> bytes:
+    """The map's data, as `pages/components/cloud` has it: codes by their two first principal components.
+
+    What it would fetch is put into `assets`.
+    """
+    encoded = encode(observed)
+    n, codes = len(encoded), encoded.means
+    plane = principal(codes).plane
+    at = plane.points(codes)
+    assets["codes"] = codes.astype("<f2").tobytes()
+    numbers = []
+    for name, values in encoded.measures.items():
+        assets[f"number-{name}"] = values.astype("<f4").tobytes()
+        low, high = ends(values)
+        about = MEASURES[name]
+        numbers.append({"name": name, "title": about.title, "unit": about.unit, "help": about.help, "low": low,
+                        "high": high, "address": f"asset:number-{name}"})
+    columns: dict[str, NDArray[Any]] = {"row": np.arange(n, dtype="<u4")}
+    categories = []
+    if observed.labels is not None and (names := observed.class_names):
+        columns["category.label"] = np.where(observed.labels[:n] < 0, MISSING, observed.labels[:n]).astype("<u2")
+        categories.append({"name": "label", "title": "Class", "help": "The label of each observation.",
+                           "names": list(names)})
+    columns |= {"x.0": at[:, 0].astype("<f4"), "y.0": at[:, 1].astype("<f4")}
+    sprites, picture = _sprites(observed, n)
+    places, offset = {}, 0
+    for name, values in columns.items():
+        places[name] = {"type": f"{values.dtype.kind}{values.dtype.itemsize}", "offset": offset, "count": n}
+        offset += -(-values.nbytes // 4) * 4
+    header = {
+        "key": "alone", "n": n, "split": observed.split, "noun": told["noun"], "height": HEIGHT["map"],
+        "colour": "label" if categories else numbers[0]["name"] if numbers else "", "columns": places,
+        "categories": categories, "maps": [{
+            "run": told["run"], "title": told["run"], "method": "pca", "square": True, "size": encoded.size,
+            "across": {"title": "first principal component", "unit": ""},
+            "up": {"title": "second principal component", "unit": ""},
+            "plane": {name: getattr(plane, name).tolist() for name in ("origin", "across", "up")},
+            "codes": "asset:codes", "numbers": numbers, "hand": told, "traverse": "", "note": ""}],
+        "sprites": None if sprites is None else {"address": picture, "cell": [sprites.width, sprites.height],
+                                                 "columns": sprites.columns, "count": sprites.count},
+        "chosen": "", "against": "", "classes": CLASSES}
+    return packed(header, *columns.values())
+
+
+def packed(header: Mapping[str, Any], *columns: NDArray[Any]) -> bytes:
+    """`u32 header length | JSON header | columns`, little-endian, each at a multiple of 4 bytes."""
+    head = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
+    head += b" " * (-len(head) % 4)
+    parts = [len(head).to_bytes(4, "little"), head]
+    for column in columns:
+        data = np.ascontiguousarray(column).tobytes()
+        parts += [data, bytes(-len(data) % 4)]
+    return b"".join(parts)
+
+
+def thinned(y: NDArray[np.float64], most: int = CURVE) -> NDArray[np.int64]:
+    """Places of at most `most` values that keep the look of a curve: the least and the largest of equal stretches."""
+    if len(y) <= most:
+        return np.arange(len(y))
+    edges = np.linspace(0, len(y), (most - 2) // 2 + 1).astype(int)
+    places = [0, len(y) - 1]
+    for low, high in pairwise(edges):
+        part = y[low:high]
+        if np.isfinite(part).any():
+            places += [low + int(np.nanargmin(part)), low + int(np.nanargmax(part))]
+    return np.unique(places)
+
+
+def _latent(facts: LatentFacts, parameter: str) -> dict[str, Any]:
+    def rounded(values: Any) -> list[float]:
+        return [float(f"{value:.7g}") for value in values]
+
+    return {"name": facts.name, "parameter": parameter, "size": facts.size, "order": list(facts.order),
+            "kl": None if facts.kl is None else rounded(facts.kl), "rate": facts.rate,
+            "active": [bool(active) for active in facts.active], "centre": rounded(facts.centre),
+            "unit": rounded(facts.unit), "spread": rounded(facts.spread), "standard": facts.standard}
+
+
+def _sum(values: Any) -> float | None:
+    """The sum over modalities, or over latents and their dimensions; None for anything else."""
+    parts = list(values.values()) if isinstance(values, Mapping) else []
+    flat = [x for part in parts for x in (part if isinstance(part, list) else [part])]
+    return float(sum(flat)) if flat and all(isinstance(x, int | float) for x in flat) else None
+
+
+def _observed(checkpoint: Checkpoint, split: SplitName, points: int) -> Population:
+    try:
+        return Population.of(checkpoint, split, points)
+    except (DataUnavailable, ConfigError, StoreError):
+        return Population.of(checkpoint, "kept", points)
+
+
+def _sprites(observed: Population, n: int) -> tuple[Sprites | None, str]:
+    """All small pictures on one page, and that as a data URI."""
+    usual = Sprites.of(observed)
+    columns = max(1, round((n * usual.height / usual.width) ** 0.5))
+    if max(columns * usual.width, -(-n // columns) * usual.height) > 8192:  # pixels of a picture that any browser shows
+        return None, ""
+    whole = Sprites(usual.width, usual.height, columns, n)
+    return whole, f"data:image/webp;base64,{_base64(whole.page(observed, 0))}"
+
+
+# -- the file --------------------------------------------------------------------------------------
+
+
+def _part(components: Path, name: str, title: str, help: str, data: bytes) -> dict[str, str]:
+    return {"component": name, "title": title, "help": help, "style": style(components, f"{name}/{name}.css"),
+            "data": _base64(data)}
+
+
+def _page(run: Run, found: Checkpoint | CrossModal, components: Path, given: Mapping[str, Any]) -> bytes:
+    licence = (components / "lib" / "LICENSE-uPlot").read_text(encoding="utf-8")
+    program = in_html(
+        f"/* Latent Lab, MIT licence. It holds uPlot:\n{licence.strip()}\n*/\n\"use strict\";\n(() => {{\n{_FETCH}\n"
+        f"{script(components, ['alone/alone.js'])}\n}})();\n")
+    digest = _base64(hashlib.sha256(program.encode()).digest())
+    policy = (f"default-src 'none'; script-src 'sha256-{digest}' 'wasm-unsafe-eval'; worker-src blob:; style-src "
+              "'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'")
+    about = run.about()
+    facts = " · ".join(str(about[name]) for name in ("family", "data") if about.get(name))
+    size = ", ".join(f"{name} has {size} dimension{'s' * (size != 1)}" for name, size in found.model.latents.items())
+    words = f"{facts} · {size}" if facts else size
+    held = json.dumps(given, ensure_ascii=True).replace("<", "\\u003c")
+    return "\n".join([
+        "<!DOCTYPE html>", '<html lang="en">', "<head>", '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        '<meta name="referrer" content="no-referrer">', f"<title>{html.escape(run.id)} · Latent Lab</title>",
+        f"<style>{_theme()}\n{style(components, 'alone/alone.css')}</style>", "</head>", "<body>",
+        f"<h1>{html.escape(run.id)}</h1>", f"<p>{html.escape(words)}</p>", "<main></main>",
+        f"<footer>Made with Latent Lab {html.escape(vaecore.__version__)}. Everything is in this file: it asks for no "
+        "server and no network.</footer>",
+        f'<script type="application/json" id="given">{held}</script>', f"<script>{program}</script>", "</body>",
+        "</html>", ""]).encode()
+
+
+# In place of the network, for the modules of the page alone.
+_FETCH = """const fetch = async address => {
+  const { assets } = JSON.parse(document.getElementById("given").textContent);
+  const found = assets[String(address).replace(/^asset:/, "")];
+  if (found === undefined) return new Response("", { status: 404 });
+  return new Response(Uint8Array.from(atob(found), letter => letter.charCodeAt(0)));
+};"""
+
+
+def _theme() -> str:
+    """The dashboard's colours as variables of CSS, by the visitor's colour scheme."""
+    theme = tomllib.loads(THEME.read_text(encoding="utf-8"))["theme"]
+
+    def variables(scheme: str) -> str:
+        own = theme[scheme]
+        lines = [f"--st-{name}: {own[key]};" for key, name in VARIABLES.items()]
+        lines += [f"--st-chart-categorical-colors: {','.join(own['chartCategoricalColors'])};",
+                  f"--st-link-color: {own['primaryColor']};", f"--st-orange-text-color: {_ORANGE[scheme]};"]
+        return " ".join(lines)
+
+    radius = theme["baseRadius"]
+    return (f":root {{ --st-font: {FONT}; --st-base-radius: {radius}; --st-button-radius: {radius}; "
+            f"{variables('light')} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {variables('dark')} }} }}")
+
+
+_ORANGE = {"light": "#9A5200", "dark": "#FFB061"}  # as Streamlit's own, which the theme does not set
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
