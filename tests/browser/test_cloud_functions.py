@@ -208,9 +208,14 @@ def test_only_chosen_points_are_drawn(call: Call) -> None:
     assert drawn == 2
 
 
-def test_a_pale_colour_lies_between_the_colour_and_the_page(call: Call) -> None:
-    pale = call("cloud/paint.js", "() => m.mixed(m.pixelOf('#800000'), m.pixelOf('#ffffff'), 0.75)")
-    assert pale == 0xFFBFBFDF
+def test_points_outside_of_all_lassos_keep_their_colour_faintly(call: Call) -> None:
+    faint, alpha = call("cloud/paint.js", """() => {
+      const inks = m.faint(Uint32Array.from([0xff102030, 0])), pixels = new Uint32Array(20 * 12);
+      m.splat(pixels, 20, 12, { xs: [0], ys: [0], ink: inks }, { x: 0, y: 0, scale: 1, radius: 2.5 });
+      return [[...inks], [...pixels].map(p => p >>> 24)];
+    }""")
+    assert faint == [0x2A102030, 0], "hidden points stay hidden"
+    assert max(alpha) == 0x2A and 0 < min(a for a in alpha if a) < 0x2A, "soft edges are fainter still"
 
 
 # -- tiles -------------------------------------------------------------------------------------------

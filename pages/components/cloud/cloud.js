@@ -12,7 +12,7 @@ import { read, written } from "./camera.js";
 import { Card } from "./card.js";
 import { within } from "./lasso.js";
 import { decode, received, sent } from "./message.js";
-import { counted, mixed, painted, pixelOf } from "./paint.js";
+import { counted, faint, painted, pixelOf } from "./paint.js";
 import { Sheet } from "./sheet.js";
 import { short } from "./words.js";
 
@@ -20,7 +20,6 @@ const DWELL = 120; // ms on a point until its card comes; the ring comes at once
 const GRACE = 200; // ms that ring and card stay when the pointer has left
 const LINES = 40; // of the legend; the rarest classes share the last one
 const TRIP = 1600; // ms from one map to the other
-const PALE = 0.84; // of the page's background in points that no lasso holds
 const HELP = "Drag to move, wheel or pinch to zoom, Shift and drag to draw a lasso. Keys: arrows, + and −, 0 for all,"
   + " Enter takes the code in the middle, Escape lets the lassos go.";
 
@@ -294,27 +293,10 @@ class Cloud {
     this.summarise();
   }
 
-  // The same colours, nearly the page's: of points that no lasso holds.
+  // The same colours, faint: of points that no lasso holds.
   pale(number) {
-    const background = this.backgroundPixel();
-    const made = new Map();
-    this.pales[number] ??= this.inks[number].map(ink => {
-      if (ink === 0) return 0;
-      if (!made.has(ink)) made.set(ink, mixed(ink, background, PALE));
-      return made.get(ink);
-    });
+    this.pales[number] ??= faint(this.inks[number]);
     return this.pales[number];
-  }
-
-  backgroundPixel() {
-    if (this.backgroundOf !== this.theme) {
-      const c = document.createElement("canvas").getContext("2d");
-      c.fillStyle = this.theme.background || "#fff";
-      c.fillRect(0, 0, 1, 1);
-      this.background = new Uint32Array(c.getImageData(0, 0, 1, 1).data.buffer)[0];
-      this.backgroundOf = this.theme;
-    }
-    return this.background;
   }
 
   // ------------------------------------------------------------------------------------------------ the legend

@@ -5,6 +5,7 @@ import { clamp } from "../lib/plot.js";
 
 export const COLOURS = ramp(VIRIDIS);
 export const UNKNOWN = pixel(128, 134, 150); // of a point that has no class or no number
+const FAINT = 42; // of 255
 const SMALL = 2.2; // px, radius of a disc
 export const NONE = 0xffff; // of a category: a point that has none
 
@@ -42,10 +43,9 @@ export function counted(colour) {
   return counts;
 }
 
-// A part of one colour and the rest of another.
-export function mixed(colour, other, part) {
-  const channel = shift => Math.round(((colour >>> shift) & 255) * (1 - part) + ((other >>> shift) & 255) * part);
-  return pixel(channel(0), channel(8), channel(16));
+// The same pixels, faint over whatever lies below.
+export function faint(inks) {
+  return inks.map(ink => (ink === 0 ? 0 : ((ink & 0xffffff) | (FAINT << 24)) >>> 0));
 }
 
 // A disc of pixels: where it covers them, from the middle, and how much of each (0 to 255). A small one, as where there
@@ -101,11 +101,12 @@ export function splat(pixels, width, height, { xs, ys, ink, only }, { x, y, scal
       const place = at + edge[k];
       const below = pixels[place];
       const c = cover[k];
+      const own = (c * (colour >>> 24)) >> 8;
       if (below === 0) {
-        pixels[place] = ((colour & 0xffffff) | (c << 24)) >>> 0;
+        pixels[place] = ((colour & 0xffffff) | (own << 24)) >>> 0;
         continue;
       }
-      const alpha = Math.max(below >>> 24, c);
+      const alpha = Math.max(below >>> 24, own);
       const red = (below & 255) + ((((colour & 255) - (below & 255)) * c) >> 8);
       const green = ((below >>> 8) & 255) + (((((colour >>> 8) & 255) - ((below >>> 8) & 255)) * c) >> 8);
       const blue = ((below >>> 16) & 255) + (((((colour >>> 16) & 255) - ((below >>> 16) & 255)) * c) >> 8);
