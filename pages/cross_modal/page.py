@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.cross_modal import experts, swap, switchboard
+from pages.cross_modal import experts, moving, swap, switchboard
 from pages.cross_modal.state import Board, key
 from pages.shared import checkpoints, evaluation
 from pages.shared.words import escaped
@@ -75,11 +75,13 @@ def views(checkpoint: CrossModal, given: dict[str, Tensor], facts: Evaluation | 
         from pages.cross_modal import linear
 
         tabs = {"Scores and loadings": lambda: linear.panel(checkpoint)}
+    tabs[moving.TAB] = lambda: moving.panel(checkpoint, given)
     if swap.drawable(checkpoint):
         tabs |= {"Swap": lambda: swap.exchange(checkpoint), "Private and shared": lambda: swap.moves(checkpoint)}
     tabs["Coherence"] = lambda: coherence(checkpoint, facts)
-    for tab, draw in zip(st.tabs(list(tabs), key=key("view", checkpoint), on_change="rerun"),
-                         tabs.values(), strict=True):
+    opened = st.tabs(list(tabs), key=key("view", checkpoint), on_change="rerun",
+                     default=moving.TAB if moving.linked() else None)
+    for tab, draw in zip(opened, tabs.values(), strict=True):
         if tab.open:
             with tab:
                 draw()

@@ -125,6 +125,20 @@ def test_temperature_0_is_the_mean(opened: Open, family: str) -> None:
     np.testing.assert_allclose(prior.values[0], prior.values[1])
 
 
+@pytest.mark.parametrize("family", ["product", "mixture", "dmvae", "joint"])
+def test_means_are_those_of_the_posterior(opened: Open, family: str) -> None:
+    model = opened(family)
+    given = {"image": model.sample("image", 1), "text": model.sample("text", 1)}
+    with torch.inference_mode():
+        expected = {latent: q.mean[0].numpy() for latent, q in model.model.encode(given).items()}
+    found = model.means(given)
+    assert list(found) == list(model.model.latents)
+    for latent, mean in found.items():
+        np.testing.assert_allclose(mean, expected[latent], rtol=1e-6)
+    with pytest.raises(ValueError, match="nothing is given: give at least one of image, label, text, numbers"):
+        model.means({})
+
+
 def test_codes_follow_the_posterior_and_the_temperature_its_spread(opened: Open) -> None:
     model = opened("product", TWO)
     given = {"label": model.label("label", 2)}

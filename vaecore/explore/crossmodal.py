@@ -23,6 +23,7 @@ from vaecore.data import OBSERVED
 from vaecore.data.text import words
 from vaecore.explore import given
 from vaecore.explore.beliefs import Beliefs, beliefs, largest_first
+from vaecore.explore.codes import Codes
 from vaecore.explore.drawing import Ink
 from vaecore.explore.generated import Generated, joined, shown
 from vaecore.explore.generating import decoded, drawn_codes, joint_preview
@@ -259,6 +260,13 @@ class CrossModal:
         parts = [decoded(self.model, {latent: z[rows] for latent, z in codes.items()}, names)
                  for rows in torch.split(torch.arange(count), self.model.at_once(MAX_GENERATED))]
         return {name: joined([part[name] for part in parts]) for name in names}
+
+    @torch.inference_mode()
+    def means(self, given: Mapping[str, Tensor]) -> dict[str, Codes]:
+        """The mean of q(z | given), (r,) a latent; raises `ValueError` where nothing is given, or what does not fit."""
+        if not given:
+            raise ValueError(f"nothing is given: give at least one of {', '.join(self.modalities)}.")
+        return {latent: q.mean[0].numpy() for latent, q in self.model.encode(self.check(given)).items()}
 
     def experts(self, given: Mapping[str, Tensor]) -> Beliefs | None:
         """What the prior, each given modality and all together know of the shared latent.
