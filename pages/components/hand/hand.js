@@ -29,6 +29,8 @@ const STILL = 1500; // ms between the steps of a walk for who wants no motion
 const FAINT = 0.45; // of a picture decoded where the model saw no data
 const PLACE_HELP = "How usual this code is among the codes of data. A decoder draws something everywhere: the picture "
   + "fades where the model saw no data.";
+const TAKEN = "button, input, textarea, select, summary, a, [contenteditable], [role=button], [role=tab], [role=radio], "
+  + "[role=option], [role=checkbox]"; // what does something of its own at the space bar
 const MOST_SEED = 2 ** 31 - 1;
 
 export default mounted(
@@ -465,7 +467,7 @@ export class Hand {
     const unusual = this.seen.unusual(centre.map((value, d) => value + unit[d] * this.position.units[d]));
     const words = this.seen.word(unusual);
     setText(this.place, words[0].toUpperCase() + words.slice(1));
-    this.box.style.opacity = FAINT + (1 - FAINT) * strength(unusual);
+    this.box.style.setProperty("--strength", FAINT + (1 - FAINT) * strength(unusual));
   }
 
   async judge(parent, { name }, told) {
@@ -653,8 +655,7 @@ export class Hand {
   space(event) {
     if (event.key !== " " || event.ctrlKey || event.metaKey || event.altKey || event.repeat || !this.player) return;
     const [target] = event.composedPath();
-    const mine = event.composedPath().includes(this.root) && !target.closest("button, input, select, summary");
-    if (!mine && target !== document.body) return;
+    if (!target.closest || target.closest(TAKEN) || !this.root.clientHeight) return;
     event.preventDefault();
     this.play(!this.walking);
   }
