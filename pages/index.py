@@ -4,7 +4,7 @@ import streamlit as st
 
 from pages.components.serve import component
 from pages.shared import warm
-from pages.shared.checkpoints import CROSS_MODAL, SENTENCES, TRAVERSE, VIDEO
+from pages.shared.checkpoints import CROSS_MODAL, LATENT_MAP, SENTENCES, TRAVERSE, VIDEO
 
 st.set_page_config(page_title="Latent Lab", page_icon="🧭", layout="wide")
 
@@ -24,7 +24,7 @@ page = st.navigation(
         ],
         "Explore": [
             st.Page(page.path, title=page.title, icon=page.icon, url_path=page.address, help=page.help)
-            for page in (TRAVERSE, CROSS_MODAL, SENTENCES, VIDEO)
+            for page in (TRAVERSE, LATENT_MAP, CROSS_MODAL, SENTENCES, VIDEO)
         ],
         "Judge": [
             st.Page("compare/page.py", title="Compare", icon=":material/compare:", url_path="compare",

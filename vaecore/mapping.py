@@ -25,6 +25,9 @@ def folder() -> Path:
     return cache_folder() / "maps"
 
 
+TITLES: dict[str, str] = {"dims": "Two dimensions", "pca": "Principal components", "umap": "UMAP"}
+
+
 class Settings(Strict):
     """Observations and method of a map.
 

@@ -31,6 +31,10 @@ TRAVERSE = Page(
     "Traverse", "traverse/page.py", "traverse", ":material/tune:",
     "Move through the latent space of a checkpoint and see what its decoder draws.",
     "Move through its latent space and see what it draws.")
+LATENT_MAP = Page(
+    "Latent map", "latent_map/page.py", "latent-map", ":material/scatter_plot:",
+    "The codes of test, validation or training data in a plane: what lies where, and what is decoded there.",
+    "See the codes of its data as a map.")
 CROSS_MODAL = Page(
     "Cross-modal", "cross_modal/page.py", "cross-modal", ":material/swap_horiz:",
     "Give some modalities and generate others: image from label, speech from image, and back.",

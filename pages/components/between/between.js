@@ -10,6 +10,7 @@ import { readTheme } from "../lib/palette.js";
 import { paneOf } from "../lib/panes.js";
 import { grid, picture, put, sizeOf } from "../lib/picture.js";
 import { saveButton } from "../lib/save.js";
+import { answers, inWords, verdictIn } from "../lib/verdict.js";
 import { PATHS, along, endOf, spherical, straight, told } from "./ways.js";
 
 const STEPS = 9; // pictures in a row
@@ -120,6 +121,8 @@ class Between {
     row.line = make("i", "at", strip);
     row.live = make("canvas", "live", row);
     row.live.setAttribute("aria-hidden", "true");
+    row.answers = make("div", "answers", row);
+    row.answers.title = "What the judge calls each picture; pale where it is not sure";
     row.speed = make("canvas", "speed", row);
     row.speed.setAttribute("role", "img");
     row.speed.setAttribute("aria-label", `How fast the picture changes along the ${path} path`);
@@ -170,6 +173,9 @@ class Between {
   async begin() {
     const { hand, noun } = this.message;
     this.network = null;
+    this.judge?.line.destroy();
+    this.judge = null;
+    for (const row of Object.values(this.rows)) row.answers.replaceChildren();
     this.stop();
     this.fillSheet();
     this.pane?.destroy();
@@ -186,9 +192,28 @@ class Between {
       this.network = network;
       this.strips();
       this.draw();
+      await this.openJudge(run);
     } catch (error) {
       if (this.bytes === bytes || this.message.hand.run === run) setText(this.hint, error.message);
     }
+  }
+
+  // Who says what class each picture is of, where there is one.
+  async openJudge(run) {
+    const told = this.message.hand.judges?.[this.modality.name];
+    if (!told?.address) return;
+    let network;
+    try {
+      network = await Network.open(told.address);
+    } catch {
+      return; // no judge answers: the pictures stand without one
+    }
+    if (this.message.hand.run !== run) return;
+    this.judge = { network, input: Object.keys(network.inputs)[0], classes: told.classes,
+      line: verdictIn(this.verdict, told) };
+    this.stripped = null;
+    this.strips();
+    this.draw();
   }
 
   fillSheet() {
@@ -366,6 +391,26 @@ class Between {
     this.chipsNow();
     this.root.dataset.strips = key;
     this.drawSpeeds();
+    await this.judged(key, means);
+  }
+
+  // What the judge calls each picture of the rows.
+  async judged(key, means) {
+    if (!this.judge) return;
+    const { network, input, classes } = this.judge;
+    const count = this.shown.length * STEPS;
+    const { logits } = await network.run({ [input]: means }, count);
+    if (this.stripped !== key) return;
+    const each = logits.length / count;
+    this.shown.forEach((path, place) => this.rows[path].answers.replaceChildren(
+      ...Array.from({ length: STEPS }, (_, n) => {
+        const at = (place * STEPS + n) * each;
+        const [best] = answers(logits.subarray(at, at + each), classes);
+        const word = make("span", "", null, best.name);
+        word.title = inWords(best);
+        word.style.opacity = 0.3 + 0.7 * best.chance;
+        return word;
+      })));
   }
 
   choose(path, told = true) {
@@ -402,6 +447,8 @@ class Between {
       shown.forEach((each, n) => put(this.rows[each].live, picture(of("mean", n), modality.shape)));
       const n = paths.indexOf(path);
       this.pane.show({ mean: of("mean", n), sigma: of("sigma", n) });
+      const { judge } = this;
+      judge?.network.latest({ [judge.input]: of("mean", n).slice() }, 1, ({ logits }) => judge.line.show(logits));
       this.root.dataset.drawn = `${path} ${at}`;
     }, error => setText(this.hint, error.message));
   }

@@ -48,6 +48,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import streamlit as st
 from numpy.typing import NDArray
 
 from pages.components.serve import component
@@ -252,3 +253,33 @@ def _told(one: Map) -> dict[str, Any]:
 
 def _finite(value: float) -> float:
     return float(value) if math.isfinite(value) else 0.0
+
+
+# -- two sets, for directions ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sets:
+    """Rows of a split that both lassos of a run's map hold: the way from the mean of B to that of A is a direction."""
+
+    split: str
+    a: NDArray[np.int64]
+    b: NDArray[np.int64]
+
+
+def keep_sets(run: str, split: str, n: int, held: tuple[str, str]) -> None:
+    """Keep both lassos over the first n rows of a split, as they were sent, for other pages of the session."""
+    if any(held):
+        st.session_state[f"sets-{run}"] = (split, n, held)
+    else:
+        st.session_state.pop(f"sets-{run}", None)
+
+
+def sets(run: str) -> Sets | None:
+    """What both lassos of the session's map of a run hold; None where nothing was drawn."""
+    kept = st.session_state.get(f"sets-{run}")
+    if kept is None:
+        return None
+    split, n, held = kept
+    a, b = (chosen(text, n, 2).places for text in held)
+    return Sets(split, a, b)

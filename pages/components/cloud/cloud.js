@@ -37,7 +37,8 @@ class Cloud {
     this.lassos = { A: { map: 0, points: [] }, B: { map: 0, points: [] } };
     this.lasso = null; // which one a drag draws; null: it moves the map
     this.points = true;
-    this.decoding = this.tiles = false;
+    this.decoding = true; // the decoder is fetched when the hand first points
+    this.tiles = false;
     this.held = this.shown = -1; // the point that has the ring, and the one whose card is seen
     this.part = 0; // of the way from the first map to the second
     this.build();
@@ -149,7 +150,7 @@ class Cloud {
     }
     this.offerColours(fresh);
     this.arrange(this.moves && message.maps.length > 1);
-    if (this.decoding || this.tiles) this.sheets.forEach(sheet => sheet.open());
+    if (this.tiles) this.sheets.forEach(sheet => this.bring(sheet));
     const possible = message.maps.some(map => map.hand);
     for (const name of ["decoding", "tiles"]) this.toggles[name].hidden = !possible;
     this.press();
@@ -162,19 +163,25 @@ class Cloud {
     this.press();
   }
 
-  async toggle(name) {
+  toggle(name) {
     this[name] = !this[name];
     this.press();
-    if (name !== "points" && this[name]) {
-      this.tell("Fetching the decoder …");
-      const opened = await Promise.all(this.sheets.map(sheet => sheet.open()));
-      if (opened.some(Boolean)) this.tell(opened.find(Boolean).network.reason ?? "");
-    }
     for (const sheet of this.sheets) {
+      if (name !== "points" && this[name]) this.bring(sheet);
       sheet.pointAgain();
       sheet.tiling.moved();
       sheet.redraw();
     }
+  }
+
+  // The decoder of a sheet, once.
+  async bring(sheet) {
+    if (sheet.opening || !sheet.map.hand) return;
+    this.tell("Fetching the decoder …");
+    const pointing = await sheet.open();
+    if (!pointing) return; // it has told why
+    this.tell(pointing.network.reason ?? "");
+    sheet.pointAgain();
   }
 
   press() {
@@ -407,8 +414,9 @@ class Cloud {
   // The hand is over a place of a sheet, or over none.
   pointed(sheet, place) {
     if (place) this.sheetOfTip = sheet;
-    if (!(place && this.decoding && sheet.pointing && !sheet.moving)) return;
-    sheet.decode(place);
+    if (!(place && this.decoding) || sheet.moving) return;
+    if (sheet.pointing) sheet.decode(place);
+    else this.bring(sheet);
   }
 
   // ------------------------------------------------------------------------------------------------ a click
@@ -417,6 +425,7 @@ class Cloud {
   async clicked(sheet, place) {
     if (!sheet.map.hand || sheet.moving) return;
     const i = this.held;
+    await this.bring(sheet);
     const pointing = await sheet.open();
     if (!pointing) return;
     if (i >= 0) await pointing.fetchCodes().catch(() => {});

@@ -16,8 +16,8 @@ from streamlit.testing.v1 import AppTest
 from pages.components import serve
 from tests.pages import demo
 
-NAMES = ["address", "alone", "begin", "between", "cloud", "curves", "field", "hand", "heard", "heat", "pad", "plane",
-         "player", "reading"]
+NAMES = ["address", "alone", "begin", "between", "cloud", "curves", "field", "grid", "hand", "heard", "heat", "pad",
+         "plane", "player", "reading"]
 
 
 def get(path: str) -> tuple[int, dict[str, str], bytes]:

@@ -82,24 +82,26 @@ def test_the_codes_of_test_images_travel_along(name: str) -> None:
     assert told["modalities"][0]["original"] == "uint8" and told["examples"] == len(model.examples)
 
 
-def test_a_tab_that_the_server_draws_follows_the_code() -> None:
+def test_a_tab_that_the_server_draws_follows_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the address has it when the page is entered, then as the component tells it."""
-    from vaecore.explore.pictures import grid, on_screen
+    from vaecore.explore import Checkpoint
 
-    at, model = demo.open_page("traverse", run="vae", z="1,0,-2"), checkpoint("runs/vae")
-    at.session_state["view"] = "All dimensions"
-    at.segmented_control(key="base").set_value("the code above").run()
+    model, plain, asked = checkpoint("runs/vectors"), Checkpoint.moves, []
 
-    def strip(code: list[float]) -> str:
-        """The row of the most informative dimension."""
-        start = model.place(np.array(code, np.float32))
-        row = model.traverse(start, model.order[:1], np.linspace(-3, 3, 11).tolist())[0]
-        return base64.b64encode(on_screen(grid(row, 11))).decode()
+    def moves(self: Checkpoint, dimension: int, base: np.ndarray | None = None) -> np.ndarray:
+        asked.append(base)
+        return plain(self, dimension, base)
 
-    assert strip([1, 0, -2, 0, 0, 0, 0, 0]) in demo.pictures(at)[0]
-    at.session_state["hand-vae-grid"] = {"code": {"z": "0,3"}}
+    monkeypatch.setattr(Checkpoint, "moves", moves)
+    at = demo.open_page("traverse", run="vectors", z="1,0,-2")
+    at.session_state["view"] = "Columns"
     at.run()
-    assert strip([0, 3, 0, 0, 0, 0, 0, 0]) in demo.pictures(at)[0]
+    code = np.zeros(model.size, np.float32)
+    code[[0, 2]] = 1, -2
+    np.testing.assert_allclose(asked[-1], model.place(code), atol=1e-6)
+    at.session_state["hand-vectors-columns"] = {"code": {"z": "0,2"}}
+    at.run()
+    np.testing.assert_allclose(asked[-1], model.place(np.float32([0, 2, *[0] * (model.size - 2)])), atol=1e-6)
 
 
 def test_a_collapsed_model_is_told_in_a_sentence() -> None:
@@ -116,11 +118,11 @@ def test_vectors_are_stripes_with_a_sentence() -> None:
 
 def test_only_the_open_tab_is_drawn() -> None:
     at, model = demo.open_page("traverse", run="vae"), checkpoint("runs/vae")
-    [grid] = demo.pictures(at)
-    assert grid.count("<img") == 8 and grid.count(" nats") == 8
-    assert not [widget for widget in at.slider if widget.key in ("temperature", "steps", "count-reconstructions")]
-    rows = re.findall(r"<strong>z(\d+)</strong>", grid)
-    assert [int(row) for row in rows] == model.order
+    assert not demo.pictures(at) and not [
+        widget for widget in at.slider if widget.key in ("temperature", "steps", "count-reconstructions")]
+    [sent] = [each.proto.bytes for each in at.get("bidi_component") if each.proto.component_name == "latent_lab.grid"]
+    header = json.loads(sent[4:4 + int.from_bytes(sent[:4], "little")])
+    assert header["rows"] == model.order and len(header["values"]) == 11
 
 
 @pytest.mark.parametrize(("tab", "said"), [("Reconstructions", "Reconstructed"), ("Samples", "samples at temperature")])
@@ -170,8 +172,8 @@ def test_an_unknown_run_is_told_until_one_is_chosen(name: str) -> None:
     [note] = at.warning
     assert "There is no run called" in note.value and "Shown instead" in note.value
     assert len(note.value) < 300 and "](" not in note.value
-    assert demo.pictures(at), "something is shown"
-    at.segmented_control(key="base").set_value("the code above").run()
+    assert hand(at), "something is shown"
+    at.run()
     assert at.warning, "still there after a rerun, though the address has been put right"
     at.selectbox(key="run").set_value("gallery/pca").run()
     assert not at.warning
@@ -187,7 +189,7 @@ def test_a_run_removed_while_it_is_looked_at(root: Path) -> None:
     shutil.rmtree(root / "runs" / "ae")
     at.run()
     assert not at.exception
-    assert "There is no run called 'ae'" in demo.words(at) and demo.pictures(at)
+    assert "There is no run called 'ae'" in demo.words(at) and hand(at)
 
 
 def _truncate(run: Path) -> None:
@@ -218,7 +220,7 @@ def test_a_broken_checkpoint_is_an_error_that_names_the_file(root: Path, harm: o
     [error] = at.error
     assert said in error.value.replace("\\", "") and "Traceback" not in error.value
     at.selectbox(key="run").set_value("vae").run()
-    assert not at.error and demo.pictures(at), "another run can be chosen"
+    assert not at.error and hand(at), "another run can be chosen"
 
 
 @pytest.mark.parametrize("content", ["{}", '{"validation": 3}', '{"validation": {"kl": {"z": ["a", 1, 2, 3]}}}'])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from vaecore.explore.maps import kept, neighbourhoods
 from vaecore.explore.maps.encoded import Encoded, encode, unheard
 from vaecore.explore.maps.nearest import nearest
 from vaecore.explore.maps.population import Population, Rows
+from vaecore.explore.maps.procrustes import Alignment
 from vaecore.explore.maps.projections import Components, Plane, Points, by_dimensions, principal
 from vaecore.explore.single import Checkpoint
 from vaecore.files import write_bytes_atomic
@@ -77,6 +78,11 @@ class LatentMap:
     def nearest(self, codes: Codes, k: int = 8) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Rows of the real observations whose codes are nearest to each of `codes`, and their distances, (Q, k)."""
         return nearest(self.encoded.means, codes, k)
+
+    def moved(self, how: Alignment) -> LatentMap:
+        """The same map turned, scaled and moved, as `align` says, so that it lies on another."""
+        points = how.of(self.points).astype(np.float32)
+        return replace(self, points=points, plane=None if self.plane is None else self.plane.moved(how))
 
     @cached_property
     def labels(self) -> NDArray[np.int64] | None:

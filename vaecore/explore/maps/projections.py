@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.explore.codes import Codes
+from vaecore.explore.maps.procrustes import Alignment
 
 Points = NDArray[np.float32]  # (N, 2)
 
@@ -37,6 +38,12 @@ class Plane:
     def codes(self, points: NDArray[np.floating]) -> Codes:
         """The codes at places (N, 2)."""
         return (self.origin + np.asarray(points, np.float64) @ self.axes).astype(np.float32)
+
+
+    def moved(self, how: Alignment) -> Plane:
+        """The same plane whose places were turned, scaled and moved: a new place stands for the code it stood for."""
+        axes = how.rotation.T / how.scale @ self.axes
+        return Plane(self.origin - how.shift @ axes, axes[0], axes[1])
 
 
 def by_dimensions(size: int, across: int, up: int, base: Sequence[float] | NDArray[np.floating]) -> Plane:

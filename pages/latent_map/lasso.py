@@ -1,0 +1,153 @@
+"""What both lassos hold: the observations, their classes and measures beside the whole map, their mean code decoded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from pages.components import cloud
+from pages.latent_map.showing import Shown, show
+from pages.shared import pictures
+from pages.shared.bars import bar
+from pages.shared.checkpoints import TRAVERSE
+from pages.shared.palette import BLUE
+from pages.shared.words import escaped
+
+if TYPE_CHECKING:
+    from vaecore.explore.maps import LatentMap, Selection
+
+HELD = "map-held"  # in the session: what the map shows, and its lassos as they were sent
+PICTURES, COLUMNS = 64, 16  # of a contact sheet
+CLASSES = 10  # in sight
+WEIGHED = 200  # observations whose log p(x) is estimated at once
+SAMPLES = 100  # importance samples
+
+
+@st.fragment
+def shown(found: Shown) -> None:
+    """The map, and below it what the lassos hold. A lasso that is let go redraws no more than this."""
+    kept = st.session_state.get(HELD)
+    held = kept[1] if kept and kept[0] == found.key else ("", "")
+    held = show(found, held)
+    st.session_state[HELD] = (found.key, held)
+    export(found)
+    both = [cloud.chosen(text, len(found), len(found.maps)) for text in held]
+    cloud.keep_sets(found.here[0].population.checkpoint.run.id, found.maps[0].population.split, len(found), held)
+    if not any(len(each.places) for each in both):
+        st.caption("Draw a lasso to see what lies within it: Shift and drag, or the lasso button and a finger.")
+        return
+    for name, each in zip("AB", both, strict=True):
+        if len(each.places):
+            panel(name, found.maps[each.map], each.places)
+    if all(len(each.places) for each in both):
+        run = found.here[0].population.checkpoint.run
+        st.page_link(TRAVERSE.path, label="Use the way from B to A as a direction in Traverse", icon=TRAVERSE.icon,
+                     query_params={"run": run.id}, help="The mean code of lasso A less that of lasso B, as one more "
+                     "slider among its directions.")
+
+
+def export(found: Shown) -> None:
+    """The map as a file."""
+    with st.container(horizontal=True, gap="small"):
+        for number, one in enumerate(found.maps):
+            run = one.population.checkpoint.run.id
+            name = f"{run}-{one.population.split}-map"
+            which = f" of {run}" if len(found.maps) > 1 else ""
+            pictures.download(lambda one=one: one.written(".png"), name,  # type: ignore[misc]
+                              key=f"map-png-{number}", label=f"PNG{which}", help="Save the whole map as a picture.")
+            for label, ending, icon, media in (("CSV", ".csv", "table", "text/csv"),
+                                               ("NPZ", ".npz", "data_array", "application/octet-stream")):
+                st.download_button(
+                    f"{label}{which}", lambda one=one, ending=ending: one.written(ending),  # type: ignore[misc]
+                    f"{name.replace('/', '-')}{ending}", media, key=f"map{ending}-{number}",
+                    icon=f":material/{icon}:", on_click="ignore", type="tertiary",
+                    help="Row numbers, labels, places, measures and codes of all points.")
+
+
+def panel(name: str, one: LatentMap, places: object) -> None:
+    """What one lasso holds."""
+    from vaecore.explore.maps import Selection
+
+    some = Selection.of(one, places)  # type: ignore[arg-type]
+    run = one.population.checkpoint.run.id
+    with st.container(border=True, key=f"lasso-{name}"):
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.markdown(f"**Lasso {name}** · {len(some):,} of {len(one):,} observations · {escaped(run)}",
+                        width="stretch")
+            pictures.download_numbers(some.table, f"{run}-lasso-{name}", key=f"lasso-csv-{name}")
+        left, right = st.columns([3, 2], gap="large")
+        with left:
+            sheet(name, some)
+        with right:
+            statistics(some)
+            likelihood(name, some)
+
+
+def sheet(name: str, some: Selection) -> None:
+    """The observations, and their mean code decoded."""
+    from vaecore.explore.pictures import fitted, grid, legible, on_screen, png
+
+    one = some.map
+    first = some.rows[:PICTURES]
+    images = legible(one.population.images(first))
+    pictures.show(on_screen(grid(images, COLUMNS)), f"Observations in lasso {name}", width=720)
+    if len(first) < len(some):
+        st.caption(f"The first {len(first)}.")
+    mean = legible(one.population.checkpoint.decode(some.mean_code()[None]))[0]
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        pictures.show(png(mean), f"The mean code of lasso {name}, decoded", width=fitted(mean, 140))
+        st.caption("Their mean code, decoded", width="content")
+        pictures.download(lambda: png(mean, 8), f"{one.population.checkpoint.run.id}-mean-{name}",
+                          key=f"lasso-mean-{name}")
+
+
+def statistics(some: Selection) -> None:
+    """Classes and measures beside those of the whole map."""
+    from vaecore.explore.maps import MEASURES
+
+    if shares := some.classes():
+        st.caption("Classes: their share here, and in the whole map")
+        st.html("".join(bar(each.name, each.share, f"{each.share:.0%} / {each.among_all:.0%}", BLUE,
+                            title=f"{each.name}: {each.count:,} here", said_width="6rem") for each in shares[:CLASSES]))
+        if len(shares) > CLASSES:
+            st.caption(f"and {len(shares) - CLASSES} rarer ones")
+    rows = [f"| {MEASURES[each.name].title}{_unit(MEASURES[each.name].unit)} | {_said(each.mean, each.deviation)} | "
+            f"{_said(each.mean_of_all, each.deviation_of_all)} |" for each in some.measures()]
+    if rows:
+        st.markdown("\n".join(["| Mean ± sd | here | whole map |", "|---|--:|--:|", *rows]))
+
+
+def likelihood(name: str, some: Selection) -> None:
+    """log p(x) by importance sampling, on demand: it takes seconds."""
+    checkpoint = some.map.population.checkpoint
+    if not checkpoint.has_prior:
+        return
+    key = f"lasso-weighed-{name}"
+    asked = (checkpoint.run.id, some.map.population.split, some.rows.tobytes())
+    if st.button("Estimate log p(x)", key=f"lasso-weigh-{name}", icon=":material/calculate:", type="tertiary",
+                 help=f"By importance sampling with K = {SAMPLES}, of at most {WEIGHED} of them: an estimate that the "
+                      "ELBO stays below."):
+        st.session_state[key] = hash(asked)
+    if st.session_state.get(key) == hash(asked):
+        found = _weighed(str(checkpoint.run.path), some.map.population.split, tuple(some.rows[:WEIGHED].tolist()),
+                         some)
+        more = "" if len(some) <= WEIGHED else f" of the first {WEIGHED}"
+        st.markdown(f"log p(x){more}: **{_said(*found)} nats**, K = {SAMPLES}")
+
+
+@st.cache_data(max_entries=64, show_spinner="Estimating log p(x) …")
+def _weighed(path: str, split: str, rows: tuple[int, ...], _some: Selection) -> tuple[float, float]:  # noqa: ARG001
+    """Mean and standard deviation of log p(x) in nats."""
+    from vaecore.explore.maps import log_likelihoods
+
+    values = log_likelihoods(_some.map.population, _some.rows[:len(rows)], SAMPLES)
+    return float(values.mean()), float(values.std())
+
+
+def _said(mean: float, deviation: float) -> str:
+    return f"{mean:.4g} ± {deviation:.3g}".replace("-", "−")
+
+
+def _unit(unit: str) -> str:
+    return f", {unit}" if unit else ""
