@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.latent_map import choice, lasso, making, showing
 from pages.latent_map.choice import Choice
-from pages.shared import checkpoints
+from pages.shared import checkpoints, taking
 from pages.shared.moved import ask_where
 from pages.shared.words import escaped
 from vaecore.store import Run
@@ -63,6 +63,7 @@ def body(run: Run) -> None:
     found = showing.found(here, there, settings, turned=chosen.turned)
     if found:
         lasso.shown(found)
+    taking.folded(checkpoint)
 
 
 st.title("Latent map", anchor=False)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import checkpoints, hand, judging
+from pages.shared import checkpoints, hand, judging, taking
 from pages.shared.words import escaped
 from pages.traverse import by_column, drawing, grid, interpolation, prior, reconstructions, samples
 from vaecore.views import CODELESS, SINGLE, STILL, view_of
@@ -45,6 +45,7 @@ def views(checkpoint: Checkpoint) -> None:
         named["Draw"] = drawing.panel
     if (vector := checkpoint.vector) is not None:
         named |= {"Columns": lambda c: by_column.movement(c, vector), "Rows": by_column.scores}
+    named["Take it with you"] = taking.panel
     for tab, draw in zip(st.tabs(list(named), key="view", on_change="rerun"), named.values(), strict=True):
         if tab.open:
             with tab:

@@ -278,7 +278,7 @@ def test_swaps_and_traversals_are_the_models() -> None:
 def test_a_linear_method_shows_scores_loadings_and_variance(store: Path) -> None:
     at = demo.open_page("cross_modal", run="jive")
     assert [tab.label for tab in at.tabs] == ["Scores and loadings", "Latents under the hand", "Swap",
-                                              "Private and shared", "Coherence"]
+                                              "Private and shared", "Coherence", "Take it with you"]
     assert len(at.get("plotly_chart")) == 1 and not [slider.key for slider in at.slider]
     assert "it draws no others" in demo.words(at) and bodies(at).count("Loadings of") == 2
     shares = model(store, "jive").explained()
