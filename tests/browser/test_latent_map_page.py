@@ -1,0 +1,88 @@
+"""The page Latent map with a shipped checkpoint: what is decoded under the pointer, tiles, and the way to Traverse."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.conftest import ROOT, Visitor
+from vaecore.explore import Checkpoint
+from vaecore.store import Store
+
+pytestmark = pytest.mark.browser
+RUN = "gallery/vae-plane"
+ADDRESS = f"latent-map?run={RUN}&split=kept"  # its 64 test images travel with it
+GREYS = """canvas => Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)
+  .filter((_, i) => i % 4 === 0)"""
+
+INKED = """canvas => {
+  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return data.filter((value, i) => i % 4 === 3 && value > 0).length / (data.length / 4);
+}"""
+
+
+def entered(visitor: Visitor, address: str = ADDRESS) -> tuple[Locator, float, float]:
+    """The map, and a place of its plane where no point lies: px on the page."""
+    visitor.open(address)
+    sheet = visitor.page.locator(".sheet[data-frames]")
+    sheet.wait_for()
+    hand = sheet.locator(".hand")
+    hand.scroll_into_view_if_needed()
+    box = hand.bounding_box()
+    assert box is not None
+    return sheet, box["x"] + 30, box["y"] + 30
+
+
+def test_what_is_decoded_where_one_points_is_the_decoders_picture(visitor: Visitor) -> None:
+    """And nothing is sent, until a place is clicked and Traverse opened there."""
+    sent: list[int] = []
+    visitor.page.on("websocket", lambda s: s.on("framesent", lambda frame: sent.append(len(frame))))
+    sheet, x, y = entered(visitor)
+    before = len(sent)
+    visitor.page.mouse.move(x, y)
+    expect(sheet).to_have_attribute("data-decoded", re.compile(r"\d"), timeout=60_000)
+    expect(sheet.locator(".how")).to_contain_text("exact")
+    visitor.page.mouse.move(x + 300, y + 100, steps=20)
+    visitor.page.mouse.move(x, y, steps=5)
+    visitor.page.mouse.click(x, y)
+    pinned = visitor.page.locator(".pinned")
+    link = pinned.get_by_role("link", name="Open in Traverse")
+    expect(link).to_be_visible()
+    visitor.page.wait_for_timeout(500)
+    assert len(sent) == before
+    code = [float(part or 0) for part in parse_qs(urlsplit(link.get_attribute("href") or "").query)["z"][0].split(",")]
+    checkpoint = Checkpoint.load(Store(ROOT / "trained").find(RUN))
+    decoded = checkpoint.decode(checkpoint.place(np.float32([code])))[0]
+    shown = np.array(pinned.locator("canvas").evaluate(GREYS)).reshape(decoded.shape[:2])
+    assert np.abs(shown - decoded.reshape(shown.shape).astype(float)).max() <= 3, "the link has three decimals"
+    visitor.act(link.click)
+    expect(visitor.page.get_by_role("heading", name="Traverse", exact=True).first).to_be_visible()
+    assert parse_qs(urlsplit(visitor.page.url).query)["run"] == [RUN]
+    visitor.no_stack_trace()
+
+
+def test_the_plane_is_tiled_with_pictures_at_the_scale_of_the_zoom(visitor: Visitor) -> None:
+    sheet, x, y = entered(visitor)
+    visitor.page.get_by_role("button", name="Tiles").click()
+    expect(sheet).to_have_attribute("data-tiles", re.compile(r"\d"), timeout=60_000)
+    tiles = sheet.locator("canvas.tiles")
+    assert tiles.evaluate(INKED) > 0.95, "all of the plane"
+    far = tiles.evaluate(GREYS)
+    visitor.page.mouse.move(x, y)
+    for _ in range(3):
+        visitor.page.mouse.wheel(0, -400)
+    visitor.page.wait_for_url(re.compile("zoom="))
+    visitor.page.wait_for_timeout(1500)
+    assert tiles.evaluate(INKED) > 0.95 and tiles.evaluate(GREYS) != far
+    visitor.no_stack_trace()
+
+
+def test_on_principal_components_a_place_is_a_code_too(visitor: Visitor) -> None:
+    sheet, x, y = entered(visitor, f"{ADDRESS}&method=pca")
+    visitor.page.mouse.move(x, y)
+    expect(sheet).to_have_attribute("data-decoded", re.compile(r"\d"), timeout=60_000)
+    visitor.no_stack_trace()
