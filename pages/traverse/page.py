@@ -46,7 +46,8 @@ def views(checkpoint: Checkpoint) -> None:
     if (vector := checkpoint.vector) is not None:
         named |= {"Columns": lambda c: by_column.movement(c, vector), "Rows": by_column.scores}
     named["Take it with you"] = taking.panel
-    for tab, draw in zip(st.tabs(list(named), key="view", on_change="rerun"), named.values(), strict=True):
+    tabs = st.tabs(list(named), key="view", on_change="rerun", bind="query-params")
+    for tab, draw in zip(tabs, named.values(), strict=True):
         if tab.open:
             with tab:
                 draw(checkpoint)

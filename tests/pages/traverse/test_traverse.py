@@ -234,3 +234,9 @@ def test_an_empty_store_tells_what_to_do(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("VAECORE_STORE", str(tmp_path))
     at = demo.open_page("traverse")
     assert "No checkpoint is here yet" in demo.words(at)
+
+
+@pytest.mark.parametrize(("asked", "shown"), [("Samples", True), ("Nonsense", False)])
+def test_the_open_tab_is_in_the_address(asked: str, shown: bool) -> None:
+    at = demo.open_page("traverse", run="vae", view=asked)
+    assert any(each.label == "Temperature" for each in at.slider) == shown
