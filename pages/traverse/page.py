@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.shared import checkpoints, hand, judging, taking
 from pages.shared.words import escaped
-from pages.traverse import by_column, drawing, grid, interpolation, prior, reconstructions, samples
+from pages.traverse import by_column, directions, drawing, grid, interpolation, prior, reconstructions, samples
 from vaecore.views import CODELESS, SINGLE, STILL, view_of
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ def views(checkpoint: Checkpoint) -> None:
     """What takes more than one decoding. Only the open tab runs."""
     named: dict[str, Callable[[Checkpoint], None]] = {
         "All dimensions": grid.panel, "Reconstructions": reconstructions.panel, "Interpolate": interpolation.panel,
+        "Directions": directions.panel,
         "Samples": samples.panel, "Prior": prior.panel}
     if checkpoint.vector is None:
         named["Draw"] = drawing.panel
@@ -70,6 +71,6 @@ with choice:
                            "newest first, then the gallery. Models of text are opened in Sentences.")
 if run is not None and coded(run) and (loaded := checkpoints.opened(run, SINGLE)) is not None:
     told(loaded)
-    hand.show(loaded)
+    hand.show(loaded, directions.sliders(loaded))
     judging.offer(loaded)
     views(loaded)
