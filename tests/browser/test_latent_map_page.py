@@ -46,6 +46,7 @@ def test_what_is_decoded_where_one_points_is_the_decoders_picture(visitor: Visit
     visitor.page.mouse.move(x, y)
     expect(sheet).to_have_attribute("data-decoded", re.compile(r"\d"), timeout=60_000)
     expect(sheet.locator(".how")).to_contain_text("exact")
+    expect(sheet.locator(".decoded")).to_contain_text("where the model saw no data")  # in the corner of the plane
     visitor.page.mouse.move(x + 300, y + 100, steps=20)
     visitor.page.mouse.move(x, y, steps=5)
     visitor.page.mouse.click(x, y)

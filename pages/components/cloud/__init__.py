@@ -14,8 +14,8 @@ n points; the value is `u32 header length | JSON header | columns`, all little-e
     columns     {name: {type: "f4" | "u4" | "u2", offset, count}}: `row` (u4), `category.<name>` (u2), and for map m
                 `x.<m>` and `y.<m>` (f4). An offset counts from the end of the header.
     categories  [{name, title, help, names}]: its column holds places in `names`, and `NONE` for a point without one
-    maps        one or two of {run, title, method, across, up, plane, codes, size, latent, numbers, hand, seen,
-                traverse, note}
+    maps        one or two of {run, title, method, across, up, plane, codes, size, latent, numbers, hand, traverse,
+                note}
         across, up  {title, unit} of the axes; both have one scale where `square`, as of UMAP and PCA
         plane       {origin, across, up}, (r,) each: the code at a place (x, y) is origin + x · across + y · up. null
                     where the plane is none of the latent space: decode the weighted codes of the nearest points then
@@ -24,7 +24,6 @@ n points; the value is `u32 header length | JSON header | columns`, all little-e
                     the order of the points; `low` and `high` are where the colours end
         latent      name of the latent that the codes are of, where the model has several; else ""
         hand        what the hand's component is told of the run, with the addresses of its networks; null without
-        seen        address of where the run saw data, for `lib/density.js`; null without
         traverse    address of Traverse with this run, to which `z=` may be added
         note        what is told below the map in words: how new places are decoded, what the axes share
     sprites     {address, cell: [width, height], columns, count}: `{page}` in the address stands for the page from 0,
@@ -131,7 +130,6 @@ class Map:
     traverse: str = ""
     note: str = ""
     latent: str = ""
-    seen: str | None = None  # an address
 
 
 @dataclass(frozen=True)
@@ -248,7 +246,7 @@ def _told(one: Map) -> dict[str, Any]:
             "numbers": [{"name": each.name, "title": each.title, "unit": each.unit, "help": each.help,
                          "low": _finite(each.low), "high": _finite(each.high), "address": each.address}
                         for each in one.numbers],
-            "latent": one.latent, "hand": one.hand, "seen": one.seen, "traverse": one.traverse, "note": one.note}
+            "latent": one.latent, "hand": one.hand, "traverse": one.traverse, "note": one.note}
 
 
 def _finite(value: float) -> float:

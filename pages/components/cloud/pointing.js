@@ -4,7 +4,7 @@
 // then it is the mean of the nearest observations' codes, each weighted by the inverse of its squared distance.
 
 import { joined, read, split } from "../lib/address.js";
-import { parse, strength } from "../lib/density.js";
+import { open, strength } from "../lib/density.js";
 import { moved } from "../lib/moved.js";
 import { halves } from "./message.js";
 import { weightedCode } from "./near.js";
@@ -35,7 +35,7 @@ export class Pointing {
     this.shape = this.network.outputs[`${this.modality.name}.mean`];
     // what answers beside the picture may be missing
     this.verdict = map.hand.judges?.[this.modality.name];
-    const extras = [this.verdict?.address && Network.open(this.verdict.address), map.seen && fetchSeen(map.seen)];
+    const extras = [this.verdict?.address && Network.open(this.verdict.address), map.hand.seen && open(map.hand.seen)];
     [this.judge, this.seen] = await Promise.all(extras.map(extra => Promise.resolve(extra).catch(() => null)));
   }
 
@@ -153,9 +153,4 @@ export class Pointing {
     const outputs = await this.network.run(this.inputs(codes), codes.length / this.map.size);
     return outputs[`${this.modality.name}.mean`];
   }
-}
-
-async function fetchSeen(address) {
-  const answer = await fetch(address);
-  return answer.ok ? parse(new Uint8Array(await answer.arrayBuffer())) : null;
 }
