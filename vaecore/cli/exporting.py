@@ -35,8 +35,8 @@ def export(
                                         "numbers, labels, means and sigmas.")] = False,
     html: Annotated[bool, typer.Option("--html", help="One self-contained page with live sliders, curves and map: no "
                                        "server, no network.")] = False,
-    onnx: Annotated[bool, typer.Option("--onnx", help="Decoder and encoder as .onnx, opset 20; needs the extra "
-                                       "vaecore[onnx].")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Decoder and encoder as .onnx, opset 20; needs the "
+                                       "extra onnx of vaecore.")] = False,
     frames: Annotated[bool, typer.Option("--frames", help="A film that loops: a .gif, .webp or .mp4.")] = False,
     snippet: Annotated[bool, typer.Option("--snippet", help="A Python script that makes a view again.")] = False,
     notebook: Annotated[bool, typer.Option("--notebook", help="A notebook that makes a view again.")] = False,
