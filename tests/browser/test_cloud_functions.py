@@ -289,6 +289,17 @@ def test_the_code_at_a_place_of_a_plane_is_exact(call: Call) -> None:
                 tilted) == pytest.approx([4, 5, 3])
 
 
+def test_the_code_in_hand_has_a_place_on_the_plane(call: Call) -> None:
+    place, none = call("cloud/pointing.js", """async map => {
+      const { move } = await import("/lib/moved.js");
+      const pointing = run => new m.Pointing({ ...map, run, hand: { ...map.hand, run },
+        plane: { origin: [1, 1, 1], across: [0.6, 0.8, 0], up: [0, 0, 2] } }, () => []);
+      move("placed", { z: [3, 1.5, 1] }, null); // 3, 4, 6
+      return [pointing("placed").placeOfHand(), pointing("elsewhere").placeOfHand()];
+    }""", PLANE)
+    assert place == pytest.approx([0.6 * 2 + 0.8 * 3, 5 / 2]) and none is None
+
+
 def test_elsewhere_it_is_the_weighted_code_of_neighbours_or_none(call: Call) -> None:
     code, none, words = call("cloud/pointing.js", """map => {
       const near = [{ i: 1, distance: 1 }, { i: 0, distance: 2 }];

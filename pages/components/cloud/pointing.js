@@ -97,6 +97,19 @@ export class Pointing {
       Array.from(units[at], (u, d) => centre[d] + u * unit[d])));
   }
 
+  // Where the code in hand lies on the plane, or the foot of its perpendicular; null where there is none, or no plane.
+  placeOfHand() {
+    const { plane } = this.map;
+    const code = plane && this.held();
+    if (!code) return null;
+    const along = axis => {
+  // Where the code in hand lies on the plane, or the foot of its perpendicular; null without one, and without a plane.
+        [0, 0]);
+      return dot / length;
+    };
+    return [along(plane.across), along(plane.up)];
+  }
+
   // A code as {latent: units}, as all components have it.
   units(code) {
     let at = 0;

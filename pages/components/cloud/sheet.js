@@ -53,6 +53,7 @@ export class Sheet {
     this.ys = this.stretch === 1 ? plain : plain.map(v => v * this.stretch);
     this.extent = { x, y: y.map(v => v * this.stretch) };
     this.near = null;
+    this.codes = map.hand && new Pointing(map, (x, y, count) => this.find(x, y * this.stretch, count));
     if (fresh) {
       this.camera = null;
       this.line = null;
@@ -162,8 +163,7 @@ export class Sheet {
   open() {
     if (!this.map.hand) return Promise.resolve(null);
     this.opening ??= (async () => {
-      const pointing = new Pointing(this.map, (x, y, count) => this.find(x, y * this.stretch, count));
-      const { map } = this;
+      const { map, codes: pointing } = this;
       try {
         await pointing.open();
       } catch (error) {
@@ -186,6 +186,7 @@ export class Sheet {
     pointing.decode(code, seen => {
       this.pane.show(seen);
       const density = pointing.density(code);
+      this.pane.element.style.opacity = density?.strength ?? 1;
       setText(this.how, [pointing.words, pointing.judge ? "" : density?.words].filter(Boolean).join(" · "));
       this.root.dataset.decoded = Number(this.root.dataset.decoded ?? 0) + 1;
       this.redraw("over");
@@ -217,6 +218,7 @@ export class Sheet {
 
   // The code in hand is another one: a plane through it shows other pictures.
   codeMoved() {
+    this.redraw("over");
     if (this.map.method !== "dims" || this.map.size === 2) return;
     this.tiling.clear();
     this.tiling.moved();
@@ -449,6 +451,8 @@ export class Sheet {
     if (pin && pin.sheet === this) this.drawCross(c, placed(this.camera, this.size, ...pin.place), 9);
     if (held >= 0) this.ring(c, placed(this.camera, this.size, this.x[held], this.y[held]));
     if (this.keyed) this.drawCross(c, [width / 2, height / 2], 6);
+    const inHand = !pin && !this.moving && this.codes?.placeOfHand();
+    if (inHand) this.drawHand(c, placed(this.camera, this.size, inHand[0], inHand[1] * this.stretch));
     this.placeTip();
   }
 
@@ -521,6 +525,17 @@ export class Sheet {
       Object.assign(c, { strokeStyle: colour, lineWidth: width });
       c.stroke();
     }
+  }
+
+  // Where the code in hand lies, which was moved elsewhere: on Traverse, say.
+  drawHand(c, [x, y]) {
+    const { theme } = this.cloud;
+    this.drawCross(c, [x, y], 9);
+    c.textAlign = "left";
+    c.textBaseline = "middle";
+    Object.assign(c, { strokeStyle: theme.background, lineWidth: 4, fillStyle: theme.text });
+    c.strokeText("in hand", x + 13, y);
+    c.fillText("in hand", x + 13, y);
   }
 
   // Beside the hand while it decodes, else beside the point.
