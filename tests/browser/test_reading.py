@@ -77,12 +77,16 @@ def test_a_drawing_is_read_while_the_pen_is_down_and_nothing_is_sent(visitor: Vi
     assert np.abs(whole["made"] - (255 * there.reconstruction.numpy().ravel())).max() < 3
     assert whole["error"] == pytest.approx(there.error, rel=0.05)
     assert whole["percentile"] == pytest.approx(there.percentile, abs=1)
-    expect(page.locator(".said")).to_contain_text(f"% of {beside.source} are reconstructed better")
+    expect(page.locator(".reading .said")).to_contain_text(f"% of {beside.source} are reconstructed better")
     nearest = page.locator(".reading .card").evaluate_all("cards => cards.map(card => Number(card.dataset.number))")
     near = checkpoint.yardstick.nearest(there.code, checkpoint.scale()[1])
     assert nearest[:3] == [each.number for each in near[:3]]
     assert there.kl is not None
-    expect(page.locator(".told .title")).to_contain_text(f"Code and KL: {there.kl.sum():.1f} nats, and")
+    expect(page.locator(".reading .told .title")).to_contain_text(f"Code and KL: {there.kl.sum():.1f} nats, and")
+    page.get_by_role("button", name="Send to the sliders").click()
+    page.wait_for_function("new URLSearchParams(location.search).has('z')")
+    units = np.array(page.evaluate("new URLSearchParams(location.search).get('z')").split(","), float)
+    np.testing.assert_allclose(units, whole["code"], atol=2e-3)  # the prior is N(0, I): its unit is 1
     page.get_by_role("button", name="Clear").click()
     expect(page.locator(".reading")).to_have_attribute("data-state", "blank")
     assert len(sent) == before
@@ -102,7 +106,7 @@ def test_the_class_that_a_model_reads_is_chosen_in_the_page(visitor: Visitor) ->
         seven["pixels"].reshape(1, 28, 28), 7)
     np.testing.assert_allclose(seven["code"], there.code, atol=2e-2)
     assert there.kl is not None
-    expect(page.locator(".told .title")).to_contain_text(f"{there.kl.sum():.1f} nats")
+    expect(page.locator(".reading .told .title")).to_contain_text(f"{there.kl.sum():.1f} nats")
 
 
 def test_a_photograph_is_read_and_what_was_done_is_undone(visitor: Visitor, tmp_path: Path) -> None:
