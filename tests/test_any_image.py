@@ -149,6 +149,11 @@ def test_a_family_on_images_of_a_shape(family: str, shape: tuple[int, ...], trai
         return
     assert found["probe"]["classes"] == 3 and found["reconstruction"]["image"]["ssim"] is not None
     if isinstance(checkpoint, Checkpoint):
+        ramp = io.BytesIO()
+        Image.fromarray(np.tile(np.arange(0, 250, 5, dtype=np.uint8), (70, 1))).convert("RGB").save(ramp, "PNG")
+        upload = checkpoint.read(ramp.getvalue())
+        read = checkpoint.encode_picture(upload.pixels, 0 if checkpoint.classes else None)
+        assert read.reconstruction.shape == shape and read.code.shape == (3,) and math.isfinite(read.error)
         assert checkpoint.originals([0, 1]).shape == checkpoint.reconstruct([0, 1]).shape == (2, *look)
         assert checkpoint.traverse(checkpoint.scale()[0], [0, 1], [-1.0, 0.0, 1.0]).shape == (2, 3, *look)
         assert checkpoint.interpolate(0, 1, 5).shape == (5, *look)

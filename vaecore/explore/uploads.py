@@ -30,6 +30,8 @@ FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 SEARCHED = 512  # pixels of the longer side in which ink is searched for, and of what is shown of a picture
 LEAST_FOUND = 1 / 32  # of the longer side of a sheet, from which dust is taken away
 LEAST_CONTRAST = 40  # levels of ink against its paper
+RULED = 16  # of a sheet's side: a line that is thinner than this part of it may be ruled
+LEAST_INK = 180  # of 255: what is fainter where it is brightest was drawn in pencil, or in a colour
 COLOURED = 24  # levels between the channels of a pixel that is no grey, which JPEG's are by a few
 SAME_ASPECT = 0.02  # by which aspects may differ without a word
 ORIENTATION = 0x0112  # in EXIF
@@ -197,10 +199,12 @@ def _as_ink(fitted: Grey, whole: Grey, ink: Ink, undone: Collection[Step]) -> tu
 
 
 def _lies_as(image: Grey, box: float) -> bool:
-    """Whether white ink on black lies as it does in the data: about as large, about in the middle, on clean paper."""
+    """Whether white ink on black lies as it does in the data: as large, central, on clean paper, no fainter."""
     extent = extent_of(image)
     edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    if extent is None or np.mean(edge >= INK) > 0.5 * box or not 0.75 * box <= max(extent) <= min(1.0, 1.3 * box):
+    if extent is None or image.max() < LEAST_INK:
+        return False
+    if np.mean(edge >= INK) > 0.5 * box or not 0.75 * box <= max(extent) <= min(1.0, 1.3 * box):
         return False
     y, x = (np.average(np.arange(n) + 0.5, weights=image.sum(1 - axis, dtype=np.int64)) / n
             for axis, n in enumerate(image.shape))
@@ -246,6 +250,10 @@ def _found(sheet: Grey) -> tuple[Grey, bool] | None:
     away = np.abs(aside) > max(3 * spread, LEAST_CONTRAST / 2)
     light = bool(np.abs(aside[away & (aside < 0)]).sum() > aside[away & (aside > 0)].sum())
     ink = (-aside if light else aside).clip(0).reshape(sheet.shape)
+    for axis in (0, 1):  # what stands out all along a row or column, and is thin, is a ruled line and no stroke
+        along = np.quantile(ink, 0.1, axis)
+        thin = (along - ndimage.median_filter(along, max(3, len(along) // RULED))).clip(0)
+        ink = (ink - np.expand_dims(thin, axis)).clip(0)
     contrast = float(np.sort(ink, None)[-max(1, ink.size // 500):].mean())
     if contrast < max(LEAST_CONTRAST, 6 * spread):
         return None
