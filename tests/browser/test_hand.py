@@ -378,7 +378,7 @@ def test_a_strip_shows_what_a_slider_would_do_and_nothing_jumps(hand: Hand) -> N
     before, values = hand.page.evaluate(boxes), hand.values()
     tops = hand.page.locator(".track").evaluate_all("all => all.map(one => one.getBoundingClientRect().top)")
     hand.track(SECOND).hover()
-    strip = hand.page.locator(".strip")
+    strip = hand.page.locator(".track .strip")
     strip.wait_for()
     height, width, pixels = strip.evaluate(SHOWN)
     image = np.reshape(pixels, (height, width))

@@ -3,34 +3,34 @@
 // What is set stands in the page's address (`address.js`), and other components of the page follow and move the same
 // code (`moved.js`). `hand/__init__.py` packs what comes.
 
-import { flush, joined, onBack, read, split, write } from "../lib/address.js";
+import { joined, onBack, read, split, write } from "../lib/address.js";
 import { open, strength } from "../lib/density.js";
 import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { move, moved, onMove } from "../lib/moved.js";
 import { Network } from "../lib/network.js";
 import { paneOf } from "../lib/panes.js";
-import { picture, sizeOf } from "../lib/picture.js";
-import { give, saveButton } from "../lib/save.js";
+import { sizeOf } from "../lib/picture.js";
 import { verdictIn } from "../lib/verdict.js";
+import { button, field, range } from "./controls.js";
 import { drawing } from "./draws.js";
 import { Position } from "./position.js";
-import { CELLS, Slider } from "./slider.js";
+import { Slider } from "./slider.js";
+import { Strip } from "./strip.js";
+import { taking } from "./taking.js";
 import { bankWalk, drawn, gaussianWalk } from "./walk.js";
 
 const FIRST = 12; // sliders of a latent in sight; the rest are folded away
 const MORE = 32; // that are unfolded at once
 const SIDE = 440; // px of the decoded picture
 const REST = 150; // ms without a change after which the address is written
-const DWELL = 60; // ms over a slider until its strip is drawn
-const PATIENCE = 12; // ms that decodings for a strip may take at once: a hand that begins to drag does not wait longer
 const ARRIVES = 1.5; // seconds of a walk until it has left where it began by all but a third
 const STILL = 1500; // ms between the steps of a walk for who wants no motion
 const FAINT = 0.45; // of a picture decoded where the model saw no data
 const PLACE_HELP = "How usual this code is among the codes of data. A decoder draws something everywhere: the picture "
   + "fades where the model saw no data.";
-const TAKEN = "button, input, textarea, select, summary, a, [contenteditable], [role=button], [role=tab], [role=radio], "
-  + "[role=option], [role=checkbox]"; // what does something of its own at the space bar
+const TAKEN = "button, input, textarea, select, summary, a, [contenteditable], [role=button], [role=tab], "
+  + "[role=radio], [role=option], [role=checkbox]"; // what does something of its own at the space bar
 const MOST_SEED = 2 ** 31 - 1;
 
 export default mounted(
@@ -63,6 +63,7 @@ export function decode(bytes) {
 export class Hand {
   constructor(parent) {
     this.root = rootOf("hand", parent);
+    this.path = location.pathname;
     this.key = event => this.space(event);
     window.addEventListener("keydown", this.key);
   }
@@ -70,13 +71,18 @@ export class Hand {
   update(data) {
     const told = decode(data);
     if (told.digest === this.told?.digest) return;
+    if (this.told) this.remember(); // a judge was made, or directions came: the code stays
+    this.begin(told);
+  }
+
+  begin(told) {
     this.clear();
     this.told = told;
     this.position = new Position(told.size, told.directions);
     this.restore();
     this.build();
-    this.ends = [onBack(() => { this.restore(); this.changed(); }),
-      onMove(told.run, (code, origin) => origin !== this && this.adopt(code))];
+    this.ends = [onBack(() => this.here && this.begin(told)), onMove(told.run,
+      (code, origin) => origin !== this && this.adopt(code))];
     move(told.run, this.code, this);
     this.open();
     this.survey();
@@ -108,7 +114,13 @@ export class Hand {
     this.example = read("example") !== null && example >= 0 ? Math.floor(example) : null;
   }
 
+  // Whether the page is still the one that this stands on: after Back it may go away in a moment.
+  get here() {
+    return location.pathname === this.path;
+  }
+
   remember() {
+    if (!this.here) return;
     const { told, position } = this;
     const values = { lock: position.lockText, link: position.linkText, seed: this.seed || null,
       t: this.temperature === 1 ? null : Math.round(this.temperature * 1000) / 1000,
@@ -139,8 +151,7 @@ export class Hand {
           { direction }));
       }
     }
-    this.strip = make("canvas", "strip");
-    this.strip.setAttribute("aria-hidden", "true");
+    this.strip = new Strip(this);
 
     const box = make("div", "panes", shown);
     this.judges = new Map(); // by modality: its judge's network, and the line where it answers
@@ -168,7 +179,7 @@ export class Hand {
       .map(modality => ({ modality, pane: paneOf(modality, { side: 112 }) }));
     for (const { pane } of this.owns) this.own.append(pane.element);
     this.choices(make("div", "choices", below));
-    this.copies(make("div", "copies", below));
+    taking(make("div", "copies", below), this);
   }
 
   tools(bar) {
@@ -290,27 +301,6 @@ export class Hand {
     this.rest();
   }
 
-  copies(bar) {
-    copyButton(bar, "Copy link", "The address of exactly this, for another browser.", () => {
-      this.remember();
-      flush();
-      return location.href;
-    });
-    copyButton(bar, "JSON", "Copy the code as JSON.", () => this.asJson());
-    copyButton(bar, "Python", "Copy lines of Python that decode this code.", () => this.asPython());
-    const table = this.told.modalities.find(({ kind }) => kind === "vector");
-    if (table && this.told.modalities.length === 1) {
-      button(bar, "CSV", "Save the decoded numbers as a CSV file, in the file's units.", () => {
-        if (this.outputs) give(new Blob([asCsv(table, this.outputs[`${table.name}.mean`])], { type: "text/csv" }),
-          `${this.told.run.replaceAll("/", "-")}-code.csv`);
-      });
-    }
-    saveButton(bar, () => {
-      const canvas = this.root.querySelector(".panes canvas");
-      return canvas && { name: `${this.told.run}-code`, canvas };
-    });
-  }
-
   // -- the code
 
   // By latent its position in units.
@@ -400,7 +390,7 @@ export class Hand {
     this.resting = setTimeout(() => {
       this.remember();
       this.tell();
-      if (!this.held) this.draughtStrip(true);
+      if (!this.held) this.strip.follow(true);
     }, REST);
   }
 
@@ -532,12 +522,12 @@ export class Hand {
 
   pointed(slider) {
     this.hovered = slider;
-    this.draughtStrip();
+    this.strip.follow();
   }
 
   focused(slider) {
     this.focus = slider;
-    this.draughtStrip();
+    this.strip.follow();
   }
 
   lock(slider) {
@@ -555,64 +545,6 @@ export class Hand {
 
   mark(slider) {
     slider.marks(this.position.locked.has(slider.dimension), this.position.linked.get(slider.dimension));
-  }
-
-  // -- the strip: what the slider under the pointer, or with the focus, would decode to along its track
-
-  draughtStrip(anew = false) {
-    const slider = this.held ?? this.hovered ?? this.focus;
-    if (!anew && slider === this.striped) return;
-    clearTimeout(this.dwelling);
-    this.ticket = {};
-    if (slider !== this.striped) {
-      this.strip.remove();
-      this.striped?.root.classList.remove("stripped");
-      this.striped = slider ?? null;
-    }
-    if (!slider || !this.pictured || !this.decoder || this.walking) return;
-    this.dwelling = setTimeout(() => this.drawStrip(slider, this.ticket), anew ? 0 : DWELL);
-  }
-
-  async drawStrip(slider, ticket) {
-    const { name, shape } = this.pictured;
-    const places = Array.from({ length: CELLS }, (_, cell) => {
-      const there = this.position.copy();
-      const value = slider.reach * ((2 * cell) / (CELLS - 1) - 1);
-      if (slider.direction) there.along(slider.direction, value);
-      else there.move(slider.dimension, value);
-      return there;
-    });
-    const pictures = [];
-    let some = this.decoder.where === "server" ? CELLS : 2;
-    while (pictures.length < CELLS) {
-      const part = places.slice(pictures.length, pictures.length + some);
-      const began = performance.now();
-      let values;
-      try {
-        values = (await this.decoder.run(this.inputs(...part), part.length))[`${name}.mean`];
-      } catch {
-        return; // the picture itself says what is wrong
-      }
-      if (ticket !== this.ticket) return;
-      const size = sizeOf(shape);
-      part.forEach((_, row) => pictures.push(picture(values.subarray(row * size, (row + 1) * size), shape)));
-      some = Math.max(1, Math.floor((PATIENCE * part.length) / (performance.now() - began + 0.1)));
-    }
-    const { strip } = this;
-    slider.track.prepend(strip);
-    slider.root.classList.add("stripped");
-    const [width, height] = [strip.clientWidth, strip.clientHeight].map(side => Math.round(side * devicePixelRatio));
-    Object.assign(strip, { width, height });
-    const context = strip.getContext("2d");
-    const cell = document.createElement("canvas");
-    pictures.forEach((one, place) => {
-      Object.assign(cell, { width: one.width, height: one.height });
-      cell.getContext("2d").putImageData(new ImageData(one.rgba, one.width, one.height), 0, 0);
-      const scale = Math.min((width / CELLS - 1) / one.width, height / one.height);
-      context.imageSmoothingEnabled = scale < 1;
-      const [wide, high] = [one.width * scale, one.height * scale];
-      context.drawImage(cell, ((place + 0.5) * width) / CELLS - wide / 2, (height - high) / 2, wide, high);
-    });
   }
 
   // -- the walk
@@ -635,7 +567,7 @@ export class Hand {
     const walk = { time: 0, last: performance.now() };
     this.walking = walk;
     this.example = null;
-    this.draughtStrip(true);
+    this.strip.follow(true);
     this.tell();
     const step = now => {
       if (this.walking !== walk) return;
@@ -660,33 +592,15 @@ export class Hand {
     this.play(!this.walking);
   }
 
-  // -- to take away
-
-  asJson() {
-    const codes = this.inputs(this.position);
-    const tidy = values => Array.from(values, x => Number(x.toPrecision(7)));
-    return JSON.stringify({ run: this.told.run, code: Object.fromEntries(Object.entries(codes)
-      .map(([name, values]) => [name, tidy(values)])) }, null, 1);
-  }
-
-  asPython() {
-    const listed = values => Array.from(values, x => Number(x.toPrecision(7))).join(", ");
-    const codes = Object.entries(this.inputs(this.position)).map(([name, values]) =>
-      `    ${JSON.stringify(name)}: torch.tensor([[${listed(values)}]]),`);
-    return ["import torch", "import vaecore", "", `model = vaecore.load(${JSON.stringify(this.told.run)}).model`,
-      "with torch.inference_mode():", "  decoded = model.decode({", ...codes, "  })",
-      `print(decoded[${JSON.stringify(this.told.modalities[0].name)}].mean)`, ""].join("\n");
-  }
-
   clear() {
     clearTimeout(this.resting);
-    clearTimeout(this.dwelling);
+    this.strip?.clear();
     cancelAnimationFrame(this.due);
     cancelAnimationFrame(this.walking?.frame);
     for (const end of this.ends ?? []) end();
     for (const { pane } of [...(this.panes ?? []), ...(this.owns ?? [])]) pane.destroy();
-    Object.assign(this, { due: null, walking: null, decoder: null, outputs: null, striped: null, hovered: null,
-      focus: null, held: null });
+    Object.assign(this, { due: null, walking: null, decoder: null, outputs: null, hovered: null, focus: null,
+      held: null });
     this.root.replaceChildren();
   }
 
@@ -712,64 +626,4 @@ function between(values) {
   const [low, high] = [values.reduce((a, b) => Math.min(a, b)), values.reduce((a, b) => Math.max(a, b))];
   const said = x => x.toPrecision(2);
   return said(low) === said(high) ? `σ = ${said(low)} everywhere` : `σ from ${said(low)} to ${said(high)}`;
-}
-
-// A line of names and a line of numbers in the file's units.
-export function asCsv({ names, centre, scale }, values) {
-  const quoted = text => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
-  const inUnits = Array.from(values, (x, d) => Number((scale.length ? x * scale[d] + centre[d] : x).toPrecision(7)));
-  return `${names.map(quoted).join(",")}\n${inUnits.join(",")}\n`;
-}
-
-function button(parent, title, help, onclick) {
-  const one = make("button", "", parent, title);
-  Object.assign(one, { type: "button", title: help, onclick });
-  return one;
-}
-
-function field(parent, title, { min, max, value }, help) {
-  const label = make("label", "field", parent, title);
-  label.title = help;
-  const input = make("input", "", label);
-  Object.assign(input, { type: "number", min, max, step: 1, value });
-  return input;
-}
-
-function range(parent, title, { min, max, step, value }, help, then, said = x => x.toFixed(2)) {
-  const label = make("label", "field", parent, title);
-  label.title = help;
-  const input = make("input", "", label);
-  Object.assign(input, { type: "range", min, max, step, value });
-  const output = make("span", "said", label, said(value));
-  input.oninput = () => {
-    setText(output, said(Number(input.value)));
-    then(Number(input.value));
-  };
-  return [input, output];
-}
-
-// A button that copies a text, and says so in its own place.
-function copyButton(parent, title, help, text) {
-  const one = button(parent, title, help, async () => {
-    const done = await copied(text());
-    setText(one, done ? "Copied" : "Not allowed");
-    clearTimeout(one.timer);
-    one.timer = setTimeout(() => setText(one, title), 1500);
-  });
-  one.classList.add("copy");
-  one.style.setProperty("--letters", Math.max(title.length, 7));
-}
-
-async function copied(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch { // not in a page of plain HTTP from another machine
-    const area = make("textarea", "", document.body);
-    area.value = text;
-    area.select();
-    const done = document.execCommand("copy");
-    area.remove();
-    return done;
-  }
 }

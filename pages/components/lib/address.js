@@ -85,6 +85,6 @@ for (const name of ["pushState", "replaceState"]) {
 }
 window.addEventListener("popstate", () => {
   forget();
-  for (const follow of followers) follow();
+  for (const follow of [...followers]) follow();
 }, { capture: true });
 window.addEventListener("pagehide", flush);

@@ -9,7 +9,7 @@ export function move(run, code, origin) {
   const now = { ...codes.get(run) };
   for (const [latent, units] of Object.entries(code)) now[latent] = Float32Array.from(units);
   codes.set(run, now);
-  for (const follow of followers.get(run) ?? []) follow(now, origin);
+  for (const follow of [...(followers.get(run) ?? [])]) follow(now, origin);
 }
 
 // Calls `follow(code, origin)` at every move. Returns what ends it.
