@@ -6,6 +6,7 @@ import { mounted, rootOf } from "../lib/mount.js";
 import { move } from "../lib/moved.js";
 import { Network } from "../lib/network.js";
 import { paint, sizeOf } from "../lib/picture.js";
+import { verdictIn } from "../lib/verdict.js";
 import { Pad, painted } from "../pad/pad.js";
 
 const ROWS = 16; // dimensions in sight
@@ -42,6 +43,7 @@ class Reading {
     this.said = make("div", "said", beside);
     this.said.setAttribute("role", "status");
     this.said.setAttribute("aria-live", "off"); // it changes with every frame
+    this.judged = make("div", "judged", beside);
     this.choice = make("label", "choice", beside, "The class that the model reads beside it ");
     this.classes = make("select", "", this.choice);
     this.classes.onchange = () => {
@@ -93,6 +95,7 @@ class Reading {
         setText(this.why, away ? `Computed by the server: ${away.reason}` : "");
       }, error => setText(this.why, String(error.message ?? error)));
     }
+    this.judge(facts.judges[modality.name]);
     if (facts.given) this.look(asShares(facts.picture));
     else {
       this.pad.update({ label: "Your drawing", height: facts.height, side: facts.side, aspect: width / height },
@@ -132,6 +135,22 @@ class Reading {
     }, failed);
   }
 
+  // What the judge of the data says of the picture, and of its reconstruction; it may have been made meanwhile.
+  async judge(told) {
+    if (!told?.address || told.address === this.judgeAddress) return;
+    this.judgeAddress = told.address;
+    const network = await Network.open(told.address).catch(() => null); // then nobody says a class
+    if (!network) return;
+    this.judged.replaceChildren();
+    const lines = ["The picture", "Reconstructed"].map(words => {
+      const line = make("div", "answer", this.judged);
+      make("span", "whose", line, words);
+      return verdictIn(line, told);
+    });
+    this.judgement = { network, input: Object.keys(network.inputs)[0], lines };
+    this.again();
+  }
+
   inputs(encoder, observation) {
     const { modality, covariate } = this.facts;
     const inputs = { [modality.name]: observation };
@@ -156,6 +175,16 @@ class Reading {
     Object.assign(this.root.dataset, { state: observation === this.observation ? "read" : "reading", error,
       percentile: better, code: Array.from(mean, value => value.toFixed(4)).join() });
     if (this.follow.checked) this.send();
+    if (!this.judgement) return;
+    const { network, input, lines } = this.judgement;
+    const both = new Float32Array(2 * made.length);
+    both.set(observation);
+    both.set(made, made.length);
+    const sheet = this.sheet;
+    network.latest({ [input]: both }, 2, ({ logits }) => {
+      const half = logits.length / 2;
+      if (sheet === this.sheet) lines.forEach((line, n) => line.show(logits.subarray(n * half, (n + 1) * half)));
+    });
   }
 
   clear() {
@@ -163,6 +192,7 @@ class Reading {
     this.sheet = {}; // what is still being computed is of another
     for (const { canvas } of [this.before, this.after]) canvas.width += 0; // which makes it blank
     setText(this.said, "");
+    this.judgement?.lines.forEach(line => line.show(null));
     this.table(null, null);
     this.cards([], this.facts);
     this.root.dataset.state = "blank";
