@@ -49,6 +49,8 @@ ALLOWED = {
     ("vaecore/data/own/tables/parquet.py", "hasattr(chunk, 'dictionary')"),  # of pyarrow
     ("vaecore/data/own/pictures/decoding.py", "getattr(picture, 'n_frames', 1)"),  # of Pillow
     ("vaecore/data/own/pictures/decoding.py", "getattr(picture, 'tile', ())"),
+    ("vaecore/explore/uploads.py", "getattr(picture, 'is_animated', False)"),
+    ("vaecore/explore/uploads.py", "getattr(picture, 'tile', ())"),
     ("vaecore/data/download.py", "getattr(error, 'reason', '')"),
     # What not every operating system has.
     ("vaecore/data/own/pictures/folder.py", "getattr(os, 'O_BINARY', 0)"),

@@ -45,7 +45,7 @@ class Yardstick:
     @classmethod
     @torch.inference_mode()
     def of(cls, checkpoint: Checkpoint, x: Tensor, covariates: Tensor | None, source: str) -> Yardstick:
-        """Of observations (N, *shape) with the covariates (N, m) that the model reads, if it reads any."""
+        """Encode and decode observations (N, *shape), with the covariates (N, m) that the model reads, if it does."""
         errors, codes = [], []
         for start in range(0, len(x), READ_AT_ONCE):
             part = x[start:start + READ_AT_ONCE]

@@ -267,7 +267,7 @@ class Checkpoint:
 
     @cached_property
     def ink(self) -> Ink | None:
-        """How its images look that are drawn on plain paper, by the examples; None for others."""
+        """How the examples look where they are drawn on plain paper; None for others."""
         return None if self.vector is not None else Ink.of((self.examples * 255).round().to(torch.uint8).numpy())
 
     @cached_property
