@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from pages.components import curves, heat, plane, player
 from tests.browser.conftest import Call
 
 # What our views draw: frames, dashed and rotated lines, arcs of all sorts, clips, words at angles, pictures.
@@ -71,7 +72,8 @@ SCENE = """c => {
   c.drawImage(picture, 0, 0, 1, 2, 130, 90, 8, 16);
 }"""
 VIEW = f"{{ name: 'scene', width: 200, height: 150, background: 'white', draw: {SCENE} }}"
-BASE64 = "blob => blob.arrayBuffer().then(b => btoa(String.fromCharCode(...new Uint8Array(b))))"
+BASE64 = ("blob => blob.arrayBuffer().then(b => btoa(Array.from(new Uint8Array(b), c => String.fromCharCode(c))"
+          ".join('')))")
 
 
 def picture(encoded: str) -> np.ndarray:
@@ -155,3 +157,103 @@ def test_the_button_unfolds_and_saves(call: Call) -> None:
       return [given, closed, box.open];
     }}""")
     assert told == [["scene.svg", "scene.png"], True, False]
+
+
+# -- components ------------------------------------------------------------------------------------
+
+# Mounts a component, with its style, presses SVG and PNG in its menu, and gives what is saved and under which names.
+SAVED = """async ([style, data]) => {
+  const link = document.createElement("link");
+  Object.assign(link, { rel: "stylesheet", href: style });
+  await new Promise(resolve => { link.onload = resolve; document.head.append(link); });
+  const [parentElement, theme] = [document.createElement("div"), document.documentElement.style];
+  const colours = { "text-color": "#111111", "background-color": "#ffffff", "border-color": "#cccccc",
+    "chart-categorical-colors": "#0072b2,#d55e00", font: "sans-serif" };
+  for (const [name, value] of Object.entries(colours)) theme.setProperty(`--st-${name}`, value);
+  parentElement.style.width = "900px";
+  document.body.append(parentElement);
+  const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0));
+  const unmount = m.default({ parentElement, data: bytes, setStateValue() {}, setTriggerValue() {} });
+  await new Promise(resolve => setTimeout(resolve, 400));
+  const given = [];
+  const click = HTMLAnchorElement.prototype.click;
+  HTMLAnchorElement.prototype.click = function () { given.push([this.download, this.href]); };
+  for (const title of ["SVG", "PNG"]) {
+    [...parentElement.querySelectorAll(".save button")].find(button => button.textContent === title).click();
+    await new Promise(resolve => setTimeout(resolve, 300));
+  }
+  HTMLAnchorElement.prototype.click = click;
+  const [[svgName, svg], [pngName, png]] = given;
+  const text = await (await fetch(svg)).text();
+  const picture = await (await fetch(png)).blob().then(BASE64);
+  unmount();
+  parentElement.remove();
+  link.remove();
+  return [svgName, text, pngName, picture];
+}""".replace("BASE64", BASE64)
+RUN = "a<b onclick=x>"
+
+
+def saved(call: Call, name: str, message: bytes) -> tuple[str, ElementTree.Element, str, np.ndarray]:
+    svg_name, svg, png_name, png = call(f"{name}/{name}.js", SAVED, [f"/{name}/{name}.css",
+                                                                     base64.b64encode(message).decode()])
+    return svg_name, ElementTree.fromstring(svg), png_name, picture(png)
+
+
+def texts(svg: ElementTree.Element) -> list[str]:
+    return [element.text or "" for element in svg.iter("{http://www.w3.org/2000/svg}text")]
+
+
+def count(svg: ElementTree.Element, kind: str) -> int:
+    return len(list(svg.iter(f"{{http://www.w3.org/2000/svg}}{kind}")))
+
+
+def alike(svg: ElementTree.Element, png: np.ndarray) -> None:
+    assert png.shape[1] == pytest.approx(2 * float(svg.get("width", "0")), abs=2), "at twice the size of the screen"
+    assert (np.abs(png - 255).max(-1) > 40).mean() > 0.01, "there is something to see"
+
+
+def test_curves_are_saved_as_lines_and_words(call: Call) -> None:
+    x = np.arange(200)
+    y = np.sin(x / 20)
+    y[50] = np.nan
+    message = curves.pack([
+        curves.Panel("KL", [curves.Series("training", x, y, run=RUN),
+                            curves.Series("validation", x[::50], y[::50], run=RUN, dashed=True)], "nats"),
+        curves.Panel("Beta", [curves.Series("beta", x, x / 200, run=RUN, step=True)])])
+    name, svg, png_name, png = saved(call, "curves", message)
+    assert (name, png_name) == ("a-b-onclick-x-curves.svg", "a-b-onclick-x-curves.png")
+    words = texts(svg)
+    assert {"KL", "(nats)", "Beta", RUN, "step", "100", "0.5"} <= set(words)
+    lines = [element.get("d", "") for element in svg.iter("{http://www.w3.org/2000/svg}path")
+             if element.get("stroke") == "#0072b2"]
+    assert any(line.count("M") == 2 and line.count("L") == 197 for line in lines), "a gap breaks the line"
+    assert any(line.count("L") > 380 for line in lines), "stairs have two pieces a step"
+    assert count(svg, "image") == 0
+    alike(svg, png)
+
+
+def test_a_heat_map_is_saved_with_its_scale_and_axes(call: Call) -> None:
+    values = np.abs(np.random.default_rng(0).normal(size=(30, 6)))
+    name, svg, _, png = saved(call, "heat", heat.pack([heat.Heat(RUN, RUN, np.arange(30) * 10, values)]))
+    assert name == "a-b-onclick-x-kl.svg"
+    assert {RUN, "step", "latent dimension", "0", "5"} <= set(texts(svg)) and count(svg, "image") == 2
+    alike(svg, png)
+
+
+def test_planes_are_saved_as_they_stand(call: Call) -> None:
+    steps = np.array([0, 10, 20])
+    path = plane.Path(RUN, RUN, steps, np.array([1.0, 2, 3]), np.array([9.0, 8, 7]))
+    paths = plane.pack_paths([path], x_label="rate", y_label="distortion")
+    name, svg, _, png = saved(call, "plane", paths)
+    assert name == "rate-distortion.svg" and {RUN, "rate", "distortion"} <= set(texts(svg))
+    assert count(svg, "path") > 10 and count(svg, "image") == 0
+    alike(svg, png)
+
+
+def test_the_frame_of_a_player_is_saved(call: Call) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (3, 1, 8, 8), dtype=np.uint8)
+    name, svg, _, png = saved(call, "player", player.pack([player.Track("truth", frames, caption=RUN)], context=1,
+                                                          key="k"))
+    assert name.startswith("frame-") and RUN in texts(svg) and count(svg, "image") >= 1
+    alike(svg, png)

@@ -1,4 +1,5 @@
-// A checkpoint in one file: the components that a page has, without a server. `vaecore/explore/export/html.py` makes it.
+// A checkpoint in one file: the components that a page has, without a server, as `vaecore/explore/export/html.py`
+// makes it.
 //
 // What a component would fetch lies in the page itself, under addresses that begin with "asset:"; `fetch` is replaced
 // for the modules of this file alone. Nothing is asked of any network, which the page's own policy forbids anyway.

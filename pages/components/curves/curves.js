@@ -4,8 +4,10 @@
 import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { lapOf, paintOf, placeOf, readTheme } from "../lib/palette.js";
+import { saveButton, together } from "../lib/save.js";
 import { tipOf } from "../lib/tip.js";
 import uPlot from "../lib/uPlot.esm.js";
+import { drawChart } from "./picture.js";
 
 const NARROW = 700; // px: below it one column
 const FEW = 40; // points: up to here each is marked, since a single point draws no line
@@ -32,6 +34,7 @@ class Curves {
     make("span", "space", bar);
     const reset = make("button", "reset", bar, "Reset zoom");
     reset.onclick = () => this.zoomTo(null);
+    saveButton(bar, () => this.saved());
     this.grid = make("div", "grid", this.root);
 
     this.syncKey = Symbol("curves").toString() + Math.random(); // cursors meet within one view, not across the page
@@ -124,6 +127,19 @@ class Curves {
   fit() {
     this.root.classList.toggle("narrow", this.root.clientWidth < NARROW);
     for (const panel of this.panels) panel.fit();
+  }
+
+  // All charts as they are seen, with their legend.
+  saved() {
+    const shown = this.panels.filter(panel => panel.plot);
+    if (shown.length === 0) return null;
+    const parts = [...this.chips.values()].flatMap(chip => [{ swatch: chip.firstChild }, { words: chip.lastChild }]);
+    for (const panel of shown) {
+      parts.push({ words: panel.name }, { words: panel.unit }, { words: panel.rightName },
+        { element: panel.plot.root, draw: c => drawChart(c, panel) });
+    }
+    return together(this.root, { name: [...this.chips.keys()].slice(0, 3).join("-") + "-curves",
+      background: this.theme.background, parts });
   }
 
   destroy() {
@@ -282,6 +298,16 @@ class Panel {
         ? { show: true, filter: spaced, size: 9, width: 2, fill: () => this.view.theme.background, stroke, dash: [] }
         : { show: () => this.lines[i].series.points <= FEW, filter: alone, size: 6, fill: stroke, dash: [] },
     };
+  }
+
+  // The rows of a line that are marked, and whether by rings: those of a colour that another run has too.
+  marks(i) {
+    const { series, faint } = this.lines[i];
+    const ringed = !faint && !series.right && this.view.lap(series.group) > 0;
+    if (ringed) return { ringed, rows: spaced(this.plot, i + 1) };
+    const few = series.points <= FEW && !faint;
+    const all = () => [...this.plot.data[i + 1].keys()].filter(row => this.plot.data[i + 1][row] != null);
+    return { ringed, rows: few ? all() : alone(this.plot, i + 1, false) ?? [] };
   }
 
   lineColour(i) {

@@ -5,6 +5,7 @@ import { pixel, ramp, VIRIDIS } from "../lib/colourmap.js";
 import { make, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { paintOf, placeOf, readTheme } from "../lib/palette.js";
+import { saveButton, together } from "../lib/save.js";
 import { placeTip, tipOf } from "../lib/tip.js";
 
 const NARROW = 700; // px: below it one column
@@ -31,6 +32,7 @@ class Maps {
     make("div", "colours", this.ramp).style.background = `linear-gradient(to right, ${VIRIDIS})`;
     make("span", "", this.scale, `KL in nats: logarithmic colours, linear below ${KNEE}`);
     this.missing = make("span", "missing", this.scale, "nan or infinite");
+    saveButton(this.scale, () => this.saved());
     this.grid = make("div", "grid", this.root);
     this.maps = [];
     this.places = new Map(); // run -> place in the palette: sticky, as in curves.js
@@ -94,6 +96,20 @@ class Maps {
   fit() {
     this.arrange();
     for (const map of this.maps) map.fit();
+  }
+
+  // All maps as they are seen, with the scale of their colours.
+  saved() {
+    const shown = this.maps.filter(({ canvas }) => !canvas.hidden);
+    if (shown.length === 0) return null;
+    const words = [...this.scale.querySelectorAll("span")].map(each => ({ words: each }));
+    const parts = [...words, { element: this.ramp, draw: c => drawRamp(c, this.ramp.clientWidth) }];
+    for (const map of shown) {
+      parts.push({ swatch: map.title.firstChild }, { words: map.name },
+        { element: map.box, draw: (c, ratio) => map.drawOn(c, ratio) });
+    }
+    return together(this.root, { name: `${this.message.maps.slice(0, 3).map(({ run }) => run).join("-")}-kl`,
+      background: this.theme.background, parts });
   }
 
   point(step) {
@@ -171,6 +187,19 @@ class HeatMap {
     context.clearRect(0, 0, width, height);
     const cells = this.cells(context, Math.round(this.area.width * ratio), Math.round(this.area.height * ratio), ratio);
     context.putImageData(cells, Math.round(left * ratio), Math.round(TOP * ratio));
+    this.drawAxes(context);
+  }
+
+  // The map once more, for a file.
+  drawOn(context, ratio) {
+    const { left, width, height } = this.area;
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+    const own = canvas.getContext("2d");
+    own.putImageData(this.cells(own, canvas.width, canvas.height, ratio), 0, 0);
+    context.imageSmoothingEnabled = false;
+    context.drawImage(canvas, left, TOP, width, height);
+    context.font = `${TEXT}px ${this.view.theme.font}`;
     this.drawAxes(context);
   }
 
@@ -323,6 +352,17 @@ class HeatMap {
     this.pointTo(null);
     this.element.remove();
   }
+}
+
+// The colours from left to right, 16 px high as in heat.css.
+function drawRamp(context, width) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [COLOURS.length, 1];
+  const own = canvas.getContext("2d");
+  const image = own.createImageData(COLOURS.length, 1);
+  new Uint32Array(image.data.buffer).set(COLOURS);
+  own.putImageData(image, 0, 0);
+  context.drawImage(canvas, 0, 0, width, 16);
 }
 
 // u32 header length | JSON header | float32 values, as heat/__init__.py packs it.

@@ -39,11 +39,13 @@ export class Plot {
   begin({ theme, x, y, xLabel, yLabel, square = false }) {
     const { context: c, canvas, box: { clientWidth: width, clientHeight: height } } = this;
     if (!(theme && width > MARGIN.left + MARGIN.right && height > MARGIN.top + MARGIN.bottom)) return false;
-    const ratio = window.devicePixelRatio;
-    const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
-    if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
-    c.setTransform(ratio, 0, 0, ratio, 0, 0);
-    c.clearRect(0, 0, width, height);
+    if (c.canvas === canvas) {
+      const ratio = window.devicePixelRatio;
+      const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+      if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
+      c.setTransform(ratio, 0, 0, ratio, 0, 0);
+      c.clearRect(0, 0, width, height);
+    }
     const { left, top } = MARGIN;
     const room = [width - left - MARGIN.right, height - top - MARGIN.bottom];
     const [across, down] = square ? [Math.min(...room), Math.min(...room)] : room;
@@ -148,6 +150,14 @@ export class Plot {
     c.fillStyle = colour;
     c.fill();
     c.restore();
+  }
+
+  // Draws once more, on another context, for a file.
+  on(context, draw) {
+    const { context: own, pointer } = this;
+    Object.assign(this, { context, pointer: null });
+    draw();
+    Object.assign(this, { context: own, pointer });
   }
 
   // The place of the point under the pointer, or -1.

@@ -21,10 +21,39 @@ const SCALES = [1, 2, 4, 8];
 const MOST_SIDE = 8192; // px of a file
 const MOST_PIXELS = 64e6;
 
+// What a component shows as one view: parts of it, where they are seen now. A part is {element, draw(context, ratio)},
+// which draws where the element begins, {canvas}, whose pixels are taken as they are, {swatch}, an element of one
+// colour, or {words}, an element whose text is written.
+export function together(root, { name, background, parts }) {
+  const { left, top, width, height } = root.getBoundingClientRect();
+  const draw = (context, ratio) => {
+    for (const { canvas, swatch, words, element = canvas ?? swatch ?? words, draw: own } of parts) {
+      const place = element.getBoundingClientRect();
+      if (!place.width || !place.height) continue; // not seen
+      const style = getComputedStyle(element);
+      context.save();
+      context.translate(place.left - left, place.top - top);
+      if (own) own(context, ratio);
+      else if (canvas) {
+        context.imageSmoothingEnabled = false;
+        context.drawImage(canvas, 0, 0, place.width, place.height);
+      } else if (swatch) {
+        context.fillStyle = style.backgroundColor;
+        context.fillRect(0, 0, place.width, place.height);
+      } else {
+        Object.assign(context, { font: style.font, fillStyle: style.color, textBaseline: "middle", textAlign: "left" });
+        context.fillText(words.textContent, 0, place.height / 2, place.width);
+      }
+      context.restore();
+    }
+  };
+  return { name, width, height, background, draw };
+}
+
 // A name that any system takes, and that no page reads as markup or a path.
 export function fileName(text) {
   return String(text).normalize("NFKC").replace(/[^\p{L}\p{N}_.-]+/gu, "-").replace(/\.{2,}/g, ".")
-    .replace(/^[-.]+/, "").slice(0, 80).replace(/[-.]+$/, "") || "view";
+    .replace(/-{2,}/g, "-").replace(/^[-.]+/, "").slice(0, 80).replace(/[-.]+$/, "") || "view";
 }
 
 // The largest scale up to the one that was asked for with which the file is not too large.

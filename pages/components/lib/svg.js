@@ -22,6 +22,7 @@ export class SvgContext {
     this.matrix = new DOMMatrix();
     this.stack = [];
     this.path = "";
+    this.name = `clip-${Math.random().toString(36).slice(2, 10)}`; // several may come to stand in one document
     this.clips = 0;
     this.size = [width, height];
   }
@@ -162,7 +163,7 @@ export class SvgContext {
   }
 
   clip() {
-    const id = `clip${++this.clips}`;
+    const id = `${this.name}-${++this.clips}`;
     const shape = this.document.createElementNS(SVG, "clipPath");
     shape.setAttribute("id", id);
     if (this.clipping) shape.setAttribute("clip-path", this.clipping);
@@ -268,7 +269,8 @@ export class SvgContext {
     const { strokeStyle, lineWidth, globalAlpha, dash, lineJoin, lineCap, enlarged } = this;
     return {
       fill: "none", stroke: strokeStyle, "stroke-width": short(lineWidth * enlarged),
-      ...(lineJoin !== "miter" && { "stroke-linejoin": lineJoin }), ...(lineCap !== "butt" && { "stroke-linecap": lineCap }),
+      ...(lineJoin !== "miter" && { "stroke-linejoin": lineJoin }),
+      ...(lineCap !== "butt" && { "stroke-linecap": lineCap }),
       ...(globalAlpha < 1 && { "stroke-opacity": globalAlpha }),
       ...(dash.length > 0 && { "stroke-dasharray": dash.map(part => short(part * enlarged)).join(" ") }),
     };

@@ -5,6 +5,7 @@ import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { lapOf, paintOf, placeOf, readTheme } from "../lib/palette.js";
 import { clamp, grouped, Plot, ticks } from "../lib/plot.js";
+import { saveButton, together } from "../lib/save.js";
 
 const TRAIL = 5; // snapshots
 const SPEEDS = [0.5, 1, 2, 4];
@@ -65,6 +66,7 @@ class Trajectories extends View {
     this.speed.setAttribute("aria-label", "Speed");
     for (const speed of SPEEDS) make("option", "", this.speed, `${speed}×`).value = speed;
     this.speed.value = 1;
+    saveButton(bar, () => this.saved());
     this.legend = make("div", "legend", this.root);
     this.legend.setAttribute("aria-label", "Classes");
     this.legend.role = "list";
@@ -116,6 +118,17 @@ class Trajectories extends View {
       make("i", "swatch", entry).style.setProperty("--colour", this.paint(label));
       make("span", "name", entry, name).title = name;
     }
+  }
+
+  // All planes as they stand now, with the legend of their classes.
+  saved() {
+    const parts = [...this.legend.children].flatMap(one => [{ swatch: one.firstChild }, { words: one.lastChild }]);
+    for (const figure of this.figures.filter(({ track }) => track)) {
+      parts.push({ swatch: figure.swatch }, { words: figure.name }, { words: figure.when }, { words: figure.numbers },
+        { element: figure.plot.canvas, draw: c => figure.plot.on(c, () => figure.draw()) });
+    }
+    const name = `${this.message.tracks[0]?.run}-points`;
+    return together(this.root, { name, background: this.theme.background, parts });
   }
 
   get end() {
@@ -369,6 +382,7 @@ class Paths extends View {
     this.legend = make("div", "bar", this.root);
     this.plot = new Plot(this.root, () => this.draw());
     this.plot.box.style.height = "var(--height)";
+    saveButton(make("div", "bar", this.root), () => this.saved());
     this.note = make("div", "note", this.root);
     this.chips = new Map(); // run -> its button
     this.hidden = new Set(); // runs switched off in the legend
@@ -458,6 +472,12 @@ class Paths extends View {
     plot.describe(`${yLabel} against ${xLabel}. ${ends.join("; ") || "No path yet"}`);
     const hit = plot.nearest(placed);
     plot.showTip(rows[hit] ?? [], placed[hit]);
+  }
+
+  saved() {
+    const parts = [...this.chips.values()].flatMap(chip => [{ swatch: chip.firstChild }, { words: chip.lastChild }]);
+    parts.push({ element: this.plot.canvas, draw: c => this.plot.on(c, () => this.draw()) }, { words: this.note });
+    return together(this.root, { name: "rate-distortion", background: this.theme.background, parts });
   }
 
   // Lines of equal rate + distortion, the negative ELBO.

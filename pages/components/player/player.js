@@ -6,6 +6,7 @@ import { make, setText } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { readTheme } from "../lib/palette.js";
 import { clamp, grouped, ticks } from "../lib/plot.js";
+import { saveButton, together } from "../lib/save.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const EDGE = 4; // px: the border of a picture
@@ -115,6 +116,7 @@ class Player {
     this.loop = button("icon", "loop", more, () => this.loop.setAttribute("aria-pressed", !this.looping));
     this.loop.setAttribute("aria-pressed", true);
     label(this.loop, "Loop");
+    saveButton(more, () => this.saved());
     this.screen = button("icon screen", "screen", more, () => this.full());
     label(this.screen, "Full screen");
     this.screen.hidden = !(document.fullscreenEnabled && this.root.requestFullscreen);
@@ -134,6 +136,15 @@ class Player {
     Object.assign(this.range, { type: "range", min: 0, step: 1 });
     this.range.setAttribute("aria-label", "Frame");
     this.range.oninput = () => this.jump(Number(this.range.value));
+  }
+
+  // The frame that is seen of every clip, and the curves.
+  saved() {
+    const parts = this.tiles.flatMap(tile => [{ words: tile.name }, { canvas: tile.canvas }, { words: tile.strip }]);
+    for (const figure of this.figures) {
+      parts.push({ words: figure.name }, { words: figure.unit }, { canvas: figure.canvas }, { canvas: figure.cursor });
+    }
+    return together(this.root, { name: `frame-${this.number.textContent}`, background: this.theme.background, parts });
   }
 
   get end() {
