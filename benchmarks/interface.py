@@ -107,7 +107,7 @@ def store_with_colour(folder: Path) -> Path:
 
 def dragged(page: Page, seconds: float = 4.0) -> list[float]:
     """Milliseconds from each pointer event to the drawn picture while the first slider is dragged to and fro."""
-    track = page.get_by_role("slider").first
+    track = page.locator(".track").first
     track.scroll_into_view_if_needed()
     box = track.bounding_box()
     assert box is not None

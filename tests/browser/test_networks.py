@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Browser, Page
@@ -56,9 +57,20 @@ def made() -> dict[str, bytes]:
 def page(browser: Browser, made: dict[str, bytes]) -> Iterator[Page]:
     class Handler(http.server.SimpleHTTPRequestHandler):
         def do_GET(self) -> None:
-            if (data := made.get(self.path)) is None:
-                return super().do_GET()
-            self.send_response(200)
+            path = self.path.partition("?")[0]
+            if path in made:
+                self.answer(409 if path.startswith("/refused/") else 200, made[path])
+            else:
+                super().do_GET()
+
+        def do_POST(self) -> None:
+            """What a server says that sums the inputs of each observation."""
+            numbers = np.frombuffer(self.rfile.read(int(self.headers["Content-Length"])), "<f4")
+            sums = numbers.reshape(int(self.headers["X-Batch"]), -1).sum(1)
+            self.answer(200, sums.astype("<f4").tobytes())
+
+        def answer(self, status: int, data: bytes) -> None:
+            self.send_response(status)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)
@@ -216,3 +228,89 @@ def test_what_is_no_network_says_so(page: Page) -> None:
                     "This network uses 'valueOf', which is not known here. Reload the page.",
                     "This network uses 'magic', which is not known here. Reload the page.",
                     "z has no numbers, and 2 are read.", "z has 3 numbers, and 2 are read.", "-1,-2"]
+
+
+@pytest.fixture(scope="module")
+def large(made: dict[str, bytes]) -> Family:
+    """A model whose decoder, at `/made/large`, takes long enough to be run in a worker."""
+    torch.manual_seed(0)
+    model = VAE((1, 28, 28), latent_size=2, network={"kind": "mlp", "hidden": (4000,)}).eval()
+    made["/made/large"] = network(model, "decoder").packed(False)
+    made["/made/small"] = network(VAE((1, 8, 8), latent_size=2).eval(), "decoder").packed(False)
+    return model
+
+
+def test_a_network_is_shared_and_the_newest_call_wins(page: Page, large: Family) -> None:
+    found, called, shared, where = page.evaluate("""async () => {
+      const { Network } = await import("/network.js");
+      const [one, other] = await Promise.all([Network.open("/made/large"), Network.open("/made/large")]);
+      const called = [];
+      await new Promise(done => {
+        for (let i = 0; i < 20; i++) one.latest({ z: Float32Array.of(i, 0) }, 1, () => {
+          called.push(i);
+          if (i === 19) done();
+        });
+      });
+      const outputs = await other.run({ z: Float32Array.of(0.5, -1, 2, 3) }, 2);
+      return [Array.from(outputs["image.mean"]), called, one !== other && one.engine === other.engine, one.where];
+    }""")
+    z = torch.tensor([[0.5, -1], [2, 3]])
+    assert np.reshape(found, (2, 1, 28, 28)) == pytest.approx(large.decode({"z": z})["image"].mean.detach().numpy(),
+                                                              abs=1e-5)
+    assert called == [0, 19] and shared and where == "page"
+
+
+@pytest.mark.usefixtures("large")
+def test_workers_are_few_and_only_for_what_takes_long(page: Page) -> None:
+    before = len(page.workers)
+    said = page.evaluate("""async () => {
+      const { Network } = await import("/network.js");
+      const z = { z: Float32Array.of(1, 2) };
+      const small = await Network.open("/made/small");
+      await small.run(z);
+      const many = [];
+      for (let i = 0; i < 9; i++) many.push(await Network.open(`/made/large?${i}`));
+      const sums = await Promise.all(many.map(async each => (await each.run(z))["image.mean"].reduce((a, b) => a + b)));
+      const again = (await many[0].run(z))["image.mean"].reduce((a, b) => a + b);
+      return [sums.every(sum => sum === again), small.outputs];
+    }""")
+    page.wait_for_function("() => true")
+    assert said == [True, {"image.mean": [1, 8, 8]}]
+    assert before <= len(page.workers) <= 6 + 2  # one or two are ending
+
+
+@pytest.mark.usefixtures("large")
+@pytest.mark.parametrize("worker", ["undefined", """class {
+  constructor() { setTimeout(() => this.onerror()); }
+  postMessage() {}
+  terminate() {}
+}"""])
+def test_without_a_worker_the_page_computes(page: Page, worker: str) -> None:
+    assert page.evaluate(f"""async () => {{
+      const {{ Network }} = await import("/network.js");
+      const kept = window.Worker;
+      window.Worker = {worker};
+      try {{
+        const bytes = new Uint8Array(await (await fetch("/made/large")).arrayBuffer());
+        const network = await Network.open({{ bytes }});
+        return [(await network.run({{ z: new Float32Array(2) }}))["image.mean"].length, network.where];
+      }} finally {{
+        window.Worker = kept;
+      }}
+    }}""") == [784, "page"]
+
+
+def test_what_no_browser_can_run_the_server_computes(page: Page, made: dict[str, bytes]) -> None:
+    made["/refused/it"] = (b'{"reason": "It is too large.", "inputs": [["b", [2]], ["a", [1]]], '
+                           b'"outputs": [["sum", [1]]]}')
+    made["/refused/never"] = b'{"reason": "It has no code."}'
+    assert page.evaluate("""async () => {
+      const { Network } = await import("/network.js");
+      const network = await Network.open("/refused/it");
+      const { sum } = await network.run({ a: Float32Array.of(3), b: Float32Array.of(1, 2) });
+      const reasons = [];
+      for (const address of ["/refused/never", "/made/nothing"])
+        await Network.open(address).catch(error => reasons.push(error.message));
+      return [network.where, network.reason, network.inputs, network.outputs, Array.from(sum), reasons];
+    }""") == ["server", "It is too large.", {"b": [2], "a": [1]}, {"sum": [1]}, [6],
+              ["It has no code.", "The server answered 404."]]

@@ -53,11 +53,11 @@ export function run(graph, given, batch = 1) {
   return Object.fromEntries(outputs.map(([name], i) => [name, written[i][0]]));
 }
 
-// What a packed graph reads and gives, {name: shape}, without unpacking it.
+// What a packed graph reads and gives, {name: shape}, and the multiply-adds of a run, without unpacking it.
 export const described = bytes => shapesOf(headerOf(new Uint8Array(bytes)));
 
 export const named = pairs => Object.fromEntries(pairs.map(([name, shape]) => [name, shape]));
-const shapesOf = ({ inputs, outputs }) => ({ inputs: named(inputs), outputs: named(outputs) });
+const shapesOf = ({ inputs, outputs, products }) => ({ inputs: named(inputs), outputs: named(outputs), products });
 
 export const count = shape => shape.reduce((a, b) => a * b, 1);
 

@@ -1,4 +1,5 @@
-// A network of a run, opened by its address: in a worker where there are any, else here, else on the server.
+// A network of a run, opened by its address. What takes longer than a blink is computed in a worker, so that the pointer
+// never waits; the rest here, as the way to a worker and back is longer; what no browser can run, on the server.
 //
 //   const network = await Network.open(address);      // or { bytes }, and { bytes, worker: source } without a server
 //   const { "image.mean": pixels } = await network.run({ z: new Float32Array(16) });
@@ -56,18 +57,21 @@ export class Network {
 
 // The first question is answered at once.
 async function ready(engine) {
-  engine.worker = engine.start();
-  await engine.worker;
+  if (engine.products <= BLINK) engine.graph = parse(engine.bytes);
+  else await (engine.worker = engine.start());
   return engine;
 }
 
-async function fetched(address) {
-  let answer;
+async function reached(address, how) {
   try {
-    answer = await fetch(address);
+    return await fetch(address, how);
   } catch {
     throw new Error("The server does not answer. Reload the page when it runs again.");
   }
+}
+
+async function fetched(address) {
+  const answer = await reached(address);
   if (answer.ok) return ready(new Local(new Uint8Array(await answer.arrayBuffer())));
   const said = await answer.json().catch(() => ({}));
   const reason = said.reason ?? `The server answered ${answer.status}.`;
@@ -78,6 +82,7 @@ async function fetched(address) {
 
 // -- in the page -----------------------------------------------------------------------------------
 
+const BLINK = 3e6; // multiply-adds: half a millisecond, of every shipped decoder of images
 const MOST_WORKERS = 6; // the one that was asked longest ago ends when there are more; asked again, it starts again
 const working = new Set();
 
@@ -93,18 +98,21 @@ class Local {
     Object.assign(this, { ...described(bytes), bytes, source });
   }
 
-  // In the worker; here, where none starts.
   async compute(inputs, batch) {
+    if (batch * this.products <= BLINK) return this.here(inputs, batch);
     this.asked = performance.now();
     this.busy++;
     try {
       const worker = await (this.worker ??= this.start());
-      if (worker) return await this.ask(worker, { inputs, batch });
-      this.graph ??= parse(this.bytes);
-      return run(this.graph, inputs, batch);
+      return worker ? await this.ask(worker, { inputs, batch }) : this.here(inputs, batch);
     } finally {
       this.busy--;
     }
+  }
+
+  here(inputs, batch) {
+    this.graph ??= parse(this.bytes);
+    return run(this.graph, inputs, batch);
   }
 
   ask(worker, message) {
@@ -158,7 +166,7 @@ class Local {
 
 async function asked(address, { inputs: shapes, outputs }, inputs, batch) {
   const sent = shapes.map(([name]) => inputs[name]);
-  const answer = await fetch(address, { method: "POST", body: new Blob(sent), headers: { "X-Batch": batch } });
+  const answer = await reached(address, { method: "POST", body: new Blob(sent), headers: { "X-Batch": batch } });
   if (!answer.ok) throw new Error((await answer.json().catch(() => ({}))).reason ?? `The server answered ${answer.status}.`);
   const numbers = new Float32Array(await answer.arrayBuffer());
   let start = 0;
