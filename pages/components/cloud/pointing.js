@@ -102,11 +102,9 @@ export class Pointing {
     const { plane } = this.map;
     const code = plane && this.held();
     if (!code) return null;
-    const along = axis => {
-  // Where the code in hand lies on the plane, or the foot of its perpendicular; null without one, and without a plane.
-        [0, 0]);
-      return dot / length;
-    };
+    const dot = (a, b) => a.reduce((sum, v, d) => sum + v * b[d], 0);
+    const apart = code.map((v, d) => v - plane.origin[d]);
+    const along = axis => dot(axis, apart) / dot(axis, axis);
     return [along(plane.across), along(plane.up)];
   }
 
