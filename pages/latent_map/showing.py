@@ -77,6 +77,11 @@ def show(shown: Shown, held: tuple[str, str]) -> tuple[str, str]:
         categories.append(Category(LABEL, "Class", first.population.class_names,
                                    np.where(labels >= 0, labels, cloud.NONE).astype(np.uint16),
                                    "The label of each observation, which the model was not shown unless it reads it."))
+    for number, (name, group) in enumerate(first.population.groups.items()):
+        places = group.places[:count]
+        categories.append(Category(f"column-{number}", name, group.names,
+                                   np.where(places >= 0, places, cloud.NONE).astype(np.uint16),
+                                   "A column of words of your own file."))
     sprites, here = shown.here[0].sprites, shown.here[0]
     checkpoint = here.population.checkpoint
     maps = [_packed(one, each, count, shown.alignment if number else None)

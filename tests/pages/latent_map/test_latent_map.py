@@ -82,6 +82,27 @@ def test_the_address_says_split_axes_and_method() -> None:
     assert at.query_params["method"] in ("pca", ["pca"]) and at.query_params["split"] in ("validation", ["validation"])
 
 
+def test_columns_of_words_are_groups_of_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vaecore.config import changed, preset
+    from vaecore.data.own.table import Table
+    from vaecore.training import train
+
+    sites, table = ("north", "so<b>uth", ""), tmp_path / "patients.csv"
+    table.write_text("a,b,site\n" + "".join(
+        f"{row},{row * row % 7},{sites[row % 3]}\n" for row in range(300)))
+    config = changed(preset("linear-vae-gaussian"), ["training.epochs=1", "training.batch_size=32",
+                                                     "model.latent_size=2"])
+    store = Store(tmp_path / "store")
+    made = store.create(config.model_copy(update={"data": Table(path=str(table), columns="a,b")}), "patients")
+    train(made.path, demo.Unwatched())
+    monkeypatch.setenv("VAECORE_STORE", str(store.root))
+    header, columns = sent(opened(run="patients"))
+    [group] = header["categories"]
+    assert (group["title"], group["names"]) == ("site", ["north", "so<b>uth"]) and header["noun"] == "row"
+    rows = latent_map(Checkpoint.load(made)).table().splitlines()
+    assert "site" in rows[0] and set(np.unique(columns["category.column-0"]).tolist()) == {0, 1, 0xFFFF}
+
+
 def test_two_equal_axes_are_refused_in_words() -> None:
     at = opened(x="z1", y="z1")
     assert "two different dimensions" in demo.words(at) and not at.get("bidi_component")[1:]
