@@ -89,29 +89,29 @@ export class Hand {
     this.changed();
   }
 
-  // What the address says; without a code there, what was under the hand before.
+  // What the address says; without a code there, that of a test observation it names, else what was under the hand.
   restore() {
     const { told, position } = this;
-    const before = moved(told.run) ?? {};
+    const number = (name, most, usual) => {
+      const value = Number(read(name) || usual);
+      return Number.isFinite(value) && value >= 0 && value <= most ? value : usual;
+    };
+    this.seed = Math.floor(number("seed", MOST_SEED, 0));
+    this.temperature = number("t", 1.5, 1);
+    this.what = ["draw", "sigma"].includes(read("draw")) ? read("draw") : "mean";
+    const example = Math.floor(number("example", told.examples - 1, 0));
+    this.example = read("example") === null || !told.examples ? null : example;
+    const named = told.latents.some(({ parameter }) => read(parameter) !== null);
+    const before = this.example === null && moved(told.run);
     for (const { name, parameter, size, offset } of told.latents) {
-      const text = read(parameter);
-      const units = text === null && told.latents.every(each => read(each.parameter) === null)
-        ? before[name] ?? new Float32Array(size) : split(text, size);
+      const own = this.example === null ? null : told.codes.subarray(example * told.size + offset);
+      const units = named ? split(read(parameter), size) : own ?? before?.[name] ?? new Float32Array(size);
       for (let d = 0; d < size; d++) position.place(offset + d, units[d]);
     }
     position.lockText = read("lock");
     position.linkText = read("link");
     position.amounts = new Map(told.directions.map(({ name }) => [name, split(read(`d.${name}`), 1)[0]])
       .filter(([, amount]) => amount));
-    const number = (name, most, usual) => {
-      const value = Number(read(name) ?? usual);
-      return Number.isFinite(value) && value >= 0 && value <= most ? value : usual;
-    };
-    this.seed = Math.floor(number("seed", MOST_SEED, 0));
-    this.temperature = number("t", 1.5, 1);
-    this.what = ["draw", "sigma"].includes(read("draw")) ? read("draw") : "mean";
-    const example = number("example", told.examples - 1, -1);
-    this.example = read("example") !== null && example >= 0 ? Math.floor(example) : null;
   }
 
   // Whether the page is still the one that this stands on: after Back it may go away in a moment.
