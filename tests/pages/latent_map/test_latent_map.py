@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components.cloud import Chosen, as_sent, sets
+from pages.components.cloud import Chosen, as_sent, chosen, sets
 from tests.pages import demo
 from tests.pages.components.test_cloud import unpack
 from vaecore.explore import Checkpoint
@@ -39,6 +39,11 @@ def sent(at: AppTest) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return unpack(mounted.proto.bytes)
 
 
+def element(at: AppTest) -> str:
+    """The key of the map's component."""
+    return f"latent-map-{at.session_state['map-held'][0]}"
+
+
 def checkpoint(name: str = "vae") -> Checkpoint:
     return Checkpoint.load(Store(demo.store()).find(name))
 
@@ -47,11 +52,9 @@ def drawn(at: AppTest, places: list[int], lasso: str = "chosen") -> AppTest:
     """A lasso let go in the browser."""
     _, columns = sent(at)
     text = as_sent(Chosen(0, np.array(places)), len(columns["row"]))
-    try:
-        held = dict(at.session_state["latent-map"])
-    except KeyError:
-        held = {}
-    at.session_state["latent-map"] = {**held, lasso: text}
+    key = element(at)
+    held = dict(at.session_state[key]) if key in at.session_state else {}
+    at.session_state[key] = {**held, lasso: text}
     at.run()
     assert not at.exception, at.exception
     return at
@@ -150,6 +153,14 @@ def test_a_lasso_shows_what_lies_within_it() -> None:
     assert "log p(x)" in demo.words(at) and not at.exception
 
 
+def test_a_lasso_stays_while_the_observations_do() -> None:
+    at = drawn(opened(), [1, 5, 8])
+    at.selectbox(key="map-method").set_value("pca").run()
+    assert "3 of 250 observations" in demo.words(at) and chosen(sent(at)[0]["chosen"], 250).places.tolist() == [1, 5, 8]
+    at.selectbox(key="map-split").set_value("validation").run()
+    assert "Draw a lasso" in demo.words(at) and sent(at)[0]["chosen"] == ""
+
+
 def test_two_lassos_are_kept_as_sets_for_directions() -> None:
     at = drawn(drawn(opened(), [1, 5, 8]), [2, 3], "against")
     assert "Lasso B" in demo.words(at)
@@ -173,7 +184,7 @@ def test_two_lassos_are_kept_as_sets_for_directions() -> None:
 @pytest.mark.parametrize("word", ["nonsense", "0:rows:%%%", "9:bits:AAAA", 7, {"a": 1}])
 def test_whatever_a_browser_says_the_page_stands(word: Any) -> None:
     at = opened()
-    at.session_state["latent-map"] = {"chosen": word}
+    at.session_state[element(at)] = {"chosen": word}
     at.run()
     assert not at.exception and "Draw a lasso" in demo.words(at)
 
