@@ -23,11 +23,12 @@ def panel(checkpoint: CrossModal, given: dict[str, Tensor]) -> None:
 
     from pages.components.begin import begin
     from vaecore.explore.latents import latents
+    from vaecore.explore.told import names_in_address
 
     facts, listed = latents(checkpoint), ", ".join(given)
     means = checkpoint.means(given) if given else {}
     code = {each.name: each.units(means[each.name]) if given else np.zeros(each.size) for each in facts}
-    begin(checkpoint.run.id, code, list(hand.names_in_address(facts).values()), key=state.key("begin", checkpoint),
+    begin(checkpoint.run.id, code, list(names_in_address(facts).values()), key=state.key("begin", checkpoint),
           label=f"Start from the given {listed}" if given else "Start from the middle",
           help=f"Sets the sliders to the mean of q(z | {listed}). They go there by themselves when something else is "
                "given above." if given else "Nothing is given above: the mean of the prior, or without one of the "

@@ -22,7 +22,7 @@ from vaecore.store import Run, Store
 
 HOSTILE = "<img src=x onerror=window.hacked=1>"
 CLOSING = "</script><script>window.hacked=2</script><!--"
-HAND = "document.querySelector('main section div').shadowRoot.querySelector('.hand')"
+HAND = "document.querySelector('main section div')?.shadowRoot?.querySelector('.hand')"
 Open = Callable[..., Page]
 
 

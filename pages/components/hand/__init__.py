@@ -10,12 +10,15 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pages.components import serve
+
+if TYPE_CHECKING:
+    from vaecore.explore.told import Travelling
 
 MOST_ORIGINALS = 4_000_000  # bytes of test observations that travel along
 
@@ -28,19 +31,6 @@ class Direction:
     latent: str
     vector: NDArray[np.floating[Any]]
     help: str = ""
-
-
-@dataclass(frozen=True)
-class Travelling:
-    """What the browser has at hand. Codes are in units, the dimensions of all latents one after another, R.
-
-    `codes` (N, R) are those of test observations, `originals` these themselves by modality, uint8 pixels or float32
-    (N, *shape); `bank` (B, R) has codes that the server drew, where the browser cannot draw them itself.
-    """
-
-    codes: NDArray[np.float32]
-    originals: Mapping[str, NDArray[Any]]
-    bank: NDArray[np.float32] | None = None
 
 
 def hand(told: Mapping[str, Any], travelling: Travelling, *, key: str, directions: Sequence[Direction] = ()) -> None:

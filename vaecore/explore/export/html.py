@@ -20,26 +20,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 import vaecore
 from vaecore.colours import CLASSES
 from vaecore.data import DataUnavailable
-from vaecore.explore import panes
 from vaecore.explore.crossmodal import CrossModal
 from vaecore.explore.export.bundle import in_html, script, style
 from vaecore.explore.export.graph import NoGraph
 from vaecore.explore.export.kept import kept
-from vaecore.explore.latents import LatentFacts, latents
-from vaecore.explore.laws import laws
 from vaecore.explore.maps.encoded import MEASURES, encode, ends
 from vaecore.explore.maps.population import Population
 from vaecore.explore.maps.projections import principal
 from vaecore.explore.maps.sprites import Sprites
 from vaecore.explore.opening import opened
+from vaecore.explore.seen import seen
 from vaecore.explore.single import Checkpoint
-from vaecore.modalities import Text
+from vaecore.explore.told import described, travelling
 from vaecore.schema import ConfigError, problem
 from vaecore.store import Metrics, StoreError
 
@@ -52,7 +49,6 @@ COMPONENTS, THEME = ROOT / "pages" / "components", ROOT / ".streamlit" / "config
 POINTS = 3000  # of the map
 CURVE = 1200  # points of a curve
 MAX_FILE_BYTES = 64_000_000
-BANK = 256  # codes that are drawn here of a prior that a browser cannot draw from
 MISSING = 0xFFFF  # the class of a point that has none
 HEIGHT = {"map": 520, "curves": 260}  # CSS pixels
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -78,7 +74,10 @@ def html_page(run: Run, split: SplitName = "test", *, points: int = POINTS, comp
         assets = {"decoder": kept(run, "decoder").bytes}
     except NoGraph as error:
         raise problem("--html", run.id, f"a file has no server to decode. {error}", "Choose another run.") from None
-    told = described(found)
+    told = described(found) | {"networks": {"decoder": "asset:decoder"}, "judges": {}}
+    if isinstance(found, Checkpoint):
+        assets["seen"] = seen(found).packed()
+        told["seen"] = "asset:seen"  # where it saw data
     parts = [_part(components, "hand", "", "", hand_message(found, told))]
     if curves := curves_message(run):
         parts.append(_part(components, "curves", "Training", "Training is solid, validation dashed.", curves))
@@ -96,51 +95,19 @@ def html_page(run: Run, split: SplitName = "test", *, points: int = POINTS, comp
 # -- what components are told ----------------------------------------------------------------------
 
 
-def described(found: Checkpoint | CrossModal) -> dict[str, Any]:
-    """What the sliders and the map are told of a run."""
-    facts, law = latents(found), laws(found.model)
-    several = not isinstance(found, Checkpoint)
-    first = next(iter(found.model.modalities.values()))
-    return {
-        "run": found.run.id, "networks": {"decoder": "asset:decoder"},
-        "latents": [_latent(each, "z" if len(facts) == 1 else f"z.{each.name}") for each in facts],
-        "modalities": [{**panes.described(name, modality), "law": law[name]}
-                       for name, modality in found.model.modalities.items()],
-        "classes": list(found.known), "judges": {}, "prior": found.has_prior, "several": several,
-        "noun": "sample" if several else "image" if first.pixels else "row"}
-
-
 def hand_message(found: Checkpoint | CrossModal, told: Mapping[str, Any]) -> bytes:
     """The sliders' data, as `pages/components/hand` has it: with the test observations that travel with the run."""
-    facts = latents(found)
-    if isinstance(found, Checkpoint):
-        codes: Mapping[str, Any] = {found.latent: found.encode(slice(None))}
-        observed: Mapping[str, torch.Tensor] = dict.fromkeys(found.model.modalities, found.examples)
-        plain, tempered = found.standard or found.fitted, found.tempered
-        bank: Mapping[str, Any] | None = None if plain else {found.latent: found.sample_codes(BANK)}
-    else:
-        codes, observed, tempered, bank = found.scores(), dict(found.examples), True, found.drawn(BANK)
-    words = f"A code drawn from {'the prior' if found.has_prior else 'a Gaussian fitted to the codes of the data'}."
-    if bank is not None:
-        words += f" {BANK} of them are in this file, and the seed chooses one."
-
-    def units(values: Mapping[str, Any]) -> NDArray[np.float32]:
-        return np.concatenate([each.units(values[each.name]) for each in facts], 1)
-
-    floats, pixels, modalities = [units(codes), *([] if bank is None else [units(bank)])], [], []
+    here = travelling(found)
+    floats: list[NDArray[Any]] = [here.codes, *([] if here.bank is None else [here.bank])]
+    pixels: list[NDArray[Any]] = []
+    modalities = []
     for each in told["modalities"]:
-        modality = found.model.modalities[each["name"]]
-        x = observed[each["name"]]
-        if isinstance(modality, Text):
-            modalities.append(each)
-        elif modality.pixels:
-            pixels.append((x.clamp(0, 1) * 255).round().byte().numpy())
-            modalities.append({**each, "original": "uint8"})
-        else:
-            floats.append(x.float().numpy())
-            modalities.append({**each, "original": "float32"})
-    header = {**told, "modalities": modalities, "examples": len(floats[0]), "bank": 0 if bank is None else BANK,
-              "directions": [], "tempered": tempered, "drawn": words, "digest": "alone"}
+        original = here.originals.get(each["name"])
+        if original is not None:
+            (pixels if original.dtype == np.uint8 else floats).append(original)
+        modalities.append(each if original is None else {**each, "original": original.dtype.name})
+    header = {**told, "modalities": modalities, "examples": len(here.codes), "directions": [], "digest": "alone",
+              "bank": 0 if here.bank is None else len(here.bank), "tempered": here.tempered, "drawn": here.drawn}
     return packed(header, *(np.ascontiguousarray(x, "<f4") for x in floats), *pixels)
 
 
@@ -242,16 +209,6 @@ def thinned(y: NDArray[np.float64], most: int = CURVE) -> NDArray[np.int64]:
         if np.isfinite(part).any():
             places += [low + int(np.nanargmin(part)), low + int(np.nanargmax(part))]
     return np.unique(places)
-
-
-def _latent(facts: LatentFacts, parameter: str) -> dict[str, Any]:
-    def rounded(values: Any) -> list[float]:
-        return [float(f"{value:.7g}") for value in values]
-
-    return {"name": facts.name, "parameter": parameter, "size": facts.size, "order": list(facts.order),
-            "kl": None if facts.kl is None else rounded(facts.kl), "rate": facts.rate,
-            "active": [bool(active) for active in facts.active], "centre": rounded(facts.centre),
-            "unit": rounded(facts.unit), "spread": rounded(facts.spread), "standard": facts.standard}
 
 
 def _sum(values: Any) -> float | None:

@@ -1,0 +1,97 @@
+"""What a browser is told of a run with latents: on a page, and in a file that leaves the laboratory.
+
+Shapes: N test observations, B codes drawn, r latent size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vaecore.explore import panes
+from vaecore.explore.codes import Codes
+from vaecore.explore.crossmodal import CrossModal
+from vaecore.explore.latents import LatentFacts, latents
+from vaecore.explore.laws import laws
+from vaecore.explore.single import Checkpoint
+from vaecore.modalities import Text
+
+BANK = 256  # codes that are drawn for the browser, of a prior that is not N(0, I)
+
+
+@dataclass(frozen=True)
+class Travelling:
+    """What travels to the browser with a run. Codes are in units, the dimensions of all latents one after another, R.
+
+    `codes` (N, R) are those of test observations, `originals` these themselves by modality, uint8 pixels or float32
+    (N, *shape); `bank` (B, R) has codes that were drawn, where the browser cannot draw them itself. `tempered` says
+    whether drawn codes have a temperature, `drawn` in words where they come from.
+    """
+
+    codes: Codes
+    originals: Mapping[str, NDArray[Any]]
+    bank: Codes | None
+    tempered: bool
+    drawn: str
+
+
+def described(opened: Checkpoint | CrossModal) -> dict[str, Any]:
+    """A run as JSON: its latents, what it models, and its classes' names."""
+    found, law = latents(opened), laws(opened.model)
+    several = not isinstance(opened, Checkpoint)
+    return {
+        "run": opened.run.id,
+        "latents": [_latent(facts, names_in_address(found)[facts.name]) for facts in found],
+        "modalities": [{**panes.described(name, modality), "law": law[name]}
+                       for name, modality in opened.model.modalities.items()],
+        "classes": list(opened.known), "prior": opened.has_prior, "several": several,
+        "noun": "sample" if several else "image" if next(iter(opened.model.modalities.values())).pixels else "row"}
+
+
+def names_in_address(found: Sequence[LatentFacts]) -> dict[str, str]:
+    """The parameter of a page's address that holds the code of each latent, by its name."""
+    return {facts.name: "z" if len(found) == 1 else f"z.{facts.name}" for facts in found}
+
+
+def travelling(opened: Checkpoint | CrossModal) -> Travelling:
+    """The test observations of a run with their codes, and drawn codes where a browser cannot draw them."""
+    if isinstance(opened, Checkpoint):
+        [name] = opened.model.modalities
+        codes: Mapping[str, NDArray[Any]] = {opened.latent: opened.encode(slice(None))}
+        observed = {name: opened.examples}
+        normal, tempered = opened.standard or opened.fitted, opened.tempered
+        bank: Mapping[str, NDArray[Any]] | None = None if normal else {opened.latent: opened.sample_codes(BANK)}
+        words = ("A code drawn from N(0, I)." if opened.standard else
+                 "A code drawn from the prior of this model." if opened.has_prior else
+                 "A code drawn by the law that this model gives its sources." if not opened.fitted else
+                 "A code drawn from a Gaussian fitted to the codes of the data: this family has no prior.")
+    else:
+        codes, bank = opened.scores(), opened.drawn(BANK)
+        observed, tempered = dict(opened.examples), True
+        words = ("A code drawn from the prior." if opened.has_prior else
+                 "A code drawn from a Gaussian fitted to the codes of the data: this family has no prior.")
+    if bank is not None:
+        words += f" There are {BANK} of them, and the seed chooses one."
+    facts = latents(opened)
+
+    def in_units(codes: Mapping[str, Any]) -> Codes:
+        return np.concatenate([each.units(codes[each.name]) for each in facts], 1)
+
+    originals = {name: (x.clamp(0, 1) * 255).round().byte().numpy() if modality.pixels else x.float().numpy()
+                 for name, modality in opened.model.modalities.items() for x in [observed[name]]
+                 if not isinstance(modality, Text)}
+    return Travelling(in_units(codes), originals, None if bank is None else in_units(bank), tempered, words)
+
+
+def _latent(facts: LatentFacts, parameter: str) -> dict[str, Any]:
+    def rounded(values: Any) -> list[float]:
+        return [float(f"{value:.7g}") for value in values]
+
+    return {"name": facts.name, "parameter": parameter, "size": facts.size, "order": list(facts.order),
+            "kl": None if facts.kl is None else rounded(facts.kl), "rate": facts.rate,
+            "active": [bool(active) for active in facts.active], "centre": rounded(facts.centre),
+            "unit": rounded(facts.unit), "spread": rounded(facts.spread), "standard": facts.standard}
