@@ -9,12 +9,15 @@ import streamlit as st
 from pages.components import reading
 from pages.shared import checkpoints, uploads
 from pages.shared.words import escaped
+from vaecore.store import StoreError
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
+    from vaecore.explore.maps.at_hand import AtHand
     from vaecore.explore.reading import Yardstick
 
 COMPARED = 2_000  # test observations, by whose errors a picture is judged
+SECONDS = 20.0  # that a visitor waits for the codes of training observations, if he asks for them
 WAYS = ("Draw", "Upload")
 PHOTOGRAPHS = ("There is no pad for these data: they are not drawn in one shade on plain paper, so nothing that a pen "
                "draws would look as they do.")
@@ -31,7 +34,7 @@ def panel(checkpoint: Checkpoint) -> None:
     else:
         st.caption(PHOTOGRAPHS)
     if way == "Draw":
-        reading.drawing(checkpoint, yardstick(checkpoint), key=f"drawing-{checkpoint.run.id}")
+        reading.drawing(checkpoint, yardstick(checkpoint), among(checkpoint), key=f"drawing-{checkpoint.run.id}")
     else:
         uploaded(checkpoint)
 
@@ -51,7 +54,26 @@ def uploaded(checkpoint: Checkpoint) -> None:
     except ValueError as error:
         st.warning(escaped(str(error)), icon=":material/image_not_supported:")
         return
-    reading.given(checkpoint, yardstick(checkpoint), found.pixels, key=f"reading-{checkpoint.run.id}")
+    reading.given(checkpoint, yardstick(checkpoint), found.pixels, among(checkpoint),
+                  key=f"reading-{checkpoint.run.id}")
+
+
+def among(checkpoint: Checkpoint) -> AtHand | None:
+    """The training observations, if the nearest are to be looked for in all of them; the page says why it cannot."""
+    from vaecore.data import DataUnavailable
+    from vaecore.explore.maps.at_hand import at_hand
+    from vaecore.schema import ConfigError
+
+    if not st.toggle("Search the training split", key="search-training", persist_state="session",
+                     help="Look for the nearest among all training observations, with their codes in this page: those "
+                     "that the model learned from. Without, among the test observations that travel with the run."):
+        return None
+    try:
+        with st.spinner("Encoding training observations …"):
+            return at_hand(checkpoint, "train", SECONDS)
+    except (DataUnavailable, ConfigError, StoreError, OSError) as error:
+        st.caption(escaped(str(error)))
+        return None
 
 
 def yardstick(checkpoint: Checkpoint) -> Yardstick:

@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Visitor
+from tests.browser.conftest import Call, Visitor
 from vaecore.explore import Checkpoint
+from vaecore.explore.maps.at_hand import at_hand
 from vaecore.explore.observed import observed
 from vaecore.explore.reading import Yardstick
 from vaecore.store import Store
@@ -136,6 +138,54 @@ def test_a_photograph_is_read_and_what_was_done_is_undone(visitor: Visitor, tmp_
     read(page)
     assert page.locator("img[src=x]").count() == 0, "a file's name is a text"
     visitor.no_stack_trace()
+
+
+def test_the_nearest_are_found_among_all_training_observations(visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+                                                               ) -> None:
+    page = opened(visitor, "pca")
+    press(page, SEVEN)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    read(page)
+    visitor.act(lambda: page.get_by_text("Search the training split").click())
+    expect(page.locator(".reading .nearest .title")).to_contain_text("training observations", timeout=60_000)
+    drawn = read(page)
+    monkeypatch.delenv("VAECORE_DATA", raising=False)
+    checkpoint = Checkpoint.load(Store(visitor.app.store).find("gallery/pca"))
+    codes = at_hand(checkpoint, "train", 60).encoded.means
+    there = checkpoint.encode_picture(drawn["pixels"].reshape(1, 28, 28))
+    far = np.linalg.norm((codes - there.code) / checkpoint.scale()[1], axis=1)
+    found = page.locator(".reading .card").evaluate_all("cards => cards.map(card => Number(card.dataset.number))")
+    assert found[:3] == np.argsort(far)[:3].tolist(), "by their codes in half precision"
+    page.wait_for_function("""() => { const all = root => [...root.querySelectorAll("*")].flatMap(
+        e => [e, ...(e.shadowRoot ? all(e.shadowRoot) : [])]);
+        return all(document).filter(e => e.matches(".card canvas")).every(c => c.width === 28); }""")
+    visitor.no_stack_trace()
+
+
+def test_what_the_page_computes(call: Call) -> None:
+    module = "reading/reading.js"
+    assert call(module, "([a, v]) => v.map(x => m.percentile(a, x))", [[0, 0.1, 1, 2], [0, 0.1, 0.5, 3]]) == [
+        0, 25, 50, 100]
+    assert call(module, "() => m.squared([0, 1, 0.5], [0.5, 1, 0])") == pytest.approx(0.5 / 3)
+    rng = np.random.default_rng(0)
+    mean, sigma, to, std = rng.normal(size=5), *rng.uniform(0.3, 2, (3, 5))
+    kl = call(module, "([mean, sigma, prior]) => Array.from(m.klOf(mean, sigma, prior))",
+              [mean.tolist(), sigma.tolist(), {"mean": to.tolist(), "std": std.tolist()}])
+    normal = torch.distributions.Normal
+    by_torch = torch.distributions.kl_divergence(normal(torch.tensor(mean), torch.tensor(sigma)),
+                                                 normal(torch.tensor(to), torch.tensor(std)))
+    np.testing.assert_allclose(kl, by_torch.numpy(), rtol=1e-9)
+    codes, code, unit = rng.normal(size=(300, 5)), rng.normal(size=5), rng.uniform(0.5, 2, 5)
+    found = call(module, "([codes, code, unit]) => m.nearest(codes, code, unit, 8)",
+                 [codes.ravel().tolist(), code.tolist(), unit.tolist()])
+    far = np.linalg.norm((codes - code) / unit, axis=1)
+    assert [number for number, _ in found] == np.argsort(far)[:8].tolist()
+    np.testing.assert_allclose([distance for _, distance in found], np.sort(far)[:8], rtol=1e-9)
+    assert len(call(module, "() => m.nearest([1, 2], [0], [1], 8)")) == 2
+    halves = np.array([0, 1, -2.5, 65504, 6e-8, -6e-5, 0.1], np.float16)
+    assert call(module, "h => Array.from(m.singles(Uint16Array.from(h)))", halves.view(np.uint16).tolist()
+                ) == halves.astype(float).tolist()
 
 
 def test_vectors_are_not_drawn(visitor: Visitor) -> None:

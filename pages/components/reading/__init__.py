@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pages.components import serve
+from pages.components.map_routes import codes_address, map_address
 from pages.components.pad import SIDE
 from pages.shared import hand
 
@@ -20,23 +21,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vaecore.explore import Checkpoint
+    from vaecore.explore.maps.at_hand import AtHand
     from vaecore.explore.reading import Yardstick
 
 HEIGHT = 280  # CSS pixels of the pad
 MOST_BYTES = 2_000_000  # of the neighbours' pictures
 
 
-def drawing(checkpoint: Checkpoint, yardstick: Yardstick, *, key: str) -> None:
-    """A pad whose drawing is read while the pen moves. The data must be drawn as ink, `Checkpoint.ink`."""
-    serve.component("reading")(key=key, data=packed(checkpoint, yardstick, None, key))
+def drawing(checkpoint: Checkpoint, yardstick: Yardstick, among: AtHand | None = None, *, key: str) -> None:
+    """A pad whose drawing is read while the pen moves. The data must be drawn as ink, `Checkpoint.ink`.
+
+    The nearest observations are looked for `among` those of a split, or among those that travel with the run.
+    """
+    serve.component("reading")(key=key, data=packed(checkpoint, yardstick, None, among, key))
 
 
-def given(checkpoint: Checkpoint, yardstick: Yardstick, pixels: NDArray[np.uint8], *, key: str) -> None:
+def given(checkpoint: Checkpoint, yardstick: Yardstick, pixels: NDArray[np.uint8], among: AtHand | None = None, *,
+          key: str) -> None:
     """A picture, uint8 (C, H, W), and how it is read."""
-    serve.component("reading")(key=key, data=packed(checkpoint, yardstick, pixels, key))
+    serve.component("reading")(key=key, data=packed(checkpoint, yardstick, pixels, among, key))
 
 
-def packed(checkpoint: Checkpoint, yardstick: Yardstick, pixels: NDArray[np.uint8] | None, key: str) -> bytes:
+def packed(checkpoint: Checkpoint, yardstick: Yardstick, pixels: NDArray[np.uint8] | None, among: AtHand | None,
+           key: str) -> bytes:
     """What the browser is sent: u32 header length | JSON | float32 numbers | uint8 pixels.
 
     The numbers are the errors of the yardstick in ascending order, and the codes of the examples, which are its
@@ -53,12 +60,26 @@ def packed(checkpoint: Checkpoint, yardstick: Yardstick, pixels: NDArray[np.uint
         "ink": None if ink is None else {"light": ink.light, "box": ink.box},
         "size": [height, width], "given": pixels is not None, "errors": len(yardstick.errors),
         "source": yardstick.source, "neighbours": count, "labels": labels, "priors": _priors(checkpoint),
-        "covariate": _covariate(checkpoint)}
+        "covariate": _covariate(checkpoint), "search": None if among is None else _search(checkpoint, among)}
     head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
     head += b" " * (-len(head) % 4)
     numbers = [part.astype("<f4").tobytes() for part in (np.sort(yardstick.errors), checkpoint.yardstick.codes[:count])]
     shown = [examples[:count].tobytes(), b"" if pixels is None else pixels.tobytes()]
     return b"".join([len(head).to_bytes(4, "little"), head, *numbers, *shown])
+
+
+def _search(checkpoint: Checkpoint, among: AtHand) -> dict[str, Any] | None:
+    """Where the browser finds the codes and thumbnails of a split; None where there are too many of them."""
+    codes, population, sprites = codes_address(checkpoint.run, among), among.population, among.sprites
+    n = len(among.encoded)
+    split = "training" if population.split == "train" else population.split
+    words = (f"{n:,} {split} observations" if among.whole else
+             f"the first {n:,} of {population.count:,} {split} observations")
+    return None if codes is None else {
+        "codes": codes, "page": map_address(checkpoint.run, among, "sprites-{page}"), "words": words,
+        "cell": [sprites.width, sprites.height], "columns": sprites.columns, "count": sprites.count,
+        "classes": list(population.class_names),
+        "labels": None if population.labels is None else population.labels[:n].tolist()}
 
 
 def _priors(checkpoint: Checkpoint) -> list[dict[str, list[float]]]:

@@ -11,6 +11,7 @@ import { Pad, painted } from "../pad/pad.js";
 
 const ROWS = 16; // dimensions in sight
 const NEAREST = 8; // neighbours in sight
+const REST = 120; // ms: thumbnails of a whole split are fetched only when nothing changes any more
 
 const shownClass = new Map(); // run -> the class that was chosen
 
@@ -96,6 +97,8 @@ class Reading {
       }, error => setText(this.why, String(error.message ?? error)));
     }
     this.judge(facts.judges[modality.name]);
+    if (!facts.search || facts.search.codes !== this.among?.key) this.among = keptOf(facts);
+    if (facts.search) this.search(facts.search);
     if (facts.given) this.look(asShares(facts.picture));
     else {
       this.pad.update({ label: "Your drawing", height: facts.height, side: facts.side, aspect: width / height },
@@ -151,6 +154,15 @@ class Reading {
     this.again();
   }
 
+  // From now on the nearest are looked for in a whole split, if the page says so and its codes are there.
+  async search(told) {
+    const population = told.codes === this.among.key ? this.among : await populationOf(told);
+    if (!population || told.codes !== this.facts.search?.codes) return;
+    if (population === this.among) return;
+    this.among = population;
+    this.again();
+  }
+
   inputs(encoder, observation) {
     const { modality, covariate } = this.facts;
     const inputs = { [modality.name]: observation };
@@ -162,7 +174,7 @@ class Reading {
   }
 
   show(observation, mean, sigma, made) {
-    const { modality, latent, errors, source, priors, covariate, codes } = this.facts;
+    const { modality, latent, errors, source, priors, covariate } = this.facts;
     this.code = mean;
     paint(this.after.canvas, made, modality.shape);
     const error = squared(observation, made);
@@ -171,7 +183,7 @@ class Reading {
       + "reconstructed better.");
     const prior = priors[covariate?.classes ? this.classes.selectedIndex : 0];
     this.table(unitsOf(mean, latent), prior && sigma ? klOf(mean, sigma, prior) : null);
-    this.cards(nearest(codes, mean, latent.unit, NEAREST), this.facts);
+    this.cards(nearest(this.among.codes, mean, latent.unit, NEAREST), this.among);
     Object.assign(this.root.dataset, { state: observation === this.observation ? "read" : "reading", error,
       percentile: better, code: Array.from(mean, value => value.toFixed(4)).join() });
     if (this.follow.checked) this.send();
@@ -194,7 +206,7 @@ class Reading {
     setText(this.said, "");
     this.judgement?.lines.forEach(line => line.show(null));
     this.table(null, null);
-    this.cards([], this.facts);
+    this.cards([], this.among);
     this.root.dataset.state = "blank";
   }
 
@@ -204,8 +216,8 @@ class Reading {
   }
 
   sendCode(number) {
-    const { run, latent, codes } = this.facts;
-    const code = codes.subarray(number * latent.size, (number + 1) * latent.size);
+    const { run, latent } = this.facts;
+    const code = this.among.codes.subarray(number * latent.size, (number + 1) * latent.size);
     move(run, { [latent.name]: unitsOf(code, latent) }, "picture");
   }
 
@@ -249,12 +261,62 @@ const unitsOf = (code, { centre, unit }) => Float32Array.from(code, (value, d) =
 // The rows of `codes` that lie nearest to a code, in units of each dimension: [number, distance], nearest first.
 export function nearest(codes, code, unit, count) {
   const size = code.length;
-  return Array.from({ length: codes.length / size }, (_, number) => {
+  const found = [];
+  for (let number = 0, at = 0; at < codes.length; number++) {
     let sum = 0;
-    for (let d = 0; d < size; d++) sum += ((codes[number * size + d] - code[d]) / unit[d]) ** 2;
-    return [number, Math.sqrt(sum)];
-  }).sort((a, b) => a[1] - b[1] || a[0] - b[0]).slice(0, count);
+    for (let d = 0; d < size; d++, at++) sum += ((codes[at] - code[d]) / unit[d]) ** 2;
+    if (found.length === count && sum >= found[count - 1][1]) continue;
+    const place = found.findIndex(([, other]) => other > sum);
+    found.splice(place < 0 ? found.length : place, 0, [number, sum]);
+    found.length = Math.min(found.length, count);
+  }
+  return found.map(([number, sum]) => [number, Math.sqrt(sum)]);
 }
+
+// Numbers of half precision as single ones.
+export function singles(halves) {
+  return Float32Array.from(halves, half => {
+    const [sign, exponent, fraction] = [half & 0x8000 ? -1 : 1, (half >> 10) & 31, half & 1023];
+    if (exponent === 31) return fraction ? NaN : sign * Infinity;
+    return sign * (exponent ? 2 ** (exponent - 25) * (1024 + fraction) : 2 ** -24 * fraction);
+  });
+}
+
+// -- among whom the nearest are ----------------------------------------------------------------------
+
+// The observations that travel with the run.
+function keptOf({ codes, thumbnails, modality, labels, classes, neighbours }) {
+  const size = sizeOf(modality.shape);
+  return { codes, key: "kept", words: `the ${neighbours} test observations that travel with the run`, rest: 0,
+    name: number => nameOf(labels, classes, number),
+    paint: (canvas, number) => paint(canvas, asShares(thumbnails.subarray(number * size, (number + 1) * size)),
+      modality.shape) };
+}
+
+// A whole split, as the latent map has it: its codes at once, its thumbnails by pages; null where it is not there.
+async function populationOf({ codes: address, words, labels, classes, page, cell: [width, height], columns, count }) {
+  const answer = await fetch(address).catch(() => null);
+  if (!answer?.ok) return null;
+  const pages = new Map();
+  const sheet = number => {
+    if (!pages.has(number)) pages.set(number, Object.assign(new Image(), { src: page.replace("{page}", number) }));
+    return pages.get(number);
+  };
+  return { codes: singles(new Uint16Array(await answer.arrayBuffer())), key: address, words, rest: REST,
+    name: number => nameOf(labels, classes, number),
+    paint: (canvas, number) => {
+      const [image, place] = [sheet(Math.floor(number / count)), number % count];
+      const [x, y] = [(place % columns) * width, Math.floor(place / columns) * height];
+      image.decode().then(() => {
+        if (canvas.parentElement.dataset.number !== String(number)) return; // another one is shown meanwhile
+        Object.assign(canvas, { width, height });
+        canvas.getContext("2d").drawImage(image, x, y, width, height, 0, 0, width, height);
+      }, () => {});
+    } };
+}
+
+const nameOf = (labels, classes, number) =>
+  labels && labels[number] >= 0 ? classes[labels[number]] ?? String(labels[number]) : `#${number}`;
 
 // -- what is seen
 
@@ -315,20 +377,25 @@ function neighboursIn(parent, count, chosen) {
     card.onclick = () => chosen(Number(card.dataset.number));
     return { card, canvas, words };
   });
-  return (found, { thumbnails, modality, labels, classes, neighbours }) => {
+  const due = new Set(); // cards whose picture is another one's
+  let timer = null;
+  return (found, among) => {
     parent.hidden = !found.length;
-    setText(title, `Nearest by code, of the ${neighbours} test observations that travel with the run`);
-    const size = sizeOf(modality.shape);
+    setText(title, `Nearest by code, of ${among.words}`);
     found.forEach(([number, distance], place) => {
-      const { card, canvas, words } = cards[place];
-      if (card.dataset.number !== String(number)) {
-        card.dataset.number = number;
-        paint(canvas, asShares(thumbnails.subarray(number * size, (number + 1) * size)),
-          modality.shape);
-      }
-      const label = labels && labels[number] >= 0 ? classes[labels[number]] ?? String(labels[number]) : `#${number}`;
-      setText(words, `${label} · ${distance.toFixed(1)}`);
-      card.setAttribute("aria-label", `Test observation ${number}, ${label}, at a distance of ${distance.toFixed(1)}`);
+      const { card, words } = cards[place];
+      if (card.dataset.key !== among.key || card.dataset.number !== String(number)) due.add(cards[place]);
+      Object.assign(card.dataset, { key: among.key, number });
+      setText(words, `${among.name(number)} · ${distance.toFixed(1)}`);
+      card.setAttribute("aria-label",
+        `Observation ${number}, ${among.name(number)}, at a distance of ${distance.toFixed(1)}`);
     });
+    const draw = () => {
+      for (const { card, canvas } of due) among.paint(canvas, Number(card.dataset.number));
+      due.clear();
+    };
+    clearTimeout(timer);
+    if (among.rest) timer = setTimeout(draw, among.rest);
+    else draw();
   };
 }
