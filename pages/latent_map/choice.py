@@ -18,8 +18,9 @@ from vaecore.views import SINGLE
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
 
-SPLITS = {"test": "Test", "validation": "Validation", "train": "Training", "kept": "Kept with the checkpoint"}
+SPLITS = {"test": "Test", "validation": "Validation", "train": "Training", "kept": "Kept examples"}
 BESIDE = "beside"  # in the address: the second checkpoint
+PIXELS = ("pixels", "binarisation_seed")
 KEYS = {"split": "map-split", "method": "map-method", "x": "map-x", "y": "map-y", BESIDE: "map-beside"}  # of widgets
 
 
@@ -34,10 +35,10 @@ class Choice:
 def choose(checkpoint: Checkpoint) -> Choice:
     """The pickers, whose choices are in the address."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        split = _picked("split", list(SPLITS), "Observations", 210, "Which observations are mapped: a part of the data "
+        split = _picked("split", list(SPLITS), "Observations", 170, "Which observations are mapped: a part of the data "
                         "set, or the test observations that travel with the checkpoint.", SPLITS.__getitem__)
         methods = [each for each in get_args(Method) if each != "dims" or checkpoint.size > 1]
-        method = _picked("method", methods, "Method", 200, "Two dimensions of the code as they are, the two directions "
+        method = _picked("method", methods, "Method", 170, "Two dimensions of the code as they are, the two directions "
                          "in which codes vary most, or a layout by UMAP that keeps neighbours together.",
                          TITLES.__getitem__)
         asked = {"split": split, "method": method, **(_axes(checkpoint) if method == "dims" else {}),
@@ -76,7 +77,7 @@ def _axes(checkpoint: Checkpoint) -> dict[str, int]:
 
     for place, (parameter, field, label) in enumerate((("x", "across", "Across"), ("y", "up", "Up"))):
         options = [str(d) for d in (*order[place:], *order[:place])]
-        found[field] = int(_picked(parameter, options, label, 170, "A latent dimension; the most informative come "
+        found[field] = int(_picked(parameter, options, label, 160, "A latent dimension; the most informative come "
                                    "first.", called))
     return found
 
@@ -107,12 +108,14 @@ def _beside(run: Run) -> None:
 
 
 def _alike(run: Run) -> list[Run]:
-    """Other checkpoints of the same data."""
+    """Other checkpoints of the same data; what their pixels mean to the likelihood may differ."""
     from vaecore.data.identity import identity
 
     def data(one: Run) -> str:
         try:
-            return identity(one.values().get("data") or {})
+            chosen = one.values().get("data")
+            return identity({name: value for name, value in chosen.items() if name not in PIXELS}) \
+                if isinstance(chosen, dict) else ""
         except (StoreError, ConfigError):
             return ""
 

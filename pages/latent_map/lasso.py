@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -9,13 +10,14 @@ import streamlit as st
 from pages.components import cloud
 from pages.latent_map.showing import Shown, show
 from pages.shared import pictures
-from pages.shared.bars import bar
 from pages.shared.checkpoints import TRAVERSE
-from pages.shared.palette import BLUE
+from pages.shared.palette import BLUE, FAINT
 from pages.shared.words import escaped
 
 if TYPE_CHECKING:
     from vaecore.explore.maps import LatentMap, Selection
+    from vaecore.explore.maps.encoded import Measure
+    from vaecore.explore.maps.selection import Share
 
 HELD = "map-held"  # in the session: what the map shows, and its lassos as they were sent
 PICTURES, COLUMNS = 64, 16  # of a contact sheet
@@ -96,7 +98,8 @@ def sheet(name: str, some: Selection) -> None:
         st.caption(f"The first {len(first)}.")
     mean = legible(one.population.checkpoint.decode(some.mean_code()[None]))[0]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        pictures.show(png(mean), f"The mean code of lasso {name}, decoded", width=fitted(mean, 140))
+        with st.container(width=fitted(mean, 140)):
+            pictures.show(png(mean), f"The mean code of lasso {name}, decoded", width=fitted(mean, 140))
         st.caption("Their mean code, decoded", width="content")
         pictures.download(lambda: png(mean, 8), f"{one.population.checkpoint.run.id}-mean-{name}",
                           key=f"lasso-mean-{name}")
@@ -107,12 +110,11 @@ def statistics(some: Selection) -> None:
     from vaecore.explore.maps import MEASURES
 
     if shares := some.classes():
-        st.caption("Classes: their share here, and in the whole map")
-        st.html("".join(bar(each.name, each.share, f"{each.share:.0%} / {each.among_all:.0%}", BLUE,
-                            title=f"{each.name}: {each.count:,} here", said_width="6rem") for each in shares[:CLASSES]))
+        st.caption("Classes: their share here as a bar, in the whole map as a mark")
+        st.html("".join(map(_line, shares[:CLASSES])))
         if len(shares) > CLASSES:
             st.caption(f"and {len(shares) - CLASSES} rarer ones")
-    rows = [f"| {MEASURES[each.name].title}{_unit(MEASURES[each.name].unit)} | {_said(each.mean, each.deviation)} | "
+    rows = [f"| {_titled(MEASURES[each.name])} | {_said(each.mean, each.deviation)} | "
             f"{_said(each.mean_of_all, each.deviation_of_all)} |" for each in some.measures()]
     if rows:
         st.markdown("\n".join(["| Mean ± sd | here | whole map |", "|---|--:|--:|", *rows]))
@@ -146,8 +148,22 @@ def _weighed(path: str, split: str, rows: tuple[int, ...], _some: Selection) -> 
 
 
 def _said(mean: float, deviation: float) -> str:
-    return f"{mean:.4g} ± {deviation:.3g}".replace("-", "−")
+    return f"{mean:.4g} ± {deviation:.2g}".replace("-", "−")
 
 
-def _unit(unit: str) -> str:
-    return f", {unit}" if unit else ""
+def _line(share: Share) -> str:
+    """A class with a bar of its share here, and a mark at its share in the whole map."""
+    name, whole = html.escape(share.name), f"{share.share:.1%} / {share.among_all:.1%}"
+    inside = "position:absolute;border-radius:3px"
+    return (f'<div style="display:flex;align-items:center;gap:.6rem;height:1.45rem;font-size:.92rem" title="{name}: '
+            f'{share.count:,} here"><span style="width:6rem;overflow:hidden;white-space:nowrap;text-overflow:ellipsis">'
+            f'{name}</span><span style="flex:1;position:relative;height:.85rem;background:{FAINT};border-radius:3px">'
+            f'<span style="{inside};width:{100 * share.share:.1f}%;height:100%;background:{BLUE}"></span>'
+            f'<span style="{inside};left:{100 * share.among_all:.1f}%;top:-.15rem;width:2px;height:1.15rem;'
+            f'background:currentColor"></span></span><span style="width:8rem;text-align:right;'
+            f'font-variant-numeric:tabular-nums">{whole}</span></div>')
+
+
+def _titled(measure: Measure) -> str:
+    """What a measure is called in a line of a table, whose bars part its columns."""
+    return (measure.title + (f", {measure.unit}" if measure.unit else "")).replace("|", "\\|")
