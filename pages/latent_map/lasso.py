@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vaecore.explore.maps.encoded import Measure
     from vaecore.explore.maps.selection import Share
 
-HELD = "map-held"  # in the session: what the map shows, and its lassos as they were sent
+HELD = "map-held"  # in the session: which observations there are, and the lassos over them as they were sent
 PICTURES, COLUMNS = 64, 16  # of a contact sheet
 CLASSES = 10  # in sight
 WEIGHED = 200  # observations whose log p(x) is estimated at once
@@ -30,9 +30,9 @@ SAMPLES = 100  # importance samples
 def shown(found: Shown) -> None:
     """The map, and below it what the lassos hold. A lasso that is let go redraws no more than this."""
     kept = st.session_state.get(HELD)
-    held = kept[1] if kept and kept[0] == found.key else ("", "")
+    held = kept[1] if kept and kept[0] == found.rows else ("", "")
     held = show(found, held)
-    st.session_state[HELD] = (found.key, held)
+    st.session_state[HELD] = (found.rows, held)
     export(found)
     both = [cloud.chosen(text, len(found), len(found.maps)) for text in held]
     cloud.keep_sets(found.here[0].population.checkpoint.run.id, found.maps[0].population.split, len(found), held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -41,9 +41,21 @@ class Shown:
     def __len__(self) -> int:
         return min(len(each) for each in self.maps)
 
+    @property
+    def rows(self) -> str:
+        """Which observations these are: a lasso stays while they are the same, whatever the axes are."""
+        first = self.maps[0].population
+        return sha256(repr((first.split, first.source, len(self))).encode()).hexdigest()[:12]
+
+    @property
+    def element(self) -> str:
+        """The component's key: what it was told of other observations means nothing to these."""
+        return f"latent-map-{self.rows}"
+
 
 def found(here: AtHand, there: AtHand | None, settings: Settings, *, turned: bool) -> Shown | None:
     """The map of one checkpoint, or those of two; None, and on the page why, where it cannot be laid out."""
+    from vaecore.explore.maps import LatentMap
     from vaecore.schema import ConfigError
 
     if there is not None and (problem := _differ(here, there)):
@@ -55,7 +67,7 @@ def found(here: AtHand, there: AtHand | None, settings: Settings, *, turned: boo
         # Dimensions of one model mean nothing to another: the second has its own most informative ones.
         own = settings if each is here else settings.model_copy(update={"across": -1, "up": -1})
         try:
-            maps.append(_laid(each.key, own, each))
+            maps.append(LatentMap(each.part, *_laid(each.key, own, each)))
         except ConfigError as error:
             st.error(escaped(str(error)), icon=":material/tune:")
             return None
@@ -77,12 +89,17 @@ def show(shown: Shown, held: tuple[str, str]) -> tuple[str, str]:
         categories.append(Category(LABEL, "Class", first.population.class_names,
                                    np.where(labels >= 0, labels, cloud.NONE).astype(np.uint16),
                                    "The label of each observation, which the model was not shown unless it reads it."))
+    for number, (name, group) in enumerate(first.population.groups.items()):
+        places = group.places[:count]
+        categories.append(Category(f"column-{number}", name, group.names,
+                                   np.where(places >= 0, places, cloud.NONE).astype(np.uint16),
+                                   "A column of words of your own file."))
     sprites, here = shown.here[0].sprites, shown.here[0]
     checkpoint = here.population.checkpoint
     maps = [_packed(one, each, count, shown.alignment if number else None)
             for number, (one, each) in enumerate(zip(shown.maps, shown.here, strict=True))]
     return cloud.cloud(
-        maps, np.arange(count, dtype=np.uint32), key=shown.key, element="latent-map", split=first.population.split,
+        maps, np.arange(count, dtype=np.uint32), key=shown.key, element=shown.element, split=first.population.split,
         noun="row" if checkpoint.vector is not None else "image", categories=categories,
         colour=LABEL if categories else next(iter(first.encoded.measures), ""), held=held,
         sprites=Sprites(map_address(checkpoint.run, here, "sprites-{page}"), (sprites.width, sprites.height),
@@ -128,13 +145,14 @@ def _differ(here: AtHand, there: AtHand) -> str:
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _laid(key: str, settings: Settings, _here: AtHand) -> LatentMap:  # noqa: ARG001 (the cache's key)
-    """The map of codes that are at hand, for all sessions."""
+def _laid(key: str, settings: Settings, _here: AtHand) -> tuple[Any, ...]:  # noqa: ARG001 (the cache's key)
+    """What a map is besides its observations, which are held elsewhere; for all sessions."""
     from vaecore.explore.maps import kept
     from vaecore.explore.maps.latent_map import lay
 
     points = kept.points(_here.population, settings) if settings.method == "umap" else None
-    return lay(_here.part, _here.encoded, settings, points)
+    found = lay(_here.part, _here.encoded, settings, points)
+    return found.settings, found.encoded, found.points, found.plane, found.components
 
 
 def _turned(first: LatentMap, second: LatentMap) -> tuple[LatentMap, Alignment | None]:

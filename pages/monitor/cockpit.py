@@ -16,7 +16,7 @@ from pages.components.heat import Heat, heat_maps
 from pages.components.plane import Path, Track, paths_plane, trajectory_planes
 from pages.monitor import bars, diagnosis
 from pages.shared import history
-from pages.shared.checkpoints import explore_link
+from pages.shared.checkpoints import explore_links
 from pages.shared.history import Record, Snapshots
 from pages.shared.queue import LIVE, STATES, STOPPING, Look
 from pages.shared.words import escaped
@@ -60,7 +60,7 @@ def run_card(record: Record, *, open: bool) -> None:
                                 help="What became of its latent code, and what to try."):
                     _verdict(run, judged, look)
             if run.weights.is_file():
-                explore_link(run)
+                explore_links(run)
                 _fork(run)
         if status.state in LIVE:  # a row of its own: the words change their length, and nothing is to jump
             st.progress(min(1.0, status.step / status.total) if status.total else 0.0, history.standing(status))

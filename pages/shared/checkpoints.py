@@ -11,7 +11,7 @@ import streamlit as st
 from pages.shared import colours, warm
 from pages.shared.words import escaped
 from vaecore.store import Run, Store, StoreError
-from vaecore.views import VIEWS, Opened, View, view_of, views_of
+from vaecore.views import SINGLE, VIEWS, Opened, View, view_of, views_of
 
 T = TypeVar("T", bound=Opened)
 
@@ -83,6 +83,13 @@ def explore_link(run: Run, label: str = "{page}", page: Page | None = None) -> N
     page = page or page_of(run)
     st.page_link(page.path, label=label.format(page=page.title), icon=page.icon, query_params={"run": run.id},
                  help=page.of_run)
+
+
+def explore_links(run: Run) -> None:
+    """The ways to all pages that open this run."""
+    explore_link(run)
+    if view_of(run) is SINGLE:
+        explore_link(run, page=LATENT_MAP)
 
 
 def describe(run: Run) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vaecore.explore.groups import Labelled
     from vaecore.mapping import Part
 
-MOST = 16  # directions of one run
+MOST_DIRECTIONS = 16  # directions of one run
 LOCAL = 6  # local ones at a code
 STEPS = 7  # pictures of one
 REST = "all others"
@@ -181,7 +181,7 @@ def _add(checkpoint: Checkpoint, found: Sequence[Made]) -> None:
     for each in found:
         made.pop(each.name, None)
         made[each.name] = each
-    for name in list(made)[:max(0, len(made) - MOST)]:
+    for name in list(made)[:max(0, len(made) - MOST_DIRECTIONS)]:
         del made[name]
 
 

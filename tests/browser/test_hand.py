@@ -286,6 +286,13 @@ def test_a_test_image_is_encoded_with_the_original_beside_it(hand: Hand) -> None
     assert hand.page.locator(".origin").inner_text() == "Test image 7, then moved"
 
 
+def test_a_link_may_name_a_test_image_alone(enter: Callable[..., Hand]) -> None:
+    hand = enter().open(f"run={RUN}&example=7")
+    assert np.abs(hand.pixels().astype(int) - checkpoint().reconstruct([7])[0]).max() <= 2
+    assert hand.page.locator(".origin").inner_text() == "Test image 7, encoded and decoded"
+    assert hand.page.get_by_label("Test image").input_value() == "7"
+
+
 @pytest.mark.parametrize("name", ["gallery/vae-mixture", "gallery/ica"])
 def test_of_another_prior_the_server_has_drawn_codes(enter: Callable[..., Hand], name: str) -> None:
     hand = enter().open(f"run={name}")
@@ -368,6 +375,30 @@ def test_the_link_and_the_code_are_copied(enter: Callable[..., Hand]) -> None:
     exec(copied["Python"].replace("print(", "shown = ("), found)
     seen = (found["shown"].clamp(0, 1) * 255).round().numpy()[0, 0]
     assert alike(hand.pixels(), seen)
+
+
+def test_a_direction_is_a_slider_along_which_the_code_moves(hand: Hand) -> None:
+    hand.drag(FIRST, 0.5, 0.6)
+    hand.rest()
+    before, tracks = hand.values(), hand.page.locator(".track").count()
+    hand.page.get_by_role("tab", name="Directions").click()
+    hand.page.get_by_role("button", name="Make a slider of it").first.click()
+    hand.page.wait_for_function("n => [...document.querySelectorAll('*')].some(e => "
+                                "e.shadowRoot?.querySelectorAll('.track').length > n)", arg=tracks)
+    hand.rest()
+    assert {name: value for name, value in hand.values().items() if name in before} == before, "the code stays"
+    direction = hand.page.locator(".track").last
+    direction.focus()
+    for _ in range(4):
+        hand.page.keyboard.press("PageUp")
+    hand.rest()
+    moved = {name: value for name, value in hand.values().items() if name in before}
+    assert sum(abs(moved[name] - before[name]) > 0.01 for name in before) > 3, "along all of its dimensions"
+    [amount] = [float(value) for name, value in hand.query.items() if name.startswith("d.")]
+    assert amount == 2 and alike(hand.pixels(), decoded(moved | _folded(hand)))
+    hand.page.keyboard.press("Escape")
+    hand.rest()
+    assert {name: value for name, value in hand.values().items() if name in before} == pytest.approx(before, abs=0.003)
 
 
 # -- the strip, the walk, and who listens -------------------------------------------------------------

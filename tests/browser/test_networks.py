@@ -20,7 +20,7 @@ from vaecore.data import Modality
 from vaecore.explore.export.graph import Graph, NoGraph
 from vaecore.explore.export.kept import CODES, drawn
 from vaecore.explore.export.networks import WHAT, What, computed, module_of, network
-from vaecore.models import VAE, Family
+from vaecore.models import MVAE, VAE, Family
 from vaecore.named import presets
 from vaecore.schema import ConfigError
 from vaecore.training.checkpoints import load_model
@@ -92,14 +92,15 @@ def page(browser: Browser, made: dict[str, bytes]) -> Iterator[Page]:
 def off(page: Page, made: dict[str, bytes]) -> Off:
     """The largest difference of each output from torch's, of numbers above 1 as a share of them."""
 
-    def measure(model: Family, what: What, *, half: bool = False, graph: Graph | None = None) -> dict[str, float]:
+    def measure(model: Family, what: What, *, half: bool = False, graph: Graph | None = None, codes: int = CODES
+                ) -> dict[str, float]:
         graph = network(model, what) if graph is None else graph
-        inputs = drawn(graph, what)
+        inputs = drawn(graph, what, codes)
         wanted = computed(module_of(model, what), {name: torch.from_numpy(x) for name, x in inputs.items()})
         numbers = [*inputs.values(), *(wanted[name].numpy() for name in graph.outputs)]
         made["/made/it/graph"] = graph.packed(half)
         made["/made/it/numbers"] = b"".join(x.astype("<f4").tobytes() for x in numbers)
-        found = dict(page.evaluate(COMPARED, ["it", CODES]))
+        found = dict(page.evaluate(COMPARED, ["it", codes]))
         assert found.keys() == wanted.keys()
         return found
 
@@ -168,6 +169,21 @@ def test_networks_and_likelihoods_of_colour_images_of_odd_sides(off: Off, fields
     decoded = off(model, "decoder")
     assert max(decoded.values()) <= 1e-4 and max(off(model, "encoder").values()) <= 1e-4
     assert ("image.sigma" in decoded) == (fields.get("likelihood", {}).get("kind", "bernoulli") != "bernoulli")
+
+
+def test_a_convolution_of_a_large_image_is_made_line_by_line(off: Off) -> None:
+    torch.manual_seed(0)
+    model = VAE((3, 64, 62), network={"kind": "resconv", "channels": (32,)}).eval()
+    assert max(off(model, "decoder", codes=3).values()) <= 1e-4 and max(off(model, "encoder", codes=3).values()) <= 1e-4
+
+
+def test_pictures_beside_sentences_are_decoded_and_sentences_are_not(off: Off) -> None:
+    words = Modality("text", (7,), ("<pad>", "<s>", "</s>", "<unk>", "a", "b"))
+    model = MVAE({"picture": Modality("image", (1, 8, 8)), "words": words}).eval()
+    decoded = off(model, "decoder")
+    assert decoded.keys() == {"picture.mean"} and decoded["picture.mean"] <= 1e-4
+    with pytest.raises(NoGraph, match="MVAE reads sentences"):
+        network(model, "encoder")
 
 
 PRODUCTS = """async ([m, n, k]) => {

@@ -481,3 +481,40 @@ def test_a_linear_method_has_one_code_loadings_and_shares(tmp_path: Path) -> Non
     assert moved.shape == (1, 2, 1, 6) and (moved[0, 0] != moved[0, 1]).any()
     with pytest.raises(ValueError, match="no prior to draw from: give at least one of a, b"):
         model.generate({}, ["a"])
+
+
+# -- directions
+
+
+@pytest.mark.parametrize(("family", "latent"), [("product", "z"), ("dmvae", "shared"), ("dmvae", "image")])
+def test_directions_of_each_modality_are_those_of_its_own_jacobian(opened: Open, family: str, latent: str) -> None:
+    found = opened(family, THREE)
+    [latent] = [name for name in found.model.latents if latent in name]
+    mean = {name: torch.from_numpy(z.mean(0)).float() for name, z in found.scores().items()}
+    for modality in THREE:
+        def picture(z: torch.Tensor, modality: str = modality) -> torch.Tensor:
+            return found.model.decode({name: (z if name == latent else other)[None] for name, other in mean.items()
+                                       })[modality].mean.flatten()
+
+        wanted = torch.func.jacrev(picture)(mean[latent]).detach().double()
+        local = found.directions(latent, [modality])
+        _, values, rows = torch.linalg.svd(wanted, full_matrices=False)
+        np.testing.assert_allclose(local.values, values.numpy(), rtol=1e-3, atol=1e-6)
+        if float(values[-1]) > 1e-3:
+            np.testing.assert_allclose(np.abs((local.vectors[:2] * rows[:2].numpy()).sum(1)), 1, atol=1e-2)
+        assert (values.max() == 0) == (family == "dmvae" and latent != "shared" and modality != "image"), modality
+    whole = found.directions(latent)
+    assert whole.values[0] >= local.values[0] - 1e-6
+    moved = found.directions(latent, ["image"], {latent: np.full(found.model.latents[latent], 0.7, np.float32)})
+    assert np.abs(moved.values - found.directions(latent, ["image"]).values).max() > 1e-4
+
+
+def test_a_text_has_no_directions_and_a_latent_must_be_there(opened: Open) -> None:
+    found = opened("product")
+    assert len(found.directions("z").values) == 3, "of all but the text"
+    with pytest.raises(ValueError, match="text is a text"):
+        found.directions("z", ["text"])
+    with pytest.raises(ValueError, match="no latent 'w'"):
+        found.directions("w")
+    with pytest.raises(ValueError, match="no modality 'sound'"):
+        found.directions("z", ["sound"])

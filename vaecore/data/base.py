@@ -53,7 +53,8 @@ class Split:
     `observed` (N, M) says which modalities each has, in the order of `arrays`; None where all have all. What is not
     observed is stored as zeros and never read. `events` (N, T) are frames of clips that could not be foreseen from
     those before: a direction was drawn anew. `sources` (N,) says of windows cut from longer clips which one each is of:
-    windows of one clip overlap, or show the same scene.
+    windows of one clip overlap, or show the same scene. `groups` (N,) are what columns of words say of each observation
+    that the model is not shown, by the column's name: places among `Dataset.groups`, -1 where nothing is said.
     """
 
     arrays: Mapping[str, Array]
@@ -63,6 +64,7 @@ class Split:
     observed: NDArray[np.bool_] | None = None
     events: NDArray[np.bool_] | None = None
     sources: NDArray[np.int64] | None = None
+    groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(next(iter(self.arrays.values())))
@@ -79,7 +81,8 @@ class Split:
                      None if self.factors is None else self.factors[rows],
                      None if self.observed is None else self.observed[rows],
                      None if self.events is None else self.events[rows],
-                     None if self.sources is None else self.sources[rows])
+                     None if self.sources is None else self.sources[rows],
+                     {name: places[rows] for name, places in self.groups.items()})
 
 
 class Drawn(Protocol):
@@ -110,6 +113,7 @@ class Dataset:
     rate: float = 0.0  # frames a second of clips; 0 where they have none of their own
     classes: tuple[str, ...] = ()  # what the labels are called, by their numbers; empty: numbers from 0
     known: tuple[str, ...] = ()  # what the columns of a numeric covariate are called
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # what each column of words says, by its name
     # What was understood of files of one's own, a sentence each, for those who look before they train.
     done: tuple[str, ...] = ()  # what was done to them
     left_out: tuple[str, ...] = ()  # what was left out, by file, row or column, and why

@@ -24,6 +24,7 @@ from vaecore.data.text import words
 from vaecore.explore import given
 from vaecore.explore.beliefs import Beliefs, beliefs, largest_first
 from vaecore.explore.codes import Codes
+from vaecore.explore.directions import Local, local
 from vaecore.explore.drawing import Ink
 from vaecore.explore.generated import Generated, joined, shown
 from vaecore.explore.generating import decoded, drawn_codes, joint_preview
@@ -33,6 +34,7 @@ from vaecore.explore.loadings import loading_picture, loadings, strongest
 from vaecore.explore.opening import read_examples, read_model
 from vaecore.explore.pictures import Images
 from vaecore.explore.sentences import MAX_TOKENS
+from vaecore.explore.surface import surface
 from vaecore.modalities import SPECIALS, Image, Modality, Text
 from vaecore.models import Family
 from vaecore.models.blocks.jive import JOINT
@@ -305,6 +307,24 @@ class CrossModal:
         self._own(name)
         assert self.shared is not None
         return self._traverse(name, self.shared, example, values, most)
+
+    def directions(self, latent: str, names: Collection[str] | None = None, codes: Mapping[str, Codes] | None = None,
+                   count: int = 6, like: Local | None = None) -> Local:
+        """The `count` directions of a latent along which some modalities change most, or all that have a mean.
+
+        At `codes` (r,) by latent; a latent that is not named is at the mean of the test samples. Raises `ValueError`
+        for a latent or a modality that is not there, and for a text, which has no mean.
+        """
+        if latent not in self.model.latents:
+            raise ValueError(f"there is no latent '{latent[:40]}' in {self.run.id}. It has "
+                             f"{', '.join(self.model.latents)}.")
+        chosen = [name for name, m in self.modalities.items() if not isinstance(m, Text)] if names is None else names
+        for name in chosen:
+            if isinstance(self._modality(name), Text):
+                raise ValueError(f"{name} is a text, which has no mean that could change. Choose another modality.")
+        held = {name: np.asarray((codes or {}).get(name, z.mean(0)), np.float32) for name, z in self.scores().items()}
+        others = {name: torch.from_numpy(z) for name, z in held.items()}
+        return local(surface(self.model, latent, chosen, others), held[latent], count, like=like)
 
     # -- linear methods
 

@@ -142,8 +142,9 @@ def jacobian(surface: Surface, code: Tensor) -> Tensor:
             codes = code.detach().expand(len(basis), -1).clone().requires_grad_()
             points = surface(codes)
             u = torch.zeros_like(points, requires_grad=True)
-            [pulled] = torch.autograd.grad(points, codes, u, create_graph=True)  # J' u, a row each
-            columns += torch.autograd.grad(pulled, u, basis)
+            [pulled] = torch.autograd.grad(points, codes, u, create_graph=True, allow_unused=True)  # J' u, a row each
+            # What is decoded without this latent, as a modality from the private code of another, never moves.
+            columns += [torch.zeros_like(points)] if pulled is None else torch.autograd.grad(pulled, u, basis)
     return torch.cat(columns).T
 
 

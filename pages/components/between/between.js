@@ -2,6 +2,7 @@
 // for the shortest path once for each pair of ends.
 
 import { joined, onBack, read, write } from "../lib/address.js";
+import { open, strength } from "../lib/density.js";
 import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { move, moved } from "../lib/moved.js";
@@ -14,7 +15,9 @@ import { answers, inWords, verdictIn } from "../lib/verdict.js";
 import { PATHS, along, endOf, spherical, straight, told } from "./ways.js";
 
 const STEPS = 9; // pictures in a row
+const SHADES = 48; // places along a path at which it is asked whether the model saw data
 const PERIOD = 8000; // ms from one end to the other and back
+const FAINT = 0.45; // of a picture decoded where the model saw no data
 const ASK = 250; // ms that both ends must stand before the server is asked
 const HELP = {
   straight: "Along the line between both codes. It may lead through places where the model saw no data.",
@@ -85,6 +88,7 @@ class Between {
     this.large = make("div", "large", bench);
     this.title = make("div", "title", this.large);
     this.box = make("div", "", this.large);
+    this.place = make("div", "place", this.large);
     this.verdict = make("div", "answer", this.large);
     const under = make("div", "under", this.large);
     this.take = make("button", "", under, "Open under the hand");
@@ -126,7 +130,8 @@ class Between {
     row.speed = make("canvas", "speed", row);
     row.speed.setAttribute("role", "img");
     row.speed.setAttribute("aria-label", `How fast the picture changes along the ${path} path`);
-    row.speed.title = "How fast the picture changes along the way: level where it is steady";
+    row.speed.title = "How fast the picture changes along the way: level where it is steady. Shaded where the model saw "
+      + "no data.";
     row.onclick = () => this.choose(path);
     row.onkeydown = event => {
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -163,6 +168,7 @@ class Between {
       const { hand, codes, latent, count } = this.message;
       this.facts = { count, codes, centre: Float32Array.from(latent.centre), unit: Float32Array.from(latent.unit) };
       setText(this.note, this.message.note);
+      if (!this.message.ways && !this.message.reason) this.askedFor = null; // a server that was asked nothing yet
       if (before?.hand.run !== hand.run || before.png !== this.message.png) this.begin();
       else this.cameWays();
     }
@@ -172,7 +178,7 @@ class Between {
   // Another run: its examples, its networks, and the ends that the address names.
   async begin() {
     const { hand, noun } = this.message;
-    this.network = null;
+    this.network = this.seen = null;
     this.judge?.line.destroy();
     this.judge = null;
     for (const row of Object.values(this.rows)) row.answers.replaceChildren();
@@ -192,10 +198,27 @@ class Between {
       this.network = network;
       this.strips();
       this.draw();
-      await this.openJudge(run);
+      await Promise.all([this.openJudge(run), this.survey(run)]);
     } catch (error) {
       if (this.bytes === bytes || this.message.hand.run === run) setText(this.hint, error.message);
     }
+  }
+
+  // Where the model saw data; without an answer nothing is said of it.
+  async survey(run) {
+    const { seen: address } = this.message.hand;
+    const seen = address ? await open(address).catch(() => null) : null;
+    if (this.message.hand.run !== run) return;
+    this.seen = seen;
+    this.draw();
+    this.drawSpeeds();
+  }
+
+  whereabouts() {
+    const unusual = this.seen ? this.seen.unusual(this.code()) : 0;
+    const words = this.seen ? this.seen.word(unusual) : "";
+    setText(this.place, words && words[0].toUpperCase() + words.slice(1));
+    this.box.style.opacity = FAINT + (1 - FAINT) * strength(unusual);
   }
 
   // Who says what class each picture is of, where there is one.
@@ -335,13 +358,20 @@ class Between {
     setText(shortest.wait, ways ? "" : none ? reason : "Looking for the shortest path…");
     shortest.wait.hidden = Boolean(ways);
     clearTimeout(this.asking);
-    if (!ways && !none) {
-      this.asking = setTimeout(() => this.send("ends", { from: this.ends.from.text, to: this.ends.to.text }), ASK);
-    }
+    if (!ways && !none) this.asking = setTimeout(() => this.ask(), ASK);
     if (ways && !ways.settled) setText(shortest.said, `${shortest.said.textContent} · still growing shorter`);
     this.strips();
     this.draw();
     this.drawSpeeds();
+  }
+
+  // Once for each pair: an answer to an earlier question may come meanwhile.
+  ask() {
+    const ends = { from: this.ends.from.text, to: this.ends.to.text };
+    const pair = `${ends.from} ${ends.to}`;
+    if (pair === this.askedFor) return;
+    this.askedFor = pair;
+    this.send("ends", ends);
   }
 
   // -- along the way
@@ -438,6 +468,7 @@ class Between {
     for (const row of Object.values(this.rows)) {
       row.line.style.left = `${(100 * (this.at * (STEPS - 1) + 0.5)) / STEPS}%`;
     }
+    this.whereabouts();
     if (!this.network) return;
     const { shown, path, at, modality } = this;
     const paths = shown.includes(path) ? shown : [...shown, path];
@@ -463,9 +494,10 @@ class Between {
       if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
       const c = canvas.getContext("2d");
       c.clearRect(0, 0, width, height);
+      const inset = width / STEPS / 2; // from the middle of the first picture to that of the last
+      if (this.seen && this.ends?.from && (path !== "shortest" || ways)) this.shade(c, path, inset, width, height);
       if (!(most > 0)) continue;
       const speed = ways.speed[path];
-      const inset = width / STEPS / 2; // from the middle of the first picture to that of the last
       c.beginPath();
       speed.forEach((value, n) => {
         const x = inset + ((n + 0.5) / speed.length) * (width - 2 * inset);
@@ -477,6 +509,19 @@ class Between {
       c.lineWidth = 1.5 * devicePixelRatio;
       c.stroke();
     }
+  }
+
+  // Darker where the model saw less.
+  shade(c, path, inset, width, height) {
+    const wide = (width - 2 * inset) / SHADES;
+    c.fillStyle = this.theme.text;
+    for (let n = 0; n < SHADES; n++) {
+      const unseen = 1 - strength(this.seen.unusual(this.code(path, (n + 0.5) / SHADES)));
+      if (unseen <= 0) continue;
+      c.globalAlpha = 0.25 * unseen;
+      c.fillRect(inset + n * wide, 0, wide, height);
+    }
+    c.globalAlpha = 1;
   }
 
   // -- the loop

@@ -7,7 +7,7 @@ lassos, `chosen` and another to hold `against` it.
 
 n points; the value is `u32 header length | JSON header | columns`, all little-endian and aligned to 4 bytes:
 
-    key         names the content: where it changes, zoom, filter and lasso are not carried over
+    key         names the content: where it changes, zoom and filter are not carried over, and lassos are those given
     n, split, noun   "image" or "row"; `row` is the number of each point in the split, which search asks for
     height      CSS pixels of the canvas
     colour      what points are coloured by: the `name` of a category or of a number; "" for none

@@ -414,7 +414,7 @@ class Cloud {
   // The hand is over a place of a sheet, or over none.
   pointed(sheet, place) {
     if (place) this.sheetOfTip = sheet;
-    if (!(place && this.decoding) || sheet.moving) return;
+    if (!(place && this.decoding) || sheet.away) return;
     if (sheet.pointing) sheet.decode(place);
     else this.bring(sheet);
   }
@@ -423,7 +423,7 @@ class Cloud {
 
   // The code at a place becomes the one in hand: of the point that is there, else of the place itself.
   async clicked(sheet, place) {
-    if (!sheet.map.hand || sheet.moving) return;
+    if (!sheet.map.hand || sheet.away) return;
     const i = this.held;
     await this.bring(sheet);
     const pointing = await sheet.open();
@@ -479,7 +479,7 @@ class Cloud {
   lassoed(sheet, line) {
     const ink = this.inks[sheet.number];
     const seen = this.points ? i => ink[i] !== 0 : () => false;
-    this.choose(this.lasso ?? "A", sheet.number, within(line, sheet.x, sheet.y, seen), sheet.moving ? null : line);
+    this.choose(this.lasso ?? "A", sheet.number, within(line, sheet.x, sheet.y, seen), sheet.away ? null : line);
   }
 
   lassoSight() {

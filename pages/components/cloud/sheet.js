@@ -78,7 +78,8 @@ export class Sheet {
       const blend = (a, b) => a.map((v, i) => v + (b[i] - v) * part);
       [this.seenX, this.seenY] = [blend(this.xs, other.xs), blend(this.ys, other.ys)];
     }
-    this.moving = part > 0 && part < 1;
+    this.moving = part > 0 && part < 1; // nobody can point at what moves
+    this.away = part > 0; // places are not this map's own, so none has a code
     this.near = null;
     this.redraw();
   }
@@ -411,7 +412,7 @@ export class Sheet {
     const c = this.under.getContext("2d");
     c.setTransform(1, 0, 0, 1, 0, 0);
     c.clearRect(0, 0, this.under.width, this.under.height);
-    if (!this.cloud.tiles || this.moving) return;
+    if (!this.cloud.tiles || this.away) return;
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.tiling.draw(c);
   }
@@ -444,14 +445,14 @@ export class Sheet {
     c.font = `${TEXT}px ${theme.font}`;
     this.drawAxes(c);
     for (const [name, lasso] of Object.entries(this.cloud.lassos)) {
-      if (lasso.line && lasso.map === this.number && !this.moving) this.drawLine(c, lasso.line, name);
+      if (lasso.line && lasso.map === this.number && !this.away) this.drawLine(c, lasso.line, name);
     }
     if (this.line) this.drawLine(c, this.line);
     const pin = this.cloud.pin;
-    if (pin && pin.sheet === this) this.drawCross(c, placed(this.camera, this.size, ...pin.place), 9);
+    if (pin && pin.sheet === this && !this.away) this.drawCross(c, placed(this.camera, this.size, ...pin.place), 9);
     if (held >= 0) this.ring(c, placed(this.camera, this.size, this.x[held], this.y[held]));
     if (this.keyed) this.drawCross(c, [width / 2, height / 2], 6);
-    const inHand = !pin && !this.moving && this.codes?.placeOfHand();
+    const inHand = !pin && !this.away && this.codes?.placeOfHand();
     if (inHand) this.drawHand(c, placed(this.camera, this.size, inHand[0], inHand[1] * this.stretch));
     this.placeTip();
   }
@@ -541,7 +542,7 @@ export class Sheet {
   // Beside the hand while it decodes, else beside the point.
   placeTip() {
     const here = this.cloud.sheetOfTip === this;
-    this.decoded.hidden = !(here && this.at && this.cloud.decoding && this.pointing && !this.moving);
+    this.decoded.hidden = !(here && this.at && this.cloud.decoding && this.pointing && !this.away);
     this.card.hidden = !(here && this.cloud.shown >= 0);
     this.tip.hidden = this.decoded.hidden && this.card.hidden;
     if (this.tip.hidden) return;

@@ -46,7 +46,7 @@ export class Tiling {
 
   async refine() {
     const { sheet } = this;
-    if (!(sheet.camera && this.possible && sheet.cloud.tiles && sheet.size.width) || sheet.moving) return;
+    if (!(sheet.camera && this.possible && sheet.cloud.tiles && sheet.size.width) || sheet.away) return;
     const { pointing, stretch } = sheet;
     const { step, level, tiles } = this.layout();
     const work = ++this.work;

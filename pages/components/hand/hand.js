@@ -11,7 +11,7 @@ import { move, moved, onMove } from "../lib/moved.js";
 import { Network } from "../lib/network.js";
 import { paneOf } from "../lib/panes.js";
 import { sizeOf } from "../lib/picture.js";
-import { verdictIn } from "../lib/verdict.js";
+import { judgedIn } from "../lib/verdict.js";
 import { button, field, range } from "./controls.js";
 import { drawing } from "./draws.js";
 import { Position } from "./position.js";
@@ -89,29 +89,29 @@ export class Hand {
     this.changed();
   }
 
-  // What the address says; without a code there, what was under the hand before.
+  // What the address says; without a code there, that of a test observation it names, else what was under the hand.
   restore() {
     const { told, position } = this;
-    const before = moved(told.run) ?? {};
+    const number = (name, most, usual) => {
+      const value = Number(read(name) || usual);
+      return Number.isFinite(value) && value >= 0 && value <= most ? value : usual;
+    };
+    this.seed = Math.floor(number("seed", MOST_SEED, 0));
+    this.temperature = number("t", 1.5, 1);
+    this.what = ["draw", "sigma"].includes(read("draw")) ? read("draw") : "mean";
+    const example = Math.floor(number("example", told.examples - 1, 0));
+    this.example = read("example") === null || !told.examples ? null : example;
+    const named = told.latents.some(({ parameter }) => read(parameter) !== null);
+    const before = this.example === null && moved(told.run);
     for (const { name, parameter, size, offset } of told.latents) {
-      const text = read(parameter);
-      const units = text === null && told.latents.every(each => read(each.parameter) === null)
-        ? before[name] ?? new Float32Array(size) : split(text, size);
+      const own = this.example === null ? null : told.codes.subarray(example * told.size + offset);
+      const units = named ? split(read(parameter), size) : own ?? before?.[name] ?? new Float32Array(size);
       for (let d = 0; d < size; d++) position.place(offset + d, units[d]);
     }
     position.lockText = read("lock");
     position.linkText = read("link");
     position.amounts = new Map(told.directions.map(({ name }) => [name, split(read(`d.${name}`), 1)[0]])
       .filter(([, amount]) => amount));
-    const number = (name, most, usual) => {
-      const value = Number(read(name) ?? usual);
-      return Number.isFinite(value) && value >= 0 && value <= most ? value : usual;
-    };
-    this.seed = Math.floor(number("seed", MOST_SEED, 0));
-    this.temperature = number("t", 1.5, 1);
-    this.what = ["draw", "sigma"].includes(read("draw")) ? read("draw") : "mean";
-    const example = number("example", told.examples - 1, -1);
-    this.example = read("example") !== null && example >= 0 ? Math.floor(example) : null;
   }
 
   // Whether the page is still the one that this stands on: after Back it may go away in a moment.
@@ -154,15 +154,13 @@ export class Hand {
     this.strip = new Strip(this);
 
     const box = make("div", "panes", shown);
-    this.judges = new Map(); // by modality: its judge's network, and the line where it answers
-    this.panes = told.modalities.map(modality => ({ modality, pane: paneOf(modality, { side: SIDE }) }));
-    for (const { modality, pane } of this.panes) {
+    this.panes = told.modalities.map(modality => {
+      const pane = paneOf(modality, { side: SIDE });
       const figure = make("figure", "", box);
-      if (this.panes.length > 1) make("figcaption", "", figure, modality.name);
+      if (told.modalities.length > 1) make("figcaption", "", figure, modality.name);
       figure.append(pane.element);
-      const judge = told.judges[modality.name];
-      if (judge?.address) this.judge(figure, modality, judge);
-    }
+      return { modality, pane, judge: judgedIn(figure, told.judges[modality.name]) };
+    });
     this.pictured = told.modalities.find(({ kind }) => kind === "image") ??
       told.modalities.find(({ kind }) => kind === "vector");
     this.box = box;
@@ -460,17 +458,6 @@ export class Hand {
     this.box.style.setProperty("--strength", FAINT + (1 - FAINT) * strength(unusual));
   }
 
-  async judge(parent, { name }, told) {
-    const verdict = verdictIn(parent, told);
-    try {
-      const network = await Network.open(told.address);
-      this.judges.set(name, { verdict, network, input: Object.keys(network.inputs)[0] });
-      this.paint();
-    } catch {
-      verdict.destroy(); // no judge answers: the picture stands without one
-    }
-  }
-
   say(error) {
     setText(this.note, error.message);
   }
@@ -484,14 +471,13 @@ export class Hand {
     const { outputs, example } = this;
     if (!outputs) return;
     let widest = null;
-    for (const { modality, pane } of this.panes) {
+    for (const { modality, pane, judge } of this.panes) {
       const { name, law, kind } = modality;
       const [mean, sigma] = [outputs[`${name}.mean`], outputs[`${name}.sigma`]];
       if (!mean) continue;
       const drawer = this.what === "draw" && drawing(law, this.seed, kind === "image");
       const seen = drawer ? drawer(mean, sigma) : mean;
-      const judge = this.judges.get(name);
-      judge?.network.latest({ [judge.input]: seen }, 1, ({ logits }) => judge.verdict.show(logits));
+      judge?.ask(seen);
       pane.show({ mean: seen, sigma }, {
         what: this.what === "sigma" ? "sigma" : "mean",
         beside: example === null || kind !== "vector" ? undefined : this.original(modality, example),

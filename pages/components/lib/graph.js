@@ -129,12 +129,15 @@ function unhalve(source, heap, to) {
 
 // -- steps -----------------------------------------------------------------------------------------
 
-// Where a convolution works: pixels as columns, and the product, whose rows and columns are rounded up.
+const BAND = 65_536; // numbers that are laid out as columns at once: what fits into a core's own cache
+
+// Where a convolution works, some lines at a time: pixels as columns, and the product, whose rows and columns are
+// rounded up.
 function matricesOf({ transposed, channels, units, sides, large, kernel, groups }) {
   const taps = kernel[0] * kernel[1];
-  const places = transposed ? sides[0] * sides[1] : large[0] * large[1];
   const [m, k] = transposed ? [(units / groups) * taps, channels / groups] : [units / groups, (channels / groups) * taps];
-  return { taps, places, m, k, wide: rounded(places, 8), tall: rounded(m, 4) };
+  const lines = transposed ? sides[0] : Math.max(1, Math.min(large[0], Math.floor(BAND / (k * large[1]))));
+  return { taps, m, k, lines, wide: rounded(lines * (transposed ? sides[1] : large[1]), 8), tall: rounded(m, 4) };
 }
 
 function roomOf(step) {
@@ -299,41 +302,46 @@ function eachRow(sides, strides, visit) {
   }
 }
 
-// A convolution as one matrix product: the pixels that each output reads are laid out as a column.
+// A convolution as a matrix product: the pixels that each output reads are laid out as a column.
 function convolved({ heap, product, at, room }, step) {
-  const { in: [x, weight, bias], out, channels, units, sides: [h, w], large: [H, W], kernel: [kh, kw], stride,
-    padding, dilation, groups } = step;
-  const { places, m, k, wide } = matricesOf(step);
-  const [columns, made] = [room, room + k * wide];
+  const { in: [x, weight, bias], out, channels, sides: [h, w], large: [H, W], kernel: [kh, kw], stride, padding,
+    dilation, groups } = step;
+  const { m, k, lines, wide } = matricesOf(step);
+  const made = room + k * wide;
   return () => {
     for (let group = 0; group < groups; group++) {
-      let row = columns;
-      for (let c = 0; c < channels / groups; c++) {
-        const plane = at[x] + (group * (channels / groups) + c) * h * w;
-        for (let i = 0; i < kh; i++) {
-          for (let j = 0; j < kw; j++, row += wide) {
-            const shift = j * dilation[1] - padding[1];
-            const first = Math.min(W, Math.max(0, Math.ceil(-shift / stride[1]))); // outputs that read within the image
-            const last = Math.max(first, Math.min(W, Math.floor((w - 1 - shift) / stride[1]) + 1));
-            for (let y = 0, to = row; y < H; y++, to += W) {
-              const from = y * stride[0] + i * dilation[0] - padding[0];
-              if (from < 0 || from >= h) {
-                heap.fill(0, to, to + W);
-                continue;
+      const planes = at[x] + group * (channels / groups) * h * w;
+      for (let top = 0; top < H; top += lines) {
+        const bottom = Math.min(H, top + lines);
+        let row = room;
+        for (let plane = planes; plane < planes + (channels / groups) * h * w; plane += h * w) {
+          for (let i = 0; i < kh; i++) {
+            for (let j = 0; j < kw; j++, row += wide) {
+              const shift = j * dilation[1] - padding[1];
+              const first = Math.min(W, Math.max(0, Math.ceil(-shift / stride[1]))); // outputs that read in the image
+              const last = Math.max(first, Math.min(W, Math.floor((w - 1 - shift) / stride[1]) + 1));
+              for (let y = top, to = row; y < bottom; y++, to += W) {
+                const from = y * stride[0] + i * dilation[0] - padding[0];
+                if (from < 0 || from >= h) {
+                  heap.fill(0, to, to + W);
+                  continue;
+                }
+                for (let p = 0; p < first; p++) heap[to + p] = 0;
+                for (let p = first, q = plane + from * w + first * stride[1] + shift; p < last; p++, q += stride[1])
+                  heap[to + p] = heap[q];
+                for (let p = last; p < W; p++) heap[to + p] = 0;
               }
-              for (let p = 0; p < first; p++) heap[to + p] = 0;
-              for (let p = first, q = plane + from * w + first * stride[1] + shift; p < last; p++, q += stride[1])
-                heap[to + p] = heap[q];
-              for (let p = last; p < W; p++) heap[to + p] = 0;
             }
           }
         }
-      }
-      product(m, wide, k, at[weight] + group * m * k, columns, made, wide, wide);
-      for (let u = 0; u < m; u++) {
-        const unit = group * m + u;
-        const [to, add, from] = [at[out] + unit * places, bias === undefined ? 0 : heap[at[bias] + unit], made + u * wide];
-        for (let i = 0; i < places; i++) heap[to + i] = heap[from + i] + add;
+        product(m, wide, k, at[weight] + group * m * k, room, made, wide, wide);
+        for (let u = 0; u < m; u++) {
+          const unit = group * m + u;
+          const add = bias === undefined ? 0 : heap[at[bias] + unit];
+          const size = (bottom - top) * W;
+          for (let i = 0, to = at[out] + (unit * H + top) * W, from = made + u * wide; i < size; i++)
+            heap[to + i] = heap[from + i] + add;
+        }
       }
     }
   };
@@ -343,7 +351,8 @@ function convolved({ heap, product, at, room }, step) {
 function grown({ heap, product, at, room }, step) {
   const { in: [x, weight, bias], out, units, channels, sides: [h, w], large: [H, W], kernel: [kh, kw], stride, padding,
     dilation, groups } = step;
-  const { taps, places, m, k, wide } = matricesOf(step);
+  const { taps, m, k, wide } = matricesOf(step);
+  const places = h * w;
   return () => {
     for (let unit = 0; unit < units; unit++) {
       const to = at[out] + unit * H * W;

@@ -37,25 +37,18 @@ export function verdictIn(parent, judge) {
   };
 }
 
-// The same with the judge's network asked: `ask(values, place)` of one decoded observation, of which the newest counts.
-// Null where there is no judge yet, which the page offers to make: `told` is a line of `judging.judges`.
+// The same with the judge's network: `ask(values, place)` of one decoded observation, of which the newest counts. Null
+// where there is no judge yet, which the page offers to make; `told` is a line of `pages/shared/judging.py`.
 export function judgedIn(parent, told) {
   if (!told?.address) return null;
   const verdict = verdictIn(parent, told);
   const opening = Network.open(told.address);
-  opening.catch(() => verdict.destroy()); // the picture stays without an answer
-  let asked = null;
-  const answer = async () => {
-    const network = await opening.catch(() => null);
-    if (!network || !asked) return;
-    const { values, place } = asked;
-    network.latest({ [told.modality]: values }, 1, ({ logits }) => verdict.show(logits, place));
-  };
+  opening.catch(() => verdict.destroy()); // the picture stands without an answer
   return {
     ...verdict,
-    ask(values, place = null) {
-      asked = { values, place };
-      answer();
+    async ask(values, place = null) {
+      const network = await opening.catch(() => null);
+      network?.latest({ [told.modality]: values }, 1, ({ logits }) => verdict.show(logits, place));
     },
   };
 }

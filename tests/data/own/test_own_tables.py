@@ -165,3 +165,16 @@ def test_1_and_1_0_are_one_class(tmp_path: Path) -> None:
     x = together(dataset, "vector")[:, 0].astype(int)
     labels = np.concatenate([labels for split in SPLITS if (labels := dataset.splits[split].labels) is not None])
     np.testing.assert_array_equal(labels, np.array([0, 0, 1, 1, 2])[x % 5])
+
+
+def test_columns_of_words_are_kept_to_look_at_codes_by(tmp_path: Path) -> None:
+    path = tmp_path / "patients.csv"
+    sites = ["north", "south", ""]
+    path.write_text("a,b,site,note,class\n" + "".join(
+        f"{row},{row * row % 7},{sites[row % 3]},note {row},{'xy'[row % 2]}\n" for row in range(300)))
+    dataset = Table(path=str(path), columns="a,b", covariate="class", standardise=False).load()
+    assert dataset.groups == {"site": ("north", "south")}  # a note of its own a row groups nothing; the class is one
+    for split in dataset.splits.values():
+        row = split.arrays["vector"][:, 0].astype(int)
+        np.testing.assert_array_equal(split.groups["site"], np.array([0, 1, -1])[row % 3])
+    assert len(dataset.splits["test"].head(4).groups["site"]) == 4

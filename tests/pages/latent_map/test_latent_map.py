@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components.cloud import Chosen, as_sent, sets
+from pages.components.cloud import Chosen, as_sent, chosen, sets
 from tests.pages import demo
 from tests.pages.components.test_cloud import unpack
 from vaecore.explore import Checkpoint
@@ -39,6 +39,11 @@ def sent(at: AppTest) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     return unpack(mounted.proto.bytes)
 
 
+def element(at: AppTest) -> str:
+    """The key of the map's component."""
+    return f"latent-map-{at.session_state['map-held'][0]}"
+
+
 def checkpoint(name: str = "vae") -> Checkpoint:
     return Checkpoint.load(Store(demo.store()).find(name))
 
@@ -47,11 +52,9 @@ def drawn(at: AppTest, places: list[int], lasso: str = "chosen") -> AppTest:
     """A lasso let go in the browser."""
     _, columns = sent(at)
     text = as_sent(Chosen(0, np.array(places)), len(columns["row"]))
-    try:
-        held = dict(at.session_state["latent-map"])
-    except KeyError:
-        held = {}
-    at.session_state["latent-map"] = {**held, lasso: text}
+    key = element(at)
+    held = dict(at.session_state[key]) if key in at.session_state else {}
+    at.session_state[key] = {**held, lasso: text}
     at.run()
     assert not at.exception, at.exception
     return at
@@ -80,6 +83,27 @@ def test_the_address_says_split_axes_and_method() -> None:
     pca = latent_map(checkpoint(), Settings(split="validation", method="pca"))
     np.testing.assert_allclose(sent(at)[1]["y.0"], pca.points[:, 1], atol=1e-5)
     assert at.query_params["method"] in ("pca", ["pca"]) and at.query_params["split"] in ("validation", ["validation"])
+
+
+def test_columns_of_words_are_groups_of_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vaecore.config import changed, preset
+    from vaecore.data.own.table import Table
+    from vaecore.training import train
+
+    sites, table = ("north", "so<b>uth", ""), tmp_path / "patients.csv"
+    table.write_text("a,b,site\n" + "".join(
+        f"{row},{row * row % 7},{sites[row % 3]}\n" for row in range(300)))
+    config = changed(preset("linear-vae-gaussian"), ["training.epochs=1", "training.batch_size=32",
+                                                     "model.latent_size=2"])
+    store = Store(tmp_path / "store")
+    made = store.create(config.model_copy(update={"data": Table(path=str(table), columns="a,b")}), "patients")
+    train(made.path, demo.Unwatched())
+    monkeypatch.setenv("VAECORE_STORE", str(store.root))
+    header, columns = sent(opened(run="patients"))
+    [group] = header["categories"]
+    assert (group["title"], group["names"]) == ("site", ["north", "so<b>uth"]) and header["noun"] == "row"
+    rows = latent_map(Checkpoint.load(made)).table().splitlines()
+    assert "site" in rows[0] and set(np.unique(columns["category.column-0"]).tolist()) == {0, 1, 0xFFFF}
 
 
 def test_two_equal_axes_are_refused_in_words() -> None:
@@ -129,6 +153,14 @@ def test_a_lasso_shows_what_lies_within_it() -> None:
     assert "log p(x)" in demo.words(at) and not at.exception
 
 
+def test_a_lasso_stays_while_the_observations_do() -> None:
+    at = drawn(opened(), [1, 5, 8])
+    at.selectbox(key="map-method").set_value("pca").run()
+    assert "3 of 250 observations" in demo.words(at) and chosen(sent(at)[0]["chosen"], 250).places.tolist() == [1, 5, 8]
+    at.selectbox(key="map-split").set_value("validation").run()
+    assert "Draw a lasso" in demo.words(at) and sent(at)[0]["chosen"] == ""
+
+
 def test_two_lassos_are_kept_as_sets_for_directions() -> None:
     at = drawn(drawn(opened(), [1, 5, 8]), [2, 3], "against")
     assert "Lasso B" in demo.words(at)
@@ -152,7 +184,7 @@ def test_two_lassos_are_kept_as_sets_for_directions() -> None:
 @pytest.mark.parametrize("word", ["nonsense", "0:rows:%%%", "9:bits:AAAA", 7, {"a": 1}])
 def test_whatever_a_browser_says_the_page_stands(word: Any) -> None:
     at = opened()
-    at.session_state["latent-map"] = {"chosen": word}
+    at.session_state[element(at)] = {"chosen": word}
     at.run()
     assert not at.exception and "Draw a lasso" in demo.words(at)
 

@@ -29,6 +29,8 @@ from vaecore.data.own.words import counted, listed, quoted, short
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
 
+MAX_GROUPS = 32  # columns of words by which codes are looked at
+
 
 class Table(OwnFile):
     """The rows of a table; a tenth, at most 2,000, are for validation and as many for test, unless it says who is."""
@@ -94,8 +96,10 @@ class Table(OwnFile):
         centre, scale = scaling(filled[train]) if self.standardise else (np.zeros(0), np.zeros(0))
         x = ((filled - centre) / scale if self.standardise else filled).astype(np.float32)
         u = None if covariate is None else self._scaled(covariate, train).astype(np.float32)
+        grouped = self._groups(table, known)
         splits: dict[SplitName, Split] = {
-            name: Split({"vector": x[part]}, None if labels is None else labels[part], None if u is None else u[part])
+            name: Split({"vector": x[part]}, None if labels is None else labels[part], None if u is None else u[part],
+                        groups={column: places[part] for column, (_, places) in grouped.items()})
             for name, part in parts.items()}
         whole = not self.held_out and split is None
         sizes = (f"{len(rows):,} rows, all in every split (in-sample)" if whole else
@@ -114,7 +118,7 @@ class Table(OwnFile):
             known=() if covariate is None else kept_names(table.names[column] for column in known),
             done=(*table.done, *found.done, *self._classless(table, found, known), *said),
             left_out=(*self._unasked(table, others, found), *told),
-            split_by=split_by, in_sample=whole)
+            split_by=split_by, in_sample=whole, groups={column: names for column, (names, _) in grouped.items()})
 
     # -- columns ---------------------------------------------------------------------------------------
 
@@ -238,6 +242,23 @@ class Table(OwnFile):
         numbered = {cell: number for number, cell in enumerate(classes)}
         labels = np.array([numbered.get(cell, -1) for cell in said], np.int64)
         return labels, None, classes
+
+    def _groups(self, table: Contents, known: Sequence[int]) -> dict[str, tuple[tuple[str, ...], NDArray[np.int64]]]:
+        """Columns of words by name, with the words and the place of each row among them: to look at codes by.
+
+        A column of more words than classes may have groups nothing, and the covariate is told by the labels.
+        """
+        found: dict[str, tuple[tuple[str, ...], NDArray[np.int64]]] = {}
+        for column, cell_texts in table.texts.items():
+            said = [cells.class_name(cell) for cell in cell_texts]
+            words = cells.ordered({cell for cell in said if not cells.missing(cell)})
+            if column in known or not 1 < len(words) <= MAX_CLASSES or len(found) == MAX_GROUPS:
+                continue
+            numbered = {cell: number for number, cell in enumerate(words)}
+            places = np.array([numbered.get(cell, -1) for cell in said], np.int64)
+            [name] = kept_names([table.names[column]])
+            found[name] = kept_names(words), places
+        return found
 
     def _scaled(self, values: Numbers, train: NDArray[np.int64]) -> Numbers:
         if not self.standardise:

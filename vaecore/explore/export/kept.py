@@ -30,7 +30,8 @@ from vaecore.training.checkpoints import load_model
 
 VERSION = 1  # of what is kept: raise it when graphs change
 MOST_KEPT = 2 * 2**30  # bytes in the cache, beyond which the oldest go
-CODES = 100  # random inputs by which precision is measured
+CODES, FEWEST_CODES = 100, 4  # random inputs by which precision is measured,
+COMPARED = 1_000_000_000  # fewer than the former where they would take more multiply-adds than this
 HALF = 2e-3  # largest difference of outputs with which half precision is good enough
 SINGLE = 1e-4  # and that a graph may have at all
 WAIT = 120.0  # s for another process that makes the same graph
@@ -98,7 +99,7 @@ def made(run: Run, what: What, of: str = "") -> bytes:
     """
     asked = _asked(run, what, of)
     graph = graph_of(asked, what)
-    inputs = drawn(graph, what)
+    inputs = drawn(graph, what, min(CODES, max(FEWEST_CODES, COMPARED // max(1, graph.products))))
     wanted = computed(asked, {name: torch.from_numpy(x) for name, x in inputs.items()})
     if (off := difference(graph, inputs, wanted)) > SINGLE:
         raise NoGraph(f"As a list of operations it gives other numbers (by {off:.2g}): the server computes instead.")

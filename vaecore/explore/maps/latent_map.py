@@ -91,12 +91,15 @@ class LatentMap:
         return None if labels is None else labels[:len(self)]
 
     def table(self, rows: Rows | None = None) -> str:
-        """Observations as CSV: row, label, place in the map, measures and code."""
+        """Observations as CSV: row, label, what columns of words say, place in the map, measures and code."""
         rows = np.arange(len(self)) if rows is None else np.asarray(rows, np.int64)
         before: dict[str, list[object]] = {"split": [self.population.split] * len(rows), "row": rows.tolist()}
         if self.labels is not None:
             names = self.population.class_names
             before["label"] = [names[label] if label >= 0 else "" for label in self.labels[rows].tolist()]
+        for name, group in self.population.groups.items():
+            before[name if name not in before else f"{name} (column)"] = [
+                group.names[place] if place >= 0 else "" for place in group.places[rows].tolist()]
         numbers = {"x": self.points[:, 0], "y": self.points[:, 1], **self.encoded.measures,
                    **{f"z{d}": self.encoded.means[:, d] for d in range(self.encoded.size)}}
         columns = np.stack([np.asarray(values, np.float64)[rows] for values in numbers.values()], 1)

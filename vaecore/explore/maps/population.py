@@ -5,8 +5,9 @@ Shapes: N observations, B of them, m numbers of a covariate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,6 +24,13 @@ from vaecore.training.feed import Feed
 Rows = NDArray[np.int64]
 
 
+class Group(NamedTuple):
+    """A column of words: what it says, and the place of each observation among that, (N,), -1 where it says nothing."""
+
+    names: tuple[str, ...]
+    places: Rows
+
+
 @dataclass(frozen=True)
 class Population:
     """Observations by their row numbers in a split, 0 to `count` - 1."""
@@ -34,6 +42,7 @@ class Population:
     feed: Feed | None  # None: those kept with the checkpoint
     labels: NDArray[np.int64] | None  # (N,), -1 where one is missing
     classes: tuple[str, ...]  # what labels are called, by their numbers; empty: numbers from 0
+    groups: Mapping[str, Group] = field(default_factory=dict)  # what columns of words of one's own file say
 
     @classmethod
     def of(cls, checkpoint: Checkpoint, split: Part = "test", limit: int = MAX_OBSERVATIONS) -> Population:
@@ -59,7 +68,9 @@ class Population:
             raise DataUnavailable(f"The data of {run.id} have no observations in the {split} split. Choose another.")
         count = min(limit, feed.kept)
         return cls(checkpoint, split, count, f"{count:,} of {feed.kept:,} {split} observations of {dataset.source}",
-                   feed, _head(dataset.splits[split].labels, count), dataset.classes)
+                   feed, _head(dataset.splits[split].labels, count), dataset.classes,
+                   {name: Group(dataset.groups[name], places[:count])
+                    for name, places in dataset.splits[split].groups.items()})
 
     @property
     def size(self) -> int:
