@@ -360,6 +360,39 @@ def test_another_run_has_a_code_of_its_own(hand: Hand) -> None:
     assert hand.values() == kept
 
 
+@pytest.fixture(scope="module")
+def wide(app: App) -> str:
+    """A run of 2,000 dimensions, after a few steps."""
+    from tests.pages.demo import Unwatched
+    from vaecore.config import changed, preset
+    from vaecore.store import Store
+    from vaecore.training import train
+
+    config = changed(preset("vae-digits"), ["model.latent_size=2000", "training.epochs=1"])
+    run = Store(app.store).create(config, "wide")
+    train(run.path, Unwatched())
+    return run.id
+
+
+def test_a_code_of_thousands_has_few_sliders_and_a_short_address(enter: Callable[..., Hand], wide: str) -> None:
+    hand = enter().open(f"run={wide}")
+    assert hand.page.locator(".track").count() <= 12
+    hand.press("Draw from the prior")
+    hand.rest()
+    seen = hand.pixels()
+    assert hand.query["z"] == "seed" and len(hand.page.url) < 200
+    hand.page.reload()
+    hand.ready()
+    np.testing.assert_array_equal(hand.pixels(), seen)
+    hand.page.locator(".fold summary").last.click()
+    hand.rest()
+    assert 12 < hand.page.locator(".track").count() <= 64
+    hand.page.locator(".track").first.focus()
+    hand.page.keyboard.press("End")
+    hand.rest()
+    assert "too long for an address" in hand.page.locator(".origin").inner_text() and "z" not in hand.query
+
+
 def test_the_link_and_the_code_are_copied(enter: Callable[..., Hand]) -> None:
     hand = enter(permissions=["clipboard-read", "clipboard-write"]).open()
     hand.drag(FIRST, 0.5, 0.8)

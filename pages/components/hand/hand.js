@@ -3,7 +3,7 @@
 // What is set stands in the page's address (`address.js`), and other components of the page follow and move the same
 // code (`moved.js`). `hand/__init__.py` packs what comes.
 
-import { joined, onBack, read, split, write } from "../lib/address.js";
+import { joined, LONGEST, onBack, read, split, write } from "../lib/address.js";
 import { open, strength } from "../lib/density.js";
 import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
@@ -25,6 +25,7 @@ const MORE = 32; // that are unfolded at once
 const SIDE = 440; // px of the decoded picture
 const REST = 150; // ms without a change after which the address is written
 const ARRIVES = 1.5; // seconds of a walk until it has left where it began by all but a third
+const BY_SEED = "seed"; // in place of a code that is too long for an address, where the seed says it
 const STILL = 1500; // ms between the steps of a walk for who wants no motion
 const FAINT = 0.45; // of a picture decoded where the model saw no data
 const PLACE_HELP = "How usual this code is among the codes of data. A decoder draws something everywhere: the picture "
@@ -105,7 +106,9 @@ export class Hand {
     const before = this.example === null && moved(told.run);
     for (const { name, parameter, size, offset } of told.latents) {
       const own = this.example === null ? null : told.codes.subarray(example * told.size + offset);
-      const units = named ? split(read(parameter), size) : own ?? before?.[name] ?? new Float32Array(size);
+      const text = read(parameter);
+      const units = text === BY_SEED ? this.draught.subarray(offset) : named ? split(text, size) :
+        own ?? before?.[name] ?? new Float32Array(size);
       for (let d = 0; d < size; d++) position.place(offset + d, units[d]);
     }
     position.lockText = read("lock");
@@ -125,9 +128,17 @@ export class Hand {
     const values = { lock: position.lockText, link: position.linkText, seed: this.seed || null,
       t: this.temperature === 1 ? null : Math.round(this.temperature * 1000) / 1000,
       draw: this.what === "mean" ? null : this.what, example: this.example };
-    for (const [latent, units] of Object.entries(this.code)) {
-      const { parameter } = told.latents.find(({ name }) => name === latent);
-      values[parameter] = joined(units) || null;
+    this.long = false;
+    for (const { name, parameter } of told.latents) {
+      const text = joined(this.code[name]);
+      this.long ||= text.length > LONGEST;
+      values[parameter] = text || null;
+    }
+    if (this.long && !position.locked.size && position.standsAt(this.draught)) {
+      for (const { parameter } of told.latents) values[parameter] = BY_SEED;
+      this.long = false;
+    } else if (this.long && this.example !== null && position.standsAt(this.ownCode)) {
+      this.long = false; // the example says it
     }
     for (const { name } of told.directions) values[`d.${name}`] = joined([position.amounts.get(name) ?? 0]) || null;
     write(values);
@@ -338,6 +349,12 @@ export class Hand {
     return drawn(this.seed, this.told.size, this.told.bank).map(x => x * this.temperature);
   }
 
+  // The code of the test observation that was started from; null without one.
+  get ownCode() {
+    const { example, told: { size, codes } } = this;
+    return example === null ? null : codes.subarray(example * size, (example + 1) * size);
+  }
+
   draw() {
     if (this.position.standsAt(this.draught)) this.seed = (this.seed + 1) % MOST_SEED;
     this.seedField.value = this.seed;
@@ -394,13 +411,13 @@ export class Hand {
 
   // Where the code came from, in words.
   tell() {
-    const { position, example, told: { size, codes, noun } } = this;
+    const { position, example, ownCode: own, told: { size, noun } } = this;
     const apart = position.locked.size ? ", but what is locked" : "";
-    const own = example === null ? null : codes.subarray(example * size, (example + 1) * size);
+    const long = this.long ? ". It is too long for an address: take it with you as JSON" : "";
     setText(this.origin, this.walking ? `Walking, seed ${this.seed}` :
-      own ? `Test ${noun} ${example}, ${position.standsAt(own) ? `encoded and decoded${apart}` : "then moved"}` :
+      own ? `Test ${noun} ${example}, ${position.standsAt(own) ? `encoded and decoded${apart}` : `then moved${long}`}` :
       position.standsAt(new Float32Array(size)) ? `All sliders at 0${apart}` :
-      position.standsAt(this.draught) ? `Random draw, seed ${this.seed}${apart}` : "Sliders moved");
+      (position.standsAt(this.draught) ? `Random draw, seed ${this.seed}${apart}` : "Sliders moved") + long);
     this.own.hidden = !own || !this.owns.length;
     if (!own) return;
     setText(this.own.firstChild, `Test ${noun} ${example} itself`);

@@ -5,7 +5,7 @@
 // again, as long as the page shows the same run: a page that needs it is told by the component's state.
 
 const REST = 200; // ms until what was written stands in the address: browsers refuse more than a few changes a second
-const LONGEST = 8000; // characters of one value: servers refuse longer addresses
+export const LONGEST = 8000; // characters of one value: servers refuse longer addresses
 
 const written = new Map(); // name -> text, or null where it was taken out; of the page and run in `place`
 const followers = new Set();
