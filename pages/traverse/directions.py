@@ -56,30 +56,31 @@ def sliders(checkpoint: Checkpoint) -> list[Direction]:
 def panel(checkpoint: Checkpoint) -> None:
     """Make directions, see what each changes at the code under the hand, and take them away."""
     here = checkpoint.place(hand.positions(checkpoint, "directions")[checkpoint.latent])
-    made = _made(checkpoint)
-    if made:
-        _list(checkpoint, made, here)
     between, local = st.columns(2, gap="large")
     with between:
         _between(checkpoint)
+        _between_made(checkpoint, here)
     with local:
         _local(checkpoint, here)
 
 
-def _list(checkpoint: Checkpoint, made: dict[str, Made], here: Codes) -> None:
+def _between_made(checkpoint: Checkpoint, here: Codes) -> None:
+    """Those between groups that are sliders now."""
+    made = _made(checkpoint)
+    groups = [each for each in made.values() if not each.local]
+    if not groups:
+        return
     st.markdown("**Sliders that were made**", help="Each is a slider of the hand above. The pictures start from its "
-                "code, three units to either side for local ones, one and a half for classes.")
-    _strips(checkpoint, here, [(each.name, "", each.move, 3.0 if each.local else 1.5) for each in made.values()])
-    for each in [each for each in made.values() if not each.local]:
+                "code, in the middle, and go one and a half units to either side.")
+    _strips(checkpoint, here, [(each.name, "", each.move, 1.5) for each in groups])
+    for each in groups:
         st.caption(f"**{escaped(each.name)}** {escaped(each.words)}")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        gone = st.selectbox("Slider", list(made), key=f"gone-{checkpoint.run.id}", width=220,
-                            help="Which of them to take away.")
+        gone = groups[0].name if len(groups) == 1 else st.selectbox(
+            "Slider", [each.name for each in groups], key=f"gone-{checkpoint.run.id}", width=200,
+            help="Which of them to take away.")
         if st.button("Take it away", icon=":material/delete:", key="take-away", help="The code stays where it is."):
             del made[gone]
-            st.rerun()
-        if len(made) > 1 and st.button("Take all away", key="take-all", help="The code stays where it is."):
-            made.clear()
             st.rerun()
 
 
@@ -102,7 +103,7 @@ def _between(checkpoint: Checkpoint) -> None:
                          help=BETWEEN):
                 label = there[names.index(a)]
                 other = known.others(label) if b == REST else known.of(there[names.index(b)])
-                _attribute(checkpoint, known.of(label), other, a if b == REST else f"{b} → {a}")
+                _attribute(checkpoint, known.of(label), other, f"to {a}" if b == REST else f"{b} to {a}")
         st.caption(f"Mean codes of {known.source}.")
     held = cloud.sets(checkpoint.run.id)
     if held is not None and len(held.a) and len(held.b):
@@ -123,7 +124,7 @@ def _lassos(checkpoint: Checkpoint, held: cloud.Sets) -> None:
     except (DataUnavailable, ConfigError, StoreError, ValueError) as error:
         st.error(escaped(str(error)))
         return
-    _attribute(checkpoint, a, b, "lasso B → A")
+    _attribute(checkpoint, a, b, "lasso B to A")
 
 
 def _attribute(checkpoint: Checkpoint, a: Codes, b: Codes, name: str) -> None:
@@ -152,18 +153,28 @@ def _local(checkpoint: Checkpoint, here: Codes) -> None:
     kept.update(found=found, stamps=checkpoints.stamps(checkpoint.run))
     facts = found.facts()
     _strips(checkpoint, here, [(fact["name"], f"{fact['value']:.3g}", move, 3.0)
-                               for fact, move in zip(facts, found.moves, strict=True)], width=560)
+                               for fact, move in zip(facts, found.moves, strict=True)])
     st.caption("The number is the singular value: how far the picture moves with a code that moves by 1, in pixel "
                "values." if checkpoint.vector is None else "The number is the singular value: how far the numbers move "
                "with a code that moves by 1.")
-    if st.button("Make sliders of them", icon=":material/add:", key="make-local", help=f"{HERE} {STALE}"):
+    made = _made(checkpoint)
+    old = [name for name, each in made.items() if each.local]
+    with st.container(horizontal=True):
+        wanted = st.button("Make sliders of them" if not old else "Make them anew", icon=":material/add:",
+                           key="make-local", help=f"{HERE} {STALE}")
+        if old and st.button("Take them away", icon=":material/delete:", key="take-local",
+                             help="The code stays where it is."):
+            for name in old:
+                del made[name]
+            st.rerun()
+    if wanted:
         _add(checkpoint, [Made(fact["name"], move, f"The picture moves by {fact['value']:.3g} with a code that moves "
                                f"by 1 along it; one unit moves the code by {fact['step']:.2g}. {STALE}", True)
                           for fact, move in zip(facts, found.moves, strict=True)])
         st.rerun()
 
 
-def _strips(checkpoint: Checkpoint, here: Codes, rows: Sequence[tuple[str, str, Codes, float]], width: int = 900
+def _strips(checkpoint: Checkpoint, here: Codes, rows: Sequence[tuple[str, str, Codes, float]], width: int = 560
             ) -> None:
     """What each direction changes: name, note, move of a unit, units to either side."""
     import numpy as np

@@ -50,7 +50,7 @@ def test_a_local_direction_becomes_a_slider_that_moves_the_code(opened: Visitor)
 def test_from_class_to_class(opened: Visitor) -> None:
     page = opened.page
     opened.act(lambda: page.get_by_role("button", name="Make a slider of it").click())
-    slider = page.locator(".hand").get_by_role("slider", name=re.compile("^0"))
+    slider = page.locator(".hand").get_by_role("slider", name=re.compile("^to 0"))
     expect(slider).to_be_visible(timeout=30_000)
     expect(page.get_by_text(re.compile(r"farther along it than one of the second in \d+% of pairs"))).to_be_visible()
     opened.no_stack_trace()

@@ -196,6 +196,7 @@ class Between {
       const network = await Network.open(hand.networks.decoder);
       if (this.message.hand.run !== run) return;
       this.network = network;
+      if (network.reason) setText(this.note, `${this.message.note} ${network.reason}`);
       this.strips();
       this.draw();
       await Promise.all([this.openJudge(run), this.survey(run)]);

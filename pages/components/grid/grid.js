@@ -132,6 +132,7 @@ class Grid {
       const network = await Network.open(hand.networks.decoder);
       if (this.message.hand.run !== hand.run) return;
       this.network = network;
+      if (network.reason) setText(this.note, `${this.note.textContent} ${network.reason}`.trim());
       this.draw();
     } catch (error) {
       setText(this.note, error.message);

@@ -46,8 +46,8 @@ def test_from_class_to_class() -> None:
     assert not at.exception
     [told], [vector] = sliders(at)
     known = labelled(model)
-    wanted = attribute(known.of(7), known.of(1), "1 → 7")
-    assert told["name"] == "1 → 7" and told["help"] == wanted.words and wanted.words in demo.words(at)
+    wanted = attribute(known.of(7), known.of(1), "1 to 7")
+    assert told["name"] == "1 to 7" and told["help"] == wanted.words and wanted.words in demo.words(at)
     np.testing.assert_allclose(vector, wanted.vector / model.scale()[1], atol=1e-5)
     at.button(key="take-away").click().run()
     assert sliders(at)[0] == []
@@ -66,7 +66,7 @@ def test_local_ones_are_those_at_the_code_under_the_hand(run: str) -> None:
     assert f"{wanted.values[0]:.3g}" in "".join(demo.pictures(at))
     at.button(key="make-local").click().run()
     assert len(sliders(at)[0]) == len(wanted.values), "made anew, not twice"
-    at.button(key="take-all").click().run()
+    at.button(key="take-local").click().run()
     assert sliders(at)[0] == []
 
 
@@ -82,5 +82,5 @@ def test_lassos_of_the_map_make_one() -> None:
     assert not at.exception
     [told], [vector] = sliders(at)
     codes = model.encode(slice(None))
-    assert told["name"] == "lasso B → A" and "very codes" in told["help"]
+    assert told["name"] == "lasso B to A" and "very codes" in told["help"]
     np.testing.assert_allclose(vector, (codes[a].mean(0) - codes[b].mean(0)) / model.scale()[1], atol=1e-5)
