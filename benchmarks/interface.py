@@ -92,7 +92,10 @@ READY = """() => {
 
 
 def store_with_colour(folder: Path) -> Path:
-    """A store with the gallery and two networks of 64 x 64 colour pictures, trained for some steps on noise."""
+    """A store with the gallery and two networks of 64 x 64 colour pictures, trained for some steps on noise.
+
+    Autoencoders, of which all dimensions are in use.
+    """
     import numpy as np
 
     import vaecore
@@ -100,7 +103,7 @@ def store_with_colour(folder: Path) -> Path:
     (folder / "gallery").symlink_to(ROOT / "trained" / "gallery", target_is_directory=True)
     pictures = np.random.default_rng(0).integers(0, 256, (300, 64, 64, 3), dtype=np.uint8)
     for kind in ("conv", "resconv"):
-        vaecore.fit("vae-images", data=pictures, name=f"colour-{kind}", store=folder, silent=True, set={
+        vaecore.fit("ae-mnist", data=pictures, name=f"colour-{kind}", store=folder, silent=True, set={
             "model.network.kind": kind, "model.network.channels": [32, 64, 128], "training.epochs": 1})
     return folder
 
