@@ -28,7 +28,8 @@ ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic"
              "--disable-background-networking", "--disable-component-update", "--disable-sync",
              "--disable-dev-shm-usage"]
 Call = Callable[..., Any]
-GROUPS = {"Train": ("Train", "Monitor", "Experiments"), "Explore": ("Traverse", "Cross-modal", "Sentences", "Video"),
+GROUPS = {"Train": ("Train", "Monitor", "Experiments"),
+          "Explore": ("Traverse", "Latent map", "Cross-modal", "Sentences", "Video"),
           "Judge": ("Compare", "Evaluate", "Families", "Claims")}
 SETTLED = """() => {
   const app = document.querySelector('[data-testid=stApp]');

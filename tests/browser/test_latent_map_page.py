@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import re
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Browser, Locator, expect
 
-from tests.browser.conftest import ROOT, Visitor
+from tests.browser.conftest import ROOT, App, Visitor
 from vaecore.explore import Checkpoint
 from vaecore.store import Store
 
 pytestmark = pytest.mark.browser
 RUN = "gallery/vae-plane"
 ADDRESS = f"latent-map?run={RUN}&split=kept"  # its 64 test images travel with it
+VAE = "latent-map?run=gallery/vae&split=kept"
 GREYS = """canvas => Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)
   .filter((_, i) => i % 4 === 0)"""
 
@@ -87,3 +89,58 @@ def test_on_principal_components_a_place_is_a_code_too(visitor: Visitor) -> None
     visitor.page.mouse.move(x, y)
     expect(sheet).to_have_attribute("data-decoded", re.compile(r"\d"), timeout=60_000)
     visitor.no_stack_trace()
+
+
+# -- lassos, and two checkpoints -------------------------------------------------------------------
+
+
+def circle(visitor: Visitor) -> None:
+    """Draw a lasso around all points."""
+    box = visitor.page.locator(".sheet .hand").first.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    across, up = 0.48 * box["width"], 0.48 * box["height"]
+    visitor.page.keyboard.down("Shift")
+    visitor.page.mouse.move(x + across, y)
+    visitor.page.mouse.down()
+    for step in range(1, 41):
+        angle = 2 * math.pi * step / 40
+        visitor.page.mouse.move(x + across * math.cos(angle), y + up * math.sin(angle))
+    visitor.act(visitor.page.mouse.up)
+    visitor.page.keyboard.up("Shift")
+
+
+def test_a_lasso_tells_of_its_observations(visitor: Visitor) -> None:
+    visitor.page.set_viewport_size({"width": 1440, "height": 1400})  # all of the map in sight
+    visitor.open(VAE)
+    visitor.page.locator(".sheet[data-frames]").first.wait_for()
+    circle(visitor)
+    panel = visitor.page.locator(".st-key-lasso-A")
+    expect(panel).to_contain_text(re.compile(r"[4-6]\d of 64 observations"))
+    expect(panel.get_by_role("img", name="The mean code of lasso A, decoded")).to_be_visible()
+    expect(panel).to_contain_text("KL, nats")
+    with visitor.page.expect_download() as saved:
+        panel.get_by_role("button", name="CSV").click()
+    lines = saved.value.path().read_text().splitlines()
+    assert lines[0].startswith("split,row,label,x,y,kl,") and 40 <= len(lines) - 1 <= 64
+    visitor.no_stack_trace()
+
+
+def test_a_link_holds_the_axes_and_the_second_checkpoint(visitor: Visitor, browser: Browser, app: App) -> None:
+    visitor.open(f"{VAE}&x=z3&y=z7")
+    visitor.page.locator(".sheet[data-frames]").first.wait_for()
+    note = visitor.page.locator(".sheet .note").first
+    expect(note).to_contain_text("z3")
+    picker = visitor.page.get_by_role("combobox", name="Beside it")
+    picker.fill("gallery/vae-vamp")
+    visitor.act(lambda: picker.press("Enter"))
+    expect(visitor.page.locator(".sheet")).to_have_count(2)
+    address = visitor.page.url
+    assert "x=" in address and "beside=" in address
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    other = Visitor(context.new_page(), app)
+    other.act(lambda: other.page.goto(address))
+    expect(other.page.locator(".sheet")).to_have_count(2)
+    expect(other.page.locator(".sheet .note").first).to_contain_text("z3")
+    other.no_stack_trace()
+    context.close()
