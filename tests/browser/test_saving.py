@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.components import curves, heat, plane, player
+from pages.components import cloud, curves, heat, plane, player
 from tests.browser.conftest import Call
 
 # What our views draw: frames, dashed and rotated lines, arcs of all sorts, clips, words at angles, pictures.
@@ -256,4 +256,15 @@ def test_the_frame_of_a_player_is_saved(call: Call) -> None:
     name, svg, _, png = saved(call, "player", player.pack([player.Track("truth", frames, caption=RUN)], context=1,
                                                           key="k"))
     assert name.startswith("frame-") and RUN in texts(svg) and count(svg, "image") >= 1
+    alike(svg, png)
+
+
+def test_a_map_is_saved_with_its_legend(call: Call) -> None:
+    points = np.random.default_rng(0).normal(size=(2, 500)).astype(np.float32)
+    category = cloud.Category("label", "Class", [RUN, "b"], (np.arange(500) % 2).astype(np.uint16))
+    shown = cloud.Map(RUN, RUN, "pca", points[0], points[1], cloud.Axis("PC1"), cloud.Axis("PC2"), size=2)
+    message = cloud.pack([shown], np.arange(500, dtype=np.uint32), key="k", split="test", noun="image",
+                         categories=[category], colour="label")
+    name, svg, _, png = saved(call, "cloud", message)
+    assert name == "a-b-onclick-x-map.svg" and {RUN, "b", "250", "Class"} <= set(texts(svg)) and count(svg, "image") == 3
     alike(svg, png)

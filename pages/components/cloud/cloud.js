@@ -2,17 +2,18 @@
 // filter, search and decoding all happen here; the points within a lasso are sent once, when it is let go.
 
 import * as address from "../lib/address.js";
-import { VIRIDIS } from "../lib/colourmap.js";
+import { drawRamp, VIRIDIS } from "../lib/colourmap.js";
 import { make, setText } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { move, onMove } from "../lib/moved.js";
 import { readTheme } from "../lib/palette.js";
 import { grouped } from "../lib/plot.js";
+import { saveButton, together } from "../lib/save.js";
 import { read, written } from "./camera.js";
 import { Card } from "./card.js";
 import { within } from "./lasso.js";
 import { decode, received, sent } from "./message.js";
-import { counted, faint, painted, pixelOf } from "./paint.js";
+import { COLOURS, counted, faint, painted, pixelOf } from "./paint.js";
 import { Sheet } from "./sheet.js";
 import { short } from "./words.js";
 
@@ -92,6 +93,7 @@ class Cloud {
     this.search.onkeydown = event => {
       if (event.key === "Enter") this.find(this.search.value);
     };
+    saveButton(bar, () => this.saved());
     this.trip = make("div", "trip", this.root);
     this.together = button(this.trip, "", "Both maps, or one whose points move from the first to the second",
       () => this.arrange(!this.moves));
@@ -109,6 +111,19 @@ class Cloud {
     this.chips = make("span", "chips", this.status);
     this.said = make("span", "said", this.status);
     this.said.setAttribute("role", "status");
+  }
+
+  // The maps as they are seen, with their legend.
+  saved() {
+    if (!this.message) return null;
+    const parts = this.sheets.flatMap(({ title, note, under, middle, over }) =>
+      [{ words: title }, { canvas: under }, { canvas: middle }, { canvas: over }, { words: note }]);
+    for (const words of this.legend.querySelectorAll(".heading, .name, .count, .ends > *")) parts.push({ words });
+    for (const swatch of this.legend.querySelectorAll(".swatch")) parts.push({ swatch });
+    const ramp = this.legend.querySelector(".ramp");
+    if (ramp) parts.push({ element: ramp, draw: c => drawRamp(c, COLOURS, ramp.clientWidth, ramp.clientHeight) });
+    const name = `${this.message.maps.map(({ run }) => run).join("-")}-map`;
+    return together(this.root, { name, background: this.theme.background, parts });
   }
 
   receive(bytes, send) {

@@ -1,7 +1,7 @@
 // Heat maps: KL per latent dimension over training, all maps with one colour scale, one range of steps, one cursor.
 // Nothing is sent to the server.
 
-import { pixel, ramp, VIRIDIS } from "../lib/colourmap.js";
+import { drawRamp, pixel, ramp, VIRIDIS } from "../lib/colourmap.js";
 import { make, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { paintOf, placeOf, readTheme } from "../lib/palette.js";
@@ -19,6 +19,7 @@ const KNEE = 0.01; // nats: colour is linear below, where a dimension is dead, a
 
 // Dark where KL is 0.
 const COLOURS = ramp(VIRIDIS);
+const RAMP = 16; // px: how high the scale is in heat.css
 const HATCH = [pixel(128, 128, 128, 190), pixel(128, 128, 128, 50)]; // not finite: on no scale, in either theme
 
 export default mounted(({ parentElement }) => new Maps(parentElement), (view, { data }) => view.update(data));
@@ -103,7 +104,7 @@ class Maps {
     const shown = this.maps.filter(({ canvas }) => !canvas.hidden);
     if (shown.length === 0) return null;
     const words = [...this.scale.querySelectorAll("span")].map(each => ({ words: each }));
-    const parts = [...words, { element: this.ramp, draw: c => drawRamp(c, this.ramp.clientWidth) }];
+    const parts = [...words, { element: this.ramp, draw: c => drawRamp(c, COLOURS, this.ramp.clientWidth, RAMP) }];
     for (const map of shown) {
       parts.push({ swatch: map.title.firstChild }, { words: map.name },
         { element: map.box, draw: (c, ratio) => map.drawOn(c, ratio) });
@@ -352,17 +353,6 @@ class HeatMap {
     this.pointTo(null);
     this.element.remove();
   }
-}
-
-// The colours from left to right, 16 px high as in heat.css.
-function drawRamp(context, width) {
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [COLOURS.length, 1];
-  const own = canvas.getContext("2d");
-  const image = own.createImageData(COLOURS.length, 1);
-  new Uint32Array(image.data.buffer).set(COLOURS);
-  own.putImageData(image, 0, 0);
-  context.drawImage(canvas, 0, 0, width, 16);
 }
 
 // u32 header length | JSON header | float32 values, as heat/__init__.py packs it.

@@ -20,3 +20,14 @@ export function ramp(stops) {
       Math.round(channel(c, stops[low]) * (low + 1 - at) + channel(c, stops[low + 1]) * (at - low))));
   });
 }
+
+// Colours from left to right, on any context.
+export function drawRamp(context, colours, width, height) {
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [colours.length, 1];
+  const own = canvas.getContext("2d");
+  const image = own.createImageData(colours.length, 1);
+  new Uint32Array(image.data.buffer).set(colours);
+  own.putImageData(image, 0, 0);
+  context.drawImage(canvas, 0, 0, width, height);
+}
