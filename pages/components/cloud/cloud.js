@@ -123,7 +123,7 @@ class Cloud {
     const ramp = this.legend.querySelector(".ramp");
     if (ramp) parts.push({ element: ramp, draw: c => drawRamp(c, COLOURS, ramp.clientWidth, ramp.clientHeight) });
     const name = `${this.message.maps.map(({ run }) => run).join("-")}-map`;
-    return together(this.root, { name, background: this.theme.background, parts });
+    return together({ name, background: this.theme.background, parts });
   }
 
   receive(bytes, send) {

@@ -138,8 +138,8 @@ class Curves {
       parts.push({ words: panel.name }, { words: panel.unit }, { words: panel.rightName },
         { element: panel.plot.root, draw: c => drawChart(c, panel) });
     }
-    return together(this.root, { name: [...this.chips.keys()].slice(0, 3).join("-") + "-curves",
-      background: this.theme.background, parts });
+    const name = `${[...this.chips.keys()].slice(0, 3).join("-")}-curves`;
+    return together({ name, background: this.theme.background, parts });
   }
 
   destroy() {

@@ -109,7 +109,7 @@ class Maps {
       parts.push({ swatch: map.title.firstChild }, { words: map.name },
         { element: map.box, draw: (c, ratio) => map.drawOn(c, ratio) });
     }
-    return together(this.root, { name: `${this.message.maps.slice(0, 3).map(({ run }) => run).join("-")}-kl`,
+    return together({ name: `${this.message.maps.slice(0, 3).map(({ run }) => run).join("-")}-kl`,
       background: this.theme.background, parts });
   }
 

@@ -20,16 +20,21 @@ import { SvgContext } from "./svg.js";
 const SCALES = [1, 2, 4, 8];
 const MOST_SIDE = 8192; // px of a file
 const MOST_PIXELS = 64e6;
+const AROUND = 12; // px around what is saved together
 
-// What a component shows as one view: parts of it, where they are seen now. A part is {element, draw(context, ratio)},
-// which draws where the element begins, {canvas}, whose pixels are taken as they are, {swatch}, an element of one
-// colour, or {words}, an element whose text is written.
-export function together(root, { name, background, parts }) {
-  const { left, top, width, height } = root.getBoundingClientRect();
+// What a component shows as one view: parts of it, where they are seen now, and no more room than they take. A part is
+// {element, draw(context, ratio)}, which draws where the element begins, {canvas}, whose pixels are taken as they are,
+// {swatch}, an element of one colour, or {words}, an element whose text is written.
+export function together({ name, background, parts }) {
+  const seen = parts.map(part => ({ ...part, element: part.element ?? part.canvas ?? part.swatch ?? part.words }))
+    .map(part => ({ ...part, place: part.element.getBoundingClientRect() }))
+    .filter(({ place }) => place.width > 0 && place.height > 0);
+  if (seen.length === 0) return null;
+  const end = (side, most) => most(...seen.map(({ place }) => place[side]));
+  const [left, top] = [end("left", Math.min) - AROUND, end("top", Math.min) - AROUND];
+  const [width, height] = [end("right", Math.max) + AROUND - left, end("bottom", Math.max) + AROUND - top];
   const draw = (context, ratio) => {
-    for (const { canvas, swatch, words, element = canvas ?? swatch ?? words, draw: own } of parts) {
-      const place = element.getBoundingClientRect();
-      if (!place.width || !place.height) continue; // not seen
+    for (const { element, canvas, swatch, place, draw: own } of seen) {
       const style = getComputedStyle(element);
       context.save();
       context.translate(place.left - left, place.top - top);
@@ -42,12 +47,12 @@ export function together(root, { name, background, parts }) {
         context.fillRect(0, 0, place.width, place.height);
       } else {
         Object.assign(context, { font: style.font, fillStyle: style.color, textBaseline: "middle", textAlign: "left" });
-        context.fillText(words.textContent, 0, place.height / 2, place.width);
+        context.fillText(element.textContent, 0, place.height / 2, place.width);
       }
       context.restore();
     }
   };
-  return { name, width, height, background, draw };
+  return { name, width: Math.ceil(width), height: Math.ceil(height), background, draw };
 }
 
 // A name that any system takes, and that no page reads as markup or a path.
@@ -129,6 +134,11 @@ export function saveButton(parent, viewOf) {
   const svg = make("button", "", menu, "SVG");
   svg.title = "Lines and words that stay sharp at any size; pictures are embedded";
   const close = () => { box.open = false; };
+  box.ontoggle = () => { // beside the left edge of a phone there is no room to its left
+    menu.style.right = "";
+    const { left } = menu.getBoundingClientRect();
+    if (left < AROUND) menu.style.right = `${left - AROUND}px`;
+  };
   png.onclick = () => {
     const view = viewOf();
     if (view) savePng(view, Number(scale.value));

@@ -128,7 +128,7 @@ class Trajectories extends View {
         { element: figure.plot.canvas, draw: c => figure.plot.on(c, () => figure.draw()) });
     }
     const name = `${this.message.tracks[0]?.run}-points`;
-    return together(this.root, { name, background: this.theme.background, parts });
+    return together({ name, background: this.theme.background, parts });
   }
 
   get end() {
@@ -477,7 +477,7 @@ class Paths extends View {
   saved() {
     const parts = [...this.chips.values()].flatMap(chip => [{ swatch: chip.firstChild }, { words: chip.lastChild }]);
     parts.push({ element: this.plot.canvas, draw: c => this.plot.on(c, () => this.draw()) }, { words: this.note });
-    return together(this.root, { name: "rate-distortion", background: this.theme.background, parts });
+    return together({ name: "rate-distortion", background: this.theme.background, parts });
   }
 
   // Lines of equal rate + distortion, the negative ELBO.

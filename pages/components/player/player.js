@@ -144,7 +144,7 @@ class Player {
     for (const figure of this.figures) {
       parts.push({ words: figure.name }, { words: figure.unit }, { canvas: figure.canvas }, { canvas: figure.cursor });
     }
-    return together(this.root, { name: `frame-${this.number.textContent}`, background: this.theme.background, parts });
+    return together({ name: `frame-${this.number.textContent}`, background: this.theme.background, parts });
   }
 
   get end() {
