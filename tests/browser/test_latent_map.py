@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from pages.shared.palette import CLASSES as CLASS_COLOURS
 from tests.browser.cloud_demo import CLASSES, N, labels, places
 from tests.browser.conftest import App, OnePage, Visitor
 
@@ -184,6 +186,23 @@ def test_a_number_is_found_and_keys_point_with_the_middle(visitor: Visitor) -> N
     search.fill("99999999")
     search.press("Enter")
     expect(view(visitor.page).locator(".said")).to_have_text("No image 99999999 on this map.")
+
+
+def test_the_view_is_saved_with_its_points_and_legend(visitor: Visitor) -> None:
+    visitor.open()
+    Plane(visitor.page)
+    for kind in ("PNG", "SVG"):
+        view(visitor.page).locator("summary").click()
+        with visitor.page.expect_download() as waiting:
+            view(visitor.page).get_by_role("button", name=kind, exact=True).click()
+        assert waiting.value.suggested_filename == f"run-map.{kind.lower()}"
+        saved = Path(waiting.value.path())
+        if kind == "SVG":
+            assert "class 4" in saved.read_text() and "<image" in saved.read_text()
+            continue
+        with Image.open(saved) as picture:
+            found = set(map(tuple, np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0).tolist()))
+        assert {tuple(bytes.fromhex(colour[1:])) for colour in CLASS_COLOURS[:CLASSES]} <= found
 
 
 def test_two_maps_share_hover_and_lasso_and_points_move_between_them(visitor: Visitor) -> None:

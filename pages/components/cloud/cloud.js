@@ -116,8 +116,8 @@ class Cloud {
   // The maps as they are seen, with their legend.
   saved() {
     if (!this.message) return null;
-    const parts = this.sheets.flatMap(({ title, note, under, middle, over }) =>
-      [{ words: title }, { canvas: under }, { canvas: middle }, { canvas: over }, { words: note }]);
+    const parts = this.sheets.filter(sheet => sheet.camera).flatMap(sheet => [{ words: sheet.title },
+      { element: sheet.box, draw: (c, ratio) => sheet.drawFile(c, ratio) }, { words: sheet.note }]);
     for (const words of this.legend.querySelectorAll(".heading, .name, .count, .ends > *")) parts.push({ words });
     for (const swatch of this.legend.querySelectorAll(".swatch")) parts.push({ swatch });
     const ramp = this.legend.querySelector(".ramp");

@@ -11,6 +11,7 @@ import { Tiling } from "./tiling.js";
 
 const STILL = 5; // px: a hand that moved less has clicked
 const PANE = 104; // px of the picture beside the hand
+const FINER = 2; // pixels of a file for one of the page, at least
 const STEP = 3; // px between corners of a lasso
 const BESIDE = 22; // px from the pointer to the tip
 const KEY = 0.12; // of the plane, that an arrow key moves
@@ -419,42 +420,69 @@ export class Sheet {
 
   drawPoints(ratio) {
     const { width, height } = this.middle;
-    const c = this.middle.getContext("2d");
     if (this.image?.width !== width || this.image.height !== height) this.image = new ImageData(width, height);
-    const pixels = new Uint32Array(this.image.data.buffer);
+    this.putPoints(this.image, ratio);
+    this.middle.getContext("2d").putImageData(this.image, 0, 0);
+  }
+
+  // All points as pixels of an image, of which `ratio` are one of the page.
+  putPoints(image, ratio) {
+    const pixels = new Uint32Array(image.data.buffer);
     pixels.fill(0);
-    if (this.cloud.points) {
-      const { x, y, camera } = this;
-      const about = { x: camera.x, y: camera.y, scale: scaleOf(camera, this.size) * ratio,
-        radius: radiusOf(x.length, this.closer) * ratio };
-      const ink = this.cloud.inks[this.number];
-      const { chosen, others } = this.cloud;
-      const pale = chosen && this.cloud.pale(this.number);
-      if (chosen) splat(pixels, width, height, { xs: x, ys: y, ink: pale, only: others }, about);
-      splat(pixels, width, height, { xs: x, ys: y, ink, only: chosen }, about);
-    }
-    c.putImageData(this.image, 0, 0);
+    const { points, chosen, others, inks } = this.cloud;
+    if (!points) return;
+    const { x, y, camera } = this;
+    const about = { x: camera.x, y: camera.y, scale: scaleOf(camera, this.size) * ratio,
+      radius: radiusOf(x.length, this.closer) * ratio };
+    const pale = chosen && this.cloud.pale(this.number);
+    if (chosen) splat(pixels, image.width, image.height, { xs: x, ys: y, ink: pale, only: others }, about);
+    splat(pixels, image.width, image.height, { xs: x, ys: y, ink: inks[this.number], only: chosen }, about);
   }
 
   drawOver(ratio) {
     const c = this.over.getContext("2d");
-    const { theme, held } = this.cloud;
+    const { held } = this.cloud;
     const { width, height } = this.size;
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
     c.clearRect(0, 0, width, height);
-    c.font = `${TEXT}px ${theme.font}`;
-    this.drawAxes(c);
-    for (const [name, lasso] of Object.entries(this.cloud.lassos)) {
-      if (lasso.line && lasso.map === this.number && !this.away) this.drawLine(c, lasso.line, name);
-    }
+    this.drawMarks(c);
     if (this.line) this.drawLine(c, this.line);
-    const pin = this.cloud.pin;
-    if (pin && pin.sheet === this && !this.away) this.drawCross(c, placed(this.camera, this.size, ...pin.place), 9);
     if (held >= 0) this.ring(c, placed(this.camera, this.size, this.x[held], this.y[held]));
     if (this.keyed) this.drawCross(c, [width / 2, height / 2], 6);
-    const inHand = !pin && !this.away && this.codes?.placeOfHand();
-    if (inHand) this.drawHand(c, placed(this.camera, this.size, inHand[0], inHand[1] * this.stretch));
     this.placeTip();
+  }
+
+  // Axes, lassos and the code in hand: what stays when the hand has left.
+  drawMarks(c) {
+    const { theme, lassos, pin } = this.cloud;
+    c.font = `${TEXT}px ${theme.font}`;
+    this.drawAxes(c);
+    if (this.away) return;
+    for (const [name, lasso] of Object.entries(lassos)) {
+      if (lasso.line && lasso.map === this.number) this.drawLine(c, lasso.line, name);
+    }
+    if (pin?.sheet === this) this.drawCross(c, placed(this.camera, this.size, ...pin.place), 9);
+    const inHand = !pin && this.codes?.placeOfHand();
+    if (inHand) this.drawHand(c, placed(this.camera, this.size, inHand[0], inHand[1] * this.stretch));
+  }
+
+  // The same for a file; points are finer than the page has them, so that a picture can be enlarged.
+  drawFile(c, ratio) {
+    const { width, height } = this.size;
+    const finer = Math.max(ratio, FINER);
+    c.beginPath();
+    c.rect(0, 0, width, height);
+    c.clip();
+    if (this.cloud.tiles && !this.away) this.tiling.draw(c);
+    const canvas = document.createElement("canvas");
+    const image = new ImageData(Math.round(width * finer), Math.round(height * finer));
+    Object.assign(canvas, { width: image.width, height: image.height });
+    this.putPoints(image, finer);
+    canvas.getContext("2d").putImageData(image, 0, 0);
+    c.drawImage(canvas, 0, 0, width, height);
+    this.drawMarks(c);
+    Object.assign(c, { strokeStyle: this.cloud.theme.grid, lineWidth: 1 });
+    c.strokeRect(0.5, 0.5, width - 1, height - 1);
   }
 
   // Numbers along the lower and the left edge, over whatever lies there.
