@@ -23,6 +23,7 @@ import { bankWalk, drawn, gaussianWalk } from "./walk.js";
 const FIRST = 12; // sliders of a latent in sight; the rest are folded away
 const MORE = 32; // that are unfolded at once
 const SIDE = 440; // px of the decoded picture
+const FEW = 6; // numbers of each of several vectors, all of which are to stay in sight
 const REST = 150; // ms without a change after which the address is written
 const ARRIVES = 1.5; // seconds of a walk until it has left where it began by all but a third
 const BY_SEED = "seed"; // in place of a code that is too long for an address, where the seed says it
@@ -165,8 +166,9 @@ export class Hand {
     this.strip = new Strip(this);
 
     const box = make("div", "panes", shown);
+    const vectors = told.modalities.filter(({ kind }) => kind === "vector").length;
     this.panes = told.modalities.map(modality => {
-      const pane = paneOf(modality, { side: SIDE });
+      const pane = paneOf(modality, { side: SIDE, ...(vectors > 1 && { numbers: FEW }) });
       const figure = make("figure", "", box);
       if (told.modalities.length > 1) make("figcaption", "", figure, modality.name);
       figure.append(pane.element);

@@ -6,15 +6,17 @@
 import { make, setText } from "./dom.js";
 import { grid, paint, picture, put, sizeOf } from "./picture.js";
 
-const IN_SIGHT = { vector: 24, label: 12 }; // numbers, classes
+const NUMBERS = 24; // of a vector in sight
+const CLASSES = 12;
 const REACH = 3; // standard deviations that fill half a bar
 const ROUNDING = 1e-5; // of a standard deviation: single precision goes no farther
 const REST = 350; // ms: other rows come into sight only when nothing moves any more
 
 // `show({ mean, sigma }, { what, beside })` draws one observation, Float32Arrays as the model has them; `what` is
 // "mean" or "sigma", and `beside` are the numbers of the observation that the code came from, if there is one.
-export function paneOf(modality, { side = 320 } = {}) {
-  return new (PANES[modality.kind] ?? Unseen)(modality, side);
+// Pictures are at most `side` px wide, and of a vector at most `numbers` are named.
+export function paneOf(modality, { side = 320, numbers = NUMBERS } = {}) {
+  return new (PANES[modality.kind] ?? Unseen)(modality, side, numbers);
 }
 
 class Pane {
@@ -58,6 +60,7 @@ class ImagePane extends Pane {
     super(modality, side);
     this.picture = this.canvas();
     const [, height, width] = modality.shape;
+    Object.assign(this.picture, { width, height }); // what it will have: nothing jumps when the first picture comes
     this.picture.style.setProperty("--wide", Math.min(1, width / height));
   }
 
@@ -69,14 +72,15 @@ class ImagePane extends Pane {
 
 // Stripes, and the numbers of the columns that lie farthest from their means, in the file's units.
 class VectorPane extends Pane {
-  constructor(modality, side) {
+  constructor(modality, side, numbers) {
     super(modality, side);
     this.picture = this.canvas();
+    this.numbers = numbers;
     const { names, shape, scale } = modality;
-    this.rows = rowsIn(this.element, Math.min(IN_SIGHT.vector, names.length), true);
+    this.rows = rowsIn(this.element, Math.min(numbers, names.length), true);
     this.note = make("div", "pane-note", this.element);
-    setText(this.note, `${names.length > IN_SIGHT.vector ?
-      `The ${IN_SIGHT.vector} of ${shape[0].toLocaleString("en")} columns that lie farthest from their means. ` : ""}${
+    setText(this.note, `${names.length > numbers ?
+      `The ${numbers} of ${shape[0].toLocaleString("en")} columns that lie farthest from their means. ` : ""}${
       scale.length ? "In the file's units; bars in standard deviations, three at the end." : "Bars end at three."}`);
   }
 
@@ -88,7 +92,7 @@ class VectorPane extends Pane {
     paint(this.picture, apart, shape, sigma ? { top: Math.max(...sigma) || 1 } : {});
     const inUnits = (x, d) => (scale.length ? x * scale[d] + (sigma ? 0 : centre[d]) : x);
     const weights = Array.from(apart, x => even3(Math.abs(x)));
-    const chosen = this.choose(weights, IN_SIGHT.vector, () => this.show(values, options));
+    const chosen = this.choose(weights, this.numbers, () => this.show(values, options));
     chosen.forEach((d, place) => {
       const said = plain(inUnits(apart[d], d), scale[d]);
       const own = beside && !sigma ? ` / ${plain(inUnits(beside[d], d), scale[d])}` : "";
@@ -105,7 +109,7 @@ class LabelPane extends Pane {
     const box = make("div", "", this.element);
     box.setAttribute("role", "img");
     box.setAttribute("aria-label", `Probabilities of ${modality.name}`);
-    this.rows = rowsIn(box, Math.min(IN_SIGHT.label, modality.names.length), false);
+    this.rows = rowsIn(box, Math.min(CLASSES, modality.names.length), false);
   }
 
   show(values) {
@@ -113,7 +117,7 @@ class LabelPane extends Pane {
     const chances = values.mean;
     const best = chances.indexOf(Math.max(...chances));
     setText(this.best, names[best]);
-    const chosen = this.choose(Array.from(chances), IN_SIGHT.label, () => this.show(values));
+    const chosen = this.choose(Array.from(chances), CLASSES, () => this.show(values));
     chosen.forEach((n, place) => {
       const said = `${Math.round(100 * chances[n])} %`;
       fill(this.rows[place], names[n], chances[n], said, `${names[n]}: ${said}`);

@@ -13,11 +13,14 @@ export function verdictIn(parent, judge) {
   const root = make("div", "verdict", parent);
   root.setAttribute("role", "status");
   root.setAttribute("aria-live", "off"); // it answers in every frame: read out only when asked for
-  const best = make("span", "verdict-class name", root);
-  const bar = make("span", "", make("span", "verdict-bar", root));
-  const share = make("span", "verdict-share", root);
-  const next = make("span", "verdict-next", root);
-  const place = make("span", "verdict-place", root);
+  const line = make("div", "verdict-line", root);
+  make("span", "verdict-who", line, "Judge");
+  const best = make("span", "verdict-class name", line);
+  const bar = make("span", "", make("span", "verdict-bar", line));
+  const share = make("span", "verdict-share", line);
+  const next = make("div", "verdict-next name", root);
+  const place = make("div", "verdict-place name", root);
+  place.hidden = true;
   root.title = `${WHAT} ${judgeInWords(judge)}`;
   return {
     element: root,
