@@ -31,6 +31,14 @@ def test_every_kind_is_written_under_its_name(store: str, tmp_path: Path, monkey
         assert (walk.size, film.n_frames) == ((16, 16), 8) and "z.kl" in codes
 
 
+def test_a_page_is_written_whole(store: str, tmp_path: Path) -> None:
+    path = tmp_path / "run.html"
+    assert call(["export", "run", "--html", "--split", "validation", "-o", str(path), "--store", store]) == 0
+    page = path.read_text()
+    assert page.startswith("<!DOCTYPE html>") and page.rstrip().endswith("</html>")
+    assert "250 of 250 validation observations" in page
+
+
 def test_onnx_writes_both_networks_or_one(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     assert call(["export", "gallery/pca", "--onnx", "-o", str(tmp_path / "p.onnx"), "--store", GALLERY]) == 0

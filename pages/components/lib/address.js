@@ -34,7 +34,11 @@ export function flush() {
   timer = null;
   if (place !== placeOf(location)) return;
   const there = merged(location.href);
-  if (there !== location.href) history.replaceState(history.state, "", there);
+  if (there === location.href) return;
+  try {
+    history.replaceState(history.state, "", there);
+  } catch { // some browsers let a page that was opened from a file have no other address
+  }
 }
 
 // Calls `follow` when the visitor came here by Back or Forward: the address says everything anew. Returns what ends it.
