@@ -225,7 +225,7 @@ def test_an_implicit_prior_tells_its_normaliser_with_its_error(made: Path) -> No
     z, error = normaliser(checkpoint(made, "implicit")) or (0.0, 0.0)
     at = panel("implicit")
     assert metrics(at)["log Z"] == f"{z:.2f} ± {error:.2f} nats".replace("-", "−")
-    at.session_state["view"] = "Samples"
+    at.query_params["view"] = at.session_state["view"] = "Samples"
     at.run()
     assert not at.exception and "samples have no temperature" in demo.words(at)
     assert not [slider for slider in at.slider if slider.key == "temperature"]
