@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 import torch
 from playwright.sync_api import Browser, Page
+from torch import nn
+from torch.nn import functional as F
 
 from pages.components import serve
 from vaecore.config import RunConfig, preset
 from vaecore.data import Modality
-from vaecore.explore.export.graph import Graph, NoGraph
+from vaecore.explore.export.graph import EACH, MEANING, PAIRS, Floats, Graph, NoGraph
 from vaecore.explore.export.kept import CODES, drawn
 from vaecore.explore.export.networks import WHAT, What, computed, module_of, network
 from vaecore.models import MVAE, VAE, Family
@@ -89,20 +91,31 @@ def page(browser: Browser, made: dict[str, bytes]) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def off(page: Page, made: dict[str, bytes]) -> Off:
-    """The largest difference of each output from torch's, of numbers above 1 as a share of them."""
+def compared(page: Page, made: dict[str, bytes]) -> Off:
+    """The largest difference of each output from that wanted, of numbers above 1 as a share of them."""
+
+    def compare(graph: Graph, inputs: Mapping[str, Floats], wanted: Mapping[str, torch.Tensor], half: bool = False
+                ) -> dict[str, float]:
+        numbers = [*inputs.values(), *(wanted[name].numpy() for name in graph.outputs)]
+        made["/made/it/graph"] = graph.packed(half)
+        made["/made/it/numbers"] = b"".join(x.astype("<f4").tobytes() for x in numbers)
+        found = dict(page.evaluate(COMPARED, ["it", len(next(iter(inputs.values())))]))
+        assert found.keys() == wanted.keys()
+        return found
+
+    return compare
+
+
+@pytest.fixture(scope="module")
+def off(compared: Off) -> Off:
+    """The same of a network of a model, from what torch computes."""
 
     def measure(model: Family, what: What, *, half: bool = False, graph: Graph | None = None, codes: int = CODES
                 ) -> dict[str, float]:
         graph = network(model, what) if graph is None else graph
         inputs = drawn(graph, what, codes)
         wanted = computed(module_of(model, what), {name: torch.from_numpy(x) for name, x in inputs.items()})
-        numbers = [*inputs.values(), *(wanted[name].numpy() for name in graph.outputs)]
-        made["/made/it/graph"] = graph.packed(half)
-        made["/made/it/numbers"] = b"".join(x.astype("<f4").tobytes() for x in numbers)
-        found = dict(page.evaluate(COMPARED, ["it", codes]))
-        assert found.keys() == wanted.keys()
-        return found
+        return compared(graph, inputs, wanted, half)
 
     return measure
 
@@ -169,6 +182,52 @@ def test_networks_and_likelihoods_of_colour_images_of_odd_sides(off: Off, fields
     decoded = off(model, "decoder")
     assert max(decoded.values()) <= 1e-4 and max(off(model, "encoder").values()) <= 1e-4
     assert ("image.sigma" in decoded) == (fields.get("likelihood", {}).get("kind", "bernoulli") != "bernoulli")
+
+
+class Every(nn.Module):
+    """Every operation that a graph can have and no network above has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.normal, self.scaled, self.linear = nn.LayerNorm(6), nn.BatchNorm2d(3), nn.Linear(3, 5)
+        self.places = torch.randperm(4 * 7 * 9)
+        self.grouped = nn.Conv2d(4, 6, (3, 2), stride=(2, 1), padding=(1, 0), dilation=(1, 2), groups=2)
+        self.grown = nn.ConvTranspose2d(6, 4, (2, 3), stride=(1, 2), padding=(0, 1), output_padding=(0, 1), groups=2,
+                                        bias=False)
+        for values in (self.scaled.running_mean, self.scaled.running_var):
+            assert values is not None
+            values.uniform_(0.5, 2)
+
+    def forward(self, x: torch.Tensor, image: torch.Tensor) -> dict[str, torch.Tensor]:
+        positive = x.exp()
+        found = {name: function(positive if name in ("log", "sqrt", "rsqrt", "reciprocal", "log1p") else x)
+                 for name, function in EACH.items() if name not in ("elu", "leaky_relu", "softplus", "clamp")}
+        found |= {"elu": F.elu(x, 0.7), "leaky_relu": F.leaky_relu(x, 0.3), "softplus": F.softplus(x, 2, 1),
+                  "selu": F.selu(x), "clamp": x.clamp(-0.5, 0.8), "hardtanh": F.hardtanh(x), "relu6": F.relu6(3 * x),
+                  "log_sigmoid": F.logsigmoid(x)}
+        found |= {f"pair {name}": function(positive, positive.flip(1)) for name, function in PAIRS.items()}
+        table = x.view(1, 2, 3)
+        found |= {"across": table - table.amax(2, keepdim=True) * table.sum(1, keepdim=True), "rsub": 1 - x,
+                  "mean": table.mean((1, 2))[:, None], "softmax": table.softmax(1), "log_softmax": x.log_softmax(-1),
+                  "normal": self.normal(x), "rows": self.linear(table),
+                  "joined": torch.cat([x, positive], 1), "scattered": image.flatten(1)[:, self.places],
+                  "products": (table[0].T @ table[0])[None], "square": x.square()}
+        grouped = self.grouped(image)
+        return found | {"grouped": grouped, "grown": self.grown(grouped), "scaled": self.scaled(image[:, 1:]),
+                        "average": F.avg_pool2d(image, 2, ceil_mode=True), "whole": F.avg_pool2d(image, (3, 2))}
+
+
+def test_every_operation_is_what_torch_says(compared: Off) -> None:
+    torch.manual_seed(0)
+    module = Every().eval()
+    graph = Graph.of(module, {"x": (6,), "image": (4, 7, 9)})
+    x, image = torch.randn(8, 6), torch.randn(8, 4, 7, 9)
+    with torch.no_grad():
+        rows = [module(x[i:i + 1], image[i:i + 1]) for i in range(8)]
+    wanted = {name: torch.cat([row[name] for row in rows]) for name in rows[0]}
+    worst = compared(graph, {"x": x.numpy(), "image": image.numpy()}, wanted)
+    assert {name: off for name, off in worst.items() if off > 2e-5} == {}
+    assert {step.name for step in graph.steps} == MEANING.keys()
 
 
 def test_a_convolution_of_a_large_image_is_made_line_by_line(off: Off) -> None:

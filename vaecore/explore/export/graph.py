@@ -474,6 +474,8 @@ READ: dict[str, Reader] = {
     "gelu": lambda r, x, approximate="none", **_: r.elementwise("gelu" if approximate == "none" else "gelu_tanh", x),
     "elu": lambda r, x, alpha=1, scale=1, input_scale=1, **_: r.elementwise(
         "elu", x, alpha=float(alpha), scale=float(scale), input_scale=float(input_scale)),
+    "selu": lambda r, x, **_: r.elementwise("elu", x, alpha=1.6732632423543772, scale=1.0507009873554805,
+                                           input_scale=1.0),
     "leaky_relu": lambda r, x, negative_slope=0.01, **_: r.elementwise("leaky_relu", x, slope=float(negative_slope)),
     "softplus": lambda r, x, beta=1, threshold=20, **_: r.elementwise("softplus", x, beta=float(beta),
                                                                      threshold=float(threshold)),
