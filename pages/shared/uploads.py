@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -51,24 +51,35 @@ def ask(label: str, key: str, help: str, *, several: bool = False) -> bytes | No
     return files[min(place, len(files) - 1)].getvalue()
 
 
-def read(how: Callable[[Collection[Step]], Upload], key: str) -> Upload:
-    """The upload, read by `how` without what is undone: what it was, and what was done to it with the switches.
+def read(how: Callable[[Collection[Step]], Upload], key: str, *, shown: bool = True) -> Upload:
+    """The upload, read by `how` without what is undone: what was done to it, with the switches.
 
-    Raises `ValueError` for what is no picture.
+    Beside them the picture is `shown` as it was. Raises `ValueError` for what is no picture.
     """
-    from vaecore.explore.uploads import STEPS, SWITCHES
+    from vaecore.explore.uploads import STEPS
 
     undone = [step for step in STEPS if st.session_state.get(f"{key}-{step}", True) is False]
     found = how(undone)
+    steps = [step for step in STEPS if step in undone or any(done.step == step for done in found.done)]
+    if not shown:
+        told(found, steps, key)
+        return found
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=SHOWN):
             before(found)
         with st.container(width="stretch", gap="small"):
-            st.caption(found.sentence or "Only fitted to the size that the model reads.")
-            steps = [step for step in STEPS if step in undone or any(done.step == step for done in found.done)]
-            for step in steps:
-                st.toggle(SWITCHES[step], value=True, key=f"{key}-{step}", help=HELPS[step], persist_state="session")
+            told(found, steps, key)
     return found
+
+
+def told(found: Upload, steps: Sequence[Step], key: str) -> None:
+    """What was done in words, and a switch for each step."""
+    from vaecore.explore.uploads import SWITCHES
+
+    st.caption(found.sentence or "Only fitted to the size that the model reads.")
+    with st.container(horizontal=True, gap="medium"):
+        for step in steps:
+            st.toggle(SWITCHES[step], value=True, key=f"{key}-{step}", help=HELPS[step], persist_state="session")
 
 
 def before(found: Upload) -> None:

@@ -48,13 +48,13 @@ def uploaded(checkpoint: Checkpoint) -> None:
     if file is None:
         return
     try:
-        found = uploads.read(lambda undone: checkpoint.read(file, undone=undone), key)
+        found = uploads.read(lambda undone: checkpoint.read(file, undone=undone), key, shown=False)
         if int(found.pixels.max()) == int(found.pixels.min()):
             raise ValueError("The picture is blank once it is read. Undo a step, or choose another.")
     except ValueError as error:
         st.warning(escaped(str(error)), icon=":material/image_not_supported:")
         return
-    reading.given(checkpoint, yardstick(checkpoint), found.pixels, among(checkpoint),
+    reading.given(checkpoint, yardstick(checkpoint), found, among(checkpoint),
                   key=f"reading-{checkpoint.run.id}")
 
 

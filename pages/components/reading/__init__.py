@@ -7,6 +7,7 @@ message comes here meanwhile.
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +19,13 @@ from pages.components.pad import SIDE
 from pages.shared import hand
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from vaecore.explore import Checkpoint
     from vaecore.explore.maps.at_hand import AtHand
     from vaecore.explore.reading import Yardstick
+    from vaecore.explore.uploads import Upload
 
 HEIGHT = 280  # CSS pixels of the pad
+SHOWN = 196  # of a picture beside it
 MOST_BYTES = 2_000_000  # of the neighbours' pictures
 
 
@@ -36,14 +37,14 @@ def drawing(checkpoint: Checkpoint, yardstick: Yardstick, among: AtHand | None =
     serve.component("reading")(key=key, data=packed(checkpoint, yardstick, None, among, key))
 
 
-def given(checkpoint: Checkpoint, yardstick: Yardstick, pixels: NDArray[np.uint8], among: AtHand | None = None, *,
-          key: str) -> None:
-    """A picture, uint8 (C, H, W), and how it is read."""
-    serve.component("reading")(key=key, data=packed(checkpoint, yardstick, pixels, among, key))
+def given(checkpoint: Checkpoint, yardstick: Yardstick, upload: Upload, among: AtHand | None = None, *, key: str
+          ) -> None:
+    """An upload: the picture as its file has it, and how it is read."""
+    serve.component("reading")(key=key, data=packed(checkpoint, yardstick, upload, among, key))
 
 
-def packed(checkpoint: Checkpoint, yardstick: Yardstick, pixels: NDArray[np.uint8] | None, among: AtHand | None,
-           key: str) -> bytes:
+def packed(checkpoint: Checkpoint, yardstick: Yardstick, upload: Upload | None, among: AtHand | None, key: str
+           ) -> bytes:
     """What the browser is sent: u32 header length | JSON | float32 numbers | uint8 pixels.
 
     The numbers are the errors of the yardstick in ascending order, and the codes of the examples, which are its
@@ -58,14 +59,21 @@ def packed(checkpoint: Checkpoint, yardstick: Yardstick, pixels: NDArray[np.uint
     header: dict[str, Any] = {
         **hand.described(checkpoint), "key": key, "height": HEIGHT, "side": SIDE,
         "ink": None if ink is None else {"light": ink.light, "box": ink.box},
-        "size": [height, width], "given": pixels is not None, "errors": len(yardstick.errors),
+        "size": [height, width], "given": None if upload is None else _before(upload), "errors": len(yardstick.errors),
         "source": yardstick.source, "neighbours": count, "labels": labels, "priors": _priors(checkpoint),
         "covariate": _covariate(checkpoint), "search": None if among is None else _search(checkpoint, among)}
     head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
     head += b" " * (-len(head) % 4)
     numbers = [part.astype("<f4").tobytes() for part in (np.sort(yardstick.errors), checkpoint.yardstick.codes[:count])]
-    shown = [examples[:count].tobytes(), b"" if pixels is None else pixels.tobytes()]
+    shown = [examples[:count].tobytes(), b"" if upload is None else upload.pixels.tobytes()]
     return b"".join([len(head).to_bytes(4, "little"), head, *numbers, *shown])
+
+
+def _before(upload: Upload) -> str:
+    """The picture as its file has it, small, as an address that holds it."""
+    from vaecore.explore.pictures import on_screen
+
+    return "data:image/png;base64," + base64.b64encode(on_screen(upload.before, 2 * SHOWN)).decode()
 
 
 def _search(checkpoint: Checkpoint, among: AtHand) -> dict[str, Any] | None:

@@ -39,6 +39,7 @@ class Reading {
     this.pad = facts.given ? null : new Pad(this.root, { key: facts.key, held: true }, strokes => this.draw(strokes));
     const beside = make("div", "beside", this.root);
     const pictures = make("div", "pictures", beside);
+    if (facts.given) this.source = this.shown(pictures);
     this.before = this.figure(pictures, "As the model reads it");
     this.after = this.figure(pictures, "Reconstructed");
     this.said = make("div", "said", beside);
@@ -67,6 +68,15 @@ class Reading {
     this.why = make("div", "note", this.root);
   }
 
+  // An upload as its file has it.
+  shown(parent) {
+    const figure = make("figure", "", parent);
+    const image = make("img", "", figure);
+    image.alt = "The picture as its file has it";
+    make("figcaption", "", figure, "As the file has it");
+    return image;
+  }
+
   figure(parent, words) {
     const figure = make("figure", "", parent);
     const canvas = make("canvas", "", figure);
@@ -82,7 +92,7 @@ class Reading {
     const { latent, modality, covariate, size: [height, width] } = facts;
     this.root.style.setProperty("--wide", Math.min(1, width / height));
     this.root.style.setProperty("--ratio", width / height);
-    this.root.toggleAttribute("data-given", facts.given);
+    this.root.toggleAttribute("data-given", Boolean(facts.given));
     this.choice.hidden = !covariate?.classes;
     if (first) {
       this.classes.replaceChildren(...(covariate?.classes ?? []).map(name => new Option(name)));
@@ -99,6 +109,7 @@ class Reading {
     this.judge(facts.judges[modality.name]);
     if (!facts.search || facts.search.codes !== this.among?.key) this.among = keptOf(facts);
     if (facts.search) this.search(facts.search);
+    if (facts.given && this.source.src !== facts.given) this.source.src = facts.given;
     if (facts.given) this.look(asShares(facts.picture));
     else {
       this.pad.update({ label: "Your drawing", height: facts.height, side: facts.side, aspect: width / height },
