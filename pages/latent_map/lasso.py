@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 HELD = "map-held"  # in the session: which observations there are, and the lassos over them as they were sent
 PICTURES, COLUMNS = 64, 16  # of a contact sheet
 CLASSES = 10  # in sight
-WEIGHED = 200  # observations whose log p(x) is estimated at once
+WEIGHED = 100  # observations whose log p(x) is estimated at once
 SAMPLES = 100  # importance samples
 
 

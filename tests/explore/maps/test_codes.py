@@ -221,3 +221,23 @@ def test_large_and_long_observations_fit_a_cell() -> None:
     assert (of((1, 400)).width, of((1, 400)).height) == (64, 32)
     small = Sprites(32, 64, 32, 512).cells(np.zeros((2, 256, 128, 3), np.uint8))
     assert small.shape == (2, 64, 32, 3)
+
+
+def test_where_the_data_are_not_here_a_copy_of_the_package_is_mapped(vae: Checkpoint, monkeypatch: pytest.MonkeyPatch
+                                                                     ) -> None:
+    from vaecore.data.digits import Digits
+
+    dataset, wanted = vae.run.config().data.load(), Population.of(vae)
+
+    class Shipped:
+        def load(self) -> Any:
+            return dataset
+
+    def gone(_: Digits) -> None:
+        raise DataUnavailable("not here")
+
+    monkeypatch.setattr(Digits, "load", gone)
+    with pytest.raises(DataUnavailable, match="not here"):
+        Population.of(vae)
+    monkeypatch.setattr(Digits, "shipped", lambda _: Shipped())
+    assert Population.of(vae).count == wanted.count
