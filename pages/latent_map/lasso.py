@@ -45,8 +45,8 @@ def shown(found: Shown) -> None:
     if all(len(each.places) for each in both):
         run = found.here[0].population.checkpoint.run
         st.page_link(TRAVERSE.path, label="Use the way from B to A as a direction in Traverse", icon=TRAVERSE.icon,
-                     query_params={"run": run.id}, help="The mean code of lasso A less that of lasso B, as one more "
-                     "slider among its directions.")
+                     query_params={"run": run.id, "view": "Directions"}, help="The mean code of lasso A less that of "
+                     "lasso B, as one more slider among its directions.")
 
 
 def export(found: Shown) -> None:

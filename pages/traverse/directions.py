@@ -53,17 +53,6 @@ def sliders(checkpoint: Checkpoint) -> list[Direction]:
             for made in _made(checkpoint).values()]
 
 
-def opened_by_lassos(checkpoint: Checkpoint) -> bool:
-    """Whether two lassos came from the page Latent map since this was asked last: then their direction is wanted."""
-    held, key = cloud.sets(checkpoint.run.id), f"lassos-seen-{checkpoint.run.id}"
-    if held is None or not len(held.a) or not len(held.b):
-        return False
-    told = held.split, held.a.tobytes(), held.b.tobytes()
-    new = st.session_state.get(key) != told
-    st.session_state[key] = told
-    return new
-
-
 def panel(checkpoint: Checkpoint) -> None:
     """Make directions, see what each changes at the code under the hand, and take them away."""
     here = checkpoint.place(hand.positions(checkpoint, "directions")[checkpoint.latent])

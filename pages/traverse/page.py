@@ -71,8 +71,6 @@ with choice:
                            "newest first, then the gallery. Models of text are opened in Sentences.")
 if run is not None and coded(run) and (loaded := checkpoints.opened(run, SINGLE)) is not None:
     told(loaded)
-    if directions.opened_by_lassos(loaded):
-        st.session_state["view"] = "Directions"
     hand.show(loaded, directions.sliders(loaded))
     judging.offer(loaded)
     views(loaded)

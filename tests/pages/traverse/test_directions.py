@@ -73,39 +73,14 @@ def test_local_ones_are_those_at_the_code_under_the_hand(run: str) -> None:
 def test_lassos_of_the_map_make_one() -> None:
     from pages.components.cloud import Chosen, as_sent
 
-    at, model = demo.open_page("traverse", run="vae"), checkpoint("runs/vae")
-    assert at.session_state["view"] != "Directions"
+    at, model = shown("vae"), checkpoint("runs/vae")
+    assert "make-lasso" not in {button.key for button in at.button}
     a, b = np.array([0, 3, 4, 9, 11]), np.array([1, 2, 20])
     at.session_state["sets-vae"] = ("kept", 64, (as_sent(Chosen(0, a), 64), as_sent(Chosen(0, b), 64)))
     at.run()
-    assert at.session_state["view"] == "Directions", "where one who comes from the map with two lassos is led"
     at.button(key="make-lasso").click().run()
     assert not at.exception
     [told], [vector] = sliders(at)
     codes = model.encode(slice(None))
     assert told["name"] == "lasso B to A" and "very codes" in told["help"]
     np.testing.assert_allclose(vector, (codes[a].mean(0) - codes[b].mean(0)) / model.scale()[1], atol=1e-5)
-
-
-def test_the_tab_opens_once_for_each_pair_of_lassos(monkeypatch: pytest.MonkeyPatch) -> None:
-    import streamlit as st
-
-    from pages.components import cloud
-    from pages.traverse.directions import opened_by_lassos
-
-    kept: dict[str, Any] = {}
-    monkeypatch.setattr(st, "session_state", kept)
-    model = checkpoint("runs/vae")
-    run = model.run.id
-    assert not opened_by_lassos(model)
-
-    def drawn(a: list[int], b: list[int]) -> None:
-        cloud.keep_sets(run, "kept", 64, (cloud.as_sent(cloud.Chosen(0, np.array(a, int)), 64),
-                                          cloud.as_sent(cloud.Chosen(0, np.array(b, int)), 64)))
-
-    drawn([1, 2], [])
-    assert not opened_by_lassos(model), "a direction needs both"
-    drawn([1, 2], [3])
-    assert opened_by_lassos(model) and not opened_by_lassos(model)
-    drawn([1, 2], [3, 4])
-    assert opened_by_lassos(model)
