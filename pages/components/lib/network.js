@@ -9,6 +9,7 @@
 
 import { count, described, named, parse, run } from "./graph.js";
 
+const MOST_ADDRESSES = 32; // whose networks are remembered; who has opened one keeps it all the same
 const engines = new Map(); // by address, what computes
 
 export class Network {
@@ -18,6 +19,7 @@ export class Network {
     if (!engines.has(address)) {
       const engine = fetched(address);
       engines.set(address, engine);
+      if (engines.size > MOST_ADDRESSES) engines.delete(engines.keys().next().value);
       engine.catch(() => engines.delete(address)); // it may be there next time
     }
     return new Network(await engines.get(address));
