@@ -4,8 +4,8 @@
 import { make, setText } from "./dom.js";
 import { Network } from "./network.js";
 
-const WHAT = "What a classifier says of this picture. It was trained on the data's own images, and never saw a decoded "
-  + "one: where no data are it answers as surely, so mind how dense the place is.";
+const WHAT = "What a classifier says of what is decoded. It learned from the data and never saw anything decoded: where "
+  + "no data are it answers as surely, so mind how dense the place is.";
 
 // A line for a judge { name, accuracy, classes }. `show(logits, place)` answers; `place` is { words, outside }: how
 // dense the place is, in words, and whether it lies outside of what the model saw. Without logits the line is empty.
@@ -60,7 +60,7 @@ export function judgedIn(parent, told) {
 export const inWords = ({ name, chance }) => `${name} · ${percent(chance)}`;
 
 export function judgeInWords({ name, accuracy }) {
-  return `The judge: ${name}. It is right on ${percent(accuracy)} of real test images.`;
+  return `The judge: ${name}. It is right on ${percent(accuracy)} of real test observations.`;
 }
 
 // The classes with their probabilities, the likeliest first.

@@ -275,6 +275,21 @@ def test_swaps_and_traversals_are_the_models() -> None:
     assert bodies(at).count('alt="Private moves') == 2 and bodies(at).count('alt="Shared moves') == 3
 
 
+@pytest.mark.parametrize("run", ["label", "split", "jive", "texts"])
+def test_latents_are_under_the_hand_and_no_judge_is_made_unasked(run: str, tmp_path: Path,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAECORE_CACHE", str(tmp_path / "cache"))
+    at = tab(demo.open_page("cross_modal", run=run), run, "Latents under the hand")
+    assert not at.exception and len(at.get("bidi_component")) >= 2
+    assert ("Make the judge" in [button.label for button in at.button]) == (run != "texts")
+    assert not (tmp_path / "cache" / "judges").exists()
+
+
+def test_an_address_with_a_code_opens_the_hand() -> None:
+    at = demo.open_page("cross_modal", run="split", **{"z.shared": "1,2"})
+    assert len(at.get("bidi_component")) >= 2 and "certainty" not in plain(at)
+
+
 def test_a_linear_method_shows_scores_loadings_and_variance(store: Path) -> None:
     at = demo.open_page("cross_modal", run="jive")
     assert [tab.label for tab in at.tabs] == ["Scores and loadings", "Latents under the hand", "Swap",
