@@ -71,21 +71,13 @@ def _key(run: Run) -> str:
 
 
 def _found(opened: Checkpoint | CrossModal) -> dict[str, KeptJudge | None]:
-    from vaecore.explore.judged import judge_of, judgeable
-    from vaecore.schema import ConfigError
-    from vaecore.store import StoreError
+    from vaecore.explore.told import judges
 
-    if opened.labels is None:
-        return {}
-    modalities = opened.model.modalities
-    try:
-        return {name: judge_of(opened.run, name, modalities[name]) for name in judgeable(modalities)}
-    except (ConfigError, StoreError):  # without its configuration nobody knows what its data were
-        return {}
+    return judges(opened)
 
 
 def _told(run: Run, found: KeptJudge) -> dict[str, Any]:
     from pages.components.networks import network_address
+    from vaecore.explore.told import verdict
 
-    return {"address": network_address(run, "judge", found.modality), "name": found.name, "accuracy": found.accuracy,
-            "tested": found.tested, "classes": list(found.classes), "modality": found.modality}
+    return verdict(found) | {"address": network_address(run, "judge", found.modality)}

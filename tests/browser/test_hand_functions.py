@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.components.hand import Direction, Travelling, pack
+from pages.components.hand import Direction, pack
 from tests.browser.conftest import Call
+from vaecore.explore.told import Travelling
 
 WALK = "hand/walk.js"
 POSITION = "hand/position.js"

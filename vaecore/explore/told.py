@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from vaecore.explore import panes
 from vaecore.explore.codes import Codes
 from vaecore.explore.crossmodal import CrossModal
+from vaecore.explore.judged import KeptJudge, judge_of, judgeable
 from vaecore.explore.latents import LatentFacts, latents
 from vaecore.explore.laws import laws
 from vaecore.explore.single import Checkpoint
 from vaecore.modalities import Text
+from vaecore.schema import ConfigError
+from vaecore.store import StoreError
 
 BANK = 256  # codes that are drawn for the browser, of a prior that is not N(0, I)
 
@@ -34,9 +37,9 @@ class Travelling:
 
     codes: Codes
     originals: Mapping[str, NDArray[Any]]
-    bank: Codes | None
-    tempered: bool
-    drawn: str
+    bank: Codes | None = None
+    tempered: bool = True
+    drawn: str = ""
 
 
 def described(opened: Checkpoint | CrossModal) -> dict[str, Any]:
@@ -50,6 +53,23 @@ def described(opened: Checkpoint | CrossModal) -> dict[str, Any]:
                        for name, modality in opened.model.modalities.items()],
         "classes": list(opened.known), "prior": opened.has_prior, "several": several,
         "noun": "sample" if several else "image" if next(iter(opened.model.modalities.values())).pixels else "row"}
+
+
+def judges(opened: Checkpoint | CrossModal) -> dict[str, KeptJudge | None]:
+    """The judge of each modality that can have one, None where it has not been made; empty of data without labels."""
+    if opened.labels is None:
+        return {}
+    modalities = opened.model.modalities
+    try:
+        return {name: judge_of(opened.run, name, modalities[name]) for name in judgeable(modalities)}
+    except (ConfigError, StoreError):  # without its configuration nobody knows what its data were
+        return {}
+
+
+def verdict(judge: KeptJudge) -> dict[str, Any]:
+    """A judge as JSON, but for the address of its network."""
+    return {"name": judge.name, "accuracy": judge.accuracy, "tested": judge.tested, "classes": list(judge.classes),
+            "modality": judge.modality}
 
 
 def names_in_address(found: Sequence[LatentFacts]) -> dict[str, str]:

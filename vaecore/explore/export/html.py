@@ -10,6 +10,7 @@ Shapes: r latent size, n points of the map.
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import html
 import json
@@ -36,7 +37,7 @@ from vaecore.explore.maps.sprites import Sprites
 from vaecore.explore.opening import opened
 from vaecore.explore.seen import seen
 from vaecore.explore.single import Checkpoint
-from vaecore.explore.told import described, travelling
+from vaecore.explore.told import described, judges, travelling, verdict
 from vaecore.schema import ConfigError, problem
 from vaecore.store import Metrics, StoreError
 
@@ -49,6 +50,7 @@ COMPONENTS, THEME = ROOT / "pages" / "components", ROOT / ".streamlit" / "config
 POINTS = 3000  # of the map
 CURVE = 1200  # points of a curve
 MAX_FILE_BYTES = 64_000_000
+MAX_JUDGE_BYTES = 2_000_000  # of the network of a judge: a page for many to have is not half a judge
 MISSING = 0xFFFF  # the class of a point that has none
 HEIGHT = {"map": 520, "curves": 260}  # CSS pixels
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
@@ -74,7 +76,7 @@ def html_page(run: Run, split: SplitName = "test", *, points: int = POINTS, comp
         assets = {"decoder": kept(run, "decoder").bytes}
     except NoGraph as error:
         raise problem("--html", run.id, f"a file has no server to decode. {error}", "Choose another run.") from None
-    told = described(found) | {"networks": {"decoder": "asset:decoder"}, "judges": {}}
+    told = described(found) | {"networks": {"decoder": "asset:decoder"}, "judges": _judges(found, assets)}
     if isinstance(found, Checkpoint):
         assets["seen"] = seen(found).packed()
         told["seen"] = "asset:seen"  # where it saw data
@@ -218,6 +220,17 @@ def _sum(values: Any) -> float | None:
     return float(sum(flat)) if flat and all(isinstance(x, int | float) for x in flat) else None
 
 
+def _judges(found: Checkpoint | CrossModal, assets: dict[str, bytes]) -> dict[str, Any]:
+    """The judges of the data that have been made, are small and run in a browser; their networks go into `assets`."""
+    told = {}
+    for name, judge in judges(found).items():
+        with contextlib.suppress(NoGraph):
+            if judge is not None and len(network := kept(found.run, "judge", name).bytes) <= MAX_JUDGE_BYTES:
+                assets[f"judge-{name}"] = network
+                told[name] = verdict(judge) | {"address": f"asset:judge-{name}"}
+    return told
+
+
 def _observed(checkpoint: Checkpoint, split: SplitName, points: int) -> Population:
     try:
         return Population.of(checkpoint, split, points)
@@ -270,8 +283,8 @@ def _page(run: Run, found: Checkpoint | CrossModal, components: Path, given: Map
 
 
 # In place of the network, for the modules of the page alone.
-_FETCH = """const fetch = async address => {
-  const { assets } = JSON.parse(document.getElementById("given").textContent);
+_FETCH = """const { assets } = JSON.parse(document.getElementById("given").textContent);
+const fetch = async address => {
   const found = assets[String(address).replace(/^asset:/, "")];
   if (found === undefined) return new Response("", { status: 404 });
   return new Response(Uint8Array.from(atob(found), letter => letter.charCodeAt(0)));
