@@ -33,8 +33,8 @@ def panel(checkpoint: CrossModal, given: dict[str, Tensor]) -> None:
           help=f"Sets the sliders to the mean of q(z | {listed}). They go there by themselves when something else is "
                "given above." if given else "Nothing is given above: the mean of the prior, or without one of the "
                "data's codes.")
-    hand.show(checkpoint)
     judging.offer(checkpoint)
+    hand.show(checkpoint)
 
 
 def linked() -> bool:

@@ -24,6 +24,7 @@ QUICK = {
     "score": ("sentences", "score", "RUN", "a man runs"),
 }
 SLOW = {
+    "judge": ("judge", "RUN"),
     "diagnose": ("diagnose", "RUN", "--observations", "200"),
     "rollout": ("rollout", "RUN", "-o", "OUT.gif"),
     "compare-pictures": ("compare", "RUN", "vae", "--count", "2", "-o", "OUT.png"),
