@@ -91,7 +91,8 @@ def drawn(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  # 
     _, height, width = checkpoint.modalities[name].shape
     with st.container(horizontal=True, gap="medium"):
         with st.container(width=PAD):
-            pixels = drawing_pad(key("pad", checkpoint, name), size=(height, width), height=PAD, label=f"Draw {name}")
+            pixels = drawing_pad(key("pad", checkpoint, name), size=(height, width), height=PAD, label=f"Draw {name}",
+                                 like=checkpoint.ink(name))
         with st.container(width=SHOWN):
             if pixels is None or not pixels.any():
                 st.caption("Draw with mouse, pen or finger; the picture is read when you lift it.")

@@ -15,14 +15,16 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from pages.components import serve
-from vaecore.explore.drawing import as_digit
+from vaecore.explore.drawing import Ink, as_digit, drawn_as
 
 SIDE = 112  # pixels of what the browser sends: four times MNIST's
 
 
-def drawing_pad(key: str, *, size: tuple[int, int] = (28, 28), height: int = 280, label: str = "Draw a digit"
-                ) -> NDArray[np.uint8] | None:
+def drawing_pad(key: str, *, size: tuple[int, int] = (28, 28), height: int = 280, label: str = "Draw a digit",
+                like: Ink | None = None) -> NDArray[np.uint8] | None:
     """Show a pad; what is drawn on it as a digit, uint8 (H, W), or None while blank.
+
+    It becomes `like` the data are drawn, dark on light too; without that, as MNIST's digits are.
 
     Its longer side has at most `height` pixels, and its sides are to each other as those of `size` (H, W). The strokes
     belong to the `key` for as long as the browser's page lives, wherever the pad is shown meanwhile.
@@ -32,7 +34,8 @@ def drawing_pad(key: str, *, size: tuple[int, int] = (28, 28), height: int = 280
     data = {"key": key, "label": label, "height": height, "side": SIDE, "aspect": size[1] / size[0],
             "held": held}
     drawn = serve.component("pad")(key=key, data=data, on_ink_change=lambda: None)
-    return as_digit(ink(drawn.get("ink")), size)
+    sheet = ink(drawn.get("ink"))
+    return as_digit(sheet, size) if like is None else drawn_as(sheet, size, like)
 
 
 def ink(sent: object) -> NDArray[np.uint8]:

@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components import pad
 from pages.components.pad import SIDE, drawing_pad, ink
+from vaecore.explore.drawing import Ink
 
 BLANK = np.zeros((SIDE, SIDE), np.uint8)
 
@@ -69,6 +70,14 @@ def test_a_drawing_becomes_a_digit_of_the_size_asked_for(sends: dict[str, object
     assert digit is not None and digit.shape == (32, 24) and digit.dtype == np.uint8 and digit.max() > 200
     assert sends["data"] == {"key": "pad", "label": "Draw a 1", "height": 200, "side": SIDE, "aspect": 0.75,
                              "held": False}
+
+
+def test_on_light_paper_a_drawing_is_dark(sends: dict[str, object]) -> None:
+    sends["ink"] = GOOD
+    dark, light = (drawing_pad("pad", like=Ink(light=light, box=0.9)) for light in (False, True))
+    assert dark is not None and light is not None
+    np.testing.assert_array_equal(light, 255 - dark)
+    assert np.ptp(np.flatnonzero((dark > 60).any(1))) + 1 == pytest.approx(0.9 * 28, abs=1)
 
 
 @pytest.mark.parametrize("sent", [None, "", "nonsense", 3, base64_of(BLANK)])
