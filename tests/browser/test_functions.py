@@ -8,8 +8,17 @@ import math
 import numpy as np
 import pytest
 
-from pages.components import curves, heat, plane, player
+from pages.components import curves, heat, plane, player, serve
 from tests.browser.conftest import Call
+
+SCRIPTS = sorted(name for name in serve.FILES if name.endswith(".js") and not name.startswith("alone/"))
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_every_script_is_read(call: Call, name: str) -> None:
+    """With all that it imports; the page of a single file alone needs what lies in that file."""
+    assert call(name, "() => typeof m") == "object"
+
 
 BYTES = "Uint8Array.from(atob(e), c => c.charCodeAt(0))"
 
