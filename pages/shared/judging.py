@@ -34,11 +34,6 @@ def judges(opened: Checkpoint | CrossModal) -> dict[str, dict[str, Any]]:
             for name, found in _found(opened).items()}
 
 
-def judge(opened: Checkpoint | CrossModal) -> dict[str, Any] | None:
-    """The same of the first modality that has one, or may have; None of none."""
-    return next(iter(judges(opened).values()), None)
-
-
 def offer(opened: Checkpoint | CrossModal) -> None:
     """A line with a button where a judge is missing, and how far it is while it is made; nothing where all are here."""
     if all(_found(opened).values()):

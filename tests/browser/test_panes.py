@@ -67,7 +67,8 @@ def test_a_vector_has_the_stripes_that_python_gives_it(call: Call, size: int) ->
 def test_a_sheet_has_its_rows_and_gaps(call: Call, shape: tuple[int, ...], columns: int) -> None:
     x = observations(7, shape)
     expected = sheet(as_images(x), columns)
-    drawn = painted(call, f"m.sheet(c, v, 7, e.shape, {columns})", {"values": sent(x), "shape": shape})
+    drawn = painted(call, "const s = m.sizeOf(e.shape); m.put(c, m.grid(Array.from({ length: 7 }, (_, n) => m.picture("
+                    f"v.subarray(n * s, (n + 1) * s), e.shape)), {columns}))", {"values": sent(x), "shape": shape})
     assert drawn.shape[:2] == expected.shape[:2]
     opaque = expected[..., -1] == 255
     assert ((drawn[..., 3] == 255) == opaque).all() and opaque.any() and not opaque.all()

@@ -15,12 +15,6 @@ export function paint(canvas, values, shape, { at = 0, top = 0 } = {}) {
   put(canvas, top > 0 ? heat(one, shape, top) : picture(one, shape));
 }
 
-// Several observations in rows of `columns`, with gaps of `gap` pixels through which the page is seen.
-export function sheet(canvas, values, count, shape, columns, { gap = 1 } = {}) {
-  put(canvas, grid(Array.from({ length: count }, (_, at) =>
-    picture(values.subarray(at * sizeOf(shape), (at + 1) * sizeOf(shape)), shape)), columns, gap));
-}
-
 export const sizeOf = shape => shape.reduce((product, side) => product * side, 1);
 
 // What is seen of one observation: { width, height, rgba }.
@@ -33,7 +27,7 @@ export function picture(values, shape) {
   return height > 1 ? seen : tall(seen);
 }
 
-// Pictures of one size as one, in rows.
+// Pictures of one size as one, in rows of `columns`, with gaps of `gap` pixels through which the page is seen.
 export function grid(pictures, columns, gap = 1) {
   const [{ width, height }, across] = [pictures[0], Math.max(1, Math.min(columns, pictures.length))];
   const down = Math.ceil(pictures.length / across);
