@@ -47,7 +47,7 @@ def interpolate(run: RunArgument,
                 steps: Annotated[int, typer.Option(min=2, max=101, help="Images, both ends included.")] = 9,
                 output: OptionalPicture = None, scale: ScaleOption = None, store: StoreOption = None,
                 as_json: JsonOption = False) -> None:
-    """From one test image to another through the latent space, and how long each path is in the decoder's metric."""
+    """The way from one test image to another through the latent space, with the lengths of three paths."""
     import numpy as np
 
     from vaecore.explore import Checkpoint

@@ -98,7 +98,7 @@ def seen(checkpoint: Checkpoint, observations: int = OBSERVATIONS) -> Seen:
 
 def of_posteriors(q: DiagonalGaussian | Point, labels: NDArray[np.int64] | None, class_names: tuple[str, ...],
                   source: str) -> Seen:
-    """The same from posteriors (2N, r): every second one is in the mixture, and the others say what is usual.
+    """Where data lie, from posteriors (2N, r): every second one is in the mixture, the others say what is usual.
 
     Codes that are points get the width of a kernel, by Scott's rule, so that there is a density between them.
     """

@@ -24,7 +24,7 @@ ENTRIES, BYTES = 12, 2**30  # of all that is held
 
 
 class Name(NamedTuple):
-    """Which observations are meant."""
+    """The observations that are meant: a run, its weights and a split."""
 
     run: str  # its folder
     weights: str

@@ -80,7 +80,7 @@ class LatentMap:
         return nearest(self.encoded.means, codes, k)
 
     def moved(self, how: Alignment) -> LatentMap:
-        """The same map turned, scaled and moved, as `align` says, so that it lies on another."""
+        """A map turned, scaled and moved, as `align` says, so that it lies on another."""
         points = how.of(self.points).astype(np.float32)
         return replace(self, points=points, plane=None if self.plane is None else self.plane.moved(how))
 

@@ -99,7 +99,7 @@ class Population:
         return kept
 
     def batches(self, size: int) -> Iterator[Batch]:
-        """All of them in order, `size` at a time."""
+        """All observations in order, `size` at a time."""
         for start in range(0, self.count, size):
             yield self.batch(np.arange(start, min(start + size, self.count)))
 

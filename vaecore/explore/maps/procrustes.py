@@ -25,12 +25,12 @@ class Alignment:
 
     @property
     def mirrored(self) -> bool:
-        """Whether it is seen in a mirror, besides being turned."""
+        """Whether the map is seen in a mirror, besides being turned."""
         return bool(np.linalg.det(self.rotation) < 0)
 
     @property
     def degrees(self) -> float:
-        """By how much it is turned, anticlockwise, after any mirroring of the vertical axis."""
+        """Degrees by which the map is turned, anticlockwise, after any mirroring of the vertical axis."""
         first = self.rotation[0]
         return float(np.degrees(np.arctan2(first[1], first[0])))
 

@@ -41,7 +41,7 @@ class Plane:
 
 
     def moved(self, how: Alignment) -> Plane:
-        """The same plane whose places were turned, scaled and moved: a new place stands for the code it stood for."""
+        """A plane whose places were turned, scaled and moved: a new place stands for the code of the old one."""
         axes = how.rotation.T / how.scale @ self.axes
         return Plane(self.origin - how.shift @ axes, axes[0], axes[1])
 
@@ -69,7 +69,7 @@ class Components:
 
     @property
     def plane(self) -> Plane:
-        """That of the first two; of codes of one dimension the second is nothing."""
+        """The plane of the first two components; of codes of one dimension the second is nothing."""
         second = self.directions[1] if len(self.directions) > 1 else np.zeros_like(self.mean)
         return Plane(self.mean, self.directions[0], second)
 

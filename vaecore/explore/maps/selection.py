@@ -42,7 +42,7 @@ class Selection:
 
     @classmethod
     def of(cls, found: LatentMap, rows: Rows) -> Selection:
-        """Those at `rows`; rows beyond the map are left out."""
+        """The observations at `rows`; rows beyond the map are left out."""
         rows = np.unique(np.asarray(rows, np.int64))
         return cls(found, rows[(rows >= 0) & (rows < len(found))])
 
@@ -77,7 +77,7 @@ class Selection:
         return mean
 
     def table(self) -> str:
-        """Their rows as CSV."""
+        """The rows of a selection as CSV."""
         return self.map.table(self.rows)
 
 

@@ -27,8 +27,10 @@ class Sprites:
 
     @classmethod
     def of(cls, population: Population) -> Sprites:
-        """Cells with the aspect of one observation: a picture of at most 64 pixels a side as it is, a larger one
-        smaller, a vector as stripes."""
+        """Cells with the aspect of one observation.
+
+        A picture of at most 64 pixels a side is as it is, a larger one smaller, a vector as stripes.
+        """
         height, width = legible(population.images([0])).shape[1:3]
         longest = max(height, width)
         scale = min(1.0, LARGEST_CELL / longest)
