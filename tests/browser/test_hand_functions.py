@@ -157,7 +157,8 @@ def test_the_hand_reads_what_is_packed(call: Call) -> None:
     codes, bank = rng.standard_normal((3, 3)).astype(np.float32), rng.standard_normal((2, 3)).astype(np.float32)
     originals = {"x": rng.integers(0, 256, (3, 1, 2, 3)).astype(np.uint8),
                  "y": rng.standard_normal((3, 4)).astype(np.float32)}
-    message = pack({"run": "ü", "latents": latents, "modalities": modalities}, Travelling(codes, originals, bank),
+    travelling = Travelling(codes, originals, bank, True, "")
+    message = pack({"run": "ü", "latents": latents, "modalities": modalities}, travelling,
                    [Direction("up", "b", np.array([2.0]), "higher")])
     read = call("hand/hand.js", """e => {
       const d = m.decode(Uint8Array.from(atob(e), c => c.charCodeAt(0)));
@@ -171,6 +172,7 @@ def test_the_hand_reads_what_is_packed(call: Call) -> None:
 def test_originals_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pages.components.hand.MOST_ORIGINALS", 100)
     told = {"latents": [{"name": "z", "size": 2}], "modalities": [{"name": "x", "shape": [1, 5, 5]}]}
-    message = pack(told, Travelling(np.zeros((9, 2), np.float32), {"x": np.zeros((9, 1, 5, 5), np.uint8)}))
+    originals = {"x": np.zeros((9, 1, 5, 5), np.uint8)}
+    message = pack(told, Travelling(np.zeros((9, 2), np.float32), originals, None, True, ""))
     length = int.from_bytes(message[:4], "little")
     assert b'"examples": 4' in message[4:4 + length] and len(message) == 4 + length + 4 * (8 + 25)

@@ -393,13 +393,15 @@ export class Hand {
     this.decoder?.latest(this.inputs(this.position), 1, outputs => this.arrived(outputs), error => this.say(error));
     this.due ??= requestAnimationFrame(() => {
       this.due = null;
-      for (const slider of this.sliders) {
-        if (slider.direction) slider.show(this.position.amounts.get(slider.direction.name) ?? 0, 3);
-        else slider.show(this.position.units[slider.dimension], this.position.reach[slider.dimension]);
-      }
+      for (const slider of this.sliders) this.align(slider);
       if (tell) move(this.told.run, this.code, this);
     });
     if (!this.walking) this.rest();
+  }
+
+  align(slider) {
+    if (slider.direction) slider.show(this.position.amounts.get(slider.direction.name) ?? 0, 3);
+    else slider.show(this.position.units[slider.dimension], this.position.reach[slider.dimension]);
   }
 
   rest() {
@@ -514,6 +516,7 @@ export class Hand {
     this.play(false);
     if (slider.direction) this.position.along(slider.direction, value);
     else this.position.move(slider.dimension, value);
+    this.align(slider); // at once: the next press of a key goes on from here, though no frame has come between
     this.changed();
   }
 
