@@ -30,12 +30,17 @@ def fresh(tmp_path: Path) -> Iterator[App]:
     app.kill()
 
 
+def addressed(title: str) -> str:
+    """The address of the page called so."""
+    return title.lower().replace(" ", "-")
+
+
 @pytest.mark.parametrize("title", ["Latent Lab", *(title for titles in GROUPS.values() for title in titles)])
 def test_deep_link_first(browser: Browser, fresh: App, title: str) -> None:
     """The first visitor of a server comes by a link: page and navigation are there, and never another page."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     visitor = Visitor(context.new_page(), fresh)
-    visitor.open("" if title == "Latent Lab" else f"{title.lower()}?run=gallery/pca")
+    visitor.open("" if title == "Latent Lab" else f"{addressed(title)}?run=gallery/pca")
     visitor.page.get_by_role("heading", name=title, exact=True, level=1).wait_for()
     visitor.no_stack_trace()
     assert visitor.lost == 0 and visitor.page.get_by_role("dialog").count() == 0, "no word of a page that is not found"
@@ -54,7 +59,7 @@ def test_the_menu_names_every_page(visitor: Visitor) -> None:
         entries = visitor.page.get_by_role("menuitem")
         entries.first.wait_for()
         links = [(entry.get_attribute("href") or "").removeprefix(f"{visitor.app.address}/") for entry in entries.all()]
-        assert links == [title.lower() for title in titles]
+        assert links == list(map(addressed, titles))
         visitor.page.keyboard.press("Escape")
 
 
