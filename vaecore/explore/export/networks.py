@@ -65,7 +65,7 @@ def module_of(model: Family, what: What) -> Network:
     """
     title = type(model).__name__
     if any(isinstance(modality, Clip) for modality in model.modalities.values()):
-        raise NoGraph(f"{title} models clips: each frame is drawn from those before it, which the page Video does.")
+        raise NoGraph(f"{title} models clips: each frame is drawn from those before it, which only a roll-out does.")
     if not model.latents:
         raise NoGraph(f"{title} has no code: what it draws is drawn number by number, each given those before it.")
     if what == "decoder":
