@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pages.shared.headline import ACTIVE_HELP, MSE_HELP, Figure, Headline, active, comparable, headline
+from pages.shared.headline import ACTIVE_HELP, MSE_HELP, PERPLEXITY_HELP, Figure, Headline, active, comparable, headline
 from vaecore.evaluate.kept import results
 from vaecore.evaluate.parts.coherence import Coherence
 from vaecore.evaluate.parts.likelihood import Likelihood
@@ -79,7 +79,11 @@ def error(_: Run, facts: Headline) -> Figure:
 
 def in_use(run: Run, facts: Headline) -> Figure:
     """How much of the code carries something."""
-    return Figure("Dimensions in use", active(facts), ACTIVE_HELP) if facts.has_code else likelihood(run, facts)
+    if facts.has_code:
+        return Figure("Dimensions in use", active(facts), ACTIVE_HELP)
+    if facts.one == "sentence":
+        return Figure("Perplexity", shown(facts.perplexity, 3), PERPLEXITY_HELP)
+    return likelihood(run, facts)
 
 
 def likelihood(run: Run, facts: Headline) -> Figure:

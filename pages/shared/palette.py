@@ -6,6 +6,7 @@ CSS. Components are sent what else they need.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +27,9 @@ PRIMARY = "var(--st-primary-color,#6A6FE0)"  # as CSS of a page, where the theme
 INK: dict[Scheme, str] = {"light": _THEME["light"]["textColor"], "dark": _THEME["dark"]["textColor"]}
 PALE: dict[Scheme, str] = {"light": "#6B7085", "dark": "#A5ABC2"}  # of what stands behind in a figure
 # Of figures that are alike in both themes: legible on white and on black.
-BLUE, ORANGE, GREEN, PINK, GREY = "#2F86D6", "#DE6A1B", "#12986F", "#C86BA4", "#8A8FA3"
+_SHARED = (Path(__file__).parents[1] / "components" / "lib" / "component.css").read_text(encoding="utf-8")
+BLUE, ORANGE = (re.findall(rf"--{name}: (#\w+);", _SHARED)[0].upper() for name in ("blue", "orange"))
+GREEN, PINK, GREY = "#12986F", "#C86BA4", "#8A8FA3"
 FAINT = "rgba(128,134,170,.16)"  # behind words, and what is left of a bar
 # Of words that differ from others, and of those that a model does not know.
 DIFFERS, UNKNOWN, UNKNOWN_LINE = "rgba(110,115,235,.24)", "rgba(224,110,20,.18)", "#D9731A"
