@@ -257,12 +257,13 @@ def test_an_about_that_lies_is_told(store: Path) -> None:
 def test_a_card_shows_sentences_and_perplexity(store: Path) -> None:
     written = ["<b>one</b> **x**", "two", "", "three", "four"]
     (store / "gallery" / "text" / "preview.txt").write_text("\n".join(written))
-    summary = store / "gallery" / "text" / "summary.json"
+    summary = store / "runs" / "lm" / "summary.json"
     values = json.loads(summary.read_text())
     values["test"] |= {"elbo": -14.0, "tokens": {"text": 7.0}}
     summary.write_text(json.dumps(values))
     at = demo.open_page("home")
-    assert "Perplexity: 7.39" in demo.words(at) and not metrics(at)  # e^2, which compares with nothing else there
+    assert "perplexity 7.39" in demo.words(at)  # e^2
+    assert "Dimensions in use: " in demo.words(at) and not metrics(at), "a number that compares with nothing there"
     [card] = [body for body in bodies(at) if "two" in body]
     assert plain(card) == "<b>one</b> **x** two three" and "<b>" not in card
     assert "perplexity" in demo.words(at) and "Language model · " in demo.words(at)
@@ -278,11 +279,13 @@ def test_a_card_without_sentences_is_still_a_card(store: Path, content: bytes | 
 
 @pytest.mark.parametrize("tokens", ["x", {}, {"text": 0}, {"text": -3}, {"text": 1e-9}, {"text": 1e999}])
 def test_a_perplexity_that_makes_no_sense_is_left_out(store: Path, tokens: object) -> None:
-    path = store / "gallery" / "text" / "summary.json"
-    values = json.loads(path.read_text())
-    values["test"]["tokens"] = tokens
-    path.write_text(json.dumps(values))
-    assert "Perplexity: –" in demo.words(demo.open_page("home"))
+    for name in ("text", "lm"):
+        path = store / "runs" / name / "summary.json"
+        values = json.loads(path.read_text())
+        values["test"]["tokens"] = tokens
+        path.write_text(json.dumps(values))
+    said = demo.words(demo.open_page("home"))
+    assert "Language model · " in said and "perplexity" not in said
 
 
 def test_compare_sets_sentences_side_by_side(store: Path) -> None:

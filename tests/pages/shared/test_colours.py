@@ -17,8 +17,9 @@ from pages.shared.lagging_figure import spread_figure
 from tests.pages import demo
 from vaecore.evaluate.lagging import Spread
 
-SOURCES = [demo.ROOT / "vaecore" / "colours.py", *(demo.ROOT / "pages").rglob("*.py"), *(demo.ROOT / "pages").rglob("*.js"),
-           *(demo.ROOT / "pages").rglob("*.css"), demo.ROOT / ".streamlit" / "config.toml"]
+SOURCES = [*(demo.ROOT / "pages").rglob("*.py"), *(demo.ROOT / "pages").rglob("*.js"),
+           *(demo.ROOT / "pages").rglob("*.css"), demo.ROOT / ".streamlit" / "config.toml",
+           demo.ROOT / "vaecore" / "colours.py"]
 RUNS = ["vae", "ae", "collapsed", "gallery/pca"]
 
 
