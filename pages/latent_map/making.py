@@ -44,15 +44,15 @@ def order(run: Run, settings: Settings, said: str, button: str) -> None:
     """What is missing, and the button that makes it; while it is being made, how far it is."""
     job, key = background.latent_map(run, settings), f"map-task-{run.id}-{settings.split}-{settings.method}"
     now = job.progress()
-    with st.container(border=True, gap="small", key=f"order-{key.replace('/', '-')}"):
+    with st.container(gap="small", key=f"order-{key.replace('/', '-')}"):
         if now.running:
             st.fragment(watch, run_every=1.0, key=f"watch-{key.replace('/', '-')}")(run, settings, key)
             return
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.button(button, key=f"start-{key}", type="primary", icon=":material/play_arrow:", on_click=task.start,
+            st.button(button, key=f"start-{key}", icon=":material/play_arrow:", on_click=task.start,
                       args=(job, key, settings.words()), help="In the background on this machine; it goes on when this "
                       "page is closed. What is made is kept for all visitors.")
-            st.markdown(escaped(f"{run.id}: {said}"), width="stretch")
+            st.caption(escaped(f"{run.id}: {said}"), width="stretch")
         task.ended(key, now, good=False, said="Stopped.")
 
 

@@ -47,10 +47,37 @@ class Made:
 
 
 def sliders(checkpoint: Checkpoint) -> list[Direction]:
-    """The directions made in this session, as further sliders of the hand."""
+    """The directions made in this session, and those that a link speaks of, as further sliders of the hand."""
+    _made_anew(checkpoint)
     unit = checkpoint.scale()[1]
     return [Direction(made.name, checkpoint.latent, made.move / unit, made.words)
             for made in _made(checkpoint).values()]
+
+
+def _made_anew(checkpoint: Checkpoint) -> None:
+    """Make those between classes that have a place in the address, `d.<name>`, once for each link."""
+    wanted = tuple(name.removeprefix("d.") for name in st.query_params if name.startswith("d."))[:MOST_DIRECTIONS]
+    key = f"asked-{checkpoint.run.id}"
+    if not wanted or st.session_state.get(key) == wanted:
+        return
+    st.session_state[key] = wanted
+    known = _labelled(str(checkpoint.run.path), checkpoints.stamps(checkpoint.run), checkpoint)
+    if known is None:
+        return
+    from vaecore.explore.directions import attribute
+
+    there = [label for label in range(len(known.names)) if (known.labels == label).any()]
+    for a in there:
+        for b in (None, *there):
+            name = _called(known, a, b)
+            if name in wanted and name not in _made(checkpoint) and a != b:
+                found = attribute(known.of(a), known.others(a) if b is None else known.of(b), name)
+                _add(checkpoint, [Made(name, found.vector, found.words, False)])
+
+
+def _called(known: Labelled, a: int, b: int | None) -> str:
+    """The name of the direction from class `b`, or from all others, to class `a`."""
+    return f"to {known.names[a]}" if b is None else f"{known.names[b]} to {known.names[a]}"
 
 
 def panel(checkpoint: Checkpoint) -> None:
@@ -101,9 +128,9 @@ def _between(checkpoint: Checkpoint) -> None:
                              help="The class that the slider goes to: A.")
             if st.button("Make a slider of it", icon=":material/add:", key="make-between", disabled=a == b,
                          help=BETWEEN):
-                label = there[names.index(a)]
-                other = known.others(label) if b == REST else known.of(there[names.index(b)])
-                _attribute(checkpoint, known.of(label), other, f"to {a}" if b == REST else f"{b} to {a}")
+                label, other = there[names.index(a)], None if b == REST else there[names.index(b)]
+                _attribute(checkpoint, known.of(label), known.others(label) if other is None else known.of(other),
+                           _called(known, label, other))
         st.caption(f"Mean codes of {known.source}.")
     held = cloud.sets(checkpoint.run.id)
     if held is not None and len(held.a) and len(held.b):

@@ -53,6 +53,17 @@ def test_from_class_to_class() -> None:
     assert sliders(at)[0] == []
 
 
+def test_a_link_brings_the_slider_that_it_speaks_of() -> None:
+    at, model = shown("vae", **{"d.1 to 7": "0.5", "d.nothing": "2"}), checkpoint("runs/vae")
+    [told], [vector] = sliders(at)
+    known = labelled(model)
+    wanted = attribute(known.of(7), known.of(1), "1 to 7")
+    assert told["name"] == "1 to 7"
+    np.testing.assert_allclose(vector, wanted.vector / model.scale()[1], atol=1e-5)
+    at.button(key="take-away").click().run()
+    assert sliders(at)[0] == [], "what was taken away does not come back"
+
+
 @pytest.mark.parametrize("run", ["vae", "ae", "vectors"])
 def test_local_ones_are_those_at_the_code_under_the_hand(run: str) -> None:
     at, model = shown(run, z="0.5,-1"), checkpoint(f"runs/{run}")
