@@ -128,7 +128,7 @@ def test_d01_the_page_shows_the_names(store: Path, monkeypatch: pytest.MonkeyPat
     assert not at.exception
     [box] = [box for box in at.selectbox if box.label == "Label"]
     assert box.options == ["any", *GRADES]
-    at.session_state["view"] = "Prior"
+    at.query_params["view"] = "Prior"
     at.run()
     assert not at.exception and any("<strong>medium</strong>" in body for body in demo.pictures(at))
 

@@ -135,7 +135,7 @@ def test_the_pages_show_all_rows_with_names_and_units(tmp_path: Path, configure:
     assert not at.exception
     shown = " ".join(element.proto.body for element in at.get("html"))
     assert any(f'title="{name}: ' in shown for name in FATS) and "standard deviations" in shown
-    at.session_state["view"] = "Rows"
+    at.query_params["view"] = "Rows"
     at.run()
     assert not at.exception
     assert any("All 40 rows, on which the model was fitted: in-sample" in caption.value for caption in at.caption)
