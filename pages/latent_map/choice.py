@@ -67,8 +67,8 @@ def beside(run: Run, chosen: Choice) -> Run | None:
 
 
 def _axes(checkpoint: Checkpoint) -> dict[str, int]:
-    """Both dimensions, the most informative first."""
-    order, found = checkpoint.order, {}
+    """Both dimensions, the most informative first; where there are but two, in their own order."""
+    order, found = (checkpoint.order if checkpoint.size > 2 else [0, 1]), {}
     kl, spread = checkpoint.kl, checkpoint.spread[1]
 
     def called(word: str) -> str:
