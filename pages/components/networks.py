@@ -62,7 +62,7 @@ async def _network(request: Request) -> Response:
         run = Store.default().find(reference)
     except StoreError:
         return _refusal(404, "There is no such run.")
-    if request.method == "GET":
+    if request.method != "POST":
         return await run_in_threadpool(_graph, run, what, of, dict(request.headers), version)
     data = bytearray()
     async for part in request.stream():

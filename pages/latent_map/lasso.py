@@ -10,7 +10,7 @@ import streamlit as st
 from pages.components import cloud
 from pages.latent_map.showing import Shown, show
 from pages.shared import pictures
-from pages.shared.checkpoints import TRAVERSE
+from pages.shared.checkpoints import TRAVERSE, stamps
 from pages.shared.palette import BLUE, FAINT
 from pages.shared.words import escaped
 
@@ -132,14 +132,15 @@ def likelihood(name: str, some: Selection) -> None:
                       "ELBO stays below."):
         st.session_state[key] = hash(asked)
     if st.session_state.get(key) == hash(asked):
-        found = _weighed(str(checkpoint.run.path), some.map.population.split, tuple(some.rows[:WEIGHED].tolist()),
-                         some)
+        found = _weighed(str(checkpoint.run.path), stamps(checkpoint.run), some.map.population.split,
+                         tuple(some.rows[:WEIGHED].tolist()), some)
         more = "" if len(some) <= WEIGHED else f" of the first {WEIGHED}"
         st.markdown(f"log p(x){more}: **{_said(*found)} nats**, K = {SAMPLES}")
 
 
 @st.cache_data(max_entries=64, show_spinner="Estimating log p(x) …")
-def _weighed(path: str, split: str, rows: tuple[int, ...], _some: Selection) -> tuple[float, float]:  # noqa: ARG001
+def _weighed(path: str, stamps: tuple[int, ...], split: str, rows: tuple[int, ...],  # noqa: ARG001 (the cache's key)
+             _some: Selection) -> tuple[float, float]:
     """Mean and standard deviation of log p(x) in nats."""
     from vaecore.explore.maps import log_likelihoods
 

@@ -5,6 +5,7 @@ What was made is kept in the session, by run: `sliders` gives it to the hand.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
@@ -71,8 +72,9 @@ def _made_anew(checkpoint: Checkpoint) -> None:
         for b in (None, *there):
             name = _called(known, a, b)
             if name in wanted and name not in _made(checkpoint) and a != b:
-                found = attribute(known.of(a), known.others(a) if b is None else known.of(b), name)
-                _add(checkpoint, [Made(name, found.vector, found.words, False)])
+                with suppress(ValueError):  # between two equal means, or to a class that is the only one
+                    found = attribute(known.of(a), known.others(a) if b is None else known.of(b), name)
+                    _add(checkpoint, [Made(name, found.vector, found.words, False)])
 
 
 def _called(known: Labelled, a: int, b: int | None) -> str:

@@ -11,6 +11,7 @@ import pytest
 
 from pages.components.hand import Direction, pack
 from tests.browser.conftest import Call
+from vaecore.explore.exported import as_csv
 from vaecore.explore.told import Travelling
 
 WALK = "hand/walk.js"
@@ -176,3 +177,10 @@ def test_originals_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     message = pack(told, Travelling(np.zeros((9, 2), np.float32), originals, None, True, ""))
     length = int.from_bytes(message[:4], "little")
     assert b'"examples": 4' in message[4:4 + length] and len(message) == 4 + length + 4 * (8 + 25)
+
+
+def test_a_table_runs_nothing_in_a_spreadsheet(call: Call) -> None:
+    """As Python's own, `explore/exported.py`."""
+    names = ["=cmd|' /C calc'!A0", "-x", "+me", "@a", "\tb", "plain", 'b, "c"']
+    text = call("hand/taking.js", "names => m.asCsv({ names, centre: [], scale: [] }, names.map(() => -1.5))", names)
+    assert text == as_csv(names, np.full((1, len(names)), -1.5))

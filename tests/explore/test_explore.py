@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,16 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from vaecore.explore import Checkpoint
+from vaecore.explore.latents import latents
 from vaecore.explore.pictures import grid, png
 from vaecore.explore.quantiles import ranges
 from vaecore.lab.previews import write_preview
+from vaecore.schema import ConfigError
 from vaecore.store import Run
+from vaecore.training.checkpoints import BrokenCheckpoint
 
 
 @pytest.fixture
@@ -178,3 +183,52 @@ def test_sources_are_drawn_by_their_own_law(start: Callable[..., Path]) -> None:
     np.testing.assert_allclose(z.var(0), 1, rtol=0.05)
     np.testing.assert_allclose((z**4).mean(0), 6, rtol=0.25)
     np.testing.assert_array_equal(checkpoint.sample_codes(10, 0.5, seed=3), 0.5 * checkpoint.sample_codes(10, seed=3))
+
+
+# -- examples from anywhere ------------------------------------------------------------------------
+
+
+def altered(checkpoint: Checkpoint, change: Callable[[dict[str, torch.Tensor]], dict[str, torch.Tensor]]) -> Run:
+    path = checkpoint.run.path / "examples.safetensors"
+    save_file(change(load_file(path)), path)
+    return checkpoint.run
+
+
+@pytest.mark.parametrize("wrong", [2**40, 256, 0.5, True])
+def test_labels_that_no_data_have_are_none(vae: Checkpoint, wrong: Any) -> None:
+    """What counts or names classes up to the largest label would take all memory."""
+    run = altered(vae, lambda stored: {**stored, "labels": torch.full(stored["labels"].shape, wrong)})
+    assert Checkpoint.load(run).labels is None
+
+
+def test_labels_of_any_whole_numbers_are_read_and_less_than_none_is_none(vae: Checkpoint) -> None:
+    assert vae.labels is not None
+    run = altered(vae, lambda stored: {**stored, "labels": stored["labels"].to(torch.uint8)})
+    assert np.array_equal(Checkpoint.load(run).labels, vae.labels)
+    run = altered(vae, lambda stored: {**stored, "labels": stored["labels"].long() - 7})
+    assert np.array_equal(Checkpoint.load(run).labels, np.maximum(vae.labels - 7, -1))
+
+
+def test_examples_that_are_no_numbers_are_refused(vae: Checkpoint) -> None:
+    run = altered(vae, lambda stored: {**stored, "image": torch.full(stored["image"].shape, torch.nan)})
+    with pytest.raises(BrokenCheckpoint, match="images with numbers that are none of its own"):
+        Checkpoint.load(run)
+
+
+def test_numbers_of_a_summary_that_none_can_be_are_none(vae: Checkpoint) -> None:
+    """Their sum would be infinite, which no page can be told."""
+    path = vae.run.path / "summary.json"
+    summary = json.loads(path.read_text())
+    for term in ("kl", "code_mean", "activity"):
+        summary["validation"][term]["z"] = [1e308] * 4
+    path.write_text(json.dumps(summary))
+    found = Checkpoint.load(vae.run)
+    assert found.kl is None and found.rate is None and found.spread[0].max() < 100
+    [facts] = latents(found)
+    assert facts.kl is None and facts.rate is None
+
+
+def test_a_single_example_is_no_plane(vae: Checkpoint) -> None:
+    run = altered(vae, lambda stored: {name: x[:1] for name, x in stored.items()})
+    with pytest.raises(ConfigError, match="one code has no principal components"):
+        Checkpoint.load(run).map("kept", "pca")

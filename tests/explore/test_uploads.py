@@ -167,6 +167,7 @@ def test_any_mode_becomes_any_number_of_channels(mode: str, channels: int) -> No
 
 @pytest.mark.parametrize(("data", "says"), [
     (declared(10_000, 10_000), "(100|far too many) megapixels, and at most 20"),
+    (declared(2_000_000, 1), "2,000,000 × 1 pixels, and its longer side"),
     (b"PK\x03\x04\x14\0" + bytes(90), "It is a ZIP archive, whatever its name says: unpack it"),
     (b"<?xml version='1.0'?>\n<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",
      "It is an SVG, whose shapes are drawn by a program: save it as PNG"),

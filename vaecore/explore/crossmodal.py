@@ -31,7 +31,7 @@ from vaecore.explore.generating import decoded, drawn_codes, joint_preview
 from vaecore.explore.given import Typed, fitting
 from vaecore.explore.judged import KeptJudge, judge_of
 from vaecore.explore.loadings import loading_picture, loadings, strongest
-from vaecore.explore.opening import read_examples, read_model
+from vaecore.explore.opening import labels_of, read_examples, read_model
 from vaecore.explore.pictures import Images
 from vaecore.explore.sentences import MAX_TOKENS
 from vaecore.explore.surface import surface
@@ -458,9 +458,7 @@ def _samples(stored: Mapping[str, Tensor], modalities: Mapping[str, Modality]
         if not modality.possible(x):
             raise ValueError(f"'{name}' holds numbers that are none of its own")
         found[name] = modality.as_read(scaled(x))
-    labels, observed = stored.get("labels"), stored.get(OBSERVED)
-    if labels is not None and (labels.shape != (count,) or labels.is_floating_point()):
-        labels = None
+    observed = stored.get(OBSERVED)
     if observed is not None and observed.shape != (count, len(modalities)):
         observed = None
-    return found, None if labels is None else labels.long().numpy(), None if observed is None else observed.bool()
+    return found, labels_of(stored, count), None if observed is None else observed.bool()

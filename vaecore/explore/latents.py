@@ -6,7 +6,6 @@ the prior around its mean; without a prior those of the data's codes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from vaecore.explore.crossmodal import CrossModal
 from vaecore.explore.densities import moments
 from vaecore.explore.single import Checkpoint
 from vaecore.probability.gaussian import StandardNormal
+from vaecore.untrusted import LARGEST_NUMBER
 
 LEAST_UNIT = 1e-6  # of a dimension whose codes do not vary
 IN_USE = 0.01  # variance of the codes of data, above which a dimension is active
@@ -85,5 +85,5 @@ def _noted(validation: Any, term: str, latent: str, size: int) -> Numbers | None
     values = terms.get(latent) if isinstance(terms, Mapping) else None
     if not isinstance(values, list) or len(values) != size:
         return None
-    fits = all(isinstance(value, int | float) and math.isfinite(value) for value in values)
+    fits = all(isinstance(value, int | float) and abs(value) <= LARGEST_NUMBER for value in values)
     return np.asarray(values, np.float64) if fits else None

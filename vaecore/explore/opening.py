@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from vaecore.data import COVARIATE
+from vaecore.data.base import MAX_CLASSES
 from vaecore.modalities import Modality
 from vaecore.models import Family
 from vaecore.store import COPY_AGAIN, EXAMPLES, MAX_EXAMPLES_BYTES, Run
@@ -22,6 +23,7 @@ from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, check_origin
 from vaecore.views import VIEWS, Nature, Opened, View, view_of
 
 T = TypeVar("T")
+WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 CODE = "z"  # how a latent is called that one can move through; the hidden units of a Boltzmann machine are none
 
 
@@ -84,14 +86,23 @@ def observations(stored: Mapping[str, torch.Tensor], name: str, modality: Modali
                  ) -> tuple[torch.Tensor, NDArray[np.int64] | None, torch.Tensor | None]:
     """Examples of one modality (N, *shape) as they are stored, with labels (N,) and covariates (N, m) that fit.
 
-    Raises `KeyError` or `ValueError` for examples that do not fit the modality.
+    Raises `KeyError` or `ValueError` for examples that do not fit the modality, or hold numbers that it cannot have.
     """
     x = stored[name]
     if x.shape[1:] != modality.shape or len(x) == 0:
         raise ValueError(f"{modality.plural} of shape {tuple(x.shape)}")
-    labels, u = stored.get("labels"), stored.get(COVARIATE)
-    if labels is not None and labels.shape != (len(x),):
-        labels = None
+    if not modality.possible(x):
+        raise ValueError(f"{modality.plural} with numbers that are none of its own")
+    u = stored.get(COVARIATE)
     if u is not None and (u.ndim != 2 or len(u) != len(x)):
         u = None
-    return x, None if labels is None else labels.numpy(), u
+    return x, labels_of(stored, len(x)), u
+
+
+def labels_of(stored: Mapping[str, torch.Tensor], count: int) -> NDArray[np.int64] | None:
+    """The labels (N,) of examples, -1 where one is missing; None where there are none that classes can have."""
+    labels = stored.get("labels")
+    if labels is None or labels.shape != (count,) or labels.dtype not in WHOLE:
+        return None
+    found: NDArray[np.int64] = labels.long().clamp(min=-1).numpy()
+    return found if found.max() < MAX_CLASSES else None

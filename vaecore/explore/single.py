@@ -6,7 +6,6 @@ p(x|z); a vector comes back as a one-row image, grey for 0 and one step of brigh
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -39,6 +38,7 @@ from vaecore.schema import parse
 from vaecore.store import COPY_AGAIN, EXAMPLES, Run
 from vaecore.training.checkpoints import BrokenCheckpoint
 from vaecore.training.feed import scaled
+from vaecore.untrusted import LARGEST_NUMBER
 from vaecore.views import SINGLE, Preview
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ class Checkpoint:
         """Mean KL in all, in nats, on the validation set; None without one."""
         found = self._found("kl")
         values = found if isinstance(found, list) else []
-        finite = values and all(isinstance(v, int | float) and math.isfinite(v) for v in values)
-        return float(sum(values)) if finite else None
+        known = values and all(isinstance(v, int | float) and abs(v) <= LARGEST_NUMBER for v in values)
+        return float(sum(values)) if known else None
 
     @cached_property
     def spread(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -449,7 +449,7 @@ class Checkpoint:
         if not all(isinstance(value, int | float) for value in found):
             return None
         values = np.asarray(found, np.float64)
-        return values if np.isfinite(values).all() else None
+        return values if (np.abs(values) <= LARGEST_NUMBER).all() else None  # which no NaN is
 
     @torch.inference_mode()
     def posteriors(self, x: torch.Tensor, covariates: torch.Tensor | None = None) -> DiagonalGaussian | Point:

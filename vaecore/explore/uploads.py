@@ -26,6 +26,7 @@ SWITCHES: dict[Step, str] = {
     "edge": "Cut off the dark edge", "invert": "Invert it", "find": "Find what is drawn", "cut": "Cut it to shape"}
 MAX_PICTURE_BYTES = 5_000_000  # of a file
 PIXELS = 20_000_000  # of an upload
+LONGEST_SIDE = 1_000_000  # pixels of it: a strip of millions is a small file, and takes long to be made small
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 SEARCHED = 512  # pixels of the longer side in which ink is searched for, and of what is shown of a picture
 LEAST_FOUND = 1 / 32  # of the longer side of a sheet, from which dust is taken away
@@ -139,6 +140,9 @@ def _opened(data: bytes) -> Image.Image:
         size = f"{pixels / 1e6:.0f}" if pixels else "far too many"
         raise ValueError(f"The picture has {size} megapixels, and at most {PIXELS / 1e6:.0f} are read: "
                          "make it smaller, or crop it.")
+    if max(picture.size) > LONGEST_SIDE:
+        raise ValueError(f"The picture is {picture.width:,} × {picture.height:,} pixels, and its longer side may have "
+                         f"{LONGEST_SIDE:,}: crop it.")
     return picture
 
 

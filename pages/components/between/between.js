@@ -169,13 +169,15 @@ class Between {
       this.facts = { count, codes, centre: Float32Array.from(latent.centre), unit: Float32Array.from(latent.unit) };
       setText(this.note, this.message.note);
       if (!this.message.ways && !this.message.reason) this.askedFor = null; // a server that was asked nothing yet
-      if (before?.hand.run !== hand.run || before.png !== this.message.png) this.begin();
+      const same = before?.hand.run === hand.run && before.png === this.message.png
+        && before.hand.networks.decoder === hand.networks.decoder; // a training that goes on brings other weights
+      if (!same) this.begin();
       else this.cameWays();
     }
     this.drawSpeeds();
   }
 
-  // Another run: its examples, its networks, and the ends that the address names.
+  // Another run, or other weights of it: its examples, its networks, and the ends that the address names.
   async begin() {
     const { hand, noun } = this.message;
     this.network = this.seen = null;
@@ -190,26 +192,25 @@ class Between {
     this.box.append(this.pane.element);
     setText(this.hint, `Click the ${noun} to go from, then the one to go to.`);
     this.fromAddress();
-    const bytes = this.bytes;
-    const run = hand.run;
+    const wanted = hand.networks.decoder;
     try {
-      const network = await Network.open(hand.networks.decoder);
-      if (this.message.hand.run !== run) return;
+      const network = await Network.open(wanted);
+      if (this.message.hand.networks.decoder !== wanted) return;
       this.network = network;
       if (network.reason) setText(this.note, `${this.message.note} ${network.reason}`);
       this.strips();
       this.draw();
-      await Promise.all([this.openJudge(run), this.survey(run)]);
+      await Promise.all([this.openJudge(wanted), this.survey(wanted)]);
     } catch (error) {
-      if (this.bytes === bytes || this.message.hand.run === run) setText(this.hint, error.message);
+      if (this.message.hand.networks.decoder === wanted) setText(this.hint, error.message);
     }
   }
 
   // Where the model saw data; without an answer nothing is said of it.
-  async survey(run) {
+  async survey(wanted) {
     const { seen: address } = this.message.hand;
     const seen = address ? await open(address).catch(() => null) : null;
-    if (this.message.hand.run !== run) return;
+    if (this.message.hand.networks.decoder !== wanted) return;
     this.seen = seen;
     this.draw();
     this.drawSpeeds();
@@ -223,7 +224,7 @@ class Between {
   }
 
   // Who says what class each picture is of, where there is one.
-  async openJudge(run) {
+  async openJudge(wanted) {
     const told = this.message.hand.judges?.[this.modality.name];
     if (!told?.address) return;
     let network;
@@ -232,7 +233,7 @@ class Between {
     } catch {
       return; // no judge answers: the pictures stand without one
     }
-    if (this.message.hand.run !== run) return;
+    if (this.message.hand.networks.decoder !== wanted) return;
     this.judge = { network, input: Object.keys(network.inputs)[0], classes: told.classes,
       line: verdictIn(this.verdict, told) };
     this.stripped = null;

@@ -105,7 +105,9 @@ class Grid {
     const { hand, rows, offered } = this.message;
     [this.latent] = hand.latents;
     [this.modality] = hand.modalities;
-    if (before?.hand.run !== hand.run || before.rows.join() !== rows.join()) this.begin();
+    const same = before?.hand.run === hand.run && before.rows.join() === rows.join()
+      && before.hand.networks.decoder === hand.networks.decoder; // a training that goes on brings other weights
+    if (!same) this.begin();
     for (const button of this.root.querySelectorAll(".choices button")) {
       button.hidden = button.value in RANGES && !offered.includes(button.value);
     }
@@ -130,7 +132,7 @@ class Grid {
     this.network = null;
     try {
       const network = await Network.open(hand.networks.decoder);
-      if (this.message.hand.run !== hand.run) return;
+      if (this.message.hand.networks.decoder !== hand.networks.decoder) return;
       this.network = network;
       if (network.reason) setText(this.note, `${this.note.textContent} ${network.reason}`.trim());
       this.draw();

@@ -45,9 +45,11 @@ function asPython({ run, modalities: [first] }, codes) {
     `print(decoded[${JSON.stringify(first.name)}].mean)`, ""].join("\n");
 }
 
-// A line of names and a line of numbers in the file's units.
+// A line of names and a line of numbers in the file's units. A name that a spreadsheet would run has ' before it, as
+// `vaecore/explore/exported.py` writes it.
 export function asCsv({ names, centre, scale }, values) {
   const quoted = text => (/[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const inert = text => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
   const inUnits = tidy(Array.from(values, (x, d) => (scale.length ? x * scale[d] + centre[d] : x)));
-  return `${names.map(quoted).join(",")}\n${inUnits.join(",")}\n`;
+  return `${names.map(name => quoted(inert(name))).join(",")}\n${inUnits.join(",")}\n`;
 }

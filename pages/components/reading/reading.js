@@ -87,7 +87,9 @@ class Reading {
   }
 
   update(facts) {
-    const first = !this.facts || this.facts.run !== facts.run;
+    const { encoder, decoder } = facts.networks;
+    const first = !this.facts || this.facts.run !== facts.run || this.facts.networks.encoder !== encoder
+      || this.facts.networks.decoder !== decoder; // a training that goes on brings other weights
     this.facts = facts;
     const { latent, modality, covariate, size: [height, width] } = facts;
     this.root.style.setProperty("--wide", Math.min(1, width / height));
@@ -100,7 +102,8 @@ class Reading {
       this.table = tableIn(this.told, latent);
       this.cards = neighboursIn(this.nearest, Math.min(NEAREST, facts.neighbours), number => this.sendCode(number));
       setText(this.why, "The networks are on their way …");
-      this.networks = Promise.all([Network.open(facts.networks.encoder), Network.open(facts.networks.decoder)]);
+      this.sheet = {}; // what other networks still compute is not of these
+      this.networks = Promise.all([Network.open(encoder), Network.open(decoder)]);
       this.networks.then(opened => {
         const away = opened.find(network => network.where !== "page");
         setText(this.why, away ? `Computed by the server: ${away.reason}` : "");

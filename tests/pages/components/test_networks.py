@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,8 +38,8 @@ class Answer:
         return found
 
 
-def ask(path: str, *, data: bytes | None = None, **headers: str) -> Answer:
-    """What the routes answer to GET, or to POST where there are data."""
+def ask(path: str, *, data: bytes | None = None, method: str = "", **headers: str) -> Answer:
+    """What the routes answer to GET, or to POST where there are data, or to another method."""
     sent: list[Any] = []
     path, _, query = path.partition("?")
 
@@ -47,12 +49,13 @@ def ask(path: str, *, data: bytes | None = None, **headers: str) -> Answer:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "GET" if data is None else "POST", "path": path, "query_string": query.encode(),
-             "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]}
+    told = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": method or ("GET" if data is None else "POST"), "path": path,
+             "query_string": query.encode(), "headers": told}
     with ThreadPoolExecutor(1) as aside:  # Playwright keeps a loop in the thread of tests that it has driven
         aside.submit(asyncio.run, Starlette(routes=networks.routes())(scope, receive, send)).result()
-    told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return Answer(sent[0]["status"], told, b"".join(message.get("body", b"") for message in sent[1:]))
+    found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], found, b"".join(message.get("body", b"") for message in sent[1:]))
 
 
 @pytest.fixture
@@ -86,6 +89,60 @@ def test_it_is_made_once_and_read_from_the_cache(store: Store, monkeypatch: pyte
     monkeypatch.setattr(kept, "made", lambda *_: pytest.fail("it was made again"))
     assert kept.kept(run, "encoder") == first
     assert not list((kept.cache_folder() / "networks").glob("*.lock"))
+
+
+def test_a_kept_graph_that_is_cut_off_or_changed_is_made_again(store: Store) -> None:
+    run = store.find("pca")
+    first = kept.kept(run, "decoder")
+    [path] = (kept.cache_folder() / "networks").glob("*.graph")
+    whole = path.read_bytes()
+    for damaged in (b"", whole[:20], whole[:-4], whole[:100] + bytes(8) + whole[108:], b"\xff\xff\xff\x7f" + whole):
+        path.write_bytes(damaged)
+        assert kept.kept(run, "decoder") == first
+        assert path.read_bytes() == whole
+
+
+def test_many_who_come_at_once_wait_for_one(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that wait find what was made, or why there is none, also where no disk takes it."""
+    made, done = kept.made, []
+
+    def slow(*asked: Any) -> bytes:
+        done.append(asked)
+        time.sleep(0.3)
+        return made(*asked)
+
+    monkeypatch.setattr(kept, "made", slow)
+    monkeypatch.setattr(kept, "_unwritten", {})
+    monkeypatch.setattr(kept, "_refused", {})
+
+    def one(name: str) -> str:
+        try:
+            return kept.kept(store.find(name), "decoder").etag
+        except kept.NoGraph as error:
+            return str(error)
+
+    for name in ("pca", "made"):
+        done.clear()
+        with ThreadPoolExecutor(12) as together:
+            assert len(set(together.map(one, [name] * 12))) == 1 and len(done) == 1
+    (store.root / "file").write_text("no folder can be made in here")
+    monkeypatch.setenv("VAECORE_CACHE", str(store.root / "file"))
+    done.clear()
+    with ThreadPoolExecutor(12) as together:
+        assert len(set(together.map(one, ["pca"] * 12))) == 1 and len(done) == 1
+
+
+@pytest.mark.usefixtures("store")
+def test_a_question_for_the_head_alone_is_answered_as_one_for_all() -> None:
+    whole, head = ask("/networks/decoder/pca"), ask("/networks/decoder/pca", method="HEAD")
+    assert (head.status, head.headers["etag"]) == (200, whole.headers["etag"])
+
+
+def test_what_lies_in_place_of_weights_is_not_waited_for(store: Store) -> None:
+    run = store.find("pca")
+    run.weights.unlink()
+    os.mkfifo(run.weights)  # opening it would wait for somebody to write
+    assert "no file" in ask("/networks/decoder/pca").said["reason"]
 
 
 def test_a_checkpoint_that_is_replaced_has_another_tag(store: Store) -> None:

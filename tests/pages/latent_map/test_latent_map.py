@@ -153,6 +153,17 @@ def test_a_lasso_shows_what_lies_within_it() -> None:
     assert "log p(x)" in demo.words(at) and not at.exception
 
 
+def test_a_run_that_was_trained_further_is_weighed_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = drawn(opened(), [1, 5, 8])
+    weighed = []
+    monkeypatch.setattr("vaecore.explore.maps.log_likelihoods",
+                        lambda *asked: weighed.append(asked) or np.full(3, -7.0))
+    monkeypatch.setattr("pages.latent_map.lasso.stamps", lambda _: (len(weighed), 0))
+    at.button(key="lasso-weigh-A").click().run()
+    at.run()
+    assert len(weighed) == 2 and "-7" in demo.words(at).replace("−", "-")
+
+
 def test_a_lasso_stays_while_the_observations_do() -> None:
     at = drawn(opened(), [1, 5, 8])
     at.selectbox(key="map-method").set_value("pca").run()

@@ -64,6 +64,15 @@ def test_a_link_brings_the_slider_that_it_speaks_of() -> None:
     assert sliders(at)[0] == [], "what was taken away does not come back"
 
 
+def test_a_link_to_a_direction_that_there_is_not_brings_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As between classes whose codes have one mean: of constant images, say."""
+    def none(*_: Any) -> None:
+        raise ValueError("both groups have the same mean code")
+
+    monkeypatch.setattr("vaecore.explore.directions.attribute", none)
+    assert sliders(shown("vae", **{"d.1 to 7": "0.5"}))[0] == []
+
+
 @pytest.mark.parametrize("run", ["vae", "ae", "vectors"])
 def test_local_ones_are_those_at_the_code_under_the_hand(run: str) -> None:
     at, model = shown(run, z="0.5,-1"), checkpoint(f"runs/{run}")

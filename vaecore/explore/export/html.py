@@ -83,8 +83,7 @@ def html_page(run: Run, split: SplitName = "test", *, points: int = POINTS, comp
     parts = [_part(components, "hand", "", "", hand_message(found, told))]
     if curves := curves_message(run):
         parts.append(_part(components, "curves", "Training", "Training is solid, validation dashed.", curves))
-    if isinstance(found, Checkpoint):
-        observed = _observed(found, split, points)
+    if isinstance(found, Checkpoint) and (observed := _observed(found, split, points)).count > 1:  # one is no map
         parts.append(_part(components, "cloud", "Latent map", f"{observed.source}.",
                            map_message(observed, told, assets)))
     page = _page(run, found, components, {"parts": parts, "assets": {name: _base64(x) for name, x in assets.items()}})
@@ -118,8 +117,8 @@ def curves_message(run: Run) -> bytes | None:
     metrics = Metrics(run.path / "metrics.jsonl")
     metrics.update()
     taken = {name: np.asarray(values, np.float64) for name, values in metrics.steps.items()}
-    lines = [(line["step"], line.get("elbo"), _sum(line.get("reconstruction")), _sum(line.get("kl")))
-             for line in metrics.evaluations if isinstance(line.get("step"), int | float)]
+    lines = [(line["step"], _number(line.get("elbo")), _sum(line.get("reconstruction")), _sum(line.get("kl")))
+             for line in metrics.evaluations if _number(line.get("step")) is not None]
     evaluated = np.array([[np.nan if value is None else float(value) for value in line] for line in lines]
                          ).reshape(-1, 4)
     step = taken.get("step", np.zeros(0))
@@ -211,6 +210,10 @@ def thinned(y: NDArray[np.float64], most: int = CURVE) -> NDArray[np.int64]:
         if np.isfinite(part).any():
             places += [low + int(np.nanargmin(part)), low + int(np.nanargmax(part))]
     return np.unique(places)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _sum(values: Any) -> float | None:

@@ -1,6 +1,7 @@
 """Networks of runs as graphs, each made once a checkpoint and kept in the cache.
 
 What is kept is named by the digest of the weights: a checkpoint that is replaced has another, and another entity tag.
+A file begins with its own digest, so that one that is cut off or changed is made again instead of being served.
 The judge of a run's data (`explore/judged.py`) is kept likewise, by its own digest: all runs of the same data share it.
 """
 
@@ -9,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import stat
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -28,13 +31,16 @@ from vaecore.modalities import Modality
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
 
-VERSION = 1  # of what is kept: raise it when graphs change
+VERSION = 2  # of what is kept: raise it when graphs change
 MOST_KEPT = 2 * 2**30  # bytes in the cache, beyond which the oldest go
 CODES, FEWEST_CODES = 100, 4  # random inputs by which precision is measured,
 COMPARED = 1_000_000_000  # fewer than the former where they would take more multiply-adds than this
 HALF = 2e-3  # largest difference of outputs with which half precision is good enough
 SINGLE = 1e-4  # and that a graph may have at all
 WAIT = 120.0  # s for another process that makes the same graph
+UNWRITTEN = 4  # graphs that stay in memory where the disk takes none
+DIGEST = hashlib.sha256().digest_size  # bytes
+MAKING = threading.Lock()  # one graph is made at a time: its model and 100 observations of it lie in memory
 
 
 @dataclass(frozen=True)
@@ -54,9 +60,11 @@ def identity(run: Run, what: What = "decoder", of: str = "") -> str:
         return _judge(run, of).digest
     try:
         told = run.weights.stat()
+        if not stat.S_ISREG(told.st_mode):
+            raise NoGraph("What lies in place of its weights is no file.")
+        return _digest(run.weights, told.st_mtime_ns, told.st_size, told.st_ino)
     except OSError:
         raise NoGraph("It has no weights yet: its training has not been saved.") from None
-    return _digest(run.weights, told.st_mtime_ns, told.st_size, told.st_ino)
 
 
 @lru_cache(512)
@@ -73,23 +81,42 @@ def kept(run: Run, what: What, of: str = "") -> Kept:
     """
     name = f"{identity(run, what, of)}-{what}-v{VERSION}"
     path = cache_folder() / "networks" / f"{name}.graph"
-    if (found := _read(path)) is None:
-        if (reason := _refused.get(name)) is not None:
-            raise NoGraph(reason)
-        with _alone(path):
-            if (found := _read(path)) is None:
-                try:
-                    found = made(run, what, of)
-                except NoGraph as error:
-                    _refused[name] = str(error)
-                    raise
-                with contextlib.suppress(OSError):  # a full or read-only disk costs making it again
-                    write_bytes_atomic(path, found)
-                    _prune(path.parent)
-    return Kept(found, hashlib.sha256(found).hexdigest()[:32])
+    found = _known(name, path)
+    if found is None:
+        with MAKING, _alone(path):
+            found = _known(name, path) or _made(name, path, run, what, of)  # those who waited find it
+    return found
 
 
 _refused: dict[str, str] = {}  # why there is no graph, by what was asked for
+_unwritten: dict[str, Kept] = {}  # the latest that no disk took
+
+
+def _tagged(packed: bytes) -> Kept:
+    return Kept(packed, hashlib.sha256(packed).hexdigest()[:32])
+
+
+def _known(name: str, path: Path) -> Kept | None:
+    found = _unwritten.get(name) or _read(path)
+    if found is None and (reason := _refused.get(name)) is not None:
+        raise NoGraph(reason)
+    return found
+
+
+def _made(name: str, path: Path, run: Run, what: What, of: str) -> Kept:
+    try:
+        found = _tagged(made(run, what, of))
+    except NoGraph as error:
+        _refused[name] = str(error)
+        raise
+    try:
+        write_bytes_atomic(path, hashlib.sha256(found.bytes).digest() + found.bytes)
+        _prune(path.parent)
+    except OSError:  # a full or read-only disk
+        _unwritten[name] = found
+        for oldest in list(_unwritten)[:-UNWRITTEN]:
+            del _unwritten[oldest]
+    return found
 
 
 def made(run: Run, what: What, of: str = "") -> bytes:
@@ -157,13 +184,18 @@ def on_the_server(run: Run, what: What, of: str = "") -> Network:
     return _loaded(run.path, what, of, identity(run, what, of))
 
 
-def _read(path: Path) -> bytes | None:
+def _read(path: Path) -> Kept | None:
+    """What was kept; None where nothing was, or where it is no longer what was written."""
     try:
-        found = path.read_bytes()
-        os.utime(path)  # the oldest are those that nobody asked for
+        whole = path.read_bytes()
     except OSError:
         return None
-    return found
+    digest, found = whole[:DIGEST], whole[DIGEST:]
+    if hashlib.sha256(found).digest() != digest:
+        return None
+    with contextlib.suppress(OSError):
+        os.utime(path)  # the oldest are those that nobody asked for
+    return _tagged(found)
 
 
 @contextlib.contextmanager

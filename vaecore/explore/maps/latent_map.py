@@ -165,6 +165,8 @@ def lay(population: Population, encoded: Encoded, settings: Settings, laid: Poin
             raise ValueError("the points of UMAP are asked of `latent_map`, which computes or reads them.")
         return LatentMap(population, settings, encoded, laid, None)
     if settings.method == "pca":
+        if len(encoded) < 2:
+            raise problem("method", "pca", "one code has no principal components.", "Map more observations.")
         components = principal(encoded.means)
         return LatentMap(population, settings, encoded, components.plane.points(encoded.means), components.plane,
                          components)
