@@ -52,7 +52,7 @@ PAGES: dict[str, Page] = {  # by the view that it shows
 MAX_WATCHED = 8  # runs that Monitor shows at once
 # Parameters of the address that speak of the run which is shown, and mean nothing to another; with the codes of several
 # latents, `z.<latent>`, and directions, `d.<name>`.
-OF_A_RUN = ("z", "lock", "link", "seed", "t", "draw", "example", "from", "to", "path", "at", "x", "y", "zoom")
+OF_A_RUN = ("z", "lock", "link", "seed", "t", "draw", "example", "from", "to", "path", "at", "x", "y", "zoom", "colour")
 CHOSEN, CHOSEN_ON = "runs", "runs-page"  # in the session: the runs that were chosen last, and on which page
 
 

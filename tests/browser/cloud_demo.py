@@ -29,11 +29,12 @@ def show() -> None:
     maps = [cloud.Map("run", f"map {m}", "pca", *places(m, n).T.copy(), cloud.Axis("first"), cloud.Axis("second"), 2,
                       square=True) for m in range(2 if "two" in st.query_params else 1)]
     kind = cloud.Category("class", "Class", [f"class {c}" for c in range(CLASSES)], labels(n))
+    side = cloud.Category("side", "Side", ["left", "right"], (places(0, n)[:, 0] > 0).astype(np.uint16))
     state = st.session_state
     state.runs = state.get("runs", 0) + 1
     held = state.get("held", ("", ""))
     state.held = cloud.cloud(maps, np.arange(n, dtype=np.uint32), key="demo", element="cloud", split="test",
-                             noun="image", categories=[kind], colour="class", held=held)
+                             noun="image", categories=[kind, side], colour="class", held=held)
     read = [cloud.chosen(text, n, len(maps)) for text in state.held]
     for name, lasso in zip("AB", read, strict=True):
         st.text(f"{name}: {len(lasso.places)} points, their sum {lasso.places.sum()}, of map {lasso.map}")

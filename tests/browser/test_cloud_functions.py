@@ -240,6 +240,25 @@ def test_a_tile_is_at_least_so_wide_and_less_than_twice(call: Call, span: float)
     assert 40 <= laid["step"] * 400 / span < 80
 
 
+@pytest.mark.parametrize(("meanwhile", "kept"), [("", 9), ("tiling.stop();", 9), ("tiling.clear();", 0)])
+def test_what_is_decoded_of_a_plane_that_is_gone_is_not_kept(call: Call, meanwhile: str, kept: int) -> None:
+    """Where the map has only moved it is: the plane is the same."""
+    found = call("cloud/tiling.js", f"""async () => {{
+      let answer;
+      const pictures = codes => new Promise(done => {{ answer = () => done(new Float32Array(2 * codes.length)); }});
+      const pointing = {{ modality: {{ kind: "image" }}, shape: [1, 2, 2], map: {{ size: 2 }}, codeAt: () => [0, 0],
+        density: () => null, pictures }};
+      const tiling = new m.Tiling({{ cloud: {{ tiles: true }}, camera: {{ x: 0.5, y: 0.5, span: 1 }}, stretch: 1,
+        pointing, size: {{ width: 110, height: 110 }}, root: {{ dataset: {{}} }}, redraw() {{}} }});
+      const work = tiling.refine();
+      {meanwhile}
+      answer();
+      await work;
+      return tiling.kept.tiles.size;
+    }}""")
+    assert found == kept
+
+
 def test_tiles_stay_where_they_are_while_the_map_is_panned(call: Call) -> None:
     before, after = (call("cloud/tiles.js", "([c, s]) => m.layout(c, s, 40).tiles.map(t => [t.i, t.j, t.x, t.y])",
                           [{"x": x, "y": 0, "span": 4}, SIZE]) for x in (0.0, 0.37))

@@ -172,6 +172,24 @@ def test_reload_keeps_the_view_and_0_shows_all(visitor: Visitor) -> None:
     visitor.page.wait_for_function("() => !location.search.includes('zoom')")
 
 
+def test_what_is_shown_and_its_colour_are_in_the_address(visitor: Visitor) -> None:
+    visitor.open("?colour=side&shown=decoding")
+    plane = Plane(visitor.page)
+    colours = view(visitor.page).get_by_label("Colour")
+    points = view(visitor.page).get_by_role("button", name="Points")
+    expect(colours).to_have_value("side")
+    expect(points).to_have_attribute("aria-pressed", "false")
+    canvas = plane.sheet.locator("canvas.points")
+    blank = canvas.evaluate(PIXELS)
+    assert blank == 0, "no point is drawn"
+    points.click()
+    visitor.page.wait_for_url(lambda url: "shown=" not in url and "colour=side" in url)
+    expect(view(visitor.page).get_by_role("button", name="left")).to_be_visible()
+    colours.select_option("class")
+    visitor.page.wait_for_url(lambda url: "colour=" not in url)
+    assert canvas.evaluate(PIXELS) != blank
+
+
 def test_a_number_is_found_and_keys_point_with_the_middle(visitor: Visitor) -> None:
     visitor.open()
     plane = Plane(visitor.page)

@@ -13,7 +13,7 @@ import { read, written } from "./camera.js";
 import { Card } from "./card.js";
 import { within } from "./lasso.js";
 import { decode, received, sent } from "./message.js";
-import { COLOURS, counted, faint, painted, pixelOf } from "./paint.js";
+import { COLOURS, counted, faint, painted, pixelOf, UNKNOWN } from "./paint.js";
 import { Sheet } from "./sheet.js";
 import { short } from "./words.js";
 
@@ -21,6 +21,7 @@ const DWELL = 120; // ms on a point until its card comes; the ring comes at once
 const GRACE = 200; // ms that ring and card stay when the pointer has left
 const LINES = 40; // of the legend; the rarest classes share the last one
 const TRIP = 1600; // ms from one map to the other
+const AT_FIRST = "decoding,points"; // of what can be shown
 const HELP = "Drag to move, wheel or pinch to zoom, Shift and drag to draw a lasso. Keys: arrows, + and −, 0 for all,"
   + " Enter takes the code in the middle, Escape lets the lassos go.";
 
@@ -37,13 +38,10 @@ class Cloud {
     this.fetched = new Map(); // address -> values of a number
     this.lassos = { A: { map: 0, points: [] }, B: { map: 0, points: [] } };
     this.lasso = null; // which one a drag draws; null: it moves the map
-    this.points = true;
-    this.decoding = true; // the decoder is fetched when the hand first points
-    this.tiles = false;
     this.held = this.shown = -1; // the point that has the ring, and the one whose card is seen
     this.part = 0; // of the way from the first map to the second
     this.build();
-    this.endBack = address.onBack(() => this.lookAsWritten());
+    this.endBack = address.onBack(() => this.cameBack());
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
   }
 
@@ -101,7 +99,10 @@ class Cloud {
     this.range = make("input", "", this.trip);
     Object.assign(this.range, { type: "range", min: 0, max: 1, step: "any", value: 0 });
     this.range.setAttribute("aria-label", "From the first map to the second");
-    this.range.oninput = () => this.go(Number(this.range.value));
+    this.range.oninput = () => {
+      cancelAnimationFrame(this.travelling);
+      this.go(Number(this.range.value));
+    };
     const body = make("div", "body", this.root);
     this.grid = make("div", "sheets", body);
     this.legend = make("div", "legend", body);
@@ -147,6 +148,9 @@ class Cloud {
     while (this.sheets.length < message.maps.length) this.sheets.push(new Sheet(this, this.grid));
     for (const [number, map] of message.maps.entries()) this.sheets[number].receive(map, number, message, fresh);
     if (fresh) {
+      this.inks = []; // those of other points
+      const offered = new Set(message.maps.flatMap(({ numbers }) => numbers.map(number => number.address)));
+      for (const from of this.fetched.keys()) if (!offered.has(from)) this.fetched.delete(from);
       this.hidden = new Set();
       this.unpin();
       this.held = this.shown = -1;
@@ -154,7 +158,10 @@ class Cloud {
       for (const [name, text] of [["A", message.chosen], ["B", message.against]]) this.lassos[name] = received(text);
       this.gather();
       if (first) this.lookAsWritten();
-      else address.write({ zoom: null });
+      else {
+        this.by = null;
+        address.write({ zoom: null });
+      }
       this.endMoves?.forEach(end => end());
       this.endMoves = message.maps.map((map, number) => onMove(map.run, (code, origin) => {
         if (origin === this) return;
@@ -163,7 +170,8 @@ class Cloud {
       this.card = new Card(message);
       this.tell("");
     }
-    this.offerColours(fresh);
+    this.offerColours();
+    if (fresh && !first) this.noteShown();
     this.arrange(this.moves && message.maps.length > 1);
     if (this.tiles) this.sheets.forEach(sheet => this.bring(sheet));
     const possible = message.maps.some(map => map.hand);
@@ -180,8 +188,10 @@ class Cloud {
 
   toggle(name) {
     this[name] = !this[name];
+    this.noteShown();
     this.press();
     for (const sheet of this.sheets) {
+      if (sheet.refused) Object.assign(sheet, { opening: null, refused: false }); // it may be there now
       if (name !== "points" && this[name]) this.bring(sheet);
       sheet.pointAgain();
       sheet.tiling.moved();
@@ -240,14 +250,33 @@ class Cloud {
     }, 150);
   }
 
+  // What is shown and how it is coloured, where that is not as at first.
+  noteShown() {
+    const shown = Object.keys(this.toggles).filter(name => this[name]).join();
+    address.write({ shown: shown === AT_FIRST ? null : shown || "nothing",
+      colour: this.by === this.message.colour ? null : this.by });
+  }
+
   lookAsWritten() {
+    const shown = (address.read("shown") ?? AT_FIRST).split(",");
+    for (const name of Object.keys(this.toggles)) this[name] = shown.includes(name);
+    this.by = address.read("colour");
     const texts = (address.read("zoom") ?? "").split(";");
     this.sheets.forEach((sheet, number) => sheet.lookAt(read(texts[number])));
   }
 
+  cameBack() {
+    this.lookAsWritten();
+    this.offerColours();
+    this.hidden = new Set();
+    if (this.tiles) this.sheets.forEach(sheet => this.bring(sheet));
+    this.press();
+    this.recolour();
+  }
+
   // ------------------------------------------------------------------------------------------------ colours
 
-  offerColours(fresh) {
+  offerColours() {
     const { categories, maps } = this.message;
     const numbers = maps.flatMap(map => map.numbers);
     const offered = [...categories, ...numbers.filter((a, at) => numbers.findIndex(b => b.name === a.name) === at)];
@@ -257,13 +286,14 @@ class Cloud {
       return option;
     }));
     this.colours.parentElement.hidden = offered.length === 0;
-    const kept = !fresh && offered.some(({ name }) => name === this.by);
+    const kept = offered.some(({ name }) => name === this.by);
     this.colours.value = kept ? this.by : this.message.colour;
     this.by = this.colours.value;
   }
 
   colourBy(name) {
     this.by = name;
+    this.noteShown();
     this.hidden = new Set();
     this.recolour();
   }
@@ -307,7 +337,7 @@ class Cloud {
       this.inks[number] = painted(colour, classes, this.hidden);
     });
     // until the first numbers come, all points are grey
-    this.message.maps.forEach((_, number) => (this.inks[number] ??= new Uint32Array(this.row.length).fill(0xff968680)));
+    this.message.maps.forEach((_, number) => (this.inks[number] ??= new Uint32Array(this.row.length).fill(UNKNOWN)));
     this.pales = [];
     this.colour = colours[0];
     this.explain(colours);
@@ -439,11 +469,15 @@ class Cloud {
   // The code at a place becomes the one in hand: of the point that is there, else of the place itself.
   async clicked(sheet, place) {
     if (!sheet.map.hand || sheet.away) return;
+    const click = (this.click = {});
     const i = this.held;
+    const [panes, verdicts] = [import("../lib/panes.js"), import("../lib/verdict.js")];
     await this.bring(sheet);
     const pointing = await sheet.open();
     if (!pointing) return;
     if (i >= 0) await pointing.fetchCodes().catch(() => {});
+    const [{ paneOf }, { answers, inWords }] = await Promise.all([panes, verdicts]);
+    if (click !== this.click) return; // another click came meanwhile, or another map
     const own = i >= 0 ? pointing.codeOf(i) : null;
     const code = own ?? pointing.codeAt(place[0], place[1] / sheet.stretch);
     if (!code) return;
@@ -452,8 +486,6 @@ class Cloud {
     this.pin = { sheet, place: own ? [sheet.x[i], sheet.y[i]] : place };
     this.pinned.replaceChildren();
     this.pinned.hidden = false;
-    const [{ paneOf }, { answers, inWords }] = await Promise.all([import("../lib/panes.js"),
-      import("../lib/verdict.js")]);
     const pane = paneOf(pointing.modality, { side: 72 });
     this.pinned.append(pane.element);
     const words = make("span", "", this.pinned, `${where}. It is now the code in hand. `);
@@ -466,7 +498,7 @@ class Cloud {
     pointing.pictures(code).then(mean => {
       pane.show({ mean });
       pointing.judged(mean, logits => setText(judged, `${inWords(answers(logits, pointing.verdict.classes)[0])}. `));
-    });
+    }).catch(sheet.failed);
     this.back ??= [sheet, pointing.units(pointing.held() ?? pointing.centre)];
     move(sheet.map.run, pointing.units(code), this);
     sheet.codeMoved();
@@ -482,6 +514,7 @@ class Cloud {
   }
 
   unpin() {
+    this.click = null;
     this.back = null;
     this.pin = null;
     this.pinned.hidden = true;

@@ -50,6 +50,9 @@ export class Pointing {
     this.fetching ??= this.map.codes ? fetch(this.map.codes).then(async answer => {
       if (!answer.ok) throw new Error("The codes of the points could not be fetched.");
       this.codes = halves(await answer.arrayBuffer());
+    }).catch(error => {
+      this.fetching = null; // it may be there next time
+      throw error;
     }) : Promise.resolve();
     return this.fetching;
   }
@@ -144,12 +147,12 @@ export class Pointing {
     return inputs;
   }
 
-  // The picture of a code: `then(values)`; an older code that has not been begun is dropped.
-  decode(code, then) {
+  // The picture of a code: `then(values)`, or `failed(error)`; an older code that has not been begun is dropped.
+  decode(code, then, failed) {
     this.network.latest(this.inputs(code), 1, outputs => {
       const { name } = this.modality;
       then({ mean: outputs[`${name}.mean`], sigma: outputs[`${name}.sigma`] });
-    });
+    }, failed);
   }
 
   // The judge's logits of a picture: `then(logits)`.

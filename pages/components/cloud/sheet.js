@@ -37,6 +37,7 @@ export class Sheet {
     this.camera = null;
     this.line = null; // of the lasso that is being drawn, in units of the map
     this.at = null; // px, where the hand points
+    this.failed = error => cloud.tell(`${this.map.title}: ${error.message || "no decoding here"}`);
     this.listen();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.box);
@@ -169,10 +170,12 @@ export class Sheet {
       try {
         await pointing.open();
       } catch (error) {
-        this.cloud.tell(`${map.title}: ${error.message || "no decoding here"}`);
+        this.refused = true;
+        if (this.map === map) this.failed(error);
         return null;
       }
-      if (this.map === map) this.pointing = pointing;
+      if (this.map !== map) return null; // another plane came meanwhile
+      this.pointing = pointing;
       this.tiling.moved();
       return pointing;
     })();
@@ -186,14 +189,15 @@ export class Sheet {
     if (!code) return;
     await this.prepare();
     pointing.decode(code, seen => {
+      if (pointing !== this.pointing) return; // another plane came meanwhile
       this.pane.show(seen);
       const density = pointing.density(code);
       this.pane.element.style.opacity = density?.strength ?? 1;
       setText(this.how, [pointing.words, pointing.judge ? "" : density?.words].filter(Boolean).join(" · "));
       this.root.dataset.decoded = Number(this.root.dataset.decoded ?? 0) + 1;
       this.redraw("over");
-      pointing.judged(seen.mean, logits => this.verdict?.show(logits, density));
-    });
+      pointing.judged(seen.mean, logits => pointing === this.pointing && this.verdict?.show(logits, density));
+    }, this.failed);
   }
 
   // What the decoded picture is shown in.

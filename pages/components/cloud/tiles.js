@@ -43,8 +43,4 @@ export class Kept {
     this.tiles.set(key, tile);
     while (this.tiles.size > this.most) this.tiles.delete(this.tiles.keys().next().value);
   }
-
-  clear() {
-    this.tiles.clear();
-  }
 }

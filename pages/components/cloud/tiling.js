@@ -19,7 +19,7 @@ export class Tiling {
 
   clear() {
     this.stop();
-    this.kept.clear();
+    this.kept = new Kept(); // what is being decoded now is of the plane before, and goes where nobody looks
     this.before = null;
   }
 
@@ -31,7 +31,7 @@ export class Tiling {
   // The map has moved, or the decoder has come: what is missing is asked for when it rests.
   moved() {
     this.stop();
-    if (this.sheet.cloud.tiles) this.timer = setTimeout(() => this.refine(), REST);
+    if (this.sheet.cloud.tiles) this.timer = setTimeout(() => this.refine().catch(this.sheet.failed), REST);
   }
 
   get possible() {
@@ -48,28 +48,28 @@ export class Tiling {
     const { sheet } = this;
     if (!(sheet.camera && this.possible && sheet.cloud.tiles && sheet.size.width) || sheet.away) return;
     const { pointing, stretch } = sheet;
+    const { kept } = this;
     const { step, level, tiles } = this.layout();
     const work = ++this.work;
-    const missing = tiles.filter(tile => this.kept.get(keyOf(level, tile)) === undefined);
+    const missing = tiles.filter(tile => kept.get(keyOf(level, tile)) === undefined);
     for (let at = 0; at < missing.length; at += BATCH) {
       const batch = [];
       for (const tile of missing.slice(at, at + BATCH)) {
         const code = pointing.codeAt(tile.x, tile.y / stretch, APART * step);
         if (code) batch.push([tile, code]);
-        else this.kept.set(keyOf(level, tile), null); // nothing lies there
+        else kept.set(keyOf(level, tile), null); // nothing lies there
       }
       if (batch.length === 0) continue;
       const { size } = pointing.map;
       const codes = new Float32Array(batch.length * size);
       batch.forEach(([, code], b) => codes.set(code, b * size));
       const values = await pointing.pictures(codes);
-      if (sheet.pointing !== pointing) return;
       const length = values.length / batch.length;
       batch.forEach(([tile], b) => {
         const canvas = document.createElement("canvas");
         put(canvas, picture(values.subarray(b * length, (b + 1) * length), pointing.shape));
         const strength = pointing.density(batch[b][1])?.strength ?? 1;
-        this.kept.set(keyOf(level, tile), { canvas, strength });
+        kept.set(keyOf(level, tile), { canvas, strength });
       });
       sheet.redraw();
       if (work !== this.work) return;
