@@ -111,7 +111,6 @@ class Between {
   row(parent, path) {
     const row = make("div", "row", parent);
     row.role = "radio";
-    row.tabIndex = 0;
     row.title = HELP[path];
     const head = make("div", "head", row);
     make("span", "name", head, TITLES[path]);
@@ -149,6 +148,7 @@ class Between {
       this.scrub(Math.max(0, Math.min(1, ((event.clientX - left) / width * STEPS - 0.5) / (STEPS - 1))));
     };
     strip.onpointerdown = event => {
+      if (event.button > 0) return;
       strip.setPointerCapture(event.pointerId);
       strip.onpointermove = to;
       to(event);
@@ -180,7 +180,7 @@ class Between {
   // Another run, or other weights of it: its examples, its networks, and the ends that the address names.
   async begin() {
     const { hand, noun } = this.message;
-    this.network = this.seen = null;
+    this.network = this.seen = this.stripped = null;
     this.judge?.line.destroy();
     this.judge = null;
     for (const row of Object.values(this.rows)) row.answers.replaceChildren();
@@ -190,7 +190,8 @@ class Between {
     [this.modality] = hand.modalities;
     this.pane = paneOf(this.modality, { side: 300 });
     this.box.append(this.pane.element);
-    setText(this.hint, `Click the ${noun} to go from, then the one to go to.`);
+    this.invitation = `Click the ${noun} to go from, then the one to go to.`;
+    setText(this.hint, this.invitation);
     this.fromAddress();
     const wanted = hand.networks.decoder;
     try {
@@ -266,7 +267,7 @@ class Between {
       cells.forEach((cell, n) => cell.canvas.getContext("2d").drawImage(image, n * width, 0, width, height, 0, 0, width,
         height));
       this.chipsNow();
-    });
+    }).catch(() => setText(this.hint, "The pictures to choose from could not be read. Reload the page."));
   }
 
   fromAddress() {
@@ -305,8 +306,6 @@ class Between {
     if (told) write({ from: ends.from.text, to: ends.to.text });
     this.chipsNow();
     this.cameWays();
-    this.strips();
-    this.draw();
   }
 
   chipsNow() {
@@ -403,13 +402,14 @@ class Between {
   // The rows, all in one batch; only the newest pair's are drawn.
   async strips() {
     if (!this.network || !this.ends.from) return;
-    const { shown, modality } = this;
+    const { network, shown, modality } = this;
     const key = `${this.ends.from.text} ${this.ends.to.text} ${shown}`;
     if (key === this.stripped) return;
     this.stripped = key;
     const codes = shown.flatMap(path => Array.from({ length: STEPS }, (_, n) => this.code(path, n / (STEPS - 1))));
-    const outputs = await this.network.run(this.batch(codes), codes.length);
-    if (this.stripped !== key) return;
+    const outputs = await network.run(this.batch(codes), codes.length).catch(error => this.failed(error));
+    if (!outputs || this.stripped !== key || this.network !== network) return;
+    setText(this.hint, this.invitation);
     const means = outputs[`${modality.name}.mean`];
     const size = sizeOf(modality.shape);
     const pictures = codes.map((_, n) => picture(means.subarray(n * size, (n + 1) * size), modality.shape));
@@ -426,13 +426,19 @@ class Between {
     await this.judged(key, means);
   }
 
+  failed(error) {
+    this.stripped = null; // with the next pair once more
+    setText(this.hint, error.message);
+  }
+
   // What the judge calls each picture of the rows.
   async judged(key, means) {
     if (!this.judge) return;
     const { network, input, classes } = this.judge;
     const count = this.shown.length * STEPS;
-    const { logits } = await network.run({ [input]: means }, count);
-    if (this.stripped !== key) return;
+    const answered = await network.run({ [input]: means }, count).catch(() => null); // the pictures stand without it
+    if (!answered || this.stripped !== key || this.judge?.network !== network) return;
+    const { logits } = answered;
     const each = logits.length / count;
     this.shown.forEach((path, place) => this.rows[path].answers.replaceChildren(
       ...Array.from({ length: STEPS }, (_, n) => {
@@ -447,7 +453,10 @@ class Between {
 
   choose(path, told = true) {
     this.path = path;
-    for (const [name, row] of Object.entries(this.rows)) row.setAttribute("aria-checked", name === path);
+    for (const [name, row] of Object.entries(this.rows)) {
+      row.setAttribute("aria-checked", name === path);
+      row.tabIndex = name === path ? 0 : -1;
+    }
     if (told) write({ path });
     this.draw();
   }
@@ -472,9 +481,10 @@ class Between {
     }
     this.whereabouts();
     if (!this.network) return;
-    const { shown, path, at, modality } = this;
+    const { network, shown, path, at, modality } = this;
     const paths = shown.includes(path) ? shown : [...shown, path];
-    this.network.latest(this.batch(paths.map(each => this.code(each))), paths.length, outputs => {
+    network.latest(this.batch(paths.map(each => this.code(each))), paths.length, outputs => {
+      if (this.network !== network) return; // another run came meanwhile
       const size = sizeOf(modality.shape);
       const of = (name, n) => outputs[`${modality.name}.${name}`]?.subarray(n * size, (n + 1) * size);
       shown.forEach((each, n) => put(this.rows[each].live, picture(of("mean", n), modality.shape)));
@@ -483,7 +493,7 @@ class Between {
       const { judge } = this;
       judge?.network.latest({ [judge.input]: of("mean", n).slice() }, 1, ({ logits }) => judge.line.show(logits));
       this.root.dataset.drawn = `${path} ${at}`;
-    }, error => setText(this.hint, error.message));
+    }, error => this.failed(error));
   }
 
   drawSpeeds() {
@@ -539,16 +549,16 @@ class Between {
     this.play.setAttribute("aria-label", "Pause");
     const begun = performance.now() - (PERIOD / 2) * this.at;
     const frame = now => {
-      if (!this.playing) return;
       const turn = ((now - begun) % PERIOD) / PERIOD;
       this.at = turn < 0.5 ? 2 * turn : 2 - 2 * turn;
       this.draw();
-      requestAnimationFrame(frame);
+      this.frame = requestAnimationFrame(frame);
     };
-    requestAnimationFrame(frame);
+    this.frame = requestAnimationFrame(frame);
   }
 
   stop() {
+    cancelAnimationFrame(this.frame);
     this.playing = false;
     delete this.root.dataset.playing;
     setText(this.play, "▶");

@@ -130,6 +130,7 @@ class Grid {
     this.lines = rows.map(dimension => this.line(dimension));
     this.at = null;
     this.network = null;
+    this.token++; // a drawing of what was here before ends
     try {
       const network = await Network.open(hand.networks.decoder);
       if (this.message.hand.networks.decoder !== hand.networks.decoder) return;
@@ -200,7 +201,7 @@ class Grid {
     clearTimeout(this.resting);
     this.bases(this.around);
     this.ranges(this.range);
-    const { message: { values, quantiles }, latent, modality } = this;
+    const { message: { values, quantiles }, latent, modality, network } = this;
     const waits = this.range !== "sigmas" && !quantiles[this.range];
     this.table.classList.toggle("waits", waits);
     setText(this.said, waits ? "Looking at the codes of the data…" : "");
@@ -208,15 +209,16 @@ class Grid {
     if (this.headCells && this.headCells.textContent !== heads.join("")) {
       this.headCells.replaceChildren(...heads.map(text => make("span", "", null, text)));
     }
-    if (!this.network || waits) return;
+    if (!network || waits) return;
     const token = ++this.token;
     const base = this.base;
     const size = sizeOf(modality.shape);
     for (const [place, line] of this.lines.entries()) {
       const units = rowOf(base, line.dimension, this.valuesOf(place));
       const z = units.map((u, n) => latent.centre[n % latent.size] + latent.unit[n % latent.size] * u);
-      const outputs = await this.network.run({ [latent.name]: z }, values.length);
-      if (token !== this.token) return;
+      const outputs = await network.run({ [latent.name]: z }, values.length)
+        .catch(error => setText(this.note, error.message));
+      if (!outputs || token !== this.token) return;
       const means = outputs[`${modality.name}.mean`];
       put(line.canvas, grid(values.map((_, n) => picture(means.subarray(n * size, (n + 1) * size), modality.shape)),
         values.length));

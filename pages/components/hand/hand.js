@@ -449,7 +449,8 @@ export class Hand {
     }
     const { outputs, where, reason } = this.decoder;
     this.root.dataset.where = where;
-    setText(this.note, where === "page" ? "" : `Decoded by the server. ${reason}`);
+    this.about = where === "page" ? "" : `Decoded by the server. ${reason}`;
+    setText(this.note, this.about);
     const has = { mean: true, draw: false, sigma: false };
     for (const { name, law } of told.modalities) {
       has.sigma ||= `${name}.sigma` in outputs;
@@ -485,6 +486,7 @@ export class Hand {
 
   arrived(outputs) {
     this.outputs = outputs;
+    setText(this.note, this.about); // an earlier failure is over
     this.paint();
   }
 

@@ -1,7 +1,7 @@
 // What a visitor takes away: the link, the code as JSON or as Python, the numbers as CSV, the picture as a file.
 
 import { flush } from "../lib/address.js";
-import { give, saveButton } from "../lib/save.js";
+import { fileName, give, saveButton } from "../lib/save.js";
 import { button, copyButton } from "./controls.js";
 
 const DIGITS = 7; // of single precision
@@ -21,7 +21,7 @@ export function taking(bar, hand) {
     button(bar, "CSV", "Save the decoded numbers as a CSV file, in the file's units.", () => {
       if (!hand.outputs) return;
       const text = asCsv(table, hand.outputs[`${table.name}.mean`]);
-      give(new Blob([text], { type: "text/csv" }), `${told.run.replaceAll("/", "-")}-code.csv`);
+      give(new Blob([text], { type: "text/csv" }), `${fileName(`${told.run}-code`)}.csv`);
     });
   }
   saveButton(bar, () => {

@@ -42,7 +42,8 @@ class Listener {
 
   tell() {
     const code = moved(this.run);
-    if (!code || this.held) return;
+    const whole = code && Object.keys(this.parameters).every(latent => code[latent]); // before a hand has come it is not
+    if (!whole || this.held) return;
     const news = Object.entries(this.parameters).some(([latent, parameter]) => {
       const known = split(this.known[parameter], code[latent].length);
       return code[latent].some((value, d) => Math.abs(value - known[d]) > SAME);

@@ -140,8 +140,9 @@ class Reading {
     paint(this.before.canvas, observation, modality.shape);
     this.root.dataset.state = "reading";
     const sheet = this.sheet;
-    const [encoder, decoder] = await this.networks;
-    if (observation !== this.observation) return;
+    const networks = await this.networks.catch(() => null); // it is told why
+    if (!networks || observation !== this.observation) return;
+    const [encoder, decoder] = networks;
     const failed = error => setText(this.why, error.message);
     encoder.latest(this.inputs(encoder, observation), 1, code => {
       const mean = code[`${latent.name}.mean`];
