@@ -41,13 +41,6 @@ def test_a_lasso_is_read_as_it_was_sent(call: Call, places: list[int]) -> None:
         assert text == cloud.as_sent(read, 1000), "the same words from both sides"
 
 
-def test_half_precision_is_read_as_numpy_has_it(call: Call) -> None:
-    values = np.float16([0, -0.5, 1, 65504, 6e-8, 6e-5, -3.14159, 2.0009765625])
-    read = call("cloud/message.js", f"e => Array.from(m.halves({BYTES}.buffer))",
-                base64.b64encode(values.tobytes()).decode())
-    assert read == values.astype(np.float32).tolist()
-
-
 # -- what is near ------------------------------------------------------------------------------------
 
 

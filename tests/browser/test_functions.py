@@ -67,6 +67,23 @@ def test_a_value_is_written_with_its_digits(call: Call, module: str, name: str, 
     assert call(module, f"e => m.{name}(e)", value) == expected
 
 
+def test_half_precision_is_read_as_numpy_has_it(call: Call) -> None:
+    values = np.float16([0, -0.5, 1, 65504, 6e-8, 6e-5, -6e-5, -3.14159, 2.0009765625, -2.5, 0.1])
+    read = call("lib/numbers.js", "h => Array.from(m.singles(Uint16Array.from(h)))", values.view(np.uint16).tolist())
+    assert read == values.astype(np.float32).tolist()
+
+
+@pytest.mark.parametrize(("value", "digits", "expected"), [
+    (-1.255, 2, "−1.25"), (3, 1, "3.0"), (-0.004, 2, "0.00"), (-0.2, 0, "0"), (-0.006, 2, "−0.01"), (-10, 0, "−10")])
+def test_a_number_below_0_has_a_minus_and_nothing_has_none(call: Call, value: float, digits: int, expected: str) -> None:
+    assert call("lib/numbers.js", "([v, d]) => m.fixed(v, d)", [value, digits]) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(-1234.5, "−1,234.5"), (-0.0, "0"), (0.25, "0.25")])
+def test_ticks_are_written_in_groups(call: Call, value: float, expected: str) -> None:
+    assert call("lib/plot.js", "v => m.grouped(v)", value) == expected
+
+
 # -- curves ----------------------------------------------------------------------------------------
 
 

@@ -183,9 +183,6 @@ def test_what_the_page_computes(call: Call) -> None:
     assert [number for number, _ in found] == np.argsort(far)[:8].tolist()
     np.testing.assert_allclose([distance for _, distance in found], np.sort(far)[:8], rtol=1e-9)
     assert len(call(module, "() => m.nearest([1, 2], [0], [1], 8)")) == 2
-    halves = np.array([0, 1, -2.5, 65504, 6e-8, -6e-5, 0.1], np.float16)
-    assert call(module, "h => Array.from(m.singles(Uint16Array.from(h)))", halves.view(np.uint16).tolist()
-                ) == halves.astype(float).tolist()
 
 
 def test_vectors_are_not_drawn(visitor: Visitor) -> None:

@@ -34,18 +34,6 @@ export function received(text) {
   return { map: Number(map), points };
 }
 
-// float16 as float32: not every browser has an array of its own for it. There are but 65,536 of them.
-export function halves(buffer) {
-  table ??= Float32Array.from({ length: 65536 }, (_, h) => {
-    const [sign, exponent, rest] = [h & 0x8000 ? -1 : 1, (h >> 10) & 31, h & 1023];
-    if (exponent === 0) return sign * rest * 2 ** -24;
-    if (exponent === 31) return rest ? NaN : sign * Infinity;
-    return sign * (1 + rest / 1024) * 2 ** (exponent - 15);
-  });
-  return Float32Array.from(new Uint16Array(buffer), h => table[h]);
-}
-let table;
-
 function bitsOf(points, count) {
   const bits = new Uint8Array(Math.ceil(count / 8));
   for (const i of points) bits[i >> 3] |= 1 << (i & 7);

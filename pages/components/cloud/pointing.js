@@ -6,7 +6,7 @@
 import { joined, read, split } from "../lib/address.js";
 import { open, strength } from "../lib/density.js";
 import { moved } from "../lib/moved.js";
-import { halves } from "./message.js";
+import { singles } from "../lib/numbers.js";
 import { weightedCode } from "./near.js";
 
 const NEIGHBOURS = 8;
@@ -49,7 +49,7 @@ export class Pointing {
   fetchCodes() {
     this.fetching ??= this.map.codes ? fetch(this.map.codes).then(async answer => {
       if (!answer.ok) throw new Error("The codes of the points could not be fetched.");
-      this.codes = halves(await answer.arrayBuffer());
+      this.codes = singles(new Uint16Array(await answer.arrayBuffer()));
     }).catch(error => {
       this.fetching = null; // it may be there next time
       throw error;

@@ -5,7 +5,10 @@ import { open, strength } from "../lib/density.js";
 import { make, setText } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { Network } from "../lib/network.js";
+import { fixed } from "../lib/numbers.js";
+import { readTheme } from "../lib/palette.js";
 import { paint } from "../lib/picture.js";
+import { saveButton, together } from "../lib/save.js";
 
 const TILES = 21; // a side
 const ROWS_AT_ONCE = 3; // of tiles that are decoded together: the pointer waits for no more
@@ -47,14 +50,20 @@ class Field {
     this.code = row("Code z", "The two numbers that the digit is drawn from.");
     this.kl = row("KL, nats", KL_HELP);
     this.place = row("Here is", "How usual this place is among the codes of data.");
-    this.link = make("a", "", words, "Open this point in Traverse");
+    const acts = make("div", "acts", words);
+    this.link = make("a", "", acts, "Open this point in Traverse");
     this.link.onclick = event => this.follow(event);
+    saveButton(acts, () => this.saved());
     this.hand.onpointermove = this.hand.onpointerdown = event => this.point(event);
     this.hand.onclick = event => event.pointerType !== "touch" && this.follow(event);
     this.hand.onkeydown = event => this.key(event);
     this.observer = new ResizeObserver(() => this.mark());
     this.observer.observe(plane);
-    this.load(data).catch(error => setText(this.waiting, error.message));
+    this.failed = error => {
+      this.waiting.hidden = false;
+      setText(this.waiting, error.message);
+    };
+    this.load(data).catch(this.failed);
   }
 
   update(data) {
@@ -123,7 +132,7 @@ class Field {
     const unusual = this.seen.unusual(this.z);
     const share = [...this.seen.classes(this.z)].map((value, label) => [value, label]).sort((a, b) => b[0] - a[0]);
     const [first] = share;
-    setText(this.code, `(${this.z.map(value => signed(value)).join(", ")})`);
+    setText(this.code, `(${this.z.map(value => fixed(value, 2)).join(", ")})`);
     setText(this.place, this.seen.word(unusual));
     setText(this.named, first ? `${unusual > 0.99 ? "nearest: " : ""}${this.seen.names[first[1]]}` : "");
     this.bars(share.slice(0, 3));
@@ -139,7 +148,7 @@ class Field {
       paint(this.digit, outputs[this.output], this.shape);
       this.root.dataset.drawn = this.z.join();
       this.encode(outputs[this.output]);
-    });
+    }, this.failed);
   }
 
   encode(picture) {
@@ -172,6 +181,10 @@ class Field {
     Object.assign(this.hand, { width: Math.round(side * ratio), height: Math.round(side * ratio) });
     const context = this.hand.getContext("2d");
     context.scale(ratio, ratio);
+    this.ring(context, side);
+  }
+
+  ring(context, side) {
     const [x, y] = [(this.z[0] / this.reach + 1) * 0.5 * side, (1 - this.z[1] / this.reach) * 0.5 * side];
     for (const [colour, width] of [["#000", 5], ["#fff", 2.5]]) {
       Object.assign(context, { strokeStyle: colour, lineWidth: width });
@@ -179,6 +192,19 @@ class Field {
       context.arc(x, y, 11, 0, 7);
       context.stroke();
     }
+  }
+
+  // The plane with the point, its picture, and what is said of it.
+  saved() {
+    if (!this.root.dataset.drawn) return null;
+    const point = { element: this.hand, draw: context => this.ring(context, this.hand.clientWidth) };
+    const parts = [{ canvas: this.tiles }, point, { canvas: this.digit }, { words: this.named }];
+    for (const { children: [name, bar, share] } of this.shares.children) {
+      parts.push({ words: name }, { swatch: bar }, { words: share });
+    }
+    for (const words of this.root.querySelectorAll("dt, dd")) parts.push({ words });
+    const { background } = readTheme(this.root);
+    return together({ name: `${this.data.run}-${this.z.map(value => value.toFixed(2)).join("-")}`, background, parts });
   }
 
   // To Traverse within the page, as Streamlit's own links go: it follows the address when that has changed.
@@ -223,5 +249,3 @@ export function nats(mean, sigma) {
 function lit(colour) {
   return [1, 3, 5].map(at => (parseInt(colour.slice(at, at + 2), 16) + 255) / 2);
 }
-
-const signed = value => value.toFixed(2).replace("-", "−");

@@ -1,6 +1,7 @@
 // One slider: a name, what it carries, its value, and a track that shows on demand what each place would decode to.
 
 import { make, setText } from "../lib/dom.js";
+import { fixed } from "../lib/numbers.js";
 
 export const CELLS = 11; // decodings of a strip; the outer ones lie over the ends of the track
 const STEP = 0.05; // units a press of an arrow key
@@ -65,8 +66,7 @@ export class Slider {
     this.knob.style.setProperty("--at", share);
     this.fill.style.setProperty("--from", Math.min(share, 0.5));
     this.fill.style.setProperty("--to", Math.max(share, 0.5));
-    const text = value.toFixed(2).replace("-", "−");
-    setText(this.said, text === "−0.00" ? "0.00" : text);
+    setText(this.said, fixed(value, 2));
     track.setAttribute("aria-valuemin", -reach);
     track.setAttribute("aria-valuemax", reach);
     track.setAttribute("aria-valuenow", Math.round(value * 1000) / 1000);

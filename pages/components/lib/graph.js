@@ -4,6 +4,7 @@
 // All numbers live in one heap: constants, then the values of the steps, which share places as soon as the value that
 // had one is read no more, then room to work in. Each step is made into a function once; a run calls them in order.
 
+import { singles } from "./numbers.js";
 import { matrixProduct } from "./product.js";
 
 // u32 header length | JSON header | constants: the graph, ready to run. Throws an Error in words for what is none.
@@ -29,7 +30,7 @@ export function parse(bytes) {
     const source = data.slice(start + from, start + from + count * (kind === "f16" ? 2 : 4)).buffer;
     if (kind === "i32") graph.tables.set(value, new Int32Array(source));
     else if (kind === "f32") heap.set(new Float32Array(source), at[value]);
-    else unhalve(new Uint16Array(source), heap, at[value]);
+    else singles(new Uint16Array(source), heap, at[value]);
   }
   graph.steps = steps.map(step => found(STEPS, step.name)(graph, step));
   return graph;
@@ -114,17 +115,6 @@ function place({ inputs, outputs, sizes, steps }, at, end) {
     }
   });
   return end;
-}
-
-let halves = null; // the number that each pattern of 16 bits stands for
-
-function unhalve(source, heap, to) {
-  halves ??= Float32Array.from({ length: 65536 }, (_, bits) => {
-    const [sign, power, part] = [bits >> 15 ? -1 : 1, (bits >> 10) & 31, bits & 1023];
-    if (power === 31) return part ? NaN : sign * Infinity;
-    return sign * (power ? (1 + part / 1024) * 2 ** (power - 15) : (part / 1024) * 2 ** -14);
-  });
-  for (let i = 0; i < source.length; i++) heap[to + i] = halves[source[i]];
 }
 
 // -- steps -----------------------------------------------------------------------------------------

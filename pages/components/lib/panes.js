@@ -4,6 +4,7 @@
 // `panes.css`.
 
 import { make, setText } from "./dom.js";
+import { minus } from "./numbers.js";
 import { grid, paint, picture, put, sizeOf } from "./picture.js";
 
 const NUMBERS = 24; // of a vector in sight
@@ -226,5 +227,5 @@ export function plain(value, unit = 0) {
   const text = exponent < -4 || exponent > 3
     ? `${cut(digits)}e${exponent < 0 ? "-" : "+"}${String(Math.abs(exponent)).padStart(2, "0")}`
     : cut(value.toFixed(3 - exponent));
-  return text.replaceAll("-", "−");
+  return minus(text);
 }

@@ -1,6 +1,7 @@
 // One plane on a canvas: axes, ticks, points, lines, words, and the tip under the pointer.
 
 import { make, setText } from "./dom.js";
+import { minus } from "./numbers.js";
 import { placeTip, tipOf } from "./tip.js";
 
 export const TEXT = 14; // px: readable from the back row
@@ -208,5 +209,5 @@ export function ticks(low, high, count) {
 }
 
 const GROUPED = new Intl.NumberFormat("en", { maximumFractionDigits: 4 });
-export const grouped = v => GROUPED.format(v === 0 ? 0 : v); // no "-0"
+export const grouped = v => minus(GROUPED.format(v === 0 ? 0 : v)); // no "−0"
 export const clamp = (v, low, high) => Math.min(high, Math.max(low, v));

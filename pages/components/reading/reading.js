@@ -5,6 +5,7 @@ import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { move } from "../lib/moved.js";
 import { Network } from "../lib/network.js";
+import { singles } from "../lib/numbers.js";
 import { paint, sizeOf } from "../lib/picture.js";
 import { verdictIn } from "../lib/verdict.js";
 import { Pad, painted } from "../pad/pad.js";
@@ -286,15 +287,6 @@ export function nearest(codes, code, unit, count) {
     found.length = Math.min(found.length, count);
   }
   return found.map(([number, sum]) => [number, Math.sqrt(sum)]);
-}
-
-// Numbers of half precision as single ones.
-export function singles(halves) {
-  return Float32Array.from(halves, half => {
-    const [sign, exponent, fraction] = [half & 0x8000 ? -1 : 1, (half >> 10) & 31, half & 1023];
-    if (exponent === 31) return fraction ? NaN : sign * Infinity;
-    return sign * (exponent ? 2 ** (exponent - 25) * (1024 + fraction) : 2 ** -24 * fraction);
-  });
 }
 
 // -- among whom the nearest are ----------------------------------------------------------------------
