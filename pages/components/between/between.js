@@ -3,7 +3,7 @@
 
 import { joined, onBack, read, write } from "../lib/address.js";
 import { open, strength } from "../lib/density.js";
-import { make, setText, unpack } from "../lib/dom.js";
+import { blank, make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { move, moved } from "../lib/moved.js";
 import { Network } from "../lib/network.js";
@@ -501,11 +501,9 @@ class Between {
     const most = ways ? Math.max(...PATHS.map(path => Math.max(...ways.speed[path]))) : 0;
     for (const path of PATHS) {
       const canvas = this.rows[path].speed;
-      const [width, height] = [canvas.clientWidth, canvas.clientHeight].map(side => Math.round(side * devicePixelRatio));
-      if (!width || !height) continue;
-      if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
-      const c = canvas.getContext("2d");
-      c.clearRect(0, 0, width, height);
+      const c = blank(canvas);
+      if (!c) continue;
+      const { width, height } = canvas;
       const inset = width / STEPS / 2; // from the middle of the first picture to that of the last
       if (this.seen && this.ends?.from && (path !== "shortest" || ways)) this.shade(c, path, inset, width, height);
       if (!(most > 0)) continue;

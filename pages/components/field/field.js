@@ -2,7 +2,7 @@
 // What the model never saw is drawn faintly: a decoder draws something at every place.
 
 import { open, strength } from "../lib/density.js";
-import { make, setText } from "../lib/dom.js";
+import { blank, make, setText } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { Network } from "../lib/network.js";
 import { fixed } from "../lib/numbers.js";
@@ -176,11 +176,9 @@ class Field {
   // Where the point is, on a canvas of its own: the tiles are never drawn again.
   mark() {
     const { clientWidth: side } = this.hand;
-    if (!this.reach || !side) return;
-    const ratio = window.devicePixelRatio;
-    Object.assign(this.hand, { width: Math.round(side * ratio), height: Math.round(side * ratio) });
-    const context = this.hand.getContext("2d");
-    context.scale(ratio, ratio);
+    const context = this.reach && blank(this.hand);
+    if (!context) return;
+    context.scale(window.devicePixelRatio, window.devicePixelRatio);
     this.ring(context, side);
   }
 

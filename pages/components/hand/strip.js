@@ -1,6 +1,6 @@
 // The strip: what the slider under the pointer, or with the focus, would decode to along its track.
 
-import { make } from "../lib/dom.js";
+import { blank, make } from "../lib/dom.js";
 import { picture, sizeOf } from "../lib/picture.js";
 import { CELLS } from "./slider.js";
 
@@ -68,9 +68,9 @@ export class Strip {
 
   paint(pictures) {
     const { canvas } = this;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight].map(side => Math.round(side * devicePixelRatio));
-    Object.assign(canvas, { width, height });
-    const context = canvas.getContext("2d");
+    const context = blank(canvas);
+    if (!context) return;
+    const { width, height } = canvas;
     const cell = document.createElement("canvas");
     pictures.forEach((one, place) => {
       Object.assign(cell, { width: one.width, height: one.height });

@@ -13,6 +13,18 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+// The context of a canvas, blank and with as many pixels as the screen has where it lies; null where it has no room, as on
+// a hidden tab.
+export function blank(canvas) {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight].map(side => Math.round(side * devicePixelRatio));
+  if (!width || !height) return null;
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const context = canvas.getContext("2d");
+  context.setTransform(1, 0, 0, 1, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
+
 // u32 header length | JSON header | float32 columns | bytes: the header, a function that takes the next n numbers, and
 // one that takes the next n bytes.
 export function unpack(bytes) {

@@ -3,7 +3,7 @@
 // A modality is what `vaecore/explore/panes.py` tells: { name, kind, shape, names, centre, scale }; the style is
 // `panes.css`.
 
-import { make, setText } from "./dom.js";
+import { blank, make, setText } from "./dom.js";
 import { minus } from "./numbers.js";
 import { grid, paint, picture, put, sizeOf } from "./picture.js";
 
@@ -137,10 +137,9 @@ class TrajectoryPane extends Pane {
 
   show({ mean }) {
     const { picture: canvas, modality: { shape: [frames, numbers] } } = this;
-    const [width, height] = [canvas.clientWidth, canvas.clientHeight].map(side => Math.round(side * devicePixelRatio));
-    if (!width || !height) return; // on a hidden tab
-    Object.assign(canvas, { width, height });
-    const c = canvas.getContext("2d");
+    const c = blank(canvas);
+    if (!c) return;
+    const { width, height } = canvas;
     const low = mean.reduce((a, b) => Math.min(a, b), Infinity);
     const span = mean.reduce((a, b) => Math.max(a, b), -Infinity) - low || 1;
     const palette = getComputedStyle(canvas).getPropertyValue("--st-chart-categorical-colors").split(",");
