@@ -11,7 +11,7 @@ import { readTheme } from "../lib/palette.js";
 import { paneOf } from "../lib/panes.js";
 import { grid, picture, put, sizeOf } from "../lib/picture.js";
 import { saveButton } from "../lib/save.js";
-import { answers, inWords, verdictIn } from "../lib/verdict.js";
+import { answers, inWords, judgeOf, verdictIn } from "../lib/verdict.js";
 import { PATHS, along, endOf, spherical, straight, told } from "./ways.js";
 
 const STEPS = 9; // pictures in a row
@@ -172,7 +172,10 @@ class Between {
       const same = before?.hand.run === hand.run && before.png === this.message.png
         && before.hand.networks.decoder === hand.networks.decoder; // a training that goes on brings other weights
       if (!same) this.begin();
-      else this.cameWays();
+      else {
+        this.cameWays();
+        this.openJudge(hand.networks.decoder); // it may have been made meanwhile
+      }
     }
     this.drawSpeeds();
   }
@@ -227,16 +230,9 @@ class Between {
   // Who says what class each picture is of, where there is one.
   async openJudge(wanted) {
     const told = this.message.hand.judges?.[this.modality.name];
-    if (!told?.address) return;
-    let network;
-    try {
-      network = await Network.open(told.address);
-    } catch {
-      return; // no judge answers: the pictures stand without one
-    }
-    if (this.message.hand.networks.decoder !== wanted) return;
-    this.judge = { network, input: Object.keys(network.inputs)[0], classes: told.classes,
-      line: verdictIn(this.verdict, told) };
+    const judge = this.judge ? null : await judgeOf(told);
+    if (!judge || this.judge || this.message.hand.networks.decoder !== wanted) return;
+    this.judge = { ...judge, classes: told.classes, line: verdictIn(this.verdict, told) };
     this.stripped = null;
     this.strips();
     this.draw();
@@ -433,17 +429,12 @@ class Between {
 
   // What the judge calls each picture of the rows.
   async judged(key, means) {
-    if (!this.judge) return;
-    const { network, input, classes } = this.judge;
-    const count = this.shown.length * STEPS;
-    const answered = await network.run({ [input]: means }, count).catch(() => null); // the pictures stand without it
-    if (!answered || this.stripped !== key || this.judge?.network !== network) return;
-    const { logits } = answered;
-    const each = logits.length / count;
+    const { judge } = this;
+    const logits = await judge?.all(means, this.shown.length * STEPS).catch(() => null); // they stand without it
+    if (!logits || this.stripped !== key || this.judge !== judge) return;
     this.shown.forEach((path, place) => this.rows[path].answers.replaceChildren(
       ...Array.from({ length: STEPS }, (_, n) => {
-        const at = (place * STEPS + n) * each;
-        const [best] = answers(logits.subarray(at, at + each), classes);
+        const [best] = answers(logits[place * STEPS + n], judge.classes);
         const word = make("span", "", null, best.name);
         word.title = inWords(best);
         word.style.opacity = 0.3 + 0.7 * best.chance;
@@ -491,7 +482,7 @@ class Between {
       const n = paths.indexOf(path);
       this.pane.show({ mean: of("mean", n), sigma: of("sigma", n) });
       const { judge } = this;
-      judge?.network.latest({ [judge.input]: of("mean", n).slice() }, 1, ({ logits }) => judge.line.show(logits));
+      judge?.latest(of("mean", n).slice(), 1, ([logits]) => judge.line.show(logits));
       this.root.dataset.drawn = `${path} ${at}`;
     }, error => this.failed(error));
   }

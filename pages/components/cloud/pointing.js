@@ -26,7 +26,7 @@ export class Pointing {
 
   // Loads the network, and the codes where the plane needs them. Raises what a visitor is told.
   async open() {
-    const { Network } = await import("../lib/network.js");
+    const [{ Network }, { judgeOf }] = await Promise.all([import("../lib/network.js"), import("../lib/verdict.js")]);
     const { map } = this;
     if (!map.plane && !map.codes) throw new Error("There are too many points to bring their codes here.");
     const needed = [Network.open(map.hand.networks.decoder)];
@@ -35,8 +35,8 @@ export class Pointing {
     this.shape = this.network.outputs[`${this.modality.name}.mean`];
     // what answers beside the picture may be missing
     this.verdict = map.hand.judges?.[this.modality.name];
-    const extras = [this.verdict?.address && Network.open(this.verdict.address), map.hand.seen && open(map.hand.seen)];
-    [this.judge, this.seen] = await Promise.all(extras.map(extra => Promise.resolve(extra).catch(() => null)));
+    [this.judge, this.seen] = await Promise.all([judgeOf(this.verdict),
+      map.hand.seen ? open(map.hand.seen).catch(() => null) : null]);
   }
 
   // How dense the codes of data are at a code: {words, outside, strength}; null where it is not known.
@@ -157,9 +157,7 @@ export class Pointing {
 
   // The judge's logits of a picture: `then(logits)`.
   judged(mean, then) {
-    if (!this.judge) return;
-    const [input] = Object.keys(this.judge.inputs);
-    this.judge.latest({ [input]: mean }, 1, outputs => then(outputs.logits));
+    this.judge?.latest(mean, 1, ([logits]) => then(logits));
   }
 
   // The pictures of several codes.

@@ -40,18 +40,32 @@ export function verdictIn(parent, judge) {
   };
 }
 
-// The same with the judge's network: `ask(values, place)` of one decoded observation, of which the newest counts. Null
-// where there is no judge yet, which the page offers to make; `told` is a line of `pages/shared/judging.py`.
+// The judge itself, of which `told` is a line of `pages/shared/judging.py`: `all(values, count)` resolves to the logits
+// of each of so many observations, `latest(values, count, then)` gives those of the newest to `then`. Null where there is
+// no judge yet, which the page offers to make, and where it does not come: the picture stands without an answer.
+export async function judgeOf(told) {
+  const network = told?.address ? await Network.open(told.address).catch(() => null) : null;
+  if (!network) return null;
+  const [input] = Object.keys(network.inputs);
+  const [size] = network.outputs.logits;
+  const each = ({ logits }) => Array.from({ length: logits.length / size }, (_, n) =>
+    logits.subarray(n * size, (n + 1) * size));
+  return {
+    all: async (values, count) => each(await network.run({ [input]: values }, count)),
+    latest: (values, count, then) => network.latest({ [input]: values }, count, outputs => then(each(outputs))),
+  };
+}
+
+// A line with its judge: `ask(values, place)` of one decoded observation, of which the newest counts. Null without one.
 export function judgedIn(parent, told) {
   if (!told?.address) return null;
   const verdict = verdictIn(parent, told);
-  const opening = Network.open(told.address);
-  opening.catch(() => verdict.destroy()); // the picture stands without an answer
+  const opening = judgeOf(told);
+  opening.then(judge => judge ?? verdict.destroy());
   return {
     ...verdict,
     async ask(values, place = null) {
-      const network = await opening.catch(() => null);
-      network?.latest({ [told.modality]: values }, 1, ({ logits }) => verdict.show(logits, place));
+      (await opening)?.latest(values, 1, ([logits]) => verdict.show(logits, place));
     },
   };
 }

@@ -7,7 +7,7 @@ import { move } from "../lib/moved.js";
 import { Network } from "../lib/network.js";
 import { singles } from "../lib/numbers.js";
 import { paint, sizeOf } from "../lib/picture.js";
-import { verdictIn } from "../lib/verdict.js";
+import { judgeOf, verdictIn } from "../lib/verdict.js";
 import { Pad, painted } from "../pad/pad.js";
 
 const ROWS = 16; // dimensions in sight
@@ -158,15 +158,15 @@ class Reading {
   async judge(told) {
     if (!told?.address || told.address === this.judgeAddress) return;
     this.judgeAddress = told.address;
-    const network = await Network.open(told.address).catch(() => null); // then nobody says a class
-    if (!network) return;
+    const judge = await judgeOf(told);
+    if (!judge) return; // then nobody says a class
     this.judged.replaceChildren();
     const lines = ["The picture", "Reconstructed"].map(words => {
       const line = make("div", "answer", this.judged);
       make("span", "whose", line, words);
       return verdictIn(line, told);
     });
-    this.judgement = { network, input: Object.keys(network.inputs)[0], lines };
+    this.judgement = { judge, lines };
     this.again();
   }
 
@@ -204,14 +204,13 @@ class Reading {
       percentile: better, code: Array.from(mean, value => value.toFixed(4)).join() });
     if (this.follow.checked) this.send();
     if (!this.judgement) return;
-    const { network, input, lines } = this.judgement;
+    const { judge, lines } = this.judgement;
     const both = new Float32Array(2 * made.length);
     both.set(observation);
     both.set(made, made.length);
     const sheet = this.sheet;
-    network.latest({ [input]: both }, 2, ({ logits }) => {
-      const half = logits.length / 2;
-      if (sheet === this.sheet) lines.forEach((line, n) => line.show(logits.subarray(n * half, (n + 1) * half)));
+    judge.latest(both, 2, logits => {
+      if (sheet === this.sheet) lines.forEach((line, n) => line.show(logits[n]));
     });
   }
 
