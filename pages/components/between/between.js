@@ -2,6 +2,7 @@
 // for the shortest path once for each pair of ends.
 
 import { joined, onBack, read, write } from "../lib/address.js";
+import { button } from "../lib/controls.js";
 import { open, strength } from "../lib/density.js";
 import { blank, make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
@@ -58,12 +59,10 @@ class Between {
   build() {
     const picks = make("div", "picks", this.root);
     this.chips = Object.fromEntries(["from", "to"].map(end => [end, this.chip(picks, end)]));
-    this.swap = make("button", "", picks, "⇄ Swap");
-    this.swap.title = "Let both ends change places";
-    this.swap.onclick = () => this.setEnds({ from: this.ends.to, to: this.ends.from });
-    this.mine = make("button", "", picks, "Use the hand's code");
-    this.mine.title = "Take the code under the sliders above as the marked end: drawn, uploaded or moved there by hand.";
-    this.mine.onclick = () => this.takeMine();
+    button(picks, "⇄ Swap", "Let both ends change places",
+      () => this.setEnds({ from: this.ends.to, to: this.ends.from }));
+    button(picks, "Use the hand's code", "Take the code under the sliders above as the marked end: drawn, uploaded or "
+      + "moved there by hand.", () => this.takeMine());
     this.sheet = make("div", "sheet", this.root);
     this.sheet.role = "listbox";
     this.sheet.setAttribute("aria-label", "Pictures to go from and to. Arrow keys move, Enter picks.");
@@ -75,10 +74,9 @@ class Between {
     rows.setAttribute("aria-label", "Path whose picture is shown large");
     this.rows = Object.fromEntries(PATHS.map(path => [path, this.row(rows, path)]));
     const bar = make("div", "bar", rows);
-    this.play = make("button", "play", bar, "▶");
-    this.play.title = "Play there and back, in a loop";
+    this.play = button(bar, "▶", "Play there and back, in a loop", () => this.toggle());
+    this.play.className = "play";
     this.play.setAttribute("aria-label", "Play");
-    this.play.onclick = () => this.toggle();
     this.range = make("input", "", bar);
     Object.assign(this.range, { type: "range", min: 0, max: 1, step: 0.005, value: 0, title: "Where on the way: arrow "
       + "keys move it, too" });
@@ -91,9 +89,8 @@ class Between {
     this.place = make("div", "place", this.large);
     this.verdict = make("div", "answer", this.large);
     const under = make("div", "under", this.large);
-    this.take = make("button", "", under, "Open under the hand");
-    this.take.title = "Set the sliders above to this code, and go on from there";
-    this.take.onclick = () => move(this.message.hand.run, { [this.message.latent.name]: this.units(this.code()) }, this);
+    button(under, "Open under the hand", "Set the sliders above to this code, and go on from there",
+      () => move(this.message.hand.run, { [this.message.latent.name]: this.units(this.code()) }, this));
     saveButton(under, () => this.saved());
     this.note = make("div", "note", this.root);
   }

@@ -3,6 +3,7 @@
 
 import * as address from "../lib/address.js";
 import { drawRamp, VIRIDIS } from "../lib/colourmap.js";
+import { button } from "../lib/controls.js";
 import { make, setText } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { move, onMove } from "../lib/moved.js";
@@ -55,11 +56,6 @@ class Cloud {
       box.setAttribute("role", "group");
       box.setAttribute("aria-label", label);
       return box;
-    };
-    const button = (parent, text, help, act) => {
-      const made = make("button", "", parent, text);
-      Object.assign(made, { type: "button", title: help, onclick: act });
-      return made;
     };
     const tools = group("What a drag does");
     this.tools = new Map([
@@ -378,8 +374,7 @@ class Cloud {
     }
     if (lines.length > LINES) make("div", "note", this.legend, `and ${lines.length - LINES} rarer ones`);
     if (this.hidden.size > 0) {
-      const all = make("button", "", this.legend, "Show all");
-      Object.assign(all, { type: "button", onclick: () => this.filter(new Set()) });
+      button(this.legend, "Show all", "Show the points of every line again", () => this.filter(new Set()));
     }
   }
 
@@ -492,9 +487,7 @@ class Cloud {
     const judged = make("span", "judged", words);
     const link = make("a", "", words, "Open in Traverse");
     Object.assign(link, { href: pointing.link(code), target: "_self", title: "The sliders of Traverse, at this code" });
-    const close = make("button", "", this.pinned, "Let go");
-    Object.assign(close, { type: "button", title: "Back to the code that was in hand before" });
-    close.onclick = () => this.letGo();
+    button(this.pinned, "Let go", "Back to the code that was in hand before", () => this.letGo());
     pointing.pictures(code).then(mean => {
       pane.show({ mean });
       pointing.judged(mean, logits => setText(judged, `${inWords(answers(logits, pointing.verdict.classes)[0])}. `));
@@ -570,8 +563,8 @@ class Cloud {
     for (const [name, { map, points }] of Object.entries(this.lassos)) {
       this.root.dataset[`lasso${name}`] = points.length;
       if (points.length === 0) continue;
-      const chip = make("button", "chip", this.chips, `${name} holds ${grouped(points.length)} ×`);
-      Object.assign(chip, { type: "button", title: `Let lasso ${name} go`, onclick: () => this.choose(name, map, []) });
+      button(this.chips, `${name} holds ${grouped(points.length)} ×`, `Let lasso ${name} go`,
+        () => this.choose(name, map, [])).className = "chip";
     }
     for (const sheet of this.sheets) sheet.describe(this.about(sheet));
   }

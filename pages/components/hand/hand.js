@@ -4,6 +4,7 @@
 // code (`moved.js`). `hand/__init__.py` packs what comes.
 
 import { joined, LONGEST, onBack, read, split, write } from "../lib/address.js";
+import { button, field, range } from "../lib/controls.js";
 import { open, strength } from "../lib/density.js";
 import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
@@ -12,7 +13,6 @@ import { Network } from "../lib/network.js";
 import { paneOf } from "../lib/panes.js";
 import { sizeOf } from "../lib/picture.js";
 import { judgedIn } from "../lib/verdict.js";
-import { button, field, range } from "./controls.js";
 import { drawing } from "./draws.js";
 import { Position } from "./position.js";
 import { Slider } from "./slider.js";

@@ -1,8 +1,8 @@
 // What a visitor takes away: the link, the code as JSON or as Python, the numbers as CSV, the picture as a file.
 
 import { flush } from "../lib/address.js";
+import { button, copyButton } from "../lib/controls.js";
 import { fileName, give, saveButton } from "../lib/save.js";
-import { button, copyButton } from "./controls.js";
 
 const DIGITS = 7; // of single precision
 

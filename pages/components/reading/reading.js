@@ -1,5 +1,6 @@
 // A picture from outside as a model reads it: encoded and decoded here, while the pen moves or where one is given.
 
+import { button } from "../lib/controls.js";
 import { drawnAs } from "../lib/digit.js";
 import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
@@ -54,10 +55,8 @@ class Reading {
       this.again();
     };
     const bar = make("div", "bar", beside);
-    this.sendButton = make("button", "", bar, "Send to the sliders");
-    this.sendButton.type = "button";
-    this.sendButton.title = "Move the sliders above to this picture's code, the mean of q(z|x).";
-    this.sendButton.onclick = () => this.send();
+    button(bar, "Send to the sliders", "Move the sliders above to this picture's code, the mean of q(z|x).",
+      () => this.send());
     const following = make("label", "following", bar);
     this.follow = make("input", "", following);
     this.follow.type = "checkbox";

@@ -1,6 +1,6 @@
-// Buttons and fields of the hand's tools.
+// Buttons and fields, each with a help that is read on hover.
 
-import { make, setText } from "../lib/dom.js";
+import { make, setText } from "./dom.js";
 
 export function button(parent, title, help, onclick) {
   const one = make("button", "", parent, title);
