@@ -75,7 +75,7 @@ def test_half_precision_is_read_as_numpy_has_it(call: Call) -> None:
 
 @pytest.mark.parametrize(("value", "digits", "expected"), [
     (-1.255, 2, "−1.25"), (3, 1, "3.0"), (-0.004, 2, "0.00"), (-0.2, 0, "0"), (-0.006, 2, "−0.01"), (-10, 0, "−10")])
-def test_a_number_below_0_has_a_minus_and_nothing_has_none(call: Call, value: float, digits: int, expected: str) -> None:
+def test_a_number_below_0_has_a_minus_and_0_none(call: Call, value: float, digits: int, expected: str) -> None:
     assert call("lib/numbers.js", "([v, d]) => m.fixed(v, d)", [value, digits]) == expected
 
 
