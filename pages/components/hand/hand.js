@@ -390,7 +390,9 @@ export class Hand {
   }
 
   changed(tell = true) {
-    this.decoder?.latest(this.inputs(this.position), 1, outputs => this.arrived(outputs), error => this.say(error));
+    const { decoder } = this;
+    decoder?.latest(this.inputs(this.position), 1, outputs => decoder === this.decoder && this.arrived(outputs),
+      error => decoder === this.decoder && this.say(error));
     this.due ??= requestAnimationFrame(() => {
       this.due = null;
       for (const slider of this.sliders) this.align(slider);

@@ -66,7 +66,7 @@ class ImagePane extends Pane {
   }
 
   show({ mean, sigma }, { what = "mean" } = {}) {
-    if (what === "sigma" && sigma) paint(this.picture, sigma, this.modality.shape, { top: Math.max(...sigma) || 1 });
+    if (what === "sigma" && sigma) paint(this.picture, sigma, this.modality.shape, { top: topOf(sigma) });
     else paint(this.picture, mean, this.modality.shape);
   }
 }
@@ -90,7 +90,7 @@ class VectorPane extends Pane {
     const { beside } = options;
     const sigma = options.what === "sigma" && values.sigma;
     const apart = sigma || values.mean;
-    paint(this.picture, apart, shape, sigma ? { top: Math.max(...sigma) || 1 } : {});
+    paint(this.picture, apart, shape, sigma ? { top: topOf(sigma) } : {});
     const inUnits = (x, d) => (scale.length ? x * scale[d] + (sigma ? 0 : centre[d]) : x);
     const weights = Array.from(apart, x => even3(Math.abs(x)));
     const chosen = this.choose(weights, this.numbers, () => this.show(values, options));
@@ -206,6 +206,8 @@ function fill({ row, name, bar, said, bothWays }, label, share, text, title) {
   bar.style.left = `${(long >= 0 ? 50 : 50 - width).toFixed(1)}%`;
   bar.classList.toggle("pane-below", long < 0);
 }
+
+const topOf = sigma => sigma.reduce((a, b) => Math.max(a, b), 0) || 1; // too many to be arguments
 
 // The places of the `most` largest, in their own order; of equals the first.
 export function largest(weights, most) {

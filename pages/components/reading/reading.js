@@ -312,11 +312,12 @@ async function populationOf({ codes: address, words, labels, classes, page, cell
     paint: (canvas, number) => {
       const [image, place] = [sheet(Math.floor(number / count)), number % count];
       const [x, y] = [(place % columns) * width, Math.floor(place / columns) * height];
-      image.decode().then(() => {
+      image.decode().then(() => true, () => false).then(there => {
         if (canvas.parentElement.dataset.number !== String(number)) return; // another one is shown meanwhile
-        Object.assign(canvas, { width, height });
-        canvas.getContext("2d").drawImage(image, x, y, width, height, 0, 0, width, height);
-      }, () => {});
+        Object.assign(canvas, { width, height }); // which makes it blank
+        if (there) canvas.getContext("2d").drawImage(image, x, y, width, height, 0, 0, width, height);
+        else pages.delete(Math.floor(number / count)); // once more with the next one
+      });
     } };
 }
 
