@@ -49,6 +49,21 @@ def test_the_digit_follows_pointer_and_keys_without_a_word_to_the_server(visitor
 
 
 @pytest.mark.browser
+def test_the_plane_is_saved_with_its_point_and_words(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.open("")
+    page.wait_for_function(f"() => ({DRAWN})()?.tiled")
+    field = page.locator(".field")
+    field.locator("summary").click()
+    with page.expect_download() as waiting:
+        field.get_by_role("button", name="SVG", exact=True).click()
+    assert waiting.value.suggested_filename == "gallery-vae-plane-plane.svg"
+    saved = waiting.value.path().read_text()
+    assert page.evaluate(DRAWN)["code"] in saved and saved.count("<image") == 2 and "#fff" in saved
+    visitor.no_stack_trace()
+
+
+@pytest.mark.browser
 def test_a_click_opens_the_same_point_in_traverse(visitor: Visitor) -> None:
     page = visitor.page
     visitor.open("")

@@ -137,6 +137,18 @@ def test_names_of_files(call: Call, text: str, expected: str) -> None:
     assert call("lib/save.js", "text => m.fileName(text)", text) == expected
 
 
+def test_words_of_figures_of_one_width_keep_their_font(call: Call) -> None:
+    svg = call("lib/save.js", """() => {
+      const words = document.body.appendChild(document.createElement("b"));
+      words.style = "font: italic 700 21px serif; font-variant-numeric: tabular-nums";
+      words.textContent = "0.25";
+      const told = m.svgOf(m.together({ name: "words", background: "#fff", parts: [{ words }] }));
+      words.remove();
+      return told;
+    }""")
+    assert "italic 700 21px serif" in svg
+
+
 def test_the_button_unfolds_and_saves(call: Call) -> None:
     """By the keyboard: the menu opens, gives a file of the scale that was chosen, and closes; Escape closes it too."""
     told = call("lib/save.js", f"""async () => {{

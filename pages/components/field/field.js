@@ -202,7 +202,7 @@ class Field {
     }
     for (const words of this.root.querySelectorAll("dt, dd")) parts.push({ words });
     const { background } = readTheme(this.root);
-    return together({ name: `${this.data.run}-${this.z.map(value => value.toFixed(2)).join("-")}`, background, parts });
+    return together({ name: `${this.data.run}-plane`, background, parts });
   }
 
   // To Traverse within the page, as Streamlit's own links go: it follows the address when that has changed.

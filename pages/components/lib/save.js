@@ -46,7 +46,9 @@ export function together({ name, background, parts }) {
         context.fillStyle = style.backgroundColor;
         context.fillRect(0, 0, place.width, place.height);
       } else {
-        Object.assign(context, { font: style.font, fillStyle: style.color, textBaseline: "middle", textAlign: "left" });
+        // put together, as a browser gives no `font` of what has figures of one width
+        const font = `${style.fontStyle} ${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+        Object.assign(context, { font, fillStyle: style.color, textBaseline: "middle", textAlign: "left" });
         context.fillText(element.textContent, 0, place.height / 2, place.width);
       }
       context.restore();
