@@ -1,4 +1,4 @@
-"""Writing files so that a kill or a full disk never leaves half of one, and reading small JSON with a bound.
+"""Writing files so that a kill or a full disk never leaves half of one, reading small JSON with a bound, keeping some.
 
 A reader of a file written here sees either the old content or the new one, whole: the bytes go to a temporary file
 beside it, reach the disk, and only then take the name.
@@ -7,12 +7,14 @@ beside it, reach the disk, and only then take the name.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import math
 import os
 import re
 import stat
 import uuid
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +119,44 @@ def _is_whole(text: Any) -> bool:
         return not isinstance(text, str) or bool(text.encode() or True)
     except UnicodeEncodeError:
         return False
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, read once for as long as nobody replaces it; `OSError` where it is none or cannot be read."""
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(f"{path.name} is a device or a pipe, and no file.")
+    return _digest(path, found.st_mtime_ns, found.st_size, found.st_ino)
+
+
+@lru_cache(512)
+def _digest(path: Path, *_: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_kept(path: Path) -> bytes | None:
+    """What is kept in a file because it was costly to make, noted as asked for now; None where it cannot be read."""
+    try:
+        found = path.read_bytes()
+    except OSError:
+        return None
+    with contextlib.suppress(OSError):  # a read-only disk
+        os.utime(path)
+    return found
+
+
+def prune(folder: Path, pattern: str, most: int) -> None:
+    """Delete those kept files that were not asked for longest, while all of a `pattern` take more than `most` bytes."""
+    files = []
+    for path in folder.glob(pattern):
+        with contextlib.suppress(OSError):  # another process may prune as well
+            told = path.stat()
+            files.append((told.st_mtime, told.st_size, path))
+    for _, size, path in sorted(files, reverse=True):
+        most -= size
+        if most < 0:
+            path.unlink(missing_ok=True)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -13,9 +13,8 @@ Part = Literal["test", "validation", "train", "kept"]
 Method = Literal["dims", "pca", "umap"]
 ENDINGS = (".png", ".csv", ".npz")  # of a map that is written to a file
 MAX_OBSERVATIONS = 70_000  # of one map: MNIST and its like, whole
-
-
 STEPS = {"encoding": "Encoding", "projecting": "Projecting"}  # what making a map consists of, and how far it tells
+TITLES: dict[str, str] = {"dims": "Two dimensions", "pca": "Principal components", "umap": "UMAP"}
 
 
 def folder() -> Path:
@@ -23,9 +22,6 @@ def folder() -> Path:
     from vaecore.data.base import cache_folder  # numpy, for which a list of verbs does not wait
 
     return cache_folder() / "maps"
-
-
-TITLES: dict[str, str] = {"dims": "Two dimensions", "pca": "Principal components", "umap": "UMAP"}
 
 
 class Settings(Strict):

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, get_args
 
-import streamlit as st
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from pages.components import serve
 from vaecore.mapping import Part
 from vaecore.store import Run, Store, StoreError
 
@@ -27,12 +27,11 @@ if TYPE_CHECKING:
 
 MAX_CODES_BYTES = 32 * 2**20  # that a browser fetches, in half precision
 NO_STORE, FOR_GOOD = "no-store", "private, max-age=31536000, immutable"
-BYTES = "application/octet-stream"
 
 
 def map_address(run: Run, here: AtHand, what: str) -> str:
     """Where the browser finds `what` of a split: "codes", "number-<name>", or "sprites-{page}" for all pages."""
-    return f"{_root()}/{here.population.split}/{what}/{run.id}?v={here.key}"
+    return serve.below(f"map/{here.population.split}/{what}/{run.id}?v={here.key}")
 
 
 def codes_address(run: Run, here: AtHand) -> str | None:
@@ -42,23 +41,18 @@ def codes_address(run: Run, here: AtHand) -> str | None:
 
 def routes() -> list[Route]:
     """What `app.py` serves of latent maps."""
-    return [Route(f"{_root()}/{{split}}/{{what}}/{{run:path}}", _answer)]
-
-
-def _root() -> str:
-    base = st.get_option("server.baseUrlPath").strip("/")
-    return f"{'/' if base else ''}{base}/map"
+    return [Route(serve.below("map/{split}/{what}/{run:path}"), _answer)]
 
 
 async def _answer(request: Request) -> Response:
     split, what, reference = (request.path_params[name] for name in ("split", "what", "run"))
     known = next((part for part in get_args(Part) if part == split), None)
     if known is None:
-        return _refusal(404, "There is no such split.")
+        return serve.refusal(404, "There is no such split.")
     try:
         run = Store.default().find(reference)
     except StoreError:
-        return _refusal(404, "There is no such run.")
+        return serve.refusal(404, "There is no such run.")
     return await run_in_threadpool(_found, run, known, what, request.query_params.get("v", ""))
 
 
@@ -72,12 +66,12 @@ def _found(run: Run, split: Part, what: str, version: str) -> Response:
     try:
         here = held(run, split) or at_hand(Checkpoint.load(run), split)
     except (BrokenCheckpoint, DataUnavailable, StoreError, ConfigError, OSError) as error:
-        return _refusal(409, str(error))
+        return serve.refusal(409, str(error))
     kind, _, name = what.partition("-")
     find = _KINDS.get(kind)
     answer = None if find is None else find(here, name)
     if answer is None:
-        return _refusal(404, "There is nothing of that name.")
+        return serve.refusal(404, "There is nothing of that name.")
     content, media = answer
     return Response(content, media_type=media, headers={
         "Cache-Control": FOR_GOOD if version == here.key else NO_STORE, "X-Content-Type-Options": "nosniff"})
@@ -93,20 +87,15 @@ def _sprites(here: AtHand, page: str) -> tuple[bytes, str] | None:
 
 
 def _codes(here: AtHand, name: str) -> tuple[bytes, str] | None:
-    means = here.encoded.means
-    if name or 2 * means.size > MAX_CODES_BYTES:
+    if name or 2 * here.encoded.means.size > MAX_CODES_BYTES:
         return None
-    return means.clip(-65504, 65504).astype("<f2").tobytes(), BYTES
+    return here.encoded.halved(), serve.BYTES
 
 
 def _number(here: AtHand, name: str) -> tuple[bytes, str] | None:
     values = here.encoded.column(name)
-    return None if values is None else (values.astype("<f4").tobytes(), BYTES)
+    return None if values is None else (values.astype("<f4").tobytes(), serve.BYTES)
 
 
 _KINDS: dict[str, Callable[[AtHand, str], tuple[bytes, str] | None]] = {
     "sprites": _sprites, "codes": _codes, "number": _number}
-
-
-def _refusal(status: int, reason: str) -> Response:
-    return JSONResponse({"reason": reason}, status, {"Cache-Control": NO_STORE})

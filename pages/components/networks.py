@@ -9,16 +9,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
-import streamlit as st
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
+from pages.components import serve
 from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
@@ -40,39 +39,39 @@ def network_address(run: Run, what: What, of: str = "") -> str:
     from vaecore.explore.export.kept import VERSION, identity
 
     named = f"of={quote(of)}&" if of else ""
-    return f"{_root()}/{what}/{run.id}?{named}v={identity(run, what, of)}-{VERSION}"
+    return f"{newest_address(run, what)}?{named}v={identity(run, what, of)}-{VERSION}"
+
+
+def newest_address(run: Run, what: What) -> str:
+    """Where the network of a run is, whatever its weights are by then: said without reading them, or torch."""
+    return serve.below(f"networks/{what}/{run.id}")
 
 
 def routes() -> list[Route]:
     """What `app.py` serves besides Streamlit's own and the components' files."""
-    return [Route(f"{_root()}/{{what}}/{{run:path}}", _network, methods=["GET", "POST"])]
-
-
-def _root() -> str:
-    base = st.get_option("server.baseUrlPath").strip("/")
-    return f"{'/' if base else ''}{base}/networks"
+    return [Route(serve.below("networks/{what}/{run:path}"), _network, methods=["GET", "POST"])]
 
 
 async def _network(request: Request) -> Response:
     what, reference = request.path_params["what"], request.path_params["run"]
     of, version = (request.query_params.get(name, "") for name in ("of", "v"))
     if what not in WHAT:
-        return _refusal(404, f"There is no such network. There are {', '.join(WHAT)}.")
+        return serve.refusal(404, f"There is no such network. There are {', '.join(WHAT)}.")
     try:
         run = Store.default().find(reference)
     except StoreError:
-        return _refusal(404, "There is no such run.")
+        return serve.refusal(404, "There is no such run.")
     if request.method != "POST":
-        return await run_in_threadpool(_graph, run, what, of, dict(request.headers), version)
+        return await run_in_threadpool(_graph, run, what, of, request, version)
     data = bytearray()
     async for part in request.stream():
         data += part
         if len(data) > MOST_BYTES:
-            return _refusal(413, f"At most {MOST_BYTES:,} bytes are read at once.")
+            return serve.refusal(413, f"At most {MOST_BYTES:,} bytes are read at once.")
     return await run_in_threadpool(_computed, run, what, of, bytes(data), request.headers.get("x-batch", "1"))
 
 
-def _graph(run: Run, what: What, of: str, headers: Mapping[str, str], version: str) -> Response:
+def _graph(run: Run, what: What, of: str, request: Request, version: str) -> Response:
     from vaecore.explore.export.kept import VERSION, identity, kept
     from vaecore.training.checkpoints import BrokenCheckpoint
 
@@ -80,13 +79,8 @@ def _graph(run: Run, what: What, of: str, headers: Mapping[str, str], version: s
         now = f"{identity(run, what, of)}-{VERSION}"
         found = kept(run, what, of)
     except (ValueError, BrokenCheckpoint, StoreError) as error:
-        return _refusal(409, str(error), **_shapes(run, what, of))
-    tag = f'"{found.etag}"'
-    told = {"ETag": tag, "Cache-Control": FOR_GOOD if version == now else "no-cache"}
-    asked = [each.strip().removeprefix("W/") for each in headers.get("if-none-match", "").split(",")]
-    if tag in asked or "*" in asked:
-        return Response(status_code=304, headers=told)
-    return Response(found.bytes, media_type="application/octet-stream", headers=told)
+        return serve.refusal(409, str(error), **_shapes(run, what, of))
+    return serve.tagged(found.bytes, found.etag, request, FOR_GOOD if version == now else "no-cache")
 
 
 def _shapes(run: Run, what: What, of: str) -> dict[str, Any]:
@@ -113,14 +107,14 @@ def _computed(run: Run, what: What, of: str, data: bytes, batch: str) -> Respons
     try:
         network = _on_the_server(run, what, of)
     except (ValueError, BrokenCheckpoint, StoreError) as error:  # NoGraph and ConfigError are values
-        return _refusal(409, str(error))
+        return serve.refusal(409, str(error))
     count = int(batch) if batch.isascii() and batch.isdigit() and len(batch) < 6 else 0
     if not 1 <= count <= MOST_AT_ONCE:
-        return _refusal(400, f"X-Batch says how many observations there are: 1 to {MOST_AT_ONCE}.")
+        return serve.refusal(400, f"X-Batch says how many observations there are: 1 to {MOST_AT_ONCE}.")
     wanted = 4 * count * sum(math.prod(shape) for shape in network.inputs.values())
     if len(data) != wanted:
         told = " and ".join(f"{name} {shape}" for name, shape in network.inputs.items())
-        return _refusal(400, f"{count} times {told} are {wanted:,} bytes of float32, and {len(data):,} came.")
+        return serve.refusal(400, f"{count} times {told} are {wanted:,} bytes of float32, and {len(data):,} came.")
     numbers, start, given = np.frombuffer(data, "<f4"), 0, {}
     for name, shape in network.inputs.items():
         size = count * math.prod(shape)
@@ -128,16 +122,12 @@ def _computed(run: Run, what: What, of: str, data: bytes, batch: str) -> Respons
         start += size
     found = computed(network, given)
     if 4 * sum(value.numel() for value in found.values()) > MOST_BYTES:
-        return _refusal(413, f"At most {MOST_BYTES:,} bytes are answered at once. Ask for fewer observations.")
+        return serve.refusal(413, f"At most {MOST_BYTES:,} bytes are answered at once. Ask for fewer observations.")
     return Response(b"".join(value.numpy().astype("<f4").tobytes() for value in found.values()),
-                    media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
+                    media_type=serve.BYTES, headers={"Cache-Control": "no-store"})
 
 
 def _on_the_server(run: Run, what: What, of: str) -> Network:
     from vaecore.explore.export.kept import on_the_server
 
     return on_the_server(run, what, of)
-
-
-def _refusal(status: int, reason: str, **more: Any) -> Response:
-    return JSONResponse(cast(dict[str, Any], {"reason": reason, **more}), status, {"Cache-Control": "no-store"})

@@ -6,36 +6,33 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import streamlit as st
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from pages.components import serve
 from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.responses import Response
 
 KEPT = 32  # runs, of at most half a megabyte each
+_MAKING = threading.Lock()
 
 
 def seen_address(run: Run) -> str:
     """Where the browser finds the codes of data of a run."""
-    return f"{_root()}/{run.id}"
+    return serve.below(f"seen/{run.id}")
 
 
 def routes() -> list[Route]:
     """What `app.py` serves of them."""
-    return [Route(f"{_root()}/{{run:path}}", _seen)]
-
-
-def _root() -> str:
-    base = st.get_option("server.baseUrlPath").strip("/")
-    return f"{'/' if base else ''}{base}/seen"
+    return [Route(serve.below("seen/{run:path}"), _seen)]
 
 
 async def _seen(request: Request) -> Response:
@@ -43,23 +40,20 @@ async def _seen(request: Request) -> Response:
         run = Store.default().find(request.path_params["run"])
         stamp = run.weights.stat().st_mtime_ns
     except (StoreError, OSError):
-        return JSONResponse({"reason": "There is no such run, or it has no weights yet."}, 404)
-    return await run_in_threadpool(_answer, run, stamp, request.headers.get("if-none-match", ""))
+        return serve.refusal(404, "There is no such run, or it has no weights yet.")
+    return await run_in_threadpool(_answer, run, stamp, request)
 
 
-def _answer(run: Run, stamp: int, known: str) -> Response:
+def _answer(run: Run, stamp: int, request: Request) -> Response:
     from vaecore.schema import ConfigError
     from vaecore.training.checkpoints import BrokenCheckpoint
 
     try:
-        found = _packed(run.path, stamp)
+        with _MAKING:  # who come at once to a run that nobody has looked at wait for one
+            found = _packed(run.path, stamp)
     except (BrokenCheckpoint, StoreError, ConfigError) as error:
-        return JSONResponse({"reason": str(error)}, 409)
-    tag = f'"{hashlib.sha256(found).hexdigest()[:32]}"'
-    told = {"ETag": tag, "Cache-Control": "no-cache"}
-    if known.removeprefix("W/") == tag:
-        return Response(status_code=304, headers=told)
-    return Response(found, media_type="application/octet-stream", headers=told)
+        return serve.refusal(409, str(error))
+    return serve.tagged(found, hashlib.sha256(found).hexdigest()[:32], request, "no-cache")
 
 
 @lru_cache(KEPT)

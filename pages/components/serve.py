@@ -1,5 +1,7 @@
 """The dashboard's own browser components, one folder each; a route of `app.py` serves their scripts and styles.
 
+Beside it what all our routes share: addresses below the server's base path, answers with an entity tag, refusals.
+
 What Streamlit is given as a script or style travels with every message. So it is given two lines that name the
 address of the file here. In that address is a digest of all files: a browser keeps them for good, and asks for
 others after an upgrade.
@@ -10,16 +12,17 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from streamlit.components.v2.types import ComponentRenderer
 
+BYTES = "application/octet-stream"
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 _FOLDER = Path(__file__).parent
 FILES = {path.relative_to(_FOLDER).as_posix(): path.read_bytes()
@@ -42,9 +45,28 @@ def routes() -> list[Route]:
     return [Route(f"{_root()}/{{name:path}}", _file)]
 
 
-def _root() -> str:
+def below(path: str) -> str:
+    """The address of `path` on this server, below the base path that it is served at."""
     base = st.get_option("server.baseUrlPath").strip("/")
-    return f"{'/' if base else ''}{base}/components/{DIGEST}"
+    return f"{'/' if base else ''}{base}/{path}"
+
+
+def tagged(content: bytes, tag: str, request: Request, cache: str) -> Response:
+    """Bytes with an entity tag; only that they are the same (304) where the browser says that it has them."""
+    told = {"ETag": f'"{tag}"', "Cache-Control": cache}
+    known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    if told["ETag"] in known or "*" in known:
+        return Response(status_code=304, headers=told)
+    return Response(content, media_type=BYTES, headers=told)
+
+
+def refusal(status: int, reason: str, **more: Any) -> Response:
+    """Why there is no answer, as JSON for a component that says it."""
+    return JSONResponse(cast(dict[str, Any], {"reason": reason, **more}), status, {"Cache-Control": "no-store"})
+
+
+def _root() -> str:
+    return below(f"components/{DIGEST}")
 
 
 async def _file(request: Request) -> Response:

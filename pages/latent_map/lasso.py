@@ -9,8 +9,8 @@ import streamlit as st
 
 from pages.components import cloud
 from pages.latent_map.showing import Shown, show
-from pages.shared import pictures
-from pages.shared.checkpoints import TRAVERSE, stamps
+from pages.shared import checkpoints, pictures
+from pages.shared.checkpoints import TRAVERSE
 from pages.shared.palette import BLUE, FAINT
 from pages.shared.words import escaped
 
@@ -126,13 +126,14 @@ def likelihood(name: str, some: Selection) -> None:
     if not checkpoint.has_prior:
         return
     key = f"lasso-weighed-{name}"
-    asked = (checkpoint.run.id, some.map.population.split, some.rows.tobytes())
+    stamps = checkpoints.stamps(checkpoint.run)
+    asked = (checkpoint.run.id, stamps, some.map.population.split, some.rows.tobytes())
     if st.button("Estimate log p(x)", key=f"lasso-weigh-{name}", icon=":material/calculate:", type="tertiary",
                  help=f"By importance sampling with K = {SAMPLES}, of at most {WEIGHED} of them: an estimate that the "
                       "ELBO stays below."):
         st.session_state[key] = hash(asked)
     if st.session_state.get(key) == hash(asked):
-        found = _weighed(str(checkpoint.run.path), stamps(checkpoint.run), some.map.population.split,
+        found = _weighed(str(checkpoint.run.path), stamps, some.map.population.split,
                          tuple(some.rows[:WEIGHED].tolist()), some)
         more = "" if len(some) <= WEIGHED else f" of the first {WEIGHED}"
         st.markdown(f"log p(x){more}: **{_said(*found)} nats**, K = {SAMPLES}")

@@ -123,7 +123,7 @@ def _packed(one: LatentMap, here: AtHand, count: int, alignment: Alignment | Non
         plane = cloud.Plane(*(np.asarray(x, np.float32) for x in (one.plane.origin, one.plane.across, one.plane.up)))
     return cloud.Map(run.id, run.id, method, one.points[:count, 0], one.points[:count, 1], Axis(titles[0], unit),
                      Axis(titles[1], unit), one.encoded.size, method != "dims" or alignment is not None, plane,
-                     codes_address(run, here), _numbers(here.key, here), described(checkpoint),
+                     codes_address(run, here), _numbers(run.id, here.key, here), described(checkpoint),
                      f"{TRAVERSE.address}?run={run.id}", note.strip())
 
 
@@ -151,7 +151,8 @@ def _laid(key: str, settings: Settings, _here: AtHand) -> tuple[Any, ...]:  # no
     from vaecore.explore.maps.latent_map import lay
 
     points = kept.points(_here.population, settings) if settings.method == "umap" else None
-    found = lay(_here.part, _here.encoded, settings, points)
+    # The codes may have left the cache before the map did: then only the first so many have both.
+    found = lay(_here.part, _here.encoded, settings, None if points is None else points[:len(_here.encoded)])
     return found.settings, found.encoded, found.points, found.plane, found.components
 
 
@@ -168,7 +169,7 @@ def _turned(first: LatentMap, second: LatentMap) -> tuple[LatentMap, Alignment |
 
 
 @st.cache_resource(max_entries=24, show_spinner=False)
-def _numbers(key: str, _here: AtHand) -> list[Number]:  # noqa: ARG001 (the cache's key)
+def _numbers(run_id: str, key: str, _here: AtHand) -> list[Number]:  # noqa: ARG001 (the cache's key)
     """What points can be coloured by: the measures, and the dimensions of the code."""
     from vaecore.explore.maps.encoded import MEASURES, ends
 

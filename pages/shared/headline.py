@@ -31,7 +31,6 @@ PERPLEXITY_HELP = ("exp(−ELBO / tokens): among how many equally likely words t
                    "of a sentence counts as a word. Lower is better, among models with the same vocabulary.")
 ACTIVE_HELP = ("Latent dimensions in use, of all there are: those whose code varies by more than 0.01 (in variance) "
                "from one observation to the next. The others carry nothing.")
-PARAMETERS_HELP = "Numbers learned from the data, in encoder and decoder together: {exact}."
 
 
 # -- what the files hold, which may come from anywhere ---------------------------------------------

@@ -276,8 +276,6 @@ def _found(sheet: Grey) -> tuple[Grey, bool] | None:
     return drawn, light
 
 
-
-
 # -- files -----------------------------------------------------------------------------------------
 
 
@@ -294,10 +292,11 @@ def _in_eight_bits(picture: Image.Image, *, deep: bool, stretched: bool) -> tupl
         upper = np.asarray(picture)
         opaque = picture.mode in ("RGBA", "LA")
         levels = upper[..., :-1] if opaque else upper
-        bits = bits_used(int(levels.max()) << 8) if levels.any() else 16
+        largest = int(levels.max())
+        bits = bits_used(largest << 8)
         if bits == 16:
             return picture, []
-        levels = np.rint(levels.astype(np.float64) * 256 * (255 / (2**bits - 1))).clip(0, 255).astype(np.uint8)
+        levels = in_eight_bits(np.arange(largest + 1) << 8, bits)[levels]  # by a table: large pictures take memory
         small = Image.fromarray(np.concatenate([levels, upper[..., -1:]], -1) if opaque else levels)
     else:
         return picture, []

@@ -1,1 +1,1 @@
-"""What leaves the laboratory: networks as small graphs that a browser runs."""
+"""What leaves the laboratory: networks as graphs for a browser and as ONNX, codes, films, programs, one HTML page."""

@@ -153,7 +153,7 @@ def map_message(observed: Population, told: Mapping[str, Any], assets: dict[str,
     n, codes = len(encoded), encoded.means
     plane = principal(codes).plane
     at = plane.points(codes)
-    assets["codes"] = codes.astype("<f2").tobytes()
+    assets["codes"] = encoded.halved()
     numbers = []
     for name, values in encoded.measures.items():
         assets[f"number-{name}"] = values.astype("<f4").tobytes()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import stat
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -26,7 +25,7 @@ from vaecore.data.base import cache_folder
 from vaecore.explore.export.graph import Floats, Graph, NoGraph
 from vaecore.explore.export.networks import JUDGE, Network, What, computed, graph_of, judging, module_of
 from vaecore.explore.judged import KeptJudge, judge_of, judgeable
-from vaecore.files import write_bytes_atomic
+from vaecore.files import digest, prune, read_kept, write_bytes_atomic
 from vaecore.modalities import Modality
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
@@ -59,18 +58,9 @@ def identity(run: Run, what: What = "decoder", of: str = "") -> str:
     if what == JUDGE:
         return _judge(run, of).digest
     try:
-        told = run.weights.stat()
-        if not stat.S_ISREG(told.st_mode):
-            raise NoGraph("What lies in place of its weights is no file.")
-        return _digest(run.weights, told.st_mtime_ns, told.st_size, told.st_ino)
+        return digest(run.weights)[:16]
     except OSError:
         raise NoGraph("It has no weights yet: its training has not been saved.") from None
-
-
-@lru_cache(512)
-def _digest(path: Path, *_: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def kept(run: Run, what: What, of: str = "") -> Kept:
@@ -111,7 +101,7 @@ def _made(name: str, path: Path, run: Run, what: What, of: str) -> Kept:
         raise
     try:
         write_bytes_atomic(path, hashlib.sha256(found.bytes).digest() + found.bytes)
-        _prune(path.parent)
+        prune(path.parent, "*.graph", MOST_KEPT)
     except OSError:  # a full or read-only disk
         _unwritten[name] = found
         for oldest in list(_unwritten)[:-UNWRITTEN]:
@@ -186,16 +176,9 @@ def on_the_server(run: Run, what: What, of: str = "") -> Network:
 
 def _read(path: Path) -> Kept | None:
     """What was kept; None where nothing was, or where it is no longer what was written."""
-    try:
-        whole = path.read_bytes()
-    except OSError:
-        return None
-    digest, found = whole[:DIGEST], whole[DIGEST:]
-    if hashlib.sha256(found).digest() != digest:
-        return None
-    with contextlib.suppress(OSError):
-        os.utime(path)  # the oldest are those that nobody asked for
-    return _tagged(found)
+    whole = read_kept(path) or b""
+    told, found = whole[:DIGEST], whole[DIGEST:]
+    return _tagged(found) if hashlib.sha256(found).digest() == told else None
 
 
 @contextlib.contextmanager
@@ -215,12 +198,3 @@ def _alone(path: Path) -> Iterator[None]:
         if descriptor is not None:
             lock.unlink(missing_ok=True)
             os.close(descriptor)
-
-
-def _prune(folder: Path) -> None:
-    """Delete the graphs that were not asked for longest while all take too much."""
-    total = 0
-    for path in sorted(folder.glob("*.graph"), key=lambda path: path.stat().st_mtime, reverse=True):
-        total += path.stat().st_size
-        if total > MOST_KEPT:
-            path.unlink(missing_ok=True)

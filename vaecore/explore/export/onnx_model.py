@@ -6,7 +6,6 @@ extra `onnx`; without it that is said, with the remedy.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import warnings
@@ -20,6 +19,7 @@ from vaecore.explore.export.networks import What, module_of
 from vaecore.explore.latents import latents
 from vaecore.explore.opening import opened
 from vaecore.explore.single import Checkpoint
+from vaecore.files import digest
 from vaecore.schema import problem
 from vaecore.training.checkpoints import load_model
 
@@ -81,7 +81,7 @@ def onnx_model(run: Run, what: What = "decoder") -> bytes:
         del value.metadata_props[:]
     del written.graph.metadata_props[:], written.metadata_props[:], written.graph.value_info[:]
     told = {"run": run.id, "network": what, "family": type(model).__name__,
-            "weights.sha256": hashlib.sha256(run.weights.read_bytes()).hexdigest()}
+            "weights.sha256": digest(run.weights)}
     if isinstance(found, Checkpoint | CrossModal):
         told |= {f"units.{facts.name}": json.dumps({"centre": facts.centre.tolist(), "unit": facts.unit.tolist()})
                  for facts in latents(found)}

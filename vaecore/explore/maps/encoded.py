@@ -22,6 +22,7 @@ from vaecore.probability.gaussian import DiagonalGaussian
 
 Numbers = NDArray[np.float32]
 Progress = Callable[[int, int], object]  # done, of how many
+LARGEST_HALF = 65504  # of float16
 
 
 def unheard(done: int, total: int) -> None:
@@ -61,6 +62,10 @@ class Encoded:
     def size(self) -> int:
         """Latent size r."""
         return int(self.means.shape[1])
+
+    def halved(self) -> bytes:
+        """The codes for a browser, little-endian float16; what that cannot hold is as large as it can."""
+        return self.means.clip(-LARGEST_HALF, LARGEST_HALF).astype("<f2").tobytes()
 
     def column(self, name: str) -> Numbers | None:
         """A measure, or a dimension of the codes by its name, as z3: (N,); None for another name."""

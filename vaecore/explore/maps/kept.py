@@ -8,9 +8,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,7 @@ from safetensors.numpy import load, save
 from vaecore.explore.maps.encoded import MEASURES, Encoded
 from vaecore.explore.maps.population import Population
 from vaecore.explore.maps.projections import Points
-from vaecore.files import write_bytes_atomic
+from vaecore.files import digest, prune, read_kept, write_bytes_atomic
 from vaecore.mapping import Settings, folder
 from vaecore.store import Run, StoreError
 
@@ -35,16 +33,9 @@ MEANS, MEASURE, POINTS = "means", "measure.", "points"  # what arrays are called
 def identity(run: Run) -> str:
     """What the weights of a run are, 16 hexadecimal digits; raises `StoreError` where there are none yet."""
     try:
-        told = run.weights.stat()
-        return _digest(run.weights, told.st_mtime_ns, told.st_size, told.st_ino)
+        return digest(run.weights)[:16]
     except OSError:
         raise StoreError(f"{run.id} has no weights yet. Start or resume its training.") from None
-
-
-@lru_cache(512)
-def _digest(path: Path, *_: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def key(population: Population) -> str:
@@ -102,10 +93,11 @@ def _path(name: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, NDArray[np.float32]] | None:
+    if (data := read_kept(path)) is None:
+        return None
     try:
-        found = load(path.read_bytes())
-        os.utime(path)  # the oldest are those that nobody asked for
-    except (OSError, SafetensorError, ValueError):
+        found = load(data)
+    except (SafetensorError, ValueError):
         return None
     return found if all(x.dtype == np.float32 for x in found.values()) else None
 
@@ -114,15 +106,4 @@ def _write(path: Path, arrays: Mapping[str, NDArray[np.float32]]) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes_atomic(path, save({name: np.ascontiguousarray(x, np.float32) for name, x in arrays.items()}))
-        _prune(path.parent)
-
-
-def _prune(folder: Path) -> None:
-    """Delete what was not asked for longest while all take too much."""
-    files = sorted(((path.stat().st_mtime, path.stat().st_size, path) for path in folder.glob(f"*{ENDING}")),
-                   reverse=True)
-    total = 0
-    for _, size, path in files:
-        total += size
-        if total > BYTES:
-            path.unlink(missing_ok=True)
+        prune(path.parent, f"*{ENDING}", BYTES)

@@ -39,7 +39,6 @@ class Plane:
         """The codes at places (N, 2)."""
         return (self.origin + np.asarray(points, np.float64) @ self.axes).astype(np.float32)
 
-
     def moved(self, how: Alignment) -> Plane:
         """A plane whose places were turned, scaled and moved: a new place stands for the code of the old one."""
         axes = how.rotation.T / how.scale @ self.axes
