@@ -61,8 +61,7 @@ def _travelling(path: str, stamps: tuple[int, ...], _opened: Checkpoint | CrossM
     """What the browser has of a run at hand, made once for all sessions."""
     from vaecore.explore.told import travelling
 
-    found = travelling(_opened)
-    return described(_opened) | {"tempered": found.tempered, "drawn": found.drawn}, found
+    return described(_opened), travelling(_opened)
 
 
 def positions(opened: Checkpoint | CrossModal, place: str) -> dict[str, Codes]:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from vaecore.explore.maps.at_hand import AtHand
     from vaecore.explore.reading import Yardstick
 
-COMPARED = 2_000  # test observations, by whose errors a picture is judged
 SECONDS = 20.0  # that a visitor waits for the codes of training observations, if he asks for them
 WAYS = ("Draw", "Upload")
 PHOTOGRAPHS = ("There is no pad for these data: they are not drawn in one shade on plain paper, so nothing that a pen "
@@ -84,7 +83,7 @@ def yardstick(checkpoint: Checkpoint) -> Yardstick:
 @st.cache_resource(max_entries=32, show_spinner="Encoding test observations …")
 def _yardstick(_checkpoint: Checkpoint, path: str, stamps: tuple[int, ...]) -> Yardstick:  # noqa: ARG001 (the key)
     from vaecore.explore.observed import observed
-    from vaecore.explore.reading import Yardstick
+    from vaecore.explore.reading import COMPARED, Yardstick
 
     found = observed(_checkpoint, COMPARED, "test")
     return Yardstick.of(_checkpoint, found.x, found.covariates, found.source)

@@ -82,7 +82,8 @@ def _sheet(path: str, stamps: tuple[int, ...], _checkpoint: Checkpoint  # noqa: 
 
 def _labels(checkpoint: Checkpoint) -> list[str]:
     """What the examples are, where that is known."""
+    from vaecore.explore.exported import names_of
+
     if checkpoint.labels is None:
         return []
-    names = checkpoint.known
-    return [names[label] if 0 <= label < len(names) else str(label) for label in checkpoint.labels.tolist()]
+    return names_of(checkpoint.labels, checkpoint.known)

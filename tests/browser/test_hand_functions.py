@@ -171,12 +171,12 @@ def test_the_hand_reads_what_is_packed(call: Call) -> None:
 
 
 def test_originals_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pages.components.hand.MOST_ORIGINALS", 100)
+    monkeypatch.setattr("vaecore.explore.told.MOST_ORIGINALS", 100)
     told = {"latents": [{"name": "z", "size": 2}], "modalities": [{"name": "x", "shape": [1, 5, 5]}]}
     originals = {"x": np.zeros((9, 1, 5, 5), np.uint8)}
     message = pack(told, Travelling(np.zeros((9, 2), np.float32), originals, None, True, ""))
     length = int.from_bytes(message[:4], "little")
-    assert b'"examples": 4' in message[4:4 + length] and len(message) == 4 + length + 4 * (8 + 25)
+    assert b'"examples":4' in message[4:4 + length] and len(message) == 4 + length + 4 * (8 + 25)
 
 
 def test_a_table_runs_nothing_in_a_spreadsheet(call: Call) -> None:

@@ -33,7 +33,7 @@ def picture(vae: Checkpoint, tmp_path: Path) -> Path:
 
 def test_facts_are_those_of_the_checkpoint(vae: Checkpoint, picture: Path, capsys: pytest.CaptureFixture[str],
                                            monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vaecore.cli.encoding.COMPARED", 64)
+    monkeypatch.setattr("vaecore.explore.reading.COMPARED", 64)
     facts: Any = said(capsys, "encode", "vae", str(picture), "--store", str(ROOT))
     [found] = facts["pictures"]
     read = vae.encode_picture(vae.read(picture.read_bytes()).pixels)

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from vaecore.explore.reading import Reading
     from vaecore.explore.uploads import Step, Upload
 
-COMPARED = 2_000  # test observations that a picture is compared with
 LARGEST_PARTS = 5  # dimensions that are printed, those with the most nats
 NEAREST_PRINTED = 5
 ALL = "all"
@@ -42,8 +41,9 @@ def encode(
 ) -> None:
     """Read pictures as a model does: codes and KL, nearest observations, how well they are reconstructed."""
     from vaecore.explore import Checkpoint
+    from vaecore.explore.exported import names_of
     from vaecore.explore.observed import observed
-    from vaecore.explore.reading import Yardstick
+    from vaecore.explore.reading import COMPARED, Yardstick
 
     found = Checkpoint.load(store_at(store).find(run))
     undone = _steps(undo or [])
@@ -57,13 +57,11 @@ def encode(
             raise StoreError(f"{path}: {error}") from None
     beside = observed(found, COMPARED, "test")
     yardstick = Yardstick.of(found, beside.x, beside.covariates, beside.source)
-    names = found.known or tuple(str(n) for n in range(1 + int(max(beside.labels, default=0)))
-                                 ) if beside.labels is not None else ()
+    names = [""] * len(beside.x) if beside.labels is None else names_of(beside.labels, found.known)
     facts = []
     for path, upload in read:
         reading = found.encode_picture(upload.pixels, number, yardstick)
-        labels = [None if beside.labels is None or beside.labels[each.number] < 0 else names[beside.labels[each.number]]
-                  for each in reading.nearest]
+        labels = [names[each.number] or None for each in reading.nearest]
         facts.append(_facts(path, upload, reading, labels))
         if not as_json:
             out.print("\n".join(_lines(found, path, upload, reading, labels)), highlight=False)

@@ -1,4 +1,4 @@
-"""Vectors as CSV: the file's columns by their names, in its units.
+"""Vectors as CSV: the file's columns by their names, in its units; and what labels are called.
 
 A text that begins with =, +, - or @ is written with ' before it: a spreadsheet would take it for a formula.
 """
@@ -9,7 +9,7 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 
-from vaecore.arrays import Numbers
+from vaecore.arrays import Labels, Numbers
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet runs
 
@@ -29,3 +29,8 @@ def cell(value: object) -> str:
     """A value as a cell: a number plainly, a text so that no spreadsheet runs it."""
     text = str(value)
     return f"'{text}" if isinstance(value, str) and text.startswith(FORMULAS) else text
+
+
+def names_of(labels: Labels, classes: Sequence[str]) -> list[str]:
+    """What labels (B,) are called: their numbers where they have no names, and nothing where there is none."""
+    return ["" if label < 0 else classes[label] if label < len(classes) else str(label) for label in labels.tolist()]

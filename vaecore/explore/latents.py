@@ -6,9 +6,7 @@ the prior around its mean; without a prior those of the data's codes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,12 +16,10 @@ from vaecore.arrays import Numbers
 from vaecore.explore.codes import Codes
 from vaecore.explore.crossmodal import CrossModal
 from vaecore.explore.densities import moments
-from vaecore.explore.single import Checkpoint
+from vaecore.explore.opening import noted
+from vaecore.explore.single import LEAST_UNIT, Checkpoint
 from vaecore.probability.gaussian import StandardNormal
-from vaecore.untrusted import LARGEST_NUMBER
-
-LEAST_UNIT = 1e-6  # of a dimension whose codes do not vary
-IN_USE = 0.01  # variance of the codes of data, above which a dimension is active
+from vaecore.training import ACTIVE
 
 
 @dataclass(frozen=True)
@@ -59,14 +55,13 @@ def latents(opened: Checkpoint | CrossModal) -> tuple[LatentFacts, ...]:
                             *opened.scale(), opened.spread[1], opened.standard),)
     with torch.inference_mode():
         prior = opened.model.prior()
-    scores, validation = opened.scores(), opened.run.summary().get("validation")
+    scores, summary = opened.scores(), opened.run.summary()
     found = []
     for name, size in opened.model.latents.items():
         codes, density = scores[name], prior.get(name)
-        kl = _noted(validation, "kl", name, size)
-        told = _noted(validation, "activity", name, size)
+        kl, told = (noted(summary, term, name, size) for term in ("kl", "activity"))
         spread = codes.std(0)
-        active = np.ones(size, bool) if density is None else (spread ** 2 if told is None else told) > IN_USE
+        active = np.ones(size, bool) if density is None else (spread ** 2 if told is None else told) > ACTIVE
         standard = isinstance(density, StandardNormal)
         if density is None:
             centre, unit = codes.mean(0), spread
@@ -77,13 +72,3 @@ def latents(opened: Checkpoint | CrossModal) -> tuple[LatentFacts, ...]:
                                  active, centre.astype(np.float32), np.maximum(unit, LEAST_UNIT).astype(np.float32),
                                  spread, standard))
     return tuple(found)
-
-
-def _noted(validation: Any, term: str, latent: str, size: int) -> Numbers | None:
-    """One number a dimension (r,) of the validation set; None where the summary has none that can be used."""
-    terms = validation.get(term) if isinstance(validation, Mapping) else None
-    values = terms.get(latent) if isinstance(terms, Mapping) else None
-    if not isinstance(values, list) or len(values) != size:
-        return None
-    fits = all(isinstance(value, int | float) and abs(value) <= LARGEST_NUMBER for value in values)
-    return np.asarray(values, np.float64) if fits else None

@@ -15,6 +15,8 @@ from vaecore.schema import ConfigError
 from vaecore.store import StoreError
 from vaecore.training.feed import Feed
 
+OBSERVATIONS = 2_000  # at most, whose posteriors make up q(z)
+
 
 class Observed(NamedTuple):
     """Observations (N, *shape) as the model reads them, with covariates (N, m) and labels (N,) where there are any."""

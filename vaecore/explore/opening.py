@@ -6,7 +6,7 @@ What cannot be used is said here once, with its remedy; each view says only what
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 
+from vaecore.arrays import Numbers
 from vaecore.data import COVARIATE
 from vaecore.data.base import MAX_CLASSES
 from vaecore.modalities import Modality
 from vaecore.models import Family
 from vaecore.store import COPY_AGAIN, EXAMPLES, MAX_EXAMPLES_BYTES, Run
 from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, check_origin, load_model
+from vaecore.untrusted import LARGEST_NUMBER
 from vaecore.views import VIEWS, Nature, Opened, View, view_of
 
 T = TypeVar("T")
@@ -57,6 +59,20 @@ def read_model(run: Run, view: View[Opened]) -> Family:
         raise BrokenCheckpoint(f"{WEIGHTS} of {run.id} holds numbers that are not finite. {COPY_AGAIN}, or train it "
                                "with a smaller learning rate.")
     return model
+
+
+def noted(summary: Mapping[str, Any], term: str, latent: str, *sizes: int) -> Numbers | None:
+    """Numbers that a summary has of a latent on the validation set, as many as one of `sizes`, or any number of them.
+
+    None where there are none that can be used: a summary may come from anywhere.
+    """
+    found: Any = summary
+    for key in ("validation", term, latent):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    if not isinstance(found, list) or not found or (sizes and len(found) not in sizes):
+        return None
+    fits = all(isinstance(value, int | float) and abs(value) <= LARGEST_NUMBER for value in found)
+    return np.asarray(found, np.float64) if fits else None
 
 
 def nature_of(model: Family) -> Nature:

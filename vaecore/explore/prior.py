@@ -13,14 +13,13 @@ import torch
 
 from vaecore.explore.codes import Codes
 from vaecore.explore.densities import Vector, held, marginal, moments, plane, weights_of
-from vaecore.explore.observed import observed
+from vaecore.explore.observed import OBSERVATIONS, observed
 from vaecore.explore.pictures import Images, as_images
 from vaecore.explore.single import Checkpoint
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture
 from vaecore.probability.priors import ComponentInputs
 
-OBSERVATIONS = 2_000  # whose posteriors make up q(z)
 SIDE, CURVE = 96, 240  # grid points
 REACH = 3.5  # standard deviations of either density that a picture covers
 

@@ -14,14 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vaecore.explore.observed import observed
+from vaecore.explore.observed import OBSERVATIONS, observed
 from vaecore.explore.single import Checkpoint
 from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture
 
 Whose = Literal["prior", "aggregated"]
 REACH = 9.0  # standard deviations beyond which a Gaussian has no mass that counts
 HALVINGS = 60
-OBSERVATIONS = 2_000  # whose posteriors make up q(z)
 NO_WIDTH = -60.0  # log-variance of a point
 NUMBERS = 4_000_000  # of components, dimensions and probabilities at once
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vaecore.explore.single import Checkpoint
 
 NEAREST = 8  # neighbours that are told
+COMPARED = 2_000  # test observations, at most, that a picture is compared with
 READ_AT_ONCE = 100  # observations that are encoded and decoded together
 
 

@@ -10,7 +10,6 @@ Shapes: N observations in the mixture, B codes, r latent size, C classes.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,12 +19,12 @@ from torch import Tensor
 
 from vaecore.arrays import Labels, Numbers
 from vaecore.explore.codes import Codes
-from vaecore.explore.observed import observed
+from vaecore.explore.observed import OBSERVATIONS, observed
 from vaecore.explore.single import Checkpoint
+from vaecore.packing import packed
 from vaecore.probability.aggregate import aggregate_log_prob
 from vaecore.probability.gaussian import DiagonalGaussian, Point
 
-OBSERVATIONS = 2_000  # at most, both halves together
 MOST_NUMBERS = 60_000  # means and log-variances that a browser is sent
 LEVELS = 200  # quantiles of the densities of codes of data
 # How unusual a code is, as the share of codes of data that lie at a higher density, in words.
@@ -76,11 +75,8 @@ class Seen:
         header = {"n": len(self.mixture.mean), "r": self.mixture.mean.shape[1], "levels": len(self.levels),
                   "labelled": self.labels is not None, "classes": self.class_names, "source": self.source,
                   "words": WORDS}
-        head = json.dumps(header).encode()
-        head += b" " * (-len(head) % 4)
-        columns = [self.mixture.mean.numpy(), self.mixture.logvar.numpy(), self.levels,
-                   *([] if self.labels is None else [self.labels])]
-        return b"".join([len(head).to_bytes(4, "little"), head, *(c.astype("<f4").tobytes() for c in columns)])
+        labels = () if self.labels is None else (self.labels.astype(np.float32),)
+        return packed(header, self.mixture.mean.numpy(), self.mixture.logvar.numpy(), self.levels, *labels)
 
 
 def word(unusual: float) -> str:
@@ -89,7 +85,10 @@ def word(unusual: float) -> str:
 
 
 def seen(checkpoint: Checkpoint, observations: int = OBSERVATIONS) -> Seen:
-    """Where a checkpoint saw data; the same checkpoint and data give the same."""
+    """Where a checkpoint saw data, both halves together at most so many `observations`.
+
+    The same checkpoint and data give the same.
+    """
     most = max(4, min(observations, MOST_NUMBERS // max(1, checkpoint.size)))
     found = observed(checkpoint, most)
     return of_posteriors(checkpoint.posteriors(found.x, found.covariates), found.labels,

@@ -19,7 +19,7 @@ import torch
 from vaecore.data.text import tokens, words
 from vaecore.evaluate.verdict import COLLAPSED
 from vaecore.explore.codes import Codes, Drawn, between
-from vaecore.explore.opening import observations, read_examples, read_model
+from vaecore.explore.opening import noted, observations, read_examples, read_model
 from vaecore.modalities import END, SPACE, SPECIALS, UNKNOWN, Modality
 from vaecore.models import Family
 from vaecore.nets.text import Sentences
@@ -261,14 +261,11 @@ class SentenceCheckpoint:
     def _noted(self, term: str, *, by_dimension: bool = True) -> list[float] | None:
         """Numbers of the validation set, one a dimension, or one in all where the prior has no closed form; None where
         the summary has none that can be used."""
-        found: Any = self.summary
-        for key in ("validation", term, *self.model.latents):
-            found = found.get(key) if isinstance(found, dict) else None
-        lengths = (self.size,) if by_dimension else (self.size, 1)
-        if not self.has_code or not isinstance(found, list) or len(found) not in lengths:
+        if not self.has_code:
             return None
-        good = all(isinstance(value, int | float) and math.isfinite(value) for value in found)
-        return [float(value) for value in found] if good else None
+        [latent] = self.model.latents
+        found = noted(self.summary, term, latent, self.size, *(() if by_dimension else (1,)))
+        return None if found is None else found.tolist()
 
 
 def _word_numbers(stored: Mapping[str, torch.Tensor], name: str, text: Modality) -> torch.Tensor:

@@ -23,7 +23,7 @@ from vaecore.explore.directions import Attribute, Local, attribute, local
 from vaecore.explore.drawing import Grey, Ink
 from vaecore.explore.geodesics import Ways, ways
 from vaecore.explore.judged import KeptJudge, judge_of
-from vaecore.explore.opening import CODE, observations, read_examples, read_model
+from vaecore.explore.opening import CODE, noted, observations, read_examples, read_model
 from vaecore.explore.pictures import Images, as_images, on_screen, sheet
 from vaecore.explore.reading import Reading, Yardstick, reading
 from vaecore.explore.surface import Surface, surface
@@ -36,14 +36,15 @@ from vaecore.probability.gaussian import DiagonalGaussian, Point, StandardNormal
 from vaecore.probability.priors import ConditionalMixture
 from vaecore.schema import parse
 from vaecore.store import COPY_AGAIN, EXAMPLES, Run
+from vaecore.training import ACTIVE
 from vaecore.training.checkpoints import BrokenCheckpoint
 from vaecore.training.feed import scaled
-from vaecore.untrusted import LARGEST_NUMBER
 from vaecore.views import SINGLE, Preview
 
 if TYPE_CHECKING:
     from vaecore.explore.maps import LatentMap
 
+LEAST_UNIT = 1e-6  # of a dimension whose codes do not vary
 DRAWN_AT_ONCE = 500  # codes: a mixture weighs all its components for each
 
 
@@ -151,10 +152,8 @@ class Checkpoint:
     @property
     def rate(self) -> float | None:
         """Mean KL in all, in nats, on the validation set; None without one."""
-        found = self._found("kl")
-        values = found if isinstance(found, list) else []
-        known = values and all(isinstance(v, int | float) and abs(v) <= LARGEST_NUMBER for v in values)
-        return float(sum(values)) if known else None
+        found = noted(self.summary, "kl", self.latent)
+        return None if found is None else sum(found.tolist())
 
     @cached_property
     def spread(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -176,7 +175,7 @@ class Checkpoint:
         told = self._noted("activity")
         if told is None:  # of a run older than that
             told = self.kl if self.model.prior_moves and self.kl is not None else self.spread[1] ** 2
-        return told > 0.01
+        return told > ACTIVE
 
     @property
     def order(self) -> list[int]:
@@ -190,7 +189,7 @@ class Checkpoint:
         0 and 1 for N(0, I), or the codes' own without a prior.
         """
         mean, std = self._prior_spread if self.has_prior else self.spread
-        return mean.astype(np.float32), np.maximum(std, 1e-6).astype(np.float32)
+        return mean.astype(np.float32), np.maximum(std, LEAST_UNIT).astype(np.float32)
 
     def place(self, units: Codes) -> Codes:
         """Codes (..., r) from positions in units of `scale`."""
@@ -320,8 +319,7 @@ class Checkpoint:
     def interpolate(self, a: int, b: int, steps: int, path: Route = "straight") -> Images:
         """Decoded codes on the way between two examples, both ends included, (S, ...)."""
         start, end = self.encode([a, b])
-        return self.decode(self.ways(start, end, steps)[path].codes if path == "shortest" else
-                           between(start, end, steps, path))
+        return self.decode(self.way(start, end, steps, path))
 
     @cached_property
     def surface(self) -> Surface:
@@ -331,6 +329,10 @@ class Checkpoint:
     def ways(self, start: Codes, end: Codes, steps: int) -> Ways:
         """The straight, the spherical and the shortest path between two codes (r,), of `steps` codes, with lengths."""
         return ways(self.surface, start, end, steps)
+
+    def way(self, start: Codes, end: Codes, steps: int, path: Route = "straight") -> Codes:
+        """The codes (S, r) of one of these paths, both ends included."""
+        return self.ways(start, end, steps)[path].codes if path == "shortest" else between(start, end, steps, path)
 
     def directions(self, code: Codes | None = None, count: int = 6, like: Local | None = None) -> Local:
         """The `count` directions at a code (r,), or at the centre of `scale`, along which its picture changes most.
@@ -435,21 +437,9 @@ class Checkpoint:
         """p(z), or p(z|u) of covariates (B, m) for a conditional prior; empty without one."""
         return self.model.prior() if covariates is None else self.model.prior({COVARIATE: covariates})
 
-    def _found(self, term: str) -> Any:
-        found: Any = self.summary
-        for key in ("validation", term, self.latent):
-            found = found.get(key) if isinstance(found, dict) else None
-        return found
-
     def _noted(self, term: str) -> NDArray[np.float64] | None:
         """One number a dimension (r,) of the validation set; None where the summary has none that can be used."""
-        found = self._found(term)
-        if not isinstance(found, list) or len(found) != self.size:
-            return None
-        if not all(isinstance(value, int | float) for value in found):
-            return None
-        values = np.asarray(found, np.float64)
-        return values if (np.abs(values) <= LARGEST_NUMBER).all() else None  # which no NaN is
+        return noted(self.summary, term, self.latent, self.size)
 
     @torch.inference_mode()
     def posteriors(self, x: torch.Tensor, covariates: torch.Tensor | None = None) -> DiagonalGaussian | Point:

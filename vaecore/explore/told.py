@@ -5,6 +5,7 @@ Shapes: N test observations, B codes drawn, r latent size.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,9 +21,11 @@ from vaecore.explore.latents import LatentFacts, latents
 from vaecore.explore.laws import laws
 from vaecore.explore.single import Checkpoint
 from vaecore.modalities import Text
+from vaecore.packing import packed
 from vaecore.schema import ConfigError
 from vaecore.store import StoreError
 
+MOST_ORIGINALS = 4_000_000  # bytes of test observations that travel along
 BANK = 256  # codes that are drawn for the browser, of a prior that is not N(0, I)
 
 
@@ -105,6 +108,28 @@ def travelling(opened: Checkpoint | CrossModal) -> Travelling:
                  for name, modality in opened.model.modalities.items() for x in [observed[name]]
                  if not isinstance(modality, Text)}
     return Travelling(in_units(codes), originals, None if bank is None else in_units(bank), tempered, words)
+
+
+def hand_message(told: Mapping[str, Any], travelling: Travelling, directions: Sequence[Mapping[str, str]] = (),
+                 vectors: Sequence[NDArray[np.floating[Any]]] = ()) -> bytes:
+    """All that the hand's component is told of a run: what it is, `travelling`, and `directions` as further sliders.
+
+    `vectors` (R,) are theirs, in units. Behind the header are columns, in this order: codes, those that were drawn,
+    vectors, observations that are no pixels, pixels.
+    """
+    one = max(1, sum(x[:1].nbytes for x in travelling.originals.values()))
+    count = min(len(travelling.codes), MOST_ORIGINALS // one)
+    originals = {name: x[:count] for name, x in travelling.originals.items()}
+    numbers = [travelling.codes[:count], *([] if travelling.bank is None else [travelling.bank]), *vectors,
+               *(x for x in originals.values() if x.dtype != np.uint8)]
+    pixels = b"".join(x.tobytes() for x in originals.values() if x.dtype == np.uint8)
+    modalities = [each | ({"original": originals[each["name"]].dtype.name} if each["name"] in originals else {})
+                  for each in told["modalities"]]
+    header = {**told, "modalities": modalities, "examples": count, "directions": list(directions),
+              "bank": 0 if travelling.bank is None else len(travelling.bank), "tempered": travelling.tempered,
+              "drawn": travelling.drawn}
+    digest = hashlib.sha256(packed(header, *numbers, pixels)).hexdigest()[:16]
+    return packed({**header, "digest": digest}, *numbers, pixels)
 
 
 def _latent(facts: LatentFacts, parameter: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ the scrubber moves.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ import numpy as np
 import streamlit as st
 
 from pages.components.serve import component
+from vaecore import packing
 
 if TYPE_CHECKING:
     from vaecore.explore.codes import Codes
@@ -67,7 +67,4 @@ def pack(hand: Mapping[str, Any], codes: Codes, sheet: bytes, cell: tuple[int, i
         header["ways"] = {"steps": len(ways["shortest"].codes), "speeds": len(ways["shortest"].speed),
                           "lengths": {path: ways[path].length for path in ROUTES}, "chord": ways.chord,
                           "settled": ways.settled}
-    head = json.dumps(header, allow_nan=False).encode()
-    head += b" " * (-len(head) % 4)
-    return b"".join([len(head).to_bytes(4, "little"), head,
-                     *(np.asarray(column).astype("<f4").tobytes() for column in columns), sheet])
+    return packing.packed(header, *map(np.asarray, columns), sheet)

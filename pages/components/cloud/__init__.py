@@ -39,7 +39,6 @@ lowest bit.
 from __future__ import annotations
 
 import base64
-import json
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -52,6 +51,7 @@ from numpy.typing import NDArray
 
 from pages.components.serve import component
 from pages.shared.palette import CLASSES
+from vaecore import packing
 
 NONE = 0xFFFF  # of a category: a point that has none
 MAX_POINTS = 200_000  # that one value carries
@@ -174,14 +174,10 @@ def pack(maps: Sequence[Map], rows: NDArray[np.uint32], *, key: str, split: str,
                 raise ValueError(f"map {each.title!r}: {name} has shape {np.shape(values)}, and there are {n} points")
             columns[f"{name}.{number}"] = np.ascontiguousarray(values, "<f4")
     places: dict[str, dict[str, Any]] = {}
-    parts: list[bytes] = []
     offset = 0
     for name, values in columns.items():
-        part = values.tobytes()
-        part += b"\0" * (-len(part) % 4)
         places[name] = {"type": f"{values.dtype.kind}{values.dtype.itemsize}", "offset": offset, "count": n}
-        parts.append(part)
-        offset += len(part)
+        offset += -(-values.nbytes // 4) * 4
     header = {
         "key": key, "n": n, "split": split, "noun": noun, "height": height, "colour": colour, "columns": places,
         "categories": [{"name": each.name, "title": each.title, "help": each.help, "names": list(each.names)}
@@ -190,9 +186,7 @@ def pack(maps: Sequence[Map], rows: NDArray[np.uint32], *, key: str, split: str,
         "sprites": None if sprites is None else {"address": sprites.address, "cell": list(sprites.cell),
                                                  "columns": sprites.columns, "count": sprites.count},
         "chosen": held[0], "against": held[1], "classes": CLASSES}
-    head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 4)
-    return b"".join([len(head).to_bytes(4, "little"), head, *parts])
+    return packing.packed(header, *columns.values())
 
 
 def chosen(sent: object, n: int, maps: int = 1) -> Chosen:

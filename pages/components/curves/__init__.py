@@ -7,7 +7,6 @@ and its legend. Nothing is ever sent back. The drawing is in `curves.js`, over u
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ import numpy as np
 
 from pages.components.serve import component
 from pages.shared import colours
+from vaecore import packing
 
 LIMIT = 1200  # points of one series that the browser gets: about one per pixel of a wide screen
 
@@ -143,10 +143,7 @@ def pack(
         "places": dict(places or {}),
         "panels": packed_panels,
     }
-    head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 4)
-    columns_bytes = (part.astype("<f4").tobytes() for part in floats)
-    return b"".join([len(head).to_bytes(4, "little"), head, *columns_bytes])
+    return packing.packed(header, *(part.astype(np.float32) for part in floats))
 
 
 def thin(y: np.ndarray, limit: int = LIMIT, *, log: bool = False) -> np.ndarray:

@@ -6,7 +6,6 @@ aggregated posterior take the server a moment; they are asked for once, where a 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import numpy as np
 import streamlit as st
 
 from pages.components.serve import component
+from vaecore import packing
 
 if TYPE_CHECKING:
     from vaecore.explore.quantiles import Whose
@@ -43,7 +43,4 @@ def pack(hand: Mapping[str, Any], rows: Sequence[int], values: Sequence[float], 
     """u32 header length | JSON | float32 columns, (S, rows) for each range of `quantiles`."""
     header = {"hand": hand, "rows": list(rows), "values": list(values), "offered": list(offered),
               "quantiles": list(quantiles)}
-    head = json.dumps(header, allow_nan=False).encode()
-    head += b" " * (-len(head) % 4)
-    return b"".join([len(head).to_bytes(4, "little"), head,
-                     *(table.astype("<f4").tobytes() for table in quantiles.values())])
+    return packing.packed(header, *quantiles.values())

@@ -7,7 +7,6 @@ is ever sent back. The drawing is in `heat.js`.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 
 from pages.components.serve import component
 from pages.shared import colours
+from vaecore import packing
 
 MAX_MAPS = 8  # maps at once
 LIMIT = 600  # columns of one map that the browser gets: about one per pixel of a half-wide map
@@ -75,9 +75,7 @@ def pack(maps: Sequence[Heat], *, ordered: bool = False, height: int = 320,
         )
     header = {"height": height, "ordered": ordered, "ceiling": ceiling(largest), "places": dict(places or {}),
               "maps": packed}
-    head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 4)
-    return b"".join([len(head).to_bytes(4, "little"), head, *(part.astype("<f4").tobytes() for part in floats)])
+    return packing.packed(header, *(part.astype(np.float32) for part in floats))
 
 
 def thin(n: int, limit: int = LIMIT) -> np.ndarray:

@@ -6,7 +6,6 @@ the browser; nothing is ever sent back. Call again with the same `key` and more 
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from pages.components.serve import component
 from pages.shared import colours
 from pages.shared.palette import CLASSES
+from vaecore import packing
 
 MAX_PLANES = 8  # planes side by side
 SNAPSHOTS = 64  # of one track that the browser gets: it moves smoothly from one to the next
@@ -187,7 +187,5 @@ def _range(paths: Iterable[np.ndarray]) -> tuple[float, float]:
 
 
 def _pack(header: dict[str, Any], floats: Sequence[np.ndarray]) -> bytes:
-    """`u32 header length | JSON header | float32 columns`: little-endian, columns aligned, rows one after another."""
-    head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 4)
-    return b"".join([len(head).to_bytes(4, "little"), head, *(part.astype("<f4").tobytes() for part in floats)])
+    """The header, then float32 columns, rows one after another."""
+    return packing.packed(header, *(part.astype(np.float32) for part in floats))

@@ -12,7 +12,6 @@ T is the number of frames on the clock, counted from 0; what the player shows to
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pages.components import serve
+from vaecore import packing
 
 Kind = Literal["truth", "given", "reconstruction", "future", "best", "mean", "spread"]
 BRANCHES = ("truth", "given", "future", "best")  # a mean or a spread is no clip that could go on
@@ -183,9 +183,7 @@ def pack(
         "branch": branch,
         "playing": playing,
     }
-    head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 4)
-    return b"".join([len(head).to_bytes(4, "little"), head, *pixels])
+    return packing.packed(header, *pixels)
 
 
 def moved(sent: object, tracks: Sequence[Track], *, context: int, length: int, key: str) -> Moved | None:

@@ -8,7 +8,6 @@ message comes here meanwhile.
 from __future__ import annotations
 
 import base64
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from pages.components import serve
 from pages.components.map_routes import codes_address, map_address
 from pages.components.pad import SIDE
 from pages.shared import hand
+from vaecore import packing
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
@@ -62,11 +62,8 @@ def packed(checkpoint: Checkpoint, yardstick: Yardstick, upload: Upload | None, 
         "size": [height, width], "given": None if upload is None else _before(upload), "errors": len(yardstick.errors),
         "source": yardstick.source, "neighbours": count, "labels": labels, "priors": _priors(checkpoint),
         "covariate": _covariate(checkpoint), "search": None if among is None else _search(checkpoint, among)}
-    head = json.dumps(header, allow_nan=False, separators=(",", ":")).encode()
-    head += b" " * (-len(head) % 4)
-    numbers = [part.astype("<f4").tobytes() for part in (np.sort(yardstick.errors), checkpoint.yardstick.codes[:count])]
-    shown = [examples[:count].tobytes(), b"" if upload is None else upload.pixels.tobytes()]
-    return b"".join([len(head).to_bytes(4, "little"), head, *numbers, *shown])
+    return packing.packed(header, np.sort(yardstick.errors), checkpoint.yardstick.codes[:count],
+                          examples[:count].tobytes(), b"" if upload is None else upload.pixels.tobytes())
 
 
 def _before(upload: Upload) -> str:

@@ -12,6 +12,7 @@ import torch
 from pyarrow import parquet
 
 from tests.training.runs import Start, small
+from vaecore.explore import exported
 from vaecore.explore.export import split_codes
 from vaecore.explore.export.split_codes import codes_file
 from vaecore.schema import ConfigError
@@ -86,8 +87,8 @@ def test_all_kinds_hold_the_same_bits(run: Run, tmp_path: Path) -> None:
 
 def test_labels_are_called_by_their_names_and_no_spreadsheet_runs_them() -> None:
     labels = np.array([1, -1, 0, 7])
-    assert split_codes.names_of(labels, ["=cmd()", "b"]) == ["b", "", "=cmd()", "7"]
-    assert split_codes.cell("=cmd()") == "'=cmd()"
+    assert exported.names_of(labels, ["=cmd()", "b"]) == ["b", "", "=cmd()", "7"]
+    assert exported.cell("=cmd()") == "'=cmd()"
 
 
 def test_what_cannot_be_written_is_refused_and_leaves_nothing(run: Run, tmp_path: Path,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from vaecore.explore.clips.films import MOST_FRAMES, Strip, gif, mp4, webp
-from vaecore.explore.codes import Codes, Route, between
+from vaecore.explore.codes import Codes, Route
 from vaecore.explore.pictures import Images, legible
 from vaecore.schema import problem
 
@@ -54,10 +54,8 @@ class Motion:
         if self.kind == "interpolation":
             half = self.frames // 2 + 1
             start, end = checkpoint.encode([self.first, self.last])
-            there = (checkpoint.ways(start, end, half)[self.path].codes if self.path == "shortest" else
-                     between(start, end, half, self.path))
-            back = there[1:-1][::-1]
-            codes: Codes = np.concatenate([there, back]).astype(np.float32)
+            there = checkpoint.way(start, end, half, self.path)
+            codes: Codes = np.concatenate([there, there[-2:0:-1]]).astype(np.float32)
             return codes
         if self.kind == "walk":
             return checkpoint.place(walk(self.frames, checkpoint.size, self.seed))

@@ -37,7 +37,8 @@ from vaecore.explore.maps.sprites import Sprites
 from vaecore.explore.opening import opened
 from vaecore.explore.seen import seen
 from vaecore.explore.single import Checkpoint
-from vaecore.explore.told import described, judges, travelling, verdict
+from vaecore.explore.told import described, hand_message, judges, travelling, verdict
+from vaecore.packing import packed
 from vaecore.schema import ConfigError, problem
 from vaecore.store import Metrics, StoreError
 
@@ -80,7 +81,7 @@ def html_page(run: Run, split: SplitName = "test", *, points: int = POINTS, comp
     if isinstance(found, Checkpoint):
         assets["seen"] = seen(found).packed()
         told["seen"] = "asset:seen"  # where it saw data
-    parts = [_part(components, "hand", "", "", hand_message(found, told))]
+    parts = [_part(components, "hand", "", "", hand_message(told, travelling(found)))]
     if curves := curves_message(run):
         parts.append(_part(components, "curves", "Training", "Training is solid, validation dashed.", curves))
     if isinstance(found, Checkpoint) and (observed := _observed(found, split, points)).count > 1:  # one is no map
@@ -94,22 +95,6 @@ def html_page(run: Run, split: SplitName = "test", *, points: int = POINTS, comp
 
 
 # -- what components are told ----------------------------------------------------------------------
-
-
-def hand_message(found: Checkpoint | CrossModal, told: Mapping[str, Any]) -> bytes:
-    """The sliders' data, as `pages/components/hand` has it: with the test observations that travel with the run."""
-    here = travelling(found)
-    floats: list[NDArray[Any]] = [here.codes, *([] if here.bank is None else [here.bank])]
-    pixels: list[NDArray[Any]] = []
-    modalities = []
-    for each in told["modalities"]:
-        original = here.originals.get(each["name"])
-        if original is not None:
-            (pixels if original.dtype == np.uint8 else floats).append(original)
-        modalities.append(each if original is None else {**each, "original": original.dtype.name})
-    header = {**told, "modalities": modalities, "examples": len(here.codes), "directions": [], "digest": "alone",
-              "bank": 0 if here.bank is None else len(here.bank), "tempered": here.tempered, "drawn": here.drawn}
-    return packed(header, *(np.ascontiguousarray(x, "<f4") for x in floats), *pixels)
 
 
 def curves_message(run: Run) -> bytes | None:
@@ -186,17 +171,6 @@ def map_message(observed: Population, told: Mapping[str, Any], assets: dict[str,
                                                  "columns": sprites.columns, "count": sprites.count},
         "chosen": "", "against": "", "classes": CLASSES}
     return packed(header, *columns.values())
-
-
-def packed(header: Mapping[str, Any], *columns: NDArray[Any]) -> bytes:
-    """`u32 header length | JSON header | columns`, little-endian, each at a multiple of 4 bytes."""
-    head = json.dumps(header, ensure_ascii=False, allow_nan=False).encode()
-    head += b" " * (-len(head) % 4)
-    parts = [len(head).to_bytes(4, "little"), head]
-    for column in columns:
-        data = np.ascontiguousarray(column).tobytes()
-        parts += [data, bytes(-len(data) % 4)]
-    return b"".join(parts)
 
 
 def thinned(y: NDArray[np.float64], most: int = CURVE) -> NDArray[np.int64]:

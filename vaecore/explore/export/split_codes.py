@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from vaecore.data import SplitName
 from vaecore.explore.export.networks import spread_of
-from vaecore.explore.exported import cell
+from vaecore.explore.exported import cell, names_of
 from vaecore.files import beside
 from vaecore.models import Family
 from vaecore.models.base import Batch
@@ -233,8 +233,3 @@ class _Parquet:
 
 
 _WRITERS: dict[str, Callable[[Path, int, Sequence[str]], _Writer]] = {".csv": _Csv, ".npz": _Npz, ".parquet": _Parquet}
-
-
-def names_of(labels: NDArray[np.int64], classes: Sequence[str]) -> list[str]:
-    """What labels (B,) are called: their numbers where they have no names, and nothing where there is none."""
-    return ["" if label < 0 else classes[label] if label < len(classes) else str(label) for label in labels.tolist()]
