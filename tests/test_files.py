@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
@@ -11,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.pages.hostile import BROKEN
-from vaecore.files import DEEPEST, BrokenFile, parsed_json, read_json
+from vaecore.files import DEEPEST, BrokenFile, digest, parsed_json, prune, read_json, read_kept
 
 
 @pytest.mark.parametrize("name", sorted(BROKEN.keys() - {"list"}))
@@ -72,3 +73,37 @@ def test_a_pipe_in_the_place_of_a_json_is_not_waited_for(tmp_path: Path) -> None
     os.mkfifo(tmp_path / "data.json")
     with pytest.raises(BrokenFile, match=r"data\.json is a device or a pipe"):
         read_json(tmp_path / "data.json")
+
+
+def test_of_kept_files_those_go_that_nobody_asked_for_longest(tmp_path: Path) -> None:
+    paths = [tmp_path / f"{name}.kept" for name in "abc"]
+    for age, path in enumerate(paths):
+        path.write_bytes(bytes(10))
+        os.utime(path, (1_000 - age, 1_000 - age))  # c is the oldest
+    (tmp_path / "other").write_bytes(bytes(100))
+    assert read_kept(paths[2]) == bytes(10) and read_kept(tmp_path / "gone") is None
+    prune(tmp_path, "*.kept", 25)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.kept", "c.kept", "other"]
+    prune(tmp_path, "*.kept", 9)
+    assert [path.name for path in tmp_path.iterdir()] == ["other"]
+
+
+def test_what_cannot_be_noted_as_asked_for_is_read_all_the_same(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    (tmp_path / "kept").write_bytes(b"it")
+    monkeypatch.setattr(os, "utime", refuse)  # as a read-only disk does
+    assert read_kept(tmp_path / "kept") == b"it"
+
+
+def test_the_digest_of_a_file_is_that_of_what_it_holds_now(tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    path.write_bytes(b"one")
+    assert digest(path) == digest(path) == hashlib.sha256(b"one").hexdigest()
+    path.write_bytes(b"other")
+    assert digest(path) == hashlib.sha256(b"other").hexdigest()
+    path.unlink()
+    with pytest.raises(OSError):
+        digest(path)
