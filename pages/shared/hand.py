@@ -36,10 +36,9 @@ def described(opened: Checkpoint | CrossModal) -> dict[str, Any]:
     from pages.components.networks import network_address
     from pages.components.seen import seen_address
     from pages.shared import judging
-    from vaecore.explore import told
     from vaecore.explore.single import Checkpoint
 
-    return told.described(opened) | {
+    return _described(str(opened.run.path), stamps(opened.run), opened) | {
         "networks": {what: network_address(opened.run, what) for what in ("decoder", "encoder")},
         "judges": judging.judges(opened),  # by modality; asked anew each time: one may have been made meanwhile
         "seen": seen_address(opened.run) if isinstance(opened, Checkpoint) else None}  # where it saw data
@@ -48,20 +47,27 @@ def described(opened: Checkpoint | CrossModal) -> dict[str, Any]:
 def show(opened: Checkpoint | CrossModal, directions: Sequence[Direction] = ()) -> None:
     """The sliders of a run with what they decode to, in the browser; `directions` are further sliders."""
     from pages.components.hand import hand
-    from pages.shared import judging
 
-    told, travelling = _travelling(str(opened.run.path), stamps(opened.run), opened)
-    told = told | {"judges": judging.judges(opened)}
-    hand(told, travelling, key=f"the-hand-{opened.run.id}", directions=directions)
+    hand(described(opened), _travelling(str(opened.run.path), stamps(opened.run), opened),
+         key=f"the-hand-{opened.run.id}", directions=directions)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _described(path: str, stamps: tuple[int, ...], _opened: Checkpoint | CrossModal  # noqa: ARG001 (the cache's key)
+               ) -> dict[str, Any]:
+    """What does not change while the weights do not, found once for all sessions."""
+    from vaecore.explore.told import described
+
+    return described(_opened)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _travelling(path: str, stamps: tuple[int, ...], _opened: Checkpoint | CrossModal  # noqa: ARG001 (the cache's key)
-                ) -> tuple[dict[str, Any], Travelling]:
+                ) -> Travelling:
     """What the browser has of a run at hand, made once for all sessions."""
     from vaecore.explore.told import travelling
 
-    return described(_opened), travelling(_opened)
+    return travelling(_opened)
 
 
 def positions(opened: Checkpoint | CrossModal, place: str) -> dict[str, Codes]:

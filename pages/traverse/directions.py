@@ -69,6 +69,8 @@ def _made_anew(checkpoint: Checkpoint) -> None:
 
     there = [label for label in range(len(known.names)) if (known.labels == label).any()]
     for a in there:
+        if not any(each.endswith(f"to {known.names[a]}") for each in wanted):
+            continue  # there may be thousands of classes
         for b in (None, *there):
             name = _called(known, a, b)
             if name in wanted and name not in _made(checkpoint) and a != b:
