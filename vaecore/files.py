@@ -122,10 +122,13 @@ def _is_whole(text: Any) -> bool:
 
 
 def digest(path: Path) -> str:
-    """SHA-256 of a file, read once for as long as nobody replaces it; `OSError` where it is none or cannot be read."""
+    """SHA-256 of a file, read once for as long as nobody replaces it.
+
+    Raises `BrokenFile` for a device or a pipe, `OSError` for what cannot be read.
+    """
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(f"{path.name} is a device or a pipe, and no file.")
+        raise BrokenFile(f"{path.name} is a device or a pipe, and no file.")
     return _digest(path, found.st_mtime_ns, found.st_size, found.st_ino)
 
 

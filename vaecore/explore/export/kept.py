@@ -25,7 +25,7 @@ from vaecore.data.base import cache_folder
 from vaecore.explore.export.graph import Floats, Graph, NoGraph
 from vaecore.explore.export.networks import JUDGE, Network, What, computed, graph_of, judging, module_of
 from vaecore.explore.judged import KeptJudge, judge_of, judgeable
-from vaecore.files import digest, prune, read_kept, write_bytes_atomic
+from vaecore.files import BrokenFile, digest, prune, read_kept, write_bytes_atomic
 from vaecore.modalities import Modality
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
@@ -59,6 +59,8 @@ def identity(run: Run, what: What = "decoder", of: str = "") -> str:
         return _judge(run, of).digest
     try:
         return digest(run.weights)[:16]
+    except BrokenFile as error:
+        raise NoGraph(str(error)) from None
     except OSError:
         raise NoGraph("It has no weights yet: its training has not been saved.") from None
 

@@ -20,7 +20,7 @@ from safetensors.numpy import load, save
 from vaecore.explore.maps.encoded import MEASURES, Encoded
 from vaecore.explore.maps.population import Population
 from vaecore.explore.maps.projections import Points
-from vaecore.files import digest, prune, read_kept, write_bytes_atomic
+from vaecore.files import BrokenFile, digest, prune, read_kept, write_bytes_atomic
 from vaecore.mapping import Settings, folder
 from vaecore.store import Run, StoreError
 
@@ -34,6 +34,8 @@ def identity(run: Run) -> str:
     """What the weights of a run are, 16 hexadecimal digits; raises `StoreError` where there are none yet."""
     try:
         return digest(run.weights)[:16]
+    except BrokenFile as error:
+        raise StoreError(f"{run.id}: {error}") from None
     except OSError:
         raise StoreError(f"{run.id} has no weights yet. Start or resume its training.") from None
 
