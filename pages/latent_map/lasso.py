@@ -50,8 +50,8 @@ def shown(found: Shown) -> None:
 
 
 def export(found: Shown) -> None:
-    """The map as a file."""
-    with st.container(horizontal=True, gap="small"):
+    """The map as a file, and which observations it is of."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         for number, one in enumerate(found.maps):
             run = one.population.checkpoint.run.id
             name = f"{run}-{one.population.split}-map"
@@ -65,6 +65,7 @@ def export(found: Shown) -> None:
                     f"{name.replace('/', '-')}{ending}", media, key=f"map{ending}-{number}",
                     icon=f":material/{icon}:", on_click="ignore", type="tertiary",
                     help="Row numbers, labels, places, measures and codes of all points.")
+        st.caption(escaped(found.maps[0].population.source), width="content")
 
 
 def panel(name: str, one: LatentMap, places: object) -> None:

@@ -28,7 +28,8 @@ def ready(settings: Settings, chosen: Sequence[AtHand]) -> Settings:
     for here in chosen:
         run, population = here.population.checkpoint.run, here.population
         if settings.method == "umap" and not neighbourhoods.available():
-            st.info(escaped(neighbourhoods.MISSING) + " Until then: principal components.", icon=":material/download:")
+            st.info(f"{neighbourhoods.MISSING} {neighbourhoods.REMEDY}, and start the dashboard again. Until then: "
+                    "principal components.", icon=":material/download:")
             return _without_umap(settings)
         if settings.method == "umap" and kept.points(population, settings) is None:
             shown = _without_umap(settings)

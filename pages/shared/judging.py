@@ -46,7 +46,7 @@ def offer(opened: Checkpoint | CrossModal) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="judge-offer"):
         st.button("Make the judge", key=f"make-judge-{run.id}", icon=":material/gavel:", on_click=task.start,
                   args=(background.judging(run), key), help=f"{WHAT} It takes some 20 seconds, in the background.")
-        st.caption("It says beside each decoded picture what class it is of, and how sure it is.", width="content")
+        st.caption("It says of what is decoded which class that is, and how sure it is.", width="content")
     task.ended(key, last, good=False, said="Stopped: nothing was kept.")
 
 

@@ -16,6 +16,7 @@ import streamlit as st
 
 from pages.shared import hand
 from pages.shared.words import escaped
+from vaecore.views import SINGLE, view_of
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -180,7 +181,8 @@ def _not_here(run: Run, split: str, numbers: int) -> str:
     try:
         run.config().data.here()
     except (DataUnavailable, ConfigError, StoreError) as error:
-        return str(error)
+        at_hand = " The page Latent map saves the codes of those that are at hand." if view_of(run) is SINGLE else ""
+        return f"{error}{at_hand}"
     sizes = run.summary().get("sizes")
     count = sizes.get(split) if isinstance(sizes, dict) else None
     if isinstance(count, int) and count * numbers > MAX_NUMBERS:

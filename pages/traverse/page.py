@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 VECTORS = ("This data set holds vectors, not pictures: each stripe is one number of the vector. Middle grey is 0, "
            "white +3, black −3.")
+COLLAPSED = 1.0  # nats of KL below which a code that does not vary is the prior
 STANDARD = " They are standardised: 0 is the mean of a column, and 1 its standard deviation."
 
 
@@ -26,7 +27,10 @@ def told(checkpoint: Checkpoint) -> None:
     """What must be said before anything moves."""
     if checkpoint.vector is not None:
         st.caption(VECTORS + (STANDARD if checkpoint.vector.scale else ""))
-    if not checkpoint.active.any():
+    if not checkpoint.active.any() and (checkpoint.rate or 0) >= COLLAPSED:
+        st.warning(f"This model has learned too little: its encoder gives all data nearly the same code, although its "
+                   f"KL is {checkpoint.rate:.1f} nats. Train it longer, or on more data.", icon=":material/school:")
+    elif not checkpoint.active.any():
         st.warning("This model has collapsed: no latent dimension carries anything, so every slider leaves the image "
                    "as it is. A smaller β, or a slower KL annealing, keeps dimensions alive.",
                    icon=":material/trending_flat:")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages.shared import pictures
+from pages.shared.words import escaped
 from vaecore.probability.saturation import saturated
 from vaecore.store import StoreError
 
@@ -92,6 +93,9 @@ def figures(checkpoint: Checkpoint) -> None:
     with st.container(horizontal=True, gap="large"):
         for label, value, help in entries:
             st.metric(label, value, help=help, width="content")
+    if any(value == "–" for _, value, _ in entries):
+        st.caption(f"A dash: not measured when this run was trained. `vaecore diagnose {escaped(checkpoint.run.id)}` "
+                   "measures it.")
 
 
 def beside(checkpoint: Checkpoint, both: Pair) -> None:

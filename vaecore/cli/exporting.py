@@ -12,6 +12,7 @@ from rich.progress import Progress
 from vaecore.cli.looking import checked_split
 from vaecore.cli.printing import RunArgument, StoreOption, err, store_at, writable
 from vaecore.schema import problem
+from vaecore.views import SINGLE, view_of
 
 if TYPE_CHECKING:
     from vaecore.explore.export.redo import Redone
@@ -91,13 +92,20 @@ def export(
 
 
 def _codes(run: Run, output: Path, given: dict[str, Any]) -> list[Path]:
+    from vaecore.data import DataUnavailable
     from vaecore.explore.export.split_codes import codes_file
 
     split = checked_split(given.get("split", "test"))
     with Progress(console=err, transient=True) as progress:
         task = progress.add_task("encoding", total=None)
-        codes_file(run, output, split, kl="kl" in given,
-                   progress=lambda done, total: progress.update(task, completed=done, total=total))
+        try:
+            codes_file(run, output, split, kl="kl" in given,
+                       progress=lambda done, total: progress.update(task, completed=done, total=total))
+        except DataUnavailable as error:
+            if view_of(run) is not SINGLE:
+                raise
+            raise DataUnavailable(f"{error} Without them, `vaecore map {run.id} --split kept -o codes.csv` writes the "
+                                  "codes of the test observations that travel with the run.") from None
     return [output]
 
 

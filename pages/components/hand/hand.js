@@ -259,8 +259,8 @@ export class Hand {
     const box = make("details", "fold", parent);
     make("summary", "", box, title);
     if (dim) {
-      make("div", "hint", box, "The decoder does not listen to these: their code hardly varies from one observation to "
-        + "the next.");
+      make("div", "hint", box, "Their code hardly varies from one observation to the next, so they tell the decoder next "
+        + "to nothing.");
     }
     const rows = make("div", "sliders", box);
     const left = [...dimensions];

@@ -16,6 +16,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages import demo
+from vaecore.explore import Checkpoint
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +108,12 @@ def test_a_tab_that_the_server_draws_follows_the_code(monkeypatch: pytest.Monkey
 def test_a_collapsed_model_is_told_in_a_sentence() -> None:
     at = demo.open_page("traverse", run="collapsed")
     assert "has collapsed" in demo.words(at) and not any(latent_of(at)["active"])
+
+
+def test_a_model_with_kl_whose_codes_do_not_vary_has_learned_too_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Checkpoint, "rate", property(lambda _: 21.4))
+    said = demo.words(demo.open_page("traverse", run="collapsed"))
+    assert "its KL is 21.4 nats" in said and "has collapsed" not in said
 
 
 def test_vectors_are_stripes_with_a_sentence() -> None:

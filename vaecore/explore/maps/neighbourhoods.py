@@ -20,8 +20,8 @@ from vaecore.explore.maps.nearest import nearest
 from vaecore.explore.maps.projections import Points
 from vaecore.schema import problem
 
-MISSING = ("UMAP needs the package umap-learn, which is not installed here. Install it with `pip install "
-           "'vaecore[umap]'` (in a clone `pip install umap-learn`), or choose dims or pca.")
+MISSING = "UMAP needs the package umap-learn, which is not installed here."
+REMEDY = "Install it with `pip install 'vaecore[umap]'` (in a clone `pip install umap-learn`)"
 FEW = 16  # points: too few for a spectral layout to begin with
 EPOCHS = re.compile(r"(\d+)/(\d+)")
 
@@ -34,7 +34,7 @@ def available() -> bool:
 def check() -> None:
     """Raise `ConfigError` with the way to install it where umap-learn is not."""
     if not available():
-        raise problem("method", "umap", MISSING.partition(". ")[0] + ".", MISSING.partition(". ")[2])
+        raise problem("method", "umap", MISSING, f"{REMEDY}, or choose dims or pca.")
 
 
 def project(codes: Codes, neighbors: int = 15, min_dist: float = 0.1, seed: int = 0,
