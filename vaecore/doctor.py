@@ -23,7 +23,9 @@ TITLES: dict[State, str] = {
     "optional": "not installed: nothing that training needs"}
 NEEDED = ("mnist",)  # the default has to be here; the others are a choice
 OPTIONAL = {"dashboard": ("streamlit", "The pages need Streamlit: `make app` installs it."),
-            "PyAV": ("av", "Reading and writing films needs it: `pip install \"vaecore[video]\"`.")}
+            "PyAV": ("av", "Reading and writing films needs it: `pip install \"vaecore[video]\"`."),
+            "UMAP": ("umap", "Maps of codes by UMAP need it: `pip install \"vaecore[umap]\"`."),
+            "ONNX": ("onnxscript", "Decoders and encoders as ONNX need it: `pip install \"vaecore[onnx]\"`.")}
 IMPORTED = "import json; from vaecore.training.device import found; print(json.dumps(found()))"
 PATIENCE = 120.0  # seconds that torch may take to be imported
 
