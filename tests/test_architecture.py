@@ -231,3 +231,29 @@ def test_tests_lie_where_the_code_lies(path: Path) -> None:
     folder = path.parent.relative_to(TESTS)
     assert (ROOT / folder).is_dir() or ((ROOT.parent / folder).is_dir() and folder.parts[:1] == ("pages",)) \
         or str(folder) in OF_ALL, f"{path.relative_to(TESTS)} tests nothing that lies in {folder}"
+
+
+TOGETHER = """
+import threading
+errors = []
+def first():
+    import vaecore.explore.drawing
+def second():
+    from vaecore.explore.seen import seen
+def done(what):
+    try:
+        what()
+    except BaseException as error:
+        errors.append(repr(error))
+threads = [threading.Thread(target=done, args=[what]) for what in (first, second)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(errors)
+"""
+
+
+def test_threads_that_import_at_the_same_time_do_not_wait_for_each_other() -> None:
+    """A page and a route of a server that has just started: each found the other's modules half imported."""
+    assert run(TOGETHER) == "[]"
