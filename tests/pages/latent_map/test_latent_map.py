@@ -158,10 +158,13 @@ def test_a_run_that_was_trained_further_is_weighed_anew(monkeypatch: pytest.Monk
     weighed = []
     monkeypatch.setattr("vaecore.explore.maps.log_likelihoods",
                         lambda *asked: weighed.append(asked) or np.full(3, -7.0))
-    monkeypatch.setattr("pages.latent_map.lasso.stamps", lambda _: (len(weighed), 0))
     at.button(key="lasso-weigh-A").click().run()
+    assert len(weighed) == 1 and "-7" in demo.words(at).replace("−", "-")
+    monkeypatch.setattr("pages.shared.checkpoints.stamps", lambda _: (1, 2))
     at.run()
-    assert len(weighed) == 2 and "-7" in demo.words(at).replace("−", "-")
+    assert "-7" not in demo.words(at).replace("−", "-"), "it was said of other weights"
+    at.button(key="lasso-weigh-A").click().run()
+    assert len(weighed) == 2
 
 
 def test_a_lasso_stays_while_the_observations_do() -> None:
