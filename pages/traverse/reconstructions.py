@@ -19,13 +19,13 @@ def panel(checkpoint: Checkpoint) -> None:
     """Test images over what the model makes of them."""
     from vaecore.explore.pictures import grid, labelled, legible, on_screen
 
-    most = len(checkpoint.examples)
-    count = st.slider("Images", 1, min(MANY, most), min(16, most), key="count-reconstructions", width=360,
-                      help="How many test images to show.") if most > 1 else 1
+    most, noun = len(checkpoint.examples), "images" if checkpoint.vector is None else "rows"
+    count = st.slider(noun.capitalize(), 1, min(MANY, most), min(16, most), key="count-reconstructions", width=360,
+                      help=f"How many test {noun} to show.") if most > 1 else 1
     chosen = list(range(count))
     rows = [checkpoint.originals(chosen), checkpoint.reconstruct(chosen)]
     lines = [(name, legible(row[start:start + WRAP])) for start in range(0, count, WRAP)
-             for name, row in zip(("Test images", "Reconstructed"), rows, strict=True)]
+             for name, row in zip((f"Test {noun}", "Reconstructed"), rows, strict=True)]
     pictures.rows([pictures.Labelled(name, on_screen(grid(images, min(WRAP, count), fill=True)))
                    for name, images in lines], "Reconstructions")
     pictures.download(lambda: labelled(lines), f"{checkpoint.run.id}-reconstructions", key="png-reconstructions")
