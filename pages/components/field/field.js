@@ -96,7 +96,8 @@ class Field {
       for (let i = 0; i < codes.length / 2; i++) {
         const z = codes.subarray(2 * i, 2 * i + 2);
         const share = this.seen.classes(z);
-        const ink = lit(this.data.colours[share.indexOf(Math.max(...share)) % this.data.colours.length]);
+        const label = share.indexOf(Math.max(...share)); // -1 of data without classes
+        const ink = label < 0 ? [255, 255, 255] : lit(this.data.colours[label % this.data.colours.length]);
         const fade = strength(this.seen.unusual(z));
         const tile = context.createImageData(width, height);
         for (let at = 0; at < width * height; at++) {
