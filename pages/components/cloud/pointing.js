@@ -61,7 +61,7 @@ export class Pointing {
   get words() {
     if (!this.map.plane) return `weighted mean of the ${NEIGHBOURS} nearest codes: the map has no code of its own here`;
     if (this.map.method !== "dims") return "on the plane of the map";
-    if (this.map.size === 2) return "exact";
+    if (this.map.size === 2) return "the exact code of this place";
     return this.held() ? "other dimensions as the code in hand" : "other dimensions at their mean";
   }
 

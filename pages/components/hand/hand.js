@@ -236,7 +236,12 @@ export class Hand {
     for (const d of used.slice(0, FIRST)) this.row(rows, latent, d);
     const rest = used.slice(FIRST);
     if (rest.length) this.fold(parent, latent, rest, `${counted(rest.length, "more dimension")}`, false);
-    if (unused.length) this.fold(parent, latent, unused, counted(unused.length, "unused dimension"), true);
+    if (unused.length) {
+      const alone = !used.length; // then unfolded, else there would be no slider at all
+      const title = counted(unused.length, "unused dimension");
+      const box = this.fold(parent, latent, unused, title, true, alone ? FIRST : MORE);
+      box.open = alone;
+    }
   }
 
   row(parent, latent, d, dim = false) {
@@ -255,7 +260,7 @@ export class Hand {
   }
 
   // Sliders that are made when they are unfolded: of thousands of dimensions only those in sight exist.
-  fold(parent, latent, dimensions, title, dim) {
+  fold(parent, latent, dimensions, title, dim, first = MORE) {
     const box = make("details", "fold", parent);
     make("summary", "", box, title);
     if (dim) {
@@ -265,15 +270,16 @@ export class Hand {
     const rows = make("div", "sliders", box);
     const left = [...dimensions];
     const more = button(box, "", "Show further sliders.", () => unfold());
-    const unfold = () => {
-      for (const d of left.splice(0, MORE)) this.row(rows, latent, d, dim);
+    const unfold = (count = MORE) => {
+      for (const d of left.splice(0, count)) this.row(rows, latent, d, dim);
       more.hidden = !left.length;
       setText(more, `${Math.min(MORE, left.length)} more`);
       this.changed();
     };
     box.ontoggle = () => {
-      if (box.open && !rows.children.length) unfold();
+      if (box.open && !rows.children.length) unfold(first);
     };
+    return box;
   }
 
   // What of p(x|z) is shown; only what there is is offered, once the decoder is there.
