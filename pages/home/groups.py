@@ -155,7 +155,7 @@ GROUPS = (  # a run belongs to the last that holds it
     Group("When the code is ignored", "Posterior collapse, and annealing against it: how much of the code is in use?",
           _collapsing, in_use),
     Group("Where codes come from", "The same digits in black and white: priors of a VAE, beside the lecture's other "
-          "ways to model p(x). Their likelihoods compare.",
+          "ways to model p(x). Likelihoods in large type compare.",
           lambda run: _black_and_white(run) or view_of(run) is CODELESS, likelihood, nats=True),
     Group("One from another", "Several modalities: an image from its label, speech from an image, and back.",
           _of_view(CROSSMODAL), crossing),

@@ -7,8 +7,8 @@ import streamlit as st
 from pages.components.field import field
 from vaecore.store import Run, StoreError
 
-TEXT = ("A VAE that has only two numbers for each digit: this square holds all that it can draw. Move over it. Where "
-        "it is dim, no digit was ever encoded, and what is drawn there is the decoder's own invention.")
+TEXT = ("A VAE that has only two numbers for each digit: this square holds nearly all that it can draw. Move over it. "
+        "Where it is dim, hardly any digit was encoded, and what is drawn there is the decoder's own invention.")
 
 
 def fits(run: Run) -> bool:

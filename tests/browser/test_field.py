@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import torch
 
-from tests.browser.conftest import ROOT, Visitor
+from tests.browser.conftest import ROOT, Call, Visitor
 from vaecore.explore import Checkpoint
+from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.store import Run
 
 DRAWN = """() => {
@@ -80,3 +82,16 @@ def test_a_click_opens_the_same_point_in_traverse(visitor: Visitor) -> None:
     assert [float(value) for value in told] == pytest.approx([first, second], abs=6e-4)
     visitor.act(page.go_back)
     page.get_by_role("heading", name="Latent Lab", exact=True).wait_for()
+
+
+def test_the_kl_is_equation_16_and_the_plane_is_laid_out_from_the_top_left(call: Call) -> None:
+    """KL(N(mean, sigma^2) || N(0, I)) in nats: 0 of the prior itself, and 0.5 (m^2 + s^2 - ln s^2 - 1) a dimension."""
+    given = {"mean": [0.5, -2.0], "sigma": [0.1, 1.5]}
+    expected = DiagonalGaussian(torch.tensor([given["mean"]]), 2 * torch.tensor([given["sigma"]]).log())
+    asked = "({ mean, sigma }) => m.nats(Float32Array.from(mean), Float32Array.from(sigma))"
+    assert call("field/field.js", asked, given) == pytest.approx(float(expected.kl_from_standard().sum()), rel=1e-5)
+    assert call("field/field.js", asked, {"mean": [0, 0], "sigma": [1, 1]}) == 0
+    corners = call("field/field.js", "reach => { const z = [...m.places(reach, 0, 21)]; return [...z.slice(0, 2), "
+                   "...z.slice(-2)]; }", 21)
+    assert corners == pytest.approx([-20, 20, 20, -20]), "to the right and upwards both numbers grow"
+    assert call("field/field.js", "m.reach", [0.5, -1]) == 3 and call("field/field.js", "m.reach", [9] * 10) == 9

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from vaecore.cli.looking import class_number
 from vaecore.cli.printing import JsonOption, RunArgument, ScaleOption, StoreOption, err, out, say, store_at, writable
-from vaecore.modalities import Label
 from vaecore.schema import problem
 from vaecore.store import StoreError
 
@@ -84,14 +84,7 @@ def _steps(undo: list[str]) -> list[Step]:
 
 def _class_of(found: Checkpoint, run: str, label: str | None) -> int | None:
     """The number of the class that is called so; raises `ConfigError` for one that the model does not read."""
-    if label is None:
-        return None
-    covariate = found.model.covariate
-    if not isinstance(covariate, Label):
-        raise problem("--label", label, f"{run} reads no class beside a picture.", "Leave it out.")
-    if (number := covariate.class_number(label)) is None:
-        raise problem("--label", label, f"the labels of {run} are {covariate.listed}.", "Choose one of them.")
-    return number
+    return None if label is None else class_number(found, run, label, f"{run} reads no class beside a picture.")
 
 
 def _bytes(path: Path) -> bytes:

@@ -246,16 +246,21 @@ def checked_split(name: str) -> SplitName:
 def _labels(checkpoint: Checkpoint, run: str, label: str | None, count: int) -> list[int] | None:
     """The number of the label called so, for each of `count` codes; raises `ConfigError` for one that the prior does
     not read."""
-    from vaecore.schema import problem
-
     if label is None:
         return None
+    return [class_number(checkpoint, run, label, f"the prior of {run} reads no labels.")] * count
+
+
+def class_number(checkpoint: Checkpoint, run: str, label: str, unread: str) -> int:
+    """The number of the class called `label`; raises `ConfigError`, with `unread` where none is read."""
+    from vaecore.schema import problem
+
     covariate = checkpoint.model.covariate
     if not isinstance(covariate, Label):
-        raise problem("--label", label, f"the prior of {run} reads no labels.", "Leave it out.")
+        raise problem("--label", label, unread, "Leave it out.")
     if (number := covariate.class_number(label)) is None:
         raise problem("--label", label, f"the labels of {run} are {covariate.listed}.", "Choose one of them.")
-    return [number] * count
+    return number
 
 
 def _picture(reference: str, store: Path | None, output: Path, scale: int | None,

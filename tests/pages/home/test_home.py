@@ -85,6 +85,22 @@ def test_the_gallery_is_grouped_by_what_is_asked(monkeypatch: pytest.MonkeyPatch
                        "Likeness of futures"}
 
 
+def test_the_number_of_several_modalities_is_the_mean_over_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only from one modality alone to another: what is given does not count for itself."""
+    root = demo.ROOT / "trained"
+    monkeypatch.setenv("VAECORE_STORE", str(root))
+    found = json.loads((root / "gallery" / "mvae" / "evaluation.json").read_text())[-1]["coherence"]["subsets"]
+    by_given = {tuple(each["given"]): each["coherence"] for each in found}
+    expected = (by_given["image",]["label"] + by_given["label",]["image"]) / 2
+    cards = {card.run.path.name: card for _, held in grouped(gallery()) for card in held}
+    figure = cards["mvae"].figure
+    assert figure is not None and figure.value == f"{100 * expected:.0f} %"
+    likelihood = json.loads((root / "gallery" / "vae-vamp" / "evaluation.json").read_text())[-1]["likelihood"]
+    told = cards["vae-vamp"].figure
+    assert told is not None and float(told.value.replace("−", "-")) == pytest.approx(
+        likelihood["log_likelihood"], abs=0.005)
+
+
 def test_open_goes_to_the_page_of_the_run() -> None:
     at = home()
     at.button(key="open-gallery/pca").click().run()
