@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from vaecore import permission
+from vaecore.errors import StoreError as StoreError
 from vaecore.files import BrokenFile, parsed_json, read_json, write_bytes_atomic, write_json_atomic
 
 if TYPE_CHECKING:
@@ -35,10 +37,6 @@ COPY_AGAIN = "Copy the run again from where it came"  # the remedy for a damaged
 EXAMPLES = "examples.safetensors"
 MAX_EXAMPLES_BYTES = 64 * 2**20
 LARGEST_CONFIG, LARGEST_SUMMARY, LARGEST_METRICS = 1_000_000, 4_000_000, 1_000_000_000  # bytes
-
-
-class StoreError(Exception):
-    """A run that is not there, cannot be read or cannot be named so; the message says what to do."""
 
 
 def checked_name(name: str) -> str:
@@ -96,6 +94,7 @@ class Run:
         Raises `ConfigError` unless it is the same file by its digest, or, of a run that knows none, gives as many
         observations; `StoreError` for a shipped run.
         """
+        permission.require("give a run's data another place")
         if self.shipped:
             raise StoreError(f"{self.id} was shipped with the project and is not changed. Fork it instead.")
         from vaecore.data.base import OwnFile
@@ -202,6 +201,7 @@ class Store:
         `about.json` beside it says what it is in words, so that a list of runs can be drawn without torch, of which
         run it is a fork, and to which experiment it belongs.
         """
+        permission.require("make a run")
         if name:
             checked_name(name)
         else:
@@ -226,6 +226,7 @@ class Store:
 
         `vaecore.lab.remove` makes sure first that it is idle.
         """
+        permission.require("remove a run")
         if run.shipped:
             raise StoreError(f"{run.id} was shipped with the project and stays.")
         target = self.root / "trash" / run.path.name
@@ -237,6 +238,7 @@ class Store:
 
     def restore(self, name: str) -> Run:
         """Bring a removed run back."""
+        permission.require("bring a removed run back")
         source, target = self.root / "trash" / checked_name(name), self.root / "runs" / name
         if not source.is_dir():
             raise StoreError(f"There is no '{name}' in the trash of {self.root}.")
