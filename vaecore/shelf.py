@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from vaecore import permission
 from vaecore.data.own.file import MAX_FILE_BYTES, digest_of_all
 from vaecore.data.own.pictures.folder import MAX_DEPTH
 from vaecore.data.own.words import shown
@@ -64,6 +65,7 @@ def keep(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Path, bool]:
     One file is a file, several are a folder; a name may have folders before it. The same files are kept once, whatever
     was uploaded before. Raises `ConfigError` for what is too much or has names that cannot be kept, and `OSError`.
     """
+    permission.require("upload data")
     if not files or len(files) > MAX_FILES:
         raise _refused("", f"{len(files):,} files were uploaded.", f"Upload 1 to {MAX_FILES:,}, or a zip of them.")
     for name, content in files:
@@ -122,7 +124,9 @@ def _kept_together(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Pa
 
 
 def used(store: Store, path: str, name: str) -> None:
-    """Remember that what lies at `path` was used, so that it is offered again."""
+    """Remember that what lies at `path` was used, so that it is offered again; of who only looks nothing is."""
+    if permission.refusal():
+        return
     entries = [entry for entry in _remembered(store) if entry.path != path]
     entries.insert(0, _Entry(path=path, name=name, when=time.time()))
     with contextlib.suppress(OSError):  # the comfort is not worth an error
@@ -154,6 +158,7 @@ def users(store: Store, kept: Kept) -> list[str]:
 
 def remove(store: Store, kept: Kept) -> None:
     """Delete an upload, or forget a path; raises `StoreError` while a run uses an upload."""
+    permission.require("remove data")
     if kept.here:
         if ids := users(store, kept):
             raise StoreError(f"{kept.name} is used by {', '.join(ids[:5])}{', …' if len(ids) > 5 else ''}. "

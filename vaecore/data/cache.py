@@ -7,7 +7,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from vaecore import locks
+from vaecore import locks, permission
 from vaecore.data.base import cache_folder
 
 ENDINGS = (".npy", ".npy.part", ".npy.rows")  # of the files of one array
@@ -39,6 +39,7 @@ def held() -> list[Held]:
 
 def forget(one: Held) -> bool:
     """Delete it; False where a process is making it now. A training that reads it goes on: it has it open."""
+    permission.require("delete from the cache")
     if _state(list(one.files)) == "being made":
         return False
     for path in one.files:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vaecore import permission
 from vaecore.data.base import Array, DataUnavailable, cache_folder
 from vaecore.data.digest import digest, digest_in
 from vaecore.data.download import download, unwritten
@@ -43,6 +44,7 @@ def fetch(name: str, *, accept_licence: bool = False, tell: Tell = quiet) -> Pat
     chosen = PUBLISHED[name]
     if (place := chosen.place()) is not None and intact(chosen, place):
         return place
+    permission.require("fetch data")
     folder = cache_folder() / "downloads" / chosen.folder
     if place is not None and place != folder:
         bad = next(file for file in chosen.files if not _same(chosen, place, file))

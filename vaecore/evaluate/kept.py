@@ -10,6 +10,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from vaecore import permission
 from vaecore.evaluate.evaluation import Evaluation
 from vaecore.evaluate.meaning import explained
 from vaecore.evaluate.parts import PARTS
@@ -51,6 +52,7 @@ def keep(run: Run, result: Facts) -> Path:
 
     A partial result takes the place of a partial one only. Raises `OSError` where it cannot be written.
     """
+    permission.require("keep an evaluation")
     path = file_of(run)
     if run.shipped:
         path.parent.mkdir(exist_ok=True)

@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from vaecore import permission
 from vaecore.arrays import Labels, Numbers
 from vaecore.data import DataConfig, DataUnavailable
 from vaecore.data.base import MAX_NAME_LENGTH, cache_folder
@@ -108,6 +109,7 @@ def made(data: DataConfig, name: str, modality: Modality, progress: Progress | N
     """
     if (found := kept(data, name, modality)) is not None:
         return found
+    permission.require("train a judge")
     reason: Exception | None = None
     for each in _copies(data):
         try:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import vaecore
+from vaecore import permission
 from vaecore.files import remove_leftovers, sync_folder, write_json_atomic
 from vaecore.lab import locks
 from vaecore.lab.locks import LabError
@@ -43,6 +44,7 @@ GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is kil
 
 def submit(folder: Path) -> None:
     """Queue the run; one that ended or was lost goes on from its last checkpoint."""
+    permission.require("train a run")
     locks.require_locks()
     root, name = place(folder)
     if folder.absolute().parent.name != "runs":
@@ -68,6 +70,7 @@ def submit(folder: Path) -> None:
 
 def stop(folder: Path, *, now: bool = False) -> None:
     """Take a queued run out; ask a running one to save and stop. `now`: kill it if it has not obeyed after GRACE."""
+    permission.require("stop a run")
     root = place(folder)[0]
     if (root / "queue").is_dir():
         with _queue_lock(root):
@@ -92,6 +95,7 @@ def stop(folder: Path, *, now: bool = False) -> None:
 
 def remove(folder: Path) -> str:
     """Move an idle run to the store's trash; the name by which `Store.restore` brings it back."""
+    permission.require("remove a run")
     root, name = place(folder)
     if not folder.is_dir():
         raise LabError(f"There is no run {name} to remove.")
@@ -104,6 +108,8 @@ def remove(folder: Path) -> str:
 
 def kick(root: Path) -> None:
     """Start a supervisor on each free slot while tickets wait. Whoever looks at the queue calls this."""
+    if permission.read_only():  # who only looks starts nothing, and is not told so at each look
+        return
     waiting = len(tickets(root))
     for slot in range(slots(root)):
         if not waiting or not locks.AVAILABLE:

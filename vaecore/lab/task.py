@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import vaecore
+from vaecore import permission
 from vaecore.lab import locks
 from vaecore.lab.locks import LabError
 from vaecore.schema import flag
@@ -52,6 +53,7 @@ class Task:
 
         Raises `LabError` where the task is running already.
         """
+        permission.require("start work on this machine")
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = self._take()
         given = [word for name, value in (options or {}).items() for word in (flag(name), value)]
@@ -104,6 +106,7 @@ class Task:
 
     def stop(self) -> None:
         """Ask it to end; what it does then is its own affair. Nothing happens where it is not running."""
+        permission.require("stop work on this machine")
         if not self.progress().running:
             return
         try:

@@ -16,6 +16,7 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
+from vaecore import permission
 from vaecore.lab import jobs, state
 from vaecore.lab.control import Control, Heartbeat
 from vaecore.lab.locks import LabError, training_lock
@@ -61,6 +62,7 @@ def train_here(folder: Path, control: Control) -> state.Outcome:
     """
     import torch
 
+    permission.require("train a run")
     threads = torch.get_num_threads()
     with training_lock(folder), obeying(control), (folder / "log.txt").open("a", encoding="utf-8") as log:
         attempt = jobs.begin(folder)

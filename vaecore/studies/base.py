@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from vaecore import __version__
+from vaecore import __version__, permission
 from vaecore.config import RunConfig
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.lab.locks import training_lock
@@ -187,6 +187,7 @@ def run_study(study: Study, store: Store, *, progress: Callable[[str], object] =
     """
     import torch
 
+    permission.require("run a study")
     if study.run is None:
         raise ValueError(f"{study.id} has no experiment that is run by itself: start its trainings instead.")
     start, used = time.monotonic(), time.process_time()

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from vaecore import permission
 from vaecore.data.base import MAX_ARRAYS_BYTES, Array
 from vaecore.data.own.file import MAX_FILE_BYTES
 from vaecore.files import write_bytes_atomic
@@ -32,6 +33,7 @@ def written(given: Any, folder: Path) -> Written:
     items are observations, or pairs of an observation and its label. Raises `ConfigError` for anything else, and for
     what is too large: that is written to a file by whoever has it, and its path is given.
     """
+    permission.require("keep data")
     labels = None
     if isinstance(given, Mapping):
         return _kept(folder, ".npz", _archive({str(name): _array(value) for name, value in given.items()}), "aligned")
