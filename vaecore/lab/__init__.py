@@ -1,7 +1,7 @@
 """The lab: trainings in the background, one after the other. What they are doing is read from facts on disk."""
 
 from vaecore.lab.control import Control
-from vaecore.lab.jobs import kick, remove, stop, submit, wait
+from vaecore.lab.jobs import kick, remove, stop, submit, submit_together, wait
 from vaecore.lab.locks import LabError, training_lock
 from vaecore.lab.state import State, Status, busy, log_tail, queue, status
 
@@ -18,6 +18,7 @@ __all__ = [
     "status",
     "stop",
     "submit",
+    "submit_together",
     "training_lock",
     "wait",
 ]

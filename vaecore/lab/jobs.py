@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import vaecore
@@ -66,6 +66,12 @@ def submit(folder: Path) -> None:
         (root / "queue" / f"5-{time.time_ns()}-{known_attempt(folder) + 1}-{name}").touch(exist_ok=False)
         sync_folder(root / "queue")
     kick(root)
+
+
+def submit_together(folders: Sequence[Path]) -> None:
+    """Queue these runs; those of small models that differ in no shape train stacked, in one process."""
+    for folder in folders:
+        submit(folder)
 
 
 def stop(folder: Path, *, now: bool = False) -> None:
