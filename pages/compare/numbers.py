@@ -5,7 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared.headline import PERPLEXITY_HELP, Headline, comparable
+from pages.shared.tables import offer
 from pages.shared.words import escaped
+from vaecore.tables import Column, Table
 
 UNSET = "–"
 
@@ -53,6 +55,8 @@ def numbers(facts: list[Headline]) -> None:
         "parameters": number("Parameters", format="localized", help="Numbers learned from the data."),
         "seconds": number("Training", format="%.1f s", help="Seconds of training, evaluations included."),
     })
+    offer(Table([Column(name, name) for name in ("run", *frame.columns)], frame.reset_index().to_dict("records")),
+          "compare-numbers")
     if reasons := comparable(facts):
         st.warning("Numbers in nats are not comparable here: the runs differ in "
                    f"{escaped(', in '.join(reasons))}. "

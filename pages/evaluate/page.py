@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 from pages.shared import evaluation, task
 from pages.shared.checkpoints import pick, with_weights
 from pages.shared.moved import ask_where
+from pages.shared.tables import offer
 from pages.shared.words import escaped
 from vaecore.evaluate.evaluation import Evaluation, Evidence
 from vaecore.evaluate.kept import results as kept
@@ -19,6 +20,7 @@ from vaecore.evaluate.settings import Settings
 from vaecore.lab import background
 from vaecore.schema import ConfigError, parse
 from vaecore.store import Run
+from vaecore.tables import Column, Table
 
 LIKE = ("split", "importance_samples", "observations", "seed")  # settings that comparable likelihoods share
 
@@ -201,6 +203,8 @@ def table(rows: list[tuple[str, Evaluation]], heading: str, key: str, caption: s
     st.dataframe(frame, hide_index=True, height="content", placeholder="–", key=f"evaluate-{key}",
                  column_config={name: config[name] for name in frame.columns if name in config})
     st.caption(caption)
+    offer(Table([Column(name, name) for name in frame.columns], frame.to_dict("records"), title=heading,
+                notes=[caption]), f"evaluations-{key}")
 
 
 # -- the page --------------------------------------------------------------------------------------
