@@ -34,9 +34,9 @@ HOW = "Compare with what `vaecore presets vae-mnist` prints."
 class Training(Strict):
     """How a model is trained."""
 
-    epochs: int = option(20, "Passes over the training set.", unit="epochs", ge=1, le=100_000)
-    batch_size: int = option(128, "Observations an update.", ge=1, le=65_536)
-    learning_rate: float = option(1e-3, "Step size of the optimizer.", gt=0, le=10)
+    epochs: int = option(20, "Passes over the training set.", unit="epochs", symbol="ep", ge=1, le=100_000)
+    batch_size: int = option(128, "Observations an update.", symbol="b", ge=1, le=65_536)
+    learning_rate: float = option(1e-3, "Step size of the optimizer.", symbol="lr", gt=0, le=10)
     beta: Beta = option(LinearBeta(), "Weight of the KL over training; ignored by families without a KL.",
                         title="Beta schedule")
     kl: KLChoice = option(Plain(), "What the KL costs: itself, free bits, or its distance from a target.",
@@ -78,7 +78,8 @@ class RunConfig(Strict):
     data: Data = option(MNIST(), "What to learn from.", title="Data set")
     model: Model = option(VAEConfig(), "What to learn.", title="Family")
     training: Training = option(Training(), "How to learn it.")
-    seed: int = option(0, "Seed of the weights, the order of the data and the sampling noise.", ge=0, le=2**31 - 1)
+    seed: int = option(0, "Seed of the weights, the order of the data and the sampling noise.", symbol="s", ge=0,
+                       le=2**31 - 1)
 
     def resolve(self) -> RunConfig:
         """The configuration with nothing left to the machine that changes what is learned."""

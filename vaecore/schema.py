@@ -43,13 +43,14 @@ class Strict(BaseModel):
         return next((str(fields[name]) for name in TAGS if name in fields), "")
 
 
-def option(default: Any, description: str, *, title: str = "", unit: str = "", advanced: bool = False,
-           **bounds: Any) -> Any:
+def option(default: Any, description: str, *, title: str = "", unit: str = "", symbol: str = "",
+           advanced: bool = False, **bounds: Any) -> Any:
     """A field with its description, unit and bounds; `advanced` ones are folded away in the form.
 
-    `title` is what a person calls it, where that is not its name. Of a union it is what the choice is called.
+    `title` is what a person calls it, where that is not its name. Of a union it is what the choice is called. `symbol`
+    is how the names of runs write it, as "z" in `vae-mnist z32`; without one they write the field's own name.
     """
-    extra: JsonDict = {"unit": unit, "advanced": advanced}
+    extra: JsonDict = {"unit": unit, "advanced": advanced, **({"symbol": symbol} if symbol else {})}
     return Field(default, title=title or None, description=description, json_schema_extra=extra, **bounds)
 
 

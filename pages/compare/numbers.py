@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared.headline import PERPLEXITY_HELP, Headline, comparable
+from pages.shared.headline import PERPLEXITY_HELP
 from pages.shared.tables import offer
 from pages.shared.words import escaped
+from vaecore.library.headline import Headline, comparable
 from vaecore.tables import Column, Table
 
 UNSET = "–"

@@ -8,8 +8,8 @@ import streamlit as st
 
 from pages.compare import curves, differs, numbers, pictures, texts
 from pages.shared import checkpoints
-from pages.shared.headline import headline
 from pages.shared.words import escaped
+from vaecore.library.headline import headline
 from vaecore.store import Run, StoreError
 from vaecore.views import CLIP, CODELESS, SENTENCE, SINGLE, Opened, View, views_of
 

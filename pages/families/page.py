@@ -11,13 +11,14 @@ from pages.shared import pictures
 from pages.shared.cards import preview
 from pages.shared.checkpoints import explore_link, opened, tell_unreadable, with_weights
 from pages.shared.evaluation import tabled
-from pages.shared.headline import headline, short
+from pages.shared.headline import short
 from pages.shared.words import Colour, escaped
 from vaecore.evaluate.families import APPROACHES, KINDS, Measured, groups, ordered
 from vaecore.evaluate.parts.likelihood import Likelihood
 from vaecore.evaluate.parts.probe import Probe
 from vaecore.evaluate.parts.samples import Samples
 from vaecore.evaluate.results import percent, seconds, shown
+from vaecore.library.headline import headline
 from vaecore.store import Run
 from vaecore.views import SINGLE, STILL, view_of
 

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pages.shared.headline import ACTIVE_HELP, MSE_HELP, PERPLEXITY_HELP, Figure, Headline, active, comparable, headline
+from pages.shared.headline import ACTIVE_HELP, MSE_HELP, PERPLEXITY_HELP, Figure, active, bound_help, bound_name
 from vaecore.evaluate.kept import results
 from vaecore.evaluate.parts.coherence import Coherence
 from vaecore.evaluate.parts.likelihood import Likelihood
 from vaecore.evaluate.parts.video import Video
 from vaecore.evaluate.results import Result, of, shown
+from vaecore.library.headline import Headline, comparable, headline
 from vaecore.store import Run, StoreError
 from vaecore.views import CLIP, CODELESS, CROSSMODAL, SENTENCE, view_of
 
@@ -90,7 +91,7 @@ def likelihood(run: Run, facts: Headline) -> Figure:
     """log p(x), as it was evaluated; else what the run itself knows."""
     found = _latest(run, Likelihood)
     if found is None:
-        return Figure(facts.bound_name, shown(facts.bound), f"{facts.bound_help} Unit: nats/{facts.one}.")
+        return Figure(bound_name(facts), shown(facts.bound), f"{bound_help(facts)} Unit: nats/{facts.one}.")
     declared = of(Likelihood, "log_likelihood")
     return Figure("Test log p(x), nats", shown(found.log_likelihood), declared.sentence)
 

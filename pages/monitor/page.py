@@ -10,10 +10,10 @@ from pages.monitor import cockpit
 from pages.monitor.lineage import lineage
 from pages.shared import history
 from pages.shared.checkpoints import MAX_WATCHED, gallery, pick_several, store, tell_unreadable
-from pages.shared.headline import comparable, headline
 from pages.shared.queue import LIVE
 from pages.shared.words import escaped
 from vaecore import lab
+from vaecore.library.headline import comparable, headline
 from vaecore.store import StoreError
 
 # While a run trains, its verdict grows and shrinks: room for the longest that is usual, so that nothing below jumps.

@@ -6,10 +6,11 @@ import streamlit as st
 
 from pages.shared import lines, pictures
 from pages.shared.checkpoints import explore_link, page_of
-from pages.shared.headline import ACTIVE_HELP, PERPLEXITY_HELP, Figure, Headline, active, headline
+from pages.shared.headline import ACTIVE_HELP, PERPLEXITY_HELP, Figure, active, bound_help, bound_name
 from pages.shared.words import Colour, duration, escaped
 from vaecore.evaluate.results import shown
 from vaecore.lab import State, Status, status
+from vaecore.library.headline import Headline, headline
 from vaecore.store import Run, StoreError
 from vaecore.views import CODELESS, SENTENCE, view_of
 
@@ -66,7 +67,7 @@ def run_card(run: Run) -> None:
         elif now.state in ("failed", "lost") and now.detail:
             st.caption(escaped(now.detail[:300]))
         elif facts.bound is not None:
-            parts, help = [f"{facts.bound_name} **{shown(facts.bound)}** nats"], facts.bound_help
+            parts, help = [f"{bound_name(facts)} **{shown(facts.bound)}** nats"], bound_help(facts)
             if facts.perplexity is not None:
                 parts, help = [*parts, f"perplexity {shown(facts.perplexity, 3)}"], f"{help} {PERPLEXITY_HELP}"
             if facts.has_code:

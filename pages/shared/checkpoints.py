@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.shared import colours, warm
 from pages.shared.words import escaped
+from vaecore.library.headline import names
 from vaecore.store import Run, Store, StoreError
 from vaecore.views import SINGLE, VIEWS, Opened, View, view_of, views_of
 
@@ -108,16 +109,6 @@ def tell_unreadable(runs: list[Run]) -> None:
             run.values()
         except StoreError as error:
             st.error(escaped(str(error)), icon=":material/broken_image:")
-
-
-def names(run: Run) -> tuple[str, str]:
-    """Family and data set in words; as the configuration has them where nothing says it better.
-
-    Raises `StoreError` for a run without a configuration.
-    """
-    values, about = run.values(), run.about()
-    return (_word(about, "family") or _choice(values, "model", "family"),
-            _word(about, "data") or _choice(values, "data", "name"))
 
 
 def pick(label: str, *, among: list[Run] | None = None, empty: Callable[[], None] | None = None, key: str = "run",
@@ -237,9 +228,9 @@ def _tell(key: str, missing: list[str], instead: str) -> None:
     notes = st.session_state.setdefault(f"{key}-missing", [])
     if missing:
         notes[:] = [(" ".join([*map(absent, missing), instead]), missing)]
-    for note, names in notes:
+    for note, wanted in notes:
         st.warning(escaped(note), icon=":material/link_off:")
-        for run in map(_found, names):
+        for run in map(_found, wanted):
             if run is not None and run.weights.is_file():
                 explore_link(run, "Open it in {page}")
 
@@ -302,13 +293,3 @@ def _load(view: str, path: str, stamps: tuple[int, ...]) -> Any:  # noqa: ARG001
     checkpoint = VIEWS[view].load(Run(Path(path)))
     warm.settle()
     return checkpoint
-
-
-def _word(about: dict[str, Any], key: str) -> str:
-    found = about.get(key)
-    return found[:80] if isinstance(found, str) else ""
-
-
-def _choice(values: dict[str, Any], part: str, tag: str) -> str:
-    section = values.get(part)
-    return str(section.get(tag, "?")) if isinstance(section, dict) else "?"

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.shared.checkpoints import explore_link, names, store
+from pages.shared.checkpoints import explore_link, store
 from pages.shared.moved import ask_where
 from pages.shared.words import Colour, duration, escaped
 from vaecore import lab
+from vaecore.library.headline import names
 from vaecore.store import Run, Store, StoreError
 
 RECENT = 4  # ended runs that stay in sight

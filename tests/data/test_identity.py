@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.shared.headline import comparable, headline
 from vaecore.config import RunConfig, changed, complete, differences
 from vaecore.data.identity import identity, moved
 from vaecore.data.mnist import MNIST
@@ -21,6 +20,7 @@ from vaecore.data.sources import Sources
 from vaecore.evaluate.report import evaluate_run
 from vaecore.evaluate.settings import Settings
 from vaecore.lab.control import Control
+from vaecore.library.headline import comparable, headline
 from vaecore.schema import ConfigError, parse
 from vaecore.store import Run, Store, StoreError
 from vaecore.training import train

@@ -188,16 +188,17 @@ def test_runs_gives_each_modality_its_own_number_and_calls_no_finished_run_unrea
                                            ("ae", "log p(x|z)"), ("pca", "log p(x|z)")])
 def test_M6_each_family_says_its_own_word_and_one_sign(run: str, word: str) -> None:
     from pages.shared import history
-    from pages.shared.headline import headline
+    from pages.shared.headline import bound_name
     from vaecore.cli.listing import row_of
     from vaecore.lab.progress import evaluation_line
+    from vaecore.library.headline import headline
 
     found = Store(GALLERY).find(f"gallery/{run}")
     test = found.summary()["test"]
     key = {"ELBO": "elbo", "log p(x)": "log_p", "log p(x|z)": "log_p_given_z"}[word]
     row = row_of(found)
     assert row[key] == pytest.approx(test["elbo"]) and ("elbo" in row) == (word == "ELBO")
-    assert (headline(found).bound_name, headline(found).bound) == (f"Test {word}", test["elbo"])
+    assert (bound_name(headline(found)), headline(found).bound) == (f"Test {word}", test["elbo"])
     line = evaluation_line({"epoch": 1.0, **test}, found.about().get("exact") is True)
     assert f"validation {word} " in line and ("KL" in line) == (word == "ELBO") and "-ELBO" not in line
     record = history.record(found)

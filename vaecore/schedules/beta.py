@@ -51,7 +51,7 @@ class ConstantBeta(BetaSchedule):
     """One beta throughout: 1 is the VAE, anything else a beta-VAE (Higgins et al. 2017)."""
 
     kind: Literal["constant"] = "constant"
-    value: float = option(1.0, "Weight of the KL.", ge=0, le=1e4)
+    value: float = option(1.0, "Weight of the KL.", symbol="β", ge=0, le=1e4)
 
     def __call__(self, step: int, total: int) -> float:
         return self.value
@@ -65,7 +65,7 @@ class ConstantBeta(BetaSchedule):
 
 class _Ramp(BetaSchedule):
     start: float = option(0.0, "Beta at the first step.", ge=0, le=1e4)
-    end: float = option(1.0, "Beta after the ramp.", ge=0, le=1e4)
+    end: float = option(1.0, "Beta after the ramp.", symbol="β", ge=0, le=1e4)
 
     def between(self, shape: Shape, progress: float) -> float:
         """The value at `progress` of the ramp; after it exactly `end`."""

@@ -18,10 +18,10 @@ from vaecore import __version__, permission
 from vaecore.config import RunConfig
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.lab.locks import training_lock
+from vaecore.probability.intervals import Interval
 from vaecore.store import Metrics, Run, Store
 from vaecore.studies.columns import COLUMNS
 from vaecore.studies.exhibit import Exhibit
-from vaecore.studies.intervals import Interval
 from vaecore.studies.series import Series
 
 Verdict = Literal["reproduced", "not reproduced"]

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.config import RunConfig
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.schema import parse
 from vaecore.studies.base import Bench, Finding, Row, Study
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 from vaecore.training.checkpoints import load_model
 
 EIGENVALUES = (9.0, 5.5, 3.0, 1.6, 0.5, 0.4, 0.3, 0.2)

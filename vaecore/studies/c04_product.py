@@ -11,9 +11,9 @@ import torch
 from vaecore.config import RunConfig
 from vaecore.models import Batch, Family
 from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.probability.intervals import Interval, by_seed, over_seeds
 from vaecore.schema import parse
 from vaecore.studies.base import Bench, Finding, Row, Study
-from vaecore.studies.intervals import Interval, by_seed, over_seeds
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
 

@@ -11,9 +11,9 @@ from vaecore.data.missing import Complete, MultimodalConfig
 from vaecore.evaluate.coherence import coherence
 from vaecore.evaluate.judges import Judge, judges
 from vaecore.evaluate.parts.coherence import Coherence
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.store import Run
 from vaecore.studies.base import Bench, Finding, Row, Study
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vaecore.config import RunConfig, changed, preset
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.studies.base import Bench, Finding, Row, Study
 from vaecore.studies.c05_marginals import crossed, judged
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 
 SEEDS = (0, 1, 2)
 PAIRED = 0.01  # of the training observations

@@ -11,10 +11,10 @@ from vaecore.config import RunConfig, changed, preset
 from vaecore.evaluate.likelihood import log_likelihood
 from vaecore.models import Batch, Family
 from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.store import Run
 from vaecore.studies.base import Bench, Finding, Row, Study
 from vaecore.studies.c05_marginals import DIRECTIONS, crossed, judged
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
 

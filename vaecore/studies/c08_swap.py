@@ -10,10 +10,10 @@ from vaecore.config import RunConfig, changed, preset
 from vaecore.evaluate.judges import judge, style_judge
 from vaecore.evaluate.quality import codes_by_latent
 from vaecore.evaluate.sharing import sharing, style_under_swap
+from vaecore.probability.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.store import Run
 from vaecore.studies.base import Bench, Finding, Row, Study
 from vaecore.studies.c05_marginals import judged
-from vaecore.studies.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from vaecore.data import DataUnavailable
 from vaecore.data.omics import SIZES, Omics
 from vaecore.multiblock import Decomposition, choose_ranks, jive
+from vaecore.probability.intervals import over_seeds
 from vaecore.studies.base import Bench, Finding, Row, Study
-from vaecore.studies.intervals import over_seeds
 
 SEEDS = 20
 PLANTED = (1, 1, 1)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vaecore.config import RunConfig
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.store import Run
 from vaecore.studies.base import Bench, Finding, Row, Study
 from vaecore.studies.c23_once_or_each_bounce import FUTURES, SEEDS
 from vaecore.studies.c23_once_or_each_bounce import configuration as of_shape
 from vaecore.studies.c23_once_or_each_bounce import row as judged
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 
 USED, UNUSED = 0.1, 0.01  # KL in nats a clip: at least, and at most
 SHARE = 0.1  # of the difference between futures that is left where the code is not used

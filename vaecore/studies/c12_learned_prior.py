@@ -13,9 +13,9 @@ from vaecore.config import RunConfig, changed, preset
 from vaecore.evaluate.video import auc, evaluate_video
 from vaecore.models.video.shared import VideoFamily
 from vaecore.models.video.svg import SVG
+from vaecore.probability.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.store import Run
 from vaecore.studies.base import Bench, Finding, Row, Study
-from vaecore.studies.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import scaled
 

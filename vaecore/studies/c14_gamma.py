@@ -22,12 +22,12 @@ from vaecore.evaluate.gamma import (
     linear_cost,
     moments,
 )
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.schema import parse
 from vaecore.store import Run
 from vaecore.studies import c01_linear
 from vaecore.studies.base import Bench, Finding, Result, Row, Study
 from vaecore.studies.exhibit import Costs, Exhibit
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 from vaecore.studies.series import DAMAGED, Member, Series
 from vaecore.training.checkpoints import BrokenCheckpoint, load_model
 

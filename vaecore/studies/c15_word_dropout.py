@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from vaecore.config import changed, preset
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.studies.base import Bench, Finding, Row, Study
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 
 KEEP = (1.0, 0.75, 0.5, 0.0)
 SEEDS = (0, 1, 2)

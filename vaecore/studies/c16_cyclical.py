@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Sequence
 
 from vaecore.config import RunConfig, changed, preset
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.studies.base import Bench, Finding, Result, Row, Study
 from vaecore.studies.c15_word_dropout import SMALL
 from vaecore.studies.exhibit import ELBO, KL, Exhibit, Grid
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 from vaecore.studies.series import DAMAGED, Member, Series
 
 SEEDS = (0, 1, 2)

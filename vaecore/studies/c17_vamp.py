@@ -8,9 +8,9 @@ import torch
 
 from vaecore.config import RunConfig, changed, preset
 from vaecore.evaluate.likelihood import log_likelihood
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.store import Run
 from vaecore.studies.base import Bench, Finding, Row, Study
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate

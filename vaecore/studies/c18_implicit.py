@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.studies.base import Bench, Finding, Row, Study
 from vaecore.studies.c17_vamp import OBSERVATIONS, SAMPLES, configuration, judged
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 from vaecore.training.checkpoints import load_model
 
 SEEDS = (0, 1, 2)

@@ -12,9 +12,9 @@ from vaecore.evaluate.classifier import classifier
 from vaecore.evaluate.quality import frechet_distance
 from vaecore.probability.divergences import mmd
 from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.store import Run
 from vaecore.studies.base import Bench, Finding, Row, Study
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
 

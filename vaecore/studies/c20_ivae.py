@@ -10,10 +10,10 @@ import torch
 from vaecore.config import RunConfig
 from vaecore.evaluate.disentanglement import mean_correlation
 from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.schema import parse
 from vaecore.store import Run
 from vaecore.studies.base import Bench, Finding, Row, Study
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
 

@@ -13,9 +13,9 @@ from torch import Tensor
 from vaecore.config import RunConfig, changed, preset
 from vaecore.evaluate.cost import cost as cost_of
 from vaecore.models.single.rbm import RBM
+from vaecore.probability.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.store import Run
 from vaecore.studies.base import Bench, Finding, Row, Study
-from vaecore.studies.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import Feed
 from vaecore.training.validation import evaluate

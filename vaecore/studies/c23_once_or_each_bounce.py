@@ -15,9 +15,9 @@ from vaecore.evaluate.picture_metrics import squared_error_by_frame
 from vaecore.evaluate.video import evaluate_video, expected_best
 from vaecore.models.video.rollout import rolled
 from vaecore.models.video.shared import VideoFamily
+from vaecore.probability.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.store import Run
 from vaecore.studies.base import Bench, Finding, Row, Study
-from vaecore.studies.intervals import Interval, by_seed, over_seeds, paired
 from vaecore.training.checkpoints import load_model
 from vaecore.training.feed import scaled
 

@@ -21,7 +21,7 @@ class MultisetCCAConfig(LinearBlocksConfig):
 
     title: ClassVar[str] = "Multi-set CCA"
     family: Literal["cca"] = "cca"
-    latent_size: int = option(4, "Stages r: sets of canonical variates.", unit="dimensions", ge=1, le=256)
+    latent_size: int = option(4, "Stages r: sets of canonical variates.", symbol="z", unit="dimensions", ge=1, le=256)
     criterion: Criterion = option(
         "maxvar", "What the correlations R between the variates of a stage have to be: sumcor the largest sum, ssqcor "
         "the largest sum of squares, maxvar the largest first eigenvalue, minvar the smallest last one, genvar the "

@@ -19,7 +19,7 @@ class MultiblockPLSConfig(LinearBlocksConfig):
 
     title: ClassVar[str] = "Multi-block PLS"
     family: Literal["multiblock-pls"] = "multiblock-pls"
-    latent_size: int = option(4, "Components r, each a super score.", unit="dimensions", ge=1, le=256)
+    latent_size: int = option(4, "Components r, each a super score.", symbol="z", unit="dimensions", ge=1, le=256)
     outcome: str = option("", "A modality that the components are to predict, by its name. Empty: the blocks among "
                               "themselves, which is principal components of blocks scaled alike.")
 

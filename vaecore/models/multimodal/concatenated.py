@@ -32,7 +32,7 @@ class ConcatenatedVAEConfig(MultimodalConfig):
     title: ClassVar[str] = "Concatenated VAE"
     family: Literal["concatenated-vae"] = "concatenated-vae"
     reads: ClassVar[tuple[type[Modality], ...]] = (Image, Vector, Label)
-    latent_size: int = option(32, "Size r of the latent z.", unit="dimensions", ge=1, le=4096)
+    latent_size: int = option(32, "Size r of the latent z.", symbol="z", unit="dimensions", ge=1, le=4096)
     joined: Annotated[MLPConfig | LinearConfig, Field(discriminator="kind")] = option(
         MLPConfig(hidden=(512, 256)), "The one network that reads and writes everything.")
 

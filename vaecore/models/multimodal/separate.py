@@ -25,7 +25,7 @@ class SeparateVAEsConfig(ModalConfig):
 
     title: ClassVar[str] = "Separate VAEs"
     family: Literal["separate-vaes"] = "separate-vaes"
-    latent_size: int = option(16, "Size of each modality's latent.", unit="dimensions", ge=1, le=4096)
+    latent_size: int = option(16, "Size of each modality's latent.", symbol="z", unit="dimensions", ge=1, le=4096)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return SeparateVAEs(modalities, self)

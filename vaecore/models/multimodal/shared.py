@@ -79,7 +79,7 @@ class SharedLatentConfig(ModalConfig):
 
     title: ClassVar[str] = "Multimodal VAE"
     family: str = "multimodal-vae"
-    latent_size: int = option(32, "Size r of the latent z.", unit="dimensions", ge=1, le=4096)
+    latent_size: int = option(32, "Size r of the latent z.", symbol="z", unit="dimensions", ge=1, le=4096)
     posterior: PosteriorConfig
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:

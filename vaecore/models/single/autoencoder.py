@@ -22,7 +22,7 @@ class AEConfig(ModelConfig):
     title: ClassVar[str] = "Autoencoder"
     has_kl: ClassVar[bool] = False
     family: Literal["ae"] = "ae"
-    latent_size: int = option(20, "Size of the code.", unit="dimensions", ge=1, le=4096)
+    latent_size: int = option(20, "Size of the code.", symbol="z", unit="dimensions", ge=1, le=4096)
     network: Network = option(ConvConfig(), "Encoder and decoder.")
     likelihood: LikelihoodChoice = option(GaussianLearnedConfig(), "p(x|z): how a reconstruction is scored.")
 

@@ -53,7 +53,7 @@ class ICAConfig(ModelConfig):
     likelihood_name: ClassVar[str] = "independent sources"
     family: Literal["ica"] = "ica"
     latent_size: int = option(5, "Sources r; all directions of the data, or its first r principal components.",
-                              unit="dimensions", ge=1, le=4096)
+                              symbol="z", unit="dimensions", ge=1, le=4096)
     source: Literal["laplace", "logistic"] = option("laplace", "Density of a source, of variance 1: what log p(x) and "
                                                     "samples take for granted. FastICA does not use it.")
     contrast: Literal["logcosh", "exp", "cube"] = option("logcosh", "How far from normal is measured.", advanced=True)

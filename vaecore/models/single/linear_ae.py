@@ -26,7 +26,7 @@ class LinearAEConfig(ModelConfig):
     has_kl: ClassVar[bool] = False
     likelihood_name: ClassVar[str] = "gaussian"
     family: Literal["linear-ae"] = "linear-ae"
-    latent_size: int = option(20, "Size of the code.", unit="dimensions", ge=1, le=4096)
+    latent_size: int = option(20, "Size of the code.", symbol="z", unit="dimensions", ge=1, le=4096)
     l2: float = option(0.0, "Penalty (l2 / 2) (|W1|^2 + |W2|^2); above 0 the singular vectors of the decoder become "
                        "the principal components.", unit="nats", ge=0, le=1e3)
 

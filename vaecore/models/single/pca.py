@@ -26,7 +26,7 @@ class PCAConfig(ModelConfig):
     has_kl: ClassVar[bool] = False
     likelihood_name: ClassVar[str] = "gaussian-learned"
     family: Literal["pca"] = "pca"
-    latent_size: int = option(20, "Principal components kept.", unit="dimensions", ge=1, le=4096)
+    latent_size: int = option(20, "Principal components kept.", symbol="z", unit="dimensions", ge=1, le=4096)
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return PCA(modalities, self)

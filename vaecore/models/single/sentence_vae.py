@@ -47,7 +47,7 @@ class SentenceVAEConfig(_RecurrentConfig):
     title: ClassVar[str] = "Sentence VAE"
     usual: ClassVar[Literal["", "few", "many"]] = "many"
     family: Literal["sentence-vae"] = "sentence-vae"
-    latent_size: int = option(32, "Size r of the latent z.", unit="dimensions", ge=1, le=1024)
+    latent_size: int = option(32, "Size r of the latent z.", symbol="z", unit="dimensions", ge=1, le=1024)
     prior: PriorChoice = option(StandardConfig(), "p(z): where codes come from.")
     divergence: DivergenceChoice = option(KLConfig(), "What pulls codes towards the prior.")
 

@@ -36,7 +36,7 @@ class VAEConfig(ModelConfig):
     equations: ClassVar[str] = "5–16"
     approach: ClassVar[Approach] = "variational autoencoder"
     family: Literal["vae"] = "vae"
-    latent_size: int = option(20, "Size r of the latent z.", unit="dimensions", ge=1, le=4096)
+    latent_size: int = option(20, "Size r of the latent z.", symbol="z", unit="dimensions", ge=1, le=4096)
     network: Network = option(ConvConfig(), "Encoder and decoder.")
     likelihood: LikelihoodChoice = option(BernoulliConfig(), "p(x|z): what the decoder's output means.")
     prior: PriorChoice = option(StandardConfig(), "p(z): where codes come from.")

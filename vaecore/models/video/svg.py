@@ -53,7 +53,7 @@ class SVGConfig(RecurrentVideoConfig):
 
     approach: ClassVar[Approach] = "variational autoencoder"
     learned: ClassVar[bool] = True  # whether the prior reads the frames before
-    latent_size: int = option(10, "Size r of the latent z of each frame.", unit="dimensions", ge=1, le=1024)
+    latent_size: int = option(10, "Size r of the latent z of each frame.", symbol="z", unit="dimensions", ge=1, le=1024)
 
 
 class SVGFixedPriorConfig(SVGConfig):

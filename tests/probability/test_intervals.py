@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.store import Store
 from vaecore.studies import CLAIMS, Bench, Finding, Study, about, kept, minutes, run_study
-from vaecore.studies.intervals import by_seed, over_seeds, paired
 
 SHIPPED = Store(Path(__file__).parents[2] / "trained")
 
