@@ -166,10 +166,10 @@ def told(name: str, values: dict[str, Any], words: dict[str, Any], summary: dict
     data, test, pixels = config.data, found.test, config.data.pixels
     copy = re.sub(r" from .*?(?=: \d)", "", found.data)  # where the maker kept it says nothing here
     copy = copy.replace(" / ", "\u00a0/\u00a0")
-    words = ["" if known in copy else known, copy or data.source, PIXELS.get(pixels, "")]
+    said = ["" if known in copy else known, copy or data.source, PIXELS.get(pixels, "")]
     errors = list(test.mse.values())
     return Headline(
-        id=name, family=family, data=" · ".join(word for word in words if word),
+        id=name, family=family, data=" · ".join(filter(None, said)),
         one=about.observation or "observation",
         latent_size=sum(map(len, test.code_mean.values())) or config.model.latent_size, steps=found.step,
         bound=sane(test.elbo), reconstruction=sane(test.reconstructed), kl=sane(test.rate),
