@@ -15,6 +15,10 @@ import pytest
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
+# A store of a test's own holds what the test puts there, and no shipped runs besides.
+os.environ["VAECORE_GALLERY"] = ""
+os.environ.pop("VAECORE_SHARED", None)
+
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
     from vaecore.data import Dataset

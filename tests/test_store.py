@@ -5,15 +5,19 @@ from __future__ import annotations
 import errno
 import json
 import os
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vaecore import files
+from vaecore import files, lab, shared_stores
 from vaecore.config import RunConfig
+from vaecore.evaluate import kept
 from vaecore.files import write_bytes_atomic
+from vaecore.lab import background, locks
 from vaecore.store import STEP_COLUMNS, Metrics, Run, Store, StoreError
 
 
@@ -297,3 +301,124 @@ def test_a_metrics_line_cut_short_is_an_error_that_says_so(start: Callable[..., 
     assert train(folder, watch()) == "finished"
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line["kind"] == "step"] == list(range(8))
+
+
+# -- stores of others beside one's own -------------------------------------------------------------
+
+
+@pytest.fixture
+def beside(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A colleague's store on a shared disk, with two runs, read as `lab`."""
+    theirs = Store(tmp_path / "disk" / "trained")
+    for seed, name in enumerate(("old", "new")):
+        os.utime(theirs.create(RunConfig(seed=seed), name).path / "config.json", (seed, seed))
+    monkeypatch.setenv("VAECORE_STORE", str(store.root))
+    monkeypatch.setenv("VAECORE_SHARED", f"lab={theirs.root}")
+    return theirs
+
+
+def test_a_shared_store_is_read_and_never_written(store: Store, beside: Store) -> None:
+    store.create(RunConfig(seed=7), "new")
+    assert [run.id for run in store.everything()] == ["new", "lab/new", "lab/old"]
+    run = store.find("lab/new")
+    assert (run.id, run.place, run.writable, run.config().seed) == ("lab/new", "lab", False, 1)
+    assert store.find("new").config().seed == 7, "a bare name is one's own"
+    assert run.store_root == store.root == store.find("new").store_root
+    assert Run(run.path).id == "lab/new" and not Run(run.path).writable, "by its folder alone, too"
+    before = sorted(beside.root.rglob("*"))
+    acts: list[Callable[[], object]] = [
+        lambda: store.discard(run), lambda: run.relocate("/x"), lambda: beside.create(RunConfig(), "more"),
+        lambda: beside.restore("old")]
+    for act in acts:
+        with pytest.raises(StoreError, match="only read"):
+            act()
+    verbs: list[Callable[[], object]] = [
+        lambda: lab.submit(run.path), lambda: lab.stop(run.path), lambda: lab.remove(run.path),
+        lambda: locks.take_run(run.path)]
+    for verb in verbs:
+        with pytest.raises(lab.LabError, match="only read"):
+            verb()
+    lab.kick(beside.root)
+    assert sorted(beside.root.rglob("*")) == before
+
+
+def test_evaluations_of_shared_runs_lie_in_ones_own_store(store: Store, beside: Store) -> None:
+    run = store.find("lab/new")
+    assert kept.file_of(run) == store.root / "evaluations" / "lab~new.json"
+    before = sorted(beside.root.rglob("*"))
+    kept.keep(run, {"settings": {}, "partial": False, "evidence": {}})
+    assert len(kept.evaluations(run)) == 1 and not kept.evaluations(store.find("lab/old"))
+    assert sorted(beside.root.rglob("*")) == before
+    words = background.evaluation(run).command
+    assert words == ("evaluate", "lab/new", "--store", str(store.root))
+
+
+def test_a_shared_store_may_be_a_folder_of_runs_and_half_written(store: Store, beside: Store,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    (beside.root / "runs" / "coming").mkdir()  # being copied: no configuration yet
+    (beside.root / "runs" / "broken").mkdir()
+    (beside.root / "runs" / "broken" / "config.json").write_text('{"seed": ')
+    monkeypatch.setenv("VAECORE_SHARED", str(beside.root / "runs"))  # "runs" would be one's own place
+    assert {run.id for run in store.everything()} == {"runs-2/new", "runs-2/old", "runs-2/broken"}
+    with pytest.raises(StoreError, match=r"Run runs-2/broken: config\.json"):
+        store.find("runs-2/broken").config()
+    with pytest.raises(StoreError, match="no run 'runs-2/coming'"):
+        store.find("runs-2/coming")
+
+
+@pytest.mark.parametrize(("listed", "names"), [
+    ("/a/Our Lab", ["our-lab"]), ("/a/x:/b/x", ["x", "x-2"]), ("gallery=/a", ["gallery-2"]), ("a=/b=c", ["a"]),
+    ("/b=c", ["b-c"]), ("../../etc=/a", ["a"]), ("=/", ["shared"]), (" : ", []), ("/a:/a", ["a"])])
+def test_shared_stores_have_names_that_can_begin_an_id(store: Store, monkeypatch: pytest.MonkeyPatch, listed: str,
+                                                        names: list[str]) -> None:
+    monkeypatch.setenv("VAECORE_SHARED", listed)
+    assert [each.name for each in store.shared()] == names
+    if listed == "=/":
+        assert store.shared()[0].root == Path("/")
+
+
+def test_a_shared_store_that_is_away_costs_a_line(store: Store, beside: Store, monkeypatch: pytest.MonkeyPatch,
+                                                  tmp_path: Path) -> None:
+    store.create(RunConfig(), "mine")
+    (tmp_path / "unmounted").mkdir()
+    monkeypatch.setenv("VAECORE_SHARED", f"gone={tmp_path / 'gone'}:empty={tmp_path / 'unmounted'}:lab={beside.root}")
+    assert [run.id for run in store.everything()] == ["mine", "lab/new", "lab/old"]
+    gone, empty = store.away()
+    assert "'gone'" in gone and "No such file" in gone and "Mount its disk" in gone
+    assert "'empty'" in empty and "holds no run" in empty
+    with pytest.raises(StoreError, match=r"'gone/x'.*is away"):
+        store.find("gone/x")
+
+
+def test_nobody_waits_for_a_dead_disk(store: Store, beside: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.create(RunConfig(), "mine")
+    hangs = threading.Event()
+    monkeypatch.setattr(shared_stores, "PATIENCE", 0.2)
+    monkeypatch.setattr(shared_stores, "_seen", lambda _: hangs.wait(30) and shared_stores.Look())
+    monkeypatch.setenv("VAECORE_SHARED", f"dead={beside.root}")
+    start = time.monotonic()
+    for _ in range(20):  # a page asks often, and waits once
+        assert [run.id for run in store.everything()] == ["mine"]
+    assert time.monotonic() - start < 2
+    assert "does not answer" in store.away()[0]
+    hangs.set()
+
+
+def test_the_shipped_gallery_is_there_wherever_the_store_is(store: Store, tmp_path: Path,
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    assert store.gallery() == [], "VAECORE_GALLERY is empty in tests"
+    monkeypatch.delenv("VAECORE_GALLERY")
+    shipped = Path(__file__).parents[1] / "trained" / "gallery"
+    assert store.find("vae").path == shipped / "vae"
+    own = store.root / "gallery" / "vae"
+    own.mkdir(parents=True)
+    assert store.find("vae").path == store.find("gallery/vae").path == own, "the store's own comes first"
+    found = {run.path.name: run for run in store.gallery()}
+    assert found["vae"].path == own and found["pca"].path == shipped / "pca"
+    assert found["pca"].id == "gallery/pca" and not found["pca"].writable
+    assert kept.file_of(found["pca"]) == store.root / "evaluations" / "pca.json"
+    assert Store(shipped.parent).find("pca").store_root == shipped.parent
+    assert not store.runs() and [run.id for run in store.everything()] == [run.id for run in store.gallery()]
+    monkeypatch.setenv("VAECORE_GALLERY", str(tmp_path / "elsewhere"))
+    (tmp_path / "elsewhere" / "mine").mkdir(parents=True)
+    assert store.find("gallery/mine").shipped and Run(tmp_path / "elsewhere" / "mine").id == "gallery/mine"

@@ -4,6 +4,9 @@
     trained/runs/<id>/        the user's own
     trained/trash/<id>/       what was removed, until emptied
     trained/claims/           results of claims, which are no runs
+    trained/evaluations/      what was found of runs that may not be written to
+
+Beside one's own store lie others that are only read: `shared_stores.py`.
 
 A run's folder holds `config.json` (what to do), `about.json` (what that is in words, and of which run it is
 a fork), `metrics.jsonl` (what happened), `weights.safetensors` (the model, loadable alone), `kept/` (weights
@@ -15,23 +18,22 @@ torch nor trust: sizes are bounded, nothing is unpickled, and a broken file is a
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vaecore import permission
+from vaecore import permission, shared_stores
 from vaecore.errors import StoreError as StoreError
 from vaecore.files import BrokenFile, parsed_json, read_json, write_bytes_atomic, write_json_atomic
+from vaecore.shared_stores import NAME as NAME
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
+    from vaecore.shared_stores import SharedStore
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 STEP_COLUMNS = ("step", "loss", "neg_elbo", "reconstruction", "kl", "beta", "rate", "grad_norm")
 COPY_AGAIN = "Copy the run again from where it came"  # the remedy for a damaged run, said here only
 EXAMPLES = "examples.safetensors"
@@ -49,19 +51,52 @@ def checked_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Run:
-    """One run's folder, read on demand."""
+    """One run's folder, read on demand.
+
+    `home` is the root of one's own store where the run lies outside of it.
+    """
 
     path: Path
+    home: Path | None = field(default=None, compare=False, repr=False)
 
     @property
     def id(self) -> str:
-        """The folder's name; a shipped one as `gallery/<name>`."""
-        return f"gallery/{self.path.name}" if self.shipped else self.path.name
+        """The folder's name; of a shipped one `gallery/<name>`, of one in a shared store `<store>/<name>`."""
+        return f"{self.place}/{self.path.name}" if self.place else self.path.name
+
+    @property
+    def place(self) -> str:
+        """Where it lies: "" for one's own store, "gallery" for a shipped run, or the name of a shared store."""
+        folder = self.path.absolute()
+        for store in shared_stores.listed():
+            if store.holds(folder) and store.root != Store.default().root:
+                return store.name
+        return "gallery" if folder.parent.name == "gallery" or folder.parent == shared_stores.shipped() else ""
 
     @property
     def shipped(self) -> bool:
-        """Whether the run came with the project, and is not to be changed."""
-        return self.path.parent.name == "gallery"
+        """Whether the run came with the project."""
+        return self.place == "gallery"
+
+    @property
+    def writable(self) -> bool:
+        """Whether the run may be changed: shipped ones, and those of shared stores, are only read."""
+        return not self.place
+
+    @property
+    def store_root(self) -> Path:
+        """The root of one's own store: what is found of a run that is only read is kept there."""
+        if self.home is not None:
+            return self.home
+        return self.path.parents[1] if self.place in ("", "gallery") else Store.default().root
+
+    def require_writable(self) -> None:
+        """Pass where the run may be changed; raises `StoreError` that says why not, and what to do instead."""
+        if self.shipped:
+            raise StoreError(f"{self.id} was shipped with the project and stays as it is. Fork it instead.")
+        if not self.writable:
+            raise StoreError(f"{self.id} lies in the shared store '{self.place}', which is only read here. Fork it "
+                             "into your own instead.")
 
     @property
     def weights(self) -> Path:
@@ -92,11 +127,10 @@ class Run:
         """Give the run's data file, which was moved, its new place in `config.json`.
 
         Raises `ConfigError` unless it is the same file by its digest, or, of a run that knows none, gives as many
-        observations; `StoreError` for a shipped run.
+        observations; `StoreError` for a run that is only read.
         """
         permission.require("give a run's data another place")
-        if self.shipped:
-            raise StoreError(f"{self.id} was shipped with the project and is not changed. Fork it instead.")
+        self.require_writable()
         from vaecore.data.base import OwnFile
         from vaecore.data.identity import moved
         from vaecore.schema import problem
@@ -166,6 +200,13 @@ class Store:
         return cls(Path(os.environ.get("VAECORE_STORE", "trained")).resolve())
 
     @property
+    def listed_as(self) -> str:
+        """The name of the shared store that this one is; empty where it is nobody else's, and may be written to."""
+        if self.root == Store.default().root:
+            return ""
+        return next((store.name for store in shared_stores.listed() if store.root == self.root), "")
+
+    @property
     def claims(self) -> Path:
         """The folder of what studies of papers' claims have found."""
         return self.root / "claims"
@@ -178,21 +219,45 @@ class Store:
             except OSError:  # no configuration, or removed just now by somebody else
                 return 0.0
 
-        return [Run(path) for path in sorted(self._folders("runs"), key=born, reverse=True)]
+        return [Run(path) for path in sorted(_runs_in(self.root / "runs"), key=born, reverse=True)]
 
     def gallery(self) -> list[Run]:
-        """The shipped checkpoints, by name."""
-        return [Run(path) for path in sorted(self._folders("gallery"))]
+        """The shipped checkpoints, by name: those in the store's own `gallery/`, and those beside the package."""
+        found: dict[str, Path] = {}
+        for folder in self._galleries():
+            for path in _runs_in(folder):
+                found.setdefault(path.name, path)
+        return [self._run(found[name]) for name in sorted(found)]
+
+    def shared(self) -> list[SharedStore]:
+        """The stores of others that are read beside this one."""
+        return [store for store in shared_stores.listed() if store.root != self.root]
+
+    def everything(self) -> list[Run]:
+        """All runs there are: one's own, newest first, those of each shared store, newest first, and the gallery."""
+        others = [Run(path, self.root) for store in self.shared() for path in store.look().folders]
+        return [*self.runs(), *others, *self.gallery()]
+
+    def away(self) -> list[str]:
+        """What is wrong with shared stores, a sentence or two each: one is away, or slow, or holds nothing."""
+        return [trouble for store in self.shared() if (trouble := store.look().trouble)]
 
     def find(self, reference: str) -> Run:
-        """A run by its id, `gallery/<name>`, or a name shipped in the gallery."""
+        """A run by its id, or by the name of a shipped one."""
         place, _, name = reference.rpartition("/")
         checked_name(name)
-        for parent in (place,) if place else ("runs", "gallery"):
-            path = self.root / parent / name
-            if parent in ("runs", "gallery") and path.is_dir():
-                return Run(path)
-        raise StoreError(f"There is no run '{reference}' in {self.root}. `vaecore runs` lists those there are.")
+        told = ""
+        if shared := next((store for store in shared_stores.listed() if store.name == place), None):
+            look = shared.look()  # and no disk is asked besides
+            found = [path for path in look.folders if path.name == name]
+            told = f" {look.trouble}" if look.trouble else ""
+        else:
+            own, galleries = self.root / "runs", self._galleries()
+            folders = {"": [own, *galleries], "runs": [own], "gallery": galleries}.get(place, [])
+            found = [folder / name for folder in folders if (folder / name).is_dir()]
+        if found:
+            return self._run(found[0])
+        raise StoreError(f"There is no run '{reference}' in {self.root}.{told} `vaecore runs` lists those there are.")
 
     def create(self, config: RunConfig, name: str = "", *, parent: dict[str, Any] | None = None,
                experiment: str = "") -> Run:
@@ -202,6 +267,7 @@ class Store:
         run it is a fork, and to which experiment it belongs.
         """
         permission.require("make a run")
+        self.require_own()
         if name:
             checked_name(name)
         else:
@@ -222,13 +288,12 @@ class Store:
         return Run(path)
 
     def discard(self, run: Run) -> str:
-        """Move an idle run to the trash; the name by which `restore` brings it back. Shipped ones stay.
+        """Move an idle run to the trash; the name by which `restore` brings it back. One that is only read stays.
 
         `vaecore.lab.remove` makes sure first that it is idle.
         """
         permission.require("remove a run")
-        if run.shipped:
-            raise StoreError(f"{run.id} was shipped with the project and stays.")
+        run.require_writable()
         target = self.root / "trash" / run.path.name
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():
@@ -239,6 +304,7 @@ class Store:
     def restore(self, name: str) -> Run:
         """Bring a removed run back."""
         permission.require("bring a removed run back")
+        self.require_own()
         source, target = self.root / "trash" / checked_name(name), self.root / "runs" / name
         if not source.is_dir():
             raise StoreError(f"There is no '{name}' in the trash of {self.root}.")
@@ -248,11 +314,25 @@ class Store:
         source.rename(target)
         return Run(target)
 
-    def _folders(self, place: str) -> Iterator[Path]:
-        try:
-            yield from (path for path in (self.root / place).iterdir() if path.is_dir() and NAME.fullmatch(path.name))
-        except FileNotFoundError:
-            return
+    def _galleries(self) -> list[Path]:
+        shipped = shared_stores.shipped()
+        return [self.root / "gallery", *([shipped] if shipped and shipped != self.root / "gallery" else [])]
+
+    def _run(self, path: Path) -> Run:
+        return Run(path, None if path.parents[1] == self.root else self.root)
+
+    def require_own(self) -> None:
+        """Pass where the store may be written to; raises `StoreError` where it is listed as a shared one."""
+        if name := self.listed_as:
+            raise StoreError(f"{self.root} is only read here: {shared_stores.SHARED} lists it as '{name}'. Take it out "
+                             "of that list to write to it.")
+
+
+def _runs_in(folder: Path) -> list[Path]:
+    try:
+        return [path for path in folder.iterdir() if path.is_dir() and NAME.fullmatch(path.name)]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
 
 
 # -- metrics.jsonl ---------------------------------------------------------------------------------

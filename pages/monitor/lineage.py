@@ -84,7 +84,7 @@ def _parent(run: Run) -> Parent | None:
     if not isinstance(parent, dict):
         return None
     name, weights, step = (parent.get(field) for field in ("run", "weights", "step"))
-    if not isinstance(name, str) or not NAME.fullmatch(name.removeprefix("gallery/")):
+    if not isinstance(name, str) or not all(NAME.fullmatch(part) for part in name.split("/", 1)):
         return None
     return Parent(name, weights if isinstance(weights, str) else "", step if isinstance(step, int) else None)
 

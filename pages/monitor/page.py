@@ -20,7 +20,7 @@ from vaecore.store import StoreError
 ROOM = "<style>[class*='st-key-told-'] { min-height: 6.4rem; }</style>"
 
 st.title("Monitor")
-every = [*store().runs(), *gallery()]
+every = [*(run for run in store().everything() if not run.shipped), *gallery()]
 live = [run.id for run in every if lab.status(run.path).state in LIVE]
 selected = pick_several("Runs", page="monitor", among=every, first=(live or [run.id for run in every])[:1],
                         most=MAX_WATCHED,

@@ -68,9 +68,10 @@ def gallery() -> list[Run]:
 
 
 def with_weights(*among: View[Opened]) -> list[Run]:
-    """Every run that can be looked at, in one of the views where some are named: the user's own, newest first, then the
-    gallery."""
-    runs = [run for run in store().runs() + gallery() if run.weights.is_file()]
+    """Every run that can be looked at, in one of the views where some are named: the user's own, newest first, those of
+    shared stores, then the gallery, the VAEs first."""
+    shipped_last = [run for run in store().everything() if not run.shipped] + gallery()
+    runs = [run for run in shipped_last if run.weights.is_file()]
     return [run for run in runs if any(view in among for view in views_of(run))] if among else runs
 
 
@@ -102,6 +103,12 @@ def describe(run: Run) -> str:
     return f"{run.id} · {family} · {data}"
 
 
+def tell_away() -> None:
+    """A line for each shared store that is away, slow or empty."""
+    for trouble in store().away():
+        st.caption(f":material/cloud_off: {escaped(trouble)}")
+
+
 def tell_unreadable(runs: list[Run]) -> None:
     """One box for each run without a configuration that can be read: it says why, and costs no other run."""
     for run in runs:
@@ -129,6 +136,7 @@ def pick(label: str, *, among: list[Run] | None = None, empty: Callable[[], None
     chosen = st.selectbox(label, list(runs), key=key, format_func=lambda name: lines.get(name, name), help=help,
                           on_change=_another, args=(key,), persist_state="session")
     _tell(key, missing, f"Shown instead: {chosen}.")
+    tell_away()
     _to_url(key, "run", [chosen])
     return runs[chosen]
 
@@ -165,6 +173,7 @@ def pick_several(label: str, *, page: str, among: list[Run] | None = None, first
     chosen = st.multiselect(label, list(runs), key=key, format_func=lambda name: lines.get(name, name), help=help,
                             max_selections=most, on_change=_choose, args=(key, page))
     _tell(key, missing, f"Shown: {', '.join(chosen) or 'none'}.")
+    tell_away()
     if left := kept[most:]:
         st.warning(f"This page shows {most} runs at most. Left out: {', '.join(left)}.", icon=":material/filter_8:")
     _to_url(key, "runs", chosen)

@@ -21,7 +21,7 @@ def ask_where(run: Run, key: str) -> bool:
     if not path:
         return False
     st.warning(escaped(f"The data file of {run.id}, {path}, is not there."), icon=":material/folder_off:")
-    if run.shipped:
+    if not run.writable:
         return True
     st.text_input("Where the file lies now", key=key, placeholder="/folder/file", on_change=_take, args=(run, key),
                   help="A path on this machine. It must be the same file: its digest is compared, and nothing else "

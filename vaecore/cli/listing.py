@@ -16,6 +16,7 @@ from vaecore.cli.printing import (
     RunArgument,
     SetOption,
     StoreOption,
+    err,
     out,
     rounded,
     say,
@@ -34,7 +35,9 @@ def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """List the runs and the gallery with their state and numbers."""
     here = store_at(store)
     lab.kick(here.root)
-    rows = [row_of(run) for run in here.runs() + here.gallery()]
+    rows = [row_of(run) for run in here.everything()]
+    for trouble in here.away():
+        err.print(trouble, highlight=False)
     if as_json or not rows:
         return say(rows, as_json, f"No run in {here.root}. `vaecore train --preset vae-mnist` makes one.")
     table(rows, {"run": "run", "state": "state", "family": "family", "data": "data", "epoch": "epoch",
@@ -157,7 +160,7 @@ def _fitting(given: str, changes: list[str], as_json: bool) -> None:
 def _measured(store: Store, as_json: bool) -> None:
     from vaecore.evaluate.families import KINDS, groups, ordered
 
-    found = {key: ordered(runs) for key, runs in groups(store.runs() + store.gallery()).items()}
+    found = {key: ordered(runs) for key, runs in groups(store.everything()).items()}
     if as_json or not found:
         return say([{"data": json.loads(key), "models": [{**vars(m), "run": m.run.id} for m in rows]}
                     for key, rows in found.items()], as_json,

@@ -137,8 +137,7 @@ def remove(run: RunArgument, yes: Annotated[bool, typer.Option("--yes", help="Do
            store: StoreOption = None) -> None:
     """Move a run to the trash; `vaecore restore` brings it back."""
     found = store_at(store).find(run)
-    if found.shipped:
-        raise StoreError(f"{found.id} was shipped with the project and stays.")
+    found.require_writable()
     if not yes and not sys.stdin.isatty():
         raise StoreError(f"Nobody is here to confirm that {found.id} goes to the trash. Say --yes.")
     if not yes:

@@ -1,7 +1,7 @@
 """Evaluations as they are kept: `evaluation.json` in a run's folder, a list, the newest last. No torch in here.
 
-Shipped runs are never written to: what is found of them lies in `<store>/evaluations/`, and is read after what came
-with them. A file may come from anywhere, so what is read is bounded and made plain.
+Shipped runs and those of shared stores are never written to: what is found of them lies in `evaluations/` of one's own
+store, and is read after what came with them. A file may come from anywhere, so what is read is bounded and made plain.
 """
 
 from __future__ import annotations
@@ -27,19 +27,21 @@ Facts = dict[str, Any]
 
 
 def folder_of(run: Run) -> Path:
-    """Where the store of `run` keeps what evaluations leave besides."""
-    return run.path.parents[1] / "evaluations"
+    """Where one's own store keeps what evaluations of `run` leave besides."""
+    return run.store_root / "evaluations"
 
 
 def file_of(run: Run) -> Path:
     """Where evaluations of `run` are written."""
-    return folder_of(run) / f"{run.path.name}.json" if run.shipped else run.path / NAME
+    if run.writable:
+        return run.path / NAME
+    return folder_of(run) / f"{run.path.name if run.shipped else run.id.replace('/', '~')}.json"
 
 
 def evaluations(run: Run) -> list[Facts]:
-    """What was found of `run`, the newest last, those shipped with it first; a damaged one is left out."""
+    """What was found of `run`, the newest last, those that came with it first; a damaged one is left out."""
     own = _read(file_of(run))
-    return _read(run.path / NAME) + own if run.shipped else own
+    return own if run.writable else _read(run.path / NAME) + own
 
 
 def results(run: Run) -> list[Evaluation]:
@@ -54,8 +56,8 @@ def keep(run: Run, result: Facts) -> Path:
     """
     permission.require("keep an evaluation")
     path = file_of(run)
-    if run.shipped:
-        path.parent.mkdir(exist_ok=True)
+    if not run.writable:
+        path.parent.mkdir(parents=True, exist_ok=True)
     new = plain(result)
     kept = [old for old in _read(path) if old["settings"] != new["settings"] or (new["partial"] and not old["partial"])]
     write_json_atomic(path, [*kept, new][-MAX_EVALUATIONS:])

@@ -28,7 +28,7 @@ def study(store: Store, name: str) -> Task:
 def evaluation(run: Run) -> Task:
     """The evaluation of `run`, which is started with the words of its `Settings`."""
     return Task(folder_of(run), run.id.replace("/", "~"), f"The evaluation of {run.id}",
-                ("evaluate", run.id, "--store", str(run.path.parents[1])))
+                ("evaluate", run.id, "--store", str(run.store_root)))
 
 
 def judging(run: Run) -> Task:
@@ -36,13 +36,13 @@ def judging(run: Run) -> Task:
     from vaecore.data.identity import identity
 
     return Task(folder_of(run), f"{JUDGE}-{identity(run.config().data)[:16]}", f"The judge of the data of {run.id}",
-                (JUDGE, run.id, "--store", str(run.path.parents[1])))
+                (JUDGE, run.id, "--store", str(run.store_root)))
 
 
 def latent_map(run: Run, settings: Settings) -> Task:
     """The making of a latent map of `run`, which is started with the words of `settings`."""
     name = f"{run.id.replace('/', '~')}-{settings.split}-{settings.method}"
-    return Task(folder(), name, f"The map of {run.id}", ("map", run.id, "--store", str(run.path.parents[1])))
+    return Task(folder(), name, f"The map of {run.id}", ("map", run.id, "--store", str(run.store_root)))
 
 
 # -- how far it is ---------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ def submit(folder: Path) -> None:
     root, name = place(folder)
     if folder.absolute().parent.name != "runs":
         raise LabError(f"{name} is not among the store's runs: copy it there, then train the copy.")
+    locks.require_own(folder)
     if not TICKET.fullmatch(f"5-0-1-{name}"):
         raise LabError(f"A run cannot be called {name!r}: its folder's name must not begin with a dot.")
     if not (folder / "config.json").is_file():
@@ -77,6 +78,7 @@ def submit_together(folders: Sequence[Path]) -> None:
 def stop(folder: Path, *, now: bool = False) -> None:
     """Take a queued run out; ask a running one to save and stop. `now`: kill it if it has not obeyed after GRACE."""
     permission.require("stop a run")
+    locks.require_own(folder)
     root = place(folder)[0]
     if (root / "queue").is_dir():
         with _queue_lock(root):
@@ -105,6 +107,7 @@ def remove(folder: Path) -> str:
     root, name = place(folder)
     if not folder.is_dir():
         raise LabError(f"There is no run {name} to remove.")
+    locks.require_own(folder)
     now = status(folder)
     if now.state in ("queued", "running"):
         raise LabError(f"{name} is {now.state}: stop it first, then remove it.")
@@ -114,7 +117,8 @@ def remove(folder: Path) -> str:
 
 def kick(root: Path) -> None:
     """Start a supervisor on each free slot while tickets wait. Whoever looks at the queue calls this."""
-    if permission.read_only():  # who only looks starts nothing, and is not told so at each look
+    # Who only looks starts nothing, and is not told so at each look; nor is anything started for another's store.
+    if permission.read_only() or Store(root).listed_as:
         return
     waiting = len(tickets(root))
     for slot in range(slots(root)):

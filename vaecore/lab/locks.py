@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vaecore.locks import AVAILABLE, attempt, held
+from vaecore.store import Run, StoreError
 
-__all__ = ["AVAILABLE", "LabError", "held", "require_locks", "take", "take_run", "training_lock"]
+__all__ = ["AVAILABLE", "LabError", "held", "require_locks", "require_own", "take", "take_run", "training_lock"]
 
 
 class LabError(RuntimeError):
@@ -41,8 +42,17 @@ def take(path: Path, wait: float = 0.0) -> int | None:
     return descriptor
 
 
+def require_own(folder: Path) -> None:
+    """Pass where the run in `folder` may be trained, stopped and removed; raises `LabError` for one only read."""
+    try:
+        Run(folder).require_writable()
+    except StoreError as error:
+        raise LabError(str(error)) from None
+
+
 def take_run(folder: Path) -> int:
     """The run's lock, or a refusal. The wait is for those who merely look whether it is held."""
+    require_own(folder)
     descriptor = take(folder / "lock", wait=0.3)
     if descriptor is None:
         raise LabError(

@@ -72,6 +72,6 @@ def create(store: Store, series: Series) -> list[Run]:
 
 
 def members(store: Store, series: Series) -> list[Run]:
-    """The store's runs that belong to a series, oldest first, the shipped ones before them."""
-    return [run for run in (*store.gallery(), *reversed(store.runs()))
+    """The runs that belong to a series, oldest first, those shipped or shared before one's own."""
+    return [run for run in (*store.gallery(), *reversed([run for run in store.everything() if not run.shipped]))
             if run.about().get("experiment") == series.name]
