@@ -114,6 +114,16 @@ def _step(path: Path, header: dict[str, Any]) -> int:
     return step
 
 
+def modalities_in(folder: Path) -> dict[str, Modality]:
+    """What the model of the run in `folder` is of, by the header of its weights alone; raises `BrokenCheckpoint`."""
+    header = _header(folder / WEIGHTS)
+    try:
+        return _described(header)[0]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise BrokenCheckpoint(f"{folder / WEIGHTS} does not fit its own description ({_line(error)}). "
+                               f"{COPY_AGAIN}.") from None
+
+
 def untrained(config: RunConfig, folder: Path) -> Family:
     """A model of `config` for the modalities of the run in `folder`, shapes without numbers.
 
