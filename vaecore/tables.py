@@ -111,8 +111,10 @@ class Table:
         return [[self._told(column, self.cell(row, column.key)) for column in self.columns] for row in self.rows]
 
     def facts(self) -> list[dict[str, Any]]:
-        """Every row as JSON can hold it: numbers in full by the columns' keys, `<key>_spread` beside those that have
-        one somewhere, `<key>_note` where there is something to say; what is no number is None."""
+        """Every row as JSON can hold it, its values in full by the columns' keys; what is no number is None.
+
+        Beside a column in which numbers may be off stands `<key>_spread`, and `<key>_note` where a cell has a note.
+        """
         spread = self._spread()
         found = []
         for row in self.rows:

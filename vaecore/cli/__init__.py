@@ -21,7 +21,7 @@ from vaecore.store import StoreError
 VERBS = {
     "training": ("train", "resume", "fork", "stop", "remove", "restore"),
     "listing": ("runs", "show", "presets", "families", "data", "doctor", "version"),
-    "evaluating": ("evaluate", "judge"),
+    "evaluating": ("evaluate", "evaluations", "judge"),
     "exporting": ("export",),
     "looking": ("diagnose", "sample", "reconstruct", "traverse", "compare"),
     "moving": ("interpolate", "directions"),

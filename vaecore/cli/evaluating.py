@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from types import FrameType
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from vaecore import permission
 from vaecore.cli.declared import declared
 from vaecore.cli.printing import (
     FAILED,
@@ -25,58 +27,131 @@ from vaecore.cli.printing import (
     out,
     say,
     store_at,
+    table,
 )
 from vaecore.cli.progress import progress
 from vaecore.evaluate.evaluation import Evaluation, lines
 from vaecore.evaluate.parts import title
 from vaecore.evaluate.settings import Settings
-from vaecore.lab import background
+from vaecore.lab import LabError, background, evaluations
 from vaecore.schema import ConfigError, problem
+from vaecore.store import Run, StoreError
 
 app = typer.Typer()
 
 
 @app.command()
 @declared(Settings, {"importance_samples": "-k", "observations": "--limit"})
-def evaluate(run: RunArgument, *, data_path: DataPathOption = "", store: StoreOption = None,
-             as_json: JsonOption = False, **asked: Any) -> None:
-    """Evidence, log p(x), reconstructions, samples and codes of a checkpoint, as evaluation.json beside it.
+def evaluate(runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of runs, or names in the gallery.")],
+             *, queue: Annotated[bool, typer.Option("--queue", help="Do it in the background, one after the other; "
+                                                    "`vaecore evaluations` shows how far they are.")] = False,
+             data_path: DataPathOption = "", store: StoreOption = None, as_json: JsonOption = False,
+             **asked: Any) -> None:
+    """Evidence, log p(x), reconstructions, samples and codes of checkpoints, as evaluation.json beside each.
 
-    Ctrl-C ends it and keeps what is done by then, marked partial (exit code 3).
+    Ctrl-C ends it and keeps what is done by then, marked partial (exit code 3). Of several runs one that cannot be
+    evaluated is told, and the next is done (exit code 1).
     """
-    from vaecore.data.identity import check_there
     from vaecore.schema import parse
 
-    settings = parse(Settings, asked)
-    found = store_at(store).find(run)
-    if data_path:
-        found.relocate(data_path)
-    check_there(found.config().data)
+    settings, place = parse(Settings, asked), store_at(store)
+    chosen = [place.find(run) for run in dict.fromkeys(runs)]
+    if data_path and (len(chosen) > 1 or queue):
+        raise problem("--data-path", data_path, "It is the place of the data of one run.", "Evaluate that run alone.")
+    if queue:
+        left_out = evaluations.submit(chosen, settings, store=place)
+        for name, why in left_out.items():
+            err.print(f"{name} is left out: {why}", highlight=False, markup=False)
+        count = len(chosen) - len(left_out)
+        say({"queued": count, "left_out": left_out}, as_json,
+            f"{count} evaluation{'s' * (count != 1)} queued; `vaecore evaluations` shows how far they are.")
+        raise typer.Exit(FAILED if chosen and not count else 0)
+    from vaecore.data import DataUnavailable
+    from vaecore.training.checkpoints import BrokenCheckpoint
 
+    found, code = list[dict[str, Any]](), 0
+    for place_of, run in enumerate(chosen, 1):
+        if len(chosen) > 1:
+            err.print(f"{run.id}, {place_of} of {len(chosen)}", highlight=False, markup=False)
+        try:
+            result, ended = _evaluated(run, settings, data_path, as_json=as_json)
+        except (StoreError, LabError, ConfigError, DataUnavailable, BrokenCheckpoint) as error:
+            if len(chosen) == 1:
+                raise
+            err.print(str(error), highlight=False, markup=False)
+            code = FAILED
+            continue
+        found.append(result)
+        code = ended or code
+        if ended == STOPPED:
+            break
+    if as_json:
+        say(found if len(chosen) > 1 else found[0], True, "")
+    if code:
+        raise typer.Exit(code)
+
+
+def _evaluated(run: Run, settings: Settings, data_path: str, *, as_json: bool) -> tuple[dict[str, Any], int]:
+    """What was found of one run, kept, and the exit code that says how it ended; told unless as JSON."""
+    from vaecore.data.identity import check_there
     from vaecore.evaluate.kept import keep
     from vaecore.evaluate.likelihood import Cancelled
     from vaecore.evaluate.report import evaluate_run
 
-    with background.evaluation(found).alone(), _asked_to_stop() as stopped:
+    permission.require("evaluate a run")
+    if data_path:
+        run.relocate(data_path)
+    check_there(run.config().data)
+    with background.evaluation(run).alone(), _asked_to_stop() as stopped:
         try:
             with progress(_title) as tell:
-                result = evaluate_run(found, settings, progress=tell, cancelled=stopped)
+                result = evaluate_run(run, settings, progress=tell, cancelled=stopped)
         except Cancelled:
             err.print("Cancelled before anything was found: nothing is kept.", highlight=False)
             raise typer.Exit(STOPPED) from None
         try:
-            said = f"{background.KEPT}{keep(found, result)}"
+            said = f"{background.KEPT}{keep(run, result)}"
         except OSError as error:
             said = f"not kept: {error.strerror or error}"
-    if as_json:
-        say(result, True, "")
-    else:
+    if not as_json:
         out.print("\n".join(lines(Evaluation.read(result))), highlight=False, markup=False)
     if result["partial"]:
-        err.print("Cancelled: this result is partial. " + _told(result["missing"]), highlight=False, markup=False)
+        err.print(f"{background.BROKEN_OFF}this result is partial. " + _told(result["missing"]), highlight=False,
+                  markup=False)
     err.print(said, highlight=False, markup=False)
-    if result["partial"] or not said.startswith(background.KEPT):
-        raise typer.Exit(STOPPED if result["partial"] else FAILED)
+    return result, STOPPED if result["partial"] else 0 if said.startswith(background.KEPT) else FAILED
+
+
+@app.command("evaluations")
+def queued(*, cancel: Annotated[list[str] | None, typer.Option("--cancel", metavar="RUN", help="Take the evaluations "
+                                                               "of a run out of the queue; repeatable.")] = None,
+           cancel_all: Annotated[bool, typer.Option("--cancel-all", help="Take all out of the queue.")] = False,
+           work: Annotated[bool, typer.Option("--work", help="Work through the queue here, until nothing waits.")
+                           ] = False, store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """The queue of evaluations: what waits, how far it is, and what has ended since it was last empty.
+
+    With --json a list in the queue's order: id, run, settings, state (waiting, running, done, partial, failed,
+    cancelled), detail, part and share of the one that is running.
+    """
+    place = store_at(store)
+    if work:
+        evaluations.work(place)
+    elif cancel_all:
+        evaluations.cancel_all(store=place)
+    elif cancel:
+        named = {place.find(run).id for run in cancel}
+        evaluations.cancel([item.id for item in evaluations.items(place) if item.run in named], store=place)
+    else:
+        evaluations.kick(place)
+    found = evaluations.items(place)
+    if as_json:
+        say([asdict(item) for item in found], True, "")
+    elif found:
+        table([{"run": item.run, "state": item.state, "part": f"{title(item.part)}, {item.share:.0%}" if item.part
+                else "", "detail": item.detail} for item in found],
+              {"run": "Run", "state": "State", "part": "Part", "detail": "Detail"})
+    else:
+        out.print("No evaluation waits.", highlight=False)
 
 
 @app.command()

@@ -17,6 +17,7 @@ from vaecore.store import Run, Store
 
 JUDGE = "judge"  # what a judge's training is called in the lines of its log
 KEPT = "kept in "  # how the last line of an evaluation that came to its end begins
+BROKEN_OFF = "Cancelled: "  # how a line of one begins that was stopped before its end
 REACHED = re.compile(r"(\w+): ([0-9]{1,15}) of ([0-9]{1,15})")
 
 

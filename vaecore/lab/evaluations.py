@@ -1,0 +1,267 @@
+"""Evaluations of many runs, which wait for each other: a queue on disk that survives the page and the server.
+
+    ROOT/lab.json                              {"evaluations": 1}: how many at once (absent: 1)
+         evaluations/queue/<time_ns>-<n>.json  one of them, {run, settings, state, detail, tries}; names are the order
+                           .lock               held by whoever changes the queue, for milliseconds
+                           runner.lock         held by the process that works through it
+
+The runner starts the evaluation of each run as a page does, as a task of its own (`background.evaluation`), and watches
+it. So one that was begun goes on without the runner, and a new runner finds it again. What has ended stays listed until
+all have, and the next are submitted. Whoever looks calls `kick`. No torch in here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from vaecore import permission
+from vaecore.evaluate.settings import Settings
+from vaecore.files import BrokenFile, read_json, remove_leftovers, write_json_atomic
+from vaecore.lab import background, locks
+from vaecore.lab.locks import LabError
+from vaecore.lab.task import Task
+from vaecore.schema import ConfigError, parse
+from vaecore.store import Run, Store, StoreError
+from vaecore.untrusted import Untrusted, Whole, Word
+
+State = Literal["waiting", "running", "done", "partial", "failed", "cancelled"]
+ENDED: tuple[State, ...] = ("done", "partial", "failed", "cancelled")
+NAME = re.compile(r"\d{1,20}-\d{1,6}\.json")
+MAX_QUEUED = 2_000  # evaluations
+MAX_TICKET_BYTES = 20_000
+TRIES = 2  # of one that ends without a word, as when the machine is switched off
+POLL = 0.25  # seconds
+
+
+class Ticket(Untrusted):
+    """One evaluation, as its file says."""
+
+    run: Word
+    settings: dict[str, Any] = Field(default_factory=dict)
+    state: Literal["waiting", "begun", "done", "partial", "failed", "cancelled"] = "waiting"
+    detail: str = ""
+    tries: Whole = 0
+
+
+@dataclass(frozen=True)
+class Item:
+    """One evaluation of the queue, as it stands: `share` of `part` is done of one that is running."""
+
+    id: str
+    run: str
+    settings: dict[str, Any]
+    state: State
+    detail: str = ""  # a sentence
+    part: str = ""
+    share: float = 0.0
+
+
+def submit(runs: Sequence[Run], settings: Settings | None = None, *, store: Store | None = None) -> dict[str, str]:
+    """Queue an evaluation of each run with the same settings, in their order; why some are left out, by their ids.
+
+    Left out are runs without weights, and those that wait already with these settings. `store` is whose queue it is,
+    that in use unless said. Raises `LabError` where it would hold too many, `NotAllowed` where nothing may be changed.
+    """
+    permission.require("evaluate runs")
+    locks.require_locks()
+    store, settings, left_out = store or Store.default(), settings or Settings(), dict[str, str]()
+    asked = settings.model_dump(mode="json")
+    with _queue_lock(store):
+        known = _tickets(store)
+        waiting = [ticket for _, ticket in known if ticket.state in ("waiting", "begun")]
+        if not waiting:
+            for path, _ in known:
+                path.unlink(missing_ok=True)
+        if len(waiting) + len(runs) > MAX_QUEUED:
+            raise LabError(f"{len(waiting):,} evaluations wait already: at most {MAX_QUEUED:,} can. Submit fewer runs.")
+        now, there = time.time_ns(), {ticket.run for ticket in waiting if ticket.settings == asked}
+        for place, run in enumerate(runs):
+            if run.id in there:
+                left_out[run.id] = "It waits already, with the same settings."
+            elif not run.weights.is_file():
+                left_out[run.id] = "It has no weights yet."
+            else:
+                there.add(run.id)
+                write_json_atomic(_folder(store) / f"{now:020}-{place:04}.json",
+                                  Ticket(run=run.id, settings=asked).model_dump())
+    kick(store)
+    return left_out
+
+
+def items(store: Store | None = None) -> list[Item]:
+    """Every evaluation of the queue in its order, those that have ended since it was last empty among them."""
+    store = store or Store.default()
+    return [_item(store, path.stem, ticket) for path, ticket in _tickets(store)]
+
+
+def cancel(ids: Sequence[str], *, store: Store | None = None) -> None:
+    """Take these out of the queue; of one that is running is kept what it has found by then."""
+    permission.require("cancel evaluations")
+    store, stopping = store or Store.default(), list[Task]()
+    with _queue_lock(store):
+        for path, ticket in _tickets(store):
+            if path.stem in ids and ticket.state in ("waiting", "begun"):
+                if ticket.state == "begun" and (task := _task(store, ticket)) and task.progress().running:
+                    stopping.append(task)
+                _write(path, ticket, state="cancelled", detail="Cancelled.")
+    for task in stopping:
+        task.stop()
+
+
+def cancel_all(*, store: Store | None = None) -> None:
+    """Take all out of the queue; of those that are running is kept what they have found by then."""
+    cancel([item.id for item in items(store) if item.state not in ENDED], store=store)
+
+
+def kick(store: Store | None = None) -> None:
+    """Start the runner where evaluations wait and none is at work. Whoever looks at the queue calls this."""
+    store = store or Store.default()
+    if permission.read_only() or not locks.AVAILABLE:
+        return
+    if any(ticket.state in ("waiting", "begun") for _, ticket in _tickets(store)):
+        runner = runner_of(store)
+        if not runner.progress().running:
+            with contextlib.suppress(LabError):  # another page was faster
+                runner.start()
+
+
+def runner_of(store: Store) -> Task:
+    """The process that works through the queue, by `work`."""
+    return Task(_folder(store), "runner", "The queue of evaluations", ("evaluations", "--work", "--store",
+                                                                        str(store.root)))
+
+
+def work(store: Store) -> None:
+    """Work through the queue until nothing waits; raises `LabError` where another process does."""
+    permission.require("evaluate runs")
+    with runner_of(store).alone():
+        with _queue_lock(store):
+            remove_leftovers(_folder(store))
+        while _advance(store):
+            time.sleep(POLL)
+
+
+# -- one round of the runner -----------------------------------------------------------------------
+
+
+def _advance(store: Store) -> bool:
+    """Say what has ended, and begin what there is room for; whether anything is left to do."""
+    with _queue_lock(store):
+        begun = 0
+        for path, ticket in _tickets(store):
+            if ticket.state == "begun":
+                begun += _still_running(store, path, ticket)
+        for path, ticket in _tickets(store):
+            if ticket.state == "waiting" and begun < at_once(store):
+                begun += _begin(store, path, ticket)
+        return any(ticket.state in ("waiting", "begun") for _, ticket in _tickets(store))
+
+
+def _still_running(store: Store, path: Path, ticket: Ticket) -> bool:
+    task = _task(store, ticket)
+    if task is None:
+        _write(path, ticket, state="failed", detail=f"There is no run {ticket.run} any more.")
+        return False
+    now = task.progress()
+    if now.running:
+        return True
+    last = next(filter(str.strip, reversed(now.lines)), "")[:300]
+    if any(line.startswith(background.KEPT) for line in now.lines):
+        partial = any(line.startswith(background.BROKEN_OFF) for line in now.lines)
+        _write(path, ticket, state="partial" if partial else "done", detail=last)
+    elif (not now.lines or background.reached(now.lines[-1:])) and ticket.tries < TRIES:  # killed: nobody said why
+        _write(path, ticket, state="waiting")
+    else:
+        _write(path, ticket, state="failed", detail=last or "It ended without a word.")
+    return False
+
+
+def _begin(store: Store, path: Path, ticket: Ticket) -> bool:
+    """Whether it has begun; False too where it has to wait, as for one of the same run that a page has begun."""
+    task = _task(store, ticket)
+    try:
+        if task is None:
+            raise StoreError(f"There is no run {ticket.run} any more.")
+        settings = parse(Settings, ticket.settings)
+        if task.progress().running:
+            return False
+        task.start(settings.words())
+    except LabError:
+        return False
+    except (StoreError, ConfigError, OSError) as error:
+        _write(path, ticket, state="failed", detail=str(error)[:300])
+        return False
+    _write(path, ticket, state="begun", tries=ticket.tries + 1)
+    return True
+
+
+def at_once(store: Store) -> int:
+    """How many evaluations run at once."""
+    try:
+        known = read_json(store.root / "lab.json")
+    except BrokenFile:
+        known = None
+    asked = known.get("evaluations") if isinstance(known, dict) else 1
+    return asked if isinstance(asked, int) and not isinstance(asked, bool) and 1 <= asked <= 64 else 1
+
+
+# -- the files -------------------------------------------------------------------------------------
+
+
+def _folder(store: Store) -> Path:
+    return store.root / "evaluations" / "queue"
+
+
+def _tickets(store: Store) -> list[tuple[Path, Ticket]]:
+    """The good tickets in their order; what is none is passed over."""
+    try:
+        paths = sorted(path for path in _folder(store).iterdir() if NAME.fullmatch(path.name))
+    except OSError:
+        return []
+    found = []
+    for path in paths[:2 * MAX_QUEUED]:
+        with contextlib.suppress(BrokenFile, ValidationError, OSError):
+            found.append((path, Ticket.kept(read_json(path, MAX_TICKET_BYTES))))
+    return found
+
+
+def _write(path: Path, ticket: Ticket, **changed: Any) -> None:
+    write_json_atomic(path, ticket.model_copy(update=changed).model_dump())
+
+
+def _task(store: Store, ticket: Ticket) -> Task | None:
+    try:
+        return background.evaluation(store.find(ticket.run))
+    except StoreError:
+        return None
+
+
+def _item(store: Store, name: str, ticket: Ticket) -> Item:
+    if ticket.state != "begun":
+        return Item(name, ticket.run, ticket.settings, ticket.state, ticket.detail[:300])
+    task = _task(store, ticket)
+    now = task.progress() if task else None
+    part, share = (background.reached(now.lines) if now else None) or ("", 0.0)
+    return Item(name, ticket.run, ticket.settings, "running", ticket.detail[:300], part, share)
+
+
+@contextlib.contextmanager
+def _queue_lock(store: Store) -> Iterator[None]:
+    _folder(store).mkdir(parents=True, exist_ok=True)
+    lock = locks.take(_folder(store) / ".lock", wait=10.0)
+    if lock is None:
+        raise LabError("Another process has been changing the queue of evaluations for 10 s: it may be suspended. Try "
+                       "again.")
+    try:
+        yield
+    finally:
+        os.close(lock)
