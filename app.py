@@ -1,11 +1,37 @@
-"""Latent Lab: the server. Start it with `make app`, or `streamlit run app.py`.
+"""Latent Lab: the server. Start it with `make app`, or `streamlit run app.py`; `-- --read-only` changes nothing.
 
 The script that Streamlit runs lies in `pages/`, not here: beside its main script Streamlit looks for a folder `pages/`
 and shows what it finds there to the first visitor of a server, in place of the navigation.
 """
 
+import argparse
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import streamlit as st
+from starlette.middleware import Middleware
 
 from pages.components import map_routes, networks, seen, serve
+from pages.shared.access.guard import Guard, exposed
+from vaecore import permission
 
-app = st.App("pages/index.py", routes=[*serve.routes(), *networks.routes(), *seen.routes(), *map_routes.routes()])
+
+@contextlib.asynccontextmanager
+async def lifespan(_: st.App) -> AsyncIterator[None]:
+    """Say at the start who can reach the server, where that is more than this machine."""
+    if told := exposed():
+        print(f"\n  {told}\n", file=sys.stderr, flush=True)
+    yield
+
+
+if sys.argv and Path(sys.argv[0]).resolve() == Path(__file__).resolve():  # not where a test or uvicorn imports it
+    options = argparse.ArgumentParser("streamlit run app.py --", description="Latent Lab, a dashboard in the browser.")
+    options.add_argument("--read-only", action="store_true", help="no training, upload, renaming or removal")
+    if options.parse_args().read_only:
+        os.environ[permission.READ_ONLY] = "1"
+
+routes = [*serve.routes(), *networks.routes(), *seen.routes(), *map_routes.routes()]
+app = st.App("pages/index.py", routes=routes, lifespan=lifespan, middleware=[Middleware(Guard, routes=routes)])

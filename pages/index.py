@@ -4,15 +4,18 @@ import streamlit as st
 
 from pages.components.serve import component
 from pages.shared import warm
+from pages.shared.access import gate
 from pages.shared.checkpoints import CROSS_MODAL, LATENT_MAP, SENTENCES, TRAVERSE, VIDEO
 
 st.set_page_config(page_title="Latent Lab", page_icon="🧭", layout="wide")
+gate.pass_or_stop()
 
 page = st.navigation(
     {
         "": [
             st.Page("home/page.py", title="Home", icon=":material/home:", default=True,
                     help="What is here: the checkpoints in the gallery, your own runs, and where to start."),
+            *gate.page(),
         ],
         "Train": [
             st.Page("train/page.py", title="Train", icon=":material/model_training:", url_path="train",
