@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.shared import studies, task
+from pages.shared import changing, studies, task
 from pages.shared.checkpoints import store
 from pages.shared.queue import Look
 from pages.shared.words import duration, escaped
@@ -144,8 +144,8 @@ def run_button(claim: Study, result: Result | None) -> None:
         if result:
             st.markdown(f"When it ends, its result replaces the one of {escaped(result.date)}, whichever way it comes "
                         "out. Stopped before, it changes nothing.")
-        st.button("Run it now", key=f"start-{claim.id}", type="primary", icon=":material/play_arrow:",
-                  on_click=task.start, args=(background.study(store(), claim.id), f"claims-{claim.id}"))
+        changing.button("Run it now", key=f"start-{claim.id}", type="primary", icon=":material/play_arrow:",
+                        on_click=task.start, args=(background.study(store(), claim.id), f"claims-{claim.id}"))
 
 
 def ended(claim: Study, last: Progress) -> None:

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from pages.shared import evaluation, task
+from pages.shared import changing, evaluation, task
 from pages.shared.checkpoints import pick, with_weights
 from pages.shared.moved import ask_where
 from pages.shared.tables import offer
@@ -67,9 +67,10 @@ def order(run: Run) -> bool:
         ask_where(run, "evaluate-where")
         settings = asked()
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.button("Evaluate", key="evaluate-start", type="primary", icon=":material/play_arrow:", on_click=start,
-                      args=(run, settings), disabled=settings is None, help="In the background on this machine; it "
-                      "goes on when this page is closed. The same settings replace the earlier result.")
+            changing.button("Evaluate", key="evaluate-start", type="primary", icon=":material/play_arrow:",
+                            on_click=start, args=(run, settings), disabled=settings is None,
+                            help="In the background on this machine; it goes on when this page is closed. The same "
+                                 "settings replace the earlier result.")
             if any(facts.settings == settings and not facts.partial for facts in kept(run)):
                 st.caption("These settings have a result below; a new one replaces it.", width="stretch")
         task.ended(key_of(run), now, good=any(line.startswith(background.KEPT) for line in now.lines))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.shared import history, measure, studies, warm
+from pages.shared import changing, history, measure, studies, warm
 from pages.shared.checkpoints import MAX_WATCHED, store
 from pages.shared.queue import LIVE, STATES, anything_live
 from pages.shared.words import duration, escaped
@@ -77,8 +77,8 @@ def confirm(series: Series, count: int) -> None:
     st.markdown(f"**{count} trainings**, one after the other, about "
                 f"**{most if least == most else f'{least} to {most}'}** in all. They run in the background and go on "
                 f"when this page is closed.{busy}")
-    st.button(f"Queue all {count}", key=f"queue-all-{series.name}", type="primary", icon=":material/playlist_add:",
-              on_click=begin, args=(series,))
+    changing.button(f"Queue all {count}", key=f"queue-all-{series.name}", type="primary",
+                    icon=":material/playlist_add:", on_click=begin, args=(series,))
 
 
 def seconds(series: Series) -> tuple[float, float]:

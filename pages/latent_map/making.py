@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import task
+from pages.shared import changing, task
 from pages.shared.words import escaped
 from vaecore.lab import background
 from vaecore.mapping import STEPS, Settings
@@ -50,9 +50,10 @@ def order(run: Run, settings: Settings, said: str, button: str) -> None:
             st.fragment(watch, run_every=1.0, key=f"watch-{key.replace('/', '-')}")(run, settings, key)
             return
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.button(button, key=f"start-{key}", icon=":material/play_arrow:", on_click=task.start,
-                      args=(job, key, settings.words()), help="In the background on this machine; it goes on when this "
-                      "page is closed. What is made is kept for all visitors.")
+            changing.button(button, key=f"start-{key}", icon=":material/play_arrow:", on_click=task.start,
+                            args=(job, key, settings.words()),
+                            help="In the background on this machine; it goes on when this page is closed. What is "
+                                 "made is kept for all visitors.")
             st.caption(escaped(f"{run.id}: {said}"), width="stretch")
         task.ended(key, now, good=False, said="Stopped.")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.shared import task
+from pages.shared import changing, task
 from pages.shared.words import escaped
 from vaecore.lab import background
 
@@ -44,8 +44,9 @@ def offer(opened: Checkpoint | CrossModal) -> None:
         return
     key, last = _key(run), background.judging(run).progress()
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="judge-offer"):
-        st.button("Make the judge", key=f"make-judge-{run.id}", icon=":material/gavel:", on_click=task.start,
-                  args=(background.judging(run), key), help=f"{WHAT} It takes some 20 seconds, in the background.")
+        changing.button("Make the judge", key=f"make-judge-{run.id}", icon=":material/gavel:", on_click=task.start,
+                        args=(background.judging(run), key),
+                        help=f"{WHAT} It takes some 20 seconds, in the background.")
         st.caption("It says of what is decoded which class that is, and how sure it is.", width="content")
     task.ended(key, last, good=False, said="Stopped: nothing was kept.")
 

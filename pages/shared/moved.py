@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.shared.words import escaped
+from vaecore import permission
 from vaecore.store import Run, StoreError
 
 
@@ -25,7 +26,7 @@ def ask_where(run: Run, key: str) -> bool:
         return True
     st.text_input("Where the file lies now", key=key, placeholder="/folder/file", on_change=_take, args=(run, key),
                   help="A path on this machine. It must be the same file: its digest is compared, and nothing else "
-                  "of the run changes.")
+                  "of the run changes.", disabled=bool(permission.refusal()))
     if error:
         st.error(escaped(error), icon=":material/error:")
     return True

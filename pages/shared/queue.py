@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from pages.shared import changing
 from pages.shared.checkpoints import explore_link, store
 from pages.shared.moved import ask_where
 from pages.shared.words import Colour, duration, escaped
@@ -90,8 +91,8 @@ def _notices(here: Store) -> None:
     if removed := st.session_state.get("queue:removed"):
         with st.container(horizontal=True, vertical_alignment="center", key="queue-undo-row"):
             st.caption(f":material/delete: {escaped(removed)} is in the trash.", width="stretch")
-            st.button("Undo", key="queue-undo", icon=":material/undo:", type="tertiary", on_click=_undo,
-                      args=(here, removed), help="Bring the removed run back.")
+            changing.button("Undo", key="queue-undo", icon=":material/undo:", type="tertiary", on_click=_undo,
+                            args=(here, removed), help="Bring the removed run back.")
 
 
 def _card(run: Run, status: lab.Status) -> None:
@@ -120,17 +121,17 @@ def _actions(run: Run, status: lab.Status) -> None:
     name = _slug(run)
 
     def button(label: str, icon: str, action: Callable[[Run], None], help: str) -> None:
-        st.button(label, key=f"queue-{label.split()[0].lower()}-{name}", icon=icon, on_click=_act, args=(action, run),
-                  help=help, wrap=False)
+        changing.button(label, key=f"queue-{label.split()[0].lower()}-{name}", icon=icon, on_click=_act,
+                        args=(action, run), help=help, wrap=False)
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if status.state == "running" and status.stopping and _asked_seconds_ago(run) > IMPATIENT:
             button("Force stop", ":material/dangerous:", lambda r: lab.stop(r.path, now=True),
                    "End the process now. The last checkpoint is kept; what came after it is done again on resume.")
         elif status.state == "running":
-            st.button("Stop", key=f"queue-stop-{name}", icon=":material/stop:", on_click=_act,
-                      args=(lambda r: lab.stop(r.path), run), disabled=status.stopping,
-                      help="Finish the step, save a checkpoint and stop. It can be resumed.")
+            changing.button("Stop", key=f"queue-stop-{name}", icon=":material/stop:", on_click=_act,
+                            args=(lambda r: lab.stop(r.path), run), disabled=status.stopping,
+                            help="Finish the step, save a checkpoint and stop. It can be resumed.")
         elif status.state == "queued":
             button("Take out", ":material/stop:", lambda r: lab.stop(r.path),
                    "Take the run out of the queue. Its folder stays, and it can be resumed.")
@@ -145,8 +146,9 @@ def _actions(run: Run, status: lab.Status) -> None:
         if run.weights.is_file():
             explore_link(run)
         if status.state not in LIVE:
-            st.button("Remove", key=f"queue-remove-{name}", icon=":material/delete:", type="tertiary", on_click=_act,
-                      args=(_remove, run), help="Move the run's folder to the trash. It can be brought back.")
+            changing.button("Remove", key=f"queue-remove-{name}", icon=":material/delete:", type="tertiary",
+                            on_click=_act, args=(_remove, run),
+                            help="Move the run's folder to the trash. It can be brought back.")
 
 
 # -- words -----------------------------------------------------------------------------------------

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 
 import streamlit as st
 
+from pages.shared import changing
 from pages.shared.words import duration, escaped
 from vaecore.lab import LabError
 from vaecore.lab.task import Progress, Task
+from vaecore.store import StoreError
 
 
 def start(task: Task, key: str, *options: Mapping[str, str]) -> None:
@@ -19,7 +21,7 @@ def start(task: Task, key: str, *options: Mapping[str, str]) -> None:
     st.session_state.pop(f"{key}:stopped", None)
     try:
         task.start(*options)
-    except (LabError, OSError) as error:
+    except (LabError, StoreError, OSError) as error:
         st.session_state[f"{key}:error"] = str(error)
 
 
@@ -28,7 +30,7 @@ def stop(task: Task, key: str) -> None:
     try:
         task.stop()
         st.session_state[f"{key}:stopped"] = True
-    except LabError as error:
+    except (LabError, StoreError) as error:
         st.session_state[f"{key}:error"] = str(error)
 
 
@@ -51,8 +53,8 @@ def running(task: Task, key: str, now: Progress, *, of: str = "", label: str, bu
         st.badge("Stopping" if stopping else "Running", color="orange" if stopping else "blue",
                  icon=":material/hourglass_top:" if stopping else ":material/play_circle:")
         st.markdown(f"for {duration(now.seconds)}{of}", width="content")
-        st.button(label, key=button, icon=":material/stop:", on_click=stop, args=(task, key), disabled=stopping,
-                  help=help)
+        changing.button(label, key=button, icon=":material/stop:", on_click=stop, args=(task, key), disabled=stopping,
+                        help=help)
 
 
 def ended(key: str, last: Progress, *, good: bool, said: str = "") -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import pictures
+from pages.shared import changing, pictures
 from pages.shared.words import escaped
 
 if TYPE_CHECKING:
@@ -35,9 +35,10 @@ def ask(label: str, key: str, help: str, *, several: bool = False) -> bytes | No
 
     most = MAX_PICTURE_BYTES // 10**6
     if not several:
-        file = st.file_uploader(label, type=FILES, key=key, max_upload_size=most, help=help)
-        return None if file is None else file.getvalue()
-    files = st.file_uploader(label, type=FILES, key=key, max_upload_size=most, help=help, accept_multiple_files=True)
+        file = changing.file_uploader(label, type=FILES, key=key, max_upload_size=most, help=help)
+        return None if file is None else bytes(file.getvalue())
+    files = changing.file_uploader(label, type=FILES, key=key, max_upload_size=most, help=help,
+                                   accept_multiple_files=True)
     if len(files) > MOST_FILES:
         st.warning(f"Of {len(files)} files the first {MOST_FILES} are read.", icon=":material/info:")
         files = files[:MOST_FILES]
@@ -48,7 +49,7 @@ def ask(label: str, key: str, help: str, *, several: bool = False) -> bytes | No
     if len(files) > 1:
         place = st.segmented_control("Which", range(len(files)), default=0, required=True, key=f"{key}-which",
                                      format_func=lambda n: f"{n + 1}. {names[n]}", help="The picture to look at.") or 0
-    return files[min(place, len(files) - 1)].getvalue()
+    return bytes(files[min(place, len(files) - 1)].getvalue())
 
 
 def read(how: Callable[[Collection[Step]], Upload], key: str, *, shown: bool = True) -> Upload:

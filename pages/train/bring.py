@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import streamlit as st
 
-from pages.shared import measure, pictures
+from pages.shared import changing, measure, pictures
 from pages.shared.checkpoints import store
 from pages.shared.words import escaped
 from vaecore import shelf
@@ -38,9 +38,9 @@ CLASSES_SHOWN, FITS_BYTES = 24, 32 * 2**20  # of arrays that are read once more 
 
 def open_button() -> None:
     """The way in."""
-    st.button("Bring your own data", key="train-bring", icon=":material/upload:", on_click=_open, width="stretch",
-              help="Upload files, or name a file or folder on this machine: pictures, tables, texts, clips, or several "
-                   "modalities. What is understood of them is shown before anything is used.")
+    changing.button("Bring your own data", key="train-bring", icon=":material/upload:", on_click=_open, width="stretch",
+                    help="Upload files, or name a file or folder on this machine: pictures, tables, texts, clips, or "
+                         "several modalities. What is understood of them is shown before anything is used.")
 
 
 def _open() -> None:
@@ -110,7 +110,7 @@ def _uploaded(*, folder: bool) -> Place | None:
     kinds = list(own().values())
     endings = sorted({ending.lstrip(".").rpartition(".")[2] for kind in kinds for ending in kind.endings})
     most = MAX_FILE_BYTES // 10**6
-    files = st.file_uploader(
+    files = changing.file_uploader(
         "A folder, with all in it" if folder else "One file, several, or a zip", None if folder else endings,
         accept_multiple_files="directory" if folder else True, key=f"bring:{'folder' if folder else 'files'}",
         max_upload_size=most, help=f"At most {most} MB a file; larger data are named by their path on this machine. "
@@ -160,7 +160,7 @@ def _before(earlier: list[shelf.Kept]) -> Place | None:
             f"Used by {', '.join(ids[:5])}{', …' if len(ids) > 5 else ''}: remove that first." if ids else
             "Delete this upload." if chosen.here else "Forget this path; what lies there stays.")):
         st.markdown(f"{what} **{escaped(chosen.name)}**?")
-        st.button(what, key="bring:remove", type="primary", disabled=bool(ids), on_click=_remove, args=(chosen,))
+        changing.button(what, key="bring:remove", type="primary", disabled=bool(ids), on_click=_remove, args=(chosen,))
     if not chosen.there:
         st.warning(escaped(f"{chosen.path} is not there any more."), icon=":material/folder_off:")
         return None
@@ -221,7 +221,7 @@ def _understood(place: Place, asked: DataConfig | None) -> None:
             choice.segmented_control("Read as", list(kinds), format_func=lambda name: kinds[name].title, wrap=True,
                                      key=key, help="What it looks like comes first.")
     show(look, config, place)
-    if st.button("Use these data", type="primary", icon=":material/check:", key="bring:use", width="stretch"):
+    if changing.button("Use these data", type="primary", icon=":material/check:", key="bring:use", width="stretch"):
         st.session_state[CHOSEN] = config.model_dump(mode="json")
         st.session_state[USED] = True
         st.session_state[OPEN] = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.shared import changing
 from pages.shared import task as background
 from pages.shared.words import escaped
 from vaecore.data import DataConfig
@@ -59,11 +60,11 @@ def _offer(chosen: Published) -> None:
         if chosen.accept:
             st.caption(escaped(chosen.accept))
             accepted = st.checkbox("I accept this licence", key=f"train-accept-{chosen.name}")
-        st.button("Go on with the download" if background.stopped(key) else "Download it now",
-                  key=f"train-download-{chosen.name}", icon=":material/download:", disabled=not accepted,
-                  on_click=background.start, args=(task, key),
-                  help="Fetches the published files from the internet, checks and converts them, and keeps them for "
-                       "later. It goes on in the background; nothing is fetched unless you press this.")
+        changing.button("Go on with the download" if background.stopped(key) else "Download it now",
+                        key=f"train-download-{chosen.name}", icon=":material/download:", disabled=not accepted,
+                        on_click=background.start, args=(task, key),
+                        help="Fetches the published files from the internet, checks and converts them, and keeps them "
+                             "for later. It goes on in the background; nothing is fetched unless you press this.")
         background.ended(key, last, good=False, said="Stopped. What has come is kept: the download goes on from there.")
 
 

@@ -18,6 +18,7 @@ import streamlit as st
 import yaml
 from pydantic import BaseModel
 
+from pages.shared import changing
 from pages.shared.checkpoints import store
 from pages.shared.moved import ask_where
 from pages.shared.words import escaped
@@ -242,9 +243,10 @@ def origin_row(origin: Origin) -> None:
                      format_func=lambda name: f"{name} · {lines.get(name, '')}",
                      help="A preset, each ready to run as it is. Choosing one fills every field below anew.")
         with st.popover("File", icon=":material/upload_file:", help="Use a configuration file instead of a preset."):
-            st.file_uploader("Configuration, YAML or JSON", ["yaml", "yml", "json"], key="train:file",
-                             on_change=begin_with_file, max_upload_size=1,
-                             help="As saved here, or a run's config.json. At most 1 MB; nothing in it is executed.")
+            changing.file_uploader("Configuration, YAML or JSON", ["yaml", "yml", "json"], key="train:file",
+                                   on_change=begin_with_file, max_upload_size=1,
+                                   help="As saved here, or a run's config.json. At most 1 MB; nothing in it is "
+                                        "executed.")
     if notices := st.session_state.get("train:notice"):
         st.error("  \n".join(map(escaped, notices)), icon=":material/error:")
     if origin.source:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import measure, pictures, warm
+from pages.shared import changing, measure, pictures, warm
 from pages.shared.checkpoints import store
 from pages.shared.palette import BLUE, GREEN, PINK
 from pages.shared.queue import anything_live, queue_panel
@@ -29,8 +29,8 @@ from pages.train.origin import (
     use_data,
     with_file_chosen,
 )
-from vaecore import lab
-from vaecore.schema import ConfigError, Problem, parse, title_at
+from vaecore import lab, permission
+from vaecore.schema import ConfigError, Problem, parse, problem, title_at
 from vaecore.store import StoreError, checked_name
 
 if TYPE_CHECKING:
@@ -80,6 +80,9 @@ def judge(values: dict[str, object]) -> Plan:
     from vaecore.config import RunConfig
     from vaecore.data import DataUnavailable
 
+    data = values.get("data")
+    if (why := permission.refusal()) and isinstance(data, dict) and (path := data.get("path")):  # not theirs to read
+        return Plan(None, problem("data.path", path, why, "Choose data that come with the laboratory.").problems)
     try:
         config = parse(RunConfig, values)
     except ConfigError as error:
@@ -193,11 +196,12 @@ def launch_card(origin: Origin, plan: Plan) -> st.delta_generator.DeltaGenerator
         if against:
             st.caption(f":red[:material/error: {escaped(against)}]")
         reason = trouble(plan)
-        if st.button("Add to queue" if busy else "Start training", key="train-start", type="primary", width="stretch",
-                     icon=":material/playlist_add:" if busy else ":material/play_arrow:",
-                     disabled=bool(reason or against),
-                     help="Trains in the background; it goes on when this page is closed. One at a time, in order."
-                     ) and plan.config is not None:
+        if changing.button("Add to queue" if busy else "Start training", key="train-start", type="primary",
+                           width="stretch", icon=":material/playlist_add:" if busy else ":material/play_arrow:",
+                           disabled=bool(reason or against),
+                           help="Trains in the background; it goes on when this page is closed. One at a time, in "
+                                "order."
+                           ) and plan.config is not None:
             start(origin, plan.config, name)
         if reason:
             st.caption(f":red[:material/block: Cannot start: {escaped(reason)}]")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from pages.shared import changing
 from pages.shared.words import escaped
 from vaecore.data.own.clip_file import ENDINGS
 
@@ -64,9 +65,10 @@ def uploaded(checkpoint: VideoCheckpoint) -> Chosen | None:
     from vaecore.data.base import DataUnavailable
     from vaecore.schema import ConfigError
 
-    file = st.file_uploader("Your clip", type=FILES, key="clip-file", max_upload_size=MAX_CLIP_MB, width=300,
-                            help=f"A film, a GIF, or an .npz with frames (T, H, W, C). Its first {FRAMES} frames are "
-                            f"{FITS[checkpoint.fit]} and resized to what this model reads. It stays on this machine.")
+    file = changing.file_uploader("Your clip", type=FILES, key="clip-file", max_upload_size=MAX_CLIP_MB, width=300,
+                                  help=f"A film, a GIF, or an .npz with frames (T, H, W, C). Its first {FRAMES} "
+                                       f"frames are {FITS[checkpoint.fit]} and resized to what this model reads. It "
+                                       "stays on this machine.")
     if file is None:
         st.info("Give a clip of a few seconds. What moves like the clips that the model learned from works best.",
                 icon=":material/upload_file:", width=420)
