@@ -49,7 +49,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Named:
-    """What a configuration is called by."""
+    """The parts of what a configuration is called by."""
 
     base: str  # the preset's name; of no preset, family and data
     preset: str  # empty where there is none of its family

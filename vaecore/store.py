@@ -99,6 +99,22 @@ class Run:
                              "into your own instead.")
 
     @property
+    def marks_file(self) -> Path:
+        """Where a person's marks of the run lie; of one that is only read, in one's own store."""
+        from vaecore.marks import NAME as MARKS
+
+        return self.path / MARKS if self.writable else self.store_root / "marks" / f"{self.id}.json"
+
+    @property
+    def title(self) -> str:
+        """What the run is called: the name that somebody gave it, or that was made for it; else its id."""
+        from vaecore.marks import read
+
+        made = self.about().get("title")
+        made = " ".join(made.split())[:80] if isinstance(made, str) else ""
+        return read(self.marks_file)[0].title or made or self.id
+
+    @property
     def weights(self) -> Path:
         return self.path / "weights.safetensors"
 
@@ -299,6 +315,7 @@ class Store:
         if target.exists():
             target = target.with_name(f"{target.name[:58]}-{secrets.token_hex(2)}")
         run.path.rename(target)
+        os.utime(target)  # when it was removed
         return target.name
 
     def restore(self, name: str) -> Run:

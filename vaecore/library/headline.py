@@ -33,7 +33,7 @@ class Data(Untrusted):
 
     @property
     def vocabulary(self) -> str:
-        """Which words of a text count; empty for what is not text."""
+        """The words of a text that count; empty for what is not text."""
         if self.vocabulary_size is None or self.least_count is None:
             return ""
         unit = "characters" if self.tokens == "characters" else "words"
@@ -55,14 +55,14 @@ class Model(Untrusted):
 
 
 class Config(Untrusted):
-    """`config.json`."""
+    """What is read of `config.json`."""
 
     data: Data = Data()
     model: Model = Model()
 
 
 class About(Untrusted):
-    """`about.json`."""
+    """What is read of `about.json`."""
 
     observation: Word = "observation"
     likelihood: Word = ""
@@ -116,7 +116,7 @@ class Headline:
 
     @property
     def has_code(self) -> bool:
-        """Whether there is a latent; a language model has none."""
+        """Whether the run has a latent; a language model has none."""
         return self.has_kl or not self.exact
 
     @property
@@ -183,8 +183,11 @@ def told(name: str, values: dict[str, Any], words: dict[str, Any], summary: dict
         read=read if isinstance(read := values.get("data"), dict) else {}, problem=problem)
 
 
-def comparable(runs: Sequence[Headline]) -> list[str]:
-    """Why numbers of these runs in nats cannot be set against each other; empty where they can."""
+def comparable(runs: Sequence[Headline], *, nats: bool = True) -> list[str]:
+    """Why numbers of these runs cannot be set against each other; empty where they can.
+
+    Those in `nats` compare only under one likelihood.
+    """
     from vaecore.data.identity import reading
 
     reasons = []
@@ -197,6 +200,6 @@ def comparable(runs: Sequence[Headline]) -> list[str]:
     if not reasons and (told := reading([run.read for run in runs])):
         reasons.append(f"how the data was read, split or scaled ({told})")
     likelihoods = list(dict.fromkeys(run.likelihood for run in runs if run.likelihood))
-    if len(likelihoods) > 1:
+    if nats and len(likelihoods) > 1:
         reasons.append(f"likelihoods ({', '.join(likelihoods)})")
     return reasons
