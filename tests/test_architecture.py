@@ -17,7 +17,7 @@ import vaecore
 
 ROOT = Path(vaecore.__file__).parent
 FILES = sorted(path for path in ROOT.rglob("*.py"))
-TOP = ["lab", "explore", "evaluate", "cli", "studies"]
+TOP = ["lab", "explore", "evaluate", "cli", "studies", "sweeps"]
 DASHBOARD = ["streamlit", "plotly", "pandas", "pages", "app"]  # what only it needs, and itself
 FORBIDDEN: dict[str, list[str]] = {  # part -> what it must not import, besides the dashboard
     "schema": ["config", "data", "nets", "probability", "schedules", "models", "training", "store", *TOP],
@@ -31,6 +31,7 @@ FORBIDDEN: dict[str, list[str]] = {  # part -> what it must not import, besides 
     "models": ["config", "schedules", "training", "store", *TOP],
     "config": ["training", "store", *TOP], "store": ["training", "models", *TOP], "training": TOP,
     "evaluate": ["lab", "studies", "cli"], "explore": ["lab", "studies", "cli"], "lab": ["studies", "cli"],
+    "sweeps": ["studies", "cli"],
     "views": ["training", "evaluate", "lab", "studies", "cli"], "studies": ["cli"]}
 
 

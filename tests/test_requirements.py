@@ -13,8 +13,9 @@ from tests.test_architecture import FILES, imports
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "umap-learn": "umap"}
-BY_NAME = {"umap", "onnx"}  # extras that are installed only where they are asked for by name; tests have them all
+IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "umap-learn": "umap",
+               "bayesian-optimization": "bayes_opt"}
+BY_NAME = {"umap", "onnx", "search"}  # extras installed only where they are asked for by name; tests have them all
 
 BROUGHT = {"pydantic_core", "starlette"}  # by pydantic and by Streamlit, whose own they are
 KNOWN = {*sys.stdlib_module_names, *BROUGHT, "vaecore", "pages"}

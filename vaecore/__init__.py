@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _ROOMS = {"bring": "data.own.door", "fit": "api", "fitting": "api", "load": "api", "presets": "named",
-          "RunConfig": "config", "preset": "config", "ConfigError": "schema", "Run": "store", "Store": "store",
-          "StoreError": "store"}
+          "RunConfig": "config", "preset": "config", "sweep": "api", "ConfigError": "schema", "Run": "store",
+          "Store": "store", "StoreError": "store"}
 __all__ = ["ConfigError", "Run", "RunConfig", "Store", "StoreError", "bring", "fit", "fitting", "load", "preset",
-           "presets"]
+           "presets", "sweep"]
 
 if TYPE_CHECKING:
     from vaecore import models
-    from vaecore.api import fit, fitting, load
+    from vaecore.api import fit, fitting, load, sweep
     from vaecore.config import RunConfig, preset
     from vaecore.data.own.door import bring
     from vaecore.models import *  # noqa: F403

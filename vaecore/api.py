@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vaecore.config import RunConfig
     from vaecore.data.own.file import OwnFile
     from vaecore.explore import Checkpoint, Codeless, CrossModal, SentenceCheckpoint, VideoCheckpoint
+    from vaecore.sweeps import Standing
     from vaecore.training.fitting import Fitting
 
     Opened = Checkpoint | Codeless | CrossModal | SentenceCheckpoint | VideoCheckpoint
@@ -73,6 +74,35 @@ def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, An
         raise KeyboardInterrupt(f"Stopped at step {control.step}. vaecore.load({str(run.path)!r}) opens what there is; "
                                 f"`vaecore resume {run.id}` continues.")
     return _opened(run)
+
+
+def sweep(start: str | Path | RunConfig, over: Mapping[str, Any], *, name: str, seeds: int = 1,
+          method: str | Mapping[str, Any] = "grid", stopping: str | Mapping[str, Any] = "none", objective: str = "elbo",
+          at_once: int = 0, set: Mapping[str, Any] | None = None, store: Store | Path | str | None = None) -> Standing:
+    """Train a configuration over and over with some of its fields varied, in the lab's queue; how it stands.
+
+        vaecore.sweep("vae-digits", {"latent_size": [2, 8, 32], "training.beta.value": "0.1..10:log:5"}, name="z-beta",
+                      seeds=4)
+        vaecore.sweeps.standing(vaecore.Store.default(), "z-beta").table().markdown()
+
+    `over` has the values of each field: a list, or as they are typed on the command line. `method` is grid, random or
+    search, `stopping` none, median or halving, each by its name or with its fields: {"kind": "random", "trials": 30}.
+    Points are judged by the validation number `objective`. `start`, `set` and `store` are those of `fit`. It returns at
+    once: the trainings go on in the background, and `vaecore sweep show NAME` says how it stands.
+
+    Raises `ConfigError` where a point is no valid configuration, and `StoreError` for a name that is taken.
+    """
+    from vaecore.sweeps import tending
+    from vaecore.sweeps.planning import declare, plan
+
+    def kind(choice: str | Mapping[str, Any]) -> dict[str, Any]:
+        return {"kind": choice} if isinstance(choice, str) else dict(choice)
+
+    base = chosen(start, set or {})
+    declared, notes = declare(base, {_whole(field, base): values for field, values in over.items()}, name=name,
+                              seeds=seeds, method=kind(method), stopping=kind(stopping), objective=objective,
+                              at_once=at_once, origin=str(start) if isinstance(start, str | Path) else "")
+    return tending.start(_store(store), plan(declared, notes))
 
 
 def fitting(data: Any, **settings: Any) -> list[Fitting]:

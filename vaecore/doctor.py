@@ -25,6 +25,7 @@ NEEDED = ("mnist",)  # the default has to be here; the others are a choice
 OPTIONAL = {"dashboard": ("streamlit", "The pages need Streamlit: `make app` installs it."),
             "PyAV": ("av", "Reading and writing films needs it: `pip install \"vaecore[video]\"`."),
             "UMAP": ("umap", "Maps of codes by UMAP need it: `pip install \"vaecore[umap]\"`."),
+            "search": ("bayes_opt", "The search of a sweep needs it: `pip install \"vaecore[search]\"`."),
             "ONNX": ("onnxscript", "Decoders and encoders as ONNX need it: `pip install \"vaecore[onnx]\"`.")}
 IMPORTED = "import json; from vaecore.training.device import found; print(json.dumps(found()))"
 PATIENCE = 120.0  # seconds that torch may take to be imported

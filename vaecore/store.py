@@ -21,6 +21,7 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -276,11 +277,11 @@ class Store:
         raise StoreError(f"There is no run '{reference}' in {self.root}.{told} `vaecore runs` lists those there are.")
 
     def create(self, config: RunConfig, name: str = "", *, parent: dict[str, Any] | None = None,
-               experiment: str = "") -> Run:
+               experiment: str = "", point: Mapping[str, Any] | None = None) -> Run:
         """A new run's folder with its `config.json`; `name` is taken as it is, or made from the choice and time.
 
         `about.json` beside it says what it is in words, so that a list of runs can be drawn without torch, of which
-        run it is a fork, and to which experiment it belongs.
+        run it is a fork, to which experiment it belongs, and which `point` of a sweep it is.
         """
         permission.require("make a run")
         self.require_own()
@@ -296,7 +297,8 @@ class Store:
             raise StoreError(f"There is already a run called '{name}'. Choose another name, or remove that one."
                              ) from None
         try:
-            write_json_atomic(path / "about.json", {**config.about(), "parent": parent, "experiment": experiment})
+            write_json_atomic(path / "about.json", {**config.about(), "parent": parent, "experiment": experiment,
+                                                    **({"point": dict(point)} if point else {})})
             write_bytes_atomic(path / "config.json", config.resolve().to_json().encode())
         except OSError:
             shutil.rmtree(path, ignore_errors=True)  # nothing in it yet

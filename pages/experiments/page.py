@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -69,7 +68,9 @@ def confirm(series: Series, count: int) -> None:
     try:
         with st.spinner("Measuring …"):
             warm.up().join(30)  # its imports would be measured too
-            least, most = map(duration, seconds(series))
+            from vaecore.training.estimate import in_all
+
+            least, most = map(duration, in_all(list(series.runs().values()), measure.seconds))
     except (DataUnavailable, ConfigError) as error:
         st.warning(escaped(str(error)), icon=":material/cloud_off:")
         return
@@ -79,19 +80,6 @@ def confirm(series: Series, count: int) -> None:
                 f"when this page is closed.{busy}")
     changing.button(f"Queue all {count}", key=f"queue-all-{series.name}", type="primary",
                     icon=":material/playlist_add:", on_click=begin, args=(series,))
-
-
-def seconds(series: Series) -> tuple[float, float]:
-    """What all of its runs take at least and at most; those that differ only in numbers are measured once."""
-    groups: dict[str, list[Any]] = {}
-    for config in series.runs().values():
-        plain = config.resolve().model_dump(mode="json")
-        for section, names in (("model", ("likelihood",)), ("training", ("beta", "rate"))):
-            for name in names:
-                plain[section].pop(name, None)
-        groups.setdefault(json.dumps(plain, sort_keys=True), []).append(config)
-    measured = [(len(configs), measure.seconds(configs[0])) for configs in groups.values()]
-    return sum(n * least for n, (least, _) in measured), sum(n * most for n, (_, most) in measured)
 
 
 def begin(series: Series) -> None:

@@ -30,7 +30,8 @@ VERBS = {
     "encoding": ("encode",),
     "video": ("rollout",),
 }
-GROUPS = {"sentences": ("sentences", "app"), "claims": ("studies", "claims"), "experiments": ("studies", "experiments")}
+GROUPS = {"sentences": ("sentences", "app"), "sweep": ("sweeps", "sweep"),
+          "claims": ("studies", "claims"), "experiments": ("studies", "experiments")}
 
 
 def command_line(arguments: Sequence[str]) -> typer.Typer:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +15,10 @@ from vaecore.training import device as devices
 from vaecore.training.build import build
 from vaecore.training.course import FLUSH_STEPS, Course
 from vaecore.training.feed import Feed
+
+MAX_MEASURED_KINDS = 8  # of trainings that differ in more than numbers
+# Fields that are numbers in a training and make no step of it longer.
+NUMBERS = {"model": ("likelihood",), "training": ("beta", "rate", "learning_rate", "weight_decay", "clip_norm")}
 
 
 @dataclass(frozen=True)
@@ -62,3 +68,27 @@ def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
     most = course.total * inference.most if isinstance(inference, Aggressive) else 0
     return Estimate(model.parameter_count, course.total, per_step * plain, per_step * (plain + most),
                     wall / spent)
+
+
+def in_all(configs: Sequence[RunConfig], measured: Callable[[RunConfig], tuple[float, float]]) -> tuple[float, float]:
+    """Seconds that all of these take at least and at most, one after the other, each by `measured`.
+
+    Of those that differ only in numbers and seeds one is measured; of more than eight kinds, eight, evenly spaced, and
+    the others take as long as the one measured before them.
+    """
+    kinds: dict[str, list[RunConfig]] = {}
+    for config in configs:
+        plain = config.resolve().model_dump(mode="json")
+        plain.pop("seed")
+        for section, names in NUMBERS.items():
+            for name in names:
+                plain[section].pop(name, None)
+        kinds.setdefault(json.dumps(plain, sort_keys=True), []).append(config)
+    least = most = 0.0
+    every = max(1.0, len(kinds) / MAX_MEASURED_KINDS)
+    due, one = 0.0, (0.0, 0.0)
+    for place, alike in enumerate(kinds.values()):
+        if place >= due:
+            one, due = measured(alike[0]), due + every
+        least, most = least + len(alike) * one[0], most + len(alike) * one[1]
+    return least, most

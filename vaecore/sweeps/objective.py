@@ -1,0 +1,129 @@
+"""The numbers by which points can be judged: of the validation set, declared as all numbers are. No torch."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from vaecore.evaluate.evaluation import Evidence
+from vaecore.evaluate.meaning import word
+from vaecore.evaluate.results import Declared, Result, declared, number
+from vaecore.files import parsed_json
+from vaecore.schema import problem
+from vaecore.store import LARGEST_METRICS, Run
+
+PREFIXES = (b'{"kind": "evaluation"', b'{"kind":"evaluation"')  # of a line of metrics.jsonl that holds an evaluation
+Curve = list[tuple[float, float]]  # (epoch, value), ascending
+
+
+class Validation(Result):
+    """What a training finds on its validation set at each evaluation, whatever its beta is."""
+
+    elbo: float = number("ELBO", "Evidence lower bound on the validation set: reconstruction less the KL, once, "
+                         "whatever beta was trained with.", unit="nats", digits=2, better="higher")
+    reconstruction: float = number("Reconstruction", "log p(x|z) on the validation set, all modalities together.",
+                                   unit="nats", digits=2, better="higher")
+    kl: float = number("KL", "KL on the validation set, all latents together.", unit="nats", digits=2, better="lower")
+    mse: float = number("MSE", "Mean squared error of the reconstruction on the validation set, for each number, the "
+                        "mean over modalities.", digits=5, better="lower")
+    active: float = number("Active dimensions", "Latent dimensions in use.", digits=1, better="higher")
+    perplexity: float = number("Perplexity", "exp(−ELBO / tokens) of a text: among how many equally likely words the "
+                               "model chooses each next one.", digits=2, better="lower")
+
+
+OBJECTIVES: dict[str, Declared] = {each.name: each for each in declared(Validation)}
+
+
+def objective(name: str) -> Declared:
+    """The declaration of a number; raises `ConfigError` for one that trainings do not find."""
+    if name not in OBJECTIVES:
+        raise problem("objective", name, f"'{name}' is no number of a validation set.",
+                      f"Choose one of {', '.join(OBJECTIVES)}.")
+    return OBJECTIVES[name]
+
+
+def titled(name: str, about: Mapping[str, Any]) -> str:
+    """What a number is called of a family in the words of `about.json`: its ELBO may be log p(x) itself."""
+    if name == "elbo" and about:
+        return word(has_kl=about.get("has_kl") is not False, exact=about.get("exact") is True)
+    return objective(name).title
+
+
+def sign(name: str) -> int:
+    """1 where higher is better, else -1: with it every objective is to be large."""
+    return -1 if objective(name).better == "lower" else 1
+
+
+def found(evaluation: Mapping[str, Any]) -> Validation:
+    """The numbers in an evaluation as a line of `metrics.jsonl` or `summary.json` holds it."""
+    evidence = Evidence.kept(dict(evaluation))
+    errors = list(evidence.mse.values())
+    texts = [value for _, value, _ in evidence.perplexities.values() if value is not None]
+    return Validation(elbo=evidence.elbo, reconstruction=evidence.reconstructed, kl=evidence.rate,
+                      mse=sum(errors) / len(errors) if errors else math.nan,
+                      active=math.nan if evidence.active is None else evidence.active,
+                      perplexity=texts[0] if texts else math.nan)
+
+
+def value(evaluation: Any, name: str) -> float | None:
+    """One number of an evaluation; None where it holds none."""
+    if not isinstance(evaluation, Mapping):
+        return None
+    number = getattr(found(evaluation), name)
+    return float(number) if math.isfinite(number) else None
+
+
+class Curves:
+    """The evaluations of runs, read from `metrics.jsonl` as they are appended; a training's steps are passed over."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[int, list[dict[str, Any]]]] = {}
+
+    def of(self, run: Run) -> list[dict[str, Any]]:
+        """All evaluations of a run so far."""
+        path = run.path / "metrics.jsonl"
+        offset, lines = self._read.get(str(path), (0, []))
+        try:
+            with path.open("rb") as file:
+                size = min(file.seek(0, 2), LARGEST_METRICS)
+                if size < offset:  # cut back by a resume
+                    offset, lines = 0, []
+                file.seek(offset)
+                new = file.read(size - offset)
+        except OSError:
+            return []
+        whole = new[:new.rfind(b"\n") + 1]
+        for line in whole.splitlines():
+            if line.startswith(PREFIXES):
+                try:
+                    read = parsed_json(line, path.name)
+                except (ValueError, RecursionError):
+                    continue
+                lines = [*lines, read] if isinstance(read, dict) else lines
+        self._read[str(path)] = offset + len(whole), lines
+        return lines
+
+
+def curve(evaluations: list[dict[str, Any]], name: str) -> Curve:
+    """A number at each evaluation, by epoch. After a resume the later line of an epoch counts."""
+    points: dict[float, float] = {}
+    for line in evaluations:
+        epoch, found = line.get("epoch"), value(line, name)
+        if isinstance(epoch, int | float) and math.isfinite(epoch) and found is not None:
+            points[float(epoch)] = found
+    return sorted(points.items())
+
+
+def told(value: float | None, name: str) -> str:
+    """A number as a person reads it, without its unit."""
+    each = objective(name)
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:,.{each.digits if each.digits is not None else 3}f}".replace("-", "−")
+
+
+def as_text(point: Mapping[str, Any]) -> str:
+    """A point as JSON, by which two are the same."""
+    return json.dumps(point, sort_keys=True)
