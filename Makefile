@@ -6,8 +6,8 @@ PORT ?= 8501
 
 .PHONY: app test check slow claims bench docs gallery clean
 
-app: .venv/.installed  ## open the dashboard on this machine
-	$(BIN)/streamlit run app.py --server.port $(PORT)
+app: .venv/.installed  ## open the dashboard on this machine; READ_ONLY=1 changes nothing
+	$(BIN)/streamlit run app.py --server.port $(PORT) $(if $(READ_ONLY),-- --read-only)
 
 test: .venv/.installed-dev check  ## the whole fast suite
 	$(BIN)/pytest -n auto --dist loadfile --durations=15

@@ -43,8 +43,8 @@ class App:
 
     app: Path = ROOT / "app.py"
 
-    def __init__(self, store: Path) -> None:
-        self.store = store
+    def __init__(self, store: Path, *options: str, base: str = "", read_only: bool = False) -> None:
+        self.store, self.options, self.base, self.read_only = store, options, base, read_only
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
@@ -52,11 +52,12 @@ class App:
 
     @property
     def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://127.0.0.1:{self.port}{self.base}"
 
     def start(self) -> None:
         command = [sys.executable, "-m", "streamlit", "run", str(self.app), f"--server.port={self.port}",
-                   "--server.headless=true"]
+                   "--server.headless=true", f"--server.baseUrlPath={self.base}", *self.options,
+                   *(["--", "--read-only"] if self.read_only else [])]
         environment = {**os.environ, "VAECORE_STORE": str(self.store), "PYTHONPATH": str(ROOT)}
         environment.pop("VAECORE_DATA", None)  # the embedded digits, as a newcomer has them
         self.process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True,

@@ -64,7 +64,7 @@ def exposed() -> str:
         return ""
     who = ("Who signs in may do what their role allows." if roles.sign_in() else
            "Nothing is changed: it is read-only." if permission.read_only() else
-           "Whoever reaches it may train, upload and remove. docs/sharing.md has read-only mode and sign-in.")
+           "Whoever reaches it may train, upload and remove. docs/access.md has read-only mode and sign-in.")
     return f"Latent Lab listens on {address}, not only to this machine. {who}"
 
 
