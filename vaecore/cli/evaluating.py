@@ -96,21 +96,23 @@ def _evaluated(run: Run, settings: Settings, data_path: str, *, as_json: bool) -
     from vaecore.data.identity import check_there
     from vaecore.evaluate.kept import keep
     from vaecore.evaluate.likelihood import Cancelled
+    from vaecore.evaluate.points import Points
     from vaecore.evaluate.report import evaluate_run
 
     permission.require("evaluate a run")
     if data_path:
         run.relocate(data_path)
     check_there(run.config().data)
+    points = Points()
     with background.evaluation(run).alone(), _asked_to_stop() as stopped:
         try:
             with progress(_title) as tell:
-                result = evaluate_run(run, settings, progress=tell, cancelled=stopped)
+                result = evaluate_run(run, settings, progress=tell, cancelled=stopped, points=points)
         except Cancelled:
             err.print("Cancelled before anything was found: nothing is kept.", highlight=False)
             raise typer.Exit(STOPPED) from None
         try:
-            said = f"{background.KEPT}{keep(run, result)}"
+            said = f"{background.KEPT}{keep(run, result, points)}"
         except OSError as error:
             said = f"not kept: {error.strerror or error}"
     if not as_json:

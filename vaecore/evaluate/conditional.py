@@ -42,11 +42,12 @@ SMALL = 16  # numbers that are 0 or 1, up to which averaging over codes meets wh
 @torch.inference_mode()
 def conditional_likelihoods(model: Family, batches: Iterable[Batch], samples: int, *, seed: int = 0,
                             progress: Callable[[int], object] | None = None,
-                            cancelled: Callable[[], bool] = lambda: False) -> Conditionals:
+                            cancelled: Callable[[], bool] = lambda: False,
+                            each: Callable[[str, Tensor], object] | None = None) -> Conditionals:
     """Estimate conditional likelihoods with K = `samples`, over observations of `batches` that have all modalities.
 
-    `progress` is told how many are done. Raises `ValueError` for a model of one modality or without a prior, for K
-    below 1 and where no observation has everything, and `Cancelled`.
+    `progress` is told how many are done, `each` conditional.NAME of these observations, (N,). Raises `ValueError` for a
+    model of one modality or without a prior, for K below 1 and where no observation has everything, and `Cancelled`.
     """
     names = list(model.modalities)
     if len(names) < 2:
@@ -91,6 +92,8 @@ def conditional_likelihoods(model: Family, batches: Iterable[Batch], samples: in
         values = torch.cat(rest[name]) if averaged else joint - torch.cat(rest[name])
         known = [part for part in ceilings[name] if part is not None]
         ceiling = float(torch.cat(known).mean()) if len(known) == len(ceilings[name]) else None
+        if each is not None:
+            each(f"conditional.{name}", values)
         mean, error = float(values.mean()), float(values.std() / math.sqrt(len(values))) if len(values) > 1 else None
         if averaged:
             found[name] = Conditional(given=others, log_likelihood=mean, standard_error=error, method="averaged",

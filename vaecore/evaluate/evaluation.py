@@ -72,6 +72,7 @@ class Evaluation(Result):
     observations: int | None = None
     data: str = ""
     identity: str = ""
+    order: str = ""  # of the observations, by a digest: see `points.py`
     pixels: str = ""
     family: str = ""
     likelihood_name: str = ""

@@ -14,6 +14,10 @@ from vaecore import permission
 from vaecore.evaluate.evaluation import Evaluation
 from vaecore.evaluate.meaning import explained
 from vaecore.evaluate.parts import PARTS
+from vaecore.evaluate.points import NAME as POINTS
+from vaecore.evaluate.points import Points, digest
+from vaecore.evaluate.points import read as points_in
+from vaecore.evaluate.points import write as write_points
 from vaecore.evaluate.settings import Settings
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.schema import ConfigError, parse
@@ -38,6 +42,12 @@ def file_of(run: Run) -> Path:
     return folder_of(run) / f"{run.path.name if run.shipped else run.id.replace('/', '~')}.json"
 
 
+def points_file(run: Run) -> Path:
+    """Where the values of these evaluations by observation are written."""
+    path = file_of(run)
+    return path.with_name(POINTS if path.name == NAME else f"{path.stem}.{POINTS}")
+
+
 def evaluations(run: Run) -> list[Facts]:
     """What was found of `run`, the newest last, those that came with it first; a damaged one is left out."""
     own = _read(file_of(run))
@@ -49,10 +59,11 @@ def results(run: Run) -> list[Evaluation]:
     return [Evaluation.read(facts) for facts in evaluations(run)]
 
 
-def keep(run: Run, result: Facts) -> Path:
+def keep(run: Run, result: Facts, values: Points | None = None) -> Path:
     """Add `result` to the file of `run`, in the place of an earlier one with the same settings; the file.
 
-    A partial result takes the place of a partial one only. Raises `OSError` where it cannot be written.
+    Beside it are kept its `values` by observation. A partial result takes the place of a partial one only. Raises
+    `OSError` where it cannot be written.
     """
     permission.require("keep an evaluation")
     path = file_of(run)
@@ -60,8 +71,23 @@ def keep(run: Run, result: Facts) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
     new = plain(result)
     kept = [old for old in _read(path) if old["settings"] != new["settings"] or (new["partial"] and not old["partial"])]
-    write_json_atomic(path, [*kept, new][-MAX_EVALUATIONS:])
+    kept = [*kept, new][-MAX_EVALUATIONS:]
+    if values is not None:  # before it, so that no evaluation is without its own
+        there = points_in(points_file(run))
+        digests = [digest(one) for one in reversed(kept)]
+        write_points(points_file(run), {digests[0]: values} | {
+            name: there[name] for name in digests[1:] if name in there})
+    write_json_atomic(path, kept)
     return path
+
+
+def points(run: Run, facts: Facts) -> Points | None:
+    """What an evaluation of `run` found of each observation; None where that was not kept or cannot be read."""
+    wanted = digest(facts)
+    for path in (points_file(run), *([] if run.writable else [run.path / POINTS])):
+        if found := points_in(path, wanted).get(wanted):
+            return found
+    return None
 
 
 def settings_of(result: Facts) -> Settings:

@@ -66,9 +66,11 @@ def importance_log_weights(model: Family, batch: Batch, samples: int, generator:
 
 
 def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, seed: int = 0,
-                   progress: Callable[[int], object] | None = None, cancelled: Callable[[], bool] = lambda: False
-                   ) -> Likelihood:
+                   progress: Callable[[int], object] | None = None, cancelled: Callable[[], bool] = lambda: False,
+                   each: Callable[[Tensor], object] | None = None) -> Likelihood:
     """The estimate with K = `samples` over `batches`; `progress` is told how many observations are done.
+
+    `each` is told the estimate of every observation at the end, (N,).
 
     Cancelled, it is that of the observations done, or `Cancelled` where there is none. What `progress` raises ends
     it. Raises `ValueError` for K below 1 or a family without a prior.
@@ -97,6 +99,8 @@ def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, see
         if progress:
             progress(done)
     values, share = torch.cat(curves[samples]), torch.cat(effective)
+    if each is not None:
+        each(values)
     return _summarised(values, samples, share, {k: float(torch.cat(parts).mean()) for k, parts in curves.items()})
 
 

@@ -40,11 +40,12 @@ Progress = Callable[[int, int], object]  # observations done, of how many
 
 
 @torch.inference_mode()
-def reconstruction(model: Family, feed: Feed, *, limit: int = MAX_OBSERVATIONS, progress: Progress | None = None
-                   ) -> dict[str, Reconstruction]:
+def reconstruction(model: Family, feed: Feed, *, limit: int = MAX_OBSERVATIONS, progress: Progress | None = None,
+                   each: Callable[[str, Tensor], object] | None = None) -> dict[str, Reconstruction]:
     """Reconstruction errors of the first `limit` observations, by modality.
 
-    Texts are left out, and so are observations without a modality.
+    Texts are left out, and so are observations without a modality. `each` is told psnr.NAME and ssim.NAME of the
+    observations, (N,), where all have that modality.
 
     Raises `ValueError` for a limit below 1.
     """
@@ -73,6 +74,10 @@ def reconstruction(model: Family, feed: Feed, *, limit: int = MAX_OBSERVATIONS, 
                     similar[name].append(values)
         if progress:
             progress(min(start + step, total), total)
+    for name in names if each else ():
+        for what, parts in (("psnr", ratios[name]), ("ssim", similar[name])):
+            if sum(map(len, parts)) == total:
+                each(f"{what}.{name}", torch.cat(parts))  # type: ignore[misc]
     windows = {name: ssim_window(model.modalities[name].shape) for name in names if similar[name]}
     found = {}
     for name in names:

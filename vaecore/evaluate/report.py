@@ -17,6 +17,7 @@ from vaecore.evaluate.kept import plain
 from vaecore.evaluate.likelihood import Cancelled
 from vaecore.evaluate.meaning import explained
 from vaecore.evaluate.parts import PARTS
+from vaecore.evaluate.points import Points, order_of
 from vaecore.evaluate.settings import Settings
 from vaecore.evaluate.subject import Subject
 from vaecore.models import Batch, Family
@@ -31,13 +32,14 @@ Progress = Callable[[str, int, int], object]  # part, done, of how many
 
 
 def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progress | None = None,
-                 cancelled: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+                 cancelled: Callable[[], bool] = lambda: False, points: Points | None = None) -> dict[str, Any]:
     """What `settings` ask of `run`, part after part, beginning with the evidence; as JSON can hold it.
 
     The evidence and log p(x) are means in nats per observation. What has no place in this run is under
     `not_applicable` with the reason. Cancelled, the result has `partial` set, and `missing` says what was not done and
     of which part how many observations are. Raises `Cancelled` where not even the evidence was done,
-    `BrokenCheckpoint`, `DataUnavailable` or `ConfigError`. `vaecore.evaluate.kept.keep` keeps the result.
+    `BrokenCheckpoint`, `DataUnavailable` or `ConfigError`. `points` is filled with what was found of each observation.
+    `vaecore.evaluate.kept.keep` keeps both.
     """
     settings, start = settings or Settings(), time.monotonic()
     config, model = run.config(), load_model(run.path)
@@ -46,15 +48,18 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
     check_words(run.path, dataset)
     tell = progress or _unheard
     feed = _ToldFeed(dataset, settings.split, tell, cancelled)
-    subject = Subject(config, model, dataset, feed, settings, tell, cancelled)
-    evidence = evaluate(model, feed, settings.seed)
+    split = dataset.splits[settings.split]
+    points = Points() if points is None else points
+    points.sources = split.sources
+    subject = Subject(config, model, dataset, feed, settings, tell, cancelled, points)
+    evidence = evaluate(model, feed, settings.seed, each=points.add)
     if not math.isfinite(evidence.elbo):
         raise BrokenCheckpoint(f"{WEIGHTS} of {run.id} gives likelihoods that are not finite. {COPY_AGAIN}, or train "
                                "it with a smaller learning rate.")
     result: dict[str, Any] = {
         "run": run.id, "date": time.strftime("%Y-%m-%d %H:%M"), "settings": settings.model_dump(mode="json"),
         "split": settings.split, "seed": settings.seed, "observations": len(feed), "data": dataset.source,
-        "identity": identity(config.data),
+        "identity": identity(config.data), "order": order_of(split),
         "pixels": config.data.pixels if isinstance(config.data, ImageConfig) else None, "family": config.model.title,
         "likelihood_name": config.about()["likelihood"], "grey_pixels": _grey(config, model, feed),
         "exact": config.model.exact, "has_kl": config.model.has_kl,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from vaecore.config import RunConfig
 from vaecore.data import Dataset, SplitName
 from vaecore.data.missing import Complete, MultimodalConfig
 from vaecore.evaluate.likelihood import Cancelled
+from vaecore.evaluate.points import Points
 from vaecore.evaluate.quality import readable
 from vaecore.evaluate.settings import Settings
 from vaecore.models import Batch, Family
@@ -32,6 +33,7 @@ class Subject:
     settings: Settings
     tell: Callable[[str, int, int], object]  # part, done, of how many
     cancelled: Callable[[], bool]
+    points: Points = field(default_factory=Points)  # what is found of each observation
 
     @property
     def observed(self) -> int:

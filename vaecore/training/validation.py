@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -78,11 +78,17 @@ def activity(kl: list[float] | None, variance: list[float], moved: list[float] |
 
 
 @torch.inference_mode()
-def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
-    """Exact sums over every observation of `feed`, with the same noise whenever the seed is the same."""
+def evaluate(model: Family, feed: Feed, seed: int, *, each: Callable[[str, Tensor], object] | None = None
+             ) -> Evaluation:
+    """Exact sums over every observation of `feed`, with the same noise whenever the seed is the same.
+
+    `each` is told the terms of every observation by name, (N,): elbo, reconstruction, kl, and of each modality
+    mse.NAME, NaN of an observation without it; where there are several, reconstruction.NAME too.
+    """
     generator = torch.Generator(feed.device).manual_seed(seed)
     codes: dict[str, list[DiagonalGaussian]] = {}
     sums: dict[tuple[str, str], Tensor] = {}
+    single: dict[str, list[Tensor]] = {}  # what `each` is told
 
     def add(term: str, name: str, values: Tensor) -> None:
         total = values.double().sum(0)
@@ -99,6 +105,13 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
         if size > 1 and (divergence := model.divergence(batch, posteriors, generator)) is not None:
             add("divergence", "", divergence.expand(size))
             judged += size
+        if each is not None:
+            terms = {"elbo": evidence.elbo(), "reconstruction": evidence.total_reconstruction()}
+            terms |= {"kl": evidence.total_kl()} if evidence.kl else {}
+            terms |= {f"reconstruction.{name}": values for name, values in evidence.reconstruction.items()
+                      if len(evidence.reconstruction) > 1}
+            for name, values in terms.items():
+                single.setdefault(name, []).append(values.double().cpu())
         for name, values in evidence.reconstruction.items():
             add("reconstruction", name, values)
         for name, values in evidence.kl.items():  # (B, r), or of clips (B, T-1, r): summed over frames
@@ -124,7 +137,13 @@ def evaluate(model: Family, feed: Feed, seed: int) -> Evaluation:
                 error = error * observed
                 add("seen", name, observed)
             add("mse", name, error)
+            if each is not None:
+                there = error.double() if OBSERVED not in batch else error.double().masked_fill(
+                    ~batch[OBSERVED][:, list(model.modalities).index(name)], torch.nan)
+                single.setdefault(f"mse.{name}", []).append(there.cpu())
     model.train(training)
+    for name, parts in single.items():
+        each(name, torch.cat(parts))  # type: ignore[misc]
 
     n = feed.kept
     mean = {key: (total / n).cpu() for key, total in sums.items()}

@@ -47,7 +47,8 @@ def conditionals(subject: Subject) -> Conditionals:
     return conditional_likelihoods(
         subject.model, subject.batches(WEIGHED_AT_ONCE), subject.settings.importance_samples,
         seed=subject.settings.seed,
-        progress=lambda done: tell(done, subject.observed), cancelled=subject.cancelled)
+        progress=lambda done: tell(done, subject.observed), cancelled=subject.cancelled,
+        each=subject.points.add)
 
 
 def lines(found: Conditionals, _: Evaluation) -> Iterator[str]:

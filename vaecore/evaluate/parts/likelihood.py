@@ -109,7 +109,8 @@ def likelihood(subject: Subject) -> Likelihood:
     found = log_likelihood(
         subject.model, subject.batches(WEIGHED_AT_ONCE), subject.settings.importance_samples,
         seed=subject.settings.seed,
-        progress=lambda done: subject.tell("likelihood", done, subject.observed), cancelled=subject.cancelled)
+        progress=lambda done: subject.tell("likelihood", done, subject.observed), cancelled=subject.cancelled,
+        each=lambda values: subject.points.add("log_likelihood", values))
     if subject.config.model.scored_by() != LEVELS:
         return found
     size = sum(modality.size for modality in subject.model.modalities.values())
@@ -132,6 +133,7 @@ def _exact(subject: Subject) -> Likelihood:
             subject.tell("likelihood", sum(map(len, values)), subject.observed)
         if not values:
             raise Cancelled
+        subject.points.add("log_likelihood", torch.cat(values))
         return exact_likelihood(torch.cat(values))
 
 

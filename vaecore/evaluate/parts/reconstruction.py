@@ -59,7 +59,7 @@ def reconstruction(subject: Subject) -> Reconstructions:
     """MSE, PSNR and SSIM by modality."""
     from vaecore.evaluate.quality import reconstruction as judged
 
-    found = judged(subject.model, subject.feed, progress=subject.told("reconstruction"))
+    found = judged(subject.model, subject.feed, progress=subject.told("reconstruction"), each=subject.points.add)
     if not found:
         raise ValueError("these are errors of pixels and numbers, and this data set is text.")
     return Reconstructions(modalities=found)
