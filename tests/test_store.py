@@ -158,8 +158,8 @@ def test_metrics_are_read_as_they_grow(metrics: Metrics) -> None:
 
 def test_only_what_is_new_is_read(metrics: Metrics, monkeypatch: pytest.MonkeyPatch) -> None:
     taken: list[bytes] = []
-    true = Metrics._take
-    monkeypatch.setattr(Metrics, "_take", lambda self, line: (taken.append(line), true(self, line))[1])
+    true = Metrics._take_steps
+    monkeypatch.setattr(Metrics, "_take_steps", lambda self, lines: (taken.extend(lines), true(self, lines))[1])
     for number in range(20):
         append(metrics, step(number))
         metrics.update()

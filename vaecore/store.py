@@ -17,12 +17,14 @@ torch nor trust: sizes are bounded, nothing is unpickled, and a broken file is a
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from vaecore.shared_stores import SharedStore
 
 STEP_COLUMNS = ("step", "loss", "neg_elbo", "reconstruction", "kl", "beta", "rate", "grad_norm")
+STEP_LINE, TOGETHER = b'{"kind": "step"', 4096  # how a line of a step begins, and how many are read at once
+_STEP = itemgetter(*STEP_COLUMNS)
 COPY_AGAIN = "Copy the run again from where it came"  # the remedy for a damaged run, said here only
 EXAMPLES = "examples.safetensors"
 MAX_EXAMPLES_BYTES = 64 * 2**20
@@ -392,8 +396,14 @@ class Metrics:
         except OSError:
             return False
         whole = new[: new.rfind(b"\n") + 1]  # the last line may still be on its way
+        together: list[bytes] = []
         for line in whole.splitlines():
-            self._take(line)
+            if line.startswith(STEP_LINE):
+                together.append(line)
+            else:
+                self._take(line)
+        for start in range(0, len(together), TOGETHER):
+            self._take_steps(together[start:start + TOGETHER])
         self._offset += len(whole)
         self._tail = (self._tail + whole)[-256:]
         return bool(whole)
@@ -405,6 +415,20 @@ class Metrics:
     def _follows(self, descriptor: int, size: int) -> bool:
         start = self._offset - len(self._tail)
         return size >= self._offset and os.pread(descriptor, len(self._tail), start) == self._tail
+
+    def _take_steps(self, lines: list[bytes]) -> None:
+        """Many lines of steps at once, which takes a tenth of the time; one by one where any of them is damaged."""
+        try:
+            read = json.loads(b"[" + b",".join(lines) + b"]")
+            columns = [list(map(float, column)) for column in zip(*map(_STEP, read), strict=True)]
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
+            columns = []
+        if not columns or len(columns[0]) != len(lines) or any(each["kind"] != "step" for each in read):
+            for line in lines:
+                self._take(line)
+            return
+        for name, values in zip(STEP_COLUMNS, columns, strict=True):
+            self.steps.setdefault(name, []).extend(values)
 
     def _take(self, line: bytes) -> None:
         try:

@@ -4,41 +4,41 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.components.curves import Panel, Series, live_curves
+from pages.components.curves import live_curves
 from pages.shared import history
-from pages.shared.headline import PERPLEXITY_HELP
-from vaecore.store import Run
+from pages.shared.checkpoints import store
+from vaecore.charts.curves import SMOOTHING
+from vaecore.comparison.history import Record, clocks, curves_table, error_panels, forked, panels, with_parents
+from vaecore.store import Run, StoreError
 
 
 def curves(runs: list[Run]) -> None:
-    """Validation curves, one over the other."""
-    import numpy as np
-
-    st.subheader("Curves", anchor=False, help="On the validation set, at each evaluation during training.")
-    evaluated = {run.id: history.in_words(run) for run in runs}
-    last = max([rows[-1]["step"] for rows in evaluated.values() if rows], default=0.0)
-    panels = []
-    for title, name, unit, help in (
-            ("ELBO", "elbo", "nats", "log p(x|z) less KL, per observation."),
-            ("log p(x)", "log_p", "nats", "Per observation, of families that know it themselves."),
-            ("log p(x|z)", "log_p_given_z", "nats", "At the code of each observation, of families without a prior: no "
-             "bound on log p(x), and not to be set against an ELBO."),
-            ("Reconstruction", "reconstruction", "nats", "E log p(x|z), per observation. Higher is better."),
-            ("KL", "kl", "nats", "KL of q(z|x) from the prior, per observation."),
-            ("MSE", "mse", "", "Mean squared error of the reconstruction."),
-            ("Perplexity", "perplexity", "", PERPLEXITY_HELP)):
-        series = []
-        for run, rows in evaluated.items():
-            points = [(row["step"], row[name]) for row in rows if name in row]
-            if len(points) == 1 and last > 0:  # solved at once: a level to hold the others against
-                points = [(0.0, points[0][1]), (last, points[0][1])]
-            if points:
-                x, y = np.asarray(points, float).T
-                series.append(Series(run, x, y, run=run))
-        if series:
-            panels.append(Panel(title, series, unit=unit, help=help))
-    if not panels:
+    """Training and validation over steps, epochs or time, all runs in each chart."""
+    st.subheader("Curves", anchor=False, help="Training is solid, in means of batches; validation is dashed, of the "
+                 "whole validation set at each evaluation during training.")
+    records = {run.id: history.record(run) for run in runs}
+    more = st.toggle("Gradient and learning rate", key="more", bind="query-params",
+                     help="Two more charts: the length of the gradient, and the learning rate.")
+    charts = [*panels(records), *error_panels(records), *(panels(records, more=True)[-2:] if more else [])]
+    charts = with_parents(charts, records, _parents(records))
+    if not any(len(series.x) for chart in charts for series in chart.series):
         st.caption("None of these runs has been evaluated yet.")
         return
-    live_curves(panels, key="compare-curves")
-    st.caption("A run that was evaluated only once, such as a closed form, is drawn as a level line.")
+    live_curves(charts, key="compare-curves", clocks=clocks(records), smoothing=SMOOTHING)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption("A run that was solved at once, as a closed form is, is a level line.", width="stretch")
+        st.download_button("CSV of curves", lambda: curves_table(records).csv(), "curves.csv", "text/csv",
+                           icon=":material/download:", on_click="ignore", help="Every step and every evaluation of "
+                           "these runs, none left out: a line each, with its epoch and its seconds of training.")
+
+
+def _parents(records: dict[str, Record]) -> dict[str, Record]:
+    """Of each fork, the record of the run that it was forked from, where that is still here."""
+    found = {}
+    for name, record in records.items():
+        if (told := forked(record.run)) is not None:
+            try:
+                found[name] = history.record(store().find(told[0]))
+            except StoreError:
+                continue
+    return found

@@ -15,6 +15,7 @@ from pages.shared.checkpoints import MAX_WATCHED, store
 from pages.shared.queue import LIVE, STATES, anything_live
 from pages.shared.words import duration, escaped
 from vaecore import lab
+from vaecore.comparison.history import evaluated
 from vaecore.store import StoreError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def gather(series: Series) -> list[Member]:
         except StoreError:
             values = {}
         metrics = history.of(run)
-        rows = history.evaluated(metrics)
+        rows = evaluated(metrics)
         found.append(Member(run, values, lab.status(run.path), rows[-1] if rows else {}, metrics))
     return found
 

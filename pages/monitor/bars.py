@@ -7,8 +7,8 @@ import html
 import numpy as np
 import streamlit as st
 
-from pages.shared.history import Record
 from pages.shared.palette import PRIMARY
+from vaecore.comparison.history import Record
 
 MAX_BARS = 40
 NOTHING = 0.1  # nats: a run that says less is not to look as if it said much

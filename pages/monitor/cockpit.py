@@ -13,14 +13,16 @@ import streamlit as st
 
 from pages.components.curves import live_curves
 from pages.components.heat import Heat, heat_maps
-from pages.components.plane import Path, Track, paths_plane, trajectory_planes
+from pages.components.plane import paths_plane, trajectory_planes
 from pages.monitor import bars, diagnosis
 from pages.shared import history
 from pages.shared.checkpoints import explore_links
-from pages.shared.history import Record, Snapshots
 from pages.shared.queue import LIVE, STATES, STOPPING, Look
 from pages.shared.words import escaped
 from vaecore import lab
+from vaecore.charts.curves import SMOOTHING
+from vaecore.charts.plane import Path, Track
+from vaecore.comparison.history import Record, Snapshots, aggression, clocks, latent_panels, panels
 from vaecore.evaluate.verdict import Remedy, State, Verdict
 from vaecore.provenance import of_run
 from vaecore.store import COPY_AGAIN, Run, StoreError
@@ -155,26 +157,17 @@ def _weights(name: str, step: int) -> str:
 
 def curves(records: Mapping[str, Record], row: DeltaGenerator) -> None:
     """Training and validation over the steps."""
-    with row:
-        smoothing = st.slider("Smoothing", 0.0, 0.99, 0.6, 0.01, key="smoothing", bind="query-params", width=260,
-                              persist_state="session",
-                              help="Weight of the running average drawn over the raw training curve. Validation, "
-                                   "already a mean over the whole set, stays as it is.")
-        log_x, log_y = _axes()
-        more = st.toggle("Gradient and learning rate", key="more", bind="query-params", persist_state="session",
-                         help="Two more charts: the length of the gradient, and the learning rate.")
-    live_curves(history.panels(records, more=more), key="curves", smoothing=smoothing, log_x=log_x, log_y=log_y,
-                height=300)
-    for sentence in history.aggression(records):
+    more = row.toggle("Gradient and learning rate", key="more", bind="query-params", persist_state="session",
+                      help="Two more charts: the length of the gradient, and the learning rate.")
+    live_curves(panels(records, more=more), key="curves", clocks=clocks(records), smoothing=SMOOTHING, height=300)
+    for sentence in aggression(records):
         st.caption(escaped(sentence))
 
 
-def latent_use(records: Mapping[str, Record], row: DeltaGenerator) -> None:
+def latent_use(records: Mapping[str, Record], _row: DeltaGenerator) -> None:
     """What the latent dimensions are used for."""
-    if panels := history.latent_panels(records):
-        with row:
-            log_x, log_y = _axes()
-        live_curves(panels, key="latent-curves", log_x=log_x, log_y=log_y, height=260)
+    if charts := latent_panels(records):
+        live_curves(charts, key="latent-curves", clocks=clocks(records), height=260)
     for name, record in records.items():
         if not len(record.kl):
             st.caption(escaped(f"{name}: {'this family has no KL' if record.no_kl else 'no evaluation yet'}."))
@@ -249,14 +242,6 @@ def trajectory(records: Mapping[str, Record], row: DeltaGenerator) -> None:
     trajectory_planes(tracks, key="trajectory", x_label="mean of the model posterior p(z|x)",
                       y_label="mean of the encoder's q(z|x)", height=420)
     st.caption(_method(there))
-
-
-def _axes() -> tuple[bool, bool]:
-    log_x = st.toggle("Log x", key="logx", bind="query-params", persist_state="session",
-                      help="Logarithmic step axis.")
-    log_y = st.toggle("Log y", key="logy", bind="query-params", persist_state="session",
-                      help="Logarithmic vertical axes.")
-    return log_x, log_y
 
 
 def _place(snapshots: Snapshots, record: Record, wanted: str) -> int | None:

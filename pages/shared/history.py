@@ -1,86 +1,16 @@
-"""What a run's metrics.jsonl has to show: its numbers as arrays, the charts of Monitor and Compare, how far it is."""
+"""Records of runs for all sessions, read again only where their files have changed, and how far a run is."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from pages.components.curves import Panel, Series
-from pages.components.plane import SNAPSHOTS, spread
 from pages.shared.words import duration, escaped
-from vaecore.evaluate.meaning import perplexities, word
-from vaecore.evaluate.verdict import Verdict, verdict
+from vaecore.comparison.history import Record, recorded
 from vaecore.lab import Status
-from vaecore.store import STEP_COLUMNS, Metrics, Run, StoreError
-
-DAMAGED = (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, IndexError, OverflowError)
-EVALUATED = ("step", "neg_elbo", "reconstruction", "kl", "active", "rate", "mutual_information", "minibatch",
-             "observations", "batch_size", "perplexity", "encoder_updates", "aggressive")
-
-
-@dataclass(frozen=True)
-class Snapshots:
-    """Where the same N points stood at each of S snapshots, in r latent dimensions."""
-
-    steps: np.ndarray  # (S,)
-    model: np.ndarray  # (S, N, r) means of p(z|x)
-    inference: np.ndarray  # (S, N, r) means of q(z|x)
-    names: tuple[str, ...]  # (r,)
-    labels: np.ndarray | None  # (N,) classes from 0
-    method: str  # of the last one: grid, or importance
-    effective: float  # of the last one: effective sample size as a share of the samples
-
-
-@dataclass(frozen=True, eq=False)
-class Record:
-    """metrics.jsonl up to some moment, as arrays. A new one is made when the file has changed, and only then."""
-
-    run: Run
-    metrics: Metrics
-    steps: Mapping[str, np.ndarray]  # (T,) each, by column
-    evaluations: Mapping[str, np.ndarray]  # (E,) each, by the names in `EVALUATED`; nan where a line has none
-    names: tuple[str, ...]  # (r,) of the latent dimensions
-    kl_steps: np.ndarray  # (F,) of the evaluations that have a KL
-    kl: np.ndarray  # (F, r) nats
-    taken: list[dict[str, Any]] = field(default_factory=list)  # snapshots as they were read
-
-    @cached_property
-    def snapshots(self) -> Snapshots | None:
-        """The snapshots, thinned to what a plane shows; None where there are none."""
-        return _snapshots(self.taken)
-
-    def evaluated(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and values of the evaluations that have `name`."""
-        values = self.evaluations[name]
-        there = ~np.isnan(values)
-        return self.evaluations["step"][there], values[there]
-
-    @cached_property
-    def verdict(self) -> Verdict:
-        """What became of its latent code, and what to try."""
-        try:
-            values = self.run.values()
-        except StoreError:
-            values = {}
-        return verdict(self.metrics, values)
-
-    @property
-    def kind(self) -> str:
-        """What its number is: unlike ones are drawn apart."""
-        exact = self.no_kl and self.run.about().get("exact") is True
-        return word(has_kl=not self.no_kl, exact=exact)
-
-    @property
-    def no_kl(self) -> bool:
-        """Whether it was evaluated and had no KL to tell of."""
-        return bool(len(self.evaluations["step"])) and not len(self.kl)
+from vaecore.store import Metrics, Run
 
 
 class _Reader:
@@ -102,7 +32,7 @@ def record(run: Run) -> Record:
     reader = _reader(str(run.path))
     with reader.lock:
         if reader.metrics.update() or reader.record is None:
-            reader.record = _record(run, reader.metrics)
+            reader.record = recorded(run, reader.metrics)
         return reader.record
 
 
@@ -113,120 +43,6 @@ def _reader(path: str) -> _Reader:
     return reader
 
 
-def evaluated(metrics: Metrics) -> list[dict[str, float]]:
-    """The evaluations as plain numbers, those of families without a KL without one; a damaged line costs itself."""
-    rows = []
-    for line in metrics.evaluations:
-        try:
-            plain = {"step": float(line["step"]), "neg_elbo": -float(line["elbo"]),
-                     "reconstruction": -float(sum(line["reconstruction"].values()))}
-            if line["kl"]:
-                plain["kl"] = float(sum(map(sum, line["kl"].values())))
-        except DAMAGED:
-            continue
-        for part in (_error, _use, _information, _text, _lag):  # which families, ages and kinds of run do not share
-            try:
-                plain |= part(line)
-            except DAMAGED:
-                continue
-        rows.append(plain)
-    return rows
-
-
-def in_words(run: Run) -> list[dict[str, float]]:
-    """The evaluations of a run, its number under its own word: `elbo` and `reconstruction`, `log_p`, `log_p_given_z`.
-
-    They are no numbers of one kind, and no chart may draw two of them as one.
-    """
-    found, rows = record(run), []
-    name = {"ELBO": "elbo", "log p(x)": "log_p", "log p(x|z)": "log_p_given_z"}[found.kind]
-    for row in evaluated(found.metrics):
-        more = {name: -row["neg_elbo"]} | ({"reconstruction": -row["reconstruction"]} if name == "elbo" else {})
-        rows.append({key: value for key, value in row.items() if key not in ("neg_elbo", "reconstruction")} | more)
-    return rows
-
-
-def panels(records: Mapping[str, Record], *, more: bool = False) -> list[Panel]:
-    """The charts of training, every run in each: training solid, validation dashed."""
-    with_kl = {name: record for name, record in records.items() if not record.no_kl}
-    charts = [
-        Panel(title, _both(runs, "neg_elbo", sign=-1, validation_sign=-1), "nats", help)
-        for title, runs, help in (
-            ("ELBO", {name: r for name, r in records.items() if r.kind == "ELBO"},
-             "The evidence lower bound at β = 1: log p(x|z) less KL. Higher is better; log p(x) is at least this."),
-            ("log p(x)", {name: r for name, r in records.items() if r.kind == "log p(x)"},
-             "Of families that know it themselves, without a bound. Higher is better."),
-            ("log p(x|z)", {name: r for name, r in records.items() if r.kind == "log p(x|z)"},
-             "At the code of each observation, of families without a prior: no bound on log p(x), and not to be set "
-             "against an ELBO.")) if runs]
-    if with_kl:
-        charts.append(Panel(
-            "Reconstruction", _both(with_kl, "reconstruction", validation_sign=-1), "nats",
-            "E log p(x|z): how well the decoder explains an observation from its code. Higher is better; its negative "
-            "is called distortion."))
-    if with_kl:
-        beta = [Series("β", record.steps["step"], record.steps["beta"], run=name, right=True)
-                for name, record in with_kl.items()]
-        charts.append(Panel(
-            "KL", [*_both(with_kl, "kl"), *beta], "nats",
-            "KL of the posterior q(z|x) from the prior: how much the code says about the observation, also called "
-            "rate. Near 0, the posterior has collapsed. Dotted, on the right: β, the weight of the KL in the loss at "
-            "each step.", right_title="β"))
-    if texts := _validation(records, "perplexity", dashed=True):
-        charts.append(Panel(
-            "Perplexity, validation", texts, "",
-            "exp(−ELBO / tokens): as if each word were drawn from so many equally likely ones. Tokens are those of a "
-            "mean sentence, its end symbol included. The ELBO is a bound, and so is this: the true one is lower."))
-    if turns := _turns(records):
-        charts.append(Panel(
-            "Encoder updates per decoder step", turns, "",
-            "How often an aggressive encoder was updated alone before each step of the decoder, a mean from one "
-            "evaluation to the next. It is 0 once mutual information has stopped climbing: then both learn "
-            "together.", may_log=False, may_smooth=False))
-    if more:
-        charts += [
-            Panel("Gradient norm", _training(records, "grad_norm"), "", "Length of the gradient, before clipping."),
-            Panel("Learning rate", _training(records, "rate"), "", "Step size of the optimizer at each step.",
-                  may_smooth=False),
-        ]
-    return charts
-
-
-def latent_panels(records: Mapping[str, Record]) -> list[Panel]:
-    """The charts of what the latent code is used for, all on the validation set; those that have nothing are left
-    out."""
-    same = "Estimated on up to 2,000 observations of the validation set."
-    charts = [
-        Panel("Active units", _active(records), "",
-              "Latent dimensions whose posterior mean varies by more than 0.01 (in variance) from one observation to "
-              "the next. The ceiling is how many there are.", may_log=False),
-        Panel("Mutual information", _under(records, "mutual_information", "observations"), "nats",
-              "I(x; z) under q, between an observation and its code, with q(z) the mixture of all posteriors. It "
-              f"cannot exceed log N for N observations, drawn as the ceiling, nor the rate. {same}"),
-        Panel("Mutual information, minibatch estimate", _under(records, "minibatch", "batch_size"), "nats",
-              "The same with q(z) the mixture of one minibatch only, as He et al. (2019) report it. An observation "
-              "can only be told from the B − 1 others beside it, so the estimate saturates at log B, drawn as the "
-              f"ceiling, however much the code says. {same}"),
-        Panel("Rate", _validation(records, "rate"), "nats",
-              "E KL(q(z|x) ‖ p(z)) = mutual information + KL(q(z) ‖ p(z)): what the code costs. Where it lies above "
-              "the mutual information, the codes as a whole do not follow the prior, unless the estimate of mutual "
-              f"information has reached its ceiling: then it may be more, and the distance less. {same}"),
-    ]
-    return [chart for chart in charts if chart.series]
-
-
-def aggression(records: Mapping[str, Record]) -> list[str]:
-    """For each aggressive run, a sentence on how long its encoder was."""
-    sentences = []
-    for name, record in records.items():
-        steps, flags = record.evaluated("aggressive")
-        if len(steps):
-            over = np.flatnonzero(flags == 0)
-            sentences.append(f"{name}: the encoder was aggressive until step {steps[over[0]]:,.0f}." if len(over) else
-                             f"{name}: the encoder is aggressive up to the last evaluation.")
-    return sentences
-
-
 def standing(status: Status) -> str:
     """How far a run is and how long it still takes."""
     if status.state == "running" and (status.doing or not status.total):
@@ -235,133 +51,3 @@ def standing(status: Status) -> str:
     if status.state == "running" and status.seconds_left is not None:
         parts.append(f"{duration(status.seconds_left)} left")
     return " · ".join(parts)
-
-
-# -- lines of the file -----------------------------------------------------------------------------
-
-
-def _error(line: dict[str, Any]) -> dict[str, float]:
-    [only] = line["mse"].values()  # over several modalities, a mean of pixels and something else is none
-    return {"mse": float(only)}
-
-
-def _use(line: dict[str, Any]) -> dict[str, float]:
-    return {"active": float(line["active"])} if line["kl"] else {}
-
-
-def _information(line: dict[str, Any]) -> dict[str, float]:
-    [only] = line["information"].values()  # of several latents, no sum would be their information
-    return {name: float(only[name]) for name in ("rate", "mutual_information", "minibatch", "observations",
-                                                 "batch_size")}
-
-
-def _text(line: dict[str, Any]) -> dict[str, float]:
-    [value] = perplexities(line).values()  # of several texts, no number is that of all
-    return {} if value is None or len(line["reconstruction"]) > 1 else {"perplexity": value}
-
-
-def _lag(line: dict[str, Any]) -> dict[str, float]:
-    return {"encoder_updates": float(line["encoder_updates"]), "aggressive": float(bool(line["aggressive"]))}
-
-
-def _record(run: Run, metrics: Metrics) -> Record:
-    rows = evaluated(metrics)
-    columns = {name: np.array([row.get(name, np.nan) for row in rows], float) for name in EVALUATED}
-    names, steps, values = _dimensions(metrics.evaluations)
-    return Record(run, metrics, {name: np.array(metrics.steps.get(name, []), float) for name in STEP_COLUMNS}, columns,
-                  names, steps, values, list(metrics.snapshots))
-
-
-def _dimensions(lines: Iterable[dict[str, Any]]) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
-    """KL by latent dimension: names (r,), steps (F,), nats (F, r); lines unlike the last are left out."""
-    rows: list[tuple[tuple[str, ...], float, list[float]]] = []
-    for line in lines:
-        try:
-            row = [(f"{name}{index}", float(value)) for name, values in line["kl"].items()
-                   for index, value in enumerate(values)]
-            rows.append((tuple(name for name, _ in row), float(line["step"]), [value for _, value in row]))
-        except DAMAGED:
-            continue
-    names = rows[-1][0] if rows else ()
-    alike = [row for row in rows if row[0] == names and names]
-    return (names, np.array([step for _, step, _ in alike], float),
-            np.array([values for *_, values in alike], float).reshape(len(alike), len(names)))
-
-
-def _snapshots(taken: list[dict[str, Any]]) -> Snapshots | None:
-    kept = []
-    for line in (taken[i] for i in spread(len(taken), SNAPSHOTS)):
-        try:
-            names = tuple(f"{name}{i}" for name, rows in line["model"].items() for i in range(len(rows[0])))
-            model, inference = (np.concatenate([np.asarray(line[side][name], np.float32) for name in line["model"]], 1)
-                                for side in ("model", "inference"))
-            if model.shape == inference.shape and model.shape[1] == len(names) > 0:
-                kept.append((float(line["step"]), model, inference, names, line))
-        except DAMAGED:
-            continue
-    if not kept:
-        return None
-    _, model, _, names, last = kept[-1]
-    kept = [each for each in kept if each[1].shape == model.shape and each[3] == names]
-    try:
-        effective = float(last["effective"])
-    except DAMAGED:
-        effective = float("nan")
-    return Snapshots(np.array([each[0] for each in kept]), np.stack([each[1] for each in kept]),
-                     np.stack([each[2] for each in kept]), names, _classes(last.get("labels"), len(model)),
-                     str(last.get("method")), effective)
-
-
-def _classes(labels: object, points: int) -> np.ndarray | None:
-    try:
-        classes = np.asarray(labels)
-    except ValueError:
-        return None
-    return classes if classes.shape == (points,) and classes.dtype.kind in "iu" and classes.min() >= 0 else None
-
-
-# -- series ----------------------------------------------------------------------------------------
-
-
-def _training(records: Mapping[str, Record], column: str, sign: int = 1) -> list[Series]:
-    return [Series("training", record.steps["step"], sign * record.steps[column], run=name)
-            for name, record in records.items()]
-
-
-def _validation(records: Mapping[str, Record], name: str, *, step: bool = False, dashed: bool = False,
-                sign: int = 1) -> list[Series]:
-    there = ((run, *record.evaluated(name)) for run, record in records.items())
-    return [Series("validation", x, sign * y, run=run, dashed=dashed, step=step) for run, x, y in there if len(x)]
-
-
-def _both(records: Mapping[str, Record], column: str, *, sign: int = 1, validation_sign: int = 1) -> list[Series]:
-    """Training, and validation dashed, each in the sign that its numbers are to be shown in."""
-    return [*_training(records, column, sign), *_validation(records, column, dashed=True, sign=validation_sign)]
-
-
-def _under(records: Mapping[str, Record], name: str, limit: str) -> list[Series]:
-    """Each run's estimate and, level, the logarithms of the counts that no estimate can exceed."""
-    counts = sorted({count for record in records.values() for count in record.evaluated(limit)[1] if count > 1})
-    return _with_ceilings(_validation(records, name), {f"log {count:,.0f}": np.log(count) for count in counts})
-
-
-def _active(records: Mapping[str, Record]) -> list[Series]:
-    sizes = sorted({len(record.names) for record in records.values() if record.names})
-    return _with_ceilings(_validation(records, "active", step=True), {f"of {size}": size for size in sizes})
-
-
-def _with_ceilings(lines: list[Series], ceilings: Mapping[str, float]) -> list[Series]:
-    ends = np.array([min(line.x[0] for line in lines), max(line.x[-1] for line in lines)]) if lines else np.empty(0)
-    return lines + [Series(label, ends, np.full(len(ends), value), run="ceiling")
-                    for label, value in ceilings.items() if len(ends)]
-
-
-def _turns(records: Mapping[str, Record]) -> list[Series]:
-    lines = []
-    for run, record in records.items():
-        steps, updates = record.evaluated("encoder_updates")
-        if len(steps) > 1:
-            with np.errstate(divide="ignore", invalid="ignore"):  # a step evaluated twice: a gap
-                each = np.diff(updates) / np.diff(steps)
-            lines.append(Series("validation", steps, np.append(each, each[-1]), run=run, step=True))
-    return lines

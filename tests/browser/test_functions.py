@@ -8,8 +8,9 @@ import math
 import numpy as np
 import pytest
 
-from pages.components import curves, heat, plane, player, serve
+from pages.components import heat, player, serve
 from tests.browser.conftest import Call
+from vaecore.charts import curves, plane
 
 SCRIPTS = sorted(name for name in serve.FILES if name.endswith(".js") and not name.startswith("alone/"))
 

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pages.components import cloud, curves, heat, plane, player
+from pages.components import cloud, heat, player
 from tests.browser.conftest import Call
+from vaecore.charts import curves, plane
 
 # What our views draw: frames, dashed and rotated lines, arcs of all sorts, clips, words at angles, pictures.
 SCENE = """c => {

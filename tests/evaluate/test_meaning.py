@@ -190,6 +190,7 @@ def test_M6_each_family_says_its_own_word_and_one_sign(run: str, word: str) -> N
     from pages.shared import history
     from pages.shared.headline import bound_name
     from vaecore.cli.listing import row_of
+    from vaecore.comparison.history import curves_table, panels
     from vaecore.lab.progress import evaluation_line
     from vaecore.library.headline import headline
 
@@ -202,11 +203,11 @@ def test_M6_each_family_says_its_own_word_and_one_sign(run: str, word: str) -> N
     line = evaluation_line({"epoch": 1.0, **test}, found.about().get("exact") is True)
     assert f"validation {word} " in line and ("KL" in line) == (word == "ELBO") and "-ELBO" not in line
     record = history.record(found)
-    charts = {panel.title: panel for panel in history.panels({run: record})}
+    charts = {panel.title: panel for panel in panels({run: record})}
     assert word in charts and len({"ELBO", "log p(x)", "log p(x|z)"} & set(charts)) == 1
     if len(record.evaluations["step"]):
         assert charts[word].series[-1].y[-1] == pytest.approx(-record.evaluations["neg_elbo"][-1])
-        assert history.in_words(found)[-1][key] == charts[word].series[-1].y[-1]
+        assert curves_table({run: record}).rows[-1][key] == charts[word].series[-1].y[-1]
 
 
 def test_M7_flattening_is_judged_per_doubling_and_by_effective_samples() -> None:

@@ -1,12 +1,14 @@
 // Live curves: a grid of uPlot charts that share one x axis, one cursor, one zoom and one legend.
-// Nothing is sent to the server: zoom and legend are local.
+// How they are looked at is set here and kept in the page's address; nothing is sent to the server.
 
+import * as address from "../lib/address.js";
 import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { lapOf, paintOf, placeOf, readTheme } from "../lib/palette.js";
 import { saveButton, together } from "../lib/save.js";
 import { tipOf } from "../lib/tip.js";
 import uPlot from "../lib/uPlot.esm.js";
+import { across, logTicksBelowZero, MEASURES, SPANS, spanOf, unitOf } from "./axes.js";
 import { drawChart } from "./picture.js";
 
 const NARROW = 700; // px: below it one column
@@ -14,53 +16,174 @@ const FEW = 40; // points: up to here each is marked, since a single point draws
 const AXIS_TEXT = 14; // px: readable from the back row
 const MARKS = 12; // on a line whose colour another run has too
 const DOTTED = [2, 5]; // px: lines of the right-hand axis, and that axis
+const FADED = 0.12; // opacity of the others while one run is raised
+const RAW = 0.28; // opacity of what a smooth line is drawn over, and of a parent's part
 const STAIRS = uPlot.paths.stepped({ align: 1 });
+const KINDS = ["training", "validation"]; // labels of series that can be left out
 
 export default mounted(({ parentElement }) => new Curves(parentElement), (view, { data }) => view.update(data));
 
 class Curves {
   constructor(parent) {
     this.root = rootOf("curves", parent);
-    this.root.dataset.zoomed = "false";
-    const bar = make("div", "bar", this.root);
-    this.legend = make("div", "bar", bar);
-    this.legend.style.margin = 0;
-    this.styles = make("span", "styles", bar);
-    for (const [name, style] of [["training", ""], ["validation", "dashed"]]) {
-      const item = make("span", "", this.styles);
-      make("i", `line ${style}`, item);
-      item.append(name);
-    }
-    make("span", "space", bar);
-    const reset = make("button", "reset", bar, "Reset zoom");
-    reset.onclick = () => this.zoomTo(null);
-    saveButton(bar, () => this.saved());
+    this.bar = make("div", "bar", this.root);
+    this.legend = make("div", "bar", this.bar);
+    this.notes = make("div", "notes", this.root);
     this.grid = make("div", "grid", this.root);
 
     this.syncKey = Symbol("curves").toString() + Math.random(); // cursors meet within one view, not across the page
     this.panels = [];
     this.chips = new Map(); // group -> its button
     this.places = new Map(); // group -> place in the palette: sticky, so a run keeps its colour when others leave
-    this.hidden = new Set(); // groups switched off in the legend
-    this.zoom = null; // [min, max] of x, or null: follow the data
+    this.raised = null; // the group under the pointer in the legend
+    this.makeControls();
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.root);
+    this.followed = address.onBack(() => this.read());
+  }
+
+  makeControls() {
+    const bar = make("div", "controls", this.root);
+    this.grid.before(bar);
+    const select = (title, options, help, then) => {
+      const label = make("label", "field", bar, title);
+      label.title = help;
+      const one = make("select", "", label);
+      for (const [value, [words, , more]] of Object.entries(options)) {
+        Object.assign(make("option", "", one, words), { value, title: more ?? "" });
+      }
+      one.onchange = () => then(one.value);
+      return one;
+    };
+    const toggle = (title, help, then) => {
+      const one = make("button", "toggle", bar, title);
+      one.title = help;
+      one.onclick = () => then(one.getAttribute("aria-pressed") !== "true");
+      return one;
+    };
+    const measureHelp = Object.values(MEASURES).map(([words, , help]) => `${words}: ${help}`).join("\n");
+    this.measure = select("Across", MEASURES, measureHelp, x => this.set({ x, zoom: null }));
+    this.logX = toggle("Log x", "Logarithmic axis across", logx => this.set({ logx, zoom: null }));
+    this.logY = toggle("Log y", "Logarithmic vertical axes, of values above 0, or of values below 0 by their size",
+      logy => this.set({ logy }));
+    const spanHelp = Object.values(SPANS).map(([words, help]) => `${words}: ${help}`).join("\n");
+    this.span = select("Up", SPANS, spanHelp, y => this.set({ y }));
+    const label = make("label", "field", bar, "Smoothing");
+    label.title = "Weight of the running average drawn over the raw training curve. Validation, already a mean over "
+      + "the whole set, stays as it is.";
+    this.smoothing = make("input", "", label);
+    Object.assign(this.smoothing, { type: "range", min: 0, max: 0.99, step: 0.01 });
+    this.weight = make("span", "said", label);
+    this.smoothing.oninput = () => this.set({ smooth: Number(this.smoothing.value) });
+    this.kinds = make("span", "kinds", bar);
+    for (const name of KINDS) {
+      const one = make("button", "toggle kind", this.kinds);
+      make("i", `line ${name === "validation" ? "dashed" : ""}`, one);
+      one.append(name);
+      one.title = `Show or hide curves of ${name}`;
+      one.dataset.kind = name;
+      one.onclick = () => this.set({ without: this.settings.without === name ? "" : name });
+    }
+    make("span", "space", bar);
+    const reset = make("button", "reset", bar, "Reset zoom");
+    reset.title = "All of what lies across; a double click on a chart and Escape do the same";
+    reset.onclick = () => this.zoomTo(null);
+    saveButton(bar, () => this.saved());
   }
 
   update(bytes) {
     if (bytes !== this.bytes) this.message = decode((this.bytes = bytes)); // the same bytes: only the theme changed
     this.theme = readTheme(this.root, this.theme);
+    if (!this.settings) this.settings = settingsOf(address.read, this.message.smoothing);
     const { panels, columns, height } = this.message;
     this.root.style.setProperty("--columns", columns);
     this.root.style.setProperty("--height", `${height}px`);
     this.root.dataset.points = panels[0]?.series[0]?.given ?? 0;
     const all = panels.flatMap(panel => panel.series);
-    this.styles.hidden = !all.some(s => s.dashed);
+    this.kinds.hidden = !KINDS.every(name => all.some(s => s.label === name));
     this.updateLegend([...new Set(all.map(s => s.group))]);
-    this.findExtent();
     while (this.panels.length > panels.length) this.panels.pop().destroy();
     while (this.panels.length < panels.length) this.panels.push(new Panel(this));
-    this.panels.forEach((panel, i) => panel.update(panels[i]));
+    this.panels.forEach((panel, i) => { panel.spec = panels[i]; });
+    this.draw();
+  }
+
+  // What the visitor set, into the address; what is as it was at the beginning is left out there.
+  set(changes) {
+    Object.assign(this.settings, changes);
+    address.write(wordsOf(this.settings, this.message.smoothing));
+    this.draw();
+  }
+
+  read() { // the visitor came here by Back
+    if (!this.message) return;
+    this.settings = settingsOf(address.read, this.message.smoothing);
+    for (const [group, chip] of this.chips) chip.setAttribute("aria-pressed", !this.settings.hide.has(group));
+    this.draw();
+  }
+
+  draw() {
+    const { settings, message } = this;
+    this.measure.value = settings.x;
+    this.span.value = settings.y;
+    this.logX.setAttribute("aria-pressed", settings.logx);
+    this.logY.setAttribute("aria-pressed", settings.logy);
+    this.smoothing.value = settings.smooth;
+    setText(this.weight, settings.smooth.toFixed(2));
+    for (const one of this.kinds.children) one.setAttribute("aria-pressed", settings.without !== one.dataset.kind);
+    this.root.dataset.zoomed = String(settings.zoom !== null);
+    this.place();
+    const alone = message.panels.some(panel => slug(panel.title) === settings.metric) ? settings.metric : "";
+    this.root.classList.toggle("large", alone !== "");
+    this.panels.forEach((panel, i) => panel.update(message.panels[i], alone));
+    this.sayNotes();
+  }
+
+  // Where each series lies across: `across` of it; null where its run does not know that measure.
+  place() {
+    const { settings: { x, logx, hide }, message: { panels, runs } } = this;
+    const all = panels.flatMap(panel => panel.series);
+    let seconds = 0;
+    for (const s of all) {
+      s.across = s.level || (s.before && x !== "fork") ? null : across(s.x, x, runs[s.group]);
+      if (s.across && x === "time" && s.points) seconds = Math.max(seconds, s.across[s.points - 1]);
+    }
+    [this.unit, this.factor] = x === "time" ? unitOf(seconds) : ["", 1];
+    if (this.factor !== 1) for (const s of all) if (s.across) s.across = s.across.map(v => v / this.factor);
+    const placed = all.filter(s => s.across && this.shows(s) && s.points > 0);
+    const shown = placed.filter(s => !hide.has(s.group));
+    // The extent over all panels, so that they stand aligned above each other.
+    const ends = (shown.length > 0 ? shown : placed).flatMap(s => {
+      const first = logx ? s.across.findIndex(v => v > 0) : 0;
+      return first < 0 ? [] : [s.across[first], s.across[s.points - 1]];
+    });
+    const levels = all.filter(s => s.level && s.points > 0).flatMap(s => [s.x[0], s.x[s.points - 1]]);
+    const used = ends.length > 0 ? ends : logx ? levels.filter(v => v > 0) : levels;
+    const [min, max] = used.length > 0 ? [Math.min(...used), Math.max(...used)] : [logx ? 1 : 0, logx ? 10 : 1];
+    if (max > min) this.extent = [min, max];
+    else this.extent = logx ? [min / 2, min * 2] : [min - 1, min + 1]; // one single point
+    for (const s of all) if (s.level && s.points > 0) s.across = Float64Array.from(s.x, (_, i) => (i ? max : min));
+  }
+
+  shows(s) {
+    return s.label !== this.settings.without || this.kinds.hidden;
+  }
+
+  sayNotes() {
+    const { settings: { x, hide }, message: { panels, runs, same } } = this;
+    const groups = [...this.chips.keys()];
+    const notes = Object.entries(same).map(([run, other]) => `${run} lies exactly on ${other}.`);
+    const curves = panels.flatMap(panel => panel.series).filter(s => !s.level && s.points > 0);
+    if (x !== "step") {
+      const lost = groups.filter(group => !hide.has(group) && curves.some(s => s.group === group)
+        && !curves.some(s => s.group === group && s.across));
+      const what = { epoch: "how long an epoch of it is", time: "when its steps were", fork: "its steps" }[x];
+      if (lost.length > 0) notes.push(`Not here: ${lost.join(", ")}. Nothing kept says ${what}.`);
+    }
+    if (x === "fork" && !curves.some(s => s.before) && !Object.values(runs).some(run => run.zero > 0)) {
+      notes.push("None of these runs is a fork whose parent is here: all begin at 0.");
+    }
+    setText(this.notes, notes.join(" "));
   }
 
   updateLegend(groups) {
@@ -76,9 +199,11 @@ class Curves {
         const chip = make("button", "chip", this.legend);
         make("i", "swatch", chip);
         make("span", "name", chip, group);
-        chip.title = `Show or hide ${group}`;
-        chip.setAttribute("aria-pressed", !this.hidden.has(group));
+        chip.title = `Show or hide ${group}; under the pointer it stands out`;
+        chip.setAttribute("aria-pressed", !this.settings.hide.has(group));
         chip.onclick = () => this.toggle(group);
+        chip.onpointerenter = chip.onfocus = () => this.raise(group);
+        chip.onpointerleave = chip.onblur = () => this.raise(null);
         this.chips.set(group, chip);
       }
       this.chips.get(group).style.setProperty("--colour", this.colour(group));
@@ -87,10 +212,18 @@ class Curves {
   }
 
   toggle(group) {
-    if (!this.hidden.delete(group)) this.hidden.add(group);
-    this.chips.get(group).setAttribute("aria-pressed", !this.hidden.has(group));
-    this.findExtent();
-    for (const panel of this.panels) panel.refresh();
+    const { hide } = this.settings;
+    if (!hide.delete(group)) hide.add(group);
+    this.chips.get(group).setAttribute("aria-pressed", !hide.has(group));
+    this.raised = null;
+    this.set({});
+  }
+
+  // One run stands out, and the others fade; null: all as they are.
+  raise(group) {
+    if (this.raised === group || (group !== null && (this.chips.size < 2 || this.settings.hide.has(group)))) return;
+    this.raised = group;
+    for (const panel of this.panels) panel.fade();
   }
 
   colour(group, dashed = false) {
@@ -102,24 +235,18 @@ class Curves {
     return lapOf(this.places.get(group), this.theme.palette);
   }
 
-  // The extent of x over all panels, so that they stand aligned above each other.
-  findExtent() {
-    const all = this.message.panels.flatMap(panel => panel.series).filter(s => s.x.length > 0);
-    const shown = all.filter(s => !this.hidden.has(s.group));
-    const used = shown.length > 0 ? shown : all;
-    const min = Math.min(...used.map(s => s.x[0]));
-    const max = Math.max(...used.map(s => s.x[s.x.length - 1]));
-    if (max > min) this.extent = [min, max];
-    else this.extent = this.message.logX ? [min / 2, min * 2] : [min - 1, min + 1]; // one single point
+  xRange() {
+    return this.settings.zoom ?? this.extent;
   }
 
-  xRange() {
-    return this.zoom ?? this.extent;
+  get xLabel() {
+    return MEASURES[this.settings.x][1] + (this.unit && ` (${this.unit})`);
   }
 
   zoomTo(range) {
-    this.zoom = range;
+    this.settings.zoom = range;
     this.root.dataset.zoomed = String(range !== null);
+    address.write(wordsOf(this.settings, this.message.smoothing));
     const [min, max] = this.xRange();
     for (const panel of this.panels) panel.plot?.setScale("x", { min, max });
   }
@@ -143,6 +270,7 @@ class Curves {
   }
 
   destroy() {
+    this.followed();
     this.observer.disconnect();
     for (const panel of this.panels) panel.destroy();
     this.root.remove();
@@ -159,44 +287,69 @@ class Panel {
     this.right = make("span", "right", this.title);
     make("i", "line dotted", this.right);
     this.rightName = make("span", "", this.right);
+    this.enlarge = make("button", "enlarge", this.title, "Large");
+    this.enlarge.onclick = () => view.set({ metric: view.settings.metric ? "" : slug(this.spec.title) });
     this.note = make("div", "note", this.element);
     this.box = make("div", "plot", this.element);
-    this.waiting = make("div", "waiting", this.box, "waiting for the first values");
+    this.waiting = make("div", "waiting", this.box);
     this.tip = tipOf(this.box);
     this.observer = new ResizeObserver(() => this.fit());
     this.observer.observe(this.box);
   }
 
-  update(spec) {
+  update(spec, alone) {
     this.spec = spec;
+    this.element.hidden = alone !== "" && alone !== slug(spec.title);
     setText(this.name, spec.title);
     setText(this.unit, spec.unit && `(${spec.unit})`);
+    setText(this.enlarge, alone ? "All charts" : "Large");
+    this.enlarge.title = alone ? "Back to all charts" : `${spec.title} alone, as large as the window`;
+    this.enlarge.hidden = this.view.panels.length < 2;
     this.right.hidden = !spec.series.some(s => s.right);
     const { rightTitle, rightUnit } = spec;
     setText(this.rightName, [rightTitle + (rightUnit && ` (${rightUnit})`), "right axis"].filter(Boolean).join(", "));
-    setText(this.note, spec.note);
-    this.note.title = spec.note;
     if (spec.help) this.title.dataset.help = spec.help;
     else delete this.title.dataset.help;
     this.title.tabIndex = spec.help ? 0 : -1;
-    this.waiting.hidden = spec.series.some(s => s.points > 0);
+    if (this.element.hidden) { // what is not seen costs nothing
+      this.plot?.destroy();
+      this.plot = null;
+      return;
+    }
 
-    const { logX, xLabel } = this.view.message;
-    const { smoothing } = spec;
-    // With smoothing a solid series gives two lines, the faint raw one and the smooth one; curves/__init__.py says why not a
-    // dashed or dotted one. Those are drawn last: few strokes, else buried under a noisy training.
-    const smoothable = series => smoothing > 0 && !series.dashed && !series.right;
-    const raw = spec.series.map(series => ({ series, faint: smoothable(series), values: withGaps(series.y) }));
-    const smoothed = spec.series.filter(smoothable)
-      .map(series => ({ series, faint: false, values: smooth(series, smoothing) }));
-    const depth = line => (line.faint ? 0 : line.series.dashed || line.series.right ? 2 : 1);
+    const { settings } = this.view;
+    const smoothing = spec.maySmooth ? settings.smooth : 0;
+    const placed = spec.series.filter(s => s.across && this.view.shows(s));
+    setText(this.waiting, spec.series.some(s => s.points > 0) ? "nothing to show here" : "waiting for the first values");
+    this.waiting.hidden = placed.some(s => s.points > 0);
+    this.logY = settings.logy && spec.mayLog ? logKind(placed) : "";
+    // With smoothing a solid series gives two lines, the faint raw one and the smooth one; curves/__init__.py says why not
+    // a dashed or dotted one. Those are drawn last: few strokes, else buried under a noisy training.
+    const smoothable = s => smoothing > 0 && !s.dashed && !s.right && !s.level;
+    let dropped = 0;
+    const line = (series, faint, values) => {
+      const log = series.right ? "" : this.logY;
+      const y = log ? values.map(v => (v === null || (log === "above" ? v > 0 : v < 0) ? v : (dropped++, null))) : values;
+      const keep = settings.logx ? [...series.across.keys()].filter(i => series.across[i] > 0) : null;
+      const part = values => (keep && values ? keep.map(i => values[i]) : values);
+      return { series, faint, x: part(series.across), y: part(y), mean: faint || !smoothing ? part(series.mean) : null,
+        count: part(series.count) };
+    };
+    const raw = placed.map(s => line(s, smoothable(s) || s.before, withGaps(s.y)));
+    const lost = dropped;
+    const smoothed = placed.filter(smoothable).map(s => line(s, s.before, smooth(s, smoothing)));
+    const many = n => (n === 1 ? "1 value" : `${GROUPED.format(n)} values`);
+    const outside = lost > 0 ? `${many(lost)} ${this.logY === "below" ? "at or above" : "at or below"} 0 not on the log scale`
+      : "";
+    setText(this.note, [outside, spec.note].filter(Boolean).join("; "));
+    this.note.title = this.note.textContent;
+    const depth = one => (one.faint ? 0 : one.series.dashed || one.series.right ? 2 : 1);
     this.lines = [...raw, ...smoothed].sort((a, b) => depth(a) - depth(b)); // a stable sort
     // join puts undefined where a line has no point at another's x (bridged when drawn), null stays a gap
-    const tables = this.lines.map(line => [line.series.x, line.values]);
-    this.data = tables.length > 0 ? uPlot.join(tables) : [[]];
+    this.data = this.lines.length > 0 ? uPlot.join(this.lines.map(one => [one.x, one.y])) : [[]];
     const shape = JSON.stringify([
-      logX, spec.logY, xLabel, smoothing > 0, this.view.theme.font,
-      spec.series.map(s => [s.label, s.group, s.dashed, s.right, s.step]),
+      settings.logx, this.logY, this.view.xLabel, this.view.theme.font,
+      this.lines.map(({ faint, series: s }) => [faint, s.label, s.group, s.dashed, s.right, s.step, s.before]),
     ]);
     if (this.plot && shape === this.shape && this.waiting.hidden) this.refresh(true);
     else this.rebuild(shape);
@@ -207,10 +360,25 @@ class Panel {
   refresh(newData = false) {
     if (!this.plot) return;
     this.lines.forEach((line, i) => {
-      this.plot.series[i + 1].show = !this.view.hidden.has(line.series.group);
+      this.plot.series[i + 1].show = !this.view.settings.hide.has(line.series.group);
+      this.plot.series[i + 1].alpha = this.alpha(line);
     });
     this.plot.setData(newData ? this.data : this.plot.data); // the same data again: both scales find their range
     this.showTip();
+  }
+
+  alpha({ faint, series: { group } }) {
+    const { raised } = this.view;
+    return (raised === null || raised === group ? 1 : FADED) * (faint ? RAW : 1);
+  }
+
+  fade() {
+    if (!this.plot) return;
+    this.lines.forEach((line, i) => {
+      this.plot.series[i + 1].alpha = this.alpha(line);
+      this.plot.series[i + 1].width = this.view.raised === line.series.group && !line.faint ? 3 : lineWidth(line);
+    });
+    this.plot.redraw(false);
   }
 
   // Another set of lines or another kind of axis. The old chart leaves and the new one draws before the next frame.
@@ -230,7 +398,7 @@ class Panel {
 
   options(width, height) {
     const { view } = this;
-    const { xLabel, logX } = view.message;
+    const { xLabel, settings: { logx: logX } } = view;
     const font = `${AXIS_TEXT}px ${view.theme.font}`;
     const axis = {
       font,
@@ -249,12 +417,15 @@ class Panel {
       legend: { show: false },
       scales: {
         x: { time: false, distr: logX ? 3 : 1, range: () => view.xRange() },
-        y: { distr: this.spec.logY ? 3 : 1, range: (u, min, max) => yRange(this.spec.logY, min, max) },
+        y: { ...DISTRIBUTIONS[this.logY], range: (u, min, max) => yRange(this.logY, ...this.spanned(min, max)) },
         right: { range: (u, min, max) => yRange(false, min, max) },
       },
       axes: [
         { ...axis, values: ticks(logX), size: 28, gap: 6, label: xLabel, labelSize: 22, labelGap: 0, space: 70 },
-        { ...axis, show: left, values: ticks(this.spec.logY), size: widest, gap: 6, space: 36 },
+        {
+          ...axis, show: left, values: ticks(this.logY !== ""), size: widest, gap: 6, space: 36,
+          ...(this.logY === "below" && { splits: (u, i, min, max) => logTicksBelowZero(min, max), filter: decades }),
+        },
         {
           ...axis, show: right, side: 1, scale: "right", values: ticks(false), size: widest, gap: 6, space: 36, border,
           grid: { ...axis.grid, show: !left },
@@ -289,15 +460,23 @@ class Panel {
     return {
       stroke,
       scale: right ? "right" : "y",
-      width: right ? 2.5 : 2,
+      width: lineWidth(line),
       paths: step ? STAIRS : undefined,
-      alpha: line.faint ? 0.28 : 1,
+      alpha: this.alpha(line),
       dash: right ? DOTTED : dashed ? [8, 6] : undefined,
-      show: !this.view.hidden.has(group),
+      show: !this.view.settings.hide.has(group),
       points: marked
         ? { show: true, filter: spaced, size: 9, width: 2, fill: () => this.view.theme.background, stroke, dash: [] }
         : { show: () => this.lines[i].series.points <= FEW, filter: alone, size: 6, fill: stroke, dash: [] },
     };
+  }
+
+  // What the vertical axis is to span of the values from `min` to `max` that are in view.
+  spanned(min, max) {
+    const { settings } = this.view;
+    if (settings.y === "all" || min == null) return [min, max];
+    const shown = this.lines.filter(({ series }) => !series.right && !settings.hide.has(series.group));
+    return spanOf(shown, ...this.view.xRange(), settings.y, settings.logx) ?? [min, max];
   }
 
   // The rows of a line that are marked, and whether by rings: those of a colour that another run has too.
@@ -321,18 +500,19 @@ class Panel {
       tip.hidden = true;
       return;
     }
-    const { xLabel } = this.view.message;
+    const { xLabel } = this.view;
     const rows = [];
     const twoUnits = !this.right.hidden; // then each value names its own
     this.lines.forEach((line, i) => {
       const at = plot.cursor.idxs[i + 1];
-      if (line.faint || at == null || this.view.hidden.has(line.series.group)) return;
+      if ((line.faint && !line.series.before) || at == null || this.view.settings.hide.has(line.series.group)) return;
       const row = make("div", "row");
       make("i", `line ${styleOf(line.series)}`, row).style.color = this.lineColour(i);
       make("span", "name", row, this.nameOf(line.series));
+      row.classList.toggle("raised", this.view.raised === line.series.group);
       const read = plot.data[i + 1][at];
       const value = make("b", "", row, twoUnits ? withUnit(read, this.unitOf(line.series)) : number(read));
-      const raw = this.lines.findIndex(other => other.faint && other.series === line.series);
+      const raw = this.lines.findIndex(other => other !== line && other.faint && other.series === line.series);
       if (raw >= 0) make("span", "raw", value, ` (raw ${number(plot.data[raw + 1][at])})`);
       rows.push(row);
     });
@@ -349,9 +529,10 @@ class Panel {
     tip.style.left = `${Math.max(0, Math.min(free, side))}px`;
   }
 
-  nameOf({ group, label }) {
-    if (this.view.chips.size === 1) return label; // one run: its name says nothing
-    return group === label ? label : `${group} ${label}`;
+  nameOf({ group, label, before }) {
+    const name = before ? `${label}, its parent` : label;
+    if (this.view.chips.size === 1) return name; // one run: its name says nothing
+    return group === label ? label : `${group} ${name}`;
   }
 
   unitOf({ right }) {
@@ -408,8 +589,48 @@ export function decode(bytes) {
       s.count = column(s.points);
     }
   }
+  for (const clock of Object.values(message.runs)) {
+    clock.steps = column(clock.knots);
+    clock.seconds = column(clock.knots);
+  }
   return message;
 }
+
+// How the curves are looked at, as the address has it; `read` gives the words of a name. What is none is left out.
+export function settingsOf(read, smoothing) {
+  const zoom = (read("zoom") ?? "").split(",").map(Number);
+  const smooth = Number(read("smooth") ?? NaN);
+  return {
+    x: Object.hasOwn(MEASURES, read("x") ?? "") ? read("x") : "step",
+    logx: read("logx") === "true",
+    logy: read("logy") === "true",
+    y: Object.hasOwn(SPANS, read("y") ?? "") ? read("y") : "all",
+    smooth: smooth >= 0 && smooth <= 0.99 ? smooth : smoothing,
+    zoom: zoom.length === 2 && zoom.every(Number.isFinite) && zoom[0] < zoom[1] ? zoom : null,
+    metric: read("metric") ?? "",
+    hide: new Set((read("hide") ?? "").split(",").filter(Boolean)),
+    without: KINDS.includes(read("without")) ? read("without") : "",
+  };
+}
+
+// The same as words of the address; null for what is as at the beginning.
+export function wordsOf(settings, smoothing) {
+  const { x, logx, logy, y, smooth, zoom, metric, hide, without } = settings;
+  return {
+    x: x === "step" ? null : x,
+    logx: logx || null,
+    logy: logy || null,
+    y: y === "all" ? null : y,
+    smooth: smooth === smoothing ? null : smooth,
+    zoom: zoom && zoom.map(v => Number(v.toPrecision(6))).join(","),
+    metric: metric || null,
+    hide: [...hide].join(",") || null,
+    without: without || null,
+  };
+}
+
+// A chart's name in the address.
+export const slug = title => title.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").replace(/^-|-$/g, "");
 
 // Exponential moving average, debiased: divided by the mass of the weights so far, so it starts at the first value.
 // A thinned series brings the mean and count of what each kept point stands for; thinning then leaves the curve as is.
@@ -464,9 +685,31 @@ export function withGaps(values) {
   return Array.from(values, v => (Number.isNaN(v) ? null : v));
 }
 
+// Which log axis the values have: of those above 0 where there are any, else of those below 0, by their size.
+function logKind(series) {
+  const values = series.filter(s => !s.right).flatMap(s => Array.from(s.y)).filter(v => !Number.isNaN(v));
+  return values.length > 0 && values.every(v => v < 0) ? "below" : "above";
+}
+
+const DISTRIBUTIONS = {
+  "": { distr: 1 },
+  above: { distr: 3 },
+  below: { distr: 100, fwd: v => -Math.log10(Math.max(1e-30, -v)), bwd: v => -(10 ** -v) },
+};
+
 function yRange(log, min, max) {
-  if (min == null) return log ? [1, 10] : [0, 1]; // all hidden, or only gaps in view
-  return log ? uPlot.rangeLog(min, max, 10, false) : uPlot.rangeNum(min, max, 0.1, true);
+  if (min == null) return { "": [0, 1], above: [1, 10], below: [-10, -1] }[log]; // all hidden, or only gaps in view
+  if (log === "above") return uPlot.rangeLog(min, max, 10, false);
+  if (log === "below") return [min * 1.05, max / 1.05];
+  return uPlot.rangeNum(min, max, 0.1, true);
+}
+
+const lineWidth = ({ series: { right } }) => (right ? 2.5 : 2);
+
+// Labels of a log axis below 0: where many decades lie, only theirs.
+function decades(u, splits) {
+  if (splits.length <= 12) return splits;
+  return splits.map(v => (Math.abs(Math.log10(-v) - Math.round(Math.log10(-v))) < 1e-6 ? v : null));
 }
 
 // The row to read for a series at row i: its own nearest one in view. Beyond its ends a series has nothing to say.

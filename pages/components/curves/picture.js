@@ -24,7 +24,7 @@ export function drawChart(c, panel) {
     });
   }
   c.textAlign = "center";
-  c.fillText(view.message.xLabel, left + across / 2, top + down + 38, across);
+  c.fillText(view.xLabel, left + across / 2, top + down + 38, across);
   c.save();
   c.beginPath();
   c.rect(left, top, across, down);

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import numpy as np
 import pytest
 
-from pages.components.curves import LIMIT, Panel, Series, pack, thin
+from vaecore.charts.curves import LIMIT, Clock, Panel, Series, pack, thin
 
 
 def unpack(data: bytes) -> dict[str, Any]:
@@ -21,6 +22,10 @@ def unpack(data: bytes) -> dict[str, Any]:
         for name in ("x", "y", "mean", "count") if series["blocked"] else ("x", "y"):
             series[name] = np.frombuffer(data, "<f4", series["points"], at)
             at += 4 * series["points"]
+    for clock in header["runs"].values():
+        for name in ("steps", "seconds"):
+            clock[name] = np.frombuffer(data, "<f4", clock["knots"], at)
+            at += 4 * clock["knots"]
     assert at == len(data), "nothing may be left over"
     return header
 
@@ -41,11 +46,13 @@ def test_round_trip(label: str) -> None:
         Panel("ELBO", [first, second], unit="nats", help="higher is better"),
         Panel("KL", [], may_log=False),
     ]
-    header = unpack(pack(panels, x_label="epoch", log_y=True, smoothing=0.5, height=200, columns=3))
-    assert (header["xLabel"], header["logX"], header["panels"][0]["smoothing"]) == ("epoch", False, 0.5)
-    assert (header["height"], header["columns"]) == (200, 3)
+    clocks = {"r1": Clock(2.0, np.array([0, 2]), np.array([0.0, 7.5]), zero=1.0)}
+    header = unpack(pack(panels, clocks=clocks, smoothing=0.5, height=200, columns=3))
+    assert (header["smoothing"], header["height"], header["columns"]) == (0.5, 200, 3)
     elbo, kl = header["panels"]
-    assert (elbo["unit"], elbo["help"], elbo["logY"], kl["logY"]) == ("nats", "higher is better", True, False)
+    assert (elbo["unit"], elbo["help"], elbo["mayLog"], kl["mayLog"]) == ("nats", "higher is better", True, False)
+    clock = header["runs"]["r1"]
+    assert (clock["perEpoch"], clock["zero"], clock["seconds"].tolist()) == (2, 1, [0, 7.5])
     assert kl["series"] == []
     assert [s["label"] for s in elbo["series"]] == [label, "validation"]
     assert [s["group"] for s in elbo["series"]] == ["r1", "r1"]
@@ -129,27 +136,25 @@ def test_a_gap_survives_thinning_where_it_is() -> None:
     assert series["x"][np.isnan(series["y"])].tolist() == [7_778]
 
 
-def test_log_axes_drop_what_has_no_place_and_say_so() -> None:
-    panel = one([-1.0, 0.0, 2.0], log_y=True)
-    np.testing.assert_array_equal(panel["series"][0]["y"], [np.nan, np.nan, 2.0])
-    assert panel["note"] == "2 values at or below 0 not on the log scale"
-    panel = one([1.0, 2.0, 3.0], x=[0, 1, 2], log_x=True)
-    np.testing.assert_array_equal(panel["series"][0]["x"], [1, 2])
-    assert panel["note"] == "1 value at or below 0 not on the log scale"
-    assert one([-1.0, 2.0])["note"] == ""
-
-
-def test_log_y_thins_after_dropping() -> None:
+def test_what_a_log_axis_shows_survives_thinning() -> None:
+    """Which axis it will be is the browser's choice: so the early points and the least above 0 are there."""
     y = np.ones(100_000)
-    y[::2] = -1.0  # the minimum of every bucket would be one that cannot be drawn
-    assert np.isfinite(one(y, log_y=True)["series"][0]["y"]).sum() >= 300
+    y[::2] = -1.0  # the minimum of every bucket is one that no log axis draws
+    series = one(y)["series"][0]
+    assert (series["y"] > 0).sum() >= 300 and (series["y"] < 0).sum() >= 300
+    assert (series["x"] < 100).sum() > 20
 
 
-def test_a_panel_that_may_not_be_logarithmic_keeps_its_values() -> None:
-    series = Series("training", np.arange(2), np.array([-1.0, 1.0]))
-    panel = unpack(pack([Panel("ELBO", [series], may_log=False)], log_y=True))["panels"][0]
-    assert not panel["logY"]
-    np.testing.assert_array_equal(panel["series"][0]["y"], [-1.0, 1.0])
+def test_in_a_crowd_each_series_gets_less_and_no_spike_is_lost() -> None:
+    rng = np.random.default_rng(5)
+    many = []
+    for run in range(12):
+        y = rng.normal(size=20_000)
+        y[rng.integers(20_000)], y[rng.integers(20_000)] = 99.0 + run, -99.0 - run
+        many.append(Series("training", np.arange(20_000), y, run=f"run-{run}"))
+    [panel] = unpack(pack([Panel("KL", many)]))["panels"]
+    for given, sent in zip(many, panel["series"], strict=True):
+        assert sent["points"] < LIMIT and (sent["y"].max(), sent["y"].min()) == (given.y.max(), given.y.min())
 
 
 def test_a_resumed_run_overwrites_the_steps_it_repeats() -> None:
@@ -162,13 +167,10 @@ def test_a_resumed_run_overwrites_the_steps_it_repeats() -> None:
 def test_blocks_hold_every_value_once() -> None:
     y = np.random.default_rng(2).exponential(size=30_000)
     y[123] = np.nan
-    series = one(y, smoothing=0.9)["series"][0]
+    series = one(y)["series"][0]
     assert series["count"].sum() == np.isfinite(y).sum()
     assert np.average(series["mean"], weights=series["count"]) == pytest.approx(np.nanmean(y), rel=1e-4)
-    assert not one(y)["series"][0]["blocked"], "without smoothing they are not sent"
-    validation = Series("validation", np.arange(len(y)), y, dashed=True)
-    header = unpack(pack([Panel("loss", [validation])], smoothing=0.9))
-    assert not header["panels"][0]["series"][0]["blocked"], "a validation is not smoothed"
+    assert not one(y[:100])["series"][0]["blocked"], "what is sent whole stands for itself"
 
 
 def test_a_series_on_the_right_is_neither_logarithmic_nor_smoothed() -> None:
@@ -177,13 +179,31 @@ def test_a_series_on_the_right_is_neither_logarithmic_nor_smoothed() -> None:
     kl = Series("training", x, np.where(x == 5, -1.0, 2.0), run="a")
     right = Series("β", x, beta, run="a", right=True, step=True)
     panel = Panel("KL and β", [kl, right], unit="nats", right_title="β", right_unit="1")
-    packed = unpack(pack([panel], log_y=True, smoothing=0.5))["panels"][0]
+    packed = unpack(pack([panel]))["panels"][0]
     assert (packed["unit"], packed["rightTitle"], packed["rightUnit"]) == ("nats", "β", "1")
     assert [s["right"] for s in packed["series"]] == [s["step"] for s in packed["series"]] == [False, True]
     assert [s["blocked"] for s in packed["series"]] == [True, False]
-    assert packed["logY"], "the left axis stays logarithmic"
-    assert packed["note"] == "1 value at or below 0 not on the log scale", "β has its place on the linear axis"
     assert packed["series"][1]["y"][[0, -1]].tolist() == [-1.0, 1.0]
+
+
+def test_a_clock_ascends_whatever_a_resumed_run_repeats() -> None:
+    """What is kept is read off the axis between two knots: each is later than the one before."""
+    steps, seconds = np.array([0, 10, 20, 15, 20, 30]), np.array([1.0, 5.0, 9.0, 7.0, math.nan, 13.0])
+    clock = unpack(pack([], clocks={"a": Clock(5, steps, seconds)}))["runs"]["a"]
+    assert (clock["steps"].tolist(), clock["seconds"].tolist()) == ([0, 10, 20, 30], [1, 5, 9, 13])
+    long = unpack(pack([], clocks={"a": Clock(5, np.arange(50_000), np.arange(50_000) / 7)}))["runs"]["a"]
+    assert long["knots"] <= 400 and (long["steps"][0], long["steps"][-1]) == (0, 49_999)
+    with pytest.raises(ValueError, match="2 steps but 1 seconds"):
+        pack([], clocks={"a": Clock(5, np.arange(2), np.arange(1))})
+
+
+def test_curves_that_lie_on_each_other_are_told() -> None:
+    x, y = np.arange(50), np.random.default_rng(0).normal(size=50)
+    lines = {"a": y, "b": y.copy(), "c": y + np.where(x == 49, 1e-3, 0), "d": y}
+    panel = Panel("KL", [Series("training", x, value, run=run) for run, value in lines.items()])
+    assert unpack(pack([panel]))["same"] == {"b": "a", "d": "a"}
+    other = Panel("ELBO", [Series("training", x, x * (run == "b"), run=run) for run in lines])
+    assert unpack(pack([panel, other]))["same"] == {"d": "a"}, "in all charts, or they are not the same"
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.0, float("nan")])

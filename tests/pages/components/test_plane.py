@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pages.components.plane import (
+from vaecore.charts.plane import (
     EVALUATIONS,
     MAX_PLANES,
     POINTS,

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components import plane
 from pages.monitor import cockpit, diagnosis
 from pages.monitor.lineage import trees
 from pages.shared import history
 from tests.pages import demo
+from vaecore.charts.plane import SNAPSHOTS, spread
+from vaecore.comparison import history as charts
 from vaecore.store import Run, Store
 
 SECTIONS = ("Curves", "Latent use", "Rate and distortion", "Trajectory")
@@ -115,7 +116,7 @@ def test_the_section_is_part_of_the_address() -> None:
         at = demo.open_page("monitor", runs="vae", section=section)
         [choice] = at.get("button_group")
         assert choice.value == section
-        assert bool(at.slider) == (section == "Curves")
+        assert any(each.label == "Gradient and learning rate" for each in at.toggle) == (section == "Curves")
     assert demo.open_page("monitor", runs="vae", section="Nonsense").get("button_group")[0].value == "Curves"
 
 
@@ -142,7 +143,7 @@ def test_trajectories_show_the_most_informative_dimension(monkeypatch: pytest.Mo
     at = demo.open_page("monitor", runs="vae", section="Trajectory")
     read = history.of(Store.default().find("vae"))
     most = int(np.argmax(read.evaluations[-1]["kl"]["z"]))
-    lines = [read.snapshots[i] for i in plane.spread(len(read.snapshots), plane.SNAPSHOTS)]
+    lines = [read.snapshots[i] for i in spread(len(read.snapshots), SNAPSHOTS)]
     [track] = calls[-1][0]
     assert track.label == f"vae · z{most}" and track.run == "vae"
     np.testing.assert_array_equal(track.steps, [line["step"] for line in lines])
@@ -171,9 +172,9 @@ def test_the_most_informative_dimension(tmp_path: Path, kl: list[float], place: 
 
 
 def test_what_a_grid_and_weights_are_said_to_give() -> None:
-    def snapshots(method: str, effective: float) -> history.Snapshots:
+    def snapshots(method: str, effective: float) -> charts.Snapshots:
         nothing = np.zeros((1, 1, 1))
-        return history.Snapshots(np.zeros(1), nothing, nothing, ("z0",), None, method, effective)
+        return charts.Snapshots(np.zeros(1), nothing, nothing, ("z0",), None, method, effective)
 
     exact = cockpit._method({"a": snapshots("grid", 0.01)})
     assert "over a grid." in exact and "%" not in exact

@@ -14,6 +14,7 @@ import pytest
 
 from pages.shared import history
 from tests.pages import demo
+from vaecore.comparison import history as charts
 from vaecore.store import Metrics, Run
 
 LINE = {"kind": "evaluation", "step": 0, "elbo": -11.0, "reconstruction": {"x": -9.0}, "kl": {"z": [1.5, 0.5]},
@@ -31,14 +32,14 @@ def written(folder: Path, *lines: object) -> Run:
     return Run(folder)
 
 
-def titles(record: history.Record, **options: bool) -> list[str]:
-    return [panel.title for panel in history.panels({"run": record}, **options)]
+def titles(record: charts.Record, **options: bool) -> list[str]:
+    return [panel.title for panel in charts.panels({"run": record}, **options)]
 
 
 def test_panels_hold_what_the_file_says(root: Path) -> None:
     record = history.record(Run(root / "runs" / "vae"))
     lines = record.metrics.evaluations
-    panels = {panel.title: panel for panel in history.panels({"vae": record}, more=True)}
+    panels = {panel.title: panel for panel in charts.panels({"vae": record}, more=True)}
     assert list(panels) == ["ELBO", "Reconstruction", "KL", "Gradient norm", "Learning rate"]
     training, validation = panels["ELBO"].series
     assert not training.dashed and validation.dashed and training.run == validation.run == "vae"
@@ -49,7 +50,7 @@ def test_panels_hold_what_the_file_says(root: Path) -> None:
         np.testing.assert_allclose(bound.y, fit.y - rate.y, rtol=1e-5)
     assert beta.right and (beta.y[0], beta.y[-1]) == (0, 1), "beta on an axis of its own"
     assert not panels["Learning rate"].may_smooth and panels["ELBO"].may_smooth
-    units, full, minibatch, rate = history.latent_panels({"vae": record})
+    units, full, minibatch, rate = charts.latent_panels({"vae": record})
     np.testing.assert_array_equal(units.series[0].y, [line["active"] for line in lines])
     for panel, name, count in ((full, "mutual_information", "observations"), (minibatch, "minibatch", "batch_size")):
         estimate, ceiling = panel.series
@@ -68,16 +69,16 @@ def test_perplexity_and_the_turns_of_an_aggressive_encoder(tmp_path: Path) -> No
            {"step": 30, "aggressive": False, "encoder_updates": 500},
            {"step": 40, "aggressive": False, "encoder_updates": 500}]
     record = history.record(written(tmp_path / "text", *({**text, **part} for part in lag)))
-    panels = {panel.title: panel for panel in history.panels({"run": record})}
+    panels = {panel.title: panel for panel in charts.panels({"run": record})}
     np.testing.assert_allclose(panels["Perplexity, validation"].series[0].y, 9.0)
     [turns] = panels["Encoder updates per decoder step"].series
     np.testing.assert_allclose(turns.y, [40, 5, 0, 0])
     np.testing.assert_allclose(turns.x, [0, 10, 30, 40])
     assert turns.step, "each value stands until the next evaluation"
-    assert history.aggression({"run": record}) == ["run: the encoder was aggressive until step 30."]
+    assert charts.aggression({"run": record}) == ["run: the encoder was aggressive until step 30."]
     images = history.record(written(tmp_path / "images", LINE))
     assert titles(images) == ["ELBO", "Reconstruction", "KL"]
-    assert history.aggression({"run": images}) == []
+    assert charts.aggression({"run": images}) == []
 
 
 def test_a_record_is_made_anew_only_when_the_file_has_changed(tmp_path: Path) -> None:

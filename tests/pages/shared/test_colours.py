@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components.plane import Track, pack_tracks
 from pages.shared import palette
 from pages.shared.colours import CEILING, HUES, NEUTRAL, assigned
 from pages.shared.lagging_figure import spread_figure
 from tests.pages import demo
+from vaecore.charts.plane import Track, pack_tracks
 from vaecore.evaluate.lagging import Spread
 
 SOURCES = [*(demo.ROOT / "pages").rglob("*.py"), *(demo.ROOT / "pages").rglob("*.js"),

@@ -16,7 +16,6 @@ import html
 import json
 import tomllib
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 import vaecore
+from vaecore.charts.curves import SMOOTHING, pack
 from vaecore.colours import CLASSES
+from vaecore.comparison.history import clocks, panels, recorded
 from vaecore.data import DataUnavailable
 from vaecore.explore.crossmodal import CrossModal
 from vaecore.explore.export.bundle import in_html, script, style
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
 ROOT = Path(vaecore.__file__).parents[1]
 COMPONENTS, THEME = ROOT / "pages" / "components", ROOT / ".streamlit" / "config.toml"
 POINTS = 3000  # of the map
-CURVE = 1200  # points of a curve
 MAX_FILE_BYTES = 64_000_000
 MAX_JUDGE_BYTES = 2_000_000  # of the network of a judge: a page for many to have is not half a judge
 MISSING = 0xFFFF  # the class of a point that has none
@@ -101,32 +101,12 @@ def curves_message(run: Run) -> bytes | None:
     """The curves' data, as `pages/components/curves` has it; None of a run that was not trained step by step."""
     metrics = Metrics(run.path / "metrics.jsonl")
     metrics.update()
-    taken = {name: np.asarray(values, np.float64) for name, values in metrics.steps.items()}
-    lines = [(line["step"], _number(line.get("elbo")), _sum(line.get("reconstruction")), _sum(line.get("kl")))
-             for line in metrics.evaluations if _number(line.get("step")) is not None]
-    evaluated = np.array([[np.nan if value is None else float(value) for value in line] for line in lines]
-                         ).reshape(-1, 4)
-    step = taken.get("step", np.zeros(0))
-    columns: list[NDArray[np.float32]] = []
-    panels: list[dict[str, Any]] = []
-    for place, (title, column, sign) in enumerate((("ELBO", "neg_elbo", -1), ("Reconstruction", "reconstruction", 1),
-                                                   ("KL", "kl", 1)), 1):
-        series = []
-        trained = sign * taken.get(column, np.zeros(0))
-        for label, x, y in (("training", step, trained), ("validation", evaluated[:, 0], evaluated[:, place])):
-            if len(y) and np.isfinite(y).any():
-                rows = thinned(y)
-                columns += [x[rows].astype("<f4"), np.where(np.isfinite(y), y, np.nan)[rows].astype("<f4")]
-                series.append({"label": label, "group": run.id, "dashed": label == "validation", "right": False,
-                               "step": False, "given": len(y), "points": len(rows), "blocked": False})
-        if series:
-            panels.append({"title": title, "unit": "nats", "rightTitle": "", "rightUnit": "", "help": "", "note": "",
-                           "logY": False, "smoothing": 0, "series": series})
-    if not panels or all(each["points"] < 2 for panel in panels for each in panel["series"]):
+    records = {run.id: recorded(run, metrics)}
+    charts = panels(records)
+    if all(len(line.x) < 2 for chart in charts for line in chart.series):
         return None
-    header = {"xLabel": "step", "logX": False, "height": HEIGHT["curves"], "columns": min(3, len(panels)),
-              "places": {run.id: 0}, "panels": panels}
-    return packed(header, *columns)
+    return pack(charts, clocks=clocks(records), smoothing=SMOOTHING, height=HEIGHT["curves"],
+                columns=min(3, len(charts)), places={run.id: 0})
 
 
 def map_message(observed: Population, told: Mapping[str, Any], assets: dict[str, bytes]) -> bytes:
@@ -171,30 +151,6 @@ def map_message(observed: Population, told: Mapping[str, Any], assets: dict[str,
                                                  "columns": sprites.columns, "count": sprites.count},
         "chosen": "", "against": "", "classes": CLASSES}
     return packed(header, *columns.values())
-
-
-def thinned(y: NDArray[np.float64], most: int = CURVE) -> NDArray[np.int64]:
-    """Places of at most `most` values that keep the look of a curve: the least and the largest of equal stretches."""
-    if len(y) <= most:
-        return np.arange(len(y))
-    edges = np.linspace(0, len(y), (most - 2) // 2 + 1).astype(int)
-    places = [0, len(y) - 1]
-    for low, high in pairwise(edges):
-        part = y[low:high]
-        if np.isfinite(part).any():
-            places += [low + int(np.nanargmin(part)), low + int(np.nanargmax(part))]
-    return np.unique(places)
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
-
-
-def _sum(values: Any) -> float | None:
-    """The sum over modalities, or over latents and their dimensions; None for anything else."""
-    parts = list(values.values()) if isinstance(values, Mapping) else []
-    flat = [x for part in parts for x in (part if isinstance(part, list) else [part])]
-    return float(sum(flat)) if flat and all(isinstance(x, int | float) for x in flat) else None
 
 
 def _judges(found: Checkpoint | CrossModal, assets: dict[str, bytes]) -> dict[str, Any]:
