@@ -7,9 +7,9 @@ spans, zoom, legend, one chart alone.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def pack(panels: Sequence[Panel], *, clocks: Mapping[str, Clock] | None = None, 
         raise ValueError(f"smoothing must lie in [0, 1), not {smoothing}")
     floats: list[np.ndarray] = []
     packed_panels: list[dict[str, Any]] = []
-    whole: dict[str, list[tuple[str, str, np.ndarray, np.ndarray]]] = {}  # of each run: all that is drawn of it
+    drawn: dict[str, list[tuple[str, str, str]]] = {}  # of each run: chart, label and what is drawn there
     for panel in panels:
         limit = LIMIT if len(panel.series) < CROWDED else FEWER_POINTS
         packed_series: list[dict[str, Any]] = []
@@ -86,8 +86,9 @@ def pack(panels: Sequence[Panel], *, clocks: Mapping[str, Clock] | None = None, 
             x, y, lost = _clean(series)
             not_finite += lost
             group = series.run or series.label
-            if not (series.level or series.right):
-                whole.setdefault(group, []).append((panel.title, series.label, x, y))
+            if len(x) and not (series.level or series.right):
+                content = hashlib.sha256(x.tobytes() + y.tobytes()).hexdigest()
+                drawn.setdefault(group, []).append((panel.title, series.label, content))
             kept = _kept(y, limit, log_y=panel.may_log and not series.right)
             # Means are sent of what may be smoothed; they say how the values lie that were thinned out, besides.
             blocked = len(kept) < len(y) and not series.right
@@ -98,15 +99,19 @@ def pack(panels: Sequence[Panel], *, clocks: Mapping[str, Clock] | None = None, 
                                   "blocked": blocked})
         packed_panels.append({
             "title": panel.title, "unit": panel.unit, "rightTitle": panel.right_title, "rightUnit": panel.right_unit,
-            "help": panel.help, "note": f"{_values(not_finite)} nan or infinite" if not_finite else "",
+            "help": panel.help, "note": f"{_values(not_finite)} nan or infinite" if not_finite else "", "hidden": 0,
             "mayLog": panel.may_log, "maySmooth": panel.may_smooth, "series": packed_series})
     runs: dict[str, dict[str, Any]] = {}
     for group, clock in (clocks or {}).items():
         known = _knots(clock)
         floats += [clock.steps[known], clock.seconds[known]]
         runs[group] = {"perEpoch": clock.per_epoch, "zero": clock.zero, "knots": len(known)}
-    header = {"height": height, "columns": columns, "smoothing": smoothing, "places": dict(places or {}),
-              "same": _same(whole), "runs": runs, "panels": packed_panels}
+    same = _same(drawn)
+    for sent in packed_panels:  # curves that lie exactly on another, of runs that differ elsewhere
+        found = [line for run, lines in drawn.items() if run not in same for line in lines if line[0] == sent["title"]]
+        sent["hidden"] = len(found) - len(set(found))
+    header = {"height": height, "columns": columns, "smoothing": smoothing, "places": dict(places or {}), "same": same,
+              "runs": runs, "panels": packed_panels}
     return packing.packed(header, *(part.astype(np.float32) for part in floats))
 
 
@@ -201,15 +206,11 @@ def _knots(clock: Clock) -> np.ndarray:
     return known[np.unique(np.linspace(0, len(known) - 1, KNOTS).round().astype(int))] if len(known) > KNOTS else known
 
 
-def _same(whole: Mapping[str, list[tuple[str, str, np.ndarray, np.ndarray]]]) -> dict[str, str]:
+def _same(drawn: Mapping[str, list[tuple[str, str, str]]]) -> dict[str, str]:
     """Each run whose curves all lie exactly on another's, with the first of those: one would be seen of two."""
-    found: dict[str, str] = {}
-    for one, other in combinations(whole, 2):
-        if other not in found and len(whole[one]) == len(whole[other]) and all(
-                a[:2] == b[:2] and np.array_equal(a[2], b[2]) and np.array_equal(a[3], b[3], equal_nan=True)
-                for a, b in zip(whole[one], whole[other], strict=True)) and any(len(a[2]) for a in whole[one]):
-            found[other] = found.get(one, one)
-    return found
+    first: dict[tuple[tuple[str, str, str], ...], str] = {}
+    found = {run: first.setdefault(tuple(lines), run) for run, lines in drawn.items()}
+    return {run: other for run, other in found.items() if other != run}
 
 
 def _values(n: int) -> str:

@@ -341,7 +341,8 @@ class Panel {
     const many = n => (n === 1 ? "1 value" : `${GROUPED.format(n)} values`);
     const outside = lost > 0 ? `${many(lost)} ${this.logY === "below" ? "at or above" : "at or below"} 0 not on the log scale`
       : "";
-    setText(this.note, [outside, spec.note].filter(Boolean).join("; "));
+    const unseen = spec.hidden > 0 ? `${spec.hidden} of these curves lie${spec.hidden > 1 ? "" : "s"} exactly on another` : "";
+    setText(this.note, [outside, spec.note, unseen].filter(Boolean).join("; "));
     this.note.title = this.note.textContent;
     const depth = one => (one.faint ? 0 : one.series.dashed || one.series.right ? 2 : 1);
     this.lines = [...raw, ...smoothed].sort((a, b) => depth(a) - depth(b)); // a stable sort
@@ -418,7 +419,7 @@ class Panel {
       scales: {
         x: { time: false, distr: logX ? 3 : 1, range: () => view.xRange() },
         y: { ...DISTRIBUTIONS[this.logY], range: (u, min, max) => yRange(this.logY, ...this.spanned(min, max)) },
-        right: { range: (u, min, max) => yRange(false, min, max) },
+        right: { range: (u, min, max) => yRange("", min, max) },
       },
       axes: [
         { ...axis, values: ticks(logX), size: 28, gap: 6, label: xLabel, labelSize: 22, labelGap: 0, space: 70 },

@@ -203,7 +203,9 @@ def test_curves_that_lie_on_each_other_are_told() -> None:
     panel = Panel("KL", [Series("training", x, value, run=run) for run, value in lines.items()])
     assert unpack(pack([panel]))["same"] == {"b": "a", "d": "a"}
     other = Panel("ELBO", [Series("training", x, x * (run == "b"), run=run) for run in lines])
-    assert unpack(pack([panel, other]))["same"] == {"d": "a"}, "in all charts, or they are not the same"
+    sent = unpack(pack([panel, other]))
+    assert sent["same"] == {"d": "a"}, "in all charts, or they are not the same"
+    assert [each["hidden"] for each in sent["panels"]] == [1, 1], "b on a, c on a"
 
 
 @pytest.mark.parametrize("bad", [-0.1, 1.0, float("nan")])
