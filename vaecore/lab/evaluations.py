@@ -125,7 +125,7 @@ def cancel_all(*, store: Store | None = None) -> None:
 def kick(store: Store | None = None) -> None:
     """Start the runner where evaluations wait and none is at work. Whoever looks at the queue calls this."""
     store = store or Store.default()
-    if permission.read_only() or not locks.AVAILABLE:
+    if permission.refusal() or not locks.AVAILABLE:
         return
     if any(ticket.state in ("waiting", "begun") for _, ticket in _tickets(store)):
         runner = runner_of(store)
