@@ -14,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.components import map_routes, networks, previews, seen, serve
+from pages.components import map_routes, networks, previews, same_routes, seen, serve
 from pages.shared.access.guard import Guard, exposed
 from vaecore import permission
 
@@ -33,5 +33,6 @@ if sys.argv and Path(sys.argv[0]).resolve() == Path(__file__).resolve():  # not 
     if options.parse_args().read_only:
         os.environ[permission.READ_ONLY] = "1"
 
-routes = [*serve.routes(), *networks.routes(), *seen.routes(), *map_routes.routes(), *previews.routes()]
+routes = [*serve.routes(), *networks.routes(), *seen.routes(), *map_routes.routes(), *previews.routes(),
+          *same_routes.routes()]
 app = st.App("pages/index.py", routes=routes, lifespan=lifespan, middleware=[Middleware(Guard, routes=routes)])

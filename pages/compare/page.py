@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import streamlit as st
 
-from pages.compare import curves, differs, numbers, pictures, texts
+from pages.compare import curves, differs, numbers, pictures
 from pages.shared import checkpoints
 from pages.shared.words import escaped
 from vaecore.library.headline import headline
-from vaecore.store import Run, StoreError
-from vaecore.views import CLIP, CODELESS, SENTENCE, SINGLE, Opened, View, views_of
+from vaecore.store import StoreError
+from vaecore.views import CLIP, views_of
 
-T = TypeVar("T", bound=Opened)
 MAX_COMPARED = 12
-
-
-def opened(runs: list[Run], view: View[T]) -> list[T]:
-    """Those of the runs that a view shows, opened."""
-    return [one for run in runs if view in views_of(run) and (one := checkpoints.opened(run, view)) is not None]
-
 
 st.title("Compare", anchor=False)
 chosen = checkpoints.pick_several("Runs", page="compare", most=MAX_COMPARED, help=f"Up to {MAX_COMPARED} runs; the "
@@ -36,14 +27,7 @@ if readable:
     numbers.numbers(facts)
     differs.fields(readable)
     curves.curves(readable)
-    loaded, codeless, written = opened(readable, SINGLE), opened(readable, CODELESS), opened(readable, SENTENCE)
-    if loaded:
-        pictures.images(loaded)
-        pictures.codes(loaded)
-    if codeless:
-        pictures.own_samples(codeless)
-    if written:
-        texts.sentences(written)
+    pictures.pictures(readable)
     if clips := [run for run in readable if CLIP in views_of(run)]:
         st.subheader("Futures", anchor=False)
         st.caption("The same clip and the same noise through each of them: Several checkpoints, on the page Video.")

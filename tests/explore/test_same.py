@@ -119,4 +119,4 @@ def test_steps_of_a_comparison_are_few(aged: Run) -> None:
 
 def test_a_broken_run_is_left_out_with_its_reason(aged: Run) -> None:
     aged.weights.write_bytes(b"nothing")
-    assert "aged cannot be opened" in tables_of([aged, run("runs/vae")]).left_out[0]
+    assert "aged cannot be opened" in tables_of([aged, run("runs/vae")]).faults[0]

@@ -77,10 +77,11 @@ class Table:
 
 
 class Plan(NamedTuple):
-    """What can be shown of some runs, and in sentences what cannot and why."""
+    """What can be shown of some runs; in sentences what is left out and why, and which are damaged."""
 
     tables: list[Table]
     left_out: list[str]
+    faults: list[str]
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def same(runs: Sequence[Run], count: int = 10, seed: int = 0, step: int | None =
     with. A run that cannot be shown is left out, with a sentence that says why.
     """
     planned, tables = tables_of(runs), []
-    left_out = list(planned.left_out)
+    left_out = planned.left_out + planned.faults
     for table in planned.tables:
         if table.what not in what:
             continue
@@ -150,12 +151,12 @@ DATA = "The same test observations, each encoded and decoded again by every run,
 def tables_of(runs: Sequence[Run]) -> Plan:
     """What can be set beside what, read from the headers of the weights: no model is loaded."""
     by_view: dict[str, list[tuple[Run, dict[str, Modality]]]] = {}
-    left_out = []
+    left_out, faults = [], []
     for run in runs:
         try:
             by_view.setdefault(_view(run).name, []).append((run, modalities_in(run.path)))
         except FAULTS as error:
-            left_out.append(f"{run.id} cannot be opened. {error}")
+            faults.append(f"{run.id} cannot be opened. {error}")
     tables = []
     still = [run for run in runs if any(run is each for name in (SINGLE.name, CODELESS.name)
                                         for each, _ in by_view.get(name, []))]
@@ -168,7 +169,7 @@ def tables_of(runs: Sequence[Run]) -> Plan:
     tables += _sentences(by_view.get(SENTENCE.name, []))
     tables += _crossed(by_view.get(CROSSMODAL.name, []))
     tables += _clips(by_view.get(CLIP.name, []))
-    return Plan(tables, left_out)
+    return Plan(tables, left_out, faults)
 
 
 def _view(run: Run) -> View[Opened]:
@@ -273,11 +274,21 @@ def _clips(runs: Known) -> list[Table]:
 # -- one line ----------------------------------------------------------------------------------------
 
 
+# The views of a run with which something can be done; the views of its data are these, too.
+FITTING: Mapping[Recipe, tuple[str, ...]] = {
+    "noise": (SINGLE.name, CODELESS.name, SENTENCE.name), "data": (SINGLE.name, SENTENCE.name),
+    "original": (SINGLE.name, SENTENCE.name, CROSSMODAL.name, CLIP.name), "generated": (CROSSMODAL.name,),
+    "future": (CLIP.name,)}
+
+
 def cells(line: Line, count: int = 10, seed: int = 0, moment: Moment | None = None) -> Cells:
     """The cells of one line with the weights of a moment, or those that the run ended with.
 
     Raises what `View.load` does, and `BrokenCheckpoint` or `ValueError` where the run cannot do what is asked.
     """
+    shown, given = _view(line.run).name, _view(line.source).name
+    if shown not in FITTING[line.recipe] or given != shown:
+        raise ValueError(f"{line.run.id} with the data of {line.source.id} is nothing for '{line.recipe}'.")
     with torch.inference_mode():
         found = _DRAW[line.recipe](line, count, seed, moment)
     return replace(found, words=tuple(each[:MOST_LETTERS] for each in found.words))

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from tests.pages import demo
@@ -26,18 +23,19 @@ def compare(*runs: str) -> AppTest:
     return demo.open_page("compare", runs=list(runs)) if runs else demo.open_page("compare")
 
 
-def rows(html: str) -> dict[str, np.ndarray]:
-    """Label to picture."""
-    labels = re.findall(r"<strong>([^<]+)</strong>", html)
-    images = [np.asarray(Image.open(io.BytesIO(base64.b64decode(source))))
-              for source in re.findall(r"base64,([^\"]+)", html)]
-    assert len(labels) == len(images)
-    return dict(zip(labels, images, strict=True))
+def message(at: AppTest) -> dict[str, Any]:
+    """What the page tells the browser of its pictures."""
+    for element in at.get("bidi_component"):
+        if element.proto.component_name == "latent_lab.rows":
+            data = element.proto.bytes
+            found: dict[str, Any] = json.loads(data[4:4 + int.from_bytes(data[:4], "little")])
+            return found
+    raise AssertionError("no pictures")
 
 
-def tiles(sheet: np.ndarray, size: int = 8) -> np.ndarray:
-    """The images of a strip, (B, H, W)."""
-    return np.stack([sheet[:, at:at + size, 0] for at in range(0, sheet.shape[1], size + 1)])
+def shown(at: AppTest) -> dict[str, list[dict[str, Any]]]:
+    """The lines of each table."""
+    return {table["key"]: table["lines"] for table in message(at)["tables"]}
 
 
 def load(name: str) -> object:
@@ -94,31 +92,45 @@ def test_pixels_and_likelihood_count_too(root: Path) -> None:
         assert {"ae": "kinds of pixels", "collapsed": "likelihoods"}[run] in warning.value
 
 
-def test_the_same_images_go_through_every_run() -> None:
-    found = rows(demo.pictures(compare("vae", "ae", "gallery/pca"))[0])
-    vae, ae = load("runs/vae"), load("ae")
-    assert list(found) == ["Test images", "vae", "ae", "gallery/pca"]
-    np.testing.assert_array_equal(tiles(found["Test images"]), vae.originals(slice(0, 10)))
-    np.testing.assert_array_equal(tiles(found["vae"]), vae.reconstruct(slice(0, 10)))
-    np.testing.assert_array_equal(tiles(found["ae"]), ae.reconstruct(slice(0, 10)))
+def test_the_same_data_and_the_same_noise_go_through_every_run() -> None:
+    found = shown(compare("vae", "ae", "gallery/pca"))
+    assert list(found) == ["noise", "data"]
+    assert [line["label"] for line in found["noise"]] == ["vae", "ae", "gallery/pca"]
+    assert [line["label"] for line in found["data"]] == ["test images of vae", "vae", "ae", "gallery/pca"]
+    assert [line["source"].split("?")[0] for line in found["data"]] == [
+        "/same/original/vae", "/same/data/vae", "/same/data/ae", "/same/data/gallery/pca"]
+    assert all("of=vae" in line["source"] for line in found["data"])
 
 
 def test_the_same_codes_are_paired_by_rank() -> None:
-    found = rows(demo.pictures(compare("vae", "ae"))[1])
+    from vaecore.explore import decode_same
+
     bank = np.stack([np.random.default_rng([0, 2 + rank]).standard_normal(10, np.float32) for rank in range(8)], 1)
-    for name, reference in (("vae", "runs/vae"), ("ae", "ae")):
+    for reference in ("runs/vae", "ae"):
         model = load(reference)
         units = np.zeros((10, model.size), np.float32)
         for rank, dimension in enumerate(model.order):
             units[:, dimension] = bank[:, rank]
-        np.testing.assert_array_equal(tiles(found[name]), model.decode(model.place(units)))
+        np.testing.assert_array_equal(decode_same([model], 10)[0], model.decode(model.place(units)))
 
 
-def test_other_shapes_are_left_out_and_named() -> None:
-    at = compare("vae", "vectors")
-    assert list(rows(demo.pictures(at)[0])) == ["Test images", "vae"]
-    assert list(rows(demo.pictures(at)[1])) == ["vae", "vectors"]
-    assert "vectors is left out: it takes vectors of 8 numbers" in demo.words(at)
+def test_other_shapes_have_a_table_of_their_own() -> None:
+    found = shown(compare("vae", "vectors"))
+    assert [line["label"] for line in found["noise"]] == ["vae", "vectors"]
+    assert [line["label"] for line in found["data"]] == ["test images of vae", "vae"]
+    assert [line["label"] for line in found["data1"]] == ["test vectors of vectors", "vectors"]
+
+
+def test_steps_are_offered_where_weights_were_kept(root: Path) -> None:
+    kept = root / "runs" / "ae" / "kept"
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir()
+    for step in (3, 7):
+        shutil.copy(root / "runs" / "ae" / "weights.safetensors", kept / f"step-{step:08d}.safetensors")
+    shutil.rmtree(root / "runs" / "vae" / "kept", ignore_errors=True)
+    at = compare("ae", "vae")
+    assert message(at)["steps"] == [3, 7]
+    assert [line["kept"] for line in shown(at)["data"]] == [False, True, False]
 
 
 def test_the_first_three_to_begin_with_and_in_the_address() -> None:
@@ -140,15 +152,14 @@ def test_more_than_twelve_are_cut(root: Path) -> None:
     assert len(at.multiselect(key="compare-runs").value) == 12
 
 
-@pytest.mark.parametrize(("file", "said"), [("config.json", "config.json"), ("weights.safetensors", "truncated"),
-                                            ("examples.safetensors", "examples.safetensors")])
+@pytest.mark.parametrize(("file", "said"), [("config.json", "config.json"), ("weights.safetensors", "truncated")])
 def test_a_broken_run_is_named_and_the_others_compared(root: Path, file: str, said: str) -> None:
     path = root / "runs" / "ae" / file
     path.write_bytes(path.read_bytes()[:100])
     at = compare("ae", "vae")
     [error] = at.error
     assert said in error.value
-    assert list(rows(demo.pictures(at)[0])) == ["Test images", "vae"]
+    assert [line["label"] for line in shown(at)["data"]] == ["test images of vae", "vae"]
 
 
 def test_damaged_metrics_cost_themselves(root: Path) -> None:
@@ -165,15 +176,10 @@ def test_choosing_none() -> None:
 
 def test_a_family_without_a_code_is_a_calm_row_and_draws_its_own_samples(root: Path) -> None:
     """Nothing is wrong with it: no error, words that say why it is left out, and what it draws."""
-    from vaecore.explore import Codeless, opened
-    from vaecore.store import Store
-
     shutil.copytree(Path(__file__).parents[3] / "trained" / "gallery" / "made", root / "gallery" / "made")
     at = compare("vae", "gallery/made")
     assert not at.error and "gallery/made has no latent code" in demo.words(at)
-    images, codes, own = (rows(html) for html in demo.pictures(at))
-    assert list(images) == ["Test images", "vae"] and list(codes) == ["vae"] and list(own) == ["gallery/made"]
-    made = opened(Store(root).find("gallery/made"))
-    assert isinstance(made, Codeless)
-    np.testing.assert_array_equal(tiles(own["gallery/made"], 28), made.sample(10, seed=0))
+    found = shown(at)
+    assert [line["label"] for line in found["noise"]] == ["vae", "gallery/made"]
+    assert [line["label"] for line in found["data"]] == ["test images of vae", "vae"]
     assert not compare("gallery/made").error

@@ -1,0 +1,124 @@
+"""The route to lines of a comparison: what it answers, at which steps, and what it refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+from starlette.applications import Starlette
+
+from pages.components import same_routes
+from vaecore.explore import Checkpoint, decode_same
+from vaecore.store import Run, Store
+
+GALLERY = Path(__file__).parents[3] / "trained" / "gallery"
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        return self.content.decode()
+
+
+def get(address: str, **asked: str) -> Answer:
+    """What the route answers."""
+    path, _, query = address.partition("?")
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, str]:
+        return {"type": "http.request"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": path, "query_string": query.encode(),
+             "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in asked.items()]}
+    with ThreadPoolExecutor(1) as aside:  # Playwright keeps a loop in the thread of tests that it has driven
+        aside.submit(asyncio.run, Starlette(routes=same_routes.routes())(scope, receive, send)).result()
+    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], headers, sent[1]["body"])
+
+
+@pytest.fixture(autouse=True)
+def kept(root: Path) -> None:
+    """The VAE of the store has kept its weights at step 10."""
+    same_routes._kept.clear()
+    shutil.copytree(GALLERY / "mvae", root / "gallery" / "mvae")
+    path = root / "runs" / "vae"
+    shutil.rmtree(path / "kept", ignore_errors=True)
+    (path / "kept").mkdir()
+    shutil.copy(path / "weights.safetensors", path / "kept" / "step-00000010.safetensors")
+
+
+def read(content: bytes) -> list[tuple[dict[str, Any], np.ndarray | None]]:
+    """Each step's header and its pictures (N, H, W)."""
+    length = int.from_bytes(content[:4], "little")
+    at, found = 4 + length, []
+    for told in json.loads(content[4:at])["strips"]:
+        png, at = content[at:at + told["bytes"]], at + told["bytes"]
+        strip = np.asarray(Image.open(io.BytesIO(png))) if png else None
+        found.append((told, strip if strip is None else np.stack(np.split(strip, told["count"], 1))))
+    return found
+
+
+def test_pictures_are_those_of_the_checkpoint(root: Path) -> None:
+    model = Checkpoint.load(Store(root).find("runs/vae"))
+    [(told, pictures)] = read(get("/same/noise/vae?n=4&seed=3").content)
+    np.testing.assert_array_equal(pictures, decode_same([model], 4, seed=3)[0])
+    assert told["step"] is None and (told["width"], told["height"], told["count"]) == (8, 8, 4)
+    [(_, originals)] = read(get("/same/original/vae?of=vae&n=3&seed=0").content)
+    np.testing.assert_array_equal(originals, model.originals(slice(3)))
+
+
+def test_each_of_the_weights_is_drawn_once() -> None:
+    answer = get("/same/data/vae?of=ae&n=2&seed=0&at=10,11,12,last")
+    assert [told["step"] for told, _ in read(answer.content)] == [10, None]
+    assert get("/same/data/vae?of=ae&n=2&seed=0&at=9").content[4:] and len(same_routes._kept) == 1, \
+        "the same weights, so they are drawn once"
+    again = get("/same/data/vae?of=ae&n=2&seed=0&at=10,11,12,last",
+                       if_none_match=answer.headers["etag"])
+    assert again.status == 304
+
+
+def test_words_of_a_label() -> None:
+    [(told, pictures)] = read(get("/same/generated/gallery/mvae?given=image&target=label&n=3&seed=0").content)
+    assert pictures is None and len(told["words"]) == 3
+
+
+@pytest.mark.parametrize(("address", "status", "reason"), [
+    ("noise/nowhere?n=3&seed=0", 404, "no such run"), ("noise/../../etc?n=3&seed=0", 404, ""),
+    ("magic/vae?n=3&seed=0", 404, "no such line"), ("noise/vae?n=0&seed=0", 400, "n is 1 to 20"),
+    ("noise/vae?n=21&seed=0", 400, ""), ("noise/vae?n=3&seed=-1", 400, ""), ("noise/vae?n=3&seed=0&at=soon", 400, ""),
+    ("noise/vae?n=3&seed=0&at=" + ",".join(["1"] * 49), 400, "at most 48"),
+    ("future/vae?n=3&seed=0", 409, "nothing for"), ("data/vae?of=vectors&n=3&seed=0", 409, "shape"),
+    ("data/vae?of=gallery/mvae&n=3&seed=0", 409, "nothing for"),
+    ("generated/gallery/mvae?given=x&target=y&n=3&seed=0", 409, "no modality")])
+def test_what_is_refused(address: str, status: int, reason: str) -> None:
+    answer = get(f"/same/{address}")
+    assert answer.status == status and reason in answer.text
+
+
+def test_damage_is_said(root: Path) -> None:
+    path = Run(root / "runs" / "ae").path / "examples.safetensors"
+    path.write_bytes(path.read_bytes()[:100])
+    answer = get("/same/noise/ae?n=3&seed=0")
+    assert answer.status == 409 and "examples.safetensors" in answer.text
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(same_routes, "MOST_KEPT", 2_000)
+    for seed in range(20):
+        get(f"/same/noise/vae?n=4&seed={seed}")
+    assert 1 <= len(same_routes._kept) < 10
