@@ -75,8 +75,11 @@ def submit_together(folders: Sequence[Path]) -> None:
         submit(folder)
 
 
-def stop(folder: Path, *, now: bool = False) -> None:
-    """Take a queued run out; ask a running one to save and stop. `now`: kill it if it has not obeyed after GRACE."""
+def stop(folder: Path, *, now: bool = False, why: str = "") -> None:
+    """Take a queued run out; ask a running one to save and stop. `now`: kill it if it has not obeyed after GRACE.
+
+    `why`, a sentence, begins what is said of the run afterwards.
+    """
     permission.require("stop a run")
     locks.require_own(folder)
     root = place(folder)[0]
@@ -87,18 +90,27 @@ def stop(folder: Path, *, now: bool = False) -> None:
                 ticket.unlink()
                 last_word = told(folder, LastWord, [])
                 if last_word is None or last_word.state != "finished":  # a finished run stays a finished run
-                    write_exit(folder, attempt, "stopped", "Taken out of the queue before it started.")
+                    write_exit(folder, attempt, "stopped", f"{why} Taken out of the queue before it started.".strip())
                 return
     if status(folder).state != "running":
         return  # it ended by itself, or never began: nothing to stop
     request = folder / "stop"
     if not request.exists():  # the grace counts from the first request
-        request.touch()
+        request.write_text(why, encoding="utf-8")
     if now:
         while busy(folder) and time.time() < request.stat().st_mtime + GRACE:
             time.sleep(0.05)
         if status(folder).state == "running":
             _kill(folder)
+
+
+def why_stopped(folder: Path) -> str:
+    """The sentence with which a run was asked to stop; empty where there was none."""
+    try:
+        with (folder / "stop").open(encoding="utf-8", errors="replace") as file:
+            return " ".join(file.read(300).split())
+    except OSError:
+        return ""
 
 
 def remove(folder: Path) -> str:

@@ -8,7 +8,7 @@
                     lock            held as long as a trainer lives
                     launch.json     {attempt, backend, host, time}, written by whoever opens an attempt
                     heartbeat.json  {time, attempt, pid, host, step, total, epoch, rate, doing}, every second
-                    stop            exists = please save and stop
+                    stop            exists = please save and stop; what it says is why
                     exit.json       {attempt, state, detail, time}, the last word on that attempt
                     log.txt
 

@@ -100,7 +100,8 @@ def attempted(folder: Path, attempt: int, control: Control) -> tuple[state.Outco
         with watched(control.preparing):
             outcome = train(folder, control)
         before = f"{control.doing.removesuffix('.')}: stopped" if control.doing else f"Stopped at step {control.step}"
-        detail = "Finished." if outcome == "finished" else f"{before}; resume continues there."
+        stopped = f"{jobs.why_stopped(folder)} {before}; resume continues there.".strip()
+        detail = "Finished." if outcome == "finished" else stopped
         draw_preview(folder)
     except BaseException as error:  # whatever ended it, SystemExit too, exit.json says so
         outcome, detail, failure = "failed", explain(error), error

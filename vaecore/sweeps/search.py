@@ -1,22 +1,20 @@
 """The optimiser's search: bayesian-optimization's Gaussian process, asked anew each time from what is on disk.
 
 It is chosen for its weight: with scikit-learn and scipy there already it brings half a megabyte, where Optuna brings a
-database's toolkit. Whole and logarithmic fields are searched by their share of the way, lists of numbers by their place
-in the list, and choices as choices.
+database's toolkit. It searches in numbers from 0 to 1: of a range the share of the way, of a list of numbers the place
+in the list, and of words one number each, of which the largest is meant.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from vaecore.schema import problem
-from vaecore.sweeps.declared import Point, Range, Search, Value, Values
+from vaecore.sweeps.declared import Point, Range, Search, Values
 from vaecore.sweeps.objective import as_text
 from vaecore.sweeps.points import TRIES, drawn
 
 NOISE = 1e-3  # variance of a mean over seeds, in variances of all that were found
-Bounds = tuple[float, float] | tuple[int, int, type] | tuple[str, ...]
 
 
 def choose(method: Search, axes: Sequence[Values | Range], found: Sequence[tuple[Point, float]],
@@ -38,15 +36,14 @@ def choose(method: Search, axes: Sequence[Values | Range], found: Sequence[tuple
     except ImportError:
         raise problem("method", "search", "the search needs the package bayesian-optimization.",
                       'Install it with `pip install "vaecore[search]"`, then resume.') from None
-    optimiser = BayesianOptimization(None, {axis.field: _bounds(axis) for axis in axes},
+    optimiser = BayesianOptimization(None, dict.fromkeys(_names(axes), (0.0, 1.0)),
                                      acquisition_function=ExpectedImprovement(xi=0.0), verbose=0,
                                      random_state=(method.seed + begun) % 2**31, allow_duplicate_points=True)
     optimiser.set_gp_params(alpha=NOISE)
     middle = sum(value for _, value in found) / len(found)
     for point, value in (*found, *((point, middle) for point in pending)):
-        optimiser.register({axis.field: _coordinate(axis, point[axis.field]) for axis in axes}, value)
-    suggested: dict[str, Any] = optimiser.suggest()
-    point = {axis.field: _value(axis, suggested[axis.field]) for axis in axes}
+        optimiser.register(_coordinates(axes, point), value)
+    point = _point(axes, {name: float(at) for name, at in optimiser.suggest().items()})
     return point if as_text(point) not in tried else _fresh(method, axes, tried)
 
 
@@ -55,22 +52,38 @@ def _fresh(method: Search, axes: Sequence[Values | Range], tried: set[str]) -> P
     return next((point for point in drawn(axes, len(tried) + TRIES, method.seed) if as_text(point) not in tried), None)
 
 
-def _bounds(axis: Values | Range) -> Bounds:
-    if isinstance(axis, Range):
-        return (0.0, 1.0)
-    if axis.numeric and len(axis.values) > 1:
-        return (0, len(axis.values) - 1, int)
-    return tuple(map(str, range(len(axis.values)))) if len(axis.values) > 1 else ("0", "-")
+def _wordy(axis: Values | Range) -> bool:
+    """Whether its values have no order, so that each has a number of its own."""
+    return isinstance(axis, Values) and not axis.numeric
 
 
-def _coordinate(axis: Values | Range, value: Value) -> float | int | str:
-    if isinstance(axis, Range):
-        return axis.share(float(value))  # type: ignore[arg-type]
-    place = axis.values.index(value)
-    return place if axis.numeric and len(axis.values) > 1 else str(place)
+def _names(axes: Sequence[Values | Range]) -> list[str]:
+    """What the optimiser's numbers are called."""
+    return [name for axis in axes for name in
+            ([f"{axis.field}={place}" for place in range(len(axis.listed))] if _wordy(axis) else [axis.field])]
 
 
-def _value(axis: Values | Range, coordinate: Any) -> Value:
-    if isinstance(axis, Range):
-        return axis.at(float(coordinate))
-    return axis.values[0 if coordinate == "-" else min(len(axis.values) - 1, max(0, int(coordinate)))]
+def _coordinates(axes: Sequence[Values | Range], point: Point) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for axis in axes:
+        value = point[axis.field]
+        if isinstance(axis, Range):
+            found[axis.field] = axis.share(float(value))  # type: ignore[arg-type]
+        elif _wordy(axis):
+            found |= {f"{axis.field}={place}": float(each == value) for place, each in enumerate(axis.values)}
+        else:
+            found[axis.field] = sorted(axis.values).index(value) / max(1, len(axis.values) - 1)
+    return found
+
+
+def _point(axes: Sequence[Values | Range], at: dict[str, float]) -> Point:
+    found: Point = {}
+    for axis in axes:
+        if isinstance(axis, Range):
+            found[axis.field] = axis.at(at[axis.field])
+        elif _wordy(axis):
+            found[axis.field] = max(enumerate(axis.values), key=lambda pair: at[f"{axis.field}={pair[0]}"])[1]
+        else:
+            place = round(at[axis.field] * (len(axis.values) - 1))
+            found[axis.field] = sorted(axis.values)[place]
+    return found

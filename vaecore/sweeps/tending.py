@@ -72,6 +72,7 @@ def stop(store: Store, name: str) -> Standing:
 
 def tend(store: Store, name: str, say: Callable[[str], None] = print) -> Standing:
     """Do what a sweep asks for until nothing is left to do; what is done is said, a line each."""
+    permission.require("go on with a sweep")
     made: set[tuple[int, int]] = set()
     while True:
         lab.kick(store.root)
@@ -103,7 +104,7 @@ def _queue(store: Store, now: Standing, made: set[tuple[int, int]], say: Callabl
         made.add((number, seed))
         place = folder(store, now.sweep, number, seed)
         config = configuration(now.sweep, point, seed)
-        with suppress(StoreError):  # there already, and removed from the sweep: its place is taken
+        if not place.exists():  # or it was made by hand and is none of the sweep's
             waiting.append(store.create(config, place.name, experiment=now.sweep.experiment,
                                         point={"number": number, "values": point, "seed": seed}))
     if queued := waiting[:max(0, room)]:
@@ -177,7 +178,7 @@ def _end(trial: Trial, why: str) -> None:
     about = trial.run.about()
     write_json_atomic(trial.run.path / "about.json", {
         **about, "stopped_early": {"attempt": trial.status.attempt, "why": why}})
-    lab.stop(trial.run.path)
+    lab.stop(trial.run.path, why=why)
 
 
 def _resumed(trial: Trial) -> bool:

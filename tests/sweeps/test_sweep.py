@@ -1,0 +1,275 @@
+"""A sweep from its start to its end, and through kills: what it queues, chooses and stops. Trainings are made files,
+but for one sweep that is trained for real."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from vaecore import lab
+from vaecore.config import changed, preset
+from vaecore.errors import NotAllowed, StoreError
+from vaecore.lab import jobs
+from vaecore.lab.task import Task
+from vaecore.schema import ConfigError
+from vaecore.store import Run, Store
+from vaecore.sweeps import Standing, Sweep, names, standing, tending
+from vaecore.sweeps.keeping import forget, keep, place
+from vaecore.sweeps.keeping import tending as task_of
+from vaecore.sweeps.planning import configuration, declare, plan
+from vaecore.sweeps.search import choose
+
+SMALL = changed(preset("vae-digits"), ["training.epochs=2", "training.threads=1", "training.device=cpu"])
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """A store in which nothing trains by itself."""
+    monkeypatch.setattr(jobs, "kick", lambda _root: None)
+    monkeypatch.setattr(lab, "kick", lambda _root: None)
+    return Store(tmp_path)
+
+
+def kept(store: Store, over: dict[str, Any], **more: Any) -> Sweep:
+    sweep, _ = declare(SMALL, over, name="s", **more)
+    keep(store, sweep)
+    return sweep
+
+
+def write(run: Run, elbos: Sequence[float], *, finished: bool = True, per_epoch: int = 20) -> None:
+    """What a training would have left: an evaluation an epoch, and its end."""
+    lines = [{"kind": "evaluation", "step": epoch * per_epoch, "epoch": float(epoch), "elbo": elbo}
+             for epoch, elbo in enumerate(elbos)]
+    (run.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (run.path / "summary.json").write_text(json.dumps({
+        "steps_per_epoch": per_epoch, "validation": {"elbo": elbos[-1]}, "test": {"elbo": elbos[-1] + 1}}))
+    if finished:
+        lab.stop(run.path)  # out of the queue
+        jobs.write_exit(run.path, jobs.begin(run.path), "finished", "Finished.")
+
+
+def trained(value: Callable[[Run], float]) -> Callable[[list[Path]], None]:
+    """In place of the queue: each is trained at once, and ends with the value that is made of its configuration."""
+    def submit(folders: list[Path]) -> None:
+        for folder in folders:
+            write(Run(folder), [-100.0, value(Run(folder))])
+    return submit
+
+
+def test_all_points_with_a_seed_are_queued_before_the_next_seed(store: Store) -> None:
+    kept(store, {"model.latent_size": "2,8"}, seeds=2)
+    now = tending.tend(store, "s", say=lambda _: None)
+    assert [lab.status(store.find(name).path).position for name in ("s-001-s1", "s-002-s1", "s-001-s2", "s-002-s2")] \
+        == [1, 2, 3, 4]
+    about = store.find("s-002-s1").about()
+    assert about["experiment"] == "sweep:s"
+    assert about["point"] == {"number": 2, "values": {"model.latent_size": 8}, "seed": 1}
+    assert store.find("s-002-s2").config().model_copy(update={"seed": 1}) == store.find("s-002-s1").config()
+    assert now.counts == {"queued": 4} and now.sentence == "At work: 4 waiting."
+
+
+def test_what_is_at_once_in_the_queue_is_bounded_and_goes_on(store: Store) -> None:
+    sweep = kept(store, {"model.latent_size": "2,4,8"}, at_once=2)
+    assert sweep.at_once == 2
+    said: list[str] = []
+
+    def one_look() -> Standing:  # what a process does in one turn, before it is killed
+        now = standing(store, "s")
+        tending._queue(store, now, {(t.number, t.seed) for t in now.trials}, said.append)
+        return standing(store, "s")
+
+    assert one_look().counts == {"queued": 2, "new": 1}
+    assert one_look().counts == {"queued": 2, "new": 1}  # killed and started anew: nothing twice
+    assert "nothing tends them" in one_look().sentence
+    write(store.find("s-001-s1"), [-50.0, -30.0])
+    assert one_look().counts == {"finished": 1, "queued": 2}
+
+
+def test_means_and_intervals_over_seeds_are_those_of_numpy(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = {1: -30.0, 2: -31.5, 3: -29.25, 4: -30.5}
+    monkeypatch.setattr(lab, "submit_together", trained(
+        lambda run: found[run.config().seed] - run.config().model.latent_size))  # type: ignore[attr-defined]
+    kept(store, {"model.latent_size": "1,3"}, seeds=4)
+    now = tending.tend(store, "s", say=lambda _: None)
+    values = np.array(list(found.values())) - 1
+    interval = now.rows[0].interval
+    assert interval is not None and interval.mean == pytest.approx(values.mean())
+    assert interval.half == pytest.approx(stats.t.ppf(0.975, 3) * values.std(ddof=1) / 2)
+    assert now.done and now.best is now.rows[0]
+    facts = now.table().facts()
+    assert facts[1]["value"] == pytest.approx(values.mean() - 2) and facts[1]["test"] == facts[1]["value"] + 1
+    assert [row["best"] for row in facts] == [True, False]
+
+
+def test_the_bad_are_stopped_in_words_and_the_best_is_not(store: Store) -> None:
+    sweep = kept(store, {"model.latent_size": "2,4,6,8,10"}, seeds=2,
+                 stopping={"kind": "median", "grace": 0.5})
+    assert sweep.stopping.kind == "median"
+    for number, seed in ((n, s) for s in (1, 2) for n in range(1, 6)):
+        point = {"model.latent_size": 2 * number}
+        run = store.create(configuration(sweep, point, seed), f"s-{number:03d}-s{seed}",
+                           experiment="sweep:s", point={"number": number, "values": point, "seed": seed})
+        lab.submit(run.path)
+        if seed == 1:
+            write(run, [-100.0, -10.0 * number], finished=number == 1)
+    said: list[str] = []
+    tending._end_the_bad(standing(store, "s"), said.append)
+    now = standing(store, "s")
+    assert [row.state for row in now.rows] == ["queued", "queued", "queued", "early", "early"]
+    assert now.rows[3].trials[0].early == ("Stopped early by the sweep s: at epoch 1 it is below the median of 4 other "
+                                           "points.")
+    assert lab.status(now.rows[3].trials[1].run.path).detail.startswith("Stopped early by the sweep s: at epoch 1")
+    assert [line[:18] for line in said] == ["point 4 is stopped", "point 5 is stopped"]
+    assert now.rows[3].ended and not now.done and now.counts == {"finished": 1, "queued": 5, "early": 4}
+    tending._end_the_bad(now, said.append)
+    assert len(said) == 2  # once
+    lab.submit(now.rows[3].trials[0].run.path)  # somebody wants to see it all the same
+    tending._end_the_bad(standing(store, "s"), said.append)
+    assert standing(store, "s").rows[3].trials[0].state == "queued"
+
+
+def test_one_that_was_noted_but_not_asked_before_the_kill_is_asked_again(store: Store) -> None:
+    kept(store, {"model.latent_size": "2,4"}, stopping={"kind": "halving"})
+    tending._queue(store, standing(store, "s"), set(), lambda _: None)
+    run = store.find("s-002-s1")
+    about = {**run.about(), "stopped_early": {"attempt": 1, "why": "Stopped early by the sweep s: tried."}}
+    (run.path / "about.json").write_text(json.dumps(about))
+    assert standing(store, "s").rows[1].state == "queued"
+    tending._end_the_bad(standing(store, "s"), lambda _: None)
+    assert standing(store, "s").rows[1].state == "early"
+
+
+def test_a_search_that_is_killed_after_each_look_comes_near_the_best(
+        store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The best learning rate is 0.01, and Adam; both are found among fourteen points."""
+    pytest.importorskip("bayes_opt")
+    kept(store, {"training.learning_rate": "1e-4..1:log", "training.optimizer": "adam,sgd"}, seeds=2,
+         method={"kind": "search", "trials": 14, "begin": 5})
+
+    def value(run: Run) -> float:
+        training = run.config().training
+        return -(np.log10(training.learning_rate) + 2) ** 2 - (training.optimizer == "sgd") + 0.01 * run.config().seed
+
+    monkeypatch.setattr(lab, "submit_together", trained(value))
+    monkeypatch.setattr(tending.time, "sleep", lambda _: None)
+    for _ in range(9):
+        now = standing(store, "s")
+        tending._queue(store, now, {(t.number, t.seed) for t in now.trials}, lambda _: None)
+    now = tending.tend(store, "s", say=lambda _: None)
+    assert len(now.rows) == 14 and now.done and now.best is not None
+    assert now.best.interval is not None and now.best.interval.mean > -0.02
+    assert now.best.point["training.optimizer"] == "adam"
+    assert len({json.dumps(row.point) for row in now.rows}) == 14
+
+
+def test_a_search_ends_where_every_point_has_been_tried(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("bayes_opt")
+    sweep = kept(store, {"model.latent_size": "2,4,8"}, method={"kind": "search", "trials": 9, "begin": 2})
+    monkeypatch.setattr(lab, "submit_together", trained(
+        lambda run: -float(run.config().model.latent_size)))  # type: ignore[attr-defined]
+    monkeypatch.setattr(tending.time, "sleep", lambda _: None)
+    now = tending.tend(store, "s", say=lambda _: None)
+    assert sorted(row.point["model.latent_size"] for row in now.rows) == [2, 4, 8] and now.done
+    assert choose(sweep.method, sweep.axes, [(row.point, 0.0) for row in now.rows], []) is None  # type: ignore[arg-type]
+
+
+def test_without_the_optimiser_the_remedy_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    sweep, _ = declare(SMALL, {"model.latent_size": "2..8"}, name="s", method={"kind": "search"})
+    with pytest.raises(ConfigError, match=r'pip install "vaecore\[search\]"'):
+        plan(sweep)
+
+
+def test_a_sweep_is_removed_and_its_runs_stay(store: Store) -> None:
+    sweep = kept(store, {"model.latent_size": "2,4"})
+    tending.tend(store, "s", say=lambda _: None)
+    with pytest.raises(StoreError, match="already a sweep"):
+        keep(store, sweep)
+    forget(store, "s")
+    assert names(store) == [] and len(store.runs()) == 2
+    with pytest.raises(StoreError, match="runs of an earlier sweep"):
+        tending.start(store, plan(sweep))
+    with pytest.raises(StoreError, match="There is no sweep"):
+        standing(store, "s")
+
+
+@pytest.mark.parametrize("name", ["../s", "", "S", "a/b"])
+def test_a_name_that_leads_elsewhere_is_refused(store: Store, name: str) -> None:
+    with pytest.raises(StoreError):
+        place(store, name)
+    with pytest.raises(ConfigError):
+        declare(SMALL, {"model.latent_size": "2"}, name=name)
+
+
+def test_a_damaged_file_costs_its_sweep_and_is_named(store: Store) -> None:
+    (store.root / "sweeps").mkdir()
+    place(store, "s").write_text('{"name": "s"')
+    with pytest.raises(StoreError, match="its runs stay"):
+        standing(store, "s")
+
+
+def test_runs_of_another_sweep_of_that_name_are_none_of_its_own(store: Store) -> None:
+    sweep = kept(store, {"model.latent_size": "2,4"})
+    for number, values in ((1, {"model.latent_size": 16}), (2, {"model.other": 4}), (3, {"model.latent_size": 9})):
+        store.create(configuration(sweep, {"model.latent_size": 2}, 1), f"s-{number:03d}-s1", experiment="sweep:s",
+                     point={"number": number, "values": values, "seed": 1})
+    assert [(row.number, len(row.trials)) for row in standing(store, "s").rows][:2] == [(1, 0), (2, 0)]
+
+
+def test_nothing_is_started_stopped_or_removed_by_one_who_only_looks(
+        store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    sweep = kept(store, {"model.latent_size": "2,4"})
+    ready = plan(sweep)
+    monkeypatch.setenv("VAECORE_READ_ONLY", "1")
+    for act in (lambda: tending.start(store, ready), lambda: tending.stop(store, "s"),
+                lambda: tending.resume(store, "s"), lambda: forget(store, "s"), lambda: keep(store, sweep),
+                lambda: tending.tend(store, "s")):
+        with pytest.raises(NotAllowed):
+            act()
+    assert names(store) == ["s"] and store.runs() == []
+
+
+def until(true: Callable[[], Any], seconds: float = 90.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := true()):
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.05)
+    return value
+
+
+def test_a_real_sweep_is_killed_and_resumed(tmp_path: Path) -> None:
+    """Two by two points on 8 x 8 digits: its process and its training are killed, then it goes on to its end."""
+    store = Store(tmp_path)
+    sweep, _ = declare(SMALL, {"model.latent_size": "2,4", "training.beta.value": "1,4"}, name="real", at_once=2)
+    tending.start(store, plan(sweep))
+    task: Task = task_of(store, "real")
+    try:
+        until(lambda: any(trial.state == "running" for trial in standing(store, "real").trials))
+        os.kill(int((task.folder / "real.pid").read_text()), signal.SIGKILL)
+        until(lambda: not task.progress().running)
+        for trial in standing(store, "real").trials:  # and the queue is emptied by hand
+            lab.stop(trial.run.path)
+        until(lambda: not standing(store, "real").live)
+        assert not standing(store, "real").done
+        tending.resume(store, "real")
+        until(lambda: lab.kick(store.root) or standing(store, "real").done)
+    finally:
+        tending.stop(store, "real")
+    now = standing(store, "real")
+    assert now.counts == {"finished": 4} and now.best is not None
+    assert {str(row.point) for row in now.rows} == {str({"model.latent_size": z, "training.beta.value": float(b)
+                                                         if isinstance(b, float) else b})
+                                                    for z in (2, 4) for b in (1, 4)}
+    for row in now.rows:
+        run = row.trials[0].run
+        assert row.trials[0].value == pytest.approx(run.summary()["validation"]["elbo"])
+        assert run.config().training.beta.final() == row.point["training.beta.value"]
