@@ -43,7 +43,7 @@ def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, An
     path of a file or folder, what `vaecore.bring` gave, a data set's configuration, or what `vaecore.data.own.given`
     takes: arrays, sentences, a PyTorch data set, which are written once into the store. A preset follows the data it is
     given: what is changed for them is said, and never what is set here. The run is written into `store` (a folder; else
-    $VAECORE_STORE or ./trained) under `name`, or under a name made from the choice and the time: pages and command line
+    $VAECORE_STORE or ./trained) under `name`, or under a name made from what was changed: pages and command line
     see it too.
 
     Raises `ConfigError` for a name or a value that cannot be used, `StoreError` for a run that cannot be called so,

@@ -158,7 +158,7 @@ def title(values: Values) -> str:
 
 
 def slug(values: Values) -> str:
-    """The same as a folder's name: "vae-mnist-z32-beta4-s2"."""
+    """A folder's name that says the same: "vae-mnist-z32-beta4-s2"."""
     found = named(values)
     words = [plain(change.words("" if short(change.value)[:1].isdigit() else "-")) for change in found.changes]
     return _joined([plain(found.base), *filter(None, words)], "-", LONGEST_SLUG, f"s{found.seed}" if found.seed else "")

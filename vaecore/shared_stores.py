@@ -40,7 +40,7 @@ class SharedStore:
     root: Path
 
     def look(self) -> Look:
-        """Its runs as they were `FRESH` seconds ago at most; none, and why, where it is away or slow."""
+        """The store's runs as they were `FRESH` seconds ago at most; none, and why, where it is away or slow."""
         return _watch(self).look()
 
     def holds(self, folder: Path) -> bool:

@@ -21,7 +21,6 @@ import json
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -43,6 +42,7 @@ _STEP = itemgetter(*STEP_COLUMNS)
 COPY_AGAIN = "Copy the run again from where it came"  # the remedy for a damaged run, said here only
 EXAMPLES = "examples.safetensors"
 MAX_EXAMPLES_BYTES = 64 * 2**20
+MOST_OF_A_NAME = 10_000  # runs that are called alike, but for the number at their end
 LARGEST_CONFIG, LARGEST_SUMMARY, LARGEST_METRICS = 1_000_000, 4_000_000, 1_000_000_000  # bytes
 
 
@@ -71,7 +71,7 @@ class Run:
 
     @property
     def place(self) -> str:
-        """Where it lies: "" for one's own store, "gallery" for a shipped run, or the name of a shared store."""
+        """The place of the run: "" for one's own store, "gallery" for a shipped run, or the name of a shared store."""
         folder = self.path.absolute()
         for store in shared_stores.listed():
             if store.holds(folder) and store.root != Store.default().root:
@@ -282,32 +282,52 @@ class Store:
 
     def create(self, config: RunConfig, name: str = "", *, parent: dict[str, Any] | None = None,
                experiment: str = "", point: Mapping[str, Any] | None = None) -> Run:
-        """A new run's folder with its `config.json`; `name` is taken as it is, or made from the choice and time.
+        """A new run's folder with its `config.json`; `name` is taken as it is, or made from what was changed.
 
         `about.json` beside it says what it is in words, so that a list of runs can be drawn without torch, of which
-        run it is a fork, to which experiment it belongs, and which `point` of a sweep it is.
+        run it is a fork, to which experiment it belongs, and which `point` of a sweep it is; where a name was made,
+        the title that goes with it.
         """
         permission.require("make a run")
         self.require_own()
-        if name:
-            checked_name(name)
-        else:
-            stamp = time.strftime("%y%m%d-%H%M%S")
-            name = f"{config.model.family}-{config.data.name}-{stamp}-{secrets.token_hex(2)}"
+        config = config.resolve()
+        path, title = self._named(checked_name(name)) if name else self._unnamed(config)
+        try:
+            write_json_atomic(path / "about.json", {**config.about(), "parent": parent, "experiment": experiment,
+                                                    **({"point": dict(point)} if point else {}),
+                                                    **({"title": title} if title else {})})
+            write_bytes_atomic(path / "config.json", config.to_json().encode())
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)  # nothing in it yet
+            raise
+        return Run(path)
+
+    def _named(self, name: str) -> tuple[Path, str]:
+        """The new folder called `name`, whose title that is."""
         path = self.root / "runs" / name
         try:
             path.mkdir(parents=True)
         except FileExistsError:
             raise StoreError(f"There is already a run called '{name}'. Choose another name, or remove that one."
                              ) from None
-        try:
-            write_json_atomic(path / "about.json", {**config.about(), "parent": parent, "experiment": experiment,
-                                                    **({"point": dict(point)} if point else {})})
-            write_bytes_atomic(path / "config.json", config.resolve().to_json().encode())
-        except OSError:
-            shutil.rmtree(path, ignore_errors=True)  # nothing in it yet
-            raise
-        return Run(path)
+        return path, ""
+
+    def _unnamed(self, config: RunConfig) -> tuple[Path, str]:
+        """A new folder called by what was changed, with a number where there is one so called; and its title."""
+        from vaecore import naming
+
+        values = config.model_dump(mode="json")
+        name, title = naming.slug(values), naming.title(values)
+        for number in range(1, MOST_OF_A_NAME + 1):
+            called = name if number == 1 else f"{name}-{number}"
+            if (self.root / "trash" / called).exists():  # it may come back
+                continue
+            try:
+                (self.root / "runs" / called).mkdir(parents=True)
+            except FileExistsError:
+                continue
+            return self.root / "runs" / called, title if number == 1 else f"{title} ({number})"
+        raise StoreError(f"There are {MOST_OF_A_NAME:,} runs called '{name}' already. Give this one a name of its own.")
 
     def discard(self, run: Run) -> str:
         """Move an idle run to the trash; the name by which `restore` brings it back. One that is only read stays.

@@ -29,7 +29,7 @@ from pages.train.origin import (
     use_data,
     with_file_chosen,
 )
-from vaecore import lab, permission
+from vaecore import lab, naming, permission
 from vaecore.schema import ConfigError, Problem, parse, problem, title_at
 from vaecore.store import StoreError, checked_name
 
@@ -190,8 +190,9 @@ def launch_card(origin: Origin, plan: Plan) -> st.delta_generator.DeltaGenerator
         if st.session_state.pop("train:clear", False):
             st.session_state["train:name"] = ""
         name = st.text_input("Name (optional)", key="train:name", max_chars=64,
-                             placeholder="made from the choice and time",
-                             help="Small letters, digits, '-', '_' and '.'. It names the run's folder.").strip()
+                             placeholder=naming.slug(plan.config.model_dump(mode="json")) if plan.config else "",
+                             help="Small letters, digits, '-', '_' and '.'. It names the run's folder. Without one it "
+                             "is called by what was changed.").strip()
         against = name_trouble(name)
         if against:
             st.caption(f":red[:material/error: {escaped(against)}]")
