@@ -30,6 +30,8 @@ page = st.navigation(
             for page in (TRAVERSE, LATENT_MAP, CROSS_MODAL, SENTENCES, VIDEO)
         ],
         "Judge": [
+            st.Page("runs/page.py", title="Runs", icon=":material/table_rows:", url_path="runs",
+                    help="Every run in one table: search, sort, name, tag, compare, evaluate and remove many at once."),
             st.Page("compare/page.py", title="Compare", icon=":material/compare:", url_path="compare",
                     help="Runs side by side: what differs, their curves, the same images and the same codes."),
             st.Page("evaluate/page.py", title="Evaluate", icon=":material/straighten:", url_path="evaluate",

@@ -34,7 +34,7 @@ def gallery_card(run: Run, figure: Figure | None, *, large: bool) -> None:
         facts = _facts(run)
         if facts is None:
             return
-        _sentences(run) if _written(run) else _preview(run)
+        _sentences(run) if _is_written(run) else _preview(run)
         st.subheader(escaped(run.path.name), anchor=False)
         st.markdown(f"**{escaped(facts.family)}**{_latents(facts)}  \n{escaped(facts.data)}")
         if facts.problem:
@@ -101,7 +101,7 @@ def preview(run: Run) -> bytes | None:
     return png if png[:8] == b"\x89PNG\r\n\x1a\n" and len(png) >= 24 else None
 
 
-def _written(run: Run) -> bool:
+def _is_written(run: Run) -> bool:
     """Whether sentences stand for what it does: a model of text, or of several texts."""
     return view_of(run) is SENTENCE or ((run.path / "preview.txt").is_file() and not run.preview.is_file())
 
@@ -116,13 +116,17 @@ def _preview(run: Run) -> None:
 
 def _sentences(run: Run) -> None:
     """What a text model wrote of itself, where a model of images has its picture."""
+    lines.brief(written(run) or ["no preview.txt to be shown"])
+
+
+def written(run: Run) -> list[str]:
+    """The first lines of its `preview.txt`, shortened; none where there is none."""
     try:
         with (run.path / "preview.txt").open("rb") as file:
-            written = file.read(MAX_TEXT_BYTES).decode(errors="replace").splitlines()
+            told = file.read(MAX_TEXT_BYTES).decode(errors="replace").splitlines()
     except OSError:
-        written = []
-    brief = [line[:MAX_CHARACTERS] for line in written if line.strip()][:SENTENCES]
-    lines.brief(brief or ["no preview.txt to be shown"])
+        return []
+    return [line[:MAX_CHARACTERS] for line in told if line.strip()][:SENTENCES]
 
 
 def _latents(facts: Headline) -> str:

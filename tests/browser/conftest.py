@@ -30,7 +30,7 @@ ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic"
 Call = Callable[..., Any]
 GROUPS = {"Train": ("Train", "Monitor", "Experiments"),
           "Explore": ("Traverse", "Latent map", "Cross-modal", "Sentences", "Video"),
-          "Judge": ("Compare", "Evaluate", "Families", "Claims")}
+          "Judge": ("Runs", "Compare", "Evaluate", "Families", "Claims")}
 SETTLED = """() => {
   const app = document.querySelector('[data-testid=stApp]');
   return app?.dataset.testScriptState === 'notRunning' && app.dataset.testConnectionState === 'CONNECTED'

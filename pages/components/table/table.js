@@ -9,7 +9,7 @@ const ROW = 46; // px, as in table.css
 const HEAD = 38;
 const BEYOND = 6; // rows drawn above and below those in sight
 const LETTER = 7.4; // px of a letter in a cell, about
-const WIDTHS = { text: [70, 250], number: [64, 170], picture: [150, 150] };
+const WIDTHS = { name: [120, 240], text: [70, 185], number: [64, 170], picture: [150, 150] };
 const ARROW = { up: " ↑", down: " ↓", "": "" };
 const SORTS = { up: "ascending", down: "descending", "": "none" };
 
@@ -51,13 +51,22 @@ class Table {
     this.layOut();
     this.drawHead();
     this.arrange();
+    const sorted = columns.findIndex(column => column.sort);
+    if (sorted !== this.sorted && sorted > this.named) this.bringIn(sorted);
+    this.sorted = sorted;
+  }
+
+  // A column into sight, where it is hidden to the right.
+  bringIn(i) {
+    const end = 44 + this.widths.slice(0, i + 1).reduce((a, b) => a + b, 0);
+    if (end > this.frame.scrollLeft + this.frame.clientWidth) this.frame.scrollLeft = end - this.frame.clientWidth + 8;
   }
 
   // How wide the columns are: as what is in them, between bounds.
   layOut() {
     const { columns, rows, height } = this.message;
     this.widths = columns.map((column, i) => {
-      const [least, most] = WIDTHS[column.kind];
+      const [least, most] = WIDTHS[i === this.named ? "name" : column.kind];
       const longest = rows.reduce((n, { cells }) => Math.max(n, letters(cells[i])), column.title.length + 2);
       return Math.max(least, Math.min(most, Math.ceil(longest * LETTER) + 22));
     });
