@@ -108,7 +108,7 @@ def test_what_has_no_room_is_left_out_oldest_first(tmp_path: Path, monkeypatch: 
     write(tmp_path / "p", {name: Points({"elbo": np.zeros(10, np.float32)}) for name in ("new", "old")})
     assert set(read(tmp_path / "p")) == {"new"}
     many = Points()
-    monkeypatch.setattr(values_of, "MAX_POINTS", 5)
+    monkeypatch.setattr(values_of, "MAX_KEPT_VALUES", 5)
     many.add("elbo", np.zeros(6))
     many.add("other", np.zeros((2, 2)))
     assert not many.values

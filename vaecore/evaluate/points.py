@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 NAME = "points.safetensors"
 MAX_POINTS_BYTES = 64 * 2**20  # of a file
-MAX_POINTS = 200_000  # observations of a quantity; of more nothing is kept, for their mean is as good as certain
+MAX_KEPT_VALUES = 200_000  # observations of a quantity; of more nothing is kept, for their mean is as good as certain
 MAX_QUANTITIES = 64  # of an evaluation
 LOOKED_AT = 512  # observations of whose bytes the order is told
 TIES = ("run", "settings", "split", "identity", "data", "order", "observations", "step", "date")
@@ -51,7 +51,7 @@ class Points:
     def add(self, name: str, values: Any) -> None:
         """Keep the values of a quantity, (N,) numbers of numpy or torch; too many are left out."""
         array = np.asarray(values, np.float32)
-        if array.ndim == 1 and 1 < len(array) <= MAX_POINTS and len(self.values) < MAX_QUANTITIES:
+        if array.ndim == 1 and 1 < len(array) <= MAX_KEPT_VALUES and len(self.values) < MAX_QUANTITIES:
             self.values[name] = array
 
     def clusters(self, count: int) -> NDArray[np.int64] | None:
@@ -130,6 +130,6 @@ def read(path: Path, wanted: str = "") -> dict[str, Points]:
 def _array(file: Any, key: str) -> NDArray[Any] | None:
     part = file.get_slice(key)
     shape = part.get_shape()
-    if len(shape) != 1 or not 1 < shape[0] <= MAX_POINTS or part.get_dtype() not in ("F32", "I64"):
+    if len(shape) != 1 or not 1 < shape[0] <= MAX_KEPT_VALUES or part.get_dtype() not in ("F32", "I64"):
         return None
     return np.asarray(file.get_tensor(key))
