@@ -30,7 +30,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def test_a_mean_has_an_interval_and_says_what_it_is(store: Store) -> None:
-    found = compare([made(store, "a", BASE, likelihood=BASE[:200] + 3)])
+    found = compare([made(store, "a", BASE, likelihood=BASE[:200] + 3, set=("data.pixels=binary-fixed",))])
     elbo, estimate = found["a"].numbers["elbo"], found["a"].numbers["log_p_is"]
     assert elbo.value == pytest.approx(BASE.mean()) and elbo.kind == "bound" and "Lower bound" in elbo.meaning
     assert elbo.error == pytest.approx(BASE.std(ddof=1) / math.sqrt(N), rel=1e-4)

@@ -130,7 +130,7 @@ class Comparison:
         return [NUMBERS[key] for key in NUMBERS if key in there] + [there[key] for key in there if key not in NUMBERS]
 
     def unlike(self, key: str, run: str, other: str = "") -> tuple[str, ...]:
-        """In which settings a number of a run differs from that of `other`, or of the reference, in words."""
+        """The settings in which a number of a run differs from that of `other`, or of the reference, in words."""
         one, two = self[run].numbers.get(key), self[other or self.reference].numbers.get(key)
         if one is None or two is None or run == (other or self.reference):
             return ()
@@ -149,7 +149,7 @@ class Comparison:
 
     @cached_property
     def differences(self) -> dict[tuple[str, str], Difference]:
-        """Of every number of every run but the reference, by key and run; what the reference lacks is left out."""
+        """The difference of every number of the other runs from the reference, by key and run."""
         told: dict[tuple[str, str], Difference] = {}
         pairs: list[tuple[tuple[str, str], Number, Number]] = []
         for each in self.fields:
