@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_ROOMS = {"bring": "data.own.door", "fit": "api", "fitting": "api", "load": "api", "presets": "named",
-          "RunConfig": "config", "preset": "config", "sweep": "api", "ConfigError": "schema", "Run": "store",
-          "Store": "store", "StoreError": "store"}
-__all__ = ["ConfigError", "Run", "RunConfig", "Store", "StoreError", "bring", "fit", "fitting", "load", "preset",
-           "presets", "sweep"]
+_ROOMS = {"bring": "data.own.door", "export_run": "sharing", "fit": "api", "fitting": "api", "import_run": "sharing",
+          "load": "api", "presets": "named", "RunConfig": "config", "preset": "config", "sweep": "api",
+          "ConfigError": "schema", "Run": "store", "Store": "store", "StoreError": "store"}
+__all__ = ["ConfigError", "Run", "RunConfig", "Store", "StoreError", "bring", "export_run", "fit", "fitting",
+           "import_run", "load", "preset", "presets", "sweep"]
 
 if TYPE_CHECKING:
     from vaecore import models
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from vaecore.models import *  # noqa: F403
     from vaecore.named import presets
     from vaecore.schema import ConfigError
+    from vaecore.sharing import export_run, import_run
     from vaecore.store import Run, Store, StoreError
 
     __all__ += models.__all__

@@ -43,6 +43,7 @@ COPY_AGAIN = "Copy the run again from where it came"  # the remedy for a damaged
 EXAMPLES = "examples.safetensors"
 MAX_EXAMPLES_BYTES = 64 * 2**20
 MOST_OF_A_NAME = 10_000  # runs that are called alike, but for the number at their end
+MAX_WEIGHTS_BYTES, MAX_PREVIEW_BYTES = 4 * 2**30, 4_000_000
 LARGEST_CONFIG, LARGEST_SUMMARY, LARGEST_METRICS = 1_000_000, 4_000_000, 1_000_000_000  # bytes
 
 

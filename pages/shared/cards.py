@@ -11,10 +11,9 @@ from pages.shared.words import Colour, duration, escaped
 from vaecore.evaluate.results import shown
 from vaecore.lab import State, Status, status
 from vaecore.library.headline import Headline, headline
-from vaecore.store import Run, StoreError
+from vaecore.store import MAX_PREVIEW_BYTES, Run, StoreError
 from vaecore.views import CODELESS, SENTENCE, view_of
 
-MAX_PREVIEW_BYTES = 4_000_000
 MAX_TEXT_BYTES = 100_000
 SENTENCES, MAX_CHARACTERS = 3, 300  # of a text model's preview; characters of each
 COLOURS: dict[State, Colour] = {"new": "gray", "queued": "violet", "running": "blue", "finished": "green",

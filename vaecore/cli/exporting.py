@@ -1,4 +1,4 @@
-"""`vaecore export`: what leaves the laboratory: codes, one HTML file, ONNX, films, a script or a notebook."""
+"""`vaecore export` and `import`: what leaves the laboratory and comes in: whole runs, codes, HTML, ONNX, films."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from rich.progress import Progress
 
 from vaecore.cli.looking import checked_split
-from vaecore.cli.printing import RunArgument, StoreOption, err, store_at, writable
+from vaecore.cli.printing import JsonOption, StoreOption, err, say, store_at, writable
 from vaecore.schema import problem
 from vaecore.views import SINGLE, view_of
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 SHOWN = ("code", "samples", "traversal", "walk", "interpolation")
 # What each kind of file reads of the options, and how its name ends.
 WAY = ("show", "z", "dimension", "span", "from", "to", "path", "seed", "count")
-READS = {"codes": ("split", "kl"), "html": ("split",), "onnx": ("network",), "frames": (*WAY, "rate", "scale"),
-         "snippet": (*WAY, "temperature"), "notebook": (*WAY, "temperature")}
-ENDING = {"codes": "-codes.csv", "html": ".html", "onnx": ".onnx", "frames": ".gif", "snippet": ".py",
+READS = {"zip": ("kept",), "codes": ("split", "kl"), "html": ("split",), "onnx": ("network",),
+         "frames": (*WAY, "rate", "scale"), "snippet": (*WAY, "temperature"), "notebook": (*WAY, "temperature")}
+ENDING = {"zip": ".zip", "codes": "-codes.csv", "html": ".html", "onnx": ".onnx", "frames": ".gif", "snippet": ".py",
           "notebook": ".ipynb"}
 
 app = typer.Typer()
@@ -31,7 +31,10 @@ app = typer.Typer()
 
 @app.command()
 def export(
-    run: RunArgument,
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="A run's id, or a name in the gallery; of "
+                                              "--zip, several.")],
+    zip: Annotated[bool, typer.Option("--zip", help="The whole run, or several, for another laboratory: `vaecore "
+                                      "import` takes them in.")] = False,
     codes: Annotated[bool, typer.Option("--codes", help="The codes of a split: a .csv, .npz or .parquet with row "
                                         "numbers, labels, means and sigmas.")] = False,
     html: Annotated[bool, typer.Option("--html", help="One self-contained page with live sliders, curves and map: no "
@@ -43,6 +46,7 @@ def export(
     notebook: Annotated[bool, typer.Option("--notebook", help="A notebook that makes a view again.")] = False,
     output: Annotated[Path | None, typer.Option("-o", "--output", callback=writable, help="The file to write.",
                                                 show_default="named after the run, in this folder")] = None,
+    kept: Annotated[bool, typer.Option("--kept", help="Of --zip: the weights kept along the way, too.")] = False,
     split: Annotated[str | None, typer.Option(help="Of --codes and --html: train, validation or test.",
                                               show_default="test")] = None,
     kl: Annotated[bool, typer.Option("--kl", help="Of --codes: the KL of each dimension in nats, too.")] = False,
@@ -70,7 +74,7 @@ def export(
     store: StoreOption = None,
 ) -> None:
     """Take a checkpoint, or a view of it, with you."""
-    asked = [name for name, on in (("codes", codes), ("html", html), ("onnx", onnx), ("frames", frames),
+    asked = [name for name, on in (("zip", zip), ("codes", codes), ("html", html), ("onnx", onnx), ("frames", frames),
                                    ("snippet", snippet), ("notebook", notebook)) if on]
     if len(asked) != 1:
         raise problem("export", ", ".join(f"--{name}" for name in asked) or "nothing",
@@ -78,17 +82,41 @@ def export(
                       f"Give one of {', '.join(f'--{name}' for name in READS)}.")
     [what] = asked
     given = {name: value for name, value in {
-        "split": split, "kl": kl or None, "network": network, "show": show, "z": z, "dimension": dimension,
-        "span": span, "from": first, "to": last, "path": path, "seed": seed, "count": count,
+        "kept": kept or None, "split": split, "kl": kl or None, "network": network, "show": show, "z": z,
+        "dimension": dimension, "span": span, "from": first, "to": last, "path": path, "seed": seed, "count": count,
         "temperature": temperature, "rate": rate, "scale": scale}.items() if value is not None}
     for name, value in given.items():
         if name not in READS[what]:
             raise problem(f"--{name}", value, f"--{what} does not read it.", "Leave it out.")
-    found = store_at(store).find(run)
-    target = output or writable(Path(f"{found.id.replace('/', '-')}{ENDING[what]}"))
+    if len(runs) > 1 and what != "zip":
+        raise problem("export", " ".join(runs), f"--{what} is of one run.", "Give one, or ask for --zip.")
+    found = [store_at(store).find(run) for run in runs]
+    called = found[0].id.replace("/", "-") if len(found) == 1 else "runs"
+    target = output or writable(Path(f"{called}{ENDING[what]}"))
     assert target is not None
-    for written in WRITE[what](found, target, given):
+    for written in _zip(found, target, given) if what == "zip" else WRITE[what](found[0], target, given):
         err.print(f"{written} written")
+
+
+@app.command("import")
+def import_(file: Annotated[Path, typer.Argument(help="A zip that `vaecore export RUN --zip` wrote, whoever did.")],
+            name: Annotated[str, typer.Option(help="What the run is called here.", show_default="its name there")] = "",
+            store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """Take in runs that were exported as a zip. Everything is checked first, and nothing in it is executed."""
+    from vaecore.sharing import unpack
+
+    here = store_at(store)
+    for one in (found := unpack(file, here, name)):
+        if one.said:
+            err.print(one.said, highlight=False)
+    say([{"run": one.run.id, "before": one.before, "folder": str(one.run.path)} for one in found], as_json,
+        "\n".join(f"{one.run.id} is here: {one.run.path}" for one in found))
+
+
+def _zip(runs: list[Run], output: Path, given: dict[str, Any]) -> list[Path]:
+    from vaecore.sharing import export_run
+
+    return [export_run(runs, output, kept_weights="kept" in given)]
 
 
 def _codes(run: Run, output: Path, given: dict[str, Any]) -> list[Path]:

@@ -74,11 +74,16 @@ def counted(file: IO[bytes]) -> int:
 
     They are counted, whatever number is declared; 0 of what is no zip. The file is left at its beginning.
     """
+    return directory(file)[0]
+
+
+def directory(file: IO[bytes]) -> tuple[int, int]:
+    """How many members a zip has, as `counted` tells, and the bytes of their list, which `zipfile` reads at once."""
     end = file.seek(0, io.SEEK_END)
     start = file.seek(max(0, end - 2**16 - 22))
     tail = file.read()
     place = tail.rfind(b"PK\5\6")
-    found = 0
+    found = length = 0
     if place >= 0 and len(tail) >= place + 22:
         found, length = struct.unpack_from("<HI", tail, place + 10)
         if (large := tail.rfind(b"PK\6\6", 0, place)) >= 0 and len(tail) >= large + 56:
@@ -90,7 +95,7 @@ def counted(file: IO[bytes]) -> int:
             last = part[-3:]
         found = max(found, there)
     file.seek(0)
-    return int(found)
+    return int(found), int(length)
 
 
 def member(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:

@@ -20,8 +20,8 @@ from vaecore.probability.priors import PriorConfig
 from vaecore.schedules.inference import Aggressive
 from vaecore.schedules.kl_cost import FreeBits, Plain
 from vaecore.schema import named, problem
+from vaecore.store import MAX_WEIGHTS_BYTES
 from vaecore.training import device as devices
-from vaecore.training.checkpoints import MAX_WEIGHTS_BYTES
 
 FEW = 200  # rows of numbers, below which a linear method is the first choice
 HELD_BYTES = 4  # of each number in a closed form, which reads all observations at once

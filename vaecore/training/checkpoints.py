@@ -27,11 +27,10 @@ from vaecore.modalities import KINDS, Label, Text, Vector
 from vaecore.models import Family
 from vaecore.nets.convolutional import channels_last
 from vaecore.schema import ConfigError, parse
-from vaecore.store import COPY_AGAIN, Run
+from vaecore.store import COPY_AGAIN, MAX_WEIGHTS_BYTES, Run
 
 WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"
 INITIAL, KEPT = "initial.safetensors", "kept"  # what a fork begins with, and the folder of weights along the way
-MAX_WEIGHTS_BYTES = 4 * 2**30
 HALVED_FROM = 4096  # numbers; smaller arrays are worth nothing and may be variances
 MAX_VOCABULARY, MAX_WORD_LENGTH = 100_000, 10_000  # words, characters
 NAME = re.compile(r"\w[\w -]{0,39}")  # of a modality: pages say it everywhere
