@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.compare import curves, differs, numbers, pictures
+from pages.compare import curves, differs, numbers, pictures, planes
 from pages.shared import checkpoints
 from pages.shared.words import escaped
 from vaecore.library.headline import headline
@@ -27,6 +27,7 @@ if readable:
     numbers.numbers(facts)
     differs.fields(readable)
     curves.curves(readable)
+    planes.planes(readable)
     pictures.pictures(readable)
     if clips := [run for run in readable if CLIP in views_of(run)]:
         st.subheader("Futures", anchor=False)

@@ -21,8 +21,8 @@ from pages.shared.queue import LIVE, STATES, STOPPING, Look
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.charts.curves import SMOOTHING
-from vaecore.charts.plane import Path, Track
-from vaecore.comparison.history import Record, Snapshots, aggression, clocks, latent_panels, panels
+from vaecore.charts.plane import Track
+from vaecore.comparison.history import Record, Snapshots, aggression, clocks, latent_panels, panels, way
 from vaecore.evaluate.verdict import Remedy, State, Verdict
 from vaecore.provenance import of_run
 from vaecore.store import COPY_AGAIN, Run, StoreError
@@ -198,12 +198,7 @@ def latent_use(records: Mapping[str, Record], _row: DeltaGenerator) -> None:
 
 def rate_and_distortion(records: Mapping[str, Record], _row: DeltaGenerator) -> None:
     """Each run's way through the plane of rate and distortion."""
-    paths = []
-    for name, record in records.items():
-        steps, rate = record.evaluated("kl")
-        if len(steps):
-            there = ~np.isnan(record.evaluations["kl"])
-            paths.append(Path(name, name, steps, rate, record.evaluations["reconstruction"][there]))
+    paths = [path for name, record in records.items() if len((path := way(name, record)).steps)]
     if missing := [name for name in records if name not in {path.run for path in paths}]:
         st.caption(escaped(f"Not here: {', '.join(missing)}. A point needs an evaluation with a KL."))
     if not paths:

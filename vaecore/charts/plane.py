@@ -19,6 +19,7 @@ MAX_PLANES = 8  # planes side by side
 SNAPSHOTS = 64  # of one track that the browser gets: it moves smoothly from one to the next
 POINTS = 500  # of one plane, as in the paper
 EVALUATIONS = 400  # of one path
+DIMENSIONS = 256  # of one spectrum: the largest
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,17 @@ class Path:
     steps: np.ndarray  # (S,)
     x: np.ndarray  # (S,) rate in nats; nan and infinity leave a gap
     y: np.ndarray  # (S,) distortion in nats
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """KL of one run by latent dimension, falling."""
+
+    label: str
+    run: str  # decides the colour, as in the curves
+    names: Sequence[str]  # (r,) of the dimensions
+    kl: Sequence[float]  # (r,) nats, falling
+    active: int | None = None  # of them
 
 
 def pack_tracks(tracks: Sequence[Track], *, x_label: str, y_label: str, height: int = 420,
@@ -80,6 +92,28 @@ def pack_paths(paths: Sequence[Path], *, x_label: str, y_label: str, height: int
         packed.append({"label": path.label, "run": path.run, "points": len(kept)})
     header = {"kind": "paths", "xLabel": x_label, "yLabel": y_label, "height": height, "places": dict(places or {})}
     return _pack({**header, "xRange": _range(floats[1::3]), "yRange": _range(floats[2::3]), "paths": packed}, floats)
+
+
+def pack_spectra(spectra: Sequence[Spectrum], *, height: int = 420, places: Mapping[str, int] | None = None) -> bytes:
+    """All spectra as `_pack` lays them out; the column of each is its KL (r,)."""
+    floats: list[np.ndarray] = []
+    packed: list[dict[str, Any]] = []
+    for spectrum in spectra:
+        values = np.asarray(spectrum.kl, np.float32)
+        if values.ndim != 1 or len(values) != len(spectrum.names):
+            raise ValueError(f"spectrum {spectrum.label!r}: {len(spectrum.names)} names but KL of shape {values.shape}")
+        kept = values[:DIMENSIONS]
+        floats.append(np.where(np.isfinite(kept), kept, np.float32(np.nan)))
+        packed.append({"label": spectrum.label, "run": spectrum.run, "points": len(kept), "size": len(values),
+                       "names": list(spectrum.names[:DIMENSIONS]), "active": spectrum.active})
+    longest = max((each["points"] for each in packed), default=1)
+    every = np.concatenate([np.zeros(1, np.float32), *floats])
+    top = max(float(np.nanmax(every)), 0.1)
+    bottom = min(float(np.nanmin(every)), 0.0)
+    header = {"kind": "spectra", "xLabel": "dimension, by its rank", "yLabel": "KL in nats", "height": height,
+              "places": dict(places or {}), "xRange": (0.5, longest + 0.5),
+              "yRange": (bottom - 0.02 * top, 1.06 * top)}
+    return _pack({**header, "paths": packed}, floats)
 
 
 def spread(n: int, limit: int) -> np.ndarray:

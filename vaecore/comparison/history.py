@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vaecore.charts.curves import Clock, Panel, Series
-from vaecore.charts.plane import SNAPSHOTS, spread
+from vaecore.charts.plane import SNAPSHOTS, Path, spread
 from vaecore.evaluate.meaning import perplexities, word
 from vaecore.evaluate.verdict import Verdict, verdict
 from vaecore.store import STEP_COLUMNS, Metrics, Run, StoreError
@@ -262,6 +262,12 @@ def curves_table(records: Mapping[str, Record]) -> Table:
     return Table([Column("run", "run"), Column("curve", "curve"),
                   *(Column(name, name, unit=units.get(name, ""))
                     for name in ("step", "epoch", "seconds", *names))], rows)
+
+
+def way(name: str, record: Record) -> Path:
+    """The way of a run through the plane of rate and distortion: a point for each evaluation that has a KL."""
+    steps, rate = record.evaluated("kl")
+    return Path(name, name, steps, rate, record.evaluations["reconstruction"][~np.isnan(record.evaluations["kl"])])
 
 
 def aggression(records: Mapping[str, Record]) -> list[str]:

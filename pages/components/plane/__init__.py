@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from pages.components.serve import component
 from pages.shared import colours
-from vaecore.charts.plane import Path, Track, pack_paths, pack_tracks
+from vaecore.charts.plane import Path, Spectrum, Track, pack_paths, pack_spectra, pack_tracks
 
 
 def trajectory_planes(tracks: Sequence[Track], *, key: str, x_label: str, y_label: str, height: int = 420) -> None:
@@ -32,3 +32,12 @@ def paths_plane(paths: Sequence[Path], *, key: str, x_label: str, y_label: str, 
     """
     component("plane")(key=key, data=pack_paths(paths, x_label=x_label, y_label=y_label, height=height,
                                                  places=colours.places(path.run for path in paths)))
+
+
+def spectra_plane(spectra: Sequence[Spectrum], *, key: str, height: int = 360) -> None:
+    """Draw the KL of each run by dimension, the largest first, all in one plane.
+
+    Raises ValueError naming the spectrum whose names do not fit.
+    """
+    component("plane")(key=key, data=pack_spectra(spectra, height=height,
+                                                  places=colours.places(each.run for each in spectra)))

@@ -8,12 +8,16 @@ import { clamp, grouped, Plot, ticks } from "../lib/plot.js";
 import { saveButton, together } from "../lib/save.js";
 
 const TRAIL = 5; // snapshots
+const FADED = 0.15; // opacity of the others while one run is raised
 const SPEEDS = [0.5, 1, 2, 4];
 const EDITING = "input, textarea, select, button, a, [contenteditable], [role=slider], [role=combobox], [role=tab]";
 
+const KINDS = {
+  tracks: parent => new Trajectories(parent), paths: parent => new Paths(parent), spectra: parent => new Spectra(parent),
+};
+
 export default mounted(
-  ({ data, parentElement }) =>
-    decode(data).kind === "tracks" ? new Trajectories(parentElement) : new Paths(parentElement),
+  ({ data, parentElement }) => KINDS[decode(data).kind](parentElement),
   (view, { data }) => view.receive(data),
 );
 
@@ -386,6 +390,18 @@ class Paths extends View {
     this.note = make("div", "note", this.root);
     this.chips = new Map(); // run -> its button
     this.hidden = new Set(); // runs switched off in the legend
+    this.raised = null; // the run under the pointer in the legend
+  }
+
+  // One run stands out, and the others fade; null: all as they are.
+  raise(run) {
+    if (this.raised === run || (run !== null && (this.chips.size < 2 || this.hidden.has(run)))) return;
+    this.raised = run;
+    this.draw();
+  }
+
+  strength(run) {
+    return this.raised === null || this.raised === run ? 1 : FADED;
   }
 
   update() {
@@ -404,8 +420,11 @@ class Paths extends View {
         chip.onclick = () => {
           if (!this.hidden.delete(run)) this.hidden.add(run);
           chip.setAttribute("aria-pressed", !this.hidden.has(run));
+          this.raised = null;
           this.draw();
         };
+        chip.onpointerenter = chip.onfocus = () => this.raise(run);
+        chip.onpointerleave = chip.onblur = () => this.raise(null);
         this.chips.set(run, chip);
       }
       const chip = this.chips.get(run);
@@ -414,8 +433,12 @@ class Paths extends View {
       chip.style.setProperty("--colour", this.colour(run));
       chip.dataset.lap = this.lap(run);
     }
-    this.plot.say(paths.some(path => path.points > 0) ? "" : "No evaluation yet. A path starts at the first one.");
+    this.plot.say(paths.some(path => path.points > 0) ? "" : this.nothing());
     this.draw();
+  }
+
+  nothing() {
+    return "No evaluation yet. A path starts at the first one.";
   }
 
   draw() {
@@ -430,6 +453,7 @@ class Paths extends View {
     const rows = [];
     const outside = [];
     for (const path of shown) {
+      plot.context.globalAlpha = this.strength(path.run);
       const colour = this.colour(path.run);
       const at = i => plot.place(path.x[i], path.y[i]);
       const finite = [...path.x.keys()].filter(i => !Number.isNaN(path.x[i]));
@@ -438,7 +462,7 @@ class Paths extends View {
       plot.clip(() => {
         for (let i = 1; i < path.points; i++) {
           const part = 0.25 + (0.75 * i) / (path.points - 1);
-          plot.line(faded(colour, part, theme), 1, [i - 1, i].map(j => [path.x[j], path.y[j]]), 1.5 + 1.5 * part);
+          plot.line(faded(colour, part, theme), this.strength(path.run), [i - 1, i].map(j => [path.x[j], path.y[j]]), 1.5 + 1.5 * part);
           if (path.points <= 40) plot.dot(at(i), 2.5, faded(colour, part, theme));
           if (this.lap(path.run) > 0 && i % Math.ceil(path.points / 12) === 0) plot.dot(at(i), 4, theme.background, colour);
         }
@@ -451,7 +475,7 @@ class Paths extends View {
           + `${pair(path.x[first], path.y[first])}.`);
         if (enters !== undefined) plot.arrow(at(finite[finite.indexOf(enters) - 1]), at(enters), colour);
       }
-      if (inside(last)) plot.dot(at(last), 6, colour, theme.background);
+      if (inside(last)) this.point(at(last), path.run, 6);
       for (const i of finite.filter(inside)) {
         placed.push(at(i));
         rows.push([
@@ -462,6 +486,7 @@ class Paths extends View {
         ]);
       }
     }
+    plot.context.globalAlpha = 1;
     const many = `${outside.length} paths begin outside the plane, at the arrows.`;
     setText(this.note, outside.length > 1 ? many : outside[0] ?? "");
     const ends = shown.map(({ label, steps, x, y }) => {
@@ -474,10 +499,18 @@ class Paths extends View {
     plot.showTip(rows[hit] ?? [], placed[hit]);
   }
 
+  // A point of a run: a ring with its middle where another run has the same colour.
+  point(at, run, radius) {
+    const { plot, theme } = this;
+    if (this.lap(run) === 0) return plot.dot(at, radius, this.colour(run), theme.background);
+    plot.dot(at, radius, theme.background, this.colour(run));
+    plot.dot(at, radius / 3, this.colour(run));
+  }
+
   saved() {
     const parts = [...this.chips.values()].flatMap(chip => [{ swatch: chip.firstChild }, { words: chip.lastChild }]);
     parts.push({ element: this.plot.canvas, draw: c => this.plot.on(c, () => this.draw()) }, { words: this.note });
-    return together({ name: "rate-distortion", background: this.theme.background, parts });
+    return together({ name: this.message.kind === "spectra" ? "kl-spectrum" : "rate-distortion", background: this.theme.background, parts });
   }
 
   // Lines of equal rate + distortion, the negative ELBO.
@@ -497,6 +530,48 @@ class Paths extends View {
   destroy() {
     this.plot.destroy();
     super.destroy();
+  }
+}
+
+// ------------------------------------------------------------------------------------------------ KL by dimension
+
+// The KL of each run by dimension, falling.
+class Spectra extends Paths {
+  nothing() {
+    return "None of these runs has a KL by dimension.";
+  }
+
+  draw() {
+    const { plot, theme } = this;
+    const { xRange, yRange, xLabel, yLabel, paths } = this.message;
+    if (!plot.begin({ theme, x: xRange, y: yRange, xLabel, yLabel })) return;
+    const placed = [];
+    const rows = [];
+    const said = [];
+    const cut = [];
+    for (const path of paths.filter(each => !this.hidden.has(each.run) && each.points > 0)) {
+      const strength = this.strength(path.run);
+      const points = Array.from(path.y, (value, i) => [i + 1, value]);
+      plot.clip(() => {
+        for (let i = 1; i < points.length; i++) plot.line(this.colour(path.run), strength, [points[i - 1], points[i]], 2);
+      });
+      plot.context.globalAlpha = strength;
+      points.forEach(([rank, value], i) => {
+        const at = plot.place(rank, value);
+        if (path.points <= 64) this.point(at, path.run, 4);
+        placed.push(at);
+        const of = path.size > 1 ? `${grouped(rank)} of ${grouped(path.size)}` : grouped(rank);
+        rows.push([[path.label, ""], ["rank", of], ["dimension", path.names[i]], ["KL", `${decimals(value)} nats`]]);
+      });
+      plot.context.globalAlpha = 1;
+      const active = path.active === null ? "" : `, ${path.active} of ${path.size} active`;
+      said.push(`${path.label}: ${decimals(path.y.reduce((sum, value) => sum + value, 0))} nats in all${active}`);
+      if (path.size > path.points) cut.push(`${path.label}: the ${path.points} largest of ${path.size}.`);
+    }
+    setText(this.note, cut.join(" "));
+    plot.describe(`${yLabel} against ${xLabel}. ${said.join("; ") || "No run yet"}`);
+    const hit = plot.nearest(placed);
+    plot.showTip(rows[hit] ?? [], placed[hit]);
   }
 }
 
@@ -523,8 +598,10 @@ export function decode(bytes) {
     track.y = column(track.snapshots * track.points);
   }
   for (const path of message.paths ?? []) {
-    path.steps = column(path.points);
-    path.x = column(path.points);
+    if (message.kind === "paths") {
+      path.steps = column(path.points);
+      path.x = column(path.points);
+    }
     path.y = column(path.points);
   }
   return message;
