@@ -26,6 +26,9 @@ def settle() -> None:
 
 
 def _load() -> None:
+    from vaecore.library.records import records
+
+    records()  # read once, so that the first table of many runs, and the first picker, need not wait
     import torch
 
     torch.set_num_threads(1)  # decoding for one visitor: more threads only get in each other's way

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
-from scipy.special import stdtrit
-
 LEVEL = 0.95
 
 
@@ -47,6 +45,8 @@ def over_seeds(values: Sequence[float]) -> Interval:
         raise ValueError("an interval over seeds needs at least one value, and there is none.")
     if len(values) == 1:
         return Interval(float(values[0]), math.inf, 1)
+    from scipy.special import stdtrit  # here: a list of runs paints without it
+
     half = float(stdtrit(len(values) - 1, 0.5 + LEVEL / 2)) * stdev(values) / math.sqrt(len(values))
     return Interval(fmean(values), half, len(values))
 

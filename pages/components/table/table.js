@@ -10,6 +10,7 @@ const HEAD = 38;
 const BEYOND = 6; // rows drawn above and below those in sight
 const LETTER = 7.4; // px of a letter in a cell, about
 const WIDTHS = { name: [120, 240], text: [70, 185], number: [64, 170], picture: [150, 150] };
+const NARROW = 560; // px
 const ARROW = { up: " ↑", down: " ↓", "": "" };
 const SORTS = { up: "ascending", down: "descending", "": "none" };
 
@@ -59,6 +60,7 @@ class Table {
   // A column into sight, where it is hidden to the right.
   bringIn(i) {
     const end = 44 + this.widths.slice(0, i + 1).reduce((a, b) => a + b, 0);
+    if (this.frame.clientWidth < NARROW) return; // there is no room for the name beside it
     if (end > this.frame.scrollLeft + this.frame.clientWidth) this.frame.scrollLeft = end - this.frame.clientWidth + 8;
   }
 
