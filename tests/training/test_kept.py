@@ -37,13 +37,13 @@ def test_weights_are_kept_evenly_and_at_the_end(start: Start, monkeypatch: pytes
                                                 epochs: int, steps: list[int]) -> None:
     """Four steps an epoch, an evaluation after each."""
     seen: dict[int, dict[str, torch.Tensor]] = {}
-    true = session._Session._evaluate
+    true = session.Session._evaluate
 
     def look(self: Any) -> None:
         seen[self.step] = {name: tensor.clone() for name, tensor in self.course.model.state_dict().items()}
         true(self)
 
-    monkeypatch.setattr(session._Session, "_evaluate", look)
+    monkeypatch.setattr(session.Session, "_evaluate", look)
     folder = start(small(epochs=epochs, checkpoints=checkpoints))
     assert kept_steps(folder) == steps
     for step in steps:

@@ -9,6 +9,7 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -48,8 +49,8 @@ class Control:
         if self.stop_requested():
             raise Stopped
 
-    def obey_signals(self, *, insist: bool = False) -> dict[int, Any]:
-        """Let an interrupt, a log-out or a cluster's preemption take the path of the stop file.
+    def obey_signals(self, *others: Control, insist: bool = False) -> dict[int, Any]:
+        """Let an interrupt, a log-out or a cluster's preemption take the path of the stop file, here and of `others`.
 
         Returns the handlers there were before. With `insist`, who interrupts by hand again ends it at once.
         """
@@ -57,7 +58,8 @@ class Control:
         def ask(number: int, _frame: FrameType | None) -> None:
             if insist and self._asked and number == signal.SIGINT:
                 raise KeyboardInterrupt
-            self._asked = True
+            for control in (self, *others):
+                control._asked = True
 
         return {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)}
 
@@ -107,3 +109,33 @@ class Heartbeat:
     def _run(self) -> None:
         while not self._end.wait(1.0):
             self.beat()
+
+
+class Heartbeats:
+    """The heartbeats of several runs in one process, on one thread."""
+
+    def __init__(self, hearts: Sequence[Heartbeat]) -> None:
+        self._hearts = list(hearts)
+        self._lock, self._end = threading.Lock(), threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeats", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, heart: Heartbeat) -> None:
+        """The last beat of one run: none comes after it, as another process may open its next attempt."""
+        with self._lock:
+            self._hearts.remove(heart)
+        heart.beat()
+
+    def end(self) -> None:
+        self._end.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._end.wait(1.0):
+            for heart in list(self._hearts):
+                with self._lock:
+                    if heart in self._hearts:
+                        heart.beat()

@@ -11,8 +11,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import vaecore
 from vaecore import permission
@@ -25,7 +27,9 @@ from vaecore.lab.state import (
     LastWord,
     Outcome,
     Status,
+    Together,
     busy,
+    fellows,
     known_attempt,
     place,
     run_of,
@@ -37,7 +41,11 @@ from vaecore.lab.state import (
 )
 from vaecore.store import Run, Store
 
+if TYPE_CHECKING:
+    from vaecore.config import RunConfig
+
 SUPERVISOR = [sys.executable, "-m", "vaecore.lab.supervisor"]
+STACK = f"{Together.file}.json"
 DISK_FULL = "The disk is full: free some space, then press Resume; the last checkpoint is whole."
 GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is killed
 
@@ -45,8 +53,64 @@ GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is kil
 def submit(folder: Path) -> None:
     """Queue the run; one that ended or was lost goes on from its last checkpoint."""
     permission.require("train a run")
+    _queue([folder], {})
+
+
+def submit_together(folders: Sequence[Path], *, stack: bool | None = None) -> None:
+    """Queue these runs at once; small models that differ in no shape train stacked, in one process.
+
+    Which can is found by trying, unless `stack` says that all of them can, or none. Raises `LabError` as `submit`, and
+    then none is queued.
+    """
+    permission.require("train a run")
+    folders = list(dict.fromkeys(folders))
+    together = [] if stack is False or len(folders) < 2 else _stacks(folders, try_them=stack is None)
+    members = {folder: [each.name for each in group] for group in together if len(group) > 1 for folder in group}
+    by_root: dict[Path, list[Path]] = {}
+    for folder in folders:
+        by_root.setdefault(place(folder)[0], []).append(folder)
+    for own in by_root.values():
+        _queue(own, members)
+
+
+def _stacks(folders: Sequence[Path], *, try_them: bool) -> list[list[Path]]:
+    """Those that can be trained stacked, in groups; what cannot be tried here is no member of one."""
+    from vaecore.training.stacked import groups, tried  # late: torch
+
+    configs: dict[Path, RunConfig] = {}
+    for folder in folders:
+        with contextlib.suppress(Exception):  # a run whose configuration is broken says so when it is trained
+            configs[folder] = Run(folder).config()
+    found = []
+    for group in groups(configs):
+        with contextlib.suppress(Exception):  # likewise data that are not there
+            if len(group) > 1 and (not try_them or tried([configs[folder] for folder in group]).stacked):
+                found.append(group)
+    return found
+
+
+def _queue(folders: Sequence[Path], members: Mapping[Path, list[str]]) -> None:
+    """A ticket for each of some runs of one store, or for none; `members` names those that train stacked with one."""
     locks.require_locks()
-    root, name = place(folder)
+    for folder in folders:
+        _check(folder)
+    root = place(folders[0])[0]
+    with _queue_lock(root):
+        for folder in folders:
+            _check_state(folder)
+        for folder in folders:
+            if folder in members:
+                write_json_atomic(folder / STACK, {"members": members[folder]})
+            else:
+                (folder / STACK).unlink(missing_ok=True)
+            (root / "queue" / f"5-{time.time_ns()}-{known_attempt(folder) + 1}-{folder.name}").touch(exist_ok=False)
+        sync_folder(root / "queue")
+    kick(root)
+
+
+def _check(folder: Path) -> None:
+    """Raise `LabError` for what cannot be trained here."""
+    name = place(folder)[1]
     if folder.absolute().parent.name != "runs":
         raise LabError(f"{name} is not among the store's runs: copy it there, then train the copy.")
     locks.require_own(folder)
@@ -56,23 +120,17 @@ def submit(folder: Path) -> None:
         raise LabError(f"{name} has no config.json, so there is nothing to train: create the run first.")
     if shutil.disk_usage(folder).free < 1_000_000:  # a ticket takes no room, but would be dropped when its turn comes
         raise LabError(DISK_FULL)
-    with _queue_lock(root):
-        now = status(folder)
-        if now.state == "queued":
-            raise LabError(f"{name} is queued already (place {now.position}): wait, or stop it to take it out.")
-        if now.state == "running":
-            raise LabError(f"{name} is running already: wait, or stop it and then resume it.")
-        if now.state == "finished":  # since the page was drawn, from another page or process
-            raise LabError(f"{name} has finished: there is nothing left to resume. Fork it to train it further.")
-        (root / "queue" / f"5-{time.time_ns()}-{known_attempt(folder) + 1}-{name}").touch(exist_ok=False)
-        sync_folder(root / "queue")
-    kick(root)
 
 
-def submit_together(folders: Sequence[Path]) -> None:
-    """Queue these runs; those of small models that differ in no shape train stacked, in one process."""
-    for folder in folders:
-        submit(folder)
+def _check_state(folder: Path) -> None:
+    """Raise `LabError` for a run that waits, runs or has finished."""
+    name, now = place(folder)[1], status(folder)
+    if now.state == "queued":
+        raise LabError(f"{name} is queued already (place {now.position}): wait, or stop it to take it out.")
+    if now.state == "running":
+        raise LabError(f"{name} is running already: wait, or stop it and then resume it.")
+    if now.state == "finished":  # since the page was drawn, from another page or process
+        raise LabError(f"{name} has finished: there is nothing left to resume. Fork it to train it further.")
 
 
 def stop(folder: Path, *, now: bool = False, why: str = "") -> None:
@@ -176,30 +234,55 @@ def wait(folder: Path, timeout: float | None = None) -> Status:
 # --- what the supervisor and the worker share with the verbs
 
 
-def take_next(root: Path) -> tuple[Path, int, int] | None:
-    """Turn the first good ticket into (run folder, attempt, its lock). A bad one is dropped: it must block nobody."""
+@dataclass(frozen=True)
+class Taken:
+    """A run whose ticket was taken: its attempt is open, and its lock is held by the descriptor `lock`."""
+
+    folder: Path
+    attempt: int
+    lock: int
+
+
+def take_next(root: Path) -> list[Taken]:
+    """Open an attempt of the run of the first good ticket, and of those that wait to be trained stacked with it.
+
+    A bad ticket is dropped: it must block nobody. Empty where none is left.
+    """
+    taken: list[Taken] = []
     with _queue_lock(root):
+        wanted: set[Path] = set()
         for ticket in tickets(root):
             folder = root / "runs" / run_of(ticket)
-            lock = None
-            try:
-                lock = locks.take_run(folder)
-                if finished(folder):  # by hand, while its ticket waited: another attempt could only spoil it
-                    ticket.unlink()
-                    os.close(lock)
-                    continue
-                attempt = begin(folder)
-                ticket.unlink()
-                return folder, attempt, lock
-            except (OSError, LabError) as error:  # the folder vanished, is trained by hand, the disk is full ...
-                note(f"{ticket.name} is dropped: {error}")
-                with contextlib.suppress(OSError):
-                    ticket.unlink()
-                if lock is not None:
-                    with contextlib.suppress(OSError):
-                        write_exit(folder, known_attempt(folder), "failed", f"It could not be started: {error}.")
-                    os.close(lock)
-    return None
+            if taken and folder not in wanted:
+                continue
+            if (job := _take(ticket, folder)) is not None:
+                wanted = wanted if taken else set(fellows(folder))
+                taken.append(job)
+            if taken and not wanted:
+                break
+    return taken
+
+
+def _take(ticket: Path, folder: Path) -> Taken | None:
+    lock = None
+    try:
+        lock = locks.take_run(folder)
+        if finished(folder):  # by hand, while its ticket waited: another attempt could only spoil it
+            ticket.unlink()
+            os.close(lock)
+            return None
+        attempt = begin(folder)
+        ticket.unlink()
+        return Taken(folder, attempt, lock)
+    except (OSError, LabError) as error:  # the folder vanished, is trained by hand, the disk is full ...
+        note(f"{ticket.name} is dropped: {error}")
+        with contextlib.suppress(OSError):
+            ticket.unlink()
+        if lock is not None:
+            with contextlib.suppress(OSError):
+                write_exit(folder, known_attempt(folder), "failed", f"It could not be started: {error}.")
+            os.close(lock)
+        return None
 
 
 def finished(folder: Path) -> bool:
@@ -241,6 +324,12 @@ def _queue_lock(root: Path) -> Iterator[None]:
         os.close(lock)
 
 
+def _shares(folder: Path, beat: Beat) -> bool:
+    """Whether a run is trained by the process whose sign of life `beat` is."""
+    own = told(folder, Beat, [])
+    return own is not None and (own.pid, own.host) == (beat.pid, beat.host) and busy(folder)
+
+
 def _kill(folder: Path) -> None:
     """End the trainer and its children. The run's lock is held and the heartbeat is this attempt's: the pid is its."""
     beat = told(folder, Beat, [])
@@ -249,6 +338,10 @@ def _kill(folder: Path) -> None:
     if beat.host != socket.gethostname():
         raise LabError(f"It runs on {beat.host}: stop its process there.")
     pid = beat.pid
+    if others := [each.name for each in fellows(folder) if _shares(each, beat) and not (each / "stop").exists()]:
+        raise LabError(f"It trains stacked with {len(others)} other{'s' * (len(others) != 1)} in one process, and "
+                       "stops after its step or evaluation: wait. To kill the process, stop "
+                       f"{', '.join(others[:3])}{' and the rest' * (len(others) > 3)} as well.")
     with contextlib.suppress(ProcessLookupError):
         if os.getpgid(pid) == pid:
             os.killpg(pid, signal.SIGKILL)

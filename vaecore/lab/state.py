@@ -8,6 +8,7 @@
                     lock            held as long as a trainer lives
                     launch.json     {attempt, backend, host, time}, written by whoever opens an attempt
                     heartbeat.json  {time, attempt, pid, host, step, total, epoch, rate, doing}, every second
+                    stack.json      {members}: the runs it is to train with, in one process, itself among them
                     stop            exists = please save and stop; what it says is why
                     exit.json       {attempt, state, detail, time}, the last word on that attempt
                     log.txt
@@ -29,11 +30,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from vaecore.files import BrokenFile, read_json
 from vaecore.lab import locks
-from vaecore.untrusted import Sane, Untrusted, Whole
+from vaecore.untrusted import Sane, Untrusted, Whole, Word
 
 Outcome = Literal["finished", "failed", "stopped"]
 State = Literal["new", "queued", "running", "finished", "failed", "stopped", "lost"]
@@ -105,6 +106,13 @@ class LastWord(Attempt):
     detail: str = ""
 
 
+class Together(File):
+    """The runs that are to train stacked, by name."""
+
+    file = "stack"
+    members: list[Word] = Field(default_factory=list, max_length=64)
+
+
 class Lab(File):
     """How many train at once."""
 
@@ -133,6 +141,16 @@ def queue(root: Path) -> list[str]:
 def busy(folder: Path) -> bool:
     """Whether some process is training into the folder."""
     return locks.held(folder / "lock")
+
+
+def fellows(folder: Path) -> list[Path]:
+    """The runs that train stacked with this one, each of which names the same members; without itself."""
+    found = told(folder, Together, [])
+    if found is None or folder.name not in found.members:
+        return []
+    others = [folder.parent / name for name in dict.fromkeys(found.members)
+              if name != folder.name and TICKET.fullmatch(f"5-0-1-{name}") and "/" not in name]
+    return [other for other in others if told(other, Together, []) == found]
 
 
 def log_tail(folder: Path, lines: int = 40) -> str:

@@ -15,8 +15,10 @@ import time
 from pathlib import Path
 
 from vaecore.lab import jobs, locks, state
+from vaecore.lab.jobs import Taken
 
 WORKER = [sys.executable, "-m", "vaecore.lab.worker"]
+GIVEN_BACK = 0.1  # seconds after which the lock of a member of a stack that ended is free at the latest
 NO_LAST_WORD = 74  # the worker's exit code when it could not write exit.json
 
 
@@ -24,7 +26,7 @@ def main(arguments: list[str]) -> None:
     root, slot, lock = Path(arguments[0]), int(arguments[1]), int(arguments[2])
     while True:
         while slot < state.slots(root) and (job := jobs.take_next(root)):
-            run(*job, slot_lock=lock)
+            run(job, slot_lock=lock)
         os.close(lock)
         # A ticket that came before this line found the slot taken and started nobody: look once more.
         if not state.tickets(root) or slot >= state.slots(root):
@@ -35,34 +37,56 @@ def main(arguments: list[str]) -> None:
         lock = again
 
 
-def run(folder: Path, attempt: int, lock: int, slot_lock: int) -> None:
-    """Run one worker to its end and see to it that exit.json speaks. Gives the run's lock back."""
+def run(taken: list[Taken], slot_lock: int) -> None:
+    """Run one worker to its end, for one run or a stack of them, and see to it that each exit.json speaks.
+
+    Gives each run's lock back when it has ended, which in a stack may be long before the worker does.
+    """
+    held = {job.folder: job for job in taken}
     try:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW  # a link could lead out of the run's folder
-        log = os.open(folder / "log.txt", flags, 0o666)
+        log = os.open(taken[0].folder / "log.txt", flags, 0o666)
         try:
             worker = subprocess.Popen(
-                [*WORKER, str(folder), str(lock)],
+                [*WORKER, *(word for job in taken for word in (str(job.folder), str(job.lock)))],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
-                pass_fds=(lock, slot_lock),
+                pass_fds=(*(job.lock for job in taken), slot_lock),
                 start_new_session=True,
             )
         finally:
             os.close(log)
-        code = worker.wait()
+        code = _waited(worker, held)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(worker.pid, signal.SIGKILL)  # children it left would keep the locks, and the processor
-        said = state.told(folder, state.LastWord, [])
-        if said is None or said.attempt != attempt:
-            speak_for(folder, attempt, code)
+        for folder, job in held.items():
+            if not _spoken(job):
+                speak_for(folder, job.attempt, code)
     except OSError as error:
-        jobs.note(f"{folder.name}: {error}")
-        speak(folder, attempt, "failed", f"Its process could not be started: {error}.")
+        for folder, job in held.items():
+            jobs.note(f"{folder.name}: {error}")
+            speak(folder, job.attempt, "failed", f"Its process could not be started: {error}.")
     finally:
-        os.close(lock)
+        for job in held.values():
+            os.close(job.lock)
+
+
+def _waited(worker: subprocess.Popen[bytes], held: dict[Path, Taken]) -> int:
+    """Wait for the worker's end; of a stack, whose members end one by one, give the locks of those back meanwhile."""
+    if len(held) == 1:
+        return worker.wait()
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return worker.wait(GIVEN_BACK)
+        for folder in [folder for folder, job in held.items() if _spoken(job)]:
+            os.close(held.pop(folder).lock)
+
+
+def _spoken(job: Taken) -> bool:
+    said = state.told(job.folder, state.LastWord, [])
+    return said is not None and said.attempt == job.attempt
 
 
 def speak_for(folder: Path, attempt: int, code: int) -> None:

@@ -1,6 +1,7 @@
-"""python -m vaecore.lab.worker FOLDER [LOCK]: train the run in FOLDER to its end, wherever this process was started.
+"""python -m vaecore.lab.worker FOLDER [LOCK [FOLDER LOCK ...]]: train the run in FOLDER to its end, wherever this
+process was started; several of them stacked.
 
-A supervisor passes the run's lock, taken already, and has opened the attempt. Started alone it does both itself.
+A supervisor passes each run's lock, taken already, and has opened the attempt. Started alone it does both itself.
 """
 
 from __future__ import annotations
@@ -15,10 +16,11 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal, Self, TextIO
 
 from vaecore import permission
 from vaecore.lab import jobs, state
-from vaecore.lab.control import Control, Heartbeat
+from vaecore.lab.control import Control, Heartbeat, Heartbeats
 from vaecore.lab.locks import LabError, training_lock
 from vaecore.lab.previews import write_preview
 from vaecore.lab.supervisor import NO_LAST_WORD
@@ -29,6 +31,8 @@ from vaecore.views import view_of
 def main(arguments: list[str]) -> int:
     folder = Path(arguments[0]).absolute()
     lock = int(arguments[1]) if len(arguments) > 1 else None
+    if len(arguments) > 2:
+        return work_together([Path(name).absolute() for name in arguments[::2]], list(map(int, arguments[1::2])))
     try:
         with training_lock(folder, lock):
             if lock is None and jobs.finished(folder):
@@ -52,6 +56,87 @@ def work(folder: Path, attempt: int) -> int:
         jobs.note(f"exit.json could not be written: {error}")
         return NO_LAST_WORD
     return 1 if outcome == "failed" else 0
+
+
+def work_together(folders: list[Path], held: list[int]) -> int:
+    """Train several runs stacked, each of whose locks is `held`, as a process of its own; returns the exit code.
+
+    As soon as a run has ended its exit.json says how, and its lock is given back while the others go on.
+    """
+    controls = [Control(folder) for folder in folders]
+    controls[0].obey_signals(*controls[1:])
+    os.nice(5)
+    with contextlib.ExitStack() as everything:
+        members = [everything.enter_context(Member(*given)) for given in zip(folders, held, controls, strict=True)]
+        hearts = Heartbeats([member.heart for member in members])
+        everything.callback(hearts.end)
+
+        def ended(place: int, how: Literal["finished", "stopped"] | Exception) -> None:
+            members[place].end(how, hearts)
+
+        try:
+            import torch
+
+            torch.set_flush_denormal(True)
+            hearts.start()
+            from vaecore.data.converted import watched
+            from vaecore.training.stacked import train_stacked
+
+            with watched(controls[0].preparing):
+                train_stacked(folders, controls, ended, lambda place: members[place].aside())
+        except BaseException as error:  # whatever ended them all
+            for member in members:
+                if not member.over:
+                    with member.aside():
+                        member.end(error, hearts)
+        return NO_LAST_WORD if any(member.silent for member in members) else 0
+
+
+class Member:
+    """One run of a stack, as the worker sees it: its lock, its log, its heartbeat, and its last word."""
+
+    def __init__(self, folder: Path, held: int, control: Control) -> None:
+        self.folder, self.control = folder, control
+        self.attempt = state.known_attempt(folder)
+        self.heart = Heartbeat(folder, self.attempt, control)
+        self.over = self.silent = False
+        self._held = contextlib.ExitStack()
+        self._held.enter_context(training_lock(folder, held))
+        self._log: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        # Line by line, as a log is read while it is written; never through a link out of the run's folder.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+        self._log = self._held.enter_context(os.fdopen(os.open(self.folder / "log.txt", flags, 0o666), "w", 1, "utf-8"))
+        with self.aside():
+            jobs.note(f"--- attempt {self.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}, "
+                      "stacked")
+        self.heart.beat()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def aside(self) -> contextlib.redirect_stdout[TextIO | None]:
+        """Where what is printed goes into this run's log."""
+        return contextlib.redirect_stdout(self._log)
+
+    def end(self, how: Literal["finished", "stopped"] | BaseException, hearts: Heartbeats) -> None:
+        """Say how it ended, and give its lock back."""
+        self.over = True
+        outcome, detail = last_words(how, self.folder, self.control)
+        if isinstance(how, BaseException):
+            with contextlib.suppress(OSError):
+                traceback.print_exception(how, file=sys.stdout)
+        else:
+            draw_preview(self.folder)
+        hearts.stop(self.heart)
+        try:
+            jobs.write_exit(self.folder, self.attempt, outcome, detail)
+        except OSError as error:
+            self.silent = True
+            jobs.note(f"exit.json could not be written: {error}")
+        self._held.close()
 
 
 def train_here(folder: Path, control: Control) -> state.Outcome:
@@ -98,18 +183,25 @@ def attempted(folder: Path, attempt: int, control: Control) -> tuple[state.Outco
         from vaecore.training import train
 
         with watched(control.preparing):
-            outcome = train(folder, control)
-        before = f"{control.doing.removesuffix('.')}: stopped" if control.doing else f"Stopped at step {control.step}"
-        stopped = f"{jobs.why_stopped(folder)} {before}; resume continues there.".strip()
-        detail = "Finished." if outcome == "finished" else stopped
+            outcome, detail = last_words(train(folder, control), folder, control)
         draw_preview(folder)
     except BaseException as error:  # whatever ended it, SystemExit too, exit.json says so
-        outcome, detail, failure = "failed", explain(error), error
+        (outcome, detail), failure = last_words(error, folder, control), error
         with contextlib.suppress(OSError):  # the log may be on the full disk
             traceback.print_exc(file=sys.stdout)
     heart.stop()
     jobs.write_exit(folder, attempt, outcome, detail)
     return outcome, failure
+
+
+def last_words(how: Literal["finished", "stopped"] | BaseException, folder: Path, control: Control
+               ) -> tuple[state.Outcome, str]:
+    """How a training ended, and a sentence on it."""
+    if isinstance(how, BaseException):
+        return "failed", explain(how)
+    before = f"{control.doing.removesuffix('.')}: stopped" if control.doing else f"Stopped at step {control.step}"
+    stopped = f"{jobs.why_stopped(folder)} {before}; resume continues there.".strip()
+    return how, "Finished." if how == "finished" else stopped
 
 
 @contextlib.contextmanager

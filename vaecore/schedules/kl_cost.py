@@ -16,8 +16,16 @@ from vaecore.schema import Strict, option
 class KLTerm(Strict):
     """A cost of the mean KL over a batch, by latent and dimension (r,) in nats; a scalar in nats."""
 
+    def __call__(self, kl: Mapping[str, Tensor], step: int, total: int) -> Tensor:
+        return self.cost(kl, self.nats_at(step, total))
+
+    def nats_at(self, step: int, total: int) -> float:
+        """The one number that the cost has at a step, in nats; 0 where it has none."""
+        return 0.0
+
     @abstractmethod
-    def __call__(self, kl: Mapping[str, Tensor], step: int, total: int) -> Tensor: ...
+    def cost(self, kl: Mapping[str, Tensor], nats: float | Tensor) -> Tensor:
+        """The cost with that number, which is a tensor where several models are trained stacked."""
 
     def settled(self, step: int, total: int) -> bool:
         """Whether the cost is what it ends as from `step` on."""
@@ -29,7 +37,7 @@ class Plain(KLTerm):
 
     kind: Literal["plain"] = "plain"
 
-    def __call__(self, kl: Mapping[str, Tensor], step: int, total: int) -> Tensor:
+    def cost(self, kl: Mapping[str, Tensor], nats: float | Tensor) -> Tensor:
         return torch.stack([k.sum() for k in kl.values()]).sum()
 
 
@@ -46,9 +54,12 @@ class FreeBits(KLTerm):
     nats: float = option(0.1, "KL that each group has for free, lambda.", unit="nats", ge=0, le=1e4)
     group: Literal["dimension", "latent"] = option("dimension", "What a group is: each dimension, or a whole latent.")
 
-    def __call__(self, kl: Mapping[str, Tensor], step: int, total: int) -> Tensor:
+    def nats_at(self, step: int, total: int) -> float:
+        return self.nats
+
+    def cost(self, kl: Mapping[str, Tensor], nats: float | Tensor) -> Tensor:
         groups = [k if self.group == "dimension" else k.sum() for k in kl.values()]
-        return torch.stack([group.clamp(min=self.nats).sum() for group in groups]).sum()
+        return torch.stack([torch.clamp(group, min=nats).sum() for group in groups]).sum()
 
 
 class Capacity(KLTerm):
@@ -59,9 +70,11 @@ class Capacity(KLTerm):
     fraction: float = option(0.5, "Share of training in which C rises from 0 to its value.", unit="of training", gt=0,
                              le=1)
 
-    def __call__(self, kl: Mapping[str, Tensor], step: int, total: int) -> Tensor:
-        target = self.nats * min(1.0, step / max(1.0, self.fraction * total))
-        return (torch.stack([k.sum() for k in kl.values()]).sum() - target).abs()
+    def nats_at(self, step: int, total: int) -> float:
+        return self.nats * min(1.0, step / max(1.0, self.fraction * total))
+
+    def cost(self, kl: Mapping[str, Tensor], nats: float | Tensor) -> Tensor:
+        return (torch.stack([k.sum() for k in kl.values()]).sum() - nats).abs()
 
     def settled(self, step: int, total: int) -> bool:
         return step >= self.fraction * total

@@ -6,7 +6,7 @@ no room for stays in its file: see `vaecore.data.rows` and `vaecore.training.ahe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -83,6 +83,14 @@ class Feed:
         if self.observed is not None:
             batch[OBSERVED] = self.observed.index_select(0, indices).to(self.device, non_blocking=True)
         return batch
+
+    def batches(self, indices: Sequence[Tensor], generators: Sequence[torch.Generator]) -> Batch:
+        """The batch of each of several trainings, (M, B, ...): what `batch` gives each of them alone."""
+        if self.redraw or self.drawn is not None or self.partners:
+            each = [self.batch(*own) for own in zip(indices, generators, strict=True)]
+            return {name: torch.stack([batch[name] for batch in each]) for name in each[0]}
+        together = self.batch(torch.cat(list(indices)), generators[0])  # which draws nothing
+        return {name: x.view(len(indices), -1, *x.shape[1:]) for name, x in together.items()}
 
     def follow(self, coming: Iterator[Tensor]) -> None:
         """What `batch` will be asked for, in this order, so that it can be read before: the indices of each batch.
@@ -201,6 +209,19 @@ class Feed:
 def order(length: int, seed: int, epoch: int) -> Tensor:
     """The order of the observations in an epoch."""
     return torch.randperm(length, generator=torch.Generator().manual_seed((seed * 1_000_003 + epoch) % 2**63))
+
+
+class Splits:
+    """A data set on a device, each split placed there once, however many trainings read it."""
+
+    def __init__(self, dataset: Dataset, device: torch.device) -> None:
+        self.dataset, self.device = dataset, device
+        self._feeds: dict[SplitName, Feed] = {}
+
+    def __getitem__(self, split: SplitName) -> Feed:
+        if split not in self._feeds:
+            self._feeds[split] = Feed(self.dataset, split, self.device)
+        return self._feeds[split]
 
 
 class Partners:

@@ -6,6 +6,8 @@ import json
 import math
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -14,7 +16,7 @@ import torch
 from safetensors.torch import save
 
 from vaecore.config import RunConfig
-from vaecore.data import COVARIATE, EVENTS, OBSERVED, Dataset, Split
+from vaecore.data import COVARIATE, EVENTS, OBSERVED, Split
 from vaecore.data.converted import Stopped
 from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
 from vaecore.models import Batch
@@ -38,7 +40,7 @@ from vaecore.training.checkpoints import (
     save_weights,
 )
 from vaecore.training.course import FLUSH_STEPS, Course
-from vaecore.training.feed import Feed
+from vaecore.training.feed import Splits
 from vaecore.training.snapshots import snapshot
 from vaecore.training.validation import Evaluation, evaluate
 
@@ -49,24 +51,50 @@ EXAMPLE_COUNT = 64  # test observations that travel with a run
 EXAMPLE_BYTES = 4 * 2**20  # and so many bytes at most of clips, but four, and of what is fitted on all observations
 
 
-def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
+Outcome = Literal["finished", "stopped"]
+
+
+def train(folder: Path, control: Control) -> Outcome:
     """Train the run in `folder` from where it stands; see `vaecore.training.train`."""
+    session = prepared(folder, control)
+    if session is None:
+        return "stopped"
+    try:
+        with session.opened():
+            while (outcome := session.due()) is None:
+                session.stepped(complete=session.course.advance(session.step))
+            session.closed(outcome)
+            return outcome
+    finally:
+        session.course.feed.close()
+
+
+def prepared(folder: Path, control: Control, known: dict[str, Splits] | None = None) -> Session | None:
+    """What trains the run in `folder`, not begun; None where a stop was asked for while its data were prepared.
+
+    Data in `known` are not read again; what is read is put there, by its configuration and device.
+    """
     for place in (folder, folder / KEPT):
         remove_leftovers(place)
     config = Run(folder).config()
-    if (folder / CHECKPOINT).exists() and (folder / WEIGHTS).exists():
+    trained = (folder / CHECKPOINT).exists() and (folder / WEIGHTS).exists()
+    if trained:
         check_origin(Run(folder))
     device = devices.choose(config.training)
     threads = devices.set_threads(config.training)
-    print(f"data: loading {config.data.name}", flush=True)
-    try:
-        dataset = config.data.load()
-    except Stopped:  # what was converted stays, and is continued
-        return "stopped"
-    if (folder / CHECKPOINT).exists() and (folder / WEIGHTS).exists():
+    known = {} if known is None else known
+    if (name := f"{config.data.model_dump_json()} on {device}") not in known:
+        print(f"data: loading {config.data.name}", flush=True)
+        try:
+            known[name] = Splits(config.data.load(), device)
+        except Stopped:  # what was converted stays, and is continued
+            return None
+    splits = known[name]
+    dataset = splits.dataset
+    if trained:
         check_words(folder, dataset)
     model = build(config, dataset)
-    course = Course(config, model, Feed(dataset, "train", device), device)
+    course = Course(config, model, splits["train"], device)
     facts = {"parameters": model.parameter_count, "data": dataset.source, "device": _described(device),
              "threads": threads, "torch": torch.__version__, "total_steps": course.total,
              "steps_per_epoch": course.per_epoch,
@@ -75,25 +103,26 @@ def train(folder: Path, control: Control) -> Literal["finished", "stopped"]:
     print(f"data: {dataset.source}\nmodel: {config.model.family}, {model.parameter_count:,} parameters, on "
           f"{facts['device']} with {threads} thread{'s' * (threads != 1)}", flush=True)
     Provenance.of(config.data, dataset).write(folder)
-    session = _Session(folder, config, dataset, course, facts, control)
-    try:
-        return session.run()
-    finally:
-        course.feed.close()
+    return Session(folder, config, splits, course, facts, control)
 
 
-class _Session:
-    """One attempt at a run: where it stands, and what it writes into the folder."""
+class Session:
+    """One attempt at a run: where it stands, and what it writes into the folder.
 
-    def __init__(self, folder: Path, config: RunConfig, dataset: Dataset, course: Course, facts: dict[str, Any],
+    Whoever takes the steps asks before each what is `due`, and says after each that it was `stepped`.
+    """
+
+    def __init__(self, folder: Path, config: RunConfig, splits: Splits, course: Course, facts: dict[str, Any],
                  control: Control) -> None:
-        self.folder, self.config, self.dataset, self.course = folder, config, dataset, course
-        self.facts, self.control = facts, control
-        self.validation = Feed(dataset, "validation", course.device)
+        self.folder, self.config, self.splits, self.course = folder, config, splits, course
+        self.dataset, self.facts, self.control = splits.dataset, facts, control
+        self.validation = splits["validation"]
         self.step, self.best, self.since_best, self.seconds = 0, -math.inf, 0, 0.0
         self.last: Evaluation | None = None
 
-    def run(self) -> Literal["finished", "stopped"]:
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Open the run where it stands: its model restored, or begun and evaluated, and its metrics to be written."""
         course = self.course
         resumed = load_checkpoint(self.folder, course.model, course.trainer.optimizers, course.generator)
         length = resumed["metrics_bytes"] if resumed else 0
@@ -123,39 +152,44 @@ class _Session:
                     course.model.fit(course.feed.all())
                 self._evaluate()
                 self._checkpoint()
-            outcome = self._steps()
-            self._checkpoint()
-            if outcome == "finished":
-                self._summarise_test()
-            return outcome
+            self.flushed = self.saved = time.monotonic()
+            yield
 
-    def _steps(self) -> Literal["finished", "stopped"]:
-        course, control = self.course, self.control
-        flushed = saved = time.monotonic()
-        while self.step < course.total:
-            if control.stop_requested():
-                self._flush()
-                return "stopped"
-            if self._exhausted():
-                print(f"stopped early: no better validation objective in {self.since_best} evaluations", flush=True)
-                break
-            complete = course.advance(self.step)
-            self.step += complete
-            control.progress(self.step, course.total, self.step / course.per_epoch)
-            now = time.monotonic()
-            if complete and (self.step % course.evaluate_every == 0 or self.step == course.total):
-                self._flush()
-                self._evaluate()
+    def due(self) -> Outcome | None:
+        """None where a step comes next, else how the training ends."""
+        if self.step >= self.course.total:
+            return "finished"
+        if self.control.stop_requested():
+            return "stopped"
+        if self._exhausted():
+            print(f"stopped early: no better validation objective in {self.since_best} evaluations", flush=True)
+            return "finished"
+        return None
+
+    def stepped(self, *, complete: bool) -> None:
+        """After an update, the last of its step where that is `complete`: write, evaluate and save what is due."""
+        course = self.course
+        self.step += complete
+        self.control.progress(self.step, course.total, self.step / course.per_epoch)
+        now = time.monotonic()
+        if complete and (self.step % course.evaluate_every == 0 or self.step == course.total):
+            self._flush()
+            self._evaluate()
+            self._checkpoint()
+            self.flushed = self.saved = time.monotonic()
+        elif len(course.pending) == FLUSH_STEPS or now - self.flushed > FLUSH_SECONDS:
+            self._flush()
+            self.flushed = now
+            if now - self.saved > CHECKPOINT_SECONDS:
                 self._checkpoint()
-                flushed = saved = time.monotonic()
-            elif len(course.pending) == FLUSH_STEPS or now - flushed > FLUSH_SECONDS:
-                self._flush()
-                flushed = now
-                if now - saved > CHECKPOINT_SECONDS:
-                    self._checkpoint()
-                    saved = time.monotonic()
+                self.saved = now
+
+    def closed(self, outcome: Outcome) -> None:
+        """Save where it ended; of a training that finished, judge the weights that were kept."""
         self._flush()
-        return "finished"
+        self._checkpoint()
+        if outcome == "finished":
+            self._summarise_test()
 
     def _exhausted(self) -> bool:
         patience = self.config.training.patience
@@ -240,7 +274,7 @@ class _Session:
     def _summarise_test(self) -> None:
         """The kept weights on the test set: the numbers shown beside a finished run."""
         model = load_model(self.folder).to(self.course.device)
-        test = evaluate(model, Feed(self.dataset, "test", self.course.device), EVALUATION_SEED)
+        test = evaluate(model, self.splits["test"], EVALUATION_SEED)
         kept = evaluate(model, self.validation, EVALUATION_SEED)
         self._summarise({"validation": kept.as_dict(), "test": test.as_dict()})
 

@@ -1,0 +1,41 @@
+"""Which configurations may be trained stacked: those that differ in nothing that the objective reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TypeVar
+
+from vaecore.config import RunConfig
+
+# What a step takes as a number of its own for each model, and what only says when a run is looked at. All else, and
+# whatever field of a training may come, has to be equal: a model's own numbers are part of the objective, which is
+# computed once for all.
+FREE = {"epochs", "learning_rate", "beta", "rate", "weight_decay", "clip_norm", "evaluate_every", "patience", "keep",
+        "snapshots", "snapshot_points", "checkpoints"}
+MOST_STACKED = 64  # models in a stack
+
+Name = TypeVar("Name", bound=Hashable)
+
+
+def form(config: RunConfig) -> str:
+    """What has to be equal between the members of a stack, as text."""
+    values = config.model_dump(mode="json", exclude={"seed": True, "training": FREE})
+    # The cost of the KL has one number, which each model has for itself: what is left is its kind.
+    values["training"]["kl"] = {name: value for name, value in values["training"]["kl"].items()
+                                if not isinstance(value, float)}
+    return json.dumps(values, sort_keys=True)
+
+
+def groups(configs: Mapping[Name, RunConfig]) -> list[list[Name]]:
+    """Names of configurations that may be trained together, in their order, `MOST_STACKED` at most in each."""
+    found: dict[str, list[Name]] = {}
+    for name, config in configs.items():
+        found.setdefault(form(config), []).append(name)
+    return [part for names in found.values() for part in parts(names)]
+
+
+def parts(names: Sequence[Name]) -> list[list[Name]]:
+    """`names` in as few equal parts as have at most `MOST_STACKED`."""
+    count = -(-len(names) // MOST_STACKED)
+    return [list(names[i * len(names) // count:(i + 1) * len(names) // count]) for i in range(count)]
