@@ -183,3 +183,19 @@ def test_a_family_without_a_code_is_a_calm_row_and_draws_its_own_samples(root: P
     assert [line["label"] for line in found["noise"]] == ["vae", "gallery/made"]
     assert [line["label"] for line in found["data"]] == ["test images of vae", "vae"]
     assert not compare("gallery/made").error
+
+
+def test_agreement_is_a_matrix_with_its_numbers_and_says_what_is_left_out() -> None:
+    from vaecore.explore.agreement import between, encoded
+
+    at = compare("vae", "ae", "vectors")
+    [matrix] = [each.proto.body for each in at.get("html") if "by chance" in each.proto.body]
+    [group] = encoded([load(name) for name in ("runs/vae", "ae")]).encoded
+    found = between(group, 0, 1)
+    assert f"CKA <strong>{found.cka.value:.2f}</strong>" in matrix
+    assert f"match <strong>{found.match.value:.2f}</strong>" in matrix and f"by chance {found.chance:.2f}" in matrix
+    first = found.pairs[0]
+    assert f"z{first.first} and z{first.second}: {first.correlation:+.2f}" in matrix
+    said = demo.words(at)
+    assert f"Of {group.source}" in said and "No other of these runs has the data of vectors" in said
+    assert "Agreement" not in demo.words(compare("vae"))
