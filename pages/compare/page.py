@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.compare import agreement, curves, differs, numbers, pictures, planes
+from pages.compare import agreement, curves, differs, document, numbers, pictures, planes
 from pages.shared import checkpoints
 from pages.shared.words import escaped
 from vaecore.library.headline import headline
@@ -24,6 +24,7 @@ for run in chosen:
     except StoreError as error:
         st.error(escaped(str(error)), icon=":material/broken_image:")
 if readable:
+    document.document(readable)
     numbers.numbers(facts)
     differs.fields(readable)
     curves.curves(readable)

@@ -202,10 +202,20 @@ def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", he
             output: Annotated[Path | None, typer.Option("-o", "--output", callback=writable,
                                                         help="A PNG: originals, then a row of "
                                                         "reconstructions a run.")] = None,
+            html: Annotated[Path | None, typer.Option("--html", callback=writable,
+                                                      help="The whole comparison as one self-contained page: no "
+                                                      "server, no network.")] = None,
             count: Annotated[int, typer.Option(min=1, max=64)] = 16, scale: ScaleOption = None,
             store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Runs side by side: the fields that differ, their numbers, and the same images through each."""
     found = [store_at(store).find(reference) for reference in references]
+    if html:
+        from vaecore.explore.export.comparison import comparison_page
+        from vaecore.files import write_bytes_atomic
+
+        write_bytes_atomic(html, comparison_page(found, count=min(count, 20)))
+        err.print(f"{html} written")
+        return None
     from vaecore.config import complete, differences
     from vaecore.data.identity import identity
 

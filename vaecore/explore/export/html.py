@@ -9,12 +9,7 @@ Shapes: r latent size, n points of the map.
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import hashlib
-import html
-import json
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,15 +17,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-import vaecore
 from vaecore.charts.curves import SMOOTHING, pack
 from vaecore.colours import CLASSES
 from vaecore.comparison.history import clocks, panels, recorded
 from vaecore.data import DataUnavailable
 from vaecore.explore.crossmodal import CrossModal
-from vaecore.explore.export.bundle import in_html, script, style
 from vaecore.explore.export.graph import NoGraph
 from vaecore.explore.export.kept import kept
+from vaecore.explore.export.one_file import COMPONENTS, base64_of, drawn, one_file, ready
 from vaecore.explore.maps.encoded import MEASURES, encode, ends
 from vaecore.explore.maps.population import Population
 from vaecore.explore.maps.projections import principal
@@ -47,17 +41,11 @@ if TYPE_CHECKING:
     from vaecore.data import SplitName
     from vaecore.store import Run
 
-ROOT = Path(vaecore.__file__).parents[1]
-COMPONENTS, THEME = ROOT / "pages" / "components", ROOT / ".streamlit" / "config.toml"
 POINTS = 3000  # of the map
 MAX_FILE_BYTES = 64_000_000
 MAX_JUDGE_BYTES = 2_000_000  # of the network of a judge: a page for many to have is not half a judge
 MISSING = 0xFFFF  # the class of a point that has none
 HEIGHT = {"map": 520, "curves": 260}  # CSS pixels
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-VARIABLES = {"primaryColor": "primary-color", "backgroundColor": "background-color",
-             "secondaryBackgroundColor": "secondary-background-color", "textColor": "text-color",
-             "borderColor": "border-color"}
 
 
 def html_page(run: Run, split: SplitName = "test", *, points: int = POINTS, components: Path = COMPONENTS) -> bytes:
@@ -67,9 +55,7 @@ def html_page(run: Run, split: SplitName = "test", *, points: int = POINTS, comp
     modalities there is none. Raises `ConfigError` for a run whose decoder no browser runs, for a page that would be
     too large, and where the dashboard's files are not beside the package; what opening the run raises, besides.
     """
-    if not (components / "alone" / "alone.js").is_file():
-        raise problem("--html", run.id, f"the dashboard's files are not in {components}.",
-                      "Run it from the project's folder, where `pages` lies beside `vaecore`.")
+    ready(components, run.id)
     found = opened(run)
     if not isinstance(found, Checkpoint | CrossModal):
         raise problem("--html", run.id, "this kind of run has no code to move through.", "Choose a run with one.")
@@ -81,13 +67,16 @@ def html_page(run: Run, split: SplitName = "test", *, points: int = POINTS, comp
     if isinstance(found, Checkpoint):
         assets["seen"] = seen(found).packed()
         told["seen"] = "asset:seen"  # where it saw data
-    parts = [_part(components, "hand", "", "", hand_message(told, travelling(found)))]
+    parts = [drawn(components, "hand", "", "", hand_message(told, travelling(found)))]
     if curves := curves_message(run):
-        parts.append(_part(components, "curves", "Training", "Training is solid, validation dashed.", curves))
+        parts.append(drawn(components, "curves", "Training", "Training is solid, validation dashed.", curves))
     if isinstance(found, Checkpoint) and (observed := _observed(found, split, points)).count > 1:  # one is no map
-        parts.append(_part(components, "cloud", "Latent map", f"{observed.source}.",
+        parts.append(drawn(components, "cloud", "Latent map", f"{observed.source}.",
                            map_message(observed, told, assets)))
-    page = _page(run, found, components, {"parts": parts, "assets": {name: _base64(x) for name, x in assets.items()}})
+    about = run.about()
+    facts = " · ".join(str(about[name]) for name in ("family", "data") if about.get(name))
+    size = ", ".join(f"{name} has {size} dimension{'s' * (size != 1)}" for name, size in found.model.latents.items())
+    page = one_file(components, run.id, f"{facts} · {size}" if facts else size, parts, assets)
     if len(page) > MAX_FILE_BYTES:
         raise problem("--html", run.id, f"the page would have {len(page):,} bytes, and at most {MAX_FILE_BYTES:,} are "
                       "written.", "Choose a smaller model.")
@@ -178,70 +167,4 @@ def _sprites(observed: Population, n: int) -> tuple[Sprites | None, str]:
     if max(columns * usual.width, -(-n // columns) * usual.height) > 8192:  # pixels of a picture that any browser shows
         return None, ""
     whole = Sprites(usual.width, usual.height, columns, n)
-    return whole, f"data:image/webp;base64,{_base64(whole.page(observed, 0))}"
-
-
-# -- the file --------------------------------------------------------------------------------------
-
-
-def _part(components: Path, name: str, title: str, help: str, data: bytes) -> dict[str, str]:
-    return {"component": name, "title": title, "help": help, "style": style(components, f"{name}/{name}.css"),
-            "data": _base64(data)}
-
-
-def _page(run: Run, found: Checkpoint | CrossModal, components: Path, given: Mapping[str, Any]) -> bytes:
-    licence = (components / "lib" / "LICENSE-uPlot").read_text(encoding="utf-8")
-    program = in_html(
-        f"/* Latent Lab, MIT licence. It holds uPlot:\n{licence.strip()}\n*/\n\"use strict\";\n(() => {{\n{_FETCH}\n"
-        f"{script(components, ['alone/alone.js'])}\n}})();\n")
-    digest = _base64(hashlib.sha256(program.encode()).digest())
-    policy = (f"default-src 'none'; script-src 'sha256-{digest}' 'wasm-unsafe-eval'; worker-src blob:; style-src "
-              "'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'")
-    about = run.about()
-    facts = " · ".join(str(about[name]) for name in ("family", "data") if about.get(name))
-    size = ", ".join(f"{name} has {size} dimension{'s' * (size != 1)}" for name, size in found.model.latents.items())
-    words = f"{facts} · {size}" if facts else size
-    held = json.dumps(given, ensure_ascii=True).replace("<", "\\u003c")
-    return "\n".join([
-        "<!DOCTYPE html>", '<html lang="en">', "<head>", '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="referrer" content="no-referrer">', f"<title>{html.escape(run.id)} · Latent Lab</title>",
-        f"<style>{_theme()}\n{style(components, 'alone/alone.css')}</style>", "</head>", "<body>",
-        f"<h1>{html.escape(run.id)}</h1>", f"<p>{html.escape(words)}</p>", "<main></main>",
-        f"<footer>Made with Latent Lab {html.escape(vaecore.__version__)}. Everything is in this file: it asks for no "
-        "server and no network.</footer>",
-        f'<script type="application/json" id="given">{held}</script>', f"<script>{program}</script>", "</body>",
-        "</html>", ""]).encode()
-
-
-# In place of the network, for the modules of the page alone.
-_FETCH = """const { assets } = JSON.parse(document.getElementById("given").textContent);
-const fetch = async address => {
-  const found = assets[String(address).replace(/^asset:/, "")];
-  if (found === undefined) return new Response("", { status: 404 });
-  return new Response(Uint8Array.from(atob(found), letter => letter.charCodeAt(0)));
-};"""
-
-
-def _theme() -> str:
-    """The dashboard's colours as variables of CSS, by the visitor's colour scheme."""
-    theme = tomllib.loads(THEME.read_text(encoding="utf-8"))["theme"]
-
-    def variables(scheme: str) -> str:
-        own = theme[scheme]
-        lines = [f"--st-{name}: {own[key]};" for key, name in VARIABLES.items()]
-        lines += [f"--st-chart-categorical-colors: {','.join(own['chartCategoricalColors'])};",
-                  f"--st-link-color: {own['primaryColor']};", f"--st-orange-text-color: {_ORANGE[scheme]};"]
-        return " ".join(lines)
-
-    radius = theme["baseRadius"]
-    return (f":root {{ --st-font: {FONT}; --st-base-radius: {radius}; --st-button-radius: {radius}; "
-            f"{variables('light')} }}\n@media (prefers-color-scheme: dark) {{ :root {{ {variables('dark')} }} }}")
-
-
-_ORANGE = {"light": "#9A5200", "dark": "#FFB061"}  # as Streamlit's own, which the theme does not set
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+    return whole, f"data:image/webp;base64,{base64_of(whole.page(observed, 0))}"
