@@ -85,7 +85,7 @@ class Left:
 
 
 def uses(runs: Sequence[Run]) -> tuple[list[Use], list[Left]]:
-    """Of each run how it uses its code, and which have nothing to say, with the reason.
+    """How each run uses its code, and which runs have nothing to say of that, with the reason.
 
     Raises `StoreError` for a run that says not even what it is.
     """

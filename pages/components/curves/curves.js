@@ -49,6 +49,7 @@ class Curves {
       const label = make("label", "field", bar, title);
       label.title = help;
       const one = make("select", "", label);
+      one.setAttribute("aria-label", `What lies on ${title}`);
       for (const [value, [words, , more]] of Object.entries(options)) {
         Object.assign(make("option", "", one, words), { value, title: more ?? "" });
       }
@@ -62,12 +63,12 @@ class Curves {
       return one;
     };
     const measureHelp = Object.values(MEASURES).map(([words, , help]) => `${words}: ${help}`).join("\n");
-    this.measure = select("Across", MEASURES, measureHelp, x => this.set({ x, zoom: null }));
+    this.measure = select("x", MEASURES, measureHelp, x => this.set({ x, zoom: null }));
     this.logX = toggle("Log x", "Logarithmic axis across", logx => this.set({ logx, zoom: null }));
     this.logY = toggle("Log y", "Logarithmic vertical axes, of values above 0, or of values below 0 by their size",
       logy => this.set({ logy }));
     const spanHelp = Object.values(SPANS).map(([words, help]) => `${words}: ${help}`).join("\n");
-    this.span = select("Up", SPANS, spanHelp, y => this.set({ y }));
+    this.span = select("y", SPANS, spanHelp, y => this.set({ y }));
     const label = make("label", "field", bar, "Smoothing");
     label.title = "Weight of the running average drawn over the raw training curve. Validation, already a mean over "
       + "the whole set, stays as it is.";
@@ -445,6 +446,7 @@ class Panel {
       },
       hooks: {
         setCursor: [() => this.showTip()],
+        draw: [u => { if (u === this.plot) this.describe(); }],
         setSelect: [u => {
           const { left, width } = u.select;
           u.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
@@ -557,8 +559,12 @@ class Panel {
       const i = s.y.findLastIndex(y => !Number.isNaN(y));
       return `${this.nameOf(s)} ${i < 0 ? "no value" : withUnit(s.y[i], this.unitOf(s))}`;
     });
-    const text = `${this.spec.title}. Last values: ${last.join(", ")}`;
-    this.plot?.root.querySelector("canvas").setAttribute("aria-label", text);
+    if (!this.plot) return;
+    const range = ({ min, max }) => (min == null ? "nothing" : `${number(min)} to ${number(max)}`);
+    const { x, y } = this.plot.scales;
+    const text = `${this.spec.title}. Last values: ${last.join(", ")}. Across: ${this.view.xLabel}, ${range(x)}. Up: ${range(y)}`;
+    const canvas = this.plot.root.querySelector("canvas");
+    if (canvas.getAttribute("aria-label") !== text) canvas.setAttribute("aria-label", text);
   }
 
   fit() {
