@@ -24,6 +24,8 @@ page = st.navigation(
                     help="Live curves of one or several runs: ELBO, reconstruction, KL, beta."),
             st.Page("experiments/page.py", title="Experiments", icon=":material/labs:", url_path="experiments",
                     help="Several runs that answer one question, started together and looked at side by side."),
+            st.Page("sweeps/page.py", title="Sweeps", icon=":material/grid_on:", url_path="sweeps",
+                    help="One configuration with some fields varied, over several seeds: a grid, drawn, or searched."),
         ],
         "Explore": [
             st.Page(page.path, title=page.title, icon=page.icon, url_path=page.address, help=page.help)

@@ -28,7 +28,7 @@ ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic"
              "--disable-background-networking", "--disable-component-update", "--disable-sync",
              "--disable-dev-shm-usage"]
 Call = Callable[..., Any]
-GROUPS = {"Train": ("Train", "Monitor", "Experiments"),
+GROUPS = {"Train": ("Train", "Monitor", "Experiments", "Sweeps"),
           "Explore": ("Traverse", "Latent map", "Cross-modal", "Sentences", "Video"),
           "Judge": ("Runs", "Compare", "Evaluate", "Families", "Claims")}
 SETTLED = """() => {

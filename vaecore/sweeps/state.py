@@ -184,8 +184,9 @@ class Standing:
                    Column("value", f"Validation {self.title}", unit=each.unit, digits=each.digits,
                           better=each.better if ranks else "",
                           help="Mean over seeds ± the half width of its 95 % interval (Student's t)."),
-                   Column("newest", "So far", unit=each.unit, digits=each.digits,
-                          help="The mean of what all its trainings say now, unfinished ones too."),
+                   *([Column("newest", "So far", unit=each.unit, digits=each.digits, help="The mean of what all its "
+                             "trainings say now, unfinished ones too.")] if any(
+                                 row.newest is not None and not row.complete for row in self.rows) else []),
                    Column("test", f"Test {self.title}", unit=each.unit, digits=each.digits,
                           help="The same number on the test set, which chose nothing."),
                    Column("state", "State"), Column("best", "Best")]

@@ -1,0 +1,150 @@
+"""The Sweeps page: what is asked for, what is refused, and a sweep as it stands."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pages.components.sweep import pack, place
+from pages.shared import measure
+from tests.pages import demo
+from vaecore import lab
+from vaecore.config import changed, preset
+from vaecore.lab import jobs
+from vaecore.lab.task import Task
+from vaecore.store import Run, Store
+from vaecore.sweeps import Range, Sweep, Values, names, standing, tending
+from vaecore.sweeps.keeping import keep, kept
+from vaecore.sweeps.planning import declare
+
+DIGITS = changed(preset("vae-digits"), ["training.epochs=2"])
+ASKED = {"preset": "vae-digits", "set": "training.epochs=2", "over": ["model.latent_size=2, 8",
+         "training.beta.value=0.5..4:log:3"], "seeds": "2"}
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    monkeypatch.setenv("VAECORE_STORE", str(tmp_path))
+    monkeypatch.setattr(lab, "kick", lambda _: None)  # nothing is trained here
+    monkeypatch.setattr(jobs, "kick", lambda _: None)
+    monkeypatch.setattr(Task, "start", lambda *_: None)
+    monkeypatch.setattr(measure, "seconds", lambda _: (30.0, 30.0))
+    return Store(tmp_path)
+
+
+def swept(store: Store, *, half: bool = False, **more: Any) -> Sweep:
+    """A sweep whose trainings have ended, or `half` of them."""
+    sweep, _ = declare(DIGITS, {"model.latent_size": "2,8", "training.beta.value": "0.5,4"}, name="zb", seeds=2, **more)
+    keep(store, sweep)
+    tending._queue(store, standing(store, "zb"), set(), lambda _: None)
+    for trial in standing(store, "zb").trials:
+        if not half or trial.seed == 1:
+            write(trial.run, -30.0 - trial.number - 0.1 * trial.seed)
+    return sweep
+
+
+def write(run: Run, elbo: float) -> None:
+    line = {"kind": "evaluation", "step": 9, "epoch": 1.0, "elbo": elbo}
+    (run.path / "metrics.jsonl").write_text(json.dumps(line) + "\n")
+    (run.path / "summary.json").write_text(json.dumps({"validation": {"elbo": elbo}, "test": {"elbo": elbo - 1}}))
+    lab.stop(run.path)
+    jobs.write_exit(run.path, jobs.begin(run.path), "finished", "Finished.")
+
+
+def button(at: AppTest, key: str) -> Any:
+    return next(each for each in at.button if each.key == key)
+
+
+def test_without_a_sweep_an_example_is_offered_and_fills_the_form() -> None:
+    at = demo.open_page("sweeps")
+    assert "No field is varied yet" in demo.words(at)
+    button(at, "sweep-example").click().run()
+    assert at.metric[0].value == "12"  # 2 x 3 points, 2 seeds
+    assert at.query_params["over"] == ["model.latent_size=2, 8", "training.beta.value=0.5, 1, 4"]
+    assert "6 min" in demo.words(at)  # 12 of half a minute
+
+
+def test_a_link_fills_the_form_and_its_button_starts_what_it_says(store: Store) -> None:
+    at = demo.open_page("sweeps", **ASKED)
+    assert at.metric[0].value == "12" and "training.beta.kind=constant" in demo.words(at)
+    button(at, "sweep-start").click().run()
+    assert not at.exception and names(store) == ["vae-digits"]
+    sweep = kept(store, "vae-digits")
+    assert [axis.listed for axis in sweep.axes] == [(2, 8), (0.5, 1.41421, 4.0)]
+    assert sweep.seeds == 2 and sweep.base["training"]["epochs"] == 2 and sweep.origin == "vae-digits"
+    assert at.query_params["sweep"] == "vae-digits" and "over" not in at.query_params
+
+
+def test_what_is_no_configuration_is_said_and_cannot_be_started() -> None:
+    at = demo.open_page("sweeps", **{**ASKED, "over": ["model.latent_size=0, 8"]})
+    assert "Use at least 1" in demo.words(at) and "latent\\_size=0" in demo.words(at)
+    assert button(at, "sweep-start").disabled
+
+
+def test_the_address_holds_all_that_is_entered() -> None:
+    asked = {**ASKED, "method": "random", "trials": "7", "stopping": "halving", "factor": "4", "first": "0.25",
+             "objective": "mse"}
+    at = demo.open_page("sweeps", **asked)  # type: ignore[arg-type]
+    assert at.metric[0].value == "14"
+    for name, value in asked.items():
+        assert at.query_params[name] == value
+    again = demo.open_page("sweeps", **{**ASKED, "method": "random", "trials": "many", "seeds": "-1"})
+    assert again.metric[0].value == "20"  # what a link says in vain is as if it were not there
+
+
+def test_a_sweep_is_shown_with_its_best_and_its_table(store: Store) -> None:
+    swept(store)
+    at = demo.open_page("sweeps", sweep="zb")
+    words = demo.words(at)
+    assert "Best, point 1" in words and "−31.15 ± 0.64" in words and "test set −32.15" in words
+    frame = at.dataframe[0].value
+    assert list(frame["value"]) == ["-31.15 ± 0.64", "-32.15 ± 0.64", "-33.15 ± 0.64", "-34.15 ± 0.64"]
+    assert list(frame["best"]) == [True, False, False, False]
+
+
+def test_half_a_sweep_says_what_it_needs(store: Store) -> None:
+    swept(store, half=True, stopping={"kind": "median"})
+    at = demo.open_page("sweeps", sweep="zb")
+    assert "Resume brings it back" in demo.words(at)
+    button(at, "sweep-stop").click().run()
+    assert standing(store, "zb").counts == {"finished": 4, "stopped": 4}
+    assert {each.key for each in at.button} >= {"sweep-resume", "sweep-remove"}
+    button(at, "sweep-remove").click().run()
+    assert names(store) == [] and len(store.runs()) == 8
+
+
+def test_a_sweep_that_is_not_there_is_said(store: Store) -> None:
+    swept(store)
+    at = demo.open_page("sweeps", sweep="other")
+    assert "There is no sweep 'other'" in demo.words(at)
+
+
+def test_names_with_markup_are_inert(store: Store) -> None:
+    sweep, _ = declare(DIGITS, {"model.latent_size": "2,8"}, name="zb", origin="<b>**x**")
+    keep(store, sweep)
+    assert "\\<b\\>\\*\\*x" in demo.words(demo.open_page("sweeps", sweep="zb"))
+
+
+def test_in_read_only_mode_nothing_can_be_started(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VAECORE_READ_ONLY", "1")
+    at = demo.open_page("sweeps", **ASKED)
+    assert button(at, "sweep-start").disabled and names(store) == []
+
+
+def test_what_the_browser_is_told_stands_where_it_belongs(store: Store) -> None:
+    swept(store)
+    packed = pack(standing(store, "zb"))
+    header = json.loads(packed[4:4 + int.from_bytes(packed[:4], "little")])
+    first = header["points"][0]
+    assert first["at"] == [0.0, 0.0] and first["best"] and first["words"] == "−31.15 ± 0.64" and first["n"] == 2
+    ys = [point["y"] for point in header["points"]]
+    assert ys == sorted(ys, reverse=True) and ys[0] - ys[1] == pytest.approx(ys[1] - ys[2]) and 0 < ys[3] < ys[0] < 1
+    assert first["half"] / (ys[0] - ys[1]) == pytest.approx(0.6353, abs=1e-3)  # in the unit of a nat: t(0.975, 1) 0.05
+    assert place(Values(field="f", values=(1, 10, 100)), 10) == pytest.approx(0.5)  # by its logarithm
+    assert place(Values(field="f", values=(2, 4, 8)), 4) == pytest.approx(1 / 3)
+    assert place(Values(field="f", values=("a", "b")), "b") == 0.75
+    assert place(Range(field="f", low=0.1, high=10, log=True), 1.0) == pytest.approx(0.5)
