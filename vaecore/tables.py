@@ -145,14 +145,14 @@ class Table:
 
     def markdown(self) -> str:
         """The table as GitHub's Markdown; the best of a column that ranks is bold."""
-        lines = [[_plain(column.heading) for column in self.columns],
+        lines = [[plain(column.heading) for column in self.columns],
                  ["---:" if self._numeric(column) else "---" for column in self.columns]]
         best = self._best()
         for row, told in zip(self.rows, self.said(), strict=True):
-            lines.append([f"**{_plain(said)}**" if self.cell(row, column.key).value in best.get(column.key, ()) else
-                          _plain(said) for column, said in zip(self.columns, told, strict=True)])
+            lines.append([f"**{plain(said)}**" if self.cell(row, column.key).value in best.get(column.key, ()) else
+                          plain(said) for column, said in zip(self.columns, told, strict=True)])
         text = "".join("| " + " | ".join(line) + " |\n" for line in lines)
-        return text + "".join(f"\n{_plain(note)}\n" for note in self.notes)
+        return text + "".join(f"\n{plain(note)}\n" for note in self.notes)
 
     def latex(self) -> str:
         """The table as LaTeX with the rules of booktabs; the best of a column that ranks is bold."""
@@ -232,8 +232,8 @@ def _exact(value: Value) -> str:
     return _inert(value) if isinstance(value, str) else repr(value)
 
 
-def _plain(text: str) -> str:
-    """Text for a cell of Markdown that stays as it is: no markup, no HTML, no link."""
+def plain(text: str) -> str:
+    """Text for Markdown that stays as it is: no markup, no HTML, no link."""
     text = MARKDOWN.sub(r"\\\g<0>", _one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
     return re.sub(r"(?i)(?<=https):(?=//)|(?<=http):(?=//)|(?<=ftp):(?=//)|(?<=mailto):", "&#58;",
                   re.sub(r"(?i)\bwww\.", "www&#46;", text)).replace("@", "&#64;")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components.table import table, told
-from pages.runs import actions, choosing, controls, listing, panel, ticked, trashed
+from pages.runs import actions, choosing, controls, importing, listing, panel, ticked, trashed
 from pages.runs import look as looks
-from pages.shared import checkpoints, tables
+from pages.shared import checkpoints, sending, tables
 from pages.shared.words import escaped
 from vaecore.library.query import Query, QueryError
 from vaecore.library.records import Record, records
@@ -60,9 +60,11 @@ def none_found(every: list[Record], query: Query | None) -> None:
 
 
 def beside() -> None:
-    """How many runs are shown, and the same table to take along."""
+    """How many runs are shown; the ticked ones and the table to take along, and runs that come in."""
     st.caption(f"{len(shown)} of {len(every)} runs" if len(shown) != len(every) else f"{len(every)} runs",
                width="content")
+    sending.zipped([each.run for each in those], "runs-ticked")
+    importing.popover()
     if shown:
         tables.offer(lambda: listing.table(shown, look, keys), "runs")
 

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.runs import actions
 from pages.runs import look as looks
-from pages.shared import cards, lines, pictures
+from pages.shared import cards, lines, pictures, sending
 from pages.shared.checkpoints import explore_links
 from pages.shared.words import duration, escaped
 from vaecore.library import marks
@@ -77,6 +77,10 @@ def _doors(one: Record) -> None:
                          help="Open Train with its data, model and settings filled in, to change and start."):
                 st.session_state["train_from"] = one.id
                 st.switch_page("train/page.py")
+    if one.trained:
+        with st.container(horizontal=True, gap="small", key="runs-take-along"):
+            sending.zipped([one.run], f"runs-{one.id}")
+            sending.carded(one.run, f"runs-{one.id}")
 
 
 def _differs(one: Record) -> None:

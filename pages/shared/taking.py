@@ -1,4 +1,4 @@
-"""What of a checkpoint can be taken along: one HTML page, codes, films, networks as ONNX, a script or a notebook.
+"""What of a checkpoint can be taken along: the whole run, a card, HTML, codes, films, ONNX, a script or a notebook.
 
 Every file is made when its button is pressed, by the functions that `vaecore export` calls.
 """
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import hand
+from pages.shared import hand, sending
 from pages.shared.words import escaped
 from vaecore.views import SINGLE, view_of
 
@@ -48,6 +48,7 @@ def panel(found: Checkpoint | CrossModal) -> None:
     from vaecore.explore.single import Checkpoint
 
     with st.container(key="taking", width=900):
+        _whole(found.run)
         _page(found.run)
         _codes(found)
         if isinstance(found, Checkpoint):
@@ -55,6 +56,13 @@ def panel(found: Checkpoint | CrossModal) -> None:
             _program(found, motion)
         _networks(found)
         st.caption(f"On the command line: `vaecore export {escaped(found.run.id)} --help`.")
+
+
+def _whole(run: Run) -> None:
+    with _row("The run itself", "As a zip that another laboratory imports, and as a model card: facts, numbers and "
+              "limits, with what was published beside them."):
+        sending.zipped([run], f"taking-{run.id}")
+        sending.carded(run, f"taking-{run.id}")
 
 
 def _page(run: Run) -> None:

@@ -22,7 +22,7 @@ VERBS = {
     "training": ("train", "resume", "fork", "stop", "remove", "restore"),
     "listing": ("runs", "show", "presets", "families", "data", "doctor", "version"),
     "evaluating": ("evaluate", "evaluations", "judge"),
-    "exporting": ("export", "import"),
+    "exporting": ("export", "import", "card"),
     "looking": ("diagnose", "sample", "reconstruct", "traverse", "compare"),
     "moving": ("interpolate", "directions"),
     "mapping": ("map",),

@@ -10,7 +10,7 @@ import typer
 from rich.progress import Progress
 
 from vaecore.cli.looking import checked_split
-from vaecore.cli.printing import JsonOption, StoreOption, err, say, store_at, writable
+from vaecore.cli.printing import JsonOption, RunArgument, StoreOption, err, say, store_at, writable
 from vaecore.schema import problem
 from vaecore.views import SINGLE, view_of
 
@@ -111,6 +111,22 @@ def import_(file: Annotated[Path, typer.Argument(help="A zip that `vaecore expor
             err.print(one.said, highlight=False)
     say([{"run": one.run.id, "before": one.before, "folder": str(one.run.path)} for one in found], as_json,
         "\n".join(f"{one.run.id} is here: {one.run.path}" for one in found))
+
+
+@app.command()
+def card(run: RunArgument,
+         output: Annotated[Path | None, typer.Option("-o", "--output", callback=writable, help="The file to write.",
+                                                     show_default="shown here")] = None,
+         store: StoreOption = None) -> None:
+    """A model card in Markdown: what a run is, its data, cost, numbers and limits, and what was published beside it."""
+    from vaecore.files import write_bytes_atomic
+    from vaecore.sharing.card import card as written
+
+    text = written(store_at(store).find(run))
+    if output is None:
+        return print(text, end="")
+    write_bytes_atomic(output, text.encode())
+    err.print(f"{output} written")
 
 
 def _zip(runs: list[Run], output: Path, given: dict[str, Any]) -> list[Path]:
