@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.compare import agreement, curves, differs, document, numbers, pictures, planes
+from pages.compare import agreement, clips, curves, differs, document, numbers, pictures, planes
 from pages.shared import checkpoints
 from pages.shared.words import escaped
 from vaecore.library.headline import headline
@@ -30,10 +30,8 @@ if readable:
     curves.curves(readable)
     planes.planes(readable)
     pictures.pictures(readable)
-    if clips := [run for run in readable if CLIP in views_of(run)]:
-        st.subheader("Futures", anchor=False)
-        st.caption("The same clip and the same noise through each of them: Several checkpoints, on the page Video.")
-        checkpoints.explore_link(clips[0])
+    if moving := [run for run in readable if CLIP in views_of(run)]:
+        clips.clips(moving)
     agreement.agreement(readable)
 elif checkpoints.with_weights() and not chosen:
     st.info("Choose two runs or more to compare.", icon=":material/info:")

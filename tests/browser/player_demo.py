@@ -43,6 +43,8 @@ def show() -> None:
     asked = player(tracks, charts, context=CONTEXT, rate=5, events=[9], branch=True, key="demo")
     if asked:
         state.asked = asked
+    if st.toggle("Second"):
+        player(tracks[:1], context=CONTEXT, rate=5, key="second", element="second", length=T, playing=True)
     st.write(f"Run {state.runs}; asked: {state.get('asked')}")
 
 

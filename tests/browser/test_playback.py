@@ -93,3 +93,30 @@ def test_an_update_keeps_the_clock_and_a_branch_reaches_python(visitor: Visitor)
     visitor.act(lambda: page.get_by_role("button", name="Grow").click())
     expect(root).to_have_attribute("data-playing", "true")
     visitor.no_stack_trace()
+
+
+def test_two_players_have_one_clock(visitor: Visitor) -> None:
+    """Who comes second joins; whichever is moved, played or stopped, the other does the same."""
+    visitor.open()
+    page = visitor.page
+    first, second = page.locator(".player").nth(0), page.locator(".player").nth(1)
+    expect(first).to_have_attribute("data-frame", "0")
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    visitor.act(page.get_by_text("Second", exact=True).click)
+    expect(second).to_have_attribute("data-frame", "3")
+    expect(second).to_have_attribute("data-playing", "false")
+    second.locator("input[type=range]").press("ArrowRight")
+    expect(first).to_have_attribute("data-frame", "4")
+    second.get_by_role("button", name="Play (space)").click()
+    expect(first).to_have_attribute("data-playing", "true")
+    expect(first).to_have_attribute("data-frame", "6")  # it moves
+    first.get_by_role("button", name="Pause (space)").click()
+    expect(second).to_have_attribute("data-playing", "false")
+    assert first.get_attribute("data-frame") == second.get_attribute("data-frame")
+    first.locator("input[type=range]").press("End")
+    expect(second).to_have_attribute("data-frame", "19")
+    first.get_by_role("button", name="Play (space)").click()
+    visitor.act(page.get_by_text("Second", exact=True).click)  # it goes, and the first plays on
+    expect(first).to_have_attribute("data-playing", "true")
+    visitor.no_stack_trace()

@@ -34,6 +34,7 @@ const ICONS = {
 const GREYS = Uint32Array.from({ length: 256 }, (_, v) => pixel(v, v, v));
 const HEAT = ramp(INFERNO); // of a spread: black where all futures agree
 
+const players = new Set();
 let latest = null; // the player used last: it has the arrow keys while nothing has the focus
 
 export default mounted(
@@ -63,6 +64,7 @@ class Player {
     this.counts = { shown: 0, dropped: 0 };
     this.calm = matchMedia("(prefers-reduced-motion: reduce)");
     latest ??= this;
+    players.add(this);
 
     this.root.addEventListener("pointerdown", () => (latest = this), true);
     this.root.addEventListener("focusin", () => (latest = this));
@@ -220,7 +222,9 @@ class Player {
 
     if (another) {
       this.at = 0;
-      this.set(message.playing && !this.calm.matches && !still);
+      const leader = this.others().find(other => !other.led);
+      if (leader) this.follow(leader);
+      else this.set(message.playing && !this.calm.matches && !still);
     }
   }
 
@@ -235,9 +239,11 @@ class Player {
     if (!this.playing && this.at === this.end) this.at = 0;
     this.set(!this.playing);
     this.show();
+    this.lead();
   }
 
   set(playing) {
+    this.led = null;
     this.playing = playing;
     this.position = this.at;
     this.time = null;
@@ -248,6 +254,7 @@ class Player {
     this.set(false);
     this.at = clamp(t, 0, this.end);
     this.show();
+    this.lead();
   }
 
   stepBy(count) {
@@ -257,7 +264,7 @@ class Player {
   // The clock goes by time, not by calls: a frame that comes late is skipped and counted, and the rate is kept.
   tick(now) {
     this.frame = null;
-    if (!this.playing) return;
+    if (!this.playing || this.led) return;
     const { rate, frames } = this.message;
     const before = Math.floor(this.position);
     if (this.time !== null) this.position += (Math.max(0, now - this.time) / 1000) * rate * this.speed.value;
@@ -276,7 +283,27 @@ class Player {
       this.at = Math.floor(this.position);
       this.frame = requestAnimationFrame(later => this.tick(later));
     }
-    if (steps > 0 || ended) this.show();
+    if (steps > 0 || ended) {
+      this.show();
+      this.lead();
+    }
+  }
+
+  // All players of a page whose clocks are of one length have one clock: that which was moved last leads.
+  lead() {
+    for (const other of this.others()) other.follow(this);
+  }
+
+  others() {
+    return [...players].filter(other => other !== this && other.message?.frames === this.message?.frames);
+  }
+
+  follow(leader) {
+    this.set(false);
+    this.at = leader.at;
+    this.playing = leader.playing;
+    this.led = leader.playing ? leader : null;
+    this.show();
   }
 
   show() {
@@ -356,6 +383,7 @@ class Player {
   ask() {
     if (this.branch.getAttribute("aria-disabled") === "true") return;
     this.set(false);
+    this.lead();
     this.waiting = true;
     this.answer = setTimeout(() => {
       this.waiting = false;
@@ -425,6 +453,10 @@ class Player {
   }
 
   destroy() {
+    players.delete(this);
+    const left = [...players].filter(other => other.led === this);
+    left[0]?.set(true); // goes on without it, and leads the others
+    for (const other of left.slice(1)) other.follow(left[0]);
     if (latest === this) latest = null;
     document.removeEventListener("keydown", this.onKey);
     document.removeEventListener("visibilitychange", this.onSight);

@@ -23,10 +23,10 @@ def compare(*runs: str) -> AppTest:
     return demo.open_page("compare", runs=list(runs)) if runs else demo.open_page("compare")
 
 
-def message(at: AppTest) -> dict[str, Any]:
+def message(at: AppTest, component: str = "rows") -> dict[str, Any]:
     """What the page tells the browser of its pictures."""
     for element in at.get("bidi_component"):
-        if element.proto.component_name == "latent_lab.rows":
+        if element.proto.component_name == f"latent_lab.{component}":
             data = element.proto.bytes
             found: dict[str, Any] = json.loads(data[4:4 + int.from_bytes(data[:4], "little")])
             return found
@@ -199,3 +199,20 @@ def test_agreement_is_a_matrix_with_its_numbers_and_says_what_is_left_out() -> N
     said = demo.words(at)
     assert f"Of {group.source}" in said and "No other of these runs has the data of vectors" in said
     assert "Agreement" not in demo.words(compare("vae"))
+
+
+def test_clips_have_one_player_with_the_same_clip_and_noise(root: Path) -> None:
+    from vaecore.explore.same import Line, cells
+    from vaecore.store import Store
+
+    gallery = Path(__file__).parents[3] / "trained" / "gallery"
+    for name in ("predictor-mnist", "svg-fp-mnist"):
+        shutil.copytree(gallery / name, root / "gallery" / name)
+    at = demo.open_page("compare", runs=["gallery/predictor-mnist", "gallery/svg-fp-mnist"], clip="2", future="2")
+    told = message(at, "player")
+    assert [track["name"] for track in told["tracks"]] == ["truth", "gallery/predictor-mnist", "gallery/svg-fp-mnist"]
+    assert told["context"] == 5 and len({track["count"] for track in told["tracks"]}) == 1
+    [player] = [each.proto.bytes for each in at.get("bidi_component") if each.proto.component_name.endswith("player")]
+    frames = np.frombuffer(player[-told["tracks"][2]["count"] * 32 * 32:], np.uint8).reshape(-1, 32, 32)
+    run, source = (Store(root).find(f"gallery/{name}") for name in ("svg-fp-mnist", "predictor-mnist"))
+    np.testing.assert_array_equal(frames[[0, -1]], cells(Line(run, "future", source), 2, seed=2).images)
