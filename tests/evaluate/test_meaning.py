@@ -171,17 +171,17 @@ def test_mse_of_several_modalities_is_named() -> None:
 
 def test_runs_gives_each_modality_its_own_number_and_calls_no_finished_run_unreadable(tmp_path: Path) -> None:
     """An image with a caption: exp of the joint bound by the caption's tokens is beyond any number."""
-    from vaecore.cli.listing import row_of
-    from vaecore.cli.printing import shown
     from vaecore.config import changed, preset
+    from vaecore.library import record
+    from vaecore.library.tables import facts
 
     run = Store(tmp_path).create(changed(preset("vae-digits"), []), "captions")
     (run.path / "summary.json").write_text(json.dumps({"epoch": 1, "test": {
         "elbo": -19_022.0, "reconstruction": {"image": -19_000.0, "caption": -20.0}, "kl": {"z": [2.0]}, "active": 1,
         "mse": {"image": 0.5, "label": 3.0}, "tokens": {"caption": 10.0}}}))
-    row = row_of(run)
-    assert row["state"] != "unreadable" and row["perplexity"] == {"caption": pytest.approx(math.exp(2))}
-    assert row["mse"] == {"image": 0.5, "label": 3.0} and shown(row["mse"]) == "image 0.5000, label 3.00"
+    row = facts(record(run))
+    assert row["state"] != "unreadable" and row["by_modality"]["perplexity"] == {"caption": pytest.approx(math.exp(2))}
+    assert row["by_modality"]["mse"] == {"image": 0.5, "label": 3.0}
 
 
 @pytest.mark.parametrize(("run", "word"), [("vae", "ELBO"), ("made", "log p(x)"), ("rbm", "log p(x)"),
@@ -189,16 +189,16 @@ def test_runs_gives_each_modality_its_own_number_and_calls_no_finished_run_unrea
 def test_M6_each_family_says_its_own_word_and_one_sign(run: str, word: str) -> None:
     from pages.shared import history
     from pages.shared.headline import bound_name
-    from vaecore.cli.listing import row_of
     from vaecore.comparison.history import curves_table, panels
     from vaecore.lab.progress import evaluation_line
+    from vaecore.library import record as listed
     from vaecore.library.headline import headline
 
     found = Store(GALLERY).find(f"gallery/{run}")
     test = found.summary()["test"]
     key = {"ELBO": "elbo", "log p(x)": "log_p", "log p(x|z)": "log_p_given_z"}[word]
-    row = row_of(found)
-    assert row[key] == pytest.approx(test["elbo"]) and ("elbo" in row) == (word == "ELBO")
+    numbers = listed(found).numbers
+    assert numbers[key].value == pytest.approx(test["elbo"]) and ("elbo" in numbers) == (word == "ELBO")
     assert (bound_name(headline(found)), headline(found).bound) == (f"Test {word}", test["elbo"])
     line = evaluation_line({"epoch": 1.0, **test}, found.about().get("exact") is True)
     assert f"validation {word} " in line and ("KL" in line) == (word == "ELBO") and "-ELBO" not in line

@@ -19,8 +19,9 @@ from vaecore.store import StoreError
 # The verbs by the file that has them, in the order of the help. Only a file that is asked for is imported: what lists
 # runs does not wait for what judges them.
 VERBS = {
-    "training": ("train", "resume", "fork", "stop", "remove", "restore"),
-    "listing": ("runs", "show", "presets", "families", "data", "doctor", "version"),
+    "training": ("train", "resume", "fork", "stop"),
+    "library": ("runs", "rename", "tag", "note", "pin", "unpin", "archive", "unarchive", "remove", "restore", "trash"),
+    "listing": ("show", "presets", "families", "data", "doctor", "version"),
     "evaluating": ("evaluate", "evaluations", "judge"),
     "exporting": ("export", "import", "card"),
     "looking": ("diagnose", "sample", "reconstruct", "traverse", "compare"),

@@ -1,11 +1,11 @@
-"""Verbs that say what there is: runs, show, presets, families, data, doctor, version."""
+"""Verbs that say what there is: show, presets, families, data, doctor, version."""
 
 from __future__ import annotations
 
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -16,7 +16,6 @@ from vaecore.cli.printing import (
     RunArgument,
     SetOption,
     StoreOption,
-    err,
     out,
     rounded,
     say,
@@ -24,56 +23,9 @@ from vaecore.cli.printing import (
     table,
     writable,
 )
-from vaecore.evaluate.meaning import by_modality, perplexities
-from vaecore.store import Run, Store, StoreError
+from vaecore.store import Store, StoreError
 
 app = typer.Typer()
-
-
-@app.command()
-def runs(store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """List the runs and the gallery with their state and numbers."""
-    here = store_at(store)
-    lab.kick(here.root)
-    rows = [row_of(run) for run in here.everything()]
-    for trouble in here.away():
-        err.print(trouble, highlight=False)
-    if as_json or not rows:
-        return say(rows, as_json, f"No run in {here.root}. `vaecore train --preset vae-mnist` makes one.")
-    table(rows, {"run": "run", "state": "state", "family": "family", "data": "data", "epoch": "epoch",
-                 "elbo": "test ELBO", "log_p": "log p(x)", "log_p_given_z": "log p(x|z)", "mse": "MSE",
-                 "perplexity": "perplexity", "active": "active"})
-
-
-def row_of(run: Run) -> dict[str, Any]:
-    """State and numbers of a run, each under its own word: a bound is no log p, nor is what a code decodes to."""
-    row: dict[str, Any] = {"run": run.id, "state": lab.status(run.path).state}
-    try:
-        values, summary = run.values(), run.summary()
-        row |= {"family": values["model"]["family"], "data": values["data"]["name"], "epoch": summary.get("epoch")}
-        if test := summary.get("test"):
-            number = sum(test["reconstruction"].values())
-            if run.about().get("exact") is True:
-                row["log_p"] = number
-            else:
-                row |= {"log_p_given_z": number, "active": test["active"]}
-            if test["kl"]:  # without a KL there is no bound on log p(x)
-                row["elbo"] = test["elbo"]
-            mse, perplexity = by_modality("", test["mse"]), perplexities(test)
-            row |= {"mse": _named({name.removeprefix(" of "): value for name, value in mse.items()}),
-                    "perplexity": _named(perplexity, alone=len(test["reconstruction"]) < 2)}
-    except StoreError as error:
-        return row | {"state": "unreadable", "problem": str(error)}
-    except (KeyError, TypeError, AttributeError, ZeroDivisionError, OverflowError) as error:
-        return row | {"state": "unreadable", "problem": f"config.json or summary.json is not ours: {error!r}"}
-    return row
-
-
-def _named(values: dict[str, float | None] | dict[str, float], *, alone: bool = True) -> Any:
-    """The only number, or each with whose it is."""
-    if alone and len(values) < 2:
-        return next(iter(values.values()), None)
-    return dict(values)
 
 
 @app.command()

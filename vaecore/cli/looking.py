@@ -10,7 +10,6 @@ import typer
 from rich.progress import Progress
 from rich.table import Table
 
-from vaecore.cli.listing import row_of
 from vaecore.cli.printing import (
     DataPathOption,
     JsonOption,
@@ -218,24 +217,26 @@ def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", he
         return None
     from vaecore.config import complete, differences
     from vaecore.data.identity import identity
+    from vaecore.library import NUMBERS, record
+    from vaecore.library.tables import facts
 
     values = [complete(run.values()) for run in found]
     fields = differences(values)
-    rows = [row_of(run) for run in found]
+    rows = [record(run) for run in found]
     if output:
         from vaecore.explore import Checkpoint, reconstruct_same
 
         images = reconstruct_same([Checkpoint.load(run) for run in found], count)
         save(_stack(images), len(images[0]), output, scale)
     if as_json:
-        return say({"differences": fields, "runs": rows}, True, "")
+        return say({"differences": fields, "runs": [facts(row) for row in rows]}, True, "")
     table = Table("field", *[run.id for run in found])
     for name, chosen in fields.items():
         table.add_row(name, *["-" if value is None else str(value) for value in chosen])
-    for name, title in (("elbo", "ELBO"), ("log_p", "log p(x)"), ("log_p_given_z", "log p(x|z)"), ("mse", "MSE"),
-                        ("perplexity", "perplexity"), ("active", "active")):
-        if any(row.get(name) not in (None, {}) for row in rows):
-            table.add_row(f"test {title}", *[shown(row.get(name)) for row in rows])
+    for key, field in NUMBERS.items():
+        if any(key in row.numbers for row in rows):
+            title = field.title if field.evaluated else f"test {field.title}"
+            table.add_row(title, *[field.said(row.value(key)) for row in rows])
     out.print(table)
     if len({identity(each.get("data", {})) for each in values}) > 1 or any(
             name.startswith("model.likelihood") or name == "model.family" for name in fields):

@@ -1,8 +1,7 @@
-"""Verbs that train: train, resume, stop, remove, restore, fork."""
+"""Verbs that train: train, resume, stop, fork."""
 
 from __future__ import annotations
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -19,12 +18,11 @@ from vaecore.cli.printing import (
     SetOption,
     StoreOption,
     err,
-    out,
     say,
     store_at,
 )
 from vaecore.lab.progress import EvaluationLines, preparing, training_bar
-from vaecore.store import Run, StoreError
+from vaecore.store import Run
 
 app = typer.Typer()
 
@@ -130,26 +128,6 @@ def stop(run: RunArgument, now: Annotated[bool, typer.Option("--now", help="Kill
     lab.stop(found.path, now=now)
     status = lab.wait(found.path, timeout=60)
     say({"run": found.id, "state": status.state}, as_json, f"{found.id} is {status.state}. {status.detail}")
-
-
-@app.command()
-def remove(run: RunArgument, yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-           store: StoreOption = None) -> None:
-    """Move a run to the trash; `vaecore restore` brings it back."""
-    found = store_at(store).find(run)
-    found.require_writable()
-    if not yes and not sys.stdin.isatty():
-        raise StoreError(f"Nobody is here to confirm that {found.id} goes to the trash. Say --yes.")
-    if not yes:
-        typer.confirm(f"Move {found.id} to the trash?", abort=True)
-    name = lab.remove(found.path)
-    out.print(f"{found.id} is in the trash. `vaecore restore {name}` brings it back.", highlight=False)
-
-
-@app.command()
-def restore(name: Annotated[str, typer.Argument(help="The removed run's name.")], store: StoreOption = None) -> None:
-    """Bring a removed run back."""
-    out.print(f"{store_at(store).restore(name).id} is back.", highlight=False)
 
 
 def _parted(changes: list[str]) -> tuple[list[str], list[str]]:

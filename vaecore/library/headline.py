@@ -111,6 +111,8 @@ class Headline:
     exact: bool  # the reconstruction is log p(x) itself, as a language model's
     likelihood: str
     scored_on: tuple[str, str, str, str]  # data set, copy, pixels, vocabulary: what comparable ELBOs share
+    errors: Mapping[str, float]  # MSE by modality
+    perplexities: Mapping[str, float | None]  # by text; None beyond any number
     read: Mapping[str, Any]  # the data set's fields, which say how it was read, split and scaled
     problem: str = ""  # summary.json cannot be read
 
@@ -180,6 +182,8 @@ def told(name: str, values: dict[str, Any], words: dict[str, Any], summary: dict
         has_kl=bool(test.kl) if "kl" in test.model_fields_set else about.has_kl,
         likelihood=config.model.likelihood.kind or about.likelihood, exact=about.exact,
         scored_on=(known, copy, pixels, data.vocabulary),
+        errors={name: value for name, value in test.mse.items() if sane(value) is not None},
+        perplexities={name: value for name, (_, value, _) in test.perplexities.items()},
         read=read if isinstance(read := values.get("data"), dict) else {}, problem=problem)
 
 

@@ -26,7 +26,7 @@ from vaecore.lab import State, status
 from vaecore.lab.state import run_of, tickets
 from vaecore.library.found import Found, numbers
 from vaecore.library.headline import Headline, sane, told
-from vaecore.store import Run, Store, StoreError
+from vaecore.store import COPY_AGAIN, Run, Store, StoreError
 
 MAX_RECORDS = 5_000  # kept in a process; one takes about 20 kB
 SETTLED = ("finished", "failed", "stopped")  # states that stay until a file changes or a ticket is drawn
@@ -178,13 +178,15 @@ def _read(run: Run) -> Record:
                 raise StoreError(f"Run {run.id}: config.json names no {part}, so it is none of ours. Remove it.")
     except StoreError as error:
         return Record(**common, title=marked.title or run.id, state="unreadable", detail=str(error))
-    problems, summary = [passed] if passed else [], {}
+    broken, summary = "", {}
     try:
         summary = run.summary()
+        if not isinstance(summary.get("test", {}), dict):
+            raise StoreError(f"Run {run.id}: summary.json holds no numbers of ours. {COPY_AGAIN}, or remove it.")
     except StoreError as error:
-        problems.append(str(error))
+        broken, summary = str(error), {}
     about = run.about()
-    facts = told(run.id, values, about, summary)
+    facts = told(run.id, values, about, summary, broken)
     whole = naming.complete(values)
     called = naming.named(values)
     evaluations = [Evaluation.read(each) for each in kept.evaluations(run)]
@@ -192,7 +194,8 @@ def _read(run: Run) -> Record:
     device, epochs = summary.get("device"), summary.get("epoch")
     same, but_seed = _same(whole)
     return Record(
-        **common, title=marked.title or _line(about.get("title")) or run.id, state="new", problem=" ".join(problems),
+        **common, title=marked.title or _line(about.get("title")) or run.id, state="unreadable" if broken else "new",
+        detail=broken, problem=passed,
         family=facts.family, data=facts.scored_on[0], source=facts.data, changed=naming.changed(values),
         preset=called.preset, seed=called.seed, latents=facts.latent_size,
         numbers=numbers(facts, evaluations), steps=facts.steps,
