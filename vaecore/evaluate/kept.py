@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vaecore import permission
 from vaecore.evaluate.evaluation import Evaluation
 from vaecore.evaluate.meaning import explained
 from vaecore.evaluate.parts import PARTS
-from vaecore.evaluate.points import NAME as POINTS
-from vaecore.evaluate.points import Points, digest
-from vaecore.evaluate.points import read as points_in
-from vaecore.evaluate.points import write as write_points
 from vaecore.evaluate.settings import Settings
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.schema import ConfigError, parse
 from vaecore.store import Run
+
+if TYPE_CHECKING:
+    from vaecore.evaluate.points import Points
 
 NAME = "evaluation.json"
 MAX_EVALUATION_BYTES = 16_000_000  # bytes
@@ -44,6 +43,8 @@ def file_of(run: Run) -> Path:
 
 def points_file(run: Run) -> Path:
     """Where the values of these evaluations by observation are written."""
+    from vaecore.evaluate.points import NAME as POINTS  # brings numpy, which a list of runs does without
+
     path = file_of(run)
     return path.with_name(POINTS if path.name == NAME else f"{path.stem}.{POINTS}")
 
@@ -66,6 +67,10 @@ def keep(run: Run, result: Facts, values: Points | None = None) -> Path:
     `OSError` where it cannot be written.
     """
     permission.require("keep an evaluation")
+    from vaecore.evaluate.points import digest
+    from vaecore.evaluate.points import read as points_in
+    from vaecore.evaluate.points import write as write_points
+
     path = file_of(run)
     if not run.writable:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -83,6 +88,10 @@ def keep(run: Run, result: Facts, values: Points | None = None) -> Path:
 
 def points(run: Run, facts: Facts) -> Points | None:
     """What an evaluation of `run` found of each observation; None where that was not kept or cannot be read."""
+    from vaecore.evaluate.points import NAME as POINTS
+    from vaecore.evaluate.points import digest
+    from vaecore.evaluate.points import read as points_in
+
     wanted = digest(facts)
     for path in (points_file(run), *([] if run.writable else [run.path / POINTS])):
         if found := points_in(path, wanted).get(wanted):
