@@ -77,7 +77,7 @@ def unread(config: RunConfig) -> set[str]:
     """Fields that make no difference to this training, dotted."""
     from vaecore.training.fitting import unread
 
-    return unread(config, _dataset(_data(config)))
+    return unread(config, _dataset(_data(config)).modalities)
 
 
 def seconds(config: RunConfig) -> tuple[float, float]:

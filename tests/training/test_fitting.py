@@ -247,7 +247,7 @@ def test_what_is_not_asked_for_makes_no_difference(
         if not each.fits:
             continue
         chosen = changed(config, [*each.settings, *FEW])
-        hidden, learned = unread(chosen, dataset), trained(chosen, dataset)
+        hidden, learned = unread(chosen, dataset.modalities), trained(chosen, dataset)
         assert hidden <= OTHER.keys(), "another value is wanted here"
         again = trained(changed(chosen, [setting for field in sorted(hidden) for setting in OTHER[field]]), dataset)
         assert all(torch.equal(again[name], learned[name]) for name in learned), f"{each.tag}: {sorted(hidden)}"

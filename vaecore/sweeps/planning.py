@@ -240,5 +240,5 @@ def _no_difference(sweep: Sweep) -> list[str]:
     from vaecore.training.fitting import unread
 
     config = base_of(sweep)
-    passed_over = unread(config, config.data.load())
+    passed_over = unread(config, config.data.load().modalities)
     return [f"{axis.field} makes no difference to this training" for axis in sweep.axes if axis.field in passed_over]

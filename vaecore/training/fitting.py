@@ -22,6 +22,7 @@ from vaecore.data import Dataset, ImageConfig
 from vaecore.data.own.file import OwnFile
 from vaecore.modalities import Image, Label, Modality
 from vaecore.models import AEConfig, ModelConfig, VAEConfig
+from vaecore.models.base import Modalities
 from vaecore.models.capabilities import ChoosesDivergence, ChoosesLikelihood, ChoosesStages
 from vaecore.models.multimodal.shared import ModalConfig
 from vaecore.nets.convolutional import ConvConfig, ResConvConfig
@@ -325,10 +326,10 @@ STEPWISE = ("epochs", "batch_size", "learning_rate", "beta", "kl", "inference", 
             "clip_norm", "evaluate_every", "patience", "keep", "snapshots", "snapshot_points", "checkpoints")
 
 
-def unread(config: RunConfig, dataset: Dataset) -> set[str]:
+def unread(config: RunConfig, modalities: Modalities) -> set[str]:
     """Fields, dotted, that make no difference to a training as the others stand; of a choice all that is in it."""
     model, training = config.model, config.training
-    found = {f"model.{name}" for name in model.unread(dataset.modalities)}
+    found = {f"model.{name}" for name in model.unread(modalities)}
     if isinstance(config.data, ImageConfig) and config.data.pixels == "grey":
         found.add("data.binarisation_seed")
     if model.closed_form:
