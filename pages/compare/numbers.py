@@ -1,63 +1,42 @@
-"""Numbers of the compared runs, a row a run."""
+"""All evaluated numbers of the compared runs, with intervals, and their differences from one of them."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
-from pages.shared.headline import PERPLEXITY_HELP
+from pages.shared import changing, evaluating
 from pages.shared.tables import offer
 from pages.shared.words import escaped
+from vaecore.evaluate.settings import Settings
 from vaecore.library.headline import Headline, comparable
-from vaecore.tables import Column, Table
+from vaecore.store import Run
 
-UNSET = "–"
-
-
-def numbers(facts: list[Headline]) -> None:
-    """Headline numbers, a row a run."""
+if TYPE_CHECKING:
     import pandas as pd
 
-    st.subheader("Numbers", anchor=False, help="On the test set, with the weights that were kept.")
-    frame = pd.DataFrame([{
-        "run": f.id, "family": f.family, "data": f.data, "r": f.latent_size, "steps": f.steps,
-        "ELBO": f.bound if f.has_kl else None, "log p(x)": f.bound if not f.has_kl and f.exact else None,
-        "log p(x|z)": f.reconstruction if not f.has_kl and not f.exact else None,
-        "reconstruction": f.reconstruction if f.has_kl else None, "KL": f.kl, "MSE": f.mse,
-        "perplexity": f.perplexity, "active": f.active if f.has_code else None, "parameters": f.parameters,
-        "seconds": f.seconds} for f in facts]).set_index("run")
-    for column, sentences in (("MSE", True), ("perplexity", False)):  # only where a run can have one
-        if all((f.one == "sentence") == sentences for f in facts):
-            frame = frame.drop(columns=column)
-    unsaid = [name for name in ("ELBO", "log p(x)", "log p(x|z)", "reconstruction") if frame[name].isna().all()]
-    frame = frame.drop(columns=unsaid)  # a word of none of these families
-    number = st.column_config.NumberColumn
-    st.dataframe(frame, height="content", placeholder=UNSET, column_config={
-        "run": st.column_config.TextColumn("Run", pinned=True, help="The run's name: its folder."),
-        "family": st.column_config.TextColumn("Family", help="Kind of model."),
-        "data": st.column_config.TextColumn("Data", width="medium", help="Data set, and which copy of it was used."),
-        "r": number("Latent size", help="Dimensions r of the latent code."),
-        "steps": number("Steps", format="localized", help="Updates of the weights; 0 where solved in closed form."),
-        "log p(x)": number("Test log p(x)", format="%.2f", help="In nats per observation, of families that know it "
-                           "themselves. Higher is better."),
-        "ELBO": number("Test ELBO", format="%.2f", help="In nats per observation: log p(x|z) less KL. Higher is "
-                       "better. Empty for families without a prior, which have no such bound."),
-        "log p(x|z)": number("Test log p(x|z)", format="%.2f", help="In nats per observation, at its code, of families "
-                             "without a prior: no bound on log p(x), and not to be set against an ELBO."),
-        "reconstruction": number("Reconstruction", format="%.2f", help="E log p(x|z) in nats per observation: the ELBO "
-                                 "without its KL. Higher is better. Positive where the likelihood is a density that "
-                                 "exceeds 1."),
-        "KL": number("KL", format="%.2f", help="KL of q(z|x) from the prior, in nats per observation: what the code "
-                     "tells about an observation. Empty for families without a prior."),
-        "MSE": number("MSE", format="%.4f", help="Mean squared error of the reconstruction, for each pixel or number. "
-                      "Of standardised numbers in variances of their columns. Comparable between likelihoods, on the "
-                      "same data."),
-        "perplexity": number("Perplexity", format="%.2f", help=PERPLEXITY_HELP + " Empty for images."),
-        "active": number("Active", help="Latent dimensions whose code varies by more than 0.01 (in variance)."),
-        "parameters": number("Parameters", format="localized", help="Numbers learned from the data."),
-        "seconds": number("Training", format="%.1f s", help="Seconds of training, evaluations included."),
-    })
-    offer(Table([Column(name, name) for name in ("run", *frame.columns)], frame.reset_index().to_dict("records")),
-          "compare-numbers")
+    from vaecore.comparison.numbers import Comparison
+
+UNSET, UNLIKE = "–", " ≠"
+GREY = "color: rgba(128, 128, 128, 0.75)"  # a difference inside its interval
+REFERENCE = "background-color: rgba(128, 128, 128, 0.16)"
+FILES = ("config.json", "about.json", "summary.json", "evaluation.json", "points.safetensors", "weights.safetensors")
+PARTS = ("likelihood", "reconstruction")  # what is found of each observation
+
+
+def numbers(runs: list[Run], facts: list[Headline]) -> None:
+    """Every number, a row a run, each kind of observation in a table of its own."""
+    st.subheader("Numbers", anchor=False, help="Of the evaluations of these runs, with equal settings where there are "
+                 "such; of a run without one, of the end of its training. ± is half a 95 % interval over the "
+                 "observations, by bootstrap (BCa).")
+    kinds: dict[str, list[Run]] = {}
+    for run, one in zip(runs, facts, strict=True):
+        kinds.setdefault(one.one, []).append(run)
+    for place, (kind, those) in enumerate(kinds.items()):
+        if len(kinds) > 1:
+            st.markdown(f"**Models of {escaped(kind)}s**")
+        _table(those, f"{place or ''}")
     if reasons := comparable(facts):
         st.warning("Numbers in nats are not comparable here: the runs differ in "
                    f"{escaped(', in '.join(reasons))}. "
@@ -68,3 +47,120 @@ def numbers(facts: list[Headline]) -> None:
                    "code. Compare their MSE.")
     for problem in (f.problem for f in facts if f.problem):
         st.warning(escaped(problem), icon=":material/broken_image:")
+    evaluating.queue()
+
+
+def _table(runs: list[Run], key: str) -> None:
+    names = [run.id for run in runs]
+    reference, differences = names[0], False
+    if len(runs) > 1:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            if st.session_state.get(f"reference{key}") not in names:
+                st.session_state.pop(f"reference{key}", None)
+            reference = st.selectbox("Reference", names, key=f"reference{key}", bind="query-params", width=320,
+                                     help="The run that differences are from, and whose settings an evaluation of the "
+                                     "others should have.")
+            differences = st.toggle("Differences", key=f"differences{key}", bind="query-params",
+                                    help="From the reference, on the same observations where both runs kept their "
+                                    "values: grey where the interval holds 0, so that it may be none.")
+    found = _compared(tuple(str(run.path) for run in runs), tuple(map(_stamps, runs)), reference, runs)
+    st.dataframe(_styled(found, differences), height="content", placeholder=UNSET, key=f"compare-numbers{key}",
+                 column_config=_columns(found))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        offer(found.table(differences=differences), f"compare-numbers{key}")
+        for note in _notes(found, differences):
+            st.caption(escaped(note), width="content")
+    _unpaired(found, key)
+
+
+def _styled(found: Comparison, differences: bool) -> pd.io.formats.style.Styler:
+    """Numbers as numbers, so that the table sorts, shown with their intervals."""
+    import pandas as pd
+
+    table = found.table(differences=differences)
+    titles = {field.key: field.title for field in found.fields}
+    about = [{"Run": one.id, "Family": one.headline.family, "Data": one.headline.data, "r": one.headline.latent_size}
+             for one in found.runs]
+    frame = pd.DataFrame([{**facts, **{title: table.cell(row, key).value for key, title in titles.items()}}
+                          for facts, row in zip(about, table.rows, strict=True)]).set_index("Run")
+    for title in titles.values():
+        frame[title] = frame[title].astype(float)
+    styled, said = frame.style, table.said()
+    for column, field in enumerate(found.fields, 1):
+        for place, one in enumerate(found.runs):
+            unlike = field.key in one.numbers and bool(found.unlike(field.key, one.id))
+            words = said[place][column] + (UNLIKE if unlike else "")
+            styled = styled.format(lambda _, words=words: words, subset=pd.IndexSlice[[one.id], [field.title]])
+            what = found.differences.get((field.key, one.id))
+            if differences and what is not None and what.inside:
+                styled = styled.map(lambda _: GREY, subset=pd.IndexSlice[[one.id], [field.title]])
+    if len(found.runs) > 1:
+        styled = styled.map(lambda _: REFERENCE, subset=pd.IndexSlice[[found.reference], :])
+    return styled
+
+
+def _columns(found: Comparison) -> dict[str, object]:
+    text, number = st.column_config.TextColumn, st.column_config.NumberColumn
+    kinds = {field.key: {one.numbers[field.key].kind for one in found.having(field.key)} - {""}
+             for field in found.fields}
+    return {"Run": text(pinned=True, help="The run's id: its folder."),
+            "Family": text(help="Kind of model."), "Data": text(width="small", help="Data set, and which copy of it."),
+            "r": number(help="Dimensions of the latent code."),
+            **{field.title: number(f"{field.title} ({field.unit})" if field.unit not in ("", "share") else field.title,
+                                   help=" ".join(filter(None, [
+                                       field.help, f"Here {' and '.join(sorted(kinds[field.key]))}."
+                                       if kinds[field.key] else "",
+                                       f"{field.better.capitalize()} is better." if field.better else ""])))
+               for field in found.fields}}
+
+
+def _notes(found: Comparison, differences: bool) -> list[str]:
+    """What stands below the table: which runs do not compare and why, each reason once."""
+    reasons: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for field in found.fields:
+        for one in found.having(field.key):
+            if refused := found.unlike(field.key, one.id):
+                reasons.setdefault((one.id, refused), []).append(field.title)
+    told = [f"≠ {', '.join(titles)} of {run}: other {', other '.join(refused)} than of {found.reference}. Such numbers "
+            "neither rank nor are paired." for (run, refused), titles in reasons.items()]
+    if differences and any(what.inside for what in found.differences.values()):
+        told.insert(0, "Grey: the interval of the difference holds 0.")
+    return told + [one.outdated for one in found.runs if one.outdated]
+
+
+def _unpaired(found: Comparison, key: str) -> None:
+    """Runs whose values by observation are missing, and the button that finds them."""
+    missing = [one for one in found.runs if not one.pointed]
+    if not missing:
+        return
+    settings = _settings(found)
+    with st.container(horizontal=True, vertical_alignment="center", key=f"unpaired{key}"):
+        names = ", ".join(one.id for one in missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
+        st.caption(f":material/link_off: Not paired: of {escaped(names)} no evaluation has kept its value at each "
+                   "observation. Until then there are standard errors at most.", width="content")
+        changing.button("Evaluate these", key=f"evaluate-missing{key}", icon=":material/straighten:",
+                        on_click=evaluating.submit, args=([one.run for one in missing], settings),
+                        help=f"In the queue, one after the other: likelihood and reconstruction of {settings.split}, "
+                        f"K = {settings.importance_samples:,}, {settings.observations or 'all'} observations.")
+
+
+def _settings(found: Comparison) -> Settings:
+    """Those of the reference's evaluation, for what is found of each observation."""
+    chosen = found[found.reference].evaluation
+    return (chosen.settings if chosen else Settings()).model_copy(update={"parts": PARTS})
+
+
+def _stamps(run: Run) -> tuple[int, ...]:
+    """When what the numbers are read from was last written."""
+    from vaecore.evaluate.kept import file_of, points_file
+
+    paths = [*(run.path / name for name in FILES), file_of(run), points_file(run)]
+    return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _compared(paths: tuple[str, ...], stamps: tuple[tuple[int, ...], ...], reference: str,  # noqa: ARG001 (the key)
+              _runs: list[Run]) -> Comparison:
+    from vaecore.comparison.numbers import compare
+
+    return compare(_runs, reference=reference)
