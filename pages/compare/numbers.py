@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -99,7 +99,7 @@ def _styled(found: Comparison, differences: bool) -> pd.io.formats.style.Styler:
     return styled
 
 
-def _columns(found: Comparison) -> dict[str, object]:
+def _columns(found: Comparison) -> dict[str, Any]:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
     kinds = {field.key: {one.numbers[field.key].kind for one in found.having(field.key)} - {""}
              for field in found.fields}

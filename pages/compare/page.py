@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.compare import agreement, clips, curves, differs, document, numbers, pictures, planes
+from pages.compare import agreement, clips, cost, curves, differs, document, numbers, pictures, planes
 from pages.shared import checkpoints
 from pages.shared.words import escaped
 from vaecore.library.headline import headline
@@ -25,8 +25,9 @@ for run in chosen:
         st.error(escaped(str(error)), icon=":material/broken_image:")
 if readable:
     document.document(readable)
-    numbers.numbers(facts)
+    numbers.numbers(readable, facts)
     differs.fields(readable)
+    cost.cost(readable)
     curves.curves(readable)
     planes.planes(readable)
     pictures.pictures(readable)

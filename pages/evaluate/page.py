@@ -7,7 +7,7 @@ from typing import Any, get_args
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from pages.shared import changing, evaluation, task
+from pages.shared import changing, evaluating, evaluation, task
 from pages.shared.checkpoints import pick, with_weights
 from pages.shared.moved import ask_where
 from pages.shared.tables import offer
@@ -72,9 +72,23 @@ def order(run: Run) -> bool:
                             help="In the background on this machine; it goes on when this page is closed. The same "
                                  "settings replace the earlier result.")
             if any(facts.settings == settings and not facts.partial for facts in kept(run)):
-                st.caption("These settings have a result below; a new one replaces it.", width="stretch")
+                st.caption("These settings have a result below; a new one replaces it.", width="content")
+            several(run, settings)
         task.ended(key_of(run), now, good=any(line.startswith(background.KEPT) for line in now.lines))
     return False
+
+
+def several(run: Run, settings: Settings | None) -> None:
+    """Other runs to be evaluated with the same settings, one after the other."""
+    names = {one.id: one for one in with_weights()}
+    with st.popover("Many runs", icon=":material/playlist_add:", key="evaluate-several",
+                    help="Several runs with these settings, one after the other."):
+        chosen = st.multiselect("Runs", list(names), key="evaluate-runs", default=[run.id],
+                                help="They wait for each other; what does not apply to one is left out.")
+        changing.button("Queue", key="evaluate-queue", icon=":material/playlist_play:", type="primary",
+                        on_click=evaluating.submit, args=([names[name] for name in chosen], settings),
+                        disabled=settings is None or not chosen, help="In the background; it goes on when this page is "
+                        "closed, and after the server ends.")
 
 
 def start(run: Run, settings: Settings) -> None:
@@ -215,4 +229,6 @@ st.title("Evaluate", anchor=False)
 st.markdown("How good a checkpoint is: its likelihood, its reconstructions, its samples and its code. Each number "
             "stands with the settings it depends on.", width=900)
 if (run := pick("Checkpoint", key="evaluate-run")) is not None:
-    results(run, running=order(run))
+    running = order(run)
+    evaluating.queue()
+    results(run, running=running)

@@ -1,4 +1,4 @@
-"""The queue of evaluations on a page: how far all of them are, which have ended and how, and the buttons that cancel."""
+"""The queue of evaluations on a page: how far all of them are, how those that have ended did, and how to cancel."""
 
 from __future__ import annotations
 

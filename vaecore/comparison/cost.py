@@ -12,6 +12,7 @@ from typing import Any
 
 from vaecore.evaluate.kept import results
 from vaecore.evaluate.parts.cost import Cost as Measured
+from vaecore.evaluate.results import Better, finite
 from vaecore.library.headline import Summary
 from vaecore.store import Run, StoreError
 from vaecore.tables import Column, Row, Table
@@ -60,7 +61,7 @@ def cost(run: Run) -> Cost:
         told = Recorded()
     measured = next((found for each in reversed(results(run)) if (found := each.of(Measured))), None)
     weights = run.weights.stat().st_size if run.weights.is_file() else None
-    seconds = told.seconds if told.seconds == told.seconds else None  # noqa: PLR0124 (NaN is not itself)
+    seconds = finite(told.seconds)
     return Cost(run.id, seconds, told.step, told.device, told.threads, told.parameters, told.peak_memory_bytes, weights,
                 *((None, None, None, None, "") if measured is None else (
                     measured.inference_seconds, measured.inference_passes, measured.sampling_seconds,
@@ -71,7 +72,7 @@ def table(costs: Sequence[Cost]) -> Table:
     """The costs, a row a run; columns of which no run tells anything are left out."""
     trained = {(each.device, each.threads) for each in costs if each.seconds is not None}
     measured = {each.processor for each in costs if each.processor}
-    ranks = "lower" if len(trained) == 1 else ""
+    ranks: Better = "lower" if len(trained) == 1 else ""
     columns = [
         Column("run", "Run"),
         Column("seconds", "Training", "s", 1, ranks, help="Seconds of training, evaluations included."),

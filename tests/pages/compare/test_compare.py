@@ -51,24 +51,80 @@ def test_numbers_are_those_of_the_files() -> None:
     summary = json.loads((demo.store() / "runs/vae/summary.json").read_text())
     vae = table.loc["vae"]
     assert vae["ELBO"] == pytest.approx(summary["test"]["elbo"])
-    assert vae["ELBO"] == pytest.approx(vae["reconstruction"] - vae["KL"], rel=1e-4)
-    assert (vae["r"], vae["active"]) == (8, summary["test"]["active"])
+    assert vae["ELBO"] == pytest.approx(vae["Reconstruction"] - vae["KL"], rel=1e-4)
+    assert (vae["r"], vae["Active"]) == (8, summary["test"]["active"])
     told = json.loads((demo.store() / "runs/ae/summary.json").read_text())["test"]["elbo"]
-    assert table.loc["ae", "log p(x|z)"] == pytest.approx(told) and np.isnan(table.loc["ae", "reconstruction"])
+    assert table.loc["ae", "log p(x|z)"] == pytest.approx(told) and np.isnan(table.loc["ae", "Reconstruction"])
     assert np.isnan(table.loc["ae", "ELBO"]) and np.isnan(table.loc["ae", "KL"])
 
 
+def test_differences_are_from_the_reference_that_the_address_names() -> None:
+    """A run's own number in the reference's row, the difference in the others'; both stand in the address."""
+    numbers = compare("vae", "collapsed").dataframe[0].value["ELBO"]
+    at = demo.open_page("compare", runs=["vae", "collapsed"], reference="collapsed", differences="true")
+    assert at.selectbox(key="reference").value == "collapsed" and at.toggle(key="differences").value
+    apart = at.dataframe[0].value["ELBO"]
+    assert apart["collapsed"] == numbers["collapsed"]
+    assert apart["vae"] == pytest.approx(numbers["vae"] - numbers["collapsed"])
+
+
+def test_where_values_by_observation_are_missing_the_queue_is_offered(root: Path, monkeypatch: pytest.MonkeyPatch
+                                                                      ) -> None:
+    from vaecore.lab import evaluations
+    from vaecore.store import Store
+
+    monkeypatch.setattr(evaluations, "kick", lambda _: None)
+    at = compare("vae", "ae")
+    assert "Not paired: of vae, ae" in demo.words(at)
+    at.button(key="evaluate-missing").click().run()
+    assert not at.exception
+    there = evaluations.items(Store(root))
+    assert [(item.run, item.state) for item in there] == [("vae", "waiting"), ("ae", "waiting")]
+    assert "0 of 2 have ended" in at.get("progress")[0].proto.text
+    at.button(key="cancel-evaluations").click().run()
+    assert {item.state for item in evaluations.items(Store(root))} == {"cancelled"}
+
+
+def test_evaluated_runs_have_pairs_and_settings_that_differ_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                                       ) -> None:
+    from tests.comparison.made import made
+    from vaecore.store import Store
+
+    monkeypatch.setenv("VAECORE_STORE", str(tmp_path))
+    store, rng = Store(tmp_path), np.random.default_rng(0)
+    base = rng.normal(-90, 5, 400)
+    for name, values, settings in (("a", base, {}), ("b", base + rng.normal(0.0, 0.2, 400), {}),
+                                   ("c", base + 3, {"split": "validation"})):
+        run = made(store, name, values, settings=settings)
+        shutil.copy(demo.store() / "runs/vae/weights.safetensors", run.path)
+    at = demo.open_page("compare", runs=["a", "b", "c"], differences="true")
+    markdown = next(code.value for code in at.code if code.value.startswith("| Run"))
+    rows = {line.split("|")[1].strip(): line for line in markdown.splitlines()[2:5]}
+    assert "±" in rows["b"] and rows["c"].split("|")[2].strip() == "–"
+    said = demo.words(at)
+    assert "Grey: the interval of the difference holds 0" in said and "other split (validation and test)" in said
+    assert "Not paired" not in said
+
+
 def test_only_fields_that_differ() -> None:
-    table = compare("vae", "collapsed").dataframe[1].value
-    assert list(table.columns) == ["vae", "collapsed"]
+    table = compare("vae", "collapsed").dataframe[1].value.set_index("Name")
+    assert list(table.columns) == ["Part", "Field", "vae", "collapsed"]
     assert {"training.epochs", "training.beta.kind"} <= set(table.index)
     assert not {"seed", "model.latent_size", "data.name"} & set(table.index)
-    assert list(table.loc["training.epochs"]) == ["10", "2"]
+    assert list(table.loc["training.epochs"]) == ["Training", "Epochs", "10 epochs", "2 epochs"]
 
 
 def test_runs_with_nothing_between_them() -> None:
     at = compare("vae", "gallery/shipped")
-    assert "same configuration" in demo.words(at) and "not comparable" not in demo.words(at)
+    assert "equal configurations" in demo.words(at) and "not comparable" not in demo.words(at)
+
+
+def test_cost_has_its_table() -> None:
+    at = compare("vae", "ae")
+    cost = next(frame.value for frame in at.dataframe if "Parameters" in frame.value.columns)
+    told = json.loads((demo.store() / "runs/vae/summary.json").read_text())
+    assert cost.set_index("Run").loc["vae", "Parameters"] == told["parameters"]
+    assert cost.set_index("Run").loc["vae", "Training (s)"] == told["seconds"]
 
 
 @pytest.mark.parametrize(("runs", "reason"), [(("vae", "vectors"), "data sets"), (("vae", "ae"), "")])
