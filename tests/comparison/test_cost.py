@@ -30,7 +30,8 @@ def timed(store: Store, name: str, **facts: object) -> Run:
 def test_it_is_what_the_files_say() -> None:
     run = Run(GALLERY / "vae")
     found, summary = cost(run), json.loads((GALLERY / "vae" / "summary.json").read_text())
-    assert (found.seconds, found.steps, found.parameters) == (summary["seconds"], summary["step"], summary["parameters"])
+    assert (found.seconds, found.steps) == (summary["seconds"], summary["step"])
+    assert found.parameters == summary["parameters"]
     assert found.weights == (GALLERY / "vae" / "weights.safetensors").stat().st_size
     assert found.seconds_a_step == pytest.approx(summary["seconds"] / summary["step"]) and found.peak_memory is None
 
