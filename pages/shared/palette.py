@@ -19,8 +19,8 @@ Scheme = Literal["light", "dark"]
 _FILE = Path(__file__).parents[2] / ".streamlit" / "config.toml"
 _THEME: dict[Scheme, dict[str, Any]] = tomllib.loads(_FILE.read_text(encoding="utf-8"))["theme"]
 
-# Of runs and of modalities, after Okabe and Ito: told apart with red-green blindness, at least 3:1 on the page's
-# background. A place has the same hue in both, so that a run stays recognisable when the theme is switched.
+# Of runs and of modalities: told apart by all kinds of colour blindness, at least 3:1 on the page's background. A place
+# has the same hue in both, so that a run stays recognisable when the theme is switched.
 RUNS: dict[Scheme, tuple[str, ...]] = {"light": tuple(_THEME["light"]["chartCategoricalColors"]),
                                        "dark": tuple(_THEME["dark"]["chartCategoricalColors"])}
 PRIMARY = "var(--st-primary-color,#6A6FE0)"  # as CSS of a page, where the theme may not have said it

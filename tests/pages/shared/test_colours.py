@@ -68,6 +68,31 @@ def test_runs_shown_together_differ_and_only_the_eighth_needs_marks(shown: int) 
     assert HUES == len(list(palette.RUNS["light"])) == len(list(palette.RUNS["dark"]))
 
 
+# Of what is seen with one kind of cone missing, in linear light (Machado, Oliveira & Fernandes 2009, severity 1).
+EYES = {
+    "usual": np.eye(3),
+    "no red": np.array([[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216],
+                        [-0.003882, -0.048116, 1.051998]]),
+    "no green": np.array([[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413],
+                          [-0.011820, 0.042940, 0.968881]]),
+    "no blue": np.array([[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602],
+                         [0.004733, 0.691367, 0.303900]])}
+
+
+@pytest.mark.parametrize("eyes", EYES)
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_twelve_runs_are_told_apart_by_any_eyes(theme: palette.Scheme, eyes: str) -> None:
+    """By their colour, or by the rings on the line of the later one; in OKLab 0.02 is just seen side by side."""
+    shades, background = palette.RUNS[theme], {"light": "#FFFFFF", "dark": "#11131C"}[theme]
+    twelve = assigned([f"run-{index}" for index in range(12)], {}).values()
+    look = [(seen_by(shades[place % HUES], EYES[eyes]), place // HUES) for place in twelve]
+    for (one, rings), (other, others) in combinations(look, 2):
+        assert rings != others or float(np.linalg.norm(one - other)) > 0.08
+    for shade in shades:
+        dark, light = sorted((luminance(shade), luminance(background)))
+        assert (light + 0.05) / (dark + 0.05) >= 3, shade
+
+
 def test_a_ceiling_is_no_run() -> None:
     assert assigned([CEILING, "vae"], {})[CEILING] == NEUTRAL
 
@@ -117,6 +142,16 @@ def seen_apart(a: str, b: str) -> float:
         return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
     return float(np.linalg.norm(lab(a) - lab(b)))
+
+
+def seen_by(colour: str, eyes: np.ndarray) -> np.ndarray:
+    """OKLab (Ottosson 2020) of a colour as these eyes see it."""
+    linear = np.array([c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in
+                       (v / 255 for v in channels(colour))])
+    cones = np.cbrt(np.array([[0.4122214708, 0.5363325363, 0.0514459929], [0.2119034982, 0.6806995451, 0.1073969566],
+                              [0.0883024619, 0.2817188376, 0.6299787005]]) @ np.clip(eyes @ linear, 0, 1))
+    return np.array([[0.2104542553, 0.7936177850, -0.0040720468], [1.9779984951, -2.4285922050, 0.4505937099],
+                     [0.0259040371, 0.7827717662, -0.8086757660]]) @ cones
 
 
 def luminance(colour: str) -> float:
