@@ -47,6 +47,18 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().err
 
 
+def test_seeds_are_trained_stacked_and_are_ordinary_runs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert call(["train", "--preset", "vae-digits", "--set", "training.epochs=1", "--set", "seed=5", "--seeds", "2",
+                 "--name", "two", "--store", str(tmp_path), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["stacked"], found["why"]) == (True, "")
+    assert [each["run"] for each in found["runs"]] == ["two-5", "two-6"]
+    assert [each["state"] for each in found["runs"]] == ["finished"] * 2
+    assert all(each["summary"]["test"]["elbo"] < 0 for each in found["runs"])
+    assert all("stacked: one of 2" in (tmp_path / "runs" / each["run"] / "log.txt").read_text()
+               for each in found["runs"])
+
+
 def test_runs_and_show(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     [row] = said(capsys, "runs", "--store", str(store))
     assert (row["id"], row["state"], row["family"], row["data"]) == ("small", "finished", "VAE", "8×8 digits")

@@ -152,6 +152,23 @@ def test_cancelling_in_a_training_keeps_nothing(store: Store) -> None:
     assert kept(store, "C99") is None
 
 
+def test_seeds_are_trained_stacked_and_are_what_they_are_alone(store: Store) -> None:
+    said: list[str] = []
+    wanted = {f"seed-{seed}": changed(tiny(), [f"seed={seed}", f"data.data_seed={seed}"]) for seed in (0, 1)}
+    wanted["other"] = changed(tiny(), ["model.latent_size=2"])
+    bench = Bench(store.root, progress=said.append, keep=store, study="C99")
+    runs = bench.train_all(wanted)
+    assert list(runs) == list(wanted)
+    assert said[0] == "training seed-0, seed-1"
+    assert [run.id for run in runs.values()] == ["c99-seed-0", "c99-seed-1", "c99-other"]
+    for label, config in wanted.items():
+        alone = bench.metrics(bench.train(f"{label}-alone", config)).evaluations[-1]
+        assert bench.metrics(runs[label]).evaluations[-1]["elbo"] == pytest.approx(alone["elbo"], rel=1e-5)
+    cancelled = Bench(store.root, progress=said.append, cancelled=lambda: True, keep=store)
+    with pytest.raises(Cancelled):
+        cancelled.train_all(wanted)
+
+
 def test_every_claim_says_what_it_needs_to() -> None:
     for name, each in CLAIMS.items():
         assert name == each.id and each.minutes > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,6 +24,9 @@ from vaecore.cli.printing import (
 from vaecore.lab.progress import EvaluationLines, preparing, training_bar
 from vaecore.store import Run
 
+if TYPE_CHECKING:
+    from vaecore.config import RunConfig
+
 app = typer.Typer()
 
 
@@ -37,13 +40,16 @@ def train(
     changes: SetOption = None,
     exactly: Annotated[bool, typer.Option("--exactly", help="Change nothing of it for the data.")] = False,
     name: Annotated[str, typer.Option(help="The run's name; made from what was changed without.")] = "",
+    seeds: Annotated[int, typer.Option(min=1, max=1_000, help="Train so many runs that differ in their seeds, from the "
+                                       "configuration's seed on; small models stacked, in one process.")] = 1,
     detach: Annotated[bool, typer.Option("--detach", help="Return at once; the training goes on.")] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Train a model: queue it, follow it to its end.
 
-    A preset follows the data it is given; what is changed for them is said, and never what you set yourself.
+    A preset follows the data it is given; what is changed for them is said, and never what you set yourself. With
+    several seeds, each is an ordinary run, NAME-SEED where a name is given.
     """
     from vaecore.config import RunConfig, changed, from_file
     from vaecore.config import preset as named
@@ -74,7 +80,12 @@ def train(
         for adaptation in adaptations:
             err.print(f"{adaptation}.", highlight=False)
     fit(chosen, dataset)  # what is wrong is said here, not in a log
-    _start(store_at(store).create(chosen, name), detach, as_json)
+    if seeds == 1:
+        return _start(store_at(store).create(chosen, name), detach, as_json)
+    configs = {seed: chosen.model_copy(update={"seed": seed}) for seed in range(chosen.seed, chosen.seed + seeds)}
+    here = store_at(store)
+    _start_together([here.create(each, f"{name}-{seed}" if name else "") for seed, each in configs.items()],
+                    list(configs.values()), detach, as_json)
 
 
 @app.command()
@@ -143,6 +154,46 @@ def _start(run: Run, detach: bool, as_json: bool) -> None:
         return say({"run": run.id, "folder": str(run.path)}, as_json, f"{run.id} is queued in {run.path}")
     err.print(f"{run.id} in {run.path}", highlight=False)
     _follow(run, as_json)
+
+
+def _start_together(runs: list[Run], configs: list[RunConfig], detach: bool, as_json: bool) -> None:
+    """Queue runs of several seeds, stacked where they can be, which is said; and follow them."""
+    from vaecore.training.stacked import tried
+
+    trial = tried(configs)
+    lab.submit_together([run.path for run in runs], stack=trial.stacked)
+    how = "stacked, in one process" if trial.stacked else f"one by one: {trial.why}"
+    err.print(f"{len(runs)} seeds are trained {how}.", highlight=False)
+    if not detach:
+        _follow_together(runs)
+    found = [{"run": run.id, "folder": str(run.path), "state": now.state, "detail": now.detail,
+              "summary": run.summary()} for run in runs for now in [lab.status(run.path)]]
+    say({"stacked": trial.stacked, "why": trial.why, "runs": found}, as_json,
+        "\n".join(f"{each['run']}: {each['detail'] or each['state']}" for each in found))
+    states = {str(each["state"]) for each in found}
+    if not detach and states != {"finished"}:
+        raise typer.Exit(STOPPED if states <= {"finished", "stopped"} else FAILED)
+
+
+def _follow_together(runs: list[Run]) -> None:
+    """One bar for all, until the last has ended."""
+    with training_bar(err) as progress:
+        task = progress.add_task("queued", total=None)
+        while True:
+            try:
+                now = [lab.status(run.path) for run in runs]
+                live = [status for status in now if status.state in ("queued", "running")]
+                progress.update(task, description=f"{len(runs) - len(live)} of {len(runs)} ended",
+                                completed=sum(status.step for status in now),
+                                total=len(runs) * max(status.total for status in now) or None)
+                if not live:
+                    return
+                lab.kick(runs[0].path.parent.parent)
+                time.sleep(0.2)
+            except KeyboardInterrupt:
+                err.print("Stopping after this step; all are saved and can be resumed.")
+                for run in runs:
+                    lab.stop(run.path)
 
 
 def _follow(run: Run, as_json: bool) -> None:

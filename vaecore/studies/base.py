@@ -10,6 +10,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -142,15 +143,39 @@ class Bench:
         """Train a run to its end, on one CPU thread so that the result is the same on the same machine."""
         from vaecore.training import train
 
-        training = config.training.model_copy(update={"threads": NICE_THREADS, "device": "cpu"})
         self.say(f"training {label}")
-        run = self.store.create(config.model_copy(update={"training": training}), self._name(label),
-                                experiment=self.study)
+        run = self._made(label, config)
         with training_lock(run.path):  # in the user's store others look at it, and might resume or remove it
             outcome = train(run.path, self)
         if outcome != "finished":
             raise Cancelled
         return run
+
+    def train_all(self, wanted: Mapping[str, RunConfig]) -> dict[str, Run]:
+        """Train a run for each label; those that differ in seeds and numbers of the training alone are stacked.
+
+        What is found is what `train` finds, but for the last digits: sums are taken in another order.
+        """
+        from vaecore.training.stacked import groups, train_stacked
+
+        runs: dict[str, Run] = {}
+        for labels in groups(wanted):
+            if len(labels) == 1:
+                runs[labels[0]] = self.train(labels[0], wanted[labels[0]])
+                continue
+            self.say(f"training {', '.join(labels)}")
+            for label in labels:
+                runs[label] = self._made(label, wanted[label])
+            with ExitStack() as locks:
+                for label in labels:
+                    locks.enter_context(training_lock(runs[label].path))
+                train_stacked([runs[label].path for label in labels], [self] * len(labels), _ended)
+        return {label: runs[label] for label in wanted}
+
+    def _made(self, label: str, config: RunConfig) -> Run:
+        training = config.training.model_copy(update={"threads": NICE_THREADS, "device": "cpu"})
+        return self.store.create(config.model_copy(update={"training": training}), self._name(label),
+                                 experiment=self.study)
 
     def metrics(self, run: Run) -> Metrics:
         """Everything the run has written."""
@@ -176,6 +201,14 @@ class Bench:
         base = f"{self.study.lower()}-{label}" if self.study else label
         taken = {run.id for run in self.store.runs()}
         return next(name for name in (base, *(f"{base}-{n}" for n in range(2, 10_000))) if name not in taken)
+
+
+def _ended(_place: int, how: Literal["finished", "stopped"] | Exception) -> None:
+    """Pass on what ended a member of a stack, where that is not the end of its training."""
+    if isinstance(how, Exception):
+        raise how
+    if how != "finished":
+        raise Cancelled
 
 
 def run_study(study: Study, store: Store, *, progress: Callable[[str], object] = print,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from vaecore.config import RunConfig
 from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.schema import parse
+from vaecore.store import Run
 from vaecore.studies.base import Bench, Finding, Row, Study
 from vaecore.training.checkpoints import load_model
 
@@ -33,14 +34,12 @@ def configuration(l2: float, seed: int = 0) -> RunConfig:
                      "keep": "last"}})
 
 
-def row(bench: Bench, l2: float, seed: int = 0) -> Row:
+def row(run: Run, l2: float, seed: int = 0) -> Row:
     """Cosines between principal components and both ways to find them, and how far off the subspace is."""
-    config = configuration(l2, seed)
-    run = bench.train(f"l2-{l2:g}-{seed}", config)
     weights = dict(load_model(run.path).named_parameters())
     w2: Matrix = weights["decoder.0.weight"].detach().double().numpy()  # (D, r)
     w1: Matrix = weights["encoder.1.weight"].detach().double().numpy()
-    x = np.asarray(config.data.load().splits["train"].arrays["vector"], np.float64)
+    x = np.asarray(run.config().data.load().splits["train"].arrays["vector"], np.float64)
     covariance = np.cov(x.T, bias=True)
     components = np.linalg.eigh(covariance)[1][:, ::-1][:, :LATENT]  # (D, r)
     left, singular, _ = np.linalg.svd(w2, full_matrices=False)
@@ -61,7 +60,9 @@ def cosines(a: Matrix, b: Matrix) -> Matrix:
 
 def run(bench: Bench) -> Finding:
     """Without and with the penalty, for every seed."""
-    return finding([row(bench, l2, seed) for seed in SEEDS for l2 in PENALTIES])
+    wanted = {(l2, seed): f"l2-{l2:g}-{seed}" for seed in SEEDS for l2 in PENALTIES}
+    runs = bench.train_all({label: configuration(*point) for point, label in wanted.items()})
+    return finding([row(runs[label], *point) for point, label in wanted.items()])
 
 
 def finding(table: Sequence[Row]) -> Finding:

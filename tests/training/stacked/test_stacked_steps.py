@@ -18,8 +18,8 @@ from vaecore.training.stacked import Stack, Unstackable, groups, tried
 from vaecore.training.stacked.alike import FREE, MOST_STACKED
 
 STEPS, MEMBERS = 50, 3
+CPU = torch.device("cpu")
 DIGITS: dict[str, Any] = {"data": {"name": "digits", "train_limit": 256}}
-NUMBERS: dict[str, Any] = {"data": {"name": "gaussian", "train_limit": 256}}
 # Smooth networks: at a kink of ReLU two orders of summing may go two ways.
 MLP = {"kind": "mlp", "hidden": [16], "activation": "tanh"}
 
@@ -114,6 +114,19 @@ def test_gradients_are_summed_over_models_and_not_averaged() -> None:
         own = tensor - before[name]
         assert torch.allclose(moved[name] - before[name], own, rtol=1e-3, atol=1e-7), name
         assert not torch.allclose((moved[name] - before[name]) / MEMBERS, own, rtol=1e-3, atol=1e-7), name
+
+
+def test_each_may_have_data_of_its_own() -> None:
+    given = [parse(RunConfig, {**FAMILIES["linear, sgd"], "seed": seed,
+                               "data": {"name": "gaussian", "data_seed": seed}}) for seed in range(MEMBERS)]
+    found, own = ([Course(each, build(each, data := each.data.load()), Splits(data, CPU)["train"], CPU)
+                   for each in given] for _ in range(2))
+    stack = Stack(found)
+    for step in range(7):
+        stack.update(dict.fromkeys(range(MEMBERS), step))
+        for course in own:
+            course.update(step)
+    assert all(apart(*pair) < 1e-5 for pair in zip(found, own, strict=True))
 
 
 @pytest.mark.parametrize("change", [0.1, float("nan")])
@@ -220,6 +233,8 @@ def test_configurations_are_alike_in_all_that_a_step_computes() -> None:
             "latent": parse(RunConfig, small({"latent_size": 5})),
             "noise": parse(RunConfig, small({"likelihood": {"kind": "gaussian", "sigma": 0.5}})),
             "data": parse(RunConfig, {**small(), "data": {"name": "digits", "train_limit": 128}})}
+    drawn = [parse(RunConfig, {**small(), "data": {"name": "gaussian", "data_seed": seed}}) for seed in (0, 1)]
+    assert groups(dict(enumerate(drawn))) == [[0, 1]]
     assert groups({"base": base, **free}) == [["base", *free]]
     for name, config in held.items():
         assert groups({"base": base, name: config}) == [["base"], [name]]

@@ -21,6 +21,8 @@ Name = TypeVar("Name", bound=Hashable)
 def form(config: RunConfig) -> str:
     """What has to be equal between the members of a stack, as text."""
     values = config.model_dump(mode="json", exclude={"seed": True, "training": FREE})
+    # What data were drawn by, or split by, makes other numbers of the same shapes.
+    values["data"] = {name: value for name, value in values["data"].items() if not name.endswith("seed")}
     # The cost of the KL has one number, which each model has for itself: what is left is its kind.
     values["training"]["kl"] = {name: value for name, value in values["training"]["kl"].items()
                                 if not isinstance(value, float)}

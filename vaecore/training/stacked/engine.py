@@ -59,7 +59,7 @@ class Stack:
         self.courses = list(courses)
         first = self.courses[0]
         _check(self.courses)
-        self.device, self.feed, self.plain = first.device, first.feed, isinstance(first.training.kl, Plain)
+        self.device, self.plain = first.device, isinstance(first.training.kl, Plain)
         self.generators = [course.generator for course in self.courses]
         self.draws, names, work = _rehearsed(first)
         if gain and self.device.type == "cpu" and work > MOST_WORK:
@@ -84,7 +84,7 @@ class Stack:
         beta, free = torch.tensor([[beta for beta, _ in numbers], nats], dtype=torch.float32).to(self.device)
         with torch.no_grad():
             indices = [course.indices(step) for course, step in zip(self.courses, at, strict=True)]
-            batch = self.feed.batches(indices, self.generators)
+            batch = self._batch(indices, self.generators)
             terms, gradients = self.graph(self.learned, self.rest, batch, self._drawn(self.generators), beta, free)
             torch._foreach_copy_(self.gradient_parts, gradients)
             norms = torch.linalg.vector_norm(self.gradients, dim=1)
@@ -163,6 +163,14 @@ class Stack:
     def _others(self, model: Family) -> list[str]:
         return [name for name in _named(model) if name not in set(self.names)]
 
+    def _batch(self, indices: Sequence[Tensor], generators: Sequence[torch.Generator]) -> Batch:
+        """The batch of each, (M, B, ...): of data that all share taken at once."""
+        feeds = [course.feed for course in self.courses]
+        if all(feed is feeds[0] for feed in feeds):
+            return feeds[0].batches(indices, generators)
+        each = [feed.batch(rows, generator) for feed, rows, generator in zip(feeds, indices, generators, strict=True)]
+        return {name: torch.stack([batch[name] for batch in each]) for name in each[0]}
+
     def _drawn(self, generators: Sequence[torch.Generator]) -> list[Tensor]:
         """What the objective asks of randomness, (M, ...) each, a generator a model."""
         return [torch.stack([draw.of(generator) for generator in generators]) for draw in self.draws]
@@ -207,7 +215,7 @@ class Stack:
     def _tried_on(self) -> tuple[Batch, list[torch.Generator]]:
         """A first batch of each and generators as they are then; the models' own draw nothing."""
         generators = [_copy(generator) for generator in self.generators]
-        return self.feed.batches([course.indices(0) for course in self.courses], generators), generators
+        return self._batch([course.indices(0) for course in self.courses], generators), generators
 
     def _agrees(self) -> None:
         """Raise `Unstackable` where a stacked loss or gradient is not the model's own: nothing is taken on trust."""
@@ -298,10 +306,11 @@ def _check(courses: Sequence[Course]) -> None:
             raise Unstackable(f"its {name} learns by a loss of its own between the steps")
         if type(course.model).at_step is not Family.at_step:
             raise Unstackable(f"what {title} is trained on changes from step to step")
-        if course.feed is not courses[0].feed:
-            raise Unstackable("they are not trained on the same data")
-    if courses[0].feed.files:
-        raise Unstackable("its data are read from a file while it trains")
+        if course.feed.files:
+            raise Unstackable("its data are read from a file while it trains")
+        if [(name, m.shape) for name, m in course.model.modalities.items()] != [
+                (name, m.shape) for name, m in courses[0].model.modalities.items()]:
+            raise Unstackable("their observations have not the same shapes")
 
 
 def _rehearsed(course: Course) -> tuple[list[Draw], list[str], int]:
