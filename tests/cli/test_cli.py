@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from vaecore import cli, lab
+from vaecore.explore import Checkpoint, decode_same
+from vaecore.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +207,6 @@ def test_bad_names(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_damaged_run(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import shutil
     shutil.copytree(store, tmp_path / "copy")
     copy = tmp_path / "copy" / "runs" / "small"
     weights = copy / "weights.safetensors"
@@ -217,7 +220,6 @@ def test_damaged_run(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[
 
 
 def test_an_odd_summary_costs_its_own_row(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import shutil
     shutil.copytree(store, tmp_path / "copy")
     shutil.copytree(store / "runs" / "small", tmp_path / "copy" / "runs" / "odd")
     (tmp_path / "copy" / "runs" / "odd" / "summary.json").write_text('{"test": "no", "parameters": "x"}')
@@ -392,3 +394,24 @@ def test_a_place_that_nothing_can_be_written_to_is_refused_before_anything_is_co
         monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaecore.store.Store.find", lambda *_: pytest.fail("the run is opened first"))
     assert says in refused(capsys, *(each.format(tmp_path) for each in arguments))
+
+
+def test_compare_draws_the_same_noise_of_a_seed_and_says_what_is_not_there(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    gallery, out = Path(__file__).parents[2] / "trained" / "gallery", tmp_path / "same.png"
+    for name in ("vae", "made"):
+        shutil.copytree(gallery / name, tmp_path / "gallery" / name)
+    kept = tmp_path / "gallery" / "vae" / "kept" / "step-00000010.safetensors"
+    kept.parent.mkdir()
+    shutil.copy(gallery / "vae" / "weights.safetensors", kept)
+    words = ["compare", "vae", "made", "--count", "3", "--scale", "1", "-o", str(out), "--store", str(tmp_path)]
+    assert call([*words, "--what", "noise", "--seed", "5"]) == 0
+    sheet = np.asarray(Image.open(out))
+    assert sheet.shape[:2] == (2 * 29 - 1, 3 * 29 - 1)
+    [row] = decode_same([Checkpoint.load(Store(tmp_path).find("vae"))], 3, seed=5)
+    np.testing.assert_array_equal(sheet[:28, 29:57, 0], row[1])
+    capsys.readouterr()
+    assert call([*words, "--what", "noise", "--step", "9"]) == 0
+    assert "gallery/vae kept no weights up to step 9." in capsys.readouterr().err
+    assert "noise" in refused(capsys, *words, "--what", "magic")
+    assert "has no latent code" in refused(capsys, "compare", "made", "-o", str(out), "--store", str(tmp_path))

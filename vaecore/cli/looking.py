@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vaecore.data import SplitName
     from vaecore.explore import Checkpoint
     from vaecore.explore.pictures import Images
+    from vaecore.store import Run
 
 PictureOption = Annotated[Path, typer.Option("-o", "--output", callback=writable,
                                              help="The PNG to write.")]
@@ -199,8 +200,13 @@ def traverse(run: RunArgument, output: PictureOption,
 @app.command()
 def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", help="Two runs or more.")],
             output: Annotated[Path | None, typer.Option("-o", "--output", callback=writable,
-                                                        help="A PNG: originals, then a row of "
-                                                        "reconstructions a run.")] = None,
+                                                        help="A PNG: a row a run, of what --what says.")] = None,
+            what: Annotated[str, typer.Option(metavar="data|noise", help="The same test data through each run, below "
+                                              "them, or the same noise through each one's own prior.")] = "data",
+            seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the noise, and of which test data are "
+                                              "taken: 0 takes the first.")] = 0,
+            step: Annotated[int | None, typer.Option(min=0, help="Draw with the weights that each run kept nearest to "
+                                                     "this step, and not after it; else with its last.")] = None,
             html: Annotated[Path | None, typer.Option("--html", callback=writable,
                                                       help="The whole comparison as one self-contained page: no "
                                                       "server, no network.")] = None,
@@ -224,10 +230,7 @@ def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", he
     fields = differences(values)
     rows = [record(run) for run in found]
     if output:
-        from vaecore.explore import Checkpoint, reconstruct_same
-
-        images = reconstruct_same([Checkpoint.load(run) for run in found], count)
-        save(_stack(images), len(images[0]), output, scale)
+        _save_same(found, what, count, seed, step, output, scale)
     if as_json:
         return say({"differences": fields, "runs": [facts(row) for row in rows]}, True, "")
     table = Table("field", *[run.id for run in found])
@@ -241,6 +244,34 @@ def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", he
     if len({identity(each.get("data", {})) for each in values}) > 1 or any(
             name.startswith("model.likelihood") or name == "model.family" for name in fields):
         out.print("Numbers in nats compare only between runs of the same data, pixels and likelihood; these differ.")
+
+
+def _save_same(runs: Sequence[Run], what: str, count: int, seed: int, step: int | None, output: Path,
+               scale: int | None) -> None:
+    """Write the same data or noise through each of the runs; says which rows are not there.
+
+    Raises `StoreError` where no run can be drawn, and `ConfigError` for an option that is none.
+    """
+    from vaecore.explore.pictures import labelled, legible
+    from vaecore.explore.same import WHATS, same
+    from vaecore.schema import problem
+
+    wanted = next((each for each in WHATS if each == what), None)
+    if wanted is None:
+        raise problem("--what", what, "there is no such row.", f"Choose one of {', '.join(WHATS)}.")
+    shown = same(runs, count, seed, step, [wanted])
+    drawn = [(each.line, each.cells.images) for _, lines in shown.tables for each in lines
+             if each.cells.images is not None]
+    if all(line.original for line, _ in drawn):
+        raise StoreError(" ".join(["None of these runs has pictures to show here.", *shown.left_out]))
+    for sentence in shown.left_out:
+        err.print(sentence, highlight=False, markup=False)
+    images = [each for _, each in drawn]
+    if len({each.shape for each in images}) == 1:
+        return save(_stack(images), len(images[0]), output, scale)
+    _check_no_table(output)
+    output.write_bytes(labelled([(line.note if line.original else line.run.id, legible(each)) for line, each in drawn]))
+    err.print(f"{output} written", highlight=False)
 
 
 def checked_split(name: str) -> SplitName:
@@ -308,12 +339,18 @@ def _write_table(found: Checkpoint, run: str, output: Path, numbers: Numbers | N
 
 def save(images: Images, columns: int, output: Path, scale: int | None) -> None:
     from vaecore.explore.pictures import grid, to_save
-    from vaecore.schema import problem
 
-    if _wants_table(output):  # a picture by that name would open in no program
-        raise problem("--output", str(output), "a picture is no .csv.", "Give a .png.")
+    _check_no_table(output)
     output.write_bytes(to_save(grid(images, columns), scale))
     err.print(f"{output} written", highlight=False)
+
+
+def _check_no_table(output: Path) -> None:
+    """Raise `ConfigError` for a picture by the name of a table: it would open in no program."""
+    from vaecore.schema import problem
+
+    if _wants_table(output):
+        raise problem("--output", str(output), "a picture is no .csv.", "Give a .png.")
 
 
 def _stack(rows: Sequence[Images]) -> Images:
