@@ -58,7 +58,7 @@ class Rows:
         self.sent += 1
 
     def open(self, query: str = "") -> Rows:
-        self.page.goto(f"{self.app.address}/compare?runs=aged&runs=gallery/vae&n={COLUMNS}{query}")
+        self.page.goto(f"{self.app.address}/compare?section=Pictures&runs=aged&runs=gallery/vae&n={COLUMNS}{query}")
         self.page.locator(".rows[data-loaded]").wait_for()
         self.page.wait_for_function("() => document.querySelector('[data-testid=stApp]').dataset.testScriptState "
                                     "=== 'notRunning'")

@@ -19,8 +19,8 @@ def in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAECORE_STORE", str(demo.store()))
 
 
-def compare(*runs: str) -> AppTest:
-    return demo.open_page("compare", runs=list(runs)) if runs else demo.open_page("compare")
+def compare(*runs: str, section: str = "Numbers") -> AppTest:
+    return demo.open_page("compare", section=section, **({"runs": list(runs)} if runs else {}))
 
 
 def message(at: AppTest, component: str = "rows") -> dict[str, Any]:
@@ -149,7 +149,7 @@ def test_pixels_and_likelihood_count_too(root: Path) -> None:
 
 
 def test_the_same_data_and_the_same_noise_go_through_every_run() -> None:
-    found = shown(compare("vae", "ae", "gallery/pca"))
+    found = shown(compare("vae", "ae", "gallery/pca", section="Pictures"))
     assert list(found) == ["noise", "data"]
     assert [line["label"] for line in found["noise"]] == ["vae", "ae", "gallery/pca"]
     assert [line["label"] for line in found["data"]] == ["test images of vae", "vae", "ae", "gallery/pca"]
@@ -171,7 +171,7 @@ def test_the_same_codes_are_paired_by_rank() -> None:
 
 
 def test_other_shapes_have_a_table_of_their_own() -> None:
-    found = shown(compare("vae", "vectors"))
+    found = shown(compare("vae", "vectors", section="Pictures"))
     assert [line["label"] for line in found["noise"]] == ["vae", "vectors"]
     assert [line["label"] for line in found["data"]] == ["test images of vae", "vae"]
     assert [line["label"] for line in found["data1"]] == ["test vectors of vectors", "vectors"]
@@ -184,7 +184,7 @@ def test_steps_are_offered_where_weights_were_kept(root: Path) -> None:
     for step in (3, 7):
         shutil.copy(root / "runs" / "ae" / "weights.safetensors", kept / f"step-{step:08d}.safetensors")
     shutil.rmtree(root / "runs" / "vae" / "kept", ignore_errors=True)
-    at = compare("ae", "vae")
+    at = compare("ae", "vae", section="Pictures")
     assert message(at)["steps"] == [3, 7]
     assert [line["kept"] for line in shown(at)["data"]] == [False, True, False]
 
@@ -212,7 +212,7 @@ def test_more_than_twelve_are_cut(root: Path) -> None:
 def test_a_broken_run_is_named_and_the_others_compared(root: Path, file: str, said: str) -> None:
     path = root / "runs" / "ae" / file
     path.write_bytes(path.read_bytes()[:100])
-    at = compare("ae", "vae")
+    at = compare("ae", "vae", section="Pictures")
     [error] = at.error
     assert said in error.value
     assert [line["label"] for line in shown(at)["data"]] == ["test images of vae", "vae"]
@@ -221,7 +221,7 @@ def test_a_broken_run_is_named_and_the_others_compared(root: Path, file: str, sa
 def test_damaged_metrics_cost_themselves(root: Path) -> None:
     path = root / "runs" / "ae" / "metrics.jsonl"
     path.write_text('{"kind": "evaluation", "step": "x"}\n{"kind": "evaluation", "step": 1, "mse": {}}\n\0\n')
-    compare("ae", "vae")
+    compare("ae", "vae", section="Curves")
 
 
 def test_choosing_none() -> None:
@@ -233,18 +233,18 @@ def test_choosing_none() -> None:
 def test_a_family_without_a_code_is_a_calm_row_and_draws_its_own_samples(root: Path) -> None:
     """Nothing is wrong with it: no error, words that say why it is left out, and what it draws."""
     shutil.copytree(Path(__file__).parents[3] / "trained" / "gallery" / "made", root / "gallery" / "made")
-    at = compare("vae", "gallery/made")
+    at = compare("vae", "gallery/made", section="Pictures")
     assert not at.error and "gallery/made has no latent code" in demo.words(at)
     found = shown(at)
     assert [line["label"] for line in found["noise"]] == ["vae", "gallery/made"]
     assert [line["label"] for line in found["data"]] == ["test images of vae", "vae"]
-    assert not compare("gallery/made").error
+    assert not compare("gallery/made", section="Pictures").error
 
 
 def test_agreement_is_a_matrix_with_its_numbers_and_says_what_is_left_out() -> None:
     from vaecore.explore.agreement import between, encoded
 
-    at = compare("vae", "ae", "vectors")
+    at = compare("vae", "ae", "vectors", section="Codes")
     [matrix] = [each.proto.body for each in at.get("html") if "by chance" in each.proto.body]
     [group] = encoded([load(name) for name in ("runs/vae", "ae")]).encoded
     found = between(group, 0, 1)
