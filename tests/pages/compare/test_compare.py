@@ -254,7 +254,7 @@ def test_agreement_is_a_matrix_with_its_numbers_and_says_what_is_left_out() -> N
     assert f"z{first.first} and z{first.second}: {first.correlation:+.2f}" in matrix
     said = demo.words(at)
     assert f"Of {group.source}" in said and "No other of these runs has the data of vectors" in said
-    assert "Agreement" not in demo.words(compare("vae"))
+    assert "Agreement" not in demo.words(compare("vae", section="Codes"))
 
 
 def test_clips_have_one_player_with_the_same_clip_and_noise(root: Path) -> None:
