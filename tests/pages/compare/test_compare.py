@@ -264,8 +264,8 @@ def test_clips_have_one_player_with_the_same_clip_and_noise(root: Path) -> None:
     gallery = Path(__file__).parents[3] / "trained" / "gallery"
     for name in ("predictor-mnist", "svg-fp-mnist"):
         shutil.copytree(gallery / name, root / "gallery" / name)
-    at = demo.open_page("compare", section="Pictures", runs=["gallery/predictor-mnist", "gallery/svg-fp-mnist"], clip="2",
-                        future="2")
+    at = demo.open_page("compare", section="Pictures", clip="2", future="2",
+                        runs=["gallery/predictor-mnist", "gallery/svg-fp-mnist"])
     told = message(at, "player")
     assert [track["name"] for track in told["tracks"]] == ["truth", "gallery/predictor-mnist", "gallery/svg-fp-mnist"]
     assert told["context"] == 5 and len({track["count"] for track in told["tracks"]}) == 1
