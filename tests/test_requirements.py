@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "umap-learn": "umap",
                "bayesian-optimization": "bayes_opt"}
-BY_NAME = {"umap", "onnx", "search"}  # extras installed only where they are asked for by name; tests have them all
+# Extras that are installed only where they are asked for by name; tests have them all.
+BY_NAME = {"umap", "onnx", "search", "tensorboard"}
 
 BROUGHT = {"pydantic_core", "starlette"}  # by pydantic and by Streamlit, whose own they are
 KNOWN = {*sys.stdlib_module_names, *BROUGHT, "vaecore", "pages"}

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SHOWN = ("code", "samples", "traversal", "walk", "interpolation")
 # What each kind of file reads of the options, and how its name ends.
 WAY = ("show", "z", "dimension", "span", "from", "to", "path", "seed", "count")
-READS = {"zip": ("kept",), "codes": ("split", "kl"), "html": ("split",), "onnx": ("network",),
+READS = {"zip": ("kept",), "tensorboard": (), "codes": ("split", "kl"), "html": ("split",), "onnx": ("network",),
          "frames": (*WAY, "rate", "scale"), "snippet": (*WAY, "temperature"), "notebook": (*WAY, "temperature")}
 ENDING = {"zip": ".zip", "codes": "-codes.csv", "html": ".html", "onnx": ".onnx", "frames": ".gif", "snippet": ".py",
           "notebook": ".ipynb"}
@@ -44,6 +44,9 @@ def export(
     frames: Annotated[bool, typer.Option("--frames", help="A film that loops: a .gif, .webp or .mp4.")] = False,
     snippet: Annotated[bool, typer.Option("--snippet", help="A Python script that makes a view again.")] = False,
     notebook: Annotated[bool, typer.Option("--notebook", help="A notebook that makes a view again.")] = False,
+    tensorboard: Annotated[Path | None, typer.Option("--tensorboard", metavar="DIR", help="Curves as event files in "
+                                                     "this folder, one below it for each run; needs the extra "
+                                                     "tensorboard of vaecore.")] = None,
     output: Annotated[Path | None, typer.Option("-o", "--output", callback=writable, help="The file to write.",
                                                 show_default="named after the run, in this folder")] = None,
     kept: Annotated[bool, typer.Option("--kept", help="Of --zip: the weights kept along the way, too.")] = False,
@@ -75,7 +78,8 @@ def export(
 ) -> None:
     """Take a checkpoint, or a view of it, with you."""
     asked = [name for name, on in (("zip", zip), ("codes", codes), ("html", html), ("onnx", onnx), ("frames", frames),
-                                   ("snippet", snippet), ("notebook", notebook)) if on]
+                                   ("snippet", snippet), ("notebook", notebook),
+                                   ("tensorboard", tensorboard is not None)) if on]
     if len(asked) != 1:
         raise problem("export", ", ".join(f"--{name}" for name in asked) or "nothing",
                       "it writes one kind of file at a time.",
@@ -88,9 +92,17 @@ def export(
     for name, value in given.items():
         if name not in READS[what]:
             raise problem(f"--{name}", value, f"--{what} does not read it.", "Leave it out.")
-    if len(runs) > 1 and what != "zip":
+    if len(runs) > 1 and what not in ("zip", "tensorboard"):
         raise problem("export", " ".join(runs), f"--{what} is of one run.", "Give one, or ask for --zip.")
     found = [store_at(store).find(run) for run in runs]
+    if tensorboard is not None:
+        if output is not None:
+            raise problem("--output", str(output), "--tensorboard names its folder itself.", "Leave it out.")
+        from vaecore.sharing.tensorboard import event_files
+
+        for each in found:
+            err.print(f"{event_files(each, tensorboard)} written")
+        return
     called = found[0].id.replace("/", "-") if len(found) == 1 else "runs"
     target = output or writable(Path(f"{called}{ENDING[what]}"))
     assert target is not None
