@@ -90,6 +90,8 @@ def _cell(one: Agreement, names: list[str], i: int, j: int) -> str:
     above = i < j
     estimate = one.cka if above else one.match
     pairs = [f"z{p.first} and z{p.second}: {p.correlation:+.2f}" for p in one.pairs[:SHOWN_PAIRS]]
+    if not pairs:
+        pairs.append("none, as one of them has no dimension in use")
     if len(one.pairs) > SHOWN_PAIRS:
         pairs.append(f"and {len(one.pairs) - SHOWN_PAIRS} more pairs")
     first, second = names[min(i, j)], names[max(i, j)]

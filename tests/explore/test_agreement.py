@@ -99,9 +99,18 @@ def test_intervals_hold_the_truth() -> None:
     wanted = (0.8**2 * 3) / (3 * (0.8**2 + 0.36))  # y = 0.8 x + 0.6 e, each of unit variance
     for seed in range(80):
         x = rng.standard_normal((150, 3))
-        found = agreement(x, 0.8 * x + 0.6 * rng.standard_normal((150, 3)), seed).cka
+        found = agreement(x, 0.8 * x + 0.6 * rng.standard_normal((150, 3)), seed=seed).cka
         held += found.low <= wanted <= found.high
     assert held >= 69
+
+
+def test_dimensions_out_of_use_match_nothing_and_keep_their_numbers() -> None:
+    x = codes(80, 5)
+    found = agreement(x, x, [1, 4], [4, 0, 1])
+    assert {(pair.first, pair.second) for pair in found.pairs} == {(1, 1), (4, 4)}
+    assert found.match.value == pytest.approx(1) and found.cka.value == pytest.approx(1)
+    nothing = agreement(x, x, [], [0])
+    assert nothing.pairs == () and nothing.match.value == nothing.chance == 0
 
 
 def test_too_few_are_refused() -> None:

@@ -44,7 +44,7 @@ from vaecore.training.checkpoints import BrokenCheckpoint
 
 OBSERVATIONS = 1_000  # at most, that are encoded
 FEWEST_OBSERVATIONS = 8  # observations of which agreement is told: halves of fewer have no unbiased estimate
-HALVES = 100  # drawn for an interval
+HALVES = 60  # drawn for an interval
 SHUFFLES = 20  # for what a match is by chance
 STILL = 1e-12  # variance of a dimension that does not move, as a share of the largest
 
@@ -136,25 +136,28 @@ def _standard(x: Numbers) -> Numbers:
     return np.where(still, 0, x / np.where(still, 1, lengths))
 
 
-def agreement(x: Codes, y: Codes, seed: int = 0) -> Agreement:
+def agreement(x: Codes, y: Codes, used: Sequence[int] | None = None, others: Sequence[int] | None = None, seed: int = 0
+              ) -> Agreement:
     """How far two codes (N, p) and (N, q) of the same observations agree, with intervals.
 
+    CKA is of all dimensions, the match of those `used` in the first and of `others` in the second; all without them.
     The pairs of the whole are kept in every half. Raises `ValueError` for fewer than 8 observations.
     """
     a, b = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if len(a) < FEWEST_OBSERVATIONS or len(a) != len(b):
         raise ValueError(f"codes of {len(a)} and {len(b)} observations. Give the same ones, at least "
                          f"{FEWEST_OBSERVATIONS}.")
-    pairs = best_match(a, b)
+    used, others = (list(range(z.shape[1]) if own is None else own) for z, own in ((a, used), (b, others)))
     rng = np.random.default_rng(seed)
-    firsts, seconds = [pair.first for pair in pairs], [pair.second for pair in pairs]
+    pairs = [Pair(used[i], others[j], correlation) for i, j, correlation in best_match(a[:, used], b[:, others])]
+    firsts, seconds = a[:, [pair.first for pair in pairs]], b[:, [pair.second for pair in pairs]]
     kernels, matches = [], []
     for _ in range(HALVES):
         half = rng.permutation(len(a))[:len(a) // 2]
         kernels.append(cka(a[half], b[half]))
-        own = (_standard(a[half][:, firsts]) * _standard(b[half][:, seconds])).sum(0)
+        own = (_standard(firsts[half]) * _standard(seconds[half])).sum(0)
         matches.append(float(np.abs(own).mean()) if len(own) else 0.0)
-    chance = [_mean(best_match(a, b[rng.permutation(len(b))])) for _ in range(SHUFFLES)]
+    chance = [_mean(best_match(a[:, used], b[rng.permutation(len(b))][:, others])) for _ in range(SHUFFLES)]
     share = np.sqrt((len(a) // 2) / (len(a) - len(a) // 2))  # 1, but for one observation that is left over
     return Agreement(_interval(cka(a, b), kernels, share), _interval(_mean(pairs), matches, share),
                      float(np.mean(chance)), tuple(pairs), len(a))
@@ -210,9 +213,4 @@ def encoded(checkpoints: Sequence[Checkpoint], count: int = OBSERVATIONS) -> Gro
 
 def between(group: Encoded, first: int, second: int) -> Agreement:
     """How far two runs of a group agree: CKA of all dimensions, and the match of those in use, by their own numbers."""
-    a, b = group.codes[first], group.codes[second]
-    used, others = group.used[first] or [0], group.used[second] or [0]
-    whole = agreement(a, b)
-    match = agreement(a[:, used], b[:, others])
-    pairs = tuple(Pair(used[pair.first], others[pair.second], pair.correlation) for pair in match.pairs)
-    return Agreement(whole.cka, match.match, match.chance, pairs, whole.observations)
+    return agreement(group.codes[first], group.codes[second], group.used[first], group.used[second])
