@@ -30,9 +30,12 @@ FORBIDDEN: dict[str, list[str]] = {  # part -> what it must not import, besides 
     "nets": ["config", "models", "schedules", "training", "store", *TOP],
     "models": ["config", "schedules", "training", "store", *TOP],
     "config": ["training", "store", *TOP], "store": ["training", "models", *TOP], "training": TOP,
-    "evaluate": ["lab", "studies", "cli"], "explore": ["lab", "studies", "cli"], "lab": ["studies", "cli"],
+    "evaluate": ["lab", "library", "studies", "cli"], "explore": ["lab", "library", "studies", "cli"],
+    "lab": ["library", "studies", "cli"],
     "sweeps": ["studies", "cli"],
-    "views": ["training", "evaluate", "lab", "studies", "cli"], "studies": ["cli"]}
+    "views": ["training", "evaluate", "lab", "studies", "cli"], "studies": ["cli"],
+    "marks": ["store", "config", "models", *TOP], "naming": ["store", "config", "models", *TOP],
+    "library": ["studies", "sweeps", "comparison", "sharing", "cli", "training", "models"]}
 
 
 def module(path: Path) -> str:
@@ -156,7 +159,7 @@ def test_vaecore_is_whole_where_the_dashboard_is_not_installed() -> None:
     assert run(code) == "True"
 
 
-@pytest.mark.parametrize("name", ["vaecore", "vaecore.store", "vaecore.files", "vaecore.lab"])
+@pytest.mark.parametrize("name", ["vaecore", "vaecore.store", "vaecore.files", "vaecore.lab", "vaecore.library"])
 def test_what_paints_first_needs_no_torch(name: str) -> None:
     importlib.import_module(name)
     code = f"import sys, {name}\nprint([m for m in ('torch', 'streamlit', 'sklearn', 'av') if m in sys.modules])"

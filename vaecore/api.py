@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from vaecore.config import RunConfig
     from vaecore.data.own.file import OwnFile
     from vaecore.explore import Checkpoint, Codeless, CrossModal, SentenceCheckpoint, VideoCheckpoint
+    from vaecore.library import Record
     from vaecore.sweeps import Standing
     from vaecore.training.fitting import Fitting
 
@@ -144,6 +145,22 @@ def load(reference: str | Path | Run, *, store: Store | Path | str | None = None
     if isinstance(reference, Path) or folder.is_absolute() or len(folder.parts) > 2:
         raise StoreError(f"{folder} is no run's folder: it has no config.json. Give the folder of a run, or its id.")
     return _opened(_store(store).find(reference))
+
+
+def runs(query: str = "", *, sort: str = "", descending: bool | None = None, archived: bool = False,
+         store: Store | Path | str | None = None) -> list[Record]:
+    """List the runs that a query finds, one's own, shared and shipped, as `vaecore runs` does.
+
+        vaecore.runs("data=mnist elbo>-100", sort="elbo")
+
+    `archived` ones too where that is asked. Without `descending` the best comes first where a number has a better end.
+    A record has its run's words as attributes and its numbers by key; `value` gives any field, those of the
+    configuration too. Raises `StoreError` with the word that is wrong for a query or a field that cannot be understood.
+    """
+    from vaecore.library import Query, records, sorted_by
+
+    found = Query.parse(query).of(records(_store(store)), archived=archived)
+    return sorted_by(found, sort, descending=descending) if sort else found
 
 
 def chosen(start: str | Path | RunConfig, settings: Mapping[str, Any]) -> RunConfig:
