@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from tests.sweeps import made
+from tests.sweeps.made import SMALL
 from vaecore import lab
-from vaecore.config import changed, preset
 from vaecore.errors import NotAllowed, StoreError
 from vaecore.lab import jobs
 from vaecore.lab.task import Task
@@ -25,10 +26,8 @@ from vaecore.store import Run, Store
 from vaecore.sweeps import Standing, Sweep, names, standing, tending
 from vaecore.sweeps.keeping import forget, keep, place
 from vaecore.sweeps.keeping import tending as task_of
-from vaecore.sweeps.planning import configuration, declare, plan
+from vaecore.sweeps.planning import declare, plan
 from vaecore.sweeps.search import choose
-
-SMALL = changed(preset("vae-digits"), ["training.epochs=2", "training.threads=1", "training.device=cpu"])
 
 
 @pytest.fixture
@@ -40,28 +39,20 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 def kept(store: Store, over: dict[str, Any], **more: Any) -> Sweep:
-    sweep, _ = declare(SMALL, over, name="s", **more)
-    keep(store, sweep)
-    return sweep
+    return made.asked(store, over, name="s", **more)
 
 
-def write(run: Run, elbos: Sequence[float], *, finished: bool = True, per_epoch: int = 20) -> None:
-    """What a training would have left: an evaluation an epoch, and its end."""
-    lines = [{"kind": "evaluation", "step": epoch * per_epoch, "epoch": float(epoch), "elbo": elbo}
-             for epoch, elbo in enumerate(elbos)]
-    (run.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (run.path / "summary.json").write_text(json.dumps({
-        "steps_per_epoch": per_epoch, "validation": {"elbo": elbos[-1]}, "test": {"elbo": elbos[-1] + 1}}))
-    if finished:
-        lab.stop(run.path)  # out of the queue
-        jobs.write_exit(run.path, jobs.begin(run.path), "finished", "Finished.")
+def finish(run: Run, *elbos: float) -> None:
+    """Out of the queue, and trained to its end."""
+    lab.stop(run.path)
+    made.ended(run, *elbos)
 
 
 def trained(value: Callable[[Run], float]) -> Callable[[list[Path]], None]:
     """In place of the queue: each is trained at once, and ends with the value that is made of its configuration."""
     def submit(folders: list[Path]) -> None:
         for folder in folders:
-            write(Run(folder), [-100.0, value(Run(folder))])
+            finish(Run(folder), -100.0, value(Run(folder)))
     return submit
 
 
@@ -90,7 +81,7 @@ def test_what_is_at_once_in_the_queue_is_bounded_and_goes_on(store: Store) -> No
     assert one_look().counts == {"queued": 2, "new": 1}
     assert one_look().counts == {"queued": 2, "new": 1}  # killed and started anew: nothing twice
     assert "nothing tends them" in one_look().sentence
-    write(store.find("s-001-s1"), [-50.0, -30.0])
+    finish(store.find("s-001-s1"), -50.0, -30.0)
     assert one_look().counts == {"finished": 1, "queued": 2}
 
 
@@ -106,7 +97,7 @@ def test_means_and_intervals_over_seeds_are_those_of_numpy(store: Store, monkeyp
     assert interval.half == pytest.approx(stats.t.ppf(0.975, 3) * values.std(ddof=1) / 2)
     assert now.done and now.best is now.rows[0]
     facts = now.table().facts()
-    assert facts[1]["value"] == pytest.approx(values.mean() - 2) and facts[1]["test"] == facts[1]["value"] + 1
+    assert facts[1]["value"] == pytest.approx(values.mean() - 2) and facts[1]["test"] == facts[1]["value"] - 1
     assert [row["best"] for row in facts] == [True, False]
 
 
@@ -115,12 +106,13 @@ def test_the_bad_are_stopped_in_words_and_the_best_is_not(store: Store) -> None:
                  stopping={"kind": "median", "grace": 0.5})
     assert sweep.stopping.kind == "median"
     for number, seed in ((n, s) for s in (1, 2) for n in range(1, 6)):
-        point = {"model.latent_size": 2 * number}
-        run = store.create(configuration(sweep, point, seed), f"s-{number:03d}-s{seed}",
-                           experiment="sweep:s", point={"number": number, "values": point, "seed": seed})
+        run = made.made(store, sweep, number, {"model.latent_size": 2 * number}, seed)
         lab.submit(run.path)
         if seed == 1:
-            write(run, [-100.0, -10.0 * number], finished=number == 1)
+            finish(run, -100.0, -10.0 * number)
+        if seed == 1 and number > 1:  # not at its end yet
+            (run.path / "exit.json").unlink()
+            lab.submit(run.path)
     said: list[str] = []
     tending._end_the_bad(standing(store, "s"), said.append)
     now = standing(store, "s")
@@ -220,8 +212,9 @@ def test_a_damaged_file_costs_its_sweep_and_is_named(store: Store) -> None:
 def test_runs_of_another_sweep_of_that_name_are_none_of_its_own(store: Store) -> None:
     sweep = kept(store, {"model.latent_size": "2,4"})
     for number, values in ((1, {"model.latent_size": 16}), (2, {"model.other": 4}), (3, {"model.latent_size": 9})):
-        store.create(configuration(sweep, {"model.latent_size": 2}, 1), f"s-{number:03d}-s1", experiment="sweep:s",
-                     point={"number": number, "values": values, "seed": 1})
+        run = made.made(store, sweep, number, {"model.latent_size": 2}, 1)
+        (run.path / "about.json").write_text(json.dumps({
+            "experiment": "sweep:s", "point": {"number": number, "values": values, "seed": 1}}))
     assert [(row.number, len(row.trials)) for row in standing(store, "s").rows][:2] == [(1, 0), (2, 0)]
 
 

@@ -14,6 +14,7 @@ const TOP = 44; // px above the axes, for their titles
 const BOTTOM = 20;
 const SIDE = 56; // px beside the first and the last axis
 const NEAR = 14; // px: how close the pointer must come
+const CATCH = 12; // px: within so many of an end of an axis, that end is meant
 const STEP = 0.05; // of an axis that a key moves a filter by
 const COLOURS = 8; // values of a field that are told apart by colour
 const EDGE = { left: 78, right: 12, top: 10, bottom: 42 }; // px around a slice
@@ -111,23 +112,26 @@ class Sweep {
     });
     const at = event => {
       const { top, height } = box.getBoundingClientRect();
-      return clamp(1 - (event.clientY - top) / height);
+      const part = clamp(1 - (event.clientY - top) / height);
+      const caught = CATCH / height;
+      return part < caught ? 0 : part > 1 - caught ? 1 : part;
     };
     let begun = null;
+    let pressed = null;
     box.onpointerdown = event => {
       box.setPointerCapture(event.pointerId);
-      const [low, high] = this.filters[index] ?? [];
-      const here = at(event);
+      const [low, high] = this.filters[index] ?? [0, 1];
       const thumb = thumbs.indexOf(event.composedPath()[0]);
-      begun = thumb >= 0 && low !== undefined ? (thumb === 0 ? high : low) : here; // an end is moved, the other stays
+      begun = thumb < 0 ? at(event) : thumb === 0 ? high : low; // an end is moved, the other stays
+      pressed = at(event);
     };
     box.onpointermove = event => {
       if (begun === null) return;
       const here = at(event);
-      if (Math.abs(here - begun) > 0.01) this.keep(index, [Math.min(begun, here), Math.max(begun, here)]);
+      if (Math.abs(here - pressed) > 0.01) this.keep(index, [Math.min(begun, here), Math.max(begun, here)]);
     };
     box.onpointerup = event => {
-      if (begun !== null && Math.abs(at(event) - begun) <= 0.01) this.keep(index, undefined);
+      if (begun !== null && Math.abs(at(event) - pressed) <= 0.01 && begun === pressed) this.keep(index, undefined);
       begun = null;
     };
     box.onpointercancel = () => (begun = null);
@@ -386,6 +390,8 @@ class Sweep {
       Object.assign(c, { strokeStyle: colour(point), fillStyle: colour(point), lineWidth: i === this.hot ? 3 : 1.5 });
       if (bar) {
         c.save();
+        c.globalAlpha *= 0.5;
+        c.lineWidth = i === this.hot ? 3 : 1;
         c.beginPath();
         c.rect(EDGE.left, EDGE.top - 6, width, height - EDGE.top - EDGE.bottom + 12);
         c.clip();

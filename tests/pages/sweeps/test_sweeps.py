@@ -12,16 +12,14 @@ from streamlit.testing.v1 import AppTest
 from pages.components.sweep import pack, place
 from pages.shared import measure
 from tests.pages import demo
+from tests.sweeps import made
 from vaecore import lab
-from vaecore.config import changed, preset
 from vaecore.lab import jobs
 from vaecore.lab.task import Task
-from vaecore.store import Run, Store
-from vaecore.sweeps import Range, Sweep, Values, names, standing, tending
-from vaecore.sweeps.keeping import keep, kept
-from vaecore.sweeps.planning import declare
+from vaecore.store import Store
+from vaecore.sweeps import Range, Sweep, Values, names, standing
+from vaecore.sweeps.keeping import kept
 
-DIGITS = changed(preset("vae-digits"), ["training.epochs=2"])
 ASKED = {"preset": "vae-digits", "set": "training.epochs=2", "over": ["model.latent_size=2, 8",
          "training.beta.value=0.5..4:log:3"], "seeds": "2"}
 
@@ -36,23 +34,8 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     return Store(tmp_path)
 
 
-def swept(store: Store, *, half: bool = False, **more: Any) -> Sweep:
-    """A sweep whose trainings have ended, or `half` of them."""
-    sweep, _ = declare(DIGITS, {"model.latent_size": "2,8", "training.beta.value": "0.5,4"}, name="zb", seeds=2, **more)
-    keep(store, sweep)
-    tending._queue(store, standing(store, "zb"), set(), lambda _: None)
-    for trial in standing(store, "zb").trials:
-        if not half or trial.seed == 1:
-            write(trial.run, -30.0 - trial.number - 0.1 * trial.seed)
-    return sweep
-
-
-def write(run: Run, elbo: float) -> None:
-    line = {"kind": "evaluation", "step": 9, "epoch": 1.0, "elbo": elbo}
-    (run.path / "metrics.jsonl").write_text(json.dumps(line) + "\n")
-    (run.path / "summary.json").write_text(json.dumps({"validation": {"elbo": elbo}, "test": {"elbo": elbo - 1}}))
-    lab.stop(run.path)
-    jobs.write_exit(run.path, jobs.begin(run.path), "finished", "Finished.")
+def swept(store: Store, **more: Any) -> Sweep:
+    return made.swept(store, lambda number, seed: -30.0 - number - 0.1 * seed, **more)
 
 
 def button(at: AppTest, key: str) -> Any:
@@ -107,7 +90,10 @@ def test_a_sweep_is_shown_with_its_best_and_its_table(store: Store) -> None:
 
 
 def test_half_a_sweep_says_what_it_needs(store: Store) -> None:
-    swept(store, half=True, stopping={"kind": "median"})
+    swept(store, upto=1, stopping={"kind": "median"})
+    for trial in standing(store, "zb").trials:
+        if trial.state == "new":
+            lab.submit(trial.run.path)
     at = demo.open_page("sweeps", sweep="zb")
     assert "Resume brings it back" in demo.words(at)
     button(at, "sweep-stop").click().run()
@@ -124,8 +110,7 @@ def test_a_sweep_that_is_not_there_is_said(store: Store) -> None:
 
 
 def test_names_with_markup_are_inert(store: Store) -> None:
-    sweep, _ = declare(DIGITS, {"model.latent_size": "2,8"}, name="zb", origin="<b>**x**")
-    keep(store, sweep)
+    made.asked(store, {"model.latent_size": "2,8"}, origin="<b>**x**")
     assert "\\<b\\>\\*\\*x" in demo.words(demo.open_page("sweeps", sweep="zb"))
 
 
