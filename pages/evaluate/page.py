@@ -228,7 +228,7 @@ def table(rows: list[tuple[str, Evaluation]], heading: str, key: str, caption: s
 st.title("Evaluate", anchor=False)
 st.markdown("How good a checkpoint is: its likelihood, its reconstructions, its samples and its code. Each number "
             "stands with the settings it depends on.", width=900)
-if (run := pick("Checkpoint", key="evaluate-run")) is not None:
+if (run := pick("Checkpoint", page="evaluate", key="evaluate-run")) is not None:
     running = order(run)
     evaluating.queue()
     results(run, running=running)

@@ -1,12 +1,14 @@
 """Home: what Latent Lab is, what to do first, the gallery, and the user's own runs. Paints without torch."""
 
+from itertools import islice
+
 import streamlit as st
 
 from pages.home import live
 from pages.home.groups import grouped
 from pages.shared import cards, checkpoints
 
-NEWEST = 12
+NEWEST = 6
 
 STEPS = (
     ("1 · Train", "A variational autoencoder on handwritten digits takes about a minute on a laptop.",
@@ -50,14 +52,16 @@ if not shipped:
     st.info(f"No checkpoint is in {store.root / 'gallery'}. `make gallery` makes those that come with the project; "
             "or train your own.", icon=":material/info:")
 
-st.header("Your runs", anchor=False, help="Runs that were started here, newest first.")
+st.header("Your runs", anchor=False, help="The newest that were started here; the page Runs lists all.")
 if own := store.runs():
     with st.grid("auto", min_column_width=330):
-        for run in own[:NEWEST]:
+        newest = (run for run in own if not checkpoints.describe(run).archived)
+        for run in islice(newest, NEWEST):
             cards.run_card(run)
-    if len(own) > NEWEST:
-        st.markdown(f"And {len(own) - NEWEST} older: {len(own)} runs in all.")
     with st.container(horizontal=True):
+        st.page_link("runs/page.py", label=f"All {len(own)} runs" if len(own) > 1 else "All runs",
+                     icon=":material/table_rows:", query_params={"q": "is:own"},
+                     help="In one table: search, sort, name, tag, compare and remove many at once.")
         st.page_link("compare/page.py", label="Compare runs", icon=":material/compare:")
         st.page_link("monitor/page.py", label="Watch runs", icon=":material/monitoring:")
 else:

@@ -69,7 +69,8 @@ def body(run: Run) -> None:
 title, place = st.columns([1, 2], vertical_alignment="bottom")
 title.title("Latent map", anchor=False)
 with place:
-    run = checkpoints.pick("Checkpoint", among=checkpoints.with_weights(SINGLE), key="map-run", help="Whose codes are "
+    run = checkpoints.pick("Checkpoint", page="latent-map",
+                           among=checkpoints.with_weights(SINGLE), key="map-run", help="Whose codes are "
                            "mapped: each point is the code of one observation. Point at one to see it, anywhere else "
                            "to see what is decoded there; draw a lasso around some to look at them together.")
 if run is not None:

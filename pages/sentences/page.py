@@ -224,7 +224,8 @@ def nothing_yet() -> None:
 title, choice = st.columns([1, 2], vertical_alignment="bottom")
 title.title("Sentences", anchor=False)
 with choice:
-    run = checkpoints.pick("Checkpoint", among=checkpoints.with_weights(SENTENCE), empty=nothing_yet, key="text-run",
+    run = checkpoints.pick("Checkpoint", page="sentences",
+                           among=checkpoints.with_weights(SENTENCE), empty=nothing_yet, key="text-run",
                            help="Models of text: your own runs, newest first, then the gallery.")
 if run is not None and (loaded := checkpoints.opened(run, SENTENCE)) is not None:
     st.html(LARGE)

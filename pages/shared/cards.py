@@ -56,8 +56,12 @@ def run_card(run: Run) -> None:
             return
         now = status(run.path)
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-            st.markdown(f"**{escaped(run.id)}**", width="content")
+            st.markdown(f"**{escaped(run.title)}**", width="content", help=escaped(run.id))
             st.badge(now.state, color=COLOURS[now.state], help=f"{MEANINGS[now.state]} {escaped(now.detail[:300])}")
+        if (png := preview(run)) is not None:
+            pictures.show(png, f"Samples that {run.path.name} draws", width=640)
+        elif told := written(run):
+            lines.brief(told)
         st.markdown(f"{escaped(facts.family)}{_latents(facts)} · {escaped(facts.data)}")
         if now.state == "running" and (now.total or now.doing):
             st.progress(min(1.0, now.step / max(1, now.total)), _progress(now))

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import streamlit as st
 
 from pages.shared import colours, warm
 from pages.shared.words import escaped
+from vaecore import marks
 from vaecore.library.headline import names
 from vaecore.store import Run, Store, StoreError
 from vaecore.views import SINGLE, VIEWS, Opened, View, view_of, views_of
@@ -72,7 +76,24 @@ def with_weights(*among: View[Opened]) -> list[Run]:
     shared stores, then the gallery, the VAEs first."""
     shipped_last = [run for run in store().everything() if not run.shipped] + gallery()
     runs = [run for run in shipped_last if run.weights.is_file()]
-    return [run for run in runs if any(view in among for view in views_of(run))] if among else runs
+    return [run for run in runs if any(view.name in _views(run) for view in among)] if among else runs
+
+
+def _views(run: Run) -> tuple[str, ...]:
+    """The names of all views that open a run, read again only where its words or its configuration were written."""
+    return _views_at(run, *map(_written, (run.path / "about.json", run.path / "config.json")))
+
+
+@lru_cache(5_000)
+def _views_at(run: Run, *_: int) -> tuple[str, ...]:
+    return tuple(view.name for view in views_of(run))
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def page_of(run: Run) -> Page:
@@ -94,13 +115,53 @@ def explore_links(run: Run) -> None:
         explore_link(run, page=LATENT_MAP)
 
 
-def describe(run: Run) -> str:
-    """A run in a line: its name, family and data."""
+class Described(NamedTuple):
+    """What a picker says of a run."""
+
+    line: str  # its name, family and data
+    pinned: bool
+    archived: bool
+
+
+def describe(run: Run) -> Described:
+    """A run in a line, read again only where its words, its configuration or its marks were written."""
+    return _described(run, *map(_written, (run.path / "about.json", run.path / "config.json", run.marks_file)))
+
+
+@lru_cache(5_000)
+def _described(run: Run, *_: int) -> Described:
+    marked, title = marks.read(run.marks_file)[0], run.title
     try:
         family, data = names(run)
     except StoreError:
-        return f"{run.id} · unreadable"
-    return f"{run.id} · {family} · {data}"
+        return Described(f"{title} · unreadable", marked.pinned, marked.archived)
+    return Described(f"{title} · {family} · {data}", marked.pinned, marked.archived)
+
+
+class Listed(NamedTuple):
+    """What a picker offers: the ids in its order, and a line for each of these and for what was put away."""
+
+    ids: list[str]
+    lines: dict[str, str]
+
+
+def listed(runs: Iterable[Run], chosen: Iterable[str] = ()) -> Listed:
+    """The runs as a picker lists them: pinned ones first, those in the archive only where they are chosen.
+
+    Two of one name are told apart by their ids.
+    """
+    told = {run.id: describe(run) for run in runs}
+    times, kept = Counter(each.line for each in told.values()), set(chosen)
+    lines = {name: each.line if times[each.line] == 1 else f"{each.line} · {name}" for name, each in told.items()}
+    shown = [name for name, each in told.items() if not each.archived or name in kept]
+    return Listed(sorted(shown, key=lambda name: not told[name].pinned), lines)
+
+
+def table_link(page: str, chosen: list[str]) -> None:
+    """The way to the table of all runs, to choose there for a page, by its address, with what is chosen ticked."""
+    st.page_link("runs/page.py", label="Choose in the table", icon=":material/table_rows:",
+                 query_params={"for": page, "runs": chosen},
+                 help="Search, sort and tick among all runs, and come back with them.")
 
 
 def tell_away() -> None:
@@ -118,10 +179,10 @@ def tell_unreadable(runs: list[Run]) -> None:
             st.error(escaped(str(error)), icon=":material/broken_image:")
 
 
-def pick(label: str, *, among: list[Run] | None = None, empty: Callable[[], None] | None = None, key: str = "run",
-         help: str | None = None) -> Run | None:
+def pick(label: str, *, page: str, among: list[Run] | None = None, empty: Callable[[], None] | None = None,
+         key: str = "run", help: str | None = None) -> Run | None:
     """A select box over everything with weights, or over `among`, kept in the URL as `?run=` and in the session under
-    `key`; `empty` tells what to do where there is none."""
+    `key`; `empty` tells what to do where there is none, and `page` is the address of the page that asks."""
     runs = {run.id: run for run in (with_weights() if among is None else among)}
     found, missing = _from_url(key, "run", runs)
     if not runs:
@@ -132,9 +193,13 @@ def pick(label: str, *, among: list[Run] | None = None, empty: Callable[[], None
         st.session_state[key] = found[0]
     if st.session_state.get(key) not in (None, *runs):  # it was removed while this page was open
         missing.append(st.session_state.pop(key))
-    lines = {name: describe(run) for name, run in runs.items()}
-    chosen = st.selectbox(label, list(runs), key=key, format_func=lambda name: lines.get(name, name), help=help,
-                          on_change=_another, args=(key,), persist_state="session")
+    offered = listed(runs.values(), [st.session_state.get(key, "")])
+    if not offered.ids:  # all were put away
+        offered = listed(runs.values(), runs)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        chosen = st.selectbox(label, offered.ids, key=key, format_func=lambda name: offered.lines.get(name, name),
+                              help=help, on_change=_another, args=(key,), persist_state="session")
+        table_link(page, [chosen])
     _tell(key, missing, f"Shown instead: {chosen}.")
     tell_away()
     _to_url(key, "run", [chosen])
@@ -165,13 +230,15 @@ def pick_several(label: str, *, page: str, among: list[Run] | None = None, first
         missing += [name for name in wanted if name not in runs]
         choose_several(kept, page)
     elif not kept:  # nothing was chosen yet that this page can show
-        kept = st.session_state.get(key) or first or list(runs)[:3]
+        kept = st.session_state.get(key) or first or (listed(runs.values()).ids or list(runs))[:3]
         kept = [name for name in kept if name in runs]
     if st.session_state.get(key) != kept[:most]:
         st.session_state[key] = kept[:most]
-    lines = {name: describe(run) for name, run in runs.items()}
-    chosen = st.multiselect(label, list(runs), key=key, format_func=lambda name: lines.get(name, name), help=help,
-                            max_selections=most, on_change=_choose, args=(key, page))
+    offered = listed(runs.values(), kept)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        chosen = st.multiselect(label, offered.ids, key=key, format_func=lambda name: offered.lines.get(name, name),
+                                help=help, max_selections=most, on_change=_choose, args=(key, page))
+        table_link(page, chosen)
     _tell(key, missing, f"Shown: {', '.join(chosen) or 'none'}.")
     tell_away()
     if left := kept[most:]:
@@ -294,8 +361,6 @@ def stamps(run: Run) -> tuple[int, ...]:
 
 @st.cache_resource(max_entries=48, show_spinner="Loading the checkpoint …")
 def _load(view: str, path: str, stamps: tuple[int, ...]) -> Any:  # noqa: ARG001 (part of the cache's key)
-    from pathlib import Path
-
     import torch
 
     torch.set_num_threads(1)

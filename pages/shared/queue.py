@@ -82,7 +82,8 @@ def _panel(polling: bool) -> None:
             _card(run, status)
     if len(ended) > RECENT:
         older = len(ended) - RECENT
-        st.caption(f"{older} older {'run is' if older == 1 else 'runs are'} on Home and Monitor.")
+        st.page_link("runs/page.py", label=f"{older} older run{'s' * (older != 1)}", icon=":material/table_rows:",
+                     query_params={"q": "is:own"}, help="All runs in one table.")
 
 
 def _notices(here: Store) -> None:
@@ -99,7 +100,7 @@ def _card(run: Run, status: lab.Status) -> None:
     look = STOPPING if status.stopping else STATES[status.state]
     with st.container(border=True, key=f"queue-{_slug(run)}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{escaped(run.id)}**", width="stretch")
+            st.markdown(f"**{escaped(run.title)}**", width="stretch", help=escaped(run.id))
             st.badge(look.word, icon=look.icon, color=look.colour, help=_meaning(status))
         st.caption(escaped(_what(run)))
         if status.state in LIVE or (status.total and status.state != "finished"):

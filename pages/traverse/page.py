@@ -71,7 +71,8 @@ def coded(run: Run) -> bool:
 title, choice = st.columns([1, 2], vertical_alignment="bottom")
 title.title("Traverse", anchor=False)
 with choice:
-    run = checkpoints.pick("Checkpoint", among=checkpoints.with_weights(*STILL), help="What to look at: your own runs, "
+    run = checkpoints.pick("Checkpoint", page="traverse",
+                           among=checkpoints.with_weights(*STILL), help="What to look at: your own runs, "
                            "newest first, then the gallery. Models of text are opened in Sentences.")
 if run is not None and coded(run) and (loaded := checkpoints.opened(run, SINGLE)) is not None:
     told(loaded)

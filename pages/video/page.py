@@ -272,7 +272,8 @@ def nothing_yet() -> None:
 title, choice = st.columns([1, 2], vertical_alignment="bottom")
 title.title("Video", anchor=False)
 with choice:
-    run = checkpoints.pick("Checkpoint", among=checkpoints.with_weights(CLIP), empty=nothing_yet, key="video-run",
+    run = checkpoints.pick("Checkpoint", page="video",
+                           among=checkpoints.with_weights(CLIP), empty=nothing_yet, key="video-run",
                            help="Models of clips: your own runs, newest first, then the gallery.")
 if run is not None and (loaded := checkpoints.opened(run, CLIP)) is not None:
     st.html(LAYOUT)

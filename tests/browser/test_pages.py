@@ -17,7 +17,8 @@ PAGES = {"": "Latent Lab", "train": "Train", "monitor?runs=gallery/vae": "Monito
          "monitor?runs=gallery/lagging-basic&section=Latent use": "Monitor",
          "sentences?run=gallery/lagging-aggressive": "Sentences", "experiments?experiment=gamma": "Experiments",
          "traverse?run=gallery/vae-vamp": "Traverse", "evaluate?run=gallery/rbm": "Evaluate", "families": "Families",
-         "claims": "Claims", "latent-map": "Latent map", "cross-modal": "Cross-modal", "video": "Video"}
+         "runs?open=gallery/pca": "Runs", "claims": "Claims",
+         "latent-map": "Latent map", "cross-modal": "Cross-modal", "video": "Video"}
 
 
 @pytest.fixture

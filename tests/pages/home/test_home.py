@@ -15,6 +15,8 @@ from streamlit.testing.v1 import AppTest
 from pages.home.groups import grouped
 from pages.shared.checkpoints import gallery
 from tests.pages import demo
+from vaecore.library import marks
+from vaecore.store import Store
 
 
 @pytest.fixture(autouse=True)
@@ -113,7 +115,7 @@ def test_cards_say_which_copy_of_the_data() -> None:
 
 def test_previews_are_in_the_page_with_a_description() -> None:
     shown = demo.pictures(home())
-    assert len(shown) == 2
+    assert len(shown) == 2 + 4, "of the gallery, and of one's own"
     assert all('src="data:image/png;base64,' in html and 'alt="Samples that' in html and "pixelated" in html
                for html in shown)
 
@@ -149,7 +151,7 @@ def test_numbers_that_make_no_sense_are_left_out(root: Path, content: str) -> No
 def test_a_preview_that_is_no_picture_leaves_a_place(root: Path, content: bytes | None) -> None:
     path = root / "gallery" / "shipped" / "preview.png"
     path.unlink() if content is None else path.write_bytes(content)
-    assert len(demo.pictures(home())) == 1
+    assert len(demo.pictures(home())) == 1 + 4
 
 
 def test_runs_show_where_they_stand(root: Path) -> None:
@@ -159,12 +161,20 @@ def test_runs_show_where_they_stand(root: Path) -> None:
     assert "The disk is full" in said and "failed" in said
 
 
-def test_no_more_than_twelve_runs_and_a_count(root: Path) -> None:
+def test_the_newest_few_runs_and_the_way_to_all(root: Path) -> None:
     for index in range(14):
         shutil.copytree(root / "runs" / "ae", root / "runs" / f"copy-{index}")
     at = home()
-    assert sum(button.label == "Train one like it" for button in at.button) == 2 + 12
-    assert "And 6 older: 18 runs in all." in demo.words(at)
+    assert sum(button.label == "Train one like it" for button in at.button) == 2 + 6
+    [link] = [each.proto for each in at.get("page_link") if each.proto.page == "runs"]
+    assert link.label == "All 18 runs" and "q=is%3Aown" in link.query_string
+
+
+def test_what_was_put_away_is_not_among_the_newest(root: Path) -> None:
+    marks.archive([Store(root).find("ae")])
+    marks.rename(Store(root).find("vae"), "My *first*")
+    said = demo.words(home())
+    assert r"**My \*first\***" in said and "**ae**" not in said
 
 
 def test_an_empty_store_tells_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

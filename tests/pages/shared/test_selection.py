@@ -6,8 +6,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from tests.pages import demo
+from vaecore.library import marks
+from vaecore.store import Store
 
 
 @pytest.fixture(autouse=True)
@@ -54,3 +57,38 @@ def test_on_the_way_back_the_address_counts() -> None:
     at.query_params["runs"] = ["vae", "ae"]
     at.run()
     assert at.multiselect[0].value == ["vae", "ae"]
+
+
+def options(at: AppTest) -> list[str]:
+    """What the picker of several lists."""
+    return list(at.multiselect[0].options)
+
+
+def test_a_picker_says_titles_and_lists_pinned_ones_first_and_no_archived(root: Path) -> None:
+    store = Store(root)
+    marks.rename(store.find("ae"), "My plain one")
+    marks.pin([store.find("gallery/pca")])
+    marks.archive([store.find("collapsed")])
+    at = demo.open_page("compare", runs=["vae", "ae"])
+    assert options(at)[0].startswith("gallery/pca · ") and not any("collapsed" in each for each in options(at))
+    assert any(each.startswith("My plain one · ") for each in options(at))
+    assert at.multiselect[0].value == ["vae", "ae"], "by their ids"
+    at = demo.open_page("traverse", run="collapsed")
+    assert at.selectbox[0].value == "collapsed", "a link opens what was put away"
+    assert "collapsed" not in str(demo.open_page("traverse").selectbox[0].options)
+
+
+def test_runs_of_one_name_are_told_apart(root: Path) -> None:
+    for name in ("vae", "collapsed"):
+        marks.rename(Store(root).find(name), "Same")
+    at = demo.open_page("compare")
+    assert {"Same · VAE · 8×8 digits · vae", "Same · VAE · 8×8 digits · collapsed"} <= set(options(at))
+
+
+def test_the_table_is_a_link_away_with_the_choice_ticked() -> None:
+    at = demo.open_page("compare", runs=["vae", "gallery/pca"])
+    [link] = [each.proto for each in at.get("page_link") if each.proto.label == "Choose in the table"]
+    assert "for=compare&runs=vae&runs=gallery%2Fpca" in str(link)
+    [link] = [each.proto for each in demo.open_page("traverse", run="vae").get("page_link")
+              if each.proto.label == "Choose in the table"]
+    assert "for=traverse&runs=vae" in str(link)
