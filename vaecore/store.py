@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
 STEP_COLUMNS = ("step", "loss", "neg_elbo", "reconstruction", "kl", "beta", "rate", "grad_norm")
 STEP_LINE, TOGETHER = b'{"kind": "step"', 4096  # how a line of a step begins, and how many are read at once
+TAIL = 256  # bytes by which it is known that a file goes on from where it was read
 _STEP = itemgetter(*STEP_COLUMNS)
 COPY_AGAIN = "Copy the run again from where it came"  # the remedy for a damaged run, said here only
 EXAMPLES = "examples.safetensors"
@@ -399,6 +400,17 @@ class Metrics:
     _offset: int = 0
     _tail: bytes = b""
 
+    @classmethod
+    def continued(cls, path: Path, steps: dict[str, list[float]], evaluations: list[dict[str, Any]],
+                  snapshots: list[dict[str, Any]], damaged: int, text: bytes) -> Metrics:
+        """What was read of `text`, with which the file begins, so that only what follows is read."""
+        return cls(path, steps, evaluations, snapshots, damaged, len(text), text[-TAIL:])
+
+    @property
+    def offset(self) -> int:
+        """Bytes of the file that have been read."""
+        return self._offset
+
     def update(self) -> bool:
         """Read what was appended; True if anything changed. A file cut back by a resume is read anew."""
         try:
@@ -426,7 +438,7 @@ class Metrics:
         for start in range(0, len(together), TOGETHER):
             self._take_steps(together[start:start + TOGETHER])
         self._offset += len(whole)
-        self._tail = (self._tail + whole)[-256:]
+        self._tail = (self._tail + whole)[-TAIL:]
         return bool(whole)
 
     def _forget(self) -> None:
@@ -438,7 +450,7 @@ class Metrics:
         return size >= self._offset and os.pread(descriptor, len(self._tail), start) == self._tail
 
     def _take_steps(self, lines: list[bytes]) -> None:
-        """Many lines of steps at once, which takes a tenth of the time; one by one where any of them is damaged."""
+        """Many lines of steps at once, which takes less time; one by one where any of them is damaged."""
         try:
             read = json.loads(b"[" + b",".join(lines) + b"]")
             columns = [list(map(float, column)) for column in zip(*map(_STEP, read), strict=True)]

@@ -8,6 +8,7 @@ from pathlib import Path
 import streamlit as st
 
 from pages.shared.words import duration, escaped
+from vaecore.comparison.columns import metrics_of
 from vaecore.comparison.history import Record, recorded
 from vaecore.lab import Status
 from vaecore.store import Metrics, Run
@@ -17,7 +18,7 @@ class _Reader:
     """One run's file and what was made of it last, for all sessions."""
 
     def __init__(self, path: str) -> None:
-        self.metrics = Metrics(Path(path) / "metrics.jsonl")
+        self.metrics = metrics_of(Path(path) / "metrics.jsonl")
         self.record: Record | None = None
         self.lock = threading.Lock()
 
@@ -38,9 +39,7 @@ def record(run: Run) -> Record:
 
 @st.cache_resource(max_entries=64, show_spinner="Reading the metrics …")
 def _reader(path: str) -> _Reader:
-    reader = _Reader(path)
-    reader.metrics.update()  # here, where it is seen to take its time: a second for a hundred thousand steps
-    return reader
+    return _Reader(path)  # here it is seen to take its time: a second for a hundred thousand steps
 
 
 def standing(status: Status) -> str:

@@ -15,12 +15,13 @@ from vaecore.charts.curves import SMOOTHING, pack
 from vaecore.charts.plane import Path as Way
 from vaecore.charts.plane import Spectrum, pack_paths, pack_spectra
 from vaecore.comparison import planes
+from vaecore.comparison.columns import metrics_of
 from vaecore.comparison.history import clocks, error_panels, panels, recorded
 from vaecore.comparison.numbers import compare
 from vaecore.config import complete, differences
 from vaecore.explore.export.one_file import COMPONENTS, Part, drawn, one_file, pictured, ready, tabled, worded
 from vaecore.schema import ConfigError, problem
-from vaecore.store import Metrics, StoreError
+from vaecore.store import StoreError
 from vaecore.tables import Column, Row, Table
 
 if TYPE_CHECKING:
@@ -78,11 +79,7 @@ def _numbers(runs: Sequence[Run], *_: object) -> Iterator[Part]:
 
 
 def _curves(runs: Sequence[Run], places: Mapping[str, int], components: Path, *_: object) -> Iterator[Part]:
-    records = {}
-    for run in runs:
-        metrics = Metrics(run.path / "metrics.jsonl")
-        metrics.update()
-        records[run.id] = recorded(run, metrics)
+    records = {run.id: recorded(run, metrics_of(run.path / "metrics.jsonl")) for run in runs}
     charts = [*panels(records), *error_panels(records)]
     if any(len(line.x) for chart in charts for line in chart.series):
         help = "Training is solid, validation dashed. Drag across a chart to zoom."

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from vaecore.charts.curves import SMOOTHING, pack
 from vaecore.colours import CLASSES
+from vaecore.comparison.columns import metrics_of
 from vaecore.comparison.history import clocks, panels, recorded
 from vaecore.data import DataUnavailable
 from vaecore.explore.crossmodal import CrossModal
@@ -35,7 +36,7 @@ from vaecore.explore.single import Checkpoint
 from vaecore.explore.told import described, hand_message, judges, travelling, verdict
 from vaecore.packing import packed
 from vaecore.schema import ConfigError, problem
-from vaecore.store import Metrics, StoreError
+from vaecore.store import StoreError
 
 if TYPE_CHECKING:
     from vaecore.data import SplitName
@@ -88,9 +89,7 @@ def html_page(run: Run, split: SplitName = "test", *, points: int = POINTS, comp
 
 def curves_message(run: Run) -> bytes | None:
     """The curves' data, as `pages/components/curves` has it; None of a run that was not trained step by step."""
-    metrics = Metrics(run.path / "metrics.jsonl")
-    metrics.update()
-    records = {run.id: recorded(run, metrics)}
+    records = {run.id: recorded(run, metrics_of(run.path / "metrics.jsonl"))}
     charts = panels(records)
     if all(len(line.x) < 2 for chart in charts for line in chart.series):
         return None
