@@ -41,8 +41,8 @@ def test_all_of_it_is_there_without_a_network_and_names_are_words(browser: Brows
     page.goto(f"file://{path}")
     page.wait_for_timeout(600)  # the page's policy forbids Playwright's own waiting
     assert [title.text_content() for title in page.locator("h2").all()] == [
-        "What differs", "Numbers", f"Differences from {runs[0].id}", "Curves", "Rate and distortion", "KL by dimension",
-        "Use of the code", "Without a rate", "The same noise", "The same images"]
+        "What differs", "Numbers", f"Differences from {runs[0].id}", "Cost", "Curves", "Rate and distortion",
+        "KL by dimension", "Use of the code", "Not in these pictures", "The same noise", "The same images"]
     labels = page.evaluate(f"() => {SHADOW}.flatMap(root => [...root.querySelectorAll('canvas')])"
                            ".map(each => each.getAttribute('aria-label'))")
     [use, *_], _ = uses(runs[:1])

@@ -62,7 +62,7 @@ def test_a_log_that_was_cut_back_or_changed_is_read_anew(tmp_path: Path) -> None
         assert plain(columns.metrics_of(path)) == plain(whole)
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b"", lambda b: b[:-8], lambda b: b"\xff" * len(b),
+@pytest.mark.parametrize("damage", [lambda b: b[:100], lambda b: b[:0], lambda b: b[:-8], lambda b: b"\xff" * len(b),
                                     lambda b: b.replace(b'"version": 1', b'"version": 0'), lambda b: b + b"\0" * 64])
 def test_what_is_kept_and_damaged_costs_itself(tmp_path: Path, cache: Path, damage: object) -> None:
     path = written(tmp_path / "metrics.jsonl")

@@ -218,7 +218,7 @@ def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", he
         from vaecore.explore.export.comparison import comparison_page
         from vaecore.files import write_bytes_atomic
 
-        write_bytes_atomic(html, comparison_page(found, count=min(count, 20)))
+        write_bytes_atomic(html, comparison_page(found, count=min(count, 20), seed=seed, step=step))
         err.print(f"{html} written")
         return None
     from vaecore.config import complete, differences

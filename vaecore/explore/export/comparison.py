@@ -14,15 +14,14 @@ import numpy as np
 from vaecore.charts.curves import SMOOTHING, pack
 from vaecore.charts.plane import Path as Way
 from vaecore.charts.plane import Spectrum, pack_paths, pack_spectra
-from vaecore.comparison import planes
+from vaecore.comparison import cost, planes
 from vaecore.comparison.columns import metrics_of
+from vaecore.comparison.differs import differs
 from vaecore.comparison.history import clocks, error_panels, panels, recorded
 from vaecore.comparison.numbers import compare
-from vaecore.config import complete, differences
 from vaecore.explore.export.one_file import COMPONENTS, Part, drawn, one_file, pictured, ready, tabled, worded
 from vaecore.schema import ConfigError, problem
 from vaecore.store import StoreError
-from vaecore.tables import Column, Row, Table
 
 if TYPE_CHECKING:
     from vaecore.store import Run
@@ -35,11 +34,12 @@ RATE, DISTORTION = "rate: KL in nats", "distortion: −E log p(x|z) in nats"
 FAULTS = (StoreError, ConfigError, ValueError)  # for which a part is left out, with the reason
 
 
-def comparison_page(runs: Sequence[Run], *, count: int = COLUMNS, seed: int = 0,
+def comparison_page(runs: Sequence[Run], *, count: int = COLUMNS, seed: int = 0, step: int | None = None,
                     places: Mapping[str, int] | None = None, components: Path = COMPONENTS) -> bytes:
     """The page of two to twelve runs; `places` are theirs in the palette, by id, else in their order.
 
-    Pictures are of `count` draws of noise and as many test observations. What cannot be shown says why, in its place.
+    Pictures are of `count` draws of noise and as many test observations, chosen by `seed`, with the weights that each
+    run kept nearest to `step`, or its last. What cannot be shown says why, in its place.
     Raises `ConfigError` for fewer runs or more, for a page that would be too large, and where the dashboard's files are
     not beside the package.
     """
@@ -51,7 +51,7 @@ def comparison_page(runs: Sequence[Run], *, count: int = COLUMNS, seed: int = 0,
     parts: list[Part] = []
     for title, make in PARTS.items():
         try:
-            parts += make(runs, told, components, count, seed)
+            parts += make(runs, told, components, count, seed, step)
         except FAULTS as error:
             parts.append(worded(title, [f"Not here: {error}"]))
     page = one_file(components, f"{len(runs)} runs compared", names, parts)
@@ -62,20 +62,16 @@ def comparison_page(runs: Sequence[Run], *, count: int = COLUMNS, seed: int = 0,
 
 
 def _differs(runs: Sequence[Run], *_: object) -> Iterator[Part]:
-    found = differences(complete(run.values()) for run in runs)
-    if not found:
-        yield worded("What differs", ["Nothing: these runs have the same configuration."])
-        return
-    columns = [Column("field", "Field"), *(Column(run.id, run.id) for run in runs)]
-    rows: list[Row] = [{"field": name} | {run.id: None if value is None else str(value)
-                               for run, value in zip(runs, values, strict=True)} for name, values in found.items()]
-    yield tabled(Table(columns, rows), "What differs", "Fields of the configurations that are not alike.")
+    found = differs(runs)
+    told = "Nothing: these runs have the same configuration." if found.equal else "Fields that are not alike."
+    yield tabled(found.table(), "What differs", told)
 
 
 def _numbers(runs: Sequence[Run], *_: object) -> Iterator[Part]:
     found = compare(runs)
     yield tabled(found.table(), "Numbers", "On the test set, with the weights that were kept.")
     yield tabled(found.table(differences=True), f"Differences from {found.reference}")
+    yield tabled(cost.table([cost.cost(run) for run in runs]), "Cost")
 
 
 def _curves(runs: Sequence[Run], places: Mapping[str, int], components: Path, *_: object) -> Iterator[Part]:
@@ -98,6 +94,8 @@ def _codes(runs: Sequence[Run], places: Mapping[str, int], components: Path, *_:
                   for use in group]
         yield drawn(components, "plane", "Rate and distortion", f"{about}On the test set. Thin lines have equal −ELBO.",
                     pack_paths(points, x_label=RATE, y_label=DISTORTION, places=places))
+    left += [planes.Left(use.run, f"{use.run} has no KL by dimension: it has no closed form.") for use in found
+             if not use.kl]
     if spectra := [Spectrum(use.run, use.run, use.names, use.kl, use.active()) for use in found if use.kl]:
         yield drawn(components, "plane", "KL by dimension", "On the test set, the largest first.",
                     pack_spectra(spectra, height=360, places=places))
@@ -105,19 +103,19 @@ def _codes(runs: Sequence[Run], places: Mapping[str, int], components: Path, *_:
         yield tabled(planes.table(found), "Use of the code",
                      f"A dimension is active where its code varies by more than {planes.ACTIVE:g}, in variance.")
     if left:
-        yield worded("Without a rate", [each.why for each in left])
+        yield worded("Not in these pictures", [each.why for each in left])
 
 
-def _pictures(runs: Sequence[Run], _: object, __: object, count: int, seed: int) -> Iterator[Part]:
+def _pictures(runs: Sequence[Run], _: object, __: object, count: int, seed: int, step: int | None) -> Iterator[Part]:
     from vaecore.explore.pictures import grid, legible, on_screen
     from vaecore.explore.same import same
 
-    found = same(runs, count, seed)
+    found = same(runs, count, seed, step)
     for table, lines in found.tables:
         rows: list[tuple[str, str, bytes | Sequence[str]]] = []
-        for line, _step, cells in lines:
+        for line, at, cells in lines:
             name = f"of {line.run.id}" if line.original else line.run.id
-            note = ", ".join(word for word in (line.note, cells.note) if word)
+            note = ", ".join(word for word in (line.note, cells.note, "" if at is None else f"step {at:,}") if word)
             if cells.images is not None:
                 strip = legible(cells.images)
                 rows.append((name, note, on_screen(grid(strip, len(strip)), ROW, most=4)))
