@@ -19,15 +19,16 @@ from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
-_ROOMS = {"bring": "data.own.door", "export_run": "sharing", "fit": "api", "fitting": "api", "import_run": "sharing",
-          "load": "api", "presets": "named", "runs": "api", "RunConfig": "config", "preset": "config", "sweep": "api",
-          "ConfigError": "schema", "Run": "store", "Store": "store", "StoreError": "store"}
-__all__ = ["ConfigError", "Run", "RunConfig", "Store", "StoreError", "bring", "export_run", "fit", "fitting",
-           "import_run", "load", "preset", "presets", "runs", "sweep"]
+_ROOMS = {"bring": "data.own.door", "compare": "api", "export_run": "sharing", "fit": "api", "fitting": "api",
+          "import_run": "sharing", "load": "api", "presets": "named", "runs": "api", "RunConfig": "config",
+          "preset": "config", "sweep": "api", "ConfigError": "schema", "Run": "store", "Store": "store",
+          "StoreError": "store"}
+__all__ = ["ConfigError", "Run", "RunConfig", "Store", "StoreError", "bring", "compare", "export_run", "fit",
+           "fitting", "import_run", "load", "preset", "presets", "runs", "sweep"]
 
 if TYPE_CHECKING:
     from vaecore import models
-    from vaecore.api import fit, fitting, load, runs, sweep
+    from vaecore.api import compare, fit, fitting, load, runs, sweep
     from vaecore.config import RunConfig, preset
     from vaecore.data.own.door import bring
     from vaecore.models import *  # noqa: F403

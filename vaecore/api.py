@@ -18,6 +18,7 @@ from vaecore.views import view_of
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
+    from vaecore.comparison.numbers import Comparison
     from vaecore.config import RunConfig
     from vaecore.data.own.file import OwnFile
     from vaecore.explore import Checkpoint, Codeless, CrossModal, SentenceCheckpoint, VideoCheckpoint
@@ -104,6 +105,25 @@ def sweep(start: str | Path | RunConfig, over: Mapping[str, Any], *, name: str, 
                               seeds=seeds, method=kind(method), stopping=kind(stopping), objective=objective,
                               at_once=at_once, origin=str(start) if isinstance(start, str | Path) else "")
     return tending.start(_store(store), plan(declared, notes))
+
+
+def compare(*references: str | Run, store: Store | Path | str | None = None, reference: str = "") -> Comparison:
+    """Set the numbers of runs beside each other, with intervals and differences from one of them.
+
+        comparison = vaecore.compare("gallery/vae", "gallery/vae-vamp")
+        print(comparison.table().markdown())
+        comparison.difference("elbo", "gallery/vae-vamp")
+
+    `references` are runs or their ids, looked up in `store` as `load` does; differences are from the first, or from
+    `reference`. What was found with unlike settings has no difference: `refused` says which. What else differs, and
+    what the runs cost, say `vaecore.comparison.differs` and `vaecore.comparison.cost`. Raises `StoreError` where there
+    is no such run, `ValueError` where none is named.
+    """
+    from vaecore.comparison.numbers import compare as compared
+
+    place = _store(store)
+    runs = [each if isinstance(each, Run) else place.find(each) for each in references]
+    return compared(runs, reference=place.find(reference).id if reference else "")
 
 
 def fitting(data: Any, **settings: Any) -> list[Fitting]:

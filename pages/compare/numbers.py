@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vaecore.comparison.numbers import Comparison
+    from vaecore.library.fields import Field
 
 UNSET, UNLIKE = "–", " ≠"
 GREY = "color: rgba(128, 128, 128, 0.75)"  # a difference inside its interval
 REFERENCE = "background-color: rgba(128, 128, 128, 0.16)"
 FILES = ("config.json", "about.json", "summary.json", "evaluation.json", "points.safetensors", "weights.safetensors")
+IN_NATS = ("elbo", "log_p", "log_p_given_z", "log_p_is")  # of which it matters what they are: a bound, exact ...
 PARTS = ("likelihood", "reconstruction")  # what is found of each observation
 
 
@@ -79,8 +81,8 @@ def _styled(found: Comparison, differences: bool) -> pd.io.formats.style.Styler:
 
     table = found.table(differences=differences)
     titles = {field.key: field.title for field in found.fields}
-    about = [{"Run": one.id, "Family": one.headline.family, "Data": one.headline.data, "r": one.headline.latent_size}
-             for one in found.runs]
+    about = [{"Run": one.id, "Family": one.headline.family, "Data": one.headline.data, "r": one.headline.latent_size,
+              "Evaluated": one.evaluation.date if one.evaluation else None} for one in found.runs]
     frame = pd.DataFrame([{**facts, **{title: table.cell(row, key).value for key, title in titles.items()}}
                           for facts, row in zip(about, table.rows, strict=True)]).set_index("Run")
     for title in titles.values():
@@ -89,10 +91,11 @@ def _styled(found: Comparison, differences: bool) -> pd.io.formats.style.Styler:
     for column, field in enumerate(found.fields, 1):
         for place, one in enumerate(found.runs):
             unlike = field.key in one.numbers and bool(found.unlike(field.key, one.id))
-            words = said[place][column] + (UNLIKE if unlike else "")
+            what = found.differences.get((field.key, one.id)) if differences else None
+            plus = "+" if what is not None and what.value > 0 else ""
+            words = plus + said[place][column] + (UNLIKE if unlike else "")
             styled = styled.format(lambda _, words=words: words, subset=pd.IndexSlice[[one.id], [field.title]])
-            what = found.differences.get((field.key, one.id))
-            if differences and what is not None and what.inside:
+            if what is not None and what.inside:
                 styled = styled.map(lambda _: GREY, subset=pd.IndexSlice[[one.id], [field.title]])
     if len(found.runs) > 1:
         styled = styled.map(lambda _: REFERENCE, subset=pd.IndexSlice[[found.reference], :])
@@ -101,16 +104,19 @@ def _styled(found: Comparison, differences: bool) -> pd.io.formats.style.Styler:
 
 def _columns(found: Comparison) -> dict[str, Any]:
     text, number = st.column_config.TextColumn, st.column_config.NumberColumn
-    kinds = {field.key: {one.numbers[field.key].kind for one in found.having(field.key)} - {""}
+    kinds = {field.key: sorted({one.numbers[field.key].kind for one in found.having(field.key)} - {""})
              for field in found.fields}
+    def heading(field: Field) -> str:
+        what = [field.unit if field.unit != "share" else "", *(kinds[field.key] if field.key in IN_NATS else ())]
+        return f"{field.title} ({', '.join(filter(None, what))})" if any(what) else field.title
+
     return {"Run": text(pinned=True, help="The run's id: its folder."),
             "Family": text(help="Kind of model."), "Data": text(width="small", help="Data set, and which copy of it."),
             "r": number(help="Dimensions of the latent code."),
-            **{field.title: number(f"{field.title} ({field.unit})" if field.unit not in ("", "share") else field.title,
-                                   help=" ".join(filter(None, [
-                                       field.help, f"Here {' and '.join(sorted(kinds[field.key]))}."
-                                       if kinds[field.key] else "",
-                                       f"{field.better.capitalize()} is better." if field.better else ""])))
+            "Evaluated": text(width="small", help="When the evaluation was made that these numbers are of; empty where "
+                              "they are of the end of the training."),
+            **{field.title: number(heading(field), help=" ".join(filter(None, [
+                field.help, f"{field.better.capitalize()} is better." if field.better else ""])))
                for field in found.fields}}
 
 

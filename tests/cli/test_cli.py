@@ -322,7 +322,7 @@ def test_a_moved_file_of_ones_own_is_given_anew(tmp_path: Path, capsys: pytest.C
     jobs.write_exit(tmp_path / "store/runs/own", 2, "failed", "its file was gone")
     assert said(capsys, "resume", "own", "--data-path", str(moved), "--store", store)["state"] == "finished"
     found = said(capsys, "compare", "own", "child", "--store", store)
-    assert not [name for name in found["differences"] if name.startswith("data.")]
+    assert not [each for each in found["differs"]["differs"] if each["section"] == "data"]
 
 
 def test_the_cache_is_listed_and_cleared(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,

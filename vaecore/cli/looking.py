@@ -1,4 +1,4 @@
-"""Verbs that look at checkpoints: diagnose, sample, reconstruct, traverse, compare."""
+"""Verbs that look at checkpoints: diagnose, sample, reconstruct, traverse."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from vaecore.data import SplitName
     from vaecore.explore import Checkpoint
     from vaecore.explore.pictures import Images
-    from vaecore.store import Run
 
 PictureOption = Annotated[Path, typer.Option("-o", "--output", callback=writable,
                                              help="The PNG to write.")]
@@ -152,7 +151,7 @@ def reconstruct(run: RunArgument, output: PictureOrTableOption,
             "test sample": [number for number in chosen for _ in range(2)],
             "version": ["given", "reconstructed"] * len(chosen)})
     _picture(run, store, output, scale,
-             lambda c: (_stack([c.originals(slice(count)), c.reconstruct(slice(count))]), len(c.examples[:count])))
+             lambda c: (stacked([c.originals(slice(count)), c.reconstruct(slice(count))]), len(c.examples[:count])))
 
 
 @app.command()
@@ -195,83 +194,6 @@ def traverse(run: RunArgument, output: PictureOption,
         return images.reshape(-1, *images.shape[2:]), steps
 
     _picture(run, store, output, scale, draw)
-
-
-@app.command()
-def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", help="Two runs or more.")],
-            output: Annotated[Path | None, typer.Option("-o", "--output", callback=writable,
-                                                        help="A PNG: a row a run, of what --what says.")] = None,
-            what: Annotated[str, typer.Option(metavar="data|noise", help="The same test data through each run, below "
-                                              "them, or the same noise through each one's own prior.")] = "data",
-            seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the noise, and of which test data are "
-                                              "taken: 0 takes the first.")] = 0,
-            step: Annotated[int | None, typer.Option(min=0, help="Draw with the weights that each run kept nearest to "
-                                                     "this step, and not after it; else with its last.")] = None,
-            html: Annotated[Path | None, typer.Option("--html", callback=writable,
-                                                      help="The whole comparison as one self-contained page: no "
-                                                      "server, no network.")] = None,
-            count: Annotated[int, typer.Option(min=1, max=64)] = 16, scale: ScaleOption = None,
-            store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Runs side by side: the fields that differ, their numbers, and the same images through each."""
-    found = [store_at(store).find(reference) for reference in references]
-    if html:
-        from vaecore.explore.export.comparison import comparison_page
-        from vaecore.files import write_bytes_atomic
-
-        write_bytes_atomic(html, comparison_page(found, count=min(count, 20), seed=seed, step=step))
-        err.print(f"{html} written")
-        return None
-    from vaecore.config import complete, differences
-    from vaecore.data.identity import identity
-    from vaecore.library import NUMBERS, record
-    from vaecore.library.tables import facts
-
-    values = [complete(run.values()) for run in found]
-    fields = differences(values)
-    rows = [record(run) for run in found]
-    if output:
-        _save_same(found, what, count, seed, step, output, scale)
-    if as_json:
-        return say({"differences": fields, "runs": [facts(row) for row in rows]}, True, "")
-    table = Table("field", *[run.id for run in found])
-    for name, chosen in fields.items():
-        table.add_row(name, *["-" if value is None else str(value) for value in chosen])
-    for key, field in NUMBERS.items():
-        if any(key in row.numbers for row in rows):
-            title = field.title if field.evaluated else f"test {field.title}"
-            table.add_row(title, *[field.said(row.value(key)) for row in rows])
-    out.print(table)
-    if len({identity(each.get("data", {})) for each in values}) > 1 or any(
-            name.startswith("model.likelihood") or name == "model.family" for name in fields):
-        out.print("Numbers in nats compare only between runs of the same data, pixels and likelihood; these differ.")
-
-
-def _save_same(runs: Sequence[Run], what: str, count: int, seed: int, step: int | None, output: Path,
-               scale: int | None) -> None:
-    """Write the same data or noise through each of the runs; says which rows are not there.
-
-    Raises `StoreError` where no run can be drawn, and `ConfigError` for an option that is none.
-    """
-    from vaecore.explore.pictures import labelled, legible
-    from vaecore.explore.same import WHATS, same
-    from vaecore.schema import problem
-
-    wanted = next((each for each in WHATS if each == what), None)
-    if wanted is None:
-        raise problem("--what", what, "there is no such row.", f"Choose one of {', '.join(WHATS)}.")
-    shown = same(runs, count, seed, step, [wanted])
-    drawn = [(each.line, each.cells.images) for _, lines in shown.tables for each in lines
-             if each.cells.images is not None]
-    if all(line.original for line, _ in drawn):
-        raise StoreError(" ".join(["None of these runs has pictures to show here.", *shown.left_out]))
-    for sentence in shown.left_out:
-        err.print(sentence, highlight=False, markup=False)
-    images = [each for _, each in drawn]
-    if len({each.shape for each in images}) == 1:
-        return save(_stack(images), len(images[0]), output, scale)
-    _check_no_table(output)
-    output.write_bytes(labelled([(line.note if line.original else line.run.id, legible(each)) for line, each in drawn]))
-    err.print(f"{output} written", highlight=False)
 
 
 def checked_split(name: str) -> SplitName:
@@ -340,12 +262,12 @@ def _write_table(found: Checkpoint, run: str, output: Path, numbers: Numbers | N
 def save(images: Images, columns: int, output: Path, scale: int | None) -> None:
     from vaecore.explore.pictures import grid, to_save
 
-    _check_no_table(output)
+    check_no_table(output)
     output.write_bytes(to_save(grid(images, columns), scale))
     err.print(f"{output} written", highlight=False)
 
 
-def _check_no_table(output: Path) -> None:
+def check_no_table(output: Path) -> None:
     """Raise `ConfigError` for a picture by the name of a table: it would open in no program."""
     from vaecore.schema import problem
 
@@ -353,7 +275,7 @@ def _check_no_table(output: Path) -> None:
         raise problem("--output", str(output), "a picture is no .csv.", "Give a .png.")
 
 
-def _stack(rows: Sequence[Images]) -> Images:
+def stacked(rows: Sequence[Images]) -> Images:
     import numpy as np
 
     return np.concatenate(list(rows))
