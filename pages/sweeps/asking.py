@@ -107,7 +107,7 @@ def _base() -> tuple[RunConfig, str] | None:
             name = st.selectbox("Preset", list(told), key=f"{KEY}preset", persist_state="session",
                                 format_func=lambda each: f"{each} · {told[each]}", help="A named configuration.")
         else:
-            runs = [run.id for run in (*store().runs(), *store().gallery())]
+            runs = [run.id for run in store().everything()]
             if not runs:
                 st.info("No run is here yet. Begin with a preset.", icon=":material/info:")
                 return None

@@ -59,6 +59,8 @@ def runs(query: Annotated[list[str] | None, typer.Argument(
     keys = [name.strip() for name in columns.split(",") if name.strip()]
     groups = grouped(found, group) if group else []
     groups, found = (groups[:limit], found[:limit]) if limit else (groups, found)
+    for trouble in here.away():  # to standard error: what a script reads stays as it is
+        err.print(trouble, highlight=False)
     if as_json:
         return say([facts_of_group(each) for each in groups] if group else [facts(each) for each in found], True, "")
     shown = table_of_groups(groups, keys) if group else table(found, keys)
@@ -81,8 +83,6 @@ def runs(query: Annotated[list[str] | None, typer.Argument(
     out.print(lines)
     for note in shown.notes:
         out.print(f"≠ {note}", highlight=False)
-    for trouble in here.away():
-        err.print(trouble, highlight=False)
     for one in found:
         if one.state == "unreadable":
             out.print(f"{one.id}: {one.detail}", highlight=False)
