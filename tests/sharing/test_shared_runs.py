@@ -46,12 +46,11 @@ def test_a_shared_run_is_opened_listed_and_taken_along(own: Store, tmp_path: Pat
     assert sorted(tmp_path.joinpath("disk").rglob("*")) == before
 
 
-def test_the_command_line_reads_it_and_says_who_is_away(own: Store, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("own")
+def test_the_command_line_reads_it_and_says_who_is_away(capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["runs", "--json"]) == 0
     out, err = capsys.readouterr()
-    rows = json.loads(out)
-    listed = rows if isinstance(rows, list) else rows["runs"]
-    assert [row.get("id", row.get("run")) for row in listed] == ["lab/plane"]
+    assert [row["id"] for row in json.loads(out)] == ["lab/plane"]
     assert "'away'" in err and "is away" in err
     for verb in (["resume", "lab/plane"], ["stop", "lab/plane"], ["remove", "lab/plane", "--yes"]):
         assert "only read here" in refused(capsys, *verb)
