@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,18 @@ def set_threads(training: Training) -> int:
                                       else (os.cpu_count() or 2) - 1)
     torch.set_num_threads(threads)
     return threads
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """The most bytes that this process has taken so far, data and libraries included; on a GPU those of its device."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, kilobytes elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def precision(training: Training, device: torch.device) -> AbstractContextManager[None]:

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import torch
 from safetensors.torch import save
 
+from vaecore import __version__
 from vaecore.config import RunConfig
 from vaecore.data import COVARIATE, EVENTS, OBSERVED, Split
 from vaecore.data.converted import Stopped
@@ -96,7 +97,7 @@ def prepared(folder: Path, control: Control, known: dict[str, Splits] | None = N
     model = build(config, dataset)
     course = Course(config, model, splits["train"], device)
     facts = {"parameters": model.parameter_count, "data": dataset.source, "device": _described(device),
-             "threads": threads, "torch": torch.__version__, "total_steps": course.total,
+             "threads": threads, "torch": torch.__version__, "vaecore": __version__, "total_steps": course.total,
              "steps_per_epoch": course.per_epoch,
              "sizes": {split: dataset.size(split) for split in dataset.splits},
              **({"rate": dataset.rate} if dataset.rate else {}), **({"in_sample": True} if dataset.in_sample else {})}
@@ -281,7 +282,8 @@ class Session:
     def _summarise(self, evaluations: dict[str, Any]) -> None:
         write_json_atomic(self.folder / "summary.json", {
             **self.facts, "step": self.step, "epoch": self.step / max(1, self.course.per_epoch),
-            "seconds": round(self._elapsed(), 3), **evaluations})
+            "seconds": round(self._elapsed(), 3), "peak_memory_bytes": devices.peak_memory(self.course.device),
+            **evaluations})
 
     def _observations(self, count: int) -> Batch:
         """`count` random training observations, the same for the same seed."""
