@@ -53,6 +53,16 @@ def test_each_field_that_differs_is_said() -> None:
         assert found.differs == (words,) and found.words == f"Not the same setting: {words}."
 
 
+def test_a_density_and_other_features_are_said_to_be_others() -> None:
+    grey = Ours("vae", Setting("mnist", "grey", likelihood="bernoulli", features="our own classifier"),
+                {"log_p": -80.0, "frechet": 60.0})
+    found = {each.published.model: each.words for each in compared(grey)}
+    assert any("p(x|z) gaussian" in words and "(here bernoulli)" in words for words in found.values())
+    drawn = compared(replace(grey, values={"frechet": 60.0}))
+    assert drawn and all("features of Inception, 10,000 pictures (here our own classifier)" in each.words
+                         for each in drawn)
+
+
 def test_nothing_is_beside_other_data_families_or_quantities() -> None:
     assert compared(Ours("vae", replace(BURDA.setting, data="omniglot"), {"log_p": -90.0})) == []
     assert compared(Ours("pca", BURDA.setting, {"log_p": -90.0})) == []
