@@ -82,13 +82,25 @@ def unread(config: RunConfig) -> set[str]:
 
 def seconds(config: RunConfig) -> tuple[float, float]:
     """What it takes at least and at most, measured here: a fresh one takes a second or two."""
-    least, most, _ = _measured(config.resolve().to_json())
+    least, most, *_ = _measured(config.resolve().to_json())
     return least, most
+
+
+def together(config: RunConfig, seeds: int) -> tuple[str, float]:
+    """Why so many seeds cannot be trained stacked, empty where they can; and the seconds that all of them take then."""
+    text = config.resolve().to_json()
+    why, steps = _stacked(text, seeds)
+    return why, steps + seeds * _measured(text)[3]
 
 
 def busy(config: RunConfig) -> float:
     """By how much longer `seconds` took to measure as other work had the processor; 1 on a machine at rest."""
     return _measured(config.resolve().to_json())[2]
+
+
+def seeded(config: RunConfig, seeds: int) -> list[RunConfig]:
+    """The configuration with its own seed and those after it."""
+    return [config.model_copy(update={"seed": config.seed + place}) for place in range(seeds)]
 
 
 def _data(config: RunConfig) -> str:
@@ -166,9 +178,19 @@ def _offers(text: str) -> dict[str, list[Fitting]]:
 
 
 @st.cache_data(max_entries=256, ttl=60, show_spinner=False)
-def _measured(text: str) -> tuple[float, float, float]:
+def _measured(text: str) -> tuple[float, float, float, float]:
     from vaecore.training.estimate import estimate
 
     with _measuring:
         found = estimate(_config(text))
-    return found.seconds, found.at_most, found.busy
+    return found.seconds, found.at_most, found.busy, found.evaluating
+
+
+@st.cache_data(max_entries=64, ttl=600, show_spinner=False)
+def _stacked(text: str, seeds: int) -> tuple[str, float]:
+    from vaecore.training.stacked import tried
+
+    config = _config(text)
+    with _measuring:
+        found = tried(seeded(config, seeds), budget=0.4)
+    return found.why, found.seconds

@@ -302,7 +302,7 @@ def create(origin: Origin, config: RunConfig, name: str) -> Run:
         raise StoreError(str(error)) from None
 
 
-def command(origin: Origin, config: RunConfig) -> str:
+def command(origin: Origin, config: RunConfig, seeds: int = 1) -> str:
     """The same on the command line: a fork, or the nearest preset with what differs."""
     from vaecore.config import differences, preset
     from vaecore.named import presets
@@ -317,7 +317,7 @@ def command(origin: Origin, config: RunConfig) -> str:
             words.append("--exactly")
     for setting in settings(base, config):
         words += ["--set", setting]
-    return shlex.join(words)
+    return shlex.join([*words, *(["--seeds", str(seeds)] if seeds > 1 else [])])
 
 
 def settings(base: RunConfig, config: RunConfig) -> list[str]:

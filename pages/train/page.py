@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
@@ -53,6 +53,7 @@ STYLE = """<style>@media (max-width: 640px) {
 </style>"""
 
 
+MOST_SEEDS, MOST_WATCHED = 64, 12
 BUSY = 1.5  # times as long as on a machine at rest
 
 
@@ -178,8 +179,16 @@ def schedules(plan: Plan) -> None:
 # -- starting it -----------------------------------------------------------------------------------
 
 
-def launch_card(origin: Origin, plan: Plan) -> st.delta_generator.DeltaGenerator:
-    """Size, name and the button; returns the place where the time is to be written."""
+class Launch(NamedTuple):
+    """What is written once the time is known, and of how many seeds."""
+
+    time: st.delta_generator.DeltaGenerator
+    told: st.delta_generator.DeltaGenerator
+    seeds: int
+
+
+def launch_card(origin: Origin, plan: Plan) -> Launch:
+    """Size, name, seeds and the button; returns the places where the time is to be written."""
     with st.container(border=True, key="train-launch"):
         left, right = st.columns([5, 7], wrap=False)
         left.metric("Parameters", f"{plan.fit.parameters:,}" if plan.fit else "–",
@@ -193,7 +202,11 @@ def launch_card(origin: Origin, plan: Plan) -> st.delta_generator.DeltaGenerator
                              placeholder=naming.slug(plan.config.model_dump(mode="json")) if plan.config else "",
                              help="Small letters, digits, '-', '_' and '.'. It names the run's folder. Without one it "
                              "is called by what was changed.").strip()
-        against = name_trouble(name)
+        seeds = 1 if origin.source else int(st.number_input(
+            "Seeds", 1, MOST_SEEDS, 1, key="train:seeds", help="Train so many runs that differ in their seeds alone, "
+            "from the seed of the form on. Small models are trained stacked, in one process, and stay ordinary runs."))
+        told = st.container()
+        against = name_trouble(name, seeds, plan.config.seed if plan.config else 0)
         if against:
             st.caption(f":red[:material/error: {escaped(against)}]")
         reason = trouble(plan)
@@ -203,16 +216,27 @@ def launch_card(origin: Origin, plan: Plan) -> st.delta_generator.DeltaGenerator
                            help="Trains in the background; it goes on when this page is closed. One at a time, in "
                                 "order."
                            ) and plan.config is not None:
-            start(origin, plan.config, name)
+            start(origin, plan.config, name, seeds)
         if reason:
             st.caption(f":red[:material/block: Cannot start: {escaped(reason)}]")
         if error := st.session_state.pop("train:error", None):
             st.error(escaped(error), icon=":material/error:")
         if started := st.session_state.get("train:started"):
-            st.page_link("monitor/page.py", label=f"Watch {started}", icon=":material/monitoring:",
-                         query_params={"runs": started}, help="The live curves of the run that you started.")
-        details(origin, plan)
-    return time_slot
+            st.page_link("monitor/page.py", label=f"Watch {in_words(started)}", icon=":material/monitoring:",
+                         query_params=[("runs", run) for run in started[:MOST_WATCHED]],
+                         help="The live curves of what you started.")
+        details(origin, plan, seeds)
+    return Launch(time_slot, told, seeds)
+
+
+def in_words(runs: list[str]) -> str:
+    """A run by its name, several by their number."""
+    return runs[0] if len(runs) == 1 else f"{len(runs)} seeds"
+
+
+def named(name: str, seeds: int, first: int) -> list[str]:
+    """What the runs are called; one without a name is called by what was changed."""
+    return [name] if seeds == 1 or not name else [f"{name}-{first + place}" for place in range(seeds)]
 
 
 def trouble(plan: Plan) -> str:
@@ -229,36 +253,39 @@ def trouble(plan: Plan) -> str:
     return ""
 
 
-def name_trouble(name: str) -> str:
-    """What is wrong with the name; nothing is wrong with none."""
+def name_trouble(name: str, seeds: int, first: int) -> str:
+    """What is wrong with the name of runs from seed `first` on; nothing is wrong with none."""
     if not name:
         return ""
     try:
         checked_name(name)
     except StoreError as error:
         return str(error)
-    if any(run.path.name == name for run in store().runs()):
-        return f"There is already a run called '{name}'. Choose another name, or remove that one."
+    taken = {run.path.name for run in store().runs()}
+    if there := next((each for each in named(name, seeds, first) if each in taken), None):
+        return f"There is already a run called '{there}'. Choose another name, or remove that one."
     return ""
 
 
-def start(origin: Origin, config: RunConfig, name: str) -> None:
-    """Write the run's folder and put it into the queue."""
-    last, text = st.session_state.get("train:last", (0.0, "")), f"{name} {origin.source} {config.to_json()}"
+def start(origin: Origin, config: RunConfig, name: str, seeds: int) -> None:
+    """Write each run's folder and put them into the queue."""
+    last, text = st.session_state.get("train:last", (0.0, "")), f"{name} {seeds} {origin.source} {config.to_json()}"
     if text == last[1] and time.monotonic() - last[0] < 2.0:
         return  # the second half of a double click
     st.session_state["train:last"] = (time.monotonic(), text)
     try:
-        run = create(origin, config, name)
-        lab.submit(run.path)
+        names = named(name, seeds, config.seed) if name else [""] * seeds
+        runs = [create(origin, *given) for given in zip(measure.seeded(config, seeds), names, strict=True)]
+        lab.submit_together([run.path for run in runs], stack=seeds > 1 and not measure.together(config, seeds)[0])
     except (StoreError, ConfigError, lab.LabError, OSError) as error:
         st.session_state["train:error"] = str(error)
         st.rerun()
-    st.session_state.update({"train:started": run.id, "train:clear": True, "train:toast": run.id})
+    started = [run.id for run in runs]
+    st.session_state.update({"train:started": started, "train:clear": True, "train:toast": in_words(started)})
     st.rerun()
 
 
-def details(origin: Origin, plan: Plan) -> None:
+def details(origin: Origin, plan: Plan, seeds: int) -> None:
     """What was changed, the same as a command, and the configuration to keep."""
     if plan.config is None:
         return
@@ -282,7 +309,7 @@ def details(origin: Origin, plan: Plan) -> None:
     else:
         st.caption(f":material/check: As in {escaped(origin.name)}")
     with st.expander("As a command, as a file", icon=":material/terminal:", type="compact", key="train-command"):
-        st.code(command(origin, plan.config), language="bash", wrap_lines=True)
+        st.code(command(origin, plan.config, seeds), language="bash", wrap_lines=True)
         name = origin.name if origin.preset else origin.run.replace("/", "-") or "configuration"
         st.download_button("Configuration as YAML", plan.config.to_yaml(), f"{name}.yaml", "application/yaml",
                            key="train-yaml", icon=":material/download:", on_click="ignore",
@@ -296,8 +323,9 @@ def said(value: object) -> str:
     return escaped(entries_text(value) if isinstance(value, list) else f"{value}")
 
 
-def time_needed(plan: Plan) -> None:
-    """Measure, and say, how long it will take."""
+def time_needed(plan: Plan, launch: Launch) -> None:
+    """Measure, and say, how long it will take; of several seeds, all of them."""
+    seeds = launch.seeds
     note = "Measured here on a few real steps."
     if not plan.ready or plan.config is None or plan.fit is None:
         st.metric("Time", "–", help="Known once everything fits.")
@@ -308,8 +336,17 @@ def time_needed(plan: Plan) -> None:
     else:
         with st.spinner("Measuring …"):
             warm.up().join(30)  # its imports would be measured too
-            least, most = map(duration, measure.seconds(plan.config))
+            alone = measure.seconds(plan.config)
+            least, most = (duration(seeds * each) for each in alone)
             busy = measure.busy(plan.config)
+            how = ""
+            if seeds > 1:
+                why, stacked = measure.together(plan.config, seeds)
+                how = f"{seeds} seeds are trained one by one: {escaped(why)}."
+                if not why:
+                    how = (f"{seeds} seeds are trained stacked, in one process; one by one they would take about "
+                           f"{least}.")
+                    least = most = duration(stacked)
         if anything_live():
             note += " Something is training: that slows it."
         note += f" {plan.fit.steps:,} steps."
@@ -317,6 +354,8 @@ def time_needed(plan: Plan) -> None:
             note += (" How long depends on when the mutual information of code and observation stops climbing: until "
                      "then the encoder is trained aggressively, many updates for each of the decoder.")
         st.metric("Time", f"≈ {least}" if most == least else f"{least} – {most}", help=note)
+        if how:
+            launch.told.caption(f":material/layers: {how}")
         if busy >= BUSY:
             st.caption(f":material/hourglass_top: This machine is busy: as long as it is, a training takes about "
                        f"{busy:.1f} times as long as that.")
@@ -329,7 +368,7 @@ def page() -> None:
     st.title("Train", anchor=False)
     st.html(STYLE)
     if toast := st.session_state.pop("train:toast", None):
-        st.toast(f"{toast} is in the queue.", icon=":material/check_circle:")
+        st.toast(f"{toast} {'are' if toast.endswith(' seeds') else 'is'} in the queue.", icon=":material/check_circle:")
     left, right = st.columns([9, 4], gap="medium")
     with right:
         launch = st.container()
@@ -359,10 +398,10 @@ def page() -> None:
                     fitting={path: [each.tag for each in found if each.fits] for path, found in offers.items()},
                     mend=lambda problem: fitting.mend(plan.config, problem))
     with launch:
-        time_slot = launch_card(origin, plan)
+        place = launch_card(origin, plan)
     bring.dialog(plan.sound.data if plan.sound else None)
-    with time_slot:
-        time_needed(plan)
+    with place.time:
+        time_needed(plan, place)
 
 
 page()

@@ -30,6 +30,7 @@ class Estimate:
     seconds: float
     at_most: float  # seconds; more than `seconds` only where the encoder is trained aggressively to the end
     busy: float = 1.0  # by how much longer the measurement took as others had the processor; the times are without it
+    evaluating: float = 0.0  # of these seconds those of evaluations, which a stack takes model by model
 
 
 def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
@@ -67,7 +68,7 @@ def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
     inference = config.training.inference
     most = course.total * inference.most if isinstance(inference, Aggressive) else 0
     return Estimate(model.parameter_count, course.total, per_step * plain, per_step * (plain + most),
-                    wall / spent)
+                    wall / spent, per_step * evaluations * share)
 
 
 def in_all(configs: Sequence[RunConfig], measured: Callable[[RunConfig], tuple[float, float]]) -> tuple[float, float]:

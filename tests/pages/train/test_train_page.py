@@ -22,6 +22,7 @@ from vaecore.config import RunConfig, preset
 from vaecore.data.converted import converted
 from vaecore.data.digits import Digits
 from vaecore.data.own.file import OwnFile
+from vaecore.lab import state
 from vaecore.lab.task import Progress, Task
 from vaecore.named import PRESETS
 from vaecore.store import Run, Store
@@ -76,6 +77,23 @@ def test_the_address_chooses_the_preset_and_start_writes_that_run(store: Store) 
     assert at.text_input(key="train:name").value == ""
     assert at.button(key="train-start").label == "Add to queue"
     assert at.toast[0].value == "mine is in the queue."
+
+
+def test_several_seeds_are_queued_as_a_stack_and_it_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "together", lambda _config, seeds: ("", 2.0 * seeds))
+    at = page(preset="vae-digits")
+    at.text_input(key="train:name").set_value("many").run()
+    at.number_input(key="train:seeds").set_value(3).run()
+    assert "3 seeds are trained stacked, in one process; one by one they would take about" in said(good(at))
+    assert next(metric for metric in at.metric if metric.label == "Time").value == "≈ 6 s"
+    assert "--seeds 3" in at.code[-1].value + at.code[0].value
+    good(at.button(key="train-start").click().run())
+    assert lab.queue(store.root) == ["many-0", "many-1", "many-2"]
+    assert [run.config().seed for run in sorted(store.runs(), key=lambda run: run.id)] == [0, 1, 2]
+    assert len(state.fellows(store.root / "runs" / "many-0")) == 2
+    assert at.toast[0].value == "3 seeds are in the queue."
+    at.text_input(key="train:name").set_value("many").run()
+    assert "already a run called 'many-0'" in said(good(at))
 
 
 @pytest.mark.parametrize(("name", "words"), [("../x", "cannot be a run's name"), ("Ä b", "cannot be a run's name"),
