@@ -8,12 +8,11 @@ import streamlit as st
 
 from pages.compare import agreement, clips, cost, curves, differs, document, numbers, pictures, planes
 from pages.shared import checkpoints
+from pages.shared.checkpoints import MAX_COMPARED
 from pages.shared.words import escaped
 from vaecore.library.headline import headline
 from vaecore.store import Run, StoreError
 from vaecore.views import CLIP, views_of
-
-MAX_COMPARED = 12
 
 
 def in_numbers(runs: list[Run]) -> None:
@@ -63,7 +62,7 @@ def readable(runs: list[Run]) -> list[Run]:
 
 
 st.title("Compare", anchor=False)
-chosen = checkpoints.pick_several("Runs", page="compare", most=MAX_COMPARED, help=f"Up to {MAX_COMPARED} runs; the "
+chosen = checkpoints.pick_several("Runs", page="compare", help=f"Up to {MAX_COMPARED} runs; the "
                                   "address of this page keeps them, so it can be passed on.")
 if here := readable(chosen):
     document.document(here)

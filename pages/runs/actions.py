@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 import streamlit as st
 
 from pages.runs import ticked
-from pages.shared import changing
-from pages.shared.checkpoints import MAX_WATCHED, choose_several, store
+from pages.shared import changing, evaluating
+from pages.shared.checkpoints import MAX_COMPARED, MAX_WATCHED, choose_several, store
 from pages.shared.words import escaped
 from vaecore import permission
 from vaecore.evaluate.parts import PARTS, title
@@ -25,7 +25,6 @@ from vaecore.marks import LONGEST_NOTE, LONGEST_TITLE
 from vaecore.schema import ConfigError
 from vaecore.store import Run, StoreError
 
-MOST_COMPARED = 12
 TOLD, REMOVED = "runs-told", "runs-removed"  # in the session: what came of it, and what an undo brings back
 LISTED = 4  # problems that are written out
 
@@ -47,6 +46,7 @@ def bar(those: Sequence[Record], shown: Sequence[Record], beside: Callable[[], N
         st.space("stretch")
         beside()
     told()
+    evaluating.queue()
 
 
 def refusal() -> str:
@@ -72,8 +72,8 @@ def _looks(those: Sequence[Record]) -> None:
     trained, ids = [each for each in those if each.trained], [each.id for each in those]
     few = "Tick two runs or more." if len(those) < 2 else "Two runs or more need weights." if len(trained) < 2 else ""
     if st.button("Compare", key="runs-compare", icon=":material/compare:", type="primary",
-                 disabled=not 2 <= len(trained) <= MOST_COMPARED,
-                 help=few or (f"At most {MOST_COMPARED} runs are compared." if len(trained) > MOST_COMPARED else
+                 disabled=not 2 <= len(trained) <= MAX_COMPARED,
+                 help=few or (f"At most {MAX_COMPARED} runs are compared." if len(trained) > MAX_COMPARED else
                               "What differs, their curves and numbers, the same images and codes.")):
         _go("compare", [each.id for each in trained])
     if st.button("Monitor", key="runs-monitor", icon=":material/monitoring:", disabled=not 1 <= len(ids) <= MAX_WATCHED,

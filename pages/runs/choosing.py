@@ -11,8 +11,7 @@ from typing import NamedTuple
 import streamlit as st
 
 from pages.runs import ticked
-from pages.runs.actions import MOST_COMPARED
-from pages.shared.checkpoints import MAX_WATCHED, PAGES, choose_several
+from pages.shared.checkpoints import MAX_COMPARED, MAX_WATCHED, PAGES, choose_several
 from pages.shared.words import escaped
 from vaecore.library.records import Record
 
@@ -26,7 +25,7 @@ class Wanted(NamedTuple):
 
 
 WANTED: dict[str, Wanted] = {
-    "compare": Wanted("Compare", "compare/page.py", MOST_COMPARED),
+    "compare": Wanted("Compare", "compare/page.py", MAX_COMPARED),
     "monitor": Wanted("Monitor", "monitor/page.py", MAX_WATCHED),
     "evaluate": Wanted("Evaluate", "evaluate/page.py", 1),
     **{page.address: Wanted(page.title, page.path, 1) for page in PAGES.values()},

@@ -54,7 +54,7 @@ VIDEO = Page(
     "Roll futures of a clip out and watch them part.")
 PAGES: dict[str, Page] = {  # by the view that it shows
     "single": TRAVERSE, "codeless": TRAVERSE, "sentence": SENTENCES, "crossmodal": CROSS_MODAL, "clip": VIDEO}
-MAX_WATCHED = 8  # runs that Monitor shows at once
+MAX_WATCHED, MAX_COMPARED = 8, 12  # runs that Monitor, and Compare, show at once
 # Parameters of the address that speak of the run which is shown, and mean nothing to another; with the codes of several
 # latents, `z.<latent>`, and directions, `d.<name>`.
 OF_A_RUN = ("z", "lock", "link", "seed", "t", "draw", "example", "from", "to", "path", "at", "x", "y", "zoom", "colour")
@@ -207,7 +207,7 @@ def pick(label: str, *, page: str, among: list[Run] | None = None, empty: Callab
 
 
 def pick_several(label: str, *, page: str, among: list[Run] | None = None, first: list[str] | None = None,
-                 most: int = 12, help: str | None = None) -> list[Run]:
+                 most: int = MAX_COMPARED, help: str | None = None) -> list[Run]:
     """The same for several, kept in the URL as `?runs=a&runs=b`; `first`, or the first three, to begin with.
 
     The choice is one for all pages, in the session under "runs"; each `page` shows as much of it as it can, in a widget
