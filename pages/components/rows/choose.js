@@ -37,7 +37,8 @@ export function painted(values, largest, above, below) {
   return pixels;
 }
 
-// A side of a comparison in the address: table.line.column.step; no column is the whole line, no step follows the slider.
+// A side of a comparison in the address: table.line.column.step. Without a column it is the whole line, without a step it
+// follows the slider.
 export function said({ table, line, column, step }) {
   return [table, line, column ?? "", step ?? ""].join(".");
 }

@@ -116,8 +116,8 @@ export class Inspector {
       const [side, selects] = [this[name], this.sides[name]];
       if (!side) continue;
       const lines = this.rows.pictured();
-      options(selects.line, lines.map(line => [`${line.table.key}|${line.number}`, `${line.table.title}: ${line.label}`]),
-        `${side.table}|${side.line}`);
+      const named = lines.map(line => [`${line.table.key}|${line.number}`, `${line.table.title}: ${line.label}`]);
+      options(selects.line, named, `${side.table}|${side.line}`);
       const found = this.rows.lineOf(side);
       const count = found ? this.rows.stripOf(found, side.step)?.count ?? 0 : 0;
       options(selects.column, [["", "whole row"], ...Array.from({ length: count }, (_, n) => [n, `column ${n + 1}`])],
@@ -153,8 +153,9 @@ export class Inspector {
       this.stage.replaceChildren();
       return setText(this.said, "Nothing is drawn of it at this step.");
     }
-    const shape = `${this.view} ${a.canvas.width} ${a.canvas.height} ${this.view === "beside" ? this.rows.shape() : ""}`;
-    if (this.stage.dataset.shape !== shape) this.stage.replaceChildren(); // else drawn in place, so that nothing flickers
+    const { width, height } = a.canvas;
+    const shape = `${this.view} ${width} ${height} ${this.view === "beside" ? this.rows.shape() : ""}`;
+    if (this.stage.dataset.shape !== shape) this.stage.replaceChildren(); // else drawn in place, without a flicker
     this.stage.dataset.shape = shape;
     this[this.view](a, b);
     this.panel.dataset.drawn = Number(this.panel.dataset.drawn ?? 0) + 1;
@@ -246,9 +247,10 @@ export class Inspector {
     canvas.setAttribute("aria-label", `${b.name} less ${a.name}`);
     const image = new ImageData(painted(values, largest, ABOVE, BELOW), canvas.width, canvas.height);
     canvas.getContext("2d").putImageData(image, 0, 0);
-    setText(this.said, largest ? `B less A, the mean over channels. Orange: B is brighter, full at `
-      + `+${fixed(largest, 2)} of the whole brightness; blue: A is brighter, full at ${fixed(-largest, 2)}. `
-      + `Mean without sign ${fixed(mean, 3)}. A: ${a.name}. B: ${b.name}.` : `No pixel differs. A: ${a.name}. B: ${b.name}.`);
+    const told = largest ? `B less A, the mean over channels. Orange: B is brighter, full at +${fixed(largest, 2)} of the `
+      + `whole brightness; blue: A is brighter, full at ${fixed(-largest, 2)}. Mean without sign ${fixed(mean, 3)}.`
+      : "No pixel differs.";
+    setText(this.said, `${told} A: ${a.name}. B: ${b.name}.`);
   }
 }
 

@@ -32,7 +32,8 @@ class Rows {
       + "Arrow keys move, space plays.", place => this.goTo(place), place => this.wordsOf(place));
     this.slider.setAttribute("aria-label", "Step of the weights");
     this.note = make("span", "note", bar);
-    this.columns = field(bar, "Columns", { min: 1, max: MOST_COLUMNS, value: "" }, "How many codes or test observations");
+    this.columns = field(bar, "Columns", { min: 1, max: MOST_COLUMNS, value: "" },
+      "How many codes or test observations");
     this.seed = field(bar, "Seed", { min: 0, max: LARGEST_SEED, value: 0 },
       "The same seed draws the same noise and takes the same test observations; seed 0 takes the first of them");
     for (const input of [this.columns, this.seed]) {
@@ -102,8 +103,7 @@ class Rows {
       canvas.setAttribute("aria-label", `${table.title}: ${told.label}`);
       const mark = make("i", "mark", strip);
       mark.hidden = true;
-      const line = { ...told, table, number, row, labelled: label, told: note, strip, canvas, mark, strips: new Map(), lines:
-        null };
+      const line = { ...told, table, number, row, head: label, told: note, strip, canvas, mark, strips: new Map() };
       label.onclick = event => this.pick(line, null, event);
       const columnAt = event => {
         const { left, width } = canvas.getBoundingClientRect();
@@ -121,8 +121,8 @@ class Rows {
   paint(line) {
     if (line.original) return;
     const { palette, text } = this.theme;
-    line.labelled.style.setProperty("--colour", paintOf(line.place, palette, text));
-    line.labelled.dataset.lap = lapOf(line.place, palette);
+    line.head.style.setProperty("--colour", paintOf(line.place, palette, text));
+    line.head.dataset.lap = lapOf(line.place, palette);
   }
 
   // -- what the address says
@@ -231,7 +231,8 @@ class Rows {
   stripOf(line, step = null) {
     const wanted = step ?? this.step ?? LAST;
     if (wanted === LAST || !line.kept) return line.strips.get(LAST);
-    return line.strips.get(nearest([...line.strips.keys()].filter(each => each !== LAST).sort((a, b) => a - b), wanted));
+    const kept = [...line.strips.keys()].filter(each => each !== LAST).sort((a, b) => a - b);
+    return line.strips.get(nearest(kept, wanted));
   }
 
   draw(line) {
@@ -239,8 +240,9 @@ class Rows {
     const words = strip?.words ?? [];
     const waits = !strip && !line.fault && !(line.kept && line.whole);
     line.row.classList.toggle("waits", waits);
-    const at = strip ? strip.step === null ? this.steps.length && !line.original ? "last weights" : "" : `step ${strip.step}`
-      : line.fault || (waits ? "…" : "nothing kept so early");
+    const last = this.steps.length && !line.original ? "last weights" : "";
+    const missing = line.fault || (waits ? "…" : "nothing kept so early");
+    const at = !strip ? missing : strip.step === null ? last : `step ${strip.step}`;
     setText(line.told, [at, line.note, strip?.note].filter(Boolean).join(" · "));
     line.canvas.hidden = !strip?.bitmap;
     if (strip?.bitmap) {
