@@ -17,7 +17,7 @@ import vaecore
 
 ROOT = Path(vaecore.__file__).parent
 FILES = sorted(path for path in ROOT.rglob("*.py"))
-TOP = ["lab", "explore", "evaluate", "cli", "studies", "sweeps"]
+TOP = ["lab", "explore", "evaluate", "library", "cli", "studies", "sweeps"]
 DASHBOARD = ["streamlit", "plotly", "pandas", "pages", "app"]  # what only it needs, and itself
 FORBIDDEN: dict[str, list[str]] = {  # part -> what it must not import, besides the dashboard
     "schema": ["config", "data", "nets", "probability", "schedules", "models", "training", "store", *TOP],

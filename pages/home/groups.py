@@ -8,10 +8,9 @@ from typing import Any
 
 from pages.shared.headline import ACTIVE_HELP, MSE_HELP, PERPLEXITY_HELP, Figure, active, bound_help, bound_name
 from vaecore.evaluate.kept import results
-from vaecore.evaluate.parts.coherence import Coherence
 from vaecore.evaluate.parts.likelihood import Likelihood
-from vaecore.evaluate.parts.video import Video
 from vaecore.evaluate.results import Result, of, shown
+from vaecore.library.found import numbers
 from vaecore.library.headline import Headline, comparable, headline
 from vaecore.store import Run, StoreError
 from vaecore.views import CLIP, CODELESS, CROSSMODAL, SENTENCE, view_of
@@ -98,27 +97,21 @@ def likelihood(run: Run, facts: Headline) -> Figure:
 
 def crossing(run: Run, facts: Headline) -> Figure:
     """How often one modality generated from another alone is of the right class, a mean over directions."""
-    found = _latest(run, Coherence)
-    shares = [share for subset in found.subsets if len(subset.given) == 1
-              for name, share in subset.coherence.items() if name not in subset.given] if found else []
-    if not shares:
+    found = numbers(facts, results(run)).get("coherence")
+    if found is None:
         return in_use(run, facts)
-    return Figure("Right class across", f"{100 * sum(shares) / len(shares):.0f} %",
+    return Figure("Right class across", f"{100 * found.value:.0f} %",
                   "Of what is generated in one modality from another alone, the share that a judge finds to be of the "
                   "right class: a mean over all directions. Evaluate has each of them.")
 
 
 def likeness(run: Run, facts: Headline) -> Figure:
     """SSIM of the best of some futures."""
-    found = _latest(run, Video)
-    curves = found.metrics.get("ssim") if found else None
-    if curves is None or not curves.best_of:
+    found = numbers(facts, results(run)).get("ssim_clips")
+    if found is None:
         return likelihood(run, facts)
-    count, value = curves.best_of[-1]
-    return Figure("Likeness of futures", shown(value, 3),
-                  f"Structural similarity (SSIM) of predicted frames to the true ones, 1 at best: the best of {count} "
-                  f"future{'s' * (count > 1)} of each clip, a mean over {found.horizon} frames and {found.clips} "
-                  "test clips.")
+    return Figure("Likeness of futures", shown(found.value, 3), "Structural similarity (SSIM) of predicted frames to "
+                  f"the true ones, 1 at best, a mean over frames and clips: {found.setting}.")
 
 
 # -- the groups ------------------------------------------------------------------------------------

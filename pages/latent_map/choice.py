@@ -10,9 +10,10 @@ import streamlit as st
 
 from pages.shared import checkpoints
 from pages.shared.words import escaped
+from vaecore.library import record, records
 from vaecore.mapping import TITLES, Method, Part, Settings
 from vaecore.schema import ConfigError, parse
-from vaecore.store import Run, StoreError
+from vaecore.store import Run
 from vaecore.views import SINGLE
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 SPLITS = {"test": "Test", "validation": "Validation", "train": "Training", "kept": "Kept examples"}
 BESIDE = "beside"  # in the address: the second checkpoint
-PIXELS = ("pixels", "binarisation_seed")
 KEYS = {"split": "map-split", "method": "map-method", "x": "map-x", "y": "map-y", BESIDE: "map-beside"}  # of widgets
 
 
@@ -109,18 +109,11 @@ def _beside(run: Run) -> None:
 
 def _alike(run: Run) -> list[Run]:
     """Other checkpoints of the same data; what their pixels mean to the likelihood may differ."""
-    from vaecore.data.identity import identity
-
-    def data(one: Run) -> str:
-        try:
-            chosen = one.values().get("data")
-            return identity({name: value for name, value in chosen.items() if name not in PIXELS}) \
-                if isinstance(chosen, dict) else ""
-        except (StoreError, ConfigError):
-            return ""
-
-    mine = data(run)
-    return [other for other in checkpoints.with_weights(SINGLE) if other.id != run.id and mine and data(other) == mine]
+    there = {run.id for run in checkpoints.with_weights(SINGLE)}
+    every = {each.id: each for each in records(checkpoints.store())}
+    mine = every.get(run.id) or record(run)
+    return [other.run for other in every.values()
+            if other.id in there - {run.id} and mine.observations and other.observations == mine.observations]
 
 
 def _picked(parameter: str, options: Sequence[str], label: str, width: int, help: str,

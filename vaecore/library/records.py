@@ -34,6 +34,7 @@ READ = ("config.json", "about.json", "summary.json", kept.NAME, marks.NAME)
 STANDS = ("launch.json", "exit.json", "heartbeat.json", "stop", "weights.safetensors")  # what its state is derived from
 Stamps = tuple[tuple[int, int], ...]  # when a file was written, and how long it is
 ABSENT = (0, -1)
+PIXELS = ("pixels", "binarisation_seed")  # fields of data that say what its pixels mean to a likelihood
 Standing = State | Literal["unreadable"]
 
 
@@ -75,6 +76,7 @@ class Record:
     settings: Mapping[str, Any] = field(default_factory=dict, repr=False)  # the same, by dotted names
     same: str = ""  # equal for runs of one configuration, seed included; empty where there is none
     same_but_seed: str = ""  # equal for runs that differ in nothing but their seed
+    observations: str = ""  # equal for runs of the same data, whatever their pixels mean to the likelihood
     comparable: str = ""  # equal for runs whose numbers in nats compare: data, copy, pixels, reading, likelihood
 
     def value(self, key: str) -> Any:
@@ -203,7 +205,8 @@ def _read(run: Run) -> Record:
         parameters=facts.parameters, seconds=facts.seconds, device=_line(device),
         parent=_line(parent.get("run")) if isinstance(parent, dict) else "", experiment=_line(experiment),
         likelihood=facts.likelihood, headline=facts, values=whole, settings=flat(whole), same=same,
-        same_but_seed=but_seed, comparable=_comparable(facts))
+        same_but_seed=but_seed, comparable=_comparable(facts), observations=_identity(json.dumps({
+            name: value for name, value in facts.read.items() if name not in PIXELS}, sort_keys=True)))
 
 
 def _line(value: Any) -> str:
