@@ -185,3 +185,14 @@ def test_the_library_needs_no_torch() -> None:
 def test_runs_made_of_a_path_alone_are_read_too(store: Store) -> None:
     run = made(store, "one")
     assert record(Run(run.path)).id == "one"
+
+
+def test_a_configuration_that_a_run_has_is_known_before_it_is_trained_again(store: Store) -> None:
+    from vaecore.config import changed, preset
+    from vaecore.library import equal_to
+
+    store.create(changed(preset("vae-digits"), ["seed=4"]), "there")
+    again = changed(preset("vae-digits"), ["seed=4"]).resolve().model_dump(mode="json")
+    other = changed(preset("vae-digits"), ["seed=5"]).resolve().model_dump(mode="json")
+    assert [each.id for each in equal_to(again, records(store))] == ["there"]
+    assert equal_to(other, records(store)) == []

@@ -7,9 +7,9 @@
 
 from vaecore.library.fields import FIELDS, NUMBERS, Field
 from vaecore.library.found import Found
-from vaecore.library.order import SEEDS, Group, counts, equal, equal_but_seed, grouped, sorted_by, unlike
+from vaecore.library.order import SEEDS, Group, counts, equal, equal_but_seed, equal_to, grouped, sorted_by, unlike
 from vaecore.library.query import Query, QueryError, field_of
 from vaecore.library.records import Record, record, records
 
 __all__ = ["FIELDS", "NUMBERS", "SEEDS", "Field", "Found", "Group", "Query", "QueryError", "Record", "counts", "equal",
-           "equal_but_seed", "field_of", "grouped", "record", "records", "sorted_by", "unlike"]
+           "equal_but_seed", "equal_to", "field_of", "grouped", "record", "records", "sorted_by", "unlike"]

@@ -12,7 +12,8 @@ from typing import Any
 from vaecore.library.fields import FIELDS
 from vaecore.library.headline import comparable
 from vaecore.library.query import field_of
-from vaecore.library.records import Record
+from vaecore.library.records import Record, shared
+from vaecore.naming import complete
 from vaecore.probability.intervals import Interval, over_seeds
 
 SEEDS = "seeds"  # the grouping of runs that differ in nothing but their seed
@@ -95,6 +96,12 @@ def equal(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
 def equal_but_seed(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
     """Runs that differ in nothing but their seed, or not even in that: by the id of each the ids of the others."""
     return _others(records, "same_but_seed")
+
+
+def equal_to(values: Mapping[str, Any], records: Iterable[Record]) -> list[Record]:
+    """The runs of the configuration that `values` are, seed included; resolved, as `config.json` holds it."""
+    same, _ = shared(complete(values))
+    return [each for each in records if each.same == same]
 
 
 def _others(records: Iterable[Record], key: str) -> dict[str, tuple[str, ...]]:

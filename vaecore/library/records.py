@@ -194,7 +194,7 @@ def _read(run: Run) -> Record:
     evaluations = [Evaluation.read(each) for each in kept.evaluations(run)]
     parent, experiment = about.get("parent"), about.get("experiment")
     device, epochs = summary.get("device"), summary.get("epoch")
-    same, but_seed = _same(whole)
+    same, but_seed = shared(whole)
     return Record(
         **common, title=marked.title or _line(about.get("title")) or run.id, state="unreadable" if broken else "new",
         detail=broken, problem=passed,
@@ -233,8 +233,8 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def _same(whole: Mapping[str, Any]) -> tuple[str, str]:
-    """What equal configurations share, with their seed and without; where a file lies is no part of it."""
+def shared(whole: Mapping[str, Any]) -> tuple[str, str]:
+    """What equal configurations share, with their seed and without it; where a file lies is no part of that."""
     from vaecore.data.identity import placeless
 
     data = whole.get("data")
