@@ -30,6 +30,7 @@ from pages.train.origin import (
     with_file_chosen,
 )
 from vaecore import lab, naming, permission
+from vaecore.library import equal_to, records
 from vaecore.schema import ConfigError, Problem, parse, problem, title_at
 from vaecore.store import StoreError, checked_name
 
@@ -209,6 +210,8 @@ def launch_card(origin: Origin, plan: Plan) -> Launch:
         against = name_trouble(name, seeds, plan.config.seed if plan.config else 0)
         if against:
             st.caption(f":red[:material/error: {escaped(against)}]")
+        if plan.config and plan.fit:
+            tell_equal(plan.config)
         reason = trouble(plan)
         if changing.button("Add to queue" if busy else "Start training", key="train-start", type="primary",
                            width="stretch", icon=":material/playlist_add:" if busy else ":material/play_arrow:",
@@ -237,6 +240,15 @@ def in_words(runs: list[str]) -> str:
 def named(name: str, seeds: int, first: int) -> list[str]:
     """What the runs are called; one without a name is called by what was changed."""
     return [name] if seeds == 1 or not name else [f"{name}-{first + place}" for place in range(seeds)]
+
+
+def tell_equal(config: RunConfig) -> None:
+    """Say which runs have this configuration already."""
+    if same := equal_to(config.resolve().model_dump(mode="json"), records(store())):
+        others = f" and {len(same) - 1} more" if len(same) > 1 else ""
+        st.caption(f":material/content_copy: {escaped(same[0].title)}{others} has this configuration already, seed "
+                   "included.", help="Training it again would find the same numbers. Another seed tells how much they "
+                   "vary.")
 
 
 def trouble(plan: Plan) -> str:

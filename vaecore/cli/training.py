@@ -22,7 +22,7 @@ from vaecore.cli.printing import (
     store_at,
 )
 from vaecore.lab.progress import EvaluationLines, preparing, training_bar
-from vaecore.store import Run
+from vaecore.store import Run, Store
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
@@ -80,10 +80,11 @@ def train(
         for adaptation in adaptations:
             err.print(f"{adaptation}.", highlight=False)
     fit(chosen, dataset)  # what is wrong is said here, not in a log
-    if seeds == 1:
-        return _start(store_at(store).create(chosen, name), detach, as_json)
-    configs = {seed: chosen.model_copy(update={"seed": seed}) for seed in range(chosen.seed, chosen.seed + seeds)}
     here = store_at(store)
+    if seeds == 1:
+        _tell_equal(chosen, here)
+        return _start(here.create(chosen, name), detach, as_json)
+    configs = {seed: chosen.model_copy(update={"seed": seed}) for seed in range(chosen.seed, chosen.seed + seeds)}
     _start_together([here.create(each, f"{name}-{seed}" if name else "") for seed, each in configs.items()],
                     list(configs.values()), detach, as_json)
 
@@ -139,6 +140,15 @@ def stop(run: RunArgument, now: Annotated[bool, typer.Option("--now", help="Kill
     lab.stop(found.path, now=now)
     status = lab.wait(found.path, timeout=60)
     say({"run": found.id, "state": status.state}, as_json, f"{found.id} is {status.state}. {status.detail}")
+
+
+def _tell_equal(config: RunConfig, store: Store) -> None:
+    """Say which run has this configuration already: it will find the same numbers again."""
+    from vaecore.library import equal_to, records
+
+    if same := equal_to(config.resolve().model_dump(mode="json"), records(store)):
+        others = f" and {len(same) - 1} more" if len(same) > 1 else ""
+        err.print(f"{same[0].id}{others} has this configuration already, seed included.", highlight=False)
 
 
 def _parted(changes: list[str]) -> tuple[list[str], list[str]]:
