@@ -63,6 +63,7 @@ ACTS: dict[str, Callable[[Lab], Any]] = {
     "explore.judged.made": lambda at: judged.made(at.new.config().data, "x", None),  # type: ignore[arg-type]
     "lab.evaluations.submit": lambda at: evaluations.submit([at.run], store=at.store),
     "lab.evaluations.cancel": lambda at: evaluations.cancel([], store=at.store),
+    "lab.evaluations.forget_ended": lambda at: evaluations.forget_ended(store=at.store),
     "lab.evaluations.work": lambda at: evaluations.work(at.store),
     "lab.jobs.submit": lambda at: jobs.submit(at.new.path),
     "lab.jobs.stop": lambda at: jobs.stop(at.new.path),

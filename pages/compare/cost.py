@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.compare.names import names
 from pages.shared.tables import offer
 from pages.shared.words import escaped
 from vaecore.store import Run
@@ -18,9 +19,9 @@ def cost(runs: list[Run]) -> None:
 
     st.subheader("Cost", anchor=False, help="Seconds of training as it went, numbers learned, memory, and what an "
                  "evaluation has measured of inference and sampling.")
-    found = table([measured(run) for run in runs])
+    found, called = table([measured(run) for run in runs]), names(runs)
     frame = pd.DataFrame([{column.heading: found.cell(row, column.key).value for column in found.columns}
-                          for row in found.rows])
+                          | {"Run": called[run.id]} for run, row in zip(runs, found.rows, strict=True)])
     number = st.column_config.NumberColumn
     st.dataframe(frame, hide_index=True, height="content", placeholder="–", key="compare-cost", column_config={
         column.heading: st.column_config.TextColumn(pinned=column.key == "run", help=column.help or None)

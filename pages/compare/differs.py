@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.compare.names import names
 from pages.shared.tables import offer
 from pages.shared.words import escaped
 from vaecore.store import Run
@@ -37,9 +38,9 @@ def fields(runs: list[Run]) -> None:
             " They were made with other things, though." if found.fields else ""))
     if not found.fields:
         return
-    # An index of its own: a run's column may be called as any.
+    called = names(runs)
     frame = pd.DataFrame([[TITLES[each.section], each.title, *each.values, each.name] for each in found.fields],
-                         columns=["Part", "Field", *found.runs, "Name"])
+                         columns=["Part", "Field", *(called[name] for name in found.runs), "Name"])
     styled = frame.style.apply(lambda row: _marked(found, row), axis=1)
     st.dataframe(styled, hide_index=True, height="content", key="differs", column_config={
         "Part": st.column_config.TextColumn(width="small", pinned=True),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
+from pages.compare.names import names
 from pages.shared import changing, evaluating
 from pages.shared.tables import offer
 from pages.shared.words import escaped
@@ -53,13 +54,13 @@ def numbers(runs: list[Run], facts: list[Headline]) -> None:
 
 
 def _table(runs: list[Run], key: str) -> None:
-    names = [run.id for run in runs]
-    reference, differences = names[0], False
+    ids = [run.id for run in runs]
+    reference, differences = ids[0], False
     if len(runs) > 1:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            if st.session_state.get(f"reference{key}") not in names:
+            if st.session_state.get(f"reference{key}") not in ids:
                 st.session_state.pop(f"reference{key}", None)
-            reference = st.selectbox("Reference", names, key=f"reference{key}", bind="query-params", width=320,
+            reference = st.selectbox("Reference", ids, key=f"reference{key}", bind="query-params", width=320,
                                      help="The run that differences are from, and whose settings an evaluation of the "
                                      "others should have.")
             differences = st.toggle("Differences", key=f"differences{key}", bind="query-params",
@@ -81,10 +82,12 @@ def _styled(found: Comparison, differences: bool) -> pd.io.formats.style.Styler:
 
     table = found.table(differences=differences)
     titles = {field.key: field.title for field in found.fields}
-    about = [{"Run": one.id, "Family": one.headline.family, "Data": one.headline.data, "r": one.headline.latent_size,
-              "Evaluated": one.evaluation.date if one.evaluation else None} for one in found.runs]
-    frame = pd.DataFrame([{**facts, **{title: table.cell(row, key).value for key, title in titles.items()}}
-                          for facts, row in zip(about, table.rows, strict=True)]).set_index("Run")
+    called = names([one.run for one in found.runs])
+    about = [{"Run": called[one.id], "Family": one.headline.family, "Data": one.headline.data,
+              "r": one.headline.latent_size, "Evaluated": one.evaluation.date if one.evaluation else None,
+              **({"Id": one.id} if called[one.id] != one.id else {})} for one in found.runs]
+    frame = pd.DataFrame([{"Run": facts["Run"], **{title: table.cell(row, key).value for key, title in titles.items()},
+                           **facts} for facts, row in zip(about, table.rows, strict=True)]).set_index("Run")
     for title in titles.values():
         frame[title] = frame[title].astype(float)
     styled, said = frame.style, table.said()
@@ -94,11 +97,11 @@ def _styled(found: Comparison, differences: bool) -> pd.io.formats.style.Styler:
             what = found.differences.get((field.key, one.id)) if differences else None
             plus = "+" if what is not None and what.value > 0 else ""
             words = plus + said[place][column] + (UNLIKE if unlike else "")
-            styled = styled.format(lambda _, words=words: words, subset=pd.IndexSlice[[one.id], [field.title]])
+            styled = styled.format(lambda _, words=words: words, subset=pd.IndexSlice[[called[one.id]], [field.title]])
             if what is not None and what.inside:
-                styled = styled.map(lambda _: GREY, subset=pd.IndexSlice[[one.id], [field.title]])
+                styled = styled.map(lambda _: GREY, subset=pd.IndexSlice[[called[one.id]], [field.title]])
     if len(found.runs) > 1:
-        styled = styled.map(lambda _: REFERENCE, subset=pd.IndexSlice[[found.reference], :])
+        styled = styled.map(lambda _: REFERENCE, subset=pd.IndexSlice[[called[found.reference]], :])
     return styled
 
 
@@ -110,7 +113,7 @@ def _columns(found: Comparison) -> dict[str, Any]:
         what = [field.unit if field.unit != "share" else "", *(kinds[field.key] if field.key in IN_NATS else ())]
         return f"{field.title} ({', '.join(filter(None, what))})" if any(what) else field.title
 
-    return {"Run": text(pinned=True, help="The run's id: its folder."),
+    return {"Run": text(pinned=True, help="The run's name, or its id."), "Id": text(help="The run's folder."),
             "Family": text(help="Kind of model."), "Data": text(width="small", help="Data set, and which copy of it."),
             "r": number(help="Dimensions of the latent code."),
             "Evaluated": text(width="small", help="When the evaluation was made that these numbers are of; empty where "
@@ -141,8 +144,8 @@ def _unpaired(found: Comparison, key: str) -> None:
         return
     settings = _settings(found)
     with st.container(horizontal=True, vertical_alignment="center", key=f"unpaired{key}"):
-        names = ", ".join(one.id for one in missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
-        st.caption(f":material/link_off: Not paired: of {escaped(names)} no evaluation has kept its value at each "
+        those = ", ".join(one.id for one in missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
+        st.caption(f":material/link_off: Not paired: of {escaped(those)} no evaluation has kept its value at each "
                    "observation. Until then there are standard errors at most.", width="content")
         changing.button("Evaluate these", key=f"evaluate-missing{key}", icon=":material/straighten:",
                         on_click=evaluating.submit, args=([one.run for one in missing], settings),

@@ -57,6 +57,9 @@ def _panel(busy: bool) -> None:
                 changing.button("Cancel all", key="cancel-evaluations", icon=":material/stop:", on_click=_cancel,
                                 help="Those that wait are not begun; of the one that is running is kept what it has "
                                 "found by then.")
+            else:
+                changing.button("Clear", key="clear-evaluations", icon=":material/clear_all:", on_click=_clear,
+                                help="Take these off the list. What they found stays with their runs.")
         for item in bad:
             st.caption(f":material/error: {escaped(item.run)}: {escaped(item.detail)}")
         with st.expander(f"All {len(there)}", key="evaluations-listed"):
@@ -71,6 +74,13 @@ def _line(item: Item) -> None:
         if item.state not in ENDED:
             changing.button("Cancel", key=f"cancel-{item.id}", type="tertiary", icon=":material/close:",
                             on_click=_cancel, args=([item.id],), help=f"Take {escaped(item.run)} out of the queue.")
+
+
+def _clear() -> None:
+    try:
+        evaluations.forget_ended(store=checkpoints.store())
+    except (LabError, StoreError, OSError) as error:
+        st.session_state[ERROR] = str(error)
 
 
 def _cancel(ids: list[str] | None = None) -> None:

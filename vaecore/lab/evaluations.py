@@ -122,6 +122,18 @@ def cancel_all(*, store: Store | None = None) -> None:
     cancel([item.id for item in items(store) if item.state not in ENDED], store=store)
 
 
+def forget_ended(*, store: Store | None = None) -> None:
+    """Take those that have ended off the list; what they found stays with their runs."""
+    permission.require("clear the list of evaluations")
+    store = store or Store.default()
+    if not _folder(store).is_dir():
+        return
+    with _queue_lock(store):
+        for path, ticket in _tickets(store):
+            if ticket.state in ENDED:
+                path.unlink(missing_ok=True)
+
+
 def kick(store: Store | None = None) -> None:
     """Start the runner where evaluations wait and none is at work. Whoever looks at the queue calls this."""
     store = store or Store.default()
