@@ -262,6 +262,7 @@ def test_a_configuration_is_held_to_its_declarations(good: bytes) -> None:
     assert "seed" in tried(lambda c: c.update(seed="one"))
     assert "weights.safetensors does not fit config.json" in tried(lambda c: c["model"].update(latent_size=3))
     assert "evil" in tried(lambda c: c.update(evil="x"))
+    assert "too large" in tried(lambda c: c["model"].update(latent_size=10**9)), "no model is built to find that out"
     assert tried(lambda _: None) == ""
 
 
@@ -290,6 +291,11 @@ def test_weights_are_held_to_the_configuration(good: bytes) -> None:
     assert "its description is not valid JSON" in tried(tensors, {"vaecore": "{"})
     assert "NaN or infinity" in tried(tensors, {"vaecore": header["vaecore"].replace("{", '{"x": NaN, ', 1)})
     assert "not a checkpoint of this program" in tried(tensors, {})
+    noted = json.loads(header["vaecore"])
+    noted["config"]["data"]["pixels"] = "binary-dynamic"
+    assert "belongs to another run" in tried(tensors, {"vaecore": json.dumps(noted)})
+    noted["modalities"] = {"image": {"kind": "image", "shape": [1, 10**7, 10**7]}}
+    assert "does not fit its own description" in tried(tensors, {"vaecore": json.dumps(noted)})
 
 
 @pytest.mark.parametrize(("start", "words"), [
