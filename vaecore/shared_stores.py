@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-SHARED, GALLERY = "VAECORE_SHARED", "VAECORE_GALLERY"
+STORE, SHARED, GALLERY = "VAECORE_STORE", "VAECORE_SHARED", "VAECORE_GALLERY"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")  # of a run's folder
 PATIENCE = 2.0  # seconds that a page waits for a disk
 FRESH = 3.0  # seconds for which a look stands
@@ -51,6 +51,26 @@ class SharedStore:
 def listed() -> tuple[SharedStore, ...]:
     """The stores that `VAECORE_SHARED` names, in its order; a name that is taken or unusable is made a good one."""
     return _parsed(os.environ.get(SHARED, ""), Path.cwd())
+
+
+def own() -> Path:
+    """The root of one's own store: `VAECORE_STORE`, or `trained` in the working folder."""
+    return Path(os.environ.get(STORE, "trained")).resolve()
+
+
+def place_of(folder: Path) -> str:
+    """The store that a run's folder lies in, by its path alone: "", "gallery", or the name of a shared one."""
+    # Pages ask this many times of each run: the answer stands until one of these is set anew.
+    return _place(folder, Path.cwd(), *(os.environ.get(variable) for variable in (STORE, SHARED, GALLERY)))
+
+
+@lru_cache(20_000)
+def _place(folder: Path, *_: object) -> str:
+    folder = folder.absolute()
+    for store in listed():
+        if store.holds(folder) and store.root != own():
+            return store.name
+    return "gallery" if folder.parent.name == "gallery" or folder.parent == shipped() else ""
 
 
 def shipped() -> Path | None:

@@ -74,11 +74,7 @@ class Run:
     @property
     def place(self) -> str:
         """The place of the run: "" for one's own store, "gallery" for a shipped run, or the name of a shared store."""
-        folder = self.path.absolute()
-        for store in shared_stores.listed():
-            if store.holds(folder) and store.root != Store.default().root:
-                return store.name
-        return "gallery" if folder.parent.name == "gallery" or folder.parent == shared_stores.shipped() else ""
+        return shared_stores.place_of(self.path)
 
     @property
     def shipped(self) -> bool:
@@ -220,7 +216,7 @@ class Store:
     @classmethod
     def default(cls) -> Store:
         """`VAECORE_STORE`, or `trained` in the working folder."""
-        return cls(Path(os.environ.get("VAECORE_STORE", "trained")).resolve())
+        return cls(shared_stores.own())
 
     @property
     def listed_as(self) -> str:
