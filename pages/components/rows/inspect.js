@@ -247,8 +247,8 @@ export class Inspector {
     canvas.setAttribute("aria-label", `${b.name} less ${a.name}`);
     const image = new ImageData(painted(values, largest, ABOVE, BELOW), canvas.width, canvas.height);
     canvas.getContext("2d").putImageData(image, 0, 0);
-    const told = largest ? `B less A, the mean over channels. Orange: B is brighter, full at +${fixed(largest, 2)} of the `
-      + `whole brightness; blue: A is brighter, full at ${fixed(-largest, 2)}. Mean without sign ${fixed(mean, 3)}.`
+    const told = largest ? `B less A, the mean over channels. Orange: B is brighter, full at +${fixed(largest, 2)} of `
+      + `the whole brightness; blue: A is brighter, full at ${fixed(-largest, 2)}. Mean without sign ${fixed(mean, 3)}.`
       : "No pixel differs.";
     setText(this.said, `${told} A: ${a.name}. B: ${b.name}.`);
   }
