@@ -204,7 +204,10 @@ def test_the_bound_by_frame_adds_up_to_the_elbo(name: str) -> None:
     _, model = clip_runs.model(name)
     clips = clip_runs.clips(name, count=2)
     x = clips if clips.is_floating_point() else clips.float() / 255
-    found = evaluate_video(model, clips, futures=2)
+    single: dict[str, Tensor] = {}
+    found = evaluate_video(model, clips, futures=2, each=single.__setitem__)
+    assert {name.removeprefix("video."): (len(values), float(values.mean())) for name, values in single.items()} == {
+        name: (2, pytest.approx(curves.best_of[-1][1])) for name, curves in found.metrics.items()}
     with torch.inference_mode():
         elbo = model.elbo({"frames": x[:, :6]}, torch.Generator().manual_seed(0))
     assert found.bound.neg_elbo == pytest.approx(-float(elbo.elbo().mean()) / 5, rel=1e-4)

@@ -43,6 +43,7 @@ from vaecore.tables import Cell, Column, Row, Table
 ALIKE = ("split", "importance_samples", "observations", "seed", "samples", "video_clips", "futures", "horizon")
 ESTIMATED = ("log_p_is", "bits")
 OF_CLIPS = ("ssim_clips", "psnr_clips")
+VALUES = {"log_p_is": "log_likelihood", "ssim_clips": "video.ssim", "psnr_clips": "video.psnr"}  # how points call them
 CONDITIONAL = "conditional."  # how keys begin of log p of a modality given the others
 
 
@@ -300,12 +301,15 @@ def _number(key: str, each: found.Found, chosen: Evaluation | None, points: Poin
         return Number(declared, each.value, each.kind or declared.kind, settings={"split": "test"})
     settings, count = _settings(key, chosen)
     meaning = chosen.meaning["likelihood"]
-    name = {"log_p_is": "log_likelihood"}.get(key, f"{key}.{next(iter(chosen.evidence.mse), '')}")
-    like = chosen.of(Likelihood) if key == "log_p_is" else None
+    name = VALUES.get(key, f"{key}.{next(iter(chosen.evidence.mse), '')}")
+    like, clips = chosen.of(Likelihood) if key == "log_p_is" else None, chosen.of(Video) if key in OF_CLIPS else None
+    low, high = (math.nan if end is None else end for end in (each.low, each.high))
+    error = like.standard_error if like else (high - low) / (2 * TWO_SIDED)
+    if clips and (known := clips.metrics[key.removesuffix("_clips")].standard_error) is not None:
+        error, low, high = known, each.value - TWO_SIDED * known, each.value + TWO_SIDED * known
     number = Number(declared, each.value, each.kind or declared.kind, meaning.words if like else "", settings, count,
-                    math.nan if each.low is None else each.low, math.nan if each.high is None else each.high,
-                    like.standard_error if like else math.nan)
-    return _with_values(number, points, name, chosen) if key in ("log_p_is", "psnr", "ssim") else number
+                    low, high, error)
+    return _with_values(number, points, name, chosen) if key in (*VALUES, "psnr", "ssim") else number
 
 
 def _of_evidence(chosen: Evaluation, points: Points, told: Mapping[str, Number]) -> Iterator[tuple[str, Number]]:

@@ -202,14 +202,16 @@ def clustered_error(values: Tensor, sources: NDArray[np.int64] | None = None) ->
 
 def evaluate_video(model: VideoFamily, clips: Tensor, events: NDArray[np.bool_] | None = None, *, futures: int = 100,
                    horizon: int = 0, seed: int = 0, sources: NDArray[np.int64] | None = None,
-                   progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False) -> Video:
+                   progress: Progress | None = None, cancelled: Callable[[], bool] = lambda: False,
+                   each: Callable[[str, Tensor], object] | None = None) -> Video:
     """All measures of a model of clips, for clips (B, T, *frame), uint8 or as read, with events (B, T).
 
     `sources` (B,) says of which longer clip each is a window; without it each is a clip of its own.
 
     `context` frames are given, as in training, and `horizon` are predicted; 0 goes on to the end of the clips. Futures
-    come in chunks, of which numbers are kept and no frames, so memory does not depend on their count. Raises
-    `ValueError` where clips are too short, and `Cancelled`.
+    come in chunks, of which numbers are kept and no frames, so memory does not depend on their count. `each` is told
+    the best of all futures of every clip, (B,), as video.psnr. Raises `ValueError` where clips are too short, and
+    `Cancelled`.
     """
     context, length = model.context, clips.shape[1]
     horizon = horizon or length - context
@@ -243,6 +245,8 @@ def evaluate_video(model: VideoFamily, clips: Tensor, events: NDArray[np.bool_] 
         first = min(_seconds(model, scaled(clips[:1]).float()[:, :context], horizon) for _ in range(TRIES))
     finally:
         model.train(training)
+    for name, means in totals.means.items() if each else ():
+        each(f"video.{name}", expected_best(torch.cat(means), futures, largest=name != "error"))  # type: ignore[misc]
     return totals.result(first, futures, context, horizon, sources)
 
 

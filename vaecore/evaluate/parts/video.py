@@ -91,7 +91,9 @@ def video(subject: Subject) -> Video:
     tell(0, count)
     return evaluate_video(model, clips, None if part.events is None else part.events[:count],
                           futures=settings.futures, horizon=settings.horizon, seed=settings.seed,
-                          sources=part.sources, progress=tell, cancelled=subject.cancelled)
+                          sources=part.sources, progress=tell, cancelled=subject.cancelled,
+                          # Of windows of longer clips a few are judged, and their values have no place in the split.
+                          each=subject.points.add if part.sources is None else None)
 
 
 def lines(found: Video, evaluation: Evaluation) -> Iterator[str]:
