@@ -31,6 +31,7 @@ bench: .venv/.installed-dev  ## measure against the peers and the limit; see ben
 	$(BIN)/python benchmarks/modalities.py
 	$(BIN)/python benchmarks/video.py
 	$(BIN)/python benchmarks/stored.py
+	$(BIN)/python benchmarks/stacked.py
 	$(BIN)/python benchmarks/maps.py
 	$(BIN)/python benchmarks/interface.py
 

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -116,6 +117,39 @@ def test_what_is_queued_alone_leaves_its_stack(stack: list[Path], monkeypatch: p
     root = stack[0].parents[1]
     assert given_back(jobs.take_next(root)) == ["seed-1", "seed-2"]
     assert given_back(jobs.take_next(root)) == ["seed-0"]
+
+
+def test_one_process_is_killed_only_for_all_whom_it_trains(stack: list[Path]) -> None:
+    process = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    held = [locks.take_run(folder) for folder in stack[:2]]
+    try:
+        for folder in stack[:2]:
+            (folder / jobs.STACK).write_text(json.dumps({"members": ["seed-0", "seed-1", "seed-2"]}))
+            attempt = jobs.begin(folder)
+            (folder / "heartbeat.json").write_text(json.dumps({
+                "attempt": attempt, "pid": process.pid, "host": socket.gethostname(), "time": time.time()}))
+        (stack[2] / jobs.STACK).write_text((stack[0] / jobs.STACK).read_text())  # which has ended
+        with pytest.raises(LabError, match=r"trains stacked with 1 other in one process.*stop seed-1 as well"):
+            jobs._kill(stack[0])
+        assert process.poll() is None
+        (stack[1] / "stop").touch()
+        jobs._kill(stack[0])
+        assert process.wait(10) == -signal.SIGKILL
+    finally:
+        process.kill()
+        for lock in held:
+            os.close(lock)
+
+
+def test_a_folder_that_cannot_be_written_to_ends_alone(stack: list[Path], tmp_path: Path) -> None:
+    for folder in stack:
+        config = json.loads((folder / "config.json").read_text())
+        config["training"]["epochs"] = 1
+        (folder / "config.json").write_text(json.dumps(config))
+    (stack[1] / "log.txt").symlink_to(tmp_path / "elsewhere")
+    lab.submit_together(stack, stack=True)
+    assert [lab.wait(folder, 100).state for folder in stack] == ["finished", "failed", "finished"]
+    assert not (tmp_path / "elsewhere").exists()
 
 
 def test_names_in_a_folder_lead_nowhere_else(stack: list[Path]) -> None:

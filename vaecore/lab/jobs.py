@@ -82,7 +82,7 @@ def _stacks(folders: Sequence[Path], *, try_them: bool) -> list[list[Path]]:
         with contextlib.suppress(Exception):  # a run whose configuration is broken says so when it is trained
             configs[folder] = Run(folder).config()
     found = []
-    for group in groups(configs):
+    for group in groups(configs, slots(place(folders[0])[0])):
         with contextlib.suppress(Exception):  # likewise data that are not there
             if len(group) > 1 and (not try_them or tried([configs[folder] for folder in group]).stacked):
                 found.append(group)

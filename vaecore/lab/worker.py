@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal, Self, TextIO
+from typing import TYPE_CHECKING, Literal, Self, TextIO
 
 from vaecore import permission
 from vaecore.lab import jobs, state
@@ -26,6 +26,9 @@ from vaecore.lab.previews import write_preview
 from vaecore.lab.supervisor import NO_LAST_WORD
 from vaecore.store import Run
 from vaecore.views import view_of
+
+if TYPE_CHECKING:
+    from vaecore.data.converted import Progress
 
 
 def main(arguments: list[str]) -> int:
@@ -67,23 +70,38 @@ def work_together(folders: list[Path], held: list[int]) -> int:
     controls[0].obey_signals(*controls[1:])
     os.nice(5)
     with contextlib.ExitStack() as everything:
-        members = [everything.enter_context(Member(*given)) for given in zip(folders, held, controls, strict=True)]
+        members = []
+        for given in zip(folders, held, controls, strict=True):
+            try:
+                members.append(everything.enter_context(Member(*given)))
+            except (OSError, LabError) as error:  # as a log that leads out of the folder: the others go on
+                jobs.write_exit(given[0], state.known_attempt(given[0]), "failed", f"It could not be started: {error}.")
         hearts = Heartbeats([member.heart for member in members])
         everything.callback(hearts.end)
 
         def ended(place: int, how: Literal["finished", "stopped"] | Exception) -> None:
             members[place].end(how, hearts)
 
+        def preparing(progress: Progress) -> None:
+            """All wait for the same data; who was asked to stop meanwhile does so when they are there."""
+            living = [member.control for member in members if not member.over]
+            for control in living:
+                with contextlib.suppress(Stopped):
+                    control.preparing(progress)
+            if all(control.stop_requested() for control in living):
+                raise Stopped
+
         try:
             import torch
 
             torch.set_flush_denormal(True)
             hearts.start()
-            from vaecore.data.converted import watched
+            from vaecore.data.converted import Stopped, watched
             from vaecore.training.stacked import train_stacked
 
-            with watched(controls[0].preparing):
-                train_stacked(folders, controls, ended, lambda place: members[place].aside())
+            with watched(preparing):
+                train_stacked([member.folder for member in members], [member.control for member in members], ended,
+                              lambda place: members[place].aside())
         except BaseException as error:  # whatever ended them all
             for member in members:
                 if not member.over:
@@ -107,7 +125,12 @@ class Member:
     def __enter__(self) -> Self:
         # Line by line, as a log is read while it is written; never through a link out of the run's folder.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-        self._log = self._held.enter_context(os.fdopen(os.open(self.folder / "log.txt", flags, 0o666), "w", 1, "utf-8"))
+        try:
+            log = os.open(self.folder / "log.txt", flags, 0o666)
+        except OSError:
+            self._held.close()
+            raise
+        self._log = self._held.enter_context(os.fdopen(log, "w", 1, "utf-8"))
         with self.aside():
             jobs.note(f"--- attempt {self.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}, "
                       "stacked")

@@ -243,6 +243,9 @@ def test_configurations_are_alike_in_all_that_a_step_computes() -> None:
     many = groups({seed: base.model_copy(update={"seed": seed}) for seed in range(150)})
     assert [len(part) for part in many] == [50, 50, 50]
     assert max(map(len, many)) <= MOST_STACKED
+    seeds = {seed: base.model_copy(update={"seed": seed}) for seed in range(32)}
+    assert [len(part) for part in groups(seeds, processes=4)] == [8] * 4
+    assert [len(part) for part in groups({seed: seeds[seed] for seed in range(9)}, processes=4)] == [9]
     # Whoever adds a field to a training decides here whether the objective reads it.
     assert set(type(base.training).model_fields) - FREE == {
         "batch_size", "kl", "inference", "optimizer", "device", "precision", "threads"}

@@ -14,6 +14,7 @@ from vaecore.config import RunConfig
 FREE = {"epochs", "learning_rate", "beta", "rate", "weight_decay", "clip_norm", "evaluate_every", "patience", "keep",
         "snapshots", "snapshot_points", "checkpoints"}
 MOST_STACKED = 64  # models in a stack
+WORTH_A_PROCESS = 8  # models; fewer gain less by a stack of their own than by a larger one
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -29,15 +30,18 @@ def form(config: RunConfig) -> str:
     return json.dumps(values, sort_keys=True)
 
 
-def groups(configs: Mapping[Name, RunConfig]) -> list[list[Name]]:
-    """Names of configurations that may be trained together, in their order, `MOST_STACKED` at most in each."""
+def groups(configs: Mapping[Name, RunConfig], processes: int = 1) -> list[list[Name]]:
+    """Names of configurations that may be trained together, in their order, `MOST_STACKED` at most in each.
+
+    Where several `processes` train at the same time, a group of many becomes a stack for each.
+    """
     found: dict[str, list[Name]] = {}
     for name, config in configs.items():
         found.setdefault(form(config), []).append(name)
-    return [part for names in found.values() for part in parts(names)]
+    return [part for names in found.values() for part in _parts(names, processes)]
 
 
-def parts(names: Sequence[Name]) -> list[list[Name]]:
-    """`names` in as few equal parts as have at most `MOST_STACKED`."""
-    count = -(-len(names) // MOST_STACKED)
+def _parts(names: Sequence[Name], processes: int) -> list[list[Name]]:
+    """`names` in equal parts of at most `MOST_STACKED`; for each process one, where each has enough of them."""
+    count = max(-(-len(names) // MOST_STACKED), min(processes, len(names) // WORTH_A_PROCESS))
     return [list(names[i * len(names) // count:(i + 1) * len(names) // count]) for i in range(count)]
