@@ -224,7 +224,8 @@ class Curves {
   raise(group) {
     if (this.raised === group || (group !== null && (this.chips.size < 2 || this.settings.hide.has(group)))) return;
     this.raised = group;
-    for (const panel of this.panels) panel.fade();
+    cancelAnimationFrame(this.frame); // a pointer that passes many draws the last
+    this.frame = requestAnimationFrame(() => this.panels.forEach(panel => panel.fade()));
   }
 
   colour(group, dashed = false) {
@@ -272,6 +273,7 @@ class Curves {
 
   destroy() {
     this.followed();
+    cancelAnimationFrame(this.frame);
     this.observer.disconnect();
     for (const panel of this.panels) panel.destroy();
     this.root.remove();
