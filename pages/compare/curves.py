@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.compare.names import names
 from pages.components.curves import live_curves
 from pages.shared import history
 from pages.shared.checkpoints import store
@@ -34,7 +35,7 @@ def _charts(runs: list[Run], more: bool, polling: bool) -> None:
     charts = [*panels(records), *error_panels(records), *(panels(records, more=True)[-2:] if more else [])]
     charts = with_parents(charts, records, _parents(records))
     if any(len(series.x) for chart in charts for series in chart.series):
-        live_curves(charts, key="compare-curves", clocks=clocks(records), smoothing=SMOOTHING)
+        live_curves(charts, key="compare-curves", clocks=clocks(records), names=names(runs), smoothing=SMOOTHING)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("A run that was solved at once, as a closed form is, is a level line.", width="stretch")
             st.download_button("CSV of curves", lambda: curves_table(records).csv(), "curves.csv", "text/csv",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import streamlit as st
 
+from pages.compare.names import names
 from pages.components.plane import paths_plane, spectra_plane
 from pages.shared import history, tables
 from pages.shared.words import escaped
@@ -33,23 +36,24 @@ def planes(runs: list[Run]) -> None:
     groups = alike(found)
     if len(groups) > 1:
         st.caption(f"{len(groups)} planes: nats of unlike data, pixels or likelihoods have no place in one.")
-    every = {run.id: run for run in runs}
+    every, called = {run.id: run for run in runs}, names(runs)
     for place, group in enumerate(groups):
         if len(groups) > 1:
             st.markdown(f"**{escaped(title(group))}**")
-        paths = [way(use.run, history.record(every[use.run])) if with_paths else _point(use) for use in group]
+        paths = [replace(way(use.run, history.record(every[use.run])) if with_paths else _point(use),
+                         label=called[use.run]) for use in group]
         paths_plane(paths, key=f"compare-plane-{place}", x_label=RATE, y_label=DISTORTION)
     st.subheader("KL by dimension", anchor=False, help="KL of q(z|x) from the prior by latent dimension, the largest "
                  "first, on the test set. Dimensions near 0 say nothing.")
-    if spectra := [Spectrum(use.run, use.run, use.names, use.kl, use.active()) for use in found if use.kl]:
+    if spectra := [Spectrum(called[use.run], use.run, use.names, use.kl, use.active()) for use in found if use.kl]:
         spectra_plane(spectra, key="compare-spectra")
     for use in found:
         if not use.kl:
             st.caption(escaped(f"{use.run} is not drawn: its KL has no closed form by dimension."))
-    _active(found)
+    _active(found, called)
 
 
-def _active(found: list[Use]) -> None:
+def _active(found: list[Use], called: dict[str, str]) -> None:
     import pandas as pd
 
     threshold = st.number_input("Active from a variance of", 0.0001, 10.0, ACTIVE, format="%g", key="active",
@@ -57,7 +61,8 @@ def _active(found: list[Use]) -> None:
                                 help="A dimension is active where its code varies by more than this, in variance, from "
                                      f"one observation to the next; {ACTIVE:g} after Burda et al. (2016).")
     shown = table(found, threshold)
-    frame = pd.DataFrame(shown.rows, columns=[column.key for column in shown.columns]).set_index("run")
+    frame = pd.DataFrame([{**row, "run": called[str(row["run"])]} for row in shown.rows],
+                         columns=[column.key for column in shown.columns]).set_index("run")
     st.dataframe(frame, height="content", placeholder="–", column_config={
         "run": st.column_config.TextColumn("Run", pinned=True),
         **{column.key: st.column_config.NumberColumn(

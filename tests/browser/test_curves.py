@@ -35,7 +35,8 @@ def live():
     lines.append(Series("validation", x[::50], y[::50], run="twin", dashed=True))
     clocks = {"run-0": Clock(10, np.array([0, 100, 1000]), np.array([0.0, 50.0, 500.0])), "run-1": Clock(10)}
     st.text(f"given {len(x)}")
-    live_curves([Panel("ELBO", lines, "nats"), Panel("KL", lines, "nats")], key="curves", clocks=clocks)
+    live_curves([Panel("ELBO", lines, "nats"), Panel("KL", lines, "nats")], key="curves", clocks=clocks,
+                names={"twin": "<b>Twin</b>"})
 
 live()
 """
@@ -67,7 +68,7 @@ def test_what_is_set_is_in_the_address_and_another_browser_sees_it(browser: Brow
     page.locator(".curves canvas").first.wait_for()
     across, _, up = told(page)
     assert across == "step" and up[0] < -4000
-    assert "twin lies exactly on run-0." in page.locator(".notes").inner_text()
+    assert "<b>Twin</b> lies exactly on run-0." in page.locator(".notes").inner_text()
     assert urlsplit(page.url).query == "", "what is as it was at the beginning is left out"
     page.get_by_label("What lies on y").select_option("later")
     page.wait_for_timeout(100)

@@ -66,12 +66,13 @@ class Clock:
 
 
 def pack(panels: Sequence[Panel], *, clocks: Mapping[str, Clock] | None = None, smoothing: float = 0.0,
-         height: int = 260, columns: int = 2, places: Mapping[str, int] | None = None) -> bytes:
+         height: int = 260, columns: int = 2, places: Mapping[str, int] | None = None,
+         names: Mapping[str, str] | None = None) -> bytes:
     """All panels as `u32 header length | JSON header | float32 columns`: little-endian, columns aligned.
 
     Each series adds its columns in the header's order: x, y and, where it is `blocked`, the mean and count
-    of `_blocks`; then each clock its steps and seconds. Raises `ValueError` for smoothing out of its range, and for
-    columns of unlike lengths.
+    of `_blocks`; then each clock its steps and seconds. `names` are what runs are called where it is not their id.
+    Raises `ValueError` for smoothing out of its range, and for columns of unlike lengths.
     """
     if not 0 <= smoothing < 1:
         raise ValueError(f"smoothing must lie in [0, 1), not {smoothing}")
@@ -110,8 +111,8 @@ def pack(panels: Sequence[Panel], *, clocks: Mapping[str, Clock] | None = None, 
     for sent in packed_panels:  # curves that lie exactly on another, of runs that differ elsewhere
         found = [line for run, lines in drawn.items() if run not in same for line in lines if line[0] == sent["title"]]
         sent["hidden"] = len(found) - len(set(found))
-    header = {"height": height, "columns": columns, "smoothing": smoothing, "places": dict(places or {}), "same": same,
-              "runs": runs, "panels": packed_panels}
+    header = {"height": height, "columns": columns, "smoothing": smoothing, "places": dict(places or {}),
+              "names": dict(names or {}), "same": same, "runs": runs, "panels": packed_panels}
     return packing.packed(header, *(part.astype(np.float32) for part in floats))
 
 

@@ -15,15 +15,16 @@ from vaecore.charts.curves import Clock, Panel, pack
 
 
 def live_curves(panels: Sequence[Panel], *, key: str, clocks: Mapping[str, Clock] | None = None,
-                smoothing: float = 0.0, height: int = 260, columns: int = 2) -> None:
+                names: Mapping[str, str] | None = None, smoothing: float = 0.0, height: int = 260,
+                columns: int = 2) -> None:
     """Draw `panels` in a grid; call again with the same `key` and more points to refresh in place.
 
     `smoothing` in [0, 1) is what the visitor begins with: the weight of a debiased exponential moving average, drawn
     over the raw line. Dashed series stay as they are: a validation is already a mean over its data, and there are so
     few of its values that an average would lag behind training and show a gap that is not there. Series on the right
     keep to a linear axis and stay as they are too: they are schedules and counts. `clocks` say, by run, what steps are
-    in epochs and in seconds.
+    in epochs and in seconds; `names` what runs are called where it is not their id.
     """
-    data = pack(panels, clocks=clocks, smoothing=smoothing, height=height, columns=columns,
+    data = pack(panels, clocks=clocks, names=names, smoothing=smoothing, height=height, columns=columns,
                 places=colours.places(series.run or series.label for panel in panels for series in panel.series))
     component("curves")(key=key, data=data)

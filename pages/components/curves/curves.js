@@ -173,13 +173,13 @@ class Curves {
   sayNotes() {
     const { settings: { x, hide }, message: { panels, runs, same } } = this;
     const groups = [...this.chips.keys()];
-    const notes = Object.entries(same).map(([run, other]) => `${run} lies exactly on ${other}.`);
+    const notes = Object.entries(same).map(([run, other]) => `${this.called(run)} lies exactly on ${this.called(other)}.`);
     const curves = panels.flatMap(panel => panel.series).filter(s => !s.level && s.points > 0);
     if (x !== "step") {
       const lost = groups.filter(group => !hide.has(group) && curves.some(s => s.group === group)
         && !curves.some(s => s.group === group && s.across));
       const what = { epoch: "how long an epoch of it is", time: "when its steps were", fork: "its steps" }[x];
-      if (lost.length > 0) notes.push(`Not here: ${lost.join(", ")}. Nothing kept says ${what}.`);
+      if (lost.length > 0) notes.push(`Not here: ${lost.map(group => this.called(group)).join(", ")}. Nothing kept says ${what}.`);
     }
     if (x === "fork" && !curves.some(s => s.before) && !Object.values(runs).some(run => run.zero > 0)) {
       notes.push("None of these runs is a fork whose parent is here: all begin at 0.");
@@ -199,17 +199,22 @@ class Curves {
       if (!this.chips.has(group)) {
         const chip = make("button", "chip", this.legend);
         make("i", "swatch", chip);
-        make("span", "name", chip, group);
-        chip.title = `Show or hide ${group}; under the pointer it stands out`;
+        make("span", "name", chip);
         chip.setAttribute("aria-pressed", !this.settings.hide.has(group));
         chip.onclick = () => this.toggle(group);
         chip.onpointerenter = chip.onfocus = () => this.raise(group);
         chip.onpointerleave = chip.onblur = () => this.raise(null);
         this.chips.set(group, chip);
       }
+      setText(this.chips.get(group).lastChild, this.called(group));
+      this.chips.get(group).title = `Show or hide ${group}; under the pointer it stands out`;
       this.chips.get(group).style.setProperty("--colour", this.colour(group));
       this.chips.get(group).dataset.lap = this.lap(group);
     }
+  }
+
+  called(group) {
+    return Object.hasOwn(this.message.names, group) ? this.message.names[group] : group;
   }
 
   toggle(group) {
@@ -537,7 +542,7 @@ class Panel {
   nameOf({ group, label, before }) {
     const name = before ? `${label}, its parent` : label;
     if (this.view.chips.size === 1) return name; // one run: its name says nothing
-    return group === label ? label : `${group} ${name}`;
+    return group === label ? label : `${this.view.called(group)} ${name}`;
   }
 
   unitOf({ right }) {
