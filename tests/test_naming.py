@@ -83,7 +83,7 @@ def test_a_store_calls_runs_alike_by_a_number_and_never_as_one_in_its_trash(tmp_
 def test_declarations_say_what_the_classes_say() -> None:
     known = declarations()
     assert json.loads(json.dumps(known.presets["vae-mnist"])) == preset("vae-mnist").model_dump(mode="json")
-    fields = known.fields()
+    fields = known.fields
     assert fields["model.latent_size"] == "z" and fields["training.beta.end"] == "β" and fields["seed"] == "s"
     members = tagged(RunConfig.model_fields["model"])
     assert {f"model.{name}" for member in members.values() for name in member.model_fields} <= set(fields)

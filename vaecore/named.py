@@ -12,7 +12,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +49,7 @@ class Declarations:
     nodes: Mapping[str, Mapping[str, Any]]
     presets: Mapping[str, Mapping[str, Any]]
 
+    @cached_property
     def fields(self) -> dict[str, str]:
         """Every field that some configuration has, dotted, with its symbol or an empty text."""
         found: dict[str, str] = {}

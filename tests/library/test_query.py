@@ -40,6 +40,7 @@ def found(store: Store) -> list[Record]:
     ("family:VAE,Autoencoder", "small large codes failed"), ("family=vae", "small large failed"),
     ("family=ae", "codes"), ("data=mnist", "small large codes failed"), ("data:fashion", ""),
     ("model.latent_size>=32", "large"), ("latent_size>=32", "large"), ("z>=32 z<100", "large"),
+    ("β>=4", "large"), ("β=1 lr<1", "small codes failed"), ("r>=32", "large"),
     ("training.beta.end=4", "large"), ("training.beta=linear", "small large codes failed"),
     ("model.network.channels=32,64", ""), ('model.network.channels="32,64"', "small large codes failed"),
     ("seconds<10m", "small large"), ("seconds>1min", "codes"), ("parameters>1k parameters<1M", "small large codes"),

@@ -5,7 +5,8 @@
     elbo>-95  seconds<10m         numbers: > >= < <= = !=
     made>2026-11-01  made>7d      since a day; in the last seven days
     tag:paper -tag:old not is:pinned
-    model.latent_size>=32         any field of the configuration; latent_size alone where one field is called so
+    model.latent_size>=32 β<4     any field of the configuration; latent_size alone where one field is called so, and
+                                  the symbols of names
     is:pinned  is:archived  is:shipped  is:forked  has:note
     note:"two words"              what holds spaces stands in quotes
 
@@ -39,7 +40,7 @@ IS: dict[str, Callable[[Record], bool]] = {
     "shipped": lambda one: one.place == "gallery", "own": lambda one: one.place == "own",
     "forked": lambda one: bool(one.parent), "trained": lambda one: one.trained,
     "evaluated": lambda one: any(FIELDS[key].evaluated for key in one.numbers)}
-ALIASES = {"name": "title", "tag": "tags", "run": "id", "r": "latents", "z": "latents", "store": "place"}
+ALIASES = {"name": "title", "tag": "tags", "run": "id", "r": "latents", "store": "place"}
 EXACTLY = ("state", "tags", "experiment", "place", "parent")  # of which `:` asks for the whole word
 
 
@@ -110,15 +111,16 @@ class Query:
 def field_of(name: str) -> Field:
     """The field that is called `name`: a column by its key, or a field of the configuration.
 
-    One of the configuration may be called by its last parts where no other ends so. Raises `QueryError` for none.
+    One of the configuration may be called by its symbol, as β, or by its last parts where no other ends so. Raises
+    `QueryError` for none.
     """
     key = ALIASES.get(name, name)
     if key in FIELDS:
         return FIELDS[key]
     from vaecore.named import declarations
 
-    known = declarations().fields()
-    if name in known:
+    known = declarations().fields
+    if name in known or name in known.values():
         return Field(name, name)
     meant = [field for field in known if field.endswith(f".{name}")]
     if training := [field for field in meant if field == f"training.{name}"]:

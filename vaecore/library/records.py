@@ -26,6 +26,7 @@ from vaecore.lab import State, status
 from vaecore.lab.state import run_of, tickets
 from vaecore.library.found import Found, numbers
 from vaecore.library.headline import Headline, sane, told
+from vaecore.named import declarations
 from vaecore.store import COPY_AGAIN, Run, Store, StoreError
 
 MAX_RECORDS = 5_000  # kept in a process; one takes about 20 kB
@@ -204,7 +205,7 @@ def _read(run: Run) -> Record:
         epochs=sane(float(epochs)) if isinstance(epochs, int | float) and not isinstance(epochs, bool) else None,
         parameters=facts.parameters, seconds=facts.seconds, device=_line(device),
         parent=_line(parent.get("run")) if isinstance(parent, dict) else "", experiment=_line(experiment),
-        likelihood=facts.likelihood, headline=facts, values=whole, settings=flat(whole), same=same,
+        likelihood=facts.likelihood, headline=facts, values=whole, settings=_settings(whole), same=same,
         same_but_seed=but_seed, comparable=_comparable(facts), observations=_identity(json.dumps({
             name: value for name, value in facts.read.items() if name not in PIXELS}, sort_keys=True)))
 
@@ -217,6 +218,13 @@ def _made(run: Run) -> datetime | None:
     with contextlib.suppress(OSError, ValueError, OverflowError):
         return datetime.fromtimestamp(int((run.path / "config.json").stat().st_mtime))
     return None
+
+
+def _settings(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a configuration by their dotted names, and by the symbols that names of runs have for some."""
+    found = flat(whole)
+    symbols = declarations().fields
+    return {symbols[name]: value for name, value in reversed(found.items()) if symbols.get(name)} | found
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
