@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components.sweep import sweep_view
-from pages.shared import changing, tables
+from pages.shared import changing, evaluating, tables
 from pages.shared.checkpoints import MAX_WATCHED, store
 from pages.shared.queue import STATES as LOOKS
 from pages.shared.words import Colour, escaped
@@ -15,7 +15,7 @@ from vaecore.store import StoreError
 from vaecore.sweeps import Row, Standing, standing
 from vaecore.sweeps.declared import worded
 from vaecore.sweeps.keeping import forget
-from vaecore.sweeps.objective import objective, told
+from vaecore.sweeps.objective import heading, objective, told
 from vaecore.sweeps.state import STATES, State, titles
 
 EARLY = (":material/content_cut:", "orange")  # how what was stopped early is shown
@@ -30,6 +30,8 @@ def show(name: str) -> None:
     except StoreError as error:
         st.error(escaped(str(error)), icon=":material/error:")
         return
+    if not now.along:
+        evaluating.queue()
     st.fragment(_panel, run_every=2.0 if now.live else None, key=f"sweep-{name}")(name, now.live)
 
 
@@ -46,6 +48,8 @@ def _panel(name: str, polling: bool) -> None:
     _best(now)
     if any(row.newest is not None for row in now.rows):
         sweep_view(now, key=f"sweep-view-{name}")
+    elif now.unevaluated:
+        _evaluate(now)
     else:
         st.info("Curves begin with the first evaluation of the first training.", icon=":material/hourglass_top:")
     _table(now)
@@ -67,7 +71,8 @@ def _states(now: Standing) -> None:
         if now.live:
             changing.button("Stop", key="sweep-stop", icon=":material/stop:", on_click=_act, args=("stop", sweep.name),
                             help="What waits leaves the queue, what trains saves and stops. It can be resumed.")
-        if not now.tended and not now.done and not (now.live and not now.left and not now.judged):
+        unfinished = not now.done or now.counts["failed"]
+        if unfinished and not now.tended and not (now.live and not now.left and not now.judged):
             changing.button("Resume", key="sweep-resume", icon=":material/play_arrow:", on_click=_act,
                             args=("resume", sweep.name), help="Queue what is left. What the sweep itself stopped early "
                             "stays stopped.")
@@ -105,8 +110,8 @@ def _best(now: Standing) -> None:
     number = best.interval.words(f".{each.digits if each.digits is not None else 3}f").replace("-", "−")
     unit = f" {each.unit}" if each.unit else ""
     with st.container(border=True, key="sweep-best", gap="small"):
-        st.markdown(f":material/trophy: **Best, point {best.number}**: {escaped(point)}. Validation "
-                    f"{escaped(now.title)} {number}{unit}{_test(now, best)}.",
+        st.markdown(f":material/trophy: **Best, point {best.number}**: {escaped(point)}. "
+                    f"{escaped(heading(now.sweep.objective, now.title))} {number}{unit}{_test(now, best)}.",
                     help="The best mean over all seeds ± the half width of its 95 % interval. The test number chose "
                     "nothing.")
         with st.container(horizontal=True, gap="small"):
@@ -128,6 +133,15 @@ def _test(now: Standing, row: Row) -> str:
     return "" if row.test is None else f"; on the test set {told(row.test, now.sweep.objective)}"
 
 
+def _evaluate(now: Standing) -> None:
+    """The button that finds a number which trainings do not."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(escaped(f"{now.title} is found by an evaluation."), width="content")
+        changing.button(f"Evaluate {len(now.unevaluated)} runs", key="sweep-evaluate", icon=":material/straighten:",
+                        on_click=evaluating.submit, args=(now.unevaluated,),
+                        help="One after the other, in the queue of evaluations. They go on when this page is closed.")
+
+
 def _table(now: Standing) -> None:
     """Every point, as text too: what the pictures show can be read here."""
     import pandas as pd
@@ -142,7 +156,8 @@ def _table(now: Standing) -> None:
         frame[column] = pd.to_numeric(frame[column])
     if "newest" in frame:
         frame["newest"] = [row.newest for row in now.rows]
-    frame["test"] = [row.test for row in now.rows]
+    if "test" in frame:
+        frame["test"] = [row.test for row in now.rows]
     frame["best"] = [row is now.best for row in now.rows]
     each = objective(now.sweep.objective)
     config = {column.key: st.column_config.TextColumn(column.heading, help=column.help or None)

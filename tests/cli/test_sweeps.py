@@ -57,7 +57,8 @@ def test_a_start_keeps_what_was_asked(store: Store) -> None:
 @pytest.mark.parametrize(("arguments", "words"), [
     (["--over", "model.latent_size"], "names no values"), (["--method", "best"], "not a choice"),
     (["--over", "model.latent_size=4"], "varied twice"), (["--stopping", "median", "--factor", "3"], "unknown field"),
-    (["--run", "other"], "several beginnings"), (["--objective", "fid"], "no number of a validation set"),
+    (["--run", "other"], "several beginnings"), (["--objective", "fid"], "no number by which"),
+    (["--objective", "frechet", "--stopping", "median"], "when a training is over"),
     (["--seeds", "0"], "Use at least 1")])
 def test_what_cannot_be_is_refused_before_there_is_anything(store: Store, arguments: list[str], words: str) -> None:
     with pytest.raises(ConfigError, match=words):

@@ -34,8 +34,9 @@ def start(
                                         "those before have found.")] = "grid",
     trials: Annotated[int | None, typer.Option(help="Points of a random sweep or a search.")] = None,
     seeds: Annotated[int, typer.Option(help="How often each point is trained, with the seeds 1, 2, 3 …")] = 1,
-    objective: Annotated[str, typer.Option(help="The validation number by which points are judged: elbo, "
-                                           "reconstruction, kl, mse, active or perplexity.")] = "elbo",
+    objective: Annotated[str, typer.Option(help="The number by which points are judged: elbo, reconstruction, kl, "
+                                           "mse, active or perplexity of the validation set; or what an evaluation "
+                                           "finds, as frechet.")] = "elbo",
     stopping: Annotated[str, typer.Option(help="none, median or halving: when a point that does badly is ended "
                                           "early.")] = "none",
     grace: Annotated[float | None, typer.Option(help="Share of training before the median rule judges.")] = None,

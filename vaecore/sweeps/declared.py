@@ -196,7 +196,8 @@ class Sweep(Strict):
     method: Method = option(Grid(), "How points are chosen.", title="Method")
     seeds: int = option(1, "How often each point is trained, with the seeds 1, 2, 3 and so on.", unit="seeds", ge=1,
                         le=100)
-    objective: str = option("elbo", "The number of the validation set by which points are judged.", max_length=80)
+    objective: str = option("elbo", "The number by which points are judged: of the validation set, or one that an "
+                            "evaluation finds.", max_length=80)
     stopping: Stopping = option(NoStopping(), "When a training that does badly is ended before its time.",
                                 title="Stopping early")
     at_once: int = option(0, "How many of its trainings may wait and train at the same time; 0 queues all of a grid, "

@@ -1,4 +1,5 @@
-"""The numbers by which points can be judged: of the validation set, declared as all numbers are. No torch."""
+"""The numbers by which points can be judged: those that a training finds on its validation set as it goes, and those
+that an evaluation finds after it, each as it is declared. No torch."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ from vaecore.evaluate.evaluation import Evidence
 from vaecore.evaluate.meaning import word
 from vaecore.evaluate.results import Declared, Result, declared, number
 from vaecore.files import parsed_json
+from vaecore.library.fields import NUMBERS
 from vaecore.schema import problem
 from vaecore.store import LARGEST_METRICS, Run
 
@@ -33,15 +35,24 @@ class Validation(Result):
                                "model chooses each next one.", digits=2, better="lower")
 
 
-OBJECTIVES: dict[str, Declared] = {each.name: each for each in declared(Validation)}
+ALONG: dict[str, Declared] = {each.name: each for each in declared(Validation)}  # found while training goes on
+AFTER: dict[str, Declared] = {  # found by an evaluation
+    key: Declared(key, each.title, each.help, each.unit, each.digits, each.better) for key, each in NUMBERS.items()
+    if each.evaluated and each.better and key not in ALONG}
+OBJECTIVES = {**ALONG, **AFTER}
 
 
 def objective(name: str) -> Declared:
-    """The declaration of a number; raises `ConfigError` for one that trainings do not find."""
+    """The declaration of a number; raises `ConfigError` for one that there is not."""
     if name not in OBJECTIVES:
-        raise problem("objective", name, f"'{name}' is no number of a validation set.",
-                      f"Choose one of {', '.join(OBJECTIVES)}.")
+        raise problem("objective", name, f"'{name}' is no number by which points can be judged.",
+                      f"Choose one of {', '.join(ALONG)}; or, found by an evaluation, {', '.join(AFTER)}.")
     return OBJECTIVES[name]
+
+
+def heading(name: str, title: str) -> str:
+    """What a number is called with the data that it is of: of an evaluation, the split that was evaluated."""
+    return f"Validation {title}" if name in ALONG else title
 
 
 def titled(name: str, about: Mapping[str, Any]) -> str:
@@ -68,8 +79,8 @@ def found(evaluation: Mapping[str, Any]) -> Validation:
 
 
 def value(evaluation: Any, name: str) -> float | None:
-    """One number of an evaluation; None where it holds none."""
-    if not isinstance(evaluation, Mapping):
+    """One number of an evaluation as a training writes it; None where it holds none."""
+    if not isinstance(evaluation, Mapping) or name not in ALONG:
         return None
     number = getattr(found(evaluation), name)
     return float(number) if math.isfinite(number) else None

@@ -21,7 +21,7 @@ from vaecore.data import Dataset
 from vaecore.schema import TAGS, ConfigError, Problem, parse, problem, tagged
 from vaecore.sweeps import points
 from vaecore.sweeps.declared import NoStopping, Point, Range, Search, Sweep, Value, Values, worded
-from vaecore.sweeps.objective import as_text, objective
+from vaecore.sweeps.objective import AFTER, ALONG, as_text, objective
 from vaecore.training.build import check, fit
 from vaecore.training.estimate import in_all
 
@@ -80,7 +80,7 @@ def plan(sweep: Sweep, chosen: Sequence[str] = ()) -> Plan:
     Raises `ConfigError` that names field, value, remedy and the points they are of; `DataUnavailable` for data that is
     not here.
     """
-    objective(sweep.objective)
+    _check_objective(sweep)
     points.check_count(sweep)
     count = points.count(sweep)
     if isinstance(sweep.method, Search):
@@ -182,6 +182,15 @@ def _owner(base: RunConfig, field: str) -> str:
 
 
 # -- what is refused -------------------------------------------------------------------------------
+
+
+def _check_objective(sweep: Sweep) -> None:
+    """Raise `ConfigError` for a number that there is not, or that is not known when it is needed."""
+    each = objective(sweep.objective)
+    if sweep.objective in AFTER and (isinstance(sweep.method, Search) or not isinstance(sweep.stopping, NoStopping)):
+        raise problem("objective", sweep.objective, f"{each.title} is found by an evaluation, when a training is over: "
+                      "nothing can be searched or stopped by it.", f"Choose one of {', '.join(ALONG)}, or the method "
+                      "grid or random without stopping.")
 
 
 def _corners(sweep: Sweep) -> list[Point]:

@@ -13,13 +13,26 @@ from typing import Any, Literal
 from vaecore import lab
 from vaecore.errors import StoreError
 from vaecore.lab import Status
+from vaecore.library.records import record
 from vaecore.probability.intervals import Interval, over_seeds
 from vaecore.schema import title_of
 from vaecore.store import Run, Store
 from vaecore.sweeps import points
 from vaecore.sweeps.declared import NoStopping, Point, Sweep, Value, worded
 from vaecore.sweeps.keeping import kept, tending
-from vaecore.sweeps.objective import Curve, Curves, as_text, curve, objective, sign, titled, value
+from vaecore.sweeps.objective import (
+    AFTER,
+    ALONG,
+    Curve,
+    Curves,
+    as_text,
+    curve,
+    heading,
+    objective,
+    sign,
+    titled,
+    value,
+)
 from vaecore.tables import Cell, Column, Table
 
 State = Literal["finished", "early", "running", "queued", "stopped", "failed", "lost", "new"]
@@ -102,7 +115,7 @@ class Row:
         states = {trial.state for trial in self.trials}
         order: tuple[State, ...] = ("running", "queued", "early", "failed", "lost", "stopped", "new", "finished")
         found: State = next((state for state in order if state in states), "new")
-        return "new" if found == "finished" and not self.complete else found
+        return "new" if found == "finished" and len(self.trials) < self.seeds else found
 
 
 @dataclass(frozen=True)
@@ -119,6 +132,17 @@ class Standing:
     def trials(self) -> list[Trial]:
         """All of its trainings that are there."""
         return [trial for row in self.rows for trial in row.trials]
+
+    @property
+    def along(self) -> bool:
+        """Whether the number is known while training goes on, and not only by an evaluation."""
+        return self.sweep.objective in ALONG
+
+    @property
+    def unevaluated(self) -> list[Run]:
+        """Runs that are at their end and wait for an evaluation to find the number."""
+        return [] if self.along else [trial.run for trial in self.trials
+                                      if trial.status.state == "finished" and trial.value is None]
 
     @property
     def counts(self) -> Counter[State]:
@@ -166,7 +190,9 @@ class Standing:
         counts = self.counts
         told = ", ".join(f"{counts[state]} {words}" for state, words in STATES.items() if counts[state])
         if self.done:
-            return f"Done: {told}."
+            wait = len(self.unevaluated)
+            return (f"Done: {told}." + (f" {wait} wait for an evaluation that finds {self.title}." if wait else "")
+                    + (" Resume tries those that failed again." if counts["failed"] else ""))
         if self.tended or (self.live and not self.left and not self.judged):
             return f"At work: {told}."
         if self.live:
@@ -181,14 +207,14 @@ class Standing:
         columns = [Column("point", "Point"),
                    *(Column(field, title, help=field) for field, title in names.items()),
                    Column("n", "n", help="Seeds that came to their end."),
-                   Column("value", f"Validation {self.title}", unit=each.unit, digits=each.digits,
+                   Column("value", heading(self.sweep.objective, self.title), unit=each.unit, digits=each.digits,
                           better=each.better if ranks else "",
                           help="Mean over seeds ± the half width of its 95 % interval (Student's t)."),
                    *([Column("newest", "So far", unit=each.unit, digits=each.digits, help="The mean of what all its "
                              "trainings say now, unfinished ones too.")] if any(
                                  row.newest is not None and not row.complete for row in self.rows) else []),
-                   Column("test", f"Test {self.title}", unit=each.unit, digits=each.digits,
-                          help="The same number on the test set, which chose nothing."),
+                   *([Column("test", f"Test {self.title}", unit=each.unit, digits=each.digits,
+                             help="The same number on the test set, which chose nothing.")] if self.along else []),
                    Column("state", "State"), Column("best", "Best")]
         rows: list[dict[str, Any]] = []
         for row in self.rows:
@@ -275,6 +301,9 @@ def _trial(run: Run, sweep: Sweep, number: int, seed: int, about: Mapping[str, A
             summary = {}
         final = value(summary.get("validation"), sweep.objective)
         test = value(summary.get("test"), sweep.objective)
+        if sweep.objective in AFTER:
+            told = record(run).value(sweep.objective)
+            final = float(told) if isinstance(told, int | float) else None
     early = about.get("stopped_early")
     why = early.get("why") if isinstance(early, dict) else None
     return Trial(run, number, seed, status, final if final is not None else along[-1][1] if along else None, test,

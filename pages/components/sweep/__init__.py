@@ -14,7 +14,7 @@ from pages.components.serve import component
 from vaecore.packing import packed
 from vaecore.sweeps import Range, Row, Standing, Values
 from vaecore.sweeps.declared import Value, worded
-from vaecore.sweeps.objective import objective, told
+from vaecore.sweeps.objective import heading, objective, told
 from vaecore.sweeps.state import STATES, titles
 
 TICKS = 6  # of a range
@@ -44,7 +44,7 @@ def pack(now: Standing) -> bytes:
         "words": _words(row, sweep.objective), "n": len(row.finished), "state": row.state, "told": STATES[row.state],
         "best": row is best} for row, mean in zip(shown, means, strict=True)]
     return packed({
-        "name": sweep.name, "title": f"Validation {now.title}", "unit": each.unit,
+        "name": sweep.name, "title": heading(sweep.objective, now.title), "unit": each.unit,
         "better": each.better or "higher", "seeds": sweep.seeds,
         "axes": [{"field": axis.field, "title": names[axis.field], "ticks": ticks(axis)} for axis in sweep.axes],
         "ticks": [[(value - low) / (high - low), told(value, sweep.objective)] for value in _round(low, high)],
