@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import streamlit as st
 
+from pages.compare.names import names
 from pages.shared import checkpoints, tables
 from pages.shared.words import escaped
 from vaecore.store import Run
@@ -44,10 +45,11 @@ def agreement(runs: list[Run]) -> None:
                  "whatever their axes are called.")
     key = tuple((one.run.id, checkpoints.stamps(one.run)) for one in loaded)
     groups, left_out = _compared(key, loaded)
+    called = names(runs)
     for place, group in enumerate(groups):
-        st.html(_matrix(group.names, group.found))
+        st.html(_matrix([called[one] for one in group.ids], group.found))
         st.caption(escaped(f"Of {group.source}, each encoded by every run to the mean of its posterior. {HOW}"))
-        tables.offer(_table(group.names, group.found), f"agreement{place or ''}")
+        tables.offer(_table(group.ids, group.found), f"agreement{place or ''}")
     left_out += damaged
     if others:
         left_out += [f"{', '.join(others)}: only codes of images and vectors with one latent are compared."]
@@ -58,7 +60,7 @@ def agreement(runs: list[Run]) -> None:
 class Compared(NamedTuple):
     """What is kept of a group of runs: no models, and no codes."""
 
-    names: list[str]
+    ids: list[str]
     source: str
     found: dict[tuple[int, int], Agreement]
 
@@ -74,19 +76,19 @@ def _compared(key: tuple[Any, ...], _loaded: list[Checkpoint]  # noqa: ARG001 (t
             for group in groups.encoded], groups.left_out
 
 
-def _matrix(names: list[str], found: dict[tuple[int, int], Agreement]) -> str:
-    heads = "".join(f'<th style="{CELL};text-align:left">{html.escape(name)}</th>' for name in names)
+def _matrix(called: list[str], found: dict[tuple[int, int], Agreement]) -> str:
+    heads = "".join(f'<th style="{CELL};text-align:left">{html.escape(name)}</th>' for name in called)
     lines = []
-    for i, name in enumerate(names):
+    for i, name in enumerate(called):
         cells = [f'<th style="{CELL};text-align:left">{html.escape(name)}</th>']
         cells += [f'<td style="{CELL};opacity:.5">–</td>' if i == j else
-                  _cell(found[min(i, j), max(i, j)], names, i, j) for j in range(len(names))]
+                  _cell(found[min(i, j), max(i, j)], called, i, j) for j in range(len(called))]
         lines.append(f"<tr>{''.join(cells)}</tr>")
     return (f'<div style="overflow-x:auto"><table style="border-collapse:collapse;font-variant-numeric:tabular-nums">'
             f"<tr><td></td>{heads}</tr>{''.join(lines)}</table></div>")
 
 
-def _cell(one: Agreement, names: list[str], i: int, j: int) -> str:
+def _cell(one: Agreement, called: list[str], i: int, j: int) -> str:
     above = i < j
     estimate = one.cka if above else one.match
     pairs = [f"z{p.first} and z{p.second}: {p.correlation:+.2f}" for p in one.pairs[:SHOWN_PAIRS]]
@@ -94,7 +96,7 @@ def _cell(one: Agreement, names: list[str], i: int, j: int) -> str:
         pairs.append("none, as one of them has no dimension in use")
     if len(one.pairs) > SHOWN_PAIRS:
         pairs.append(f"and {len(one.pairs) - SHOWN_PAIRS} more pairs")
-    first, second = names[min(i, j)], names[max(i, j)]
+    first, second = called[min(i, j)], called[max(i, j)]
     title = f"Dimensions of {first} and {second} that go together: {'; '.join(pairs)}"
     share = max(0.0, min(1.0, estimate.value if estimate.value == estimate.value else 0.0))
     tint = f"background:color-mix(in srgb, var(--st-primary-color,#6A6FE0) {45 * share:.0f}%, transparent)"
@@ -106,13 +108,13 @@ def _cell(one: Agreement, names: list[str], i: int, j: int) -> str:
             f"[{estimate.low:.2f}, {estimate.high:.2f}]{chance}</span></td>")
 
 
-def _table(names: list[str], found: dict[tuple[int, int], Agreement]) -> Table:
+def _table(called: list[str], found: dict[tuple[int, int], Agreement]) -> Table:
     """A row a pair of runs."""
     columns = [Column("first", "Run"), Column("second", "and run"), Column("cka", "CKA", digits=3),
                Column("match", "Best match", digits=3), Column("chance", "Match by chance", digits=3),
                Column("pairs", "Dimensions paired"), Column("observations", "Observations")]
     return Table(columns, [{
-        "first": names[i], "second": names[j], "cka": _said(one.cka), "match": _said(one.match), "chance": one.chance,
+        "first": called[i], "second": called[j], "cka": _said(one.cka), "match": _said(one.match), "chance": one.chance,
         "pairs": len(one.pairs), "observations": one.observations} for (i, j), one in found.items()])
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from pages.compare.names import names
 from pages.components.player import Track, player
 from pages.shared import checkpoints
 from pages.shared.words import escaped
@@ -49,17 +50,19 @@ def clips(runs: list[Run]) -> None:
                                       bind="query-params", help="Weights along the training: each run shows its own "
                                       "nearest to this step, and not after it.")
             step = None if chosen == LAST else int(chosen)
+    called = names(runs)
     groups: dict[tuple[object, ...], list[VideoCheckpoint]] = {}
     for one in loaded:
         groups.setdefault((one.frame, one.pixels), []).append(one)
     for place, group in enumerate(groups.values()):
         if len(groups) > 1:
             st.caption(escaped(f"Frames of one size, a clip of {group[0].run.id}: "
-                               f"{', '.join(one.run.id for one in group)}."))
-        _play(group, clip, seed, step, place)
+                               f"{', '.join(called[one.run.id] for one in group)}."))
+        _play(group, called, clip, seed, step, place)
 
 
-def _play(group: list[VideoCheckpoint], clip: int, seed: int, step: int | None, place: int) -> None:
+def _play(group: list[VideoCheckpoint], called: dict[str, str], clip: int, seed: int, step: int | None, place: int
+          ) -> None:
     from vaecore.explore.along import moment_at
     from vaecore.explore.same import FAULTS
 
@@ -79,7 +82,7 @@ def _play(group: list[VideoCheckpoint], clip: int, seed: int, step: int | None, 
             st.caption(escaped(f"{one.run.id} is left out. {error}"))
             continue
         told = "" if moment.step is None else f" · step {moment.step:,}"
-        tracks.append(Track(one.run.id, frames, f"{one.run.id}{told}", "future",
+        tracks.append(Track(one.run.id, frames, f"{called[one.run.id]}{told}", "future",
                             help=f"{one.run.id}: one future, after {context} frames that were given."))
     player(tracks, context=context, rate=first.rate, events=first.events_of(clip), event_name="unforeseen move",
            length=len(truth), key=f"{first.run.id} {clip} {seed} {step} {len(tracks)}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.compare.names import names
 from pages.components import rows
 from pages.shared import checkpoints, colours
 from pages.shared.words import escaped
@@ -24,8 +25,8 @@ def pictures(runs: list[Run]) -> None:
                      "through each: a row a run, a column a code. Click a picture to see it large, or to lay two over "
                      "one another.")
         shown = list(dict.fromkeys(line.run for table in tables for line in table.lines))
-        rows.rows(tables, shared_steps(shown), colours.places(run.id for run in runs), name="compared-pictures",
-                  kept={run.id: len(moments(run)) > 1 for run in shown},
+        rows.rows(tables, shared_steps(shown), names=names(runs), places=colours.places(run.id for run in runs),
+                  name="compared-pictures", kept={run.id: len(moments(run)) > 1 for run in shown},
                   versions={run.id: "-".join(map(str, checkpoints.stamps(run))) for run in shown}, key="compare-rows")
     for sentence in planned.faults:
         st.error(escaped(sentence), icon=":material/broken_image:")

@@ -17,22 +17,24 @@ if TYPE_CHECKING:
     from vaecore.explore.same import Line, Table
 
 
-def rows(tables: Sequence[Table], steps: Sequence[int], places: Mapping[str, int], *, kept: Mapping[str, bool],
-         versions: Mapping[str, str], name: str, key: str) -> None:
+def rows(tables: Sequence[Table], steps: Sequence[int], *, names: Mapping[str, str], places: Mapping[str, int],
+         kept: Mapping[str, bool], versions: Mapping[str, str], name: str, key: str) -> None:
     """Show `tables` with a slider over `steps`; arguments as of `pack`."""
-    component("rows")(key=key, data=pack(tables, steps, places, kept=kept, versions=versions, name=name))
+    component("rows")(key=key, data=pack(tables, steps, names=names, places=places, kept=kept, versions=versions,
+                                         name=name))
 
 
-def pack(tables: Sequence[Table], steps: Sequence[int], places: Mapping[str, int], *, kept: Mapping[str, bool],
-         versions: Mapping[str, str], name: str) -> bytes:
+def pack(tables: Sequence[Table], steps: Sequence[int], *, names: Mapping[str, str], places: Mapping[str, int],
+         kept: Mapping[str, bool], versions: Mapping[str, str], name: str) -> bytes:
     """A header that `rows.js` reads.
 
-    By a run's id: `places` is where it stands in the palette, `kept` whether it has weights along the way, and
-    `versions` what changes when its weights do. `name` is that of files which are saved.
+    By a run's id: `names` is what it is called, `places` where it stands in the palette, `kept` whether it has weights
+    along the way, and `versions` what changes when its weights do. `name` is that of files which are saved.
     """
     def told(line: Line) -> dict[str, Any]:
         run = line.run.id
-        return {"label": line.note if line.original else run, "note": "" if line.original else line.note,
+        label, note = (line.note, "") if line.original else (names.get(run, run), line.note)
+        return {"label": label, "note": note,
                 "original": line.original, "place": None if line.original else places.get(run, 0),
                 "kept": kept.get(run, False) and not line.original, "source": same_address(line, versions.get(run, ""))}
 
