@@ -67,6 +67,8 @@ def test_what_is_not_read_makes_no_difference(store: Store) -> None:
     assert found == {}
     solved = [run(store, "e", "training.epochs=3", preset="pca-mnist"), run(store, "f", preset="pca-mnist")]
     assert told(differs(solved)) == {}
+    waiting = [run(store, "g", "model.temperatures=500", preset="rbm-mnist"), run(store, "h", preset="rbm-mnist")]
+    assert set(told(differs(waiting))) == {"model.temperatures"}, "without weights nobody knows whether it is read"
 
 
 def test_what_follows_from_another_family_is_no_difference(store: Store) -> None:

@@ -41,12 +41,14 @@ class Sleeper:
 
     def __init__(self, said: str = f"{background.KEPT}a file", seconds: float = 0.4) -> None:
         self.said, self.seconds, self.begun, self.most = said, seconds, list[str](), 0
+        self.asked = 0  # for a runner
         self.tasks: list[Task] = []
 
     def start(self, task: Task, options: object = None) -> None:
         """As `Task.start`."""
         code = f"import time; time.sleep({self.seconds}); print({self.said!r}, flush=True)"
         if "runner" in task.name:
+            self.asked += 1
             return
         self.begun.append(task.name)
         lock = task._take()
@@ -175,6 +177,14 @@ def test_read_only_nothing_is_queued_or_cancelled(store: Store, monkeypatch: pyt
         with pytest.raises(NotAllowed):
             act()
     assert not (store.root / "evaluations").exists()
+
+
+def test_who_may_only_look_starts_no_runner(store: Store, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A visitor whose role is to look meets no error when others' evaluations wait."""
+    evaluations.submit(runs(store, "vae"), NONE)
+    monkeypatch.setattr("vaecore.permission.refusal", lambda: "You may look.")
+    evaluations.kick(store)
+    assert sleeper.asked == 1, "by who submitted"
 
 
 @pytest.mark.usefixtures("sleeper")

@@ -69,11 +69,13 @@ def submit(runs: Sequence[Run], settings: Settings | None = None, *, store: Stor
     """Queue an evaluation of each run with the same settings, in their order; why some are left out, by their ids.
 
     Left out are runs without weights, and those that wait already with these settings. `store` is whose queue it is,
-    that in use unless said. Raises `LabError` where it would hold too many, `NotAllowed` where nothing may be changed.
+    that in use unless said. Raises `LabError` where it would hold too many, `StoreError` for a store that is only read,
+    `NotAllowed` where nothing may be changed.
     """
     permission.require("evaluate runs")
     locks.require_locks()
     store, settings, left_out = store or Store.default(), settings or Settings(), dict[str, str]()
+    store.require_own()
     asked = settings.model_dump(mode="json")
     with _queue_lock(store):
         known = _tickets(store)
@@ -137,7 +139,8 @@ def forget_ended(*, store: Store | None = None) -> None:
 def kick(store: Store | None = None) -> None:
     """Start the runner where evaluations wait and none is at work. Whoever looks at the queue calls this."""
     store = store or Store.default()
-    if permission.refusal() or not locks.AVAILABLE:
+    # Who may only look starts nothing, and is not told so at each look; nor is anything started for another's store.
+    if permission.refusal() or not locks.AVAILABLE or store.listed_as:
         return
     if any(ticket.state in ("waiting", "begun") for _, ticket in _tickets(store)):
         runner = runner_of(store)

@@ -327,9 +327,12 @@ STEPWISE = ("epochs", "batch_size", "learning_rate", "beta", "kl", "inference", 
 
 
 def unread(config: RunConfig, modalities: Modalities) -> set[str]:
-    """Fields, dotted, that make no difference to a training as the others stand; of a choice all that is in it."""
+    """Fields, dotted, that make no difference to a training as the others stand; of a choice all that is in it.
+
+    Where the modalities are not known, none of the model's own fields is among them.
+    """
     model, training = config.model, config.training
-    found = {f"model.{name}" for name in model.unread(modalities)}
+    found = {f"model.{name}" for name in model.unread(modalities)} if modalities else set()
     if isinstance(config.data, ImageConfig) and config.data.pixels == "grey":
         found.add("data.binarisation_seed")
     if model.closed_form:
