@@ -196,3 +196,17 @@ def test_a_configuration_that_a_run_has_is_known_before_it_is_trained_again(stor
     other = changed(preset("vae-digits"), ["seed=5"]).resolve().model_dump(mode="json")
     assert [each.id for each in equal_to(again, records(store))] == ["there"]
     assert equal_to(other, records(store)) == []
+
+
+def test_made_runs_of_the_benchmark_are_runs(store: Store) -> None:
+    """Whoever measures a page makes its store with them."""
+    import importlib.util
+
+    spec = importlib.util.spec_from_file_location("made_runs", GALLERY.parent / "benchmarks" / "library.py")
+    assert spec is not None and spec.loader is not None
+    made_runs = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made_runs)
+    made_runs.made_runs(store.root, 40, steps=3)
+    found = records(store)
+    assert len(found) == 40 and not [one.id for one in found if one.state == "unreadable" or one.problem]
+    assert sum("elbo" in one.numbers for one in found) > 15 and len(equal_but_seed(found)) == 40

@@ -23,6 +23,7 @@ RunsArgument = Annotated[list[str] | None, typer.Argument(metavar="[RUN]...", he
                                                           "gallery.")]
 WhereOption = Annotated[str, typer.Option("--where", metavar="QUERY", help="Instead, or besides, all runs that this "
                                           "query finds; `vaecore runs QUERY` lists them.")]
+WHOLE = ("id", "state", "made", "group")  # columns whose words are not broken over lines
 YesOption = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 
 
@@ -76,7 +77,8 @@ def runs(query: Annotated[list[str] | None, typer.Argument(
     numeric = [any(isinstance(shown.cell(row, column.key).value, int | float) for row in shown.rows)
                for column in shown.columns]
     for place, column in enumerate(shown.columns):
-        lines.add_column(column.title, no_wrap=place == 0, justify="right" if numeric[place] else "left")
+        lines.add_column(column.title, no_wrap=numeric[place] or column.key in WHOLE,
+                         justify="right" if numeric[place] else "left")
     for row, said in zip(shown.rows, shown.said(), strict=True):
         lines.add_row(*[f"{words} ≠" if shown.cell(row, column.key).note.startswith("Other ") else
                         "" if words == "–" else words for column, words in zip(shown.columns, said, strict=True)])

@@ -14,9 +14,8 @@ from vaecore.library.records import Record
 from vaecore.tables import Cell, Column, Table, Value
 
 USUAL = ("id", "title", "state", "family", "data", "changed", "seed")  # and after the numbers:
-USUAL_LAST = ("seconds", "made", "tags")
-USUAL_NUMBERS = ("elbo", "log_p", "log_p_given_z", "log_p_is", "mse", "perplexity", "active", "frechet")
-UNLIKE = "Does not compare with most of the others."
+USUAL_LAST = ("made", "tags")
+USUAL_NUMBERS = ("elbo", "log_p", "log_p_given_z", "mse", "perplexity")
 
 
 def usual(records: Sequence[Record]) -> list[str]:
