@@ -26,7 +26,8 @@ from vaecore.training.checkpoints import BrokenCheckpoint, kept_steps, kept_weig
 from vaecore.views import Opened, View, view_of
 
 MOST_MOMENTS = 40  # of a comparison: more are thinned, evenly
-OPENED_AT_ONCE = 16  # runs, and as many models of steps, in memory
+OPENED_AT_ONCE = 16  # runs in memory
+MODELS_OF_STEPS = 4  # in memory besides: a line is drawn once at each step, and then kept
 
 
 class Moment(NamedTuple):
@@ -96,7 +97,7 @@ def _opened(view: View[Opened], path: Path, *_: object) -> Opened:
     return view.load(Run(path))
 
 
-@lru_cache(OPENED_AT_ONCE)
+@lru_cache(MODELS_OF_STEPS)
 def _at(view: View[Opened], path: Path, weights: str, stamp: tuple[int, ...], moment: Moment, _: str) -> Opened:
     whole = _opened(view, path, weights, stamp)
     assert isinstance(whole, Checkpoint | SentenceCheckpoint | VideoCheckpoint | Codeless | CrossModal)
