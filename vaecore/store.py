@@ -283,13 +283,17 @@ class Store:
         """A new run's folder with its `config.json`; `name` is taken as it is, or made from what was changed.
 
         `about.json` beside it says what it is in words, so that a list of runs can be drawn without torch, of which
-        run it is a fork, to which experiment it belongs, and which `point` of a sweep it is; where a name was made,
-        the title that goes with it.
+        run it is a fork, to which experiment it belongs, and which `point` of a sweep it is; where a name was made
+        or it is a point, the title that goes with it.
         """
         permission.require("make a run")
         self.require_own()
         config = config.resolve()
         path, title = self._named(checked_name(name)) if name else self._unnamed(config)
+        if point:  # its folder says which point it is, and its title what that changes
+            from vaecore import naming
+
+            title = naming.title(config.model_dump(mode="json"))
         try:
             write_json_atomic(path / "about.json", {**config.about(), "parent": parent, "experiment": experiment,
                                                     **({"point": dict(point)} if point else {}),

@@ -240,6 +240,8 @@ def _number(key: str, name: str, info: FieldInfo) -> float:
 def _launch(asked: Asked) -> None:
     """How many trainings and how long; the name, and the button."""
     ready, problems = _plan(asked)
+    if not asked.over:
+        st.caption(":material/info: No field is varied yet. Choose one, and write its values.")
     if ready is not None:
         points, seeds = ready.count, ready.sweep.seeds
         st.metric("Trainings", f"{ready.trainings:,}", help="Points times seeds, each a run of its own in the queue.")
@@ -275,7 +277,7 @@ def _plan(asked: Asked) -> tuple[Plan | None, list[str]]:
     from vaecore.data import DataUnavailable
 
     if not asked.over:
-        return None, ["No field is varied yet. Choose one, and write its values."]
+        return None, []
     try:
         return _planned(asked.base.resolve().to_json(), json.dumps(asked.over), json.dumps(asked.fields),
                         asked.origin), []

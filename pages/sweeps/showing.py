@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.components.sweep import sweep_view
 from pages.shared import changing, evaluating, tables
-from pages.shared.checkpoints import MAX_WATCHED, store
+from pages.shared.checkpoints import MAX_WATCHED, explore_link, store
 from pages.shared.queue import STATES as LOOKS
 from pages.shared.words import Colour, escaped
 from vaecore import lab
@@ -51,7 +51,7 @@ def _panel(name: str, polling: bool) -> None:
     elif now.unevaluated:
         _evaluate(now)
     else:
-        st.info("Curves begin with the first evaluation of the first training.", icon=":material/hourglass_top:")
+        st.info("Numbers come with the first evaluation of the first training.", icon=":material/hourglass_top:")
     _table(now)
 
 
@@ -116,8 +116,7 @@ def _best(now: Standing) -> None:
                     "nothing.")
         with st.container(horizontal=True, gap="small"):
             one = best.finished[0].run
-            st.page_link("traverse/page.py", label="Open", icon=":material/tune:", query_params={"run": one.id},
-                         help="Its first seed, opened.")
+            explore_link(one, "Open")
             seeds = [("runs", trial.run.id) for trial in best.trials[:COMPARED]]
             if len(seeds) > 1:
                 st.page_link("compare/page.py", label="Compare its seeds", icon=":material/compare:",
@@ -168,12 +167,11 @@ def _table(now: Standing) -> None:
     config["best"] = st.column_config.CheckboxColumn("Best")
     st.dataframe(frame, hide_index=True, height="content" if len(frame) <= 15 else 560, column_config=config,
                  placeholder="–", key=f"sweep-table-{now.sweep.name}")
-    early = list(dict.fromkeys(trial.early for trial in now.trials if trial.early))
-    if early:
-        with st.expander(f"{len(early)} stopped early", icon=EARLY[0], type="compact", key="sweep-early"):
-            for row in now.rows:
-                if why := next((trial.early for trial in row.trials if trial.early), ""):
-                    st.caption(f"Point {row.number}: {escaped(why)}")
+    if early := {row.number: why for row in now.rows if (why := next((t.early for t in row.trials if t.early), ""))}:
+        with st.expander(f"{len(early)} points were stopped early" if len(early) > 1 else "One point was stopped early",
+                         icon=EARLY[0], type="compact", key="sweep-early"):
+            for number, why in early.items():
+                st.caption(f"Point {number}: {escaped(why)}")
 
 
 def _act(what: str, name: str) -> None:

@@ -65,6 +65,7 @@ def test_all_points_with_a_seed_are_queued_before_the_next_seed(store: Store) ->
     about = store.find("s-002-s1").about()
     assert about["experiment"] == "sweep:s"
     assert about["point"] == {"number": 2, "values": {"model.latent_size": 8}, "seed": 1}
+    assert [store.find(f"s-001-s{seed}").title for seed in (1, 2)] == ["vae-digits z2 ep2 s1", "vae-digits z2 ep2 s2"]
     assert store.find("s-002-s2").config().model_copy(update={"seed": 1}) == store.find("s-002-s1").config()
     assert now.counts == {"queued": 4} and now.sentence == "At work: 4 waiting."
 
