@@ -112,9 +112,10 @@ def courses(configs: list[RunConfig]) -> list[Course]:
     return [Course(config, build(config, splits.dataset), splits["train"], splits.device) for config in configs]
 
 
-def weights_apart(betas: tuple[float, ...], seeds: int) -> float:
-    """The largest difference of any weight after `COMPARED` steps."""
-    worst = 0.0
+def weights_apart(betas: tuple[float, ...], seeds: int) -> dict[str, float]:
+    """How far weights lie apart after `COMPARED` steps: the largest, the median over models of each one's largest, and
+    how many are beyond the target."""
+    largest, beyond, count = [], 0, 0
     for beta in betas:
         configs = [configured(seed, beta) for seed in range(seeds)]
         own, found = courses(configs), courses(configs)
@@ -126,9 +127,12 @@ def weights_apart(betas: tuple[float, ...], seeds: int) -> float:
             for course in own + found:
                 if len(course.pending) == FLUSH_STEPS:
                     course.flush()
-        worst = max([worst, *(float((a - b).detach().abs().max()) for one, other in zip(own, found, strict=True)
-                              for a, b in zip(one.model.parameters(), other.model.parameters(), strict=True))])
-    return worst
+        for one, other in zip(own, found, strict=True):
+            apart = torch.cat([(a - b).detach().abs().flatten() for a, b in zip(
+                one.model.parameters(), other.model.parameters(), strict=True)])
+            largest.append(float(apart.max()))
+            beyond, count = beyond + int((apart > TARGETS["weights"]).sum()), count + len(apart)
+    return {"largest": max(largest), "median": statistics.median(largest), "beyond": beyond, "count": count}
 
 
 def steps(shape: str, count: int, rounds: int, block: int) -> dict[str, Any]:
@@ -158,7 +162,7 @@ def steps(shape: str, count: int, rounds: int, block: int) -> dict[str, Any]:
 
 
 def report(found: dict[str, Any]) -> str:
-    sweep, machine = found["sweep"], found["machine"]
+    sweep, machine, weights = found["sweep"], found["machine"], found["weights apart"]
     lines = [
         "# Stacked", "",
         f"{found['date']}; {machine['cores']} cores ({machine['cpu']}), torch {machine['torch']}, Python "
@@ -170,8 +174,10 @@ def report(found: dict[str, Any]) -> str:
         f"| CPU seconds | {sweep['cpu']['one by one']:.1f} | {sweep['cpu']['stacked']:.1f} | {sweep['times']:.1f} |",
         f"| seconds by the clock | {sweep['clock']['one by one']:.1f} | {sweep['clock']['stacked']:.1f} | "
         f"{sweep['clock']['one by one'] / sweep['clock']['stacked']:.1f} |", "",
-        f"Largest difference of the final test ELBO: {sweep['elbo apart']:.1e} nats. Of any weight after {COMPARED} "
-        f"steps: {found['weights apart']:.1e}.", "",
+        f"Largest difference of the final test ELBO: {sweep['elbo apart']:.1e} nats. Of weights after {COMPARED} "
+        f"steps: {weights['median']:.1e} in the median model, {weights['largest']:.1e} at the most; "
+        f"{weights['beyond']:,} of {weights['count']:,} weights beyond {TARGETS['weights']:g}. "
+        "Adam divides a gradient by its own size, and so makes a step of the last digits of one that is nearly 0.", "",
         "Microseconds of CPU time a model's step, without evaluations: median of paired blocks (min to max).", "",
         "| model | models | alone | in the stack | times |", "|---|---|---|---|---|"]
     lines += [f"| {row['shape']} | {row['models']} | {row['alone']} | {row['stacked']} | {row['times']:.1f} "
@@ -180,8 +186,10 @@ def report(found: dict[str, Any]) -> str:
     lines += ["", "| target | limit | measured | |", "|---|---|---|---|",
               f"| a step in a stack of 16, times as fast, at least | {TARGETS['times']:g} | {times:.1f} | "
               f"{'met' if times >= TARGETS['times'] else 'missed'} |",
-              f"| weights after {COMPARED} steps, apart at most | {TARGETS['weights']:g} | "
-              f"{found['weights apart']:.1e} | {'met' if found['weights apart'] <= TARGETS['weights'] else 'missed'} |"]
+              f"| weights of the median model after {COMPARED} steps, apart at most | {TARGETS['weights']:g} | "
+              f"{weights['median']:.1e} | {'met' if weights['median'] <= TARGETS['weights'] else 'missed'} |",
+              f"| any weight of any model, likewise | {TARGETS['weights']:g} | {weights['largest']:.1e} | "
+              f"{'met' if weights['largest'] <= TARGETS['weights'] else 'missed'} |"]
     return "\n".join(lines) + "\n"
 
 

@@ -57,6 +57,15 @@ class Stack:
 
     def __init__(self, courses: Sequence[Course], *, gain: bool = True) -> None:
         self.courses = list(courses)
+        try:
+            self._make(gain=gain)
+        except Unstackable:
+            raise
+        except Exception as error:  # whatever vmap, torch.fx and copying a model refuse
+            raise Unstackable(f"{_title(self.courses[0])} cannot be computed for several models at once "
+                              f"({_line(error)})") from error
+
+    def _make(self, *, gain: bool) -> None:
         first = self.courses[0]
         _check(self.courses)
         self.device, self.plain = first.device, isinstance(first.training.kl, Plain)
@@ -203,11 +212,6 @@ class Stack:
         try:
             batch, generators = self._tried_on()
             return make_fx(all_of_them)(self.learned, self.rest, batch, self._drawn(generators), beta, free)
-        except Unstackable:
-            raise
-        except Exception as error:  # whatever vmap and torch.fx refuse
-            raise Unstackable(f"{_title(self.courses[0])} cannot be computed for several models at once "
-                              f"({_line(error)})") from error
         finally:
             for name, tensor in before.items():
                 self.rest[name].copy_(tensor)
