@@ -164,3 +164,26 @@ def test_what_cannot_be_compared_is_said(store: Store) -> None:
         compare([])
     with pytest.raises(ValueError, match="b is none of the runs"):
         compare([made(store, "a", BASE)], reference="b")
+
+
+def test_numbers_by_direction_and_latent_have_fields_of_their_own() -> None:
+    """Two shipped models of image and label, evaluated alike."""
+    gallery = Path(__file__).parents[2] / "trained" / "gallery"
+    found = compare([Run(gallery / "dmvae"), Run(gallery / "mvae")])
+    from vaecore.evaluate.kept import results
+
+    told = results(Run(gallery / "dmvae"))[-1]
+    across = told.found["coherence"]
+    numbers = found["gallery/dmvae"].numbers
+    assert {key: number.value for key, number in numbers.items() if key.startswith("coherence.")} == {
+        f"coherence.{name}": share for name, share in across.crossings().items()}  # type: ignore[attr-defined]
+    assert any(key.startswith("conditional.") for key in numbers)
+
+
+def test_files_from_anywhere_end_no_comparison(store: Store) -> None:
+    from tests.pages import hostile
+
+    good = made(store, "a", BASE)
+    for name in hostile.spoil(store.root, "runs/a", files=("summary.json", "evaluation.json")):
+        found = compare([good, store.find(name)])
+        assert found.table(differences=True).csv() and json.dumps(found.facts(), allow_nan=False)

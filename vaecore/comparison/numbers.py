@@ -32,6 +32,8 @@ from vaecore.evaluate.parts.likelihood import Likelihood
 from vaecore.evaluate.parts.samples import Samples
 from vaecore.evaluate.parts.video import Video
 from vaecore.evaluate.points import Points, Values, agreeing
+from vaecore.evaluate.results import groups as groups_in
+from vaecore.evaluate.results import numbers as numbers_in
 from vaecore.evaluate.settings import Settings
 from vaecore.files import parsed_json
 from vaecore.library import found
@@ -277,6 +279,7 @@ def _measured(run: Run, those: Sequence[Kept], wanted: Settings | None, *, only:
     if chosen is not None:
         told |= dict(_of_evidence(chosen, points, told))
         told |= dict(_conditional(chosen, points))
+        told |= dict(_by_name(chosen))
     return Measured(run, facts, chosen, {key: each for key, each in told.items() if math.isfinite(each.value)},
                     _outdated(run, chosen))
 
@@ -343,6 +346,27 @@ def _conditional(chosen: Evaluation, points: Points) -> Iterator[tuple[str, Numb
             number = Number(declared, each.log_likelihood, "no log p", each.warning, settings, across.observations,
                             error=math.nan if each.standard_error is None else each.standard_error)
             yield declared.key, _with_values(number, points, declared.key, chosen)
+
+
+def _by_name(chosen: Evaluation) -> Iterator[tuple[str, Number]]:
+    """Coherence by direction, what linear models read from each latent, and style under the swap."""
+    for part, result in chosen.found.items():
+        if part not in ("coherence", "sharing", "style"):
+            continue
+        settings = {"depends on": result.depends(chosen.split, chosen.seed)}
+        if isinstance(result, Coherence):
+            for direction, share in result.crossings().items():
+                declared = Field(f"coherence.{direction}", f"Coherence {direction}", "Share of what is generated that "
+                                 "is of the class of what was given.", "number", "share", 3, "higher", evaluated=True,
+                                 compares="data")
+                yield declared.key, Number(declared, share, settings=settings, observations=result.observations)
+        for group, rows in groups_in(result):
+            for name, each in rows.items():
+                for told, value in numbers_in(each):
+                    declared = Field(f"{part}.{name}.{told.name}", f"{told.title}, {name}",
+                                     f"{group.help} {told.help}", "number", told.unit, told.digits or 3, told.better,
+                                     evaluated=True, compares="data")
+                    yield declared.key, Number(declared, math.nan if value is None else value, settings=settings)
 
 
 def _settings(key: str, chosen: Evaluation) -> tuple[dict[str, Any], int | None]:
