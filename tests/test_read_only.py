@@ -26,6 +26,7 @@ from vaecore.lab.control import Control
 from vaecore.lab.task import Task
 from vaecore.library import marks as marking
 from vaecore.library import trash, views
+from vaecore.sharing.unpacking import unpack
 from vaecore.store import Run, Store
 from vaecore.studies import STUDIES, run_study
 from vaecore.sweeps import keeping, tending
@@ -66,6 +67,7 @@ ACTS: dict[str, Callable[[Lab], Any]] = {
     "lab.evaluations.forget_ended": lambda at: evaluations.forget_ended(store=at.store),
     "lab.evaluations.work": lambda at: evaluations.work(at.store),
     "lab.jobs.submit": lambda at: jobs.submit(at.new.path),
+    "lab.jobs.submit_together": lambda at: jobs.submit_together([at.new.path]),
     "lab.jobs.stop": lambda at: jobs.stop(at.new.path),
     "lab.jobs.remove": lambda at: jobs.remove(at.new.path),
     "lab.task.Task.start": lambda at: at.task().start(),
@@ -81,6 +83,7 @@ ACTS: dict[str, Callable[[Lab], Any]] = {
     "library.trash.empty": lambda at: trash.empty(at.store),
     "library.views.keep": lambda at: views.keep(at.store, views.TableView(name="mine")),
     "library.views.forget": lambda at: views.forget(at.store, "mine"),
+    "sharing.unpacking.unpack": lambda at: unpack(at.store.root / "run.zip", at.store),
     "shelf.keep": lambda at: shelf.keep(at.store, [("b.csv", b"a\n1\n")]),
     "shelf.remove": lambda at: shelf.remove(at.store, at.upload),
     "store.Run.relocate": lambda at: at.run.relocate("elsewhere"),
@@ -93,6 +96,7 @@ ACTS: dict[str, Callable[[Lab], Any]] = {
     "sweeps.tending.start": lambda at: tending.start(at.store, None),  # type: ignore[arg-type]
     "sweeps.tending.resume": lambda at: tending.resume(at.store, "sizes"),
     "sweeps.tending.stop": lambda at: tending.stop(at.store, "sizes"),
+    "sweeps.tending.tend": lambda at: tending.tend(at.store, "sizes"),
 }
 
 
