@@ -36,7 +36,7 @@ def places(at: AppTest) -> dict[str, int]:
 
 @pytest.mark.usefixtures("root")
 def test_a_run_has_one_colour_on_all_pages_whatever_is_beside_it() -> None:
-    at = demo.open_page("compare", runs=RUNS)
+    at = demo.open_page("compare", runs=RUNS, section="Curves")
     first = places(at)
     assert set(first) == set(RUNS) and len(set(first.values())) == 4
     demo.go_to(at, "monitor")
