@@ -54,7 +54,8 @@ def comparison_page(runs: Sequence[Run], *, count: int = COLUMNS, seed: int = 0,
             parts += make(runs, told, components, count, seed, step)
         except FAULTS as error:
             parts.append(worded(title, [f"Not here: {error}"]))
-    page = one_file(components, f"{len(runs)} runs compared", names, parts)
+    called = ", ".join(run.id if run.title == run.id else f"{run.title} ({run.id})" for run in runs)
+    page = one_file(components, f"{len(runs)} runs compared", called, parts)
     if len(page) > MAX_BYTES:
         raise problem("--html", names, f"the page would have {len(page):,} bytes, and at most {MAX_BYTES:,} are "
                       "written.", "Compare fewer runs, or fewer pictures of each.")
