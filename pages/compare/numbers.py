@@ -125,13 +125,16 @@ def _columns(found: Comparison) -> dict[str, Any]:
 
 def _notes(found: Comparison, differences: bool) -> list[str]:
     """What stands below the table: which runs do not compare and why, each reason once."""
-    reasons: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    reasons: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}  # by run, the run it is set against, and why
     for field in found.fields:
         for one in found.having(field.key):
             if refused := found.unlike(field.key, one.id):
-                reasons.setdefault((one.id, refused), []).append(field.title)
-    told = [f"≠ {', '.join(titles)} of {run}: other {', other '.join(refused)} than of {found.reference}. Such numbers "
-            "neither rank nor are paired." for (run, refused), titles in reasons.items()]
+                reasons.setdefault((one.id, found.standard(field.key), refused), []).append(field.title)
+    alike: dict[tuple[str, tuple[str, ...], str], list[str]] = {}  # runs of which the same is to be said
+    for (run, standard, refused), titles in reasons.items():
+        alike.setdefault((standard, refused, ", ".join(titles)), []).append(run)
+    told = [f"≠ {titles} of {', '.join(runs)}: other {', other '.join(refused)} than of {standard}. Such numbers "
+            "neither rank nor are paired." for (standard, refused, titles), runs in alike.items()]
     if differences and any(what.inside for what in found.differences.values()):
         told.insert(0, "Grey: the interval of the difference holds 0.")
     return told + [one.outdated for one in found.runs if one.outdated]

@@ -187,3 +187,12 @@ def test_files_from_anywhere_end_no_comparison(store: Store) -> None:
     for name in hostile.spoil(store.root, "runs/a", files=("summary.json", "evaluation.json")):
         found = compare([good, store.find(name)])
         assert found.table(differences=True).csv() and json.dumps(found.facts(), allow_nan=False)
+
+
+def test_where_the_reference_has_none_the_first_that_has_one_is_the_standard(store: Store) -> None:
+    exact: dict[str, Any] = {"preset_name": "made-mnist", "set": ("data.pixels=binary-fixed",)}
+    found = compare([made(store, "a", BASE), made(store, "b", BASE, **exact),
+                     made(store, "c", BASE, settings={"split": "train"}, **exact)])
+    assert found.standard("elbo") == "a" and found.standard("log_p") == "b"
+    assert found.unlike("log_p", "c") == ("split (train and test)",) and not found.unlike("log_p", "b")
+    assert ("log_p", "c") not in found.differences

@@ -133,11 +133,19 @@ class Comparison:
         return [NUMBERS[key] for key in NUMBERS if key in there] + [there[key] for key in there if key not in NUMBERS]
 
     def unlike(self, key: str, run: str, other: str = "") -> tuple[str, ...]:
-        """The settings in which a number of a run differs from that of `other`, or of the reference, in words."""
-        one, two = self[run].numbers.get(key), self[other or self.reference].numbers.get(key)
-        if one is None or two is None or run == (other or self.reference):
+        """The settings in which a number of a run differs from that of `other`, in words.
+
+        Without `other` it is set against the reference, or where that has none, against the first run that has one.
+        """
+        other = other or self.standard(key)
+        one, two = self[run].numbers.get(key), self[other].numbers.get(key)
+        if one is None or two is None or run == other:
             return ()
-        return _unlike(self[run].headline, one, self[other or self.reference].headline, two)
+        return _unlike(self[run].headline, one, self[other].headline, two)
+
+    def standard(self, key: str) -> str:
+        """The id of the run that numbers of a field are set against: the reference, or the first that has one."""
+        return next((each.id for each in (self[self.reference], *self.runs) if key in each.numbers), self.reference)
 
     @cached_property
     def ranked(self) -> dict[str, bool]:
@@ -203,7 +211,8 @@ class Comparison:
                 told.append(f"{each.title}: {', '.join(f'{name} {value}' for name, value in settings)}.")
             for one in self.having(each.key):
                 if refused := self.unlike(each.key, one.id):
-                    told.append(f"{each.title} of {one.id} does not compare with that of {self.reference}: other "
+                    told.append(f"{each.title} of {one.id} does not compare with that of "
+                                f"{self.standard(each.key)}: other "
                                 f"{', other '.join(refused)}.")
         return told
 
