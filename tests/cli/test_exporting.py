@@ -39,6 +39,16 @@ def test_a_page_is_written_whole(store: str, tmp_path: Path) -> None:
     assert "250 of 250 validation observations" in page
 
 
+def test_a_comparison_is_written_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "compared.html"
+    runs = ["gallery/vae", "gallery/pca", "gallery/ica"]
+    assert call(["compare", *runs, "--html", str(path), "--count", "3", "--store", GALLERY]) == 0
+    page = path.read_text()
+    assert page.startswith("<!DOCTYPE html>") and page.rstrip().endswith("</html>") and "3 runs compared" in page
+    assert all(run in page for run in runs) and page.count("data:image/png;base64,") == 3 + 4
+    assert "two to 12" in refused(capsys, "compare", "gallery/vae", "--html", str(path), "--store", GALLERY)
+
+
 def test_onnx_writes_both_networks_or_one(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     assert call(["export", "gallery/pca", "--onnx", "-o", str(tmp_path / "p.onnx"), "--store", GALLERY]) == 0
