@@ -11,24 +11,20 @@ Who is on neither list may not even look. An e-mail address counts only where th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import streamlit as st
-from streamlit.auth_util import get_cookie_with_chunks, get_origin_from_redirect_uri
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.web.server.server_util import get_cookie_secret
-from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
-from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
+from pages.shared.access import cookie
 from vaecore import permission
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 Role = Literal["member", "viewer", "nobody"]
+SIGNED_IN = "is_logged_in"  # Streamlit's claim
 LOOKS = "You are signed in to look. Ask whoever runs this laboratory for the role member."
 
 
@@ -53,33 +49,19 @@ def providers() -> list[str]:
 
 def visitor() -> Visitor:
     """Whoever the script runs for; a member where nobody has to sign in, or no script runs."""
-    context = get_script_run_ctx(suppress_warning=True)
-    if context is None or not sign_in():
+    if not sign_in() or SIGNED_IN not in st.user:  # which no visitor of a script is without
         return Visitor("member")
-    return known(context.user_info)
+    return known(st.user)
 
 
 def of_request(request: Request) -> Visitor:
     """Whoever asks for an address, by the signed cookie that Streamlit has given them."""
-    if not sign_in():
-        return Visitor("member")
-
-    def read(name: str) -> bytes | None:
-        value = request.cookies.get(name)
-        return None if value is None else decode_signed_value(get_cookie_secret(), name, value.encode("latin-1"))
-
-    try:
-        found = json.loads(get_cookie_with_chunks(read, USER_COOKIE_NAME) or b"{}")
-    except ValueError:
-        return Visitor("nobody")
-    if not isinstance(found, dict) or found.get("origin") != get_origin_from_redirect_uri():
-        return Visitor("nobody")
-    return known(found)
+    return known(cookie.claims(request)) if sign_in() else Visitor("member")
 
 
 def known(claims: Mapping[str, Any]) -> Visitor:
     """The visitor with these claims of an identity token."""
-    if claims.get("is_logged_in") is not True:
+    if claims.get(SIGNED_IN) is not True:
         return Visitor("nobody")
     lists = _secrets().get("roles", {})
     claim = lists.get("claim", "email")

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from streamlit.web.server.starlette.starlette_app_utils import create_signed_value
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
-from pages.shared.access import guard, roles
+from pages.shared.access import cookie, guard, roles
 from vaecore import permission
 
 SECRET, HERE = "k" * 40, "https://lab.example"
@@ -27,8 +27,8 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     found: dict[str, Any] = {"auth": {"client_id": "lab"}, "roles": {
         "member": ["ada@lab.org", "*@core.lab.org"], "viewer": ["*@lab.org"]}}
     monkeypatch.setattr(roles, "_secrets", lambda: found)
-    monkeypatch.setattr(roles, "get_cookie_secret", lambda: SECRET)
-    monkeypatch.setattr(roles, "get_origin_from_redirect_uri", lambda: HERE)
+    monkeypatch.setattr(cookie, "get_cookie_secret", lambda: SECRET)
+    monkeypatch.setattr(cookie, "get_origin_from_redirect_uri", lambda: HERE)
     return found
 
 
@@ -61,7 +61,7 @@ def test_without_sign_in_everybody_is_a_member(monkeypatch: pytest.MonkeyPatch) 
     assert roles.visitor().role == "member" and roles.refusal() == ""
 
 
-def cookie(claims: Mapping[str, Any], secret: str = SECRET) -> str:
+def signed(claims: Mapping[str, Any], secret: str = SECRET) -> str:
     return f"{USER_COOKIE_NAME}={create_signed_value(secret, USER_COOKIE_NAME, json.dumps(claims)).decode()}"
 
 
@@ -100,19 +100,19 @@ BOB = {**ADA, "email": "bob@lab.org"}
     ("/_stcore/upload_file/s/f", "PUT", ADA, 200), ("/_stcore/upload_file/s/f", "OPTIONS", None, 200)])
 def test_every_request_is_asked_for_its_role(path: str, method: str, claims: Mapping[str, Any] | None, status: int
                                              ) -> None:
-    assert answer(path, cookie(claims) if claims else "", method)[0] == status
+    assert answer(path, signed(claims) if claims else "", method)[0] == status
 
 
 @pytest.mark.usefixtures("secrets")
 def test_a_cookie_counts_only_with_the_signature_of_this_server() -> None:
-    assert answer("/ours/x", cookie(ADA, "another secret, as long as the real one is"))[0] == 403
+    assert answer("/ours/x", signed(ADA, "another secret, as long as the real one is"))[0] == 403
     assert answer("/ours/x", f"{USER_COOKIE_NAME}={json.dumps(ADA)}")[0] == 403
-    assert answer("/ours/x", cookie(["no claims"]))[0] == 403  # type: ignore[arg-type]
+    assert answer("/ours/x", signed(["no claims"]))[0] == 403  # type: ignore[arg-type]
 
 
 @pytest.mark.usefixtures("secrets")
 def test_what_needs_a_sign_in_is_not_kept_by_a_shared_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert answer("/ours/x", cookie(ADA))[1]["cache-control"] == "private, max-age=9"
+    assert answer("/ours/x", signed(ADA))[1]["cache-control"] == "private, max-age=9"
     monkeypatch.setattr(roles, "_secrets", dict)
     assert answer("/ours/x")[1]["cache-control"] == "public, max-age=9"
 
