@@ -61,6 +61,13 @@ def test_what_a_person_or_a_file_says_is_inert(copied: Run) -> None:
     assert "> \\# Not a heading \\| a \\| b \\|" in text
 
 
+def test_where_the_data_lay_is_not_told(copied: Run) -> None:
+    (copied.path / "data.json").write_text(json.dumps({"title": "Images", "path": "/home/me/secret/faces.zip",
+                                                       "digest": "ab" * 32, "source": "70 images"}))
+    text = card(copied)
+    assert "faces.zip" in text and "secret" not in text and "ab" * 32 in text
+
+
 def test_the_command_line_writes_it(copied: Run, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert call(["card", "mine", "--store", str(tmp_path)]) == 0
     assert capsys.readouterr().out == card(copied)

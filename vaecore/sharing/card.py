@@ -7,6 +7,7 @@ beside them and in which setting, what the run cannot do, and how it is loaded. 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from vaecore import __version__, literature
 from vaecore.data.published import PUBLISHED
@@ -71,6 +72,8 @@ def _changes(values: dict[str, object]) -> Iterator[str]:
 
 def _data(run: Run, known: Record) -> Iterator[str]:
     told = of_run(run)
+    if told is not None:  # where it lay on somebody's machine is nobody else's business
+        told = told.model_copy(update={"path": PurePath(told.path.replace("\\", "/")).name})
     lines = told.lines() if told else [known.source or known.data]
     name = str((known.values.get("data") or {}).get("name", ""))
     if published := PUBLISHED.get(name):
