@@ -157,9 +157,10 @@ def test_stop_then_resume_counts_attempts(make: Callable[..., Path]) -> None:
     assert lab.status(folder).state == "new"
     lab.submit(folder)
     running(folder)
-    lab.stop(folder)
+    lab.stop(folder, why="The sweep has seen enough.")
     ended = lab.wait(folder, 60)
     assert (ended.state, ended.attempt) == ("stopped", 1)
+    assert ended.detail.startswith("The sweep has seen enough. Stopped at step ")
     assert 0 < ended.step < 60 == ended.total and f"step {ended.step}" in ended.detail
     lab.submit(folder)
     ended = lab.wait(folder, 60)

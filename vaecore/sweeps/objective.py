@@ -3,9 +3,10 @@ that an evaluation finds after it, each as it is declared. No torch."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vaecore.evaluate.evaluation import Evidence
@@ -90,41 +91,44 @@ class Curves:
     """The evaluations of runs, read from `metrics.jsonl` as they are appended; a training's steps are passed over."""
 
     def __init__(self) -> None:
-        self._read: dict[str, tuple[int, list[dict[str, Any]]]] = {}
+        self._read: dict[str, tuple[int, dict[float, Validation]]] = {}
 
-    def of(self, run: Run) -> list[dict[str, Any]]:
-        """All evaluations of a run so far."""
+    def of(self, run: Run) -> Mapping[float, Validation]:
+        """All evaluations of a run so far, by epoch. After a resume the later line of an epoch counts."""
         path = run.path / "metrics.jsonl"
-        offset, lines = self._read.get(str(path), (0, []))
+        offset, known = self._read.get(str(path), (0, {}))
         try:
             with path.open("rb") as file:
                 size = min(file.seek(0, 2), LARGEST_METRICS)
                 if size < offset:  # cut back by a resume
-                    offset, lines = 0, []
+                    offset, known = 0, {}
                 file.seek(offset)
                 new = file.read(size - offset)
         except OSError:
-            return []
+            return {}
         whole = new[:new.rfind(b"\n") + 1]
-        for line in whole.splitlines():
-            if line.startswith(PREFIXES):
-                try:
-                    read = parsed_json(line, path.name)
-                except (ValueError, RecursionError):
-                    continue
-                lines = [*lines, read] if isinstance(read, dict) else lines
-        self._read[str(path)] = offset + len(whole), lines
-        return lines
+        known = {**known, **dict(_evaluations(whole, path.name))} if whole else known
+        self._read[str(path)] = offset + len(whole), known
+        return known
 
 
-def curve(evaluations: list[dict[str, Any]], name: str) -> Curve:
-    """A number at each evaluation, by epoch. After a resume the later line of an epoch counts."""
-    points: dict[float, float] = {}
-    for line in evaluations:
-        epoch, found = line.get("epoch"), value(line, name)
-        if isinstance(epoch, int | float) and math.isfinite(epoch) and found is not None:
-            points[float(epoch)] = found
-    return sorted(points.items())
+def _evaluations(lines: bytes, name: str) -> Iterator[tuple[float, Validation]]:
+    """The evaluations among whole lines, each with its epoch; what is damaged costs itself."""
+    for line in lines.splitlines():
+        if line.startswith(PREFIXES):
+            with contextlib.suppress(ValueError, RecursionError):
+                read = parsed_json(line, name)
+                epoch = read.get("epoch") if isinstance(read, dict) else None
+                if isinstance(epoch, int | float) and math.isfinite(epoch):
+                    yield float(epoch), found(read)
+
+
+def curve(evaluations: Mapping[float, Validation], name: str) -> Curve:
+    """A number at each evaluation, by epoch; none of a number that only an evaluation finds."""
+    if name not in ALONG:
+        return []
+    pairs = ((epoch, float(getattr(each, name))) for epoch, each in evaluations.items())
+    return sorted((epoch, value) for epoch, value in pairs if math.isfinite(value))
 
 
 def told(value: float | None, name: str) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from vaecore import lab, permission
@@ -18,7 +19,7 @@ from vaecore.files import write_json_atomic
 from vaecore.lab import LabError
 from vaecore.store import Run, Store
 from vaecore.sweeps import keeping as files
-from vaecore.sweeps.declared import Grid, Point, Random, Search
+from vaecore.sweeps.declared import MAX_RUNS, Grid, Point, Random, Search
 from vaecore.sweeps.objective import sign
 from vaecore.sweeps.planning import Plan, configuration, judged_from
 from vaecore.sweeps.search import choose
@@ -160,14 +161,13 @@ def courses(now: Standing) -> dict[int, Course]:
     upwards = sign(now.sweep.objective)
     found = {}
     for row in now.rows:
-        if not row.trials:
+        schedules = [_schedule(str(trial.run.path), per_epoch) for trial in row.trials
+                     if (per_epoch := _steps_per_epoch(trial.run))]
+        if not schedules:  # nothing is known of it yet
             continue
-        config = configuration(now.sweep, row.point, 1)
-        begins = max((judged_from(config, per_epoch) for trial in row.trials
-                      if (per_epoch := _steps_per_epoch(trial.run))), default=0.0)
         found[row.number] = Course(
             {trial.seed: [(epoch, upwards * value) for epoch, value in trial.curve] for trial in row.trials},
-            begins, float(config.training.epochs),
+            *max(schedules),
             running=any(trial.state in LIVE for trial in row.trials) and not any(trial.early for trial in row.trials),
             finished=frozenset(trial.seed for trial in row.finished))
     return found
@@ -187,12 +187,17 @@ def _resumed(trial: Trial) -> bool:
     return isinstance(early, Mapping) and early.get("attempt") != trial.status.attempt
 
 
-@cache
-def _per_epoch(path: str, stamp: int) -> int:  # noqa: ARG001 (part of the cache's key)
-    from pathlib import Path
+@lru_cache(maxsize=4 * MAX_RUNS)
+def _schedule(folder: str, steps_per_epoch: int) -> tuple[float, float]:
+    """From which epoch a run is judged, and how many it has."""
+    config = Run(Path(folder)).config()
+    return judged_from(config, steps_per_epoch), float(config.training.epochs)
 
+
+@lru_cache(maxsize=4 * MAX_RUNS)
+def _per_epoch(folder: str, stamp: int) -> int:  # noqa: ARG001 (part of the cache's key)
     with suppress(StoreError):
-        found = Run(Path(path)).summary().get("steps_per_epoch")
+        found = Run(Path(folder)).summary().get("steps_per_epoch")
         return found if isinstance(found, int) and 0 < found < 2**31 else 0
     return 0
 
