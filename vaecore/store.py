@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from vaecore.shared_stores import SharedStore
 
 STEP_COLUMNS = ("step", "loss", "neg_elbo", "reconstruction", "kl", "beta", "rate", "grad_norm")
-STEP_LINE, TOGETHER = b'{"kind": "step"', 4096  # how a line of a step begins, and how many are read at once
+STEP_LINES = (b'{"kind": "step"', b'{"kind":"step"')  # how a line of a step begins, as we write it and as it is shipped
+TOGETHER = 4096  # lines of steps that are read at once
 TAIL = 256  # bytes by which it is known that a file goes on from where it was read
 _STEP = itemgetter(*STEP_COLUMNS)
 COPY_AGAIN = "Copy the run again from where it came"  # the remedy for a damaged run, said here only
@@ -431,7 +432,7 @@ class Metrics:
         whole = new[: new.rfind(b"\n") + 1]  # the last line may still be on its way
         together: list[bytes] = []
         for line in whole.splitlines():
-            if line.startswith(STEP_LINE):
+            if line.startswith(STEP_LINES):
                 together.append(line)
             else:
                 self._take(line)
