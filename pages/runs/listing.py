@@ -11,22 +11,23 @@ from pages.components.previews import preview_address
 from pages.components.table import Cell, Column, Row
 from pages.runs.look import Look
 from pages.shared.cards import MEANINGS
+from vaecore.library import tables
 from vaecore.library.fields import FIELDS, NUMBERS, Field
 from vaecore.library.order import SEEDS, Group, grouped, sorted_by, unlike
 from vaecore.library.query import QueryError, field_of
 from vaecore.library.records import Record
 from vaecore.store import Run
-from vaecore.tables import Cell as Value
-from vaecore.tables import Column as Head
 from vaecore.tables import Table
 
 PREVIEW, UNLIKE = "preview", "≠"
+MOST_KEPT = 5_000  # runs whose cells are kept
 TEXT_BYTES, TEXT_LETTERS = 4_000, 90  # of a text model's preview: read, shown
 WORDS_FIRST = ("title", "state", "family", "data", "changed", "seed")
 NUMBERS_SHOWN = ("elbo", "log_p", "log_p_given_z", "kl", "perplexity", "active", "log_p_is", "frechet", "probe",
                  "coherence", "ssim_clips")
 WORDS_LAST = ("steps", "seconds", "device", "made", "parent", "tags", "note")
 CHOICES: dict[str, str] = {PREVIEW: "Preview", **{key: field.title for key, field in FIELDS.items()}}
+_kept: dict[str, tuple[Record, dict[str, Cell]]] = {}  # by the ids of runs
 GROUPS: dict[str, str] = {"": "Not grouped", SEEDS: "Seeds as mean ± interval", **{
     key: f"Groups by {FIELDS[key].title.lower()}" for key in ("family", "data", "state", "preset", "experiment",
                                                               "parent", "device", "place")}}
@@ -79,9 +80,24 @@ def rows(records: Sequence[Record], look: Look, keys: Sequence[str]) -> list[Row
 
 
 def row(one: Record, keys: Sequence[str], marked: Mapping[str, Mapping[str, str]]) -> Row:
-    """One run."""
-    return Row(one.id, [_cell(one, key, marked.get(key, {}).get(one.id, "")) for key in keys], faded=one.archived,
-               pinned=one.pinned)
+    """One run; what stands in its cells is kept as long as its record is."""
+    kept = _kept.get(one.id)
+    if kept is None or kept[0] is not one:
+        if len(_kept) > MOST_KEPT:
+            _kept.clear()
+        kept = _kept[one.id] = (one, {})
+    cells = []
+    for key in keys:
+        if key == PREVIEW:
+            cells.append(_preview(one.run))
+            continue
+        if key not in kept[1]:
+            kept[1][key] = _cell(one, key)
+        found = kept[1][key]
+        if why := marked.get(key, {}).get(one.id):
+            found = (found, why, UNLIKE) if isinstance(found, str) else (found[0], f"{found[1]} {why}", UNLIKE)
+        cells.append(found)
+    return Row(one.id, cells, faded=one.archived, pinned=one.pinned)
 
 
 def heads(keys: Sequence[str], look: Look, records: Sequence[Record]) -> list[Column]:
@@ -103,19 +119,10 @@ def heads(keys: Sequence[str], look: Look, records: Sequence[Record]) -> list[Co
 
 
 def table(records: Sequence[Record], look: Look, keys: Sequence[str]) -> Table:
-    """The same as a table to take along: a row a run, or grouped by seeds a row a group."""
-    shown = [key for key in keys if key != PREVIEW]
-    if "id" not in shown:
-        shown.insert(0, "id")
-    fields = [field_of(key) for key in shown]
-    marked = {key: unlike(records, key) for key in shown if key in NUMBERS}
-    heads = [Head(field.key, field.title, field.unit, field.digits, "" if marked.get(field.key) else field.better)
-             for field in fields]
-    lines = [{key: Value(_plain(each, key), _half(each, key), marked.get(key, {}).get(each.id, "")) for key in shown}
-             for each in ordered(records, look)]
-    notes = [f"Of {FIELDS[key].title}, {len(ids)} of {len(lines)} do not compare with most of the others."
-             for key, ids in marked.items() if ids]
-    return Table(heads, lines, notes=notes)
+    """The same as a table to take along: a row a run, or a row a group."""
+    shown = list(dict.fromkeys(["id", *(key for key in keys if key != PREVIEW)]))
+    in_order = ordered(records, look)
+    return tables.table_of_groups(groups(in_order, look), shown) if look.group else tables.table(in_order, shown)
 
 
 # -- cells -----------------------------------------------------------------------------------------
@@ -135,9 +142,7 @@ def _help(field: Field) -> str:
     return f"{field.help}{kind}{better}".strip()
 
 
-def _cell(one: Record, key: str, why: str) -> Cell:
-    if key == PREVIEW:
-        return _preview(one.run)
+def _cell(one: Record, key: str) -> Cell:
     field = field_of(key)
     said = field.said(one.value(field.key))
     if key == "title":
@@ -156,8 +161,6 @@ def _cell(one: Record, key: str, why: str) -> Cell:
         told.append(f"Here it is of kind: {number.kind}.")
     if number.setting:
         told.append(number.setting + ".")
-    if why:
-        return said, " ".join([*told, why]), UNLIKE
     return (said, " ".join([f"{field.title}: {said}.", *told])) if told else said
 
 
@@ -184,18 +187,6 @@ def _mean(group: Group, key: str) -> Cell:
                 f"Mean of n = {mean.count}, with the 95 % interval of Student's t.")
     shared = group.shared(field.key)
     return field.said(shared) if shared is not None else "…"
-
-
-def _plain(one: Record, key: str) -> str | float | int | bool | None:
-    value = one.value(field_of(key).key)
-    if isinstance(value, str | float | int | bool) or value is None:
-        return value
-    return field_of(key).said(value)
-
-
-def _half(one: Record, key: str) -> float | None:
-    number = one.numbers.get(key)
-    return None if number is None else number.half
 
 
 def _preview(run: Run) -> Cell:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.runs import ticked
+from pages.runs import listing, ticked
 from pages.runs.controls import chosen, with_condition
+from pages.runs.look import Look
 from tests.pages import demo, hostile
 from vaecore import permission
 from vaecore.library import marks, records
@@ -213,3 +214,15 @@ def test_broken_runs_cost_no_other(root: Path) -> None:
     at = demo.open_page("runs")
     assert set(made) <= set(ids(at)) and "vae" in ids(at)
     assert cell(at, "bad-config-cut", "state")[0] == "unreadable"
+
+
+def test_the_table_to_take_along_is_the_one_that_is_shown(root: Path) -> None:
+    every = records(Store(root))
+    look = Look(sort="-elbo")
+    taken = listing.table(every, look, ["preview", "title", "elbo"])
+    assert [column.key for column in taken.columns] == ["id", "title", "elbo"]
+    assert [row["id"].value for row in taken.rows] == [each.id for each in listing.ordered(every, look)]  # type: ignore[union-attr]
+    marks.rename(Store(root).find("vae"), "=1+1")
+    assert "'=1+1" in listing.table(records(Store(root)), look, ["title"]).csv(), "no formula"
+    grouped = listing.table(every, Look(group="family"), ["title", "elbo"])
+    assert {row["group"] for row in grouped.rows} >= {"VAE", "PCA"}
