@@ -65,7 +65,8 @@ def cost(run: Run) -> Cost:
     return Cost(run.id, seconds, told.step, told.device, told.threads, told.parameters, told.peak_memory_bytes, weights,
                 *((None, None, None, None, "") if measured is None else (
                     measured.inference_seconds, measured.inference_passes, measured.sampling_seconds,
-                    measured.sampling_passes, f"{measured.processor[:60]}, {measured.threads or '?'} threads")))
+                    measured.sampling_passes, f"{measured.processor[:60]}, {measured.threads or '?'} "
+                    f"thread{'s' * (measured.threads != 1)}")))
 
 
 def table(costs: Sequence[Cost]) -> Table:
