@@ -102,8 +102,10 @@ def test_a_waiting_member_is_taken_out_alone(stack: list[Path], monkeypatch: pyt
     monkeypatch.setattr(jobs, "kick", lambda _root: None)  # nobody takes the tickets
     lab.submit_together(stack, stack=True)
     assert [lab.status(folder).position for folder in stack] == [1, 2, 3]
+    assert lab.status(stack[2]).detail == "Waiting, place 3 in the queue, to train stacked with 2 others."
     lab.stop(stack[1])
     assert states(stack) == ["queued", "stopped", "queued"]
+    assert lab.status(stack[2]).detail == "Waiting, place 2 in the queue, to train stacked with 1 other."
     taken = jobs.take_next(stack[0].parents[1])
     assert states(stack) == ["running", "stopped", "running"]
     assert given_back(taken) == ["seed-0", "seed-2"]

@@ -183,7 +183,7 @@ def _look(folder: Path) -> Status:
     state: State
     if ticket is not None:
         position, attempt = 1 + waiting.index(ticket), max(attempt, int(ticket.name.split("-", 3)[2]))
-        state, detail = "queued", f"Waiting, place {position} in the queue."
+        state, detail = "queued", f"Waiting, place {position} in the queue{_with_whom(folder, waiting)}."
     elif last_word and last_word.attempt == attempt and not running:
         state, detail = last_word.state, last_word.detail[:1000]
     elif running or elsewhere:
@@ -227,6 +227,15 @@ def _look(folder: Path) -> Status:
         stopping,
         doing,
     )
+
+
+def _with_whom(folder: Path, waiting: list[Path]) -> str:
+    """How many of those that wait a waiting run is to train stacked with, in words; empty of none."""
+    found = told(folder, Together, [])
+    if found is None or folder.name not in found.members:
+        return ""
+    others = len(set(found.members) & {run_of(ticket) for ticket in waiting}) - 1
+    return f", to train stacked with {others} other{'s' * (others != 1)}" if others > 0 else ""
 
 
 # --- the facts
