@@ -84,6 +84,9 @@ def test_what_was_solved_at_once_is_a_level_beside_others(tmp_path: Path) -> Non
     [mse] = error_panels({"pca": solved, "vae": trained})
     level, curve = mse.series
     assert level.level and level.x.tolist() == [0, 10] and level.y.tolist() == [0.5, 0.5] and not curve.level
+    alone = made(tmp_path / "ae", 0, has_kl=False)
+    own = next(chart for chart in panels({"ae": alone, "vae": trained}) if chart.title == "log p(x|z)")
+    assert [line.level for line in own.series if len(line.x)] == [True], "in a chart of its own, too"
     assert not error_panels({"pca": solved})[0].series[0].level, "alone it is a point"
 
 

@@ -193,7 +193,7 @@ def panels(records: Mapping[str, Record], *, more: bool = False) -> list[Panel]:
             Panel("Learning rate", _training(records, "rate"), "", "Step size of the optimizer at each step.",
                   may_smooth=False),
         ]
-    return charts
+    return _levelled(charts, records)
 
 
 def error_panels(records: Mapping[str, Record]) -> list[Panel]:
@@ -201,7 +201,7 @@ def error_panels(records: Mapping[str, Record]) -> list[Panel]:
     errors = _validation(records, "mse", dashed=True)
     help = ("Mean squared error of the reconstruction on the validation set, for each pixel or number. Lower is "
             "better.")
-    return [Panel("MSE", errors, "", help)] if errors else []
+    return _levelled([Panel("MSE", errors, "", help)] if errors else [], records)
 
 
 def latent_panels(records: Mapping[str, Record]) -> list[Panel]:
@@ -384,17 +384,21 @@ def _training(records: Mapping[str, Record], column: str, sign: int = 1) -> list
 
 def _validation(records: Mapping[str, Record], name: str, *, step: bool = False, dashed: bool = False,
                 sign: int = 1) -> list[Series]:
-    there = {run: record.evaluated(name) for run, record in records.items()}
-    last = max([float(x[-1]) for x, _ in there.values() if len(x)], default=0.0)
-    lines = []
-    for run, (x, y) in there.items():
-        # Solved at once, as a closed form is: a level to hold the others against.
-        level = len(x) == 1 and last > 0 and len(records) > 1 and not len(records[run].steps["step"])
-        if level:
-            x, y = np.array([0.0, last]), np.repeat(y, 2)
-        if len(x):
-            lines.append(Series("validation", x, sign * y, run=run, dashed=dashed, step=step, level=level))
-    return lines
+    there = ((run, *record.evaluated(name)) for run, record in records.items())
+    return [Series("validation", x, sign * y, run=run, dashed=dashed, step=step) for run, x, y in there if len(x)]
+
+
+def _levelled(charts: list[Panel], records: Mapping[str, Record]) -> list[Panel]:
+    """What was solved at once, as a closed form is, as a level to hold the others against."""
+    last = max([float(steps[-1]) for record in records.values() if len(steps := record.evaluations["step"])],
+               default=0.0)
+    solved = {name for name, record in records.items()
+              if len(record.evaluations["step"]) == 1 and not len(record.steps["step"])}
+    if last <= 0 or not solved:
+        return charts
+    return [replace(chart, series=[
+        replace(line, x=np.array([0.0, last]), y=np.repeat(line.y, 2), level=True)
+        if line.run in solved and len(line.x) == 1 else line for line in chart.series]) for chart in charts]
 
 
 def _both(records: Mapping[str, Record], column: str, *, sign: int = 1, validation_sign: int = 1) -> list[Series]:
