@@ -65,6 +65,8 @@ class _Members:
         members = list(self.sessions)
         stack = Stack([self.sessions[place].course for place in members])
         for place in members:
+            # Seconds and memory are those of the process that all of them share.
+            self.sessions[place].facts["stacked"] = len(members)
             with self.aside(place):
                 print(f"stacked: one of {len(members)} models that take their steps at once", flush=True)
         rows = {place: row for row, place in enumerate(members)}
