@@ -43,6 +43,8 @@ def test_seconds_rank_on_one_device_only(store: Store) -> None:
     assert alike.facts()[0]["peak_memory"] == 300 and alike.facts()[1]["peak_memory"] is None
     unlike = table([cost(a), cost(timed(store, "c", seconds=1.0, device="H200"))])
     assert "**" not in unlike.markdown() and "do not compare" in unlike.notes[0]
+    stacked = table([cost(a), cost(timed(store, "d", seconds=12.0, stacked=16))])
+    assert "**" not in stacked.markdown() and "the process that all models shared" in stacked.notes[1]
 
 
 def test_what_no_run_tells_has_no_column_and_damage_costs_itself(store: Store) -> None:

@@ -27,6 +27,7 @@ class Recorded(Summary):
     device: Word = ""
     threads: Whole | None = None
     peak_memory_bytes: Whole | None = None
+    stacked: Whole = 1
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Cost:
     parameters: int | None = None
     peak_memory: int | None = None  # bytes
     weights: int | None = None  # bytes of the file
+    stacked: int = 1  # models that shared the process, its seconds and its memory
     infer_seconds: float | None = None  # an observation, many at a time
     infer_passes: int | None = None
     sample_seconds: float | None = None
@@ -63,6 +65,7 @@ def cost(run: Run) -> Cost:
     weights = run.weights.stat().st_size if run.weights.is_file() else None
     seconds = finite(told.seconds)
     return Cost(run.id, seconds, told.step, told.device, told.threads, told.parameters, told.peak_memory_bytes, weights,
+                told.stacked,
                 *((None, None, None, None, "") if measured is None else (
                     measured.inference_seconds, measured.inference_passes, measured.sampling_seconds,
                     measured.sampling_passes, f"{measured.processor[:60]}, {measured.threads or '?'} "
@@ -71,7 +74,7 @@ def cost(run: Run) -> Cost:
 
 def table(costs: Sequence[Cost]) -> Table:
     """The costs, a row a run; columns of which no run tells anything are left out."""
-    trained = {(each.device, each.threads) for each in costs if each.seconds is not None}
+    trained = {(each.device, each.threads, each.stacked) for each in costs if each.seconds is not None}
     measured = {each.processor for each in costs if each.processor}
     ranks: Better = "lower" if len(trained) == 1 else ""
     columns = [
@@ -97,7 +100,10 @@ def table(costs: Sequence[Cost]) -> Table:
     told = [column for column in columns if any(row.get(column.key) not in (None, "") for row in rows)]
     notes = []
     if len(trained) > 1:
-        notes.append("They were trained on different devices or threads: seconds and memory do not compare.")
+        notes.append("They were trained on different devices or threads, or stacked with others or not: seconds and "
+                     "memory do not compare.")
+    if any(each.stacked > 1 for each in costs):
+        notes.append("Seconds and memory of what was trained stacked are those of the process that all models shared.")
     if len(measured) > 1:
         notes.append("Inference and sampling were measured on different processors: their seconds do not compare.")
     return Table(told, rows, "Cost", notes)
