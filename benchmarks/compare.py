@@ -114,7 +114,7 @@ def warmed(browser: Browser, app: App) -> None:
     page = browser.new_page()
     page.goto(app.address)
     page.wait_for_function(SETTLED)
-    page.wait_for_timeout(8_000)
+    page.wait_for_timeout(20_000)
     page.close()
 
 
