@@ -6,13 +6,21 @@ import hashlib
 import json
 import os
 import random
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pages.shared import cards
 from tests.pages.hostile import BROKEN
+from vaecore import lab
+from vaecore.evaluate import points
+from vaecore.evaluate.points import NAME
 from vaecore.files import DEEPEST, BrokenFile, digest, parsed_json, prune, read_json, read_kept
+from vaecore.lab.jobs import why_stopped
+from vaecore.store import Metrics, Run
+from vaecore.sweeps.objective import Curves
 
 
 @pytest.mark.parametrize("name", sorted(BROKEN.keys() - {"list"}))
@@ -73,6 +81,25 @@ def test_a_pipe_in_the_place_of_a_json_is_not_waited_for(tmp_path: Path) -> None
     os.mkfifo(tmp_path / "data.json")
     with pytest.raises(BrokenFile, match=r"data\.json is a device or a pipe"):
         read_json(tmp_path / "data.json")
+
+
+def test_no_reader_of_a_run_waits_for_a_pipe(tmp_path: Path) -> None:
+    """Whatever stands in a run's folder in the place of a file: a page that waited for it would wait for ever."""
+    folder = tmp_path / "runs" / "run"
+    folder.mkdir(parents=True)
+    for name in ("metrics.jsonl", "lock", "log.txt", "stop", "preview.png", "preview.txt", NAME):
+        os.mkfifo(folder / name)
+    run = Run(folder)
+
+    def look() -> None:
+        assert not Metrics(folder / "metrics.jsonl").update() and not lab.busy(folder)
+        assert not lab.log_tail(folder) and not why_stopped(folder) and not points.read(folder / NAME)
+        assert not Curves().of(run) and cards.preview(run) is None and not cards.written(run)
+
+    looking = threading.Thread(target=look, daemon=True)
+    looking.start()
+    looking.join(20)
+    assert not looking.is_alive(), "it waits"
 
 
 def test_of_kept_files_those_go_that_nobody_asked_for_longest(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import stat
 import uuid
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 DEEPEST = 60  # levels of lists and groups in a JSON; ours have under ten
 _HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # half of a character of two, or a whole one so written
@@ -59,9 +59,7 @@ def read_json(path: Path, limit: int = 1_000_000, *, halves: bool = False) -> An
     `halves` takes half of a character for text: only for who replaces it at once.
     """
     try:
-        with open(path, "rb", opener=_not_waiting) as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise BrokenFile(f"{path.name} is a device or a pipe, and no file.")
+        with opened(path) as file:
             data = file.read(limit + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -70,6 +68,18 @@ def read_json(path: Path, limit: int = 1_000_000, *, halves: bool = False) -> An
     if len(data) > limit:
         raise BrokenFile(f"{path.name} is longer than {limit} bytes.")
     return parsed_json(data, path.name, halves=halves)
+
+
+def opened(path: Path) -> BinaryIO:
+    """The file `path`, open for reading; raises `BrokenFile` for a pipe, for which `open` would wait, or a device.
+
+    Raises `OSError` for what cannot be opened.
+    """
+    file = open(path, "rb", opener=_not_waiting)  # noqa: SIM115, the caller closes it
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise BrokenFile(f"{path.name} is a device or a pipe, and no file.")
+    return file
 
 
 def _not_waiting(path: str, flags: int) -> int:

@@ -39,7 +39,7 @@ def held(path: Path) -> bool:
     if not AVAILABLE:
         return False
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # what is no file may make one wait
     except OSError:
         return False
     try:

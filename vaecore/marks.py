@@ -24,6 +24,9 @@ TAG = re.compile(r"[^\W_](?:[\w./-]*[\w])?")
 # Signs that turn the direction of a line, and so what is read around them.
 TURNING = {chr(code) for code in (0x200E, 0x200F, 0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
+JOINERS = "\u200c\u200d"  # of no width, and needed: in Persian, in signs made of several
+BLANKS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol that are drawn as nothing
+
 
 def title_fault(title: str) -> str:
     """Why `title` cannot be a run's title, as the end of a sentence; empty where it can."""
@@ -31,7 +34,8 @@ def title_fault(title: str) -> str:
         return "it is empty"
     if len(title) > LONGEST_TITLE:
         return f"it has {len(title)} characters, and a title has at most {LONGEST_TITLE}"
-    return "it holds a sign that is not seen" if any(map(_unseen, title)) else ""
+    hidden = any(_unseen(sign) or (unicodedata.category(sign) == "Cf" and sign not in JOINERS) for sign in title)
+    return "it holds a sign that is not seen" if hidden or all(map(_blank, title)) else ""
 
 
 def note_fault(note: str) -> str:
@@ -50,6 +54,11 @@ def tag_fault(tag: str) -> str:
 
 def _unseen(sign: str) -> bool:
     return unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp") or sign in TURNING
+
+
+def _blank(sign: str) -> bool:
+    """Whether nothing is drawn for a sign that stands alone."""
+    return sign in BLANKS or unicodedata.category(sign) in ("Cf", "Mn", "Zs")
 
 
 def _title(value: str) -> str:

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vaecore import permission, shared_stores
 from vaecore.errors import StoreError as StoreError
-from vaecore.files import BrokenFile, parsed_json, read_json, write_bytes_atomic, write_json_atomic
+from vaecore.files import BrokenFile, opened, parsed_json, read_json, write_bytes_atomic, write_json_atomic
 from vaecore.shared_stores import NAME as NAME
 
 if TYPE_CHECKING:
@@ -415,7 +415,7 @@ class Metrics:
     def update(self) -> bool:
         """Read what was appended; True if anything changed. A file cut back by a resume is read anew."""
         try:
-            with self.path.open("rb") as file:
+            with opened(self.path) as file:
                 size = min(os.fstat(file.fileno()).st_size, LARGEST_METRICS)
                 if not self._follows(file.fileno(), size):
                     self._forget()
@@ -427,7 +427,7 @@ class Metrics:
             known = self._offset > 0
             self._forget()
             return known
-        except OSError:
+        except (OSError, BrokenFile):
             return False
         whole = new[: new.rfind(b"\n") + 1]  # the last line may still be on its way
         together: list[bytes] = []

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from pages.components import serve
+from vaecore.files import opened
 from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def small(path: Path, _: int) -> bytes:
     from PIL import Image
 
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             data = file.read(LARGEST_PICTURE + 1)
         with Image.open(io.BytesIO(data), formats=["PNG"]) as found:
             if len(data) > LARGEST_PICTURE or found.width * found.height > LARGEST_AREA:

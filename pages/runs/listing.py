@@ -11,6 +11,7 @@ from pages.components.previews import preview_address
 from pages.components.table import Cell, Column, Row
 from pages.runs.look import Look
 from pages.shared.cards import MEANINGS
+from vaecore.files import BrokenFile, opened
 from vaecore.library import tables
 from vaecore.library.fields import FIELDS, NUMBERS, Field
 from vaecore.library.order import SEEDS, Group, grouped, sorted_by, unlike
@@ -195,14 +196,14 @@ def _preview(run: Run) -> Cell:
     text = run.path / "preview.txt"
     try:
         first = _first_line(text, text.stat().st_mtime_ns)
-    except OSError:
+    except (OSError, BrokenFile):
         return ""
     return (first[:TEXT_LETTERS], first) if first else ""
 
 
 @lru_cache(5_000)
 def _first_line(path: Path, _: int) -> str:
-    with path.open("rb") as file:
+    with opened(path) as file:
         lines = file.read(TEXT_BYTES).decode(errors="replace").splitlines()
     return next((line.strip() for line in lines if line.strip()), "")
 

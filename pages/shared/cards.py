@@ -9,6 +9,7 @@ from pages.shared.checkpoints import explore_link, page_of
 from pages.shared.headline import ACTIVE_HELP, PERPLEXITY_HELP, Figure, active, bound_help, bound_name
 from pages.shared.words import Colour, duration, escaped
 from vaecore.evaluate.results import shown
+from vaecore.files import BrokenFile, opened
 from vaecore.lab import State, Status, status
 from vaecore.library.headline import Headline, headline
 from vaecore.store import MAX_PREVIEW_BYTES, Run, StoreError
@@ -97,9 +98,9 @@ def _facts(run: Run) -> Headline | None:
 def preview(run: Run) -> bytes | None:
     """Its `preview.png`; None where there is none that can be shown."""
     try:
-        with run.preview.open("rb") as file:
+        with opened(run.preview) as file:
             png = file.read(MAX_PREVIEW_BYTES)
-    except OSError:
+    except (OSError, BrokenFile):
         return None
     return png if png[:8] == b"\x89PNG\r\n\x1a\n" and len(png) >= 24 else None
 
@@ -125,9 +126,9 @@ def _sentences(run: Run) -> None:
 def written(run: Run) -> list[str]:
     """The first lines of its `preview.txt`, shortened; none where there is none."""
     try:
-        with (run.path / "preview.txt").open("rb") as file:
+        with opened(run.path / "preview.txt") as file:
             told = file.read(MAX_TEXT_BYTES).decode(errors="replace").splitlines()
-    except OSError:
+    except (OSError, BrokenFile):
         return []
     return [line[:MAX_CHARACTERS] for line in told if line.strip()][:SENTENCES]
 

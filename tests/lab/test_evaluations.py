@@ -170,6 +170,25 @@ def test_damaged_and_foreign_files_are_passed_over(store: Store, sleeper: Sleepe
     assert found["../../etc"].state == "failed" and found["ae"].state == "failed" and "hearts" in found["ae"].detail
 
 
+def test_a_ticket_that_could_not_be_written_again_ends_no_runner(store: Store, sleeper: Sleeper) -> None:
+    queue = store.root / "evaluations" / "queue"
+    queue.mkdir(parents=True)
+    (queue / "1-0.json").write_text('{"run": "ae", "settings": {"observations": NaN}}')
+    evaluations.submit([store.find("vae")], NONE)
+    evaluations.work(store)
+    assert len(sleeper.begun) == 1
+    assert [(item.run, item.state) for item in evaluations.items(store)] == [("vae", "done")]
+
+
+def test_no_shipped_run_is_evaluated_for_a_removed_one_of_its_name(store: Store, sleeper: Sleeper) -> None:
+    shutil.copytree(store.root / "runs" / "ae", store.root / "gallery" / "ae")
+    evaluations.submit([store.find("ae")], NONE)
+    store.discard(store.find("runs/ae"))
+    evaluations.work(store)
+    [item] = evaluations.items(store)
+    assert not sleeper.begun and (item.state, item.detail) == ("failed", "There is no run ae any more.")
+
+
 def test_read_only_nothing_is_queued_or_cancelled(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAECORE_READ_ONLY", "1")
     for act in (lambda: evaluations.submit(runs(store, "vae")), lambda: evaluations.cancel([]),

@@ -76,7 +76,9 @@ def test_runs_of_a_shared_store_are_marked_in_ones_own(store: Store, tmp_path: P
 
 
 @pytest.mark.parametrize(("title", "words"), [("x" * 81, "81 characters"), ("a\x00b", "not seen"),
-                                              ("a\u202eb", "not seen"), ("a\x1b[2J", "not seen")])
+                                              ("a\u202eb", "not seen"), ("a\x1b[2J", "not seen"),
+                                              ("\u200b", "not seen"), ("vae\u2060", "not seen"),
+                                              ("\u3164 \u2800", "not seen"), ("\U000e0041", "not seen")])
 def test_what_cannot_be_a_title_is_refused(store: Store, title: str, words: str) -> None:
     with pytest.raises(StoreError, match=words):
         marks.rename(made(store, "one"), title)

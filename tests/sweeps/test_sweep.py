@@ -229,6 +229,22 @@ def test_a_damaged_file_costs_its_sweep_and_is_named(store: Store) -> None:
         standing(store, "s")
 
 
+def test_a_file_that_asks_for_more_than_a_sweep_may_have_is_not_counted_through(store: Store) -> None:
+    asked = kept(store, {"model.latent_size": "2,4"}).model_dump(mode="json")
+    axes = [{"field": f"training.x{i}", "kind": "range", "low": 0, "high": 1, "count": 200} for i in range(6)]
+    for change, words in (({"axes": axes}, "At most 1,000"), ({"objective": "nothing"}, "no number"),
+                          ({"name": "other"}, "names 'other'")):
+        place(store, "s").write_text(json.dumps({**asked, **change}))
+        with pytest.raises(StoreError, match=words):
+            standing(store, "s")
+
+
+@pytest.mark.parametrize("values", ["1e400..2", "2..1e400", "nan..2", [None], float("nan"), {}])
+def test_values_of_no_use_are_refused_in_words(values: Any) -> None:
+    with pytest.raises(ConfigError):
+        plan(*declare(SMALL, {"model.latent_size": values}, name="s"))
+
+
 def test_runs_of_another_sweep_of_that_name_are_none_of_its_own(store: Store) -> None:
     sweep = kept(store, {"model.latent_size": "2,4"})
     for number, values in ((1, {"model.latent_size": 16}), (2, {"model.other": 4}), (3, {"model.latent_size": 9})):

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vaecore.files import BrokenFile, parsed_json, prune, read_kept, write_bytes_atomic
+from vaecore.files import BrokenFile, opened, parsed_json, prune, read_kept, write_bytes_atomic
 from vaecore.store import LARGEST_METRICS, STEP_COLUMNS, Metrics
 
 LONG = 500_000  # bytes of a log from which on it is worth it
@@ -43,7 +43,7 @@ def place(path: Path) -> Path:
 
 
 def _keep(metrics: Metrics) -> None:
-    with metrics.path.open("rb") as file:
+    with opened(metrics.path) as file:
         text = file.read(metrics.offset)
     rows = len(metrics.steps.get("step", []))
     head = json.dumps({"version": VERSION, "bytes": len(text), "sha256": hashlib.sha256(text).hexdigest(), "rows": rows,
@@ -65,7 +65,7 @@ def _kept(path: Path) -> Metrics | None:
         length = int.from_bytes(kept[:8], "little")
         told = parsed_json(kept[8:8 + length], "what is kept of the log")
         numbers = np.frombuffer(kept, "<f8", offset=8 + length).reshape(len(STEP_COLUMNS), -1)
-        with path.open("rb") as file:
+        with opened(path) as file:
             text = file.read(told["bytes"])
         if (told["version"], told["rows"]) != (VERSION, numbers.shape[1]) or len(text) != told["bytes"] or (
                 hashlib.sha256(text).hexdigest() != told["sha256"]):

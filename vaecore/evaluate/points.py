@@ -110,7 +110,7 @@ def agreeing(values: Values | None, number: float) -> Values | None:
 def read(path: Path, wanted: str = "") -> dict[str, Points]:
     """The values in a file by the digests of their evaluations, or of one; what is not as we write it is left out."""
     try:
-        if path.stat().st_size > MAX_POINTS_BYTES:
+        if not path.is_file() or path.stat().st_size > MAX_POINTS_BYTES:
             return {}
         found: dict[str, Points] = {}
         with safe_open(path, "np") as file:

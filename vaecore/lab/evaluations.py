@@ -13,6 +13,7 @@ all have, and the next are submitted. Whoever looks calls `kick`. No torch in he
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import time
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from vaecore import permission
 from vaecore.evaluate.settings import Settings
@@ -244,8 +245,10 @@ def _tickets(store: Store) -> list[tuple[Path, Ticket]]:
         return []
     found = []
     for path in paths[:2 * MAX_QUEUED]:
-        with contextlib.suppress(BrokenFile, ValidationError, OSError):
-            found.append((path, Ticket.kept(read_json(path, MAX_TICKET_BYTES))))
+        with contextlib.suppress(BrokenFile, ValueError, OSError):
+            ticket = Ticket.kept(read_json(path, MAX_TICKET_BYTES))
+            json.dumps(ticket.settings, allow_nan=False)  # or it could never be written again
+            found.append((path, ticket))
     return found
 
 
@@ -255,9 +258,10 @@ def _write(path: Path, ticket: Ticket, **changed: Any) -> None:
 
 def _task(store: Store, ticket: Ticket) -> Task | None:
     try:
-        return background.evaluation(store.find(ticket.run))
+        run = store.find(ticket.run)
     except StoreError:
         return None
+    return background.evaluation(run) if run.id == ticket.run else None  # not a shipped one of the same name
 
 
 def _item(store: Store, name: str, ticket: Ticket) -> Item:

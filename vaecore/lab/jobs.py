@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import vaecore
 from vaecore import permission
-from vaecore.files import remove_leftovers, sync_folder, write_json_atomic
+from vaecore.files import BrokenFile, opened, remove_leftovers, sync_folder, write_json_atomic
 from vaecore.lab import locks
 from vaecore.lab.locks import LabError
 from vaecore.lab.state import (
@@ -165,9 +165,9 @@ def stop(folder: Path, *, now: bool = False, why: str = "") -> None:
 def why_stopped(folder: Path) -> str:
     """The sentence with which a run was asked to stop; empty where there was none."""
     try:
-        with (folder / "stop").open(encoding="utf-8", errors="replace") as file:
-            return " ".join(file.read(300).split())
-    except OSError:
+        with opened(folder / "stop") as file:
+            return " ".join(file.read(300).decode(errors="replace").split())
+    except (OSError, BrokenFile):
         return ""
 
 

@@ -9,7 +9,9 @@ from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.lab.task import Task
 from vaecore.schema import ConfigError, parse
 from vaecore.store import NAME, Store, StoreError
+from vaecore.sweeps import points
 from vaecore.sweeps.declared import Sweep
+from vaecore.sweeps.objective import objective
 
 MAX_SWEEP_BYTES = 1_000_000  # of its file
 
@@ -39,9 +41,15 @@ def kept(store: Store, name: str) -> Sweep:
         if values is None:
             close = ", ".join(names(store)[:8]) or "none yet"
             raise StoreError(f"There is no sweep '{name}' in {store.root}. There are: {close}.")
-        return parse(Sweep, values)
+        sweep = parse(Sweep, values)
+        points.check_count(sweep)  # as when it was started: or a look would list points without end
+        objective(sweep.objective)
     except (BrokenFile, ConfigError) as error:
         raise StoreError(f"The sweep {name} cannot be read: {error} Remove {path}; its runs stay.") from None
+    if sweep.name != name:
+        raise StoreError(f"The sweep {name} cannot be read: its file names '{sweep.name}'. Call one as the other, or "
+                         f"remove {path}; its runs stay.")
+    return sweep
 
 
 def keep(store: Store, sweep: Sweep) -> None:

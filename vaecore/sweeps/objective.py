@@ -12,7 +12,7 @@ from typing import Any
 from vaecore.evaluate.evaluation import Evidence
 from vaecore.evaluate.meaning import word
 from vaecore.evaluate.results import Declared, Result, declared, number
-from vaecore.files import parsed_json
+from vaecore.files import BrokenFile, opened, parsed_json
 from vaecore.library.fields import NUMBERS
 from vaecore.schema import problem
 from vaecore.store import LARGEST_METRICS, Run
@@ -98,13 +98,13 @@ class Curves:
         path = run.path / "metrics.jsonl"
         offset, known = self._read.get(str(path), (0, {}))
         try:
-            with path.open("rb") as file:
+            with opened(path) as file:
                 size = min(file.seek(0, 2), LARGEST_METRICS)
                 if size < offset:  # cut back by a resume
                     offset, known = 0, {}
                 file.seek(offset)
                 new = file.read(size - offset)
-        except OSError:
+        except (OSError, BrokenFile):
             return {}
         whole = new[:new.rfind(b"\n") + 1]
         known = {**known, **dict(_evaluations(whole, path.name))} if whole else known

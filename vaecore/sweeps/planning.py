@@ -9,7 +9,7 @@ import importlib.util
 import json
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -156,7 +156,8 @@ def _axis(there: Mapping[str, FieldInfo], field: str, values: Over) -> Values | 
     if isinstance(values, str):
         return points.axis(field, values, whole=whole(there.get(field)))
     return parse(Values, {"field": field, "kind": "values", "values": [
-        tuple(value) if isinstance(value, list) else value for value in values]})
+        tuple(value) if isinstance(value, list) else value
+        for value in (values if isinstance(values, Iterable) else [values])]})
 
 
 def _tags_first(field: str) -> tuple[bool, int]:

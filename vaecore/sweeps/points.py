@@ -96,7 +96,7 @@ def axis(field: str, text: str, *, whole: bool) -> Values | Range:
             elif word not in ("whole", "linear"):
                 raise problem(field, text, f"'{word}' says nothing of a range.",
                               "Write low..high, and behind a colon log, whole, or how many values: 0.1..10:log:5.")
-        if whole and "count" not in options and not options.get("log") and high - low < MAX_VALUES:
+        if whole and "count" not in options and not options.get("log") and abs(high - low) < MAX_VALUES:
             options["count"] = max(2, int(high - low) + 1)  # 2..6 are the five numbers that they say
         return parse(Range, options)
     return parse(Values, {"field": field, "kind": "values", "values": _listed(field, text)})
