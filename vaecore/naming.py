@@ -138,11 +138,14 @@ def _differing(ours: Values, theirs: Values, node: str, prefix: str, known: Decl
             continue
         tag, below = str(told.get("tag", "")), _below(told, a)
         before = b if isinstance(b, Mapping) else {}
+        chosen = []
         if tag and a.get(tag) != before.get(tag):
-            yield Change(f"{field}.{tag}", "", a.get(tag), before.get(tag))
+            chosen = [Change(f"{field}.{tag}", "", a.get(tag), before.get(tag))]
             b = _complete({tag: a.get(tag)}, below, known) if below else {tag: a.get(tag)}
             a = {name: value for name, value in a.items() if name not in before or value != before[name]}  # kept of it
-        yield from _differing(a, b if isinstance(b, Mapping) else {}, below, f"{field}.", known)
+        within = _differing(a, b if isinstance(b, Mapping) else {}, below, f"{field}.", known)
+        # The number of a constant comes first: it tells more than that it is one, and what is last is cut.
+        yield from sorted([*chosen, *within], key=lambda change: change.field != f"{field}.value")
 
 
 def changed(values: Values) -> str:

@@ -96,7 +96,7 @@ def _styled(found: Comparison, differences: bool) -> pd.io.formats.style.Styler:
             unlike = field.key in one.numbers and bool(found.unlike(field.key, one.id))
             what = found.differences.get((field.key, one.id)) if differences else None
             plus = "+" if what is not None and what.value > 0 else ""
-            words = plus + said[place][column] + (UNLIKE if unlike else "")
+            words = plus + said[place][column].replace("-", "−") + (UNLIKE if unlike else "")
             styled = styled.format(lambda _, words=words: words, subset=pd.IndexSlice[[called[one.id]], [field.title]])
             if what is not None and what.inside:
                 styled = styled.map(lambda _: GREY, subset=pd.IndexSlice[[called[one.id]], [field.title]])
@@ -114,7 +114,7 @@ def _columns(found: Comparison) -> dict[str, Any]:
         return f"{field.title} ({', '.join(filter(None, what))})" if any(what) else field.title
 
     return {"Run": text(pinned=True, help="The run's name, or its id."), "Id": text(help="The run's folder."),
-            "Family": text(help="Kind of model."), "Data": text(width="small", help="Data set, and which copy of it."),
+            "Family": text(help="Kind of model."), "Data": text(help="Data set, and which copy of it."),
             "r": number(help="Dimensions of the latent code."),
             "Evaluated": text(width="small", help="When the evaluation was made that these numbers are of; empty where "
                               "they are of the end of the training."),

@@ -63,10 +63,10 @@ def _active(found: list[Use], called: dict[str, str]) -> None:
     shown = table(found, threshold)
     frame = pd.DataFrame([{**row, "run": called[str(row["run"])]} for row in shown.rows],
                          columns=[column.key for column in shown.columns]).set_index("run")
-    st.dataframe(frame, height="content", placeholder="–", column_config={
+    words = {column.key: tables.said(column) for column in shown.columns[1:] if column.digits is not None}
+    st.dataframe(frame.style.format(words), height="content", placeholder="–", column_config={
         "run": st.column_config.TextColumn("Run", pinned=True),
-        **{column.key: st.column_config.NumberColumn(
-            column.heading, help=column.help, format=None if column.digits is None else f"%.{column.digits}f")
+        **{column.key: st.column_config.NumberColumn(column.heading, help=column.help)
            for column in shown.columns[1:]}})
     tables.offer(shown, "rate-distortion")
 

@@ -40,6 +40,20 @@ with st.grid(4, min_column_width=230):
             st.space("stretch")
             st.page_link(page, label=label, icon=icon)
 
+own = store.runs()
+if own:  # before the gallery, below which nobody would look for them
+    st.header("Your runs", anchor=False, help="The newest that were started here; the page Runs lists all.")
+    with st.grid("auto", min_column_width=330):
+        newest = (run for run in own if not checkpoints.describe(run).archived)
+        for run in islice(newest, NEWEST):
+            cards.run_card(run)
+    with st.container(horizontal=True):
+        st.page_link("runs/page.py", label=f"All {len(own)} runs" if len(own) > 1 else "All runs",
+                     icon=":material/table_rows:", query_params={"q": "is:own"},
+                     help="In one table: search, sort, name, tag, compare and remove many at once.")
+        st.page_link("compare/page.py", label="Compare runs", icon=":material/compare:")
+        st.page_link("monitor/page.py", label="Watch runs", icon=":material/monitoring:")
+
 st.header("Gallery", anchor=False, help="Checkpoints that came with the project, ready to be explored. Numbers are "
           "read from their files; those in large type compare within their group.")
 for group, held in grouped(shipped):
@@ -52,18 +66,7 @@ if not shipped:
     st.info(f"No checkpoint is in {store.root / 'gallery'}. `make gallery` makes those that come with the project; "
             "or train your own.", icon=":material/info:")
 
-st.header("Your runs", anchor=False, help="The newest that were started here; the page Runs lists all.")
-if own := store.runs():
-    with st.grid("auto", min_column_width=330):
-        newest = (run for run in own if not checkpoints.describe(run).archived)
-        for run in islice(newest, NEWEST):
-            cards.run_card(run)
-    with st.container(horizontal=True):
-        st.page_link("runs/page.py", label=f"All {len(own)} runs" if len(own) > 1 else "All runs",
-                     icon=":material/table_rows:", query_params={"q": "is:own"},
-                     help="In one table: search, sort, name, tag, compare and remove many at once.")
-        st.page_link("compare/page.py", label="Compare runs", icon=":material/compare:")
-        st.page_link("monitor/page.py", label="Watch runs", icon=":material/monitoring:")
-else:
+if not own:
+    st.header("Your runs", anchor=False, help="The newest that were started here; the page Runs lists all.")
     st.info("You have not trained anything yet. Your first model takes about a minute.", icon=":material/info:")
     st.page_link("train/page.py", label="Train a VAE", icon=":material/model_training:")

@@ -13,6 +13,11 @@ from vaecore.library.query import Query, QueryError
 from vaecore.library.records import Record, records
 
 HEIGHT = 620  # CSS pixels of the table
+# On a phone the buttons stand in two rows that are moved sideways: in eight, one would have to look for the table.
+STYLE = """<style>@media (max-width: 640px) {
+  .st-key-runs-bar, .st-key-runs-actions { flex-wrap: nowrap; overflow-x: auto; padding: 4px 2px; }
+  .st-key-runs-bar > *, .st-key-runs-actions > * { flex-shrink: 0; }
+}</style>"""
 
 
 def sort_pressed() -> None:
@@ -70,6 +75,7 @@ def beside() -> None:
 
 
 st.title("Runs", anchor=False)
+st.html(STYLE)
 choosing.enter()
 look = looks.look()
 every = records(checkpoints.store())

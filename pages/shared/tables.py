@@ -6,7 +6,12 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from vaecore.tables import Table
+from vaecore.tables import Column, Table, Value
+
+
+def said(column: Column) -> Callable[[Value], str]:
+    """How numbers of a column are written on a page: as the table says them, with a minus for the hyphen."""
+    return lambda value: column.said(value).replace("-", "−")
 
 
 def offer(table: Table | Callable[[], Table], name: str, *, label: str = "Table") -> None:

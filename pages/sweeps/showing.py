@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from pages.components.sweep import sweep_view
@@ -149,23 +151,22 @@ def _table(now: Standing) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown("**Points**", width="stretch")
         tables.offer(table, f"sweep-{now.sweep.name}")
-    rows = table.said()
-    frame = pd.DataFrame(rows, columns=[column.key for column in table.columns])
-    for column in ("point", "n"):
-        frame[column] = pd.to_numeric(frame[column])
-    if "newest" in frame:
-        frame["newest"] = [row.newest for row in now.rows]
-    if "test" in frame:
-        frame["test"] = [row.test for row in now.rows]
-    frame["best"] = [row is now.best for row in now.rows]
-    each = objective(now.sweep.objective)
-    config = {column.key: st.column_config.TextColumn(column.heading, help=column.help or None)
-              for column in table.columns}
-    for key in {"newest", "test"} & set(config):
-        heading = next(column.heading for column in table.columns if column.key == key)
-        config[key] = st.column_config.NumberColumn(heading, format=each.format)
-    config["best"] = st.column_config.CheckboxColumn("Best")
-    st.dataframe(frame, hide_index=True, height="content" if len(frame) <= 15 else 560, column_config=config,
+    frame = pd.DataFrame([[table.cell(row, column.key).value for column in table.columns] for row in table.rows],
+                         columns=[column.key for column in table.columns])
+    column_of = {column.key: column for column in table.columns}
+    measured = [key for key in ("value", "newest", "test") if key in column_of]
+    frame[measured] = frame[measured].astype(float)
+    styled = frame.style.format({key: tables.said(column_of[key]) for key in measured})
+    place = list(column_of).index("value")
+    for row, words in enumerate(table.said()):  # a number that sorts, shown with its interval
+        if "±" in words[place]:
+            styled = styled.format(lambda _, said=words[place].replace("-", "−"): said,
+                                   subset=pd.IndexSlice[[row], ["value"]])
+    config: dict[str, Any] = {key: (st.column_config.NumberColumn if pd.api.types.is_numeric_dtype(frame[key]) else
+                                    st.column_config.TextColumn)(column.heading, help=column.help or None)
+                              for key, column in column_of.items()}
+    config["best"] = st.column_config.CheckboxColumn("Best", help="The best mean among points with all their seeds.")
+    st.dataframe(styled, hide_index=True, height="content" if len(frame) <= 15 else 560, column_config=config,
                  placeholder="–", key=f"sweep-table-{now.sweep.name}")
     if early := {row.number: why for row in now.rows if (why := next((t.early for t in row.trials if t.early), ""))}:
         with st.expander(f"{len(early)} points were stopped early" if len(early) > 1 else "One point was stopped early",

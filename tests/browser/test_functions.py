@@ -47,8 +47,8 @@ def test_ticks_of_steps_are_whole(call: Call, first: int, last: int, most: int, 
 
 @pytest.mark.parametrize(("log", "values", "step", "expected"), [
     (False, [0.1, 0.2, 0.30000000000000004], 0.1, ["0.1", "0.2", "0.3"]),
-    (False, [-5e-17, 10_000, 2_500_000], 10_000, ["0", "10k", "2.5M"]),
-    (True, [1e-5, 0.01, 100, None], 1, ["1e-5", "0.01", "100", ""])])
+    (False, [-5e-17, 10_000, 2_500_000], 10_000, ["0", "10k", "2.5M"]), (False, [-200, 0], 200, ["−200", "0"]),
+    (True, [1e-5, 0.01, 100, None], 1, ["1e−5", "0.01", "100", ""])])
 def test_labels_of_the_axes(call: Call, log: bool, values: list[float | None], step: float,
                             expected: list[str]) -> None:
     labels = call("curves/curves.js", "([l, v, s]) => m.ticks(l)(null, v, null, null, s)", [log, values, step])
@@ -57,8 +57,8 @@ def test_labels_of_the_axes(call: Call, log: bool, values: list[float | None], s
 
 @pytest.mark.parametrize(("module", "name", "value", "expected"), [
     ("curves/curves.js", "number", 98.76543, "98.77"), ("curves/curves.js", "number", 12_345.67, "12,345.7"),
-    ("curves/curves.js", "number", 0.00042, "4.200e-4"), ("curves/curves.js", "number", 0, "0"),
-    ("curves/curves.js", "number", None, "no value"),
+    ("curves/curves.js", "number", 0.00042, "4.200e−4"), ("curves/curves.js", "number", 0, "0"),
+    ("curves/curves.js", "number", None, "no value"), ("curves/curves.js", "number", -86.3, "−86.30"),
     ("heat/heat.js", "nats", -1e-5, "0.0000"), ("heat/heat.js", "nats", 0.01234, "0.0123"),
     ("heat/heat.js", "nats", 2.3456, "2.35"), ("heat/heat.js", "short", 12_500, "12.5k"),
     ("player/player.js", "short", None, "–"), ("player/player.js", "short", 0.5, "0.500"),

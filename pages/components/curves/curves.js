@@ -4,6 +4,7 @@
 import * as address from "../lib/address.js";
 import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
+import { minus } from "../lib/numbers.js";
 import { lapOf, paintOf, placeOf, readTheme } from "../lib/palette.js";
 import { saveButton, together } from "../lib/save.js";
 import { tipOf } from "../lib/tip.js";
@@ -771,7 +772,7 @@ export function ticks(log) {
     const [unit, letter] = UNITS.find(([least]) => size >= least) ?? [1, ""];
     return Number((v / unit).toPrecision(6)) + letter;
   };
-  return (u, splits, axis, space, step) => splits.map(v => text(v, step));
+  return (u, splits, axis, space, step) => splits.map(v => minus(text(v, step)));
 }
 
 const GROUPED = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
@@ -782,8 +783,8 @@ export function number(v) {
   if (v == null) return "no value";
   const size = Math.abs(v);
   if (size === 0) return "0";
-  if (size >= 1e9 || size < 1e-3) return v.toExponential(3);
-  return (size >= 1000 ? GROUPED : FOUR).format(v);
+  if (size >= 1e9 || size < 1e-3) return minus(v.toExponential(3));
+  return minus((size >= 1000 ? GROUPED : FOUR).format(v));
 }
 
 function withUnit(v, unit) {

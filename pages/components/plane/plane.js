@@ -3,6 +3,7 @@
 
 import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
+import { fixed, minus } from "../lib/numbers.js";
 import { lapOf, paintOf, placeOf, readTheme } from "../lib/palette.js";
 import { clamp, grouped, Plot, ticks } from "../lib/plot.js";
 import { saveButton, together } from "../lib/save.js";
@@ -356,7 +357,7 @@ class Figure {
     const r = mean(row => (row[0] - mx) * (row[1] - my)) / (sdX * sdY);
     const text = rows.length === 0
       ? "no finite point"
-      : `sd model ${fixed(sdX)} · sd inference ${fixed(sdY)} · r ${Number.isFinite(r) ? fixed(r) : "–"}`;
+      : `sd model ${fixed(sdX, 2)} · sd inference ${fixed(sdY, 2)} · r ${Number.isFinite(r) ? fixed(r, 2) : "–"}`;
     return { sdX, sdY, r, text };
   }
 
@@ -613,6 +614,5 @@ function faded(colour, part, { background }) {
 }
 
 const DECIMALS = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const decimals = v => DECIMALS.format(v);
-const fixed = v => (Math.abs(v) < 0.005 ? 0 : v).toFixed(2);
+const decimals = v => minus(DECIMALS.format(v));
 const pair = (x, y) => `rate ${decimals(x)}, distortion ${decimals(y)}`;
