@@ -380,7 +380,8 @@ class Sweep {
     const colour = point => coloured.values.get(point.said[coloured.index]) ?? theme.palette[0];
     for (const joined of apart(points, index)) {
       c.globalAlpha = joined.every(point => this.kept(point)) ? 0.5 : 0.1;
-      Object.assign(c, { strokeStyle: colour(joined[0]), lineWidth: 1.5 });
+      const unlike = index === coloured.index && coloured.values.size > 0; // its points have a colour each
+      Object.assign(c, { strokeStyle: unlike ? theme.text : colour(joined[0]), lineWidth: 1.5 });
       path(c, joined.map(point => this.dot(index, point)));
     }
     points.forEach((point, i) => {

@@ -11,6 +11,7 @@ const BEYOND = 6; // rows drawn above and below those in sight
 const LETTER = 7.4; // px of a letter in a cell, about
 const WIDTHS = { name: [120, 240], text: [70, 185], number: [64, 170], picture: [150, 150] };
 const NARROW = 560; // px
+const SLIM = 76; // px of a picture's column there, so that the name stands beside it
 const ARROW = { up: " ↑", down: " ↓", "": "" };
 const SORTS = { up: "ascending", down: "descending", "": "none" };
 
@@ -68,6 +69,7 @@ class Table {
   layOut() {
     const { columns, rows, height } = this.message;
     this.widths = columns.map((column, i) => {
+      if (column.kind === "picture" && this.frame.clientWidth < NARROW) return SLIM;
       const [least, most] = WIDTHS[i === this.named ? "name" : column.kind];
       const longest = rows.reduce((n, { cells }) => Math.max(n, letters(cells[i])), column.title.length + 2);
       return Math.max(least, Math.min(most, Math.ceil(longest * LETTER) + 22));
