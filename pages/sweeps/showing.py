@@ -158,10 +158,10 @@ def _table(now: Standing) -> None:
     frame[measured] = frame[measured].astype(float)
     styled = frame.style.format({key: tables.said(column_of[key]) for key in measured})
     place = list(column_of).index("value")
-    for row, words in enumerate(table.said()):  # a number that sorts, shown with its interval
-        if "±" in words[place]:
-            styled = styled.format(lambda _, said=words[place].replace("-", "−"): said,
-                                   subset=pd.IndexSlice[[row], ["value"]])
+    for row, cells in enumerate(table.said()):  # a number that sorts, shown with its interval
+        words = cells[place].replace("-", "−")
+        if "±" in words:
+            styled = styled.format(lambda _, words=words: words, subset=pd.IndexSlice[[row], ["value"]])
     config: dict[str, Any] = {key: (st.column_config.NumberColumn if pd.api.types.is_numeric_dtype(frame[key]) else
                                     st.column_config.TextColumn)(column.heading, help=column.help or None)
                               for key, column in column_of.items()}
