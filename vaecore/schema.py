@@ -64,16 +64,27 @@ def in_words(info: FieldInfo) -> str:
                                   f"One of {', '.join(choices)}." if choices else ""]))
 
 
+def bounds(info: FieldInfo) -> dict[str, Any]:
+    """The bounds that a field declares, by pydantic's names for them: ge, gt, le, lt."""
+    return {name: bound for rule in info.metadata for name in BOUNDS
+            if (bound := getattr(rule, name, None)) is not None}  # of annotated_types
+
+
+def ends(info: FieldInfo) -> tuple[float | None, float | None]:
+    """Smallest and largest value of a field, open ends among them; None where there is no bound."""
+    found = bounds(info)
+    return found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
+
+
 def fields_in_words(model: type[BaseModel]) -> str:
     """The described fields of a configuration as a list, a line each, with default and bounds."""
     lines = []
     for name, info in model.model_fields.items():
         if info.description:
-            bounds = [f"{word} {bound:,}" for each in info.metadata for attribute, word in BOUNDS.items()
-                      if (bound := getattr(each, attribute, None)) is not None]
+            said = [f"{BOUNDS[name]} {bound:,}" for name, bound in bounds(info).items()]
             usual = "" if info.is_required() else f"Default {_plainly(info.get_default(call_default_factory=True))}"
-            ends = ", ".join(filter(None, [usual, *bounds]))
-            lines.append(f"- `{name}`: {in_words(info)}{f' {ends[0].upper()}{ends[1:]}.' if ends else ''}")
+            more = ", ".join(filter(None, [usual, *said]))
+            lines.append(f"- `{name}`: {in_words(info)}{f' {more[0].upper()}{more[1:]}.' if more else ''}")
     return "\n".join(lines)
 
 

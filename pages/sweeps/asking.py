@@ -22,7 +22,7 @@ from pages.shared.queue import anything_live
 from pages.shared.words import duration, escaped
 from vaecore.lab import LabError
 from vaecore.named import presets
-from vaecore.schema import ConfigError, Strict, in_words, title_of
+from vaecore.schema import ConfigError, Strict, ends, in_words, title_of
 from vaecore.store import NAME, StoreError
 from vaecore.sweeps import Grid, Halving, Median, NoStopping, Random, Search, names
 from vaecore.sweeps.declared import MAX_AXES, Sweep
@@ -222,13 +222,10 @@ def _options(kind: type[Strict], key: str) -> dict[str, Any]:
 
 def _number(key: str, name: str, info: FieldInfo) -> float:
     """A number between its declared bounds."""
-    found = {each: getattr(rule, each) for rule in info.metadata for each in ("ge", "gt", "le", "lt")
-             if getattr(rule, each, None) is not None}
     whole = info.annotation is int
     kind = int if whole else float
     st.session_state.setdefault(key, kind(info.default))
-    low, high = (next((kind(found[each]) for each in ends if each in found), None) for ends in (("ge", "gt"),
-                                                                                                ("le", "lt")))
+    low, high = (None if end is None else kind(end) for end in ends(info))
     value: float = st.number_input(title_of(name, info), low, high, key=key, step=kind(1) if whole else 0.05, width=150,
                                    help=in_words(info), persist_state="session")
     return value

@@ -35,10 +35,9 @@ ALLOWED = {
     ("vaecore/data/own/clip_file.py", "getattr(frame, 'side_data', ())"),
     ("vaecore/data/own/clip_file.py", "getattr(frame, 'rotation', 0)"),
     ("vaecore/lab/worker.py", "getattr(error, 'advice', None)"),
-    ("vaecore/schema.py", "getattr(each, attribute, None)"),  # bounds of a field, of annotated_types
+    ("vaecore/schema.py", "getattr(rule, name, None)"),  # bounds of a field, of annotated_types
     ("vaecore/training/device.py", "hasattr(os, 'sched_getaffinity')"),
     ("vaecore/evaluate/results.py", "getattr(found, each.spread, None)"),  # a field by the name its declaration gives
-    ("pages/train/form/fields.py", "getattr(rule, name, None)"),  # bounds again
     ("vaecore/schema.py", "getattr(member, 'title', '')"),
     ("pages/train/form/tree.py", "getattr(value, tag, None)"),  # the tag that pydantic says a union has
     *(("vaecore/data/own/given.py", probe) for probe in (  # arrays, tensors and data sets of anybody's

@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from vaecore.config import RunConfig, complete, differences
 from vaecore.modalities import Modality
-from vaecore.schema import ConfigError, named, parse, tagged, title_at, title_of
+from vaecore.schema import TAGS, ConfigError, Strict, named, parse, tagged, title_at, title_of
 from vaecore.store import Run, StoreError
 from vaecore.tables import UNSET, Cell, Column, Row, Table
 from vaecore.training.checkpoints import BrokenCheckpoint, modalities_in
@@ -110,7 +110,7 @@ def _between(models: Sequence[BaseModel | None], hidden: Sequence[set[str]], pat
         dotted = f"{path}{name}"
         values = [None if model is None or dotted in no else dict(model).get(name)
                   for model, no in zip(models, hidden, strict=True)]
-        if dotted == "data.path" and any(getattr(model, "digest", "") for model in models):
+        if dotted == "data.path" and any(dict(model).get("digest") for model in models if model):
             continue  # the digest says whether it is the same file, wherever it lies
         there = [value for value in values if value is not None]
         if any(isinstance(value, BaseModel) for value in there):
@@ -134,8 +134,8 @@ def _fields(models: Sequence[BaseModel | None]) -> dict[str, FieldInfo]:
 
 def _is_tag(models: Sequence[BaseModel | None], name: str) -> bool:
     """Whether a field only says which member of a union a model is, which the choice has told."""
-    return name in ("kind", "family", "name") and all(
-        model is None or getattr(model, "tag", None) == getattr(model, name, None) for model in models)
+    return name in TAGS and all(model is None or (isinstance(model, Strict) and model.tag == dict(model).get(name))
+                                for model in models)
 
 
 def _choice(value: Any, info: FieldInfo, *, whole: bool) -> str:

@@ -85,9 +85,9 @@ def _evaluated(facts: Evaluation) -> Iterator[tuple[str, Found]]:
             yield "coherence", Found(sum(shares) / len(shares), setting=setting)
         yield "joint_coherence", Found(_number(across.joint), setting=setting)
     if factors := facts.of(Disentanglement):
-        for key in ("mig", "sap", "beta_vae", "mcc"):
-            score = getattr(getattr(factors, key), "score", None)
-            yield key, Found(_number(score), setting=factors.depends(facts.split, facts.seed))
+        for each, score in factors.scores():
+            if each.name != "mig_full":
+                yield each.name, Found(score, setting=factors.depends(facts.split, facts.seed))
     if clips := facts.of(Video):
         yield from _of_clips(clips, facts)
     if cost := facts.of(Cost):

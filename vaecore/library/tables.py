@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from vaecore.library.fields import FIELDS, NUMBERS, Field
@@ -109,7 +110,7 @@ def facts_of_group(group: Group) -> dict[str, Any]:
 
 
 def _jsonable(value: Any) -> Any:
-    if hasattr(value, "isoformat"):
+    if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):
         return None

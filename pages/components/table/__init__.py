@@ -19,7 +19,7 @@ The value is `u32 header length | JSON`, of a table
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -65,7 +65,7 @@ def table(columns: Sequence[Column], rows: Sequence[Row], *, ticked: Iterable[st
 def told(key: str, what: Literal["ticked", "sort", "open"]) -> Any:
     """What the browser sent of late, as it came; None for nothing."""
     kept = st.session_state.get(key)
-    return kept.get(what) if kept is not None and hasattr(kept, "get") else None
+    return kept.get(what) if isinstance(kept, Mapping) else None
 
 
 def pack(columns: Sequence[Column], rows: Sequence[Row], *, ticked: Iterable[str], stamp: int, opened: str = "",

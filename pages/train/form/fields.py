@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from vaecore.schema import title_of
+from vaecore.schema import bounds, ends, title_of
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,10 @@ def extra(info: FieldInfo) -> Mapping[str, Any]:
     return info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
 
 
-def bounds(info: FieldInfo) -> tuple[float | None, float | None]:
-    """Smallest and largest value, open ends among them; None where there is no bound."""
-    found = {name: getattr(rule, name) for rule in info.metadata
-             for name in ("ge", "gt", "le", "lt") if getattr(rule, name, None) is not None}
-    return found.get("ge", found.get("gt")), found.get("le", found.get("lt"))
-
-
 def accepted(info: FieldInfo) -> str:
     """What a field accepts, in words; a bound that is itself refused is said so."""
-    low, high = bounds(info)
-    above, below = (any(getattr(rule, name, None) is not None for rule in info.metadata) for name in ("gt", "lt"))
+    (low, high), named = ends(info), bounds(info)
+    above, below = "gt" in named, "lt" in named
     if low is None or high is None:
         return "" if low is None else f"{'More than' if above else 'At least'} {low:,}."
     return f"{'Above' if above else 'From'} {low:,} {'to below' if below else 'to'} {high:,}."

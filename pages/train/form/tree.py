@@ -10,8 +10,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pages.train.form.fields import accepted, bounds, extra, is_tag, kind_of
-from vaecore.schema import tagged, title_of
+from pages.train.form.fields import accepted, extra, is_tag, kind_of
+from vaecore.schema import ends, tagged, title_of
 
 # Path of a choice, what was chosen when the form began, whether it can be chosen: what is chosen.
 Choose = Callable[[str, Any, Callable[[Any], bool]], Any]
@@ -43,7 +43,7 @@ class Leaf:
     @property
     def bounds(self) -> tuple[float | None, float | None]:
         """Smallest and largest; an open end counts as closed, and the schema refuses it with its own words."""
-        return bounds(self.info)
+        return ends(self.info)
 
     @property
     def help(self) -> str:
