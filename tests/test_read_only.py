@@ -99,6 +99,50 @@ ACTS: dict[str, Callable[[Lab], Any]] = {
     "sweeps.tending.tend": lambda at: tending.tend(at.store, "sizes"),
 }
 
+# What writes to disk is guarded by `permission.require`, or has a reason to be here.
+ASKED_FOR = "the file that somebody asked for at the command line or in a notebook"
+CACHED = "the cache: made from what is read, and made again where it is missing"
+TRAINS = "whoever trains: `lab.jobs.submit`, `lab.worker.train_here` or `studies.run_study` has asked"
+UNGUARDED = {
+    **dict.fromkeys(["cli.bringing", "cli.comparing", "cli.crossmodal", "cli.encoding", "cli.exporting", "cli.looking",
+                     "cli.video", "explore.export.split_codes", "explore.maps.latent_map", "sharing.packing"],
+                    ASKED_FOR),
+    **dict.fromkeys(["comparison.columns", "data.base", "data.converted", "data.own.pictures.folder",
+                     "evaluate.classifier", "explore.export.kept", "explore.maps.kept", "named"], CACHED),
+    **dict.fromkeys(["lab.control", "lab.previews", "provenance", "training.checkpoints", "training.session"], TRAINS),
+    **dict.fromkeys(["data.spoken_digits", "explore.clips.films"], "a file in memory"),
+    "data.download": "`data.fetching.fetch` has asked",
+    "doctor": "tries whether a store can be written to, and leaves nothing there",
+    "evaluate.points": "`evaluate.kept.keep` has asked",
+    "files": "what all others write with",
+    "locks": "files of no bytes, whose locks exclude others; also who only looks may take one",
+    "training.fork": "takes back what `store.Store.create`, which has asked, has just made",
+}
+WRITERS = {"write_json_atomic", "write_bytes_atomic", "write_text", "write_bytes", "mkdir", "makedirs", "touch",
+           "rename", "unlink", "rmdir", "rmtree", "copytree", "copyfile", "copy2", "symlink_to", "hardlink_to", "utime",
+           "truncate", "remove_leftovers", "prune", "save_file"}
+
+
+def writers() -> Iterator[tuple[str, set[str]]]:
+    """Every module of the package that writes to disk, with what it calls for it, and whether it asks first."""
+    for path in sorted(ROOT.rglob("*.py")):
+        calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
+        if found := {ast.unparse(call.func) for call in calls if _writes(call)}:
+            yield (".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"),
+                   found | {"permission.require" for call in calls if ast.unparse(call.func) == "permission.require"})
+
+
+def _writes(call: ast.Call) -> bool:
+    *owner, name = ast.unparse(call.func).rpartition(".")
+    if name == "replace":  # of a path; a text's takes two
+        return owner[0] == "os" or (len(call.args) == 1 and not call.keywords)
+    if name == "open":
+        told = [each.value for each in (*call.args, *(word.value for word in call.keywords))
+                if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+        return any(len(mode) <= 3 and set(mode) & set("wax+") for mode in told) or "O_CREAT" in ast.unparse(call)
+    return (owner[0] == "shutil" and name in ("copy", "move")) or (
+        name in WRITERS and not (owner[0] == "marks" and name == "rename"))  # `library.marks.rename`, which asks
+
 
 def guarded() -> Iterator[str]:
     """Every function of the package that calls `permission.require`, by its dotted name."""
@@ -129,6 +173,23 @@ def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
 def test_every_guarded_function_is_tried_here() -> None:
     assert set(guarded()) == set(ACTS)
+
+
+def test_what_writes_to_disk_asks_first_or_says_why_not() -> None:
+    unguarded = {name for name, calls in writers() if "permission.require" not in calls}
+    assert unguarded - set(UNGUARDED) == set(), "these write to disk and ask nobody: call permission.require first"
+    assert set(UNGUARDED) - unguarded == set(), "these ask by now, or write nothing: take them off the list"
+
+
+@pytest.mark.parametrize(("code", "writes"), [
+    ("path.write_text('x')", True), ("write_json_atomic(path, {})", True), ("shutil.rmtree(path)", True),
+    ("path.replace(other)", True), ("os.replace(a, b)", True), ("text.replace('a', 'b')", False),
+    ("path.open('wb')", True), ("open(path, 'a', encoding='utf-8')", True), ("path.open('rb')", False),
+    ("os.open(path, os.O_RDWR | os.O_CREAT)", True), ("zip.open(name)", False), ("shutil.move(a, b)", True)])
+def test_what_counts_as_writing(code: str, writes: bool) -> None:
+    call = ast.parse(code, mode="eval").body
+    assert isinstance(call, ast.Call)
+    assert _writes(call) is writes
 
 
 @pytest.mark.parametrize("act", sorted(ACTS))

@@ -393,13 +393,13 @@ def test_a_shared_store_that_is_away_costs_a_line(store: Store, beside: Store, m
 def test_nobody_waits_for_a_dead_disk(store: Store, beside: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.create(RunConfig(), "mine")
     hangs = threading.Event()
-    monkeypatch.setattr(shared_stores, "PATIENCE", 0.2)
+    monkeypatch.setattr(shared_stores, "PATIENCE", 0.5)
     monkeypatch.setattr(shared_stores, "_seen", lambda _: hangs.wait(30) and shared_stores.Look())
     monkeypatch.setenv("VAECORE_SHARED", f"dead={beside.root}")
     start = time.monotonic()
     for _ in range(20):  # a page asks often, and waits once
         assert [run.id for run in store.everything()] == ["mine"]
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5, "each of them has waited"
     assert "does not answer" in store.away()[0]
     hangs.set()
 

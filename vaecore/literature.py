@@ -114,7 +114,7 @@ def ours(run: Run) -> Ours:
     known = record(run)
     values = complete(run.values())
     model, data, training = (values.get(part) or {} for part in ("model", "data", "training"))
-    tested = [each for each in results(run) if each.split == "test"]
+    tested = [each for each in results(run) if each.split == "test" and not each.partial]
     like = next((found for each in reversed(tested) if (found := each.of(Likelihood))), None)
     numbers = {key: known.numbers[key].value for key in ("frechet", "perplexity", "mig", "ssim_clips", "psnr_clips")
                if key in known.numbers}

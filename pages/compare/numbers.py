@@ -31,7 +31,8 @@ PARTS = ("likelihood", "reconstruction")  # what is found of each observation
 def numbers(runs: list[Run], facts: list[Headline]) -> None:
     """Every number, a row a run, each kind of observation in a table of its own."""
     st.subheader("Numbers", anchor=False, help="Of the evaluations of these runs, with equal settings where there are "
-                 "such; of a run without one, of the end of its training. ± is half a 95 % interval over the "
+                 "such; of a run without one, of the end of its training, as lists of runs and the planes have "
+                 "them: an evaluation has noise of its own. ± is half a 95 % interval over the "
                  "observations, by bootstrap (BCa).")
     kinds: dict[str, list[Run]] = {}
     for run, one in zip(runs, facts, strict=True):

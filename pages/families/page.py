@@ -142,7 +142,8 @@ def numbers(m: Measured) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.metric("log density" if m.kind == "density" else "log p(x|label)" if m.conditional else "log p(x)",
                   "–" if m.log_p is None else f"{m.log_p:.1f} nats".replace("-", "−"),
-                  help="Per test observation. Higher is better, where likelihoods are of the same kind. "
+                  help="Per test observation" + (f", over {m.observations:,} of them" if m.observations else "")
+                  + ". Higher is better, where likelihoods are of the same kind. "
                   + (GIVEN if m.conditional else "") + MARK_HELP)
         st.badge(mark, color=colour, help=KINDS[m.kind] + (f", K = {m.samples:,}" if m.samples else ""))
     with st.container(horizontal=True, gap="medium"):

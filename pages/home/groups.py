@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pages.shared.headline import ACTIVE_HELP, MSE_HELP, PERPLEXITY_HELP, Figure, active, bound_help, bound_name
+from vaecore.evaluate.families import likelihood as evaluated
 from vaecore.evaluate.kept import results
 from vaecore.evaluate.parts.likelihood import Likelihood
-from vaecore.evaluate.results import Result, of, shown
+from vaecore.evaluate.results import of, shown
 from vaecore.library.found import numbers
 from vaecore.library.headline import Headline, comparable, headline
 from vaecore.store import Run, StoreError
@@ -67,11 +68,6 @@ def _read(run: Run) -> Headline | None:
 # -- the numbers that count ------------------------------------------------------------------------
 
 
-def _latest(run: Run, kind: type[Result]) -> Any:
-    """The newest result of this kind that is kept beside a run; None of none."""
-    return next((part for each in reversed(results(run)) if (part := each.of(kind)) is not None), None)
-
-
 def error(_: Run, facts: Headline) -> Figure:
     """What is lost of an observation on its way through the code."""
     return Figure("Reconstruction error", shown(facts.mse, 3), MSE_HELP)
@@ -87,12 +83,13 @@ def in_use(run: Run, facts: Headline) -> Figure:
 
 
 def likelihood(run: Run, facts: Headline) -> Figure:
-    """log p(x), as it was evaluated; else what the run itself knows."""
-    found = _latest(run, Likelihood)
+    """log p(x) as the test set was evaluated, so that families compare; else what the run knows of all of it."""
+    found = evaluated(run)
     if found is None:
         return Figure(bound_name(facts), shown(facts.bound), f"{bound_help(facts)} Unit: nats/{facts.one}.")
     declared = of(Likelihood, "log_likelihood")
-    return Figure("Test log p(x), nats", shown(found.log_likelihood), declared.sentence)
+    over = f" Over {found.observations:,} observations of the test set." if found.observations else ""
+    return Figure("Test log p(x), nats", shown(found.log_likelihood), declared.sentence + over)
 
 
 def crossing(run: Run, facts: Headline) -> Figure:

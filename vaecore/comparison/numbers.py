@@ -46,6 +46,9 @@ ALIKE = ("split", "importance_samples", "observations", "seed", "samples", "vide
 ESTIMATED = ("log_p_is", "bits")
 OF_CLIPS = ("ssim_clips", "psnr_clips")
 VALUES = {"log_p_is": "log_likelihood", "ssim_clips": "video.ssim", "psnr_clips": "video.psnr"}  # how points call them
+# Drawn anew, with the seed of the evaluation: equal to those of the training but for the noise.
+FROM = ("ELBO, reconstruction and KL are those of the evaluations where there are such, with their noise; lists of "
+        "runs and planes have them of the end of the training.")
 CONDITIONAL = "conditional."  # how keys begin of log p of a modality given the others
 
 
@@ -201,6 +204,8 @@ class Comparison:
     def notes(self, *, differences: bool = False) -> list[str]:
         """What a table needs below it: what ± is, what the numbers depend on, and what does not compare."""
         told = ["± is half a 95 % interval over observations."]
+        if any(one.evaluation for one in self.runs):
+            told.append(FROM)
         if differences:
             told = [f"Differences from {self.reference}, whose own numbers stand in its row; ± is half a 95 % "
                     "interval, paired where both runs kept their values on the same observations."]

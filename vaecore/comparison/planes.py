@@ -15,9 +15,8 @@ from vaecore.evaluate.results import group
 from vaecore.library.headline import Headline, comparable, headline
 from vaecore.store import Run
 from vaecore.tables import Column, Table
+from vaecore.training import ACTIVE
 from vaecore.untrusted import Number, Untrusted
-
-ACTIVE = 0.01  # variance of a dimension's code over observations beyond which it is active, after Burda et al. (2016)
 
 
 class Tested(Evidence):
@@ -137,12 +136,11 @@ def table(found: Sequence[Use], threshold: float = ACTIVE) -> Table:
     ]
     return Table(columns, [{"run": use.run, "rate": use.rate, "distortion": use.distortion, "elbo": use.bound,
                             "active": use.active(threshold), "size": use.size, "most": use.within(0.9)}
-                           for use in found])
+                           for use in found], notes=["Of the test at the end of the training; an evaluation finds the "
+                                                     "same but for its noise."])
 
 
 def title(group: Sequence[Use]) -> str:
     """The data that a group of runs shares, in words, with their likelihood."""
     facts = group[0].facts
     return ", ".join(word for word in (facts.data, facts.likelihood and f"{facts.likelihood} likelihood") if word)
-
-

@@ -43,6 +43,7 @@ class Measured:
     log_p: float | None  # nats per observation
     standard_error: float | None
     samples: int  # K of an estimate
+    observations: int | None  # over which log p is a mean
     conditional: bool  # of x given its label or covariate, which is more than that of x
     likelihood: str  # what is scored: nats of different ones do not compare
     inference_passes: int | None
@@ -100,6 +101,12 @@ def newest(found: Iterable[Facts]) -> Facts:
     return merged
 
 
+def likelihood(run: Run) -> Likelihood | None:
+    """log p(x) of the test split as pages say it beside that of others; None where no evaluation has it."""
+    facts = newest(evaluations(run))
+    return Evaluation.read(facts).of(Likelihood) if facts else None
+
+
 def measured(run: Run) -> Measured:
     """What the evaluations of `run` say; raises `StoreError` for a run without a configuration."""
     values, about = run.values(), run.about()
@@ -117,7 +124,8 @@ def measured(run: Run) -> Measured:
         family=str(about.get("family") or (model.get("family") if isinstance(model, dict) else ""))[:80],
         data=str((found.data if found else "") or about.get("data") or "")[:200],
         standard_error=finite(likelihood.standard_error) if likelihood else None,
-        samples=likelihood.samples if likelihood else 0, conditional=found is not None and found.conditional,
+        samples=likelihood.samples if likelihood else 0, observations=likelihood.observations if likelihood else None,
+        conditional=found is not None and found.conditional,
         likelihood=found.likelihood_name[:80] if found else "",
         inference_passes=cost.inference_passes if cost else None,
         inference_seconds=finite(cost.inference_seconds) if cost else None,

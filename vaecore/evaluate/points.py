@@ -33,7 +33,7 @@ MAX_QUANTITIES = 64  # of an evaluation
 LOOKED_AT = 512  # observations of whose bytes the order is told
 TIES = ("run", "settings", "split", "identity", "data", "order", "observations", "step", "date")
 SOURCES = "sources"  # of windows: which clip each is of, by a number
-AGREES = 1e-3  # how far the mean of the values may be from the number, of its size
+AGREES = 1e-3  # how far the mean of the values may be from the number, of its size or of how far they spread
 
 Values = NDArray[np.float32]
 
@@ -104,7 +104,7 @@ def agreeing(values: Values | None, number: float) -> Values | None:
     if values is None or not math.isfinite(number) or not np.isfinite(values).any():
         return None
     apart = abs(float(np.nanmean(values, dtype=np.float64)) - number)
-    return values if apart <= AGREES * max(1.0, abs(number)) else None
+    return values if apart <= AGREES * max(abs(number), float(np.nanstd(values, dtype=np.float64))) else None
 
 
 def read(path: Path, wanted: str = "") -> dict[str, Points]:

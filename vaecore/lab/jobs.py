@@ -187,8 +187,8 @@ def remove(folder: Path) -> str:
 
 def kick(root: Path) -> None:
     """Start a supervisor on each free slot while tickets wait. Whoever looks at the queue calls this."""
-    # Who only looks starts nothing, and is not told so at each look; nor is anything started for another's store.
-    if permission.read_only() or Store(root).listed_as:
+    # Who may only look starts nothing, and is not told so at each look; nor is anything started for another's store.
+    if permission.refusal() or Store(root).listed_as:
         return
     waiting = len(tickets(root))
     for slot in range(slots(root)):

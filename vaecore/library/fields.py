@@ -94,8 +94,9 @@ WORDS = (
 NUMBERS: dict[str, Field] = {each.key: each for each in (
     Field("elbo", "ELBO", "Nats per observation, test set: log p(x|z) less KL, a lower bound on log p(x), of families "
           "with a KL.", "number", "nats", 2, "higher", "bound", compares="likelihood"),
-    Field("log_p", "log p(x)", "Nats per observation, test set, of families that know it themselves.", "number", "nats",
-          2, "higher", "exact", compares="likelihood"),
+    Field("log_p", "log p(x)", "Nats per observation, whole test set, of families that know it themselves. Home and "
+          "Families have it over the observations of an evaluation.", "number", "nats", 2, "higher", "exact",
+          compares="likelihood"),
     Field("log_p_given_z", "log p(x|z)", "Nats per observation, test set, at the code of each: no bound on log p(x), "
           "of families without a prior.", "number", "nats", 2, "higher", "no log p", compares="likelihood"),
     Field("reconstruction", "Reconstruction", "E log p(x|z) in nats per observation, test set: ELBO without its KL.",

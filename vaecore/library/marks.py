@@ -103,8 +103,9 @@ def _change(run: Run, change: Callable[[Marks], Marks]) -> None:
     path = run.marks_file
     if not run.path.is_dir():
         raise StoreError(f"There is no run '{run.id}' any more.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path.parent / ".marks.lock"):
+    if not run.writable:  # of one's own its folder is there, and is not made again where it was removed just now
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with alone(path.parent / ".marks.lock"):
         marks = change(read(path)[0])
         kept = {name: value for name, value in marks.model_dump(mode="json").items() if value}
         if kept:
@@ -114,12 +115,12 @@ def _change(run: Run, change: Callable[[Marks], Marks]) -> None:
 
 
 @contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold a lock that all writers of some marks take."""
+def alone(path: Path) -> Iterator[None]:
+    """Hold a lock that all writers of some file take; raises `StoreError` where another holds it too long."""
     until = time.monotonic() + PATIENCE
     while (lock := locks.attempt(path)) is None:
         if time.monotonic() > until:
-            raise StoreError(f"Another process has been writing marks for {PATIENCE:.0f} s: it may be suspended. Try "
+            raise StoreError(f"Another process has held {path.name} for {PATIENCE:.0f} s: it may be suspended. Try "
                              "again.")
         time.sleep(0.005)
     try:

@@ -29,7 +29,6 @@ from vaecore.library.records import Record
 
 LONGEST_QUERY, MOST_TERMS = 2_000, 40  # characters; words and conditions
 LONGEST_AGO = 3e10  # seconds: before there were runs
-OPERATORS = (">=", "<=", "!=", ">", "<", "=", ":")
 TERM = re.compile(r'(?P<not>-?)(?:(?P<name>[^\W\d][\w.-]*)(?P<operator>>=|<=|!=|>|<|=|:))?'
                   r'(?P<value>(?:"[^"]*"|[^\s"])*)')
 NUMBER = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?)\s*(%|[a-z]*)", re.IGNORECASE)

@@ -5,18 +5,19 @@ The file may come from anywhere: what cannot be read of it is left out, and all 
 
 from __future__ import annotations
 
-import threading
+import contextlib
+from collections.abc import Iterator
 
 from pydantic import Field
 
 from vaecore import permission
 from vaecore.files import BrokenFile, read_json, write_json_atomic
+from vaecore.library.marks import alone
 from vaecore.store import Store, StoreError
 from vaecore.untrusted import Untrusted
 
 LARGEST_VIEWS = 500_000  # bytes
 MOST_VIEWS, LONGEST_NAME, LONGEST_QUERY, MOST_COLUMNS = 100, 60, 1_000, 60
-_WRITING = threading.Lock()
 
 
 class TableView(Untrusted):
@@ -47,10 +48,11 @@ def views(store: Store) -> list[TableView]:
 def keep(store: Store, view: TableView) -> None:
     """Keep a view under its name, in place of another of that name.
 
-    Raises `StoreError` where there are `MOST_VIEWS` already, or the file cannot be read or written.
+    Raises `StoreError` where there are `MOST_VIEWS` already, the store is only read, or the file cannot be read or
+    written.
     """
     permission.require("keep a view")
-    with _WRITING:
+    with _writing(store):
         others = [each for each in views(store) if each.name != view.name]
         if len(others) >= MOST_VIEWS:
             raise StoreError(f"There are {MOST_VIEWS} views already. Forget one first.")
@@ -60,13 +62,21 @@ def keep(store: Store, view: TableView) -> None:
 def forget(store: Store, name: str) -> None:
     """Remove the view called `name`, if there is one."""
     permission.require("forget a view")
-    with _WRITING:
+    with _writing(store):
         _write(store, [each for each in views(store) if each.name != name])
 
 
-def _write(store: Store, those: list[TableView]) -> None:
+@contextlib.contextmanager
+def _writing(store: Store) -> Iterator[None]:
+    """One writer at a time, of all processes; what the disk refuses is a `StoreError`."""
+    store.require_own()
     try:
         store.root.mkdir(parents=True, exist_ok=True)
-        write_json_atomic(store.root / "views.json", {"views": [view.model_dump() for view in those]})
+        with alone(store.root / ".views.lock"):
+            yield
     except OSError as error:
         raise StoreError(f"The view cannot be kept: {error}.") from None
+
+
+def _write(store: Store, those: list[TableView]) -> None:
+    write_json_atomic(store.root / "views.json", {"views": [view.model_dump() for view in those]})

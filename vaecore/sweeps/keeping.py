@@ -53,8 +53,9 @@ def kept(store: Store, name: str) -> Sweep:
 
 
 def keep(store: Store, sweep: Sweep) -> None:
-    """Write its file; raises `StoreError` where one of that name is there."""
+    """Write its file; raises `StoreError` where one of that name is there, or the store is only read."""
     permission.require("start a sweep")
+    store.require_own()
     path = place(store, sweep.name)
     if path.exists():
         raise StoreError(f"There is already a sweep called '{sweep.name}'. Choose another name, or remove that one.")
@@ -65,6 +66,7 @@ def keep(store: Store, sweep: Sweep) -> None:
 def forget(store: Store, name: str) -> None:
     """Remove a sweep; its runs stay. Raises `StoreError` while it is at work."""
     permission.require("remove a sweep")
+    store.require_own()
     if tending(store, name).progress().running:
         raise StoreError(f"The sweep {name} is at work: stop it first, then remove it.")
     path = place(store, name)
