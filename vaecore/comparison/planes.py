@@ -15,7 +15,7 @@ from vaecore.evaluate.results import group
 from vaecore.library.headline import Headline, comparable, headline
 from vaecore.store import Run
 from vaecore.tables import Column, Table
-from vaecore.training import ACTIVE
+from vaecore.training import ACTIVE as ACTIVE
 from vaecore.untrusted import Number, Untrusted
 
 
