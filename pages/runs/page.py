@@ -104,6 +104,5 @@ if every and not any(each.place == "own" for each in every):
         st.caption("None of these is your own yet: the first takes about a minute.", width="content")
         st.page_link("train/page.py", label="Train a model", icon=":material/model_training:")
 trashed.trashed()
-for trouble in checkpoints.store().away():
-    st.caption(escaped(trouble))
+checkpoints.tell_away()
 looks.write()
