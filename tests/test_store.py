@@ -18,7 +18,9 @@ from vaecore.config import RunConfig
 from vaecore.evaluate import kept
 from vaecore.files import write_bytes_atomic
 from vaecore.lab import background, locks
+from vaecore.library import views
 from vaecore.store import STEP_COLUMNS, Metrics, Run, Store, StoreError
+from vaecore.sweeps import keeping
 
 
 @pytest.fixture
@@ -324,11 +326,13 @@ def test_a_shared_store_is_read_and_never_written(store: Store, beside: Store) -
     assert (run.id, run.place, run.writable, run.config().seed) == ("lab/new", "lab", False, 1)
     assert store.find("new").config().seed == 7, "a bare name is one's own"
     assert run.store_root == store.root == store.find("new").store_root
+    assert Run(store.root / "gallery" / "x", beside.root).store_root == store.root, "of a store that is only read, too"
     assert Run(run.path).id == "lab/new" and not Run(run.path).writable, "by its folder alone, too"
     before = sorted(beside.root.rglob("*"))
     acts: list[Callable[[], object]] = [
         lambda: store.discard(run), lambda: run.relocate("/x"), lambda: beside.create(RunConfig(), "more"),
-        lambda: beside.restore("old")]
+        lambda: beside.restore("old"), lambda: views.keep(beside, views.TableView(name="mine")),
+        lambda: views.forget(beside, "mine"), lambda: keeping.forget(beside, "sizes")]
     for act in acts:
         with pytest.raises(StoreError, match="only read"):
             act()

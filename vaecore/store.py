@@ -90,9 +90,10 @@ class Run:
     @property
     def store_root(self) -> Path:
         """The root of one's own store: what is found of a run that is only read is kept there."""
-        if self.home is not None:
-            return self.home
-        return self.path.parents[1] if self.place in ("", "gallery") else Store.default().root
+        root = self.home
+        if root is None and self.place in ("", "gallery"):
+            root = self.path.parents[1]
+        return Store.default().root if root is None or Store(root).listed_as else root
 
     def require_writable(self) -> None:
         """Pass where the run may be changed; raises `StoreError` that says why not, and what to do instead."""

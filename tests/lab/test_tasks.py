@@ -287,3 +287,19 @@ def test_one_evaluation_of_a_run_at_a_time(tmp_path: Path) -> None:
     ((), None)])
 def test_the_log_says_which_part_is_done_how_far(lines: tuple[str, ...], found: tuple[str, float] | None) -> None:
     assert background.reached(lines) == found
+
+
+def test_the_last_line_of_one_that_has_just_ended_is_there(it: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    it.folder.mkdir()
+    (it.folder / "it.lock").touch()
+    log = it.folder / "it.log"
+    log.write_text("half of it\n")
+
+    def ends(_: Path) -> bool:
+        """It ends while somebody looks whether it is running."""
+        log.write_text("half of it\nkept in evaluation.json\n")
+        return False
+
+    monkeypatch.setattr(locks, "held", ends)
+    found = it.progress()
+    assert not found.running and found.lines[-1] == "kept in evaluation.json"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 from pathlib import Path
 
@@ -146,6 +147,14 @@ def test_two_writers_lose_nothing(store: Store) -> None:
         thread.join()
     assert set(record(run).tags) == {f"w{writer}-{number}" for writer in range(4) for number in range(7)}
     assert not list(run.path.glob("*.tmp-*"))
+
+
+def test_a_run_that_is_removed_meanwhile_is_not_made_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = made(store, "one")
+    monkeypatch.setattr(Path, "is_dir", lambda path: shutil.rmtree(path) is None)  # it goes just after it was there
+    [done] = marks.pin([run])
+    monkeypatch.undo()
+    assert "cannot be written" in done.problem and not run.path.exists()
 
 
 def test_who_waits_too_long_is_told(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,18 @@ def test_a_number_that_does_not_compare_is_marked_with_the_reason(store: Store) 
     assert shown.columns[1].better == "" and "2 of 4" in shown.notes[0]
 
 
+def test_what_most_are_knows_no_likelihood_where_the_number_knows_none(store: Store) -> None:
+    """Of six runs of one data set, three and three of unlike likelihoods, all have an MSE that compares."""
+    for place in range(3):
+        made(store, f"bernoulli-{place}", elbo=-100.0)
+        made(store, f"gaussian-{place}", elbo=700.0, settings={"model.likelihood": {"kind": "gaussian", "sigma": 0.1}})
+    others = {made(store, f"drawn-{place}", elbo=-90.0, settings={"data.pixels": "binary-dynamic"}).id
+              for place in range(4)}
+    found = records(store)
+    assert set(unlike(found, "mse")) == others
+    assert set(unlike(found, "elbo")) == {each.id for each in found} - others
+
+
 def test_estimates_compare_only_with_the_same_samples(store: Store) -> None:
     def evaluation(samples: int) -> list[dict[str, object]]:
         return [{"settings": {"importance_samples": samples}, "split": "test", "seed": 0, "has_kl": True,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from vaecore import permission
+from vaecore import locks, permission
 from vaecore.errors import NotAllowed
-from vaecore.library import views
+from vaecore.library import marks, views
 from vaecore.library.views import TableView
 from vaecore.store import Store, StoreError
 
@@ -67,3 +68,14 @@ def test_who_only_looks_keeps_none(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(NotAllowed, match="forget a view"):
         views.forget(Store(tmp_path), "x")
     assert not (tmp_path / "views.json").exists()
+
+
+def test_another_process_that_writes_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(marks, "PATIENCE", 0.02)
+    held = locks.attempt(tmp_path / ".views.lock")
+    assert held is not None
+    with pytest.raises(StoreError, match="Another process"):
+        views.keep(Store(tmp_path), TableView(name="x"))
+    os.close(held)
+    views.keep(Store(tmp_path), TableView(name="x"))
+    assert [view.name for view in views.views(Store(tmp_path))] == ["x"]

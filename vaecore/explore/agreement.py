@@ -169,7 +169,7 @@ def _mean(pairs: Sequence[Pair]) -> float:
 
 def _interval(value: float, halves: Sequence[float], share: float) -> Estimate:
     off = 1.96 * share * float(np.std(halves, ddof=1))
-    return Estimate(value, value - off, min(1.0, value + off))
+    return Estimate(value, value - off, float(np.minimum(1.0, value + off)))
 
 
 # -- codes of runs -----------------------------------------------------------------------------------

@@ -91,6 +91,9 @@ class Task:
 
     def progress(self) -> Progress:
         """Where the task stands."""
+        # First, so that of one that has ended no last line is missed.
+        lock = self._file("lock")
+        running = lock.exists() and locks.held(lock)
         try:
             with self._file("log").open("rb") as log:
                 log.seek(max(0, os.fstat(log.fileno()).st_size - TAIL))
@@ -101,8 +104,7 @@ class Task:
             seconds = max(0.0, time.time() - self._file("pid").stat().st_mtime)
         except OSError:
             seconds = 0.0
-        lock = self._file("lock")
-        return Progress(lock.exists() and locks.held(lock), lines, seconds)
+        return Progress(running, lines, seconds)
 
     def stop(self) -> None:
         """Ask it to end; what it does then is its own affair. Nothing happens where it is not running."""

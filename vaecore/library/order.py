@@ -62,7 +62,8 @@ def unlike(records: Iterable[Record], field: str) -> dict[str, str]:
     nats = declared.compares == "likelihood"
     kinds: dict[tuple[str, str], list[Record]] = {}
     for each in found:
-        kinds.setdefault((each.comparable, each.numbers[declared.key].setting), []).append(each)
+        alike_by = each.comparable if nats else each.scored_on
+        kinds.setdefault((alike_by, each.numbers[declared.key].setting), []).append(each)
     if len(kinds) < 2:
         return {}
     most = max(kinds.values(), key=len)[0]

@@ -78,6 +78,7 @@ class Record:
     same: str = ""  # equal for runs of one configuration, seed included; empty where there is none
     same_but_seed: str = ""  # equal for runs that differ in nothing but their seed
     observations: str = ""  # equal for runs of the same data, whatever their pixels mean to the likelihood
+    scored_on: str = ""  # equal for runs of the same data, copy, pixels and reading
     comparable: str = ""  # equal for runs whose numbers in nats compare: data, copy, pixels, reading, likelihood
 
     def value(self, key: str) -> Any:
@@ -196,6 +197,7 @@ def _read(run: Run) -> Record:
     parent, experiment = about.get("parent"), about.get("experiment")
     device, epochs = summary.get("device"), summary.get("epoch")
     same, but_seed = shared(whole)
+    scored_on = _scored_on(facts)
     return Record(
         **common, title=marked.title or _line(about.get("title")) or run.id, state="unreadable" if broken else "new",
         detail=broken, problem=passed,
@@ -206,8 +208,9 @@ def _read(run: Run) -> Record:
         parameters=facts.parameters, seconds=facts.seconds, device=_line(device),
         parent=_line(parent.get("run")) if isinstance(parent, dict) else "", experiment=_line(experiment),
         likelihood=facts.likelihood, headline=facts, values=whole, settings=_settings(whole), same=same,
-        same_but_seed=but_seed, comparable=_comparable(facts), observations=_identity(json.dumps({
-            name: value for name, value in facts.read.items() if name not in PIXELS}, sort_keys=True)))
+        same_but_seed=but_seed, scored_on=scored_on, comparable=_digest([scored_on, facts.likelihood]),
+        observations=_identity(json.dumps({name: value for name, value in facts.read.items() if name not in PIXELS},
+                                          sort_keys=True)))
 
 
 def _line(value: Any) -> str:
@@ -255,10 +258,10 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode("utf-8", "replace")).hexdigest()[:24]
 
 
-def _comparable(facts: Headline) -> str:
-    """What runs share whose numbers in nats compare, by the rules of `headline.comparable`."""
+def _scored_on(facts: Headline) -> str:
+    """What runs share whose numbers compare, but for their likelihood, by the rules of `headline.comparable`."""
     copy = "" if facts.read.get("digest") else facts.scored_on[1]
-    return _digest([_identity(json.dumps(facts.read, sort_keys=True)), copy, *facts.scored_on[2:], facts.likelihood])
+    return _digest([_identity(json.dumps(facts.read, sort_keys=True)), copy, *facts.scored_on[2:]])
 
 
 @lru_cache(2_000)
