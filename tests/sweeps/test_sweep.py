@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -252,6 +253,21 @@ def test_runs_of_another_sweep_of_that_name_are_none_of_its_own(store: Store) ->
         (run.path / "about.json").write_text(json.dumps({
             "experiment": "sweep:s", "point": {"number": number, "values": values, "seed": 1}}))
     assert [(row.number, len(row.trials)) for row in standing(store, "s").rows][:2] == [(1, 0), (2, 0)]
+
+
+def test_a_seed_that_is_there_twice_counts_once(store: Store) -> None:
+    """As where a run was removed, made anew by a resume, and then brought back."""
+    sweep = kept(store, {"model.latent_size": "2,4"}, seeds=2)
+    for number in (1, 2):
+        for seed in (1, 2):
+            made.ended(made.made(store, sweep, number, {"model.latent_size": 2 * number}, seed), -20.0 - number - seed)
+    shutil.copytree(store.root / "runs" / "s-001-s1", store.root / "runs" / "s-001-s1-40e5")
+    shutil.copytree(store.root / "runs" / "s-001-s1", strange := store.root / "runs" / "s-strange")
+    about = json.loads((strange / "about.json").read_text())
+    (strange / "about.json").write_text(json.dumps({**about, "point": {**about["point"], "seed": 9}}))
+    now = standing(store, "s")
+    assert [trial.run.id for trial in now.rows[0].trials] == ["s-001-s1", "s-001-s2"]
+    assert (now.left, now.done, now.best) == (0, True, now.rows[0])
 
 
 def test_nothing_is_started_stopped_or_removed_by_one_who_only_looks(

@@ -248,6 +248,8 @@ def standing(store: Store, name: str) -> Standing:
         point = {field: _value(values[field]) for field in fields}
         if number in at and as_text(at[number]) != as_text(point):
             continue  # of another sweep that was called the same
+        if seed not in range(1, sweep.seeds + 1) or any(trial.seed == seed for trial in found.get(number, ())):
+            continue  # a copy, or brought back from the trash beside the one that took its place: a seed counts once
         at.setdefault(number, point)
         found.setdefault(number, []).append(_trial(run, sweep, number, seed, about))
     rows = tuple(Row(number, at[number], tuple(sorted(found.get(number, ()), key=lambda trial: trial.seed)),

@@ -43,7 +43,8 @@ class BrokenCheckpoint(Exception):
 
 def save_weights(path: Path, model: Family, config: RunConfig, step: int) -> None:
     """Write weights that can be loaded alone."""
-    path.parent.mkdir(exist_ok=True)
+    if path.parent.name == KEPT:  # and never the run's own folder again, which somebody has deleted meanwhile
+        path.parent.mkdir(exist_ok=True)
     modalities = {name: _noted(modality) for name, modality in model.modalities.items()}
     header = {"config": config.model_dump(mode="json"), "modalities": modalities, "step": step}
     if model.covariate is not None:

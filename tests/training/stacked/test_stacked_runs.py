@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,17 @@ def test_a_broken_folder_ends_that_member_alone(start: Start) -> None:
     how, _ = together(folders)
     assert how[0] == how[2] == "finished"
     assert isinstance(how[1], Exception)
+
+
+def test_a_folder_that_is_deleted_ends_that_member_alone_and_stays_away(start: Start) -> None:
+    folders = [start(values(seed), name=f"run-{seed}", train=False) for seed in SEEDS]
+
+    class Deletes(Watch):
+        def stop_requested(self) -> bool:
+            if len(self.told) == 2:
+                shutil.rmtree(folders[1])
+            return False
+
+    how, _ = together(folders, [Watch(), Deletes(), Watch()])
+    assert how[0] == how[2] == "finished"
+    assert isinstance(how[1], FileNotFoundError) and not folders[1].exists()
