@@ -32,6 +32,8 @@ bench: .venv/.installed-dev  ## measure against the peers and the limit; see ben
 	$(BIN)/python benchmarks/video.py
 	$(BIN)/python benchmarks/stored.py
 	$(BIN)/python benchmarks/stacked.py
+	$(BIN)/python benchmarks/library.py
+	$(BIN)/python benchmarks/library_page.py
 	$(BIN)/python benchmarks/maps.py
 	$(BIN)/python benchmarks/interface.py
 	$(BIN)/python benchmarks/compare.py
