@@ -123,6 +123,7 @@ def test_runs_are_marked(store: Store, capsys: pytest.CaptureFixture[str]) -> No
     assert [rows[f"vae-{n}"]["note"] for n in range(3)] == ["look", "look", "last"]
     assert [name for name in rows if rows[name]["pinned"]] == ["vae-0"]
     assert {name for name in rows if rows[name]["archived"]} == {"vae-2", "away"}
+    assert ids(store, capsys)[0] == "vae-0" and ids(store, capsys, "--sort", "-seed")[0] == "vae-1"
     assert call(store, "unpin", "vae-0") == 0 and ids(store, capsys, "is:pinned") == []
     for wrong in (["tag", "vae-0"], ["pin"], ["pin", "--where", "tag:none"], ["pin", "nobody"],
                   ["tag", "vae-0", "--add", "two words"], ["rename", "vae-0", "x" * 81]):

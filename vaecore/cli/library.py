@@ -57,6 +57,8 @@ def runs(query: Annotated[list[str] | None, typer.Argument(
         found = sorted_by(found, key, descending=True if descending or sort.startswith("-") else None)
     if reverse:
         found.reverse()
+    if not sort:  # whoever asks for an order gets that one
+        found.sort(key=lambda each: not each.pinned)
     keys = [name.strip() for name in columns.split(",") if name.strip()]
     groups = grouped(found, group) if group else []
     groups, found = (groups[:limit], found[:limit]) if limit else (groups, found)
@@ -95,7 +97,7 @@ def runs(query: Annotated[list[str] | None, typer.Argument(
 def rename(run: RunArgument, title: Annotated[str, typer.Argument(help="At most 80 characters; '' gives its own name "
                                                                   "back.")],
            store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Call a run otherwise. Its id, by which commands and addresses know it, stays."""
+    """Rename a run: its title changes; its id, by which commands and addresses know it, stays."""
     from vaecore.library import marks
 
     found = store_at(store).find(run)
@@ -134,7 +136,7 @@ def note(words: Annotated[list[str], typer.Argument(metavar="[RUN]... TEXT", hel
 @app.command()
 def pin(names: RunsArgument = None, where: WhereOption = "", store: StoreOption = None,
         as_json: JsonOption = False) -> None:
-    """Pin runs to the top of lists."""
+    """Pin runs: lists and pickers begin with them, `vaecore runs` where no --sort is asked for."""
     from vaecore.library import marks
 
     _tell(marks.pin(_meant(store_at(store), names, where)), lambda done: f"{done.id} is pinned.", as_json)
@@ -143,7 +145,7 @@ def pin(names: RunsArgument = None, where: WhereOption = "", store: StoreOption 
 @app.command()
 def unpin(names: RunsArgument = None, where: WhereOption = "", store: StoreOption = None,
           as_json: JsonOption = False) -> None:
-    """Let pinned runs go."""
+    """Take the pin off runs."""
     from vaecore.library import marks
 
     done = marks.pin(_meant(store_at(store), names, where), pinned=False)

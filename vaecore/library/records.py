@@ -196,7 +196,7 @@ def _read(run: Run) -> Record:
     evaluations = [Evaluation.read(each) for each in kept.evaluations(run)]
     parent, experiment = about.get("parent"), about.get("experiment")
     device, epochs = summary.get("device"), summary.get("epoch")
-    same, but_seed = shared(whole)
+    same, but_seed = shared(whole, parent if isinstance(parent, dict) else None)
     scored_on = _scored_on(facts)
     return Record(
         **common, title=marked.title or _line(about.get("title")) or run.id, state="unreadable" if broken else "new",
@@ -244,12 +244,17 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return found
 
 
-def shared(whole: Mapping[str, Any]) -> tuple[str, str]:
-    """What equal configurations share, with their seed and without it; where a file lies is no part of that."""
+def shared(whole: Mapping[str, Any], parent: Mapping[str, Any] | None = None) -> tuple[str, str]:
+    """What equal configurations share, with their seed and without it; where a file lies is no part of that.
+
+    A fork equals only what began with the same weights, those of `parent` at its step.
+    """
     from vaecore.data.identity import placeless
 
     data = whole.get("data")
     told = {**whole, "data": placeless(data)} if isinstance(data, dict) else dict(whole)
+    if parent:
+        told["parent"] = [parent.get("run"), parent.get("step")]
     but_seed = {name: value for name, value in told.items() if name != "seed"}
     return _digest(told), _digest(but_seed)
 
