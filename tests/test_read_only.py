@@ -208,3 +208,12 @@ def test_who_looks_at_the_queue_starts_nothing_in_read_only_mode(at: Lab, monkey
     lab.kick(at.store.root)
     evaluations.kick(at.store)
     assert content(at.store.root) == before
+
+
+def test_a_visitor_who_may_only_look_starts_no_training(at: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    (at.store.root / "queue" / "5-1-1-waits").touch()
+    before = content(at.store.root)
+    monkeypatch.setattr(permission, "_asked", [lambda: "You are signed in to look."])
+    lab.kick(at.store.root)
+    evaluations.kick(at.store)
+    assert content(at.store.root) == before

@@ -11,12 +11,10 @@ from pages.compare.names import names
 from pages.components.plane import paths_plane, spectra_plane
 from pages.shared import history, tables
 from pages.shared.words import escaped
-from vaecore.charts.plane import Path, Spectrum
+from vaecore.charts.plane import DISTORTION, RATE, Path, Spectrum
 from vaecore.comparison.history import way
 from vaecore.comparison.planes import ACTIVE, Use, alike, table, title, uses
 from vaecore.store import Run
-
-RATE, DISTORTION = "rate: KL in nats", "distortion: −E log p(x|z) in nats"
 
 
 @st.fragment

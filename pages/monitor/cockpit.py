@@ -21,7 +21,7 @@ from pages.shared.queue import LIVE, STATES, STOPPING, Look
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.charts.curves import SMOOTHING
-from vaecore.charts.plane import Track
+from vaecore.charts.plane import DISTORTION, RATE, Track
 from vaecore.comparison.history import Record, Snapshots, aggression, clocks, latent_panels, panels, way
 from vaecore.evaluate.verdict import Remedy, State, Verdict
 from vaecore.provenance import of_run
@@ -205,8 +205,7 @@ def rate_and_distortion(records: Mapping[str, Record], _row: DeltaGenerator) -> 
         st.info("None of these runs has a rate: their families have no KL, or nothing has been evaluated yet. Choose "
                 "a VAE above.", icon=":material/info:")
         return
-    paths_plane(paths, key="rate-distortion", x_label="rate: KL in nats", y_label="distortion: −E log p(x|z) in nats",
-                height=520)
+    paths_plane(paths, key="rate-distortion", x_label=RATE, y_label=DISTORTION, height=520)
     st.caption("A path per run, a point per evaluation, on the validation set. Thin lines have equal −ELBO: along "
                "them a model trades reconstruction for a code that says less. At rate 0, on the left, is collapse.")
 

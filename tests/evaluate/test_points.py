@@ -131,6 +131,8 @@ def test_a_file_from_anywhere_costs_itself(tmp_path: Path, monkeypatch: pytest.M
 def test_values_of_another_number_are_not_used() -> None:
     x = np.array([1, 3, np.nan], np.float32)
     assert agreeing(x, 2.0) is x and agreeing(x, 2.1) is None and agreeing(None, 2.0) is None
+    small = np.array([1e-3, 1.1e-3], np.float32)  # as errors of frames are
+    assert agreeing(small, 1.05e-3) is small and agreeing(small, 1.5e-3) is None
     assert agreeing(np.full(3, np.nan, np.float32), 2.0) is None and agreeing(x, float("nan")) is None
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from vaecore import packing
 from vaecore.colours import CLASSES
 
+RATE, DISTORTION = "rate: KL in nats", "distortion: −E log p(x|z) in nats"  # what the axes of paths are
 MAX_PLANES = 8  # planes side by side
 SNAPSHOTS = 64  # of one track that the browser gets: it moves smoothly from one to the next
 POINTS = 500  # of one plane, as in the paper

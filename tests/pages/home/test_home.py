@@ -12,11 +12,14 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.home.groups import grouped
+from pages.home.groups import grouped, likelihood
 from pages.shared.checkpoints import gallery
 from tests.pages import demo
+from vaecore.evaluate.families import measured
+from vaecore.evaluate.results import shown
 from vaecore.library import marks
-from vaecore.store import Store
+from vaecore.library.headline import headline
+from vaecore.store import Run, Store
 
 
 @pytest.fixture(autouse=True)
@@ -188,3 +191,16 @@ def test_train_one_like_it_hands_the_run_over() -> None:
     at = home()
     at.button(key="like-gallery/pca").click().run()
     assert at.title[0].value == "Train" and "gallery/pca" in at.session_state["train:origin"].name
+
+
+def test_home_and_families_say_one_log_p(tmp_path: Path) -> None:
+    """That of the test set, and not the newer one of the validation set."""
+    shutil.copytree(Path(__file__).parents[3] / "trained" / "gallery" / "made", tmp_path / "runs" / "made")
+    run = Run(tmp_path / "runs" / "made")
+    [*others, last] = json.loads((run.path / "evaluation.json").read_text())
+    elsewhere = {**last, "split": "validation", "settings": {**last["settings"], "split": "validation", "seed": 9},
+                 "likelihood": {**last["likelihood"], "log_likelihood": -1.0}}
+    (run.path / "evaluation.json").write_text(json.dumps([*others, last, elsewhere]))
+    figure, found = likelihood(run, headline(run)), measured(run)
+    assert figure.value == shown(found.log_p) == shown(last["likelihood"]["log_likelihood"])
+    assert f"Over {found.observations:,} observations" in figure.help

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vaecore.charts.curves import SMOOTHING, pack
+from vaecore.charts.plane import DISTORTION, RATE, Spectrum, pack_paths, pack_spectra
 from vaecore.charts.plane import Path as Way
-from vaecore.charts.plane import Spectrum, pack_paths, pack_spectra
 from vaecore.comparison import cost, planes
 from vaecore.comparison.columns import metrics_of
 from vaecore.comparison.differs import differs
@@ -30,7 +30,6 @@ MOST_RUNS = 12
 COLUMNS = 10  # pictures of a row
 ROW = 900  # pixels of one
 MAX_BYTES = 64_000_000  # of the file
-RATE, DISTORTION = "rate: KL in nats", "distortion: −E log p(x|z) in nats"
 FAULTS = (StoreError, ConfigError, ValueError)  # for which a part is left out, with the reason
 
 
