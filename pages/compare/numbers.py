@@ -56,13 +56,13 @@ def numbers(runs: list[Run], facts: list[Headline]) -> None:
 
 def _table(runs: list[Run], key: str) -> None:
     ids = [run.id for run in runs]
-    reference, differences = ids[0], False
+    reference, differences, called = ids[0], False, names(runs)
     if len(runs) > 1:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             if st.session_state.get(f"reference{key}") not in ids:
                 st.session_state.pop(f"reference{key}", None)
             reference = st.selectbox("Reference", ids, key=f"reference{key}", bind="query-params", width=320,
-                                     help="The run that differences are from, and whose settings an evaluation of the "
+                                     format_func=called.__getitem__, help="The run that differences are from, and whose settings an evaluation of the "
                                      "others should have.")
             differences = st.toggle("Differences", key=f"differences{key}", bind="query-params",
                                     help="From the reference, on the same observations where both runs kept their "
@@ -72,9 +72,9 @@ def _table(runs: list[Run], key: str) -> None:
                  column_config=_columns(found))
     with st.container(horizontal=True, vertical_alignment="center"):
         offer(found.table(differences=differences), f"compare-numbers{key}")
-        for note in _notes(found, differences):
+        for note in _notes(found, called, differences):
             st.caption(escaped(note), width="content")
-    _unpaired(found, key)
+    _unpaired(found, called, key)
 
 
 def _styled(found: Comparison, differences: bool) -> pd.io.formats.style.Styler:
@@ -124,31 +124,31 @@ def _columns(found: Comparison) -> dict[str, Any]:
                for field in found.fields}}
 
 
-def _notes(found: Comparison, differences: bool) -> list[str]:
+def _notes(found: Comparison, called: dict[str, str], differences: bool) -> list[str]:
     """What stands below the table: which runs do not compare and why, each reason once."""
     reasons: dict[tuple[str, str, tuple[str, ...]], list[str]] = {}  # by run, the run it is set against, and why
     for field in found.fields:
         for one in found.having(field.key):
             if refused := found.unlike(field.key, one.id):
-                reasons.setdefault((one.id, found.standard(field.key), refused), []).append(field.title)
+                reasons.setdefault((called[one.id], found.standard(field.key), refused), []).append(field.title)
     alike: dict[tuple[str, tuple[str, ...], str], list[str]] = {}  # runs of which the same is to be said
     for (run, standard, refused), titles in reasons.items():
         alike.setdefault((standard, refused, ", ".join(titles)), []).append(run)
-    told = [f"≠ {titles} of {', '.join(runs)}: other {', other '.join(refused)} than of {standard}. Such numbers "
+    told = [f"≠ {titles} of {', '.join(runs)}: other {', other '.join(refused)} than of {called.get(standard, standard)}. Such numbers "
             "neither rank nor are paired." for (standard, refused, titles), runs in alike.items()]
     if differences and any(what.inside for what in found.differences.values()):
         told.insert(0, "Grey: the interval of the difference holds 0.")
     return told + [one.outdated for one in found.runs if one.outdated]
 
 
-def _unpaired(found: Comparison, key: str) -> None:
+def _unpaired(found: Comparison, called: dict[str, str], key: str) -> None:
     """Runs whose values by observation are missing, and the button that finds them."""
     missing = [one for one in found.runs if not one.pointed]
     if not missing:
         return
     settings = _settings(found)
     with st.container(horizontal=True, vertical_alignment="center", key=f"unpaired{key}"):
-        those = ", ".join(one.id for one in missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
+        those = ", ".join(called[one.id] for one in missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
         st.caption(f":material/link_off: Not paired: of {escaped(those)} no evaluation has kept its value at each "
                    "observation. Until then there are standard errors at most.", width="content")
         changing.button("Evaluate these", key=f"evaluate-missing{key}", icon=":material/straighten:",

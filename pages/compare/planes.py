@@ -47,7 +47,7 @@ def planes(runs: list[Run]) -> None:
         spectra_plane(spectra, key="compare-spectra")
     for use in found:
         if not use.kl:
-            st.caption(escaped(f"{use.run} is not drawn: its KL has no closed form by dimension."))
+            st.caption(escaped(f"{called[use.run]} is not drawn: its KL has no closed form by dimension."))
     _active(found, called)
 
 

@@ -31,10 +31,10 @@ def panel(one: Record, records: Sequence[Record]) -> None:
         _head(one)
         _picture(one)
         _doors(one)
+        _words(one)
         _differs(one)
         _numbers(one)
         _kin(one, records)
-        _words(one)
 
 
 def _head(one: Record) -> None:
@@ -99,16 +99,21 @@ def _differs(one: Record) -> None:
 def _numbers(one: Record) -> None:
     if not one.numbers:
         return
-    rows = ["| Number | Found | 95 % interval | Setting |", "|---|---:|---|---|"]
+    rows = ["| Number | Found (95 % interval) |", "|---|---:|"]
+    settings: dict[str, list[str]] = {}
     for key, found in one.numbers.items():
         field = FIELDS[key]
-        interval = "" if found.low is None or found.high is None else (
-            f"{field.said(found.low)} to {field.said(found.high)}")
         unit = f" {field.unit}" if field.unit not in ("", "share") else ""
         kind = f" ({found.kind or field.kind})" if found.kind or field.kind else ""
-        rows.append(f"| {_cell(field.title + kind)} | {_cell(field.said(found.value) + unit)} | {_cell(interval)} | "
-                    f"{_cell(found.setting)} |")
+        interval = "" if found.low is None or found.high is None else (
+            f"({field.said(found.low)} to {field.said(found.high)})")
+        said = _cell(field.said(found.value) + unit).replace(" ", "\u00a0")  # a number stays with its unit
+        rows.append(f"| {_cell(field.title + kind)} | {said} {_cell(interval)} |")
+        if found.setting:
+            settings.setdefault(found.setting, []).append(field.title)
     st.markdown("\n".join(rows))
+    for setting, titles in settings.items():
+        st.caption(escaped(f"{', '.join(titles)}: {setting}"))
 
 
 def _kin(one: Record, records: Sequence[Record]) -> None:

@@ -20,7 +20,7 @@ def choose(known: list[str]) -> str:
         state["sweep"] = opened
         asked = state["sweep-url"] = opened
     elif asked is not None and asked != state.get("sweep-url"):
-        if asked in known:
+        if asked in (NEW, *known):
             state["sweep"] = asked
         else:
             st.warning(f"There is no sweep '{escaped(asked[:40])}' here. Choose one below.", icon=":material/link_off:")

@@ -156,7 +156,7 @@ def _table(now: Standing) -> None:
     column_of = {column.key: column for column in table.columns}
     measured = [key for key in ("value", "newest", "test") if key in column_of]
     frame[measured] = frame[measured].astype(float)
-    styled = frame.style.format({key: tables.said(column_of[key]) for key in measured})
+    styled = frame.style.format({key: tables.said(column_of[key]) for key in frame.select_dtypes("float")})
     place = list(column_of).index("value")
     for row, cells in enumerate(table.said()):  # a number that sorts, shown with its interval
         words = cells[place].replace("-", "−")

@@ -42,7 +42,7 @@ def test_points_are_filtered_by_hand_and_keys_and_a_link_shows_the_same(visitor:
     made.swept(Store(visitor.app.store), lambda number, seed: -30.0 - number - 0.1 * seed)
     page = visitor.page
     visitor.open("sweeps?sweep=zb")
-    page.wait_for_function(f"() => ({SAID})()?.startsWith('4 points. The best: 1, Latent size 2')")
+    page.wait_for_function(f"() => ({SAID})()?.startsWith('4 points. The best: point 1, Latent size 2')")
     sent: list[object] = []
     page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append(frame)))
     axis = page.locator(".sweep .axis").nth(0)
@@ -50,15 +50,15 @@ def test_points_are_filtered_by_hand_and_keys_and_a_link_shows_the_same(visitor:
     page.mouse.down()
     axis.hover(position={"x": 20, "y": 110}, force=True)
     page.mouse.up()
-    page.wait_for_function(f"() => ({SAID})()?.startsWith('2 of 4 points. The best of them: 3, Latent size 8')")
+    page.wait_for_function(f"() => ({SAID})()?.startsWith('2 of 4 points. The best of them: point 3, Latent size 8')")
     thumb = page.get_by_role("slider", name="Beta value: upper end of what is shown")
     thumb.focus()
     page.keyboard.press("ArrowDown")
-    page.wait_for_function(f"() => ({SAID})()?.startsWith('1 of 4 points. The best of them: 3, ')")
+    page.wait_for_function(f"() => ({SAID})()?.startsWith('1 of 4 points. The best of them: point 3, ')")
     page.wait_for_function("() => new URLSearchParams(location.search).get('keep')?.startsWith('0:')")
     assert not sent
     visitor.open(page.url.removeprefix(f"{visitor.app.address}/"))  # as somebody else would
-    page.wait_for_function(f"() => ({SAID})()?.startsWith('1 of 4 points. The best of them: 3, ')")
+    page.wait_for_function(f"() => ({SAID})()?.startsWith('1 of 4 points. The best of them: point 3, ')")
     page.get_by_role("button", name="All points").click()
     page.locator(".sweep .parallel canvas").focus()
     page.keyboard.press("ArrowRight")

@@ -124,8 +124,16 @@ def _between(models: Sequence[BaseModel | None], hidden: Sequence[set[str]], pat
                 yield from _between([value if isinstance(value, BaseModel) else None for value in values], hidden,
                                     f"{dotted}.")
         elif not _is_tag(models, name) and len({_said(value) for value in there}) > 1:
-            yield Different(_section(dotted), dotted, title_of(name, info),
+            yield Different(_section(dotted), dotted, _titled(dotted, info),
                             tuple(_said(value, info) for value in values), info.description or "")
+
+
+def _titled(dotted: str, info: FieldInfo) -> str:
+    """A field's title; of one in a part of the training with that part's name, as several have a value or an end."""
+    *parents, name = dotted.split(".")
+    title = title_of(name, info)
+    return title if parents[1:] == [] or parents[0] != "training" else (
+        f"{title_of(parents[-1], None)} {title[:1].lower()}{title[1:]}")
 
 
 def _fields(models: Sequence[BaseModel | None]) -> dict[str, FieldInfo]:
@@ -164,7 +172,7 @@ def _said(value: Any, info: FieldInfo | None = None) -> str:
         case bool():
             return "yes" if value else "no"
         case int():
-            return f"{value:,}{unit}"
+            return f"{value:,}{unit if value != 1 or unit.endswith('es') else unit.removesuffix('s')}"
         case float():
             return f"{value:g}{unit}"
         case str() if DIGEST.fullmatch(value):
