@@ -62,8 +62,8 @@ def _table(runs: list[Run], key: str) -> None:
             if st.session_state.get(f"reference{key}") not in ids:
                 st.session_state.pop(f"reference{key}", None)
             reference = st.selectbox("Reference", ids, key=f"reference{key}", bind="query-params", width=320,
-                                     format_func=called.__getitem__, help="The run that differences are from, and whose settings an evaluation of the "
-                                     "others should have.")
+                                     format_func=called.__getitem__, help="The run that differences are from, and "
+                                     "whose settings an evaluation of the others should have.")
             differences = st.toggle("Differences", key=f"differences{key}", bind="query-params",
                                     help="From the reference, on the same observations where both runs kept their "
                                     "values: grey where the interval holds 0, so that it may be none.")
@@ -134,8 +134,8 @@ def _notes(found: Comparison, called: dict[str, str], differences: bool) -> list
     alike: dict[tuple[str, tuple[str, ...], str], list[str]] = {}  # runs of which the same is to be said
     for (run, standard, refused), titles in reasons.items():
         alike.setdefault((standard, refused, ", ".join(titles)), []).append(run)
-    told = [f"≠ {titles} of {', '.join(runs)}: other {', other '.join(refused)} than of {called.get(standard, standard)}. Such numbers "
-            "neither rank nor are paired." for (standard, refused, titles), runs in alike.items()]
+    told = [f"≠ {titles} of {', '.join(runs)}: other {', other '.join(refused)} than of "
+            f"{called.get(standard, standard)}. Such numbers neither rank nor are paired." for (standard, refused, titles), runs in alike.items()]
     if differences and any(what.inside for what in found.differences.values()):
         told.insert(0, "Grey: the interval of the difference holds 0.")
     return told + [one.outdated for one in found.runs if one.outdated]
@@ -148,7 +148,8 @@ def _unpaired(found: Comparison, called: dict[str, str], key: str) -> None:
         return
     settings = _settings(found)
     with st.container(horizontal=True, vertical_alignment="center", key=f"unpaired{key}"):
-        those = ", ".join(called[one.id] for one in missing[:4]) + (f" and {len(missing) - 4} more" if len(missing) > 4 else "")
+        those = ", ".join(called[one.id] for one in missing[:4]) + (
+            f" and {len(missing) - 4} more" if len(missing) > 4 else "")
         st.caption(f":material/link_off: Not paired: of {escaped(those)} no evaluation has kept its value at each "
                    "observation. Until then there are standard errors at most.", width="content")
         changing.button("Evaluate these", key=f"evaluate-missing{key}", icon=":material/straighten:",

@@ -91,7 +91,8 @@ def _evaluated(facts: Evaluation) -> Iterator[tuple[str, Found]]:
     if clips := facts.of(Video):
         yield from _of_clips(clips, facts)
     if cost := facts.of(Cost):
-        setting = f"{cost.processor[:60]} · {cost.threads or '?'} thread{'s' * (cost.threads != 1)} · {cost.together or '?'} at a time"
+        setting = (f"{cost.processor[:60]} · {cost.threads or '?'} thread{'s' * (cost.threads != 1)} · "
+                   f"{cost.together or '?'} at a time")
         yield "infer_seconds", Found(cost.inference_seconds, setting=setting)
         yield "sample_seconds", Found(_number(cost.sampling_seconds), setting=setting)
 
