@@ -135,7 +135,8 @@ def _notes(found: Comparison, called: dict[str, str], differences: bool) -> list
     for (run, standard, refused), titles in reasons.items():
         alike.setdefault((standard, refused, ", ".join(titles)), []).append(run)
     told = [f"≠ {titles} of {', '.join(runs)}: other {', other '.join(refused)} than of "
-            f"{called.get(standard, standard)}. Such numbers neither rank nor are paired." for (standard, refused, titles), runs in alike.items()]
+            f"{called.get(standard, standard)}. Such numbers neither rank nor are paired."
+            for (standard, refused, titles), runs in alike.items()]
     if differences and any(what.inside for what in found.differences.values()):
         told.insert(0, "Grey: the interval of the difference holds 0.")
     return told + [one.outdated for one in found.runs if one.outdated]

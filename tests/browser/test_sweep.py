@@ -63,5 +63,5 @@ def test_points_are_filtered_by_hand_and_keys_and_a_link_shows_the_same(visitor:
     page.locator(".sweep .parallel canvas").focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
-    page.wait_for_function(f"() => ({SAID})()?.includes('Point: 2, Latent size 2, Beta value 4: −32.15 ± 0.64.')")
+    page.wait_for_function(f"() => ({SAID})()?.includes('Point 2, Latent size 2, Beta value 4: −32.15 ± 0.64.')")
     visitor.no_stack_trace()
