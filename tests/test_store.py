@@ -17,7 +17,7 @@ from vaecore import files, lab, shared_stores
 from vaecore.config import RunConfig
 from vaecore.evaluate import kept
 from vaecore.files import write_bytes_atomic
-from vaecore.lab import background, locks
+from vaecore.lab import background, jobs, locks
 from vaecore.library import views
 from vaecore.store import STEP_COLUMNS, Metrics, Run, Store, StoreError
 from vaecore.sweeps import keeping
@@ -303,6 +303,18 @@ def test_a_metrics_line_cut_short_is_an_error_that_says_so(start: Callable[..., 
     assert train(folder, watch()) == "finished"
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line["kind"] == "step"] == list(range(8))
+
+
+def test_who_begins_a_training_sweeps_up_and_disturbs_no_other_writer(store: Store) -> None:
+    """A run is renamed at the very moment: its marks are on their way, beside what a kill has left."""
+    run = store.create(RunConfig(), "busy")
+    names = [f"{name}.tmp-{place}" for name in ("marks.json", "metrics.jsonl") for place in ("now", "old")]
+    for name in names:
+        (run.path / name).write_text("half")
+        if name.endswith("old"):
+            os.utime(run.path / name, (1, 1))
+    jobs.begin(run.path)
+    assert [name for name in names if (run.path / name).exists()] == ["marks.json.tmp-now"]
 
 
 # -- stores of others beside one's own -------------------------------------------------------------

@@ -13,11 +13,14 @@ import math
 import os
 import re
 import stat
+import time
 import uuid
+from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
+OLD = 60.0  # seconds after which nobody is writing a temporary file any more
 DEEPEST = 60  # levels of lists and groups in a JSON; ours have under ten
 _HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # half of a character of two, or a whole one so written
 
@@ -172,11 +175,15 @@ def prune(folder: Path, pattern: str, most: int) -> None:
             path.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Delete the temporary files that a kill left. Only for whoever is the one writer of the folder."""
+def remove_leftovers(folder: Path, others: Collection[str] = ()) -> None:
+    """Delete the temporary files that a kill left. Only for whoever is the one writer of the folder.
+
+    `others` are files that somebody else may be writing there just now: theirs go once they are a minute old.
+    """
     for leftover in folder.glob("*.tmp-*"):
         with contextlib.suppress(OSError):
-            leftover.unlink()
+            if leftover.name.partition(".tmp-")[0] not in others or time.time() - leftover.stat().st_mtime > OLD:
+                leftover.unlink()
 
 
 def sync_folder(folder: Path) -> None:

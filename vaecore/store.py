@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 STEP_COLUMNS = ("step", "loss", "neg_elbo", "reconstruction", "kl", "beta", "rate", "grad_norm")
 STEP_LINES = (b'{"kind": "step"', b'{"kind":"step"')  # how a line of a step begins, as we write it and as it is shipped
 TOGETHER = 4096  # lines of steps that are read at once
+# What others write into the folder of a run while it trains.
+WRITTEN_BESIDE = ("about.json", "marks.json", "evaluation.json", "points.safetensors")
 TAIL = 256  # bytes by which it is known that a file goes on from where it was read
 _STEP = itemgetter(*STEP_COLUMNS)
 COPY_AGAIN = "Copy the run again from where it came"  # the remedy for a damaged run, said here only

@@ -39,7 +39,7 @@ from vaecore.lab.state import (
     tickets,
     told,
 )
-from vaecore.store import Run, Store
+from vaecore.store import WRITTEN_BESIDE, Run, Store
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
@@ -293,7 +293,7 @@ def finished(folder: Path) -> bool:
 
 def begin(folder: Path) -> int:
     """Open a new attempt. Only with the run's lock in hand: it also sweeps up what an earlier attempt left."""
-    remove_leftovers(folder)
+    remove_leftovers(folder, WRITTEN_BESIDE)
     (folder / "stop").unlink(missing_ok=True)
     attempt = known_attempt(folder) + 1
     launch = {"attempt": attempt, "backend": "local", "host": socket.gethostname(), "time": time.time()}

@@ -22,7 +22,7 @@ from vaecore.data.converted import Stopped
 from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
 from vaecore.models import Batch
 from vaecore.provenance import Provenance
-from vaecore.store import EXAMPLES, MAX_EXAMPLES_BYTES, Run
+from vaecore.store import EXAMPLES, MAX_EXAMPLES_BYTES, WRITTEN_BESIDE, Run
 from vaecore.training import Control
 from vaecore.training import device as devices
 from vaecore.training.build import build
@@ -76,7 +76,7 @@ def prepared(folder: Path, control: Control, known: dict[str, Splits] | None = N
     Data in `known` are not read again; what is read is put there, by its configuration and device.
     """
     for place in (folder, folder / KEPT):
-        remove_leftovers(place)
+        remove_leftovers(place, WRITTEN_BESIDE)
     config = Run(folder).config()
     trained = (folder / CHECKPOINT).exists() and (folder / WEIGHTS).exists()
     if trained:
