@@ -128,6 +128,24 @@ def test_what_would_be_refused_is_not_written(trained: Run, tmp_path: Path) -> N
         assert list(tmp_path.glob("run.zip*")) == []
 
 
+def test_no_file_of_who_exports_leaves_by_a_link(trained: Run, tmp_path: Path) -> None:
+    """A colleague's run on a shared disk may hold one; what it leads to is not the run's."""
+    (tmp_path / "private.txt").write_text("a secret")
+    for name in ("preview.txt", "marks.json"):
+        (trained.path / name).symlink_to(tmp_path / "private.txt")
+        with pytest.raises(NotShared, match=f"{name} is a link that leads out"):
+            export_run(trained, tmp_path / "run.zip")
+        (trained.path / name).unlink()
+    assert not list(tmp_path.glob("run.zip*"))
+
+
+def test_what_is_no_file_is_not_written_over(trained: Run, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(NotShared, match="a folder or a device"):
+        export_run(trained, tmp_path / "folder")
+    assert sorted(each.name for each in tmp_path.iterdir() if ".tmp-" in each.name) == []
+
+
 def test_a_running_run_is_taken_as_it_stands(trained: Run, there: Store, tmp_path: Path) -> None:
     with (trained.path / "metrics.jsonl").open("ab") as file:
         file.write(b'{"kind": "step", "st')  # still on its way

@@ -46,6 +46,8 @@ def export_run(run: str | Run | Sequence[str | Run], output: Path | str, *, kept
     wanted = [run] if isinstance(run, str | Run) else list(run)
     runs = [each if isinstance(each, Run) else here.find(each) for each in wanted]
     target = Path(output)
+    if target.exists() and not target.is_file():
+        raise NotShared(f"{target} is a folder or a device. Name the file that is to be written, as run.zip.")
     temporary = beside(target)
     try:
         with temporary.open("xb") as file:
@@ -95,6 +97,9 @@ def _settled(run: Run, kept_weights: bool) -> Iterator[tuple[Path, list[str]]]:
             source = run.path / name
             if not source.is_file() or (name not in PARTS and not WAY.fullmatch(name)):
                 continue
+            if not source.resolve().is_relative_to(run.path.resolve()):  # it may be any file of who exports
+                raise NotShared(f"{run.id} cannot be taken along. Its {name} is a link that leads out of its folder. "
+                                "Put the file itself there.")
             if name.endswith((".json", ".jsonl")):
                 _copy(source, folder / name)
             else:
