@@ -8,7 +8,7 @@ import streamlit as st
 from pydantic.fields import FieldInfo
 
 from pages.shared import changing, evaluating, evaluation, task
-from pages.shared.checkpoints import pick, with_weights
+from pages.shared.checkpoints import listed, pick, with_weights
 from pages.shared.moved import ask_where
 from pages.shared.tables import offer
 from pages.shared.words import escaped
@@ -81,9 +81,11 @@ def order(run: Run) -> bool:
 def several(run: Run, settings: Settings | None) -> None:
     """Other runs to be evaluated with the same settings, one after the other."""
     names = {one.id: one for one in with_weights()}
+    offered = listed(names.values(), [run.id])
     with st.popover("Many runs", icon=":material/playlist_add:", key="evaluate-several",
                     help="Several runs with these settings, one after the other."):
-        chosen = st.multiselect("Runs", list(names), key="evaluate-runs", default=[run.id],
+        chosen = st.multiselect("Runs", offered.ids, key="evaluate-runs", default=[run.id],
+                                format_func=lambda name: offered.lines.get(name, name),
                                 help="They wait for each other; what does not apply to one is left out.")
         changing.button("Queue", key="evaluate-queue", icon=":material/playlist_play:", type="primary",
                         on_click=evaluating.submit, args=([names[name] for name in chosen], settings),

@@ -160,7 +160,7 @@ def _field(label: str, key: str, value: str, most: int, act: Callable[[str], lis
 
 def _delete(those: Sequence[Record]) -> None:
     own = [each for each in those if each.run.writable]
-    with st.popover("Delete", icon=":material/delete:", disabled=not own, key="runs-delete",
+    with st.popover("Remove", icon=":material/delete:", disabled=not own, key="runs-delete",
                     help="Into the trash; it can be undone." if own else "Tick runs of your own: shipped ones, and "
                     "those of other stores, stay."):
         stay = len(those) - len(own)

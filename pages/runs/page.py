@@ -13,10 +13,12 @@ from vaecore.library.query import Query, QueryError
 from vaecore.library.records import Record, records
 
 HEIGHT = 620  # CSS pixels of the table
-# On a phone the buttons stand in two rows that are moved sideways: in eight, one would have to look for the table.
+# On a phone the buttons stand in two rows that are moved sideways: in eight, one would have to look for the table. What
+# is opened there stands above the table, not a screen below it.
 STYLE = """<style>@media (max-width: 640px) {
   .st-key-runs-bar, .st-key-runs-actions { flex-wrap: nowrap; overflow-x: auto; padding: 4px 2px; }
   .st-key-runs-bar > *, .st-key-runs-actions > * { flex-shrink: 0; }
+  [data-testid="stColumn"]:has(.st-key-runs-panel) { order: -1; }
 }</style>"""
 
 

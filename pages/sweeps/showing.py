@@ -148,9 +148,7 @@ def _table(now: Standing) -> None:
     import pandas as pd
 
     table = now.table()
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown("**Points**", width="stretch")
-        tables.offer(table, f"sweep-{now.sweep.name}")
+    st.markdown("**Points**")
     frame = pd.DataFrame([[table.cell(row, column.key).value for column in table.columns] for row in table.rows],
                          columns=[column.key for column in table.columns])
     column_of = {column.key: column for column in table.columns}
@@ -168,6 +166,7 @@ def _table(now: Standing) -> None:
     config["best"] = st.column_config.CheckboxColumn("Best", help="The best mean among points with all their seeds.")
     st.dataframe(styled, hide_index=True, height="content" if len(frame) <= 15 else 560, column_config=config,
                  placeholder="–", key=f"sweep-table-{now.sweep.name}")
+    tables.offer(table, f"sweep-{now.sweep.name}")
     if early := {row.number: why for row in now.rows if (why := next((t.early for t in row.trials if t.early), ""))}:
         with st.expander(f"{len(early)} points were stopped early" if len(early) > 1 else "One point was stopped early",
                          icon=EARLY[0], type="compact", key="sweep-early"):
