@@ -374,17 +374,18 @@ def test_a_shared_store_may_be_a_folder_of_runs_and_half_written(store: Store, b
     (beside.root / "runs" / "coming").mkdir()  # being copied: no configuration yet
     (beside.root / "runs" / "broken").mkdir()
     (beside.root / "runs" / "broken" / "config.json").write_text('{"seed": ')
-    monkeypatch.setenv("VAECORE_SHARED", str(beside.root / "runs"))  # "runs" would be one's own place
-    assert {run.id for run in store.everything()} == {"runs-2/new", "runs-2/old", "runs-2/broken"}
-    with pytest.raises(StoreError, match=r"Run runs-2/broken: config\.json"):
-        store.find("runs-2/broken").config()
-    with pytest.raises(StoreError, match="no run 'runs-2/coming'"):
-        store.find("runs-2/coming")
+    monkeypatch.setenv("VAECORE_SHARED", str(beside.root / "runs"))  # called by the folder above: `runs` is a place
+    assert {run.id for run in store.everything()} == {"trained/new", "trained/old", "trained/broken"}
+    with pytest.raises(StoreError, match=r"Run trained/broken: config\.json"):
+        store.find("trained/broken").config()
+    with pytest.raises(StoreError, match="no run 'trained/coming'"):
+        store.find("trained/coming")
 
 
 @pytest.mark.parametrize(("listed", "names"), [
     ("/a/Our Lab", ["our-lab"]), ("/a/x:/b/x", ["x", "x-2"]), ("gallery=/a", ["gallery-2"]), ("a=/b=c", ["a"]),
-    ("/b=c", ["b-c"]), ("../../etc=/a", ["a"]), ("=/", ["shared"]), (" : ", []), ("/a:/a", ["a"])])
+    ("/b=c", ["b-c"]), ("/mnt/old/runs", ["old"]), ("/runs", ["shared"]),
+    ("../../etc=/a", ["a"]), ("=/", ["shared"]), (" : ", []), ("/a:/a", ["a"])])
 def test_shared_stores_have_names_that_can_begin_an_id(store: Store, monkeypatch: pytest.MonkeyPatch, listed: str,
                                                         names: list[str]) -> None:
     monkeypatch.setenv("VAECORE_SHARED", listed)

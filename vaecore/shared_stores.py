@@ -93,7 +93,8 @@ def _parsed(text: str, folder: Path) -> tuple[SharedStore, ...]:
             name, path = "", part
         root = Path(os.path.normpath(folder / Path(path).expanduser()))  # `resolve` would ask a disk that is away
         if all(root != other.root for other in found):
-            found.append(SharedStore(_named(name or root.name, {other.name for other in found}), root))
+            called = name or (root.parent.name if root.name in RESERVED else root.name)  # /mnt/old/runs is `old`
+            found.append(SharedStore(_named(called, {other.name for other in found}), root))
     return tuple(found)
 
 
