@@ -39,7 +39,8 @@ def test_all_of_it_is_there_without_a_network_and_names_are_words(browser: Brows
     page.on("request", lambda request: asked.append(request.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto(f"file://{path}")
-    page.wait_for_timeout(600)  # the page's policy forbids Playwright's own waiting
+    page.locator("h2").last.wait_for()
+    page.wait_for_timeout(600)  # until all is drawn: the page's policy forbids `wait_for_function`
     assert [title.text_content() for title in page.locator("h2").all()] == [
         "What differs", "Numbers", f"Differences from {runs[0].id}", "Cost", "Curves", "Rate and distortion",
         "KL by dimension", "Use of the code", "Not in these pictures", "The same noise", "The same images"]
