@@ -91,7 +91,7 @@ def _matrix(called: list[str], found: dict[tuple[int, int], Agreement]) -> str:
 def _cell(one: Agreement, called: list[str], i: int, j: int) -> str:
     above = i < j
     estimate = one.cka if above else one.match
-    pairs = [f"z{p.first} and z{p.second}: {p.correlation:+.2f}" for p in one.pairs[:SHOWN_PAIRS]]
+    pairs = [f"z{p.first} and z{p.second}: {p.correlation:+.2f}".replace("-", "−") for p in one.pairs[:SHOWN_PAIRS]]
     if not pairs:
         pairs.append("none, as one of them has no dimension in use")
     if len(one.pairs) > SHOWN_PAIRS:

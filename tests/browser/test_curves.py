@@ -57,7 +57,7 @@ def told(page: Page) -> tuple[str, list[float], list[float]]:
     words = page.locator(".curves canvas").first.get_attribute("aria-label") or ""
     found = re.search(r"Across: (.+), (\S+) to (\S+)\. Up: (\S+) to (\S+)$", words)
     assert found, words
-    ends = [float(each.replace(",", "")) for each in found.groups()[1:]]
+    ends = [float(each.replace(",", "").replace("−", "-")) for each in found.groups()[1:]]
     return found[1], ends[:2], ends[2:]
 
 
