@@ -160,7 +160,7 @@ def _field(label: str, key: str, value: str, most: int, act: Callable[[str], lis
 
 def _delete(those: Sequence[Record]) -> None:
     own = [each for each in those if each.run.writable]
-    with st.popover("Remove", icon=":material/delete:", disabled=not own, key="runs-delete",
+    with st.popover("Remove", icon=":material/delete:", disabled=not own, key="runs-delete", on_change="rerun",
                     help="Into the trash; it can be undone." if own else "Tick runs of your own: shipped ones, and "
                     "those of other stores, stay."):
         stay = len(those) - len(own)
@@ -173,6 +173,7 @@ def _delete(those: Sequence[Record]) -> None:
 def remove(those: Sequence[Record]) -> None:
     """Move runs to the trash, and remember them for Undo."""
     _begin()
+    st.session_state["runs-delete"] = False  # else its popover stays, and asks of no runs
     if (done := _guarded(lambda: trash.remove(_all(those)))) is not None:
         st.session_state[REMOVED] = [each.name for each in done if each.fine]
         gone = {each.id for each in done if each.fine}

@@ -143,6 +143,7 @@ def test_removed_into_the_trash_and_brought_back(root: Path) -> None:
     at.button(key="runs-delete-do").click().run()
     assert set(ids(at)) == {"collapsed", "vectors", "gallery/pca", "gallery/shipped"}
     assert "2 runs in the trash" in demo.words(at) and "**1 ticked**" in demo.words(at)
+    assert at.session_state["runs-delete"] is False, "its popover is closed, and does not ask of no runs"
     assert "Trash · 2 runs" in at.expander[0].label
     at.button(key="runs-undo").click().run()
     assert len(ids(at)) == 6 and not at.expander
