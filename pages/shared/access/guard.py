@@ -77,8 +77,14 @@ def _private(send: Send) -> Send:
     """`send`, with what a shared cache must not keep marked as private."""
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [(name, value.replace(b"public", b"private") if name.lower() == b"cache-control"
-                                   else value) for name, value in message["headers"]]
+            message["headers"] = [(name, _for_one(value) if name.lower() == b"cache-control" else value)
+                                  for name, value in message["headers"]]
         await send(message)
 
     return sent
+
+
+def _for_one(cached: bytes) -> bytes:
+    """How long something may be kept, by nobody but who asked; without the word a shared cache may keep it, too."""
+    told = cached.replace(b"public", b"private")
+    return told if b"private" in told or b"no-store" in told else told + b", private"

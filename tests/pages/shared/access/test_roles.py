@@ -65,10 +65,11 @@ def signed(claims: Mapping[str, Any], secret: str = SECRET) -> str:
     return f"{USER_COOKIE_NAME}={create_signed_value(secret, USER_COOKIE_NAME, json.dumps(claims)).decode()}"
 
 
-def answer(path: str, cookies: str = "", method: str = "GET") -> tuple[int, dict[str, str]]:
+def answer(path: str, cookies: str = "", method: str = "GET", cached: str = "public, max-age=9"
+           ) -> tuple[int, dict[str, str]]:
     """What a server with one route of ours, /ours, says to a request."""
     async def content(_: Request) -> PlainTextResponse:
-        return PlainTextResponse("here", headers={"Cache-Control": "public, max-age=9"})
+        return PlainTextResponse("here", headers={"Cache-Control": cached})
 
     sent: list[Any] = []
 
@@ -79,7 +80,7 @@ def answer(path: str, cookies: str = "", method: str = "GET") -> tuple[int, dict
         return {"type": "http.request", "body": b"", "more_body": False}
 
     async def everything(scope: Any, receive: Any, send: Any) -> None:
-        await PlainTextResponse("here", headers={"Cache-Control": "public, max-age=9"})(scope, receive, send)
+        await PlainTextResponse("here", headers={"Cache-Control": cached})(scope, receive, send)
 
     scope = {"type": "http", "method": method, "path": path, "query_string": b"", "root_path": "",
              "headers": [(b"cookie", cookies.encode())] if cookies else []}
@@ -112,7 +113,9 @@ def test_a_cookie_counts_only_with_the_signature_of_this_server() -> None:
 
 @pytest.mark.usefixtures("secrets")
 def test_what_needs_a_sign_in_is_not_kept_by_a_shared_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert answer("/ours/x", signed(ADA))[1]["cache-control"] == "private, max-age=9"
+    for told, kept in (("public, max-age=9", "private, max-age=9"), ("no-cache", "no-cache, private"),
+                       ("no-store", "no-store")):
+        assert answer("/ours/x", signed(ADA), cached=told)[1]["cache-control"] == kept
     monkeypatch.setattr(roles, "_secrets", dict)
     assert answer("/ours/x")[1]["cache-control"] == "public, max-age=9"
 
