@@ -113,6 +113,12 @@ def test_what_waits_already_and_what_has_no_weights_is_left_out(store: Store) ->
     assert [run for run, _ in states(store)] == ["vae", "collapsed", "vae"]
 
 
+def test_one_that_was_removed_meanwhile_is_said_to_be_gone(store: Store, sleeper: Sleeper) -> None:
+    run = store.find("ae")
+    store.discard(run)
+    assert evaluations.submit([run], NONE) == {"ae": "There is no such run any more."} and not sleeper.asked
+
+
 def test_one_that_fails_ends_no_other(store: Store, sleeper: Sleeper) -> None:
     sleeper.said = "There is no such file."
     evaluations.submit(runs(store, "vae", "ae"), NONE)

@@ -90,6 +90,8 @@ def submit(runs: Sequence[Run], settings: Settings | None = None, *, store: Stor
         for place, run in enumerate(runs):
             if run.id in there:
                 left_out[run.id] = "It waits already, with the same settings."
+            elif not run.path.is_dir():
+                left_out[run.id] = "There is no such run any more."
             elif not run.weights.is_file():
                 left_out[run.id] = "It has no weights yet."
             else:
