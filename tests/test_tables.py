@@ -114,3 +114,11 @@ def test_as_a_person_reads_it() -> None:
         UNSET, UNSET, "yes", "1,234,567", "1,235", "0.0001235", "∞"]
     assert Column("x", "X", digits=2).said(-0.001) == "0.00"
     assert Table([Column("x", "X", digits=1)], [{"x": Cell(1.0, spread=math.nan)}]).said() == [["1.0"]]
+
+
+def test_a_share_is_told_in_percent_and_kept_in_full() -> None:
+    table = Table([Column("precision", "Precision", "share", 3, "higher")], [{"precision": Cell(0.8262, 0.0123)},
+                                                                            {"precision": 1.0}])
+    assert table.said() == [["82.6% ± 1.2%"], ["100.0%"]]
+    assert table.csv().splitlines() == ["Precision,Precision ±", "0.8262,0.0123", "1.0,"]
+    assert r"$82.6\% \pm 1.2\%$" in table.latex() and "**100.0%**" in table.markdown()

@@ -28,11 +28,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 UNSET = "–"  # what a row does not have
+SHARE = "share"  # the unit of what is told in percent, as `vaecore.evaluate.results` has it
 FORMULA = re.compile(r"^\s*[-=+@＝＋－＠]|^\t")  # what a spreadsheet takes for one
 MARKDOWN = re.compile(r"[\\`*_\[\]{}$~#|^!]")
 CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 TURNED = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # signs that turn the direction of a line
 # A row that began with [ or * would be taken for an option of the line break before it.
+IN_MATHEMATICS = str.maketrans({",": "{,}", "∞": r"\infty", "%": r"\%"})
 LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%", "_": r"\_",
     "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -58,8 +60,8 @@ class Cell:
 class Column:
     """One column: its key in a row and in `facts`, and how it is shown.
 
-    `digits` are those after the point; without them a real number has four that count. The best of the column is bold
-    where `better` says which way.
+    Of the unit `SHARE` 0.826 reads as 82.6%. `digits` are those after the point; without them a real number has four
+    that count. The best of the column is bold where `better` says which way.
     """
 
     key: str
@@ -72,7 +74,7 @@ class Column:
     @property
     def heading(self) -> str:
         """The title with its unit."""
-        return f"{self.title} ({self.unit})" if self.unit else self.title
+        return f"{self.title} ({self.unit})" if self.unit not in ("", SHARE) else self.title
 
     def said(self, value: Value) -> str:
         """A value as a person reads it."""
@@ -84,6 +86,8 @@ class Column:
             return value
         if isinstance(value, float) and math.isinf(value):
             return "∞" if value > 0 else "-∞"
+        if self.unit == SHARE:
+            return _unsigned_zero(f"{value:.1%}")
         if self.digits is not None:
             return _unsigned_zero(f"{value:,.{self.digits}f}")
         return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if abs(value) < 1e15 else f"{value:.4g}"
@@ -248,6 +252,6 @@ def _set(column: Column, cell: Cell, *, bold: bool) -> str:
     """A cell in LaTeX: numbers in mathematics, so that a minus is one."""
     if not _number(cell.value) or column.said(cell.value) == UNSET:
         return _typeset(column.said(cell.value))
-    said, off = (column.said(each).replace(",", "{,}").replace("∞", r"\infty") if each is not None else ""
+    said, off = ("" if each is None else column.said(each).translate(IN_MATHEMATICS)
                  for each in (cell.value, _finite(cell.spread)))
     return "$" + (rf"\mathbf{{{said}}}" if bold else said) + (rf" \pm {off}" if off else "") + "$"

@@ -195,7 +195,7 @@ class Comparison:
         The best of a column ranks, and is bold, only where all of it were found alike.
         """
         columns = [Column("run", "Run"), *(Column(
-            each.key, each.title, "" if each.unit == "share" else each.unit, each.digits,
+            each.key, each.title, each.unit, each.digits,
             each.better if self.ranked[each.key] and not differences else "", each.help) for each in self.fields)]
         rows: list[Row] = [{"run": one.id, **{key: self._cell(one, key, differences) for key in one.numbers}}
                            for one in self.runs]

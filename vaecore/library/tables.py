@@ -55,8 +55,7 @@ def table_of_groups(groups: Sequence[Group], keys: Sequence[str] = ()) -> Table:
 
 
 def _column(field: Field, *, ranks: bool) -> Column:
-    return Column(field.key, field.title, "" if field.unit == "share" else field.unit, field.digits,
-                  field.better if ranks else "", field.help)
+    return Column(field.key, field.title, field.unit, field.digits, field.better if ranks else "", field.help)
 
 
 def _plain(field: Field, one: Record) -> Value:
