@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from vaecore.sweeps.planning import Plan
 
 FIRST = "vae-digits"
-EXAMPLE = {"model.latent_size": "2, 8", "training.beta.value": "0.5, 1, 4"}  # with ten epochs it takes a minute
+EXAMPLE = (("model.latent_size", "2, 8"), ("training.beta.value", "0.5, 1, 4"))  # with ten epochs it takes a minute
 METHODS: dict[str, type[Strict]] = {"grid": Grid, "random": Random, "search": Search}
 RULES: dict[str, type[Strict]] = {"none": NoStopping, "median": Median, "halving": Halving}
 TITLES = {"grid": "Grid", "random": "Random", "search": "Search", "none": "Never", "median": "Median rule",
@@ -87,7 +87,7 @@ def _example() -> None:
     st.session_state.update({f"{KEY}from": "preset", f"{KEY}preset": FIRST, f"{KEY}set": "training.epochs=10",
                              f"{KEY}rows": len(EXAMPLE), f"{KEY}seeds": 2, f"{KEY}method": "grid",
                              f"{KEY}stopping": "none", f"{KEY}objective": "elbo"})
-    for place, (field, values) in enumerate(EXAMPLE.items()):
+    for place, (field, values) in enumerate(EXAMPLE):
         st.session_state.update({f"{KEY}field-{place}": field, f"{KEY}values-{place}": values})
 
 

@@ -190,7 +190,7 @@ def _unpacked(file: IO[bytes], stage: Path, name: str) -> list[_Packed]:
 
 def _damaged(error: BaseException) -> Refused:
     return _refused(f"The zip is truncated or damaged ({' '.join(str(error).split())[:160] or type(error).__name__}).",
-                    "Copy it again from where it came.")
+                    "Fetch the zip anew.")
 
 
 def _bounded(file: IO[bytes]) -> int:
@@ -325,7 +325,7 @@ def _write(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, told: _F
             target.write(part)
     if left or digest.hexdigest() != told.sha256:
         raise _refused(f"Its member {info.filename[:120]!r} is not what {MANIFEST} tells of: its bytes differ.",
-                       "Copy the zip again from where it came.")
+                       "Fetch the zip anew.")
 
 
 # -- a place in the store --------------------------------------------------------------------------

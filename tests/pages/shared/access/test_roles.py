@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -84,7 +85,9 @@ def answer(path: str, cookies: str = "", method: str = "GET", cached: str = "pub
 
     scope = {"type": "http", "method": method, "path": path, "query_string": b"", "root_path": "",
              "headers": [(b"cookie", cookies.encode())] if cookies else []}
-    asyncio.run(guard.Guard(everything, [Route("/ours/{run:path}", content)])(scope, receive, send))
+    asked = guard.Guard(everything, [Route("/ours/{run:path}", content)])(scope, receive, send)
+    with ThreadPoolExecutor(1) as thread:  # a browser's tests in the same process have a loop in this one
+        thread.submit(asyncio.run, asked).result()
     return sent[0]["status"], {k.decode(): v.decode() for k, v in sent[0]["headers"]}
 
 
