@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import streamlit as st
 
-from pages.compare.names import names
 from pages.shared import checkpoints, tables
+from pages.shared.names import names
 from pages.shared.words import escaped
 from vaecore.store import Run
 from vaecore.tables import Cell, Column, Table

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
-from pages.compare.names import names
 from pages.components.player import Track, player
 from pages.shared import checkpoints
+from pages.shared.names import names
 from pages.shared.words import escaped
 from vaecore.store import Run
 

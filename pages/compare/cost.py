@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.compare.names import names
+from pages.shared.names import names
 from pages.shared.tables import offer
 from pages.shared.words import escaped
 from vaecore.store import Run

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.compare.names import names
 from pages.components.curves import live_curves
 from pages.shared import history
 from pages.shared.checkpoints import store
+from pages.shared.names import names
 from pages.shared.queue import LIVE
 from pages.shared.words import escaped
 from vaecore import lab

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.compare.names import names
+from pages.shared.names import names
 from pages.shared.tables import offer
 from pages.shared.words import escaped
 from vaecore.store import Run

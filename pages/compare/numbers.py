@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.compare.names import names
 from pages.shared import changing, evaluating
+from pages.shared.names import names
 from pages.shared.tables import offer
 from pages.shared.words import escaped
 from vaecore.evaluate.settings import Settings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.compare.names import names
 from pages.components import rows
 from pages.shared import checkpoints, colours
+from pages.shared.names import names
 from pages.shared.words import escaped
 from vaecore.store import Run
 from vaecore.views import CLIP, view_of

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import streamlit as st
 
-from pages.compare.names import names
 from pages.components.plane import paths_plane, spectra_plane
 from pages.shared import history, tables
+from pages.shared.names import names
 from pages.shared.words import escaped
 from vaecore.charts.plane import DISTORTION, RATE, Path, Spectrum
 from vaecore.comparison.history import way

@@ -17,6 +17,7 @@ from pages.components.plane import paths_plane, trajectory_planes
 from pages.monitor import bars, diagnosis
 from pages.shared import history
 from pages.shared.checkpoints import explore_links
+from pages.shared.names import names
 from pages.shared.queue import LIVE, STATES, STOPPING, Look
 from pages.shared.words import escaped
 from vaecore import lab
@@ -96,7 +97,7 @@ def slug(run: Run) -> str:
 def _state(run: Run, status: lab.Status) -> None:
     look = STOPPING if status.stopping else STATES[status.state]
     st.badge(look.word, icon=look.icon, color=look.colour, help=escaped(status.detail) or None)
-    st.markdown(f"**{escaped(run.id)}**", width="content")
+    st.markdown(f"**{escaped(run.title)}**", width="content", help=escaped(run.id))
     st.markdown("" if status.state in LIVE else history.standing(status), width="stretch")
 
 
@@ -155,11 +156,17 @@ def _weights(name: str, step: int) -> str:
 # -- sections --------------------------------------------------------------------------------------
 
 
+def called(records: Mapping[str, Record]) -> dict[str, str]:
+    """What legends call the runs."""
+    return names([record.run for record in records.values()])
+
+
 def curves(records: Mapping[str, Record], row: DeltaGenerator) -> None:
     """Training and validation over the steps."""
     more = row.toggle("Gradient and learning rate", key="more", bind="query-params", persist_state="session",
                       help="Two more charts: the length of the gradient, and the learning rate.")
-    live_curves(panels(records, more=more), key="curves", clocks=clocks(records), smoothing=SMOOTHING, height=300)
+    live_curves(panels(records, more=more), key="curves", clocks=clocks(records), names=called(records),
+                smoothing=SMOOTHING, height=300)
     for sentence in aggression(records):
         st.caption(escaped(sentence))
 
@@ -167,7 +174,7 @@ def curves(records: Mapping[str, Record], row: DeltaGenerator) -> None:
 def latent_use(records: Mapping[str, Record], _row: DeltaGenerator) -> None:
     """What the latent dimensions are used for."""
     if charts := latent_panels(records):
-        live_curves(charts, key="latent-curves", clocks=clocks(records), height=260)
+        live_curves(charts, key="latent-curves", clocks=clocks(records), names=called(records), height=260)
     for name, record in records.items():
         if not len(record.kl):
             st.caption(escaped(f"{name}: {'this family has no KL' if record.no_kl else 'no evaluation yet'}."))

@@ -1,4 +1,4 @@
-"""What the compared runs are called in tables: by their names where these tell them apart, else by their ids."""
+"""What runs are called beside one another: by their names where these tell them apart, else by their ids."""
 
 from __future__ import annotations
 
