@@ -100,7 +100,8 @@ def _card(run: Run, status: lab.Status) -> None:
     look = STOPPING if status.stopping else STATES[status.state]
     with st.container(border=True, key=f"queue-{_slug(run)}", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.markdown(f"**{escaped(run.title)}**", width="stretch", help=escaped(run.id))
+            st.markdown(f"**{escaped(run.title)}**", width="stretch",
+                        help=escaped(run.id) if run.title != run.id else None)
             st.badge(look.word, icon=look.icon, color=look.colour, help=_meaning(status))
         st.caption(escaped(_what(run)))
         if status.state in LIVE or (status.total and status.state != "finished"):
