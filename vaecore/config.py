@@ -17,7 +17,6 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from vaecore.data import MNIST, Data, DataConfig
-from vaecore.data.identity import placeless
 from vaecore.data.plugins import follow
 from vaecore.models import Model, VAEConfig
 from vaecore.named import PRESETS, presets
@@ -233,17 +232,6 @@ def _said(text: str, field: str, *, as_text: bool) -> Any:
         with contextlib.suppress(ValueError):
             return float(value)  # YAML 1.1 reads 1e-3 as text; a number is what was meant
     return typed if as_text and not (quoted and isinstance(value, str)) else value
-
-
-def complete(values: dict[str, Any]) -> dict[str, Any]:
-    """A run's `config.json` with the defaults of fields that are newer than it.
-
-    The place of a file that its digest names is left out. A configuration of another version stays as it stands.
-    """
-    with contextlib.suppress(ConfigError):
-        values = parse(RunConfig, values).model_dump(mode="json")
-    data = values.get("data")
-    return {**values, "data": placeless(data)} if isinstance(data, dict) else values
 
 
 def differences(configs: Iterable[RunConfig | dict[str, Any]]) -> dict[str, list[Any]]:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cli.test_cli import call as called
 from tests.pages import hostile
 from vaecore import cli
 
@@ -29,14 +29,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def call(store: Path, *arguments: str) -> int:
-    before, sys.argv = sys.argv, ["vaecore", *arguments, "--store", str(store)]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    finally:
-        sys.argv = before
-    return 0
+    return called([*arguments, "--store", str(store)])
 
 
 @pytest.mark.parametrize(("command", "told"), [

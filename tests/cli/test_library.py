@@ -6,12 +6,12 @@ import csv
 import io
 import json
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cli.test_cli import call as called
 from tests.library.made import made
 from vaecore import cli
 from vaecore.library import FIELDS, NUMBERS
@@ -31,14 +31,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def call(store: Store, *arguments: str) -> int:
-    before, sys.argv = sys.argv, ["vaecore", *arguments, "--store", str(store.root)]
-    try:
-        cli.main()
-    except SystemExit as end:
-        return int(end.code or 0)
-    finally:
-        sys.argv = before
-    return 0
+    return called([*arguments, "--store", str(store.root)])
 
 
 def said(store: Store, capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:

@@ -15,8 +15,10 @@ from typing import Any, Literal
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from vaecore.config import RunConfig, complete, differences
+from vaecore.config import RunConfig, differences
+from vaecore.data.identity import placeless
 from vaecore.modalities import Modality
+from vaecore.naming import complete
 from vaecore.schema import TAGS, ConfigError, Strict, named, parse, tagged, title_at, title_of
 from vaecore.store import Run, StoreError
 from vaecore.tables import UNSET, Cell, Column, Row, Table
@@ -90,7 +92,7 @@ def differs(runs: Sequence[Run]) -> Differences:
     except ConfigError as error:
         unresolved = f"A configuration is of another version, so fields are told as they stand: {error}"[:300]
         found = [Different(_section(name), name, title_at(RunConfig, name), tuple(_said(value) for value in values))
-                 for name, values in differences(map(complete, raw)).items()]
+                 for name, values in differences(map(_whole, raw)).items()]
     else:
         hidden = [unread(config, _modalities(run)) for config, run in zip(configs, runs, strict=True)]
         found = list(_between(configs, hidden, ""))
@@ -102,6 +104,13 @@ def differs(runs: Sequence[Run]) -> Differences:
 
 
 # -- of configurations -----------------------------------------------------------------------------
+
+
+def _whole(values: dict[str, Any]) -> dict[str, Any]:
+    """A run's `config.json` with the defaults of newer fields, and without the place of a file that a digest names."""
+    whole = complete(values)
+    data = whole.get("data")
+    return {**whole, "data": placeless(data)} if isinstance(data, dict) else whole
 
 
 def _between(models: Sequence[BaseModel | None], hidden: Sequence[set[str]], path: str) -> Iterable[Different]:

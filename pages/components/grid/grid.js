@@ -83,7 +83,7 @@ class Grid {
   }
 
   choices(parent, label, options, choose) {
-    const group = make("div", "choices", parent);
+    const group = make("div", "choices joined", parent);
     group.role = "radiogroup";
     group.setAttribute("aria-label", label);
     make("span", "label", group, label);

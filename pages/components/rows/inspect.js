@@ -21,7 +21,7 @@ export class Inspector {
     this.panel.hidden = true;
     this.panel.setAttribute("aria-label", "Two pictures compared");
     const bar = make("div", "bar", this.panel);
-    const choices = make("div", "choices", bar);
+    const choices = make("div", "joined", bar);
     choices.role = "radiogroup";
     choices.setAttribute("aria-label", "How to look at them");
     this.buttons = Object.entries(VIEWS).map(([name, [title, help]]) => {

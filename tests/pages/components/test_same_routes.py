@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,39 +14,16 @@ from PIL import Image
 from starlette.applications import Starlette
 
 from pages.components import same_routes
+from tests.asking import Answer, ask
 from vaecore.explore import Checkpoint, decode_same
 from vaecore.store import Run, Store
 
 GALLERY = Path(__file__).parents[3] / "trained" / "gallery"
 
 
-class Answer(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    content: bytes
-
-    @property
-    def text(self) -> str:
-        return self.content.decode()
-
-
-def get(address: str, **asked: str) -> Answer:
+def get(address: str, **headers: str) -> Answer:
     """What the route answers."""
-    path, _, query = address.partition("?")
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, str]:
-        return {"type": "http.request"}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": query.encode(),
-             "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in asked.items()]}
-    with ThreadPoolExecutor(1) as aside:  # Playwright keeps a loop in the thread of tests that it has driven
-        aside.submit(asyncio.run, Starlette(routes=same_routes.routes())(scope, receive, send)).result()
-    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return Answer(sent[0]["status"], headers, sent[1]["body"])
+    return ask(Starlette(routes=same_routes.routes()), address, **headers)
 
 
 @pytest.fixture(autouse=True)

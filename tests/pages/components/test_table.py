@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import io
 import json
 import shutil
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from PIL import Image
@@ -16,6 +13,7 @@ from starlette.applications import Starlette
 
 from pages.components import previews
 from pages.components.table import Column, Row, pack
+from tests.asking import Answer, ask
 from vaecore.store import Store
 
 COLUMNS = [Column("preview", "Preview", kind="picture", sort=None),
@@ -43,29 +41,9 @@ def test_what_the_browser_is_told() -> None:
         pack(COLUMNS, [Row("a", ["x"])], ticked=[], stamp=0)
 
 
-class Answer(NamedTuple):
-    status_code: int
-    headers: dict[str, str]
-    content: bytes
-
-
 def get(address: str, **headers: str) -> Answer:
-    """What the routes answer."""
-    path, _, query = address.partition("?")
-    sent: list[Any] = []
-
-    async def receive() -> dict[str, str]:
-        return {"type": "http.request"}
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": "GET", "path": path, "query_string": query.encode(),
-             "headers": [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]}
-    with ThreadPoolExecutor(1) as aside:  # Playwright keeps a loop in the thread of tests that it has driven
-        aside.submit(asyncio.run, Starlette(routes=previews.routes())(scope, receive, send)).result()
-    return Answer(sent[0]["status"], {name.decode(): value.decode() for name, value in sent[0]["headers"]},
-                  sent[1]["body"])
+    """What the route answers."""
+    return ask(Starlette(routes=previews.routes()), address, **headers)
 
 
 def test_a_preview_is_small_and_kept_until_it_is_another(root: Path) -> None:
@@ -73,11 +51,11 @@ def test_a_preview_is_small_and_kept_until_it_is_another(root: Path) -> None:
     Image.new("RGB", (1400, 288), "red").save(run.preview)
     address = previews.preview_address(run)
     answer = get(address)
-    assert answer.status_code == 200 and answer.headers["content-type"] == "image/png"
+    assert answer.status == 200 and answer.headers["content-type"] == "image/png"
     assert "immutable" in answer.headers["cache-control"] and answer.headers["x-content-type-options"] == "nosniff"
     picture = Image.open(io.BytesIO(answer.content))
     assert picture.size == (previews.WIDTH, previews.HEIGHT) and picture.getpixel((5, 5)) == (255, 0, 0)
-    assert get(address, if_none_match=answer.headers["etag"]).status_code == 304
+    assert get(address, if_none_match=answer.headers["etag"]).status == 304
     assert get(address.partition("?")[0]).headers["cache-control"] == "no-cache"
     Image.new("RGB", (20, 10), "blue").save(run.preview)
     assert previews.preview_address(run) != address
@@ -90,14 +68,14 @@ def test_what_cannot_be_shown_is_not(root: Path) -> None:
     for content in (b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, b"GIF89a" + b"\0" * 90, b"x" * 5_000_000):
         run.preview.write_bytes(content)
         previews.small.cache_clear()
-        assert get(previews.preview_address(run)).status_code == 404
+        assert get(previews.preview_address(run)).status == 404
     Image.new("1", (4000, 3000)).save(run.preview)
     previews.small.cache_clear()
-    assert get(previews.preview_address(run)).status_code == 404, "more pixels than a preview has"
+    assert get(previews.preview_address(run)).status == 404, "more pixels than a preview has"
     run.preview.unlink()
-    assert previews.preview_address(run) == "" and get("/previews/bad").status_code == 404
-    assert get("/previews/nothing").status_code == get("/previews/../../etc").status_code == 404
+    assert previews.preview_address(run) == "" and get("/previews/bad").status == 404
+    assert get("/previews/nothing").status == get("/previews/../../etc").status == 404
 
 
 def test_a_shipped_run_has_an_address(root: Path) -> None:
-    assert get(previews.preview_address(Store(root).find("gallery/pca"))).status_code == 200
+    assert get(previews.preview_address(Store(root).find("gallery/pca"))).status == 200

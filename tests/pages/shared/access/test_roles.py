@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -16,6 +14,7 @@ from streamlit.web.server.starlette.starlette_app_utils import create_signed_val
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
 from pages.shared.access import cookie, guard, roles
+from tests.asking import ask
 from vaecore import permission
 
 SECRET, HERE = "k" * 40, "https://lab.example"
@@ -72,23 +71,12 @@ def answer(path: str, cookies: str = "", method: str = "GET", cached: str = "pub
     async def content(_: Request) -> PlainTextResponse:
         return PlainTextResponse("here", headers={"Cache-Control": cached})
 
-    sent: list[Any] = []
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    async def receive() -> Any:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
     async def everything(scope: Any, receive: Any, send: Any) -> None:
         await PlainTextResponse("here", headers={"Cache-Control": cached})(scope, receive, send)
 
-    scope = {"type": "http", "method": method, "path": path, "query_string": b"", "root_path": "",
-             "headers": [(b"cookie", cookies.encode())] if cookies else []}
-    asked = guard.Guard(everything, [Route("/ours/{run:path}", content)])(scope, receive, send)
-    with ThreadPoolExecutor(1) as thread:  # a browser's tests in the same process have a loop in this one
-        thread.submit(asyncio.run, asked).result()
-    return sent[0]["status"], {k.decode(): v.decode() for k, v in sent[0]["headers"]}
+    app = guard.Guard(everything, [Route("/ours/{run:path}", content)])
+    found = ask(app, path, method, **({"cookie": cookies} if cookies else {}))
+    return found.status, found.headers
 
 
 BOB = {**ADA, "email": "bob@lab.org"}
