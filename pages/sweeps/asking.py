@@ -20,6 +20,7 @@ from pages.shared import changing, measure, warm
 from pages.shared.checkpoints import store
 from pages.shared.queue import anything_live
 from pages.shared.words import duration, escaped
+from vaecore import permission
 from vaecore.lab import LabError
 from vaecore.named import presets
 from vaecore.schema import ConfigError, Strict, ends, in_words, title_of
@@ -275,6 +276,8 @@ def _plan(asked: Asked) -> tuple[Plan | None, list[str]]:
 
     if not asked.over:
         return None, []
+    if why := permission.refusal():  # looking at points reads their data, from whatever path is written
+        return None, [why]
     try:
         return _planned(asked.base.resolve().to_json(), json.dumps(asked.over), json.dumps(asked.fields),
                         asked.origin), []

@@ -13,7 +13,7 @@ from pages.components.sweep import pack, place
 from pages.shared import measure
 from tests.pages import demo
 from tests.sweeps import made
-from vaecore import lab
+from vaecore import lab, permission
 from vaecore.lab import jobs
 from vaecore.lab.task import Task
 from vaecore.store import Store
@@ -119,6 +119,19 @@ def test_in_read_only_mode_nothing_can_be_started(store: Store, monkeypatch: pyt
     monkeypatch.setenv("VAECORE_READ_ONLY", "1")
     at = demo.open_page("sweeps", **ASKED)
     assert button(at, "sweep-start").disabled and names(store) == []
+
+
+def test_who_may_only_look_reads_no_path_of_the_server(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    private = store.root / "private.csv"
+    private.write_text("a,b\n1,2\n" * 50)
+    asked = {**ASKED, "set": f"data.name=table, data.path={private}"}
+    read: list[object] = []
+    monkeypatch.setattr("vaecore.sweeps.planning.plan", lambda *given: read.append(given))
+    monkeypatch.setenv(permission.READ_ONLY, "1")
+    assert "read-only" in demo.words(demo.open_page("sweeps", **asked)) and not read
+    monkeypatch.delenv(permission.READ_ONLY)
+    demo.open_page("sweeps", **asked)
+    assert read, "else the test would hold of a page that plans nothing at all"
 
 
 def test_what_the_browser_is_told_stands_where_it_belongs(store: Store) -> None:
