@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import vaecore
 from vaecore import permission
 from vaecore.files import BrokenFile, opened, remove_leftovers, sync_folder, write_json_atomic
-from vaecore.lab import locks
+from vaecore.lab import cluster, locks
 from vaecore.lab.locks import LabError
 from vaecore.lab.state import (
     TICKET,
@@ -39,6 +39,7 @@ from vaecore.lab.state import (
     tickets,
     told,
 )
+from vaecore.lab.where import Here, Slurm, keep, kept
 from vaecore.store import WRITTEN_BESIDE, Run, Store
 
 if TYPE_CHECKING:
@@ -50,27 +51,36 @@ DISK_FULL = "The disk is full: free some space, then press Resume; the last chec
 GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is killed
 
 
-def submit(folder: Path) -> None:
-    """Queue the run; one that ended or was lost goes on from its last checkpoint."""
+def submit(folder: Path, where: Here | Slurm | None = None) -> None:
+    """Queue the run; one that ended or was lost goes on from its last checkpoint.
+
+    `where` says on which machines; without, those of the last time, and this one at first.
+    """
     permission.require("train a run")
-    _queue([folder], {})
+    where = kept(folder) if where is None else where
+    if isinstance(where, Slurm):
+        return cluster.submit([folder], where)
+    _queue([folder], {}, where)
 
 
-def submit_together(folders: Sequence[Path], *, stack: bool | None = None) -> None:
+def submit_together(folders: Sequence[Path], where: Here | Slurm | None = None, *, stack: bool | None = None) -> None:
     """Queue these runs at once; small models that differ in no shape train stacked, in one process.
 
-    Which can is found by trying, unless `stack` says that all of them can, or none. Raises `LabError` as `submit`, and
-    then none is queued.
+    Which can is found by trying, unless `stack` says that all of them can, or none. On a cluster they are one array,
+    a job a run. Raises `LabError` as `submit`, and then none is queued.
     """
     permission.require("train a run")
     folders = list(dict.fromkeys(folders))
+    where = kept(folders[0]) if where is None and folders else where or Here()
+    if isinstance(where, Slurm):
+        return cluster.submit(folders, where)
     together = [] if stack is False or len(folders) < 2 else _stacks(folders, try_them=stack is None)
     members = {folder: [each.name for each in group] for group in together if len(group) > 1 for folder in group}
     by_root: dict[Path, list[Path]] = {}
     for folder in folders:
         by_root.setdefault(place(folder)[0], []).append(folder)
     for own in by_root.values():
-        _queue(own, members)
+        _queue(own, members, where)
 
 
 def _stacks(folders: Sequence[Path], *, try_them: bool) -> list[list[Path]]:
@@ -89,7 +99,7 @@ def _stacks(folders: Sequence[Path], *, try_them: bool) -> list[list[Path]]:
     return found
 
 
-def _queue(folders: Sequence[Path], members: Mapping[Path, list[str]]) -> None:
+def _queue(folders: Sequence[Path], members: Mapping[Path, list[str]], where: Here) -> None:
     """A ticket for each of some runs of one store, or for none; `members` names those that train stacked with one."""
     locks.require_locks()
     for folder in folders:
@@ -99,6 +109,7 @@ def _queue(folders: Sequence[Path], members: Mapping[Path, list[str]]) -> None:
         for folder in folders:
             _check_state(folder)
         for folder in folders:
+            keep(folder, where)
             if folder in members:
                 write_json_atomic(folder / STACK, {"members": members[folder]})
             else:
