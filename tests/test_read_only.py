@@ -115,6 +115,7 @@ UNGUARDED = {
     "doctor": "tries whether a store can be written to, and leaves nothing there",
     "evaluate.points": "`evaluate.kept.keep` has asked",
     "files": "what all others write with",
+    "lab.where": "`lab.jobs.submit` has asked",
     "locks": "files of no bytes, whose locks exclude others; also who only looks may take one",
     "training.fork": "takes back what `store.Store.create`, which has asked, has just made",
 }
