@@ -8,7 +8,6 @@ from pages.components.curves import live_curves
 from pages.shared import history
 from pages.shared.checkpoints import store
 from pages.shared.names import names
-from pages.shared.queue import LIVE
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.charts.curves import SMOOTHING
@@ -49,7 +48,7 @@ def _charts(runs: list[Run], more: bool, polling: bool) -> None:
 
 def _training(runs: list[Run]) -> bool:
     """Whether any of the runs can still change."""
-    return any(lab.status(run.path).state in LIVE for run in runs)
+    return any(lab.status(run.path).state in lab.LIVE for run in runs)
 
 
 def _parents(records: dict[str, Record]) -> dict[str, Record]:

@@ -12,7 +12,7 @@ import streamlit as st
 
 from pages.shared import changing, history, measure, studies, warm
 from pages.shared.checkpoints import MAX_WATCHED, store
-from pages.shared.queue import LIVE, STATES, anything_live
+from pages.shared.queue import STATES, anything_live
 from pages.shared.words import duration, escaped
 from vaecore import lab
 from vaecore.comparison.history import evaluated
@@ -178,7 +178,7 @@ def watch(study: Study, series: Series, polling: bool) -> None:
     """Its runs and its exhibit; every two seconds while one of them trains or waits."""
     lab.kick(store().root)
     runs = gather(series)
-    if polling and not any(member.status.state in LIVE for member in runs):
+    if polling and not any(member.status.state in lab.LIVE for member in runs):
         st.rerun()  # the page stops looking
     if runs:
         states_row(series, runs)
@@ -234,7 +234,7 @@ def page() -> None:
     series = study.series
     assert series is not None
     start_row(study, series)
-    polling = any(lab.status(run.path).state in LIVE for run in members(store(), series))
+    polling = any(lab.status(run.path).state in lab.LIVE for run in members(store(), series))
     st.fragment(watch, run_every=2.0 if polling else None, key=f"experiment-watch-{series.name}")(study, series,
                                                                                                   polling)
 

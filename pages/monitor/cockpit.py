@@ -18,7 +18,7 @@ from pages.monitor import bars, diagnosis
 from pages.shared import history
 from pages.shared.checkpoints import explore_links
 from pages.shared.names import names
-from pages.shared.queue import LIVE, STATES, STOPPING, Look
+from pages.shared.queue import STATES, STOPPING, Look
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.charts.curves import SMOOTHING
@@ -65,7 +65,7 @@ def run_card(record: Record, *, open: bool) -> None:
             if run.weights.is_file():
                 explore_links(run)
                 _fork(run)
-        if status.state in LIVE:  # a row of its own: the words change their length, and nothing is to jump
+        if status.state in lab.LIVE:  # a row of its own: the words change their length, and nothing is to jump
             st.progress(min(1.0, status.step / status.total) if status.total else 0.0, history.standing(status))
         if status.state in ("failed", "lost"):
             st.error(escaped(status.detail), icon=":material/error:")
@@ -98,7 +98,7 @@ def _state(run: Run, status: lab.Status) -> None:
     look = STOPPING if status.stopping else STATES[status.state]
     st.badge(look.word, icon=look.icon, color=look.colour, help=escaped(status.detail) or None)
     st.markdown(f"**{escaped(run.title)}**", width="content", help=escaped(run.id) if run.title != run.id else None)
-    st.markdown("" if status.state in LIVE else history.standing(status), width="stretch")
+    st.markdown("" if status.state in lab.LIVE else history.standing(status), width="stretch")
 
 
 def _verdict(run: Run, judged: Verdict, look: Look) -> None:
@@ -282,7 +282,7 @@ def _no_snapshots(run: Run) -> None:
         st.info(escaped(f"{run.id} has no snapshots: its family has no posterior q(z|x) whose mean could move."),
                 icon=":material/info:")
         return
-    if lab.status(run.path).state in LIVE and asked:
+    if lab.status(run.path).state in lab.LIVE and asked:
         st.info(escaped(f"{run.id} has no snapshots yet: the first comes before its first step."),
                 icon=":material/info:")
         return

@@ -10,7 +10,6 @@ from pages.monitor import cockpit
 from pages.monitor.lineage import lineage
 from pages.shared import history
 from pages.shared.checkpoints import MAX_WATCHED, gallery, pick_several, store, tell_unreadable
-from pages.shared.queue import LIVE
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.library.headline import comparable, headline
@@ -21,7 +20,7 @@ ROOM = "<style>[class*='st-key-told-'] { min-height: 6.4rem; }</style>"
 
 st.title("Monitor")
 every = [*(run for run in store().everything() if not run.shipped), *gallery()]
-live = [run.id for run in every if lab.status(run.path).state in LIVE]
+live = [run.id for run in every if lab.status(run.path).state in lab.LIVE]
 selected = pick_several("Runs", page="monitor", among=every, first=(live or [run.id for run in every])[:1],
                         most=MAX_WATCHED,
                         help=f"Up to {MAX_WATCHED}. The selection is part of the page's address, so it can be shared.")
@@ -44,7 +43,7 @@ def comparability() -> None:
 
 def training() -> bool:
     """Whether any of the chosen runs can still change."""
-    return any(lab.status(run.path).state in LIVE for run in selected)
+    return any(lab.status(run.path).state in lab.LIVE for run in selected)
 
 
 tell_unreadable(selected)

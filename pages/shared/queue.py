@@ -21,7 +21,6 @@ from vaecore.store import Run, Store, StoreError
 
 RECENT = 4  # ended runs that stay in sight
 IMPATIENT = 20.0  # seconds after which a stop that was not obeyed can be forced
-LIVE = ("queued", "running")
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ STOPPING = Look("Stopping", ":material/hourglass_top:", "orange")
 
 def anything_live() -> bool:
     """Whether something trains or waits."""
-    return any(lab.status(run.path).state in LIVE for run in store().runs())
+    return any(lab.status(run.path).state in lab.LIVE for run in store().runs())
 
 
 def queue_panel() -> None:
@@ -66,10 +65,10 @@ def _panel(polling: bool) -> None:
     except OSError as error:
         st.error(escaped(f"The queue cannot be served: {error}."), icon=":material/error:")
     every = [(run, lab.status(run.path)) for run in here.runs()]
-    live = [run for run, status in every if status.state in LIVE]
+    live = [run for run, status in every if status.state in lab.LIVE]
     if bool(live) != polling:
         st.rerun()  # the page starts or ends the looking
-    ended = [run for run, status in every if status.state not in LIVE]
+    ended = [run for run, status in every if status.state not in lab.LIVE]
     shown = {run.path for run in (*live, *ended[:RECENT])}
     running = sum(status.state == "running" for _, status in every)
     waiting = len(live) - running
@@ -104,7 +103,7 @@ def _card(run: Run, status: lab.Status) -> None:
                         help=escaped(run.id) if run.title != run.id else None)
             st.badge(look.word, icon=look.icon, color=look.colour, help=_meaning(status))
         st.caption(escaped(_what(run)))
-        if status.state in LIVE or (status.total and status.state != "finished"):
+        if status.state in lab.LIVE or (status.total and status.state != "finished"):
             share = min(1.0, status.step / status.total) if status.total else 0.0
             st.progress(share, text=_progress(status))
         if status.state in ("failed", "lost"):
@@ -147,7 +146,7 @@ def _actions(run: Run, status: lab.Status) -> None:
                          query_params={"runs": run.id}, help="Its curves, live.")
         if run.weights.is_file():
             explore_link(run)
-        if status.state not in LIVE:
+        if status.state not in lab.LIVE:
             changing.button("Remove", key=f"queue-remove-{name}", icon=":material/delete:", type="tertiary",
                             on_click=_act, args=(_remove, run),
                             help="Move the run's folder to the trash. It can be brought back.")

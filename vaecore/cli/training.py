@@ -192,7 +192,7 @@ def _follow_together(runs: list[Run]) -> None:
         while True:
             try:
                 now = [lab.status(run.path) for run in runs]
-                live = [status for status in now if status.state in ("queued", "running")]
+                live = [status for status in now if status.state in lab.LIVE]
                 progress.update(task, description=f"{len(runs) - len(live)} of {len(runs)} ended",
                                 completed=sum(status.step for status in now),
                                 total=len(runs) * max(status.total for status in now) or None)
@@ -217,7 +217,7 @@ def _follow(run: Run, as_json: bool) -> None:
                     progress.console.print(line, highlight=False)
                 progress.update(task, description=status.doing or status.state, completed=status.step,
                                 total=status.total or None)
-                if status.state not in ("queued", "running"):
+                if status.state not in lab.LIVE:
                     break
                 lab.kick(run.path.parent.parent)
                 time.sleep(0.2)

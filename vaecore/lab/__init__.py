@@ -3,10 +3,11 @@
 from vaecore.lab.control import Control
 from vaecore.lab.jobs import kick, remove, stop, submit, submit_together, wait
 from vaecore.lab.locks import LabError, training_lock
-from vaecore.lab.state import State, Status, busy, log_tail, queue, status
+from vaecore.lab.state import LIVE, State, Status, busy, log_tail, queue, status
 from vaecore.lab.where import Here, Slurm
 
 __all__ = [
+    "LIVE",
     "Control",
     "Here",
     "LabError",

@@ -38,6 +38,7 @@ from vaecore.untrusted import Sane, Untrusted, Whole, Word
 
 Outcome = Literal["finished", "failed", "stopped"]
 State = Literal["new", "queued", "running", "finished", "failed", "stopped", "lost"]
+LIVE: tuple[State, ...] = ("queued", "running")  # something is still to come of it, by itself
 
 TICKET = re.compile(r"\d-\d+-(\d{1,9})-([^.].*)")
 SILENCE = 15.0  # seconds without a heartbeat before we mention it

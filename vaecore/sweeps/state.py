@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from vaecore import lab
 from vaecore.errors import StoreError
-from vaecore.lab import Status
+from vaecore.lab import LIVE, Status
 from vaecore.library.records import record
 from vaecore.probability.intervals import Interval, over_seeds
 from vaecore.schema import title_of
@@ -36,7 +36,6 @@ from vaecore.sweeps.objective import (
 from vaecore.tables import Cell, Column, Table
 
 State = Literal["finished", "early", "running", "queued", "stopped", "failed", "lost", "new"]
-LIVE = ("queued", "running")
 STATES: dict[State, str] = {
     "finished": "finished", "early": "stopped early", "running": "training", "queued": "waiting", "stopped": "stopped",
     "failed": "failed", "lost": "lost", "new": "not started"}

@@ -16,14 +16,14 @@ from typing import Any
 from vaecore import lab, permission
 from vaecore.errors import StoreError
 from vaecore.files import write_json_atomic
-from vaecore.lab import LabError
+from vaecore.lab import LIVE, LabError
 from vaecore.store import Run, Store
 from vaecore.sweeps import keeping as files
 from vaecore.sweeps.declared import MAX_RUNS, Grid, Point, Random, Search
 from vaecore.sweeps.objective import sign
 from vaecore.sweeps.planning import Plan, configuration, judged_from
 from vaecore.sweeps.search import choose
-from vaecore.sweeps.state import LIVE, Standing, Trial, folder, members, standing
+from vaecore.sweeps.state import Standing, Trial, folder, members, standing
 from vaecore.sweeps.stopping import Course, stopped
 
 LOOK = 1.0  # seconds between two looks
