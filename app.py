@@ -14,14 +14,18 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.components import map_routes, networks, previews, same_routes, seen, serve
+from pages.components import health, map_routes, networks, previews, same_routes, seen, serve
 from pages.shared.access.guard import Guard, exposed
 from vaecore import permission
+from vaecore.store import Store
 
 
 @contextlib.asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[None]:
-    """Say at the start who can reach the server, where that is more than this machine."""
+    """Make the store's folder where there is none, and say who can reach the server, where others can."""
+    if not permission.read_only():
+        with contextlib.suppress(OSError):  # `healthz` tells what is wrong
+            Store.default().root.mkdir(parents=True, exist_ok=True)
     if told := exposed():
         print(f"\n  {told}\n", file=sys.stderr, flush=True)
     yield
@@ -35,4 +39,5 @@ if sys.argv and Path(sys.argv[0]).resolve() == Path(__file__).resolve():  # not 
 
 routes = [*serve.routes(), *networks.routes(), *seen.routes(), *map_routes.routes(), *previews.routes(),
           *same_routes.routes()]
-app = st.App("pages/index.py", routes=routes, lifespan=lifespan, middleware=[Middleware(Guard, routes=routes)])
+app = st.App("pages/index.py", routes=[*routes, *health.routes()],  # the latter unguarded: anybody may ask if it works
+             lifespan=lifespan, middleware=[Middleware(Guard, routes=routes)])

@@ -112,7 +112,7 @@ UNGUARDED = {
     **dict.fromkeys(["lab.control", "lab.previews", "provenance", "training.checkpoints", "training.session"], TRAINS),
     **dict.fromkeys(["data.spoken_digits", "explore.clips.films"], "a file in memory"),
     "data.download": "`data.fetching.fetch` has asked",
-    "doctor": "tries whether a store can be written to, and leaves nothing there",
+    "doctor": "makes the folder that is asked for, before it says what is wrong with it",
     "evaluate.points": "`evaluate.kept.keep` has asked",
     "files": "what all others write with",
     "lab.where": "`lab.jobs.submit` has asked",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -9,11 +10,11 @@ import platform
 import shutil
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vaecore import health, permission
 from vaecore.lab import locks
 
 State = Literal["ok", "wrong", "data", "own", "optional"]
@@ -75,12 +76,12 @@ def _torch(process: subprocess.Popen[str]) -> Check:
 
 
 def _store(root: Path) -> Check:
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=root):
-            pass
-    except OSError as error:
-        return Check("store", "wrong", f"{root} cannot be written ({error.strerror}). Choose another with --store.")
+    written = not permission.read_only()
+    if written:
+        with contextlib.suppress(OSError):  # what is wrong is told below
+            root.mkdir(parents=True, exist_ok=True)
+    if fault := health.store_fault(root, written=written):
+        return Check("store", "wrong", f"{root} {fault}. Choose another with --store.")
     return Check("store", "ok", str(root))
 
 
