@@ -71,7 +71,8 @@ def test_a_viewer_looks_and_changes_nothing(browser: Browser, guarded: App, prov
         expect(page.get_by_role("button", name="Bring your own data")).to_be_disabled()
         visitor.open("access")
         expect(page.get_by_text("You are signed in to look.")).to_be_visible()
-        page.get_by_role("button", name="Sign out").click()
+        with page.expect_navigation():
+            page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_visible()
         assert context.request.get(f"{guarded.address}/{NETWORK}").status == 403
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
 
 import streamlit as st
 
@@ -45,6 +46,11 @@ def sign_in() -> bool:
 def providers() -> list[str]:
     """The names of the ways to sign in; empty where there is only one, without a name."""
     return [name for name, value in _secrets()["auth"].items() if isinstance(value, Mapping) and "client_id" in value]
+
+
+def own_name() -> str:
+    """The name of this server to which a provider sends back whoever has signed in; empty where nobody signs in."""
+    return (urlsplit(str(_secrets()["auth"].get("redirect_uri", ""))).hostname or "") if sign_in() else ""
 
 
 def visitor() -> Visitor:
