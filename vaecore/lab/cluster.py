@@ -1,15 +1,141 @@
-"""Trainings on a cluster with SLURM, by the same worker on the same folder: submitted, followed and cancelled."""
+"""Trainings on a cluster with SLURM, by the same worker on the same folder: handed over, cancelled, written down.
+
+Each is a job of its own, several that are submitted together are one array. submitit hands them over. Its files lie in
+`<store>/slurm/<submission>/<job>/` and never in a run's folder, which may come from somebody else: what it pickles
+there is executed on the nodes. Hence that folder is its owner's alone, and nothing in it is ever read back here but
+what the job wrote to its standard error.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import os
+import shlex
+import shutil
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import vaecore
+from vaecore.files import opened
+from vaecore.lab import scheduler
 from vaecore.lab.locks import LabError
+from vaecore.lab.node import WARNING, WORKER, Training
+from vaecore.lab.scheduler import available, partitions, refusal
 from vaecore.lab.where import Slurm
 
+__all__ = ["available", "cancel", "errors", "hand_over", "partitions", "refusal", "require"]
 
-def submit(folders: Sequence[Path], where: Slurm) -> None:
-    """Submit a training, or several as an array. Raises `LabError` where there is no cluster."""
-    raise LabError(f"{folders[0].name} cannot go to {where.title}: sbatch was not found on this machine. Train here, "
-                   "or open the dashboard on a login node.")
+FOLDER = "slurm"  # of a store
+EXTRA = {"qos", "constraint", "reservation", "exclude", "nodelist", "gres", "licenses", "exclusive", "nice", "begin",
+         "comment", "hint", "switches", "tmp", "mail-type", "mail-user", "dependency", "wckey"}
+KEPT = ("VAECORE_DATA", "VAECORE_CACHE", "VAECORE_HOME", "OMP_NUM_THREADS")  # what nodes are told of our environment
+
+
+def require(where: Slurm) -> None:
+    """Pass where trainings can be submitted as asked; raises `LabError`, which says what to do instead."""
+    if why := refusal():
+        raise LabError(why)
+    if where.processes % where.nodes:
+        raise LabError(f"processes: {where.processes} processes cannot be spread evenly over {where.nodes} nodes. "
+                       "Take a multiple.")
+    further(where)
+
+
+def further(where: Slurm) -> dict[str, Any]:
+    """What sbatch is told besides, as its options; raises `LabError` for one that is not let through."""
+    found: dict[str, Any] = {}
+    for part in filter(None, where.extra.split(",")):
+        name, equals, value = part.strip("-").partition("=")
+        if name not in EXTRA:
+            raise LabError(f"extra: {name!r} is no option that is passed on. Take one of {', '.join(sorted(EXTRA))}.")
+        found[name] = value if equals else True
+    return found
+
+
+def hand_over(folders: Sequence[Path], root: Path, where: Slurm, submission: str) -> list[str]:
+    """Give runs of one store to SLURM, as an array where they are several; their jobs in the same order.
+
+    Raises `LabError` with SLURM's own words where it refuses them; then none was handed over.
+    """
+    from submitit import SlurmExecutor  # late: an extra, and a quarter of a second
+    from submitit.core.utils import FailedJobError, FailedSubmissionError
+
+    place = root.absolute() / FOLDER
+    if "%" in str(place):
+        raise LabError(f"{root}: SLURM cannot write into a folder whose name holds %. Rename it.")
+    place.mkdir(mode=0o700, exist_ok=True)
+    place.chmod(0o700)  # what lies there is executed
+    own = place / submission
+    own.mkdir(mode=0o700)
+    trainings = [Training(str(folder.absolute()), submission, where.time, tuple(WORKER)) for folder in folders]
+    try:
+        with _outside():
+            executor = SlurmExecutor(own / "%j")
+            executor.update_parameters(**_parameters(folders, where))
+            jobs = executor.submit_array(trainings)
+    except (FailedJobError, FailedSubmissionError, OSError, RuntimeError, ValueError) as error:
+        shutil.rmtree(own, ignore_errors=True)
+        raise LabError(f"SLURM refused it: {scheduler.said(str(error)) or type(error).__name__}.".replace("..", ".")
+                       ) from None
+    scheduler.forget()
+    return [str(job.job_id) for job in jobs]
+
+
+def _parameters(folders: Sequence[Path], where: Slurm) -> dict[str, Any]:
+    a_node = where.processes // where.nodes
+    paths = [str(Path(vaecore.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH", "")])]
+    told = {"PYTHONPATH": os.pathsep.join(paths), **{name: os.environ[name] for name in KEPT if name in os.environ}}
+    chosen = {"partition": where.partition, "account": where.account, "gpus_per_node": where.gpus * a_node,
+              "array_parallelism": where.at_once}
+    return {
+        "job_name": f"vaecore-{folders[0].name}"[:60] if len(folders) == 1 else "vaecore", "time": where.time,
+        "nodes": where.nodes, "ntasks_per_node": a_node, "cpus_per_task": where.cpus, "mem": f"{where.memory}GB",
+        # A training that is told too late cannot save, one that is told too early has no time to train.
+        "signal_delay_s": min(WARNING, where.time * 15), "wckey": None,
+        "setup": [f"export {name}={shlex.quote(value)}" for name, value in told.items()],
+        "additional_parameters": {"requeue": True, **further(where)},
+        **{name: value for name, value in chosen.items() if value}}
+
+
+@contextlib.contextmanager
+def _outside() -> Iterator[None]:
+    """Meanwhile the environment of a job that this process may itself run in is not that of what it submits."""
+    with _environment:
+        hidden = {name: value for name, value in os.environ.items()
+                  if "SLURM_JOB_ID" in os.environ and name.startswith(("SLURM_", "SLURMD_", "SRUN_", "SBATCH_"))
+                  and name != "SLURM_CONF"}
+        for name in hidden:
+            del os.environ[name]
+        try:
+            yield
+        finally:
+            os.environ.update(hidden)
+
+
+def cancel(job: str) -> str:
+    """Take a job out of SLURM's queue, or end it; why that could not be done, empty where it was."""
+    if not scheduler.JOB.fullmatch(job):
+        return f"{job[:40]!r} is no job."
+    try:
+        scheduler.tool("scancel", job)
+    except scheduler.NoAnswer as error:
+        return str(error)
+    scheduler.forget()
+    return ""
+
+
+def errors(root: Path, submission: str, job: str) -> list[str]:
+    """The last lines that SLURM or submitit wrote of a job, as where no Python was found on its node."""
+    if not scheduler.JOB.fullmatch(job) or not submission.isalnum():
+        return []
+    found: list[str] = []
+    for name in (f"{job}_0_log.out", f"{job}_0_log.err"):
+        with contextlib.suppress(OSError, ValueError), opened(root / FOLDER / submission / job / name) as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 4_000))
+            found += file.read(4_000).decode(errors="replace").splitlines()
+    return [line[:300] for line in found if line.strip() and not line.startswith("submitit ")][-20:]
+
+
+_environment = threading.Lock()

@@ -25,7 +25,7 @@ class Control:
 
     def __init__(self, folder: Path) -> None:
         self._request = folder / "stop"
-        self._asked = False
+        self._asked = self._signal = False
         self._look_again = 0.0
         self.step, self.total, self.epoch = 0, 0, 0.0
         self.doing = ""  # what comes before the first step, in words
@@ -37,6 +37,11 @@ class Control:
             self._look_again = now + 0.05
             self._asked = self._request.exists()
         return self._asked
+
+    @property
+    def signalled(self) -> bool:
+        """Whether a signal stops it, as a cluster sends one, and nobody's request."""
+        return self._signal and not self._request.exists()
 
     def progress(self, step: int, total: int, epoch: float) -> None:
         self.step, self.total, self.epoch, self.told, self.doing = step, total, epoch, True, ""
@@ -59,7 +64,7 @@ class Control:
             if insist and self._asked and number == signal.SIGINT:
                 raise KeyboardInterrupt
             for control in (self, *others):
-                control._asked = True
+                control._asked = control._signal = True
 
         return {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2)}
 

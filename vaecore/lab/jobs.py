@@ -11,22 +11,27 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import vaecore
 from vaecore import permission
-from vaecore.files import BrokenFile, opened, remove_leftovers, sync_folder, write_json_atomic
-from vaecore.lab import cluster, locks
+from vaecore.files import BrokenFile, opened, remove_leftovers, sync_folder, write_bytes_atomic, write_json_atomic
+from vaecore.lab import cluster, locks, scheduler
 from vaecore.lab.locks import LabError
 from vaecore.lab.state import (
+    GONE,
+    LIVE,
     TICKET,
     Beat,
     LastWord,
+    Launch,
     Outcome,
     Status,
+    Submission,
     Together,
     busy,
     fellows,
@@ -46,6 +51,7 @@ if TYPE_CHECKING:
     from vaecore.config import RunConfig
 
 SUPERVISOR = [sys.executable, "-m", "vaecore.lab.supervisor"]
+LAUNCH = f"{Launch.file}.json"
 STACK = f"{Together.file}.json"
 DISK_FULL = "The disk is full: free some space, then press Resume; the last checkpoint is whole."
 GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is killed
@@ -59,7 +65,7 @@ def submit(folder: Path, where: Here | Slurm | None = None) -> None:
     permission.require("train a run")
     where = kept(folder) if where is None else where
     if isinstance(where, Slurm):
-        return cluster.submit([folder], where)
+        return _hand_over([folder], where)
     _queue([folder], {}, where)
 
 
@@ -73,7 +79,7 @@ def submit_together(folders: Sequence[Path], where: Here | Slurm | None = None, 
     folders = list(dict.fromkeys(folders))
     where = kept(folders[0]) if where is None and folders else where or Here()
     if isinstance(where, Slurm):
-        return cluster.submit(folders, where)
+        return _hand_over(folders, where)
     together = [] if stack is False or len(folders) < 2 else _stacks(folders, try_them=stack is None)
     members = {folder: [each.name for each in group] for group in together if len(group) > 1 for folder in group}
     by_root: dict[Path, list[Path]] = {}
@@ -119,6 +125,64 @@ def _queue(folders: Sequence[Path], members: Mapping[Path, list[str]], where: He
     kick(root)
 
 
+def _hand_over(folders: Sequence[Path], where: Slurm) -> None:
+    """Submit runs to SLURM, those of a store as one array; none of a store's where SLURM refuses them."""
+    locks.require_locks()
+    cluster.require(where)
+    by_root: dict[Path, list[Path]] = {}
+    for folder in folders:
+        _check(folder)
+        by_root.setdefault(place(folder)[0], []).append(folder)
+    for root, own in by_root.items():
+        submission = uuid.uuid4().hex
+        # The attempt is open before SLURM knows the job, which may start before sbatch has told its number.
+        with _queue_lock(root):
+            for folder in own:
+                _check_state(folder)
+            before = {folder: _bytes(folder / LAUNCH) for folder in own}
+            for folder in own:
+                with contextlib.closing(_Held(folder)):
+                    begin(folder, backend="slurm", submission=submission)
+        try:
+            numbers = cluster.hand_over(own, root, where, submission)
+        except BaseException:
+            with _queue_lock(root):
+                for folder, content in before.items():
+                    if content is None:
+                        (folder / LAUNCH).unlink(missing_ok=True)
+                    else:
+                        write_bytes_atomic(folder / LAUNCH, content)
+            raise
+        for folder, job in zip(own, numbers, strict=True):
+            keep(folder, where)
+            (folder / STACK).unlink(missing_ok=True)
+            _note_job(folder, submission, job)
+
+
+def _bytes(path: Path) -> bytes | None:
+    try:
+        with opened(path) as file:
+            return file.read(10_000)
+    except (OSError, BrokenFile):
+        return None
+
+
+class _Held:
+    """The lock of a run while its attempt is opened."""
+
+    def __init__(self, folder: Path) -> None:
+        self._lock = locks.take_run(folder)
+
+    def close(self) -> None:
+        os.close(self._lock)
+
+
+def _note_job(folder: Path, submission: str, job: str) -> None:
+    write_json_atomic(folder / f"{Submission.file}.json", {
+        "submission": submission, "job": job, "user": scheduler.me(), "host": socket.gethostname(),
+        "time": time.time()})
+
+
 def _check(folder: Path) -> None:
     """Raise `LabError` for what cannot be trained here."""
     name = place(folder)[1]
@@ -137,9 +201,12 @@ def _check_state(folder: Path) -> None:
     """Raise `LabError` for a run that waits, runs or has finished."""
     name, now = place(folder)[1], status(folder)
     if now.state == "queued":
-        raise LabError(f"{name} is queued already (place {now.position}): wait, or stop it to take it out.")
+        place_of = f"place {now.position}" if now.position else now.place
+        raise LabError(f"{name} is queued already ({place_of}): wait, or stop it to take it out.")
     if now.state == "running":
         raise LabError(f"{name} is running already: wait, or stop it and then resume it.")
+    if now.state == "unknown":
+        raise LabError(f"{name} may wait or run as {now.place}: {now.detail} Wait until it does, or stop it first.")
     if now.state == "finished":  # since the page was drawn, from another page or process
         raise LabError(f"{name} has finished: there is nothing left to resume. Fork it to train it further.")
 
@@ -161,7 +228,15 @@ def stop(folder: Path, *, now: bool = False, why: str = "") -> None:
                 if last_word is None or last_word.state != "finished":  # a finished run stays a finished run
                     write_exit(folder, attempt, "stopped", f"{why} Taken out of the queue before it started.".strip())
                 return
-    if status(folder).state != "running":
+    before = status(folder)
+    if before.state == "queued" or (before.state == "unknown" and not busy(folder) and (
+            before.heartbeat_age is None or before.heartbeat_age > GONE)):
+        # Its job ends at once where it starts nevertheless: `begin_on_cluster` finds that the attempt has ended.
+        write_exit(folder, before.attempt, "stopped", f"{why} Taken out of SLURM's queue.".strip())
+        if before.job and (refused := cluster.cancel(before.job)):
+            note(f"{folder.name}: {refused}")
+        return
+    if before.state not in ("running", "unknown"):
         return  # it ended by itself, or never began: nothing to stop
     request = folder / "stop"
     if not request.exists():  # the grace counts from the first request
@@ -169,7 +244,11 @@ def stop(folder: Path, *, now: bool = False, why: str = "") -> None:
     if now:
         while busy(folder) and time.time() < request.stat().st_mtime + GRACE:
             time.sleep(0.05)
-        if status(folder).state == "running":
+        left = status(folder)
+        if left.state in ("running", "unknown") and left.job:
+            if refused := cluster.cancel(left.job):
+                raise LabError(f"SLURM did not cancel job {left.job}: {refused}.")
+        elif left.state == "running":
             _kill(folder)
 
 
@@ -190,7 +269,7 @@ def remove(folder: Path) -> str:
         raise LabError(f"There is no run {name} to remove.")
     locks.require_own(folder)
     now = status(folder)
-    if now.state in ("queued", "running"):
+    if now.state in LIVE:
         raise LabError(f"{name} is {now.state}: stop it first, then remove it.")
     with _queue_lock(root), locks.training_lock(folder):  # nobody can start it in between
         return Store(root).discard(Run(folder))
@@ -231,7 +310,7 @@ def kick(root: Path) -> None:
 def wait(folder: Path, timeout: float | None = None) -> Status:
     """Block until the run is neither queued nor running; TimeoutError when that takes longer than `timeout` s."""
     start = kicked = time.monotonic()
-    while (now := status(folder)).state in ("queued", "running"):
+    while (now := status(folder)).state in LIVE:
         elapsed = time.monotonic() - start
         if timeout is not None and elapsed > timeout:
             raise TimeoutError(f"{folder.name} is still {now.state} after {timeout} s.")
@@ -302,19 +381,54 @@ def finished(folder: Path) -> bool:
     return last_word is not None and last_word.state == "finished" and last_word.attempt == known_attempt(folder)
 
 
-def begin(folder: Path) -> int:
+def begin(folder: Path, backend: str = "local", submission: str = "") -> int:
     """Open a new attempt. Only with the run's lock in hand: it also sweeps up what an earlier attempt left."""
     remove_leftovers(folder, WRITTEN_BESIDE)
     (folder / "stop").unlink(missing_ok=True)
-    attempt = known_attempt(folder) + 1
-    launch = {"attempt": attempt, "backend": "local", "host": socket.gethostname(), "time": time.time()}
-    write_json_atomic(folder / "launch.json", launch)
+    return _open(folder, known_attempt(folder) + 1, backend, submission)
+
+
+def begin_on_cluster(folder: Path, submission: str, job: str) -> int | None:
+    """Begin the attempt that was opened for a submission, or the next where SLURM has queued its job again.
+
+    None where the attempt has ended, as it was taken back, or where the run went elsewhere since. The run's lock is
+    in hand. A stop that was asked for meanwhile stays.
+    """
+    launch, last_word, beat = told(folder, Launch, []), told(folder, LastWord, []), told(folder, Beat, [])
+    if launch is None or (launch.backend, launch.submission) != ("slurm", submission) or finished(folder):
+        return None
+    ended = last_word is not None and last_word.attempt == launch.attempt
+    if last_word is not None and ended and not last_word.signalled:
+        return None
+    remove_leftovers(folder, WRITTEN_BESIDE)
+    _note_job(folder, submission, job)
+    if ended or (beat is not None and beat.attempt == launch.attempt):
+        return _open(folder, known_attempt(folder) + 1, "slurm", submission)
+    return launch.attempt
+
+
+def begin_again(folder: Path, why: str) -> int:
+    """Open the next attempt of a run whose job is queued again; the run's lock is in hand."""
+    launch = told(folder, Launch, [])
+    return _open(folder, known_attempt(folder) + 1, "slurm", launch.submission if launch else "", again=why)
+
+
+def _open(folder: Path, attempt: int, backend: str, submission: str, **more: str) -> int:
+    launch = {"attempt": attempt, "backend": backend, "host": socket.gethostname(), "time": time.time(), **more}
+    write_json_atomic(folder / LAUNCH, {**launch, "submission": submission} if submission else launch)
     return attempt
 
 
-def write_exit(folder: Path, attempt: int, state: Outcome, detail: str) -> None:
-    last_word = {"attempt": attempt, "state": state, "detail": detail, "time": time.time()}
-    write_json_atomic(folder / "exit.json", last_word)
+def reached(folder: Path) -> int:
+    """The last step that a run's process has told of, in whichever attempt."""
+    beat = told(folder, Beat, [])
+    return int(beat.step) if beat is not None else 0
+
+
+def write_exit(folder: Path, attempt: int, state: Outcome, detail: str, *, signalled: bool = False) -> None:
+    """Write the last word on an attempt; `signalled`: a signal stopped it, so a cluster may queue it again."""
+    last_word: dict[str, Any] = {"attempt": attempt, "state": state, "detail": detail, "time": time.time()}
+    write_json_atomic(folder / "exit.json", {**last_word, "signalled": True} if signalled else last_word)
 
 
 def note(message: str) -> None:

@@ -6,22 +6,27 @@
          slots/0                    held by a supervisor and inherited by its worker
          runs/<run>/config.json     written by whoever made the run
                     lock            held as long as a trainer lives
-                    launch.json     {attempt, backend, host, time}, written by whoever opens an attempt
+                    launch.json     {attempt, backend, host, time}, written by whoever opens an attempt; on a cluster
+                                    also {submission, again}: which one, and why it was queued again
+                    slurm.json      {submission, job, user, host, time}: the job of that submission
                     heartbeat.json  {time, attempt, pid, host, step, total, epoch, rate, doing}, every second
                     stack.json      {members}: the runs it is to train with, in one process, itself among them
                     stop            exists = please save and stop; what it says is why
-                    exit.json       {attempt, state, detail, time}, the last word on that attempt
+                    exit.json       {attempt, state, detail, time, signalled}, the last word on that attempt
                     log.txt
 
 A state is derived from these facts and never stored as a wish, so no kill leaves a false one. What makes it exact:
 - a ticket becomes a worker under the run's lock: lock, then launch.json, then the ticket goes. Looking goes in that
   order too (ticket, lock, last word), so a run is never seen as neither queued nor running;
 - attempts are numbered, so an old exit.json never speaks for a new try.
+On a cluster it is SLURM that knows whether a job waits or runs: it is asked where no exit.json speaks, and where that
+says that a signal stopped it, after which SLURM may queue it again. No answer is `unknown`, and never `lost`.
 A run folder may come from somebody else: nothing in it is executed, and broken files are passed over.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import socket
@@ -33,12 +38,12 @@ from typing import ClassVar, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from vaecore.files import BrokenFile, opened, read_json
-from vaecore.lab import locks
+from vaecore.lab import locks, scheduler
 from vaecore.untrusted import Sane, Untrusted, Whole, Word
 
 Outcome = Literal["finished", "failed", "stopped"]
-State = Literal["new", "queued", "running", "finished", "failed", "stopped", "lost"]
-LIVE: tuple[State, ...] = ("queued", "running")  # something is still to come of it, by itself
+State = Literal["new", "queued", "running", "finished", "failed", "stopped", "lost", "unknown"]
+LIVE: tuple[State, ...] = ("queued", "running", "unknown")  # something may still come of it, by itself
 
 TICKET = re.compile(r"\d-\d+-(\d{1,9})-([^.].*)")
 SILENCE = 15.0  # seconds without a heartbeat before we mention it
@@ -61,6 +66,8 @@ class Status:
     position: int | None = None  # in the queue, from 1
     stopping: bool = False  # asked to stop, not yet obeyed
     doing: str = ""  # what a running one does before its first step, as "Preparing the pictures of faces, 43 %."
+    place: str = ""  # where it waits, runs or ran if not in this machine's queue, as "SLURM job 123 on n1"
+    job: str = ""  # what SLURM calls it, as "123" or "123_2"
 
 
 # --- the files, which anybody may have written
@@ -83,6 +90,18 @@ class Launch(Attempt):
 
     file = "launch"
     host: str = ""
+    backend: str = "local"
+    submission: str = ""
+    again: str = ""
+
+
+class Submission(File):
+    """What SLURM calls the job of a submission."""
+
+    file = "slurm"
+    submission: str = ""
+    job: str = ""
+    user: str = ""
 
 
 class Beat(Attempt):
@@ -105,6 +124,7 @@ class LastWord(Attempt):
     file = "exit"
     state: Outcome
     detail: str = ""
+    signalled: bool = False  # stopped by a signal, as a cluster sends one: it may be queued again
 
 
 class Together(File):
@@ -180,15 +200,23 @@ def _look(folder: Path) -> Status:
         age = max(0.0, time.time() - beat.time)
     elsewhere = host != socket.gethostname() and age is not None and age < GONE
     asked, doing = (folder / "stop").exists(), ""
+    there: _There | None = None
+    if ticket is None and launch and launch.attempt == attempt and launch.backend == "slurm" and (
+            last_word is None or last_word.attempt < attempt or last_word.signalled):
+        sign = age if beat and beat.attempt == attempt else None
+        there = _on_cluster(folder, launch, running, sign, ended=bool(last_word and last_word.attempt == attempt))
+    job, where = _job(folder, launch)
 
     state: State
     if ticket is not None:
         position, attempt = 1 + waiting.index(ticket), max(attempt, int(ticket.name.split("-", 3)[2]))
         state, detail = "queued", f"Waiting, place {position} in the queue{_with_whom(folder, waiting)}."
-    elif last_word and last_word.attempt == attempt and not running:
+    elif there and there.state != "running":
+        state, detail = there.state, there.detail
+    elif last_word and last_word.attempt == attempt and not running and there is None:
         state, detail = last_word.state, last_word.detail[:1000]
-    elif running or elsewhere:
-        state, detail = "running", f"Running on {host}." if elsewhere else ""
+    elif running or elsewhere or there:
+        state, detail = "running", there.detail if there else f"Running on {host}." if elsewhere else ""
         if age is not None and beat and (rate := beat.rate or None):
             seconds_left = max(0.0, beat.total - beat.step) / rate
         if asked:
@@ -227,7 +255,79 @@ def _look(folder: Path) -> Status:
         position,
         stopping,
         doing,
+        where + (f" on {there.nodes}" if there and there.nodes else ""),
+        job,
     )
+
+
+@dataclass(frozen=True)
+class _There:
+    """What is known of a run whose job SLURM has; `nodes` are those it runs on."""
+
+    state: State
+    detail: str
+    nodes: str = ""
+
+
+def _job(folder: Path, launch: Launch | None) -> tuple[str, str]:
+    """What SLURM calls the job of the last attempt, and in words; empty where it had none."""
+    if launch is None or launch.backend != "slurm":
+        return "", ""
+    told_job = told(folder, Submission, [])
+    if told_job is None or told_job.submission != launch.submission or not scheduler.JOB.fullmatch(told_job.job):
+        return "", "SLURM"
+    return told_job.job, f"SLURM job {told_job.job}"
+
+
+def _on_cluster(folder: Path, launch: Launch, running: bool, age: float | None, *, ended: bool) -> _There | None:
+    """Where a run stands whose attempt was handed over to SLURM; None where its last word counts, which `ended` says
+    is there.
+
+    `running` says that its lock is held, `age` how old the attempt's last sign of life is.
+    """
+    found, user = told(folder, Submission, []), ""
+    if found is None or found.submission != launch.submission or not scheduler.JOB.fullmatch(found.job):
+        if running or (age is not None and age < GONE):
+            return _There("running", "")
+        if _written(folder / "launch.json") < GONE:
+            return _There("queued", "It is being handed over to SLURM.")
+        return _There("lost", "It was not handed over to SLURM: whoever submitted it was interrupted. Submit it again.")
+    user = found.user
+    said = scheduler.word(found.job, user)
+    if said is None:
+        if running:
+            return _There("running", "")
+        sign = f"; last sign of life {age:.0f} s ago" if age is not None else ""
+        why = "The cluster does not answer" if scheduler.installed() else "SLURM cannot be asked from this machine"
+        return _There("unknown", f"{why}{sign}.")
+    if said == "forgotten" or said.phase == "cancelled":
+        if running or (said == "forgotten" and not ended and age is not None and age < GONE):
+            return _There("running", "")
+        if ended:
+            return None
+        if said != "forgotten":
+            return _There("stopped", "Cancelled on the cluster; resume continues from the last checkpoint.")
+        return _There("lost", f"SLURM no longer knows its job {found.job}, which left no word. Resume continues from "
+                              "the last checkpoint.")
+    if said.phase == "waiting":
+        again = launch.again or ("by SLURM" if age is not None or ended else "")
+        first = f"Queued again {again[:100]}" if again else "Waiting for SLURM"
+        return _There("queued", f"{first}: {said.why}." if said.why else f"{first}.")
+    if said.phase == "running" or running:
+        return _There("running", f"Running on {said.nodes}." if said.nodes else "", said.nodes)
+    if ended:
+        return None
+    if said.phase == "completed":
+        return _There("lost", "SLURM says that its job is done, and it left no word. Resume continues from the last "
+                              "checkpoint.")
+    return _There("failed", said.failure, said.nodes)
+
+
+def _written(path: Path) -> float:
+    """Seconds since a file was written, however the clocks differ; many where there is none."""
+    with contextlib.suppress(OSError):
+        return abs(time.time() - path.stat().st_mtime)
+    return 1e9
 
 
 def _with_whom(folder: Path, waiting: list[Path]) -> str:

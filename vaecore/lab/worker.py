@@ -155,7 +155,8 @@ class Member:
             draw_preview(self.folder)
         hearts.stop(self.heart)
         try:
-            jobs.write_exit(self.folder, self.attempt, outcome, detail)
+            signalled = outcome == "stopped" and self.control.signalled
+            jobs.write_exit(self.folder, self.attempt, outcome, detail, signalled=signalled)
         except OSError as error:
             self.silent = True
             jobs.note(f"exit.json could not be written: {error}")
@@ -213,7 +214,7 @@ def attempted(folder: Path, attempt: int, control: Control) -> tuple[state.Outco
         with contextlib.suppress(OSError):  # the log may be on the full disk
             traceback.print_exc(file=sys.stdout)
     heart.stop()
-    jobs.write_exit(folder, attempt, outcome, detail)
+    jobs.write_exit(folder, attempt, outcome, detail, signalled=outcome == "stopped" and control.signalled)
     return outcome, failure
 
 
@@ -223,7 +224,8 @@ def last_words(how: Literal["finished", "stopped"] | BaseException, folder: Path
     if isinstance(how, BaseException):
         return "failed", explain(how)
     before = f"{control.doing.removesuffix('.')}: stopped" if control.doing else f"Stopped at step {control.step}"
-    stopped = f"{jobs.why_stopped(folder)} {before}; resume continues there.".strip()
+    why = "Ended by the cluster." if control.signalled and "SLURM_JOB_ID" in os.environ else jobs.why_stopped(folder)
+    stopped = f"{why} {before}; resume continues there.".strip()
     return how, "Finished." if how == "finished" else stopped
 
 

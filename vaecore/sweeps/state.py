@@ -35,10 +35,11 @@ from vaecore.sweeps.objective import (
 )
 from vaecore.tables import Cell, Column, Table
 
-State = Literal["finished", "early", "running", "queued", "stopped", "failed", "lost", "new"]
+State = Literal["finished", "early", "running", "queued", "stopped", "failed", "lost", "new", "unknown"]
 STATES: dict[State, str] = {
     "finished": "finished", "early": "stopped early", "running": "training", "queued": "waiting", "stopped": "stopped",
-    "failed": "failed", "lost": "lost", "new": "not started"}
+    "failed": "failed", "lost": "lost", "new": "not started",
+    "unknown": "unknown"}
 _CURVES = Curves()  # of all sweeps that this process looks at: a file is read once, and then what is new of it
 
 
@@ -112,7 +113,8 @@ class Row:
     def state(self) -> State:
         """Where the point stands: what is under way comes before what has ended."""
         states = {trial.state for trial in self.trials}
-        order: tuple[State, ...] = ("running", "queued", "early", "failed", "lost", "stopped", "new", "finished")
+        order: tuple[State, ...] = ("running", "queued", "unknown", "early", "failed", "lost", "stopped", "new",
+                                    "finished")
         found: State = next((state for state in order if state in states), "new")
         return "new" if found == "finished" and len(self.trials) < self.seeds else found
 
