@@ -16,7 +16,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORTED_AS = {"pillow": "PIL", "pyyaml": "yaml", "scikit-learn": "sklearn", "umap-learn": "umap",
                "bayesian-optimization": "bayes_opt"}
 # Extras that are installed only where they are asked for by name; tests have them all.
-BY_NAME = {"umap", "onnx", "search", "tensorboard", "auth"}
+BY_NAME = {"umap", "onnx", "search", "tensorboard", "auth", "slurm"}
 
 BROUGHT = {"pydantic_core", "starlette"}  # by pydantic and by Streamlit, whose own they are
 KNOWN = {*sys.stdlib_module_names, *BROUGHT, "vaecore", "pages"}

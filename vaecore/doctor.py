@@ -28,6 +28,7 @@ OPTIONAL = {"dashboard": ("streamlit", "The pages need Streamlit: `make app` ins
             "UMAP": ("umap", "Maps of codes by UMAP need it: `pip install \"vaecore[umap]\"`."),
             "search": ("bayes_opt", "The search of a sweep needs it: `pip install \"vaecore[search]\"`."),
             "TensorBoard": ("tensorboardX", "Its event files need it: `pip install \"vaecore[tensorboard]\"`."),
+            "SLURM": ("submitit", "Trainings on a cluster need it: `pip install \"vaecore[slurm]\"`."),
             "sign-in": ("authlib", "To make visitors sign in it is needed: `pip install \"vaecore[auth]\"`."),
             "ONNX": ("onnxscript", "Decoders and encoders as ONNX need it: `pip install \"vaecore[onnx]\"`.")}
 IMPORTED = "import json; from vaecore.training.device import found; print(json.dumps(found()))"

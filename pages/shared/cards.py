@@ -18,11 +18,12 @@ from vaecore.views import CODELESS, SENTENCE, view_of
 MAX_TEXT_BYTES = 100_000
 SENTENCES, MAX_CHARACTERS = 3, 300  # of a text model's preview; characters of each
 COLOURS: dict[State, Colour] = {"new": "gray", "queued": "violet", "running": "blue", "finished": "green",
-                             "failed": "red", "stopped": "orange", "lost": "red"}
+                             "failed": "red", "stopped": "orange", "lost": "red", "unknown": "orange"}
 MEANINGS: dict[State, str] = {
     "new": "Not started yet.", "queued": "Waits for its turn.", "running": "Is training now.",
     "finished": "Trained to the end.", "failed": "Ended with an error.", "stopped": "Stopped before its end; it can "
-    "be resumed.", "lost": "Its process is gone without a word; it can be resumed."}
+    "be resumed.", "lost": "Its process is gone without a word; it can be resumed.",
+    "unknown": "The cluster that has it does not answer."}
 
 
 def gallery_card(run: Run, figure: Figure | None, *, large: bool) -> None:

@@ -40,6 +40,7 @@ STATES: dict[lab.State, Look] = {
     "failed": Look("Failed", ":material/error:", "red"),
     "stopped": Look("Stopped", ":material/pause_circle:", "gray"),
     "lost": Look("Lost", ":material/help:", "red"),
+    "unknown": Look("Unknown", ":material/cloud_off:", "orange"),
 }
 STOPPING = Look("Stopping", ":material/hourglass_top:", "orange")
 

@@ -69,7 +69,7 @@ class Word:
 
     @property
     def failure(self) -> str:
-        """Of a job that failed, what happened and what to do."""
+        """What happened to a job that failed, and what to do."""
         return FAILURES.get(self.state, f"SLURM says {self.state}" + (f" ({self.reason})" * (self.reason not in
                             ("", "None")) + ". Resume continues from the last checkpoint."))
 
