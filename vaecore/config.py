@@ -67,6 +67,9 @@ class Training(Strict):
     precision: Literal["auto", "float32", "bfloat16"] = option(
         "auto", "Number format of the networks; auto is bfloat16 on CUDA and float32 elsewhere, where bfloat16 is "
         "slower. Likelihoods and KL are always float32.", advanced=True)
+    graphs: bool = option(False, "Capture a step once as a CUDA graph and replay it: small models then do not wait for "
+                          "the CPU. What cannot be captured is trained as always, and the log says why.",
+                          advanced=True)
     threads: int = option(0, "CPU threads; 0 leaves one core to everything else.", unit="threads", ge=0, le=256,
                           advanced=True)
 

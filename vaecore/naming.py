@@ -23,7 +23,8 @@ from vaecore.named import Declarations, declarations
 Values = Mapping[str, Any]
 ORDER = ("model", "data", "training")  # in which what was changed is told
 # What says where and how fast, and not what is learned; copies and places of the data.
-UNTOLD = {"seed", "data.path", "data.digest", "data.source", "training.device", "training.threads"}
+UNTOLD = {"seed", "data.path", "data.digest", "data.source", "training.device", "training.threads",
+          "training.graphs"}
 CHOICE = 6  # another kind of part in the model counts for as many changes of a number
 LONGEST_SLUG, LONGEST_TITLE, LONGEST_CHANGES = 56, 76, 160  # characters; of a slug and a title a number may follow
 GREEK = {"α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "λ": "lambda", "σ": "sigma", "τ": "tau", "µ": "mu"}

@@ -230,8 +230,9 @@ def test_where_mnist_is_not_there_it_is_said(monkeypatch: pytest.MonkeyPatch, tm
 def made(**values: Any) -> types.SimpleNamespace:
     fields = {"frames": 40, "reach": 12, "directions": "straight", "speed": 1, "turns": "once", "start": "centre",
               **values}
-    places, first, turned = paths(400, fields["frames"], fields["reach"], DIRECTIONS[fields["directions"]],
-                                  fields["speed"], fields["turns"], fields["start"], generator())
+    moves = torch.tensor(DIRECTIONS[fields["directions"]]) * fields["speed"]
+    places, first, turned = paths(400, fields["frames"], fields["reach"], moves, fields["turns"], fields["start"],
+                                  generator())
     return types.SimpleNamespace(places=places, first=first, turned=turned)
 
 

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from vaecore.data import npz
 from vaecore.data.base import SPLITS, Array, DataConfig, Dataset, Split, SplitName
 from vaecore.data.clips import FRAMES, LOOKED_AT, PART, Anew, Clips
+from vaecore.data.placed import Placed
 from vaecore.modalities import Modality
 from vaecore.schema import option
 
@@ -81,7 +82,8 @@ class Characters(DataConfig):
         return Dataset("characters", f"animated characters (LPC contributors, CC BY-SA 3.0): {count:,} clips of "
                        f"{TRAINED_ON:,} characters; {self.test_clips:,} of others for validation and as many for test",
                        {FRAMES: Modality("video", (LENGTH, 3, self.size, self.size))}, splits,
-                       drawn=None if self.train_limit else Anew(count, LENGTH, Composed(layers, train)))
+                       drawn=None if self.train_limit else
+                       Anew(count, LENGTH, Composed(layers, Placed(torch.from_numpy(train)))))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,14 +91,13 @@ class Composed:
     """Makes clips, each one of `clips` (N, 5)."""
 
     layers: Layers
-    clips: NDArray[np.int64]
+    clips: Placed
 
     def __call__(self, count: int, frames: int, generator: torch.Generator) -> Clips:
         import torch
 
-        device = generator.device
-        chosen = torch.randint(len(self.clips), (count,), generator=generator, device=device).cpu()
-        clips = torch.from_numpy(self.clips)[chosen].to(device)
+        known = self.clips.on(generator.device)
+        clips = known[torch.randint(len(known), (count,), generator=generator, device=generator.device)]
         return Clips(self.layers.composed(clips)[:, :frames], None, clips[:, -1])
 
 

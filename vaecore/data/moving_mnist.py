@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from vaecore.data.base import SPLITS, Array, Dataset, SplitName
 from vaecore.data.clips import Clips, DrawnConfig, Maker, pasted, shown_next
 from vaecore.data.mnist import MNIST
+from vaecore.data.placed import Placed
 from vaecore.modalities import Modality
 from vaecore.schema import option
 
@@ -67,8 +68,9 @@ class Moving:
     """Makes clips in which some of `images` (N, 1, 28, 28), in uint8, move."""
 
     def __init__(self, images: Array, digits: int, size: int, speed: int) -> None:
-        self.images, self.digits, self.size, self.speed = images, digits, size, speed
-        self._on: dict[torch.device, Tensor] = {}  # the images on each device they were asked for
+        import torch
+
+        self.images, self.digits, self.size, self.speed = Placed(torch.from_numpy(images)), digits, size, speed
 
     def __call__(self, count: int, frames: int, generator: torch.Generator) -> Clips:
         positions, bounced = trajectories(count, frames, self.digits, self.size, self.speed, generator)
@@ -79,18 +81,11 @@ class Moving:
         import torch
         from torch.nn.functional import interpolate
 
-        images = self._images(generator.device)
+        images = self.images.on(generator.device)
         chosen = torch.randint(len(images), (count * self.digits,), generator=generator, device=generator.device)
         side = self.size // 2
         resized = interpolate(images[chosen].float(), (side, side), mode="bilinear", antialias=True)
         return resized.round_().clamp_(0, 255).to(torch.uint8).view(count, self.digits, side, side)
-
-    def _images(self, device: torch.device) -> Tensor:
-        import torch
-
-        if device not in self._on:
-            self._on[device] = torch.from_numpy(self.images).to(device)
-        return self._on[device]
 
 
 def trajectories(count: int, frames: int, digits: int, size: int, speed: int, generator: torch.Generator

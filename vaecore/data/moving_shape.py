@@ -12,6 +12,7 @@ import numpy as np
 
 from vaecore.data.base import SPLITS, Array, Dataset
 from vaecore.data.clips import Clips, DrawnConfig, pasted, shown_next
+from vaecore.data.placed import Placed
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
 
@@ -69,30 +70,31 @@ class Shape:
     """Makes clips in which `stamp` (h, w) moves; their labels are the first direction."""
 
     def __init__(self, stamp: Array, config: MovingShape) -> None:
-        self.stamp, self.config = stamp, config
-
-    def __call__(self, count: int, frames: int, generator: torch.Generator) -> Clips:
         import torch
 
+        self.stamp, self.config = Placed(torch.from_numpy(stamp)), config
+        self.moves = Placed(torch.tensor(DIRECTIONS[config.directions]) * config.speed)  # (4, 2)
+
+    def __call__(self, count: int, frames: int, generator: torch.Generator) -> Clips:
         config, device = self.config, generator.device
         reach = config.size - config.side
-        positions, first, turned = paths(count, frames, reach, DIRECTIONS[config.directions], config.speed,
-                                         config.turns, config.start, generator)
-        stamps = torch.from_numpy(self.stamp).to(device).expand(count, 1, -1, -1)
+        positions, first, turned = paths(count, frames, reach, self.moves.on(device), config.turns, config.start,
+                                         generator)
+        stamps = self.stamp.on(device).expand(count, 1, -1, -1)
         return Clips(pasted(stamps, positions[:, :, None], config.size), shown_next(turned), first)
 
 
-def paths(count: int, frames: int, reach: int, directions: tuple[tuple[int, int], ...], speed: int,
-          turns: Literal["once", "bounce"], start: Literal["centre", "anywhere"], generator: torch.Generator
-          ) -> tuple[Tensor, Tensor, Tensor]:
+def paths(count: int, frames: int, reach: int, moves: Tensor, turns: Literal["once", "bounce"],
+          start: Literal["centre", "anywhere"], generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
     """Corners (B, T, 2) as (y, x), 0 to `reach`; the first direction (B,); and when one was drawn (B, T).
+
+    `moves` (4, 2) are what a shape moves by in each direction.
 
     A direction counts as drawn where there was a choice; the first one only where it is the only one.
     """
     import torch
 
     device = generator.device
-    moves = torch.tensor(directions, device=device) * speed  # (4, 2)
     place = torch.full((count, 2), reach // 2, device=device)
     if start == "anywhere":  # but at no wall, where a shape could leave at once
         place = torch.randint(1, reach, (count, 2), generator=generator, device=device)

@@ -180,6 +180,10 @@ class Family(nn.Module):
         What a model is in evaluation never depends on it.
         """
 
+    def varies(self, total: int) -> str:
+        """What Python decides anew at each of `total` training steps, in words; empty where one stands for all."""
+        return ""
+
     def inference_parameters(self) -> list[nn.Parameter]:
         """phi, the parameters of q(z|x); all others are theta, those of p(x|z)."""
         return [p for name, p in self.named_parameters() if name.startswith("encoder.")]

@@ -54,7 +54,7 @@ class Terms(NamedTuple):
     charged: Tensor  # what beta weighs: the KL of all, or what it costs
     penalty: Tensor
 
-    def loss(self, beta: float = 1.0) -> Tensor:
+    def loss(self, beta: float | Tensor = 1.0) -> Tensor:
         """What an optimizer minimises, a scalar in nats: for a plain VAE with beta 1 the negative ELBO."""
         return beta * self.charged - self.fit + self.penalty
 

@@ -123,7 +123,7 @@ class GaussianMixture:
     @classmethod
     def equal(cls, q: DiagonalGaussian) -> GaussianMixture:
         """The components weighed alike: an aggregated posterior."""
-        return cls(q.mean, q.logvar, q.mean.new_tensor(-math.log(len(q.mean))))
+        return cls(q.mean, q.logvar, q.mean.new_full((), -math.log(len(q.mean))))
 
     def log_prob(self, z: Tensor) -> Tensor:
         """A quadratic form in (z^2, z), so that all pairs of code and component are one matrix product.

@@ -21,6 +21,7 @@ from vaecore.schedules.inference import Aggressive
 from vaecore.schedules.kl_cost import Plain
 from vaecore.store import STEP_COLUMNS
 from vaecore.training.feed import Feed, order
+from vaecore.training.graphs import Captured, captured
 from vaecore.training.step import Step, Trainer, frozen
 from vaecore.training.turns import Turns
 
@@ -50,6 +51,8 @@ class Course:
         self.log = torch.zeros(FLUSH_STEPS, len(Step._fields), device=device)
         self.pending: list[tuple[int, float, float]] = []  # step, beta, learning rate of each row of the log
         self._epoch, self._order, self._next = -1, torch.empty(0), -1
+        self.graphs = ""  # what became of `training.graphs`, where it is asked for
+        self._captured: Captured | None = None
 
     def advance(self, step: int) -> bool:
         """One update towards the end of training step `step`; True when it was the last one that it needed."""
@@ -68,10 +71,19 @@ class Course:
 
     def update(self, step: int) -> None:
         """One update on the next batch of the epoch, logged, after those of critics and the like."""
+        if self.training.graphs and not self.graphs:  # late: first a checkpoint may be read, and its moments
+            self._captured, self.graphs = captured(self)
+            print(f"graphs: {self.graphs}", flush=True)
+        if self._captured is not None:
+            self._captured.update(step)
+        else:
+            self._update_eagerly(step)
+        self.pending.append((step, *self.beta_and_rate(step)))
+
+    def _update_eagerly(self, step: int) -> None:
         self.trainer.update_auxiliaries(self.fresh_batch)
         batch = self.feed.batch(self.indices(step), self.generator)
         torch.stack(self._take(step, batch), out=self.log[len(self.pending)])
-        self.pending.append((step, *self.beta_and_rate(step)))
 
     def beta_and_rate(self, step: int) -> tuple[float, float]:
         """Beta and the learning rate at a step."""

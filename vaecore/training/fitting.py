@@ -323,7 +323,7 @@ def _tags(value: BaseModel, path: str) -> Iterator[str]:
 
 # Of a training without steps: all but where it runs, and on how many threads.
 STEPWISE = ("epochs", "batch_size", "learning_rate", "beta", "kl", "inference", "rate", "optimizer", "weight_decay",
-            "clip_norm", "evaluate_every", "patience", "keep", "snapshots", "snapshot_points", "checkpoints")
+            "clip_norm", "evaluate_every", "patience", "keep", "snapshots", "snapshot_points", "checkpoints", "graphs")
 
 
 def unread(config: RunConfig, modalities: Modalities) -> set[str]:
@@ -346,4 +346,6 @@ def unread(config: RunConfig, modalities: Modalities) -> set[str]:
         found.add("training.inference")
     if not training.snapshots:
         found.add("training.snapshot_points")
+    if training.device in ("cpu", "mps"):
+        found.add("training.graphs")
     return found

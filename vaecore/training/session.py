@@ -281,7 +281,8 @@ class Session:
 
     def _summarise(self, evaluations: dict[str, Any]) -> None:
         write_json_atomic(self.folder / "summary.json", {
-            **self.facts, "step": self.step, "epoch": self.step / max(1, self.course.per_epoch),
+            **self.facts, **({"graphs": self.course.graphs} if self.course.graphs else {}),
+            "step": self.step, "epoch": self.step / max(1, self.course.per_epoch),
             "seconds": round(self._elapsed(), 3), "peak_memory_bytes": devices.peak_memory(self.course.device),
             **evaluations})
 

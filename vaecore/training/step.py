@@ -40,10 +40,10 @@ class Trainer:
         self.optimizer = self._optimizer() if self.parameters else None
         self.precision = devices.precision(training, device)
 
-    def update(self, batch: Batch, beta: float, rate: float, kl_cost: KLCost | None = None) -> Step:
+    def update(self, batch: Batch, beta: float | Tensor, rate: float | Tensor, kl_cost: KLCost | None = None) -> Step:
         """One step down the loss, beta * KL - reconstruction + penalties, by everything that is not frozen.
 
-        `kl_cost` charges something else than the KL itself, as free bits do.
+        `kl_cost` charges something else than the KL itself, as free bits do. Numbers may be scalars on the device.
         """
         assert self.optimizer is not None
         for group in self.optimizer.param_groups:

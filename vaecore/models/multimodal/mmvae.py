@@ -62,6 +62,7 @@ class MMVAE(MultimodalVAE):
         config, _, modalities = shared_latent(self.choice, config, fields, modalities)
         super().__init__(modalities, config)
         self.subsets: Tensor = self.mixed(len(modalities))  # on the CPU
+        self._on: dict[torch.device, Tensor] = {}  # the same on each device: a copy at each step would wait for it
         self.encoder = Encoders(modalities, 2 * config.latent_size, config.networks)
 
     @staticmethod
@@ -95,10 +96,14 @@ class MMVAE(MultimodalVAE):
     def mixture(self, batch: Batch, observed: Tensor | None) -> PosteriorMixture:
         """The components that an observation has in full, with equal weights."""
         experts = self.experts_of(batch, observed)
-        q = experts.product(self.subsets.to(experts.shift.device))
+        device = experts.shift.device
+        if device not in self._on:
+            self._on[device] = self.subsets.to(device)
+        subsets = self._on[device]
+        q = experts.product(subsets)
         if observed is None:
-            return PosteriorMixture(q.mean, q.logvar, q.mean.new_full(q.mean.shape[:2], 1 / len(self.subsets)))
-        inside = ~(self.subsets.to(observed.device)[..., None] & ~observed).any(1)  # (S, B)
+            return PosteriorMixture(q.mean, q.logvar, q.mean.new_full(q.mean.shape[:2], 1 / len(subsets)))
+        inside = ~(subsets[..., None] & ~observed).any(1)  # (S, B)
         inside |= ~inside.any(0)  # of an observation without anything every component is the prior
         return PosteriorMixture(q.mean, q.logvar, inside.to(q.mean) / inside.sum(0))
 

@@ -80,6 +80,9 @@ class MVAE(MultimodalVAE):
             elbos.append((1.0, Evidence(terms, {"z": kl[s] if counts is None else kl[s] * counts[s][:, None]})))
         return Objective(elbos, weights=self.weights)
 
+    def varies(self, total: int) -> str:
+        return "which subset has a code for which modality is decided on the CPU"
+
     def encode(self, batch: Batch) -> dict[str, Posterior]:
         experts = self.experts_of(batch, observed_mask(batch, self.names))
         q = experts.product(torch.ones(1, len(self.names), device=experts.shift.device))

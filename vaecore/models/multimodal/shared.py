@@ -220,7 +220,7 @@ def observed_mask(batch: Batch, names: list[str]) -> Tensor | None:
         first = batch[names[given.index(True)]]
         return torch.tensor(given, device=first.device)[:, None].expand(-1, len(first))
     observed = batch[OBSERVED].T
-    return observed & torch.tensor(given, device=observed.device)[:, None]
+    return observed if all(given) else observed & torch.tensor(given, device=observed.device)[:, None]
 
 
 def encode_each(encoders: nn.ModuleList, modalities: Modalities, batch: Batch) -> Tensor:

@@ -13,6 +13,8 @@ from pydantic import Field
 
 from vaecore.schema import Strict, option
 
+FED_ANEW = "how many of its own frames it reads changes from step to step"
+
 
 class Feeding(Strict):
     """The frames that are read in training: the true ones, or what was predicted of them."""

@@ -29,7 +29,7 @@ from torch.nn import functional as F
 from vaecore.modalities import Modality, Video
 from vaecore.models.base import Approach, Batch, Family, Given, Modalities, described
 from vaecore.models.evidence import Evidence, Objective
-from vaecore.models.video.feeding import FeedingChoice, TeacherForcing
+from vaecore.models.video.feeding import FED_ANEW, FeedingChoice, TeacherForcing
 from vaecore.models.video.shared import Predicted, RollOut, VideoConfig, VideoFamily
 from vaecore.nets.convolutional import channels_last
 from vaecore.nets.recurrent import ConvLSTMCell, State
@@ -180,6 +180,9 @@ class PredNet(VideoFamily):
 
     def at_step(self, step: int, total: int) -> None:
         self.true_share = self.feeding.true_share(step)
+
+    def varies(self, total: int) -> str:
+        return "" if isinstance(self.feeding, TeacherForcing) else FED_ANEW
 
     def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,
                     *, mean: bool = False) -> Predicted:

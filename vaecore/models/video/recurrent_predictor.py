@@ -16,6 +16,7 @@ from torch import Tensor
 from vaecore.data import Modality
 from vaecore.models.base import Approach, Batch, Family, Given, Modalities, described
 from vaecore.models.evidence import Evidence, Objective
+from vaecore.models.video.feeding import FED_ANEW, TeacherForcing
 from vaecore.models.video.shared import Predicted, RollOut, State, VideoFamily, step_by_step
 from vaecore.models.video.svg import LSTM, RecurrentVideoConfig
 from vaecore.nets.frames import FrameMLPConfig, decode_clips, encode_clips, grouped
@@ -101,6 +102,9 @@ class RecurrentPredictor(VideoFamily):
 
     def at_step(self, step: int, total: int) -> None:
         self.true_share = self.feeding.true_share(step)
+
+    def varies(self, total: int) -> str:
+        return "" if isinstance(self.feeding, TeacherForcing) else FED_ANEW
 
     def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,
                     *, mean: bool = False) -> Predicted:

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from vaecore.modalities import Modality, Video
 from vaecore.models.base import Approach, Batch, Family, Given, Modalities, described
 from vaecore.models.evidence import Evidence, Objective
-from vaecore.models.video.feeding import FeedingChoice, ScheduledSampling
+from vaecore.models.video.feeding import FED_ANEW, FeedingChoice, ScheduledSampling, TeacherForcing
 from vaecore.models.video.shared import (
     Predicted,
     RollOut,
@@ -170,6 +170,11 @@ class SV2P(VideoFamily):
     def at_step(self, step: int, total: int) -> None:
         self.stage = self.config.stages.at(step, total)  # whether the posterior is used, and the weight of its KL
         self.true_share = self.config.feeding.true_share(step)
+
+    def varies(self, total: int) -> str:
+        if not isinstance(self.config.stages, OneStage):
+            return "what is trained changes from stage to stage"
+        return "" if isinstance(self.config.feeding, TeacherForcing) else FED_ANEW
 
     def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,
                     *, mean: bool = False) -> Predicted:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from vaecore.data import Modality
 from vaecore.models.base import Approach, Batch, Family, Given, Modalities, described
 from vaecore.models.evidence import Evidence, Objective
-from vaecore.models.video.feeding import FeedingChoice, TeacherForcing
+from vaecore.models.video.feeding import FED_ANEW, FeedingChoice, TeacherForcing
 from vaecore.models.video.shared import (
     Predicted,
     RollOut,
@@ -204,6 +204,9 @@ class SVG(VideoFamily):
 
     def at_step(self, step: int, total: int) -> None:
         self.true_share = self.feeding.true_share(step)
+
+    def varies(self, total: int) -> str:
+        return "" if isinstance(self.feeding, TeacherForcing) else FED_ANEW
 
     def predictions(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None,
                     *, mean: bool = False) -> Predicted:

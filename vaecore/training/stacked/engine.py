@@ -82,6 +82,8 @@ class Stack:
         for course, log in zip(self.courses, self.log, strict=True):
             log.copy_(course.log)
             course.log = log
+            if course.training.graphs:
+                course.graphs = "eager: its steps are taken together with those of others"
         self.graph = self._traced()
         self._agrees()
 
