@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import integrate, stats
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from vaecore.probability.gaussian import POSTERIOR_LOGVAR, DiagonalGaussian, GaussianMixture
 from vaecore.probability.likelihoods import (
@@ -231,6 +232,29 @@ def test_extreme_logits_stay_finite() -> None:
     assert logits.grad.tolist() == [[1, 0]]
     assert GaussianPixels(torch.zeros(1, 2), torch.tensor(0.0)).log_prob(torch.zeros(1, 2)).item() == pytest.approx(
         -math.log(2 * math.pi))
+
+
+@pytest.mark.parametrize("scale", [0.0, 0.1, 1.0, 5.0, 30.0, 1000.0])
+@pytest.mark.parametrize("shape", [(1, 28, 28), (3,), (112,), (1, 15, 15), (2, 7, 17)])
+def test_the_bernoulli_of_evaluation_is_the_cross_entropy_of_training(scale: float, shape: tuple[int, ...]) -> None:
+    """Any number of pixels, black, white and grey, logits of any size: to what single precision can tell."""
+    generator = torch.Generator().manual_seed(1)
+    logits = scale * torch.randn(40, *shape, generator=generator)
+    x = torch.rand(40, *shape, generator=generator)
+    x[::2] = (x[::2] < 0.5).float()
+    with torch.no_grad():
+        found = BernoulliPixels(logits).log_prob(x)
+    wanted = -binary_cross_entropy_with_logits(logits.double(), x.double(), reduction="none").flatten(1).sum(1)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found.double(), wanted, rtol=2e-6, atol=2e-5)
+    torch.testing.assert_close(found, BernoulliPixels(logits).log_prob(x), rtol=2e-6, atol=2e-5)  # as in training
+
+
+def test_many_undecided_pixels_do_not_underflow() -> None:
+    """Half to the power of a thousand is no number in single precision."""
+    with torch.no_grad():
+        found = BernoulliPixels(torch.zeros(2, 1000)).log_prob(torch.ones(2, 1000))
+    assert found.tolist() == pytest.approx([-1000 * math.log(2)] * 2, rel=1e-6)
 
 
 @pytest.mark.parametrize("spread", [1.0, 30.0, 100.0, 3000.0])

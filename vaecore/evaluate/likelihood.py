@@ -43,6 +43,9 @@ def importance_log_weights(model: Family, batch: Batch, samples: int, generator:
     size = len(next(iter(batch.values())))
     place = {name: m for m, name in enumerate(model.modalities)}
     at_once = max(1, model.at_once(DECODED_AT_ONCE) // size)
+    # What was observed once for each code: the same for all parts, the last of which may be shorter.
+    repeated = {name: batch[name].expand(min(at_once, samples), *batch[name].shape).flatten(0, 1)
+                for name in model.modalities if name in batch}
     # Filled in place: small tensors kept between the large temporary ones would pin hundreds of MB of the heap.
     found = torch.zeros(samples, size, dtype=torch.double, device=next(iter(batch.values())).device)
     for start in range(0, samples, at_once):
@@ -57,10 +60,9 @@ def importance_log_weights(model: Family, batch: Batch, samples: int, generator:
             weights += prior[name].log_prob(z).double() - q.log_prob(z).double()
             codes[name] = z.flatten(0, 1)
         for name, p in model.decode(codes).items():
-            if name not in batch:  # log p of what is given
+            if name not in repeated:  # log p of what is given
                 continue
-            repeated = batch[name].expand(count, *batch[name].shape).flatten(0, 1)
-            found_here = p.log_prob(repeated).view(count, size)
+            found_here = p.log_prob(repeated[name][:count * size]).view(count, size)
             weights += found_here if OBSERVED not in batch else found_here * batch[OBSERVED][:, place[name]]
     return found
 
@@ -113,8 +115,8 @@ def _summarised(values: Tensor, samples: int, effective: Tensor, curve: dict[int
     """From log p(x) and effective shares of the observations, (N,) each; the bootstrap has a fixed seed."""
     generator = torch.Generator().manual_seed(0)
     count = len(values)
-    means = torch.stack([values[torch.randint(count, (count,), generator=generator)].mean()
-                         for _ in range(RESAMPLINGS)])
+    means = torch.cat([values[torch.randint(count, (len(part), count), generator=generator)].mean(1)
+                       for part in torch.empty(RESAMPLINGS).split(max(1, WEIGHTS_AT_ONCE // count))])
     low, high = means.quantile(torch.tensor([(1 - COVERED) / 2, (1 + COVERED) / 2], dtype=means.dtype)).tolist()
     error = float(values.std() / math.sqrt(count)) if count > 1 else math.nan
     return Likelihood(log_likelihood=float(values.mean()), standard_error=error, interval=(low, high), samples=samples,

@@ -25,6 +25,7 @@ from vaecore.schema import Strict, option
 
 PIXEL_LOGVAR = (-4.5, 0.0)
 SHARED_LOGVAR = (-14.0, 14.0)
+FACTORS = 112  # sigmoids of at least 1/2 whose product is a normal number in single precision, which ends at 2^-126
 
 
 class Observation(Protocol):
@@ -57,10 +58,25 @@ class BernoulliPixels:
         return self.logits.sigmoid()
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return -_per_observation(F.binary_cross_entropy_with_logits(self.logits, x, reduction="none"))
+        if torch.is_grad_enabled():
+            return -_per_observation(F.binary_cross_entropy_with_logits(self.logits, x, reduction="none"))
+        return _bernoulli(self.logits.flatten(1), x.flatten(1))
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         return torch.bernoulli(self.mean, generator=generator)
+
+
+def _bernoulli(logits: Tensor, x: Tensor) -> Tensor:
+    """log p of pixels x given logits l, both (B, D), in half the time of the cross entropy: (B,).
+
+    x l - log(1 + e^l) = (x - 1/2) l - |l| / 2 + log s(|l|), with s the sigmoid. Its values there lie in [1/2, 1], so
+    many of them are multiplied before a logarithm is taken.
+    """
+    size = logits.abs()
+    linear = (logits * (x - 0.5)).sub_(size, alpha=0.5).sum(1)
+    sigmoids, whole = size.sigmoid_(), size.shape[1] // FACTORS * FACTORS
+    groups = sigmoids[:, :whole].unflatten(1, (-1, FACTORS)).prod(2).log_().sum(1)
+    return linear + groups + sigmoids[:, whole:].prod(1).log_()
 
 
 @dataclass(frozen=True)
