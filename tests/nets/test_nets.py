@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor, nn
 
 from vaecore.data import Modality
 from vaecore.nets import ConvConfig, LinearConfig, MLPConfig, ResConvConfig
 from vaecore.nets.convolutional import usual_channels
-from vaecore.nets.frames import DCGANConfig, VGGConfig
+from vaecore.nets.frames import DCGANConfig, Doubling, Halving, VGGConfig, decode_clips, encode_clips, grouped
 from vaecore.schema import ConfigError
 
 IMAGES = [(1, 28, 28), (3, 64, 64), (1, 8, 8), (3, 32, 32), (1, 29, 31), (2, 33, 28), (1, 5, 4), (7, 32, 40),
@@ -76,6 +77,66 @@ def test_frames_of_any_aspect_that_halves_are_coded_and_drawn(kind: str, frame: 
     assert decoder(h[:, None], decoder.prepare(skips)).shape == (2, *frame)
     with pytest.raises(ConfigError, match="do not halve"):
         config.encoder((3, 16, 40 + 1), 7)
+
+
+def test_as_few_channels_are_convolved_as_any_others_are() -> None:
+    """To 8 channels and fewer ways of our own are taken; what they give and all gradients are torch's own."""
+    torch.manual_seed(0)
+    for few in (1, 3, 8, 9):
+        for ours, torchs in ((Halving(few, 5), nn.Conv2d(few, 5, 4, 2, 1)),
+                             (Doubling(5, few), nn.ConvTranspose2d(5, few, 4, 2, 1)),
+                             (Doubling(5, few, bias=False), nn.ConvTranspose2d(5, few, 4, 2, 1, bias=False))):
+            torchs.load_state_dict(ours.state_dict())
+            maps = 5 if isinstance(ours, Doubling) else few
+            for x in (torch.randn(3, maps, 6, 10), torch.randn(1, 10, 6, maps).permute(0, 3, 2, 1),
+                      torch.randn(5, maps, 2, 8)[::2]):
+                found, wanted = _with_gradients(ours, x), _with_gradients(torchs, x)
+                torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
+    half = Doubling(5, 1)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert half(torch.randn(2, 5, 4, 4)).dtype == torch.bfloat16
+    second = Doubling(2, 1).double()
+    x = torch.randn(1, 2, 3, 2, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(second, x) and torch.autograd.gradgradcheck(second, x)
+    halving = Halving(2, 1).double()
+    x = torch.randn(1, 2, 4, 6, dtype=torch.double, requires_grad=True)
+    assert torch.autograd.gradcheck(halving, x) and torch.autograd.gradgradcheck(halving, x)
+
+
+def test_codes_of_frames_are_what_convolutions_give() -> None:
+    """They are taken as products, of maps that are as large as the filters."""
+    torch.manual_seed(0)
+    network = DCGANConfig(channels=4)
+    encoder, decoder = network.encoder((1, 16, 32), 7), network.decoder((1, 16, 32), 7, 1)
+    for ours, torchs, shape in ((encoder.code, nn.Conv2d(8, 7, (4, 8)), (3, 8, 4, 8)),
+                                (decoder.code, nn.ConvTranspose2d(7, 8, (4, 8)), (3, 7, 1, 1))):
+        torchs.load_state_dict(ours.state_dict())
+        x = torch.randn(shape)
+        torch.testing.assert_close(_with_gradients(ours, x), _with_gradients(torchs, x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("context", [1, 2, 4, 6])
+def test_clips_are_decoded_as_their_frames_one_by_one(context: int) -> None:
+    """Those of the context with the skips of the frame before, later ones with those of the last frame given."""
+    torch.manual_seed(0)
+    network = DCGANConfig(channels=4)
+    encoder, decoder = network.encoder((1, 16, 16), 7), network.decoder((1, 16, 16), 7, 1)
+    x = torch.rand(2, 5, 1, 16, 16)
+    h, skips = encode_clips(encoder, x)
+    found = grouped(decode_clips(decoder, h[:, 1:], skips, context), 2)
+    for clip in range(2):
+        for t in range(1, 5):
+            seen = [grouped(skip, 2)[clip, min(t, context) - 1][None] for skip in skips]
+            wanted = decoder(h[clip, t][None, None], decoder.prepare(seen))[0]
+            torch.testing.assert_close(found[clip, t - 1], wanted, rtol=1e-5, atol=1e-6)
+
+
+def _with_gradients(module: nn.Module, x: Tensor) -> list[Tensor]:
+    """What a module gives for x, and the gradients of a weighted sum of it in x and in the parameters."""
+    x = x.detach().requires_grad_()
+    found = module(x)
+    weights = torch.randn(found.shape, generator=torch.Generator().manual_seed(1))
+    return [found, *torch.autograd.grad((found * weights).sum(), [x, *module.parameters()])]
 
 
 @pytest.mark.parametrize(("size", "many", "few"), [

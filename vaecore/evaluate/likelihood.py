@@ -116,7 +116,7 @@ def _summarised(values: Tensor, samples: int, effective: Tensor, curve: dict[int
     generator = torch.Generator().manual_seed(0)
     count = len(values)
     means = torch.cat([values[torch.randint(count, (len(part), count), generator=generator)].mean(1)
-                       for part in torch.empty(RESAMPLINGS).split(max(1, WEIGHTS_AT_ONCE // count))])
+                       for part in torch.split(torch.empty(RESAMPLINGS), max(1, WEIGHTS_AT_ONCE // count))])
     low, high = means.quantile(torch.tensor([(1 - COVERED) / 2, (1 + COVERED) / 2], dtype=means.dtype)).tolist()
     error = float(values.std() / math.sqrt(count)) if count > 1 else math.nan
     return Likelihood(log_likelihood=float(values.mean()), standard_error=error, interval=(low, high), samples=samples,

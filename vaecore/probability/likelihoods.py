@@ -74,9 +74,10 @@ def _bernoulli(logits: Tensor, x: Tensor) -> Tensor:
     """
     size = logits.abs()
     linear = (logits * (x - 0.5)).sub_(size, alpha=0.5).sum(1)
-    sigmoids, whole = size.sigmoid_(), size.shape[1] // FACTORS * FACTORS
-    groups = sigmoids[:, :whole].unflatten(1, (-1, FACTORS)).prod(2).log_().sum(1)
-    return linear + groups + sigmoids[:, whole:].prod(1).log_()
+    sigmoids, groups = size.sigmoid_(), size.shape[1] // FACTORS
+    whole = sigmoids[:, :groups * FACTORS].view(len(sigmoids), groups, FACTORS).prod(2)
+    rest = sigmoids[:, groups * FACTORS:].prod(1)
+    return linear + whole.log_().sum(1) + rest.log_()
 
 
 @dataclass(frozen=True)
