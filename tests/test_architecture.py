@@ -218,11 +218,11 @@ def test_a_limit_says_what_it_limits_and_stands_once() -> None:
                 assert other == path, f"{name} = {value} stands in {path} and in {other}"
 
 
-@pytest.mark.parametrize("name", ["train/form/fields.py", "train/form/tree.py"])
+@pytest.mark.parametrize("name", ["shared/form/fields.py", "shared/form/tree.py"])
 def test_what_a_form_asks_is_known_without_streamlit(name: str) -> None:
     inside = imports(PAGES / name)
     assert not [n for n in inside if within(n, "streamlit")]
-    assert {n for n in inside if within(n, "pages")} <= {n for n in inside if within(n, "pages.train.form.fields")}
+    assert {n for n in inside if within(n, "pages")} <= {n for n in inside if within(n, "pages.shared.form.fields")}
 
 
 TESTS = Path(__file__).parent

@@ -31,7 +31,7 @@ checkpoint = vaecore.fit("vae-mnist", set={"data.name": "ring", "model.family": 
 
 def draw():
     import streamlit as st
-    from pages.train.form.drawing import config_form
+    from pages.shared.form.drawing import config_form
     from vaecore.store import Store
     st.session_state["got"] = config_form(Store.default().find("tried").config(), "f")
 

@@ -261,7 +261,7 @@ def test_a_new_kind_is_one_file_and_one_line(counts: ModuleType, tmp_path: Path)
 def draw() -> None:
     import streamlit as st
 
-    from pages.train.form.drawing import config_form
+    from pages.shared.form.drawing import config_form
     from vaecore.config import changed, preset
 
     st.session_state["got"] = config_form(changed(preset("mvae-image-label"), st.session_state["settings"]), "f")

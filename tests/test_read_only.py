@@ -67,6 +67,7 @@ ACTS: dict[str, Callable[[Lab], Any]] = {
     "lab.evaluations.forget_ended": lambda at: evaluations.forget_ended(store=at.store),
     "lab.evaluations.work": lambda at: evaluations.work(at.store),
     "lab.jobs.submit": lambda at: jobs.submit(at.new.path),
+    "lab.jobs.submit_new": lambda at: jobs.submit_new([at.new.path]),
     "lab.jobs.submit_together": lambda at: jobs.submit_together([at.new.path]),
     "lab.jobs.stop": lambda at: jobs.stop(at.new.path),
     "lab.jobs.remove": lambda at: jobs.remove(at.new.path),
@@ -92,6 +93,7 @@ ACTS: dict[str, Callable[[Lab], Any]] = {
     "store.Store.restore": lambda at: at.store.restore("gone"),
     "studies.base.run_study": lambda at: run_study(STUDIES[0], at.store),
     "sweeps.keeping.keep": lambda at: keeping.keep(at.store, keeping.kept(at.store, "sizes")),
+    "sweeps.keeping.go_on": lambda at: keeping.go_on(at.store, "sizes", lab.Slurm()),
     "sweeps.keeping.forget": lambda at: keeping.forget(at.store, "sizes"),
     "sweeps.tending.start": lambda at: tending.start(at.store, None),  # type: ignore[arg-type]
     "sweeps.tending.resume": lambda at: tending.resume(at.store, "sizes"),

@@ -4,6 +4,7 @@
 
     checkpoint = vaecore.fit("vae-mnist", epochs=2)   # train in this process; `vaecore.presets()` names what there is
     print(vaecore.bring("faces/"))                    # what is understood of your own files, before anything trains
+    run = vaecore.submit("vae-mnist")                 # or in the background, here or on a cluster: `vaecore.Slurm`
     checkpoint = vaecore.load("gallery/vae")          # or open what was trained
     images = checkpoint.sample(16)                    # uint8 (16, H, W)
     model = vaecore.VAE((1, 28, 28), latent_size=10)  # or write the loop yourself: model.loss(x).backward()
@@ -20,17 +21,20 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _ROOMS = {"bring": "data.own.door", "compare": "api", "export_run": "sharing", "fit": "api", "fitting": "api",
-          "import_run": "sharing", "load": "api", "presets": "named", "runs": "api", "RunConfig": "config",
-          "preset": "config", "sweep": "api", "ConfigError": "schema", "Run": "store", "Store": "store",
+          "import_run": "sharing", "load": "api", "presets": "named", "resume": "api", "runs": "api",
+          "RunConfig": "config", "preset": "config", "status": "api", "stop": "api", "submit": "api", "sweep": "api",
+          "wait": "api", "ConfigError": "schema", "Here": "lab", "Run": "store", "Slurm": "lab", "Store": "store",
           "StoreError": "store"}
-__all__ = ["ConfigError", "Run", "RunConfig", "Store", "StoreError", "bring", "compare", "export_run", "fit",
-           "fitting", "import_run", "load", "preset", "presets", "runs", "sweep"]
+__all__ = ["ConfigError", "Here", "Run", "RunConfig", "Slurm", "Store", "StoreError", "bring", "compare", "export_run",
+           "fit", "fitting", "import_run", "load", "preset", "presets", "resume", "runs", "status", "stop", "submit",
+           "sweep", "wait"]
 
 if TYPE_CHECKING:
     from vaecore import models
-    from vaecore.api import compare, fit, fitting, load, runs, sweep
+    from vaecore.api import compare, fit, fitting, load, resume, runs, status, stop, submit, sweep, wait
     from vaecore.config import RunConfig, preset
     from vaecore.data.own.door import bring
+    from vaecore.lab import Here, Slurm
     from vaecore.models import *  # noqa: F403
     from vaecore.named import presets
     from vaecore.schema import ConfigError

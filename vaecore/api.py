@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vaecore.config import RunConfig
     from vaecore.data.own.file import OwnFile
     from vaecore.explore import Checkpoint, Codeless, CrossModal, SentenceCheckpoint, VideoCheckpoint
+    from vaecore.lab import Here, Slurm, Status
     from vaecore.library import Record
     from vaecore.sweeps import Standing
     from vaecore.training.fitting import Fitting
@@ -52,22 +53,10 @@ def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, An
     `DataUnavailable` for data that is not here, `TrainingFailed` where a number stopped being finite, and
     `KeyboardInterrupt` once an interrupted training is saved.
     """
-    from vaecore.lab.progress import Watched, here, preparing, training_bar
+    from vaecore.lab.progress import Watched, here, training_bar
     from vaecore.lab.worker import train_here
-    from vaecore.training.build import fit as check
-    from vaecore.training.fitting import adapted
 
-    changes = {**(set or {}), **settings}
-    config = chosen(start, changes) if data is None else _with_data(chosen(start, {}), data, changes, _store(store))
-    config = config.resolve()
-    with preparing(here(silent=silent)):
-        dataset = config.data.load()
-    if _is_preset(start):
-        config, adaptations = adapted(chosen(start, {}), config, dataset, [_whole(field, config) for field in changes])
-        for adaptation in adaptations:
-            here(silent=silent).print(f"{adaptation}.", highlight=False)
-    check(config, dataset)  # what is wrong is said before there is a run
-    run = _store(store).create(config, name)
+    run = _store(store).create(_checked(start, data, {**(set or {}), **settings}, _store(store), silent=silent), name)
     with training_bar(here(silent=silent)) as bar:
         control = Watched(run, bar)
         outcome = train_here(run.path, control)
@@ -78,10 +67,91 @@ def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, An
     return _opened(run)
 
 
+def submit(start: str | Path | RunConfig, *, where: Here | Slurm | None = None, data: Any = None,
+           set: Mapping[str, Any] | None = None, name: str = "", store: Store | Path | str | None = None,
+           silent: bool = False, **settings: Any) -> Run:
+    """Train a model in the background, in the lab's queue or on a cluster, and return its run at once.
+
+        run = vaecore.submit("vae-mnist", epochs=20)
+        run = vaecore.submit("vae-mnist", latent_size=32, where=vaecore.Slurm(partition="gpu", gpus=1, time=120))
+        vaecore.status(run)                            # queued, running, finished ...
+        checkpoint = vaecore.load(vaecore.wait(run))   # once it has ended
+
+    `where` is `vaecore.Here()`, the queue of this machine and what is usual, or `vaecore.Slurm(...)`. All else is that
+    of `fit`. The training outlives this process; pages and command line see it, and stop it.
+
+    Raises what `fit` raises before its first step, and `vaecore.lab.LabError` where it cannot be queued there.
+    """
+    from vaecore import lab
+
+    place = lab.Here() if where is None else where
+    lab.require_place(place)
+    run = _store(store).create(_checked(start, data, {**(set or {}), **settings}, _store(store), silent=silent), name)
+    lab.submit_new([run.path], place)
+    return run
+
+
+def resume(reference: str | Path | Run, *, where: Here | Slurm | None = None,
+           store: Store | Path | str | None = None) -> Run:
+    """Queue a run that was stopped, failed or lost, to go on from its last checkpoint.
+
+        vaecore.resume("mine")
+        vaecore.resume("mine", where=vaecore.Slurm(partition="gpu"))
+
+    Without `where` it goes where it ran last. Raises `StoreError` where there is no such run, `DataUnavailable` where
+    its data are gone, and `vaecore.lab.LabError` where it runs already, has finished, or cannot be queued there.
+    """
+    from vaecore import lab
+    from vaecore.data.identity import check_there
+
+    run = _run(reference, store)
+    check_there(run.config().data)
+    lab.submit(run.path, where)
+    return run
+
+
+def stop(reference: str | Path | Run, *, now: bool = False, store: Store | Path | str | None = None) -> None:
+    """Ask a run to save and stop, or take it out of the queue; it can be resumed. `now` kills one that does not obey.
+
+        vaecore.stop("mine")
+    """
+    from vaecore import lab
+
+    lab.stop(_run(reference, store).path, now=now)
+
+
+def status(reference: str | Path | Run, *, store: Store | Path | str | None = None) -> Status:
+    """Where a run stands: its `state`, a sentence as `detail`, how far it is, and its `place` and `job` on a cluster.
+
+        vaecore.status("mine").state
+    """
+    from vaecore import lab
+
+    return lab.status(_run(reference, store).path)
+
+
+def wait(reference: str | Path | Run, *, timeout: float | None = None, store: Store | Path | str | None = None) -> Run:
+    """Block until a run has ended, wherever it trains, and return it.
+
+        vaecore.load(vaecore.wait(vaecore.submit("vae-digits", epochs=2)))
+
+    Raises `TimeoutError` when that takes longer than `timeout` seconds, and `vaecore.lab.LabError`, which says how it
+    ended, where it did not finish.
+    """
+    from vaecore import lab
+
+    run = _run(reference, store)
+    now = lab.wait(run.path, timeout)
+    if now.state != "finished":
+        raise lab.LabError(f"{run.id} is {now.state}. {now.detail}".strip())
+    return run
+
+
 def sweep(start: str | Path | RunConfig, over: Mapping[str, Any], *, name: str, seeds: int = 1,
           method: str | Mapping[str, Any] = "grid", stopping: str | Mapping[str, Any] = "none", objective: str = "elbo",
-          at_once: int = 0, set: Mapping[str, Any] | None = None, store: Store | Path | str | None = None) -> Standing:
-    """Train a configuration over and over with some of its fields varied, in the lab's queue; how it stands.
+          at_once: int = 0, set: Mapping[str, Any] | None = None, where: Here | Slurm | None = None,
+          store: Store | Path | str | None = None) -> Standing:
+    """Train a configuration over and over with some of its fields varied, in the background; how it stands.
 
         vaecore.sweep("vae-digits", {"latent_size": [2, 8, 32], "training.beta.value": "0.1..10:log:5"}, name="z-beta",
                       seeds=4)
@@ -89,11 +159,13 @@ def sweep(start: str | Path | RunConfig, over: Mapping[str, Any], *, name: str, 
 
     `over` has the values of each field: a list, or as they are typed on the command line. `method` is grid, random or
     search, `stopping` none, median or halving, each by its name or with its fields: {"kind": "random", "trials": 30}.
-    Points are judged by the validation number `objective`. `start`, `set` and `store` are those of `fit`. It returns at
-    once: the trainings go on in the background, and `vaecore sweep show NAME` says how it stands.
+    Points are judged by the validation number `objective`. `start`, `set` and `store` are those of `fit`, `where` is
+    that of `submit`: on a cluster the trainings are arrays. It returns at once: the trainings go on in the background,
+    and `vaecore sweep show NAME` says how it stands.
 
     Raises `ConfigError` where a point is no valid configuration, and `StoreError` for a name that is taken.
     """
+    from vaecore import lab
     from vaecore.sweeps import tending
     from vaecore.sweeps.planning import declare, plan
 
@@ -104,7 +176,9 @@ def sweep(start: str | Path | RunConfig, over: Mapping[str, Any], *, name: str, 
     declared, notes = declare(base, {_whole(field, base): values for field, values in over.items()}, name=name,
                               seeds=seeds, method=kind(method), stopping=kind(stopping), objective=objective,
                               at_once=at_once, origin=str(start) if isinstance(start, str | Path) else "")
-    return tending.start(_store(store), plan(declared, notes))
+    if where is not None:
+        lab.require_place(where)
+    return tending.start(_store(store), plan(declared, notes), where)
 
 
 def compare(*references: str | Run, store: Store | Path | str | None = None, reference: str = "") -> Comparison:
@@ -157,14 +231,7 @@ def load(reference: str | Path | Run, *, store: Store | Path | str | None = None
     are looked up in `store` (a folder; else $VAECORE_STORE or ./trained). Raises `StoreError` where there is no such
     run and `BrokenCheckpoint` where its files cannot be used.
     """
-    if isinstance(reference, Run):
-        return _opened(reference)
-    folder = Path(reference)
-    if (folder / "config.json").is_file():
-        return _opened(Run(folder.resolve()))
-    if isinstance(reference, Path) or folder.is_absolute() or len(folder.parts) > 2:
-        raise StoreError(f"{folder} is no run's folder: it has no config.json. Give the folder of a run, or its id.")
-    return _opened(_store(store).find(reference))
+    return _opened(_run(reference, store))
 
 
 def runs(query: str = "", *, sort: str = "", descending: bool | None = None, archived: bool = False,
@@ -204,6 +271,25 @@ def chosen(start: str | Path | RunConfig, settings: Mapping[str, Any]) -> RunCon
     config = changed(config, _as_typed(dotted))  # first, as a family that is chosen here brings other fields
     short = {_whole(field, config): value for field, value in settings.items() if field not in dotted}
     return changed(config, _as_typed(short))
+
+
+def _checked(start: str | Path | RunConfig, data: Any, changes: Mapping[str, Any], store: Store, *,
+             silent: bool) -> RunConfig:
+    """The configuration of a training that can begin: what is wrong is raised before there is a run."""
+    from vaecore.lab.progress import here, preparing
+    from vaecore.training.build import fit as check
+    from vaecore.training.fitting import adapted
+
+    config = chosen(start, changes) if data is None else _with_data(chosen(start, {}), data, changes, store)
+    config = config.resolve()
+    with preparing(here(silent=silent)):
+        dataset = config.data.load()
+    if _is_preset(start):
+        config, adaptations = adapted(chosen(start, {}), config, dataset, [_whole(field, config) for field in changes])
+        for adaptation in adaptations:
+            here(silent=silent).print(f"{adaptation}.", highlight=False)
+    check(config, dataset)
+    return config
 
 
 def _is_preset(start: object) -> bool:
@@ -292,6 +378,18 @@ def _as_typed(settings: Mapping[str, Any]) -> list[str]:
             raise problem(field, value, f"{type(value).__name__} is no value of a field.",
                           "Give a number, a text, a list or a configuration.") from None
     return typed
+
+
+def _run(reference: str | Path | Run, store: Store | Path | str | None) -> Run:
+    """The run that is meant by itself, by its folder's path or by its id; raises `StoreError` where there is none."""
+    if isinstance(reference, Run):
+        return reference
+    folder = Path(reference)
+    if (folder / "config.json").is_file():
+        return Run(folder.resolve())
+    if isinstance(reference, Path) or folder.is_absolute() or len(folder.parts) > 2:
+        raise StoreError(f"{folder} is no run's folder: it has no config.json. Give the folder of a run, or its id.")
+    return _store(store).find(reference)
 
 
 def _store(place: Store | Path | str | None) -> Store:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Literal
 
 from vaecore import health, permission
-from vaecore.lab import locks
+from vaecore.lab import cluster, locks
 
 State = Literal["ok", "wrong", "data", "own", "optional"]
 TITLES: dict[State, str] = {
@@ -54,7 +54,7 @@ def checks(root: Path) -> list[Check]:
     # Torch takes longer to import than all the rest: meanwhile, and in a process that may crash in its place.
     torch = subprocess.Popen([sys.executable, "-c", IMPORTED], text=True, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE)
-    others = [_store(root), _locks(), _disk(root), *_data(), *_optional()]
+    others = [_store(root), _locks(), _disk(root), *_data(), *_optional(), _cluster()]
     return [_python(), _torch(torch), *others]
 
 
@@ -98,6 +98,13 @@ def _disk(root: Path) -> Check:
     if free > 500_000_000:
         return Check("disk", "ok", f"{free / 1e9:.1f} GB free")
     return Check("disk", "wrong", f"{free / 1e9:.1f} GB free: checkpoints may not fit. Free some space.")
+
+
+def _cluster() -> Check:
+    if why := cluster.refusal():
+        return Check("SLURM", "optional", why)
+    names = ", ".join(partition.name for partition in cluster.partitions())
+    return Check("SLURM", "ok", f"trainings can be sent to it{f': partitions {names}' if names else ''}")
 
 
 def _data() -> list[Check]:

@@ -225,6 +225,11 @@ def _in_words(details: ErrorDetails, root: type[BaseModel]) -> Problem:
             return Problem(field, value, f"{shown} is not a group of fields.", "Write fields as `name: value`.")
         case "finite_number":
             return Problem(field, value, f"{shown} is not a finite number.", "Write a finite number.")
+        case "string_pattern_mismatch":
+            return Problem(field, value, f"{shown} is not written as it has to be.",
+                           f"It has to match {context['pattern']}.")
+        case "string_too_long":
+            return Problem(field, value, f"{shown} is too long.", f"Use at most {context['max_length']:,} characters.")
         case "missing":
             return Problem(field, None, "is missing.", "Give it a value.")
         case "value_error":

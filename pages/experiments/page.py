@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import changing, history, measure, studies, warm
+from pages.shared import changing, history, measure, placing, studies, warm
 from pages.shared.checkpoints import MAX_WATCHED, store
 from pages.shared.queue import STATES, anything_live
 from pages.shared.words import duration, escaped
@@ -79,12 +79,15 @@ def confirm(series: Series, count: int) -> None:
     st.markdown(f"**{count} trainings**, one after the other, about "
                 f"**{most if least == most else f'{least} to {most}'}** in all. They run in the background and go on "
                 f"when this page is closed.{busy}")
-    changing.button(f"Queue all {count}", key=f"queue-all-{series.name}", type="primary",
-                    icon=":material/playlist_add:", on_click=begin, args=(series,))
+    where = placing.inline()
+    if against := placing.trouble(where):
+        st.caption(f":red[:material/error: {escaped(against)}]")
+    changing.button(f"Queue all {count}", key=f"queue-all-{series.name}", type="primary", disabled=bool(against),
+                    icon=":material/playlist_add:", on_click=begin, args=(series, where))
 
 
-def begin(series: Series) -> None:
-    """Create its runs and queue them."""
+def begin(series: Series, where: lab.Here | lab.Slurm) -> None:
+    """Create its runs and queue them; on a cluster as an array."""
     from vaecore.studies import create
 
     if time.monotonic() - st.session_state.get("experiments:last", -math.inf) < 2.0:
@@ -93,8 +96,7 @@ def begin(series: Series) -> None:
     st.session_state["experiments:turn"] = st.session_state.get("experiments:turn", 0) + 1
     try:
         runs = create(store(), series)
-        for run in runs:
-            lab.submit(run.path)
+        lab.submit_new([run.path for run in runs], where, stack=False)
         st.session_state["experiments:toast"] = f"{len(runs)} trainings are in the queue."
     except (StoreError, lab.LabError, OSError) as error:
         st.session_state["experiments:error"] = str(error)

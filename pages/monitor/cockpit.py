@@ -96,7 +96,8 @@ def slug(run: Run) -> str:
 
 def _state(run: Run, status: lab.Status) -> None:
     look = STOPPING if status.stopping else STATES[status.state]
-    st.badge(look.word, icon=look.icon, color=look.colour, help=escaped(status.detail) or None)
+    st.badge(look.word, icon=look.icon, color=look.colour,
+             help=escaped(" ".join(filter(None, [status.detail, status.place and f"{status.place}."]))) or None)
     st.markdown(f"**{escaped(run.title)}**", width="content", help=escaped(run.id) if run.title != run.id else None)
     st.markdown("" if status.state in lab.LIVE else history.standing(status), width="stretch")
 

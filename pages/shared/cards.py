@@ -59,7 +59,9 @@ def run_card(run: Run) -> None:
         now = status(run.path)
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             st.markdown(f"**{escaped(run.title)}**", width="content", help=escaped(run.id))
-            st.badge(now.state, color=COLOURS[now.state], help=f"{MEANINGS[now.state]} {escaped(now.detail[:300])}")
+            place = f" {now.place}." if now.place and now.place not in now.detail else ""
+            st.badge(now.state, color=COLOURS[now.state],
+                     help=f"{MEANINGS[now.state]} {escaped(f'{now.detail[:300]}{place}')}")
         if (png := preview(run)) is not None:
             pictures.show(png, f"Samples that {run.path.name} draws", width=640)
         elif told := written(run):

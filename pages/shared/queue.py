@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.shared import changing
+from pages.shared import changing, placing
 from pages.shared.checkpoints import explore_link, store
 from pages.shared.moved import ask_where
 from pages.shared.words import Colour, duration, escaped
 from vaecore import lab
+from vaecore.lab.where import in_words, kept
 from vaecore.library.headline import names
 from vaecore.store import Run, Store, StoreError
 
@@ -103,7 +104,7 @@ def _card(run: Run, status: lab.Status) -> None:
             st.markdown(f"**{escaped(run.title)}**", width="stretch",
                         help=escaped(run.id) if run.title != run.id else None)
             st.badge(look.word, icon=look.icon, color=look.colour, help=_meaning(status))
-        st.caption(escaped(_what(run)))
+        st.caption(escaped(" · ".join(filter(None, [_what(run), status.place]))))
         if status.state in lab.LIVE or (status.total and status.state != "finished"):
             share = min(1.0, status.step / status.total) if status.total else 0.0
             st.progress(share, text=_progress(status))
@@ -130,18 +131,29 @@ def _actions(run: Run, status: lab.Status) -> None:
         if status.state == "running" and status.stopping and _asked_seconds_ago(run) > IMPATIENT:
             button("Force stop", ":material/dangerous:", lambda r: lab.stop(r.path, now=True),
                    "End the process now. The last checkpoint is kept; what came after it is done again on resume.")
-        elif status.state == "running":
+        elif status.state in ("running", "unknown"):
             changing.button("Stop", key=f"queue-stop-{name}", icon=":material/stop:", on_click=_act,
                             args=(lambda r: lab.stop(r.path), run), disabled=status.stopping,
-                            help="Finish the step, save a checkpoint and stop. It can be resumed.")
+                            help="Finish the step, save a checkpoint and stop. It can be resumed."
+                            + (" It does so as soon as it can be reached." * (status.state == "unknown")))
+        elif status.state == "queued" and status.job:
+            button("Cancel", ":material/stop:", lambda r: lab.stop(r.path),
+                   f"Take its job {status.job} out of SLURM's queue. Its folder stays, and it can be resumed.")
         elif status.state == "queued":
             button("Take out", ":material/stop:", lambda r: lab.stop(r.path),
                    "Take the run out of the queue. Its folder stays, and it can be resumed.")
         elif status.state == "new":
             button("Start", ":material/play_arrow:", lambda r: lab.submit(r.path), "Put the run into the queue.")
         elif status.state != "finished":
+            last = kept(run.path)
+            place = f" On {in_words(last)}, as last time." if last != lab.Here() else ""
             button("Resume", ":material/play_arrow:", lambda r: lab.submit(r.path),
-                   "Go on from the last checkpoint, or from the beginning where there is none.")
+                   f"Go on from the last checkpoint, or from the beginning where there is none.{place}")
+            if (other := placing.other(last)) is not None:
+                where, label = other
+                changing.button(label, key=f"queue-elsewhere-{name}", icon=placing.ICONS[where.kind], type="tertiary",
+                                on_click=_act, args=(lambda r: lab.submit(r.path, where), run), wrap=False,
+                                help=f"Go on from the last checkpoint, on {in_words(where)}.")
         if status.state != "queued":
             st.page_link("monitor/page.py", label="Monitor", icon=":material/monitoring:",
                          query_params={"runs": run.id}, help="Its curves, live.")
@@ -168,7 +180,7 @@ def _progress(status: lab.Status) -> str:
     if status.doing:
         return escaped(status.doing)
     if not status.total:
-        return "Waiting for its turn" if status.state == "queued" else "Preparing"
+        return {"queued": "Waiting for its turn", "unknown": "Not known now"}.get(status.state, "Preparing")
     parts = [f"Epoch {status.epoch:.1f}", f"step {status.step:,} of {status.total:,}"]
     if status.state == "running":
         if status.seconds_left is not None and not status.stopping:

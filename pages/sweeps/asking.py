@@ -16,12 +16,12 @@ import streamlit as st
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from pages.shared import changing, measure, warm
+from pages.shared import changing, measure, placing, warm
 from pages.shared.checkpoints import store
 from pages.shared.queue import anything_live
 from pages.shared.words import duration, escaped
 from vaecore import permission
-from vaecore.lab import LabError
+from vaecore.lab import Here, LabError, Slurm, require_place
 from vaecore.named import presets
 from vaecore.schema import ConfigError, Strict, ends, in_words, title_of
 from vaecore.store import NAME, StoreError
@@ -255,19 +255,22 @@ def _launch(asked: Asked) -> None:
     against = "" if re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,39}", name) and NAME.fullmatch(name) else \
         "A name has small letters, digits, '-' and '_', and begins with a letter or digit."
     against = against or (f"There is already a sweep called {name}. Choose another name." if name in taken else "")
+    where = placing.choose("its trainings run", without=("at_once",))  # a sweep has its own
+    against = against or placing.trouble(where)
     if against:
         st.caption(f":red[:material/error: {escaped(against)}]")
     if changing.button("Start the sweep", key="sweep-start", type="primary", icon=":material/play_arrow:",
                        width="stretch", disabled=ready is None or bool(against),
                        help="Queues its trainings. They run in the background and go on when this page is closed."
-                       ) and ready is not None:
-        _start(ready, name)
+                       + (" On SLURM they are an array." * isinstance(where, Slurm))
+                       ) and ready is not None and where is not None:
+        _start(ready, name, where)
     if error := st.session_state.pop(f"{KEY}error", None):
         st.error(escaped(error), icon=":material/error:")
     if ready is not None:
-        _time(ready)
+        _time(ready, away=isinstance(where, Slurm))
         with st.expander("As a command", icon=":material/terminal:", type="compact", key="sweep-command"):
-            st.code(command(asked, name), language="bash", wrap_lines=True)
+            st.code(command(asked, name) + placing.options(where), language="bash", wrap_lines=True)
 
 
 def _plan(asked: Asked) -> tuple[Plan | None, list[str]]:
@@ -297,16 +300,19 @@ def _planned(base: str, over: str, fields: str, origin: str) -> Plan:
     return plan(sweep, chosen)
 
 
-def _time(ready: Plan) -> None:
+def _time(ready: Plan, *, away: bool) -> None:
     with st.spinner("Measuring …"):
         warm.up().join(30)  # its imports would be measured too
         least, most = map(duration, ready.seconds(measure.seconds))
-    busy = " Something is training already: these wait for it." if anything_live() else ""
+    if away:
+        busy = " On the cluster as many train at the same time as it lets."
+    else:
+        busy = " Something is training already: these wait for it." if anything_live() else ""
     st.markdown(f"About **{most if least == most else f'{least} to {most}'}** one after the other, measured here on a "
                 f"few real steps, and some seconds for each to begin.{busy}")
 
 
-def _start(ready: Plan, name: str) -> None:
+def _start(ready: Plan, name: str, where: Here | Slurm) -> None:
     from vaecore.sweeps import tending
 
     last = st.session_state.get(f"{KEY}last", ("", 0.0))
@@ -315,7 +321,8 @@ def _start(ready: Plan, name: str) -> None:
     st.session_state[f"{KEY}last"] = (name, time.monotonic())
     sweep = ready.sweep.model_copy(update={"name": name, "made": time.strftime("%Y-%m-%d %H:%M")})
     try:
-        tending.start(store(), type(ready)(sweep, ready.points, ready.count, ready.notes))
+        require_place(where)
+        tending.start(store(), type(ready)(sweep, ready.points, ready.count, ready.notes), where)
     except (StoreError, LabError, ConfigError, OSError) as error:
         st.session_state[f"{KEY}error"] = str(error)
         st.rerun()

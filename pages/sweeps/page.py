@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pages.shared import placing
 from pages.shared.checkpoints import store
 from pages.shared.words import escaped
 from pages.sweeps import asking, showing
@@ -40,7 +41,7 @@ def keep(chosen: str) -> None:
     """The choice in the address: a sweep's name, without what a new one is asked to be."""
     if chosen != st.query_params.get("sweep", NEW):
         if chosen:
-            for name in asking.ADDRESS:
+            for name in (*asking.ADDRESS, *placing.ADDRESS):
                 st.query_params.pop(name, None)
             st.query_params["sweep"] = chosen
         else:

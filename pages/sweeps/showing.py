@@ -7,12 +7,13 @@ from typing import Any
 import streamlit as st
 
 from pages.components.sweep import sweep_view
-from pages.shared import changing, evaluating, tables
+from pages.shared import changing, evaluating, placing, tables
 from pages.shared.checkpoints import MAX_WATCHED, explore_link, store
 from pages.shared.queue import STATES as LOOKS
 from pages.shared.words import Colour, escaped
 from vaecore import lab
 from vaecore.lab import LabError
+from vaecore.lab.where import in_words
 from vaecore.store import StoreError
 from vaecore.sweeps import Row, Standing, standing
 from vaecore.sweeps.declared import worded
@@ -63,7 +64,8 @@ def _states(now: Standing) -> None:
     varied = "; ".join(f"{titles(sweep)[axis.field]} {axis}" for axis in sweep.axes)
     st.markdown(f"**{escaped(sweep.origin or 'A configuration')}** over {escaped(varied)} · {sweep.method.kind}, "
                 f"{sweep.seeds} seed{'s' * (sweep.seeds != 1)}"
-                + (f" · {escaped(sweep.made)}" if sweep.made else ""))
+                + (f" · {escaped(sweep.made)}" if sweep.made else "")
+                + (f" · on {escaped(in_words(now.where))}" if now.where != lab.Here() else ""))
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="sweep-states"):
         for state, words in STATES.items():
             if counts[state]:
@@ -75,9 +77,15 @@ def _states(now: Standing) -> None:
                             help="What waits leaves the queue, what trains saves and stops. It can be resumed.")
         unfinished = not now.done or now.counts["failed"]
         if unfinished and not now.tended and not (now.live and not now.left and not now.judged):
+            place = f" On {in_words(now.where)}, as last time." if now.where != lab.Here() else ""
             changing.button("Resume", key="sweep-resume", icon=":material/play_arrow:", on_click=_act,
                             args=("resume", sweep.name), help="Queue what is left. What the sweep itself stopped early "
-                            "stays stopped.")
+                            f"stays stopped.{place}")
+            if (other := placing.other(now.where)) is not None:
+                where, label = other
+                changing.button(label, key="sweep-elsewhere", icon=placing.ICONS[where.kind], type="tertiary",
+                                on_click=_act, args=("resume", sweep.name, where),
+                                help=f"Queue what is left on {in_words(where)}.")
         if not now.live:
             changing.button("Remove", key="sweep-remove", icon=":material/delete:", type="tertiary", on_click=_act,
                             args=("remove", sweep.name), help="Forget the sweep. Its runs stay.")
@@ -175,14 +183,14 @@ def _table(now: Standing) -> None:
                 st.caption(f"Point {number}: {escaped(why)}")
 
 
-def _act(what: str, name: str) -> None:
+def _act(what: str, name: str, where: lab.Here | lab.Slurm | None = None) -> None:
     from vaecore.sweeps import tending
 
     try:
         if what == "stop":
             tending.stop(store(), name)
         elif what == "resume":
-            tending.resume(store(), name)
+            tending.resume(store(), name, where)
         else:
             forget(store(), name)
             st.session_state[f"{KEY}open"] = ""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared import measure
+from pages.shared.form import draft
 from pages.shared.words import escaped
-from pages.train.form import draft
 from pages.train.origin import FORM, Origin
 from vaecore.schema import ConfigError, Problem, title_at
 

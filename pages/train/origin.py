@@ -20,10 +20,10 @@ from pydantic import BaseModel
 
 from pages.shared import changing
 from pages.shared.checkpoints import store
+from pages.shared.form import draft
+from pages.shared.form.fields import is_tag
 from pages.shared.moved import ask_where
 from pages.shared.words import escaped
-from pages.train.form import draft
-from pages.train.form.fields import is_tag
 from vaecore.schema import ConfigError, tagged
 from vaecore.store import Run, StoreError
 

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
 
-from pages.shared import changing, measure, pictures, warm
+from pages.shared import changing, measure, pictures, placing, warm
 from pages.shared.checkpoints import store
+from pages.shared.form import draft
+from pages.shared.form.drawing import config_form
+from pages.shared.form.fields import entries_text
 from pages.shared.palette import BLUE, GREEN, PINK
 from pages.shared.queue import anything_live, queue_panel
 from pages.shared.words import duration, escaped
 from pages.train import bring, fetching, fitting
-from pages.train.form import draft
-from pages.train.form.drawing import config_form
-from pages.train.form.fields import entries_text
 from pages.train.origin import (
     FORM,
     Origin,
@@ -181,15 +181,16 @@ def schedules(plan: Plan) -> None:
 
 
 class Launch(NamedTuple):
-    """What is written once the time is known, and of how many seeds."""
+    """What is written once the time is known, of how many seeds, and where they run."""
 
     time: st.delta_generator.DeltaGenerator
     told: st.delta_generator.DeltaGenerator
     seeds: int
+    where: lab.Here | lab.Slurm | None
 
 
 def launch_card(origin: Origin, plan: Plan) -> Launch:
-    """Size, name, seeds and the button; returns the places where the time is to be written."""
+    """Size, name, seeds, where it runs and the button; returns the places where the time is to be written."""
     with st.container(border=True, key="train-launch"):
         left, right = st.columns([5, 7], wrap=False)
         left.metric("Parameters", f"{plan.fit.parameters:,}" if plan.fit else "–",
@@ -207,19 +208,18 @@ def launch_card(origin: Origin, plan: Plan) -> Launch:
             "Seeds", 1, MOST_SEEDS, 1, key="train:seeds", help="Train so many runs that differ in their seeds alone, "
             "from the seed of the form on. Small models are trained stacked, in one process, and stay ordinary runs."))
         told = st.container()
-        against = name_trouble(name, seeds, plan.config.seed if plan.config else 0)
-        if against:
+        where = placing.choose()
+        for against in (found := list(filter(None, [
+                name_trouble(name, seeds, plan.config.seed if plan.config else 0), placing.trouble(where)]))):
             st.caption(f":red[:material/error: {escaped(against)}]")
         if plan.config and plan.fit:
             tell_equal(plan.config)
         reason = trouble(plan)
-        if changing.button("Add to queue" if busy else "Start training", key="train-start", type="primary",
-                           width="stretch", icon=":material/playlist_add:" if busy else ":material/play_arrow:",
-                           disabled=bool(reason or against),
-                           help="Trains in the background; it goes on when this page is closed. One at a time, in "
-                                "order."
-                           ) and plan.config is not None:
-            start(origin, plan.config, name, seeds)
+        label, icon, words = button_words(where, seeds, busy=busy)
+        if changing.button(label, key="train-start", type="primary", width="stretch", icon=icon,
+                           disabled=bool(reason or found), help=words
+                           ) and plan.config is not None and where is not None:
+            start(origin, plan.config, name, seeds, where)
         if reason:
             st.caption(f":red[:material/block: Cannot start: {escaped(reason)}]")
         if error := st.session_state.pop("train:error", None):
@@ -228,8 +228,18 @@ def launch_card(origin: Origin, plan: Plan) -> Launch:
             st.page_link("monitor/page.py", label=f"Watch {in_words(started)}", icon=":material/monitoring:",
                          query_params=[("runs", run) for run in started[:MOST_WATCHED]],
                          help="The live curves of what you started.")
-        details(origin, plan, seeds)
-    return Launch(time_slot, told, seeds)
+        details(origin, plan, seeds, where)
+    return Launch(time_slot, told, seeds, where)
+
+
+def button_words(where: lab.Here | lab.Slurm | None, seeds: int, *, busy: bool) -> tuple[str, str, str]:
+    """Label, icon and help of the button that starts it."""
+    if isinstance(where, lab.Slurm):
+        return ("Submit to SLURM", ":material/send:", "Trains on the cluster, and goes on when this page is closed."
+                + (" The seeds are one array, a job each." if seeds > 1 else ""))
+    return ("Add to queue" if busy else "Start training",
+            ":material/playlist_add:" if busy else ":material/play_arrow:",
+            "Trains in the background; it goes on when this page is closed. One at a time, in order.")
 
 
 def in_words(runs: list[str]) -> str:
@@ -279,16 +289,19 @@ def name_trouble(name: str, seeds: int, first: int) -> str:
     return ""
 
 
-def start(origin: Origin, config: RunConfig, name: str, seeds: int) -> None:
+def start(origin: Origin, config: RunConfig, name: str, seeds: int, where: lab.Here | lab.Slurm) -> None:
     """Write each run's folder and put them into the queue."""
-    last, text = st.session_state.get("train:last", (0.0, "")), f"{name} {seeds} {origin.source} {config.to_json()}"
+    last = st.session_state.get("train:last", (0.0, ""))
+    text = f"{name} {seeds} {origin.source} {where!r} {config.to_json()}"
     if text == last[1] and time.monotonic() - last[0] < 2.0:
         return  # the second half of a double click
     st.session_state["train:last"] = (time.monotonic(), text)
     try:
+        lab.require_place(where)
         names = named(name, seeds, config.seed) if name else [""] * seeds
         runs = [create(origin, *given) for given in zip(measure.seeded(config, seeds), names, strict=True)]
-        lab.submit_together([run.path for run in runs], stack=seeds > 1 and not measure.together(config, seeds)[0])
+        stack = isinstance(where, lab.Here) and seeds > 1 and not measure.together(config, seeds)[0]
+        lab.submit_new([run.path for run in runs], where, stack=stack)
     except (StoreError, ConfigError, lab.LabError, OSError) as error:
         st.session_state["train:error"] = str(error)
         st.rerun()
@@ -297,7 +310,7 @@ def start(origin: Origin, config: RunConfig, name: str, seeds: int) -> None:
     st.rerun()
 
 
-def details(origin: Origin, plan: Plan, seeds: int) -> None:
+def details(origin: Origin, plan: Plan, seeds: int, where: lab.Here | lab.Slurm | None) -> None:
     """What was changed, the same as a command, and the configuration to keep."""
     if plan.config is None:
         return
@@ -321,7 +334,7 @@ def details(origin: Origin, plan: Plan, seeds: int) -> None:
     else:
         st.caption(f":material/check: As in {escaped(origin.name)}")
     with st.expander("As a command, as a file", icon=":material/terminal:", type="compact", key="train-command"):
-        st.code(command(origin, plan.config, seeds), language="bash", wrap_lines=True)
+        st.code(command(origin, plan.config, seeds) + placing.options(where), language="bash", wrap_lines=True)
         name = origin.name if origin.preset else origin.run.replace("/", "-") or "configuration"
         st.download_button("Configuration as YAML", plan.config.to_yaml(), f"{name}.yaml", "application/yaml",
                            key="train-yaml", icon=":material/download:", on_click="ignore",
@@ -337,8 +350,10 @@ def said(value: object) -> str:
 
 def time_needed(plan: Plan, launch: Launch) -> None:
     """Measure, and say, how long it will take; of several seeds, all of them."""
-    seeds = launch.seeds
+    seeds, away = launch.seeds, isinstance(launch.where, lab.Slurm)
     note = "Measured here on a few real steps."
+    if away:
+        note += " On the cluster it takes what its nodes take, and the time until SLURM begins."
     if not plan.ready or plan.config is None or plan.fit is None:
         st.metric("Time", "–", help="Known once everything fits.")
     elif not plan.fit.steps:
@@ -349,17 +364,19 @@ def time_needed(plan: Plan, launch: Launch) -> None:
         with st.spinner("Measuring …"):
             warm.up().join(30)  # its imports would be measured too
             alone = measure.seconds(plan.config)
-            least, most = (duration(seeds * each) for each in alone)
+            least, most = (duration((1 if away else seeds) * each) for each in alone)
             busy = measure.busy(plan.config)
             how = ""
-            if seeds > 1:
+            if seeds > 1 and away:
+                how = f"{seeds} seeds are one array: a job each, as many at the same time as the cluster lets."
+            elif seeds > 1:
                 why, stacked = measure.together(plan.config, seeds)
                 how = f"{seeds} seeds are trained one by one: {escaped(why)}."
                 if not why:
                     how = (f"{seeds} seeds are trained stacked, in one process; one by one they would take about "
                            f"{least}.")
                     least = most = duration(stacked)
-        if anything_live():
+        if anything_live() and not away:
             note += " Something is training: that slows it."
         note += f" {plan.fit.steps:,} steps."
         if most != least:
@@ -368,7 +385,7 @@ def time_needed(plan: Plan, launch: Launch) -> None:
         st.metric("Time", f"≈ {least}" if most == least else f"{least} – {most}", help=note)
         if how:
             launch.told.caption(f":material/layers: {how}")
-        if busy >= BUSY:
+        if busy >= BUSY and not away:
             st.caption(f":material/hourglass_top: This machine is busy: as long as it is, a training takes about "
                        f"{busy:.1f} times as long as that.")
 

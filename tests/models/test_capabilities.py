@@ -39,7 +39,7 @@ ALLOWED = {
     ("vaecore/training/device.py", "hasattr(os, 'sched_getaffinity')"),
     ("vaecore/evaluate/results.py", "getattr(found, each.spread, None)"),  # a field by the name its declaration gives
     ("vaecore/schema.py", "getattr(member, 'title', '')"),
-    ("pages/train/form/tree.py", "getattr(value, tag, None)"),  # the tag that pydantic says a union has
+    ("pages/shared/form/tree.py", "getattr(value, tag, None)"),  # the tag that pydantic says a union has
     *(("vaecore/data/own/given.py", probe) for probe in (  # arrays, tensors and data sets of anybody's
         "hasattr(given, '__getitem__')", "hasattr(given, '__len__')", "hasattr(value, 'detach')",
         "hasattr(value, 'dtype')", "hasattr(value, 'shape')")),

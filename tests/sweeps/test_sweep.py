@@ -22,6 +22,7 @@ from tests.sweeps.made import SMALL
 from vaecore import lab
 from vaecore.errors import NotAllowed, StoreError
 from vaecore.lab import jobs
+from vaecore.lab.task import Task
 from vaecore.schema import ConfigError
 from vaecore.store import Run, Store
 from vaecore.sweeps import Standing, Sweep, names, points, standing, tending
@@ -50,9 +51,10 @@ def finish(run: Run, *elbos: float) -> None:
     made.ended(run, *elbos)
 
 
-def trained(value: Callable[[Run], float]) -> Callable[[list[Path]], None]:
+def trained(value: Callable[[Run], float]) -> Callable[..., None]:
     """In place of the queue: each is trained at once, and ends with the value that is made of its configuration."""
-    def submit(folders: list[Path]) -> None:
+    def submit(folders: list[Path], where: lab.Here | lab.Slurm) -> None:
+        assert where == lab.Here()
         for folder in folders:
             finish(Run(folder), -100.0, value(Run(folder)))
     return submit
@@ -317,3 +319,27 @@ def test_a_real_sweep_is_killed_and_resumed(tmp_path: Path) -> None:
         run = row.trials[0].run
         assert row.trials[0].value == pytest.approx(run.summary()["validation"]["elbo"])
         assert run.config().training.beta.final() == row.point["training.beta.value"]
+
+
+def test_a_sweep_runs_where_it_was_asked_to_and_goes_on_there(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The place belongs to the work on the sweep and not to the sweep: what was asked does not speak of it."""
+    monkeypatch.setattr(Task, "start", lambda *_: None)
+    sent: list[tuple[list[str], lab.Here | lab.Slurm]] = []
+
+    def submit(folders: list[Path], where: lab.Here | lab.Slurm) -> None:
+        sent.append(([folder.name for folder in folders], where))
+        for folder in folders:
+            jobs.write_exit(folder, jobs.begin(folder), "stopped", "Taken out.")
+
+    monkeypatch.setattr(lab, "submit_together", submit)
+    cluster, both = lab.Slurm(partition="gpu", time=5), ["s-001-s1", "s-002-s1"]
+    sweep, notes = declare(SMALL, {"model.latent_size": "2,8"}, name="s")
+    assert tending.start(store, plan(sweep, notes), cluster).where == cluster
+    assert "gpu" not in place(store, "s").read_text() and names(store) == ["s"]
+    tending.tend(store, "s", say=lambda _: None)
+    tending.resume(store, "s")
+    assert sent == [(both, cluster)] * 2
+    assert tending.resume(store, "s", lab.Here()).where == standing(store, "s").where == lab.Here()
+    assert sent[2:] == [(both, lab.Here())]
+    forget(store, "s")
+    assert list((store.root / "sweeps").iterdir()) == []

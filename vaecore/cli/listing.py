@@ -23,6 +23,7 @@ from vaecore.cli.printing import (
     table,
     writable,
 )
+from vaecore.lab.where import kept
 from vaecore.store import Store, StoreError
 
 app = typer.Typer()
@@ -36,6 +37,7 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
     found = store_at(store).find(run)
     status, summary, told = lab.status(found.path), found.summary(), of_run(found)
     facts = {"run": found.id, "folder": str(found.path), "state": status.state, "detail": status.detail,
+             "on": kept(found.path).kind, "place": status.place, "job": status.job,
              "step": status.step or summary.get("step"), "total": status.total or summary.get("total_steps"),
              "seconds_left": status.seconds_left, "config": found.values(), "summary": summary,
              "data": told.model_dump() if told else None,
@@ -44,7 +46,8 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
         return say(facts, True, "")
     import yaml
 
-    out.print(f"{found.id}: {status.state}. {status.detail if status.state != 'finished' else ''}", highlight=False)
+    out.print(f"{found.id}: {status.state}. {status.detail if status.state != 'finished' else ''}"
+              f"{f' {status.place}.' if status.place and status.place not in status.detail else ''}", highlight=False)
     for title, part in (("configuration", facts["config"]), ("numbers", rounded(summary))):
         out.print(f"\n{title}\n" + yaml.safe_dump(part, sort_keys=False, default_flow_style=None, allow_unicode=True),
                   highlight=False, markup=False)

@@ -11,6 +11,7 @@ import typer
 from rich.table import Table
 
 from vaecore import lab
+from vaecore.cli import placing
 from vaecore.cli.printing import FAILED, JsonOption, StoreOption, err, out, say, store_at
 
 if TYPE_CHECKING:
@@ -118,18 +119,19 @@ def list_experiments(as_json: JsonOption = False) -> None:
 
 
 @experiments.command("start")
+@placing.placed
 def start(name: Annotated[str, typer.Argument(help="`vaecore experiments list` names them.")],
-          store: StoreOption = None, as_json: JsonOption = False) -> None:
+          store: StoreOption = None, as_json: JsonOption = False, **places: Any) -> None:
     """Create an experiment's runs and queue them all."""
     from vaecore.studies import EXPERIMENTS, create
 
+    where = placing.chosen(places) or lab.Here()
     _known(name, EXPERIMENTS, "experiments start")
     series = EXPERIMENTS[name].series
     assert series is not None
     next(iter(series.runs().values())).data.load()  # what is not here is said before there are runs
     runs = create(store_at(store), series)
-    for run in runs:
-        lab.submit(run.path)
+    lab.submit_new([run.path for run in runs], where, stack=False)
     if as_json:
         say([run.id for run in runs], True, "")
     else:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vaecore.cli import placing
 from vaecore.cli.printing import JsonOption, SetOption, StoreOption, err, out, say, store_at
 from vaecore.cli.printing import table as printed
+from vaecore.lab.where import Here, in_words
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
@@ -17,11 +20,13 @@ if TYPE_CHECKING:
     from vaecore.sweeps import Standing
     from vaecore.sweeps.planning import Plan
 
+placed = partial(placing.placed, without=("at_once",))  # a sweep has its own
 sweep = typer.Typer(no_args_is_help=True, help="One configuration with some fields varied, over several seeds.")
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="A sweep; `vaecore sweep list` names them.")]
 
 
 @sweep.command("start")
+@placed
 def start(
     name: Annotated[str, typer.Option(help="What the sweep is called, and its runs after it.")],
     over: Annotated[list[str], typer.Option("--over", metavar="FIELD=VALUES", help="A field with its values, as "
@@ -46,14 +51,16 @@ def start(
                        ] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
+    **places: Any,
 ) -> None:
-    """Check every point, say how many trainings and how long, and queue them."""
+    """Check every point, say how many trainings and how long, and queue them; on a cluster they are an array."""
     from vaecore.config import RunConfig, changed, from_file
     from vaecore.config import preset as named
     from vaecore.schema import problem
     from vaecore.sweeps import tending
     from vaecore.sweeps.planning import declare, plan
 
+    where = placing.chosen(places) or Here()
     here = store_at(store)
     if sum(map(bool, (preset, config, run))) > 1:
         raise problem("--preset", preset, "several beginnings were given.", "Give one preset, file or run.")
@@ -68,7 +75,7 @@ def start(
     facts = _told(ready, as_json)
     if dry_run:
         return say(facts, as_json, "Nothing was started.")
-    tending.start(here, ready)
+    tending.start(here, ready, where)
     say(facts, as_json, f"Started. `vaecore sweep show {name}` says how it stands.")
 
 
@@ -115,7 +122,8 @@ def show(
     for wanted, text in ((as_csv, table.csv), (markdown, table.markdown), (latex, table.latex)):
         if wanted:
             return print(text(), end="")
-    out.print(f"{name}: {now.sentence}", highlight=False)
+    out.print(f"{name}: {now.sentence}" + ("" if now.where == Here() else f" On {in_words(now.where)}."),
+              highlight=False)
     keys = [column.key for column in table.columns]
     printed((dict(zip(keys, row, strict=True)) for row in table.said()),
             {column.key: column.heading for column in table.columns})
@@ -132,11 +140,14 @@ def stop(name: NameArgument, store: StoreOption = None, as_json: JsonOption = Fa
 
 
 @sweep.command("resume")
-def resume(name: NameArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Go on with a sweep; what it stopped early itself stays stopped."""
+@placed
+def resume(name: NameArgument, store: StoreOption = None, as_json: JsonOption = False, **places: Any) -> None:
+    """Go on with a sweep, where it ran last or elsewhere; what it stopped early itself stays stopped."""
     from vaecore.sweeps import tending
+    from vaecore.sweeps.keeping import goes_on
 
-    _say(tending.resume(store_at(store), name), as_json)
+    here = store_at(store)
+    _say(tending.resume(here, name, placing.chosen(places, goes_on(here, name))), as_json)
 
 
 @sweep.command("remove")
@@ -203,8 +214,8 @@ def _duration(seconds: float) -> str:
 
 
 def _facts(now: Standing) -> dict[str, Any]:
-    return {"sweep": now.sweep.name, "state": now.sentence, "tended": now.tended, "objective": now.sweep.objective,
-            "counts": dict(now.counts), "best": now.best.number if now.best else None,
+    return {"sweep": now.sweep.name, "state": now.sentence, "tended": now.tended, "on": now.where.kind,
+            "objective": now.sweep.objective, "counts": dict(now.counts), "best": now.best.number if now.best else None,
             "points": [{**facts, "runs": [trial.run.id for trial in row.trials]}
                        for facts, row in zip(now.table().facts(), now.rows, strict=True)]}
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vaecore import lab
+from vaecore.cli import placing
 from vaecore.cli.printing import (
     FAILED,
     STOPPED,
@@ -22,6 +23,7 @@ from vaecore.cli.printing import (
     store_at,
 )
 from vaecore.lab.progress import EvaluationLines, preparing, training_bar
+from vaecore.lab.where import in_words, kept
 from vaecore.store import Run, Store
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ app = typer.Typer()
 
 
 @app.command()
+@placing.placed
 def train(
     preset: Annotated[str | None, typer.Option(help="A named preset; `vaecore presets` lists them.")] = None,
     config: Annotated[Path | None, typer.Option(help="A configuration file, JSON or YAML.")] = None,
@@ -45,11 +48,12 @@ def train(
     detach: Annotated[bool, typer.Option("--detach", help="Return at once; the training goes on.")] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
+    **places: Any,
 ) -> None:
     """Train a model: queue it, follow it to its end.
 
     A preset follows the data it is given; what is changed for them is said, and never what you set yourself. With
-    several seeds, each is an ordinary run, NAME-SEED where a name is given.
+    several seeds, each is an ordinary run, NAME-SEED where a name is given; on a cluster they are one array.
     """
     from vaecore.config import RunConfig, changed, from_file
     from vaecore.config import preset as named
@@ -57,6 +61,7 @@ def train(
     from vaecore.training.build import fit
     from vaecore.training.fitting import adapted
 
+    where = placing.chosen(places) or lab.Here()
     if preset and config:
         raise problem("--config", str(config), "a preset and a file were both given.", "Give one of them.")
     start = named(preset) if preset else from_file(config) if config else RunConfig()
@@ -83,27 +88,30 @@ def train(
     here = store_at(store)
     if seeds == 1:
         _tell_equal(chosen, here)
-        return _start(here.create(chosen, name), detach, as_json)
+        return _start(here.create(chosen, name), where, detach, as_json, made=True)
     configs = {seed: chosen.model_copy(update={"seed": seed}) for seed in range(chosen.seed, chosen.seed + seeds)}
     _start_together([here.create(each, f"{name}-{seed}" if name else "") for seed, each in configs.items()],
-                    list(configs.values()), detach, as_json)
+                    list(configs.values()), where, detach, as_json)
 
 
 @app.command()
+@placing.placed
 def resume(run: RunArgument, data_path: DataPathOption = "",
            detach: Annotated[bool, typer.Option("--detach", help="Return at once.")] = False,
-           store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Continue a run that was stopped, failed or lost, from its last checkpoint."""
+           store: StoreOption = None, as_json: JsonOption = False, **places: Any) -> None:
+    """Continue a run that was stopped, failed or lost, from its last checkpoint: where it ran last, or elsewhere."""
     from vaecore.data.identity import check_there
 
     found = store_at(store).find(run)
+    where = placing.chosen(places, kept(found.path))
     if data_path:
         found.relocate(data_path)
     check_there(found.config().data)  # said here, not in a log
-    _start(found, detach, as_json)
+    _start(found, where, detach, as_json, made=False)
 
 
 @app.command()
+@placing.placed
 def fork(
     run: RunArgument,
     source: Annotated[str, typer.Option("--from", metavar="WEIGHTS", help="best, last, or the step of kept weights.")
@@ -114,6 +122,7 @@ def fork(
     detach: Annotated[bool, typer.Option("--detach", help="Return at once; the training goes on.")] = False,
     store: StoreOption = None,
     as_json: JsonOption = False,
+    **places: Any,
 ) -> None:
     """Train a new run that begins with another one's weights, with some fields changed."""
     from vaecore.config import changed
@@ -121,6 +130,7 @@ def fork(
     from vaecore.training.build import fit
     from vaecore.training.fork import fork as forked
 
+    where = placing.chosen(places) or lab.Here()
     here = store_at(store)
     parent = here.find(run)
     config = changed(parent.config(), changes or [])
@@ -129,13 +139,13 @@ def fork(
     check_there(config.data)
     with preparing(err):
         fit(config, config.data.load())
-    _start(forked(here, parent, source, config, name), detach, as_json)
+    _start(forked(here, parent, source, config, name), where, detach, as_json, made=True)
 
 
 @app.command()
 def stop(run: RunArgument, now: Annotated[bool, typer.Option("--now", help="Kill it if it does not obey.")] = False,
          store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Stop a run: it finishes its step, saves, and can be resumed. A queued one leaves the queue."""
+    """Stop a run: it finishes its step, saves, and can be resumed. A queued one leaves the queue, of SLURM too."""
     found = store_at(store).find(run)
     lab.stop(found.path, now=now)
     status = lab.wait(found.path, timeout=60)
@@ -157,28 +167,43 @@ def _parted(changes: list[str]) -> tuple[list[str], list[str]]:
     return of_data, [setting for setting in changes if setting not in of_data]
 
 
-def _start(run: Run, detach: bool, as_json: bool) -> None:
-    """Queue a run, and follow it unless it is to go on by itself."""
-    lab.submit(run.path)
+def _start(run: Run, where: lab.Here | lab.Slurm | None, detach: bool, as_json: bool, *, made: bool) -> None:
+    """Queue a run, and follow it unless it is to go on by itself; one that was `made` just now is taken back where
+    it is refused."""
+    if made:
+        lab.submit_new([run.path], where)
+    else:
+        lab.submit(run.path, where)
+    where = kept(run.path)
     if detach:
-        return say({"run": run.id, "folder": str(run.path)}, as_json, f"{run.id} is queued in {run.path}")
-    err.print(f"{run.id} in {run.path}", highlight=False)
+        now = lab.status(run.path)
+        return say({"run": run.id, "folder": str(run.path), "on": where.kind, "job": now.job}, as_json,
+                   f"{run.id} is queued {_at(where)}in {run.path}")
+    err.print(f"{run.id} {_at(where)}in {run.path}", highlight=False)
     _follow(run, as_json)
 
 
-def _start_together(runs: list[Run], configs: list[RunConfig], detach: bool, as_json: bool) -> None:
-    """Queue runs of several seeds, stacked where they can be, which is said; and follow them."""
+def _at(where: lab.Here | lab.Slurm) -> str:
+    """Where a run goes, as a part of a sentence; empty for the queue of this machine."""
+    return "" if where == lab.Here() else f"on {in_words(where)}, " if isinstance(where, lab.Slurm) else \
+        f"with {where.processes} processes, "
+
+
+def _start_together(runs: list[Run], configs: list[RunConfig], where: lab.Here | lab.Slurm, detach: bool,
+                    as_json: bool) -> None:
+    """Queue runs of several seeds, stacked where they can be, which is said, or as an array; and follow them."""
     from vaecore.training.stacked import tried
 
-    trial = tried(configs)
-    lab.submit_together([run.path for run in runs], stack=trial.stacked)
-    how = "stacked, in one process" if trial.stacked else f"one by one: {trial.why}"
+    why = "on a cluster each is a job of its own" if isinstance(where, lab.Slurm) else tried(configs).why
+    lab.submit_new([run.path for run in runs], where, stack=not why)
+    how = f"as an array on {in_words(where)}" if isinstance(where, lab.Slurm) else \
+        f"one by one: {why}" if why else "stacked, in one process"
     err.print(f"{len(runs)} seeds are trained {how}.", highlight=False)
     if not detach:
         _follow_together(runs)
     found = [{"run": run.id, "folder": str(run.path), "state": now.state, "detail": now.detail,
               "summary": run.summary()} for run in runs for now in [lab.status(run.path)]]
-    say({"stacked": trial.stacked, "why": trial.why, "runs": found}, as_json,
+    say({"stacked": not why, "why": why, "runs": found}, as_json,
         "\n".join(f"{each['run']}: {each['detail'] or each['state']}" for each in found))
     states = {str(each["state"]) for each in found}
     if not detach and states != {"finished"}:
@@ -206,6 +231,11 @@ def _follow_together(runs: list[Run]) -> None:
                     lab.stop(run.path)
 
 
+def _stands(status: lab.Status) -> str:
+    """The state of a run beside its bar, of one on a cluster with its job."""
+    return f"{status.state}, {status.place}" if status.job else status.state
+
+
 def _follow(run: Run, as_json: bool) -> None:
     lines = EvaluationLines(run)
     with training_bar(err) as progress:
@@ -215,7 +245,7 @@ def _follow(run: Run, as_json: bool) -> None:
                 status = lab.status(run.path)
                 for line in lines.new():
                     progress.console.print(line, highlight=False)
-                progress.update(task, description=status.doing or status.state, completed=status.step,
+                progress.update(task, description=status.doing or _stands(status), completed=status.step,
                                 total=status.total or None)
                 if status.state not in lab.LIVE:
                     break

@@ -1,7 +1,7 @@
 """The lab: trainings in the background, one after the other. What they are doing is read from facts on disk."""
 
 from vaecore.lab.control import Control
-from vaecore.lab.jobs import kick, remove, stop, submit, submit_together, wait
+from vaecore.lab.jobs import kick, remove, require_place, stop, submit, submit_new, submit_together, wait
 from vaecore.lab.locks import LabError, training_lock
 from vaecore.lab.state import LIVE, State, Status, busy, log_tail, queue, status
 from vaecore.lab.where import Here, Slurm
@@ -19,9 +19,11 @@ __all__ = [
     "log_tail",
     "queue",
     "remove",
+    "require_place",
     "status",
     "stop",
     "submit",
+    "submit_new",
     "submit_together",
     "training_lock",
     "wait",

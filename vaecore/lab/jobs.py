@@ -57,6 +57,12 @@ DISK_FULL = "The disk is full: free some space, then press Resume; the last chec
 GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is killed
 
 
+def require_place(where: Here | Slurm) -> None:
+    """Pass where a run can be queued there; raises `LabError` that says why not, before there is a run."""
+    if isinstance(where, Slurm):
+        cluster.require(where)
+
+
 def submit(folder: Path, where: Here | Slurm | None = None) -> None:
     """Queue the run; one that ended or was lost goes on from its last checkpoint.
 
@@ -87,6 +93,21 @@ def submit_together(folders: Sequence[Path], where: Here | Slurm | None = None, 
         by_root.setdefault(place(folder)[0], []).append(folder)
     for own in by_root.values():
         _queue(own, members, where)
+
+
+def submit_new(folders: Sequence[Path], where: Here | Slurm | None = None, *, stack: bool | None = None) -> None:
+    """Queue runs that have just been made, as `submit_together`; where it is refused they are taken back.
+
+    So whoever asks for what a cluster does not have finds no run that nobody wanted, and no name taken.
+    """
+    permission.require("train a run")
+    try:
+        submit_together(folders, where, stack=stack)
+    except (LabError, OSError):
+        for folder in folders:
+            if status(folder).state == "new":
+                shutil.rmtree(folder, ignore_errors=True)
+        raise
 
 
 def _stacks(folders: Sequence[Path], *, try_them: bool) -> list[list[Path]]:

@@ -6,13 +6,14 @@ run itself, its configuration and its results know nothing of it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, ValidationError
 
 from vaecore.files import BrokenFile, read_json, write_json_atomic
-from vaecore.schema import Strict, option
+from vaecore.schema import Strict, option, parse, problem
 
 FILE = "where.json"
 NAME = r"^[A-Za-z0-9_.,:@+=-]*$"  # what a word for SLURM may be made of: nothing that a shell would act on
@@ -38,9 +39,9 @@ class Slurm(_Place):
     partition: str = option("", "The partition; empty takes the cluster's default.", pattern=NAME, max_length=100)
     account: str = option("", "The account that is charged; empty takes your default.", pattern=NAME, max_length=100)
     time: int = option(60, "Time limit of an attempt. A training that reaches it saves, is queued again and goes on.",
-                       unit="minutes", ge=1, le=60 * 24 * 30)
-    gpus: int = option(0, "GPUs for each process.", unit="GPUs", ge=0, le=8)
-    cpus: int = option(1, "Processor cores for each process.", unit="cores", ge=1, le=256)
+                       title="Time limit", unit="minutes", ge=1, le=60 * 24 * 30)
+    gpus: int = option(0, "GPUs for each process.", title="GPUs", unit="GPUs", ge=0, le=8)
+    cpus: int = option(1, "Processor cores for each process.", title="Cores", unit="cores", ge=1, le=256)
     memory: int = option(4, "Main memory on each node.", unit="GiB", ge=1, le=4096)
     nodes: int = option(1, "Nodes over which the processes are spread.", ge=1, le=64, advanced=True)
     at_once: int = option(0, "How many of an array run at the same time; 0 leaves it to the cluster.", unit="runs",
@@ -50,18 +51,64 @@ class Slurm(_Place):
 
 
 Where = Annotated[Here | Slurm, Field(discriminator="kind")]
-_ADAPTER: TypeAdapter[Here | Slurm] = TypeAdapter(Where)
+PLACES: dict[str, type[Here | Slurm]] = {"here": Here, "slurm": Slurm}
 
 
-def kept(folder: Path) -> Here | Slurm:
+class Submission(Strict):
+    """How a training is asked for, beside what it is."""
+
+    where: Where = option(Here(), "On which machines it trains.", title="Where it runs")
+
+
+def kept(folder: Path, file: str = FILE) -> Here | Slurm:
     """Where the run in `folder` was last asked to run; here where nobody said, or where what is said is broken."""
     try:
-        found = read_json(folder / FILE, limit=10_000)
-        return Here() if found is None else _ADAPTER.validate_python(found)
+        found = read_json(folder / file, limit=10_000)
+        return Here() if found is None else Submission.model_validate({"where": found}).where
     except (BrokenFile, ValidationError):
         return Here()
 
 
-def keep(folder: Path, where: Here | Slurm) -> None:
+def keep(folder: Path, where: Here | Slurm, file: str = FILE) -> None:
     """Remember where a run was asked to run."""
-    write_json_atomic(folder / FILE, where.model_dump(mode="json"))
+    write_json_atomic(folder / file, where.model_dump(mode="json"))
+
+
+def asked(where: Here | Slurm) -> dict[str, str]:
+    """The place as options of the command line and parameters of an address, by name; fields as usual are left out."""
+    usual = type(where)()
+    return {"on": where.kind, **{name: str(value) for name, value in where
+                                 if name != "kind" and value != getattr(usual, name)}}
+
+
+def meant(said: Mapping[str, Any], last: Here | Slurm | None = None) -> Here | Slurm | None:
+    """The place that options or parameters ask for, beside which others may stand; None where they ask for none.
+
+    What is not said is as in `last`, where that is a place of the same kind. Raises `ConfigError` that names the option
+    for a place that there is not, a field that it has not, and a value that cannot be used.
+    """
+    fields = {name: said[name] for name in FIELDS if said.get(name) is not None}
+    kind = said.get("on") or ""
+    if not kind and not fields:
+        return None
+    base = last if last is not None and kind in ("", last.kind) else PLACES.get(kind or "here", Here)()
+    if kind and kind not in PLACES:
+        raise problem("on", kind, f"'{kind}' is no place.", f"Choose one of {', '.join(PLACES)}.")
+    for name, value in fields.items():
+        if name not in type(base).model_fields:
+            raise problem(name, value, f"{base.title} has no such field.", "Say --on slurm too.")
+    return parse(type(base), {**base.model_dump(), **fields})
+
+
+def in_words(where: Here | Slurm) -> str:
+    """A place in a few words, as "SLURM, partition gpu, 120 minutes"."""
+    said = []
+    for name in list(asked(where))[1:]:
+        info, value = type(where).model_fields[name], getattr(where, name)
+        extra = info.json_schema_extra
+        unit = str(extra.get("unit", "")) if isinstance(extra, dict) else ""
+        said.append(f"{value} {unit.removesuffix('s') if value == 1 else unit}" if unit else f"{name} {value}")
+    return ", ".join([where.title, *said])
+
+
+FIELDS = tuple(name for name in {**Here.model_fields, **Slurm.model_fields} if name != "kind")

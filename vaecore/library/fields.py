@@ -83,7 +83,8 @@ def _declared(key: str, model: type[BaseModel], name: str, title: str = "", **ch
 WORDS = (
     _text("id", "Run", "The run's folder; it never changes. gallery/… came with the project."),
     _text("title", "Name", "What the run is called; its id where nobody named it."),
-    _text("state", "State", "What it is doing: new, queued, running, finished, failed, stopped, lost, or unreadable."),
+    _text("state", "State", "What it is doing: new, queued, running, finished, failed, stopped, lost, unknown, or "
+          "unreadable."),
     _text("family", "Family", "Kind of model."),
     _text("data", "Data", "Data set."),
     _text("changed", "Changed", "What differs from its preset, in short words."),
@@ -140,6 +141,7 @@ FACTS = (
     Field("parameters", "Parameters", "Numbers learned from the data.", "whole"),
     Field("seconds", "Seconds", "Of training, evaluations included.", "seconds", "s", 1),
     _text("device", "Device", "Where it was trained."),
+    _text("on", "Runs on", "Where it was last asked to run: here, in this machine's queue, or slurm, on a cluster."),
     Field("made", "Made", "When its configuration was written.", "date"),
     _text("parent", "Parent", "The run whose weights it began with."),
     _text("experiment", "Experiment", "The experiment or sweep that it belongs to."),

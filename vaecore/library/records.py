@@ -22,7 +22,7 @@ from typing import Any, Literal
 from vaecore import marks, naming
 from vaecore.evaluate import kept
 from vaecore.evaluate.evaluation import Evaluation
-from vaecore.lab import State, status
+from vaecore.lab import State, status, where
 from vaecore.lab.state import run_of, tickets
 from vaecore.library.found import Found, numbers
 from vaecore.library.headline import Headline, sane, told
@@ -31,7 +31,7 @@ from vaecore.store import COPY_AGAIN, Run, Store, StoreError
 
 MAX_RECORDS = 5_000  # kept in a process; one takes about 20 kB
 SETTLED = ("finished", "failed", "stopped")  # states that stay until a file changes or a ticket is drawn
-READ = ("config.json", "about.json", "summary.json", kept.NAME, marks.NAME)
+READ = ("config.json", "about.json", "summary.json", kept.NAME, marks.NAME, where.FILE)
 STANDS = ("launch.json", "exit.json", "heartbeat.json", "stop", "weights.safetensors")  # what its state is derived from
 Stamps = tuple[tuple[int, int], ...]  # when a file was written, and how long it is
 ABSENT = (0, -1)
@@ -62,6 +62,7 @@ class Record:
     parameters: int | None = None
     seconds: float | None = None
     device: str = ""
+    on: str = ""  # where it was last asked to run, by the name of that place; empty where nobody asked
     made: datetime | None = None
     parent: str = ""
     experiment: str = ""
@@ -206,6 +207,7 @@ def _read(run: Run) -> Record:
         numbers=numbers(facts, evaluations), steps=facts.steps,
         epochs=sane(float(epochs)) if isinstance(epochs, int | float) and not isinstance(epochs, bool) else None,
         parameters=facts.parameters, seconds=facts.seconds, device=_line(device),
+        on=where.kept(run.path).kind if (run.path / where.FILE).is_file() else "",
         parent=_line(parent.get("run")) if isinstance(parent, dict) else "", experiment=_line(experiment),
         likelihood=facts.likelihood, headline=facts, values=whole, settings=_settings(whole), same=same,
         same_but_seed=but_seed, scored_on=scored_on, comparable=_digest([scored_on, facts.likelihood]),

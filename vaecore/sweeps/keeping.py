@@ -6,6 +6,7 @@ from pathlib import Path
 
 from vaecore import permission
 from vaecore.files import BrokenFile, read_json, write_json_atomic
+from vaecore.lab import Here, Slurm, where
 from vaecore.lab.task import Task
 from vaecore.schema import ConfigError, parse
 from vaecore.store import NAME, Store, StoreError
@@ -13,6 +14,7 @@ from vaecore.sweeps import points
 from vaecore.sweeps.declared import Sweep
 from vaecore.sweeps.objective import objective
 
+PLACE = ".where"  # how the file beside it ends that says where its trainings run
 MAX_SWEEP_BYTES = 1_000_000  # of its file
 
 
@@ -63,6 +65,20 @@ def keep(store: Store, sweep: Sweep) -> None:
     write_json_atomic(path, sweep.model_dump(mode="json"))
 
 
+def goes_on(store: Store, name: str) -> Here | Slurm:
+    """Where the trainings of a sweep are queued: as was asked for last, and here where nobody said."""
+    path = place(store, name).with_suffix(PLACE)
+    return where.kept(path.parent, path.name)
+
+
+def go_on(store: Store, name: str, asked: Here | Slurm) -> None:
+    """Queue its trainings there from now on."""
+    permission.require("start a sweep")
+    store.require_own()
+    path = place(store, name).with_suffix(PLACE)
+    where.keep(path.parent, asked, path.name)
+
+
 def forget(store: Store, name: str) -> None:
     """Remove a sweep; its runs stay. Raises `StoreError` while it is at work."""
     permission.require("remove a sweep")
@@ -70,7 +86,7 @@ def forget(store: Store, name: str) -> None:
     if tending(store, name).progress().running:
         raise StoreError(f"The sweep {name} is at work: stop it first, then remove it.")
     path = place(store, name)
-    for each in (path, path.with_suffix(".log"), path.with_suffix(".pid")):  # a lock's file stays, as all of the lab's
+    for each in (path, *(path.with_suffix(kind) for kind in (".log", ".pid", PLACE))):  # a lock's file stays
         each.unlink(missing_ok=True)
 
 

@@ -12,14 +12,14 @@ from typing import Any, Literal
 
 from vaecore import lab
 from vaecore.errors import StoreError
-from vaecore.lab import LIVE, Status
+from vaecore.lab import LIVE, Here, Slurm, Status
 from vaecore.library.records import record
 from vaecore.probability.intervals import Interval, over_seeds
 from vaecore.schema import title_of
 from vaecore.store import Run, Store
 from vaecore.sweeps import points
 from vaecore.sweeps.declared import NoStopping, Point, Sweep, Value, worded
-from vaecore.sweeps.keeping import kept, tending
+from vaecore.sweeps.keeping import goes_on, kept, tending
 from vaecore.sweeps.objective import (
     AFTER,
     ALONG,
@@ -128,6 +128,7 @@ class Standing:
     tended: bool  # whether its process is at work
     said: str  # the last words of that
     title: str  # of the objective, in this family
+    where: Here | Slurm  # its trainings are queued
 
     @property
     def trials(self) -> list[Trial]:
@@ -257,7 +258,7 @@ def standing(store: Store, name: str) -> Standing:
                      sweep.seeds) for number in sorted(at))
     progress = tending(store, name).progress()
     said = next((line for line in reversed(progress.lines) if line.strip()), "")
-    return Standing(sweep, rows, progress.running, said, titled(sweep.objective, about))
+    return Standing(sweep, rows, progress.running, said, titled(sweep.objective, about), goes_on(store, name))
 
 
 def members(store: Store, sweep: Sweep) -> list[Run]:

@@ -16,7 +16,7 @@ from typing import Any
 from vaecore import lab, permission
 from vaecore.errors import StoreError
 from vaecore.files import write_json_atomic
-from vaecore.lab import LIVE, LabError
+from vaecore.lab import LIVE, Here, LabError, Slurm
 from vaecore.store import Run, Store
 from vaecore.sweeps import keeping as files
 from vaecore.sweeps.declared import MAX_RUNS, Grid, Point, Random, Search
@@ -29,30 +29,37 @@ from vaecore.sweeps.stopping import Course, stopped
 LOOK = 1.0  # seconds between two looks
 
 
-def start(store: Store, plan: Plan) -> Standing:
-    """Keep the sweep and set its process to work; raises `StoreError` where one of that name or its runs are there."""
+def start(store: Store, plan: Plan, where: Here | Slurm | None = None) -> Standing:
+    """Keep the sweep and set its process to work; its trainings run `where`, else here.
+
+    Raises `StoreError` where one of that name or its runs are there.
+    """
     permission.require("start a sweep")
     sweep = plan.sweep
     if left := members(store, sweep):
         raise StoreError(f"There are runs of an earlier sweep called '{sweep.name}', as {left[0].id}. Choose another "
                          "name, or remove them.")
     files.keep(store, sweep)
+    if where is not None:
+        files.go_on(store, sweep.name, where)
     files.tending(store, sweep.name).start()
     return standing(store, sweep.name)
 
 
-def resume(store: Store, name: str) -> Standing:
+def resume(store: Store, name: str, where: Here | Slurm | None = None) -> Standing:
     """Queue what was stopped by hand, lost or failed, and go on; what the sweep itself stopped early stays so.
 
-    Raises `LabError` where it is at work.
+    All that is left runs `where`; without, where it ran last. Raises `LabError` where it is at work.
     """
     permission.require("resume a sweep")
     now = standing(store, name)
     if now.tended:
         raise LabError(f"The sweep {name} is at work: there is nothing to resume.")
+    if where is not None:
+        files.go_on(store, name, where)
     again = [trial.run.path for trial in now.trials if trial.state in ("stopped", "lost", "failed")]
     if again:
-        lab.submit_together(again)
+        lab.submit_together(again, files.goes_on(store, name))
     files.tending(store, name).start()
     return standing(store, name)
 
@@ -109,7 +116,7 @@ def _queue(store: Store, now: Standing, made: set[tuple[int, int]], say: Callabl
             waiting.append(store.create(config, place.name, experiment=now.sweep.experiment,
                                         point={"number": number, "values": point, "seed": seed}))
     if queued := waiting[:max(0, room)]:
-        lab.submit_together([run.path for run in queued])
+        lab.submit_together([run.path for run in queued], files.goes_on(store, now.sweep.name))
         say(f"{len(queued)} training{'s' * (len(queued) != 1)} queued, the last is {queued[-1].id}")
 
 

@@ -8,9 +8,9 @@ from typing import Any, Literal, get_args
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from pages.train.form.draft import Editor
-from pages.train.form.fields import TABLE, accepted, column_titles, type_of
-from pages.train.form.tree import Leaf
+from pages.shared.form.draft import Editor
+from pages.shared.form.fields import TABLE, accepted, column_titles, type_of
+from pages.shared.form.tree import Leaf
 
 
 def widget(leaf: Leaf, key: str) -> None:

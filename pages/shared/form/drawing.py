@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 from pydantic.fields import FieldInfo
 
+from pages.shared.form.draft import Draft, entered, now
+from pages.shared.form.fields import column_titles, first_line, kind_of
+from pages.shared.form.tree import Group, Leaf
+from pages.shared.form.widgets import widget
 from pages.shared.words import escaped
-from pages.train.form.draft import Draft, entered, now
-from pages.train.form.fields import column_titles, first_line, kind_of
-from pages.train.form.tree import Group, Leaf
-from pages.train.form.widgets import widget
 from vaecore.schema import ConfigError, Problem, named, parse, title_of
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def config_form(config: RunConfig, key: str, *, problems: Iterable[Problem] | No
     found = entered(root, draft)
     if problems is None:
         problems = _problems(type(config), found)
-    pen = _Pen(draft, tuple(problems), frozenset(unused), fitting or {}, mend)
+    pen = Pen(draft, tuple(problems), frozenset(unused), fitting or {}, mend)
     for index, section in enumerate(root.groups):
         last = index == len(root.groups) - 1
         pen.section(section, root.leaves if last else [], (beside or {}).get(section.path),
@@ -60,7 +60,9 @@ def _problems(model: type[RunConfig], found: dict[str, Any]) -> tuple[Problem, .
 
 
 @dataclass(frozen=True)
-class _Pen:
+class Pen:
+    """What draws the parts of a form."""
+
     draft: Draft
     problems: tuple[Problem, ...]
     unused: frozenset[str] = frozenset()

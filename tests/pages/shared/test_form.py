@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.train.form.fields import column_titles, entries, kind_of
+from pages.shared.form.fields import column_titles, entries, kind_of
 from pages.train.origin import settings
 from tests.pages import demo
 from vaecore.config import RunConfig, changed, preset
@@ -22,7 +22,7 @@ NAMES = sorted(path.stem for path in PRESETS.glob("*.yaml"))
 def draw() -> None:
     import streamlit as st
 
-    from pages.train.form.drawing import config_form
+    from pages.shared.form.drawing import config_form
     from vaecore.config import changed, preset
 
     base = preset(st.session_state["preset"])
@@ -226,7 +226,7 @@ def test_a_text_survives_the_command_line(text: str) -> None:
 
 
 def test_help_says_which_bounds_are_refused_themselves() -> None:
-    from pages.train.form.fields import accepted
+    from pages.shared.form.fields import accepted
     from vaecore.schedules.beta import ConstantBeta, CyclicalBeta
 
     assert accepted(CyclicalBeta.model_fields["ramp"]) == "Above 0 to 1."

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pages.train.form.fields import accepted, extra, is_tag, kind_of
+from pages.shared.form.fields import accepted, extra, is_tag, kind_of
 from vaecore.schema import ends, tagged, title_of
 
 # Path of a choice, what was chosen when the form began, whether it can be chosen: what is chosen.

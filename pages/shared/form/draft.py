@@ -5,15 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import streamlit as st
 
-from pages.train.form.fields import kind_of
-from pages.train.form.tree import Group, Leaf, last, tree
-
-if TYPE_CHECKING:
-    from vaecore.config import RunConfig
+from pages.shared.form.fields import kind_of
+from pages.shared.form.tree import Group, Leaf, last, tree
+from vaecore.schema import Strict
 
 
 @dataclass(frozen=True)
@@ -83,7 +81,7 @@ def fill(key: str, path: str, value: Any) -> None:
     Draft(key).place(path, value)
 
 
-def enter(key: str, config: RunConfig) -> None:
+def enter(key: str, config: Strict) -> None:
     """Enter a whole configuration for the visitor. Only before the form is drawn."""
     def group_of(group: Group) -> None:
         if group.tag:
@@ -97,14 +95,14 @@ def enter(key: str, config: RunConfig) -> None:
     group_of(tree(type(config), config, "", lambda _, start, __: start))
 
 
-def values(config: RunConfig, key: str) -> dict[str, Any]:
+def values(config: Strict, key: str) -> dict[str, Any]:
     """The form's values as they stand, before it is drawn: `config` at first, or when another one is given."""
     return entered(now(config, key), Draft(key))
 
 
-def now(config: RunConfig, key: str) -> Group:
+def now(config: Strict, key: str) -> Group:
     """What is to be asked now; the draft begins anew where another `config` is given."""
-    given = config.to_json()
+    given = config.model_dump_json()
     if st.session_state.get(f"{key}:base") != given:
         reset(key)
         st.session_state[f"{key}:base"] = given

@@ -1,0 +1,82 @@
+"""Where a run runs, as it is asked for: options, words of an address, and what is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vaecore.config import preset
+from vaecore.lab import Here, LabError, Slurm, cluster, jobs, require_place, status, submit_new
+from vaecore.lab.where import FIELDS, asked, in_words, keep, kept, meant
+from vaecore.schema import ConfigError
+from vaecore.store import Store
+
+GPU = Slurm(partition="gpu", time=120, gpus=1)
+
+
+@pytest.mark.parametrize(("where", "options", "words"), [
+    (Here(), {"on": "here"}, "This machine"),
+    (Here(processes=2), {"on": "here", "processes": "2"}, "This machine, 2 processes"),
+    (Slurm(), {"on": "slurm"}, "SLURM"),
+    (GPU, {"on": "slurm", "partition": "gpu", "time": "120", "gpus": "1"},
+     "SLURM, partition gpu, 120 minutes, 1 GPU"),
+])
+def test_a_place_is_the_options_that_ask_for_it(where: Here | Slurm, options: dict[str, str], words: str) -> None:
+    assert asked(where) == options and meant(options) == where and in_words(where) == words
+
+
+def test_what_is_not_said_is_as_the_last_time() -> None:
+    assert meant({}) is None and meant({"preset": "vae-mnist"}, GPU) is None
+    assert meant({"time": 5}, GPU) == meant({"on": "slurm", "time": "5"}, GPU) == GPU.model_copy(update={"time": 5})
+    assert meant({"on": "slurm", "time": 5}) == meant({"on": "slurm", "time": 5}, Here(processes=3)) == Slurm(time=5)
+    assert meant({"on": "here"}, GPU) == Here()
+
+
+@pytest.mark.parametrize(("said", "words"), [
+    ({"on": "mars"}, "on: 'mars' is no place. Choose one of here, slurm."),
+    ({"partition": "gpu"}, "partition: This machine has no such field. Say --on slurm too."),
+    ({"on": "slurm", "partition": "a; rm -rf ~"}, "partition: 'a; rm -rf ~' is not written as it has to be. It has to"),
+    ({"on": "slurm", "account": "a" * 101}, "is too long. Use at most 100 characters."),
+    ({"on": "slurm", "time": "soon"}, "time: 'soon' is not a whole number."),
+    ({"on": "here", "processes": 65}, "processes: 65 is too large. Use at most 64."),
+])
+def test_what_cannot_be_asked_for_names_the_option(said: dict[str, object], words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        meant(said)
+    assert words in str(caught.value)
+
+
+def test_what_is_kept_is_read_again_and_broken_is_here(tmp_path: Path) -> None:
+    assert kept(tmp_path) == Here()
+    keep(tmp_path, GPU)
+    assert kept(tmp_path) == GPU
+    for text in ("{", "[]", '{"kind": "moon"}', '{"kind": "slurm", "partition": "$(id)"}'):
+        (tmp_path / "where.json").write_text(text)
+        assert kept(tmp_path) == Here()
+    assert set(FIELDS) == {*Here.model_fields, *Slurm.model_fields} - {"kind"}
+
+
+def test_a_place_that_cannot_be_had_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "refusal", lambda: "Sbatch is not here. Train here.")
+    require_place(Here())
+    with pytest.raises(LabError, match=r"Sbatch is not here\. Train here\."):
+        require_place(GPU)
+
+
+def test_a_new_run_that_is_refused_is_taken_back_and_another_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                                   ) -> None:
+    monkeypatch.setattr(cluster, "require", lambda _: None)
+    monkeypatch.setattr(cluster, "hand_over", refused)
+    store = Store(tmp_path)
+    made = store.create(preset("vae-digits"), "made")
+    began = store.create(preset("vae-digits"), "began")
+    jobs.write_exit(began.path, jobs.begin(began.path), "stopped", "Stopped.")
+    with pytest.raises(LabError, match="not available"):
+        submit_new([made.path, began.path], GPU)
+    assert [run.id for run in store.runs()] == ["began"]
+    assert status(began.path).state == "stopped" and kept(began.path) == Here()
+
+
+def refused(*_: object) -> None:
+    raise LabError("SLURM refused it: Requested node configuration is not available.")
