@@ -35,6 +35,7 @@ from vaecore.lab.state import (
     Together,
     busy,
     fellows,
+    is_told,
     known_attempt,
     place,
     run_of,
@@ -43,6 +44,7 @@ from vaecore.lab.state import (
     ticket_of,
     tickets,
     told,
+    untold,
 )
 from vaecore.lab.where import Here, Slurm, keep, kept
 from vaecore.store import WRITTEN_BESIDE, Run, Store
@@ -54,6 +56,7 @@ SUPERVISOR = [sys.executable, "-m", "vaecore.lab.supervisor"]
 LAUNCH = f"{Launch.file}.json"
 STACK = f"{Together.file}.json"
 DISK_FULL = "The disk is full: free some space, then press Resume; the last checkpoint is whole."
+SLOW = 5.0  # seconds after which a file that was written on a node is seen here at the latest
 GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is killed
 
 
@@ -301,6 +304,8 @@ def kick(root: Path) -> None:
     # Who may only look starts nothing, and is not told so at each look; nor is anything started for another's store.
     if permission.refusal() or Store(root).listed_as:
         return
+    for folder in untold(root, SLOW):
+        _write_down(folder)
     waiting = len(tickets(root))
     for slot in range(slots(root)):
         if not waiting or not locks.AVAILABLE:
@@ -326,6 +331,29 @@ def kick(root: Path) -> None:
             os.close(lock)
         threading.Thread(target=supervisor.wait, daemon=True).start()  # or it stays a zombie when it ends
         waiting -= 1
+
+
+def _write_down(folder: Path) -> None:
+    """Keep as the last word how SLURM says that a run has ended, as its process could not and SLURM forgets it."""
+    lock = None
+    try:
+        now = status(folder)
+        lock = locks.take(folder / "lock")
+        last_word = told(folder, LastWord, [])
+        if lock is not None and now.job and now.state in ("failed", "stopped") and (
+                last_word is None or last_word.attempt < now.attempt == known_attempt(folder)):
+            launch = told(folder, Launch, [])
+            lines = cluster.errors(place(folder)[0], launch.submission if launch else "", now.job)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
+            with os.fdopen(os.open(folder / "log.txt", flags, 0o666), "w", encoding="utf-8") as log:
+                log.writelines(f"{line}\n" for line in (f"--- what {now.place} wrote", *lines) if lines)
+            write_exit(folder, now.attempt, now.state, now.detail)
+    except (OSError, LabError) as error:  # it is told as long as SLURM knows
+        note(f"{folder.name}: {error}")
+    finally:
+        if lock is not None:
+            os.close(lock)
+        is_told(folder)
 
 
 def wait(folder: Path, timeout: float | None = None) -> Status:

@@ -157,10 +157,9 @@ def tool(*command: str, limit: float = LIMIT) -> str:
 
 
 def said(text: str) -> str:
-    """SLURM's own sentence in what one of its commands wrote to standard error: the first, without its prefixes."""
+    """SLURM's own words in what one of its commands wrote to standard error, without its prefixes."""
     lines = [re.sub(r"^\w+: (error: |fatal: )?", "", line).strip() for line in text.splitlines()]
-    kept = [line for line in lines if line and "Traceback" not in line]
-    return next((re.sub(r"^[\w ]+ failed: ", "", line) for line in reversed(kept)), "")[:300]
+    return "; ".join(dict.fromkeys(re.sub(r"^[\w ]+ failed: ", "", line) for line in lines[:5] if line))[:300]
 
 
 # -- jobs --------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ from typing import ClassVar, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from vaecore.files import BrokenFile, opened, read_json
-from vaecore.lab import locks, scheduler
+from vaecore.lab import cluster, locks, scheduler
 from vaecore.untrusted import Sane, Untrusted, Whole, Word
 
 Outcome = Literal["finished", "failed", "stopped"]
@@ -306,6 +306,7 @@ def _on_cluster(folder: Path, launch: Launch, running: bool, age: float | None, 
         if ended:
             return None
         if said != "forgotten":
+            _untold.setdefault(folder, time.monotonic())
             return _There("stopped", "Cancelled on the cluster; resume continues from the last checkpoint.")
         return _There("lost", f"SLURM no longer knows its job {found.job}, which left no word. Resume continues from "
                               "the last checkpoint.")
@@ -320,7 +321,25 @@ def _on_cluster(folder: Path, launch: Launch, running: bool, age: float | None, 
     if said.phase == "completed":
         return _There("lost", "SLURM says that its job is done, and it left no word. Resume continues from the last "
                               "checkpoint.")
+    _untold.setdefault(folder, time.monotonic())
+    if age is None and (lines := cluster.errors(place(folder)[0], launch.submission, found.job)):
+        own = [line for line in lines if not line.startswith("srun:")] or lines
+        return _There("failed", f"It ended before it began: {own[-1]} {said.failure}", said.nodes)
     return _There("failed", said.failure, said.nodes)
+
+
+def untold(root: Path, seconds: float) -> list[Path]:
+    """The runs of a store whose end only SLURM has told, for so many seconds: it will forget it."""
+    return [folder for folder, since in list(_untold.items())
+            if place(folder)[0] == root.absolute() and time.monotonic() - since > seconds]
+
+
+def is_told(folder: Path) -> None:
+    """Take a run from those whose end only SLURM has told."""
+    _untold.pop(folder, None)
+
+
+_untold: dict[Path, float] = {}  # folder -> when this process first heard of it
 
 
 def _written(path: Path) -> float:
