@@ -62,7 +62,7 @@ PartitionName=main Nodes=n[1-2] Default=YES MaxTime=60 DefaultTime=60 PriorityTi
 PartitionName=urgent Nodes=n[1-2] MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF
 PartitionName=closed Nodes=n[1-2] State=DOWN
 """
-# A name is only looked up where there is an address besides that of the loop, so some are put on it. The last line reaps.
+# A name is only looked up where there is an address besides that of the loop: some are put on it. The last line reaps.
 START = """
 set -e
 cd {place}
