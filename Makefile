@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test check slow claims bench docs gallery clean
+.PHONY: app test check slow fuzz claims bench docs gallery clean
 
 app: .venv/.installed  ## open the dashboard on this machine; READ_ONLY=1 changes nothing
 	$(BIN)/streamlit run app.py --server.port $(PORT) $(if $(READ_ONLY),-- --read-only)
@@ -15,6 +15,9 @@ test: .venv/.installed-dev check  ## the whole fast suite
 check: .venv/.installed-dev  ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+fuzz: .venv/.installed-dev  ## 2,000 spoilt copies of whatever is read from outside, for each of some 50 readers; an hour
+	$(BIN)/python -m tests.fuzz --cases 2000
 
 claims: .venv/.installed  ## try every claim again, about nine hours on one core; results go to trained/claims/
 	$(BIN)/vaecore claims run all

@@ -226,7 +226,7 @@ def test_what_a_form_asks_is_known_without_streamlit(name: str) -> None:
 
 
 TESTS = Path(__file__).parent
-OF_ALL = {"browser"}  # the dashboard in a real browser, page after page
+OF_ALL = {"browser", "fuzz"}  # the dashboard in a real browser, page after page; every reader of outside bytes
 
 
 @pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda p: str(p.relative_to(TESTS)))

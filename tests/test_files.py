@@ -17,10 +17,12 @@ from tests.pages.hostile import BROKEN
 from vaecore import lab
 from vaecore.evaluate import points
 from vaecore.evaluate.points import NAME
+from vaecore.explore.opening import read_examples
 from vaecore.files import DEEPEST, BrokenFile, digest, parsed_json, prune, read_json, read_kept
 from vaecore.lab.jobs import why_stopped
-from vaecore.store import Metrics, Run
+from vaecore.store import EXAMPLES, Metrics, Run
 from vaecore.sweeps.objective import Curves
+from vaecore.training.checkpoints import INITIAL, WEIGHTS, BrokenCheckpoint, load_model, modalities_in, step_of
 
 
 @pytest.mark.parametrize("name", sorted(BROKEN.keys() - {"list"}))
@@ -87,7 +89,8 @@ def test_no_reader_of_a_run_waits_for_a_pipe(tmp_path: Path) -> None:
     """Whatever stands in a run's folder in the place of a file: a page that waited for it would wait for ever."""
     folder = tmp_path / "runs" / "run"
     folder.mkdir(parents=True)
-    for name in ("metrics.jsonl", "lock", "log.txt", "stop", "preview.png", "preview.txt", NAME):
+    for name in ("metrics.jsonl", "lock", "log.txt", "stop", "preview.png", "preview.txt", NAME, WEIGHTS, INITIAL,
+                 EXAMPLES):
         os.mkfifo(folder / name)
     run = Run(folder)
 
@@ -95,6 +98,12 @@ def test_no_reader_of_a_run_waits_for_a_pipe(tmp_path: Path) -> None:
         assert not Metrics(folder / "metrics.jsonl").update() and not lab.busy(folder)
         assert not lab.log_tail(folder) and not why_stopped(folder) and not points.read(folder / NAME)
         assert not Curves().of(run) and cards.preview(run) is None and not cards.written(run)
+
+        assert not run.class_names()
+        for opens in (lambda: load_model(folder / WEIGHTS), lambda: modalities_in(folder), lambda: step_of(
+                folder / INITIAL), lambda: read_examples(run, lambda _: None)):
+            with pytest.raises(BrokenCheckpoint, match="a device or a pipe"):
+                opens()
 
     looking = threading.Thread(target=look, daemon=True)
     looking.start()

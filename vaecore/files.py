@@ -85,6 +85,16 @@ def opened(path: Path) -> BinaryIO:
     return file
 
 
+def regular(path: Path) -> Path:
+    """The path, for a reader that opens it by itself and would wait for a pipe with all threads of this process.
+
+    Raises `BrokenFile` for a pipe or a device, `OSError` for what is not there.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise BrokenFile(f"{path.name} is a device or a pipe, and no file.")
+    return path
+
+
 def _not_waiting(path: str, flags: int) -> int:
     """Open what may be a pipe that nobody writes to, for which `open` would wait."""
     return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
@@ -139,9 +149,7 @@ def digest(path: Path) -> str:
 
     Raises `BrokenFile` for a device or a pipe, `OSError` for what cannot be read.
     """
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise BrokenFile(f"{path.name} is a device or a pipe, and no file.")
+    found = regular(path).stat()
     return _digest(path, found.st_mtime_ns, found.st_size, found.st_ino)
 
 

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vaecore import permission, shared_stores
 from vaecore.errors import StoreError as StoreError
-from vaecore.files import BrokenFile, opened, parsed_json, read_json, write_bytes_atomic, write_json_atomic
+from vaecore.files import BrokenFile, opened, parsed_json, read_json, regular, write_bytes_atomic, write_json_atomic
 from vaecore.shared_stores import NAME as NAME
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class Run:
         from vaecore.data.base import MAX_CLASSES, MAX_NAME_LENGTH
 
         try:
-            with safe_open(self.path / EXAMPLES, "np") as file:
+            with safe_open(regular(self.path / EXAMPLES), "np") as file:
                 names = parsed_json((file.metadata() or {}).get("classes", "[]"), "the names of its classes")
         except (OSError, SafetensorError, ValueError, RecursionError):
             return ()

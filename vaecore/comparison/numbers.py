@@ -35,7 +35,7 @@ from vaecore.evaluate.points import Points, Values, agreeing
 from vaecore.evaluate.results import groups as groups_in
 from vaecore.evaluate.results import numbers as numbers_in
 from vaecore.evaluate.settings import Settings
-from vaecore.files import parsed_json
+from vaecore.files import parsed_json, regular
 from vaecore.library import found
 from vaecore.library.fields import NUMBERS, Field
 from vaecore.library.headline import Headline, comparable, headline
@@ -302,7 +302,7 @@ def _outdated(run: Run, chosen: Evaluation | None) -> str:
     if chosen is None or chosen.step is None:
         return ""
     try:
-        with safe_open(run.weights, "np") as file:
+        with safe_open(regular(run.weights), "np") as file:
             header = parsed_json((file.metadata() or {})["vaecore"], "its description")
     except (OSError, SafetensorError, KeyError, ValueError, RecursionError):
         return ""

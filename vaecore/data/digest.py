@@ -40,10 +40,10 @@ def digest_in(path: Path) -> str:
 
 
 def _array(members: zipfile.ZipFile, name: str) -> Array:
-    with members.open(name) as file:
+    with npz.member(members, members.getinfo(name)) as file:
         shape, dtype = npz.header(file)
     if math.prod(shape) * dtype.itemsize > MAX_UNPACKED_BYTES:
         raise ValueError(f"{name} declares {shape}")
-    with members.open(name) as file:
+    with npz.member(members, members.getinfo(name)) as file:
         array: Array = np.lib.format.read_array(file, allow_pickle=False)
     return array

@@ -109,12 +109,12 @@ def _bounded(members: zipfile.ZipFile, name: str, kinds: str, axes: int | None, 
     entry = members.getinfo(f"{name}.npy")
     if entry.file_size > most + 4_096:  # before anything is unpacked
         raise ValueError(f"{name} declares {entry.file_size:,} bytes")
-    with members.open(entry) as file:
+    with npz.member(members, entry) as file:
         shape, dtype = npz.header(file)
     if dtype.kind not in kinds or (axes is not None and len(shape) != axes) or (
             int(np.prod(shape, dtype=object)) * dtype.itemsize > entry.file_size):
         raise ValueError(f"{name} is {dtype} of shape {shape}")
-    with members.open(entry) as file:
+    with npz.member(members, entry) as file:
         array: Array = np.lib.format.read_array(file, allow_pickle=False)
     return array
 

@@ -7,12 +7,12 @@ of Burda et al.: likelihoods here do not compare with tables computed on that fi
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
 
+from vaecore.data import npz
 from vaecore.data.base import MAX_UNPACKED_BYTES, Dataset, DataUnavailable, ImageConfig, SplitName, folders
 from vaecore.data.published import remedy
 
@@ -36,13 +36,14 @@ class Omniglot(ImageConfig):
             with zipfile.ZipFile(path) as members:
                 if sum(member.file_size for member in members.infolist()) > MAX_UNPACKED_BYTES:
                     raise DataUnavailable(f"{path} declares more than 64 MB: not the published file.")
+                for entry in members.infolist():
+                    npz.member(members, entry).close()  # before numpy unpacks what may have no bound
             with np.load(path, allow_pickle=False) as file:
                 images = file["x"][:, None]
                 labels, test = file["alphabet"].astype(np.int64), file["random_split"] == 1
             if images.dtype != np.uint8 or images.shape != (len(labels), 1, 28, 28) or test.shape != labels.shape:
                 raise ValueError(f"images {images.dtype} of shape {images.shape} for {len(labels)} labels")
-        except (OSError, EOFError, LookupError, TypeError, ValueError, MemoryError, zlib.error,
-                zipfile.BadZipFile) as error:
+        except npz.DAMAGED as error:
             raise DataUnavailable(f"{path} cannot be read ({error}). Fetch it again.") from None
         rest = np.random.default_rng(0).permutation(np.flatnonzero(~test))
         cut = len(rest) - len(rest) // 10

@@ -27,7 +27,7 @@ from vaecore.arrays import Numbers
 from vaecore.data import Dataset, SplitName
 from vaecore.data.base import cache_folder
 from vaecore.data.rows import in_parts
-from vaecore.files import write_bytes_atomic
+from vaecore.files import parsed_json, regular, write_bytes_atomic
 from vaecore.modalities import Image
 from vaecore.models.base import NUMBERS_AT_ONCE
 from vaecore.training.feed import Feed
@@ -294,8 +294,8 @@ def _kept(path: Path, network: Network) -> float | None:
     try:
         if path.stat().st_size > MAX_CLASSIFIER_BYTES:
             return None
-        with safe_open(path, "pt") as file:
-            accuracy = float(json.loads((file.metadata() or {})["vaecore"])["accuracy"])
+        with safe_open(regular(path), "pt") as file:
+            accuracy = float(parsed_json((file.metadata() or {})["vaecore"], "its description")["accuracy"])
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
         expected = {name: (w.shape, w.dtype) for name, w in network.state_dict().items()}
         if {name: (w.shape, w.dtype) for name, w in weights.items()} != expected or not 0 <= accuracy <= 1:

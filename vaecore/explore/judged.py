@@ -29,7 +29,7 @@ from vaecore.data.base import MAX_NAME_LENGTH, cache_folder
 from vaecore.data.identity import identity
 from vaecore.evaluate.classifier import MAX_CLASSIFIER_BYTES, Network
 from vaecore.evaluate.judges import Bounded, Progress, judge
-from vaecore.files import parsed_json, write_bytes_atomic
+from vaecore.files import parsed_json, regular, write_bytes_atomic
 from vaecore.modalities import Image, Modality, Vector
 from vaecore.schema import ConfigError
 from vaecore.store import Run
@@ -169,7 +169,7 @@ def _read(path: Path, name: str, modality: Modality) -> KeptJudge | None:
 @lru_cache(16)
 def _parsed(path: Path, name: str, modality: Modality, *_: int) -> KeptJudge | None:
     try:
-        with safe_open(path, "pt") as file:
+        with safe_open(regular(path), "pt") as file:
             header = parsed_json((file.metadata() or {})["vaecore"], "its description")
             weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  it is no mapping
         accuracy, tested = float(header["accuracy"]), int(header["tested"])

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from vaecore.arrays import Numbers
 from vaecore.data import COVARIATE
 from vaecore.data.base import MAX_CLASSES
+from vaecore.files import regular
 from vaecore.modalities import Modality
 from vaecore.models import Family
 from vaecore.store import COPY_AGAIN, EXAMPLES, MAX_EXAMPLES_BYTES, Run
@@ -93,7 +94,7 @@ def read_examples(run: Run, check: Callable[[Mapping[str, torch.Tensor]], T]) ->
     try:
         if path.stat().st_size > MAX_EXAMPLES_BYTES:
             raise ValueError("it is too large")
-        return check(load_file(path))
+        return check(load_file(regular(path)))
     except (OSError, SafetensorError, LookupError, ValueError, RuntimeError) as error:
         raise BrokenCheckpoint(f"{EXAMPLES} of {run.id} cannot be used ({error}). {COPY_AGAIN}.") from None
 

@@ -22,7 +22,7 @@ from vaecore.config import RunConfig, differences
 from vaecore.data import Dataset, Modality
 from vaecore.data.base import MAX_AXIS, MAX_CLASSES, MAX_COLUMNS, MAX_NAME_LENGTH
 from vaecore.data.own.tables.cells import MAX_NUMBER
-from vaecore.files import parsed_json, write_bytes_atomic
+from vaecore.files import parsed_json, regular, write_bytes_atomic
 from vaecore.modalities import KINDS, Label, Text, Vector
 from vaecore.models import Family
 from vaecore.nets.convolutional import channels_last
@@ -248,7 +248,7 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Tensor], dict[
     try:
         if path.stat().st_size > MAX_WEIGHTS_BYTES:
             raise BrokenCheckpoint(f"{path} is larger than {MAX_WEIGHTS_BYTES // 2**30} GB, which no model here is.")
-        with safe_open(path, "pt") as file:
+        with safe_open(regular(path), "pt") as file:
             header = parsed_json((file.metadata() or {})["vaecore"], "its description")
             if not isinstance(header, dict):
                 raise ValueError("its description is not a set of fields")

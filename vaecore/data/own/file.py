@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from vaecore.data.base import DataConfig, DataUnavailable
+from vaecore.files import BrokenFile, opened
 from vaecore.schema import ConfigError, option, problem
 
 MAX_FILE_BYTES = 50_000_000
@@ -109,9 +110,9 @@ def contents(path: str, kind: str) -> bytes:
     if found.st_size > MAX_FILE_BYTES:
         raise wrong(path, f"has {found.st_size:,} bytes.", f"Use at most {MAX_FILE_BYTES:,}: a part of it, say.")
     try:
-        with place.open("rb") as file:
+        with opened(place) as file:  # another may lie there by now
             return file.read(MAX_FILE_BYTES)
-    except OSError as error:
+    except (OSError, BrokenFile) as error:
         raise unreadable(path, kind, error) from None
 
 

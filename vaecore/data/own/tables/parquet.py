@@ -130,6 +130,7 @@ def _plain(found: Any) -> list[str]:
 
 def _words(found: Any) -> list[str]:
     """The cells (N,) of a column that is neither numbers nor truth; equal ones are the same object."""
+    found.validate(full=True)  # of a damaged file places may lie outside of the words
     words: list[str] = []
     for chunk in found.chunks:
         if hasattr(chunk, "dictionary"):
