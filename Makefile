@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8501
 
-.PHONY: app test check slow fuzz claims bench docs gallery clean
+.PHONY: app test check slow fuzz faults claims bench docs gallery clean
 
 app: .venv/.installed  ## open the dashboard on this machine; READ_ONLY=1 changes nothing
 	$(BIN)/streamlit run app.py --server.port $(PORT) $(if $(READ_ONLY),-- --read-only)
@@ -24,6 +24,9 @@ claims: .venv/.installed  ## try every claim again, about nine hours on one core
 
 slow: .venv/.installed-dev  ## the studies that take minutes
 	$(BIN)/pytest -m slow
+
+faults: .venv/.installed-dev  ## kills, failing disks and the like at length, with their counts: an hour on one core
+	$(BIN)/pytest tests/faults -s -m "slow or not slow"
 
 bench: .venv/.installed-dev  ## measure against the peers and the limit; see benchmarks/README.md
 	$(BIN)/pip install --quiet -r benchmarks/requirements.txt

@@ -7,6 +7,7 @@ beside it, reach the disk, and only then take the name.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
@@ -25,8 +26,42 @@ DEEPEST = 60  # levels of lists and groups in a JSON; ours have under ten
 _HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # half of a character of two, or a whole one so written
 
 
+# What a disk that fails says, in words, and what helps.
+DISK = {errno.ENOSPC: ("The disk is full", "free some space"),
+        errno.EDQUOT: ("The quota of the disk is used up", "free some space or have it raised"),
+        errno.EROFS: ("The disk can only be read", "make it writable again"),
+        errno.EIO: ("The disk failed (input/output error)", "check it, or take the store to another")}
+
+
 class BrokenFile(ValueError):
     """A file is there but does not hold what it should; the message names the file and says why."""
+
+
+def of_disk(error: BaseException) -> int:
+    """The number of the failure of a disk that is an error's cause, one of `DISK`; 0 where none is."""
+    link: BaseException | None = error
+    seen: list[BaseException] = []
+    while link is not None and link not in seen:
+        if isinstance(link, OSError) and link.errno in DISK:
+            return link.errno
+        if "No space left on device" in str(link):  # as libraries of other languages word it
+            return errno.ENOSPC
+        seen.append(link)
+        link = link.__cause__ or link.__context__
+    return 0
+
+
+def in_words(error: BaseException, then: str = "try again") -> str:
+    """What went wrong, for who asked for it: of a disk that failed with what helps, else in the error's own words.
+
+    `then` is what is to be done once the disk is well.
+    """
+    if number := of_disk(error):
+        what, remedy = DISK[number]
+        return f"{what}: {remedy}, then {then}."
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
+    return str(error)
 
 
 def beside(path: Path) -> Path:

@@ -237,7 +237,8 @@ def test_output_that_cannot_be_written(store: Path, tmp_path: Path, capsys: pyte
     message = refused(capsys, "sample", "small", "-o", str(tmp_path / "no" / "folder.png"), "--store", str(store))
     assert f"there is no folder '{tmp_path / 'no'}'" in message
     if Path("/dev/full").exists():  # what only writing shows
-        assert "No space left" in refused(capsys, "sample", "small", "-o", "/dev/full", "--store", str(store))
+        said = refused(capsys, "sample", "small", "-o", "/dev/full", "--store", str(store))
+        assert said == "The disk is full: free some space, then try again.\n"
 
 
 def test_a_fork_begins_with_its_parents_weights(store: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ alone. What they are says the name that the system has of them (`comm`), as a fo
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -79,12 +80,10 @@ def fork(act: Callable[[], int], called: str, *, env: dict[str, str] | None = No
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(where, 1)
         os.dup2(where, 2)
-        for descriptor in map(int, os.listdir("/proc/self/fd")):
+        for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
             if descriptor not in kept:
-                try:
+                with contextlib.suppress(OSError):  # the listing's own
                     os.close(descriptor)
-                except OSError:  # the listing's own
-                    pass
         sys.stdout = open(1, "w", 1, "utf-8", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", 1, "utf-8", closefd=False)  # noqa: SIM115
         if env is not None:

@@ -259,8 +259,9 @@ class Campaign:
         targets = {name: often for name, often in TARGETS.items() if moment != "queued" or "worker" not in name}
         [target] = self.random.choices(list(targets), list(targets.values()))
         trains = self.steps[folder.name.rpartition("-")[0]]
-        delay = self.random.random() * {"queued": 0.2 if self.forks else 1.0, "loading": 0.5 if self.forks else 3.0, "stepping": max(0.3, trains), "ending": 0.4
-                                        }[moment]
+        slow = 1 if self.forks else 6  # what starts anew imports torch first
+        delay = self.random.random() * {"queued": 0.2 * slow, "loading": 0.5 * slow, "stepping": max(0.3, trains),
+                                        "ending": 0.4}[moment]
         if moment == "stepping" and not self.reached(folder, 1):
             return False
         if moment == "ending" and not self.reached(folder, None):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
 import shutil
 import sys
@@ -19,14 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.faults.disk import ERRORS, FULL, failing
+from tests.faults.disk import ERRORS, failing
 from tests.training.runs import small
 from tests.training.test_resume import same
 from vaecore import lab
 from vaecore.config import RunConfig
 from vaecore.files import parsed_json
 from vaecore.schema import parse
-from vaecore.store import Run, Store
+from vaecore.store import Store
 
 VALUES = small(epochs=3, evaluate_every=0.5, checkpoints=2, snapshots=2, threads=1, device="cpu")
 WAY_OUT = ("Resume", "resume", "again")  # one of these is in what is said
@@ -103,12 +102,10 @@ def training(root: Path, errors: list[str], every: int = 1, first: int = 1) -> T
                 folder = store.create(parse(RunConfig, VALUES), "tried").path
                 where = f"{name}{' lasting' * lasting} at {at} ({asked[at - 1]})"
                 code, _ = trained(folder, log, at, ERRORS[name], lasting=lasting)
-                tally.faults += [f"{where}: {fault}" for fault in
-                                 _after(folder, log.read_text(), name, lasting=lasting)]
+                tally.faults += [f"{where}: {fault}" for fault in _after(folder, log.read_text())]
                 tally.ends[lab.status(folder).state] += 1
-                if lab.status(folder).state != "finished":
-                    if trained(folder, log)[0] != 0:
-                        tally.faults.append(f"{where}: does not resume: {log.read_text()[-500:]}")
+                if lab.status(folder).state != "finished" and trained(folder, log)[0] != 0:
+                    tally.faults.append(f"{where}: does not resume: {log.read_text()[-500:]}")
                 try:
                     same(whole, folder)
                 except AssertionError as error:
@@ -119,7 +116,7 @@ def training(root: Path, errors: list[str], every: int = 1, first: int = 1) -> T
     return tally
 
 
-def _after(folder: Path, log: str, name: str, *, lasting: bool) -> list[str]:
+def _after(folder: Path, log: str) -> list[str]:
     """What is wrong with a run after its disk has failed."""
     found, now = [], lab.status(folder)
     said = f"{now.detail} {log if now.state == 'new' else ''}"
@@ -128,7 +125,7 @@ def _after(folder: Path, log: str, name: str, *, lasting: bool) -> list[str]:
     if now.state != "finished" and not ("disk" in said and any(word in said for word in WAY_OUT)):
         found.append(f"it is {now.state}, and says: {said[:300]}")
     if "Traceback" in log:
-        found.append(f"a traceback: {log[-700:]}")
+        found.append(f"a traceback: {log[-900:]}")
     found += broken(folder)
     return found
 

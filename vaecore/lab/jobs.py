@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -19,7 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 import vaecore
 from vaecore import permission
-from vaecore.files import BrokenFile, opened, remove_leftovers, sync_folder, write_bytes_atomic, write_json_atomic
+from vaecore.files import (
+    BrokenFile,
+    in_words,
+    opened,
+    remove_leftovers,
+    sync_folder,
+    write_bytes_atomic,
+    write_json_atomic,
+)
 from vaecore.lab import cluster, locks, scheduler
 from vaecore.lab.locks import LabError
 from vaecore.lab.state import (
@@ -55,7 +64,8 @@ if TYPE_CHECKING:
 SUPERVISOR = [sys.executable, "-m", "vaecore.lab.supervisor"]
 LAUNCH = f"{Launch.file}.json"
 STACK = f"{Together.file}.json"
-DISK_FULL = "The disk is full: free some space, then press Resume; the last checkpoint is whole."
+RESUME = "press Resume; the last checkpoint is whole"  # once the disk is well again
+DISK_FULL = in_words(OSError(errno.ENOSPC, ""), RESUME)
 SLOW = 5.0  # seconds after which a file that was written on a node is seen here at the latest
 GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is killed
 
@@ -144,7 +154,8 @@ def _queue(folders: Sequence[Path], members: Mapping[Path, list[str]], where: He
                 write_json_atomic(folder / STACK, {"members": members[folder]})
             else:
                 (folder / STACK).unlink(missing_ok=True)
-            (root / "queue" / f"5-{time.time_ns()}-{known_attempt(folder) + 1}-{folder.name}").touch(exist_ok=False)
+            ticket = f"5-{_behind_all(root)}-{known_attempt(folder) + 1}-{folder.name}"
+            (root / "queue" / ticket).touch(exist_ok=False)
         sync_folder(root / "queue")
     kick(root)
 
@@ -207,6 +218,11 @@ def _note_job(folder: Path, submission: str, job: str) -> None:
         "time": time.time()})
 
 
+def _behind_all(root: Path) -> int:
+    """The number of a ticket behind those that wait: the time, unless the clock was set back meanwhile."""
+    return max([time.time_ns(), *(1 + int(ticket.name.split("-", 2)[1]) for ticket in tickets(root))])
+
+
 def _check(folder: Path) -> None:
     """Raise `LabError` for what cannot be trained here."""
     name = place(folder)[1]
@@ -266,7 +282,9 @@ def stop(folder: Path, *, now: bool = False, why: str = "") -> None:
     if not request.exists():  # the grace counts from the first request
         request.write_text(why, encoding="utf-8")
     if now:
-        while busy(folder) and time.time() < request.stat().st_mtime + GRACE:
+        # No longer than the grace by this process's clock either: the machine's may have been set back.
+        until = time.monotonic() + min(GRACE, max(0.0, request.stat().st_mtime + GRACE - time.time()))
+        while busy(folder) and time.monotonic() < until:
             time.sleep(0.05)
         left = status(folder)
         if left.state in ("running", "unknown") and left.job:
@@ -419,7 +437,8 @@ def _take(ticket: Path, folder: Path) -> Taken | None:
             ticket.unlink()
         if lock is not None:
             with contextlib.suppress(OSError):
-                write_exit(folder, known_attempt(folder), "failed", f"It could not be started: {error}.")
+                write_exit(folder, known_attempt(folder), "failed",
+                           f"It could not be started. {in_words(error, RESUME)}")
             os.close(lock)
         return None
 

@@ -236,7 +236,7 @@ def _look(folder: Path) -> Status:
         state = "lost"
         detail = (
             "Its process is gone and left no word: the machine was restarted, the process was killed, or the "
-            "disk was full. Resume continues from the last checkpoint."
+            "disk was full or failed. Resume continues from the last checkpoint."
         )
     if broken:
         detail = f"{detail} Passed over: {' '.join(broken)}".strip()

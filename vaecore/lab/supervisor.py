@@ -14,11 +14,13 @@ import sys
 import time
 from pathlib import Path
 
+from vaecore.files import in_words
 from vaecore.lab import jobs, locks, state
 from vaecore.lab.jobs import Taken
 
 WORKER = [sys.executable, "-m", "vaecore.lab.worker"]
 GIVEN_BACK = 0.1  # seconds after which the lock of a member of a stack that ended is free at the latest
+SILENT = f"The disk took no more writes, not even the last words: it was full, or failed. Mend it, then {jobs.RESUME}."
 NO_LAST_WORD = 74  # the worker's exit code when it could not write exit.json
 
 
@@ -67,7 +69,7 @@ def run(taken: list[Taken], slot_lock: int) -> None:
     except OSError as error:
         for folder, job in held.items():
             jobs.note(f"{folder.name}: {error}")
-            speak(folder, job.attempt, "failed", f"Its process could not be started: {error}.")
+            speak(folder, job.attempt, "failed", f"Its process could not be started. {in_words(error, jobs.RESUME)}")
     finally:
         for job in held.values():
             os.close(job.lock)
@@ -92,7 +94,7 @@ def _spoken(job: Taken) -> bool:
 def speak_for(folder: Path, attempt: int, code: int) -> None:
     resume = "resume continues from the last checkpoint."
     if code == NO_LAST_WORD:
-        speak(folder, attempt, "failed", jobs.DISK_FULL)
+        speak(folder, attempt, "failed", SILENT)
     elif code >= 0:
         speak(folder, attempt, "failed", f"Ended with code {code} and no word: see the log; {resume}")
     elif code == -signal.SIGKILL and (folder / "stop").exists():

@@ -7,7 +7,6 @@ A supervisor passes each run's lock, taken already, and has opened the attempt. 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
 import sys
@@ -19,6 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Self, TextIO
 
 from vaecore import permission
+from vaecore.errors import OutOfMemory, short_of_memory
+from vaecore.files import in_words, of_disk
 from vaecore.lab import jobs, state
 from vaecore.lab.control import Control, Heartbeat, Heartbeats
 from vaecore.lab.locks import LabError, training_lock
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> int:
             attempt = jobs.begin(folder) if lock is None else state.known_attempt(folder)
             return work(folder, attempt)
     except (LabError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(in_words(error), file=sys.stderr)
         return 1
 
 
@@ -56,7 +57,7 @@ def work(folder: Path, attempt: int) -> int:
     try:
         outcome, _ = attempted(folder, attempt, control)
     except OSError as error:
-        jobs.note(f"exit.json could not be written: {error}")
+        jobs.note(f"exit.json could not be written: {in_words(error, jobs.RESUME)}")
         return NO_LAST_WORD
     return 1 if outcome == "failed" else 0
 
@@ -75,7 +76,8 @@ def work_together(folders: list[Path], held: list[int]) -> int:
             try:
                 members.append(everything.enter_context(Member(*given)))
             except (OSError, LabError) as error:  # as a log that leads out of the folder: the others go on
-                jobs.write_exit(given[0], state.known_attempt(given[0]), "failed", f"It could not be started: {error}.")
+                jobs.write_exit(given[0], state.known_attempt(given[0]), "failed",
+                                f"It could not be started. {in_words(error, jobs.RESUME)}")
         hearts = Heartbeats([member.heart for member in members])
         everything.callback(hearts.end)
 
@@ -150,7 +152,8 @@ class Member:
         outcome, detail = last_words(how, self.folder, self.control)
         if isinstance(how, BaseException):
             with contextlib.suppress(OSError):
-                traceback.print_exception(how, file=sys.stdout)
+                if not of_disk(how):
+                    traceback.print_exception(how, file=sys.stdout)
         else:
             draw_preview(self.folder)
         hearts.stop(self.heart)
@@ -159,7 +162,7 @@ class Member:
             jobs.write_exit(self.folder, self.attempt, outcome, detail, signalled=signalled)
         except OSError as error:
             self.silent = True
-            jobs.note(f"exit.json could not be written: {error}")
+            jobs.note(f"exit.json could not be written: {in_words(error, jobs.RESUME)}")
         self._held.close()
 
 
@@ -212,7 +215,8 @@ def attempted(folder: Path, attempt: int, control: Control) -> tuple[state.Outco
     except BaseException as error:  # whatever ended it, SystemExit too, exit.json says so
         (outcome, detail), failure = last_words(error, folder, control), error
         with contextlib.suppress(OSError):  # the log may be on the full disk
-            traceback.print_exc(file=sys.stdout)
+            if not of_disk(error):  # where the disk fails, where we stood says nothing
+                traceback.print_exc(file=sys.stdout)
     heart.stop()
     jobs.write_exit(folder, attempt, outcome, detail, signalled=outcome == "stopped" and control.signalled)
     return outcome, failure
@@ -260,25 +264,15 @@ def explain(error: BaseException) -> str:
         chain.append(link)
         link = link.__cause__ or link.__context__
     said = " ".join(str(error).split())[:400] or type(error).__name__
-    if any(_full(link) for link in chain):
-        return jobs.DISK_FULL
-    if any(_memory(link) for link in chain):
-        return "Out of memory: close other programs and resume, or start a run with a smaller batch or model."
+    if of_disk(error):
+        return in_words(error, jobs.RESUME)
+    if any(map(short_of_memory, chain)) and not isinstance(error, OutOfMemory):  # which knows more
+        return "Out of memory: close other programs and resume, or fork it with a smaller batch or model."
     if advice := getattr(error, "advice", None):
         return said if str(advice) in said else f"{said} {advice}"
     if isinstance(error, ValueError | OSError | RuntimeError) or type(error).__module__.startswith("vaecore."):
         return said  # ours are written to be read
     return f"Unexpected {type(error).__name__}: {said}. The log tells where."
-
-
-def _full(error: BaseException) -> bool:
-    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
-    return full or "No space left on device" in str(error)  # as libraries written in other languages word it
-
-
-def _memory(error: BaseException) -> bool:
-    words = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in words or "can't allocate memory" in words
 
 
 if __name__ == "__main__":

@@ -16,10 +16,12 @@ from torch import Tensor
 
 from vaecore.config import RunConfig
 from vaecore.data.base import Standardising
+from vaecore.errors import short_of_memory
 from vaecore.models import Batch, Family
 from vaecore.schedules.inference import Aggressive
 from vaecore.schedules.kl_cost import Plain
 from vaecore.store import STEP_COLUMNS
+from vaecore.training import memory
 from vaecore.training.feed import Feed, order
 from vaecore.training.graphs import Captured, captured
 from vaecore.training.step import Step, Trainer, frozen
@@ -55,7 +57,18 @@ class Course:
         self._captured: Captured | None = None
 
     def advance(self, step: int) -> bool:
-        """One update towards the end of training step `step`; True when it was the last one that it needed."""
+        """One update towards the end of training step `step`; True when it was the last one that it needed.
+
+        Raises `OutOfMemory`, which says which batch would fit.
+        """
+        try:
+            return self._advanced(step)
+        except (MemoryError, RuntimeError) as error:
+            if not short_of_memory(error):
+                raise
+            raise memory.advised(error, self) from error
+
+    def _advanced(self, step: int) -> bool:
         if self.turns is None or not self.turns.aggressive:
             self.update(step)
             return True

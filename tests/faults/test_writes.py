@@ -1,0 +1,54 @@
+"""Some of the places at which a disk can fail; `make faults` tries each, once and for good, by four errors."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.faults.disk import failing
+from tests.faults.test_kills import tried
+from vaecore.files import DISK, in_words, of_disk, write_json_atomic
+
+
+def test_a_training_on_a_disk_that_fails_resumes_with_the_same_bits(tmp_path: Path) -> None:
+    assert "faults 0" in tried("writes", "--store", str(tmp_path / "t"), "--every", "37", "--errors", "ENOSPC", "EIO")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7_200)
+def test_every_place_at_which_the_disk_is_asked(tmp_path: Path) -> None:
+    assert "faults 0" in tried("writes", "--store", str(tmp_path / "t"), seconds=7_000)
+
+
+def test_the_disk_fails_where_it_is_told_to(tmp_path: Path) -> None:
+    """One write of a file asks it to open, write, flush, sync and rename, and then to sync the folder."""
+    with failing(tmp_path) as disk:
+        write_json_atomic(tmp_path / "a.json", {"a": 1})
+    assert [asked.split()[0] for asked in disk.asked] == ["open", "write", "flush", "fsync", "replace"]
+    for at in range(1, 6):
+        with failing(tmp_path, at, errno.EIO), pytest.raises(OSError, match="Input/output error"):
+            write_json_atomic(tmp_path / "a.json", {"a": 2})
+        assert (tmp_path / "a.json").read_text() == '{\n "a": 1\n}\n'
+        assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+@pytest.mark.parametrize(("number", "words"), [
+    (errno.ENOSPC, "The disk is full: free some space, then press Resume."),
+    (errno.EDQUOT, "The quota of the disk is used up: free some space or have it raised, then press Resume."),
+    (errno.EROFS, "The disk can only be read: make it writable again, then press Resume."),
+    (errno.EIO, "The disk failed (input/output error): check it, or take the store to another, then press Resume.")])
+def test_each_failure_of_a_disk_has_words_and_a_way_out(number: int, words: str) -> None:
+    error = OSError(number, os.strerror(number), "/store/x")
+    assert number in DISK and in_words(error, "press Resume") == words
+    try:
+        raise RuntimeError("could not be saved") from error
+    except RuntimeError as wrapped:
+        assert of_disk(wrapped) == number and in_words(wrapped, "press Resume") == words
+
+
+def test_other_errors_keep_their_words() -> None:
+    assert in_words(PermissionError(errno.EACCES, "Permission denied", "/x")) == "Permission denied: /x"
+    assert in_words(ValueError("a plain one")) == "a plain one" and of_disk(ValueError("x")) == 0
