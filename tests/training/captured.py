@@ -28,9 +28,12 @@ def clips(name: str, **model: Any) -> dict[str, Any]:
     return {"data": {**data, "clips": 8}, "model": {**values, **model}, "training": {"epochs": 2, "batch_size": 2}}
 
 
-def modal(name: str, **data: Any) -> dict[str, Any]:
-    return {"data": {"name": "planted-blocks", "samples": 400, **data}, "model": MODAL[name],
-            "training": {"epochs": 1, "batch_size": 40}}
+def modal(name: str, posterior: dict[str, Any] | None = None, **data: Any) -> dict[str, Any]:
+    model = MODAL[name]
+    if posterior is not None:
+        model = {**model, "posterior": {**model["posterior"], **posterior}}
+    return {"data": {"name": "planted-blocks", "samples": 200, **data}, "model": model,
+            "training": {"epochs": 1, "batch_size": 20}}
 
 
 TEACHER = {"kind": "teacher-forcing"}
@@ -63,6 +66,8 @@ CAPTURED: dict[str, dict[str, Any]] = {
     **{f"{name}, gaps": modal(name, missing={"kind": "random"})
        for name in ("joint", "mixture", "mixture-of-products", "dmvae", "separate", "concatenated")},
     "dmvae, whole": modal("dmvae"),
+    "product": modal("product", posterior={"random_subsets": 0}),
+    "product, gaps": modal("product", posterior={"random_subsets": 0}, missing={"kind": "random"}),
     "svg-lp": clips("lp", feeding=TEACHER), "svg-fp": clips("fp", feeding=TEACHER),
     "svg-lp, states": clips("states", feeding=TEACHER),
     "recurrent-predictor": clips("one", feeding=TEACHER),
@@ -79,6 +84,6 @@ EAGER: dict[str, tuple[dict[str, Any], str]] = {
     "aggressive": (vae(training={"inference": {"kind": "aggressive", "most": 3}}), "take turns"),
     "scheduled sampling": (clips("lp", feeding={"kind": "scheduled"}), "changes from step to step"),
     "three stages": (clips("sv2p"), "changes from stage to stage"),
-    "product": (modal("product"), "decided on the CPU"),
+    "product, random subsets": (modal("product"), "drawn anew for each step"),
     "closed form": (single({"family": "pca", "latent_size": 3}), "takes no steps"),
 }

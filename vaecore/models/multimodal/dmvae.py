@@ -85,8 +85,8 @@ class DMVAE(Multimodal):
         """The joint ELBO (27), and one for each modality n, whose shared code comes from n alone (erratum E12)."""
         observed = observed_mask(batch, self.names)
         experts, private_q = self.encode_each(batch, observed)
-        count = len(self.names)
-        sources = torch.cat([torch.ones(1, count), torch.eye(count)]).to(experts.shift.device)
+        count, device = len(self.names), experts.shift.device
+        sources = torch.cat([torch.ones(1, count, device=device), torch.eye(count, device=device)])
         shared_q = experts.product(sources)  # (26): q(j|x), of all and then of each alone, (1 + M, B, r)
         j = shared_q.rsample(generator)[0]
         z = {SHARED: j} | {name: q.rsample(generator)[0] for name, q in private_q.items()}

@@ -57,31 +57,33 @@ class MVAE(MultimodalVAE):
         super().__init__(modalities, config)
         self.marginals, self.quotients = choice.marginals, choice.quotient == "posterior"
         self.random_subsets = choice.random_subsets if len(modalities) > 2 else 0
+        self._on: dict[torch.device, tuple[Tensor, list[list[bool]]]] = {}
         self.encoder = Encoders(modalities, 2 * config.latent_size, config.networks)
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
         """The ELBO (24) of every subset of this step, each of which reconstructs only its own members (erratum E11)."""
         observed = observed_mask(batch, self.names)
-        subsets = self.drawn_subsets(generator)  # (S, M) on the CPU: which code goes where is decided there
         experts = self.experts_of(batch, observed)  # q(z|x_m) / p(z), (M, B, r)
-        q = experts.product(subsets.to(experts.shift.device))  # (23): p(z) times the experts of each subset, (S, B, r)
+        subsets, rows = self.subsets_on(experts.shift.device, generator)
+        q = experts.product(subsets)  # (23): p(z) times the experts of each subset, (S, B, r)
         z = q.rsample(generator)[0]
+        having = [[s for s, row in enumerate(rows) if row[m]] for m in range(len(self.names))]
         # log p(x_m|z), for the codes of those subsets that have modality m
-        scores = self.log_likelihoods(batch, observed, {name: z[subsets[:, m]] for m, name in enumerate(self.names)},
-                                      generator)
-        places = subsets.cumsum(0) - 1  # of subset s among those that have modality m
+        scores = self.log_likelihoods(batch, observed, {
+            name: torch.stack([z[s] for s in those]) for name, those in zip(self.names, having, strict=True)},
+            generator)
         kl = q.kl_from_standard()
         # An observation that has nothing of a subset says nothing in its ELBO.
         counts = None if observed is None else subset_counts(subsets, observed)  # (S, B)
         elbos = []
-        for s, subset in enumerate(subsets):
+        for s, subset in enumerate(rows):
             here = 1.0 if counts is None else counts[s]
-            terms = {name: scores[name][places[s, m]] * here for m, name in enumerate(self.names) if subset[m]}
+            terms = {name: scores[name][having[m].index(s)] * here for m, name in enumerate(self.names) if subset[m]}
             elbos.append((1.0, Evidence(terms, {"z": kl[s] if counts is None else kl[s] * counts[s][:, None]})))
         return Objective(elbos, weights=self.weights)
 
     def varies(self, total: int) -> str:
-        return "which subset has a code for which modality is decided on the CPU"
+        return "which subsets of its modalities are trained is drawn anew for each step" if self.random_subsets else ""
 
     def encode(self, batch: Batch) -> dict[str, Posterior]:
         experts = self.experts_of(batch, observed_mask(batch, self.names))
@@ -96,6 +98,19 @@ class MVAE(MultimodalVAE):
         heads = self.encoder(batch)
         found = Experts.quotients(heads) if self.quotients else Experts.bounded(heads)
         return found if observed is None else found.where(observed)
+
+    def subsets_on(self, device: torch.device, generator: torch.Generator | None) -> tuple[Tensor, list[list[bool]]]:
+        """The subsets of one step, (S, M) on a device, and as rows: which code goes where is decided on the CPU.
+
+        What is the same at every step is copied to a device once: a copy would wait for it.
+        """
+        if self.random_subsets:
+            drawn = self.drawn_subsets(generator)
+            return drawn.to(device), drawn.tolist()
+        if device not in self._on:
+            always = self.drawn_subsets()
+            self._on[device] = always.to(device), always.tolist()
+        return self._on[device]
 
     def drawn_subsets(self, generator: torch.Generator | None = None) -> Tensor:
         """The subsets of modalities of one step, (S, M): all, each alone, and random ones."""
@@ -119,6 +134,6 @@ def subset_counts(subsets: Tensor, observed: Tensor) -> Tensor:
     shown = (subsets.to(observed.device)[..., None] & observed).sum(1)  # (S, B): how many of the subset it has
     counts = shown > 0
     counts[1:] &= observed.sum(0) > 1
-    drawn = (subsets.sum(1) > 1).to(observed.device)
-    drawn[0] = False  # of a random subset with one of them there, or all there is, the ELBO counts already
+    # Of a random subset with one of them there, or all there is, the ELBO counts already.
+    drawn = (subsets.sum(1) > 1).to(observed.device) & (torch.arange(len(subsets), device=observed.device) > 0)
     return (counts & (~drawn[:, None] | ((shown > 1) & (shown < observed.sum(0))))).float()

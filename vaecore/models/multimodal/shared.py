@@ -164,7 +164,7 @@ class Multimodal(Family):
                  ) -> Evidence:
         """The ELBO of what is observed; of a mixture the mean over its components, which is a lower bound of it."""
         observed = observed_mask(batch, self.names)
-        z, weights, kl = {}, torch.ones(1, 1), {}
+        z, weights, kl = {}, torch.ones(1, 1, device=next(iter(batch.values())).device), {}
         for latent, q in posteriors.items():
             assert not isinstance(q, Point)
             parts = q.components if isinstance(q, PosteriorMixture) else [q]
