@@ -145,7 +145,7 @@ class Visitor:
         message.rerun_script.fragment_id = fragment
         message.rerun_script.widget_states.widgets.extend(self.states.values())
         await self.socket.send(message.SerializeToString())
-        where = f"/{self.page}?{self.query}"
+        where, whole_page = f"/{self.page}?{self.query}", not fragment
         while True:
             try:
                 data = await asyncio.wait_for(self.socket.recv(), 120)
@@ -155,7 +155,9 @@ class Visitor:
             assert isinstance(data, bytes)
             told = ForwardMsg.FromString(data)
             kind = told.WhichOneof("type")
-            if kind == "delta":
+            if kind == "new_session":  # what is drawn is told anew: of a fragment alone, what lay inside it may be gone
+                self.widgets = {name: each for name, each in self.widgets.items() if not (whole_page or each[2])}
+            elif kind == "delta":
                 self._take(told, where)
             elif kind == "page_not_found":
                 self.log.errors[f"page not found: {where}"] += 1
@@ -163,7 +165,8 @@ class Visitor:
                 whole = told.script_finished in (ForwardMsg.FINISHED_SUCCESSFULLY,
                                                  ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY)
                 if told.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
-                    continue  # the page asks for itself anew
+                    whole_page = True  # it asks for itself anew
+                    continue
                 if not whole:
                     self.log.errors[f"ended with {told.script_finished}: {where}"] += 1
                 return whole
@@ -362,7 +365,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a minute and a hundred visits; keeps nothing")
     options = parser.parse_args()
     if options.quick:
-        options.minutes, options.visits = 1.0, 100
+        options.minutes, options.visits = min(options.minutes, 1.0), min(options.visits, 100)
     log = Log()
     with tempfile.TemporaryDirectory() as folder:
         store = Path(folder)

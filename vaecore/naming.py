@@ -15,9 +15,9 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
+from vaecore.memory import held
 from vaecore.named import Declarations, declarations
 
 Values = Mapping[str, Any]
@@ -96,7 +96,7 @@ def named(values: Values) -> Named:
     return _named(text)
 
 
-@lru_cache(4096)
+@held
 def _named(text: str) -> Named:
     known = declarations()
     whole = complete(json.loads(text))

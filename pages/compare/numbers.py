@@ -12,6 +12,7 @@ from pages.shared.tables import offer
 from pages.shared.words import escaped
 from vaecore.evaluate.settings import Settings
 from vaecore.library.headline import Headline, comparable
+from vaecore.memory import held
 from vaecore.store import Run
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ def _stamps(run: Run) -> tuple[int, ...]:
     return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@held
 def _compared(paths: tuple[str, ...], stamps: tuple[tuple[int, ...], ...], reference: str,  # noqa: ARG001 (the key)
               _runs: list[Run]) -> Comparison:
     from vaecore.comparison.numbers import compare

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from starlette.routing import Route
 
 from pages.components import serve
 from vaecore.files import opened
+from vaecore.memory import held
 from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 HEIGHT, WIDTH = 72, 320  # pixels: a row is half as high, on screens of two pixels each
 LARGEST_PICTURE, LARGEST_AREA = 4_000_000, 8_000_000  # bytes and pixels of a preview.png, which may come from anywhere
-KEPT = 1_024  # rows of some 10 kB
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 
@@ -59,7 +58,7 @@ async def _preview(request: Request) -> Response:
     return answer
 
 
-@lru_cache(KEPT)
+@held
 def small(path: Path, _: int) -> bytes:
     """The upper left of a picture at the size of a row, as PNG; nothing where it is none."""
     from PIL import Image

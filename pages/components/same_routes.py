@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -20,7 +19,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from pages.components import serve
-from vaecore import packing
+from vaecore import memory, packing
 from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from vaecore.explore.same import Line
 
 MOST_STEPS = 48  # of one question
-MOST_KEPT = 64 * 2**20  # bytes of lines that are kept in memory
 LARGEST_SEED = 2**31 - 1
 LAST = "last"  # the weights that a run ended with
 _MAKING = threading.Lock()  # one line is drawn at a time, and torch runs once
@@ -47,8 +45,6 @@ class Strip:
     words: tuple[str, ...]
     note: str
 
-
-_kept: OrderedDict[tuple[str, ...], Strip] = OrderedDict()
 
 
 def same_address(line: Line, version: str = "") -> str:
@@ -115,14 +111,11 @@ def _drawn(line: Line, count: int, seed: int, moment: Moment) -> Strip:
 
     name = (line.recipe, str(line.run.path), str(line.source.path), line.given, line.target, str(count), str(seed),
             digest_of(moment.path), digest_of(line.source.weights))
-    with _MAKING:  # who come at once wait for one
-        found = _kept.get(name)
-        if found is None:
-            found = _kept[name] = _strip(line, count, seed, moment)
-            while sum(len(each.png) + 200 for each in _kept.values()) > MOST_KEPT and len(_kept) > 1:
-                _kept.popitem(last=False)
-        _kept.move_to_end(name)
-    return found
+    def make() -> Strip:
+        with _MAKING:
+            return _strip(line, count, seed, moment)
+
+    return memory.pool.get((_drawn, *name), make)
 
 
 def _strip(line: Line, count: int, seed: int, moment: Moment) -> Strip:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from pages.components import serve
+from vaecore.memory import held
 from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-KEPT = 32  # runs, of at most half a megabyte each
 _MAKING = threading.Lock()
 
 
@@ -56,7 +55,7 @@ def _answer(run: Run, stamp: int, request: Request) -> Response:
     return serve.tagged(found, hashlib.sha256(found).hexdigest()[:32], request, "no-cache")
 
 
-@lru_cache(KEPT)
+@held
 def _packed(path: Path, _: int) -> bytes:
     from vaecore.explore.seen import seen
     from vaecore.explore.single import Checkpoint

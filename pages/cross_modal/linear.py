@@ -12,6 +12,7 @@ from pages.shared import pictures
 from pages.shared.bars import bar, plain, signed
 from pages.shared.palette import BLUE, GREY, ORANGE, see_through
 from vaecore.evaluate.results import percent
+from vaecore.memory import held
 from vaecore.modalities import Image, Label, Modality
 
 if TYPE_CHECKING:
@@ -140,11 +141,11 @@ def explained(checkpoint: CrossModal) -> None:
             f'margin-bottom:.6rem">{legend}</div>{"".join(rows)}</div>')
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
+@held
 def _scores(path: str, stamp: int, _checkpoint: CrossModal) -> dict[str, Numbers]:  # noqa: ARG001 (the cache's key)
     return _checkpoint.scores()
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
+@held
 def _explained(path: str, stamp: int, _checkpoint: CrossModal) -> dict[str, dict[str, float]]:  # noqa: ARG001 (the cache's key)
     return _checkpoint.explained()

@@ -9,6 +9,7 @@ import streamlit as st
 from pages.cross_modal.state import key, stamp
 from pages.shared import pictures
 from pages.shared.words import escaped
+from vaecore.memory import held
 
 if TYPE_CHECKING:
     from vaecore.explore.crossmodal import CrossModal, Traversal
@@ -95,7 +96,7 @@ def other(checkpoint: CrossModal) -> None:
     st.session_state[place] = st.session_state.get(place, 0) + 1
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@held
 def _swapped(path: str, stamp: int, name: str, source: str | None, seed: int, _checkpoint: CrossModal  # noqa: ARG001 (the cache's key)
              ) -> tuple[Images, Images, Images]:
     from vaecore.explore.pictures import legible
@@ -107,7 +108,7 @@ def _swapped(path: str, stamp: int, name: str, source: str | None, seed: int, _c
     return flat.reshape(len(rows), len(columns), *flat.shape[1:]), left, top
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@held
 def _moved(path: str, stamp: int, name: str, example: int, values: tuple[float, ...], _checkpoint: CrossModal  # noqa: ARG001 (the cache's key)
            ) -> tuple[Traversal, Traversal]:
     return (_checkpoint.traverse_private(name, example, values),

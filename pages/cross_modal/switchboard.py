@@ -22,6 +22,7 @@ from pages.cross_modal.state import (
     redraw,
     stamp,
 )
+from vaecore.memory import held
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -124,13 +125,13 @@ def believed(checkpoint: CrossModal, given: dict[str, Tensor]) -> Beliefs | None
     return _believed(str(checkpoint.run.path), stamp(checkpoint), digest(given), checkpoint, given)
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
+@held
 def _generated(path: str, stamp: int, given: str, predict: tuple[str, ...], count: int, temperature: float,  # noqa: ARG001 (the cache's key)
                seed: int, _checkpoint: CrossModal, _given: dict[str, Tensor]) -> dict[str, Generated]:
     return _checkpoint.generate(_given, predict, count, temperature, seed)
 
 
-@st.cache_resource(max_entries=256, show_spinner=False)
+@held
 def _believed(path: str, stamp: int, given: str, _checkpoint: CrossModal, _given: dict[str, Tensor]  # noqa: ARG001 (the cache's key)
               ) -> Beliefs | None:
     return _checkpoint.experts(_given)

@@ -16,6 +16,7 @@ from pages.shared.checkpoints import TRAVERSE
 from pages.shared.hand import described
 from pages.shared.words import escaped
 from vaecore.mapping import Settings
+from vaecore.memory import held
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
@@ -144,7 +145,7 @@ def _differ(here: AtHand, there: AtHand) -> str:
                                    "it is not shown beside the first.")
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
+@held
 def _laid(key: str, settings: Settings, _here: AtHand) -> tuple[Any, ...]:  # noqa: ARG001 (the cache's key)
     """What a map is besides its observations, which are held elsewhere; for all sessions."""
     from vaecore.explore.maps import kept
@@ -168,7 +169,7 @@ def _turned(first: LatentMap, second: LatentMap) -> tuple[LatentMap, Alignment |
     return second.moved(alignment), alignment
 
 
-@st.cache_resource(max_entries=24, show_spinner=False)
+@held
 def _numbers(run_id: str, key: str, _here: AtHand) -> list[Number]:  # noqa: ARG001 (the cache's key)
     """What points can be coloured by: the measures, and the dimensions of the code."""
     from vaecore.explore.maps.encoded import MEASURES, ends

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -15,6 +15,7 @@ from pages.shared import colours, warm
 from pages.shared.words import escaped
 from vaecore import marks
 from vaecore.library.headline import names
+from vaecore.memory import held
 from vaecore.store import Run, Store, StoreError
 from vaecore.views import SINGLE, VIEWS, Opened, View, view_of, views_of
 
@@ -359,7 +360,7 @@ def stamps(run: Run) -> tuple[int, ...]:
     return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in (run.weights, run.path / "summary.json"))
 
 
-@st.cache_resource(max_entries=48, show_spinner="Loading the checkpoint …")
+@held(meanwhile=partial(st.spinner, "Loading the checkpoint …"))
 def _load(view: str, path: str, stamps: tuple[int, ...]) -> Any:  # noqa: ARG001 (part of the cache's key)
     import torch
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages.shared.checkpoints import stamps
+from vaecore.memory import held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ def show(opened: Checkpoint | CrossModal, directions: Sequence[Direction] = ()) 
          key=f"the-hand-{opened.run.id}", directions=directions)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
+@held
 def _described(path: str, stamps: tuple[int, ...], _opened: Checkpoint | CrossModal  # noqa: ARG001 (the cache's key)
                ) -> dict[str, Any]:
     """What does not change while the weights do not, found once for all sessions."""
@@ -61,7 +62,7 @@ def _described(path: str, stamps: tuple[int, ...], _opened: Checkpoint | CrossMo
     return described(_opened)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
+@held
 def _travelling(path: str, stamps: tuple[int, ...], _opened: Checkpoint | CrossModal  # noqa: ARG001 (the cache's key)
                 ) -> Travelling:
     """What the browser has of a run at hand, made once for all sessions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -11,6 +12,7 @@ from pages.shared.words import duration, escaped
 from vaecore.comparison.columns import metrics_of
 from vaecore.comparison.history import Record, recorded
 from vaecore.lab import Status
+from vaecore.memory import held
 from vaecore.store import Metrics, Run
 
 
@@ -37,7 +39,7 @@ def record(run: Run) -> Record:
         return reader.record
 
 
-@st.cache_resource(max_entries=64, show_spinner="Reading the metrics …")
+@held(meanwhile=partial(st.spinner, "Reading the metrics …"))
 def _reader(path: str) -> _Reader:
     return _Reader(path)  # here it is seen to take its time: a second for a hundred thousand steps
 

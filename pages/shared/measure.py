@@ -1,6 +1,7 @@
 """What the Train page has measured: the look of a data set, whether a model fits it, the time a training takes.
 
-Each answer is kept by the configuration's JSON. torch is imported when the first is asked for.
+Each answer is held by the configuration's JSON, outside of Streamlit's caches: these would show the bar of a
+conversion again whenever what they keep is asked for. torch is imported when the first is asked for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared.words import escaped
+from vaecore.memory import held
 from vaecore.schema import ConfigError
 
 if TYPE_CHECKING:
@@ -30,23 +32,17 @@ _measuring = threading.Lock()  # one at a time, or two visitors would measure ea
 
 def look(config: RunConfig) -> Look:
     """The data set in use; raises `DataUnavailable`, or `ConfigError` for a file that cannot be used."""
-    data = _data(config)
-    _read_first(data)
-    return _look(data)
+    return _look(_data(config))
 
 
 def dataset_of(data: DataConfig) -> Dataset:
     """A data set, loaded; raises as `look`."""
-    text = json.dumps(data.model_dump(mode="json"))
-    _read_first(text)
-    return _dataset(text)
+    return _dataset(json.dumps(data.model_dump(mode="json")))
 
 
 def look_at(data: DataConfig) -> Look:
     """What one looks like, before there is a configuration; raises as `look`."""
-    text = json.dumps(data.resolve().model_dump(mode="json"))
-    _read_first(text)
-    return _look(text)
+    return _look(json.dumps(data.resolve().model_dump(mode="json")))
 
 
 def fit(config: RunConfig) -> Fit:
@@ -113,23 +109,12 @@ def _config(text: str) -> RunConfig:
     return RunConfig.model_validate_json(text)
 
 
-@st.cache_resource(show_spinner=False)
-def _seen() -> dict[str, Dataset | None]:
-    """What has been read in this server, by its JSON; the data set until `_dataset` asks for it."""
-    return {}
-
-
-def _read_first(data: str) -> None:
-    """Read a data set that has not been read in this server, and show how far it is where it has to be converted.
-
-    Outside what is kept: Streamlit would show the bar again whenever the kept data set is asked for.
-    """
+@held
+def _dataset(data: str) -> Dataset:
+    """A data set by its JSON; shows how far it is where it has to be converted."""
     from vaecore.data.converted import Progress, watched
 
-    seen, shown = _seen(), 0.0
-    if data in seen:
-        return
-    place = st.empty()
+    shown, place = 0.0, st.empty()
 
     def show(progress: Progress) -> None:
         nonlocal shown
@@ -138,24 +123,19 @@ def _read_first(data: str) -> None:
             place.progress(progress.share, escaped(f"{str(progress)[:1].upper()}{str(progress)[1:]}"))
 
     with watched(show):
-        seen[data] = _config(f'{{"data": {data}}}').data.load()
+        found = _config(f'{{"data": {data}}}').data.load()
     place.empty()
+    return found
 
 
-@st.cache_resource(max_entries=3, show_spinner=False)
-def _dataset(data: str) -> Dataset:
-    found, _seen()[data] = _seen().get(data), None
-    return found or _config(f'{{"data": {data}}}').data.load()
-
-
-@st.cache_data(max_entries=24, show_spinner=False)
+@held
 def _look(data: str) -> Look:
     from vaecore.explore.look import look
 
     return look(_dataset(data))
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
+@held
 def _fit(text: str) -> Fit:
     from vaecore.training.build import fit
 
@@ -163,7 +143,7 @@ def _fit(text: str) -> Fit:
     return fit(config, _dataset(_data(config)))
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
+@held
 def _offers(text: str) -> dict[str, list[Fitting]]:
     from vaecore.training.fitting import FAMILY, fittings, mended, open_choices
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import streamlit as st
@@ -15,6 +16,7 @@ from pages.components import cloud
 from pages.components.hand import Direction
 from pages.shared import checkpoints, hand, pictures
 from pages.shared.words import escaped
+from vaecore.memory import held
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -237,7 +239,7 @@ def _made(checkpoint: Checkpoint) -> dict[str, Made]:
     return found
 
 
-@st.cache_resource(max_entries=16, show_spinner="Encoding observations of each class …")
+@held(meanwhile=partial(st.spinner, "Encoding observations of each class …"))
 def _labelled(path: str, stamps: tuple[int, ...], _checkpoint: Checkpoint) -> Labelled | None:  # noqa: ARG001 (the key)
     from vaecore.explore.groups import labelled
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -9,6 +10,7 @@ import streamlit as st
 from pages.components import reading
 from pages.shared import checkpoints, uploads
 from pages.shared.words import escaped
+from vaecore.memory import held
 from vaecore.store import StoreError
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def yardstick(checkpoint: Checkpoint) -> Yardstick:
     return _yardstick(checkpoint, str(checkpoint.run.path), checkpoints.stamps(checkpoint.run))
 
 
-@st.cache_resource(max_entries=32, show_spinner="Encoding test observations …")
+@held(meanwhile=partial(st.spinner, "Encoding test observations …"))
 def _yardstick(_checkpoint: Checkpoint, path: str, stamps: tuple[int, ...]) -> Yardstick:  # noqa: ARG001 (the key)
     from vaecore.explore.observed import observed
     from vaecore.explore.reading import COMPARED, Yardstick

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from pages.shared import pictures
 from pages.shared.words import escaped
+from vaecore.memory import held
 from vaecore.probability.saturation import saturated
 from vaecore.store import StoreError
 
@@ -256,14 +258,14 @@ def _nats(value: Any) -> str:
     return f"{value:.2f} nats".replace("-", "−") if good else "–"
 
 
-@st.cache_resource(max_entries=8, show_spinner=False)
+@held
 def _overfit(path: str, stamp: int, _checkpoint: Checkpoint) -> Overfit | None:  # noqa: ARG001 (the cache's key)
     from vaecore.explore.prior import overfit
 
     return overfit(_checkpoint)
 
 
-@st.cache_resource(max_entries=8, show_spinner="Encoding the data …")
+@held(meanwhile=partial(st.spinner, "Encoding the data …"))
 def _pair(path: str, stamp: int, _checkpoint: Checkpoint) -> Pair:  # noqa: ARG001 (the cache's key)
     from vaecore.explore.prior import pair
 

@@ -18,6 +18,7 @@ import streamlit as st
 
 from pages.components import player
 from pages.shared import checkpoints
+from vaecore.memory import held
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -107,7 +108,7 @@ def roll(checkpoint: VideoCheckpoint, plan: Plan) -> Roll:
     return _roll(str(checkpoint.run.path), checkpoints.stamps(checkpoint.run), plan.digest, checkpoint, plan)
 
 
-@st.cache_resource(max_entries=6, show_spinner=False)
+@held
 def _roll(path: str, stamps: tuple[int, ...], digest: str,  # noqa: ARG001 (the cache's key)
           _checkpoint: VideoCheckpoint, _plan: Plan) -> Roll:
     return Roll(_checkpoint, _plan)

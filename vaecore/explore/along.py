@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from vaecore.explore.crossmodal import CrossModal
 from vaecore.explore.sentences import SentenceCheckpoint
 from vaecore.explore.single import Checkpoint
 from vaecore.files import digest
+from vaecore.memory import held
 from vaecore.models import Family
 from vaecore.models.video.shared import VideoFamily
 from vaecore.store import COPY_AGAIN, Run
@@ -26,8 +26,6 @@ from vaecore.training.checkpoints import BrokenCheckpoint, kept_steps, kept_weig
 from vaecore.views import Opened, View, view_of
 
 MOST_MOMENTS = 40  # of a comparison: more are thinned, evenly
-OPENED_AT_ONCE = 16  # runs in memory
-MODELS_OF_STEPS = 4  # in memory besides: a line is drawn once at each step, and then kept
 
 
 class Moment(NamedTuple):
@@ -92,12 +90,12 @@ def _stamp(run: Run) -> tuple[int, ...]:
     return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in paths)
 
 
-@lru_cache(OPENED_AT_ONCE)
+@held
 def _opened(view: View[Opened], path: Path, *_: object) -> Opened:
     return view.load(Run(path))
 
 
-@lru_cache(MODELS_OF_STEPS)
+@held
 def _at(view: View[Opened], path: Path, weights: str, stamp: tuple[int, ...], moment: Moment, _: str) -> Opened:
     whole = _opened(view, path, weights, stamp)
     assert isinstance(whole, Checkpoint | SentenceCheckpoint | VideoCheckpoint | Codeless | CrossModal)

@@ -14,7 +14,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -30,6 +29,7 @@ from vaecore.data.identity import identity
 from vaecore.evaluate.classifier import MAX_CLASSIFIER_BYTES, Network
 from vaecore.evaluate.judges import Bounded, Progress, judge
 from vaecore.files import parsed_json, regular, write_bytes_atomic
+from vaecore.memory import held
 from vaecore.modalities import Image, Modality, Vector
 from vaecore.schema import ConfigError
 from vaecore.store import Run
@@ -166,7 +166,7 @@ def _read(path: Path, name: str, modality: Modality) -> KeptJudge | None:
     return None if told.st_size > MAX_CLASSIFIER_BYTES else _parsed(path, name, modality, told.st_mtime_ns, told.st_ino)
 
 
-@lru_cache(16)
+@held
 def _parsed(path: Path, name: str, modality: Modality, *_: int) -> KeptJudge | None:
     try:
         with safe_open(regular(path), "pt") as file:

@@ -16,7 +16,6 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Literal
 
 from vaecore import marks, naming
@@ -26,6 +25,7 @@ from vaecore.lab import State, status, where
 from vaecore.lab.state import run_of, tickets
 from vaecore.library.found import Found, numbers
 from vaecore.library.headline import Headline, sane, told
+from vaecore.memory import held
 from vaecore.named import declarations
 from vaecore.store import COPY_AGAIN, Run, Store, StoreError
 
@@ -153,7 +153,7 @@ def forget() -> None:
     """Forget every record that is kept in this process; measurements begin so."""
     with _lock:
         _kept.clear()
-    _identity.cache_clear()
+    _identity.clear()
 
 
 def _stamps(folder: str, names: Iterable[str]) -> Stamps:
@@ -271,7 +271,7 @@ def _scored_on(facts: Headline) -> str:
     return _digest([_identity(json.dumps(facts.read, sort_keys=True)), copy, *facts.scored_on[2:]])
 
 
-@lru_cache(2_000)
+@held
 def _identity(text: str) -> str:
     from vaecore.data.identity import identity
 

@@ -22,6 +22,7 @@ from vaecore.evaluate.gamma import (
     linear_cost,
     moments,
 )
+from vaecore.memory import held
 from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.schema import parse
 from vaecore.store import Run
@@ -221,7 +222,7 @@ def learned_variance(path: Path, stamp: int) -> float:  # noqa: ARG001 (part of 
     return float(load_model(path).state_dict()["likelihood.logvar"].exp())
 
 
-@lru_cache(maxsize=2)
+@held
 def moments_of(text: str) -> Moments:
     """Eigenvalues and scatter of a data set, by its configuration as JSON."""
     return moments(parse(RunConfig, json.loads(text)).data.load())

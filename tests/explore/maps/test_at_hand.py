@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from vaecore import memory
 from vaecore.explore import Checkpoint
-from vaecore.explore.maps import at_hand as memory
 from vaecore.explore.maps import latent_map
 from vaecore.explore.maps.at_hand import at_hand, held
 from vaecore.mapping import Settings
@@ -16,9 +16,9 @@ from vaecore.mapping import Settings
 
 @pytest.fixture(autouse=True)
 def empty() -> Iterator[None]:
-    memory._held.clear()
+    memory.pool.forget()
     yield
-    memory._held.clear()
+    memory.pool.forget()
 
 
 def test_a_split_is_encoded_once_for_all(here: Checkpoint) -> None:
@@ -42,21 +42,21 @@ def test_what_takes_too_long_is_the_first_so_many_until_the_rest_is_made(
 
 
 def test_memory_is_bounded_and_the_one_in_use_stays(here: Checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "ENTRIES", 2)
     first = at_hand(here, "test")
     at_hand(here, "kept")
     at_hand(here, "test")  # asked for again
+    monkeypatch.setattr(memory.pool, "most", lambda: int(2.5 * memory.size_of(first)))
     at_hand(here, "validation")
     assert held(here.run, "kept") is None and held(here.run, "test") is first
-    monkeypatch.setattr(memory, "BYTES", 1)
+    monkeypatch.setattr(memory.pool, "most", lambda: 1)
     at_hand(here, "kept")
-    assert len(memory._held) == 1 and held(here.run, "kept") is not None
+    assert len(memory.pool) == 1 and held(here.run, "kept") is not None
 
 
 def test_pages_of_thumbnails_are_made_once(here: Checkpoint) -> None:
     found = at_hand(here, "test")
-    before = found.size
+    before = memory.size_of(found)
     page = found.page(0)
-    assert found.page(0) is page and found.size == before + len(page)
+    assert found.page(0) is page and memory.size_of(found) > before + len(page)
     with pytest.raises(LookupError):
         found.page(7)

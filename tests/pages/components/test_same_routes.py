@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from pages.components import same_routes
 from tests.asking import Answer, ask
+from vaecore import memory
 from vaecore.explore import Checkpoint, decode_same
 from vaecore.store import Run, Store
 
@@ -29,7 +30,7 @@ def get(address: str, **headers: str) -> Answer:
 @pytest.fixture(autouse=True)
 def kept(root: Path) -> None:
     """The VAE of the store has kept its weights at step 10."""
-    same_routes._kept.clear()
+    memory.pool.forget()
     shutil.copytree(GALLERY / "mvae", root / "gallery" / "mvae")
     path = root / "runs" / "vae"
     shutil.rmtree(path / "kept", ignore_errors=True)
@@ -57,10 +58,12 @@ def test_pictures_are_those_of_the_checkpoint(root: Path) -> None:
     np.testing.assert_array_equal(originals, model.originals(slice(3)))
 
 
-def test_each_of_the_weights_is_drawn_once() -> None:
+def test_each_of_the_weights_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, draw = list[Any](), same_routes._strip
+    monkeypatch.setattr(same_routes, "_strip", lambda *told: drawn.append(told) or draw(*told))
     answer = get("/same/data/vae?of=ae&n=2&seed=0&at=10,11,12,last")
     assert [told["step"] for told, _ in read(answer.content)] == [10, None]
-    assert get("/same/data/vae?of=ae&n=2&seed=0&at=9").content[4:] and len(same_routes._kept) == 1, \
+    assert get("/same/data/vae?of=ae&n=2&seed=0&at=9").content[4:] and len(drawn) == 1, \
         "the same weights, so they are drawn once"
     again = get("/same/data/vae?of=ae&n=2&seed=0&at=10,11,12,last",
                        if_none_match=answer.headers["etag"])
@@ -93,7 +96,8 @@ def test_damage_is_said(root: Path) -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(same_routes, "MOST_KEPT", 2_000)
+    get("/same/noise/vae?n=4&seed=0")
+    monkeypatch.setattr(memory.pool, "most", lambda most=memory.pool.size + 8_000: most)
     for seed in range(20):
         get(f"/same/noise/vae?n=4&seed={seed}")
-    assert 1 <= len(same_routes._kept) < 10
+    assert 3 < len(memory.pool) < 12 and memory.pool.size <= memory.pool.most()

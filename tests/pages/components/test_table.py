@@ -67,10 +67,10 @@ def test_what_cannot_be_shown_is_not(root: Path) -> None:
     run = Store(root).find("bad")
     for content in (b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 40, b"GIF89a" + b"\0" * 90, b"x" * 5_000_000):
         run.preview.write_bytes(content)
-        previews.small.cache_clear()
+        previews.small.clear()
         assert get(previews.preview_address(run)).status == 404
     Image.new("1", (4000, 3000)).save(run.preview)
-    previews.small.cache_clear()
+    previews.small.clear()
     assert get(previews.preview_address(run)).status == 404, "more pixels than a preview has"
     run.preview.unlink()
     assert previews.preview_address(run) == "" and get("/previews/bad").status == 404

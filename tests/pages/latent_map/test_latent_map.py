@@ -14,6 +14,7 @@ from streamlit.testing.v1 import AppTest
 from pages.components.cloud import Chosen, as_sent, chosen, sets
 from tests.pages import demo
 from tests.pages.components.test_cloud import unpack
+from vaecore import memory
 from vaecore.explore import Checkpoint
 from vaecore.explore.maps import LatentMap, at_hand, kept, latent_map, neighbourhoods
 from vaecore.mapping import Settings
@@ -24,9 +25,9 @@ from vaecore.store import Store
 def in_use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("VAECORE_STORE", str(demo.store()))
     monkeypatch.setenv("VAECORE_CACHE", str(tmp_path / "cache"))
-    at_hand._held.clear()
+    memory.pool.forget()
     yield
-    at_hand._held.clear()
+    memory.pool.forget()
 
 
 def opened(**query: str) -> AppTest:

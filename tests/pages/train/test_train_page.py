@@ -588,7 +588,7 @@ def test_data_that_are_converted_first_show_how_far_they_are(monkeypatch: pytest
 
     monkeypatch.setattr(Digits, "load", loaded)
     monkeypatch.setattr(measure.st, "empty", Place)
-    measure._seen.clear()
+    measure._dataset.clear()
     measure._look.clear()
     config = RunConfig(data=Digits(train_limit=77))
     assert measure.look(config).sizes["train"] == 77

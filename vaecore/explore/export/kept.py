@@ -26,6 +26,7 @@ from vaecore.explore.export.graph import Floats, Graph, NoGraph
 from vaecore.explore.export.networks import JUDGE, Network, What, computed, graph_of, judging, module_of
 from vaecore.explore.judged import KeptJudge, judge_of, judgeable
 from vaecore.files import BrokenFile, digest, prune, read_kept, write_bytes_atomic
+from vaecore.memory import held
 from vaecore.modalities import Modality
 from vaecore.store import Run
 from vaecore.training.checkpoints import load_model
@@ -37,6 +38,7 @@ COMPARED = 1_000_000_000  # fewer than the former where they would take more mul
 HALF = 2e-3  # largest difference of outputs with which half precision is good enough
 SINGLE = 1e-4  # and that a graph may have at all
 WAIT = 120.0  # s for another process that makes the same graph
+REFUSED = 1_000  # reasons that stay in memory
 UNWRITTEN = 4  # graphs that stay in memory where the disk takes none
 DIGEST = hashlib.sha256().digest_size  # bytes
 MAKING = threading.Lock()  # one graph is made at a time: its model and 100 observations of it lie in memory
@@ -100,6 +102,8 @@ def _made(name: str, path: Path, run: Run, what: What, of: str) -> Kept:
         found = _tagged(made(run, what, of))
     except NoGraph as error:
         _refused[name] = str(error)
+        for oldest in list(_refused)[:-REFUSED]:
+            _refused.pop(oldest, None)
         raise
     try:
         write_bytes_atomic(path, hashlib.sha256(found.bytes).digest() + found.bytes)
@@ -107,7 +111,7 @@ def _made(name: str, path: Path, run: Run, what: What, of: str) -> Kept:
     except OSError:  # a full or read-only disk
         _unwritten[name] = found
         for oldest in list(_unwritten)[:-UNWRITTEN]:
-            del _unwritten[oldest]
+            _unwritten.pop(oldest, None)
     return found
 
 
@@ -166,7 +170,7 @@ def difference(graph: Graph, inputs: Mapping[str, Floats], wanted: Mapping[str, 
     return worst
 
 
-@lru_cache(4)
+@held
 def _loaded(path: Path, what: What, of: str, _: str) -> Network:
     return _asked(Run(path), what, of)
 

@@ -1,16 +1,15 @@
-"""Codes of splits that lie in memory, shared by all sessions of a process and bounded in all.
+"""Codes of splits that lie in memory, shared by all sessions of a process.
 
 A page wants a map at once, so what was never encoded is encoded for some seconds; the rest is for the background.
 """
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from vaecore import memory
 from vaecore.explore.maps import kept
 from vaecore.explore.maps.encoded import Encoded, encode
 from vaecore.explore.maps.population import Population
@@ -20,7 +19,6 @@ from vaecore.mapping import Part
 from vaecore.store import Run
 
 SECONDS = 4.0  # that a visitor waits for codes
-ENTRIES, BYTES = 12, 2**30  # of all that is held
 
 
 class Name(NamedTuple):
@@ -51,12 +49,6 @@ class AtHand:
         """The observations that have codes."""
         return replace(self.population, count=len(self.encoded))
 
-    @property
-    def size(self) -> int:
-        """Memory that it takes."""
-        arrays = [self.encoded.means, *self.encoded.measures.values()]
-        return self.population.size + sum(x.nbytes for x in arrays) + sum(map(len, list(self.pages.values())))
-
     def page(self, number: int) -> bytes:
         """A page of thumbnails, made when it is first asked for; raises `LookupError` for one that is not there."""
         if number not in self.pages:
@@ -64,15 +56,11 @@ class AtHand:
         return self.pages[number]
 
 
-_held: OrderedDict[Name, AtHand] = OrderedDict()
-_making: dict[Name, threading.Lock] = {}
-_lock = threading.Lock()
-
 
 def held(run: Run, split: Part) -> AtHand | None:
     """What lies in memory of a split; None where nothing does."""
-    with _lock:
-        return _held.get(Name(str(run.path), kept.identity(run), split))
+    found: AtHand | None = memory.pool.peek((AtHand, Name(str(run.path), kept.identity(run), split)))
+    return found
 
 
 def at_hand(checkpoint: Checkpoint, split: Part, seconds: float = SECONDS) -> AtHand:
@@ -80,21 +68,11 @@ def at_hand(checkpoint: Checkpoint, split: Part, seconds: float = SECONDS) -> At
 
     Raises as `Population.of` does.
     """
-    name = Name(str(checkpoint.run.path), kept.identity(checkpoint.run), split)
-    with _lock:
-        making = _making.setdefault(name, threading.Lock())
-    with making:  # many who come at once wait for one
-        with _lock:
-            found = _held.get(name)
-        if found is None or (not found.whole and kept.has_codes(found.population)):
-            found = _made(checkpoint, split, seconds)
-        with _lock:
-            _held[name] = found
-            _held.move_to_end(name)
-            _making.pop(name, None)
-            while len(_held) > 1 and (len(_held) > ENTRIES or sum(each.size for each in _held.values()) > BYTES):
-                _held.popitem(last=False)
-    return found
+    name = (AtHand, Name(str(checkpoint.run.path), kept.identity(checkpoint.run), split))
+    before: AtHand | None = memory.pool.peek(name)
+    if before is not None and not before.whole and kept.has_codes(before.population):
+        memory.pool.forget(*name)  # the background has encoded the rest meanwhile
+    return memory.pool.get(name, lambda: _made(checkpoint, split, seconds))
 
 
 def _made(checkpoint: Checkpoint, split: Part, seconds: float) -> AtHand:

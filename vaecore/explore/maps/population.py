@@ -73,12 +73,6 @@ class Population:
                     for name, places in dataset.splits[split].groups.items()})
 
     @property
-    def size(self) -> int:
-        """Memory that the observations take, but for what is read from a file where it is needed."""
-        arrays = {} if self.feed is None else self.feed.arrays
-        return sum(x.nbytes for x in arrays.values() if not isinstance(x, np.memmap))
-
-    @property
     def class_names(self) -> tuple[str, ...]:
         """What each label that occurs is called."""
         most = -1 if self.labels is None or not len(self.labels) else int(self.labels.max())
