@@ -60,6 +60,7 @@ def other(last: Here | Slurm) -> tuple[Here | Slurm, str] | None:
     """
     if isinstance(last, Slurm):
         return Here(), "Resume here"
+    _from_address()  # the queue may be drawn before the form
     place, _ = _entered(draft.now(Submission(), KEY).groups[0])
     return (place, "Resume on SLURM") if isinstance(place, Slurm) and not trouble(place) else None
 

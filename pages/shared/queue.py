@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -72,9 +73,10 @@ def _panel(polling: bool) -> None:
         st.rerun()  # the page starts or ends the looking
     ended = [run for run, status in every if status.state not in lab.LIVE]
     shown = {run.path for run in (*live, *ended[:RECENT])}
-    running = sum(status.state == "running" for _, status in every)
-    waiting = len(live) - running
-    st.markdown(f"**Queue** · {running} training, {waiting} waiting" if live else "**Queue** · nothing is training")
+    counts = Counter(status.state for _, status in every)
+    unknown = f", {counts['unknown']} unknown" if counts["unknown"] else ""
+    st.markdown(f"**Queue** · {counts['running']} training, {counts['queued']} waiting{unknown}" if live
+                else "**Queue** · nothing is training")
     _notices(here)
     if not every:
         st.caption("Runs appear here as soon as one is started, with their progress.")

@@ -205,7 +205,7 @@ def _look(folder: Path) -> Status:
             last_word is None or last_word.attempt < attempt or last_word.signalled):
         sign = age if beat and beat.attempt == attempt else None
         there = _on_cluster(folder, launch, running, sign, ended=bool(last_word and last_word.attempt == attempt))
-    job, where = _job(folder, launch)
+    job, where = _job(folder, launch) if ticket is None else ("", "")
 
     state: State
     if ticket is not None:
