@@ -20,6 +20,7 @@ WORKER = [sys.executable, __file__, "worker"]
 def train(folder: Path, control: Control) -> str:
     """Counts steps from step.json; leaves the times of its life in times.jsonl."""
     config = json.loads((folder / "config.json").read_text())
+    config.setdefault("steps", config.get("training", {}).get("epochs"))  # of one made by the page, a step an epoch
     began, saved = time.time(), folder / "step.json"
     step = int(saved.read_text()) if saved.exists() else 0
     outcome = "finished"
