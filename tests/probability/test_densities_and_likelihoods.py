@@ -250,6 +250,21 @@ def test_the_bernoulli_of_evaluation_is_the_cross_entropy_of_training(scale: flo
     torch.testing.assert_close(found, BernoulliPixels(logits).log_prob(x), rtol=2e-6, atol=2e-5)  # as in training
 
 
+@pytest.mark.parametrize("logvar", [-13.8, -3.2, 0.0, 9.2])
+def test_a_gaussian_of_one_variance_is_that_of_as_many_equal_ones(logvar: float) -> None:
+    """The value, and the gradients of means and of the variance."""
+    generator = torch.Generator().manual_seed(2)
+    mean, x = torch.randn(2, 5, 3, 4, 4, generator=generator)
+    mean.requires_grad_()
+    one = torch.tensor(logvar, requires_grad=True)
+    each = GaussianPixels(mean.double(), one.double().expand(mean.shape)).log_prob(x.double())
+    found = GaussianPixels(mean, one).log_prob(x)
+    torch.testing.assert_close(found.double(), each, rtol=2e-6, atol=1e-4)
+    for own, wanted in zip(torch.autograd.grad(found.sum(), [mean, one]), torch.autograd.grad(each.sum(), [mean, one]),
+                           strict=True):
+        torch.testing.assert_close(own, wanted, rtol=1e-5, atol=1e-4)
+
+
 def test_many_undecided_pixels_do_not_underflow() -> None:
     """Half to the power of a thousand is no number in single precision."""
     with torch.no_grad():

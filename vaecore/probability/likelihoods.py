@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vaecore.modalities import Clip, Image, Label, Modality, Vector, Video
-from vaecore.probability.gaussian import gaussian_log_prob
+from vaecore.probability.gaussian import LOG_2PI, gaussian_log_prob
 from vaecore.schema import Strict, option
 
 PIXEL_LOGVAR = (-4.5, 0.0)
@@ -88,7 +88,10 @@ class GaussianPixels:
     logvar: Tensor
 
     def log_prob(self, x: Tensor) -> Tensor:
-        return _per_observation(gaussian_log_prob(x, self.mean, self.logvar))
+        if self.logvar.ndim:
+            return _per_observation(gaussian_log_prob(x, self.mean, self.logvar))
+        squares = _per_observation((x - self.mean).square())  # one variance for all: scaled once they are summed
+        return -0.5 * (squares * (-self.logvar).exp() + x.shape[1:].numel() * (LOG_2PI + self.logvar))
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
