@@ -30,6 +30,7 @@ from training import CPU, RESULTS, Block, spread, take_turns
 
 from vaecore.config import RunConfig, changed, preset
 from vaecore.data import Dataset
+from vaecore.lab.worker import keep_freed_memory
 from vaecore.models.video.svg import SVG
 from vaecore.training.build import build
 from vaecore.training.course import Course
@@ -293,7 +294,8 @@ def main() -> None:
     if chosen.memory_once:
         memory_once(chosen.memory_once)
         return
-    torch.set_flush_denormal(True)
+    torch.set_flush_denormal(True)  # as the worker does, and before anything parallel
+    keep_freed_memory()
     rounds = 3 if chosen.quick else ROUNDS
     results: dict[str, Any] = {
         "date": datetime.date.today().isoformat(),

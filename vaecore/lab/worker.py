@@ -7,6 +7,7 @@ A supervisor passes each run's lock, taken already, and has opened the attempt. 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import sys
@@ -31,8 +32,12 @@ from vaecore.views import view_of
 if TYPE_CHECKING:
     from vaecore.data.converted import Progress
 
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # glibc's M_TRIM_THRESHOLD and M_MMAP_THRESHOLD
+KEPT, KEPT_BLOCK = 2**30, 2**26  # bytes that may lie free at the end of the heap, and of a block that comes from there
+
 
 def main(arguments: list[str]) -> int:
+    keep_freed_memory()
     folder = Path(arguments[0]).absolute()
     lock = int(arguments[1]) if len(arguments) > 1 else None
     if len(arguments) > 2:
@@ -220,6 +225,18 @@ def attempted(folder: Path, attempt: int, control: Control) -> tuple[state.Outco
     heart.stop()
     jobs.write_exit(folder, attempt, outcome, detail, signalled=outcome == "stopped" and control.signalled)
     return outcome, failure
+
+
+def keep_freed_memory() -> None:
+    """Keep freed memory for the next step, until the process ends, where the C library is glibc.
+
+    It hands large blocks back at the end of every step, and gets them again page by page: 4 to 15 % of a step of clips.
+    """
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError, OSError):
+            adjust = ctypes.CDLL(None).mallopt
+            adjust(MMAP_THRESHOLD, KEPT_BLOCK)
+            adjust(TRIM_THRESHOLD, KEPT)
 
 
 def last_words(how: Literal["finished", "stopped"] | BaseException, folder: Path, control: Control
