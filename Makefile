@@ -42,6 +42,7 @@ bench: .venv/.installed-dev  ## measure against the peers and the limit; see ben
 	$(BIN)/python benchmarks/library_page.py
 	$(BIN)/python benchmarks/maps.py
 	$(BIN)/python benchmarks/interface.py
+	$(BIN)/python benchmarks/load.py
 	$(BIN)/python benchmarks/compare.py
 
 docs: .venv/.installed-dev  ## the API pages, docs/api/index.html, from the docstrings

@@ -1,0 +1,85 @@
+"""What README and docs say was measured is what the benchmarks have kept."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import sys
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from streamlit.proto.ButtonGroup_pb2 import ButtonGroup
+from streamlit.proto.Selectbox_pb2 import Selectbox
+from streamlit.proto.Slider_pb2 import Slider
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+README = (ROOT / "README.md").read_text().splitlines()
+
+
+@cache
+def benchmark(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"benchmark_{name}", ROOT / "benchmarks" / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # its dataclasses look for it there
+    spec.loader.exec_module(module)
+    return module
+
+
+def kept(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((RESULTS / f"{name}.json").read_text())
+    return found
+
+
+def test_the_readme_says_of_the_interface_what_was_measured() -> None:
+    interface = benchmark("interface")
+    wanted = interface.rows(kept("interface")["numbers"])
+    assert len(wanted) >= 8
+    for row in wanted:
+        assert row in README, "the README says something else than benchmarks/results/interface.json"
+
+
+def test_the_readme_says_of_runs_and_compare_what_was_measured() -> None:
+    page, library, compare = kept("library_page"), kept("library"), kept("compare")["numbers"]
+    for begin in (
+            f"| Runs with 500 runs: table painted; a search; memory of the server | {page['paint_s']:.2f} s; "
+            f"{page['filter_ms'] / 1000:.2f} s; {page['server_mb']:.0f} MB |",
+            f"| `vaecore runs QUERY --json` with 500 runs, its start included | {library['command']:.1f} s |",
+            "| Compare, curves of 12 runs of 20,000 steps: usable the first time, and again | "
+            f"{compare['usable_no_cache_s']:.1f} s, {compare['usable_s']:.1f} s |",
+            f"| The same: zoom, cursor, another measure across | {compare['zoom_ms']:.0f} ms, "
+            f"{compare['cursor_ms']:.0f} ms, {compare['measure_ms']:.0f} ms |"):
+        assert any(line.startswith(begin) for line in README), begin
+
+
+def test_every_target_of_the_interface_is_of_a_line_that_is_said() -> None:
+    interface = benchmark("interface")
+    assert {name for *_, names in interface.LINES for name in names} == set(interface.TARGETS)
+
+
+@pytest.mark.parametrize(("kind", "widget", "values"), [
+    ("selectbox", Selectbox(options=["a", "b"]), {"a", "b"}), ("selectbox", Selectbox(options=["a"]), set()),
+    ("selectbox", Selectbox(options=["a", "b"], disabled=True), set()),
+    ("selectbox", Selectbox(options=["a", "b"], form_id="f"), set()),
+    ("slider", Slider(default=[1], min=0, max=1, step=0.5), {0.0, 0.5, 1.0}),
+    ("slider", Slider(default=[1], min=1, max=1, step=1), set()),
+    ("button_group", ButtonGroup(options=[ButtonGroup.Option(content="x"), ButtonGroup.Option(content="y")]),
+     {"x", "y"})])
+def test_a_visitor_gives_a_widget_what_a_hand_could(kind: str, widget: Any, values: set[Any]) -> None:
+    load, found = benchmark("load"), set()
+    for seed in range(40):
+        state = load._another(kind, widget, random.Random(seed))
+        if state is not None:
+            told = getattr(state, state.WhichOneof("value"))
+            found.add(told.data[0] if hasattr(told, "data") else told)
+    assert found == values
+
+
+def test_every_page_of_the_menu_is_visited() -> None:
+    index = (ROOT / "pages" / "index.py").read_text()
+    assert all(f'"{name}/page.py"' in index for name in benchmark("load").PAGES
+               if name not in ("", "traverse", "latent-map", "cross-modal", "sentences", "video"))
