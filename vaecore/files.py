@@ -13,6 +13,7 @@ import json
 import math
 import os
 import re
+import shutil
 import stat
 import time
 import uuid
@@ -23,6 +24,7 @@ from typing import Any, BinaryIO
 
 OLD = 60.0  # seconds after which nobody is writing a temporary file any more
 DEEPEST = 60  # levels of lists and groups in a JSON; ours have under ten
+DELETED = ".deleted-"  # how the name of a folder begins that is being deleted
 _HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")  # half of a character of two, or a whole one so written
 
 
@@ -51,7 +53,7 @@ def of_disk(error: BaseException) -> int:
     return 0
 
 
-def in_words(error: BaseException, then: str = "try again") -> str:
+def trouble(error: BaseException, then: str = "try again") -> str:
     """What went wrong, for who asked for it: of a disk that failed with what helps, else in the error's own words.
 
     `then` is what is to be done once the disk is well.
@@ -227,6 +229,34 @@ def remove_leftovers(folder: Path, others: Collection[str] = ()) -> None:
         with contextlib.suppress(OSError):
             if leftover.name.partition(".tmp-")[0] not in others or time.time() - leftover.stat().st_mtime > OLD:
                 leftover.unlink()
+
+
+def moved_to(folder: Path, target: Path) -> bool:
+    """Give a folder that holds something the name `target`, whole; False where another holds that already."""
+    try:
+        folder.rename(target)
+    except OSError as error:
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):  # a file is in the way too
+            return False
+        raise
+    sync_folder(target.parent)
+    return True
+
+
+def delete(folder: Path) -> None:
+    """Delete a folder with all that is in it; a kill leaves none that is half there under its name."""
+    aside = folder.with_name(f"{DELETED}{uuid.uuid4().hex[:12]}")
+    os.utime(folder)  # so that nobody takes it for what a kill left
+    folder.rename(aside)
+    shutil.rmtree(aside)
+
+
+def clear_deleted(place: Path) -> None:
+    """Delete in `place` what is left of folders whose deleting, or whose writing, a kill has ended."""
+    for leftover in [*place.glob(f"{DELETED}*"), *place.glob("*.tmp-*")]:
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > OLD and leftover.is_dir() and not leftover.is_symlink():
+                shutil.rmtree(leftover)
 
 
 def sync_folder(folder: Path) -> None:

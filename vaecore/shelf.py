@@ -20,7 +20,16 @@ from vaecore import permission
 from vaecore.data.own.file import MAX_FILE_BYTES, digest_of_all
 from vaecore.data.own.pictures.folder import MAX_DEPTH
 from vaecore.data.own.words import shown
-from vaecore.files import BrokenFile, beside, read_json, write_bytes_atomic, write_json_atomic
+from vaecore.files import (
+    DELETED,
+    BrokenFile,
+    beside,
+    clear_deleted,
+    delete,
+    read_json,
+    write_bytes_atomic,
+    write_json_atomic,
+)
 from vaecore.schema import ConfigError, problem
 from vaecore.store import Store, StoreError
 from vaecore.untrusted import Untrusted, Word
@@ -66,6 +75,7 @@ def keep(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Path, bool]:
     was uploaded before. Raises `ConfigError` for what is too much or has names that cannot be kept, and `OSError`.
     """
     permission.require("upload data")
+    clear_deleted(folder(store))
     if not files or len(files) > MAX_FILES:
         raise _refused("", f"{len(files):,} files were uploaded.", f"Upload 1 to {MAX_FILES:,}, or a zip of them.")
     for name, content in files:
@@ -140,7 +150,8 @@ def brought(store: Store) -> list[Kept]:
     found = {entry.path: _kept(store, Path(entry.path), entry.name, entry.when) for entry in _remembered(store)}
     with contextlib.suppress(OSError):
         for path in folder(store).iterdir():
-            if str(path) not in found and path.name != "brought.json" and ".tmp-" not in path.name:
+            if str(path) not in found and path.name != "brought.json" and not (
+                    ".tmp-" in path.name or path.name.startswith(DELETED)):
                 found[str(path)] = _kept(store, path, "", path.stat().st_mtime)
     return sorted(found.values(), key=lambda kept: -kept.when)
 
@@ -164,7 +175,7 @@ def remove(store: Store, kept: Kept) -> None:
             raise StoreError(f"{kept.name} is used by {', '.join(ids[:5])}{', …' if len(ids) > 5 else ''}. "
                              "Remove that first.")
         if kept.path.is_dir() and not kept.path.is_symlink():
-            shutil.rmtree(kept.path)
+            delete(kept.path)
         else:
             kept.path.unlink(missing_ok=True)
     entries = _remembered(store)

@@ -17,11 +17,12 @@ torch nor trust: sizes are bounded, nothing is unpickled, and a broken file is a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
@@ -29,7 +30,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vaecore import permission, shared_stores
 from vaecore.errors import StoreError as StoreError
-from vaecore.files import BrokenFile, opened, parsed_json, read_json, regular, write_bytes_atomic, write_json_atomic
+from vaecore.files import (
+    BrokenFile,
+    beside,
+    clear_deleted,
+    moved_to,
+    opened,
+    parsed_json,
+    read_json,
+    regular,
+    write_bytes_atomic,
+    write_json_atomic,
+)
 from vaecore.shared_stores import NAME as NAME
 
 if TYPE_CHECKING:
@@ -293,46 +305,44 @@ class Store:
         permission.require("make a run")
         self.require_own()
         config = config.resolve()
-        path, title = self._named(checked_name(name)) if name else self._unnamed(config)
+        places = self._named(checked_name(name)) if name else self._unnamed(config)
         if point:  # its folder says which point it is, and its title what that changes
             from vaecore import naming
 
-            title = naming.title(config.model_dump(mode="json"))
+            places = ((path, naming.title(config.model_dump(mode="json"))) for path, _ in places)
+        # Made aside and moved there whole: a run that is not is never seen, whatever ends this process.
+        making = beside(self.root / "runs" / ".new")
+        making.mkdir(parents=True)
+        clear_deleted(making.parent)
         try:
-            write_json_atomic(path / "about.json", {**config.about(), "parent": parent, "experiment": experiment,
-                                                    **({"point": dict(point)} if point else {}),
-                                                    **({"title": title} if title else {})})
-            write_bytes_atomic(path / "config.json", config.to_json().encode())
-        except OSError:
-            shutil.rmtree(path, ignore_errors=True)  # nothing in it yet
+            write_bytes_atomic(making / "config.json", config.to_json().encode())
+            for path, title in places:
+                write_json_atomic(making / "about.json", {
+                    **config.about(), "parent": parent, "experiment": experiment,
+                    **({"point": dict(point)} if point else {}), **({"title": title} if title else {})})
+                if moved_to(making, path):
+                    return Run(path)
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
             raise
-        return Run(path)
+        raise AssertionError  # the places do not end without a word
 
-    def _named(self, name: str) -> tuple[Path, str]:
-        """The new folder called `name`, whose title that is."""
-        path = self.root / "runs" / name
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            raise StoreError(f"There is already a run called '{name}'. Choose another name, or remove that one."
-                             ) from None
-        return path, ""
+    def _named(self, name: str) -> Iterator[tuple[Path, str]]:
+        """Where a run called `name` goes, whose title that is."""
+        yield self.root / "runs" / name, ""
+        raise StoreError(f"There is already a run called '{name}'. Choose another name, or remove that one.")
 
-    def _unnamed(self, config: RunConfig) -> tuple[Path, str]:
-        """A new folder called by what was changed, with a number where there is one so called; and its title."""
+    def _unnamed(self, config: RunConfig) -> Iterator[tuple[Path, str]]:
+        """Where a run goes that is called by what was changed, with a number where one is so called; its title."""
         from vaecore import naming
 
         values = config.model_dump(mode="json")
         name, title = naming.slug(values), naming.title(values)
         for number in range(1, MOST_OF_A_NAME + 1):
             called = name if number == 1 else f"{name}-{number}"
-            if (self.root / "trash" / called).exists():  # it may come back
+            if (self.root / "trash" / called).exists() or (self.root / "runs" / called).exists():  # it may come back
                 continue
-            try:
-                (self.root / "runs" / called).mkdir(parents=True)
-            except FileExistsError:
-                continue
-            return self.root / "runs" / called, title if number == 1 else f"{title} ({number})"
+            yield self.root / "runs" / called, title if number == 1 else f"{title} ({number})"
         raise StoreError(f"There are {MOST_OF_A_NAME:,} runs called '{name}' already. Give this one a name of its own.")
 
     def discard(self, run: Run) -> str:
@@ -347,7 +357,8 @@ class Store:
         if target.exists():
             target = target.with_name(f"{target.name[:58]}-{secrets.token_hex(2)}")
         run.path.rename(target)
-        os.utime(target)  # when it was removed
+        with contextlib.suppress(OSError):  # it is removed all the same
+            os.utime(target)  # when it was
         return target.name
 
     def restore(self, name: str) -> Run:

@@ -16,6 +16,7 @@ from pages.shared.queue import STATES, anything_live
 from pages.shared.words import duration, escaped
 from vaecore import lab
 from vaecore.comparison.history import evaluated
+from vaecore.files import trouble
 from vaecore.store import StoreError
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def begin(series: Series, where: lab.Here | lab.Slurm) -> None:
         lab.submit_new([run.path for run in runs], where, stack=False)
         st.session_state["experiments:toast"] = f"{len(runs)} trainings are in the queue."
     except (StoreError, lab.LabError, OSError) as error:
-        st.session_state["experiments:error"] = str(error)
+        st.session_state["experiments:error"] = trouble(error)
 
 
 # -- its runs --------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from pages.latent_map.choice import Choice
 from pages.shared import checkpoints, taking
 from pages.shared.moved import ask_where
 from pages.shared.words import escaped
+from vaecore.files import trouble
 from vaecore.store import Run
 from vaecore.views import SINGLE
 
@@ -33,7 +34,7 @@ def at_hand(checkpoint: Checkpoint, settings: Settings) -> AtHand | None:
             return found(checkpoint, settings.split)
     except (DataUnavailable, ConfigError, StoreError, OSError) as error:
         if not ask_where(run, "map-where"):
-            st.warning(escaped(f"The {settings.split} observations of {run.id} cannot be read. {error}"),
+            st.warning(escaped(f"The {settings.split} observations of {run.id} cannot be read. {trouble(error)}"),
                        icon=":material/folder_off:")
     st.button(f"Show the {len(checkpoint.examples)} observations kept with it", icon=":material/inventory_2:",
               key="map-kept", on_click=choice.choose_split, args=("kept",), type="primary",

@@ -17,6 +17,7 @@ from pages.shared.words import escaped
 from vaecore import permission
 from vaecore.evaluate.parts import PARTS, title
 from vaecore.evaluate.settings import Settings
+from vaecore.files import trouble
 from vaecore.lab import LabError, evaluations
 from vaecore.library import marks, trash
 from vaecore.library.marks import Done
@@ -106,7 +107,7 @@ def _submit(able: Sequence[Record], parts: Sequence[str]) -> None:
     try:
         left = evaluations.submit([each.run for each in able], Settings(parts=list(parts)))
     except (StoreError, LabError, ConfigError, OSError, ValueError) as error:
-        _tell(str(error))
+        _tell(trouble(error))
         return
     _tell(f"{_runs(len(able) - len(left))} queued for evaluation.", good=True)
     _problems([f"{one}: {why}" for one, why in left.items()])
@@ -205,7 +206,7 @@ def _guarded(act: Callable[[], list[Done]]) -> list[Done] | None:
     try:
         return act()
     except (StoreError, LabError, OSError) as error:
-        _tell(str(error))
+        _tell(trouble(error))
         return None
 
 

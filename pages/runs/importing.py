@@ -10,6 +10,7 @@ from pages.shared import changing
 from pages.shared.checkpoints import explore_link, store
 from pages.shared.words import escaped
 from vaecore import permission
+from vaecore.files import trouble
 from vaecore.store import Run, StoreError
 
 MOST_MEGABYTES = 500  # of a zip that a page takes; larger ones are for the command line
@@ -51,7 +52,7 @@ def _take(file: io.BytesIO, name: str) -> None:
     except StoreError as error:
         told = (), "", str(error)
     except OSError as error:
-        told = (), "", f"Not imported. The store cannot be written to: {error.strerror or error}."
+        told = (), "", f"Not imported. {trouble(error)}"
     else:
         names = ", ".join(one.run.id for one in found)
         told = tuple(one.run for one in found), " ".join(

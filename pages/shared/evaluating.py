@@ -8,6 +8,7 @@ from pages.shared import changing, checkpoints
 from pages.shared.words import escaped
 from vaecore.evaluate.parts import title
 from vaecore.evaluate.settings import Settings
+from vaecore.files import trouble
 from vaecore.lab import LabError, evaluations
 from vaecore.lab.evaluations import ENDED, Item
 from vaecore.schema import ConfigError
@@ -25,7 +26,7 @@ def submit(runs: list[Run], settings: Settings | None = None) -> None:
         left_out = evaluations.submit(runs, settings, store=checkpoints.store())
         st.session_state[ERROR] = " ".join(f"{run} is left out: {why}" for run, why in left_out.items())
     except (LabError, StoreError, ConfigError, OSError) as error:
-        st.session_state[ERROR] = str(error)
+        st.session_state[ERROR] = trouble(error)
 
 
 def queue() -> None:
@@ -80,7 +81,7 @@ def _clear() -> None:
     try:
         evaluations.forget_ended(store=checkpoints.store())
     except (LabError, StoreError, OSError) as error:
-        st.session_state[ERROR] = str(error)
+        st.session_state[ERROR] = trouble(error)
 
 
 def _cancel(ids: list[str] | None = None) -> None:
@@ -90,4 +91,4 @@ def _cancel(ids: list[str] | None = None) -> None:
         else:
             evaluations.cancel(ids, store=checkpoints.store())
     except (LabError, StoreError, OSError) as error:
-        st.session_state[ERROR] = str(error)
+        st.session_state[ERROR] = trouble(error)

@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.shared.words import escaped
 from vaecore import permission
+from vaecore.files import trouble
 from vaecore.store import Run, StoreError
 
 
@@ -41,4 +42,4 @@ def _take(run: Run, key: str) -> None:
     try:
         run.relocate(path)
     except (ConfigError, StoreError, DataUnavailable, OSError) as error:
-        st.session_state[f"{key}:error"] = str(error)
+        st.session_state[f"{key}:error"] = trouble(error)

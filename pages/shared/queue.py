@@ -17,6 +17,7 @@ from pages.shared.checkpoints import explore_link, store
 from pages.shared.moved import ask_where
 from pages.shared.words import Colour, duration, escaped
 from vaecore import lab
+from vaecore.files import trouble
 from vaecore.lab.where import in_words, kept
 from vaecore.library.headline import names
 from vaecore.store import Run, Store, StoreError
@@ -66,7 +67,7 @@ def _panel(polling: bool) -> None:
     try:
         lab.kick(here.root)
     except OSError as error:
-        st.error(escaped(f"The queue cannot be served: {error}."), icon=":material/error:")
+        st.error(escaped(f"The queue cannot be served: {trouble(error)}"), icon=":material/error:")
     every = [(run, lab.status(run.path)) for run in here.runs()]
     live = [run for run, status in every if status.state in lab.LIVE]
     if bool(live) != polling:
@@ -230,4 +231,4 @@ def _guarded(action: Callable[[], object]) -> None:
     try:
         action()
     except (lab.LabError, StoreError, OSError) as error:
-        st.session_state["queue:error"] = str(error)
+        st.session_state["queue:error"] = trouble(error)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from pages.shared import changing
 from pages.shared.words import duration, escaped
+from vaecore.files import trouble
 from vaecore.lab import LabError
 from vaecore.lab.task import Progress, Task
 from vaecore.store import StoreError
@@ -22,7 +23,7 @@ def start(task: Task, key: str, *options: Mapping[str, str]) -> None:
     try:
         task.start(*options)
     except (LabError, StoreError, OSError) as error:
-        st.session_state[f"{key}:error"] = str(error)
+        st.session_state[f"{key}:error"] = trouble(error)
 
 
 def stop(task: Task, key: str) -> None:

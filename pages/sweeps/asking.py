@@ -21,6 +21,7 @@ from pages.shared.checkpoints import store
 from pages.shared.queue import anything_live
 from pages.shared.words import duration, escaped
 from vaecore import permission
+from vaecore.files import trouble
 from vaecore.lab import Here, LabError, Slurm, require_place
 from vaecore.named import presets
 from vaecore.schema import ConfigError, Strict, ends, in_words, title_of
@@ -324,7 +325,7 @@ def _start(ready: Plan, name: str, where: Here | Slurm) -> None:
         require_place(where)
         tending.start(store(), type(ready)(sweep, ready.points, ready.count, ready.notes), where)
     except (StoreError, LabError, ConfigError, OSError) as error:
-        st.session_state[f"{KEY}error"] = str(error)
+        st.session_state[f"{KEY}error"] = trouble(error)
         st.rerun()
     st.session_state.update({f"{KEY}open": name, f"{KEY}toast": f"{ready.trainings} trainings are on their way."})
     st.session_state.pop(f"{KEY}name", None)

@@ -12,6 +12,7 @@ from pages.shared.checkpoints import MAX_WATCHED, explore_link, store
 from pages.shared.queue import STATES as LOOKS
 from pages.shared.words import Colour, escaped
 from vaecore import lab
+from vaecore.files import trouble
 from vaecore.lab import LabError
 from vaecore.lab.where import in_words
 from vaecore.store import StoreError
@@ -43,7 +44,7 @@ def _panel(name: str, polling: bool) -> None:
         lab.kick(store().root)
         now = standing(store(), name)
     except (StoreError, OSError) as error:
-        st.error(escaped(str(error)), icon=":material/error:")
+        st.error(escaped(trouble(error)), icon=":material/error:")
         return
     if now.live != polling:
         st.rerun()  # the page begins or ends the looking
@@ -195,4 +196,4 @@ def _act(what: str, name: str, where: lab.Here | lab.Slurm | None = None) -> Non
             forget(store(), name)
             st.session_state[f"{KEY}open"] = ""
     except (StoreError, LabError, OSError) as error:
-        st.session_state[f"{KEY}error"] = str(error)
+        st.session_state[f"{KEY}error"] = trouble(error)

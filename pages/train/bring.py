@@ -20,6 +20,7 @@ from pages.shared import changing, measure, pictures
 from pages.shared.checkpoints import store
 from pages.shared.words import escaped
 from vaecore import shelf
+from vaecore.files import trouble
 from vaecore.schema import ConfigError, parse
 from vaecore.store import StoreError
 
@@ -93,7 +94,7 @@ def _dialog(asked: DataConfig | None) -> None:
     except ConfigError as error:
         return _trouble(error, "")
     except OSError as error:
-        st.error(escaped(f"The files cannot be kept: {error.strerror or error}."), icon=":material/error:")
+        st.error(escaped(f"The files cannot be kept. {trouble(error)}"), icon=":material/error:")
         return
     if place is not None:
         _understood(place, asked)
@@ -171,7 +172,7 @@ def _remove(kept: shelf.Kept) -> None:
     try:
         shelf.remove(store(), kept)
     except (StoreError, OSError) as error:
-        st.session_state["bring:error"] = str(error)
+        st.session_state["bring:error"] = trouble(error)
     else:
         st.session_state["bring:before"] = None
 

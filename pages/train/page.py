@@ -29,7 +29,7 @@ from pages.train.origin import (
     use_data,
     with_file_chosen,
 )
-from vaecore import lab, naming, permission
+from vaecore import files, lab, naming, permission
 from vaecore.library import equal_to, records
 from vaecore.schema import ConfigError, Problem, parse, problem, title_at
 from vaecore.store import StoreError, checked_name
@@ -303,7 +303,7 @@ def start(origin: Origin, config: RunConfig, name: str, seeds: int, where: lab.H
         stack = isinstance(where, lab.Here) and seeds > 1 and not measure.together(config, seeds)[0]
         lab.submit_new([run.path for run in runs], where, stack=stack)
     except (StoreError, ConfigError, lab.LabError, OSError) as error:
-        st.session_state["train:error"] = str(error)
+        st.session_state["train:error"] = files.trouble(error)
         st.rerun()
     started = [run.id for run in runs]
     st.session_state.update({"train:started": started, "train:clear": True, "train:toast": in_words(started)})

@@ -10,6 +10,7 @@ import streamlit as st
 from pages.components import reading
 from pages.shared import checkpoints, uploads
 from pages.shared.words import escaped
+from vaecore.files import trouble
 from vaecore.memory import held
 from vaecore.store import StoreError
 
@@ -73,7 +74,7 @@ def among(checkpoint: Checkpoint) -> AtHand | None:
         with st.spinner("Encoding training observations …"):
             return at_hand(checkpoint, "train", SECONDS)
     except (DataUnavailable, ConfigError, StoreError, OSError) as error:
-        st.caption(escaped(str(error)))
+        st.caption(escaped(trouble(error)))
         return None
 
 

@@ -279,7 +279,7 @@ def test_a_result_that_cannot_be_written_is_still_told(vae: Run, capsys: pytest.
     monkeypatch.setattr("vaecore.evaluate.kept.write_json_atomic", full)
     assert call(["evaluate", "vae", "--store", str(vae.path.parents[1]), "--parts", "none"]) == cli.evaluating.FAILED
     said = capsys.readouterr()
-    assert "ELBO" in said.out and "not kept: No space left on device" in said.err
+    assert "ELBO" in said.out and "not kept: The disk is full: free some space" in said.err
 
 
 def test_weights_that_are_no_numbers_are_told_in_words(vae: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.disk import failing
 from tests.faults.test_kills import tried
-from vaecore.files import DISK, in_words, of_disk, write_json_atomic
+from vaecore.files import DISK, of_disk, trouble, write_json_atomic
 
 
 def test_a_training_on_a_disk_that_fails_resumes_with_the_same_bits(tmp_path: Path) -> None:
@@ -42,13 +42,24 @@ def test_the_disk_fails_where_it_is_told_to(tmp_path: Path) -> None:
     (errno.EIO, "The disk failed (input/output error): check it, or take the store to another, then press Resume.")])
 def test_each_failure_of_a_disk_has_words_and_a_way_out(number: int, words: str) -> None:
     error = OSError(number, os.strerror(number), "/store/x")
-    assert number in DISK and in_words(error, "press Resume") == words
+    assert number in DISK and trouble(error, "press Resume") == words
     try:
         raise RuntimeError("could not be saved") from error
     except RuntimeError as wrapped:
-        assert of_disk(wrapped) == number and in_words(wrapped, "press Resume") == words
+        assert of_disk(wrapped) == number and trouble(wrapped, "press Resume") == words
 
 
 def test_other_errors_keep_their_words() -> None:
-    assert in_words(PermissionError(errno.EACCES, "Permission denied", "/x")) == "Permission denied: /x"
-    assert in_words(ValueError("a plain one")) == "a plain one" and of_disk(ValueError("x")) == 0
+    assert trouble(PermissionError(errno.EACCES, "Permission denied", "/x")) == "Permission denied: /x"
+    assert trouble(ValueError("a plain one")) == "a plain one" and of_disk(ValueError("x")) == 0
+
+
+def test_every_act_on_a_disk_that_fails_is_done_or_is_not(tmp_path: Path) -> None:
+    said = tried("acts", "--store", str(tmp_path / "s"), "--every", "4", "--errors", "ENOSPC", "EROFS")
+    assert "all: faults 0" in said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3_600)
+def test_every_place_of_every_act(tmp_path: Path) -> None:
+    assert "all: faults 0" in tried("acts", "--store", str(tmp_path / "s"), seconds=3_500)

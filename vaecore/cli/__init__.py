@@ -13,7 +13,7 @@ from importlib import import_module
 import typer
 
 from vaecore.cli.printing import WRONG, err
-from vaecore.files import in_words
+from vaecore.files import trouble
 from vaecore.lab.locks import LabError
 from vaecore.store import StoreError
 
@@ -59,7 +59,7 @@ def main() -> None:
     except (StoreError, LabError) as error:
         _give_up(str(error))
     except OSError as error:
-        _give_up(in_words(error))
+        _give_up(trouble(error))
     except Exception as error:
         names = {kind.__name__ for kind in type(error).__mro__}  # these live beside torch or pydantic
         if not names & {"ConfigError", "DataUnavailable", "BrokenCheckpoint", "NoPrior"}:

@@ -33,6 +33,7 @@ from vaecore.cli.progress import progress
 from vaecore.evaluate.evaluation import Evaluation, lines
 from vaecore.evaluate.parts import title
 from vaecore.evaluate.settings import Settings
+from vaecore.files import trouble
 from vaecore.lab import LabError, background, evaluations
 from vaecore.schema import ConfigError, problem
 from vaecore.store import Run, StoreError
@@ -114,7 +115,7 @@ def _evaluated(run: Run, settings: Settings, data_path: str, *, as_json: bool) -
         try:
             said = f"{background.KEPT}{keep(run, result, points)}"
         except OSError as error:
-            said = f"not kept: {error.strerror or error}"
+            said = f"not kept: {trouble(error)}"
     if not as_json:
         out.print("\n".join(lines(Evaluation.read(result))), highlight=False, markup=False)
     if result["partial"]:

@@ -26,7 +26,7 @@ from pydantic import Field
 
 from vaecore import permission
 from vaecore.evaluate.settings import Settings
-from vaecore.files import BrokenFile, read_json, remove_leftovers, write_json_atomic
+from vaecore.files import BrokenFile, read_json, remove_leftovers, trouble, write_json_atomic
 from vaecore.lab import background, locks
 from vaecore.lab.locks import LabError
 from vaecore.lab.task import Task
@@ -217,7 +217,7 @@ def _begin(store: Store, path: Path, ticket: Ticket) -> bool:
     except LabError:
         return False
     except (StoreError, ConfigError, OSError) as error:
-        _write(path, ticket, state="failed", detail=str(error)[:300])
+        _write(path, ticket, state="failed", detail=trouble(error)[:300])
         return False
     _write(path, ticket, state="begun", tries=ticket.tries + 1)
     return True

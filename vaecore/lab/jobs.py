@@ -22,10 +22,10 @@ import vaecore
 from vaecore import permission
 from vaecore.files import (
     BrokenFile,
-    in_words,
     opened,
     remove_leftovers,
     sync_folder,
+    trouble,
     write_bytes_atomic,
     write_json_atomic,
 )
@@ -65,7 +65,7 @@ SUPERVISOR = [sys.executable, "-m", "vaecore.lab.supervisor"]
 LAUNCH = f"{Launch.file}.json"
 STACK = f"{Together.file}.json"
 RESUME = "press Resume; the last checkpoint is whole"  # once the disk is well again
-DISK_FULL = in_words(OSError(errno.ENOSPC, ""), RESUME)
+DISK_FULL = trouble(OSError(errno.ENOSPC, ""), RESUME)
 SLOW = 5.0  # seconds after which a file that was written on a node is seen here at the latest
 GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is killed
 
@@ -148,14 +148,22 @@ def _queue(folders: Sequence[Path], members: Mapping[Path, list[str]], where: He
     with _queue_lock(root):
         for folder in folders:
             _check_state(folder)
-        for folder in folders:
-            keep(folder, where)
-            if folder in members:
-                write_json_atomic(folder / STACK, {"members": members[folder]})
-            else:
-                (folder / STACK).unlink(missing_ok=True)
-            ticket = f"5-{_behind_all(root)}-{known_attempt(folder) + 1}-{folder.name}"
-            (root / "queue" / ticket).touch(exist_ok=False)
+        made: list[Path] = []
+        try:
+            for folder in folders:
+                keep(folder, where)
+                if folder in members:
+                    write_json_atomic(folder / STACK, {"members": members[folder]})
+                else:
+                    (folder / STACK).unlink(missing_ok=True)
+            for folder in folders:
+                made.append(root / "queue" / f"5-{_behind_all(root)}-{known_attempt(folder) + 1}-{folder.name}")
+                made[-1].touch(exist_ok=False)
+        except OSError:  # a disk that fails in between
+            for ticket in made:
+                with contextlib.suppress(OSError):
+                    ticket.unlink(missing_ok=True)
+            raise
         sync_folder(root / "queue")
     kick(root)
 
@@ -438,7 +446,7 @@ def _take(ticket: Path, folder: Path) -> Taken | None:
         if lock is not None:
             with contextlib.suppress(OSError):
                 write_exit(folder, known_attempt(folder), "failed",
-                           f"It could not be started. {in_words(error, RESUME)}")
+                           f"It could not be started. {trouble(error, RESUME)}")
             os.close(lock)
         return None
 

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from vaecore.files import in_words
+from vaecore.files import trouble
 from vaecore.lab import jobs, locks, state
 from vaecore.lab.jobs import Taken
 
@@ -69,7 +69,7 @@ def run(taken: list[Taken], slot_lock: int) -> None:
     except OSError as error:
         for folder, job in held.items():
             jobs.note(f"{folder.name}: {error}")
-            speak(folder, job.attempt, "failed", f"Its process could not be started. {in_words(error, jobs.RESUME)}")
+            speak(folder, job.attempt, "failed", f"Its process could not be started. {trouble(error, jobs.RESUME)}")
     finally:
         for job in held.values():
             os.close(job.lock)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, Self, TextIO
 
 from vaecore import permission
 from vaecore.errors import OutOfMemory, short_of_memory
-from vaecore.files import in_words, of_disk
+from vaecore.files import of_disk, trouble
 from vaecore.lab import jobs, state
 from vaecore.lab.control import Control, Heartbeat, Heartbeats
 from vaecore.lab.locks import LabError, training_lock
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
             attempt = jobs.begin(folder) if lock is None else state.known_attempt(folder)
             return work(folder, attempt)
     except (LabError, OSError) as error:
-        print(in_words(error), file=sys.stderr)
+        print(trouble(error), file=sys.stderr)
         return 1
 
 
@@ -62,7 +62,7 @@ def work(folder: Path, attempt: int) -> int:
     try:
         outcome, _ = attempted(folder, attempt, control)
     except OSError as error:
-        jobs.note(f"exit.json could not be written: {in_words(error, jobs.RESUME)}")
+        jobs.note(f"exit.json could not be written: {trouble(error, jobs.RESUME)}")
         return NO_LAST_WORD
     return 1 if outcome == "failed" else 0
 
@@ -82,7 +82,7 @@ def work_together(folders: list[Path], held: list[int]) -> int:
                 members.append(everything.enter_context(Member(*given)))
             except (OSError, LabError) as error:  # as a log that leads out of the folder: the others go on
                 jobs.write_exit(given[0], state.known_attempt(given[0]), "failed",
-                                f"It could not be started. {in_words(error, jobs.RESUME)}")
+                                f"It could not be started. {trouble(error, jobs.RESUME)}")
         hearts = Heartbeats([member.heart for member in members])
         everything.callback(hearts.end)
 
@@ -167,7 +167,7 @@ class Member:
             jobs.write_exit(self.folder, self.attempt, outcome, detail, signalled=signalled)
         except OSError as error:
             self.silent = True
-            jobs.note(f"exit.json could not be written: {in_words(error, jobs.RESUME)}")
+            jobs.note(f"exit.json could not be written: {trouble(error, jobs.RESUME)}")
         self._held.close()
 
 
@@ -282,7 +282,7 @@ def explain(error: BaseException) -> str:
         link = link.__cause__ or link.__context__
     said = " ".join(str(error).split())[:400] or type(error).__name__
     if of_disk(error):
-        return in_words(error, jobs.RESUME)
+        return trouble(error, jobs.RESUME)
     if any(map(short_of_memory, chain)) and not isinstance(error, OutOfMemory):  # which knows more
         return "Out of memory: close other programs and resume, or fork it with a smaller batch or model."
     if advice := getattr(error, "advice", None):

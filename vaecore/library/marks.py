@@ -15,7 +15,7 @@ from pathlib import Path
 
 from vaecore import locks, permission
 from vaecore.errors import StoreError
-from vaecore.files import write_json_atomic
+from vaecore.files import trouble, write_json_atomic
 from vaecore.marks import MOST_TAGS, Marks, note_fault, read, tag_fault, title_fault
 from vaecore.store import Run
 
@@ -95,7 +95,7 @@ def _each(runs: Iterable[Run], change: Callable[[Marks], Marks]) -> list[Done]:
         except StoreError as error:
             done.append(Done(run.id, str(error)))
         except OSError as error:
-            done.append(Done(run.id, f"The marks of {run.id} cannot be written: {error.strerror or error}."))
+            done.append(Done(run.id, f"The marks of {run.id} cannot be written. {trouble(error)}"))
     return done
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from vaecore import lab, permission
 from vaecore.errors import StoreError
+from vaecore.files import clear_deleted, delete, trouble
 from vaecore.lab.locks import LabError
 from vaecore.library.marks import Done
 from vaecore.store import NAME, Run, Store, checked_name
@@ -49,7 +49,7 @@ def remove(runs: Iterable[Run]) -> list[Done]:
         except (StoreError, LabError) as error:
             done.append(Done(run.id, str(error)))
         except OSError as error:
-            done.append(Done(run.id, f"{run.id} cannot be moved: {error.strerror or error}."))
+            done.append(Done(run.id, f"{run.id} cannot be moved. {trouble(error)}"))
     return done
 
 
@@ -63,7 +63,7 @@ def restore(store: Store, names: Iterable[str]) -> list[Done]:
         except StoreError as error:
             done.append(Done(name, str(error)))
         except OSError as error:
-            done.append(Done(name, f"{name} cannot be brought back: {error.strerror or error}."))
+            done.append(Done(name, f"{name} cannot be brought back. {trouble(error)}"))
     return done
 
 
@@ -71,18 +71,19 @@ def empty(store: Store, names: Iterable[str] | None = None) -> list[Done]:
     """Delete removed runs for good: those of these names, or all. Whoever calls has asked the person first."""
     permission.require("empty the trash")
     store.require_own()
+    clear_deleted(store.root / "trash")
     done = []
     for name in [path.name for path in _folders(store)] if names is None else names:
         try:
             path = store.root / "trash" / checked_name(name)
             if path.is_symlink() or not path.is_dir():
                 raise StoreError(f"There is no '{name}' in the trash of {store.root}.")
-            shutil.rmtree(path)
+            delete(path)
             done.append(Done(name, name=name))
         except StoreError as error:
             done.append(Done(name, str(error)))
         except OSError as error:
-            done.append(Done(name, f"{name} cannot be deleted: {error.strerror or error}."))
+            done.append(Done(name, f"{name} cannot be deleted. {trouble(error)}"))
     return done
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from vaecore import permission
-from vaecore.files import BrokenFile, read_json, write_json_atomic
+from vaecore.files import BrokenFile, read_json, trouble, write_json_atomic
 from vaecore.library.marks import alone
 from vaecore.store import Store, StoreError
 from vaecore.untrusted import Untrusted
@@ -75,7 +75,7 @@ def _writing(store: Store) -> Iterator[None]:
         with alone(store.root / ".views.lock"):
             yield
     except OSError as error:
-        raise StoreError(f"The view cannot be kept: {error}.") from None
+        raise StoreError(f"The view cannot be kept. {trouble(error)}") from None
 
 
 def _write(store: Store, those: list[TableView]) -> None:

@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vaecore import permission
 from vaecore.data import npz
 from vaecore.errors import StoreError
-from vaecore.files import BrokenFile, parsed_json
+from vaecore.files import BrokenFile, moved_to, parsed_json
 from vaecore.sharing.contents import (
     FORMAT,
     MANIFEST,
@@ -337,12 +337,8 @@ def _placed(store: Store, stage: Path, packed: list[_Packed], name: str) -> list
     try:
         for each in packed:
             wanted = name or each.name
-            target = _reserved(store.root / "runs", wanted)
-            try:
-                (stage / each.name).rename(target)  # onto the empty folder that holds the name
-            except OSError:
-                target.rmdir()
-                raise
+            target = next(target for target in _free(store.root / "runs", wanted)
+                          if moved_to(stage / each.name, target))
             said = "" if target.name == wanted else f"There is a run '{wanted}' already: this one is '{target.name}'."
             placed.append(Imported(Run(target), each.name, said))
     except OSError:
@@ -352,9 +348,8 @@ def _placed(store: Store, stage: Path, packed: list[_Packed], name: str) -> list
     return placed
 
 
-def _reserved(runs: Path, wanted: str) -> Path:
+def _free(runs: Path, wanted: str) -> Iterator[Path]:
+    """Where a run may go: under its name, or with a number behind it."""
     for name in itertools.chain([wanted], (f"{wanted[:58].rstrip('.')}-{number}" for number in itertools.count(2))):
-        with contextlib.suppress(FileExistsError):
-            (runs / name).mkdir()
-            return runs / name
-    raise AssertionError  # names do not end
+        if not (runs / name).exists():
+            yield runs / name

@@ -8,6 +8,7 @@ from vaecore import permission
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.lab import Here, Slurm, where
 from vaecore.lab.task import Task
+from vaecore.library.marks import alone
 from vaecore.schema import ConfigError, parse
 from vaecore.store import NAME, Store, StoreError
 from vaecore.sweeps import points
@@ -59,10 +60,12 @@ def keep(store: Store, sweep: Sweep) -> None:
     permission.require("start a sweep")
     store.require_own()
     path = place(store, sweep.name)
-    if path.exists():
-        raise StoreError(f"There is already a sweep called '{sweep.name}'. Choose another name, or remove that one.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json_atomic(path, sweep.model_dump(mode="json"))
+    with alone(path.parent / ".keeping.lock"):  # two pages may choose one name at once
+        if path.exists():
+            raise StoreError(f"There is already a sweep called '{sweep.name}'. Choose another name, or remove that "
+                             "one.")
+        write_json_atomic(path, sweep.model_dump(mode="json"))
 
 
 def goes_on(store: Store, name: str) -> Here | Slurm:

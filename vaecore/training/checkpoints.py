@@ -227,11 +227,19 @@ def load_checkpoint(folder: Path, model: Family, optimizers: Mapping[str, torch.
                 placed = torch.empty_like(like).copy_(tensor) if tensor.shape == like.shape and tensor.ndim else tensor
                 state.setdefault(int(index), {})[key] = placed
             optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-        generator.set_state(tensors["random.noise"])
+        restore_noise(generator, tensors["random.noise"], progress["step"])
     except (KeyError, IndexError, ValueError, RuntimeError) as error:
         raise BrokenCheckpoint(f"{folder / CHECKPOINT} does not fit this configuration ({_line(error)}). Start a new "
                                "run with it instead of resuming.") from None
     return progress
+
+
+def restore_noise(generator: torch.Generator, noise: Tensor, step: int) -> None:
+    """Let the noise go on where it stood; on another kind of device, which draws otherwise, begin it by the step."""
+    if len(noise) == len(generator.get_state()):
+        generator.set_state(noise)
+    else:
+        generator.manual_seed(generator.initial_seed() + step)
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor], header: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ def choose(training: Training) -> torch.device:
         from vaecore.schema import problem  # late: `vaecore doctor` asks which device there is, and for nothing else
 
         raise problem("training.device", training.device, f"this machine has no {training.device}.",
-                      "Use auto or cpu.")
+                      "Use auto or cpu: a run that is begun is forked with it, or resumed where there is one.")
     return torch.device(training.device)
 
 

@@ -145,6 +145,7 @@ class Session:
                     raise BrokenCheckpoint(f"{self.folder / CHECKPOINT} does not say whose turn it was. Start a "
                                            "new run with its configuration.") from None
                 print(f"resumed at step {self.step} of {course.total}", flush=True)
+                self._tell_of_another_device()
             else:
                 course.model.begin(self._observations)
                 inherit(self.folder, course.model)
@@ -155,6 +156,13 @@ class Session:
                 self._checkpoint()
             self.flushed = self.saved = time.monotonic()
             yield
+
+    def _tell_of_another_device(self) -> None:
+        """A word in the log where the run was on another device so far, and so will not end with the same bits."""
+        before, now = Run(self.folder).summary().get("device"), self.facts["device"]
+        if isinstance(before, str) and before != now:
+            print(f"so far it was trained on {before[:100]}, from here on it is on {now}: with the same weights and "
+                  "schedules, and other rounding and noise", flush=True)
 
     def due(self) -> Outcome | None:
         """None where a step comes next, else how the training ends."""
