@@ -2,9 +2,10 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PIP := $(BIN)/pip install --disable-pip-version-check
 PORT ?= 8501
 
-.PHONY: app test check slow fuzz faults claims bench docs gallery clean
+.PHONY: app test check slow fuzz lock audit faults claims bench docs gallery clean
 
 app: .venv/.installed  ## open the dashboard on this machine; READ_ONLY=1 changes nothing
 	$(BIN)/streamlit run app.py --server.port $(PORT) $(if $(READ_ONLY),-- --read-only)
@@ -54,13 +55,31 @@ gallery: .venv/.installed  ## make the shipped checkpoints again, saying how
 clean:  ## remove the environment; runs stay
 	rm -rf .venv
 
-.venv/.installed: requirements.txt pyproject.toml
+lock: .venv/tools/.installed  ## the hashes of all packages anew, after a line of the requirements has changed
+	.venv/tools/bin/python scripts/lock.py
+
+audit: .venv/tools/.installed  ## ask the registry for known vulnerabilities of what is locked
+	.venv/tools/bin/pip-audit --strict --disable-pip --no-deps --require-hashes --progress-spinner off \
+	  $(foreach part,runtime torch cuda dev,-r locks/$(part).txt)
+
+.venv/.installed: requirements.txt pyproject.toml locks/runtime.txt locks/torch.txt locks/cuda.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Latent Lab needs Python 3.11 or newer")'
 	test -d .venv || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --disable-pip-version-check -r requirements.txt
-	$(BIN)/pip install --disable-pip-version-check --no-deps -e .
+	$(PIP) --require-hashes -r locks/runtime.txt
+	$(BIN)/pip download --disable-pip-version-check --no-deps -d .venv/torch $$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' locks/torch.txt)
+	$(PIP) --require-hashes --no-deps --no-index --find-links .venv/torch -r locks/torch.txt  # whichever build pip took
+	rm -r .venv/torch
+	if $(BIN)/python -c 'import importlib.metadata as m, sys; sys.exit("+cpu" in m.version("torch"))'; then \
+	  $(PIP) --require-hashes -r locks/cuda.txt; fi
+	$(PIP) --no-deps --no-build-isolation -e .
 	touch $@
 
-.venv/.installed-dev: .venv/.installed requirements-dev.txt
-	$(BIN)/pip install --disable-pip-version-check -r requirements-dev.txt
+.venv/.installed-dev: .venv/.installed requirements-dev.txt locks/dev.txt
+	$(PIP) --require-hashes -r locks/dev.txt
+	touch $@
+
+.venv/tools/.installed: scripts/lock.py
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(PYTHON) -m venv .venv/tools
+	.venv/tools/bin/pip install --disable-pip-version-check --quiet uv==0.13.9 pip-audit
 	touch $@

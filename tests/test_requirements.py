@@ -63,3 +63,43 @@ def test_everything_pinned_is_asked_for() -> None:
 def test_the_full_installation_has_it_pinned(extra: str | None) -> None:
     wanted = PROJECT["dependencies"] if extra is None else PROJECT["optional-dependencies"][extra]
     assert names(wanted) <= names(pinned("requirements-dev.txt" if extra in BY_NAME else "requirements.txt"))
+
+
+LOCKS = ("runtime.txt", "torch.txt", "cuda.txt", "dev.txt")
+
+
+def locked(*files: str) -> dict[str, str]:
+    """What is locked for each name and version: the lines of its hashes."""
+    found: dict[str, str] = {}
+    for file in files:
+        text = re.sub(r"^#.*\n", "", (ROOT / "locks" / file).read_text(), flags=re.MULTILINE)
+        for block in re.split(r"\n(?=\S)", text.strip()):
+            first, _, rest = block.partition(" \\\n")
+            name = first.partition(";")[0].strip().lower().replace("_", "-")
+            found[name] = found.get(name, "") + rest
+    return found
+
+
+@pytest.mark.parametrize(("file", "locks"), [("requirements.txt", LOCKS[:2]), ("requirements-dev.txt", LOCKS)])
+def test_the_locks_hold_every_requirement_at_its_version(file: str, locks: tuple[str, ...]) -> None:
+    wanted = {line.strip().lower().replace("_", "-") for line in pinned(file)}
+    assert wanted and wanted - locked(*locks).keys() == set(), "run `make lock`"
+
+
+@pytest.mark.parametrize("file", LOCKS)
+def test_a_lock_has_a_hash_for_every_package_and_no_address(file: str) -> None:
+    text = (ROOT / "locks" / file).read_text()
+    assert "://" not in text and "-index" not in text
+    for name, hashes in locked(file).items():
+        assert re.fullmatch(r"[a-z0-9.-]+==[a-z0-9.+]+", name)
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", each.strip(" \\")) for each in hashes.splitlines())
+        assert hashes, name
+
+
+def test_all_that_is_installed_is_compared_with_its_hash() -> None:
+    lines = [line.strip() for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("\t")
+             and ("$(PIP)" in line or "pip install" in line) and ".venv/tools" not in line and "benchmarks" not in line]
+    other = [line for line in lines if "--require-hashes" not in line]
+    assert len(lines) - len(other) == 4
+    assert other == ["$(BIN)/pip install --quiet --no-deps pythae==0.1.2 multivae==1.0.3",  # peers, for `make bench`
+                     "$(PIP) --no-deps --no-build-isolation -e ."]
