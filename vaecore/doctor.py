@@ -102,9 +102,9 @@ def _disk(root: Path) -> Check:
 
 def _cluster() -> Check:
     if why := cluster.refusal():
-        return Check("SLURM", "optional", why)
+        return Check("cluster", "optional", why)
     names = ", ".join(partition.name for partition in cluster.partitions())
-    return Check("SLURM", "ok", f"trainings can be sent to it{f': partitions {names}' if names else ''}")
+    return Check("cluster", "ok", f"trainings can be sent to SLURM{f': partitions {names}' if names else ''}")
 
 
 def _data() -> list[Check]:

@@ -116,7 +116,7 @@ def test_doctor_says_whether_a_cluster_can_be_used(monkeypatch: pytest.MonkeyPat
     from vaecore import doctor
 
     monkeypatch.setattr(cluster, "refusal", lambda: "The cluster does not answer.")
-    assert doctor._cluster() == doctor.Check("SLURM", "optional", "The cluster does not answer.")
+    assert doctor._cluster() == doctor.Check("cluster", "optional", "The cluster does not answer.")
 
 
 # -- from Python -----------------------------------------------------------------------------------
