@@ -5,7 +5,7 @@ BIN := .venv/bin
 PIP := $(BIN)/pip install --disable-pip-version-check
 PORT ?= 8501
 
-.PHONY: app test check slow fuzz lock audit faults claims bench docs gallery clean
+.PHONY: app test check slow fuzz lock audit faults gpu claims bench docs gallery clean
 
 app: .venv/.installed  ## open the dashboard on this machine; READ_ONLY=1 changes nothing
 	$(BIN)/streamlit run app.py --server.port $(PORT) $(if $(READ_ONLY),-- --read-only)
@@ -28,6 +28,12 @@ slow: .venv/.installed-dev  ## the studies that take minutes
 
 faults: .venv/.installed-dev  ## kills, failing disks and the like at length, with their counts: an hour on one core
 	$(BIN)/pytest tests/faults -s -m "slow or not slow"
+
+gpu: .venv/.installed-dev  ## all that needs a GPU, on a machine that has one: tests, then speed beside pythae; under ten minutes
+	$(BIN)/pytest tests/gpu -m gpu
+	$(BIN)/pip install --quiet -r benchmarks/requirements.txt
+	$(BIN)/pip install --quiet --no-deps pythae==0.1.2
+	$(BIN)/python benchmarks/gpu.py
 
 bench: .venv/.installed-dev  ## measure against the peers and the limit; see benchmarks/README.md
 	$(BIN)/pip install --quiet -r benchmarks/requirements.txt

@@ -142,7 +142,7 @@ def plain(dataset: Dataset, steps: int) -> Block:
     return block
 
 
-def pythae(dataset: Dataset, steps: int, scratch: str) -> Block:
+def pythae(dataset: Dataset, steps: int, scratch: str, *, on_cpu: bool = True) -> Block:
     """pythae's own `BaseTrainer.train_step`, an epoch at a time, with an equal network; its progress bar is off."""
     from pythae.data.datasets import BaseDataset
     from pythae.models import VAE, VAEConfig
@@ -174,7 +174,7 @@ def pythae(dataset: Dataset, steps: int, scratch: str) -> Block:
     labels = torch.from_numpy(dataset.splits["train"].labels)[:steps * BATCH]
     model = VAE(VAEConfig(input_dim=(1, 28, 28), latent_dim=LATENT, reconstruction_loss="bce"), Encoder(), Decoder())
     trainer = BaseTrainer(model, BaseDataset(images, labels), training_config=BaseTrainerConfig(
-        output_dir=scratch, per_device_train_batch_size=BATCH, learning_rate=1e-3, no_cuda=True))
+        output_dir=scratch, per_device_train_batch_size=BATCH, learning_rate=1e-3, no_cuda=on_cpu))
     trainer.prepare_training()
     trainer.callback_handler = CallbackHandler([TrainingCallback()], model)
 

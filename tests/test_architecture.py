@@ -227,7 +227,7 @@ def test_what_a_form_asks_is_known_without_streamlit(name: str) -> None:
 
 TESTS = Path(__file__).parent
 # The dashboard in a real browser, page after page; every reader of outside bytes; all that may fail around it.
-OF_ALL = {"browser", "fuzz", "faults", "lab/slurm"}
+OF_ALL = {"browser", "fuzz", "faults", "lab/slurm", "gpu"}
 
 
 @pytest.mark.parametrize("path", sorted(TESTS.rglob("test_*.py")), ids=lambda p: str(p.relative_to(TESTS)))

@@ -86,7 +86,6 @@ class Course:
         """One update on the next batch of the epoch, logged, after those of critics and the like."""
         if self.training.graphs and not self.graphs:  # late: first a checkpoint may be read, and its moments
             self._captured, self.graphs = captured(self)
-            print(f"graphs: {self.graphs}", flush=True)
         if self._captured is not None:
             self._captured.update(step)
         else:

@@ -48,6 +48,7 @@ def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
         if course.total == 0:
             return Estimate(model.parameter_count, 0, 1.0, 1.0)
         course.update(0)
+        course.synchronise()  # the first one chooses kernels, and may capture
         start, worked, steps = time.perf_counter(), time.thread_time(), 0
         while time.perf_counter() - start < budget and steps < course.total:
             course.update(steps)

@@ -158,25 +158,26 @@ def cuda_graph(step: StaticStep) -> Replay:
     """The step as a CUDA graph, which asks the generator where it stands whenever it is replayed."""
     device, generator, optimizer = step.course.device, step.trainer.generator, step.trainer.optimizer
     assert optimizer is not None
-    noise = generator.get_state()
+    current = torch.cuda.current_stream(device)
     side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    side.wait_stream(torch.cuda.current_stream(device))
+    side.wait_stream(current)
     with torch.cuda.stream(side):
         warm_up(step, WARM_UP - 1)
         with _never_waiting():
             warm_up(step, 1)
-    torch.cuda.current_stream(device).wait_stream(side)
+    current.wait_stream(side)
     graph = torch.cuda.CUDAGraph()
     graph.register_generator_state(generator)
     _capturable(optimizer, value=True)
     try:
-        with torch.cuda.graph(graph):
+        with torch.cuda.stream(current), torch.cuda.graph(graph):  # a capture that fails leaves its own stream behind
             step()
     except BaseException:
-        # A generator that a failed capture has left behind would refuse to draw: it goes on with a state of its own.
-        fresh = torch.Generator(generator.device)
-        fresh.set_state(noise)
-        generator.graphsafe_set_state(fresh.graphsafe_get_state())
+        # Generators that a failed capture leaves behind refuse to draw: they go on with states of their own.
+        for each in (generator, torch.cuda.default_generators[torch.cuda.current_device()]):
+            fresh = torch.Generator(each.device)
+            fresh.set_state(each.get_state())
+            each.graphsafe_set_state(fresh.graphsafe_get_state())
         raise
     finally:
         _capturable(optimizer, value=False)

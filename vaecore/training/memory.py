@@ -65,7 +65,7 @@ def _kept(course: Course, count: int) -> int:
         return tensor
 
     generator = torch.Generator(course.device).manual_seed(0)
-    batch = course.feed.batch(torch.arange(min(count, len(course.feed)), device=course.device), generator)
+    batch = course.feed.batch(torch.arange(min(count, len(course.feed)), device=course.feed.home), generator)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), course.trainer.precision:
         model.objective(batch, generator)
     return sum(found.values())

@@ -120,6 +120,7 @@ class Session:
         self.validation = splits["validation"]
         self.step, self.best, self.since_best, self.seconds = 0, -math.inf, 0, 0.0
         self.last: Evaluation | None = None
+        self.said = ""  # of graphs, once it is known
 
     @contextmanager
     def opened(self) -> Iterator[None]:
@@ -206,6 +207,9 @@ class Session:
 
     def _flush(self) -> None:
         lines = self.course.flush()
+        if self.course.graphs and not self.said:
+            self.said = f"graphs: {self.course.graphs}"
+            print(self.said, flush=True)
         if lines:
             self._append({"kind": "step", **line} for line in lines)
 

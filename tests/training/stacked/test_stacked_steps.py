@@ -261,12 +261,3 @@ def test_a_trial_leaves_no_trace_and_measures() -> None:
     assert torch.get_num_threads() == threads
     assert tried(given[:1]).why == "there is one alone"
     assert "differ in what their steps read" in tried([given[0], parse(RunConfig, small({"latent_size": 5}))]).why
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_on_a_gpu_models_of_the_size_of_mnist_are_stacked() -> None:
-    given = [config.model_copy(update={"training": config.training.model_copy(update={
-        "precision": "float32", "device": "cuda"})}) for config in configs(small({"network": {
-            "kind": "mlp", "hidden": [400], "activation": "tanh"}}))]
-    for one, other in zip(stacked(given, device="cuda"), alone(given, device="cuda"), strict=True):
-        assert apart(one, other) < 1e-4

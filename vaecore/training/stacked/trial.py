@@ -58,6 +58,7 @@ def tried(configs: Sequence[RunConfig], *, budget: float = 0.0) -> Trial:
 def _measured(stack: Stack, budget: float) -> float:
     """Seconds that all steps of a stack take, by about `budget` seconds of them."""
     stack.update(dict.fromkeys(range(len(stack.courses)), 0))
+    stack.courses[0].synchronise()
     start, worked, steps = time.perf_counter(), time.thread_time(), 0
     while time.perf_counter() - start < budget:
         stack.update(dict.fromkeys(range(len(stack.courses)), steps % stack.courses[0].total))
