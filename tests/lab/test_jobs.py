@@ -354,7 +354,7 @@ def test_a_copied_checkpoint_is_finished(root: Path, make: Callable[..., Path]) 
     assert lab.status(root / "runs" / "none").state == "new"
 
 
-def test_a_run_that_another_machine_trains(make: Callable[..., Path]) -> None:
+def test_a_run_that_another_machine_trains(make: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> None:
     folder = make("a")
     (folder / "launch.json").write_text('{"attempt": 1, "host": "elsewhere"}')
     beat = {
@@ -370,6 +370,9 @@ def test_a_run_that_another_machine_trains(make: Callable[..., Path]) -> None:
     now = lab.status(folder)
     assert (now.state, now.seconds_left) == ("running", 2.0) and "elsewhere" in now.detail
     write_json_atomic(folder / "heartbeat.json", {**beat, "time": time.time() - 300})
+    assert lab.status(folder).state == "running"  # another sign than before: it lives, and only its clock is wrong
+    monkeypatch.setattr(state, "_heard", {})  # who has never looked before goes by the clocks
+    os.utime(folder / "heartbeat.json", (time.time() - 300,) * 2)
     assert lab.status(folder).state == "lost"
 
 

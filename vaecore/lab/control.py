@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from vaecore.files import BrokenFile, read_json, write_json_atomic
+from vaecore.lab.locks import LabError
 
 if TYPE_CHECKING:
     from vaecore.data.converted import Progress
@@ -26,13 +27,26 @@ class Control:
     def __init__(self, folder: Path) -> None:
         self._request = folder / "stop"
         self._asked = self._signal = False
-        self._look_again = 0.0
+        self._look_again = self._own_again = 0.0
+        self._launch = folder / "launch.json"
+        self.attempt, self.superseded = 0, False  # which attempt this is, once it is known; whether it is the last
         self.step, self.total, self.epoch = 0, 0, 0.0
         self.doing = ""  # what comes before the first step, in words
         self.told = False  # progress was called: until then the numbers are those of the attempt before
 
     def stop_requested(self) -> bool:
+        """Whether the training is to save and stop.
+
+        Raises `LabError` where another attempt was opened meanwhile, so that it must not save.
+        """
         now = time.monotonic()
+        if self.attempt and now >= self._own_again:
+            self._own_again = now + 1.0
+            with contextlib.suppress(BrokenFile, TypeError, KeyError, ValueError):
+                newest = int((read_json(self._launch, limit=10_000) or {})["attempt"])
+                self.superseded = newest > self.attempt
+        if self.superseded:
+            raise LabError("Another process has taken this run up meanwhile, as this one gave no sign of life.")
         if not self._asked and now >= self._look_again:
             self._look_again = now + 0.05
             self._asked = self._request.exists()
@@ -77,6 +91,7 @@ class Heartbeat:
         self._seen: collections.deque[tuple[float, int]] = collections.deque(maxlen=11)  # ten seconds
         self._end = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+        control.attempt = attempt
         with contextlib.suppress(BrokenFile, TypeError, KeyError, ValueError, OverflowError):
             before = read_json(self._path, limit=10_000) or {}  # so that a resumed run does not show 0 at first
             control.step, control.total = int(before["step"]), int(before["total"])
@@ -93,6 +108,8 @@ class Heartbeat:
 
     def beat(self) -> None:
         control, rate = self._control, None
+        if control.superseded:
+            return
         if control.told:
             self._seen.append((time.monotonic(), control.step))
             (start, first), (end, last) = self._seen[0], self._seen[-1]

@@ -29,8 +29,9 @@ from vaecore.files import (
     write_bytes_atomic,
     write_json_atomic,
 )
-from vaecore.lab import cluster, locks, scheduler
+from vaecore.lab import cluster, locks, owners, scheduler
 from vaecore.lab.locks import LabError
+from vaecore.lab.owners import Elsewhere
 from vaecore.lab.state import (
     GONE,
     LIVE,
@@ -53,6 +54,7 @@ from vaecore.lab.state import (
     ticket_of,
     tickets,
     told,
+    trained_elsewhere,
     untold,
 )
 from vaecore.lab.where import Here, Slurm, keep, kept
@@ -269,9 +271,9 @@ def stop(folder: Path, *, now: bool = False, why: str = "") -> None:
     root = place(folder)[0]
     if (root / "queue").is_dir():
         with _queue_lock(root):
-            if ticket := ticket_of(folder, tickets(root)):
-                attempt = status(folder).attempt
-                ticket.unlink()
+            ticket, attempt = ticket_of(folder, tickets(root)), status(folder).attempt
+            if ticket and owners.claim(folder, attempt):  # so no other machine opens it now
+                ticket.unlink(missing_ok=True)
                 last_word = told(folder, LastWord, [])
                 if last_word is None or last_word.state != "finished":  # a finished run stays a finished run
                     write_exit(folder, attempt, "stopped", f"{why} Taken out of the queue before it started.".strip())
@@ -432,13 +434,20 @@ def _take(ticket: Path, folder: Path) -> Taken | None:
     lock = None
     try:
         lock = locks.take_run(folder)
-        if finished(folder):  # by hand, while its ticket waited: another attempt could only spoil it
-            ticket.unlink()
+        attempt = known_attempt(folder) + 1
+        # Finished by hand while its ticket waited: another attempt could only spoil it. Or taken by another machine.
+        if finished(folder) or not ticket.exists():
+            ticket.unlink(missing_ok=True)
             os.close(lock)
             return None
-        attempt = begin(folder)
-        ticket.unlink()
+        attempt = begin(folder, attempt)
+        ticket.unlink(missing_ok=True)
         return Taken(folder, attempt, lock)
+    except Elsewhere as error:  # the other machine takes the ticket away
+        note(f"{ticket.name}: {error}")
+        if lock is not None:
+            os.close(lock)
+        return None
     except (OSError, LabError) as error:  # the folder vanished, is trained by hand, the disk is full ...
         note(f"{ticket.name} is dropped: {error}")
         with contextlib.suppress(OSError):
@@ -457,11 +466,18 @@ def finished(folder: Path) -> bool:
     return last_word is not None and last_word.state == "finished" and last_word.attempt == known_attempt(folder)
 
 
-def begin(folder: Path, backend: str = "local", submission: str = "") -> int:
-    """Open a new attempt. Only with the run's lock in hand: it also sweeps up what an earlier attempt left."""
+def begin(folder: Path, attempt: int | None = None, *, backend: str = "local", submission: str = "") -> int:
+    """Open a new attempt, `attempt` where its number is known.
+
+    Only with the run's lock in hand: it also sweeps up what an earlier attempt left.
+    Raises `Elsewhere` where another machine has opened it, or is at the one before.
+    """
+    attempt = known_attempt(folder) + 1 if attempt is None else attempt
+    if host := trained_elsewhere(folder):
+        raise Elsewhere(f"{folder.name} is being trained on {host}. Wait for it to end, or stop it first.")
     remove_leftovers(folder, WRITTEN_BESIDE)
     (folder / "stop").unlink(missing_ok=True)
-    return _open(folder, known_attempt(folder) + 1, backend, submission)
+    return _open(folder, attempt, backend, submission)
 
 
 def begin_on_cluster(folder: Path, submission: str, job: str) -> int | None:
@@ -490,8 +506,18 @@ def begin_again(folder: Path, why: str) -> int:
 
 
 def _open(folder: Path, attempt: int, backend: str, submission: str, **more: str) -> int:
-    launch = {"attempt": attempt, "backend": backend, "host": socket.gethostname(), "time": time.time(), **more}
+    while not owners.claim(folder, attempt):
+        before = told(folder, Launch, [])
+        if (before is not None and before.attempt >= attempt) or not owners.abandoned(folder, attempt, GONE):
+            raise Elsewhere(f"{folder.name} was begun by another process just now.")
+        attempt += 1
+    if known_attempt(folder) >= attempt:  # opened, and its claim swept up, since we have read its number
+        owners.give_back(folder, attempt)
+        raise Elsewhere(f"{folder.name} was begun by another process just now.")
+    launch = {"attempt": attempt, "backend": backend, "host": socket.gethostname(), "machine": owners.machine(),
+              "time": time.time(), **more}
     write_json_atomic(folder / LAUNCH, {**launch, "submission": submission} if submission else launch)
+    owners.sweep(folder, attempt)
     return attempt
 
 
@@ -502,7 +528,13 @@ def reached(folder: Path) -> int:
 
 
 def write_exit(folder: Path, attempt: int, state: Outcome, detail: str, *, signalled: bool = False) -> None:
-    """Write the last word on an attempt; `signalled`: a signal stopped it, so a cluster may queue it again."""
+    """Write the last word on an attempt; `signalled`: a signal stopped it, so a cluster may queue it again.
+
+    Nothing is said of an attempt after which another was opened, as after this process was suspended for long.
+    """
+    launch = told(folder, Launch, [])
+    if launch is not None and launch.attempt > attempt:
+        return note(f"{folder.name}: attempt {attempt} ends, as attempt {launch.attempt} was opened meanwhile.")
     last_word: dict[str, Any] = {"attempt": attempt, "state": state, "detail": detail, "time": time.time()}
     write_json_atomic(folder / "exit.json", {**last_word, "signalled": True} if signalled else last_word)
 

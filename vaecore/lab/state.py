@@ -6,8 +6,9 @@
          slots/0                    held by a supervisor and inherited by its worker
          runs/<run>/config.json     written by whoever made the run
                     lock            held as long as a trainer lives
-                    launch.json     {attempt, backend, host, time}, written by whoever opens an attempt; on a cluster
-                                    also {submission, again}: which one, and why it was queued again
+                    owner-<n>.json  whose attempt n is, see `owners.py`
+                    launch.json     {attempt, backend, host, machine, time}, written by whoever opens an attempt; on a
+                                    cluster also {submission, again}: which one, and why it was queued again
                     slurm.json      {submission, job, user, host, time}: the job of that submission
                     heartbeat.json  {time, attempt, pid, host, step, total, epoch, rate, doing}, every second
                     stack.json      {members}: the runs it is to train with, in one process, itself among them
@@ -26,7 +27,6 @@ A run folder may come from somebody else: nothing in it is executed, and broken 
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import socket
@@ -38,7 +38,7 @@ from typing import ClassVar, Literal, TypeVar
 from pydantic import Field, ValidationError
 
 from vaecore.files import BrokenFile, opened, read_json
-from vaecore.lab import cluster, locks, scheduler
+from vaecore.lab import cluster, locks, owners, scheduler
 from vaecore.untrusted import Sane, Untrusted, Whole, Word
 
 Outcome = Literal["finished", "failed", "stopped"]
@@ -90,6 +90,13 @@ class Launch(Attempt):
 
     file = "launch"
     host: str = ""
+    machine: str = ""
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another machine opened it, whose lock may not be seen here."""
+        return self.machine != owners.machine() if self.machine else bool(self.host) and (
+            self.host != socket.gethostname())
     backend: str = "local"
     submission: str = ""
     again: str = ""
@@ -197,8 +204,9 @@ def _look(folder: Path) -> Status:
     host = launch.host[:100] if launch and launch.host else socket.gethostname()
     age = rate = seconds_left = position = None
     if beat and beat.attempt == attempt and ticket is None:
-        age = max(0.0, time.time() - beat.time)
-    elsewhere = host != socket.gethostname() and age is not None and age < GONE
+        age = _age(folder, beat)
+    elsewhere = launch is not None and launch.attempt == attempt and launch.elsewhere and (
+        age if age is not None else owners.age(folder / "launch.json")) < GONE
     asked, doing = (folder / "stop").exists(), ""
     there: _There | None = None
     if ticket is None and launch and launch.attempt == attempt and launch.backend == "slurm" and (
@@ -289,7 +297,7 @@ def _on_cluster(folder: Path, launch: Launch, running: bool, age: float | None, 
     if found is None or found.submission != launch.submission or not scheduler.JOB.fullmatch(found.job):
         if running or (age is not None and age < GONE):
             return _There("running", "")
-        if _written(folder / "launch.json") < GONE:
+        if owners.age(folder / "launch.json") < GONE:
             return _There("queued", "It is being handed over to SLURM.")
         return _There("lost", "It was not handed over to SLURM: whoever submitted it was interrupted. Submit it again.")
     user = found.user
@@ -342,11 +350,36 @@ def is_told(folder: Path) -> None:
 _untold: dict[Path, float] = {}  # folder -> when this process first heard of it
 
 
-def _written(path: Path) -> float:
-    """Seconds since a file was written, however the clocks differ; many where there is none."""
-    with contextlib.suppress(OSError):
-        return abs(time.time() - path.stat().st_mtime)
-    return 1e9
+def trained_elsewhere(folder: Path) -> str:
+    """The machine on which the last attempt still shows signs of life and has left no last word; empty for ours."""
+    launch, last_word, beat = told(folder, Launch, []), told(folder, LastWord, []), told(folder, Beat, [])
+    if launch is None or launch.backend != "local" or not launch.elsewhere or (
+            last_word is not None and last_word.attempt >= launch.attempt):
+        return ""
+    sign = _age(folder, beat) if beat is not None and beat.attempt == launch.attempt else owners.age(
+        folder / "launch.json")
+    return (launch.host or "another machine")[:100] if sign < GONE else ""
+
+
+def _age(folder: Path, beat: Beat) -> float:
+    """Seconds that have passed since a sign of life.
+
+    The clocks of the machine that gave it, of this one and of the disk may differ: the least that two of them say
+    counts, and before all that the sign has changed since this process looked before.
+    """
+    now = time.monotonic()
+    before = _heard.get(folder)
+    if before is None or before[0] != beat.time:
+        if len(_heard) > 10_000:
+            _heard.clear()
+        said = min((past for past in (time.time() - beat.time, owners.age(folder / "heartbeat.json")) if past >= 0),
+                   default=0.0)
+        _heard[folder] = before = (beat.time, now, said if before is None else min(said, 1.0))
+    _, since, then = before
+    return then + now - since
+
+
+_heard: dict[Path, tuple[float, float, float]] = {}  # folder -> (the sign, when it was first seen, how old it was then)
 
 
 def _with_whom(folder: Path, waiting: list[Path]) -> str:
