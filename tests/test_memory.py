@@ -176,6 +176,7 @@ KEPT = {
     "vaecore.permission._asked": "one function a server", "vaecore.data.plugins._followers": "one function a module",
     "vaecore.data.plugins.REGISTERED": "the data sets that the code has", "vaecore.modalities.KINDS": "its modalities",
     "pages.shared.evaluation.CARDS": "its cards", "vaecore.lab.scheduler._seen": "10,000 numbers of jobs",
+    "vaecore.lab.state._heard": "10,000 signs of life", "vaecore.lab.state._done": "10,000 numbers of jobs",
     "vaecore.lab.state._untold": "runs that ended on a cluster, until their folder says so",
 }
 

@@ -35,6 +35,7 @@ from vaecore.lab.owners import Elsewhere
 from vaecore.lab.state import (
     GONE,
     LIVE,
+    SLOW,
     TICKET,
     Beat,
     LastWord,
@@ -68,7 +69,6 @@ LAUNCH = f"{Launch.file}.json"
 STACK = f"{Together.file}.json"
 RESUME = "press Resume; the last checkpoint is whole"  # once the disk is well again
 DISK_FULL = trouble(OSError(errno.ENOSPC, ""), RESUME)
-SLOW = 5.0  # seconds after which a file that was written on a node is seen here at the latest
 GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is killed
 
 
@@ -180,23 +180,24 @@ def _hand_over(folders: Sequence[Path], where: Slurm) -> None:
         by_root.setdefault(place(folder)[0], []).append(folder)
     for root, own in by_root.items():
         submission = uuid.uuid4().hex
-        # The attempt is open before SLURM knows the job, which may start before sbatch has told its number.
-        with _queue_lock(root):
-            for folder in own:
-                _check_state(folder)
-            before = {folder: _bytes(folder / LAUNCH) for folder in own}
-            for folder in own:
-                with contextlib.closing(_Held(folder)):
-                    begin(folder, backend="slurm", submission=submission)
+        before: dict[Path, tuple[bytes | None, int]] = {}
         try:
+            # The attempt is open before SLURM knows the job, which may start before sbatch has told its number.
+            with _queue_lock(root):
+                for folder in own:
+                    _check_state(folder)
+                for folder in own:
+                    was = _bytes(folder / LAUNCH)
+                    with contextlib.closing(_Held(folder)):
+                        before[folder] = was, begin(folder, backend="slurm", submission=submission)
             numbers = cluster.hand_over(own, root, where, submission)
         except BaseException:
-            with _queue_lock(root):
-                for folder, content in before.items():
-                    if content is None:
-                        (folder / LAUNCH).unlink(missing_ok=True)
-                    else:
-                        write_bytes_atomic(folder / LAUNCH, content)
+            for folder, (launch, attempt) in before.items():
+                if launch is None:
+                    (folder / LAUNCH).unlink(missing_ok=True)
+                else:
+                    write_bytes_atomic(folder / LAUNCH, launch)
+                owners.give_back(folder, attempt)
             raise
         for folder, job in zip(own, numbers, strict=True):
             keep(folder, where)

@@ -14,7 +14,6 @@ import json
 import os
 import socket
 import time
-from functools import lru_cache
 from pathlib import Path
 
 from vaecore.files import BrokenFile, read_json
@@ -27,9 +26,12 @@ class Elsewhere(LabError):
     """Another machine has opened the attempt, or is still at the one before."""
 
 
-@lru_cache(1)
 def machine() -> str:
     """What tells this machine from all others until it is started again: containers on it are the same machine."""
+    return _MACHINE
+
+
+def _machine() -> str:
     try:
         return BOOT.read_text(encoding="ascii").strip()[:100]
     except (OSError, ValueError):  # not Linux
@@ -87,3 +89,6 @@ def age(path: Path) -> float:
 
 def _file(folder: Path, attempt: int) -> Path:
     return folder / f"owner-{attempt}.json"
+
+
+_MACHINE = _machine()

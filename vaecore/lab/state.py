@@ -47,6 +47,7 @@ LIVE: tuple[State, ...] = ("queued", "running", "unknown")  # something may stil
 
 TICKET = re.compile(r"\d-\d+-(\d{1,9})-([^.].*)")
 SILENCE = 15.0  # seconds without a heartbeat before we mention it
+SLOW = 5.0  # ... after which a file that was written on a node is seen here at the latest
 GONE = 60.0  # ... before a run on another machine, whose lock we cannot see, counts as lost
 
 
@@ -157,8 +158,9 @@ Facts = TypeVar("Facts", bound=File)
 def status(folder: Path) -> Status:
     """Where the run stands. Reads a few small files: well under a millisecond."""
     first = _look(folder)
-    # "Lost" is concluded from what is absent; a run that started between two reads could feign it: look again.
-    return _look(folder) if first.state == "lost" else first
+    # "Lost" is concluded from what is absent, and so is an end that SLURM tells; a run that started or ended between
+    # two reads could feign it: look again.
+    return _look(folder) if first.state == "lost" or (first.job and first.state not in LIVE) else first
 
 
 def queue(root: Path) -> list[str]:
@@ -315,7 +317,8 @@ def _on_cluster(folder: Path, launch: Launch, running: bool, age: float | None, 
             return None
         if said != "forgotten":
             _untold.setdefault(folder, time.monotonic())
-            return _There("stopped", "Cancelled on the cluster; resume continues from the last checkpoint.")
+            what = "Another job took its place" if said.state == "PREEMPTED" else "Cancelled on the cluster"
+            return _There("stopped", f"{what}; resume continues from the last checkpoint.")
         return _There("lost", f"SLURM no longer knows its job {found.job}, which left no word. Resume continues from "
                               "the last checkpoint.")
     if said.phase == "waiting":
@@ -326,6 +329,10 @@ def _on_cluster(folder: Path, launch: Launch, running: bool, age: float | None, 
         return _There("running", f"Running on {said.nodes}." if said.nodes else "", said.nodes)
     if ended:
         return None
+    if len(_done) > 10_000:
+        _done.clear()
+    if said.phase == "completed" and time.monotonic() - _done.setdefault(found.job, time.monotonic()) < SLOW:
+        return _There("running", "It has ended, and its last word is not seen here yet.", said.nodes)
     if said.phase == "completed":
         return _There("lost", "SLURM says that its job is done, and it left no word. Resume continues from the last "
                               "checkpoint.")
@@ -347,6 +354,7 @@ def is_told(folder: Path) -> None:
     _untold.pop(folder, None)
 
 
+_done: dict[str, float] = {}  # job -> when this process first heard that it is done
 _untold: dict[Path, float] = {}  # folder -> when this process first heard of it
 
 
