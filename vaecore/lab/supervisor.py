@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from vaecore.files import trouble
-from vaecore.lab import jobs, locks, state
+from vaecore.lab import jobs, locks, ranks, state
 from vaecore.lab.jobs import Taken
 
 WORKER = [sys.executable, "-m", "vaecore.lab.worker"]
@@ -54,7 +54,7 @@ def run(taken: list[Taken], slot_lock: int) -> None:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**ranks.alone(), "PYTHONUNBUFFERED": "1"},
                 pass_fds=(*(job.lock for job in taken), slot_lock),
                 start_new_session=True,
             )

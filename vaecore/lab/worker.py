@@ -1,7 +1,8 @@
 """python -m vaecore.lab.worker FOLDER [LOCK [FOLDER LOCK ...]]: train the run in FOLDER to its end, wherever this
 process was started; several of them stacked.
 
-A supervisor passes each run's lock, taken already, and has opened the attempt. Started alone it does both itself.
+A supervisor passes each run's lock, taken already, and has opened the attempt. Started alone it does both itself. Of
+several processes that share a training, as torchrun or a cluster starts them, the first does; the others only compute.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, Self, TextIO
 from vaecore import permission
 from vaecore.errors import OutOfMemory, short_of_memory
 from vaecore.files import of_disk, trouble
-from vaecore.lab import jobs, state
+from vaecore.lab import jobs, ranks, state, where
 from vaecore.lab.control import Control, Heartbeat, Heartbeats
 from vaecore.lab.locks import LabError, training_lock
 from vaecore.lab.previews import write_preview
@@ -42,16 +43,57 @@ def main(arguments: list[str]) -> int:
     lock = int(arguments[1]) if len(arguments) > 1 else None
     if len(arguments) > 2:
         return work_together([Path(name).absolute() for name in arguments[::2]], list(map(int, arguments[1::2])))
+    led = False  # whether the others of a shared training have heard of this one
     try:
+        place = ranks.rank()
+        if place is not None and place.rank:
+            return follow(folder)
         with training_lock(folder, lock):
             if lock is None and jobs.finished(folder):
                 jobs.note(f"{folder.name} has finished: there is nothing left to train. Fork it to train it further.")
                 return 0
             attempt = jobs.begin(folder) if lock is None else state.known_attempt(folder)
+            led = True
             return work(folder, attempt)
     except (LabError, OSError) as error:
         print(trouble(error), file=sys.stderr)
         return 1
+    finally:
+        if not led:
+            dismiss(folder)
+
+
+def follow(folder: Path) -> int:
+    """Take part in a training that another process leads, which decides and writes; returns the exit code."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):  # who leads stops at its step, and all with it
+        signal.signal(number, signal.SIG_IGN)
+    if ranks.RENDEZVOUS in os.environ:
+        ranks.end_with(os.getppid())
+    os.nice(5)
+    import torch
+
+    torch.set_flush_denormal(True)
+    from vaecore.training.ranks.group import RankLost
+    from vaecore.training.ranks.session import follow as steps
+
+    try:
+        steps(folder, explain)
+    except RankLost:
+        return ranks.LEFT_BEHIND
+    except BaseException:  # whatever ended it has been left word of
+        traceback.print_exc(file=sys.stdout)
+        return 1
+    return 0
+
+
+def dismiss(folder: Path) -> None:
+    """Where this process was to lead others and has nothing to do, tell them so: they wait for it."""
+    with contextlib.suppress(LabError):
+        place = ranks.rank()
+        if place is not None and place.rank == 0:
+            from vaecore.training.ranks.session import dismiss as tell
+
+            tell(folder)
 
 
 def work(folder: Path, attempt: int) -> int:
@@ -212,10 +254,9 @@ def attempted(folder: Path, attempt: int, control: Control) -> tuple[state.Outco
         torch.set_flush_denormal(True)
         heart.start()
         from vaecore.data.converted import watched
-        from vaecore.training import train
 
         with watched(control.preparing):
-            outcome, detail = last_words(train(folder, control), folder, control)
+            outcome, detail = last_words(trained(folder, attempt, control), folder, control)
         draw_preview(folder)
     except BaseException as error:  # whatever ended it, SystemExit too, exit.json says so
         (outcome, detail), failure = last_words(error, folder, control), error
@@ -237,6 +278,29 @@ def keep_freed_memory() -> None:
             adjust = ctypes.CDLL(None).mallopt
             adjust(MMAP_THRESHOLD, KEPT_BLOCK)
             adjust(TRIM_THRESHOLD, KEPT)
+def trained(folder: Path, attempt: int, control: Control) -> Literal["finished", "stopped"]:
+    """Train alone, or with the other processes that are to share the steps: those that wait, or are started here."""
+    from vaecore.training import train
+
+    def end(why: str) -> None:
+        jobs.note(why)
+        with contextlib.suppress(OSError):
+            jobs.write_exit(folder, attempt, "failed", why)
+        os._exit(1)
+
+    processes = where.processes_here(folder)
+    if ranks.rank() is None and processes == 1:
+        return train(folder, control)
+    from vaecore.training.ranks.group import RankLost
+    from vaecore.training.ranks.session import lead
+
+    if ranks.rank() is not None:
+        return lead(folder, control)
+    with ranks.Others(folder, processes, end) as others:
+        try:
+            return lead(folder, control)
+        except RankLost as error:
+            raise RankLost(others.lost(wait=2.0) if error.unnamed else str(error)) from error
 
 
 def last_words(how: Literal["finished", "stopped"] | BaseException, folder: Path, control: Control

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from vaecore.probability.whole import whole_mean
+
 KLCost = Callable[[Mapping[str, Tensor]], Tensor]  # mean KL by latent (r,) -> a scalar in nats
 
 
@@ -35,7 +37,7 @@ class Evidence:
 
     def mean_kl(self) -> dict[str, Tensor]:
         """A mean over the batch, by latent and dimension (r,); of clips, (B, T-1, r), frames are summed."""
-        return {name: (k.flatten(1, -2).sum(1) if k.ndim > 2 else k).mean(0) for name, k in self.kl.items()}
+        return {name: whole_mean(k.flatten(1, -2).sum(1) if k.ndim > 2 else k) for name, k in self.kl.items()}
 
     def elbo(self) -> Tensor:
         """Equation (9), (B,)."""

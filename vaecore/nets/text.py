@@ -13,11 +13,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vaecore.data import BEGIN, END, PAD, UNKNOWN
+from vaecore.probability.whole import longest
 
 
 def trimmed(x: Tensor) -> Tensor:
     """Tokens (B, T) without the columns that are padding in every row; on a GPU, where looking waits, as they are."""
-    return x if x.is_cuda else x[:, : max(1, int((x != PAD).sum(1).max()))]
+    return x if x.is_cuda else x[:, : max(1, longest(int((x != PAD).sum(1).max())))]
 
 
 def uniform(module: nn.Module, scale: float, embedding_scale: float) -> None:

@@ -19,6 +19,7 @@ from vaecore.data import Modality
 from vaecore.probability.auxiliary import Auxiliary, CodesAndDraws
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
+from vaecore.probability.whole import whole_rows
 from vaecore.schema import Strict, option
 
 Width = Annotated[int, Field(ge=1, le=8192)]
@@ -89,7 +90,8 @@ class MMD(Divergence):
 
     def forward(self, q: DiagonalGaussian, z: Tensor, prior: Density, u: Tensor | None,
                 generator: torch.Generator | None) -> Tensor:
-        return mmd(z, prior.sample(len(z), generator), self.kernel)
+        ours, theirs = whole_rows(z, prior.sample(len(z), generator))
+        return mmd(ours, theirs, self.kernel)
 
 
 def mmd(x: Tensor, y: Tensor, kernel: Literal["imq", "rbf"] = "imq", *, paired: bool = False) -> Tensor:
@@ -139,7 +141,8 @@ class Sliced(Divergence):
     def forward(self, q: DiagonalGaussian, z: Tensor, prior: Density, u: Tensor | None,
                 generator: torch.Generator | None) -> Tensor:
         directions = torch.randn(z.shape[1], self.projections, generator=generator, device=z.device)
-        return sliced_wasserstein(z, prior.sample(len(z), generator), directions / directions.norm(dim=0))
+        ours, theirs = whole_rows(z, prior.sample(len(z), generator))
+        return sliced_wasserstein(ours, theirs, directions / directions.norm(dim=0))
 
 
 def sliced_wasserstein(x: Tensor, y: Tensor, directions: Tensor) -> Tensor:

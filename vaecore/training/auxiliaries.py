@@ -41,11 +41,12 @@ class Auxiliaries:
             for _ in range(member.updates):
                 loss = member.loss(fresh(), generator)
                 torch.autograd.backward(loss, inputs=member.parameters)
-                self.optimizers[name].step()
-                self.optimizers[name].zero_grad(set_to_none=True)
-                self._note(name, loss.detach())
+                self.follow(name, loss.detach())
 
-    def _note(self, name: str, loss: Tensor) -> None:
+    def follow(self, name: str, loss: Tensor) -> None:
+        """An update of one along its gradient, noting the loss that this is of."""
+        self.optimizers[name].step()
+        self.optimizers[name].zero_grad(set_to_none=True)
         self.sums[name] += loss
         self.worst[name] = torch.maximum(self.worst[name], loss.abs())  # NaN stays NaN
         self.updates[name] += 1

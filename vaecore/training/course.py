@@ -24,6 +24,8 @@ from vaecore.store import STEP_COLUMNS
 from vaecore.training import memory
 from vaecore.training.feed import Feed, order
 from vaecore.training.graphs import Captured, captured
+from vaecore.training.ranks.group import Ranks
+from vaecore.training.ranks.step import SharedTrainer
 from vaecore.training.step import Step, Trainer, frozen
 from vaecore.training.turns import Turns
 
@@ -39,9 +41,11 @@ class TrainingFailed(Exception):
 class Course:
     """All steps of one training, in order."""
 
-    def __init__(self, config: RunConfig, model: Family, feed: Feed, device: torch.device) -> None:
+    def __init__(self, config: RunConfig, model: Family, feed: Feed, device: torch.device, ranks: Ranks | None = None
+                 ) -> None:
         self.config, self.training, self.feed, self.device = config, config.training, feed, device
-        self.trainer = Trainer(model, config.training, device, config.seed)
+        self.trainer = (Trainer(model, config.training, device, config.seed) if ranks is None else
+                        SharedTrainer(model, config.training, device, config.seed, ranks))
         self.model, self.generator = self.trainer.model, self.trainer.generator
         parameters = self.trainer.parameters
         self.per_epoch = max(1, len(feed) // self.training.batch_size)  # a closed form may have fewer than a batch

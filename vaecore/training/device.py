@@ -40,10 +40,14 @@ def choose(training: Training) -> torch.device:
     return torch.device(training.device)
 
 
-def set_threads(training: Training) -> int:
-    """Apply and return the number of CPU threads; by default all cores but one, kept for the page."""
+def set_threads(training: Training, processes: int = 1) -> int:
+    """Apply and return the number of CPU threads; by default all cores but one, kept for the page.
+
+    Of `processes` that train together on this machine each has its part of them.
+    """
     threads = training.threads or max(1, len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity")
                                       else (os.cpu_count() or 2) - 1)
+    threads = max(1, threads // processes)
     torch.set_num_threads(threads)
     return threads
 

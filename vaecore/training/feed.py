@@ -218,6 +218,10 @@ class Splits:
         self.dataset, self.device = dataset, device
         self._feeds: dict[SplitName, Feed] = {}
 
+    def share(self, feed: Feed) -> None:
+        """Let the training set be `feed`, which gives a part of each batch."""
+        self._feeds["train"] = feed
+
     def __getitem__(self, split: SplitName) -> Feed:
         if split not in self._feeds:
             self._feeds[split] = Feed(self.dataset, split, self.device)

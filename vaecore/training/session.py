@@ -42,6 +42,8 @@ from vaecore.training.checkpoints import (
 )
 from vaecore.training.course import FLUSH_STEPS, Course
 from vaecore.training.feed import Splits
+from vaecore.training.ranks.group import Ranks
+from vaecore.training.ranks.step import SharedFeed
 from vaecore.training.snapshots import snapshot
 from vaecore.training.validation import Evaluation, evaluate
 
@@ -55,9 +57,9 @@ EXAMPLE_BYTES = 4 * 2**20  # and so many bytes at most of clips, but four, and o
 Outcome = Literal["finished", "stopped"]
 
 
-def train(folder: Path, control: Control) -> Outcome:
-    """Train the run in `folder` from where it stands; see `vaecore.training.train`."""
-    session = prepared(folder, control)
+def train(folder: Path, control: Control, ranks: Ranks | None = None) -> Outcome:
+    """Train the run in `folder` from where it stands; see `vaecore.training.train`. `ranks` follow where given."""
+    session = prepared(folder, control, ranks=ranks)
     if session is None:
         return "stopped"
     try:
@@ -70,7 +72,8 @@ def train(folder: Path, control: Control) -> Outcome:
         session.course.feed.close()
 
 
-def prepared(folder: Path, control: Control, known: dict[str, Splits] | None = None) -> Session | None:
+def prepared(folder: Path, control: Control, known: dict[str, Splits] | None = None, ranks: Ranks | None = None
+             ) -> Session | None:
     """What trains the run in `folder`, not begun; None where a stop was asked for while its data were prepared.
 
     Data in `known` are not read again; what is read is put there, by its configuration and device.
@@ -82,29 +85,36 @@ def prepared(folder: Path, control: Control, known: dict[str, Splits] | None = N
     if trained:
         check_origin(Run(folder))
     device = devices.choose(config.training)
-    threads = devices.set_threads(config.training)
+    threads = devices.set_threads(config.training, 1 if ranks is None else ranks.here)
     known = {} if known is None else known
     if (name := f"{config.data.model_dump_json()} on {device}") not in known:
         print(f"data: loading {config.data.name}", flush=True)
         try:
             known[name] = Splits(config.data.load(), device)
         except Stopped:  # what was converted stays, and is continued
+            if ranks is not None:
+                ranks.say(None)
             return None
     splits = known[name]
     dataset = splits.dataset
+    if ranks is not None:
+        ranks.say({"data": dataset.source})  # they are there for the others, too
+        splits.share(SharedFeed(dataset, "train", device, ranks.part(config.training.batch_size)))
     if trained:
         check_words(folder, dataset)
     model = build(config, dataset)
-    course = Course(config, model, splits["train"], device)
+    course = Course(config, model, splits["train"], device, ranks)
     facts = {"parameters": model.parameter_count, "data": dataset.source, "device": _described(device),
              "threads": threads, "torch": torch.__version__, "vaecore": __version__, "total_steps": course.total,
              "steps_per_epoch": course.per_epoch,
              "sizes": {split: dataset.size(split) for split in dataset.splits},
-             **({"rate": dataset.rate} if dataset.rate else {}), **({"in_sample": True} if dataset.in_sample else {})}
+             **({"rate": dataset.rate} if dataset.rate else {}), **({"in_sample": True} if dataset.in_sample else {}),
+             **({"processes": ranks.size} if ranks is not None else {})}
     print(f"data: {dataset.source}\nmodel: {config.model.family}, {model.parameter_count:,} parameters, on "
-          f"{facts['device']} with {threads} thread{'s' * (threads != 1)}", flush=True)
+          f"{facts['device']} with {threads} thread{'s' * (threads != 1)}"
+          f"{f' in each of {ranks.size} processes' if ranks is not None else ''}", flush=True)
     Provenance.of(config.data, dataset).write(folder)
-    return Session(folder, config, splits, course, facts, control)
+    return Session(folder, config, splits, course, facts, control, ranks)
 
 
 class Session:
@@ -114,8 +124,8 @@ class Session:
     """
 
     def __init__(self, folder: Path, config: RunConfig, splits: Splits, course: Course, facts: dict[str, Any],
-                 control: Control) -> None:
-        self.folder, self.config, self.splits, self.course = folder, config, splits, course
+                 control: Control, ranks: Ranks | None = None) -> None:
+        self.folder, self.config, self.splits, self.course, self.ranks = folder, config, splits, course, ranks
         self.dataset, self.facts, self.control = splits.dataset, facts, control
         self.validation = splits["validation"]
         self.step, self.best, self.since_best, self.seconds = 0, -math.inf, 0, 0.0
@@ -155,6 +165,7 @@ class Session:
                     course.model.fit(course.feed.all())
                 self._evaluate()
                 self._checkpoint()
+            self._tell()  # the checkpoint is there, from which the others begin
             self.flushed = self.saved = time.monotonic()
             yield
 
@@ -186,6 +197,7 @@ class Session:
             self._flush()
             self._evaluate()
             self._checkpoint()
+            self._tell()
             self.flushed = self.saved = time.monotonic()
         elif len(course.pending) == FLUSH_STEPS or now - self.flushed > FLUSH_SECONDS:
             self._flush()
@@ -204,6 +216,14 @@ class Session:
     def _exhausted(self) -> bool:
         patience = self.config.training.patience
         return patience > 0 and self.since_best >= patience
+
+    def _tell(self) -> None:
+        """Let the others know where the training stands."""
+        if self.ranks is not None:
+            turns = self.course.turns
+            self.ranks.say({"step": self.step, "exhausted": self._exhausted(),
+                            "turns": turns.state() if turns is not None else None})
+            self.ranks.as_first(self.course.model.state_dict())
 
     def _flush(self) -> None:
         lines = self.course.flush()

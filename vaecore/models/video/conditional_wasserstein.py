@@ -32,6 +32,7 @@ from vaecore.probability.densities import Density
 from vaecore.probability.divergences import CriticConfig, Divergence, MMDConfig, PerObservationConfig, mmd
 from vaecore.probability.gaussian import DiagonalGaussian, StandardNormal
 from vaecore.probability.posteriors import Posterior
+from vaecore.probability.whole import whole_rows
 from vaecore.schema import option
 
 MAX_PAIRS = 500  # pairs between which all kernels are computed: more would take longer than the rest of a step
@@ -105,7 +106,8 @@ class ConditionalWasserstein(SVG):
         h, _ = self.read(batch[self.modality], q)
         states, _ = prior.lstm(prior.embed(h[:, :-1]))
         u = states.detach().flatten(0, 1) @ self.mix
-        u = (u - u.mean(0)) / u.std(0).clamp(min=1e-6)
+        [everyone] = whole_rows(u)
+        u = (u - everyone.mean(0)) / everyone.std(0).clamp(min=1e-6)
         return in_units_of(DiagonalGaussian.bounded(prior.head(states)), q), u
 
 
@@ -126,7 +128,8 @@ class PairedMMD(Divergence):
     def forward(self, q: DiagonalGaussian, z: Tensor, prior: Density, u: Tensor | None,
                 generator: torch.Generator | None) -> Tensor:
         assert u is not None
-        ours, theirs = torch.cat([z, u], 1), torch.cat([prior.sample(len(z), generator), u], 1)
+        z, u, drawn = whole_rows(z, u, prior.sample(len(z), generator))
+        ours, theirs = torch.cat([z, u], 1), torch.cat([drawn, u], 1)
         if len(z) > MAX_PAIRS:  # the kernel's tables grow with the square
             chosen = torch.randperm(len(z), generator=generator, device=z.device)[:MAX_PAIRS]
             ours, theirs = ours[chosen], theirs[chosen]

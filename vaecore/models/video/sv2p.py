@@ -36,6 +36,7 @@ from vaecore.nets.convolutional import channels_last
 from vaecore.probability.gaussian import POSTERIOR_LOGVAR, DiagonalGaussian
 from vaecore.probability.likelihoods import GaussianFixedConfig, GaussianLearnedConfig, Observation
 from vaecore.probability.posteriors import Posterior
+from vaecore.probability.whole import own_rows, whole_count, whole_rows
 from vaecore.schema import Strict, option, problem
 
 FLOOR = -5.0  # of a log-variance of the posterior, as published; what leads to it is not: see `bounded_logvar`
@@ -103,7 +104,7 @@ class SV2P(VideoFamily):
 
         From codes (B, 1 or T-1, r), and from true frames unless `feeding` says otherwise in training.
         """
-        clips = len(x)
+        clips = whole_count(len(x)) if self.training and self.true_share < 1 else len(x)
         z = z.expand(-1, x.shape[1] - 1, -1)
         # As published, a whole number of clips of the batch reads the true frame at each step.
         true = round(self.true_share * clips) if self.training else clips
@@ -117,7 +118,8 @@ class SV2P(VideoFamily):
         it was predicted.
         """
         clips, frames = x.shape[:2]
-        ranks = torch.rand(clips, frames, generator=generator, device=x.device).argsort(0)
+        [drawn] = whole_rows(torch.rand(clips, frames, generator=generator, device=x.device))
+        ranks = own_rows(drawn.argsort(0))
         means, states = self.generator(x[:, :self.context], z[:, :self.context])
         means = [means]
         for t in range(self.context, frames - 1):
