@@ -81,6 +81,8 @@ def steps_of(name: str, *settings: str) -> tuple[Trace, Trace]:
 
 
 # What issue 14 asks for: VAE at most 7 files, SVG at most 8. It was 12 to 14 files, with 28 to 46 changes of file.
+# What couples the rows of a batch asks `probability/whole.py` for all of them, as processes may share it: SV2P, which
+# counts the clips that read true frames, texts, cut to the longest, and distances between samples. It is a file more.
 @pytest.mark.parametrize(("name", "settings", "files", "changes"), [
     ("vae-mnist", ["data.train_limit=100"], 7, 12),
     ("jmvae-image-label", ["data.train_limit=100"], 7, 19),
@@ -88,8 +90,8 @@ def steps_of(name: str, *settings: str) -> tuple[Trace, Trace]:
     ("mvae-image-label", ["data.train_limit=100", "model.posterior.kind=mixture"], 7, 15),
     ("dmvae-image-label", ["data.train_limit=100"], 7, 21),
     ("svg-lp-moving-mnist", [], 6, 16),
-    ("sv2p-variant-moving-mnist", [], 7, 26),
-    ("sv2p-variant-moving-mnist", ["model.stages.kind=one"], 7, 26)])
+    ("sv2p-variant-moving-mnist", [], 8, 27),
+    ("sv2p-variant-moving-mnist", ["model.stages.kind=one"], 8, 27)])
 def test_a_training_step_is_read_in_few_files(name: str, settings: list[str], files: int, changes: int) -> None:
     step, whole = steps_of(name, *settings)
     print(f"{name}: {step}\n    with its course: {whole}")
@@ -106,10 +108,10 @@ FEW = ["data.train_limit=500"]
     ("mvae-image-label", ["model.family=separate-vaes", *FEW], 7),
     ("mvae-image-label", ["model.family=concatenated-vae", *FEW], 7),
     ("ae-mnist", FEW, 6), ("linear-ae-mnist", FEW, 6), ("made-mnist", FEW, 5), ("pixelcnn-mnist", FEW, 5),
-    ("rbm-mnist", FEW, 3), ("vamp-mnist", FEW, 7), ("wae-mnist", FEW, 9), ("lagging-basic", TEXT, 6),
-    ("lagging-basic", ["model.family=language-model", *TEXT], 4), ("svg-fp-moving-mnist", [], 7),
+    ("rbm-mnist", FEW, 3), ("vamp-mnist", FEW, 7), ("wae-mnist", FEW, 10), ("lagging-basic", TEXT, 7),
+    ("lagging-basic", ["model.family=language-model", *TEXT], 5), ("svg-fp-moving-mnist", [], 7),
     ("recurrent-predictor-moving-mnist", [], 7), ("prednet-moving-mnist", [], 6),
-    ("video-pixel-network-shape", [], 7), ("conditional-wasserstein-states", [], 8)])
+    ("video-pixel-network-shape", [], 7), ("conditional-wasserstein-states", [], 9)])
 def test_so_is_that_of_every_other_family(name: str, settings: list[str], files: int) -> None:
     step, _ = steps_of(name, *settings)
     assert len(step.files) <= files, str(step)

@@ -93,15 +93,20 @@ def submit(folder: Path, where: Here | Slurm | None = None) -> None:
 def submit_together(folders: Sequence[Path], where: Here | Slurm | None = None, *, stack: bool | None = None) -> None:
     """Queue these runs at once; small models that differ in no shape train stacked, in one process.
 
-    Which can is found by trying, unless `stack` says that all of them can, or none. On a cluster they are one array,
-    a job a run. Raises `LabError` as `submit`, and then none is queued.
+    Which can is found by trying, unless `stack` says that all of them can, or none; where several processes share a
+    training, none. On a cluster they are one array, a job a run. Raises `LabError` as `submit`, and then none is
+    queued.
     """
     permission.require("train a run")
     folders = list(dict.fromkeys(folders))
     where = kept(folders[0]) if where is None and folders else where or Here()
     if isinstance(where, Slurm):
         return _hand_over(folders, where)
-    together = [] if stack is False or len(folders) < 2 else _stacks(folders, try_them=stack is None)
+    if stack and where.processes > 1:
+        raise LabError(f"A stack is trained in one process, and {where.processes} processes share each of these "
+                       "trainings. Leave out the one or the other.")
+    alone = stack is False or len(folders) < 2 or where.processes > 1
+    together = [] if alone else _stacks(folders, try_them=stack is None)
     members = {folder: [each.name for each in group] for group in together if len(group) > 1 for folder in group}
     by_root: dict[Path, list[Path]] = {}
     for folder in folders:

@@ -28,8 +28,12 @@ GRACE = 5.0  # seconds in which the first one notices by itself that another has
 AT_THE_END = 10.0  # seconds that the others have to end after the first one's last step
 
 
+class Lost(RuntimeError):
+    """Another process that shares a training has ended; the message says which, and why as far as that is known."""
+
+
 class Rank(NamedTuple):
-    """Which of how many processes this one is."""
+    """A process's place among those that share a training."""
 
     rank: int
     size: int
@@ -53,7 +57,7 @@ def alone() -> dict[str, str]:
 
 
 class Others:
-    """The other processes of a training that this one leads, on this machine; they are started on entering.
+    """Processes of this machine that follow the present one in a training; they are started on entering.
 
     Of one that dies `ended` is told, from a thread, where this process has not ended by itself soon afterwards: it may
     be evaluating, or wait for the dead one on a GPU.
@@ -97,7 +101,7 @@ class Others:
         shutil.rmtree(self._room, ignore_errors=True)
 
     def lost(self, wait: float = 0.0) -> str:
-        """Which of them died of itself, as a sentence; empty where none did, for as long as one `wait`s in seconds."""
+        """A sentence on the process that died of itself; empty where none did within `wait` seconds."""
         deadline = time.monotonic() + wait
         while True:
             for rank, child in self._children.items():
@@ -112,6 +116,8 @@ class Others:
         while not self._over.wait(0.5):
             if lost := self.lost():
                 if not self._over.wait(GRACE):
+                    for child in self._children.values():
+                        child.kill()
                     self._ended(lost)
                 return
 
@@ -120,7 +126,7 @@ def _how(code: int) -> str:
     if code > 0:
         return f"ended with code {code}: see the log"
     name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
-    return f"was killed by {name} ({'out of memory or killed by hand' if name == 'SIGKILL' else 'see the log'})"
+    return f"was killed by {name} ({'for want of memory, or by hand' if name == 'SIGKILL' else 'see the log'})"
 
 
 def end_with(parent: int) -> None:

@@ -288,19 +288,23 @@ def trained(folder: Path, attempt: int, control: Control) -> Literal["finished",
             jobs.write_exit(folder, attempt, "failed", why)
         os._exit(1)
 
-    processes = where.processes_here(folder)
-    if ranks.rank() is None and processes == 1:
+    place, last = ranks.rank(), where.kept(folder)
+    processes = last.processes if isinstance(last, where.Here) else 1
+    if place is None and (processes == 1 or Run(folder).config().model.closed_form):  # which has no steps to share
         return train(folder, control)
     from vaecore.training.ranks.group import RankLost
     from vaecore.training.ranks.session import lead
 
-    if ranks.rank() is not None:
-        return lead(folder, control)
+    if place is not None:
+        try:
+            return lead(folder, control)
+        except RankLost as error:
+            raise ranks.Lost(str(error)) from error
     with ranks.Others(folder, processes, end) as others:
         try:
             return lead(folder, control)
         except RankLost as error:
-            raise RankLost(others.lost(wait=2.0) if error.unnamed else str(error)) from error
+            raise ranks.Lost((error.unknown and others.lost(wait=2.0)) or str(error)) from error
 
 
 def last_words(how: Literal["finished", "stopped"] | BaseException, folder: Path, control: Control
@@ -345,6 +349,8 @@ def explain(error: BaseException) -> str:
         chain.append(link)
         link = link.__cause__ or link.__context__
     said = " ".join(str(error).split())[:400] or type(error).__name__
+    if isinstance(error, ranks.Lost):  # the words of another process, or on its end
+        return said
     if of_disk(error):
         return trouble(error, jobs.RESUME)
     if any(map(short_of_memory, chain)) and not isinstance(error, OutOfMemory):  # which knows more

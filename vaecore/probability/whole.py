@@ -29,7 +29,7 @@ class Part(Protocol):
         ...
 
     def own(self, whole: Tensor) -> Tensor:
-        """Its own among the rows of all."""
+        """The rows of this process among those of all."""
         ...
 
     def greatest(self, number: int) -> int:
@@ -71,7 +71,7 @@ def whole_mean(rows: Tensor) -> Tensor:
 
 
 def own_rows(whole: Tensor) -> Tensor:
-    """Of rows of the whole batch those of this process."""
+    """The rows of this process among those of the whole batch."""
     return whole if _part is None else _part.own(whole)
 
 

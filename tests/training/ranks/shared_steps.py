@@ -1,4 +1,4 @@
-"""Steps of every family, shared by processes and then taken by one: `python shared_steps.py OUT [NAME ...]`, a rank each.
+"""Steps of every family, shared by processes and then taken by one: `python shared_steps.py OUT [NAME ...]` a rank.
 
 Rank 0 writes a line of JSON a case: how far the two lie apart, or why it was refused.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,9 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "sv2p, fed back": ("sv2p-invariant-moving-mnist", [*DRAWN, "model.stages.kind=one", "model.feeding.k=500"]),
     "video pixel network": ("video-pixel-network-shape", DRAWN),
     "wasserstein of clips": ("conditional-wasserstein-states", DRAWN),
-    "wasserstein of clips, critic": ("conditional-wasserstein-states", [*DRAWN, "model.divergence={kind: critic, hidden: [16]}"]),
+    "wasserstein of clips, some pairs": ("conditional-wasserstein-states", [*DRAWN, "training.batch_size=61"]),
+    "wasserstein of clips, critic": ("conditional-wasserstein-states", [
+        *DRAWN, "model.divergence={kind: critic, hidden: [16]}"]),
 }
 
 
@@ -118,7 +121,7 @@ def steps(course: Course) -> list[list[float]]:
 
 
 def case(name: str, ranks: Ranks) -> dict[str, Any]:
-    preset_name, settings = CASES[name]
+    began, (preset_name, settings) = time.process_time(), CASES[name]
     config = changed(preset(preset_name), [*COMMON, *settings])
     dataset = config.data.load()
     try:
@@ -136,7 +139,7 @@ def case(name: str, ranks: Ranks) -> dict[str, Any]:
                 for key, tensor in one.model.state_dict().items())
     terms = max(abs(a - b) / (1 + abs(b)) for line, other in zip(found, wanted, strict=True)
                 for a, b in zip(line, other, strict=True))
-    return {"case": name, "moved": moved, "apart": apart, "terms": terms,
+    return {"case": name, "seconds": time.process_time() - began, "moved": moved, "apart": apart, "terms": terms,
             "generator": torch.equal(one.generator.get_state(), shared.generator.get_state()),
             "draws": {key: [str(axis.axis) + (axis.layout or "")[:1] for axis in axes]
                       for key, axes in shared.trainer.noise.known.items()}}

@@ -8,6 +8,7 @@ asked of them: both have these everywhere, and in both a sum is the same to the 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
@@ -32,7 +33,11 @@ HEARD_EVERY = 10  # updates between two looks at what a GPU has summed, as each 
 
 
 class RankLost(RuntimeError):
-    """Another process of a shared training has ended; the message says which, as far as that is known."""
+    """Another process of a shared training has ended; the message says which, unless that is `unknown`."""
+
+    def __init__(self, message: str, *, unknown: bool = False) -> None:
+        super().__init__(message)
+        self.unknown = unknown
 
 
 class Ranks:
@@ -124,13 +129,15 @@ class Ranks:
         """Leave word of why this process ends, for the first one to tell."""
         self._store.set(f"failed {self.rank}", why)
 
-    def lost(self) -> str:
+    def lost(self) -> RankLost:
         """What is known of one that ended: what it left word of, else that there is one."""
-        for rank in range(self.size):
-            if self._store.check([f"failed {rank}"]):
-                return f"Rank {rank} of {self.size} failed: {self._store.get(f'failed {rank}').decode()}"
-        return (f"Of the {self.size} processes that share this training one has ended. Resume continues from the last "
-                "checkpoint.")
+        with contextlib.suppress(RuntimeError):  # the store may have gone with it
+            for rank in range(self.size):
+                if self._store.check([f"failed {rank}"]):
+                    return RankLost(f"Rank {rank} of {self.size} failed: {self._store.get(f'failed {rank}').decode()}")
+        return RankLost(f"One of the {self.size} processes that share this training has ended, other than rank "
+                        f"{self.rank}: the log of what started them tells which. Resume continues from the last "
+                        "checkpoint.", unknown=True)
 
     def _give(self, numbers: Tensor) -> Tensor:
         self._together(lambda: dist.broadcast(numbers, 0))
@@ -140,7 +147,7 @@ class Ranks:
         try:
             act()
         except RuntimeError as error:  # the connection to one that ended is closed by its kernel
-            raise RankLost(self.lost()) from error
+            raise self.lost() from error
 
 
 class Rows:
@@ -153,7 +160,7 @@ class Rows:
         self.share = self.length / count
 
     def own(self, whole: Tensor) -> Tensor:
-        """Its own rows of a batch's; where there are several for each observation, they stand together."""
+        """The rows that this process has; where there are several for each observation, they stand together."""
         each = len(whole) // self.count
         return whole.narrow(0, self.start * each, self.length * each)
 

@@ -40,7 +40,7 @@ class Unknown(Exception):
 
 
 class Axis(NamedTuple):
-    """Which axis of a draw follows the rows of a batch, if one does."""
+    """The axis of a draw that follows the rows of a batch, if one does."""
 
     function: Callable[..., Tensor]
     axis: int | None
@@ -115,8 +115,8 @@ class Noise:
         axes = [self._axis(*pair, other) for pair in zip(first.heard, second.heard, strict=True)]
         several = sorted({heard.shape[axis] // count for heard, axis in zip(first.heard, axes, strict=True)
                           if axis is not None and heard.shape[axis] > count})
-        layouts: list[dict[int, Layout]] = [dict(zip(several, choice, strict=True)) for choice in itertools.product(
-            ("together", "apart"), repeat=len(several))]
+        ways: tuple[Layout, Layout] = ("together", "apart")
+        layouts = [dict(zip(several, choice, strict=True)) for choice in itertools.product(ways, repeat=len(several))]
         layout = layouts[0]
         if several or not everything.apart:  # who tells rows apart says himself which are whose
             kept = [heard.drawn for heard in first.heard]
@@ -191,8 +191,10 @@ class Everything:
 
 
 class Narrowed(TorchFunctionMode):
-    """Draws for the whole batch, and gives this process's rows of each; by `axes`, or where these are None all draws
-    have a row a place of their first axis."""
+    """Draws for the whole batch, of which it gives the rows of this process.
+
+    `axes` say where they are; without them all draws have a row a place of their first axis.
+    """
 
     def __init__(self, rows: Rows, axes: Sequence[Axis] | None) -> None:
         super().__init__()

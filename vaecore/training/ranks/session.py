@@ -6,6 +6,7 @@ after each evaluation they hear what followed from it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from vaecore.store import Run
@@ -14,7 +15,7 @@ from vaecore.training import device as devices
 from vaecore.training.build import build
 from vaecore.training.checkpoints import load_checkpoint
 from vaecore.training.course import FLUSH_STEPS, Course
-from vaecore.training.ranks.group import Ranks
+from vaecore.training.ranks.group import RankLost, Ranks
 from vaecore.training.ranks.step import SharedFeed
 from vaecore.training.session import Outcome, train
 
@@ -34,15 +35,26 @@ def lead(folder: Path, control: Control) -> Outcome:
         return train(folder, ranks.heeding(control), ranks)
 
 
-def follow(folder: Path) -> None:
-    """Take the steps of the run in `folder` beside the process that leads; nothing is written."""
+def dismiss(folder: Path) -> None:
+    """Meet the others to tell them that there is nothing to do."""
+    with Ranks.join(Run(folder).config().training) as ranks:
+        ranks.say(None)
+
+
+def follow(folder: Path, explain: Callable[[BaseException], str] = str) -> None:
+    """Take the steps of the run in `folder` beside the process that leads; nothing is written.
+
+    What ends it is left word of, as `explain` has it, for who leads. Raises `RankLost` where another one has ended.
+    """
     config = Run(folder).config()
     with Ranks.join(config.training) as ranks:
         try:
             if ranks.hear() is not None:  # the data are there to be loaded
                 _follow(folder, ranks)
-        except Exception as error:
-            ranks.fail(str(error) or type(error).__name__)
+        except RankLost:
+            raise
+        except BaseException as error:
+            ranks.fail(explain(error))
             raise
 
 
