@@ -57,6 +57,7 @@ class Course:
         self.log = torch.zeros(FLUSH_STEPS, len(Step._fields), device=device)
         self.pending: list[tuple[int, float, float]] = []  # step, beta, learning rate of each row of the log
         self._epoch, self._order, self._next = -1, torch.empty(0), -1
+        self.processes = 1 if ranks is None else ranks.size  # that have a part of each batch
         self.graphs = ""  # what became of `training.graphs`, where it is asked for
         self._captured: Captured | None = None
 

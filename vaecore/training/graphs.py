@@ -115,6 +115,8 @@ def why_not(course: Course) -> str:
         return "it takes no steps"
     if course.device.type not in RECORDERS:
         return f"it runs on {course.device.type}, and graphs are CUDA's"
+    if course.processes > 1:
+        return f"{course.processes} processes share each step"
     if course.turns is not None:
         return "encoder and decoder take turns, whose length their losses decide"
     if course.trainer.auxiliaries.members:

@@ -32,7 +32,7 @@ def advised(error: BaseException, course: Course) -> OutOfMemory:
         torch.cuda.empty_cache()
     smaller = "Fork it with a smaller model."
     try:
-        each = per_observation(course)
+        each = per_observation(course) / course.processes
     except (MemoryError, RuntimeError):  # not even so much
         return OutOfMemory(f"Out of memory on the {where}: not even {COUNTED[1]} observations fit. {smaller}")
     free = free_bytes(course.device)

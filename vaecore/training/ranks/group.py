@@ -22,6 +22,7 @@ from torch.distributed import FileStore, Store  # type: ignore[attr-defined]
 from torch.distributed.rendezvous import rendezvous
 
 from vaecore.config import Training
+from vaecore.errors import short_of_memory
 from vaecore.schema import problem
 from vaecore.training import Control
 from vaecore.training import device as devices
@@ -32,7 +33,7 @@ WAITING = datetime.timedelta(days=7)  # for the others: the first may fetch data
 HEARD_EVERY = 10  # updates between two looks at what a GPU has summed, as each of them waits for it
 
 
-class RankLost(RuntimeError):
+class RankLost(Exception):
     """Another process of a shared training has ended; the message says which, unless that is `unknown`."""
 
     def __init__(self, message: str, *, unknown: bool = False) -> None:
@@ -147,6 +148,8 @@ class Ranks:
         try:
             act()
         except RuntimeError as error:  # the connection to one that ended is closed by its kernel
+            if short_of_memory(error):
+                raise
             raise self.lost() from error
 
 

@@ -30,7 +30,7 @@ class SharedTrainer(Trainer):
         self.noise = Noise(model, self.rows, type(model).__name__,
                            half=isinstance(self.precision, torch.autocast))
 
-    def update(self, batch: Batch, beta: float, rate: float, kl_cost: KLCost | None = None) -> Step:
+    def update(self, batch: Batch, beta: float | Tensor, rate: float | Tensor, kl_cost: KLCost | None = None) -> Step:
         """One step on own rows of a batch, as `Trainer.update` takes it on all of them."""
         assert self.optimizer is not None
         for group in self.optimizer.param_groups:
@@ -80,7 +80,9 @@ class SharedFeed(Feed):
         self.rows = rows
 
     def batch(self, indices: Tensor, generator: torch.Generator) -> Batch:
-        """Own rows of the observations at `indices`, those of a whole batch."""
+        """Own rows of the observations at `indices`, those of a whole batch; of another number of them all."""
+        if len(indices) != self.rows.count:
+            return super().batch(indices, generator)
         if self.drawn is not None:  # by a program of its own, which draws all
             return {name: self.rows.own(x) for name, x in super().batch(indices, generator).items()}
         with Narrowed(self.rows, None):
