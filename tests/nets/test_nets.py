@@ -122,7 +122,7 @@ def test_clips_are_decoded_as_their_frames_one_by_one(context: int) -> None:
     network = DCGANConfig(channels=4)
     encoder, decoder = network.encoder((1, 16, 16), 7), network.decoder((1, 16, 16), 7, 1)
     x = torch.rand(2, 5, 1, 16, 16)
-    h, skips = encode_clips(encoder, x)
+    h, skips = encode_clips(encoder, x, context)
     found = grouped(decode_clips(decoder, h[:, 1:], skips, context), 2)
     for clip in range(2):
         for t in range(1, 5):

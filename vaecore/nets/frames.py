@@ -155,20 +155,24 @@ class FrameMLPConfig(FrameNetworkConfig):
 FrameNetwork = Annotated[DCGANConfig | VGGConfig | FrameMLPConfig, Field(discriminator="kind")]
 
 
-def encode_clips(encoder: FrameEncoder, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """Codes (B, T, g) of frames (B, T, *frame), all in one call, and skips of all B * T frames."""
-    h, skips = encoder(x.flatten(0, 1))
-    return grouped(h, len(x)), skips
+def encode_clips(encoder: FrameEncoder, x: Tensor, context: int) -> tuple[Tensor, list[Tensor]]:
+    """Codes (B, T, g) of frames (B, T, *frame), and skips of the first `context` (or T) frames of each, clip by clip.
+
+    No other skips are seen by a decoder, and gradients of a part of a map would be as large as all of it.
+    """
+    parts = [encoder(part.flatten(0, 1)) for part in (x[:, :context], x[:, context:]) if part.shape[1]]
+    return torch.cat([grouped(h, len(x)) for h, _ in parts], 1), parts[0][1]
 
 
 def decode_clips(decoder: FrameDecoder, h: Tensor, skips: list[Tensor], context: int) -> Tensor:
-    """Codes (B, T-1, g) of predicted frames, with skips of all B * T true ones -> (B * (T-1), ...), clip by clip.
+    """Codes (B, T-1, g) of predicted frames, with the skips of `encode_clips` -> (B * (T-1), ...), clip by clip.
 
     Frames of the context see the skips of the frame before them, later ones those of the last frame given.
     """
     clips, given = len(h), min(context, h.shape[1])
-    prepared = [torch.split(grouped(part, clips), [given - 1, 1], 1) for part in
-                decoder.prepare([grouped(skip, clips)[:, :given].flatten(0, 1) for skip in skips])]
+    if context > given:  # the last frame of so short a clip predicts nothing
+        skips = [grouped(skip, clips)[:, :given].flatten(0, 1) for skip in skips]
+    prepared = [torch.split(grouped(part, clips), [given - 1, 1], 1) for part in decoder.prepare(skips)]
     later: Tensor = decoder(h[:, given - 1:], [last[:, 0] for _, last in prepared])
     if given == 1:
         return later

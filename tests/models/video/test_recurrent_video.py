@@ -183,7 +183,7 @@ def test_squared_errors_are_of_predicted_frames_only() -> None:
 def test_step_by_step_with_true_frames_is_what_one_batched_call_gives(family: str) -> None:
     model, x = built(family), clips()
     with torch.inference_mode():
-        h, skips = encode_clips(model.encoder, x)
+        h, skips = encode_clips(model.encoder, x, model.context)
         true = torch.ones(2, 6, dtype=torch.bool)
         if isinstance(model, SVG):
             output = model.fed_back(h, skips, model.encode({"frames": x})["z"].mean, true)

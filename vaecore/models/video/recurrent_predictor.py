@@ -61,7 +61,7 @@ class RecurrentPredictor(VideoFamily):
 
         From true frames unless `feeding` says otherwise in training.
         """
-        h, skips = encode_clips(self.encoder, x)
+        h, skips = encode_clips(self.encoder, x, self.context)
         if self.training and self.true_share < 1:
             true = torch.rand(h.shape[:2], generator=generator, device=h.device) < self.true_share
             return self.likelihood.observed(self.fed_back(h, skips, true))
@@ -84,7 +84,7 @@ class RecurrentPredictor(VideoFamily):
 
     def roll_out(self, past: Tensor, horizon: int, noise: Tensor, generator: torch.Generator | None = None) -> RollOut:
         """The one future there is, N times over: each frame that was predicted is read as if it were true."""
-        h, skips = encode_clips(self.encoder, past)
+        h, skips = encode_clips(self.encoder, past, past.shape[1])
         state = self.predict(h[:, :-1])[1] if past.shape[1] > 1 else None
         prepared = self.decoder.prepare([grouped(skip, len(past))[:, -1] for skip in skips])
         read, frames = h[:, -1], []

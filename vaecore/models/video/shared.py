@@ -47,9 +47,9 @@ def step_by_step(h: Tensor, skips: list[Tensor], true: Tensor, context: int, dec
                  code_of: Callable[[Tensor], Tensor]) -> Tensor:
     """What a recurrent predictor's decoder gives for frames 1..T-1, (B * (T-1), ...), where it reads its own.
 
-    A frame after the context is read as it was where `true` (B, T), and else as it was predicted. `h` (B, T, g) and
-    `skips` are of the true frames; `predict` takes the code (B, g) of the frame before t to what the decoder reads of
-    frame t, (B, 1, g); `code_of` takes the decoder's output to the code of that frame.
+    A frame after the context is read as it was where `true` (B, T), and else as it was predicted. `h` (B, T, g) is of
+    the true frames, and so are `skips`, of those of the context; `predict` takes the code (B, g) of the frame before t
+    to what the decoder reads of frame t, (B, 1, g); `code_of` takes the decoder's output to the code of that frame.
     """
     clips, frames = h.shape[:2]
     maps = [grouped(skip, clips) for skip in skips]

@@ -4,8 +4,9 @@ Equations (32) to (35): q(z_t | x_0..x_t) by one LSTM, p(z_t) = N(0, I) or p(z_t
 by a third that reads the code of the frame before and z_t. The KL needs no expectation over z, because prior and
 posterior read frames only (erratum E16). At t = 1 the prior has seen one frame.
 
-All frames of all clips are encoded in one batched call, and each LSTM runs over whole clips where its inputs are known
-in advance. Published code encodes each frame twice and unrolls step by step, which takes about twice as long.
+All frames of all clips are encoded in two batched calls, those of the context and the others, and each LSTM runs over
+whole clips where its inputs are known in advance. Published code encodes each frame twice and unrolls step by step,
+which takes about twice as long.
 Shapes: B clips, T frames, N futures, r latent size, g size of a frame's code.
 """
 
@@ -106,7 +107,7 @@ class SVG(VideoFamily):
 
     def encode(self, batch: Batch) -> dict[str, Posterior]:
         """q(z_t | x_0..x_t) for t = 1..T-1, (B, T-1, r)."""
-        h, skips = encode_clips(self.encoder, batch[self.modality])
+        h, skips = encode_clips(self.encoder, batch[self.modality], self.context)
         q = self.posterior(h)
         return {"z": Encoded(q.mean, q.logvar, h, skips)}
 
@@ -168,7 +169,7 @@ class SVG(VideoFamily):
     def roll_out(self, past: Tensor, horizon: int, noise: Tensor, generator: torch.Generator | None = None) -> RollOut:
         """Futures of clips: z_t from the prior, and each frame that was predicted is read as if it were true."""
         clips, futures = len(past), len(noise)
-        h, skips = encode_clips(self.encoder, past)
+        h, skips = encode_clips(self.encoder, past, past.shape[1])
         predictor: State | None = None
         prior: State | None = None
         if past.shape[1] > 1:
@@ -226,7 +227,7 @@ class SVG(VideoFamily):
 
     def read(self, x: Tensor, q: Posterior) -> tuple[Tensor, list[Tensor]]:
         """Codes (B, T, g) and skips of clips, as the posterior was made from them."""
-        return (q.codes, q.skips) if isinstance(q, Encoded) else encode_clips(self.encoder, x)
+        return (q.codes, q.skips) if isinstance(q, Encoded) else encode_clips(self.encoder, x, self.context)
 
     def inference_parameters(self) -> list[nn.Parameter]:
         return list(self.inference.parameters())
@@ -248,7 +249,7 @@ class LSTM(nn.Module):
 
 @dataclass(frozen=True)
 class Encoded(DiagonalGaussian):
-    """Posteriors with the codes (B, T, g) and skips of the frames they were made from, which predictions need too."""
+    """Posteriors with what predictions need too: codes (B, T, g) of the frames they were made from, and skips."""
 
     codes: Tensor
     skips: list[Tensor]
