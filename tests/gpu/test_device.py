@@ -37,7 +37,7 @@ def test_auto_is_the_gpu_in_bfloat16() -> None:
     assert devices.choose(Training()).type == devices.choose(Training(device="cuda")).type == "cuda"
     assert devices.found() == (torch.__version__, torch.cuda.get_device_name())
     found = devices.precision(Training(), CUDA)
-    assert isinstance(found, torch.autocast) == torch.cuda.is_bf16_supported()
+    assert isinstance(found, torch.autocast) == torch.cuda.is_bf16_supported(including_emulation=False)
     assert not isinstance(devices.precision(Training(precision="float32"), CUDA), torch.autocast)
 
 

@@ -166,6 +166,20 @@ class Noted(TorchDispatchMode):
         return found
 
 
+@contextmanager
+def bfloat16() -> Iterator[None]:
+    """A GPU's autocast, which `torch.autocast` turns on only where there is one."""
+    before = torch.get_autocast_dtype("cuda")
+    torch.set_autocast_dtype("cuda", torch.bfloat16)
+    torch.set_autocast_enabled("cuda", True)
+    try:
+        yield
+    finally:
+        torch.set_autocast_enabled("cuda", False)
+        torch.set_autocast_dtype("cuda", before)
+        torch.clear_autocast_cache()
+
+
 def _told(what: str) -> str:
     """An operation with the line of ours that asked for it."""
     ours = [each for each in traceback.extract_stack() if "/vaecore/" in each.filename]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 
 import pytest
@@ -10,7 +12,7 @@ import torch
 
 from tests.training import on_paper
 from tests.training.captured import CAPTURED, EAGER
-from vaecore.config import RunConfig
+from vaecore.config import RunConfig, Training
 from vaecore.data import COVARIATE, Dataset
 from vaecore.evaluate.likelihood import log_likelihood
 from vaecore.models import Batch, Family, SentenceVAE
@@ -18,6 +20,7 @@ from vaecore.models.video.shared import VideoFamily
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.schema import parse
 from vaecore.training.build import build
+from vaecore.training.device import precision
 from vaecore.training.feed import Feed
 from vaecore.training.snapshots import snapshot
 from vaecore.training.validation import evaluate
@@ -38,12 +41,16 @@ def ready(config: RunConfig, dataset: Dataset) -> tuple[Family, Feed]:
     return model, feed
 
 
-def step(config: RunConfig, model: Family, feed: Feed, rows: torch.Tensor, generator: torch.Generator) -> Batch:
-    """What a step does before its gradients."""
+def step(config: RunConfig, model: Family, feed: Feed, rows: torch.Tensor, generator: torch.Generator,
+         autocast: Callable[[], AbstractContextManager[None]] = nullcontext) -> Batch:
+    """What a step does before its gradients; all terms are of single precision, whatever the networks compute in."""
     model.at_step(50, 100)
     batch = feed.batch(rows, generator)
     cost = partial(config.training.kl.cost, nats=torch.zeros((), device=on_paper.CUDA))
-    model.objective(batch, generator).terms(cost).loss(torch.zeros((), device=on_paper.CUDA))
+    with autocast():
+        objective = model.objective(batch, generator)
+    terms = objective.terms(cost)
+    assert all(term.dtype == torch.float32 for term in (*terms, terms.loss(torch.zeros((), device=on_paper.CUDA))))
     if "critic" not in model.auxiliaries():  # whose penalty is a gradient
         for auxiliary in model.auxiliaries().values():
             auxiliary.loss(batch, generator)
@@ -64,10 +71,15 @@ def test_a_step_is_the_devices_own(name: str) -> None:
         rows = feed.order(0, 0)[:config.training.batch_size]
         step(config, model, feed, rows, generator)
         noted.waits.clear()  # of the first one, which puts in its place what stays there
-        batch = step(config, model, feed, rows, generator)
+        batch = step(config, model, feed, rows, generator, on_paper.bfloat16)
         assert all(each.device == on_paper.CUDA for each in batch.values())
         assert not noted.refused
         assert name in EAGER or not noted.waits
+
+
+def test_an_old_card_is_not_given_what_it_only_emulates(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation)
+    assert isinstance(precision(Training(), torch.device("cuda")), nullcontext)
 
 
 FIRST = {values["model"]["family"]: name for name, values in reversed(CHOICES.items())}  # of each family

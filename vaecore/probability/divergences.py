@@ -201,7 +201,7 @@ class Critic(Divergence):
 
     def score(self, z: Tensor, u: Tensor | None) -> Tensor:
         """D of codes (B, r), (B,)."""
-        d: Tensor = self.network(z if u is None else torch.cat([z, u], 1))[:, 0]
+        d: Tensor = self.network(z if u is None else torch.cat([z, u], 1))[:, 0].float()
         return d
 
     def learn(self, z: Tensor, drawn: Tensor, u: Tensor | None, generator: torch.Generator | None = None) -> Tensor:

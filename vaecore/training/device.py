@@ -68,7 +68,9 @@ def precision(training: Training, device: torch.device) -> AbstractContextManage
     """The autocast of the networks: bfloat16 on CUDA where the card has it, else nothing."""
     wanted = training.precision
     if wanted == "auto":
-        wanted = "bfloat16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "float32"
+        # What an older card only emulates is slower there.
+        there = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        wanted = "bfloat16" if there else "float32"
     if wanted == "bfloat16":
         return torch.autocast(device.type, torch.bfloat16)
     return nullcontext()
