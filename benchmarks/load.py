@@ -41,6 +41,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg  # noqa: E402
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg  # noqa: E402
 from streamlit.proto.WidgetStates_pb2 import WidgetState  # noqa: E402
 from websockets.asyncio.client import ClientConnection, connect  # noqa: E402
+from websockets.exceptions import WebSocketException  # noqa: E402
 
 from tests.browser.conftest import App  # noqa: E402
 
@@ -117,7 +118,11 @@ class Visitor:
         for address in beside:
             path = address.format(run=chosen[0]) if chosen else address
             begin = time.perf_counter()
-            answer = await http.get(f"{self.app.address}/{path}")
+            try:
+                answer = await http.get(f"{self.app.address}/{path}")
+            except httpx.TransportError as error:
+                self.log.errors[f"{type(error).__name__} at {path}"] += 1
+                continue
             self.log.took(self.log.fetches, begin, path)
             if answer.status_code not in (200, 409):  # 409: a family without that network, which is told in words
                 self.log.errors[f"{answer.status_code} at {path}"] += 1
@@ -227,6 +232,11 @@ def memory_mb(pid: int) -> float:
     return int(found[1]) / 1024
 
 
+def client() -> httpx.AsyncClient:
+    """What fetches; it drops a connection that rests before the server does."""
+    return httpx.AsyncClient(timeout=120, limits=httpx.Limits(keepalive_expiry=2.0))
+
+
 async def stays(app: App, log: Log, number: int, until: float, http: httpx.AsyncClient) -> None:
     """One visitor who stays: a page, up to four interactions, the next page, with a breath of 4 to 12 s before each."""
     chance = random.Random(number)
@@ -248,10 +258,14 @@ async def passes_by(app: App, log: Log, numbers: list[int], http: httpx.AsyncCli
     """Visitors one after the other, each with a session of its own: a page, one interaction, and gone."""
     while numbers:
         visitor = Visitor(app, log, random.Random(10_000 + numbers.pop()))
-        await visitor.enter()
-        await visitor.open(http)
-        await visitor.change()
-        await visitor.leave()
+        try:
+            await visitor.enter()
+            await visitor.open(http)
+            await visitor.change()
+            await visitor.leave()
+        except (OSError, WebSocketException) as error:
+            log.errors[f"{type(error).__name__}: {error}"] += 1
+            assert app.process is not None and app.process.poll() is None, "the server has ended"
 
 
 def queued(store: Path, count: int) -> list[Path]:
@@ -288,7 +302,7 @@ async def load(app: App, log: Log, sessions: int, minutes: float, trainings: int
     """All visitors for so long, and the trainings beside them."""
     assert app.process is not None
     pid, memory, states = app.process.pid, list[float](), dict[str, list[str]]()
-    async with httpx.AsyncClient(timeout=120) as http:
+    async with client() as http:
         warm = Visitor(app, log, random.Random(0))
         await warm.enter()
         for page, (_, parameter, values, _) in PAGES.items():  # each page once, so that all is imported
@@ -323,7 +337,7 @@ async def visits(app: App, log: Log, count: int, at_once: int = 8) -> dict[str, 
     """So many visits by sessions that leave: the server's memory at each tenth of them."""
     assert app.process is not None
     memory, numbers = [memory_mb(app.process.pid)], list(range(count))
-    async with httpx.AsyncClient(timeout=120) as http:
+    async with client() as http:
         crowd = asyncio.gather(*(passes_by(app, log, numbers, http) for _ in range(at_once)))
         while not crowd.done():
             await asyncio.wait([crowd], timeout=1)

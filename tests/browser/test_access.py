@@ -62,6 +62,7 @@ def test_a_viewer_looks_and_changes_nothing(browser: Browser, guarded: App, prov
         visitor = Visitor(context.new_page(), guarded)
         page = visitor.page
         assert context.request.get(f"{guarded.address}/{NETWORK}").status == 403
+        assert context.request.get(f"{guarded.address}/healthz").json()["ok"] is True
         enter(page, guarded)
         expect(page.get_by_text("Bob <b> · viewer")).to_be_visible()
         assert context.request.get(f"{guarded.address}/{NETWORK}").status == 200
@@ -103,6 +104,7 @@ def test_read_only_mode_by_a_flag_below_a_base_path(browser: Browser, tmp_path: 
             visitor.open("traverse?run=gallery%2Fvae")
             expect(page.get_by_role("slider").first).to_be_visible()
             assert context.request.get(f"{app.address}/{NETWORK}").status == 200
+            assert context.request.get(f"{app.address}/healthz").json()["read_only"] is True
             assert context.request.put(f"{app.address}/_stcore/upload_file/a/b", data=b"x").status == 403
             visitor.open("train")
             expect(page.get_by_role("button", name="Start training")).to_be_disabled()
