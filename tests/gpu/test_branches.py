@@ -41,6 +41,8 @@ REACHED = {
     "training/graphs.py: cuda_graph": STEP,
     "training/memory.py: advised": MEMORY,
     "training/memory.py: free_bytes": MEMORY,
+    "training/ranks/group.py: Ranks.answered": "test_one_rank_of_nccl_trains_as_none_does",
+    "training/ranks/group.py: Ranks.join": "test_one_rank_of_nccl_trains_as_none_does",
     "training/session.py: _described": FAMILIES,
     "training/stacked/engine.py: Stack._make": STACKED,
     "training/stacked/trial.py: _measured": STACKED,

@@ -10,6 +10,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
+import torch.distributed as dist
 
 from tests.gpu.needed import CUDA, course, needed, on, taken
 from tests.training.runs import small
@@ -28,6 +29,8 @@ from vaecore.training.build import build
 from vaecore.training.course import Course
 from vaecore.training.estimate import estimate
 from vaecore.training.feed import Feed
+from vaecore.training.ranks.group import HEARD_EVERY, Ranks
+from vaecore.training.ranks.step import SharedTrainer
 from vaecore.training.stacked import tried
 
 pytestmark = needed
@@ -145,18 +148,19 @@ def test_sentences_are_not_looked_at_on_a_gpu() -> None:
     assert trimmed(x).shape == (3, 7)
 
 
-def test_one_rank_of_nccl_sums(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch.distributed as dist
-
-    if not dist.is_nccl_available():
-        pytest.skip("this build of torch has no NCCL")
-    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1",
-                        "MASTER_PORT": str(20_000 + os.getpid() % 20_000)}.items():
+def test_one_rank_of_nccl_trains_as_none_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"RANK": "0", "WORLD_SIZE": "1", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1",
+                        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(20_000 + os.getpid() % 20_000)}.items():
         monkeypatch.setenv(name, value)
-    dist.init_process_group("nccl", device_id=torch.device("cuda", 0))
-    try:
-        x = torch.arange(4.0, device=CUDA)
-        dist.all_reduce(x)
-        assert x.tolist() == [0.0, 1.0, 2.0, 3.0]
-    finally:
-        dist.destroy_process_group()
+    own, other = course(on("cuda", small())), course(on("cuda", small()))
+    training = other.config.training
+    with Ranks.join(training) as ranks:
+        assert dist.get_backend() == ("nccl" if dist.is_nccl_available() else "gloo")
+        ranks.say({"step": 3})
+        assert ranks.greatest(7) == 7
+        shared = SharedTrainer(other.model, training, CUDA, other.config.seed, ranks)
+        for step in range(HEARD_EVERY + 2):
+            terms = [made.update(made_course.feed.batch(made_course.indices(step % 12), made.generator), 1.0, 1e-3)
+                     for made, made_course in ((own.trainer, own), (shared, other))]
+            assert torch.stack(terms[1]).tolist() == pytest.approx(torch.stack(terms[0]).tolist(), rel=1e-4)
+        assert not ranks.stopping
