@@ -15,7 +15,8 @@ import pytest
 from tests.library.made import made
 from tests.pages import hostile
 from vaecore import lab
-from vaecore.library import FIELDS, NUMBERS, Record, equal, equal_but_seed, record, records
+from vaecore.lab.where import Here, Slurm, keep
+from vaecore.library import FIELDS, NUMBERS, Query, Record, equal, equal_but_seed, record, records
 from vaecore.library.headline import headline
 from vaecore.store import Run, Store
 
@@ -31,6 +32,18 @@ EVALUATION = {"settings": {"split": "test", "importance_samples": 500, "observat
 
 def by_id(store: Store) -> dict[str, Record]:
     return {each.id: each for each in records(store)}
+
+
+def test_a_record_says_where_it_was_asked_to_run(store: Store) -> None:
+    for name, place in (("here", Here()), ("there", Slurm(partition="gpu")), ("nobody-said", None)):
+        made(store, name)
+        if place is not None:
+            keep(store.find(name).path, place)
+    assert {name: one.value("on") for name, one in by_id(store).items()} == {
+        "here": "here", "there": "slurm", "nobody-said": ""}
+    assert [one.id for one in Query.parse("on=slurm").of(records(store))] == ["there"]
+    keep(store.find("there").path, Here())  # resumed elsewhere
+    assert by_id(store)["there"].on == "here"
 
 
 def test_a_record_says_what_the_files_say(store: Store) -> None:

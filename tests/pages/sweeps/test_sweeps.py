@@ -14,11 +14,11 @@ from pages.shared import measure
 from tests.pages import demo
 from tests.sweeps import made
 from vaecore import lab, permission
-from vaecore.lab import jobs
+from vaecore.lab import cluster, jobs
 from vaecore.lab.task import Task
 from vaecore.store import Store
 from vaecore.sweeps import Range, Sweep, Values, names, standing
-from vaecore.sweeps.keeping import kept
+from vaecore.sweeps.keeping import goes_on, kept
 
 ASKED = {"preset": "vae-digits", "set": "training.epochs=2", "over": ["model.latent_size=2, 8",
          "training.beta.value=0.5..4:log:3"], "seeds": "2"}
@@ -60,6 +60,22 @@ def test_a_link_fills_the_form_and_its_button_starts_what_it_says(store: Store) 
     assert [axis.listed for axis in sweep.axes] == [(2, 8), (0.5, 1.41421, 4.0)]
     assert sweep.seeds == 2 and sweep.base["training"]["epochs"] == 2 and sweep.origin == "vae-digits"
     assert at.query_params["sweep"] == "vae-digits" and "over" not in at.query_params
+
+
+def test_a_sweep_is_started_on_a_cluster_and_goes_on_there_or_here(store: Store,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "refusal", lambda: "")
+    monkeypatch.setattr(cluster, "partitions", list)
+    at = demo.open_page("sweeps", **ASKED, on="slurm", partition="gpu", time="30")
+    assert "as many train at the same time" in demo.words(at)
+    assert any("--seeds 2 --method grid --on slurm --partition gpu --time 30" in each.value for each in at.code)
+    assert not [each for each in at.number_input if each.key == "where.where.at_once"]  # a sweep has its own
+    button(at, "sweep-start").click().run()
+    assert not at.exception and goes_on(store, "vae-digits") == lab.Slurm(partition="gpu", time=30)
+    assert "on SLURM, partition gpu, 30 minutes" in demo.words(at) and "on" not in at.query_params
+    assert button(at, "sweep-resume").help.endswith("On SLURM, partition gpu, 30 minutes, as last time.")
+    button(at, "sweep-elsewhere").click().run()
+    assert not at.exception and goes_on(store, "vae-digits") == lab.Here()
 
 
 def test_what_is_no_configuration_is_said_and_cannot_be_started() -> None:
