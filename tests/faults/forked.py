@@ -28,19 +28,24 @@ def name(role: str, path: Path | str) -> str:
 
 
 class Forked:
-    """As a `subprocess.Popen` of a supervisor or a worker."""
+    """As a `subprocess.Popen` of a supervisor, a worker or a verb of the command line."""
 
     def __init__(self, command: Sequence[str], *, env: dict[str, str], pass_fds: Sequence[int], stdout: Any,
                  **_: Any) -> None:
+        from vaecore import cli
         from vaecore.lab import supervisor, worker
 
-        role = next(word for word in command if word.startswith("vaecore.lab.")).rpartition(".")[2]
-        arguments = list(command[command.index(f"vaecore.lab.{role}") + 1:])
+        module = command[command.index("-m") + 1]
+        role, arguments = module.rpartition(".")[2], list(command[command.index(module) + 1:])
 
         def act() -> int:
             if role == "worker":
                 return worker.main(arguments)
-            supervisor.main(arguments)
+            if role == "supervisor":
+                supervisor.main(arguments)
+            else:
+                sys.argv = ["vaecore", *arguments]
+                cli.main()
             return 0
 
         self.returncode: int | None = None
@@ -107,10 +112,10 @@ def use() -> None:
 
     import vaecore.training.session
     import vaecore.training.stacked  # noqa: F401
-    from vaecore.lab import jobs, supervisor
+    from vaecore.lab import jobs, supervisor, task
 
     torch.set_num_threads(1)
     forking = types.SimpleNamespace(Popen=Forked, DEVNULL=subprocess.DEVNULL,
                                     TimeoutExpired=subprocess.TimeoutExpired)
-    for module in (jobs, supervisor):
+    for module in (jobs, supervisor, task):
         module.subprocess = forking  # type: ignore[assignment]

@@ -14,7 +14,7 @@ from vaecore.files import DISK, of_disk, trouble, write_json_atomic
 
 
 def test_a_training_on_a_disk_that_fails_resumes_with_the_same_bits(tmp_path: Path) -> None:
-    assert "faults 0" in tried("writes", "--store", str(tmp_path / "t"), "--every", "37", "--errors", "ENOSPC", "EIO")
+    assert "faults 0" in tried("writes", "--store", str(tmp_path / "t"), "--every", "61", "--errors", "ENOSPC", "EIO")
 
 
 @pytest.mark.slow
@@ -55,7 +55,7 @@ def test_other_errors_keep_their_words() -> None:
 
 
 def test_every_act_on_a_disk_that_fails_is_done_or_is_not(tmp_path: Path) -> None:
-    said = tried("acts", "--store", str(tmp_path / "s"), "--every", "4", "--errors", "ENOSPC", "EROFS")
+    said = tried("acts", "--store", str(tmp_path / "s"), "--every", "6", "--errors", "ENOSPC", "EROFS")
     assert "all: faults 0" in said
 
 

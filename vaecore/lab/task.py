@@ -65,7 +65,11 @@ class Task:
                     stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,), start_new_session=True,
                     env={**os.environ, HELD: self._held, "PYTHONUNBUFFERED": "1",
                          "PYTHONPATH": os.pathsep.join(filter(None, paths))})
-            self._file("pid").write_text(str(process.pid))
+            try:
+                self._file("pid").write_text(str(process.pid))
+            except OSError:  # a disk that is full: nobody could stop it
+                process.kill()
+                raise
         finally:
             os.close(lock)
         threading.Thread(target=process.wait, daemon=True).start()  # or it stays a zombie when it ends
