@@ -38,7 +38,6 @@ def modal(name: str, posterior: dict[str, Any] | None = None, **data: Any) -> di
 
 TEACHER = {"kind": "teacher-forcing"}
 TEXT = {"name": "synthetic-text", "size": 1000}
-TEACHES_ITSELF = {"implicit"}  # priors with a network that learns by a loss of its own
 SHAPE = {"name": "moving-shape", "size": 16, "side": 5, "frames": 6, "test_frames": 9, "test_clips": 4, "clips": 8}
 
 CAPTURED: dict[str, dict[str, Any]] = {
@@ -52,7 +51,9 @@ CAPTURED: dict[str, dict[str, Any]] = {
     "vae, learned variance": vae(likelihood={"kind": "gaussian-learned"}),
     "vae, convolutions": vae(network={"kind": "conv", "channels": [2, 4], "dense": 8}),
     "vae, residual": vae(network={"kind": "resconv", "channels": [2, 4], "dense": 8}),
-    **{f"vae, {prior}": vae(prior=values) for prior, values in PRIORS.items() if prior not in TEACHES_ITSELF},
+    **{f"vae, {prior}": vae(prior=values) for prior, values in PRIORS.items()},
+    "vae, critic": vae(divergence={"kind": "critic", "hidden": [4], "updates": 2}),
+    "vae, critic of a gan": vae(divergence={"kind": "critic", "hidden": [4], "loss": "gan"}),
     "vae, mmd": vae(divergence={"kind": "mmd"}), "vae, sliced": vae(divergence={"kind": "sliced"}),
     "vae, per observation": vae(divergence={"kind": "per-x"}),
     "ae": single({"family": "ae", "latent_size": 3, "network": MLP}),
@@ -79,8 +80,6 @@ CAPTURED: dict[str, dict[str, Any]] = {
     "svg-lp, a shape": {**clips("lp", feeding=TEACHER), "data": {**SHAPE, "turns": "bounce"}},
 }
 EAGER: dict[str, tuple[dict[str, Any], str]] = {
-    "critic": (vae(divergence={"kind": "critic", "hidden": [4]}), "learns by a loss of its own"),
-    "implicit": (vae(prior=PRIORS["implicit"]), "learns by a loss of its own"),
     "aggressive": (vae(training={"inference": {"kind": "aggressive", "most": 3}}), "take turns"),
     "scheduled sampling": (clips("lp", feeding={"kind": "scheduled"}), "changes from step to step"),
     "three stages": (clips("sv2p"), "changes from stage to stage"),

@@ -73,6 +73,7 @@ def test_every_family_learns_the_same_bits(on_tape: list[int], name: str) -> Non
     assert graph.graphs == "captured" and len(on_tape) == 1
     assert on_tape[0] > 20
     assert apart(eager, graph) == 0
+    assert eager.trainer.auxiliaries.state() == graph.trainer.auxiliaries.state()
     assert found == expected and len(found) >= 3
     assert torch.equal(eager.generator.get_state(), graph.generator.get_state())
 

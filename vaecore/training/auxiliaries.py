@@ -48,8 +48,13 @@ class Auxiliaries:
         self.optimizers[name].step()
         self.optimizers[name].zero_grad(set_to_none=True)
         self.sums[name] += loss
-        self.worst[name] = torch.maximum(self.worst[name], loss.abs())  # NaN stays NaN
+        torch.maximum(self.worst[name], loss.abs(), out=self.worst[name])  # NaN stays NaN
         self.updates[name] += 1
+
+    def replayed(self) -> None:
+        """Count what a captured step has made, of which Python does not hear."""
+        for name, member in self.members.items():
+            self.updates[name] += member.updates
 
     def diverged(self) -> str:
         """The first whose loss was not finite, or beyond `MAX_LOSS`; waits for the device. Empty where all is well."""

@@ -24,6 +24,7 @@ from vaecore.schedules.kl_cost import Plain
 
 if TYPE_CHECKING:
     from vaecore.training.course import Course
+    from vaecore.training.step import Trainer
 
 WARM_UP = 3  # steps before a capture, in which libraries choose their kernels and make room for themselves
 
@@ -68,6 +69,7 @@ class StaticStep:
     def __call__(self) -> None:
         """One step, as `Course.update` takes it."""
         trainer = self.trainer
+        trainer.update_auxiliaries(self.course.fresh_batch)
         indices = self.order.index_select(0, self.start + self.rows)
         batch = self.feed.batch(indices, trainer.generator)
         terms = torch.stack(trainer.update(batch, self.beta, self.rate, self.cost))
@@ -95,6 +97,7 @@ class Captured:
         """One update on the next batch of the epoch, logged."""
         self.step.place(step)
         self.replay()
+        self.course.trainer.auxiliaries.replayed()
 
 
 def captured(course: Course) -> tuple[Captured | None, str]:
@@ -119,8 +122,6 @@ def why_not(course: Course) -> str:
         return f"{course.processes} processes share each step"
     if course.turns is not None:
         return "encoder and decoder take turns, whose length their losses decide"
-    if course.trainer.auxiliaries.members:
-        return f"its {next(iter(course.trainer.auxiliaries.members))} learns by a loss of its own between the steps"
     if varies := model.varies(course.total):
         return varies
     if feed.files:
@@ -137,13 +138,14 @@ def recorded(step: StaticStep) -> Replay:
     log and the generator.
     """
     trainer = step.trainer
-    assert trainer.optimizer is not None
-    kept, noise = _state(step), trainer.generator.get_state()
+    kept, noise, updates = _state(step), trainer.generator.get_state(), dict(trainer.auxiliaries.updates)
     try:
         return RECORDERS[step.course.device.type](step)
     finally:
-        trainer.optimizer.zero_grad(set_to_none=True)
+        for optimizer in trainer.optimizers.values():
+            optimizer.zero_grad(set_to_none=True)
         _restore(step, kept)
+        trainer.auxiliaries.updates = updates
         trainer.generator.set_state(noise)
         step.rewind()
 
@@ -158,8 +160,7 @@ def warm_up(step: StaticStep, steps: int = WARM_UP) -> None:
 
 def cuda_graph(step: StaticStep) -> Replay:
     """The step as a CUDA graph, which asks the generator where it stands whenever it is replayed."""
-    device, generator, optimizer = step.course.device, step.trainer.generator, step.trainer.optimizer
-    assert optimizer is not None
+    device, generator = step.course.device, step.trainer.generator
     current = torch.cuda.current_stream(device)
     side = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     side.wait_stream(current)
@@ -170,7 +171,7 @@ def cuda_graph(step: StaticStep) -> Replay:
     current.wait_stream(side)
     graph = torch.cuda.CUDAGraph()
     graph.register_generator_state(generator)
-    _capturable(optimizer, value=True)
+    _capturable(step.trainer, value=True)
     try:
         with torch.cuda.stream(current), torch.cuda.graph(graph):  # a capture that fails leaves its own stream behind
             step()
@@ -182,7 +183,7 @@ def cuda_graph(step: StaticStep) -> Replay:
             each.graphsafe_set_state(fresh.graphsafe_get_state())
         raise
     finally:
-        _capturable(optimizer, value=False)
+        _capturable(step.trainer, value=False)
     return graph.replay
 
 
@@ -202,18 +203,20 @@ def _never_waiting() -> Iterator[None]:
 RECORDERS: dict[str, Callable[[StaticStep], Replay]] = {"cuda": cuda_graph}  # by the kind of device
 
 
-def _capturable(optimizer: torch.optim.Optimizer, *, value: bool) -> None:
-    """Whether the update may be captured. A fused one is the same either way, but torch asks, and warns outside."""
-    for group in optimizer.param_groups:
-        group["capturable"] = value
+def _capturable(trainer: Trainer, *, value: bool) -> None:
+    """Whether the updates may be captured. Fused ones are the same either way, but torch asks, and warns outside."""
+    for optimizer in trainer.optimizers.values():
+        for group in optimizer.param_groups:
+            group["capturable"] = value
 
 
 def _tensors(step: StaticStep) -> list[Tensor]:
-    """All that a step writes: what is learned, buffers, the optimizer's moments and the log."""
-    model, optimizer = step.trainer.model, step.trainer.optimizer
-    assert optimizer is not None
-    moments = [tensor for state in optimizer.state.values() for tensor in state.values() if isinstance(tensor, Tensor)]
-    return [*model.parameters(), *model.buffers(), step.course.log, *moments]
+    """All that a step writes: what is learned, buffers, the optimizers' moments and the logs."""
+    model, apart = step.trainer.model, step.trainer.auxiliaries
+    moments = [tensor for optimizer in step.trainer.optimizers.values() for state in optimizer.state.values()
+               for tensor in state.values() if isinstance(tensor, Tensor)]
+    return [*model.parameters(), *model.buffers(), step.course.log, *apart.sums.values(), *apart.worst.values(),
+            *moments]
 
 
 def _state(step: StaticStep) -> dict[int, tuple[Tensor, Tensor]]:
