@@ -131,6 +131,22 @@ def test_two_processes_then_one_then_three_make_the_curve_of_one(make: Callable[
          "log.txt", "preview.png", "stop"])
 
 
+def test_what_evaluations_decide_is_followed_by_all(make: Callable[..., Path], watch: Any) -> None:
+    """When encoder and decoder begin to learn together, which weights are kept, and when patience ends it."""
+    values = small(RUN["model"], epochs=40, optimizer="sgd", learning_rate=1.0, clip_norm=1.0, patience=2,
+                   inference={"kind": "aggressive", "window": 2, "most": 4, "patience": 1})
+    plain, shared = make(values, "plain"), make(values, "shared")
+    train(plain, watch())
+    two = by_torchrun(shared, 2)
+    logs = [each.communicate(timeout=120)[0].decode() for each in two]
+    assert [each.returncode for each in two] == [0, 0], logs
+    assert lab.status(shared).state == "finished", logs
+    assert "encoder and decoder now learn together" in logs[0] and "stopped early" in logs[0]
+    assert 0 < timeless(shared)[-1]["step"] < 160
+    assert apart(timeless(plain)[:20], timeless(shared)[:20]) < 1e-4
+    assert apart(timeless(plain), timeless(shared)) < 0.05  # long steps take two orders of summing further apart
+
+
 def test_several_processes_train_no_stack(make: Callable[..., Path]) -> None:
     folders = [make(RUN, f"member-{seed}") for seed in range(2)]
     with pytest.raises(LabError, match="2 processes share"):
