@@ -128,7 +128,7 @@ def test_two_processes_then_one_then_three_make_the_curve_of_one(make: Callable[
     assert apart(timeless(plain), timeless(folder)) < 1e-3
     assert sorted(each.name for each in folder.iterdir()) == sorted(
         [*(each.name for each in plain.iterdir()), "exit.json", "heartbeat.json", "launch.json", "lock", "where.json",
-         "log.txt", "preview.png", "stop"])
+         "log.txt", "owner-3.json", "preview.png", "stop"])
 
 
 def test_what_evaluations_decide_is_followed_by_all(make: Callable[..., Path], watch: Any) -> None:

@@ -58,6 +58,7 @@ from vaecore.lab.state import (
     trained_elsewhere,
     untold,
 )
+from vaecore.lab.where import FILE as WHERE
 from vaecore.lab.where import Here, Slurm, keep, kept
 from vaecore.store import WRITTEN_BESIDE, Run, Store
 
@@ -185,28 +186,29 @@ def _hand_over(folders: Sequence[Path], where: Slurm) -> None:
         by_root.setdefault(place(folder)[0], []).append(folder)
     for root, own in by_root.items():
         submission = uuid.uuid4().hex
-        before: dict[Path, tuple[bytes | None, int]] = {}
+        before: dict[Path, tuple[dict[Path, bytes | None], int]] = {}
         try:
             # The attempt is open before SLURM knows the job, which may start before sbatch has told its number.
             with _queue_lock(root):
                 for folder in own:
                     _check_state(folder)
                 for folder in own:
-                    was = _bytes(folder / LAUNCH)
+                    was = {path: _bytes(path) for path in (folder / LAUNCH, folder / WHERE, folder / STACK)}
                     with contextlib.closing(_Held(folder)):
                         before[folder] = was, begin(folder, backend="slurm", submission=submission)
+                    keep(folder, where)
+                    (folder / STACK).unlink(missing_ok=True)
             numbers = cluster.hand_over(own, root, where, submission)
         except BaseException:
-            for folder, (launch, attempt) in before.items():
-                if launch is None:
-                    (folder / LAUNCH).unlink(missing_ok=True)
-                else:
-                    write_bytes_atomic(folder / LAUNCH, launch)
+            for folder, (files, attempt) in before.items():
+                for path, content in files.items():
+                    if content is None:
+                        path.unlink(missing_ok=True)
+                    else:
+                        write_bytes_atomic(path, content)
                 owners.give_back(folder, attempt)
             raise
         for folder, job in zip(own, numbers, strict=True):
-            keep(folder, where)
-            (folder / STACK).unlink(missing_ok=True)
             _note_job(folder, submission, job)
 
 

@@ -67,9 +67,10 @@ def job_id() -> str:
     return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}" if array else os.environ["SLURM_JOB_ID"]
 
 
-def train(folder: Path, submission: str, minutes: int, worker: Sequence[str]) -> int:
+def train(folder: Path, submission: str, minutes: int, command: Sequence[str]) -> int:
     """Train the run in `folder` as a task of a job; the task's exit code."""
-    from vaecore.lab import jobs, locks, state, supervisor
+    from vaecore.lab import jobs, locks, state, supervisor, worker
+    from vaecore.lab.ranks import LEFT_BEHIND
 
     begun, signals = time.monotonic(), Signals()
     ranks = int(os.environ.get("SLURM_NTASKS", "1"))
@@ -78,22 +79,25 @@ def train(folder: Path, submission: str, minutes: int, worker: Sequence[str]) ->
 
         TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
     if ranks > 1 and os.environ["RANK"] != "0":  # it only computes, and ends with the first
-        return subprocess.run([*worker, str(folder)], stdin=subprocess.DEVNULL, check=False).returncode
+        code = subprocess.run([*command, str(folder)], stdin=subprocess.DEVNULL, check=False).returncode
+        return 0 if code == LEFT_BEHIND else abs(code)
     try:
         lock = locks.take_run(folder)
     except locks.LabError as error:
         jobs.note(str(error))
+        worker.dismiss(folder)
         return 1
     try:
         attempt = jobs.begin_on_cluster(folder, submission, job_id())
         if attempt is None:
             jobs.note(f"{folder.name} was taken back, or went elsewhere: this job has nothing to do.")
+            worker.dismiss(folder)  # those that share its steps wait for it
             return 0
         before = jobs.reached(folder)
         log = os.open(folder / "log.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
             signals.worker = subprocess.Popen(
-                [*worker, str(folder), str(lock)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,),
+                [*command, str(folder), str(lock)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,),
                 start_new_session=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
         finally:
             os.close(log)

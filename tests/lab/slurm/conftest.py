@@ -26,7 +26,7 @@ COMMANDS = ("sbatch", "scancel", "scontrol", "sinfo", "squeue", "srun", "sacct")
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 NODES = {"ctl": "10.77.0.10", "n1": "10.77.0.11", "n2": "10.77.0.12"}
 
-# Requeueing waits until a job's credential has expired, hence `cred_expire`; 5 is the least.
+# Requeueing waits until a job's credential has expired, hence `cred_expire`.
 CONF = """
 ClusterName=lab
 SlurmctldHost=ctl(10.77.0.10)
@@ -34,7 +34,7 @@ SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
 CredType=cred/munge
-AuthInfo=cred_expire=5,socket={place}/munge.socket
+AuthInfo=cred_expire=10,socket={place}/munge.socket
 StateSaveLocation={place}/state
 SlurmdSpoolDir={place}/spool-%n
 SlurmctldPidFile={place}/slurmctld.pid
@@ -55,8 +55,8 @@ PreemptMode=REQUEUE
 ReturnToService=2
 KillWait=3
 MinJobAge=3600
-SlurmctldTimeout=10
-SlurmdTimeout=30
+SlurmctldTimeout=60
+SlurmdTimeout=120
 NodeName=n[1-2] NodeAddr=10.77.0.[11-12] Port=[17001-17002] CPUs=2 RealMemory=4000 State=UNKNOWN
 PartitionName=main Nodes=n[1-2] Default=YES MaxTime=60 DefaultTime=60 PriorityTier=1 PreemptMode=REQUEUE GraceTime=10
 PartitionName=urgent Nodes=n[1-2] MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF

@@ -122,6 +122,18 @@ def test_warned_of_its_time_limit_it_is_queued_again_and_finishes(slurm: Cluster
     assert len(lives) == 2
 
 
+def test_it_makes_way_for_another_job_and_goes_on_afterwards(slurm: Cluster, make: Make) -> None:
+    folder = make("makes-way", steps=300, seconds=0.02)
+    lab.submit(folder, SMALL)
+    reached(folder, 5)
+    slurm.inside("sbatch", "-p", "urgent", "-N", "2", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 1")
+    seen = history(folder, "finished")
+    assert set(seen) <= {"running", "queued", "finished"}
+    assert "queued" in seen
+    assert lab.status(folder).attempt == 2
+    assert len((folder / "times.jsonl").read_text().splitlines()) == 2
+
+
 @pytest.mark.usefixtures("slurm")
 def test_killed_it_has_failed_and_resumes(make: Make) -> None:
     folder = make("killed", steps=100, seconds=0.02)
@@ -203,3 +215,31 @@ def test_what_never_began_says_what_slurm_said(make: Make, monkeypatch: pytest.M
     until(lambda: jobs.kick(folder.parents[1]) or state.told(folder, state.LastWord, []))  # SLURM forgets it
     assert lab.status(folder).state == "failed"
     assert "/nowhere/python" in lab.log_tail(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slurm")
+def test_a_time_limit_of_a_minute_is_outlived(make: Make) -> None:
+    folder = make("long", steps=1500, seconds=0.05)
+    lab.submit(folder, SMALL.model_copy(update={"time": 1}))
+    seen: list[str] = []
+
+    def ended() -> bool:
+        now = lab.status(folder)
+        seen.append(now.detail)
+        return now.state not in lab.LIVE
+
+    until(ended, 280)
+    assert lab.status(folder).state == "finished"
+    assert any(detail.startswith("Queued again after its time limit") for detail in seen)
+    assert 2 <= lab.status(folder).attempt < 8
+
+
+def test_what_does_not_obey_is_cancelled(slurm: Cluster, make: Make) -> None:
+    folder = make("deaf", steps=100_000, deaf=True)
+    lab.submit(folder, SMALL)
+    reached(folder, 5)
+    job = lab.status(folder).job
+    lab.stop(folder, now=True)
+    until(lambda: lab.status(folder).state == "stopped")
+    assert job not in slurm.inside("squeue", "-h", "-o", "%i").split()
