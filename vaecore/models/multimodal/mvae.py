@@ -63,8 +63,8 @@ class MVAE(MultimodalVAE):
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
         """The ELBO (24) of every subset of this step, each of which reconstructs only its own members (erratum E11)."""
         observed = observed_mask(batch, self.names)
+        subsets, rows = self.subsets_on(next(iter(batch.values())).device, generator)
         experts = self.experts_of(batch, observed)  # q(z|x_m) / p(z), (M, B, r)
-        subsets, rows = self.subsets_on(experts.shift.device, generator)
         q = experts.product(subsets)  # (23): p(z) times the experts of each subset, (S, B, r)
         z = q.rsample(generator)[0]
         having = [[s for s, row in enumerate(rows) if row[m]] for m in range(len(self.names))]
