@@ -69,6 +69,7 @@ class Task:
                 self._file("pid").write_text(str(process.pid))
             except OSError:  # a disk that is full: nobody could stop it
                 process.kill()
+                process.wait()
                 raise
         finally:
             os.close(lock)
