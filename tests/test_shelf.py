@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -80,3 +82,32 @@ def test_what_a_run_uses_stays(tmp_path: Path) -> None:
     store.discard(run)
     shelf.remove(store, kept)
     assert not path.exists() and not shelf.brought(store)
+
+
+def test_what_nothing_names_goes_when_it_is_old_or_room_is_wanted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                                  ) -> None:
+    from vaecore.data.own.table import Table
+
+    def kept(name: str, days: float = 0) -> Path:
+        path, _ = shelf.keep(store, [(name, f"a,b\n{name},2\n".encode())])
+        aged(path, days)
+        return path
+
+    def aged(path: Path, days: float) -> None:
+        os.utime(path, (time.time() - days * 86_400,) * 2)
+
+    store = Store(tmp_path)
+    path, gone = kept("used.csv"), kept("gone.csv")
+    for upload, name in ((path, "mine"), (gone, "removed")):
+        run = store.create(preset("pca-mnist").model_copy(update={"data": Table(path=str(upload))}), name)
+        aged(upload, 90)
+    store.discard(run)
+    forgotten, old, older, new = kept("forgotten.csv", 31), kept("old.csv", 2), kept("older.csv", 3), kept("new.csv")
+    assert not forgotten.exists() and all(each.exists() for each in (path, gone, old, older, new))
+    monkeypatch.setattr(shelf, "MOST_BYTES", sum(each.stat().st_size for each in (path, gone, new)) + 16)
+    kept("more.csv")
+    assert not older.exists() and not old.exists(), "there was no room"
+    with pytest.raises(ConfigError, match="all uploads together would have"):
+        for number in range(9):
+            kept(f"{number}.csv")
+    assert path.exists() and gone.exists() and new.exists(), "named, by what may come back, or of today"

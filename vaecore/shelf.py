@@ -12,7 +12,7 @@ import hashlib
 import re
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -26,6 +26,7 @@ from vaecore.files import (
     beside,
     clear_deleted,
     delete,
+    opened,
     read_json,
     write_bytes_atomic,
     write_json_atomic,
@@ -35,8 +36,11 @@ from vaecore.store import Store, StoreError
 from vaecore.untrusted import Untrusted, Word
 
 MAX_FILES, MAX_TOTAL_BYTES = 20_000, 2**29  # of one upload
+MOST_BYTES = 20 * 2**30  # of all that were uploaded
+A_DAY, UNUSED = 86_400.0, 30 * 86_400.0  # seconds: who uploads trains within the one; after the other nobody will
 MAX_REMEMBERED, MAX_LIST_BYTES = 50, 200_000
 LONGEST_NAME = 200  # bytes of a file's name
+LARGEST_SWEEP = 1_000_000  # bytes of a configuration or a sweep
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,8 @@ def keep(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Path, bool]:
     """Write uploaded files, by name and content, where a run finds them; the path, and whether it is new.
 
     One file is a file, several are a folder; a name may have folders before it. The same files are kept once, whatever
-    was uploaded before. Raises `ConfigError` for what is too much or has names that cannot be kept, and `OSError`.
+    was uploaded before. What no run uses goes after `UNUSED`, and sooner where room is wanted. Raises `ConfigError` for
+    what is too much or has names that cannot be kept, and `OSError`.
     """
     permission.require("upload data")
     clear_deleted(folder(store))
@@ -85,6 +90,7 @@ def keep(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Path, bool]:
     if (total := sum(len(content) for _, content in files)) > MAX_TOTAL_BYTES:
         raise _refused("", f"the files have {total:,} bytes together.", f"Upload at most {MAX_TOTAL_BYTES:,}, or give "
                        "their path on this machine.")
+    _make_room(store, total)
     if len(files) == 1:
         [(name, content)] = files
         bare = PurePosixPath(_safe(name)).name
@@ -97,6 +103,33 @@ def keep(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Path, bool]:
         write_bytes_atomic(path, content)
         return path, True
     return _kept_together(store, files)
+
+
+def _make_room(store: Store, coming: int) -> None:
+    """Remove uploads that nothing names, the longest unused first; raises `ConfigError` where others take all the room.
+
+    Runs in the trash can come back, and a sweep may have none yet: what they name stays, too.
+    """
+    kept = [each for each in brought(store) if each.here]
+    taken = coming + sum(each.bytes for each in kept)
+    old = [each for each in reversed(kept) if (age := time.time() - each.when) > UNUSED or (taken > MOST_BYTES
+                                                                                            and age > A_DAY)]
+    named = b"".join(_configurations(store)) if old else b""
+    for each in old:
+        if each.path.name.encode() not in named and (taken > MOST_BYTES or time.time() - each.when > UNUSED):
+            remove(store, each)
+            taken -= each.bytes
+    if taken > MOST_BYTES:
+        raise _refused("", f"all uploads together would have {taken:,} bytes.", f"They may have {MOST_BYTES:,}: remove "
+                       "what is no longer wanted, or give the path of files on this machine.")
+
+
+def _configurations(store: Store) -> Iterator[bytes]:
+    """Whatever in the store can name an upload."""
+    for pattern in ("runs/*/config.json", "trash/*/config.json", "sweeps/*.json"):
+        for path in store.root.glob(pattern):
+            with contextlib.suppress(OSError, BrokenFile), opened(path) as file:
+                yield file.read(LARGEST_SWEEP)
 
 
 def _kept_together(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Path, bool]:

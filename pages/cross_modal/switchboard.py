@@ -22,6 +22,7 @@ from pages.cross_modal.state import (
     redraw,
     stamp,
 )
+from pages.shared.words import escaped
 from vaecore.memory import held
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def switch(checkpoint: CrossModal, name: str, card: st.delta_generator.DeltaGene
                 f'<span style="width:.95rem;height:.95rem;border-radius:50%;background:{tint}"></span>'
                 '<strong style="font-size:1.35rem;overflow-wrap:anywhere">'
                 f"{html.escape(name)}</strong></div>", width="content")
-        chosen = st.segmented_control(f"What about {name}", list(STATES.values()), key=place, required=True,
+        chosen = st.segmented_control(f"What about {escaped(name)}", list(STATES.values()), key=place, required=True,
                                       label_visibility="collapsed", width="content", wrap=False,
                                       persist_state="session")
     return next((state for state, label in STATES.items() if label == chosen), "absent")

@@ -6,8 +6,8 @@ import re
 from typing import Literal
 
 Colour = Literal["red", "orange", "blue", "green", "violet", "gray"]  # of Streamlit's badges
-SIGNS = re.compile(r"[\\`*_\[\]$~<>#&]|\|(?=[^\n]*\n)")  # a bar only where a table could follow
-BLOCKS = re.compile(r"^(\s*)([-+=](?=[-+=|\s]|$)|\d+(?=[.)]\s))", re.MULTILINE)  # a list, or a line under a title
+SIGNS = re.compile(r"[\\`*_\[\]$~<>#&]")
+BLOCKS = re.compile(r"^([^\S\n]*)([-+=](?=[-+=|\s]|$)|\d+(?=[.)]\s))", re.MULTILINE)  # a list, or a line under a title
 # Shortcodes and addresses are looked for when backslashes are gone: an invisible word joiner parts them.
 COLONS = re.compile(r":(?=[A-Za-z+-]|\d+:|//)")
 ADDRESSES = re.compile(r"(?<=\bwww)(?=\.)|(?<=\w@)(?=\w)", re.IGNORECASE)
@@ -18,6 +18,8 @@ def escaped(text: str) -> str:
     """Text for Markdown: what a visitor typed or a file of a run says is shown as it is, and nothing is fetched,
     linked, coloured or typeset for it."""
     text = SIGNS.sub(r"\\\g<0>", text)
+    above, line, last = text.rpartition("\n")
+    text = above.replace("|", "\\|") + line + last  # a bar only where a table could follow
     text = BLOCKS.sub(lambda found: f"{found[1]}\\{found[2]}" if not found[2].isdigit() else
                       f"{found[1]}{found[2]}{JOINER}", text)
     return ADDRESSES.sub(JOINER, COLONS.sub(f":{JOINER}", text))

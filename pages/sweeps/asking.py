@@ -128,7 +128,7 @@ def _base() -> tuple[RunConfig, str] | None:
 
 def split(text: str) -> list[str]:
     """Settings with commas between them, of which a list in brackets has commas too."""
-    return [part.strip() for part in re.split(r"[,;\n]\s*(?=[A-Za-z_][\w.]*\s*=)", text) if part.strip()]
+    return [part.strip() for part in re.split(r"[,;\n]\s{0,99}(?=[A-Za-z_][\w.]*\s*=)", text) if part.strip()]
 
 
 def _axes(base: RunConfig) -> dict[str, str]:

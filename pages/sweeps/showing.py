@@ -78,7 +78,7 @@ def _states(now: Standing) -> None:
                             help="What waits leaves the queue, what trains saves and stops. It can be resumed.")
         unfinished = not now.done or now.counts["failed"]
         if unfinished and not now.tended and not (now.live and not now.left and not now.judged):
-            place = f" On {in_words(now.where)}, as last time." if now.where != lab.Here() else ""
+            place = f" On {escaped(in_words(now.where))}, as last time." if now.where != lab.Here() else ""
             changing.button("Resume", key="sweep-resume", icon=":material/play_arrow:", on_click=_act,
                             args=("resume", sweep.name), help="Queue what is left. What the sweep itself stopped early "
                             f"stays stopped.{place}")

@@ -329,7 +329,7 @@ def details(origin: Origin, plan: Plan, seeds: int, where: lab.Here | lab.Slurm 
             if suggested:
                 st.caption(":material/lightbulb: Suggested by the page that you came from.")
             st.button("Reset to preset" if origin.preset else "Reset all", key="train-reset", icon=":material/undo:",
-                      on_click=draft.reset, args=(FORM,), help=f"Put every field back to {origin.name}"
+                      on_click=draft.reset, args=(FORM,), help=f"Put every field back to {escaped(origin.name)}"
                       f"{', with what was suggested' if suggested else ''}.")
     else:
         st.caption(f":material/check: As in {escaped(origin.name)}")

@@ -137,7 +137,7 @@ def _between(checkpoint: Checkpoint) -> None:
                 label, other = there[names.index(a)], None if b == REST else there[names.index(b)]
                 _attribute(checkpoint, known.of(label), known.others(label) if other is None else known.of(other),
                            _called(known, label, other))
-        st.caption(f"Mean codes of {known.source}.")
+        st.caption(f"Mean codes of {escaped(known.source)}.")
     held = cloud.sets(checkpoint.run.id)
     if held is not None and len(held.a) and len(held.b):
         st.markdown("**From lasso B to lasso A**", help="As they were drawn on the page Latent map.")

@@ -125,7 +125,7 @@ def beside(checkpoint: Checkpoint, both: Pair) -> None:
                 one = _dimension("Dimension", checkpoint, order[0], "prior-one")
             st.plotly_chart(curve_figure(both.curve(one)), key="prior-curve", config=STILL,
                             alt=f"Densities of z{one}")
-    st.caption(f"q(z) is the average over {both.source}. The most active dimensions come first.")
+    st.caption(f"q(z) is the average over {escaped(both.source)}. The most active dimensions come first.")
 
 
 def parts(checkpoint: Checkpoint) -> None:
