@@ -280,21 +280,22 @@ def stop(folder: Path, *, now: bool = False, why: str = "") -> None:
     if (root / "queue").is_dir():
         with _queue_lock(root):
             ticket, attempt = ticket_of(folder, tickets(root)), status(folder).attempt
-            if ticket and owners.claim(folder, attempt):  # so no other machine opens it now
+            # Claimed, so that no other machine opens it now; what was claimed here and not opened is nobody's.
+            if ticket and (owners.claim(folder, attempt) or owners.abandoned(folder, attempt, GONE)):
                 ticket.unlink(missing_ok=True)
                 last_word = told(folder, LastWord, [])
                 if last_word is None or last_word.state != "finished":  # a finished run stays a finished run
                     write_exit(folder, attempt, "stopped", f"{why} Taken out of the queue before it started.".strip())
                 return
     before = status(folder)
-    if before.state == "queued" or (before.state == "unknown" and not busy(folder) and (
+    if (before.state == "queued" and before.place) or (before.state == "unknown" and not busy(folder) and (
             before.heartbeat_age is None or before.heartbeat_age > GONE)):
         # Its job ends at once where it starts nevertheless: `begin_on_cluster` finds that the attempt has ended.
         write_exit(folder, before.attempt, "stopped", f"{why} Taken out of SLURM's queue.".strip())
         if before.job and (refused := cluster.cancel(before.job)):
             note(f"{folder.name}: {refused}")
         return
-    if before.state not in ("running", "unknown"):
+    if before.state not in LIVE:
         return  # it ended by itself, or never began: nothing to stop
     request = folder / "stop"
     if not request.exists():  # the grace counts from the first request
