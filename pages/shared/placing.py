@@ -16,6 +16,7 @@ from pages.shared.form.draft import Draft
 from pages.shared.form.drawing import Pen
 from pages.shared.form.tree import Group, Leaf
 from pages.shared.words import escaped
+from vaecore import permission
 from vaecore.lab import Here, Slurm, cluster
 from vaecore.lab.scheduler import Partition
 from vaecore.lab.where import FIELDS, PLACES, Submission, asked, in_words, meant
@@ -118,7 +119,7 @@ def _form(group: Group, problems: tuple[Problem, ...], without: tuple[str, ...])
 
 def _partition(pen: Pen, leaf: Leaf) -> None:
     """The partitions that the cluster tells of, or any other that is written."""
-    there = {each.name: each for each in cluster.partitions()}
+    there = {each.name: each for each in cluster.partitions() if not permission.refusal()}  # not for strangers
     usual = next((each.name for each in there.values() if each.default), "")
     value = pen.draft.leaf(leaf)
 

@@ -22,7 +22,7 @@ GPU = Slurm(partition="gpu", time=120, gpus=1)
     (GPU, {"on": "slurm", "partition": "gpu", "time": "120", "gpus": "1"},
      "SLURM, partition gpu, 120 minutes, 1 GPU"),
     (Slurm(at_once=2, nodes=2, processes=4), {"on": "slurm", "processes": "4", "nodes": "2", "at_once": "2"},
-     "SLURM, 4 processes, nodes 2, 2 runs at once"),
+     "SLURM, 4 processes, 2 nodes, 2 runs at once"),
 ])
 def test_a_place_is_the_options_that_ask_for_it(where: Here | Slurm, options: dict[str, str], words: str) -> None:
     assert asked(where) == options and meant(options) == where and in_words(where) == words

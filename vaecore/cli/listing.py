@@ -46,8 +46,9 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
         return say(facts, True, "")
     import yaml
 
-    out.print(f"{found.id}: {status.state}. {status.detail if status.state != 'finished' else ''}"
-              f"{f' {status.place}.' if status.place and status.place not in status.detail else ''}", highlight=False)
+    detail = status.detail if status.state != "finished" else ""
+    place = f"{status.place}." if status.place and status.place not in detail else ""
+    out.print(" ".join(filter(None, [f"{found.id}: {status.state}.", detail, place])), highlight=False)
     for title, part in (("configuration", facts["config"]), ("numbers", rounded(summary))):
         out.print(f"\n{title}\n" + yaml.safe_dump(part, sort_keys=False, default_flow_style=None, allow_unicode=True),
                   highlight=False, markup=False)

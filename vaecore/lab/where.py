@@ -43,7 +43,7 @@ class Slurm(_Place):
     gpus: int = option(0, "GPUs for each process.", title="GPUs", unit="GPUs", ge=0, le=8)
     cpus: int = option(1, "Processor cores for each process.", title="Cores", unit="cores", ge=1, le=256)
     memory: int = option(4, "Main memory on each node.", unit="GiB", ge=1, le=4096)
-    nodes: int = option(1, "Nodes over which the processes are spread.", ge=1, le=64, advanced=True)
+    nodes: int = option(1, "Nodes over which the processes are spread.", unit="nodes", ge=1, le=64, advanced=True)
     at_once: int = option(0, "How many of an array run at the same time; 0 leaves it to the cluster.",
                           title="Runs at once", unit="runs at once", ge=0, le=1000, advanced=True)
     extra: str = option("", "What else sbatch is told, as qos=long,constraint=a100.", pattern=NAME, max_length=300,
