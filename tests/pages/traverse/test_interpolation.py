@@ -58,10 +58,11 @@ def test_the_shortest_path_is_that_of_the_checkpoint() -> None:
     start, end = model.encode([2, 5])
     wanted = model.ways(start, end, STEPS)
     assert (header["from"], header["to"], header["reason"]) == ("2", "5", "")
-    assert header["ways"]["lengths"] == pytest.approx({path: way.length for path, way in wanted.ways.items()})
+    lengths = {path: way.length for path, way in wanted.ways.items()}
+    assert header["ways"]["lengths"] == pytest.approx(lengths, rel=1e-4)  # ends of the page are encoded with others
     first = len(model.examples) * model.size
     np.testing.assert_allclose(numbers[first:first + STEPS * model.size].reshape(STEPS, -1), wanted["shortest"].codes,
-                               atol=1e-3)
+                               atol=5e-3)
 
 
 def test_an_end_may_be_the_code_under_the_hand() -> None:
