@@ -70,6 +70,7 @@ def follow(folder: Path) -> int:
     if ranks.RENDEZVOUS in os.environ:
         ranks.end_with(os.getppid())
     os.nice(5)
+    keep_freed_memory()
     import torch
 
     torch.set_flush_denormal(True)
@@ -278,6 +279,8 @@ def keep_freed_memory() -> None:
             adjust = ctypes.CDLL(None).mallopt
             adjust(MMAP_THRESHOLD, KEPT_BLOCK)
             adjust(TRIM_THRESHOLD, KEPT)
+
+
 def trained(folder: Path, attempt: int, control: Control) -> Literal["finished", "stopped"]:
     """Train alone, or with the other processes that are to share the steps: those that wait, or are started here."""
     from vaecore.training import train
