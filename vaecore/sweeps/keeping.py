@@ -61,7 +61,7 @@ def keep(store: Store, sweep: Sweep) -> None:
     store.require_own()
     path = place(store, sweep.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with alone(path.parent / ".keeping.lock"):  # two pages may choose one name at once
+    with alone(store.root / ".sweeps.lock"):  # two pages may choose one name at once
         if path.exists():
             raise StoreError(f"There is already a sweep called '{sweep.name}'. Choose another name, or remove that "
                              "one.")
