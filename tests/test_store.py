@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from vaecore import files, lab, shared_stores
+from vaecore import store as store_module
 from vaecore.config import RunConfig
 from vaecore.evaluate import kept
 from vaecore.files import write_bytes_atomic
@@ -166,6 +167,24 @@ def test_only_what_is_new_is_read(metrics: Metrics, monkeypatch: pytest.MonkeyPa
         append(metrics, step(number))
         metrics.update()
     assert len(taken) == 20
+
+
+def test_a_log_is_read_in_parts_and_tells_no_more_than_a_log_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                                 ) -> None:
+    path = tmp_path / "metrics.jsonl"
+    line = b'{"kind": "evaluation", "step": 1}\n'
+    path.write_bytes(line * 10 + b'{"kind": "evaluation", "x": "' + b"y" * 300 + b'"}\n' + line * 10 + line[:-2])
+    whole = Metrics(path)
+    assert whole.update() and (len(whole.evaluations), whole.damaged) == (21, 0)
+    for at_once in (1, 40, 100, 10_000):
+        monkeypatch.setattr(store_module, "AT_ONCE", at_once)
+        parts = Metrics(path)
+        assert parts.update() and not parts.update()
+        assert (parts.evaluations, parts.damaged, parts.offset) == (whole.evaluations, 0, whole.offset)
+    monkeypatch.setattr(store_module, "LONGEST_LINE", 200)
+    monkeypatch.setattr(store_module, "MOST_TOLD", 5 * len(line))
+    bounded = Metrics(path)
+    assert bounded.update() and (len(bounded.evaluations), bounded.damaged) == (5, 16)
 
 
 def test_a_torn_last_line_waits_for_its_end(metrics: Metrics) -> None:

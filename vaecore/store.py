@@ -26,7 +26,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from vaecore import permission, shared_stores
 from vaecore.errors import StoreError as StoreError
@@ -51,6 +51,8 @@ if TYPE_CHECKING:
 STEP_COLUMNS = ("step", "loss", "neg_elbo", "reconstruction", "kl", "beta", "rate", "grad_norm")
 STEP_LINES = (b'{"kind": "step"', b'{"kind":"step"')  # how a line of a step begins, as we write it and as it is shipped
 TOGETHER = 4096  # lines of steps that are read at once
+AT_ONCE, LONGEST_LINE = 2**23, 4_000_000  # bytes of a log that are read at once, and of a line
+MOST_TOLD = 100_000_000  # bytes of all evaluations and snapshots of a log, which take ten times as many in memory
 # What others write into the folder of a run while it trains.
 WRITTEN_BESIDE = ("about.json", "marks.json", "evaluation.json", "points.safetensors")
 TAIL = 256  # bytes by which it is known that a file goes on from where it was read
@@ -414,6 +416,7 @@ class Metrics:
     damaged: int = 0  # lines that cannot be read
     _offset: int = 0
     _tail: bytes = b""
+    _told: int = 0  # bytes of evaluations and snapshots
 
     @classmethod
     def continued(cls, path: Path, steps: dict[str, list[float]], evaluations: list[dict[str, Any]],
@@ -433,17 +436,30 @@ class Metrics:
                 size = min(os.fstat(file.fileno()).st_size, LARGEST_METRICS)
                 if not self._follows(file.fileno(), size):
                     self._forget()
-                if size == self._offset:
-                    return False
-                file.seek(self._offset)
-                new = file.read(size - self._offset)
+                return self._read(file, size)
         except FileNotFoundError:  # the run was removed, or has not begun
             known = self._offset > 0
             self._forget()
             return known
         except (OSError, BrokenFile):
             return False
-        whole = new[: new.rfind(b"\n") + 1]  # the last line may still be on its way
+
+    def _read(self, file: BinaryIO, size: int) -> bool:
+        """Read on, a part at a time: lines of a byte take fifty of them in memory."""
+        known, most = self._offset, AT_ONCE
+        while self._offset < size:
+            file.seek(self._offset)
+            new = file.read(min(most, size - self._offset))
+            if whole := new[: new.rfind(b"\n") + 1]:
+                self._take_lines(whole)
+                most = AT_ONCE
+            elif most < size - self._offset:
+                most *= 2  # a line that is longer
+            else:
+                break  # the last line may still be on its way
+        return self._offset > known
+
+    def _take_lines(self, whole: bytes) -> None:
         together: list[bytes] = []
         for line in whole.splitlines():
             if line.startswith(STEP_LINES):
@@ -454,11 +470,10 @@ class Metrics:
             self._take_steps(together[start:start + TOGETHER])
         self._offset += len(whole)
         self._tail = (self._tail + whole)[-TAIL:]
-        return bool(whole)
 
     def _forget(self) -> None:
         self.steps, self.evaluations, self.snapshots, self.damaged = {}, [], [], 0
-        self._offset, self._tail = 0, b""
+        self._offset, self._tail, self._told = 0, b"", 0
 
     def _follows(self, descriptor: int, size: int) -> bool:
         start = self._offset - len(self._tail)
@@ -480,8 +495,14 @@ class Metrics:
 
     def _take(self, line: bytes) -> None:
         try:
+            if len(line) > LONGEST_LINE:
+                raise ValueError("no line of ours is as long")
             values = parsed_json(line, self.path.name)
             kind: Literal["step", "evaluation", "snapshot"] = values.pop("kind")
+            if kind != "step":
+                self._told += len(line)
+                if self._told > MOST_TOLD:
+                    raise ValueError("no log of ours tells as much")
             if kind == "evaluation":
                 self.evaluations.append(values)
             elif kind == "snapshot":
