@@ -61,6 +61,14 @@ def test_every_target_of_the_interface_is_of_a_line_that_is_said() -> None:
     assert {name for *_, names in interface.LINES for name in names} == set(interface.TARGETS)
 
 
+def test_the_docs_say_of_the_load_what_was_measured() -> None:
+    load, found = benchmark("load"), kept("load")
+    table = load.table(found["numbers"])
+    assert (RESULTS / "load.md").read_text() == table
+    assert table.strip() in (ROOT / "docs" / "deploy.md").read_text()
+    assert found["numbers"]["errors"] == 0 and found["numbers"]["false_states"] == 0
+
+
 @pytest.mark.parametrize(("kind", "widget", "values"), [
     ("selectbox", Selectbox(options=["a", "b"]), {"a", "b"}), ("selectbox", Selectbox(options=["a"]), set()),
     ("selectbox", Selectbox(options=["a", "b"], disabled=True), set()),
