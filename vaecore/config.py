@@ -69,7 +69,7 @@ class Training(Strict):
         "slower. Likelihoods and KL are always float32.", advanced=True)
     graphs: bool = option(False, "Capture a step once as a CUDA graph and replay it: small models then do not wait for "
                           "the CPU. What cannot be captured is trained as always, and the log says why.",
-                          advanced=True)
+                          title="CUDA graphs", advanced=True)
     threads: int = option(0, "CPU threads; 0 leaves one core to everything else.", unit="threads", ge=0, le=256,
                           advanced=True)
 
