@@ -93,8 +93,8 @@ class Cluster:
         self.bin = place / "bin"
 
     def inside(self, *command: str, check: bool = True) -> str:
-        """What a command prints that is run on the machine of the controller."""
-        return subprocess.run(["nsenter", "-t", str(self.first), "--net", "--uts", "--mount", *command],
+        """What a command prints that is run on the machine of the controller; what it leaves running ends with that."""
+        return subprocess.run(["nsenter", "-t", str(self.first), "--net", "--uts", "--mount", "--pid", *command],
                               env={**os.environ, "PATH": PATH, "SLURM_CONF": str(self.place / "slurm.conf")},
                               capture_output=True, text=True, check=check, timeout=60).stdout
 
