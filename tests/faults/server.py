@@ -35,6 +35,7 @@ def obey(root: Path, given: int, told: int) -> None:
                 answers.write("done\n")
             except Exception as error:
                 answers.write(f"refused: {error}\n")
+    os._exit(0)  # whoever asked is gone, and nobody else would end this server
 
 
 if __name__ == "__main__":
