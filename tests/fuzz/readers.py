@@ -242,6 +242,13 @@ def as_run(path: Path) -> object:
     )
 
 
+def owner(path: Path) -> object:
+    """Who claimed an attempt, on a disk that machines share."""
+    from vaecore.lab import owners
+
+    return owners.abandoned(path.parent, 1, 60.0)
+
+
 def config(path: Path) -> object:
     from vaecore.store import Run
 
@@ -515,6 +522,13 @@ def readers() -> list[Reader]:
         "previews/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
     ]
     return [
+        Reader(
+            "the owner of an attempt",
+            "owner-1.json",
+            told({"host": "n1", "machine": "abc", "pid": 7}),
+            owner,
+            modules=("vaecore.lab.owners",),
+        ),
         Reader(
             "config.json",
             "config.json",

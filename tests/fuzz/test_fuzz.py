@@ -39,6 +39,7 @@ NOT_FROM_OUTSIDE = {  # modules that read, and are no reader of `readers`, with 
     **{f"vaecore.data.originals.{name}": "published files, after their SHA-256 was compared" for name in (
         "gestures", "omniglot", "rda", "recordings", "sprites", "views")},
     "vaecore.data.omniglot": "a published file; tests/data/test_data.py damages it",
+    "vaecore.training.ranks.group": "what the other ranks of the same training say",
     "vaecore.training.fitting": "a setting that the form has just written",
     "pages.components.networks": "float32; tests/pages/components/test_networks.py",
     "pages.traverse.interpolation": "what the same process computed", "pages.train.origin": "a word of one's own form"}
