@@ -71,6 +71,16 @@ def test_cancelled_keeps_nothing_and_leaves_the_earlier_result(store: Store) -> 
     assert kept(store, "C99") == earlier
 
 
+def test_what_was_found_before_comes_with_the_project(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                      ) -> None:
+    shipped = run_study(claim(), Store(tmp_path / "project"))
+    monkeypatch.setenv("VAECORE_GALLERY", str(tmp_path / "project" / "gallery"))
+    assert kept(store, "C99") == shipped
+    own = run_study(claim(2.5), store)
+    assert kept(store, "C99") == own != shipped
+    assert kept(Store(tmp_path / "project"), "C99") == shipped
+
+
 def test_a_finding_that_is_no_number_is_not_kept(store: Store) -> None:
     with pytest.raises(ValueError):
         run_study(claim(float("nan")), store)

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from vaecore import __version__, permission
+from vaecore import __version__, permission, shared_stores
 from vaecore.config import RunConfig
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.lab.locks import training_lock
@@ -251,9 +251,15 @@ def seeds_of(table: Sequence[Row]) -> int:
 
 
 def kept(store: Store, study: str) -> Result | None:
-    """The kept result of a study by its id; None where it was never run or its file cannot be read."""
+    """The kept result of a study by its id, the store's own or else the one that comes with the project.
+
+    None where there is neither, or where the file cannot be read.
+    """
+    own, shipped = store.claims / f"{study}.json", shared_stores.shipped()
     try:
-        values = read_json(store.claims / f"{study}.json", MAX_RESULT_BYTES)
+        values = read_json(own, MAX_RESULT_BYTES)
+        if values is None and shipped is not None:
+            values = read_json(shipped.parent / "claims" / own.name, MAX_RESULT_BYTES)
         return None if values is None or values["claim"] != study else _checked(values)
     except (BrokenFile, KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return None
