@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/pip install --disable-pip-version-check
 PORT ?= 8501
+NO_TORCH = PyTorch as in locks/torch.txt cannot be had: the registry is not reached, or has none for this Python and machine.
+OTHER_TORCH = This build of PyTorch is none of those in locks/torch.txt: docs/security.md, Dependencies, says how to take it.
 
 .PHONY: app test check slow fuzz lock audit faults gpu claims bench docs gallery clean
 
@@ -72,8 +74,10 @@ audit: .venv/tools/.installed  ## ask the registry for known vulnerabilities of 
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Latent Lab needs Python 3.11 or newer")'
 	test -d .venv || $(PYTHON) -m venv .venv
 	$(PIP) --require-hashes -r locks/runtime.txt
-	$(BIN)/pip download --disable-pip-version-check --no-deps -d .venv/torch $$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' locks/torch.txt)
-	$(PIP) --require-hashes --no-deps --no-index --find-links .venv/torch -r locks/torch.txt  # whichever build pip took
+	$(BIN)/pip download --disable-pip-version-check --no-deps -d .venv/torch \
+	  $$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' locks/torch.txt) || { echo "$(NO_TORCH)" >&2; exit 1; }
+	$(PIP) --require-hashes --no-deps --no-index --find-links .venv/torch -r locks/torch.txt \
+	  || { echo "$(OTHER_TORCH)" >&2; exit 1; }  # whichever build pip took
 	rm -r .venv/torch
 	if $(BIN)/python -c 'import importlib.metadata as m, sys; sys.exit("+cpu" in m.version("torch"))'; then \
 	  $(PIP) --require-hashes -r locks/cuda.txt; fi

@@ -268,7 +268,7 @@ def measured(network: str, threads: int, steps: int, rounds: int, dataset: Datas
     return {"network": network, "threads": threads, "rounds": rounds, "steps_a_block": steps,
               "products_ms_a_step": step * 1e3, "missing": missing,
               "to_products": {name: spread(taken, seconds["bare products"]) for name, taken in seconds.items()},
-            "to_lean": {name: spread(taken, seconds[LEAN]) for name, taken in seconds.items()},
+              "to_lean": {name: spread(taken, seconds[LEAN]) for name, taken in seconds.items()},
               "to_pythae": {name: spread(taken, seconds[PYTHAE]) for name, taken in seconds.items()
                             if PYTHAE in seconds}}
 

@@ -46,7 +46,6 @@ class Strip:
     note: str
 
 
-
 def same_address(line: Line, version: str = "") -> str:
     """Where the browser finds a line; how many columns, which seed and which steps it adds itself."""
     query = {"of": line.source.id, "given": line.given, "target": line.target, "v": version}
@@ -111,6 +110,7 @@ def _drawn(line: Line, count: int, seed: int, moment: Moment) -> Strip:
 
     name = (line.recipe, str(line.run.path), str(line.source.path), line.given, line.target, str(count), str(seed),
             digest_of(moment.path), digest_of(line.source.weights))
+
     def make() -> Strip:
         with _MAKING:
             return _strip(line, count, seed, moment)

@@ -10,12 +10,10 @@ import pytest
 
 from tests.faults.disk import failing
 from tests.pages import demo
+from tests.pages.test_read_only import MOST_PRESSED, PAGES, kind
 from vaecore import lab
 from vaecore.config import preset
 from vaecore.store import Store
-
-PAGES = [path.parent.name for path in sorted((demo.ROOT / "pages").glob("*/page.py"))]
-MOST_PRESSED = 12  # of a page, of the buttons that are alike one
 
 
 @pytest.mark.slow
@@ -40,8 +38,3 @@ def test_every_button_on_a_read_only_disk_answers(page: str, tmp_path: Path, mon
             button.click().run()
             assert not at.exception, (button.key, at.exception)
     assert sorted(str(path) for path in store.root.rglob("*")) == before
-
-
-def kind(key: str | None) -> str:
-    """What a button does, by its key, whatever run it is of."""
-    return "-".join((key or "").split("-")[:2])

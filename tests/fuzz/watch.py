@@ -10,20 +10,8 @@ from pathlib import Path
 from typing import Any
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-STARTS = (
-    "subprocess.Popen",
-    "os.system",
-    "os.exec",
-    "os.posix_spawn",
-    "os.spawn",
-    "os.fork",
-    "pickle.find_class",
-    "socket.connect",
-    "socket.bind",
-    "socket.getaddrinfo",
-    "urllib.Request",
-    "ctypes.dlopen",
-)
+STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "pickle.find_class",
+          "socket.connect", "socket.bind", "socket.getaddrinfo", "urllib.Request", "ctypes.dlopen")
 NO_FILES = ("/dev/null", "/proc/self")
 _SEEN: list[tuple[str, str]] = []
 _WATCHED: list[Path] = []

@@ -11,11 +11,9 @@ import copy
 import hashlib
 import io
 import json
-import os
 import stat
 import struct
 import subprocess
-import sys
 import tempfile
 import unicodedata
 import zipfile
@@ -27,6 +25,7 @@ import pytest
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
+from tests.fuzz.watch import watched
 from vaecore import permission
 from vaecore.errors import NotAllowed
 from vaecore.sharing import Refused, export_run, unpack
@@ -70,35 +69,6 @@ def zipped(files: Files, change: Callable[[zipfile.ZipFile], None] | None = None
     return out.getvalue()
 
 
-# -- watching --------------------------------------------------------------------------------------
-
-WATCHED: dict[str, Any] = {"store": None, "seen": []}
-WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-STARTS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "pickle.find_class")
-
-
-def _hook(event: str, arguments: tuple[Any, ...]) -> None:
-    if (store := WATCHED["store"]) is None:
-        return
-    if event in STARTS or (event == "exec" and str(getattr(arguments[0], "co_filename", "")).startswith(str(store))):
-        WATCHED["seen"].append((event, str(arguments[0])))
-        return
-    paths: tuple[Any, ...] = ()
-    opens = event == "open" and isinstance(arguments[2], int) and arguments[2] & WRITES
-    if opens or event in ("os.mkdir", "os.remove", "os.rmdir", "os.chmod", "os.truncate", "shutil.rmtree"):
-        paths = arguments[:1]
-    elif event in ("os.rename", "os.symlink", "os.link"):
-        paths = arguments[:2]
-    for path in paths:
-        if isinstance(path, str | bytes | Path) and not Path(os.fsdecode(path)).absolute().is_relative_to(store):
-            if os.fsdecode(path).startswith(("/dev/null", "/proc/self")) or not Path(os.fsdecode(path)).is_absolute():
-                continue  # rmtree speaks of names in a folder that it holds open
-            WATCHED["seen"].append((event, os.fsdecode(path)))
-
-
-sys.addaudithook(_hook)
-
-
 def attempt(whole: bytes) -> str:
     """Why a zip is refused by a store that has a run already; "" where it comes in. Whatever comes, nothing else is
     touched, and nothing of it stays after a refusal."""
@@ -107,16 +77,14 @@ def attempt(whole: bytes) -> str:
         (store.root / "runs" / "mine").mkdir(parents=True)
         (store.root / "runs" / "mine" / "config.json").write_text("{}")
         before = sorted(Path(folder).rglob("*"))
-        WATCHED.update(store=store.root, seen=[])
-        try:
-            [come] = unpack(io.BytesIO(whole), store)
-            reason = ""
-        except Refused as error:
-            reason = str(error)
-            assert reason.startswith("Not imported. ") and len(reason) < 1_500, reason
-        finally:
-            WATCHED["store"] = None
-        assert WATCHED["seen"] == [], WATCHED["seen"]
+        with watched(store.root) as seen:
+            try:
+                [come] = unpack(io.BytesIO(whole), store)
+                reason = ""
+            except Refused as error:
+                reason = str(error)
+                assert reason.startswith("Not imported. ") and len(reason) < 1_500, reason
+        assert seen == []
         if reason:
             assert sorted(Path(folder).rglob("*")) == before, "something remains"
         else:
@@ -129,16 +97,13 @@ def test_what_is_watched_is_seen(tmp_path: Path) -> None:
     """The watch itself: without it every assertion below would hold of anything."""
     inside, outside = tmp_path / "store", tmp_path / "outside"
     inside.mkdir()
-    WATCHED.update(store=inside, seen=[])
-    try:
+    with watched(inside) as seen:
         (inside / "a").write_text("x")
         outside.write_text("x")
         (inside / "a").rename(tmp_path / "b")
         subprocess.run(["true"], check=True)
-    finally:
-        WATCHED["store"] = None
-    assert [event for event, _ in WATCHED["seen"] if not event.startswith("os.")] == ["open", "subprocess.Popen"]
-    assert ("os.rename", str(tmp_path / "b")) in WATCHED["seen"]
+    assert [event for event, _ in seen if not event.startswith("os.")] == ["open", "subprocess.Popen"]
+    assert ("os.rename", str(tmp_path / "b")) in seen
 
 
 # -- one fault at a time ---------------------------------------------------------------------------
