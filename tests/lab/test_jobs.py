@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -195,6 +196,22 @@ def test_stop_now_kills_a_deaf_trainer(make: Callable[..., Path], monkeypatch: p
     assert ended.state == "stopped" and "Killed on request" in ended.detail and not ended.stopping
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+def test_stop_now_kills_no_process_that_a_folder_only_names(make: Callable[..., Path]) -> None:
+    """A copied folder may name any process; only who holds the run's lock is its trainer."""
+    folder = make("copied")
+    with subprocess.Popen(["sleep", "600"], start_new_session=True) as other:
+        write_json_atomic(folder / "launch.json", {"attempt": 1, "host": "else", "machine": "another"})
+        write_json_atomic(folder / "heartbeat.json", {"attempt": 1, "pid": other.pid, "host": socket.gethostname(),
+                                                      "time": time.time()})
+        assert lab.status(folder).state == "running"
+        try:
+            with pytest.raises(LabError, match="does not run on this machine"):
+                lab.stop(folder, now=True)
+            assert other.poll() is None
+        finally:
+            other.kill()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR2])

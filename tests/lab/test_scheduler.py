@@ -2,9 +2,12 @@
 
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
+from vaecore import lab
+from vaecore.files import write_json_atomic
 from vaecore.lab import cluster, scheduler
 from vaecore.lab.locks import LabError
 from vaecore.lab.scheduler import Asked, NoAnswer, Word
@@ -127,6 +130,33 @@ def test_only_what_sbatch_may_be_told_is_passed_on() -> None:
 
 
 @pytest.mark.parametrize("job", ["", "12;rm", "-u", "12_", "../..", "1" * 40])
-def test_what_is_no_job_is_asked_of_nobody(job: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_job_is_asked_of_nobody(job: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(scheduler, "tool", lambda *_command: pytest.fail("it was asked"))
-    assert "is no job" in cluster.cancel(job)
+    assert "is no job" in cluster.cancel(tmp_path, "ab12", job)
+
+
+def test_a_folder_of_somebody_else_ends_no_job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The job that a run's folder names is ended only where this store has submitted it."""
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(scheduler, "tool", lambda *command: asked.append(command) or "")
+    monkeypatch.setattr(scheduler, "installed", lambda: True)
+    monkeypatch.setattr(scheduler, "word", lambda *_job: Word("PENDING", "Priority"))
+    folder = tmp_path / "runs" / "copied"
+    folder.mkdir(parents=True)
+    for submission in ("ab12", "../../elsewhere", ""):
+        write_json_atomic(folder / "launch.json", {"attempt": 1, "backend": "slurm", "submission": submission})
+        write_json_atomic(folder / "slurm.json", {"submission": submission, "job": "77", "user": "root"})
+        (folder / "exit.json").unlink(missing_ok=True)
+        assert lab.status(folder).job == "77"
+        lab.stop(folder)
+        assert (lab.status(folder).state, asked) == ("stopped", [])
+    (folder / "exit.json").unlink()
+    write_json_atomic(folder / "launch.json", {"attempt": 1, "backend": "slurm", "submission": "ab12"})
+    write_json_atomic(folder / "slurm.json", {"submission": "ab12", "job": "77", "user": "root"})
+    monkeypatch.setattr(scheduler, "word", lambda *_job: Word("RUNNING", "None", "n1"))
+    with pytest.raises(lab.LabError, match="did not cancel job 77: it was not submitted from this store"):
+        lab.stop(folder, now=True)
+    assert asked == []
+    (tmp_path / "slurm" / "ab12" / "77").mkdir(parents=True)
+    lab.stop(folder, now=True)
+    assert asked == [("scancel", "77")]

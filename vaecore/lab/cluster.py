@@ -114,10 +114,15 @@ def _outside() -> Iterator[None]:
             os.environ.update(hidden)
 
 
-def cancel(job: str) -> str:
-    """Take a job out of SLURM's queue, or end it; why that could not be done, empty where it was."""
+def cancel(root: Path, submission: str, job: str) -> str:
+    """Take a job of a store out of SLURM's queue, or end it; why that could not be done, empty where it was.
+
+    A run's folder names its job, and may come from somebody else: what was not handed over from this store stays.
+    """
     if not scheduler.JOB.fullmatch(job):
         return f"{job[:40]!r} is no job."
+    if not submission.isalnum() or not (root / FOLDER / submission / job).is_dir():
+        return "it was not submitted from this store, and may be another's"
     try:
         scheduler.tool("scancel", job)
     except scheduler.NoAnswer as error:

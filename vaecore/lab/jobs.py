@@ -292,7 +292,7 @@ def stop(folder: Path, *, now: bool = False, why: str = "") -> None:
             before.heartbeat_age is None or before.heartbeat_age > GONE)):
         # Its job ends at once where it starts nevertheless: `begin_on_cluster` finds that the attempt has ended.
         write_exit(folder, before.attempt, "stopped", f"{why} Taken out of SLURM's queue.".strip())
-        if before.job and (refused := cluster.cancel(before.job)):
+        if before.job and (refused := _cancel(folder, before.job)):
             note(f"{folder.name}: {refused}")
         return
     if before.state not in LIVE:
@@ -307,10 +307,15 @@ def stop(folder: Path, *, now: bool = False, why: str = "") -> None:
             time.sleep(0.05)
         left = status(folder)
         if left.state in ("running", "unknown") and left.job:
-            if refused := cluster.cancel(left.job):
+            if refused := _cancel(folder, left.job):
                 raise LabError(f"SLURM did not cancel job {left.job}: {refused}.")
         elif left.state == "running":
             _kill(folder)
+
+
+def _cancel(folder: Path, job: str) -> str:
+    launch = told(folder, Launch, [])
+    return cluster.cancel(place(folder)[0], launch.submission if launch else "", job)
 
 
 def why_stopped(folder: Path) -> str:
@@ -579,6 +584,8 @@ def _kill(folder: Path) -> None:
         raise LabError("Its process is not known yet: wait some seconds, then stop it again.")
     if beat.host != socket.gethostname():
         raise LabError(f"It runs on {beat.host}: stop its process there.")
+    if not busy(folder):  # a folder may say whatever it likes: without the lock the process is somebody's
+        raise LabError("Its process does not run on this machine, or has ended just now: look again in a minute.")
     pid = beat.pid
     if others := [each.name for each in fellows(folder) if _shares(each, beat) and not (each / "stop").exists()]:
         raise LabError(f"It trains stacked with {len(others)} other{'s' * (len(others) != 1)} in one process, and "
