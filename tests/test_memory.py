@@ -145,7 +145,7 @@ def test_a_function_is_held_by_its_arguments_but_for_the_hidden_ones() -> None:
 @pytest.mark.parametrize(("told", "megabytes"), [("", 1024), ("64", 64), ("0", 1024), ("-3", 1024), ("much", 1024),
                                                  ("²", 1024), ("9" * 12, 1024)])
 def test_the_bound_is_said_in_megabytes(told: str, megabytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(memory.MEMORY, told)
+    monkeypatch.setenv(memory.HELD, told)
     assert most_bytes() == megabytes * MB
 
 

@@ -177,7 +177,7 @@ def test_a_log_is_read_in_parts_and_tells_no_more_than_a_log_can(tmp_path: Path,
     whole = Metrics(path)
     assert whole.update() and (len(whole.evaluations), whole.damaged) == (21, 0)
     for at_once in (1, 40, 100, 10_000):
-        monkeypatch.setattr(store_module, "AT_ONCE", at_once)
+        monkeypatch.setattr(store_module, "LOG_BYTES_AT_ONCE", at_once)
         parts = Metrics(path)
         assert parts.update() and not parts.update()
         assert (parts.evaluations, parts.damaged, parts.offset) == (whole.evaluations, 0, whole.offset)

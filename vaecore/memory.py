@@ -4,7 +4,7 @@
     def loaded(path: Path, stamp: int) -> Checkpoint: …      # made once a path and stamp, and given to all who ask
 
 Once all that is held takes more than the bound, what was asked for longest ago goes, whoever made it: a few large
-models, or many small ones. What is held is shared: nobody changes it. `VAECORE_MEMORY` says the bound, in MB.
+models, or many small ones. What is held is shared: nobody changes it. `VAECORE_HELD` says the bound, in MB.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import numpy as np
 
 P = ParamSpec("P")
 T = TypeVar("T")
-MEMORY, USUAL_MB = "VAECORE_MEMORY", 1024
+HELD, USUAL_MB = "VAECORE_HELD", 1024
 AGAIN = 30.0  # seconds after which what is asked for is measured anew: it may have grown
 ENTRY = 500  # bytes for the name of a thing and its place here
 # What takes no memory of its own, or belongs to the process and not to what is held.
@@ -35,8 +35,8 @@ NOT_ITS_OWN = (type, ModuleType, FunctionType, MethodType, threading.Thread, np.
 
 
 def most_bytes() -> int:
-    """The bound of what is held, by `VAECORE_MEMORY`; what is no number of at least 1 MB is as if it were not set."""
-    told = os.environ.get(MEMORY, "")
+    """The bound of what is held, by `VAECORE_HELD`; what is no number of at least 1 MB is as if it were not set."""
+    told = os.environ.get(HELD, "")
     usable = told.isascii() and told.isdigit() and 0 < len(told) < 10 and int(told) > 0
     return (int(told) if usable else USUAL_MB) * 2**20
 

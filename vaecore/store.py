@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 STEP_COLUMNS = ("step", "loss", "neg_elbo", "reconstruction", "kl", "beta", "rate", "grad_norm")
 STEP_LINES = (b'{"kind": "step"', b'{"kind":"step"')  # how a line of a step begins, as we write it and as it is shipped
 TOGETHER = 4096  # lines of steps that are read at once
-AT_ONCE, LONGEST_LINE = 2**23, 4_000_000  # bytes of a log that are read at once, and of a line
+LOG_BYTES_AT_ONCE, LONGEST_LINE = 2**23, 4_000_000  # bytes of a log that are read at once, and of a line
 MOST_TOLD = 100_000_000  # bytes of all evaluations and snapshots of a log, which take ten times as many in memory
 # What others write into the folder of a run while it trains.
 WRITTEN_BESIDE = ("about.json", "marks.json", "evaluation.json", "points.safetensors")
@@ -446,13 +446,13 @@ class Metrics:
 
     def _read(self, file: BinaryIO, size: int) -> bool:
         """Read on, a part at a time: lines of a byte take fifty of them in memory."""
-        known, most = self._offset, AT_ONCE
+        known, most = self._offset, LOG_BYTES_AT_ONCE
         while self._offset < size:
             file.seek(self._offset)
             new = file.read(min(most, size - self._offset))
             if whole := new[: new.rfind(b"\n") + 1]:
                 self._take_lines(whole)
-                most = AT_ONCE
+                most = LOG_BYTES_AT_ONCE
             elif most < size - self._offset:
                 most *= 2  # a line that is longer
             else:
