@@ -6,9 +6,11 @@ import ast
 import threading
 import time
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -181,23 +183,48 @@ KEPT = {
 }
 
 
-def named() -> Iterator[tuple[str, ast.Module]]:
+@cache
+def found_in_the_code() -> tuple[dict[str, dict[str, ast.expr]], set[str]]:
+    """Decorators by what they are called and what they decorate; lists and groups of modules that are changed."""
+    decorated: dict[str, dict[str, ast.expr]] = defaultdict(dict)
+    kept = set[str]()
     for folder in ("pages", "vaecore"):
         for path in sorted((ROOT / folder).rglob("*.py")):
-            name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-            yield name, ast.parse(path.read_text(encoding="utf-8"))
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            changing = set[str]()
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef):
+                    for each in node.decorator_list:
+                        called = ast.unparse(each.func if isinstance(each, ast.Call) else each)
+                        decorated[called.removeprefix("functools.")][f"{module}.{node.name}"] = each
+                elif (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+                        and node.func.attr in ("append", "setdefault", "add", "update")):
+                    changing.add(ast.unparse(node.func.value))
+                elif isinstance(node, ast.Assign):
+                    changing |= {ast.unparse(each.value) for each in node.targets if isinstance(each, ast.Subscript)}
+            kept |= {f"{module}.{name}" for name in containers(tree) & changing}
+    return decorated, kept
 
 
-def decorated(*names: str) -> dict[str, ast.expr]:
-    """Every function that one of these decorates, by module and name, with the decorator."""
-    found: dict[str, ast.expr] = {}
-    for module, tree in named():
-        for node in ast.walk(tree):
-            for each in getattr(node, "decorator_list", ()):
-                called = ast.unparse(each.func if isinstance(each, ast.Call) else each)
-                if called.removeprefix("functools.") in names and isinstance(node, ast.FunctionDef):
-                    found[f"{module}.{node.name}"] = each
+def containers(tree: ast.Module) -> set[str]:
+    """The names of lists and groups that a module makes."""
+    found = set()
+    for node in tree.body:
+        target = node.target if isinstance(node, ast.AnnAssign) else (
+            node.targets[0] if isinstance(node, ast.Assign) else None)
+        value = getattr(node, "value", None)
+        made = isinstance(value, ast.Dict | ast.List) or (
+            isinstance(value, ast.Call) and ast.unparse(value.func).split("[")[0] in (
+                "dict", "list", "set", "OrderedDict", "defaultdict", "deque"))
+        if isinstance(target, ast.Name) and made:
+            found.add(target.id)
     return found
+
+
+def decorated(name: str) -> dict[str, ast.expr]:
+    """Every function that it decorates, by module and name, with the decorator."""
+    return found_in_the_code()[0].get(name, {})
 
 
 def test_whatever_remembers_so_many_answers_has_small_ones() -> None:
@@ -220,21 +247,6 @@ def test_streamlits_answers_are_bounded_in_bytes() -> None:
 
 
 def test_what_modules_keep_is_known() -> None:
-    found = set()
-    for module, tree in named():
-        changing = {ast.unparse(node.func.value) for node in ast.walk(tree) if isinstance(node, ast.Call)
-                    and isinstance(node.func, ast.Attribute)
-                    and node.func.attr in ("append", "setdefault", "add", "update")}
-        changing |= {ast.unparse(target.value) for node in ast.walk(tree) if isinstance(node, ast.Assign)
-                     for target in node.targets if isinstance(target, ast.Subscript)}
-        for node in tree.body:
-            target = node.target if isinstance(node, ast.AnnAssign) else (
-                node.targets[0] if isinstance(node, ast.Assign) else None)
-            value = getattr(node, "value", None)
-            empty = isinstance(value, ast.Dict | ast.List) or (
-                isinstance(value, ast.Call) and ast.unparse(value.func).split("[")[0] in (
-                    "dict", "list", "set", "OrderedDict", "defaultdict", "deque"))
-            if isinstance(target, ast.Name) and empty and target.id in changing:
-                found.add(f"{module}.{target.id}")
+    _, found = found_in_the_code()
     assert found - set(KEPT) == set(), "these may grow: bound them, and say how in this list"
     assert set(KEPT) - found == set()

@@ -102,10 +102,9 @@ def test_two_processes_then_one_then_three_make_the_curve_of_one(make: Callable[
     until(lambda: logged(folder, 1, resumed=False) > 50)
     [follower] = ranks_of(folder)
     os.kill(follower, signal.SIGKILL)
-    killed = time.monotonic()
     said = lab.wait(folder, 60)
     assert said.state == "failed" and "Rank 1 of 2 was killed by SIGKILL" in said.detail, said.detail
-    assert time.monotonic() - killed < 30 and not ranks_of(folder)
+    assert not ranks_of(folder)
 
     lab.submit(folder)  # --- two, as the last time; stopped
     until(lambda: logged(folder, 2) > 50)
