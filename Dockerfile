@@ -13,19 +13,23 @@ FROM python AS environment
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install -y --no-install-recommends python3-venv && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
-COPY requirements.txt ./
+COPY locks locks
 ARG TORCH_INDEX=
 # A laboratory with a mirror of its own mounts its pip.conf: --secret id=pip,src=/etc/pip.conf
+# As `make` does it, every package is compared with its hash; but a build of PyTorch from another index has its own.
 RUN --mount=type=secret,id=pip,target=/etc/pip.conf \
     python3 -m venv /opt/venv \
+ && /opt/venv/bin/pip install --no-cache-dir --require-hashes -r locks/runtime.txt \
  && if [ -n "$TORCH_INDEX" ]; then \
-      /opt/venv/bin/pip install --no-cache-dir --no-deps --index-url "$TORCH_INDEX" \
-        "$(sed -n 's/^\(torch==[0-9.]*\).*/\1/p' requirements.txt)"; \
-    fi \
- && /opt/venv/bin/pip install --no-cache-dir -r requirements.txt
+      /opt/venv/bin/pip install --no-cache-dir --index-url "$TORCH_INDEX" \
+        "$(sed -n 's/^\(torch==[0-9.]*\).*/\1/p' locks/torch.txt)"; \
+    else \
+      /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r locks/torch.txt \
+      && /opt/venv/bin/pip install --no-cache-dir --require-hashes -r locks/cuda.txt; \
+    fi
 COPY pyproject.toml README.md ./
 COPY vaecore vaecore
-RUN --mount=type=secret,id=pip,target=/etc/pip.conf /opt/venv/bin/pip install --no-cache-dir --no-deps -e .
+RUN --mount=type=secret,id=pip,target=/etc/pip.conf /opt/venv/bin/pip install --no-cache-dir --no-deps --no-build-isolation -e .
 
 FROM python
 RUN useradd --uid 1000 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin lab \
