@@ -53,6 +53,7 @@ def late(path, facts):
     write(path, facts)
 jobs.write_json_atomic = late
 slot = os.open(root / "slots" / "0", os.O_RDWR)
+(root / ("ready-" + os.uname().nodename)).touch()
 while not (root / "go").exists():
     time.sleep(0.001)
 while state.tickets(root):
@@ -103,6 +104,7 @@ def test_two_machines_never_train_one_ticket_twice(root: Path, make: Callable[..
     for number, folder in enumerate(folders):
         (root / "queue" / f"5-{number}-1-{folder.name}").touch()
     machines = [start(root, name, SLOW.format(stand_in=STAND_IN, root=str(root))) for name in ("one", "two")]
+    until(lambda: len(list(root.glob("ready-*"))) == 2)  # else one might have done all before the other has begun
     (root / "go").touch()
     assert [machine.wait(100) for machine in machines] == [0, 0]
     until(lambda: [lab.status(folder).state for folder in folders] == ["finished"] * 4)
