@@ -25,7 +25,7 @@ def cost(runs: list[Run]) -> None:
     number = st.column_config.NumberColumn
     st.dataframe(frame, hide_index=True, height="content", placeholder="–", key="compare-cost", column_config={
         column.heading: st.column_config.TextColumn(pinned=column.key == "run", help=column.help or None)
-        if column.key in ("run", "device", "processor") else
+        if column.key in ("run", "device", "graphs", "processor") else
         number(format=f"%.{column.digits}f" if column.digits is not None else "localized", help=column.help)
         for column in found.columns})
     with st.container(horizontal=True, vertical_alignment="center"):

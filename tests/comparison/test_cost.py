@@ -45,6 +45,22 @@ def test_seconds_rank_on_one_device_only(store: Store) -> None:
     assert "**" not in unlike.markdown() and "do not compare" in unlike.notes[0]
     stacked = table([cost(a), cost(timed(store, "d", seconds=12.0, stacked=16))])
     assert "**" not in stacked.markdown() and "the process that all models shared" in stacked.notes[1]
+    assert not {"processes", "graphs"} & {column.key for column in stacked.columns}
+
+
+def test_graphs_and_several_processes_are_told_and_do_not_rank(store: Store) -> None:
+    plain = cost(timed(store, "plain", seconds=20.0))
+    captured = cost(timed(store, "captured", seconds=2.0, graphs="captured"))
+    eager = cost(timed(store, "eager", seconds=21.0, graphs="eager: it runs on cpu, and graphs are CUDA's"))
+    shared = cost(timed(store, "shared", seconds=9.0, processes=2))
+    found = table([plain, captured])
+    assert [row["graphs"] for row in found.facts()] == ["no", "yes"] and "**2.0**" not in found.markdown()
+    assert found.notes == ["They were trained with different ways to take a step: seconds and memory do not compare."]
+    assert "**20.0**" in table([plain, eager]).markdown()  # where graphs were asked for in vain, steps are as always
+    found = table([plain, shared])
+    assert [row["processes"] for row in found.facts()] == [1, 2] and "**9.0**" not in found.markdown()
+    assert found.notes == ["They were trained with different numbers of processes: seconds and memory do not compare.",
+                           "The memory of what several processes trained is that of the first."]
 
 
 def test_what_no_run_tells_has_no_column_and_damage_costs_itself(store: Store) -> None:

@@ -97,6 +97,20 @@ def test_no_answer_is_none_and_nobody_waits_for_it_twice(monkeypatch: pytest.Mon
     waits.set()
 
 
+def test_what_cannot_be_read_is_no_answer_and_is_asked_again() -> None:
+    said = iter(["nonsense", "7"])
+    answer = Asked(lambda: int(next(said)), fresh=60.0, old=60.0)
+    assert answer.get() is None and "cannot be read" in answer.refused
+    answer.forget()
+    assert answer.get() == 7
+
+
+@pytest.mark.parametrize(("limit", "minutes"), [("1-00:00:00", 1440), ("2:30:00", 150), ("30:00", 30),
+                                                ("infinite", None), ("n/a", None), ("some-1:00", 1)])
+def test_a_limit_is_minutes(limit: str, minutes: int | None) -> None:
+    assert scheduler._minutes(limit) == minutes
+
+
 @pytest.mark.parametrize(("command", "words"), [
     (("false",), "false ended with code 1"), (("sh", "-c", "echo sbatch: error: no >&2; exit 1"), "no"),
     (("no-such-command",), "cannot be started"), (("sleep", "9"), "took longer than 0 s")])

@@ -43,6 +43,9 @@ ALLOWED = {
     *(("vaecore/data/own/given.py", probe) for probe in (  # arrays, tensors and data sets of anybody's
         "hasattr(given, '__getitem__')", "hasattr(given, '__len__')", "hasattr(value, 'detach')",
         "hasattr(value, 'dtype')", "hasattr(value, 'shape')")),
+    *(("vaecore/memory.py", probe) for probe in (  # whatever a cache holds
+        "getattr(each, 'untyped_storage', None)", "getattr(each, 'grad', None)", "getattr(each, 'is_leaf', False)",
+        "hasattr(each, '__dict__')", "hasattr(each, name)")),
     ("vaecore/data/plugins.py", "getattr(kind, '__name__', kind)"),  # whatever was registered
     ("vaecore/data/plugins.py", "getattr(kind, 'title', '')"),
     ("vaecore/data/own/tables/parquet.py", "hasattr(chunk, 'dictionary')"),  # of pyarrow

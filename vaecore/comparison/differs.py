@@ -29,7 +29,8 @@ Section = Literal["data", "model", "training", "seed", "run"]
 TITLES: dict[str, str] = {"data": "Data", "model": "Model", "training": "Training", "seed": "Seed", "run": "Made with"}
 DIGEST = re.compile(r"[0-9a-f]{64}")
 WHOLE = ("data", "model")  # choices whose fields are compared though their kinds differ
-MADE_WITH = {"device": "Device", "threads": "CPU threads", "torch": "PyTorch", "vaecore": "Latent Lab"}
+MADE_WITH = {"device": "Device", "threads": "CPU threads", "processes": "Processes", "torch": "PyTorch",
+             "vaecore": "Latent Lab"}
 DIGITS = 12  # of a SHA-256, that are told
 
 

@@ -135,6 +135,8 @@ class Asked(Generic[T]):
             answer = self._ask()
         except NoAnswer as error:
             refused = str(error)
+        except Exception as error:  # or nobody would ask again
+            refused = f"what it says cannot be read ({type(error).__name__})"
         with self._change:
             self._asking, self.refused = False, refused
             if answer is not None:
@@ -270,7 +272,7 @@ def _minutes(text: str) -> int | None:
     if not numbers:
         return None
     hours, minutes = (numbers[-3] if len(numbers) > 2 else 0), (numbers[-2] if len(numbers) > 1 else 0)
-    return int(days or 0) * 1440 + hours * 60 + minutes
+    return (int(days) if days.isdecimal() else 0) * 1440 + hours * 60 + minutes
 
 
 def forget() -> None:

@@ -92,15 +92,15 @@ class Launch(Attempt):
     file = "launch"
     host: str = ""
     machine: str = ""
+    backend: str = "local"
+    submission: str = ""
+    again: str = ""
 
     @property
     def elsewhere(self) -> bool:
         """Whether another machine opened it, whose lock may not be seen here."""
         return self.machine != owners.machine() if self.machine else bool(self.host) and (
             self.host != socket.gethostname())
-    backend: str = "local"
-    submission: str = ""
-    again: str = ""
 
 
 class Submission(File):

@@ -43,13 +43,23 @@ def choose(training: Training) -> torch.device:
 def set_threads(training: Training, processes: int = 1) -> int:
     """Apply and return the number of CPU threads; by default all cores but one, kept for the page.
 
-    Of `processes` that train together on this machine each has its part of them.
+    Of `processes` that train together on this machine each has its part of them. A task of a cluster has the cores that
+    were asked for it, whether it is bound to them or sees those of all.
     """
-    threads = training.threads or max(1, len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity")
-                                      else (os.cpu_count() or 2) - 1)
-    threads = max(1, threads // processes)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 2
+    sharing = processes
+    if own := _told("SLURM_CPUS_PER_TASK"):
+        cores = min(cores, own)
+        sharing //= max(1, _told("SLURM_NTASKS") // max(1, _told("SLURM_NNODES")))  # only those of one task share them
+    threads = max(1, training.threads // processes if training.threads else (cores - 1) // max(1, sharing))
     torch.set_num_threads(threads)
     return threads
+
+
+def _told(variable: str) -> int:
+    """A number that a cluster has put into the environment; 0 where it has not."""
+    value = os.environ.get(variable, "")
+    return int(value) if value.isdecimal() else 0
 
 
 def peak_memory(device: torch.device) -> int | None:
