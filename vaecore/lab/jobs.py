@@ -194,7 +194,7 @@ def _hand_over(folders: Sequence[Path], where: Slurm) -> None:
                     _check_state(folder)
                 for folder in own:
                     was = {path: _bytes(path) for path in (folder / LAUNCH, folder / WHERE, folder / STACK)}
-                    with contextlib.closing(_Held(folder)):
+                    with locks.training_lock(folder):
                         before[folder] = was, begin(folder, backend="slurm", submission=submission)
                     keep(folder, where)
                     (folder / STACK).unlink(missing_ok=True)
@@ -218,16 +218,6 @@ def _bytes(path: Path) -> bytes | None:
             return file.read(10_000)
     except (OSError, BrokenFile):
         return None
-
-
-class _Held:
-    """The lock of a run while its attempt is opened."""
-
-    def __init__(self, folder: Path) -> None:
-        self._lock = locks.take_run(folder)
-
-    def close(self) -> None:
-        os.close(self._lock)
 
 
 def _note_job(folder: Path, submission: str, job: str) -> None:

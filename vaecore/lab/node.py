@@ -69,6 +69,7 @@ def job_id() -> str:
 
 def train(folder: Path, submission: str, minutes: int, command: Sequence[str]) -> int:
     """Train the run in `folder` as a task of a job; the task's exit code."""
+    from vaecore.files import trouble
     from vaecore.lab import jobs, locks, state, supervisor, worker
     from vaecore.lab.ranks import LEFT_BEHIND
 
@@ -88,7 +89,12 @@ def train(folder: Path, submission: str, minutes: int, command: Sequence[str]) -
         worker.dismiss(folder)
         return 1
     try:
-        attempt = jobs.begin_on_cluster(folder, submission, job_id())
+        try:
+            attempt = jobs.begin_on_cluster(folder, submission, job_id())
+        except (locks.LabError, OSError) as error:
+            jobs.note(trouble(error))
+            worker.dismiss(folder)
+            return 1
         if attempt is None:
             jobs.note(f"{folder.name} was taken back, or went elsewhere: this job has nothing to do.")
             worker.dismiss(folder)  # those that share its steps wait for it

@@ -35,3 +35,18 @@ def test_queued_again_it_makes_the_bits_of_this_machine_and_two_nodes_its_curve(
     assert timeless(there) == timeless(here)
     assert "in each of 2 processes" in (two / "log.txt").read_text()
     assert apart(timeless(here), timeless(two)) < 1e-3
+
+
+@pytest.mark.slow
+def test_two_processes_of_a_node_make_its_curve_though_their_job_is_queued_again(
+        slurm: Cluster, tmp_path: Path, configure: Callable[[dict[str, Any]], Any], watch: Any,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "WORKER", WORKER)
+    here, pair = (Store(tmp_path / "trained").create(configure(RUN), name).path for name in ("here", "pair"))
+    lab.submit(pair, lab.Slurm(time=10, memory=1, processes=2))
+    train(here, watch())
+    until(lambda: (pair / "metrics.jsonl").exists() and read(pair).steps)
+    slurm.inside("scancel", "--signal=USR2", lab.status(pair).job)
+    ended = lab.wait(pair, 200)
+    assert (ended.state, ended.attempt) == ("finished", 2)
+    assert apart(timeless(here), timeless(pair)) < 1e-3
