@@ -30,11 +30,16 @@ ADDRESS = ("on", *FIELDS)
 def choose(what: str = "it runs", *, without: tuple[str, ...] = ()) -> Here | Slurm | None:
     """The button and its form; the place that is chosen, None where what is entered cannot be used.
 
-    Fields in `without` are not asked for. Once on a page.
+    Fields in `without` are not asked for, and stay as usual whatever was chosen for them on another page. Once on a
+    page.
     """
     _from_address()
     group = draft.now(Submission(), KEY).groups[0]
     place, problems = _entered(group)
+    if place is not None:
+        usual = type(place)()
+        place = place.model_copy(update={name: getattr(usual, name) for name in without
+                                         if name in type(place).model_fields})
     words = "Cannot be used as entered" if place is None else in_words(place)
     with st.popover(words, icon=ICONS[group.chosen] if place else ":material/error:", type="tertiary", width="stretch",
                     key=f"{KEY}-popover", help=f"Where {what}: this machine or a cluster."):

@@ -66,7 +66,7 @@ def test_a_sweep_is_started_on_a_cluster_and_goes_on_there_or_here(store: Store,
                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "refusal", lambda: "")
     monkeypatch.setattr(cluster, "partitions", list)
-    at = demo.open_page("sweeps", **ASKED, on="slurm", partition="gpu", time="30")
+    at = demo.open_page("sweeps", **ASKED, on="slurm", partition="gpu", time="30", at_once="2")
     assert "as many train at the same time" in demo.words(at)
     assert any("--seeds 2 --method grid --on slurm --partition gpu --time 30" in each.value for each in at.code)
     assert not [each for each in at.number_input if each.key == "where.where.at_once"]  # a sweep has its own

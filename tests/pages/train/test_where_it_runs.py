@@ -39,7 +39,7 @@ class Fake:
         self.given.append(([folder.name for folder in folders], where))
         return ["7"] if len(folders) == 1 else [f"7_{place}" for place in range(len(folders))]
 
-    def cancel(self, job: str) -> str:
+    def cancel(self, _root: Path, _submission: str, job: str) -> str:
         self.cancelled.append(job)
         return ""
 
