@@ -30,6 +30,7 @@ from pages.train.origin import (
     with_file_chosen,
 )
 from vaecore import files, lab, naming, permission
+from vaecore.lab.where import one_by_one
 from vaecore.library import equal_to, records
 from vaecore.schema import ConfigError, Problem, parse, problem, title_at
 from vaecore.store import StoreError, checked_name
@@ -300,7 +301,7 @@ def start(origin: Origin, config: RunConfig, name: str, seeds: int, where: lab.H
         lab.require_place(where)
         names = named(name, seeds, config.seed) if name else [""] * seeds
         runs = [create(origin, *given) for given in zip(measure.seeded(config, seeds), names, strict=True)]
-        stack = isinstance(where, lab.Here) and seeds > 1 and not measure.together(config, seeds)[0]
+        stack = seeds > 1 and not (one_by_one(where) or measure.together(config, seeds)[0])
         lab.submit_new([run.path for run in runs], where, stack=stack)
     except (StoreError, ConfigError, lab.LabError, OSError) as error:
         st.session_state["train:error"] = files.trouble(error)
@@ -370,7 +371,9 @@ def time_needed(plan: Plan, launch: Launch) -> None:
             if seeds > 1 and away:
                 how = f"{seeds} seeds are one array: a job each, as many at the same time as the cluster lets."
             elif seeds > 1:
-                why, stacked = measure.together(plan.config, seeds)
+                why, stacked = one_by_one(launch.where or lab.Here()), 0.0
+                if not why:
+                    why, stacked = measure.together(plan.config, seeds)
                 how = f"{seeds} seeds are trained one by one: {escaped(why)}."
                 if not why:
                     how = (f"{seeds} seeds are trained stacked, in one process; one by one they would take about "

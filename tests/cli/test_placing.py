@@ -65,6 +65,15 @@ def test_a_training_is_sent_where_it_is_asked_to(sent: Sent, tmp_path: Path, mon
                     (["four-0", "four-1"], GPU)]
 
 
+def test_seeds_whose_steps_processes_share_are_not_stacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                           capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(jobs, "kick", lambda _: None)
+    assert call(monkeypatch, tmp_path, *TRAIN, "--name", "one", "--seeds", "2", "--processes", "2") == 0
+    assert "2 seeds are trained one by one: 2 processes share each of them." in capsys.readouterr().err
+    assert [lab.status(run.path).state for run in Store(tmp_path).runs()] == ["queued"] * 2
+    assert not list(tmp_path.glob("runs/*/stack.json"))
+
+
 def test_a_run_is_resumed_where_it_ran_last_or_elsewhere(sent: Sent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
                                                          capsys: pytest.CaptureFixture[str]) -> None:
     run = Store(tmp_path).create(vaecore.preset("vae-digits"), "one")

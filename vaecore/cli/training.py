@@ -23,7 +23,7 @@ from vaecore.cli.printing import (
     store_at,
 )
 from vaecore.lab.progress import EvaluationLines, preparing, training_bar
-from vaecore.lab.where import in_words, kept
+from vaecore.lab.where import in_words, kept, one_by_one
 from vaecore.store import Run, Store
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def _start_together(runs: list[Run], configs: list[RunConfig], where: lab.Here |
     """Queue runs of several seeds, stacked where they can be, which is said, or as an array; and follow them."""
     from vaecore.training.stacked import tried
 
-    why = "on a cluster each is a job of its own" if isinstance(where, lab.Slurm) else tried(configs).why
+    why = one_by_one(where) or tried(configs).why
     lab.submit_new([run.path for run in runs], where, stack=not why)
     how = f"as an array on {in_words(where)}" if isinstance(where, lab.Slurm) else \
         f"one by one: {why}" if why else "stacked, in one process"

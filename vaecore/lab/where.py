@@ -111,4 +111,11 @@ def in_words(where: Here | Slurm) -> str:
     return ", ".join([where.title, *said])
 
 
+def one_by_one(where: Here | Slurm) -> str:
+    """Why several runs are not trained stacked there, as the end of a sentence; empty where they may be."""
+    if isinstance(where, Slurm):
+        return "on a cluster each is a job of its own"
+    return f"{where.processes} processes share each of them" if where.processes > 1 else ""
+
+
 FIELDS = tuple(name for name in {**Here.model_fields, **Slurm.model_fields} if name != "kind")

@@ -86,6 +86,11 @@ def test_where_there_is_no_cluster_it_says_so_quietly(monkeypatch: pytest.Monkey
     good(at.button(key="train-start").click().run())
     [run] = store.runs()
     assert json.loads((run.path / "where.json").read_text()) == {"processes": 2, "kind": "here"}
+    good(at.number_input(key="train:seeds").set_value(2).run())
+    assert "2 seeds are trained one by one: 2 processes share each of them." in said(at)
+    good(at.button(key="train-start").click().run())
+    assert [lab.status(each.path).state for each in store.runs()] == ["queued"] * 3
+    assert not list(store.root.glob("runs/*/stack.json"))
 
 
 def test_seeds_go_to_a_cluster_as_one_array_as_the_form_says(slurm: Fake, store: Store) -> None:
