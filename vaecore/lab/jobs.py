@@ -1,4 +1,4 @@
-"""Submit, stop, kick, wait: what changes the queue and the runs on this machine. `state.py` tells the files."""
+"""Submit, stop, kick, wait: what changes the queue and the runs, here and on a cluster. `state.py` tells the files."""
 
 from __future__ import annotations
 
@@ -95,8 +95,8 @@ def submit_together(folders: Sequence[Path], where: Here | Slurm | None = None, 
     """Queue these runs at once; small models that differ in no shape train stacked, in one process.
 
     Which can is found by trying, unless `stack` says that all of them can, or none; where several processes share a
-    training, none. On a cluster they are one array, a job a run. Raises `LabError` as `submit`, and then none is
-    queued.
+    training, none. On a cluster they are one array, a job a run. Raises `LabError` as `submit`, and then none of
+    that store is queued.
     """
     permission.require("train a run")
     folders = list(dict.fromkeys(folders))

@@ -38,8 +38,7 @@ from vaecore.tables import Cell, Column, Table
 State = Literal["finished", "early", "running", "queued", "stopped", "failed", "lost", "new", "unknown"]
 STATES: dict[State, str] = {
     "finished": "finished", "early": "stopped early", "running": "training", "queued": "waiting", "stopped": "stopped",
-    "failed": "failed", "lost": "lost", "new": "not started",
-    "unknown": "unknown"}
+    "failed": "failed", "lost": "lost", "new": "not started", "unknown": "unknown"}
 _CURVES = Curves()  # of all sweeps that this process looks at: a file is read once, and then what is new of it
 
 
