@@ -174,3 +174,12 @@ def test_a_folder_of_somebody_else_ends_no_job(monkeypatch: pytest.MonkeyPatch, 
     (tmp_path / "slurm" / "ab12" / "77").mkdir(parents=True)
     lab.stop(folder, now=True)
     assert asked == [("scancel", "77")]
+
+
+def test_a_folder_of_another_user_is_no_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def closed(_folder: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(scheduler, "tool", lambda *_command: pytest.fail("it was asked"))
+    monkeypatch.setattr(Path, "is_dir", closed)
+    assert "was not submitted from this store" in cluster.cancel(tmp_path, "ab12", "77")

@@ -121,7 +121,10 @@ def cancel(root: Path, submission: str, job: str) -> str:
     """
     if not scheduler.JOB.fullmatch(job):
         return f"{job[:40]!r} is no job."
-    if not submission.isalnum() or not (root / FOLDER / submission / job).is_dir():
+    known = False
+    with contextlib.suppress(OSError):  # another user's folder may not even be looked at
+        known = submission.isalnum() and (root / FOLDER / submission / job).is_dir()
+    if not known:
         return "it was not submitted from this store, and may be another's"
     try:
         scheduler.tool("scancel", job)
