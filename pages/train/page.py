@@ -256,8 +256,8 @@ def named(name: str, seeds: int, first: int) -> list[str]:
 def tell_equal(config: RunConfig) -> None:
     """Say which runs have this configuration already."""
     if same := equal_to(config.resolve().model_dump(mode="json"), records(store())):
-        others = f" and {len(same) - 1} more" if len(same) > 1 else ""
-        st.caption(f":material/content_copy: {escaped(same[0].title)}{others} has this configuration already, seed "
+        others = f" and {len(same) - 1} more have" if len(same) > 1 else " has"
+        st.caption(f":material/content_copy: {escaped(same[0].title)}{others} this configuration already, seed "
                    "included.", help="Training it again would find the same numbers. Another seed tells how much they "
                    "vary.")
 

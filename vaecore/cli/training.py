@@ -157,8 +157,8 @@ def _tell_equal(config: RunConfig, store: Store) -> None:
     from vaecore.library import equal_to, records
 
     if same := equal_to(config.resolve().model_dump(mode="json"), records(store)):
-        others = f" and {len(same) - 1} more" if len(same) > 1 else ""
-        err.print(f"{same[0].id}{others} has this configuration already, seed included.", highlight=False)
+        others = f" and {len(same) - 1} more have" if len(same) > 1 else " has"
+        err.print(f"{same[0].id}{others} this configuration already, seed included.", highlight=False)
 
 
 def _parted(changes: list[str]) -> tuple[list[str], list[str]]:

@@ -69,7 +69,7 @@ def test_the_address_chooses_the_preset_and_start_writes_that_run(store: Store) 
     assert "training.epochs: 60 → **3**" in said(at)
     assert "--preset vae-digits --set training.epochs=3" in at.code[-1].value + at.code[0].value
     assert at.text_input(key="train:name").placeholder == "vae-digits-ep3"
-    assert "has this configuration already" not in said(at)
+    assert "this configuration already" not in said(at)
     at.text_input(key="train:name").set_value("mine").run()
     good(at.button(key="train-start").click().run())
     [run] = store.runs()
@@ -80,6 +80,8 @@ def test_the_address_chooses_the_preset_and_start_writes_that_run(store: Store) 
     assert at.button(key="train-start").label == "Add to queue"
     assert at.toast[0].value == "mine is in the queue."
     assert "mine has this configuration already, seed included." in said(at)
+    good(at.button(key="train-start").click().run())
+    assert "and 1 more have this configuration already, seed included." in said(at)
 
 
 def test_several_seeds_are_queued_as_a_stack_and_it_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
