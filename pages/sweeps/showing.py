@@ -101,8 +101,7 @@ def _states(now: Standing) -> None:
         st.warning("Its trainings go on, but nothing queues the next ones or stops the bad: its process is gone. "
                    "Resume brings it back.", icon=":material/help:")
     elif not now.live and not now.done:
-        before = now.said.startswith(("At work:", "At rest:", "Done:"))  # how it stood then, which is no news
-        st.caption(escaped(f"{now.sentence} {'' if before else now.said}".strip()))
+        st.caption(escaped(f"{now.sentence} {now.news}".strip()))
 
 
 def _look(state: State) -> tuple[str, Colour]:

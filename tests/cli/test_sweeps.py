@@ -81,6 +81,15 @@ def test_a_sweep_is_listed_and_shown_in_every_form(store: Store) -> None:
     assert "-31.15 ± 0.64" in call(store, "show", "zb")
 
 
+def test_why_a_sweep_came_to_rest_is_shown(store: Store) -> None:
+    call(store, *START)
+    refused = "SLURM refused it: invalid partition [bold]specified: nope."
+    (store.root / "sweeps" / "z-beta.log").write_text(f"2 trainings queued\n{refused}\n")
+    assert refused in " ".join(call(store, "show", "z-beta").split())
+    (store.root / "sweeps" / "z-beta.log").write_text("At rest: 3 not started. Resume goes on.\n")
+    assert "3 not started" not in call(store, "show", "z-beta")
+
+
 def test_a_sweep_is_removed_and_one_that_is_not_there_is_said(store: Store) -> None:
     made.swept(store, lambda *_: -30.0)
     assert "its runs stay" in call(store, "remove", "zb") and len(store.runs()) == 8

@@ -124,6 +124,8 @@ def show(
             return print(text(), end="")
     out.print(f"{name}: {now.sentence}" + ("" if now.where == Here() else f" On {in_words(now.where)}."),
               highlight=False)
+    if now.news:
+        out.print(now.news, highlight=False, markup=False)
     keys = [column.key for column in table.columns]
     printed((dict(zip(keys, row, strict=True)) for row in table.said()),
             {column.key: column.heading for column in table.columns})

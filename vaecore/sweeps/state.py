@@ -130,6 +130,12 @@ class Standing:
     where: Here | Slurm  # its trainings are queued
 
     @property
+    def news(self) -> str:
+        """The last words of its process where it has ended and work is left, as that SLURM has refused it."""
+        before = self.said.startswith(("At work:", "At rest:", "Done:"))  # how it stood then, which is no news
+        return "" if before or self.live or self.tended or self.done else self.said
+
+    @property
     def trials(self) -> list[Trial]:
         """All of its trainings that are there."""
         return [trial for row in self.rows for trial in row.trials]
