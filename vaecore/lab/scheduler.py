@@ -227,7 +227,7 @@ def refusal() -> str:
     if shutil.which("sbatch") is None or not installed():
         return "sbatch was not found on this machine. Train here, or open the laboratory on a login node of a cluster."
     if importlib.util.find_spec("submitit") is None:
-        return "submitit is not installed. `pip install 'vaecore[slurm]'` brings it."
+        return "submitit is not installed: pip install 'vaecore[slurm]' brings it."
     if _partitions.get() is None:
         words = f" ({_partitions.refused})" if _partitions.refused else ""
         return f"The cluster does not answer{words}. Try again in a minute, or train here."
