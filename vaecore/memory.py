@@ -23,15 +23,13 @@ from dataclasses import dataclass, field
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-import numpy as np
-
 P = ParamSpec("P")
 T = TypeVar("T")
 HELD, USUAL_MB = "VAECORE_HELD", 1024
 AGAIN = 30.0  # seconds after which what is asked for is measured anew: it may have grown
 ENTRY = 500  # bytes for the name of a thing and its place here
 # What takes no memory of its own, or belongs to the process and not to what is held.
-NOT_ITS_OWN = (type, ModuleType, FunctionType, MethodType, threading.Thread, np.dtype, np.memmap)
+NOT_ITS_OWN = (type, ModuleType, FunctionType, MethodType, threading.Thread)
 
 
 def most_bytes() -> int:
@@ -189,13 +187,15 @@ def size_of(thing: object) -> int:
 
     Arrays on disk count for nothing, nor do classes, functions and modules, which are there anyway.
     """
+    np: Any = sys.modules.get("numpy")  # nothing is an array where nobody has imported it
+    not_its_own = NOT_ITS_OWN if np is None else (*NOT_ITS_OWN, np.dtype, np.memmap)
     taken, seen, left = 0, set[int](), [thing]
     while left:
         each = left.pop()
-        if id(each) in seen or isinstance(each, NOT_ITS_OWN):
+        if id(each) in seen or isinstance(each, not_its_own):
             continue
         seen.add(id(each))
-        if isinstance(each, np.ndarray):
+        if np is not None and isinstance(each, np.ndarray):
             if each.base is None or not isinstance(each.base, np.ndarray):
                 taken += each.nbytes + 100
             else:
