@@ -179,8 +179,6 @@ def test_what_only_lists_brings_nothing_heavy() -> None:
             heavy |= {"vaecore.cli.training", "vaecore.cli.studies"}
         if verb[0] in ("show", "presets"):
             heavy |= {"vaecore.evaluate.parts"}
-        if verb[0] == "presets":  # where a run runs is declared as a configuration is
-            heavy |= {"vaecore.schema"}
         assert not heavy & modules, verb
 
 
