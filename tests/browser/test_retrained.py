@@ -74,7 +74,7 @@ def test_other_weights_draw_other_pictures(visitor: Visitor, run: Path, tab: str
     assert before < 128
     train_on(run)
     visitor.act(lambda: page.keyboard.press("r"))  # as any control of the page would
-    for _ in range(100):
+    for _ in range(300):  # networks are made anew, beside whatever else the machine does
         if (after := picture.evaluate(BRIGHT)) > 200:
             break
         page.wait_for_timeout(200)

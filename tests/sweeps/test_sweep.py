@@ -20,6 +20,7 @@ from scipy import stats
 from tests.sweeps import made
 from tests.sweeps.made import SMALL
 from vaecore import lab
+from vaecore.config import changed
 from vaecore.errors import NotAllowed, StoreError
 from vaecore.lab import jobs
 from vaecore.lab.task import Task
@@ -296,7 +297,9 @@ def until(true: Callable[[], Any], seconds: float = 130.0) -> Any:  # a limit fo
 def test_a_real_sweep_is_killed_and_resumed(tmp_path: Path) -> None:
     """Two by two points on 8 x 8 digits: the training is killed, then the sweep's own process goes on to its end."""
     store = Store(tmp_path)
-    sweep = made.asked(store, {"training.learning_rate": "1e-3,3e-3", "training.beta.value": "1,4"}, name="real")
+    long = changed(SMALL, ["training.epochs=60"])  # seconds, in which it can be killed
+    sweep, _ = declare(long, {"training.learning_rate": "1e-3,3e-3", "training.beta.value": "1,4"}, name="real")
+    keep(store, sweep)
     try:
         tending.tend(store, "real", say=lambda _: None)  # everything waits, and it has nothing more to do
         until(lambda: any(trial.state == "running" and trial.status.total for trial in standing(store, "real").trials))
