@@ -297,7 +297,7 @@ def until(true: Callable[[], Any], seconds: float = 130.0) -> Any:  # a limit fo
 def test_a_real_sweep_is_killed_and_resumed(tmp_path: Path) -> None:
     """Two by two points on 8 x 8 digits: the training is killed, then the sweep's own process goes on to its end."""
     store = Store(tmp_path)
-    long = changed(SMALL, ["training.epochs=60"])  # seconds, in which it can be killed
+    long = changed(SMALL, ["training.epochs=25"])  # seconds, in which it can be killed
     sweep, _ = declare(long, {"training.learning_rate": "1e-3,3e-3", "training.beta.value": "1,4"}, name="real")
     keep(store, sweep)
     try:
