@@ -150,14 +150,15 @@ def _facts(partition: Partition) -> str:
 
 
 def _from_address() -> None:
-    """What a link asks for is entered, once; what cannot be used of it is passed over."""
+    """What a link asks for is entered, once; one that cannot be used is passed over, and said to be."""
     said = {name: st.query_params[name][:300] for name in ADDRESS if name in st.query_params}
     if not said or said == st.session_state.get(f"{KEY}:address"):
         return
     st.session_state[f"{KEY}:address"] = said
     try:
         place = meant(said)
-    except ConfigError:
+    except ConfigError as error:
+        st.toast(f"Where it runs is not taken from the address. {escaped(str(error))}", icon=":material/link_off:")
         return
     if place is not None:
         draft.now(Submission(), KEY)

@@ -89,3 +89,26 @@ def go_to(at: AppTest, page: str) -> AppTest:
     at.run()
     assert not at.exception, at.exception
     return at
+
+
+PAGES = [path.parent.name for path in sorted((ROOT / "pages").glob("*/page.py"))]
+MOST_PRESSED = 12  # of a page, of the buttons that are alike one
+
+
+def press_every_button(page: str) -> None:
+    """Open a page and press its buttons, of those that are alike one; none may fail."""
+    pressed = set[str]()
+    at = open_page(page)
+    assert not at.exception, at.exception
+    while len(pressed) < MOST_PRESSED:
+        button = next((one for one in at.button if not one.disabled and _does(one.key) not in pressed), None)
+        if button is None:
+            break
+        pressed.add(_does(button.key))
+        button.click().run()
+        assert not at.exception, (button.key, at.exception)
+
+
+def _does(key: str | None) -> str:
+    """What a button does, by its key, whatever run it is of."""
+    return "-".join((key or "").split("-")[:2])

@@ -93,6 +93,15 @@ def test_where_there_is_no_cluster_it_says_so_quietly(monkeypatch: pytest.Monkey
     assert not list(store.root.glob("runs/*/stack.json"))
 
 
+@pytest.mark.usefixtures("slurm", "store")
+def test_a_link_that_cannot_be_used_says_so() -> None:
+    at = page(preset="vae-digits", on="slurm", time="-5")
+    assert opener(at) == "This machine"
+    [toast] = at.toast
+    assert "Where it runs is not taken from the address." in toast.value
+    assert "time" in toast.value and "-5" in toast.value
+
+
 def test_seeds_go_to_a_cluster_as_one_array_as_the_form_says(slurm: Fake, store: Store) -> None:
     at = page(preset="vae-digits")
     assert at.button(key="train-start").label == "Start training"
