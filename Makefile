@@ -57,8 +57,8 @@ bench: .venv/.installed-dev  ## measure against the peers and the limit; see ben
 docs: .venv/.installed-dev  ## the API pages, docs/api/index.html, from the docstrings
 	$(BIN)/python docs/make.py
 
-gallery: .venv/.installed  ## make the shipped checkpoints again, saying how
-	$(BIN)/python scripts/gallery.py
+gallery: .venv/.installed  ## make the shipped checkpoints again, some ten CPU hours; goes on where it was stopped
+	$(BIN)/python -m scripts.gallery
 
 clean:  ## remove the environment; runs stay
 	rm -rf .venv

@@ -1,106 +1,212 @@
-"""Make the shipped checkpoints again: `make gallery`, or `python scripts/gallery.py NAME ...` for some of them.
+"""The shipped checkpoints, made again: `make gallery`, or `python -m scripts.gallery`, which goes on where it stood.
 
-`python scripts/gallery.py --evaluate NAME ...` evaluates them as they are, again.
+    python -m scripts.gallery                        # train, evaluate and ship everything in scripts/recipes.py
+    python -m scripts.gallery train vae-binary made  # some of it, or one verb alone
+    python -m scripts.gallery --list                 # what there is, how far it is, CPU minutes so far and expected
+    python -m scripts.gallery --size                 # what the shipped ones take, of the 40 MiB that they may
 
-Each entry is a preset and what was changed in it, trained like any run by the same worker. What is shipped
-is the run's folder without what only resuming needs, its weights in half precision, its step lines thinned to
-a hundred and its numbers rounded, and an evaluation with the usual settings for those that are compared
-with each other.
+Trainings are ordinary runs of a work store (`--work`, .gallery in the project), each by one niced thread, `--jobs` at
+once; stopped or killed they go on from their last checkpoint. `evaluate` lays beside them, in the gallery of that
+store, what would be shipped: a run without what only resuming needs, thinned, its weights in half precision where its
+numbers hold, with its evaluations. `VAECORE_STORE=.gallery make app` shows both. `ship` copies it into trained/gallery,
+which is done once, when all is as it should be.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
+import resource
 import shutil
+import signal
+import subprocess
 import sys
-import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors.torch import load_file, save_file
 
-from vaecore.config import changed, preset
-from vaecore.evaluate.kept import NAME
-from vaecore.evaluate.report import evaluate_run
-from vaecore.files import write_json_atomic
-from vaecore.lab.worker import main as work
-from vaecore.store import Run, Store
-from vaecore.training.checkpoints import WEIGHTS, halve_weights
+from scripts.recipes import Recipe, named
+from vaecore.evaluate.kept import NAME as EVALUATIONS
+from vaecore.evaluate.settings import Settings
+from vaecore.files import BrokenFile, beside, moved_to, read_json, write_json_atomic
+from vaecore.lab import state
+from vaecore.store import EXAMPLES, Run, Store, StoreError
+from vaecore.training.checkpoints import WEIGHTS, halve_weights, load_model
 
-GALLERY = Path(__file__).parents[1] / "trained" / "gallery"
-FULL = "data.source=full"
-SMALL = "model.networks.image.hidden=[256, 128]"
-CLIPS = [FULL, "training.threads=1"]
-BINARY = [FULL, "training.epochs=8"]
-RECIPES: dict[str, tuple[str, list[str]]] = {
-    "pca": ("pca-mnist", [FULL]),
-    "ae": ("ae-mnist", [FULL, "training.epochs=12", "training.batch_size=128", "training.rate.kind=cosine"]),
-    "vae": ("vae-mnist", [FULL, "training.epochs=20", "training.batch_size=128", "training.rate.kind=cosine"]),
-    # The whole latent space on a screen: what Home begins with.
-    "vae-plane": ("vae-2d-mnist", [FULL, "model.network.dense=32", "training.batch_size=128",
-                                    "training.rate.kind=cosine"]),
-    "vae-fashion": ("vae-fashion", ["training.epochs=15", "training.rate.kind=cosine"]),
-    "vae-cyclical": ("cyclical-mnist", [FULL, "training.epochs=8", "training.evaluate_every=0.25"]),
-    # One data set, black-and-white digits drawn anew at each visit, for priors and for the four families.
-    "vae-binary": ("mixture-mnist", [*BINARY, "model.prior.kind=standard"]),
-    "vae-mixture": ("mixture-mnist", BINARY),
-    "vae-vamp": ("vamp-mnist", BINARY),
-    "vae-conditional": ("conditional-mnist", BINARY),
-    "wae": ("wae-mnist", BINARY),
-    "ica": ("ica-mnist", [FULL]),
-    "made": ("made-mnist", [FULL, "training.epochs=15"]),
-    "pixelcnn": ("pixelcnn-mnist", [FULL, "training.epochs=3"]),
-    "rbm": ("rbm-mnist", [FULL, "training.epochs=20"]),
-    "ivae": ("ivae-sources", []),
-    # Several modalities.
-    # A large alpha costs joint likelihood (C7), and crosses best.
-    "jmvae": ("jmvae-image-label", [FULL, SMALL, "model.posterior.alpha=10", "training.batch_size=200",
-                                    "training.epochs=15"]),
-    "mvae": ("mvae-image-label", [FULL, "training.epochs=30", "training.batch_size=100",
-                                  "training.beta.kind=constant"]),
-    "dmvae": ("dmvae-image-label", [FULL, SMALL, "training.epochs=12"]),
-    "dmvae-styled": ("dmvae-styled", [FULL, "training.epochs=15"]),
-    "mvae-speech": ("mvae-speech", [SMALL]),
-    "mmvae-speech": ("mmvae-speech", []),
-    "mvae-views": ("mvae-views", []),
-    "jive": ("jive-omics", []),
-    # Clips; one data set and one budget for the predictor and both SVG, so that they compare.
-    "predictor-mnist": ("recurrent-predictor-moving-mnist", CLIPS),
-    "svg-fp-mnist": ("svg-fp-moving-mnist", CLIPS),
-    "svg-lp-mnist": ("svg-lp-moving-mnist", CLIPS),
-    "sv2p-invariant-mnist": ("sv2p-invariant-moving-mnist", CLIPS),
-    "sv2p-variant-mnist": ("sv2p-variant-moving-mnist", CLIPS),
-    "svg-lp-characters": ("svg-lp-characters", ["training.threads=1"]),
-    # The lecture's picture. Captions are not for redistribution, so no model of them is shipped.
-    "lagging-basic": ("lagging-basic", []),
-    "lagging-aggressive": ("lagging-aggressive", []),
-}
-EVALUATED = ("vae-binary", "vae-mixture", "vae-vamp", "vae-conditional", "wae", "ica", "made", "pixelcnn", "rbm",
-             "ivae", "jmvae", "mvae", "dmvae", "dmvae-styled", "mvae-speech", "mmvae-speech",
-             "mvae-views", "jive", "predictor-mnist", "svg-fp-mnist", "svg-lp-mnist", "sv2p-invariant-mnist",
-             "sv2p-variant-mnist", "svg-lp-characters")
-EXPERIMENTS = {"lagging-basic": "lagging", "lagging-aggressive": "lagging"}
-SHIPPED = ("config.json", "about.json", "summary.json", "weights.safetensors", "examples.safetensors", "preview.png",
-           "preview.txt")  # the last two: one or the other
-STEP_LINES, CLIPS_SHIPPED = 100, 10
+ROOT = Path(__file__).parents[1]
+WORK, SHIPPED = ROOT / ".gallery", ROOT / "trained" / "gallery"
+VERBS = ("train", "evaluate", "ship")  # in this order, all of them where none is named
+LIMIT = 40 * 2**20  # bytes of trained/ in git
+FILES = ("config.json", "about.json", "summary.json", WEIGHTS, EXAMPLES, "preview.png", "preview.txt")
+STEP_LINES, EVALUATION_LINES = 100, 60  # of metrics.jsonl: more than a curve can show
+CLIPS_SHIPPED = 10
+EXACTLY = Settings(parts=("likelihood",), importance_samples=5_000, observations=0)  # as papers estimate log p(x)
+SAME_NATS, SAME_SHARE = 0.005, 5e-4  # half of the last digit that is printed, of nats and of other numbers
+QUIET = ["nice", "-n", "10", sys.executable, "-m"]  # whatever else the machine does comes first
+FOLLOWED = 1.0  # seconds between two looks at what runs
 
 
-def make(name: str) -> None:
-    """Train one checkpoint in a folder of its own, and ship it when it has finished."""
-    start, changes = RECIPES[name]
-    print(f"{name}: vaecore train --preset {start} " + " ".join(f"--set {change}" for change in changes), flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        run = Store(Path(folder)).create(changed(preset(start), changes), name, experiment=EXPERIMENTS.get(name, ""))
-        if work([str(run.path)]) != 0:
-            raise SystemExit(f"{name} was not finished; see above.")
-        ship(run, GALLERY / name)
-    if name in EVALUATED:
-        evaluate(name)
+@dataclass(frozen=True)
+class Made:
+    """A recipe and what there is of it in a work store."""
+
+    recipe: Recipe
+    work: Store
+
+    @property
+    def run(self) -> Run:
+        """The training; its folder need not be there."""
+        return Run(self.work.root / "runs" / self.recipe.name)
+
+    @property
+    def ready(self) -> Run:
+        """What would be shipped; its folder need not be there."""
+        return Run(self.work.root / "gallery" / self.recipe.name, self.work.root)
+
+    @property
+    def state(self) -> str:
+        """How far it is: `other recipe` where the training was begun with another configuration."""
+        if not self.run.path.is_dir():
+            return "new"
+        if self.run.config() != self.recipe.config():
+            return "other recipe"
+        return state.status(self.run.path).state
+
+    @property
+    def done(self) -> bool:
+        return self.state == "finished"
+
+    @property
+    def minutes(self) -> float:
+        """CPU minutes of the training so far, over all its attempts."""
+        try:
+            return float(self.run.summary().get("cpu_seconds", 0.0)) / 60
+        except StoreError:
+            return 0.0
+
+    @property
+    def missing(self) -> list[Settings]:
+        """The evaluations that are still to be made of what would be shipped."""
+        wanted = [*([Settings()] if self.recipe.evaluated else []), *([EXACTLY] if self.recipe.exactly else [])]
+        known = [found["settings"] for found in evaluations(self.ready)]
+        return [each for each in wanted if each.model_dump(mode="json") not in known]
+
+    @property
+    def packed(self) -> bool:
+        """Whether what would be shipped is of the training as it is."""
+        try:
+            return self.ready.summary() == self.run.summary() != {} and self.ready.weights.is_file()
+        except StoreError:
+            return False
+
+    @property
+    def evaluated(self) -> bool:
+        return self.done and self.packed and not self.missing
+
+    @property
+    def shipped(self) -> bool:
+        """Whether what lies in trained/gallery is what would be shipped."""
+        ours, there = self.ready.weights, SHIPPED / self.recipe.name / WEIGHTS
+        return ours.is_file() and there.is_file() and ours.read_bytes() == there.read_bytes()
 
 
-def evaluate(name: str) -> None:
-    """Judge a shipped checkpoint with the usual settings."""
-    run = Run(GALLERY / name)
-    write_json_atomic(run.path / NAME, [evaluate_run(run, progress=_tell)])
+def evaluations(run: Run) -> list[dict[str, Any]]:
+    """What was found of what would be shipped; nothing where that cannot be read."""
+    try:
+        found = read_json(run.path / EVALUATIONS, LIMIT)
+    except BrokenFile:
+        return []
+    return found if isinstance(found, list) else []
+
+
+# -- trainings -------------------------------------------------------------------------------------
+
+
+def train(made: list[Made], jobs: int) -> bool:
+    """Train what is not finished, `jobs` at once; whether all have finished."""
+    waiting = []
+    for each in made:
+        if each.state == "other recipe":
+            print(f"{each.recipe.name}: was begun with another recipe. Remove {each.run.path} to begin it anew.")
+        elif each.state == "running":
+            print(f"{each.recipe.name}: is being trained by another process.")
+        elif not each.done:
+            waiting.append(each)
+    for each in waiting:
+        if not each.run.path.is_dir():
+            each.work.create(each.recipe.config(), each.recipe.name, experiment=each.recipe.experiment)
+    for each, code in together([(each, ["vaecore.lab.worker", str(each.run.path)]) for each in waiting], jobs):
+        told = "" if code == 0 else f"\n{state.log_tail(each.run.path, 5)}"
+        print(f"{each.recipe.name}: {each.state}, {each.minutes:.1f} CPU minutes{told}", flush=True)
+    return all(each.done for each in made)
+
+
+def together(waiting: list[tuple[Made, list[str]]], jobs: int) -> Iterator[tuple[Made, int]]:
+    """Run a module of Python for each, `jobs` at once, each in one thread; with their exit codes as they end.
+
+    What they print goes into the run's log. What ends this process asks them to end, and waits: a training writes its
+    checkpoint.
+    """
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    running: dict[Made, subprocess.Popen[bytes]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                (made, module), *waiting = waiting
+                print(f"{made.recipe.name}: begun or taken up, log in {made.run.path / 'log.txt'}", flush=True)
+                with (made.run.path / "log.txt").open("ab") as log:
+                    running[made] = subprocess.Popen(QUIET + module, cwd=ROOT, env=environment, stdout=log, stderr=log,
+                                                     stdin=subprocess.DEVNULL)
+            for made, process in list(running.items()):
+                if (code := process.poll()) is not None:
+                    del running[made]
+                    yield made, code
+            time.sleep(FOLLOWED)
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait()
+
+
+# -- evaluations -----------------------------------------------------------------------------------
+
+
+def evaluate(made: list[Made], jobs: int) -> bool:
+    """Judge what has finished, `jobs` at once; whether all are judged."""
+    waiting = []
+    for each in made:
+        if not each.done:
+            print(f"{each.recipe.name}: {each.state}, so it is not evaluated.")
+        elif not each.evaluated:
+            waiting.append(each)
+    if len(waiting) == 1:
+        judge(waiting[0])
+    elif waiting:
+        alone = ["scripts.gallery", "evaluate", "--work", str(waiting[0].work.root)]
+        for each, code in together([(each, [*alone, each.recipe.name]) for each in waiting], jobs):
+            print(f"{each.recipe.name}: {'' if code == 0 else 'not '}evaluated", flush=True)
+    return all(each.evaluated for each in made)
+
+
+def judge(made: Made) -> None:
+    """Make of a finished training what would be shipped, and add the evaluations that are missing."""
+    import torch
+
+    from vaecore.evaluate.report import evaluate_run
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    if not made.packed:
+        pack(made.run, made.ready.path)
+    for settings in made.missing:
+        found = evaluate_run(made.ready, settings, progress=_tell)
+        write_json_atomic(made.ready.path / EVALUATIONS, [*evaluations(made.ready), found])
 
 
 def _tell(part: str, done: int, total: int) -> None:
@@ -108,35 +214,154 @@ def _tell(part: str, done: int, total: int) -> None:
         print(f"evaluated: {part}", flush=True)
 
 
-def ship(run: Run, target: Path) -> None:
-    """Copy what others need of a run, replacing what was shipped before."""
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir(parents=True)
-    for file in SHIPPED:
-        if (run.path / file).exists() or not file.startswith("preview"):
-            shutil.copy(run.path / file, target / file)
-    halve_weights(target / WEIGHTS)
+def pack(run: Run, target: Path) -> None:
+    """Lay at `target` what others need of a run, replacing what lay there."""
+    making = beside(target)
+    making.mkdir(parents=True)
+    for file in FILES:
+        if (run.path / file).exists() or not file.startswith("preview"):  # a preview is of pixels or of words
+            shutil.copy(run.path / file, making / file)
+    halve_weights(making / WEIGHTS)
+    if moved := unlike(run, making):
+        shutil.copy(run.path / WEIGHTS, making / WEIGHTS)
+        print(f"{run.id}: weights stay in single precision, half of it moves {moved}", flush=True)
     if run.about().get("observation") == "clip":
-        examples = load_file(target / "examples.safetensors")
-        save_file({name: rows[:CLIPS_SHIPPED].clone() for name, rows in examples.items()},
-                  target / "examples.safetensors")
-    lines = (run.path / "metrics.jsonl").read_text().splitlines()
-    steps = [line for line in lines if json.loads(line)["kind"] == "step"]
-    kept = set(steps[:: -(-len(steps) // STEP_LINES) or 1])
-    (target / "metrics.jsonl").write_text("".join(
-        f"{_brief(line)}\n" for line in lines if line in kept or json.loads(line)["kind"] != "step"))
+        rows = load_file(making / EXAMPLES)
+        save_file({name: few[:CLIPS_SHIPPED].clone() for name, few in rows.items()}, making / EXAMPLES)
+    (making / "metrics.jsonl").write_text(thinned((run.path / "metrics.jsonl").read_text()))
+    shutil.rmtree(target, ignore_errors=True)
+    if not moved_to(making, target):
+        raise SystemExit(f"{target} is being made by another process.")
 
 
-def _brief(line: str) -> str:
-    """A line with its numbers to six digits: more than a curve can show."""
-    return json.dumps(json.loads(line, parse_float=lambda number: float(f"{float(number):.6g}")),
+def unlike(run: Run, packed: Path) -> str:
+    """The first number of the test set that the weights in `packed` move beyond the digits that are printed."""
+    import torch
+
+    from vaecore.training.feed import Feed
+    from vaecore.training.session import EVALUATION_SEED
+    from vaecore.training.validation import evaluate as evidence
+
+    feed = Feed(run.config().data.load(), "test", torch.device("cpu"))
+    ours, theirs = (evidence(load_model(path), feed, EVALUATION_SEED) for path in (run.path, packed))
+    nats = {"the ELBO": (ours.elbo, theirs.elbo)}
+    nats |= {f"log p({name}|z)": (value, theirs.reconstruction[name]) for name, value in ours.reconstruction.items()}
+    nats |= {f"the KL of {name}": (sum(values), sum(theirs.kl[name])) for name, values in ours.kl.items()}
+    others = {f"the MSE of {name}": (value, theirs.mse[name]) for name, value in ours.mse.items()}
+    moved = [name for name, (a, b) in nats.items() if abs(a - b) > SAME_NATS]
+    moved += [name for name, (a, b) in others.items() if abs(a - b) > SAME_SHARE * abs(a)]
+    return moved[0] if moved else ""
+
+
+def thinned(metrics: str) -> str:
+    """A log of steps and evaluations, of both no more lines than a curve can show, of numbers no more digits."""
+    lines = metrics.splitlines()
+    kinds = [json.loads(line)["kind"] for line in lines]
+    kept: set[int] = set()
+    for kind, most in (("step", STEP_LINES), ("evaluation", EVALUATION_LINES), ("snapshot", len(lines))):
+        places = [place for place, found in enumerate(kinds) if found == kind]
+        kept |= set(places[:: -(-len(places) // most) or 1]) | set(places[-1:])
+    return "".join(f"{_brief(lines[place], 3 if kinds[place] == 'snapshot' else 6)}\n" for place in sorted(kept))
+
+
+def _brief(line: str, digits: int) -> str:
+    return json.dumps(json.loads(line, parse_float=lambda number: float(f"{float(number):.{digits}g}")),
                       separators=(",", ":"))
 
 
+# -- what is shipped -------------------------------------------------------------------------------
+
+
+def ship(made: list[Made]) -> bool:
+    """Copy what is evaluated into trained/gallery, in the place of what was there; whether that was all.
+
+    Nothing is copied where trained/ would then be larger than it may be.
+    """
+    here = [each for each in made if each.evaluated and not each.shipped]
+    replaced = {each.recipe.name for each in here}
+    total = sum(size_of(SHIPPED.parent).values()) - sum(sum(size_of(SHIPPED / name).values()) for name in replaced)
+    total += sum(sum(size_of(each.ready.path).values()) for each in here)
+    if total > LIMIT:
+        raise SystemExit(f"trained/ would take {total / 2**20:.2f} MiB of {LIMIT / 2**20:.0f}. Make some recipe "
+                         "smaller, or ship fewer; --size says what each takes.")
+    for each in here:
+        target = SHIPPED / each.recipe.name
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(each.ready.path, target)
+        print(f"{each.recipe.name}: shipped", flush=True)
+    for each in made:
+        if not each.evaluated:
+            print(f"{each.recipe.name}: not evaluated, so it is not shipped.")
+    return all(each.shipped for each in made)
+
+
+def size_of(folder: Path) -> dict[Path, int]:
+    """The files in a folder that git would keep, in bytes."""
+    return {path: path.stat().st_size for path in sorted(folder.rglob("*"))
+            if path.is_file() and path.parent.name not in ("runs", "trash") and ".tmp-" not in path.name}
+
+
+def sizes() -> Iterator[str]:
+    """What trained/ takes, by checkpoint and by file."""
+    shipped = size_of(SHIPPED) | size_of(SHIPPED.parent / "claims")
+    groups: dict[str, dict[str, int]] = {}
+    for path, count in shipped.items():
+        name = "/".join(path.relative_to(SHIPPED.parent).parts[:2]) if SHIPPED in path.parents else "claims"
+        rest = groups.setdefault(name, {})
+        kind = path.name if path.name in (WEIGHTS, EXAMPLES, "metrics.jsonl") else "the rest"
+        rest[kind] = rest.get(kind, 0) + count
+    for name, parts in sorted(groups.items(), key=lambda item: -sum(item[1].values())):
+        told = ", ".join(f"{kind} {count / 1024:,.0f}" for kind, count in sorted(parts.items(), key=lambda kv: -kv[1]))
+        yield f"{sum(parts.values()) / 1024:8,.0f} KiB  {name:32} {told}"
+    total = sum(shipped.values())
+    yield f"{total / 1024:8,.0f} KiB  of {LIMIT / 1024:,.0f}: {total / LIMIT:.1%}"
+
+
+# -- the command -----------------------------------------------------------------------------------
+
+
+def listed(made: list[Made]) -> Iterator[str]:
+    """A line for each recipe, and what all of them take."""
+    yield f"{'recipe':24} {'state':14} {'':10} {'CPU minutes':>12} {'expected':>9}  why"
+    for each in made:
+        marks = "shipped" if each.evaluated and each.shipped else "evaluated" if each.evaluated else ""
+        yield (f"{each.recipe.name:24} {each.state:14} {marks:10} {each.minutes:12.1f} {each.recipe.minutes:9.1f}  "
+               f"{each.recipe.why}")
+    spent, expected = sum(each.minutes for each in made), sum(each.recipe.minutes for each in made)
+    yield f"{len(made)} recipes, {spent / 60:.1f} of {expected / 60:.1f} CPU hours"
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m scripts.gallery", description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", metavar="[VERB] NAME", help="recipes, all where none is named; before "
+                        f"them one of {', '.join(VERBS)}, for that alone")
+    parser.add_argument("--work", type=Path, default=WORK, help="the store in which trainings live and go on")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings or evaluations at once, one thread each")
+    parser.add_argument("--list", action="store_true", help="what there is and how far it is")
+    parser.add_argument("--size", action="store_true", help="what the shipped checkpoints take")
+    given = parser.parse_args(arguments)
+    if given.size:
+        print(*sizes(), sep="\n")
+        return 0
+    verbs = [given.names.pop(0)] if given.names and given.names[0] in VERBS else list(VERBS)
+    made = [Made(recipe, Store(given.work.absolute())) for recipe in named(given.names)]
+    if given.list:
+        print(*listed(made), sep="\n")
+        return 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as an interrupt: what runs is asked to stop
+    acts: dict[str, Callable[[], bool]] = {
+        "train": lambda: train(made, given.jobs), "evaluate": lambda: evaluate(made, given.jobs),
+        "ship": lambda: ship(made)}
+    try:
+        done = [acts[verb]() for verb in verbs]
+    except KeyboardInterrupt:
+        print("Stopped: the same command goes on from here.")
+        return 130
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{sum(each.minutes for each in made) / 60:.2f} CPU hours of training in all, "
+          f"{(used.ru_utime + used.ru_stime) / 3600:.2f} of trainings and evaluations this time")
+    return 0 if all(done) else 1
+
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--evaluate"]:
-        for wanted in sys.argv[2:] or EVALUATED:
-            evaluate(wanted)
-    else:
-        for wanted in sys.argv[1:] or RECIPES:
-            make(wanted)
+    sys.exit(main(sys.argv[1:]))

@@ -91,3 +91,24 @@ def test_every_page_of_the_menu_is_visited() -> None:
     index = (ROOT / "pages" / "index.py").read_text()
     assert all(f'"{name}/page.py"' in index for name in benchmark("load").PAGES
                if name not in ("", "traverse", "latent-map", "cross-modal", "sentences", "video"))
+
+
+def test_what_is_said_of_a_preset_was_measured_of_it_as_it_is() -> None:
+    from benchmarks.presets import as_measured
+    from vaecore.config import preset
+    from vaecore.named import measured, presets, reached
+
+    assert measured().keys() <= presets().keys()
+    for name, found in measured().items():
+        assert found["of"] == as_measured(preset(name)), f"python -m benchmarks.presets --measure {name}"
+        assert found["minutes"] > 0 and found["reached"] in reached(name) and found["data"] in reached(name)
+    assert reached("svg-clips") == "Not measured yet.", "it waits for data of one's own"
+
+
+def test_the_study_of_presets_is_what_its_numbers_say() -> None:
+    from benchmarks.presets import STUDY, page
+
+    assert (RESULTS / "presets.md").read_text() == "\n".join(page(kept("presets")))
+    for name, found in kept("presets").items():
+        group, _, place = name.rpartition("-")
+        assert list(STUDY[group][int(place)]) == found["changes"], "it was measured of another point"

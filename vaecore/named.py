@@ -1,7 +1,8 @@
 """What can be asked for by name, without torch: the presets, and the families in the words of their declarations.
 
 A preset is a YAML file in `vaecore/presets/`, whose first line is a comment that says what it is; reading one whole
-needs `vaecore.config`. A configuration is declared beside what it configures, and importing that brings torch, which
+needs `vaecore.config`. What it takes and reaches was measured by `benchmarks/presets.py`, and is told by `reached`. A
+configuration is declared beside what it configures, and importing that brings torch, which
 takes seconds. So what the declarations say is kept in the cache until a source file changes.
 """
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 PACKAGE = Path(__file__).parent
 PRESETS = PACKAGE / "presets"
+MEASURED = PRESETS / "measured.json"
 MAX_KEPT_BYTES = 4_000_000  # of what is kept of the declarations
 
 
@@ -30,6 +32,23 @@ def presets() -> dict[str, str]:
     """Names of the named configurations, each with a sentence that says what it is."""
     return {path.stem: path.read_text(encoding="utf-8").splitlines()[0].removeprefix("#").strip()
             for path in sorted(PRESETS.glob("*.yaml"))}
+
+
+def measured() -> dict[str, dict[str, Any]]:
+    """What was measured of presets, by their names: CPU `minutes`, what was `reached` with which `setting`, on which
+    `data`, and `of` which configuration. Of those that were not, nothing."""
+    return dict(read_json(MEASURED, MAX_KEPT_BYTES) or {})
+
+
+def reached(name: str) -> str:
+    """What a preset takes and reaches in words, as it was measured, or that it was not."""
+    found = measured().get(name)
+    if found is None:
+        return "Not measured yet."
+    minutes = float(found["minutes"])
+    took = f"{minutes:.0f} CPU minutes" if minutes >= 9.5 else f"{minutes:.1f} CPU minutes" if minutes >= 1.5 else \
+        f"{60 * minutes:.0f} CPU seconds"
+    return f"Measured: {took}, {found['reached']} ({'; '.join(filter(None, [found['setting'], found['data']]))})."
 
 
 def families() -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vaecore.data import SPLITS, Dataset
+from vaecore.data.coloured_sprites import ColouredSprites
 from vaecore.data.sources import Sources, mixing_matrix
 from vaecore.data.sprites import FINE, SIDE, Sprites, draw
 from vaecore.schema import ConfigError, parse
@@ -86,6 +87,22 @@ def test_factors_that_do_not_vary_are_left_out_and_limits_cut_them_too() -> None
     for bad in ({"positions": 2}, {"scales": 0}, {"orientations": 99}):
         with pytest.raises(ConfigError, match=next(iter(bad))):
             parse(Sprites, bad)
+
+
+def test_coloured_sprites_are_the_same_shapes_twice_as_large_in_every_hue() -> None:
+    dataset = ColouredSprites(scales=1, orientations=2, positions=4).load()
+    assert dataset.factors == {"shape": 3, "colour": 6, "orientation": 2, "x": 4, "y": 4}
+    splits = [dataset.splits[name] for name in SPLITS]
+    images = np.concatenate([split.arrays["image"] for split in splits])
+    factors = np.concatenate([split.factors for split in splits if split.factors is not None])
+    assert images.shape == (576, 3, 2 * SIDE, 2 * SIDE) and len(np.unique(images.reshape(576, -1), axis=0)) == 576
+    brightest = (images.max((2, 3)) == 255).astype(int)
+    hues = [[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 1]]
+    np.testing.assert_array_equal(brightest, np.array(hues)[factors[:, 1].astype(int)])
+    whole_square = images.max(1)[(factors[:, 0] == 0) & (factors[:, 2] == 0)] / 255.0
+    np.testing.assert_allclose(whole_square.sum((1, 2)), (4 * 5.5) ** 2, rtol=0.04)
+    column = (whole_square.sum(1) * np.arange(2 * SIDE)).sum(1) / whole_square.sum((1, 2))
+    assert sorted(set(np.round(column, 1))) == pytest.approx([2 * (9 + 14 / 3 * x) - 0.5 for x in range(4)], abs=0.1)
 
 
 # -- sources ---------------------------------------------------------------------------------------

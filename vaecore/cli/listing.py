@@ -61,15 +61,15 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
 @app.command("presets")
 def list_presets(name: Annotated[str | None, typer.Argument(help="Show one whole, as YAML.")] = None,
                  as_json: JsonOption = False) -> None:
-    """The named configurations, each runnable as it is."""
-    from vaecore.named import presets
+    """The named configurations, each runnable as it is, with the CPU minutes it took and what it reached."""
+    from vaecore.named import presets, reached
 
     if name:
         from vaecore.config import preset
 
         chosen = preset(name)
         return say(chosen.model_dump(mode="json"), as_json, chosen.to_yaml())
-    say(presets(), as_json, "\n".join(f"{name:22} {text}" for name, text in presets().items()))
+    say(presets(), as_json, "\n".join(f"{name:22} {text}\n{'':22} {reached(name)}" for name, text in presets().items()))
 
 
 @app.command()

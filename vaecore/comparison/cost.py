@@ -28,6 +28,7 @@ class Recorded(Summary):
 
     device: Word = ""
     threads: Whole | None = None
+    cpu_seconds: float | None = None
     peak_memory_bytes: Whole | None = None
     stacked: Whole = 1
     processes: Whole = 1
@@ -40,6 +41,7 @@ class Cost:
 
     run: str
     seconds: float | None = None  # of training, evaluations included
+    cpu_seconds: float | None = None  # of the process that trained, all its threads together
     steps: int | None = None
     device: str = ""
     threads: int | None = None
@@ -70,8 +72,8 @@ def cost(run: Run) -> Cost:
     measured = next((found for each in reversed(results(run)) if (found := each.of(Measured))), None)
     weights = run.weights.stat().st_size if run.weights.is_file() else None
     seconds = finite(told.seconds)
-    return Cost(run.id, seconds, told.step, told.device, told.threads, told.parameters, told.peak_memory_bytes, weights,
-                told.stacked, told.processes, told.graphs == CAPTURED,
+    return Cost(run.id, seconds, finite(told.cpu_seconds), told.step, told.device, told.threads, told.parameters,
+                told.peak_memory_bytes, weights, told.stacked, told.processes, told.graphs == CAPTURED,
                 *((None, None, None, None, "") if measured is None else (
                     measured.inference_seconds, measured.inference_passes, measured.sampling_seconds,
                     measured.sampling_passes, f"{measured.processor[:60]}, {measured.threads or '?'} "
@@ -87,6 +89,8 @@ def table(costs: Sequence[Cost]) -> Table:
     columns = [
         Column("run", "Run"),
         Column("seconds", "Training", "s", 1, ranks, help="Seconds of training, evaluations included."),
+        Column("cpu_seconds", "CPU", "s", 1, ranks, help="Seconds that the processor was at work in training, all "
+               "threads together: what else the machine does adds nothing."),
         Column("steps", "Steps", help="Updates of the weights; 0 where solved in closed form."),
         Column("step_ms", "A step", "ms", 2, ranks, help="Training by its steps, evaluations included."),
         Column("device", "Device", help="Where it was trained."),
@@ -128,7 +132,8 @@ def _row(each: Cost, *, several: bool, graphs: bool) -> Row:
         return None if value is None else value * by
 
     row: dict[str, Any] = {
-        "run": each.run, "seconds": each.seconds, "steps": each.steps, "step_ms": scaled(each.seconds_a_step, 1e3),
+        "run": each.run, "seconds": each.seconds, "cpu_seconds": each.cpu_seconds, "steps": each.steps,
+        "step_ms": scaled(each.seconds_a_step, 1e3),
         "device": each.device, "threads": each.threads, "parameters": each.parameters,
         "processes": each.processes if several else None, "graphs": ("yes" if each.captured else "no") * graphs,
         "peak_memory": scaled(each.peak_memory, 1 / MEGABYTE), "weights": scaled(each.weights, 1 / MEGABYTE),

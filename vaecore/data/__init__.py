@@ -21,6 +21,7 @@ from vaecore.data.base import (
 )
 from vaecore.data.captions import Captions
 from vaecore.data.characters import Characters
+from vaecore.data.coloured_sprites import ColouredSprites
 from vaecore.data.digit_views import DigitViews
 from vaecore.data.digits import Digits
 from vaecore.data.fashion_mnist import FashionMNIST
@@ -51,8 +52,8 @@ from vaecore.data.synthetic_text import SyntheticText
 from vaecore.data.translations import Translations
 from vaecore.modalities import BEGIN, END, PAD, SPECIALS, UNKNOWN, Modality
 
-Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Sprites | Gaussian | Sources | Table | Sentences
-                 | SyntheticText | Captions | TextFile | ImageLabel | Halves | StyledDigits | SpokenDigits
+Data = Annotated[MNIST | FashionMNIST | Omniglot | Digits | Sprites | ColouredSprites | Gaussian | Sources | Table
+                 | Sentences | SyntheticText | Captions | TextFile | ImageLabel | Halves | StyledDigits | SpokenDigits
                  | DigitViews | Omics | PlantedBlocks | Translations | Aligned | MovingMNIST | MovingStates
                  | MovingShape | Characters | Filmed | OwnClips | Images | ImagesLabels,
                  Field(discriminator="name")]

@@ -7,6 +7,7 @@ same after one: no two images are alike, so that factors can be read from an ima
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, Literal
 
@@ -42,17 +43,8 @@ class Sprites(ImageConfig):
         """Shuffled once and for all; a tenth is for validation and as many for test."""
         counts = {"shape": len(SHAPES), "scale": self.scales, "orientation": self.orientations,
                   "x": self.positions, "y": self.positions}
-        grid = np.array(list(itertools.product(*map(range, counts.values()))), np.int64)  # (N, F)
         images = mapped(f"sprites-2-{self.scales}-{self.orientations}-{self.positions}", self._drawn, at_least=0)
-        held_out = len(grid) // 10
-        pictures, rows = shuffled_split(images, np.arange(len(grid)), held_out)
-        sizes = " / ".join(f"{len(rows[split]):,}" for split in SPLITS)
-        dataset = self.finish("sprites", f"{len(grid):,} drawn sprites: {sizes}", pictures,
-                              {split: grid[rows[split], 0] for split in SPLITS})
-        varied = [index for index, count in enumerate(counts.values()) if count > 1]
-        splits = {name: replace(split, factors=grid[rows[name][:len(split)]][:, varied].astype(np.float64))
-                  for name, split in dataset.splits.items()}
-        return replace(dataset, splits=splits, factors={name: n for name, n in counts.items() if n > 1})
+        return with_factors(self, "sprites", images, counts)
 
     def _drawn(self) -> Array:
         """All images (N, 1, 32, 32) in the order of the grid: the last factor, y, changes fastest."""
@@ -63,21 +55,37 @@ class Sprites(ImageConfig):
                                for shape, size, turn in itertools.product(SHAPES, sizes, turns)])[:, None]
 
 
-def draw(shape: str, size: float, turn: float, places: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """One shape at every pair of `places` for its centre, x then y, in pixels: (places², 32, 32), anti-aliased.
+def with_factors(config: ImageConfig, name: str, images: Array, counts: Mapping[str, int]) -> Dataset:
+    """A data set of an image for each combination of factors, of which there are so many values, the last fastest.
+
+    Shuffled once and for all; a tenth is for validation and as many for test. Labels are the values of the first.
+    """
+    grid = np.array(list(itertools.product(*map(range, counts.values()))), np.int64)  # (N, F)
+    pictures, rows = shuffled_split(images, np.arange(len(grid)), len(grid) // 10)
+    sizes = " / ".join(f"{len(rows[split]):,}" for split in SPLITS)
+    dataset = config.finish(name, f"{len(grid):,} drawn sprites: {sizes}", pictures,
+                            {split: grid[rows[split], 0] for split in SPLITS})
+    varied = [index for index, count in enumerate(counts.values()) if count > 1]
+    splits = {split: replace(part, factors=grid[rows[split][:len(part)]][:, varied].astype(np.float64))
+              for split, part in dataset.splits.items()}
+    return replace(dataset, splits=splits, factors={factor: n for factor, n in counts.items() if n > 1})
+
+
+def draw(shape: str, size: float, turn: float, places: NDArray[np.float64], side: int = SIDE) -> NDArray[np.uint8]:
+    """One shape at every pair of `places` for its centre, x then y, in pixels: (places², side, side), anti-aliased.
 
     `size` is half its extent in pixels, `turn` its rotation in radians, clockwise as rows run downwards.
     """
-    points = ((np.arange(SIDE * FINE) + 0.5) / FINE).astype(np.float32)
+    points = ((np.arange(side * FINE) + 0.5) / FINE).astype(np.float32)
     offsets = (points - places[:, None].astype(np.float32)) / np.float32(size)  # (P, S) from each centre
     cos, sin = np.float32(np.cos(turn)), np.float32(np.sin(turn))
-    images = np.empty((len(places), len(places), SIDE, SIDE), np.uint8)
+    images = np.empty((len(places), len(places), side, side), np.uint8)
     for x, y in np.ndindex(len(places), len(places)):
         across, down = offsets[x][None, :], offsets[y][:, None]
         inside = INSIDE[shape](cos * across + sin * down, cos * down - sin * across)  # (S, S)
-        share = inside.reshape(SIDE, FINE, SIDE, FINE).mean((1, 3))
+        share = inside.reshape(side, FINE, side, FINE).mean((1, 3))
         images[x, y] = np.rint(share * 255)
-    return images.reshape(-1, SIDE, SIDE)
+    return images.reshape(-1, side, side)
 
 
 def _square(u: Floats, v: Floats) -> NDArray[np.bool_]:

@@ -128,7 +128,8 @@ class Session:
         self.folder, self.config, self.splits, self.course, self.ranks = folder, config, splits, course, ranks
         self.dataset, self.facts, self.control = splits.dataset, facts, control
         self.validation = splits["validation"]
-        self.step, self.best, self.since_best, self.seconds = 0, -math.inf, 0, 0.0
+        self.step, self.best, self.since_best = 0, -math.inf, 0
+        self.seconds, self.cpu_seconds = 0.0, 0.0  # of all attempts, up to the checkpoint that this one goes on from
         self.last: Evaluation | None = None
         self.said = ""  # of graphs, once it is known
 
@@ -144,10 +145,11 @@ class Session:
             length = _whole_lines(self.metrics.read(length))
             self.metrics.truncate(length)
             self.metrics.seek(length)
-            self.started = time.monotonic()
+            self.started, self.started_cpu = time.monotonic(), time.process_time()
             if resumed:
                 self.step, self.best = resumed["step"], resumed["best"] if resumed["best"] is not None else -math.inf
                 self.since_best, self.seconds = resumed["since_best"], resumed["seconds"]
+                self.cpu_seconds = resumed.get("cpu_seconds", 0.0)
                 try:
                     if course.turns is not None:
                         course.turns.restore(resumed["turns"])
@@ -288,7 +290,7 @@ class Session:
         save_checkpoint(self.folder, self.course.model, self.course.trainer.optimizers, self.course.generator,
                         {"step": self.step, "metrics_bytes": self.metrics.tell(),
                          "best": self.best if math.isfinite(self.best) else None, "since_best": self.since_best,
-                         "seconds": self._elapsed(),
+                         "seconds": self._elapsed(), "cpu_seconds": self._used(),
                          "turns": self.course.turns.state() if self.course.turns is not None else None,
                          "auxiliaries": self.course.trainer.auxiliaries.state()})
 
@@ -315,7 +317,8 @@ class Session:
         write_json_atomic(self.folder / "summary.json", {
             **self.facts, **({"graphs": self.course.graphs} if self.course.graphs else {}),
             "step": self.step, "epoch": self.step / max(1, self.course.per_epoch),
-            "seconds": round(self._elapsed(), 3), "peak_memory_bytes": devices.peak_memory(self.course.device),
+            "seconds": round(self._elapsed(), 3), "cpu_seconds": round(self._used(), 3),
+            "peak_memory_bytes": devices.peak_memory(self.course.device),
             **evaluations})
 
     def _observations(self, count: int) -> Batch:
@@ -358,6 +361,10 @@ class Session:
 
     def _elapsed(self) -> float:
         return self.seconds + time.monotonic() - self.started
+
+    def _used(self) -> float:
+        """CPU seconds of the process that trains, all its threads together: what else the machine does adds nothing."""
+        return self.cpu_seconds + time.process_time() - self.started_cpu
 
 
 def _bytes(split: Split) -> int:

@@ -81,7 +81,7 @@ def test_a_member_is_the_run_alone_in_all_its_files(start: Start, watch: type[Wa
         summaries = [json.loads((folder / "summary.json").read_text()) for folder in (own[seed], folders[seed])]
         assert summaries[1].pop("stacked") == 3
         for summary in summaries:
-            for name in ("seconds", "peak_memory_bytes"):
+            for name in ("seconds", "cpu_seconds", "peak_memory_bytes"):
                 summary.pop(name)
         assert close(*summaries)
         assert [step for step, _, _ in controls[seed].told] == list(range(1, 25))

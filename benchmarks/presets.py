@@ -1,0 +1,170 @@
+"""What seconds of a processor buy: quality against CPU seconds for the settings of presets, and what presets reach.
+
+    python -m benchmarks.presets                 # the study: what is not measured yet, then the tables
+    python -m benchmarks.presets vae-width       # some groups of it
+    python -m benchmarks.presets --measure NAME  # train presets as they are, and keep what they took and reached
+    python -m benchmarks.presets --list
+
+Every point is an ordinary run of a work store (`--work`, .gallery/presets), trained by one niced thread and taken up
+where it was stopped, so the study can be done in pieces beside other work: what counts is CPU time, not the clock's.
+Points are judged on the validation set, as settings are chosen by it; presets on the test set. Results of the study are
+kept in benchmarks/results/presets.json and .md, those of presets in vaecore/presets/measured.json, which `vaecore
+presets` and the page Train read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from scripts.gallery import WORK, Made, train
+from scripts.gallery_page import number
+from scripts.recipes import FULL, Recipe
+from vaecore.config import RunConfig, differences, preset
+from vaecore.evaluate.kept import evaluations, keep
+from vaecore.evaluate.settings import Settings
+from vaecore.files import write_json_atomic
+from vaecore.library.fields import NUMBERS
+from vaecore.named import MEASURED, measured, presets
+from vaecore.store import Store
+from vaecore.tables import Cell, Column, Table
+
+RESULTS = Path(__file__).with_name("results")
+JUDGED = Settings(split="validation", parts=("likelihood",), importance_samples=500, observations=1_000)
+BASE = "vae-mnist-reference"
+BARE = (FULL, "training.snapshots=0", "training.checkpoints=0")  # what a point of the study leaves out
+WIDE = ("model.network.hidden=[300, 300]", "model.network.activation=relu", "model.latent_size=40",
+        "training.learning_rate=0.002")
+
+
+def _points(base: tuple[str, ...], field: str, values: list[Any]) -> list[tuple[str, ...]]:
+    return [(*base, f"{field}={value}") for value in values]
+
+
+SHORT = (*WIDE, "training.epochs=15")
+# Groups of points: in each one thing varies, the rest is the same.
+STUDY: dict[str, list[tuple[str, ...]]] = {
+    "vae-length": [*_points(WIDE, "training.epochs", [5, 15, 45]),
+                   *_points(("training.learning_rate=0.002",), "training.epochs", [8, 25, 75])],
+    "vae-width": [(*SHORT, f"model.network.hidden={hidden}") for hidden in ("[200, 200]", "[300]", "[500, 500]")],
+    "vae-batch": _points(SHORT, "training.batch_size", [50, 200, 400]),
+    "vae-rate": _points(SHORT, "training.learning_rate", [0.001, 0.004]),
+    "vae-schedule": [(*SHORT, "training.rate.kind=constant"), (*SHORT, "training.beta.fraction=0.5")],
+    "vae-network": [("model.network.kind=conv", f"model.network.channels={channels}", "model.network.dense=64",
+                     "model.network.activation=elu", "training.learning_rate=0.002", f"training.epochs={epochs}",
+                     "model.latent_size=40") for channels, epochs in (("[8, 16]", 8), ("[16, 32]", 4))],
+}
+
+
+def points(group: str, work: Store) -> list[Made]:
+    """The trainings of a group."""
+    return [Made(Recipe(f"{group}-{place}", BASE, f"{group}.", 1.0, (*BARE, *changes)), work)
+            for place, changes in enumerate(STUDY[group])]
+
+
+def judged(made: Made, settings: Settings) -> dict[str, Any]:
+    """The evaluation of a finished training with these settings, made where it is not there."""
+    import torch
+
+    from vaecore.evaluate.report import evaluate_run
+
+    wanted = settings.model_dump(mode="json")
+    found = next((each for each in evaluations(made.run) if each["settings"] == wanted), None)
+    if found is None:
+        torch.set_num_threads(1)
+        torch.set_flush_denormal(True)
+        found = evaluate_run(made.run, settings)
+        keep(made.run, found)
+    return found
+
+
+def study(groups: list[str], work: Store, jobs: int) -> None:
+    """Measure what is not measured yet, and write all results anew."""
+    path = RESULTS / "presets.json"
+    results: dict[str, Any] = json.loads(path.read_text()) if path.is_file() else {}
+    for group in groups:
+        made = points(group, work)
+        train(made, jobs)
+        for each in made:
+            if each.done:
+                like = judged(each, JUDGED)["likelihood"]
+                results[each.recipe.name] = {
+                    "changes": list(STUDY[group][int(each.recipe.name.rpartition("-")[2])]),
+                    "cpu_seconds": round(each.minutes * 60, 1), "log_p": round(like["log_likelihood"], 3),
+                    "standard_error": round(like["standard_error"], 3), "processor": platform.processor() or "unknown"}
+                write_json_atomic(path, results)
+    (RESULTS / "presets.md").write_text("\n".join(page(results)))
+
+
+def page(results: Mapping[str, Any]) -> Iterator[str]:
+    """The tables of the study, a group each."""
+    yield "# What seconds of a processor buy"
+    yield ""
+    yield (f"`{BASE}` with what is said changed: log p(x) by importance sampling (K = {JUDGED.importance_samples:,}) "
+           f"of the first {JUDGED.observations:,} images of the validation set, ± its standard error, against CPU "
+           "seconds of the training, one thread. `python -m benchmarks.presets` measures it.")
+    for group in STUDY:
+        rows = [{"changes": ", ".join(facts["changes"]), "seconds": facts["cpu_seconds"],
+                 "log_p": Cell(facts["log_p"], facts["standard_error"])}
+                for name, facts in results.items() if name.rpartition("-")[0] == group]
+        if rows:
+            yield ""
+            yield f"## {group}"
+            yield ""
+            yield Table([Column("changes", "Changed"), Column("seconds", "CPU", "s", 0),
+                         Column("log_p", "log p(x)", "nats", 2)], rows).markdown()
+
+
+def as_measured(config: RunConfig) -> dict[str, Any]:
+    """The fields of a preset on which what it takes and reaches depends; which copy of the data it was is told."""
+    return config.model_dump(mode="json", exclude={"training": {"threads", "device"}, "data": {"source"}})
+
+
+def measure(names: list[str], work: Store, jobs: int) -> None:
+    """Train presets as they are, judge them with the usual settings, and keep what they took and reached."""
+    known = measured()
+    made = [Made(Recipe(f"preset-{name}", name, "As it is.", 1.0), work) for name in names]
+    train(made, jobs)
+    for each in made:
+        if not each.done:
+            continue
+        judged(each, Settings())
+        found = number(each.run)
+        assert found is not None, f"{each.recipe.preset} has no number that counts"
+        field = NUMBERS[found.key]
+        known[each.recipe.preset] = {
+            "minutes": round(each.minutes, 2), "reached": f"{field.title} {found.said()}", "setting": found.setting,
+            "data": str(each.run.summary().get("data", "")),
+            "of": as_measured(preset(each.recipe.preset))}
+        write_json_atomic(MEASURED, known)
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.presets", description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="groups of the study, or presets with --measure; all where none")
+    parser.add_argument("--measure", action="store_true", help="train presets as they are")
+    parser.add_argument("--work", type=Path, default=WORK / "presets", help="the store in which trainings go on")
+    parser.add_argument("--jobs", type=int, default=1, help="trainings at once, one thread each")
+    parser.add_argument("--list", action="store_true", help="the points of the study, and how far they are")
+    given = parser.parse_args(arguments)
+    work = Store(given.work.absolute())
+    if given.measure:
+        measure(given.names or list(presets()), work, given.jobs)
+    elif given.list:
+        for group in STUDY:
+            for each in points(group, work):
+                changes = differences([preset(BASE), each.recipe.config()])
+                told = ", ".join(f"{name}={values[1]}" for name, values in changes.items())
+                print(f"{each.recipe.name:16} {each.state:14} {each.minutes * 60:8.0f} CPU s  {told}")
+    else:
+        study(given.names or list(STUDY), work, given.jobs)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

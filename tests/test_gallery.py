@@ -1,0 +1,132 @@
+"""The shipped checkpoints: recipes that can be made, trainings that go on, a size that is kept, a page that is true."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from scripts import gallery, gallery_page
+from scripts.recipes import RECIPES, Recipe, named
+from vaecore.evaluate.settings import Settings
+from vaecore.lab import Control
+from vaecore.literature import TABLE
+from vaecore.named import presets
+from vaecore.store import Store
+from vaecore.training import train
+from vaecore.training.checkpoints import WEIGHTS, load_model, save_weights
+
+ROOT = Path(__file__).parents[1]
+TINY = Recipe("tiny", "vae-digits", "To be tried.", 0.1, ("training.epochs=2", "model.network.hidden=[80]",
+              "data.train_limit=256", "training.snapshots=2"), exactly=True, evaluated=False)
+
+
+def test_every_recipe_is_one_of_a_valid_configuration_and_names_what_there_is() -> None:
+    assert len({recipe.name for recipe in RECIPES}) == len(RECIPES)
+    known = {each.model for each in TABLE}
+    for recipe in RECIPES:
+        assert recipe.preset in presets() and recipe.why.endswith(".") and 0 < recipe.minutes < 300
+        assert recipe.config().training.threads == 1, "trainings share the machine by one core each"
+        assert not recipe.beside or recipe.beside in known
+    assert [each.name for each in named(["made", "pca", "made"])] == ["made", "pca"] and named([]) == list(RECIPES)
+    with pytest.raises(SystemExit, match="There is no recipe 'mode'"):
+        named(["mode"])
+
+
+def test_every_shipped_checkpoint_has_a_recipe_and_all_fit_into_git() -> None:
+    assert {run.path.name for run in Store(ROOT / "trained").gallery()} <= {recipe.name for recipe in RECIPES}
+    taken = sum(gallery.size_of(gallery.SHIPPED).values()) + sum(gallery.size_of(ROOT / "trained" / "claims").values())
+    assert taken <= gallery.LIMIT == 40 * 2**20, "make gallery --size says what each takes"
+    *_, total = gallery.sizes()
+    assert f"{taken / 1024:,.0f} KiB" in total
+
+
+def test_the_page_says_what_the_checkpoints_hold() -> None:
+    assert gallery_page.PAGE.read_text() == gallery_page.page(), "python -m scripts.gallery_page writes it"
+    commit, before = gallery_page.before()
+    assert len(before) > 25 and round(before["vae-binary"].value, 2) == -95.60 and commit
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> gallery.Made:
+    monkeypatch.setattr(gallery, "SHIPPED", tmp_path / "trained" / "gallery")
+    monkeypatch.setattr(gallery, "EXACTLY", Settings(parts=("likelihood",), importance_samples=50, observations=0))
+    return gallery.Made(TINY, Store(tmp_path / "work"))
+
+
+def test_a_recipe_is_trained_evaluated_and_shipped_once(tiny: gallery.Made, capsys: pytest.CaptureFixture[str]) -> None:
+    assert tiny.state == "new" and not gallery.evaluate([tiny], 1) and not gallery.ship([tiny])
+    assert "new, so it is not evaluated" in capsys.readouterr().out
+    assert gallery.train([tiny], 2) and tiny.state == "finished" and tiny.minutes > 0
+    written = (tiny.run.path / WEIGHTS).stat().st_mtime_ns
+    assert gallery.train([tiny], 2) and (tiny.run.path / WEIGHTS).stat().st_mtime_ns == written, "it is not done twice"
+    assert gallery.evaluate([tiny], 1) and tiny.evaluated and not tiny.shipped
+    [found] = gallery.evaluations(tiny.ready)
+    assert found["run"] == "gallery/tiny" and found["likelihood"]["samples"] == 50
+    assert found["likelihood"]["observations"] == found["observations"] and not found["partial"]
+    assert gallery.ship([tiny]) and tiny.shipped
+    there = gallery.SHIPPED / "tiny"
+    assert {path.name for path in there.iterdir()} == {*gallery.FILES, "metrics.jsonl", "evaluation.json"} - {
+        "preview.txt"}
+    kinds = {tensor.dtype for tensor in load_file(there / WEIGHTS).values()}
+    assert kinds == {torch.float16, torch.float32}, "large arrays are halved"
+    told = "\n".join(gallery.listed([tiny]))
+    assert "finished" in told and "shipped" in told and "1 recipes" in told
+    other = gallery.Made(Recipe("tiny", "vae-digits", "To be tried.", 0.1, ("training.epochs=3",)), tiny.work)
+    assert other.state == "other recipe" and not gallery.train([other], 1), "what was begun otherwise is left alone"
+
+
+def test_what_is_too_large_is_not_shipped(tiny: gallery.Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = gallery.SHIPPED / "other" / WEIGHTS
+    there.parent.mkdir(parents=True)
+    there.write_bytes(b"x" * 100)
+    monkeypatch.setattr(gallery, "LIMIT", 99)
+    with pytest.raises(SystemExit, match=r"of 0\. Make some recipe smaller"):
+        gallery.ship([tiny])
+
+
+def test_weights_whose_numbers_half_precision_moves_stay_single(tmp_path: Path) -> None:
+    run = Store(tmp_path).create(TINY.config(), "moved")
+    assert train(run.path, Control(run.path)) == "finished"
+    gallery.pack(run, tmp_path / "gallery" / "held")
+    assert gallery.unlike(run, tmp_path / "gallery" / "held") == ""
+    model = load_model(run.path)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.mul_(30)  # far away from where it was trained, rounding counts
+    save_weights(run.weights, model, run.config(), 1)
+    gallery.pack(run, tmp_path / "gallery" / "moved")
+    assert (tmp_path / "gallery" / "moved" / WEIGHTS).read_bytes() == run.weights.read_bytes()
+
+
+def test_a_log_keeps_no_more_than_a_curve_can_show() -> None:
+    steps = [json.dumps({"kind": "step", "step": step, "loss": 1 / (step + 1)}) for step in range(1000)]
+    judged = [json.dumps({"kind": "evaluation", "step": step, "elbo": -100.123456789}) for step in range(200)]
+    seen = [json.dumps({"kind": "snapshot", "step": 7, "mean": [0.123456]})]
+    lines = [json.loads(line) for line in gallery.thinned("\n".join([*steps, *judged, *seen]) + "\n").splitlines()]
+    of = {kind: [line for line in lines if line["kind"] == kind] for kind in ("step", "evaluation", "snapshot")}
+    assert len(of["step"]) <= gallery.STEP_LINES + 1 and len(of["evaluation"]) <= gallery.EVALUATION_LINES + 1
+    assert (of["step"][-1]["step"], of["evaluation"][-1]["step"]) == (999, 199), "the last of each stays"
+    assert of["evaluation"][0]["elbo"] == -100.123 and of["snapshot"][0]["mean"] == [0.123]
+
+
+def test_what_ends_the_script_asks_trainings_to_stop(tiny: gallery.Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery, "QUIET", [sys.executable, "-c"])
+    monkeypatch.setattr(gallery, "FOLLOWED", 0.05)
+    other = gallery.Made(dataclasses.replace(TINY, name="other"), tiny.work)
+    logs = [made.run.path / "log.txt" for made in (tiny, other)]
+    for log in logs:
+        log.parent.mkdir(parents=True)
+    waits = (f"import signal, sys, time; signal.signal(15, lambda *_: (print('asked', flush=True), sys.exit(0))); "
+             f"print('here', flush=True); open({str(logs[0])!r} + '.there', 'w').close(); time.sleep(60)")
+    ends = (f"import pathlib, time\nwhile not pathlib.Path({str(logs[0])!r} + '.there').exists(): time.sleep(0.02)\n"
+            "raise SystemExit(3)")
+    running = gallery.together([(tiny, [waits]), (other, [ends])], 2)
+    assert next(running) == (other, 3)
+    running.close()  # as an interrupt does
+    assert logs[0].read_text().split() == ["here", "asked"]
