@@ -35,8 +35,10 @@ def presets() -> dict[str, str]:
 
 
 def measured() -> dict[str, dict[str, Any]]:
-    """What was measured of presets, by their names: CPU `minutes`, what was `reached` with which `setting`, on which
-    `data`, and `of` which configuration. Of those that were not, nothing."""
+    """What was measured of presets, by their names; of those that were not, nothing.
+
+    CPU `minutes`, what was `reached` with which `setting`, on which `data`, and `of` which configuration.
+    """
     return dict(read_json(MEASURED, MAX_KEPT_BYTES) or {})
 
 
