@@ -19,7 +19,7 @@ from vaecore.evaluate import points
 from vaecore.evaluate.points import NAME
 from vaecore.explore.opening import read_examples
 from vaecore.files import DEEPEST, BrokenFile, digest, parsed_json, prune, read_json, read_kept
-from vaecore.lab.jobs import why_stopped
+from vaecore.lab.attempts import why_stopped
 from vaecore.store import EXAMPLES, Metrics, Run
 from vaecore.sweeps.objective import Curves
 from vaecore.training.checkpoints import INITIAL, WEIGHTS, BrokenCheckpoint, load_model, modalities_in, step_of

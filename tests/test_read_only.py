@@ -111,7 +111,7 @@ UNGUARDED = {
                     ASKED_FOR),
     **dict.fromkeys(["comparison.columns", "data.base", "data.converted", "data.own.pictures.folder",
                      "evaluate.classifier", "explore.export.kept", "explore.maps.kept", "named"], CACHED),
-    **dict.fromkeys(["lab.control", "lab.node", "lab.owners", "lab.previews", "lab.ranks", "provenance",
+    **dict.fromkeys(["lab.attempts", "lab.control", "lab.node", "lab.owners", "lab.previews", "lab.ranks", "provenance",
                      "training.checkpoints", "training.session"], TRAINS),
     **dict.fromkeys(["data.spoken_digits", "explore.clips.films"], "a file in memory"),
     "data.download": "`data.fetching.fetch` has asked",

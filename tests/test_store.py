@@ -18,7 +18,7 @@ from vaecore import store as store_module
 from vaecore.config import RunConfig
 from vaecore.evaluate import kept
 from vaecore.files import write_bytes_atomic
-from vaecore.lab import background, jobs, locks
+from vaecore.lab import attempts, background, locks
 from vaecore.library import views
 from vaecore.store import STEP_COLUMNS, Metrics, Run, Store, StoreError
 from vaecore.sweeps import keeping
@@ -332,7 +332,7 @@ def test_who_begins_a_training_sweeps_up_and_disturbs_no_other_writer(store: Sto
         (run.path / name).write_text("half")
         if name.endswith("old"):
             os.utime(run.path / name, (1, 1))
-    jobs.begin(run.path)
+    attempts.begin(run.path)
     assert [name for name in names if (run.path / name).exists()] == ["marks.json.tmp-now"]
 
 

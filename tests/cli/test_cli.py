@@ -302,7 +302,7 @@ def test_an_experiment_without_its_data_makes_no_runs(tmp_path: Path, capsys: py
 
 
 def test_a_moved_file_of_ones_own_is_given_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    from vaecore.lab import jobs
+    from vaecore.lab import attempts
 
     table, moved, store = tmp_path / "own.csv", tmp_path / "moved.csv", str(tmp_path / "store")
     table.write_text("a,b\n" + "".join(f"{n},{n * n % 7}\n" for n in range(60)))
@@ -322,7 +322,7 @@ def test_a_moved_file_of_ones_own_is_given_anew(tmp_path: Path, capsys: pytest.C
     assert said(capsys, *evaluate, "--store", store)["observations"] == 6, "the new place is kept"
     moved = moved.rename(tmp_path / "again.csv")
     assert said(capsys, "diagnose", "own", "--data-path", str(moved), "--store", store)["observations"] == 6
-    jobs.write_exit(tmp_path / "store/runs/own", 2, "failed", "its file was gone")
+    attempts.write_exit(tmp_path / "store/runs/own", 2, "failed", "its file was gone")
     assert said(capsys, "resume", "own", "--data-path", str(moved), "--store", store)["state"] == "finished"
     found = said(capsys, "compare", "own", "child", "--store", store)
     assert not [each for each in found["differs"]["differs"] if each["section"] == "data"]

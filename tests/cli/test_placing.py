@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import vaecore
 from vaecore import cli, lab
 from vaecore.cli.studies import experiments
-from vaecore.lab import cluster, jobs
+from vaecore.lab import attempts, cluster, jobs
 from vaecore.lab.where import keep
 from vaecore.schema import ConfigError
 from vaecore.store import Store
@@ -146,10 +146,10 @@ def test_a_training_is_submitted_from_python(sent: Sent, tmp_path: Path) -> None
 def test_a_run_is_followed_and_waited_for_from_python(tmp_path: Path) -> None:
     run = Store(tmp_path).create(vaecore.preset("vae-digits"), "one")
     assert vaecore.status("one", store=tmp_path).state == vaecore.status(run).state == "new"
-    jobs.write_exit(run.path, jobs.begin(run.path), "failed", "Out of memory.")
+    attempts.write_exit(run.path, attempts.begin(run.path), "failed", "Out of memory.")
     with pytest.raises(lab.LabError, match=r"one is failed\. Out of memory\."):
         vaecore.wait(run)
-    jobs.write_exit(run.path, jobs.begin(run.path), "finished", "Finished.")
+    attempts.write_exit(run.path, attempts.begin(run.path), "finished", "Finished.")
     assert vaecore.wait("one", store=tmp_path, timeout=1) == run
     vaecore.stop(run)  # it has ended: nothing to stop
     assert vaecore.status(run).state == "finished"

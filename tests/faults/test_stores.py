@@ -17,7 +17,7 @@ from tests.faults.writes import VALUES, aside, broken, trained
 from tests.training.test_resume import same
 from vaecore import cli, lab, locks
 from vaecore.config import RunConfig
-from vaecore.lab import evaluations, state
+from vaecore.lab import attempts, evaluations, state
 from vaecore.schema import parse
 from vaecore.store import Run, Store
 
@@ -196,7 +196,7 @@ def test_evaluations_keep_their_order_when_the_clock_is_set_back(store: Store, m
 def test_states_do_not_hang_on_the_clock(store: Store, hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Running is who holds the lock, finished who said so; a clock that is wrong by days changes neither."""
     folder, whole = store.root / "runs" / "it", store.root / "runs" / "whole"
-    lab.jobs.begin(folder)
+    attempts.begin(folder)
     beat = {"time": state.time.time(), "attempt": 1, "pid": os.getpid(), "host": "", "step": 3, "total": 12}
     (folder / "heartbeat.json").write_text(json.dumps(beat))
     lock = locks.attempt(folder / "lock")
@@ -215,7 +215,7 @@ def test_states_do_not_hang_on_the_clock(store: Store, hours: int, monkeypatch: 
 def test_stopping_at_once_does_not_wait_for_a_clock_that_was_set_back(store: Store, monkeypatch: pytest.MonkeyPatch
                                                                       ) -> None:
     folder = store.root / "runs" / "it"
-    lab.jobs.begin(folder)
+    attempts.begin(folder)
     lock = locks.attempt(folder / "lock")
     assert lock is not None
     monkeypatch.setattr(lab.jobs, "GRACE", 0.2)

@@ -18,7 +18,7 @@ import pytest
 
 from vaecore import lab
 from vaecore.files import write_json_atomic
-from vaecore.lab import LabError, jobs, locks, state, worker
+from vaecore.lab import LabError, attempts, jobs, locks, state, worker
 
 HERE = Path(__file__).resolve().parent
 ENV = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
@@ -294,7 +294,7 @@ def test_resume_of_a_run_that_finished_elsewhere_leaves_it_finished(root: Path, 
     running(blocker)
     lab.submit(folder)  # waits, and meanwhile somebody trains it to its end by hand
     with lab.training_lock(folder):
-        write_json_atomic(folder / "exit.json", {"attempt": jobs.begin(folder), "state": "finished", "detail": "Done."})
+        attempts.write_exit(folder, attempts.begin(folder), "finished", "Done.")
     lab.stop(blocker)
     until(lambda: not state.tickets(root) and not lab.busy(blocker) and not lab.busy(folder))
     assert (lab.status(folder).state, lab.status(folder).detail) == ("finished", "Done.")
@@ -326,8 +326,8 @@ class Advised(Exception):
     [
         (Advised("It cannot be."), "It cannot be. Do this instead."),
         (ValueError("a\nb"), "a b"),
-        (OSError(errno.ENOSPC, "No space"), jobs.DISK_FULL),
-        (RuntimeError("I/O error: No space left on device (os error 28)"), jobs.DISK_FULL),
+        (OSError(errno.ENOSPC, "No space"), attempts.DISK_FULL),
+        (RuntimeError("I/O error: No space left on device (os error 28)"), attempts.DISK_FULL),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "Out of memory"),
         (MemoryError(), "Out of memory"),
         (KeyError("typo"), "Unexpected KeyError: 'typo'."),
@@ -345,7 +345,7 @@ def test_a_wrapped_full_disk_is_recognised() -> None:
         except OSError as error:
             raise RuntimeError("could not save") from error
     except RuntimeError as error:
-        assert worker.explain(error) == jobs.DISK_FULL
+        assert worker.explain(error) == attempts.DISK_FULL
 
 
 @pytest.mark.parametrize(

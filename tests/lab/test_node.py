@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from vaecore.lab import jobs, locks, node, worker
+from vaecore.lab import attempts, locks, node, worker
 from vaecore.lab.owners import Elsewhere
 
 
@@ -22,7 +22,7 @@ def test_a_job_that_cannot_begin_lets_those_go_who_wait_for_it(tmp_path: Path, m
 
     told: list[Path] = []
     monkeypatch.setattr(node, "Signals", lambda: None)
-    monkeypatch.setattr(jobs, "begin_on_cluster", refuse)
+    monkeypatch.setattr(attempts, "begin_on_cluster", refuse)
     monkeypatch.setattr(worker, "dismiss", told.append)
     monkeypatch.delenv("SLURM_NTASKS", raising=False)
     monkeypatch.setenv("SLURM_JOB_ID", "1")

@@ -16,7 +16,7 @@ import pytest
 from tests.training.runs import small
 from vaecore import lab
 from vaecore.config import RunConfig
-from vaecore.lab import LabError, jobs, locks, state
+from vaecore.lab import LabError, attempts, jobs, locks, state
 from vaecore.schema import parse
 from vaecore.store import Store
 
@@ -127,7 +127,7 @@ def test_one_process_is_killed_only_for_all_whom_it_trains(stack: list[Path]) ->
     try:
         for folder in stack[:2]:
             (folder / jobs.STACK).write_text(json.dumps({"members": ["seed-0", "seed-1", "seed-2"]}))
-            attempt = jobs.begin(folder)
+            attempt = attempts.begin(folder)
             (folder / "heartbeat.json").write_text(json.dumps({
                 "attempt": attempt, "pid": process.pid, "host": socket.gethostname(), "time": time.time()}))
         (stack[2] / jobs.STACK).write_text((stack[0] / jobs.STACK).read_text())  # which has ended

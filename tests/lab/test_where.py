@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vaecore.config import preset
-from vaecore.lab import Here, LabError, Slurm, cluster, jobs, require_place, status, submit_new
+from vaecore.lab import Here, LabError, Slurm, attempts, cluster, require_place, status, submit_new
 from vaecore.lab.where import FIELDS, asked, in_words, keep, kept, meant
 from vaecore.schema import ConfigError
 from vaecore.store import Store
@@ -73,7 +73,7 @@ def test_a_new_run_that_is_refused_is_taken_back_and_another_stays(tmp_path: Pat
     store = Store(tmp_path)
     made = store.create(preset("vae-digits"), "made")
     began = store.create(preset("vae-digits"), "began")
-    jobs.write_exit(began.path, jobs.begin(began.path), "stopped", "Stopped.")
+    attempts.write_exit(began.path, attempts.begin(began.path), "stopped", "Stopped.")
     with pytest.raises(LabError, match="not available"):
         submit_new([made.path, began.path], GPU)
     assert [run.id for run in store.runs()] == ["began"]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from vaecore.config import changed, preset
-from vaecore.lab import jobs
+from vaecore.lab import attempts
 from vaecore.store import Run, Store
 from vaecore.sweeps import Sweep, points
 from vaecore.sweeps.declared import Point
@@ -38,7 +38,7 @@ def ended(run: Run, *elbos: float, per_epoch: int = 20) -> None:
     (run.path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     (run.path / "summary.json").write_text(json.dumps({
         "steps_per_epoch": per_epoch, "validation": {"elbo": elbos[-1]}, "test": {"elbo": elbos[-1] - 1}}))
-    jobs.write_exit(run.path, jobs.begin(run.path), "finished", "Finished.")
+    attempts.write_exit(run.path, attempts.begin(run.path), "finished", "Finished.")
 
 
 def swept(store: Store, value: Callable[[int, int], float], *, over: dict[str, Any] | None = None, seeds: int = 2,

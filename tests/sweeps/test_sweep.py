@@ -22,7 +22,7 @@ from tests.sweeps.made import SMALL
 from vaecore import lab
 from vaecore.config import changed
 from vaecore.errors import NotAllowed, StoreError
-from vaecore.lab import jobs
+from vaecore.lab import attempts, jobs
 from vaecore.lab.task import Task
 from vaecore.schema import ConfigError
 from vaecore.store import Run, Store
@@ -332,7 +332,7 @@ def test_a_sweep_runs_where_it_was_asked_to_and_goes_on_there(store: Store, monk
     def submit(folders: list[Path], where: lab.Here | lab.Slurm) -> None:
         sent.append(([folder.name for folder in folders], where))
         for folder in folders:
-            jobs.write_exit(folder, jobs.begin(folder), "stopped", "Taken out.")
+            attempts.write_exit(folder, attempts.begin(folder), "stopped", "Taken out.")
 
     monkeypatch.setattr(lab, "submit_together", submit)
     cluster, both = lab.Slurm(partition="gpu", time=5), ["s-001-s1", "s-002-s1"]

@@ -1,9 +1,11 @@
-"""Submit, stop, kick, wait: what changes the queue and the runs, here and on a cluster. `state.py` tells the files."""
+"""Submit, stop, kick, wait: what changes the queue and the runs, here and on a cluster.
+
+`state.py` tells the files, `attempts.py` what is written when an attempt is opened and when it ends.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import shutil
 import signal
@@ -16,20 +18,12 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import vaecore
 from vaecore import permission
-from vaecore.files import (
-    BrokenFile,
-    opened,
-    remove_leftovers,
-    sync_folder,
-    trouble,
-    write_bytes_atomic,
-    write_json_atomic,
-)
-from vaecore.lab import cluster, locks, owners, scheduler
+from vaecore.files import sync_folder, trouble, write_json_atomic
+from vaecore.lab import attempts, cluster, locks, owners
 from vaecore.lab.locks import LabError
 from vaecore.lab.owners import Elsewhere
 from vaecore.lab.state import (
@@ -40,13 +34,10 @@ from vaecore.lab.state import (
     Beat,
     LastWord,
     Launch,
-    Outcome,
     Status,
-    Submission,
     Together,
     busy,
     fellows,
-    is_told,
     known_attempt,
     place,
     run_of,
@@ -55,21 +46,17 @@ from vaecore.lab.state import (
     ticket_of,
     tickets,
     told,
-    trained_elsewhere,
     untold,
 )
 from vaecore.lab.where import FILE as WHERE
 from vaecore.lab.where import Here, Slurm, keep, kept
-from vaecore.store import WRITTEN_BESIDE, Run, Store
+from vaecore.store import Run, Store
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
 
 SUPERVISOR = [sys.executable, "-m", "vaecore.lab.supervisor"]
-LAUNCH = f"{Launch.file}.json"
 STACK = f"{Together.file}.json"
-RESUME = "press Resume; the last checkpoint is whole"  # once the disk is well again
-DISK_FULL = trouble(OSError(errno.ENOSPC, ""), RESUME)
 GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is killed
 
 
@@ -186,44 +173,17 @@ def _hand_over(folders: Sequence[Path], where: Slurm) -> None:
         by_root.setdefault(place(folder)[0], []).append(folder)
     for root, own in by_root.items():
         submission = uuid.uuid4().hex
-        before: dict[Path, tuple[dict[Path, bytes | None], int]] = {}
-        try:
-            # The attempt is open before SLURM knows the job, which may start before sbatch has told its number.
+        with contextlib.ExitStack() as until_handed_over:
             with _queue_lock(root):
                 for folder in own:
                     _check_state(folder)
+                until_handed_over.enter_context(attempts.opened_for(submission, own, (WHERE, STACK)))
                 for folder in own:
-                    was = {path: _bytes(path) for path in (folder / LAUNCH, folder / WHERE, folder / STACK)}
-                    with locks.training_lock(folder):
-                        before[folder] = was, begin(folder, backend="slurm", submission=submission)
                     keep(folder, where)
                     (folder / STACK).unlink(missing_ok=True)
             numbers = cluster.hand_over(own, root, where, submission)
-        except BaseException:
-            for folder, (files, attempt) in before.items():
-                for path, content in files.items():
-                    if content is None:
-                        path.unlink(missing_ok=True)
-                    else:
-                        write_bytes_atomic(path, content)
-                owners.give_back(folder, attempt)
-            raise
         for folder, job in zip(own, numbers, strict=True):
-            _note_job(folder, submission, job)
-
-
-def _bytes(path: Path) -> bytes | None:
-    try:
-        with opened(path) as file:
-            return file.read(10_000)
-    except (OSError, BrokenFile):
-        return None
-
-
-def _note_job(folder: Path, submission: str, job: str) -> None:
-    write_json_atomic(folder / f"{Submission.file}.json", {
-        "submission": submission, "job": job, "user": scheduler.me(), "host": socket.gethostname(),
-        "time": time.time()})
+            attempts.note_job(folder, submission, job)
 
 
 def _behind_all(root: Path) -> int:
@@ -242,7 +202,7 @@ def _check(folder: Path) -> None:
     if not (folder / "config.json").is_file():
         raise LabError(f"{name} has no config.json, so there is nothing to train: create the run first.")
     if shutil.disk_usage(folder).free < 1_000_000:  # a ticket takes no room, but would be dropped when its turn comes
-        raise LabError(DISK_FULL)
+        raise LabError(attempts.DISK_FULL)
 
 
 def _check_state(folder: Path) -> None:
@@ -275,15 +235,16 @@ def stop(folder: Path, *, now: bool = False, why: str = "") -> None:
                 ticket.unlink(missing_ok=True)
                 last_word = told(folder, LastWord, [])
                 if last_word is None or last_word.state != "finished":  # a finished run stays a finished run
-                    write_exit(folder, attempt, "stopped", f"{why} Taken out of the queue before it started.".strip())
+                    attempts.write_exit(folder, attempt, "stopped",
+                                        f"{why} Taken out of the queue before it started.".strip())
                 return
     before = status(folder)
     if (before.state == "queued" and before.place) or (before.state == "unknown" and not busy(folder) and (
             before.heartbeat_age is None or before.heartbeat_age > GONE)):
         # Its job ends at once where it starts nevertheless: `begin_on_cluster` finds that the attempt has ended.
-        write_exit(folder, before.attempt, "stopped", f"{why} Taken out of SLURM's queue.".strip())
+        attempts.write_exit(folder, before.attempt, "stopped", f"{why} Taken out of SLURM's queue.".strip())
         if before.job and (refused := _cancel(folder, before.job)):
-            note(f"{folder.name}: {refused}")
+            attempts.note(f"{folder.name}: {refused}")
         return
     if before.state not in LIVE:
         return  # it ended by itself, or never began: nothing to stop
@@ -308,15 +269,6 @@ def _cancel(folder: Path, job: str) -> str:
     return cluster.cancel(place(folder)[0], launch.submission if launch else "", job)
 
 
-def why_stopped(folder: Path) -> str:
-    """The sentence with which a run was asked to stop; empty where there was none."""
-    try:
-        with opened(folder / "stop") as file:
-            return " ".join(file.read(300).decode(errors="replace").split())
-    except (OSError, BrokenFile):
-        return ""
-
-
 def remove(folder: Path) -> str:
     """Move an idle run to the store's trash; the name by which `Store.restore` brings it back."""
     permission.require("remove a run")
@@ -337,7 +289,7 @@ def kick(root: Path) -> None:
     if permission.refusal() or Store(root).listed_as:
         return
     for folder in untold(root, SLOW):
-        _write_down(folder)
+        attempts.write_down(folder)
     waiting = len(tickets(root))
     for slot in range(slots(root)):
         if not waiting or not locks.AVAILABLE:
@@ -365,29 +317,6 @@ def kick(root: Path) -> None:
         waiting -= 1
 
 
-def _write_down(folder: Path) -> None:
-    """Keep as the last word how SLURM says that a run has ended, as its process could not and SLURM forgets it."""
-    lock = None
-    try:
-        now = status(folder)
-        lock = locks.take(folder / "lock")
-        last_word = told(folder, LastWord, [])
-        if lock is not None and now.job and now.state in ("failed", "stopped") and (
-                last_word is None or last_word.attempt < now.attempt == known_attempt(folder)):
-            launch = told(folder, Launch, [])
-            lines = cluster.errors(place(folder)[0], launch.submission if launch else "", now.job)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-            with os.fdopen(os.open(folder / "log.txt", flags, 0o666), "w", encoding="utf-8") as log:
-                log.writelines(f"{line}\n" for line in (f"--- what {now.place} wrote", *lines) if lines)
-            write_exit(folder, now.attempt, now.state, now.detail)
-    except (OSError, LabError) as error:  # it is told as long as SLURM knows
-        note(f"{folder.name}: {error}")
-    finally:
-        if lock is not None:
-            os.close(lock)
-        is_told(folder)
-
-
 def wait(folder: Path, timeout: float | None = None) -> Status:
     """Block until the run is neither queued nor running; TimeoutError when that takes longer than `timeout` s."""
     start = kicked = time.monotonic()
@@ -402,7 +331,7 @@ def wait(folder: Path, timeout: float | None = None) -> Status:
     return now
 
 
-# --- what the supervisor and the worker share with the verbs
+# --- what the supervisor asks for
 
 
 @dataclass(frozen=True)
@@ -440,113 +369,28 @@ def _take(ticket: Path, folder: Path) -> Taken | None:
         lock = locks.take_run(folder)
         attempt = known_attempt(folder) + 1
         # Finished by hand while its ticket waited: another attempt could only spoil it. Or taken by another machine.
-        if finished(folder) or not ticket.exists():
+        if attempts.finished(folder) or not ticket.exists():
             ticket.unlink(missing_ok=True)
             os.close(lock)
             return None
-        attempt = begin(folder, attempt)
+        attempt = attempts.begin(folder, attempt)
         ticket.unlink(missing_ok=True)
         return Taken(folder, attempt, lock)
     except Elsewhere as error:  # the other machine takes the ticket away
-        note(f"{ticket.name}: {error}")
+        attempts.note(f"{ticket.name}: {error}")
         if lock is not None:
             os.close(lock)
         return None
     except (OSError, LabError) as error:  # the folder vanished, is trained by hand, the disk is full ...
-        note(f"{ticket.name} is dropped: {error}")
+        attempts.note(f"{ticket.name} is dropped: {error}")
         with contextlib.suppress(OSError):
             ticket.unlink()
         if lock is not None:
             with contextlib.suppress(OSError):
-                write_exit(folder, known_attempt(folder), "failed",
-                           f"It could not be started. {trouble(error, RESUME)}")
+                attempts.write_exit(folder, known_attempt(folder), "failed",
+                                    f"It could not be started. {trouble(error, attempts.RESUME)}")
             os.close(lock)
         return None
-
-
-def finished(folder: Path) -> bool:
-    """Whether the last attempt was trained to its end. Certain only with the run's lock in hand."""
-    last_word = told(folder, LastWord, [])
-    return last_word is not None and last_word.state == "finished" and last_word.attempt == known_attempt(folder)
-
-
-def begin(folder: Path, attempt: int | None = None, *, backend: str = "local", submission: str = "") -> int:
-    """Open a new attempt, `attempt` where its number is known.
-
-    Only with the run's lock in hand: it also sweeps up what an earlier attempt left.
-    Raises `Elsewhere` where another machine has opened it, or is at the one before.
-    """
-    attempt = known_attempt(folder) + 1 if attempt is None else attempt
-    if host := trained_elsewhere(folder):
-        raise Elsewhere(f"{folder.name} is being trained on {host}. Wait for it to end, or stop it first.")
-    remove_leftovers(folder, WRITTEN_BESIDE)
-    (folder / "stop").unlink(missing_ok=True)
-    return _open(folder, attempt, backend, submission)
-
-
-def begin_on_cluster(folder: Path, submission: str, job: str) -> int | None:
-    """Begin the attempt that was opened for a submission, or the next where SLURM has queued its job again.
-
-    None where the attempt has ended, as it was taken back, or where the run went elsewhere since. The run's lock is
-    in hand. A stop that was asked for meanwhile stays.
-    """
-    launch, last_word, beat = told(folder, Launch, []), told(folder, LastWord, []), told(folder, Beat, [])
-    if launch is None or (launch.backend, launch.submission) != ("slurm", submission) or finished(folder):
-        return None
-    ended = last_word is not None and last_word.attempt == launch.attempt
-    if last_word is not None and ended and not last_word.signalled:
-        return None
-    remove_leftovers(folder, WRITTEN_BESIDE)
-    _note_job(folder, submission, job)
-    if ended or (beat is not None and beat.attempt == launch.attempt):
-        return _open(folder, known_attempt(folder) + 1, "slurm", submission)
-    return launch.attempt
-
-
-def begin_again(folder: Path, why: str) -> int:
-    """Open the next attempt of a run whose job is queued again; the run's lock is in hand."""
-    launch = told(folder, Launch, [])
-    return _open(folder, known_attempt(folder) + 1, "slurm", launch.submission if launch else "", again=why)
-
-
-def _open(folder: Path, attempt: int, backend: str, submission: str, **more: str) -> int:
-    while not owners.claim(folder, attempt):
-        before = told(folder, Launch, [])
-        if (before is not None and before.attempt >= attempt) or not owners.abandoned(folder, attempt, GONE):
-            raise Elsewhere(f"{folder.name} was begun by another process just now.")
-        attempt += 1
-    if known_attempt(folder) >= attempt:  # opened, and its claim swept up, since we have read its number
-        owners.give_back(folder, attempt)
-        raise Elsewhere(f"{folder.name} was begun by another process just now.")
-    launch = {"attempt": attempt, "backend": backend, "host": socket.gethostname(), "machine": owners.machine(),
-              "time": time.time(), **more}
-    write_json_atomic(folder / LAUNCH, {**launch, "submission": submission} if submission else launch)
-    owners.sweep(folder, attempt)
-    return attempt
-
-
-def reached(folder: Path) -> int:
-    """The last step that a run's process has told of, in whichever attempt."""
-    beat = told(folder, Beat, [])
-    return int(beat.step) if beat is not None else 0
-
-
-def write_exit(folder: Path, attempt: int, state: Outcome, detail: str, *, signalled: bool = False) -> None:
-    """Write the last word on an attempt; `signalled`: a signal stopped it, so a cluster may queue it again.
-
-    Nothing is said of an attempt after which another was opened, as after this process was suspended for long.
-    """
-    launch = told(folder, Launch, [])
-    if launch is not None and launch.attempt > attempt:
-        return note(f"{folder.name}: attempt {attempt} ends, as attempt {launch.attempt} was opened meanwhile.")
-    last_word: dict[str, Any] = {"attempt": attempt, "state": state, "detail": detail, "time": time.time()}
-    write_json_atomic(folder / "exit.json", {**last_word, "signalled": True} if signalled else last_word)
-
-
-def note(message: str) -> None:
-    """A line for the log, which may lie on the full disk that the line is about."""
-    with contextlib.suppress(OSError):
-        print(message, flush=True)
 
 
 @contextlib.contextmanager

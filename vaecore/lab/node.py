@@ -70,7 +70,7 @@ def job_id() -> str:
 def train(folder: Path, submission: str, minutes: int, command: Sequence[str]) -> int:
     """Train the run in `folder` as a task of a job; the task's exit code."""
     from vaecore.files import trouble
-    from vaecore.lab import jobs, locks, state, supervisor, worker
+    from vaecore.lab import attempts, locks, state, supervisor, worker
     from vaecore.lab.ranks import LEFT_BEHIND
 
     begun, signals = time.monotonic(), Signals()
@@ -85,21 +85,21 @@ def train(folder: Path, submission: str, minutes: int, command: Sequence[str]) -
     try:
         lock = locks.take_run(folder)
     except locks.LabError as error:
-        jobs.note(str(error))
+        attempts.note(str(error))
         worker.dismiss(folder)
         return 1
     try:
         try:
-            attempt = jobs.begin_on_cluster(folder, submission, job_id())
+            attempt = attempts.begin_on_cluster(folder, submission, job_id())
         except (locks.LabError, OSError) as error:
-            jobs.note(trouble(error))
+            attempts.note(trouble(error))
             worker.dismiss(folder)
             return 1
         if attempt is None:
-            jobs.note(f"{folder.name} was taken back, or went elsewhere: this job has nothing to do.")
+            attempts.note(f"{folder.name} was taken back, or went elsewhere: this job has nothing to do.")
             worker.dismiss(folder)  # those that share its steps wait for it
             return 0
-        before = jobs.reached(folder)
+        before = attempts.reached(folder)
         log = os.open(folder / "log.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         try:
             signals.worker = subprocess.Popen(
@@ -111,14 +111,14 @@ def train(folder: Path, submission: str, minutes: int, command: Sequence[str]) -
             signals.pass_on()
         code = signals.worker.wait()
         if code == -signal.SIGTERM and (signals.warned or signals.ended):  # before it could take signals
-            jobs.write_exit(folder, attempt, "stopped", "Ended by the cluster before it began.", signalled=True)
+            attempts.write_exit(folder, attempt, "stopped", "Ended by the cluster before it began.", signalled=True)
             code = 0
         last_word = state.told(folder, state.LastWord, [])
         if last_word is None or last_word.attempt != attempt:
             supervisor.speak_for(folder, attempt, code)
         elif last_word.signalled:
             late = time.monotonic() - begun > minutes * 60 - WARNING - EARLY
-            again(folder, signals, signals.warned and late, jobs.reached(folder) > before)
+            again(folder, signals, signals.warned and late, attempts.reached(folder) > before)
         return abs(code)
     finally:
         os.close(lock)
@@ -129,21 +129,21 @@ def again(folder: Path, signals: Signals, late: bool, advanced: bool) -> None:
 
     `late` says that the time limit had come, `advanced` that the training has taken a step in this attempt.
     """
-    from vaecore.lab import jobs, scheduler, state
+    from vaecore.lab import attempts, scheduler, state
 
     job, attempt = job_id(), state.known_attempt(folder)
     if not signals.warned and not _left_running(job):
         return  # cancelled, or SLURM queues it again by itself
     if late and not advanced:
-        jobs.write_exit(folder, attempt, "stopped", "Its time limit came before it had taken a step: give it more "
-                        "time, then resume.")
+        attempts.write_exit(folder, attempt, "stopped", "Its time limit came before it had taken a step: give it more "
+                            "time, then resume.")
         return
-    attempt = jobs.begin_again(folder, "after its time limit" if late else "after another job took its place")
+    attempt = attempts.begin_again(folder, "after its time limit" if late else "after another job took its place")
     try:
         scheduler.tool("scontrol", "requeue", job, limit=60.0)
     except scheduler.NoAnswer as error:
-        jobs.write_exit(folder, attempt, "stopped", f"Saved before its time was up, but SLURM did not queue it again: "
-                        f"{error}. Resume continues there.")
+        attempts.write_exit(folder, attempt, "stopped", "Saved before its time was up, but SLURM did not queue it "
+                            f"again: {error}. Resume continues there.")
 
 
 def _left_running(job: str) -> bool:

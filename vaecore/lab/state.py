@@ -31,7 +31,7 @@ import os
 import re
 import socket
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
@@ -198,76 +198,75 @@ def log_tail(folder: Path, lines: int = 40) -> str:
 def _look(folder: Path) -> Status:
     waiting = tickets(place(folder)[0])
     ticket = ticket_of(folder, waiting)
-    running = ticket is None and busy(folder)
+    held = ticket is None and busy(folder)
     broken: list[str] = []
-    launch, last_word = told(folder, Launch, broken), told(folder, LastWord, broken)
-    beat = told(folder, Beat, broken)
-    attempt = max(found.attempt if found else 0 for found in (launch, beat, last_word))
-    host = launch.host[:100] if launch and launch.host else socket.gethostname()
-    age = rate = seconds_left = position = None
-    if beat and beat.attempt == attempt and ticket is None:
-        age = _age(folder, beat)
-    elsewhere = launch is not None and launch.attempt == attempt and launch.elsewhere and (
-        age if age is not None else owners.age(folder / "launch.json")) < GONE
-    asked, doing = (folder / "stop").exists(), ""
-    there: _There | None = None
-    if ticket is None and launch and launch.attempt == attempt and launch.backend == "slurm" and (
-            last_word is None or last_word.attempt < attempt or last_word.signalled):
-        sign = age if beat and beat.attempt == attempt else None
-        there = _on_cluster(folder, launch, running, sign, ended=bool(last_word and last_word.attempt == attempt))
-    job, where = _job(folder, launch) if ticket is None else ("", "")
-
-    state: State
+    launch, last_word, beat = told(folder, Launch, broken), told(folder, LastWord, broken), told(folder, Beat, broken)
+    attempt = max(found.attempt if found else 0 for found in (launch, last_word, beat))
     if ticket is not None:
         position, attempt = 1 + waiting.index(ticket), max(attempt, int(ticket.name.split("-", 3)[2]))
-        state, detail = "queued", f"Waiting, place {position} in the queue{_with_whom(folder, waiting)}."
-    elif there and there.state != "running":
-        state, detail = there.state, there.detail
-    elif last_word and last_word.attempt == attempt and not running and there is None:
-        state, detail = last_word.state, last_word.detail[:1000]
-    elif running or elsewhere or there:
-        state, detail = "running", there.detail if there else f"Running on {host}." if elsewhere else ""
-        if age is not None and beat and (rate := beat.rate or None):
-            seconds_left = max(0.0, beat.total - beat.step) / rate
-        if asked:
-            detail = "Stopping: it saves a checkpoint first."
-        elif age is not None and age > SILENCE:
-            detail = f"No sign of life for {age:.0f} s: it may be suspended, or the machine is overloaded."
-        elif rate is None:
-            doing = beat.doing[:300] if beat and beat.attempt == attempt else ""
-            detail = doing or detail or "Starting."
-    elif attempt == 0 and (folder / "weights.safetensors").is_file():
-        state, detail = "finished", "A trained checkpoint."  # shipped, or copied from somebody
-    elif attempt == 0:
-        state, detail = "new", "Not started yet."
-    elif asked:
-        state, detail = "stopped", "Killed on request; resume continues from the last checkpoint."
+        now = Status("queued", f"Waiting, place {position} in the queue{_with_whom(folder, waiting)}.", attempt,
+                     position=position)
     else:
-        state = "lost"
-        detail = (
-            "Its process is gone and left no word: the machine was restarted, the process was killed, or the "
-            "disk was full or failed. Resume continues from the last checkpoint."
-        )
+        now = _begun(folder, attempt, held, launch, last_word, beat)
     if broken:
-        detail = f"{detail} Passed over: {' '.join(broken)}".strip()
-    step, total, epoch = (int(beat.step), int(beat.total), beat.epoch) if beat else (0, 0, 0.0)
-    stopping = asked and state == "running"
-    return Status(
-        state,
-        detail,
-        attempt,
-        step,
-        total,
-        epoch,
-        seconds_left,
-        rate,
-        age,
-        position,
-        stopping,
-        doing,
-        where + (f" on {there.nodes}" if there and there.nodes else ""),
-        job,
-    )
+        now = replace(now, detail=f"{now.detail} Passed over: {' '.join(broken)}".strip())
+    return replace(now, step=int(beat.step), total=int(beat.total), epoch=beat.epoch) if beat else now
+
+
+def _begun(folder: Path, attempt: int, held: bool, launch: Launch | None, last_word: LastWord | None,
+           beat: Beat | None) -> Status:
+    """Where a run stands that does not wait here; `held` says that its lock is, `attempt` which was the last."""
+    opened_by = launch if launch and launch.attempt == attempt else None
+    ended = last_word if last_word and last_word.attempt == attempt else None
+    sign = beat if beat and beat.attempt == attempt else None
+    age, asked = _age(folder, sign) if sign else None, (folder / "stop").exists()
+    job, where = _job(folder, launch)
+    there: _There | None = None
+    if opened_by and opened_by.backend == "slurm" and (ended is None or ended.signalled):
+        there = _on_cluster(folder, opened_by, held, age, ended=ended is not None)
+    if there and there.nodes:
+        where = f"{where} on {there.nodes}"
+
+    def standing(state: State, detail: str) -> Status:
+        return Status(state, detail, attempt, heartbeat_age=age, place=where, job=job)
+
+    if there and there.state != "running":
+        return standing(there.state, there.detail)
+    if ended and not held and there is None:
+        return standing(ended.state, ended.detail[:1000])
+    elsewhere = opened_by is not None and opened_by.elsewhere and (
+        age if age is not None else owners.age(folder / "launch.json")) < GONE
+    if held or there or elsewhere:
+        on = there.detail if there else f"Running on {_host(opened_by)}." if elsewhere else ""
+        return _under_way(standing("running", on), sign, stopping=asked)
+    if attempt == 0 and (folder / "weights.safetensors").is_file():
+        return standing("finished", "A trained checkpoint.")  # shipped, or copied from somebody
+    if attempt == 0:
+        return standing("new", "Not started yet.")
+    if asked:
+        return standing("stopped", "Killed on request; resume continues from the last checkpoint.")
+    return standing("lost", "Its process is gone and left no word: the machine was restarted, the process was killed, "
+                            "or the disk was full or failed. Resume continues from the last checkpoint.")
+
+
+def _host(launch: Launch | None) -> str:
+    """The machine that opened an attempt; this one where nobody says."""
+    return launch.host[:100] if launch and launch.host else socket.gethostname()
+
+
+def _under_way(now: Status, sign: Beat | None, *, stopping: bool) -> Status:
+    """A run that is running, with how fast it goes and what it does, by the sign of life of its attempt."""
+    rate = (sign.rate or None) if sign else None
+    left = max(0.0, sign.total - sign.step) / rate if sign and rate else None
+    doing, detail, silence = "", now.detail, now.heartbeat_age or 0.0
+    if stopping:
+        detail = "Stopping: it saves a checkpoint first."
+    elif silence > SILENCE:
+        detail = f"No sign of life for {silence:.0f} s: it may be suspended, or the machine is overloaded."
+    elif rate is None:
+        doing = sign.doing[:300] if sign else ""
+        detail = doing or detail or "Starting."
+    return replace(now, detail=detail, rate=rate, seconds_left=left, stopping=stopping, doing=doing)
 
 
 @dataclass(frozen=True)

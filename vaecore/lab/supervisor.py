@@ -15,12 +15,13 @@ import time
 from pathlib import Path
 
 from vaecore.files import trouble
-from vaecore.lab import jobs, locks, ranks, state
+from vaecore.lab import attempts, jobs, locks, ranks, state
 from vaecore.lab.jobs import Taken
 
 WORKER = [sys.executable, "-m", "vaecore.lab.worker"]
 GIVEN_BACK = 0.1  # seconds after which the lock of a member of a stack that ended is free at the latest
-SILENT = f"The disk took no more writes, not even the last words: it was full, or failed. Mend it, then {jobs.RESUME}."
+SILENT = ("The disk took no more writes, not even the last words: it was full, or failed. Mend it, then "
+          f"{attempts.RESUME}.")
 NO_LAST_WORD = 74  # the worker's exit code when it could not write exit.json
 
 
@@ -68,8 +69,8 @@ def run(taken: list[Taken], slot_lock: int) -> None:
                 speak_for(folder, job.attempt, code)
     except OSError as error:
         for folder, job in held.items():
-            jobs.note(f"{folder.name}: {error}")
-            speak(folder, job.attempt, "failed", f"Its process could not be started. {trouble(error, jobs.RESUME)}")
+            attempts.note(f"{folder.name}: {error}")
+            speak(folder, job.attempt, "failed", f"Its process could not be started. {trouble(error, attempts.RESUME)}")
     finally:
         for job in held.values():
             os.close(job.lock)
@@ -109,9 +110,9 @@ def speak(folder: Path, attempt: int, outcome: state.Outcome, detail: str) -> No
     """A full disk may have room again soon. When it has not, the run reads "lost", which says what can be done."""
     for _ in range(5):
         try:
-            return jobs.write_exit(folder, attempt, outcome, detail)
+            return attempts.write_exit(folder, attempt, outcome, detail)
         except OSError as error:
-            jobs.note(f"{folder.name}: {error}")
+            attempts.note(f"{folder.name}: {error}")
             if not folder.is_dir():
                 return
             time.sleep(1.0)

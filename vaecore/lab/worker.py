@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, Self, TextIO
 from vaecore import permission
 from vaecore.errors import OutOfMemory, short_of_memory
 from vaecore.files import of_disk, trouble
-from vaecore.lab import jobs, ranks, state, where
+from vaecore.lab import attempts, ranks, state, where
 from vaecore.lab.control import Control, Heartbeat, Heartbeats
 from vaecore.lab.locks import LabError, training_lock
 from vaecore.lab.previews import write_preview
@@ -49,10 +49,11 @@ def main(arguments: list[str]) -> int:
         if place is not None and place.rank:
             return follow(folder)
         with training_lock(folder, lock):
-            if lock is None and jobs.finished(folder):
-                jobs.note(f"{folder.name} has finished: there is nothing left to train. Fork it to train it further.")
+            if lock is None and attempts.finished(folder):
+                attempts.note(f"{folder.name} has finished: there is nothing left to train. Fork it to train it "
+                              "further.")
                 return 0
-            attempt = jobs.begin(folder) if lock is None else state.known_attempt(folder)
+            attempt = attempts.begin(folder) if lock is None else state.known_attempt(folder)
             led = True
             return work(folder, attempt)
     except (LabError, OSError) as error:
@@ -105,7 +106,7 @@ def work(folder: Path, attempt: int) -> int:
     try:
         outcome, _ = attempted(folder, attempt, control)
     except OSError as error:
-        jobs.note(f"exit.json could not be written: {trouble(error, jobs.RESUME)}")
+        attempts.note(f"exit.json could not be written: {trouble(error, attempts.RESUME)}")
         return NO_LAST_WORD
     return 1 if outcome == "failed" else 0
 
@@ -124,8 +125,8 @@ def work_together(folders: list[Path], held: list[int]) -> int:
             try:
                 members.append(everything.enter_context(Member(*given)))
             except (OSError, LabError) as error:  # as a log that leads out of the folder: the others go on
-                jobs.write_exit(given[0], state.known_attempt(given[0]), "failed",
-                                f"It could not be started. {trouble(error, jobs.RESUME)}")
+                attempts.write_exit(given[0], state.known_attempt(given[0]), "failed",
+                                f"It could not be started. {trouble(error, attempts.RESUME)}")
         hearts = Heartbeats([member.heart for member in members])
         everything.callback(hearts.end)
 
@@ -182,7 +183,7 @@ class Member:
             raise
         self._log = self._held.enter_context(os.fdopen(log, "w", 1, "utf-8"))
         with self.aside():
-            jobs.note(f"--- attempt {self.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}, "
+            attempts.note(f"--- attempt {self.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}, "
                       "stacked")
         self.heart.beat()
         return self
@@ -207,10 +208,10 @@ class Member:
         hearts.stop(self.heart)
         try:
             signalled = outcome == "stopped" and self.control.signalled
-            jobs.write_exit(self.folder, self.attempt, outcome, detail, signalled=signalled)
+            attempts.write_exit(self.folder, self.attempt, outcome, detail, signalled=signalled)
         except OSError as error:
             self.silent = True
-            jobs.note(f"exit.json could not be written: {trouble(error, jobs.RESUME)}")
+            attempts.note(f"exit.json could not be written: {trouble(error, attempts.RESUME)}")
         self._held.close()
 
 
@@ -225,7 +226,7 @@ def train_here(folder: Path, control: Control) -> state.Outcome:
     permission.require("train a run")
     threads = torch.get_num_threads()
     with training_lock(folder), obeying(control), (folder / "log.txt").open("a", encoding="utf-8") as log:
-        attempt = jobs.begin(folder)
+        attempt = attempts.begin(folder)
         try:
             with contextlib.redirect_stdout(log):
                 outcome, error = attempted(folder, attempt, control)
@@ -242,7 +243,7 @@ def attempted(folder: Path, attempt: int, control: Control) -> tuple[state.Outco
 
     Raises `OSError` where the last word could not be written.
     """
-    jobs.note(f"--- attempt {attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}")
+    attempts.note(f"--- attempt {attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}")
     heart = Heartbeat(folder, attempt, control)
     heart.beat()  # so that the process can be found, and killed, while torch loads
     outcome: state.Outcome
@@ -265,7 +266,7 @@ def attempted(folder: Path, attempt: int, control: Control) -> tuple[state.Outco
             if not of_disk(error):  # where the disk fails, where we stood says nothing
                 traceback.print_exc(file=sys.stdout)
     heart.stop()
-    jobs.write_exit(folder, attempt, outcome, detail, signalled=outcome == "stopped" and control.signalled)
+    attempts.write_exit(folder, attempt, outcome, detail, signalled=outcome == "stopped" and control.signalled)
     return outcome, failure
 
 
@@ -286,9 +287,9 @@ def trained(folder: Path, attempt: int, control: Control) -> Literal["finished",
     from vaecore.training import train
 
     def end(why: str) -> None:
-        jobs.note(why)
+        attempts.note(why)
         with contextlib.suppress(OSError):
-            jobs.write_exit(folder, attempt, "failed", why)
+            attempts.write_exit(folder, attempt, "failed", why)
         os._exit(1)
 
     place, last = ranks.rank(), where.kept(folder)
@@ -316,7 +317,8 @@ def last_words(how: Literal["finished", "stopped"] | BaseException, folder: Path
     if isinstance(how, BaseException):
         return "failed", explain(how)
     before = f"{control.doing.removesuffix('.')}: stopped" if control.doing else f"Stopped at step {control.step}"
-    why = "Ended by the cluster." if control.signalled and "SLURM_JOB_ID" in os.environ else jobs.why_stopped(folder)
+    by_cluster = control.signalled and "SLURM_JOB_ID" in os.environ
+    why = "Ended by the cluster." if by_cluster else attempts.why_stopped(folder)
     stopped = f"{why} {before}; resume continues there.".strip()
     return how, "Finished." if how == "finished" else stopped
 
@@ -355,7 +357,7 @@ def explain(error: BaseException) -> str:
     if isinstance(error, ranks.Lost):  # the words of another process, or on its end
         return said
     if of_disk(error):
-        return trouble(error, jobs.RESUME)
+        return trouble(error, attempts.RESUME)
     if any(map(short_of_memory, chain)) and not isinstance(error, OutOfMemory):  # which knows more
         return "Out of memory: close other programs and resume, or fork it with a smaller batch or model."
     if advice := getattr(error, "advice", None):

@@ -45,13 +45,13 @@ while any(lab.status(folder).state in lab.LIVE for folder in (root / "runs").ite
 SLOW = """
 import os, sys, time
 from pathlib import Path
-from vaecore.lab import jobs, state, supervisor
+from vaecore.lab import attempts, jobs, state, supervisor
 supervisor.WORKER = [sys.executable, {stand_in!r}, "worker"]
-root, write = Path({root!r}), jobs.write_json_atomic
+root, write = Path({root!r}), attempts.write_json_atomic
 def late(path, facts):
     time.sleep(0.5)
     write(path, facts)
-jobs.write_json_atomic = late
+attempts.write_json_atomic = late
 slot = os.open(root / "slots" / "0", os.O_RDWR)
 (root / ("ready-" + os.uname().nodename)).touch()
 while not (root / "go").exists():
@@ -126,10 +126,10 @@ def test_a_run_of_another_machine_is_seen_stopped_and_not_begun_twice(root: Path
     assert (now.state, state.busy(folder)) == ("running", False)  # its lock is not seen here
     with pytest.raises(lab.LabError, match="running already"):
         lab.submit(folder)
-    from vaecore.lab import jobs
+    from vaecore.lab import attempts
 
     with pytest.raises(owners.Elsewhere, match="being trained on one"):
-        jobs.begin(folder)
+        attempts.begin(folder)
     lab.stop(folder)
     assert lab.wait(folder, 60).state == "stopped"
     assert machine.wait(60) == 0

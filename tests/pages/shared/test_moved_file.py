@@ -9,7 +9,7 @@ import pytest
 
 from tests.pages import demo
 from vaecore.config import changed, preset
-from vaecore.lab import jobs
+from vaecore.lab import attempts
 from vaecore.store import Run, Store
 from vaecore.training import train
 
@@ -44,7 +44,7 @@ def test_evaluate_asks_where_a_moved_file_lies(own: Run, tmp_path: Path) -> None
 
 
 def test_the_queue_asks_where_a_moved_file_lies(own: Run, tmp_path: Path) -> None:
-    jobs.write_exit(own.path, 0, "failed", "The file is not there.")
+    attempts.write_exit(own.path, 0, "failed", "The file is not there.")
     at = demo.open_page("train")
     at.text_input(key="queue-where-own").set_value(str(tmp_path / "moved.csv")).run()
     assert not at.exception and place(own) == str(tmp_path / "moved.csv")

@@ -14,7 +14,7 @@ from pages.shared import measure, placing
 from tests.pages.train.test_train_page import good, page, said
 from vaecore import lab
 from vaecore.config import preset
-from vaecore.lab import LabError, cluster, jobs, scheduler
+from vaecore.lab import LabError, attempts, cluster, jobs, scheduler
 from vaecore.lab.scheduler import Partition, Word
 from vaecore.lab.where import keep
 from vaecore.store import Run, Store
@@ -167,7 +167,7 @@ def test_what_waits_on_a_cluster_can_be_cancelled_and_go_on_anywhere(slurm: Fake
 def test_from_here_a_run_goes_on_where_the_session_chose_to(slurm: Fake, store: Store) -> None:
     run = store.create(preset("vae-digits"), "one")
     keep(run.path, lab.Here())
-    jobs.write_exit(run.path, jobs.begin(run.path), "stopped", "Stopped at step 3.")
+    attempts.write_exit(run.path, attempts.begin(run.path), "stopped", "Stopped at step 3.")
     assert not [each for each in page().button if each.key == "queue-elsewhere-one"]
     at = page(on="slurm", partition="gpu")
     assert at.button(key="queue-elsewhere-one").label == "Resume on SLURM"
