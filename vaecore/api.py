@@ -10,7 +10,7 @@ import difflib
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, overload
 
 from vaecore.store import Run, Store, StoreError
 from vaecore.views import view_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Opened = Checkpoint | Codeless | CrossModal | SentenceCheckpoint | VideoCheckpoint
 
 CONFIG_FILES = (".json", ".yaml", ".yml")
+MOST_SEEDS = 1_000
 
 
 def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, Any] | None = None, name: str = "",
@@ -67,28 +68,53 @@ def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, An
     return _opened(run)
 
 
-def submit(start: str | Path | RunConfig, *, where: Here | Slurm | None = None, data: Any = None,
+@overload
+def submit(start: str | Path | RunConfig, *, where: Here | Slurm | None = None, data: Any = None, seeds: None = None,
            set: Mapping[str, Any] | None = None, name: str = "", store: Store | Path | str | None = None,
-           silent: bool = False, **settings: Any) -> Run:
+           silent: bool = False, **settings: Any) -> Run: ...
+
+
+@overload
+def submit(start: str | Path | RunConfig, *, where: Here | Slurm | None = None, data: Any = None, seeds: int,
+           set: Mapping[str, Any] | None = None, name: str = "", store: Store | Path | str | None = None,
+           silent: bool = False, **settings: Any) -> list[Run]: ...
+
+
+def submit(start: str | Path | RunConfig, *, where: Here | Slurm | None = None, data: Any = None,
+           seeds: int | None = None, set: Mapping[str, Any] | None = None, name: str = "",
+           store: Store | Path | str | None = None, silent: bool = False, **settings: Any) -> Run | list[Run]:
     """Train a model in the background, in the lab's queue or on a cluster, and return its run at once.
 
         run = vaecore.submit("vae-mnist", epochs=20)
         run = vaecore.submit("vae-mnist", latent_size=32, where=vaecore.Slurm(partition="gpu", gpus=1, time=120))
         vaecore.status(run)                            # queued, running, finished ...
         checkpoint = vaecore.load(vaecore.wait(run))   # once it has ended
+        four = vaecore.submit("vae-mnist", seeds=4)    # a list of runs
 
-    `where` is `vaecore.Here()`, the queue of this machine and what is usual, or `vaecore.Slurm(...)`. All else is that
-    of `fit`. The training outlives this process; pages and command line see it, and stop it.
+    `where` is `vaecore.Here()`, the queue of this machine and what is usual, or `vaecore.Slurm(...)`. With `seeds`
+    so many runs are trained that differ in their seeds alone, from the configuration's on, 1 to 1,000, each called
+    `name` and its seed: small models stacked in one process, on a cluster as an array. All else is that of `fit`. The
+    training outlives this process; pages and command line see it, and stop it.
 
     Raises what `fit` raises before its first step, and `vaecore.lab.LabError` where it cannot be queued there.
     """
     from vaecore import lab
+    from vaecore.schema import problem
 
     place = lab.Here() if where is None else where
+    if seeds is not None and not 1 <= seeds <= MOST_SEEDS:
+        raise problem("seeds", seeds, f"{seeds} runs cannot be trained at once.", f"Use 1 to {MOST_SEEDS:,}.")
     lab.require_place(place)
-    run = _store(store).create(_checked(start, data, {**(set or {}), **settings}, _store(store), silent=silent), name)
-    lab.submit_new([run.path], place)
-    return run
+    here = _store(store)
+    config = _checked(start, data, {**(set or {}), **settings}, here, silent=silent)
+    if seeds is None:
+        run = here.create(config, name)
+        lab.submit_new([run.path], place)
+        return run
+    runs = [here.create(config.model_copy(update={"seed": seed}), f"{name}-{seed}" if name else "")
+            for seed in range(config.seed, config.seed + seeds)]
+    lab.submit_new([run.path for run in runs], place)
+    return runs
 
 
 def resume(reference: str | Path | Run, *, where: Here | Slurm | None = None,
@@ -98,8 +124,9 @@ def resume(reference: str | Path | Run, *, where: Here | Slurm | None = None,
         vaecore.resume("mine")
         vaecore.resume("mine", where=vaecore.Slurm(partition="gpu"))
 
-    Without `where` it goes where it ran last. Raises `StoreError` where there is no such run, `DataUnavailable` where
-    its data are gone, and `vaecore.lab.LabError` where it runs already, has finished, or cannot be queued there.
+    Without `where` it goes where it ran last; a copy of a run that was made elsewhere goes on here. Raises `StoreError`
+    where there is no such run, `DataUnavailable` where its data are gone, and `vaecore.lab.LabError` where it runs
+    already, has finished, or cannot be queued there.
     """
     from vaecore import lab
     from vaecore.data.identity import check_there

@@ -99,7 +99,8 @@ def _state(run: Run, status: lab.Status) -> None:
     st.badge(look.word, icon=look.icon, color=look.colour,
              help=escaped(" ".join(filter(None, [status.detail, status.place and f"{status.place}."]))) or None)
     st.markdown(f"**{escaped(run.title)}**", width="content", help=escaped(run.id) if run.title != run.id else None)
-    st.markdown("" if status.state in lab.LIVE else history.standing(status), width="stretch")
+    standing = "" if status.state in lab.LIVE else history.standing(status)
+    st.markdown(" · ".join(filter(None, [escaped(status.place), standing])), width="stretch")
 
 
 def _verdict(run: Run, judged: Verdict, look: Look) -> None:

@@ -18,7 +18,7 @@ from pages.shared.moved import ask_where
 from pages.shared.words import Colour, duration, escaped
 from vaecore import lab
 from vaecore.files import trouble
-from vaecore.lab.where import in_words, kept
+from vaecore.lab.where import elsewhere, in_words, kept
 from vaecore.library.headline import names
 from vaecore.store import Run, Store, StoreError
 
@@ -150,6 +150,8 @@ def _actions(run: Run, status: lab.Status) -> None:
         elif status.state != "finished":
             last = kept(run.path)
             place = f" On {in_words(last)}, as last time." if last != lab.Here() else ""
+            if (there := elsewhere(run.path)) is not None:
+                place = f" Here; where it came from it was asked to run on {in_words(there)}."
             button("Resume", ":material/play_arrow:", lambda r: lab.submit(r.path),
                    f"Go on from the last checkpoint, or from the beginning where there is none.{place}")
             if (other := placing.other(last)) is not None:

@@ -4,6 +4,7 @@ needed: what would be handed over is written down."""
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,7 +40,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
 
     monkeypatch.setattr(lab, "submit", lambda folder, where=None: together([folder], where))
     monkeypatch.setattr(lab, "submit_new", together)
-    monkeypatch.setattr(cluster, "require", lambda _: None)
+    monkeypatch.setattr(cluster, "require", lambda: None)
     return found
 
 
@@ -87,6 +88,21 @@ def test_a_run_is_resumed_where_it_ran_last_or_elsewhere(sent: Sent, tmp_path: P
     assert json.loads(capsys.readouterr().out)["on"] == "here"
 
 
+def test_a_copied_run_goes_on_here_and_that_is_said(sent: Sent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                    capsys: pytest.CaptureFixture[str]) -> None:
+    colleague, mine = Store(tmp_path / "colleague"), Store(tmp_path / "mine")
+    keep(colleague.create(vaecore.preset("vae-digits"), "one").path, GPU)
+    shutil.copytree(colleague.root / "runs" / "one", mine.root / "runs" / "one")
+    assert call(monkeypatch, mine.root, "resume", "one", "--detach") == 0
+    assert "one goes on here. Where it came from it was asked to run on SLURM, partition gpu, 120 minutes: say --on" \
+        in capsys.readouterr().err.replace("\n", " ")
+    monkeypatch.setattr(jobs, "kick", lambda _: None)
+    jobs.submit(mine.root / "runs" / "one")
+    assert lab.queue(mine.root) == ["one"]
+    assert call(monkeypatch, mine.root, "resume", "one", "--detach", *ON) == 0
+    assert sent == [(["one"], None), (["one"], GPU)]
+
+
 def test_an_experiment_is_an_array(sent: Sent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name, series = next((name, study.series) for name, study in EXPERIMENTS.items() if study.series)
     monkeypatch.setattr(type(next(iter(series.runs().values())).data), "load", lambda _: None)  # many clips, some s
@@ -100,6 +116,9 @@ def test_an_experiment_is_an_array(sent: Sent, tmp_path: Path, monkeypatch: pyte
     (["--partition", "gpu"], "--partition: This machine has no such field. Say --on slurm too."),
     (["--on", "slurm", "--partition", "a b"], "--partition: 'a b' is not written as it has to be."),
     (["--on", "slurm", "--time", "0"], "--time: 0 is too small. Use at least 1."),
+    (["--on", "slurm", "--extra", "qos=long,wrap=rm"], "--extra: 'wrap' is no option that is passed on."),
+    (["--on", "slurm", "--processes", "3", "--nodes", "2"],
+     "--nodes: 3 processes cannot be spread evenly over 2 nodes. Use a number of processes that is a multiple"),
 ])
 def test_what_cannot_be_is_refused_before_there_is_a_run(sent: Sent, tmp_path: Path, options: list[str], words: str,
                                                          monkeypatch: pytest.MonkeyPatch,
@@ -140,7 +159,12 @@ def test_a_training_is_submitted_from_python(sent: Sent, tmp_path: Path) -> None
     assert sent == [(["one"], GPU), (["two"], lab.Here()), (["one"], None), (["one"], lab.Here(processes=2))]
     with pytest.raises(ConfigError, match=r"training\.epochs: 0 is too small"):
         vaecore.submit("vae-digits", epochs=0, store=tmp_path, silent=True)
-    assert len(sent) == 4
+    runs = vaecore.submit("vae-digits", name="s", seed=3, seeds=2, where=GPU, store=tmp_path, silent=True)
+    assert [(run.id, run.config().seed) for run in runs] == [("s-3", 3), ("s-4", 4)]
+    assert sent[4:] == [(["s-3", "s-4"], GPU)]
+    with pytest.raises(ConfigError, match=r"seeds: 0 runs cannot be trained at once\. Use 1 to 1,000\."):
+        vaecore.submit("vae-digits", seeds=0, store=tmp_path, silent=True)
+    assert len(sent) == 5
 
 
 def test_a_run_is_followed_and_waited_for_from_python(tmp_path: Path) -> None:

@@ -568,7 +568,7 @@ def readers() -> list[Reader]:
         _of_run(
             "where.json", told({"kind": "here"}, {"kind": "slurm", "partition": "p", "cpus": 2}), "vaecore.lab.where"
         ),
-        _of_run("stop", told("1", "now", "7"), "vaecore.lab.jobs"),
+        _of_run("stop", told("1", "now", "7"), "vaecore.lab.attempts"),
         _of_run("log.txt", told("a line\nanother\n" * 20), "vaecore.lab.state"),
         Reader(
             "metrics.jsonl",

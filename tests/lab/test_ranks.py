@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import signal
 import socket
@@ -16,9 +17,11 @@ import pytest
 
 from tests.training.runs import small, timeless
 from vaecore import lab
+from vaecore.config import Training
 from vaecore.lab import LabError, ranks, state
 from vaecore.store import Store
 from vaecore.training import train
+from vaecore.training.ranks import group
 
 ROOT = Path(__file__).parents[2]
 # Long enough to be caught in the middle; 64 rows are unequal parts for three processes.
@@ -160,3 +163,16 @@ def test_nonsense_in_the_environment_is_said(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(LabError, match="RANK is 'first'"):
         ranks.rank()
     assert "RANK" not in ranks.alone()
+
+
+def test_who_waits_in_vain_for_another_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    for name, value in {"RANK": "0", "WORLD_SIZE": "2", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1",
+                        "MASTER_PORT": str(port)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv(group.RENDEZVOUS, raising=False)
+    monkeypatch.setattr(group, "JOINING", datetime.timedelta(seconds=0.3))
+    with pytest.raises(group.RankLost, match=r"^Rank 0 of 2 has waited .* not all have come"):
+        group.Ranks.join(Training(device="cpu"))

@@ -1,5 +1,8 @@
 """What SLURM's commands print, read without SLURM; and who asks it, how often, and what no answer is taken for."""
 
+import contextlib
+import os
+import sys
 import threading
 import time
 from pathlib import Path
@@ -8,17 +11,22 @@ import pytest
 
 from vaecore import lab
 from vaecore.files import write_json_atomic
-from vaecore.lab import cluster, scheduler
+from vaecore.lab import attempts, cluster, jobs, scheduler
 from vaecore.lab.locks import LabError
 from vaecore.lab.scheduler import Asked, NoAnswer, Word
-from vaecore.lab.where import Slurm
+from vaecore.lab.where import Slurm, further
+from vaecore.schema import ConfigError, parse
+
+SUBMISSION = "0123456789abcdef" * 2
 
 
 def test_jobs_are_read_a_line_each() -> None:
-    told = ("12|RUNNING|None|n1\n13_0|PENDING|JobArrayTaskLimit|\n13_1|FAILED|NonZeroExitCode|n[2-3]\n"
-            "14_[0-3%2]|PENDING|Priority|\nslurm_load_jobs error: something\n15|PENDING|(Resources, a|b)|\n")
+    ours = f"/the|lab/slurm/{SUBMISSION}/.submission_file_1.sh"
+    told = (f"12|RUNNING|None|n1|{ours}\n13_0|PENDING|JobArrayTaskLimit||/home/me/slurm/own.sh\n"
+            "13_1|FAILED|NonZeroExitCode|n[2-3]|(null)\n14_[0-3%2]|PENDING|Priority||\n"
+            "slurm_load_jobs error: something\n15|PENDING|(Resources, a|b)||\n")
     assert scheduler.parsed(told) == {
-        "12": Word("RUNNING", "None", "n1"), "13_0": Word("PENDING", "JobArrayTaskLimit"),
+        "12": Word("RUNNING", "None", "n1", SUBMISSION), "13_0": Word("PENDING", "JobArrayTaskLimit"),
         "13_1": Word("FAILED", "NonZeroExitCode", "n[2-3]")}
 
 
@@ -126,7 +134,7 @@ def test_without_slurm_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "sbatch was not found" in cluster.refusal()
     assert scheduler.word("12") is None
     with pytest.raises(LabError, match="sbatch was not found"):
-        cluster.require(Slurm())
+        cluster.require()
 
 
 def test_without_submitit_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,11 +144,11 @@ def test_without_submitit_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
 
 
 def test_only_what_sbatch_may_be_told_is_passed_on() -> None:
-    assert cluster.further(Slurm(extra="qos=long,exclusive,--constraint=a100")) == {
+    assert further(Slurm(extra="qos=long,exclusive,--constraint=a100").extra) == {
         "qos": "long", "exclusive": True, "constraint": "a100"}
     for extra in ("wrap=rm", "output=x", "array=1-4", "uid=0", "chdir=x"):
-        with pytest.raises(LabError, match="is no option that is passed on"):
-            cluster.further(Slurm(extra=extra))
+        with pytest.raises(ConfigError, match=r"^extra: '[a-z]+' is no option that is passed on\. Use"):
+            parse(Slurm, {"kind": "slurm", "extra": extra})
 
 
 @pytest.mark.parametrize("job", ["", "12;rm", "-u", "12_", "../..", "1" * 40])
@@ -183,3 +191,132 @@ def test_a_folder_of_another_user_is_no_error(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr(scheduler, "tool", lambda *_command: pytest.fail("it was asked"))
     monkeypatch.setattr(Path, "is_dir", closed)
     assert "was not submitted from this store" in cluster.cancel(tmp_path, "ab12", "77")
+
+
+# -- a submission, and what is left of it ------------------------------------------------------------
+
+
+@pytest.fixture
+def squeue(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
+    """What squeue prints, a line a job; and the commands that were called but for it."""
+    said: dict[str, list[str]] = {"jobs": [], "called": []}
+
+    def tool(*command: str, **_: float) -> str:
+        if command[0] == "squeue":
+            if said["jobs"] == ["down"]:
+                raise NoAnswer("down")
+            return "".join(f"{line}\n" for line in said["jobs"])
+        said["called"].append(" ".join(command))
+        return ""
+
+    monkeypatch.setattr(scheduler, "tool", tool)
+    monkeypatch.setattr(scheduler, "installed", lambda: True)
+    monkeypatch.setattr(scheduler, "_jobs", Asked(scheduler._ask, fresh=0.0, old=60.0))
+    monkeypatch.setattr(scheduler, "_seen", {})
+    return said
+
+
+def made(root: Path, *names: str) -> list[Path]:
+    folders = [root / "runs" / name for name in names]
+    for folder in folders:
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text("{}")
+    return folders
+
+
+def until(folder: Path, state: str) -> lab.Status:
+    """How a run stands, as soon as a new answer of SLURM has told that it stands so."""
+    deadline = time.monotonic() + 30
+    while (now := lab.status(folder)).state != state:
+        assert time.monotonic() < deadline, now
+        scheduler.forget()
+        time.sleep(0.01)
+    return now
+
+
+def test_a_job_that_nobody_has_noted_is_found_by_its_script(squeue: dict[str, list[str]], tmp_path: Path) -> None:
+    """Whoever submitted was killed between sbatch and the noting of what it said."""
+    folders = made(tmp_path, "first", "second")
+    with attempts.opened_for(SUBMISSION, folders, ()):
+        pass
+    assert lab.status(folders[1]).detail == "It is being handed over to SLURM."
+    for folder in folders:
+        os.utime(folder / "launch.json", (1, 1))
+    script = f"{tmp_path}/slurm/{SUBMISSION}/.submission_file_1.sh"
+    squeue["jobs"] = [f"7_{task}|PENDING|Resources||{script}" for task in (1, 0)] + ["8|RUNNING||n1|/other.sh"]
+    scheduler.forget()
+    now = lab.status(folders[1])
+    assert (now.state, now.detail, now.job) == ("queued", "Waiting for SLURM: for free resources.", "7_1")
+    assert now.place == "SLURM job 7_1" and lab.status(folders[0]).job == "7_0"
+    squeue["jobs"] = ["down"]
+    assert until(folders[1], "unknown").place == "SLURM"
+    squeue["jobs"] = [f"7_1|RUNNING||n2|{script}"]
+    assert until(folders[1], "running").place == "SLURM job 7_1 on n2"
+    assert "whoever submitted it was interrupted" in until(folders[0], "lost").detail
+    with pytest.raises(LabError, match="it was not submitted from this store"):
+        lab.stop(folders[1], now=True)
+    (tmp_path / "slurm" / SUBMISSION).mkdir(parents=True)  # its job's own folder was not made any more
+    lab.stop(folders[1], now=True)
+    assert squeue["called"] == ["scancel 7_1"]
+
+
+def test_what_no_job_and_no_run_needs_is_pruned_a_day_later(squeue: dict[str, list[str]], tmp_path: Path,
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {name: f"{place:032x}" for place, name in enumerate(
+        ["new", "waits", "runs", "unspoken", "ended", "nobodys", "older"])}
+    for place, submission in enumerate(names.values()):
+        (tmp_path / "slurm" / submission / "7").mkdir(parents=True)
+        (tmp_path / "slurm" / submission / "7" / "7_submitted.pkl").touch()
+        if submission != names["new"]:
+            os.utime(tmp_path / "slurm" / submission, (100 - place, 100 - place))
+    (tmp_path / "slurm" / "notes").mkdir()
+    (tmp_path / "slurm" / ("a" * 32)).symlink_to(tmp_path / "runs")
+    unspoken, ended = made(tmp_path, "unspoken", "ended")
+    for folder in (unspoken, ended):
+        with attempts.opened_for(names[folder.name], [folder], ()):
+            pass
+    attempts.write_exit(ended, 1, "finished", "Finished.")
+    squeue["jobs"] = [f"{place}|{state}|||{tmp_path}/slurm/{names[name]}/x.sh" for place, (name, state) in enumerate(
+        [("waits", "PENDING"), ("runs", "RUNNING"), ("ended", "COMPLETED"), ("older", "FAILED")])]
+    monkeypatch.setattr(cluster, "MOST_PRUNED", 2)
+    left = set(names.values()) | {"notes", "a" * 32}
+    for gone in (["older", "nobodys"], ["ended"], []):  # the oldest first, a few at a time
+        jobs._tidy(tmp_path)
+        left -= {names[name] for name in gone}
+        assert {each.name for each in (tmp_path / "slurm").iterdir()} == left
+    monkeypatch.setattr(scheduler, "_jobs", Asked(scheduler._ask, fresh=0.0, old=60.0))
+    squeue["jobs"] = ["down"]
+    assert cluster.old(tmp_path) == [], "while SLURM does not answer nothing is over"
+
+
+def test_what_sbatch_refuses_is_said_once_with_what_was_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                             capfd: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("submitit")
+    tools, [folder] = tmp_path / "bin", made(tmp_path, "one")
+    tools.mkdir()
+    for name in ("sbatch", "srun"):
+        (tools / name).write_text("#!/bin/sh\necho 'sbatch: error: Memory specification can not be satisfied' >&2\n"
+                                  "echo 'sbatch: error: Batch job submission failed: Requested node configuration is "
+                                  "not available' >&2\nexit 1\n")
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
+    with pytest.raises(LabError) as caught:
+        cluster.hand_over([folder], tmp_path, Slurm(processes=2, gpus=1, time=1), SUBMISSION)
+    assert str(caught.value) == (
+        "SLURM refused it: Memory specification can not be satisfied; Requested node configuration is not available. "
+        "It was asked for 3 GiB, 2 GPUs and 2 cores on a node for 1 minute.")
+    assert capfd.readouterr() == ("", "")
+    assert not list((tmp_path / "slurm").iterdir())
+
+
+def test_another_thread_is_heard_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.redirect_stderr(cluster._Others(sys.stderr)):
+        print("sbatch", file=sys.stderr)
+        other = threading.Thread(target=lambda: print("another", file=sys.stderr))
+        other.start()
+        other.join()
+    assert capsys.readouterr().err == "another\n"
+
+
+def test_what_is_usual_fits_a_node_that_is_sold_with_four_gigabytes() -> None:
+    assert Slurm().memory * 1024 <= 3_900

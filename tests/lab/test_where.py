@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from vaecore.config import preset
-from vaecore.lab import Here, LabError, Slurm, attempts, cluster, require_place, status, submit_new
-from vaecore.lab.where import FIELDS, asked, in_words, keep, kept, meant
+from vaecore.lab import Here, LabError, Slurm, attempts, cluster, require_place, status, submit_new, where
+from vaecore.lab.where import FIELDS, asked, demand, elsewhere, in_words, keep, kept, meant
 from vaecore.schema import ConfigError
 from vaecore.store import Store
 
@@ -42,6 +43,8 @@ def test_what_is_not_said_is_as_the_last_time() -> None:
     ({"on": "slurm", "account": "a" * 101}, "is too long. Use at most 100 characters."),
     ({"on": "slurm", "time": "soon"}, "time: 'soon' is not a whole number."),
     ({"on": "here", "processes": 65}, "processes: 65 is too large. Use at most 64."),
+    ({"on": "slurm", "processes": 3, "nodes": 2}, "nodes: 3 processes cannot be spread evenly over 2 nodes."),
+    ({"on": "slurm", "extra": "exclusive,wrap=1"}, "extra: 'wrap' is no option that is passed on."),
 ])
 def test_what_cannot_be_asked_for_names_the_option(said: dict[str, object], words: str) -> None:
     with pytest.raises(ConfigError) as caught:
@@ -59,6 +62,30 @@ def test_what_is_kept_is_read_again_and_broken_is_here(tmp_path: Path) -> None:
     assert set(FIELDS) == {*Here.model_fields, *Slurm.model_fields} - {"kind"}
 
 
+def test_what_was_asked_for_elsewhere_decides_nothing_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that was copied keeps its where.json: from a colleague, another machine, a version that named nobody."""
+    first, copied = tmp_path / "first", tmp_path / "copied"
+    first.mkdir()
+    keep(first, Here(processes=64))
+    shutil.copytree(first, copied)
+    assert (kept(first), elsewhere(first)) == (Here(processes=64), None)
+    assert (kept(copied), elsewhere(copied)) == (Here(), Here(processes=64))
+    (copied / "where.json").write_text('{"kind": "slurm", "partition": "gpu", "time": 120, "gpus": 1}')
+    assert (kept(copied), elsewhere(copied)) == (Here(), GPU)
+    keep(copied, GPU)
+    assert (kept(copied), elsewhere(copied)) == (GPU, None)
+    monkeypatch.setattr("socket.gethostname", lambda: "another-login-node")
+    assert kept(copied) == GPU, "the same user on another machine of the cluster"
+    monkeypatch.setattr(where, "me", lambda: "somebody")
+    assert (kept(copied), elsewhere(copied)) == (Here(), GPU), "another user's folder that lay at the same path there"
+
+
+def test_what_a_job_asks_of_its_nodes_in_words() -> None:
+    assert demand(Slurm(time=1)) == "3 GiB and 1 core on a node for 1 minute"
+    assert demand(Slurm(processes=4, nodes=2, gpus=1, cpus=3, memory=8)) == (
+        "8 GiB, 2 GPUs and 6 cores on each of 2 nodes for 60 minutes")
+
+
 def test_a_place_that_cannot_be_had_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "refusal", lambda: "Sbatch is not here. Train here.")
     require_place(Here())
@@ -68,7 +95,7 @@ def test_a_place_that_cannot_be_had_says_why(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_new_run_that_is_refused_is_taken_back_and_another_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
                                                                    ) -> None:
-    monkeypatch.setattr(cluster, "require", lambda _: None)
+    monkeypatch.setattr(cluster, "require", lambda: None)
     monkeypatch.setattr(cluster, "hand_over", refused)
     store = Store(tmp_path)
     made = store.create(preset("vae-digits"), "made")

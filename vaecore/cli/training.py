@@ -23,7 +23,7 @@ from vaecore.cli.printing import (
     store_at,
 )
 from vaecore.lab.progress import EvaluationLines, preparing, training_bar
-from vaecore.lab.where import in_words, kept, one_by_one
+from vaecore.lab.where import elsewhere, in_words, kept, one_by_one
 from vaecore.store import Run, Store
 
 if TYPE_CHECKING:
@@ -107,6 +107,9 @@ def resume(run: RunArgument, data_path: DataPathOption = "",
     if data_path:
         found.relocate(data_path)
     check_there(found.config().data)  # said here, not in a log
+    if where is None and (there := elsewhere(found.path)) is not None:
+        err.print(f"{found.id} goes on here. Where it came from it was asked to run on {in_words(there)}: say --on and "
+                  "its options to choose.", highlight=False)
     _start(found, where, detach, as_json, made=False)
 
 

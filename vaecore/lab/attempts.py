@@ -135,7 +135,7 @@ def begin_again(folder: Path, why: str) -> int:
     return _open(folder, known_attempt(folder) + 1, **_on_slurm(launch.submission, launch.task), again=why)
 
 
-def _on_slurm(submission: str, task: int) -> dict[str, str | int]:
+def _on_slurm(submission: str, task: int) -> dict[str, Any]:
     """What launch.json says of an attempt on a cluster: enough to find its job there, whoever has noted its number."""
     return {"backend": "slurm", "submission": submission, "task": task, "user": scheduler.me()}
 

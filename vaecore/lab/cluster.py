@@ -3,19 +3,23 @@
 Each is a job of its own, several that are submitted together are one array. submitit hands them over. Its files lie in
 `<store>/slurm/<submission>/<job>/` and never in a run's folder, which may come from somebody else: what it pickles
 there is executed on the nodes. Hence that folder is its owner's alone, and nothing in it is ever read back here but
-what the job wrote to its standard error.
+what the job wrote to its standard error. It is pruned as more is submitted.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shlex
 import shutil
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import vaecore
 from vaecore.files import opened
@@ -23,35 +27,20 @@ from vaecore.lab import scheduler
 from vaecore.lab.locks import LabError
 from vaecore.lab.node import WARNING, WORKER, Training
 from vaecore.lab.scheduler import available, partitions, refusal
-from vaecore.lab.where import Slurm
+from vaecore.lab.where import Slurm, demand, further
 
 __all__ = ["available", "cancel", "errors", "hand_over", "partitions", "refusal", "require"]
 
 FOLDER = "slurm"  # of a store
-EXTRA = {"qos", "constraint", "reservation", "exclude", "nodelist", "gres", "licenses", "exclusive", "nice", "begin",
-         "comment", "hint", "switches", "tmp", "mail-type", "mail-user", "dependency", "wckey"}
+KEPT_FOR = 86_400.0  # seconds: no submission's files are pruned before, as somebody may look for why a job ended
+MOST_PRUNED = 20  # submissions are pruned at a time
 KEPT = ("VAECORE_DATA", "VAECORE_CACHE", "VAECORE_HOME", "OMP_NUM_THREADS")  # what nodes are told of our environment
 
 
-def require(where: Slurm) -> None:
-    """Pass where trainings can be submitted as asked; raises `LabError`, which says what to do instead."""
+def require() -> None:
+    """Pass where trainings can be submitted from here; raises `LabError`, which says what to do instead."""
     if why := refusal():
         raise LabError(why)
-    if where.processes % where.nodes:
-        raise LabError(f"processes: {where.processes} processes cannot be spread evenly over {where.nodes} nodes. "
-                       "Take a multiple.")
-    further(where)
-
-
-def further(where: Slurm) -> dict[str, Any]:
-    """What sbatch is told besides, as its options; raises `LabError` for one that is not let through."""
-    found: dict[str, Any] = {}
-    for part in filter(None, where.extra.split(",")):
-        name, equals, value = part.strip("-").partition("=")
-        if name not in EXTRA:
-            raise LabError(f"extra: {name!r} is no option that is passed on. Take one of {', '.join(sorted(EXTRA))}.")
-        found[name] = value if equals else True
-    return found
 
 
 def hand_over(folders: Sequence[Path], root: Path, where: Slurm, submission: str) -> list[str]:
@@ -71,14 +60,14 @@ def hand_over(folders: Sequence[Path], root: Path, where: Slurm, submission: str
     own.mkdir(mode=0o700)
     trainings = [Training(str(folder.absolute()), submission, where.time, tuple(WORKER)) for folder in folders]
     try:
-        with _outside():
+        with _outside(), contextlib.redirect_stderr(_Others(sys.stderr)):
             executor = SlurmExecutor(own / "%j")
             executor.update_parameters(**_parameters(folders, where))
             jobs = executor.submit_array(trainings)
     except (FailedJobError, FailedSubmissionError, OSError, RuntimeError, ValueError) as error:
         shutil.rmtree(own, ignore_errors=True)
-        raise LabError(f"SLURM refused it: {scheduler.said(str(error)) or type(error).__name__}.".replace("..", ".")
-                       ) from None
+        why = (scheduler.said(str(error)) or type(error).__name__).rstrip(".")
+        raise LabError(f"SLURM refused it: {why}. It was asked for {demand(where)}.") from None
     scheduler.forget()
     return [str(job.job_id) for job in jobs]
 
@@ -95,7 +84,7 @@ def _parameters(folders: Sequence[Path], where: Slurm) -> dict[str, Any]:
         # A training that is told too late cannot save, one that is told too early has no time to train.
         "signal_delay_s": min(WARNING, where.time * 15), "wckey": None,
         "setup": [f"export {name}={shlex.quote(value)}" for name, value in told.items()],
-        "additional_parameters": {"requeue": True, **further(where)},
+        "additional_parameters": {"requeue": True, **further(where.extra)},
         **{name: value for name, value in chosen.items() if value}}
 
 
@@ -114,6 +103,20 @@ def _outside() -> Iterator[None]:
             os.environ.update(hidden)
 
 
+class _Others(io.StringIO):
+    """Standard error for all threads but this one, in which submitit prints what sbatch says and raises it too."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._stream, self._thread = stream, threading.get_ident()
+
+    def write(self, text: str) -> int:
+        return len(text) if threading.get_ident() == self._thread else self._stream.write(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+
 def cancel(root: Path, submission: str, job: str) -> str:
     """Take a job of a store out of SLURM's queue, or end it; why that could not be done, empty where it was.
 
@@ -123,7 +126,9 @@ def cancel(root: Path, submission: str, job: str) -> str:
         return f"{job[:40]!r} is no job."
     known = False
     with contextlib.suppress(OSError):  # another user's folder may not even be looked at
-        known = submission.isalnum() and (root / FOLDER / submission / job).is_dir()
+        own = root / FOLDER / submission
+        # The second where who submitted it was killed before submitit had made the job's folder.
+        known = submission.isalnum() and ((own / job).is_dir() or (own.is_dir() and _of(submission, job)))
     if not known:
         return "it was not submitted from this store, and may be another's"
     try:
@@ -132,6 +137,12 @@ def cancel(root: Path, submission: str, job: str) -> str:
         return str(error)
     scheduler.forget()
     return ""
+
+
+def _of(submission: str, job: str) -> bool:
+    """Whether SLURM says that a job is of a submission."""
+    said = scheduler.word(job)
+    return isinstance(said, scheduler.Word) and said.submission == submission
 
 
 def errors(root: Path, submission: str, job: str) -> list[str]:
@@ -144,6 +155,29 @@ def errors(root: Path, submission: str, job: str) -> list[str]:
             file.seek(max(0, file.seek(0, os.SEEK_END) - 4_000))
             found += file.read(4_000).decode(errors="replace").splitlines()
     return [line[:300] for line in found if line.strip() and not line.startswith("submitit ")][-20:]
+
+
+def old(root: Path) -> list[str]:
+    """The submissions of a store whose files may be pruned as far as SLURM goes, the oldest first.
+
+    That is: made a day ago or longer, and none of their jobs waits or runs. None where SLURM does not answer.
+    """
+    now = time.time()
+    try:
+        with os.scandir(root / FOLDER) as entries:
+            made = {each.name: each.stat(follow_symlinks=False).st_mtime for each in entries
+                    if scheduler.SUBMISSION.fullmatch(each.name) and each.is_dir(follow_symlinks=False)}
+    except OSError:
+        return []
+    aged = sorted((name for name, at in made.items() if now - at > KEPT_FOR), key=made.__getitem__)
+    working = scheduler.working() if aged else None
+    return [] if working is None else [name for name in aged if name not in working]
+
+
+def prune(root: Path, submissions: Iterable[str]) -> None:
+    """Remove the files of submissions, of the first few: whoever submits waits for it."""
+    for name in islice(submissions, MOST_PRUNED):
+        shutil.rmtree(root / FOLDER / name, ignore_errors=True)
 
 
 _environment = threading.Lock()

@@ -63,7 +63,7 @@ GRACE = 2.0  # seconds that "stop now" leaves a trainer to obey before it is kil
 def require_place(where: Here | Slurm) -> None:
     """Pass where a run can be queued there; raises `LabError` that says why not, before there is a run."""
     if isinstance(where, Slurm):
-        cluster.require(where)
+        cluster.require()
 
 
 def submit(folder: Path, where: Here | Slurm | None = None) -> None:
@@ -166,7 +166,7 @@ def _queue(folders: Sequence[Path], members: Mapping[Path, list[str]], where: He
 def _hand_over(folders: Sequence[Path], where: Slurm) -> None:
     """Submit runs to SLURM, those of a store as one array; none of a store's where SLURM refuses them."""
     locks.require_locks()
-    cluster.require(where)
+    cluster.require()
     by_root: dict[Path, list[Path]] = {}
     for folder in folders:
         _check(folder)
@@ -184,6 +184,23 @@ def _hand_over(folders: Sequence[Path], where: Slurm) -> None:
             numbers = cluster.hand_over(own, root, where, submission)
         for folder, job in zip(own, numbers, strict=True):
             attempts.note_job(folder, submission, job)
+        with contextlib.suppress(OSError):
+            _tidy(root)
+
+
+def _tidy(root: Path) -> None:
+    """Remove what lies in the store of submissions that are over, but of those that some run still counts on.
+
+    It does so until it has had its last word: what its job wrote is told then, where its process could not speak.
+    """
+    if not (found := cluster.old(root)):
+        return
+    counted_on = set()
+    for run in Store(root).runs():
+        launch, last_word = told(run.path, Launch, []), told(run.path, LastWord, [])
+        if launch is not None and (last_word is None or last_word.attempt < launch.attempt):
+            counted_on.add(launch.submission)
+    cluster.prune(root, (name for name in found if name not in counted_on))
 
 
 def _behind_all(root: Path) -> int:

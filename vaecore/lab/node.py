@@ -3,10 +3,14 @@
 It is the supervisor's part for one run. SLURM asks in two ways: SIGUSR2 comes before the time limit (and, where the
 cluster is so set up, before a preemption), SIGTERM with a cancellation or a preemption. Both become the worker's stop
 at a step; then the job is queued again, unless it was cancelled. It goes on from the run's folder, nothing else.
+
+Where several tasks share the training, the first sees to the run. Of another whose process dies its node leaves word in
+the submission's folder: the first may still wait for that process to come, or for what it computes on a GPU.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -20,6 +24,7 @@ from types import FrameType
 WORKER = [sys.executable, "-m", "vaecore.lab.worker"]
 WARNING = 90  # seconds before the time limit at which a training is told of it, where the limit is long enough
 EARLY = 75.0  # seconds: SLURM may send its warning up to a minute early
+LOOK = 1.0  # seconds between two looks for word of another task's end
 
 
 @dataclass(frozen=True)
@@ -71,17 +76,15 @@ def train(folder: Path, submission: str, minutes: int, command: Sequence[str]) -
     """Train the run in `folder` as a task of a job; the task's exit code."""
     from vaecore.files import trouble
     from vaecore.lab import attempts, locks, state, supervisor, worker
-    from vaecore.lab.ranks import LEFT_BEHIND
 
     begun, signals = time.monotonic(), Signals()
-    ranks = int(os.environ.get("SLURM_NTASKS", "1"))
-    if ranks > 1:
+    tasks = int(os.environ.get("SLURM_NTASKS", "1"))
+    if tasks > 1:
         from submitit.helpers import TorchDistributedEnvironment
 
         TorchDistributedEnvironment().export(set_cuda_visible_devices=False, overwrite=True)
-    if ranks > 1 and os.environ["RANK"] != "0":  # it only computes, and ends with the first
-        code = subprocess.run([*command, str(folder)], stdin=subprocess.DEVNULL, check=False).returncode
-        return 0 if code == LEFT_BEHIND else abs(code)
+        if os.environ["RANK"] != "0":  # it only computes, and ends with the first
+            return _follow(folder, submission, int(os.environ["RANK"]), tasks, command, signals)
     try:
         lock = locks.take_run(folder)
     except locks.LabError as error:
@@ -109,12 +112,14 @@ def train(folder: Path, submission: str, minutes: int, command: Sequence[str]) -
             os.close(log)
         if signals.warned or signals.ended:  # before there was a worker
             signals.pass_on()
-        code = signals.worker.wait()
+        code, lost = _waited(signals.worker, _words(folder, submission)) if tasks > 1 else (signals.worker.wait(), "")
         if code == -signal.SIGTERM and (signals.warned or signals.ended):  # before it could take signals
             attempts.write_exit(folder, attempt, "stopped", "Ended by the cluster before it began.", signalled=True)
             code = 0
         last_word = state.told(folder, state.LastWord, [])
-        if last_word is None or last_word.attempt != attempt:
+        if lost and (last_word is None or last_word.attempt != attempt):
+            attempts.write_exit(folder, attempt, "failed", lost)
+        elif last_word is None or last_word.attempt != attempt:
             supervisor.speak_for(folder, attempt, code)
         elif last_word.signalled:
             late = time.monotonic() - begun > minutes * 60 - WARNING - EARLY
@@ -122,6 +127,50 @@ def train(folder: Path, submission: str, minutes: int, command: Sequence[str]) -
         return abs(code)
     finally:
         os.close(lock)
+
+
+def _words(folder: Path, submission: str) -> Path:
+    """What the names of files begin with that tell of tasks whose process died, in this life of the job."""
+    from vaecore.lab import cluster
+
+    own = folder.parents[1] / cluster.FOLDER / submission / job_id()
+    return own / f"died-{os.environ.get('SLURM_RESTART_COUNT', '0')}-"
+
+
+def _follow(folder: Path, submission: str, rank: int, tasks: int, command: Sequence[str], signals: Signals) -> int:
+    """Compute beside the first task until the training ends; the exit code. Leaves word where its process dies."""
+    from vaecore.lab import ranks
+
+    code = subprocess.run([*command, str(folder)], stdin=subprocess.DEVNULL, check=False).returncode
+    if code in (0, ranks.LEFT_BEHIND):
+        return 0
+    if code < 0 and (signals.warned or signals.ended):  # SLURM ends them all
+        return abs(code)
+    words = _words(folder, submission)
+    log = words.parent / f"{words.parent.name}_{rank}_log.out"
+    with contextlib.suppress(OSError):
+        words.with_name(f"{words.name}{rank}").write_text(ranks.died(rank, tasks, code, str(log)), encoding="utf-8")
+    return abs(code)
+
+
+def _waited(worker: subprocess.Popen[bytes], words: Path) -> tuple[int, str]:
+    """Wait for the worker's end: its code, and the word of another task that died where the worker was ended for it.
+
+    As a rule it notices by itself, and says more.
+    """
+    from vaecore.lab import ranks
+
+    lost = ""
+    while True:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return worker.wait(ranks.GRACE if lost else LOOK), ""
+        if lost:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(worker.pid, signal.SIGKILL)
+            return worker.wait(), lost
+        with contextlib.suppress(OSError):
+            for path in words.parent.glob(f"{words.name}*"):
+                lost = path.read_text(encoding="utf-8")[:600]
 
 
 def again(folder: Path, signals: Signals, late: bool, advanced: bool) -> None:

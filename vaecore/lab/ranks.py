@@ -107,7 +107,7 @@ class Others:
             for rank, child in self._children.items():
                 code = child.poll()
                 if code not in (None, 0, LEFT_BEHIND):
-                    return f"Rank {rank} of {self.size} {_how(code or 0)}; resume continues from the last checkpoint."
+                    return died(rank, self.size, code or 0)
             if time.monotonic() >= deadline:
                 return ""
             time.sleep(0.05)
@@ -122,11 +122,14 @@ class Others:
                 return
 
 
-def _how(code: int) -> str:
+def died(rank: int, size: int, code: int, log: str = "the log") -> str:
+    """A sentence on a process that ended with `code`, negative for a signal; what it wrote is in `log`."""
     if code > 0:
-        return f"ended with code {code}: see the log"
-    name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
-    return f"was killed by {name} ({'for want of memory, or by hand' if name == 'SIGKILL' else 'see the log'})"
+        how = f"ended with code {code}: see {log}"
+    else:
+        name = signal.Signals(-code).name if -code in signal.valid_signals() else f"signal {-code}"
+        how = f"was killed by {name} ({'for want of memory, or by hand' if name == 'SIGKILL' else f'see {log}'})"
+    return f"Rank {rank} of {size} {how}; resume continues from the last checkpoint."
 
 
 def end_with(parent: int) -> None:

@@ -22,6 +22,10 @@ LIMIT = 8.0  # seconds that a question may take
 FRESH, OLD = 2.0, 12.0  # seconds: an answer is asked for again after the first, and none any more after the second
 PATIENCE = 1.0  # seconds that whoever looks waits for the first answer, which as a rule takes 0.02
 JOB = re.compile(r"\d{1,12}(_\d{1,9})?")
+ASKED = "%i|%T|%r|%N|%o"  # of each job: number, state, reason, nodes, and the script that it was submitted as
+LINE = re.compile(rf"({JOB.pattern})\|([^|]*)\|([^|]*)\|([^|() ]*|\(null\))\|(.*)")
+SUBMISSION = re.compile(r"[0-9a-f]{32}")
+SCRIPT = re.compile(rf".*/slurm/({SUBMISSION.pattern})/[^/]*")  # where `cluster.hand_over` has it written
 USER = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 Phase = Literal["waiting", "running", "cancelled", "failed", "completed"]
 
@@ -51,11 +55,15 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Word:
-    """What SLURM says of one job: its state and the reason as SLURM calls them, and the nodes it runs on."""
+    """What SLURM says of one job: its state and the reason as SLURM calls them, and the nodes it runs on.
+
+    `submission` is which one of ours the job is of; empty for a job of anybody else's.
+    """
 
     state: str
     reason: str = ""
     nodes: str = ""
+    submission: str = ""
 
     @property
     def phase(self) -> Phase:
@@ -169,36 +177,68 @@ def said(text: str) -> str:
 
 def word(job: str, user: str = "") -> Word | Literal["forgotten"] | None:
     """What SLURM says of a job of `user`; None where it does not answer."""
+    return _found(job, user, lambda answer: answer.get(job))
+
+
+def job_of(submission: str, task: int, user: str = "") -> str | None:
+    """The job of a submission's run, which is the `task` of an array where that has several.
+
+    Empty where SLURM knows none, None where it does not answer.
+    """
+    def find(answer: dict[str, Word]) -> str | None:
+        return next((job for job, word in answer.items() if word.submission == submission
+                     and job.partition("_")[2] in ("", str(task))), None)
+
+    found = _found(f"{submission}/{task}", user, find) if submission else "forgotten"
+    return "" if found == "forgotten" else found
+
+
+def working() -> set[str] | None:
+    """The submissions of this process's user of which a job waits or runs; None where SLURM does not answer."""
+    answer = _jobs.get(time.monotonic()) if installed() else None
+    return None if answer is None else {each.submission for each in answer.values()
+                                        if each.phase in ("waiting", "running")}
+
+
+def _found(what: str, user: str, find: Callable[[dict[str, Word]], T | None]) -> T | Literal["forgotten"] | None:
+    """What `find` makes of all jobs, those of `user` among them; `what` tells it from all else that is sought.
+
+    None where SLURM does not answer, "forgotten" where it finds nothing in an answer to a question that was put since
+    this process first sought it: an earlier one may not know it yet.
+    """
     if not installed():
         return None
     with _lock:
         if user and USER.fullmatch(user) and user not in _users:
             _users.add(user)
-            _seen.pop(job, None)
-        since = _seen.setdefault(job, time.monotonic())  # an answer to an earlier question may not know the job yet
+            _seen.pop(what, None)
+        since = _seen.setdefault(what, time.monotonic())
         while len(_seen) > 10_000:
             _seen.pop(next(iter(_seen)))
-    answer = _jobs.get()
-    if answer is None or job in answer:
-        return answer[job] if answer is not None else None
-    answer = _jobs.get(since)
-    return None if answer is None else answer.get(job, "forgotten")
+    for asked_since in (-1e9, since):
+        answer = _jobs.get(asked_since)
+        if answer is None:
+            return None
+        if (found := find(answer)) is not None:
+            return found
+    return "forgotten"
 
 
 def parsed(text: str) -> dict[str, Word]:
-    """Every job in what `squeue -r -o '%i|%T|%r|%N'` prints, by its number; other lines are passed over."""
+    """Every job in what squeue prints that is `ASKED`, by its number; other lines are passed over."""
     found = {}
     for line in text.splitlines():
-        parts = [part.strip() for part in line.split("|")]
-        if len(parts) == 4 and JOB.fullmatch(parts[0]):
-            found[parts[0]] = Word(parts[1][:40], parts[2][:200], parts[3][:200])
+        if read := LINE.fullmatch(line.strip()):
+            job, _, state, reason, nodes, script = (part or "" for part in read.groups())
+            ours = SCRIPT.fullmatch(script)
+            found[job] = Word(state.strip()[:40], reason.strip()[:200], nodes[:200], ours[1] if ours else "")
     return found
 
 
 def _ask() -> dict[str, Word]:
     with _lock:
         users = ",".join(sorted(_users))
-    return parsed(tool("squeue", "-h", "-r", "-t", "all", "-u", users, "-o", "%i|%T|%r|%N"))
+    return parsed(tool("squeue", "-h", "-r", "-t", "all", "-u", users, "-o", ASKED))
 
 
 def me() -> str:
@@ -283,6 +323,6 @@ def forget() -> None:
 
 _lock = threading.Lock()
 _users = {me()}
-_seen: dict[str, float] = {}  # job -> when this process first heard of it
+_seen: dict[str, float] = {}  # job, or run of a submission -> when this process first sought it
 _jobs = Asked(_ask, FRESH, OLD)
 _partitions = Asked(_ask_partitions, 60.0, 180.0)

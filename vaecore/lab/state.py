@@ -8,7 +8,8 @@
                     lock            held as long as a trainer lives
                     owner-<n>.json  whose attempt n is, see `owners.py`
                     launch.json     {attempt, backend, host, machine, time}, written by whoever opens an attempt; on a
-                                    cluster also {submission, again}: which one, and why it was queued again
+                                    cluster also {submission, task, user, again}: which one, which of its array, whose,
+                                    and why it was queued again
                     slurm.json      {submission, job, user, host, time}: the job of that submission
                     heartbeat.json  {time, attempt, pid, host, step, total, epoch, rate, doing}, every second
                     stack.json      {members}: the runs it is to train with, in one process, itself among them
@@ -21,7 +22,8 @@ A state is derived from these facts and never stored as a wish, so no kill leave
   order too (ticket, lock, last word), so a run is never seen as neither queued nor running;
 - attempts are numbered, so an old exit.json never speaks for a new try.
 On a cluster it is SLURM that knows whether a job waits or runs: it is asked where no exit.json speaks, and where that
-says that a signal stopped it, after which SLURM may queue it again. No answer is `unknown`, and never `lost`.
+says that a signal stopped it, after which SLURM may queue it again. No answer is `unknown`, and never `lost`. Whoever
+submits may be killed before the job is noted: then it is found by its script, which lies in the submission's folder.
 A run folder may come from somebody else: nothing in it is executed, and broken files are passed over.
 """
 
@@ -94,6 +96,8 @@ class Launch(Attempt):
     machine: str = ""
     backend: str = "local"
     submission: str = ""
+    task: Whole = 0
+    user: str = ""
     again: str = ""
 
     @property
@@ -220,15 +224,18 @@ def _begun(folder: Path, attempt: int, held: bool, launch: Launch | None, last_w
     ended = last_word if last_word and last_word.attempt == attempt else None
     sign = beat if beat and beat.attempt == attempt else None
     age, asked = _age(folder, sign) if sign else None, (folder / "stop").exists()
-    job, where = _job(folder, launch)
+    where = ""
+    job: Submission | None = None
     there: _There | None = None
-    if opened_by and opened_by.backend == "slurm" and (ended is None or ended.signalled):
-        there = _on_cluster(folder, opened_by, held, age, ended=ended is not None)
-    if there and there.nodes:
-        where = f"{where} on {there.nodes}"
+    if launch and launch.backend == "slurm":
+        handed_over = launch is opened_by and (ended is None or ended.signalled)
+        job = _job(folder, launch, seek=handed_over)
+        there = _on_cluster(folder, launch, job, held, age, ended=ended is not None) if handed_over else None
+        where = (f"SLURM job {job.job}" if job and job.job else "SLURM") + (
+            f" on {there.nodes}" if there and there.nodes else "")
 
     def standing(state: State, detail: str) -> Status:
-        return Status(state, detail, attempt, heartbeat_age=age, place=where, job=job)
+        return Status(state, detail, attempt, heartbeat_age=age, place=where, job=job.job if job else "")
 
     if there and there.state != "running":
         return standing(there.state, there.detail)
@@ -278,37 +285,37 @@ class _There:
     nodes: str = ""
 
 
-def _job(folder: Path, launch: Launch | None) -> tuple[str, str]:
-    """What SLURM calls the job of the last attempt, and in words; empty where it had none."""
-    if launch is None or launch.backend != "slurm":
-        return "", ""
-    told_job = told(folder, Submission, [])
-    if told_job is None or told_job.submission != launch.submission or not scheduler.JOB.fullmatch(told_job.job):
-        return "", "SLURM"
-    return told_job.job, f"SLURM job {told_job.job}"
+def _job(folder: Path, launch: Launch, *, seek: bool) -> Submission | None:
+    """The job of a submission as it was noted, or as SLURM knows it where nobody has noted it and we are to `seek` it.
+
+    Its number is empty where there is none, and all is None where SLURM does not answer.
+    """
+    noted = told(folder, Submission, [])
+    if noted is not None and noted.submission == launch.submission and scheduler.JOB.fullmatch(noted.job):
+        return noted
+    job = scheduler.job_of(launch.submission, launch.task, launch.user) if seek else ""
+    return None if job is None else Submission(submission=launch.submission, job=job, user=launch.user)
 
 
-def _on_cluster(folder: Path, launch: Launch, running: bool, age: float | None, *, ended: bool) -> _There | None:
+def _on_cluster(folder: Path, launch: Launch, job: Submission | None, running: bool, age: float | None, *, ended: bool
+                ) -> _There | None:
     """Where a run stands whose attempt was handed over to SLURM; None where its last word counts, which `ended` says
     is there.
 
-    `running` says that its lock is held, `age` how old the attempt's last sign of life is.
+    `job` is what `_job` found, `running` says that the run's lock is held, `age` how old the attempt's last sign of
+    life is.
     """
-    found, user = told(folder, Submission, []), ""
-    if found is None or found.submission != launch.submission or not scheduler.JOB.fullmatch(found.job):
+    if job is None or not job.job:
         if running or (age is not None and age < GONE):
             return _There("running", "")
         if owners.age(folder / "launch.json") < GONE:
             return _There("queued", "It is being handed over to SLURM.")
+        if job is None:
+            return _There("unknown", _no_answer(age))
         return _There("lost", "It was not handed over to SLURM: whoever submitted it was interrupted. Submit it again.")
-    user = found.user
-    said = scheduler.word(found.job, user)
+    said = scheduler.word(job.job, job.user)
     if said is None:
-        if running:
-            return _There("running", "")
-        sign = f"; last sign of life {age:.0f} s ago" if age is not None else ""
-        why = "The cluster does not answer" if scheduler.installed() else "SLURM cannot be asked from this machine"
-        return _There("unknown", f"{why}{sign}.")
+        return _There("running", "") if running else _There("unknown", _no_answer(age))
     if said == "forgotten" or said.phase == "cancelled":
         if running or (said == "forgotten" and not ended and age is not None and age < GONE):
             return _There("running", "")
@@ -318,7 +325,7 @@ def _on_cluster(folder: Path, launch: Launch, running: bool, age: float | None, 
             _untold.setdefault(folder, time.monotonic())
             what = "Another job took its place" if said.state == "PREEMPTED" else "Cancelled on the cluster"
             return _There("stopped", f"{what}; resume continues from the last checkpoint.")
-        return _There("lost", f"SLURM no longer knows its job {found.job}, which left no word. Resume continues from "
+        return _There("lost", f"SLURM no longer knows its job {job.job}, which left no word. Resume continues from "
                               "the last checkpoint.")
     if said.phase == "waiting":
         again = launch.again or ("by SLURM" if age is not None or ended else "")
@@ -330,16 +337,22 @@ def _on_cluster(folder: Path, launch: Launch, running: bool, age: float | None, 
         return None
     if len(_done) > 10_000:
         _done.clear()
-    if said.phase == "completed" and time.monotonic() - _done.setdefault(found.job, time.monotonic()) < SLOW:
+    if said.phase == "completed" and time.monotonic() - _done.setdefault(job.job, time.monotonic()) < SLOW:
         return _There("running", "It has ended, and its last word is not seen here yet.", said.nodes)
     if said.phase == "completed":
         return _There("lost", "SLURM says that its job is done, and it left no word. Resume continues from the last "
                               "checkpoint.")
     _untold.setdefault(folder, time.monotonic())
-    if age is None and (lines := cluster.errors(place(folder)[0], launch.submission, found.job)):
+    if age is None and (lines := cluster.errors(place(folder)[0], launch.submission, job.job)):
         own = [line for line in lines if not line.startswith("srun:")] or lines
         return _There("failed", f"It ended before it began: {own[-1]} {said.failure}", said.nodes)
     return _There("failed", said.failure, said.nodes)
+
+
+def _no_answer(age: float | None) -> str:
+    """Why nothing can be said of a job, and how long ago its process gave its last sign of life."""
+    why = "The cluster does not answer" if scheduler.installed() else "SLURM cannot be asked from this machine"
+    return f"{why}; last sign of life {age:.0f} s ago." if age is not None else f"{why}."
 
 
 def untold(root: Path, seconds: float) -> list[Path]:

@@ -93,9 +93,11 @@ def dismiss(folder: Path) -> None:
     with contextlib.suppress(LabError):
         place = ranks.rank()
         if place is not None and place.rank == 0:
+            from vaecore.training.ranks.group import RankLost
             from vaecore.training.ranks.session import dismiss as tell
 
-            tell(folder)
+            with contextlib.suppress(RankLost):  # they have gone by themselves
+                tell(folder)
 
 
 def work(folder: Path, attempt: int) -> int:

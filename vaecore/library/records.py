@@ -207,7 +207,7 @@ def _read(run: Run) -> Record:
         numbers=numbers(facts, evaluations), steps=facts.steps,
         epochs=sane(float(epochs)) if isinstance(epochs, int | float) and not isinstance(epochs, bool) else None,
         parameters=facts.parameters, seconds=facts.seconds, device=_line(device),
-        on=where.kept(run.path).kind if (run.path / where.FILE).is_file() else "",
+        on=(where.elsewhere(run.path) or where.kept(run.path)).kind if (run.path / where.FILE).is_file() else "",
         parent=_line(parent.get("run")) if isinstance(parent, dict) else "", experiment=_line(experiment),
         likelihood=facts.likelihood, headline=facts, values=whole, settings=_settings(whole), same=same,
         same_but_seed=but_seed, scored_on=scored_on, comparable=_digest([scored_on, facts.likelihood]),

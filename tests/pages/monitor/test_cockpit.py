@@ -16,6 +16,7 @@ from pages.shared import history
 from tests.pages import demo
 from vaecore.charts.plane import SNAPSHOTS, spread
 from vaecore.comparison import history as charts
+from vaecore.lab import scheduler
 from vaecore.store import Run, Store
 
 SECTIONS = ("Curves", "Latent use", "Rate and distortion", "Trajectory")
@@ -67,6 +68,16 @@ def test_the_verdict_stands_on_the_card_and_its_remedies_open_train(monkeypatch:
     assert at.session_state["train_from"] == "collapsed"
     assert at.session_state["train_changes"] == list(remedies[-1].settings)
     assert "train_fork" not in at.session_state
+
+
+def test_the_job_and_the_node_of_a_run_on_a_cluster_stand_beside_its_name(root: Path, monkeypatch: pytest.MonkeyPatch
+                                                                         ) -> None:
+    folder = root / "runs" / "vae"
+    (folder / "exit.json").unlink(missing_ok=True)
+    (folder / "launch.json").write_text(json.dumps({"attempt": 9, "backend": "slurm", "submission": "ab"}))
+    (folder / "slurm.json").write_text(json.dumps({"submission": "ab", "job": "7_1", "user": "me"}))
+    monkeypatch.setattr(scheduler, "word", lambda *_: scheduler.Word("RUNNING", "None", "n1"))
+    assert "SLURM job 7\\_1 on n1" in [each.value for each in demo.open_page("monitor", runs="vae").markdown]
 
 
 @pytest.mark.usefixtures("root")

@@ -4,6 +4,7 @@ written down, and its word is ours. With a real one: tests/lab/slurm."""
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from vaecore import lab
 from vaecore.config import preset
 from vaecore.lab import LabError, attempts, cluster, jobs, scheduler
 from vaecore.lab.scheduler import Partition, Word
-from vaecore.lab.where import keep
+from vaecore.lab.where import keep, kept
 from vaecore.store import Run, Store
 
 WHERE, KIND = "where.where", "where.where.kind"
@@ -85,7 +86,8 @@ def test_where_there_is_no_cluster_it_says_so_quietly(monkeypatch: pytest.Monkey
     assert opener(at) == "This machine, 2 processes" and "--processes 2" in at.code[0].value
     good(at.button(key="train-start").click().run())
     [run] = store.runs()
-    assert json.loads((run.path / "where.json").read_text()) == {"processes": 2, "kind": "here"}
+    assert json.loads((run.path / "where.json").read_text()).items() >= {"processes": 2, "kind": "here"}.items()
+    assert kept(run.path) == lab.Here(processes=2)
     good(at.number_input(key="train:seeds").set_value(2).run())
     assert "2 seeds are trained one by one: 2 processes share each of them." in said(at)
     good(at.button(key="train-start").click().run())
@@ -162,6 +164,19 @@ def test_what_waits_on_a_cluster_can_be_cancelled_and_go_on_anywhere(slurm: Fake
     assert at.button(key="queue-elsewhere-one").label == "Resume here"
     good(at.button(key="queue-elsewhere-one").click().run())
     assert lab.queue(store.root) == ["one"] and at.button(key="queue-take-one").label == "Take out"
+
+
+@pytest.mark.usefixtures("slurm")
+def test_a_copied_run_goes_on_here_and_its_button_says_so(store: Store) -> None:
+    other = Store(store.root / "other").create(preset("vae-digits"), "one")
+    keep(other.path, lab.Slurm(partition="gpu"))
+    attempts.write_exit(other.path, attempts.begin(other.path), "stopped", "Stopped at step 3.")
+    shutil.copytree(other.path, store.root / "runs" / "one")
+    at = page()
+    assert at.button(key="queue-resume-one").help.endswith(
+        "Here; where it came from it was asked to run on SLURM, partition gpu.")
+    good(at.button(key="queue-resume-one").click().run())
+    assert lab.queue(store.root) == ["one"]
 
 
 def test_from_here_a_run_goes_on_where_the_session_chose_to(slurm: Fake, store: Store) -> None:

@@ -28,7 +28,7 @@ from vaecore.training import Control
 from vaecore.training import device as devices
 
 RENDEZVOUS = "VAECORE_RENDEZVOUS"
-JOINING = datetime.timedelta(minutes=10)  # until all are there
+JOINING = datetime.timedelta(minutes=5)  # until all are there: each has to load what it is made of
 WAITING = datetime.timedelta(days=7)  # for the others: the first may fetch data, or evaluate, for as long as it takes
 HEARD_EVERY = 10  # updates between two looks at what a GPU has summed, as each of them waits for it
 
@@ -51,7 +51,7 @@ class Ranks:
 
     @classmethod
     def join(cls, training: Training) -> Self:
-        """Meet the others, as the environment says."""
+        """Meet the others, as the environment says; raises `RankLost` where not all have come in time."""
         rank, size, local = (int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK"))
         here = int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # where nobody says it, each has its own cores
         device = devices.choose(training)
@@ -60,12 +60,17 @@ class Ranks:
             torch.cuda.set_device(local % cards)
         backend = "nccl" if cards and here <= cards else "gloo"
         store: Store
-        if path := os.environ.get(RENDEZVOUS):
-            store = FileStore(path, size)
-            store.set_timeout(JOINING)
-        else:
-            store, rank, size = next(rendezvous("env://", rank, size, timeout=JOINING))
-        dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=WAITING)
+        try:
+            if path := os.environ.get(RENDEZVOUS):
+                store = FileStore(path, size)
+                store.set_timeout(JOINING)
+            else:
+                store, rank, size = next(rendezvous("env://", rank, size, timeout=JOINING))
+            dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=WAITING)
+        except dist.DistError as error:
+            raise RankLost(f"Rank {rank} of {size} has waited {JOINING.total_seconds() / 60:g} minutes for the others "
+                           "that share this training, and not all have come: the log of what started them tells which "
+                           "could not begin. Resume starts all again.", unknown=True) from error
         return cls(rank, size, here, device, store)
 
     def __enter__(self) -> Self:
