@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vaecore.explore import Checkpoint, Codeless, CrossModal, SentenceCheckpoint, VideoCheckpoint
     from vaecore.lab import Here, Slurm, Status
     from vaecore.library import Record
+    from vaecore.literature import Beside
     from vaecore.sweeps import Standing
     from vaecore.training.fitting import Fitting
 
@@ -259,6 +260,20 @@ def load(reference: str | Path | Run, *, store: Store | Path | str | None = None
     run and `BrokenCheckpoint` where its files cannot be used.
     """
     return _opened(_run(reference, store))
+
+
+def published(reference: str | Path | Run, *, store: Store | Path | str | None = None) -> list[Beside]:
+    """Say what others published beside the values of a run, the nearest setting first, and in what settings part.
+
+        for each in vaecore.published("gallery/vae-binary"):
+            print(each.here(), each.published.said(), each.published.model, each.words)
+
+    `reference` and `store` are those of `load`. Of a run that was not evaluated on the whole test set, or of a kind or
+    of data of which nothing was published, the list is empty. Raises `StoreError` where there is no such run.
+    """
+    from vaecore.literature import beside
+
+    return beside(_run(reference, store))
 
 
 def runs(query: str = "", *, sort: str = "", descending: bool | None = None, archived: bool = False,

@@ -3,27 +3,38 @@
 A published number says something of ours only where network, data, pixels, samples and test set are the same; where
 they are not, it is shown with what differs (`beside`). `tag` says how the value is known: S was read in the source, a
 paper's text or its authors' files; T in a third party's table. What is only remembered is not in here. No torch.
+
+Likelihoods are log p(x) here, higher is better, also where their source prints -log p(x).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from vaecore.store import Run
 
 Tag = Literal["S", "T"]
-Quantity = Literal["log_p", "frechet", "perplexity", "mig", "ssim_clips", "psnr_clips"]
+TAGS: dict[Tag, str] = {"S": "read in the source", "T": "read in a third party's table"}
+Quantity = Literal["log_p", "elbo", "frechet", "perplexity", "mutual_information", "active", "mig", "sap", "beta_vae",
+                   "joint_coherence", "ssim_clips", "psnr_clips"]
 TITLES: dict[Quantity, tuple[str, str, int]] = {  # what it is called, its unit, digits
-    "log_p": ("log p(x)", "nats", 2), "frechet": ("Fréchet distance", "", 2),
-    "perplexity": ("perplexity", "", 2), "mig": ("MIG", "", 2),
+    "log_p": ("log p(x)", "nats", 2), "elbo": ("ELBO", "nats", 2), "frechet": ("Fréchet distance", "", 2),
+    "perplexity": ("perplexity", "", 2), "mutual_information": ("mutual information", "nats", 2),
+    "active": ("active dimensions", "", 0), "mig": ("MIG", "", 2), "sap": ("SAP", "", 2),
+    "beta_vae": ("β-VAE score", "", 2), "joint_coherence": ("joint coherence", "", 3),
     "ssim_clips": ("SSIM of clips", "", 3), "psnr_clips": ("PSNR of clips", "dB", 2)}
+LIKELIHOODS = ("log_p", "elbo")
 PIXELS = {"binary-dynamic": "binary, drawn anew at each visit", "binary-fixed": "binary, drawn once", "grey": "grey"}
-OF_THE_DATA = ("log_p", "frechet", "mig")  # of data that are not even alike they say nothing
-MOST_SHOWN = 3  # of each quantity
+SHORT = {"binary-dynamic": "dynamic", "binary-fixed": "static", "grey": "grey"}  # as papers call these pixels
+OF_THE_DATA = ("log_p", "elbo", "frechet", "mig", "sap", "beta_vae")  # of data not even alike they say nothing
+MOST_SHOWN = 3  # of each quantity, where there is little room
 SINGLE_CODE = ("vae", "made", "pixelcnn", "rbm")  # families whose log p(x) of an image is one quantity
+SAMPLED = "vae"  # the family whose log p(x) depends on K
+APPROACHES = {"independent components": ("ica",), "autoregressive": ("made", "pixelcnn"), "energy-based": ("rbm",),
+              "variational autoencoder": ("vae",)}  # the lecture's, and our families of each
 
 
 @dataclass(frozen=True)
@@ -39,8 +50,29 @@ class Setting:
     split: str = "test"
     observations: int | None = None  # of the split; None for all
     epochs: int | None = None
+    batch: int | None = None
+    objective: str = ""  # what was maximised: as `_objective` says it of ours
+    prior: str = ""  # p(z): as our `model.prior.kind`, or as it is called there
     likelihood: str = ""  # p(x|z): as our `model.likelihood.kind`, and what else there is to say of it
     features: str = ""  # whose Fréchet distance it is
+
+    @property
+    def where(self) -> str:
+        """The data, as papers call them: "dynamic MNIST"."""
+        return " ".join(filter(None, [SHORT.get(self.pixels, ""), "MNIST" if self.data == "mnist" else self.data]))
+
+    def short(self) -> str:
+        """What papers say first: network, data, K."""
+        return ", ".join(filter(None, [self.network, self.where, f"K = {self.samples:,}" if self.samples else ""]))
+
+    def words(self) -> str:
+        """All that was said of it, in a line."""
+        said = [self.network, self.where, self.objective, f"prior {self.prior}" if self.prior else "",
+                f"p(x|z) {self.likelihood}" if self.likelihood else "",
+                f"code of {self.latents}" if self.latents else "", f"K = {self.samples:,}" if self.samples else "",
+                f"{self.epochs:,} epochs" if self.epochs else "",
+                f"features of {self.features}" if self.features else ""]
+        return ", ".join(filter(None, said))
 
 
 @dataclass(frozen=True)
@@ -48,7 +80,7 @@ class Published:
     """A value of somebody else's model."""
 
     model: str  # as its authors call it
-    families: tuple[str, ...]  # ours of the same kind
+    families: tuple[str, ...]  # ours of the same kind; none where it stands beside a claim alone
     quantity: Quantity
     value: float
     setting: Setting
@@ -57,12 +89,23 @@ class Published:
     error: float | None = None  # as it is given there
     bound: bool = False  # the value is a bound: of log p(x) from below
     like: str = ""  # the data set here that is most like theirs
+    claims: tuple[str, ...] = ()  # the claims that it belongs to
 
     def said(self) -> str:
         """The value as a person reads it, with its unit."""
         _, unit, digits = TITLES[self.quantity]
         spread = f" ± {self.error:g}" if self.error else ""
-        return f"{'≥ ' if self.bound else ''}{self.value:.{digits}f}{spread} {unit}".strip().replace("-", "−")
+        return f"{'≥ ' if self.bound else ''}{self.value:,.{digits}f}{spread} {unit}".strip().replace("-", "−")
+
+    def origin(self) -> str:
+        """Where it was read and how, and its whole setting."""
+        return f"{self.source}; {TAGS[self.tag]}. {self.setting.words()}."
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON; of the setting what was said."""
+        facts = asdict(self)
+        facts["setting"] = {name: value for name, value in facts["setting"].items() if value not in (None, "", {})}
+        return {name: value for name, value in facts.items() if value not in (None, "", ()) and value is not False}
 
 
 @dataclass(frozen=True)
@@ -84,24 +127,89 @@ class Beside:
     differs: tuple[str, ...]
 
     @property
+    def same(self) -> bool:
+        """Whether all that was said there is so here, and nothing that matters was left unsaid."""
+        return not self.differs
+
+    @property
     def words(self) -> str:
         """Whether the two compare, in a sentence."""
-        return "Same setting." if not self.differs else f"Not the same setting: {'; '.join(self.differs)}."
+        return "Same setting." if self.same else f"Not the same setting: {'; '.join(self.differs)}."
+
+    def here(self) -> str:
+        """Our value as a person reads it, with its unit."""
+        _, unit, digits = TITLES[self.published.quantity]
+        return f"{self.ours:,.{digits}f} {unit}".strip().replace("-", "−")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return {**self.published.as_dict(), "ours": self.ours, "same_setting": self.same, "differs": list(self.differs)}
 
 
 def beside(run: Run) -> list[Beside]:
-    """What was published of the kind of a run, the nearest setting first."""
+    """What was published of the kind of a run beside its own values: quantity by quantity, the nearest setting first.
+    """
     return compared(ours(run))
 
 
 def compared(here: Ours) -> list[Beside]:
-    """Published values for a run to be held against, the nearest setting first, a few of each quantity."""
+    """Published values for a run to be held against: quantity by quantity, the nearest setting first."""
     found = [Beside(each, here.values[each.quantity], _differs(each, here)) for each in TABLE
              if each.quantity in here.values and here.family in each.families
              and (each.quantity not in OF_THE_DATA or here.setting.data in (each.setting.data, each.like))]
-    nearest = sorted(found, key=lambda each: -_agreements(each.published.setting, here.setting))
-    return [each for quantity in TITLES
-            for each in [one for one in nearest if one.published.quantity == quantity][:MOST_SHOWN]]
+    nearest = sorted(found, key=lambda each: (not each.same, -_agreements(each.published.setting, here.setting)))
+    return [each for quantity in TITLES for each in nearest if each.published.quantity == quantity]
+
+
+def nearest(found: Iterable[Beside], most: int = MOST_SHOWN) -> list[Beside]:
+    """The first few of each quantity, where there is room for no more."""
+    shown: list[Beside] = []
+    for each in found:
+        if sum(one.published.quantity == each.published.quantity for one in shown) < most:
+            shown.append(each)
+    return shown
+
+
+def of_claim(claim: str) -> list[Published]:
+    """What the paper of a claim, or one that tried the same, states in numbers."""
+    return [each for each in TABLE if claim in each.claims]
+
+
+def of_approaches(data: Mapping[str, Any] | None) -> dict[str, list[Published]]:
+    """Likelihoods that were published of each of the lecture's approaches, of the same pixels first.
+
+    `data` is that part of a configuration: the values are of these data.
+    """
+    name, pixels = (str((data or {}).get(field, "")) for field in ("name", "pixels"))
+    there = [each for each in TABLE if each.quantity == "log_p" and each.setting.data == name]
+    return {approach: sorted((each for each in there if set(families) & set(each.families)),
+                             key=lambda each: each.setting.pixels != pixels)
+            for approach, families in APPROACHES.items()}
+
+
+def rows(found: Iterable[Published]) -> list[dict[str, str]]:
+    """Published values in words as the rows of a table, those of one model in one setting and source in one row."""
+    table: dict[tuple[str, str, str], dict[str, str]] = {}
+    for each in found:
+        known = replace(each.setting, features="", samples=None)  # of one of its numbers alone
+        row = table.setdefault((each.model, known.words(), each.source), {
+            "model": each.model, "data": each.setting.where, "setting": replace(known, data="", pixels="").words()})
+        title, unit, _ = TITLES[each.quantity]
+        row[f"{title}, {unit}" if unit else title] = each.said().removesuffix(unit).strip()
+        row |= {"source": each.source, "tag": each.tag}
+    last = ("source", "tag")
+    return [{name: row[name] for name in (*(name for name in row if name not in last), *last)}
+            for row in table.values()]
+
+
+def lines(found: Sequence[Beside]) -> list[str]:
+    """What stands beside a run as lines of text, the nearest of each quantity."""
+    shown = nearest(found)
+    told = [f"{TITLES[each.published.quantity][0]}: {each.here()} here; published {each.published.said()}, "
+            f"{each.published.model}, {each.published.setting.short()} "
+            f"[{each.published.tag}: {each.published.source}]. {each.words}" for each in shown]
+    more = len(found) - len(shown)
+    return told + ([f"and {more} more of other settings, with --json"] if more else [])
 
 
 def ours(run: Run) -> Ours:
@@ -116,20 +224,42 @@ def ours(run: Run) -> Ours:
     model, data, training = (values.get(part) or {} for part in ("model", "data", "training"))
     tested = [each for each in results(run) if each.split == "test" and not each.partial]
     like = next((found for each in reversed(tested) if (found := each.of(Likelihood))), None)
-    numbers = {key: known.numbers[key].value for key in ("frechet", "perplexity", "mig", "ssim_clips", "psnr_clips")
-               if key in known.numbers}
+    numbers: dict[str, float] = {key: known.numbers[key].value for key in TITLES
+                                 if key not in LIKELIHOODS and key in known.numbers}
     one_image = known.headline is not None and str(model.get("family")) in SINGLE_CODE
     told = known.numbers.get("log_p_is") or known.numbers.get("log_p")
-    if like is not None and one_image and told is not None and told.kind != "no log p":
-        numbers["log_p"] = like.log_likelihood
+    if one_image and told is not None and told.kind != "no log p":
+        if like is not None:
+            numbers["log_p"] = like.log_likelihood
+        if "elbo" in known.numbers:
+            numbers["elbo"] = known.numbers["elbo"].value
     network = model.get("network")
     setting = Setting(
         data=str(data.get("name", "")), pixels=str(data.get("pixels", "")), network=_network(model),
         fields=network if isinstance(network, dict) else {}, latents=known.latents,
         samples=like.samples or None if like else None, observations=like.observations if like else None,
-        likelihood=str((model.get("likelihood") or {}).get("kind", "")), features="our own classifier",
-        epochs=int(training["epochs"]) if isinstance(training.get("epochs"), int | float) else None)
+        epochs=_whole(training.get("epochs")), batch=_whole(training.get("batch_size")),
+        objective=_objective(model, training), prior=str((model.get("prior") or {}).get("kind", "")),
+        likelihood=str((model.get("likelihood") or {}).get("kind", "")), features="our own classifier")
     return Ours(str(model.get("family", "")), setting, numbers)
+
+
+def _whole(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) else None
+
+
+def _objective(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
+    """What a configuration maximises, in the words of the table; empty for families without a bound."""
+    if model.get("family") != "vae":
+        return ""
+    if (model.get("divergence") or {}).get("kind", "kl") != "kl":
+        return "WAE"
+    bound = model.get("bound") or {}
+    count = _whole(bound.get("samples") if bound.get("kind") == "iwae" else model.get("n_samples")) or 1
+    said = ("IWAE" if bound.get("kind") == "iwae" else "ELBO") + (f", {count} samples" if count > 1 else "")
+    beta = training.get("beta") or {}
+    final = beta.get("value", beta.get("end", beta.get("start", 1.0)))
+    return said if final == 1 and beta.get("kind") != "points" else f"{said}, weighed KL"
 
 
 def _network(model: Mapping[str, Any]) -> str:
@@ -141,11 +271,15 @@ def _network(model: Mapping[str, Any]) -> str:
     return " ".join(filter(None, [str(network.get("kind", "")), said, str(network.get("activation", ""))]))[:80]
 
 
+def _alike(a: Setting, b: Setting) -> bool:
+    """Whether the network there is known in our fields, and is the one here."""
+    return bool(a.fields) and all(b.fields.get(name) == value for name, value in a.fields.items())
+
+
 def _agreements(a: Setting, b: Setting) -> int:
     """In how many fields two settings are said to be the same."""
-    network = bool(a.fields) and all(b.fields.get(name) == value for name, value in a.fields.items())
-    names = ("data", "pixels", "latents", "samples", "observations", "epochs")
-    return network + sum(1 for name in names if getattr(a, name) and getattr(a, name) == getattr(b, name))
+    names = ("data", "pixels", "latents", "samples", "observations", "epochs", "batch", "objective", "prior")
+    return _alike(a, b) + sum(1 for name in names if getattr(a, name) and getattr(a, name) == getattr(b, name))
 
 
 def _differs(there: Published, here: Ours) -> tuple[str, ...]:
@@ -155,23 +289,31 @@ def _differs(there: Published, here: Ours) -> tuple[str, ...]:
         found.append(f"data {a.data} (here {b.data})")
     if a.pixels and a.pixels != b.pixels:
         found.append(f"pixels {PIXELS.get(a.pixels, a.pixels)} (here {PIXELS.get(b.pixels, b.pixels or 'none')})")
-    if a.network and not (a.fields and all(b.fields.get(name) == value for name, value in a.fields.items())):
+    if a.network and not _alike(a, b):
         found.append(f"network {a.network} (here {b.network or 'another'})")
+    for words, theirs, mine in (("trained by", a.objective, b.objective), ("prior", a.prior, b.prior)):
+        if theirs and theirs != mine:
+            found.append(f"{words} {theirs} (here {mine or 'none'})")
     if a.likelihood and a.likelihood.split(",")[0] != b.likelihood:
         found.append(f"p(x|z) {a.likelihood} (here {b.likelihood or 'another'})")
     if a.features and a.features != b.features:
         found.append(f"features of {a.features} (here {b.features})")
-    for words, theirs, mine in (("code of", a.latents, b.latents), ("K =", a.samples, b.samples),
-                                ("epochs", a.epochs, b.epochs)):
-        if theirs is not None and theirs != mine:
-            found.append(f"{words} {theirs:,} (here {mine or 'none':{',' if mine else ''}})")
+    for words, count, own in (("code of", a.latents, b.latents), ("K =", a.samples, b.samples),
+                              ("epochs", a.epochs, b.epochs), ("batch of", a.batch, b.batch)):
+        if count is not None and count != own:
+            found.append(f"{words} {count:,} (here {own or 'none':{',' if own else ''}})")
     if there.quantity == "log_p" and a.observations != b.observations:
         sizes = [f"the first {count:,}" if count else "all" for count in (a.observations, b.observations)]
         found.append(f"{sizes[0]} test observations (here {sizes[1]})")
-    if there.bound:
+    if there.bound and there.quantity == "log_p":
         found.append("a bound there")
-    unsaid = [words for words, value in (("network", a.network), ("code", a.latents), ("K", a.samples)) if not value]
-    if there.quantity == "log_p" and unsaid:
+    if there.quantity in LIKELIHOODS and ", " in a.likelihood:
+        found.append("p(x|z) said in words alone there")
+    coded = here.family == SAMPLED and there.quantity in LIKELIHOODS
+    unsaid = [words for words, value, matters in (
+        ("network", a.network, True), ("code", a.latents, coded),
+        ("K", a.samples, coded and there.quantity == "log_p")) if matters and not value]
+    if unsaid:
         found.append(f"{', '.join(unsaid)} not said there")
     return tuple(found)
 
@@ -179,69 +321,189 @@ def _differs(there: Published, here: Ours) -> tuple[str, ...]:
 # -- the table -------------------------------------------------------------------------------------
 
 _README = "yoonholee/pytorch-vae, README, its own run of Burda et al. (2016)"
-_TANH = Setting("mnist", "binary-dynamic", "784-200-200-50, tanh",
-                {"kind": "mlp", "hidden": [200, 200], "activation": "tanh"}, 50, 5_000, epochs=3_280)
+_QUOTED = "Burda et al. (2016), as yoonholee/pytorch-vae quotes it"
 _LADDER = "addtt/ladder-vae-pytorch, README"
+_PYTHAE = "pythae, README"
 _PRIORS = "notes on Xu et al., RealNVP priors for VAEs"
+_KINGMA = "a third party's table of Kingma et al. (2016)"
+_HOTAJ = "EugenHotaj/pytorch-generative, README"
+_DBM = "Salakhutdinov & Hinton (2009), Deep Boltzmann machines"
+_GREY = Setting("mnist", "grey", "a small convolutional one")
+_SVHN = Setting("SVHN", network="a small convolutional one")
+_BAIR = Setting("BAIR robot pushing")
+_GHOSH = "Ghosh et al. (2020), table 1"
 _OPTIMUS = "Li et al. (2020), OPTIMUS, table 1"
+_SLAMP = "Akan et al. (2021), SLAMP"
+_MULTIVAE = "MultiVae, README"
+_NOTES = "notes on SLAMP and SRVP"
+_TWO_DIGITS = "Moving MNIST, two digits, 5 frames to 20"
+_FOUR = "a third party's table of four papers"
+_TEN = "another third party's table, 10 runs each"
 
 
-def _ladder(layers: int, value: float) -> Published:
-    return Published(f"Ladder VAE, {layers} layers", ("vae",), "log_p", value, Setting(
-        "mnist", "binary-fixed", f"{layers} convolutional layers, free bits, learned top prior", latents=32,
-        samples=1_000), _LADDER, "S", bound=True)
+def _burda(model: str, quoted: float, found: float, objective: str, claims: tuple[str, ...] = ()) -> tuple[
+        Published, Published]:
+    setting = Setting("mnist", "binary-dynamic", "784-200-200-50, tanh",
+                      {"kind": "mlp", "hidden": [200, 200], "activation": "tanh"}, 50, 5_000, epochs=3_280, batch=20,
+                      objective=objective, prior="standard", likelihood="bernoulli")
+    return (Published(model, ("vae",), "log_p", found, setting, _README, "S", claims=claims),
+            Published(model, ("vae",), "log_p", quoted, setting, _QUOTED, "T", claims=claims))
 
 
-def _fixed(model: str, value: float, pixels: str = "binary-fixed", source: str = _PRIORS,
-           latents: int | None = None) -> Published:
-    return Published(model, ("vae",), "log_p", value, Setting("mnist", pixels, latents=latents), source, "T")
+def _ladder(layers: int, elbo: float, log_p: float) -> tuple[Published, Published]:
+    setting = Setting("mnist", "binary-fixed", f"{layers} convolutional layers of codes", latents=32, prior="learned",
+                      objective="ELBO with free bits")
+    return (Published(f"Ladder VAE, {layers} layers", ("vae",), "log_p", log_p,
+                      replace(setting, samples=1_000), _LADDER, "S", bound=True),
+            Published(f"Ladder VAE, {layers} layers", ("vae",), "elbo", elbo, setting, _LADDER, "S"))
 
 
-def _sentences(model: str, data: str, value: float, families: tuple[str, ...] = ("sentence-vae",)) -> Published:
-    return Published(model, families, "perplexity", value, Setting(data, network="two-layer LSTM", latents=None if
-                     families == ("language-model",) else 32), _OPTIMUS, "S")
+def _mnist(model: str, value: float, pixels: str = "binary-fixed", source: str = _PRIORS, tag: Tag = "T",
+           families: tuple[str, ...] = ("vae",), claims: tuple[str, ...] = (), *, bound: bool = False, **said: Any
+           ) -> Published:
+    return Published(model, families, "log_p", value, Setting("mnist", pixels, **said), source, tag, bound=bound,
+                     claims=claims)
+
+
+def _line(model: str, families: tuple[str, ...], setting: Setting, source: str,
+          values: Mapping[Quantity, float | None], claims: tuple[str, ...] = (), tag: Tag = "S", like: str = "", *,
+          bound: bool = False) -> tuple[Published, ...]:
+    """A line of a table with several numbers: only of the Fréchet distance the features are said."""
+    return tuple(Published(model, families, quantity, value,
+                           setting if quantity == "frechet" else replace(setting, features=""), source, tag,
+                           bound=bound and quantity == "log_p", like=like, claims=claims)
+                 for quantity, value in values.items() if value is not None)
+
+
+def _sigma(model: str, setting: Setting, table: int, log_p: float | None, frechet: float, families: tuple[str, ...] = ()
+           ) -> tuple[Published, ...]:
+    return _line(model, families, replace(setting, features="Inception"), f"Rybkin et al. (2021), σ-VAE, table {table}",
+                 {"log_p": log_p, "frechet": frechet}, ("C25",), bound=True)
+
+
+def _ghosh(model: str, families: tuple[str, ...], data: str, own: float, mixture: float, claims: tuple[str, ...],
+           objective: str = "") -> tuple[Published, Published]:
+    setting = Setting(data, network="one for all", features="Inception, 10,000 pictures", objective=objective)
+    return (Published(model, families, "frechet", own, replace(
+                setting, prior="N(0, I), or N fitted afterwards"), _GHOSH, "S", claims=claims),
+            Published(f"{model}, 10 Gaussians fitted afterwards", families, "frechet", mixture, replace(
+                setting, prior="fitted"), _GHOSH, "S", claims=("C24",)))
+
+
+def _optimus(model: str, claims: tuple[str, ...], *, perplexity: Mapping[str, float],
+             information: Mapping[str, float] | None = None, active: Mapping[str, float] | None = None,
+             families: tuple[str, ...] = ("sentence-vae",)) -> tuple[Published, ...]:
+    """A line of the table: what stands beside a run is the perplexity, what stands beside claims is all of it."""
+    size = 32 if families == ("sentence-vae",) else None
+    found: list[tuple[Quantity, Mapping[str, float]]] = [
+        ("perplexity", perplexity), ("mutual_information", information or {}), ("active", active or {})]
+    return tuple(Published(model, families if quantity == "perplexity" else (), quantity, value, Setting(
+        data, network="two-layer LSTM", latents=size), _OPTIMUS, "S", claims=claims)
+        for quantity, values in found for data, value in values.items())
+
+
+def _dsprites(model: str, mig: float, sap: float, beta_vae: float) -> tuple[Published, ...]:
+    return (*_line(model, ("vae",), Setting("dSprites", network="convolutional"), _FOUR, {"mig": mig}, (), "T",
+                   "sprites"),
+            *_line(model, ("vae",), Setting("dSprites", network="not the same in each paper"), _TEN,
+                   {"sap": sap, "beta_vae": beta_vae}, (), "T", "sprites"))
 
 
 TABLE: tuple[Published, ...] = (
-    Published("VAE", ("vae", "made", "pixelcnn", "rbm"), "log_p", -87.01, _TANH, _README, "S"),
-    Published("VAE, 5 samples", ("vae",), "log_p", -86.45, _TANH, _README, "S"),
-    Published("VAE, 64 samples", ("vae",), "log_p", -86.07, _TANH, _README, "S"),
-    Published("IWAE, 5 samples", ("vae",), "log_p", -85.18, _TANH, _README, "S"),
-    Published("IWAE, 64 samples", ("vae",), "log_p", -84.37, _TANH, _README, "S"),
+    # Likelihoods of images: the VAE and its bounds
+    *_burda("VAE", -86.76, -87.01, "ELBO", ("C26",)),
+    *_burda("VAE, 5 samples", -86.47, -86.45, "ELBO, 5 samples", ("C26",)),
+    *_burda("VAE, 64 samples", -86.21, -86.07, "ELBO, 64 samples", ("C26",)),
+    *_burda("IWAE, 5 samples", -85.54, -85.18, "IWAE, 5 samples", ("C26",)),
+    *_burda("IWAE, 64 samples", -84.52, -84.37, "IWAE, 64 samples", ("C26",)),
+    *_burda("MIWAE, 8 of 8 samples", -84.97, -84.69, "MIWAE, 8 of 8 samples", ("C26",)),
     Published("VAE", ("vae",), "log_p", -89.78, Setting(
-        "mnist", "binary-fixed", "784-400", {"kind": "mlp", "hidden": [400]}, 40, 200, epochs=500), "pythae, README",
-        "T", error=0.01),
-    _ladder(3, -79.24), _ladder(6, -78.52), _ladder(12, -78.30),
-    _fixed("ConvHVAE + Lars", -81.70), _fixed("ConvHVAE + VampPrior", -81.09), _fixed("PixelHVAE + VampPrior", -79.78),
-    _fixed("BIVA", -78.59), _fixed("ConvVAE + RealNVP prior", -80.09, latents=40),
-    _fixed("ResnetVAE + RealNVP prior", -79.84, latents=40),
-    _fixed("ResnetVAE + RealNVP prior", -78.49, "binary-dynamic", latents=40),
-    _fixed("IAF-VAE", -79.10, "binary-dynamic", "a third party's table of Kingma et al. (2016)"),
-    _fixed("IAF-VAE", -79.88, source="a third party's table of Kingma et al. (2016)"),
-    *(Published(f"VAE, p(x|z) with {words}", ("vae",), "log_p", value, Setting(
-        "mnist", "grey", likelihood=f"gaussian, {words}"), "Rybkin et al. (2021), σ-VAE, table 3", "S", bound=True)
-      for words, value in (("sigma fixed at 1", -740.5), ("the best beta", 796.2), ("one learned sigma", 896.1),
-                           ("a sigma a pixel", 2_895.0))),
-    *(Published(model, families, "frechet", value, Setting(
-        "mnist", network="one for all", features="Inception, 10,000 pictures"), "Ghosh et al. (2020), table 1", "S")
-      for model, families, value in (("VAE", ("vae",), 19.21), ("VAE of constant variance", ("vae",), 33.79), ("WAE", (
-          "vae",), 20.42), ("Two-stage VAE", ("vae",), 18.81), ("RAE-L2", ("ae",), 22.22), ("AE", ("ae",), 58.73))),
-    _sentences("LSTM language model", "PTB", 100.47, ("language-model",)),
-    _sentences("LSTM language model", "SNLI", 21.44, ("language-model",)),
-    _sentences("VAE, monotone annealing", "PTB", 101.40), _sentences("VAE, monotone annealing", "SNLI", 21.50),
-    _sentences("VAE, cyclical annealing", "PTB", 108.81), _sentences("VAE, cyclical annealing", "SNLI", 23.67),
-    _sentences("VAE, aggressive encoder", "PTB", 99.83), _sentences("VAE, aggressive encoder", "SNLI", 21.16),
-    _sentences("VAE, autoencoder first, free bits", "PTB", 96.86),
-    _sentences("VAE, autoencoder first, free bits", "SNLI", 21.64),
-    Published("SVG", ("svg-lp", "svg-fp"), "psnr_clips", 14.50, Setting(
-        "Moving MNIST, two digits, 5 frames to 20", network="64 pixels"), "notes on SLAMP and SRVP", "T"),
-    Published("SVG", ("svg-lp", "svg-fp"), "ssim_clips", 0.7090, Setting(
-        "Moving MNIST, two digits, 5 frames to 20", network="64 pixels"), "notes on SLAMP and SRVP", "T"),
-    Published("SVG", ("svg-lp", "svg-fp"), "psnr_clips", 12.70, Setting(
-        "KITTI, 10 frames to 20", network="64 pixels"), "Akan et al. (2021), SLAMP", "S"),
-    Published("SVG", ("svg-lp", "svg-fp"), "ssim_clips", 0.329, Setting(
-        "KITTI, 10 frames to 20", network="64 pixels"), "Akan et al. (2021), SLAMP", "S"),
-    *(Published(model, ("vae",), "mig", value, Setting("dSprites", network="convolutional, mean of 10 runs"),
-                "a third party's table of four papers", "T", like="sprites")
-      for model, value in (("VAE", 0.10), ("β-VAE", 0.21), ("FactorVAE", 0.43), ("β-TCVAE", 0.45))),
+        "mnist", "binary-fixed", "784-400", {"kind": "mlp", "hidden": [400]}, 40, 200, epochs=500, batch=100,
+        objective="ELBO", prior="standard", likelihood="bernoulli"), _PYTHAE, "T", error=0.01),
+    _mnist("IWAE, 50 samples", -86.82, source=_PYTHAE, objective="IWAE, 50 samples", claims=("C26",)),
+    *_ladder(3, -82.14, -79.24), *_ladder(6, -80.74, -78.52), *_ladder(12, -80.50, -78.30),
+    _mnist("ConvHVAE + Lars", -81.70, prior="Lars"),
+    _mnist("ConvHVAE + VampPrior", -81.09, prior="vamp", claims=("C17",)),
+    _mnist("PixelHVAE + VampPrior", -79.78, prior="vamp", claims=("C17",)), _mnist("BIVA", -78.59),
+    _mnist("ConvVAE + RealNVP prior", -80.09, latents=40, prior="RealNVP"),
+    _mnist("ResnetVAE + RealNVP prior", -79.84, latents=40, prior="RealNVP"),
+    _mnist("ResnetVAE + RealNVP prior", -78.49, "binary-dynamic", latents=40, prior="RealNVP"),
+    _mnist("IAF-VAE", -79.10, "binary-dynamic", _KINGMA), _mnist("IAF-VAE", -79.88, source=_KINGMA),
+    # Other kinds of models
+    *(_mnist(model, value, "binary-dynamic", _HOTAJ, "S", (family,)) for model, value, family in (
+        ("PixelCNN", -81.45, "pixelcnn"), ("Gated PixelCNN", -81.50, "pixelcnn"), ("PixelSNAIL", -78.61, "pixelcnn"),
+        ("MADE", -84.867, "made"), ("NADE", -85.65, "made"))),
+    _mnist("MADE", -88.04, source="Germain et al. (2015), as pytorch-generative quotes it", families=("made",)),
+    _mnist("Deep Boltzmann machine, 2 layers", -84.62, "", _DBM, "S", ("rbm",), bound=True),
+    _mnist("Deep Boltzmann machine, 3 layers", -85.10, "", _DBM, "S", ("rbm",), bound=True),
+    _mnist("Deep Boltzmann machine, 2 layers", -86.37, "", "yell/boltzmann-machines, README", "S", ("rbm",),
+           bound=True),
+    # Densities of grey images, and what sigma makes of them
+    *_sigma("VAE, sigma fixed at 1", replace(_GREY, likelihood="gaussian, sigma 1"), 3, -740.5, 59.9, ("vae",)),
+    *_sigma("VAE, the best beta", replace(_GREY, likelihood="gaussian, best beta"), 3, 796.2, 53.2, ("vae",)),
+    *_sigma("VAE, one shared sigma", replace(_GREY, likelihood="gaussian-learned, one sigma"), 3, 896.1, 32.2,
+            ("vae",)),
+    *_sigma("VAE, a sigma a pixel", replace(_GREY, likelihood="gaussian-per-pixel, learned"), 3, 2_895.0, 132.5,
+            ("vae",)),
+    *_sigma("VAE, Bernoulli", replace(_GREY, likelihood="bernoulli"), 3, None, 32.2, ("vae",)),
+    *_sigma("VAE, β = 0.001", _SVHN, 1, None, 44.5), *_sigma("VAE, β = 0.01", _SVHN, 1, 3_186.0, 27.9),
+    *_sigma("VAE, β = 0.1", _SVHN, 1, 1_223.0, 28.3), *_sigma("VAE, β = 1", _SVHN, 1, -1_381.0, 70.4),
+    *_sigma("VAE, β = 10", _SVHN, 1, None, 219.0), *_sigma("VAE, optimal sigma", _SVHN, 1, 3_333.0, 22.25),
+    # Samples of images, and a prior fitted afterwards
+    *_ghosh("VAE", ("vae",), "mnist", 19.21, 17.66, ("C19", "C24"), "ELBO"),
+    *_ghosh("VAE of constant variance", ("vae",), "mnist", 33.79, 17.87, ("C24",)),
+    *_ghosh("WAE", ("vae",), "mnist", 20.42, 9.39, ("C19", "C24"), "WAE"),
+    Published("Two-stage VAE", ("vae",), "frechet", 18.81, Setting(
+        "mnist", network="one for all", features="Inception, 10,000 pictures"), _GHOSH, "S", claims=("C24",)),
+    *_ghosh("RAE-L2", ("ae",), "mnist", 22.22, 8.69, ("C24",)), *_ghosh("AE", ("ae",), "mnist", 58.73, 10.66, ("C24",)),
+    *_ghosh("VAE", (), "CelebA", 48.12, 45.52, ("C24",)), *_ghosh("WAE", (), "CelebA", 53.67, 42.73, ("C24",)),
+    *_ghosh("AE", (), "CelebA", 127.85, 45.10, ("C24",)),
+    # Sentences
+    *_optimus("LSTM language model", ("C15", "C27"), families=("language-model",),
+              perplexity={"PTB": 100.47, "SNLI": 21.44, "Yelp": 42.60, "Yahoo": 60.75}),
+    *_optimus("VAE, monotone annealing", ("C13", "C15", "C16", "C27"),
+              perplexity={"PTB": 101.40, "SNLI": 21.50, "Yelp": 40.39, "Yahoo": 61.21},
+              information={"PTB": 0.0, "SNLI": 1.45, "Yelp": 0.13, "Yahoo": 0.0},
+              active={"PTB": 0, "SNLI": 2, "Yelp": 1, "Yahoo": 0}),
+    *_optimus("VAE, cyclical annealing", ("C16", "C27"), perplexity={"PTB": 108.81, "SNLI": 23.67, "Yahoo": 66.93},
+              information={"PTB": 1.27, "SNLI": 3.60, "Yahoo": 2.77}, active={"PTB": 5, "SNLI": 5, "Yahoo": 4}),
+    *_optimus("Semi-amortised VAE", ("C27",), perplexity={"Yahoo": 60.40}, information={"Yelp": 1.70, "Yahoo": 2.70},
+              active={"Yelp": 8, "Yahoo": 10}),
+    *_optimus("VAE, aggressive encoder", ("C13", "C27"),
+              perplexity={"PTB": 99.83, "SNLI": 21.16, "Yelp": 39.84, "Yahoo": 59.77},
+              information={"PTB": 0.83, "SNLI": 1.38, "Yelp": 2.16, "Yahoo": 2.90},
+              active={"PTB": 4, "SNLI": 5, "Yelp": 12, "Yahoo": 19}),
+    *_optimus("VAE, autoencoder first, free bits", ("C27",),
+              perplexity={"PTB": 96.86, "SNLI": 21.64, "Yelp": 47.97, "Yahoo": 59.28},
+              information={"PTB": 5.31, "SNLI": 7.71, "Yelp": 7.89, "Yahoo": 8.08},
+              active={"PTB": 32, "SNLI": 32, "Yelp": 32, "Yahoo": 32}),
+    # Clips
+    *_line("SVG", ("svg-lp", "svg-fp"), Setting(_TWO_DIGITS, network="64 pixels"), _NOTES,
+           {"psnr_clips": 14.50, "ssim_clips": 0.709}, ("C12",), "T"),
+    *_line("SRVP", ("svg-lp", "svg-fp"), Setting(_TWO_DIGITS, network="64 pixels"), _NOTES,
+           {"psnr_clips": 16.93, "ssim_clips": 0.780}, ("C12",), "T"),
+    *_line("SVG", ("svg-lp", "svg-fp"), Setting("KITTI, 10 frames to 20"), _SLAMP,
+           {"psnr_clips": 12.70, "ssim_clips": 0.329}, ("C12",)),
+    *_line("SVG", ("svg-lp", "svg-fp"), Setting("Cityscapes, 10 frames to 20"), _SLAMP,
+           {"psnr_clips": 20.42, "ssim_clips": 0.606}, ("C12",)),
+    *_sigma("SVG, as it was, a β-VAE", replace(_BAIR, likelihood="gaussian, best beta"), 2, 13_472.0, 34.64,
+            ("svg-lp",)),
+    *_sigma("SVG, one shared sigma", replace(_BAIR, likelihood="gaussian-learned, one sigma"), 2, 13_974.0, 34.24,
+            ("svg-lp",)),
+    *_sigma("SVG, optimal sigma", replace(_BAIR, likelihood="gaussian-optimal"), 2, 14_173.0, 34.13, ("svg-lp",)),
+    *_sigma("SVG, sigma fixed at 1", replace(_BAIR, likelihood="gaussian, sigma 1"), 2, 10_379.0, 35.64, ("svg-lp",)),
+    *_sigma("SVG, Bernoulli", replace(_BAIR, likelihood="bernoulli"), 2, None, 122.6, ("svg-lp",)),
+    # Several modalities
+    Published("JMVAE", (), "log_p", -86.86, Setting("MNIST images and labels", "binary-dynamic", latents=64,
+                                                    samples=1_000), f"Suzuki et al. (2016), as {_MULTIVAE} quotes it",
+              "T", claims=("C7",)),
+    Published("JMVAE", (), "log_p", -86.85, Setting("MNIST images and labels", "binary-dynamic", latents=64,
+                                                    samples=1_000), _MULTIVAE, "T", error=0.03, claims=("C7",)),
+    Published("DMVAE", ("dmvae",), "joint_coherence", 0.447, Setting("MNIST and SVHN"),
+              f"Lee & Pavlovic (2021), as {_MULTIVAE} quotes it", "T"),
+    Published("DMVAE", ("dmvae",), "joint_coherence", 0.460, Setting("MNIST and SVHN"), _MULTIVAE, "T"),
+    Published("MMVAE", ("dmvae",), "joint_coherence", 0.42, Setting("MNIST and SVHN"), _MULTIVAE, "T"),
+    # Known factors
+    *_dsprites("VAE", 0.10, 0.11, 0.69), *_dsprites("β-VAE", 0.21, 0.16, 0.86),
+    *_dsprites("FactorVAE", 0.43, 0.21, 0.80), *_dsprites("β-TCVAE", 0.45, 0.22, 0.87),
 )

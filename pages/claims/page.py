@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.shared import changing, studies, task
+from pages.shared import changing, published, studies, task
 from pages.shared.checkpoints import store
 from pages.shared.queue import Look
 from pages.shared.words import duration, escaped
+from vaecore import literature
 from vaecore.lab import background
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def card(claim: Study, result: Result | None, *, open: bool) -> None:
                 st.caption(escaped(claim.source))
                 if claim.published:
                     st.markdown(f":material/compare_arrows: **Published elsewhere.** {escaped(claim.published)}")
+                published.of_claim(literature.of_claim(claim.id), f"published-{claim.id}")
             with st.container(gap="xsmall"):
                 st.caption("Found here")
                 found(claim, result)

@@ -7,7 +7,7 @@ from typing import Any, get_args
 import streamlit as st
 from pydantic.fields import FieldInfo
 
-from pages.shared import changing, evaluating, evaluation, task
+from pages.shared import changing, evaluating, evaluation, published, task
 from pages.shared.checkpoints import listed, pick, with_weights
 from pages.shared.moved import ask_where
 from pages.shared.tables import offer
@@ -140,6 +140,7 @@ def results(run: Run, *, running: bool) -> None:
         help="Every evaluation of this checkpoint, newest first. Numbers of different settings do not compare.")]
     outdated(run, chosen)
     evaluation.show(chosen)
+    published.beside(run)
     if len(found) > 1:
         table([(run.id, facts) for facts in reversed(found)], "Every evaluation of this checkpoint", "history",
               "A row is one evaluation with its settings. Rows with another split, K, number of observations or seed "

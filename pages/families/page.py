@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import pictures
+from pages.shared import pictures, published
 from pages.shared.cards import preview
 from pages.shared.checkpoints import explore_link, opened, tell_unreadable, with_weights
 from pages.shared.evaluation import tabled
@@ -19,6 +19,7 @@ from vaecore.evaluate.parts.probe import Probe
 from vaecore.evaluate.parts.samples import Samples
 from vaecore.evaluate.results import percent, seconds, shown
 from vaecore.library.headline import headline
+from vaecore.literature import of_approaches
 from vaecore.store import Run
 from vaecore.views import SINGLE, STILL, view_of
 
@@ -199,6 +200,21 @@ def table(found: list[Measured]) -> None:
         st.caption(f"Between two sets of real images the Fréchet distance is {shown(floors[0], 3)}.")
 
 
+def elsewhere(run: Run) -> None:
+    """What was published of each approach on these data, in the order of the cards."""
+    there = of_approaches(run.values().get("data"))
+    if not any(there.values()):
+        return
+    st.subheader("Published on these data", anchor=False, help="Log p(x) in nats of test images, as others state it, "
+                 "those of the same pixels first: not of the models above, and not of their settings. ≥ is a bound. "
+                 "Hover over a value for its source; Evaluate says of a model here in what it differs.")
+    with st.grid(4, min_column_width=250, gap="small"):
+        for approach, found in there.items():
+            with st.container(gap="xsmall"):
+                st.markdown(f"###### {WORDS[approach][0]}")
+                published.of_kind(found, approach.replace(" ", "-"))
+
+
 def kinds(found: list[Measured]) -> None:
     """A warning where likelihoods of different kinds stand side by side."""
     known = Counter(m.likelihood for m in found if m.log_p is not None and m.likelihood)
@@ -234,3 +250,4 @@ else:
     cards(here)
     kinds(here)
     table(here)
+    elsewhere(there[data][0])

@@ -63,7 +63,7 @@ def test_seeds_are_trained_stacked_and_are_ordinary_runs(capsys: pytest.CaptureF
                for each in found["runs"])
 
 
-def test_runs_and_show(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_runs_and_show(store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     [row] = said(capsys, "runs", "--store", str(store))
     assert (row["id"], row["state"], row["family"], row["data"]) == ("small", "finished", "VAE", "8×8 digits")
     assert (row["model.family"], row["data.name"]) == ("vae", "digits")
@@ -71,10 +71,15 @@ def test_runs_and_show(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert facts["config"]["training"]["epochs"] == 3
     assert facts["step"] == facts["total"] == 60
     assert row["numbers"]["elbo"]["value"] == facts["summary"]["test"]["elbo"]
+    assert facts["published"] == [], "nothing was published of 8 x 8 digits"
+    monkeypatch.setenv("VAECORE_GALLERY", str(Path(__file__).parents[2] / "trained" / "gallery"))
+    [nearest, *_] = said(capsys, "show", "gallery/vae-binary", "--store", str(store))["published"]
+    assert (nearest["value"], nearest["same_setting"], nearest["setting"]["samples"]) == (-87.01, False, 5_000)
 
 
 def test_evaluate(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = said(capsys, "evaluate", "small", "-k", "300", "--limit", "50", "--store", str(store))
+    assert result["published"] == []
     evidence = result["evidence"]
     parts = sum(evidence["reconstruction"].values()) - sum(map(sum, evidence["kl"].values()))
     assert evidence["elbo"] == pytest.approx(parts)

@@ -94,6 +94,7 @@ def evaluate(runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="I
 
 def _evaluated(run: Run, settings: Settings, data_path: str, *, as_json: bool) -> tuple[dict[str, Any], int]:
     """What was found of one run, kept, and the exit code that says how it ended; told unless as JSON."""
+    from vaecore import literature
     from vaecore.data.identity import check_there
     from vaecore.evaluate.kept import keep
     from vaecore.evaluate.likelihood import Cancelled
@@ -116,12 +117,16 @@ def _evaluated(run: Run, settings: Settings, data_path: str, *, as_json: bool) -
             said = f"{background.KEPT}{keep(run, result, points)}"
         except OSError as error:
             said = f"not kept: {trouble(error)}"
+    beside = literature.beside(run)
     if not as_json:
         out.print("\n".join(lines(Evaluation.read(result))), highlight=False, markup=False)
+        if beside:
+            out.print("published\n" + "\n".join(literature.lines(beside)), highlight=False, markup=False)
     if result["partial"]:
         err.print(f"{background.BROKEN_OFF}this result is partial. " + _told(result["missing"]), highlight=False,
                   markup=False)
     err.print(said, highlight=False, markup=False)
+    result = {**result, "published": [each.as_dict() for each in beside]}
     return result, STOPPED if result["partial"] else 0 if said.startswith(background.KEPT) else FAILED
 
 

@@ -31,15 +31,19 @@ app = typer.Typer()
 
 @app.command()
 def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Everything known of a run: state, configuration, numbers, what its data were, the end of its log."""
+    """Everything known of a run: state, configuration, numbers, what was published beside them, what its data were, the
+    end of its log."""
+    from vaecore import literature
     from vaecore.provenance import of_run
 
     found = store_at(store).find(run)
     status, summary, told = lab.status(found.path), found.summary(), of_run(found)
+    beside = literature.beside(found)
     facts = {"run": found.id, "folder": str(found.path), "state": status.state, "detail": status.detail,
              "on": kept(found.path).kind, "place": status.place, "job": status.job,
              "step": status.step or summary.get("step"), "total": status.total or summary.get("total_steps"),
              "seconds_left": status.seconds_left, "config": found.values(), "summary": summary,
+             "published": [each.as_dict() for each in beside],
              "data": told.model_dump() if told else None,
              "log": lab.log_tail(found.path, 12)}
     if as_json:
@@ -52,6 +56,8 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
     for title, part in (("configuration", facts["config"]), ("numbers", rounded(summary))):
         out.print(f"\n{title}\n" + yaml.safe_dump(part, sort_keys=False, default_flow_style=None, allow_unicode=True),
                   highlight=False, markup=False)
+    if beside:
+        out.print("published\n" + "\n".join(literature.lines(beside)) + "\n", highlight=False, markup=False)
     if told:
         out.print("data\n" + "\n".join(told.lines()) + "\n", highlight=False, markup=False)
     if facts["log"]:
@@ -115,13 +121,16 @@ def _fitting(given: str, changes: list[str], as_json: bool) -> None:
 
 def _measured(store: Store, as_json: bool) -> None:
     from vaecore.evaluate.families import KINDS, groups, ordered
+    from vaecore.literature import MOST_SHOWN, of_approaches
 
     found = {key: ordered(runs) for key, runs in groups(store.everything()).items()}
     if as_json or not found:
-        return say([{"data": json.loads(key), "models": [{**vars(m), "run": m.run.id} for m in rows]}
+        return say([{"data": json.loads(key), "models": [{**vars(m), "run": m.run.id} for m in rows],
+                     "published": {approach: [each.as_dict() for each in there]
+                                   for approach, there in of_approaches(json.loads(key)).items()}}
                     for key, rows in found.items()], as_json,
                    "No run of the four approaches yet. `vaecore train --preset rbm-mnist` makes one.")
-    for rows in found.values():
+    for key, rows in found.items():
         out.print(f"\n{next((m.data for m in rows if m.kind != 'none'), rows[0].data)}", highlight=False, markup=False)
         table([{**vars(m), "run": m.run.id, "kind": KINDS[m.kind] + (f", K = {m.samples}" if m.samples else "")
                 + (", given the label or covariate" if m.conditional else ""),
@@ -130,6 +139,11 @@ def _measured(store: Store, as_json: bool) -> None:
               {"run": "run", "approach": "approach", "family": "family", "kind": "log p(x) is", "log_p": "log p(x)",
                "inference_passes": "passes to infer", "infer": "ms", "sampling_passes": "passes to sample",
                "sample": "ms", "probe": "probe", "frechet": "Fréchet"})
+        for approach, there in of_approaches(json.loads(key)).items():
+            if there:
+                out.print(f"published, {approach}: " + "; ".join(
+                    f"{each.said()} {each.model}, {each.setting.short()} [{each.tag}: {each.source}]"
+                    for each in there[:MOST_SHOWN]), highlight=False, markup=False)
 
 
 def _milliseconds(seconds: float | None) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,17 +82,21 @@ def run_claims(
 @claims.command("report")
 def report(store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Every kept result with its seeds, intervals, CPU minutes and numbers."""
+    from vaecore.literature import of_claim, rows
     from vaecore.studies import CLAIMS, about, in_words, kept
 
     here = store_at(store)
     results = [(claim, kept(here, claim.id)) for claim in CLAIMS.values()]
     if as_json:
-        return say([asdict(result) | {"earlier rule": not result.by_rule_of(claim)} for claim, result in results
-                    if result], True, "")
+        return say([asdict(result) | {"earlier rule": not result.by_rule_of(claim),
+                                      "published": [each.as_dict() for each in of_claim(claim.id)]}
+                    for claim, result in results if result], True, "")
     for claim, result in results:
         out.print(f"\n{claim.id} {claim.title}\n  {claim.says}\n  {claim.source}", highlight=False, markup=False)
         if claim.published:
             out.print(f"  Published elsewhere: {claim.published}", highlight=False, markup=False)
+        if there := of_claim(claim.id):
+            _table(rows(there))
         if result is None:
             out.print(f"  not run: `vaecore claims run {claim.id}` takes {about(claim, None)}",
                       highlight=False, markup=False)
@@ -152,7 +157,7 @@ def _known(name: str, there: dict[str, Any], command: str) -> None:
         raise problem(command, name, f"there is no '{name}'.", f"Choose one of {', '.join(there)}.")
 
 
-def _table(rows: list[dict[str, Any]]) -> None:
+def _table(rows: Sequence[Mapping[str, Any]]) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = Table(*names)
     for row in rows:

@@ -99,12 +99,10 @@ def _numbers(known: Record) -> Iterator[str]:
 
 
 def _published(run: Run) -> Iterator[str]:
-    rows = []
-    for each in literature.beside(run):
-        title, unit, digits = literature.TITLES[each.published.quantity]
-        rows.append({"model": each.published.model, "number": title, "there": each.published.said(),
-                     "here": f"{each.ours:.{digits}f} {unit}".strip().replace("-", "−"), "words": each.words,
-                     "source": f"{each.published.source} [{each.published.tag}]"})
+    rows = [{"model": each.published.model, "number": literature.TITLES[each.published.quantity][0],
+             "there": each.published.said(), "here": each.here(), "words": each.words,
+             "source": f"{each.published.source} [{each.published.tag}]"}
+            for each in literature.nearest(literature.beside(run))]
     if rows:
         yield Table([Column("model", "Model"), Column("number", "Number"), Column("there", "Published"),
                      Column("here", "This run"), Column("words", "Do they compare?"), Column("source", "Source")],
