@@ -100,8 +100,9 @@ def test_every_table_of_a_layer_has_the_kinds_that_it_can_meet() -> None:
 
 def test_what_describes_a_modality_is_said_by_the_likelihood() -> None:
     names = {m.kind: [tag(each) for each in fitting_likelihoods(m)] for m in ALL}
-    assert names["image"] == ["bernoulli", "gaussian", "gaussian-learned", "gaussian-per-pixel", "discretised-logistic"]
-    assert names["vector"] == ["gaussian-learned", "gaussian", "gaussian-per-pixel"]
+    assert names["image"] == ["bernoulli", "gaussian", "gaussian-learned", "gaussian-optimal", "gaussian-per-pixel",
+                              "discretised-logistic"]
+    assert names["vector"] == ["gaussian-learned", "gaussian", "gaussian-optimal", "gaussian-per-pixel"]
     assert (names["label"], names["text"]) == (["categorical"], [])
     given = {f"x{number}": tag(each) for number, each in enumerate(LIKELIHOODS)}  # what a configuration may name
     assert MultimodalVAEConfig(likelihoods=given).likelihoods == given
@@ -227,7 +228,7 @@ def test_a_new_kind_is_one_file_and_one_line(counts: ModuleType, tmp_path: Path)
     modality = dataset.modalities["seen"]
     assert type(modality) is counts.Counts and modality.article == "a counts"
     assert [tag(each) for each in fitting_likelihoods(modality)] == ["poisson", "gaussian", "gaussian-learned",
-                                                                    "gaussian-per-pixel"]
+                                                                    "gaussian-optimal", "gaussian-per-pixel"]
     assert isinstance(likelihoods({}, 0.1, dataset.modalities)["seen"], counts.PoissonConfig)
     given = preset("mvae-image-label").model_dump(mode="json")
     given["training"] |= {"batch_size": 16, "epochs": 1}

@@ -174,8 +174,8 @@ def test_every_presets_model_gives_the_same_in_the_browser(off: Off, name: str) 
 
 @pytest.mark.parametrize("fields", [
     {"network": {"kind": "resconv", "channels": (4, 6), "activation": act}} for act in ("relu", "gelu", "tanh", "elu")]
-    + [{"likelihood": {"kind": kind}} for kind in ("bernoulli", "gaussian", "gaussian-learned", "gaussian-per-pixel",
-                                                   "discretised-logistic")])
+    + [{"likelihood": {"kind": kind}} for kind in ("bernoulli", "gaussian", "gaussian-learned", "gaussian-optimal",
+                                                   "gaussian-per-pixel", "discretised-logistic")])
 def test_networks_and_likelihoods_of_colour_images_of_odd_sides(off: Off, fields: dict[str, Any]) -> None:
     torch.manual_seed(0)
     model = VAE((3, 13, 9), **fields).eval()

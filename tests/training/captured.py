@@ -49,6 +49,7 @@ CAPTURED: dict[str, dict[str, Any]] = {
         "kl": {"kind": "capacity", "nats": 3.0}, "beta": {"kind": "cyclical", "cycles": 2}}),
     "vae, pixels drawn anew": vae({"pixels": "binary-dynamic"}, n_samples=2),
     "vae, learned variance": vae(likelihood={"kind": "gaussian-learned"}),
+    "vae, optimal variance": vae(likelihood={"kind": "gaussian-optimal"}),
     "vae, convolutions": vae(network={"kind": "conv", "channels": [2, 4], "dense": 8}),
     "vae, residual": vae(network={"kind": "resconv", "channels": [2, 4], "dense": 8}),
     **{f"vae, {prior}": vae(prior=values) for prior, values in PRIORS.items()},

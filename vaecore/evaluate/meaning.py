@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 Kind = Literal["exact", "bound", "estimate", "no log p"]
 GREY = {"bernoulli", "usual ones"}  # likelihoods that score pixels as black or white; the second, of several modalities
-DENSITIES = {"gaussian", "gaussian-learned", "gaussian-per-pixel", "laplace", "independent sources"}
+DENSITIES = {"gaussian", "gaussian-learned", "gaussian-optimal", "gaussian-per-pixel", "laplace",
+             "independent sources"}
 TWO_SIDED = 1.96  # standard errors to either side of a 95 % interval
 MAX_EXPONENT = 700.0  # beyond it exp() is no double
 

@@ -26,6 +26,7 @@ from vaecore.probability.likelihoods import (
     DiscretisedLogisticConfig,
     GaussianFixedConfig,
     GaussianLearnedConfig,
+    GaussianOptimalConfig,
     GaussianPerPixelConfig,
     Likelihood,
     LikelihoodConfig,
@@ -34,7 +35,8 @@ from vaecore.probability.likelihoods import (
 from vaecore.schema import Strict, option, problem
 
 LIKELIHOODS: list[type[LikelihoodConfig]] = [BernoulliConfig, GaussianFixedConfig, GaussianLearnedConfig,
-                                             GaussianPerPixelConfig, DiscretisedLogisticConfig, CategoricalConfig]
+                                             GaussianOptimalConfig, GaussianPerPixelConfig, DiscretisedLogisticConfig,
+                                             CategoricalConfig]
 USUAL: dict[type[Modality], type[LikelihoodConfig]] = {
     Image: BernoulliConfig, Vector: GaussianLearnedConfig, Label: CategoricalConfig}
 

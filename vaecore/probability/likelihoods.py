@@ -3,15 +3,16 @@
 Shapes: B observations, D observed size, `*event` the shape of one observation; sums run over event axes.
 
 The log-variance of a per-pixel p(x|z) is bounded to [-4.5, 0] as in the released code of Tomczak & Welling (2018): its
-likelihood is unbounded otherwise (Mattei & Frellsen, 2018). A single learned variance has a finite optimum, the mean
-squared error, and is bounded only against overflow.
+likelihood is unbounded otherwise (Mattei & Frellsen, 2018). A single variance has a finite optimum, the mean squared
+error, and is bounded only against overflow: it is learned by gradient, or taken to be that optimum at every step.
 """
 
 from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Annotated, ClassVar, Literal, Protocol, Self
 
 import torch
@@ -21,10 +22,12 @@ from torch.nn import functional as F
 
 from vaecore.modalities import Clip, Image, Label, Modality, Vector, Video
 from vaecore.probability.gaussian import LOG_2PI, gaussian_log_prob
+from vaecore.probability.whole import whole_mean
 from vaecore.schema import Strict, option
 
 PIXEL_LOGVAR = (-4.5, 0.0)
 SHARED_LOGVAR = (-14.0, 14.0)
+RECENT, REMEMBERED = 0.1, 100  # how far the mean of what training found reaches back: of its steps, and at most
 FACTORS = 112  # sigmoids of at least 1/2 whose product is a normal number in single precision, which ends at 2^-126
 
 
@@ -91,11 +94,39 @@ class GaussianPixels:
         if self.logvar.ndim:
             return _per_observation(gaussian_log_prob(x, self.mean, self.logvar))
         squares = _per_observation((x - self.mean).square())  # one variance for all: scaled once they are summed
-        return -0.5 * (squares * (-self.logvar).exp() + x.shape[1:].numel() * (LOG_2PI + self.logvar))
+        return _of_squares(squares, x.shape[1:].numel(), self.logvar)
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         noise = torch.randn(self.mean.shape, generator=generator, device=self.mean.device)
         return torch.addcmul(self.mean, (0.5 * self.logvar).exp(), noise)
+
+
+def _of_squares(squares: Tensor, size: int, logvar: Tensor) -> Tensor:
+    """log p of observations of `size` numbers by their squared errors, (B,), under one variance for all."""
+    return -0.5 * (squares * (-logvar).exp() + size * (LOG_2PI + logvar))
+
+
+@dataclass(frozen=True)
+class FittedPixels(GaussianPixels):
+    """Independent Gaussians while they are trained: of all variances the one that makes x likeliest.
+
+    `logvar` is what training has found so far, and serves all but `log_prob`. There `fit` says the batch's own, from
+    the squared error a number of each row and how much each counts: the mean squared error over rows and numbers. It
+    makes the negative log-likelihood least, so its own gradient is zero: with the variance held fixed the gradient is
+    that of D/2 log MSE (Rybkin et al. 2021).
+    """
+
+    fit: Callable[[Tensor, Tensor | None], Tensor]
+    counts: Tensor | None = None  # (B,); None where all count alike
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        squares, size = _per_observation((x - self.mean).square()), x.shape[1:].numel()
+        return _of_squares(squares, size, self.fit(squares.detach() / size, self.counts))
+
+
+def counted(p: Observation, counts: Tensor) -> Observation:
+    """`p` whose row b counts `counts[b]` times in a loss, (B,): only a variance fitted to rows has to know."""
+    return replace(p, counts=counts) if isinstance(p, FittedPixels) else p
 
 
 @dataclass(frozen=True)
@@ -161,6 +192,7 @@ class Likelihood(nn.Module):
 
     channels = 1  # numbers the decoder gives per observed number
     squashed = False  # whether `observed` brings what the decoder gives into (0, 1) first, where a mean of pixels lies
+    found: ClassVar[tuple[str, ...]] = ()  # names of buffers that training finds, and that go on in a fork
 
     @abstractmethod
     def forward(self, output: Tensor) -> Observation: ...
@@ -200,8 +232,9 @@ class GaussianFixedConfig(LikelihoodConfig):
 
     describes = (Image, Vector, Clip)
     kind: Literal["gaussian"] = "gaussian"
-    sigma: float = option(0.1, "Standard deviation of every pixel; beta-VAE in disguise, since scaling sigma "
-                          "squared scales beta.", unit="pixel value", ge=0.001, le=100)
+    sigma: float = option(0.1, "Standard deviation of every pixel; beta-VAE in disguise: half the squared error and "
+                          "beta times the KL are this with sigma squared beta (erratum E25).", unit="pixel value",
+                          ge=0.001, le=100)
 
     @classmethod
     def with_sigma(cls, sigma: float) -> Self:
@@ -220,6 +253,20 @@ class GaussianLearnedConfig(LikelihoodConfig):
 
     def build(self) -> Likelihood:
         return _GaussianShared(self.initial_sigma, learned=True)
+
+
+class GaussianOptimalConfig(LikelihoodConfig):
+    """A Gaussian a pixel with the one sigma that is best, the root mean squared error: nothing to choose.
+
+    In training that of each batch; elsewhere what the last steps of training found, as a sigma taken from what it
+    scores would be no bound.
+    """
+
+    describes = (Image, Vector, Clip)
+    kind: Literal["gaussian-optimal"] = "gaussian-optimal"
+
+    def build(self) -> Likelihood:
+        return GaussianOptimal()
 
 
 class GaussianPerPixelConfig(LikelihoodConfig):
@@ -255,8 +302,8 @@ class DiscretisedLogisticConfig(LikelihoodConfig):
         return DiscretisedLogistic(self.initial_scale)
 
 
-LikelihoodChoice = Annotated[BernoulliConfig | GaussianFixedConfig | GaussianLearnedConfig | GaussianPerPixelConfig
-                             | DiscretisedLogisticConfig,
+LikelihoodChoice = Annotated[BernoulliConfig | GaussianFixedConfig | GaussianLearnedConfig | GaussianOptimalConfig
+                             | GaussianPerPixelConfig | DiscretisedLogisticConfig,
                              Field(discriminator="kind")]
 
 
@@ -293,6 +340,51 @@ class _GaussianShared(Likelihood):
 
     def forward(self, output: Tensor) -> Observation:
         return GaussianPixels(output.float(), self.logvar.clamp(*SHARED_LOGVAR))
+
+
+class GaussianOptimal(Likelihood):
+    """sigma^2 is the mean squared error: in training the batch's, elsewhere the mean of the last steps of training.
+
+    Which of both follows `training`, as in a batch normalisation. `variance` reaches back over about the last tenth of
+    the steps, and over 100 at most: a variance that is off by a share e costs D e^2 / 4 nats, so that a few steps would
+    be too few, and the first ones, in which errors fall fast, have to be forgotten. Before any step it is 1.
+
+    All samples of a row count alike. A bound that weighs them itself, by importance, stays a bound, of a sigma that is
+    a little larger than its own best.
+    """
+
+    found = ("variance", "steps")
+    variance: Tensor
+    steps: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("variance", torch.ones(()))
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, output: Tensor) -> Observation:
+        mean, logvar = output.float(), _shared_logvar(self.variance)
+        return FittedPixels(mean, logvar, self.fit) if self.training else GaussianPixels(mean, logvar)
+
+    def fit(self, squares: Tensor, counts: Tensor | None = None) -> Tensor:
+        """log sigma^2 of a batch from the squared error a number of each row, (B,); `variance` follows it.
+
+        Rows are of all processes that share the batch. Those that count nothing, as of a modality that an observation
+        lacks, say nothing; where none counts, nothing is learned.
+        """
+        if counts is None:
+            best, learns = whole_mean(squares), torch.ones_like(self.steps)
+        else:
+            weight = whole_mean(counts)
+            best, learns = whole_mean(squares * counts) / weight.clamp(min=1e-12), (weight > 0).to(self.steps)
+        self.steps.add_(learns)
+        newest = learns / (RECENT * (self.steps - 1) + 1).clamp(max=REMEMBERED)
+        self.variance.mul_(1 - newest).add_(newest * best)
+        return _shared_logvar(best)
+
+
+def _shared_logvar(variance: Tensor) -> Tensor:
+    return variance.clamp(min=math.exp(SHARED_LOGVAR[0])).log().clamp(*SHARED_LOGVAR)
 
 
 class Laplace(Likelihood):

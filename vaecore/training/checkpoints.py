@@ -26,6 +26,7 @@ from vaecore.files import parsed_json, regular, write_bytes_atomic
 from vaecore.modalities import KINDS, Label, Text, Vector
 from vaecore.models import Family
 from vaecore.nets.convolutional import channels_last
+from vaecore.probability.likelihoods import Likelihood
 from vaecore.schema import ConfigError, parse
 from vaecore.store import COPY_AGAIN, MAX_WEIGHTS_BYTES, Run
 
@@ -74,8 +75,10 @@ def inherit(folder: Path, model: Family) -> None:
     if different := misfit(model, tensors):
         raise BrokenCheckpoint(f"{folder / INITIAL} does not fit this configuration: it differs in {different}. Fork "
                                "the parent again, with its data and model.")
-    # What is not learned, as a fixed sigma, is the configuration's to say, not the parent's.
-    model.load_state_dict({**tensors, **dict(model.named_buffers())})
+    # What training does not find, as a fixed sigma, is the configuration's to say, not the parent's.
+    found = {f"{path}.{name}" for path, part in model.named_modules() if isinstance(part, Likelihood)
+             for name in part.found}
+    model.load_state_dict({**tensors, **{name: kept for name, kept in model.named_buffers() if name not in found}})
 
 
 def misfit(model: Family, tensors: Mapping[str, Tensor]) -> str:

@@ -22,6 +22,7 @@ from vaecore.training.ranks.group import Ranks
 
 SCRIPT = Path(__file__).with_name("shared_steps.py")
 QUICK = ["vae", "vae, five samples", "vae, pixels drawn anew", "vae, free bits", "vae, implicit", "vae, aggressive",
+         "vae, optimal variance", "mvae, some missing, optimal variance",
          "mmd, conditional mixture", "sliced, vamp", "critic", "rbm, cd", "sentence vae, aggressive",
          "mvae", "mvae, some missing", "mopoe, texts", "dmvae", "svg, learned prior, states", "svg, fed back",
          "sv2p, fed back", "wasserstein of clips"]

@@ -21,7 +21,7 @@ from vaecore.nets import LinearConfig, MLPConfig
 from vaecore.nets.base import widened
 from vaecore.nets.modal import likelihoods
 from vaecore.probability.gaussian import DiagonalGaussian
-from vaecore.probability.likelihoods import Observation
+from vaecore.probability.likelihoods import Observation, counted
 from vaecore.probability.posteriors import Posterior
 from vaecore.schema import option
 
@@ -72,10 +72,15 @@ class ConcatenatedVAE(Multimodal):
                 if predict is None or name in predict}
 
     def log_likelihoods(self, batch: Batch, observed: Tensor | None, codes: Mapping[str, Tensor],
-              generator: torch.Generator | None = None) -> dict[str, Tensor]:
+                        generator: torch.Generator | None = None, counts: Mapping[str, Tensor] | None = None
+                        ) -> dict[str, Tensor]:
         [z] = next(iter(codes.values()))  # the same for every modality, and one for each observation
-        found = {name: p.log_prob(batch[name])[None] for name, p in self.decode({"z": z}, codes).items()}
-        return found if observed is None else {name: s * observed[self.names.index(name)] for name, s in found.items()}
+        found = self.decode({"z": z}, codes)
+        if observed is None:
+            return {name: p.log_prob(batch[name])[None] for name, p in found.items()}
+        there = dict(zip(self.names, observed, strict=True))
+        return {name: counted(p, there[name].to(z)).log_prob(batch[name])[None] * there[name]
+                for name, p in found.items()}
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
         return Objective([(1.0, self.evidence(batch, self.encode(batch), generator))], weights=self.weights)

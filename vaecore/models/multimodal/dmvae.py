@@ -90,21 +90,24 @@ class DMVAE(Multimodal):
         shared_q = experts.product(sources)  # (26): q(j|x), of all and then of each alone, (1 + M, B, r)
         j = shared_q.rsample(generator)[0]
         z = {SHARED: j} | {name: q.rsample(generator)[0] for name, q in private_q.items()}
+        # The joint ELBO is all there is where nothing else is observed.
+        counts = None if observed is None else torch.cat([
+            torch.ones_like(observed[:1]), observed & (observed.sum(0) > 1)]).float()  # of each source, (1 + M, B)
         # log p(x_m|j, i_m) for j of each source, (1 + M, B) a modality
         scores = self.log_likelihoods(batch, observed, {
             name: self.codes_for(name, z | {SHARED: self.sources_of(m, j)}) for m, name in enumerate(self.names)},
-            generator)
+            generator, None if counts is None else {name: self.sources_of(m, counts)
+                                                    for m, name in enumerate(self.names)})
         kl, private_kl = shared_q.kl_from_standard(), {name: q.kl_from_standard() for name, q in private_q.items()}
         elbos = [(1.0, Evidence({name: s[0] for name, s in scores.items()}, {SHARED: kl[0]} | private_kl))]  # (27)
         for n, source in enumerate(self.names):
-            # The joint ELBO is all there is where nothing else is observed.
-            counts = 1.0 if observed is None else (observed[n] & (observed.sum(0) > 1)).float()
-            reconstruction = {name: (s[1 + n] if self.cross else s[1]) * counts for name, s in scores.items()
+            here = 1.0 if counts is None else counts[1 + n]
+            reconstruction = {name: (s[1 + n] if self.cross else s[1]) * here for name, s in scores.items()
                               if self.cross or name == source}
             cost = {SHARED: kl[1 + n]} | {name: k for name, k in private_kl.items()
                                           if self.cross or name == private(source)}
-            if isinstance(counts, Tensor):
-                cost = {name: k * counts[:, None] for name, k in cost.items()}
+            if isinstance(here, Tensor):
+                cost = {name: k * here[:, None] for name, k in cost.items()}
             elbos.append((1.0, Evidence(reconstruction, cost)))
         return Objective(elbos, weights=self.weights)
 
@@ -118,7 +121,7 @@ class DMVAE(Multimodal):
         return {SHARED: self.encode_each(batch, observed_mask(batch, self.names))[0]}
 
     def sources_of(self, m: int, shared: Tensor) -> Tensor:
-        """The shared codes that modality m is decoded from: of every source, or of all together and its own."""
+        """What there is of each source for modality m, as codes: of every one, or of all together and its own."""
         return shared if self.cross else shared[[0, 1 + m]]
 
     def encode_each(self, batch: Batch, observed: Tensor | None) -> tuple[Experts, dict[str, DiagonalGaussian]]:

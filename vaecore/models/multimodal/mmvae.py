@@ -77,7 +77,8 @@ class MMVAE(MultimodalVAE):
         parts = DiagonalGaussian(q.means, q.logvars)
         z = parts.rsample(generator)[0]  # (S, B, r): one code of each, not one of the mixture
         # log p(x_m|z), (S, B) a modality
-        scores = self.log_likelihoods(batch, observed, dict.fromkeys(self.names, z), generator)
+        scores = self.log_likelihoods(batch, observed, dict.fromkeys(self.names, z), generator,
+                                      dict.fromkeys(self.names, q.weights))
         kl = (q.weights[..., None] * parts.kl_from_standard()).sum(0)
         return Objective([(1.0, Evidence({name: (q.weights * s).sum(0) for name, s in scores.items()}, {"z": kl}))],
                          weights=self.weights)

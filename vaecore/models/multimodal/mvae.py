@@ -68,13 +68,15 @@ class MVAE(MultimodalVAE):
         q = experts.product(subsets)  # (23): p(z) times the experts of each subset, (S, B, r)
         z = q.rsample(generator)[0]
         having = [[s for s, row in enumerate(rows) if row[m]] for m in range(len(self.names))]
-        # log p(x_m|z), for the codes of those subsets that have modality m
-        scores = self.log_likelihoods(batch, observed, {
-            name: torch.stack([z[s] for s in those]) for name, those in zip(self.names, having, strict=True)},
-            generator)
-        kl = q.kl_from_standard()
         # An observation that has nothing of a subset says nothing in its ELBO.
         counts = None if observed is None else subset_counts(subsets, observed)  # (S, B)
+        members = dict(zip(self.names, having, strict=True))
+        # log p(x_m|z), for the codes of those subsets that have modality m
+        scores = self.log_likelihoods(batch, observed, {
+            name: torch.stack([z[s] for s in those]) for name, those in members.items()}, generator,
+            None if counts is None else {name: torch.stack([counts[s] for s in those])
+                                         for name, those in members.items()})
+        kl = q.kl_from_standard()
         elbos = []
         for s, subset in enumerate(rows):
             here = 1.0 if counts is None else counts[s]

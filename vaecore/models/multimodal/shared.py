@@ -24,7 +24,7 @@ from vaecore.models.evidence import Evidence
 from vaecore.nets.modal import LikelihoodName, ModalNetworks, check_names, likelihoods
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Experts, Point, StandardNormal
-from vaecore.probability.likelihoods import Observation
+from vaecore.probability.likelihoods import Observation, counted
 from vaecore.probability.posteriors import Posterior, PosteriorMixture
 from vaecore.schema import Strict, option, parse, problem
 
@@ -144,10 +144,12 @@ class Multimodal(Family):
                 for name, decoder in zip(self.names, self.decoders, strict=True) if predict is None or name in predict}
 
     def log_likelihoods(self, batch: Batch, observed: Tensor | None, codes: Mapping[str, Tensor],
-              generator: torch.Generator | None = None) -> dict[str, Tensor]:
+                        generator: torch.Generator | None = None, counts: Mapping[str, Tensor] | None = None
+                        ) -> dict[str, Tensor]:
         """log p(x_m | code) in nats, (S, B), for codes (S, B, size) a modality; 0 where x_m is not observed.
 
-        Each decoder runs once, whatever S is.
+        Each decoder runs once, whatever S is. `counts` (S, B) a modality say how much each is going to count, where
+        some are missing: alike unless given.
         """
         found = {}
         for m, (name, decoder) in enumerate(zip(self.names, self.decoders, strict=True)):
@@ -156,7 +158,11 @@ class Multimodal(Family):
             z = codes[name]
             x = batch[name]
             repeated = x if len(z) == 1 else x.expand(len(z), *x.shape).flatten(0, 1)
-            log_prob = decoder(z.flatten(0, 1), generator).log_prob(repeated).view(z.shape[:2])
+            p = decoder(z.flatten(0, 1), generator)
+            if observed is not None:
+                weights = observed[m] if counts is None else observed[m] * counts[name]
+                p = counted(p, weights.to(z).expand(z.shape[:2]).flatten())
+            log_prob = p.log_prob(repeated).view(z.shape[:2])
             found[name] = log_prob if observed is None else log_prob * observed[m]
         return found
 
@@ -173,7 +179,8 @@ class Multimodal(Family):
             each = torch.stack([part.kl_from_standard() for part in parts])
             kl[latent] = (weights.to(each)[..., None] * each).sum(0) if len(parts) > 1 else each[0]
         given = [name for name in self.names if name in batch]
-        scores = self.log_likelihoods(batch, observed, {name: self.codes_for(name, z) for name in given}, generator)
+        scores = self.log_likelihoods(batch, observed, {name: self.codes_for(name, z) for name in given}, generator,
+                                      dict.fromkeys(given, weights))
         return Evidence({name: (weights.to(s) * s).sum(0) for name, s in scores.items()}, kl)
 
 

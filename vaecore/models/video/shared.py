@@ -26,6 +26,7 @@ from vaecore.probability.likelihoods import (
     BernoulliConfig,
     GaussianFixedConfig,
     GaussianLearnedConfig,
+    GaussianOptimalConfig,
     LaplaceConfig,
     Observation,
 )
@@ -35,8 +36,8 @@ from vaecore.schema import option, problem
 State = tuple[Tensor, Tensor]  # of an LSTM: (layers, B, hidden) twice
 ACTIVATIONS_A_PIXEL = 8  # numbers that a network for frames keeps for each one it reads, roughly
 
-VideoLikelihood = Annotated[GaussianFixedConfig | GaussianLearnedConfig | LaplaceConfig | BernoulliConfig,
-                            Field(discriminator="kind")]
+VideoLikelihood = Annotated[GaussianFixedConfig | GaussianLearnedConfig | GaussianOptimalConfig | LaplaceConfig
+                            | BernoulliConfig, Field(discriminator="kind")]
 
 
 # -- reading what was predicted -----------------------------------------------------------------------

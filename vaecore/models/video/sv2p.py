@@ -34,7 +34,12 @@ from vaecore.models.video.shared import (
 from vaecore.nets.cdna import CDNA, SCALE, Layers, States
 from vaecore.nets.convolutional import channels_last
 from vaecore.probability.gaussian import POSTERIOR_LOGVAR, DiagonalGaussian
-from vaecore.probability.likelihoods import GaussianFixedConfig, GaussianLearnedConfig, Observation
+from vaecore.probability.likelihoods import (
+    GaussianFixedConfig,
+    GaussianLearnedConfig,
+    GaussianOptimalConfig,
+    Observation,
+)
 from vaecore.probability.posteriors import Posterior
 from vaecore.probability.whole import own_rows, whole_count, whole_rows
 from vaecore.schema import Strict, option, problem
@@ -297,7 +302,8 @@ class SV2PConfig(VideoConfig):
                                                      "each frame (30).")
     context: int = option(2, "Frames given before the first that has to be predicted.", unit="frames", ge=1, le=1000)
     # What the generator gives is a mean of pixels, not a logit.
-    likelihood: Annotated[GaussianFixedConfig | GaussianLearnedConfig, Field(discriminator="kind")] = option(
+    likelihood: Annotated[GaussianFixedConfig | GaussianLearnedConfig | GaussianOptimalConfig,
+                          Field(discriminator="kind")] = option(
         GaussianFixedConfig(sigma=0.2), "p(x|z) of each frame. The published squared error averaged over D pixels with "
         "a weight beta of the KL is a Gaussian with variance beta D / 2 (erratum E16).")
     channels: int = option(8, "Channels of the largest maps of the generator; smaller ones have two and four times as "

@@ -96,7 +96,11 @@ class Stack:
         with torch.no_grad():
             indices = [course.indices(step) for course, step in zip(self.courses, at, strict=True)]
             batch = self._batch(indices, self.generators)
+            resting = [place for place in range(len(self.courses)) if place not in steps]
+            before = [tensor[resting] for tensor in self.rest.values()] if resting else []
             terms, gradients = self.graph(self.learned, self.rest, batch, self._drawn(self.generators), beta, free)
+            for tensor, values in zip(self.rest.values(), before, strict=False):  # nothing where all take a step
+                tensor[resting] = values
             torch._foreach_copy_(self.gradient_parts, gradients)
             norms = torch.linalg.vector_norm(self.gradients, dim=1)
             if self.cut:
