@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vaecore.literature import Beside
     from vaecore.sweeps import Standing
     from vaecore.training.fitting import Fitting
+    from vaecore.training.fork import Anew
 
     Opened = Checkpoint | Codeless | CrossModal | SentenceCheckpoint | VideoCheckpoint
 
@@ -55,10 +56,36 @@ def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, An
     `DataUnavailable` for data that is not here, `TrainingFailed` where a number stopped being finite, and
     `KeyboardInterrupt` once an interrupted training is saved.
     """
+    run = _store(store).create(_checked(start, data, {**(set or {}), **settings}, _store(store), silent=silent), name)
+    return _trained(run, silent=silent)
+
+
+def fork(reference: str | Path | Run, *, weights: str = "best", anew: Anew | None = None,
+         set: Mapping[str, Any] | None = None, name: str = "", store: Store | Path | str | None = None,
+         silent: bool = False, **settings: Any) -> Opened:
+    """Train a new run in this process that begins with another one's weights, and return it opened.
+
+        vaecore.fork("mine", set={"training.beta.kind": "constant"})
+        vaecore.fork("mine", anew="decoder", set={"training.kl.kind": "free-bits-masked"})  # encoder kept (Li et al.)
+
+    `weights` are best, last, or the step of weights kept along the way. With `anew` "decoder" all but p(x|z) are those
+    weights, and that is drawn from the seed. `set` and other keywords change fields as those of `fit` do; data and
+    model have to stay the parent's. Optimizer and schedules begin anew.
+
+    Raises what `fit` raises, and `vaecore.training.checkpoints.BrokenCheckpoint` for weights that cannot be read.
+    """
+    from vaecore.training.fork import fork as forked
+
+    here, parent = _store(store), _run(reference, store)
+    config = _checked(parent.config(), None, {**(set or {}), **settings}, here, silent=silent)
+    return _trained(forked(here, parent, weights, config, name, anew=anew), silent=silent)
+
+
+def _trained(run: Run, *, silent: bool) -> Opened:
+    """A run trained in this process, opened; raises `KeyboardInterrupt` once an interrupted one is saved."""
     from vaecore.lab.progress import Watched, here, training_bar
     from vaecore.lab.worker import train_here
 
-    run = _store(store).create(_checked(start, data, {**(set or {}), **settings}, _store(store), silent=silent), name)
     with training_bar(here(silent=silent)) as bar:
         control = Watched(run, bar)
         outcome = train_here(run.path, control)

@@ -24,6 +24,7 @@ class Parent:
     run: str
     weights: str
     step: int | None
+    anew: str = ""  # what of it began anew instead
 
 
 @dataclass(frozen=True)
@@ -83,10 +84,11 @@ def _parent(run: Run) -> Parent | None:
     parent = run.about().get("parent")
     if not isinstance(parent, dict):
         return None
-    name, weights, step = (parent.get(field) for field in ("run", "weights", "step"))
+    name, weights, step, anew = (parent.get(field) for field in ("run", "weights", "step", "anew"))
     if not isinstance(name, str) or not all(NAME.fullmatch(part) for part in name.split("/", 1)):
         return None
-    return Parent(name, weights if isinstance(weights, str) else "", step if isinstance(step, int) else None)
+    return Parent(name, weights if isinstance(weights, str) else "", step if isinstance(step, int) else None,
+                  anew[:20] if isinstance(anew, str) else "")
 
 
 def _draw(line: Line, chosen: bool, runs: Mapping[str, Run]) -> None:
@@ -112,6 +114,8 @@ def _choose(name: str) -> None:
 def _words(parent: Parent, run: Run, before: Run | None) -> str:
     kind = f"the {parent.weights} weights" if parent.weights in ("best", "last") else "the weights"
     start = f"from {kind}" + (f" at step {parent.step:,}" if parent.step is not None else "")
+    if parent.anew:
+        start += f", {parent.anew} anew"
     try:
         changes = _changes(before.values(), run.values()) if before else None
     except StoreError:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ROUTES: list[Drawn] = ["straight", "spherical"]
 VARIATIONS = 6
 SAMPLES = 8
+LIKELIEST = {"next word": 1, "sentence": 10}  # the beams of a search for it
 PRESET = "lagging-basic"
 # Letters this large leave no room for Streamlit's count of them, which would lie over the end of a long sentence.
 LARGE = """<style>
@@ -32,18 +33,29 @@ LARGE = """<style>
 def bench(checkpoint: SentenceCheckpoint) -> None:
     """A sentence, how the model reads it, and what it makes of it."""
     text = box(checkpoint, "written", "Sentence", 0)
-    reading = read(checkpoint, text)
+    reading, beams = read(checkpoint, text), 1
     if reading is not None:
         lines.chips(as_read(reading))
         if notes := remarks(checkpoint, reading):
             st.caption(" ".join(notes))
         if checkpoint.has_code:
             with st.container(gap=None):
-                st.markdown("Reconstruction", help="The sentence encoded, and written again from the mean of its code "
-                            "q(z|x): the likeliest next word each time.")
-                lines.show([lines.plain(checkpoint.reconstruct(text))], size=1.6)
+                with st.container(horizontal=True, vertical_alignment="bottom", horizontal_alignment="distribute"):
+                    st.markdown("Reconstruction", width="content", help="The sentence encoded, and written again from "
+                                "the mean of its code q(z|x).")
+                    beams = LIKELIEST[likeliest()]
+                lines.show([lines.plain(checkpoint.reconstruct(text, beams=beams))], size=1.6)
         numbers(checkpoint, text)
-    views(checkpoint, text if reading is not None else "")
+    views(checkpoint, text if reading is not None else "", beams)
+
+
+def likeliest() -> str:
+    """What is written of a code here and in the tabs below."""
+    return str(st.segmented_control(
+        "Written from a code: the likeliest", list(LIKELIEST), default="next word", required=True, key="likeliest",
+        width="content",
+        help="Next word: the likeliest one each time, which may lead to an unlikely end. Sentence: the likeliest one "
+             f"that a search along {LIKELIEST['sentence']} ways at once finds, often shorter and plainer."))
 
 
 def box(checkpoint: SentenceCheckpoint, name: str, label: str, first: int) -> str:
@@ -124,7 +136,7 @@ def numbers(checkpoint: SentenceCheckpoint, text: str) -> None:
 
 
 @st.fragment
-def views(checkpoint: SentenceCheckpoint, text: str) -> None:
+def views(checkpoint: SentenceCheckpoint, text: str, beams: int) -> None:
     """What takes more than one sentence. Only the open tab runs."""
     named = {"Perturb": perturbation, "Interpolate": interpolation, "Samples": samples} if checkpoint.has_code \
         else {"Samples": samples}
@@ -132,10 +144,10 @@ def views(checkpoint: SentenceCheckpoint, text: str) -> None:
                          strict=True):
         if tab.open:
             with tab:
-                draw(checkpoint, text)
+                draw(checkpoint, text, beams)
 
 
-def perturbation(checkpoint: SentenceCheckpoint, text: str) -> None:
+def perturbation(checkpoint: SentenceCheckpoint, text: str, beams: int) -> None:
     """Sentences at codes near the one above."""
     from vaecore.explore.sentences import changes
 
@@ -147,14 +159,14 @@ def perturbation(checkpoint: SentenceCheckpoint, text: str) -> None:
     if not text:
         st.caption("Type a sentence above first.")
         return
-    rebuilt = checkpoint.reconstruct(text)
-    found = checkpoint.perturb(text, scale, VARIATIONS, seed)
+    rebuilt = checkpoint.reconstruct(text, beams=beams)
+    found = checkpoint.perturb(text, scale, VARIATIONS, seed, beams=beams)
     lines.show([lines.plain(rebuilt, "at the mean", faded=True),
                 *(Line(marked(changes(one, rebuilt)), f"variation {place}") for place, one in enumerate(found, 1))])
     st.caption("Marked: where a line differs from the reconstruction.")
 
 
-def interpolation(checkpoint: SentenceCheckpoint, text: str) -> None:
+def interpolation(checkpoint: SentenceCheckpoint, text: str, beams: int) -> None:
     """From the sentence above to another, through the latent space."""
     from vaecore.explore.sentences import changes
 
@@ -170,14 +182,14 @@ def interpolation(checkpoint: SentenceCheckpoint, text: str) -> None:
         return
     if read(checkpoint, goal) is None:
         return
-    way = checkpoint.interpolate(text, goal, steps, path)
+    way = checkpoint.interpolate(text, goal, steps, path, beams=beams)
     ladder = [Line(marked(changes(one, way[place - 1] if place else one)), f"{round(100 * place / (steps - 1))} %")
               for place, one in enumerate(way)]
     lines.show([lines.plain(text, "from", faded=True), *ladder, lines.plain(goal, "to", faded=True)], label=4.5)
     st.caption("Marked: where a line differs from the one before. The first and the last are reconstructions.")
 
 
-def samples(checkpoint: SentenceCheckpoint, text: str) -> None:  # noqa: ARG001 (as the other views)
+def samples(checkpoint: SentenceCheckpoint, text: str, beams: int) -> None:  # noqa: ARG001 (as the other views)
     """Sentences of the model's own."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         temperature = st.slider(

@@ -1,8 +1,8 @@
 """Where the form of Train begins: a preset, a run, weights that a run has kept (a fork), or a file; and the command
 line that leads from there to what was entered.
 
-The address says it too: `?preset=NAME`, or `?from=RUN` with `&weights=SOURCE` for a fork and `&set=FIELD=VALUE` for
-what is suggested on top.
+The address says it too: `?preset=NAME`, or `?from=RUN` with `&weights=SOURCE` for a fork, `&anew=decoder` where its
+decoder begins anew, and `&set=FIELD=VALUE` for what is suggested on top.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from vaecore.store import Run, StoreError
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
+    from vaecore.training.fork import Anew
 
 FORM = "train"
 FIRST = "vae-mnist"
-ADDRESS = ("preset", "from", "weights", "set")
+ADDRESS = ("preset", "from", "weights", "anew", "set")
 KEPT = "A fork keeps its parent's data and model. To change them, start afresh."
 
 
@@ -48,6 +49,8 @@ class Origin:
     suggested: tuple[str, ...] = ()  # settings that the page which led here made on top
     source: str = ""  # of a fork: which weights of the run
     step: int = 0  # of a fork: when they were kept
+    parts: bool = False  # of a fork: whether its decoder can begin anew
+    anew: Anew | None = None  # of a fork: what does
 
     def base(self) -> RunConfig:
         """The preset's, the run's or the file's own configuration."""
@@ -89,8 +92,9 @@ def begin_with_preset(name: str) -> None:
         _tell(*map(str, error.problems))
 
 
-def begin_with_run(reference: str, suggested: Sequence[str] = (), source: str = "") -> None:
-    """Fill the form with what another run did and what is suggested; with a `source`, to go on from its weights."""
+def begin_with_run(reference: str, suggested: Sequence[str] = (), source: str = "", anew: str = "") -> None:
+    """Fill the form with what another run did and what is suggested; with a `source`, to go on from its weights, but
+    for what is to begin `anew`."""
     from vaecore.config import changed
 
     try:
@@ -98,16 +102,18 @@ def begin_with_run(reference: str, suggested: Sequence[str] = (), source: str = 
         config = run.config()
     except (StoreError, ConfigError) as error:
         return _tell(f"The configuration of {reference} cannot be used. {error}")
-    notices, step = [], None
+    notices, step, parts = [], None, False
     if source:
         try:
             step = _kept_at(run, source)
+            parts = _has_parts(run, config)
         except ConfigError as error:
             notices.append(f"{run.id} cannot be forked here. {error} The form begins afresh instead.")
     origin = Origin(f"run {run.id}", "the configuration of that run, to be trained again", config.to_json(), run=run.id)
     if step is not None:
         origin = dataclasses.replace(origin, name=f"fork of {run.id}", line=f"goes on from step {step:,}",
-                                     source=source, step=step)
+                                     source=source, step=step, parts=parts,
+                                     anew="decoder" if parts and anew == "decoder" else None)
     against = ""
     try:
         changed(config, suggested)
@@ -138,11 +144,31 @@ def _kept_at(run: Run, source: str) -> int:
     return there[source]
 
 
+def _has_parts(run: Run, config: RunConfig) -> bool:
+    """Whether the model of a run has a decoder that can begin anew, and something besides."""
+    from vaecore.training.checkpoints import BrokenCheckpoint, untrained
+    from vaecore.training.fork import can_begin_anew
+
+    try:
+        return can_begin_anew(untrained(config, run.path))
+    except (BrokenCheckpoint, ConfigError):  # what is wrong with it is said when it is started
+        return False
+
+
 def begin_afresh() -> None:
     """The same form, but for weights drawn anew: nothing that was entered is lost."""
     origin: Origin = st.session_state["train:origin"]
     origin = st.session_state["train:origin"] = dataclasses.replace(
-        origin, name=f"run {origin.run}", line="the configuration of that run, to be trained again", source="", step=0)
+        origin, name=f"run {origin.run}", line="the configuration of that run, to be trained again", source="", step=0,
+        parts=False, anew=None)
+    _write_address(**_link(origin))
+
+
+def begin_decoder_anew() -> None:
+    """Let a fork's decoder begin anew, or not; nothing that was entered is lost."""
+    origin: Origin = st.session_state["train:origin"]
+    origin = st.session_state["train:origin"] = dataclasses.replace(
+        origin, anew="decoder" if st.session_state["train-anew"] else None)
     _write_address(**_link(origin))
 
 
@@ -191,11 +217,11 @@ def settle_origin() -> Origin:
         begin_with_run(str(reference), [str(change) for change in changes or ()], str(source or ""))
     elif any(address) and address != state.get("train:address"):
         state["train:address"] = address
-        [preset], [run], [weights], suggested = (values or [""] for values in address)
+        [preset], [run], [weights], [anew], suggested = (values or [""] for values in address)
         if preset:
             begin_with_preset(preset)
         elif run:
-            begin_with_run(run, [setting for setting in suggested if setting], weights)
+            begin_with_run(run, [setting for setting in suggested if setting], weights, anew)
     elif not any(address):
         state["train:address"] = address
     if "train:origin" not in state:
@@ -211,7 +237,7 @@ def _tell(*notices: str) -> None:
 
 
 def _link(origin: Origin) -> dict[str, Any]:
-    return {"from": origin.run, "weights": origin.source, "set": list(origin.suggested)}
+    return {"from": origin.run, "weights": origin.source, "anew": origin.anew, "set": list(origin.suggested)}
 
 
 def _address() -> tuple[list[str], ...]:
@@ -257,6 +283,11 @@ def origin_row(origin: Origin) -> None:
             st.markdown(f":material/fork_right: **Fork of {escaped(origin.run)} at step {origin.step:,}**: begins "
                         "with its weights; its data and model stay.", width="stretch",
                         help="A new run. Its optimizer and its schedules begin anew, and its parent stays as it is.")
+            if origin.parts:
+                st.session_state["train-anew"] = origin.anew is not None
+                st.toggle("Decoder anew", key="train-anew", on_change=begin_decoder_anew,
+                          help="Keep the encoder's weights, and draw the decoder's from the seed: it then learns from "
+                               "codes that tell something, and cannot yet do without them.")
             st.button("Start afresh instead", key="train-afresh", icon=":material/restart_alt:", on_click=begin_afresh,
                       help="Keep every field as it is, but begin with weights drawn anew from the seed.")
 
@@ -300,7 +331,7 @@ def create(origin: Origin, config: RunConfig, name: str) -> Run:
     from vaecore.training.fork import fork
 
     try:
-        return fork(store(), store().find(origin.run), origin.source, config, name)
+        return fork(store(), store().find(origin.run), origin.source, config, name, anew=origin.anew)
     except BrokenCheckpoint as error:
         raise StoreError(str(error)) from None
 
@@ -312,6 +343,7 @@ def command(origin: Origin, config: RunConfig, seeds: int = 1) -> str:
 
     if origin.source:
         base, words = origin.base(), ["vaecore", "fork", origin.run, "--from", origin.source]
+        words += ["--anew", origin.anew] if origin.anew else []
     else:
         near = origin.name if origin.preset else min(
             presets(), key=lambda name: len(differences([preset(name), config])))

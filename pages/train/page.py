@@ -150,11 +150,11 @@ def schedules(plan: Plan) -> None:
     import pandas  # noqa: F401  (Plotly looks at it, and fails on one that `warm` is just importing)
 
     from pages.train.schedule_figure import schedule_figure
-    from vaecore.schedules.shape import cost_of_nothing, sampled
+    from vaecore.schedules.shape import sampled
 
     charts = [("rate", sampled(training.rate, total, training.epochs, training.learning_rate), BLUE, "Learning rate")]
     if training.kl.kind == "capacity":
-        target = sampled(cost_of_nothing(training.kl), total, training.epochs)
+        target = sampled(training.kl.nats_at, total, training.epochs)
         charts.insert(0, ("target", target, GREEN, "C, the KL aimed at, in nats"))
     charts.insert(0, ("beta", sampled(training.beta, total, training.epochs), PINK, "β, the weight of the KL"))
     if not model.has_kl:
@@ -163,17 +163,18 @@ def schedules(plan: Plan) -> None:
     for name, curve, colour, title in charts:
         st.plotly_chart(schedule_figure(*curve, title=title, colour=colour), key=f"train-{name}",
                         config={"displayModeBar": False, "responsive": True}, alt=f"{title} over the epochs")
-        if name == "beta" and training.kl.kind == "free-bits" and plan.config:
+        if name == "beta" and training.kl.kind in ("free-bits", "free-bits-masked") and plan.config:
             from vaecore.models.capabilities import ChoosesLatentSize
 
             size = model.latent_size if isinstance(model, ChoosesLatentSize) else 1
-            floor = cost_of_nothing(training.kl, size)(0, total)
+            each = " at each observation by itself" if training.kl.kind == "free-bits-masked" else ""
             groups = "the latent as a whole, "
             if training.kl.group == "dimension":
                 groups = f"{size:,} dimension{'s' * (size != 1)} × "
-            st.caption(f":material/redeem: Free bits: {groups}{training.kl.nats:g} nats. A KL of up to {floor:g} nats "
-                       "costs nothing.", help="The gradient of a group below its free bits is 0: its KL may sit there "
-                       "while the code says nothing. Look at active units and mutual information too.")
+            st.caption(f":material/redeem: Free bits: {groups}{training.kl.nats:g} nats{each}. A KL of up to "
+                       f"{training.kl.free(size):g} nats costs nothing.",
+                       help="The gradient of a group below its free bits is 0: its KL may sit there while the code "
+                            "says nothing. Look at active units and mutual information too.")
     if plan.sound is None:
         st.caption(":material/history: Drawn as it was when the fields were last in order.")
 
@@ -293,7 +294,7 @@ def name_trouble(name: str, seeds: int, first: int) -> str:
 def start(origin: Origin, config: RunConfig, name: str, seeds: int, where: lab.Here | lab.Slurm) -> None:
     """Write each run's folder and put them into the queue."""
     last = st.session_state.get("train:last", (0.0, ""))
-    text = f"{name} {seeds} {origin.source} {where!r} {config.to_json()}"
+    text = f"{name} {seeds} {origin.source} {origin.anew} {where!r} {config.to_json()}"
     if text == last[1] and time.monotonic() - last[0] < 2.0:
         return  # the second half of a double click
     st.session_state["train:last"] = (time.monotonic(), text)

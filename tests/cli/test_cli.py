@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import vaecore
 from vaecore import cli, lab
 from vaecore.explore import Checkpoint, decode_same
 from vaecore.store import Store
@@ -262,6 +263,19 @@ def test_a_fork_begins_with_its_parents_weights(store: Path, capsys: pytest.Capt
     at = next(line for line in parent if line["kind"] == "snapshot" and line["step"] == kept)
     assert first["kind"] == "snapshot" and first["step"] == 0
     assert first["inference"] == at["inference"], "the same weights see the same images the same way"
+
+
+def test_a_forks_decoder_begins_anew(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """By command and from Python; which tensors are new is for tests/training/test_kept.py."""
+    child = said(capsys, "fork", "small", "--anew", "decoder", "--set", "training.epochs=1", "--name", "anew",
+                 "--store", str(store))
+    assert child["state"] == "finished"
+    vaecore.fork("small", anew="decoder", epochs=1, name="anew-too", store=store, silent=True)
+    about, other = (json.loads((store / f"runs/{name}/about.json").read_text())["parent"]
+                    for name in ("anew", "anew-too"))
+    assert about == other and about["anew"] == "decoder"
+    assert (store / "runs/anew/initial.safetensors").read_bytes() == (
+        store / "runs/anew-too/initial.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize(("arguments", "words"), [

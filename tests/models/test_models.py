@@ -217,14 +217,18 @@ def test_a_cost_is_charged_on_the_mean_kl_of_each_latent_and_dimension() -> None
     plain = Evidence({"a": torch.tensor([-2.0])}, {})
     seen: list[dict[str, list[float]]] = []
 
-    def cost(kl: Mapping[str, Tensor]) -> Tensor:
-        seen.append({name: k.tolist() for name, k in kl.items()})
-        return torch.tensor(10.0)
+    class Cost:
+        def counted(self, kl: Tensor) -> Tensor:
+            return kl.clamp(max=3.0)
 
-    terms = Objective([(2.0, evidence), (0.5, plain)]).terms(cost)
-    assert seen == [{"z": [2, 3], "w": [0.375]}]
+        def __call__(self, kl: Mapping[str, Tensor]) -> Tensor:
+            seen.append({name: k.tolist() for name, k in kl.items()})
+            return torch.tensor(10.0)
+
+    terms = Objective([(2.0, evidence), (0.5, plain)]).terms(Cost())
+    assert seen == [{"z": [2, 2.5], "w": [0.375]}], "of what counts at each observation"
     assert (terms.fit.item(), terms.kl.item(), terms.charged.item()) == (-1, 5.375, 20)
-    assert Objective([(1.0, plain)]).terms(cost).charged.item() == 0  # nothing to charge
+    assert Objective([(1.0, plain)]).terms(Cost()).charged.item() == 0  # nothing to charge
 
 
 def test_pca_refuses_more_components_than_numbers() -> None:

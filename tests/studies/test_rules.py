@@ -4,13 +4,16 @@ than the spread between seeds. Rules are functions of the table alone, so that n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from vaecore.studies import (
     CLAIMS,
+    Bench,
     Finding,
+    Result,
     c01_linear,
     c02_loadings,
     c04_product,
@@ -30,7 +33,9 @@ from vaecore.studies import (
     c20_ivae,
     c21_chains,
     c22_identity,
+    c27_sentences,
 )
+from vaecore.studies.exhibit import Table as ShownTable
 
 Table = list[dict[str, Any]]
 SPREAD = (-1.0, 0.0, 1.0)  # by seed, times what a case says
@@ -460,6 +465,56 @@ def test_c16_says_what_contradicts_it() -> None:
     assert all(word in said for word in ("OPTIMUS, table 1", "not the setting here", "108.81 against 101.40",
                                          "66.93 against 61.21", "23.67 against 21.50", "1.27 against 0.00"))
     assert not any(word in said for word in ("107.25", "108.09"))
+
+
+def remedies(told: float = 1.2, paid: float = 62.0, spread: float = 0.001, count: int = 3) -> Table:
+    """Mutual information and perplexity of both schedules, monotone 0.1 nats and 60; `spread` moves one alone."""
+    return [{"remedy": remedy, "seed": seed, "mutual information": information, "-ELBO": 40.0,
+             "perplexity": perplexity + spread * SPREAD[seed] * (remedy == "cyclical")}
+            for seed in range(count) for remedy, information, perplexity in (
+                ("cyclical", told, paid), ("monotone", 0.1, 60.0))]
+
+
+@pytest.mark.parametrize(("table", "says"), [
+    (remedies(), ""), (remedies(told=0.15), "raises the mutual information by 0.1 nats"),
+    (remedies(paid=59.0), "raises the perplexity"), (remedies(paid=61.0, spread=3.0), "raises the perplexity"),
+    (remedies(count=1), "raises the mutual information")])
+def test_c27_refuses_each_half(table: Table, says: str) -> None:
+    found = c27_sentences.judged(table)
+    assert found.reproduced is not bool(says)
+    if says:
+        refused(found, says)
+
+
+def test_c27_shows_means_of_each_remedy_and_nothing_of_what_it_has_not() -> None:
+    table = [*({**row, "KL": 1.0 + row["seed"], "active": 3, "CPU seconds": 60.0} for row in remedies()),
+             {"remedy": c27_sentences.LANGUAGE_MODEL, "seed": 0, "perplexity": 58.0}]
+    result = Result("C27", "reproduced", "", table, {}, "", "", 0.0, "", "", "")
+    exhibit = c27_sentences.of_result(result)
+    assert exhibit is not None
+    [shown] = exhibit.figures
+    assert isinstance(shown, ShownTable)
+    assert [row["Remedy"] for row in shown.rows] == ["cyclical", "monotone", "language model"]
+    assert shown.rows[0]["KL"] == 2.0 and shown.rows[0]["Perplexity"] == pytest.approx(62.0)
+    assert shown.rows[2]["Perplexity"] == 58.0 and shown.rows[2]["Mutual information"] is None
+
+
+def test_c27_trains_all_that_its_table_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole experiment on a few sentences of a few words."""
+    lines = [f"{a} {b} {c}" for a in ("the cat", "a dog", "my bird") for b in ("sees", "hears") for c in ("me", "you")]
+    (tmp_path / "text.txt").write_text("\n".join(10 * lines))
+    monkeypatch.setattr(c27_sentences, "SEEDS", (0,))
+    monkeypatch.setattr(c27_sentences, "SETTINGS", (
+        *c27_sentences.SETTINGS, "data.name=text-file", f"data.path={tmp_path / 'text.txt'}", "data.train_limit=64",
+        "model.hidden=8", "model.embedding=4", "training.epochs=3", "training.batch_size=8",
+        "training.evaluate_every=3"))
+    monkeypatch.setattr(c27_sentences, "SAMPLES", 2)
+    found = c27_sentences.run(Bench(tmp_path / "store", progress=lambda _: None))
+    assert [row["remedy"] for row in found.table] == [
+        c27_sentences.LANGUAGE_MODEL, *c27_sentences.REMEDIES, c27_sentences.PRETRAINED]
+    assert all(1 < float(row["perplexity"]) < 30 for row in found.table)
+    assert all({"KL", "mutual information", "active"} <= row.keys() for row in found.table[1:])
+    assert not found.reproduced, "of one seed there is no interval"
 
 
 def priors(vamp: Sequence[float], standard: Sequence[float] = (95.0, 95.2, 95.4)) -> Table:

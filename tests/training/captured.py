@@ -47,6 +47,7 @@ CAPTURED: dict[str, dict[str, Any]] = {
         "optimizer": "adamw", "weight_decay": 0.1, "rate": {"kind": "cosine"}, "kl": {"kind": "free-bits"}}),
     "vae, capacity, cyclical": vae(training={
         "kl": {"kind": "capacity", "nats": 3.0}, "beta": {"kind": "cyclical", "cycles": 2}}),
+    "vae, free bits of each observation": vae(training={"kl": {"kind": "free-bits-masked"}}),
     "vae, pixels drawn anew": vae({"pixels": "binary-dynamic"}, n_samples=2),
     "vae, learned variance": vae(likelihood={"kind": "gaussian-learned"}),
     "vae, optimal variance": vae(likelihood={"kind": "gaussian-optimal"}),

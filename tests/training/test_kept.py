@@ -12,8 +12,12 @@ from safetensors.torch import load_file
 
 from tests.training.runs import Start, read, small
 from tests.training.test_resume import Patient
-from vaecore.store import Run
+from vaecore.config import changed
+from vaecore.library import records
+from vaecore.schema import ConfigError
+from vaecore.store import Run, Store
 from vaecore.training import session, train
+from vaecore.training.build import build
 from vaecore.training.checkpoints import (
     INITIAL,
     BrokenCheckpoint,
@@ -25,6 +29,7 @@ from vaecore.training.checkpoints import (
     step_of,
     write_weights,
 )
+from vaecore.training.fork import fork
 
 
 def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -140,3 +145,34 @@ def test_without_a_file_there_is_nothing_to_inherit(start: Start) -> None:
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     inherit(folder, model)
     assert equal(model.state_dict(), before)
+
+
+@pytest.mark.parametrize("model", [{"likelihood": {"kind": "gaussian-learned"}}, {"prior": {"kind": "mixture"}}],
+                         ids=["learned sigma", "mixture"])
+def test_a_fork_whose_decoder_begins_anew_keeps_all_else(start: Start, model: dict[str, Any]) -> None:
+    """p(x|z) is drawn from the fork's seed as a training of its own draws it; encoder and prior are the parent's."""
+    parent = Run(start(small(model, epochs=2), name="parent"))
+    store, config = Store(parent.path.parents[1]), changed(parent.config(), ["seed=7", "training.epochs=1"])
+    first, again = (fork(store, parent, "best", config, name, anew="decoder") for name in ("first", "again"))
+    begins, theirs = begun(first.path), read_weights(parent.weights)[0]
+    drawn = build(config, config.data.load()).state_dict()
+    decoder = {name for name in theirs if name.startswith(("decoder.", "likelihood."))}
+    assert decoder and all(name.startswith(("encoder.", "latent_prior.")) for name in theirs.keys() - decoder)
+    assert equal(begins, {name: (drawn if name in decoder else theirs)[name] for name in theirs})
+    assert not equal(begins, theirs)
+    assert equal(begun(again.path), begins)
+    assert first.about()["parent"] == {"run": "parent", "weights": "best", "step": step_of(parent.weights),
+                                       "anew": "decoder"}
+    plain = fork(store, parent, "best", config, "plain")
+    assert equal(begun(plain.path), theirs)
+    same = {record.id: record.same for record in records(store)}
+    assert same["first"] == same["again"] != same["plain"], "what began otherwise is no repetition"
+
+
+def test_a_model_without_an_encoder_has_no_decoder_to_begin_anew(start: Start) -> None:
+    made = {**small(epochs=1), "model": {"family": "made", "hidden": [8]}}
+    parent = Run(start(made, name="parent"))
+    store = Store(parent.path.parents[1])
+    with pytest.raises(ConfigError, match=r"anew: .* no decoder apart from an encoder"):
+        fork(store, parent, "best", parent.config(), "child", anew="decoder")
+    assert {run.id for run in store.runs()} == {"parent"}

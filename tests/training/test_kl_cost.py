@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import pytest
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from tests.training.runs import Make, Start, read, small
 from vaecore.models import Evidence, Objective
-from vaecore.schedules.kl_cost import Capacity, FreeBits, KLTerm, Plain
+from vaecore.schedules.kl_cost import Capacity, FreeBits, KLTerm, MaskedFreeBits, Plain
 from vaecore.schema import ConfigError
 from vaecore.training.validation import Evaluation
 
@@ -22,7 +21,7 @@ def charged(term: KLTerm, step: int = 0, total: int = 10) -> tuple[float, dict[s
     """The cost of `KL` and its gradient by observation, times the batch size."""
     kl = {name: torch.tensor(values, requires_grad=True) for name, values in KL.items()}
     objective = Objective([(1.0, Evidence({"x": torch.zeros(2)}, kl))])
-    cost = objective.terms(lambda mean: term(mean, step, total)).charged
+    cost = objective.terms(term.at(step, total)).charged
     gradients = torch.autograd.grad(cost, list(kl.values()))
     return cost.item(), {name: (2 * g).tolist() for name, g in zip(kl, gradients, strict=True)}
 
@@ -48,6 +47,31 @@ def test_free_bits_per_latent() -> None:
     assert charged(FreeBits(nats=0.5, group="latent")) == charged(Plain())
 
 
+def test_masked_free_bits_are_decided_at_each_observation_and_dimension() -> None:
+    """1[KL > lambda] KL, `fb 2` of Li et al.: what is above pays all of its KL, what is not pays and is pulled nothing.
+
+    Ours pays for the mean: the dimension whose mean is above pulls at both observations, also at the one below.
+    """
+    pays = (1 + (0.75 + 3)) / 2 + 1.5 / 2
+    assert charged(MaskedFreeBits(nats=0.5)) == (pays, {"z": [[0, 1, 0], [1, 1, 0]], "w": [[0], [1]]})
+    one_below = (1 + (0.75 + 3)) / 2 - (1 + 0.75) / 2  # lambda is not charged for it, as max(lambda, KL) would
+    assert charged(MaskedFreeBits(nats=1.5)) == (one_below, {"z": [[0, 0, 0], [0, 1, 0]], "w": [[0], [0]]})
+    assert charged(FreeBits(nats=1.5))[1]["z"] == [[0, 1, 0], [0, 1, 0]], "ours pulls at the one below, too"
+    assert charged(MaskedFreeBits(nats=0.0))[0] == charged(Plain())[0]
+
+
+def test_masked_free_bits_of_a_whole_latent_are_decided_at_each_observation() -> None:
+    """`fb 1`: the sums are 1.25 and 4.25, and 0.5 and 1.5."""
+    assert charged(MaskedFreeBits(nats=1.25, group="latent")) == (
+        4.25 / 2 + 1.5 / 2, {"z": [[0, 0, 0], [1, 1, 1]], "w": [[0], [1]]})
+
+
+def test_the_best_weights_under_masked_free_bits_are_those_of_the_best_elbo() -> None:
+    """A mean has no observations: its released code chooses by the whole KL."""
+    found = Evaluation(-6.3, {"x": -6.0}, {"z": [0.2, 0.1]}, {}, {}, {}, 3, {}, {})
+    assert found.objective(1.0, MaskedFreeBits(nats=0.15).at(0, 10)) == pytest.approx(found.elbo)
+
+
 def test_capacity_on_both_sides_of_its_target() -> None:
     """|KL - C| with the KL at 3.75: it is pushed down to C, or up."""
     below, above = {"z": [[-1, -1, -1]] * 2, "w": [[-1], [-1]]}, {"z": [[1, 1, 1]] * 2, "w": [[1], [1]]}
@@ -57,11 +81,11 @@ def test_capacity_on_both_sides_of_its_target() -> None:
 
 def test_capacity_rises_from_0_in_its_share_of_training() -> None:
     def target(step: int, **values: Any) -> float:
-        return 100 - Capacity(nats=20.0, **values)({"z": torch.tensor([60.0, 40.0])}, step, 1000).item()
+        return 100 - Capacity(nats=20.0, **values).at(step, 1000)({"z": torch.tensor([60.0, 40.0])}).item()
 
     assert [target(step, fraction=0.4) for step in (0, 100, 200, 400, 401, 1000)] == [0, 5, 10, 20, 20, 20]
     assert [target(step, fraction=1.0) for step in (0, 500, 1000)] == [0, 10, 20]
-    assert Capacity(nats=20.0)({"z": torch.tensor([60.0])}, 0, 0).item() == 60  # nothing to divide by
+    assert Capacity(nats=20.0).at(0, 0)({"z": torch.tensor([60.0])}).item() == 60  # nothing to divide by
 
 
 @pytest.mark.parametrize("kl", [{"kind": "free-bits", "nats": 0.02}, {"kind": "capacity", "nats": 4.0}],
@@ -109,7 +133,7 @@ def test_m2_clips_cost_the_same_in_training_and_in_selection() -> None:
     """Two frames of two dimensions, 0.1 nats each, lambda 0.2: by dimension 0.4 in all; it was charged 0.8."""
     kl = torch.full((3, 2, 2), 0.1)
     objective = Objective([(1.0, Evidence({"x": torch.zeros(3)}, {"z": kl}))])
-    bits = partial(FreeBits(nats=0.2), step=0, total=10)
+    bits = FreeBits(nats=0.2).at(0, 10)
     selection = Evaluation(0.0, {"x": 0.0}, {"z": [0.2, 0.2]}, {}, {}, {}, 3, {}, {}).objective(1.0, bits)
     assert objective.terms(bits).charged.item() == pytest.approx(0.4) == pytest.approx(-selection)
 
@@ -117,14 +141,15 @@ def test_m2_clips_cost_the_same_in_training_and_in_selection() -> None:
 @pytest.mark.parametrize(("prior", "refused"), [
     ({"kind": "standard"}, False), ({"kind": "mixture"}, True), ({"kind": "vamp"}, True), ({"kind": "implicit"}, True),
     ({"kind": "conditional"}, False), ({"kind": "conditional", "components": 2}, True)], ids=str)
-def test_m2_free_bits_by_dimension_are_refused_where_the_kl_has_none(trainer: Make, prior: dict[str, Any],
+@pytest.mark.parametrize("kind", ["free-bits", "free-bits-masked"])
+def test_m2_free_bits_by_dimension_are_refused_where_the_kl_has_none(trainer: Make, kind: str, prior: dict[str, Any],
                                                                     refused: bool) -> None:
     """It was one group: lambda 0.1 freed 0.1 nats and not 0.1 a dimension."""
     if "vamp" in prior.values():
         prior = {**prior, "components": 10}
     if refused:
         with pytest.raises(ConfigError, match=r"training.kl.group.*dimension.*Use latent"):
-            trainer(small({"prior": prior}, kl={"kind": "free-bits"}))
+            trainer(small({"prior": prior}, kl={"kind": kind}))
     else:
-        trainer(small({"prior": prior}, kl={"kind": "free-bits"}))
-    trainer(small({"prior": prior}, kl={"kind": "free-bits", "group": "latent"}))
+        trainer(small({"prior": prior}, kl={"kind": kind}))
+    trainer(small({"prior": prior}, kl={"kind": kind, "group": "latent"}))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 
 import pytest
 import torch
@@ -18,6 +17,7 @@ from vaecore.evaluate.likelihood import log_likelihood
 from vaecore.models import Batch, Family, SentenceVAE
 from vaecore.models.video.shared import VideoFamily
 from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.schedules.kl_cost import Charge
 from vaecore.schema import parse
 from vaecore.training.build import build
 from vaecore.training.device import precision
@@ -46,7 +46,7 @@ def step(config: RunConfig, model: Family, feed: Feed, rows: torch.Tensor, gener
     """What a step does before its gradients; all terms are of single precision, whatever the networks compute in."""
     model.at_step(50, 100)
     batch = feed.batch(rows, generator)
-    cost = partial(config.training.kl.cost, nats=torch.zeros((), device=on_paper.CUDA))
+    cost = Charge(config.training.kl, torch.zeros((), device=on_paper.CUDA))
     with autocast():
         objective = model.objective(batch, generator)
     terms = objective.terms(cost)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
@@ -41,11 +40,11 @@ def scoring(found: validation.Evaluation, elbo: float) -> validation.Evaluation:
 
 def test_the_best_is_judged_at_the_final_beta() -> None:
     found = validation.Evaluation(-70.0, {"a": -20.0, "b": -40.0}, {"z": [7.0, 3.0]}, {}, {}, {}, 1, {}, {})
-    plain = partial(Plain(), step=10, total=10)
+    plain = Plain().at(10, 10)
     assert [found.objective(beta, plain) for beta in (0.0, 1.0, 4.0)] == [-60.0, found.elbo, -100.0]
-    bits = partial(FreeBits(nats=5.0), step=10, total=10)
+    bits = FreeBits(nats=5.0).at(10, 10)
     assert found.objective(2.0, bits) == -60.0 - 2 * (7 + 5)
-    assert found.objective(2.0, partial(Capacity(nats=12.5), step=10, total=10)) == -60.0 - 2 * 2.5
+    assert found.objective(2.0, Capacity(nats=12.5).at(10, 10)) == -60.0 - 2 * 2.5
     without = replace(found, elbo=-60.0, kl={})
     assert without.objective(2.0, bits) == -60.0
 

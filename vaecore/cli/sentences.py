@@ -21,29 +21,32 @@ T = TypeVar("T")
 TextArgument = Annotated[str, typer.Argument(metavar="TEXT", help="A sentence, in quotes.")]
 CountOption = Annotated[int, typer.Option("--count", min=1, max=1000, help="How many.")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0)]
+BeamsOption = Annotated[int, typer.Option("--beams", min=1, max=20, help="1 writes the likeliest next word each time; "
+                                          "more search so many ways at once for the likeliest sentence.")]
 
 
 @app.command()
-def reconstruct(run: RunArgument, text: TextArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
+def reconstruct(run: RunArgument, text: TextArgument, beams: BeamsOption = 1, store: StoreOption = None,
+                as_json: JsonOption = False) -> None:
     """Encode a sentence and write it again."""
-    _print(run, store, as_json, lambda c: [c.reconstruct(text)])
+    _print(run, store, as_json, lambda c: [c.reconstruct(text, beams=beams)])
 
 
 @app.command()
 def perturb(run: RunArgument, text: TextArgument,
             scale: Annotated[float, typer.Option(min=0, max=10, help="Standard deviations of the prior.")] = 1.0,
-            count: CountOption = 6, seed: SeedOption = 0, store: StoreOption = None, as_json: JsonOption = False
-            ) -> None:
+            count: CountOption = 6, seed: SeedOption = 0, beams: BeamsOption = 1, store: StoreOption = None,
+            as_json: JsonOption = False) -> None:
     """Write the sentences of codes around a sentence's own."""
-    _print(run, store, as_json, lambda c: c.perturb(text, scale, count, seed))
+    _print(run, store, as_json, lambda c: c.perturb(text, scale, count, seed, beams=beams))
 
 
 @app.command()
 def interpolate(run: RunArgument, text: TextArgument, other: Annotated[str, typer.Argument(metavar="OTHER")],
-                steps: Annotated[int, typer.Option(min=2, max=101)] = 7, store: StoreOption = None,
-                as_json: JsonOption = False) -> None:
+                steps: Annotated[int, typer.Option(min=2, max=101)] = 7, beams: BeamsOption = 1,
+                store: StoreOption = None, as_json: JsonOption = False) -> None:
     """Write the sentences on the way from one to another."""
-    _print(run, store, as_json, lambda c: c.interpolate(text, other, steps))
+    _print(run, store, as_json, lambda c: c.interpolate(text, other, steps, beams=beams))
 
 
 @app.command()

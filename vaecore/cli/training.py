@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -119,6 +119,9 @@ def fork(
     run: RunArgument,
     source: Annotated[str, typer.Option("--from", metavar="WEIGHTS", help="best, last, or the step of kept weights.")
                       ] = "best",
+    anew: Annotated[Literal["decoder"] | None, typer.Option(help="Draw this part's weights from the seed instead: a "
+                                                            "decoder that begins anew learns from the codes of the "
+                                                            "encoder that is kept.")] = None,
     changes: SetOption = None,
     data_path: DataPathOption = "",
     name: Annotated[str, typer.Option(help="The new run's name; made from what was changed without.")] = "",
@@ -142,7 +145,7 @@ def fork(
     check_there(config.data)
     with preparing(err):
         fit(config, config.data.load())
-    _start(forked(here, parent, source, config, name), where, detach, as_json, made=True)
+    _start(forked(here, parent, source, config, name, anew=anew), where, detach, as_json, made=True)
 
 
 @app.command()

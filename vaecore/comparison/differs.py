@@ -233,4 +233,6 @@ def _parent(parent: Any) -> str:
     if not isinstance(parent, Mapping):
         return UNSET
     step = parent.get("step")
-    return f"{str(parent.get('run', '?'))[:200]}" + (f", step {step:,}" if isinstance(step, int) else "")
+    anew = parent.get("anew")
+    return (f"{str(parent.get('run', '?'))[:200]}" + (f", step {step:,}" if isinstance(step, int) else "")
+            + (f", {anew[:20]} anew" if isinstance(anew, str) and anew else ""))

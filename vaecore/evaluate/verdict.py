@@ -154,7 +154,7 @@ def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
     lagging = lag is not None and lag < LAGGING
     if lagging:
         sentences.append(f"The encoder lags behind the model posterior (spread ratio {lag:.2f}).")
-    floor = config.training.kl.kind == "free-bits"
+    floor = config.training.kl.kind in ("free-bits", "free-bits-masked")
     silent = total < COLLAPSED or (last.most_information is not None and last.most_information < COLLAPSED)
     if silent and total >= COLLAPSED:
         sentences.append("The KL is paid for without telling anything: mutual information is near 0"

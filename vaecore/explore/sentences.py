@@ -34,6 +34,7 @@ MAX_TYPED = 1_000  # characters that may be typed
 MAX_TOKENS = 1_000  # a sentence of a model; writing takes a step for each
 MAX_EXAMPLES = 256
 DRAWS = 64  # codes of q(z|x) for a bound
+BEAMS = 20  # at most, of a search for the likeliest sentence
 
 
 class UnreadableText(ValueError):
@@ -179,21 +180,21 @@ class SentenceCheckpoint:
         q = self._posterior(self._batch(reading))
         return Code(reading, q.mean[0].numpy(), (0.5 * q.logvar[0]).exp().numpy())
 
-    def reconstruct(self, text: str) -> str:
+    def reconstruct(self, text: str, *, beams: int = 1) -> str:
         """The text encoded and written again, at the posterior mean."""
-        return self.write(self.encode(text).mean[None])[0]
+        return self.write(self.encode(text).mean[None], beams=beams)[0]
 
-    def perturb(self, text: str, scale: float, count: int, seed: int = 0) -> list[str]:
+    def perturb(self, text: str, scale: float, count: int, seed: int = 0, *, beams: int = 1) -> list[str]:
         """Sentences around a text's code: z = mean + scale * eps, eps ~ N(0, I).
 
         `scale` is in standard deviations of a standard normal prior.
         """
         noise = np.random.default_rng(seed).standard_normal((count, self.size), np.float32)
-        return self.write(self.encode(text).mean + np.float32(scale) * noise)
+        return self.write(self.encode(text).mean + np.float32(scale) * noise, beams=beams)
 
-    def interpolate(self, a: str, b: str, steps: int, path: Drawn = "straight") -> list[str]:
+    def interpolate(self, a: str, b: str, steps: int, path: Drawn = "straight", *, beams: int = 1) -> list[str]:
         """Sentences at codes on the way from one text to another, both ends' reconstructions included."""
-        return self.write(between(self.encode(a).mean, self.encode(b).mean, steps, path))
+        return self.write(between(self.encode(a).mean, self.encode(b).mean, steps, path), beams=beams)
 
     def sample(self, count: int, temperature: float = 1.0, seed: int = 0) -> list[str]:
         """Sentences of the model's own: z ~ p(z) where there is a code, then words drawn at `temperature`."""
@@ -209,11 +210,14 @@ class SentenceCheckpoint:
         """Sentences of its own, one a line, words drawn at temperature 0.5."""
         return Preview("preview.txt", "".join(f"{line}\n" for line in self.sample(count, temperature=0.5)).encode())
 
-    def write(self, codes: Codes, temperature: float = 0.0, seed: int = 0) -> list[str]:
-        """The sentences of codes (B, r): the likeliest next word each time, or words drawn at `temperature`."""
+    def write(self, codes: Codes, temperature: float = 0.0, seed: int = 0, *, beams: int = 1) -> list[str]:
+        """The sentences of codes (B, r): the likeliest next word each time, or words drawn at `temperature`.
+
+        With more than one of the `beams`, the likeliest sentence that so many find; the temperature is unused then.
+        """
         [latent] = self.model.latents
-        return self._written(self._observation({latent: torch.as_tensor(np.asarray(codes, np.float32))}), temperature,
-                             seed)
+        p = self._observation({latent: torch.as_tensor(np.asarray(codes, np.float32))})
+        return self._written(p, temperature, seed) if beams == 1 else self._in_words(p.likeliest(min(beams, BEAMS)))
 
     @torch.inference_mode()
     def score(self, text: str) -> Score:
@@ -255,7 +259,9 @@ class SentenceCheckpoint:
 
     @torch.inference_mode()
     def _written(self, p: Sentences, temperature: float, seed: int) -> list[str]:
-        rows = p.sample(torch.Generator().manual_seed(seed), temperature)
+        return self._in_words(p.sample(torch.Generator().manual_seed(seed), temperature))
+
+    def _in_words(self, rows: torch.Tensor) -> list[str]:
         return [words(row, self.vocabulary) for row in rows.tolist()]
 
     def _noted(self, term: str, *, by_dimension: bool = True) -> list[float] | None:

@@ -249,14 +249,14 @@ def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def shared(whole: Mapping[str, Any], parent: Mapping[str, Any] | None = None) -> tuple[str, str]:
     """What equal configurations share, with their seed and without it; where a file lies is no part of that.
 
-    A fork equals only what began with the same weights, those of `parent` at its step.
+    A fork equals only what began with the same weights, those of `parent` at its step, and the same of it anew.
     """
     from vaecore.data.identity import placeless
 
     data = whole.get("data")
     told = {**whole, "data": placeless(data)} if isinstance(data, dict) else dict(whole)
     if parent:
-        told["parent"] = [parent.get("run"), parent.get("step")]
+        told["parent"] = [parent.get(name) for name in ("run", "step", "anew") if name in parent]
     but_seed = {name: value for name, value in told.items() if name != "seed"}
     return _digest(told), _digest(but_seed)
 

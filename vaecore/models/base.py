@@ -28,6 +28,7 @@ from vaecore.schema import FIELDS, Strict, parse, problem
 Batch = Mapping[str, Tensor]
 Approach = Literal["independent components", "autoregressive", "energy-based", "variational autoencoder"]
 NUMBERS_AT_ONCE = 20_000_000  # that a decoder gives, 80 MB
+DECODER = ("decoder", "decoders", "likelihood", "likelihoods")  # what families call the parts of p(x|z)
 Modalities = Mapping[str, Modality]
 Shape = tuple[int, ...]
 KIND_BY_AXES = {1: "vector", 2: "trajectory", 3: "image", 4: "video"}
@@ -187,6 +188,10 @@ class Family(nn.Module):
     def inference_parameters(self) -> list[nn.Parameter]:
         """phi, the parameters of q(z|x); all others are theta, those of p(x|z)."""
         return [p for name, p in self.named_parameters() if name.startswith("encoder.")]
+
+    def decoder_tensors(self) -> set[str]:
+        """What makes p(x|z) of a code, by its names in `state_dict`: what a fork may begin anew."""
+        return {name for name in self.state_dict() if name.partition(".")[0] in DECODER}
 
     def at_once(self, most: int) -> int:
         """How many codes to decode together: `most`, or fewer where that would take more than 80 MB of numbers."""

@@ -5,17 +5,27 @@ Shapes: B observations, r latent size. The ELBO is maximised; a loss is its nega
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from vaecore.probability.whole import whole_mean
 
-KLCost = Callable[[Mapping[str, Tensor]], Tensor]  # mean KL by latent (r,) -> a scalar in nats
+
+class KLCost(Protocol):
+    """What is charged in the place of the KL, as free bits are."""
+
+    def counted(self, kl: Tensor) -> Tensor:
+        """What counts of each observation's KL, (B, r)."""
+        ...
+
+    def __call__(self, kl: Mapping[str, Tensor]) -> Tensor:
+        """The cost of its mean over the batch, by latent and dimension (r,); a scalar in nats."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -35,9 +45,13 @@ class Evidence:
             return torch.zeros_like(next(iter(self.reconstruction.values())))
         return _sum(kl.flatten(1).sum(1) for kl in self.kl.values())
 
-    def mean_kl(self) -> dict[str, Tensor]:
-        """A mean over the batch, by latent and dimension (r,); of clips, (B, T-1, r), frames are summed."""
-        return {name: whole_mean(k.flatten(1, -2).sum(1) if k.ndim > 2 else k) for name, k in self.kl.items()}
+    def mean_kl(self, cost: KLCost) -> dict[str, Tensor]:
+        """A mean over the batch of what counts for `cost`, by latent and dimension (r,).
+
+        Of clips, (B, T-1, r), frames are summed before.
+        """
+        return {name: whole_mean(cost.counted(k.flatten(1, -2).sum(1) if k.ndim > 2 else k))
+                for name, k in self.kl.items()}
 
     def elbo(self) -> Tensor:
         """Equation (9), (B,)."""
@@ -76,7 +90,7 @@ class Objective:
     def terms(self, cost: KLCost | None = None) -> Terms:
         """The terms of the loss, charged * beta - fit + penalty.
 
-        `cost` charges the mean KL by latent and dimension with something else than its sum, as free bits do.
+        `cost` charges the KL by latent and dimension with something else than its sum, as free bits do.
         """
         first = self.elbos[0][1]
         reconstruction, kl = first.total_reconstruction().mean(), first.total_kl().mean()
@@ -89,7 +103,7 @@ class Objective:
         if self.divergence is not None:
             charged = self.divergence
         elif cost is not None:
-            charged = _sum(w * cost(e.mean_kl()) if e.kl else torch.zeros_like(kl) for w, e in self.elbos)
+            charged = _sum(w * cost(e.mean_kl(cost)) if e.kl else torch.zeros_like(kl) for w, e in self.elbos)
         penalty = _sum(self.penalties.values()) if self.penalties else torch.zeros_like(kl)
         return Terms(reconstruction, kl, fit, charged, penalty)
 

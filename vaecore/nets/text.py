@@ -82,9 +82,15 @@ class SentenceDecoder(nn.Module):
                 kept = torch.rand(previous.shape, generator=generator, device=x.device) < self.word_keep
             previous = previous.where(kept | (previous == BEGIN) | (previous == PAD), UNKNOWN)
         states, _ = self.lstm(self._read(previous, z, generator), self._start(z, len(x)))  # (B, T, H)
-        logits = self.out(self._dropped(states, generator)).float()
-        nll = F.cross_entropy(logits.flatten(0, 1), x.flatten(), ignore_index=PAD, reduction="none")
-        return -nll.view(x.shape).sum(1)
+        states = self._dropped(states, generator)
+        if x.is_cuda:  # where looking waits
+            nll = F.cross_entropy(self.out(states).float().flatten(0, 1), x.flatten(), ignore_index=PAD,
+                                  reduction="none")
+            return -nll.view(x.shape).sum(1)
+        # What costs most is the score of each word of the vocabulary: half of a batch is padding, which needs none.
+        words = x != PAD
+        nll = F.cross_entropy(self.out(states[words]).float(), x[words], reduction="none")
+        return -nll.new_zeros(x.shape).masked_scatter(words, nll).sum(1)
 
     @torch.no_grad()
     def write(self, z: Tensor | None, count: int, longest: int, temperature: float,
@@ -110,6 +116,41 @@ class SentenceDecoder(nn.Module):
             tokens[:, t] = word[:, 0].where(open_ended, PAD)
             open_ended &= word[:, 0] != END
         return tokens
+
+    @torch.no_grad()
+    def likeliest(self, z: Tensor | None, count: int, longest: int, beams: int) -> Tensor:
+        """The likeliest of the sentences that a beam search of so many `beams` finds, (count, longest).
+
+        With one beam it is the likeliest next word each time, as `write` at temperature 0. Sentences that have not
+        ended after `longest` tokens count as they stand.
+        """
+        device, words = self.out.weight.device, len(self.out.weight)
+        first = torch.arange(count, device=device)[:, None] * beams  # row of each sentence's first beam, (count, 1)
+        z = None if z is None else z.repeat_interleave(beams, 0)
+        state = self._start(z, count * beams)
+        word = torch.full((count * beams, 1), BEGIN, device=device)
+        tokens = torch.full((count * beams, longest), PAD, device=device)
+        score = torch.full((count, beams), -torch.inf, device=device)  # log p of what each beam has written
+        score[:, 0] = 0.0  # all begin alike
+        ended = torch.zeros(count * beams, dtype=torch.bool, device=device)
+        only_padding = torch.full((words,), -torch.inf, device=device)
+        only_padding[PAD] = 0.0  # after the end there is one way to go on, and it is free
+        for t in range(longest):
+            read = torch.full_like(word, UNKNOWN) if self.word_keep == 0 and t else word
+            states, state = self.lstm(self._read(read, z, None), state)
+            logits = self.out(states[:, 0]).float()
+            logits[:, [PAD, BEGIN, UNKNOWN]] = -torch.inf
+            following = torch.where(ended[:, None], only_padding, logits.log_softmax(1)).view(count, beams, words)
+            score, place = (score[:, :, None] + following).flatten(1).topk(beams)  # (count, beams)
+            row = (first + place // words).flatten()
+            word = (place % words).view(-1, 1)
+            state = (state[0][:, row], state[1][:, row])
+            tokens, ended = tokens[row], ended[row]
+            tokens[:, t] = word[:, 0]
+            ended = ended | (word[:, 0] == END)
+            if ended.all():
+                break
+        return tokens[first[:, 0] + score.argmax(1)]
 
     def _start(self, z: Tensor | None, count: int) -> tuple[Tensor, Tensor]:
         """State before the first word, (1, B, H) each: c = W z, h = tanh c."""
@@ -155,6 +196,9 @@ class Sentences:
         count = self.count if self.z is None else len(self.z)
         return self.decoder.write(self.z, count, self.longest, temperature, generator)
 
-    def likeliest(self) -> Tensor:
-        """Sentences of the likeliest next word each time, (B, T)."""
-        return self.sample(temperature=0.0)
+    def likeliest(self, beams: int = 1) -> Tensor:
+        """Sentences of the likeliest next word each time, (B, T), or the likeliest ones that a beam search finds."""
+        if beams == 1:
+            return self.sample(temperature=0.0)
+        count = self.count if self.z is None else len(self.z)
+        return self.decoder.likeliest(self.z, count, self.longest, beams)

@@ -23,7 +23,8 @@ from vaecore.tables import Column, Table, plain
 def card(run: Run) -> str:
     """The model card of a run; raises `StoreError` for one without a configuration that can be read."""
     values = run.values()
-    known = record(run)
+    known, parent = record(run), run.about().get("parent")
+    anew = ", its decoder begun anew" if isinstance(parent, dict) and parent.get("anew") == "decoder" else ""
     parts = [
         (known.title, [_said(known)]),
         ("What it is", [_table([("run", known.id), ("family", known.family), ("data", known.data),
@@ -34,7 +35,7 @@ def card(run: Run) -> str:
         ("Data", list(_data(run, known))),
         ("Training", [_table([("steps", known.steps), ("epochs", known.epochs), ("seconds", known.seconds),
                               ("device", known.device), ("ended", FIELDS["made"].said(known.made)),
-                              ("forked from", known.parent), ("part of", known.experiment)])]),
+                              ("forked from", known.parent + anew), ("part of", known.experiment)])]),
         ("Numbers", list(_numbers(known))),
         ("Beside what was published", list(_published(run))),
         ("Limits", [_list(_limits(run, known))]),

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from vaecore import __version__, permission, shared_stores
 from vaecore.config import RunConfig
@@ -24,6 +24,9 @@ from vaecore.store import Metrics, Run, Store
 from vaecore.studies.columns import COLUMNS
 from vaecore.studies.exhibit import Exhibit
 from vaecore.studies.series import Series
+
+if TYPE_CHECKING:
+    from vaecore.training.fork import Anew
 
 Verdict = Literal["reproduced", "not reproduced"]
 Row = Mapping[str, float | int | str]
@@ -141,10 +144,19 @@ class Bench:
 
     def train(self, label: str, config: RunConfig) -> Run:
         """Train a run to its end, on one CPU thread so that the result is the same on the same machine."""
+        return self._trained(label, self._made(label, config))
+
+    def fork(self, label: str, parent: Run, config: RunConfig, *, anew: Anew | None = None) -> Run:
+        """Train, as `train` does, a run that begins with the kept weights of `parent`, but for what begins `anew`."""
+        from vaecore.training.fork import fork
+
+        return self._trained(label, fork(self.store, parent, "best", _here(config), self._name(label), anew=anew,
+                                         experiment=self.study))
+
+    def _trained(self, label: str, run: Run) -> Run:
         from vaecore.training import train
 
         self.say(f"training {label}")
-        run = self._made(label, config)
         with training_lock(run.path):  # in the user's store others look at it, and might resume or remove it
             outcome = train(run.path, self)
         if outcome != "finished":
@@ -173,9 +185,7 @@ class Bench:
         return {label: runs[label] for label in wanted}
 
     def _made(self, label: str, config: RunConfig) -> Run:
-        training = config.training.model_copy(update={"threads": NICE_THREADS, "device": "cpu"})
-        return self.store.create(config.model_copy(update={"training": training}), self._name(label),
-                                 experiment=self.study)
+        return self.store.create(_here(config), self._name(label), experiment=self.study)
 
     def metrics(self, run: Run) -> Metrics:
         """Everything the run has written."""
@@ -201,6 +211,11 @@ class Bench:
         base = f"{self.study.lower()}-{label}" if self.study else label
         taken = {run.id for run in self.store.runs()}
         return next(name for name in (base, *(f"{base}-{n}" for n in range(2, 10_000))) if name not in taken)
+
+
+def _here(config: RunConfig) -> RunConfig:
+    training = config.training.model_copy(update={"threads": NICE_THREADS, "device": "cpu"})
+    return config.model_copy(update={"training": training})
 
 
 def _ended(_place: int, how: Literal["finished", "stopped"] | Exception) -> None:

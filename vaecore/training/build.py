@@ -18,7 +18,7 @@ from vaecore.models.single.principal import SOLVED_AT_ONCE
 from vaecore.probability.likelihoods import DiscretisedLogisticConfig
 from vaecore.probability.priors import PriorConfig
 from vaecore.schedules.inference import Aggressive
-from vaecore.schedules.kl_cost import FreeBits, Plain
+from vaecore.schedules.kl_cost import FreeBits, MaskedFreeBits, Plain
 from vaecore.schema import named, problem
 from vaecore.store import MAX_WEIGHTS_BYTES
 from vaecore.training import device as devices
@@ -67,7 +67,7 @@ def check(config: RunConfig, dataset: Dataset) -> None:
         prior = config.model.prior
         _check_prior(prior, dataset)
         kl = config.training.kl
-        if isinstance(kl, FreeBits) and kl.group == "dimension" and not prior.by_dimension:
+        if isinstance(kl, FreeBits | MaskedFreeBits) and kl.group == "dimension" and not prior.by_dimension:
             raise problem("training.kl.group", "dimension", f"the KL from the prior {prior.tag} has no closed form by "
                           "dimension, only one number for the whole latent.",
                           "Use latent, with the nats that all dimensions together have for free, or plain.",

@@ -127,10 +127,11 @@ def modalities_in(folder: Path) -> dict[str, Modality]:
                                f"{COPY_AGAIN}.") from None
 
 
-def untrained(config: RunConfig, folder: Path) -> Family:
+def untrained(config: RunConfig, folder: Path, *, drawn: bool = False) -> Family:
     """A model of `config` for the modalities of the run in `folder`, shapes without numbers.
 
-    Raises `ConfigError` where they do not go together, `BrokenCheckpoint` for unreadable weights.
+    With `drawn` it has those that the seed of `config` draws, as a training begins with them. Raises `ConfigError`
+    where they do not go together, `BrokenCheckpoint` for unreadable weights.
     """
     header = _header(folder / WEIGHTS)
     try:
@@ -138,7 +139,8 @@ def untrained(config: RunConfig, folder: Path) -> Family:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise BrokenCheckpoint(f"{folder / WEIGHTS} does not fit its own description ({_line(error)}). "
                                f"{COPY_AGAIN}.") from None
-    with torch.device("meta"):
+    with torch.random.fork_rng(devices=[]), torch.device("cpu" if drawn else "meta"):
+        torch.manual_seed(config.seed)
         return config.model.build(modalities, covariate)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -162,7 +161,7 @@ class Course:
         self.model.at_step(step, self.total)
         # Summing the mean KL dimension by dimension costs several small operations: only where it is not the KL itself.
         plain = isinstance(self.training.kl, Plain)
-        cost = None if plain else partial(self.training.kl, step=step, total=self.total)
+        cost = None if plain else self.training.kl.at(step, self.total)
         return self.trainer.update(batch, beta, rate, cost)
 
 

@@ -1,4 +1,7 @@
-"""Fork: a new run that begins with weights another one has kept, with some fields changed."""
+"""Fork: a new run that begins with weights another one has kept, with some fields changed; its decoder may begin anew.
+
+A decoder that begins anew cannot yet do without the code of an encoder that was trained before (Li et al. 2019).
+"""
 
 from __future__ import annotations
 
@@ -6,10 +9,14 @@ import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+from torch import Tensor
 
 from vaecore.config import RunConfig, differences
 from vaecore.data.base import OwnFile
 from vaecore.data.identity import placeless
+from vaecore.models import Family
 from vaecore.schema import problem
 from vaecore.store import Run, Store
 from vaecore.training.checkpoints import (
@@ -24,6 +31,8 @@ from vaecore.training.checkpoints import (
     untrained,
     write_weights,
 )
+
+Anew = Literal["decoder"]  # what of a fork begins with weights drawn from its seed
 
 
 @dataclass(frozen=True)
@@ -44,12 +53,14 @@ def sources(run: Run) -> list[Source]:
     return found + [Source(str(step), step, kept_weights(run.path, step)) for step in kept_steps(run.path)]
 
 
-def fork(store: Store, run: Run, source: str, config: RunConfig, name: str = "", *, experiment: str = "") -> Run:
+def fork(store: Store, run: Run, source: str, config: RunConfig, name: str = "", *, anew: Anew | None = None,
+         experiment: str = "") -> Run:
     """A new run with `config` that begins with the weights `source` of `run`: best, last, or the number of a step.
 
-    Its optimizer and its schedules begin anew. The weights are copied, so the parent may go; `about.json` says which
-    it was. Raises `ConfigError` for weights that are not there or do not fit, `StoreError` for a name,
-    `BrokenCheckpoint` for files that cannot be read.
+    With `anew` "decoder" all but p(x|z) are those weights, and that is drawn from the seed of `config`. Its optimizer
+    and its schedules begin anew. The weights are copied, so the parent may go; `about.json` says which it was. Raises
+    `ConfigError` for weights that are not there or do not fit and for a model without an encoder to keep,
+    `StoreError` for a name, `BrokenCheckpoint` for files that cannot be read.
     """
     kept = {each.name: each for each in sources(run)}
     if source not in kept:
@@ -69,11 +80,28 @@ def fork(store: Store, run: Run, source: str, config: RunConfig, name: str = "",
     if different := misfit(untrained(config, run.path), weights):
         raise problem("model", config.model.family, f"the weights of {run.id} do not fit this model: they differ in "
                       f"{different}.", "Leave the model as its parent's, or start a new run.")
-    new = store.create(config, name, experiment=experiment,
-                       parent={"run": run.id, "weights": source, "step": step})
+    if anew:
+        weights |= _decoder(untrained(config, run.path, drawn=True), config)
+    new = store.create(config, name, experiment=experiment, parent={
+        "run": run.id, "weights": source, "step": step, **({"anew": anew} if anew else {})})
     try:
         write_weights(new.path / INITIAL, weights, step)
     except OSError:  # a full disk: without them it would begin afresh and not say so
         shutil.rmtree(new.path, ignore_errors=True)
         raise
     return new
+
+
+def can_begin_anew(model: Family) -> bool:
+    """Whether a model has a decoder, and something besides that is learned and can be kept."""
+    theirs = model.decoder_tensors()
+    return bool(theirs) and any(name not in theirs for name, _ in model.named_parameters())
+
+
+def _decoder(model: Family, config: RunConfig) -> dict[str, Tensor]:
+    """The tensors of a model's p(x|z); raises `ConfigError` where that is all, or nothing, of it."""
+    if not can_begin_anew(model):
+        raise problem("anew", "decoder", f"{config.model.title} has no decoder apart from an encoder that could be "
+                      "kept.", "Leave it out, or train a new run.")
+    tensors = model.state_dict()
+    return {name: tensors[name] for name in model.decoder_tensors()}

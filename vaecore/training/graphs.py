@@ -14,13 +14,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from vaecore.schedules.kl_cost import Plain
+from vaecore.schedules.kl_cost import Charge, Plain
 
 if TYPE_CHECKING:
     from vaecore.training.course import Course
@@ -45,7 +44,7 @@ class StaticStep:
         self.start, self.row = (torch.zeros((), dtype=torch.long, device=device) for _ in range(2))  # in order, in log
         self.beta, self.rate, self.nats = (torch.zeros((), device=device) for _ in range(3))
         plain = isinstance(training.kl, Plain)
-        self.cost = None if plain else partial(training.kl.cost, nats=self.nats)
+        self.cost = None if plain else Charge(training.kl, self.nats)
         self._known: dict[str, float] = {}  # what the tensors hold
         course.model.at_step(0, course.total)  # which says the same at every step: see `why_not`
         self._epoch = -1

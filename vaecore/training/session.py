@@ -8,7 +8,6 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -250,8 +249,7 @@ class Session:
         # Until beta and the cost of the KL are as they end the objective still moves, so patience does not run.
         settled = (training.beta.settled(self.step, course.total)
                    and training.kl.settled(self.step, course.total))
-        score = self.last.objective(training.beta.final(), partial(training.kl, step=course.total,
-                                                                   total=course.total))
+        score = self.last.objective(training.beta.final(), training.kl.at(course.total, course.total))
         better = score > self.best
         self.since_best = 0 if better or not settled else self.since_best + 1
         if better or training.keep == "last":

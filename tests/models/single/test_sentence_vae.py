@@ -208,6 +208,35 @@ def test_written_sentences_are_words_then_end_then_padding(word_keep: float) -> 
     assert not torch.equal(p.sample(torch.Generator().manual_seed(1)), sampled)
 
 
+@torch.no_grad()
+@pytest.mark.parametrize("word_keep", [1.0, 0.0])
+def test_a_beam_search_finds_the_likeliest_of_all_sentences(word_keep: float) -> None:
+    """Of all 341 of four tokens at most, scored by hand; with one beam it is greedy, with some it is better."""
+    model, z = made(longest=4, word_keep=word_keep, seed=3), 2 * codes(12)
+    p = model.decode({"z": z})["text"]
+    every = [list(words) for length in range(5) for words in itertools.product([A, B, C, D], repeat=length)]
+
+    def score(words: list[int], code: Tensor) -> float:
+        read = [BEGIN, *words] if word_keep else [BEGIN, *[UNKNOWN] * len(words)]
+        told = [*words, END][:4]  # what has not ended counts as it stands
+        total = 0.0
+        for word, log_p in zip(told, next_words(model.decoder, read, code), strict=False):
+            log_p[[PAD, BEGIN, UNKNOWN]] = -torch.inf
+            total += float(log_p.log_softmax(0)[word])
+        return total
+
+    def found(written: Tensor) -> list[list[int]]:
+        assert well_formed(written)
+        return [row[:row.index(END)] if END in row else row for row in written.tolist()]
+
+    best = [max(every, key=lambda words, code=code: score(words, code)) for code in z]
+    whole, some, greedy = found(p.likeliest(256)), found(p.likeliest(3)), found(p.likeliest())
+    assert whole == best != greedy
+    assert found(model.decoder.likeliest(z, len(z), 4, 1)) == greedy
+    gained = [score(one, code) - score(other, code) for one, other, code in zip(some, greedy, z, strict=True)]
+    assert sum(gained) > 0
+
+
 def test_a_language_model_writes_as_many_as_asked() -> None:
     model = made(LanguageModelConfig, longest=7)
     assert model.decode({})["text"].likeliest().shape == (1, 7)

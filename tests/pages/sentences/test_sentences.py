@@ -96,6 +96,16 @@ def test_a_test_sentence_to_begin_with_and_another(store: Path) -> None:
     assert model.reconstruct(model.examples[1]) in lines(at)
 
 
+def test_the_likeliest_sentence_is_written_instead(store: Path) -> None:
+    at, model = demo.open_page("sentences", run="text"), checkpoint(store)
+    at.segmented_control(key="likeliest").set_value("sentence").run()
+    first, goal = model.examples[:2]
+    assert model.reconstruct(first, beams=10) in lines(at)
+    at.session_state["view-text"] = "Interpolate"
+    at.run()
+    assert all(line in lines(at) for line in model.interpolate(first, goal, 7, beams=10))
+
+
 def test_numbers_are_those_of_the_model(store: Path) -> None:
     at = demo.open_page("sentences", run="text")
     at.text_input(key="written-text").set_value("A red cat runs there.").run()

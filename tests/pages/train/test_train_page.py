@@ -283,6 +283,8 @@ def test_a_capacity_draws_its_target_and_free_bits_say_their_floor() -> None:
     latent = preset("vae-digits").model.latent_size
     good(at.selectbox(key="train.training.kl.kind").set_value("free-bits").run())
     assert f"{latent} dimensions × 0.1 nats. A KL of up to {latent / 10:g} nats costs nothing." in said(at)
+    good(at.selectbox(key="train.training.kl.kind").set_value("free-bits-masked").run())
+    assert f"0.1 nats at each observation by itself. A KL of up to {latent / 10:g} nats costs nothing." in said(at)
     good(at.selectbox(key="train.training.kl.kind").set_value("capacity").run())
     at.number_input(key="train.training.kl.nats").set_value(4.0).run()
     target = charts(good(at))[1]
@@ -484,6 +486,23 @@ def test_a_fork_begins_with_the_parents_weights(store: Store, parent: Run, query
     assert child.config().model == parent.config().model
     assert child.config().training.epochs == 3
     assert lab.queue(store.root) == ["child"]
+
+
+@pytest.mark.parametrize("query", [True, False])
+def test_a_forks_decoder_begins_anew(store: Store, parent: Run, query: bool) -> None:
+    """By the address, or by the switch, which keeps what was entered."""
+    at = page(**{"from": "vae", "weights": "best", **({"anew": "decoder"} if query else {})})
+    at.number_input(key="train.training.epochs").set_value(3).run()
+    assert at.toggle(key="train-anew").value is query
+    if not query:
+        good(at.toggle(key="train-anew").set_value(True).run())
+    assert at.query_params["anew"] == "decoder"
+    line = "vaecore fork vae --from best --anew decoder --set training.epochs=3"
+    assert line in [code.value for code in at.code]
+    at.text_input(key="train:name").set_value("child").run()
+    good(at.button(key="train-start").click().run())
+    assert store.find("child").about()["parent"]["anew"] == "decoder"
+    assert store.find("child").config().model == parent.config().model
 
 
 def test_a_fork_can_be_started_afresh_with_what_was_entered(store: Store, parent: Run) -> None:

@@ -43,6 +43,7 @@ CASES: dict[str, tuple[str, list[str]]] = {
     "vae, pixels drawn anew": ("vae-mnist", [*MLP, "data.pixels=binary-dynamic"]),
     "vae, free bits": ("vae-mnist", [*MLP, "training.kl={kind: free-bits, nats: 0.2}"]),
     "vae, free bits a latent": ("vae-mnist", [*MLP, "training.kl={kind: free-bits, nats: 0.2, group: latent}"]),
+    "vae, free bits of each observation": ("vae-mnist", [*MLP, "training.kl={kind: free-bits-masked, nats: 0.2}"]),
     "vae, capacity": ("vae-mnist", [*MLP, "training.kl={kind: capacity, nats: 3}"]),
     "vae, learned variance": ("vae-mnist", [*MLP, "model.likelihood.kind=gaussian-learned", "data.pixels=grey"]),
     "vae, optimal variance": ("vae-mnist", [*MLP, "model.likelihood.kind=gaussian-optimal", "data.pixels=grey",

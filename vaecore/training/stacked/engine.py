@@ -25,7 +25,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from vaecore.models import Batch, Family
-from vaecore.schedules.kl_cost import Plain
+from vaecore.schedules.kl_cost import Charge, Plain
 from vaecore.training.course import FLUSH_STEPS, Course
 from vaecore.training.step import Step
 
@@ -193,7 +193,7 @@ class Stack:
     def _traced(self) -> Callable[..., tuple[Tensor, list[Tensor]]]:
         """The terms (3, M) of all models and the gradients of what they learn, as a list of operations."""
         base = _Objective(copy.deepcopy(self.courses[0].model))
-        cost = None if self.plain else self.courses[0].training.kl.cost
+        term = self.courses[0].training.kl
         precision = self.courses[0].trainer.precision
 
         def one(learned: list[Tensor], rest: dict[str, Tensor], batch: Batch, noise: list[Tensor], free: Tensor
@@ -202,7 +202,7 @@ class Stack:
                                                                     *rest.items()]}
             with _Given(self.draws, noise), precision:
                 objective = torch.func.functional_call(base, tensors, (batch, self.generators[0]))
-            return tuple(objective.terms(None if cost is None else lambda kl: cost(kl, free)))
+            return tuple(objective.terms(None if self.plain else Charge(term, free)))
 
         def all_of_them(learned: list[Tensor], rest: dict[str, Tensor], batch: Batch, noise: list[Tensor],
                         beta: Tensor, free: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -342,7 +342,7 @@ def _own(course: Course, names: Sequence[str], generator: torch.Generator) -> tu
     batch, kl = course.feed.batch(course.indices(0), generator), course.training.kl
     with course.trainer.precision:
         objective = course.model.objective(batch, generator)
-    loss = objective.terms(None if isinstance(kl, Plain) else lambda mean: kl(mean, 1, 1)).loss()
+    loss = objective.terms(None if isinstance(kl, Plain) else kl.at(1, 1)).loss()
     known = dict(course.model.named_parameters())
     gradients = torch.autograd.grad(loss, [known[name] for name in names])
     return loss.detach().item(), torch.cat([gradient.flatten() for gradient in gradients])
