@@ -12,7 +12,7 @@ from vaecore.studies import CLAIMS, STUDIES, Result, Study, kept
 from vaecore.studies.exhibit import Costs, Exhibit, Grid, Spreads, Table
 
 SHIPPED = Store(Path(__file__).parents[2] / "trained")
-SHOWN = {study.id: study for study in STUDIES if study.exhibit}
+SHOWN = {study.id: study for study in STUDIES if study.exhibit and kept(SHIPPED, study.id)}
 
 
 def seen(study: Study) -> tuple[Result, Exhibit]:
