@@ -60,17 +60,18 @@ class SentenceDecoder(nn.Module):
 
     `dropout` acts on the LSTM's inputs and outputs, and `1 - word_keep` of the previous words are read as UNKNOWN,
     both only in training; at `word_keep` 0 the decoder never reads a word (Bowman's inputless decoder). With latent
-    size 0 it is a language model.
+    size 0 it is a language model. `tied` ones score each word by the embedding by which they read it.
     """
 
     def __init__(self, vocabulary: int, embedding: int, hidden: int, latent_size: int, dropout: float,
-                 word_keep: float) -> None:
+                 word_keep: float, *, tied: bool = False) -> None:
         super().__init__()
         self.dropout, self.word_keep, self.hidden = dropout, word_keep, hidden
         self.embedding = nn.Embedding(vocabulary, embedding)
         self.initial = nn.Linear(latent_size, hidden, bias=False) if latent_size else None
         self.lstm = nn.LSTM(embedding + latent_size, hidden, batch_first=True)
-        self.out = nn.Linear(hidden, vocabulary)
+        self.out = nn.Linear(hidden, embedding, bias=False) if tied else nn.Linear(hidden, vocabulary)
+        self.frequency = nn.Parameter(torch.zeros(vocabulary)) if tied else None  # of each word, whatever the state
 
     def log_prob(self, x: Tensor, z: Tensor | None, generator: torch.Generator | None = None) -> Tensor:
         """log p(x|z) in nats a sentence, the END symbol included, (B,)."""
@@ -84,12 +85,11 @@ class SentenceDecoder(nn.Module):
         states, _ = self.lstm(self._read(previous, z, generator), self._start(z, len(x)))  # (B, T, H)
         states = self._dropped(states, generator)
         if x.is_cuda:  # where looking waits
-            nll = F.cross_entropy(self.out(states).float().flatten(0, 1), x.flatten(), ignore_index=PAD,
-                                  reduction="none")
+            nll = F.cross_entropy(self._scores(states).flatten(0, 1), x.flatten(), ignore_index=PAD, reduction="none")
             return -nll.view(x.shape).sum(1)
         # What costs most is the score of each word of the vocabulary: half of a batch is padding, which needs none.
         words = x != PAD
-        nll = F.cross_entropy(self.out(states[words]).float(), x[words], reduction="none")
+        nll = F.cross_entropy(self._scores(states[words]), x[words], reduction="none")
         return -nll.new_zeros(x.shape).masked_scatter(words, nll).sum(1)
 
     @torch.no_grad()
@@ -107,7 +107,7 @@ class SentenceDecoder(nn.Module):
         for t in range(longest):
             read = torch.full_like(word, UNKNOWN) if self.word_keep == 0 and t else word
             states, state = self.lstm(self._read(read, z, generator), state)
-            logits = self.out(states[:, 0]).float()
+            logits = self._scores(states[:, 0])
             logits[:, [PAD, BEGIN, UNKNOWN]] = -torch.inf
             if temperature > 0:
                 word = torch.multinomial((logits / temperature).softmax(1), 1, generator=generator)
@@ -124,7 +124,7 @@ class SentenceDecoder(nn.Module):
         With one beam it is the likeliest next word each time, as `write` at temperature 0. Sentences that have not
         ended after `longest` tokens count as they stand.
         """
-        device, words = self.out.weight.device, len(self.out.weight)
+        device, words = self.out.weight.device, self.embedding.num_embeddings
         first = torch.arange(count, device=device)[:, None] * beams  # row of each sentence's first beam, (count, 1)
         z = None if z is None else z.repeat_interleave(beams, 0)
         state = self._start(z, count * beams)
@@ -138,7 +138,7 @@ class SentenceDecoder(nn.Module):
         for t in range(longest):
             read = torch.full_like(word, UNKNOWN) if self.word_keep == 0 and t else word
             states, state = self.lstm(self._read(read, z, None), state)
-            logits = self.out(states[:, 0]).float()
+            logits = self._scores(states[:, 0])
             logits[:, [PAD, BEGIN, UNKNOWN]] = -torch.inf
             following = torch.where(ended[:, None], only_padding, logits.log_softmax(1)).view(count, beams, words)
             score, place = (score[:, :, None] + following).flatten(1).topk(beams)  # (count, beams)
@@ -164,6 +164,11 @@ class SentenceDecoder(nn.Module):
         """What the LSTM reads: embedded words (B, T, E) beside z, (B, T, E + r)."""
         embedded = self._dropped(self.embedding(words), generator)
         return embedded if z is None else torch.cat([embedded, z[:, None].expand(-1, words.shape[1], -1)], 2)
+
+    def _scores(self, states: Tensor) -> Tensor:
+        """Logits of the next word, (..., V), from states (..., H)."""
+        read = self.out(states)
+        return (read if self.frequency is None else F.linear(read, self.embedding.weight, self.frequency)).float()
 
     def _dropped(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         # nn.Dropout draws from the global generator, whose state no checkpoint holds.

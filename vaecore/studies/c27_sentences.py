@@ -20,7 +20,7 @@ JUDGED, SAMPLES = 500, 50  # validation sentences whose log p(x) is estimated, a
 SETTINGS = ("data.train_limit=16000", "data.vocabulary_size=2000", "data.longest=20", "model.latent_size=16",
             "model.embedding=64", "model.hidden=128", "model.dropout=0.0", "training.batch_size=32",
             "training.epochs=6", "training.learning_rate=0.002", "training.rate.kind=constant",
-            "training.evaluate_every=0.5", "training.snapshots=0", "training.checkpoints=0", "training.keep=last")
+            "training.evaluate_every=1", "training.snapshots=0", "training.checkpoints=0", "training.keep=last")
 ONCE = ("training.beta.kind=linear", "training.beta.fraction=0.25")
 FREE = "training.kl.nats=0.25"  # of each of 16 dimensions: 4 nats, as 8 of 32 are
 LANGUAGE_MODEL, PRETRAINED = "language model", "autoencoder first, masked free bits"
@@ -28,7 +28,8 @@ REMEDIES: Mapping[str, tuple[str, ...]] = {
     "none": ("training.beta.kind=constant",),
     "monotone": ONCE,
     "cyclical": ("training.beta.kind=cyclical", "training.beta.cycles=4", "training.beta.ramp=0.5"),
-    "aggressive": (*ONCE, "training.inference={kind: aggressive, most: 30, window: 10, patience: 1}"),
+    "aggressive": (*ONCE, "training.inference={kind: aggressive, most: 10, window: 5, patience: 1}",
+                   "training.evaluate_every=0.25"),
     "free bits": (*ONCE, "training.kl.kind=free-bits", FREE),
     "masked free bits": (*ONCE, "training.kl.kind=free-bits-masked", FREE),
 }

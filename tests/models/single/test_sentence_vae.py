@@ -50,7 +50,10 @@ def next_words(decoder: SentenceDecoder, read: list[int], z: Tensor | None) -> l
         i, f, g, o = (w_in @ x + b_in + w_state @ h + b_state).split(5)
         c = f.sigmoid() * c + i.sigmoid() * g.tanh()
         h = o.sigmoid() * c.tanh()
-        logits = decoder.out.weight @ h + decoder.out.bias
+        if decoder.frequency is None:
+            logits = decoder.out.weight @ h + decoder.out.bias
+        else:  # the words' own embeddings
+            logits = decoder.embedding.weight @ (decoder.out.weight @ h) + decoder.frequency
         found.append(logits - logits.exp().sum().log())
     return found
 
@@ -62,14 +65,15 @@ def by_hand(decoder: SentenceDecoder, words: list[int], z: Tensor | None, read: 
 
 
 @torch.no_grad()
+@pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("family", [SentenceVAEConfig, LanguageModelConfig], ids=["vae", "language-model"])
-def test_log_prob_is_the_sum_over_words(family: Any) -> None:
-    model = made(family)
+def test_log_prob_is_the_sum_over_words(family: Any, tied: bool) -> None:
+    model = made(family, tied=tied)
     z = codes(len(SENTENCES)) if family is SentenceVAEConfig else None
     found = model.decode({} if z is None else {"z": z})["text"].log_prob(tokens(*SENTENCES))
     expected = [by_hand(model.decoder, words, None if z is None else z[n]) for n, words in enumerate(SENTENCES)]
     torch.testing.assert_close(found, torch.tensor(expected), atol=1e-5, rtol=0)
-    assert len({round(value, 2) for value in expected}) == len(SENTENCES)  # END alone has its price too
+    assert len({round(value, 4) for value in expected}) == len(SENTENCES)  # END alone has its price too
     if z is not None:  # each sentence with its own code
         turned = model.decode({"z": z.flip(0)})["text"].log_prob(tokens(*SENTENCES))
         assert (turned - found).abs().min() > 1e-3
@@ -245,9 +249,9 @@ def test_a_language_model_writes_as_many_as_asked() -> None:
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("word_keep", [1.0, 0.0])
-def test_greedy_writing_takes_the_likeliest_word_each_time(word_keep: float) -> None:
-    model, z = made(word_keep=word_keep, seed=3), 2 * codes(20)
+@pytest.mark.parametrize(("word_keep", "tied"), [(1.0, False), (0.0, False), (1.0, True)])
+def test_greedy_writing_takes_the_likeliest_word_each_time(word_keep: float, tied: bool) -> None:
+    model, z = made(word_keep=word_keep, tied=tied, seed=3), 2 * codes(20)
     written = model.decode({"z": z})["text"].likeliest()
     for row, code in zip(written.tolist(), z, strict=True):
         words = row[: row.index(END)] if END in row else row
