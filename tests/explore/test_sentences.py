@@ -122,7 +122,8 @@ def test_codes_are_those_of_the_model(load: Callable[[str], SentenceCheckpoint])
 def written(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The codes that it is made to write from here on."""
     seen: list[Any] = []
-    monkeypatch.setattr(SentenceCheckpoint, "write", lambda _, codes, *rest, **_options: seen.append((codes, *rest)) or [])
+    monkeypatch.setattr(SentenceCheckpoint, "write",
+                        lambda _, codes, *rest, **__: seen.append((codes, *rest)) or [])
     return seen
 
 
