@@ -264,3 +264,17 @@ def test_what_does_not_obey_is_cancelled(slurm: Cluster, make: Make) -> None:
     lab.stop(folder, now=True)
     until(lambda: lab.status(folder).state == "stopped")
     assert job not in slurm.inside("squeue", "-h", "-o", "%i").split()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("slurm")
+def test_a_task_that_dies_before_it_has_met_the_first_ends_the_training(make: Make, monkeypatch: pytest.MonkeyPatch
+                                                                        ) -> None:
+    monkeypatch.setattr(cluster, "WORKER", ["sh", "-c", 'echo "$RANK began"; [ "$RANK" = 0 ] && sleep 600; exit 3'])
+    folder = make("pair")
+    lab.submit(folder, SMALL.model_copy(update={"processes": 2}))
+    ended = lab.wait(folder, 60)
+    assert ended.state == "failed"
+    said, _, log = ended.detail.removesuffix("; resume continues from the last checkpoint.").partition(": see ")
+    assert said == "Rank 1 of 2 ended with code 3"
+    assert "1 began" in Path(log).read_text()
