@@ -208,8 +208,15 @@ def read_kept(path: Path) -> bytes | None:
 
 
 def prune(folder: Path, pattern: str, most: int) -> None:
-    """Delete those kept files that were not asked for longest, while all of a `pattern` take more than `most` bytes."""
+    """Delete those kept files that were not asked for longest, while all of a `pattern` take more than `most` bytes.
+
+    And what a kill has left of one that was being written.
+    """
     files = []
+    for leftover in folder.glob(f"{pattern}.tmp-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime > OLD:
+                leftover.unlink()
     for path in folder.glob(pattern):
         with contextlib.suppress(OSError):  # another process may prune as well
             told = path.stat()
@@ -252,11 +259,15 @@ def delete(folder: Path) -> None:
 
 
 def clear_deleted(place: Path) -> None:
-    """Delete in `place` what is left of folders whose deleting, or whose writing, a kill has ended."""
+    """Delete in `place` what is left of files and folders whose deleting, or whose writing, a kill has ended."""
     for leftover in [*place.glob(f"{DELETED}*"), *place.glob("*.tmp-*")]:
         with contextlib.suppress(OSError):
-            if time.time() - leftover.stat().st_mtime > OLD and leftover.is_dir() and not leftover.is_symlink():
+            if time.time() - leftover.lstat().st_mtime <= OLD or leftover.is_symlink():
+                continue
+            if leftover.is_dir():
                 shutil.rmtree(leftover)
+            else:
+                leftover.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from pages.components.curves import live_curves
 from pages.components.heat import Heat, heat_maps
 from pages.components.plane import paths_plane, trajectory_planes
 from pages.monitor import bars, diagnosis
-from pages.shared import history
+from pages.shared import forking, history
 from pages.shared.checkpoints import explore_links
 from pages.shared.names import names
 from pages.shared.queue import STATES, STOPPING, Look
@@ -69,7 +69,9 @@ def run_card(record: Record, *, open: bool) -> None:
             st.progress(min(1.0, status.step / status.total) if status.total else 0.0, history.standing(status))
         if status.state in ("failed", "lost"):
             st.error(escaped(status.detail), icon=":material/error:")
-            st.page_link("train/page.py", label="Resume it on Train", icon=":material/play_arrow:")
+            with st.container(horizontal=True, gap="small"):
+                forking.offer(run, status)
+                st.page_link("train/page.py", label="Resume it on Train", icon=":material/play_arrow:")
         if lost := record.metrics.damaged:
             st.caption(f":material/broken_image: {lost:,} line{'s' * (lost > 1)} of metrics.jsonl cannot be read and "
                        f"{'are' if lost > 1 else 'is'} left out. {COPY_AGAIN}.")

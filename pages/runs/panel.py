@@ -8,9 +8,10 @@ import streamlit as st
 
 from pages.runs import actions
 from pages.runs import look as looks
-from pages.shared import cards, lines, pictures, sending
+from pages.shared import cards, forking, lines, pictures, sending
 from pages.shared.checkpoints import explore_links
 from pages.shared.words import duration, escaped
+from vaecore import lab
 from vaecore.library import marks
 from vaecore.library.fields import FIELDS
 from vaecore.library.order import equal, equal_but_seed
@@ -47,6 +48,8 @@ def _head(one: Record) -> None:
         st.caption(escaped(one.id))
     if one.detail and one.state in ("failed", "lost", "unreadable"):
         st.error(escaped(one.detail[:500]), icon=":material/error:")
+    if one.state == "failed":
+        forking.offer(one.run, lab.status(one.run.path))
     if one.problem:
         st.warning(escaped(one.problem[:500]), icon=":material/broken_image:")
     facts = [one.family, one.source, f"seed {one.seed}" if one.seed is not None else "",

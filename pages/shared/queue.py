@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.shared import changing, placing
+from pages.shared import changing, forking, placing
 from pages.shared.checkpoints import explore_link, store
 from pages.shared.moved import ask_where
 from pages.shared.words import Colour, duration, escaped
@@ -159,6 +159,7 @@ def _actions(run: Run, status: lab.Status) -> None:
                 changing.button(label, key=f"queue-elsewhere-{name}", icon=placing.ICONS[where.kind], type="tertiary",
                                 on_click=_act, args=(lambda r: lab.submit(r.path, where), run), wrap=False,
                                 help=f"Go on from the last checkpoint, on {in_words(where)}.")
+        forking.offer(run, status)
         if status.state != "queued":
             st.page_link("monitor/page.py", label="Monitor", icon=":material/monitoring:",
                          query_params={"runs": run.id}, help="Its curves, live.")

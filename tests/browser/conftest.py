@@ -49,6 +49,7 @@ class App:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.process: subprocess.Popen[bytes] | None = None
+        self.log = store.with_name(f"{store.name}.log")  # what the server prints
 
     @property
     def address(self) -> str:
@@ -60,8 +61,9 @@ class App:
                    *(["--", "--read-only"] if self.read_only else [])]
         environment = {**os.environ, "VAECORE_STORE": str(self.store), "PYTHONPATH": str(ROOT)}
         environment.pop("VAECORE_DATA", None)  # the embedded digits, as a newcomer has them
-        self.process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, stdout=log,
+                                            stderr=log)
         for _ in range(600):
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.address}/_stcore/health") as answer:
                 if answer.read() == b"ok":

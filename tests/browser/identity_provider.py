@@ -19,6 +19,7 @@ class Provider:
 
     def __init__(self) -> None:
         self.claims: dict[str, Any] = {}
+        self.gave: list[str] = []  # codes and tokens, which nobody else may learn
         key, asked = RSAKey.generate_key(2048, {"kid": "only", "alg": "RS256"}), dict[str, dict[str, str]]()
         provider = self
 
@@ -32,6 +33,7 @@ class Provider:
                 if url.path == "/authorize":
                     code = secrets.token_hex(8)
                     asked[code] = query
+                    provider.gave.append(code)
                     self.send_response(302)
                     self.send_header("Location", f"{query['redirect_uri']}?"
                                      + urlencode({"code": code, "state": query["state"]}))
@@ -49,8 +51,9 @@ class Provider:
                 query, now = asked.pop(form["code"]), int(time.time())
                 claims = {"iss": provider.address, "aud": query["client_id"], "sub": "1", "iat": now, "exp": now + 600,
                           "nonce": query["nonce"], **provider.claims}
-                self.say({"access_token": "none", "token_type": "Bearer",
-                          "id_token": jwt.encode({"alg": "RS256", "kid": "only"}, claims, key)})
+                token, proof = secrets.token_hex(8), jwt.encode({"alg": "RS256", "kid": "only"}, claims, key)
+                provider.gave += [token, proof]
+                self.say({"access_token": token, "token_type": "Bearer", "id_token": proof})
 
             def say(self, content: dict[str, Any]) -> None:
                 self.send_response(200)

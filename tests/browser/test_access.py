@@ -16,14 +16,15 @@ pytestmark = pytest.mark.browser
 SECRETS = """
 [auth]
 redirect_uri = "{address}/oauth2callback"
-cookie_secret = "0123456789abcdef0123456789abcdef"
+cookie_secret = "{cookie}"
 client_id = "lab"
-client_secret = "secret"
+client_secret = "{client}"
 server_metadata_url = "{provider}/.well-known/openid-configuration"
 [roles]
 member = ["ada@lab.org"]
 viewer = ["*@lab.org"]
 """
+HIDDEN = {"cookie": "0123456789abcdef0123456789abcdef", "client": "c1ien7-5ecre7"}
 NETWORK = "networks/decoder/gallery/vae"
 
 
@@ -39,7 +40,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, provider: Provider) -> Ite
     folder = tmp_path_factory.mktemp("guarded")
     with_the_vae(folder / "store")
     app = App(folder / "store", f"--secrets.files={folder / 'secrets.toml'}")
-    (folder / "secrets.toml").write_text(SECRETS.format(address=app.address, provider=provider.address))
+    (folder / "secrets.toml").write_text(SECRETS.format(address=app.address, provider=provider.address,
+                                                           **HIDDEN))
     app.start()
     yield app
     app.kill()
@@ -91,6 +93,26 @@ def test_a_member_may_and_a_stranger_does_not_enter(browser: Browser, guarded: A
         enter(page, guarded)
         expect(page.get_by_text("Not Ada is signed in, but is on no list")).to_be_visible()
         assert context.request.get(f"{guarded.address}/{NETWORK}").status == 403
+
+
+def test_no_secret_is_in_an_answer_or_in_the_servers_log(browser: Browser, guarded: App, provider: Provider) -> None:
+    """Signed in and out, refused, with a code that was used before, and with a cookie that somebody has changed."""
+    provider.claims = {"email": "ada@lab.org", "email_verified": True, "name": "Ada"}
+    with browser.new_context() as context:
+        page = context.new_page()
+        enter(page, guarded)
+        cookies = [str(cookie.get("value", "")) for cookie in context.cookies()]
+        answers = [context.request.get(f"{guarded.address}/{address}", max_redirects=0).body() for address in (
+            f"oauth2callback?code={provider.gave[0]}&state=x", "healthz", NETWORK, "networks/decoder/x", "nothing",
+            "auth/login", "oauth2callback?error=no&state=x")]
+        context.add_cookies([{"name": "_streamlit_user", "value": "2|1:0|spoilt", "url": guarded.address}])
+        answers.append(context.request.get(f"{guarded.address}/{NETWORK}").body())
+        answers.append(page.content().encode())
+    secret = [*HIDDEN.values(), *provider.gave, *(cookie for cookie in cookies if len(cookie) > 20)]
+    assert len(secret) > 5
+    told = guarded.log.read_bytes()
+    assert b"127.0.0.1" in told, "what the server prints is looked at"
+    assert [each for each in secret if any(each.encode() in where for where in (told, *answers))] == []
 
 
 def test_read_only_mode_by_a_flag_below_a_base_path(browser: Browser, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import gzip
 import hashlib
 import io
@@ -84,6 +85,33 @@ def test_an_answer_that_leads_elsewhere_is_refused(server: Files, tmp_path: Path
     with pytest.raises(DataUnavailable, match="text cannot be fetched"):
         download.download(original, tmp_path / "text")
     assert not (tmp_path / "text").exists()
+
+
+KEY = "s3cr3tk3y"
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("where", [
+    f"gopher://user:{KEY}@x/text?signature={KEY}", f"ftp://user:{KEY}@127.0.0.1:9/text?signature={KEY}",
+    f"http://127.0.0.1:9/text?signature={KEY}", f"http://127.0.0.1:{KEY}/text", f"http://[::1?signature={KEY}",
+    f"//x:{KEY}@127.0.0.1:9/", "proxy"])
+def test_no_key_of_an_address_is_said(server: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+                                      ) -> None:
+    """To what is published a server leads by an address with a signature; a proxy may ask for a password."""
+    original = of(server, "text", TEXT)
+    if where == "proxy":
+        monkeypatch.setattr("urllib.request._opener", None)
+        monkeypatch.setenv("http_proxy", f"http://user:{KEY}/x@127.0.0.1:9")
+        monkeypatch.delenv("no_proxy", raising=False)
+    else:
+        server.moved["text"] = where
+    with pytest.raises(DataUnavailable, match="text cannot be fetched") as raised:
+        download.download(original, tmp_path / "text")
+    assert KEY not in str(raised.value)
+    assert raised.value.__suppress_context__, "what it came of is not printed with it"
+    del raised
+    gc.collect()  # the answer that urllib left open where it could not read the address that it led to
 
 
 @pytest.mark.usefixtures("nowhere")

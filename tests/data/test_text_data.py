@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import unicodedata
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,11 @@ from safetensors.numpy import load_file
 from vaecore.config import RunConfig
 from vaecore.data import END, PAD, SPECIALS, SPLITS, UNKNOWN, DataUnavailable, Modality
 from vaecore.data.captions import Captions
+from vaecore.data.converted import Progress, Stopped, watched
 from vaecore.data.own.file import MAX_FILE_BYTES
 from vaecore.data.own.text import TextFile
 from vaecore.data.synthetic_text import CENTRES, LENGTH, UNITS, WORDS, SyntheticText, _draw, _latents, true_nll
-from vaecore.data.text import numbers, tokens, vocabulary, words
+from vaecore.data.text import tokenised, tokens, words
 from vaecore.evaluate.latent_usage import diagnose
 from vaecore.evaluate.report import evaluate_run
 from vaecore.evaluate.settings import Settings
@@ -58,16 +60,17 @@ def test_tokens(sentence: str, found: list[str]) -> None:
     "वह पुस्तक पढ़ता है।", "मैं हिन्दी पढ़ता हूँ", "das ist kaf\u00adfee am mor\u00adgen", "zero\u200bwidth word here",
     "great match 👨‍👩‍👧 today ❤️", "thumbs up 👍🏽 to you", "go team 🇫🇷 go", "می\u200cخواهم", "好きです。今日は、雨！"])
 def test_words_are_the_inverse_of_numbers(sentence: str) -> None:
-    known = vocabulary([sentence], 1, 100)
-    [row] = numbers([sentence], known, 40)
+    read = tokenised([sentence])
+    known = read.vocabulary(1, 100)
+    [row] = read.numbers(known, 40)
     assert words(row, known) == sentence
     assert words(row.tolist(), known) == sentence
 
 
 def test_the_layout_is_words_end_and_padding() -> None:
-    known = vocabulary(["b a a", "c b a."], 1, 100)
+    known = tokenised(["b a a", "c b a."]).vocabulary(1, 100)
     assert known == (*SPECIALS, "a", "b", ".", "c")  # by frequency, then by alphabet
-    found = numbers(["A b", "c zebra a b a", ""], known, longest=4)
+    found = tokenised(["A b", "c zebra a b a", ""]).numbers(known, longest=4)
     assert found.dtype == np.int32
     assert found.tolist() == [[4, 5, END, PAD, PAD], [7, UNKNOWN, 4, 5, END], [END, PAD, PAD, PAD, PAD]]
     assert [words(row, known) for row in found] == ["a b", "c <unk> a b", ""]
@@ -75,10 +78,47 @@ def test_the_layout_is_words_end_and_padding() -> None:
 
 
 def test_rare_words_and_long_tails_are_unknown() -> None:
-    sentences = ["a a a b b c c d"]
-    assert vocabulary(sentences, 2, 100)[4:] == ("a", "b", "c")
-    assert vocabulary(sentences, 1, 2)[4:] == ("a", "b")
-    assert vocabulary(sentences, 5, 100) == SPECIALS
+    read = tokenised(["a a a b b c c d"])
+    assert read.vocabulary(2, 100)[4:] == ("a", "b", "c")
+    assert read.vocabulary(1, 2)[4:] == ("a", "b")
+    assert read.vocabulary(5, 100) == SPECIALS
+
+
+@pytest.mark.parametrize("by_character", [False, True])
+def test_what_is_read_once_is_what_is_read_anew_for_each_question(by_character: bool,
+                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaecore.data.text.NUMBERED_AT_ONCE", 7)
+    draw = np.random.default_rng(0)
+    sentences = [" ".join(draw.choice(list("abcdefg"), draw.integers(0, 9), p=np.arange(7, 0, -1) / 28))
+                 for _ in range(40)]
+    read = tokenised(sentences, by_character=by_character)
+    torn = [tokens(sentence, by_character) for sentence in sentences]
+    assert read.lengths.tolist() == [*map(len, torn)]
+    counts = Counter(word for row in torn[:25] for word in row)
+    often = sorted(counts, key=lambda word: (-counts[word], word))[:4]
+    known = read.first(25).vocabulary(2, 4)
+    assert known == (*SPECIALS, *often)
+    number = {word: place for place, word in enumerate(known)}
+    expected = [[*(number.get(word, UNKNOWN) for word in row[:5]), END] for row in torn]
+    assert read.numbers(known, 5).tolist() == [row + [PAD] * (6 - len(row)) for row in expected]
+    assert read.first(0).vocabulary(1, 9) == SPECIALS + (" ",) * by_character
+
+
+def test_a_long_text_says_how_far_it_is_and_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vaecore.data.text.TOLD_EVERY", 10)
+    path, seen = tmp_path / "own.txt", list[Progress]()
+    path.write_text("a b c\n" * 40)
+    with watched(seen.append):
+        TextFile(path=str(path)).load()
+    assert [each.done for each in seen] == [0, 10, 20, 30]
+    assert str(seen[-1]) == "preparing the sentences, 75 %"
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 20:
+            raise Stopped
+
+    with pytest.raises(Stopped), watched(stop):
+        TextFile(path=str(path)).load()
 
 
 CASES = {  # what was torn into marks, a word each
@@ -126,11 +166,11 @@ def test_text_with_spaces_between_words_is_left_in_peace(tmp_path: Path, line: s
 def test_characters_have_their_marks_and_one_space_between_words() -> None:
     assert tokens(" Go\t  हिन्दी 👨‍👩‍👧🇫🇷👍🏽 ", by_character=True) == [
         "g", "o", " ", "हि", "न्", "दी", " ", "👨‍👩‍👧", "🇫🇷", "👍🏽"]
-    known = vocabulary(["ab", "ab"], 2, 100, by_character=True)
+    known = tokenised(["ab", "ab"], by_character=True).vocabulary(2, 100)
     assert known == (*SPECIALS, "a", "b", " ")  # even where no sentence has a space
     assert Modality("text", (5,), known).by_character
-    assert not Modality("text", (5,), vocabulary(["a b", "a b"], 2, 100)).by_character
-    found = numbers(["b a", "abab"], known, longest=3)
+    assert not Modality("text", (5,), tokenised(["a b", "a b"]).vocabulary(2, 100)).by_character
+    found = tokenised(["b a", "abab"], by_character=True).numbers(known, longest=3)
     assert found.tolist() == [[5, 6, 4, END], [4, 5, 4, END]]
     assert [words(row, known) for row in found] == ["b a", "aba"]
 
@@ -155,7 +195,8 @@ def test_shipped_models_of_sentences_read_their_kept_examples_as_before(name: st
     kept = load_file(folder / "examples.safetensors")[modality]
     sentences = [words(row, text.vocabulary) for row in kept]
     assert len(kept) >= 16 and len(text.vocabulary) == 1_004
-    np.testing.assert_array_equal(numbers(sentences, text.vocabulary, text.size - 1), kept)
+    np.testing.assert_array_equal(tokenised(
+        sentences, by_character=text.by_character).numbers(text.vocabulary, text.size - 1), kept)
 
 
 def test_an_evaluation_refuses_a_text_that_is_read_in_other_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch

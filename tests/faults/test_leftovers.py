@@ -15,7 +15,7 @@ import pytest
 from tests.faults.acts import CONFIG, SWEEP
 from vaecore import lab, shelf
 from vaecore.errors import StoreError
-from vaecore.files import DELETED, OLD
+from vaecore.files import DELETED, OLD, prune
 from vaecore.lab.task import Task
 from vaecore.library import trash
 from vaecore.schema import parse
@@ -83,9 +83,21 @@ def test_half_an_upload_goes_with_the_next(tmp_path: Path) -> None:
     half = shelf.folder(store) / "d-0123456789ab.tmp-0123456789ab"
     half.mkdir(parents=True)
     (half / "x.txt").write_text("one")
+    piece = shelf.folder(store) / "x-0123456789ab.csv.tmp-0123456789ab"
+    piece.write_bytes(b"a,b\n1")
     age(shelf.folder(store))
     shelf.keep(store, [("x.csv", b"a\n1\n")])
-    assert not half.exists()
+    assert not half.exists() and not piece.exists()
+
+
+def test_a_piece_of_what_is_kept_in_the_cache_goes_with_the_next(tmp_path: Path) -> None:
+    """Its name comes of its content, so that nobody writes it again."""
+    piece, new = tmp_path / "a-codes.map.tmp-0123456789ab", tmp_path / "b-codes.map.tmp-0123456789ab"
+    for path in (piece, new, tmp_path / "c-codes.map"):
+        path.write_bytes(b"x")
+    os.utime(piece, (time.time() - 2 * OLD,) * 2)
+    prune(tmp_path, "*.map", 100)
+    assert sorted(tmp_path.iterdir()) == [new, tmp_path / "c-codes.map"]
 
 
 def test_a_run_that_was_being_made_is_never_listed_and_its_name_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch

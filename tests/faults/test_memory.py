@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import resource
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ import torch
 
 from tests.faults.writes import aside
 from tests.training.runs import Make, Start, small
-from vaecore import lab
+from vaecore import cli, lab
 from vaecore.errors import OutOfMemory
 from vaecore.lab import worker
 from vaecore.training import course, memory
 
 SAID = re.compile(r"Out of memory on the cpu: training\.batch_size=(\d+) needs about ([\d.]+) ([MG])iB a step, "
                   r"([\d.]+) ([MG])iB are free\. (\d+) would fit: fork it with training\.batch_size=\6, or close other "
-                  r"programs and press Resume\.")
+                  r"programs and press Resume\. In a terminal: (vaecore fork large --from last --set "
+                  r"training\.batch_size=\6)")
 
 
 def wide(batch: int) -> dict[str, Any]:
@@ -41,7 +43,8 @@ def trained_within(folder: Path, log: Path, room: int) -> int:
     return aside(act, log)
 
 
-def test_a_batch_that_does_not_fit_ends_with_the_one_that_would(start: Start, tmp_path: Path) -> None:
+def test_a_batch_that_does_not_fit_ends_with_the_fork_that_would(
+        start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sklearn.datasets  # noqa: F401
     import torch._dynamo  # noqa: F401
 
@@ -51,10 +54,17 @@ def test_a_batch_that_does_not_fit_ends_with_the_one_that_would(start: Start, tm
     now = lab.status(folder)
     told = SAID.fullmatch(now.detail)
     assert now.state == "failed" and told, (now.detail, (tmp_path / "log").read_text()[-2000:])
-    batch, need, need_unit, free, free_unit, fitting = told.groups()
+    batch, need, need_unit, free, free_unit, fitting, command = told.groups()
+    assert now.suggested == (f"training.batch_size={fitting}",)
     assert int(batch) == 1024 and 64 <= int(fitting) <= 512
     assert float(free) * 1024 ** (free_unit == "G") <= 250 < float(need) * 1024 ** (need_unit == "G") < 2_000
-    fits = start(wide(int(fitting)), name="fits", train=False)
+    monkeypatch.setattr(lab.jobs, "kick", lambda _root: None)
+    monkeypatch.setattr("sys.argv", [*shlex.split(command), "--name", "fits", "--detach", "--store",
+                                     str(folder.parents[1])])
+    with pytest.raises(SystemExit, match=r"^0$"):  # which is what was said
+        cli.main()
+    fits = folder.with_name("fits")
+    lab.stop(fits)  # it was queued: it is trained here
     assert trained_within(fits, tmp_path / "log", room) == 0, (tmp_path / "log").read_text()[-2000:]
     assert lab.status(fits).state == "finished"
 
@@ -76,6 +86,8 @@ def test_a_step_without_memory_says_what_would_fit(trainer: Make, monkeypatch: p
     with pytest.raises(OutOfMemory, match=words) as raised:
         made.advance(0)
     assert worker.explain(raised.value) == str(raised.value)  # and no more general words
+    assert [f"fork it with {setting}" in words or f"{setting.partition('=')[2]} would fit" in words
+            for setting in raised.value.suggested] == [True] * ("would fit" in words)
 
 
 def test_other_errors_are_let_through(trainer: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -303,3 +303,20 @@ def test_the_last_line_of_one_that_has_just_ended_is_there(it: Task, monkeypatch
     monkeypatch.setattr(locks, "held", ends)
     found = it.progress()
     assert not found.running and found.lines[-1] == "kept in evaluation.json"
+
+
+def test_a_task_whose_starter_was_killed_notes_its_own_number(it: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before its start the number of an earlier process goes: another's process may have that by now."""
+    it.folder.mkdir(parents=True, exist_ok=True)
+    (it.folder / f"{it.name}.pid").write_text("1234567")
+
+    def killed(*_: Any, **__: Any) -> Any:
+        raise KeyboardInterrupt  # in the place of a signal that nothing can catch
+
+    monkeypatch.setattr(task.subprocess, "Popen", killed)
+    with pytest.raises(KeyboardInterrupt):
+        it.start()
+    assert not (it.folder / f"{it.name}.pid").exists()
+    monkeypatch.setenv(task.HELD, it._held)
+    with it.alone():
+        assert (it.folder / f"{it.name}.pid").read_text() == str(os.getpid())

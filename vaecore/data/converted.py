@@ -102,7 +102,7 @@ def converted(key: str, shape: tuple[int, ...], dtype: DTypeLike, blocks: Blocks
     except _NoPlace as problem:
         if making.bytes > MAX_ARRAYS_BYTES:
             raise DataUnavailable(str(problem)) from None
-    return _held(shape, kind, blocks, what)
+    return in_memory(shape, kind, blocks, what)
 
 
 def black_and_white(images: Array, seed: int) -> Array:
@@ -158,6 +158,9 @@ class _Making:
                         self._make(file, blocks)
                     else:
                         self.part.unlink()
+        if not self.part.exists():  # of a kill between its name and this
+            with contextlib.suppress(OSError):
+                self.note.unlink(missing_ok=True)
         return there
 
     def _make(self, file: BinaryIO, blocks: Blocks) -> None:
@@ -202,6 +205,8 @@ class _Making:
 
     def _begun(self, file: BinaryIO) -> int:
         """How many rows of the part are safe, the file standing behind them; of anything else it begins anew."""
+        for leftover in self.note.parent.glob(f"{self.note.name}.tmp-*"):  # of a kill: nobody else writes notes now
+            leftover.unlink(missing_ok=True)
         rows = self._noted()
         end = len(self.header) + rows * self.row
         if not 0 <= rows <= self.shape[0] or file.read(len(self.header)) != self.header or \
@@ -269,8 +274,8 @@ class _Making:
                            "can be written, on a disk with room.") from None
 
 
-def _held(shape: tuple[int, ...], dtype: np.dtype[np.generic], blocks: Blocks, what: str) -> Array:
-    """The array in memory."""
+def in_memory(shape: tuple[int, ...], dtype: DTypeLike, blocks: Blocks, what: str) -> Array:
+    """The array of `converted` in memory, of which nothing is kept; who watches is told how far it is all the same."""
     array, rows = np.empty(shape, dtype), 0
     with _given(blocks, 0, shape[0]) as parts:
         for part in parts:

@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPException, HTTPResponse, InvalidURL
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -26,6 +26,7 @@ from vaecore.data.base import DataUnavailable
 from vaecore.data.npz import DAMAGED
 from vaecore.data.originals.members import MEMBER_BYTES, read
 from vaecore.data.published import Original, megabytes
+from vaecore.errors import keyless
 
 TRIES = 3  # connections one after the other of which nothing came, before it is left to the user to go on
 SECONDS = 30.0  # without a byte
@@ -195,18 +196,21 @@ def _answer(original: Original, part: Path, there: int) -> HTTPResponse:
                 part.unlink(missing_ok=True)
                 raise _Broken("the server has no more of it") from None
             if error.code in PASSING:
-                raise _Broken(f"the server answers {error.code} {error.reason}") from None
+                raise _Broken(f"the server answers {error.code} {keyless(error.reason)}") from None
             raise DataUnavailable(f"{original.file} cannot be fetched: {original.address} answers {error.code} "
-                                  f"{error.reason}. If that stays so, it has moved: put the data into the folder that "
-                                  "VAECORE_DATA names.") from None
+                                  f"{keyless(error.reason)}. If that stays so, it has moved: put the data into the "
+                                  "folder that VAECORE_DATA names.") from None
+    except InvalidURL:  # whose words are a part of it, and may be one of a password
+        raise _led_away(original, "an address that cannot be read, or that of the proxy cannot") from None
     except (OSError, HTTPException) as error:
-        raise _Broken(str(getattr(error, "reason", "") or error) or type(error).__name__) from None
+        raise _Broken(keyless(str(getattr(error, "reason", "") or error)) or type(error).__name__) from None
     except ValueError as error:  # led to an address that is none
-        raise _led_away(original, str(error)) from None
+        raise _led_away(original, keyless(str(error))) from None
     packed = answer.headers.get("Content-Encoding", "identity")
     if not isinstance(answer, HTTPResponse) or packed != "identity":  # led to ftp; asked not to pack
         answer.close()
-        raise _led_away(original, f"a file packed as {packed[:20]}" if packed != "identity" else answer.geturl()[:200])
+        raise _led_away(original, f"a file packed as {packed[:20]}" if packed != "identity" else
+                        keyless(answer.geturl())[:200])
     return answer
 
 

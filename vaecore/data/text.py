@@ -6,12 +6,13 @@ stored, as the decoder puts it in front. Words are numbered from `len(SPECIALS)`
 
 from __future__ import annotations
 
+import array
 import gzip
 import re
 import unicodedata
 import zlib
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -19,9 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.data.base import MAX_UNPACKED_BYTES, DataConfig, Dataset, DataUnavailable, Split, SplitName
+from vaecore.data.converted import Progress
+from vaecore.data.converted import told as tell
 from vaecore.modalities import BEGIN, END, PAD, SPACE, SPECIALS, UNKNOWN, Modality
 from vaecore.schema import option, problem
 
+TOLD_EVERY = 2_000  # sentences between two words on how far it is
+NUMBERED_AT_ONCE = 65_536  # sentences
 ZERO_WIDTH_SPACE, JOINER = "\u200b", "\u200d"
 
 
@@ -66,30 +71,68 @@ def tokens(sentence: str, by_character: bool = False) -> list[str]:
     return [SPACE if found.isspace() else found for found in CHARACTER.findall(text.strip())]
 
 
-def vocabulary(sentences: Iterable[str], least_count: int, most_words: int, by_character: bool = False
-               ) -> tuple[str, ...]:
-    """The words that are told apart: `SPECIALS`, then the most frequent ones of the sentences.
+@dataclass(frozen=True)
+class Tokenised:
+    """N sentences that were torn into words once, whatever is asked of them then: the long part of reading a text."""
 
-    They occur `least_count` times or more and are at most `most_words`, in order of decreasing frequency, ties by
-    alphabet. `by_character` these are characters, SPACE always among them.
-    """
-    counts: Counter[str] = Counter()
-    for sentence in sentences:
-        counts.update(tokens(sentence, by_character))
-    frequent = sorted((-count, word) for word, count in counts.items() if count >= least_count)
-    found = SPECIALS + tuple(word for _, word in frequent[:most_words])
-    return found if not by_character or SPACE in found else (*found, SPACE)
+    words: tuple[str, ...]  # all that occur, in the order in which they first do
+    flat: NDArray[np.int32]  # the places in `words` of all words of all sentences, one after the other
+    ends: NDArray[np.int64]  # (N,) behind the last word of each sentence
+    by_character: bool = False
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """How many words each sentence has, (N,)."""
+        return np.diff(self.ends, prepend=0)
+
+    @property
+    def counts(self) -> NDArray[np.int64]:
+        """How often each of `words` occurs."""
+        return np.bincount(self.flat, minlength=len(self.words))
+
+    def first(self, count: int) -> Tokenised:
+        """The first `count` sentences alone; `words` may hold some that they have not."""
+        end = int(self.ends[count - 1]) if count else 0
+        return Tokenised(self.words, self.flat[:end], self.ends[:count], self.by_character)
+
+    def vocabulary(self, least_count: int, most_words: int) -> tuple[str, ...]:
+        """The words that are told apart: `SPECIALS`, then the most frequent ones of the sentences.
+
+        They occur `least_count` times or more and are at most `most_words`, in order of decreasing frequency, ties by
+        alphabet. Where they are characters, SPACE is always among them.
+        """
+        counts = self.counts
+        frequent = sorted((-int(counts[place]), self.words[place]) for place in np.flatnonzero(
+            counts >= max(1, least_count)))
+        found = SPECIALS + tuple(word for _, word in frequent[:most_words])
+        return found if not self.by_character or SPACE in found else (*found, SPACE)
+
+    def numbers(self, vocabulary: Sequence[str], longest: int) -> NDArray[np.int32]:
+        """Word numbers (N, longest + 1). Longer sentences are cut to `longest` words; other words become UNKNOWN."""
+        known = {word: number for number, word in enumerate(vocabulary)}
+        number_of = np.array([known.get(word, UNKNOWN) for word in self.words], np.int32)
+        found = np.full((len(self.ends), longest + 1), PAD, np.int32)
+        for row in range(0, len(found), NUMBERED_AT_ONCE):
+            some, ends = found[row:row + NUMBERED_AT_ONCE], self.ends[row:row + NUMBERED_AT_ONCE]
+            starts = np.concatenate([self.ends[row - 1:row] if row else [0], ends[:-1]])
+            kept = np.minimum(ends - starts, longest)
+            rows = np.repeat(np.arange(len(some)), kept)
+            places = np.arange(len(rows)) - np.repeat(np.cumsum(kept) - kept, kept)
+            some[rows, places] = number_of[self.flat[np.repeat(starts, kept) + places]]
+            some[np.arange(len(some)), kept] = END
+        return found
 
 
-def numbers(sentences: Sequence[str], vocabulary: Sequence[str], longest: int) -> NDArray[np.int32]:
-    """Word numbers (N, longest + 1). Longer sentences are cut to `longest` words; other words become UNKNOWN."""
-    known = {word: number for number, word in enumerate(vocabulary)}
-    by_character = SPACE in vocabulary
-    array = np.full((len(sentences), longest + 1), PAD, np.int32)
-    for row, sentence in zip(array, sentences, strict=True):
-        found = [known.get(word, UNKNOWN) for word in tokens(sentence, by_character)[:longest]]
-        row[: len(found) + 1] = [*found, END]
-    return array
+def tokenised(sentences: Sequence[str], *, by_character: bool = False, what: str = "") -> Tokenised:
+    """Sentences torn into words; whoever watches is told how far `what` is, where that says what they are."""
+    places: dict[str, int] = {}
+    flat, ends = array.array("i"), array.array("q")
+    for number, sentence in enumerate(sentences):
+        if what and number % TOLD_EVERY == 0:
+            tell(Progress(what, number, len(sentences)))
+        flat.extend([places.setdefault(word, len(places)) for word in tokens(sentence, by_character)])
+        ends.append(len(flat))
+    return Tokenised(tuple(places), np.array(flat, np.int32), np.array(ends, np.int64), by_character)
 
 
 def words(numbers: Iterable[int], vocabulary: Sequence[str]) -> str:
@@ -148,34 +191,37 @@ class VocabularyConfig(DataConfig):
         which says `of` what the sentences are if there are several.
         """
         # Cut first: a vocabulary of sentences that are not trained on would have words that nothing teaches.
-        train = sentences["train"][: self.train_limit or None]
-        by_character = self.tokens == "characters"
-        known = vocabulary(train, self.least_count, self.vocabulary_size, by_character)
+        named: list[SplitName] = ["train", *(split for split in sentences if split != "train")]
+        parts = [sentences["train"][: self.train_limit or None], *(sentences[split] for split in named[1:])]
+        which = f"training sentences of {of}" if of else "training sentences"
+        read = tokenised([sentence for part in parts for sentence in part], by_character=self.tokens == "characters",
+                         what=f"the sentences of {of}" if of else "the sentences")
+        known = read.first(len(parts[0])).vocabulary(self.least_count, self.vocabulary_size)
         if not set(known) - {*SPECIALS, SPACE}:
-            which = f"training sentences of {of}" if of else "training sentences"
             raise problem("data.least_count", self.least_count, f"no {self.tokens.removesuffix('s')} occurs "
                           f"{self.least_count} times in the "
-                          f"{len(train):,} {which}.", "Use a smaller one, or more sentences.")
-        arrays = {split: numbers(train if split == "train" else part, known, self.longest)
-                  for split, part in sentences.items()}
-        length = max(int((array != PAD).sum(1).max()) for array in arrays.values())
-        return (Modality("text", (length,), known),
-                {split: array[:, :length].copy() for split, array in arrays.items()},
-                self._told([*train, *sentences["validation"], *sentences["test"]], of))
+                          f"{len(parts[0]):,} {which}.", "Use a smaller one, or more sentences.")
+        longest = min(self.longest, int(read.lengths.max(initial=0)))
+        whole = read.numbers(known, longest)
+        cuts = np.cumsum([len(part) for part in parts])[:-1]
+        arrays = dict(zip(named, (part.copy() for part in np.split(whole, cuts)), strict=True))
+        return (Modality("text", (longest + 1,), known), {split: arrays[split] for split in sentences},
+                self._told(read, of))
 
-    def _told(self, sentences: Sequence[str], of: str) -> str:
+    def _told(self, read: Tokenised, of: str) -> str:
         """What happened to sentences that is not seen on the vocabulary; empty where nothing did."""
-        rows = [row for sentence in sentences if (row := tokens(sentence, self.tokens == "characters"))]
-        cut = sum(len(row) > self.longest for row in rows)
+        rows = int((read.lengths > 0).sum())
+        cut = int((read.lengths > self.longest).sum())
         which = f"sentences of {of}" if of else "sentences"
         told = ""
         if cut:
-            share = f"{cut / len(rows):.1%}" if cut >= 0.001 * len(rows) else "under 0.1%"
-            told = f"; {cut:,} of {len(rows):,} {which} ({share}) cut to {self.longest:,} {self.tokens}"
+            share = f"{cut / rows:.1%}" if cut >= 0.001 * rows else "under 0.1%"
+            told = f"; {cut:,} of {rows:,} {which} ({share}) cut to {self.longest:,} {self.tokens}"
         if self.tokens == "words":
-            unspaced = [count for row in rows for word in row if (count := len(UNSPACED.findall(word)))]
-            if unspaced and 2 * sum(unspaced) > sum(len(word) for row in rows for word in row) \
-                    and sum(unspaced) >= LONG_FOR_A_WORD * len(unspaced):
+            counts = read.counts
+            letters = np.array([len(UNSPACED.findall(word)) for word in read.words], np.int64)
+            unspaced, of_all = int(counts @ letters), int(counts @ np.array([*map(len, read.words)], np.int64))
+            if unspaced and 2 * unspaced > of_all and unspaced >= LONG_FOR_A_WORD * int(counts[letters > 0].sum()):
                 told += f"; {which} without spaces between words, each read as one word: " \
                         "data.tokens=characters reads their characters"
         return told

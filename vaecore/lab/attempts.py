@@ -183,8 +183,11 @@ def note(message: str) -> None:
 # --- ended
 
 
-def write_exit(folder: Path, attempt: int, state: Outcome, detail: str, *, signalled: bool = False) -> None:
+def write_exit(folder: Path, attempt: int, state: Outcome, detail: str, *, signalled: bool = False,
+               suggested: Sequence[str] = ()) -> None:
     """Write the last word on an attempt; `signalled`: a signal stopped it, so a cluster may queue it again.
+
+    `suggested` are settings of a fork that would not fail so.
 
     Nothing is said of an attempt after which another was opened, as after this process was suspended for long.
     """
@@ -192,7 +195,8 @@ def write_exit(folder: Path, attempt: int, state: Outcome, detail: str, *, signa
     if launch is not None and launch.attempt > attempt:
         return note(f"{folder.name}: attempt {attempt} ends, as attempt {launch.attempt} was opened meanwhile.")
     last_word: dict[str, Any] = {"attempt": attempt, "state": state, "detail": detail, "time": time.time()}
-    write_json_atomic(folder / "exit.json", {**last_word, "signalled": True} if signalled else last_word)
+    write_json_atomic(folder / "exit.json", last_word | ({"signalled": True} if signalled else {})
+                      | ({"suggested": list(suggested)} if suggested else {}))
 
 
 def write_down(folder: Path) -> None:

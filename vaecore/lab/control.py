@@ -32,6 +32,7 @@ class Control:
         self.attempt, self.superseded = 0, False  # which attempt this is, once it is known; whether it is the last
         self.step, self.total, self.epoch = 0, 0, 0.0
         self.doing = ""  # what comes before the first step, in words
+        self.changed = ""  # with which other settings than before a resumed run goes on, in words
         self.told = False  # progress was called: until then the numbers are those of the attempt before
 
     def stop_requested(self) -> bool:
@@ -124,6 +125,7 @@ class Heartbeat:
             "epoch": control.epoch,
             "rate": rate,
             "doing": control.doing,
+            "changed": control.changed,
         }
         with contextlib.suppress(OSError, ValueError):  # a full disk must not end the heartbeat
             write_json_atomic(self._path, facts)

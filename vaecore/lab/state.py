@@ -11,10 +11,10 @@
                                     cluster also {submission, task, user, again}: which one, which of its array, whose,
                                     and why it was queued again
                     slurm.json      {submission, job, user, host, time}: the job of that submission
-                    heartbeat.json  {time, attempt, pid, host, step, total, epoch, rate, doing}, every second
+                    heartbeat.json  {time, attempt, pid, host, step, total, epoch, rate, doing, changed}, every second
                     stack.json      {members}: the runs it is to train with, in one process, itself among them
                     stop            exists = please save and stop; what it says is why
-                    exit.json       {attempt, state, detail, time, signalled}, the last word on that attempt
+                    exit.json       {attempt, state, detail, time, signalled, suggested}, the last word on that attempt
                     log.txt
 
 A state is derived from these facts and never stored as a wish, so no kill leaves a false one. What makes it exact:
@@ -48,6 +48,7 @@ State = Literal["new", "queued", "running", "finished", "failed", "stopped", "lo
 LIVE: tuple[State, ...] = ("queued", "running", "unknown")  # something may still come of it, by itself
 
 TICKET = re.compile(r"\d-\d+-(\d{1,9})-([^.].*)")
+SETTING = re.compile(r"[a-z_]+(\.[a-z_]+)*=[\w.+-]{1,40}")  # of a fork, as a last word suggests it
 SILENCE = 15.0  # seconds without a heartbeat before we mention it
 SLOW = 5.0  # ... after which a file that was written on a node is seen here at the latest
 GONE = 60.0  # ... before a run on another machine, whose lock we cannot see, counts as lost
@@ -71,6 +72,7 @@ class Status:
     doing: str = ""  # what a running one does before its first step, as "Preparing the pictures of faces, 43 %."
     place: str = ""  # where it waits, runs or ran if not in this machine's queue, as "SLURM job 123 on n1"
     job: str = ""  # what SLURM calls it, as "123" or "123_2"
+    suggested: tuple[str, ...] = ()  # settings of a fork that would not fail as it did, as "training.batch_size=64"
 
 
 # --- the files, which anybody may have written
@@ -128,6 +130,7 @@ class Beat(Attempt):
     epoch: Sane = 0.0
     rate: Sane = 0.0
     doing: str = ""
+    changed: str = ""
 
 
 class LastWord(Attempt):
@@ -137,6 +140,7 @@ class LastWord(Attempt):
     state: Outcome
     detail: str = ""
     signalled: bool = False  # stopped by a signal, as a cluster sends one: it may be queued again
+    suggested: list[Word] = Field(default_factory=list, max_length=8)  # settings of a fork that would not fail so
 
 
 class Together(File):
@@ -240,7 +244,8 @@ def _begun(folder: Path, attempt: int, held: bool, launch: Launch | None, last_w
     if there and there.state != "running":
         return standing(there.state, there.detail)
     if ended and not held and there is None:
-        return standing(ended.state, ended.detail[:1000])
+        return replace(standing(ended.state, ended.detail[:1000]), suggested=tuple(
+            setting for setting in ended.suggested if SETTING.fullmatch(setting)))
     elsewhere = opened_by is not None and opened_by.elsewhere and (
         age if age is not None else owners.age(folder / "launch.json")) < GONE
     if held or there or elsewhere:
@@ -273,6 +278,8 @@ def _under_way(now: Status, sign: Beat | None, *, stopping: bool) -> Status:
     elif rate is None:
         doing = sign.doing[:300] if sign else ""
         detail = doing or detail or "Starting."
+    elif sign and sign.changed:
+        detail = f"{detail} {sign.changed[:300]}".strip()
     return replace(now, detail=detail, rate=rate, seconds_left=left, stopping=stopping, doing=doing)
 
 

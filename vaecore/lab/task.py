@@ -59,6 +59,8 @@ class Task:
         given = [word for name, value in (options or {}).items() for word in (flag(name), value)]
         paths = [str(Path(vaecore.__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
         try:
+            with contextlib.suppress(OSError):
+                self._file("pid").unlink(missing_ok=True)  # of an earlier process: it may be a stranger's by now
             with self._file("log").open("wb") as log:
                 process = subprocess.Popen(
                     [sys.executable, "-m", "vaecore", *self.command, *given],
@@ -82,6 +84,8 @@ class Task:
         A process that `start` has made holds it already: it was given with the process.
         """
         if os.environ.get(HELD) == self._held:
+            if not self._file("pid").exists():  # who started it was killed before it had noted its number
+                self._file("pid").write_text(str(os.getpid()))
             yield
             return
         self.folder.mkdir(parents=True, exist_ok=True)

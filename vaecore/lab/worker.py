@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -27,7 +28,8 @@ from vaecore.lab.control import Control, Heartbeat, Heartbeats
 from vaecore.lab.locks import LabError, training_lock
 from vaecore.lab.previews import write_preview
 from vaecore.lab.supervisor import NO_LAST_WORD
-from vaecore.store import Run
+from vaecore.schema import ConfigError
+from vaecore.store import Run, StoreError
 from vaecore.views import view_of
 
 if TYPE_CHECKING:
@@ -152,6 +154,8 @@ def work_together(folders: list[Path], held: list[int]) -> int:
             from vaecore.data.converted import Stopped, watched
             from vaecore.training.stacked import train_stacked
 
+            for member in members:
+                note_changes(member.folder, member.control)
             with watched(preparing):
                 train_stacked([member.folder for member in members], [member.control for member in members], ended,
                               lambda place: members[place].aside())
@@ -210,7 +214,8 @@ class Member:
         hearts.stop(self.heart)
         try:
             signalled = outcome == "stopped" and self.control.signalled
-            attempts.write_exit(self.folder, self.attempt, outcome, detail, signalled=signalled)
+            attempts.write_exit(self.folder, self.attempt, outcome, detail, signalled=signalled,
+                                suggested=suggested(how))
         except OSError as error:
             self.silent = True
             attempts.note(f"exit.json could not be written: {trouble(error, attempts.RESUME)}")
@@ -259,6 +264,7 @@ def attempted(folder: Path, attempt: int, control: Control) -> tuple[state.Outco
         heart.start()
         from vaecore.data.converted import watched
 
+        note_changes(folder, control)
         with watched(control.preparing):
             outcome, detail = last_words(trained(folder, attempt, control), folder, control)
         draw_preview(folder)
@@ -268,7 +274,8 @@ def attempted(folder: Path, attempt: int, control: Control) -> tuple[state.Outco
             if not of_disk(error):  # where the disk fails, where we stood says nothing
                 traceback.print_exc(file=sys.stdout)
     heart.stop()
-    attempts.write_exit(folder, attempt, outcome, detail, signalled=outcome == "stopped" and control.signalled)
+    attempts.write_exit(folder, attempt, outcome, detail, signalled=outcome == "stopped" and control.signalled,
+                        suggested=suggested(failure))
     return outcome, failure
 
 
@@ -317,12 +324,28 @@ def last_words(how: Literal["finished", "stopped"] | BaseException, folder: Path
                ) -> tuple[state.Outcome, str]:
     """How a training ended, and a sentence on it."""
     if isinstance(how, BaseException):
-        return "failed", explain(how)
+        settings = [word for setting in suggested(how) for word in ("--set", setting)]
+        fork = ["vaecore", "fork", Run(folder).id, "--from", "last", *settings]
+        return "failed", f"{explain(how)} In a terminal: {shlex.join(fork)}" if settings else explain(how)
     before = f"{control.doing.removesuffix('.')}: stopped" if control.doing else f"Stopped at step {control.step}"
     by_cluster = control.signalled and "SLURM_JOB_ID" in os.environ
     why = "Ended by the cluster." if by_cluster else attempts.why_stopped(folder)
     stopped = f"{why} {before}; resume continues there.".strip()
-    return how, "Finished." if how == "finished" else stopped
+    return how, " ".join(filter(None, ["Finished." if how == "finished" else stopped, control.changed[:300]]))
+
+
+def note_changes(folder: Path, control: Control) -> None:
+    """Let the state of a run say with which other settings than before it is resumed; training says what is wrong."""
+    from vaecore.training.checkpoints import CHECKPOINT, BrokenCheckpoint, changed_settings
+
+    with contextlib.suppress(BrokenCheckpoint, ConfigError, StoreError, OSError):
+        if (folder / CHECKPOINT).exists():
+            control.changed = " ".join(changed_settings(Run(folder)))
+
+
+def suggested(how: object) -> tuple[str, ...]:
+    """The settings of a fork that would not end as this one did, where its end knows some."""
+    return how.suggested if isinstance(how, OutOfMemory) else ()
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from vaecore.config import RunConfig, differences
+from vaecore.config import RunConfig, Training, differences
 from vaecore.data import Dataset, Modality
 from vaecore.data.base import MAX_AXIS, MAX_CLASSES, MAX_COLUMNS, MAX_NAME_LENGTH
 from vaecore.data.own.tables.cells import MAX_NUMBER
@@ -27,7 +27,7 @@ from vaecore.modalities import KINDS, Label, Text, Vector
 from vaecore.models import Family
 from vaecore.nets.convolutional import channels_last
 from vaecore.probability.likelihoods import Likelihood
-from vaecore.schema import ConfigError, parse
+from vaecore.schema import ConfigError, parse, problem
 from vaecore.store import COPY_AGAIN, MAX_WEIGHTS_BYTES, Run
 
 WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"
@@ -35,6 +35,15 @@ INITIAL, KEPT = "initial.safetensors", "kept"  # what a fork begins with, and th
 HALVED_FROM = 4096  # numbers; smaller arrays are worth nothing and may be variances
 MAX_VOCABULARY, MAX_WORD_LENGTH = 100_000, 10_000  # words, characters
 NAME = re.compile(r"\w[\w -]{0,39}")  # of a modality: pages say it everywhere
+MOST_CHANGES = 50  # of settings that are told of a run
+# Settings on which hangs what a checkpoint says, and why; the others may be changed before a run is resumed.
+BOUND = {"seed": "the order of its data and its noise are drawn from it",
+         "training.batch_size": "its steps are counted in batches",
+         "training.optimizer": "the moments that are kept are those of its optimizer",
+         "training.inference": "whose turn it is to learn was counted by it",
+         "training.beta": "the best weights so far were chosen by it",
+         "training.kl": "the best weights so far were chosen by it",
+         "training.keep": "the weights that are kept so far were chosen by it"}
 PROGRESS = {"step": int, "metrics_bytes": int, "best": float | None, "since_best": int, "seconds": float}
 
 
@@ -184,6 +193,37 @@ def check_origin(run: Run) -> None:
         name, (trained, own) = next(iter(fields.items()))
         raise BrokenCheckpoint(f"weights.safetensors of {run.id} belongs to another run: it was trained with {name} = "
                                f"{trained}, but config.json says {own}. {COPY_AGAIN}, the whole of it.")
+
+
+def settings_of(config: RunConfig) -> dict[str, Any]:
+    """What a checkpoint notes of the settings that it was made with; data and model stand in the weights."""
+    return {"seed": config.seed, "training": config.training.model_dump(mode="json")}
+
+
+def changed_settings(run: Run) -> list[str]:
+    """A sentence on each setting of a run that has changed since its training began, which says at which step.
+
+    Raises `ConfigError` for a change after which its checkpoint would say something else (see `BOUND`), and
+    `BrokenCheckpoint`.
+    """
+    path = run.path / CHECKPOINT
+    header = _header(path)
+    step, known = _step(path, header), header.get("changes", [])
+    try:
+        noted = header.get("settings") or _header(run.weights)["config"]  # made before they were noted
+        before = {"seed": int(noted["seed"]), "training": parse(Training, noted["training"]).model_dump(mode="json")}
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
+        raise BrokenCheckpoint(f"{path} does not say with which settings it was made ({_line(error)}). {COPY_AGAIN}."
+                               ) from None
+    told = [each[:MAX_WORD_LENGTH] for each in known if isinstance(each, str)] if isinstance(known, list) else []
+    for name, values in differences([before, settings_of(run.config())]).items():
+        was, now = ("unset" if value is None else value for value in values)
+        field = next((field for field in BOUND if name == field or name.startswith(f"{field}.")), "")
+        if field:
+            raise problem(name, now, f"up to step {step:,} the run was trained with {was}, and {BOUND[field]}.",
+                          f"Set it back to {was} to resume the run, or fork it with {now}.")
+        told.append(f"From step {step:,} on {name} is {now}, before it was {was}.")
+    return told[-MOST_CHANGES:]
 
 
 def check_words(folder: Path, dataset: Dataset) -> None:

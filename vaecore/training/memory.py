@@ -43,8 +43,9 @@ def advised(error: BaseException, course: Course) -> OutOfMemory:
         fitting //= 2
     if not fitting:
         return OutOfMemory(f"{told} {smaller}")
-    return OutOfMemory(f"{told} {fitting} would fit: fork it with training.batch_size={fitting}, or close other "
-                       "programs and press Resume.")
+    fits = f"training.batch_size={fitting}"
+    return OutOfMemory(f"{told} {fitting} would fit: fork it with {fits}, or close other programs and press Resume.",
+                       (fits,))
 
 
 def per_observation(course: Course) -> float:

@@ -30,6 +30,7 @@ from vaecore.training.checkpoints import (
     KEPT,
     WEIGHTS,
     BrokenCheckpoint,
+    changed_settings,
     check_origin,
     check_words,
     inherit,
@@ -38,6 +39,7 @@ from vaecore.training.checkpoints import (
     load_model,
     save_checkpoint,
     save_weights,
+    settings_of,
 )
 from vaecore.training.course import FLUSH_STEPS, Course
 from vaecore.training.feed import Splits
@@ -81,8 +83,10 @@ def prepared(folder: Path, control: Control, known: dict[str, Splits] | None = N
         remove_leftovers(place, WRITTEN_BESIDE)
     config = Run(folder).config()
     trained = (folder / CHECKPOINT).exists() and (folder / WEIGHTS).exists()
+    changes: list[str] = []
     if trained:
         check_origin(Run(folder))
+        changes = changed_settings(Run(folder))
     device = devices.choose(config.training)
     threads = devices.set_threads(config.training, 1 if ranks is None else ranks.here)
     known = {} if known is None else known
@@ -108,10 +112,11 @@ def prepared(folder: Path, control: Control, known: dict[str, Splits] | None = N
              "steps_per_epoch": course.per_epoch,
              "sizes": {split: dataset.size(split) for split in dataset.splits},
              **({"rate": dataset.rate} if dataset.rate else {}), **({"in_sample": True} if dataset.in_sample else {}),
-             **({"processes": ranks.size} if ranks is not None else {})}
+             **({"processes": ranks.size} if ranks is not None else {}),
+             **({"changes": changes} if changes else {})}
     print(f"data: {dataset.source}\nmodel: {config.model.family}, {model.parameter_count:,} parameters, on "
           f"{facts['device']} with {threads} thread{'s' * (threads != 1)}"
-          f"{f' in each of {ranks.size} processes' if ranks is not None else ''}", flush=True)
+          f"{f' in each of {ranks.size} processes' if ranks is not None else ''}", *changes, sep="\n", flush=True)
     Provenance.of(config.data, dataset).write(folder)
     return Session(folder, config, splits, course, facts, control, ranks)
 
@@ -290,7 +295,8 @@ class Session:
                          "best": self.best if math.isfinite(self.best) else None, "since_best": self.since_best,
                          "seconds": self._elapsed(), "cpu_seconds": self._used(),
                          "turns": self.course.turns.state() if self.course.turns is not None else None,
-                         "auxiliaries": self.course.trainer.auxiliaries.state()})
+                         "auxiliaries": self.course.trainer.auxiliaries.state(),
+                         "settings": settings_of(self.config), "changes": self.facts.get("changes", [])})
 
     def _due(self, count: int) -> bool:
         """Whether this evaluation is one of about `count` that are evenly spaced; the last one is."""

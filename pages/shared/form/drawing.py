@@ -146,7 +146,8 @@ class Pen:
         offered = [tag for tag in titles if tag in fit or tag == group.chosen]
         lines = "\n".join(f"- **{titles[tag]}**: {first_line(group.members[tag])}" for tag in offered)
         with st.container(gap=None):
-            st.selectbox(group.label, offered, key=self.draft.place(group.tag_path, group.chosen),
+            st.selectbox(group.label, offered, index=offered.index(group.chosen),
+                         key=self.draft.place(group.tag_path, group.chosen),
                          format_func=lambda tag: titles.get(tag, tag), help=f"{group.info.description}\n\n{lines}")
             self.complain(group.tag_path)
 

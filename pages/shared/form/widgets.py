@@ -1,4 +1,8 @@
-"""One widget a field, by the type of the field."""
+"""One widget a field, by the type of the field.
+
+What a field holds stands in the session, and is given to its widget as the default besides: a browser first paints
+that, and else would show a 0, an empty line or the first choice for a moment.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,8 @@ from pages.shared.form.draft import Editor
 from pages.shared.form.fields import TABLE, accepted, column_titles, type_of
 from pages.shared.form.tree import Leaf
 
+EXACT = 2**53  # whole numbers below are told exactly to a browser, and Streamlit takes no larger default
+
 
 def widget(leaf: Leaf, key: str) -> None:
     """Draw the field."""
@@ -19,24 +25,30 @@ def widget(leaf: Leaf, key: str) -> None:
 
 
 def _choice(leaf: Leaf, key: str) -> object:
-    options = list(get_args(leaf.info.annotation))
+    options, now = list(get_args(leaf.info.annotation)), st.session_state.get(key)
     if len(options) <= 3 and sum(len(str(option)) for option in options) <= 12:
-        return st.segmented_control(leaf.label, options, key=key, help=leaf.help, required=True)
-    return st.selectbox(leaf.label, options, key=key, help=leaf.help)
+        return st.segmented_control(leaf.label, options, default=now if now in options else options[0], key=key,
+                                    help=leaf.help, required=True)
+    return st.selectbox(leaf.label, options, index=options.index(now) if now in options else 0, key=key,
+                        help=leaf.help)
 
 
 def _toggle(leaf: Leaf, key: str) -> object:
-    return st.toggle(leaf.label, key=key, help=leaf.help)
+    return st.toggle(leaf.label, value=st.session_state.get(key) is True, key=key, help=leaf.help)
 
 
 # A widget with bounds keeps what is outside them to itself and the form the last good value: the visitor would see
 # one number and train another. Without bounds it is sent, and the schema says what is wrong with it.
 def _integer(leaf: Leaf, key: str) -> object:
-    return st.number_input(leaf.label, step=1, format="%d", key=key, help=leaf.help)
+    now = st.session_state.get(key)
+    return st.number_input(leaf.label, value=now if isinstance(now, int) and abs(now) < EXACT else 0, step=1,
+                           format="%d", key=key, help=leaf.help)
 
 
 def _real(leaf: Leaf, key: str) -> object:
-    return st.number_input(leaf.label, step=_step(leaf), format="%.6g", key=key, help=leaf.help)
+    now = st.session_state.get(key)
+    return st.number_input(leaf.label, value=float(now) if isinstance(now, int | float) and abs(now) < EXACT else 0.0,
+                           step=_step(leaf), format="%.6g", key=key, help=leaf.help)
 
 
 def _step(leaf: Leaf) -> float:
@@ -48,7 +60,8 @@ def _step(leaf: Leaf) -> float:
 
 
 def _text(leaf: Leaf, key: str) -> object:
-    return st.text_input(leaf.label, key=key, help=leaf.help, max_chars=1000)
+    return st.text_input(leaf.label, value=str(st.session_state.get(key) or ""), key=key, help=leaf.help,
+                         max_chars=1000)
 
 
 def _table(leaf: Leaf, key: str) -> object:

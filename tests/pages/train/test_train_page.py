@@ -459,6 +459,18 @@ def test_suggested_changes_are_made_and_marked() -> None:
     assert at.number_input(key="train.training.kl.nats").value == 0.5
 
 
+def test_what_a_field_holds_is_what_a_browser_paints_first() -> None:
+    """Widgets are painted with their default before they hear what the session holds."""
+    at = page(preset="vae-digits")
+    first: dict[str, tuple[Any, Any]] = {}
+    for kind, held in ((at.number_input, "value"), (at.toggle, "value"), (at.text_input, "value"),
+                       (at.selectbox, "index")):
+        first |= {str(each.key): (each.proto.default, getattr(each, held)) for each in kind
+                  if str(each.key).startswith("train.")}
+    assert len(first) > 15 and len({type(now) for _, now in first.values()}) > 2
+    assert {key: pair for key, pair in first.items() if pair[0] != pair[1]} == {}
+
+
 def test_changes_that_cannot_be_are_said() -> None:
     Store.default().create(preset("vae-digits"), "old")
     at = page({"train_from": "old", "train_changes": ["training.kl.kind=nonsense"]})

@@ -70,9 +70,12 @@ def read_clip(source: Path | tuple[str, bytes], *, size: int | Size, most_frames
 
 
 def read_clips(source: Path | tuple[str, bytes], *, size: int | Size, most_frames: int, grey: bool, fit: Fit = "crop",
-               most_clips: int = MAX_CLIPS, field: str = "data.path", tell: Tell = lambda _: None
-               ) -> tuple[list[Clip], float]:
-    """All clips of a file, at most `most_clips`, as `read_clip`: an .npz may have several."""
+               most_clips: int = MAX_CLIPS, field: str = "data.path", tell: Tell = lambda _: None,
+               meanwhile: Callable[[], object] = lambda: None) -> tuple[list[Clip], float]:
+    """All clips of a file, at most `most_clips`, as `read_clip`: an .npz may have several.
+
+    `meanwhile` is called at each frame of a film, and what it raises ends the reading.
+    """
     name, data = source if isinstance(source, tuple) else (str(source), contents(str(source), "clip"))
     framing = Framing((size, size) if isinstance(size, int) else size, grey, fit)
 
@@ -89,6 +92,7 @@ def read_clips(source: Path | tuple[str, bytes], *, size: int | Size, most_frame
     begins: list[float] = []
     rate = lasts = 0.0
     for frame, begin, lasts, rate in read:  # noqa: B007 (the last rate is that of the clip)
+        meanwhile()
         begins.append(begin)
         frames.append(framed(frame, framing) if isinstance(frame, Image.Image) else frame)
         if frames[-1].shape != frames[0].shape:

@@ -8,6 +8,7 @@ most of the frames, the end of each. The files stay where they are; a run rememb
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -17,6 +18,7 @@ import numpy as np
 from vaecore.data import npz
 from vaecore.data.base import MAX_ARRAYS_BYTES, SPLITS, Dataset, Split, SplitName, kept_names
 from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
+from vaecore.data.converted import Progress, told
 from vaecore.data.own.clip_file import ENDINGS, Clip, Fit, read_clips
 from vaecore.data.own.file import FILE_LIMIT, OwnFile, contents, digest_of, wrong
 from vaecore.data.own.words import counted
@@ -122,15 +124,17 @@ class OwnClips(OwnFile):
         left_out: list[str] = []
         rates: list[float] = []
         height, width = self.size, self.width or self.size
-        for name, content in data.items():
+        for number, (name, content) in enumerate(data.items()):
+            so_far = Progress(f"the clips of {Path(self.path).name}", number, len(data))
+            told(so_far)
             # One frame more than there is room for, and no file can take much more.
             room = (MAX_ARRAYS_BYTES - sum(clip.nbytes for clip in clips)) // ((1 if self.grey else 3) * height * width)
             place = str(Path(self.path) / name) if name else self.path
-            called, told = Path(place).name, len(resampled)
+            called, before = Path(place).name, len(resampled)
             found, rate = read_clips((place, content), size=(height, width), fit=self.fit, grey=self.grey,
                                      most_frames=min(MAX_FRAMES, max(1, room)) + 1,
-                                     tell=resampled.append)
-            resampled[told:] = (f"{called}: {said}" for said in resampled[told:])
+                                     tell=resampled.append, meanwhile=partial(told, so_far))
+            resampled[before:] = (f"{called}: {said}" for said in resampled[before:])
             if any(len(clip) > MAX_FRAMES for clip in found):
                 left_out.append(f"{called}: the frames after the first {MAX_FRAMES:,}")
                 found = [clip[:MAX_FRAMES] for clip in found]

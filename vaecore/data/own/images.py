@@ -37,7 +37,7 @@ from vaecore.data.base import (
     SplitName,
     kept_names,
 )
-from vaecore.data.converted import converted
+from vaecore.data.converted import converted, in_memory
 from vaecore.data.own import splitting
 from vaecore.data.own.file import FEW, MAX_FILE_BYTES, OwnFile, digest_of, place_of, wrong
 from vaecore.data.own.pictures import decoding, folder, stacks
@@ -335,7 +335,8 @@ class Images(OwnFile, ImageConfig):
             facts = converted(f"pictures-{VERSION}-{digest[:32]}", (len(pile), FACTS), np.float64,
                               lambda start: surveyed(pile, start), f"a first look at {Path(self.path).name}")
             return Survey(np.asarray(facts, np.float64))
-        return Survey(np.concatenate([np.zeros((0, FACTS)), *surveyed(pile)]))
+        return Survey(np.asarray(in_memory((len(pile), FACTS), np.float64, lambda start: surveyed(pile, start),
+                                           f"a first look at {Path(self.path).name}"), np.float64))
 
     def _unreadable(self, pile: Pile, survey: Survey) -> list[str]:
         """What cannot be read, in words; raises `ConfigError` where that is much of all."""
@@ -404,11 +405,11 @@ class Images(OwnFile, ImageConfig):
             for place in range(start, len(order), BLOCK):
                 yield self._block(pile, order[place:place + BLOCK], plan)
 
+        what = f"the pictures of {Path(self.path).name}"
         if prod(shape) >= MAPPED_FROM:
             key = repr((VERSION, digest or self.fingerprint(), plan, hashlib.sha256(order.tobytes()).hexdigest()))
-            return converted(f"images-{hashlib.sha256(key.encode()).hexdigest()[:32]}", shape, np.uint8, blocks,
-                             f"the pictures of {Path(self.path).name}")
-        return np.concatenate([*blocks(0)])
+            return converted(f"images-{hashlib.sha256(key.encode()).hexdigest()[:32]}", shape, np.uint8, blocks, what)
+        return in_memory(shape, np.uint8, blocks, what)
 
     def _block(self, pile: Pile, rows: Rows, plan: Plan) -> Levels:
         made: Levels | None = None

@@ -139,9 +139,13 @@ class TextFile(OwnFile, TextConfig):
                      for line in lines(content, str(Path(self.path) / name)) if line.strip()]
             return _enough(Lines([line for line, _ in found], [label for _, label in found]), self.path)
         if not self.path.lower().endswith(PLAIN):
-            blank = sum(not line.strip() for line in lines(data[""], self.path))
-            return Lines(sentences(data[""], self.path), None,
-                         (counted(blank, "blank line"),) if blank else ())
+            every = lines(data[""], self.path)
+            kept = [line for line in every if line.strip()]
+            if len(kept) < MIN_SENTENCES:
+                raise wrong(self.path, f"has {counted(len(kept), 'sentence')}.",
+                            f"Give at least {MIN_SENTENCES}, each on a line of its own.")
+            blank = len(every) - len(kept)
+            return Lines(kept, None, (counted(blank, "blank line"),) if blank else ())
         return self._of_table(decoded(data[""], self.path))
 
     def _of_table(self, text: str) -> Lines:
@@ -199,13 +203,4 @@ def _label(cell: str) -> str:
 def _enough(found: Lines, path: str) -> Lines:
     if (count := len(found.sentences)) < MIN_SENTENCES:
         raise wrong(path, f"has {counted(count, 'sentence')}.", f"Give at least {MIN_SENTENCES}.")
-    return found
-
-
-def sentences(data: bytes, path: str) -> list[str]:
-    """The lines that are not blank; raises `ConfigError` for what is not a text of sentences."""
-    found = [line for line in lines(data, path) if line.strip()]
-    if len(found) < MIN_SENTENCES:
-        raise wrong(path, f"has {counted(len(found), 'sentence')}.",
-                    f"Give at least {MIN_SENTENCES}, each on a line of its own.")
     return found

@@ -16,12 +16,14 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vaecore.arrays import Numbers
 from vaecore.data.base import MAX_COLUMNS
+from vaecore.data.converted import Progress, told
 from vaecore.data.own.file import MAX_FILE_BYTES, decoded, wrong
 from vaecore.data.own.tables import cells
 from vaecore.data.own.words import counted, short
@@ -31,6 +33,7 @@ MAX_ROWS, MAX_CELLS = 1_000_000, 20_000_000
 MIN_ROWS = 10
 MAX_UNPACKED_BYTES = 4 * MAX_FILE_BYTES  # of a .gz
 CELLS_AT_ONCE, ROWS_AT_ONCE = 2_000_000, 100_000  # that lie in memory as text while numbers are made of them
+TOLD_EVERY = 5_000  # lines between two words on how far it is
 HEAD_BYTES = 1_000_000  # of a file, in which its first line ends
 SEPARATOR = re.compile(rb"\"?sep=([,;\t|])\"?[ ,;]*\r?\n", re.IGNORECASE)  # a line for Excel
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -185,7 +188,11 @@ class _Reading:
 
     def _source(self) -> Iterator[str]:
         """The lines of the file, none of which has many more cells than a table may have."""
+        read = 0  # characters, of as many bytes or more
         for number, line in enumerate(io.TextIOWrapper(io.BytesIO(self.data), "utf-8", newline=""), 1 + self.skipped):
+            read += len(line)
+            if number % TOLD_EVERY == 0:
+                told(Progress(f"the table {Path(self.path).name}", read, len(self.data)))
             if (count := line.count(self.delimiter) + 1) > 2 * MAX_COLUMNS:
                 what = "columns" if not self.names else f"cells in line {number:,}"
                 raise wrong(self.path, f"has {count:,} {what}.", f"Use at most {MAX_COLUMNS:,}.")
