@@ -42,7 +42,7 @@ def test_the_words_of_a_field_are_its_declaration() -> None:
 def test_a_signature_is_read_at_a_glance() -> None:
     assert str(inspect.signature(vaecore.VAEConfig)) == (
         "(*, latent_size=20, network=ConvConfig(), likelihood=BernoulliConfig(), prior=StandardConfig(), "
-        "divergence=KLConfig(), n_samples=1)")
+        "divergence=KLConfig(), bound=ELBOConfig(), n_samples=1)")
     assert "pixels='grey'" in str(inspect.signature(MNIST))
 
 

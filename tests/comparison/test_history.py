@@ -109,3 +109,23 @@ def test_the_way_through_the_plane(tmp_path: Path) -> None:
     path = way("a", made(tmp_path / "a"))
     assert path.steps.tolist() == [0, 5, 10] and path.x.tolist() == [2, 2, 2] and path.y.tolist() == [98, 93, 88]
     assert len(way("b", made(tmp_path / "b", has_kl=False)).steps) == 0
+
+
+def test_what_is_maximised_in_the_place_of_the_elbo_has_a_chart(tmp_path: Path) -> None:
+    plain = made(tmp_path / "plain")
+    assert "Importance-weighted bound" not in [chart.title for chart in panels({"plain": plain})]
+    folder = tmp_path / "iwae"
+    made(folder)
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    for line in lines:
+        line |= {"bound": line["elbo"] + 3} if line["kind"] == "evaluation" else {
+            "loss": 90.0 - line["step"], "beta": min(1.0, line["step"] / 4)}
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    weighed = recorded(Run(folder), metrics_of(folder / "metrics.jsonl"))
+    elbo, found, *_ = panels({"plain": plain, "iwae": weighed})
+    assert (elbo.title, found.title, found.unit) == ("ELBO", "Importance-weighted bound", "nats")
+    training, validation = found.series
+    assert training.x.tolist() == list(range(4, 11)) and training.y[0] == -86, "of a beta below 1 it is no bound"
+    assert validation.dashed and validation.y.tolist() == [-97, -92, -87]
+    rows = {row["step"]: row for row in curves_table({"iwae": weighed}).rows if row["curve"] == "validation"}
+    assert rows[10]["bound"] == -87 and rows[10]["elbo"] == -90

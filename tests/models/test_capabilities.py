@@ -13,6 +13,7 @@ import vaecore
 from vaecore.data import Modality
 from vaecore.models import FAMILIES, JIVE, PCA, RBM, SV2P, SVG, VAE, Family, MultiblockPLS, MultisetCCA, PredNet
 from vaecore.models.capabilities import (
+    ChoosesBound,
     ChoosesDivergence,
     ChoosesLatentSize,
     ChoosesLikelihood,
@@ -136,7 +137,7 @@ def test_whether_the_encoder_reads_the_covariate_is_known_of_all() -> None:
 
 @pytest.mark.parametrize(("choice", "field"), [
     (ChoosesLikelihood, "likelihood"), (ChoosesPrior, "prior"), (ChoosesDivergence, "divergence"),
-    (ChoosesStages, "stages"), (ChoosesLatentSize, "latent_size")])
+    (ChoosesStages, "stages"), (ChoosesBound, "bound"), (ChoosesLatentSize, "latent_size")])
 def test_who_leaves_it_to_choose_has_the_field(choice: Any, field: str) -> None:
     having = {name for name, family in FAMILIES.items() if field in family.model_fields}
     assert having and having != set(FAMILIES)

@@ -198,8 +198,9 @@ def test_terms_add_up() -> None:
     assert plain.elbo().tolist() == [-2]
     terms = Objective([(1.0, evidence), (0.5, plain)], {"l2": torch.tensor(2.0), "other": torch.tensor(0.5)}).terms()
     # The first ELBO is what curves show; all of them are what is trained.
-    assert {name: t.item() for name, t in terms._asdict().items()} == {
+    assert {name: t.item() for name, t in terms._asdict().items() if name != "bound"} == {
         "reconstruction": -17, "kl": 5.375, "fit": -17 - 1, "charged": 5.375, "penalty": 2.5}
+    assert terms.bound is None and terms.loss(2.0).item() == 2 * 5.375 + 18 + 2.5
     alone = Objective([(1.0, plain)]).terms()
     assert (alone.fit.item(), alone.kl.item(), alone.charged.item(), alone.penalty.item()) == (-2, 0, 0, 0)
 

@@ -10,7 +10,9 @@ import torch
 
 from vaecore.evaluate.disentanglement import mean_correlation
 from vaecore.probability.gaussian import DiagonalGaussian
-from vaecore.studies import c03_naive
+from vaecore.studies import c03_naive, c26_signal
+from vaecore.studies.base import Result
+from vaecore.studies.exhibit import Table
 from vaecore.training.feed import Feed
 
 CPU = torch.device("cpu")
@@ -60,3 +62,33 @@ def test_c3_needs_a_growing_gap_that_the_corrected_ones_have_not(gaps: tuple[flo
                                                                  holds: bool) -> None:
     rows = [naive(gap, corrected, size) for gap, size in zip(gaps, c03_naive.SIZES, strict=True)]
     assert c03_naive.finding(rows).reproduced is holds
+
+
+def signals(plain: float = -0.5, dreg: float = 0.5, *, apart: float = 3.0, rising: bool = True, spread: float = 0.02
+            ) -> list[dict[str, float | int | str]]:
+    """Signals that go as powers of K, a little otherwise in each seed."""
+    return [{"gradient": name, "K": count, "seed": seed, "means apart": apart, "log p(x)": -10.0,
+             "bound": -10 - 1 / count if rising else -11.0,
+             "signal over noise": 0.3 * count**(power + spread * (seed - 2))}
+            for seed in range(5) for count in c26_signal.CODES
+            for name, power in (("IWAE", plain), ("IWAE, DReG", dreg))]
+
+
+@pytest.mark.parametrize(("change", "holds"), [
+    ({}, True), ({"plain": 0.0}, False), ({"plain": -0.31}, False), ({"dreg": -0.5}, False), ({"dreg": 0.0}, False),
+    ({"apart": 8.0}, False), ({"rising": False}, False), ({"spread": 0.3}, False)])
+def test_c26_needs_a_signal_that_fades_and_one_that_grows(change: dict[str, Any], holds: bool) -> None:
+    found = c26_signal.finding(signals(**change))
+    assert found.reproduced is holds and ("Not shown" in found.summary) is not holds
+
+
+def test_c26_shows_both_signals_and_what_the_bound_lacks() -> None:
+    table = signals(spread=0.0)
+    result = Result("C26", "reproduced", "", table, {}, "", "", 1.0, "", "", "")
+    exhibit = c26_signal.of_result(result)
+    assert exhibit is not None
+    signal, gap = exhibit.figures
+    assert isinstance(signal, Table) and isinstance(gap, Table)
+    assert [row["Gradient"] for row in signal.rows] == ["IWAE", "IWAE, DReG"]
+    assert signal.rows[1]["K = 100"] == pytest.approx(3.0) and signal.rows[0]["K = 100"] == pytest.approx(0.03)
+    assert gap.rows[0]["K = 1,000"] == pytest.approx(0.001)

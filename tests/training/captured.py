@@ -54,6 +54,7 @@ CAPTURED: dict[str, dict[str, Any]] = {
     "vae, convolutions": vae(network={"kind": "conv", "channels": [2, 4], "dense": 8}),
     "vae, residual": vae(network={"kind": "resconv", "channels": [2, 4], "dense": 8}),
     **{f"vae, {prior}": vae(prior=values) for prior, values in PRIORS.items()},
+    "vae, weighed codes": vae(bound={"kind": "iwae"}, prior=PRIORS["mixture"]),
     "vae, critic": vae(divergence={"kind": "critic", "hidden": [4], "updates": 2}),
     "vae, critic of a gan": vae(divergence={"kind": "critic", "hidden": [4], "loss": "gan"}),
     "vae, mmd": vae(divergence={"kind": "mmd"}), "vae, sliced": vae(divergence={"kind": "sliced"}),

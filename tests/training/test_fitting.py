@@ -300,4 +300,4 @@ def test_a_preset_says_how_its_data_are_read_unless_they_look_other(own: dict[st
 
 def test_a_free_choice_of_path_names_what_there_is() -> None:
     assert open_choices(preset("vae-mnist")) == [FAMILY, "model.network.kind", "model.likelihood.kind",
-                                                 "model.prior.kind", "model.divergence.kind"]
+                                                 "model.prior.kind", "model.divergence.kind", "model.bound.kind"]

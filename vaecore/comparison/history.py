@@ -18,7 +18,8 @@ from vaecore.tables import Column, Table
 
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, IndexError, OverflowError)
 EVALUATED = ("step", "neg_elbo", "reconstruction", "kl", "active", "rate", "mutual_information", "minibatch",
-             "observations", "batch_size", "mse", "perplexity", "encoder_updates", "aggressive", "epoch", "seconds")
+             "observations", "batch_size", "bound", "mse", "perplexity", "encoder_updates", "aggressive", "epoch",
+             "seconds")
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def evaluated(metrics: Metrics) -> list[dict[str, float]]:
         except DAMAGED:
             continue
         # Families, ages and kinds of run do not share these.
-        for part in (_error, _use, _information, _text, _lag, _epoch, _seconds):
+        for part in (_error, _use, _information, _text, _bound, _lag, _epoch, _seconds):
             try:
                 plain |= part(line)
             except DAMAGED:
@@ -163,6 +164,12 @@ def panels(records: Mapping[str, Record], *, more: bool = False) -> list[Panel]:
             ("log p(x|z)", {name: r for name, r in records.items() if r.kind == "log p(x|z)"},
              "At the code of each observation, of families without a prior: no bound on log p(x), and not to be set "
              "against an ELBO.")) if runs]
+    if weighted := {name: record for name, record in records.items() if len(record.evaluated("bound")[0])}:
+        charts.append(Panel(
+            "Importance-weighted bound", _weighted(weighted), "nats",
+            "What is maximised in the place of the ELBO: the logarithm of the mean weight of several codes, which lies "
+            "between the ELBO and log p(x). Of training where β is 1. It rises with the number of codes, so runs "
+            "compare at the same one. Higher is better."))
     if with_kl:
         charts.append(Panel(
             "Reconstruction", _both(with_kl, "reconstruction", validation_sign=-1), "nats",
@@ -236,9 +243,10 @@ def curves_table(records: Mapping[str, Record]) -> Table:
     where nothing kept tells them.
     """
     kinds = dict.fromkeys(record.kind for record in records.values())
-    names = [TOLD[kind] for kind in kinds] + ["reconstruction", "kl", "beta", "rate", "grad_norm", "mse", "perplexity",
-                                              "active", "mutual_information"]
-    units = {**dict.fromkeys([*TOLD.values(), "reconstruction", "kl", "mutual_information"], "nats"), "seconds": "s"}
+    names = [TOLD[kind] for kind in kinds] + ["reconstruction", "kl", "bound", "beta", "rate", "grad_norm", "mse",
+                                              "perplexity", "active", "mutual_information"]
+    units = {**dict.fromkeys([*TOLD.values(), "reconstruction", "kl", "bound", "mutual_information"], "nats"),
+             "seconds": "s"}
     rows: list[dict[str, Any]] = []
     for run, record in records.items():
         kind, clock = TOLD[record.kind], record.clock
@@ -253,7 +261,8 @@ def curves_table(records: Mapping[str, Record]) -> Table:
             if curve == "training":
                 told |= {name: columns[name] for name in ("beta", "rate", "grad_norm")}
             else:
-                told |= {name: columns[name] for name in ("mse", "perplexity", "active", "mutual_information")}
+                told |= {name: columns[name] for name in ("bound", "mse", "perplexity", "active",
+                                                        "mutual_information")}
             rows += [{"run": run, "curve": curve} | {name: value for name, value in zip(told, line, strict=True)
                                                      if value == value}
                      for line in zip(*(values.tolist() for values in told.values()), strict=True)]
@@ -303,6 +312,10 @@ def _information(line: dict[str, Any]) -> dict[str, float]:
 def _text(line: dict[str, Any]) -> dict[str, float]:
     [value] = perplexities(line).values()  # of several texts, no number is that of all
     return {} if value is None or len(line["reconstruction"]) > 1 else {"perplexity": value}
+
+
+def _bound(line: dict[str, Any]) -> dict[str, float]:
+    return {"bound": float(line["bound"])}
 
 
 def _lag(line: dict[str, Any]) -> dict[str, float]:
@@ -404,6 +417,13 @@ def _levelled(charts: list[Panel], records: Mapping[str, Record]) -> list[Panel]
 def _both(records: Mapping[str, Record], column: str, *, sign: int = 1, validation_sign: int = 1) -> list[Series]:
     """Training, and validation dashed, each in the sign that its numbers are to be shown in."""
     return [*_training(records, column, sign), *_validation(records, column, dashed=True, sign=validation_sign)]
+
+
+def _weighted(records: Mapping[str, Record]) -> list[Series]:
+    """The importance-weighted bound: the negative loss where beta is 1, and validation dashed."""
+    whole = {name: record.steps["beta"] == 1 for name, record in records.items()}
+    return [*(Series("training", record.steps["step"][whole[name]], -record.steps["loss"][whole[name]], run=name)
+              for name, record in records.items()), *_validation(records, "bound", dashed=True)]
 
 
 def _under(records: Mapping[str, Record], name: str, limit: str) -> list[Series]:

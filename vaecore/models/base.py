@@ -135,6 +135,14 @@ class Family(nn.Module):
         """Networks inside that learn by a loss of their own, by name."""
         return {}
 
+    @property
+    def importance_samples(self) -> int:
+        """Codes of each observation in the importance-weighted bound that training maximises; 0 where it is the ELBO.
+
+        The `bound` of an objective is that bound then.
+        """
+        return 0
+
     def divergence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
                    ) -> Tensor | None:
         """What the objective charges in place of the KL, a scalar in nats; None where that is the KL."""

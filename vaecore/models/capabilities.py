@@ -17,6 +17,7 @@ from vaecore.probability.posteriors import Posterior
 from vaecore.probability.priors import PriorConfig
 
 if TYPE_CHECKING:
+    from vaecore.models.single.bounds import BoundConfig
     from vaecore.models.video.sv2p import Stages
 
 # -- of models -------------------------------------------------------------------------------------
@@ -72,6 +73,14 @@ class ChoosesDivergence(Protocol):
 
     @property
     def divergence(self) -> DivergenceConfig: ...
+
+
+@runtime_checkable
+class ChoosesBound(Protocol):
+    """Where something else than the ELBO may be maximised."""
+
+    @property
+    def bound(self) -> BoundConfig: ...
 
 
 @runtime_checkable

@@ -5,7 +5,7 @@ Shapes: B observations, r latent size. The ELBO is maximised; a loss is its nega
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import NamedTuple, Protocol
@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 
 from vaecore.probability.whole import whole_mean
+
+Bound = Callable[[float | Tensor], Tensor]  # beta -> a scalar in nats
 
 
 class KLCost(Protocol):
@@ -69,9 +71,12 @@ class Terms(NamedTuple):
     fit: Tensor  # what is maximised: the weighted reconstructions of all ELBOs
     charged: Tensor  # what beta weighs: the KL of all, or what it costs
     penalty: Tensor
+    bound: Bound | None = None  # what is maximised in the place of fit less beta times what is charged
 
     def loss(self, beta: float | Tensor = 1.0) -> Tensor:
         """What an optimizer minimises, a scalar in nats: for a plain VAE with beta 1 the negative ELBO."""
+        if self.bound is not None:
+            return self.penalty - self.bound(beta)
         return beta * self.charged - self.fit + self.penalty
 
 
@@ -86,6 +91,7 @@ class Objective:
     penalties: Mapping[str, Tensor] = field(default_factory=dict)
     divergence: Tensor | None = None  # a scalar in nats that beta weighs in the place of the KL
     weights: Mapping[str, float] = field(default_factory=dict)
+    bound: Bound | None = None  # what is maximised in the place of the ELBOs, where that is no sum of their terms
 
     def terms(self, cost: KLCost | None = None) -> Terms:
         """The terms of the loss, charged * beta - fit + penalty.
@@ -105,7 +111,7 @@ class Objective:
         elif cost is not None:
             charged = _sum(w * cost(e.mean_kl(cost)) if e.kl else torch.zeros_like(kl) for w, e in self.elbos)
         penalty = _sum(self.penalties.values()) if self.penalties else torch.zeros_like(kl)
-        return Terms(reconstruction, kl, fit, charged, penalty)
+        return Terms(reconstruction, kl, fit, charged, penalty, self.bound)
 
 
 def _sum(terms: Iterable[Tensor]) -> Tensor:

@@ -44,6 +44,7 @@ STUDIES: tuple[Study, ...] = tuple(import_module(f"{__name__}.{name}").STUDY for
     "c22_identity",
     "c23_once_or_each_bounce",
     "c25_optimal_sigma",
+    "c26_signal",
     "c27_sentences",
     "e07_direction",
     "same_data",

@@ -13,7 +13,13 @@ from vaecore.data import Dataset, ImageConfig
 from vaecore.data.rows import free_memory
 from vaecore.modalities import Label, Modality, Vector
 from vaecore.models import FAMILIES, Family
-from vaecore.models.capabilities import ChoosesDivergence, ChoosesLikelihood, ChoosesPrior, ChoosesStages
+from vaecore.models.capabilities import (
+    ChoosesBound,
+    ChoosesDivergence,
+    ChoosesLikelihood,
+    ChoosesPrior,
+    ChoosesStages,
+)
 from vaecore.models.single.principal import SOLVED_AT_ONCE
 from vaecore.probability.likelihoods import DiscretisedLogisticConfig
 from vaecore.probability.priors import PriorConfig
@@ -80,6 +86,8 @@ def check(config: RunConfig, dataset: Dataset) -> None:
         if batch < 2:
             raise problem("training.batch_size", batch, "a distance between samples needs more than one.",
                           "Use at least 2; 100 is usual.", f"training.batch_size={min(100, size)}")
+    if isinstance(config.model, ChoosesBound) and config.model.bound.codes:
+        _check_weighted(config)
     steps = size // batch * config.training.epochs
     if config.model.has_kl:
         config.training.beta.check(steps)
@@ -146,6 +154,19 @@ def _check_likelihood(config: RunConfig, dataset: Dataset) -> None:
         raise problem("model.likelihood.kind", likelihood.kind, "grey levels are scored, but data.pixels is black and "
                       "white.", "Use bernoulli, or data.pixels=grey.", "model.likelihood.kind=bernoulli",
                       "data.pixels=grey")
+
+
+def _check_weighted(config: RunConfig) -> None:
+    """Raise `ConfigError` for a training that the importance-weighted bound does not go together with."""
+    elbo, training = "model.bound.kind=elbo", config.training
+    if not isinstance(training.kl, Plain):
+        raise problem("training.kl.kind", training.kl.kind, "it says what the KL costs, but the importance-weighted "
+                      "bound weighs codes and charges no KL.", "Use plain, or the bound elbo.",
+                      "training.kl.kind=plain", elbo)
+    if (end := training.beta.final()) != 1:
+        raise problem("training.beta", end, f"beta ends at {end:g}, but importance weights bound log p(x) only at "
+                      "beta 1; before, it may be annealed.", "Let it end at 1, or use the bound elbo.",
+                      ("training.beta.kind=constant", "training.beta.value=1"), elbo)
 
 
 def _check_size(model: Family) -> None:

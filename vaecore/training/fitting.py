@@ -23,7 +23,7 @@ from vaecore.data.own.file import OwnFile
 from vaecore.modalities import Image, Label, Modality
 from vaecore.models import AEConfig, ModelConfig, VAEConfig
 from vaecore.models.base import Modalities
-from vaecore.models.capabilities import ChoosesDivergence, ChoosesLikelihood, ChoosesStages
+from vaecore.models.capabilities import ChoosesBound, ChoosesDivergence, ChoosesLikelihood, ChoosesStages
 from vaecore.models.multimodal.shared import ModalConfig
 from vaecore.nets.convolutional import ConvConfig, ResConvConfig
 from vaecore.probability.likelihoods import BernoulliConfig
@@ -341,6 +341,8 @@ def unread(config: RunConfig, modalities: Modalities) -> set[str]:
         found |= {"training.beta", "training.kl", "training.inference", "training.snapshots",
                   "training.snapshot_points"}
     if isinstance(model, ChoosesDivergence) and not model.divergence.is_kl:
+        found.add("training.kl")
+    if isinstance(model, ChoosesBound) and model.bound.codes:
         found.add("training.kl")
     if isinstance(model, ChoosesStages) and model.stages.tag != "one":
         found.add("training.inference")

@@ -281,8 +281,9 @@ class Session:
                        "evaluation_seconds": round(time.monotonic() - start, 3)}])
         self._summarise({"validation": self.last.as_dict()})
         name = "ELBO" if self.last.kl else "log p(x)" if self.config.model.exact else "log p(x|z)"
-        print(f"step {self.step}: validation {name} {self.last.elbo:.2f} nats, {self.last.active} active dimensions",
-              flush=True)
+        weighed = "" if self.last.bound is None else f" importance-weighted bound {self.last.bound:.2f} nats,"
+        print(f"step {self.step}: validation {name} {self.last.elbo:.2f} nats,{weighed} {self.last.active} active "
+              "dimensions", flush=True)
 
     def _checkpoint(self) -> None:
         if self.course.pending:

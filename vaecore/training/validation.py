@@ -39,6 +39,7 @@ class Evaluation:
     information: Mapping[str, Information]  # by latent, on the first `DIAGNOSED` observations
     divergence: float | None = None  # what stands in the place of the KL, a mean over batches; None where that does
     activity: Mapping[str, list[float]] = field(default_factory=dict)  # by latent and dimension: see `activity`
+    bound: float | None = None  # the importance-weighted one, where training maximises that in the place of the ELBO
     joint_information: float | None = None  # I(x; all latents): those of each do not add; None for a single latent
 
     @property
@@ -54,7 +55,12 @@ class Evaluation:
         return max((part.mutual_information for part in self.information.values()), default=0.0)
 
     def objective(self, beta: float, cost: KLCost) -> float:
-        """Reconstruction less beta times what the KL costs: what training maximises once beta is at its end."""
+        """Reconstruction less beta times what the KL costs: what training maximises once beta is at its end.
+
+        It is the bound itself where importance weights are trained on, whose beta ends at 1.
+        """
+        if self.bound is not None:
+            return self.bound
         kl = {name: torch.tensor(values, dtype=torch.double) for name, values in self.kl.items()}
         if self.divergence is not None:
             return sum(self.reconstruction.values()) - beta * self.divergence
@@ -97,10 +103,14 @@ def evaluate(model: Family, feed: Feed, seed: int, *, each: Callable[[str, Tenso
     judged = 0  # observations behind the divergence
     training = model.training
     model.eval()
-    for batch in feed.in_order(model.at_once(EVALUATED_AT_ONCE)):
+    for batch in feed.in_order(max(1, model.at_once(EVALUATED_AT_ONCE) // max(1, model.importance_samples))):
         posteriors = model.encode(batch)
-        evidence = model.evidence(batch, posteriors, generator)
         size = len(next(iter(batch.values())))
+        if model.importance_samples and (weighted := model.objective(batch, generator)).bound is not None:
+            evidence = weighted.elbos[0][1]  # at the same codes
+            add("bound", "", weighted.bound(1.0).expand(size))
+        else:
+            evidence = model.evidence(batch, posteriors, generator)
         # One code has no distance from a distribution: a last batch of one is left out.
         if size > 1 and (divergence := model.divergence(batch, posteriors, generator)) is not None:
             add("divergence", "", divergence.expand(size))
@@ -173,7 +183,7 @@ def evaluate(model: Family, feed: Feed, seed: int, *, each: Callable[[str, Tenso
                       {name: _information(parts, diagnosed[name], generator) for name, parts in codes.items()
                        if name in diagnosed},
                       scalars("divergence")[""] * n / judged if judged else None, active,
-                      _joint(codes, diagnosed, generator))
+                      scalars("bound").get(""), _joint(codes, diagnosed, generator))
 
 
 def _joint(codes: Mapping[str, list[DiagonalGaussian]], prior: Mapping[str, Density], generator: torch.Generator

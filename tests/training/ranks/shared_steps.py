@@ -40,6 +40,8 @@ DRAWN = ["training.batch_size=5"]
 CASES: dict[str, tuple[str, list[str]]] = {
     "vae": ("vae-mnist", MLP),
     "vae, five samples": ("vae-mnist", [*MLP, "model.n_samples=5"]),
+    "vae, weighed codes, vamp": ("vae-mnist", [*MLP, "model.bound={kind: iwae}",
+                                               "model.prior={kind: vamp, components: 5}"]),
     "vae, pixels drawn anew": ("vae-mnist", [*MLP, "data.pixels=binary-dynamic"]),
     "vae, free bits": ("vae-mnist", [*MLP, "training.kl={kind: free-bits, nats: 0.2}"]),
     "vae, free bits a latent": ("vae-mnist", [*MLP, "training.kl={kind: free-bits, nats: 0.2, group: latent}"]),

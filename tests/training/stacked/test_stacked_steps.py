@@ -33,6 +33,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "vae of the optimal variance": small({"network": MLP, "likelihood": {"kind": "gaussian-optimal"}}),
     "vae, a mixture as prior": small({"network": MLP, "prior": {"kind": "mixture", "components": 3}}),
     "vae, a distance of samples": small({"network": MLP, "divergence": {"kind": "mmd"}}),
+    "vae, weighed codes": small({"network": MLP, "bound": {"kind": "iwae", "samples": 3}}),
     "linear, sgd": {**small({"network": {"kind": "linear"}, "likelihood": {"kind": "gaussian"}}, optimizer="sgd",
                             learning_rate=1e-4), "data": {"name": "gaussian"}},
     "autoencoder": {**small(), "model": {"family": "ae", "network": MLP, "latent_size": 4}},
@@ -46,7 +47,8 @@ def configs(values: dict[str, Any], count: int = MEMBERS) -> list[RunConfig]:
     for seed in range(count):
         training = {**values["training"], "epochs": 20, "threads": 1, "device": "cpu",
                     "learning_rate": values["training"].get("learning_rate", 1e-3) * (1 + seed),
-                    "beta": {"kind": "linear", "start": 0.1 * seed, "end": 1.0 + seed, "fraction": 0.5}}
+                    "beta": {"kind": "linear", "start": 0.1 * seed, "fraction": 0.5,
+                             "end": 1.0 if "bound" in values["model"] else 1.0 + seed}}
         if "kl" in training:
             training["kl"] = {**training["kl"], "nats": training["kl"]["nats"] * (1 + seed)}
         found.append(parse(RunConfig, {**values, "seed": seed, "training": training}))

@@ -3,7 +3,8 @@
 Generation: z ~ p(z), N(0, I) unless another prior is chosen, x ~ p(x|z), a decoder and a likelihood (eq. 5).
 Inference: q(z|x), a diagonal Gaussian from the encoder. Training maximises the ELBO (eq. 9): the reconstruction by
 `n_samples` reparameterised samples (eqs. 11 and 12), the KL in closed form over the r latent dimensions (eq. 16), or
-from the same samples where the prior has no closed form.
+from the same samples where the prior has no closed form. In its place may stand the importance-weighted bound of
+`bounds.py`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ from vaecore.data import COVARIATE
 from vaecore.modalities import Modality, Vector
 from vaecore.models.base import Approach, Batch, Family, Given, Modalities, ModelConfig, described, only_modality
 from vaecore.models.evidence import Evidence, Objective
+from vaecore.models.single.bounds import BoundChoice, ELBOConfig, ImportanceWeighted, IWAEConfig, Path
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.nets import ConvConfig, Network
+from vaecore.probability.densities import Density
 from vaecore.probability.divergences import DivergenceChoice, KLConfig
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.likelihoods import BernoulliConfig, LikelihoodChoice, Observation
@@ -41,8 +44,13 @@ class VAEConfig(ModelConfig):
     likelihood: LikelihoodChoice = option(BernoulliConfig(), "p(x|z): what the decoder's output means.")
     prior: PriorChoice = option(StandardConfig(), "p(z): where codes come from.")
     divergence: DivergenceChoice = option(KLConfig(), "What pulls codes towards the prior.")
+    bound: BoundChoice = option(ELBOConfig(), "What training maximises: the ELBO, or a bound of several codes that "
+                                "lies nearer to log p(x).")
     n_samples: int = option(1, "Monte-Carlo samples of z per image in the reconstruction term (eq. 11).",
                             unit="samples", ge=1, le=256, advanced=True)
+
+    def unread(self, modalities: Modalities) -> set[str]:
+        return {"n_samples"} if self.bound.codes else set()
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return VAE(modalities, self, covariate)
@@ -56,7 +64,9 @@ class VAE(GaussianLatent):
         config, modalities = described(VAEConfig, config, fields, modalities)
         shape = only_modality(modalities)[1]
         inputs = Inputs(shape.shape, bounded=shape.pixels, observed=shape.shape)
+        config.bound.check(config.prior, config.divergence, config.n_samples)
         super().__init__(modalities, config.latent_size, config.prior, config.divergence, inputs, covariate)
+        self.weighted = config.bound if isinstance(config.bound, IWAEConfig) else None
         self.n_samples = config.n_samples
         self.likelihood = config.likelihood.build()
         extra = covariate.size if self.reads_covariate and covariate else 0
@@ -68,10 +78,12 @@ class VAE(GaussianLatent):
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:
         """What training maximises: the ELBO of equation (9).
 
-        It is (40) where something else stands in the place of the KL.
+        It is (40) where something else stands in the place of the KL, and of several codes the bound of `bounds.py`.
         """
         x = batch[self.modality]  # (B, *shape)
         q = self.posterior(x, batch[COVARIATE] if self.reads_covariate else None)  # q(z|x)
+        if self.weighted is not None:
+            return self.importance_weighted(batch, q, self.weighted, generator)
         elbo = self.evidence(batch, {"z": q}, generator)
         if self.latent_divergence is None:
             return Objective([(1.0, elbo)])
@@ -80,15 +92,36 @@ class VAE(GaussianLatent):
     def evidence(self, batch: Batch, posteriors: Mapping[str, Posterior], generator: torch.Generator | None = None
                  ) -> Evidence:
         """The two terms of equation (9): E_q log p(x|z), and KL(q(z|x) || p(z))."""
-        x, q = batch[self.modality], posteriors["z"]
+        q = posteriors["z"]
         assert isinstance(q, DiagonalGaussian)
-        z = q.rsample(generator, self.n_samples)  # z = mean + sigma * eps, (K, B, r)
-        p_x = self.likelihood(self.decoder(z.flatten(0, 1)))  # p(x|z), equation (5)
-        repeated = x.expand(self.n_samples, *x.shape).flatten(0, 1)  # (K B, *shape)
-        log_prob = p_x.log_prob(repeated).view(self.n_samples, -1)  # equation (12), (K, B)
-        p_z = self.latent_prior(self.posterior, None if self.covariate is None else batch[COVARIATE], z.device)
+        z, log_prob, p_z = self.drawn(batch, q, self.n_samples, generator)
         kl = p_z.kl(q, z)  # of N(0, I) equation (16), with r instead of p (erratum E3), (B, r)
         return Evidence({self.modality: log_prob.mean(0)}, {"z": kl})  # the mean over K samples is equation (11)
+
+    def importance_weighted(self, batch: Batch, q: DiagonalGaussian, bound: IWAEConfig,
+                            generator: torch.Generator | None = None) -> Objective:
+        """L_K of `bounds.py` in the place of the ELBO, which curves show all the same: its mean at the same codes."""
+        path = bound.path()
+        z, log_prob, p_z = self.drawn(batch, q, bound.samples, generator, path)
+        elbo = Evidence({self.modality: log_prob.mean(0)}, {"z": p_z.kl(q, z)})
+        return Objective([(1.0, elbo)], bound=ImportanceWeighted.of(q, p_z, z, log_prob, path))
+
+    def drawn(self, batch: Batch, q: DiagonalGaussian, samples: int, generator: torch.Generator | None,
+              path: Path | None = None) -> tuple[Tensor, Tensor, Density]:
+        """Codes z ~ q(z|x), (K, B, r), with both parts of equation (5): log p(x|z), (K, B), and p(z)."""
+        x = batch[self.modality]
+        z = q.rsample(generator, samples)  # z = mean + sigma * eps
+        if path is not None:
+            z = path.through(z)
+        p_x = self.likelihood(self.decoder(z.flatten(0, 1)))  # p(x|z)
+        repeated = x.expand(samples, *x.shape).flatten(0, 1)  # (K B, *shape)
+        log_prob = p_x.log_prob(repeated).view(samples, -1)  # equation (12)
+        u = None if self.covariate is None else batch[COVARIATE]
+        return z, log_prob, self.latent_prior(self.posterior, u, z.device)
+
+    @property
+    def importance_samples(self) -> int:
+        return 0 if self.weighted is None else self.weighted.samples
 
     def posterior(self, x: Tensor, u: Tensor | None = None) -> DiagonalGaussian:
         """q(z|x), or q(z|x, u): means and log-variances from one head of the encoder."""

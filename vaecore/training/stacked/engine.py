@@ -196,20 +196,20 @@ class Stack:
         term = self.courses[0].training.kl
         precision = self.courses[0].trainer.precision
 
-        def one(learned: list[Tensor], rest: dict[str, Tensor], batch: Batch, noise: list[Tensor], free: Tensor
-                ) -> tuple[Tensor, ...]:
+        def one(learned: list[Tensor], rest: dict[str, Tensor], batch: Batch, noise: list[Tensor], beta: Tensor,
+                free: Tensor) -> tuple[Tensor, ...]:
             tensors = {f"model.{name}": tensor for name, tensor in [*zip(self.names, learned, strict=True),
                                                                     *rest.items()]}
             with _Given(self.draws, noise), precision:
                 objective = torch.func.functional_call(base, tensors, (batch, self.generators[0]))
-            return tuple(objective.terms(None if self.plain else Charge(term, free)))
+            terms = objective.terms(None if self.plain else Charge(term, free))
+            return terms.loss(beta), terms.reconstruction, terms.kl
 
         def all_of_them(learned: list[Tensor], rest: dict[str, Tensor], batch: Batch, noise: list[Tensor],
                         beta: Tensor, free: Tensor) -> tuple[Tensor, list[Tensor]]:
             with torch.enable_grad():
                 learned = [tensor.detach().requires_grad_() for tensor in learned]
-                reconstruction, kl, fit, charged, penalty = torch.vmap(one)(learned, rest, batch, noise, free)
-                loss = beta * charged - fit + penalty
+                loss, reconstruction, kl = torch.vmap(one)(learned, rest, batch, noise, beta, free)
                 gradients = torch.autograd.grad(loss.sum(), learned)
             return torch.stack([loss, reconstruction, kl]).detach(), list(gradients)
 
