@@ -15,6 +15,7 @@ import streamlit as st
 from starlette.middleware import Middleware
 
 from pages.components import health, map_routes, networks, previews, same_routes, seen, serve
+from pages.shared.access import logged
 from pages.shared.access.guard import Guard, exposed
 from vaecore import permission
 from vaecore.store import Store
@@ -37,6 +38,7 @@ if sys.argv and Path(sys.argv[0]).resolve() == Path(__file__).resolve():  # not 
     if options.parse_args().read_only:
         os.environ[permission.READ_ONLY] = "1"
 
+logged.keep_secrets()
 routes = [*serve.routes(), *networks.routes(), *seen.routes(), *map_routes.routes(), *previews.routes(),
           *same_routes.routes()]
 app = st.App("pages/index.py", routes=[*routes, *health.routes()],  # the latter unguarded: anybody may ask if it works
