@@ -25,13 +25,15 @@ from typing import Any
 from scripts.gallery import WORK, Made, train
 from scripts.gallery_page import number
 from scripts.recipes import FULL, Recipe
+from vaecore.comparison.cost import cost
 from vaecore.config import RunConfig, differences, preset
 from vaecore.evaluate.kept import evaluations, keep
 from vaecore.evaluate.settings import Settings
 from vaecore.files import write_json_atomic
+from vaecore.lab import status
 from vaecore.library.fields import NUMBERS
 from vaecore.named import MEASURED, measured, presets
-from vaecore.store import Store
+from vaecore.store import Run, Store
 from vaecore.tables import Cell, Column, Table
 
 RESULTS = Path(__file__).with_name("results")
@@ -67,19 +69,19 @@ def points(group: str, work: Store) -> list[Made]:
             for place, changes in enumerate(STUDY[group])]
 
 
-def judged(made: Made, settings: Settings) -> dict[str, Any]:
+def judged(run: Run, settings: Settings) -> dict[str, Any]:
     """The evaluation of a finished training with these settings, made where it is not there."""
     import torch
 
     from vaecore.evaluate.report import evaluate_run
 
     wanted = settings.model_dump(mode="json")
-    found = next((each for each in evaluations(made.run) if each["settings"] == wanted), None)
+    found = next((each for each in evaluations(run) if each["settings"] == wanted), None)
     if found is None:
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)
-        found = evaluate_run(made.run, settings)
-        keep(made.run, found)
+        found = evaluate_run(run, settings)
+        keep(run, found)
     return found
 
 
@@ -92,7 +94,7 @@ def study(groups: list[str], work: Store, jobs: int) -> None:
         train(made, jobs)
         for each in made:
             if each.done:
-                like = judged(each, JUDGED)["likelihood"]
+                like = judged(each.run, JUDGED)["likelihood"]
                 results[each.recipe.name] = {
                     "changes": list(STUDY[group][int(each.recipe.name.rpartition("-")[2])]),
                     "cpu_seconds": round(each.minutes * 60, 1), "log_p": round(like["log_likelihood"], 3),
@@ -121,26 +123,38 @@ def page(results: Mapping[str, Any]) -> Iterator[str]:
 
 
 def as_measured(config: RunConfig) -> dict[str, Any]:
-    """The fields of a preset on which what it takes and reaches depends; which copy of the data it was is told."""
-    return config.model_dump(mode="json", exclude={"training": {"threads", "device"}, "data": {"source"}})
+    """The fields on which what a preset takes and reaches depends; which copy of the data it was is told besides."""
+    beside = {"threads", "device", "snapshots", "snapshot_points", "checkpoints"}
+    return config.model_dump(mode="json", exclude={"training": beside, "data": {"source"}})
 
 
-def measure(names: list[str], work: Store, jobs: int) -> None:
+def trained_so(name: str, stores: list[Store]) -> Run | None:
+    """A finished run of a preset as it is, where one of the stores holds one: what the gallery trained counts too."""
+    wanted = as_measured(preset(name))
+    for store in stores:
+        for run in store.runs():
+            if status(run.path).state == "finished" and as_measured(run.config()) == wanted:
+                return run
+    return None
+
+
+def measure(names: list[str], work: Store, others: list[Store], jobs: int) -> None:
     """Train presets as they are, judge them with the usual settings, and keep what they took and reached."""
     known = measured()
-    made = [Made(Recipe(f"preset-{name}", name, "As it is.", 1.0), work) for name in names]
-    train(made, jobs)
-    for each in made:
-        if not each.done:
+    train([Made(Recipe(f"preset-{name}", name, "As it is.", 1.0), work) for name in names
+           if trained_so(name, [work, *others]) is None], jobs)
+    for name in names:
+        run = trained_so(name, [work, *others])
+        if run is None:
             continue
-        judged(each, Settings())
-        found = number(each.run)
-        assert found is not None, f"{each.recipe.preset} has no number that counts"
-        field = NUMBERS[found.key]
-        known[each.recipe.preset] = {
-            "minutes": round(each.minutes, 2), "reached": f"{field.title} {found.said()}", "setting": found.setting,
-            "data": str(each.run.summary().get("data", "")),
-            "of": as_measured(preset(each.recipe.preset))}
+        judged(run, Settings())
+        found, took = number(run), cost(run).cpu_seconds
+        if found is None or took is None:
+            print(f"{name}: its run {run.path} has no number that counts, or was trained before CPU time was kept.")
+            continue
+        known[name] = {
+            "minutes": round(took / 60, 2), "reached": f"{NUMBERS[found.key].title} {found.said()}",
+            "setting": found.setting, "data": str(run.summary().get("data", "")), "of": as_measured(preset(name))}
         write_json_atomic(MEASURED, known)
 
 
@@ -149,12 +163,14 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("names", nargs="*", help="groups of the study, or presets with --measure; all where none")
     parser.add_argument("--measure", action="store_true", help="train presets as they are")
     parser.add_argument("--work", type=Path, default=WORK / "presets", help="the store in which trainings go on")
+    parser.add_argument("--among", type=Path, action="append", default=[WORK], help="another store whose finished runs "
+                        "count where they are of a preset as it is; the gallery's does")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at once, one thread each")
     parser.add_argument("--list", action="store_true", help="the points of the study, and how far they are")
     given = parser.parse_args(arguments)
     work = Store(given.work.absolute())
     if given.measure:
-        measure(given.names or list(presets()), work, given.jobs)
+        measure(given.names or list(presets()), work, [Store(path.absolute()) for path in given.among], given.jobs)
     elif given.list:
         for group in STUDY:
             for each in points(group, work):

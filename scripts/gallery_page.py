@@ -62,10 +62,11 @@ class Number:
 def number(run: Run) -> Number | None:
     """The number that counts for a run; None where its files hold none."""
     found = record(run).numbers
-    key = next((key for key in COUNTS if key in found), None)
-    if key is None:
+    # Of grey pixels that are scored as black and white there is no log p, only the bound that was trained on.
+    counted = [key for key in COUNTS if key in found and (key != "log_p_is" or found[key].kind != "no log p")]
+    if not counted:
         return None
-    told = found[key]
+    key, told = counted[0], found[counted[0]]
     if key == "log_p":  # exact: with the interval of those observations that were evaluated
         for each in reversed(results(run)):
             if each.split == "test" and (like := each.of(Likelihood)) is not None and like.interval is not None:
