@@ -47,7 +47,10 @@ def test_every_shipped_checkpoint_has_a_recipe_and_all_fit_into_git() -> None:
 
 
 def test_the_page_says_what_the_checkpoints_hold() -> None:
-    assert gallery_page.PAGE.read_text() == gallery_page.page(), "python -m scripts.gallery_page writes it"
+    said, holds = (text.splitlines() for text in (gallery_page.PAGE.read_text(), gallery_page.page()))
+    for line, wanted in zip(said, holds, strict=True):  # of a setting that differs the words are those of the day
+        assert line.split("Not the same setting")[0] == wanted.split("Not the same setting")[0], (
+            "python -m scripts.gallery_page writes it")
     commit, before = gallery_page.before()
     assert len(before) > 25 and round(before["vae-binary"].value, 2) == -95.60 and commit
 
