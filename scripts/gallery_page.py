@@ -32,8 +32,8 @@ HEAD = """# The shipped checkpoints
 
 What each took, what it reached, and what others have published. `make gallery` makes all of it again, in some
 ten CPU hours, and goes on where it was stopped; `scripts/recipes.py` has the recipes, and
-`python -m scripts.gallery --list` says how far it is, and what each is expected to take. This page is written from the checkpoints by
-`python -m scripts.gallery_page`, and a test holds it to them.
+`python -m scripts.gallery --list` says how far it is, and what each is expected to take. This page is written from the
+checkpoints by `python -m scripts.gallery_page`, and a test holds it to them.
 
 CPU minutes are those of the processor in training, evaluations of the validation set included. Of checkpoints from
 before they were counted stand minutes of the clock, in brackets, which other work on the machine makes longer.

@@ -65,8 +65,8 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("vae-cyclical", "cyclical-mnist", "Cyclical annealing: beta rises and falls four times.", 1,
            (FULL, "training.epochs=8", "training.evaluate_every=0.25"), evaluated=False),
     # One data set, black-and-white digits drawn anew at each visit, for priors and for the four families.
-    Recipe("vae-binary", "vae-mnist-reference", "The prior N(0, I): what all other priors and families are held against.",
-           17, REFERENCE, beside="VAE", exactly=True),
+    Recipe("vae-binary", "vae-mnist-reference", "The prior N(0, I): all others are held against it.", 17,
+           REFERENCE, beside="VAE", exactly=True),
     Recipe("vae-mixture", "vae-mnist-reference", "A prior that is learned: a mixture of ten Gaussians.", 18,
            (*REFERENCE, "model.prior.kind=mixture", "model.prior.components=10"), beside="VAE", exactly=True),
     Recipe("vae-vamp", "vae-mnist-reference", "A prior of pseudo-inputs, which can be looked at.", 45,
