@@ -336,11 +336,12 @@ def last_words(how: Literal["finished", "stopped"] | BaseException, folder: Path
 
 def note_changes(folder: Path, control: Control) -> None:
     """Let the state of a run say with which other settings than before it is resumed; training says what is wrong."""
-    from vaecore.training.checkpoints import CHECKPOINT, BrokenCheckpoint, changed_settings
+    if not (folder / "checkpoint.safetensors").exists():
+        return
+    from vaecore.training.checkpoints import BrokenCheckpoint, changed_settings
 
     with contextlib.suppress(BrokenCheckpoint, ConfigError, StoreError, OSError):
-        if (folder / CHECKPOINT).exists():
-            control.changed = " ".join(changed_settings(Run(folder)))
+        control.changed = " ".join(changed_settings(Run(folder)))
 
 
 def suggested(how: object) -> tuple[str, ...]:
