@@ -70,6 +70,9 @@ class Training(Strict):
     graphs: bool = option(False, "Capture a step once as a CUDA graph and replay it: small models then do not wait for "
                           "the CPU. What cannot be captured is trained as always, and the log says why.",
                           title="CUDA graphs", advanced=True)
+    pace: float = option(0.0, "Steps a second at most, for a training that is watched while it goes: where this "
+                         "machine is faster it waits. 0 never waits.", unit="steps a second", ge=0, le=1e6,
+                         advanced=True)
     threads: int = option(0, "CPU threads; 0 leaves one core to everything else.", unit="threads", ge=0, le=256,
                           advanced=True)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vaecore.studies import Member, Series, Study
     from vaecore.studies.exhibit import Exhibit
 
+USUAL, SOON = 2.0, 0.5  # seconds between looks at runs that train: SOON at those that are watched as they go
 
 
 def gather(series: Series) -> list[Member]:
@@ -51,13 +52,21 @@ def start_row(study: Study, series: Series) -> None:
         st.subheader(series.question, anchor=False)
         st.caption(escaped(study.source))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            turn = st.session_state.get("experiments:turn", 0)  # a new key closes the popover
-            popover = st.popover(f"Start {len(labels)} trainings", icon=":material/play_arrow:", type="primary",
-                                 key=f"start-{series.name}-{turn}", on_change="rerun")
-            st.markdown(f"Makes {escaped(', '.join(labels))}.", width="stretch")
+            popover = None
+            if series.seconds:
+                changing.button("Start it", key=f"start-now-{series.name}", type="primary",
+                                icon=":material/play_arrow:", on_click=begin, args=(series, lab.Here()),
+                                help="At once, in the background; what happens is shown below.")
+            else:
+                turn = st.session_state.get("experiments:turn", 0)  # a new key closes the popover
+                popover = st.popover(f"Start {len(labels)} trainings", icon=":material/play_arrow:", type="primary",
+                                     key=f"start-{series.name}-{turn}", on_change="rerun")
+            lasts = (f" It is trained at a pace, so that it lasts {duration(series.seconds)} on any machine that can "
+                     "keep it up." if series.seconds else "")
+            st.markdown(f"Makes {escaped(', '.join(labels))}.{lasts}", width="stretch")
         if error := st.session_state.pop("experiments:error", None):
             st.error(escaped(error), icon=":material/error:")
-        if popover.open:
+        if popover is not None and popover.open:
             with popover:
                 confirm(series, len(labels))
 
@@ -98,7 +107,8 @@ def begin(series: Series, where: lab.Here | lab.Slurm) -> None:
     try:
         runs = create(store(), series)
         lab.submit_new([run.path for run in runs], where, stack=False)
-        st.session_state["experiments:toast"] = f"{len(runs)} trainings are in the queue."
+        st.session_state["experiments:toast"] = ("It starts in some seconds." if series.seconds else
+                                                 f"{len(runs)} trainings are in the queue.")
     except (StoreError, lab.LabError, OSError) as error:
         st.session_state["experiments:error"] = trouble(error)
 
@@ -115,7 +125,7 @@ def states_row(series: Series, runs: Sequence[Member]) -> None:
             if counts[state]:
                 st.badge(f"{counts[state]} {look.word.lower()}", icon=look.icon, color=look.colour)
         for member in runs:
-            if member.status.state == "running" and member.status.total:
+            if member.status.state == "running" and member.status.total and not series.seconds:  # that has a clock
                 st.markdown(f"{escaped(member.run.id)}: {escaped(history.standing(member.status))}", width="content")
         newest = [member.run.id for member in runs[-MAX_WATCHED:]]
         section = [("section", "Trajectory")] if series.moves else []
@@ -178,7 +188,7 @@ def shipped(study: Study) -> None:
 
 
 def watch(study: Study, series: Series, polling: bool) -> None:
-    """Its runs and its exhibit; every two seconds while one of them trains or waits."""
+    """Its runs and its exhibit; again and again while one of them trains or waits."""
     lab.kick(store().root)
     runs = gather(series)
     if polling and not any(member.status.state in lab.LIVE for member in runs):
@@ -187,6 +197,8 @@ def watch(study: Study, series: Series, polling: bool) -> None:
         states_row(series, runs)
     if exhibit := exhibit_of(series, runs):
         studies.show(exhibit, key=series.name)
+    elif polling and series.seconds:
+        st.info("It starts in some seconds.", icon=":material/hourglass_top:")
     else:
         shipped(study)
     if runs:
@@ -238,7 +250,8 @@ def page() -> None:
     assert series is not None
     start_row(study, series)
     polling = any(lab.status(run.path).state in lab.LIVE for run in members(store(), series))
-    st.fragment(watch, run_every=2.0 if polling else None, key=f"experiment-watch-{series.name}")(study, series,
+    every = SOON if series.seconds else USUAL
+    st.fragment(watch, run_every=every if polling else None, key=f"experiment-watch-{series.name}")(study, series,
                                                                                                   polling)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import streamlit as st
 
+from pages.components.water import water
 from pages.shared.words import escaped
 
 if TYPE_CHECKING:
@@ -21,11 +22,15 @@ MAX_SHOWN = 8  # runs that Compare shows, and evaluations that are offered
 
 def show(exhibit: Exhibit, *, key: str) -> None:
     """All of its figures, side by side where there are several, its note, and where to go on with its runs."""
-    if len(exhibit.figures) == 1:
-        draw(exhibit.figures[0], key)
-    else:
+    from vaecore.studies.exhibit import Survival
+
+    beside = [figure for figure in exhibit.figures if not isinstance(figure, Survival)]
+    for figure in exhibit.figures:
+        if len(beside) == 1 or figure not in beside:
+            draw(figure, key)
+    if len(beside) > 1:
         with st.grid(2, min_column_width=420):
-            for figure in exhibit.figures:
+            for figure in beside:
                 with st.container():
                     draw(figure, key)
     if exhibit.note:
@@ -45,7 +50,7 @@ def show_charts(exhibit: Exhibit, *, key: str) -> None:
 
 def draw(figure: Figure, key: str) -> None:
     """One figure, as its kind is drawn."""
-    from vaecore.studies.exhibit import Costs, Grid, Spreads, Table
+    from vaecore.studies.exhibit import Costs, Grid, Spreads, Survival, Table
 
     match figure:
         case Table():
@@ -56,6 +61,8 @@ def draw(figure: Figure, key: str) -> None:
             spread_chart(figure, key)
         case Costs():
             cost_charts(figure, key)
+        case Survival():
+            water(figure, key=f"{key}-water")
 
 
 def links(exhibit: Exhibit) -> None:

@@ -8,9 +8,10 @@ import math
 import numpy as np
 import pytest
 
-from pages.components import heat, player, serve
+from pages.components import heat, player, serve, water
 from tests.browser.conftest import Call
 from vaecore.charts import curves, plane
+from vaecore.studies.exhibit import Survival
 
 SCRIPTS = sorted(name for name in serve.FILES if name.endswith(".js") and not name.startswith("alone/"))
 
@@ -264,3 +265,25 @@ def test_whoever_follows_a_code_hears_of_every_move(call: Call) -> None:
       return [none, heard, [...m.moved("r").z]];
     }""")
     assert found == [None, [[None, [1, 2], "map"], [[3], [1, 2], "hand"]], [5]]
+
+
+# -- a collapse that is watched --------------------------------------------------------------------
+
+
+def test_a_collapse_moves_evenly_between_its_evaluations(call: Call) -> None:
+    found = Survival("r", True, 8.0, 4, [4.0, 0.5], np.array([0.0, 2.0]), np.array([[2.0, 1.0], [1.0, 0.0]]),
+                     np.array([2.0, 1.0]), np.arange(5.0), np.array([0.25, 0.5, 1.0, 0.5, 0.25]),
+                     np.array([[2.0, 1], [1.5, 0.5], [1.25, 0], [1.5, 0.5], [2, 1]]))
+    shown = call("water/water.js", f"""([e, steps]) => {{
+      const message = m.decode({BYTES});
+      return steps.map(step => [m.moment(message, step), m.planned(message, step)]);
+    }}""", [sent(water.pack(found)), [0, 0.5, 2, 3.5, 9]])
+    assert [each["active"] for each, _ in shown] == [2, 2, 1, 1, 1], "the count is that of the last evaluation"
+    assert [each["kl"] for each, _ in shown] == [[2, 1], [1.75, 0.75], [1, 0], [1, 0], [1, 0]]
+    assert [each["level"] for _, each in shown] == [0.25, 0.375, 1, 0.375, 0.25]
+    assert [each["kl"] for _, each in shown] == [[2, 1], [1.75, 0.75], [1.25, 0], [1.75, 0.75], [2, 1]]
+
+
+@pytest.mark.parametrize(("value", "said"), [(4.0, "4"), (0.0512, "0.051"), (0.01, "0.01"), (123.4, "123")])
+def test_a_variance_is_written_with_two_digits(call: Call, value: float, said: str) -> None:
+    assert call("water/water.js", "e => m.short(e)", value) == said

@@ -309,7 +309,7 @@ def test_claims_and_experiments_are_listed(tmp_path: Path, capsys: pytest.Captur
     assert {row["verdict"] for row in rows} == {"not run"}
     assert said(capsys, "claims", "report", "--store", str(tmp_path)) == []
     listed = {row["experiment"] for row in said(capsys, "experiments", "list")}
-    assert listed == {"gamma", "cyclical", "lagging", "same-data"}
+    assert listed == {"gamma", "cyclical", "lagging", "same-data", "water-filling"}
     assert "Choose one of" in refused(capsys, "claims", "run", "C99", "--store", str(tmp_path))
 
 

@@ -9,7 +9,15 @@ import pytest
 
 from tests.training.runs import small
 from vaecore.config import RunConfig
-from vaecore.schedules.beta import ConstantBeta, CyclicalBeta, LinearBeta, PointsBeta, SigmoidBeta, ramp
+from vaecore.schedules.beta import (
+    ConstantBeta,
+    CyclicalBeta,
+    LinearBeta,
+    PointsBeta,
+    SigmoidBeta,
+    ThereAndBackBeta,
+    ramp,
+)
 from vaecore.schedules.rate import ConstantRate, CosineRate, RestartsRate, StepRate
 from vaecore.schema import ConfigError, parse
 from vaecore.training.build import check
@@ -84,6 +92,32 @@ def test_cyclical_beta_rises_in_its_shape(shape: Any) -> None:
     beta = CyclicalBeta(cycles=2, ramp=0.5, shape=shape)
     assert [beta(50 + step, 100) for step in range(26)] == [ramp(shape, step / 25) for step in range(25)] + [1]
     assert CyclicalBeta(cycles=2, ramp=0.8, shape=shape)(20, 100) == pytest.approx(0.5, abs=1e-15)
+
+
+def test_there_and_back_goes_up_by_equal_factors_and_down_the_same_way() -> None:
+    beta = ThereAndBackBeta(start=2, top=32, level=0.1, stay=0.2)  # up from 100 to 400, down from 600 to 900
+    assert [beta(step, 1000) for step in (0, 50, 100, 900, 950, 999)] == [2] * 6
+    assert [beta(step, 1000) for step in (400, 500, 600)] == pytest.approx([32] * 3, rel=1e-12)
+    assert [beta(step, 1000) for step in (175, 250, 325)] == pytest.approx([4, 8, 16])
+    assert [beta(1000 - step, 1000) for step in range(1, 501)] == [beta(step, 1000) for step in range(1, 501)]
+    rising = [beta(step, 1000) for step in range(100, 401)]
+    assert rising == sorted(rising) and len(set(rising)) == 301
+    assert beta.final() == 2 and max(beta(step, 1000) for step in range(1000)) == 32
+    valley = ThereAndBackBeta(start=4, top=1, level=0, stay=0)
+    assert [valley(step, 8) for step in range(8)] == pytest.approx([4, 8**0.5, 2, 2**0.5, 1, 2**0.5, 2, 8**0.5])
+
+
+def test_there_and_back_has_a_slope(configure: Any) -> None:
+    def chosen(**change: float) -> RunConfig:
+        return configure(small(beta={"kind": "there-and-back", **change}))
+
+    dataset = chosen().data.load()
+    check(chosen(level=0.4, stay=0.03), dataset)  # 12 steps, of which 1.02 rise
+    for change in ({"level": 0.45, "stay": 0.05}, {"level": 0.49, "stay": 0.5}):
+        with pytest.raises(ConfigError, match=r"training\.beta\.level: .*no step of 12 is left to rise in"):
+            check(chosen(**change), dataset)
+    with pytest.raises(ConfigError, match=r"training\.beta\.start"):
+        chosen(start=0)
 
 
 def test_points_are_joined_by_straight_lines_and_level_outside() -> None:
@@ -167,7 +201,7 @@ def test_a_ramp_that_leaves_no_step_level_is_refused(configure: Any) -> None:
 @pytest.mark.parametrize(("beta", "first"), [
     (ConstantBeta(), 0), (LinearBeta(fraction=0.5), 50), (SigmoidBeta(fraction=0.25), 25),
     (LinearBeta(fraction=1), 100), (CyclicalBeta(cycles=4, ramp=0.6), 90), (CyclicalBeta(cycles=4, ramp=1), 100),
-    (PointsBeta(points=((0.0, 1.0), (0.2, 0.0), (0.7, 1.0))), 70)])
+    (PointsBeta(points=((0.0, 1.0), (0.2, 0.0), (0.7, 1.0))), 70), (ThereAndBackBeta(level=0.2), 80)])
 def test_settled_is_from_the_last_arrival_on(beta: Any, first: int) -> None:
     """Level parts of earlier cycles and points passed on the way are not the end."""
     assert [beta.settled(step, 100) for step in range(101)] == [step >= first for step in range(101)]

@@ -92,6 +92,17 @@ def linear_active(gamma: Vector, data: Moments, latent_size: int) -> NDArray[np.
     return np.asarray((data.eigenvalues[:latent_size, None] > gamma).sum(0))
 
 
+def linear_kl(gamma: Vector, data: Moments, latent_size: int) -> Vector:
+    """KL of each dimension of the best linear VAE at each gamma, (G, r), the largest first: half log(lambda / gamma),
+    0 of the eigenvalues below.
+
+    Reverse water-filling: gamma is the level of the water, and what lies under it is not coded. A weight beta of the KL
+    has the same optimum as beta times gamma, as both weigh the squared error against the KL.
+    """
+    kept = np.maximum(data.eigenvalues[None, :latent_size], gamma[:, None])
+    return np.asarray(0.5 * np.log(kept / gamma[:, None]))
+
+
 def kept_cost(gamma: Vector, data: Moments, rate: float, error: float) -> Vector:
     """Cost at each gamma of one solution left as it is: its KL `rate`, its squared error `error` an observation."""
     return np.asarray(rate + 0.5 * (data.size * np.log(2 * np.pi * gamma) + error / gamma))

@@ -77,6 +77,7 @@ class _Model(Untrusted):
 
 class _Beta(_Kind):
     value: float | None = None
+    start: float | None = None
     end: float | None = None
     fraction: float = 0.0
     points: tuple[tuple[float, float], ...] = ()
@@ -86,6 +87,8 @@ class _Beta(_Kind):
         """Where it ends; None where that is not said."""
         if self.kind == "points":
             return self.points[-1][1] if self.points else None
+        if self.kind == "there-and-back":
+            return self.start
         return self.value if self.kind == "constant" else self.end
 
 
@@ -145,10 +148,10 @@ def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
         return Verdict("unknown", ("Nothing has been learned yet: this is the untrained model.",))
     total, size = last.rate, len(last.activity)
     sentences = [f"{last.active} of {size} dimension{_s(size)} active; KL {_nats(total)}{_informations(last)}."]
-    if (rising := _rising(last, metrics, config.training)) is not None:
-        beta, final = rising
-        return Verdict("early", (*sentences, "Too early for a verdict: β is still rising, "
-                                             f"{beta:.2g} of {final:.2g} at step {last.step:,.0f}."))
+    if (moving := _moving(last, metrics, config.training)) is not None:
+        beta, final = moving
+        way = f"is still rising, {beta:.2g} of" if beta < final else f"has not come back, {beta:.2g} instead of"
+        return Verdict("early", (*sentences, f"Too early for a verdict: β {way} {final:.2g} at step {last.step:,.0f}."))
     sentences += _deaths(rows, metrics)
     lag = _spread_ratio(metrics.snapshots, last.step)
     lagging = lag is not None and lag < LAGGING
@@ -230,16 +233,17 @@ def _row(line: Mapping[str, Any], moves: bool) -> _Row | None:
     return row if all(map(math.isfinite, [row.step, row.rate, *row.activity, *informations])) else None
 
 
-def _rising(last: _Row, metrics: Metrics, training: _Training) -> tuple[float, float] | None:
+def _moving(last: _Row, metrics: Metrics, training: _Training) -> tuple[float, float] | None:
     """Beta before the last evaluation and where it ends, while it is below that; None once it is there.
 
-    At the end of training there is nothing to wait for.
+    One that goes up and comes back may be above it, too. At the end of training there is nothing to wait for.
     """
     beta, final = _beta(metrics, last.step), training.beta.final
     if beta is None or final is None or training.epochs is None:
         return None
     over = last.epoch is not None and last.epoch >= training.epochs
-    return (beta, final) if beta < final * (1 - 1e-6) and not over else None
+    away = beta < final * (1 - 1e-6) or (training.beta.kind == "there-and-back" and beta > final * (1 + 1e-6))
+    return (beta, final) if away and not over else None
 
 
 def _deaths(rows: Sequence[_Row], metrics: Metrics) -> list[str]:

@@ -160,4 +160,46 @@ class PointsBeta(BetaSchedule):
         return step >= self.points[-1][0] * total
 
 
-Beta = Annotated[LinearBeta | ConstantBeta | SigmoidBeta | CyclicalBeta | PointsBeta, Field(discriminator="kind")]
+class ThereAndBackBeta(BetaSchedule):
+    """Up and down again, so slowly that the model follows: dimensions die one after another, and come back.
+
+    Level at first, until there is something to lose; then by equal factors up to the top, where it stays for a moment,
+    and as slowly down again, to be level until the end.
+    """
+
+    kind: Literal["there-and-back"] = "there-and-back"
+    start: float = option(1.0, "Beta at both ends.", gt=0, le=1e4)
+    top: float = option(100.0, "Beta half way.", symbol="β", gt=0, le=1e4)
+    level: float = option(0.1, "Share of training that is level at first, and again at the end.", unit="of training",
+                          ge=0, lt=0.5)
+    stay: float = option(0.05, "Share of training that is spent at the top.", unit="of training", ge=0, lt=1)
+
+    def __call__(self, step: int, total: int) -> float:
+        # How far it is from the nearer end, as a share of training, less what is level there.
+        way = min(step, total - step) / max(1, total) - self.level
+        slope = self._slope
+        if way <= 0:
+            return self.start
+        return self.top if way >= slope else self.start * (self.top / self.start) ** (way / slope)
+
+    @property
+    def _slope(self) -> float:
+        """Share of training in which it rises, and falls."""
+        return max(0.0, 0.5 * (1 - self.stay) - self.level)
+
+    def final(self) -> float:
+        return self.start
+
+    def settled(self, step: int, total: int) -> bool:
+        return step >= total * (1 - self.level)
+
+    def check(self, total: int) -> None:
+        """There is a slope, of one step at least."""
+        if total and self._slope * total < 1:
+            raise problem("training.beta.level", self.level, f"with {self.level:g} level at each end and "
+                          f"{self.stay:g} at the top no step of {total:,} is left to rise in.",
+                          "Make both smaller, or train longer.", ("training.beta.level=0.1", "training.beta.stay=0.05"))
+
+
+Beta = Annotated[LinearBeta | ConstantBeta | SigmoidBeta | CyclicalBeta | PointsBeta | ThereAndBackBeta,
+                 Field(discriminator="kind")]

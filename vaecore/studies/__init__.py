@@ -48,6 +48,7 @@ STUDIES: tuple[Study, ...] = tuple(import_module(f"{__name__}.{name}").STUDY for
     "c27_sentences",
     "e07_direction",
     "same_data",
+    "water_filling",
 ))
 CLAIMS: dict[str, Study] = {study.id: study for study in STUDIES if study.rule}
 EXPERIMENTS: dict[str, Study] = {study.series.name: study for study in STUDIES if study.series}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vaecore.evaluate.gamma import Moments, Solution
+from vaecore.evaluate.gamma import Moments, Solution, Vector
 from vaecore.evaluate.lagging import Spread
 from vaecore.studies.columns import COLUMNS
 
@@ -62,7 +62,28 @@ class Costs:
     learned: Solution | None
 
 
-Figure = Table | Grid | Spreads | Costs
+@dataclass(frozen=True, eq=False)
+class Survival:
+    """Which dimensions live while a level of water rises and falls: found by a run so far, and what the optimum is.
+
+    E evaluations, S points over the whole training, r dimensions, the largest KL first: which dimension of the code it
+    is may change.
+    """
+
+    run: str
+    live: bool  # more evaluations are to come
+    seconds: float  # that the whole training takes at its pace
+    total: int  # steps of the whole training
+    variances: Sequence[float]  # (r,) of the data's directions, descending
+    steps: Vector  # (E,)
+    kl: Vector  # (E, r) nats
+    active: Vector  # (E,)
+    plan_steps: Vector  # (S,)
+    level: Vector  # (S,) beta sigma^2
+    plan: Vector  # (S, r) nats, of the optimum
+
+
+Figure = Table | Grid | Spreads | Costs | Survival
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ class Series:
     exhibit: Callable[[Sequence[Member]], Exhibit | None]
     title: str = ""  # where it is not the study's
     moves: bool = False  # where the points of a snapshot go is what is to be seen
+    seconds: float = 0.0  # that it lasts, by the pace of its trainings: it is started by one click, to be watched
 
 
 @dataclass(frozen=True)

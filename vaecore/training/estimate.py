@@ -68,8 +68,9 @@ def estimate(config: RunConfig, *, budget: float = 0.6) -> Estimate:
     plain = course.total + evaluations * share
     inference = config.training.inference
     most = course.total * inference.most if isinstance(inference, Aggressive) else 0
-    return Estimate(model.parameter_count, course.total, per_step * plain, per_step * (plain + most),
-                    wall / spent, per_step * evaluations * share)
+    paced = course.total / config.training.pace if config.training.pace else 0.0  # seconds that it takes at least
+    return Estimate(model.parameter_count, course.total, max(paced, per_step * plain),
+                    max(paced, per_step * (plain + most)), wall / spent, per_step * evaluations * share)
 
 
 def in_all(configs: Sequence[RunConfig], measured: Callable[[RunConfig], tuple[float, float]]) -> tuple[float, float]:

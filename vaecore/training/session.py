@@ -50,6 +50,7 @@ from vaecore.training.validation import Evaluation, evaluate
 
 FLUSH_SECONDS = 0.5  # how long steps may wait on the device before they are written
 CHECKPOINT_SECONDS = 60.0  # between evaluations
+WAIT_SECONDS = 0.2  # after which a training that waits for its pace looks whether it is to stop
 EVALUATION_SEED = 1_234  # the same noise at every evaluation, whatever the training drew
 EXAMPLE_COUNT = 64  # test observations that travel with a run
 EXAMPLE_BYTES = 4 * 2**20  # and so many bytes at most of clips, but four, and of what is fitted on all observations
@@ -66,6 +67,7 @@ def train(folder: Path, control: Control, ranks: Ranks | None = None) -> Outcome
     try:
         with session.opened():
             while (outcome := session.due()) is None:
+                session.wait()
                 session.stepped(complete=session.course.advance(session.step))
             session.closed(outcome)
             return outcome
@@ -192,6 +194,12 @@ class Session:
             print(f"stopped early: no better validation objective in {self.since_best} evaluations", flush=True)
             return "finished"
         return None
+
+    def wait(self) -> None:
+        """Wait until the next step is due, of a training with a pace; a wish to stop ends that."""
+        pace = self.config.training.pace
+        while pace and (left := self.step / pace - self._elapsed()) > 0 and not self.control.stop_requested():
+            time.sleep(min(left, WAIT_SECONDS))
 
     def stepped(self, *, complete: bool) -> None:
         """After an update, the last of its step where that is `complete`: write, evaluate and save what is due."""

@@ -143,6 +143,23 @@ def test_without_its_data_it_cannot_be_started(store: Store, monkeypatch: pytest
     assert not store.runs()
 
 
+def test_what_is_watched_starts_by_one_click(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No popover, nothing measured: the click queues it, and the page looks often."""
+    def measured(_: object) -> tuple[float, float]:
+        raise AssertionError("nothing is measured before it starts")
+
+    monkeypatch.setattr(measure, "seconds", measured)
+    at = page("water-filling")
+    assert "it lasts 40 s on any machine that can keep it up" in demo.words(at)
+    at.button(key="start-now-water-filling").click().run()
+    assert not at.exception, at.exception
+    [run] = store.runs()
+    assert run.id == "water-filling" and lab.status(run.path).state == "queued"
+    assert run.about()["experiment"] == "water-filling"
+    said = demo.words(at)
+    assert "It starts in some seconds" in said and "Nothing to see yet" not in said
+
+
 # -- views -----------------------------------------------------------------------------------------
 
 

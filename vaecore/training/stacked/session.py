@@ -71,6 +71,8 @@ class _Members:
                 print(f"stacked: one of {len(members)} models that take their steps at once", flush=True)
         rows = {place: row for row, place in enumerate(members)}
         while 2 * len(self.sessions) > len(members):
+            for session in self.sessions.values():
+                session.wait()
             stack.update({rows[place]: session.step for place, session in self.sessions.items()})
             for place in list(self.sessions):
                 with self._of(place):
@@ -86,6 +88,7 @@ class _Members:
         for place in list(self.sessions):
             with self._of(place):
                 while place in self.sessions:
+                    self.sessions[place].wait()
                     self.sessions[place].stepped(complete=self.sessions[place].course.advance(
                         self.sessions[place].step))
                     self._ask(place)

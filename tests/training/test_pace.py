@@ -1,0 +1,79 @@
+"""The pace of a training that is watched: it waits, loses nothing by it, and is told in estimates."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.training.runs import Start, read, small, timeless
+from vaecore.store import Run
+from vaecore.training import session
+from vaecore.training.course import Course
+from vaecore.training.estimate import estimate
+
+
+class Clock:
+    """A clock that all but stands still while nobody sleeps."""
+
+    def __init__(self) -> None:
+        self.now, self.slept = 1_000.0, list[float]()
+
+    def monotonic(self) -> float:
+        self.now += 1e-7
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(session, "time", SimpleNamespace(
+        monotonic=made.monotonic, sleep=made.sleep, process_time=time.process_time))
+    return made
+
+
+def test_it_waits_for_its_pace_and_ends_with_the_same_bits(start: Start, clock: Clock) -> None:
+    folder = start(small(pace=4))  # 12 steps
+    seconds = {line["step"]: line["seconds"] for line in read(folder).evaluations}
+    assert seconds == {0: 0.0, 4: 0.75, 8: 1.75, 12: 2.75}, "step n begins n / pace seconds after the beginning"
+    assert Run(folder).summary()["seconds"] == 2.75 and max(clock.slept) <= session.WAIT_SECONDS
+    clock.slept.clear()
+    plain = start(small(), name="plain")
+    assert not clock.slept
+    assert timeless(folder) == timeless(plain)
+
+
+def test_where_the_machine_is_slower_it_never_waits(start: Start, clock: Clock, monkeypatch: pytest.MonkeyPatch
+                                                    ) -> None:
+    plain = Course.advance
+
+    def slow(course: Course, step: int) -> bool:
+        clock.now += 1.0
+        return plain(course, step)
+
+    monkeypatch.setattr(Course, "advance", slow)
+    start(small(pace=4))
+    assert not clock.slept
+
+
+def test_a_wish_to_stop_ends_the_wait(start: Start, clock: Clock, watch: Callable[..., Any]) -> None:
+    class Impatient(watch):  # type: ignore[misc,valid-type]
+        def stop_requested(self) -> bool:
+            return len(clock.slept) >= 3
+
+    folder = start(small(pace=0.001), control=Impatient())
+    assert clock.slept == [session.WAIT_SECONDS] * 3
+    assert len(read(folder).steps["step"]) == 2, "the first at once, the second as the wait ends"
+
+
+def test_an_estimate_is_at_least_what_the_pace_asks_for(configure: Callable[[dict[str, Any]], Any]) -> None:
+    paced = estimate(configure(small(pace=0.1)), budget=0.01)
+    assert paced.seconds == paced.at_most == pytest.approx(120)
+    assert estimate(configure(small(pace=1e6)), budget=0.01).seconds < 100
