@@ -98,7 +98,7 @@ class Published:
         return f"{'≥ ' if self.bound else ''}{self.value:,.{digits}f}{spread} {unit}".strip().replace("-", "−")
 
     def origin(self) -> str:
-        """Where it was read and how, and its whole setting."""
+        """The source, how it was read, and the whole setting, in two sentences."""
         return f"{self.source}; {TAGS[self.tag]}. {self.setting.words()}."
 
     def as_dict(self) -> dict[str, Any]:

@@ -31,8 +31,7 @@ app = typer.Typer()
 
 @app.command()
 def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Everything known of a run: state, configuration, numbers, what was published beside them, what its data were, the
-    end of its log."""
+    """Everything known of a run: state, configuration, numbers and published ones, what its data were, its log's end."""
     from vaecore import literature
     from vaecore.provenance import of_run
 

@@ -64,7 +64,7 @@ class Costs:
 
 @dataclass(frozen=True, eq=False)
 class Survival:
-    """Which dimensions live while a level of water rises and falls: found by a run so far, and what the optimum is.
+    """Dimensions of a code that live while the level of the water rises and falls, found by a run and at the optimum.
 
     E evaluations, S points over the whole training, r dimensions, the largest KL first: which dimension of the code it
     is may change.

@@ -54,7 +54,7 @@ class Life:
 
 
 def levels(config: RunConfig, steps: np.ndarray, total: int) -> np.ndarray:
-    """beta sigma^2 at each of the steps; raises `ValueError` where the optimum of the model has no closed form."""
+    """The level beta sigma^2 at each of the steps; raises `ValueError` for a model without a closed form."""
     model = config.model
     if not (isinstance(model, VAEConfig) and isinstance(model.network, LinearConfig)
             and isinstance(model.likelihood, GaussianFixedConfig)):

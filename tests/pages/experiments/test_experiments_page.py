@@ -274,7 +274,7 @@ def test_monitor_is_linked_with_the_newest_eight(store: Store) -> None:
 
 
 def test_an_experiment_is_its_name() -> None:
-    assert list(SERIES) == ["lagging", "gamma", "cyclical", "same-data"]
+    assert list(SERIES) == ["lagging", "gamma", "cyclical", "same-data", "water-filling"]
     assert all(name == each.name for name, each in SERIES.items())
 
 
