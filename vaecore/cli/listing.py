@@ -31,7 +31,7 @@ app = typer.Typer()
 
 @app.command()
 def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = False) -> None:
-    """Everything known of a run: state, configuration, numbers and published ones, what its data were, its log's end."""
+    """Everything known of a run: state, configuration, numbers beside published ones, its data, the end of its log."""
     from vaecore import literature
     from vaecore.provenance import of_run
 

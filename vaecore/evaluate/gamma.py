@@ -95,8 +95,9 @@ def linear_active(gamma: Vector, data: Moments, latent_size: int) -> NDArray[np.
 def linear_kl(gamma: Vector, data: Moments, latent_size: int) -> Vector:
     """KL of each dimension of the best linear VAE at each gamma, (G, r), the largest first.
 
-    It is half log(lambda / gamma), and 0 of the eigenvalues below. Reverse water-filling: gamma is the level of the water, and what lies under it is not coded. A weight beta of the KL
-    has the same optimum as beta times gamma, as both weigh the squared error against the KL.
+    It is half log(lambda / gamma), and 0 of the eigenvalues below. Reverse water-filling: gamma is the level of the
+    water, and what lies under it is not coded. A weight beta of the KL has the same optimum as beta times gamma: both
+    weigh the squared error against the KL.
     """
     kept = np.maximum(data.eigenvalues[None, :latent_size], gamma[:, None])
     return np.asarray(0.5 * np.log(kept / gamma[:, None]))
