@@ -41,6 +41,17 @@ def test_every_preset_loads_and_goes_both_ways() -> None:
         preset("../presets/vae-mnist")
 
 
+def test_the_lectures_first_comparison_is_of_one_likelihood() -> None:
+    """PCA, autoencoder and VAE of the same grey digits, with codes of one size, scored alike: their nats compare."""
+    pca, ae, vae = (preset(name) for name in ("pca-mnist", "ae-mnist", "vae-gaussian-mnist"))
+    assert pca.data == ae.data == vae.data and pca.data.pixels == "grey"  # type: ignore[union-attr]
+    for config in (ae, vae):
+        assert config.model.scored_by() == pca.model.scored_by() == "gaussian-learned"
+        assert config.model.latent_size == pca.model.latent_size  # type: ignore[union-attr]
+    assert ae.model.network == vae.model.network  # type: ignore[union-attr]
+    assert (ae.training.epochs, ae.training.learning_rate) == (vae.training.epochs, vae.training.learning_rate)
+
+
 network = st.one_of(
     st.builds(LinearConfig),
     st.builds(MLPConfig, hidden=st.lists(st.integers(1, 8192), min_size=1, max_size=4).map(tuple)),

@@ -13,6 +13,7 @@ import pytest
 
 import vaecore
 from vaecore import lab, permission, shelf
+from vaecore.cli import fitting
 from vaecore.cli.evaluating import _evaluated
 from vaecore.config import preset
 from vaecore.data import cache, fetching
@@ -31,6 +32,7 @@ from vaecore.store import Run, Store
 from vaecore.studies import STUDIES, run_study
 from vaecore.sweeps import keeping, tending
 from vaecore.sweeps.declared import Sweep, Values
+from vaecore.training import fitted
 
 ROOT = Path(vaecore.__file__).parent
 SWEEP = Sweep(name="sizes", base=preset("vae-mnist").model_dump(mode="json"),
@@ -98,6 +100,8 @@ ACTS: dict[str, Callable[[Lab], Any]] = {
     "sweeps.tending.start": lambda at: tending.start(at.store, None),  # type: ignore[arg-type]
     "sweeps.tending.resume": lambda at: tending.resume(at.store, "sizes"),
     "sweeps.tending.stop": lambda at: tending.stop(at.store, "sizes"),
+    "training.fitted.fit_prior": lambda at: fitted.fit_prior(at.store, at.run),
+    "cli.fitting.fit_prior": lambda _: fitting.fit_prior("mine"),
     "sweeps.tending.tend": lambda at: tending.tend(at.store, "sizes"),
 }
 

@@ -22,7 +22,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
@@ -297,12 +297,14 @@ class Store:
         raise StoreError(f"There is no run '{reference}' in {self.root}.{told} `vaecore runs` lists those there are.")
 
     def create(self, config: RunConfig, name: str = "", *, parent: dict[str, Any] | None = None,
-               experiment: str = "", point: Mapping[str, Any] | None = None) -> Run:
+               experiment: str = "", point: Mapping[str, Any] | None = None,
+               fill: Callable[[Path], object] | None = None) -> Run:
         """A new run's folder with its `config.json`; `name` is taken as it is, or made from what was changed.
 
         `about.json` beside it says what it is in words, so that a list of runs can be drawn without torch, of which
         run it is a fork, to which experiment it belongs, and which `point` of a sweep it is; where a name was made
-        or it is a point, the title that goes with it.
+        or it is a point, the title that goes with it. What else it is to hold from its first moment `fill` writes into
+        its folder.
         """
         permission.require("make a run")
         self.require_own()
@@ -318,6 +320,8 @@ class Store:
         clear_deleted(making.parent)
         try:
             write_bytes_atomic(making / "config.json", config.to_json().encode())
+            if fill is not None:
+                fill(making)
             for path, title in places:
                 write_json_atomic(making / "about.json", {
                     **config.about(), "parent": parent, "experiment": experiment,
@@ -329,10 +333,15 @@ class Store:
             raise
         raise AssertionError  # the places do not end without a word
 
+    def require_free(self, name: str) -> None:
+        """Pass where a new run can be called `name`; raises `StoreError` where it cannot, or another one is."""
+        if (self.root / "runs" / checked_name(name)).exists():
+            raise _taken(name)
+
     def _named(self, name: str) -> Iterator[tuple[Path, str]]:
         """Where a run called `name` goes, whose title that is."""
         yield self.root / "runs" / name, ""
-        raise StoreError(f"There is already a run called '{name}'. Choose another name, or remove that one.")
+        raise _taken(name)
 
     def _unnamed(self, config: RunConfig) -> Iterator[tuple[Path, str]]:
         """Where a run goes that is called by what was changed, with a number where one is so called; its title."""
@@ -388,6 +397,10 @@ class Store:
         if name := self.listed_as:
             raise StoreError(f"{self.root} is only read here: {shared_stores.SHARED} lists it as '{name}'. Take it out "
                              "of that list to write to it.")
+
+
+def _taken(name: str) -> StoreError:
+    return StoreError(f"There is already a run called '{name}'. Choose another name, or remove that one.")
 
 
 def _runs_in(folder: Path) -> list[Path]:

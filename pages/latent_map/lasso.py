@@ -124,7 +124,7 @@ def statistics(some: Selection) -> None:
 def likelihood(name: str, some: Selection) -> None:
     """log p(x) by importance sampling, on demand: it takes seconds."""
     checkpoint = some.map.population.checkpoint
-    if not checkpoint.has_prior:
+    if not checkpoint.has_prior or checkpoint.model.point_codes:
         return
     key = f"lasso-weighed-{name}"
     stamps = checkpoints.stamps(checkpoint.run)

@@ -249,6 +249,12 @@ def pick_several(label: str, *, page: str, among: list[Run] | None = None, first
     return [runs[name] for name in chosen]
 
 
+def choose(name: str, key: str = "run") -> None:
+    """Make a run the one that `pick` shows, as if it had been picked there: for a button's callback."""
+    st.session_state[key] = name
+    _another(key)
+
+
 def choose_several(names: list[str], page: str) -> None:
     """Make `names` the choice of runs, as if they had been picked on `page`."""
     st.session_state[CHOSEN], st.session_state[CHOSEN_ON] = names, page

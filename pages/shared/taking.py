@@ -87,8 +87,9 @@ def _codes(found: Checkpoint | CrossModal) -> None:
                                                 help="Which observations.")
         ending = st.segmented_control("File", ENDINGS, default=".csv", required=True, key="taking-codes",
                                       help="CSV for spreadsheets, NPZ for NumPy, Parquet for data frames.")
-        kl = found.has_prior and st.toggle("KL by dimension", key="taking-kl",
-                                           help="A column more for each dimension, in nats.")
+        charged = found.has_prior and not found.model.point_codes
+        kl = charged and st.toggle("KL by dimension", key="taking-kl",
+                                   help="A column more for each dimension, in nats.")
         if reason := _not_here(run, split, sum(found.model.latents.values()) * (3 if kl else 2)):
             st.caption(escaped(reason))
             return

@@ -10,6 +10,7 @@ import streamlit as st
 
 from pages.shared import pictures
 from pages.shared.words import escaped
+from pages.traverse import fitting
 from vaecore.memory import held
 from vaecore.probability.saturation import saturated
 from vaecore.store import StoreError
@@ -34,10 +35,13 @@ KINDS = {
                  "(Takahashi et al. 2019). Drawn here as smoothed, weighted draws."),
     "conditional": ("Conditional", "A Gaussian, or a mixture, for each label or covariate. Drawn here is its average "
                     "over those of the data."),
+    "fitted": ("Gaussian mixture, fitted afterwards", "A weighted sum of Gaussians, fitted to the codes of the "
+               "training split of a model that was trained without it (Ghosh et al. 2020)."),
 }
 PLANE_HELP = ("Blue: where codes of data lie, the average of the posteriors q(z|x), 99 % of it, darker where it is "
               "denser. Orange: lines within which half and nine tenths of the prior lie. Where they part, samples from "
               "the prior are decoded from places that no image was encoded to.")
+POINTS_HELP = " A code of this model is a point: each is drawn as a small Gaussian around it."
 CURVE_HELP = "The same for one latent dimension at a time: its density under the prior and under the codes of data."
 AGGREGATE_HELP = ("KL(q(z)||p(z)), in nats: how far the codes of data taken together lie from the prior. 0 where both "
                   "are the same. Measured on the validation set.")
@@ -60,6 +64,7 @@ def panel(checkpoint: Checkpoint) -> None:
     """All of it."""
     if not checkpoint.has_prior:
         st.info("This family has no prior: nothing says where its codes should lie.", icon=":material/info:")
+        fitting.offer(checkpoint)
         return
     name, says = KINDS.get(_kind(checkpoint), ("p(z)", ""))
     st.markdown(f"**Prior: {name}.** {says}")
@@ -68,10 +73,26 @@ def panel(checkpoint: Checkpoint) -> None:
     parts(checkpoint)
     if checkpoint.classes:
         labels(checkpoint)
+    fitting.offer(checkpoint)
 
 
 def figures(checkpoint: Checkpoint) -> None:
     """Numbers of the summary that compare both."""
+    from vaecore.training.fitted import PriorFit
+
+    entries = [] if checkpoint.model.point_codes else _charged(checkpoint)
+    if fit := PriorFit.of_run(checkpoint.run) if _kind(checkpoint) == "fitted" else None:
+        entries += [(name, _nats(value), help) for name, value, help in fitting.told(fit)]
+    with st.container(horizontal=True, gap="large"):
+        for label, value, help in entries:
+            st.metric(label, value, help=help, width="content")
+    if any(value == "–" for _, value, _ in entries):
+        st.caption(f"A dash: not measured when this run was trained. `vaecore diagnose {escaped(checkpoint.run.id)}` "
+                   "measures it.")
+
+
+def _charged(checkpoint: Checkpoint) -> list[tuple[str, str, str]]:
+    """What the code of each observation costs under the prior: name, value and what it is."""
     from vaecore.explore.prior import normaliser
 
     found: Any = checkpoint.summary
@@ -92,12 +113,7 @@ def figures(checkpoint: Checkpoint) -> None:
         entries += [("KL, its own", _nats(found_own.own), OWN_HELP.format(count=found_own.count,
                                                                           most=math.log(found_own.count))),
                     ("KL, others", _nats(found_own.others), OTHERS_HELP.format(source=found_own.source))]
-    with st.container(horizontal=True, gap="large"):
-        for label, value, help in entries:
-            st.metric(label, value, help=help, width="content")
-    if any(value == "–" for _, value, _ in entries):
-        st.caption(f"A dash: not measured when this run was trained. `vaecore diagnose {escaped(checkpoint.run.id)}` "
-                   "measures it.")
+    return entries
 
 
 def beside(checkpoint: Checkpoint, both: Pair) -> None:
@@ -106,11 +122,11 @@ def beside(checkpoint: Checkpoint, both: Pair) -> None:
 
     from pages.traverse.prior_figure import curve_figure, plane_figure
 
-    order = checkpoint.order
+    order, points = checkpoint.order, POINTS_HELP if checkpoint.model.point_codes else ""
     with st.grid(2, min_column_width=420):
         if len(order) > 1:
             with st.container():
-                st.subheader("Two dimensions", anchor=False, help=PLANE_HELP)
+                st.subheader("Two dimensions", anchor=False, help=PLANE_HELP + points)
                 with st.container(horizontal=True):
                     x = _dimension("Across", checkpoint, order[0], "prior-x")
                     y = _dimension("Up", checkpoint, order[1], "prior-y")
@@ -120,7 +136,7 @@ def beside(checkpoint: Checkpoint, both: Pair) -> None:
                     st.plotly_chart(plane_figure(both.plane((x, y))), key="prior-plane", config=STILL,
                                     alt=f"Prior and aggregated posterior in z{x} and z{y}")
         with st.container():
-            st.subheader("One dimension", anchor=False, help=CURVE_HELP)
+            st.subheader("One dimension", anchor=False, help=CURVE_HELP + points)
             with st.container(horizontal=True):
                 one = _dimension("Dimension", checkpoint, order[0], "prior-one")
             st.plotly_chart(curve_figure(both.curve(one)), key="prior-curve", config=STILL,

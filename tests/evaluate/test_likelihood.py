@@ -23,8 +23,16 @@ from vaecore.evaluate.likelihood import (
 from vaecore.evaluate.naive import estimates
 from vaecore.models import AEConfig, Batch, Family, PCAConfig, VAEConfig
 from vaecore.nets import LinearConfig
+from vaecore.probability.full_covariance import FullMixture
 from vaecore.probability.likelihoods import GaussianFixedConfig, Observation
-from vaecore.probability.priors import ConditionalConfig, ImplicitConfig, MixtureConfig, PriorConfig, StandardConfig
+from vaecore.probability.priors import (
+    ConditionalConfig,
+    FittedConfig,
+    ImplicitConfig,
+    MixtureConfig,
+    PriorConfig,
+    StandardConfig,
+)
 from vaecore.studies import c03_naive
 
 SIGMA = 0.7
@@ -105,6 +113,24 @@ def test_meets_it_for_each_observation() -> None:
         weights = importance_log_weights(model, {"vector": x}, 20_000, noise())
     assert weights.shape == (20_000, 12) and weights.dtype == torch.double
     torch.testing.assert_close(weights.logsumexp(0) - math.log(20_000), exact(model, x), atol=0.05, rtol=0)
+
+
+@torch.no_grad()
+def test_meets_it_under_a_mixture_with_whole_covariances() -> None:
+    """Of x = W z + b + noise with z from a mixture, p(x) is the mixture of N(W m + b, W S W' + sigma^2 I)."""
+    model = linear(prior=FittedConfig(components=2))
+    prior = model.latent_prior
+    mean, factor = torch.tensor([[-1.5, 0.5], [1.0, -1.0]]), torch.tensor([[[0.8, 0.0], [0.6, 0.3]],
+                                                                          [[0.5, 0.0], [-0.4, 0.9]]])
+    prior.hold(FullMixture(mean, factor, torch.tensor([0.3, 0.7]).log()))
+    with_a_wide_proposal(model)
+    x, (w, b) = data(), (part.double() for part in loadings(model))
+    whole = w @ (factor @ factor.mT).double() @ w.T + SIGMA**2 * torch.eye(len(w)).double()
+    parts = torch.distributions.MultivariateNormal(mean.double() @ w.T + b, whole).log_prob(x.double()[:, None])
+    truth = (parts + torch.tensor([0.3, 0.7]).double().log()).logsumexp(1)
+    weights = importance_log_weights(model, {"vector": x}, 20_000, noise(3))
+    torch.testing.assert_close(weights.logsumexp(0) - math.log(20_000), truth, atol=0.08, rtol=0)
+    assert float((exact(model, x) - truth).abs().mean()) > 0.5  # under N(0, I) it is another number
 
 
 @torch.no_grad()

@@ -10,7 +10,7 @@ import torch
 
 from vaecore.evaluate.disentanglement import mean_correlation
 from vaecore.probability.gaussian import DiagonalGaussian
-from vaecore.studies import c03_naive, c26_signal
+from vaecore.studies import Bench, c03_naive, c24_fitted_prior, c26_signal
 from vaecore.studies.base import Result
 from vaecore.studies.exhibit import Table
 from vaecore.training.feed import Feed
@@ -92,3 +92,52 @@ def test_c26_shows_both_signals_and_what_the_bound_lacks() -> None:
     assert [row["Gradient"] for row in signal.rows] == ["IWAE", "IWAE, DReG"]
     assert signal.rows[1]["K = 100"] == pytest.approx(3.0) and signal.rows[0]["K = 100"] == pytest.approx(0.03)
     assert gap.rows[0]["K = 1,000"] == pytest.approx(0.001)
+
+
+# -- C24 -------------------------------------------------------------------------------------------
+
+
+def fitted(ae: float = 20.0, wae: float = 20.0, vae: float = 45.0, spread: float = 0.5, count: int = 3
+           ) -> list[dict[str, Any]]:
+    """Before it is 50 for all of them; the values are those under the mixture, and move by seed."""
+    after = {"AE": ae, "WAE": wae, "VAE": vae}
+    return [{"model": name, "prior": prior, "seed": seed, c24_fitted_prior.QUALITY: value}
+            for name in after for seed in range(count) for prior, value in (
+                (c24_fitted_prior.BEFORE[name], 50.0), (c24_fitted_prior.MIXTURE, after[name] + spread * (seed - 1)))]
+
+
+def test_c24_holds_where_every_half_does() -> None:
+    found = c24_fitted_prior.finding(fitted())
+    assert found.reproduced and "AE 50.0 ± 0.0 under one Gaussian, 20.0 ± 1.2 under the mixture" in found.summary
+
+
+@pytest.mark.parametrize(("table", "says"), [
+    (fitted(ae=26.0), "the distance of the AE is not halved"),
+    (fitted(wae=25.0), "the distance of the WAE is not halved"),
+    (fitted(ae=51.0), "samples of the AE are not better"), (fitted(vae=50.1), "samples of the VAE are not better"),
+    (fitted(vae=48.0, spread=3.0), "samples of the VAE are not better"),
+    (fitted(count=1), "samples of the WAE are not better")])
+def test_c24_refuses_each_half(table: list[dict[str, Any]], says: str) -> None:
+    found = c24_fitted_prior.finding(table)
+    assert not found.reproduced and says in found.summary.partition("What fails")[2]
+
+
+def test_the_rows_of_c24_are_of_one_model_under_each_prior(start: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+                                                           ) -> None:
+    class Pixels:
+        """A judge whose features are the pixels."""
+
+        def features(self, images: torch.Tensor) -> Any:
+            return images.flatten(1).double().numpy()[:, ::8]
+
+    monkeypatch.setattr(c24_fitted_prior, "classifier", lambda *_, **__: Pixels())
+    small = {"data": {"name": "digits", "train_limit": 400}, "training": {"epochs": 5, "batch_size": 40}}
+    for name, family in (("AE", "ae"), ("VAE", "vae")):
+        model = {"family": family, "latent_size": 2, "network": {"kind": "mlp", "hidden": [16]}}
+        done = start({**small, "model": model}, name=family)
+        bench = Bench(done.parents[1])
+        found = c24_fitted_prior.rows(bench, name, bench.store.find(family), 0, drawn=100)
+        assert [row["prior"] for row in found] == [*(["N(0, I)"] if name == "VAE" else []), "one Gaussian",
+                                                   "mixture of 10"]
+        assert len({row[c24_fitted_prior.QUALITY] for row in found}) == len(found)
+        assert len({row[c24_fitted_prior.DENSITY] for row in found[-2:]}) == 2

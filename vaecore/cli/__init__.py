@@ -21,6 +21,7 @@ from vaecore.store import StoreError
 # runs does not wait for what judges them.
 VERBS = {
     "training": ("train", "resume", "fork", "stop"),
+    "fitting": ("fit-prior",),
     "library": ("runs", "rename", "tag", "note", "pin", "unpin", "archive", "unarchive", "remove", "restore", "trash"),
     "listing": ("show", "presets", "families", "data", "doctor", "version"),
     "evaluating": ("evaluate", "evaluations", "judge"),

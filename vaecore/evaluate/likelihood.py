@@ -8,7 +8,7 @@ Shapes: B observations, K importance samples, r latent size.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -16,7 +16,9 @@ from torch import Tensor
 from vaecore.data import OBSERVED
 from vaecore.evaluate.parts.likelihood import Likelihood
 from vaecore.models import Batch, Family
+from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Point
+from vaecore.probability.posteriors import Posterior
 
 DECODED_AT_ONCE = 500  # codes: what they decode to stays in a cache of the processor, and memory is bounded
 WEIGHTS_AT_ONCE = 2_000_000  # doubles of one batch's log-weights: 16 MB
@@ -25,6 +27,15 @@ RESAMPLINGS, COVERED = 1_000, 0.95  # of the bootstrap
 
 class Cancelled(Exception):
     """Somebody asked an evaluation to stop, before there was anything to tell."""
+
+
+def require_bound(posteriors: Mapping[str, Posterior], prior: Mapping[str, Density]) -> None:
+    """Pass where log p(x) can be estimated by codes of q(z|x); raises `ValueError` that says why not."""
+    if not prior:
+        raise ValueError("this family has a code but no prior, so log p(x) is not defined for it.")
+    if any(isinstance(q, Point) for q in posteriors.values()):
+        raise ValueError("its encoder gives a point and no distribution of codes, so no bound of log p(x) is known; a "
+                         "prior that was fitted to the points is one to sample from.")
 
 
 @torch.inference_mode()
@@ -38,8 +49,7 @@ def importance_log_weights(model: Family, batch: Batch, samples: int, generator:
     if samples < 1:
         raise ValueError(f"{samples} importance samples estimate nothing. Use at least 1.")
     posteriors, prior = model.encode(batch), model.prior(batch)
-    if not prior:
-        raise ValueError("this family has a code but no prior, so log p(x) is not defined for it.")
+    require_bound(posteriors, prior)
     size = len(next(iter(batch.values())))
     place = {name: m for m, name in enumerate(model.modalities)}
     at_once = max(1, model.at_once(DECODED_AT_ONCE) // size)
@@ -55,7 +65,7 @@ def importance_log_weights(model: Family, batch: Batch, samples: int, generator:
         count = len(weights)
         codes: dict[str, Tensor] = {}
         for name, q in posteriors.items():
-            assert not isinstance(q, Point)
+            assert not isinstance(q, Point)  # which `require_bound` refuses
             z = q.rsample(generator, count)  # (K, B, r)
             weights += prior[name].log_prob(z).double() - q.log_prob(z).double()
             codes[name] = z.flatten(0, 1)

@@ -46,8 +46,8 @@ def evidence_meaning(facts: Mapping[str, Any]) -> Meaning:
         return Meaning("bound", f"{name}, given u" if given else name,
                        f"{below}: reconstruction less KL. Higher is better.{normaliser}")
     if not exact:
-        return Meaning("no log p", name, "At the code of each observation. This family has no prior, so it is no bound "
-                                         "on log p(x) and does not compare with an ELBO.")
+        return Meaning("no log p", name, "At the code of each observation. This family learns without a prior, so it "
+                                         "is no bound on log p(x) and does not compare with an ELBO.")
     return _direct(facts)
 
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from vaecore.data import OBSERVED
-from vaecore.evaluate.likelihood import DECODED_AT_ONCE
+from vaecore.evaluate.likelihood import DECODED_AT_ONCE, require_bound
 from vaecore.models import Batch, Family
 from vaecore.probability.gaussian import Point
 
@@ -36,8 +36,7 @@ def estimates(model: Family, batch: Batch, samples: int, generator: torch.Genera
     if samples < 1:
         raise ValueError(f"{samples} samples estimate nothing. Use at least 1.")
     posteriors, prior = model.encode(batch), model.prior(batch)
-    if not prior:
-        raise ValueError("this family has a code but no prior, so log p(x) is not defined for it.")
+    require_bound(posteriors, prior)
     size = len(next(iter(batch.values())))
     blind, seen, ratios = [], [], []
     for _ in range(samples):

@@ -144,7 +144,7 @@ def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
     last = rows[-1]
     if not last.latents:
         return Verdict("unknown", ("This family has no KL, so there is no posterior that could collapse.",))
-    if len(rows) == 1 and last.step == 0:
+    if len(rows) == 1 and last.step == 0 and config.model.prior.kind != "fitted":  # to what was trained before
         return Verdict("unknown", ("Nothing has been learned yet: this is the untrained model.",))
     total, size = last.rate, len(last.activity)
     sentences = [f"{last.active} of {size} dimension{_s(size)} active; KL {_nats(total)}{_informations(last)}."]

@@ -1,7 +1,8 @@
 """Mixtures of Gaussians as they are drawn: marginals, planes, moments, and the smallest regions that hold a share.
 
-A marginal of a mixture of diagonal Gaussians is the mixture of the marginals, so all of these are exact, and every
-density has its `as_mixture`. Shapes: C components, r latent size, G grid points.
+A marginal of a mixture of Gaussians is the mixture of the marginals, so all of these are exact, and every density has
+its `as_mixture`, in which whole covariances leave the marginals of one dimension. Shapes: C components, r latent size,
+G grid points.
 """
 
 from __future__ import annotations
@@ -11,38 +12,54 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from vaecore.probability.full_covariance import FullMixture
 from vaecore.probability.gaussian import GaussianMixture
 
 Vector = NDArray[np.float64]
 
 
-def weights_of(mixture: GaussianMixture) -> Vector:
+def weights_of(mixture: GaussianMixture | FullMixture) -> Vector:
     """The weights of its components, (C,)."""
     weights: Vector = mixture.log_weights.expand(len(mixture.mean)).double().exp().numpy()
     return weights
 
 
-def moments(mixture: GaussianMixture) -> tuple[Vector, Vector]:
+def moments(mixture: GaussianMixture | FullMixture) -> tuple[Vector, Vector]:
     """Mean and standard deviation, (r,) each."""
+    mixture = mixture.as_mixture()
     weights, means = weights_of(mixture), mixture.mean.double().numpy()
     mean = weights @ means
     variance = weights @ (mixture.logvar.double().exp().numpy() + (means - mean) ** 2)
     return mean, np.sqrt(variance)
 
 
-def marginal(mixture: GaussianMixture, dimension: int, z: Vector) -> Vector:
+def marginal(mixture: GaussianMixture | FullMixture, dimension: int, z: Vector) -> Vector:
     """Density of one dimension at points (G,): (G,)."""
-    density: Vector = _components(mixture, dimension, z) @ weights_of(mixture)
+    density: Vector = _components(mixture.as_mixture(), dimension, z) @ weights_of(mixture)
     return density
 
 
-def plane(mixture: GaussianMixture, dimensions: tuple[int, int], x: Vector, y: Vector) -> Vector:
+def plane(mixture: GaussianMixture | FullMixture, dimensions: tuple[int, int], x: Vector, y: Vector) -> Vector:
     """Density of two dimensions on a grid: rows by `y`, columns by `x`.
 
-    Within a component the two are independent, so that all of the grid is one matrix product.
+    Within a diagonal component the two are independent, so that all of the grid is one matrix product.
     """
+    if isinstance(mixture, FullMixture):
+        return _correlated(mixture, dimensions, x, y)
     across, up = (_components(mixture, d, z) for d, z in zip(dimensions, (x, y), strict=True))
     density: Vector = (up * weights_of(mixture)) @ across.T
+    return density
+
+
+def _correlated(mixture: FullMixture, dimensions: tuple[int, int], x: Vector, y: Vector) -> Vector:
+    """The same where the two dimensions of a component vary together, one component after another."""
+    density: Vector = np.zeros((len(y), len(x)))
+    means = mixture.mean[:, list(dimensions)].double().numpy()
+    for weight, (along, up), ((a, b), (_, c)) in zip(weights_of(mixture), means,
+                                                     mixture.covariances(dimensions).numpy(), strict=True):
+        dx, dy, determinant = x - along, (y - up)[:, None], a * c - b * b
+        square = (c * dx ** 2 - 2 * b * dx * dy + a * dy ** 2) / determinant
+        density += weight * np.exp(-0.5 * square) / (2 * math.pi * math.sqrt(determinant))
     return density
 
 

@@ -17,7 +17,8 @@ from vaecore.explore.observed import OBSERVATIONS, observed
 from vaecore.explore.pictures import Images, as_images
 from vaecore.explore.single import Checkpoint
 from vaecore.models.single.latent import GaussianLatent
-from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture
+from vaecore.probability.full_covariance import FullMixture
+from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture, Point
 from vaecore.probability.priors import ComponentInputs
 
 SIDE, CURVE = 96, 240  # grid points
@@ -50,7 +51,7 @@ class Curve:
 class Pair:
     """Prior and aggregated posterior of one checkpoint, both as mixtures of Gaussians."""
 
-    prior: GaussianMixture
+    prior: GaussianMixture | FullMixture
     aggregated: GaussianMixture
     source: str  # of the observations, in words
     centred: bool  # whether the prior's components are its own, to be shown as points
@@ -88,9 +89,17 @@ def pair(checkpoint: Checkpoint, observations: int = OBSERVATIONS) -> Pair:
         raise ValueError(f"{checkpoint.run.id} is of a family without a prior.")
     seen = observed(checkpoint, observations)
     q = checkpoint.posteriors(seen.x, seen.covariates)
-    assert isinstance(q, DiagonalGaussian)
     density = checkpoint.priors(seen.covariates)[checkpoint.latent]
-    return Pair(density.as_mixture(), GaussianMixture.equal(q), seen.source, isinstance(density, GaussianMixture))
+    full = density if isinstance(density, FullMixture) else density.as_mixture()
+    return Pair(full, GaussianMixture.equal(smoothed(q) if isinstance(q, Point) else q), seen.source,
+                isinstance(density, GaussianMixture | FullMixture))
+
+
+def smoothed(codes: Point) -> DiagonalGaussian:
+    """Codes that are points as Gaussians around them, as wide as Scott's rule has them for pictures of a plane."""
+    variance = codes.mean.var(0).clamp(min=1e-12)
+    logvar = (variance * len(codes.mean) ** (-1 / 3)).log()  # of a width sd * n^(-1/6)
+    return DiagonalGaussian(codes.mean, logvar.expand_as(codes.mean))
 
 
 # -- components ------------------------------------------------------------------------------------
@@ -104,23 +113,27 @@ class Components:
     weights: Vector  # (C,)
     mean: Codes  # (C, r)
     std: Codes  # (C, r)
+    factor: Codes | None = None  # (C, r, r): Cholesky factors of whole covariances
 
     def draw(self, place: int, count: int, seed: int = 0) -> Codes:
         """Codes (count, r) of one component."""
         noise = np.random.default_rng(seed).standard_normal((count, self.mean.shape[1]), np.float32)
-        codes: Codes = self.mean[place] + self.std[place] * noise
+        spread = self.std[place] * noise if self.factor is None else noise @ self.factor[place].T
+        codes: Codes = self.mean[place] + spread
         return codes
 
 
 def components(checkpoint: Checkpoint) -> Components | None:
     """The components of its prior; None where that is no mixture, or one for each covariate."""
-    if not checkpoint.has_prior or not isinstance(checkpoint.prior, GaussianMixture):
+    density = checkpoint.prior if checkpoint.has_prior else None
+    if not isinstance(density, GaussianMixture | FullMixture):
         return None
-    mixture = checkpoint.prior.as_mixture()
+    mixture = density.as_mixture()
     weights = weights_of(mixture)
     order = np.argsort(-weights, kind="stable")
+    factor = density.factor.detach().numpy()[order] if isinstance(density, FullMixture) else None
     return Components(tuple(order.tolist()), weights[order], mixture.mean.numpy()[order],
-                      (0.5 * mixture.logvar).exp().numpy()[order])
+                      (0.5 * mixture.logvar).exp().numpy()[order], factor)
 
 
 @dataclass(frozen=True)

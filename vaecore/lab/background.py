@@ -1,7 +1,7 @@
-"""What runs in the background besides trainings: a study, an evaluation, a judge's training, a map.
+"""What runs in the background besides trainings: a study, an evaluation, a judge's training, a prior's fit, a map.
 
 Each runs once at a time, whether a page has started it or a terminal. A study that is stopped keeps nothing, and its
-earlier result stays, nor does a judge; an evaluation keeps what it has found by then, and a map its codes.
+earlier result stays, nor does a judge or a prior; an evaluation keeps what it has found by then, and a map its codes.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from vaecore.mapping import Settings, folder
 from vaecore.store import Run, Store
 
 JUDGE = "judge"  # what a judge's training is called in the lines of its log
+PRIOR = "prior"  # and what a prior's fit is
+MADE = "made "  # how the last line of such a fit begins: the new run
 KEPT = "kept in "  # how the last line of an evaluation that came to its end begins
 BROKEN_OFF = "Cancelled: "  # how a line of one begins that was stopped before its end
 REACHED = re.compile(r"(\w+): ([0-9]{1,15}) of ([0-9]{1,15})")
@@ -40,6 +42,12 @@ def judging(run: Run) -> Task:
                 (JUDGE, run.id, "--store", str(run.store_root)))
 
 
+def fitting_prior(run: Run) -> Task:
+    """The fit of a prior to the codes of `run`, which is started with components, covariance, seed and name."""
+    return Task(folder_of(run), f"{PRIOR}-{run.id.replace('/', '~')}", f"The fit of a prior to {run.id}",
+                ("fit-prior", run.id, "--store", str(run.store_root)))
+
+
 def latent_map(run: Run, settings: Settings) -> Task:
     """The making of a latent map of `run`, which is started with the words of `settings`."""
     name = f"{run.id.replace('/', '~')}-{settings.split}-{settings.method}"
@@ -55,9 +63,9 @@ def line(part: str, done: int, total: int) -> str:
 
 
 def reached(lines: tuple[str, ...]) -> tuple[str, float] | None:
-    """The part of an evaluation or a map, or the judge, that is being done, and its share; None where no line says."""
+    """What of an evaluation or a map is being done, or the judge or prior, and its share; None where no line says."""
     for said in reversed(lines):
-        if (found := REACHED.fullmatch(said)) and found[1] in {*PARTS, *STEPS, *mapping.STEPS, JUDGE}:
+        if (found := REACHED.fullmatch(said)) and found[1] in {*PARTS, *STEPS, *mapping.STEPS, JUDGE, PRIOR}:
             done, total = int(found[2]), int(found[3])
             return found[1], min(1.0, done / total) if total else 0.0
     return None

@@ -23,6 +23,7 @@ from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Point
 from vaecore.probability.likelihoods import Observation
 from vaecore.probability.posteriors import Posterior
+from vaecore.probability.priors import Fitted, FittedConfig, PriorConfig
 from vaecore.schema import FIELDS, Strict, parse, problem
 
 Batch = Mapping[str, Tensor]
@@ -36,7 +37,7 @@ Given = Modality | Shape | Mapping[str, Modality | Shape]  # what a family is to
 
 
 class NoPrior(ValueError):
-    """Samples are asked of a family without a prior; the message says what to do."""
+    """Samples are asked of a model without a prior; the message says what to do."""
 
 
 class Family(nn.Module):
@@ -46,6 +47,7 @@ class Family(nn.Module):
     """
 
     choice: ClassVar[type[Strict] | None] = None  # a part of its configuration that says which model it is
+    point_codes: ClassVar[bool] = False  # whether a code is a point: then no log p(x) can be bounded by codes
 
     def __init__(self, modalities: Modalities) -> None:
         super().__init__()
@@ -107,8 +109,8 @@ class Family(nn.Module):
         """
         prior = self.prior(None if covariate is None else {COVARIATE: covariate})
         if not prior:
-            raise NoPrior("This family has no prior to sample from: its decoder needs codes of observations. Take a "
-                          "family with a prior, such as vae.")
+            raise NoPrior("This model has no prior to sample from: its decoder needs codes of observations. Fit one to "
+                          "them, by `vaecore fit-prior RUN`, or take a family with a prior, such as vae.")
         codes = {name: p.sample(count, generator) for name, p in prior.items()}
         parts = [{name: p.mean for name, p in self.decode({name: z[rows] for name, z in codes.items()}).items()}
                  for rows in torch.split(torch.arange(count), self.at_once(500))]
@@ -318,12 +320,21 @@ def only_modality(modalities: Modalities) -> tuple[str, Modality]:
 
 
 class Autoencoding(Family):
-    """A family with one modality and one deterministic code: no KL, the reconstruction is the objective."""
+    """A family with one modality and one deterministic code: no KL, the reconstruction is the objective.
 
-    def __init__(self, modalities: Modalities, latent_size: int) -> None:
+    Where a prior was fitted to its codes afterwards it can be sampled from; log p(x) it has none, as a code is a point.
+    """
+
+    point_codes: ClassVar[bool] = True
+
+    def __init__(self, modalities: Modalities, latent_size: int, prior: PriorConfig | None = None) -> None:
         super().__init__(modalities)
         self.modality, self.shape = only_modality(modalities)
         self.latent_size = latent_size
+        self.latent_prior = Fitted(latent_size, prior) if isinstance(prior, FittedConfig) else None
+
+    def prior(self, batch: Batch | None = None) -> dict[str, Density]:
+        return {} if self.latent_prior is None else {"z": self.latent_prior.density}
 
     @property
     def latents(self) -> dict[str, int]:

@@ -47,12 +47,13 @@ class Density(Protocol):
         ...
 
     def as_mixture(self) -> GaussianMixture:
-        """The density as a mixture of Gaussians; p(z|u) averaged over its covariates.
+        """The density as a mixture of diagonal Gaussians; p(z|u) averaged over its covariates.
 
         All marginals of a mixture are mixtures too.
 
-        Exact but for a density without Gaussians, which becomes kernels around weighted draws, and but for what is
-        beyond `MOST_COMPONENTS` observations or components.
+        Exact but for a density without Gaussians, which becomes kernels around weighted draws, but for whole
+        covariances, of which only marginals of one dimension stay, and but for what is beyond `MAX_COMPONENTS`
+        observations or components.
         """
         ...
 

@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from vaecore.data import Modality
 from vaecore.probability.auxiliary import Auxiliary, Codes
 from vaecore.probability.densities import Density, sampled_kl
+from vaecore.probability.full_covariance import FullMixture
 from vaecore.probability.gaussian import (
     LOG_2PI,
     MAX_COMPONENTS,
@@ -393,6 +394,61 @@ class Tilted:
         return z, torch.cat([self.ratio(part) for part in torch.split(z, CODES_AT_ONCE)]).log_softmax(0)
 
 
+# -- fitted once a model is trained ----------------------------------------------------------------
+
+
+class FittedConfig(PriorConfig):
+    """A mixture fitted to the codes of a trained model (Ghosh et al. 2020), by `vaecore fit-prior RUN` alone."""
+
+    title: ClassVar[str] = "Mixture, fitted afterwards"
+    kind: Literal["fitted"] = "fitted"
+    components: int = option(10, "Gaussians in the mixture.", ge=1, le=200)
+    covariance: Literal["full", "diagonal"] = option("full", "Whether the dimensions of a Gaussian may vary together.")
+
+    @property
+    def count(self) -> int:
+        return self.components
+
+    def build(self, size: int, inputs: Inputs, covariate: Modality | None) -> Prior:
+        return Fitted(size, self)
+
+
+class NoPriorConfig(PriorConfig):
+    """None: nothing says where codes lie, until a prior is fitted to them."""
+
+    title: ClassVar[str] = "None"
+    kind: Literal["none"] = "none"
+
+    def build(self, size: int, inputs: Inputs, covariate: Modality | None) -> Prior:
+        raise TypeError("no prior is nothing to build")
+
+
+class Fitted(Prior):
+    """Holds the mixture; no step of a training changes it."""
+
+    def __init__(self, size: int, config: FittedConfig) -> None:
+        super().__init__()
+        shape = (config.components, size, size) if config.covariance == "full" else (config.components, size)
+        self.mean = nn.Parameter(torch.zeros(config.components, size), requires_grad=False)
+        self.spread = nn.Parameter(torch.zeros(shape), requires_grad=False)  # Cholesky factors, or log-variances
+        self.log_weights = nn.Parameter(torch.zeros(config.components), requires_grad=False)
+
+    def hold(self, density: FullMixture | GaussianMixture) -> None:
+        """Take over a mixture that was fitted."""
+        spread = density.factor if isinstance(density, FullMixture) else density.logvar
+        for own, given in ((self.mean, density.mean), (self.spread, spread), (self.log_weights, density.log_weights)):
+            own.copy_(given)
+
+    @property
+    def density(self) -> FullMixture | GaussianMixture:
+        """The mixture that it holds, as a density."""
+        kind = FullMixture if self.spread.ndim == 3 else GaussianMixture
+        return kind(self.mean, self.spread, self.log_weights)
+
+    def forward(self, encode: Encode, u: Tensor | None, device: torch.device) -> Density:
+        return self.density
+
+
 # -- p(z|u) ----------------------------------------------------------------------------------------
 
 
@@ -495,4 +551,6 @@ class ConditionalMixture:
 
 
 PriorChoice = Annotated[StandardConfig | MixtureConfig | VampConfig | AggregatedConfig | ImplicitConfig
-                        | ConditionalConfig, Field(discriminator="kind")]
+                        | ConditionalConfig | FittedConfig, Field(discriminator="kind")]
+# Of a family whose code is a point: no KL from a prior can be charged, so one can only be fitted afterwards.
+AfterwardsChoice = Annotated[NoPriorConfig | FittedConfig, Field(discriminator="kind")]

@@ -43,6 +43,7 @@ STUDIES: tuple[Study, ...] = tuple(import_module(f"{__name__}.{name}").STUDY for
     "c21_chains",
     "c22_identity",
     "c23_once_or_each_bounce",
+    "c24_fitted_prior",
     "c25_optimal_sigma",
     "c26_signal",
     "c27_sentences",

@@ -22,7 +22,7 @@ from vaecore.models.capabilities import (
 )
 from vaecore.models.single.principal import SOLVED_AT_ONCE
 from vaecore.probability.likelihoods import DiscretisedLogisticConfig
-from vaecore.probability.priors import PriorConfig
+from vaecore.probability.priors import FittedConfig, PriorConfig
 from vaecore.schedules.inference import Aggressive
 from vaecore.schedules.kl_cost import FreeBits, MaskedFreeBits, Plain
 from vaecore.schema import named, problem
@@ -71,9 +71,15 @@ def check(config: RunConfig, dataset: Dataset) -> None:
                       "training.inference.kind=together", "model.stages.kind=one")
     if isinstance(config.model, ChoosesPrior):
         prior = config.model.prior
+        if isinstance(prior, FittedConfig):
+            without = "standard" if config.model.has_kl else "none"
+            raise problem("model.prior.kind", prior.kind, "this prior is fitted to the codes of a model that has been "
+                          "trained, and is none to train with.", f"Train with {without}, then `vaecore fit-prior RUN`; "
+                          "to train further, fork the run that it was fitted to.", f"model.prior.kind={without}")
         _check_prior(prior, dataset)
         kl = config.training.kl
-        if isinstance(kl, FreeBits | MaskedFreeBits) and kl.group == "dimension" and not prior.by_dimension:
+        if (config.model.has_kl and isinstance(kl, FreeBits | MaskedFreeBits) and kl.group == "dimension"
+                and not prior.by_dimension):
             raise problem("training.kl.group", "dimension", f"the KL from the prior {prior.tag} has no closed form by "
                           "dimension, only one number for the whole latent.",
                           "Use latent, with the nats that all dimensions together have for free, or plain.",

@@ -24,13 +24,18 @@ PRIORS: dict[str, dict[str, Any]] = {
     "implicit": {"hidden": [8], "updates": 1}, "conditional": {"hidden": [8]},
     "conditional-mixture": {"hidden": [8], "components": 2}}
 CHARTS = {"plane": 0, "curve": 1}
+FIT = "Fit a prior to the codes"
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, configure: Callable[..., Any]) -> Path:
-    """A run for each prior after a few steps; `ae` without one, `flat` of one dimension, `segments` of 70 labels."""
+    """A run for each prior after a few steps; `ae` without one, `flat` of one dimension, `segments` of 70 labels.
+
+    And a mixture fitted to the codes of two of them.
+    """
     from vaecore.store import Store
     from vaecore.training import train
+    from vaecore.training.fitted import fit_prior
 
     store = Store(tmp_path_factory.mktemp("priors"))
     digits = {"name": "digits", "train_limit": 120}
@@ -45,6 +50,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, configure: Callable[..., Any]
         config = configure({"data": data, "model": values, "training": {
             "epochs": 2, "batch_size": 40, "learning_rate": 0.01, "snapshots": 0, "checkpoints": 0}})
         train(store.create(config, name).path, demo.Unwatched())
+    for name in ("ae", "standard"):
+        fit_prior(store, store.find(name), 3, name=f"{name}-fitted")
     return store.root
 
 
@@ -111,7 +118,7 @@ def cells(picture: np.ndarray, count: int) -> np.ndarray:
 def test_every_prior_is_named_drawn_and_taken_apart(made: Path, name: str, title: str, parts: list[str]) -> None:
     at = panel(name)
     assert f"**Prior: {title}.**" in demo.words(at)
-    assert headings(at) == ["Two dimensions", "One dimension", *parts]
+    assert headings(at) == ["Two dimensions", "One dimension", *parts, FIT]
     assert "q(z) is the average over 250 validation observations." in demo.words(at)
     found = json.loads((made / "runs" / name / "summary.json").read_text())["validation"]
     information = found["information"]["z"]
@@ -164,7 +171,7 @@ def test_other_dimensions_can_be_chosen_and_one_twice_is_told(made: Path) -> Non
 
 def test_one_dimension_has_no_plane() -> None:
     at = panel("flat")
-    assert headings(at) == ["One dimension"] and len(at.get("plotly_chart")) == 1
+    assert headings(at) == ["One dimension", FIT] and len(at.get("plotly_chart")) == 1
 
 
 def test_components_are_gone_through_from_the_heaviest(made: Path) -> None:
@@ -253,6 +260,65 @@ def test_a_family_without_a_prior_says_so() -> None:
     at = panel("ae")
     assert "This family has no prior" in demo.words(at)
     assert not at.get("plotly_chart") and not at.metric
+    assert headings(at) == [FIT]
+
+
+# -- a prior fitted afterwards ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["ae-fitted", "standard-fitted"])
+def test_a_fitted_mixture_is_drawn_with_what_its_dimensions_have_in_common(made: Path, name: str) -> None:
+    from vaecore.explore.prior import components, pair
+    from vaecore.probability.full_covariance import FullMixture
+    from vaecore.training.fitted import PriorFit
+
+    at, model = panel(name), checkpoint(made, name)
+    assert "**Prior: Gaussian mixture, fitted afterwards.**" in demo.words(at)
+    assert headings(at) == ["Two dimensions", "One dimension", "Components one by one", FIT]
+    fit, both, parts = PriorFit.of_run(model.run), pair(model), components(model)
+    assert fit is not None and parts is not None and isinstance(both.prior, FullMixture)
+    told = metrics(at)
+    assert told["Codes not seen"] == f"{fit.validation:.2f} nats".replace("-", "−")
+    assert told["under one Gaussian"] == f"{fit.gaussian:.2f} nats".replace("-", "−")
+    assert ("KL" in told) == (name == "standard-fitted") and "–" not in told.values()
+    _, lines, *_ = _arrays(chart(at, "plane"))["data"]
+    plane = both.plane((model.order[0], model.order[1]))
+    np.testing.assert_allclose(np.reshape(lines["z"], plane.prior.shape), plane.prior, atol=1e-6)
+    np.testing.assert_array_equal(cells(strip(at, "Samples"), 10), model.decode(parts.draw(0, 10)))
+
+
+@pytest.mark.parametrize("name", ["ae", "standard"])
+def test_the_button_begins_the_fit_that_was_asked_for(made: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from vaecore.lab.task import Task
+
+    begun: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(Task, "start", lambda self, options: begun.append((self.command, options)))
+    at = panel(name)
+    at.number_input(key="fit-prior-components").set_value(5)
+    at.selectbox(key="fit-prior-covariance").set_value("diagonal")
+    at.text_input(key="fit-prior-name").set_value("mine").run()
+    at.button(key="fit-prior-start").click().run()
+    assert not at.exception
+    assert begun == [(("fit-prior", name, "--store", str(made)),
+                      {"components": "5", "covariance": "diagonal", "name": "mine"})]
+
+
+def test_what_was_made_is_opened_by_a_button(copy: Path) -> None:
+    from vaecore.lab import background
+    from vaecore.store import Store
+
+    task = background.fitting_prior(Store(copy).find("ae"))
+    task.folder.mkdir(exist_ok=True)
+    (task.folder / f"{task.name}.log").write_text(f"prior: 5 of 300\n{background.MADE}ae-fitted\n")
+    at = panel("ae")
+    at.button(key="fit-prior-open").click().run()
+    assert not at.exception and at.selectbox(key="run").value == "ae-fitted"
+
+
+def test_where_none_can_be_fitted_it_says_why() -> None:
+    at = panel("conditional")
+    assert "one mixture for all would forget them" in demo.words(at)
+    assert not [button for button in at.button if button.key == "fit-prior-start"]
 
 
 # -- files that are not as they should be ----------------------------------------------------------

@@ -79,8 +79,9 @@ def codes_file(run: Run, output: Path, split: SplitName = "test", *, kl: bool = 
         raise problem("--output", str(output), "it is no kind of file that codes are saved as.",
                       f"End it in {', '.join(ENDINGS)}.")
     model, feed, labels, classes = _opened(run, split)
-    if kl and not model.prior(next(feed.in_order(1))):
-        raise problem("--kl", True, f"{run.id} has no prior, so its codes have no KL.", "Leave it out.")
+    if kl and (model.point_codes or not model.prior(next(feed.in_order(1)))):
+        raise problem("--kl", True, f"{run.id} has no prior that it was trained with, so its codes have no KL.",
+                      "Leave it out.")
     total = feed.kept
     temporary = beside(output)
     try:

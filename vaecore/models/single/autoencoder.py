@@ -13,6 +13,7 @@ from vaecore.models.base import Autoencoding, Batch, Family, Given, Modalities, 
 from vaecore.models.evidence import Evidence, Objective
 from vaecore.nets import ConvConfig, Network
 from vaecore.probability.likelihoods import GaussianLearnedConfig, LikelihoodChoice, Observation
+from vaecore.probability.priors import AfterwardsChoice, NoPriorConfig
 from vaecore.schema import option
 
 
@@ -25,6 +26,10 @@ class AEConfig(ModelConfig):
     latent_size: int = option(20, "Size of the code.", symbol="z", unit="dimensions", ge=1, le=4096)
     network: Network = option(ConvConfig(), "Encoder and decoder.")
     likelihood: LikelihoodChoice = option(GaussianLearnedConfig(), "p(x|z): how a reconstruction is scored.")
+    prior: AfterwardsChoice = option(NoPriorConfig(), "p(z): none, until one is fitted to the codes of a finished run.")
+
+    def unread(self, modalities: Modalities) -> set[str]:
+        return {"prior"}  # no training reads one
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return AE(modalities, self)
@@ -35,7 +40,7 @@ class AE(Autoencoding):
 
     def __init__(self, modalities: Given, config: AEConfig | None = None, **fields: Any) -> None:
         config, modalities = described(AEConfig, config, fields, modalities)
-        super().__init__(modalities, config.latent_size)
+        super().__init__(modalities, config.latent_size, config.prior)
         likelihood = config.likelihood.build()
         self.encoder = config.network.encoder(self.shape, config.latent_size)
         self.decoder = config.network.decoder(self.shape, config.latent_size, likelihood.channels)

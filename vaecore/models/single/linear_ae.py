@@ -16,6 +16,7 @@ from vaecore.models.evidence import Objective
 from vaecore.models.single.autoencoder import AE, AEConfig
 from vaecore.nets import LinearConfig
 from vaecore.probability.likelihoods import GaussianFixedConfig
+from vaecore.probability.priors import AfterwardsChoice, NoPriorConfig
 from vaecore.schema import option
 
 
@@ -29,6 +30,10 @@ class LinearAEConfig(ModelConfig):
     latent_size: int = option(20, "Size of the code.", symbol="z", unit="dimensions", ge=1, le=4096)
     l2: float = option(0.0, "Penalty (l2 / 2) (|W1|^2 + |W2|^2); above 0 the singular vectors of the decoder become "
                        "the principal components.", unit="nats", ge=0, le=1e3)
+    prior: AfterwardsChoice = option(NoPriorConfig(), "p(z): none, until one is fitted to the codes of a finished run.")
+
+    def unread(self, modalities: Modalities) -> set[str]:
+        return {"prior"}  # no training reads one
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return LinearAE(modalities, self)
@@ -40,7 +45,7 @@ class LinearAE(AE):
     def __init__(self, modalities: Given, config: LinearAEConfig | None = None, **fields: Any) -> None:
         config, modalities = described(LinearAEConfig, config, fields, modalities)
         super().__init__(modalities, AEConfig(latent_size=config.latent_size, network=LinearConfig(),
-                                              likelihood=GaussianFixedConfig(sigma=1.0)))
+                                              likelihood=GaussianFixedConfig(sigma=1.0), prior=config.prior))
         self.l2 = config.l2
 
     def objective(self, batch: Batch, generator: torch.Generator | None = None) -> Objective:

@@ -13,6 +13,7 @@ from vaecore.data import Modality
 from vaecore.models.base import Autoencoding, Batch, Family, Given, Modalities, ModelConfig, described, only_modality
 from vaecore.models.single.principal import principal
 from vaecore.probability.likelihoods import GaussianPixels, Observation
+from vaecore.probability.priors import AfterwardsChoice, NoPriorConfig
 from vaecore.schema import option, problem
 
 
@@ -27,6 +28,10 @@ class PCAConfig(ModelConfig):
     likelihood_name: ClassVar[str] = "gaussian-learned"
     family: Literal["pca"] = "pca"
     latent_size: int = option(20, "Principal components kept.", symbol="z", unit="dimensions", ge=1, le=4096)
+    prior: AfterwardsChoice = option(NoPriorConfig(), "p(z): none, until one is fitted to the codes of a finished run.")
+
+    def unread(self, modalities: Modalities) -> set[str]:
+        return {"prior"}  # no training reads one
 
     def build(self, modalities: Modalities, covariate: Modality | None = None) -> Family:
         return PCA(modalities, self)
@@ -49,7 +54,7 @@ class PCA(Autoencoding):
         if config.latent_size > size:
             raise problem("model.latent_size", config.latent_size, f"{config.latent_size} components of {size} "
                           "numbers.", f"Use at most {size}.", f"model.latent_size={size}")
-        super().__init__(modalities, config.latent_size)
+        super().__init__(modalities, config.latent_size, config.prior)
         self.register_buffer("centre", torch.zeros(size))
         self.register_buffer("components", torch.eye(config.latent_size, size))
         self.register_buffer("logvar", torch.zeros(()))
