@@ -268,7 +268,8 @@ OTHER: dict[str, list[str]] = {  # another value of each field that is ever hidd
     "model.networks.vector": ["model.networks.vector={kind: linear}"],
     "model.networks.text": ["model.networks.text={hidden: 9}"], "model.starts": ["model.starts=0"],
     "model.ordering_seed": ["model.ordering_seed=3"], "model.temperatures": ["model.temperatures=7"],
-    "model.ais_chains": ["model.ais_chains=7"]}
+    "model.ais_chains": ["model.ais_chains=7"],
+    "model.prior": ["model.prior={kind: none}"]}  # of an autoencoder: what a training takes
 
 
 def test_the_presets_for_data_of_ones_own_fit_what_they_are_given(own: dict[str, list[str]], tmp_path: Path) -> None:
