@@ -65,6 +65,12 @@ class Origin:
         return changed(self.base(), self.suggested)
 
     @property
+    def parent(self) -> dict[str, Any] | None:
+        """Which weights a fork begins with, and what begins anew, as its `about.json` will say; None of no fork."""
+        begins = {"run": self.run, "weights": self.source, "step": self.step}
+        return begins | ({"anew": self.anew} if self.anew else {}) if self.source else None
+
+    @property
     def locked(self) -> dict[str, str]:
         """Sections of the form that stay as they are, and why."""
         return {"data": KEPT, "model": KEPT} if self.source else {}

@@ -215,7 +215,7 @@ def launch_card(origin: Origin, plan: Plan) -> Launch:
                 name_trouble(name, seeds, plan.config.seed if plan.config else 0), placing.trouble(where)]))):
             st.caption(f":red[:material/error: {escaped(against)}]")
         if plan.config and plan.fit:
-            tell_equal(plan.config)
+            tell_equal(origin, plan.config)
         reason = trouble(plan)
         label, icon, words = button_words(where, seeds, busy=busy)
         if changing.button(label, key="train-start", type="primary", width="stretch", icon=icon,
@@ -254,9 +254,9 @@ def named(name: str, seeds: int, first: int) -> list[str]:
     return [name] if seeds == 1 or not name else [f"{name}-{first + place}" for place in range(seeds)]
 
 
-def tell_equal(config: RunConfig) -> None:
+def tell_equal(origin: Origin, config: RunConfig) -> None:
     """Say which runs have this configuration already."""
-    if same := equal_to(config.resolve().model_dump(mode="json"), records(store())):
+    if same := equal_to(config.resolve().model_dump(mode="json"), records(store()), origin.parent):
         others = f" and {len(same) - 1} more have" if len(same) > 1 else " has"
         st.caption(f":material/content_copy: {escaped(same[0].title)}{others} this configuration already, seed "
                    "included.", help="Training it again would find the same numbers. Another seed tells how much they "

@@ -132,7 +132,9 @@ class SentenceCheckpoint:
             raise BrokenCheckpoint(f"weights.safetensors of {run.id} does not describe a model of sentences with a "
                                    f"vocabulary. {COPY_AGAIN}.")
         x = read_examples(run, lambda stored: _word_numbers(stored, name, text))
-        sentences = (words(row.tolist(), text.vocabulary) for row in x[:MAX_EXAMPLES])
+        # Those first in which the model knows most words: what is unknown says little.
+        rows = sorted(x[:MAX_EXAMPLES].tolist(), key=lambda row: row.count(UNKNOWN))
+        sentences = (words(row, text.vocabulary) for row in rows)
         return cls(run, model, run.summary(), tuple(sentence for sentence in sentences if sentence))
 
     @property

@@ -99,9 +99,13 @@ def equal_but_seed(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
     return _others(records, "same_but_seed")
 
 
-def equal_to(values: Mapping[str, Any], records: Iterable[Record]) -> list[Record]:
-    """The runs of the configuration that `values` are, seed included; resolved, as `config.json` holds it."""
-    same, _ = shared(complete(values))
+def equal_to(values: Mapping[str, Any], records: Iterable[Record], parent: Mapping[str, Any] | None = None
+             ) -> list[Record]:
+    """The runs of the configuration that `values` are, seed included; resolved, as `config.json` holds it.
+
+    Of a fork, those that began with the same weights of its `parent`, which is as `about.json` has it.
+    """
+    same, _ = shared(complete(values), parent)
     return [each for each in records if each.same == same]
 
 

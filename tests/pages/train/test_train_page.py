@@ -504,6 +504,7 @@ def test_a_fork_begins_with_the_parents_weights(store: Store, parent: Run, query
 def test_a_forks_decoder_begins_anew(store: Store, parent: Run, query: bool) -> None:
     """By the address, or by the switch, which keeps what was entered."""
     at = page(**{"from": "vae", "weights": "best", **({"anew": "decoder"} if query else {})})
+    assert "has this configuration already" not in said(at), "its parent began otherwise"
     at.number_input(key="train.training.epochs").set_value(3).run()
     assert at.toggle(key="train-anew").value is query
     if not query:

@@ -38,8 +38,7 @@ class _RecurrentConfig(ModelConfig):
                               "others are read as unknown. 0 is the inputless decoder, which never reads one.",
                               unit="of words", ge=0, le=1)
     tied: bool = option(False, "Score each next word by the embedding by which the decoder reads it (Press & Wolf "
-                        "2017): far fewer weights, and better where there is little text.", title="Tied embeddings",
-                        advanced=True)
+                        "2017): far fewer weights.", title="Tied embeddings", advanced=True)
     initial_scale: float = option(0.1, "Initial weights are drawn from U(-s, s).", gt=0, le=10, advanced=True)
     embedding_scale: float = option(0.1, "Initial embeddings are drawn from U(-s, s).", gt=0, le=10, advanced=True)
 
