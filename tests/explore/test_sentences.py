@@ -104,6 +104,16 @@ def test_the_examples_are_the_test_sentences(load: Callable[[str], SentenceCheck
                for text, row in zip(model.examples, stored, strict=True))
 
 
+def test_sentences_of_known_words_come_first(copy: Callable[[str], Path]) -> None:
+    run = copy("vae")
+    stored = load_file(run / "examples.safetensors")
+    stored["text"][0, :2] = UNKNOWN
+    stored["text"][1, 0] = UNKNOWN
+    save_file(stored, run / "examples.safetensors")
+    found = [text.count("<unk>") for text in SentenceCheckpoint.load(Run(run)).examples]
+    assert found == [0] * (len(found) - 2) + [1, 2]
+
+
 # -- codes
 
 
