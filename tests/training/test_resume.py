@@ -123,9 +123,11 @@ def test_killed_and_resumed_ends_with_the_same_bits(start: Start, model: dict[st
     assert not list(broken.rglob("*.tmp*"))
 
 
-def test_stopped_and_resumed_is_the_same_run(start: Start, watch: Any) -> None:
-    whole = start(small(), name="whole")
-    parts = start(small(), name="parts", control=watch(stop_at=5))
+@pytest.mark.parametrize("model", [{}, {"likelihood": {"kind": "gaussian-optimal"}}], ids=["plain", "optimal sigma"])
+def test_stopped_and_resumed_is_the_same_run(start: Start, watch: Any, model: dict[str, Any]) -> None:
+    values = small(model)
+    whole = start(values, name="whole")
+    parts = start(values, name="parts", control=watch(stop_at=5))
     assert read(parts).steps["step"] == [0, 1, 2, 3, 4]
     again = watch()
     assert train(parts, again) == "finished"
