@@ -50,7 +50,9 @@ def step(config: RunConfig, model: Family, feed: Feed, rows: torch.Tensor, gener
     with autocast():
         objective = model.objective(batch, generator)
     terms = objective.terms(cost)
-    assert all(term.dtype == torch.float32 for term in (*terms, terms.loss(torch.zeros((), device=on_paper.CUDA))))
+    scalars = [term for term in (*terms, terms.loss(torch.zeros((), device=on_paper.CUDA)))
+               if isinstance(term, torch.Tensor)]  # a bound is a function of beta, where there is one
+    assert len(scalars) == 6 and all(term.dtype == torch.float32 for term in scalars)
     if "critic" not in model.auxiliaries():  # whose penalty is a gradient
         for auxiliary in model.auxiliaries().values():
             auxiliary.loss(batch, generator)
