@@ -112,7 +112,8 @@ RECIPES: tuple[Recipe, ...] = (
            (FULL,)),
     Recipe("sv2p-invariant-mnist", "sv2p-invariant-moving-mnist", "One code for a whole clip.", 7, (FULL,)),
     Recipe("sv2p-variant-mnist", "sv2p-variant-moving-mnist", "A code for each frame.", 7, (FULL,)),
-    Recipe("svg-lp-characters", "svg-lp-characters", "Characters that walk: what is seen and what is done.", 8),
+    Recipe("svg-lp-characters", "svg-lp-characters-reference", "Characters that walk: what is seen and what is done.",
+           30),
     # The lecture's picture. Captions are not for redistribution, so no model of them is shipped.
     Recipe("lagging-basic", "lagging-basic", "The encoder lags behind, and the code is ignored.", 13,
            experiment="lagging", evaluated=False),
