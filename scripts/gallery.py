@@ -30,6 +30,7 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
+import vaecore
 from scripts.recipes import Recipe, named
 from vaecore.evaluate.kept import NAME as EVALUATIONS
 from vaecore.evaluate.settings import Settings
@@ -128,22 +129,52 @@ def evaluations(run: Run) -> list[dict[str, Any]]:
 
 
 def train(made: list[Made], jobs: int) -> bool:
-    """Train what is not finished, `jobs` at once; whether all have finished."""
-    waiting = []
-    for each in made:
-        if each.state == "other recipe":
-            print(f"{each.recipe.name}: was begun with another recipe. Remove {each.run.path} to begin it anew.")
-        elif each.state == "running":
-            print(f"{each.recipe.name}: is being trained by another process.")
-        elif not each.done:
-            waiting.append(each)
-    for each in waiting:
-        if not each.run.path.is_dir():
-            each.work.create(each.recipe.config(), each.recipe.name, experiment=each.recipe.experiment)
-    for each, code in together([(each, ["vaecore.lab.worker", str(each.run.path)]) for each in waiting], jobs):
-        told = "" if code == 0 else f"\n{state.log_tail(each.run.path, 5)}"
-        print(f"{each.recipe.name}: {each.state}, {each.minutes:.1f} CPU minutes{told}", flush=True)
+    """Train what is not finished, `jobs` at once; whether all have finished.
+
+    What begins with the weights of another comes after it, and waits for it where it is not among these.
+    """
+    for later in (False, True):
+        waiting = [each for each in made if bool(each.recipe.of) is later and begun(each)]
+        for each, code in together([(each, ["vaecore.lab.worker", str(each.run.path)]) for each in waiting], jobs):
+            told = "" if code == 0 else f"\n{state.log_tail(each.run.path, 5)}"
+            print(f"{each.recipe.name}: {each.state}, {each.minutes:.1f} CPU minutes{told}", flush=True)
     return all(each.done for each in made)
+
+
+def begun(made: Made) -> bool:
+    """Whether there is something left to train of a recipe; its run is made where there was none."""
+    name, stands = made.recipe.name, made.state
+    if stands == "other recipe":
+        print(f"{name}: was begun with another recipe. Remove {made.run.path} to begin it anew.")
+        return False
+    if stands == "running":
+        print(f"{name}: is being trained by another process.")
+        return False
+    if stands != "new":
+        return not made.done
+    if not made.recipe.of:
+        made.work.create(made.recipe.config(), name, experiment=made.recipe.experiment)
+        return True
+    [first] = named([made.recipe.of])
+    parent = Made(first, made.work)
+    if not parent.done:
+        print(f"{name}: waits for {first.name}, which is {parent.state}.")
+        return False
+    return inherits(made, parent.run)
+
+
+def inherits(made: Made, parent: Run) -> bool:
+    """Make the run of a recipe that begins with another's weights; whether that is to be trained."""
+    recipe = made.recipe
+    if recipe.how == "prior fitted":
+        vaecore.fit_prior(parent, name=recipe.name, store=made.work)
+        print(f"{recipe.name}: {made.state}", flush=True)
+        return False
+    from vaecore.training.fork import fork
+
+    fork(made.work, parent, "best", recipe.config(), recipe.name, experiment=recipe.experiment,
+         anew="decoder" if recipe.how == "fork, decoder anew" else None)
+    return True
 
 
 def together(waiting: list[tuple[Made, list[str]]], jobs: int) -> Iterator[tuple[Made, int]]:

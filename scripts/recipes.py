@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
+
+
+Begins = Literal["fork", "fork, decoder anew", "prior fitted"]  # of another recipe; the last takes no training
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class Recipe:
     experiment: str = ""
     exactly: bool = False  # whether log p(x) is also estimated with K = 5,000 on the whole test set, as papers do
     evaluated: bool = True
+    of: str = ""  # the recipe with whose finished training it begins
+    how: Begins = "fork"  # what becomes of that
 
     def config(self) -> RunConfig:
         """The configuration with which it is trained, by one thread."""
@@ -38,6 +43,10 @@ FULL = "data.source=full"
 FEW = ("training.snapshots=3", "training.checkpoints=0")  # what is not shipped need not be kept
 SMALL = "model.networks.image.hidden=[256, 128]"
 REFERENCE = (FULL, *FEW)
+WASSERSTEIN = (*REFERENCE, "model.latent_size=16", "model.divergence.kind=mmd", "model.divergence.weight=100",
+               "training.beta.kind=constant")
+FITTED = "model.prior.kind=fitted"
+AUTOENCODER = (FULL, "training.epochs=12", "training.batch_size=128", "training.rate.kind=cosine")
 CONVOLUTIONS = ("model.network.kind=conv", "model.network.channels=[16, 32]", "model.network.dense=128",
                 "model.network.activation=elu")
 LONG = ("model.latent_size=32", "training.learning_rate=0.002", "training.epochs=150")
@@ -51,7 +60,9 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("pca", "pca-mnist", "The lecture's beginning: what sixteen directions keep of a digit.", 0.1, (FULL,),
            evaluated=False),
     Recipe("ae", "ae-mnist", "An autoencoder of as many numbers: sharper than PCA, and no samples.", 7,
-           (FULL, "training.epochs=12", "training.batch_size=128", "training.rate.kind=cosine"), evaluated=False),
+           AUTOENCODER, evaluated=False),
+    Recipe("ae-fitted", "ae-mnist", "A mixture fitted to its codes: an autoencoder that can be sampled.", 1,
+           (*AUTOENCODER, FITTED), of="ae", how="prior fitted"),
     Recipe("vae", "vae-mnist", "The VAE of the lecture, the place to start.", 10,
            (FULL, "training.epochs=20", "training.batch_size=128", "training.rate.kind=cosine"), evaluated=False),
     Recipe("vae-plane", "vae-2d-mnist", "The whole latent space on a screen: what Home begins with.", 10,
@@ -74,8 +85,16 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("vae-conditional", "vae-mnist-reference", "The prior depends on the label: a digit can be asked for.", 18,
            (*REFERENCE, "model.prior.kind=conditional")),
     Recipe("wae", "vae-mnist-reference", "The aggregate is pulled to the prior, not each posterior.", 20,
-           (*REFERENCE, "model.latent_size=16", "model.divergence.kind=mmd", "model.divergence.weight=100",
-            "training.beta.kind=constant")),
+           WASSERSTEIN),
+    Recipe("vae-iwae-5", "vae-mnist-reference", "The importance-weighted bound, with five codes each.", 50,
+           (*REFERENCE, "model.bound.kind=iwae", "model.bound.samples=5"), beside="IWAE, 5 samples", exactly=True),
+    Recipe("vae-iwae-50", "vae-mnist-reference", "Fifty codes each, and a fifth of the steps.", 90,
+           (*REFERENCE, "model.bound.kind=iwae", "model.bound.samples=50", "training.epochs=60",
+            "training.evaluate_every=2"), beside="IWAE, 64 samples", exactly=True),
+    Recipe("vae-fitted", "vae-mnist-reference", "A mixture fitted to the codes of vae-binary afterwards.", 1,
+           (*REFERENCE, FITTED), beside="VAE", exactly=True, of="vae-binary", how="prior fitted"),
+    Recipe("wae-fitted", "vae-mnist-reference", "The same for wae, whose aggregate is near to its prior already.", 1,
+           (*WASSERSTEIN, FITTED), of="wae", how="prior fitted"),
     Recipe("vae-conv", "vae-mnist-reference", "The same data through convolutions.", 24,
            (*REFERENCE, *CONVOLUTIONS, *LONG), beside="VAE", exactly=True),
     Recipe("vae-conv-mixture", "vae-mnist-reference", "Convolutions, and a mixture of ten Gaussians as the prior.", 25,
@@ -104,6 +123,16 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("mmvae-speech", "mmvae-speech", "A digit is spoken, a recording is drawn.", 4, PICTURES),
     Recipe("mvae-views", "mvae-views", "Six views of a digit: 63 ways to give some.", 2),
     Recipe("jive", "jive-omics", "Joint and individual variation of two blocks, in closed form.", 1),
+    # English sentences: one network and one budget for the language model, the VAE that collapses, and its remedies.
+    Recipe("sentences-lm", "language-model-sentences", "The language model that their VAEs are measured against.", 20,
+           FEW),
+    Recipe("sentences-plain", "sentence-vae-plain", "Without a remedy the code is not used.", 30, FEW),
+    Recipe("sentences-annealed", "sentence-vae", "Beta rises once.", 30, FEW),
+    Recipe("sentences-cyclical", "sentence-vae-cyclical", "Beta rises four times.", 30, FEW),
+    Recipe("sentences-ae", "sentence-ae", "What free bits begin with: beta is 0.", 30, FEW),
+    Recipe("sentences-free-bits", "sentence-vae", "A new decoder over that encoder, and eight nats for free.", 30,
+           (*FEW, "training.beta.fraction=0.3", "training.kl.kind=free-bits-masked", "training.kl.nats=0.25"),
+           of="sentences-ae", how="fork, decoder anew"),
     # Clips; one data set and one budget for the predictor and both SVG, so that they compare.
     Recipe("predictor-mnist", "recurrent-predictor-moving-mnist-reference", "One future only, and it blurs.", 90,
            (FULL,)),

@@ -85,6 +85,21 @@ def test_a_recipe_is_trained_evaluated_and_shipped_once(tiny: gallery.Made, caps
     assert other.state == "other recipe" and not gallery.train([other], 1), "what was begun otherwise is left alone"
 
 
+def test_what_begins_with_another_recipes_weights_waits_for_it(
+        tiny: gallery.Made, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    forked = gallery.Made(dataclasses.replace(TINY, name="forked", of="tiny"), tiny.work)
+    monkeypatch.setattr(gallery, "named", lambda _: [TINY])
+    assert not gallery.begun(forked) and "forked: waits for tiny, which is new" in capsys.readouterr().out
+    gallery.begun(tiny)
+    assert train(tiny.run.path, Control(tiny.run.path)) == "finished"
+    (tiny.run.path / "exit.json").write_text('{"attempt": 0, "state": "finished"}')
+    assert tiny.done and gallery.begun(forked)
+    assert forked.run.about()["parent"]["run"] == "tiny" and forked.state == "new"
+    fitted = gallery.Made(dataclasses.replace(TINY, name="fitted", of="tiny", how="prior fitted", changes=(
+        *TINY.changes, "model.prior.kind=fitted")), tiny.work)
+    assert not gallery.begun(fitted) and fitted.done, "there is nothing to train"
+
+
 def test_what_is_too_large_is_not_shipped(tiny: gallery.Made, monkeypatch: pytest.MonkeyPatch) -> None:
     there = gallery.SHIPPED / "other" / WEIGHTS
     there.parent.mkdir(parents=True)

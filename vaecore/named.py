@@ -50,7 +50,7 @@ def reached(name: str) -> str:
     minutes = float(found["minutes"])
     took = f"{minutes:.0f} CPU minutes" if minutes >= 9.5 else f"{minutes:.1f} CPU minutes" if minutes >= 1.5 else \
         f"{60 * minutes:.0f} CPU seconds"
-    return f"Measured: {took}, {found['reached']} ({'; '.join(filter(None, [found['setting'], found['data']]))})."
+    return f"Measured: {took}, test {found['reached']} ({'; '.join(filter(None, [found['setting'], found['data']]))})."
 
 
 def families() -> dict[str, dict[str, Any]]:
