@@ -186,8 +186,8 @@ def of_result(result: Result) -> Exhibit | None:
 
 STUDY = Study(
     "C26", "A tighter bound is no better teacher",
-    "As the importance-weighted bound tightens with K, the encoder's gradient fades beneath its noise, as K^(-1/2); "
-    "doubly reparameterised, its signal grows as K^(1/2).",
+    "As the importance-weighted bound tightens with K, the encoder's gradient fades beneath its noise, as 1/√K; doubly "
+    "reparameterised, its signal grows as √K.",
     "Rainforth, Kosiorek, Le, Maddison, Igl, Wood & Teh (2018); Tucker, Lawson, Gu & Maddison (2019), DReG",
     f"A linear-Gaussian VAE of {SIZE} numbers and {LATENT} latent dimensions, whose encoder gives the exact posterior "
     f"but for {OFF} in every weight and a variance {WIDER:g} times as large; {DRAWS:,} gradients of each of "
