@@ -13,7 +13,7 @@ from pages.components.water import water
 from pages.shared.words import escaped
 
 if TYPE_CHECKING:
-    from vaecore.studies.exhibit import Column, Costs, Exhibit, Figure, Grid, Spreads, Table
+    from vaecore.studies.exhibit import Column, Costs, Exhibit, Figure, Grid, Powers, Spreads, Table
 
 STILL = {"displayModeBar": False, "responsive": True}
 UNSETTLED = 1.5  # times its best value: a learned gamma that has not arrived
@@ -41,16 +41,16 @@ def show(exhibit: Exhibit, *, key: str) -> None:
 
 def show_charts(exhibit: Exhibit, *, key: str) -> None:
     """Its charts alone: beside a table of the same numbers."""
-    from vaecore.studies.exhibit import Costs, Spreads
+    from vaecore.studies.exhibit import Costs, Powers, Spreads
 
     for figure in exhibit.figures:
-        if isinstance(figure, Costs | Spreads):
+        if isinstance(figure, Costs | Powers | Spreads):
             draw(figure, key)
 
 
 def draw(figure: Figure, key: str) -> None:
     """One figure, as its kind is drawn."""
-    from vaecore.studies.exhibit import Costs, Grid, Spreads, Survival, Table
+    from vaecore.studies.exhibit import Costs, Grid, Powers, Spreads, Survival, Table
 
     match figure:
         case Table():
@@ -61,6 +61,8 @@ def draw(figure: Figure, key: str) -> None:
             spread_chart(figure, key)
         case Costs():
             cost_charts(figure, key)
+        case Powers():
+            power_chart(figure, key)
         case Survival():
             water(figure, key=f"{key}-water")
 
@@ -153,3 +155,14 @@ def spread_chart(figure: Spreads, key: str) -> None:
                     alt="Spread of the encoder's means against that of the model posterior's")
     st.caption(f"A line for each training: the open circle is {figure.early}, the full one the end. On the diagonal "
                "the encoder keeps up; on the floor it lags behind the model; at 0 both have collapsed.")
+
+
+def power_chart(figure: Powers, key: str) -> None:
+    """A line for each name, on logarithmic axes."""
+    import pandas  # noqa: F401  (as above)
+
+    from pages.shared.power_figure import power_figure
+
+    st.subheader(figure.title, anchor=False, help=figure.help)
+    st.plotly_chart(power_figure(figure), key=f"{key}-powers", config=STILL,
+                    alt=f"{figure.title} against {figure.across}")

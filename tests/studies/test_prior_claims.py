@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 import torch
 
+from pages.shared.power_figure import power_figure
 from vaecore.evaluate.disentanglement import mean_correlation
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.studies import Bench, c03_naive, c24_fitted_prior, c26_signal
 from vaecore.studies.base import Result
-from vaecore.studies.exhibit import Table
+from vaecore.studies.exhibit import Powers
 from vaecore.training.feed import Feed
 
 CPU = torch.device("cpu")
@@ -82,16 +83,17 @@ def test_c26_needs_a_signal_that_fades_and_one_that_grows(change: dict[str, Any]
     assert found.reproduced is holds and ("Not shown" in found.summary) is not holds
 
 
-def test_c26_shows_both_signals_and_what_the_bound_lacks() -> None:
-    table = signals(spread=0.0)
-    result = Result("C26", "reproduced", "", table, {}, "", "", 1.0, "", "", "")
+def test_c26_shows_both_signals() -> None:
+    result = Result("C26", "reproduced", "", signals(spread=0.0), {}, "", "", 1.0, "", "", "")
     exhibit = c26_signal.of_result(result)
     assert exhibit is not None
-    signal, gap = exhibit.figures
-    assert isinstance(signal, Table) and isinstance(gap, Table)
-    assert [row["Gradient"] for row in signal.rows] == ["IWAE", "IWAE, DReG"]
-    assert signal.rows[1]["K = 100"] == pytest.approx(3.0) and signal.rows[0]["K = 100"] == pytest.approx(0.03)
-    assert gap.rows[0]["K = 1,000"] == pytest.approx(0.001)
+    [figure] = exhibit.figures
+    assert isinstance(figure, Powers) and list(figure.lines) == ["IWAE", "IWAE, DReG"]
+    assert [count for count, _ in figure.lines["IWAE"]] == [1, 10, 100, 1_000]
+    assert figure.lines["IWAE, DReG"][2][1] == pytest.approx(3.0) and figure.lines["IWAE"][2][1] == pytest.approx(0.03)
+    assert power_figure(figure).layout.xaxis.type == power_figure(figure).layout.yaxis.type == "log"
+    for broken in ([], [{"gradient": "IWAE"}], [{**signals()[0], "signal over noise": 0.0}]):
+        assert c26_signal.of_result(Result(**{**vars(result), "table": broken})) is None
 
 
 # -- C24 -------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from statistics import fmean
 
@@ -19,7 +19,7 @@ from vaecore.probability.gaussian import LOG_2PI
 from vaecore.probability.intervals import Interval, by_seed, over_seeds
 from vaecore.probability.likelihoods import GaussianFixedConfig
 from vaecore.studies.base import Bench, Finding, Result, Row, Study
-from vaecore.studies.exhibit import Column, Exhibit, Table
+from vaecore.studies.exhibit import Exhibit, Powers
 
 SIZE, LATENT, SIGMA = 12, 4, 0.7
 CODES = (1, 10, 100, 1_000)  # K
@@ -29,7 +29,6 @@ OBSERVATIONS, DRAWS = 8, 2_000  # gradients of each observation, each with codes
 CODES_AT_ONCE = 400_000  # through the decoder
 PLAIN, DREG = "plain", "dreg"
 NAMES = {PLAIN: "IWAE", DREG: "IWAE, DReG"}
-LACKS = "either"
 FADES, GROWS = -0.3, 0.3  # exponents of K: theory has -1/2 and 1/2
 SAME = 5.0  # standard errors by which the means of both may lie apart, of the thousand that are compared
 
@@ -159,29 +158,21 @@ def finding(table: Sequence[Row]) -> Finding:
 
 
 def of_result(result: Result) -> Exhibit | None:
-    """Signal over noise by K, and the bound's distance from log p(x), means over seeds; None where it is not whole."""
-    signal: dict[str, dict[str, list[float]]] = {}
+    """Signal over noise against K, means over seeds; None where that is not whole."""
+    found: dict[str, dict[int, list[float]]] = {}
     try:
-        for row in sorted(result.table, key=lambda row: int(row["K"])):
-            column = f"K = {int(row['K']):,}"
-            signal.setdefault(str(row["gradient"]), {}).setdefault(column, []).append(float(row["signal over noise"]))
-            gap = float(row["log p(x)"]) - float(row["bound"])
-            signal.setdefault(LACKS, {}).setdefault(column, []).append(gap)
+        for row in result.table:
+            of_name = found.setdefault(str(row["gradient"]), {})
+            of_name.setdefault(int(row["K"]), []).append(float(row["signal over noise"]))
     except (KeyError, TypeError, ValueError):
         return None
-    if not signal:
+    lines = {name: [(float(count), fmean(values)) for count, values in sorted(of_name.items())]
+             for name, of_name in found.items()}
+    if not lines or not all(0 < number < math.inf for points in lines.values() for point in points for number in point):
         return None
-    *lines, last = sorted(signal.items(), key=lambda item: item[0] == LACKS)
-    columns = {name: Column("With so many codes of each observation; a mean over seeds.", 4) for name in last[1]}
-
-    def table(title: str, help: str, rows: Sequence[tuple[str, Mapping[str, Sequence[float]]]]) -> Table:
-        return Table(title, help, [{"Gradient": name, **{column: fmean(values) for column, values in found.items()}}
-                                   for name, found in rows], columns)
-
-    return Exhibit([
-        table("Signal over noise", "Size of the mean of the encoder's gradient over its standard deviation from draw "
-              "to draw, a mean over observations and outputs of the encoder.", lines),
-        table("Distance from log p(x), nats", "What the bound of K codes lacks of the exact log p(x).", [last])])
+    return Exhibit([Powers(
+        "Signal over noise", "Size of the mean of the encoder's gradient over its standard deviation from draw to "
+        "draw, a mean over observations, outputs of the encoder and seeds.", "codes of each observation, K", lines)])
 
 
 STUDY = Study(

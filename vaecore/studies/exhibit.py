@@ -62,6 +62,16 @@ class Costs:
     learned: Solution | None
 
 
+@dataclass(frozen=True)
+class Powers:
+    """Positive numbers against another one, on logarithmic axes: where they go as a power of it, a straight line."""
+
+    title: str
+    help: str
+    across: str  # what the horizontal axis is
+    lines: Mapping[str, Sequence[tuple[float, float]]]  # by name
+
+
 @dataclass(frozen=True, eq=False)
 class Survival:
     """Dimensions of a code that live while the level of the water rises and falls, found by a run and at the optimum.
@@ -83,7 +93,7 @@ class Survival:
     plan: Vector  # (S, r) nats, of the optimum
 
 
-Figure = Table | Grid | Spreads | Costs | Survival
+Figure = Table | Grid | Spreads | Costs | Powers | Survival
 
 
 @dataclass(frozen=True)
