@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -169,6 +170,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--list", action="store_true", help="the points of the study, and how far they are")
     given = parser.parse_args(arguments)
     work = Store(given.work.absolute())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as an interrupt: what trains is asked to stop
     if given.measure:
         measure(given.names or list(presets()), work, [Store(path.absolute()) for path in given.among], given.jobs)
     elif given.list:

@@ -31,7 +31,7 @@ COUNTS = ("coherence", "ssim_clips", "perplexity", "mcc", "mig", "log_p_is", "lo
 HEAD = """# The shipped checkpoints
 
 What each took, what it reached, and what others have published. `make gallery` makes all of it again, in some
-ten CPU hours, and goes on where it was stopped; `scripts/recipes.py` has the recipes, and
+twenty CPU hours, and goes on where it was stopped; `scripts/recipes.py` has the recipes, and
 `python -m scripts.gallery --list` says how far it is, and what each is expected to take. This page is written from the
 checkpoints by `python -m scripts.gallery_page`, and a test holds it to them.
 
