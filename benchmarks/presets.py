@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -99,7 +98,7 @@ def study(groups: list[str], work: Store, jobs: int) -> None:
                 results[each.recipe.name] = {
                     "changes": list(STUDY[group][int(each.recipe.name.rpartition("-")[2])]),
                     "cpu_seconds": round(each.minutes * 60, 1), "log_p": round(like["log_likelihood"], 3),
-                    "standard_error": round(like["standard_error"], 3), "processor": platform.processor() or "unknown"}
+                    "standard_error": round(like["standard_error"], 3)}
                 write_json_atomic(path, results)
     (RESULTS / "presets.md").write_text("\n".join(page(results)))
 
