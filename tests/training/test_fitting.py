@@ -260,7 +260,7 @@ OTHER: dict[str, list[str]] = {  # another value of each field that is ever hidd
     "training.rate": ["training.rate={kind: cosine}"], "training.optimizer": ["training.optimizer=sgd"],
     "training.weight_decay": ["training.weight_decay=0.1"], "training.clip_norm": ["training.clip_norm=0.001"],
     "training.evaluate_every": ["training.evaluate_every=3"], "training.patience": ["training.patience=2"],
-    "training.graphs": ["training.graphs=true"],
+    "training.graphs": ["training.graphs=true"], "training.pace": ["training.pace=1000"],
     "training.keep": ["training.keep=last"], "training.snapshots": ["training.snapshots=2"],
     "training.snapshot_points": ["training.snapshot_points=5"], "training.checkpoints": ["training.checkpoints=0"],
     "data.binarisation_seed": ["data.binarisation_seed=5"], "model.sigma": ["model.sigma=0.7"],
