@@ -150,7 +150,7 @@ def begun(made: Made) -> bool:
     if stands == "running":
         print(f"{name}: is being trained by another process.")
         return False
-    if stands != "new":
+    if made.run.path.is_dir():  # made, and perhaps not begun
         return not made.done
     if not made.recipe.of:
         made.work.create(made.recipe.config(), name, experiment=made.recipe.experiment)

@@ -90,7 +90,7 @@ def test_what_begins_with_another_recipes_weights_waits_for_it(
     forked = gallery.Made(dataclasses.replace(TINY, name="forked", of="tiny"), tiny.work)
     monkeypatch.setattr(gallery, "named", lambda _: [TINY])
     assert not gallery.begun(forked) and "forked: waits for tiny, which is new" in capsys.readouterr().out
-    gallery.begun(tiny)
+    assert gallery.begun(tiny) and gallery.begun(tiny), "what was made and waits its turn is there to train"
     assert train(tiny.run.path, Control(tiny.run.path)) == "finished"
     (tiny.run.path / "exit.json").write_text('{"attempt": 0, "state": "finished"}')
     assert tiny.done and gallery.begun(forked)
