@@ -63,7 +63,8 @@ def start_row(study: Study, series: Series) -> None:
                                      key=f"start-{series.name}-{turn}", on_change="rerun")
             lasts = (f" It is trained at a pace, so that it lasts {duration(series.seconds)} on any machine that can "
                      "keep it up." if series.seconds else "")
-            st.markdown(f"Makes {escaped(', '.join(labels))}.{lasts}", width="stretch")
+            busy = " Something is training already: it waits for that." if series.seconds and anything_live() else ""
+            st.markdown(f"Makes {escaped(', '.join(labels))}.{lasts}{busy}", width="stretch")
         if error := st.session_state.pop("experiments:error", None):
             st.error(escaped(error), icon=":material/error:")
         if popover is not None and popover.open:

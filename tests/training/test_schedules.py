@@ -107,17 +107,12 @@ def test_there_and_back_goes_up_by_equal_factors_and_down_the_same_way() -> None
     assert [valley(step, 8) for step in range(8)] == pytest.approx([4, 8**0.5, 2, 2**0.5, 1, 2**0.5, 2, 8**0.5])
 
 
-def test_there_and_back_has_a_slope(configure: Any) -> None:
-    def chosen(**change: float) -> RunConfig:
-        return configure(small(beta={"kind": "there-and-back", **change}))
-
-    dataset = chosen().data.load()
-    check(chosen(level=0.4, stay=0.03), dataset)  # 12 steps, of which 1.02 rise
-    for change in ({"level": 0.45, "stay": 0.05}, {"level": 0.49, "stay": 0.5}):
-        with pytest.raises(ConfigError, match=r"training\.beta\.level: .*no step of 12 is left to rise in"):
-            check(chosen(**change), dataset)
+def test_there_and_back_without_room_to_rise_jumps() -> None:
+    steep = ThereAndBackBeta(start=1, top=5, level=0.3, stay=0.5)
+    assert [steep(step, 10) for step in range(10)] == [1, 1, 1, 1, 5, 5, 5, 1, 1, 1]
+    assert ThereAndBackBeta(start=2)(0, 1) == 2
     with pytest.raises(ConfigError, match=r"training\.beta\.start"):
-        chosen(start=0)
+        parse(RunConfig, small(beta={"kind": "there-and-back", "start": 0}))
 
 
 def test_points_are_joined_by_straight_lines_and_level_outside() -> None:

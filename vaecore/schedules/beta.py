@@ -193,13 +193,6 @@ class ThereAndBackBeta(BetaSchedule):
     def settled(self, step: int, total: int) -> bool:
         return step >= total * (1 - self.level)
 
-    def check(self, total: int) -> None:
-        """There is a slope, of one step at least."""
-        if total and self._slope * total < 1:
-            raise problem("training.beta.level", self.level, f"with {self.level:g} level at each end and "
-                          f"{self.stay:g} at the top no step of {total:,} is left to rise in.",
-                          "Make both smaller, or train longer.", ("training.beta.level=0.1", "training.beta.stay=0.05"))
-
 
 Beta = Annotated[LinearBeta | ConstantBeta | SigmoidBeta | CyclicalBeta | PointsBeta | ThereAndBackBeta,
                  Field(discriminator="kind")]

@@ -147,7 +147,8 @@ def deaths(member: Member, found: Survival) -> Table | None:
                   0)
     seen = Column("The first evaluation at which fewer dimensions are active, and at which so many are again.", 0)
     return Table("When each dimension dies", "The optimum of a linear VAE is known: a dimension lives while its "
-                 "direction of the data varies by more than β σ². The training follows a little later.", rows, {
+                 "direction of the data varies by more than β σ². The training follows a little later; one that comes "
+                 "back too early shares a direction with another, until they part.", rows, {
                      "Variance λ": Column("Of the data along this direction, in the training set.", 4),
                      "Dies at β": Column("λ / σ²: from there on the dimension costs more than it is worth.", 1),
                      "Dies at step": step, "Comes back at step": step, "Found": seen, "Found back": seen})
