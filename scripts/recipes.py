@@ -65,6 +65,8 @@ RECIPES: tuple[Recipe, ...] = (
            (*AUTOENCODER, FITTED), of="ae", how="prior fitted"),
     Recipe("vae", "vae-mnist", "The VAE of the lecture, the place to start.", 10,
            (FULL, "training.epochs=20", "training.batch_size=128", "training.rate.kind=cosine"), evaluated=False),
+    Recipe("vae-gaussian", "vae-gaussian-mnist", "A VAE scored as PCA and the autoencoder are: all three in one unit.",
+           7, AUTOENCODER, evaluated=False),
     Recipe("vae-plane", "vae-2d-mnist", "The whole latent space on a screen: what Home begins with.", 10,
            (FULL, *FEW, "model.network.kind=mlp", "model.network.hidden=[256, 128]", "model.network.activation=relu",
             "training.batch_size=128", "training.epochs=200", "training.evaluate_every=5",

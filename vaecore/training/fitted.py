@@ -90,7 +90,7 @@ def fit_prior(store: Store, run: Run, components: int = 10, *, covariance: Covar
     permission.require("fit a prior")
     if name:
         store.require_free(name)
-    start = time.monotonic()
+    start, used = time.monotonic(), time.process_time()
     choice = parse(FittedConfig, {"components": components, "covariance": covariance})
     before = run.config()
     config = with_prior(before, choice, run.id)
@@ -117,7 +117,8 @@ def fit_prior(store: Store, run: Run, components: int = 10, *, covariance: Covar
     evaluations = {split: evaluate(new, Feed(dataset, split, CPU), EVALUATION_SEED) for split in ("validation", "test")}
 
     def fill(folder: Path) -> None:
-        _write(folder, run, config, new, dataset, fit, evaluations, time.monotonic() - start)
+        _write(folder, run, config, new, dataset, fit, evaluations,
+               {"seconds": round(time.monotonic() - start, 3), "cpu_seconds": round(time.process_time() - used, 3)})
 
     return store.create(config, name, parent={"run": run.id, "weights": "best", "step": step_of(run.weights)},
                         fill=fill)
@@ -173,7 +174,7 @@ def _mean(density: FullMixture | GaussianMixture | StandardNormal, codes: Tensor
 
 
 def _write(folder: Path, parent: Run, config: RunConfig, model: Family, dataset: Dataset, fit: PriorFit,
-           evaluations: Mapping[str, Evaluation], seconds: float) -> None:
+           evaluations: Mapping[str, Evaluation], took: Mapping[str, float]) -> None:
     """All that a finished run has, into a folder that nobody sees yet."""
     save_weights(folder / WEIGHTS, model, config, 0)
     shutil.copyfile(parent.path / EXAMPLES, folder / EXAMPLES)
@@ -184,8 +185,8 @@ def _write(folder: Path, parent: Run, config: RunConfig, model: Family, dataset:
         **{name: before[name] for name in OLD_FACTS if name in before},
         "parameters": model.parameter_count, "device": "cpu", "threads": torch.get_num_threads(),
         "torch": torch.__version__, "vaecore": __version__, "total_steps": 0, "step": 0, "epoch": 0.0,
-        "seconds": round(seconds, 3), "prior_fit": fit.model_dump(), **told}
+        **took, "prior_fit": fit.model_dump(), **told}
     write_json_atomic(folder / "summary.json", summary)
-    line = {"kind": "evaluation", "step": 0, "epoch": 0.0, **told["validation"], "seconds": round(seconds, 3),
+    line = {"kind": "evaluation", "step": 0, "epoch": 0.0, **told["validation"], "seconds": took["seconds"],
             "samples_per_second": 0.0, "evaluation_seconds": 0.0}
     (folder / "metrics.jsonl").write_text(json.dumps(line) + "\n", encoding="utf-8")
