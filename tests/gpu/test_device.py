@@ -19,8 +19,8 @@ from vaecore.config import RunConfig, Training
 from vaecore.data import Dataset, Split
 from vaecore.data.base import SPLITS
 from vaecore.errors import OutOfMemory
-from vaecore.modalities import Modality
-from vaecore.nets.text import trimmed
+from vaecore.modalities import END, PAD, Modality
+from vaecore.nets.text import SentenceDecoder, trimmed
 from vaecore.schema import parse
 from vaecore.training import device as devices
 from vaecore.training import feed as feeds
@@ -146,6 +146,13 @@ def test_log_z_is_annealed_on_the_device() -> None:
 def test_sentences_are_not_looked_at_on_a_gpu() -> None:
     x = torch.zeros(3, 7, dtype=torch.long, device=CUDA)
     assert trimmed(x).shape == (3, 7)
+    decoder = SentenceDecoder(20, 8, 16, 4, dropout=0.0, word_keep=1.0).eval()
+    written = torch.tensor([[5, 6, END, PAD, PAD, PAD], [7, END, PAD, PAD, PAD, PAD], [4, 9, 8, 7, 5, END]])
+    z = torch.zeros(3, 4)
+    with torch.no_grad():
+        here = decoder.log_prob(written, z)
+        there = decoder.to(CUDA).log_prob(written.to(CUDA), z.to(CUDA))
+    assert there.tolist() == pytest.approx(here.tolist(), rel=1e-4), "padding is scored there, and counts for nothing"
 
 
 def test_one_rank_of_nccl_trains_as_none_does(monkeypatch: pytest.MonkeyPatch) -> None:
