@@ -180,7 +180,7 @@ def of_approaches(data: Mapping[str, Any] | None) -> dict[str, list[Published]]:
 
     `data` is that part of a configuration: the values are of these data.
     """
-    name, pixels = (str((data or {}).get(field, "")) for field in ("name", "pixels"))
+    name, pixels = (str(_part({"data": data}, "data").get(field, "")) for field in ("name", "pixels"))
     there = [each for each in TABLE if each.quantity == "log_p" and each.setting.data == name]
     return {approach: sorted((each for each in there if set(families) & set(each.families)),
                              key=lambda each: each.setting.pixels != pixels)
@@ -221,7 +221,7 @@ def ours(run: Run) -> Ours:
 
     known = record(run)
     values = complete(run.values())
-    model, data, training = (values.get(part) or {} for part in ("model", "data", "training"))
+    model, data, training = (_part(values, name) for name in ("model", "data", "training"))
     tested = [each for each in results(run) if each.split == "test" and not each.partial]
     like = next((found for each in reversed(tested) if (found := each.of(Likelihood))), None)
     numbers: dict[str, float] = {key: known.numbers[key].value for key in TITLES
@@ -239,9 +239,15 @@ def ours(run: Run) -> Ours:
         fields=network if isinstance(network, dict) else {}, latents=known.latents,
         samples=like.samples or None if like else None, observations=like.observations if like else None,
         epochs=_whole(training.get("epochs")), batch=_whole(training.get("batch_size")),
-        objective=_objective(model, training), prior=str((model.get("prior") or {}).get("kind", "")),
-        likelihood=str((model.get("likelihood") or {}).get("kind", "")), features="our own classifier")
+        objective=_objective(model, training), prior=str(_part(model, "prior").get("kind", "")),
+        likelihood=str(_part(model, "likelihood").get("kind", "")), features="our own classifier")
     return Ours(str(model.get("family", "")), setting, numbers)
+
+
+def _part(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A part of a configuration, which may say anything in its place; empty where it is none."""
+    part = values.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
 def _whole(value: Any) -> int | None:
@@ -252,20 +258,19 @@ def _objective(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     """What a configuration maximises, in the words of the table; empty for families without a bound."""
     if model.get("family") != "vae":
         return ""
-    if (model.get("divergence") or {}).get("kind", "kl") != "kl":
+    if _part(model, "divergence").get("kind", "kl") != "kl":
         return "WAE"
-    bound = model.get("bound") or {}
+    bound = _part(model, "bound")
     count = _whole(bound.get("samples") if bound.get("kind") == "iwae" else model.get("n_samples")) or 1
     said = ("IWAE" if bound.get("kind") == "iwae" else "ELBO") + (f", {count} samples" if count > 1 else "")
-    beta = training.get("beta") or {}
+    beta = _part(training, "beta")
     final = beta.get("value", beta.get("end", beta.get("start", 1.0)))
     return said if final == 1 and beta.get("kind") != "points" else f"{said}, weighed KL"
 
 
 def _network(model: Mapping[str, Any]) -> str:
     """The network of a configuration in a few words."""
-    network = model.get("network") if isinstance(model.get("network"), dict) else model
-    assert isinstance(network, Mapping)
+    network = _part(model, "network") or model
     layers = next((network[name] for name in ("channels", "hidden", "layers") if network.get(name)), None)
     said = "-".join(map(str, layers)) if isinstance(layers, list | tuple) else str(layers or "")
     return " ".join(filter(None, [str(network.get("kind", "")), said, str(network.get("activation", ""))]))[:80]

@@ -16,9 +16,14 @@ from vaecore.data import BEGIN, END, PAD, UNKNOWN
 from vaecore.probability.whole import longest
 
 
+def may_look(x: Tensor) -> bool:
+    """Whether what depends on a tensor's numbers may be decided: on a GPU that would wait for it."""
+    return not x.is_cuda
+
+
 def trimmed(x: Tensor) -> Tensor:
-    """Tokens (B, T) without the columns that are padding in every row; on a GPU, where looking waits, as they are."""
-    return x if x.is_cuda else x[:, : max(1, longest(int((x != PAD).sum(1).max())))]
+    """Tokens (B, T) without the columns that are padding in every row; as they are where one may not look."""
+    return x[:, : max(1, longest(int((x != PAD).sum(1).max())))] if may_look(x) else x
 
 
 def uniform(module: nn.Module, scale: float, embedding_scale: float) -> None:
@@ -84,7 +89,7 @@ class SentenceDecoder(nn.Module):
             previous = previous.where(kept | (previous == BEGIN) | (previous == PAD), UNKNOWN)
         states, _ = self.lstm(self._read(previous, z, generator), self._start(z, len(x)))  # (B, T, H)
         states = self._dropped(states, generator)
-        if x.is_cuda:  # where looking waits
+        if not may_look(x):
             nll = F.cross_entropy(self._scores(states).flatten(0, 1), x.flatten(), ignore_index=PAD, reduction="none")
             return -nll.view(x.shape).sum(1)
         # What costs most is the score of each word of the vocabulary: half of a batch is padding, which needs none.

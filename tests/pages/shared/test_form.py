@@ -95,7 +95,7 @@ def test_another_choice_keeps_what_it_shares_and_remembers_the_rest() -> None:
     at.number_input(key="f.model.latent_size").set_value(5).run()
     at.text_input(key="f.model.network.channels").set_value("8, 16").run()
     at.selectbox(key="f.model.family").set_value("pca").run()
-    assert got(at)["model"] == {"family": "pca", "latent_size": 5}
+    assert got(at)["model"] == {"family": "pca", "latent_size": 5, "prior": {"kind": "none"}}
     at.selectbox(key="f.model.family").set_value("ae").run()
     assert got(at)["model"]["network"]["channels"] == [8, 16]
     assert got(at)["model"]["latent_size"] == 5

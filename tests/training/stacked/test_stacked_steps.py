@@ -252,7 +252,7 @@ def test_configurations_are_alike_in_all_that_a_step_computes() -> None:
     assert [len(part) for part in groups({seed: seeds[seed] for seed in range(9)}, processes=4)] == [9]
     # Whoever adds a field to a training decides here whether the objective reads it.
     assert set(type(base.training).model_fields) - FREE == {
-        "batch_size", "kl", "inference", "optimizer", "device", "precision", "graphs", "threads"}
+        "batch_size", "kl", "inference", "optimizer", "device", "precision", "graphs", "threads", "pace"}
 
 
 def test_a_trial_leaves_no_trace_and_measures() -> None:
