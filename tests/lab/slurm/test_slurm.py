@@ -142,6 +142,7 @@ def test_warned_of_its_time_limit_it_is_queued_again_and_finishes(slurm: Cluster
     assert len(lives) == 2
 
 
+@pytest.mark.slow
 def test_it_makes_way_for_another_job_and_goes_on_afterwards(slurm: Cluster, make: Make) -> None:
     folder = make("makes-way", steps=300, seconds=0.02)
     lab.submit(folder, SMALL)
@@ -256,6 +257,7 @@ def test_a_time_limit_of_a_minute_is_outlived(make: Make) -> None:
     assert 2 <= lab.status(folder).attempt < 8
 
 
+@pytest.mark.slow
 def test_what_does_not_obey_is_cancelled(slurm: Cluster, make: Make) -> None:
     folder = make("deaf", steps=100_000, deaf=True)
     lab.submit(folder, SMALL)
