@@ -279,8 +279,8 @@ def unlike(run: Run, packed: Path) -> str:
     nats |= {f"log p({name}|z)": (value, theirs.reconstruction[name]) for name, value in ours.reconstruction.items()}
     nats |= {f"the KL of {name}": (sum(values), sum(theirs.kl[name])) for name, values in ours.kl.items()}
     others = {f"the MSE of {name}": (value, theirs.mse[name]) for name, value in ours.mse.items()}
-    moved = [name for name, (a, b) in nats.items() if abs(a - b) > SAME_NATS]
-    moved += [name for name, (a, b) in others.items() if abs(a - b) > SAME_SHARE * abs(a)]
+    moved = [name for name, (a, b) in nats.items() if not abs(a - b) <= SAME_NATS]  # no number is another one, too
+    moved += [name for name, (a, b) in others.items() if not abs(a - b) <= SAME_SHARE * abs(a)]
     return moved[0] if moved else ""
 
 

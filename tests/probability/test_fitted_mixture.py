@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from vaecore.probability.full_covariance import FullMixture
 from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture
 from vaecore.probability.mixture_fit import fit_mixture
 from vaecore.probability.priors import Fitted, FittedConfig
+from vaecore.training.checkpoints import HALVED_FROM, halved
 
 MEAN = torch.tensor([[-2.0, 1.0], [1.0, 0.5], [3.0, -2.0]])
 FACTOR = torch.tensor([[[0.6, 0.0], [0.5, 0.4]], [[1.2, 0.0], [-0.9, 0.5]], [[0.4, 0.0], [0.0, 0.9]]])
@@ -144,6 +146,30 @@ def test_codes_that_do_not_vary_do_not_break_it() -> None:
     codes = torch.cat([MIXED.sample(400, noise(1)), torch.ones(400, 1)], 1)
     assert bool(fit_mixture(codes, 3).density.log_prob(codes).isfinite().all())
     assert bool(fit_mixture(torch.zeros(60, 2), 3).density.log_prob(torch.zeros(1, 2)).isfinite().all())
+
+
+def test_it_survives_half_precision_where_a_code_hardly_varies() -> None:
+    """A direction of 1e-8 has no number in half precision: the density of every code was none."""
+    codes = torch.randn(600, 24, generator=noise(1))
+    codes[:, 3] = 1.0
+    prior = Fitted(24, FittedConfig())
+    with torch.no_grad():
+        prior.hold(fit_mixture(codes, 10).density)
+    held = prior.state_dict(prefix="latent_prior.")
+    sent = halved(held | {"encoder.weight": torch.ones(HALVED_FROM), "latent_prior.inputs": torch.ones(HALVED_FROM)})
+    assert all(torch.equal(sent[name], tensor) for name, tensor in held.items()) and len(held) == 3
+    assert sent["encoder.weight"].dtype == torch.float16
+    assert held["latent_prior.spread"].numel() >= HALVED_FROM > 0 == held["latent_prior.spread"].half().diagonal(
+        dim1=1, dim2=2).min()
+    assert halved({"latent_prior.inputs": torch.ones(HALVED_FROM)})["latent_prior.inputs"].dtype == torch.float16
+
+
+def test_a_plane_of_covariances_of_lower_rank_is_drawn() -> None:
+    """As a file may hold them; there was nothing to divide by."""
+    flat = FullMixture(torch.zeros(2, 2), torch.tensor([[[1.0, 0.0], [0.5, 0.0]], [[0.0, 0.0], [0.0, 0.0]]]),
+                       torch.tensor([0.5, 0.5]).log())
+    axis = np.linspace(-3, 3, 7)
+    assert np.isfinite(plane(flat, (0, 1), axis, axis)).all()
 
 
 @pytest.mark.parametrize(("covariance", "count"), [("full", 8), ("diagonal", 5)])

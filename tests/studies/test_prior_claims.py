@@ -76,7 +76,8 @@ def signals(plain: float = -0.5, dreg: float = 0.5, *, apart: float = 3.0, risin
 
 
 @pytest.mark.parametrize(("change", "holds"), [
-    ({}, True), ({"plain": 0.0}, False), ({"plain": -0.31}, False), ({"dreg": -0.5}, False), ({"dreg": 0.0}, False),
+    ({}, True), ({"plain": 0.0}, False), ({"plain": -0.31}, False), ({"plain": -1.0}, False), ({"dreg": -0.5}, False),
+    ({"dreg": 0.0}, False), ({"dreg": 1.0}, False),
     ({"apart": 8.0}, False), ({"rising": False}, False), ({"spread": 0.3}, False)])
 def test_c26_needs_a_signal_that_fades_and_one_that_grows(change: dict[str, Any], holds: bool) -> None:
     found = c26_signal.finding(signals(**change))

@@ -10,11 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.training.captured import clips
 from tests.training.runs import Start, read, small
 from tests.training.test_resume import Patient
-from vaecore.config import changed
+from vaecore.config import RunConfig, changed
 from vaecore.library import records
-from vaecore.schema import ConfigError
+from vaecore.schema import ConfigError, parse
 from vaecore.store import Run, Store
 from vaecore.training import session, train
 from vaecore.training.build import build
@@ -29,7 +30,7 @@ from vaecore.training.checkpoints import (
     step_of,
     write_weights,
 )
-from vaecore.training.fork import fork
+from vaecore.training.fork import can_begin_anew, fork
 
 
 def equal(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -167,6 +168,16 @@ def test_a_fork_whose_decoder_begins_anew_keeps_all_else(start: Start, model: di
     assert equal(begun(plain.path), theirs)
     same = {record.id: record.same for record in records(store)}
     assert same["first"] == same["again"] != same["plain"], "what began otherwise is no repetition"
+
+
+@pytest.mark.parametrize(("name", "parts"), [("lp", {"decoder", "predictor"}), ("fp", {"decoder", "predictor"}),
+                                             ("one", {"decoder", "predictor"}), ("sv2p", {"generator"})])
+def test_what_predicts_the_next_frame_is_of_the_decoder(name: str, parts: set[str]) -> None:
+    """What draws it from the last one and a code: without it an old predictor went on before a new decoder."""
+    config = parse(RunConfig, clips(name))
+    model = build(config, config.data.load())
+    assert {each.partition(".")[0] for each in model.decoder_tensors()} - {"likelihood"} == parts
+    assert can_begin_anew(model)
 
 
 def test_a_model_without_an_encoder_has_no_decoder_to_begin_anew(start: Start) -> None:

@@ -14,6 +14,7 @@ from vaecore.store import Run
 from vaecore.training import session
 from vaecore.training.course import Course
 from vaecore.training.estimate import estimate
+from vaecore.training.ranks.group import Heeding
 
 
 class Clock:
@@ -71,6 +72,19 @@ def test_a_wish_to_stop_ends_the_wait(start: Start, clock: Clock, watch: Callabl
     folder = start(small(pace=0.001), control=Impatient())
     assert clock.slept == [session.WAIT_SECONDS] * 3
     assert len(read(folder).steps["step"]) == 2, "the first at once, the second as the wait ends"
+
+
+def test_several_processes_do_not_wait_for_the_update_by_which_they_learn_of_a_stop(clock: Clock) -> None:
+    """They heed a stop only after an update, which came as late as the pace had it: seconds, or hours."""
+    ranks = SimpleNamespace(asked=False, stopping=False)
+    control = SimpleNamespace(stop_requested=lambda: len(clock.slept) >= 3)
+    waiting = object.__new__(session.Session)
+    waiting.config = SimpleNamespace(training=SimpleNamespace(pace=0.001))  # type: ignore[assignment]
+    waiting.ranks, waiting.control = ranks, Heeding(ranks, control)  # type: ignore[arg-type,assignment]
+    waiting.step, waiting.seconds, waiting.started = 1, 0.0, clock.now
+    waiting.wait()
+    assert clock.slept == [session.WAIT_SECONDS] * 3
+    assert not ranks.stopping, "what all have not heard of ends nothing yet"
 
 
 def test_an_estimate_is_at_least_what_the_pace_asks_for(configure: Callable[[dict[str, Any]], Any]) -> None:

@@ -57,7 +57,8 @@ def _correlated(mixture: FullMixture, dimensions: tuple[int, int], x: Vector, y:
     means = mixture.mean[:, list(dimensions)].double().numpy()
     for weight, (along, up), ((a, b), (_, c)) in zip(weights_of(mixture), means,
                                                      mixture.covariances(dimensions).numpy(), strict=True):
-        dx, dy, determinant = x - along, (y - up)[:, None], a * c - b * b
+        # At least what rounding leaves of it: a file may hold covariances of lower rank.
+        dx, dy, determinant = x - along, (y - up)[:, None], max(a * c - b * b, 1e-12 * a * c, 1e-300)
         square = (c * dx ** 2 - 2 * b * dx * dy + a * dy ** 2) / determinant
         density += weight * np.exp(-0.5 * square) / (2 * math.pi * math.sqrt(determinant))
     return density

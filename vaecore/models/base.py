@@ -29,7 +29,8 @@ from vaecore.schema import FIELDS, Strict, parse, problem
 Batch = Mapping[str, Tensor]
 Approach = Literal["independent components", "autoregressive", "energy-based", "variational autoencoder"]
 NUMBERS_AT_ONCE = 20_000_000  # that a decoder gives, 80 MB
-DECODER = ("decoder", "decoders", "likelihood", "likelihoods")  # what families call the parts of p(x|z)
+# What families call the parts of p(x|z); of clips what predicts the next frame is one of them.
+DECODER = ("decoder", "decoders", "predictor", "generator", "likelihood", "likelihoods")
 Modalities = Mapping[str, Modality]
 Shape = tuple[int, ...]
 KIND_BY_AXES = {1: "vector", 2: "trajectory", 3: "image", 4: "video"}

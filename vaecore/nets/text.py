@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from vaecore.data import BEGIN, END, PAD, UNKNOWN
 from vaecore.probability.whole import longest
 
+SCORES_AT_ONCE = 20_000_000  # of words, that a beam search compares
+
 
 def may_look(x: Tensor) -> bool:
     """Whether what depends on a tensor's numbers may be decided: on a GPU that would wait for it."""
@@ -210,5 +212,8 @@ class Sentences:
         """Sentences of the likeliest next word each time, (B, T), or the likeliest ones that a beam search finds."""
         if beams == 1:
             return self.sample(temperature=0.0)
-        count = self.count if self.z is None else len(self.z)
-        return self.decoder.likeliest(self.z, count, self.longest, beams)
+        if self.z is None:  # all are the same
+            return self.decoder.likeliest(None, 1, self.longest, beams).expand(self.count, -1)
+        at_once = max(1, SCORES_AT_ONCE // (beams * self.decoder.embedding.num_embeddings))
+        return torch.cat([self.decoder.likeliest(part, len(part), self.longest, beams)
+                          for part in torch.split(self.z, at_once)])

@@ -118,8 +118,8 @@ def judged(table: Sequence[Row]) -> Finding:
 COLUMNS = {
     "KL": Column("The rate: what the code costs, in nats a sentence, over the validation set."),
     "Mutual information": Column("What the code tells about the sentence, in nats, over the whole validation set."),
-    "Perplexity": Column("exp(−log p(x) / tokens), log p(x) exact or estimated with importance samples. Lower is "
-                         "better.", 2),
+    "Perplexity": Column("exp(−log p(x) / tokens), log p(x) exact, or estimated from below with importance samples, "
+                         "so that the perplexity is rather too high, most where the KL is large. Lower is better.", 2),
     "Active": Column("Latent dimensions in use, a mean over seeds.", 1),
     "CPU seconds": Column("Of one thread, for a training; of the last one with its autoencoder.", 0)}
 FOUND = {"KL": "KL", "Mutual information": "mutual information", "Perplexity": "perplexity", "Active": "active",
@@ -138,8 +138,9 @@ def of_result(result: Result) -> Exhibit | None:
                                   for title in FOUND}} for remedy, values in found.items()]
     if not rows:
         return None
-    return Exhibit([Table("Remedies beside each other", "The same sentences, networks, steps and learning rate; means "
-                          "over seeds.", rows, COLUMNS)],
+    return Exhibit([Table("Remedies beside each other", "The same sentences, networks and learning rate, and as many "
+                          "steps, but for what an encoder learns besides: where it is aggressive, and with the "
+                          "autoencoder that comes first. Means over seeds.", rows, COLUMNS)],
                    "**A KL is what a code costs, mutual information what it tells.** Where the second is far below the "
                    "first, the rate was paid for nothing.")
 

@@ -33,6 +33,7 @@ from vaecore.store import COPY_AGAIN, MAX_WEIGHTS_BYTES, Run
 WEIGHTS, CHECKPOINT = "weights.safetensors", "checkpoint.safetensors"
 INITIAL, KEPT = "initial.safetensors", "kept"  # what a fork begins with, and the folder of weights along the way
 HALVED_FROM = 4096  # numbers; smaller arrays are worth nothing and may be variances
+FITTED = "latent_prior.spread"  # what only a prior has that was fitted to codes
 MAX_VOCABULARY, MAX_WORD_LENGTH = 100_000, 10_000  # words, characters
 NAME = re.compile(r"\w[\w -]{0,39}")  # of a modality: pages say it everywhere
 MOST_CHANGES = 50  # of settings that are told of a run
@@ -318,12 +319,16 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[dict[str, Tensor], dict[
 def halved(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Large arrays of weights in half precision, which changes pixels by less than a grey level; all else as it was.
 
-    They are read back as single precision.
+    They are read back as single precision. A prior that was fitted to codes stays whole: its covariances may be so
+    narrow in a direction that half precision has no such number, and would make a density of none.
     """
-    def small(tensor: Tensor) -> bool:
-        return tensor.numel() < HALVED_FROM or tensor.dtype != torch.float32 or float(tensor.abs().max()) > 1e4
+    fitted = FITTED in tensors
 
-    return {name: tensor if small(tensor) else tensor.half() for name, tensor in tensors.items()}
+    def kept(name: str, tensor: Tensor) -> bool:
+        return (tensor.numel() < HALVED_FROM or tensor.dtype != torch.float32 or float(tensor.abs().max()) > 1e4
+                or (fitted and name.startswith("latent_prior.")))
+
+    return {name: tensor if kept(name, tensor) else tensor.half() for name, tensor in tensors.items()}
 
 
 def _single(tensor: Tensor) -> Tensor:

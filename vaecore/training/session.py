@@ -198,8 +198,12 @@ class Session:
     def wait(self) -> None:
         """Wait until the next step is due, of a training with a pace; a wish to stop ends that."""
         pace = self.config.training.pace
-        while pace and (left := self.step / pace - self._elapsed()) > 0 and not self.control.stop_requested():
+        while pace and (left := self.step / pace - self._elapsed()) > 0 and not self._asked_to_stop():
             time.sleep(min(left, WAIT_SECONDS))
+
+    def _asked_to_stop(self) -> bool:
+        """Whether somebody wishes it; several processes take that up after their next update, so not by waiting."""
+        return self.control.stop_requested() or (self.ranks is not None and self.ranks.asked)
 
     def stepped(self, *, complete: bool) -> None:
         """After an update, the last of its step where that is `complete`: write, evaluate and save what is due."""

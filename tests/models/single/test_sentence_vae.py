@@ -214,7 +214,8 @@ def test_written_sentences_are_words_then_end_then_padding(word_keep: float) -> 
 
 @torch.no_grad()
 @pytest.mark.parametrize("word_keep", [1.0, 0.0])
-def test_a_beam_search_finds_the_likeliest_of_all_sentences(word_keep: float) -> None:
+def test_a_beam_search_finds_the_likeliest_of_all_sentences(word_keep: float, monkeypatch: pytest.MonkeyPatch
+                                                            ) -> None:
     """Of all 341 of four tokens at most, scored by hand; with one beam it is greedy, with some it is better."""
     model, z = made(longest=4, word_keep=word_keep, seed=3), 2 * codes(12)
     p = model.decode({"z": z})["text"]
@@ -237,6 +238,9 @@ def test_a_beam_search_finds_the_likeliest_of_all_sentences(word_keep: float) ->
     whole, some, greedy = found(p.likeliest(256)), found(p.likeliest(3)), found(p.likeliest())
     assert whole == best != greedy
     assert found(model.decoder.likeliest(z, len(z), 4, 1)) == greedy
+    with monkeypatch.context() as patch:  # five codes at a time
+        patch.setattr("vaecore.nets.text.SCORES_AT_ONCE", 5 * 3 * V)
+        assert found(p.likeliest(3)) == some
     gained = [score(one, code) - score(other, code) for one, other, code in zip(some, greedy, z, strict=True)]
     assert sum(gained) > 0
 

@@ -216,13 +216,16 @@ def test_a_stacked_loss_that_is_not_the_own_one_is_refused(monkeypatch: pytest.M
         found = true(self, batch, generator)
         return type(found)([(self.own_weight, found.elbos[0][1])])  # type: ignore[attr-defined]
 
-    given = configs(FAMILIES["vae, clipped"])
+    given = configs(FAMILIES["vae of the optimal variance"])
     found = courses(given)
     for place, course in enumerate(found):
         course.model.own_weight = 1.0 + place  # type: ignore[assignment]
+    before = [{name: tensor.clone() for name, tensor in course.model.state_dict().items()} for course in found]
     monkeypatch.setattr(VAE, "objective", odd)
     with pytest.raises(Unstackable, match="is not the same: a loss of"):
         Stack(found)
+    for course, kept in zip(found, before, strict=True):  # the variance that was found while it was tried is forgotten
+        assert all(torch.equal(tensor, kept[name]) for name, tensor in course.model.state_dict().items())
 
 
 def test_configurations_are_alike_in_all_that_a_step_computes() -> None:

@@ -233,9 +233,16 @@ class Stack:
         one_each = torch.ones(len(self.courses), device=self.device)
         before = {name: tensor.clone() for name, tensor in self.rest.items()}
         nats = torch.tensor([course.training.kl.nats_at(1, 1) for course in self.courses], device=self.device)
-        with torch.no_grad():
-            terms, stacked = self.graph(self.learned, self.rest, batch, self._drawn(generators), one_each, nats)
-        losses = terms[0].tolist()
+        try:
+            with torch.no_grad():
+                terms, stacked = self.graph(self.learned, self.rest, batch, self._drawn(generators), one_each, nats)
+            self._compared(terms[0].tolist(), stacked)
+        finally:  # those that are refused train alone, as if they had never been tried
+            for name, tensor in before.items():
+                self.rest[name].copy_(tensor)
+
+    def _compared(self, losses: Sequence[float], stacked: Sequence[Tensor]) -> None:
+        """Raise `Unstackable` where losses or gradients of all at once are not those of each by itself."""
         for place, course in enumerate(self.courses):
             generator = _copy(course.generator)
             loss, gradients = _own(course, self.names, generator)
@@ -248,8 +255,6 @@ class Stack:
                     or float((found - gradients).norm()) > bounds * (1e-3 + length)):
                 raise Unstackable(f"{_title(course)} computed for several models at once is not the same: a loss of "
                                   f"{losses[place]:.6g} in place of {loss:.6g} nats")
-        for name, tensor in before.items():
-            self.rest[name].copy_(tensor)
 
 
 class _Objective(nn.Module):
