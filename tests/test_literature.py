@@ -120,11 +120,23 @@ def test_nothing_is_beside_other_data_families_or_quantities() -> None:
     assert text and all("data " in each.words for each in text)
 
 
+def test_what_a_perplexity_is_of_and_the_network_of_sentences_are_said() -> None:
+    said = next(each.words for each in beside(Store(GALLERY).find("lagging-basic")))
+    assert "network two-layer LSTM (here one-layer LSTM, 50 units)" in said
+    assert "perplexity from log p(x) by importance sampling (here from the ELBO)" in said
+    exact = compared(Ours("language-model", Setting("synthetic-text"), {"perplexity": 39.0}))
+    assert exact and not any("perplexity from" in each.words for each in exact), "both are of log p(x) itself"
+    table = literature.rows(literature.of_claim("C27"))
+    assert all(("perplexity from log p(x) by importance sampling" in row["setting"]) is row["model"].startswith((
+        "VAE", "Semi")) for row in table)
+
+
 def test_shipped_runs_stand_beside_what_was_published() -> None:
     store = Store(GALLERY)
     found = beside(store.find("vae-binary"))
     assert found[0].published is BURDA and round(found[0].ours, 2) == -95.60
     assert {words.split(" ")[0] for words in found[0].differs} == {"network", "code", "K", "epochs", "all", "batch"}
+    assert beside(store.find("svg-lp-mnist")) and beside(store.find("svg-lp-characters")) == [], "of walking characters"
     assert beside(store.find("pca")) == [] and beside(store.find("mvae")) == []
     assert all(each.differs for run in store.gallery() for each in beside(run)), "none is of the same setting"
 

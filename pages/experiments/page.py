@@ -45,6 +45,13 @@ def gather(series: Series) -> list[Member]:
 # -- starting --------------------------------------------------------------------------------------
 
 
+def own_live(series: Series) -> bool:
+    """Whether one of its runs trains or waits."""
+    from vaecore.studies import members
+
+    return any(lab.status(run.path).state in lab.LIVE for run in members(store(), series))
+
+
 def start_row(study: Study, series: Series) -> None:
     """What it asks, what it makes, and the button that asks before it starts them all."""
     labels = list(series.runs())
@@ -61,10 +68,12 @@ def start_row(study: Study, series: Series) -> None:
                 turn = st.session_state.get("experiments:turn", 0)  # a new key closes the popover
                 popover = st.popover(f"Start {len(labels)} trainings", icon=":material/play_arrow:", type="primary",
                                      key=f"start-{series.name}-{turn}", on_change="rerun")
-            lasts = (f" It is trained at a pace, so that it lasts {duration(series.seconds)} on any machine that can "
-                     "keep it up." if series.seconds else "")
-            busy = " Something is training already: it waits for that." if series.seconds and anything_live() else ""
-            st.markdown(f"Makes {escaped(', '.join(labels))}.{lasts}{busy}", width="stretch")
+            makes = f"Makes {escaped(', '.join(labels))}."
+            if series.seconds:
+                makes += f" It has a pace: it lasts {duration(series.seconds)} on any machine that can keep it up."
+                if anything_live() and not own_live(series):
+                    makes += " Something else is training: it waits for that."
+            st.markdown(makes, width="stretch")
         if error := st.session_state.pop("experiments:error", None):
             st.error(escaped(error), icon=":material/error:")
         if popover is not None and popover.open:
@@ -173,8 +182,9 @@ def shipped(study: Study) -> None:
 
     result = kept(store(), study.id) if study.exhibit else None
     if study.exhibit is None or result is None:
-        st.info("Nothing to see yet: start the trainings above, and what they find appears here as they end.",
-                icon=":material/labs:")
+        when = "start it above, and what it finds appears here as it trains." if study.series and study.series.seconds \
+            else "start the trainings above, and what they find appears here as they end."
+        st.info(f"Nothing to see yet: {when}", icon=":material/labs:")
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(f":material/inventory_2: Until runs of your own can be shown, this is the kept result of claim "
@@ -245,12 +255,12 @@ def page() -> None:
     if toast := st.session_state.pop("experiments:toast", None):
         st.toast(toast, icon=":material/check_circle:")
     with st.spinner("Getting ready …"):
-        from vaecore.studies import EXPERIMENTS, members  # (brings torch, which takes seconds the first time)
+        from vaecore.studies import EXPERIMENTS  # (brings torch, which takes seconds the first time)
     study = EXPERIMENTS[choose({name: each.topic for name, each in EXPERIMENTS.items()})]
     series = study.series
     assert series is not None
     start_row(study, series)
-    polling = any(lab.status(run.path).state in lab.LIVE for run in members(store(), series))
+    polling = own_live(series)
     every = SOON if series.seconds else USUAL
     st.fragment(watch, run_every=every if polling else None, key=f"experiment-watch-{series.name}")(study, series,
                                                                                                   polling)

@@ -195,7 +195,7 @@ def samples(checkpoint: SentenceCheckpoint, text: str, beams: int) -> None:  # n
         temperature = st.slider(
             "Temperature", 0.0, 1.5, 0.7, 0.05, key="temperature-text", width=380, format="%.2f",
             help="Of the words: at 0 the likeliest next word each time, at 1 as the model believes, above 1 more "
-            "daring." + (" Codes are drawn from the prior N(0, I) at any temperature." if checkpoint.has_code else ""))
+            "daring." + (" Codes are drawn from the prior at any temperature." if checkpoint.has_code else ""))
         seed = redraw("samples")
     found = checkpoint.sample(SAMPLES, temperature, seed)
     lines.show([lines.plain(one, f"{place}") for place, one in enumerate(found, 1)], label=1.5)

@@ -51,7 +51,7 @@ def _lines(found: Iterable[Beside]) -> None:
 def of_kind(found: Sequence[Published], key: str) -> None:
     """Likelihoods published of one kind of model on the same data: a few, and the others behind a fold."""
     if not found:
-        st.caption("Nothing here: no value of this kind on these data was read in its source.")
+        st.caption("No published value of this kind on these data is known here.")
         return
     _values(found[:MOST_SHOWN])
     if rest := found[MOST_SHOWN:]:

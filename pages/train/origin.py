@@ -266,7 +266,7 @@ def _write_address(**address: Any) -> None:
 
 def origin_row(origin: Origin) -> None:
     """The list of presets, and a file instead; what was wrong; what a fork is."""
-    from vaecore.named import presets, reached
+    from vaecore.named import measured, presets, reached
 
     lines = presets() | {origin.name: origin.line}
     st.session_state["train:pick"] = origin.name
@@ -280,8 +280,12 @@ def origin_row(origin: Origin) -> None:
                                    help="As saved here, or a run's config.json. At most 1 MB; nothing in it is "
                                         "executed.")
     if origin.preset:
-        st.caption(reached(origin.name), help="The preset as it is, by one core of the machine it was measured on. On "
-                   "yours, and with other fields, it takes other seconds: the estimate below is measured here.")
+        there = origin.name in measured()
+        st.caption(
+            reached(origin.name) if there else "What it takes and reaches is not measured yet.",
+            help="The preset as it is, by one core of the machine it was measured on. On yours, and with other fields, "
+            "it takes other seconds: the time above the button is measured here."
+            if there else "Of the preset as it is. The time above the button is measured here.")
     if notices := st.session_state.get("train:notice"):
         st.error("  \n".join(map(escaped, notices)), icon=":material/error:")
     if origin.source:

@@ -390,8 +390,8 @@ def time_needed(plan: Plan, launch: Launch) -> None:
         if how:
             launch.told.caption(f":material/layers: {how}")
         if busy >= BUSY and not away:
-            st.caption(f":material/hourglass_top: This machine is busy: as long as it is, a training takes about "
-                       f"{busy:.1f} times as long as that.")
+            st.caption(f":material/hourglass_top: Busy: × {busy:.1f}", help="This machine is busy: as long as it is, a "
+                       f"training takes about {busy:.1f} times as long as that.")  # in words it would be cut off
 
 
 # -- the page --------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from pages.shared import changing, checkpoints, task
 from pages.shared.words import escaped
 from vaecore.lab import background
 from vaecore.store import StoreError
+from vaecore.training import FITTING
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
@@ -29,8 +30,8 @@ STANDARD_HELP = "The same under N(0, I)."
 
 def told(found: PriorFit) -> list[tuple[str, float, str]]:
     """What is known of a prior that was fitted: name, nats a code, and what it is."""
-    return [("Codes not seen", found.validation, FIT_HELP), ("under one Gaussian", found.gaussian, GAUSSIAN_HELP),
-            ("under N(0, I)", found.standard, STANDARD_HELP)]
+    return [("Log density of unseen codes", found.validation, FIT_HELP),
+            ("under one Gaussian", found.gaussian, GAUSSIAN_HELP), ("under N(0, I)", found.standard, STANDARD_HELP)]
 
 
 def offer(checkpoint: Checkpoint) -> None:
@@ -74,8 +75,8 @@ def _fitting(run: Run) -> None:
     now = job.progress()
     if not now.running:
         st.rerun()
-    _, share = background.reached(now.lines) or ("", 0.0)
-    st.progress(share, f"A mixture is fitted to the codes of {escaped(run.id)}")
+    step, share = background.reached(now.lines) or ("", 0.0)
+    st.progress(share, f"{FITTING[step]}: {share:.0%}" if step in FITTING else "Getting ready …")
     task.running(job, _key(run), now, label="Stop", button="fit-prior-stop", help="Nothing of it is kept then.")
 
 

@@ -27,7 +27,7 @@ from vaecore.probability.full_covariance import FullMixture
 from vaecore.probability.gaussian import StandardNormal
 from vaecore.schema import ConfigError
 from vaecore.store import Metrics, Run, Store, StoreError
-from vaecore.training import train
+from vaecore.training import FITTING, train
 from vaecore.training.build import fit
 from vaecore.training.checkpoints import load_model, read_weights
 from vaecore.training.fitted import PriorFit, codes_of, fit_prior
@@ -184,12 +184,20 @@ def test_command_python_and_task_find_the_same(store: Store, capsys: pytest.Capt
     assert fits[0] == fits[1] == fits[2] and facts["fit"]["validation"] == fits[0].validation  # type: ignore[union-attr]
     task = background.fitting_prior(store.find("vae"))
     assert task.command == ("fit-prior", "vae", "--store", str(store.root))
-    assert background.reached((background.line(background.PRIOR, 5, 20),)) == ("prior", 0.25)
+    assert background.reached((background.line("prior", 5, 20),)) == ("prior", 0.25)
 
 
 def test_a_run_without_a_name_gets_one(store: Store) -> None:
     made = fit_prior(store, store.find("ae"), 3, covariance="diagonal", seed=2)
     assert "fitted" in made.id and made.config().model.prior.covariance == "diagonal"  # type: ignore[union-attr]
+
+
+def test_how_far_it_is_is_told_from_the_first_code_on(store: Store) -> None:
+    told: list[tuple[str, int, int]] = []
+    fit_prior(store, store.find("ae"), 2, progress=lambda *said: told.append(said))
+    assert list(dict.fromkeys(step for step, *_ in told)) == list(FITTING) == ["encoding", "prior", "scoring"]
+    assert told[0] == ("encoding", 400, 400) and told[-1] == ("scoring", 1, 2)
+    assert all(background.reached((background.line(*said),)) == (said[0], said[1] / said[2]) for said in told)
 
 
 # -- what is refused -------------------------------------------------------------------------------

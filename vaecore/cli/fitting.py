@@ -10,6 +10,7 @@ from vaecore import permission
 from vaecore.cli.printing import DataPathOption, JsonOption, RunArgument, StoreOption, err, say, store_at
 from vaecore.cli.progress import progress
 from vaecore.lab import background
+from vaecore.training import FITTING
 
 app = typer.Typer()
 
@@ -43,9 +44,9 @@ def fit_prior(
     if data_path:
         found.relocate(data_path)
     check_there(found.config().data)
-    with background.fitting_prior(found).alone(), progress(lambda _: "Prior") as tell:
+    with background.fitting_prior(found).alone(), progress(FITTING.__getitem__) as tell:
         new = fitted(place, found, components, covariance=covariance, seed=seed, name=name,  # type: ignore[arg-type]
-                     progress=lambda done, most: tell(background.PRIOR, done, most))
+                     progress=tell)
         draw_preview(new.path)
     fit = PriorFit.of_run(new)
     assert fit is not None

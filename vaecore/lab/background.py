@@ -14,6 +14,7 @@ from vaecore.evaluate.parts import PARTS, STEPS
 from vaecore.lab.task import Task
 from vaecore.mapping import Settings, folder
 from vaecore.store import Run, Store
+from vaecore.training import FITTING
 
 JUDGE = "judge"  # what a judge's training is called in the lines of its log
 PRIOR = "prior"  # and what a prior's fit is
@@ -65,7 +66,7 @@ def line(part: str, done: int, total: int) -> str:
 def reached(lines: tuple[str, ...]) -> tuple[str, float] | None:
     """What of an evaluation or a map is being done, or the judge or prior, and its share; None where no line says."""
     for said in reversed(lines):
-        if (found := REACHED.fullmatch(said)) and found[1] in {*PARTS, *STEPS, *mapping.STEPS, JUDGE, PRIOR}:
+        if (found := REACHED.fullmatch(said)) and found[1] in {*PARTS, *STEPS, *mapping.STEPS, *FITTING, JUDGE}:
             done, total = int(found[2]), int(found[3])
             return found[1], min(1.0, done / total) if total else 0.0
     return None

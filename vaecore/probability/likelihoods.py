@@ -232,8 +232,8 @@ class GaussianFixedConfig(LikelihoodConfig):
 
     describes = (Image, Vector, Clip)
     kind: Literal["gaussian"] = "gaussian"
-    sigma: float = option(0.1, "Standard deviation of every pixel; beta-VAE in disguise: half the squared error and "
-                          "beta times the KL are this with sigma squared beta (erratum E25).", unit="pixel value",
+    sigma: float = option(0.1, "Standard deviation of every pixel. A beta-VAE in disguise: half the squared error "
+                          "plus beta times the KL is the same as sigma^2 = beta (erratum E25).", unit="pixel value",
                           ge=0.001, le=100)
 
     @classmethod

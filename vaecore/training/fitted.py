@@ -76,7 +76,7 @@ class PriorFit(Untrusted):
                 f"Gaussian has {self.gaussian:.2f} and N(0, I) {self.standard:.2f}.")
 
 
-Progress = Callable[[int, int], object]  # steps of expectation-maximisation done, of at most how many
+Progress = Callable[[str, int, int], object]  # the step of `FITTING`, what of it is done, of how much
 
 
 def fit_prior(store: Store, run: Run, components: int = 10, *, covariance: Covariance = "full", seed: int = 0,
@@ -102,19 +102,25 @@ def fit_prior(store: Store, run: Run, components: int = 10, *, covariance: Covar
     if covariance == "full" and components * size ** 2 > MOST_NUMBERS:
         raise problem("covariance", covariance, f"{components} covariances of {size} dimensions are "
                       f"{components * size ** 2:,} numbers.", "Use diagonal.")
-    codes = {split: codes_of(model, dataset, split, seed) for split in ("train", "validation")}
+    tell = progress or (lambda *_: None)
+    codes = codes_of(model, dataset, "train", seed, lambda done, most: tell("encoding", done, most))
+    unseen = codes_of(model, dataset, "validation", seed)
     try:
-        found = fit_mixture(codes["train"], components, covariance, seed=seed, progress=progress)
+        found = fit_mixture(codes, components, covariance, seed=seed,
+                            progress=lambda done, most: tell("prior", done, most))
     except ValueError as error:
         raise problem("components", components, str(error), "Use fewer components, or diagonal covariances.") from None
-    unseen = codes["validation"]
     fit = PriorFit(
-        of="codes of the encoder" if model.point_codes else "draws of q(z|x)", codes=len(codes["train"]),
+        of="codes of the encoder" if model.point_codes else "draws of q(z|x)", codes=len(codes),
         components=components, covariance=covariance, seed=seed, steps=found.steps, converged=found.converged,
-        training=_mean(found.density, codes["train"]), validation=_mean(found.density, unseen),
-        gaussian=_mean(FullMixture.gaussian_of(codes["train"]), unseen), standard=_mean(StandardNormal(size), unseen))
+        training=_mean(found.density, codes), validation=_mean(found.density, unseen),
+        gaussian=_mean(FullMixture.gaussian_of(codes), unseen), standard=_mean(StandardNormal(size), unseen))
     new = under(model, config, found.density)
-    evaluations = {split: evaluate(new, Feed(dataset, split, CPU), EVALUATION_SEED) for split in ("validation", "test")}
+    evaluations: dict[str, Evaluation] = {}
+    scored: tuple[SplitName, ...] = ("validation", "test")
+    for done, split in enumerate(scored):
+        tell("scoring", done, len(scored))
+        evaluations[split] = evaluate(new, Feed(dataset, split, CPU), EVALUATION_SEED)
 
     def fill(folder: Path) -> None:
         _write(folder, run, config, new, dataset, fit, evaluations,
@@ -141,7 +147,8 @@ def with_prior(config: RunConfig, prior: FittedConfig, run: str) -> RunConfig:
 
 
 @torch.no_grad()
-def codes_of(model: Family, dataset: Dataset, split: SplitName, seed: int = 0) -> Tensor:
+def codes_of(model: Family, dataset: Dataset, split: SplitName, seed: int = 0,
+             progress: Callable[[int, int], object] | None = None) -> Tensor:
     """A code of each observation of a split, (N, r): a draw of q(z|x), or the point where it is one."""
     feed, generator = Feed(dataset, split, CPU), torch.Generator().manual_seed(seed)
     rows = torch.arange(feed.kept)
@@ -151,6 +158,8 @@ def codes_of(model: Family, dataset: Dataset, split: SplitName, seed: int = 0) -
     for part in torch.split(rows, model.at_once(EVALUATED_AT_ONCE)):
         [q] = model.encode(feed.at(part)).values()
         found.append(q.rsample(generator)[0] if isinstance(q, DiagonalGaussian) else q.mean)
+        if progress:
+            progress(sum(map(len, found)), len(rows))
     return torch.cat(found)
 
 

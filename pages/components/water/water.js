@@ -23,8 +23,11 @@ class Water {
     this.head = make("div", "head", this.root);
     this.count = make("b", "count", this.head);
     this.count.setAttribute("aria-live", "off");
+    this.count.title = "Dimensions whose posterior mean varies by more than 0.01 over the data";
     this.theory = make("span", "theory", this.head);
+    this.theory.title = "How many the optimum codes at this level: directions whose variance stands out of the water";
     this.level = make("span", "level", this.head);
+    this.level.title = "β weighs the KL, σ² is the variance of p(x|z): what varies by less does not pay for its KL";
     this.bar = make("div", "bar", this.root);
     this.play = button(this.bar, "Play", "", () => this.toggle());
     this.play.classList.add("play");

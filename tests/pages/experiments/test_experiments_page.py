@@ -158,6 +158,7 @@ def test_what_is_watched_starts_by_one_click(store: Store, monkeypatch: pytest.M
     assert run.about()["experiment"] == "water-filling"
     said = demo.words(at)
     assert "It starts in some seconds" in said and "Nothing to see yet" not in said
+    assert "it waits for that" not in said, "its own training is not something else"
 
 
 # -- views -----------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def test_families_has_values_of_each_kind() -> None:
     assert "PixelCNN, dynamic MNIST" in told(at, "−81.45 nats")[0]
     assert "Deep Boltzmann machine" in told(at, "≥ −84.62 nats")[0]
     assert "VAE, dynamic MNIST" in told(at, "−87.01 nats")[0]
-    assert "no value of this kind on these data was read" in demo.words(at), "of independent components"
+    assert "No published value of this kind on these data" in demo.words(at), "of independent components"
 
 
 def test_a_claim_has_the_numbers_of_its_paper() -> None:

@@ -314,8 +314,11 @@ def test_m10_a_busy_machine_is_said_in_words(monkeypatch: pytest.MonkeyPatch, bu
     at = page(preset="vae-digits")
     [time] = [metric for metric in at.metric if metric.label == "Time"]
     assert time.value == "≈ 42 s"
-    assert ("This machine is busy" in said(at)) is told
-    assert ("about 3.0 times as long" in said(at)) is told
+    [said_of_it] = [each for each in at.caption if "Busy" in each.value] or [None]
+    assert (said_of_it is not None) is told
+    if said_of_it is not None:
+        assert said_of_it.value.endswith("Busy: × 3.0"), "a line of it fits beside the number, and no more"
+        assert "This machine is busy" in said_of_it.help and "about 3.0 times as long" in said_of_it.help
 
 
 def test_m10_what_is_told_is_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -278,7 +278,7 @@ def test_a_fitted_mixture_is_drawn_with_what_its_dimensions_have_in_common(made:
     fit, both, parts = PriorFit.of_run(model.run), pair(model), components(model)
     assert fit is not None and parts is not None and isinstance(both.prior, FullMixture)
     told = metrics(at)
-    assert told["Codes not seen"] == f"{fit.validation:.2f} nats".replace("-", "−")
+    assert told["Log density of unseen codes"] == f"{fit.validation:.2f} nats".replace("-", "−")
     assert told["under one Gaussian"] == f"{fit.gaussian:.2f} nats".replace("-", "−")
     assert ("KL" in told) == (name == "standard-fitted") and "–" not in told.values()
     _, lines, *_ = _arrays(chart(at, "plane"))["data"]
