@@ -111,9 +111,13 @@ class Made:
 
     @property
     def shipped(self) -> bool:
-        """Whether what lies in trained/gallery is what would be shipped."""
-        ours, there = self.ready.weights, SHIPPED / self.recipe.name / WEIGHTS
-        return ours.is_file() and there.is_file() and ours.read_bytes() == there.read_bytes()
+        """Whether what lies in trained/gallery is what would be shipped, its evaluations too."""
+        return contents(self.ready.path) == contents(SHIPPED / self.recipe.name) != {}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """What the files in a folder hold, by name; nothing of one that is not there."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def evaluations(run: Run) -> list[dict[str, Any]]:
@@ -136,9 +140,13 @@ def train(made: list[Made], jobs: int) -> bool:
     for later in (False, True):
         waiting = [each for each in made if bool(each.recipe.of) is later and begun(each)]
         for each, code in together([(each, ["vaecore.lab.worker", str(each.run.path)]) for each in waiting], jobs):
-            told = "" if code == 0 else f"\n{state.log_tail(each.run.path, 5)}"
-            print(f"{each.recipe.name}: {each.state}, {each.minutes:.1f} CPU minutes{told}", flush=True)
+            print(f"{each.recipe.name}: {each.state}, {each.minutes:.1f} CPU minutes{why(each, code)}", flush=True)
     return all(each.done for each in made)
+
+
+def why(made: Made, code: int) -> str:
+    """The end of the log of what ended with a code that is not 0."""
+    return "" if code == 0 else f"\n{state.log_tail(made.run.path, 5)}"
 
 
 def begun(made: Made) -> bool:
@@ -216,12 +224,12 @@ def evaluate(made: list[Made], jobs: int) -> bool:
             print(f"{each.recipe.name}: {each.state}, so it is not evaluated.")
         elif not each.evaluated:
             waiting.append(each)
-    if len(waiting) == 1:
-        judge(waiting[0])
-    elif waiting:
+    if len(made) == 1 and waiting:
+        judge(*waiting)
+    elif waiting:  # what fails ends itself alone
         alone = ["scripts.gallery", "evaluate", "--work", str(waiting[0].work.root)]
         for each, code in together([(each, [*alone, each.recipe.name]) for each in waiting], jobs):
-            print(f"{each.recipe.name}: {'' if code == 0 else 'not '}evaluated", flush=True)
+            print(f"{each.recipe.name}: {'' if code == 0 else 'not '}evaluated{why(each, code)}", flush=True)
     return all(each.evaluated for each in made)
 
 
@@ -247,7 +255,7 @@ def _tell(part: str, done: int, total: int) -> None:
 
 def pack(run: Run, target: Path) -> None:
     """Lay at `target` what others need of a run, replacing what lay there."""
-    making = beside(target)
+    making = aside(target)
     making.mkdir(parents=True)
     for file in FILES:
         if (run.path / file).exists() or not file.startswith("preview"):  # a preview is of pixels or of words
@@ -260,6 +268,19 @@ def pack(run: Run, target: Path) -> None:
         rows = load_file(making / EXAMPLES)
         save_file({name: few[:CLIPS_SHIPPED].clone() for name, few in rows.items()}, making / EXAMPLES)
     (making / "metrics.jsonl").write_text(thinned((run.path / "metrics.jsonl").read_text()))
+    replace(target, making)
+
+
+def aside(target: Path) -> Path:
+    """Where to make what is to take the name `target`, unseen by lists; what a kill has left of an earlier one goes."""
+    hidden = target.with_name(f".{target.name}")
+    for leftover in target.parent.glob(f"{hidden.name}.tmp-*"):
+        shutil.rmtree(leftover)
+    return beside(hidden)
+
+
+def replace(target: Path, making: Path) -> None:
+    """Give what was made aside the name `target`, in the place of what lay there."""
     shutil.rmtree(target, ignore_errors=True)
     if not moved_to(making, target):
         raise SystemExit(f"{target} is being made by another process.")
@@ -310,15 +331,14 @@ def ship(made: list[Made]) -> bool:
     """
     here = [each for each in made if each.evaluated and not each.shipped]
     replaced = {each.recipe.name for each in here}
-    total = sum(size_of(SHIPPED.parent).values()) - sum(sum(size_of(SHIPPED / name).values()) for name in replaced)
+    total = sum(committed().values()) - sum(sum(size_of(SHIPPED / name).values()) for name in replaced)
     total += sum(sum(size_of(each.ready.path).values()) for each in here)
     if total > LIMIT:
         raise SystemExit(f"trained/ would take {total / 2**20:.2f} MiB of {LIMIT / 2**20:.0f}. Make some recipe "
                          "smaller, or ship fewer; --size says what each takes.")
     for each in here:
         target = SHIPPED / each.recipe.name
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(each.ready.path, target)
+        replace(target, shutil.copytree(each.ready.path, aside(target)))
         print(f"{each.recipe.name}: shipped", flush=True)
     for each in made:
         if not each.evaluated:
@@ -327,14 +347,19 @@ def ship(made: list[Made]) -> bool:
 
 
 def size_of(folder: Path) -> dict[Path, int]:
-    """The files in a folder that git would keep, in bytes."""
+    """The files in a folder, in bytes; none of those that are being made aside."""
     return {path: path.stat().st_size for path in sorted(folder.rglob("*"))
-            if path.is_file() and path.parent.name not in ("runs", "trash") and ".tmp-" not in path.name}
+            if path.is_file() and ".tmp-" not in str(path.relative_to(folder))}
+
+
+def committed() -> dict[Path, int]:
+    """What git keeps of trained/, in bytes; all else in there is the user's own."""
+    return size_of(SHIPPED) | size_of(SHIPPED.parent / "claims")
 
 
 def sizes() -> Iterator[str]:
     """What trained/ takes, by checkpoint and by file."""
-    shipped = size_of(SHIPPED) | size_of(SHIPPED.parent / "claims")
+    shipped = committed()
     groups: dict[str, dict[str, int]] = {}
     for path, count in shipped.items():
         name = "/".join(path.relative_to(SHIPPED.parent).parts[:2]) if SHIPPED in path.parents else "claims"

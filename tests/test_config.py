@@ -244,3 +244,11 @@ def test_b08b_a_path_with_a_hash_and_quoted_text(tmp_path: Path) -> None:
         with pytest.raises(ConfigError):
             changed(preset("vae-mnist"), [typed])
     assert changed(preset("vae-mnist"), ["training.learning_rate=1e-3"]).training.learning_rate == 1e-3
+
+
+def test_seeds_are_those_from_its_own_on_as_far_as_there_are_any() -> None:
+    assert [each.seed for each in RunConfig(seed=7).seeded(3)] == [7, 8, 9]
+    last = 2**31 - 1
+    assert [each.seed for each in RunConfig(seed=last - 1).seeded(2)] == [last - 1, last]
+    with pytest.raises(ConfigError, match=r"seed: the last seed is 2,147,483,647, so there are no 3 from this one on"):
+        RunConfig(seed=last - 1).seeded(3)

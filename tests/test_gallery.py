@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from scripts import gallery, gallery_page
 from scripts.recipes import RECIPES, Recipe, named
 from vaecore.evaluate.settings import Settings
+from vaecore.files import write_json_atomic
 from vaecore.lab import Control
 from vaecore.literature import TABLE
 from vaecore.named import presets
@@ -79,6 +80,10 @@ def test_a_recipe_is_trained_evaluated_and_shipped_once(tiny: gallery.Made, caps
         "preview.txt"}
     kinds = {tensor.dtype for tensor in load_file(there / WEIGHTS).values()}
     assert kinds == {torch.float16, torch.float32}, "large arrays are halved"
+    write_json_atomic(tiny.ready.path / gallery.EVALUATIONS, [found, found])
+    assert not tiny.shipped, "an evaluation that came later is not there"
+    (there.parent / ".tiny.tmp-0").mkdir()
+    assert gallery.ship([tiny]) and tiny.shipped and [path.name for path in there.parent.iterdir()] == ["tiny"]
     told = "\n".join(gallery.listed([tiny]))
     assert "finished" in told and "shipped" in told and "1 recipes" in told
     other = gallery.Made(Recipe("tiny", "vae-digits", "To be tried.", 0.1, ("training.epochs=3",)), tiny.work)
@@ -104,6 +109,10 @@ def test_what_is_too_large_is_not_shipped(tiny: gallery.Made, monkeypatch: pytes
     there = gallery.SHIPPED / "other" / WEIGHTS
     there.parent.mkdir(parents=True)
     there.write_bytes(b"x" * 100)
+    own = gallery.SHIPPED.parent / "runs" / "mine" / WEIGHTS
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"x" * 100)
+    assert sum(gallery.committed().values()) == 100, "one's own runs are not in git"
     monkeypatch.setattr(gallery, "LIMIT", 99)
     with pytest.raises(SystemExit, match=r"of 0\. Make some recipe smaller"):
         gallery.ship([tiny])

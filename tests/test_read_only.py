@@ -124,7 +124,6 @@ UNGUARDED = {
     "files": "what all others write with",
     **dict.fromkeys(["lab.cluster", "lab.where"], "`lab.jobs.submit` has asked"),
     "locks": "files of no bytes, whose locks exclude others; also who only looks may take one",
-    "training.fork": "takes back what `store.Store.create`, which has asked, has just made",
 }
 WRITERS = {"write_json_atomic", "write_bytes_atomic", "write_text", "write_bytes", "mkdir", "makedirs", "touch",
            "rename", "unlink", "rmdir", "rmtree", "copytree", "copyfile", "copy2", "symlink_to", "hardlink_to", "utime",

@@ -20,7 +20,7 @@ from vaecore.evaluate import kept
 from vaecore.files import write_bytes_atomic
 from vaecore.lab import attempts, background, locks
 from vaecore.library import views
-from vaecore.store import STEP_COLUMNS, Metrics, Run, Store, StoreError
+from vaecore.store import STEP_COLUMNS, Metrics, Run, Store, StoreError, all_or_none
 from vaecore.sweeps import keeping
 
 
@@ -67,6 +67,17 @@ def test_create_find_and_list(store: Store) -> None:
     assert first.config().seed == 0  # the older one is untouched
     with pytest.raises(StoreError, match=r"no run 'two'.*vaecore runs"):
         store.find("two")
+
+
+def test_several_runs_are_made_or_none_of_them(store: Store) -> None:
+    def many(name: str) -> list[Run]:
+        return all_or_none(store.create(each, f"{name}-{each.seed}") for each in RunConfig(seed=3).seeded(3))
+
+    store.create(RunConfig(), "many-5")
+    with pytest.raises(StoreError, match="already a run called 'many-5'"):
+        many("many")
+    assert [run.id for run in store.runs()] == ["many-5"]
+    assert [(run.id, run.config().seed) for run in many("other")] == [(f"other-{seed}", seed) for seed in (3, 4, 5)]
 
 
 def test_create_on_a_full_disk_leaves_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, overload
 
-from vaecore.store import Run, Store, StoreError
+from vaecore.store import Run, Store, StoreError, all_or_none
 from vaecore.views import view_of
 
 if TYPE_CHECKING:
@@ -140,8 +140,7 @@ def submit(start: str | Path | RunConfig, *, where: Here | Slurm | None = None, 
         run = here.create(config, name)
         lab.submit_new([run.path], place)
         return run
-    runs = [here.create(config.model_copy(update={"seed": seed}), f"{name}-{seed}" if name else "")
-            for seed in range(config.seed, config.seed + seeds)]
+    runs = all_or_none(here.create(each, f"{name}-{each.seed}" if name else "") for each in config.seeded(seeds))
     lab.submit_new([run.path for run in runs], place)
     return runs
 

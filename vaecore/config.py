@@ -27,6 +27,7 @@ from vaecore.schedules.rate import ConstantRate, Rate
 from vaecore.schema import ConfigError, Problem, Strict, option, parse, problem, tagged
 
 MAX_CONFIG_BYTES = 1_000_000  # of a file
+LAST_SEED = 2**31 - 1
 HOW = "Compare with what `vaecore presets vae-mnist` prints."
 
 
@@ -84,11 +85,18 @@ class RunConfig(Strict):
     model: Model = option(VAEConfig(), "What to learn.", title="Family")
     training: Training = option(Training(), "How to learn it.")
     seed: int = option(0, "Seed of the weights, the order of the data and the sampling noise.", symbol="s", ge=0,
-                       le=2**31 - 1)
+                       le=LAST_SEED)
 
     def resolve(self) -> RunConfig:
         """The configuration with nothing left to the machine that changes what is learned."""
         return self.model_copy(update={"data": self.data.resolve()})
+
+    def seeded(self, count: int) -> list[RunConfig]:
+        """The configuration with its own seed and those after it; raises `ConfigError` where there are not so many."""
+        if self.seed > LAST_SEED - (count - 1):
+            raise problem("seed", self.seed, f"the last seed is {LAST_SEED:,}, so there are no {count:,} from this one "
+                          "on.", "Use a smaller one.")
+        return [self.model_copy(update={"seed": self.seed + place}) for place in range(count)]
 
     def about(self) -> dict[str, Any]:
         """What the choice is in words, for those who do not import torch to read it."""

@@ -22,7 +22,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
@@ -397,6 +397,19 @@ class Store:
         if name := self.listed_as:
             raise StoreError(f"{self.root} is only read here: {shared_stores.SHARED} lists it as '{name}'. Take it out "
                              "of that list to write to it.")
+
+
+def all_or_none(making: Iterable[Run]) -> list[Run]:
+    """The runs that `making` makes one after the other; none of them where one cannot be made, as its name is taken."""
+    made: list[Run] = []
+    try:
+        for run in making:
+            made.append(run)  # noqa: PERF402 (what was made before an error is to be taken back)
+    except BaseException:
+        for run in made:
+            shutil.rmtree(run.path, ignore_errors=True)
+        raise
+    return made
 
 
 def _taken(name: str) -> StoreError:

@@ -94,11 +94,6 @@ def busy(config: RunConfig) -> float:
     return _measured(config.resolve().to_json())[2]
 
 
-def seeded(config: RunConfig, seeds: int) -> list[RunConfig]:
-    """The configuration with its own seed and those after it."""
-    return [config.model_copy(update={"seed": config.seed + place}) for place in range(seeds)]
-
-
 def _data(config: RunConfig) -> str:
     return json.dumps(config.resolve().model_dump(mode="json")["data"])
 
@@ -172,5 +167,5 @@ def _stacked(text: str, seeds: int) -> tuple[str, float]:
 
     config = _config(text)
     with _measuring:
-        found = tried(seeded(config, seeds), budget=0.4)
+        found = tried(config.seeded(seeds), budget=0.4)
     return found.why, found.seconds

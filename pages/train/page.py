@@ -33,7 +33,7 @@ from vaecore import files, lab, naming, permission
 from vaecore.lab.where import one_by_one
 from vaecore.library import equal_to, records
 from vaecore.schema import ConfigError, Problem, parse, problem, title_at
-from vaecore.store import StoreError, checked_name
+from vaecore.store import StoreError, all_or_none, checked_name
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
@@ -301,8 +301,8 @@ def start(origin: Origin, config: RunConfig, name: str, seeds: int, where: lab.H
     try:
         lab.require_place(where)
         names = named(name, seeds, config.seed) if name else [""] * seeds
-        runs = [create(origin, *given) for given in zip(measure.seeded(config, seeds), names, strict=True)]
         stack = seeds > 1 and not (one_by_one(where) or measure.together(config, seeds)[0])
+        runs = all_or_none(create(origin, *given) for given in zip(config.seeded(seeds), names, strict=True))
         lab.submit_new([run.path for run in runs], where, stack=stack)
     except (StoreError, ConfigError, lab.LabError, OSError) as error:
         st.session_state["train:error"] = files.trouble(error)

@@ -18,7 +18,7 @@ from vaecore.cli.studies import experiments
 from vaecore.lab import attempts, cluster, jobs
 from vaecore.lab.where import keep
 from vaecore.schema import ConfigError
-from vaecore.store import Store
+from vaecore.store import Store, StoreError
 from vaecore.studies import EXPERIMENTS
 
 GPU = lab.Slurm(partition="gpu", time=120)
@@ -64,6 +64,11 @@ def test_a_training_is_sent_where_it_is_asked_to(sent: Sent, tmp_path: Path, mon
     assert "2 seeds are trained as an array on SLURM, partition gpu" in capsys.readouterr().err
     assert sent == [(["one"], GPU), (["two"], lab.Here(processes=2)), (["three"], lab.Here()),
                     (["four-0", "four-1"], GPU)]
+    Store(tmp_path).create(vaecore.preset("vae-digits"), "five-2")
+    there = {run.id for run in Store(tmp_path).runs()}
+    assert call(monkeypatch, tmp_path, *TRAIN, "--name", "five", "--seeds", "4", *ON) == 1
+    assert "already a run called 'five-2'" in capsys.readouterr().err
+    assert {run.id for run in Store(tmp_path).runs()} == there and len(sent) == 4, "none is left that nobody queues"
 
 
 def test_seeds_whose_steps_processes_share_are_not_stacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
@@ -164,7 +169,10 @@ def test_a_training_is_submitted_from_python(sent: Sent, tmp_path: Path) -> None
     assert sent[4:] == [(["s-3", "s-4"], GPU)]
     with pytest.raises(ConfigError, match=r"seeds: 0 runs cannot be trained at once\. Use 1 to 1,000\."):
         vaecore.submit("vae-digits", seeds=0, store=tmp_path, silent=True)
-    assert len(sent) == 5
+    there = {run.id for run in Store(tmp_path).runs()}
+    with pytest.raises(StoreError, match="already a run called 's-4'"):
+        vaecore.submit("vae-digits", name="s", seed=1, seeds=4, where=GPU, store=tmp_path, silent=True)
+    assert {run.id for run in Store(tmp_path).runs()} == there and len(sent) == 5
 
 
 def test_a_run_is_followed_and_waited_for_from_python(tmp_path: Path) -> None:

@@ -309,6 +309,18 @@ def test_what_sbatch_refuses_is_said_once_with_what_was_asked(tmp_path: Path, mo
     assert not list((tmp_path / "slurm").iterdir())
 
 
+def test_a_folder_of_job_files_that_is_another_users_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("submitit")
+    (tmp_path / "slurm").mkdir()
+
+    def closed(path: Path, _mode: int) -> None:
+        raise PermissionError(1, "Operation not permitted", str(path))
+
+    monkeypatch.setattr(Path, "chmod", closed)
+    with pytest.raises(LabError, match=r"slurm is another user's, .* Submit from a store of your own"):
+        cluster.hand_over(made(tmp_path, "one"), tmp_path, Slurm(), SUBMISSION)
+
+
 def test_another_thread_is_heard_meanwhile(capsys: pytest.CaptureFixture[str]) -> None:
     with contextlib.redirect_stderr(cluster._Others(sys.stderr)):
         print("sbatch", file=sys.stderr)

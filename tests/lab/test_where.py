@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vaecore.config import preset
-from vaecore.lab import Here, LabError, Slurm, attempts, cluster, require_place, status, submit_new, where
+from vaecore.lab import Here, LabError, Slurm, attempts, cluster, jobs, require_place, status, submit_new, where
 from vaecore.lab.where import FIELDS, asked, demand, elsewhere, in_words, keep, kept, meant
 from vaecore.schema import ConfigError
 from vaecore.store import Store
@@ -100,11 +100,25 @@ def test_a_new_run_that_is_refused_is_taken_back_and_another_stays(tmp_path: Pat
     store = Store(tmp_path)
     made = store.create(preset("vae-digits"), "made")
     began = store.create(preset("vae-digits"), "began")
-    attempts.write_exit(began.path, attempts.begin(began.path), "stopped", "Stopped.")
+    attempts.begin(began.path)
+    (began.path / "stop").write_text("Enough.")
+    assert status(began.path).detail.startswith("Killed on request")
     with pytest.raises(LabError, match="not available"):
         submit_new([made.path, began.path], GPU)
     assert [run.id for run in store.runs()] == ["began"]
-    assert status(began.path).state == "stopped" and kept(began.path) == Here()
+    assert status(began.path).detail.startswith("Killed on request") and kept(began.path) == Here()
+
+
+def test_an_interrupt_while_new_runs_are_queued_leaves_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(jobs, "_stacks", interrupted)  # where they are tried, for seconds
+    store = Store(tmp_path)
+    made = [store.create(preset("vae-digits"), name).path for name in ("one", "two")]
+    with pytest.raises(KeyboardInterrupt):
+        submit_new(made)
+    assert store.runs() == []
 
 
 def refused(*_: object) -> None:

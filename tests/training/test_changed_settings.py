@@ -91,6 +91,16 @@ def test_of_an_older_checkpoint_the_weights_say_it(folder: Path) -> None:
     assert changed_settings(Run(folder)) == [RATE]
 
 
+def test_cpu_seconds_that_were_not_counted_from_the_beginning_are_none(folder: Path, watch: Any) -> None:
+    assert Run(folder).summary()["cpu_seconds"] > 0
+    rewritten(folder, lambda header: header.update(cpu_seconds="many"))
+    with pytest.raises(BrokenCheckpoint, match="does not say where training stood"):
+        train(folder, watch())
+    rewritten(folder, lambda header: header.pop("cpu_seconds"))
+    assert train(folder, watch()) == "finished"
+    assert "cpu_seconds" not in Run(folder).summary() and Run(folder).summary()["seconds"] > 0
+
+
 @pytest.mark.parametrize("settings", [[], 3, {"seed": "x"}, {"seed": 0, "training": {"epochs": -1}}])
 def test_a_checkpoint_that_says_nothing_of_its_settings_is_refused_in_words(folder: Path, settings: Any) -> None:
     rewritten(folder, lambda header: header.update(settings=settings or [1], changes={"a": 1}))

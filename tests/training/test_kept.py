@@ -180,6 +180,19 @@ def test_what_predicts_the_next_frame_is_of_the_decoder(name: str, parts: set[st
     assert can_begin_anew(model)
 
 
+def test_a_fork_is_never_seen_without_its_weights(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = Run(start(small(epochs=1), name="parent"))
+    store = Store(parent.path.parents[1])
+
+    def ended(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vaecore.training.fork.write_weights", ended)
+    with pytest.raises(KeyboardInterrupt):
+        fork(store, parent, "best", parent.config(), "child")
+    assert {run.id for run in store.runs()} == {"parent"}
+
+
 def test_a_model_without_an_encoder_has_no_decoder_to_begin_anew(start: Start) -> None:
     made = {**small(epochs=1), "model": {"family": "made", "hidden": [8]}}
     parent = Run(start(made, name="parent"))

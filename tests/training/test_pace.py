@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ import pytest
 
 from tests.training.runs import Start, read, small, timeless
 from vaecore.store import Run
-from vaecore.training import session
+from vaecore.training import session, train
 from vaecore.training.course import Course
 from vaecore.training.estimate import estimate
 from vaecore.training.ranks.group import Heeding
@@ -49,6 +50,17 @@ def test_it_waits_for_its_pace_and_ends_with_the_same_bits(start: Start, clock: 
     plain = start(small(), name="plain")
     assert not clock.slept
     assert timeless(folder) == timeless(plain)
+
+
+def test_a_pace_that_was_changed_counts_from_where_it_is_resumed(start: Start, clock: Clock,
+                                                                 watch: Callable[..., Any]) -> None:
+    folder = start(small(pace=4), control=watch(stop_at=5))
+    config = json.loads((folder / "config.json").read_text())
+    config["training"]["pace"] = 1.0
+    (folder / "config.json").write_text(json.dumps(config))
+    clock.slept.clear()
+    assert train(folder, watch()) == "finished"
+    assert sum(clock.slept) == pytest.approx(6), "seven steps, of which the first comes at once"
 
 
 def test_where_the_machine_is_slower_it_never_waits(start: Start, clock: Clock, monkeypatch: pytest.MonkeyPatch

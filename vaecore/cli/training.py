@@ -24,7 +24,7 @@ from vaecore.cli.printing import (
 )
 from vaecore.lab.progress import EvaluationLines, preparing, training_bar
 from vaecore.lab.where import elsewhere, in_words, kept, one_by_one
-from vaecore.store import Run, Store
+from vaecore.store import Run, Store, all_or_none
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
@@ -89,9 +89,7 @@ def train(
     if seeds == 1:
         _tell_equal(chosen, here)
         return _start(here.create(chosen, name), where, detach, as_json, made=True)
-    configs = {seed: chosen.model_copy(update={"seed": seed}) for seed in range(chosen.seed, chosen.seed + seeds)}
-    _start_together([here.create(each, f"{name}-{seed}" if name else "") for seed, each in configs.items()],
-                    list(configs.values()), where, detach, as_json)
+    _start_together(here, chosen.seeded(seeds), name, where, detach, as_json)
 
 
 @app.command()
@@ -195,12 +193,13 @@ def _at(where: lab.Here | lab.Slurm) -> str:
         f"with {where.processes} processes, "
 
 
-def _start_together(runs: list[Run], configs: list[RunConfig], where: lab.Here | lab.Slurm, detach: bool,
+def _start_together(store: Store, configs: list[RunConfig], name: str, where: lab.Here | lab.Slurm, detach: bool,
                     as_json: bool) -> None:
-    """Queue runs of several seeds, stacked where they can be, which is said, or as an array; and follow them."""
+    """Make and queue runs of several seeds, stacked where they can be, which is said, or as an array; follow them."""
     from vaecore.training.stacked import tried
 
     why = one_by_one(where) or tried(configs).why
+    runs = all_or_none(store.create(each, f"{name}-{each.seed}" if name else "") for each in configs)
     lab.submit_new([run.path for run in runs], where, stack=not why)
     how = f"as an array on {in_words(where)}" if isinstance(where, lab.Slurm) else \
         f"one by one: {why}" if why else "stacked, in one process"

@@ -80,7 +80,7 @@ def opened_for(submission: str, folders: Sequence[Path], also: Sequence[str]) ->
     before: dict[Path, tuple[dict[Path, bytes | None], int]] = {}
     try:
         for number, folder in enumerate(folders):
-            was = {folder / name: _bytes(folder / name) for name in (LAUNCH, *also)}
+            was = {folder / name: _bytes(folder / name) for name in (LAUNCH, "stop", *also)}
             with locks.training_lock(folder):
                 before[folder] = was, begin(folder, **_on_slurm(submission, number))
         yield

@@ -54,10 +54,14 @@ def hand_over(folders: Sequence[Path], root: Path, where: Slurm, submission: str
     place = root.absolute() / FOLDER
     if "%" in str(place):
         raise LabError(f"{root}: SLURM cannot write into a folder whose name holds %. Rename it.")
-    place.mkdir(mode=0o700, exist_ok=True)
-    place.chmod(0o700)  # what lies there is executed
     own = place / submission
-    own.mkdir(mode=0o700)
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        place.chmod(0o700)  # what lies there is executed
+        own.mkdir(mode=0o700)
+    except PermissionError:
+        raise LabError(f"{place} is another user's, whose alone it has to be as what lies there is executed. Submit "
+                       "from a store of your own, and read this one by VAECORE_SHARED.") from None
     trainings = [Training(str(folder.absolute()), submission, where.time, tuple(WORKER)) for folder in folders]
     try:
         with _outside(), contextlib.redirect_stderr(_Others(sys.stderr)):

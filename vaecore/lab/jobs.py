@@ -111,7 +111,7 @@ def submit_new(folders: Sequence[Path], where: Here | Slurm | None = None, *, st
     permission.require("train a run")
     try:
         submit_together(folders, where, stack=stack)
-    except (LabError, OSError):
+    except BaseException:  # an interrupt too: stacks are tried for seconds
         for folder in folders:
             if status(folder).state == "new":
                 shutil.rmtree(folder, ignore_errors=True)
@@ -154,7 +154,7 @@ def _queue(folders: Sequence[Path], members: Mapping[Path, list[str]], where: He
             for folder in folders:
                 made.append(root / "queue" / f"5-{_behind_all(root)}-{known_attempt(folder) + 1}-{folder.name}")
                 made[-1].touch(exist_ok=False)
-        except OSError:  # a disk that fails in between
+        except BaseException:  # as of a disk that fails in between
             for ticket in made:
                 with contextlib.suppress(OSError):
                     ticket.unlink(missing_ok=True)

@@ -190,7 +190,7 @@ class Member:
         self._log = self._held.enter_context(os.fdopen(log, "w", 1, "utf-8"))
         with self.aside():
             attempts.note(f"--- attempt {self.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}, "
-                      "stacked")
+                          "stacked")
         self.heart.beat()
         return self
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from vaecore.config import RunConfig
 from vaecore.lab import Status
-from vaecore.store import Metrics, Run, Store
+from vaecore.store import Metrics, Run, Store, all_or_none
 from vaecore.studies.exhibit import Exhibit
 
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)  # what a bad file may cause
@@ -64,12 +64,13 @@ def finite(value: float | None) -> float | None:
 def create(store: Store, series: Series) -> list[Run]:
     """The runs of a series as folders of the store, ready to be queued; each one's `about.json` names the series."""
     taken = {run.id for run in store.runs()}
-    runs = []
-    for label, config in series.runs().items():
-        name = label if label.startswith(series.name) else f"{series.name}-{label}"
-        name = next(n for n in (name, *(f"{name}-{i}" for i in range(2, 10_000))) if n not in taken)
-        runs.append(store.create(config, name, experiment=series.name))
-    return runs
+
+    def name(label: str) -> str:
+        wanted = label if label.startswith(series.name) else f"{series.name}-{label}"
+        return next(n for n in (wanted, *(f"{wanted}-{i}" for i in range(2, 10_000))) if n not in taken)
+
+    return all_or_none(store.create(config, name(label), experiment=series.name)
+                       for label, config in series.runs().items())
 
 
 def members(store: Store, series: Series) -> list[Run]:

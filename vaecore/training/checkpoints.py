@@ -258,7 +258,8 @@ def load_checkpoint(folder: Path, model: Family, optimizers: Mapping[str, torch.
         return None
     tensors, progress = _read(folder / CHECKPOINT)
     if not (isinstance(progress, dict) and progress.keys() >= PROGRESS.keys()
-            and all(isinstance(progress[name], kind) for name, kind in PROGRESS.items())):
+            and all(isinstance(progress[name], kind) for name, kind in PROGRESS.items())
+            and isinstance(progress.get("cpu_seconds"), float | None)):  # absent before they were counted
         raise BrokenCheckpoint(f"{folder / CHECKPOINT} does not say where training stood. {COPY_AGAIN}, or start "
                                "a new one with its configuration.")
     try:

@@ -6,7 +6,6 @@ A decoder that begins anew cannot yet do without the code of an encoder that was
 from __future__ import annotations
 
 import contextlib
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -82,14 +81,10 @@ def fork(store: Store, run: Run, source: str, config: RunConfig, name: str = "",
                       f"{different}.", "Leave the model as its parent's, or start a new run.")
     if anew:
         weights |= _decoder(untrained(config, run.path, drawn=True), config)
-    new = store.create(config, name, experiment=experiment, parent={
-        "run": run.id, "weights": source, "step": step, **({"anew": anew} if anew else {})})
-    try:
-        write_weights(new.path / INITIAL, weights, step)
-    except OSError:  # a full disk: without them it would begin afresh and not say so
-        shutil.rmtree(new.path, ignore_errors=True)
-        raise
-    return new
+    # With its weights from the first moment: without them it would begin afresh and not say so.
+    return store.create(config, name, experiment=experiment, parent={
+        "run": run.id, "weights": source, "step": step, **({"anew": anew} if anew else {})},
+        fill=lambda folder: write_weights(folder / INITIAL, weights, step))
 
 
 def can_begin_anew(model: Family) -> bool:

@@ -134,8 +134,10 @@ class Session:
         self.folder, self.config, self.splits, self.course, self.ranks = folder, config, splits, course, ranks
         self.dataset, self.facts, self.control = splits.dataset, facts, control
         self.validation = splits["validation"]
-        self.step, self.best, self.since_best = 0, -math.inf, 0
-        self.seconds, self.cpu_seconds = 0.0, 0.0  # of all attempts, up to the checkpoint that this one goes on from
+        self.first = self.step = 0  # where it was taken up, and where it stands
+        self.best, self.since_best = -math.inf, 0
+        self.seconds = 0.0  # up to where it was taken up, of all attempts
+        self.cpu_seconds: float | None = 0.0  # likewise; None where that was written before they were counted
         self.last: Evaluation | None = None
         self.said = ""  # of graphs, once it is known
 
@@ -151,11 +153,12 @@ class Session:
             length = _whole_lines(self.metrics.read(length))
             self.metrics.truncate(length)
             self.metrics.seek(length)
-            self.started, self.started_cpu = time.monotonic(), time.process_time()
+            self.take_up()
             if resumed:
-                self.step, self.best = resumed["step"], resumed["best"] if resumed["best"] is not None else -math.inf
+                self.first = self.step = resumed["step"]
+                self.best = resumed["best"] if resumed["best"] is not None else -math.inf
                 self.since_best, self.seconds = resumed["since_best"], resumed["seconds"]
-                self.cpu_seconds = resumed.get("cpu_seconds", 0.0)
+                self.cpu_seconds = resumed.get("cpu_seconds")
                 try:
                     if course.turns is not None:
                         course.turns.restore(resumed["turns"])
@@ -195,10 +198,21 @@ class Session:
             return "finished"
         return None
 
+    def rest(self) -> None:
+        """Count no time until it is taken up: this process trains others meanwhile."""
+        self.seconds, self.cpu_seconds = self._elapsed(), self._used()
+
+    def take_up(self) -> None:
+        """Count time, and the steps of a pace, from here on."""
+        self.first, self.started, self.started_cpu = self.step, time.monotonic(), time.process_time()
+
     def wait(self) -> None:
-        """Wait until the next step is due, of a training with a pace; a wish to stop ends that."""
-        pace = self.config.training.pace
-        while pace and (left := self.step / pace - self._elapsed()) > 0 and not self._asked_to_stop():
+        """Wait until the next step is due, of a training with a pace; a wish to stop ends that.
+
+        It is due by the steps since it was taken up: before, the pace may have been another.
+        """
+        pace, steps = self.config.training.pace, self.step - self.first
+        while pace and (left := steps / pace - self._here()) > 0 and not self._asked_to_stop():
             time.sleep(min(left, WAIT_SECONDS))
 
     def _asked_to_stop(self) -> bool:
@@ -334,7 +348,8 @@ class Session:
         write_json_atomic(self.folder / "summary.json", {
             **self.facts, **({"graphs": self.course.graphs} if self.course.graphs else {}),
             "step": self.step, "epoch": self.step / max(1, self.course.per_epoch),
-            "seconds": round(self._elapsed(), 3), "cpu_seconds": round(self._used(), 3),
+            "seconds": round(self._elapsed(), 3), **({} if (used := self._used()) is None else
+                                                     {"cpu_seconds": round(used, 3)}),
             "peak_memory_bytes": devices.peak_memory(self.course.device),
             **evaluations})
 
@@ -377,11 +392,18 @@ class Session:
             raise OSError(28, "No space left on device", str(self.folder / "metrics.jsonl"))
 
     def _elapsed(self) -> float:
-        return self.seconds + time.monotonic() - self.started
+        return self.seconds + self._here()
 
-    def _used(self) -> float:
-        """CPU seconds of the process that trains, all its threads together: what else the machine does adds nothing."""
-        return self.cpu_seconds + time.process_time() - self.started_cpu
+    def _here(self) -> float:
+        """Seconds since it was taken up."""
+        return time.monotonic() - self.started
+
+    def _used(self) -> float | None:
+        """CPU seconds of the process that trains, all its threads together: what else the machine does adds nothing.
+
+        None of a run whose first steps did not count them.
+        """
+        return None if self.cpu_seconds is None else self.cpu_seconds + time.process_time() - self.started_cpu
 
 
 def _bytes(split: Split) -> int:

@@ -7,6 +7,7 @@ import io
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,8 +16,8 @@ from safetensors.torch import load_file
 
 from tests.conftest import Watch
 from tests.training.runs import Start, small, timeless
-from vaecore.training import train
-from vaecore.training.course import TrainingFailed
+from vaecore.training import session, train
+from vaecore.training.course import Course, TrainingFailed
 from vaecore.training.stacked import train_stacked
 
 MLP = {"kind": "mlp", "hidden": [16], "activation": "tanh"}
@@ -135,6 +136,23 @@ def test_what_cannot_be_stacked_is_trained_one_by_one_to_the_bit(start: Start) -
     assert how == ["finished"] * 2
     assert all("trained one by one, 2 in a row: an encoder that is trained aggressively" in each for each in said)
     assert all(apart(one, other) == 0 for one, other in zip(own, folders, strict=True))
+
+
+def test_one_by_one_each_counts_its_own_time(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, plain = [0.0], Course.advance
+
+    def advance(course: Course, step: int) -> bool:
+        now[0] += 1.0
+        return plain(course, step)
+
+    monkeypatch.setattr(Course, "advance", advance)
+    monkeypatch.setattr(session, "time", SimpleNamespace(monotonic=lambda: now[0], process_time=lambda: 2 * now[0]))
+    turns = {"inference": {"kind": "aggressive", "most": 3}}
+    folders = [start(values(seed, **turns), name=f"stacked-{seed}", train=False) for seed in (0, 1)]
+    together(folders)
+    took = [json.loads((folder / "summary.json").read_text()) for folder in folders]
+    assert min(each["seconds"] for each in took) > 0
+    assert sum(each["seconds"] for each in took) == now[0] and sum(each["cpu_seconds"] for each in took) == 2 * now[0]
 
 
 def test_a_broken_folder_ends_that_member_alone(start: Start) -> None:

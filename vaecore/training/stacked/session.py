@@ -82,11 +82,13 @@ class _Members:
     def _one_by_one(self, why: str) -> None:
         waiting = len(self.sessions)
         for place in list(self.sessions):
+            self.sessions[place].rest()
             with self._of(place):
                 if why:
                     print(f"trained one by one, {waiting} in a row: {why}", flush=True)
         for place in list(self.sessions):
             with self._of(place):
+                self.sessions[place].take_up()
                 while place in self.sessions:
                     self.sessions[place].wait()
                     self.sessions[place].stepped(complete=self.sessions[place].course.advance(
