@@ -66,7 +66,7 @@ def test_a_training_is_sent_where_it_is_asked_to(sent: Sent, tmp_path: Path, mon
                     (["four-0", "four-1"], GPU)]
     Store(tmp_path).create(vaecore.preset("vae-digits"), "five-2")
     there = {run.id for run in Store(tmp_path).runs()}
-    assert call(monkeypatch, tmp_path, *TRAIN, "--name", "five", "--seeds", "4", *ON) == 1
+    assert call(monkeypatch, tmp_path, *TRAIN, "--name", "five", "--seeds", "4", *ON) == 2
     assert "already a run called 'five-2'" in capsys.readouterr().err
     assert {run.id for run in Store(tmp_path).runs()} == there and len(sent) == 4, "none is left that nobody queues"
 
@@ -170,7 +170,7 @@ def test_a_training_is_submitted_from_python(sent: Sent, tmp_path: Path) -> None
     with pytest.raises(ConfigError, match=r"seeds: 0 runs cannot be trained at once\. Use 1 to 1,000\."):
         vaecore.submit("vae-digits", seeds=0, store=tmp_path, silent=True)
     there = {run.id for run in Store(tmp_path).runs()}
-    with pytest.raises(StoreError, match="already a run called 's-4'"):
+    with pytest.raises(StoreError, match="already a run called 's-3'"):
         vaecore.submit("vae-digits", name="s", seed=1, seeds=4, where=GPU, store=tmp_path, silent=True)
     assert {run.id for run in Store(tmp_path).runs()} == there and len(sent) == 5
 
