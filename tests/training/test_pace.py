@@ -93,7 +93,7 @@ def test_several_processes_do_not_wait_for_the_update_by_which_they_learn_of_a_s
     waiting = object.__new__(session.Session)
     waiting.config = SimpleNamespace(training=SimpleNamespace(pace=0.001))  # type: ignore[assignment]
     waiting.ranks, waiting.control = ranks, Heeding(ranks, control)  # type: ignore[arg-type,assignment]
-    waiting.step, waiting.seconds, waiting.started = 1, 0.0, clock.now
+    waiting.first, waiting.step, waiting.started = 0, 1, clock.now
     waiting.wait()
     assert clock.slept == [session.WAIT_SECONDS] * 3
     assert not ranks.stopping, "what all have not heard of ends nothing yet"
