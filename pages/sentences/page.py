@@ -119,12 +119,12 @@ def numbers(checkpoint: SentenceCheckpoint, text: str) -> None:
     """What the model gives to the sentence."""
     score = checkpoint.score(text)
     entries = [
-        ("log p(x|z)", shown(score.log_likelihood), "In nats: how likely the decoder finds this very sentence at the "
-         "mean of its code. Nearer to 0 is better."),
+        ("log p(x|z), z at its mean", shown(score.log_likelihood), "In nats: how likely the "
+         "decoder finds this very sentence. Nearer to 0 is better."),
         ("KL", f"{score.kl:.2f}", "KL of q(z|x) from the prior, in nats: what the code says about this sentence. Near "
          "0 it says nothing."),
-        ("ELBO", shown(score.bound), "In nats: log p(x|z) less KL, a lower bound on log p(x), estimated with 64 draws "
-         "of the code. Higher is better."),
+        ("ELBO", shown(score.bound), "In nats: the mean of log p(x|z) over 64 draws of the code, less KL: a lower "
+         "bound on log p(x). Higher is better."),
     ] if score.kl is not None else [
         ("log p(x)", shown(score.bound), "In nats: exact, as there is no code to sum over. Higher is better.")]
     entries += [

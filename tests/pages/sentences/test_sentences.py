@@ -111,7 +111,7 @@ def test_numbers_are_those_of_the_model(store: Path) -> None:
     at.text_input(key="written-text").set_value("A red cat runs there.").run()
     score = checkpoint(store).score("a red cat runs there.")
     found = metrics(at)
-    assert list(found) == ["log p(x|z)", "KL", "ELBO", "Perplexity", "Tokens"]
+    assert list(found) == ["log p(x|z), z at its mean", "KL", "ELBO", "Perplexity", "Tokens"]
     assert float(found["ELBO"].replace("−", "-")) == pytest.approx(score.bound, rel=1e-3)
     assert float(found["Perplexity"]) == pytest.approx(score.perplexity, rel=1e-2)
     assert (found["KL"], found["Tokens"]) == (f"{score.kl:.2f}", "7")
