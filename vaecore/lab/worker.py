@@ -18,7 +18,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Self, TextIO
+from typing import TYPE_CHECKING, Literal, NoReturn, Self, TextIO
 
 from vaecore import permission
 from vaecore.errors import OutOfMemory, short_of_memory
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
     try:
         place = ranks.rank()
         if place is not None and place.rank:
-            return follow(folder)
+            follow(folder)
         with training_lock(folder, lock):
             if lock is None and attempts.finished(folder):
                 attempts.note(f"{folder.name} has finished: there is nothing left to train. Fork it to train it "
@@ -66,8 +66,8 @@ def main(arguments: list[str]) -> int:
             dismiss(folder)
 
 
-def follow(folder: Path) -> int:
-    """Take part in a training that another process leads, which decides and writes; returns the exit code."""
+def follow(folder: Path) -> NoReturn:
+    """Take part in a training that another process leads, which decides and writes, and end this process."""
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR2):  # who leads stops at its step, and all with it
         signal.signal(number, signal.SIG_IGN)
     if ranks.RENDEZVOUS in os.environ:
@@ -80,14 +80,16 @@ def follow(folder: Path) -> int:
     from vaecore.training.ranks.group import RankLost
     from vaecore.training.ranks.session import follow as steps
 
+    code = 0
     try:
         steps(folder, explain)
     except RankLost:
-        return ranks.LEFT_BEHIND
+        code = ranks.LEFT_BEHIND
     except BaseException:  # whatever ended it has been left word of
         traceback.print_exc(file=sys.stdout)
-        return 1
-    return 0
+        code = 1
+    sys.stdout.flush()
+    os._exit(code)  # torch's threads that still talk to the others may abort an interpreter that ends by itself
 
 
 def dismiss(folder: Path) -> None:
