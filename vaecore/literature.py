@@ -145,7 +145,9 @@ class Beside:
     def here(self) -> str:
         """Our value as a person reads it, with its unit."""
         _, unit, digits = TITLES[self.published.quantity]
-        return f"{self.ours:,.{digits}f} {unit}".strip().replace("-", "−")
+        # Of a summary, as papers have it; an evaluation of some observations has another beside it on the page.
+        whole = " over the whole test set" if self.published.quantity == "elbo" else ""
+        return f"{self.ours:,.{digits}f} {unit}".strip().replace("-", "−") + whole
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

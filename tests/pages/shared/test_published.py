@@ -33,6 +33,7 @@ def test_evaluate_shows_the_nearest_and_folds_the_others() -> None:
     assert "VAE, dynamic MNIST" in said and ":gray-badge[not the same setting]" in said
     assert "K = 5,000 (here 500)" in said and "code of 50 (here 16)" in said
     assert "yoonholee/pytorch-vae, README" in source and "read in the source" in source
+    assert "−101.50 nats over the whole test set here" in demo.words(at), "not the evaluation's, of 1,000"
     assert "**Log p(x)** · −95.60 nats here" in demo.words(at) and "**Fréchet distance** · 78.81 here" in demo.words(at)
     [fold] = [each for each in at.expander if "of settings further away" in each.label]
     kept = literature.beside(Store.default().find("gallery/vae-binary"))
