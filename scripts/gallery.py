@@ -222,7 +222,7 @@ def evaluate(made: list[Made], jobs: int) -> bool:
     for each in made:
         if not each.done:
             print(f"{each.recipe.name}: {each.state}, so it is not evaluated.")
-        elif not each.evaluated:
+        elif each.recipe.ships and not each.evaluated:
             waiting.append(each)
     if len(made) == 1 and waiting:
         judge(*waiting)
@@ -230,7 +230,7 @@ def evaluate(made: list[Made], jobs: int) -> bool:
         alone = ["scripts.gallery", "evaluate", "--work", str(waiting[0].work.root)]
         for each, code in together([(each, [*alone, each.recipe.name]) for each in waiting], jobs):
             print(f"{each.recipe.name}: {'' if code == 0 else 'not '}evaluated{why(each, code)}", flush=True)
-    return all(each.evaluated for each in made)
+    return all(each.evaluated for each in made if each.recipe.ships)
 
 
 def judge(made: Made) -> None:
@@ -329,6 +329,7 @@ def ship(made: list[Made]) -> bool:
 
     Nothing is copied where trained/ would then be larger than it may be.
     """
+    made = [each for each in made if each.recipe.ships]
     here = [each for each in made if each.evaluated and not each.shipped]
     replaced = {each.recipe.name for each in here}
     total = sum(committed().values()) - sum(sum(size_of(SHIPPED / name).values()) for name in replaced)
