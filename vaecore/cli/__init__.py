@@ -33,6 +33,7 @@ VERBS = {
     "crossmodal": ("generate",),
     "encoding": ("encode",),
     "video": ("rollout",),
+    "lecture": ("lecture",),
 }
 GROUPS = {"sentences": ("sentences", "app"), "sweep": ("sweeps", "sweep"),
           "claims": ("studies", "claims"), "experiments": ("studies", "experiments")}

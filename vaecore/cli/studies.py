@@ -31,7 +31,7 @@ def list_claims(store: StoreOption = None, as_json: JsonOption = False) -> None:
     for claim in CLAIMS.values():
         result = kept(here, claim.id)
         rows.append({"claim": claim.id, "title": claim.title, "source": claim.source,
-                     "minutes": round(minutes(claim, result), 1), "verdict": _verdict(claim, result),
+                     "minutes": round(minutes(claim, result), 1), "verdict": verdict(claim, result),
                      "date": result.date if result else ""})
     if as_json:
         return say(rows, True, "")
@@ -102,7 +102,7 @@ def report(store: StoreOption = None, as_json: JsonOption = False) -> None:
                       highlight=False, markup=False)
             continue
         took = in_words(result.cpu_seconds / 60) if result.cpu_seconds else "CPU minutes not measured"
-        out.print(f"  {_verdict(claim, result)}, {result.date}, {result.device}, torch {result.torch}\n"
+        out.print(f"  {verdict(claim, result)}, {result.date}, {result.device}, torch {result.torch}\n"
                   f"  {result.spans()}; {took}\n  {result.summary}", highlight=False, markup=False)
         _table(result.table)
         if result.note:
@@ -143,7 +143,7 @@ def start(name: Annotated[str, typer.Argument(help="`vaecore experiments list` n
         out.print(f"queued: {', '.join(run.id for run in runs)}", highlight=False)
 
 
-def _verdict(claim: Study, result: Result | None) -> str:
+def verdict(claim: Study, result: Result | None) -> str:
     """A verdict by the present rule alone; a result of another one has none."""
     if result is None:
         return "not run"
