@@ -61,6 +61,9 @@ class Training(Strict):
                             advanced=True)
     snapshot_points: int = option(32, "Observations of the validation set in each.", unit="observations", ge=1,
                                   le=1000, advanced=True)
+    pictures: int = option(32, "Times at which test observations, their reconstructions, samples and a walk through "
+                           "the code are drawn and kept, closer together at the beginning; fewer where they would take "
+                           "more than 2 % of the training's work, 0 for none.", ge=0, le=100, advanced=True)
     checkpoints: int = option(4, "Weights kept along the way, evenly over the evaluations, from which a new run can "
                               "be forked; 0 for none.", ge=0, le=100, advanced=True)
     device: Literal["auto", "cuda", "mps", "cpu"] = option("auto", "Where to train; auto takes the GPU if there is "

@@ -9,7 +9,8 @@
 Beside one's own store lie others that are only read: `shared_stores.py`.
 
 A run's folder holds `config.json` (what to do), `about.json` (what that is in words, and of which run it is
-a fork), `metrics.jsonl` (what happened), `weights.safetensors` (the model, loadable alone), `kept/` (weights
+a fork), `metrics.jsonl` (what happened), `pictures.jsonl` (what it drew
+meanwhile), `weights.safetensors` (the model, loadable alone), `kept/` (weights
 along the way), `summary.json` (its numbers), `data.json` (what its data were), `examples.safetensors` (some of
 the test set), `preview.png` or `preview.txt`, and what the lab and resuming need. Reading one needs neither
 torch nor trust: sizes are bounded, nothing is unpickled, and a broken file is an error that names it.

@@ -186,6 +186,16 @@ def numbers_of_points() -> list[bytes]:
 
 
 @cache
+def albums() -> list[bytes]:
+    """What a run drew while it learned: what is given, then pictures, a class and a sentence."""
+    from vaecore.album import Page, Row, line
+
+    pixels = np.arange(64, dtype=np.uint8).reshape(1, 1, 8, 8)
+    rows = (Row("samples", "image", pixels), Row("given", "text", words=("a",)))
+    return [b"".join(line(Page(step, rows)) for step in (None, 0, 10))]
+
+
+@cache
 def checkpoints() -> list[bytes]:
     """What resuming a small training needs."""
     import tempfile
@@ -300,6 +310,12 @@ def points_read(path: Path) -> object:
     from vaecore.evaluate import points
 
     return points.read(path)
+
+
+def album_read(path: Path) -> object:
+    from vaecore import album
+
+    return album.read(path.parent)
 
 
 def preview(path: Path) -> object:
@@ -616,6 +632,14 @@ def readers() -> list[Reader]:
             points_read,
             (),
             ("vaecore.evaluate.points",),
+        ),
+        Reader(
+            "pictures.jsonl",
+            "pictures.jsonl",
+            albums,
+            album_read,
+            (BrokenFile,),
+            ("vaecore.album",),
         ),
         Reader(
             "preview.png",

@@ -77,7 +77,7 @@ def test_a_zip_holds_what_the_manifest_says_and_no_more(trained: Run, tmp_path: 
             assert part_of(name) and content == (trained.path / name).read_bytes()
             assert file == {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
         assert {"config.json", "weights.safetensors", "examples.safetensors", "metrics.jsonl", "summary.json",
-                "marks.json", "data.json", "preview.png"} <= told["files"].keys()
+                "pictures.jsonl", "marks.json", "data.json", "preview.png"} <= told["files"].keys()
         assert not {"checkpoint.safetensors", "log.txt", "exit.json", "lock", "evil.py"} & told["files"].keys()
     first = (tmp_path / "run.zip").read_bytes()
     assert export_run(trained, tmp_path / "again.zip").read_bytes() == first, "equal runs make equal zips"

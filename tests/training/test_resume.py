@@ -17,6 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from tests.training.runs import Start, read, small, timeless
+from vaecore import album
 from vaecore.training import session, train, validation
 
 
@@ -31,6 +32,7 @@ def same(whole: Path, parts: Path) -> None:
             assert tensor.dtype == found[key].dtype
             assert torch.equal(tensor, found[key]), f"{name}: {key}"
     assert timeless(whole) == timeless(parts)
+    assert (whole / album.FILE).read_bytes() == (parts / album.FILE).read_bytes()
 
 
 # One process imports torch once and forks an attempt after another; it never computes anything itself.
@@ -140,12 +142,16 @@ def test_lines_after_the_checkpoint_are_gone_at_once(start: Start, watch: Any) -
     """What a killed attempt had written beyond its checkpoint must not stand behind what the next one writes."""
     folder = start(small(), control=watch(stop_at=5))
     whole = (folder / "metrics.jsonl").read_bytes()
-    with (folder / "metrics.jsonl").open("ab") as file:
+    drawn = (folder / album.FILE).read_bytes()
+    assert drawn.count(b"\n") == 2, "what is given, and the untrained model"
+    with (folder / "metrics.jsonl").open("ab") as file, (folder / album.FILE).open("ab") as pictures:
         file.write(whole * 3 + b'{"kind": "st')
+        pictures.write(drawn + b'{"step":12,"ro')
     train(folder, watch(stop_at=6))
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines if line["kind"] == "step"] == [0, 1, 2, 3, 4, 5]
     assert (folder / "metrics.jsonl").read_bytes().startswith(whole)
+    assert (folder / album.FILE).read_bytes() == drawn
 
 
 def test_lost_metrics_do_not_become_nul_bytes(start: Start, watch: Any) -> None:

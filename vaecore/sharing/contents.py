@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vaecore import marks, provenance
+from vaecore import album, marks, provenance
 from vaecore.errors import StoreError
 from vaecore.evaluate import kept, points
 from vaecore.files import BrokenFile, parsed_json, read_json
@@ -153,6 +153,10 @@ def _metrics(path: Path) -> None:
                 raise Fault(f"line {number} does not hold a set of fields.")
 
 
+def _pictures(path: Path) -> None:
+    album.read(path.parent)
+
+
 def _bounded(lines: Iterator[bytes]) -> Iterator[bytes]:
     for line in lines:
         if len(line) > MAX_LINE_BYTES:
@@ -214,6 +218,7 @@ PARTS = {
     kept.NAME: Part(kept.MAX_EVALUATION_BYTES, _list),
     points.NAME: Part(points.MAX_POINTS_BYTES, _tensors),
     "metrics.jsonl": Part(LARGEST_METRICS, _metrics),
+    album.FILE: Part(album.MAX_ALBUM_BYTES, _pictures),
     EXAMPLES: Part(MAX_EXAMPLES_BYTES, _tensors),
     "preview.png": Part(MAX_PREVIEW_BYTES, _png),
     "preview.txt": Part(MAX_WRITTEN_BYTES, _text),

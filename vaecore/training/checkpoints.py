@@ -259,7 +259,8 @@ def load_checkpoint(folder: Path, model: Family, optimizers: Mapping[str, torch.
     tensors, progress = _read(folder / CHECKPOINT)
     if not (isinstance(progress, dict) and progress.keys() >= PROGRESS.keys()
             and all(isinstance(progress[name], kind) for name, kind in PROGRESS.items())
-            and isinstance(progress.get("cpu_seconds"), float | None)):  # absent before they were counted
+            and isinstance(progress.get("cpu_seconds"), float | None)  # absent before they were counted
+            and isinstance(progress.get("pictures_bytes", 0), int)):  # likewise, before there were any
         raise BrokenCheckpoint(f"{folder / CHECKPOINT} does not say where training stood. {COPY_AGAIN}, or start "
                                "a new one with its configuration.")
     try:

@@ -8,17 +8,18 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from safetensors.torch import save
 
-from vaecore import __version__
+from vaecore import __version__, album
 from vaecore.config import RunConfig
 from vaecore.data import COVARIATE, EVENTS, OBSERVED, Split
 from vaecore.data.converted import Stopped
-from vaecore.files import remove_leftovers, write_bytes_atomic, write_json_atomic
+from vaecore.files import BrokenFile, remove_leftovers, write_bytes_atomic, write_json_atomic
 from vaecore.models import Batch
 from vaecore.provenance import Provenance
 from vaecore.store import EXAMPLES, MAX_EXAMPLES_BYTES, WRITTEN_BESIDE, Run
@@ -43,6 +44,7 @@ from vaecore.training.checkpoints import (
 )
 from vaecore.training.course import FLUSH_STEPS, Course
 from vaecore.training.feed import Splits
+from vaecore.training.pictures import Illustrator, affordable
 from vaecore.training.ranks.group import Ranks
 from vaecore.training.ranks.step import SharedFeed
 from vaecore.training.snapshots import snapshot
@@ -146,14 +148,11 @@ class Session:
         """Open the run where it stands: its model restored, or begun and evaluated, and its metrics to be written."""
         course = self.course
         resumed = load_checkpoint(self.folder, course.model, course.trainer.optimizers, course.generator)
-        length = resumed["metrics_bytes"] if resumed else 0
-        descriptor = os.open(self.folder / "metrics.jsonl", os.O_RDWR | os.O_CREAT, 0o644)
-        with os.fdopen(descriptor, "r+b", buffering=0) as self.metrics:
-            # What a killed attempt wrote after its checkpoint is written again, line for line.
-            length = _whole_lines(self.metrics.read(length))
-            self.metrics.truncate(length)
-            self.metrics.seek(length)
+        # What a killed attempt wrote after its checkpoint is written again, line for line.
+        with (_cut_back(self.folder / "metrics.jsonl", resumed["metrics_bytes"] if resumed else 0) as self.metrics,
+              _cut_back(self.folder / album.FILE, resumed.get("pictures_bytes", 0) if resumed else 0) as self.pictures):
             self.take_up()
+            self._begin_pictures()
             if resumed:
                 self.first = self.step = resumed["step"]
                 self.best = resumed["best"] if resumed["best"] is not None else -math.inf
@@ -174,6 +173,7 @@ class Session:
                 self._write_examples()
                 if course.total == 0:
                     course.model.fit(course.feed.all())
+                self._draw()
                 self._evaluate()
                 self._checkpoint()
             self._tell()  # the checkpoint is there, from which the others begin
@@ -225,6 +225,8 @@ class Session:
         self.step += complete
         self.control.progress(self.step, course.total, self.step / course.per_epoch)
         now = time.monotonic()
+        if complete:
+            self._draw()
         if complete and (self.step % course.evaluate_every == 0 or self.step == course.total):
             self._flush()
             self._evaluate()
@@ -241,6 +243,7 @@ class Session:
     def closed(self, outcome: Outcome) -> None:
         """Save where it ended; of a training that finished, judge the weights that were kept."""
         self._flush()
+        self._draw(last=outcome == "finished")  # which patience may have ended early
         self._checkpoint()
         if outcome == "finished":
             self._summarise_test()
@@ -256,6 +259,37 @@ class Session:
             self.ranks.say({"step": self.step, "exhausted": self._exhausted(),
                             "turns": turns.state() if turns is not None else None})
             self.ranks.as_first(self.course.model.state_dict())
+
+    def _begin_pictures(self) -> None:
+        """Know when to draw, and go on where what has been drawn ends; nothing where that cannot be read."""
+        course, training = self.course, self.config.training
+        self.illustrator: Illustrator | None = None
+        self.due_pictures: frozenset[int] = frozenset()
+        self.drawn: int | None = None  # the last step
+        if not (times := affordable(training.pictures, course.model, course.total, training.batch_size)):
+            return
+        try:
+            drawn = album.read(self.folder)
+        except BrokenFile as error:
+            print(f"no pictures: {error}", flush=True)
+            return
+        along = next((row.note for page in drawn.pages[-1:] for row in page.rows if row.kind == "traversal"), "")
+        self.illustrator = Illustrator(course.model, self.splits["test"], along)
+        self.due_pictures = album.due(times, course.total)
+        self.drawn, self.pages = (drawn.pages[-1].step if drawn.pages else None), len(drawn.pages)
+
+    def _draw(self, *, last: bool = False) -> None:
+        """Write what the model draws at this step, where it is due or the `last`, and the file has room."""
+        due = self.step != self.drawn and (last or self.step in self.due_pictures)
+        if self.illustrator is None or not due:
+            return
+        pages = [self.illustrator.page(self.step)]
+        if not self.pictures.tell():
+            pages.insert(0, self.illustrator.given())
+        data = b"".join(album.line(page) for page in pages)
+        if self.pictures.tell() + len(data) <= album.MAX_ALBUM_BYTES and self.pages + 2 <= album.MOST_PAGES:
+            _write(self.pictures, data)
+            self.drawn, self.pages = self.step, self.pages + 1
 
     def _flush(self) -> None:
         lines = self.course.flush()
@@ -316,9 +350,11 @@ class Session:
             self._flush()  # never keep weights whose last steps were not seen to be finite
         if not all(bool(p.isfinite().all()) for p in self.course.inference):  # updated without a line in the log
             raise self.course.failure(self.step, "encoder's loss")
-        os.fsync(self.metrics.fileno())  # before what counts on its length
+        for log in (self.metrics, self.pictures):
+            os.fsync(log.fileno())  # before what counts on its length
         save_checkpoint(self.folder, self.course.model, self.course.trainer.optimizers, self.course.generator,
                         {"step": self.step, "metrics_bytes": self.metrics.tell(),
+                         "pictures_bytes": self.pictures.tell(),
                          "best": self.best if math.isfinite(self.best) else None, "since_best": self.since_best,
                          "seconds": self._elapsed(), "cpu_seconds": self._used(),
                          "turns": self.course.turns.state() if self.course.turns is not None else None,
@@ -387,9 +423,7 @@ class Session:
             data = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode()
         except ValueError:  # the ELBO is finite, but a variance or a square of what is that large is not
             raise self.course.failure(self.step, "evaluation") from None
-        written = self.metrics.write(data)
-        if written != len(data):  # a full disk cuts a write short without an error
-            raise OSError(28, "No space left on device", str(self.folder / "metrics.jsonl"))
+        _write(self.metrics, data)
 
     def _elapsed(self) -> float:
         return self.seconds + self._here()
@@ -408,6 +442,21 @@ class Session:
 
 def _bytes(split: Split) -> int:
     return sum(x.nbytes for x in split.arrays.values())
+
+
+@contextmanager
+def _cut_back(path: Path, length: int) -> Iterator[FileIO]:
+    """A log, cut back to its whole lines within `length` bytes and open at its end."""
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0) as log:
+        length = _whole_lines(log.read(length))
+        log.truncate(length)
+        log.seek(length)
+        yield log
+
+
+def _write(log: FileIO, data: bytes) -> None:
+    if log.write(data) != len(data):  # a full disk cuts a write short without an error
+        raise OSError(28, "No space left on device", str(log.name))
 
 
 def _whole_lines(data: bytes) -> int:

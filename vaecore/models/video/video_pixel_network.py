@@ -71,6 +71,7 @@ class VideoPixelNetwork(VideoFamily):
                               f"Use {side - 1} or {side + 1}.", f"model.{name}={side - 1}")
         super().__init__(modalities, config)
         colours, channels, kernel = self.frame[0], config.channels, config.kernel
+        self.spatial = config.spatial
         self.width = 2 * max(channels, config.hidden)
         self.encoder = channels_last(nn.Sequential(
             nn.Conv2d(colours, channels, kernel, padding=kernel // 2),
@@ -121,6 +122,11 @@ class VideoPixelNetwork(VideoFamily):
     @property
     def latents(self) -> dict[str, int]:
         return {}
+
+    @property
+    def sampling_passes(self) -> int:
+        """One for each pixel of a frame, where they see each other."""
+        return self.frame[1] * self.frame[2] if self.spatial else 1
 
     @property
     def stochastic(self) -> bool:
