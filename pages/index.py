@@ -1,5 +1,7 @@
 """Navigation, nothing else: `app.py` serves this script to every visitor of every page."""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.components.serve import component
@@ -46,6 +48,7 @@ page = st.navigation(
     },
     position="top",
 )
+st.html(Path(__file__).parent / "shared" / "theme.css")
 component("address")(key="address")  # before the page, which may stop: it keeps one entry of Back a page
 page.run()
 warm.up()  # after the page has painted: the next one finds torch imported

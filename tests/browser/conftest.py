@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
@@ -27,6 +28,7 @@ CHROMIUM = os.environ.get("VAECORE_CHROMIUM") or shutil.which("chromium") or shu
 ARGUMENTS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
              "--disable-background-networking", "--disable-component-update", "--disable-sync",
              "--disable-dev-shm-usage"]
+AXE = Axe()
 Call = Callable[..., Any]
 GROUPS = {"Train": ("Train", "Monitor", "Experiments", "Sweeps"),
           "Explore": ("Traverse", "Latent map", "Cross-modal", "Sentences", "Video"),
@@ -127,6 +129,14 @@ class Visitor:
         assert self.page.get_by_test_id("stException").count() == 0
         # A deep link makes the browser probe <page>/_stcore/health, which answers 404: Streamlit's own, harmless.
         assert [text for text in self.console if "404" not in text] == []
+
+    def no_serious_finding(self) -> None:
+        """What axe-core finds on the page as it stands: nothing that keeps somebody from reading or reaching it."""
+        # On a phone Streamlit's own menu has its groups between <ul> and <li>.
+        found = AXE.run(self.page, {"exclude": ["[data-testid=stSidebarNavItems]"]}).response["violations"]
+        serious = [f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}" for rule in found
+                   if rule["impact"] in ("serious", "critical") for node in rule["nodes"]]
+        assert not serious, "\n".join(serious)
 
     def _listen(self, socket: WebSocket) -> None:
         def received(frame: bytes | str) -> None:

@@ -36,6 +36,7 @@ class Field {
     this.hand.setAttribute("aria-label", "Plane of two latent dimensions. Arrow keys move, Enter opens the point.");
     this.waiting = make("div", "waiting", plane, "The decoder is on its way …");
     this.digit = make("canvas", "", make("div", "digit", this.root));
+    this.digit.setAttribute("aria-label", "What the model draws: nothing yet");
     this.digit.setAttribute("role", "img");
     const words = make("div", "words", this.root);
     this.named = make("div", "class", words);

@@ -147,11 +147,13 @@ class Grid {
     const line = make("div", "line", this.table);
     line.role = "row";
     const words = make("div", "words", line);
+    words.role = "rowheader";
     make("strong", "", words, `z${dimension}`);
     make("span", "carries", words, latent.kl ? `${latent.kl[dimension].toFixed(2)} nats`
       : `spread ${latent.spread[dimension].toFixed(2)}`);
     line.classList.toggle("unused", !latent.active[dimension]);
     const strip = make("div", "strip", line);
+    strip.role = "gridcell";
     line.canvas = make("canvas", "", strip);
     line.canvas.setAttribute("role", "img");
     line.canvas.setAttribute("aria-label", `Dimension ${dimension} from one end to the other`);

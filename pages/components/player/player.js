@@ -610,6 +610,9 @@ class Figure {
       this.title.removeAttribute("tabindex");
     }
     const names = chart.lines.map(line => line.name);
+    if (!this.canvas.ariaLabel || String(names) !== String(this.names)) { // its values are said when the clip stands
+      this.canvas.setAttribute("aria-label", `${chart.title} over frames: ${names.join(", ")}`);
+    }
     if (String(names) !== String(this.names)) {
       this.names = names;
       this.rows = names.map(name => {
