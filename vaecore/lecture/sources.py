@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import textwrap
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,6 @@ def named(dotted: str) -> Any:
     raise ImportError(f"there is no {dotted}")
 
 
-@lru_cache(500)
 def source(dotted: str) -> Source:
     """Where the code of a dotted path stands, and its text."""
     return source_of(named(dotted))
