@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import vaecore
-from vaecore import lab, permission, shelf
+from vaecore import lab, permission, shelf, talks
 from vaecore.cli import fitting
 from vaecore.cli.evaluating import _evaluated
 from vaecore.config import preset
@@ -68,6 +68,8 @@ ACTS: dict[str, Callable[[Lab], Any]] = {
     "lab.evaluations.cancel": lambda at: evaluations.cancel([], store=at.store),
     "lab.evaluations.forget_ended": lambda at: evaluations.forget_ended(store=at.store),
     "lab.evaluations.work": lambda at: evaluations.work(at.store),
+    "talks.keep": lambda at: talks.keep(at.store, "mine", talks.talk()),
+    "talks.remove": lambda at: talks.remove(at.store, "mine"),
     "lab.jobs.submit": lambda at: jobs.submit(at.new.path),
     "lab.jobs.submit_new": lambda at: jobs.submit_new([at.new.path]),
     "lab.jobs.submit_together": lambda at: jobs.submit_together([at.new.path]),

@@ -20,6 +20,7 @@ from vaecore.data import MNIST, Data, DataConfig
 from vaecore.data.plugins import follow
 from vaecore.models import Model, VAEConfig
 from vaecore.named import PRESETS, presets
+from vaecore.plain_yaml import explained, read_yaml
 from vaecore.schedules.beta import Beta, LinearBeta
 from vaecore.schedules.inference import InferenceChoice, Together
 from vaecore.schedules.kl_cost import KLChoice, Plain
@@ -126,33 +127,15 @@ def _offered(kind: type[DataConfig]) -> None:
 follow(_offered)
 
 
-class _NoAliases(yaml.SafeLoader):
-    """YAML without `*alias`: a few nested ones in an uploaded file stand for more than fits in memory."""
-
-    def compose_node(self, parent: Any, index: int) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not read here")
-        return super().compose_node(parent, index)
-
-
-def _read_yaml(text: str) -> Any:
-    return yaml.load(text, _NoAliases)
-
-
 def from_text(text: str) -> RunConfig:
     """A configuration from JSON or YAML (of which JSON is a part)."""
     if len(text) > MAX_CONFIG_BYTES:
         raise problem("", "", f"the text has {len(text):,} characters.",
                       f"A configuration has at most {MAX_CONFIG_BYTES:,}.")
     try:
-        values = _read_yaml(text)
-    except yaml.MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise problem("", "", f"neither JSON nor YAML ({line}{error.problem}).", HOW) from None
-    except RecursionError:
-        raise problem("", "", "nested too deeply to be a configuration.", HOW) from None
-    except (yaml.YAMLError, ValueError) as error:  # such as a day that no month has
-        raise problem("", "", f"neither JSON nor YAML ({error}).", HOW) from None
+        values = read_yaml(text)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise problem("", "", f"{explained(error)}.", HOW) from None
     if values is None:
         raise problem("", "", "there is nothing in it.", HOW)
     return parse(RunConfig, values)
@@ -240,7 +223,7 @@ def _said(text: str, field: str, *, as_text: bool) -> Any:
     typed = text.strip()
     quoted = len(typed) > 1 and typed[0] == typed[-1] and typed[0] in "'\""
     try:
-        value = _read_yaml(typed)
+        value = read_yaml(typed)
     except (yaml.YAMLError, ValueError, RecursionError):
         if as_text:
             return typed

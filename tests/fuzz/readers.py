@@ -449,6 +449,16 @@ def component(path: Path) -> object:
     ]
 
 
+def talk(path: Path) -> object:
+    """A talk that is read can be written, and read again as the same."""
+    from vaecore import talks
+
+    found = talks.from_file(path)
+    assert talks.from_text(found.to_yaml()) == found
+    talks.recorded(words(path))
+    return found
+
+
 def address(path: Path) -> object:
     """An address of ours, and whatever stands behind its question mark: an answer, and none that is a crash."""
     from urllib.parse import quote, unquote
@@ -538,6 +548,17 @@ def readers() -> list[Reader]:
         "previews/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
     ]
     return [
+        Reader(
+            "a talk",
+            "talk.yaml",
+            told(
+                "title: a\nscenes:\n- {address: '/traverse?run=gallery/vae&z=1', title: b, line: c, equation: 16}\n",
+                (ROOT / "vaecore" / "presets" / "talks" / "lecture.yaml").read_text(),
+            ),
+            talk,
+            (ConfigError,),
+            ("vaecore.plain_yaml", "vaecore.talks"),
+        ),
         Reader(
             "the owner of an attempt",
             "owner-1.json",

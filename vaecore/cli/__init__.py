@@ -34,6 +34,7 @@ VERBS = {
     "encoding": ("encode",),
     "video": ("rollout",),
     "lecture": ("lecture",),
+    "talking": ("talk",),
 }
 GROUPS = {"sentences": ("sentences", "app"), "sweep": ("sweeps", "sweep"),
           "claims": ("studies", "claims"), "experiments": ("studies", "experiments")}

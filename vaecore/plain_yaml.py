@@ -1,0 +1,30 @@
+"""YAML from anywhere: safe values only, and no `*alias`: a few nested ones stand for more than memory holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+
+class _NoAliases(yaml.SafeLoader):
+    def compose_node(self, parent: Any, index: int) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not read here")
+        return super().compose_node(parent, index)
+
+
+def read_yaml(text: str) -> Any:
+    """The value of a text; raises `yaml.YAMLError`, `ValueError` (such as a day that no month has) or `RecursionError`.
+    """
+    return yaml.load(text, _NoAliases)
+
+
+def explained(error: Exception) -> str:
+    """Why `read_yaml` has refused a text, in words: with the line where it is known."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    if isinstance(error, yaml.MarkedYAMLError):
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        return f"neither JSON nor YAML ({line}{error.problem})"
+    return f"neither JSON nor YAML ({error})"
