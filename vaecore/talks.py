@@ -167,14 +167,18 @@ def talk(which: str | Path = SHIPPED, store: Store | None = None) -> Talk:
     """
     if isinstance(which, Path) or which.endswith((".yaml", ".yml", ".json")):
         return from_file(Path(which))
-    if which == FILE and (given := os.environ.get(GIVEN)):
+    return talk_of_store(which, store or Store.default())
+
+
+def talk_of_store(name: str, store: Store) -> Talk:
+    """A talk by its name alone, which leads to no other file; raises as `talk` does."""
+    if name == FILE and (given := os.environ.get(GIVEN)):
         return from_file(Path(given))
-    if which == SHIPPED:
+    if name == SHIPPED:
         return from_file(_FOLDER / f"{SHIPPED}.yaml")
-    store = store or Store.default()
-    path = _place(store, which)
+    path = _place(store, name)
     if not path.is_file():
-        raise StoreError(f"There is no talk '{which}' in {store.root}. There are {', '.join(names(store))}.")
+        raise StoreError(f"There is no talk '{name}' in {store.root}. There are {', '.join(names(store))}.")
     return from_file(path)
 
 

@@ -35,14 +35,14 @@ def component(name: str) -> ComponentRenderer:
     """The mounted component `name`, drawn by `<name>/<name>.js` and `.css`."""
     return st.components.v2.component(
         f"latent_lab.{name}",
-        js=f'const {{ default: mount }} = await import(new URL("{_root()}/{name}/{name}.js", location.origin));\n'
+        js=f'const {{ default: mount }} = await import(new URL("{root()}/{name}/{name}.js", location.origin));\n'
            "export default mount;",
-        css=f'/* {name} */\n@import url("{_root()}/{name}/{name}.css");')
+        css=f'/* {name} */\n@import url("{root()}/{name}/{name}.css");')
 
 
 def routes() -> list[Route]:
     """What `app.py` serves besides Streamlit's own."""
-    return [Route(f"{_root()}/{{name:path}}", _file)]
+    return [Route(f"{root()}/{{name:path}}", _file)]
 
 
 def below(path: str) -> str:
@@ -65,7 +65,8 @@ def refusal(status: int, reason: str, **more: Any) -> Response:
     return JSONResponse(cast(dict[str, Any], {"reason": reason, **more}), status, {"Cache-Control": "no-store"})
 
 
-def _root() -> str:
+def root() -> str:
+    """The address of the components' folder, with the digest of all files in it."""
     return below(f"components/{DIGEST}")
 
 

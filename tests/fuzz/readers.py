@@ -465,7 +465,7 @@ def address(path: Path) -> object:
 
     from starlette.applications import Starlette
 
-    from pages.components import map_routes, networks, previews, same_routes, seen, serve
+    from pages.components import map_routes, networks, previews, same_routes, seen, serve, stage_routes
     from tests.asking import ask
 
     routes = [
@@ -475,6 +475,7 @@ def address(path: Path) -> object:
         *map_routes.routes(),
         *previews.routes(),
         *same_routes.routes(),
+        *stage_routes.routes(),
     ]
     where, mark, asked = words(path).partition("?")
     answer = ask(
@@ -545,6 +546,7 @@ def readers() -> list[Reader]:
         "previews/../../etc/passwd",
         "networks/judge/x?of=image",
         "components/x/../../app.py",
+        "talks/../../etc/passwd",
         "previews/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
     ]
     return [

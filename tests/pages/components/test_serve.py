@@ -17,7 +17,7 @@ from pages.components import serve
 from tests.pages import demo
 
 NAMES = ["address", "alone", "begin", "between", "cloud", "curves", "field", "grid", "hand", "heard", "heat", "pad",
-         "plane", "player", "reading", "rows", "sweep", "table", "water"]
+         "plane", "player", "reading", "rows", "stage", "sweep", "table", "water"]
 
 
 def get(path: str) -> tuple[int, dict[str, str], bytes]:
