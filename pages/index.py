@@ -49,6 +49,7 @@ page = st.navigation(
     position="top",
 )
 st.html(Path(__file__).parent / "shared" / "theme.css")
+component("talk")(key="talk")
 component("address")(key="address")  # before the page, which may stop: it keeps one entry of Back a page
 page.run()
 warm.up()  # after the page has painted: the next one finds torch imported

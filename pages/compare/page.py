@@ -61,9 +61,10 @@ def readable(runs: list[Run]) -> list[Run]:
     return found
 
 
-st.title("Compare", anchor=False)
-chosen = checkpoints.pick_several("Runs", page="compare", help=f"Up to {MAX_COMPARED} runs; the "
-                                  "address of this page keeps them, so it can be passed on.")
+with st.container(key="head"):
+    st.title("Compare", anchor=False)
+    chosen = checkpoints.pick_several("Runs", page="compare", help=f"Up to {MAX_COMPARED} runs; the "
+                                      "address of this page keeps them, so it can be passed on.")
 if here := readable(chosen):
     document.document(here)
     sections(here)

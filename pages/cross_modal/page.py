@@ -117,7 +117,7 @@ def nothing_yet() -> None:
                  query_params={"preset": PRESET}, help="Opens Train with images and their labels filled in.")
 
 
-title, choice = st.columns([1, 2], vertical_alignment="bottom")
+title, choice = st.container(key="head").columns([1, 2], vertical_alignment="bottom")
 title.title("Cross-modal", anchor=False)
 with choice:
     among = sorted(checkpoints.with_weights(CROSSMODAL), key=lambda run: not run.shipped)

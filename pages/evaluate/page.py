@@ -228,10 +228,12 @@ def table(rows: list[tuple[str, Evaluation]], heading: str, key: str, caption: s
 # -- the page --------------------------------------------------------------------------------------
 
 
-st.title("Evaluate", anchor=False)
-st.markdown("How good a checkpoint is: its likelihood, its reconstructions, its samples and its code. Each number "
-            "stands with the settings it depends on.", width=900)
-if (run := pick("Checkpoint", page="evaluate", key="evaluate-run")) is not None:
+with st.container(key="head"):
+    st.title("Evaluate", anchor=False)
+    st.markdown("How good a checkpoint is: its likelihood, its reconstructions, its samples and its code. Each number "
+                "stands with the settings it depends on.", width=900)
+    run = pick("Checkpoint", page="evaluate", key="evaluate-run")
+if run is not None:
     running = order(run)
     evaluating.queue()
     results(run, running=running)

@@ -67,7 +67,7 @@ def body(run: Run) -> None:
     taking.folded(checkpoint)
 
 
-title, place = st.columns([1, 2], vertical_alignment="bottom")
+title, place = st.container(key="head").columns([1, 2], vertical_alignment="bottom")
 title.title("Latent map", anchor=False)
 with place:
     run = checkpoints.pick("Checkpoint", page="latent-map",

@@ -18,12 +18,13 @@ from vaecore.store import StoreError
 # While a run trains, its verdict grows and shrinks: room for the longest that is usual, so that nothing below jumps.
 ROOM = "<style>[class*='st-key-told-'] { min-height: 6.4rem; }</style>"
 
-st.title("Monitor")
 every = [*(run for run in store().everything() if not run.shipped), *gallery()]
 live = [run.id for run in every if lab.status(run.path).state in lab.LIVE]
-selected = pick_several("Runs", page="monitor", among=every, first=(live or [run.id for run in every])[:1],
-                        most=MAX_WATCHED,
-                        help=f"Up to {MAX_WATCHED}. The selection is part of the page's address, so it can be shared.")
+with st.container(key="head"):
+    st.title("Monitor")
+    selected = pick_several("Runs", page="monitor", among=every, first=(live or [run.id for run in every])[:1],
+                            most=MAX_WATCHED, help=f"Up to {MAX_WATCHED}. The selection is part of the page's address, "
+                            "so it can be shared.")
 if not selected:
     if every:
         st.info("Choose one or several runs above.", icon=":material/info:")

@@ -68,7 +68,7 @@ def coded(run: Run) -> bool:
     return found
 
 
-title, choice = st.columns([1, 2], vertical_alignment="bottom")
+title, choice = st.container(key="head").columns([1, 2], vertical_alignment="bottom")
 title.title("Traverse", anchor=False)
 with choice:
     run = checkpoints.pick("Checkpoint", page="traverse",

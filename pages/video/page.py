@@ -269,7 +269,7 @@ def nothing_yet() -> None:
                  query_params={"preset": PRESET}, help="Opens Train with a model of moving digits filled in.")
 
 
-title, choice = st.columns([1, 2], vertical_alignment="bottom")
+title, choice = st.container(key="head").columns([1, 2], vertical_alignment="bottom")
 title.title("Video", anchor=False)
 with choice:
     run = checkpoints.pick("Checkpoint", page="video",

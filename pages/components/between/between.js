@@ -14,6 +14,7 @@ import { grid, picture, put, sizeOf } from "../lib/picture.js";
 import { saveButton } from "../lib/save.js";
 import { answers, inWords, judgeOf, verdictIn } from "../lib/verdict.js";
 import { PATHS, along, endOf, spherical, straight, told } from "./ways.js";
+import { sizes } from "../lib/talk.js";
 
 const STEPS = 9; // pictures in a row
 const SHADES = 48; // places along a path at which it is asked whether the model saw data
@@ -504,7 +505,7 @@ class Between {
         else c.moveTo(x, y);
       });
       c.strokeStyle = this.theme.palette[0] || this.theme.text;
-      c.lineWidth = 1.5 * devicePixelRatio;
+      c.lineWidth = 1.5 * sizes(c.canvas).density;
       c.stroke();
     }
   }

@@ -8,6 +8,7 @@ import { Near } from "./near.js";
 import { Pointing } from "./pointing.js";
 import { radiusOf, splat } from "./paint.js";
 import { Tiling } from "./tiling.js";
+import { sizes } from "../lib/talk.js";
 
 const STILL = 5; // px: a hand that moved less has clicked
 const PANE = 104; // px of the picture beside the hand
@@ -400,7 +401,7 @@ export class Sheet {
     this.camera ??= this.whole;
     const { due } = this;
     this.due = null;
-    const ratio = window.devicePixelRatio;
+    const ratio = sizes(this.over).density;
     for (const canvas of [this.under, this.middle, this.over]) {
       const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
       if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });

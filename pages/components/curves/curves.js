@@ -11,6 +11,7 @@ import { tipOf } from "../lib/tip.js";
 import uPlot from "../lib/uPlot.esm.js";
 import { across, logTicksBelowZero, MEASURES, SPANS, spanOf, unitOf } from "./axes.js";
 import { drawChart } from "./picture.js";
+import { sizes } from "../lib/talk.js";
 
 const NARROW = 700; // px: below it one column
 const FEW = 40; // points: up to here each is marked, since a single point draws no line
@@ -446,6 +447,10 @@ class Panel {
         y: false,
         drag: { x: true, y: false, setScale: false }, // the view sets the zoom, for all panels at once
         sync: { key: view.syncKey, scales: ["x", null], filters: { pub: type => type === "mousemove" } },
+        move: (u, left, top) => { // the pointer comes in px of the screen, what others point at in ours
+          const { zoom } = sizes(u.over);
+          return u.over.matches(":hover") ? [left / zoom, top / zoom] : [left, top];
+        },
         points: { size: (u, i) => (this.lines[i - 1].faint ? 0 : 8), fill: (u, i) => this.lineColour(i - 1) },
         dataIdx: nearest,
         bind: {

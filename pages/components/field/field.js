@@ -9,6 +9,7 @@ import { fixed } from "../lib/numbers.js";
 import { readTheme } from "../lib/palette.js";
 import { paint } from "../lib/picture.js";
 import { saveButton, together } from "../lib/save.js";
+import { sizes } from "../lib/talk.js";
 
 const TILES = 21; // a side
 const ROWS_AT_ONCE = 3; // of tiles that are decoded together: the pointer waits for no more
@@ -180,7 +181,8 @@ class Field {
     const { clientWidth: side } = this.hand;
     const context = this.reach && blank(this.hand);
     if (!context) return;
-    context.scale(window.devicePixelRatio, window.devicePixelRatio);
+    const { density } = sizes(this.hand);
+    context.scale(density, density);
     this.ring(context, side);
   }
 

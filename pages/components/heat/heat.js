@@ -7,6 +7,7 @@ import { mounted, rootOf } from "../lib/mount.js";
 import { paintOf, placeOf, readTheme } from "../lib/palette.js";
 import { saveButton, together } from "../lib/save.js";
 import { placeTip, tipOf } from "../lib/tip.js";
+import { sizes } from "../lib/talk.js";
 
 const NARROW = 700; // px: below it one column
 const WIDE = 1500; // px: from here on three
@@ -163,7 +164,7 @@ class HeatMap {
 
   fit() {
     const { clientWidth: width, clientHeight: height } = this.box;
-    const size = `${width} ${height} ${devicePixelRatio}`;
+    const size = `${width} ${height} ${sizes(this.box).density}`;
     if (!this.map || size === this.size) return;
     this.draw();
     this.showCursor();
@@ -172,7 +173,7 @@ class HeatMap {
   draw() {
     const { canvas, view } = this;
     const { clientWidth: width, clientHeight: height } = this.box;
-    const ratio = devicePixelRatio;
+    const ratio = sizes(this.box).density;
     this.size = `${width} ${height} ${ratio}`;
     if (canvas.hidden || width === 0 || height === 0) return;
     const context = canvas.getContext("2d");

@@ -1,5 +1,7 @@
 // What every component does with elements, and with the message that Python packs.
 
+import { sizes } from "./talk.js";
+
 export function make(tag, className, parent, text) {
   const element = document.createElement(tag);
   if (className) element.className = className;
@@ -16,7 +18,8 @@ export function setText(element, text) {
 // The context of a canvas, blank and with as many pixels as the screen has where it lies; null where it has no room, as on
 // a hidden tab.
 export function blank(canvas) {
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight].map(side => Math.round(side * devicePixelRatio));
+  const { density } = sizes(canvas);
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight].map(side => Math.round(side * density));
   if (!width || !height) return null;
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
   const context = canvas.getContext("2d");

@@ -6,6 +6,7 @@
 import { blank, make, setText } from "./dom.js";
 import { minus } from "./numbers.js";
 import { grid, paint, picture, put, sizeOf } from "./picture.js";
+import { sizes } from "./talk.js";
 
 const NUMBERS = 24; // of a vector in sight
 const CLASSES = 12;
@@ -143,7 +144,7 @@ class TrajectoryPane extends Pane {
     const low = mean.reduce((a, b) => Math.min(a, b), Infinity);
     const span = mean.reduce((a, b) => Math.max(a, b), -Infinity) - low || 1;
     const palette = getComputedStyle(canvas).getPropertyValue("--st-chart-categorical-colors").split(",");
-    c.lineWidth = 2 * devicePixelRatio;
+    c.lineWidth = 2 * sizes(canvas).density;
     for (let d = 0; d < numbers; d++) {
       c.strokeStyle = palette[d % palette.length].trim() || "#888";
       c.beginPath();

@@ -3,6 +3,7 @@
 import { make, setText } from "./dom.js";
 import { minus } from "./numbers.js";
 import { placeTip, tipOf } from "./tip.js";
+import { sizes } from "./talk.js";
 
 export const TEXT = 14; // px: readable from the back row
 export const MARGIN = { left: 64, right: 10, top: 10, bottom: 50 }; // px around a plane, for its ticks and labels
@@ -41,7 +42,7 @@ export class Plot {
     const { context: c, canvas, box: { clientWidth: width, clientHeight: height } } = this;
     if (!(theme && width > MARGIN.left + MARGIN.right && height > MARGIN.top + MARGIN.bottom)) return false;
     if (c.canvas === canvas) {
-      const ratio = window.devicePixelRatio;
+      const ratio = sizes(canvas).density;
       const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
       if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
       c.setTransform(ratio, 0, 0, ratio, 0, 0);

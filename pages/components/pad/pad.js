@@ -3,6 +3,7 @@
 
 import { make, setText } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
+import { sizes } from "../lib/talk.js";
 
 const PEN = 0.085; // width of a stroke on the pad, in its sides
 const THICK = 0.155; // width of a stroke as it is sent, in lengths of the whole drawing: as heavy as MNIST's
@@ -120,7 +121,7 @@ export class Pad {
     for (const button of [this.undo, this.clear]) button.setAttribute("aria-disabled", blank);
     this.root.dataset.strokes = strokes.length;
     canvas.setAttribute("aria-label", blank ? `${this.name}: blank` : `${this.name}: ${strokes.length} strokes`);
-    const pixels = Math.round(this.sheet.clientWidth * devicePixelRatio);
+    const pixels = Math.round(this.sheet.clientWidth * sizes(this.sheet).density);
     if (pixels === 0) return;
     const unit = pixels / this.wide; // of the longer side, so that a circle stays one
     const down = Math.round(unit * this.tall);

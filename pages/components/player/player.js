@@ -7,6 +7,7 @@ import { mounted, rootOf } from "../lib/mount.js";
 import { readTheme } from "../lib/palette.js";
 import { clamp, grouped, ticks } from "../lib/plot.js";
 import { saveButton, together } from "../lib/save.js";
+import { sizes } from "../lib/talk.js";
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const EDGE = 4; // px: the border of a picture
@@ -421,9 +422,10 @@ class Player {
     const most = clamp(Math.floor((across + 24) / (CHART + 24)), 1, Math.max(1, charts));
     this.root.style.setProperty("--charts", Math.ceil(charts / Math.ceil(charts / most)) || 1);
     if (count === 0) return;
-    const ratio = devicePixelRatio;
+    const { density: ratio, zoom } = sizes(this.root);
+    const high = innerHeight / zoom; // px of the component
     const rest = [...this.root.children].reduce((sum, part) => sum + (part === this.grid ? 0 : part.offsetHeight), 0);
-    const tall = this.isFull ? Math.max(innerHeight - rest - 60, 0.35 * innerHeight) : 0.6 * innerHeight;
+    const tall = this.isFull ? Math.max(high - rest - 60, 0.35 * high) : 0.6 * high;
     const whole = css => {
       const times = (css * ratio) / width;
       return (times >= 1 ? Math.floor(times) / ratio : times / ratio) * width;
@@ -628,7 +630,7 @@ class Figure {
   }
 
   fit() {
-    const size = `${this.box.clientWidth} ${this.box.clientHeight} ${devicePixelRatio}`;
+    const size = `${this.box.clientWidth} ${this.box.clientHeight} ${sizes(this.box).density}`;
     if (size !== this.drawnSize) this.draw();
   }
 
@@ -636,7 +638,7 @@ class Figure {
     const { player, chart, canvas, cursor } = this;
     const { theme, message } = player;
     const { clientWidth: width, clientHeight: height } = this.box;
-    const ratio = devicePixelRatio;
+    const ratio = sizes(this.box).density;
     this.drawnSize = `${width} ${height} ${ratio}`;
     const [across, down] = [width - MARGIN.left - MARGIN.right, height - MARGIN.top - MARGIN.bottom];
     if (across < 20 || down < 20) return;
@@ -728,7 +730,7 @@ class Figure {
     }
     if (!area) return;
     const c = cursor.getContext("2d");
-    const ratio = devicePixelRatio;
+    const ratio = sizes(cursor).density;
     c.setTransform(ratio, 0, 0, ratio, 0, 0);
     c.clearRect(0, 0, cursor.width, cursor.height);
     const x = this.x(t);

@@ -9,6 +9,7 @@ import { mounted, rootOf } from "../lib/mount.js";
 import { readTheme } from "../lib/palette.js";
 import { saveButton, together } from "../lib/save.js";
 import { placeTip, tipOf } from "../lib/tip.js";
+import { sizes } from "../lib/talk.js";
 
 const TOP = 44; // px above the axes, for their titles
 const BOTTOM = 20;
@@ -537,7 +538,7 @@ function lines(c, text, room) {
 function fitted(canvas) {
   const { clientWidth: width, clientHeight: height } = canvas;
   if (!width || !height) return null;
-  const ratio = window.devicePixelRatio;
+  const ratio = sizes(canvas).density;
   const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
   if (canvas.width !== w || canvas.height !== h) Object.assign(canvas, { width: w, height: h });
   const c = canvas.getContext("2d");

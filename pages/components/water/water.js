@@ -8,6 +8,7 @@ import { mounted, rootOf } from "../lib/mount.js";
 import { fixed, minus } from "../lib/numbers.js";
 import { readTheme } from "../lib/palette.js";
 import { saveButton, together } from "../lib/save.js";
+import { sizes } from "../lib/talk.js";
 
 const LAG = 0.8; // seconds behind the newest evaluation: time enough for the next to arrive
 const CATCH_UP = 2; // times the pace, at most, where it has fallen further behind
@@ -152,7 +153,8 @@ class Water {
     for (const figure of [this.truth, this.model, this.course]) {
       const context = blank(figure.canvas);
       if (!context) continue;
-      context.setTransform(devicePixelRatio, 0, 0, devicePixelRatio, 0, 0);
+      const { density } = sizes(figure.canvas);
+      context.setTransform(density, 0, 0, density, 0, 0);
       figure.draw(context, figure.canvas.clientWidth, figure.canvas.clientHeight);
     }
     const words = seen ? `${seen.active} of ${size} dimensions active, in theory ${optimum}` : "nothing found yet";

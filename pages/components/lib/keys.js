@@ -1,0 +1,38 @@
+// The keys of the whole dashboard, in one list: what they are for is read by `?`, and whoever listens asks `keyOf`.
+
+export const KEYS = [
+  { title: "On every page", keys: [
+    ["t", "Talk mode, and back"],
+    ["f", "Full screen for the picture or chart under the pointer, and back"],
+    ["l", "The laser pointer's spot"],
+    ["d", "Dark or light, in talk mode"],
+    ["?", "These keys"],
+    ["Esc", "Close what lies over the page"],
+  ] },
+  { title: "Players, over them or after their last use", keys: [
+    ["Space", "Play, pause"],
+    ["← →", "A step back, a step on"],
+    ["Home End", "The first, the last"],
+  ] },
+  { title: "Sliders, tables and planes with the focus", keys: [
+    ["← → ↑ ↓", "Move"],
+    ["Enter", "Choose"],
+  ] },
+  { title: "A talk on the stage", keys: [
+    ["PgDn PgUp", "The next scene, the one before; also n and p"],
+  ] },
+];
+
+const TEXT = "textarea, select, [contenteditable], [role=textbox], [role=combobox], input:not([type=range], [type=radio], "
+  + "[type=checkbox], [type=button], [type=submit])";
+
+// Whether an event's key is text for a field, and not for the page.
+export function typed(event) {
+  const target = event.composedPath()[0];
+  return target instanceof Element && target.closest(TEXT) !== null;
+}
+
+// The key of an event that is free for the page; null where a field, a shortcut or another listener has it.
+export function keyOf(event) {
+  return event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typed(event) ? null : event.key;
+}

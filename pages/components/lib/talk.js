@@ -1,0 +1,28 @@
+// Talk mode, for a room that looks at a wall: `talk=1` in the page's address, `data-talk` on the document's element.
+// `components/talk/` alone sets it and takes it away. Whatever lies in a `.component` is enlarged by CSS `zoom`, text,
+// strokes and room alike, so a component need not know: only a canvas must have as many pixels as it then covers.
+
+const page = document.documentElement;
+
+export const talking = () => page.hasAttribute("data-talk");
+
+// How much `element` is enlarged, or components are, and how many pixels of the screen one of its px is: as many a
+// canvas needs. What is drawn in px of the component, fonts and strokes too, is enlarged with it.
+export function sizes(element) {
+  const zoom = element?.currentCSSZoom ?? (Number(page.style.getPropertyValue("--talk-zoom")) || 1);
+  return { zoom, density: devicePixelRatio * zoom };
+}
+
+// Calls `follow` when talk mode begins or ends, or has another size. Returns what ends it.
+export function onTalk(follow) {
+  const watch = new MutationObserver(() => {
+    const now = stamp();
+    if (now !== last) follow(talking());
+    last = now;
+  });
+  let last = stamp();
+  watch.observe(page, { attributes: true, attributeFilter: ["data-talk", "style"] });
+  return () => watch.disconnect();
+}
+
+const stamp = () => `${talking()} ${sizes().zoom}`;
