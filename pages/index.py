@@ -4,6 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.components import serve
 from pages.components.serve import component
 from pages.shared import warm
 from pages.shared.access import gate
@@ -17,6 +18,8 @@ page = st.navigation(
         "": [
             st.Page("home/page.py", title="Home", icon=":material/home:", default=True,
                     help="What is here: the checkpoints in the gallery, your own runs, and where to start."),
+            st.Page("talk/page.py", title="Talk", icon=":material/slideshow:", url_path="talk",
+                    help="Scenes in the order of a lecture: give the shipped talk, or record one of your own."),
             *gate.page(),
         ],
         "Train": [
@@ -51,5 +54,6 @@ page = st.navigation(
 st.html(Path(__file__).parent / "shared" / "theme.css")
 component("talk")(key="talk")
 component("address")(key="address")  # before the page, which may stop: it keeps one entry of Back a page
+component("keep")(key="keep", data={"talk": serve.below("talk")})  # the key k makes a scene of what is in sight
 page.run()
 warm.up()  # after the page has painted: the next one finds torch imported

@@ -18,7 +18,8 @@ PAGES = {"": "Latent Lab", "train": "Train", "monitor?runs=gallery/vae": "Monito
          "sentences?run=gallery/lagging-aggressive": "Sentences", "experiments?experiment=gamma": "Experiments",
          "traverse?run=gallery/vae-vamp": "Traverse", "evaluate?run=gallery/rbm": "Evaluate", "families": "Families",
          "runs?open=gallery/pca": "Runs", "claims": "Claims",
-         "latent-map": "Latent map", "cross-modal": "Cross-modal", "video": "Video", "sweeps": "Sweeps"}
+         "latent-map": "Latent map", "cross-modal": "Cross-modal", "video": "Video", "sweeps": "Sweeps",
+         "talk": "Talk"}
 
 
 @pytest.fixture

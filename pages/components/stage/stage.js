@@ -33,6 +33,10 @@ class Stage {
     };
     this.listen(document);
     this.show();
+    if (asked.get("rehearse")) {
+      this.begin();
+      this.notes();
+    }
   }
 
   // A key is heard wherever the focus is; of a frame that is not ready the stage keeps the focus.
