@@ -14,7 +14,7 @@ from pathlib import Path
 import streamlit as st
 from starlette.middleware import Middleware
 
-from pages.components import health, map_routes, networks, previews, same_routes, seen, serve, stage_routes
+from pages.components import film_routes, health, map_routes, networks, previews, same_routes, seen, serve, stage_routes
 from pages.shared.access import logged
 from pages.shared.access.guard import Guard, exposed
 from vaecore import permission
@@ -40,6 +40,6 @@ if sys.argv and Path(sys.argv[0]).resolve() == Path(__file__).resolve():  # not 
 
 logged.keep_secrets()
 routes = [*serve.routes(), *networks.routes(), *seen.routes(), *map_routes.routes(), *previews.routes(),
-          *same_routes.routes(), *stage_routes.routes()]
+          *same_routes.routes(), *film_routes.routes(), *stage_routes.routes()]
 app = st.App("pages/index.py", routes=[*routes, *health.routes()],  # the latter unguarded: anybody may ask if it works
              lifespan=lifespan, middleware=[Middleware(Guard, routes=routes)])

@@ -6,7 +6,7 @@ import contextlib
 
 import streamlit as st
 
-from pages.monitor import cockpit
+from pages.monitor import cockpit, film
 from pages.monitor.lineage import lineage
 from pages.shared import history
 from pages.shared.checkpoints import MAX_WATCHED, gallery, pick_several, store, tell_unreadable
@@ -58,9 +58,20 @@ if polling:
 def watch() -> None:
     lab.kick(store().root)
     records = {run.id: history.record(run) for run in selected}
-    with st.grid(min(2, len(selected)), min_column_width=420):
+    if shown := film.pictured(records):
+        if len(records) == 1:  # beside its card, so that the curves are in sight
+            pictures, rest = st.columns([6, 5])
+            with pictures:
+                film.show(shown)
+        else:
+            rest = st.container()
+            film.show(shown)
+    else:
+        rest = st.container()
+    with rest, st.grid(min(2, len(selected)), min_column_width=420):
         for record in records.values():
             cockpit.run_card(record, open=len(selected) <= cockpit.FEW)
+    film.missing(records, shown)
     cockpit.sections(records)
     if polling and not training():
         st.rerun()  # all is still: draw once more without the timer

@@ -465,7 +465,7 @@ def address(path: Path) -> object:
 
     from starlette.applications import Starlette
 
-    from pages.components import map_routes, networks, previews, same_routes, seen, serve, stage_routes
+    from pages.components import film_routes, map_routes, networks, previews, same_routes, seen, serve, stage_routes
     from tests.asking import ask
 
     routes = [
@@ -475,6 +475,7 @@ def address(path: Path) -> object:
         *map_routes.routes(),
         *previews.routes(),
         *same_routes.routes(),
+        *film_routes.routes(),
         *stage_routes.routes(),
     ]
     where, mark, asked = words(path).partition("?")

@@ -25,7 +25,7 @@ VERBS = {
     "library": ("runs", "rename", "tag", "note", "pin", "unpin", "archive", "unarchive", "remove", "restore", "trash"),
     "listing": ("show", "presets", "families", "data", "doctor", "version"),
     "evaluating": ("evaluate", "evaluations", "judge"),
-    "exporting": ("export", "import", "card"),
+    "exporting": ("export", "import", "card", "film"),
     "looking": ("diagnose", "sample", "reconstruct", "traverse"),
     "comparing": ("compare",),
     "moving": ("interpolate", "directions"),

@@ -198,6 +198,35 @@ def _onnx(run: Run, output: Path, given: dict[str, Any]) -> list[Path]:
     return written
 
 
+@app.command()
+def film(
+    run: RunArgument,
+    output: Annotated[Path | None, typer.Option("-o", "--output", callback=writable, help="The file to write: a .gif "
+                                                "or .webp.", show_default="named after the run, here")] = None,
+    rate: Annotated[float, typer.Option(min=0.1, max=50, help="Times a second that it drew.")] = 6.0,
+    scale: Annotated[int | None, typer.Option(min=1, max=32, help="Screen pixels to a pixel.",
+                                              show_default="what fits")] = None,
+    store: StoreOption = None,
+) -> None:
+    """A run learning, as a film: test data, reconstructions, samples and a walk through the code, as it drew them."""
+    from vaecore.explore.drawn import ENDINGS
+    from vaecore.explore.drawn import film as made
+    from vaecore.files import write_bytes_atomic
+
+    found = store_at(store).find(run)
+    target = output or writable(Path(f"{found.id.replace('/', '-')}-learning.gif"))
+    assert target is not None
+    if target.suffix.lower() not in ENDINGS:
+        raise problem("--output", str(target), "it is no kind of file that such a film is saved as.",
+                      f"End it in {' or '.join(ENDINGS)}.")
+    try:
+        content = made(found, target.suffix.lower(), rate=rate, scale=scale)
+    except ValueError as error:
+        raise problem("film", run, str(error), "Choose another run, or other --rate and --scale.") from None
+    write_bytes_atomic(target, content)
+    err.print(f"{target} written")
+
+
 def _frames(run: Run, output: Path, given: dict[str, Any]) -> list[Path]:
     from vaecore.explore import Checkpoint
     from vaecore.explore.export.frames import FILMS, RATE, Motion, film

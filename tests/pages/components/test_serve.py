@@ -16,8 +16,8 @@ from streamlit.testing.v1 import AppTest
 from pages.components import serve
 from tests.pages import demo
 
-NAMES = ["address", "alone", "begin", "between", "cloud", "curves", "field", "grid", "hand", "heard", "heat", "keep",
-         "pad", "plane", "player", "reading", "rows", "stage", "sweep", "table", "water"]
+NAMES = ["address", "alone", "begin", "between", "cloud", "curves", "field", "film", "grid", "hand", "heard", "heat",
+         "keep", "pad", "plane", "player", "reading", "rows", "stage", "sweep", "table", "water"]
 
 
 def get(path: str) -> tuple[int, dict[str, str], bytes]:
