@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vaecore.literature import Beside
     from vaecore.probability.mixture_fit import Covariance
     from vaecore.sweeps import Standing
+    from vaecore.training.estimate import Estimate
     from vaecore.training.fitting import Fitting
     from vaecore.training.fork import Anew
 
@@ -59,6 +60,22 @@ def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, An
     """
     run = _store(store).create(_checked(start, data, {**(set or {}), **settings}, _store(store), silent=silent), name)
     return _trained(run, silent=silent)
+
+
+def estimate(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, Any] | None = None,
+             store: Store | Path | str | None = None, silent: bool = False, **settings: Any) -> Estimate:
+    """How long a training would take on this machine, as pages and `vaecore train --estimate` say it.
+
+        found = vaecore.estimate("vae-minute")
+        found.seconds, found.at_most, found.source
+
+    By the runs in the store that were trained here and take the same steps, else by some of its own steps. What is
+    given is that of `fit`, which raises the same; nothing is trained.
+    """
+    from vaecore.comparison.durations import estimate as found
+
+    here = _store(store)
+    return found(_checked(start, data, {**(set or {}), **settings}, here, silent=silent), store=here)
 
 
 def fork(reference: str | Path | Run, *, weights: str = "best", anew: Anew | None = None,

@@ -7,8 +7,8 @@ import streamlit as st
 from pages.components.field import field
 from vaecore.store import Run, StoreError
 
-TEXT = ("A VAE that has only two numbers for each digit: this square holds nearly all that it can draw. Move over it. "
-        "Where it is dim, hardly any digit was encoded, and what is drawn there is the decoder's own invention.")
+TEXT = ("**Move over the square.** A VAE that has two numbers for each digit draws nearly all that it can there; where "
+        "it is dim, it invents.")
 
 
 def fits(run: Run) -> bool:
@@ -27,5 +27,5 @@ def fits(run: Run) -> bool:
 def show(run: Run) -> None:
     """The plane with a sentence about it."""
     st.subheader("Move this digit", anchor=False)
-    st.markdown(TEXT, width=900)
+    st.markdown(TEXT, width=1100)
     field(run, key="plane")

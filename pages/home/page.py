@@ -4,42 +4,32 @@ from itertools import islice
 
 import streamlit as st
 
-from pages.home import live
+from pages.home import live, minute
 from pages.home.groups import grouped
-from pages.shared import cards, checkpoints
+from pages.shared import cards, checkpoints, prepared, tour
 
 NEWEST = 6
-MINUTE = {"preset": "vae-minute"}  # what Train begins with: a minute, measured, with the digits that are in the package
-
-STEPS = (
-    ("1 · Train", "A variational autoencoder on handwritten digits takes about a minute on a laptop.",
-     "train/page.py", "Train a VAE", ":material/model_training:"),
-    ("2 · Watch", "See its ELBO, reconstruction and KL while it learns, step by step.",
-     "monitor/page.py", "Open Monitor", ":material/monitoring:"),
-    ("3 · Scrub", "Move a slider for each latent dimension, and watch what the decoder draws.",
-     "traverse/page.py", "Open Traverse", ":material/tune:"),
-    ("4 · Collapse", "See a decoder learn to ignore the code, know why, and choose the remedy.",
-     "experiments/page.py", "Open Experiments", ":material/science:"),
-)
 
 st.title("Latent Lab", anchor=False)
-st.markdown("Train, watch, explore and compare the generative models of one lecture on variational autoencoders, on "
-            "this machine. A model learns to squeeze each image into a few numbers, its *latent code*, and to draw it "
-            "again from them.", width=900)
+with st.container(horizontal=True, vertical_alignment="center", key="welcome"):
+    st.markdown("The generative models of one lecture on variational autoencoders, to train, watch, explore and "
+                "compare on this machine.", width="content")
+    tour.link()
 
 store = checkpoints.store()
 shipped = checkpoints.gallery()
 if (plane := next((run for run in shipped if live.fits(run)), None)) is not None:
     live.show(plane)
+minute.show()
 
-st.header("What to do first", anchor=False)
-with st.grid(4, min_column_width=230):
-    for title, text, page, label, icon in STEPS:
+st.header("One click away", anchor=False, help="Prepared views, on the checkpoints that came with the project.")
+with st.grid(3, min_column_width=300):
+    for view in prepared.views(shipped):
         with st.container(border=True, height="stretch", gap="xsmall"):
-            st.subheader(title, anchor=False)
-            st.markdown(text)
+            st.subheader(view.title, anchor=False)
+            st.markdown(view.says)
             st.space("stretch")
-            st.page_link(page, label=label, icon=icon, query_params=MINUTE if page == "train/page.py" else None)
+            st.page_link(view.page, label=view.label, icon=view.icon, query_params=view.parameters)
 
 own = store.runs()
 if own:  # before the gallery, below which nobody would look for them
@@ -69,5 +59,4 @@ if not shipped:
 
 if not own:
     st.header("Your runs", anchor=False, help="The newest that were started here; the page Runs lists all.")
-    st.info("You have not trained anything yet. Your first model takes about a minute.", icon=":material/info:")
-    st.page_link("train/page.py", label="Train a VAE", icon=":material/model_training:", query_params=MINUTE)
+    st.caption("You have not trained anything yet: the first takes about a minute, by the button above.")

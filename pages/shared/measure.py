@@ -7,7 +7,6 @@ conversion again whenever what they keep is asked for. torch is imported when th
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
@@ -15,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.shared.checkpoints import store
 from pages.shared.words import escaped
+from vaecore.comparison.durations import measuring
 from vaecore.memory import held
 from vaecore.schema import ConfigError
 
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     from vaecore.data import DataConfig, Dataset
     from vaecore.explore.look import Look
     from vaecore.training.build import Fit
+    from vaecore.training.estimate import Estimate
     from vaecore.training.fitting import Fitting
 
 MAX_MEASURED = 50_000_000  # parameters; a larger model is not measured in the web server's memory
-_measuring = threading.Lock()  # one at a time, or two visitors would measure each other
 
 
 def look(config: RunConfig) -> Look:
@@ -77,21 +78,21 @@ def unread(config: RunConfig) -> set[str]:
 
 
 def seconds(config: RunConfig) -> tuple[float, float]:
-    """What it takes at least and at most, measured here: a fresh one takes a second or two."""
-    least, most, *_ = _measured(config.resolve().to_json())
-    return least, most
+    """What it takes at least and at most: one that has to be measured takes a second or two."""
+    found = estimate(config)
+    return found.seconds, found.at_most
+
+
+def estimate(config: RunConfig) -> Estimate:
+    """How long a training takes here, by the runs of this machine or measured."""
+    return _estimate(config.resolve().to_json())
 
 
 def together(config: RunConfig, seeds: int) -> tuple[str, float]:
     """Why so many seeds cannot be trained stacked, empty where they can; and the seconds that all of them take then."""
     text = config.resolve().to_json()
     why, steps = _stacked(text, seeds)
-    return why, steps + seeds * _measured(text)[3]
-
-
-def busy(config: RunConfig) -> float:
-    """By how much longer `seconds` took to measure as other work had the processor; 1 on a machine at rest."""
-    return _measured(config.resolve().to_json())[2]
+    return why, steps + seeds * _estimate(text).evaluating
 
 
 def _data(config: RunConfig) -> str:
@@ -152,13 +153,12 @@ def _offers(text: str) -> dict[str, list[Fitting]]:
     return found
 
 
-@st.cache_data(max_entries=256, ttl=60, show_spinner=False)
-def _measured(text: str) -> tuple[float, float, float, float]:
-    from vaecore.training.estimate import estimate
+@st.cache_data(max_entries=256, ttl=10, show_spinner=False)
+def _estimate(text: str) -> Estimate:
+    from vaecore.comparison.durations import estimate
 
-    with _measuring:
-        found = estimate(_config(text))
-    return found.seconds, found.at_most, found.busy, found.evaluating
+    config = _config(text)
+    return estimate(config, store=store(), dataset=_dataset(_data(config)))
 
 
 @st.cache_data(max_entries=64, ttl=600, show_spinner=False)
@@ -166,6 +166,6 @@ def _stacked(text: str, seeds: int) -> tuple[str, float]:
     from vaecore.training.stacked import tried
 
     config = _config(text)
-    with _measuring:
+    with measuring:
         found = tried(config.seeded(seeds), budget=0.4)
     return found.why, found.seconds

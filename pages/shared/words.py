@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from vaecore.comparison.durations import duration, span
+
+__all__ = ["duration", "escaped", "span"]
 Colour = Literal["red", "orange", "blue", "green", "violet", "gray"]  # of Streamlit's badges
 SIGNS = re.compile(r"[\\`*_\[\]$~<>#&]")
 BLOCKS = re.compile(r"^([^\S\n]*)([-+=](?=[-+=|\s]|$)|\d+(?=[.)]\s))", re.MULTILINE)  # a list, or a line under a title
@@ -23,20 +26,3 @@ def escaped(text: str) -> str:
     text = BLOCKS.sub(lambda found: f"{found[1]}\\{found[2]}" if not found[2].isdigit() else
                       f"{found[1]}{found[2]}{JOINER}", text)
     return ADDRESSES.sub(JOINER, COLONS.sub(f":{JOINER}", text))
-
-
-def duration(seconds: float | None) -> str:
-    """Seconds as a person says them: "12 s", "4 min", "2 h 10 min"; a dash for none."""
-    if seconds is None:
-        return "–"
-    if seconds < 1:
-        return "1 s"
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 48:
-        return f"{hours / 24:.0f} days"
-    return f"{hours} h {minutes} min" if minutes and hours < 10 else f"{hours} h"

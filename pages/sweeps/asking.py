@@ -309,8 +309,8 @@ def _time(ready: Plan, *, away: bool) -> None:
         busy = " On the cluster as many train at the same time as it lets."
     else:
         busy = " Something is training already: these wait for it." if anything_live() else ""
-    st.markdown(f"About **{most if least == most else f'{least} to {most}'}** one after the other, measured here on a "
-                f"few real steps, and some seconds for each to begin.{busy}")
+    st.markdown(f"About **{most if least == most else f'{least} to {most}'}** one after the other on this machine, and "
+                f"some seconds for each to begin.{busy}")
 
 
 def _start(ready: Plan, name: str, where: Here | Slurm) -> None:

@@ -16,7 +16,7 @@ from pages.shared.form.drawing import config_form
 from pages.shared.form.fields import entries_text
 from pages.shared.palette import BLUE, GREEN, PINK
 from pages.shared.queue import anything_live, queue_panel
-from pages.shared.words import duration, escaped
+from pages.shared.words import duration, escaped, span
 from pages.train import bring, fetching, fitting
 from pages.train.origin import (
     FORM,
@@ -353,7 +353,7 @@ def said(value: object) -> str:
 def time_needed(plan: Plan, launch: Launch) -> None:
     """Measure, and say, how long it will take; of several seeds, all of them."""
     seeds, away = launch.seeds, isinstance(launch.where, lab.Slurm)
-    note = "Measured here on a few real steps."
+    note = ""
     if away:
         note += " On the cluster it takes what its nodes take, and the time until SLURM begins."
     if not plan.ready or plan.config is None or plan.fit is None:
@@ -365,9 +365,9 @@ def time_needed(plan: Plan, launch: Launch) -> None:
     else:
         with st.spinner("Measuring …"):
             warm.up().join(30)  # its imports would be measured too
-            alone = measure.seconds(plan.config)
-            least, most = (duration((1 if away else seeds) * each) for each in alone)
-            busy = measure.busy(plan.config)
+            found = measure.estimate(plan.config)
+            low, high = ((1 if away else seeds) * each for each in (found.seconds, found.at_most))
+            note = f"{escaped(found.source)}{note}"
             how = ""
             if seeds > 1 and away:
                 how = f"{seeds} seeds are one array: a job each, as many at the same time as the cluster lets."
@@ -377,21 +377,25 @@ def time_needed(plan: Plan, launch: Launch) -> None:
                     why, stacked = measure.together(plan.config, seeds)
                 how = f"{seeds} seeds are trained one by one: {escaped(why)}."
                 if not why:
-                    how = (f"{seeds} seeds are trained stacked, in one process; one by one they would take about "
-                           f"{least}.")
-                    least = most = duration(stacked)
+                    how = (f"{seeds} seeds are trained stacked, in one process; one by one they would take "
+                           f"{span(low, high)}.")
+                    low = high = stacked
         if anything_live() and not away:
             note += " Something is training: that slows it."
         note += f" {plan.fit.steps:,} steps."
-        if most != least:
+        aggressive = plan.config.training.inference.kind == "aggressive"
+        if duration(low) != duration(high) and not aggressive:
+            note += " It was not the same every time: this machine is restless."
+        elif duration(low) != duration(high):
             note += (" How long depends on when the mutual information of code and observation stops climbing: until "
                      "then the encoder is trained aggressively, many updates for each of the decoder.")
-        st.metric("Time", f"≈ {least}" if most == least else f"{least} – {most}", help=note)
+        st.metric("Time", span(low, high), help=note)
         if how:
             launch.told.caption(f":material/layers: {how}")
-        if busy >= BUSY and not away:
-            st.caption(f":material/hourglass_top: Busy: × {busy:.1f}", help="This machine is busy: as long as it is, a "
-                       f"training takes about {busy:.1f} times as long as that.")  # in words it would be cut off
+        if found.busy >= BUSY and not away:
+            st.caption(  # in words it would be cut off
+                f":material/hourglass_top: Busy: × {found.busy:.1f}", help="This machine is busy: as long as it is, a "
+                f"training takes about {found.busy:.1f} times as long as that.")
 
 
 # -- the page --------------------------------------------------------------------------------------

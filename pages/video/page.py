@@ -109,6 +109,7 @@ def settings(checkpoint: VideoCheckpoint, stage: Stage) -> Knobs:
     if checkpoint.stochastic:
         pressed |= st.button("Others", icon=":material/casino:", key="others", on_click=next_seed,
                              help="Other futures of the same frames: the next seed.")
+    pressed |= stage.plan is None and st.query_params.get("roll") == "1"  # a link that leads to the futures
     return Knobs(int(context), int(horizon), int(count), int(seed), pressed)
 
 

@@ -217,16 +217,3 @@ def test_M7_flattening_is_judged_per_doubling_and_by_effective_samples() -> None
         assert "has flattened" in flattening(100, 100 * factor, 0.04 * math.log2(factor), 0.5)
         assert "would go on" in flattening(100, 100 * factor, 0.06 * math.log2(factor), 0.5)
     assert "may still rise" in flattening(100, 500, 0.01, 0.01)
-
-
-def test_M10_the_estimate_leaves_out_the_time_that_others_had_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock on the wall that goes ten times as fast as this thread works."""
-    from vaecore.config import changed, preset
-    from vaecore.training import estimate
-
-    config = changed(preset("vae-digits"), ["training.threads=1", "training.device=cpu"])
-    monkeypatch.setattr(estimate.time, "perf_counter", lambda real=estimate.time.thread_time: 10 * real())
-    slow = estimate.estimate(config, budget=2.0)
-    monkeypatch.undo()
-    calm = estimate.estimate(config, budget=0.2)
-    assert slow.seconds < 4 * calm.seconds and slow.busy > 5

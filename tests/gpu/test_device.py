@@ -15,6 +15,7 @@ import torch.distributed as dist
 from tests.gpu.needed import CUDA, course, needed, on, taken
 from tests.training.runs import small
 from tests.training.stacked.test_stacked_steps import alone, apart, configs, stacked
+from vaecore.comparison.durations import estimate
 from vaecore.config import RunConfig, Training
 from vaecore.data import Dataset, Split
 from vaecore.data.base import SPLITS
@@ -27,7 +28,6 @@ from vaecore.training import feed as feeds
 from vaecore.training import memory
 from vaecore.training.build import build
 from vaecore.training.course import Course
-from vaecore.training.estimate import estimate
 from vaecore.training.feed import Feed
 from vaecore.training.ranks.group import HEARD_EVERY, Ranks
 from vaecore.training.ranks.step import SharedTrainer

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.training.runs import Start, read, small, timeless
+from vaecore.comparison.durations import estimate
 from vaecore.store import Run
 from vaecore.training import session, train
 from vaecore.training.course import Course
-from vaecore.training.estimate import estimate
 from vaecore.training.ranks.group import Heeding
 
 
@@ -100,6 +100,6 @@ def test_several_processes_do_not_wait_for_the_update_by_which_they_learn_of_a_s
 
 
 def test_an_estimate_is_at_least_what_the_pace_asks_for(configure: Callable[[dict[str, Any]], Any]) -> None:
-    paced = estimate(configure(small(pace=0.1)), budget=0.01)
+    paced = estimate(configure(small(pace=0.1)))
     assert paced.seconds == paced.at_most == pytest.approx(120)
-    assert estimate(configure(small(pace=1e6)), budget=0.01).seconds < 100
+    assert estimate(configure(small(pace=1e6))).seconds < 100

@@ -72,7 +72,7 @@ def start(
                                objective=objective, stopping=rule, at_once=at_once,
                                origin=preset or run or (str(config) if config else ""))
     ready = plan(declared, chosen)
-    facts = _told(ready, as_json)
+    facts = _told(ready, here, as_json)
     if dry_run:
         return say(facts, as_json, "Nothing was started.")
     tending.start(here, ready, where)
@@ -189,18 +189,18 @@ def _over(settings: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _told(ready: Plan, as_json: bool) -> dict[str, Any]:
+def _told(ready: Plan, store: Store, as_json: bool) -> dict[str, Any]:
     """How many trainings and how long, said before anything is queued."""
-    from vaecore.training.estimate import estimate
+    from vaecore.comparison.durations import duration, estimate
 
     def measured(config: RunConfig) -> tuple[float, float]:
-        found = estimate(config)
+        found = estimate(config, store=store)
         return found.seconds, found.at_most
 
     for note in ready.notes:
         err.print(f"{note}.", highlight=False)
     least, most = ready.seconds(measured)
-    seconds = _duration(least) if _duration(least) == _duration(most) else f"{_duration(least)} to {_duration(most)}"
+    seconds = duration(least) if duration(least) == duration(most) else f"{duration(least)} to {duration(most)}"
     if not as_json:
         out.print(f"{ready.count} points x {ready.sweep.seeds} seeds = {ready.trainings} trainings, about {seconds} "
                   "one after another.", highlight=False)
@@ -208,11 +208,6 @@ def _told(ready: Plan, as_json: bool) -> dict[str, Any]:
             "trainings": ready.trainings, "seconds": round(least, 1), "seconds_at_most": round(most, 1),
             "notes": list(ready.notes)}
 
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _facts(now: Standing) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from vaecore.store import Run, Store, all_or_none
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
+    from vaecore.data import Dataset
 
 app = typer.Typer()
 
@@ -42,6 +43,7 @@ def train(
     kind: Annotated[str, typer.Option("--as", metavar="NAME", help="Read it as this data set.")] = "",
     changes: SetOption = None,
     exactly: Annotated[bool, typer.Option("--exactly", help="Change nothing of it for the data.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only say how long it takes on this machine.")] = False,
     name: Annotated[str, typer.Option(help="The run's name; made from what was changed without.")] = "",
     seeds: Annotated[int, typer.Option(min=1, max=1_000, help="Train so many runs that differ in their seeds, from the "
                                        "configuration's seed on; small models stacked, in one process.")] = 1,
@@ -86,10 +88,24 @@ def train(
             err.print(f"{adaptation}.", highlight=False)
     fit(chosen, dataset)  # what is wrong is said here, not in a log
     here = store_at(store)
+    if estimate:
+        return _say_estimate(chosen, dataset, seeds, here, as_json=as_json)
     if seeds == 1:
         _tell_equal(chosen, here)
         return _start(here.create(chosen, name), where, detach, as_json, made=True)
     _start_together(here, chosen.seeded(seeds), name, where, detach, as_json)
+
+
+def _say_estimate(config: RunConfig, dataset: Dataset, seeds: int, store: Store, *, as_json: bool) -> None:
+    """How long a training takes here; of several seeds, one after the other."""
+    from vaecore.comparison.durations import estimate, span
+
+    found = estimate(config, store=store, dataset=dataset)
+    least, most = seeds * found.seconds, seeds * found.at_most
+    several = f", {seeds} seeds one after the other" if seeds > 1 else ""
+    say({"seconds": round(least, 2), "at_most": round(most, 2), "steps": found.steps, "parameters": found.parameters,
+         "source": found.source}, as_json,
+        f"{span(least, most)} on this machine: {found.steps:,} steps{several}. {found.source}")
 
 
 @app.command()

@@ -38,11 +38,15 @@ def home() -> AppTest:
 def test_it_paints_before_torch_is_imported() -> None:
     script = """
 import sys
+import threading
+import time
 from streamlit.testing.v1 import AppTest
 import pages.shared.warm as warm
-warm.up = lambda: None
+started = threading.Thread(target=time.sleep, args=(60,), daemon=True)
+started.start()
+warm.up = lambda: started  # who waits for its imports waits
 at = AppTest.from_file("pages/index.py", default_timeout=60).run()
-assert not at.exception and at.title[0].value == "Latent Lab" and len(at.button) == 8, at.exception
+assert not at.exception and at.title[0].value == "Latent Lab" and len(at.button) == 9, at.exception
 heavy = sorted({"torch", "pandas", "sklearn", "scipy", "vaecore.explore"} & set(sys.modules))
 assert not heavy, heavy
 """
@@ -183,7 +187,7 @@ def test_what_was_put_away_is_not_among_the_newest(root: Path) -> None:
 def test_an_empty_store_tells_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAECORE_STORE", str(tmp_path / "nothing"))
     at = home()
-    assert "make gallery" in demo.words(at) and "first model takes about a minute" in demo.words(at)
+    assert "make gallery" in demo.words(at) and "the first takes about a minute" in demo.words(at)
     assert not (tmp_path / "nothing").exists(), "looking leaves no trace"
 
 

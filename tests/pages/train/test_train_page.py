@@ -38,8 +38,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.delenv("VAECORE_DATA", raising=False)
     monkeypatch.setattr(lab, "kick", lambda _: None)  # nothing is trained here
     monkeypatch.setattr("vaecore.lab.jobs.kick", lambda _: None)
-    monkeypatch.setattr(measure, "seconds", lambda _: (42.0, 42.0))
-    monkeypatch.setattr(measure, "busy", lambda _: 1.0)
+    monkeypatch.setattr(measure, "estimate", lambda _: Estimate(5, 10, 42.0, 42.0, source="As if measured."))
     return Store(tmp_path)
 
 
@@ -89,7 +88,7 @@ def test_several_seeds_are_queued_as_a_stack_and_it_is_said(store: Store, monkey
     at = page(preset="vae-digits")
     at.text_input(key="train:name").set_value("many").run()
     at.number_input(key="train:seeds").set_value(3).run()
-    assert "3 seeds are trained stacked, in one process; one by one they would take about" in said(good(at))
+    assert "3 seeds are trained stacked, in one process; one by one they would take ≈ 2 min" in said(good(at))
     assert next(metric for metric in at.metric if metric.label == "Time").value == "≈ 6 s"
     assert "--seeds 3" in at.code[-1].value + at.code[0].value
     good(at.button(key="train-start").click().run())
@@ -301,16 +300,23 @@ def test_the_preview_stays_while_a_field_is_wrong() -> None:
 
 
 def test_an_aggressive_encoder_takes_a_range_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(measure, "seconds", lambda _: (15.0, 900.0))
+    monkeypatch.setattr(measure, "estimate", lambda _: Estimate(5, 10, 15.0, 900.0))
     at = page(preset="lagging-aggressive")
     [time] = [metric for metric in at.metric if metric.label == "Time"]
     assert time.value == "15 s – 15 min"
     assert "stops climbing" in time.help
 
 
+def test_a_restless_machine_gives_a_range_and_the_place_it_is_known_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measure, "estimate", lambda _: Estimate(5, 10, 40.0, 130.0, source="By 3 runs."))
+    at = page(preset="vae-digits")
+    [time] = [metric for metric in at.metric if metric.label == "Time"]
+    assert time.value == "40 s – 2 min" and "By 3 runs." in time.help and "restless" in time.help
+
+
 @pytest.mark.parametrize(("busy", "told"), [(1.0, False), (1.2, False), (2.96, True)])
 def test_m10_a_busy_machine_is_said_in_words(monkeypatch: pytest.MonkeyPatch, busy: float, told: bool) -> None:
-    monkeypatch.setattr(measure, "busy", lambda _: busy)
+    monkeypatch.setattr(measure, "estimate", lambda _: Estimate(5, 10, 42.0, 42.0, busy))
     at = page(preset="vae-digits")
     [time] = [metric for metric in at.metric if metric.label == "Time"]
     assert time.value == "≈ 42 s"
@@ -323,11 +329,11 @@ def test_m10_a_busy_machine_is_said_in_words(monkeypatch: pytest.MonkeyPatch, bu
 
 def test_m10_what_is_told_is_what_was_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
-    monkeypatch.setattr("vaecore.training.estimate.estimate", lambda _: Estimate(5, 10, 60.0, 90.0, 4.0))
-    measure._measured.clear()
+    monkeypatch.setattr("vaecore.comparison.durations.estimate", lambda *_, **__: Estimate(5, 10, 60.0, 90.0, 4.0))
+    measure._estimate.clear()
     config = preset("vae-digits")
-    assert (measure.seconds(config), measure.busy(config)) == ((60.0, 90.0), 4.0)
-    measure._measured.clear()
+    assert measure.seconds(config) == (60.0, 90.0) and measure.estimate(config).busy == 4.0
+    measure._estimate.clear()
 
 
 # -- text ------------------------------------------------------------------------------------------
