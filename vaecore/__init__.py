@@ -24,8 +24,8 @@ _ROOMS = {"bring": "data.own.door", "compare": "api", "estimate": "api", "export
           "fit_prior": "api", "fitting": "api", "fork": "api", "import_run": "sharing", "load": "api",
           "presets": "named", "published": "api", "resume": "api", "runs": "api", "RunConfig": "config",
           "preset": "config", "status": "api", "stop": "api", "submit": "api", "sweep": "api",
-          "talk": "talks", "wait": "api", "ConfigError": "schema", "Here": "lab", "Run": "store", "Slurm": "lab", "Store": "store",
-          "StoreError": "store"}
+          "talk": "talks", "wait": "api", "ConfigError": "schema", "Here": "lab", "Run": "store", "Slurm": "lab",
+          "Store": "store", "StoreError": "store"}
 __all__ = ["ConfigError", "Here", "Run", "RunConfig", "Slurm", "Store", "StoreError", "bring", "compare", "estimate",
            "export_run", "fit", "fit_prior", "fitting", "fork", "import_run", "load", "preset", "presets", "published",
            "resume", "runs", "status", "stop", "submit", "sweep", "talk", "wait"]
