@@ -7,8 +7,8 @@ import streamlit as st
 from pages.components.field import field
 from vaecore.store import Run, StoreError
 
-TEXT = ("**Move over the square.** A VAE that has two numbers for each digit draws nearly all that it can there; where "
-        "it is dim, it invents.")
+TEXT = ("**Move over the square.** Each of its points is the digit that a VAE draws from two numbers; where it is dim, "
+        "no digits were seen, and it invents.")
 
 
 def fits(run: Run) -> bool:

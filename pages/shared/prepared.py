@@ -32,7 +32,7 @@ def _compared(*names: str) -> tuple[tuple[str, str], ...]:
 
 _COMPARED = ("PCA, autoencoder and VAE", "The same digits through three models with as many numbers for each: what "
              "does each keep, and which can draw new ones?", "compare/page.py", ":material/compare:", "Side by side")
-_LOOK = "Every column is one digit, every row one model. Which rows are sharp, and which can draw digits of their own?"
+_LOOK = "Every row is a model. Above, what each draws from noise; below, the same digits through each. Which are sharp?"
 VIEWS = (
     Prepared("Move one number", "One slider for each number of a digit's code. Drag one: slant, thickness or a loop "
              "changes, and the rest stays.", TRAVERSE.path, TRAVERSE.icon, "Traverse", (("run", "gallery/vae"),),

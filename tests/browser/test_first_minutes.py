@@ -53,7 +53,7 @@ def test_the_tour_by_keyboard_and_its_end(visitor: Visitor) -> None:
         visitor.act(lambda: page.keyboard.press("Shift+N"))
         page.wait_for_url(f"**{path}?**tour={step}**")
         page.get_by_text(f"{step} of 5").wait_for()
-    visitor.act(page.locator(".st-key-tour-back button").click)
+    visitor.act(page.get_by_role("button", name="Back Shortcut").first.click)
     page.get_by_text("4 of 5").wait_for()
     visitor.choose("Claims")  # a way of one's own
     page.get_by_text("4 of 5").wait_for()
