@@ -43,6 +43,9 @@ def test_futures_come_and_part_and_one_is_followed(visitor: Visitor, browser: Br
     root = roll_out(visitor)
     page = visitor.page
     expect(root).to_have_attribute("data-playing", "true")  # it began to play by itself
+    for playing in ("false", "true"):  # the button was pressed last, and the space bar is the player's all the same
+        page.keyboard.press(" ")
+        expect(root).to_have_attribute("data-playing", playing)
     root.locator("button.play").click()
     root.hover()
     page.keyboard.press("Home")

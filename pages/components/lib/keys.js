@@ -36,3 +36,18 @@ export function typed(event) {
 export function keyOf(event) {
   return event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || typed(event) ? null : event.key;
 }
+
+// The button of the page that was pressed last, until a player has answered it.
+let pressed = null;
+document.addEventListener("click", event => {
+  const target = event.composedPath().find(each => each instanceof Element);
+  pressed = target?.closest("[data-testid^=stBaseButton]") ?? null;
+}, { capture: true });
+
+// Gives a player that a button brought what to show the focus: the space bar is then the player's, not the button's. From
+// whoever went on with the keyboard meanwhile it takes nothing.
+export function answered(player) {
+  const now = document.activeElement;
+  if (pressed && (now === pressed || (!pressed.isConnected && now === document.body))) player.focus({ preventScroll: true });
+  pressed = null;
+}

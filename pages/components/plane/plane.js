@@ -2,6 +2,7 @@
 // Nothing is sent to the server.
 
 import { make, setText, unpack } from "../lib/dom.js";
+import { answered } from "../lib/keys.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { fixed, minus } from "../lib/numbers.js";
 import { lapOf, paintOf, placeOf, readTheme } from "../lib/palette.js";
@@ -57,6 +58,7 @@ class View {
 class Trajectories extends View {
   constructor(parent) {
     super(parent, "planes");
+    this.root.tabIndex = -1;
     const bar = make("div", "bar", this.root);
     this.play = make("button", "play", bar);
     make("i", "", this.play);
@@ -93,8 +95,10 @@ class Trajectories extends View {
     const atEnd = this.goal === before.length - 1 || before.length === 0;
     this.steps = [...new Set(tracks.flatMap(track => [...track.steps]))].sort((a, b) => a - b);
     const find = place => Math.max(0, this.steps.findLastIndex(step => step <= before[place]));
-    if (before.length === 0) this.at = this.end;
-    else if (String(before) !== String(this.steps)) this.at = find(Math.floor(this.at));
+    if (before.length === 0) {
+      this.at = this.end;
+      answered(this.root);
+    } else if (String(before) !== String(this.steps)) this.at = find(Math.floor(this.at));
     if (this.playing) this.goal = this.end;
     else this.goal = atEnd ? this.end : find(this.goal);
     if (Math.abs(this.goal - this.at) > 1 && !this.playing) this.at = this.goal;

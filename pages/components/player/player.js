@@ -3,6 +3,7 @@
 
 import { INFERNO, pixel, ramp } from "../lib/colourmap.js";
 import { make, setText } from "../lib/dom.js";
+import { answered } from "../lib/keys.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { readTheme } from "../lib/palette.js";
 import { clamp, grouped, ticks } from "../lib/plot.js";
@@ -169,6 +170,7 @@ class Player {
     this.arrange();
     this.show();
     for (const figure of this.figures) figure.draw();
+    if (fresh) answered(this.root);
   }
 
   take(bytes) {

@@ -4,6 +4,7 @@
 
 import { button, range } from "../lib/controls.js";
 import { blank, make, setText, unpack } from "../lib/dom.js";
+import { answered, keyOf } from "../lib/keys.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { fixed, minus } from "../lib/numbers.js";
 import { readTheme } from "../lib/palette.js";
@@ -14,6 +15,7 @@ const LAG = 0.8; // seconds behind the newest evaluation: time enough for the ne
 const CATCH_UP = 2; // times the pace, at most, where it has fallen further behind
 const TEXT = 16; // px: readable from the back row
 const ALIVE = 0.01; // nats: under it a bar is drawn as dead
+const STEP = 0.01; // of the training: an arrow key
 const [LEFT, RIGHT, TOP, BOTTOM] = [56, 12, 30, 34]; // px around what is drawn
 
 export default mounted(({ parentElement }) => new Water(parentElement), (view, { data }) => view.update(data));
@@ -46,6 +48,26 @@ class Water {
     this.frame = now => this.next(now);
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.root);
+    this.root.tabIndex = -1;
+    this.onKey = event => this.key(event);
+    document.addEventListener("keydown", this.onKey);
+  }
+
+  // Keys belong to it while it has the focus or the mouse over it, as to every player.
+  key(event) {
+    const target = event.composedPath()[0];
+    if (!this.message || !(this.root.contains(target) || this.root.matches(":hover"))) return;
+    const share = Number(this.slider.value);
+    const action = {
+      ArrowLeft: () => this.scrub(Math.max(0, share - STEP)),
+      ArrowRight: () => this.scrub(Math.min(1, share + STEP)),
+      Home: () => this.scrub(0),
+      End: () => this.scrub(1),
+      " ": () => event.repeat || this.toggle(),
+    }[keyOf(event)];
+    if (!action || (event.key === " " && target instanceof Element && target.closest("button, summary"))) return;
+    event.preventDefault();
+    action();
   }
 
   figure(parent, title, draw) {
@@ -68,6 +90,7 @@ class Water {
         this.at = live && evaluations ? this.newest : 0;
         this.moving = live;
         this.root.dataset.run = run;
+        answered(this.root);
       }
       this.root.dataset.evaluations = evaluations;
       if (before?.live && !live && this.moving) this.ending = true; // what is left is shown at the same pace
@@ -291,6 +314,7 @@ class Water {
     this.moving = false;
     cancelAnimationFrame(this.asked);
     this.observer.disconnect();
+    document.removeEventListener("keydown", this.onKey);
     this.root.remove();
   }
 }
