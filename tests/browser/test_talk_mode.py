@@ -16,7 +16,8 @@ SMALL = """least => {
       if (each.shadowRoot) walk(each.shadowRoot);
       const { width, height } = each.getBoundingClientRect();
       const size = parseFloat(getComputedStyle(each).fontSize) * each.currentCSSZoom;
-      if (size < least && width > 3 && height > 3 && each.checkVisibility({ opacityProperty: true, visibilityProperty: true })
+      const seen = width > 3 && height > 3 && each.checkVisibility({ opacityProperty: true, visibilityProperty: true });
+      if (size < least && seen
           && [...each.childNodes].some(node => node.nodeType === 3 && node.textContent.trim()))
         found.push(`${size} ${each.tagName} ${each.textContent.trim().slice(0, 40)}`);
     }
