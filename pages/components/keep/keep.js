@@ -2,8 +2,8 @@
 // Talk asks the rest, with this page's address filled in.
 
 import { flush } from "../lib/address.js";
+import { keyOf } from "../lib/keys.js";
 
-const TYPED = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable=true]";
 const ONCE = Symbol.for("latent-lab.keep");
 
 export default function ({ parentElement, data }) {
@@ -19,8 +19,6 @@ export default function ({ parentElement, data }) {
   };
   const elsewhere = () => window.location.pathname !== keeper.talk && window.top === window;
   window.addEventListener("keydown", event => {
-    const target = event.composedPath()[0];
-    if (event.key !== "k" || event.ctrlKey || event.altKey || event.metaKey || target?.matches?.(TYPED)) return;
-    if (elsewhere()) keep();
+    if (keyOf(event) === "k" && elsewhere()) keep();
   });
 }

@@ -10,7 +10,9 @@ import { clock, planned } from "./clock.js";
 
 const LOOK = 150; // ms between looks at a frame that is not ready
 const PATIENCE = 8000; // ms after which a frame is not waited for before the next one is begun
-const TYPED = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable=true]";
+// Of `lib/keys.js` the stage cannot ask it: elements of a frame are of that frame's own classes.
+const TYPED = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable=true], "
+  + "[role=textbox], [role=combobox]";
 const RESTS = `[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]`;
 const WAITS = "[data-testid=stSkeleton], [data-testid=stSpinner], [data-stale=true]";
 
