@@ -6,6 +6,7 @@ import streamlit as st
 
 from pages.home import live, minute
 from pages.home.groups import grouped
+from pages.home.purposes import PURPOSES
 from pages.shared import cards, checkpoints, prepared, tour
 
 NEWEST = 6
@@ -52,7 +53,7 @@ for group, held in grouped(shipped):
     st.caption(group.says)
     with st.grid("auto", min_column_width=330):
         for card in held:
-            cards.gallery_card(card.run, card.figure, large=card.large)
+            cards.gallery_card(card.run, card.figure, large=card.large, purpose=PURPOSES.get(card.run.path.name, ""))
 if not shipped:
     st.info(f"No checkpoint is in {store.root / 'gallery'}. `make gallery` makes those that come with the project; "
             "or train your own.", icon=":material/info:")

@@ -26,10 +26,10 @@ MEANINGS: dict[State, str] = {
     "unknown": "The cluster that has it does not answer."}
 
 
-def gallery_card(run: Run, figure: Figure | None, *, large: bool) -> None:
+def gallery_card(run: Run, figure: Figure | None, *, large: bool, purpose: str = "") -> None:
     """A shipped checkpoint: what it draws, what it is, the number that counts for it, and the way in.
 
-    The number is set in `large` type where it compares with those of its neighbours.
+    `purpose` says what it is for. The number is set in `large` type where it compares with those of its neighbours.
     """
     with st.container(border=True, height="stretch"):
         facts = _facts(run)
@@ -37,6 +37,8 @@ def gallery_card(run: Run, figure: Figure | None, *, large: bool) -> None:
             return
         _sentences(run) if _is_written(run) else _preview(run)
         st.subheader(escaped(run.path.name), anchor=False)
+        if purpose:
+            st.markdown(escaped(purpose))
         st.markdown(f"**{escaped(facts.family)}**{_latents(facts)}  \n{escaped(facts.data)}")
         if facts.problem:
             st.warning(escaped(facts.problem), icon=":material/broken_image:")

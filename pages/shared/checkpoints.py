@@ -268,7 +268,8 @@ def _choose(key: str, page: str) -> None:
 def nothing_yet() -> None:
     """What to do where no checkpoint is."""
     st.info("No checkpoint is here yet. Train one: the first takes about a minute.", icon=":material/info:")
-    st.page_link("train/page.py", label="Train a model", icon=":material/model_training:")
+    st.page_link("train/page.py", label="Train a model", icon=":material/model_training:",
+                 query_params={"preset": "vae-minute"}, help="Opens Train with a training of a minute filled in.")
 
 
 def _from_url(key: str, parameter: str, runs: dict[str, Run]) -> tuple[list[str], list[str]]:

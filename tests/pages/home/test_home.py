@@ -13,6 +13,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.home.groups import grouped, likelihood
+from pages.home.purposes import PURPOSES
 from pages.shared.checkpoints import gallery
 from tests.pages import demo
 from vaecore.evaluate.families import measured
@@ -208,3 +209,11 @@ def test_home_and_families_say_one_log_p(tmp_path: Path) -> None:
     figure, found = likelihood(run, headline(run)), measured(run)
     assert figure.value == shown(found.log_p) == shown(last["likelihood"]["log_likelihood"])
     assert f"Over {found.observations:,} observations" in figure.help
+
+
+def test_every_shipped_checkpoint_says_what_it_is_for() -> None:
+    from scripts.recipes import RECIPES
+
+    assert {recipe.name for recipe in RECIPES} <= set(PURPOSES), "add a sentence to pages/home/purposes.py"
+    assert all(says.endswith(".") for says in PURPOSES.values())
+    assert demo.words(home()).count(PURPOSES["pca"]) == 1
