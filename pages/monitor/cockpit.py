@@ -18,7 +18,7 @@ from pages.monitor import bars, diagnosis
 from pages.shared import forking, history
 from pages.shared.checkpoints import explore_links
 from pages.shared.names import names
-from pages.shared.queue import STATES, STOPPING, Look
+from pages.shared.queue import STATES, STOPPING, Look, actions
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.charts.curves import SMOOTHING
@@ -32,6 +32,7 @@ from vaecore.views import CLIP, view_of
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
+WAITING = Look("Waiting for its first evaluation", ":material/hourglass_top:", "gray")
 FEW = 2  # runs whose verdicts stand open
 ROUGH = 0.05  # effective share of importance samples below which their mean says little
 INFORMATIVE = "the most informative"
@@ -55,6 +56,9 @@ def run_card(record: Record, *, open: bool) -> None:
     """
     run, judged = record.run, record.verdict
     name, status, look = slug(run), lab.status(run.path), VERDICTS[judged.state]
+    if status.state in lab.LIVE and not len(record.evaluations["step"]):
+        look = WAITING
+        judged = Verdict("unknown", (status.detail or "It comes before the first step.",))
     with st.container(border=True, key=f"card-{name}", height="stretch", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", key=f"state-{name}", gap="small"):
             _state(run, status)
@@ -71,7 +75,10 @@ def run_card(record: Record, *, open: bool) -> None:
             st.error(escaped(status.detail), icon=":material/error:")
             with st.container(horizontal=True, gap="small"):
                 forking.offer(run, status)
-                st.page_link("train/page.py", label="Resume it on Train", icon=":material/play_arrow:")
+        if run.writable and status.state in (*lab.LIVE, "stopped", "failed", "lost"):
+            if error := st.session_state.get("queue:error"):
+                st.error(escaped(error), icon=":material/error:")
+            actions(run, status, watched=True)
         if lost := record.metrics.damaged:
             st.caption(f":material/broken_image: {lost:,} line{'s' * (lost > 1)} of metrics.jsonl cannot be read and "
                        f"{'are' if lost > 1 else 'is'} left out. {COPY_AGAIN}.")

@@ -117,13 +117,14 @@ def _card(run: Run, status: lab.Status) -> None:
             st.caption(escaped(status.detail))
         if status.state in ("new", "stopped", "failed", "lost"):
             ask_where(run, f"queue-where-{_slug(run)}")
-        _actions(run, status)
+        actions(run, status)
         log = lab.log_tail(run.path, 12) if status.state != "queued" else ""
         with st.expander("Log", icon=":material/notes:", type="compact", key=f"queue-log-{_slug(run)}"):
             st.code(log or "Nothing written yet.", language=None, wrap_lines=True, height=180)
 
 
-def _actions(run: Run, status: lab.Status) -> None:
+def actions(run: Run, status: lab.Status, *, watched: bool = False) -> None:
+    """What can be done about a run; where it is `watched` on Monitor, no more than stopping and resuming it."""
     name = _slug(run)
 
     def button(label: str, icon: str, action: Callable[[Run], None], help: str) -> None:
@@ -159,6 +160,8 @@ def _actions(run: Run, status: lab.Status) -> None:
                 changing.button(label, key=f"queue-elsewhere-{name}", icon=placing.ICONS[where.kind], type="tertiary",
                                 on_click=_act, args=(lambda r: lab.submit(r.path, where), run), wrap=False,
                                 help=f"Go on from the last checkpoint, on {in_words(where)}.")
+        if watched:
+            return
         forking.offer(run, status)
         if status.state != "queued":
             st.page_link("monitor/page.py", label="Monitor", icon=":material/monitoring:",
