@@ -20,6 +20,8 @@ page = st.navigation(
                     help="What is here: the checkpoints in the gallery, your own runs, and where to start."),
             st.Page("talk/page.py", title="Talk", icon=":material/slideshow:", url_path="talk",
                     help="Scenes in the order of a lecture: give the shipped talk, or record one of your own."),
+            st.Page("lecture/page.py", title="Lecture", icon=":material/menu_book:", url_path="lecture",
+                    help="Every section and equation: what it says, the page and the code that show it, its errata."),
             *gate.page(),
         ],
         "Train": [

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.shared import changing, published, studies, task
 from pages.shared.checkpoints import store
-from pages.shared.queue import Look
+from pages.shared.verdicts import VERDICTS, verdict
 from pages.shared.words import duration, escaped
 from vaecore import literature
 from vaecore.lab import background
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
     from vaecore.lab.task import Progress
     from vaecore.studies import Result, Study
 
-VERDICTS = {
-    "reproduced": Look("Reproduced", ":material/check_circle:", "green"),
-    "not reproduced": Look("Not reproduced", ":material/cancel:", "orange"),
-    "earlier rule": Look("Earlier rule", ":material/gavel:", "gray"),
-    "not run": Look("Not run", ":material/radio_button_unchecked:", "gray"),
-}
 TAIL = 8  # lines of a running experiment that are shown
 
 
@@ -64,13 +58,6 @@ def card(claim: Study, result: Result | None, *, open: bool) -> None:
                 st.markdown(f"**Reproduced when.** {escaped(claim.rule)}")
             if result:
                 numbers(claim, result)
-
-
-def verdict(claim: Study, result: Result | None) -> str:
-    """The word under which it counts: what an earlier rule said is no verdict."""
-    if result is None:
-        return "not run"
-    return result.verdict if result.by_rule_of(claim) else "earlier rule"
 
 
 def found(claim: Study, result: Result | None) -> None:

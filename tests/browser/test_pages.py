@@ -19,7 +19,8 @@ PAGES = {"": "Latent Lab", "train": "Train", "monitor?runs=gallery/vae": "Monito
          "traverse?run=gallery/vae-vamp": "Traverse", "evaluate?run=gallery/rbm": "Evaluate", "families": "Families",
          "runs?open=gallery/pca": "Runs", "claims": "Claims",
          "latent-map": "Latent map", "cross-modal": "Cross-modal", "video": "Video", "sweeps": "Sweeps",
-         "talk": "Talk"}
+         "talk": "Talk",
+         "lecture": "Lecture", "lecture?section=variational-autoencoder-loss-function&term=KL": "Lecture"}
 
 
 @pytest.fixture
