@@ -158,8 +158,8 @@ def results(words: str) -> None:
     """The sections in which these words stand, with the equations that have them."""
     found = list(lecture.search(words))
     if not found:
-        st.info("Nothing in the lecture has all of these words. Search for a number as (16), a claim as C13, an erratum "
-                "as E3, or a word as prior.", icon=":material/search_off:")
+        st.info("Nothing in the lecture has all of these words. Search for a number as (16), a claim as C13, an "
+                "erratum as E3, or a word as prior.", icon=":material/search_off:")
         return
     equations = sum(len(those) for _, those in found)
     st.caption(f"{len(found)} {'section' if len(found) == 1 else 'sections'}, {equations} "
@@ -167,8 +167,8 @@ def results(words: str) -> None:
                f"{f'; the first {FOUND} sections are shown' if len(found) > FOUND else ''}")
     for one, those in found[:FOUND]:
         with st.container(border=True, gap="xsmall", key=f"found-{one.name}"):
-            st.page_link(HERE, label=f"**{one.title}** :gray[{numbers(one, those)}]", query_params={"section": one.name},
-                         help="Open this section.")
+            st.page_link(HERE, label=f"**{one.title}** :gray[{numbers(one, those)}]", help="Open this section.",
+                         query_params={"section": one.name})
             st.markdown(escaped(one.says))
             for number in those:
                 st.latex(typeset(lecture.equation(number)))

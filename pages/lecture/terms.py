@@ -1,4 +1,4 @@
-"""Click a term of the ELBO: its value for one x and z, its formula with the numbers put in, the code that computes it."""
+"""Click a term of the ELBO: its value for one x and z, its formula with the numbers put in, and its code."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import streamlit as st
 from pages.shared import checkpoints, pictures
 from pages.shared.words import escaped
 from vaecore import lecture
-from vaecore.views import CROSSMODAL, SINGLE
+from vaecore.views import CROSSMODAL, SINGLE, View
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint, CrossModal
@@ -20,6 +20,7 @@ FIRST: dict[int, tuple[str, bool]] = {
     7: ("gallery/vae", False), 9: ("gallery/vae", False), 16: ("gallery/vae", False), 19: ("gallery/jmvae", False),
     20: ("gallery/jmvae", True), 24: ("gallery/mvae", True), 27: ("gallery/dmvae", True),
     38: ("gallery/vae-cyclical", False), 39: ("gallery/vae-mixture", False), 40: ("gallery/wae", True)}
+OPENED: tuple[View[Checkpoint | CrossModal], ...] = (SINGLE, CROSSMODAL)
 CODES = {"drawn": "Drawn from q(z|x)", "mean": "Its mean"}
 MAX_SEED = 9_999
 SIDE = 120  # CSS pixels of x and of what is decoded
@@ -32,12 +33,12 @@ def panel(number: int) -> None:
     with st.container(border=True, key=f"terms-{number}", gap="small"):
         st.markdown(f":material/ads_click: **Click a term**, equation ({number}) at one x and one z")
         key = f"terms-run-{number}"
-        among = checkpoints.with_weights(SINGLE, CROSSMODAL)
+        among = checkpoints.with_weights(*OPENED)
         if key not in st.session_state and any(run.id == first for run in among):
             st.session_state[key] = first
         run = checkpoints.pick("Checkpoint", page="lecture", key=key, among=among,
                                help="Whose objective is taken apart: a VAE of images, rows or several modalities.")
-        if run is None or (opened := checkpoints.opened(run, SINGLE, CROSSMODAL)) is None:
+        if run is None or (opened := checkpoints.opened(run, *OPENED)) is None:
             return
         from vaecore.explore.terms import without
 
@@ -119,8 +120,8 @@ def show_pair(opened: Checkpoint | CrossModal, index: int, reckoned: Reckoned) -
 def term(one: Term) -> None:
     """A term's value, the ways to it, its dimensions, what is wrong with its printed formula, and its code."""
     with st.container(border=True, gap="small"):
-        st.markdown(f"**{nats(one.value, 3)} nats**" + (f", counted {one.factor:g} times" if abs(one.factor) != 1 else "")
-                    + f". {escaped(one.says)}")
+        often = f", counted {abs(one.factor):g} times" if abs(one.factor) != 1 else ""
+        st.markdown(f"**{nats(one.value, 3)} nats**{often}. {escaped(one.says)}")
         for way in one.ways:
             error = f" ± {way.error:.3f}" if way.error is not None else ""
             st.markdown(f"{way.name}: **{nats(way.value, 3)}{error}** nats")
@@ -129,8 +130,8 @@ def term(one: Term) -> None:
         if one.dimensions:
             dimensions(one)
         for each in dict.fromkeys(each for n in one.equations for each in lecture.errata(n) if each.severity == "H"):
-            st.caption(f":material/edit_note: Erratum {each.id}: printed {escaped(each.printed)}. The code does what is "
-                       f"correct: {escaped(each.correct)}.")
+            st.caption(f":material/edit_note: Erratum {each.id}: printed {escaped(each.printed)}. The code does what "
+                       f"is correct: {escaped(each.correct)}.")
         for place, source in enumerate(one.code):
             with st.expander(f"`{source.place}`", expanded=place < 2, type="compact", icon=":material/code:"):
                 st.code(source.text, language="python")

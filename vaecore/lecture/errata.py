@@ -27,7 +27,7 @@ ERRATA: tuple[Erratum, ...] = (
     Erratum(
         "E3", "H", "(16)",
         printed="sums over j = 1..p, minus p",
-        correct="sums over the **latent** dimensions 1..r, minus r",
+        correct="sums over the latent dimensions 1..r, minus r",
         code="`DiagonalGaussian.kl_from_standard`, held against numerical integration",
         equations=(16,),
         formula=r"""

@@ -41,7 +41,7 @@ def test_the_map_leads_to_every_section() -> None:
     assert any("(37) E17 E19" in label for label in told) and not formulas(at)
 
 
-def test_a_section_shows_its_equations_doors_code_claims_and_errata(root: Path) -> None:
+def test_a_section_shows_its_equations_doors_code_claims_and_errata() -> None:
     at = demo.open_page("lecture", section=LOSS)
     assert [subheader.value for subheader in at.subheader] == ["Variational Autoencoder: Loss Function"]
     shown = formulas(at)
@@ -100,7 +100,8 @@ def test_click_a_term(root: Path) -> None:
     assert next(each for each in at.button_group if each.label == "Terms").value == "KL"
 
 
-def test_what_a_run_was_trained_by_stands_beside_its_elbo(root: Path) -> None:
+@pytest.mark.usefixtures("root")
+def test_what_a_run_was_trained_by_stands_beside_its_elbo() -> None:
     at = demo.open_page("lecture", equation="38", run="runs/collapsed")
     objective = next(each for each in at.button_group if each.label == "Objective")
     assert objective.value == "elbo"

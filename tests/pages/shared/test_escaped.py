@@ -18,6 +18,10 @@ OUTSIDE = {"error", "detail", "note", "notes", "message", "path", "device", "tor
            "likelihood_name", "codes", "regression", "given", "date"}
 OURS = {  # file and what stands in the braces: none of it comes from a file of a run
     ("claims/page.py", "claim.id"), ("claims/page.py", "claim.title"), ("experiments/page.py", "study.id"),
+    ("lecture/page.py", "CLAIMS[name].title"), ("lecture/page.py", "found.place"), ("lecture/page.py", "name"),
+    ("lecture/page.py", "one.id"), ("lecture/page.py", "one.title"), ("lecture/page.py", "other.title"),
+    ("lecture/terms.py", "each.id"), ("lecture/terms.py", "error"), ("lecture/terms.py", "source.place"),
+    ("lecture/terms.py", "way.name"),
     ("evaluate/page.py", "part.title"), ("families/page.py", "name"), ("latent_map/lasso.py", "name"),
     ("monitor/lineage.py", "name"), ("runs/choosing.py", "wanted.title"), ("runs/controls.py", "title"),
     ("shared/evaluation.py", "each.title"), ("shared/evaluation.py", "name"), ("shared/taking.py", "title"),
