@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 
 HERE = "lecture/page.py"
 FOUND = 12  # sections that a search shows whole
-# A wide formula scrolls in itself, and never the page. All links to this page would be marked as the open one, and cut.
+# A wide formula scrolls its card, whose links the keyboard reaches, and never the page. All links to this page would be
+# marked as the open one, and cut.
 LAYOUT = """<style>
-.st-key-lecture .katex-display { overflow-x: auto; overflow-y: hidden; padding: .3rem 0; }
+.st-key-lecture .katex-display { overflow: visible !important; }
+.st-key-lecture :is([class*="st-key-equation-"], [class*="st-key-terms-"], [class*="st-key-found-"]) {
+  overflow-x: auto;
+}
 .st-key-lecture [data-testid="stPageLink-NavLink"] { background-color: transparent; height: auto; }
 .st-key-lecture [data-testid="stPageLink-NavLink"]:hover { background-color: rgba(128, 128, 128, .15); }
 .st-key-lecture [data-testid="stPageLink-NavLink"] * { white-space: normal; font-weight: inherit; }
