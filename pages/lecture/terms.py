@@ -134,7 +134,7 @@ def term(one: Term) -> None:
                        f"is correct: {escaped(each.correct)}.")
         for place, source in enumerate(one.code):
             with st.expander(f"`{source.place}`", expanded=place < 2, type="compact", icon=":material/code:"):
-                st.code(source.text, language="python")
+                st.code(source.text, language="python", wrap_lines=True)
 
 
 def nats(value: float, digits: int = 2) -> str:
