@@ -63,7 +63,8 @@ def doors(opened: Sequence[Door], code: Sequence[str], claims: Sequence[str], ke
             found = source(dotted)
             with st.popover(short(dotted), icon=":material/code:", key=f"code-{key}-{dotted}", help=found.place):
                 st.caption(f"`{found.place}`")
-                st.code(found.text, language="python", wrap_lines=True, height=min(520, 40 + 21 * found.text.count("\n")))
+                st.code(found.text, language="python", wrap_lines=True,
+                        height=min(520, 40 + 21 * found.text.count("\n")))
     for name in claims:
         look = VERDICTS[verdict(CLAIMS[name], kept(store(), name))]
         with st.container(horizontal=True, gap="small", vertical_alignment="center"):
