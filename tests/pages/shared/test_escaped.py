@@ -25,6 +25,7 @@ OURS = {  # file and what stands in the braces: none of it comes from a file of 
     ("evaluate/page.py", "part.title"), ("families/page.py", "name"), ("latent_map/lasso.py", "name"),
     ("monitor/lineage.py", "name"), ("runs/choosing.py", "wanted.title"), ("runs/controls.py", "title"),
     ("shared/evaluation.py", "each.title"), ("shared/evaluation.py", "name"), ("shared/taking.py", "title"),
+    ("shared/tour.py", "here.title"),
     ("sweeps/showing.py", "place"), ("train/bring.py", "name"), ("train/bring.py", "title"), ("train/page.py", "place"),
     ("train/page.py", "model.title"), ("traverse/prior.py", "name"), ("video/page.py", "given")}
 
