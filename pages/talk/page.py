@@ -18,6 +18,11 @@ from vaecore.talks import FILE, SHIPPED, Scene, Talk
 
 CHOSEN, AT, BEFORE, TROUBLE = "talk-name", "talk-scene", "talk-before", "talk-trouble"  # in the session
 FIRST = "my-talk"  # the name that is proposed for one's first talk
+# A wide formula scrolls the card around it, whose fields the keyboard reaches, and never the page.
+LAYOUT = """<style>
+.katex-display { overflow: visible !important; }
+:is(.st-key-talk-record, .st-key-talk-scene-card) { overflow-x: auto; }
+</style>"""
 
 
 # -- what is done ----------------------------------------------------------------------------------
@@ -210,6 +215,7 @@ def choose(known: list[str]) -> str:
     return str(chosen)
 
 
+st.html(LAYOUT)
 st.title("Talk", anchor=False)
 known = talks.names(store())
 if trouble := st.session_state.get(TROUBLE):
