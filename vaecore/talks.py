@@ -39,7 +39,7 @@ MOST_SCENES, LONGEST_ADDRESS, LONGEST_EQUATION, MOST_TALKS = 200, 4_000, 1_000, 
 HOW = "A talk is YAML: `title: ...` and `scenes:`, a list with `address: /traverse?run=gallery/vae` and `title: ...`."
 # Addresses of the dashboard's pages: `pages/index.py` has them, to which a test holds these.
 PAGES = ("", "train", "monitor", "experiments", "sweeps", "traverse", "latent-map", "cross-modal", "sentences", "video",
-         "runs", "compare", "evaluate", "families", "claims", "talk")
+         "lecture", "runs", "compare", "evaluate", "families", "claims", "talk")
 _ADDRESS = re.compile(r"/(?:[a-z0-9][a-z0-9-]*)?(?:\?[^\s#\\]*)?")
 _FOLDER = Path(__file__).parent / "presets" / "talks"
 

@@ -56,7 +56,7 @@ def show() -> None:
             st.subheader("Train one: a minute", anchor=False)
             st.markdown(TEXT)
             found = measuring()
-            st.fragment(_time, run_every=None if found.known else LOOK, key="minute-time")(found)
+            st.fragment(_time, run_every=None if found.known else LOOK, key="minute-time")(found, found.known is None)
         with st.container(width="content", gap="small"):
             changing.button("Train one", key="train-minute", type="primary", icon=":material/play_arrow:",
                             help="Starts at once in the background and opens Monitor, where its pictures sharpen.",
@@ -73,8 +73,10 @@ def _press() -> None:
     st.session_state["minute:pressed"] = True
 
 
-def _time(found: Measuring) -> None:
+def _time(found: Measuring, waiting: bool) -> None:
     """Seconds on this machine, as soon as they are known: the line has its place from the start."""
+    if waiting and found.known:
+        st.rerun()  # whole, so that nobody looks any more
     if found.known is None:
         st.caption("About a minute; how long on this machine is being measured.")
         return

@@ -28,6 +28,8 @@ def test_the_digit_follows_pointer_and_keys_without_a_word_to_the_server(visitor
     visitor.open("")
     page.wait_for_function(f"() => ({DRAWN})()?.tiled")
     page.wait_for_function(f"() => ({DRAWN})()?.kl !== ''")
+    page.get_by_text("is being measured").wait_for(state="hidden")  # how long a minute takes here
+    visitor.settle()
     assert sent, "what goes to the server is seen"
     sent.clear()
     hand = page.locator("canvas.hand")

@@ -19,6 +19,7 @@ FAMILIES = "test_every_family_trains_and_its_weights_say_the_same_on_a_cpu"
 MEMORY, AUTO = "test_an_end_of_memory_says_which_batch_fits", "test_auto_is_the_gpu_in_bfloat16"
 STACKED = "test_models_of_the_size_of_mnist_are_stacked"
 REACHED = {
+    "comparison/durations.py: seconds_a_step": "test_how_long_it_will_take_is_measured_on_the_device",
     "models/single/rbm.py: RBM.annealed": "test_log_z_is_annealed_on_the_device",
     "nets/frames.py: _slow_to": FAMILIES,
     "nets/text.py: may_look": "test_sentences_are_not_looked_at_on_a_gpu",
@@ -28,7 +29,7 @@ REACHED = {
     "training/device.py: found": AUTO,
     "training/device.py: peak_memory": "test_peak_memory_is_the_devices",
     "training/device.py: precision": AUTO,
-    "training/estimate.py: estimate": "test_how_long_it_will_take_is_measured_on_the_device",
+    "training/estimate.py: measure": "test_how_long_it_will_take_is_measured_on_the_device",
     "training/feed.py: Feed.__init__": DATA,
     "training/feed.py: Feed._known": FAMILIES,
     "training/feed.py: Feed._own": DATA,

@@ -288,7 +288,7 @@ class Session:
             pages.insert(0, self.illustrator.given())
         data = b"".join(album.line(page) for page in pages)
         if self.pictures.tell() + len(data) <= album.MAX_ALBUM_BYTES and self.pages + 2 <= album.MOST_PAGES:
-            _write(self.pictures, data)
+            _write(self.pictures, data, self.folder / album.FILE)
             self.drawn, self.pages = self.step, self.pages + 1
 
     def _flush(self) -> None:
@@ -423,7 +423,7 @@ class Session:
             data = "".join(json.dumps(line, allow_nan=False) + "\n" for line in lines).encode()
         except ValueError:  # the ELBO is finite, but a variance or a square of what is that large is not
             raise self.course.failure(self.step, "evaluation") from None
-        _write(self.metrics, data)
+        _write(self.metrics, data, self.folder / "metrics.jsonl")
 
     def _elapsed(self) -> float:
         return self.seconds + self._here()
@@ -454,9 +454,9 @@ def _cut_back(path: Path, length: int) -> Iterator[FileIO]:
         yield log
 
 
-def _write(log: FileIO, data: bytes) -> None:
+def _write(log: FileIO, data: bytes, path: Path) -> None:
     if log.write(data) != len(data):  # a full disk cuts a write short without an error
-        raise OSError(28, "No space left on device", str(log.name))
+        raise OSError(28, "No space left on device", str(path))
 
 
 def _whole_lines(data: bytes) -> int:

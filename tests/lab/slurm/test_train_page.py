@@ -13,6 +13,7 @@ from tests.pages.train.test_train_page import good, page, said
 from vaecore import lab
 from vaecore.lab import jobs
 from vaecore.store import Store
+from vaecore.training.estimate import Estimate
 
 ASKED = {"preset": "vae-digits", "on": "slurm", "memory": "1", "time": "5"}
 
@@ -23,8 +24,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.delenv("VAECORE_DATA", raising=False)
     monkeypatch.setattr(lab, "kick", lambda _: None)  # nothing is trained by this machine's own queue
     monkeypatch.setattr(jobs, "kick", lambda _: None)
-    monkeypatch.setattr(measure, "seconds", lambda _: (42.0, 42.0))
-    monkeypatch.setattr(measure, "busy", lambda _: 1.0)
+    monkeypatch.setattr(measure, "estimate", lambda _: Estimate(5, 10, 42.0, 42.0))
     return Store(tmp_path)
 
 

@@ -65,7 +65,7 @@ def test_a_family_that_fits_stays_and_what_is_in_it_follows(tmp_path: Path) -> N
     at = choose(at, "model.family", "pca")
     assert at.number_input(key="train.model.latent_size").value == 3
     assert not [w for w in (*at.selectbox, *at.number_input) if str(w.key).startswith("train.training.")
-                and not str(w.key).endswith(("device", "precision", "threads"))]
+                and not str(w.key).endswith(("device", "pictures", "precision", "threads"))]
 
 
 def test_photographs_begin_with_a_learned_gaussian(tmp_path: Path) -> None:

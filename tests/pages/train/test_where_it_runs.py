@@ -19,6 +19,7 @@ from vaecore.lab import LabError, attempts, cluster, jobs, scheduler
 from vaecore.lab.scheduler import Partition, Word
 from vaecore.lab.where import keep, kept
 from vaecore.store import Run, Store
+from vaecore.training.estimate import Estimate
 
 WHERE, KIND = "where.where", "where.where.kind"
 MAIN = Partition("main", default=True, up=True, minutes=None, nodes=2, cores=2, memory=4.0, gpus=0)
@@ -51,8 +52,7 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     monkeypatch.delenv("VAECORE_DATA", raising=False)
     monkeypatch.setattr(lab, "kick", lambda _: None)  # nothing is trained here
     monkeypatch.setattr(jobs, "kick", lambda _: None)
-    monkeypatch.setattr(measure, "seconds", lambda _: (42.0, 42.0))
-    monkeypatch.setattr(measure, "busy", lambda _: 1.0)
+    monkeypatch.setattr(measure, "estimate", lambda _: Estimate(5, 10, 42.0, 42.0))
     return Store(tmp_path)
 
 

@@ -12,7 +12,7 @@ from vaecore.config import RunConfig
 # whatever field of a training may come, has to be equal: a model's own numbers are part of the objective, which is
 # computed once for all.
 FREE = {"epochs", "learning_rate", "beta", "rate", "weight_decay", "clip_norm", "evaluate_every", "patience", "keep",
-        "snapshots", "snapshot_points", "checkpoints"}
+        "snapshots", "snapshot_points", "checkpoints", "pictures"}
 MOST_STACKED = 64  # models in a stack
 WORTH_A_PROCESS = 8  # models; fewer gain less by a stack of their own than by a larger one
 
