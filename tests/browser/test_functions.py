@@ -23,6 +23,20 @@ def test_every_script_is_read(call: Call, name: str) -> None:
     assert call(name, "() => typeof m") == "object"
 
 
+def test_a_call_that_another_overtook_does_not_end_the_view(call: Call) -> None:
+    """A refresh while the script still loads: Streamlit makes both calls, then ends the first, at last the second."""
+    assert call("lib/mount.js", """() => {
+      const ended = [], told = [];
+      const mount = m.mounted(() => ({ destroy: () => ended.push("ended") }), (view, { data }) => told.push(data));
+      const parentElement = document.createElement("div");
+      const [first, second] = ["old", "new"].map(data => mount({ parentElement, data }));
+      first();
+      const before = [...ended];
+      second(), second();
+      return [told, before, ended];
+    }""") == [["old", "new"], [], ["ended"]]
+
+
 BYTES = "Uint8Array.from(atob(e), c => c.charCodeAt(0))"
 
 

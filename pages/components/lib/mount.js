@@ -4,15 +4,20 @@
 import { make } from "./dom.js";
 
 // `create` makes the view of what is mounted, and `update` brings it what has come; `view.destroy()` ends it.
+//
+// What a call returns ends the view only if no other call came meanwhile: where a refresh comes while the script is still
+// loading, Streamlit makes both calls and then ends the first.
 export function mounted(create, update) {
   const views = new WeakMap();
   return component => {
     const { parentElement } = component;
-    if (!views.has(parentElement)) views.set(parentElement, create(component));
-    const view = views.get(parentElement);
-    update(view, component);
+    if (!views.has(parentElement)) views.set(parentElement, { view: create(component) });
+    const mine = views.get(parentElement);
+    const call = mine.call = Symbol("call");
+    update(mine.view, component);
     return () => {
-      view.destroy();
+      if (mine.call !== call || views.get(parentElement) !== mine) return;
+      mine.view.destroy();
       views.delete(parentElement);
     };
   };
