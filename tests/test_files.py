@@ -96,7 +96,7 @@ def test_no_reader_of_a_run_waits_for_a_pipe(tmp_path: Path) -> None:
 
     def look() -> None:
         assert not Metrics(folder / "metrics.jsonl").update() and not lab.busy(folder)
-        assert not lab.log_tail(folder) and not why_stopped(folder) and not points.read(folder / NAME)
+        assert not lab.log(folder).lines and not why_stopped(folder) and not points.read(folder / NAME)
         assert not Curves().of(run) and cards.preview(run) is None and not cards.written(run)
 
         assert not run.class_names()

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 _ROOMS = {"bring": "data.own.door", "compare": "api", "estimate": "api", "export_run": "sharing", "fit": "api",
-          "fit_prior": "api", "fitting": "api", "fork": "api", "import_run": "sharing", "load": "api",
+          "fit_prior": "api", "fitting": "api", "fork": "api", "import_run": "sharing", "load": "api", "log": "api",
           "presets": "named", "published": "api", "resume": "api", "runs": "api", "RunConfig": "config",
           "preset": "config", "status": "api", "stop": "api", "submit": "api", "sweep": "api",
           "talk": "talks", "wait": "api", "ConfigError": "schema", "Here": "lab", "Run": "store", "Slurm": "lab",
           "Store": "store", "StoreError": "store"}
 __all__ = ["ConfigError", "Here", "Run", "RunConfig", "Slurm", "Store", "StoreError", "bring", "compare", "estimate",
-           "export_run", "fit", "fit_prior", "fitting", "fork", "import_run", "load", "preset", "presets", "published",
-           "resume", "runs", "status", "stop", "submit", "sweep", "talk", "wait"]
+           "export_run", "fit", "fit_prior", "fitting", "fork", "import_run", "load", "log", "preset", "presets",
+           "published", "resume", "runs", "status", "stop", "submit", "sweep", "talk", "wait"]
 
 if TYPE_CHECKING:
     from vaecore import models
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         fitting,
         fork,
         load,
+        log,
         published,
         resume,
         runs,

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vaecore.config import RunConfig
     from vaecore.data.own.file import OwnFile
     from vaecore.explore import Checkpoint, Codeless, CrossModal, SentenceCheckpoint, VideoCheckpoint
-    from vaecore.lab import Here, Slurm, Status
+    from vaecore.lab import Here, Log, Slurm, Status
     from vaecore.library import Record
     from vaecore.literature import Beside
     from vaecore.probability.mixture_fit import Covariance
@@ -200,6 +200,18 @@ def status(reference: str | Path | Run, *, store: Store | Path | str | None = No
     from vaecore import lab
 
     return lab.status(_run(reference, store).path)
+
+
+def log(reference: str | Path | Run, lines: int = 40, *, find: str = "", store: Store | Path | str | None = None
+        ) -> Log:
+    """The last lines of what a run printed, or with `find` of those that hold it; printed, they are text.
+
+        print(vaecore.log("mine"))
+        vaecore.log("mine", 500, find="warning").lines
+    """
+    from vaecore import lab
+
+    return lab.log(_run(reference, store).path, lines, find)
 
 
 def wait(reference: str | Path | Run, *, timeout: float | None = None, store: Store | Path | str | None = None) -> Run:

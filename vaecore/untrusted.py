@@ -24,6 +24,9 @@ from pydantic import (
 
 FILE = "file"  # the context in which a file is read
 LARGEST_NUMBER, LONGEST_WORD = 1e15, 200  # beyond these no number and no word is ours
+# For `str.translate`: what would act in place of being shown, as control codes, and signs that turn a line's direction.
+CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0x202A, 0x202F),
+                          *range(0x2066, 0x206A)), "\ufffd")
 
 Number = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]  # one in a group
 Sane = Annotated[float, Field(gt=-LARGEST_NUMBER, lt=LARGEST_NUMBER)]

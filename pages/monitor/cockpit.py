@@ -15,6 +15,7 @@ from pages.components.curves import live_curves
 from pages.components.heat import Heat, heat_maps
 from pages.components.plane import paths_plane, trajectory_planes
 from pages.monitor import bars, diagnosis
+from pages.monitor.log import log
 from pages.shared import forking, history
 from pages.shared.checkpoints import explore_links
 from pages.shared.names import names
@@ -58,7 +59,8 @@ def run_card(record: Record, *, open: bool) -> None:
     name, status, look = slug(run), lab.status(run.path), VERDICTS[judged.state]
     if status.state in lab.LIVE and not len(record.evaluations["step"]):
         look = WAITING
-        judged = Verdict("unknown", (status.detail or "It comes before the first step.",))
+        judged = Verdict("unknown", (lab.why_it_waits(run.path, status) or status.detail
+                                     or "It comes before the first step.",))
     with st.container(border=True, key=f"card-{name}", height="stretch", gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center", key=f"state-{name}", gap="small"):
             _state(run, status)
@@ -308,7 +310,7 @@ def _no_snapshots(run: Run) -> None:
 
 
 SECTIONS = {"Curves": curves, "Latent use": latent_use, "Rate and distortion": rate_and_distortion,
-            "Trajectory": trajectory}
+            "Trajectory": trajectory, "Log": log}
 
 
 def sections(records: Mapping[str, Record]) -> None:

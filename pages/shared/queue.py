@@ -114,11 +114,11 @@ def _card(run: Run, status: lab.Status) -> None:
         if status.state in ("failed", "lost"):
             st.error(escaped(status.detail), icon=":material/error:")
         elif status.state != "finished" and status.detail not in ("", status.doing):
-            st.caption(escaped(status.detail))
+            st.caption(escaped(lab.why_it_waits(run.path, status) or status.detail))
         if status.state in ("new", "stopped", "failed", "lost"):
             ask_where(run, f"queue-where-{_slug(run)}")
         actions(run, status)
-        log = lab.log_tail(run.path, 12) if status.state != "queued" else ""
+        log = str(lab.log(run.path, 12)) if status.state != "queued" else ""
         with st.expander("Log", icon=":material/notes:", type="compact", key=f"queue-log-{_slug(run)}"):
             st.code(log or "Nothing written yet.", language=None, wrap_lines=True, height=180)
 

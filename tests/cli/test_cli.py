@@ -64,6 +64,24 @@ def test_seeds_are_trained_stacked_and_are_ordinary_runs(capsys: pytest.CaptureF
                for each in found["runs"])
 
 
+def test_log(store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = Store(store).find("small").config()
+    quiet, waiting = (Store(tmp_path).create(config, name) for name in ("quiet", "waiting"))
+    (quiet.path / "log.txt").write_text("".join(f"line {line}\n" for line in range(60)) + "[red]\x1b[2J Error\n")
+    facts = said(capsys, "log", "quiet", "--find", "error", "--store", str(tmp_path))
+    assert (facts["lines"], facts["waits"], facts["file"]) == (["[red] Error"], "", str(quiet.path / "log.txt"))
+    assert call(["log", "quiet", "-n", "2", "--store", str(tmp_path)]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == "line 59\n[red] Error\n" and shown.err == "Shown: the last 2 of 61 lines.\n"
+    assert vaecore.log("quiet", 1, store=tmp_path).lines == ("[red] Error",)
+    (tmp_path / "queue").mkdir()
+    (tmp_path / "queue" / "5-1-1-waiting").touch()
+    assert call(["log", "waiting", "--store", str(tmp_path)]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == "Waiting, place 1 in the queue. A place is free; it starts in a moment.\n"
+    assert "place 1 in the queue. A place" in said(capsys, "log", waiting.id, "--store", str(tmp_path))["waits"]
+
+
 def test_runs_and_show(store: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     [row] = said(capsys, "runs", "--store", str(store))
     assert (row["id"], row["state"], row["family"], row["data"]) == ("small", "finished", "VAE", "8×8 digits")

@@ -239,7 +239,7 @@ class Campaign:
                 code = forked.Forked(command, pass_fds=(), **given).wait()
             else:
                 code = subprocess.run(command, cwd=ROOT, **given).returncode
-            assert code == 0, lab.log_tail(folder)
+            assert code == 0, lab.log(folder)
             self.steps[kind] = json.loads((folder / "summary.json").read_text())["seconds"]
             self.kept[folder] = digest(folder)
         return folder

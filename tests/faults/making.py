@@ -308,7 +308,7 @@ def training(store: Store, name: str, delays: list[float], tally: Tally) -> tupl
         begun = time.monotonic()
         worker = forked.Forked(command, env=dict(os.environ), pass_fds=(), stdout=None)
         if delay is None:
-            assert worker.wait(120) == 0, lab.log_tail(folder)
+            assert worker.wait(120) == 0, lab.log(folder)
             return folder, time.monotonic() - begun
         time.sleep(delay)
         if lives(worker.pid):

@@ -248,7 +248,7 @@ def as_run(path: Path) -> object:
         kept.results(run),
         provenance.of_run(run),
         lab.status(run.path),
-        lab.log_tail(run.path),
+        lab.log(run.path, find="e"),
     )
 
 

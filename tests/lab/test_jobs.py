@@ -91,6 +91,26 @@ def test_four_jobs_run_in_order_and_never_two_at_once(root: Path, make: Callable
     until(lambda: slot_free(root))  # no supervisor idles
 
 
+def test_a_run_that_waits_says_whose_turn_comes_first(root: Path, make: Callable[..., Path], monkeypatch: Any) -> None:
+    monkeypatch.setattr(jobs, "kick", lambda _: None)
+    first, second = make("first"), make("second")
+    for folder in (first, second):
+        lab.submit(folder)
+
+    def why(folder: Path) -> str:
+        return lab.why_it_waits(folder, lab.status(folder))
+
+    assert why(first) == "Waiting, place 1 in the queue. A place is free; it starts in a moment."
+    assert why(second) == "Waiting, place 2 in the queue. A place is free; 1 other comes first."
+    with locks.training_lock(make("busy")):
+        one = "busy trains now, and one trains at a time"
+        assert why(first) == f"Waiting, place 1 in the queue. {one}; its turn is next."
+        assert why(second).endswith(f"{one}; 1 other comes first.")
+        assert why(root / "runs" / "busy") == "", "what trains does not wait"
+    monkeypatch.setenv("VAECORE_READ_ONLY", "1")
+    assert "Nothing is started from here. This laboratory is shown read-only" in why(first)
+
+
 def test_two_slots_run_two(root: Path, make: Callable[..., Path]) -> None:
     (root / "lab.json").write_text('{"slots": 2}')
     folders = [make(name, steps=10_000) for name in "abc"]
@@ -166,7 +186,7 @@ def test_stop_then_resume_counts_attempts(make: Callable[..., Path]) -> None:
     lab.submit(folder)
     ended = lab.wait(folder, 60)
     assert (ended.state, ended.attempt, ended.step) == ("finished", 2, 60)
-    assert "attempt 1" in lab.log_tail(folder) and "attempt 2" in lab.log_tail(folder)
+    assert "attempt 1" in str(lab.log(folder)) and "attempt 2" in str(lab.log(folder))
     lab.stop(folder)  # too late: harmless
     assert lab.status(folder).state == "finished"
 
@@ -314,7 +334,7 @@ def test_a_failure_is_one_sentence_and_the_log_has_the_rest(make: Callable[..., 
     lab.submit(folder)
     ended = lab.wait(folder, 60)
     assert (ended.state, ended.detail) == ("failed", "the learning rate is silly")
-    assert "Traceback" in lab.log_tail(folder)
+    assert "Traceback" in str(lab.log(folder))
 
 
 class Advised(Exception):
@@ -401,17 +421,6 @@ def test_progress_is_seen(make: Callable[..., Path]) -> None:
     assert now.seconds_left == pytest.approx((10_000 - now.step) / now.rate)
     lab.stop(folder)
     lab.wait(folder, 60)
-
-
-def test_log_tail_is_bounded(make: Callable[..., Path]) -> None:
-    folder = make("a")
-    assert lab.log_tail(folder) == ""
-    with (folder / "log.txt").open("wb") as log:
-        log.truncate(3_000_000_000)  # sparse: reading all of it would show
-        log.seek(0, os.SEEK_END)
-        log.write(b"\xff one\n10%\r20%\r30%\r\nlast\n")
-    assert lab.log_tail(folder, lines=2) == "30%\nlast"
-    assert len(lab.log_tail(folder)) < 70_000
 
 
 def test_the_lab_imports_neither_torch_nor_streamlit() -> None:

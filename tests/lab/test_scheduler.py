@@ -46,6 +46,18 @@ def test_failures_and_reasons_are_words_with_a_remedy() -> None:
     assert Word("PENDING", "Priority").why == "others come first"
     assert Word("PENDING", "SomethingNew").why == "SomethingNew"
     assert Word("PENDING", "None").why == ""
+    for reason, why in {
+            "ReqNodeNotAvail, UnavailableNodes:n[1-2]": "its nodes are down or reserved",
+            "QOSMaxCpuPerUserLimit": "you have as many cores at work as you may",
+            "QOSMaxJobsPerUserLimit": "you have as many jobs at work as you may",
+            "QOSGrpMemLimit": "its quality of service has as much memory at work as it may",
+            "AssocGrpGRES": "your account has as many GPUs at work as it may",
+            "MaxGRESPerAccount": "your account has as many GPUs at work as it may",
+            "AssocGrpCPUMinutesLimit": "your account has used as many core minutes as it may",
+            "QOSMaxWallDurationPerJobLimit": "its time limit is more than its quality of service may ask for: stop it "
+                                             "and ask for less",
+            "QOSMinCpuNotSatisfied": "QOSMinCpuNotSatisfied"}.items():
+        assert Word("PENDING", reason).why == why
 
 
 def test_partitions_of_several_kinds_of_node_are_one() -> None:

@@ -23,7 +23,7 @@ VERBS = {
     "training": ("train", "resume", "fork", "stop"),
     "fitting": ("fit-prior",),
     "library": ("runs", "rename", "tag", "note", "pin", "unpin", "archive", "unarchive", "remove", "restore", "trash"),
-    "listing": ("show", "presets", "families", "data", "doctor", "version"),
+    "listing": ("show", "log", "presets", "families", "data", "doctor", "version"),
     "evaluating": ("evaluate", "evaluations", "judge"),
     "exporting": ("export", "import", "card", "film"),
     "looking": ("diagnose", "sample", "reconstruct", "traverse"),

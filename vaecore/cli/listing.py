@@ -16,6 +16,7 @@ from vaecore.cli.printing import (
     RunArgument,
     SetOption,
     StoreOption,
+    err,
     out,
     rounded,
     say,
@@ -23,6 +24,7 @@ from vaecore.cli.printing import (
     table,
     writable,
 )
+from vaecore.lab import logs
 from vaecore.lab.where import kept
 from vaecore.store import Store, StoreError
 
@@ -44,12 +46,12 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
              "seconds_left": status.seconds_left, "config": found.values(), "summary": summary,
              "published": [each.as_dict() for each in beside],
              "data": told.model_dump() if told else None,
-             "log": lab.log_tail(found.path, 12)}
+             "log": str(lab.log(found.path, 12))}
     if as_json:
         return say(facts, True, "")
     import yaml
 
-    detail = status.detail if status.state != "finished" else ""
+    detail = (lab.why_it_waits(found.path, status) or status.detail) if status.state != "finished" else ""
     place = f"{status.place}." if status.place and status.place not in detail else ""
     out.print(" ".join(filter(None, [f"{found.id}: {status.state}.", detail, place])), highlight=False)
     for title, part in (("configuration", facts["config"]), ("numbers", rounded(summary))):
@@ -61,6 +63,22 @@ def show(run: RunArgument, store: StoreOption = None, as_json: JsonOption = Fals
         out.print("data\n" + "\n".join(told.lines()) + "\n", highlight=False, markup=False)
     if facts["log"]:
         out.print(f"log\n{facts['log']}", highlight=False, markup=False)
+
+
+@app.command("log")
+def show_log(run: RunArgument,
+             lines: Annotated[int, typer.Option("-n", "--lines", min=1, max=100_000, help="How many at most.")] = 40,
+             find: Annotated[str, typer.Option(metavar="TEXT", help="Only lines that hold it, in capitals or not.")
+                              ] = "",
+             store: StoreOption = None, as_json: JsonOption = False) -> None:
+    """The last lines of what a run printed, or of those that hold a word; of one that waits, why."""
+    found = store_at(store).find(run)
+    why, told = lab.why_it_waits(found.path, lab.status(found.path)), lab.log(found.path, lines, find)
+    if not as_json and (words := " ".join(filter(None, [why, told.told and f"Shown: {told.told}."]))):
+        err.print(words, highlight=False)
+    nothing = "No line holds it." if told.size and find else "" if why else "Nothing written."
+    say({"run": found.id, "file": str(found.path / logs.FILE), "bytes": told.size, "read": told.read, "waits": why,
+         "lines": told.lines}, as_json, str(told) or nothing)
 
 
 @app.command("presets")

@@ -14,12 +14,9 @@ from rich.table import Table
 from rich.text import Text
 
 from vaecore.store import Store
+from vaecore.untrusted import CONTROLS
 
 FAILED, WRONG, STOPPED = 1, 2, 3
-
-# What would act on a terminal in place of being shown: control codes, and signs that turn the direction of a line.
-CONTROLS = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160), *range(0x202A, 0x202F),
-                          *range(0x2066, 0x206A)), "\ufffd")
 
 
 class Plain(Console):

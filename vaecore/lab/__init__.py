@@ -3,7 +3,9 @@
 from vaecore.lab.control import Control
 from vaecore.lab.jobs import kick, remove, require_place, stop, submit, submit_new, submit_together, wait
 from vaecore.lab.locks import LabError, training_lock
-from vaecore.lab.state import LIVE, State, Status, busy, log_tail, queue, status
+from vaecore.lab.logs import Log, log
+from vaecore.lab.state import LIVE, State, Status, busy, queue, status
+from vaecore.lab.waiting import why_it_waits
 from vaecore.lab.where import Here, Slurm
 
 __all__ = [
@@ -11,12 +13,13 @@ __all__ = [
     "Control",
     "Here",
     "LabError",
+    "Log",
     "Slurm",
     "State",
     "Status",
     "busy",
     "kick",
-    "log_tail",
+    "log",
     "queue",
     "remove",
     "require_place",
@@ -27,4 +30,5 @@ __all__ = [
     "submit_together",
     "training_lock",
     "wait",
+    "why_it_waits",
 ]

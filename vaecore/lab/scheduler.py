@@ -43,14 +43,21 @@ FAILURES = {
 REASONS = {
     "None": "", "Priority": "others come first", "Resources": "for free resources",
     "JobArrayTaskLimit": "as many of its array run as may", "BeginTime": "until it may begin",
-    "Dependency": "for another job", "JobHeldUser": "it is held by its owner: `scontrol release` lets it go",
-    "JobHeldAdmin": "it is held by the cluster's administrators", "PartitionDown": "its partition is down",
+    "Dependency": "for another job", "DependencyNeverSatisfied": "for a job that failed: stop it and submit it again",
+    "JobHeldUser": "it is held by its owner: `scontrol release` lets it go",
+    "JobHeldAdmin": "it is held by the cluster's administrators", "Reservation": "for its reservation to begin",
+    "PartitionDown": "its partition is down", "PartitionInactive": "its partition takes no jobs now",
     "PartitionTimeLimit": "its time limit is more than the partition allows: stop it and ask for less",
     "PartitionNodeLimit": "it asks for more nodes than the partition has: stop it and ask for fewer",
-    "ReqNodeNotAvail": "its nodes are down or reserved", "QOSMaxJobsPerUserLimit": "you run as many jobs as you may",
-    "AssocMaxJobsLimit": "your account runs as many jobs as it may", "Licenses": "for licences",
-    "AssocGrpCpuLimit": "your account uses as many cores as it may",
+    "ReqNodeNotAvail": "its nodes are down or reserved", "NodeDown": "its node is down", "Licenses": "for licences",
+    "Cleaning": "its last try is still being cleared away",
+    "InvalidAccount": "the cluster does not know its account: stop it and name another",
+    "InvalidQOS": "the cluster does not know its quality of service: stop it and name another",
     "BadConstraints": "no node can ever do what it asks for: stop it and ask for less"}
+# Limits of a user, an account or a quality of service, of which there are some eighty, as "QOSMaxCpuPerUserLimit".
+LIMITS = re.compile(r"(?!\w*NotSatisfied)(QOS|Assoc|Max)"
+                    r"\w*?(C[Pp][Uu](?:Run)?Minutes|Wall|Job|C[Pp][Uu]|G[Rr][Ee][Ss]|Mem|Node)\w*")
+COUNTED = {"job": "many jobs", "cpu": "many cores", "gres": "many GPUs", "mem": "much memory", "node": "many nodes"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +80,18 @@ class Word:
     @property
     def why(self) -> str:
         """Why it waits, in words; in SLURM's own where there are none."""
-        return REASONS.get(self.reason, self.reason)
+        reason = self.reason.partition(",")[0].strip()  # "ReqNodeNotAvail, UnavailableNodes:n1"
+        if reason in REASONS:
+            return REASONS[reason]
+        if not (limit := LIMITS.fullmatch(reason)):
+            return self.reason
+        owner = "you" if "PerUser" in reason else "its quality of service" if limit[1] == "QOS" else "your account"
+        has, may = ("have", "you may") if owner == "you" else ("has", "it may")
+        if limit[2] == "Wall":
+            return f"its time limit is more than {owner} may ask for: stop it and ask for less"
+        if limit[2].endswith("Minutes"):
+            return f"{owner} {has} used as many core minutes as {may}"
+        return f"{owner} {has} as {COUNTED[limit[2].lower()]} at work as {may}"
 
     @property
     def failure(self) -> str:

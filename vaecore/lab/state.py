@@ -39,7 +39,7 @@ from typing import ClassVar, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 
-from vaecore.files import BrokenFile, opened, read_json
+from vaecore.files import BrokenFile, read_json
 from vaecore.lab import cluster, locks, owners, scheduler
 from vaecore.untrusted import Sane, Untrusted, Whole, Word
 
@@ -189,18 +189,6 @@ def fellows(folder: Path) -> list[Path]:
     others = [folder.parent / name for name in dict.fromkeys(found.members)
               if name != folder.name and TICKET.fullmatch(f"5-0-1-{name}") and "/" not in name]
     return [other for other in others if told(other, Together, []) == found]
-
-
-def log_tail(folder: Path, lines: int = 40) -> str:
-    """The end of the log, of its last 64 KB at most; of a line that was drawn over and over, the last drawing."""
-    try:
-        with opened(folder / "log.txt") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - 65_536))
-            text = log.read(65_536).decode(errors="replace")
-    except (OSError, BrokenFile):
-        return ""
-    kept = text.rstrip("\r\n").split("\n")[-lines:] if lines > 0 else []
-    return "\n".join(line.rstrip("\r").rsplit("\r", 1)[-1] for line in kept)
 
 
 def _look(folder: Path) -> Status:

@@ -56,7 +56,7 @@ def test_a_run_is_submitted_followed_and_finished(make: Make) -> None:
         lab.remove(folder)
     ended = lab.wait(folder, 60)
     assert (ended.state, ended.detail, ended.step) == ("finished", "Finished.", 40)
-    assert "--- attempt 1" in lab.log_tail(folder)
+    assert "--- attempt 1" in str(lab.log(folder))
     files = folder.parents[1] / "slurm"
     assert files.stat().st_mode & 0o777 == 0o700  # what is pickled there is executed
     assert not list(folder.glob("*.pkl"))
@@ -236,7 +236,7 @@ def test_what_never_began_says_what_slurm_said(make: Make, monkeypatch: pytest.M
     assert "/nowhere/python" in ended.detail
     until(lambda: jobs.kick(folder.parents[1]) or state.told(folder, state.LastWord, []))  # SLURM forgets it
     assert lab.status(folder).state == "failed"
-    assert "/nowhere/python" in lab.log_tail(folder)
+    assert "/nowhere/python" in str(lab.log(folder))
 
 
 @pytest.mark.slow

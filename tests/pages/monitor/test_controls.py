@@ -1,4 +1,4 @@
-"""Monitor says why a run waits, and has the queue's own buttons to stop and to resume it."""
+"""Monitor says why a run waits, shows its log, and has the queue's own buttons to stop and to resume it."""
 
 from __future__ import annotations
 
@@ -24,3 +24,17 @@ def test_a_run_says_why_it_waits_and_can_be_stopped_or_resumed(root: Path, monke
     assert ("Waiting for its first evaluation" in demo.words(at)) == (status.state == "queued")
     assert (status.detail in demo.words(at)) or status.state == "stopped"
     assert label in [button.label for button in at.button]
+
+
+def test_the_log_is_shown_searched_and_text(root: Path) -> None:
+    log = root / "runs" / "vae" / "log.txt"
+    log.write_text("".join(f"step {step}\n" for step in range(500)) + "**bold** :smile: <b>\x1b[31m Trouble\n")
+    at = demo.open_page("monitor", runs=["vae", "gallery/shipped"], section="Log")
+    [shown] = at.code
+    assert shown.value.splitlines()[-2:] == ["step 499", "**bold** :smile: <b> Trouble"]
+    assert len(shown.value.splitlines()) == 200 and "the last 200 of 501 lines" in demo.words(at)
+    assert "Shipped runs come without their log." in demo.words(at)
+    at.text_input(key="log").set_value("trouble").run()
+    assert [one.value for one in at.code] == ["**bold** :smile: <b> Trouble"]
+    at.text_input(key="log").set_value("nowhere").run()
+    assert not at.code and "No line holds it." in demo.words(at)
