@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.components import serve
 from pages.components.serve import component
-from pages.shared import tour, warm
+from pages.shared import address, tour, warm
 from pages.shared.access import gate
 from pages.shared.checkpoints import CROSS_MODAL, LATENT_MAP, SENTENCES, TRAVERSE, VIDEO
 
@@ -58,5 +58,6 @@ component("talk")(key="talk")
 component("address")(key="address")  # before the page, which may stop: it keeps one entry of Back a page
 component("keep")(key="keep", data={"talk": serve.below("talk")})  # the key k makes a scene of what is in sight
 tour.bar()
+address.enter(page.url_path)
 page.run()
 warm.up()  # after the page has painted: the next one finds torch imported

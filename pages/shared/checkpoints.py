@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import streamlit as st
 
-from pages.shared import colours, warm
+from pages.shared import address, colours, warm
 from pages.shared.words import escaped
 from vaecore import marks
 from vaecore.library.headline import names
@@ -58,7 +58,8 @@ PAGES: dict[str, Page] = {  # by the view that it shows
 MAX_WATCHED, MAX_COMPARED = 8, 12  # runs that Monitor, and Compare, show at once
 # Parameters of the address that speak of the run which is shown, and mean nothing to another; with the codes of several
 # latents, `z.<latent>`, and directions, `d.<name>`.
-OF_A_RUN = ("z", "lock", "link", "seed", "t", "draw", "example", "from", "to", "path", "at", "x", "y", "zoom", "colour")
+OF_A_RUN = ("z", "lock", "link", "seed", "t", "draw", "example", "from", "to", "path", "at", "x", "y", "zoom", "colour",
+            "frame")
 CHOSEN, CHOSEN_ON = "runs", "runs-page"  # in the session: the runs that were chosen last, and on which page
 
 
@@ -327,8 +328,10 @@ def _found(name: str) -> Run | None:
 
 
 def _another(key: str) -> None:
+    of_any = address.names()  # a widget of the page: its value is good for another run, too
     for name in [name for name in st.query_params if name in OF_A_RUN or name.startswith(("z.", "d."))]:
-        del st.query_params[name]
+        if name not in of_any:
+            del st.query_params[name]
     _forget(key)
 
 

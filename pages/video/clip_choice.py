@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from pages.shared import changing
+from pages.shared import address, changing
 from pages.shared.words import escaped
 from vaecore.data.own.clip_file import ENDINGS
 
@@ -52,8 +52,8 @@ def choose(checkpoint: VideoCheckpoint) -> Chosen | None:
 
 def from_tests(checkpoint: VideoCheckpoint) -> Chosen:
     """One of the test clips."""
-    index = st.selectbox(TEST, range(checkpoint.count), key=f"clip-{checkpoint.run.id}", width=300,
-                         format_func=checkpoint.title, persist_state="session",
+    index = address.kept("clip", st.selectbox, TEST, range(checkpoint.count), key=f"clip-{checkpoint.run.id}",
+                         width=300, format_func=checkpoint.title, persist_state="session",
                          help=f"The {checkpoint.count} test clips that travel with this checkpoint. An unforeseen move "
                          "is one that no model could know from the frames before, such as a bounce into a new "
                          "direction.") or 0

@@ -150,6 +150,10 @@ class Stage:
         self.plans.append(plan)
         self.rolling = True
 
+    def clear(self) -> None:
+        """Nothing was rolled out."""
+        self.plans, self.rolling = [], False
+
     def back(self, steps: int = 1) -> None:
         """Undo so many branches; what was rolled out before is shown again."""
         del self.plans[max(1, len(self.plans) - steps):]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.components.player import Moved, player
-from pages.shared import checkpoints
+from pages.shared import address, checkpoints
 from pages.shared.words import escaped
 from pages.video import clip_choice, futures, screen, views
 from pages.video.futures import Plan, Roll, Stage
@@ -71,6 +71,7 @@ def bench(checkpoint: VideoCheckpoint) -> None:
         roll.advance()
     if roll is not None and roll.done:
         stage.rolling = False
+    tell(checkpoint, stage, plan)
     crumbs(stage)
     status(stage, plan, roll)
     if (moved := show(checkpoint, clip, plan, roll)) is not None and roll is not None:
@@ -88,28 +89,32 @@ def settings(checkpoint: VideoCheckpoint, stage: Stage) -> Knobs:
 
     run, fixed = checkpoint.run.id, stage.branched
     most = futures.longest(checkpoint.frame, pixels=checkpoint.pixels) - 1
-    context = st.number_input(
-        "Frames given", 1, most, min(checkpoint.context, most), key=f"context-{run}", width=128, on_change="ignore",
-        disabled=fixed, persist_state="session", help="The first frames of the clip, which the model sees; "
+    context = address.kept(
+        "context", st.number_input, "Frames given", 1, most, min(checkpoint.context, most), key=f"context-{run}",
+        width=128, on_change="ignore", tells=False, disabled=fixed, persist_state="session",
+        help="The first frames of the clip, which the model sees; "
         f"{checkpoint.context} in training. All later ones it has to predict.")
-    horizon = st.number_input(
-        "Horizon", 1, min(MAX_HORIZON, most), min(checkpoint.horizon, most), key=f"horizon-{run}", width=112,
-        on_change="ignore", disabled=fixed, persist_state="session", help="Frames to predict after those given; "
-        f"in training clips had {checkpoint.learned} frames in all.")
+    horizon = address.kept(
+        "horizon", st.number_input, "Horizon", 1, min(MAX_HORIZON, most), min(checkpoint.horizon, most),
+        key=f"horizon-{run}", width=112, on_change="ignore", tells=False, disabled=fixed, persist_state="session",
+        help=f"Frames to predict after those given; in training clips had {checkpoint.learned} frames in all.")
     count, seed = 1, 0
     if checkpoint.stochastic:
-        count = st.number_input("Futures", 1, MAX_FUTURES, 10, key="futures-video", width=112, on_change="ignore",
-                                persist_state="session", help="How many futures are drawn. Each goes on from the same "
-                                "frames with random numbers of its own.")
-        seed = st.number_input("Seed", 0, MAX_SEED, 0, key=SEED, width=112, on_change="ignore",
-                               persist_state="session", help="The same seed draws the same futures, and another "
-                               "checkpoint gets the same random numbers.")
+        count = address.kept("futures", st.number_input, "Futures", 1, MAX_FUTURES, 10, key="futures-video", width=112,
+                             on_change="ignore", tells=False, persist_state="session", help="How many futures are "
+                             "drawn. Each goes on from the same frames with random numbers of its own.")
+        seed = address.kept("seed", st.number_input, "Seed", 0, MAX_SEED, 0, key=SEED, width=112, on_change="ignore",
+                            tells=False, persist_state="session", help="The same seed draws the same futures, and "
+                            "another checkpoint gets the same random numbers.")
     pressed = st.button("Redraw" if fixed else "Roll out", icon=":material/play_arrow:", type="primary", key="roll-out",
                         help="Draw the futures. The first is there at once.")
     if checkpoint.stochastic:
         pressed |= st.button("Others", icon=":material/casino:", key="others", on_click=next_seed,
                              help="Other futures of the same frames: the next seed.")
-    pressed |= stage.plan is None and st.query_params.get("roll") == "1"  # a link that leads to the futures
+    if (linked := address.news("roll")) is not None:
+        pressed |= linked == ["1"]  # a link that leads to the futures
+        if not pressed:
+            stage.clear()
     return Knobs(int(context), int(horizon), int(count), int(seed), pressed)
 
 
@@ -130,6 +135,15 @@ def asked(checkpoint: VideoCheckpoint, clip: Chosen, stage: Stage, knobs: Knobs)
         futures.roll(checkpoint, plan)  # before it takes the place of what is shown
         stage.show(plan)
     return plan
+
+
+def tell(checkpoint: VideoCheckpoint, stage: Stage, plan: Plan) -> None:
+    """Have the address say what is shown; of a branch, what it came from."""
+    address.write("roll", ["1"] if stage.plans else [])
+    first = stage.plans[0] if stage.plans else plan
+    address.tell(context=first.context, horizon=first.horizon)
+    if checkpoint.stochastic:
+        address.tell(futures=plan.futures, seed=plan.seed)
 
 
 def trunk(checkpoint: VideoCheckpoint, clip: Chosen, knobs: Knobs) -> Plan:
@@ -211,25 +225,24 @@ def summary(plan: Plan, roll: Roll) -> str:
 def show(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | None) -> Moved | None:
     """The player; where a visitor asked to branch."""
     seen = screen.known(checkpoint, clip)
-    samples = 1
-    if checkpoint.stochastic:
-        samples = int(st.session_state.get("shown-video") or SHOWN[2])
-    samples = screen.room(checkpoint, plan, samples)
-    moved = player(
-        screen.tracks(checkpoint, clip, seen, plan, roll, samples), screen.charts(checkpoint, seen, plan, roll),
-        context=plan.context, rate=clip.rate, events=clip.events, event_name=screen.EVENT, branch=roll is not None,
-        playing=True, length=plan.total, key=f"{checkpoint.run.id} {clip.key} {plan.digest}", element="futures-player")
+    place, samples = st.container(), 1
     with st.container(horizontal=True, vertical_alignment="center"):
         if checkpoint.stochastic:
-            st.segmented_control("Futures in sight", SHOWN, default=SHOWN[2], required=True, key="shown-video",
-                                 wrap=False, width="content", persist_state="session",
-                                 help="How many futures are shown beside the best one. Scores, mean and spread are of "
-                                 "all that were drawn.")
+            samples = address.kept(
+                "shown", st.segmented_control, "Futures in sight", SHOWN, default=SHOWN[2], required=True,
+                key="shown-video", wrap=False, width="content", persist_state="session", help="How many futures are "
+                "shown beside the best one. Scores, mean and spread are of all that were drawn.")
         if seen.note:
             st.caption(escaped(seen.note))
         elif checkpoint.one_code and seen.kl is not None:
             st.metric("KL of the clip's code", f"{seen.kl[0]:.2f} nats", help=screen.CODE_KL_HELP, width="content")
-    return moved
+    samples = screen.room(checkpoint, plan, samples)
+    with place:
+        return player(
+            screen.tracks(checkpoint, clip, seen, plan, roll, samples), screen.charts(checkpoint, seen, plan, roll),
+            context=plan.context, rate=clip.rate, events=clip.events, event_name=screen.EVENT, branch=roll is not None,
+            playing=True, length=plan.total, key=f"{checkpoint.run.id} {clip.key} {plan.digest}",
+            element="futures-player")
 
 
 def further(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | None, *, busy: bool) -> None:
@@ -239,8 +252,8 @@ def further(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | 
         "Save": lambda: views.save(checkpoint, clip, plan, roll)}
     if checkpoint.one_code:
         tabs = {"Code of the clip": lambda: views.traversal(checkpoint, clip, plan)} | tabs
-    for tab, draw in zip(st.tabs(list(tabs), key=f"video-view-{checkpoint.run.id}", on_change="rerun"), tabs.values(),
-                         strict=True):
+    places = address.kept("view", st.tabs, list(tabs), key=f"video-view-{checkpoint.run.id}", on_change="rerun")
+    for tab, draw in zip(places, tabs.values(), strict=True):
         if tab.open:
             with tab:
                 draw()

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.errors import StreamlitAPIException
 
 from pages.components.player import Track, player
-from pages.shared import checkpoints
+from pages.shared import address, checkpoints
 from pages.shared.words import escaped
 from pages.video import futures, screen
 from pages.video.futures import Plan, Roll
@@ -46,9 +46,9 @@ def rerun() -> NoReturn:
 def traversal(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan) -> None:
     """Futures along one dimension of the code that serves the whole clip."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        dimension = int(st.number_input(
-            "Dimension", 0, checkpoint.size - 1, 0, key=f"dimension-{checkpoint.run.id}", width=140,
-            persist_state="session", help=f"Which of the {checkpoint.size} numbers of the code moves, from −3 to 3 "
+        dimension = int(address.kept(
+            "dimension", st.number_input, "Dimension", 0, checkpoint.size - 1, 0, width=140,
+            key=f"dimension-{checkpoint.run.id}", persist_state="session", help=f"Which of the {checkpoint.size} numbers of the code moves, from −3 to 3 "
             "standard deviations of its prior; all others are 0."))
         st.caption("This model draws one code z for a whole clip: each track is the same past with another z.")
     values = np.linspace(-REACH, REACH, STEPS)
@@ -86,13 +86,14 @@ def several(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | 
     if kept := st.session_state.get(key):  # one may have been removed meanwhile
         st.session_state[key] = [name for name in kept if name in others]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = st.multiselect("Other checkpoints", list(others), key=key, max_selections=MAX_BESIDE,
-                                persist_state="session", width=620, placeholder="Choose one or more",
-                                help="They are given the same frames and the same random numbers: future i comes of "
-                                "the same noise in each, in a smaller code of the first of its numbers.")
-        best = st.segmented_control("Shown", ["Best", "First"], default="Best", required=True, key="several-shown",
-                                    wrap=False, width="content", persist_state="session",
-                                    help="Of each checkpoint the future nearest to the truth, or the first one.")
+        chosen = address.kept("beside", st.multiselect, "Other checkpoints", list(others), key=key,
+                              max_selections=MAX_BESIDE, persist_state="session", width=620,
+                              placeholder="Choose one or more", help="They are given the same frames and the same "
+                              "random numbers: future i comes of the same noise in each, in a smaller code of the "
+                              "first of its numbers.")
+        best = address.kept("which", st.segmented_control, "Shown", ["Best", "First"], default="Best", required=True,
+                            key="several-shown", wrap=False, width="content", persist_state="session",
+                            help="Of each checkpoint the future nearest to the truth, or the first one.")
     if roll is None:
         st.caption("Press **Roll out** above first.")
         return

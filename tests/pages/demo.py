@@ -7,9 +7,12 @@ import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from streamlit.testing.v1 import AppTest
 from streamlit.util import calc_hash
+
+from pages.shared import address
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "pages" / "index.py"
@@ -69,6 +72,50 @@ def open_page(page: str, **query: str | list[str]) -> AppTest:
     at.run()
     assert not at.exception, at.exception
     return at
+
+
+def declared(at: AppTest) -> dict[str, address.Field]:
+    """The parameters of its address that the page has declared."""
+    fields: dict[str, address.Field] = at.session_state[address.KEY].fields
+    return fields
+
+
+def of_address(at: AppTest) -> dict[str, list[str]]:
+    """What the page's address says."""
+    return {name: [value] if isinstance(value, str) else list(value) for name, value in at.query_params.items()}
+
+
+def keeps_its_view(page: str, *names: str, **query: str | list[str]) -> AppTest:
+    """The page `page`, every parameter it declares set to another value than the default; `names` are among these.
+
+    Fails where an address is not what the page then says, or where nonsense is not the same as nothing.
+    """
+    usual = declared(open_page(page, **query))
+    assert set(names) <= set(usual), sorted(usual)
+    other = {name: field.words(_another(field)) for name, field in usual.items()}
+    asked: dict[str, str | list[str]] = {name: words for name, words in other.items() if words} | query
+    at = open_page(page, **asked)
+    told, drawn = of_address(at), declared(at)
+    assert {name: told.get(name) for name in drawn if name in other} == {
+        name: other[name] or None for name in drawn if name in other}
+    chosen = [name for name, field in usual.items() if name not in query and (
+        field.choices or not isinstance(field.default, str))]  # any text is a text
+    left = of_address(open_page(page, **dict.fromkeys(chosen, "nonsense") | query))
+    assert not set(chosen) & set(left), left
+    return at
+
+
+def _another(field: address.Field) -> Any:
+    """A value that is not the default."""
+    if field.choices is not None:
+        other = [choice for choice in field.choices.values() if choice not in (field.default, None)]
+        return other[-1:] if field.most else (other or [field.default])[-1]
+    if isinstance(field.default, bool):
+        return not field.default
+    if isinstance(field.default, str):
+        return "other"
+    value = field.default + (1 if isinstance(field.default, int) else 0.1)
+    return value if value <= field.high else field.low
 
 
 def pictures(at: AppTest) -> list[str]:

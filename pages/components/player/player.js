@@ -1,6 +1,7 @@
 // A player: clips of equal length on one clock, and curves over the same frames.
 // Playing, stepping and scrubbing stay here; the server hears only of a branch.
 
+import { read, write } from "../lib/address.js";
 import { INFERNO, pixel, ramp } from "../lib/colourmap.js";
 import { make, setText } from "../lib/dom.js";
 import { answered } from "../lib/keys.js";
@@ -10,6 +11,7 @@ import { clamp, grouped, ticks } from "../lib/plot.js";
 import { saveButton, together } from "../lib/save.js";
 import { sizes } from "../lib/talk.js";
 
+const FRAME = "frame"; // in the address
 const SPEEDS = [0.25, 0.5, 1, 2, 4];
 const EDGE = 4; // px: the border of a picture
 const GAP = 16; // px between tiles
@@ -179,7 +181,7 @@ class Player {
     const { frames, context, width, height, tracks, charts, events } = message;
     this.message = message;
     const shape = [frames, width, height].join();
-    const another = shape !== this.shape;
+    const [first, another] = [this.shape === undefined, shape !== this.shape];
     this.shape = shape;
     this.waiting = false;
     clearTimeout(this.answer);
@@ -226,8 +228,15 @@ class Player {
     if (another) {
       this.at = 0;
       const leader = this.others().find(other => !other.led);
+      const asked = first ? Number.parseInt(read(FRAME), 10) : 0;
       if (leader) this.follow(leader);
-      else this.set(message.playing && !this.calm.matches && !still);
+      else if (asked > 0) {
+        this.at = clamp(asked - 1, 0, this.end);
+        this.set(false);
+      } else {
+        this.set(message.playing && !this.calm.matches && !still);
+        if (!first) this.keep();
+      }
     }
   }
 
@@ -243,6 +252,7 @@ class Player {
     this.set(!this.playing);
     this.show();
     this.lead();
+    this.keep();
   }
 
   set(playing) {
@@ -258,6 +268,12 @@ class Player {
     this.at = clamp(t, 0, this.end);
     this.show();
     this.lead();
+    this.keep();
+  }
+
+  // The frame at which it stands, in the address; a player that plays has none there, and plays where it is opened.
+  keep() {
+    write({ [FRAME]: this.playing ? null : this.at + 1 });
   }
 
   stepBy(count) {

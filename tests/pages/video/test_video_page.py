@@ -393,3 +393,35 @@ def test_a_damaged_checkpoint_is_told(store: Path, name: str) -> None:
     path.write_bytes(path.read_bytes()[:200])
     at = demo.open_page("video", run="lp")
     assert any("cannot be opened" in str(error.value) for error in at.error)
+
+
+# -- its address -----------------------------------------------------------------------------------
+
+
+def test_its_address_holds_the_view(store: Path) -> None:
+    at = demo.keeps_its_view("video", "clip", "context", "horizon", "futures", "seed", "shown", "view", "beside",
+                             "which", run="lp", roll="1")
+    told, fields = message(at), demo.declared(at)
+    assert told["context"] == CONTEXT + 1 and "future-8" in told["tracks"], "the futures are rolled out"
+    assert at.tabs[-1].label == "Save" and "seed 1." in demo.words(at) and fields["clip"].default == 0
+
+
+def test_what_is_set_but_not_rolled_out_is_not_in_the_address(store: Path) -> None:
+    at = rolled()
+    assert demo.of_address(at) == {"run": ["lp"], "roll": ["1"], "futures": ["5"]}
+    at.number_input(key="seed-video").set_value(3).run()
+    assert "seed" not in at.query_params, "what is shown is still of seed 0"
+    assert demo.of_address(press(at, "roll-out"))["seed"] == ["3"]
+    at.selectbox(key="clip-lp").set_value(1).run()
+    assert demo.of_address(at) == {"run": ["lp"], "clip": ["1"], "futures": ["5"], "seed": ["3"]}
+
+
+def test_the_way_back_rolls_out_what_was_shown(store: Path) -> None:
+    """An address in the same session: what it leaves out is as usual, and the menu's bare one changes nothing."""
+    at = rolled()
+    demo.go_to(at, "claims")
+    assert demo.of_address(demo.go_to(at, "video")) == {"run": ["lp"], "roll": ["1"], "futures": ["5"]}
+    demo.go_to(at, "claims")
+    demo.turned_to(at, "video").query_params.update({"run": "lp", "clip": "1"})
+    at.run()
+    assert demo.of_address(at) == {"run": ["lp"], "clip": ["1"]} and message(at)["tracks"]["future-1"]["count"] == 0
