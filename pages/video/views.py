@@ -48,8 +48,9 @@ def traversal(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         dimension = int(address.kept(
             "dimension", st.number_input, "Dimension", 0, checkpoint.size - 1, 0, width=140,
-            key=f"dimension-{checkpoint.run.id}", persist_state="session", help=f"Which of the {checkpoint.size} numbers of the code moves, from −3 to 3 "
-            "standard deviations of its prior; all others are 0."))
+            key=f"dimension-{checkpoint.run.id}", persist_state="session",
+            help=f"Which of the {checkpoint.size} numbers of the code moves, from −3 to 3 standard deviations of its "
+            "prior; all others are 0."))
         st.caption("This model draws one code z for a whole clip: each track is the same past with another z.")
     values = np.linspace(-REACH, REACH, STEPS)
     pictures = _traversed(str(checkpoint.run.path), checkpoints.stamps(checkpoint.run), plan.digest, dimension,

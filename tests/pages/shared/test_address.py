@@ -8,7 +8,6 @@ import pytest
 import streamlit as st
 
 from pages.shared.address import REACH, Field, _declared
-from tests.pages import demo
 
 
 @pytest.mark.parametrize(("widget", "args", "more", "words", "value"), [

@@ -398,7 +398,7 @@ def test_a_damaged_checkpoint_is_told(store: Path, name: str) -> None:
 # -- its address -----------------------------------------------------------------------------------
 
 
-def test_its_address_holds_the_view(store: Path) -> None:
+def test_its_address_holds_the_view() -> None:
     at = demo.keeps_its_view("video", "clip", "context", "horizon", "futures", "seed", "shown", "view", "beside",
                              "which", run="lp", roll="1")
     told, fields = message(at), demo.declared(at)
@@ -406,7 +406,7 @@ def test_its_address_holds_the_view(store: Path) -> None:
     assert at.tabs[-1].label == "Save" and "seed 1." in demo.words(at) and fields["clip"].default == 0
 
 
-def test_what_is_set_but_not_rolled_out_is_not_in_the_address(store: Path) -> None:
+def test_what_is_set_but_not_rolled_out_is_not_in_the_address() -> None:
     at = rolled()
     assert demo.of_address(at) == {"run": ["lp"], "roll": ["1"], "futures": ["5"]}
     at.number_input(key="seed-video").set_value(3).run()
@@ -416,7 +416,7 @@ def test_what_is_set_but_not_rolled_out_is_not_in_the_address(store: Path) -> No
     assert demo.of_address(at) == {"run": ["lp"], "clip": ["1"], "futures": ["5"], "seed": ["3"]}
 
 
-def test_the_way_back_rolls_out_what_was_shown(store: Path) -> None:
+def test_the_way_back_rolls_out_what_was_shown() -> None:
     """An address in the same session: what it leaves out is as usual, and the menu's bare one changes nothing."""
     at = rolled()
     demo.go_to(at, "claims")
