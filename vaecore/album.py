@@ -1,9 +1,10 @@
 """What a run drew of itself while it learned: `pictures.jsonl` in its folder, a line each time its training drew.
 
 The first line holds what is given, some test observations; each further one the step and what the weights of that step
-made: reconstructions, samples of fixed noise, a walk along one number of the code, futures of a clip. Pictures are
-small, uint8, deflated; sentences and classes are words. `training/pictures.py` draws, this module writes and reads; it
-needs no torch. The file may come from anywhere: whatever is larger than it may be, or does not fit itself, is refused.
+made: reconstructions, samples of fixed noise, a walk along one number of the code, what lies between two sentences,
+futures of a clip. Pictures are small, uint8, deflated; sentences and classes are words. `training/pictures.py` draws,
+this module writes and reads; it needs no torch. The file may come from anywhere: whatever is larger than it may be, or
+does not fit itself, is refused.
 
 Shapes: N pictures beside each other, (N, C, H, W); of a clip N frames.
 """
@@ -37,7 +38,7 @@ MOST_ROWS = 80  # of one time
 MOST_LETTERS = 300  # of one sentence
 LEVEL = 6  # of deflating
 
-Kind = Literal["given", "reconstructions", "samples", "traversal", "future"]
+Kind = Literal["given", "reconstructions", "samples", "traversal", "interpolation", "future"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 

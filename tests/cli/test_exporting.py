@@ -31,6 +31,17 @@ def test_every_kind_is_written_under_its_name(store: str, tmp_path: Path, monkey
         assert (walk.size, film.n_frames) == ((16, 16), 8) and "z.kl" in codes
 
 
+def test_a_film_has_what_the_run_drew_and_its_steps(store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                                    capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert call(["film", "run", "--scale", "2", "--rate", "2", "--store", store]) == 0
+    with Image.open("run-learning.gif") as made:
+        assert made.size == (2 * (10 * 8 + 9), 36 + 2 * (4 * 8 + 3)) and made.info["duration"] == 500
+    assert call(["film", "run", "-o", "l.webp", "--store", store]) == 0 and Path("l.webp").read_bytes()[:4] == b"RIFF"
+    assert "End it in .gif or .webp" in refused(capsys, "film", "run", "-o", "l.avi", "--store", store)
+    assert "drew no pictures" in refused(capsys, "film", "gallery/vae", "--store", GALLERY)
+
+
 def test_a_page_is_written_whole(store: str, tmp_path: Path) -> None:
     path = tmp_path / "run.html"
     assert call(["export", "run", "--html", "--split", "validation", "-o", str(path), "--store", store]) == 0

@@ -83,7 +83,7 @@ def test_a_run_that_patience_ends_draws_its_end(start: Start) -> None:
 
 @pytest.mark.parametrize(("name", "kinds"), [
     ("ae", {"reconstructions", "traversal"}), ("pca", {"reconstructions", "traversal"}),
-    ("language-model", {"samples"}), ("sentence-vae", {"reconstructions", "samples", "traversal"}),
+    ("language-model", {"samples"}), ("sentence-vae", {"reconstructions", "samples", "interpolation"}),
     ("mvae-mixture", {"reconstructions", "samples", "traversal"}),
     ("dmvae", {"reconstructions", "samples", "traversal"}),
     ("jive", {"reconstructions", "traversal"}), ("svg-lp", {"future"}), ("recurrent-predictor", {"future"}),
@@ -101,6 +101,10 @@ def test_each_kind_of_model_draws_what_it_has(start: Start, name: str, kinds: se
         assert {row.kind for row in page.rows} == kinds
         assert {row.modality for row in page.rows} == modalities
         assert all(len(row) == len(drawn.given.rows[0]) for row in page.rows)
+    if name == "sentence-vae":  # between two sentences: its ends are their reconstructions
+        for page in drawn.pages:
+            found = {row.kind: row.words for row in page.rows}
+            assert (found["interpolation"][0], found["interpolation"][-1]) == found["reconstructions"][:2]
     if name == "svg-lp":  # the frames that are given stand at the beginning of each future
         assert all(np.array_equal(row.pixels[:2], drawn.given.rows[0].pixels[:2]) for row in drawn.pages[-1].rows)
 

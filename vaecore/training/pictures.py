@@ -2,7 +2,8 @@
 
 Of a model with a code: the reconstructions of fixed test observations at the means of their posteriors, what the
 decoder makes of samples of its prior from fixed noise, and a walk along one number of the code, around that of the
-first observation. Of one without a code, samples; of clips, futures of one clip from fixed noise.
+first observation; of sentences instead what lies between the codes of the first two. Of one without a code, samples; of
+clips, futures of one clip from fixed noise.
 
 Shapes: N observations of a row, r latent size, T frames.
 """
@@ -82,7 +83,9 @@ class Illustrator:
             if isinstance(model, VideoFamily):
                 rows = self._futures(model, generator)
             elif any(model.latents.values()):
-                rows = [*self._coded(generator), *self._walk()]
+                rows = self._coded(generator)
+                sentences = all(isinstance(modality, Text) for modality in model.modalities.values())
+                rows += self._between() if sentences else self._walk()
             else:
                 rows = self._codeless(generator)
         finally:
@@ -133,6 +136,14 @@ class Illustrator:
         z[latent][:, dimension] = of.mean() + torch.linspace(-SPREAD, SPREAD, self.count, device=self.device).to(
             of.dtype) * spread[self.along]
         return [replace(row, note=self.along) for row in self._decoded("traversal", z)]
+
+    def _between(self) -> list[Row]:
+        """On the straight line from the code of the first observation to that of the second."""
+        if self.rows < 2:
+            return []
+        share = torch.linspace(0, 1, self.count, device=self.device)[:, None]
+        z = {name: torch.lerp(codes[:1], codes[1:2], share.to(codes.dtype)) for name, codes in self.codes.items()}
+        return [replace(row, note="from the first to the second") for row in self._decoded("interpolation", z)]
 
     def _futures(self, model: VideoFamily, generator: torch.Generator) -> list[Row]:
         [(name, modality)] = model.modalities.items()

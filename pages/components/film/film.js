@@ -17,6 +17,7 @@ const TITLES = {
   samples: ["Samples", "Drawn from the prior with the same noise at every step"],
   traversal: ["Walk along", "One number of the code is moved by 2.5 standard deviations to both sides, around the code "
     + "of the first observation: the number that varies most"],
+  interpolation: ["Interpolation", "Codes on the straight line from the first observation's to the second's, decoded"],
   future: ["Future", "Frames that are given, then those that the model draws, with the same noise at every step"],
 };
 
@@ -116,7 +117,7 @@ class Film {
     const place = this.place();
     if (this.slider.value !== String(place)) this.slider.value = place;
     this.slider.disabled = this.player.disabled = this.steps.length < 2;
-    this.link.hidden = !runs.some(run => run.pages.some(page => page.rows.some(row => row.bytes)));
+    this.link.hidden = !runs[0]?.pages.length;
     setText(this.told, this.words());
     for (const run of runs) this.show(run);
   }
@@ -197,13 +198,17 @@ class Film {
     if (place.row === row) return;
     place.row = row;
     const [title, help] = TITLES[row.kind] ?? [row.kind, ""];
-    setText(place.told, [[title, row.note].filter(Boolean).join(row.kind === "traversal" ? " " : ": "),
+    setText(place.told, [[title, row.note].filter(Boolean).join(["traversal", "interpolation"].includes(row.kind) ? " " : ": "),
       several ? row.modality : ""].filter(Boolean).join(" · "));
     place.told.title = help;
     place.canvas.hidden = !row.bitmap;
     place.list.hidden = row.words.length === 0;
     while (place.list.children.length > row.words.length) place.list.lastChild.remove();
-    row.words.forEach((text, n) => setText(place.list.children[n] ?? make("li", "", place.list), text || "(nothing)"));
+    row.words.forEach((text, n) => {
+      const line = place.list.children[n] ?? make("li", "", place.list);
+      setText(line, text || "(nothing)");
+      line.title = text;
+    });
     if (!row.bitmap) return;
     const { canvas } = place;
     canvas.setAttribute("role", "img");

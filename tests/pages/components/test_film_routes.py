@@ -15,7 +15,7 @@ from pages.components import film, film_routes
 from tests.asking import Answer, ask
 from vaecore import album
 from vaecore.album import Page, Row
-from vaecore.explore.drawn import REST
+from vaecore.explore.drawn import LINE, MARGIN, MOST_SCALE, PANEL, REST
 from vaecore.explore.drawn import film as made
 from vaecore.store import Run
 
@@ -75,13 +75,34 @@ def test_a_film_has_a_frame_for_each_step_and_rests_at_its_end(run: Run) -> None
         shots.append(np.asarray(moving.convert("L")))
     times = 2 + REST
     assert len(shots) in (2, 3, times)  # equal ones may be one that lasts
-    scale = shots[0].shape[1] // (3 * 4 + 2)
-    lower = shots[-1][::scale, ::scale][5:9, :4]
+    top, scale = LINE + 2 * MARGIN, MOST_SCALE
+    lower = shots[-1][top:, :][:9 * scale:scale, ::scale][5:9, :4]
     assert np.abs(lower.astype(int) - PIXELS[0, 0] // 8).max() <= 1, "under what is given, what the last step made"
+    first, last = shots[0][:top], shots[-1][:top]
+    assert first.std() > 10 and (first != last).any(), "each frame says its step"
+    assert (shots[0][top + 9 * scale:] == shots[-1][top + 9 * scale:]).all(), "and equal words are equal"
     with pytest.raises(ValueError, match="no kind of file"):
         made(run, ".exe")
     (run.path / album.FILE).write_bytes(b"")
     with pytest.raises(ValueError, match=r"training\.pictures"):
+        made(run)
+
+
+def test_sentences_are_a_film_of_panels(run: Run) -> None:
+    def page(step: int | None, *kinds: album.Kind, long: int = 1) -> bytes:
+        return album.line(Page(step, tuple(Row(kind, "text", words=(f"a sentence of {kind}", *["x" * 300] * long, ""))
+                                           for kind in kinds)))
+
+    kinds: tuple[album.Kind, ...] = ("reconstructions", "samples", "interpolation")
+    file = run.path / album.FILE
+    file.write_bytes(b"".join([page(None, "given"), page(0, *kinds), page(50, *kinds),
+                                album.line(Page(60, tuple(Row(kind, "text", words=("a", "", "")) for kind in kinds)))]))
+    moving = Image.open(io.BytesIO(made(run, ".webp")))
+    assert moving.size == (2 * PANEL, LINE + 2 * MARGIN + 2 * (4 * LINE + MARGIN)), "two beside each other"
+    shot = np.asarray(moving.convert("L"))
+    assert all(shot[:, at - MARGIN:at].std() < 1 for at in (PANEL, 2 * PANEL)), "a long line ends in its panel"
+    file.write_bytes(b"".join(page(step, *["samples"] * 80, long=9) for step in (0, 1)))
+    with pytest.raises(ValueError, match="too large"):
         made(run)
 
 
