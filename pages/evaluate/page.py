@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
-
 import streamlit as st
-from pydantic.fields import FieldInfo
 
+from pages.evaluate import asking
 from pages.shared import changing, evaluating, evaluation, published, task
 from pages.shared.checkpoints import listed, pick, with_weights
 from pages.shared.moved import ask_where
 from pages.shared.tables import offer
-from pages.shared.words import escaped
+from pages.shared.words import escaped, span
 from vaecore.evaluate.evaluation import Evaluation, Evidence
 from vaecore.evaluate.kept import results as kept
 from vaecore.evaluate.parts import PARTS, title
 from vaecore.evaluate.results import Result, columns, finite, whole
 from vaecore.evaluate.settings import Settings
 from vaecore.lab import background
-from vaecore.schema import ConfigError, parse
 from vaecore.store import Run
 from vaecore.tables import Column, Table
 
@@ -26,35 +23,6 @@ LIKE = ("split", "importance_samples", "observations", "seed")  # settings that 
 
 
 # -- what to measure -------------------------------------------------------------------------------
-
-
-def asked() -> Settings | None:
-    """The settings in the widgets; None, and said on the page, where they cannot be used."""
-    values: dict[str, Any] = {}
-    values["parts"] = st.pills(
-        Settings.model_fields["parts"].title or "", list(PARTS), selection_mode="multi", default=list(PARTS),
-        key="evaluate-parts", format_func=title, persist_state="session", help="The evidence always is. " + " ".join(
-            f"{part.title}: {part.help}" for part in PARTS.values()))
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        for name, info in Settings.model_fields.items():
-            if name not in values:
-                values[name] = field(name, info)
-    try:
-        return parse(Settings, values)
-    except ConfigError as error:
-        st.error(escaped(str(error)), icon=":material/tune:")
-        return None
-
-
-def field(name: str, info: FieldInfo) -> Any:
-    """The widget of a setting: its choices, or a whole number."""
-    label, key = info.title or name, f"evaluate-{name}"
-    if choices := get_args(info.annotation):
-        return st.selectbox(label, choices, index=choices.index(info.default), key=key, width=190,
-                            help=info.description, persist_state="session")
-    # Without bounds, as in the form of Train: a widget keeps what is outside its bounds to itself.
-    return int(st.number_input(label, value=info.default, step=1, format="%d", key=key, help=info.description,
-                               width=190, persist_state="session"))
 
 
 def order(run: Run) -> bool:
@@ -65,7 +33,7 @@ def order(run: Run) -> bool:
             st.fragment(watch, run_every=1.0, key=f"watch-{run.id.replace('/', '-')}")(run)
             return True
         ask_where(run, "evaluate-where")
-        settings = asked()
+        settings = asking.settings(run)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             changing.button("Evaluate", key="evaluate-start", type="primary", icon=":material/play_arrow:",
                             on_click=start, args=(run, settings), disabled=settings is None,
@@ -96,6 +64,7 @@ def several(run: Run, settings: Settings | None) -> None:
 def start(run: Run, settings: Settings) -> None:
     """Begin in the background."""
     st.session_state.pop(f"evaluate-shown-{run.id}", None)  # the new one is what is wanted to be seen
+    st.session_state[f"{key_of(run)}-asked"] = settings
     task.start(background.evaluation(run), key_of(run), settings.words())
 
 
@@ -110,11 +79,17 @@ def watch(run: Run) -> None:
     now = job.progress()
     if not now.running:
         st.rerun()  # the page shows what came of it, and looks no more
-    task.running(job, key_of(run), now, label="Cancel", button="evaluate-stop",
-                 help="What is done by then is kept, and marked as partial.")
+    asked: Settings | None = st.session_state.get(f"{key_of(run)}-asked")  # unknown where another session began it
+    whole = asking.offer(run, asked) if asked else None
+    task.running(job, key_of(run), now, of=f", {span(whole.seconds, whole.at_most)} in all" if whole else "",
+                 label="Cancel", button="evaluate-stop", help="What is done by then is kept, and marked as partial.")
     where = background.reached(now.lines)
     part, share = where if where else ("", 0.0)
-    st.progress(share, text=f"{title(part)}: {share:.0%}" if part else "Getting ready …")
+    words = f"{title(part)}: {share:.0%}" if part else "Getting ready …"
+    if whole and part in whole.took:
+        words += f", step {list(whole.took).index(part) + 1} of {len(whole.took)}"
+        share = whole.share(part, share)
+    st.progress(share, text=words)
 
 
 # -- what was found --------------------------------------------------------------------------------
@@ -128,8 +103,8 @@ def results(run: Run, *, running: bool) -> None:
                 "ended.", icon=":material/hourglass_top:")
         return
     if not found:
-        st.info(f"{escaped(run.id)} has not been evaluated yet. Choose what to measure above and press Evaluate: a "
-                "small model takes some seconds, a large one some minutes.", icon=":material/straighten:")
+        st.info(f"{escaped(run.id)} has not been evaluated yet. Choose what to measure above and press Evaluate.",
+                icon=":material/straighten:")
         return
     newest = list(range(len(found)))[::-1]
     if st.session_state.get(f"evaluate-shown-{run.id}", 0) not in newest:

@@ -16,6 +16,7 @@ from tests.cli.test_cli import call
 from vaecore import cli
 from vaecore.evaluate.kept import evaluations
 from vaecore.evaluate.likelihood import Cancelled
+from vaecore.evaluate.offer import Offer, offer
 from vaecore.evaluate.part import several
 from vaecore.evaluate.parts import PARTS
 from vaecore.evaluate.report import evaluate_run
@@ -122,11 +123,11 @@ def test_it_tells_how_far_each_part_is(vae: Run) -> None:
 
 
 def test_cancelled_in_the_likelihood_it_is_that_of_the_observations_done(vae: Run) -> None:
-    found = cut(vae, settings("likelihood", "naive", "probe", observations=250), "likelihood", 1)
+    found = cut(vae, settings("likelihood", "naive", "probe", "video", observations=250), "likelihood", 1)
     done = found["likelihood"]["observations"]
     assert 0 < done < 250 and found["partial"] is True
     assert found["missing"] == {"likelihood": f"{250 - done} of 250 observations", "naive": "not begun",
-                                "probe": "not begun"}
+                                "probe": "not begun"}, "and not the futures of clips"
     assert "naive" not in found and "probe" not in found
     whole = evaluate_run(vae, settings("likelihood", observations=done))
     assert found["likelihood"] == whole["likelihood"] and found["evidence"] == whole["evidence"]
@@ -172,6 +173,7 @@ def test_what_has_no_place_says_why(store: Store, monkeypatch: pytest.MonkeyPatc
         unjudged = replace(PARTS["samples"], find=lambda _subject: Result())  # no classifier for this
         monkeypatch.setitem(PARTS, "samples", unjudged)
     parts = [part for part in PARTS if part != "cost"]
+    told = offer(store.find(name), settings(*parts, **more))
     found = evaluate_run(store.find(name), settings(*parts, **more))
     of_several = [name for name, part in PARTS.items() if several in part.applies]
     reasons = reasons | dict.fromkeys(of_several, "this model has one modality.") | {"video": "no model of clips"}
@@ -179,7 +181,21 @@ def test_what_has_no_place_says_why(store: Store, monkeypatch: pytest.MonkeyPatc
     for part, words in reasons.items():
         assert words in found["not_applicable"][part] and part not in found
     assert found["partial"] is False, "what does not apply is not missing"
+    assert {part: told.not_applicable[part] for part in reasons} == found["not_applicable"], "and is known before"
+    assert told.parts == tuple(part for part in parts if part in found)
+    assert all(told.took[part] > 0 for part in told.parts) and told.seconds < sum(told.took.values()) < told.at_most
+    assert told.share(told.parts[-1], 1) == pytest.approx(1) and told.share("evidence", 0) == 0
     assert set(parts) == {part for part in parts if part in found} | reasons.keys()
+
+
+def test_what_it_would_do_is_said_by_the_command_and_nothing_done(vae: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    told: list[Offer] = [offer(vae, settings("likelihood", "video", importance_samples=k)) for k in (20, 2_000)]
+    assert told[1].took["likelihood"] == pytest.approx(100 * told[0].took["likelihood"]), "as many codes"
+    assert call(["evaluate", "vae", "--store", str(vae.store_root), "--estimate", "--parts", "likelihood,video",
+                 "--json"]) == 0
+    [said] = json.loads(capsys.readouterr().out)
+    assert said["parts"] == ["likelihood"] and said["not_applicable"] == told[0].not_applicable
+    assert 0 < said["seconds"] < said["at_most"] and evaluations(vae) == []
 
 
 def test_an_error_of_ours_is_no_reason(vae: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,8 @@ app = typer.Typer()
 def evaluate(runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of runs, or names in the gallery.")],
              *, queue: Annotated[bool, typer.Option("--queue", help="Do it in the background, one after the other; "
                                                     "`vaecore evaluations` shows how far they are.")] = False,
+             estimate: Annotated[bool, typer.Option("--estimate", help="Only say which parts have a place in each run, "
+                                                    "and how long they take on this machine.")] = False,
              data_path: DataPathOption = "", store: StoreOption = None, as_json: JsonOption = False,
              **asked: Any) -> None:
     """Evidence, log p(x), reconstructions, samples and codes of checkpoints, as evaluation.json beside each.
@@ -59,6 +61,8 @@ def evaluate(runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="I
     chosen = [place.find(run) for run in dict.fromkeys(runs)]
     if data_path and (len(chosen) > 1 or queue):
         raise problem("--data-path", data_path, "It is the place of the data of one run.", "Evaluate that run alone.")
+    if estimate:
+        return _say_offers(chosen, settings, as_json=as_json)
     if queue:
         left_out = evaluations.submit(chosen, settings, store=place)
         for name, why in left_out.items():
@@ -90,6 +94,23 @@ def evaluate(runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="I
         say(found if len(chosen) > 1 else found[0], True, "")
     if code:
         raise typer.Exit(code)
+
+
+def _say_offers(runs: list[Run], settings: Settings, *, as_json: bool) -> None:
+    """What an evaluation of each would do, and how long it takes here."""
+    from vaecore.comparison.durations import span
+    from vaecore.evaluate.offer import offer
+
+    found = {run.id: offer(run, settings) for run in runs}
+    said = list[str]()
+    for name, each in found.items():
+        said.append(f"{name}: {span(each.seconds, each.at_most)} on this machine, of {each.observations:,} "
+                    f"observations of {settings.split}: " + ", ".join(f"{title(part).lower()} {span(seconds, seconds)}"
+                                                         for part, seconds in each.took.items()))
+        said += [f"  {', '.join(parts)}: {why}" for why, parts in each.reasons().items()]
+    say([{"run": name, "seconds": round(each.seconds, 2), "at_most": round(each.at_most, 2), "parts": each.parts,
+          "observations": each.observations, "not_applicable": each.not_applicable} for name, each in found.items()],
+        as_json, "\n".join(said))
 
 
 def _evaluated(run: Run, settings: Settings, data_path: str, *, as_json: bool) -> tuple[dict[str, Any], int]:

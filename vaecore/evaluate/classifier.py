@@ -36,6 +36,7 @@ VERSION = 1  # of architecture and training: raise it when either changes
 CHANNELS, FEATURES = (32, 64), 128
 UPDATES, BATCH_SIZE, RATE, DROPOUT = 1_500, 64, 1e-3, 0.5
 IMAGES_AT_ONCE = 500  # or fewer, where those would have more numbers than a decoder gives at once
+A_PIXEL = 0.03  # seconds of training, for one pixel of an image, on one core
 LARGEST_SIDE = 64  # pixels; what is larger is made smaller first, by a whole number
 MAX_CLASSIFIER_BYTES = 200_000_000  # bytes of kept weights that are read
 
@@ -124,13 +125,13 @@ def classifier(dataset: Dataset, *, modality: str = "", seed: int = 0, progress:
         raise ValueError("the classifier needs labels of at least two classes, and this data set has none. "
                          "Use a labelled one, as mnist or digits.")
     classes = 1 + int(max(labels.max(), test_labels.max()))
-    digest = _digest(dataset, modality)
     which = f" {modality}" if len(dataset.modalities) > 1 else ""
     name = (f"conv classifier {'-'.join(map(str, (*CHANNELS, FEATURES)))} on {dataset.name}{which} ({len(labels):,}"
             + (", pixels redrawn" if dataset.dynamic else "")
             + (f", {times} times smaller" if (times := shrunk(dataset.modalities[modality].shape)) > 1 else "")
             + f"), seed {seed}")
-    path = cache_folder() / "classifiers" / f"{dataset.name}-{modality}-{digest}-seed{seed}-v{VERSION}.safetensors"
+    digest = _digest(dataset, modality)
+    path = _place(dataset, modality, digest, seed)
     with torch.random.fork_rng(devices=[]):  # initial weights and dropout draw from torch's own generator
         torch.manual_seed(seed)
         network = Network(dataset.modalities[modality].shape, classes)
@@ -145,6 +146,14 @@ def classifier(dataset: Dataset, *, modality: str = "", seed: int = 0, progress:
         found = float((_over(untested.predict, dataset, modality, test_rows) == test_labels).mean())
         _keep(path, network, found)
     return Classifier(name, digest, found, len(test_labels), classes, seed, network)
+
+
+def waiting(dataset: Dataset, modality: str) -> float:
+    """About how many seconds the classifier of the images `modality` has to be trained; 0 where it is in the cache."""
+    if _place(dataset, modality, _digest(dataset, modality), 0).is_file():
+        return 0.0
+    shape = dataset.modalities[modality].shape
+    return A_PIXEL * math.prod(shape[1:]) / shrunk(shape) ** 2
 
 
 @dataclass(frozen=True)
@@ -278,6 +287,10 @@ def _digest(dataset: Dataset, modality: str) -> str:
 
 
 # -- the cache -------------------------------------------------------------------------------------
+
+
+def _place(dataset: Dataset, modality: str, digest: str, seed: int) -> Path:
+    return cache_folder() / "classifiers" / f"{dataset.name}-{modality}-{digest}-seed{seed}-v{VERSION}.safetensors"
 
 
 def _keep(path: Path, network: Network, accuracy: float) -> None:

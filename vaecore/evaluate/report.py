@@ -42,16 +42,11 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
     `vaecore.evaluate.kept.keep` keeps both.
     """
     settings, start = settings or Settings(), time.monotonic()
-    config, model = run.config(), load_model(run.path)
-    check_origin(run)
-    dataset = config.data.load()
-    check_words(run.path, dataset)
-    tell = progress or _unheard
-    feed = _ToldFeed(dataset, settings.split, tell, cancelled)
-    split = dataset.splits[settings.split]
-    points = Points() if points is None else points
-    points.sources = split.sources
-    subject = Subject(config, model, dataset, feed, settings, tell, cancelled, points)
+    subject = subject_of(run, settings, progress=progress, cancelled=cancelled, points=points)
+    config, model, dataset, feed, points = (subject.config, subject.model, subject.dataset, subject.feed,
+                                            subject.points)
+    split, tell = dataset.splits[settings.split], subject.tell
+    not_applicable = {part: why for part in settings.parts if (why := PARTS[part].refused(subject))}
     evidence = evaluate(model, feed, settings.seed, each=points.add)
     if not math.isfinite(evidence.elbo):
         raise BrokenCheckpoint(f"{WEIGHTS} of {run.id} gives likelihoods that are not finite. {COPY_AGAIN}, or train "
@@ -69,8 +64,9 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
     if normaliser := model.normaliser():
         result["log_z"] = dict(zip(("value", "standard_error"), normaliser, strict=True))
     missing: dict[str, str] = {}
-    not_applicable: dict[str, str] = {}
     for part in settings.parts:
+        if part in not_applicable:
+            continue
         if cancelled():
             missing[part] = "not begun"
             continue
@@ -88,6 +84,20 @@ def evaluate_run(run: Run, settings: Settings | None = None, *, progress: Progre
         **result, "partial": bool(missing), "missing": missing, "not_applicable": not_applicable,
         "seconds": round(time.monotonic() - start, 1)}))
     return found
+
+
+def subject_of(run: Run, settings: Settings, *, progress: Progress | None = None,
+               cancelled: Callable[[], bool] = lambda: False, points: Points | None = None) -> Subject:
+    """A run's model and the split that `settings` ask for, with what was asked; raises as `evaluate_run`."""
+    config, model = run.config(), load_model(run.path)
+    check_origin(run)
+    dataset = config.data.load()
+    check_words(run.path, dataset)
+    tell = progress or _unheard
+    points = Points() if points is None else points
+    points.sources = dataset.splits[settings.split].sources
+    return Subject(config, model, dataset, _ToldFeed(dataset, settings.split, tell, cancelled), settings, tell,
+                   cancelled, points)
 
 
 def _unheard(part: str, done: int, total: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
@@ -72,6 +73,13 @@ class Settings(Strict):
     @classmethod
     def _in_order(cls, parts: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(part for part in PARTS if part in parts)
+
+    @classmethod
+    def used_by(cls, parts: Iterable[str]) -> tuple[str, ...]:
+        """The fields that make a difference where these parts are measured."""
+        some = {name for part in PARTS.values() for name in part.reads}
+        read = {name for part in parts for name in PARTS[part].reads}
+        return tuple(name for name in cls.model_fields if name not in some - read)
 
     def words(self) -> dict[str, str]:
         """Every field as a word that is read back as its value."""

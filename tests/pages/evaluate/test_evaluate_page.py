@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -142,15 +143,20 @@ def test_the_form_begins_with_the_defaults_and_says_what_it_will_do(asked: list[
     assert asked == [("vae", Settings().words())]
     assert {field.help for field in at.number_input} == {Settings.model_fields[field.key.removeprefix(
         "evaluate-")].description for field in at.number_input}
-    chosen = {name: info.default + 1 for name, info in Settings.model_fields.items() if info.annotation is int}
+    numbers = {name: info.default + 1 for name, info in Settings.model_fields.items() if info.annotation is int}
+    chosen = {name: numbers.pop(name) for name in ("importance_samples", "observations", "naive_samples", "samples",
+                                                   "seed")}
+    assert {field.key for field in at.number_input} == {f"evaluate-{name}" for name in chosen}, "none is of clips"
     for name, value in chosen.items():
         at.number_input(key=f"evaluate-{name}").set_value(value)
     at.selectbox(key="evaluate-split").set_value("validation")
+    at.run()
     at.button_group(key="evaluate-parts").set_value(["probe", "likelihood"]).run()
+    assert {field.key for field in at.number_input} == {"evaluate-importance_samples", "evaluate-observations",
+                                                        "evaluate-seed"}, "what neither reads is not asked for"
     at.button(key="evaluate-start").click().run()
-    assert chosen.keys() | {"split", "parts"} == Settings.model_fields.keys(), "every field has a widget"
     assert not at.exception and asked[1] == ("vae", Settings(
-        split="validation", parts=("likelihood", "probe"), **chosen).words())
+        split="validation", parts=("likelihood", "probe"), importance_samples=501, observations=1001, seed=1).words())
     at.button_group(key="evaluate-parts").set_value([]).run()
     at.button(key="evaluate-start").click().run()
     assert asked[2][1]["parts"] == "none", "the evidence alone"
@@ -163,6 +169,27 @@ def test_the_form_is_kept_for_another_run(asked: list[tuple[str, dict[str, str]]
     at.selectbox(key="evaluate-run").set_value("gallery/shipped").run()
     at.button(key="evaluate-start").click().run()
     assert asked == [("gallery/shipped", Settings(importance_samples=50).words())]
+
+
+@pytest.mark.usefixtures("root")
+def test_only_what_has_a_place_is_offered_with_a_total_before_it_starts(asked: list[tuple[str, dict[str, str]]]
+                                                                        ) -> None:
+    at = demo.open_page("evaluate", run="vae")
+    offered = [title(part) for part in ("likelihood", "naive", "reconstruction", "samples", "probe", "cost")]
+    assert at.button_group(key="evaluate-parts").options == offered and "7 parts have no place here" in at.expander[
+        0].label
+    assert "**Coherence**" in demo.words(at) and "this model has one modality." in demo.words(at)
+    said = next(each for each in at.caption if "on this machine" in each.value)
+    assert re.fullmatch(r"The evidence and 6 parts of 250 observations: \*\*.+\*\* on this machine\.", said.value)
+    assert all(f"{part} " in said.help for part in ("Evidence", "Classifier", *offered))
+    at.button_group(key="evaluate-parts").set_value(["likelihood", "naive", "reconstruction", "samples", "probe"]).run()
+    at.selectbox(key="evaluate-run").set_value("ae").run()
+    assert at.button_group(key="evaluate-parts").value == ["reconstruction", "probe"], "cost stays off"
+    at.selectbox(key="evaluate-split").set_value("train").run()
+    assert at.button_group(key="evaluate-parts").options == ["Reconstruction", "Cost"]
+    assert "learns from the training split" in demo.words(at)
+    at.button(key="evaluate-start").click().run()
+    assert asked == [("ae", Settings(split="train", parts=("reconstruction",)).words())]
 
 
 @pytest.mark.usefixtures("root")
@@ -237,7 +264,9 @@ def test_started_followed_and_cancelled(root: Path, stand_in: StandIn) -> None:
     assert stand_in.commands[0][1:5] == ["-m", "vaecore", "evaluate", "vae"]
     until(lambda: len(background.evaluation(run).progress().lines) == 2)
     at.run()
-    assert at.get("progress")[0].proto.text == "Likelihood: 25%" and at.get("progress")[0].proto.value == 25
+    shown = at.get("progress")[0].proto
+    assert shown.text == "Likelihood: 25%, step 2 of 8" and 0 < shown.value < 100, "of the whole"
+    assert " in all" in demo.words(at)
     keys = [button.key for button in at.button]
     assert "evaluate-stop" in keys and "evaluate-start" not in keys, "no second one"
     at.button(key="evaluate-stop").click().run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
-from vaecore.evaluate.part import Part, several
+from vaecore.evaluate.part import Part, Speed, by_images, coded, labelled, several
 from vaecore.evaluate.results import Result, count, finite, group, number, row
 from vaecore.untrusted import Number
 
@@ -79,12 +79,18 @@ def coherence(subject: Subject) -> Judged:
     from vaecore.evaluate.judges import judges
 
     labels = subject.dataset.splits[subject.settings.split].labels
-    if labels is None:
-        raise ValueError("this data set has no labels to be coherent with.")
+    assert labels is not None  # or it has no place
     judged, without = judges(subject.complete, progress=subject.told("classifier"))
     found = judge(subject.model, subject.feed, labels, judged, seed=subject.settings.seed,
                   limit=subject.settings.samples, progress=subject.told("coherence"))
     return Judged(**dict(found), not_judged=without)
+
+
+def seconds(subject: Subject, speed: Speed) -> float:
+    from vaecore.evaluate.coherence import subsets_of
+
+    times = 1 + len(subsets_of(list(subject.model.modalities)))
+    return times * min(subject.settings.samples, len(subject.feed)) * speed.read
 
 
 def lines(found: Judged, _: Evaluation) -> Iterator[str]:
@@ -98,4 +104,5 @@ def lines(found: Judged, _: Evaluation) -> Iterator[str]:
 
 
 PART = Part("coherence", "Coherence", "Whether what is generated from some modalities is of the class of what was "
-            "given.", Judged, coherence, (several,), lines)
+            "given.", Judged, coherence, (several, coded("generate from"), labelled("to be coherent with")), lines,
+            ("samples",), seconds, by_images)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from vaecore.evaluate.part import Part, several
+from vaecore.evaluate.part import Part, Speed, bounded, several
 from vaecore.evaluate.results import Result, count, group, number, row
 
 if TYPE_CHECKING:
@@ -51,6 +51,11 @@ def conditionals(subject: Subject) -> Conditionals:
         each=subject.points.add)
 
 
+def seconds(subject: Subject, speed: Speed) -> float:
+    times = 1 + len(subject.model.modalities)  # of everything, and without each
+    return times * subject.observed * subject.settings.importance_samples * speed.decoded
+
+
 def lines(found: Conditionals, _: Evaluation) -> Iterator[str]:
     for name, each in found.modalities.items():
         given = ",".join(each.given)
@@ -62,4 +67,5 @@ def lines(found: Conditionals, _: Evaluation) -> Iterator[str]:
 
 
 PART = Part("conditionals", "Conditional likelihoods", "log p of each modality given the others, where there are "
-            "several.", Conditionals, conditionals, (several,), lines)
+            "several.", Conditionals, conditionals, (several, bounded), lines,
+            ("importance_samples", "observations"), seconds)

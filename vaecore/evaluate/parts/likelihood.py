@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, computed_field
 
-from vaecore.evaluate.part import Part
+from vaecore.evaluate.part import Part, Speed, bounded
 from vaecore.evaluate.results import Column, Result, count, group, number, row
 
 if TYPE_CHECKING:
@@ -99,13 +99,9 @@ def likelihood(subject: Subject) -> Likelihood:
     """log p(x) by importance sampling, or exactly where the family knows it; of fewer observations if cancelled."""
     from vaecore.evaluate.likelihood import log_likelihood
     from vaecore.evaluate.subject import WEIGHED_AT_ONCE
-    from vaecore.models.video.shared import VideoFamily
 
     if subject.config.model.exact:
         return _exact(subject)
-    if isinstance(subject.model, VideoFamily):
-        raise ValueError("importance sampling would need a code for each frame of a clip, and its weights would be "
-                         "useless; the evidence is the bound.")
     found = log_likelihood(
         subject.model, subject.batches(WEIGHED_AT_ONCE), subject.settings.importance_samples,
         seed=subject.settings.seed,
@@ -137,6 +133,21 @@ def _exact(subject: Subject) -> Likelihood:
         return exact_likelihood(torch.cat(values))
 
 
+def of_one_code(subject: Subject) -> None:
+    """Models whose observation has a code, or that know log p(x) themselves."""
+    from vaecore.models.video.shared import VideoFamily
+
+    if isinstance(subject.model, VideoFamily) and not subject.config.model.exact:
+        raise ValueError("importance sampling would need a code for each frame of a clip, and its weights would be "
+                         "useless; the evidence is the bound.")
+
+
+def seconds(subject: Subject, speed: Speed) -> float:
+    if subject.config.model.exact:
+        return subject.observed * speed.read
+    return subject.observed * subject.settings.importance_samples * speed.decoded
+
+
 def lines(found: Likelihood, evaluation: Evaluation) -> Iterator[str]:
     """Lines of the command line: how the number is called and what kind it is says `meaning`."""
     low, high = found.interval or (math.nan, math.nan)
@@ -149,4 +160,4 @@ def lines(found: Likelihood, evaluation: Evaluation) -> Iterator[str]:
 
 
 PART = Part("likelihood", "Likelihood", "log p(x) by importance sampling, with its K curve.", Likelihood, likelihood,
-            lines=lines)
+            (of_one_code, bounded), lines, ("importance_samples", "observations"), seconds)

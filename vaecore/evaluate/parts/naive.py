@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vaecore.evaluate.part import Part, still
+from vaecore.evaluate.part import Part, Speed, bounded, still
 from vaecore.evaluate.results import Declared, Result, count, declared, number, row
 
 if TYPE_CHECKING:
@@ -71,10 +71,14 @@ def inexact(subject: Subject) -> None:
         raise ValueError("this family knows log p(x) exactly, so there is nothing to estimate.")
 
 
+def seconds(subject: Subject, speed: Speed) -> float:
+    return 2 * subject.observed * subject.settings.naive_samples * speed.decoded  # of the posterior and of the prior
+
+
 def lines(found: Naive, _: Evaluation) -> Iterator[str]:
     for each, value in found.told():
         yield row(each.title, value, f"nats, M = {found.samples:,}, {found.observations:,} observations")
 
 
 PART = Part("naive", "Naive estimates", "The lecture's equations (13) and (14), as printed and corrected.", Naive,
-            naive, (inexact, still), lines)
+            naive, (inexact, still, bounded), lines, ("naive_samples", "observations"), seconds)

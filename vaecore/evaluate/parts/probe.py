@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
-from vaecore.evaluate.part import Part, coded, still
+from vaecore.evaluate.part import Part, Speed, coded, judged_elsewhere, labelled, still
 from vaecore.evaluate.results import Column, Result, count, group, number, row
 
 if TYPE_CHECKING:
     from vaecore.evaluate.evaluation import Evaluation
     from vaecore.evaluate.subject import Subject
+
+
+FITTED = 2e-6  # seconds, for one number of a code in a regression
 
 
 class LinearProbe(Result):
@@ -42,22 +45,26 @@ def probe(subject: Subject) -> Probe:
     from vaecore.evaluate.quality import codes, linear_probe, readable
 
     split, known = subject.settings.split, subject.dataset.splits
-    labels, train_labels = known[split].labels, known["train"].labels
-    if labels is None or train_labels is None:
-        raise ValueError("this data set has no labels.")
-    if split == "train":
-        raise ValueError("the probe learns from the training split: judge on test or validation.")
     tell = subject.told("probe")
     tell(0, 3)
     train = codes(subject.model, subject.at("train")).mean
     tell(1, 3)
     there = codes(subject.model, subject.feed).mean
     tell(2, 3)
-    train_labels, labels = subject.read("train", train_labels), subject.read(split, labels)
+    train_labels, labels = subject.read("train", known["train"].labels), subject.read(split, known[split].labels)
     assert train_labels is not None and labels is not None
     found = linear_probe(train, train_labels[:len(train)], there, labels[:len(there)])
     reads = subject.model.reads_covariate and subject.dataset.splits["train"].covariate is None
     return Probe(**dict(found), encoder_reads_label=bool(reads), given=readable(subject.model))
+
+
+def seconds(subject: Subject, speed: Speed) -> float:
+    """Both splits are read, and a regression is fitted to the codes of one."""
+    from vaecore.evaluate.quality import MAX_OBSERVATIONS
+
+    splits = (subject.dataset.size("train"), len(subject.feed))
+    read = sum(min(MAX_OBSERVATIONS, size) for size in splits)
+    return read * speed.read + min(MAX_OBSERVATIONS, splits[0]) * sum(subject.model.latents.values()) * FITTED
 
 
 def lines(found: Probe, _: Evaluation) -> Iterator[str]:
@@ -66,4 +73,5 @@ def lines(found: Probe, _: Evaluation) -> Iterator[str]:
 
 
 PART = Part("probe", "Linear probe", "How well a linear classifier reads the label from z.", Probe, probe,
-            (still, coded("read from")), lines)
+            (still, coded("read from"), labelled("to read"), judged_elsewhere("the probe learns")), lines,
+            seconds=seconds)

@@ -59,10 +59,16 @@ def reconstruction(subject: Subject) -> Reconstructions:
     """MSE, PSNR and SSIM by modality."""
     from vaecore.evaluate.quality import reconstruction as judged
 
-    found = judged(subject.model, subject.feed, progress=subject.told("reconstruction"), each=subject.points.add)
-    if not found:
+    return Reconstructions(modalities=judged(subject.model, subject.feed, progress=subject.told("reconstruction"),
+                                             each=subject.points.add))
+
+
+def in_numbers(subject: Subject) -> None:
+    """Models of more than text."""
+    from vaecore.modalities import Text
+
+    if all(isinstance(modality, Text) for modality in subject.model.modalities.values()):
         raise ValueError("these are errors of pixels and numbers, and this data set is text.")
-    return Reconstructions(modalities=found)
 
 
 def lines(found: Reconstructions, _: Evaluation) -> Iterator[str]:
@@ -74,4 +80,4 @@ def lines(found: Reconstructions, _: Evaluation) -> Iterator[str]:
 
 
 PART = Part("reconstruction", "Reconstruction", "MSE, PSNR and SSIM of decoded codes.", Reconstructions,
-            reconstruction, (still, coded("reconstruct from")), lines)
+            reconstruction, (still, coded("reconstruct from"), in_numbers), lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Self
 
-from vaecore.evaluate.part import Part, still
+from vaecore.evaluate.part import Part, Speed, by_images, priored, still
 from vaecore.evaluate.results import Column, Result, count, number, row
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vaecore.training.feed import Feed
 
 DRAWN = 200  # observations sampled at a time
+A_DIFFERENCE = 7e-10  # seconds, for one feature of two observations
 
 
 class SampleQuality(Result):
@@ -73,13 +74,8 @@ def samples(subject: Subject) -> Samples:
 
     from vaecore.evaluate.classifier import classifier
     from vaecore.evaluate.quality import MAX_OBSERVATIONS, frechet_distance, precision_recall, sample_quality
-    from vaecore.modalities import Image
 
-    name = next((name for name, modality in subject.model.modalities.items() if isinstance(modality, Image)), None)
-    if name is None:
-        raise ValueError("samples are judged by a classifier of images, and this data set has none.")
-    if subject.dataset.splits["train"].labels is None:
-        raise ValueError("samples are judged by a classifier, and this data set has no labels to train one.")
+    [name] = by_images(subject)[:1]
     tell, wanted = subject.told("samples"), min(subject.settings.samples, len(subject.feed), MAX_OBSERVATIONS)
     judge = classifier(subject.complete, modality=name, progress=subject.told("classifier"))
     # Some likelihoods know no bounds: what is judged is the picture, as PSNR and SSIM do.
@@ -122,6 +118,21 @@ def _real(feed: Feed, name: str, wanted: int) -> Iterator[Tensor]:
         yield feed.at(rows)[name]
 
 
+def judgeable(subject: Subject) -> None:
+    """Labelled images, from which a classifier can be trained."""
+    if not by_images(subject):
+        raise ValueError("samples are judged by a classifier of images, and this data set has none.")
+    if subject.dataset.splits["train"].labels is None:
+        raise ValueError("samples are judged by a classifier, and this data set has no labels to train one.")
+
+
+def seconds(subject: Subject, speed: Speed) -> float:
+    from vaecore.evaluate.classifier import FEATURES
+
+    count = min(subject.settings.samples, len(subject.feed))
+    return count * speed.drawn + 6 * count**2 * FEATURES * A_DIFFERENCE  # distances, for precision and recall
+
+
 def lines(found: Samples, _: Evaluation) -> Iterator[str]:
     span = found.frechet_interval
     within = f"95 %: {span[0]:.3f} to {span[1]:.3f}; " if span else ""
@@ -133,4 +144,5 @@ def lines(found: Samples, _: Evaluation) -> Iterator[str]:
 
 
 PART = Part("samples", "Samples", "Fréchet distance, precision and recall of samples, in features of our own "
-            "classifier.", Samples, samples, (still,), lines)
+            "classifier.", Samples, samples, (still, judgeable, priored), lines, ("samples",), seconds,
+            lambda subject: by_images(subject)[:1])

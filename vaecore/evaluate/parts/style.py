@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vaecore.evaluate.part import Part, several
+from vaecore.evaluate.part import Part, Speed, coded, several
 from vaecore.evaluate.results import Result, count, group, number, row
 
 if TYPE_CHECKING:
@@ -48,15 +48,23 @@ def style(subject: Subject) -> Style:
     from vaecore.evaluate.sharing import style_under_swap
 
     part = subject.dataset.splits[subject.settings.split]
-    if FACTOR not in subject.dataset.factors or part.factors is None or part.labels is None:
-        raise ValueError("it needs data whose style is known, as styled-digits.")
-    if not subject.model.latents:
-        raise ValueError("this family has no code to exchange.")
+    assert part.factors is not None and part.labels is not None  # or it has no place
     data, tell = subject.complete, subject.told("classifier")
     return style_under_swap(
         subject.model, subject.feed, part.labels, part.factors[:, list(subject.dataset.factors).index(FACTOR)],
         STYLED, FACTOR, judge(data, STYLED, progress=tell), style_judge(data, STYLED, FACTOR, progress=tell),
         seed=subject.settings.seed, limit=subject.settings.samples, progress=subject.told("style"))
+
+
+def styled(subject: Subject) -> None:
+    """Data whose style is known, and whose class."""
+    part = subject.dataset.splits[subject.settings.split]
+    if FACTOR not in subject.dataset.factors or part.factors is None or part.labels is None:
+        raise ValueError("it needs data whose style is known, as styled-digits.")
+
+
+def seconds(subject: Subject, speed: Speed) -> float:
+    return 4 * min(subject.settings.samples, len(subject.feed)) * speed.read  # the swap and the mixed pair
 
 
 def lines(found: Style, _: Evaluation) -> Iterator[str]:
@@ -66,4 +74,5 @@ def lines(found: Style, _: Evaluation) -> Iterator[str]:
 
 
 PART = Part("style", "Style under swap", "Whether style stays and the class changes when the shared code is exchanged, "
-            "where style is known.", Style, style, (several,), lines)
+            "where style is known.", Style, style, (several, styled, coded("exchange")), lines, ("samples",), seconds,
+            lambda _: (STYLED,))

@@ -29,13 +29,20 @@ def variance(subject: Subject) -> Variance:
     from vaecore.models.capabilities import HasLoadings
 
     model = subject.model
-    if not isinstance(model, HasLoadings):
-        raise ValueError("only linear families tell apart what is joint, individual and left over.")
+    assert isinstance(model, HasLoadings)  # or it has no place
     tell = subject.told("variance")
     tell(0, 1)
     with torch.inference_mode():
         return Variance(modalities=model.explained(subject.feed.first(MAX_OBSERVATIONS)),
                         observations=min(MAX_OBSERVATIONS, len(subject.feed)))
+
+
+def linear(subject: Subject) -> None:
+    """Families whose parts are matrices."""
+    from vaecore.models.capabilities import HasLoadings
+
+    if not isinstance(subject.model, HasLoadings):
+        raise ValueError("only linear families tell apart what is joint, individual and left over.")
 
 
 def lines(found: Variance, _: Evaluation) -> Iterator[str]:
@@ -44,4 +51,4 @@ def lines(found: Variance, _: Evaluation) -> Iterator[str]:
 
 
 PART = Part("variance", "Explained variance", "What joint and individual parts explain, of linear families.", Variance,
-            variance, (several,), lines)
+            variance, (several, linear), lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from vaecore.evaluate.part import Part, clips
+from vaecore.evaluate.part import Part, Speed, clips
 from vaecore.evaluate.results import Result, count, group, number, row
 from vaecore.untrusted import Number
 
@@ -96,6 +96,14 @@ def video(subject: Subject) -> Video:
                           each=subject.points.add if part.sources is None else None)
 
 
+def seconds(subject: Subject, speed: Speed) -> float:
+    """Every future of every clip is rolled out and compared."""
+    settings, part = subject.settings, subject.dataset.splits[subject.settings.split]
+    frames = int(next(iter(part.arrays.values())).shape[1])
+    share = min(settings.horizon or frames, frames) / frames
+    return min(settings.video_clips or len(part), len(part)) * settings.futures * share * speed.drawn
+
+
 def lines(found: Video, evaluation: Evaluation) -> Iterator[str]:
     sources = found.clips if found.sources is None else found.sources
     of = f"{found.clips:,} clips" if sources == found.clips else \
@@ -126,4 +134,4 @@ def lines(found: Video, evaluation: Evaluation) -> Iterator[str]:
 
 
 PART = Part("video", "Video", "PSNR, SSIM, best of N, diversity and blur of rolled-out futures, of models of clips.",
-            Video, video, (clips,), lines)
+            Video, video, (clips,), lines, ("video_clips", "futures", "horizon"), seconds)
