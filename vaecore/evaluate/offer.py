@@ -27,12 +27,12 @@ from vaecore.store import Run
 
 BURSTS, BURST_SECONDS = 3, 0.04  # in which the model is timed; the fastest counts
 EVIDENCE = 1.5  # passes, for the terms of the bound and the errors beside them
-LEAST, MOST = 0.7, 1.4  # what a range is of the estimate: what is fitted and compared besides is known roughly
+SHORTER, LONGER = 0.7, 1.4  # what a range is of the estimate: what is fitted and compared besides is known roughly
 
 
 @dataclass(frozen=True)
 class Offer:
-    """Which parts would be done, and in how many seconds, from `seconds` on to `at_most`."""
+    """The parts that would be done, and how many seconds that takes: from `seconds` on to `at_most`."""
 
     observations: int  # of the split, which the evidence is of
     took: dict[str, float]  # seconds of the evidence, of each part that would be done, and of classifiers, in order
@@ -46,12 +46,12 @@ class Offer:
     @property
     def seconds(self) -> float:
         """How long all of it takes at least."""
-        return LEAST * sum(self.took.values())
+        return SHORTER * sum(self.took.values())
 
     @property
     def at_most(self) -> float:
-        """And at most, where nothing else has the processor."""
-        return MOST * sum(self.took.values())
+        """How long all of it takes at most, where nothing else has the processor."""
+        return LONGER * sum(self.took.values())
 
     def share(self, part: str, done: float) -> float:
         """How much of the whole is done where `done` of `part` is, from 0 to 1."""

@@ -105,8 +105,11 @@ def clips(subject: Subject) -> None:
 
 
 def priored(subject: Subject) -> None:
-    """Models with a prior, or without a code."""
-    if subject.model.latents and not subject.model.prior(subject.feed.first(1)):
+    """Models that draw samples, by a prior or in a way of their own."""
+    from vaecore.models import Family
+
+    own = type(subject.model).sample is not Family.sample
+    if not own and not subject.model.prior(subject.feed.first(1)):
         raise ValueError("this family has a code but no prior to sample from.")
 
 
