@@ -126,3 +126,4 @@ with choice:
 if run is not None and (loaded := checkpoints.opened(run, CROSSMODAL)) is not None:
     st.html(LAYOUT)
     bench(loaded)
+    checkpoints.terms_link(loaded)

@@ -6,24 +6,27 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import checkpoints, pictures
+from pages.shared import address, checkpoints, pictures
 from pages.shared.words import escaped
 from vaecore import lecture
-from vaecore.views import CROSSMODAL, SINGLE, View
+from vaecore.views import CLIP, CROSSMODAL, SENTENCE, SINGLE, View
 
 if TYPE_CHECKING:
-    from vaecore.explore import Checkpoint, CrossModal
-    from vaecore.explore.terms import Reckoned, Term
+    from vaecore.explore.clips.checkpoint import VideoCheckpoint
+    from vaecore.explore.terms import Opened, Reckoned, Term
 
 # The checkpoint that shows an equation first, and whether by what it was trained with.
 FIRST: dict[int, tuple[str, bool]] = {
     7: ("gallery/vae", False), 9: ("gallery/vae", False), 16: ("gallery/vae", False), 19: ("gallery/jmvae", False),
-    20: ("gallery/jmvae", True), 24: ("gallery/mvae", True), 27: ("gallery/dmvae", True),
+    20: ("gallery/jmvae", True), 21: ("gallery/mmvae-speech", False), 24: ("gallery/mvae", True),
+    27: ("gallery/dmvae", True), 29: ("gallery/sv2p-invariant-mnist", False), 31: ("gallery/sv2p-variant-mnist", False),
+    33: ("gallery/svg-fp-mnist", False), 35: ("gallery/svg-lp-mnist", False),
     38: ("gallery/vae-cyclical", False), 39: ("gallery/vae-mixture", False), 40: ("gallery/wae", True)}
-OPENED: tuple[View[Checkpoint | CrossModal], ...] = (SINGLE, CROSSMODAL)
+OPENED: tuple[View[Opened], ...] = (SINGLE, CROSSMODAL, SENTENCE, CLIP)
 CODES = {"drawn": "Drawn from q(z|x)", "mean": "Its mean"}
 MAX_SEED = 9_999
 SIDE = 120  # CSS pixels of x and of what is decoded
+MOST_FRAMES = 14  # of a clip that are shown
 
 
 @st.fragment
@@ -37,7 +40,8 @@ def panel(number: int) -> None:
         if key not in st.session_state and any(run.id == first for run in among):
             st.session_state[key] = first
         run = checkpoints.pick("Checkpoint", page="lecture", key=key, among=among,
-                               help="Whose objective is taken apart: a VAE of images, rows or several modalities.")
+                               help="Whose objective is taken apart: a VAE of images, rows, sentences, clips or "
+                               "several modalities.")
         if run is None or (opened := checkpoints.opened(run, *OPENED)) is None:
             return
         from vaecore.explore.terms import without
@@ -48,7 +52,7 @@ def panel(number: int) -> None:
         taken_apart(opened, number, trained)
 
 
-def taken_apart(opened: Checkpoint | CrossModal, number: int, trained: bool) -> None:
+def taken_apart(opened: Opened, number: int, trained: bool) -> None:
     """What is looked at, the formula, its terms as buttons, and what the chosen one is."""
     from vaecore.explore.terms import examples, reckon
 
@@ -66,10 +70,10 @@ def taken_apart(opened: Checkpoint | CrossModal, number: int, trained: bool) -> 
     reckoned = several[0]
     if len(several) > 1:
         names = ["elbo", "trained"]
-        chosen = st.segmented_control("Objective", names, key=f"objective-{number}", required=True,
-                                      default=names[trained],
-                                      format_func=lambda name: several[names.index(name)].title,
-                                      help="The ELBO, or what this run was trained by.")
+        chosen = address.kept("objective", st.segmented_control, "Objective", names, key=f"objective-{number}",
+                              required=True, default=names[trained],
+                              format_func=lambda name: several[names.index(name)].title,
+                              help="The ELBO, or what this run was trained by.")
         reckoned = several[names.index(chosen or "elbo")]
     show_pair(opened, x, reckoned)
     st.latex(reckoned.latex)
@@ -102,11 +106,21 @@ def choose(reckoned: Reckoned, key: str) -> str:
     return str(chosen)
 
 
-def show_pair(opened: Checkpoint | CrossModal, index: int, reckoned: Reckoned) -> None:
-    """x beside what the decoder makes of z, where both are pictures."""
+def show_pair(opened: Opened, index: int, reckoned: Reckoned) -> None:
+    """x beside what the decoder makes of z, where both are pictures, clips or sentences."""
+    from vaecore.explore.clips.checkpoint import VideoCheckpoint
     from vaecore.explore.crossmodal import CrossModal
     from vaecore.explore.pictures import on_screen
+    from vaecore.explore.sentences import SentenceCheckpoint
 
+    if isinstance(opened, VideoCheckpoint):
+        return show_clip(opened, index, reckoned)
+    if isinstance(opened, SentenceCheckpoint):
+        [z] = reckoned.codes.values()
+        [written] = opened.write(z[None].astype("float32"))
+        for text, words in ((opened.examples[index], "x"), (written, "written from z")):
+            st.markdown(f"{words}: **{escaped(text or '(nothing)')}**")
+        return
     if isinstance(opened, CrossModal) or opened.vector is not None or "z" not in reckoned.codes:
         return
     decoded = opened.decode(reckoned.codes["z"].astype("float32")[None])
@@ -115,6 +129,19 @@ def show_pair(opened: Checkpoint | CrossModal, index: int, reckoned: Reckoned) -
             with st.container(width=SIDE + 20, gap="xsmall"):
                 pictures.show(on_screen(picture), f"Test observation {index}: {words}", width=SIDE)
                 st.caption(words)
+
+
+def show_clip(opened: VideoCheckpoint, index: int, reckoned: Reckoned) -> None:
+    """The frames after the first, true and as they are predicted at z."""
+    from vaecore.explore.pictures import grid, on_screen
+    from vaecore.explore.terms import observation, predicted
+
+    batch = observation(opened, index)
+    [x] = batch.values()
+    pictures.rows([pictures.Labelled(label, on_screen(grid(opened.pictures(frames[:MOST_FRAMES]).transpose(0, 2, 3, 1),
+                                                           MOST_FRAMES, fill=True), 1000, most=4))
+                   for label, frames in (("x", x[0, 1:]), ("predicted at z", predicted(opened, batch, reckoned)))],
+                  f"Clip {index}")
 
 
 def term(one: Term) -> None:
@@ -129,6 +156,8 @@ def term(one: Term) -> None:
                 st.latex(way.latex)
         if one.dimensions:
             dimensions(one)
+        if one.parts:
+            parts(one)
         for each in dict.fromkeys(each for n in one.equations for each in lecture.errata(n) if each.severity == "H"):
             st.caption(f":material/edit_note: Erratum {each.id}: printed {escaped(each.printed)}. The code does what "
                        f"is correct: {escaped(each.correct)}.")
@@ -153,3 +182,12 @@ def dimensions(one: Term) -> None:
         "σ": st.column_config.NumberColumn(format="%.3f", help="Standard deviation of q(z|x)."),
         "KL": st.column_config.ProgressColumn("KL (nats)", format="%.3f", min_value=0, max_value=most,
                                               help="What the dimension adds to the KL, in nats.")})
+
+
+def parts(one: Term) -> None:
+    """What each word or frame adds, in its order."""
+    st.dataframe([{"part": each.name, "nats": each.value} for each in one.parts], hide_index=True, width=520,
+                 height=min(35 * len(one.parts) + 38, 250), column_config={
+        "part": st.column_config.TextColumn(one.parted.capitalize(), help="In its order; frames from 0, which is given."
+                                            if one.parted == "frame" else "In its order, each given those before it."),
+        "nats": st.column_config.NumberColumn("Adds (nats)", format="%.3f", help="To this term.")})

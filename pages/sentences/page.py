@@ -246,3 +246,4 @@ if run is not None and (loaded := checkpoints.opened(run, SENTENCE)) is not None
     elif loaded.collapsed:
         collapsed(loaded)
     bench(loaded)
+    checkpoints.terms_link(loaded)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import streamlit as st
 
@@ -18,6 +18,9 @@ from vaecore.library.headline import names
 from vaecore.memory import held
 from vaecore.store import Run, Store, StoreError
 from vaecore.views import SINGLE, VIEWS, Opened, View, view_of, views_of
+
+if TYPE_CHECKING:
+    from vaecore.explore.terms import Opened as Terms
 
 T = TypeVar("T", bound=Opened)
 
@@ -248,6 +251,16 @@ def pick_several(label: str, *, page: str, among: list[Run] | None = None, first
     _to_url(key, "runs", chosen)
     colours.settle(chosen)
     return [runs[name] for name in chosen]
+
+
+def terms_link(opened: Terms) -> None:
+    """The way to the terms of a run's objective on Lecture, beside the equation of its ELBO, where it has one."""
+    from vaecore.explore.terms import equation_of, without
+
+    if without(opened) is None:
+        st.page_link("lecture/page.py", label="The terms of its objective, one by one", icon=":material/ads_click:",
+                     query_params={"equation": str(equation_of(opened.model)), "run": opened.run.id},
+                     help="Click a term of the ELBO: its value for one observation and one code, its formula and code.")
 
 
 def choose(name: str, key: str = "run") -> None:

@@ -78,7 +78,5 @@ if run is not None and coded(run) and (loaded := checkpoints.opened(run, SINGLE)
     told(loaded)
     hand.show(loaded, directions.sliders(loaded))
     judging.offer(loaded)
-    st.page_link("lecture/page.py", label="The terms of its objective, one by one", icon=":material/ads_click:",
-                 query_params={"equation": "9", "run": run.id},
-                 help="Click a term of the ELBO: its value for one image and one code, its formula, its code.")
+    checkpoints.terms_link(loaded)
     views(loaded)

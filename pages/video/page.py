@@ -292,3 +292,4 @@ with choice:
 if run is not None and (loaded := checkpoints.opened(run, CLIP)) is not None:
     st.html(LAYOUT)
     bench(loaded)
+    checkpoints.terms_link(loaded)

@@ -13,11 +13,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.explore import clip_runs
 from vaecore.config import RunConfig
-from vaecore.explore import Checkpoint, CrossModal, terms
+from vaecore.data import BEGIN, SPECIALS, UNKNOWN
+from vaecore.explore import Checkpoint, CrossModal, SentenceCheckpoint, VideoCheckpoint, terms
 from vaecore.explore.terms import Reckoned, Term
 from vaecore.lecture import equation
-from vaecore.modalities import Image, Label
+from vaecore.modalities import Image, Label, Text
 from vaecore.models.evidence import Objective
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.store import Store
@@ -59,12 +61,25 @@ def several(tmp_path: Path, configure: Configure) -> Callable[..., CrossModal]:
     return make
 
 
+@pytest.fixture
+def sentences(tmp_path: Path, configure: Configure) -> Callable[..., SentenceCheckpoint]:
+    def make(training: dict[str, Any] | None = None, **fields: Any) -> SentenceCheckpoint:
+        torch.manual_seed(0)
+        model = {"family": "sentence-vae", "latent_size": SIZE, "embedding": 6, "hidden": 8, "initial_scale": 1.0,
+                 "embedding_scale": 1.0, **fields}
+        config = configure({"data": {"name": "synthetic-text"}, "model": model, "training": training or {}})
+        text = Text("text", (7,), (*SPECIALS, "red", "blue", "cat", "dog"))
+        return SentenceCheckpoint(Store(tmp_path).create(config), config.model.build({"text": text}).eval(), {},
+                                  ("red cat", "blue dog dog red cat", "blue fish"))
+    return make
+
+
 def only(reckoned: Reckoned, name: str) -> Term:
     [found] = [term for term in reckoned.terms if term.name == name]
     return found
 
 
-def elbo(opened: Checkpoint | CrossModal, index: int, seed: int) -> float:
+def elbo(opened: terms.Opened, index: int, seed: int) -> float:
     with torch.inference_mode():
         return float(opened.model.elbo(terms.observation(opened, index), noise(seed)).elbo())
 
@@ -234,6 +249,49 @@ def test_dmvae_has_an_elbo_from_each_modality(several: Callable[..., CrossModal]
     assert [term.name for term in plain.terms] == ["reconstruction image", "reconstruction label", "KL shared",
                                                    "KL private image"]
     assert len(own.terms) == len(plain.terms) + 2 and own.equation == 27
+
+
+@pytest.mark.parametrize("prior", PRIORS, ids=lambda prior: str(prior["kind"]))
+def test_terms_of_a_sentence_add_up_word_by_word(sentences: Callable[..., SentenceCheckpoint], prior: dict[str, Any]
+                                                 ) -> None:
+    opened = sentences({"beta": {"kind": "constant", "value": 2.0}}, prior=prior)
+    for index in range(3):
+        plain, own = terms.reckon(opened, index, seed=4)
+        assert plain.total == pytest.approx(elbo(opened, index, 4), rel=1e-5)
+        fit, kl = only(plain, "reconstruction"), only(plain, "KL")
+        assert own.total == pytest.approx(fit.value - 2 * kl.value, rel=1e-6) and own.equation == 38
+        assert sum(part.value for part in fit.parts) == pytest.approx(fit.value, rel=1e-5)
+    assert [part.name for part in fit.parts] == ["blue", SPECIALS[UNKNOWN], "the end"] and fit.parted == "word"
+    with torch.inference_mode():  # each word given those before it: a softmax by hand
+        decoder, z = opened.model.decoder, torch.from_numpy(plain.codes["z"]).float()[None]  # type: ignore[union-attr]
+        [x] = terms.observation(opened, 2).values()
+        read = decoder.embedding(torch.tensor([[BEGIN, *x[0, :-1].tolist()]]))
+        states, _ = decoder.lstm(torch.cat([read, z[:, None].expand(-1, 3, -1)], 2), decoder._start(z, 1))
+        by_hand = decoder.out(states).log_softmax(2)[0, torch.arange(3), x[0]]
+    assert [part.value for part in fit.parts] == pytest.approx(by_hand.tolist(), rel=1e-4)
+    assert any("def by_word" in each.text for each in fit.code)
+
+
+@pytest.mark.parametrize(("name", "number"), [("lp", 35), ("fp", 33), ("states", 35), ("sv2p", 29)])
+def test_terms_of_a_clip_add_up_frame_by_frame(tmp_path: Path, name: str, number: int) -> None:
+    opened = VideoCheckpoint.load(clip_runs.make(tmp_path, name))
+    for index, seed in ((0, 0), (2, 3)):
+        plain = terms.reckon(opened, index, seed=seed)[0]
+        assert plain.total == pytest.approx(elbo(opened, index, seed), rel=1e-5) and plain.equation == number
+        fit, kl = plain.terms
+        bound = opened.bound(opened.clip(index), seed)
+        assert [part.value for part in fit.parts] == pytest.approx(bound.log_prob.tolist(), rel=1e-4)
+        assert kl.value == pytest.approx(float(bound.kl.sum()), rel=1e-4)
+        if name != "sv2p":
+            assert [part.value for part in kl.parts] == pytest.approx(bound.kl.tolist(), rel=1e-4)
+        last = [float(re.findall(r"= (-?[\d.]+)", term.ways[0].latex)[-1]) for term in (fit, kl)]
+        assert last == pytest.approx([fit.value, kl.value], abs=0.02), "what a reader sees"
+        for latex in (plain.latex, *(way.latex for term in plain.terms for way in term.ways)):
+            assert latex.count("{") == latex.count("}")
+    assert terms.predicted(opened, terms.observation(opened, 2), plain).shape[0] == len(fit.parts)
+    still = terms.reckon(opened, 0, code="mean")[0]
+    assert still.total == terms.reckon(opened, 0, code="mean", seed=8)[0].total
+    assert terms.equation_of(opened.model) == equation(number).number
 
 
 def test_what_cannot_be_is_said(single: Callable[..., Checkpoint]) -> None:

@@ -175,6 +175,10 @@ class SentenceCheckpoint:
         """The words of a typed text; raises `UnreadableText` for one without any, or with over 1,000 characters."""
         return reading(text, self.vocabulary, self.longest)
 
+    def batch(self, text: str) -> dict[str, torch.Tensor]:
+        """A typed text as the model reads it, a batch of one; raises `UnreadableText`."""
+        return self._batch(self.read(text))
+
     @torch.inference_mode()
     def encode(self, text: str) -> Code:
         """q(z|x) of a text; raises `UnreadableText`, or `ValueError` for a model without a code."""

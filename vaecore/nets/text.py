@@ -82,6 +82,10 @@ class SentenceDecoder(nn.Module):
 
     def log_prob(self, x: Tensor, z: Tensor | None, generator: torch.Generator | None = None) -> Tensor:
         """log p(x|z) in nats a sentence, the END symbol included, (B,)."""
+        return self.by_word(x, z, generator).sum(1)
+
+    def by_word(self, x: Tensor, z: Tensor | None, generator: torch.Generator | None = None) -> Tensor:
+        """The same of each word given those before it, (B, T) of the longest sentence; 0 of padding."""
         x = trimmed(x)
         previous = F.pad(x[:, :-1], (1, 0), value=BEGIN)
         if self.word_keep == 0 or (self.training and self.word_keep < 1):
@@ -93,11 +97,11 @@ class SentenceDecoder(nn.Module):
         states = self._dropped(states, generator)
         if not may_look(x):
             nll = F.cross_entropy(self._scores(states).flatten(0, 1), x.flatten(), ignore_index=PAD, reduction="none")
-            return -nll.view(x.shape).sum(1)
+            return -nll.view(x.shape)
         # What costs most is the score of each word of the vocabulary: half of a batch is padding, which needs none.
         words = x != PAD
         nll = F.cross_entropy(self._scores(states[words]), x[words], reduction="none")
-        return -nll.new_zeros(x.shape).masked_scatter(words, nll).sum(1)
+        return -nll.new_zeros(x.shape).masked_scatter(words, nll)
 
     @torch.no_grad()
     def write(self, z: Tensor | None, count: int, longest: int, temperature: float,
@@ -202,6 +206,10 @@ class Sentences:
     def log_prob(self, x: Tensor) -> Tensor:
         """log p(x|z) in nats a sentence, (B,)."""
         return self.decoder.log_prob(x, self.z, self.generator)
+
+    def by_word(self, x: Tensor) -> Tensor:
+        """The same of each word given those before it, (B, T)."""
+        return self.decoder.by_word(x, self.z, self.generator)
 
     def sample(self, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
         """Sentences drawn word by word, (B, T)."""

@@ -4,6 +4,7 @@
 import { onBack, read, write } from "../lib/address.js";
 import { button, range } from "../lib/controls.js";
 import { make, setText, unpack } from "../lib/dom.js";
+import { keyOf } from "../lib/keys.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { readTheme } from "../lib/palette.js";
 import { saveButton, together } from "../lib/save.js";
@@ -41,7 +42,8 @@ class Film {
     Object.assign(this.link, { title: "Save what the first of these runs drew as a GIF that loops", download: "" });
     saveButton(saves, () => this.saved());
     this.body = make("div", "runs", this.root);
-    this.root.onkeydown = event => this.keys(event);
+    this.onKey = event => this.keys(event);
+    document.addEventListener("keydown", this.onKey);
     this.back = onBack(() => this.recall());
     this.recall();
   }
@@ -158,16 +160,18 @@ class Film {
   }
 
   keys(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const within = event.composedPath()[0];
-    if (event.key === " ") {
-      if (within.matches("button, a, select, summary")) return;
+    const [key, within] = [keyOf(event), event.composedPath()[0]];
+    const has = elements => within instanceof Element && within.closest(elements) !== null;
+    if (key === null || !(this.root.contains(within) || this.root.matches(":hover"))) return;
+    if (key === " ") {
+      if (event.repeat || has("button, a, select, summary, [role=option]")) return;
       this.play();
     } else {
       const to = { ArrowRight: this.place() + 1, ArrowLeft: this.place() - 1, Home: 0, End: this.steps.length - 1 };
-      if (!(event.key in to) || within.matches("input, select") || !this.steps.length) return;
+      if (!Object.hasOwn(to, key) || has("input, select, [role=slider], [role=radio], [role=tab]")) return;
+      if (!this.steps.length) return;
       this.pause();
-      this.goTo(to[event.key]);
+      this.goTo(to[key]);
     }
     event.preventDefault();
   }
@@ -234,6 +238,7 @@ class Film {
 
   destroy() {
     this.pause();
+    document.removeEventListener("keydown", this.onKey);
     this.back();
     this.root.remove();
   }

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import vaecore
 from pages.lecture.terms import FIRST
 from tests.pages import demo
 from vaecore import lecture
@@ -106,7 +107,21 @@ def test_what_a_run_was_trained_by_stands_beside_its_elbo() -> None:
     objective = next(each for each in at.button_group if each.label == "Objective")
     assert objective.value == "elbo"
     objective.set_value("trained").run()
+    assert at.query_params["objective"] == "trained"
     assert not at.exception and any(r"\beta \text{KL}" in each for each in formulas(at))
+
+
+@pytest.mark.parametrize(("number", "run", "term", "part"), [
+    ("9", "gallery/lagging-aggressive", "reconstruction", "the end"), ("35", "gallery/svg-lp-mnist", "KL", "1")])
+def test_terms_of_sentences_and_clips(monkeypatch: pytest.MonkeyPatch, number: str, run: str, term: str, part: str
+                                      ) -> None:
+    monkeypatch.setenv("VAECORE_GALLERY", str(demo.ROOT / "trained" / "gallery"))
+    at = demo.open_page("lecture", equation=number, run=run, term=term)
+    reckoned = terms.reckon(vaecore.load(run))[0]  # type: ignore[arg-type]
+    one = next(each for each in reckoned.terms if each.name == term)
+    table = next(each.value for each in at.dataframe if "part" in each.value)
+    assert table["nats"].sum() == pytest.approx(one.value, rel=1e-4) and part in list(table["part"])
+    assert reckoned.latex in formulas(at) and one.code[0].text in codes(at) + "\n"
 
 
 def test_each_objective_has_an_equation_of_the_lecture_and_a_shipped_checkpoint() -> None:

@@ -295,8 +295,12 @@ class VideoCheckpoint:
         Of a model whose posterior reads clips of one length only, as SV2P's does, these are as many frames as it
         learned from. Raises `ConfigError` for a clip that is too short.
         """
-        batch = {self.name: self._readable(clip)}
+        batch = self.batch(clip)
         return self.model.predictions(batch, self.model.encode(batch), mean=True).mean[0]
+
+    def batch(self, clip: Tensor) -> dict[str, Tensor]:
+        """A clip as the model reads it, a batch of one; raises `ConfigError` for one that is too short."""
+        return {self.name: self._readable(clip)}
 
     def bound(self, clip: Tensor, seed: int = 0) -> Bound:
         """The ELBO of a clip by frame, of as many frames as `reconstruction` has.

@@ -8,17 +8,22 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from vaecore.arrays import Numbers
-from vaecore.data import COVARIATE
+from vaecore.data import COVARIATE, END, PAD
+from vaecore.explore.sentences import SentenceCheckpoint
 from vaecore.explore.single import Checkpoint
-from vaecore.explore.terms.entries import Code, Dimension, Reckoned, Term, Way
+from vaecore.explore.terms.entries import Code, Dimension, Part, Reckoned, Term, Way
 from vaecore.explore.terms.formulas import closed, filled, formula, latent_symbol, number, observed, plain, signed
 from vaecore.lecture.sources import Source, source_of
 from vaecore.models import Family
 from vaecore.models.evidence import Evidence
 from vaecore.models.multimodal.dmvae import SHARED
 from vaecore.models.multimodal.shared import Multimodal
+from vaecore.models.video.sv2p import SV2P
+from vaecore.models.video.svg import SVG
+from vaecore.nets.text import SentenceDecoder, Sentences
 from vaecore.probability import likelihoods
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import DiagonalGaussian, Point, StandardNormal, gaussian_kl, gaussian_log_prob
@@ -34,9 +39,12 @@ def noise(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def rows_of(opened: Checkpoint, rows: slice) -> Batch:
+def rows_of(opened: Checkpoint | SentenceCheckpoint, rows: slice) -> Batch:
     """Test observations that travel with a run, as its model reads them."""
     [name] = opened.model.modalities
+    if isinstance(opened, SentenceCheckpoint):
+        texts = [opened.batch(text)[name][0] for text in opened.examples[rows]]
+        return {name: pad_sequence(texts, batch_first=True, padding_value=PAD)}
     batch = {name: opened.examples[rows]}
     return batch if opened.covariates is None else batch | {COVARIATE: opened.covariates[rows]}
 
@@ -54,7 +62,7 @@ class At(DiagonalGaussian):
 def elbo_terms(model: Family, batch: Batch, code: Code, seed: int) -> Reckoned:
     """The ELBO of a batch of one, or of a family with a point for a code its reconstruction."""
     generator, posteriors = noise(seed), model.encode(batch)
-    held = {name: _held(q, code, generator) for name, q in posteriors.items()}
+    held = {name: held_at(q, code, generator) for name, q in posteriors.items()}
     found = model.evidence(batch, held, generator)
     prior = model.prior(batch)
     several = isinstance(model, Multimodal)
@@ -64,21 +72,25 @@ def elbo_terms(model: Family, batch: Batch, code: Code, seed: int) -> Reckoned:
     whole = (source_of(type(model).evidence), source_of(Evidence.elbo))
     sampled = code == "mean" and any(term.equations == (39,) for term in terms)
     if not found.kl:
-        return Reckoned("Reconstruction", 12, formula(terms, ""), tuple(terms), _codes(held), whole,
+        return Reckoned("Reconstruction", 12, formula(terms, ""), tuple(terms), codes_of(held), whole,
                         "This family's code is a point: it has no KL, and its reconstruction is no bound of log p(x).")
     left = rf"\text{{ELBO}}({', '.join(observed(name, several) for name in found.reconstruction)})"
-    return Reckoned("ELBO", _equation(model), formula(terms, left), tuple(terms), _codes(held), whole,
+    return Reckoned("ELBO", equation_of(model), formula(terms, left), tuple(terms), codes_of(held), whole,
                     "At the mean, log q - log p is no estimate of the KL: draw a code." if sampled else "")
 
 
-def _equation(model: Family) -> int:
+def equation_of(model: Family) -> int:
     """The lecture's number of a family's ELBO."""
+    if isinstance(model, SV2P):
+        return 29 if model.one_code else 31
+    if isinstance(model, SVG):
+        return 35 if model.prior_moves else 33
     if not isinstance(model, Multimodal):
         return 9
     return {"JMVAE": 19, "MVAE": 24, "DMVAE": 27}.get(type(model).__name__, 21)
 
 
-def _held(q: Posterior, code: Code, generator: torch.Generator) -> Posterior:
+def held_at(q: Posterior, code: Code, generator: torch.Generator) -> Posterior:
     """The posterior with the code that is looked at, one of each component where it is a mixture."""
     if isinstance(q, Point):
         return q
@@ -98,20 +110,25 @@ class _HeldMixture(PosteriorMixture):
         return list(self.held)
 
 
-def _codes(held: Mapping[str, Posterior]) -> dict[str, Numbers]:
+def codes_of(held: Mapping[str, Posterior]) -> dict[str, Numbers]:
     return {name: (q.code if isinstance(q, At) else q.mean)[0].double().numpy() for name, q in held.items()}
 
 
 def _reconstruction(model: Family, batch: Batch, name: str, value: Tensor, held: Mapping[str, Posterior],
                     several: bool, seed: int) -> Term:
     """log p(x|z) of a modality at the code, and its mean over codes of the posterior."""
-    ways = []
+    ways: list[Way] = []
+    parts: list[Part] = []
     code = [source_of(type(model).evidence)]
     if not any(isinstance(q, PosteriorMixture) for q in held.values()):
         at = {latent: q.code if isinstance(q, At) else q.mean for latent, q in held.items()}
         p = model.decode(at)[name]
-        code = [source_of(type(p).log_prob), *_beneath(p), *code]
+        code = [source_of(type(p).log_prob), *beneath(p), *code]
         ways.append(Way("at this z", float(value), None, filled(p, batch[name])))
+        if isinstance(p, Sentences):
+            words = model.modalities[name].vocabulary
+            parts = [Part("the end" if number == END else words[number], float(log_prob)) for number, log_prob in zip(
+                batch[name][0].tolist(), p.by_word(batch[name])[0], strict=True)]
         if any(isinstance(q, At) for q in held.values()):
             ways.append(_over_codes(model, batch[name], name, held, seed))
     else:
@@ -122,7 +139,7 @@ def _reconstruction(model: Family, batch: Batch, name: str, value: Tensor, held:
     return Term(f"reconstruction {name}" if several else "reconstruction",
                 rf"\log p_\theta({observed(name, several)}|{given})", 1.0, float(value),
                 f"How well the code explains {what}: the log-density that the decoder gives it.", tuple(ways), (11, 12),
-                tuple(code))
+                tuple(code), parts=tuple(parts), parted="word" if parts else "")
 
 
 def _over_codes(model: Family, x: Tensor, name: str, held: Mapping[str, Posterior], seed: int) -> Way:
@@ -141,12 +158,14 @@ def mean_over(name: str, values: Tensor) -> Way:
     return Way(name, float(values.mean()), float(values.std() / math.sqrt(len(values))))
 
 
-def _beneath(p: Observation) -> list[Source]:
+def beneath(p: Observation) -> list[Source]:
     """What a likelihood's `log_prob` calls that has the formula itself."""
     if isinstance(p, likelihoods.BernoulliPixels):
         return [source_of(likelihoods._bernoulli)]
     if isinstance(p, likelihoods.GaussianPixels):
         return [source_of(gaussian_log_prob if p.logvar.ndim else likelihoods._of_squares)]
+    if isinstance(p, Sentences):
+        return [source_of(SentenceDecoder.by_word)]
     return []
 
 

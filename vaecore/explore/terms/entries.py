@@ -34,6 +34,14 @@ class Dimension:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A word of a sentence or a frame of a clip, and what it adds to a term."""
+
+    name: str
+    value: float  # nats
+
+
+@dataclass(frozen=True)
 class Term:
     """A term of an objective that is maximised: it counts `factor` times `value`."""
 
@@ -47,6 +55,8 @@ class Term:
     code: tuple[Source, ...]
     symbol: str = ""  # of a factor that is neither 1 nor -1
     dimensions: tuple[Dimension, ...] = ()
+    parts: tuple[Part, ...] = ()
+    parted: str = ""  # by what: "word" or "frame"
 
     @property
     def counts(self) -> float:
@@ -62,7 +72,7 @@ class Reckoned:
     equation: int  # of the lecture
     latex: str
     terms: tuple[Term, ...]
-    codes: Mapping[str, Numbers]  # z of each latent, (r,)
+    codes: Mapping[str, Numbers]  # z of each latent, (r,); of clips (T-1, r)
     code: tuple[Source, ...]  # of the whole
     note: str = ""
 

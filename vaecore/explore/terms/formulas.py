@@ -43,8 +43,8 @@ def plain(name: str) -> str:
 
 
 def filled(p: Observation, x: Tensor) -> str:
-    """log p(x|z) of one observation with its numbers put in; empty where it is no short sum."""
-    size = x[0].numel()
+    """log p(x|z) of an observation, or of a clip's frames, with its numbers put in; empty where it is no short sum."""
+    size = x.numel()
     if isinstance(p, likelihoods.BernoulliPixels):
         on, off = (float(part.double().sum()) for part in (x * F.logsigmoid(p.logits),
                                                            (1 - x) * F.logsigmoid(-p.logits)))

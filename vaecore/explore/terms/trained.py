@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from vaecore.explore.clips.checkpoint import VideoCheckpoint
 from vaecore.explore.crossmodal import CrossModal
+from vaecore.explore.sentences import SentenceCheckpoint
 from vaecore.explore.single import Checkpoint
+from vaecore.explore.terms.clips import paired_distance
 from vaecore.explore.terms.elbo import Batch, elbo_terms, mean_over, noise, rows_of
 from vaecore.explore.terms.entries import Code, Dimension, Reckoned, Term, Way
 from vaecore.explore.terms.formulas import closed, formula, number, observed, plain, signed
@@ -22,13 +25,15 @@ from vaecore.models.multimodal.shared import Multimodal
 from vaecore.models.single.bounds import ImportanceWeighted
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.models.single.vae import VAE
+from vaecore.models.video.conditional_wasserstein import ConditionalWasserstein
 from vaecore.probability import divergences
 from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
 
+Opened = Checkpoint | CrossModal | SentenceCheckpoint | VideoCheckpoint
 FEW = 6  # codes whose weights are written out
 
 
-def trained_by(opened: Checkpoint | CrossModal, model: Family, batch: Batch, elbo: Reckoned, code: Code, seed: int
+def trained_by(opened: Opened, model: Family, batch: Batch, elbo: Reckoned, code: Code, seed: int
          ) -> Reckoned | None:
     """The objective of the run's training at its last beta; None where that is the ELBO."""
     config = opened.run.config()
@@ -42,9 +47,12 @@ def trained_by(opened: Checkpoint | CrossModal, model: Family, batch: Batch, elb
     title, equation = ("beta-VAE", 38) if beta != 1 else ("The ELBO with weighted reconstructions", elbo.equation)
     left = r"\text{objective}"
     if isinstance(model, GaussianLatent) and model.latent_divergence is not None:
-        assert isinstance(opened, Checkpoint)
+        assert isinstance(opened, Checkpoint | SentenceCheckpoint)
         title, equation = "With a divergence in the place of the KL", 40
         terms = [*(term for term in terms if term.factor > 0), _divergence(opened, model, batch, beta, seed)]
+    elif isinstance(model, ConditionalWasserstein):
+        title, equation = "With a divergence in the place of the KL", 40
+        terms = [*(term for term in terms if term.factor > 0), paired_distance(model, batch, beta, seed)]
     elif isinstance(model, JMVAE) and model.alpha and len(batch) == len(model.names):
         title, equation = "JMVAE-kl", 20
         terms += _stand_ins(model, batch)
@@ -69,7 +77,8 @@ def weighed(term: Term, beta: float, weights: Mapping[str, float]) -> Term:
     return term if weight == 1 else replace(term, factor=weight, symbol=r"\lambda")
 
 
-def _divergence(opened: Checkpoint, model: GaussianLatent, batch: Batch, beta: float, seed: int) -> Term:
+def _divergence(opened: Checkpoint | SentenceCheckpoint, model: GaussianLatent, batch: Batch, beta: float, seed: int
+                ) -> Term:
     """What stands in the place of the KL: of this x, or of all test observations where it compares their codes."""
     distance = model.latent_divergence
     assert distance is not None
