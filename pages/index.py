@@ -8,7 +8,7 @@ from pages.components import serve
 from pages.components.serve import component
 from pages.shared import address, tour, warm
 from pages.shared.access import gate
-from pages.shared.checkpoints import CROSS_MODAL, LATENT_MAP, SENTENCES, TRAVERSE, VIDEO
+from pages.shared.checkpoints import CROSS_MODAL, FAMILIES, LATENT_MAP, SENTENCES, TRAVERSE, VIDEO
 
 st.set_page_config(page_title="Latent Lab", page_icon="🧭", layout="wide")
 gate.pass_or_stop()
@@ -17,7 +17,7 @@ page = st.navigation(
     {
         "": [
             st.Page("home/page.py", title="Home", icon=":material/home:", default=True,
-                    help="What is here: the checkpoints in the gallery, your own runs, and where to start."),
+                    help="What is here: the runs in the gallery, your own runs, and where to start."),
             st.Page("talk/page.py", title="Talk", icon=":material/slideshow:", url_path="talk",
                     help="Scenes in the order of a lecture: give the shipped talk, or record one of your own."),
             st.Page("lecture/page.py", title="Lecture", icon=":material/menu_book:", url_path="lecture",
@@ -44,9 +44,9 @@ page = st.navigation(
             st.Page("compare/page.py", title="Compare", icon=":material/compare:", url_path="compare",
                     help="Runs side by side: what differs, their curves, the same images and the same codes."),
             st.Page("evaluate/page.py", title="Evaluate", icon=":material/straighten:", url_path="evaluate",
-                    help="How good a checkpoint is: log p(x), reconstructions, samples, code, each with its settings."),
-            st.Page("families/page.py", title="Families", icon=":material/account_tree:", url_path="families",
-                    help="Four ways to model p(x), side by side: likelihood, cost to infer and sample, samples, code."),
+                    help="How good a run is: log p(x), reconstructions, samples, code, each with its settings."),
+            st.Page(FAMILIES.path, title=FAMILIES.title, icon=FAMILIES.icon, url_path=FAMILIES.address,
+                    help=FAMILIES.help),
             st.Page("claims/page.py", title="Claims", icon=":material/fact_check:", url_path="claims",
                     help="What papers say, the experiment here that could refute it, and how that came out."),
         ],

@@ -90,7 +90,7 @@ def test_a_visitor_gives_a_widget_what_a_hand_could(kind: str, widget: Any, valu
 def test_every_page_of_the_menu_is_visited() -> None:
     index = (ROOT / "pages" / "index.py").read_text()
     assert all(f'"{name}/page.py"' in index for name in benchmark("load").PAGES
-               if name not in ("", "traverse", "latent-map", "cross-modal", "sentences", "video"))
+               if name not in ("", "traverse", "latent-map", "cross-modal", "sentences", "video", "families"))
 
 
 def test_what_is_said_of_a_preset_was_measured_of_it_as_it_is() -> None:

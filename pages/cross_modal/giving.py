@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 WAYS: dict[type[Modality], tuple[str, ...]] = {
     Image: ("Test sample", "Draw", "Upload"), Vector: ("Test sample",), Label: ("Choose", "Type"), Text: ("Type",)}
 WAY_HELP: dict[type[Modality], str] = {
-    Image: "A test sample that travels with the checkpoint, a drawing of your own, or a picture file.",
+    Image: "A test sample that travels with the run, a drawing of your own, or a picture file.",
     Label: "Choose a class, or type it."}
 MAX_BUTTONS = 20  # classes; more are chosen from a list
 PAD = 280  # of the pad to draw on
@@ -62,7 +62,7 @@ def from_samples(checkpoint: CrossModal, name: str, found: Board) -> Tensor | No
             if last:
                 index = st.number_input("Recording" if name in checkpoint.audible else "Test sample", 0, last,
                                         key=place, width=150, persist_state="session",
-                                        help=f"One of the {last + 1} that travel with this checkpoint. The same number "
+                                        help=f"One of the {last + 1} that travel with this run. The same number "
                                         "in another modality is the same observation.")
                 st.button("Another", icon=":material/casino:", key=key("another", checkpoint, name), on_click=another,
                           args=(place, last), help="Some other one.")

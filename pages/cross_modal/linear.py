@@ -79,7 +79,7 @@ def scatter(checkpoint: CrossModal, scores: np.ndarray, across: int, up: int) ->
                            row="sample" if checkpoint.in_sample else "test sample")
     st.plotly_chart(figure, key=key("scores", checkpoint), config=STILL, alt="Scores of the test samples by class")
     st.caption(f"All {len(scores):,} samples, on which the method was fitted: in-sample." if checkpoint.in_sample else
-               f"The {len(scores)} test samples that travel with this checkpoint.")
+               f"The {len(scores)} test samples that travel with this run.")
 
 
 def loadings(checkpoint: CrossModal, latent: str, component: int) -> None:

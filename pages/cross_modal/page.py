@@ -121,7 +121,7 @@ title, choice = st.container(key="head").columns([1, 2], vertical_alignment="bot
 title.title("Cross-modal", anchor=False)
 with choice:
     among = sorted(checkpoints.with_weights(CROSSMODAL), key=lambda run: not run.shipped)
-    run = checkpoints.pick("Checkpoint", page="cross-modal", among=among, empty=nothing_yet, key="cross-run",
+    run = checkpoints.pick("Run", page="cross-modal", among=among, empty=nothing_yet, key="cross-run",
                            help="Models of several modalities: the gallery first, then your own runs, newest first.")
 if run is not None and (loaded := checkpoints.opened(run, CROSSMODAL)) is not None:
     st.html(LAYOUT)

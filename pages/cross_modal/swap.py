@@ -41,7 +41,7 @@ def exchange(checkpoint: CrossModal) -> None:
         source = st.segmented_control("Shared code from", options, default=EVERYTHING, required=True,
                                       key=key("swap-from", checkpoint), help="What the shared code of a row is read "
                                       "from: all modalities of its sample, or one alone.")
-        st.button("Other samples", icon=":material/casino:", key="swap-other", on_click=other, args=(checkpoint,),
+        st.button("Another", icon=":material/casino:", key="swap-other", on_click=other, args=(checkpoint,),
                   help="Other test samples for rows and columns.")
     body, left, top = _swapped(str(checkpoint.run.path), stamp(checkpoint), name,
                                None if source in (None, EVERYTHING) else source, seed, checkpoint)

@@ -53,7 +53,7 @@ def toolbar(checkpoint: CrossModal) -> tuple[int, float, int]:
                                      help="How many are generated of each modality, each from a code of its own.")
         temperature = st.slider("Temperature", 0.0, 1.5, 1.0, 0.05, key="temperature-cross", width=240, format="%.2f",
                                 persist_state="session", help=TEMPERATURE_HELP)
-        st.button("Redraw", icon=":material/casino:", key="redraw", type="primary", on_click=redraw,
+        st.button("Draw again", icon=":material/casino:", key="redraw", type="primary", on_click=redraw,
                   args=(checkpoint,), help="New random numbers. The same switches and the same draw give the same.")
         st.space("stretch")
         with st.container(horizontal=True, width="content", gap="small", key="presets"):

@@ -113,7 +113,7 @@ def offer(run: Run, asked: Settings) -> Offer | None:
         return None
 
 
-@held(meanwhile=partial(st.spinner, "Loading the checkpoint …"))
+@held(meanwhile=partial(st.spinner, "Loading the run …"))
 def _subject(path: str, stamps: tuple[int, ...], split: Any) -> Subject:  # noqa: ARG001 (part of the cache's key)
     from vaecore.evaluate.report import subject_of
 

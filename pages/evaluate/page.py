@@ -112,12 +112,12 @@ def results(run: Run, *, running: bool) -> None:
     chosen = found[-1] if len(found) == 1 else found[st.selectbox(
         "Evaluation", newest, key=f"evaluate-shown-{run.id}",
         format_func=lambda index: evaluation.headline(found[index]),
-        help="Every evaluation of this checkpoint, newest first. Numbers of different settings do not compare.")]
+        help="Every evaluation of this run, newest first. Numbers of different settings do not compare.")]
     outdated(run, chosen)
     evaluation.show(chosen)
     published.beside(run)
     if len(found) > 1:
-        table([(run.id, facts) for facts in reversed(found)], "Every evaluation of this checkpoint", "history",
+        table([(run.id, facts) for facts in reversed(found)], "Every evaluation of this run", "history",
               "A row is one evaluation with its settings. Rows with another split, K, number of observations or seed "
               "do not compare.")
     beside(run, chosen)
@@ -205,9 +205,9 @@ def table(rows: list[tuple[str, Evaluation]], heading: str, key: str, caption: s
 
 with st.container(key="head"):
     st.title("Evaluate", anchor=False)
-    st.markdown("How good a checkpoint is: its likelihood, its reconstructions, its samples and its code. Each number "
+    st.markdown("How good a run is: its likelihood, its reconstructions, its samples and its code. Each number "
                 "stands with the settings it depends on.", width=900)
-    run = pick("Checkpoint", page="evaluate", key="evaluate-run")
+    run = pick("Run", page="evaluate", key="evaluate-run")
 if run is not None:
     running = order(run)
     evaluating.queue()

@@ -9,11 +9,11 @@ import streamlit as st
 
 from pages.shared import pictures, published
 from pages.shared.cards import preview
-from pages.shared.checkpoints import explore_link, opened, tell_unreadable, with_weights
+from pages.shared.checkpoints import explore_link, opened, tell_unreadable, train_first, with_weights
 from pages.shared.evaluation import tabled
 from pages.shared.headline import short
 from pages.shared.words import Colour, escaped
-from vaecore.evaluate.families import APPROACHES, KINDS, Measured, groups, ordered
+from vaecore.evaluate.families import APPROACHES, KINDS, Measured, approach_of, groups, ordered
 from vaecore.evaluate.parts.likelihood import Likelihood
 from vaecore.evaluate.parts.probe import Probe
 from vaecore.evaluate.parts.samples import Samples
@@ -108,12 +108,12 @@ def drawings(run: Run) -> None:
     key = f"drawn-{run.id}"
     if (drawn := st.session_state.get(key)) is not None:
         png, taken = drawn
-        pictures.show(png, f"New samples of {run.id}", width=420)
+        pictures.show(png, f"Samples of {run.id}, drawn now", width=420)
         st.caption(f"{DRAWN} drawn here in {seconds(taken)}.")
     elif (kept := preview(run)) is not None:
         pictures.show(kept, f"Samples of {run.id}", width=420)
         st.caption("Samples from when it was trained.")
-    if st.button("Draw new ones", key=f"draw-{run.id}", icon=":material/casino:", type="tertiary",
+    if st.button("Draw again", key=f"draw-{run.id}", icon=":material/casino:", type="tertiary",
                  help="Draw samples now, and see how long it takes on this machine."):
         seed = st.session_state.get(f"{key}-seed", 1)
         with st.spinner("Drawing …"):
@@ -228,6 +228,19 @@ def kinds(found: list[Measured]) -> None:
             "whose nats can be positive.", icon=":material/balance:")
 
 
+def enter(there: dict[str, list[Run]]) -> None:
+    """Show the run that the address asks for, once: its data, and it on the card of its approach."""
+    wanted = st.query_params.get("run")
+    if wanted == st.session_state.get("families-url"):
+        return
+    st.session_state["families-url"] = wanted
+    for key, runs in there.items():
+        for run in runs:
+            if run.id == wanted:
+                st.session_state["families-data"] = key
+                st.session_state[f"chosen-{approach_of(run)}"] = run.id
+
+
 # -- the page --------------------------------------------------------------------------------------
 
 st.title("Families", anchor=False)
@@ -239,8 +252,9 @@ tell_unreadable(with_weights())
 if not there:
     st.info("No model of the four families is here yet. Train some on the same data, and they stand here side by side.",
             icon=":material/info:")
-    st.page_link("train/page.py", label="Train a model", icon=":material/model_training:")
+    train_first()
 else:
+    enter(there)
     data = st.selectbox("Data", list(there), key="families-data", width=620, persist_state="session",
                         format_func=lambda key: f"{headline(there[key][0]).data} · "
                         f"{len(there[key])} {'model' if len(there[key]) == 1 else 'models'}",

@@ -23,7 +23,7 @@ if (plane := next((run for run in shipped if live.fits(run)), None)) is not None
     live.show(plane)
 minute.show()
 
-st.header("One click away", anchor=False, help="Prepared views, on the checkpoints that came with the project.")
+st.header("One click away", anchor=False, help="Prepared views, on the runs that came with the project.")
 with st.grid(3, min_column_width=300):
     for view in prepared.views(shipped):
         with st.container(border=True, height="stretch", gap="xsmall"):
@@ -46,7 +46,7 @@ if own:  # before the gallery, below which nobody would look for them
         st.page_link("compare/page.py", label="Compare runs", icon=":material/compare:")
         st.page_link("monitor/page.py", label="Watch runs", icon=":material/monitoring:")
 
-st.header("Gallery", anchor=False, help="Checkpoints that came with the project, ready to be explored. Numbers are "
+st.header("Gallery", anchor=False, help="Runs that came with the project, ready to be explored. Numbers are "
           "read from their files; those in large type compare within their group.")
 for group, held in grouped(shipped):
     st.subheader(group.title, anchor=False)
@@ -55,7 +55,7 @@ for group, held in grouped(shipped):
         for card in held:
             cards.gallery_card(card.run, card.figure, large=card.large, purpose=PURPOSES.get(card.run.path.name, ""))
 if not shipped:
-    st.info(f"No checkpoint is in {store.root / 'gallery'}. `make gallery` makes those that come with the project; "
+    st.info(f"No run is in {store.root / 'gallery'}. `make gallery` makes those that come with the project; "
             "or train your own.", icon=":material/info:")
 
 if not own:

@@ -36,7 +36,7 @@ def choose(checkpoint: Checkpoint) -> Choice:
     """The pickers, whose choices are in the address."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         split = _picked("split", list(SPLITS), "Observations", 165, "Which observations are mapped: a part of the data "
-                        "set, or the test observations that travel with the checkpoint.", SPLITS.__getitem__)
+                        "set, or the test observations that travel with the run.", SPLITS.__getitem__)
         methods = [each for each in get_args(Method) if each != "dims" or checkpoint.size > 1]
         method = _picked("method", methods, "Method", 165, "Two dimensions of the code as they are, the two directions "
                          "in which codes vary most, or a layout by UMAP that keeps neighbours together.",
@@ -100,7 +100,7 @@ def _beside(run: Run) -> None:
     """Another checkpoint of the same data."""
     names = [other.id for other in _alike(run)]
     if names:
-        _picked(BESIDE, ["", *names], "Beside it", 175, "Another checkpoint of the same data: both maps show the same "
+        _picked(BESIDE, ["", *names], "Beside it", 175, "Another run of the same data: both maps show the same "
                 "observations, a lasso in one is drawn in both, and points move from one to the other.",
                 lambda name: name or "no other")
     else:

@@ -38,12 +38,12 @@ def at_hand(checkpoint: Checkpoint, settings: Settings) -> AtHand | None:
                        icon=":material/folder_off:")
     st.button(f"Show the {len(checkpoint.examples)} observations kept with it", icon=":material/inventory_2:",
               key="map-kept", on_click=choice.choose_split, args=("kept",), type="primary",
-              help="They travel with every checkpoint, so they are always at hand.")
+              help="They travel with every run, so they are always at hand.")
     return None
 
 
 def second(run: Run, chosen: Choice) -> Checkpoint | None:
-    """The checkpoint beside the first, where one is chosen."""
+    """The run beside the first, where one is chosen."""
     other = choice.beside(run, chosen)
     return None if other is None else checkpoints.opened(other, SINGLE)
 
@@ -70,7 +70,7 @@ def body(run: Run) -> None:
 title, place = st.container(key="head").columns([1, 2], vertical_alignment="bottom")
 title.title("Latent map", anchor=False)
 with place:
-    run = checkpoints.pick("Checkpoint", page="latent-map",
+    run = checkpoints.pick("Run", page="latent-map",
                            among=checkpoints.with_weights(SINGLE), key="map-run", help="Whose codes are "
                            "mapped: each point is the code of one observation. Point at one to see it, anywhere else "
                            "to see what is decoded there; draw a lasso around some to look at them together.")

@@ -56,8 +56,7 @@ def rows_of(shown: list[Record], look: looks.Look) -> None:
 def none_found(every: list[Record], query: Query | None) -> None:
     """What to do where the table would be empty."""
     if not every:
-        st.info("There is no run yet. Train one: the first takes about a minute.", icon=":material/info:")
-        st.page_link("train/page.py", label="Train a model", icon=":material/model_training:")
+        checkpoints.nothing_yet()
         return
     away = sum(each.archived for each in every if query is None or query.holds(each))
     st.info(f"None of {len(every)} runs is like this." + (f" {away} archived {'is' if away == 1 else 'are'}: add "
@@ -104,7 +103,7 @@ else:
 if every and not any(each.place == "own" for each in every):
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption("None of these is your own yet: the first takes about a minute.", width="content")
-        st.page_link("train/page.py", label="Train a model", icon=":material/model_training:")
+        checkpoints.train_first()
 trashed.trashed()
 checkpoints.tell_away()
 looks.write()

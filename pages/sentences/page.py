@@ -73,7 +73,7 @@ def box(checkpoint: SentenceCheckpoint, name: str, label: str, first: int) -> st
         if len(checkpoint.examples) > 1:
             st.button("Another", icon=":material/casino:", key=f"another-{name}", on_click=another,
                       args=(checkpoint, key), help=f"The next of the {len(checkpoint.examples)} test sentences that "
-                      "travel with this checkpoint.")
+                      "travel with this run.")
     return text or ""
 
 
@@ -236,7 +236,7 @@ def nothing_yet() -> None:
 title, choice = st.container(key="head").columns([1, 2], vertical_alignment="bottom")
 title.title("Sentences", anchor=False)
 with choice:
-    run = checkpoints.pick("Checkpoint", page="sentences",
+    run = checkpoints.pick("Run", page="sentences",
                            among=checkpoints.with_weights(SENTENCE), empty=nothing_yet, key="text-run",
                            help="Models of text: your own runs, newest first, then the gallery.")
 if run is not None and (loaded := checkpoints.opened(run, SENTENCE)) is not None:

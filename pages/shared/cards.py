@@ -13,7 +13,7 @@ from vaecore.files import BrokenFile, opened
 from vaecore.lab import State, Status, status
 from vaecore.library.headline import Headline, headline
 from vaecore.store import MAX_PREVIEW_BYTES, Run, StoreError
-from vaecore.views import CODELESS, SENTENCE, view_of
+from vaecore.views import SENTENCE, view_of
 
 MAX_TEXT_BYTES = 100_000
 SENTENCES, MAX_CHARACTERS = 3, 300  # of a text model's preview; characters of each
@@ -85,7 +85,7 @@ def run_card(run: Run) -> None:
         st.space("stretch")
         with st.container(horizontal=True, vertical_alignment="center"):
             if run.weights.is_file():
-                _explore(run)
+                explore_link(run)
             st.page_link("monitor/page.py", label="Monitor", icon=":material/monitoring:",
                          query_params={"runs": run.id}, help="The curves of this run.")
             _train_like(run)
@@ -150,19 +150,11 @@ def _progress(now: Status) -> str:
     return f"step {now.step:,} of {now.total:,}{left}"
 
 
-def _explore(run: Run) -> None:
-    """The way to the page that shows what it does; none for a family without a code to move through."""
-    if view_of(run) is not CODELESS:
-        explore_link(run)
-
-
 def _open(run: Run) -> None:
     """The main act of a shipped checkpoint: the page that shows what it does, or those of its kind side by side."""
-    codeless = view_of(run) is CODELESS
-    if st.button("Open", key=f"open-{run.id}", type="primary", icon=":material/open_in_new:",
-                 help="See its samples beside those of others." if codeless else page_of(run).of_run):
-        st.switch_page("families/page.py" if codeless else page_of(run).path,
-                       query_params={} if codeless else {"run": run.id})
+    page = page_of(run)
+    if st.button("Open", key=f"open-{run.id}", type="primary", icon=":material/open_in_new:", help=page.of_run):
+        st.switch_page(page.path, query_params={"run": run.id})
 
 
 def _train_like(run: Run) -> None:

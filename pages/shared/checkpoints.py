@@ -38,7 +38,7 @@ class Page(NamedTuple):
 
 TRAVERSE = Page(
     "Traverse", "traverse/page.py", "traverse", ":material/tune:",
-    "Move through the latent space of a checkpoint and see what its decoder draws.",
+    "Move through the latent space of a run and see what its decoder draws.",
     "Move through its latent space and see what it draws.")
 LATENT_MAP = Page(
     "Latent map", "latent_map/page.py", "latent-map", ":material/scatter_plot:",
@@ -56,8 +56,12 @@ VIDEO = Page(
     "Video", "video/page.py", "video", ":material/movie:",
     "Roll many futures of a clip out, watch them part, and go on from any frame of one of them.",
     "Roll futures of a clip out and watch them part.")
+FAMILIES = Page(
+    "Families", "families/page.py", "families", ":material/account_tree:",
+    "Four ways to model p(x), side by side: likelihood, cost to infer and sample, samples, code.",
+    "See its samples beside those of others.")
 PAGES: dict[str, Page] = {  # by the view that it shows
-    "single": TRAVERSE, "codeless": TRAVERSE, "sentence": SENTENCES, "crossmodal": CROSS_MODAL, "clip": VIDEO}
+    "single": TRAVERSE, "codeless": FAMILIES, "sentence": SENTENCES, "crossmodal": CROSS_MODAL, "clip": VIDEO}
 MAX_WATCHED, MAX_COMPARED = 8, 12  # runs that Monitor, and Compare, show at once
 # Parameters of the address that speak of the run which is shown, and mean nothing to another; with the codes of several
 # latents, `z.<latent>`, and directions, `d.<name>`.
@@ -280,8 +284,13 @@ def _choose(key: str, page: str) -> None:
 
 
 def nothing_yet() -> None:
-    """What to do where no checkpoint is."""
-    st.info("No checkpoint is here yet. Train one: the first takes about a minute.", icon=":material/info:")
+    """What to do where no run is."""
+    st.info("No run is here yet. Train one: the first takes about a minute.", icon=":material/info:")
+    train_first()
+
+
+def train_first() -> None:
+    """The way to the training of a minute."""
     st.page_link("train/page.py", label="Train a model", icon=":material/model_training:",
                  query_params={"preset": "vae-minute"}, help="Opens Train with a training of a minute filled in.")
 
@@ -383,7 +392,7 @@ def stamps(run: Run) -> tuple[int, ...]:
     return tuple(path.stat().st_mtime_ns if path.exists() else 0 for path in (run.weights, run.path / "summary.json"))
 
 
-@held(meanwhile=partial(st.spinner, "Loading the checkpoint …"))
+@held(meanwhile=partial(st.spinner, "Loading the run …"))
 def _load(view: str, path: str, stamps: tuple[int, ...]) -> Any:  # noqa: ARG001 (part of the cache's key)
     import torch
 

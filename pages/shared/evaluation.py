@@ -413,8 +413,9 @@ def disentanglement(found: Disentanglement, facts: Evaluation) -> None:
     if matched:
         table([{"Factor": name, "Latent": latent, "Correlation": finite(matched.correlations.get(name))}
                for name, latent in matched.matching.items()], "matching", {
-            "Latent": st.column_config.NumberColumn(format="%d"),
-            "Correlation": st.column_config.NumberColumn(format="%.3f")})
+            "Latent": st.column_config.NumberColumn(format="%d", help="The dimension that stands for this factor."),
+            "Correlation": st.column_config.NumberColumn(format="%.3f", help="Pearson's, of the two. 1 or −1 is "
+                                                         "best.")})
     for name, why in found.reasons():
         st.caption(f":material/block: {name} does not apply: {escaped(why)}")
     if matched:

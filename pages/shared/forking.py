@@ -20,5 +20,5 @@ def offer(run: Run, status: Status) -> None:
         setting.partition("=") for setting in status.suggested))
     st.page_link("train/page.py", label=escaped(f"Fork with {words}"), icon=":material/call_split:",
                  query_params={"from": run.id, "weights": "last", "set": [*status.suggested]},
-                 help="Open Train filled in: a new run that goes on from this one's last checkpoint, and fits. This "
+                 help="Open Train filled in: a new run that goes on from this one's last weights, and fits. This "
                       "one stays as it is.")

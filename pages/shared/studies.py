@@ -122,7 +122,7 @@ def cost_charts(figure: Costs, key: str) -> None:
     data, learned = figure.data, figure.learned
     with st.grid(2, min_column_width=420):
         for relative, title, help in (
-                (False, "Cost", "Negative ELBO per observation of the validation set, in nats. Hover over a curve to "
+                (False, "Cost", "−ELBO per observation of the validation set, in nats. Hover over a curve to "
                                 "read what it is."),
                 (True, "Cost above the trivial solution", "The same less the cost of the collapsed solution: below 0 "
                                                           "the code pays, above 0 it does not.")):

@@ -81,7 +81,7 @@ def save(checkpoint: Checkpoint, vector: Vector, codes: Codes, what: str) -> Non
 def whose(count: int, what: str, in_sample: bool) -> str:
     """Which observations are shown."""
     return (f"All {count:,} {what}, on which the model was fitted: in-sample." if in_sample else
-            f"The {count:,} test {what} that travel with this checkpoint.")
+            f"The {count:,} test {what} that travel with this run.")
 
 
 def _chosen(weight: np.ndarray) -> list[int]:

@@ -26,7 +26,7 @@ def panel(checkpoint: Checkpoint) -> None:
     from vaecore.explore.surface import says_sigma
 
     if len(checkpoint.examples) < 2:
-        st.info("Only one test image travels with this checkpoint, so there is nothing to interpolate to.")
+        st.info("Only one test image travels with this run, so there is nothing to interpolate to.")
         return
     key = f"between-{checkpoint.run.id}"
     told = asked(key)

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.shared import checkpoints, hand, judging, taking
-from pages.shared.words import escaped
 from pages.traverse import by_column, directions, drawing, grid, interpolation, prior, reconstructions, samples
-from vaecore.views import CODELESS, SINGLE, STILL, view_of
+from vaecore.views import SINGLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vaecore.explore import Checkpoint
-    from vaecore.store import Run
 
 VECTORS = ("This data set holds vectors, not pictures: each stripe is one number of the vector. Middle grey is 0, "
            "white +3, black −3.")
@@ -58,23 +56,13 @@ def views(checkpoint: Checkpoint) -> None:
                 draw(checkpoint)
 
 
-def coded(run: Run) -> bool:
-    """Whether there is a code to move through; says on the page where there is none."""
-    found = view_of(run) is not CODELESS
-    if not found:
-        st.info(f"{escaped(run.id)} has no latent code to move through: its family draws without one. Families shows "
-                "its samples beside those of others.", icon=":material/info:")
-        st.page_link("families/page.py", label="See its samples in Families", icon=":material/account_tree:")
-    return found
-
-
 title, choice = st.container(key="head").columns([1, 2], vertical_alignment="bottom")
 title.title("Traverse", anchor=False)
 with choice:
-    run = checkpoints.pick("Checkpoint", page="traverse",
-                           among=checkpoints.with_weights(*STILL), help="What to look at: your own runs, "
+    run = checkpoints.pick("Run", page="traverse",
+                           among=checkpoints.with_weights(SINGLE), help="What to look at: your own runs, "
                            "newest first, then the gallery. Models of text are opened in Sentences.")
-if run is not None and coded(run) and (loaded := checkpoints.opened(run, SINGLE)) is not None:
+if run is not None and (loaded := checkpoints.opened(run, SINGLE)) is not None:
     told(loaded)
     hand.show(loaded, directions.sliders(loaded))
     judging.offer(loaded)

@@ -105,11 +105,11 @@ def settings(checkpoint: VideoCheckpoint, stage: Stage) -> Knobs:
                              "drawn. Each goes on from the same frames with random numbers of its own.")
         seed = address.kept("seed", st.number_input, "Seed", 0, MAX_SEED, 0, key=SEED, width=112, on_change="ignore",
                             tells=False, persist_state="session", help="The same seed draws the same futures, and "
-                            "another checkpoint gets the same random numbers.")
-    pressed = st.button("Redraw" if fixed else "Roll out", icon=":material/play_arrow:", type="primary", key="roll-out",
+                            "another run gets the same random numbers.")
+    pressed = st.button("Roll out", icon=":material/play_arrow:", type="primary", key="roll-out",
                         help="Draw the futures. The first is there at once.")
     if checkpoint.stochastic:
-        pressed |= st.button("Others", icon=":material/casino:", key="others", on_click=next_seed,
+        pressed |= st.button("Draw again", icon=":material/casino:", key="others", on_click=next_seed,
                              help="Other futures of the same frames: the next seed.")
     if (linked := address.news("roll")) is not None:
         pressed |= linked == ["1"]  # a link that leads to the futures
@@ -248,7 +248,7 @@ def show(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | Non
 def further(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | None, *, busy: bool) -> None:
     """What takes more than the player. Only the open tab runs."""
     tabs: dict[str, Callable[[], None]] = {
-        "Several checkpoints": lambda: views.several(checkpoint, clip, plan, roll, busy=busy),
+        "Several runs": lambda: views.several(checkpoint, clip, plan, roll, busy=busy),
         "Save": lambda: views.save(checkpoint, clip, plan, roll)}
     if checkpoint.one_code:
         tabs = {"Code of the clip": lambda: views.traversal(checkpoint, clip, plan)} | tabs
@@ -286,7 +286,7 @@ def nothing_yet() -> None:
 title, choice = st.container(key="head").columns([1, 2], vertical_alignment="bottom")
 title.title("Video", anchor=False)
 with choice:
-    run = checkpoints.pick("Checkpoint", page="video",
+    run = checkpoints.pick("Run", page="video",
                            among=checkpoints.with_weights(CLIP), empty=nothing_yet, key="video-run",
                            help="Models of clips: your own runs, newest first, then the gallery.")
 if run is not None and (loaded := checkpoints.opened(run, CLIP)) is not None:

@@ -87,14 +87,14 @@ def several(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | 
     if kept := st.session_state.get(key):  # one may have been removed meanwhile
         st.session_state[key] = [name for name in kept if name in others]
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        chosen = address.kept("beside", st.multiselect, "Other checkpoints", list(others), key=key,
+        chosen = address.kept("beside", st.multiselect, "Other runs", list(others), key=key,
                               max_selections=MAX_BESIDE, persist_state="session", width=620,
                               placeholder="Choose one or more", help="They are given the same frames and the same "
                               "random numbers: future i comes of the same noise in each, in a smaller code of the "
                               "first of its numbers.")
         best = address.kept("which", st.segmented_control, "Shown", ["Best", "First"], default="Best", required=True,
                             key="several-shown", wrap=False, width="content", persist_state="session",
-                            help="Of each checkpoint the future nearest to the truth, or the first one.")
+                            help="Of each run the future nearest to the truth, or the first one.")
     if roll is None:
         st.caption("Press **Roll out** above first.")
         return

@@ -62,7 +62,7 @@ def test_a_walk_stays_in_the_prior_and_is_smooth(call: Call) -> None:
 
 def test_a_walk_through_drawn_codes_passes_them_without_a_kink(call: Call) -> None:
     bank = np.random.default_rng(0).standard_normal((8, 3)).astype(np.float32)
-    way = np.array(call(WALK, "b => { const w = m.bankWalk(5, Float32Array.from(b), 3); "
+    way = np.array(call(WALK, "b => { const w = m.bankWalk(5, Float32Array.from(b), 3, new Float32Array(24)); "
                         "return Array.from({ length: 401 }, (_, i) => [...w(i / 20)]); }", bank.ravel().tolist()))
     for passed in way[::80]:  # every four seconds
         assert np.abs(bank - passed).max(1).min() < 1e-5, "one of the codes"
@@ -73,7 +73,9 @@ def test_a_walk_through_drawn_codes_passes_them_without_a_kink(call: Call) -> No
 def test_a_seed_is_a_draw(call: Call) -> None:
     assert call(WALK, "() => [...m.drawn(9, 3, null)]") == pytest.approx(
         call("lib/random.js", "() => [...m.normals(9, 3)]"), abs=1e-6)
-    assert call(WALK, "() => [...m.drawn(5, 2, Float32Array.of(0, 1, 2, 3, 4, 5))]") == [4, 5]
+    assert call(WALK, "() => [...m.drawn(5, 2, Float32Array.of(0, 1, 2, 3, 4, 5), new Float32Array(6))]") == [4, 5]
+    assert call(WALK, "() => [...m.drawn(1, 2, Float32Array.of(0, 0, 4, 4), Float32Array.of(0, 0, 2, 6), 0.5)]") == [
+        3, 5], "half as far from the mean of its own Gaussian"
 
 
 # -- draws of p(x|z) ---------------------------------------------------------------------------------
@@ -158,23 +160,23 @@ def test_the_hand_reads_what_is_packed(call: Call) -> None:
     codes, bank = rng.standard_normal((3, 3)).astype(np.float32), rng.standard_normal((2, 3)).astype(np.float32)
     originals = {"x": rng.integers(0, 256, (3, 1, 2, 3)).astype(np.uint8),
                  "y": rng.standard_normal((3, 4)).astype(np.float32)}
-    travelling = Travelling(codes, originals, bank, True, "")
+    travelling = Travelling(codes, originals, bank, -bank, True, "")
     message = pack({"run": "ü", "latents": latents, "modalities": modalities}, travelling,
                    [Direction("up", "b", np.array([2.0]), "higher")])
     read = call("hand/hand.js", """e => {
       const d = m.decode(Uint8Array.from(atob(e), c => c.charCodeAt(0)));
-      return [d.run, d.size, [...d.codes], [...d.bank], [...d.directions[0].vector], [...d.originals.x],
+      return [d.run, d.size, [...d.codes], [...d.bank], [...d.centres], [...d.directions[0].vector], [...d.originals.x],
         [...d.originals.y], d.latents.map(l => l.offset)];
     }""", base64.b64encode(message).decode())
-    assert read == ["ü", 3, codes.ravel().tolist(), bank.ravel().tolist(), [0, 0, 2], originals["x"].ravel().tolist(),
-                    originals["y"].ravel().tolist(), [0, 2]]
+    assert read == ["ü", 3, codes.ravel().tolist(), bank.ravel().tolist(), (-bank).ravel().tolist(), [0, 0, 2],
+                    originals["x"].ravel().tolist(), originals["y"].ravel().tolist(), [0, 2]]
 
 
 def test_originals_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vaecore.explore.told.MOST_ORIGINALS", 100)
     told = {"latents": [{"name": "z", "size": 2}], "modalities": [{"name": "x", "shape": [1, 5, 5]}]}
     originals = {"x": np.zeros((9, 1, 5, 5), np.uint8)}
-    message = pack(told, Travelling(np.zeros((9, 2), np.float32), originals, None, True, ""))
+    message = pack(told, Travelling(np.zeros((9, 2), np.float32), originals, None, None, True, ""))
     length = int.from_bytes(message[:4], "little")
     assert b'"examples":4' in message[4:4 + length] and len(message) == 4 + length + 4 * (8 + 25)
 

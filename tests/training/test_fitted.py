@@ -7,6 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -19,7 +20,7 @@ from vaecore.evaluate.settings import Settings
 from vaecore.evaluate.verdict import verdict
 from vaecore.explore import Checkpoint
 from vaecore.explore.prior import components, pair
-from vaecore.explore.told import travelling
+from vaecore.explore.told import BANK, travelling
 from vaecore.lab import background
 from vaecore.library.headline import comparable, headline
 from vaecore.models.base import NoPrior
@@ -138,6 +139,9 @@ def test_what_is_looked_at_has_the_mixture(store: Store, name: str) -> None:
     assert covariance == pytest.approx(factor @ factor.T, rel=0.1, abs=0.02 * float(factor.max()) ** 2)
     told = travelling(opened)
     assert told.bank is not None and told.drawn.startswith("A code drawn from the prior of this model.")
+    whole, half, means = (opened.sample_codes(BANK, temperature) for temperature in (1.0, 0.5, 0.0))
+    assert half == pytest.approx(means + (whole - means) / 2, abs=1e-5), "within the Gaussian of each, as the hand does"
+    assert told.centres is not None and len(np.unique(told.centres.round(4), axis=0)) <= len(parts.weights)
 
 
 def test_pca_autoencoder_and_vae_of_one_likelihood_compare(store: Store) -> None:

@@ -334,12 +334,12 @@ class CrossModal:
         return {latent: z.double().numpy() for latent, z in self._means(range(self.count)).items()}
 
     @torch.inference_mode()
-    def drawn(self, count: int, seed: int = 0) -> dict[str, Numbers] | None:
+    def drawn(self, count: int, temperature: float = 1.0, seed: int = 0) -> dict[str, Numbers] | None:
         """Codes (count, r) a latent from a prior that is not N(0, I) of each; None where it is, or there is none."""
         prior = self.model.prior()
         if all(isinstance(density, StandardNormal) for density in prior.values()):
             return None
-        codes = drawn_codes(self.model, {}, count, 1.0, torch.Generator().manual_seed(seed))
+        codes = drawn_codes(self.model, {}, count, temperature, torch.Generator().manual_seed(seed))
         return {latent: z.double().numpy() for latent, z in codes.items()}
 
     def loadings(self) -> dict[str, dict[str, Numbers]]:

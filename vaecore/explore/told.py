@@ -34,13 +34,15 @@ class Travelling:
     """What travels to the browser with a run. Codes are in units, the dimensions of all latents one after another, R.
 
     `codes` (N, R) are those of test observations, `originals` these themselves by modality, uint8 pixels or float32
-    (N, *shape); `bank` (B, R) has codes that were drawn, where the browser cannot draw them itself. `tempered` says
-    whether drawn codes have a temperature, `drawn` in words where they come from.
+    (N, *shape); `bank` (B, R) has codes that were drawn, where the browser cannot draw them itself, and `centres`
+    (B, R) the means of the Gaussians that they come from: at a temperature t a code is centre + t (code - centre).
+    `tempered` says whether drawn codes have a temperature, `drawn` in words where they come from.
     """
 
     codes: Codes
     originals: Mapping[str, NDArray[Any]]
     bank: Codes | None = None
+    centres: Codes | None = None
     tempered: bool = True
     drawn: str = ""
 
@@ -88,12 +90,13 @@ def travelling(opened: Checkpoint | CrossModal) -> Travelling:
         observed = {name: opened.examples}
         normal, tempered = opened.standard or opened.fitted, opened.tempered
         bank: Mapping[str, NDArray[Any]] | None = None if normal else {opened.latent: opened.sample_codes(BANK)}
+        centres = {opened.latent: opened.sample_codes(BANK, 0.0)} if bank and tempered else bank
         words = ("A code drawn from N(0, I)." if opened.standard else
                  "A code drawn from the prior of this model." if opened.has_prior else
                  "A code drawn by the law that this model gives its sources." if not opened.fitted else
                  "A code drawn from a Gaussian fitted to the codes of the data: this family has no prior.")
     else:
-        codes, bank = opened.scores(), opened.drawn(BANK)
+        codes, bank, centres = opened.scores(), opened.drawn(BANK), opened.drawn(BANK, 0.0)
         observed, tempered = dict(opened.examples), True
         words = ("A code drawn from the prior." if opened.has_prior else
                  "A code drawn from a Gaussian fitted to the codes of the data: this family has no prior.")
@@ -107,7 +110,8 @@ def travelling(opened: Checkpoint | CrossModal) -> Travelling:
     originals = {name: (x.clamp(0, 1) * 255).round().byte().numpy() if modality.pixels else x.float().numpy()
                  for name, modality in opened.model.modalities.items() for x in [observed[name]]
                  if not isinstance(modality, Text)}
-    return Travelling(in_units(codes), originals, None if bank is None else in_units(bank), tempered, words)
+    return Travelling(in_units(codes), originals, None if bank is None else in_units(bank),
+                      None if centres is None else in_units(centres), tempered, words)
 
 
 def hand_message(told: Mapping[str, Any], travelling: Travelling, directions: Sequence[Mapping[str, str]] = (),
@@ -115,13 +119,13 @@ def hand_message(told: Mapping[str, Any], travelling: Travelling, directions: Se
     """All that the hand's component is told of a run: what it is, `travelling`, and `directions` as further sliders.
 
     `vectors` (R,) are theirs, in units. Behind the header are columns, in this order: codes, those that were drawn,
-    vectors, observations that are no pixels, pixels.
+    their centres, vectors, observations that are no pixels, pixels.
     """
     one = max(1, sum(x[:1].nbytes for x in travelling.originals.values()))
     count = min(len(travelling.codes), MOST_ORIGINALS // one)
     originals = {name: x[:count] for name, x in travelling.originals.items()}
-    numbers = [travelling.codes[:count], *([] if travelling.bank is None else [travelling.bank]), *vectors,
-               *(x for x in originals.values() if x.dtype != np.uint8)]
+    numbers = [travelling.codes[:count], *(x for x in (travelling.bank, travelling.centres) if x is not None),
+               *vectors, *(x for x in originals.values() if x.dtype != np.uint8)]
     pixels = b"".join(x.tobytes() for x in originals.values() if x.dtype == np.uint8)
     modalities = [each | ({"original": originals[each["name"]].dtype.name} if each["name"] in originals else {})
                   for each in told["modalities"]]

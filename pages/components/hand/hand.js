@@ -40,7 +40,7 @@ export default mounted(
   (view, { data }) => view.update(data),
 );
 
-// u32 length | JSON | float32: codes (examples x size) and bank (x size) in units, directions, originals that are no
+// u32 length | JSON | float32: codes (examples x size), bank (x size) and its centres in units, directions, originals that are no
 // pixels | uint8: those that are.
 export function decode(bytes) {
   const [told, column, raw] = unpack(bytes);
@@ -51,7 +51,7 @@ export function decode(bytes) {
     offset += latent.size;
   }
   const codes = column(told.examples * size);
-  const bank = told.bank ? column(told.bank * size) : null;
+  const [bank, centres] = [0, 1].map(() => (told.bank ? column(told.bank * size) : null));
   const directions = told.directions.map(direction => ({ ...direction, vector: column(size) }));
   const originals = Object.fromEntries(told.modalities.filter(each => each.original)
     .sort((a, b) => (a.original === "float32" ? 0 : 1) - (b.original === "float32" ? 0 : 1))
@@ -59,7 +59,7 @@ export function decode(bytes) {
       const count = told.examples * sizeOf(shape);
       return [name, original === "float32" ? column(count) : raw(count)];
     }));
-  return { ...told, size, codes, bank, directions, originals };
+  return { ...told, size, codes, bank, centres, directions, originals };
 }
 
 export class Hand {
@@ -200,7 +200,7 @@ export class Hand {
       () => this.set(new Float32Array(told.size), null));
     if (told.examples) {
       this.exampleField = field(few, `Test ${told.noun}`, { min: 0, max: told.examples - 1, value: this.example ?? 0 },
-        `Which of the ${told.examples} test ${told.noun}s that travel with this checkpoint to encode.`);
+        `Which of the ${told.examples} test ${told.noun}s that travel with this run to encode.`);
       button(few, "Start from it", `Encode this test ${told.noun} and set the sliders to its code${told.prior
         ? ", the mean of q(z|x)" : ""}.`, () => this.start(whole(this.exampleField.value, told.examples - 1)));
     }
@@ -208,11 +208,12 @@ export class Hand {
     this.seedField = field(draw, "Seed", { min: 0, max: MOST_SEED, value: this.seed },
       "The same seed draws the same code, in every browser.");
     this.seedField.onchange = () => this.sow(whole(this.seedField.value, MOST_SEED));
-    button(draw, told.prior ? "Draw from the prior" : "Draw", `${told.drawn} Pressed again, the next seed.`,
+    button(draw, told.prior ? "Draw from the prior" : "Draw a code", `${told.drawn} Pressed again, the next seed.`,
       () => this.draw());
     if (told.tempered) {
       [this.warmth, this.warmthSaid] = range(draw, "Temperature", { min: 0, max: 1.5, step: 0.05,
-        value: this.temperature }, "Scales a drawn code around the centre: at 0 it is the centre, at 1 it follows the "
+        value: this.temperature }, "Multiplies the spread of the Gaussian that a code is drawn from, of a mixture of "
+        + "the one that the seed chose: at 0 the code is its mean, at 1 it follows the "
         + `${told.prior ? "prior" : "codes of the data"}, above 1 it leaves ${told.prior ? "it" : "them"}.`,
       value => this.warm(value));
     }
@@ -354,7 +355,8 @@ export class Hand {
 
   // The code that belongs to the seed and the temperature.
   get draught() {
-    return drawn(this.seed, this.told.size, this.told.bank).map(x => x * this.temperature);
+    const { size, bank, centres } = this.told;
+    return drawn(this.seed, size, bank, centres, this.temperature);
   }
 
   // The code of the test observation that was started from; null without one.
@@ -577,8 +579,8 @@ export class Hand {
       this.rest();
       return;
     }
-    const { size, bank } = this.told;
-    const path = bank ? bankWalk(this.seed, bank, size) : gaussianWalk(this.seed, size);
+    const { size, bank, centres } = this.told;
+    const path = bank ? bankWalk(this.seed, bank, size, centres) : gaussianWalk(this.seed, size);
     const begun = path(0, this.temperature);
     const away = this.position.units.map((x, d) => x - begun[d]); // it leaves from where the code is, without a jump
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -20,7 +20,8 @@ export function gaussianWalk(seed, size) {
 }
 
 // Through drawn codes (count x size) in random order, by curves of Catmull and Rom: it passes each, and turns gently.
-export function bankWalk(seed, bank, size) {
+// `wide` times as far from the `centres` of the Gaussians that they were drawn from.
+export function bankWalk(seed, bank, size, centres) {
   const count = bank.length / size;
   const order = n => Math.floor(generator(seed * 2654435761 + n)() * count); // the n-th on the way
   return (time, wide = 1) => {
@@ -29,13 +30,18 @@ export function bankWalk(seed, bank, size) {
     const [a, b, c, d] = [0, 1, 2, 3].map(step => size * order(first + step));
     const weights = [t * (2 * t - t * t - 1), 2 - 5 * t * t + 3 * t ** 3, t * (1 + 4 * t - 3 * t * t), t * t * (t - 1)];
     return Float32Array.from({ length: size }, (_, i) =>
-      (wide / 2) * [a, b, c, d].reduce((sum, code, k) => sum + weights[k] * bank[code + i], 0));
+      [a, b, c, d].reduce((sum, code, k) => sum + weights[k] * spread(bank, centres, code + i, wide), 0) / 2);
   };
 }
 
-// The draw under a seed: `size` numbers of N(0, I), or a code of the bank.
-export function drawn(seed, size, bank) {
-  if (!bank) return Float32Array.from(normals(seed, size));
+// The draw under a seed, `wide` times as far from its centre: `size` numbers of N(0, I), or a code of the bank.
+export function drawn(seed, size, bank, centres, wide = 1) {
+  if (!bank) return Float32Array.from(normals(seed, size), x => wide * x);
   const place = size * (seed % (bank.length / size));
-  return bank.slice(place, place + size);
+  return Float32Array.from({ length: size }, (_, i) => spread(bank, centres, place + i, wide));
+}
+
+// One number of a code, so much farther from the mean of the Gaussian that it was drawn from.
+function spread(bank, centres, at, wide) {
+  return centres[at] + wide * (bank[at] - centres[at]);
 }

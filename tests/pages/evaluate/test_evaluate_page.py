@@ -122,12 +122,6 @@ def test_a_run_that_was_not_evaluated_says_what_to_do() -> None:
     assert all(widget.help for widget in [*at.number_input, *at.selectbox, *at.button] if widget.key != "evaluate-run")
 
 
-def test_an_empty_store_tells_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VAECORE_STORE", str(tmp_path))
-    at = demo.open_page("evaluate")
-    assert "No checkpoint is here yet" in demo.words(at) and not at.button
-
-
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, str]]]:
     """What evaluations were started with, none of which is."""
@@ -463,7 +457,7 @@ def test_a_partial_result_is_marked_and_says_what_is_missing(root: Path) -> None
     at = demo.open_page("evaluate", run="vae")
     assert "cancelled. Missing: likelihood: 900 of 1,000 observations; naive estimates: not begun." in \
         at.warning[0].value
-    assert headings(at) == ["Evidence", "log p(x)", "Every evaluation of this checkpoint"]
+    assert headings(at) == ["Evidence", "log p(x)", "Every evaluation of this run"]
     chooser = at.selectbox(key="evaluate-shown-vae")
     assert [option.endswith(" · partial") for option in chooser.options] == [True, False], "the newest first"
     [history] = table(at, "rows")

@@ -33,7 +33,7 @@ def sliders(at: AppTest) -> tuple[list[dict[str, Any]], np.ndarray]:
     [latent] = told["latents"]
     [sent] = [each.proto.bytes for each in at.get("bidi_component") if each.proto.component_name == "latent_lab.hand"]
     length = int.from_bytes(sent[:4], "little")
-    before = (told["examples"] + told["bank"]) * latent["size"]
+    before = (told["examples"] + 2 * told["bank"]) * latent["size"]
     count = len(told["directions"]) * latent["size"]
     return told["directions"], np.frombuffer(sent, "<f4", count, 4 + length + 4 * before).reshape(-1, latent["size"])
 
