@@ -159,14 +159,31 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
-    """A dashboard over the shipped gallery and results, and no run yet."""
-    store = tmp_path_factory.mktemp("store")
-    shutil.copytree(ROOT / "trained" / "gallery", store / "gallery")
-    shutil.copytree(ROOT / "trained" / "claims", store / "claims")
-    app = App(store)
+def gallery_app(folder: Path) -> App:
+    """A dashboard over the shipped gallery and results, and no run yet, started."""
+    shutil.copytree(ROOT / "trained" / "gallery", folder / "gallery")
+    shutil.copytree(ROOT / "trained" / "claims", folder / "claims")
+    app = App(folder)
     app.start()
+    return app
+
+
+@pytest.fixture(scope="session")
+def shared_app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """One for all modules that are marked `looks`; they leave no run in it."""
+    app = gallery_app(tmp_path_factory.mktemp("shared"))
+    yield app
+    app.kill()
+    assert not (app.store / "runs").exists(), "a module marked 'looks' has made a run"
+
+
+@pytest.fixture(scope="module")
+def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """A dashboard over the shipped gallery: the module's own, or the shared one where it is marked `looks`."""
+    if request.node.get_closest_marker("looks"):
+        yield request.getfixturevalue("shared_app")
+        return
+    app = gallery_app(tmp_path_factory.mktemp("store"))
     yield app
     app.kill()
 

@@ -10,7 +10,7 @@ from playwright.sync_api import TimeoutError
 
 from tests.browser.conftest import Visitor
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.looks]
 
 
 def go(visitor: Visitor, page: str) -> None:

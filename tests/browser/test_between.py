@@ -14,7 +14,7 @@ from tests.browser.conftest import App, Call, Visitor
 from vaecore.explore.codes import DRAWN, between
 from vaecore.store import Store
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.looks]
 VAE = "traverse?run=gallery%2Fvae"
 A, B = [0.5, -1.0, 2.0], [1.5, 0.3, -0.7]
 

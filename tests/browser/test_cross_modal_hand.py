@@ -16,6 +16,7 @@ from vaecore.explore.latents import latents
 from vaecore.explore.pictures import as_images, legible
 from vaecore.store import Store
 
+pytestmark = pytest.mark.looks
 PICTURES = """() => {
   const hand = [...document.querySelectorAll("*")].map(e => e.shadowRoot?.querySelector(".hand")).find(Boolean);
   return [...hand.querySelectorAll(".panes figure")].map(figure => {

@@ -13,7 +13,7 @@ from tests.browser.conftest import App, Visitor
 from vaecore.explore import Checkpoint
 from vaecore.store import Store
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.looks]
 
 
 @pytest.fixture(scope="module")

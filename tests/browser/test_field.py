@@ -9,6 +9,7 @@ from vaecore.explore import Checkpoint
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.store import Run
 
+pytestmark = pytest.mark.looks
 DRAWN = """() => {
   const root = [...document.querySelectorAll('*')].map(e => e.shadowRoot?.querySelector('.field')).find(Boolean);
   const canvas = root?.querySelector('.digit canvas');

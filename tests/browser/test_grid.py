@@ -15,7 +15,7 @@ from tests.browser.conftest import App, Call, Visitor
 from vaecore.explore import Checkpoint
 from vaecore.store import Store
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.looks]
 WAIT = 60_000  # ms
 PIXELS = """(canvas, size) => [...canvas.getContext('2d').getImageData(0, 0, canvas.width, size).data]
   .filter((_, i) => i % 4 === 0)"""

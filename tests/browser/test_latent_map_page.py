@@ -14,7 +14,7 @@ from tests.browser.conftest import ROOT, App, Visitor
 from vaecore.explore import Checkpoint
 from vaecore.store import Store
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.looks]
 RUN = "gallery/vae-plane"
 ADDRESS = f"latent-map?run={RUN}&split=kept"  # its 64 test images travel with it
 VAE = "latent-map?run=gallery/vae&split=kept"

@@ -19,7 +19,7 @@ from vaecore.explore.observed import observed
 from vaecore.explore.reading import Yardstick
 from vaecore.store import Store
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.looks]
 SEVEN = [(0.25, 0.2), (0.75, 0.2), (0.6, 0.5), (0.45, 0.85)]
 # What a canvas shows, as grey levels.
 PIXELS = """canvas => Array.from(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data)

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, Route
 from tests.browser.conftest import App, Call
 from vaecore import talks
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.looks]
 SCENES = talks.talk().scenes
 PAINTED = """number => new Promise(done => {
   const frame = document.querySelector(`[data-number="${number}"] iframe`);

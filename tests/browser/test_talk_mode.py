@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visitor
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.looks]
 LEAST = 24  # px of text on a page of 1920 by 1080
 SMALL = """least => {
   const found = [];
