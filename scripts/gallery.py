@@ -9,7 +9,7 @@ Trainings are ordinary runs of a work store (`--work`, .gallery in the project),
 once; stopped or killed they go on from their last checkpoint. `evaluate` lays beside them, in the gallery of that
 store, what would be shipped: a run without what only resuming needs, thinned, its weights in half precision where its
 numbers hold, with its evaluations. `VAECORE_STORE=.gallery make app` shows both. `ship` copies it into trained/gallery,
-which is done once, when all is as it should be.
+which is done once for each, when it is as it should be: git keeps every weight that was ever committed.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ COUNTS = ("coherence", "ssim_clips", "perplexity", "mcc", "mig", "log_p_is", "lo
 HEAD = """# The shipped checkpoints
 
 What each took, what it reached, and what others have published. `make gallery` makes all of it again, in some
-twenty CPU hours, and goes on where it was stopped; `scripts/recipes.py` has the recipes, and
+{hours:.0f} CPU hours of training, and goes on where it was stopped; `scripts/recipes.py` has the recipes, and
 `python -m scripts.gallery --list` says how far it is, and what each is expected to take. This page is written from the
 checkpoints by `python -m scripts.gallery_page`, and a test holds it to them.
 
@@ -131,7 +131,8 @@ def table() -> Table:
 def page() -> str:
     """The whole page."""
     commit, _ = before()
-    return HEAD.format(commit=commit) + table().markdown().strip() + "\n"
+    hours = sum(recipe.minutes for recipe in RECIPES) / 60
+    return HEAD.format(commit=commit, hours=hours) + table().markdown().strip() + "\n"
 
 
 if __name__ == "__main__":
