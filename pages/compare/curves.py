@@ -11,7 +11,7 @@ from pages.shared.names import names
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.charts.curves import SMOOTHING
-from vaecore.comparison.history import Record, clocks, curves_table, error_panels, forked, panels, with_parents
+from vaecore.comparison.history import History, clocks, curves_table, error_panels, forked, panels, with_parents
 from vaecore.library.headline import comparable, headline
 from vaecore.store import Run, StoreError
 
@@ -51,7 +51,7 @@ def _training(runs: list[Run]) -> bool:
     return any(lab.status(run.path).state in lab.LIVE for run in runs)
 
 
-def _parents(records: dict[str, Record]) -> dict[str, Record]:
+def _parents(records: dict[str, History]) -> dict[str, History]:
     """Of each fork, the record of the run that it was forked from, where that is still here."""
     found = {}
     for name, record in records.items():

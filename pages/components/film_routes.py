@@ -20,7 +20,7 @@ from pages.components import serve
 from vaecore import packing
 from vaecore.album import MAX_ALBUM_BYTES, Page, Row, read
 from vaecore.files import BrokenFile
-from vaecore.store import Run, Store, StoreError
+from vaecore.store import COPY_AGAIN, Run, Store, StoreError
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -44,38 +44,47 @@ def routes() -> list[Route]:
 
 
 async def _album(request: Request) -> Response:
-    try:
-        run = Store.default().find(request.path_params["run"])
-    except StoreError:
-        return serve.refusal(404, "There is no such run.")
+    if (run := _run(request)) is None:
+        return _nobody()
     text = request.query_params.get("from", "0")
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= MAX_ALBUM_BYTES):
-        return serve.refusal(400, f"from is a byte, 0 to {MAX_ALBUM_BYTES}.")
+        return serve.refusal(400, f"from is a byte, 0 to {MAX_ALBUM_BYTES}. Leave it out to have all.")
     try:
         content = await run_in_threadpool(packed, run, int(text))
     except BrokenFile as error:
-        return serve.refusal(409, str(error))
+        return serve.refusal(409, f"{error} {COPY_AGAIN}.")
     return serve.tagged(content, hashlib.sha256(content).hexdigest()[:32], request, "no-cache")
 
 
 async def _film(request: Request) -> Response:
     from vaecore.explore.drawn import film
 
-    try:
-        run = Store.default().find(request.path_params["run"])
-    except StoreError:
-        return serve.refusal(404, "There is no such run.")
+    if (run := _run(request)) is None:
+        return _nobody()
     ending = request.query_params.get("as", "gif")
     if ending not in FILMS:
-        return serve.refusal(400, f"as is one of {', '.join(FILMS)}.")
+        return serve.refusal(400, f"as is one of {', '.join(FILMS)}. Leave it out for a GIF.")
     try:
         content = await run_in_threadpool(film, run, f".{ending}")
-    except (BrokenFile, ValueError) as error:
+    except BrokenFile as error:
+        return serve.refusal(409, f"{error} {COPY_AGAIN}.")
+    except ValueError as error:  # which says what to do
         return serve.refusal(409, str(error))
     name = run.id.replace("/", "-")
     return Response(content, media_type=FILMS[ending], headers={
         "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
         "Content-Disposition": f'attachment; filename="{name}-learning.{ending}"'})
+
+
+def _run(request: Request) -> Run | None:
+    try:
+        return Store.default().find(request.path_params["run"])
+    except StoreError:
+        return None
+
+
+def _nobody() -> Response:
+    return serve.refusal(404, "There is no such run any more. Choose another one on the page Runs.")
 
 
 def packed(run: Run, start: int) -> bytes:

@@ -11,7 +11,7 @@ from pages.cross_modal.state import Board, key
 from pages.shared import checkpoints, evaluation, taking
 from pages.shared.words import escaped
 from vaecore.evaluate.evaluation import Evaluation
-from vaecore.evaluate.kept import results
+from vaecore.evaluate.kept import newest
 from vaecore.evaluate.parts.coherence import Judged
 from vaecore.views import CROSSMODAL
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from vaecore.explore.crossmodal import CrossModal
-    from vaecore.store import Run
 
 PRESET = "mvae-image-label"
 # Samples stand in two rows where a card is wide, so that the curves beneath are in sight; on a phone in fours.
@@ -39,7 +38,7 @@ LAYOUT = """<style>
 def bench(checkpoint: CrossModal) -> None:
     """The switches and what comes of them."""
     count, temperature, seed = switchboard.toolbar(checkpoint)
-    facts = coherent(checkpoint.run)
+    facts = newest(checkpoint.run, Judged)
     board = switchboard.board(checkpoint, count, temperature, seed, facts.of(Judged) if facts else None)
     said(checkpoint, board, temperature)
     views(checkpoint, board.given, facts)
@@ -102,11 +101,6 @@ def coherence(checkpoint: CrossModal, facts: Evaluation | None) -> None:
         st.warning("This evaluation was cancelled; its numbers hold for what was done.",
                    icon=":material/hourglass_bottom:")
     evaluation.coherence(found, facts)
-
-
-def coherent(run: Run) -> Evaluation | None:
-    """The newest evaluation that has coherence."""
-    return next((facts for facts in reversed(results(run)) if facts.of(Judged) is not None), None)
 
 
 def nothing_yet() -> None:

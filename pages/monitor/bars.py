@@ -8,13 +8,13 @@ import numpy as np
 import streamlit as st
 
 from pages.shared.palette import PRIMARY
-from vaecore.comparison.history import Record
+from vaecore.comparison.history import History
 
 MAX_BARS = 40
 NOTHING = 0.1  # nats: a run that says less is not to look as if it said much
 
 
-def kl_bars(title: str, record: Record, reach: float = 0.0) -> None:
+def kl_bars(title: str, record: History, reach: float = 0.0) -> None:
     """The KL of each latent dimension at the last evaluation of a record that has one, largest first.
 
     The longest bar stands for `reach` nats, so that bars of several runs compare.

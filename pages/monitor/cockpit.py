@@ -24,7 +24,7 @@ from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.charts.curves import SMOOTHING
 from vaecore.charts.plane import DISTORTION, RATE, Track
-from vaecore.comparison.history import Record, Snapshots, aggression, clocks, latent_panels, panels, way
+from vaecore.comparison.history import History, Snapshots, aggression, clocks, latent_panels, panels, way
 from vaecore.evaluate.verdict import Remedy, State, Verdict
 from vaecore.provenance import of_run
 from vaecore.store import COPY_AGAIN, Run, StoreError
@@ -50,7 +50,7 @@ VERDICTS: dict[State, Look] = {
 # -- runs ------------------------------------------------------------------------------------------
 
 
-def run_card(record: Record, *, open: bool) -> None:
+def run_card(record: History, *, open: bool) -> None:
     """One card a run: what it does and how far it is, then what became of its latent code and what to try.
 
     The verdict stands on the card where it is `open`, else behind its word.
@@ -169,12 +169,12 @@ def _weights(name: str, step: int) -> str:
 # -- sections --------------------------------------------------------------------------------------
 
 
-def called(records: Mapping[str, Record]) -> dict[str, str]:
+def called(records: Mapping[str, History]) -> dict[str, str]:
     """What legends call the runs."""
     return names([record.run for record in records.values()])
 
 
-def curves(records: Mapping[str, Record], row: DeltaGenerator) -> None:
+def curves(records: Mapping[str, History], row: DeltaGenerator) -> None:
     """Training and validation over the steps."""
     more = row.toggle("Gradient and learning rate", key="more", bind="query-params", persist_state="session",
                       help="Two more charts: the length of the gradient, and the learning rate.")
@@ -184,7 +184,7 @@ def curves(records: Mapping[str, Record], row: DeltaGenerator) -> None:
         st.caption(escaped(sentence))
 
 
-def latent_use(records: Mapping[str, Record], _row: DeltaGenerator) -> None:
+def latent_use(records: Mapping[str, History], _row: DeltaGenerator) -> None:
     """What the latent dimensions are used for."""
     if charts := latent_panels(records):
         live_curves(charts, key="latent-curves", clocks=clocks(records), names=called(records), height=260)
@@ -216,7 +216,7 @@ def latent_use(records: Mapping[str, Record], _row: DeltaGenerator) -> None:
     diagnosis.on_demand([record.run for record in with_kl.values() if view_of(record.run) is not CLIP])
 
 
-def rate_and_distortion(records: Mapping[str, Record], _row: DeltaGenerator) -> None:
+def rate_and_distortion(records: Mapping[str, History], _row: DeltaGenerator) -> None:
     """Each run's way through the plane of rate and distortion."""
     paths = [path for name, record in records.items() if len((path := way(name, record)).steps)]
     if missing := [name for name in records if name not in {path.run for path in paths}]:
@@ -230,7 +230,7 @@ def rate_and_distortion(records: Mapping[str, Record], _row: DeltaGenerator) -> 
                "them a model trades reconstruction for a code that says less. At rate 0, on the left, is collapse.")
 
 
-def trajectory(records: Mapping[str, Record], row: DeltaGenerator) -> None:
+def trajectory(records: Mapping[str, History], row: DeltaGenerator) -> None:
     """The lecture's picture: the same points in the plane of model posterior mean and inference mean."""
     found = {name: record.snapshots for name, record in records.items()}
     there = {name: snapshots for name, snapshots in found.items() if snapshots}
@@ -258,7 +258,7 @@ def trajectory(records: Mapping[str, Record], row: DeltaGenerator) -> None:
     st.caption(_method(there))
 
 
-def _place(snapshots: Snapshots, record: Record, wanted: str) -> int | None:
+def _place(snapshots: Snapshots, record: History, wanted: str) -> int | None:
     """Which dimension of the snapshots to show; None where the run has no such one."""
     if wanted != INFORMATIVE:
         return snapshots.names.index(wanted) if wanted in snapshots.names else None
@@ -313,7 +313,7 @@ SECTIONS = {"Curves": curves, "Latent use": latent_use, "Rate and distortion": r
             "Trajectory": trajectory, "Log": log}
 
 
-def sections(records: Mapping[str, Record]) -> None:
+def sections(records: Mapping[str, History]) -> None:
     """The chosen one of the sections under the cards; its controls stand in the row of the choice."""
     row = st.container(horizontal=True, vertical_alignment="bottom")
     chosen = row.segmented_control("Section", list(SECTIONS), key="section", default="Curves", required=True,

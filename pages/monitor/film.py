@@ -11,11 +11,11 @@ from pages.monitor.cockpit import called
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.album import FILE
-from vaecore.comparison.history import Record
+from vaecore.comparison.history import History
 from vaecore.store import Run, StoreError
 
 
-def pictured(records: Mapping[str, Record]) -> list[Filmed]:
+def pictured(records: Mapping[str, History]) -> list[Filmed]:
     """The runs that drew something, or will."""
     names, found = called(records), []
     for id, record in records.items():
@@ -32,7 +32,7 @@ def show(shown: list[Filmed]) -> None:
         film(shown, key="pictures")
 
 
-def missing(records: Mapping[str, Record], shown: list[Filmed]) -> None:
+def missing(records: Mapping[str, History], shown: list[Filmed]) -> None:
     """In a sentence why the others have none, and what there is."""
     there = {each.run.id for each in shown}
     for run in [record.run for record in records.values() if record.run.id not in there]:

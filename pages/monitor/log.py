@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.shared.words import escaped
 from vaecore import lab
-from vaecore.comparison.history import Record
+from vaecore.comparison.history import History
 from vaecore.lab import logs
 from vaecore.store import Run
 
@@ -20,7 +20,7 @@ LINES = 200  # of each run that are shown
 HEIGHT = 440  # px
 
 
-def log(records: Mapping[str, Record], row: DeltaGenerator) -> None:
+def log(records: Mapping[str, History], row: DeltaGenerator) -> None:
     """The log of each run, its newest lines in sight; with a search, the lines that hold it."""
     sought = row.text_input("Search the log", key="log", bind="query-params", persist_state="session", max_chars=80,
                             icon=":material/search:", placeholder="Search the log", label_visibility="collapsed",

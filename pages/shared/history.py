@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.shared.words import duration, escaped
 from vaecore.comparison.columns import metrics_of
-from vaecore.comparison.history import Record, recorded
+from vaecore.comparison.history import History, recorded
 from vaecore.lab import Status
 from vaecore.memory import held
 from vaecore.store import Metrics, Run
@@ -21,7 +21,7 @@ class _Reader:
 
     def __init__(self, path: str) -> None:
         self.metrics = metrics_of(Path(path) / "metrics.jsonl")
-        self.record: Record | None = None
+        self.record: History | None = None
         self.lock = threading.Lock()
 
 
@@ -30,7 +30,7 @@ def of(run: Run) -> Metrics:
     return record(run).metrics
 
 
-def record(run: Run) -> Record:
+def record(run: Run) -> History:
     """The same as arrays: the very same record as long as the file has not changed."""
     reader = _reader(str(run.path))
     with reader.lock:

@@ -52,14 +52,8 @@ def offer(opened: Checkpoint | CrossModal) -> None:
 
 
 def _making(run: Run) -> None:
-    """How far it is; the whole page again when it has ended."""
-    job = background.judging(run)
-    now = job.progress()
-    if not now.running:
-        st.rerun()
-    _, share = background.reached(now.lines) or ("", 0.0)
-    st.progress(share, f"The judge of the data of {escaped(run.id)} learns: {share:.0%}")
-    task.running(job, _key(run), now, label="Stop", button="judge-stop", help="Nothing of it is kept then.")
+    task.watch(background.judging(run), _key(run), "judge-stop",
+               lambda _, share: f"The judge of the data of {escaped(run.id)} learns: {share:.0%}")
 
 
 def _key(run: Run) -> str:

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from vaecore.store import Run
 
 MAX_NUMBERS = 20_000_000  # of codes that a page makes a file of; more are for the command line
-TYPES = {".csv": "text/csv", ".npz": "application/zip", ".parquet": "application/vnd.apache.parquet",
-         ".gif": "image/gif", ".webp": "image/webp", ".mp4": "video/mp4", ".html": "text/html",
+TYPES = {".csv": "text/csv", ".npz": "application/zip", ".zip": "application/zip",
+         ".parquet": "application/vnd.apache.parquet", ".gif": "image/gif", ".webp": "image/webp",
+         ".mp4": "video/mp4", ".html": "text/html",
          ".onnx": "application/octet-stream", ".py": "text/x-python", ".ipynb": "application/x-ipynb+json"}
 MOTIONS = {"traversal": "Traversal", "walk": "Walk", "interpolation": "Interpolation"}
 
@@ -49,6 +50,8 @@ def panel(found: Checkpoint | CrossModal) -> None:
 
     with st.container(key="taking", width=900):
         _whole(found.run)
+        if (found.run.path / "metrics.jsonl").is_file():
+            _curves(found.run)
         _page(found.run)
         _codes(found)
         if isinstance(found, Checkpoint):
@@ -63,6 +66,16 @@ def _whole(run: Run) -> None:
               "limits, with what was published beside them."):
         sending.zipped([run], f"taking-{run.id}")
         sending.carded(run, f"taking-{run.id}")
+
+
+def _curves(run: Run) -> None:
+    from vaecore.sharing.tensorboard import NEEDED, zipped_events
+
+    with _row("Curves for TensorBoard", "Event files in a zip, to unpack into its `--logdir`."):
+        if _installed("tensorboardX"):
+            _button("TensorBoard", lambda: zipped_events(run), run, "-tensorboard", ".zip")
+        else:
+            st.caption(NEEDED)
 
 
 def _page(run: Run) -> None:

@@ -5,7 +5,7 @@ A `key` names it in the session: there it is noted that it was stopped from here
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import streamlit as st
 
@@ -13,6 +13,7 @@ from pages.shared import changing
 from pages.shared.words import duration, escaped
 from vaecore.files import trouble
 from vaecore.lab import LabError
+from vaecore.lab.background import reached
 from vaecore.lab.task import Progress, Task
 from vaecore.store import StoreError
 
@@ -56,6 +57,19 @@ def running(task: Task, key: str, now: Progress, *, of: str = "", label: str, bu
         st.markdown(f"for {duration(now.seconds)}{of}", width="content")
         changing.button(label, key=button, icon=":material/stop:", on_click=stop, args=(task, key), disabled=stopping,
                         help=help)
+
+
+def watch(task: Task, key: str, button: str, words: Callable[[str, float], str]) -> None:
+    """How far one is that keeps nothing when it is stopped; the whole page again when it has ended.
+
+    `words` tell of a part and its share; call it in a fragment that runs every second.
+    """
+    now = task.progress()
+    if not now.running:
+        st.rerun()
+    part, share = reached(now.lines) or ("", 0.0)
+    st.progress(share, words(part, share))
+    running(task, key, now, label="Stop", button=button, help="Nothing of it is kept then.")
 
 
 def ended(key: str, last: Progress, *, good: bool, said: str = "") -> None:

@@ -70,14 +70,8 @@ def offer(checkpoint: Checkpoint) -> None:
 
 
 def _fitting(run: Run) -> None:
-    """How far it is; the whole page again when it has ended."""
-    job = background.fitting_prior(run)
-    now = job.progress()
-    if not now.running:
-        st.rerun()
-    step, share = background.reached(now.lines) or ("", 0.0)
-    st.progress(share, f"{FITTING[step]}: {share:.0%}" if step in FITTING else "Getting ready …")
-    task.running(job, _key(run), now, label="Stop", button="fit-prior-stop", help="Nothing of it is kept then.")
+    task.watch(background.fitting_prior(run), _key(run), "fit-prior-stop",
+               lambda step, share: f"{FITTING[step]}: {share:.0%}" if step in FITTING else "Getting ready …")
 
 
 def _refusal(run: Run) -> str:

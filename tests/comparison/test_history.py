@@ -11,7 +11,7 @@ import pytest
 
 from vaecore.comparison.columns import metrics_of
 from vaecore.comparison.history import (
-    Record,
+    History,
     clocks,
     curves_table,
     error_panels,
@@ -25,7 +25,7 @@ from vaecore.store import Run
 
 
 def made(folder: Path, steps: int = 10, *, parent: dict[str, Any] | None = None, has_kl: bool = True,
-         seconds: bool = True) -> Record:
+         seconds: bool = True) -> History:
     """A run of ten steps an epoch and a second every two steps, evaluated at every fifth."""
     folder.mkdir(parents=True)
     (folder / "about.json").write_text(json.dumps({"parent": parent, "has_kl": has_kl}))

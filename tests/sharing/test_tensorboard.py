@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import struct
+import zipfile
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 
 from tests.cli.test_cli import call, refused
+from vaecore.sharing.tensorboard import zipped_events
 from vaecore.store import Metrics, Run
 
 pytest.importorskip("tensorboardX")
@@ -44,6 +47,11 @@ def test_the_numbers_are_those_of_the_run(tmp_path: Path) -> None:
         told = found[f"train/{column}"]
         assert [step for step, _, _ in told] == metrics.steps["step"]
         assert np.array_equal(np.float32([value for _, _, value in told]), np.float32(metrics.steps[column]))
+    with zipfile.ZipFile(io.BytesIO(zipped_events(run))) as archive:  # what the page's button gives
+        [name] = archive.namelist()
+        assert name.startswith("gallery-vae-binary/events.out.tfevents.")
+        archive.extractall(tmp_path / "page")
+    assert read(tmp_path / "page" / "gallery-vae-binary").keys() == found.keys()
     evaluations = metrics.evaluations
     assert [step for step, _, _ in found["validation/elbo"]] == [line["step"] for line in evaluations]
     assert np.array_equal(np.float32([value for _, _, value in found["validation/elbo"]]),

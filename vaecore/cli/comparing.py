@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table as Printed
 
 from vaecore.cli.looking import check_no_table, save, stacked
-from vaecore.cli.printing import JsonOption, ScaleOption, StoreOption, err, out, say, store_at, writable
+from vaecore.cli.printing import Head, JsonOption, ScaleOption, StoreOption, err, lines, out, say, store_at, writable
 from vaecore.schema import problem
 from vaecore.store import Run, StoreError
 from vaecore.tables import Table
@@ -109,12 +108,7 @@ def _print(table: Table) -> None:
     """A table on a terminal, its notes below."""
     out.print(table.title)
     if table.rows:
-        printed = Printed(box=None, pad_edge=False)
-        for place, column in enumerate(table.columns):
-            printed.add_column(column.heading, no_wrap=place == 0)
-        for row in table.said():
-            printed.add_row(*row)
-        out.print(printed)
+        lines([Head(column.heading, whole=place == 0) for place, column in enumerate(table.columns)], table.said())
     for note in table.notes:
         out.print(note, highlight=False)
     out.print()

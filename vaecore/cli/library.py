@@ -8,10 +8,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table as Lines
 
 from vaecore import lab
-from vaecore.cli.printing import WRONG, JsonOption, RunArgument, StoreOption, err, out, say, store_at
+from vaecore.cli.printing import WRONG, Head, JsonOption, RunArgument, StoreOption, err, lines, out, say, store_at
 from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
@@ -75,16 +74,13 @@ def runs(query: Annotated[list[str] | None, typer.Argument(
         return say([], False, f"No run in {here.root}. `vaecore train --preset vae-mnist` makes one." if not every else
                    f"None of {len(every)} runs is so. Without the query, `vaecore runs` lists those that are not "
                    "archived.")
-    lines = Lines(box=None, pad_edge=False)
     numeric = [any(isinstance(shown.cell(row, column.key).value, int | float) for row in shown.rows)
                for column in shown.columns]
-    for place, column in enumerate(shown.columns):
-        lines.add_column(column.title, no_wrap=numeric[place] or column.key in WHOLE,
-                         justify="right" if numeric[place] else "left")
-    for row, said in zip(shown.rows, shown.said(), strict=True):
-        lines.add_row(*[f"{words} ≠" if shown.cell(row, column.key).note.startswith("Other ") else
-                        "" if words == "–" else words for column, words in zip(shown.columns, said, strict=True)])
-    out.print(lines)
+    lines([Head(column.title, number, number or column.key in WHOLE)
+           for column, number in zip(shown.columns, numeric, strict=True)],
+          [[f"{words} ≠" if shown.cell(row, column.key).note.startswith("Other ") else "" if words == "–" else words
+            for column, words in zip(shown.columns, said, strict=True)]
+           for row, said in zip(shown.rows, shown.said(), strict=True)])
     for note in shown.notes:
         out.print(f"≠ {note}", highlight=False)
     for one in found:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.progress import Progress
-from rich.table import Table
 
 from vaecore.cli.printing import (
     DataPathOption,
+    Head,
     JsonOption,
     RunArgument,
     ScaleOption,
     StoreOption,
     err,
+    lines,
     out,
     say,
     shown,
@@ -86,12 +87,11 @@ def diagnose(
         out.print(f"{name}: {part['active']} of {size} dimension{'s' * (size != 1)} active, rate {part['rate']:.3f}, "
                   f"mutual information {mi['mutual_information']:.3f} nats (in minibatches of {mi['batch_size']}: "
                   f"{mi['minibatch']:.3f}), KL(q(z)||p(z)) {aggregate_words(mi)}", highlight=False)
-        rows = Table("dimension", *(["KL"] if kl else []), "variance of means", "spread of model means",
-                     "of encoder means", "correlation")
         columns = [*(["kl"] if kl else []), "code_variance", "model_spread", "inference_spread"]
-        for d in sorted(range(size), key=lambda d: -part[columns[0]][d]):
-            rows.add_row(str(d), *(shown(float(part[column][d])) for column in columns), shown(part["correlation"][d]))
-        out.print(rows)
+        lines([Head(title, right=True) for title in ("dimension", *(["KL"] if kl else []), "variance of means",
+                                                     "spread of model means", "of encoder means", "correlation")],
+              [[str(d), *(shown(float(part[column][d])) for column in columns), shown(part["correlation"][d])]
+               for d in sorted(range(size), key=lambda d: -part[columns[0]][d])])
         if not kl:
             out.print("its prior has no KL by dimension: it is one number for the whole latent", highlight=False)
     out.print(f"at its last evaluation {WORDS[told.state]}: {' '.join(told.sentences)}", highlight=False, markup=False)

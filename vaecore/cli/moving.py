@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.table import Table
 
 from vaecore.cli.looking import save
 from vaecore.cli.printing import (
+    Head,
     JsonOption,
     RunArgument,
     ScaleOption,
     StoreOption,
-    out,
+    lines,
     rounded,
     say,
     store_at,
@@ -105,12 +105,13 @@ def directions(run: RunArgument,
     _picture_of(c, base, list(local.moves), output, scale)
     if as_json:
         return say({"at": base.tolist(), "metric": metric_of(c), "directions": local.facts()}, True, "")
-    table = Table("direction", "singular value", "one unit moves the code by", "its largest components")
+    rows = []
     for each, vector in zip(local.facts(), local.vectors, strict=True):
         largest = [d for d in np.argsort(-np.abs(vector), kind="stable")[:3] if abs(vector[d]) >= 0.1]
-        table.add_row(each["name"], f"{rounded(each['value'])}", f"{rounded(each['step'])}",
-                      ", ".join(f"{vector[d]:+.2f} z{d}" for d in largest))
-    out.print(table)
+        rows.append([each["name"], f"{rounded(each['value'])}", f"{rounded(each['step'])}",
+                     ", ".join(f"{vector[d]:+.2f} z{d}" for d in largest)])
+    lines([Head("direction", whole=True), Head("singular value", right=True),
+           Head("one unit moves the code by", right=True), Head("its largest components")], rows)
 
 
 def metric_of(c: Checkpoint) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.console import Console
@@ -54,13 +54,28 @@ def say(facts: Any, as_json: bool, text: str) -> None:
         out.print(text, highlight=False, markup=False)
 
 
-def table(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> None:
+class Head(NamedTuple):
+    """A column of what is printed: its title, whether numbers stand in it, and whether it is never broken."""
+
+    title: str
+    right: bool = False
+    whole: bool = False
+
+
+def lines(heads: Iterable[Head], rows: Iterable[Sequence[str]]) -> None:
+    """Rows of words in columns, as every command prints them."""
     table = Table(box=None, pad_edge=False)
-    for index, title in enumerate(columns.values()):
-        table.add_column(title, no_wrap=index == 0, justify="left" if index < 4 else "right")
+    for head in heads:
+        table.add_column(head.title, no_wrap=head.whole, justify="right" if head.right else "left")
     for row in rows:
-        table.add_row(*[shown(row.get(name)) for name in columns])
+        table.add_row(*row)
     out.print(table)
+
+
+def table(rows: Iterable[dict[str, Any]], columns: dict[str, str]) -> None:
+    """Facts in the columns named, four of words and then numbers."""
+    lines([Head(title, place >= 4, place == 0) for place, title in enumerate(columns.values())],
+          [[shown(row.get(name)) for name in columns] for row in rows])
 
 
 def shown(value: Any) -> str:

@@ -9,11 +9,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from vaecore import lab
 from vaecore.cli import placing
-from vaecore.cli.printing import FAILED, JsonOption, StoreOption, err, out, say, store_at
+from vaecore.cli.printing import FAILED, Head, JsonOption, StoreOption, err, lines, out, say, store_at
 
 if TYPE_CHECKING:
     from vaecore.studies import Result, Study
@@ -35,11 +34,9 @@ def list_claims(store: StoreOption = None, as_json: JsonOption = False) -> None:
                      "date": result.date if result else ""})
     if as_json:
         return say(rows, True, "")
-    table = Table("claim", "verdict", "CPU minutes", "date", "title")
-    for row in rows:
-        table.add_row(*(f"{value:g}" if isinstance(value := row[column], float) else str(value)
-                        for column in ("claim", "verdict", "minutes", "date", "title")))
-    out.print(table)
+    columns = {"claim": "claim", "verdict": "verdict", "minutes": "CPU minutes", "date": "date", "title": "title"}
+    lines([Head(title, name == "minutes", name != "title") for name, title in columns.items()],
+          [[f"{value:g}" if isinstance(value := row[name], float) else str(value) for name in columns] for row in rows])
 
 
 @claims.command("run")
@@ -159,8 +156,6 @@ def _known(name: str, there: dict[str, Any], command: str) -> None:
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row))
-    table = Table(*names)
-    for row in rows:
-        table.add_row(*(f"{value:.4g}" if isinstance(value := row.get(name, ""), float) else str(value)
-                        for name in names))
-    out.print(table)
+    lines([Head(name, whole=place == 0) for place, name in enumerate(names)],
+          [[f"{value:.4g}" if isinstance(value := row.get(name, ""), float) else str(value) for name in names]
+           for row in rows])

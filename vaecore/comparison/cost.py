@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vaecore.evaluate.kept import results
+from vaecore.evaluate.kept import newest
 from vaecore.evaluate.parts.cost import Cost as Measured
 from vaecore.evaluate.results import Better, finite
 from vaecore.library.headline import Summary
@@ -69,7 +69,8 @@ def cost(run: Run) -> Cost:
         told = Recorded.kept(run.summary())
     except StoreError:
         told = Recorded()
-    measured = next((found for each in reversed(results(run)) if (found := each.of(Measured))), None)
+    evaluated = newest(run, Measured)
+    measured = evaluated.of(Measured) if evaluated else None
     weights = run.weights.stat().st_size if run.weights.is_file() else None
     seconds = finite(told.seconds)
     return Cost(run.id, seconds, finite(told.cpu_seconds), told.step, told.device, told.threads, told.parameters,

@@ -36,7 +36,7 @@ class Snapshots:
 
 
 @dataclass(frozen=True, eq=False)
-class Record:
+class History:
     """metrics.jsonl up to some moment, as arrays. A new one is made when the file has changed, and only then."""
 
     run: Run
@@ -109,7 +109,7 @@ def evaluated(metrics: Metrics) -> list[dict[str, float]]:
     return rows
 
 
-def clocks(records: Mapping[str, Record]) -> dict[str, Clock]:
+def clocks(records: Mapping[str, History]) -> dict[str, Clock]:
     """The clock of each. Of a run that others of them were forked from, 0 of relative steps is where they left it.
 
     Where they left it at several steps there is no such place, and its own beginning stays 0.
@@ -131,7 +131,8 @@ def forked(run: Run) -> tuple[str, int] | None:
     return (name, step) if isinstance(name, str) and type(step) is int and step >= 0 else None
 
 
-def with_parents(charts: Iterable[Panel], records: Mapping[str, Record], parents: Mapping[str, Record]) -> list[Panel]:
+def with_parents(charts: Iterable[Panel], records: Mapping[str, History], parents: Mapping[str, History]
+                 ) -> list[Panel]:
     """The charts, with what parents were up to where each fork left them, in the fork's colour.
 
     `parents` by the names of forks. A parent that is itself among `records` has its own line.
@@ -151,7 +152,7 @@ def with_parents(charts: Iterable[Panel], records: Mapping[str, Record], parents
     return found
 
 
-def panels(records: Mapping[str, Record], *, more: bool = False) -> list[Panel]:
+def panels(records: Mapping[str, History], *, more: bool = False) -> list[Panel]:
     """The charts of training, every run in each: training solid, validation dashed."""
     with_kl = {name: record for name, record in records.items() if not record.no_kl}
     charts = [
@@ -203,7 +204,7 @@ def panels(records: Mapping[str, Record], *, more: bool = False) -> list[Panel]:
     return _levelled(charts, records)
 
 
-def error_panels(records: Mapping[str, Record]) -> list[Panel]:
+def error_panels(records: Mapping[str, History]) -> list[Panel]:
     """The chart of the reconstruction's error, which models of unlike likelihoods share; none where none has one."""
     errors = _validation(records, "mse", dashed=True)
     help = ("Mean squared error of the reconstruction on the validation set, for each pixel or number. Lower is "
@@ -211,7 +212,7 @@ def error_panels(records: Mapping[str, Record]) -> list[Panel]:
     return _levelled([Panel("MSE", errors, "", help)] if errors else [], records)
 
 
-def latent_panels(records: Mapping[str, Record]) -> list[Panel]:
+def latent_panels(records: Mapping[str, History]) -> list[Panel]:
     """The charts of what the latent code is used for, on the validation set; those of nothing are left out."""
     same = "Estimated on up to 2,000 observations of the validation set."
     charts = [
@@ -236,7 +237,7 @@ def latent_panels(records: Mapping[str, Record]) -> list[Panel]:
 TOLD = {"ELBO": "elbo", "log p(x)": "log_p", "log p(x|z)": "log_p_given_z"}  # numbers of unlike kinds in a table
 
 
-def curves_table(records: Mapping[str, Record]) -> Table:
+def curves_table(records: Mapping[str, History]) -> Table:
     """Every step and every evaluation of runs, nothing thinned: a row each.
 
     Epochs and seconds of training of steps between two evaluations are interpolated, as the charts have them; empty
@@ -273,13 +274,13 @@ def curves_table(records: Mapping[str, Record]) -> Table:
                     for name in ("step", "epoch", "seconds", *names))], rows)
 
 
-def way(name: str, record: Record) -> Path:
+def way(name: str, record: History) -> Path:
     """The way of a run through the plane of rate and distortion: a point for each evaluation that has a KL."""
     steps, rate = record.evaluated("kl")
     return Path(name, name, steps, rate, record.evaluations["reconstruction"][~np.isnan(record.evaluations["kl"])])
 
 
-def aggression(records: Mapping[str, Record]) -> list[str]:
+def aggression(records: Mapping[str, History]) -> list[str]:
     """For each aggressive run, a sentence on how long its encoder was."""
     sentences = []
     for name, record in records.items():
@@ -330,12 +331,12 @@ def _seconds(line: dict[str, Any]) -> dict[str, float]:
     return {"seconds": float(line["seconds"])}
 
 
-def recorded(run: Run, metrics: Metrics) -> Record:
+def recorded(run: Run, metrics: Metrics) -> History:
     """The metrics read so far as arrays."""
     rows = evaluated(metrics)
     columns = {name: np.array([row.get(name, np.nan) for row in rows], float) for name in EVALUATED}
     names, steps, values = _dimensions(metrics.evaluations)
-    return Record(run, metrics, {name: np.array(metrics.steps.get(name, []), float) for name in STEP_COLUMNS}, columns,
+    return History(run, metrics, {name: np.array(metrics.steps.get(name, []), float) for name in STEP_COLUMNS}, columns,
                   names, steps, values, list(metrics.snapshots))
 
 
@@ -390,18 +391,18 @@ def _classes(labels: object, points: int) -> np.ndarray | None:
 # -- series ----------------------------------------------------------------------------------------
 
 
-def _training(records: Mapping[str, Record], column: str, sign: int = 1) -> list[Series]:
+def _training(records: Mapping[str, History], column: str, sign: int = 1) -> list[Series]:
     return [Series("training", record.steps["step"], sign * record.steps[column], run=name)
             for name, record in records.items()]
 
 
-def _validation(records: Mapping[str, Record], name: str, *, step: bool = False, dashed: bool = False,
+def _validation(records: Mapping[str, History], name: str, *, step: bool = False, dashed: bool = False,
                 sign: int = 1) -> list[Series]:
     there = ((run, *record.evaluated(name)) for run, record in records.items())
     return [Series("validation", x, sign * y, run=run, dashed=dashed, step=step) for run, x, y in there if len(x)]
 
 
-def _levelled(charts: list[Panel], records: Mapping[str, Record]) -> list[Panel]:
+def _levelled(charts: list[Panel], records: Mapping[str, History]) -> list[Panel]:
     """What was solved at once, as a closed form is, as a level to hold the others against."""
     last = max([float(steps[-1]) for record in records.values() if len(steps := record.evaluations["step"])],
                default=0.0)
@@ -414,25 +415,25 @@ def _levelled(charts: list[Panel], records: Mapping[str, Record]) -> list[Panel]
         if line.run in solved and len(line.x) == 1 else line for line in chart.series]) for chart in charts]
 
 
-def _both(records: Mapping[str, Record], column: str, *, sign: int = 1, validation_sign: int = 1) -> list[Series]:
+def _both(records: Mapping[str, History], column: str, *, sign: int = 1, validation_sign: int = 1) -> list[Series]:
     """Training, and validation dashed, each in the sign that its numbers are to be shown in."""
     return [*_training(records, column, sign), *_validation(records, column, dashed=True, sign=validation_sign)]
 
 
-def _weighted(records: Mapping[str, Record]) -> list[Series]:
+def _weighted(records: Mapping[str, History]) -> list[Series]:
     """The importance-weighted bound: the negative loss where beta is 1, and validation dashed."""
     whole = {name: record.steps["beta"] == 1 for name, record in records.items()}
     return [*(Series("training", record.steps["step"][whole[name]], -record.steps["loss"][whole[name]], run=name)
               for name, record in records.items()), *_validation(records, "bound", dashed=True)]
 
 
-def _under(records: Mapping[str, Record], name: str, limit: str) -> list[Series]:
+def _under(records: Mapping[str, History], name: str, limit: str) -> list[Series]:
     """Each run's estimate and, level, the logarithms of the counts that no estimate can exceed."""
     counts = sorted({count for record in records.values() for count in record.evaluated(limit)[1] if count > 1})
     return _with_ceilings(_validation(records, name), {f"log {count:,.0f}": np.log(count) for count in counts})
 
 
-def _active(records: Mapping[str, Record]) -> list[Series]:
+def _active(records: Mapping[str, History]) -> list[Series]:
     sizes = sorted({len(record.names) for record in records.values() if record.names})
     return _with_ceilings(_validation(records, "active", step=True), {f"of {size}": size for size in sizes})
 
@@ -443,7 +444,7 @@ def _with_ceilings(lines: list[Series], ceilings: Mapping[str, float]) -> list[S
                     for label, value in ceilings.items() if len(ends)]
 
 
-def _turns(records: Mapping[str, Record]) -> list[Series]:
+def _turns(records: Mapping[str, History]) -> list[Series]:
     lines = []
     for run, record in records.items():
         steps, updates = record.evaluated("encoder_updates")

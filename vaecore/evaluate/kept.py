@@ -14,6 +14,7 @@ from vaecore import permission
 from vaecore.evaluate.evaluation import Evaluation
 from vaecore.evaluate.meaning import explained
 from vaecore.evaluate.parts import PARTS
+from vaecore.evaluate.results import Result
 from vaecore.evaluate.settings import Settings
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.schema import ConfigError, parse
@@ -58,6 +59,11 @@ def evaluations(run: Run) -> list[Facts]:
 def results(run: Run) -> list[Evaluation]:
     """Evaluations kept beside a run as results, each part read as it is declared."""
     return [Evaluation.read(facts) for facts in evaluations(run)]
+
+
+def newest(run: Run, part: type[Result]) -> Evaluation | None:
+    """The newest evaluation of `run` that found this part; None where none has."""
+    return next((each for each in reversed(results(run)) if each.of(part) is not None), None)
 
 
 def keep(run: Run, result: Facts, values: Points | None = None) -> Path:

@@ -7,7 +7,10 @@ keeps scalars as float32. No torch.
 from __future__ import annotations
 
 import importlib.util
+import io
 import math
+import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,16 @@ MOST_MODALITIES = 100  # and latents, of one evaluation
 
 class NotWritten(StoreError):
     """Event files that cannot be written; the message says why."""
+
+
+def zipped_events(run: Run) -> bytes:
+    """The same as a zip to unpack into TensorBoard's `--logdir`; raises `NotWritten`."""
+    with tempfile.TemporaryDirectory() as folder:
+        target, file = event_files(run, Path(folder)), io.BytesIO()
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+            for path in sorted(target.rglob("*")):
+                archive.write(path, path.relative_to(folder))
+    return file.getvalue()
 
 
 def event_files(run: Run, folder: Path) -> Path:

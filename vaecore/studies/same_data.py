@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vaecore.config import RunConfig, changed, preset
-from vaecore.evaluate.kept import results
+from vaecore.evaluate.kept import newest
 from vaecore.evaluate.parts.coherence import Judged
 from vaecore.studies.base import Study
 from vaecore.studies.exhibit import ELBO, Column, Exhibit, Table
@@ -32,7 +32,8 @@ def of_runs(members: Sequence[Member]) -> Exhibit | None:
         return None
     rows, missing = [], []
     for member in ended:
-        found = next((judged for facts in reversed(results(member.run)) if (judged := facts.of(Judged))), None)
+        facts = newest(member.run, Judged)
+        found = facts.of(Judged) if facts else None
         if found is None:
             missing.append(member.run.id)
         rows.append({"Run": member.run.id, "ELBO": member.bound, **crossings(found),

@@ -63,6 +63,9 @@ def test_what_is_none_is_refused_with_the_reason(run: Run) -> None:
     assert get("/album/drawn?from=3").status == 409
     (run.path / album.FILE).write_bytes(b"nothing\n")
     assert get("/album/drawn").status == get("/film/drawn").status == 409
+    for address, remedy in (("/album/nobody", "Choose another"), ("/album/drawn?from=x", "Leave it out"),
+                            ("/film/drawn?as=exe", "Leave it out"), ("/film/drawn", "Copy the run again")):
+        assert remedy in json.loads(get(address).content)["reason"], address
 
 
 def test_a_film_has_a_frame_for_each_step_and_rests_at_its_end(run: Run) -> None:

@@ -32,7 +32,7 @@ def written(folder: Path, *lines: object) -> Run:
     return Run(folder)
 
 
-def titles(record: charts.Record, **options: bool) -> list[str]:
+def titles(record: charts.History, **options: bool) -> list[str]:
     return [panel.title for panel in charts.panels({"run": record}, **options)]
 
 

@@ -206,6 +206,17 @@ def test_what_cannot_be_stacked_is_said_in_words(why: str) -> None:
     assert words in tried(given).why
 
 
+def test_what_torch_refuses_is_said_in_our_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own words are the cause, which is told in the log alone."""
+    def refused(_: Stack) -> None:
+        raise RuntimeError("vmap: aten::add_(self, *extra_args) is not possible")
+
+    monkeypatch.setattr(Stack, "_traced", refused)
+    with pytest.raises(Unstackable, match="VAE with these choices cannot be computed for several") as said:
+        Stack(courses(configs(FAMILIES["vae of the optimal variance"])))
+    assert "vmap" not in str(said.value) and "vmap" in str(said.value.__cause__)
+
+
 def test_a_stacked_loss_that_is_not_the_own_one_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """As of a family that keeps a number of its seed in Python: the rest of the stack would train with that of one."""
     from vaecore.models.single.vae import VAE

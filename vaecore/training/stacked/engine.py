@@ -62,8 +62,8 @@ class Stack:
         except Unstackable:
             raise
         except Exception as error:  # whatever vmap, torch.fx and copying a model refuse
-            raise Unstackable(f"{_title(self.courses[0])} cannot be computed for several models at once "
-                              f"({_line(error)})") from error
+            raise Unstackable(f"{_title(self.courses[0])} with these choices cannot be computed for several models at "
+                              "once: they take as many steps one by one, and find the same") from error
 
     def _make(self, *, gain: bool) -> None:
         first = self.courses[0]
@@ -366,7 +366,3 @@ def _copy(generator: torch.Generator) -> torch.Generator:
 
 def _title(course: Course) -> str:
     return course.config.model.title
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -41,7 +41,8 @@ class _Members:
                 try:
                     self._stacked()
                 except Unstackable as error:
-                    self._one_by_one(str(error))
+                    cause = " ".join(str(error.__cause__ or "").split())[:200]  # for who develops, in the log alone
+                    self._one_by_one(f"{error}{f' ({cause})' * bool(cause)}")
             self._one_by_one("")
         finally:
             for open_files in self.open.values():
