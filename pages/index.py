@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.components import serve
 from pages.components.serve import component
-from pages.shared import address, tour, warm
+from pages.shared import address, charts, tour, warm
 from pages.shared.access import gate
 from pages.shared.checkpoints import CROSS_MODAL, FAMILIES, LATENT_MAP, SENTENCES, TRAVERSE, VIDEO
 
@@ -54,9 +54,9 @@ page = st.navigation(
     position="top",
 )
 st.html(Path(__file__).parent / "shared" / "theme.css")
-component("talk")(key="talk")
+component("talk")(key=charts.TALK, data={"scenes": serve.below("talk"), "zoom": charts.zoom()},
+                  on_zoom_change=lambda: None)
 component("address")(key="address")  # before the page, which may stop: it keeps one entry of Back a page
-component("keep")(key="keep", data={"talk": serve.below("talk")})  # the key k makes a scene of what is in sight
 tour.bar()
 address.enter(page.url_path)
 page.run()

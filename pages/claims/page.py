@@ -170,10 +170,11 @@ def tally(results: dict[str, Result | None]) -> str:
 
 def page() -> None:
     """The counts, a filter, and a card for each claim; one that the address asks for comes first and open."""
-    st.title("Claims", anchor=False)
-    st.markdown("What papers on variational autoencoders say, tried here. Each claim has an experiment that could "
-                "refute it and a rule that was fixed beforehand; the result is kept whichever way it comes out.",
-                width=900)
+    with st.container(key="head"):
+        st.title("Claims", anchor=False)
+        st.markdown("What papers on variational autoencoders say, tried here. Each claim has an experiment that could "
+                    "refute it and a rule that was fixed beforehand; the result is kept whichever way it comes out.",
+                    width=900)
     with st.spinner("Getting ready …"):
         from vaecore.studies import CLAIMS, kept  # (brings torch, which takes seconds when it is the first time)
     results = {name: kept(store(), name) for name in CLAIMS}

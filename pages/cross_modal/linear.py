@@ -10,6 +10,7 @@ import streamlit as st
 from pages.cross_modal.state import colours, key, stamp
 from pages.shared import pictures
 from pages.shared.bars import bar, plain, signed
+from pages.shared.charts import chart
 from pages.shared.palette import BLUE, GREY, ORANGE, see_through
 from vaecore.evaluate.results import percent
 from vaecore.memory import held
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from vaecore.arrays import Numbers
     from vaecore.explore.crossmodal import CrossModal
 
-STILL = {"displayModeBar": False, "responsive": True}
 TOP = 10  # features of a modality
 PARTS = {"joint": "What all modalities have in common.", "individual": "What a modality has for itself.",
          "scores": "What the shared scores explain.", "residual": "What is left."}
@@ -77,7 +77,7 @@ def scatter(checkpoint: CrossModal, scores: np.ndarray, across: int, up: int) ->
     figure = scores_figure(scores[:, across], scores[:, up], checkpoint.labels, across=f"component {across + 1}",
                            up=f"component {up + 1}", names=checkpoint.known,
                            row="sample" if checkpoint.in_sample else "test sample")
-    st.plotly_chart(figure, key=key("scores", checkpoint), config=STILL, alt="Scores of the test samples by class")
+    chart(figure, key=key("scores", checkpoint), alt="Scores of the test samples by class")
     st.caption(f"All {len(scores):,} samples, on which the method was fitted: in-sample." if checkpoint.in_sample else
                f"The {len(scores)} test samples that travel with this run.")
 

@@ -39,7 +39,8 @@ def bench(checkpoint: CrossModal) -> None:
     """The switches and what comes of them."""
     count, temperature, seed = switchboard.toolbar(checkpoint)
     facts = newest(checkpoint.run, Judged)
-    board = switchboard.board(checkpoint, count, temperature, seed, facts.of(Judged) if facts else None)
+    with st.container(key="board"):
+        board = switchboard.board(checkpoint, count, temperature, seed, facts.of(Judged) if facts else None)
     said(checkpoint, board, temperature)
     views(checkpoint, board.given, facts)
 
@@ -79,11 +80,12 @@ def views(checkpoint: CrossModal, given: dict[str, Tensor], facts: Evaluation | 
         tabs |= {"Swap": lambda: swap.exchange(checkpoint), "Private and shared": lambda: swap.moves(checkpoint)}
     tabs["Coherence"] = lambda: coherence(checkpoint, facts)
     tabs["Take it with you"] = lambda: taking.panel(checkpoint)
-    opened = st.tabs(list(tabs), key=key("view", checkpoint), on_change="rerun",
-                     default=moving.TAB if moving.linked() else None)
+    wanted = st.query_params.get("view")  # by a link
+    first = wanted if wanted in tabs else moving.TAB if moving.linked() else None
+    opened = st.tabs(list(tabs), key=key("view", checkpoint), on_change="rerun", default=first)
     for tab, draw in zip(opened, tabs.values(), strict=True):
         if tab.open:
-            with tab:
+            with tab, st.container(key="opened"):
                 draw()
 
 

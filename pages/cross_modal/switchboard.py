@@ -97,7 +97,8 @@ def switch(checkpoint: CrossModal, name: str, card: st.delta_generator.DeltaGene
         st.session_state[place] = STATES[first_states(checkpoint)[name]]
     beside = across(checkpoint) == 2  # else all of them beneath, as some names are too long
     with card, st.container(horizontal=beside, vertical_alignment="center" if beside else "top", gap="small",
-                            horizontal_alignment="distribute" if beside else "left"):
+                            horizontal_alignment="distribute" if beside else "left",
+                            key=f"switch-{name}"):
         st.html(f'<div title="{html.escape(STATE_HELP)}" style="display:flex;align-items:center;gap:.55rem">'
                 f'<span style="width:.95rem;height:.95rem;border-radius:50%;background:{tint}"></span>'
                 '<strong style="font-size:1.35rem;overflow-wrap:anywhere">'

@@ -192,7 +192,8 @@ def shipped(study: Study) -> None:
         st.page_link("claims/page.py", label=f"Claim {study.id}", icon=":material/fact_check:",
                      query_params={"claim": study.id}, help="What the paper says, the rule and the verdict.")
     if exhibit := study.exhibit(result):
-        studies.show(exhibit, key=study.id)
+        with st.container(key="exhibit"):
+            studies.show(exhibit, key=study.id)
     else:
         st.info(f"The kept result of {study.id} has nothing to draw. Start the trainings above.",
                 icon=":material/labs:")
@@ -207,7 +208,8 @@ def watch(study: Study, series: Series, polling: bool) -> None:
     if runs:
         states_row(series, runs)
     if exhibit := exhibit_of(series, runs):
-        studies.show(exhibit, key=series.name)
+        with st.container(key="exhibit"):
+            studies.show(exhibit, key=series.name)
     elif polling and series.seconds:
         st.info("It starts in some seconds.", icon=":material/hourglass_top:")
     else:
@@ -250,13 +252,16 @@ def choose(names: Mapping[str, str]) -> str:
 
 def page() -> None:
     """The choice, what it makes, and what came of it."""
-    st.title("Experiments", anchor=False)
-    st.markdown("Several trainings that differ in one thing, started together and looked at side by side.")
+    head = st.container(key="head")
+    with head:
+        st.title("Experiments", anchor=False)
+        st.markdown("Several trainings that differ in one thing, started together and looked at side by side.")
     if toast := st.session_state.pop("experiments:toast", None):
         st.toast(toast, icon=":material/check_circle:")
     with st.spinner("Getting ready …"):
         from vaecore.studies import EXPERIMENTS  # (brings torch, which takes seconds the first time)
-    study = EXPERIMENTS[choose({name: each.topic for name, each in EXPERIMENTS.items()})]
+    with head:
+        study = EXPERIMENTS[choose({name: each.topic for name, each in EXPERIMENTS.items()})]
     series = study.series
     assert series is not None
     start_row(study, series)

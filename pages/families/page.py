@@ -243,9 +243,10 @@ def enter(there: dict[str, list[Run]]) -> None:
 
 # -- the page --------------------------------------------------------------------------------------
 
-st.title("Families", anchor=False)
-st.markdown("Four ways to model p(x), trained by the same commands on the same data. What does each know exactly, what "
-            "does it cost to infer and to sample, and what is its code good for?", width=900)
+with st.container(key="head"):
+    st.title("Families", anchor=False)
+    st.markdown("Four ways to model p(x), trained by the same commands on the same data. What does each know exactly, "
+                "what does it cost to infer and to sample, and what is its code good for?", width=900)
 with st.spinner("Reading the runs …", show_time=False):
     there = {key: runs for key, runs in groups(with_weights()).items() if view_of(runs[0]) in STILL}
 tell_unreadable(with_weights())

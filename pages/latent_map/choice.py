@@ -34,7 +34,7 @@ class Choice:
 
 def choose(checkpoint: Checkpoint) -> Choice:
     """The pickers, whose choices are in the address."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="map-choice"):
         split = _picked("split", list(SPLITS), "Observations", 165, "Which observations are mapped: a part of the data "
                         "set, or the test observations that travel with the run.", SPLITS.__getitem__)
         methods = [each for each in get_args(Method) if each != "dims" or checkpoint.size > 1]

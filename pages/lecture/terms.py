@@ -49,7 +49,8 @@ def panel(number: int) -> None:
         if (why := without(opened)) is not None:
             st.info(escaped(why), icon=":material/info:")
             return
-        taken_apart(opened, number, trained)
+        with st.container(key=f"taken-apart-{number}", gap="small"):
+            taken_apart(opened, number, trained)
 
 
 def taken_apart(opened: Opened, number: int, trained: bool) -> None:
@@ -124,7 +125,7 @@ def show_pair(opened: Opened, index: int, reckoned: Reckoned) -> None:
     if isinstance(opened, CrossModal) or opened.vector is not None or "z" not in reckoned.codes:
         return
     decoded = opened.decode(reckoned.codes["z"].astype("float32")[None])
-    with st.container(horizontal=True, gap="medium"):
+    with st.container(horizontal=True, gap="medium", key="terms-pair"):
         for picture, words in ((opened.originals([index])[0], "x"), (decoded[0], "decoded from z")):
             with st.container(width=SIDE + 20, gap="xsmall"):
                 pictures.show(on_screen(picture), f"Test observation {index}: {words}", width=SIDE)

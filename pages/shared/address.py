@@ -19,7 +19,7 @@ from typing import Any
 import streamlit as st
 
 KEY = "in-the-address"  # in the session
-EVERYWHERE = ("talk", "tour")  # parameters of every page, which say nothing of what it shows
+EVERYWHERE = ("talk", "tour", "show")  # parameters of every page, which say nothing of what it shows
 TRUTH = {"true": True, "1": True, "false": False, "0": False}
 REACH = 2**53 - 1  # what a browser can count to; a widget refuses more
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import streamlit as st
 
+from pages.shared.charts import chart
 from pages.shared.words import escaped
 from vaecore.evaluate.evaluation import Evaluation
 from vaecore.evaluate.parts import PARTS, title
@@ -43,7 +44,6 @@ from vaecore.evaluate.results import (
     whole,
 )
 
-STILL = {"displayModeBar": False, "responsive": True}
 GIVEN = "Given the label or covariate u of each observation, which its prior reads. "
 Card = Callable[[Any, Evaluation], None]
 CARDS: dict[str, Card] = {}  # of parts that are drawn in a way of their own
@@ -161,8 +161,8 @@ def likelihood(found: Likelihood, facts: Evaluation) -> None:
 
                 from pages.shared.k_curve_figure import k_curve_figure
 
-                st.plotly_chart(k_curve_figure(found.points, found.interval), key="k-curve", config=STILL,
-                                alt="Estimate of log p(x) against the number of importance samples")
+                chart(k_curve_figure(found.points, found.interval), key="k-curve",
+                      alt="Estimate of log p(x) against the number of importance samples")
 
 
 # -- from the declaration --------------------------------------------------------------------------

@@ -15,6 +15,8 @@ CRISP = "image-rendering:pixelated;display:block;width:100%;max-width:{width};he
 ROW = "display:flex;flex-wrap:wrap;align-items:center;gap:.15rem .9rem;margin-bottom:.3rem"
 LABEL = "flex:0 1 {label}rem;min-width:min(100%,{label}rem);line-height:1.25;overflow-wrap:anywhere;opacity:{opacity}"
 STRIP = "flex:1 1 {strip}rem;min-width:0"
+# As wide as is told; in talk mode (`--talk` is 1) as wide as makes all of them seven tenths of the window high.
+WIDE = "calc((1 - var(--talk, 0)) * {width}px + var(--talk, 0) * ({label}rem + {ratio:.3f} * (70vh - {rows} * .3rem)))"
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Labelled:
 
 def show(png: bytes, alt: str, *, width: int) -> None:
     """A PNG at `width` CSS pixels, or as wide as there is room."""
-    st.html(image(png, alt, f"{width}px"))
+    st.html(image(png, alt, WIDE.format(width=width, label=0, ratio=_ratio([png]), rows=0)))
 
 
 def rows(labelled: Sequence[Labelled], alt: str, *, heads: Sequence[str] = (), label: int = 9, width: int = 1100
@@ -48,15 +50,26 @@ def rows(labelled: Sequence[Labelled], alt: str, *, heads: Sequence[str] = (), l
         text = LABEL.format(label=label, opacity=0.55 if row.faded else 1)
         picture = image(row.png, f"{alt}: {row.label}", "none")
         parts.append(f'<div style="{ROW}"><div style="{text}">{words}</div><div style="{strip}">{picture}</div></div>')
-    st.html(f'<div style="max-width:{width}px">{"".join(parts)}</div>')
+    widest = WIDE.format(width=width, label=label + 1, rows=len(labelled), ratio=_ratio([row.png for row in labelled]))
+    st.html(f'<div style="max-width:{widest}">{"".join(parts)}</div>')
 
 
 def image(png: bytes, alt: str, width: str) -> str:
     """The <img> of a PNG. It says its size, so that the page stands still before the picture is there."""
     source = base64.b64encode(png).decode()
-    across, down = (int.from_bytes(png[at:at + 4], "big") for at in (16, 20))
+    across, down = _size(png)
     return (f'<img src="data:image/png;base64,{source}" alt="{html.escape(alt)}" width="{across}" height="{down}" '
             f'decoding="sync" style="{CRISP.format(width=width)}">')
+
+
+def _size(png: bytes) -> tuple[int, int]:
+    across, down = (int.from_bytes(png[at:at + 4], "big") for at in (16, 20))
+    return across, down
+
+
+def _ratio(pngs: Sequence[bytes]) -> float:
+    """Width over height of pictures of equal width, one above the other."""
+    return 1 / max(1e-3, sum(down / across for across, down in map(_size, pngs)))
 
 
 def download(png: bytes | Callable[[], bytes], name: str, *, key: str, label: str = "PNG",

@@ -10,12 +10,12 @@ import numpy as np
 import streamlit as st
 
 from pages.components.water import water
+from pages.shared.charts import chart
 from pages.shared.words import escaped
 
 if TYPE_CHECKING:
     from vaecore.studies.exhibit import Column, Costs, Exhibit, Figure, Grid, Powers, Spreads, Table
 
-STILL = {"displayModeBar": False, "responsive": True}
 UNSETTLED = 1.5  # times its best value: a learned gamma that has not arrived
 MAX_SHOWN = 8  # runs that Compare shows, and evaluations that are offered
 
@@ -129,7 +129,7 @@ def cost_charts(figure: Costs, key: str) -> None:
             with st.container():
                 st.subheader(title, anchor=False, help=help)
                 drawn = cost_figure(data, figure.latent_size, figure.fixed, learned, relative=relative)
-                st.plotly_chart(drawn, key=f"{key}-cost-{relative}", config=STILL, alt=f"{title} against gamma")
+                chart(drawn, key=f"{key}-cost-{relative}", alt=f"{title} against gamma")
     if learned and math.isfinite(where := crossing(data, learned.rate, learned.error)):
         st.markdown(f"**Right of γ′ = {where:.3g} ignoring the code is cheaper** than the solution that learned its γ, "
                     "left as it is. Trained anew with a larger and larger γ, a VAE gives up dimension after "
@@ -139,8 +139,8 @@ def cost_charts(figure: Costs, key: str) -> None:
                    f"error γ = {best:.3g} would cost least. Train it for longer to see it arrive.")
     st.subheader("Active units", anchor=False, help="Latent dimensions in use: those whose posterior mean varies by "
                  "more than 0.01 (in variance) from one observation to the next.")
-    st.plotly_chart(active_figure(data, figure.latent_size, figure.fixed, learned), key=f"{key}-active", config=STILL,
-                    alt="Active units against gamma")
+    chart(active_figure(data, figure.latent_size, figure.fixed, learned), key=f"{key}-active",
+          alt="Active units against gamma")
 
 
 def spread_chart(figure: Spreads, key: str) -> None:
@@ -151,8 +151,8 @@ def spread_chart(figure: Spreads, key: str) -> None:
 
     st.subheader("Does the encoder follow?", anchor=False, help="Standard deviation, over the same sentences, of the "
                  "mean of the model's own posterior p(z|x) and of the mean of the encoder's q(z|x).")
-    st.plotly_chart(spread_figure(figure.points, early=figure.early), key=f"{key}-spreads", config=STILL,
-                    alt="Spread of the encoder's means against that of the model posterior's")
+    chart(spread_figure(figure.points, early=figure.early), key=f"{key}-spreads",
+          alt="Spread of the encoder's means against that of the model posterior's")
     st.caption(f"A line for each training: the open circle is {figure.early}, the full one the end. On the diagonal "
                "the encoder keeps up; on the floor it lags behind the model; at 0 both have collapsed.")
 
@@ -164,5 +164,4 @@ def power_chart(figure: Powers, key: str) -> None:
     from pages.shared.power_figure import power_figure
 
     st.subheader(figure.title, anchor=False, help=figure.help)
-    st.plotly_chart(power_figure(figure), key=f"{key}-powers", config=STILL,
-                    alt=f"{figure.title} against {figure.across}")
+    chart(power_figure(figure), key=f"{key}-powers", alt=f"{figure.title} against {figure.across}")

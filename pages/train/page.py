@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import streamlit as st
 
 from pages.shared import changing, measure, pictures, placing, warm
+from pages.shared.charts import chart
 from pages.shared.checkpoints import store
 from pages.shared.form import draft
 from pages.shared.form.drawing import config_form
@@ -161,8 +162,7 @@ def schedules(plan: Plan) -> None:
         st.caption(f":material/info: {model.title} has no KL: β and what the KL costs are not used.")
         del charts[:-1]
     for name, curve, colour, title in charts:
-        st.plotly_chart(schedule_figure(*curve, title=title, colour=colour), key=f"train-{name}",
-                        config={"displayModeBar": False, "responsive": True}, alt=f"{title} over the epochs")
+        chart(schedule_figure(*curve, title=title, colour=colour), key=f"train-{name}", alt=f"{title} over the epochs")
         if name == "beta" and training.kl.kind in ("free-bits", "free-bits-masked") and plan.config:
             from vaecore.models.capabilities import ChoosesLatentSize
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.shared import hand, pictures
 from pages.shared.bars import bar, plain, signed
+from pages.shared.charts import chart
 from pages.shared.palette import BLUE, ORANGE
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from vaecore.modalities import Vector
 
 IN_SIGHT = 24  # columns; of more those that say most
-STILL = {"displayModeBar": False, "responsive": True}
 MOVES_HELP = ("How much each column changes as this dimension goes from half a unit below the sliders to half a unit "
               "above them: of PCA, FastICA and other linear models the loading, the same everywhere.")
 
@@ -66,7 +66,7 @@ def scores(checkpoint: Checkpoint) -> None:
     codes = checkpoint.encode(slice(None))
     figure = scores_figure(codes[:, across], codes[:, up], checkpoint.labels, across=f"z{across}", up=f"z{up}",
                            names=checkpoint.known, row="row")
-    st.plotly_chart(figure, key=f"scores-{checkpoint.run.id}", config=STILL, alt="Codes of rows by class")
+    chart(figure, key=f"scores-{checkpoint.run.id}", alt="Codes of rows by class")
     st.caption(whose(len(codes), "rows", checkpoint.in_sample))
 
 

@@ -52,7 +52,7 @@ def views(checkpoint: Checkpoint) -> None:
     tabs = st.tabs(list(named), key="view", on_change="rerun", bind="query-params")
     for tab, draw in zip(tabs, named.values(), strict=True):
         if tab.open:
-            with tab:
+            with tab, st.container(key="opened"):
                 draw(checkpoint)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from pages.shared import pictures
+from pages.shared.charts import chart
 from pages.shared.words import escaped
 from pages.traverse import fitting
 from vaecore.memory import held
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
     from vaecore.explore.prior import Components, Overfit, Pair, PriorInputs
 
-STILL = {"displayModeBar": False, "responsive": True}
 PAGE = 40  # inputs in sight
 WRAP = 10  # of them in a row
 DRAWN = 10  # samples of a component or a label
@@ -69,10 +69,12 @@ def panel(checkpoint: Checkpoint) -> None:
     name, says = KINDS.get(_kind(checkpoint), ("p(z)", ""))
     st.markdown(f"**Prior: {name}.** {says}")
     figures(checkpoint)
-    beside(checkpoint, _pair(str(checkpoint.run.path), _stamp(checkpoint), checkpoint))
+    with st.container(key="prior-beside"):
+        beside(checkpoint, _pair(str(checkpoint.run.path), _stamp(checkpoint), checkpoint))
     parts(checkpoint)
     if checkpoint.classes:
-        labels(checkpoint)
+        with st.container(key="prior-labels"):
+            labels(checkpoint)
     fitting.offer(checkpoint)
 
 
@@ -133,14 +135,13 @@ def beside(checkpoint: Checkpoint, both: Pair) -> None:
                 if x == y:
                     st.info("Choose two different dimensions.", icon=":material/info:")
                 else:
-                    st.plotly_chart(plane_figure(both.plane((x, y))), key="prior-plane", config=STILL,
-                                    alt=f"Prior and aggregated posterior in z{x} and z{y}")
+                    chart(plane_figure(both.plane((x, y))), key="prior-plane",
+                          alt=f"Prior and aggregated posterior in z{x} and z{y}")
         with st.container():
             st.subheader("One dimension", anchor=False, help=CURVE_HELP + points)
             with st.container(horizontal=True):
                 one = _dimension("Dimension", checkpoint, order[0], "prior-one")
-            st.plotly_chart(curve_figure(both.curve(one)), key="prior-curve", config=STILL,
-                            alt=f"Densities of z{one}")
+            chart(curve_figure(both.curve(one)), key="prior-curve", alt=f"Densities of z{one}")
     st.caption(f"q(z) is the average over {escaped(both.source)}. The most active dimensions come first.")
 
 
@@ -150,9 +151,11 @@ def parts(checkpoint: Checkpoint) -> None:
 
     found, given = components(checkpoint), inputs(checkpoint)
     if given is not None and found is not None:
-        grid_of_inputs(checkpoint, given, found)
+        with st.container(key="prior-inputs"):
+            grid_of_inputs(checkpoint, given, found)
     if found is not None:
-        component(checkpoint, found, given)
+        with st.container(key="prior-component"):
+            component(checkpoint, found, given)
 
 
 def grid_of_inputs(checkpoint: Checkpoint, given: PriorInputs, found: Components) -> None:

@@ -6,6 +6,7 @@ export const KEYS = [
     ["f", "Full screen for the picture or chart under the pointer, and back"],
     ["l", "The laser pointer's spot"],
     ["d", "Dark or light, in talk mode"],
+    ["w", "The whole page, where a scene shows a part of it, and back"],
     ["k", "Keep this view as a scene of a talk"],
     ["?", "These keys"],
     ["Esc", "Close what lies over the page"],

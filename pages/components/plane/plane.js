@@ -390,7 +390,7 @@ class Paths extends View {
     super(parent, "paths");
     this.legend = make("div", "bar", this.root);
     this.plot = new Plot(this.root, () => this.draw());
-    this.plot.box.style.height = "var(--height)";
+    this.plot.box.style.height = "var(--side)";
     saveButton(make("div", "bar", this.root), () => this.saved());
     this.note = make("div", "note", this.root);
     this.chips = new Map(); // run -> its button

@@ -1,6 +1,8 @@
-// Talk mode, the laser pointer's spot, full screen and the list of keys, on every page. Mounted once by pages/index.py;
-// what it makes hangs at the document and not at its own place, so that neither a rerun nor another page takes it away.
+// Talk mode, the laser pointer's spot, full screen, the list of keys and the way from a view to a scene, on every page.
+// Mounted once by pages/index.py; what it makes hangs at the document and not at its own place, so that neither a rerun nor
+// another page takes it away.
 
+import { flush } from "../lib/address.js";
 import { make } from "../lib/dom.js";
 import { KEYS, keyOf } from "../lib/keys.js";
 import { sizes, talking } from "../lib/talk.js";
@@ -9,19 +11,24 @@ import { enlarge, nextTheme, own } from "./screen.js";
 const ONCE = Symbol.for("latent-lab.talk");
 const ROOT = 17, TEXT = 14; // px: the page's own text, and the smallest text of a component
 const LARGE = 28, LEAST = 24.5; // px that they are in talk mode, in a window as wide as 1920
+const KEY = /^[\w-]+\*?$/; // of a part of the page: a key of Streamlit's as its class has it, or how keys begin
+const REST = 250, NEAR = 0.05; // ms that a window is left in its size, and the part by which it may differ untold
 const EDGE = 6, BELOW = 24; // px: from the upper edge, and beneath the head, within which the pointer rests there
 const GROW = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4h6v2H6v4H4zm10 0h6v6h-2V6h-4zM4 14h2v4h4v2H4z'
   + 'm14 0h2v6h-6v-2h4z"/></svg>';
+const KEEP = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M17 3H7a2 2 0 0 0-2 2v16l7-3 7 3V5a2 2 0 0 0-2-2m0 15-5-2'
+  + '-5 2V5h10z"/></svg>';
 const COLOURS = { text: "text-color", back: "background-color", border: "border-color", primary: "primary-color",
   font: "font" };
 
 const page = document.documentElement;
 
-export default function ({ parentElement }) {
+export default function ({ parentElement, data, setStateValue }) {
   const host = parentElement.getRootNode().host;
   const frame = host?.closest("[data-testid=stElementContainer]");
   if (frame) frame.style.display = "none"; // it shows nothing, so it takes no room either
   window[ONCE] ??= new Talk();
+  window[ONCE].hear(data, setStateValue);
   window[ONCE].coloured(host ?? parentElement);
 }
 
@@ -29,6 +36,8 @@ class Talk {
   constructor() {
     this.wanted = new URLSearchParams(location.search).get("talk") === "1";
     this.pointer = [-1, -1];
+    this.scenes = null; // the address of the page that keeps them
+    this.whole = false; // whether all of the page is shown, although its address asks for parts of it
     this.hang();
     this.keepAddress();
     window.addEventListener("resize", () => this.size());
@@ -43,6 +52,7 @@ class Talk {
       { rel: "stylesheet", href: new URL(`../talk/${name}`, import.meta.url).href });
     this.style = link("page.css");
     document.head.append(this.style);
+    this.alone = make("style", "", document.head);
     this.host = make("div", "latent-lab-talk", document.body);
     const root = this.host.attachShadow({ mode: "open" });
     root.append(link("over.css"));
@@ -52,6 +62,9 @@ class Talk {
       + "have it back", () => this.toggle());
     this.theme = this.button("◐", "Dark or light (d)", () => nextTheme());
     this.laser = this.button("●", "The laser pointer's spot (l)", () => this.spotted(this.spot.hidden));
+    this.part = this.button("Whole page", "The whole page, or the part that its address shows (w)", () => this.wide());
+    this.keep = this.button("", "Keep as a scene of a talk (k)", () => this.kept());
+    this.keep.innerHTML = KEEP;
     this.help = this.button("?", "The keys (?)", () => this.keys());
     this.grow = make("button", "grow", root);
     Object.assign(this.grow, { type: "button", title: "Full screen (f)", innerHTML: GROW, hidden: true,
@@ -89,6 +102,23 @@ class Talk {
     }
   }
 
+  // What the page's script says, and how it is told how much is enlarged: charts are drawn there.
+  hear({ scenes, zoom }, tell) {
+    Object.assign(this, { scenes, toldZoom: zoom, tell });
+    this.parts();
+    this.say();
+  }
+
+  say() {
+    clearTimeout(this.saying);
+    this.saying = setTimeout(() => {
+      const { zoom } = sizes();
+      if (!this.tell || Math.abs(zoom - this.toldZoom) < NEAR * zoom) return;
+      this.toldZoom = zoom;
+      this.tell("zoom", zoom);
+    }, REST);
+  }
+
   // ------------------------------------------------------------------------------------------------ talk mode
 
   toggle() {
@@ -104,6 +134,7 @@ class Talk {
     this.host.classList.toggle("talking", this.wanted);
     own(this.wanted);
     this.size();
+    this.parts();
     if (this.wanted && !talking()) page.dataset.talk = "";
     if (!this.wanted) {
       delete page.dataset.talk;
@@ -115,19 +146,58 @@ class Talk {
   // The same part of the window, whatever its size: what is read from the last row is read from there on any wall.
   size() {
     const part = Math.max(Math.min(innerWidth / 1920, (2 * innerHeight) / 1080), ROOT / LARGE);
-    const told = this.wanted
-      ? { "--talk-font": `${(LARGE * part).toFixed(2)}px`, "--talk-zoom": ((LEAST / TEXT) * part).toFixed(3) }
-      : { "--talk-font": "", "--talk-zoom": "" };
-    for (const [name, value] of Object.entries(told)) {
+    const zoom = (LEAST / TEXT) * part;
+    const told = { "--talk-font": `${(LARGE * part).toFixed(2)}px`, "--talk-zoom": zoom.toFixed(3),
+      "--talk-room": `${Math.floor(innerHeight / zoom)}px` }; // the window's height, for what lies in a component
+    for (const [name, size] of Object.entries(told)) {
+      const value = this.wanted ? size : "";
       if (page.style.getPropertyValue(name) !== value) page.style.setProperty(name, value);
     }
+    this.say();
+  }
+
+  // In talk mode the parts of the page that its address names, `show=opened,switch-*`, are alone on it: whatever neither is
+  // one, nor lies in one, nor has one in it goes. Where the page has none of them it is shown whole.
+  parts() {
+    const keys = (new URLSearchParams(location.search).get("show") ?? "").split(",").filter(key => KEY.test(key));
+    const named = `:is(${keys.map(key => (key.endsWith("*") ? `[class*="st-key-${key.slice(0, -1)}"]` : `.st-key-${key}`))})`;
+    this.part.hidden = !keys.length || !this.wanted;
+    this.part.setAttribute("aria-pressed", String(this.whole));
+    this.keep.hidden = !this.keeps();
+    const kept = `${named}, ${named} *, :has(${named}), .st-key-head`; // the head comes and goes by itself
+    const style = keys.length && !this.whole
+      ? `:root[data-talk] [data-testid=stMain] :has(${named}) > :not(${kept}) { display: none !important; }` : "";
+    if (this.alone.textContent === style) return;
+    this.alone.textContent = style;
+    window.dispatchEvent(new Event("resize"));
+  }
+
+  wide() {
+    this.whole = !this.whole;
+    this.parts();
+  }
+
+  keeps() { // of a page on the stage, the talk is there already
+    return this.scenes !== null && location.pathname !== this.scenes && window.top === window;
+  }
+
+  // The page Talk asks the rest, with this page's address filled in.
+  kept() {
+    if (!this.keeps()) return;
+    flush();
+    location.assign(`${this.scenes}?${new URLSearchParams({ keep: location.pathname + location.search })}`);
   }
 
   // Streamlit leaves the parameters behind when it goes to another page, and writes old ones of its own.
   keepAddress() {
     for (const name of ["pushState", "replaceState"]) {
       const plain = history[name].bind(history);
-      history[name] = (state, title, url) => plain(state, title, this.told(url ?? location.href));
+      history[name] = (state, title, url) => {
+        const from = location.pathname;
+        plain(state, title, this.told(url ?? location.href));
+        if (location.pathname !== from) this.whole = false;
+        this.parts();
+      };
     }
     window.addEventListener("popstate", () => history.replaceState(history.state, "", location.href));
   }
@@ -201,6 +271,8 @@ class Talk {
       f: () => this.full(document.fullscreenElement ? null : this.under()),
       l: () => this.spotted(this.spot.hidden),
       d: () => talking() && nextTheme(),
+      w: () => talking() && this.wide(),
+      k: () => this.kept(),
       "?": () => this.keys(),
     }[key];
     if (!act || event.repeat) return;

@@ -17,7 +17,7 @@ from pages.components import serve
 from tests.pages import demo
 
 NAMES = ["address", "alone", "begin", "between", "cloud", "curves", "field", "film", "grid", "hand", "heard", "heat",
-         "keep", "pad", "plane", "player", "reading", "rows", "stage", "sweep", "table", "talk", "water"]
+         "pad", "plane", "player", "reading", "rows", "stage", "sweep", "table", "talk", "water"]
 
 
 def get(path: str) -> tuple[int, dict[str, str], bytes]:
