@@ -1,5 +1,5 @@
 """How fast the dashboard answers: its second start, a page switch, the hand, the latent map, forty visitors at once,
-the first future of a clip, new pictures of another modality.
+the first future of a clip, new pictures of another modality, the scenes of the shipped talk.
 
     python benchmarks/interface.py            # or `make bench`; about five minutes
     python benchmarks/interface.py hand       # one part; what was measured of the others stays
@@ -38,6 +38,7 @@ from websockets.asyncio.client import connect  # noqa: E402
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM, App, OnePage, Visitor  # noqa: E402
 from tests.browser.test_playback import PLAY  # noqa: E402
+from tests.browser.test_stage import SCENES, STEPPED  # noqa: E402
 
 TARGETS = {"start_s": 4.0, "switch_s": 0.7, "hand_ready_cold_s": 1.5, "hand_ready_warm_s": 0.3, "hand_mlp_ms": 16.0,
            "hand_mlp_p95_ms": 33.0, "hand_conv28_ms": 16.0, "hand_conv28_p95_ms": 33.0, "hand_conv64_ms": 33.0,
@@ -298,6 +299,35 @@ def clips_and_modalities() -> dict[str, float]:
             "redraw_s": statistics.median(redraws), "redraw_most_s": max(redraws)}
 
 
+def talk() -> dict[str, float]:
+    """Of the shipped talk: seconds from the key to the second frame painted after it, and until a scene is ready."""
+    steps, ready, late = list[float](), list[float](), 0
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        (Path(folder) / "gallery").symlink_to(ROOT / "trained" / "gallery", target_is_directory=True)
+        (Path(folder) / "claims").symlink_to(ROOT / "trained" / "claims", target_is_directory=True)
+        app = App(Path(folder))
+        app.start()
+        try:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+            page = browser.new_page(viewport={"width": 1920, "height": 1080})
+            page.set_default_timeout(120_000)
+            page.goto(f"{app.address}/stage")
+            page.wait_for_selector("[data-now][data-state=ready]")
+            for number in range(2, len(SCENES) + 1):
+                begin = time.perf_counter()
+                page.wait_for_selector(f'[data-number="{number}"][data-state=ready]')
+                ready.append(time.perf_counter() - begin)
+                page.evaluate(STEPPED)
+                page.keyboard.press("PageDown")
+                steps.append(page.evaluate("() => window.stepped") / 1000)
+                late += page.evaluate("document.body.dataset.waited") != "no"
+            browser.close()
+        finally:
+            app.kill()
+    return {"talk_step_s": statistics.median(steps), "talk_step_most_s": max(steps), "talk_late": late,
+            "talk_ready_s": statistics.median(ready), "talk_ready_most_s": max(ready)}
+
+
 async def visit(app: App, index: int, ended: threading.Event, times: list[float]) -> None:
     """One visitor: opens Traverse, and asks for it again every five seconds."""
     address = f"ws://127.0.0.1:{app.port}/_stcore/stream"
@@ -338,7 +368,7 @@ def the_hand() -> dict[str, float]:
 
 
 PARTS: dict[str, Callable[[], dict[str, float]]] = {"pages": pages, "hand": the_hand, "map": latent_map,
-                                                  "clips": clips_and_modalities}
+                                                  "clips": clips_and_modalities, "talk": talk}
 
 
 # The README's lines on the interface: what, how it is said, what was aimed at, and the numbers that have to reach it.

@@ -136,8 +136,8 @@ def whole(name: str, talk: Talk) -> None:
 def scenes(name: str, talk: Talk) -> None:
     """The scenes in their order, and the one that is chosen, to be worded."""
     if not talk.scenes:
-        st.info("No scenes yet. Open any page, set it as you want it to be seen, and press *Keep as a scene* there, or "
-                "the key k.", icon=":material/bookmark_add:")
+        st.info("No scenes yet. Open any page, set it as you want it to be seen, and press the "
+                "bookmark in its upper corner, or the key k: *Keep as a scene*.", icon=":material/bookmark_add:")
         return
     locked, last = name == SHIPPED or bool(permission.refusal()), len(talk.scenes) - 1
     if "talk-at" in st.session_state:
@@ -179,7 +179,9 @@ def upload() -> None:
             st.session_state.pop(TROUBLE, None)
             try:
                 read = talks.from_text(given.getvalue()[:talks.LARGEST_TALK + 1].decode("utf-8-sig"))
-            except (ConfigError, UnicodeDecodeError) as error:
+            except UnicodeDecodeError:
+                st.session_state[TROUBLE] = f"{given.name} is no text. {talks.HOW}"
+            except ConfigError as error:
                 st.session_state[TROUBLE] = str(error)
             else:
                 name = "".join(c if c.isascii() and c.isalnum() else "-" for c in given.name.rpartition(".")[0].lower())

@@ -2,6 +2,7 @@
 // decoded once the map rests, from the middle outwards.
 
 import { picture, put } from "../lib/picture.js";
+import { waiting } from "../lib/talk.js";
 import { placed, scaleOf } from "./camera.js";
 import { Kept, keyOf, layout } from "./tiles.js";
 
@@ -31,7 +32,7 @@ export class Tiling {
   // The map has moved, or the decoder has come: what is missing is asked for when it rests.
   moved() {
     this.stop();
-    if (this.sheet.cloud.tiles) this.timer = setTimeout(() => this.refine().catch(this.sheet.failed), REST);
+    if (this.sheet.cloud.tiles) this.timer = setTimeout(() => waiting(this.refine()).catch(this.sheet.failed), REST);
   }
 
   get possible() {

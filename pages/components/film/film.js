@@ -8,6 +8,7 @@ import { keyOf } from "../lib/keys.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { readTheme } from "../lib/palette.js";
 import { saveButton, together } from "../lib/save.js";
+import { waiting } from "../lib/talk.js";
 
 const PACE = 220; // ms a step while it plays
 const LARGE = 96; // px of a picture, at most
@@ -88,7 +89,7 @@ class Film {
     const wanted = run.size;
     if (run.size < run.end) Object.assign(run, { given: [], pages: [], end: 0 });
     try {
-      const answer = await fetch(`${run.source}?from=${run.end}`);
+      const answer = await waiting(fetch(`${run.source}?from=${run.end}`));
       if (!answer.ok) {
         const told = await answer.json().catch(() => ({}));
         throw new Error(told.reason ?? `The server answered ${answer.status}.`);

@@ -28,10 +28,9 @@ export const KEYS = [
 const TEXT = "textarea, select, [contenteditable], [role=textbox], [role=combobox], input:not([type=range], [type=radio], "
   + "[type=checkbox], [type=button], [type=submit])";
 
-// Whether an event's key is text for a field, and not for the page.
+// Whether an event's key is text for a field, and not for the page. Of a frame, too, whose elements are of its own classes.
 export function typed(event) {
-  const target = event.composedPath()[0];
-  return target instanceof Element && target.closest(TEXT) !== null;
+  return Boolean(event.composedPath()[0]?.closest?.(TEXT));
 }
 
 // The key of an event that is free for the page; null where a field, a shortcut or another listener has it.

@@ -8,6 +8,7 @@
 // All components of a page that open the same address share one worker, and each has a queue of its own.
 
 import { count, described, named, parse, run } from "./graph.js";
+import { waiting } from "./talk.js";
 
 const MOST_ADDRESSES = 32; // whose networks are remembered; who has opened one keeps it all the same
 const engines = new Map(); // by address, what computes
@@ -22,7 +23,7 @@ export class Network {
       if (engines.size > MOST_ADDRESSES) engines.delete(engines.keys().next().value);
       engine.catch(() => engines.delete(address)); // it may be there next time
     }
-    return new Network(await engines.get(address));
+    return new Network(await waiting(engines.get(address)));
   }
 
   constructor(engine) {

@@ -13,6 +13,26 @@ export function sizes(element) {
   return { zoom, density: devicePixelRatio * zoom };
 }
 
+// A part of a page that an address names, as `show=opened,switch-*`: a key of Streamlit's as its class has it, or how keys
+// begin. Its selector; null for what is none.
+export function partOf(key) {
+  if (!/^[\w-]+\*?$/.test(key)) return null;
+  return key.endsWith("*") ? `[class*="st-key-${key.slice(0, -1)}"]` : `.st-key-${key}`;
+}
+
+// While something that a page shows is still on its way, `data-busy` on the document's element says so: the stage of a talk
+// waits for it.
+let busy = 0;
+export async function waiting(promise) {
+  page.dataset.busy = ++busy;
+  try {
+    return await promise;
+  } finally {
+    if (--busy) page.dataset.busy = busy;
+    else delete page.dataset.busy;
+  }
+}
+
 // Calls `follow` when talk mode begins or ends, or has another size. Returns what ends it.
 export function onTalk(follow) {
   const watch = new MutationObserver(() => {

@@ -8,6 +8,7 @@ import { make, setText, unpack } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { lapOf, paintOf, readTheme } from "../lib/palette.js";
 import { saveButton } from "../lib/save.js";
+import { waiting } from "../lib/talk.js";
 import { LAST, fitting, heard, nearest, said } from "./choose.js";
 import { Inspector } from "./inspect.js";
 
@@ -172,7 +173,7 @@ class Rows {
     const token = ++this.token;
     for (const line of this.lines) line.next = new Map();
     const now = this.step ?? LAST;
-    await Promise.all(this.lines.map(line => this.fetch(line, [line.kept ? now : LAST], token, signal)));
+    await waiting(Promise.all(this.lines.map(line => this.fetch(line, [line.kept ? now : LAST], token, signal))));
     for (const line of this.lines.filter(each => each.kept)) {
       if (token !== this.token) return;
       await this.fetch(line, [...this.steps, LAST], token, signal);

@@ -5,16 +5,16 @@
 
 import { button } from "../lib/controls.js";
 import { make, setText } from "../lib/dom.js";
+import { typed } from "../lib/keys.js";
+import { partOf } from "../lib/talk.js";
 import { KEYS, stepOf } from "./keys.js";
 import { clock, planned } from "./clock.js";
 
 const LOOK = 150; // ms between looks at a frame that is not ready
 const PATIENCE = 8000; // ms after which a frame is not waited for before the next one is begun
-// Of `lib/keys.js` the stage cannot ask it: elements of a frame are of that frame's own classes.
-const TYPED = "input:not([type=range], [type=checkbox], [type=radio]), textarea, select, [contenteditable=true], "
-  + "[role=textbox], [role=combobox]";
 const RESTS = `[data-testid=stApp][data-test-script-state=notRunning][data-test-connection-state=CONNECTED]`;
-const WAITS = "[data-testid=stSkeleton], [data-testid=stSpinner], [data-stale=true]";
+const WAITS = ":root[data-busy], [data-testid=stSkeleton], [data-testid=stSpinner], [data-stale=true]";
+const ANY = "[data-testid=stMain] [data-testid=stElementContainer]";
 
 const told = JSON.parse(document.body.dataset.told);
 const asked = new URLSearchParams(location.search);
@@ -46,8 +46,7 @@ class Stage {
     if (this.heard.has(there)) return;
     this.heard.add(there);
     there.addEventListener("keydown", event => {
-      const target = event.composedPath()[0];
-      if (event.ctrlKey || event.altKey || event.metaKey || target?.matches?.(TYPED)) return;
+      if (event.ctrlKey || event.altKey || event.metaKey || typed(event)) return;
       const by = stepOf(event.key);
       if (by) this.step(by);
       else if (event.key === "s") this.speaker();
@@ -118,6 +117,7 @@ class Stage {
     const frame = make("iframe", "", element);
     Object.assign(frame, { title: scene.title, allow: "fullscreen; clipboard-write" });
     const [path, query] = scene.address.split("?");
+    const parts = (new URLSearchParams(query).get("show") ?? "").split(",").map(key => partOf(key) ?? ANY);
     frame.src = `${told.base}${path}?${query ? `${query}&` : ""}talk=1`;
     this.foot(element, number);
     this.root.append(element);
@@ -129,8 +129,7 @@ class Stage {
       made.timer = setInterval(() => {
         const app = frame.contentDocument?.querySelector(RESTS);
         if (app) this.listen(frame.contentDocument);
-        const rests = app?.querySelector("[data-testid=stElementContainer]")
-          && !frame.contentDocument.querySelector(WAITS);
+        const rests = app && !frame.contentDocument.querySelector(WAITS) && parts.every(part => drawn(app, part));
         if (rests && twice) {
           clearInterval(made.timer);
           this.dress(app);
@@ -221,6 +220,11 @@ class Notes {
     draw();
     channel.postMessage({ hello: true });
   }
+}
+
+// Whether a part of a page is there, and has room.
+function drawn(app, part) {
+  return [...app.querySelectorAll(part)].some(each => each.getBoundingClientRect().height > 1);
 }
 
 // What the speaker reads: the line, the clock beside what was planned, and what comes next.

@@ -5,13 +5,12 @@
 import { flush } from "../lib/address.js";
 import { make } from "../lib/dom.js";
 import { KEYS, keyOf } from "../lib/keys.js";
-import { sizes, talking } from "../lib/talk.js";
+import { partOf, sizes, talking } from "../lib/talk.js";
 import { enlarge, nextTheme, own } from "./screen.js";
 
 const ONCE = Symbol.for("latent-lab.talk");
 const ROOT = 17, TEXT = 14; // px: the page's own text, and the smallest text of a component
 const LARGE = 28, LEAST = 24.5; // px that they are in talk mode, in a window as wide as 1920
-const KEY = /^[\w-]+\*?$/; // of a part of the page: a key of Streamlit's as its class has it, or how keys begin
 const REST = 250, NEAR = 0.05; // ms that a window is left in its size, and the part by which it may differ untold
 const EDGE = 6, BELOW = 24; // px: from the upper edge, and beneath the head, within which the pointer rests there
 const GROW = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M4 4h6v2H6v4H4zm10 0h6v6h-2V6h-4zM4 14h2v4h4v2H4z'
@@ -159,13 +158,13 @@ class Talk {
   // In talk mode the parts of the page that its address names, `show=opened,switch-*`, are alone on it: whatever neither is
   // one, nor lies in one, nor has one in it goes. Where the page has none of them it is shown whole.
   parts() {
-    const keys = (new URLSearchParams(location.search).get("show") ?? "").split(",").filter(key => KEY.test(key));
-    const named = `:is(${keys.map(key => (key.endsWith("*") ? `[class*="st-key-${key.slice(0, -1)}"]` : `.st-key-${key}`))})`;
-    this.part.hidden = !keys.length || !this.wanted;
+    const parts = (new URLSearchParams(location.search).get("show") ?? "").split(",").map(partOf).filter(Boolean);
+    const named = `:is(${parts})`;
+    this.part.hidden = !parts.length || !this.wanted;
     this.part.setAttribute("aria-pressed", String(this.whole));
     this.keep.hidden = !this.keeps();
     const kept = `${named}, ${named} *, :has(${named}), .st-key-head`; // the head comes and goes by itself
-    const style = keys.length && !this.whole
+    const style = parts.length && !this.whole
       ? `:root[data-talk] [data-testid=stMain] :has(${named}) > :not(${kept}) { display: none !important; }` : "";
     if (this.alone.textContent === style) return;
     this.alone.textContent = style;

@@ -91,6 +91,21 @@ def test_a_broken_talk_costs_no_other(store: Store, mine: AppTest) -> None:
     assert not mine.error and not mine.exception
 
 
+def test_a_talks_file_is_taken_in_and_what_is_none_is_said(store: Store) -> None:
+    at = demo.open_page("talk")
+    for name, content, says in (
+            ("broken.yaml", b"title: [", "neither JSON nor YAML"), ("bytes.yaml", b"\xff\xfe\x00", "is no text"),
+            ("other.yaml", b"epochs: 3", "title"), ("large.yaml", b"#" * (talks.LARGEST_TALK + 1), "at most 400,000"),
+            ("away.yaml", b"title: t\nscenes: [{address: 'http://other/', title: a}]", "scene 1, address")):
+        at.file_uploader(key="talk-upload").upload(name, content).run()
+        at.button(key="talk-upload-keep").click().run()
+        assert not at.exception and says in at.error[0].value and talks.names(store) == ["lecture"], name
+    mine = Talk(title="Ours", scenes=(Scene(address="/traverse?run=gallery/vae", title="Drag"),))
+    at.file_uploader(key="talk-upload").upload("Our Talk.yaml", mine.to_yaml().encode()).run()
+    at.button(key="talk-upload-keep").click().run()
+    assert not at.error and talks.talk("our-talk", store) == mine and at.selectbox(key="talk-name").value == "our-talk"
+
+
 def test_nothing_is_changed_in_read_only_mode(monkeypatch: pytest.MonkeyPatch, mine: AppTest) -> None:
     monkeypatch.setenv(permission.READ_ONLY, "1")
     mine.run()
