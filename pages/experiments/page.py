@@ -56,8 +56,7 @@ def start_row(study: Study, series: Series) -> None:
     """What it asks, what it makes, and the button that asks before it starts them all."""
     labels = list(series.runs())
     with st.container(border=True, key=f"experiment-{series.name}", gap="small"):
-        st.subheader(series.question, anchor=False)
-        st.caption(escaped(study.source))
+        st.markdown(f"##### {series.question}", help=escaped(study.source))  # small: what it shows is to be in sight
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             popover = None
             if series.seconds:
@@ -254,8 +253,8 @@ def page() -> None:
     """The choice, what it makes, and what came of it."""
     head = st.container(key="head")
     with head:
-        st.title("Experiments", anchor=False)
-        st.markdown("Several trainings that differ in one thing, started together and looked at side by side.")
+        st.title("Experiments", anchor=False,
+                 help="Several trainings that differ in one thing, started together and looked at side by side.")
     if toast := st.session_state.pop("experiments:toast", None):
         st.toast(toast, icon=":material/check_circle:")
     with st.spinner("Getting ready …"):

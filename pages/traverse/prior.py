@@ -12,6 +12,7 @@ from pages.shared import pictures
 from pages.shared.charts import chart
 from pages.shared.words import escaped
 from pages.traverse import fitting
+from vaecore.evaluate.results import UNSET
 from vaecore.memory import held
 from vaecore.probability.saturation import saturated
 from vaecore.store import StoreError
@@ -87,10 +88,11 @@ def figures(checkpoint: Checkpoint) -> None:
         entries += [(name, _nats(value), help) for name, value, help in fitting.told(fit)]
     with st.container(horizontal=True, gap="large"):
         for label, value, help in entries:
-            st.metric(label, value, help=help, width="content")
-    if any(value == "–" for _, value, _ in entries):
-        st.caption(f"A dash: not measured when this run was trained. `vaecore diagnose {escaped(checkpoint.run.id)}` "
-                   "measures it.")
+            if value != UNSET:
+                st.metric(label, value, help=help, width="content")
+    if missing := [label for label, value, _ in entries if value == UNSET]:
+        st.caption(f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not measured when this run was "
+                   f"trained. `vaecore diagnose {escaped(checkpoint.run.id)}` measures what is missing.")
 
 
 def _charged(checkpoint: Checkpoint) -> list[tuple[str, str, str]]:
@@ -104,7 +106,7 @@ def _charged(checkpoint: Checkpoint) -> list[tuple[str, str, str]]:
     more = CONDITIONAL_HELP if checkpoint.covariates is not None else ""
     apart = _nats(found.get("aggregate_kl"))
     told, count = found.get("mutual_information"), found.get("observations")
-    if apart != "–" and isinstance(told, float) and isinstance(count, int) and saturated(told, count):
+    if apart != UNSET and isinstance(told, float) and isinstance(count, int) and saturated(told, count):
         apart, more = f"at most {apart}", CEILING_HELP + more
     entries = [("KL(q(z)||p(z))", apart, AGGREGATE_HELP + more),
                ("Mutual information", _nats(found.get("mutual_information")), INFORMATION_HELP),
@@ -274,7 +276,7 @@ def _stamp(checkpoint: Checkpoint) -> int:
 
 def _nats(value: Any) -> str:
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return f"{value:.2f} nats".replace("-", "−") if good else "–"
+    return f"{value:.2f} nats".replace("-", "−") if good else UNSET
 
 
 @held
