@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -102,6 +103,8 @@ def test_what_is_said_of_a_preset_was_measured_of_it_as_it_is() -> None:
     for name, found in measured().items():
         assert found["of"] == as_measured(preset(name)), f"python -m benchmarks.presets --measure {name}"
         assert found["minutes"] > 0 and found["reached"] in reached(name) and found["data"] in reached(name)
+    seconds = re.search(r"It takes (\d+) seconds of a processor", "\n".join(README))
+    assert seconds and f"Measured: {seconds[1]} CPU seconds, " in reached("vae-minute"), "as Train says it"
     assert reached("svg-clips") == "Not measured yet.", "it waits for data of one's own"
 
 

@@ -63,14 +63,18 @@ def show() -> None:
                             on_click=_press)
             st.page_link("train/page.py", label="Choose what to train", icon=":material/model_training:",
                          query_params={"preset": PRESET}, help="The same training as a form, to change and start.")
-    if st.session_state.pop("minute:pressed", False):
+    if st.session_state.get("minute:pressed"):
         start()
-    if error := st.session_state.pop("minute:error", None):
+    if made := st.session_state.pop("minute:made", None):
+        checkpoints.choose_several([made], "monitor")
+        st.switch_page("monitor/page.py", query_params={"runs": made})
+    if error := st.session_state.get("minute:error"):
         st.error(escaped(error), icon=":material/error:")
 
 
 def _press() -> None:
     st.session_state["minute:pressed"] = True
+    st.session_state.pop("minute:error", None)
 
 
 def _time(found: Measuring, waiting: bool) -> None:
@@ -86,17 +90,21 @@ def _time(found: Measuring, waiting: bool) -> None:
 
 
 def start() -> None:
-    """Make the run, queue it, and lead to where it is watched; on Home again with the reason where that fails."""
+    """Make the run and queue it; on Home again with the reason where that fails.
+
+    What a component tells meanwhile begins the page anew, at any of its elements: so the press is forgotten only where
+    the run is made, and what came of it stands in the session.
+    """
     from vaecore import files, lab
     from vaecore.config import preset
     from vaecore.schema import ConfigError
 
     with st.spinner("Getting ready …"):
+        st.session_state.pop("minute:pressed", None)
         try:
             run = checkpoints.store().create(preset(PRESET))
             lab.submit_new([run.path], lab.Here())
         except (StoreError, lab.LabError, ConfigError, OSError) as error:
             st.session_state["minute:error"] = files.trouble(error)
             return
-    checkpoints.choose_several([run.id], "monitor")
-    st.switch_page("monitor/page.py", query_params={"runs": run.id})
+        st.session_state["minute:made"] = run.id
