@@ -2,6 +2,8 @@
 // writes its query parameters; so Back would lead to the same page, which writes them again: a press is swallowed.
 // Here what changes the parameters alone replaces the entry, and only another page adds one.
 
+import { closing } from "./menu.js";
+
 const ONCE = Symbol.for("latent-lab.address");
 
 export default function ({ parentElement }) {
@@ -16,6 +18,7 @@ export default function ({ parentElement }) {
     else push(state, title, url);
   };
   mend();
+  closing();
 }
 
 // The first page of a visit wrote its parameters before this file had loaded, into an entry of their own. The one before
