@@ -91,8 +91,8 @@ def figures(checkpoint: Checkpoint) -> None:
             if value != UNSET:
                 st.metric(label, value, help=help, width="content")
     if missing := [label for label, value, _ in entries if value == UNSET]:
-        st.caption(f"{' and '.join(missing)} {'was' if len(missing) == 1 else 'were'} not measured when this run was "
-                   f"trained. `vaecore diagnose {escaped(checkpoint.run.id)}` measures what is missing.")
+        st.caption(f"Not measured when this run was trained: {', '.join(missing)}. "
+                   f"`vaecore diagnose {escaped(checkpoint.run.id)}` measures what is missing.")
 
 
 def _charged(checkpoint: Checkpoint) -> list[tuple[str, str, str]]:
