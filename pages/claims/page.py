@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.shared import changing, published, studies, task
+from pages.shared import address, changing, published, studies, task
 from pages.shared.checkpoints import store
 from pages.shared.verdicts import VERDICTS, verdict
 from pages.shared.words import duration, escaped
@@ -180,9 +180,9 @@ def page() -> None:
     results = {name: kept(store(), name) for name in CLAIMS}
     with st.container(horizontal=True, vertical_alignment="center", gap="medium"):
         st.markdown(f"**{tally(results)}**", width="content")
-        wanted = st.pills("Show", list(VERDICTS), key="claims-show", selection_mode="multi",
-                          format_func=lambda name: VERDICTS[name].word, label_visibility="collapsed",
-                          help="Only claims with these verdicts; all of them where none is chosen.")
+        wanted = address.kept("verdict", st.pills, "Show", list(VERDICTS), key="claims-show", selection_mode="multi",
+                              format_func=lambda name: VERDICTS[name].word, label_visibility="collapsed",
+                              help="Only claims with these verdicts; all of them where none is chosen.")
     asked = st.query_params.get("claim", "").upper()
     if asked and asked not in CLAIMS:
         st.warning(f"There is no claim '{escaped(asked[:20])}' here; all of them are shown.",

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.components.player import Track, player
-from pages.shared import checkpoints
+from pages.shared import address, checkpoints
 from pages.shared.names import names
 from pages.shared.words import escaped
 from vaecore.store import Run
@@ -40,15 +40,15 @@ def clips(runs: list[Run]) -> None:
     st.subheader("The same clip and the same noise", anchor=False, help="One future of the same test clip by each run, "
                  "drawn with the same random numbers; a smaller code takes the first of them.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        clip = int(st.number_input("Clip", 0, max(0, min(one.count for one in loaded) - 1), 0, key="clip", width=120,
-                                   bind="query-params", help="Which test clip."))
-        seed = int(st.number_input("Seed of futures", 0, MAX_SEED, 0, key="future", width=150, bind="query-params",
-                                   help="The same seed draws the same noise for every run."))
+        clip = int(address.kept("clip", st.number_input, "Clip", 0, max(0, min(one.count for one in loaded) - 1), 0,
+                                key="clip", width=120, help="Which test clip."))
+        seed = int(address.kept("future", st.number_input, "Seed of futures", 0, MAX_SEED, 0, key="future", width=150,
+                                help="The same seed draws the same noise for every run."))
         step: int | None = None
         if steps := shared_steps(one.run for one in loaded):
-            chosen = st.select_slider("Step", [*map(str, steps), LAST], LAST, key="clipstep", width=360,
-                                      bind="query-params", help="Weights along the training: each run shows its own "
-                                      "nearest to this step, and not after it.")
+            chosen = address.kept("clipstep", st.select_slider, "Step", [*map(str, steps), LAST], LAST, key="clipstep",
+                                  width=360, help="Weights along the training: each run shows its own nearest to this "
+                                  "step, and not after it.")
             step = None if chosen == LAST else int(chosen)
     called = names(runs)
     groups: dict[tuple[object, ...], list[VideoCheckpoint]] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.components.curves import live_curves
-from pages.shared import history
+from pages.shared import address, history
 from pages.shared.checkpoints import store
 from pages.shared.names import names
 from pages.shared.words import escaped
@@ -23,8 +23,8 @@ def curves(runs: list[Run]) -> None:
     if reasons := comparable([headline(run) for run in runs]):
         st.caption(":material/balance: Nats of these runs do not compare: they differ in "
                    f"{escaped(', in '.join(reasons))}.")
-    more = st.toggle("Gradient and learning rate", key="more", bind="query-params",
-                     help="Two more charts: the length of the gradient, and the learning rate.")
+    more = address.kept("more", st.toggle, "Gradient and learning rate", key="more",
+                        help="Two more charts: the length of the gradient, and the learning rate.")
     polling = _training(runs)
     st.fragment(_charts, run_every=1.0 if polling else None, key="compared-charts")(runs, more, polling)
 

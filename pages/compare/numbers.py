@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.shared import changing, evaluating
+from pages.shared import address, changing, evaluating
 from pages.shared.names import names
 from pages.shared.tables import offer
 from pages.shared.words import escaped
@@ -60,14 +60,12 @@ def _table(runs: list[Run], key: str) -> None:
     reference, differences, called = ids[0], False, names(runs)
     if len(runs) > 1:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            if st.session_state.get(f"reference{key}") not in ids:
-                st.session_state.pop(f"reference{key}", None)
-            reference = st.selectbox("Reference", ids, key=f"reference{key}", bind="query-params", width=320,
-                                     format_func=called.__getitem__, help="The run that differences are from, and "
-                                     "whose settings an evaluation of the others should have.")
-            differences = st.toggle("Differences", key=f"differences{key}", bind="query-params",
-                                    help="From the reference, on the same observations where both runs kept their "
-                                    "values: grey where the interval holds 0, so that it may be none.")
+            reference = address.kept(f"reference{key}", st.selectbox, "Reference", ids, key=f"reference{key}",
+                                     width=320, format_func=called.__getitem__, help="The run that differences are "
+                                     "from, and whose settings an evaluation of the others should have.")
+            differences = address.kept(f"differences{key}", st.toggle, "Differences", key=f"differences{key}",
+                                       help="From the reference, on the same observations where both runs kept their "
+                                       "values: grey where the interval holds 0, so that it may be none.")
     found = _compared(tuple(str(run.path) for run in runs), tuple(map(_stamps, runs)), reference, runs)
     st.dataframe(_styled(found, differences), height="content", placeholder=UNSET, key=f"compare-numbers{key}",
                  column_config=_columns(found))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.compare import agreement, clips, cost, curves, differs, document, numbers, pictures, planes
-from pages.shared import checkpoints
+from pages.shared import address, checkpoints
 from pages.shared.checkpoints import MAX_COMPARED
 from pages.shared.words import escaped
 from vaecore.library.headline import headline
@@ -42,7 +42,7 @@ SECTIONS: dict[str, Callable[[list[Run]], None]] = {
 @st.fragment
 def sections(runs: list[Run]) -> None:
     """Only the open one is computed: of twelve runs each is some work."""
-    tabs = st.tabs(list(SECTIONS), key="section", on_change="rerun", bind="query-params")
+    tabs = address.kept("section", st.tabs, list(SECTIONS), key="section", on_change="rerun")
     for tab, draw in zip(tabs, SECTIONS.values(), strict=True):
         if tab.open:
             with tab:

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages.components.plane import paths_plane, spectra_plane
-from pages.shared import history, tables
+from pages.shared import address, history, tables
 from pages.shared.names import names
 from pages.shared.words import escaped
 from vaecore.charts.plane import DISTORTION, RATE, Path, Spectrum
@@ -28,9 +28,8 @@ def planes(runs: list[Run]) -> None:
         st.caption(escaped(each.why))
     if not found:
         return
-    with_paths = st.toggle("Path over training", key="paths", bind="query-params",
-                           help="A point for each evaluation during training, on the validation set, in place of the "
-                           "one of the test set.")
+    with_paths = address.kept("paths", st.toggle, "Path over training", key="paths", help="A point for each evaluation "
+                              "during training, on the validation set, in place of the one of the test set.")
     groups = alike(found)
     if len(groups) > 1:
         st.caption(f"{len(groups)} planes: nats of unlike data, pixels or likelihoods have no place in one.")
@@ -54,10 +53,10 @@ def planes(runs: list[Run]) -> None:
 def _active(found: list[Use], called: dict[str, str]) -> None:
     import pandas as pd
 
-    threshold = st.number_input("Active from a variance of", 0.0001, 10.0, ACTIVE, format="%g", key="active",
-                                bind="query-params", width=260,
-                                help="A dimension is active where its code varies by more than this, in variance, from "
-                                     f"one observation to the next; {ACTIVE:g} after Burda et al. (2016).")
+    threshold = address.kept("active", st.number_input, "Active from a variance of", 0.0001, 10.0, ACTIVE, format="%g",
+                             key="active", width=260, help="A dimension is active where its code varies by more than "
+                             f"this, in variance, from one observation to the next; {ACTIVE:g} after Burda et al. "
+                             "(2016).")
     shown = table(found, threshold)
     frame = pd.DataFrame([{**row, "run": called[str(row["run"])]} for row in shown.rows],
                          columns=[column.key for column in shown.columns]).set_index("run")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.cross_modal import state, switchboard
+from pages.shared import address
 from pages.shared.palette import INK, PALE, RUNS, scheme
 
 if TYPE_CHECKING:
@@ -46,9 +47,10 @@ def panel(checkpoint: CrossModal, given: dict[str, Tensor]) -> None:
         return
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         legend(beliefs, state.colours(checkpoint))
-        wanted = st.multiselect(
-            "Dimensions", range(len(beliefs.order)), key=state.key("dimensions", checkpoint), width=380,
-            format_func=lambda d: f"{name(beliefs)}{d}", max_selections=MAX_DIMENSIONS, label_visibility="collapsed",
+        wanted = address.kept(
+            "dimensions", st.multiselect, "Dimensions", range(len(beliefs.order)), of_run=True, width=380,
+            key=state.key("dimensions", checkpoint), format_func=lambda d: f"{name(beliefs)}{d}",
+            max_selections=MAX_DIMENSIONS, label_visibility="collapsed",
             placeholder=f"Dimensions: the {min(FIRST_DIMENSIONS, len(beliefs.order))} narrowed most",
             help="Latent dimensions to draw. Left empty, those of which the given modalities tell most.")
     tints = colours(beliefs, state.colours(checkpoint))

@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.cross_modal.showing import SHOWN, large, striped
 from pages.cross_modal.state import Board, key
-from pages.shared import lines, pictures, uploads
+from pages.shared import address, lines, pictures, uploads
 from pages.shared.words import escaped
 from vaecore.modalities import Image, Label, Modality, Text, Vector
 
@@ -32,9 +32,9 @@ def give(checkpoint: CrossModal, name: str, found: Board) -> None:
     ways = ("Recording",) if modality.audible else modality.pick(WAYS)
     way = ways[0]
     if len(ways) > 1:
-        way = st.segmented_control("How", ways, default=ways[0], required=True, key=key("way", checkpoint, name),
-                                   label_visibility="collapsed", persist_state="session",
-                                   help=modality.pick(WAY_HELP)) or way
+        way = address.kept(f"way.{name}", st.segmented_control, "How", ways, default=ways[0], required=True,
+                           of_run=True, key=key("way", checkpoint, name), label_visibility="collapsed",
+                           help=modality.pick(WAY_HELP)) or way
     try:
         value = GIVING[way](checkpoint, name, found)
         if value is not None:
@@ -52,18 +52,16 @@ def from_samples(checkpoint: CrossModal, name: str, found: Board) -> Tensor | No
     """One of the test samples that travel with the checkpoint."""
     last = checkpoint.count - 1
     place = key("sample", checkpoint, name)
-    if not 0 <= st.session_state.setdefault(place, 0) <= last:  # new weights may have come with fewer
-        st.session_state[place] = 0
     vector = isinstance(checkpoint.modalities[name], Vector)
     with st.container() if vector else st.container(horizontal=True, gap="medium"):
         place_of_picture = st.container(width="stretch" if vector else SHOWN)
         with st.container(width="content", gap="small", horizontal=vector, vertical_alignment="bottom"):
-            index = st.session_state[place]
+            index = 0
             if last:
-                index = st.number_input("Recording" if name in checkpoint.audible else "Test sample", 0, last,
-                                        key=place, width=150, persist_state="session",
-                                        help=f"One of the {last + 1} that travel with this run. The same number "
-                                        "in another modality is the same observation.")
+                index = address.kept(f"sample.{name}", st.number_input,
+                                     "Recording" if name in checkpoint.audible else "Test sample", 0, last, key=place,
+                                     of_run=True, width=150, help=f"One of the {last + 1} that travel with this "
+                                     "run. The same number in another modality is the same observation.")
                 st.button("Another", icon=":material/casino:", key=key("another", checkpoint, name), on_click=another,
                           args=(place, last), help="Some other one.")
     value = checkpoint.sample(name, int(index))
@@ -125,13 +123,13 @@ def chosen(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:  #
     place = key("class", checkpoint, name)
     first = min(3, len(names) - 1)
     if len(names) > MAX_BUTTONS:
-        number = st.selectbox("Class", range(len(names)), first, key=place, format_func=lambda n: names[n], width=220,
-                              label_visibility="collapsed", help="The class that the model is told.",
-                              persist_state="session")
+        number = address.kept(f"class.{name}", st.selectbox, "Class", range(len(names)), first, key=place, width=220,
+                              of_run=True, format_func=lambda n: names[n], label_visibility="collapsed",
+                              help="The class that the model is told.")
     else:
-        number = st.pills("Class", range(len(names)), default=first, key=place, format_func=lambda n: escaped(names[n]),
-                          required=True, label_visibility="collapsed", help="The class that the model is told.",
-                          persist_state="session")
+        number = address.kept(f"class.{name}", st.pills, "Class", range(len(names)), default=first, key=place,
+                              of_run=True, format_func=lambda n: escaped(names[n]), required=True,
+                              label_visibility="collapsed", help="The class that the model is told.")
     if number is None:
         return None
     large(names[int(number)])
@@ -144,13 +142,11 @@ def typed(checkpoint: CrossModal, name: str, found: Board) -> Tensor | None:
 
     text = isinstance(checkpoint.modalities[name], Text)
     place = key("typed", checkpoint, name)
-    if place not in st.session_state:
-        st.session_state[place] = checkpoint.sentence(name, 0) if text else checkpoint.class_names(name)[-1]
-        st.session_state[f"{place}-at"] = 0
+    begins = checkpoint.sentence(name, 0) if text else checkpoint.class_names(name)[-1]
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key=f"typing-{name}"):
-        said = st.text_input("Sentence" if text else "Class", key=place, max_chars=MAX_TYPED, width="stretch",
-                             placeholder="Type, then press Enter", persist_state="session",
-                             help="Type and press Enter. A word that the model did not meet in training is read as the "
+        said = address.kept(f"typed.{name}", st.text_input, "Sentence" if text else "Class", begins, key=place,
+                            of_run=True, max_chars=MAX_TYPED, width="stretch", placeholder="Type, then press Enter",
+                            help="Type and press Enter. A word that the model did not meet in training is read as the "
                              "unknown word." if text else "Its number or its name.")
         if text and checkpoint.count > 1:
             st.button("Another", icon=":material/casino:", key=key("another", checkpoint, name), on_click=next_sentence,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.cross_modal.state import colours, key, stamp
-from pages.shared import pictures
+from pages.shared import address, pictures
 from pages.shared.bars import bar, plain, signed
 from pages.shared.charts import chart
 from pages.shared.palette import BLUE, GREY, ORANGE, see_through
@@ -43,9 +43,9 @@ def panel(checkpoint: CrossModal) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         latent = latents[0]
         if len(latents) > 1:
-            latent = st.segmented_control("Component of", latents, default=latents[0], required=True,
-                                          key=key("latent", checkpoint), help="Joint: what all modalities share. "
-                                          "Individual: what one has for itself.") or latents[0]
+            latent = address.kept("latent", st.segmented_control, "Component of", latents, default=latents[0],
+                                  required=True, key=key("latent", checkpoint), help="Joint: what all modalities "
+                                  "share. Individual: what one has for itself.") or latents[0]
         size = scores[latent].shape[1]
         across = dimension(checkpoint, "Across", latent, size, 0)
         up = dimension(checkpoint, "Up", latent, size, 1) if size > 1 else across
@@ -59,8 +59,9 @@ def panel(checkpoint: CrossModal) -> None:
 
 def dimension(checkpoint: CrossModal, label: str, latent: str, size: int, first: int) -> int:
     """Which component."""
-    return int(st.selectbox(label, range(size), min(first, size - 1), key=key(f"{label}-{latent}", checkpoint),
-                            format_func=lambda d: f"component {d + 1}", width=190,
+    return int(address.kept(label.lower(), st.selectbox, label, range(size), min(first, size - 1), of_run=True,
+                            key=key(f"{label}-{latent}", checkpoint), width=190,
+                            format_func=lambda d: f"component {d + 1}",
                             help="The component on this axis." + (" Its loadings are beside." * (first == 0))))
 
 

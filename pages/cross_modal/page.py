@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.cross_modal import experts, moving, swap, switchboard
 from pages.cross_modal.state import Board, key
-from pages.shared import checkpoints, evaluation, taking
+from pages.shared import address, checkpoints, evaluation, taking
 from pages.shared.words import escaped
 from vaecore.evaluate.evaluation import Evaluation
 from vaecore.evaluate.kept import newest
@@ -80,9 +80,8 @@ def views(checkpoint: CrossModal, given: dict[str, Tensor], facts: Evaluation | 
         tabs |= {"Swap": lambda: swap.exchange(checkpoint), "Private and shared": lambda: swap.moves(checkpoint)}
     tabs["Coherence"] = lambda: coherence(checkpoint, facts)
     tabs["Take it with you"] = lambda: taking.panel(checkpoint)
-    wanted = st.query_params.get("view")  # by a link
-    first = wanted if wanted in tabs else moving.TAB if moving.linked() else None
-    opened = st.tabs(list(tabs), key=key("view", checkpoint), on_change="rerun", default=first)
+    opened = address.kept("view", st.tabs, list(tabs), key=key("view", checkpoint), on_change="rerun",
+                          default=moving.TAB if moving.linked() else None)
     for tab, draw in zip(opened, tabs.values(), strict=True):
         if tab.open:
             with tab, st.container(key="opened"):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.cross_modal.state import key, stamp
-from pages.shared import pictures
+from pages.shared import address, pictures
 from pages.shared.words import escaped
 from vaecore.memory import held
 
@@ -34,13 +34,13 @@ def exchange(checkpoint: CrossModal) -> None:
         st.info("No test sample of this run has every modality, so there is nothing to exchange.",
                 icon=":material/info:")
         return
-    seed = st.session_state.get(key("swap-seed", checkpoint), 0)
+    seed = address.counted("others", key("swap-seed", checkpoint))
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = modality(checkpoint, "swap")
         options = [EVERYTHING, *checkpoint.modalities]
-        source = st.segmented_control("Shared code from", options, default=EVERYTHING, required=True,
-                                      key=key("swap-from", checkpoint), help="What the shared code of a row is read "
-                                      "from: all modalities of its sample, or one alone.")
+        source = address.kept("shared", st.segmented_control, "Shared code from", options, default=EVERYTHING,
+                              required=True, key=key("swap-from", checkpoint), help="What the shared code of a row is "
+                              "read from: all modalities of its sample, or one alone.")
         st.button("Another", icon=":material/casino:", key="swap-other", on_click=other, args=(checkpoint,),
                   help="Other test samples for rows and columns.")
     body, left, top = _swapped(str(checkpoint.run.path), stamp(checkpoint), name,
@@ -63,8 +63,9 @@ def moves(checkpoint: CrossModal) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = modality(checkpoint, "moves")
         last = checkpoint.count - 1
-        example = int(st.number_input("Test sample", 0, last, 0, key=key("moves-sample", checkpoint), width=150,
-                                      help="Where the codes start: those of this sample.")) if last else 0
+        example = int(address.kept("start", st.number_input, "Test sample", 0, last, 0, width=150,
+                                   key=key("moves-sample", checkpoint),
+                                   help="Where the codes start: those of this sample.")) if last else 0
     values = tuple(float(value) for value in np.linspace(-REACH, REACH, STEPS))
     heads = [f"{value:+.1f}".replace("-", "−") if value else "0" for value in values]
     private, shared = _moved(str(checkpoint.run.path), stamp(checkpoint), name, example, values, checkpoint)
@@ -87,8 +88,8 @@ def modality(checkpoint: CrossModal, what: str) -> str:
     if len(names) == 1:
         return names[0]
     # The last has the style, where one of them is styled.
-    return str(st.segmented_control("Draw", names, default=names[-1], required=True, key=key(what, checkpoint),
-                                    help="The modality that is decoded.") or names[-1])
+    return str(address.kept(what, st.segmented_control, "Draw", names, default=names[-1], required=True,
+                            key=key(what, checkpoint), help="The modality that is decoded.") or names[-1])
 
 
 def other(checkpoint: CrossModal) -> None:

@@ -22,6 +22,7 @@ from pages.cross_modal.state import (
     redraw,
     stamp,
 )
+from pages.shared import address
 from pages.shared.words import escaped
 from vaecore.memory import held
 
@@ -48,17 +49,17 @@ def toolbar(checkpoint: CrossModal) -> tuple[int, float, int]:
             ready_made(checkpoint)
         return 1, 0.0, 0
     with st.container(horizontal=True, vertical_alignment="bottom", key="toolbar"):
-        count = st.segmented_control("Samples", SAMPLES, default=16, required=True, key="count-cross", wrap=False,
-                                     persist_state="session", width="content",
-                                     help="How many are generated of each modality, each from a code of its own.")
-        temperature = st.slider("Temperature", 0.0, 1.5, 1.0, 0.05, key="temperature-cross", width=240, format="%.2f",
-                                persist_state="session", help=TEMPERATURE_HELP)
+        count = address.kept("samples", st.segmented_control, "Samples", SAMPLES, default=16, required=True,
+                             key="count-cross", wrap=False, width="content",
+                             help="How many are generated of each modality, each from a code of its own.")
+        temperature = address.kept("temperature", st.slider, "Temperature", 0.0, 1.5, 1.0, 0.05,
+                                   key="temperature-cross", width=240, format="%.2f", help=TEMPERATURE_HELP)
         st.button("Draw again", icon=":material/casino:", key="redraw", type="primary", on_click=redraw,
                   args=(checkpoint,), help="New random numbers. The same switches and the same draw give the same.")
         st.space("stretch")
         with st.container(horizontal=True, width="content", gap="small", key="presets"):
             ready_made(checkpoint)
-    return int(count or 16), float(temperature), int(st.session_state.get(key("seed", checkpoint), 0))
+    return int(count or 16), float(temperature), address.counted("redraw", key("seed", checkpoint))
 
 
 def ready_made(checkpoint: CrossModal) -> None:
@@ -93,8 +94,6 @@ def board(checkpoint: CrossModal, count: int, temperature: float, seed: int, kep
 def switch(checkpoint: CrossModal, name: str, card: st.delta_generator.DeltaGenerator, tint: str) -> State:
     """The head of a card: the modality and its switch."""
     place = key("switch", checkpoint, name)
-    if place not in st.session_state:
-        st.session_state[place] = STATES[first_states(checkpoint)[name]]
     beside = across(checkpoint) == 2  # else all of them beneath, as some names are too long
     with card, st.container(horizontal=beside, vertical_alignment="center" if beside else "top", gap="small",
                             horizontal_alignment="distribute" if beside else "left",
@@ -103,9 +102,10 @@ def switch(checkpoint: CrossModal, name: str, card: st.delta_generator.DeltaGene
                 f'<span style="width:.95rem;height:.95rem;border-radius:50%;background:{tint}"></span>'
                 '<strong style="font-size:1.35rem;overflow-wrap:anywhere">'
                 f"{html.escape(name)}</strong></div>", width="content")
-        chosen = st.segmented_control(f"What about {escaped(name)}", list(STATES.values()), key=place, required=True,
-                                      label_visibility="collapsed", width="content", wrap=False,
-                                      persist_state="session")
+        chosen = address.kept(f"switch.{name}", st.segmented_control, f"What about {escaped(name)}",
+                              list(STATES.values()), default=STATES[first_states(checkpoint)[name]], key=place,
+                              of_run=True, required=True, label_visibility="collapsed",
+                              width="content", wrap=False, said=str.lower)
     return next((state for state, label in STATES.items() if label == chosen), "absent")
 
 

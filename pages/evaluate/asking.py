@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import streamlit as st
 from pydantic.fields import FieldInfo
 
+from pages.shared import address
 from pages.shared.checkpoints import stamps
 from pages.shared.words import escaped, span
 from vaecore.evaluate.parts import PARTS, title
@@ -56,7 +57,10 @@ def settings(run: Run) -> Settings | None:
 
 def which(offered: list[str]) -> list[str]:
     """The parts that are chosen of those that have a place; what was turned off stays off for another run."""
-    off = st.session_state.get(OFF, set[str]())
+    if (linked := address.news("off")) is not None:
+        st.session_state[OFF] = set(linked) & set(PARTS)
+    off = st.session_state.setdefault(OFF, set[str]())
+    address.write("off", [name for name in PARTS if name in off])
     st.session_state[KEY] = [name for name in offered if name not in off]
     return list(st.pills(
         Settings.model_fields["parts"].title or "", offered, selection_mode="multi", key=KEY, format_func=title,
@@ -92,11 +96,11 @@ def field(name: str, info: FieldInfo) -> Any:
     """The widget of a setting: its choices, or a whole number."""
     label, key = info.title or name, f"evaluate-{name}"
     if choices := get_args(info.annotation):
-        return st.selectbox(label, choices, index=choices.index(info.default), key=key, width=190,
-                            help=info.description, persist_state="session")
+        return address.kept(name, st.selectbox, label, choices, index=choices.index(info.default), key=key, width=190,
+                            help=info.description)
     # Without bounds, as in the form of Train: a widget keeps what is outside its bounds to itself.
-    return int(st.number_input(label, value=info.default, step=1, format="%d", key=key, help=info.description,
-                               width=190, persist_state="session"))
+    return int(address.kept(name, st.number_input, label, value=info.default, step=1, format="%d", key=key,
+                            help=info.description, width=190))
 
 
 def offer(run: Run, asked: Settings) -> Offer | None:

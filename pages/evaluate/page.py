@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages.evaluate import asking
-from pages.shared import changing, evaluating, evaluation, published, task
+from pages.shared import address, changing, evaluating, evaluation, published, task
 from pages.shared.checkpoints import listed, pick, with_weights
 from pages.shared.moved import ask_where
 from pages.shared.tables import offer
@@ -107,10 +107,8 @@ def results(run: Run, *, running: bool) -> None:
                 icon=":material/straighten:")
         return
     newest = list(range(len(found)))[::-1]
-    if st.session_state.get(f"evaluate-shown-{run.id}", 0) not in newest:
-        st.session_state.pop(f"evaluate-shown-{run.id}", None)
-    chosen = found[-1] if len(found) == 1 else found[st.selectbox(
-        "Evaluation", newest, key=f"evaluate-shown-{run.id}",
+    chosen = found[-1] if len(found) == 1 else found[address.kept(
+        "evaluation", st.selectbox, "Evaluation", newest, of_run=True, key=f"evaluate-shown-{run.id}",
         format_func=lambda index: evaluation.headline(found[index]),
         help="Every evaluation of this run, newest first. Numbers of different settings do not compare.")]
     outdated(run, chosen)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import pictures, published
+from pages.shared import address, pictures, published
 from pages.shared.cards import preview
 from pages.shared.checkpoints import explore_link, opened, tell_unreadable, train_first, with_weights
 from pages.shared.evaluation import tabled
@@ -83,7 +84,8 @@ def card(approach: str, mine: list[Measured]) -> None:
     names = {m.run.id: m for m in mine}
     chosen = names[mine[0].run.id]
     if len(names) > 1:
-        chosen = names[st.selectbox("Model", list(names), key=f"chosen-{approach}", label_visibility="collapsed",
+        chosen = names[address.kept(parameter(approach), st.selectbox, "Model", list(names),
+                                    key=f"chosen-{approach}", label_visibility="collapsed",
                                     format_func=lambda id: f"{names[id].family} · {id.removeprefix('gallery/')}",
                                     help="The models of this kind on these data, the likeliest first.")]
     else:
@@ -229,16 +231,25 @@ def kinds(found: list[Measured]) -> None:
 
 
 def enter(there: dict[str, list[Run]]) -> None:
-    """Show the run that the address asks for, once: its data, and it on the card of its approach."""
-    wanted = st.query_params.get("run")
-    if wanted == st.session_state.get("families-url"):
+    """A link to a run, in this page's own words: its data, and it on the card of its approach."""
+    if (wanted := st.query_params.get("run")) is None:
         return
-    st.session_state["families-url"] = wanted
     for key, runs in there.items():
         for run in runs:
             if run.id == wanted:
-                st.session_state["families-data"] = key
-                st.session_state[f"chosen-{approach_of(run)}"] = run.id
+                st.query_params["data"] = digest(key)
+                st.query_params[parameter(str(approach_of(run)))] = run.id
+    del st.query_params["run"]
+
+
+def digest(key: str) -> str:
+    """Data in the address."""
+    return blake2b(key.encode(), digest_size=4).hexdigest()
+
+
+def parameter(approach: str) -> str:
+    """Of the model that is shown of an approach."""
+    return approach.replace(" ", "-")
 
 
 # -- the page --------------------------------------------------------------------------------------
@@ -256,7 +267,7 @@ if not there:
     train_first()
 else:
     enter(there)
-    data = st.selectbox("Data", list(there), key="families-data", width=620, persist_state="session",
+    data = address.kept("data", st.selectbox, "Data", list(there), key="families-data", width=620, said=digest,
                         format_func=lambda key: f"{headline(there[key][0]).data} · "
                         f"{len(there[key])} {'model' if len(there[key]) == 1 else 'models'}",
                         help="Models are compared on one data set, with the same pixels and seeds; that with most "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, get_args
 
 import streamlit as st
 
-from pages.shared import checkpoints
+from pages.shared import address, checkpoints
 from pages.shared.words import escaped
 from vaecore.library import record, records
 from vaecore.mapping import TITLES, Method, Part, Settings
@@ -44,10 +44,10 @@ def choose(checkpoint: Checkpoint) -> Choice:
         asked = {"split": split, "method": method, **(_axes(checkpoint) if method == "dims" else {}),
                  **(_umap() if method == "umap" else {})}
         _beside(checkpoint.run)
-        turned = bool(st.session_state.get(KEYS[BESIDE])) and st.toggle(
-            "Turn onto the first", True, key="map-turned", help="Rotates, scales and, where that fits better, mirrors "
-            "the second map so that the same observations come as near as they can (Procrustes). Axes of two models "
-            "have nothing in common by themselves.")
+        turned = bool(st.session_state.get(KEYS[BESIDE])) and address.kept(
+            "turned", st.toggle, "Turn onto the first", True, key="map-turned", help="Rotates, scales and, where that "
+            "fits better, mirrors the second map so that the same observations come as near as they can (Procrustes). "
+            "Axes of two models have nothing in common by themselves.")
     try:
         return Choice(parse(Settings, asked), turned)
     except ConfigError as error:
@@ -77,6 +77,8 @@ def _axes(checkpoint: Checkpoint) -> dict[str, int]:
 
     for place, (parameter, field, label) in enumerate((("x", "across", "Across"), ("y", "up", "Up"))):
         options = [str(d) for d in (*order[place:], *order[:place])]
+        if (asked := st.query_params.get(parameter, "")).startswith("z"):  # as a person writes it
+            st.query_params[parameter] = asked.removeprefix("z")
         found[field] = int(_picked(parameter, options, label, 160, "A latent dimension; the most informative come "
                                    "first.", called))
     return found
@@ -88,12 +90,12 @@ def _umap() -> dict[str, object]:
     with st.popover("Settings", icon=":material/tune:", help="Of UMAP. Another setting is another map, which has to be "
                     "made."):
         return {
-            "neighbors": st.slider("Neighbours", 2, 200, 15, key="map-neighbors", help=fields["neighbors"].description,
-                                   persist_state="session"),
-            "min_dist": st.slider("Least distance", 0.0, 0.99, 0.1, 0.01, key="map-min-dist",
-                                  help=fields["min_dist"].description, persist_state="session"),
-            "seed": int(st.number_input("Seed", 0, 2**31 - 1, 0, key="map-seed", help=fields["seed"].description,
-                                        persist_state="session"))}
+            "neighbors": address.kept("neighbors", st.slider, "Neighbours", 2, 200, 15, key="map-neighbors",
+                                      help=fields["neighbors"].description),
+            "min_dist": address.kept("min_dist", st.slider, "Least distance", 0.0, 0.99, 0.1, 0.01, key="map-min-dist",
+                                     help=fields["min_dist"].description),
+            "seed": int(address.kept("seed", st.number_input, "Seed", 0, 2**31 - 1, 0, key="map-seed",
+                                     help=fields["seed"].description))}
 
 
 def _beside(run: Run) -> None:
@@ -119,18 +121,5 @@ def _alike(run: Run) -> list[Run]:
 def _picked(parameter: str, options: Sequence[str], label: str, width: int, help: str,
             called: Callable[[str], str]) -> str:
     """A select box whose choice is in the address under `parameter`, but for the first option."""
-    key, asked = KEYS[parameter], st.query_params.get(parameter)
-    if asked != st.session_state.get(f"{key}-address"):  # a link, or the way back
-        wanted = (asked or "").removeprefix("z") if parameter in ("x", "y") else asked or ""
-        if wanted in options:
-            st.session_state[key] = wanted
-    if st.session_state.get(key) not in (None, *options):  # of another run
-        st.session_state.pop(key)
-    chosen = str(st.selectbox(label, list(options), key=key, format_func=called, help=help, width=width,
-                              persist_state="session"))
-    if chosen == options[0]:
-        st.query_params.pop(parameter, None)
-    elif asked != chosen:
-        st.query_params[parameter] = chosen
-    st.session_state[f"{key}-address"] = st.query_params.get(parameter)
-    return chosen
+    return str(address.kept(parameter, st.selectbox, label, list(options), key=KEYS[parameter], format_func=called,
+                            help=help, width=width, of_run=parameter in ("x", "y")))

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import streamlit as st
 
 from pages.lecture import terms
+from pages.shared import address
 from pages.shared.checkpoints import store
 from pages.shared.verdicts import VERDICTS, verdict
 from pages.shared.words import escaped
@@ -211,10 +212,10 @@ def page() -> None:
         st.markdown("The lecture on variational autoencoders as a map: what each section and equation says, the page "
                     "that shows it, the code that computes it, the claims about it, and where what is printed is "
                     "wrong.", width=900)
-        words = st.text_input("Search", key="find", bind="query-params", icon=":material/search:", max_chars=80,
-                              placeholder="a word, (16), C13, E3", width=420,
-                              help="Sections and equations that have all of these words, in titles, sentences, "
-                              "formulas, code, claims or errata.").strip()
+        words = address.kept("find", st.text_input, "Search", key="find", icon=":material/search:", max_chars=80,
+                             placeholder="a word, (16), C13, E3", width=420,
+                             help="Sections and equations that have all of these words, in titles, sentences, "
+                             "formulas, code, claims or errata.").strip()
         if words:
             results(words)
         else:

@@ -59,14 +59,14 @@ def taken_apart(opened: Opened, number: int, trained: bool) -> None:
 
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         most = examples(opened) - 1
-        x = int(st.number_input("Test observation x", 0, most, 0, key="example", bind="query-params", width=160,
-                                help="Which of the test observations that travel with the run."))
-        code = st.segmented_control("Code z", list(CODES), key="code", bind="query-params", default="drawn",
-                                    required=True, format_func=CODES.__getitem__,
-                                    help="The code at which the terms are taken.") or "drawn"
-        seed = int(st.number_input("Seed", 0, MAX_SEED, 0, key="seed", bind="query-params", width=120,
-                                   disabled=code == "mean", help="Of the noise with which z is drawn: another seed, "
-                                   "another code."))
+        x = int(address.kept("example", st.number_input, "Test observation x", 0, most, 0, key="lecture-example",
+                             width=160, help="Which of the test observations that travel with the run."))
+        code = address.kept("code", st.segmented_control, "Code z", list(CODES), key="lecture-code", default="drawn",
+                            required=True, format_func=CODES.__getitem__,
+                            help="The code at which the terms are taken.") or "drawn"
+        seed = int(address.kept("seed", st.number_input, "Seed", 0, MAX_SEED, 0, key="lecture-seed", width=120,
+                                disabled=code == "mean", help="Of the noise with which z is drawn: another seed, "
+                                "another code."))
     several = reckon(opened, x, code="mean" if code == "mean" else "drawn", seed=seed)
     reckoned = several[0]
     if len(several) > 1:

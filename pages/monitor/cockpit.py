@@ -16,7 +16,7 @@ from pages.components.heat import Heat, heat_maps
 from pages.components.plane import paths_plane, trajectory_planes
 from pages.monitor import bars, diagnosis
 from pages.monitor.log import log
-from pages.shared import forking, history
+from pages.shared import address, forking, history
 from pages.shared.checkpoints import explore_links
 from pages.shared.names import names
 from pages.shared.queue import STATES, STOPPING, Look, actions
@@ -134,8 +134,7 @@ def _open_train(run: Run, **wish: object) -> NoReturn:
     st.session_state["train_from"] = run.id
     for name, value in wish.items():
         st.session_state[f"train_{name}"] = value
-    # An empty address, said so: left out, Streamlit would clear it, and refuse because widgets are bound to it.
-    st.switch_page("train/page.py", query_params={})
+    st.switch_page("train/page.py")
 
 
 def _fork(run: Run) -> None:
@@ -176,8 +175,8 @@ def called(records: Mapping[str, History]) -> dict[str, str]:
 
 def curves(records: Mapping[str, History], row: DeltaGenerator) -> None:
     """Training and validation over the steps."""
-    more = row.toggle("Gradient and learning rate", key="more", bind="query-params", persist_state="session",
-                      help="Two more charts: the length of the gradient, and the learning rate.")
+    more = address.kept("more", row.toggle, "Gradient and learning rate", key="monitor-more",
+                        help="Two more charts: the length of the gradient, and the learning rate.")
     live_curves(panels(records, more=more), key="curves", clocks=clocks(records), names=called(records),
                 smoothing=SMOOTHING, height=300)
     for sentence in aggression(records):
@@ -200,9 +199,9 @@ def latent_use(records: Mapping[str, History], _row: DeltaGenerator) -> None:
         st.subheader("KL by dimension over training", anchor=False,
                      help="KL of q(z|x) from the prior, by latent dimension, at each evaluation: a mean over the "
                           "validation set. A dark row is a dimension that says nothing.")
-        ordered = any(len(record.names) > 1 for record in with_kl.values()) and st.toggle(
-            "Sort dimensions", key="sorted", bind="query-params", persist_state="session",
-            help="Rows by their KL at the last evaluation, the largest on top.")
+        ordered = any(len(record.names) > 1 for record in with_kl.values()) and address.kept(
+            "sorted", st.toggle, "Sort dimensions", key="sorted", help="Rows by their KL at the last "
+            "evaluation, the largest on top.")
         heat_maps([Heat(name, name, record.kl_steps, record.kl) for name, record in with_kl.items()], key="heat",
                   ordered=ordered)
     if with_kl and len(with_kl) <= FEW:  # of more, the heat maps tell by hovering
@@ -241,9 +240,8 @@ def trajectory(records: Mapping[str, History], row: DeltaGenerator) -> None:
     names = list(dict.fromkeys(name for snapshots in there.values() for name in snapshots.names))
     wanted = INFORMATIVE
     if len(names) > 1:
-        wanted = row.selectbox("Latent dimension", [INFORMATIVE, *names], key="dimension", bind="query-params",
-                               persist_state="session", width=260,
-                               help="The most informative has the largest KL at a run's last evaluation.")
+        wanted = address.kept("dimension", row.selectbox, "Latent dimension", [INFORMATIVE, *names], key="dimension",
+                              width=260, help="The most informative has the largest KL at a run's last evaluation.")
     tracks = []
     for name, snapshots in there.items():
         place = _place(snapshots, records[name], wanted)
@@ -316,7 +314,6 @@ SECTIONS = {"Curves": curves, "Latent use": latent_use, "Rate and distortion": r
 def sections(records: Mapping[str, History]) -> None:
     """The chosen one of the sections under the cards; its controls stand in the row of the choice."""
     row = st.container(horizontal=True, vertical_alignment="bottom")
-    chosen = row.segmented_control("Section", list(SECTIONS), key="section", default="Curves", required=True,
-                                   bind="query-params", persist_state="session", label_visibility="collapsed",
-                                   wrap=True)
+    chosen = address.kept("section", row.segmented_control, "Section", list(SECTIONS), key="monitor-section",
+                          default="Curves", required=True, label_visibility="collapsed", wrap=True)
     SECTIONS[chosen](records, row)

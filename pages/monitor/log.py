@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from pages.shared import address
 from pages.shared.words import escaped
 from vaecore import lab
 from vaecore.comparison.history import History
@@ -22,9 +23,9 @@ HEIGHT = 440  # px
 
 def log(records: Mapping[str, History], row: DeltaGenerator) -> None:
     """The log of each run, its newest lines in sight; with a search, the lines that hold it."""
-    sought = row.text_input("Search the log", key="log", bind="query-params", persist_state="session", max_chars=80,
-                            icon=":material/search:", placeholder="Search the log", label_visibility="collapsed",
-                            width=320, help=f"Lines that hold it, in capitals or not: the last {LINES}.").strip()
+    sought = address.kept("log", row.text_input, "Search the log", key="log", max_chars=80, width=320,
+                          icon=":material/search:", placeholder="Search the log", label_visibility="collapsed",
+                          help=f"Lines that hold it, in capitals or not: the last {LINES}.").strip()
     with st.grid(min(2, len(records)), min_column_width=420):
         for record in records.values():
             _of(record.run, sought)

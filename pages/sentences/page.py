@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import checkpoints, lines
+from pages.shared import address, checkpoints, lines
 from pages.shared.headline import PERPLEXITY_HELP
 from pages.shared.lines import Line
 from pages.shared.words import escaped
@@ -32,7 +32,7 @@ LARGE = """<style>
 @st.fragment
 def bench(checkpoint: SentenceCheckpoint) -> None:
     """A sentence, how the model reads it, and what it makes of it."""
-    text = box(checkpoint, "written", "Sentence", 0)
+    text = box(checkpoint, "written", "text", "Sentence", 0)
     reading, beams = read(checkpoint, text), 1
     if reading is not None:
         lines.chips(as_read(reading))
@@ -51,25 +51,24 @@ def bench(checkpoint: SentenceCheckpoint) -> None:
 
 def likeliest() -> str:
     """What is written of a code here and in the tabs below."""
-    return str(st.segmented_control(
-        "Written from a code: the likeliest", list(LIKELIEST), default="next word", required=True, key="likeliest",
-        width="content",
+    return str(address.kept(
+        "likeliest", st.segmented_control, "Written from a code: the likeliest", list(LIKELIEST), default="next word",
+        required=True, key="likeliest", width="content",
         help="Next word: the likeliest one each time, which may lead to an unlikely end. Sentence: the likeliest one "
              f"that a search along {LIKELIEST['sentence']} ways at once finds, often shorter and plainer."))
 
 
-def box(checkpoint: SentenceCheckpoint, name: str, label: str, first: int) -> str:
+def box(checkpoint: SentenceCheckpoint, name: str, parameter: str, label: str, first: int) -> str:
     """A line to type a sentence in, with a test sentence to begin with and a button for another."""
     from vaecore.explore.sentences import MAX_TYPED
 
     key = f"{name}-{checkpoint.run.id}"
-    if key not in st.session_state:
-        st.session_state[key] = checkpoint.examples[first % len(checkpoint.examples)] if checkpoint.examples else ""
+    begins = checkpoint.examples[first % len(checkpoint.examples)] if checkpoint.examples else ""
     with st.container(horizontal=True, vertical_alignment="bottom", key=name):
-        text = st.text_input(label, key=key, max_chars=MAX_TYPED, persist_state="session", width="stretch",
-                             placeholder="Type a sentence, then press Enter",
-                             help="Type any sentence and press Enter; it is read in lower case. A word that the model "
-                             "did not meet in training is read as `<unk>`.")
+        text = address.kept(parameter, st.text_input, label, begins, key=key, max_chars=MAX_TYPED, width="stretch",
+                            placeholder="Type a sentence, then press Enter",
+                            help="Type any sentence and press Enter; it is read in lower case. A word that the model "
+                            "did not meet in training is read as `<unk>`.")
         if len(checkpoint.examples) > 1:
             st.button("Another", icon=":material/casino:", key=f"another-{name}", on_click=another,
                       args=(checkpoint, key), help=f"The next of the {len(checkpoint.examples)} test sentences that "
@@ -140,8 +139,8 @@ def views(checkpoint: SentenceCheckpoint, text: str, beams: int) -> None:
     """What takes more than one sentence. Only the open tab runs."""
     named = {"Perturb": perturbation, "Interpolate": interpolation, "Samples": samples} if checkpoint.has_code \
         else {"Samples": samples}
-    for tab, draw in zip(st.tabs(list(named), key=f"view-{checkpoint.run.id}", on_change="rerun"), named.values(),
-                         strict=True):
+    tabs = address.kept("view", st.tabs, list(named), key=f"view-{checkpoint.run.id}", on_change="rerun")
+    for tab, draw in zip(tabs, named.values(), strict=True):
         if tab.open:
             with tab:
                 draw(checkpoint, text, beams)
@@ -152,9 +151,9 @@ def perturbation(checkpoint: SentenceCheckpoint, text: str, beams: int) -> None:
     from vaecore.explore.sentences import changes
 
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        scale = st.slider("Noise", 0.0, 3.0, 1.0, 0.05, key="scale", width=380, format="%.2f",
-                          help="In standard deviations of the prior: z = mean of q(z|x) + noise · ε, with ε from "
-                          "N(0, I). At 0 every line is the reconstruction.")
+        scale = address.kept("noise", st.slider, "Noise", 0.0, 3.0, 1.0, 0.05, key="scale", width=380, format="%.2f",
+                             help="In standard deviations of the prior: z = mean of q(z|x) + noise · ε, with ε from "
+                             "N(0, I). At 0 every line is the reconstruction.")
         seed = redraw("perturb")
     if not text:
         st.caption("Type a sentence above first.")
@@ -170,13 +169,13 @@ def interpolation(checkpoint: SentenceCheckpoint, text: str, beams: int) -> None
     """From the sentence above to another, through the latent space."""
     from vaecore.explore.sentences import changes
 
-    goal = box(checkpoint, "goal", "To the sentence", 1)
+    goal = box(checkpoint, "goal", "to", "To the sentence", 1)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        steps = st.slider("Steps", 3, 11, 7, key="steps-text", width=260, help="Lines on the way, both ends included.")
-        path = st.segmented_control("Path", ROUTES, default="straight", required=True,
-                                    key="path-text", help="Straight: along the line between both codes. Spherical: "
-                                    "along the arc, which keeps to codes as long as the ends', likelier under a "
-                                    "Gaussian prior.")
+        steps = address.kept("steps", st.slider, "Steps", 3, 11, 7, key="steps-text", width=260,
+                             help="Lines on the way, both ends included.")
+        path = address.kept("path", st.segmented_control, "Path", ROUTES, default="straight", required=True,
+                            key="path-text", help="Straight: along the line between both codes. Spherical: along the "
+                            "arc, which keeps to codes as long as the ends', likelier under a Gaussian prior.")
     if not text:
         st.caption("Type a sentence above first.")
         return
@@ -192,8 +191,9 @@ def interpolation(checkpoint: SentenceCheckpoint, text: str, beams: int) -> None
 def samples(checkpoint: SentenceCheckpoint, text: str, beams: int) -> None:  # noqa: ARG001 (as the other views)
     """Sentences of the model's own."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        temperature = st.slider(
-            "Temperature", 0.0, 1.5, 0.7, 0.05, key="temperature-text", width=380, format="%.2f",
+        temperature = address.kept(
+            "temperature", st.slider, "Temperature", 0.0, 1.5, 0.7, 0.05, key="temperature-text", width=380,
+            format="%.2f",
             help="Of the words: at 0 the likeliest next word each time, at 1 as the model believes, above 1 more "
             "daring." + (" Codes are drawn from the prior at any temperature." if checkpoint.has_code else ""))
         seed = redraw("samples")
@@ -208,7 +208,7 @@ def redraw(name: str) -> int:
     key = f"seed-{name}"
     if st.button("Draw again", icon=":material/casino:", key=f"redraw-{name}", help="Other random numbers."):
         st.session_state[key] = st.session_state.get(key, 0) + 1
-    return int(st.session_state.get(key, 0))
+    return address.counted("seed", key)
 
 
 def marked(words: list[tuple[str, bool]]) -> list[tuple[str, lines.Mark]]:

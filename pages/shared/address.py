@@ -13,13 +13,13 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import streamlit as st
 
 KEY = "in-the-address"  # in the session
-EVERYWHERE = ("talk", "tour", "show")  # parameters of every page, which say nothing of what it shows
+EVERYWHERE = ("talk", "show", "tour")  # parameters of every page, which set nothing on it
 TRUTH = {"true": True, "1": True, "false": False, "0": False}
 REACH = 2**53 - 1  # what a browser can count to; a widget refuses more
 
@@ -34,6 +34,7 @@ class Field:
     choices: dict[str, Any] | None = None  # by their words in the address
     most: int = 0  # choices at once, of those that have several
     longest: int = 1000  # characters of a text
+    of_run: bool = False  # whether it means nothing to another run
 
     def read(self, words: list[str]) -> Any:
         """What an address means by these words."""
@@ -59,6 +60,17 @@ class Field:
             return self.default
         value = max(self.low, min(self.high, value))
         return int(value) if isinstance(self.default, int) else value
+
+    def fitted(self, value: Any) -> Any:
+        """A value that a widget had, which may have had other bounds or choices then."""
+        if value is None:
+            return None
+        if self.choices is None:
+            return value if isinstance(value, bool | str) else max(self.low, min(self.high, value))
+        there = list(self.choices.values())
+        if self.most:
+            return [each for each in value if each in there][:self.most]
+        return value if value in there else self.default
 
     def words(self, value: Any) -> list[str]:
         """A value as the address has it; nothing for the default."""
@@ -116,28 +128,53 @@ def tell(**values: Any) -> None:
             write(name, fields[name].words(value))
 
 
-def kept(name: str, widget: Callable[..., Any], *args: Any, key: str, tells: bool = True,
+def kept(name: str, widget: Callable[..., Any], *args: Any, key: str, tells: bool = True, of_run: bool = False,
          said: Callable[[Any], str] = str, **more: Any) -> Any:
     """Draw a widget whose value stands in the address as `name`, and return what it returns.
 
-    `said` is the word of a choice there. Where a widget only prepares what a button does, it `tells` nothing: `tell`
-    has the address say what is shown.
+    It stays while other pages are visited; what is `of_run` goes when another run is picked. `said` is the word of a
+    choice in the address. Where a widget only prepares what a button does, it `tells` nothing: `tell` has the address
+    say what is shown.
     """
-    found = _view().fields[name] = _declared(widget, args, more, said)
-    asked = news(name)
-    if asked is None and key not in st.session_state and name in st.query_params:  # another widget of the same name
-        asked = st.query_params.get_all(name)
-    if asked is not None and (asked or key in st.session_state):
-        st.session_state[key] = found.read(asked)
+    state, last = st.session_state, f"{key}:last"  # tabs do not stay by themselves
+    if persists := "persist_state" in inspect.signature(widget).parameters:
+        more.setdefault("persist_state", "session")
+    elif key not in state and last in state:
+        state[key] = state[last]
+    found = replace(_declared(widget, args, more, said), of_run=of_run)
+    _read(name, found, key)
     drawn = widget(*args, key=key, **more)
+    if not persists:
+        state[last] = state[key]
     if tells:
-        write(name, found.words(st.session_state[key]))  # what is drawn of tabs is the places in them
+        write(name, found.words(state[key]))  # what is drawn of tabs is the places in them
     return drawn
 
 
-def names() -> frozenset[str]:
-    """The parameters of the widgets that were drawn on this page."""
-    return frozenset(_view().fields)
+def counted(name: str, key: str) -> int:
+    """A number from 0 that no widget shows: buttons count it in the session under `key`."""
+    found = Field(0, low=0)
+    _read(name, found, key)
+    value = int(st.session_state.setdefault(key, 0))
+    write(name, found.words(value))
+    return value
+
+
+def names(*, of_run: bool) -> frozenset[str]:
+    """The parameters that the page's widgets declare: those that mean nothing to another run, or the others."""
+    return frozenset(name for name, each in _view().fields.items() if each.of_run is of_run)
+
+
+def _read(name: str, found: Field, key: str) -> None:
+    """Put what the address says into the session, under the key of a widget, where it is new."""
+    state, asked = st.session_state, news(name)
+    _view().fields[name] = found
+    if asked is None and key not in state:
+        asked = st.query_params.get_all(name)  # of another widget by this name, or of this one in a tab that was shut
+    if asked or (asked is not None and key in state):
+        state[key] = found.read(asked)
+    if key in state and (fitted := found.fitted(state[key])) != state[key]:
+        state[key] = fitted
 
 
 def _view() -> View:

@@ -350,9 +350,9 @@ def _found(name: str) -> Run | None:
 
 
 def _another(key: str) -> None:
-    of_any = address.names()  # a widget of the page: its value is good for another run, too
-    for name in [name for name in st.query_params if name in OF_A_RUN or name.startswith(("z.", "d."))]:
-        if name not in of_any:
+    own, any_run = (address.names(of_run=of_run) for of_run in (True, False))
+    for name in list(st.query_params):
+        if name in own or (name not in any_run and (name in OF_A_RUN or name.startswith(("z.", "d.")))):
             del st.query_params[name]
     _forget(key)
 

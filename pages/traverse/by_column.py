@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import hand, pictures
+from pages.shared import address, hand, pictures
 from pages.shared.bars import bar, plain, signed
 from pages.shared.charts import chart
 from pages.shared.palette import BLUE, ORANGE
@@ -28,8 +28,8 @@ def movement(checkpoint: Checkpoint, vector: Vector) -> None:
     import numpy as np
 
     order = checkpoint.order
-    dimension = int(st.selectbox("Dimension", order, key=f"moved-{checkpoint.run.id}", width=200,
-                                 format_func=lambda d: f"z{d}", help=MOVES_HELP))
+    dimension = int(address.kept("dimension", st.selectbox, "Dimension", order, key=f"moved-{checkpoint.run.id}",
+                                 width=200, of_run=True, said=called, format_func=called, help=MOVES_HELP))
     here = hand.positions(checkpoint, "columns")[checkpoint.latent]
     change = checkpoint.moves(dimension, checkpoint.place(here))
     share = change / np.asarray(vector.scale) if vector.scale else change
@@ -57,8 +57,9 @@ def scores(checkpoint: Checkpoint) -> None:
         return
     order = checkpoint.order
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        across, up = (int(st.selectbox(label, order, place, key=f"{label}-{checkpoint.run.id}", width=150,
-                                       format_func=lambda d: f"z{d}", help="The dimension on this axis."))
+        across, up = (int(address.kept(label.lower(), st.selectbox, label, order, place, width=150, of_run=True,
+                                       key=f"{label}-{checkpoint.run.id}", said=called, format_func=called,
+                                       help="The dimension on this axis."))
                       for place, label in enumerate(("Across", "Up")))
     if across == up:
         st.info("Choose two different dimensions.", icon=":material/info:")
@@ -89,6 +90,11 @@ def _chosen(weight: np.ndarray) -> list[int]:
     import numpy as np
 
     return sorted(np.argsort(-np.round(weight, 3), kind="stable")[:IN_SIGHT].tolist())
+
+
+def called(dimension: int) -> str:
+    """A dimension of the code, on the page and in its address."""
+    return f"z{dimension}"
 
 
 def _signed(value: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from pages.components import reading
-from pages.shared import checkpoints, uploads
+from pages.shared import address, checkpoints, uploads
 from pages.shared.words import escaped
 from vaecore.files import trouble
 from vaecore.memory import held
@@ -30,9 +30,9 @@ def panel(checkpoint: Checkpoint) -> None:
     ways = WAYS if checkpoint.ink is not None else WAYS[1:]
     way = ways[0]
     if len(ways) > 1:
-        way = st.segmented_control("Picture", ways, default=way, required=True, key="picture-way",
-                                   label_visibility="collapsed", persist_state="session",
-                                   help="Draw with mouse, pen or finger, or choose a picture's file.") or way
+        way = address.kept("picture", st.segmented_control, "Picture", ways, default=way, required=True,
+                           key="picture-way", label_visibility="collapsed",
+                           help="Draw with mouse, pen or finger, or choose a picture's file.") or way
     else:
         st.caption(PHOTOGRAPHS)
     if way == "Draw":
@@ -66,9 +66,9 @@ def among(checkpoint: Checkpoint) -> AtHand | None:
     from vaecore.explore.maps.at_hand import at_hand
     from vaecore.schema import ConfigError
 
-    if not st.toggle("Search the training split", key="search-training", persist_state="session",
-                     help="Look for the nearest among all training observations, with their codes in this page: those "
-                     "that the model learned from. Without, among the test observations that travel with the run."):
+    if not address.kept("training", st.toggle, "Search the training split", key="search-training", help="Look for the "
+                        "nearest among all training observations, with their codes in this page: those that the model "
+                        "learned from. Without, among the test observations that travel with the run."):
         return None
     try:
         with st.spinner("Encoding training observations …"):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import checkpoints, hand, judging, taking
+from pages.shared import address, checkpoints, hand, judging, taking
 from pages.traverse import by_column, directions, drawing, grid, interpolation, prior, reconstructions, samples
 from vaecore.views import SINGLE
 
@@ -49,7 +49,7 @@ def views(checkpoint: Checkpoint) -> None:
     if (vector := checkpoint.vector) is not None:
         named |= {"Columns": lambda c: by_column.movement(c, vector), "Rows": by_column.scores}
     named["Take it with you"] = taking.panel
-    tabs = st.tabs(list(named), key="view", on_change="rerun", bind="query-params")
+    tabs = address.kept("view", st.tabs, list(named), key="view", on_change="rerun")
     for tab, draw in zip(tabs, named.values(), strict=True):
         if tab.open:
             with tab, st.container(key="opened"):

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from pages.shared import pictures
+from pages.shared import address, pictures
 from pages.shared.charts import chart
 from pages.shared.words import escaped
 from pages.traverse import fitting
+from pages.traverse.by_column import called
 from vaecore.evaluate.results import UNSET
 from vaecore.memory import held
 from vaecore.probability.saturation import saturated
@@ -174,9 +175,8 @@ def grid_of_inputs(checkpoint: Checkpoint, given: PriorInputs, found: Components
     page = 0
     if pages > 1:
         key = f"inputs-{checkpoint.run.id}"
-        st.session_state[key] = min(st.session_state.get(key, 1), pages)  # new weights may have fewer
-        page = st.slider("Page", 1, pages, key=key, width=360,
-                         help=f"{PAGE} of {count:,} at a time.") - 1
+        page = address.kept("page", st.slider, "Page", 1, pages, 1, key=key, width=360, of_run=True,
+                            help=f"{PAGE} of {count:,} at a time.") - 1
     chosen = list(range(page * PAGE, min(count, (page + 1) * PAGE)))
     place = {number: place for place, number in enumerate(found.numbers)}
     means = checkpoint.decode(found.mean[[place[number] for number in chosen]])
@@ -206,9 +206,8 @@ def component(checkpoint: Checkpoint, found: Components, given: PriorInputs | No
     place = 0
     if count > 1:
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            st.session_state[key] = min(st.session_state.get(key, 1), count)  # new weights may have fewer
-            place = int(st.number_input(f"Component, of {count:,}", 1, count, key=key, width=170,
-                                        help="1 is the heaviest.")) - 1
+            place = int(address.kept("component", st.number_input, f"Component, of {count:,}", 1, count, 1, key=key,
+                                     width=170, of_run=True, help="1 is the heaviest.")) - 1
             for label, icon, step in (("Previous", "left", -1), ("Next", "right", 1)):
                 st.button(label, icon=f":material/chevron_{icon}:", key=f"component-{label}", on_click=_step,
                           args=(key, step, count), help=f"The {label.lower()} component.")
@@ -233,8 +232,8 @@ def labels(checkpoint: Checkpoint) -> None:
 
     st.subheader("Samples by label", anchor=False, help="Each row is drawn from the prior of one label. Down a column "
                  "the random numbers are the same: what changes is the label.")
-    seed = st.number_input("Seed", 0, 2**31 - 1, 0, key="seed-labels", width=150,
-                           help="The same seed draws the same codes.")
+    seed = address.kept("draws", st.number_input, "Seed", 0, 2**31 - 1, 0, key="seed-labels", width=150,
+                        help="The same seed draws the same codes.")
     rows = by_label(checkpoint, DRAWN, MAX_LABELS, int(seed))
     named = checkpoint.class_names
     lines = [(f"label {label}" if named[label] == str(label) else named[label], legible(images))
@@ -249,8 +248,9 @@ def labels(checkpoint: Checkpoint) -> None:
 
 def _dimension(label: str, checkpoint: Checkpoint, first: int, key: str) -> int:
     order = checkpoint.order
-    return int(st.selectbox(label, order, order.index(first), key=f"{key}-{checkpoint.run.id}", width=150,
-                            format_func=lambda d: f"z{d}", help="A latent dimension; the most active come first."))
+    return int(address.kept(label.lower(), st.selectbox, label, order, order.index(first), width=150, of_run=True,
+                            key=f"{key}-{checkpoint.run.id}", said=called, format_func=called,
+                            help="A latent dimension; the most active come first."))
 
 
 def _step(key: str, step: int, count: int) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import pictures
+from pages.shared import address, pictures
 
 if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
@@ -20,8 +20,8 @@ def panel(checkpoint: Checkpoint) -> None:
     from vaecore.explore.pictures import grid, labelled, legible, on_screen
 
     most, noun = len(checkpoint.examples), "images" if checkpoint.vector is None else "rows"
-    count = st.slider(noun.capitalize(), 1, min(MANY, most), min(16, most), key="count-reconstructions", width=360,
-                      help=f"How many test {noun} to show.") if most > 1 else 1
+    count = address.kept("count", st.slider, noun.capitalize(), 1, min(MANY, most), min(16, most), width=360,
+                         key="count-reconstructions", help=f"How many test {noun} to show.") if most > 1 else 1
     chosen = list(range(count))
     rows = [checkpoint.originals(chosen), checkpoint.reconstruct(chosen)]
     lines = [(name, legible(row[start:start + WRAP])) for start in range(0, count, WRAP)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from pages.shared import pictures
+from pages.shared import address, pictures
 from pages.traverse import by_column
 
 if TYPE_CHECKING:
@@ -20,18 +20,19 @@ def panel(checkpoint: Checkpoint) -> None:
     """Codes drawn from the prior, decoded."""
     from vaecore.explore.pictures import grid, legible, on_screen, png, scale_for
 
-    st.session_state.setdefault("seed", 0)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        count = st.slider("Images", 8, 128, 48, 8, key="count-samples", width=220, help="How many codes to draw.")
-        temperature = st.slider("Temperature", 0.0, 1.5, 1.0, 0.05, key="temperature", width=220,
-                                help=TEMPERATURE_HELP) if checkpoint.tempered else 1.0
+        count = address.kept("images", st.slider, "Images", 8, 128, 48, 8, key="count-samples", width=220,
+                             help="How many codes to draw.")
+        temperature = address.kept("temperature", st.slider, "Temperature", 0.0, 1.5, 1.0, 0.05, key="temperature",
+                                   width=220, help=TEMPERATURE_HELP) if checkpoint.tempered else 1.0
         names = checkpoint.class_names
-        label = st.selectbox("Label", ["any", *range(checkpoint.classes)], key=f"label-{checkpoint.run.id}", width=150,
+        label = address.kept("label", st.selectbox, "Label", ["any", *range(checkpoint.classes)], width=150,
+                             key=f"label-{checkpoint.run.id}", of_run=True,
                              format_func=lambda n: n if isinstance(n, str) else names[n],
                              help="Draw from the prior of this label. Any: labels are those of test images, drawn at "
                              "random.") if checkpoint.classes else "any"
-        seed = st.number_input("Seed", 0, 2**31 - 1, key="seed", width=150,
-                               help="The same seed draws the same codes.")
+        seed = address.kept("draws", st.number_input, "Seed", 0, 2**31 - 1, 0, key="seed", width=150,
+                            help="The same seed draws the same codes.")
         st.button("Draw again", icon=":material/casino:", key="draw-again", on_click=next_seed,
                   help="The next seed.")
     if checkpoint.fitted:

@@ -91,20 +91,20 @@ def settings(checkpoint: VideoCheckpoint, stage: Stage) -> Knobs:
     most = futures.longest(checkpoint.frame, pixels=checkpoint.pixels) - 1
     context = address.kept(
         "context", st.number_input, "Frames given", 1, most, min(checkpoint.context, most), key=f"context-{run}",
-        width=128, on_change="ignore", tells=False, disabled=fixed, persist_state="session",
+        width=128, on_change="ignore", tells=False, disabled=fixed,
         help="The first frames of the clip, which the model sees; "
         f"{checkpoint.context} in training. All later ones it has to predict.")
     horizon = address.kept(
         "horizon", st.number_input, "Horizon", 1, min(MAX_HORIZON, most), min(checkpoint.horizon, most),
-        key=f"horizon-{run}", width=112, on_change="ignore", tells=False, disabled=fixed, persist_state="session",
+        key=f"horizon-{run}", width=112, on_change="ignore", tells=False, disabled=fixed,
         help=f"Frames to predict after those given; in training clips had {checkpoint.learned} frames in all.")
     count, seed = 1, 0
     if checkpoint.stochastic:
         count = address.kept("futures", st.number_input, "Futures", 1, MAX_FUTURES, 10, key="futures-video", width=112,
-                             on_change="ignore", tells=False, persist_state="session", help="How many futures are "
+                             on_change="ignore", tells=False, help="How many futures are "
                              "drawn. Each goes on from the same frames with random numbers of its own.")
         seed = address.kept("seed", st.number_input, "Seed", 0, MAX_SEED, 0, key=SEED, width=112, on_change="ignore",
-                            tells=False, persist_state="session", help="The same seed draws the same futures, and "
+                            tells=False, help="The same seed draws the same futures, and "
                             "another run gets the same random numbers.")
     pressed = st.button("Roll out", icon=":material/play_arrow:", type="primary", key="roll-out",
                         help="Draw the futures. The first is there at once.")
@@ -230,7 +230,7 @@ def show(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | Non
         if checkpoint.stochastic:
             samples = address.kept(
                 "shown", st.segmented_control, "Futures in sight", SHOWN, default=SHOWN[2], required=True,
-                key="shown-video", wrap=False, width="content", persist_state="session", help="How many futures are "
+                key="shown-video", wrap=False, width="content", help="How many futures are "
                 "shown beside the best one. Scores, mean and spread are of all that were drawn.")
         if seen.note:
             st.caption(escaped(seen.note))

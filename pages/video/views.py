@@ -48,7 +48,7 @@ def traversal(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         dimension = int(address.kept(
             "dimension", st.number_input, "Dimension", 0, checkpoint.size - 1, 0, width=140,
-            key=f"dimension-{checkpoint.run.id}", persist_state="session",
+            key=f"dimension-{checkpoint.run.id}",
             help=f"Which of the {checkpoint.size} numbers of the code moves, from −3 to 3 standard deviations of its "
             "prior; all others are 0."))
         st.caption("This model draws one code z for a whole clip: each track is the same past with another z.")
@@ -88,12 +88,12 @@ def several(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll | 
         st.session_state[key] = [name for name in kept if name in others]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         chosen = address.kept("beside", st.multiselect, "Other runs", list(others), key=key,
-                              max_selections=MAX_BESIDE, persist_state="session", width=620,
+                              max_selections=MAX_BESIDE, width=620,
                               placeholder="Choose one or more", help="They are given the same frames and the same "
                               "random numbers: future i comes of the same noise in each, in a smaller code of the "
                               "first of its numbers.")
         best = address.kept("which", st.segmented_control, "Shown", ["Best", "First"], default="Best", required=True,
-                            key="several-shown", wrap=False, width="content", persist_state="session",
+                            key="several-shown", wrap=False, width="content",
                             help="Of each run the future nearest to the truth, or the first one.")
     if roll is None:
         st.caption("Press **Roll out** above first.")

@@ -123,7 +123,7 @@ def test_a_run_says_what_its_classes_are_called(store: Path, tmp_path: Path) -> 
 def test_d01_the_page_shows_the_names(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VAECORE_STORE", str(store))
     at = demo.turned_to(AppTest.from_file(str(demo.APP), default_timeout=60), "traverse")
-    at.query_params["run"], at.session_state["view"] = "grades", "Samples"
+    at.query_params["run"], at.query_params["view"] = "grades", "Samples"
     at.run()
     assert not at.exception
     [box] = [box for box in at.selectbox if box.label == "Label"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import re
 import shutil
 import tempfile
 from functools import cache
@@ -88,21 +89,29 @@ def of_address(at: AppTest) -> dict[str, list[str]]:
 def keeps_its_view(page: str, *names: str, **query: str | list[str]) -> AppTest:
     """The page `page`, every parameter it declares set to another value than the default; `names` are among these.
 
-    Fails where an address is not what the page then says, or where nonsense is not the same as nothing.
+    Fails where nonsense is not the same as nothing, and where the page says another address than it was opened at.
     """
-    usual = declared(open_page(page, **query))
-    assert set(names) <= set(usual), sorted(usual)
-    other = {name: field.words(_another(field)) for name, field in usual.items()}
-    asked: dict[str, str | list[str]] = {name: words for name, words in other.items() if words} | query
-    at = open_page(page, **asked)
-    told, drawn = of_address(at), declared(at)
-    assert {name: told.get(name) for name in drawn if name in other} == {
-        name: other[name] or None for name in drawn if name in other}
-    chosen = [name for name, field in usual.items() if name not in query and (
-        field.choices or not isinstance(field.default, str))]  # any text is a text
-    left = of_address(open_page(page, **dict.fromkeys(chosen, "nonsense") | query))
-    assert not set(chosen) & set(left), left
+    usual = open_page(page, **dict.fromkeys(names, "nonsense") | query)
+    fields = {name: field for name, field in declared(usual).items() if name not in query}
+    assert set(names) <= set(fields), sorted(fields)
+    chosen = {name for name in names if fields[name].choices or not isinstance(fields[name].default, str)}
+    assert not chosen & set(of_address(usual)), of_address(usual)  # any text is a text
+    known = {re.sub(r"^(switch|way|sample|class|typed)\..*", r"\1.MODALITY", re.sub(r"-\d+$", "", name))
+             for name in fields}
+    assert known <= _documented(page), f"docs/address.md lacks {known - _documented(page)}"
+    other = {name: field.words(_another(field)) for name, field in fields.items()}
+    at = open_page(page, **{name: words for name, words in other.items() if words} | query)
+    told, drawn = of_address(at), set(declared(at)) & set(other)  # another choice may have hidden some
+    assert (found := {name: told.get(name, []) for name in drawn}) == {name: other[name] for name in drawn}, found
     return at
+
+
+@cache
+def _documented(page: str) -> set[str]:
+    """The parameters of a page that `docs/address.md` lists."""
+    title = page.replace("_", "-").replace("latent-", "latent ").capitalize()
+    section = (ROOT / "docs" / "address.md").read_text().split(f"## {title}\n")[1].split("\n## ")[0]
+    return set(re.findall(r"`([^`]+)`", "\n".join(re.findall(r"^\|([^|]+)\|", section, re.MULTILINE))))
 
 
 def _another(field: address.Field) -> Any:

@@ -1,6 +1,5 @@
-// What a visitor takes away: the link, the code as JSON or as Python, the numbers as CSV, the picture as a file.
+// What a visitor takes away: the code as JSON or as Python, the numbers as CSV, the picture as a file.
 
-import { flush } from "../lib/address.js";
 import { button, copyButton } from "../lib/controls.js";
 import { fileName, give, saveButton } from "../lib/save.js";
 
@@ -9,11 +8,6 @@ const DIGITS = 7; // of single precision
 export function taking(bar, hand) {
   const { told } = hand;
   const codes = () => hand.inputs(hand.position);
-  copyButton(bar, "Copy link", "The address of exactly this, for another browser.", () => {
-    hand.remember();
-    flush();
-    return location.href;
-  });
   copyButton(bar, "JSON", "Copy the code as JSON.", () => asJson(told, codes()));
   copyButton(bar, "Python", "Copy lines of Python that decode this code.", () => asPython(told, codes()));
   const table = told.modalities.find(({ kind }) => kind === "vector");

@@ -3,6 +3,7 @@
 // another page takes it away.
 
 import { flush } from "../lib/address.js";
+import { copyButton } from "../lib/controls.js";
 import { make } from "../lib/dom.js";
 import { KEYS, keyOf } from "../lib/keys.js";
 import { partOf, sizes, talking } from "../lib/talk.js";
@@ -57,6 +58,10 @@ class Talk {
     root.append(link("over.css"));
     this.bar = make("div", "bar", root);
     this.bar.hidden = true; // until the styles are there
+    copyButton(this.bar, "Copy link", "Copy the address of exactly what is seen here, for another browser", () => {
+      flush();
+      return location.href;
+    });
     this.talk = this.button("Talk", "Talk mode (t): large text, no navigation; rest the pointer at the upper edge to "
       + "have it back", () => this.toggle());
     this.theme = this.button("◐", "Dark or light (d)", () => nextTheme());

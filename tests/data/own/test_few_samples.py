@@ -130,7 +130,7 @@ def test_the_pages_show_all_rows_with_names_and_units(tmp_path: Path, configure:
         train(store.create(config, name).path, demo.Unwatched())
     monkeypatch.setenv("VAECORE_STORE", str(store.root))
     at = demo.turned_to(AppTest.from_file(str(demo.APP), default_timeout=60), "traverse")
-    at.query_params["run"], at.session_state["view"] = "one", "Columns"
+    at.query_params["run"], at.query_params["view"] = "one", "Columns"
     at.run()
     assert not at.exception
     shown = " ".join(element.proto.body for element in at.get("html"))

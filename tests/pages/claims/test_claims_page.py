@@ -228,3 +228,8 @@ def test_a_try_that_failed_is_told_and_one_that_ended_is_not(stand: Stand) -> No
     assert "ended without a result" in warning.value and "no \\*data\\*" in warning.value
     stand.lines = ("C1: A linear VAE", "C1: reproduced. KL and distortion", "within", "")
     assert not demo.open_page("claims").warning
+
+
+def test_its_address_holds_the_view() -> None:
+    at = demo.keeps_its_view("claims", "verdict")
+    assert len(at.pills(key="claims-show").value) == 1

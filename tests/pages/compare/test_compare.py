@@ -273,3 +273,10 @@ def test_clips_have_one_player_with_the_same_clip_and_noise(root: Path) -> None:
     frames = np.frombuffer(player[-told["tracks"][2]["count"] * 32 * 32:], np.uint8).reshape(-1, 32, 32)
     run, source = (Store(root).find(f"gallery/{name}") for name in ("svg-fp-mnist", "predictor-mnist"))
     np.testing.assert_array_equal(frames[[0, -1]], cells(Line(run, "future", source), 2, seed=2).images)
+
+
+def test_its_address_holds_the_view() -> None:
+    at = demo.keeps_its_view("compare", "reference", "differences", runs=["vae", "collapsed"], section="Numbers")
+    assert at.selectbox(key="reference").value == "collapsed"
+    at = demo.keeps_its_view("compare", "paths", "active", runs=["vae", "collapsed"], section="Codes")
+    assert at.toggle(key="paths").value

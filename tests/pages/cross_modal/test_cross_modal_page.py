@@ -385,3 +385,10 @@ def test_hostile_names_stay_text(store: Path) -> None:
     about = store / "runs" / "label" / "about.json"
     about.write_text(json.dumps(json.loads(about.read_text()) | {"family": "<img src=x>", "data": "**x**"}))
     assert "<img src=x>" not in bodies(demo.open_page("cross_modal", run="label"))
+
+
+def test_its_address_holds_the_view() -> None:
+    at = demo.keeps_its_view("cross_modal", "samples", "temperature", "redraw", "dimensions", run="split",
+                             view="Certainty")
+    assert at.slider(key="temperature-cross").value == 1.1
+    demo.keeps_its_view("cross_modal", "swap", "shared", "others", run="split", view="Swap")

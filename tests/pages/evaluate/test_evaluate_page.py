@@ -582,3 +582,10 @@ def test_hostile_values_are_shown_harmlessly(root: Path, by: Any, has_kl: bool) 
     for words in demo.words(at).splitlines():
         assert "<img" not in words.replace("\\<", "") and "](" not in words.replace("\\]", "")
         assert "**f**" not in words and "$g$" not in words
+
+
+def test_its_address_holds_the_view(root: Path) -> None:
+    keep(root, result(), result(settings={"seed": 1}))
+    at = demo.keeps_its_view("evaluate", "split", "importance_samples", "seed", "evaluation", run="vae", off="cost")
+    assert at.number_input(key="evaluate-seed").value == 1 and at.selectbox(key="evaluate-shown-vae").value == 0
+    assert demo.of_address(at)["off"] == ["cost"] and "cost" not in at.button_group(key="evaluate-parts").value

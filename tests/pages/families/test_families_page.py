@@ -116,3 +116,8 @@ def test_a_hostile_evaluation_is_shown_as_words(store: Store) -> None:
     judged(store.find("pixels"), -30.0)
     at = demo.open_page("families")
     assert not any("<script>" in info.value.replace("\\<", "") for info in at.info)
+
+
+@pytest.mark.usefixtures("store")
+def test_its_address_holds_the_view() -> None:
+    demo.keeps_its_view("families", "data")

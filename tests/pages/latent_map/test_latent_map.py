@@ -273,3 +273,11 @@ def test_of_what_takes_long_the_first_are_shown_and_the_rest_is_offered(monkeypa
                                    {"beside": "../x"}])
 def test_an_address_may_say_anything(query: dict[str, str]) -> None:
     assert sent(opened(**query))[0]["n"] == len(latent_map(checkpoint()))
+
+
+def test_its_address_holds_the_view() -> None:
+    at = demo.keeps_its_view("latent_map", "split", "method", "x", "y", "beside", run="vae")
+    assert at.selectbox(key="map-split").value == "kept" and at.slider(key="map-neighbors").value == 15
+    at = demo.keeps_its_view("latent_map", "neighbors", "min_dist", "seed", "turned", run="vae", method="umap",
+                             beside="collapsed")
+    assert at.slider(key="map-neighbors").value == 16 and not at.toggle(key="map-turned").value

@@ -128,3 +128,9 @@ def test_each_objective_has_an_equation_of_the_lecture_and_a_shipped_checkpoint(
     shipped = {path.name for path in (demo.ROOT / "trained" / "gallery").iterdir()}
     for number, (name, trained) in FIRST.items():
         assert lecture.equation(number) and name.removeprefix("gallery/") in shipped and isinstance(trained, bool)
+
+
+@pytest.mark.usefixtures("root")
+def test_its_address_holds_the_view() -> None:
+    demo.keeps_its_view("lecture", "find")
+    demo.keeps_its_view("lecture", "example", "code", "seed", equation="9", run="vae")

@@ -170,3 +170,9 @@ def test_a_link_with_too_many_runs_says_which_are_left_out(root: Path) -> None:
     at = demo.open_page("monitor", runs=names)
     assert [warning.value for warning in at.warning] == ["This page shows 8 runs at most. Left out: copy-8."]
     assert not demo.open_page("monitor", runs=names[:8]).warning
+
+
+@pytest.mark.usefixtures("root")
+def test_its_address_holds_the_view() -> None:
+    demo.keeps_its_view("monitor", "section", "more", runs="vae")
+    assert demo.keeps_its_view("monitor", "sorted", runs="vae", section="Latent use").toggle(key="sorted").value

@@ -335,3 +335,11 @@ def test_a_text_run_without_its_words_is_still_one_of_text() -> None:
         assert page_of(run).title == "Sentences"
     finally:
         about.write_bytes(kept)
+
+
+def test_its_address_holds_the_view() -> None:
+    demo.keeps_its_view("sentences", "text", "likeliest", "noise", "seed", run="text", view="Perturb")
+    at = demo.keeps_its_view("sentences", "to", "steps", "path", run="text", view="Interpolate")
+    assert at.slider(key="steps-text").value == 8 and at.text_input(key="goal-text").value == "other"
+    at = demo.keeps_its_view("sentences", "temperature", "seed", run="text", view="Samples")
+    assert at.session_state["seed-samples"] == 1

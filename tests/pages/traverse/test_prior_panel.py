@@ -77,7 +77,7 @@ def checkpoint(made: Path, name: str) -> Any:
 
 def panel(name: str) -> AppTest:
     at = demo.turned_to(AppTest.from_file(str(demo.APP), default_timeout=60), "traverse")
-    at.query_params["run"], at.session_state["view"] = name, "Prior"
+    at.query_params["run"], at.query_params["view"] = name, "Prior"
     at.run()
     assert not at.exception, at.exception
     return at
@@ -232,7 +232,7 @@ def test_an_implicit_prior_tells_its_normaliser_with_its_error(made: Path) -> No
     z, error = normaliser(checkpoint(made, "implicit")) or (0.0, 0.0)
     at = panel("implicit")
     assert metrics(at)["log Z"] == f"{z:.2f} ± {error:.2f} nats".replace("-", "−")
-    at.query_params["view"] = at.session_state["view"] = "Samples"
+    at.query_params["view"] = "Samples"
     at.run()
     assert not at.exception and "samples have no temperature" in demo.words(at)
     assert not [slider for slider in at.slider if slider.key == "temperature"]

@@ -241,3 +241,10 @@ def test_a_summary_without_numbers_still_shows_the_model(root: Path, content: st
 def test_the_open_tab_is_in_the_address(asked: str, shown: bool) -> None:
     at = demo.open_page("traverse", run="vae", view=asked)
     assert any(each.label == "Temperature" for each in at.slider) == shown
+
+
+@pytest.mark.parametrize(("view", "names"), [
+    ("Samples", ("images", "temperature", "draws")), ("Prior", ("across", "up", "dimension"))])
+def test_its_address_holds_the_view(view: str, names: tuple[str, ...]) -> None:
+    at = demo.keeps_its_view("traverse", *names, run="vae", view=view)
+    assert at.session_state["view"] == view
