@@ -15,8 +15,8 @@ CRISP = "image-rendering:pixelated;display:block;width:100%;max-width:{width};he
 ROW = "display:flex;flex-wrap:wrap;align-items:center;gap:.15rem .9rem;margin-bottom:.3rem"
 LABEL = "flex:0 1 {label}rem;min-width:min(100%,{label}rem);line-height:1.25;overflow-wrap:anywhere;opacity:{opacity}"
 STRIP = "flex:1 1 {strip}rem;min-width:0"
-# As wide as is told; in talk mode (`--talk` is 1) as wide as makes all of them seven tenths of the window high.
-WIDE = "calc((1 - var(--talk, 0)) * {width}px + var(--talk, 0) * ({label}rem + {ratio:.3f} * (70vh - {rows} * .3rem)))"
+# As wide as is told; in talk mode (`--talk` is 1) as wide as makes all of them two thirds of the window high.
+WIDE = "calc((1 - var(--talk, 0)) * {width}px + var(--talk, 0) * ({label}rem + {ratio:.3f} * (64vh - {rows} * .3rem)))"
 
 
 @dataclass(frozen=True)
