@@ -85,7 +85,7 @@ class SentenceDecoder(nn.Module):
         return self.by_word(x, z, generator).sum(1)
 
     def by_word(self, x: Tensor, z: Tensor | None, generator: torch.Generator | None = None) -> Tensor:
-        """The same of each word given those before it, (B, T) of the longest sentence; 0 of padding."""
+        """log p of each word given z and the words before it, in nats, (B, T) of the longest sentence; 0 of padding."""
         x = trimmed(x)
         previous = F.pad(x[:, :-1], (1, 0), value=BEGIN)
         if self.word_keep == 0 or (self.training and self.word_keep < 1):
@@ -208,7 +208,7 @@ class Sentences:
         return self.decoder.log_prob(x, self.z, self.generator)
 
     def by_word(self, x: Tensor) -> Tensor:
-        """The same of each word given those before it, (B, T)."""
+        """log p of each word given z and the words before it, in nats, (B, T)."""
         return self.decoder.by_word(x, self.z, self.generator)
 
     def sample(self, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:

@@ -29,7 +29,7 @@ class NotWritten(StoreError):
 
 
 def zipped_events(run: Run) -> bytes:
-    """The same as a zip to unpack into TensorBoard's `--logdir`; raises `NotWritten`."""
+    """A run's curves as event files in a zip, to unpack into TensorBoard's `--logdir`; raises `NotWritten`."""
     with tempfile.TemporaryDirectory() as folder:
         target, file = event_files(run, Path(folder)), io.BytesIO()
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
