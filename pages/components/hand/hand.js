@@ -3,7 +3,7 @@
 // What is set stands in the page's address (`address.js`), and other components of the page follow and move the same
 // code (`moved.js`). `hand/__init__.py` packs what comes.
 
-import { joined, LONGEST, onBack, read, split, write } from "../lib/address.js";
+import { joined, LONGEST, onAsked, onBack, read, split, write } from "../lib/address.js";
 import { button, field, range } from "../lib/controls.js";
 import { open, strength } from "../lib/density.js";
 import { make, setText, unpack } from "../lib/dom.js";
@@ -83,7 +83,7 @@ export class Hand {
     this.position = new Position(told.size, told.directions);
     this.restore();
     this.build();
-    this.ends = [onBack(() => this.here && this.begin(told)), onMove(told.run,
+    this.ends = [onBack(() => this.here && this.begin(told)), onAsked(() => this.remember()), onMove(told.run,
       (code, origin) => origin !== this && this.adopt(code))];
     move(told.run, this.code, this);
     this.open();

@@ -9,6 +9,7 @@ export const LONGEST = 8000; // characters of one value: servers refuse longer a
 
 const written = new Map(); // name -> text, or null where it was taken out; of the page and run in `place`
 const followers = new Set();
+const tellers = new Set();
 let place = null;
 let timer = null;
 
@@ -28,8 +29,21 @@ export function write(values) {
   timer ??= setTimeout(flush, REST);
 }
 
-// Into the address at once, as before it is copied.
-export function flush() {
+// Calls `tell` before the address is copied or kept, to write what has not come to rest yet. Returns what ends it.
+export function onAsked(tell) {
+  tellers.add(tell);
+  return () => tellers.delete(tell);
+}
+
+// The address of what is seen at this moment.
+export function asked() {
+  for (const tell of [...tellers]) tell();
+  flush();
+  return location.href;
+}
+
+// Into the address at once.
+function flush() {
   clearTimeout(timer);
   timer = null;
   if (place !== placeOf(location)) return;

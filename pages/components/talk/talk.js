@@ -2,7 +2,7 @@
 // Mounted once by pages/index.py; what it makes hangs at the document and not at its own place, so that neither a rerun nor
 // another page takes it away.
 
-import { flush } from "../lib/address.js";
+import { asked } from "../lib/address.js";
 import { copyButton } from "../lib/controls.js";
 import { make } from "../lib/dom.js";
 import { KEYS, keyOf } from "../lib/keys.js";
@@ -58,10 +58,7 @@ class Talk {
     root.append(link("over.css"));
     this.bar = make("div", "bar", root);
     this.bar.hidden = true; // until the styles are there
-    copyButton(this.bar, "Copy link", "Copy the address of exactly what is seen here, for another browser", () => {
-      flush();
-      return location.href;
-    });
+    copyButton(this.bar, "Copy link", "Copy the address of exactly what is seen here, for another browser", asked);
     this.talk = this.button("Talk", "Talk mode (t): large text, no navigation; rest the pointer at the upper edge to "
       + "have it back", () => this.toggle());
     this.theme = this.button("◐", "Dark or light (d)", () => nextTheme());
@@ -188,8 +185,8 @@ class Talk {
   // The page Talk asks the rest, with this page's address filled in.
   kept() {
     if (!this.keeps()) return;
-    flush();
-    location.assign(`${this.scenes}?${new URLSearchParams({ keep: location.pathname + location.search })}`);
+    const { pathname, search } = new URL(asked());
+    location.assign(`${this.scenes}?${new URLSearchParams({ keep: pathname + search })}`);
   }
 
   // Streamlit leaves the parameters behind when it goes to another page, and writes old ones of its own.
