@@ -12,7 +12,7 @@ from vaecore.untrusted import CONTROLS
 
 FILE = "log.txt"
 TAIL, SEARCHED, TAKEN = 2**16, 2**22, 2**25  # bytes of its end: what is shown of, searched in, and taken along
-LONGEST = 2_000  # signs of a line that are shown
+LONGEST_SHOWN = 2_000  # signs of a line that are shown
 COLOURS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")  # what a bar or a warning says to a terminal
 
 
@@ -68,8 +68,8 @@ def _read(folder: Path, most: int) -> tuple[bytes, int]:
 
 
 def _shown(line: str) -> str:
-    cut = f" … ({len(line) - LONGEST:,} more)" if len(line) > LONGEST else ""
-    return line[:LONGEST].translate(CONTROLS) + cut
+    cut = f" … ({len(line) - LONGEST_SHOWN:,} more)" if len(line) > LONGEST_SHOWN else ""
+    return line[:LONGEST_SHOWN].translate(CONTROLS) + cut
 
 
 def _bytes(size: int) -> str:
