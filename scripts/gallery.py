@@ -48,6 +48,7 @@ STEP_LINES, EVALUATION_LINES = 100, 60  # of metrics.jsonl: more than a curve ca
 CLIPS_SHIPPED = 10
 EXACTLY = Settings(parts=("likelihood",), importance_samples=5_000, observations=0)  # as papers estimate log p(x)
 SAME_NATS, SAME_SHARE = 0.005, 5e-4  # half of the last digit that is printed, of nats and of other numbers
+SAME_OF_MANY = 5e-6  # of nats by the ten thousand, as clips have them: less than another draw of the codes moves them
 QUIET = ["nice", "-n", "10", sys.executable, "-m"]  # whatever else the machine does comes first
 FOLLOWED = 1.0  # seconds between two looks at what runs
 
@@ -300,7 +301,8 @@ def unlike(run: Run, packed: Path) -> str:
     nats |= {f"log p({name}|z)": (value, theirs.reconstruction[name]) for name, value in ours.reconstruction.items()}
     nats |= {f"the KL of {name}": (sum(values), sum(theirs.kl[name])) for name, values in ours.kl.items()}
     others = {f"the MSE of {name}": (value, theirs.mse[name]) for name, value in ours.mse.items()}
-    moved = [name for name, (a, b) in nats.items() if not abs(a - b) <= SAME_NATS]  # no number is another one, too
+    # Written so that what is no number has moved, too.
+    moved = [name for name, (a, b) in nats.items() if not abs(a - b) <= max(SAME_NATS, SAME_OF_MANY * abs(a))]
     moved += [name for name, (a, b) in others.items() if not abs(a - b) <= SAME_SHARE * abs(a)]
     return moved[0] if moved else ""
 

@@ -37,8 +37,9 @@ checkpoints by `python -m scripts.gallery_page`, and a test holds it to them.
 
 CPU minutes are those of the processor in training, evaluations of the validation set included. Of checkpoints from
 before they were counted stand minutes of the clock, in brackets, which other work on the machine makes longer.
-Intervals are 95 %, by bootstrap over the observations of the test set. *Before* are the numbers of commit {commit}. A
-published value stands beside ours with what differs in its setting: unless nothing does, it is no contest.
+Weights are shipped in half precision where that moves no number of the test set by 0.005 nats, or of many nats by five
+millionths. Intervals are 95 %, by bootstrap over the observations of the test set. *Before* are the numbers of commit
+{commit}. A published value stands beside ours with what differs in its setting: unless nothing does, it is no contest.
 
 """
 
