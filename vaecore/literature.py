@@ -231,7 +231,8 @@ def ours(run: Run) -> Ours:
     values = complete(run.values())
     model, data, training = (_part(values, name) for name in ("model", "data", "training"))
     tested = [each for each in results(run) if each.split == "test" and not each.partial]
-    like = next((found for each in reversed(tested) if (found := each.of(Likelihood))), None)
+    newest = next((each for each in reversed(tested) if each.of(Likelihood)), None)
+    like = newest.of(Likelihood) if newest else None
     numbers: dict[str, float] = {key: known.numbers[key].value for key in TITLES
                                  if key not in LIKELIHOODS and key in known.numbers}
     one_image = known.headline is not None and str(model.get("family")) in SINGLE_CODE
@@ -245,7 +246,8 @@ def ours(run: Run) -> Ours:
     setting = Setting(
         data=str(data.get("name", "")), pixels=str(data.get("pixels", "")), network=_network(model),
         fields=network if isinstance(network, dict) else {}, latents=known.latents,
-        samples=like.samples or None if like else None, observations=like.observations if like else None,
+        samples=like.samples or None if like else None,
+        observations=like.observations if newest and like and like.observations != newest.observations else None,
         epochs=_whole(training.get("epochs")), batch=_whole(training.get("batch_size")),
         objective=_objective(model, training), prior=str(_part(model, "prior").get("kind", "")),
         likelihood=str(_part(model, "likelihood").get("kind", "")), features="our own classifier",

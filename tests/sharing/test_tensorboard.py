@@ -61,7 +61,7 @@ def test_the_numbers_are_those_of_the_run(tmp_path: Path) -> None:
     times = np.array([time for _, time, _ in found["validation/elbo"]])
     assert np.allclose(np.diff(times), np.diff([line["seconds"] for line in evaluations]), atol=1e-4)
     histogram = found["validation/KL_by_dimension/z"][-1][2]
-    assert histogram.num == 16 and histogram.sum == pytest.approx(sum(evaluations[-1]["kl"]["z"]))
+    assert histogram.num == 50 and histogram.sum == pytest.approx(sum(evaluations[-1]["kl"]["z"]))
     assert found["samples"][0][2].width > 100
 
 
