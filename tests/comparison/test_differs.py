@@ -12,8 +12,6 @@ from tests.comparison.made import made
 from vaecore.comparison.differs import Differences, differs
 from vaecore.store import Run, Store
 
-GALLERY = Path(__file__).parents[2] / "trained" / "gallery"
-
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
@@ -33,7 +31,7 @@ def test_defaults_of_newer_fields_are_no_difference(store: Store) -> None:
     """Two runs, whose files lack different fields, as those of an older version do."""
     lacking = {"a": {"model": ["prior", "divergence"], "training": ["snapshots"]},
                "b": {"model": [], "training": ["kl", "inference", "snapshot_points", "checkpoints", "pictures"]}}
-    runs = [run(store, "a"), run(store, "b", "data.pixels=dynamic")]
+    runs = [run(store, "a"), run(store, "b", "data.pixels=binary-dynamic")]
     for each in runs:
         values = json.loads((each.path / "config.json").read_text())
         for section, fields in lacking[each.id].items():

@@ -38,7 +38,7 @@ def test_its_numbers_are_those_of_the_files(copied: Run) -> None:
     [_, found] = evaluations(copied)  # of some images, then of all as papers do
     like = found["likelihood"]
     low, high = (f"{end:.2f}".replace("-", "−") for end in like["interval"])
-    assert f"| log p(x) by IS | −88.41 nats | {low} to {high} | estimate | K = 5,000 · 10,000 observations · test" in text
+    assert f"| log p(x) by IS | −88.41 nats | {low} to {high} | estimate | K = 5,000 · 10,000 observations" in text
     assert f"{copied.summary()['test']['elbo']:.2f}".replace("-", "−") in text
     assert "| VAE | log p(x) | −87.01 nats | −88.41 nats | Not the same setting: epochs 3,280 (here 300)" in text
     assert "batch of 20 (here 100)" in text and "[S\\]" in text.replace("\\[", "[")
