@@ -256,7 +256,7 @@ def test_what_is_written_stands_in_the_address_and_is_not_overwritten(call: Call
       history.replaceState({}, "", "?run=a&z=1&from=3");
       const third = location.search;
       m.write({ lock: null });
-      m.flush();
+      m.asked();
       const fourth = location.search;
       history.replaceState({}, "", "?run=b&z=1");
       const fifth = [m.read("z"), m.read("lock"), location.search];
