@@ -16,6 +16,7 @@ from pages.shared.words import escaped
 from vaecore import marks
 from vaecore.library.headline import names
 from vaecore.memory import held
+from vaecore.schema import ConfigError
 from vaecore.store import Run, Store, StoreError
 from vaecore.views import SINGLE, VIEWS, Opened, View, view_of, views_of
 
@@ -261,7 +262,11 @@ def terms_link(opened: Terms) -> None:
     """The way to the terms of a run's objective on Lecture, beside the equation of its ELBO, where it has one."""
     from vaecore.explore.terms import equation_of, without
 
-    if without(opened) is None:
+    try:
+        nothing = without(opened)
+    except (StoreError, ConfigError):  # its files may go while it is looked at
+        return
+    if nothing is None:
         st.page_link("lecture/page.py", label="The terms of its objective, one by one", icon=":material/ads_click:",
                      query_params={"equation": str(equation_of(opened.model)), "run": opened.run.id},
                      help="Click a term of the ELBO: its value for one observation and one code, its formula and code.")
