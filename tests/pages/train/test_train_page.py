@@ -18,12 +18,13 @@ from pages.shared import measure, queue
 from pages.shared.words import duration
 from tests.pages import demo
 from vaecore import lab
-from vaecore.config import RunConfig, preset, presets
+from vaecore.config import RunConfig, preset
 from vaecore.data.converted import converted
 from vaecore.data.digits import Digits
 from vaecore.data.own.file import OwnFile
 from vaecore.lab import state
 from vaecore.lab.task import Progress, Task
+from vaecore.named import PRESETS
 from vaecore.store import Run, Store
 from vaecore.training.estimate import Estimate
 from vaecore.training.fork import sources
@@ -247,10 +248,7 @@ def test_durations_are_said_in_words(seconds: float | None, words: str) -> None:
     assert duration(seconds) == words
 
 
-ONE_OF_EACH = {(each.model.tag, each.data.tag): name for name in reversed(presets()) for each in [preset(name)]}
-
-
-@pytest.mark.parametrize("name", sorted(ONE_OF_EACH.values()))  # of each family and data set; test_form has all
+@pytest.mark.parametrize("name", sorted(path.stem for path in PRESETS.glob("*.yaml")))
 def test_every_preset_is_drawn_and_can_start_where_its_data_is(name: str) -> None:
     at = page(preset=name)
     assert not at.error
