@@ -7,12 +7,15 @@ PORT ?= 8501
 NO_TORCH = PyTorch as in locks/torch.txt cannot be had: the registry is not reached, or has none for this Python and machine.
 OTHER_TORCH = This build of PyTorch is none of those in locks/torch.txt: docs/security.md, Dependencies, says how to take it.
 
-.PHONY: app test check slow fuzz lock audit faults gpu claims bench docs gallery clean
+.PHONY: app test suite check slow fuzz lock audit faults gpu claims bench docs gallery clean
 
 app: .venv/.installed  ## open the dashboard on this machine; READ_ONLY=1 changes nothing
 	$(BIN)/streamlit run app.py --server.port $(PORT) $(if $(READ_ONLY),-- --read-only)
 
-test: .venv/.installed-dev check  ## the whole fast suite
+test: .venv/.installed-dev  ## style, types and the whole fast suite, beside each other
+	$(MAKE) --jobs=2 check suite
+
+suite: .venv/.installed-dev
 	$(BIN)/pytest -n auto --dist loadfile --durations=15
 
 check: .venv/.installed-dev  ## style and types

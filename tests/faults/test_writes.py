@@ -15,7 +15,7 @@ from vaecore.files import DISK, of_disk, trouble, write_json_atomic
 
 
 def test_a_training_on_a_disk_that_fails_resumes_with_the_same_bits(tmp_path: Path) -> None:
-    assert "faults 0" in tried("writes", "--store", str(tmp_path / "t"), "--every", "61", "--errors", "ENOSPC", "EIO")
+    assert "faults 0" in tried("writes", "--store", str(tmp_path / "t"), "--every", "149", "--errors", "ENOSPC", "EIO")
 
 
 @pytest.mark.slow
