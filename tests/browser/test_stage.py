@@ -22,7 +22,8 @@ PAINTED = """number => new Promise(done => {
   const frame = document.querySelector(`[data-number="${number}"] iframe`);
   frame.contentWindow.requestAnimationFrame(() => frame.contentWindow.requestAnimationFrame(() => {
     const app = frame.contentDocument.querySelector("[data-testid=stApp]");
-    frame.contentWindow.painted = app.innerText.length > 20 && frame.clientHeight > 500;
+    const drawn = app.querySelector("[data-testid=stMain] [data-testid=stElementContainer]"); // perhaps without text
+    frame.contentWindow.painted = drawn !== null && frame.clientHeight > 500;
     done(frame.contentWindow.painted);
   }));
 })"""
