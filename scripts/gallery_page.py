@@ -3,7 +3,8 @@
     python -m scripts.gallery_page            # write the page from trained/gallery
     python -m scripts.gallery_page --before   # keep the numbers of trained/gallery as those from before, first
 
-Numbers are read from the checkpoints by the library's own reader and never typed.
+Numbers are read from the checkpoints by the library's own reader and never typed. What they draw is kept by
+`scripts.gallery_pictures`, which comes first.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from scripts import gallery_pictures
 from scripts.recipes import RECIPES
 from vaecore.comparison.cost import cost
 from vaecore.evaluate.kept import results
@@ -40,6 +42,12 @@ before they were counted stand minutes of the clock, in brackets, which other wo
 Weights are shipped in half precision where that moves no number of the test set by 0.005 nats, or of many nats by five
 millionths. Intervals are 95 %, by bootstrap over the observations of the test set. *Before* are the numbers of commit
 {commit}. A published value stands beside ours with what differs in its setting: unless nothing does, it is no contest.
+
+"""
+DRAWS = f"""
+## What they draw
+
+The first draws of seed {gallery_pictures.SEED}, none chosen, by `python -m scripts.gallery_pictures`.
 
 """
 
@@ -129,11 +137,24 @@ def table() -> Table:
                   Column("differs", "The same setting?")], rows, "")
 
 
+def draws() -> str:
+    """What each shipped checkpoint draws, as `scripts.gallery_pictures` has kept it."""
+    known, parts = gallery_pictures.known(), []
+    for run in shipped():
+        name = run.path.name
+        if (drawn := known.get(name)) is None:
+            raise SystemExit(f"python -m scripts.gallery_pictures {name}, first: nothing is kept of what it draws.")
+        lines = "\n".join(f"> {line}  " for line in drawn.get("lines", ()))
+        shown = lines or f"![Draws of {name}](images/gallery/{name}.png)"
+        parts.append(f"### {name}\n\n{drawn['words']}\n\n{shown}\n")
+    return "\n".join(parts)
+
+
 def page() -> str:
     """The whole page."""
     commit, _ = before()
     hours = sum(recipe.minutes for recipe in RECIPES) / 60
-    return HEAD.format(commit=commit, hours=hours) + table().markdown().strip() + "\n"
+    return HEAD.format(commit=commit, hours=hours) + table().markdown().strip() + "\n" + DRAWS + draws()
 
 
 if __name__ == "__main__":
