@@ -301,10 +301,17 @@ def unlike(run: Run, packed: Path) -> str:
     nats |= {f"log p({name}|z)": (value, theirs.reconstruction[name]) for name, value in ours.reconstruction.items()}
     nats |= {f"the KL of {name}": (sum(values), sum(theirs.kl[name])) for name, values in ours.kl.items()}
     others = {f"the MSE of {name}": (value, theirs.mse[name]) for name, value in ours.mse.items()}
-    # Written so that what is no number has moved, too.
-    moved = [name for name, (a, b) in nats.items() if not abs(a - b) <= max(SAME_NATS, SAME_OF_MANY * abs(a))]
-    moved += [name for name, (a, b) in others.items() if not abs(a - b) <= SAME_SHARE * abs(a)]
+    moved = [name for name, (a, b) in nats.items() if not same(a, b, SAME_NATS, SAME_OF_MANY)]
+    moved += [name for name, (a, b) in others.items() if not same(a, b, 0.0, SAME_SHARE)]
     return moved[0] if moved else ""
+
+
+def same(a: float, b: float, least: float, share: float) -> bool:
+    """Whether two finite numbers are within `least` of each other, or within that share of the smaller.
+
+    So small numbers hold to the digits that are printed, large ones to what another draw of the codes would move.
+    """
+    return abs(a - b) <= max(least, share * min(abs(a), abs(b)))
 
 
 def thinned(metrics: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -130,6 +131,15 @@ def test_weights_whose_numbers_half_precision_moves_stay_single(tmp_path: Path) 
     save_weights(run.weights, model, run.config(), 1)
     gallery.pack(run, tmp_path / "gallery" / "moved")
     assert (tmp_path / "gallery" / "moved" / WEIGHTS).read_bytes() == run.weights.read_bytes()
+
+
+@pytest.mark.parametrize(("a", "b", "held"), [
+    (-88.410, -88.4145, True), (-88.410, -88.4155, False),  # half of a printed digit
+    (18_875.00, 18_875.09, True), (18_875.00, 18_875.10, False), (-18_875.00, -18_875.10, False),  # five millionths
+    (1_000.0, 1_000.005, True), (1_000.0, 1_000.0055, False),  # where the one becomes the other
+    (math.nan, 1.0, False), (1.0, math.nan, False), (math.inf, 1.0, False)])
+def test_nats_are_the_same_to_the_printed_digit_and_of_many_to_a_share(a: float, b: float, held: bool) -> None:
+    assert gallery.same(a, b, gallery.SAME_NATS, gallery.SAME_OF_MANY) is held
 
 
 def test_a_log_keeps_no_more_than_a_curve_can_show() -> None:
