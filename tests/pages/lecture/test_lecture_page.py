@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import vaecore
 from pages.lecture.terms import FIRST
+from pages.shared import checkpoints
 from tests.pages import demo
 from vaecore import lecture
 from vaecore.explore import Checkpoint, terms
@@ -122,6 +123,17 @@ def test_terms_of_sentences_and_clips(monkeypatch: pytest.MonkeyPatch, number: s
     table = next(each.value for each in at.dataframe if "part" in each.value)
     assert table["nats"].sum() == pytest.approx(one.value, rel=1e-4) and part in list(table["part"])
     assert reckoned.latex in formulas(at) and one.code[0].text in codes(at) + "\n"
+
+
+@pytest.mark.parametrize(("run", "equation"), [
+    ("vae-binary", "9"), ("lagging-aggressive", "9"), ("svg-lp-mnist", "35"), ("jmvae", "19"), ("made", None), ("jive", None)])
+def test_a_door_beside_a_checkpoint_leads_to_the_equation_of_its_elbo(monkeypatch: pytest.MonkeyPatch, run: str,
+                                                                      equation: str | None) -> None:
+    led: list[dict[str, str]] = []
+    monkeypatch.setattr(checkpoints.st, "page_link", lambda *_, query_params, **__: led.append(query_params))
+    monkeypatch.setenv("VAECORE_GALLERY", str(demo.ROOT / "trained" / "gallery"))
+    checkpoints.terms_link(vaecore.load(f"gallery/{run}"))  # type: ignore[arg-type]
+    assert led == ([] if equation is None else [{"equation": equation, "run": f"gallery/{run}"}])
 
 
 def test_each_objective_has_an_equation_of_the_lecture_and_a_shipped_checkpoint() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -57,6 +58,9 @@ def test_every_button_makes_its_file(buttons: dict[str, tuple[Callable[[], bytes
     film, name = buttons["Film"]
     with Image.open(io.BytesIO(film())) as shown:
         assert name == "vae-traversal.gif" and shown.n_frames == 60
+    curves, name = buttons["TensorBoard"]
+    with zipfile.ZipFile(io.BytesIO(curves())) as files:
+        assert name == "vae-tensorboard.zip" and any("events.out.tfevents" in each for each in files.namelist())
     assert json.loads(buttons["Notebook"][0]())["nbformat"] == 4 and b"checkpoint.decode" in buttons["Script"][0]()
     assert all(widget.help for widget in [*at.number_input, *at.selectbox, *at.toggle])
 
