@@ -126,7 +126,8 @@ def test_terms_of_sentences_and_clips(monkeypatch: pytest.MonkeyPatch, number: s
 
 
 @pytest.mark.parametrize(("run", "equation"), [
-    ("vae-binary", "9"), ("lagging-aggressive", "9"), ("svg-lp-mnist", "35"), ("jmvae", "19"), ("made", None), ("jive", None)])
+    ("vae-binary", "9"), ("lagging-aggressive", "9"), ("svg-lp-mnist", "35"), ("jmvae", "19"), ("made", None),
+    ("jive", None)])
 def test_a_door_beside_a_checkpoint_leads_to_the_equation_of_its_elbo(monkeypatch: pytest.MonkeyPatch, run: str,
                                                                       equation: str | None) -> None:
     led: list[dict[str, str]] = []
