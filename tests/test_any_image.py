@@ -37,7 +37,8 @@ from vaecore.training import build as building
 from vaecore.training.build import build
 
 SHAPES = [(1, 14, 10), (7, 12, 16)]  # small, as every family is tried on each
-FULL = [(1, 28, 20), (1, 105, 105), (3, 64, 64), (4, 64, 64), (3, 128, 128), (3, 256, 192), (7, 32, 40)]
+FULL = [(1, 28, 20), (1, 105, 105), (3, 64, 64), (7, 32, 40),
+        *(pytest.param(shape, marks=pytest.mark.slow) for shape in ((4, 64, 64), (3, 128, 128), (3, 256, 192)))]
 SIZED = {"kind": "conv", "channels": [], "dense": 8}
 TINY = {"kind": "conv", "channels": [2, 4], "dense": 8}
 LEARNED = {"kind": "gaussian-learned"}

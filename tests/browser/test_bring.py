@@ -76,6 +76,7 @@ def test_pictures_are_uploaded_understood_and_used(visitor: Visitor, app: App) -
     visitor.no_stack_trace()
 
 
+@pytest.mark.slow
 def test_several_clips_are_one_folder_and_are_offered_again_in_another_tab(visitor: Visitor, app: App) -> None:
     visitor.open("train?preset=vae-digits")
     upload(visitor, *((f"{shade}.gif", clip(shade)) for shade in (0, 90, 180)))

@@ -60,7 +60,8 @@ def codes(checkpoint: CrossModal, address: str) -> dict[str, torch.Tensor]:
     return found
 
 
-@pytest.mark.parametrize("run", ["gallery/dmvae", "gallery/jive", "gallery/mvae"])
+@pytest.mark.parametrize("run", [
+    "gallery/mvae", *(pytest.param(run, marks=pytest.mark.slow) for run in ("gallery/dmvae", "gallery/jive"))])
 def test_a_drag_moves_what_is_drawn_of_every_modality_and_sends_nothing(visitor: Visitor, run: str) -> None:
     frames: list[Any] = []
     visitor.page.on("websocket", lambda socket: socket.on("framesent", lambda frame: frames.append(frame) or None))

@@ -293,7 +293,7 @@ def test_a_link_may_name_a_test_image_alone(enter: Callable[..., Hand]) -> None:
     assert hand.page.get_by_label("Test image").input_value() == "7"
 
 
-@pytest.mark.parametrize("name", ["gallery/vae-mixture", "gallery/ica"])
+@pytest.mark.parametrize("name", ["gallery/vae-mixture", pytest.param("gallery/ica", marks=pytest.mark.slow)])
 def test_of_another_prior_the_server_has_drawn_codes(enter: Callable[..., Hand], name: str) -> None:
     hand = enter().open(f"run={name}")
     model = checkpoint(name)

@@ -66,7 +66,7 @@ def addressed(title: str) -> str:
     return title.lower().replace(" ", "-")
 
 
-@pytest.mark.parametrize("title", ["Latent Lab", "Traverse"])  # Home, and a page that a link tells what to show
+@pytest.mark.parametrize("title", [pytest.param("Latent Lab", marks=pytest.mark.slow), "Traverse"])  # told what to show
 def test_deep_link_first(browser: Browser, fresh: App, title: str) -> None:
     """The first visitor of a server comes by a link: page and navigation are there, and never another page."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})

@@ -65,7 +65,9 @@ def reading(page: Page) -> str:
     return ".reading figure:nth-of-type(2) canvas"
 
 
-@pytest.mark.parametrize(("tab", "drawn"), [("All dimensions", grid), ("Interpolate", between), ("Draw", reading)])
+@pytest.mark.parametrize(("tab", "drawn"), [
+    ("All dimensions", grid), pytest.param("Interpolate", between, marks=pytest.mark.slow),
+    pytest.param("Draw", reading, marks=pytest.mark.slow)])
 def test_other_weights_draw_other_pictures(visitor: Visitor, run: Path, tab: str, drawn: Callable[[Page], str]) -> None:
     visitor.open(f"traverse?run={RUN}&view={tab.replace(' ', '+')}")
     page = visitor.page

@@ -25,7 +25,8 @@ SMALL = """least => {
   walk(document.querySelector("[data-testid=stMain]"));
   return found;
 }"""
-PAGES = ["traverse?run=gallery/vae", "video", "compare?runs=gallery/vae&runs=gallery/pca", "cross-modal"]
+PAGES = ["traverse?run=gallery/vae", "compare?runs=gallery/vae&runs=gallery/pca",
+         *(pytest.param(page, marks=pytest.mark.slow) for page in ("video", "cross-modal"))]
 
 
 @pytest.mark.parametrize("address", PAGES)

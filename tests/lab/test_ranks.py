@@ -97,7 +97,9 @@ def apart(one: Any, other: Any) -> float:
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="finds processes by /proc")
-def test_two_processes_then_one_then_three_make_the_curve_of_one(make: Callable[..., Path], watch: Any) -> None:
+@pytest.mark.parametrize("longer", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_two_processes_then_one_then_three_make_the_curve_of_one(make: Callable[..., Path], watch: Any, longer: bool
+                                                                 ) -> None:
     plain, folder = make(RUN, "plain"), make(RUN, "shared")
     train(plain, watch())
 
@@ -108,6 +110,10 @@ def test_two_processes_then_one_then_three_make_the_curve_of_one(make: Callable[
     said = lab.wait(folder, 60)
     assert said.state == "failed" and "Rank 1 of 2 was killed by SIGKILL" in said.detail, said.detail
     assert not ranks_of(folder)
+    if not longer:
+        train(folder, watch())
+        assert apart(timeless(plain), timeless(folder)) < 1e-3
+        return
 
     lab.submit(folder)  # --- two, as the last time; stopped
     until(lambda: logged(folder, 2) > 50)
@@ -133,6 +139,7 @@ def test_two_processes_then_one_then_three_make_the_curve_of_one(make: Callable[
          "log.txt", "owner-3.json", "preview.png", "stop"])
 
 
+@pytest.mark.slow
 def test_what_evaluations_decide_is_followed_by_all(make: Callable[..., Path], watch: Any) -> None:
     """When encoder and decoder begin to learn together, which weights are kept, and when patience ends it."""
     values = small(RUN["model"], epochs=40, optimizer="sgd", learning_rate=1.0, clip_norm=1.0, patience=2,

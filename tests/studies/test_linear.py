@@ -25,7 +25,8 @@ def covariance(x: Matrix) -> Matrix:
     return np.asarray((x - x.mean(0)).T @ (x - x.mean(0)) / len(x))
 
 
-@pytest.mark.parametrize(("gamma", "active"), [(1.45, 2), (0.45, 3), (0.145, 4), (0.045, 5)])
+@pytest.mark.parametrize(("gamma", "active"), [
+    (0.145, 4), *(pytest.param(*each, marks=pytest.mark.slow) for each in ((1.45, 2), (0.45, 3), (0.045, 5)))])
 def test_a_linear_vae_reaches_the_closed_form(trainer: Train, gamma: float, active: int) -> None:
     """With a fixed gamma: KL sum 1/2 log(lambda / gamma)+, distortion sum min(lambda, gamma), #{lambda > gamma}."""
     made, dataset = trainer({
@@ -142,6 +143,7 @@ def test_a_linear_autoencoder_finds_the_principal_subspace(plain: Any, principal
     np.testing.assert_allclose(w @ encoder.detach().double().numpy() @ vectors[:, :R], vectors[:, :R], atol=0.01)
 
 
+@pytest.mark.slow
 def test_only_a_penalty_turns_the_subspace_into_components(trainer: Train, plain: Any,
                                                            principal: tuple[Matrix, Matrix, Matrix]) -> None:
     values, vectors, _ = principal
@@ -154,6 +156,7 @@ def test_only_a_penalty_turns_the_subspace_into_components(trainer: Train, plain
     np.testing.assert_allclose(shrunk, np.sqrt(1 - l2 / values[:R]), rtol=0.01)
 
 
+@pytest.mark.slow
 def test_a_linear_vae_spans_the_principal_subspace(trainer: Train, plain: Any,
                                                    principal: tuple[Matrix, Matrix, Matrix]) -> None:
     values, vectors, components = principal

@@ -82,6 +82,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
 OWN = ["own pictures", "own pictures and classes", "a table of 40 rows", "two blocks of 40 mice",
        "photographs and classes"]
 EVERY = [*SHRUNK, *OWN]
+TELLING = ["pictures", "numbers", "sentences", "blocks", "clips", "a table of 40 rows"]  # one of each shape
+KINDS = [kind if kind in TELLING else pytest.param(kind, marks=pytest.mark.slow) for kind in EVERY]
 
 
 @pytest.fixture
@@ -122,7 +124,7 @@ def refusal(config: RunConfig, dataset: Dataset) -> list[str]:
     return []
 
 
-@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_offered_trains_and_what_is_folded_away_is_refused_with_that_reason(
         kind: str, given: Callable[[str], tuple[RunConfig, Dataset]]) -> None:
     config, dataset = given(kind)
@@ -238,7 +240,7 @@ def test_photographs_begin_with_a_learned_gaussian_and_digits_with_bernoulli(
     assert faces.likelihood.kind == "gaussian-learned"
 
 
-@pytest.mark.parametrize("kind", EVERY)
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_not_asked_for_makes_no_difference(
         kind: str, given: Callable[[str], tuple[RunConfig, Dataset]]) -> None:
     """All fields that are hidden are given another value: the same is learned, to the bit."""

@@ -102,7 +102,8 @@ KILLER = textwrap.dedent("""
 
 
 @pytest.mark.parametrize("model", [
-    {"network": {"kind": "conv", "channels": [4, 8], "dense": 16}, "likelihood": {"kind": "gaussian-learned"}},
+    pytest.param({"network": {"kind": "conv", "channels": [4, 8], "dense": 16},
+                  "likelihood": {"kind": "gaussian-learned"}}, marks=pytest.mark.slow),
     {"network": {"kind": "mlp", "hidden": [16]}, "n_samples": 2}], ids=["conv", "mlp"])
 def test_killed_and_resumed_ends_with_the_same_bits(start: Start, model: dict[str, Any]) -> None:
     conv = model["network"]["kind"] == "conv"

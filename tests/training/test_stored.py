@@ -339,7 +339,7 @@ feed.close()
 
 
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="only Linux says what is resident")
-@pytest.mark.parametrize("memory", ["1e6", "1e12"])
+@pytest.mark.parametrize("memory", ["1e6", pytest.param("1e12", marks=pytest.mark.slow)])
 def test_resident_memory_does_not_grow_with_the_data(tmp_path: Path, memory: str) -> None:
     """60 MB of pictures, every one of which is trained on and judged; mapped, they are all resident in the end."""
     array = np.lib.format.open_memmap(tmp_path / "large.npy", "w+", np.uint8, (15_000, 1, 64, 64))

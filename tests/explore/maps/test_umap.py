@@ -36,6 +36,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return calls
 
 
+@pytest.mark.slow
 def test_islands_come_apart_and_the_seed_fixes_the_map() -> None:
     draws = np.random.default_rng(0)
     codes = np.concatenate([draws.normal(size=(60, 6)), draws.normal(size=(60, 6)) + 30]).astype(np.float32)

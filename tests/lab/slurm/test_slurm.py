@@ -64,6 +64,7 @@ def test_a_run_is_submitted_followed_and_finished(make: Make) -> None:
     assert not folder.exists()
 
 
+@pytest.mark.slow
 def test_who_submits_is_killed_before_he_has_noted_the_job(slurm: Cluster, make: Make, monkeypatch: pytest.MonkeyPatch
                                                            ) -> None:
     folders = [make("first"), make("second")]
@@ -113,6 +114,7 @@ def test_cancelled_on_the_cluster_it_has_saved_and_goes_on_here(slurm: Cluster, 
     assert len((folder / "times.jsonl").read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("slurm")
 def test_a_stop_saves_and_the_cluster_takes_it_up_again(make: Make) -> None:
     folder = make("stopped", steps=100, seconds=0.02)
@@ -127,6 +129,7 @@ def test_a_stop_saves_and_the_cluster_takes_it_up_again(make: Make) -> None:
     assert lab.wait(folder, 60).state == "finished"
 
 
+@pytest.mark.slow
 def test_warned_of_its_time_limit_it_is_queued_again_and_finishes(slurm: Cluster, make: Make) -> None:
     folder = make("again", steps=150, seconds=0.02)
     lab.submit(folder, SMALL)
@@ -155,6 +158,7 @@ def test_it_makes_way_for_another_job_and_goes_on_afterwards(slurm: Cluster, mak
     assert len((folder / "times.jsonl").read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("slurm")
 def test_killed_it_has_failed_and_resumes(make: Make) -> None:
     folder = make("killed", steps=100, seconds=0.02)
@@ -168,6 +172,7 @@ def test_killed_it_has_failed_and_resumes(make: Make) -> None:
     assert lab.wait(folder, 60).state == "finished"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("slurm")
 def test_an_array_of_four_two_at_once(make: Make) -> None:
     folders = [make(name, steps=20, seconds=0.05) for name in "abcd"]
@@ -226,6 +231,7 @@ def test_the_cluster_is_described() -> None:
     assert scheduler.available()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("slurm")
 def test_what_never_began_says_what_slurm_said(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/nowhere/python")

@@ -18,6 +18,7 @@ from vaecore.training import train
 RUN = small(epochs=120, evaluate_every=20, threads=1)
 
 
+@pytest.mark.slow
 def test_queued_again_it_makes_the_bits_of_this_machine_and_two_nodes_its_curve(
         slurm: Cluster, tmp_path: Path, configure: Callable[[dict[str, Any]], Any], watch: Any,
         monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,8 +45,9 @@ def test_a_bad_run_is_one_card_that_says_why(root: Path, page: str) -> None:
     assert "shipped" in demo.words(at) + str([box.options for box in [*at.selectbox, *at.multiselect]])
 
 
-@pytest.mark.parametrize("kind", ["traverse vae", "evaluate vae", "train vae", "cross_modal mvae",
-                                  "sentences lagging-basic", "video svg-lp-mnist"])
+@pytest.mark.parametrize("kind", ["traverse vae", "cross_modal mvae", *(
+    pytest.param(kind, marks=pytest.mark.slow)
+    for kind in ("evaluate vae", "train vae", "sentences lagging-basic", "video svg-lp-mnist"))])
 def test_a_bad_run_that_is_opened_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     page, origin = kind.split()
     monkeypatch.setenv("VAECORE_STORE", str(tmp_path))
