@@ -26,19 +26,17 @@ class Prepared:
     needs: tuple[str, ...] = ()  # checkpoints of the gallery
 
 
-def _compared(*names: str) -> tuple[tuple[str, str], ...]:
-    return *(("runs", f"gallery/{name}") for name in names), ("section", "Pictures")
-
-
-_COMPARED = ("PCA, autoencoder and VAE", "The same digits through three models with as many numbers for each: what "
-             "does each keep, and which can draw new ones?", "compare/page.py", ":material/compare:", "Side by side")
-_LOOK = "Every row is a model. Above, what each draws from noise; below, the same digits through each. Which are sharp?"
+SIDE_BY_SIDE = ("pca", "ae", "vae-gaussian")
 VIEWS = (
     Prepared("Move one number", "One slider for each number of a digit's code. Drag one: slant, thickness or a loop "
              "changes, and the rest stays.", TRAVERSE.path, TRAVERSE.icon, "Traverse", (("run", "gallery/vae"),),
              "Drag a slider, and watch the digit. Those at the top change the most.", ("vae",)),
-    Prepared(*_COMPARED, _compared("pca", "ae", "vae-gaussian"), _LOOK, ("pca", "ae", "vae-gaussian")),
-    Prepared(*_COMPARED, _compared("pca", "ae", "vae"), _LOOK, ("pca", "ae", "vae")),  # without one likelihood
+    Prepared("PCA, autoencoder and VAE", "The same digits through three models under one likelihood, with as many "
+             "numbers for each: what does each keep, and which can draw new ones?", "compare/page.py",
+             ":material/compare:", "Side by side",
+             (*(("runs", f"gallery/{name}") for name in SIDE_BY_SIDE), ("section", "Pictures")),
+             "Every row is a model. Above, what each draws from noise; below, the same digits through each. Which are "
+             "sharp?", SIDE_BY_SIDE),
     Prepared("A collapse, live", "As β rises, one number of the code after another is no longer worth its cost. "
              "40 seconds, trained before your eyes.", "experiments/page.py", ":material/science:", "Experiments",
              (("experiment", "water-filling"),), "Press Start it. Where a line falls to zero, the model has given "
@@ -56,10 +54,6 @@ VIEWS = (
 
 
 def views(shipped: Sequence[Run]) -> list[Prepared]:
-    """Those that can be shown with these checkpoints; of two of one title the first."""
+    """Those that can be shown with these checkpoints."""
     names = {run.path.name for run in shipped}
-    found: dict[str, Prepared] = {}
-    for view in VIEWS:
-        if names.issuperset(view.needs):
-            found.setdefault(view.title, view)
-    return list(found.values())
+    return [view for view in VIEWS if names.issuperset(view.needs)]

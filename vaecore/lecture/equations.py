@@ -16,7 +16,8 @@ EQUATIONS: tuple[Equation, ...] = (
             "vaecore.models.single.linear_ae.LinearAE"),
         doors=(
             Door("pca in Traverse", "/traverse?run=gallery/pca"),
-            Door("PCA, AE and VAE side by side", "/compare?runs=gallery/pca&runs=gallery/ae&runs=gallery/vae")),
+            Door("PCA, AE and VAE side by side", "/compare?runs=gallery/pca&runs=gallery/ae"
+                 "&runs=gallery/vae-gaussian")),
         claims=("C2",)),
     Equation(
         2, r"p_{\theta}(\vec{z}, \vec{x}) := p(\vec{z})p_{\theta}(\vec{x}|\vec{z})",
