@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import sys
 from pathlib import Path
 
@@ -46,6 +47,11 @@ def test_every_shipped_checkpoint_has_a_recipe_and_all_fit_into_git() -> None:
     assert taken <= gallery.LIMIT == 40 * 2**20, "make gallery --size says what each takes"
     *_, total = gallery.sizes()
     assert f"{taken / 1024:,.0f} KiB" in total
+
+
+def test_the_readme_names_every_shipped_checkpoint_and_no_other() -> None:
+    [part] = re.findall(r"^## Shipped checkpoints$(.*?)^\[docs/gallery", (ROOT / "README.md").read_text(), re.M | re.S)
+    assert set(re.findall(r"`([a-z0-9-]+)`", part)) == {run.path.name for run in gallery_page.shipped()}
 
 
 def test_the_page_says_what_the_checkpoints_hold() -> None:
