@@ -36,6 +36,7 @@ from vaecore.evaluate.kept import NAME as EVALUATIONS
 from vaecore.evaluate.settings import Settings
 from vaecore.files import BrokenFile, beside, moved_to, read_json, write_json_atomic
 from vaecore.lab import state
+from vaecore.lab.logs import log
 from vaecore.store import EXAMPLES, Run, Store, StoreError
 from vaecore.training.checkpoints import WEIGHTS, halve_weights, load_model
 
@@ -147,7 +148,7 @@ def train(made: list[Made], jobs: int) -> bool:
 
 def why(made: Made, code: int) -> str:
     """The end of the log of what ended with a code that is not 0."""
-    return "" if code == 0 else f"\n{state.log_tail(made.run.path, 5)}"
+    return "" if code == 0 else f"\n{log(made.run.path, 5)}"
 
 
 def begun(made: Made) -> bool:
@@ -199,9 +200,9 @@ def together(waiting: list[tuple[Made, list[str]]], jobs: int) -> Iterator[tuple
             while waiting and len(running) < jobs:
                 (made, module), *waiting = waiting
                 print(f"{made.recipe.name}: begun or taken up, log in {made.run.path / 'log.txt'}", flush=True)
-                with (made.run.path / "log.txt").open("ab") as log:
-                    running[made] = subprocess.Popen(QUIET + module, cwd=ROOT, env=environment, stdout=log, stderr=log,
-                                                     stdin=subprocess.DEVNULL)
+                with (made.run.path / "log.txt").open("ab") as printed:
+                    running[made] = subprocess.Popen(QUIET + module, cwd=ROOT, env=environment, stdout=printed,
+                                                     stderr=printed, stdin=subprocess.DEVNULL)
             for made, process in list(running.items()):
                 if (code := process.poll()) is not None:
                     del running[made]
@@ -228,8 +229,9 @@ def evaluate(made: list[Made], jobs: int) -> bool:
     if len(made) == 1 and waiting:
         judge(*waiting)
     elif waiting:  # what fails ends itself alone
-        alone = ["scripts.gallery", "evaluate", "--work", str(waiting[0].work.root)]
-        for each, code in together([(each, [*alone, each.recipe.name]) for each in waiting], jobs):
+        alone = [(each, ["scripts.gallery", "evaluate", each.recipe.name, "--work", str(each.work.root)])
+                 for each in waiting]
+        for each, code in together(alone, jobs):
             print(f"{each.recipe.name}: {'' if code == 0 else 'not '}evaluated{why(each, code)}", flush=True)
     return all(each.evaluated for each in made if each.recipe.ships)
 

@@ -7,6 +7,7 @@ import json
 import math
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,27 @@ def test_a_recipe_is_trained_evaluated_and_shipped_once(tiny: gallery.Made, caps
     assert "finished" in told and "shipped" in told and "1 recipes" in told
     other = gallery.Made(Recipe("tiny", "vae-digits", "To be tried.", 0.1, ("training.epochs=3",)), tiny.work)
     assert other.state == "other recipe" and not gallery.train([other], 1), "what was begun otherwise is left alone"
+
+
+def test_several_are_evaluated_by_a_process_each_and_what_fails_says_why(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    made = [gallery.Made(dataclasses.replace(TINY, name=name), Store(tmp_path)) for name in ("vae", "ae")]
+    for each in made:
+        each.run.path.mkdir(parents=True)
+        (each.run.path / "log.txt").write_text("first\nno room on the disk\n")
+    monkeypatch.setattr(gallery.Made, "state", "finished")
+    commands = []
+
+    def together(waiting: list[tuple[gallery.Made, list[str]]], _: int) -> Iterator[tuple[gallery.Made, int]]:
+        for each, command in waiting:
+            commands.append(command)
+            yield each, 1
+
+    monkeypatch.setattr(gallery, "together", together)
+    assert not gallery.evaluate(made, 2) and capsys.readouterr().out.count("not evaluated\nfirst\nno room on") == 2
+    for (module, *arguments), name in zip(commands, ("vae", "ae"), strict=True):
+        assert module == "scripts.gallery" and gallery.main([*arguments, "--list"]) == 0
+        assert capsys.readouterr().out.splitlines()[1].startswith(f"{name} "), "that one alone, in that store"
 
 
 def test_what_begins_with_another_recipes_weights_waits_for_it(
