@@ -86,7 +86,7 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("vae-mixture", "vae-mnist-reference", "A prior that is learned: a mixture of ten Gaussians.", 14,
            (*REFERENCE, "model.prior.kind=mixture", "model.prior.components=10"), beside="VAE", exactly=True),
     Recipe("vae-vamp", "vae-mnist-reference", "A prior of pseudo-inputs, which can be looked at.", 45,
-           (*REFERENCE, "model.prior.kind=vamp", "model.prior.components=300"), beside="VAE", exactly=True),
+           (*REFERENCE, "model.prior.kind=vamp", "model.prior.components=100"), beside="VAE", exactly=True),
     Recipe("vae-conditional", "vae-mnist-reference", "The prior depends on the label: a digit can be asked for.", 12,
            (*REFERENCE, "model.prior.kind=conditional")),
     Recipe("wae", "vae-mnist-reference", "The aggregate is pulled to the prior, not each posterior.", 20,
