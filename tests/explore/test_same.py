@@ -42,6 +42,14 @@ def test_a_run_is_drawn_alike_whatever_stands_beside_it() -> None:
     np.testing.assert_array_equal(alone.cells.images, both[1].cells.images)
 
 
+@pytest.mark.parametrize(("name", "law"), [
+    ("vae", ""), ("vae-vamp", ", prior: VampPrior"), ("ae-fitted", ", prior: Mixture, fitted afterwards"),
+    ("pca", ", no prior: from a Gaussian fitted to its codes")])
+def test_a_row_says_by_what_law_its_codes_are_drawn(name: str, law: str) -> None:
+    [(_, [row])] = same(shipped(name), 1, what=["noise"]).tables
+    assert row.cells.note.removeprefix("r = ").lstrip("0123456789") == law
+
+
 def test_tables_of_all_kinds_and_their_originals() -> None:
     names = ("vae", "made", "ivae", "mvae", "lagging-basic", "predictor-mnist", "jive")
     found = same(shipped(*names), 2)

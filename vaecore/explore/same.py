@@ -314,8 +314,7 @@ def _noise(line: Line, count: int, seed: int, moment: Moment | None) -> Cells:
         assert isinstance(last, Checkpoint)
         # The dimensions keep the ranks that they have in the end, so that a column is one code at every step.
         codes = _codes(one, last.order, count, 1.0, seed)
-        law = "" if one.has_prior else ", no prior" + (": from a Gaussian fitted to its codes" if one.fitted else "")
-        return Cells(one.decode(codes), note=f"r = {one.size}{law}")
+        return Cells(one.decode(codes), note=f"r = {one.size}{_law(one)}")
     if isinstance(one, Codeless):
         return Cells(one.sample(count, seed), note="no code: samples of its own")
     assert isinstance(one, SentenceCheckpoint)
@@ -325,6 +324,14 @@ def _noise(line: Line, count: int, seed: int, moment: Moment | None) -> Cells:
     written = (one.write(bank(count, one.size, seed), WORDS_AT, seed) if isinstance(prior_, StandardNormal) else
                one.sample(count, WORDS_AT, seed))
     return Cells(words=tuple(written), note=f"r = {one.size}")
+
+
+def _law(one: Checkpoint) -> str:
+    """By what law codes are drawn, to be said after their size; nothing of the usual N(0, I)."""
+    if not one.has_prior:
+        return ", no prior" + (": from a Gaussian fitted to its codes" if one.fitted else "")
+    prior = getattr(one.run.config().model, "prior", None)
+    return "" if prior is None or one.standard else f", prior: {prior.title}"
 
 
 def _data(line: Line, count: int, seed: int, moment: Moment | None) -> Cells:
