@@ -6,6 +6,7 @@ visitor looks at, and how he came there by branching, is his own.
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,36 @@ STEP = 0.5  # s of work until the page shows what is there
 
 
 @dataclass(frozen=True)
+class Turn:
+    """Where one left a plan for another: after a frame of the true clip, or of one of its futures."""
+
+    frame: int  # the last one that is kept, from 0
+    future: int | None  # its number, from 0; None for the true clip
+    seed: int  # of the plan that was left
+
+    @classmethod
+    def read(cls, word: str, most: tuple[int, int, int]) -> Turn | None:
+        """What `word` says, none of its numbers larger than `most`; None for what says nothing of the kind."""
+        if not re.fullmatch(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,10}", word):
+            return None
+        frame, future, seed = (int(number) for number in word.split("."))
+        if not 1 <= frame <= most[0] or future > most[1] or seed > most[2]:
+            return None
+        return cls(frame - 1, future - 1 if future else None, seed)
+
+    @property
+    def word(self) -> str:
+        """As the address has it: frame and future from 1, and the seed; the true clip is future 0."""
+        return f"{self.frame + 1}.{0 if self.future is None else self.future + 1}.{self.seed}"
+
+    @property
+    def words(self) -> str:
+        """As it is read: "at frame 13 from future 3"."""
+        source = "the true clip" if self.future is None else f"future {self.future + 1}"
+        return f"at frame {self.frame + 1} from {source}"
+
+
+@dataclass(frozen=True)
 class Plan:
     """What is to be rolled out. H' true frames are known after the past."""
 
@@ -40,7 +71,7 @@ class Plan:
     horizon: int
     futures: int
     seed: int
-    branched: str = ""  # how one came here from the plan before: "at frame 13 from future 3"
+    turn: Turn | None = None  # how one came here from the plan before
     of_truth: bool = True  # whether the past is that of the true clip
 
     @property
@@ -149,6 +180,10 @@ class Stage:
     def branch(self, plan: Plan) -> None:
         self.plans.append(plan)
         self.rolling = True
+
+    def follow(self, plans: list[Plan]) -> None:
+        """Show where a link leads, with the way that it came."""
+        self.plans, self.rolling = plans, True
 
     def clear(self) -> None:
         """Nothing was rolled out."""

@@ -12,11 +12,13 @@ from pages.components.player import Moved, player
 from pages.shared import address, checkpoints
 from pages.shared.words import escaped
 from pages.video import clip_choice, futures, screen, views
-from pages.video.futures import Plan, Roll, Stage
+from pages.video.futures import Plan, Roll, Stage, Turn
 from vaecore.views import CLIP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from torch import Tensor
 
     from pages.video.clip_choice import Chosen
     from vaecore.explore.clips.checkpoint import VideoCheckpoint
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 PRESET = "svg-lp-moving-mnist"
 SEED = "seed-video"
 AIR = 0.06  # s in which the server sends what was drawn: its thread would have to wait for ours, which never rests
+MOST_TURNS = 32  # of a way that the address holds; each is a future that has to be drawn again
 SHOWN = (1, 2, 4, 8)  # futures beside the best one
 # The line above the player keeps its height, so that nothing moves when futures begin to come.
 LAYOUT = """<style>
@@ -46,6 +49,7 @@ class Knobs:
     futures: int
     seed: int
     pressed: bool
+    turns: list[str] | None = None  # of a link that leads to futures: where it branched, as the address has it
 
 
 @st.fragment
@@ -75,7 +79,7 @@ def bench(checkpoint: VideoCheckpoint) -> None:
     crumbs(stage)
     status(stage, plan, roll)
     if (moved := show(checkpoint, clip, plan, roll)) is not None and roll is not None:
-        stage.branch(followed(clip, plan, roll, moved))
+        stage.branch(followed(checkpoint, clip, plan, roll, moved))
         views.rerun()
     further(checkpoint, clip, plan, roll, busy=stage.rolling)
     if stage.rolling:
@@ -111,11 +115,13 @@ def settings(checkpoint: VideoCheckpoint, stage: Stage) -> Knobs:
     if checkpoint.stochastic:
         pressed |= st.button("Draw again", icon=":material/casino:", key="others", on_click=next_seed,
                              help="Other futures of the same frames: the next seed.")
-    if (linked := address.news("roll")) is not None:
-        pressed |= linked == ["1"]  # a link that leads to the futures
-        if not pressed:
-            stage.clear()
-    return Knobs(int(context), int(horizon), int(count), int(seed), pressed)
+    linked, turns = address.news("roll"), address.news("branch")
+    if linked is None and turns is not None:
+        linked = ["1"] if stage.plans else []
+    if linked is not None and linked != ["1"] and not pressed:
+        stage.clear()
+    return Knobs(int(context), int(horizon), int(count), int(seed), pressed,
+                 (turns or [])[:MOST_TURNS] if linked == ["1"] else None)
 
 
 def asked(checkpoint: VideoCheckpoint, clip: Chosen, stage: Stage, knobs: Knobs) -> Plan:
@@ -123,6 +129,11 @@ def asked(checkpoint: VideoCheckpoint, clip: Chosen, stage: Stage, knobs: Knobs)
 
     Raises `ConfigError` for what cannot be rolled out.
     """
+    if knobs.turns is not None:
+        plans = linked(checkpoint, clip, knobs)
+        futures.roll(checkpoint, plans[-1])
+        stage.follow(plans)
+        return plans[-1]
     if stage.plan is not None and (stage.branched or not knobs.pressed):
         plan = stage.plan
         if knobs.pressed:
@@ -138,8 +149,9 @@ def asked(checkpoint: VideoCheckpoint, clip: Chosen, stage: Stage, knobs: Knobs)
 
 
 def tell(checkpoint: VideoCheckpoint, stage: Stage, plan: Plan) -> None:
-    """Have the address say what is shown; of a branch, what it came from."""
+    """Have the address say what is shown, and of a branch how it came about."""
     address.write("roll", ["1"] if stage.plans else [])
+    address.write("branch", [each.turn.word for each in stage.plans if each.turn is not None][:MOST_TURNS])
     first = stage.plans[0] if stage.plans else plan
     address.tell(context=first.context, horizon=first.horizon)
     if checkpoint.stochastic:
@@ -158,12 +170,26 @@ def trunk(checkpoint: VideoCheckpoint, clip: Chosen, knobs: Knobs) -> Plan:
     return Plan(past, clip.frames[len(past):len(past) + knobs.horizon], knobs.horizon, knobs.futures, knobs.seed)
 
 
-def followed(clip: Chosen, plan: Plan, roll: Roll, moved: Moved) -> Plan:
+def linked(checkpoint: VideoCheckpoint, clip: Chosen, knobs: Knobs) -> list[Plan]:
+    """The plan that a link leads to, after those that it branched from; what is no branch ends the way."""
+    from vaecore.explore.clips.checkpoint import MAX_FUTURES, MAX_SEED
+
+    plans = [trunk(checkpoint, clip, knobs)]
+    for word in knobs.turns or ():
+        here = plans[-1]
+        turn = Turn.read(word, (here.total - 1, MAX_FUTURES if checkpoint.stochastic else 1, MAX_SEED))
+        if turn is None or (turn.future is None and turn.frame >= len(clip.frames)):
+            break
+        plans[-1] = here = replace(here, seed=turn.seed)
+        frames = None if turn.future is None else checkpoint.future(here.past, here.horizon, turn.seed, turn.future)
+        plans.append(replace(gone_on(checkpoint, clip, here, turn, frames), seed=knobs.seed))
+    return plans
+
+
+def followed(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, roll: Roll, moved: Moved) -> Plan:
     """The plan that goes on from a frame of one of the tracks to the end of the clock."""
-    at = moved.frame
-    if moved.track == screen.TRUTH:
-        past, source, true = clip.frames[:at + 1], "the true clip", True
-    else:
+    number, frames = None, None
+    if moved.track != screen.TRUTH:
         with roll.looked_at() as gathered:
             best = screen.best_of(gathered) if moved.track == screen.BEST else None
             if best is not None:
@@ -171,9 +197,15 @@ def followed(clip: Chosen, plan: Plan, roll: Roll, moved: Moved) -> Plan:
             else:
                 number = int(moved.track.rpartition("-")[2]) - 1
                 frames = gathered.kept[number]
-        past, source, true = roll.checkpoint.branch(plan.past, frames, at), f"future {number + 1}", False
-    return Plan(past, clip.frames[at + 1:plan.total], plan.total - at - 1, plan.futures, plan.seed,
-                f"at frame {at + 1} from {source}", of_truth=true or (plan.of_truth and at < plan.context))
+    return gone_on(checkpoint, clip, plan, Turn(moved.frame, number, plan.seed), frames)
+
+
+def gone_on(checkpoint: VideoCheckpoint, clip: Chosen, plan: Plan, turn: Turn, future: Tensor | None) -> Plan:
+    """The plan after a turn: on from that frame of the future, or of the true clip where there is none."""
+    at = turn.frame
+    past = clip.frames[:at + 1] if future is None else checkpoint.branch(plan.past, future, at)
+    return Plan(past, clip.frames[at + 1:plan.total], plan.total - at - 1, plan.futures, plan.seed, turn,
+                of_truth=future is None or (plan.of_truth and at < plan.context))
 
 
 def crumbs(stage: Stage) -> None:
@@ -181,7 +213,7 @@ def crumbs(stage: Stage) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="crumbs"):
         if not stage.branched:
             return
-        path = [each.branched for each in stage.plans[1:]]
+        path = [each.turn.words for each in stage.plans if each.turn is not None]
         earlier = "".join(f":gray[{words} ›] " for words in path[:-1])
         st.markdown(f":material/call_split: {earlier}**Branched {path[-1]}**", width="content",
                     help="All frames up to this one are kept and given to the model; the rest is drawn anew.")

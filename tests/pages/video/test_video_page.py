@@ -17,6 +17,7 @@ from streamlit.testing.v1 import AppTest
 
 from pages.components import player
 from pages.components.player import Moved
+from pages.video.futures import Turn
 from tests.pages import clip_demo, demo
 from tests.pages.clip_demo import CONTEXT, LENGTH
 
@@ -240,6 +241,41 @@ def test_a_branch_from_the_true_clip_gives_more_of_it(monkeypatch: pytest.Monkey
     np.testing.assert_array_equal(told["tracks"]["future-1"]["pixels"][:5], shown(model.pictures(model.clip(0)[:5])))
     press(at, "others")
     assert message(at)["context"] == 5 and "Branched at frame 5 from the true clip" in demo.words(at)
+
+
+def test_a_link_leads_to_a_branch_by_the_way_it_was_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = rolled()
+    branch_once(monkeypatch, Moved("future-2", 5))
+    at.run()
+    press(at, "others")  # other futures of the branch: another seed than that of the clip's
+    branch_once(monkeypatch, Moved("future-1", 6))
+    at.run()
+    press(at, "others")
+    address = demo.of_address(at)
+    assert address["branch"] == ["6.2.0", "7.1.1"] and address["seed"] == ["2"]
+    other = demo.open_page("video", **address)
+    assert message(other)["tracks"]["future-1"]["digest"] == message(at)["tracks"]["future-1"]["digest"]
+    assert message(other)["context"] == 7 and "**Branched at frame 7 from future 1**" in demo.words(other)
+    assert demo.of_address(other) == address
+    press(other, "to-trunk")
+    assert "branch" not in other.query_params and message(other)["context"] == CONTEXT
+    assert message(other)["tracks"]["future-1"]["digest"] == message(rolled())["tracks"]["future-1"]["digest"]
+
+
+@pytest.mark.parametrize("word", ["", "nonsense", "6.2", "6.2.0.1", "10.1.0", "0.1.0", "6.9.0", "6.1.3", "-1.1.0", "\u0661.1.0"])
+def test_what_is_no_branch_is_none(word: str) -> None:
+    assert Turn.read(word, (9, 8, 2)) is None
+    assert Turn.read("9.8.2", (9, 8, 2)) == Turn(8, 7, 2) and Turn.read("1.0.0", (9, 8, 2)) == Turn(0, None, 0)
+
+
+def test_what_is_no_branch_ends_the_way() -> None:
+    at = demo.open_page("video", run="lp", roll="1", branch=["5.0.0", f"{LENGTH}.1.0", "6.1.0"])
+    assert demo.of_address(at)["branch"] == ["5.0.0"] and "Branched at frame 5 from the true clip" in demo.words(at)
+
+
+def test_what_lies_behind_the_end_of_the_clip_is_no_branch_of_it() -> None:
+    at = demo.open_page("video", run="lp", roll="1", horizon=str(LENGTH), branch=[f"{LENGTH + 1}.0.0"])
+    assert "branch" not in at.query_params and message(at)["context"] == CONTEXT
 
 
 # -- a visitor's own clip ----------------------------------------------------------------------------
