@@ -262,7 +262,8 @@ def test_a_link_leads_to_a_branch_by_the_way_it_was_made(monkeypatch: pytest.Mon
     assert message(other)["tracks"]["future-1"]["digest"] == message(rolled())["tracks"]["future-1"]["digest"]
 
 
-@pytest.mark.parametrize("word", ["", "nonsense", "6.2", "6.2.0.1", "10.1.0", "0.1.0", "6.9.0", "6.1.3", "-1.1.0", "\u0661.1.0"])
+@pytest.mark.parametrize("word", [
+    "", "nonsense", "6.2", "6.2.0.1", "10.1.0", "0.1.0", "6.9.0", "6.1.3", "-1.1.0", "\u0661.1.0"])
 def test_what_is_no_branch_is_none(word: str) -> None:
     assert Turn.read(word, (9, 8, 2)) is None
     assert Turn.read("9.8.2", (9, 8, 2)) == Turn(8, 7, 2) and Turn.read("1.0.0", (9, 8, 2)) == Turn(0, None, 0)
