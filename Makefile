@@ -28,7 +28,7 @@ fuzz: .venv/.installed-dev  ## 2,000 spoilt copies of whatever is read from outs
 claims: .venv/.installed  ## try every claim again, about nine hours on one core; results go to trained/claims/
 	$(BIN)/vaecore claims run all
 
-slow: .venv/.installed-dev  ## the studies that take minutes
+slow: .venv/.installed-dev  ## what takes minutes: studies, and of much else every case where `make test` has the most telling
 	$(BIN)/pytest -m slow
 
 faults: .venv/.installed-dev  ## kills, failing disks and the like at length, with their counts: an hour on one core

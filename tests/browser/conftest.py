@@ -20,8 +20,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, WebSocket, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, WebSocket, sync_playwright
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+
+from tests.browser.mould import Dashboard, Mould
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("VAECORE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -44,13 +46,14 @@ class App:
     """The dashboard on a port of its own, over a store of its own."""
 
     app: Path = ROOT / "app.py"
+    mould: Mould | None = None  # what it is a fork of; without one it begins as at a visitor's, with all its imports
 
     def __init__(self, store: Path, *options: str, base: str = "", read_only: bool = False) -> None:
         self.store, self.options, self.base, self.read_only = store, options, base, read_only
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | Dashboard | None = None
         self.log = store.with_name(f"{store.name}.log")  # what the server prints
 
     @property
@@ -58,19 +61,21 @@ class App:
         return f"http://127.0.0.1:{self.port}{self.base}"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "streamlit", "run", str(self.app), f"--server.port={self.port}",
-                   "--server.headless=true", f"--server.baseUrlPath={self.base}", *self.options,
-                   *(["--", "--read-only"] if self.read_only else [])]
+        words = ["run", str(self.app), f"--server.port={self.port}", "--server.headless=true",
+                 f"--server.baseUrlPath={self.base}", *self.options, *(["--", "--read-only"] if self.read_only else [])]
         environment = {**os.environ, "VAECORE_STORE": str(self.store), "PYTHONPATH": str(ROOT)}
         environment.pop("VAECORE_DATA", None)  # the embedded digits, as a newcomer has them
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, stdout=log,
-                                            stderr=log)
-        for _ in range(600):
+        if self.mould:
+            self.process = self.mould.cast(words, environment, self.log)
+        else:
+            with self.log.open("ab") as log:
+                self.process = subprocess.Popen([sys.executable, "-m", "streamlit", *words], cwd=ROOT, env=environment,
+                                                start_new_session=True, stdout=log, stderr=log)
+        for _ in range(1_200):
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.address}/_stcore/health") as answer:
                 if answer.read() == b"ok":
                     return
-            time.sleep(0.1)
+            time.sleep(0.05)
         raise RuntimeError("the dashboard did not start")
 
     def kill(self) -> None:
@@ -130,10 +135,15 @@ class Visitor:
         # A deep link makes the browser probe <page>/_stcore/health, which answers 404: Streamlit's own, harmless.
         assert [text for text in self.console if "404" not in text] == []
 
-    def no_serious_finding(self) -> None:
-        """What axe-core finds on the page as it stands: nothing that keeps somebody from reading or reaching it."""
+    def no_serious_finding(self, *rules: str) -> None:
+        """What axe-core finds on the page as it stands: nothing that keeps somebody from reading or reaching it.
+
+        Of all its rules, or of these.
+        """
         # On a phone Streamlit's own menu has its groups between <ul> and <li>.
-        found = AXE.run(self.page, {"exclude": ["[data-testid=stSidebarNavItems]"]}).response["violations"]
+        found = AXE.run(self.page, {"exclude": ["[data-testid=stSidebarNavItems]"]},
+                        {"resultTypes": ["violations"], **({"runOnly": list(rules)} if rules else {})}
+                        ).response["violations"]
         serious = [f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}" for rule in found
                    if rule["impact"] in ("serious", "critical") for node in rule["nodes"]]
         assert not serious, "\n".join(serious)
@@ -157,6 +167,15 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def mould() -> Iterator[Mould]:
+    """What the dashboards of this session are forks of."""
+    App.mould = Mould()
+    yield App.mould
+    App.mould.end()
+    App.mould = None
 
 
 def gallery_app(folder: Path) -> App:
@@ -188,11 +207,26 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     app.kill()
 
 
-@pytest.fixture
-def visitor(browser: Browser, app: App) -> Iterator[Visitor]:
+@pytest.fixture(scope="session")
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """One for all who need no browser of their own: what a dashboard sends to every page is loaded once."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    yield Visitor(context.new_page(), app)
+    yield context
     context.close()
+
+
+@pytest.fixture
+def visitor(context: BrowserContext, app: App) -> Iterator[Visitor]:
+    """A page of that browser, which remembers nothing of the tests before."""
+    before = context.pages
+    visitor = Visitor(context.new_page(), app)
+    yield visitor
+    forget = {"origin": f"http://127.0.0.1:{app.port}", "storageTypes": "local_storage"}
+    context.new_cdp_session(visitor.page).send("Storage.clearDataForOrigin", forget)
+    context.clear_cookies()
+    for page in context.pages:
+        if page not in before:
+            page.close()
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):

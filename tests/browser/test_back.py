@@ -36,6 +36,7 @@ def chosen(visitor: Visitor) -> list[str]:
     return [str(tag.get_attribute("aria-label")).split(" · ")[0] for tag in tags.all()]
 
 
+@pytest.mark.slow
 def test_compare_and_monitor_are_never_empty_on_first_sight(visitor: Visitor) -> None:
     visitor.open()
     for page in ("Compare", "Monitor", "Compare"):
@@ -48,7 +49,7 @@ def test_each_press_of_back_leads_to_the_page_before_with_its_own_choice(visitor
     go(visitor, "Monitor")
     assert chosen(visitor) == ["gallery/vae", "gallery/pca"]
     go(visitor, "Evaluate")
-    go(visitor, "Claims")
+    go(visitor, "Families")
     assert back(visitor).startswith("/evaluate")
     assert back(visitor).startswith("/monitor")
     assert chosen(visitor) == ["gallery/vae", "gallery/pca"]
@@ -77,7 +78,7 @@ def test_the_first_page_of_a_visit_takes_one_entry(visitor: Visitor, first: str)
     visitor.page.wait_for_url("**/*run*")
     visitor.page.wait_for_timeout(1500)
     assert visitor.runs == 1
-    go(visitor, "Claims")
+    go(visitor, "Families")
     assert back(visitor).startswith(f"/{first}?run")
     visitor.page.go_back()
     visitor.page.wait_for_url("about:blank")

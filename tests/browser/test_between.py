@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import BrowserContext, Locator, expect
 
 from tests.browser.conftest import App, Call, Visitor
 from vaecore.explore.codes import DRAWN, between
@@ -63,14 +63,14 @@ def test_an_end_of_the_address(call: Call) -> None:
 
 
 @pytest.fixture(scope="module")
-def opened(browser: Browser, app: App) -> Iterator[Visitor]:
+def opened(context: BrowserContext, app: App) -> Iterator[Visitor]:
     """The tab with the paths from example 17 to example 9."""
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
     visitor = Visitor(context.new_page(), app)
+    visitor.page.set_viewport_size({"width": 1440, "height": 1000})
     visitor.open(f"{VAE}&from=17&to=9")
     show(visitor)
     yield visitor
-    context.close()
+    visitor.page.close()
 
 
 def show(visitor: Visitor) -> Locator:

@@ -99,6 +99,7 @@ def test_several_clips_are_one_folder_and_are_offered_again_in_another_tab(visit
     other.no_stack_trace()
 
 
+@pytest.mark.slow
 def test_a_broken_file_is_said_and_nothing_is_lost(visitor: Visitor, app: App) -> None:
     visitor.open("train?preset=vae-digits")
     epochs = field(visitor, "training-epochs")

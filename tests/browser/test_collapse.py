@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Visitor
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.looks]
 PAIR = "monitor?runs=gallery/lagging-basic&runs=gallery/lagging-aggressive&section=Trajectory"
 
 

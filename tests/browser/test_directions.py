@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.conftest import App, Visitor
 from vaecore.explore import Checkpoint
@@ -17,13 +17,13 @@ pytestmark = [pytest.mark.browser, pytest.mark.looks]
 
 
 @pytest.fixture(scope="module")
-def opened(browser: Browser, app: App) -> Iterator[Visitor]:
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+def opened(context: BrowserContext, app: App) -> Iterator[Visitor]:
     visitor = Visitor(context.new_page(), app)
+    visitor.page.set_viewport_size({"width": 1440, "height": 1000})
     visitor.open("traverse?run=gallery%2Fvae&z=1,0.5")
     visitor.act(lambda: visitor.page.get_by_role("tab", name="Directions").click())
     yield visitor
-    context.close()
+    visitor.page.close()
 
 
 def test_a_local_direction_becomes_a_slider_that_moves_the_code(opened: Visitor) -> None:

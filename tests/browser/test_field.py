@@ -53,6 +53,7 @@ def test_the_digit_follows_pointer_and_keys_without_a_word_to_the_server(visitor
     visitor.no_stack_trace()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_the_plane_is_saved_with_its_point_and_words(visitor: Visitor) -> None:
     page = visitor.page

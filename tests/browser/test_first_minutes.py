@@ -55,7 +55,7 @@ def test_the_tour_by_keyboard_and_its_end(visitor: Visitor) -> None:
         page.get_by_text(f"{step} of 5").wait_for()
     visitor.act(page.get_by_role("button", name="Back Shortcut").first.click)
     page.get_by_text("4 of 5").wait_for()
-    visitor.choose("Claims")  # a way of one's own
+    visitor.choose("Families")  # a way of one's own
     page.get_by_text("4 of 5").wait_for()
     assert "tour=4" in address(visitor)
     visitor.act(lambda: page.keyboard.press("Escape"))

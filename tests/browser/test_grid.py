@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import BrowserContext, expect
 from scipy.stats import norm
 
 from tests.browser.conftest import App, Call, Visitor
@@ -34,13 +34,13 @@ def test_a_row_moves_one_dimension(call: Call) -> None:
 
 
 @pytest.fixture(scope="module")
-def opened(browser: Browser, app: App) -> Iterator[Visitor]:
-    context = browser.new_context(viewport={"width": 1440, "height": 1000})
+def opened(context: BrowserContext, app: App) -> Iterator[Visitor]:
     visitor = Visitor(context.new_page(), app)
+    visitor.page.set_viewport_size({"width": 1440, "height": 1000})
     visitor.open("traverse?run=gallery%2Fvae")
     drawn(visitor, "sigmas")
     yield visitor
-    context.close()
+    visitor.page.close()
 
 
 @pytest.fixture(scope="module")

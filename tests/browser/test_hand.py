@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from playwright.sync_api import Browser, Locator, Page
 
-from tests.browser.conftest import ROOT, App
+from tests.browser.conftest import ROOT, App, Visitor
 from vaecore.explore import Checkpoint
 from vaecore.store import Run
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.looks]
 
 RUN = "gallery/vae"
 SHOWN = """canvas => {
@@ -115,6 +116,11 @@ def alike(seen: np.ndarray, wanted: np.ndarray) -> bool:
 
 
 @pytest.fixture
+def hand(visitor: Visitor) -> Hand:
+    return Hand(visitor.page, visitor.app).open()
+
+
+@pytest.fixture
 def enter(browser: Browser, app: App) -> Iterator[Callable[..., Hand]]:
     """`enter(**options)`: a page in a browser context of its own."""
     contexts = []
@@ -127,11 +133,6 @@ def enter(browser: Browser, app: App) -> Iterator[Callable[..., Hand]]:
     yield new
     for context in contexts:
         context.close()
-
-
-@pytest.fixture
-def hand(enter: Callable[..., Hand]) -> Hand:
-    return enter().open()
 
 
 FIRST, SECOND, THIRD = (f"z{d}" for d in checkpoint().order[:3])
@@ -166,6 +167,7 @@ def test_the_keyboard_moves_a_slider(hand: Hand) -> None:
     assert track.get_attribute("role") == "slider" and track.get_attribute("aria-valuetext") == "3.00"
 
 
+@pytest.mark.slow
 def test_a_double_press_puts_a_slider_back(hand: Hand) -> None:
     hand.page.mouse.click(*hand.at(FIRST, 0.8))
     hand.rest()
@@ -242,22 +244,22 @@ def test_linked_dimensions_move_together_or_against(hand: Hand) -> None:
 # -- starting from somewhere -------------------------------------------------------------------------
 
 
-def test_a_seed_draws_the_same_code_in_every_browser(enter: Callable[..., Hand]) -> None:
+def test_a_seed_draws_the_same_code_in_every_browser(hand: Hand, enter: Callable[..., Hand]) -> None:
     codes = []
-    for _ in range(2):
-        hand = enter().open()
-        hand.page.get_by_label("Seed").fill("41")
-        hand.press("Draw from the prior")
-        hand.rest()
-        codes.append(hand.values())
-        first = hand.pixels()
-        hand.press("Draw from the prior")
-        hand.rest()
-        assert hand.query["seed"] == "42" and (hand.pixels() != first).any(), "pressed again, the next one"
+    for one in (hand, enter().open()):
+        one.page.get_by_label("Seed").fill("41")
+        one.press("Draw from the prior")
+        one.rest()
+        codes.append(one.values())
+        first = one.pixels()
+        one.press("Draw from the prior")
+        one.rest()
+        assert one.query["seed"] == "42" and (one.pixels() != first).any(), "pressed again, the next one"
     assert codes[0] == codes[1] and len(codes[0]) == 12
     assert 0.5 < np.std(list(codes[0].values())) < 1.6, "of N(0, I)"
 
 
+@pytest.mark.slow
 def test_temperature_scales_the_draw_around_the_centre(hand: Hand) -> None:
     hand.press("Draw from the prior")
     hand.rest()
@@ -286,16 +288,17 @@ def test_a_test_image_is_encoded_with_the_original_beside_it(hand: Hand) -> None
     assert hand.page.locator(".origin").inner_text() == "Test image 7, then moved"
 
 
-def test_a_link_may_name_a_test_image_alone(enter: Callable[..., Hand]) -> None:
-    hand = enter().open(f"run={RUN}&example=7")
+@pytest.mark.slow
+def test_a_link_may_name_a_test_image_alone(visitor: Visitor) -> None:
+    hand = Hand(visitor.page, visitor.app).open(f"run={RUN}&example=7")
     assert np.abs(hand.pixels().astype(int) - checkpoint().reconstruct([7])[0]).max() <= 2
     assert hand.page.locator(".origin").inner_text() == "Test image 7, encoded and decoded"
     assert hand.page.get_by_label("Test image").input_value() == "7"
 
 
 @pytest.mark.parametrize("name", ["gallery/vae-mixture", pytest.param("gallery/ica", marks=pytest.mark.slow)])
-def test_of_another_prior_the_server_has_drawn_codes(enter: Callable[..., Hand], name: str) -> None:
-    hand = enter().open(f"run={name}")
+def test_of_another_prior_the_server_has_drawn_codes(visitor: Visitor, name: str) -> None:
+    hand = Hand(visitor.page, visitor.app).open(f"run={name}")
     model = checkpoint(name)
     hand.page.get_by_label("Seed").fill("3")
     hand.page.locator(".hand").get_by_role("button", name="Draw").first.click()
@@ -312,9 +315,8 @@ def test_of_another_prior_the_server_has_drawn_codes(enter: Callable[..., Hand],
 # -- the address -------------------------------------------------------------------------------------
 
 
-def test_every_state_comes_back(enter: Callable[..., Hand]) -> None:
+def test_every_state_comes_back(hand: Hand, enter: Callable[..., Hand]) -> None:
     """After a reload, by Back, and in another browser, where each pixel is the same."""
-    hand = enter().open()
     hand.page.get_by_label("Seed").fill("5")
     hand.press("Draw from the prior")
     hand.press(f"Lock {SECOND}")
@@ -345,6 +347,7 @@ def test_every_state_comes_back(enter: Callable[..., Hand]) -> None:
     np.testing.assert_array_equal(hand.pixels(), seen)
 
 
+@pytest.mark.slow
 def test_another_run_has_a_code_of_its_own(hand: Hand) -> None:
     hand.drag(FIRST, 0.5, 0.8)
     hand.rest()
@@ -360,22 +363,25 @@ def test_another_run_has_a_code_of_its_own(hand: Hand) -> None:
     assert hand.values() == kept
 
 
-@pytest.fixture(scope="module")
-def wide(app: App) -> str:
-    """A run of 2,000 dimensions, after a few steps."""
+@pytest.fixture
+def wide(tmp_path: Path) -> Iterator[App]:
+    """A dashboard of its own over a run of 2,000 dimensions, after a few steps."""
     from tests.pages.demo import Unwatched
     from vaecore.config import changed, preset
     from vaecore.store import Store
     from vaecore.training import train
 
     config = changed(preset("vae-digits"), ["model.latent_size=2000", "training.epochs=1"])
-    run = Store(app.store).create(config, "wide")
-    train(run.path, Unwatched())
-    return run.id
+    train(Store(tmp_path).create(config, "wide").path, Unwatched())
+    app = App(tmp_path)
+    app.start()
+    yield app
+    app.kill()
 
 
-def test_a_code_of_thousands_has_few_sliders_and_a_short_address(enter: Callable[..., Hand], wide: str) -> None:
-    hand = enter().open(f"run={wide}")
+@pytest.mark.slow
+def test_a_code_of_thousands_has_few_sliders_and_a_short_address(browser: Browser, wide: App) -> None:
+    hand = Hand(browser.new_page(), wide).open("run=wide")
     assert hand.page.locator(".track").count() <= 12
     hand.press("Draw from the prior")
     hand.rest()
@@ -391,6 +397,7 @@ def test_a_code_of_thousands_has_few_sliders_and_a_short_address(enter: Callable
     hand.page.keyboard.press("End")
     hand.rest()
     assert "too long for an address" in hand.page.locator(".origin").inner_text() and "z" not in hand.query
+    hand.page.close()
 
 
 def test_the_link_and_the_code_are_copied(enter: Callable[..., Hand]) -> None:
@@ -483,8 +490,8 @@ def _folded(hand: Hand) -> dict[str, float]:
     return {f"z{d}": value for d, value in enumerate(values)}
 
 
-def test_a_tab_that_the_server_draws_hears_once_after_the_release(enter: Callable[..., Hand]) -> None:
-    hand = enter().open("run=gallery/ivae&z=,,,0.5")
+def test_a_tab_that_the_server_draws_hears_once_after_the_release(visitor: Visitor) -> None:
+    hand = Hand(visitor.page, visitor.app).open("run=gallery/ivae&z=,,,0.5")
     hand.page.get_by_role("tab", name="Columns").click()
     bars = hand.page.get_by_role("tabpanel").filter(has_text="number 5").first
     bars.wait_for()

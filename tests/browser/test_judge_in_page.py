@@ -81,6 +81,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
         app.kill()
 
 
+@pytest.mark.slow
 def test_a_judge_is_made_when_it_is_asked_for_and_answers_while_the_hand_moves(visitor: Visitor) -> None:
     judges = cache_folder() / "judges"
     visitor.open("traverse?run=vae")

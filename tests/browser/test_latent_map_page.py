@@ -68,6 +68,7 @@ def test_what_is_decoded_where_one_points_is_the_decoders_picture(visitor: Visit
     visitor.no_stack_trace()
 
 
+@pytest.mark.slow
 def test_the_plane_is_tiled_with_pictures_at_the_scale_of_the_zoom(visitor: Visitor) -> None:
     sheet, x, y = entered(visitor)
     visitor.page.get_by_role("button", name="Tiles").click()

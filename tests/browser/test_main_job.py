@@ -14,9 +14,9 @@ pytestmark = pytest.mark.browser
 
 
 def start_training(visitor: Visitor, name: str, epochs: int) -> None:
-    """From the Train page: the small digits, so many epochs."""
+    """From the Train page: the small digits, so many epochs, at a pace that leaves the processor to the browser."""
     page = visitor.page
-    visitor.open("train?preset=vae-digits")
+    visitor.open("train?preset=vae-digits&set=training.pace=100")
     box = page.get_by_label(re.compile("^Epochs"))
     visitor.act(lambda: (box.fill(str(epochs)), box.press("Enter")))
     named = page.get_by_role("textbox", name="Name (optional)")

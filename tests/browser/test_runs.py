@@ -106,7 +106,7 @@ def test_ticks_survive_a_search_another_page_and_the_keyboard_reaches_all(visito
     box = page.get_by_placeholder("Search: words")
     visitor.act(lambda: (box.fill("family=ae"), box.press("Enter")))
     page.get_by_text("of them not in this table").wait_for()
-    visitor.choose("Claims")
+    visitor.choose("Families")
     visitor.choose("Runs")
     page.get_by_text("3 ticked").wait_for()
     visitor.open("runs?sort=seed&q=is:own")

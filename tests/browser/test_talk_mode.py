@@ -25,8 +25,8 @@ SMALL = """least => {
   walk(document.querySelector("[data-testid=stMain]"));
   return found;
 }"""
-PAGES = ["traverse?run=gallery/vae", "compare?runs=gallery/vae&runs=gallery/pca",
-         *(pytest.param(page, marks=pytest.mark.slow) for page in ("video", "cross-modal"))]
+PAGES = ["traverse?run=gallery/vae", *(pytest.param(page, marks=pytest.mark.slow) for page in (
+    "video", "compare?runs=gallery/vae&runs=gallery/pca", "cross-modal"))]
 
 
 @pytest.mark.parametrize("address", PAGES)
@@ -53,10 +53,10 @@ def test_a_key_begins_and_ends_it_and_other_pages_and_reloads_keep_it(visitor: V
     page.mouse.move(700, 2)
     expect(page.get_by_test_id("stHeader")).to_be_visible()
     expect(page.get_by_role("heading", name="Traverse", level=1)).to_be_visible()
-    visitor.choose("Claims")
+    visitor.choose("Families")
     page.mouse.move(700, 800)
     expect(page.get_by_test_id("stHeader")).to_be_hidden()
-    assert "/claims" in page.url and "talk=1" in page.url
+    assert "/families" in page.url and "talk=1" in page.url
     visitor.act(page.reload)
     expect(page.locator("html")).to_have_attribute("data-talk", "")
     page.keyboard.press("t")
@@ -67,7 +67,7 @@ def test_a_key_begins_and_ends_it_and_other_pages_and_reloads_keep_it(visitor: V
 
 def test_the_theme_is_the_speakers_while_he_talks(visitor: Visitor) -> None:
     page = visitor.page
-    visitor.open("claims?talk=1")
+    visitor.open("families?talk=1")
     app, scheme = page.get_by_test_id("stApp"), "() => getComputedStyle(document.querySelector('.stApp')).colorScheme"
     expect(app).to_have_css("color-scheme", "light")
     expect(page.locator("html")).to_have_attribute("data-talk", "")
@@ -80,7 +80,7 @@ def test_the_theme_is_the_speakers_while_he_talks(visitor: Visitor) -> None:
 
 def test_spot_and_list_of_keys(visitor: Visitor) -> None:
     page = visitor.page
-    visitor.open("claims")
+    visitor.open("families")
     expect(page.get_by_role("button", name="Talk mode")).to_be_visible()
     page.keyboard.press("l")
     page.mouse.move(300, 200)

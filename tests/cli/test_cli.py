@@ -253,6 +253,7 @@ def test_an_odd_summary_costs_its_own_row(store: Path, tmp_path: Path, capsys: p
     assert rows["odd"]["state"] == "unreadable" and rows["small"]["state"] == "finished"
 
 
+@pytest.mark.slow
 def test_a_code_without_a_prior_has_no_elbo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(["train", "--preset", "vae-digits", "--set", "model.family=pca", "--store", str(tmp_path)]) == 0
     [row] = said(capsys, "runs", "--store", str(tmp_path))
@@ -283,6 +284,7 @@ def test_a_fork_begins_with_its_parents_weights(store: Path, capsys: pytest.Capt
     assert first["inference"] == at["inference"], "the same weights see the same images the same way"
 
 
+@pytest.mark.slow
 def test_a_forks_decoder_begins_anew(store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """By command and from Python; which tensors are new is for tests/training/test_kept.py."""
     child = said(capsys, "fork", "small", "--anew", "decoder", "--set", "training.epochs=1", "--name", "anew",

@@ -19,7 +19,7 @@ from vaecore.probability.posteriors import PosteriorMixture
 from vaecore.store import Run
 
 GALLERY = Path(__file__).parents[2] / "trained/gallery"
-QUICK = ("ivae", "mmvae-speech", "mvae-speech", "mvae-views", "lagging-aggressive", "vae-mixture")
+QUICK = ("ivae", "mvae-speech", "vae-mixture")
 OF_FRAMES = ("svg-", "sv2p-", "predictor-")  # refused in words: their codes are of frames
 
 

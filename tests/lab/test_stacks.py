@@ -143,6 +143,7 @@ def test_one_process_is_killed_only_for_all_whom_it_trains(stack: list[Path]) ->
             os.close(lock)
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be_written_to_ends_alone(stack: list[Path], tmp_path: Path) -> None:
     for folder in stack:
         config = json.loads((folder / "config.json").read_text())

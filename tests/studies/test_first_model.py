@@ -22,8 +22,9 @@ def read_digits(images: np.ndarray, known: np.ndarray, labels: np.ndarray) -> np
     return labels[distances.argmin(1)]
 
 
-@pytest.mark.parametrize("epochs", [6, pytest.param(30, marks=pytest.mark.slow)])
-def test_validation_falls_and_reconstructions_can_be_read(start: Callable[..., Path], epochs: int) -> None:
+@pytest.mark.parametrize(("epochs", "reached"), [(3, 145), pytest.param(30, 135, marks=pytest.mark.slow)])
+def test_validation_falls_and_reconstructions_can_be_read(start: Callable[..., Path], epochs: int, reached: float
+                                                          ) -> None:
     values: dict[str, Any] = preset("vae-mnist").model_dump(mode="json")
     values["data"]["source"] = "embedded"
     values["training"] |= {"epochs": epochs, "threads": 1}
@@ -31,7 +32,7 @@ def test_validation_falls_and_reconstructions_can_be_read(start: Callable[..., P
     metrics = Metrics(run.path / "metrics.jsonl")
     metrics.update()
     bound = [-line["elbo"] for line in metrics.evaluations]
-    assert bound[0] > 500 and bound[-1] < 135, "from noise to digits, in nats"
+    assert bound[0] > 500 and bound[-1] < reached, "from noise to digits, in nats"
     assert all(later < earlier + 3 for earlier, later in pairwise(bound)), "it falls"
 
     train = run.config().data.load().splits["train"]

@@ -17,6 +17,7 @@ from vaecore.studies import c04_product, c05_marginals, c06_unpaired, c07_jmvae,
 # -- C4 --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_trained_product_is_the_posterior_of_every_subset(trainer: Callable[..., Any]) -> None:
     config = c04_product.configuration(epochs=60, samples=8_000)
     made, _ = trainer(config.model_dump(mode="json"), run=True)

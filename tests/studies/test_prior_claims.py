@@ -35,6 +35,7 @@ def matched(trainer: Callable[..., Any], **data: Any) -> float:
     return mean_correlation(q.mean.double().numpy(), factors[:400], dataset.factors, kind="posterior means").pearson
 
 
+@pytest.mark.slow
 def test_variances_by_segment_identify_the_sources(trainer: Callable[..., Any]) -> None:
     assert matched(trainer) > 0.97
     assert matched(trainer, shuffled=True) < 0.92  # u tells nothing then: any rotation will do

@@ -42,8 +42,9 @@ def checked(run: Run, what: What) -> Any:
 
 
 @pytest.mark.parametrize("model", [
-    {}, {"likelihood": {"kind": "gaussian-per-pixel"}}, {"network": {"kind": "conv", "channels": [4, 8]}},
-    {"family": "ae"}, {"family": "pca", "network": None}, {"prior": {"kind": "mixture", "components": 3}}],
+    {"network": {"kind": "conv", "channels": [4, 8]}}, {"prior": {"kind": "mixture", "components": 3}},
+    *(pytest.param(model, marks=pytest.mark.slow) for model in (
+        {}, {"likelihood": {"kind": "gaussian-per-pixel"}}, {"family": "ae"}, {"family": "pca", "network": None}))],
     ids=lambda model: json.dumps(model)[:40])
 def test_networks_of_one_modality(start: Start, model: dict[str, Any]) -> None:
     values = small(model, epochs=1)
@@ -53,7 +54,8 @@ def test_networks_of_one_modality(start: Start, model: dict[str, Any]) -> None:
         checked(run, what)
 
 
-@pytest.mark.parametrize("name", ["dmvae", "ica", "ivae", "jive", "mmvae-speech", "rbm"])
+@pytest.mark.parametrize("name", [
+    "dmvae", "jive", *(pytest.param(name, marks=pytest.mark.slow) for name in ("ica", "ivae", "mmvae-speech", "rbm"))])
 def test_networks_of_every_family_that_is_shipped(name: str) -> None:
     run = Run(GALLERY / name)
     for what in WHAT if name != "jive" else WHAT[:1]:  # its encoder solves equations, for one observation at a time
