@@ -46,8 +46,9 @@ class Mould:
 
     def end(self) -> None:
         """What it cast lives on."""
-        assert self.process.stdin is not None
+        assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.close()
+        self.process.stdout.close()
         self.process.wait()
 
 

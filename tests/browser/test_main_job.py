@@ -13,10 +13,10 @@ from vaecore import lab
 pytestmark = pytest.mark.browser
 
 
-def start_training(visitor: Visitor, name: str, epochs: int) -> None:
-    """From the Train page: the small digits, so many epochs, at a pace that leaves the processor to the browser."""
+def start_training(visitor: Visitor, name: str, epochs: int, settings: str = "") -> None:
+    """From the Train page: the small digits, so many epochs."""
     page = visitor.page
-    visitor.open("train?preset=vae-digits&set=training.pace=100")
+    visitor.open(f"train?preset=vae-digits{settings}")
     box = page.get_by_label(re.compile("^Epochs"))
     visitor.act(lambda: (box.fill(str(epochs)), box.press("Enter")))
     named = page.get_by_role("textbox", name="Name (optional)")
@@ -79,7 +79,7 @@ def test_train_watch_stop_resume_traverse(visitor: Visitor, app: App) -> None:
 
 def test_killed_server_leaves_the_training_alive(visitor: Visitor, app: App) -> None:
     folder = app.store / "runs" / "survivor"
-    start_training(visitor, "survivor", 3_000)
+    start_training(visitor, "survivor", 3_000, "&set=training.pace=100")  # the processor is the browser's
     for _ in range(600):
         if lab.status(folder).step > 0:
             break
