@@ -244,11 +244,14 @@ def judge(made: Made) -> None:
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
-    if not made.packed:
-        pack(made.run, made.ready.path)
-    for settings in made.missing:
-        found = evaluate_run(made.ready, settings, progress=_tell)
-        write_json_atomic(made.ready.path / EVALUATIONS, [*evaluations(made.ready), found])
+    try:
+        if not made.packed:
+            pack(made.run, made.ready.path)
+        for settings in made.missing:
+            found = evaluate_run(made.ready, settings, progress=_tell)
+            write_json_atomic(made.ready.path / EVALUATIONS, [*evaluations(made.ready), found])
+    finally:
+        torch.set_flush_denormal(False)  # it is the whole process's
 
 
 def _tell(part: str, done: int, total: int) -> None:

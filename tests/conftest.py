@@ -36,10 +36,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def same_noise() -> None:
-    """Each test begins with the same global random numbers, whichever ran before it in its worker."""
+def same_numbers() -> None:
+    """Each test begins with the same global random numbers and the same arithmetic, whichever ran before it."""
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
+        torch.set_flush_denormal(False)
 
 
 @dataclass
