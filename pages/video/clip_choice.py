@@ -53,7 +53,7 @@ def choose(checkpoint: VideoCheckpoint) -> Chosen | None:
 def from_tests(checkpoint: VideoCheckpoint) -> Chosen:
     """One of the test clips."""
     index = address.kept("clip", st.selectbox, TEST, range(checkpoint.count), key=f"clip-{checkpoint.run.id}",
-                         width=300, format_func=checkpoint.title,
+                         width=292, format_func=checkpoint.title,
                          help=f"The {checkpoint.count} test clips that travel with this run. An unforeseen move "
                          "is one that no model could know from the frames before, such as a bounce into a new "
                          "direction.") or 0

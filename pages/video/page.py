@@ -95,7 +95,7 @@ def settings(checkpoint: VideoCheckpoint, stage: Stage) -> Knobs:
     most = futures.longest(checkpoint.frame, pixels=checkpoint.pixels) - 1
     context = address.kept(
         "context", st.number_input, "Frames given", 1, most, min(checkpoint.context, most), key=f"context-{run}",
-        width=128, on_change="ignore", tells=False, disabled=fixed,
+        width=120, on_change="ignore", tells=False, disabled=fixed,
         help="The first frames of the clip, which the model sees; "
         f"{checkpoint.context} in training. All later ones it has to predict.")
     horizon = address.kept(
