@@ -23,18 +23,35 @@ def test_every_script_is_read(call: Call, name: str) -> None:
     assert call(name, "() => typeof m") == "object"
 
 
-def test_a_call_that_another_overtook_does_not_end_the_view(call: Call) -> None:
-    """A refresh while the script still loads: Streamlit makes both calls, then ends the first, at last the second."""
-    assert call("lib/mount.js", """() => {
+@pytest.mark.parametrize(("order", "told"), [(["old", "new"], ["old", "new"]), (["new", "old"], ["new", "old", "new"])])
+def test_a_call_that_is_out_of_date_does_not_end_the_view(call: Call, order: list[str], told: list[str]) -> None:
+    """A refresh while the script still loads: Streamlit makes both calls in either order, and then ends the old one."""
+    assert call("lib/mount.js", """order => {
       const ended = [], told = [];
       const mount = m.mounted(() => ({ destroy: () => ended.push("ended") }), (view, { data }) => told.push(data));
-      const parentElement = document.createElement("div");
-      const [first, second] = ["old", "new"].map(data => mount({ parentElement, data }));
-      first();
+      const parentElement = document.body.appendChild(document.createElement("div"));
+      const end = Object.fromEntries(order.map(data => [data, mount({ parentElement, data })]));
+      end.old();
       const before = [...ended];
-      second(), second();
+      parentElement.remove();
+      end.new(), end.new();
       return [told, before, ended];
-    }""") == [["old", "new"], [], ["ended"]]
+    }""", order) == [told, [], ["ended"]]
+
+
+def test_a_view_is_ended_by_any_call_once_its_element_is_gone(call: Call) -> None:
+    """Refreshes that came in their order are never ended one by one: at the end Streamlit ends the last alone."""
+    assert call("lib/mount.js", """() => {
+      const ended = [];
+      const mount = m.mounted(() => ({ destroy: () => ended.push("ended") }), () => {});
+      const parentElement = document.body.appendChild(document.createElement("div"));
+      mount({ parentElement }), mount({ parentElement });
+      const end = mount({ parentElement });
+      parentElement.remove();
+      end();
+      mount({ parentElement });
+      return ended;
+    }""") == ["ended"]
 
 
 BYTES = "Uint8Array.from(atob(e), c => c.charCodeAt(0))"

@@ -5,20 +5,27 @@ import { make } from "./dom.js";
 
 // `create` makes the view of what is mounted, and `update` brings it what has come; `view.destroy()` ends it.
 //
-// What a call returns ends the view only if no other call came meanwhile: where a refresh comes while the script is still
-// loading, Streamlit makes both calls and then ends the first.
+// What a call returns ends the view only once the element is gone. Where a refresh comes while the script is still loading,
+// Streamlit makes both calls, in either order, and then ends the one that is out of date: if that was made last, the view is
+// brought back to what the other had.
 export function mounted(create, update) {
   const views = new WeakMap();
   return component => {
     const { parentElement } = component;
-    if (!views.has(parentElement)) views.set(parentElement, { view: create(component) });
+    if (!views.has(parentElement)) views.set(parentElement, { view: create(component), calls: [] });
     const mine = views.get(parentElement);
-    const call = mine.call = Symbol("call");
+    mine.calls = [...mine.calls.slice(-1), component];
     update(mine.view, component);
     return () => {
-      if (mine.call !== call || views.get(parentElement) !== mine) return;
-      mine.view.destroy();
-      views.delete(parentElement);
+      if (views.get(parentElement) !== mine) return;
+      if (!parentElement.isConnected) {
+        mine.view.destroy();
+        views.delete(parentElement);
+        return;
+      }
+      const shown = mine.calls.at(-1);
+      mine.calls = mine.calls.filter(call => call !== component);
+      if (shown === component && mine.calls.length) update(mine.view, mine.calls[0]);
     };
   };
 }
