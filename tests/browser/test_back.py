@@ -68,7 +68,8 @@ def test_back_brings_the_checkpoint_that_was_looked_at(visitor: Visitor) -> None
     assert back(visitor) == "/traverse?run=gallery/vae", "in one press, and no other checkpoint"
 
 
-@pytest.mark.parametrize("first", [pytest.param("compare", marks=pytest.mark.slow), "evaluate"])
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["compare", "evaluate"])
 def test_the_first_page_of_a_visit_takes_one_entry(visitor: Visitor, first: str) -> None:
     """It writes what it shows into its address, before anything of the page has loaded that could prevent an entry.
 

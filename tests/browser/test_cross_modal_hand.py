@@ -103,6 +103,7 @@ def test_a_drag_moves_what_is_drawn_of_every_modality_and_sends_nothing(visitor:
         assert off.max() <= 3, "as the server decodes it, but for three decimals and half precision"
 
 
+@pytest.mark.slow
 def test_the_sliders_begin_at_the_code_of_what_is_given_and_follow_it(visitor: Visitor) -> None:
     hand(visitor, "gallery/mvae")
     checkpoint = CrossModal.load(Store.default().find("gallery/mvae"))

@@ -223,6 +223,7 @@ def test_a_locked_dimension_stays(hand: Hand) -> None:
     assert hand.value(FIRST) == 0 and "lock" not in hand.query
 
 
+@pytest.mark.slow
 def test_linked_dimensions_move_together_or_against(hand: Hand) -> None:
     hand.press(f"Link {FIRST}")
     hand.press(f"Link {SECOND}")
@@ -244,6 +245,7 @@ def test_linked_dimensions_move_together_or_against(hand: Hand) -> None:
 # -- starting from somewhere -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_seed_draws_the_same_code_in_every_browser(hand: Hand, enter: Callable[..., Hand]) -> None:
     codes = []
     for one in (hand, enter().open()):

@@ -127,6 +127,7 @@ def test_a_lasso_tells_of_its_observations(visitor: Visitor) -> None:
     visitor.no_stack_trace()
 
 
+@pytest.mark.slow
 def test_a_link_holds_the_axes_and_the_second_checkpoint(visitor: Visitor, browser: Browser, app: App) -> None:
     visitor.open(f"{VAE}&x=z3&y=z7")
     visitor.page.locator(".sheet[data-frames]").first.wait_for()

@@ -117,9 +117,10 @@ def test_ticks_survive_a_search_another_page_and_the_keyboard_reaches_all(visito
     visitor.no_stack_trace()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [
     "runs?q=family=vae&sort=-elbo&columns=title&columns=preview&columns=elbo&open=vae-00",
-    pytest.param("compare?runs=vae-00&runs=ae-01&section=Pictures", marks=pytest.mark.slow)])
+    "compare?runs=vae-00&runs=ae-01&section=Pictures"])
 def test_one_link_in_two_browsers_gives_equal_pictures(browser: Browser, app: App, path: str) -> None:
     seen = []
     for _ in range(2):

@@ -65,6 +65,7 @@ def test_a_key_begins_and_ends_it_and_other_pages_and_reloads_keep_it(visitor: V
     assert page.evaluate("() => getComputedStyle(document.documentElement).fontSize") == size
 
 
+@pytest.mark.slow
 def test_the_theme_is_the_speakers_while_he_talks(visitor: Visitor) -> None:
     page = visitor.page
     visitor.open("families?talk=1")

@@ -340,6 +340,7 @@ def test_an_experiment_without_its_data_makes_no_runs(tmp_path: Path, capsys: py
     assert not (tmp_path / "runs").exists()
 
 
+@pytest.mark.slow
 def test_a_moved_file_of_ones_own_is_given_anew(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from vaecore.lab import attempts
 

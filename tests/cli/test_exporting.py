@@ -60,6 +60,7 @@ def test_a_comparison_is_written_whole(tmp_path: Path, capsys: pytest.CaptureFix
     assert "two to 12" in refused(capsys, "compare", "gallery/vae", "--html", str(path), "--store", GALLERY)
 
 
+@pytest.mark.slow
 def test_onnx_writes_both_networks_or_one(tmp_path: Path) -> None:
     pytest.importorskip("onnx")
     assert call(["export", "gallery/pca", "--onnx", "-o", str(tmp_path / "p.onnx"), "--store", GALLERY]) == 0

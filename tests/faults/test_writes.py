@@ -14,6 +14,7 @@ from tests.faults.test_kills import tried
 from vaecore.files import DISK, of_disk, trouble, write_json_atomic
 
 
+@pytest.mark.slow
 def test_a_training_on_a_disk_that_fails_resumes_with_the_same_bits(tmp_path: Path) -> None:
     assert "faults 0" in tried("writes", "--store", str(tmp_path / "t"), "--every", "149", "--errors", "ENOSPC", "EIO")
 
