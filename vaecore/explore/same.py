@@ -27,7 +27,9 @@ from vaecore.explore.pictures import Images, as_images, in_colour
 from vaecore.explore.sentences import SentenceCheckpoint
 from vaecore.explore.single import Checkpoint, as_read
 from vaecore.modalities import Label, Modality, Text
+from vaecore.models.capabilities import ChoosesPrior
 from vaecore.probability.gaussian import StandardNormal
+from vaecore.probability.priors import StandardConfig
 from vaecore.schema import ConfigError
 from vaecore.store import Run, StoreError
 from vaecore.training.checkpoints import BrokenCheckpoint, modalities_in
@@ -330,8 +332,10 @@ def _law(one: Checkpoint) -> str:
     """By what law codes are drawn, to be said after their size; nothing of the usual N(0, I)."""
     if not one.has_prior:
         return ", no prior" + (": from a Gaussian fitted to its codes" if one.fitted else "")
-    prior = getattr(one.run.config().model, "prior", None)
-    return "" if prior is None or one.standard else f", prior: {prior.title}"
+    chosen = one.run.config().model
+    if isinstance(chosen, ChoosesPrior) and not isinstance(chosen.prior, StandardConfig):
+        return f", prior: {chosen.prior.title}"
+    return ""
 
 
 def _data(line: Line, count: int, seed: int, moment: Moment | None) -> Cells:
