@@ -33,7 +33,8 @@ def test_it_is_what_the_files_say() -> None:
     assert (found.seconds, found.steps) == (summary["seconds"], summary["step"])
     assert found.parameters == summary["parameters"]
     assert found.weights == (GALLERY / "vae" / "weights.safetensors").stat().st_size
-    assert found.seconds_a_step == pytest.approx(summary["seconds"] / summary["step"]) and found.peak_memory is None
+    assert found.seconds_a_step == pytest.approx(summary["seconds"] / summary["step"])
+    assert found.peak_memory == summary["peak_memory_bytes"] and found.cpu_seconds == summary["cpu_seconds"]
 
 
 def test_seconds_rank_on_one_device_only(store: Store) -> None:
