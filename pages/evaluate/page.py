@@ -89,7 +89,7 @@ def watch(run: Run) -> None:
     if whole and part in whole.took:
         words += f", step {list(whole.took).index(part) + 1} of {len(whole.took)}"
         share = whole.share(part, share)
-    st.progress(share, text=words)
+    st.progress(max(share, 0.01), text=words)  # what has begun is seen, however long the rest takes
 
 
 # -- what was found --------------------------------------------------------------------------------
