@@ -64,8 +64,9 @@ def draw(run: Run) -> Drawn:
     if not isinstance(found, Checkpoint):
         raise SystemExit(f"{run.id}: no draws are known of {type(found).__name__}.")
     labels = [place % COLUMNS for place in range(ROWS * COLUMNS)] if found.classes else None
-    said = ("Samples, a column for each label." if labels else
-            "Samples, their codes from a Gaussian fitted to those of test images." if found.fitted else "Samples.")
+    said = "Samples, as the mean of p(x|z)" + (
+        ", a column for each label." if labels else
+        ", their codes from a Gaussian fitted to those of test images." if found.fitted else ".")
     return _sheet(said, found.sample(ROWS * COLUMNS, seed=SEED, labels=labels))
 
 
