@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tests.fuzz.spoiling import member
 from vaecore.data.base import DataUnavailable
 from vaecore.errors import StoreError
 from vaecore.files import BrokenFile
@@ -114,7 +115,7 @@ def zipped(files: Mapping[str, bytes]) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            archive.writestr(member(name, zipfile.ZIP_DEFLATED), content)
     return out.getvalue()
 
 
@@ -125,7 +126,7 @@ def tables() -> list[bytes]:
         comma.encode(),
         comma.replace(",", "\t").encode(),
         comma.replace(",", ";").replace(".", ",").encode("utf-16"),
-        gzip.compress(comma.encode()),
+        gzip.compress(comma.encode(), mtime=0),
         ('"x ""y"""\n' + "\n".join(f'"{row},5"' for row in range(20))).encode(),
     ]
 
@@ -869,7 +870,7 @@ def readers() -> list[Reader]:
         Reader(
             "published IDX",
             "x-ubyte.gz",
-            lambda: [gzip.compress(idx())],
+            lambda: [gzip.compress(idx(), mtime=0)],
             header,
             (DataUnavailable, ValueError, OSError, EOFError, zlib.error),
             ("vaecore.data.idx",),

@@ -186,8 +186,14 @@ def _zip(data: bytes, draw: random.Random) -> bytes:
     packing = draw.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA))
     with warnings.catch_warnings(action="ignore"), zipfile.ZipFile(out, "w", packing) as archive:  # names twice
         for name, content in members:
-            archive.writestr(name, content)
+            archive.writestr(member(name, packing), content)
     return out.getvalue()
+
+
+def member(name: str, packing: int) -> zipfile.ZipInfo:
+    """A member of a zip, of no date: what is spoilt is the same whenever it is."""
+    (info := zipfile.ZipInfo(name)).compress_type = packing
+    return info
 
 
 def _tensors(data: bytes, draw: random.Random) -> bytes:
@@ -231,7 +237,7 @@ def _array(data: bytes, draw: random.Random) -> bytes:
 def _gzip(data: bytes, draw: random.Random) -> bytes:
     """What is packed spoilt, and packed again."""
     try:
-        return gzip.compress(spoilt([gzip.decompress(data)], draw), 1)
+        return gzip.compress(spoilt([gzip.decompress(data)], draw), 1, mtime=0)
     except (OSError, EOFError, zlib.error):
         return _bytes(data, draw)
 
