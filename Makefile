@@ -15,8 +15,8 @@ app: .venv/.installed  ## open the dashboard on this machine; READ_ONLY=1 change
 test: .venv/.installed-dev  ## style, types and the whole fast suite, beside each other
 	$(MAKE) --jobs=2 check suite
 
-suite: .venv/.installed-dev
-	$(BIN)/pytest -n auto --dist loadfile --durations=15
+suite: .venv/.installed-dev  # the many processes it starts read what the first of them compiled, whatever the machine says
+	PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n auto --dist loadfile --durations=15
 
 check: .venv/.installed-dev  ## style and types
 	$(BIN)/ruff check .
