@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from vaecore.explore import Checkpoint
     from vaecore.explore.prior import Components, Overfit, Pair, PriorInputs
 
-PAGE = 40  # inputs in sight
-WRAP = 10  # of them in a row
-DRAWN = 10  # samples of a component or a label
+PAGE = 48  # inputs in sight
+WRAP = 16  # of them in a row, and samples of a label
+DRAWN = 10  # samples of a component
 MAX_LABELS = 60
 KINDS = {
     "standard": ("N(0, I)", "The standard normal: every dimension has mean 0 and standard deviation 1."),
@@ -234,11 +234,11 @@ def labels(checkpoint: Checkpoint) -> None:
                  "the random numbers are the same: what changes is the label.")
     seed = address.kept("draws", st.number_input, "Seed", 0, 2**31 - 1, 0, key="seed-labels", width=150,
                         help="The same seed draws the same codes.")
-    rows = by_label(checkpoint, DRAWN, MAX_LABELS, int(seed))
+    rows = by_label(checkpoint, WRAP, MAX_LABELS, int(seed))
     named = checkpoint.class_names
     lines = [(f"label {label}" if named[label] == str(label) else named[label], legible(images))
              for label, images in rows]
-    pictures.rows([pictures.Labelled(name, on_screen(grid(images, DRAWN))) for name, images in lines],
+    pictures.rows([pictures.Labelled(name, on_screen(grid(images, WRAP))) for name, images in lines],
                   "Samples by label", label=6)
     if checkpoint.classes > MAX_LABELS:
         st.caption(f"The first {MAX_LABELS} of {checkpoint.classes} labels.")

@@ -76,8 +76,13 @@ def test_a_click_opens_the_same_point_in_traverse(visitor: Visitor) -> None:
     page.wait_for_function(f"() => ({DRAWN})()?.tiled")
     box = page.locator("canvas.hand").bounding_box()
     assert box is not None
-    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
+    address = page.url
+    page.mouse.move(box["x"] + 0.75 * box["width"], box["y"] + 0.75 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"], steps=3)
+    page.mouse.up()
     page.wait_for_timeout(300)
+    assert page.url == address, "a drag moves the digit and stays"
     first, second = page.evaluate(DRAWN)["z"]
     visitor.act(lambda: page.mouse.click(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"]))
     page.get_by_role("heading", name="Traverse", exact=True).wait_for()

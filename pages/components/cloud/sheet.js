@@ -1,6 +1,6 @@
 // One map on three canvases: decoded tiles, above them the points, above these what moves with the hand.
 
-import { make, setText } from "../lib/dom.js";
+import { STILL, make, setText } from "../lib/dom.js";
 import { clamp, grouped, NEAR, ticks } from "../lib/plot.js";
 import { placeTip, tipOf } from "../lib/tip.js";
 import { extentOf, fitted, panned, placed, read, scaleOf, unplaced, written, zoomed } from "./camera.js";
@@ -10,7 +10,6 @@ import { radiusOf, splat } from "./paint.js";
 import { Tiling } from "./tiling.js";
 import { sizes } from "../lib/talk.js";
 
-const STILL = 5; // px: a hand that moved less has clicked
 const PANE = 104; // px of the picture beside the hand
 const FINER = 2; // pixels of a file for one of the page, at least
 const STEP = 3; // px between corners of a lasso

@@ -2,7 +2,7 @@
 // What the model never saw is drawn faintly: a decoder draws something at every place.
 
 import { open, strength } from "../lib/density.js";
-import { blank, make, setText } from "../lib/dom.js";
+import { STILL, blank, make, setText } from "../lib/dom.js";
 import { mounted, rootOf } from "../lib/mount.js";
 import { Network } from "../lib/network.js";
 import { fixed } from "../lib/numbers.js";
@@ -56,8 +56,17 @@ class Field {
     this.link = make("a", "", acts, "Open this point in Traverse");
     this.link.onclick = event => this.follow(event);
     saveButton(acts, () => this.saved());
-    this.hand.onpointermove = this.hand.onpointerdown = event => this.point(event);
-    this.hand.onclick = event => event.pointerType !== "touch" && this.follow(event);
+    this.hand.onpointermove = event => this.point(event);
+    this.hand.onpointerdown = event => {
+      this.pressed = [event.clientX, event.clientY];
+      this.hand.setPointerCapture(event.pointerId);
+      this.point(event);
+    };
+    this.hand.onclick = event => { // which also ends a drag: that only moves the point
+      const [x, y] = this.pressed ?? [];
+      const still = Math.hypot(event.clientX - x, event.clientY - y) < STILL;
+      if (still && event.pointerType !== "touch") this.follow(event);
+    };
     this.hand.onkeydown = event => this.key(event);
     this.observer = new ResizeObserver(() => this.mark());
     this.observer.observe(plane);

@@ -2,6 +2,8 @@
 
 import { sizes } from "./talk.js";
 
+export const STILL = 5; // px: a hand that moved less has clicked
+
 export function make(tag, className, parent, text) {
   const element = document.createElement(tag);
   if (className) element.className = className;
