@@ -302,7 +302,7 @@ class Talk {
   }
 }
 
-const PICTURES = "[data-testid=stImage], [data-testid=stPlotlyChart], [data-testid=stVegaLiteChart], figure, [data-full]";
+const PICTURES = "[data-testid=stImage], [data-testid=stPlotlyChart], [data-testid=stVegaLiteChart], figure";
 
 // The picture or chart in a path of elements from within: of a component the part that it marks, or all of it.
 function pictured(path) {
