@@ -51,7 +51,7 @@ def panel(checkpoint: CrossModal, given: dict[str, Tensor]) -> None:
             "dimensions", st.multiselect, "Dimensions", range(len(beliefs.order)), of_run=True, width=380,
             key=state.key("dimensions", checkpoint), format_func=lambda d: f"{name(beliefs)}{d}",
             max_selections=MAX_DIMENSIONS, label_visibility="collapsed",
-            placeholder=f"Dimensions: the {min(FIRST_DIMENSIONS, len(beliefs.order))} narrowed most",
+            placeholder=f"The {min(FIRST_DIMENSIONS, len(beliefs.order))} narrowed most",
             help="Latent dimensions to draw. Left empty, those of which the given modalities tell most.")
     tints = colours(beliefs, state.colours(checkpoint))
     with st.grid(3, min_column_width=300, gap="medium"):

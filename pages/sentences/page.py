@@ -129,9 +129,9 @@ def numbers(checkpoint: SentenceCheckpoint, text: str) -> None:
     entries += [
         ("Perplexity", shown(score.perplexity, 3), PERPLEXITY_HELP + " Here of this sentence."),
         ("Tokens", str(score.tokens), "Words, marks and numbers of the sentence, and the end symbol.")]
-    with st.grid("auto", min_column_width=180, gap="small"):
+    with st.container(horizontal=True, gap="medium"):
         for label, value, help in entries:
-            st.metric(label, value, help=help)
+            st.metric(label, value, help=help, width="content")
 
 
 @st.fragment

@@ -87,7 +87,7 @@ def figures(checkpoint: Checkpoint) -> None:
     entries = [] if checkpoint.model.point_codes else _charged(checkpoint)
     if fit := PriorFit.of_run(checkpoint.run) if _kind(checkpoint) == "fitted" else None:
         entries += [(name, _nats(value), help) for name, value, help in fitting.told(fit)]
-    with st.container(horizontal=True, gap="large"):
+    with st.container(horizontal=True, gap="medium"):
         for label, value, help in entries:
             if value != UNSET:
                 st.metric(label, value, help=help, width="content")
