@@ -29,8 +29,9 @@ TITLES: dict[Quantity, tuple[str, str, int]] = {  # what it is called, its unit,
 LIKELIHOODS = ("log_p", "elbo")
 PIXELS = {"binary-dynamic": "binary, drawn anew at each visit", "binary-fixed": "binary, drawn once", "grey": "grey"}
 SHORT = {"binary-dynamic": "dynamic", "binary-fixed": "static", "grey": "grey"}  # as papers call these pixels
-OF_THE_DATA = ("log_p", "elbo", "frechet", "mig", "sap", "beta_vae",
+OF_THE_DATA = ("log_p", "elbo", "frechet", "perplexity", "mig", "sap", "beta_vae",
                "ssim_clips", "psnr_clips")  # of data not even alike they say nothing
+ENGLISH = ("sentences", "captions")  # the data sets here that are English
 MOST_SHOWN = 3  # of each quantity, where there is little room
 SINGLE_CODE = ("vae", "made", "pixelcnn", "rbm")  # families whose log p(x) of an image is one quantity
 SAMPLED = "vae"  # the family whose log p(x) depends on K
@@ -94,7 +95,7 @@ class Published:
     tag: Tag
     error: float | None = None  # as it is given there
     bound: bool = False  # the value is a bound: of log p(x) from below
-    like: str = ""  # the data set here that is most like theirs
+    like: tuple[str, ...] = ()  # the data sets here that are most like theirs
     claims: tuple[str, ...] = ()  # the claims that it belongs to
 
     def said(self) -> str:
@@ -164,7 +165,7 @@ def compared(here: Ours) -> list[Beside]:
     """Published values for a run to be held against: quantity by quantity, the nearest setting first."""
     found = [Beside(each, here.values[each.quantity], _differs(each, here)) for each in TABLE
              if each.quantity in here.values and here.family in each.families
-             and (each.quantity not in OF_THE_DATA or here.setting.data in (each.setting.data, each.like))]
+             and (each.quantity not in OF_THE_DATA or here.setting.data in (each.setting.data, *each.like))]
     nearest = sorted(found, key=lambda each: (not each.same, -_agreements(each.published.setting, here.setting)))
     return [each for quantity in TITLES for each in nearest if each.published.quantity == quantity]
 
@@ -392,7 +393,7 @@ def _line(model: str, families: tuple[str, ...], setting: Setting, source: str,
     """A line of a table with several numbers: only of the Fréchet distance the features are said."""
     return tuple(Published(model, families, quantity, value,
                            setting if quantity == "frechet" else replace(setting, features=""), source, tag,
-                           bound=bound and quantity == "log_p", like=like, claims=claims)
+                           bound=bound and quantity == "log_p", like=(like,) if like else (), claims=claims)
                  for quantity, value in values.items() if value is not None)
 
 
@@ -419,7 +420,7 @@ def _optimus(model: str, claims: tuple[str, ...], *, perplexity: Mapping[str, fl
     found: list[tuple[Quantity, Mapping[str, float]]] = [
         ("perplexity", perplexity), ("mutual_information", information or {}), ("active", active or {})]
     return tuple(Published(model, families if quantity == "perplexity" else (), quantity, value, Setting(
-        data, network="two-layer LSTM", latents=size, perplexity=estimated), _OPTIMUS, "S", claims=claims)
+        data, network="two-layer LSTM", latents=size, perplexity=estimated), _OPTIMUS, "S", like=ENGLISH, claims=claims)
         for quantity, values in found for data, value in values.items())
 
 
