@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -15,14 +18,33 @@ import pytest
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
+TESTS = Path(__file__).parent
+
 # A store of a test's own holds what the test puts there, and no shipped runs besides.
 os.environ["VAECORE_GALLERY"] = ""
 os.environ.pop("VAECORE_SHARED", None)
 
+gc.disable()  # until all is collected: of that nothing goes away
+
 if TYPE_CHECKING:
+    from tests.mould import Mould
     from vaecore.config import RunConfig
     from vaecore.data import Dataset
     from vaecore.training.course import Course
+
+
+def pytest_collection() -> None:
+    """Every other worker begins at the end: each finds half of the modules as another has compiled them."""
+    if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2:
+        for path in sorted(TESTS.rglob("test_*.py"), reverse=True):
+            with contextlib.suppress(Exception, pytest.skip.Exception):  # which collecting will say
+                importlib.import_module(".".join(path.relative_to(TESTS.parent).with_suffix("").parts))
+
+
+def pytest_collection_finish() -> None:
+    """Garbage is looked for among what the tests make, and not in ten thousand tests and all that they import."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -32,6 +54,34 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("cache")
     patch.setenv("VAECORE_CACHE", str(folder))
     yield folder
+    patch.undo()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plugged_in() -> Iterator[None]:
+    """Nobody pulls the plug on a test: what it writes need not wait for the disk."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(os, "fsync", os.fstat)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="session")
+def mould() -> Iterator[Mould]:
+    """What supervisors, tasks and dashboards are forks of."""
+    from tests.mould import Mould
+
+    made = Mould()
+    yield made
+    made.end()
+
+
+@pytest.fixture(scope="module")
+def cast(mould: Mould) -> Iterator[None]:
+    """Supervisors with their workers, and tasks, are forks in this module: they need not import torch again."""
+    patch = pytest.MonkeyPatch()
+    mould.serve(patch)
+    yield
     patch.undo()
 
 

@@ -20,10 +20,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, WebSocket, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, BrowserType, Page, WebSocket, sync_playwright
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
-from tests.browser.mould import Dashboard, Mould
+from tests.mould import Cast, Mould
 
 ROOT = Path(__file__).parents[2]
 CHROMIUM = os.environ.get("VAECORE_CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -46,14 +46,14 @@ class App:
     """The dashboard on a port of its own, over a store of its own."""
 
     app: Path = ROOT / "app.py"
-    mould: Mould | None = None  # what it is a fork of; without one it begins as at a visitor's, with all its imports
+    begin: Callable[..., Any] = Cast  # a fork; by `subprocess.Popen` it begins as at a visitor's, with all its imports
 
     def __init__(self, store: Path, *options: str, base: str = "", read_only: bool = False) -> None:
         self.store, self.options, self.base, self.read_only = store, options, base, read_only
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        self.process: subprocess.Popen[bytes] | Dashboard | None = None
+        self.process: subprocess.Popen[bytes] | Cast | None = None
         self.log = store.with_name(f"{store.name}.log")  # what the server prints
 
     @property
@@ -61,16 +61,13 @@ class App:
         return f"http://127.0.0.1:{self.port}{self.base}"
 
     def start(self) -> None:
-        words = ["run", str(self.app), f"--server.port={self.port}", "--server.headless=true",
-                 f"--server.baseUrlPath={self.base}", *self.options, *(["--", "--read-only"] if self.read_only else [])]
+        words = [sys.executable, "-m", "streamlit", "run", str(self.app), f"--server.port={self.port}",
+                 "--server.headless=true", f"--server.baseUrlPath={self.base}", *self.options,
+                 *(["--", "--read-only"] if self.read_only else [])]
         environment = {**os.environ, "VAECORE_STORE": str(self.store), "PYTHONPATH": str(ROOT)}
         environment.pop("VAECORE_DATA", None)  # the embedded digits, as a newcomer has them
-        if self.mould:
-            self.process = self.mould.cast(words, environment, self.log)
-        else:
-            with self.log.open("ab") as log:
-                self.process = subprocess.Popen([sys.executable, "-m", "streamlit", *words], cwd=ROOT, env=environment,
-                                                start_new_session=True, stdout=log, stderr=log)
+        with self.log.open("ab") as log:
+            self.process = self.begin(words, cwd=ROOT, env=environment, start_new_session=True, stdout=log, stderr=log)
         for _ in range(1_200):
             with contextlib.suppress(OSError), urllib.request.urlopen(f"{self.address}/_stcore/health") as answer:
                 if answer.read() == b"ok":
@@ -104,6 +101,10 @@ class Visitor:
         page.on("websocket", self._listen)
         page.on("console", lambda m: self.console.append(m.text) if m.type == "error" else None)
         page.set_default_timeout(60_000)
+
+    def minds_no_motion(self) -> None:
+        """What moves does so from now on; most visitors here prefer that less does."""
+        self.page.emulate_media(reduced_motion="no-preference")
 
     def open(self, path: str = "") -> None:
         self.act(lambda: self.page.goto(f"{self.app.address}/{path}"))
@@ -158,24 +159,26 @@ class Visitor:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[BrowserType]:
     if CHROMIUM is None:
         if os.environ.get("CI"):
             pytest.fail("CI must have a browser: install chromium.")
         pytest.skip("no chromium here; install it to run the browser tests")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
+        yield playwright.chromium
+
+
+@pytest.fixture(scope="session")
+def browser(chromium: BrowserType) -> Iterator[Browser]:
+    """For those who need a context of their own."""
+    browser = chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def mould() -> Iterator[Mould]:
-    """What the dashboards of this session are forks of."""
-    App.mould = Mould()
-    yield App.mould
-    App.mould.end()
-    App.mould = None
+def moulded(mould: Mould) -> None:
+    """Dashboards are forks."""
 
 
 def gallery_app(folder: Path) -> App:
@@ -208,9 +211,15 @@ def app(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One for all who need no browser of their own: what a dashboard sends to every page is loaded once."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+def context(chromium: BrowserType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrowserContext]:
+    """One for all who need no browser of their own, for a visitor who prefers reduced motion.
+
+    It has a profile on disk: what a dashboard sends to every page is loaded and compiled once. Frames of Streamlit's
+    fades and spinners are drawn by the CPU; without them and with that a page costs it two thirds.
+    """
+    context = chromium.launch_persistent_context(tmp_path_factory.mktemp("profile"), executable_path=CHROMIUM,
+                                                 args=ARGUMENTS, viewport={"width": 1440, "height": 900},
+                                                 reduced_motion="reduce")
     yield context
     context.close()
 

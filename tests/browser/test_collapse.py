@@ -14,6 +14,7 @@ PAIR = "monitor?runs=gallery/lagging-basic&runs=gallery/lagging-aggressive&secti
 
 
 def test_the_trajectory_plays_and_obeys_the_keys(visitor: Visitor) -> None:
+    visitor.minds_no_motion()
     visitor.open(PAIR)
     planes = visitor.page.locator(".planes").first
     expect(planes.locator("canvas")).to_have_count(2)

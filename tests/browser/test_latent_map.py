@@ -224,6 +224,7 @@ def test_the_view_is_saved_with_its_points_and_legend(visitor: Visitor) -> None:
 
 
 def test_two_maps_share_hover_and_lasso_and_points_move_between_them(visitor: Visitor) -> None:
+    visitor.minds_no_motion()
     visitor.open("?two=1")
     first, second = Plane(visitor.page), Plane(visitor.page, 1)
     x, y = second.pixels()[second.lonely()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,7 +56,7 @@ ALIKE = f"wanted => (now => wanted.every(each => now.includes(each)))(({SEEN})()
 def fresh(tmp_path: Path) -> Iterator[App]:
     """A server that nobody has visited, started as at a visitor's."""
     app = App(tmp_path)
-    app.mould = None
+    app.begin = subprocess.Popen
     shutil.copytree(ROOT / "trained" / "gallery" / "pca", tmp_path / "gallery" / "pca")
     app.start()
     yield app

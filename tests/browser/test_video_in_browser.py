@@ -40,6 +40,7 @@ def roll_out(visitor: Visitor) -> Locator:
 
 
 def test_futures_come_and_part_and_one_is_followed(visitor: Visitor, browser: Browser) -> None:
+    visitor.minds_no_motion()
     root = roll_out(visitor)
     page = visitor.page
     expect(root).to_have_attribute("data-playing", "true")  # it began to play by itself

@@ -19,6 +19,8 @@ from vaecore import cli, lab
 from vaecore.explore import Checkpoint, decode_same
 from vaecore.store import Store
 
+pytestmark = pytest.mark.usefixtures("cast")
+
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:

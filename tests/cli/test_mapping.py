@@ -18,6 +18,8 @@ from vaecore.lab import background
 from vaecore.mapping import Settings
 from vaecore.store import Run
 
+pytestmark = pytest.mark.usefixtures("cast")
+
 
 @pytest.fixture
 def run(start: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:

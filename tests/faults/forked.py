@@ -32,24 +32,9 @@ class Forked:
 
     def __init__(self, command: Sequence[str], *, env: dict[str, str], pass_fds: Sequence[int], stdout: Any,
                  **_: Any) -> None:
-        from vaecore import cli
-        from vaecore.lab import supervisor, worker
-
-        module = command[command.index("-m") + 1]
-        role, arguments = module.rpartition(".")[2], list(command[command.index(module) + 1:])
-
-        def act() -> int:
-            if role == "worker":
-                return worker.main(arguments)
-            if role == "supervisor":
-                supervisor.main(arguments)
-            else:
-                sys.argv = ["vaecore", *arguments]
-                cli.main()
-            return 0
-
+        role, arguments = said(command)
         self.returncode: int | None = None
-        self.pid = fork(act, name(role, arguments[0]), env=env, keep=pass_fds, output=stdout)
+        self.pid = fork(lambda: act(command), name(role, arguments[0]), env=env, keep=pass_fds, output=stdout)
 
     def poll(self) -> int | None:
         """Its exit code, once it has ended."""
@@ -66,6 +51,28 @@ class Forked:
                 raise subprocess.TimeoutExpired("a fork", timeout or 0.0)
             time.sleep(0.005)
         return code
+
+
+def said(command: Sequence[str]) -> tuple[str, list[str]]:
+    """The role of a command, and the words that it is given."""
+    module = command[command.index("-m") + 1]
+    return module.rpartition(".")[2], list(command[command.index(module) + 1:])
+
+
+def act(command: Sequence[str]) -> int:
+    """Be what the command would start; its exit code."""
+    from vaecore import cli
+    from vaecore.lab import supervisor, worker
+
+    role, arguments = said(command)
+    if role == "worker":
+        return worker.main(arguments)
+    if role == "supervisor":
+        supervisor.main(arguments)
+    else:
+        sys.argv = ["vaecore", *arguments]
+        cli.main()
+    return 0
 
 
 def fork(act: Callable[[], int], called: str, *, env: dict[str, str] | None = None, keep: Sequence[int] = (),

@@ -20,6 +20,8 @@ from vaecore.lab import LabError, attempts, jobs, locks, state
 from vaecore.schema import parse
 from vaecore.store import Store
 
+pytestmark = pytest.mark.usefixtures("cast")
+
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[list[Path]]:

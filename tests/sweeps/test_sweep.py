@@ -294,6 +294,7 @@ def until(true: Callable[[], Any], seconds: float = 130.0) -> Any:  # a limit fo
     return value
 
 
+@pytest.mark.usefixtures("cast")
 def test_a_real_sweep_is_killed_and_resumed(tmp_path: Path) -> None:
     """Two by two points on 8 x 8 digits: the training is killed, then the sweep's own process goes on to its end."""
     store = Store(tmp_path)

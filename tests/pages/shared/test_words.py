@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -21,6 +22,7 @@ FORBIDDEN = {
 ALLOWED = {("shared/queue.py", "run")}
 
 
+@functools.cache
 def said(path: Path) -> list[tuple[int, str]]:
     """The texts of a script that are no docstring, no key and no address, by their lines."""
     if path.suffix == ".js":
