@@ -33,10 +33,13 @@ if TYPE_CHECKING:
     from vaecore.training.course import Course
 
 
-def pytest_collection() -> None:
+def pytest_collection(session: pytest.Session) -> None:
     """Every other worker begins at the end: each finds half of the modules as another has compiled them."""
     if int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 2:
+        asked = [Path(word.partition("::")[0]).resolve() for word in session.config.args]
         for path in sorted(TESTS.rglob("test_*.py"), reverse=True):
+            if not any(path.is_relative_to(each) for each in asked):
+                continue
             with contextlib.suppress(Exception, pytest.skip.Exception):  # which collecting will say
                 importlib.import_module(".".join(path.relative_to(TESTS.parent).with_suffix("").parts))
 

@@ -31,8 +31,9 @@ FREE = 500  # no process of ours has as many files open
 class Cast:
     """As the `subprocess.Popen` of a dashboard, a supervisor or a verb of the command line."""
 
-    def __init__(self, command: Sequence[str], *, env: Mapping[str, str], stdout: IO[bytes],
+    def __init__(self, command: Sequence[str], *, env: Mapping[str, str], stdout: IO[bytes], start_new_session: bool,
                  pass_fds: Sequence[int] = (), **_: Any) -> None:
+        assert start_new_session, "a fork always leads a session; who does not ask for one would get less"
         asked = json.dumps([list(command), dict(env), str(Path.cwd()), list(pass_fds)])
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as mould:
             mould.connect(os.environ[ADDRESS])
@@ -90,6 +91,7 @@ def main() -> None:
     from tests.faults import forked
     from vaecore.lab import jobs, task
 
+    os.fsync = os.fstat  # nobody pulls the plug here
     forked.use()
     for module in (jobs, task):  # a dashboard has threads, and is not to be forked
         module.subprocess = CASTING  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""A store that a test may break, and one look at what is installed for all pages."""
+"""A store that a test may break, and one look for all pages at what is installed and what they are."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from pathlib import Path
 
 import pytest
 from streamlit.components.v2 import manifest_scanner
+from streamlit.testing.v1 import local_script_runner
 
 from tests.pages import demo
 
 
 @pytest.fixture(scope="session", autouse=True)
-def scanned_once() -> Iterator[None]:
-    """Each `AppTest` reads what every installed package says of itself, half a second; it is the same for all."""
+def read_once() -> Iterator[None]:
+    """Each `AppTest` reads what every installed package says of itself, half a second, and compiles the pages anew.
+
+    Both are the same for all, as in a server for all its visitors.
+    """
     patch = pytest.MonkeyPatch()
     patch.setattr(manifest_scanner, "scan_component_manifests",
                   functools.cache(manifest_scanner.scan_component_manifests))
+    patch.setattr(local_script_runner, "ScriptCache", functools.cache(local_script_runner.ScriptCache))
     yield
     patch.undo()
 
