@@ -18,7 +18,8 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,35 +39,71 @@ from vaecore.tables import Cell, Column, Table
 
 RESULTS = Path(__file__).with_name("results")
 JUDGED = Settings(split="validation", parts=("likelihood",), importance_samples=500, observations=1_000)
-BASE = "vae-mnist-reference"
-BARE = (FULL, "training.snapshots=0", "training.checkpoints=0")  # what a point of the study leaves out
+BARE = ("training.snapshots=0", "training.checkpoints=0")  # what a point of the study leaves out
 WIDE = ("model.network.hidden=[300, 300]", "model.network.activation=relu", "model.latent_size=40",
         "training.learning_rate=0.002")
+SHORT = (*WIDE, "training.epochs=15")
+FEW_SENTENCES = ("data.train_limit=16000", "training.epochs=4")
 
 
-def _points(base: tuple[str, ...], field: str, values: list[Any]) -> list[tuple[str, ...]]:
+@dataclass(frozen=True)
+class Group:
+    """Points in each of which `base`, a preset, is changed: one thing varies among them, the rest is the same."""
+
+    points: Sequence[tuple[str, ...]]
+    base: str = "vae-mnist-reference"
+    shared: tuple[str, ...] = (FULL,)  # of all points
+    sampled: bool = True  # judged by log p(x) with K samples; else by the validation set's own ELBO, or exact log p(x)
+
+    def changes(self, place: int) -> tuple[str, ...]:
+        """What a point changes in the preset, less what leaves its numbers as they are."""
+        return (*self.shared, *self.points[place])
+
+    @property
+    def words(self) -> str:
+        """What is varied, and by what its points are judged."""
+        number = (f"log p(x) by importance sampling (K = {JUDGED.importance_samples:,}) of the first "
+                  f"{JUDGED.observations:,} observations of the validation set, ± its standard error" if self.sampled
+                  else "ELBO of the validation set, which is log p(x) where that is exact")
+        shared = f" with {', '.join(self.shared)}" if self.shared else ""
+        return f"`{self.base}`{shared}; {number}."
+
+
+def _points(field: str, values: Sequence[Any], base: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     return [(*base, f"{field}={value}") for value in values]
 
 
-SHORT = (*WIDE, "training.epochs=15")
-# Groups of points: in each one thing varies, the rest is the same.
-STUDY: dict[str, list[tuple[str, ...]]] = {
-    "vae-length": [*_points(WIDE, "training.epochs", [5, 15, 45]),
-                   *_points(("training.learning_rate=0.002",), "training.epochs", [8, 25, 75])],
-    "vae-width": [(*SHORT, f"model.network.hidden={hidden}") for hidden in ("[200, 200]", "[300]", "[500, 500]")],
-    "vae-batch": _points(SHORT, "training.batch_size", [50, 200, 400]),
-    "vae-rate": _points(SHORT, "training.learning_rate", [0.001, 0.004]),
-    "vae-schedule": [(*SHORT, "training.rate.kind=constant"), (*SHORT, "training.beta.fraction=0.5")],
-    "vae-network": [("model.network.kind=conv", f"model.network.channels={channels}", "model.network.dense=64",
-                     "model.network.activation=elu", "training.learning_rate=0.002", f"training.epochs={epochs}",
-                     "model.latent_size=40") for channels, epochs in (("[8, 16]", 8), ("[16, 32]", 4))],
+STUDY: dict[str, Group] = {
+    "vae-length": Group([*_points("training.epochs", [5, 15, 45], WIDE),
+                         *_points("training.epochs", [8, 25, 75], ("training.learning_rate=0.002",))]),
+    "vae-width": Group(_points("model.network.hidden", ["[200, 200]", "[300]", "[500, 500]"], SHORT)),
+    "vae-batch": Group(_points("training.batch_size", [50, 200, 400], SHORT)),
+    "vae-rate": Group(_points("training.learning_rate", [0.001, 0.004], SHORT)),
+    "vae-schedule": Group([(*SHORT, "training.rate.kind=constant"), (*SHORT, "training.beta.fraction=0.5")]),
+    "vae-network": Group([("model.network.kind=conv", f"model.network.channels={channels}", "model.network.dense=64",
+                           "model.network.activation=elu", "training.learning_rate=0.002",
+                           f"training.epochs={epochs}", "model.latent_size=40")
+                          for channels, epochs in (("[8, 16]", 8), ("[16, 32]", 4))]),
+    "made-width": Group(_points("model.hidden", ["[200]", "[500]", "[1000]"]), "made-mnist", (), False),
+    "made-length": Group(_points("training.epochs", [15, 30, 120]), "made-mnist", (), False),
+    "jmvae-length": Group(_points("training.epochs", [15, 60, 150]), "jmvae-image-label",
+                          ("data.source=embedded",), False),
+    "jmvae-rate": Group(_points("training.learning_rate", [0.0005, 0.005]), "jmvae-image-label",
+                        ("data.source=embedded",), False),
+    "sentences-width": Group(_points("model.hidden", [96, 192, 320]), "sentence-vae", FEW_SENTENCES, False),
+    "sentences-rate": Group(_points("training.learning_rate", [0.001, 0.004]), "sentence-vae", FEW_SENTENCES, False),
+    "clips-width": Group(_points("model.network.channels", [4, 8, 16]), "svg-lp-moving-mnist",
+                         ("training.epochs=5",), False),
+    "clips-rate": Group(_points("training.learning_rate", [0.001, 0.004]), "svg-lp-moving-mnist",
+                        ("training.epochs=5",), False),
 }
 
 
 def points(group: str, work: Store) -> list[Made]:
     """The trainings of a group."""
-    return [Made(Recipe(f"{group}-{place}", BASE, f"{group}.", 1.0, (*BARE, *changes)), work)
-            for place, changes in enumerate(STUDY[group])]
+    each = STUDY[group]
+    return [Made(Recipe(f"{group}-{place}", each.base, f"{group}.", 1.0, (*BARE, *each.changes(place))), work)
+            for place in range(len(each.points))]
 
 
 def judged(run: Run, settings: Settings) -> dict[str, Any]:
@@ -92,34 +129,41 @@ def study(groups: list[str], work: Store, jobs: int) -> None:
     for group in groups:
         made = points(group, work)
         train(made, jobs)
-        for each in made:
+        for place, each in enumerate(made):
             if each.done:
-                like = judged(each.run, JUDGED)["likelihood"]
                 results[each.recipe.name] = {
-                    "changes": list(STUDY[group][int(each.recipe.name.rpartition("-")[2])]),
-                    "cpu_seconds": round(each.minutes * 60, 1), "log_p": round(like["log_likelihood"], 3),
-                    "standard_error": round(like["standard_error"], 3)}
+                    "changes": list(STUDY[group].points[place]), "cpu_seconds": round(each.minutes * 60, 1),
+                    **value(each.run, STUDY[group])}
                 write_json_atomic(path, results)
     (RESULTS / "presets.md").write_text("\n".join(page(results)))
+
+
+def value(run: Run, group: Group) -> dict[str, float | None]:
+    """By what a point is judged, in nats, with its standard error where it is an estimate of some observations."""
+    if not group.sampled:
+        return {"value": round(float(run.summary()["validation"]["elbo"]), 3), "standard_error": None}
+    like = judged(run, JUDGED)["likelihood"]
+    return {"value": round(like["log_likelihood"], 3), "standard_error": round(like["standard_error"], 3)}
 
 
 def page(results: Mapping[str, Any]) -> Iterator[str]:
     """The tables of the study, a group each."""
     yield "# What seconds of a processor buy"
     yield ""
-    yield (f"`{BASE}` with what is said changed: log p(x) by importance sampling (K = {JUDGED.importance_samples:,}) "
-           f"of the first {JUDGED.observations:,} images of the validation set, ± its standard error, against CPU "
-           "seconds of the training, one thread. `python -m benchmarks.presets` measures it.")
-    for group in STUDY:
+    yield ("A preset with what is said changed, against CPU seconds of its training, one thread. "
+           "`python -m benchmarks.presets` measures it.")
+    for name, group in STUDY.items():
         rows = [{"changes": ", ".join(facts["changes"]), "seconds": facts["cpu_seconds"],
-                 "log_p": Cell(facts["log_p"], facts["standard_error"])}
-                for name, facts in results.items() if name.rpartition("-")[0] == group]
+                 "value": Cell(facts["value"], facts["standard_error"])}
+                for point, facts in results.items() if point.rpartition("-")[0] == name]
         if rows:
             yield ""
-            yield f"## {group}"
+            yield f"## {name}"
+            yield ""
+            yield group.words
             yield ""
             yield Table([Column("changes", "Changed"), Column("seconds", "CPU", "s", 0),
-                         Column("log_p", "log p(x)", "nats", 2)], rows).markdown()
+                         Column("value", "log p(x)" if group.sampled else "ELBO", "nats", 2)], rows).markdown()
 
 
 def as_measured(config: RunConfig) -> dict[str, Any]:
@@ -175,7 +219,7 @@ def main(arguments: list[str]) -> int:
     elif given.list:
         for group in STUDY:
             for each in points(group, work):
-                changes = differences([preset(BASE), each.recipe.config()])
+                changes = differences([preset(STUDY[group].base), each.recipe.config()])
                 told = ", ".join(f"{name}={values[1]}" for name, values in changes.items())
                 print(f"{each.recipe.name:16} {each.state:14} {each.minutes * 60:8.0f} CPU s  {told}")
     else:

@@ -114,4 +114,4 @@ def test_the_study_of_presets_is_what_its_numbers_say() -> None:
     assert (RESULTS / "presets.md").read_text() == "\n".join(page(kept("presets")))
     for name, found in kept("presets").items():
         group, _, place = name.rpartition("-")
-        assert list(STUDY[group][int(place)]) == found["changes"], "it was measured of another point"
+        assert list(STUDY[group].points[int(place)]) == found["changes"], "it was measured of another point"
