@@ -466,7 +466,8 @@ def test_a_strip_shows_what_a_slider_would_do_and_nothing_jumps(hand: Hand) -> N
     assert hand.track(THIRD).locator(".strip").count() == 1, "of the slider that has the focus, too"
 
 
-def test_a_walk_is_smooth_the_same_for_a_seed_and_sends_nothing(hand: Hand) -> None:
+def test_a_walk_is_smooth_the_same_for_a_seed_and_sends_nothing(hand: Hand, visitor: Visitor) -> None:
+    visitor.minds_no_motion()
     hand.press(f"Lock {SECOND}")
     sent, frames = hand.sent, hand.frames()
     hand.page.keyboard.press("Escape")
@@ -514,8 +515,8 @@ def test_a_tab_that_the_server_draws_hears_once_after_the_release(visitor: Visit
     assert hand.sent == sent + 1
 
 
-def test_where_the_browser_has_no_decoder_the_server_computes_and_the_page_says_so(enter: Callable[..., Hand]) -> None:
-    hand = enter()
+def test_where_the_browser_has_no_decoder_the_server_computes_and_the_page_says_so(visitor: Visitor) -> None:
+    hand = Hand(visitor.page, visitor.app)
 
     def refuse(route: Any) -> None:
         if route.request.method == "GET":
