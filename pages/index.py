@@ -59,5 +59,6 @@ component("talk")(key=charts.TALK, data={"scenes": serve.below("talk"), "zoom": 
 component("address")(key="address")  # before the page, which may stop: it keeps one entry of Back a page
 tour.bar()
 address.enter(page.url_path)
-page.run()
+with warm.alone():
+    page.run()
 warm.up()  # after the page has painted: the next one finds torch imported

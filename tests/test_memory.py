@@ -168,8 +168,7 @@ MOST_OF_ONE = 20 * MB
 # Functions that remember an answer for each of few arguments, which the code names.
 FEW = {"pages.components.serve.component": "a component", "vaecore.data.spoken_digits.filters": "nothing"}
 # Streamlit's resources, which it does not bound in bytes.
-RESOURCES = {"pages.shared.warm.up": "the thread that imports",
-             "pages.home.minute.measuring": "the thread that measures, and three words of what it found"}
+RESOURCES = {"pages.home.minute.measuring": "the thread that measures, and three words of what it found"}
 # What modules keep in lists and groups that change.
 KEPT = {
     "vaecore.library.records._kept": "MAX_RECORDS records of a few kB",

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -50,7 +49,7 @@ async def _album(request: Request) -> Response:
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= MAX_ALBUM_BYTES):
         return serve.refusal(400, f"from is a byte, 0 to {MAX_ALBUM_BYTES}. Leave it out to have all.")
     try:
-        content = await run_in_threadpool(packed, run, int(text))
+        content = await serve.answered(packed, run, int(text))
     except BrokenFile as error:
         return serve.refusal(409, f"{error} {COPY_AGAIN}.")
     return serve.tagged(content, hashlib.sha256(content).hexdigest()[:32], request, "no-cache")
@@ -65,7 +64,7 @@ async def _film(request: Request) -> Response:
     if ending not in FILMS:
         return serve.refusal(400, f"as is one of {', '.join(FILMS)}. Leave it out for a GIF.")
     try:
-        content = await run_in_threadpool(film, run, f".{ending}")
+        content = await serve.answered(film, run, f".{ending}")
     except BrokenFile as error:
         return serve.refusal(409, f"{error} {COPY_AGAIN}.")
     except ValueError as error:  # which says what to do

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, get_args
 
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -53,7 +52,7 @@ async def _answer(request: Request) -> Response:
         run = Store.default().find(reference)
     except StoreError:
         return serve.refusal(404, "There is no such run.")
-    return await run_in_threadpool(_found, run, known, what, request.query_params.get("v", ""))
+    return await serve.answered(_found, run, known, what, request.query_params.get("v", ""))
 
 
 def _found(run: Run, split: Part, what: str, version: str) -> Response:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import numpy as np
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -62,13 +61,13 @@ async def _network(request: Request) -> Response:
     except StoreError:
         return serve.refusal(404, "There is no such run.")
     if request.method != "POST":
-        return await run_in_threadpool(_graph, run, what, of, request, version)
+        return await serve.answered(_graph, run, what, of, request, version)
     data = bytearray()
     async for part in request.stream():
         data += part
         if len(data) > MOST_BYTES:
             return serve.refusal(413, f"At most {MOST_BYTES:,} bytes are read at once.")
-    return await run_in_threadpool(_computed, run, what, of, bytes(data), request.headers.get("x-batch", "1"))
+    return await serve.answered(_computed, run, what, of, bytes(data), request.headers.get("x-batch", "1"))
 
 
 def _graph(run: Run, what: What, of: str, request: Request, version: str) -> Response:

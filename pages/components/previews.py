@@ -10,7 +10,6 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from pages.components import serve
@@ -46,7 +45,7 @@ async def _preview(request: Request) -> Response:
         stamp = run.preview.stat().st_mtime_ns
     except (StoreError, OSError):
         return serve.refusal(404, "There is no such run, or it has no preview.png.")
-    png = await run_in_threadpool(small, run.preview, stamp)
+    png = await serve.answered(small, run.preview, stamp)
     if not png:
         return serve.refusal(404, f"preview.png of {run.id} cannot be shown.")
     asked = request.query_params.get("v", "")

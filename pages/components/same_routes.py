@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from pages.components import serve
@@ -71,7 +70,7 @@ async def _answer(request: Request) -> Response:
     bad = any(step is None and word != LAST for step, word in zip(at, words, strict=True))
     if count is None or count < 1 or seed is None or bad or len(at) > MOST_STEPS:
         return serve.refusal(400, f"n is 1 to 20, seed 0 to {LARGEST_SEED}, and at has at most {MOST_STEPS} steps.")
-    return await run_in_threadpool(_found, request, run, source, count, seed, at)
+    return await serve.answered(_found, request, run, source, count, seed, at)
 
 
 def _whole(text: str, most: int) -> int | None:

@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
 from pages.components import serve
@@ -40,7 +39,7 @@ async def _seen(request: Request) -> Response:
         stamp = run.weights.stat().st_mtime_ns
     except (StoreError, OSError):
         return serve.refusal(404, "There is no such run, or it has no weights yet.")
-    return await run_in_threadpool(_answer, run, stamp, request)
+    return await serve.answered(_answer, run, stamp, request)
 
 
 def _answer(run: Run, stamp: int, request: Request) -> Response:

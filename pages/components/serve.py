@@ -12,16 +12,23 @@ from __future__ import annotations
 import hashlib
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 import streamlit as st
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from pages.shared import warm
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.requests import Request
     from streamlit.components.v2.types import ComponentRenderer
 
+P = ParamSpec("P")
+T = TypeVar("T")
 BYTES = "application/octet-stream"
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 _FOLDER = Path(__file__).parent
@@ -58,6 +65,15 @@ def tagged(content: bytes, tag: str, request: Request, cache: str) -> Response:
     if told["ETag"] in known or "*" in known:
         return Response(status_code=304, headers=told)
     return Response(content, media_type=BYTES, headers=told)
+
+
+async def answered(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What `function` answers in a thread of its own, where it may be the first to import something."""
+    def alone() -> T:
+        with warm.alone():
+            return function(*args, **kwargs)
+
+    return await run_in_threadpool(alone)
 
 
 def refusal(status: int, reason: str, **more: Any) -> Response:

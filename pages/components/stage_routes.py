@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
-from starlette.concurrency import run_in_threadpool
 from starlette.responses import HTMLResponse, JSONResponse
 from starlette.routing import Route
 
@@ -63,7 +62,7 @@ async def _stage(_: Request) -> Response:
 
 async def _talk(request: Request) -> Response:
     try:
-        found = await run_in_threadpool(talks.talk_of_store, request.path_params["name"], Store.default())
+        found = await serve.answered(talks.talk_of_store, request.path_params["name"], Store.default())
     except (StoreError, ConfigError, OSError) as error:
         return serve.refusal(404, str(error))
     return JSONResponse(talks.told(found), headers={"Cache-Control": "no-store"})

@@ -87,7 +87,7 @@ def confirm(series: Series, count: int) -> None:
 
     try:
         with st.spinner("Measuring …"):
-            warm.up().join(30)  # its imports would be measured too
+            warm.ready()  # its imports would be measured too
             from vaecore.training.estimate import in_all
 
             least, most = map(duration, in_all(list(series.runs().values()), measure.seconds))

@@ -35,7 +35,7 @@ class Measuring:
         self.thread.start()
 
     def _run(self) -> None:
-        warm.up().join()  # its imports would be measured too
+        warm.ready()  # its imports would be measured too
         from vaecore.comparison.durations import estimate
         from vaecore.config import preset
 

@@ -1,4 +1,8 @@
-"""The heavy imports, once a process, after the first page has painted.
+"""The heavy imports, once a process, after the first page has painted; until then one thread at a time imports.
+
+Python locks each module while it is imported. A thread that imports a package, and another that imports a module of
+it, take these locks in another order: one of the two would be told of a deadlock, and what its visitor asked for would
+fail. So pages and routes work `alone` until all is there: for the first seconds of a server they wait for one another.
 
 With torch, pandas and plotly imported a full garbage collection takes 120 ms, and every session waits for it.
 Freezing what these imports made takes it out of the collector's sight. (Streamlit collects after every run of a page
@@ -6,17 +10,44 @@ by itself; `.streamlit/config.toml` turns that off, as what fifty sessions hold 
 """
 
 import gc
+import importlib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-import streamlit as st
+# Packages of ours that import modules of theirs: later no thread is the first to do so.
+PACKAGES = ("vaecore.data", "vaecore.evaluate.parts", "vaecore.explore", "vaecore.explore.maps",
+            "vaecore.explore.terms", "vaecore.lab", "vaecore.lecture", "vaecore.library", "vaecore.models",
+            "vaecore.multiblock", "vaecore.nets", "vaecore.sharing", "vaecore.studies", "vaecore.sweeps",
+            "vaecore.training", "vaecore.training.stacked")
+_one = threading.RLock()
+_all = threading.Event()
 
 
-@st.cache_resource(show_spinner=False)
-def up() -> threading.Thread:
+def up() -> None:
     """Import what the other pages need, in the background."""
-    thread = threading.Thread(target=_load, name="warm-up", daemon=True)
-    thread.start()
-    return thread
+    if not _all.is_set():
+        threading.Thread(target=ready, name="warm-up", daemon=True).start()
+
+
+def ready() -> None:
+    """Import it here and now, where that has not been done yet."""
+    with alone():
+        if not _all.is_set():
+            try:
+                _load()
+            finally:  # what cannot be imported is said by the page that needs it
+                _all.set()
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """No other thread that asks so runs within, until all is imported."""
+    if _all.is_set():
+        yield
+        return
+    with _one:
+        yield
 
 
 def settle() -> None:
@@ -35,7 +66,8 @@ def _load() -> None:
     import pandas  # noqa: F401
     import plotly.graph_objects  # noqa: F401
 
-    import vaecore.config
+    for package in PACKAGES:
+        importlib.import_module(package)
     import vaecore.explore.pictures  # noqa: F401
     from vaecore.explore.export.graph import warm_up
 

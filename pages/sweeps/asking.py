@@ -303,7 +303,7 @@ def _planned(base: str, over: str, fields: str, origin: str) -> Plan:
 
 def _time(ready: Plan, *, away: bool) -> None:
     with st.spinner("Measuring …"):
-        warm.up().join(30)  # its imports would be measured too
+        warm.ready()  # its imports would be measured too
         least, most = map(duration, ready.seconds(measure.seconds))
     if away:
         busy = " On the cluster as many train at the same time as it lets."

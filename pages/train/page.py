@@ -364,7 +364,7 @@ def time_needed(plan: Plan, launch: Launch) -> None:
         st.metric("Time", "long", help=f"Not measured: more than {measure.MAX_MEASURED:,} parameters.")
     else:
         with st.spinner("Measuring …"):
-            warm.up().join(30)  # its imports would be measured too
+            warm.ready()  # its imports would be measured too
             found = measure.estimate(plan.config)
             low, high = ((1 if away else seeds) * each for each in (found.seconds, found.at_most))
             note = f"{escaped(found.source)}{note}"

@@ -39,13 +39,11 @@ def home() -> AppTest:
 def test_it_paints_before_torch_is_imported() -> None:
     script = """
 import sys
-import threading
 import time
 from streamlit.testing.v1 import AppTest
 import pages.shared.warm as warm
-started = threading.Thread(target=time.sleep, args=(60,), daemon=True)
-started.start()
-warm.up = lambda: started  # who waits for its imports waits
+warm.up = lambda: None
+warm.ready = lambda: time.sleep(60)  # who waits for its imports waits
 at = AppTest.from_file("pages/index.py", default_timeout=60).run()
 assert not at.exception and at.title[0].value == "Latent Lab" and len(at.button) == 9, at.exception
 heavy = sorted({"torch", "pandas", "sklearn", "scipy", "vaecore.explore"} & set(sys.modules))

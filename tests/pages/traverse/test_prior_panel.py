@@ -20,7 +20,7 @@ from tests.pages import demo
 
 SIZE = 3
 PRIORS: dict[str, dict[str, Any]] = {
-    "standard": {}, "mixture": {"components": 4}, "vamp": {"components": 45}, "aggregated": {"components": 6},
+    "standard": {}, "mixture": {"components": 4}, "vamp": {"components": 53}, "aggregated": {"components": 6},
     "implicit": {"hidden": [8], "updates": 1}, "conditional": {"hidden": [8]},
     "conditional-mixture": {"hidden": [8], "components": 2}}
 CHARTS = {"plane": 0, "curve": 1}
@@ -145,7 +145,7 @@ def test_the_figures_are_those_of_prior_and_data(made: Path, name: str) -> None:
     np.testing.assert_allclose(np.reshape(heat["z"], plane.aggregated.shape), 1 - plane.aggregated, atol=1e-6)
     np.testing.assert_allclose(np.reshape(lines["z"], plane.prior.shape), plane.prior, atol=1e-6)
     shown = len(last["x"]) if last["name"] == "means of its components" else 0
-    assert shown == {"mixture": 4, "vamp": 45, "aggregated": 6}.get(name, 0)
+    assert shown == {"mixture": 4, "vamp": 53, "aggregated": 6}.get(name, 0)
 
 
 def _arrays(spec: Any) -> Any:
@@ -208,11 +208,11 @@ def test_pseudo_inputs_stand_over_what_they_decode_to_page_by_page(made: Path) -
         np.testing.assert_array_equal(cells(both[1], len(numbers)),
                                       model.decode(found.mean[[place[number] for number in numbers]]))
 
-    for first in (0, 10, 20, 30):
-        check(first, first + 9)
+    for first in (0, 16, 32):
+        check(first, first + 15)
     at.slider(key="inputs-vamp").set_value(2).run()
     assert not at.exception
-    check(40, 44)
+    check(48, 52)
     assert "All components have the same weight." in demo.words(at)
     np.testing.assert_array_equal(cells(strip(at, "Pseudo-input"), 1), given.images[[found.numbers[0]]])
 
@@ -245,8 +245,8 @@ def test_samples_by_label_are_a_row_a_label(made: Path, name: str) -> None:
         if seed:
             at.number_input(key="seed-labels").set_value(seed).run()
         for label in range(10):
-            np.testing.assert_array_equal(cells(strip(at, f"label {label}"), 10),
-                                          model.sample(10, seed=seed, labels=[label] * 10))
+            np.testing.assert_array_equal(cells(strip(at, f"label {label}"), 16),
+                                          model.sample(16, seed=seed, labels=[label] * 16))
 
 
 def test_of_very_many_labels_the_first_are_shown() -> None:
