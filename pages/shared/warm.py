@@ -12,6 +12,7 @@ by itself; `.streamlit/config.toml` turns that off, as what fifty sessions hold 
 import gc
 import importlib
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,13 +32,15 @@ def up() -> None:
 
 
 def ready() -> None:
-    """Import it here and now, where that has not been done yet."""
-    with alone():
-        if not _all.is_set():
-            try:
-                _load()
-            finally:  # what cannot be imported is said by the page that needs it
+    """Import it here and now, where that has not been done yet; between two steps others have their turn."""
+    while not _all.is_set():
+        with alone():
+            if _steps:
+                _steps.pop(0)()  # what cannot be imported is said by the page that needs it
+            else:
+                settle()
                 _all.set()
+        time.sleep(0.001)
 
 
 @contextmanager
@@ -56,20 +59,33 @@ def settle() -> None:
     gc.freeze()
 
 
-def _load() -> None:
+def _records() -> None:
     from vaecore.library.records import records
 
     records()  # read once, so that the first table of many runs, and the first picker, need not wait
+
+
+def _torch() -> None:
     import torch
 
     torch.set_num_threads(1)  # decoding for one visitor: more threads only get in each other's way
+
+
+def _charts() -> None:
     import pandas  # noqa: F401
     import plotly.graph_objects  # noqa: F401
 
+
+def _packages() -> None:
     for package in PACKAGES:
         importlib.import_module(package)
     import vaecore.explore.pictures  # noqa: F401
+
+
+def _graphs() -> None:
     from vaecore.explore.export.graph import warm_up
 
     warm_up()
-    settle()
+
+
+_steps = [_records, _torch, _charts, _packages, _graphs]  # those left

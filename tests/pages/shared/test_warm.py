@@ -39,7 +39,7 @@ def new(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A process in which nothing is imported yet; who imports it all is noted."""
     loaded: list[str] = []
     monkeypatch.setattr(warm, "_all", threading.Event())
-    monkeypatch.setattr(warm, "_load", lambda: loaded.append(threading.current_thread().name))
+    monkeypatch.setattr(warm, "_steps", [lambda: loaded.append(threading.current_thread().name)] * 2)
     return loaded
 
 
@@ -62,19 +62,36 @@ def test_one_at_a_time_until_all_is_there_and_then_all_at_once(new: list[str]) -
         leave.set()
     other.join(10)
     warm.ready()
-    assert new == [threading.current_thread().name], "once"
+    assert new == [threading.current_thread().name] * 2, "each step once"
 
 
 def test_what_cannot_be_imported_holds_nobody_up(new: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     def fails() -> None:
         raise ImportError("no such thing")
 
-    monkeypatch.setattr(warm, "_load", fails)
+    monkeypatch.setattr(warm, "_steps", [fails, lambda: new.append("the next")])
     with pytest.raises(ImportError):
         warm.ready()
-    monkeypatch.setattr(warm, "_load", lambda: new.append("again"))
     warm.ready()
-    assert new == []
+    assert new == ["the next"]
+
+
+def test_between_two_steps_another_has_its_turn(monkeypatch: pytest.MonkeyPatch, new: list[str]) -> None:
+    """A visitor who presses a button meanwhile waits for one step, not for all."""
+    begun = threading.Event()
+
+    def step() -> None:
+        begun.set()
+        time.sleep(0.2)
+        new.append("step")
+
+    monkeypatch.setattr(warm, "_steps", [step] * 5)
+    warm.up()
+    begun.wait(10)
+    with warm.alone():
+        found = len(new)
+    warm.ready()
+    assert found < 5 and new == ["step"] * 5
 
 
 @pytest.mark.usefixtures("new")
