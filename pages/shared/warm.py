@@ -13,8 +13,9 @@ import gc
 import importlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 # Packages of ours that import modules of theirs: later no thread is the first to do so.
 PACKAGES = ("vaecore.data", "vaecore.evaluate.parts", "vaecore.explore", "vaecore.explore.maps",
@@ -76,16 +77,12 @@ def _charts() -> None:
     import plotly.graph_objects  # noqa: F401
 
 
-def _packages() -> None:
-    for package in PACKAGES:
-        importlib.import_module(package)
-    import vaecore.explore.pictures  # noqa: F401
-
-
 def _graphs() -> None:
+    import vaecore.explore.pictures  # noqa: F401
     from vaecore.explore.export.graph import warm_up
 
     warm_up()
 
 
-_steps = [_records, _torch, _charts, _packages, _graphs]  # those left
+_steps: list[Callable[[], object]] = [  # those left
+    _records, _torch, _charts, *(partial(importlib.import_module, name) for name in PACKAGES), _graphs]
