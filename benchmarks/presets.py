@@ -56,7 +56,7 @@ class Group:
     sampled: bool = True  # judged by log p(x) with K samples; else by the validation set's own ELBO, or exact log p(x)
 
     def changes(self, place: int) -> tuple[str, ...]:
-        """What a point changes in the preset, less what leaves its numbers as they are."""
+        """What a point changes in the preset."""
         return (*self.shared, *self.points[place])
 
     @property
