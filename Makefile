@@ -25,7 +25,7 @@ check: .venv/.installed-dev  ## style and types
 fuzz: .venv/.installed-dev  ## 2,000 spoilt copies of whatever is read from outside, for each of some 50 readers; an hour
 	$(BIN)/python -m tests.fuzz --cases 2000
 
-claims: .venv/.installed  ## try every claim again, about nine hours on one core; results go to trained/claims/
+claims: .venv/.installed  ## try every claim again, some five and a half hours on one core; results go to trained/claims/
 	$(BIN)/vaecore claims run all
 
 slow: .venv/.installed-dev  ## what takes minutes: studies, and of much else every case where `make test` has the most telling
@@ -60,7 +60,7 @@ bench: .venv/.installed-dev  ## measure against the peers and the limit; see ben
 docs: .venv/.installed-dev  ## the API pages, docs/api/index.html, from the docstrings
 	$(BIN)/python docs/make.py
 
-gallery: .venv/.installed  ## make the shipped checkpoints again, some fourteen CPU hours of training; goes on where it was stopped
+gallery: .venv/.installed  ## make the shipped checkpoints again, some thirteen CPU hours of training; goes on where it was stopped
 	$(BIN)/python -m scripts.gallery
 
 clean:  ## remove the environment; runs stay

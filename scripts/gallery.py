@@ -387,7 +387,8 @@ def sizes() -> Iterator[str]:
         yield f"{sum(parts.values()) / 1024:8,.0f} KiB  {name:32} {told}"
     total = sum(shipped.values())
     laid = sum(path.stat().st_size for path in shipped)
-    yield f"{total / 1024:8,.0f} KiB  of {LIMIT / 1024:,.0f} in git: {total / LIMIT:.1%}; {laid / 1024:,.0f} KiB on disk"
+    yield (f"{total / 1024:8,.0f} KiB  of {LIMIT / 1024:,.0f} in git: {total / LIMIT:.1%}; "
+           f"{laid / 1024:,.0f} KiB on disk")
 
 
 # -- the command -----------------------------------------------------------------------------------

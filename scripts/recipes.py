@@ -62,7 +62,7 @@ RECIPES: tuple[Recipe, ...] = (
     # Images as a few numbers.
     Recipe("pca", "pca-mnist", "The lecture's beginning: what sixteen directions keep of a digit.", 0.1, (FULL,),
            evaluated=False),
-    Recipe("ae", "ae-mnist", "An autoencoder of as many numbers: sharper than PCA, and no samples.", 7,
+    Recipe("ae", "ae-mnist", "An autoencoder of as many numbers: sharper than PCA, and no prior to sample from.", 7,
            AUTOENCODER, evaluated=False),
     Recipe("ae-fitted", "ae-mnist", "A mixture fitted to its codes: an autoencoder that can be sampled.", 1,
            (*AUTOENCODER, FITTED), of="ae", how="prior fitted"),
@@ -78,7 +78,7 @@ RECIPES: tuple[Recipe, ...] = (
            ("training.epochs=30", "training.rate.kind=cosine"), evaluated=False),
     Recipe("vae-sprites", "vae-coloured-sprites", "Colour, and six causes that are known: what each dimension found.",
            10, ("training.snapshots=3", "training.epochs=150")),
-    Recipe("vae-cyclical", "cyclical-mnist", "Cyclical annealing: beta rises and falls four times.", 1,
+    Recipe("vae-cyclical", "cyclical-mnist", "Cyclical annealing: beta rises four times, and falls to 0 between.", 1,
            (FULL, "model.network.hidden=[256]", "training.epochs=8", "training.evaluate_every=0.25"), evaluated=False),
     # One data set, black-and-white digits drawn anew at each visit, for priors and for the four families.
     Recipe("vae-binary", "vae-mnist-reference", "The prior N(0, I): all others are held against it.", 15,
@@ -129,7 +129,7 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("mvae-speech", "mvae-speech", "Of two rich modalities a product of experts shares little.", 3, PICTURES),
     Recipe("mmvae-speech", "mmvae-speech", "A digit is spoken, a recording is drawn.", 4, PICTURES),
     Recipe("mvae-views", "mvae-views", "Six views of a digit: 63 ways to give some.", 2),
-    Recipe("jive", "jive-omics", "Joint and individual variation of two blocks, in closed form.", 1),
+    Recipe("jive", "jive-omics", "Joint and individual variation of three blocks, each linear.", 1),
     # English sentences: one network and one budget for the language model, the VAE that collapses, and its remedies.
     Recipe("sentences-lm", "language-model-sentences", "The language model that their VAEs are measured against.", 6,
            TEXTS),

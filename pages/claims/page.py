@@ -41,7 +41,7 @@ def card(claim: Study, result: Result | None, *, open: bool) -> None:
             ended(claim, now)
         with st.grid(2, min_column_width=360, gap="medium"):
             with st.container(gap="xsmall"):
-                st.caption("The paper says")
+                st.caption("The claim")
                 st.markdown(escaped(claim.says))
                 st.caption(escaped(claim.source))
                 if claim.published:
@@ -112,7 +112,7 @@ def column(name: str, help: str | None, *, text: bool, whole: bool) -> Any:
     """How a column is headed and rounded."""
     words = name.replace("gamma", "γ").replace("beta", "β").replace("-ELBO", "−ELBO").replace("||", "‖")
     if words.startswith("sd "):
-        words = words.replace("sd ", "spread of ", 1)
+        words = words.replace("sd ", "spread " if words.startswith("sd at ") else "spread of ", 1)
     words = words[:1].upper() + words[1:] if words[:1].isascii() else words
     if text:
         return st.column_config.TextColumn(words, help=help)
@@ -173,7 +173,8 @@ def page() -> None:
     with st.container(key="head"):
         st.title("Claims", anchor=False)
         st.markdown("What papers on variational autoencoders say, tried here. Each claim has an experiment that could "
-                    "refute it and a rule that was fixed beforehand; the result is kept whichever way it comes out.",
+                    "refute it and a rule; a result says where that was fixed after a first seed had been seen, and is "
+                    "kept whichever way it comes out.",
                     width=900)
     with st.spinner("Getting ready …"):
         from vaecore.studies import CLAIMS, kept  # (brings torch, which takes seconds when it is the first time)

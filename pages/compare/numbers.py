@@ -34,7 +34,7 @@ def numbers(runs: list[Run], facts: list[Headline]) -> None:
     st.subheader("Numbers", anchor=False, help="Of the evaluations of these runs, with equal settings where there are "
                  "such; of a run without one, of the end of its training, as lists of runs and the planes have "
                  "them: an evaluation has noise of its own. ± is half a 95 % interval over the "
-                 "observations, by bootstrap (BCa).")
+                 "observations: by bootstrap, that of a Fréchet distance by jackknife, of clips by standard error.")
     kinds: dict[str, list[Run]] = {}
     for run, one in zip(runs, facts, strict=True):
         kinds.setdefault(one.one, []).append(run)
@@ -151,7 +151,7 @@ def _unpaired(found: Comparison, called: dict[str, str], key: str) -> None:
         those = ", ".join(called[one.id] for one in missing[:4]) + (
             f" and {len(missing) - 4} more" if len(missing) > 4 else "")
         st.caption(f":material/link_off: Not paired: of {escaped(those)} no evaluation has kept its value at each "
-                   "observation. Until then there are standard errors at most.", width="content")
+                   "observation. Until then a difference is judged by standard errors, unpaired.", width="content")
         changing.button("Evaluate these", key=f"evaluate-missing{key}", icon=":material/straighten:",
                         on_click=evaluating.submit, args=([one.run for one in missing], settings),
                         help=f"In the queue, one after the other: likelihood and reconstruction of {settings.split}, "

@@ -151,8 +151,9 @@ def beside(run: Run, facts: Evaluation) -> None:
     if len(alike) > 1 and not facts.partial:
         settings = facts.settings
         observed = f"{settings.observations:,}" if settings.observations else "all"
+        sampled = "" if facts.exact else f"K = {settings.importance_samples:,}, "
         table(alike, "Beside other runs", "beside",
-              f"All on {settings.split}, K = {settings.importance_samples:,}, {observed} observations, "
+              f"All on {settings.split}, {sampled}{observed} observations, "
               f"seed {settings.seed}; same data, pixels and likelihood.{left}")
     elif left:
         st.caption(f"No other run has an evaluation that compares with this one.{left}")

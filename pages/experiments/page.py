@@ -13,7 +13,7 @@ import streamlit as st
 from pages.shared import changing, history, measure, placing, studies, warm
 from pages.shared.checkpoints import MAX_WATCHED, store
 from pages.shared.queue import STATES, anything_live
-from pages.shared.words import duration, escaped
+from pages.shared.words import counted, duration, escaped
 from vaecore import lab
 from vaecore.comparison.history import evaluated
 from vaecore.files import trouble
@@ -65,8 +65,8 @@ def start_row(study: Study, series: Series) -> None:
                                 help="At once, in the background; what happens is shown below.")
             else:
                 turn = st.session_state.get("experiments:turn", 0)  # a new key closes the popover
-                popover = st.popover(f"Start {len(labels)} trainings", icon=":material/play_arrow:", type="primary",
-                                     key=f"start-{series.name}-{turn}", on_change="rerun")
+                popover = st.popover(f"Start {counted(len(labels), 'training')}", icon=":material/play_arrow:",
+                                     type="primary", key=f"start-{series.name}-{turn}", on_change="rerun")
             makes = f"Makes {escaped(', '.join(labels))}."
             if series.seconds:
                 makes += f" It has a pace: it lasts {duration(series.seconds)} on any machine that can keep it up."
@@ -95,7 +95,7 @@ def confirm(series: Series, count: int) -> None:
         st.warning(escaped(str(error)), icon=":material/cloud_off:")
         return
     busy = " Something is training already: these wait for it." if anything_live() else ""
-    st.markdown(f"**{count} trainings**, one after the other, about "
+    st.markdown(f"**{counted(count, 'training')}**, one after the other, about "
                 f"**{most if least == most else f'{least} to {most}'}** in all. They run in the background and go on "
                 f"when this page is closed.{busy}")
     where = placing.inline()
@@ -117,7 +117,7 @@ def begin(series: Series, where: lab.Here | lab.Slurm) -> None:
         runs = create(store(), series)
         lab.submit_new([run.path for run in runs], where, stack=False)
         st.session_state["experiments:toast"] = ("It starts in some seconds." if series.seconds else
-                                                 f"{len(runs)} trainings are in the queue.")
+                                                 f"{counted(len(runs), 'training')} in the queue.")
     except (StoreError, lab.LabError, OSError) as error:
         st.session_state["experiments:error"] = trouble(error)
 

@@ -47,12 +47,12 @@ WORDS = {  # of each approach: name, the slide's formula, strong, weak, a preset
         "A bound instead of the likelihood, a posterior that is only approximate and may collapse.", "vae-mnist"),
 }
 MARKS: dict[str, tuple[str, Colour]] = {
-    "exact": ("exact", "green"), "annealed": ("log Z estimated", "orange"), "importance": ("bound", "blue"),
+    "exact": ("exact", "green"), "annealed": ("log Z estimated", "orange"), "importance": ("estimate", "blue"),
     "grey": ("no log p: grey pixels", "orange"), "density": ("a density, no log p", "orange"),
     "none": ("not evaluated", "gray")}
 MARK_HELP = ("Exact: the model gives log p(x) itself. Log Z estimated: exact but for the normaliser, found by annealed "
-             "importance sampling, which tends to flatter the model. Bound: an estimate by importance sampling that "
-             "lies below log p(x) and rises to it with the number of samples K.")
+             "importance sampling, which tends to flatter the model. Estimate: by importance sampling, which on "
+             "average lies below log p(x) and rises to it with the number of samples K.")
 
 GIVEN = ("This prior is conditional, so it is the likelihood given the label, by up to the logarithm of their number "
          "larger. ")
@@ -143,7 +143,8 @@ def numbers(m: Measured) -> None:
     """Likelihood, passes, seconds, and what the code tells."""
     mark, colour = MARKS[m.kind]
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.metric("log density" if m.kind == "density" else "log p(x|label)" if m.conditional else "log p(x)",
+        st.metric({"density": "log density", "grey": "log p(x) of grey"}.get(
+                      m.kind, "log p(x|label)" if m.conditional else "log p(x)"),
                   "–" if m.log_p is None else f"{m.log_p:.1f} nats".replace("-", "−"),
                   help="Per test observation" + (f", over {m.observations:,} of them" if m.observations else "")
                   + ". Higher is better, where likelihoods are of the same kind. "

@@ -89,7 +89,8 @@ def likelihood(run: Run, facts: Headline) -> Figure:
         return Figure(bound_name(facts), shown(facts.bound), f"{bound_help(facts)} Unit: nats/{facts.one}.")
     declared = of(Likelihood, "log_likelihood")
     over = f" Over {found.observations:,} observations of the test set." if found.observations else ""
-    return Figure("Test log p(x), nats", shown(found.log_likelihood), declared.sentence + over)
+    name = "log p(x|u)" if facts.given else "log p(x)"
+    return Figure(f"Test {name}, nats", shown(found.log_likelihood), declared.sentence + over)
 
 
 def crossing(run: Run, facts: Headline) -> Figure:

@@ -137,7 +137,7 @@ def likelihood(name: str, some: Selection) -> None:
         found = _weighed(str(checkpoint.run.path), stamps, some.map.population.split,
                          tuple(some.rows[:WEIGHED].tolist()), some)
         more = "" if len(some) <= WEIGHED else f" of the first {WEIGHED}"
-        st.markdown(f"log p(x){more}: **{_said(*found)} nats**, K = {SAMPLES}")
+        st.markdown(f"log p(x){more}, mean ± sd: **{_said(*found)} nats**, K = {SAMPLES}")
 
 
 @st.cache_data(max_entries=64, show_spinner="Estimating log p(x) …")

@@ -11,6 +11,7 @@ from pages.components.previews import preview_address
 from pages.components.table import Cell, Column, Row
 from pages.runs.look import Look
 from pages.shared.cards import MEANINGS
+from pages.shared.words import counted
 from vaecore.files import BrokenFile, opened
 from vaecore.library import tables
 from vaecore.library.fields import FIELDS, NUMBERS, Field
@@ -113,8 +114,8 @@ def heads(keys: Sequence[str], look: Look, records: Sequence[Record]) -> list[Co
         unit = f" ({field.unit})" if field.unit not in ("", "share") else ""
         help = f"{_help(field)} Called {key}."
         if key in NUMBERS and (few := len(unlike(records, key))):
-            help += (f" {few} of these numbers are marked {UNLIKE}: they do not compare with most of the others, and "
-                     "each says why on hover.")
+            help += (f" Marked {UNLIKE} is what does not compare with most of the others, {few} here: each says why "
+                     "on hover.")
         found.append(Column(key, field.title + unit, help, "number" if field.numeric else "text", way))  # type: ignore[arg-type]
     return found
 
@@ -171,7 +172,7 @@ def _mean(group: Group, key: str) -> Cell:
     if key == PREVIEW:
         return _preview(group.records[0].run)
     if key == "title":
-        return f"{group.title} · {count} runs", "Press to fold or unfold its runs."
+        return f"{group.title} · {counted(count, 'run')}", "Press to fold or unfold its runs."
     if key == "seed":
         return ", ".join(map(str, group.seeds[:8])) + (" …" if len(group.seeds) > 8 else ""), "The seeds of its runs."
     field = field_of(key)

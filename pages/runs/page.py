@@ -8,7 +8,7 @@ from pages.components.table import table, told
 from pages.runs import actions, choosing, controls, importing, listing, panel, ticked, trashed
 from pages.runs import look as looks
 from pages.shared import checkpoints, sending, tables
-from pages.shared.words import escaped
+from pages.shared.words import counted, escaped
 from vaecore.library.query import Query, QueryError
 from vaecore.library.records import Record, records
 
@@ -59,15 +59,15 @@ def none_found(every: list[Record], query: Query | None) -> None:
         checkpoints.nothing_yet()
         return
     away = sum(each.archived for each in every if query is None or query.holds(each))
-    st.info(f"None of {len(every)} runs is like this." + (f" {away} archived {'is' if away == 1 else 'are'}: add "
-                                                          "is:archived." if away else ""), icon=":material/search_off:")
+    more = f" {away} archived {'is' if away == 1 else 'are'}: add is:archived." if away else ""
+    st.info(f"None of {counted(len(every), 'run')} is like this.{more}", icon=":material/search_off:")
     st.button("Clear the search", key="runs-clear-all", icon=":material/filter_alt_off:", on_click=looks.ask,
               kwargs={"query": ""}, help="Show every run again.")
 
 
 def beside() -> None:
     """How many runs are shown; the ticked ones and the table to take along, and runs that come in."""
-    st.caption(f"{len(shown)} of {len(every)} runs" if len(shown) != len(every) else f"{len(every)} runs",
+    st.caption(("" if len(shown) == len(every) else f"{len(shown)} of ") + counted(len(every), "run"),
                width="content")
     sending.zipped([each.run for each in those], "runs-ticked")
     importing.popover()

@@ -120,7 +120,7 @@ def numbers(checkpoint: SentenceCheckpoint, text: str) -> None:
     entries = [
         ("log p(x|z), z at its mean", shown(score.log_likelihood), "In nats: how likely the "
          "decoder finds this very sentence. Nearer to 0 is better."),
-        ("KL", f"{score.kl:.2f}", "KL of q(z|x) from the prior, in nats: what the code says about this sentence. Near "
+        ("KL", f"{score.kl:.2f}", "KL of q(z|x) from the prior, in nats: what the code of this sentence costs. Near "
          "0 it says nothing."),
         ("ELBO", shown(score.bound), "In nats: the mean of log p(x|z) over 64 draws of the code, less KL: a lower "
          "bound on log p(x). Higher is better."),

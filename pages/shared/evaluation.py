@@ -11,8 +11,9 @@ from typing import Any
 import streamlit as st
 
 from pages.shared.charts import chart
-from pages.shared.words import escaped
+from pages.shared.words import counted, escaped
 from vaecore.evaluate.evaluation import Evaluation
+from vaecore.evaluate.meaning import ACTIVE
 from vaecore.evaluate.parts import PARTS, title
 from vaecore.evaluate.parts.coherence import Judged
 from vaecore.evaluate.parts.conditionals import Conditional, Conditionals
@@ -100,18 +101,19 @@ def evidence(facts: Evaluation) -> None:
     found, what = facts.evidence, facts.meaning["evidence"]
     with st.container(border=True, gap="small"):
         st.subheader(title("evidence"), anchor=False,
-                     help="Exact sums over every observation of the split; one sample of z for each.")
+                     help="Means over every observation of the split. Where there is a code, E log p(x|z) is estimated "
+                          "with codes drawn from q(z|x), as many as in training.")
         with st.container(horizontal=True):
             st.metric(what.name, nats(found.elbo), help=f"{what.kind.capitalize()}, per observation. {what.words}")
             if facts.has_kl:
                 st.metric("Reconstruction", nats(found.reconstructed), help="E log p(x|z), per observation.")
                 st.metric("KL", nats(found.rate), help="Of q(z|x) from the prior, per observation: what the code "
                           "costs.")
-                st.metric("Active", whole(found.active), help="Latent dimensions whose posterior mean varies by "
-                          "more than 0.01 (in variance).")
+                st.metric("Active", whole(found.active), help=ACTIVE)
             for name, (called, value, tokens) in found.perplexities.items():
                 words = escaped(called)
-                cost = "−ELBO" if words == "perplexity" else f"−E log p({escaped(name)}|z)"
+                whole_of_it = "−log p(x)" if facts.exact else "−ELBO"
+                cost = whole_of_it if words == "perplexity" else f"−E log p({escaped(name)}|z)"
                 st.metric(words[0].upper() + words[1:], UNSET if value is None else f"{value:,.2f}",
                           help=f"exp({cost} / tokens), with {tokens:.2f} tokens a sentence, its end included.")
             if (log_z := facts.log_z) is not None:
@@ -140,7 +142,7 @@ def likelihood(found: Likelihood, facts: Evaluation) -> None:
                               help="In nats, by bootstrap over the observations: what other observations of the same "
                                    "kind would have given. "
                                    + ("The bias of a small K is not in it." if k else
-                                      "The error of an estimated log Z is in it."))
+                                      "The error of the estimated log Z is in it." if facts.log_z else ""))
                     if k:
                         effective = finite(found.effective)
                         st.metric("Effective samples", UNSET if effective is None else
@@ -271,7 +273,8 @@ def samples(found: Samples, facts: Evaluation) -> None:
             metric(found, name)
     if found.frechet_interval:
         low, high = found.frechet_interval
-        st.caption(f"Another seed's Fréchet distance would lie within {shown(low)} to {shown(high)} in 95 % of cases.")
+        st.caption(f"95 % interval of the Fréchet distance: {shown(low)} to {shown(high)}, by jackknife over groups of "
+                   "samples and images.")
     st.caption(escaped(
         f"Real images of {floor.split} in the place of samples would score {shown(floor.frechet)}, "
         f"{percent(floor.precision)} and {percent(floor.recall)} ({whole(floor.observations)} of each)."))
@@ -466,7 +469,8 @@ def video(found: Video, facts: Evaluation) -> None:
                       f"{whole(prior.events)} such frames of {whole(prior.frames)}.")
         st.metric("Roll-out", seconds(found.seconds), delta_color="off", delta_arrow="off",
                   delta=f"first {seconds(found.first_seconds)}", help=f"All {futures:,} futures of a clip, and one "
-                  f"alone, on {whole(found.threads)} threads.")
+                  f"alone, on "
+                  f"{UNSET if found.threads is None else counted(found.threads, 'thread')}.")
     window = f" · SSIM window {whole(found.window)} pixels" if found.window else ""
     windows = found.sources not in (None, found.clips)
     of_clips = f"{whole(found.clips)} {f'windows of {whole(found.sources)} clips' if windows else 'clips'}"

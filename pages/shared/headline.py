@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from vaecore.evaluate.meaning import ACTIVE, PERPLEXITY
 from vaecore.library.headline import Headline
 
 BOUND_HELP = ("Evidence lower bound (ELBO) on the test set, in nats per {one}: log p(x|z) less KL, a lower bound on "
-              "log p(x). Higher is better, among runs of the same data, pixels and likelihood.")
+              "{bounded}. Higher is better, among runs of the same data, pixels and likelihood.")
 CODE_HELP = ("log p(x|z) on the test set, in nats per {one}, at the code of each {one}. This family has no KL and no "
              "prior, so this is no bound on log p(x) and does not compare with a VAE's ELBO.")
 EXACT_HELP = ("log p(x) on the test set, in nats per {one}: what the family knows itself, not a bound. Evaluate says "
@@ -15,10 +16,8 @@ EXACT_HELP = ("log p(x) on the test set, in nats per {one}: what the family know
 MSE_HELP = ("Mean squared error of the reconstruction on the test set, for each pixel (0 black, 1 white) or number. "
             "Of standardised numbers it is in variances of their columns: 1 is no better than their means. Lower is "
             "better.")
-PERPLEXITY_HELP = ("exp(−ELBO / tokens): among how many equally likely words the model chooses each next one. The end "
-                   "of a sentence counts as a word. Lower is better, among models with the same vocabulary.")
-ACTIVE_HELP = ("Latent dimensions in use, of all there are: those whose code varies by more than 0.01 (in variance) "
-               "from one observation to the next. The others carry nothing.")
+PERPLEXITY_HELP = f"{PERPLEXITY} Lower is better, among models with the same vocabulary."
+ACTIVE_HELP = f"{ACTIVE} The others carry nothing."
 
 
 class Figure(NamedTuple):
@@ -37,7 +36,8 @@ def bound_name(facts: Headline) -> str:
 def bound_help(facts: Headline) -> str:
     """What the test number is, in sentences."""
     words = BOUND_HELP if facts.has_kl else EXACT_HELP if facts.exact else CODE_HELP
-    return words.format(one=facts.one)
+    bounded = "log p(x|u), as its prior reads a label or covariate u" if facts.given else "log p(x)"
+    return words.format(one=facts.one, bounded=bounded)
 
 
 def active(facts: Headline) -> str:

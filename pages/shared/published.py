@@ -25,9 +25,10 @@ def beside(run: Run) -> None:
     with st.container(border=True, gap="small", key="published"):
         st.subheader("Beside what was published", anchor=False, help=HELP)
         few = nearest(found, FEW)
-        for quantity, (title, *_) in TITLES.items():
+        for quantity in TITLES:
             of_it = [each for each in few if each.published.quantity == quantity]
             if of_it:
+                title = of_it[0].title
                 st.markdown(f"**{title[:1].upper()}{title[1:]}** · {of_it[0].here()} here")
                 _lines(of_it)
         if rest := [each for each in found if each not in few]:

@@ -1,4 +1,4 @@
-"""Words on a page: text from a visitor or a file becomes safe to draw here alone; seconds as a person says them."""
+"""Words on a page: what a visitor typed or a file says becomes safe here alone; seconds and counts as one says them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import re
 from typing import Literal
 
 from vaecore.comparison.durations import duration, span
+from vaecore.data.own.words import counted
 
-__all__ = ["duration", "escaped", "span"]
+__all__ = ["counted", "duration", "escaped", "span"]
 Colour = Literal["red", "orange", "blue", "green", "violet", "gray"]  # of Streamlit's badges
 SIGNS = re.compile(r"[\\`*_\[\]$~<>#&]")
 BLOCKS = re.compile(r"^([^\S\n]*)([-+=](?=[-+=|\s]|$)|\d+(?=[.)]\s))", re.MULTILINE)  # a list, or a line under a title

@@ -19,7 +19,7 @@ from pydantic.fields import FieldInfo
 from pages.shared import changing, measure, placing, warm
 from pages.shared.checkpoints import store
 from pages.shared.queue import anything_live
-from pages.shared.words import duration, escaped
+from pages.shared.words import counted, duration, escaped
 from vaecore import permission
 from vaecore.files import trouble
 from vaecore.lab import Here, LabError, Slurm, require_place
@@ -327,7 +327,7 @@ def _start(ready: Plan, name: str, where: Here | Slurm) -> None:
     except (StoreError, LabError, ConfigError, OSError) as error:
         st.session_state[f"{KEY}error"] = trouble(error)
         st.rerun()
-    st.session_state.update({f"{KEY}open": name, f"{KEY}toast": f"{ready.trainings} trainings are on their way."})
+    st.session_state.update({f"{KEY}open": name, f"{KEY}toast": f"{counted(ready.trainings, 'training')} on the way."})
     st.session_state.pop(f"{KEY}name", None)
     st.rerun()
 

@@ -10,7 +10,7 @@ from pages.components.sweep import sweep_view
 from pages.shared import changing, evaluating, placing, tables
 from pages.shared.checkpoints import MAX_WATCHED, explore_link, store
 from pages.shared.queue import STATES as LOOKS
-from pages.shared.words import Colour, escaped
+from pages.shared.words import Colour, counted, escaped
 from vaecore import lab
 from vaecore.files import trouble
 from vaecore.lab import LabError
@@ -147,8 +147,8 @@ def _evaluate(now: Standing) -> None:
     """The button that finds a number which trainings do not."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.markdown(escaped(f"{now.title} is found by an evaluation."), width="content")
-        changing.button(f"Evaluate {len(now.unevaluated)} runs", key="sweep-evaluate", icon=":material/straighten:",
-                        on_click=evaluating.submit, args=(now.unevaluated,),
+        changing.button(f"Evaluate {counted(len(now.unevaluated), 'run')}", key="sweep-evaluate",
+                        icon=":material/straighten:", on_click=evaluating.submit, args=(now.unevaluated,),
                         help="One after the other, in the queue of evaluations. They go on when this page is closed.")
 
 

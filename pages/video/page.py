@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.components.player import Moved, player
 from pages.shared import address, checkpoints
-from pages.shared.words import escaped
+from pages.shared.words import counted, escaped
 from pages.video import clip_choice, futures, screen, views
 from pages.video.futures import Plan, Roll, Stage, Turn
 from vaecore.views import CLIP
@@ -248,7 +248,7 @@ def summary(plan: Plan, roll: Roll) -> str:
     part = f"Stopped at {roll.count:,} of {roll.total:,} futures" if not roll.done else \
         f"{roll.count:,} future{'s' * (roll.count > 1)}"
     known = min(len(plan.truth), plan.horizon)
-    scored = "" if known == plan.horizon else f" Scores: the {known} frames whose truth is known." if known else \
+    scored = "" if known == plan.horizon else f" Scores: {counted(known, 'frame')} of known truth." if known else \
         " No true frame is known after those given, so there are no scores."
     away = "" if plan.of_truth else " Scores still compare with the true clip."
     return f"{part} of {frames}, seed {plan.seed}.{screen.against_copying(roll)}{scored}{away}"

@@ -45,9 +45,9 @@ HELP: dict[str, str] = {
 SD_HELP = ("Standard deviation of the learned prior of each frame's code, before that frame is seen, averaged over "
            "dimensions. It rises where the model knows that it cannot know: compare with the marks, the moves that "
            "nobody could foresee.")
-KL_HELP = ("KL of the code's posterior from its prior, in nats: what seeing the frame told beyond what the frames "
-           "before had told already. High where something new happened.")
-CODE_KL_HELP = "KL of the one code's posterior from its prior, in nats: what the whole clip told about its code."
+KL_HELP = ("KL of the code's posterior from its prior, in nats: what the code of a frame costs once the frames before "
+           "are known. High where something new happened.")
+CODE_KL_HELP = "KL of the one code's posterior from its prior, in nats: what the code of the clip costs."
 APART_HELP = "How far two futures are apart: root mean square difference over all pairs and pixels."
 
 

@@ -11,6 +11,7 @@ import typer
 
 from vaecore import lab
 from vaecore.cli.printing import WRONG, Head, JsonOption, RunArgument, StoreOption, err, lines, out, say, store_at
+from vaecore.data.own.words import counted
 from vaecore.store import Run, Store, StoreError
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ def runs(query: Annotated[list[str] | None, typer.Argument(
             return None
     if not found:
         return say([], False, f"No run in {here.root}. `vaecore train --preset vae-mnist` makes one." if not every else
-                   f"None of {len(every)} runs is so. Without the query, `vaecore runs` lists those that are not "
-                   "archived.")
+                   f"None of {counted(len(every), 'run')} is so. Without the query, `vaecore runs` lists what is "
+                   "not archived.")
     numeric = [any(isinstance(shown.cell(row, column.key).value, int | float) for row in shown.rows)
                for column in shown.columns]
     lines([Head(column.title, number, number or column.key in WHOLE)

@@ -11,7 +11,7 @@ import numpy as np
 
 from vaecore.charts.curves import Clock, Panel, Series
 from vaecore.charts.plane import SNAPSHOTS, Path, spread
-from vaecore.evaluate.meaning import perplexities, word
+from vaecore.evaluate.meaning import ACTIVE, PERPLEXITY, perplexities, word
 from vaecore.evaluate.verdict import Verdict, verdict
 from vaecore.store import STEP_COLUMNS, Metrics, Run, StoreError
 from vaecore.tables import Column, Table
@@ -181,14 +181,13 @@ def panels(records: Mapping[str, History], *, more: bool = False) -> list[Panel]
                 for name, record in with_kl.items()]
         charts.append(Panel(
             "KL", [*_both(with_kl, "kl"), *beta], "nats",
-            "KL of the posterior q(z|x) from the prior: how much the code says about the observation, also called "
+            "KL of the posterior q(z|x) from the prior: what the code costs, also called "
             "rate. Near 0, the posterior has collapsed. Dotted, on the right: β, the weight of the KL in the loss at "
             "each step.", right_title="β"))
     if texts := _validation(records, "perplexity", dashed=True):
         charts.append(Panel(
             "Perplexity, validation", texts, "",
-            "exp(−ELBO / tokens): as if each word were drawn from so many equally likely ones. Tokens are those of a "
-            "mean sentence, its end symbol included. The ELBO is a bound, and so is this: the true one is lower."))
+            PERPLEXITY))
     if turns := _turns(records):
         charts.append(Panel(
             "Encoder updates per decoder step", turns, "",
@@ -217,11 +216,11 @@ def latent_panels(records: Mapping[str, History]) -> list[Panel]:
     same = "Estimated on up to 2,000 observations of the validation set."
     charts = [
         Panel("Active units", _active(records), "",
-              "Latent dimensions whose posterior mean varies by more than 0.01 (in variance) from one observation to "
-              "the next. The ceiling is how many there are.", may_log=False),
+              f"{ACTIVE} The ceiling is how many there are.", may_log=False),
         Panel("Mutual information", _under(records, "mutual_information", "observations"), "nats",
               "I(x; z) under q, between an observation and its code, with q(z) the mixture of all posteriors. It "
-              f"cannot exceed log N for N observations, drawn as the ceiling, nor the rate. {same}"),
+              "cannot exceed log N for N observations, drawn as the ceiling, nor the rate under one prior for all. "
+              f"{same}"),
         Panel("Mutual information, minibatch estimate", _under(records, "minibatch", "batch_size"), "nats",
               "The same with q(z) the mixture of one minibatch only, as He et al. (2019) report it. An observation "
               "can only be told from the B − 1 others beside it, so the estimate saturates at log B, drawn as the "

@@ -473,8 +473,9 @@ def _unlike(ours: Headline, one: Number, theirs: Headline, two: Number) -> tuple
         a, b = one.settings.get(name), two.settings.get(name)
         if name == "given":
             a, b = a or "nothing", b or "nothing"
-        if name != "N" and a is not None and b is not None and a != b:
-            told.append(f"{name} ({a} and {b})")
+        words = f"{name} ({a} and {b})"
+        if name != "N" and a is not None and b is not None and a != b and words not in told:
+            told.append(words)
     if not told and one.order and two.order and one.order != two.order and one.declared.compares:
         told.append("observations, or their order")
     return tuple(told)

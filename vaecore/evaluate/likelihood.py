@@ -1,7 +1,7 @@
 """log p(x) by importance sampling from the posterior (Burda et al. 2016): the estimate the ELBO stays below.
 
 log p(x) ~ log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), z_k ~ q(z|x). The mean stands inside the logarithm: the lecture's
-(13) and (14) put it outside, which estimates something smaller (errata E1 and E2, and `naive.py`).
+(13) and (14) put it outside, and estimate something smaller and something larger (errata E1 and E2, and `naive.py`).
 Shapes: B observations, K importance samples, r latent size.
 """
 

@@ -17,6 +17,11 @@ GREY = {"bernoulli", "usual ones"}  # likelihoods that score pixels as black or 
 DENSITIES = {"gaussian", "gaussian-learned", "gaussian-optimal", "gaussian-per-pixel", "laplace",
              "independent sources"}
 TWO_SIDED = 1.96  # standard errors to either side of a 95 % interval
+# What numbers that many pages show are, in a sentence each.
+ACTIVE = ("Latent dimensions in use: whose posterior mean varies by more than 0.01 (in variance) from one observation "
+          "to the next; where each observation has a prior of its own, whose KL exceeds 0.01 nats.")
+PERPLEXITY = ("exp(−log p(x) / tokens): among how many equally likely words the model chooses each next one. The "
+              "end of a sentence counts as a word. Of a model with a code it is from the ELBO, and so at least the true one.")
 MAX_EXPONENT = 700.0  # beyond it exp() is no double
 
 
@@ -41,7 +46,8 @@ def evidence_meaning(facts: Mapping[str, Any]) -> Meaning:
     if has_kl:
         given = facts.get("conditional") is True
         below = ("Lower bound on the mean log p of black and white draws of these grey pixels"
-                 if grey(facts) else "Lower bound on log p(x)")
+                 if grey(facts) else "Lower bound on a log density at pixels that are 0 or 1, which is no log p"
+                 if density_of_two_values(facts) else f"Lower bound on log p(x{'|u' if given else ''})")
         normaliser = f" The prior's log Z is estimated, with a standard error of {error:.2g}." if error else ""
         return Meaning("bound", f"{name}, given u" if given else name,
                        f"{below}: reconstruction less KL. Higher is better.{normaliser}")

@@ -76,7 +76,7 @@ EQUATIONS: tuple[Equation, ...] = (
           \mathbb{P}_{\theta}).""",
         "With an encoder that is flexible enough, the best ELBO gives the model nearest to the data.",
         code=("vaecore.models.evidence.Objective.terms",),
-        doors=(Door("Test ELBO of the four families", "/families"),),
+        doors=(Door("Four families by log p(x)", "/families"),),
         claims=("E7",)),
     Equation(
         9, r"""
@@ -179,7 +179,7 @@ EQUATIONS: tuple[Equation, ...] = (
         &= - \int \left( \log p_\theta(\vec{x}^{(1)}|\vec{z}) + \log p_\theta(\vec{x}^{(2)}|\vec{z}) \right)
           q_\phi(\vec{z}|\vec{x}^{(1)}, \vec{x}^{(2)}) d\vec{z} + \text{KL}(q_\phi(\vec{z}|\vec{x}^{(1)},
           \vec{x}^{(2)})||p(\vec{z})). \end{aligned}""",
-        "The joint ELBO: one reconstruction for each modality, one KL.",
+        "The loss, a negative ELBO: one reconstruction for each modality, one KL.",
         code=(
             "vaecore.models.multimodal.jmvae.JMVAE.objective",
             "vaecore.models.multimodal.shared.Multimodal.evidence"),
@@ -233,7 +233,7 @@ EQUATIONS: tuple[Equation, ...] = (
         &= -\int \left( \sum_{m=1}^M \log p_{\theta^{(m)}}(\vec{x}^{(m)}|\vec{z}) \right)
           q_{\phi^{(1:M)}}(\vec{z}|\vec{x}^{(1:M)}) d\vec{z} +
           \text{KL}(q_{\phi^{(1:M)}}(\vec{z}|\vec{x}^{(1:M)})||p(\vec{z})) \end{aligned}""",
-        "The ELBO of all modalities, whose posterior is prior times experts.",
+        "The loss of all modalities, a negative ELBO; the posterior is prior times experts.",
         code=("vaecore.models.multimodal.mvae.MVAE.objective", "vaecore.probability.gaussian.Experts.product"),
         doors=(
             Door("mvae in Cross-modal", "/cross-modal?run=gallery/mvae"),
@@ -267,7 +267,7 @@ EQUATIONS: tuple[Equation, ...] = (
           d\vec{i}^{(m)} \\
         &+ \text{KL}(q_{\phi^{(1:M)}}(\vec{j} | \vec{x}^{(1:M)}) || p(\vec{j})) + \sum_{m=1}^M
           \text{KL}(q_{\phi^{(m)}}(\vec{i}^{(m)} | \vec{x}^{(m)}) || p(\vec{i}^{(m)})) \end{aligned}""",
-        "The ELBO with shared and private codes: a reconstruction and a private KL a modality, and one shared KL.",
+        "The loss with shared and private codes: a reconstruction and a private KL a modality, and one shared KL.",
         code=("vaecore.models.multimodal.dmvae.DMVAE.objective",),
         doors=(
             Door("dmvae in Cross-modal", "/cross-modal?run=gallery/dmvae"),
@@ -290,7 +290,7 @@ EQUATIONS: tuple[Equation, ...] = (
           \text{KL}(q_\phi(\vec{z}|\vec{x}^{(1:T)})||p(\vec{z})) \\
         &= - \sum_{t=1}^T \int (\log p_\theta(\vec{x}^{(t)}|\vec{z})) q_\phi(\vec{z}|\vec{x}^{(1:T)}) d\vec{z} +
           \text{KL}(q_\phi(\vec{z}|\vec{x}^{(1:T)})||p(\vec{z})). \end{aligned}""",
-        "The ELBO of a clip with one code.",
+        "The loss of a clip with one code, a negative ELBO.",
         code=("vaecore.models.video.sv2p.SV2P.evidence",),
         doors=(Door("sv2p-invariant-mnist in Video", "/video?run=gallery/sv2p-invariant-mnist"),),
         claims=("C11", "C23")),
@@ -310,7 +310,7 @@ EQUATIONS: tuple[Equation, ...] = (
           \right) q_\phi(\vec{z}^{(t)}|\vec{x}^{(1:T)}) d\vec{z}^{(t)} \right. \\
         & \quad \left. + \text{KL}(q_\phi(\vec{z}^{(t)}|\vec{x}^{(1:T)})||p(\vec{z}^{(t)})) \right)
           \end{aligned}""",
-        "The ELBO with a code a frame: a sum over frames.",
+        "The loss with a code a frame, a negative ELBO: a sum over frames.",
         code=("vaecore.models.video.sv2p.SV2P.evidence",),
         doors=(Door("sv2p-variant-mnist in Video", "/video?run=gallery/sv2p-variant-mnist"),),
         claims=("C11", "C23")),
@@ -330,7 +330,7 @@ EQUATIONS: tuple[Equation, ...] = (
           \right) \prod_{t'=1}^t q_\phi(\vec{z}^{(t')}|\vec{x}^{(1:t')}) d\vec{z}^{(t')} \right. \\
         & \quad \left. + \text{KL}(q_\phi(\vec{z}^{(t)}|\vec{x}^{(1:t)})||p(\vec{z}^{(t)})) \right).
           \end{aligned}""",
-        "The ELBO of SVG with a fixed prior.",
+        "The loss of SVG with a fixed prior, a negative ELBO.",
         code=("vaecore.models.video.svg.SVG.evidence",),
         doors=(Door("svg-fp-mnist in Video", "/video?run=gallery/svg-fp-mnist"),),
         claims=("C12",)),
@@ -348,7 +348,7 @@ EQUATIONS: tuple[Equation, ...] = (
           \right) \prod_{t'=1}^t q_\phi(\vec{z}^{(t')} | \vec{x}^{(1:t')}) d\vec{z}^{(t')} +
           \text{KL}(q_\phi(\vec{z}^{(t)} | \vec{x}^{(1:t)}) || p_\theta(\vec{z}^{(t)} | \vec{x}^{(1:(t-1))}))
           \right).""",
-        "The ELBO of SVG with a learned prior: the KL is from what the past expects.",
+        "The loss of SVG with a learned prior, a negative ELBO: the KL is from what the past expects.",
         code=("vaecore.models.video.svg.SVG.evidence", "vaecore.models.video.svg.SVG.priors"),
         doors=(
             Door("svg-lp-mnist in Video", "/video?run=gallery/svg-lp-mnist"),
@@ -358,7 +358,8 @@ EQUATIONS: tuple[Equation, ...] = (
         36, r"""
         \sum_{t=1}^T \text{KL} \left( p_\theta(\vec{x}^{(t)} | \vec{x}^{(1:(t-1))}) p(\vec{x}^{(1:(t-1))}) ||
           p(\vec{x}^{(1:t)}) \right).""",
-        "What the loss of SVG-LP is an upper bound of: how far model and data are apart, frame by frame.",
+        "As printed, KL(model ‖ data), which the loss of SVG-LP need not bound; with its arguments exchanged, less the "
+        "entropy of the data, it is bounded.",
         code=("vaecore.studies.e07_direction.run",),
         doors=(Door("The claim, in closed form", "/claims?claim=E7"),),
         claims=("E7",)),

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-from vaecore.evaluate.meaning import Kind
+from vaecore.evaluate.meaning import ACTIVE, PERPLEXITY, Kind
 from vaecore.evaluate.parts.coherence import Coherence
 from vaecore.evaluate.parts.cost import Cost
 from vaecore.evaluate.parts.disentanglement import Disentanglement
@@ -93,8 +93,9 @@ WORDS = (
     Field("latents", "r", "Dimensions of the latent code.", "whole"),
 )
 NUMBERS: dict[str, Field] = {each.key: each for each in (
-    Field("elbo", "ELBO", "Nats per observation, test set: log p(x|z) less KL, a lower bound on log p(x), of families "
-          "with a KL.", "number", "nats", 2, "higher", "bound", compares="likelihood"),
+    Field("elbo", "ELBO", "Nats per observation, test set: log p(x|z) less KL, a lower bound on log p(x), or on log "
+          "p(x|u) where the prior reads u; of families with a KL.", "number", "nats", 2, "higher", "bound",
+          compares="likelihood"),
     Field("log_p", "log p(x)", "Nats per observation, whole test set, of families that know it themselves. Home and "
           "Families have it over the observations of an evaluation.", "number", "nats", 2, "higher", "exact",
           compares="likelihood"),
@@ -102,18 +103,17 @@ NUMBERS: dict[str, Field] = {each.key: each for each in (
           "of families without a prior.", "number", "nats", 2, "higher", "no log p", compares="likelihood"),
     Field("reconstruction", "Reconstruction", "E log p(x|z) in nats per observation, test set: ELBO without its KL.",
           "number", "nats", 2, "higher", "no log p", compares="likelihood"),
-    Field("kl", "KL", "Nats per observation, test set: what the code tells about an observation.", "number", "nats", 2,
-          compares="likelihood"),
+    Field("kl", "KL", "Nats per observation, test set, of q(z|x) from the prior: what the code costs.", "number",
+          "nats", 2, compares="likelihood"),
     _declared("log_p_is", Likelihood, "log_likelihood", "log p(x) by IS", kind="estimate", better="higher",
               compares="likelihood",
               help="Nats per observation, by importance sampling with K samples: an estimate from below that rises "
-                   "with K."),
+                   "with K; of log p(x|u) where the prior reads u."),
     _declared("bits", Likelihood, "bits_per_dimension", compares="likelihood"),
     Field("mse", "MSE", "Mean squared error of the reconstruction, test set, for each pixel or number.", "number",
           digits=5, better="lower", compares="data"),
-    Field("perplexity", "Perplexity", "exp(−ELBO / tokens): among how many equally likely words the model chooses each "
-          "next one.", "number", "", 2, "lower", compares="data"),
-    Field("active", "Active", "Latent dimensions in use: whose code varies by more than 0.01 (in variance).", "whole"),
+    Field("perplexity", "Perplexity", PERPLEXITY, "number", "", 2, "lower", compares="data"),
+    Field("active", "Active", ACTIVE, "whole"),
     _declared("frechet", Samples, "frechet", "Fréchet", better="lower"),
     _declared("precision", Samples, "precision", better="higher"),
     _declared("recall", Samples, "recall", better="higher"),

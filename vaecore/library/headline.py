@@ -52,6 +52,7 @@ class Model(Untrusted):
 
     latent_size: Whole | None = None
     likelihood: Choice = Choice()
+    prior: Choice = Choice()
 
 
 class Config(Untrusted):
@@ -110,6 +111,7 @@ class Headline:
     has_kl: bool
     exact: bool  # the reconstruction is log p(x) itself, as a language model's
     likelihood: str
+    given: str  # "u" where likelihoods are of x given u, which the prior reads
     scored_on: tuple[str, str, str, str]  # data set, copy, pixels, vocabulary: what comparable ELBOs share
     errors: Mapping[str, float]  # MSE by modality
     perplexities: Mapping[str, float | None]  # by text; None beyond any number
@@ -181,6 +183,7 @@ def told(name: str, values: dict[str, Any], words: dict[str, Any], summary: dict
         active=test.active, parameters=found.parameters, seconds=sane(found.seconds),
         has_kl=bool(test.kl) if "kl" in test.model_fields_set else about.has_kl,
         likelihood=config.model.likelihood.kind or about.likelihood, exact=about.exact,
+        given="u" if config.model.prior.kind == "conditional" else "",
         scored_on=(known, copy, pixels, data.vocabulary),
         errors={name: value for name, value in test.mse.items() if sane(value) is not None},
         perplexities={name: value for name, (_, value, _) in test.perplexities.items()},
@@ -190,7 +193,7 @@ def told(name: str, values: dict[str, Any], words: dict[str, Any], summary: dict
 def comparable(runs: Sequence[Headline], *, nats: bool = True) -> list[str]:
     """Why numbers of these runs cannot be set against each other; empty where they can.
 
-    Those in `nats` compare only under one likelihood.
+    Those in `nats` compare only under one likelihood, and given the same.
     """
     from vaecore.data.identity import reading
 
@@ -206,4 +209,7 @@ def comparable(runs: Sequence[Headline], *, nats: bool = True) -> list[str]:
     likelihoods = list(dict.fromkeys(run.likelihood for run in runs if run.likelihood))
     if nats and len(likelihoods) > 1:
         reasons.append(f"likelihoods ({', '.join(likelihoods)})")
+    given = list(dict.fromkeys(run.given or "nothing" for run in runs))
+    if nats and len(given) > 1:
+        reasons.append(f"given ({' and '.join(given)})")
     return reasons

@@ -80,7 +80,7 @@ class Record:
     same_but_seed: str = ""  # equal for runs that differ in nothing but their seed
     observations: str = ""  # equal for runs of the same data, whatever their pixels mean to the likelihood
     scored_on: str = ""  # equal for runs of the same data, copy, pixels and reading
-    comparable: str = ""  # equal for runs whose numbers in nats compare: data, copy, pixels, reading, likelihood
+    comparable: str = ""  # equal for runs whose numbers in nats compare: those and likelihood, and what is given
 
     def value(self, key: str) -> Any:
         """A field by its key, or a field of the configuration by its dotted name; None where it has none."""
@@ -210,7 +210,7 @@ def _read(run: Run) -> Record:
         on=(where.elsewhere(run.path) or where.kept(run.path)).kind if (run.path / where.FILE).is_file() else "",
         parent=_line(parent.get("run")) if isinstance(parent, dict) else "", experiment=_line(experiment),
         likelihood=facts.likelihood, headline=facts, values=whole, settings=_settings(whole), same=same,
-        same_but_seed=but_seed, scored_on=scored_on, comparable=_digest([scored_on, facts.likelihood]),
+        same_but_seed=but_seed, scored_on=scored_on, comparable=_digest([scored_on, facts.likelihood, facts.given]),
         observations=_identity(json.dumps({name: value for name, value in facts.read.items() if name not in PIXELS},
                                           sort_keys=True)))
 

@@ -100,7 +100,7 @@ def _numbers(known: Record) -> Iterator[str]:
 
 
 def _published(run: Run) -> Iterator[str]:
-    rows = [{"model": each.published.model, "number": literature.TITLES[each.published.quantity][0],
+    rows = [{"model": each.published.model, "number": each.title,
              "there": each.published.said(), "here": each.here(), "words": each.words,
              "source": f"{each.published.source} [{each.published.tag}]"}
             for each in literature.nearest(literature.beside(run))]

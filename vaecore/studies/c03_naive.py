@@ -104,7 +104,8 @@ def finding(table: Sequence[Row]) -> Finding:
 
 STUDY = Study(
     "C3", "The naive likelihood estimate is inconsistent",
-    "Lecture, equations (13) and (14): log p(x) is about the mean of log p(x|z) over samples of z.",
+    "As the lecture prints it, (13) does not tend to log p(x), however many samples are drawn. Corrected, (13) and "
+    "(14) do.",
     "Lecture, equations (13) and (14); Burda, Grosse & Salakhutdinov (2016) for the corrected one",
     f"A linear-Gaussian model with known log p(x) and D = {', '.join(map(str, SIZES))} observed numbers; "
     f"{', '.join(f'{count:,}' for count in SAMPLES)} samples.",

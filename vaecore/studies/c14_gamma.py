@@ -240,6 +240,9 @@ STUDY = Study(
     f"rise with γ and reach 0; by paired differences trained costs less than trivial at the smallest γ and at most "
     f"{SILENT} nats less at the largest; γ′ lies between them; the solution with γ learned costs less than the best "
     "trivial one, and has active dimensions.", 6.6, run,
-    exhibit=of_result, columns={"cost": "Negative ELBO in nats per observation."},
+    exhibit=of_result, columns={
+        "cost": "Negative ELBO in nats per observation.",
+        "active, exact": "Eigenvalues of the data above γ.",
+        "active, linear": "Dimensions that a linear VAE of the same γ keeps, in closed form."},
     series=Series("gamma", "From which observation variance on is it cheaper to ignore the code?", configurations,
                   of_runs, "Collapse by γ"))

@@ -89,5 +89,5 @@ STUDY = Study(
     f"step down in keep rate; inputless perplexity at most {RATIO} of the language model's; standard perplexity within "
     f"{NEAR:.0%}; annealed KL above that without annealing, by paired differences.", 20, run,
     columns={"NLL or bound": "Negative log-likelihood in nats per sentence: exact for a language model, else −ELBO.",
-             "perplexity": "exp(bound / tokens): among how many equally likely words the model chooses each next one.",
+             "perplexity": "exp(NLL or −ELBO / tokens): among how many equally likely words each next one is chosen.",
              "largest KL on the way": "The largest KL at any evaluation, in nats."})

@@ -83,7 +83,7 @@ def finding(table: Sequence[Row]) -> Finding:
         error < TOLERANCE and mass < MASS and above <= CEILING and below < NEAR
         and full > math.log(max(BATCHES)) + 1,
         f"In {len(small)} seeds the identity holds to {error:.2%}; minibatch estimates lie up to {below:.1g} nats "
-        f"under log 32 and log 50, {'none' if above <= CEILING else 'one'} above; over all digits I is at least "
+        f"under log 32 and log 50, {'none' if above <= CEILING else 'some'} above; over all digits I is at least "
         f"{full:.2f} nats"
         + (f", where that estimate meets its own ceiling, log {OBSERVATIONS:,} = {ceiling:.2f}." if saturated else "."),
         list(table), note="An estimate of I over N observations cannot exceed log N either. Within "

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vaecore.evaluate.evaluation import Evidence
-from vaecore.evaluate.meaning import word
+from vaecore.evaluate.meaning import PERPLEXITY, word
 from vaecore.evaluate.results import Declared, Result, declared, number
 from vaecore.files import BrokenFile, opened, parsed_json
 from vaecore.library.fields import NUMBERS
@@ -32,8 +32,7 @@ class Validation(Result):
     mse: float = number("MSE", "Mean squared error of the reconstruction on the validation set, for each number, the "
                         "mean over modalities.", digits=5, better="lower")
     active: float = number("Active dimensions", "Latent dimensions in use.", digits=1, better="higher")
-    perplexity: float = number("Perplexity", "exp(−ELBO / tokens) of a text: among how many equally likely words the "
-                               "model chooses each next one.", digits=2, better="lower")
+    perplexity: float = number("Perplexity", PERPLEXITY, digits=2, better="lower")
 
 
 ALONG: dict[str, Declared] = {each.name: each for each in declared(Validation)}  # found while training goes on

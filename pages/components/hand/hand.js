@@ -252,7 +252,7 @@ export class Hand {
       dimension: latent.offset + d, name: `z${d}`, dim, share: (kl ?? spread)[d] / largest,
       note: kl ? `${kl[d].toFixed(2)} nats` : `spread ${spread[d].toFixed(2)}`,
       help: `Latent dimension ${d}, in standard deviations of the ${this.told.prior ? "prior" : "data's codes"}. ${kl
-        ? "KL: what it tells about an observation on average, in nats."
+        ? "KL: what it costs on average over the data, in nats."
         : "Spread: the standard deviation of the codes of data."}`,
     });
     this.sliders.push(slider);

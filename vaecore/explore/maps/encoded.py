@@ -39,7 +39,7 @@ class Measure:
 
 
 MEASURES = {
-    "kl": Measure("KL", "nats", "KL(q(z|x) || p(z)): what the code tells about this observation."),
+    "kl": Measure("KL", "nats", "KL(q(z|x) || p(z)): what the code costs of this observation."),
     "reconstruction": Measure("Reconstruction", "nats", "log p(x|z) at one code z drawn from q(z|x), the same draw "
                               "each time."),
     "elbo": Measure("ELBO", "nats", "Reconstruction less KL: a bound on log p(x), estimated with one code."),
