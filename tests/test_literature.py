@@ -198,3 +198,19 @@ def test_python_has_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     assert told["setting"]["network"] == "784-200-200-50, tanh" and round(told["ours"], 2) == -88.41
     assert any(line.startswith("log p(x): −88.41 nats here; published −87.01 nats, VAE") for line in
                literature.lines(found))
+
+
+def test_what_is_known_given_a_label_is_not_set_beside_log_p_as_if_it_were() -> None:
+    run = Store(GALLERY).find("gallery/vae-conditional")
+    found = [each for each in beside(run) if each.published.quantity == "log_p"]
+    assert found and all(each.title == "log p(x|u)" and "of p(x) (here p(x|u))" in each.differs for each in found)
+    others = beside(Store(GALLERY).find("gallery/vae-binary"))
+    assert {each.title for each in others if each.published.quantity == "log_p"} == {"log p(x)"}
+
+
+def test_a_repeated_value_names_the_paper_that_has_it() -> None:
+    """The README of the repeater has no value of 64 samples under Burda et al.: their table ends at 50."""
+    papers = {each.model: {"Burda" in other.source for other in TABLE if other.model == each.model}
+              for each in TABLE if "yoonholee" in each.source}
+    assert papers["IWAE, 64 samples"] == papers["MIWAE, 8 of 8 samples"] == papers["VAE, 64 samples"] == {False}
+    assert papers["IWAE, 5 samples"] == {True}

@@ -149,7 +149,9 @@ class Beside:
     def title(self) -> str:
         """What our number is called."""
         title = TITLES[self.published.quantity][0]
-        return title.replace("(x)", f"(x|{self.given})") if self.given else title
+        if not self.given or self.published.quantity not in LIKELIHOODS:
+            return title
+        return f"log p(x|{self.given})" if self.published.quantity == "log_p" else f"{title}, given {self.given}"
 
     def here(self) -> str:
         """Our value as a person reads it, with its unit."""
@@ -171,7 +173,7 @@ def beside(run: Run) -> list[Beside]:
 
 def compared(here: Ours) -> list[Beside]:
     """Published values for a run to be held against: quantity by quantity, the nearest setting first."""
-    found = [Beside(each, here.values[each.quantity], _differs(each, here)) for each in TABLE
+    found = [Beside(each, here.values[each.quantity], _differs(each, here), here.setting.given) for each in TABLE
              if each.quantity in here.values and here.family in each.families
              and (each.quantity not in OF_THE_DATA or here.setting.data in (each.setting.data, *each.like))]
     nearest = sorted(found, key=lambda each: (not each.same, -_agreements(each.published.setting, here.setting)))
@@ -222,7 +224,7 @@ def rows(found: Iterable[Published]) -> list[dict[str, str]]:
 def lines(found: Sequence[Beside]) -> list[str]:
     """What stands beside a run as lines of text, the nearest of each quantity."""
     shown = nearest(found)
-    told = [f"{TITLES[each.published.quantity][0]}: {each.here()} here; published {each.published.said()}, "
+    told = [f"{each.title}: {each.here()} here; published {each.published.said()}, "
             f"{each.published.model}, {each.published.setting.short()} "
             f"[{each.published.tag}: {each.published.source}]. {each.words}" for each in shown]
     more = len(found) - len(shown)

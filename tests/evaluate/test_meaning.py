@@ -75,6 +75,14 @@ def test_T6_a_density_at_black_and_white_pixels_is_no_log_p() -> None:
     assert likelihood_meaning(laplace).kind == "no log p"
 
 
+@pytest.mark.parametrize(("facts", "bounded"), [
+    (VAE, "Lower bound on log p(x):"), ({**VAE, "conditional": True}, "Lower bound on log p(x|u):"),
+    ({**VAE, "likelihood_name": "gaussian"}, "Lower bound on a log density at pixels that are 0 or 1"),
+    ({**VAE, "pixels": "grey"}, "Lower bound on the mean log p of black and white draws")])
+def test_T6_a_bound_says_of_what_it_is_one(facts: dict[str, Any], bounded: str) -> None:
+    assert evidence_meaning(facts).words.startswith(bounded)
+
+
 @pytest.mark.parametrize(("pixels", "kind"), [("grey", "no log p"), ("binary-fixed", "exact")])
 def test_T6_an_evaluation_says_what_its_numbers_are(tmp_path: Path, pixels: str, kind: str) -> None:
     from tests.pages.demo import Unwatched

@@ -80,9 +80,10 @@ def test_a_number_that_does_not_compare_is_marked_with_the_reason(store: Store) 
     made(store, "b", elbo=-101.0)
     made(store, "drawn", elbo=-90.0, settings={"data.pixels": "binary-dynamic"})
     made(store, "other", elbo=700.0, settings={"model.likelihood": {"kind": "gaussian", "sigma": 0.1}})
+    made(store, "given", elbo=-90.0, settings={"model.prior": {"kind": "conditional"}})
     found = records(store)
     told = unlike(found, "elbo")
-    assert set(told) == {"drawn", "other"}
+    assert set(told) == {"drawn", "other", "given"} and "given (nothing and u)" in told["given"]
     assert "kinds of pixels" in told["drawn"] and "likelihoods" in told["other"]
     assert set(unlike(found, "mse")) == {"drawn"}  # an error in pixels knows no likelihood
     assert unlike(found, "seconds") == {} and unlike(found[:0], "elbo") == {}
@@ -91,7 +92,7 @@ def test_a_number_that_does_not_compare_is_marked_with_the_reason(store: Store) 
     shown = table(found, ["id", "elbo"])
     marks = {row["id"].value: row["elbo"].note for row in shown.rows}  # type: ignore[union-attr]
     assert marks["a"] == "" and marks["other"].startswith("Other likelihoods")
-    assert shown.columns[1].better == "" and "2 of 4" in shown.notes[0]
+    assert shown.columns[1].better == "" and "3 of 5" in shown.notes[0]
 
 
 def test_what_most_are_knows_no_likelihood_where_the_number_knows_none(store: Store) -> None:

@@ -21,7 +21,8 @@ TWO_SIDED = 1.96  # standard errors to either side of a 95 % interval
 ACTIVE = ("Latent dimensions in use: whose posterior mean varies by more than 0.01 (in variance) from one observation "
           "to the next; where each observation has a prior of its own, whose KL exceeds 0.01 nats.")
 PERPLEXITY = ("exp(−log p(x) / tokens): among how many equally likely words the model chooses each next one. The "
-              "end of a sentence counts as a word. Of a model with a code it is from the ELBO, and so at least the true one.")
+              "end of a sentence counts as a word. Of a model with a code it is from the ELBO, and so at least the "
+              "true one.")
 MAX_EXPONENT = 700.0  # beyond it exp() is no double
 
 

@@ -75,7 +75,7 @@ def test_what_was_measured_is_told_with_what_kind_it_is(store: Store) -> None:
     assert {"−33.2 nats", "−30.5 nats", "−20.0 nats"} <= set(metrics(at))
     assert [metric.value for metric in at.metric if metric.delta == "7 passes"] == ["2 ms"] * 3
     table = at.dataframe[0].value
-    assert table["Which"].tolist() == ["exact", "log Z estimated", "bound, K = 500"]
+    assert table["Which"].tolist() == ["exact", "log Z estimated", "estimate, K = 500"]
     assert table["log p(x)"].tolist() == [-20.0, -30.5, -33.25]
     assert not any("Nats compare only" in info.value for info in at.info)
 

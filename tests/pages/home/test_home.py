@@ -89,8 +89,11 @@ def test_the_gallery_is_grouped_by_what_is_asked(monkeypatch: pytest.MonkeyPatch
     assert priors["vae-vamp"].large and priors["pixelcnn"].large
     assert not priors["ica"].large, "a density of grey pixels is no probability of black and white ones"
     figures = {card.figure.label for cards in found.values() for card in cards.values() if card.figure}
-    assert figures == {"Reconstruction error", "Dimensions in use", "Test log p(x), nats", "Right class across",
-                       "Likeness of futures"}
+    assert figures == {"Reconstruction error", "Dimensions in use", "Test log p(x), nats", "Test log p(x|u), nats",
+                       "Right class across", "Likeness of futures"}
+    conditional = priors["vae-conditional"]
+    assert conditional.figure and conditional.figure.label == "Test log p(x|u), nats"
+    assert not conditional.large, "what is known of x given its label is no log p(x)"
 
 
 def test_the_number_of_several_modalities_is_the_mean_over_directions(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,5 +216,5 @@ def test_every_shipped_checkpoint_says_what_it_is_for() -> None:
     from scripts.recipes import RECIPES
 
     assert {recipe.name for recipe in RECIPES} <= set(PURPOSES), "add a sentence to pages/home/purposes.py"
-    assert all(says.endswith(".") for says in PURPOSES.values())
+    assert all(PURPOSES[recipe.name] == recipe.why for recipe in RECIPES), "said in two places, and alike"
     assert demo.words(home()).count(PURPOSES["pca"]) == 1

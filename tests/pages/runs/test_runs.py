@@ -97,7 +97,7 @@ def test_unlike_numbers_are_marked_with_the_reason() -> None:
     said, help, mark = cell(at, "vectors", "elbo")
     assert mark == "≠" and "data sets" in help and said
     assert len(cell(at, "vae", "elbo")) != 3, "most are of digits"
-    assert "marked ≠" in next(column["help"] for column in shown(at)["columns"] if column["key"] == "elbo")
+    assert "Marked ≠" in next(column["help"] for column in shown(at)["columns"] if column["key"] == "elbo")
 
 
 def test_a_view_is_kept_and_opened_by_its_link(root: Path) -> None:
