@@ -22,6 +22,7 @@ from vaecore.evaluate.kept import results
 from vaecore.evaluate.parts.likelihood import Likelihood
 from vaecore.library import record
 from vaecore.library.fields import NUMBERS
+from vaecore.library.headline import headline
 from vaecore.literature import Beside, beside
 from vaecore.store import Run, Store
 from vaecore.tables import Column, Table
@@ -126,7 +127,7 @@ def table() -> Table:
         alike = now is not None and then is not None and now.key == then.key
         rows.append({
             "name": run.path.name, "why": recipe.why, "minutes": minutes,
-            "what": NUMBERS[now.key].title if now else "",
+            "what": NUMBERS[now.key].title.replace("(x)", "(x|u)" if headline(run).given else "(x)") if now else "",
             "before": then.said() if alike and then else "",
             "now": now.said() if now else "", "setting": now.setting if now else "",
             "published": f"{near.published.said()}, {near.published.model} ({near.published.source})" if near else "",
