@@ -49,6 +49,9 @@ STILL = f"""() => {{
   window.seen = now;
   return window.stood > 1;
 }}"""
+UNREAD = """() => [...document.querySelectorAll("button:disabled")].filter(each => each.textContent.trim() &&
+  getComputedStyle(each.querySelector("p") ?? each).color ===
+  getComputedStyle(document.querySelector(".stApp")).backgroundColor).map(each => each.textContent)"""
 ALIKE = f"wanted => (now => wanted.every(each => now.includes(each)))(({SEEN})())"
 
 
@@ -112,6 +115,7 @@ def test_pages_paint(visitor: Visitor) -> None:
             page.set_viewport_size({"width": width, "height": height})
             expect(app).to_have_css("color-scheme", scheme)
             visitor.settle()
+            assert page.evaluate(UNREAD) == [], "what a button that is off would do can be read"
             overflow = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
             assert overflow <= 0, f"{heading} scrolls sideways at {width}"
             if scheme == "dark" and path:  # all else is as it was in the light
