@@ -132,7 +132,7 @@ RECIPES: tuple[Recipe, ...] = (
     Recipe("jive", "jive-omics", "Joint and individual variation of three blocks, each linear.", 1),
     # English sentences: one network and one budget for the language model, the VAE that collapses, and its remedies.
     Recipe("sentences-lm", "language-model-sentences", "The language model that their VAEs are measured against.", 6,
-           TEXTS),
+           TEXTS, beside="LSTM language model"),
     Recipe("sentences-plain", "sentence-vae-plain", "Without a remedy the code is not used.", 13, TEXTS),
     Recipe("sentences-cyclical", "sentence-vae-cyclical", "Beta rises four times.", 13, TEXTS,
            beside="VAE, cyclical annealing"),
