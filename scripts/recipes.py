@@ -128,7 +128,7 @@ RECIPES: tuple[Recipe, ...] = (
            (FULL, *PICTURES, "training.epochs=30")),
     Recipe("mvae-speech", "mvae-speech", "Of two rich modalities a product of experts shares little.", 3, PICTURES),
     Recipe("mmvae-speech", "mmvae-speech", "A digit is spoken, a recording is drawn.", 4, PICTURES),
-    Recipe("mvae-views", "mvae-views", "Six views of a digit: 63 ways to give some.", 2),
+    Recipe("mvae-views", "mvae-views", "Six views of a digit: 62 ways to give some and draw the rest.", 2),
     Recipe("jive", "jive-omics", "Joint and individual variation of three blocks, each linear.", 1),
     # English sentences: one network and one budget for the language model, the VAE that collapses, and its remedies.
     Recipe("sentences-lm", "language-model-sentences", "The language model that their VAEs are measured against.", 6,

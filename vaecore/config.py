@@ -70,8 +70,8 @@ class Training(Strict):
     device: Literal["auto", "cuda", "mps", "cpu"] = option("auto", "Where to train; auto takes the GPU if there is "
                                                            "one.", advanced=True)
     precision: Literal["auto", "float32", "bfloat16"] = option(
-        "auto", "Number format of the networks; auto is bfloat16 on CUDA and float32 elsewhere, where bfloat16 is "
-        "slower. Likelihoods and KL are always float32.", advanced=True)
+        "auto", "Number format of the networks; auto is bfloat16 on CUDA cards that have it, else float32, where the "
+        "other is slower. Likelihoods and KL are always float32.", advanced=True)
     graphs: bool = option(False, "Capture a step once as a CUDA graph and replay it: small models then do not wait for "
                           "the CPU. What cannot be captured is trained as always, and the log says why.",
                           title="CUDA graphs", advanced=True)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import Parameter, Signature
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -145,6 +146,14 @@ class ConfigError(ValueError):
     def __init__(self, problems: Iterable[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+    def moved(self, field: str, there: str) -> ConfigError:
+        """The same of a configuration in which `field` stands `there`."""
+        def placed(name: str) -> str:
+            return re.sub(rf"^{re.escape(field)}(?=[.=]|$)", there, name)
+
+        return ConfigError(replace(each, field=placed(each.field), ways=tuple(
+            tuple(map(placed, way)) for way in each.ways)) for each in self.problems)
 
 
 def problem(field: str, value: Any, message: str, remedy: str, *ways: str | Way) -> ConfigError:

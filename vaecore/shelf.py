@@ -19,7 +19,6 @@ from pathlib import Path, PurePosixPath
 from vaecore import permission
 from vaecore.data.own.file import MAX_FILE_BYTES, digest_of_all
 from vaecore.data.own.pictures.folder import MAX_DEPTH
-from vaecore.data.own.words import shown
 from vaecore.files import (
     DELETED,
     BrokenFile,
@@ -34,6 +33,7 @@ from vaecore.files import (
 from vaecore.schema import ConfigError, problem
 from vaecore.store import Store, StoreError
 from vaecore.untrusted import Untrusted, Word
+from vaecore.words import shown
 
 MAX_FILES, MAX_TOTAL_BYTES = 20_000, 2**29  # of one upload
 MOST_BYTES = 20 * 2**30  # of all that were uploaded

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vaecore.explore import VideoCheckpoint
     from vaecore.explore.along import Moment
 
-LAST = "last weights"
+LAST = "kept weights"
 
 
 @st.fragment

@@ -35,7 +35,7 @@ PURPOSES: dict[str, str] = {  # by name, for all of `scripts/recipes.py`
     "dmvae-styled": "Two pictures of one class: what they share, what each has alone.",
     "mvae-speech": "Of two rich modalities a product of experts shares little.",
     "mmvae-speech": "A digit is spoken, a recording is drawn.",
-    "mvae-views": "Six views of a digit: 63 ways to give some.",
+    "mvae-views": "Six views of a digit: 62 ways to give some and draw the rest.",
     "jive": "Joint and individual variation of three blocks, each linear.",
     "sentences-lm": "The language model that their VAEs are measured against.",
     "sentences-plain": "Without a remedy the code is not used.",

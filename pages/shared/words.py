@@ -6,7 +6,7 @@ import re
 from typing import Literal
 
 from vaecore.comparison.durations import duration, span
-from vaecore.data.own.words import counted
+from vaecore.words import counted
 
 __all__ = ["counted", "duration", "escaped", "span"]
 Colour = Literal["red", "orange", "blue", "green", "violet", "gray"]  # of Streamlit's badges

@@ -106,7 +106,7 @@ def test_the_slider_and_the_wipe(rows: Rows, store: Path) -> None:
     """By keys alone; what is drawn is what the server would draw, and not a message is sent."""
     page = rows.open().page
     np.testing.assert_array_equal(rows.pictures(0), drawn(store, "noise", None))
-    assert "last weights" in rows.told(0)
+    assert "kept weights" in rows.told(0)
     before = rows.sent
     slider = page.get_by_role("slider", name="Step of the weights")
     slider.focus()
@@ -116,7 +116,7 @@ def test_the_slider_and_the_wipe(rows: Rows, store: Path) -> None:
     page.keyboard.press("ArrowLeft")
     np.testing.assert_array_equal(rows.pictures(0), drawn(store, "noise", 10))
     np.testing.assert_array_equal(rows.pictures(1), drawn(store, "noise", None))  # it kept none
-    assert "step 10" in rows.told(0) and "last weights" in rows.told(1)
+    assert "step 10" in rows.told(0) and "kept weights" in rows.told(1)
     page.keyboard.press(" ")
     page.locator(".rows[data-step='last']").wait_for()  # it plays, and comes round
     page.locator(".rows[data-step='10']").wait_for()

@@ -123,8 +123,8 @@ def test_the_bad_are_stopped_in_words_and_the_best_is_not(store: Store) -> None:
     tending._end_the_bad(standing(store, "s"), said.append)
     now = standing(store, "s")
     assert [row.state for row in now.rows] == ["queued", "queued", "queued", "early", "early"]
-    assert now.rows[3].trials[0].early == ("Stopped early by the sweep s: at epoch 1 it is below the median of 4 other "
-                                           "points.")
+    assert now.rows[3].trials[0].early == ("Stopped early by the sweep s: at epoch 1 it is worse than the median of 4 "
+                                           "other points.")
     assert lab.status(now.rows[3].trials[1].run.path).detail.startswith("Stopped early by the sweep s: at epoch 1")
     assert [line[:18] for line in said] == ["point 4 is stopped", "point 5 is stopped"]
     assert now.rows[3].ended and not now.done and now.counts == {"finished": 1, "queued": 5, "early": 4}

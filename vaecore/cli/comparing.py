@@ -35,7 +35,8 @@ def compare(references: Annotated[list[str], typer.Argument(metavar="RUN...", he
             seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="Of the noise, and of which test data are "
                                               "taken: 0 takes the first.")] = 0,
             step: Annotated[int | None, typer.Option(min=0, help="Draw with the weights that each run kept nearest to "
-                                                     "this step, and not after it; else with its last.")] = None,
+                                                     "this step, and not after it; else with those it "
+                                                     "keeps in the end.")] = None,
             html: Annotated[Path | None, typer.Option("--html", callback=writable,
                                                       help="The whole comparison as one self-contained page: no "
                                                       "server, no network.")] = None,

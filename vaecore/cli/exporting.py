@@ -32,7 +32,7 @@ app = typer.Typer()
 @app.command()
 def export(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="A run's id, or a name in the gallery; of "
-                                              "--zip, several.")],
+                                              "--zip and --tensorboard, several.")],
     zip: Annotated[bool, typer.Option("--zip", help="The whole run, or several, for another laboratory: `vaecore "
                                       "import` takes them in.")] = False,
     codes: Annotated[bool, typer.Option("--codes", help="The codes of a split: a .csv, .npz or .parquet with row "
@@ -93,7 +93,8 @@ def export(
         if name not in READS[what]:
             raise problem(f"--{name}", value, f"--{what} does not read it.", "Leave it out.")
     if len(runs) > 1 and what not in ("zip", "tensorboard"):
-        raise problem("export", " ".join(runs), f"--{what} is of one run.", "Give one, or ask for --zip.")
+        raise problem("export", " ".join(runs), f"--{what} is of one run.",
+                      "Give one, or ask for --zip or --tensorboard.")
     found = [store_at(store).find(run) for run in runs]
     if tensorboard is not None:
         if output is not None:

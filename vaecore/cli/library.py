@@ -11,8 +11,8 @@ import typer
 
 from vaecore import lab
 from vaecore.cli.printing import WRONG, Head, JsonOption, RunArgument, StoreOption, err, lines, out, say, store_at
-from vaecore.data.own.words import counted
 from vaecore.store import Run, Store, StoreError
+from vaecore.words import counted
 
 if TYPE_CHECKING:
     from vaecore.library.marks import Done
@@ -232,7 +232,7 @@ def _meant(store: Store, names: Sequence[str] | None, where: str) -> list[Run]:
 
         found += [each.run for each in Query.parse(where).of(records(store)) if each.run not in found]
         if not found:
-            raise StoreError(f"No run is found by '{where[:80]}'. `vaecore runs` with the same query lists them.")
+            raise StoreError(f"No run is found by '{where[:80]}'. `vaecore runs` lists what there is.")
     if not found:
         raise StoreError("No run is named. Give ids of runs, or --where QUERY.")
     return list(dict.fromkeys(found))

@@ -160,7 +160,7 @@ def traverse(run: RunArgument, output: PictureOption,
              span: Annotated[float, typer.Option(min=0.1, max=10, help="How far to go, in prior sigmas.")] = 3.0,
              dimensions: Annotated[int, typer.Option(min=1, help="Rows, the most informative first.")] = 16,
              example: Annotated[int | None, typer.Option(min=0, help="Start from this test image; else from the "
-                                                         "prior's mean.")] = None,
+                                                         "prior's mean, or the mean code without a prior.")] = None,
              label: Annotated[str | None, typer.Option(help="Start from the mean of this label's prior, by its name, "
                                                        "where it is conditional.")] = None,
              among: Annotated[str, typer.Option("--range", metavar="|".join(RANGES),

@@ -76,7 +76,8 @@ def interpolate(run: RunArgument,
 @app.command()
 def directions(run: RunArgument,
                example: Annotated[int | None, typer.Option("--at", min=0, help="Local directions at the code of this "
-                                                           "test image; else at the middle of the codes.")] = None,
+                                                           "test image; else at the prior's mean, or the mean "
+                                                           "code without a prior.")] = None,
                count: Annotated[int, typer.Option(min=1, max=512, help="Local directions, the strongest first.")] = 6,
                a: Annotated[str | None, typer.Option("--a", metavar="CLASS|ROWS", help="Instead the direction towards "
                                                      "the mean code of this class, by its name, or of these test "

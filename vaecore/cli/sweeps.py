@@ -13,6 +13,7 @@ from vaecore.cli import placing
 from vaecore.cli.printing import JsonOption, SetOption, StoreOption, err, out, say, store_at
 from vaecore.cli.printing import table as printed
 from vaecore.lab.where import Here, in_words
+from vaecore.words import counted
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
@@ -46,7 +47,8 @@ def start(
                                           "early.")] = "none",
     grace: Annotated[float | None, typer.Option(help="Share of training before the median rule judges.")] = None,
     factor: Annotated[int | None, typer.Option(help="Of halving: one of so many goes on at each rung.")] = None,
-    at_once: Annotated[int, typer.Option(help="Trainings in the queue at the same time; 0: all.")] = 0,
+    at_once: Annotated[int, typer.Option(help="Trainings in the queue at the same time; 0: all, of a "
+                                        "search one point.")] = 0,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would train and how long; start nothing.")
                        ] = False,
     store: StoreOption = None,
@@ -202,7 +204,8 @@ def _told(ready: Plan, store: Store, as_json: bool) -> dict[str, Any]:
     least, most = ready.seconds(measured)
     seconds = duration(least) if duration(least) == duration(most) else f"{duration(least)} to {duration(most)}"
     if not as_json:
-        out.print(f"{ready.count} points x {ready.sweep.seeds} seeds = {ready.trainings} trainings, about {seconds} "
+        out.print(f"{counted(ready.count, 'point')} x {counted(ready.sweep.seeds, 'seed')} = "
+                  f"{counted(ready.trainings, 'training')}, about {seconds} "
                   "one after another.", highlight=False)
     return {"sweep": ready.sweep.name, "points": ready.count, "seeds": ready.sweep.seeds,
             "trainings": ready.trainings, "seconds": round(least, 1), "seconds_at_most": round(most, 1),

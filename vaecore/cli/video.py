@@ -11,6 +11,7 @@ from rich.progress import Progress
 
 from vaecore.cli.printing import JsonOption, RunArgument, StoreOption, err, say, shown, store_at, writable
 from vaecore.schema import problem
+from vaecore.words import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -222,16 +223,16 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     from vaecore.explore.clips.checkpoint import METRICS
 
     many = facts["futures"] > 1
-    lines = [f"{facts['run']}: {facts['context']} frames given, {facts['horizon']} predicted, {facts['futures']} "
-             f"future{'s' if many else ''}, seed {facts['seed']}"]
+    lines = [f"{facts['run']}: {counted(facts['context'], 'frame')} given, {facts['horizon']} predicted, "
+             f"{counted(facts['futures'], 'future')}, seed {facts['seed']}"]
     for metric, score in facts["scores"].items():
         title, unit, _ = METRICS[metric]
         best, mean = (score[name] for name in ("best_by_frame", "mean_by_frame"))
         best_mean, mean_mean = sum(best) / len(best), sum(mean) / len(mean)
         told = f"best {shown(best_mean)} (future {score['best']}), mean {shown(mean_mean)}" if many else \
             shown(mean_mean)
-        lines.append(f"{title}: {told} {unit}".rstrip() + f", over {len(best)} frames that are known; copying the last "
-                     f"frame given {shown(sum(score['copied_by_frame']) / len(best))} {unit}".rstrip())
+        lines.append(f"{title}: {told} {unit}".rstrip() + f", over {counted(len(best), 'frame')} of known truth; "
+                     f"copying the last frame given {shown(sum(score['copied_by_frame']) / len(best))} {unit}".rstrip())
     if not facts["scores"]:
         lines.append("no true frame is known, so there are no scores")
     if facts["diversity"] is not None:

@@ -92,7 +92,7 @@ class _ConvolutionalConfig(FrameNetworkConfig):
         if min(height, width) != SMALLEST * 2**stages or not whole or not stages:
             raise problem("model.network.kind", kind, f"frames of {height} x {width} pixels do not halve to "
                           + (f"{SMALLEST} x {SMALLEST}." if height == width else f"a shorter side of {SMALLEST}."),
-                          "Use data.size=16, 32, 64 or 128"
+                          "Use mlp, or frames of 16, 32 or 64 pixels (data.size)"
                           + ("." if height == width else ", and a width that halves as often."),
                           "model.network.kind=mlp", "data.size=32")
         return [frame[0], *(self.channels * 2 ** min(stage, 3) for stage in range(stages))]

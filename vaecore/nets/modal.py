@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated
 
 import torch
@@ -32,7 +33,7 @@ from vaecore.probability.likelihoods import (
     LikelihoodConfig,
     Observation,
 )
-from vaecore.schema import Strict, option, problem
+from vaecore.schema import ConfigError, Strict, option, problem
 
 LIKELIHOODS: list[type[LikelihoodConfig]] = [BernoulliConfig, GaussianFixedConfig, GaussianLearnedConfig,
                                              GaussianOptimalConfig, GaussianPerPixelConfig, DiscretisedLogisticConfig,
@@ -81,25 +82,38 @@ class ModalNetworks(Strict):
 
     def of(self, modality: Modality) -> NetworkConfig | TextNetworkConfig:
         """The one that reads and writes a modality."""
-        return modality.pick(NETWORKS)(self)
+        network: NetworkConfig | TextNetworkConfig = getattr(self, modality.pick(NETWORKS))
+        return network
 
     def encoder(self, modality: Modality, size: int) -> nn.Module:
-        """(B, *shape) -> (B, size)."""
-        return self.of(modality).encoder(modality, size)
+        """(B, *shape) -> (B, size); raises `ConfigError` where the network does not fit."""
+        with _here(modality):
+            return self.of(modality).encoder(modality, size)
 
     def decoder(self, modality: Modality, size: int, likelihood: LikelihoodConfig | None) -> Decoder:
-        """(B, size) -> p(x|z); `likelihood` is None for texts, which have none to choose."""
+        """(B, size) -> p(x|z); `likelihood` is None for texts, which have none to choose.
+
+        Raises `ConfigError` where the network does not fit.
+        """
         network = self.of(modality)
         if isinstance(network, TextNetworkConfig):
             return _WritingDecoder(network, modality, size)
         assert likelihood is not None
         built = likelihood.build()
-        return _ObservingDecoder(network.decoder(modality, size, built.channels), built)
+        with _here(modality):
+            return _ObservingDecoder(network.decoder(modality, size, built.channels), built)
 
 
-NETWORKS: dict[type[Modality], Callable[[ModalNetworks], NetworkConfig | TextNetworkConfig]] = {
-    Image: lambda networks: networks.image, Vector: lambda networks: networks.vector,
-    Label: lambda networks: networks.vector, Text: lambda networks: networks.text}
+NETWORKS: dict[type[Modality], str] = {Image: "image", Vector: "vector", Label: "vector", Text: "text"}  # whose field
+
+
+@contextmanager
+def _here(modality: Modality) -> Iterator[None]:
+    """What is refused of the network of one modality is refused where that stands among those of several."""
+    try:
+        yield
+    except ConfigError as error:
+        raise error.moved("model.network", f"model.networks.{modality.pick(NETWORKS)}") from None
 
 
 class Decoder(nn.Module):

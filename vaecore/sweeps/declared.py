@@ -200,8 +200,8 @@ class Sweep(Strict):
                             "evaluation finds.", max_length=80)
     stopping: Stopping = option(NoStopping(), "When a training that does badly is ended before its time.",
                                 title="Stopping early")
-    at_once: int = option(0, "How many of its trainings may wait and train at the same time; 0 queues all of a grid, "
-                          "and one point of a search.", unit="trainings", ge=0, le=MAX_RUNS, advanced=True)
+    at_once: int = option(0, "How many of its trainings may wait and train at the same time; 0 queues all, "
+                          "of a search one point.", unit="trainings", ge=0, le=MAX_RUNS, advanced=True)
     made: str = option("", "When it was started, as 2026-11-29 19:30.", max_length=40)
 
     @field_validator("axes")

@@ -15,6 +15,7 @@ from statistics import fmean, median
 
 from vaecore.sweeps.declared import Halving, Median, NoStopping
 from vaecore.sweeps.objective import Curve
+from vaecore.words import are, counted
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def _below_median(rule: Median, number: int, courses: Mapping[int, Course]) -> s
     if len(pairs) < rule.at_least:
         return ""
     if median(mine - theirs for mine, theirs in pairs) < 0:
-        return f"at epoch {epoch:g} it is below the median of {len(pairs)} other points"
+        return f"at epoch {epoch:g} it is worse than the median of {counted(len(pairs), 'other point')}"
     return ""
 
 
@@ -84,8 +85,8 @@ def _not_through(rule: Halving, number: int, courses: Mapping[int, Course]) -> s
             if among >= rule.factor:
                 better = sum(theirs > mine for mine, theirs in pairs)
                 if better >= max(1, among // rule.factor):
-                    return (f"at epoch {epoch:g} {better} of {among - 1} other points are better, and one in "
-                            f"{rule.factor} goes on")
+                    return (f"at epoch {epoch:g} {better} of {counted(among - 1, 'other point')} {are(better)} better, "
+                            f"and one in {rule.factor} goes on")
         rung *= rule.factor
     return ""
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
-from vaecore.config import RunConfig
+from vaecore.config import RunConfig, changed
 from vaecore.data import Dataset, ImageConfig
 from vaecore.data.rows import free_memory
 from vaecore.modalities import Label, Modality, Vector
@@ -25,7 +25,7 @@ from vaecore.probability.likelihoods import DiscretisedLogisticConfig
 from vaecore.probability.priors import FittedConfig, PriorConfig
 from vaecore.schedules.inference import Aggressive
 from vaecore.schedules.kl_cost import FreeBits, MaskedFreeBits, Plain
-from vaecore.schema import named, problem
+from vaecore.schema import ConfigError, named, problem
 from vaecore.store import MAX_WEIGHTS_BYTES
 from vaecore.training import device as devices
 
@@ -225,14 +225,27 @@ class Fit:
     per_epoch: int
 
 
+def _known(config: RunConfig, way: Iterable[str]) -> bool:
+    """Whether a configuration has the fields that these settings name, and takes the values."""
+    try:
+        changed(config, way)
+    except ConfigError:
+        return False
+    return True
+
+
 def fit(config: RunConfig, dataset: Dataset) -> Fit:
     """Whether model, training, data and this machine go together, found without memory for the weights.
 
     Raises `ConfigError` where they do not.
     """
     devices.choose(config.training)
-    with torch.device("meta"):  # shapes only: however large it is, it can be counted
-        model = build(config, dataset)
+    try:
+        with torch.device("meta"):  # shapes only: however large it is, it can be counted
+            model = build(config, dataset)
+    except ConfigError as error:  # of the ways out, those that this data set and this family have
+        raise ConfigError(replace(each, ways=tuple(way for way in each.ways if _known(config, way)))
+                          for each in error.problems) from None
     per_epoch = max(1, dataset.size("train") // config.training.batch_size)  # a closed form reads no batches
     learned = any(True for _ in model.parameters())
     return Fit(model.parameter_count, per_epoch * config.training.epochs if learned else 0, per_epoch)

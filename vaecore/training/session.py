@@ -49,6 +49,7 @@ from vaecore.training.ranks.group import Ranks
 from vaecore.training.ranks.step import SharedFeed
 from vaecore.training.snapshots import snapshot
 from vaecore.training.validation import Evaluation, evaluate
+from vaecore.words import counted
 
 FLUSH_SECONDS = 0.5  # how long steps may wait on the device before they are written
 CHECKPOINT_SECONDS = 60.0  # between evaluations
@@ -342,8 +343,8 @@ class Session:
         self._summarise({"validation": self.last.as_dict()})
         name = "ELBO" if self.last.kl else "log p(x)" if self.config.model.exact else "log p(x|z)"
         weighed = "" if self.last.bound is None else f" importance-weighted bound {self.last.bound:.2f} nats,"
-        print(f"step {self.step}: validation {name} {self.last.elbo:.2f} nats,{weighed} {self.last.active} active "
-              "dimensions", flush=True)
+        print(f"step {self.step}: validation {name} {self.last.elbo:.2f} nats,{weighed} "
+              f"{counted(self.last.active, 'active dimension')}", flush=True)
 
     def _checkpoint(self) -> None:
         if self.course.pending:

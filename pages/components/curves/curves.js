@@ -51,7 +51,7 @@ class Curves {
       const label = make("label", "field", bar, title);
       label.title = help;
       const one = make("select", "", label);
-      one.setAttribute("aria-label", `What lies on ${title}`);
+      one.setAttribute("aria-label", title === "y" ? "What the vertical axes span" : `What lies on ${title}`);
       for (const [value, [words, , more]] of Object.entries(options)) {
         Object.assign(make("option", "", one, words), { value, title: more ?? "" });
       }

@@ -14,11 +14,11 @@ const PACE = 220; // ms a step while it plays
 const LARGE = 96; // px of a picture, at most
 const GAP = 2; // px between two
 const TITLES = {
-  given: ["Test data", "Fixed observations of the test set, which the training never sees"],
+  given: ["Test data", "Fixed observations of the test set"],
   reconstructions: ["Reconstructions", "The same observations, encoded and decoded again at the mean of the posterior"],
-  samples: ["Samples", "Drawn from the prior with the same noise at every step"],
-  traversal: ["Walk along", "One number of the code is moved by 2.5 standard deviations to both sides, around the code "
-    + "of the first observation: the number that varies most"],
+  samples: ["Samples", "Drawn from the model, with the same noise at every step"],
+  traversal: ["Walk along", "One number of the code, among those that vary most, goes 2.5 standard deviations to "
+    + "either side of its mean; the others are those of the first observation"],
   interpolation: ["Interpolation", "Codes on the straight line from the first observation's to the second's, decoded"],
   future: ["Future", "Frames that are given, then those that the model draws, with the same noise at every step"],
 };
@@ -217,7 +217,7 @@ class Film {
     if (!row.bitmap) return;
     const { canvas } = place;
     canvas.setAttribute("role", "img");
-    canvas.setAttribute("aria-label", `${place.told.textContent}: ${row.count} pictures`);
+    canvas.setAttribute("aria-label", `${place.told.textContent}: ${row.count} picture${row.count === 1 ? "" : "s"}`);
     const scale = Math.max(1, Math.floor(LARGE / row.width));
     const [wide, tall] = [scale * row.width, scale * row.height];
     const across = row.count * (wide + GAP) - GAP;

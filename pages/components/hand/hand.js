@@ -218,7 +218,8 @@ export class Hand {
       value => this.warm(value));
     }
     const walk = make("div", "group", bar);
-    this.player = button(walk, "Walk", "An endless, smooth walk through the prior, the same for the same seed. The "
+    this.player = button(walk, "Walk", `An endless, smooth walk through ${this.told.prior
+      ? "the prior" : "codes as the data have them"}, the same for the same seed. The `
       + "space bar starts and stops it; locked dimensions stay.", () => this.play(!this.walking));
     this.player.classList.add("player");
     this.player.setAttribute("aria-pressed", "false");

@@ -345,8 +345,8 @@ class HeatMap {
     const top = last.reduce((best, value, i) => (value > last[best] || Number.isNaN(last[best]) ? i : best), 0);
     const most = Number.isNaN(last[top]) ? "none is finite"
       : `dimension ${dimensions[top]} has the most, ${nats(last[top])} nats`;
-    return `${label}: KL of ${r} latent dimensions from step ${GROUPED.format(steps[0])} to `
-      + `${GROUPED.format(steps.at(-1))}. At the last evaluation ${above} are above ${KNEE} nats; ${most}.`;
+    return `${label}: KL of ${r} latent dimension${r === 1 ? "" : "s"} from step ${GROUPED.format(steps[0])} to `
+      + `${GROUPED.format(steps.at(-1))}. At the last evaluation ${above} of ${r} above ${KNEE} nats; ${most}.`;
   }
 
   destroy() {

@@ -120,7 +120,7 @@ export class Pad {
     this.hint.hidden = !blank;
     for (const button of [this.undo, this.clear]) button.setAttribute("aria-disabled", blank);
     this.root.dataset.strokes = strokes.length;
-    canvas.setAttribute("aria-label", blank ? `${this.name}: blank` : `${this.name}: ${strokes.length} strokes`);
+    canvas.setAttribute("aria-label", blank ? `${this.name}: blank` : `${this.name}: ${strokes.length} stroke${strokes.length === 1 ? "" : "s"}`);
     const pixels = Math.round(this.sheet.clientWidth * sizes(this.sheet).density);
     if (pixels === 0) return;
     const unit = pixels / this.wide; // of the longer side, so that a circle stays one

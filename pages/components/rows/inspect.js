@@ -124,7 +124,7 @@ export class Inspector {
         side.column ?? "");
       const steps = found?.kept ? this.rows.steps : [];
       options(selects.step, [["", "step of the slider"], ...steps.map(step => [step, `step ${step}`]),
-        [LAST, "last weights"]], side.step ?? "");
+        [LAST, "kept weights"]], side.step ?? "");
       selects.step.hidden = steps.length === 0;
     }
   }

@@ -70,7 +70,7 @@ class Rows {
     this.steps = steps;
     this.slider.max = steps.length;
     this.along.hidden = steps.length === 0;
-    setText(this.note, steps.length ? "" : "None of these runs kept weights along its training: all show their last.");
+    setText(this.note, steps.length ? "" : "None of these runs kept weights along its training: all show those that they keep.");
     this.body.replaceChildren();
     this.lines = tables.flatMap(table => this.table(table));
     this.recall();
@@ -241,7 +241,7 @@ class Rows {
     const words = strip?.words ?? [];
     const waits = !strip && !line.fault && !(line.kept && line.whole);
     line.row.classList.toggle("waits", waits);
-    const last = this.steps.length && !line.original ? "last weights" : "";
+    const last = this.steps.length && !line.original ? "kept weights" : "";
     const missing = line.fault || (waits ? "…" : "nothing kept so early");
     const at = !strip ? missing : strip.step === null ? last : `step ${strip.step}`;
     setText(line.told, [at, line.note, strip?.note].filter(Boolean).join(" · "));
@@ -276,7 +276,7 @@ class Rows {
   // -- steps
 
   wordsOf(place) {
-    return place >= this.steps.length ? "last weights" : `step ${this.steps[place].toLocaleString("en")}`;
+    return place >= this.steps.length ? "kept weights" : `step ${this.steps[place].toLocaleString("en")}`;
   }
 
   goTo(place) {

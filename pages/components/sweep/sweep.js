@@ -252,7 +252,8 @@ class Sweep {
     this.clear.disabled = !filtered;
     const lead = points[this.hot] ?? points[ranked[0]];
     const which = this.hot >= 0 ? "Point" : filtered ? "The best of them: point" : "The best: point";
-    const shown = filtered ? `${ranked.length} of ${points.length} points. ` : `${points.length} points. `;
+    const count = `${points.length} point${points.length === 1 ? "" : "s"}`;
+    const shown = filtered ? `${ranked.length} of ${count}. ` : `${count}. `;
     setText(this.said, shown + (lead ? `${which} ${lead.number}, ${inWords(axes, lead)}: ${lead.words}.` : ""));
     this.canvas.setAttribute("aria-label", `Parallel coordinates of ${axes.map(axis => axis.title).join(", ")} and `
       + `${title}. ${this.said.textContent} Arrow keys go from point to point; the table has all of them.`);

@@ -45,7 +45,7 @@ class Table {
     if (stamp !== this.stamp) this.ticked = new Set(ticked); // until then what is ticked here is newer than its echo
     this.stamp = stamp;
     this.ids = rows.filter(row => !row.members).map(row => row.id);
-    this.frame.setAttribute("aria-label", `${this.ids.length} ${noun}s. Arrow keys move, Space ticks, Enter opens.`);
+    this.frame.setAttribute("aria-label", `${this.ids.length} ${noun}${this.ids.length === 1 ? "" : "s"}. Arrow keys move, Space ticks, Enter opens.`);
     this.frame.setAttribute("aria-colcount", columns.length + 1);
     const names = columns.map(column => column.key).join();
     if (names !== this.names) this.frame.scrollLeft = 0;

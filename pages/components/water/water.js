@@ -246,7 +246,7 @@ class Water {
       context.fillStyle = text;
       context.fillRect(left - 4, y(this.plan.kl[i]) - 1.5, wide + 8, 3);
     });
-    this.below(context, width, height, "KL of each dimension in nats; the line is the optimum, ½ log λ / (β σ²)");
+    this.below(context, width, height, "KL of each dimension in nats; the line is the optimum, ½ log (λ / (β σ²))");
   }
 
   drawCourse(context, width, height) {

@@ -44,10 +44,10 @@ from vaecore.data.own.member_kinds import (
     who_has_what,
 )
 from vaecore.data.own.members import ENDINGS, LABELS, Member, bare_name, files, members
-from vaecore.data.own.words import counted
 from vaecore.data.text import VocabularyConfig
 from vaecore.modalities import MAX_MODALITIES, Modality
 from vaecore.schema import option
+from vaecore.words import counted
 
 MIN_SAMPLES = 10
 SPLIT_NAMES = ("split", "group", "names")  # what is no modality of pictures with a class

@@ -21,9 +21,9 @@ from vaecore.data.clips import FRAMES, count_windows, sources, tails, windows
 from vaecore.data.converted import Progress, told
 from vaecore.data.own.clip_file import ENDINGS, Clip, Fit, read_clips
 from vaecore.data.own.file import FILE_LIMIT, OwnFile, contents, digest_of, wrong
-from vaecore.data.own.words import counted
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
+from vaecore.words import counted
 
 MAX_FILES = 200
 MAX_FILES_BYTES = 2**29  # of all files

@@ -158,7 +158,7 @@ def _unknown(path: str) -> ConfigError:
     if among is not None:
         return problem("data.path", path, f"'{path}' is a single {among.observation}.", "Give the folder that it lies "
                        f"in, or what else holds several. {among.title}: {', '.join(among.alone)}.")
-    if path in DATASETS:
+    if path in DATASETS and path not in own():
         return problem("data.path", path, f"'{path}' {what}; a data set that is built in is called so.",
                        f"Train on that with --set data.name={path}; `vaecore data` lists them all.")
     return problem("data.path", path, f"'{path}' {what}.", remedy)

@@ -62,8 +62,8 @@ from vaecore.data.own.pictures.survey import (
 from vaecore.data.own.splitting import Rows
 from vaecore.data.own.tables.cells import ordered
 from vaecore.data.own.tables.contents import PLAIN
-from vaecore.data.own.words import are, counted, shown, some
 from vaecore.schema import ConfigError, option, problem
+from vaecore.words import are, counted, shown, some
 
 MIN_PICTURES = 3  # one for each split
 MOST_UNREADABLE = 0.25  # of the pictures; of more, something else is wrong

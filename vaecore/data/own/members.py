@@ -21,9 +21,9 @@ from vaecore.data.own.file import contents, lines, wrong
 from vaecore.data.own.tables import cells, reading
 from vaecore.data.own.tables.contents import Contents
 from vaecore.data.own.tables.features import features, identifies
-from vaecore.data.own.words import quoted, short
 from vaecore.modalities import MAX_MODALITIES
 from vaecore.schema import ConfigError, problem
+from vaecore.words import quoted, short
 
 LABELS = "labels"  # the member that has classes for evaluation
 MAX_MEMBERS = MAX_MODALITIES + 2  # with labels and mask

@@ -25,9 +25,9 @@ from vaecore.data.own.tables import cells, contents, reading
 from vaecore.data.own.tables.contents import Contents
 from vaecore.data.own.tables.features import FILL, Features, features
 from vaecore.data.own.tables.splits import SPLIT, by_column, by_group, says_splits
-from vaecore.data.own.words import counted, listed, quoted, short
 from vaecore.modalities import Modality
 from vaecore.schema import option, problem
+from vaecore.words import counted, listed, quoted, short
 
 MAX_GROUPS = 32  # columns of words by which codes are looked at
 

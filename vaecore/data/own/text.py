@@ -32,9 +32,9 @@ from vaecore.data.own.file import (
 from vaecore.data.own.splitting import MAX_HELD_OUT, by_seed
 from vaecore.data.own.tables.cells import class_name, missing, ordered
 from vaecore.data.own.tables.contents import PLAIN, delimiter
-from vaecore.data.own.words import counted
 from vaecore.data.text import TextConfig
 from vaecore.schema import option, problem
+from vaecore.words import counted
 
 MIN_SENTENCES = 30
 MAX_FILES = 20_000  # in sub-folders
@@ -66,7 +66,8 @@ class TextFile(OwnFile, TextConfig):
     path: str = option("", f"A UTF-8 text file on this machine, one sentence a line, {FILE_LIMIT} at most; or a .csv "
                        "or .tsv with a column of texts and one of labels; or a folder with a sub-folder of .txt files "
                        "a label.")
-    text: str = option("", "Column of a table that holds the texts; empty finds the one with most words.",
+    text: str = option("", "Column of a table that holds the texts; empty takes one called text, sentence, review "
+                       "or so, else the one with most words.",
                        advanced=True)
     label: str = option("", "Column of a table that holds the labels; empty finds it.", advanced=True)
     digest: str = digest_of("the file", "another text")
@@ -176,7 +177,7 @@ class TextFile(OwnFile, TextConfig):
         left_out = [f"column '{names[place][:40]}', which holds neither the texts nor the labels" for place in others
                     if place != label]
         if len(kept) < len(body):
-            left_out.append(f"{len(body) - len(kept):,} rows without a text")
+            left_out.append(f"{counted(len(body) - len(kept), 'row')} without a text")
         return _enough(Lines([" ".join(row[column].split()) for row in kept],
                              None if label < 0 else [_label(row[label]) for row in kept], tuple(left_out)), self.path)
 

@@ -85,8 +85,9 @@ class PredNet(VideoFamily):
         for side in sides:
             if side % 2 ** len(config.channels):
                 raise problem("model.channels", list(config.channels), f"{len(config.channels)} layers halve frames of "
-                              f"{side} pixels so often that an odd side is left.", "Use fewer layers, or a data.size "
-                              f"that {2 ** len(config.channels)} divides.",
+                              f"{side} pixels so often that an odd side is left.",
+                              ("Use fewer layers, or" if len(config.channels) > 1 else "Use")
+                              + f" a data.size that {2 ** len(config.channels)} divides.",
                               *([f"model.channels={list(config.channels[:-1])}"] if len(config.channels) > 1 else []),
                               "data.size=32")
         self.feeding, self.true_share = config.feeding, config.feeding.true_share(0)

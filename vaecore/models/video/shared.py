@@ -87,8 +87,8 @@ class VideoConfig(ModelConfig):
         if self.context >= frames:
             raise problem("model.context", self.context, f"{self.context} frames are given, and a clip has {frames}: "
                           "nothing is left to predict.",
-                          f"Use at most {frames - 1}, or a larger data.frames." if frames > 1 else
-                          "Use clips of at least 2 frames (data.frames).",
+                          f"Use at most {frames - 1}, or longer clips." if frames > 1 else
+                          "Use clips of at least 2 frames.",
                           *([f"model.context={frames - 1}"] if frames > 1 else []), "data.frames=12")
 
 

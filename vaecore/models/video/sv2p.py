@@ -59,8 +59,8 @@ class SV2P(VideoFamily):
         super().__init__(modalities, config)
         if any(side % SCALE for side in self.frame[1:]):
             raise problem("model.family", config.family, f"SV2P needs frames whose sides are multiples of {SCALE} "
-                          f"pixels, and these are {' x '.join(map(str, self.frame))}.", "Use data.size=16, 32 or 64.",
-                          "data.size=32")
+                          f"pixels, and these are {' x '.join(map(str, self.frame))}.",
+                          "Use sides of 16, 32 or 64 (data.size, and data.width of own clips).", "data.size=32")
         self.frames = modalities[self.modality].shape[0]
         self.size = (self.frame[1] // SCALE) * (self.frame[2] // SCALE)
         self.config = config

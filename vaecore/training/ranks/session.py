@@ -29,8 +29,8 @@ def lead(folder: Path, control: Control) -> Outcome:
     with Ranks.join(config.training) as ranks:
         if config.model.closed_form:
             ranks.say(None)
-            print(f"{config.model.title} is solved at once, by one process: the {ranks.size - 1} others have nothing "
-                  "to do", flush=True)
+            print(f"{config.model.title} is solved at once, by one process of {ranks.size}: the rest has nothing to "
+                  "do", flush=True)
             return train(folder, control)
         return train(folder, ranks.heeding(control), ranks)
 

@@ -21,9 +21,9 @@ from typing import IO, Any
 from vaecore.data import npz
 from vaecore.data.base import MAPPED_FROM, cache_folder
 from vaecore.data.own.file import digest_of_all, unreadable, wrong
-from vaecore.data.own.words import shown
 from vaecore.files import BrokenFile, read_json, write_json_atomic
 from vaecore.schema import ConfigError
+from vaecore.words import shown
 
 MAX_ENTRIES = 500_000  # of a folder with all in it, or of a zip
 MAX_DEPTH = 12  # folders in folders

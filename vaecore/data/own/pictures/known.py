@@ -11,8 +11,8 @@ from typing import Any
 from vaecore.data.own import splitting
 from vaecore.data.own.file import decoded, wrong
 from vaecore.data.own.tables.contents import delimiter
-from vaecore.data.own.words import counted, shown, some
 from vaecore.schema import problem
+from vaecore.words import counted, shown, some
 
 LABELS = frozenset({"label", "labels", "y", "class", "target", "targets", "category"})
 GROUPS = frozenset({"group", "groups", "patient", "subject", "donor", "animal_id", "person", "patient_id",

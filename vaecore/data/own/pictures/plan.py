@@ -38,8 +38,8 @@ from vaecore.data.own.pictures.survey import (
     Survey,
 )
 from vaecore.data.own.splitting import Rows
-from vaecore.data.own.words import are, counted
 from vaecore.schema import problem
+from vaecore.words import are, counted
 
 COMMON = 0.1  # of the pictures: the least share that makes their size the one of all
 
@@ -150,7 +150,7 @@ def _channels(wanted: Wanted, pile: Pile, survey: Survey, rows: Rows) -> tuple[C
             first = int(other[0])
             raise problem("data.channels", wanted.channels, f"{pile.name(first)} of '{wanted.path}' has "
                           f"{survey.of(CHANNELS)[first]:.0f} channels, which have no colour.",
-                          "Use channels=as they are.")
+                          "Use data.channels=as they are, where all have as many, or pictures of 1 or 3 channels.")
         return wanted.channels, _changed(survey, rows, wanted.channels)
     if len(other) or wanted.channels == "as they are":
         together = base + alpha
@@ -159,6 +159,7 @@ def _channels(wanted: Wanted, pile: Pile, survey: Survey, rows: Rows) -> tuple[C
             raise problem("data.channels", wanted.channels, f"{pile.name(first)} of '{wanted.path}' has "
                           f"{base[rows == first][0] + alpha[rows == first][0]:.0f} channels, but "
                           f"{pile.name(int(rows[0]))} {together[0]:.0f}.",
+                          "Give pictures with as many channels each." if len(other) else
                           "Use grey or colour, or give pictures of one kind.")
         return "as they are", []
     coloured = (survey.of(COLOURED, rows) > 0).any()

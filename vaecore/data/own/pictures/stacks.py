@@ -27,8 +27,8 @@ from vaecore.data.own.members import described
 from vaecore.data.own.pictures.decoding import Pixels, Unreadable, check_numbers
 from vaecore.data.own.pictures.folder import File, OnDisk
 from vaecore.data.own.pictures.known import GROUPS, LABELS, Known, text_of
-from vaecore.data.own.words import shown
 from vaecore.schema import ConfigError, problem
+from vaecore.words import shown
 
 MAX_CHANNELS = 16
 MAX_ARRAYS = 100  # in an .npz

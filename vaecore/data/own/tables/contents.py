@@ -26,8 +26,8 @@ from vaecore.data.base import MAX_COLUMNS
 from vaecore.data.converted import Progress, told
 from vaecore.data.own.file import MAX_FILE_BYTES, decoded, wrong
 from vaecore.data.own.tables import cells
-from vaecore.data.own.words import counted, short
 from vaecore.schema import ConfigError, problem
+from vaecore.words import counted, short
 
 MAX_ROWS, MAX_CELLS = 1_000_000, 20_000_000
 MIN_ROWS = 10

@@ -19,8 +19,8 @@ from vaecore.data.base import MAX_AXIS
 from vaecore.data.own.file import wrong
 from vaecore.data.own.tables import cells
 from vaecore.data.own.tables.contents import Contents
-from vaecore.data.own.words import listed, quoted, short
 from vaecore.schema import ConfigError
+from vaecore.words import listed, quoted, short
 
 MAX_LEVELS = 50  # of a column of words; one of more is text
 IDENTIFIER = re.compile(r"(?:.*[ _.-])?(?:id|ids|index|idx|uuid)|row|row name|name of row|unnamed: 0|"

@@ -19,8 +19,8 @@ from vaecore.data.own.file import wrong
 from vaecore.data.own.tables import cells
 from vaecore.data.own.tables.contents import MAX_CELLS, MAX_ROWS, MAX_UNPACKED_BYTES, MIN_ROWS, Contents, check_names
 from vaecore.data.own.tables.parquet_pages import unpacked
-from vaecore.data.own.words import counted, listed, short
 from vaecore.schema import ConfigError
+from vaecore.words import counted, listed, short
 
 ENDING = ".parquet"
 NEEDED = ("pyarrow, which reads Parquet, is not installed. Install it (`pip install pyarrow`), or save the table as "

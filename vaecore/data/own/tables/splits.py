@@ -10,7 +10,7 @@ from vaecore.data.own.file import wrong
 from vaecore.data.own.splitting import FEWEST_GROUPS, MAX_HELD_OUT, Rows
 from vaecore.data.own.tables import cells
 from vaecore.data.own.tables.contents import Contents
-from vaecore.data.own.words import counted, quoted, short
+from vaecore.words import counted, quoted, short
 
 SPLIT = "split"  # how a column is called that says it without being asked
 
