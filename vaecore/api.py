@@ -55,8 +55,8 @@ def fit(start: str | Path | RunConfig, *, data: Any = None, set: Mapping[str, An
     see it too.
 
     Raises `ConfigError` for a name or a value that cannot be used, `StoreError` for a run that cannot be called so,
-    `DataUnavailable` for data that is not here, `TrainingFailed` where a number stopped being finite, and
-    `KeyboardInterrupt` once an interrupted training is saved.
+    `DataUnavailable` for data that is not here, `TrainingFailed` where a number stopped being finite, `OutOfMemory`,
+    which says the batch that would fit, and `KeyboardInterrupt` once an interrupted training is saved.
     """
     run = _store(store).create(_checked(start, data, {**(set or {}), **settings}, _store(store), silent=silent), name)
     return _trained(run, silent=silent)
@@ -290,23 +290,22 @@ def fit_prior(reference: str | Path | Run, components: int = 10, *, covariance: 
     return _opened(new)
 
 
-def compare(*references: str | Run, store: Store | Path | str | None = None, reference: str = "") -> Comparison:
+def compare(*references: str | Path | Run, store: Store | Path | str | None = None, reference: str = "") -> Comparison:
     """Set the numbers of runs beside each other, with intervals and differences from one of them.
 
         comparison = vaecore.compare("gallery/vae", "gallery/vae-vamp")
         print(comparison.table().markdown())
         comparison.difference("elbo", "gallery/vae-vamp")
 
-    `references` are runs or their ids, looked up in `store` as `load` does; differences are from the first, or from
-    `reference`. What was found with unlike settings has no difference: `refused` says which. What else differs, and
-    what the runs cost, say `vaecore.comparison.differs` and `vaecore.comparison.cost`. Raises `StoreError` where there
-    is no such run, `ValueError` where none is named.
+    `references` are runs, their ids or folders, looked up in `store` as `load` does; differences are from the first,
+    or from `reference`. What was found with unlike settings has no difference: `refused` says which. What else
+    differs, and what the runs cost, say `vaecore.comparison.differs` and `vaecore.comparison.cost`. Raises
+    `StoreError` where there is no such run, `ValueError` where none is named, or `reference` is none of them.
     """
     from vaecore.comparison.numbers import compare as compared
 
-    place = _store(store)
-    runs = [each if isinstance(each, Run) else place.find(each) for each in references]
-    return compared(runs, reference=place.find(reference).id if reference else "")
+    runs = [_run(each, store) for each in references]
+    return compared(runs, reference=_run(reference, store).id if reference else "")
 
 
 def fitting(data: Any, **settings: Any) -> list[Fitting]:

@@ -10,6 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
@@ -88,10 +91,23 @@ def test_a_message_that_is_too_large_ends_the_connection_and_nothing_else(app: A
 
 
 def test_an_upload_is_bounded_and_needs_a_session_and_its_token(app: App) -> None:
-    for length in (10, 60_000_000):
-        told = {"Content-Length": str(length), "Content-Type": "multipart/form-data; boundary=x"}
-        asked = urllib.request.Request(f"{app.address}/_stcore/upload_file/none/none", b"x" * 10, told, method="PUT")
-        assert status(asked) in (403, 413)
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\na\r\n--x--\r\n'
+    with urllib.request.urlopen(f"{app.address}/_stcore/health") as answer:
+        token = answer.headers["Set-Cookie"].partition(";")[0].removeprefix("_streamlit_xsrf=")
+
+    def put(session: str, length: int = len(body), **headers: str) -> int:
+        told = {"Content-Length": str(length), "Content-Type": "multipart/form-data; boundary=x", **headers}
+        return status(urllib.request.Request(f"{app.address}/_stcore/upload_file/{session}/a", body, told,
+                                             method="PUT"))
+
+    with connect(f"ws://127.0.0.1:{app.port}/_stcore/stream", max_size=None) as socket:
+        socket.send(BackMsg(rerun_script=ClientState()).SerializeToString())
+        session = ""
+        while not session:
+            session = ForwardMsg.FromString(socket.recv(timeout=60)).new_session.initialize.session_id
+        ours = {"Cookie": f"_streamlit_xsrf={token}", "X-Xsrftoken": token}
+        assert put(session) == 403 and put("another", **ours) == 400 and put(session, **ours) == 204
+        assert put(session, 60_000_000, **ours) == 413
 
 
 def test_a_page_of_another_site_gets_and_sends_nothing(browser: Browser, app: App, site: Site) -> None:

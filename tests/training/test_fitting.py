@@ -304,3 +304,18 @@ def test_a_preset_says_how_its_data_are_read_unless_they_look_other(own: dict[st
 def test_a_free_choice_of_path_names_what_there_is() -> None:
     assert open_choices(preset("vae-mnist")) == [FAMILY, "model.network.kind", "model.likelihood.kind",
                                                  "model.prior.kind", "model.divergence.kind", "model.bound.kind"]
+
+
+def test_a_way_out_that_is_offered_can_be_taken(given: Callable[[str], tuple[RunConfig, Dataset]]) -> None:
+    """Characters have no field `frames`, and of several modalities a network stands under its own name."""
+    clips = changed(preset("svg-lp-characters"), ["model.context=9"])
+    network = ["model.networks.image.kind=conv", "model.networks.image.channels=[4, 4, 4, 4, 4, 4]"]
+    several = changed(preset("mvae-image-label"), network)
+    for config, kind, field, ways in ((clips, "clips", "model.context", [("model.context=5",)]),
+                                      (several, "picture and label", "model.networks.image.channels",
+                                       [("model.networks.image.channels=[4, 4, 4, 4, 4]",)])):
+        with pytest.raises(ConfigError) as caught:
+            fit(config, given(kind)[1])
+        [told] = caught.value.problems
+        assert told.field == field and list(told.ways) == ways
+        assert all(changed(config, way) for way in told.ways)

@@ -97,7 +97,8 @@ def frechet_distance(a: Numbers, b: Numbers) -> float:
     """|m_a - m_b|² + tr(C_a + C_b - 2 (C_a C_b)^½) of features (N, F) and (M, F).
 
     The squared Wasserstein distance of two Gaussians (Dowson & Landau 1982). Covariances divide by N - 1. It is biased
-    upwards by few observations, so only equal N compare. Raises `ValueError` for fewer than 2 rows or different F.
+    upwards by few observations, so only equal N compare. Raises `ValueError` for different F, fewer than 2 rows
+    or more than 10,000.
     """
     a, b = _features(a, b)
     (mean_a, cov_a), (mean_b, cov_b) = ((x.mean(0), np.atleast_2d(np.cov(x, rowvar=False))) for x in (a, b))
@@ -188,7 +189,7 @@ def codes(model: Family, feed: Feed, *, limit: int = MAX_OBSERVATIONS) -> Codes:
 
 @torch.inference_mode()
 def codes_by_latent(model: Family, feed: Feed, *, limit: int = MAX_OBSERVATIONS) -> dict[str, Codes]:
-    """Codes of a split and their labels, each latent by itself.
+    """Codes of the first `limit` observations of a split, each latent by itself.
 
     A label among several modalities is not given: it would only be read back.
 

@@ -303,7 +303,7 @@ class CrossModal:
         return self._traverse(name, self._own(name), example, values)
 
     def traverse_shared(self, name: str, example: int, values: Sequence[float], most: int = 10) -> Traversal:
-        """The shared code moves, its `most` active dimensions, while what is private stays at that of a test sample."""
+        """The shared code moves in its `most` widest dimensions, while what is private stays a test sample's."""
         self._own(name)
         assert self.shared is not None
         return self._traverse(name, self.shared, example, values, most)

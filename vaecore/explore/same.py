@@ -1,6 +1,6 @@
 """The same noise and the same data through several runs, at any step whose weights were kept.
 
-`tables` says, without loading a model, what can be set beside what: a table of lines, one a run, whose cells belong
+`tables_of` says, without loading a model, what can be set beside what: a table of lines, one a run, whose cells belong
 together column by column. `cells` draws one line, and `same` all of them. Pages, command line and documents call these.
 
 Shapes: N columns, r latent size.

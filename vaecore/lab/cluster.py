@@ -34,7 +34,8 @@ __all__ = ["available", "cancel", "errors", "hand_over", "partitions", "refusal"
 FOLDER = "slurm"  # of a store
 KEPT_FOR = 86_400.0  # seconds: no submission's files are pruned before, as somebody may look for why a job ended
 MOST_PRUNED = 20  # submissions are pruned at a time
-KEPT = ("VAECORE_DATA", "VAECORE_CACHE", "VAECORE_HOME", "OMP_NUM_THREADS")  # what nodes are told of our environment
+# What nodes are told of our environment.
+KEPT = ("VAECORE_DATA", "VAECORE_CACHE", "VAECORE_MEMORY", "VAECORE_PLUGINS", "OMP_NUM_THREADS")
 
 
 def require() -> None:

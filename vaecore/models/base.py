@@ -106,16 +106,20 @@ class Family(nn.Module):
                ) -> dict[str, Tensor]:
         """`count` observations (count, *shape) a modality: codes from the prior, then the decoder's means.
 
-        `covariate` (count, m) is needed where the prior is conditional. Raises `NoPrior` without a prior.
+        A text has no mean and is left out. `covariate` (count, m) is needed where the prior is conditional. Raises
+        `NoPrior` without a prior, and `TypeError` of a family of texts alone, which `SentenceCheckpoint` draws.
         """
+        drawn = [name for name, modality in self.modalities.items() if not isinstance(modality, Text)]
+        if not drawn:
+            raise TypeError("a sentence has no mean: `vaecore.load(RUN)` and `vaecore sentences sample` draw words.")
         prior = self.prior(None if covariate is None else {COVARIATE: covariate})
         if not prior:
             raise NoPrior("This model has no prior to sample from: its decoder needs codes of observations. Fit one to "
                           "them, by `vaecore fit-prior RUN`, or take a family with a prior, such as vae.")
         codes = {name: p.sample(count, generator) for name, p in prior.items()}
-        parts = [{name: p.mean for name, p in self.decode({name: z[rows] for name, z in codes.items()}).items()}
+        parts = [self.decode({name: z[rows] for name, z in codes.items()})
                  for rows in torch.split(torch.arange(count), self.at_once(500))]
-        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        return {name: torch.cat([part[name].mean for part in parts]) for name in drawn}
 
     def codes(self, count: int, generator: torch.Generator | None = None) -> Tensor | None:
         """Codes (count, r) by the law that the model gives them where it is no `prior` of a bound; None without one."""

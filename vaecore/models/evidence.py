@@ -32,7 +32,11 @@ class KLCost(Protocol):
 
 @dataclass(frozen=True)
 class Evidence:
-    """The terms of one ELBO by name: `reconstruction[modality]` (B,) is E_q log p(x|z), `kl[latent]` (B, r)."""
+    """The terms of one ELBO by name: `reconstruction[modality]` (B,) is E_q log p(x|z), `kl[latent]` (B, r).
+
+    Where it has no closed form by dimension the KL is (B, 1); of clips of T frames it is (B, T-1, r), or (B, 1, r) of
+    one code a clip.
+    """
 
     reconstruction: Mapping[str, Tensor]
     kl: Mapping[str, Tensor]

@@ -108,6 +108,9 @@ def test_a_kind_or_a_field_that_is_not_there_is_said(tmp_path: Path) -> None:
         bring(a_table(tmp_path), sice=3)
     with pytest.raises(ConfigError, match=r"'mnist' is not there; a data set that is built in is called so"):
         bring("mnist")
+    with pytest.raises(ConfigError) as caught:
+        bring("images")
+    assert "built in" not in str(caught.value), "images are read from files of one's own"
 
 
 # -- arrays ----------------------------------------------------------------------------------------

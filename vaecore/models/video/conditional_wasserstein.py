@@ -7,10 +7,10 @@ for z_t from the prior.
 
 The rest is ours, and simple: the networks are SVG-LP's; the history is the state of the prior's own LSTM, held fixed,
 mapped at random onto as many numbers as a code has; pairs of all frames of all clips of a batch are compared at once,
-by a maximum mean discrepancy, a critic, or pair by pair the closed form of two Gaussians. Codes are measured from the
-prior's mean in units of its standard deviation, so that the prior's are N(0, I) whatever the history: otherwise a
-learned prior would bring any distance to nothing by making all codes small. The KL is in no loss; it is computed, so
-that curves and bounds compare.
+by a maximum mean discrepancy (of more than 500 pairs, so many at random), a critic, or pair by pair the closed form of
+two Gaussians. Codes are measured from the prior's mean in units of its standard deviation, so that the prior's are
+N(0, I) whatever the history: otherwise a learned prior would bring any distance to nothing by making all codes small.
+The KL is in no loss; it is computed, so that curves and bounds compare.
 Shapes: B clips, T frames, P = B (T - 1) pairs, r latent size.
 """
 

@@ -160,7 +160,8 @@ class VideoFamily(Family):
         """Futures of `horizon` frames after `past` (B, c, *frame) from standard normal `noise` (N, horizon, r).
 
         The same noise serves every clip, and the same row always gives the same future, whatever N is. Codes of the
-        past are the means of their posteriors, so that all futures of a clip share one past. Families that draw pixels
+        past are the means of their posteriors, so that all futures of a clip share one past; SV2P, whose posterior
+        needs the whole clip, draws them from N(0, I). Families that draw pixels
         draw them from `generator`.
         """
 
