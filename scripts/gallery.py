@@ -49,7 +49,7 @@ FILES = ("config.json", "about.json", "summary.json", WEIGHTS, EXAMPLES, "previe
 STEP_LINES, EVALUATION_LINES = 100, 60  # of metrics.jsonl: more than a curve can show
 CLIPS_SHIPPED = 10
 EXACTLY = Settings(parts=("likelihood",), importance_samples=5_000, observations=0)  # as papers estimate log p(x)
-SAME_NATS, SAME_SHARE = 0.005, 5e-4  # half of the last digit that is printed, of nats and of other numbers
+SAME_NATS, SAME_ERROR, SAME_SHARE = 0.005, 5e-6, 5e-4  # half of the last digit printed: of nats, and of an MSE
 SAME_OF_MANY = 5e-6  # of nats by the ten thousand, as clips have them: less than another draw of the codes moves them
 QUIET = ["nice", "-n", "10", sys.executable, "-m"]  # whatever else the machine does comes first
 FOLLOWED = 1.0  # seconds between two looks at what runs
@@ -308,7 +308,7 @@ def unlike(run: Run, packed: Path) -> str:
     nats |= {f"the KL of {name}": (sum(values), sum(theirs.kl[name])) for name, values in ours.kl.items()}
     others = {f"the MSE of {name}": (value, theirs.mse[name]) for name, value in ours.mse.items()}
     moved = [name for name, (a, b) in nats.items() if not same(a, b, SAME_NATS, SAME_OF_MANY)]
-    moved += [name for name, (a, b) in others.items() if not same(a, b, 0.0, SAME_SHARE)]
+    moved += [name for name, (a, b) in others.items() if not same(a, b, SAME_ERROR, SAME_SHARE)]
     return moved[0] if moved else ""
 
 
