@@ -67,7 +67,8 @@ def test_every_kind_of_run_opens_as_what_it_is() -> None:
              "svg-lp-mnist": "VideoCheckpoint", "lagging-basic": "SentenceCheckpoint"}
     assert {name: type(vaecore.load(name, store=gallery)).__name__ for name in kinds} == kinds
     pca = gallery.root / "gallery" / "pca"
-    assert [each.id for each in vaecore.compare(pca, "gallery/vae", store=gallery).runs] == ["gallery/pca", "gallery/vae"]
+    found = vaecore.compare(pca, "gallery/vae", store=gallery)
+    assert [each.id for each in found.runs] == ["gallery/pca", "gallery/vae"]
 
 
 def test_a_configuration_may_be_given_in_four_ways(tmp_path: Path) -> None:
