@@ -86,6 +86,13 @@ def number(run: Run) -> Number | None:
     return Number(key, told.value, told.half, told.setting)
 
 
+def called(run: Run, found: Number) -> str:
+    """What that number is called: of a density, or of x given a label, it is no log p(x)."""
+    if found.key == "log_p" and record(run).numbers["log_p"].kind == "no log p":
+        return "log density"
+    return NUMBERS[found.key].title.replace("(x)", "(x|u)" if headline(run).given else "(x)")
+
+
 def before() -> tuple[str, dict[str, Number]]:
     """The commit whose numbers are those from before, and these by the names of the checkpoints."""
     kept = json.loads(BEFORE.read_text())
@@ -127,7 +134,7 @@ def table() -> Table:
         alike = now is not None and then is not None and now.key == then.key
         rows.append({
             "name": run.path.name, "why": recipe.why, "minutes": minutes,
-            "what": NUMBERS[now.key].title.replace("(x)", "(x|u)" if headline(run).given else "(x)") if now else "",
+            "what": called(run, now) if now else "",
             "before": then.said() if alike and then else "",
             "now": now.said() if now else "", "setting": now.setting if now else "",
             "published": f"{near.published.said()}, {near.published.model} ({near.published.source})" if near else "",

@@ -55,6 +55,14 @@ def test_the_readme_names_every_shipped_checkpoint_and_no_other() -> None:
     assert set(re.findall(r"`([a-z0-9-]+)`", part)) == {run.path.name for run in gallery_page.shipped()}
 
 
+def test_what_is_no_log_p_is_not_called_so() -> None:
+    runs = {run.path.name: run for run in gallery_page.shipped()}
+    called = {name: gallery_page.called(runs[name], gallery_page.number(runs[name])) for name in (
+        "ica", "made", "vae-conditional", "vae-binary")}  # type: ignore[arg-type]
+    assert called == {"ica": "log density", "made": "log p(x)", "vae-conditional": "log p(x|u) by IS",
+                      "vae-binary": "log p(x) by IS"}
+
+
 def test_the_page_says_what_the_checkpoints_hold() -> None:
     said, holds = (text.splitlines() for text in (gallery_page.PAGE.read_text(), gallery_page.page()))
     for line, wanted in zip(said, holds, strict=True):  # of a setting that differs the words are those of the day

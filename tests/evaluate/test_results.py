@@ -45,9 +45,9 @@ def test_columns_of_tables_are_those_of_the_declaration() -> None:
     assert of(Likelihood, "standard_error").column == Column("±", "%.2f", "Standard error of log p(x), in nats.")
 
 
-def samples(**more: str) -> Samples:
+def samples(generated: int = 10, **more: str) -> Samples:
     return Samples(frechet=3.25, frechet_interval=(3.0, 3.5), precision=0.75, recall=math.nan, k=3, real=10,
-                   generated=10, floor=Floor(frechet=0.5), **more)  # type: ignore[arg-type]
+                   generated=generated, floor=Floor(frechet=0.5), **more)  # type: ignore[arg-type]
 
 
 def test_the_plain_lines_are_of_every_number_with_what_it_depends_on() -> None:
@@ -58,6 +58,8 @@ def test_the_plain_lines_are_of_every_number_with_what_it_depends_on() -> None:
         "  Recall                         - share; 10 samples, test, seed 4"]
     assert [each.name for each, _ in numbers(found)] == ["frechet", "precision", "recall"]
     assert spread(found, of(Samples, "frechet")) == "95 % from 3.000 to 3.500"
+    assert found.depends("test", None) == "10 samples · test"
+    assert samples(generated=1).depends("test", 0) == "1 sample · test · seed 0"
     assert PARTS["samples"].lines is not plain_lines, "which has lines of its own"
 
 

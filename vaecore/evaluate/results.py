@@ -8,6 +8,7 @@ read from that declaration. What a number is, exact, a bound or an estimate, say
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
@@ -17,6 +18,7 @@ from pydantic.config import JsonDict
 
 from vaecore.untrusted import Untrusted
 
+PLURAL = re.compile(r"s\b")  # of what is counted
 UNSET = "–"
 Better = Literal["higher", "lower", ""]
 
@@ -34,7 +36,8 @@ class Result(Untrusted):
 
     def depends(self, split: str, seed: int | None) -> str:
         """The things that the numbers depend on, in a line: what is counted, the split and the seed."""
-        counts = [f"{value:,} {each.title}" for each in declared(type(self))
+        counts = [f"{value:,} {PLURAL.sub('', each.title, count=1) if value == 1 else each.title}"
+                  for each in declared(type(self))
                   if each.counted and isinstance(value := getattr(self, each.name), int)]
         return " · ".join([*counts, split, *([] if seed is None else [f"seed {seed}"])])
 

@@ -313,7 +313,7 @@ def test_a_clip_of_another_size_and_colour_is_made_to_fit() -> None:
     told = message(at)
     assert told["tracks"]["future-1"]["count"] == LENGTH
     assert told["charts"]["PSNR"]["mean"]["values"][-1] is None, "of a frame whose truth nobody knows"
-    assert "Scores: the 7 frames whose truth is known" in demo.words(at)
+    assert "Scores: 7 frames of known truth" in demo.words(at)
 
 
 def test_a_clip_that_ends_with_the_context_has_futures_but_no_scores() -> None:
