@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vaecore.files import BrokenFile, read_json, write_json_atomic
+from vaecore.words import counted
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -49,7 +50,7 @@ def reached(name: str) -> str:
         return "Not measured yet."
     minutes = float(found["minutes"])
     took = f"{minutes:.0f} CPU minutes" if minutes >= 9.5 else f"{minutes:.1f} CPU minutes" if minutes >= 1.5 else \
-        f"{60 * minutes:.0f} CPU seconds"
+        counted(round(60 * minutes), "CPU second")
     return f"Measured: {took}, test {found['reached']} ({'; '.join(filter(None, [found['setting'], found['data']]))})."
 
 
