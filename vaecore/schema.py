@@ -148,7 +148,7 @@ class ConfigError(ValueError):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
     def moved(self, field: str, there: str) -> ConfigError:
-        """This error as of a configuration in which `field` is `there`."""
+        """An error with these problems, of a configuration in which `field` is `there`."""
         def placed(name: str) -> str:
             return re.sub(rf"^{re.escape(field)}(?=[.=]|$)", there, name)
 
