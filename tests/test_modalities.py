@@ -278,7 +278,7 @@ def test_the_form_asks_for_a_new_kind_what_it_asks_for_the_kind_it_inherits_from
     config = parse(RunConfig, at.session_state["got"])
     modality = Modality("counts", (4,))
     # What was asked is what it is read and described by.
-    read = modality.pick(NETWORKS)(config.model.networks).encoder(modality, 3)
+    read = config.model.networks.encoder(modality, 3)
     assert [each.out_features for each in read.modules() if isinstance(each, torch.nn.Linear)] == [7, 3]
     assert isinstance(likelihoods(config.model.likelihoods, 0.1, {"seen": modality})["seen"], counts.PoissonConfig)
     at.text_input(key="f.model.likelihoods").set_value("seen=poison").run()

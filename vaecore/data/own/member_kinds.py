@@ -236,8 +236,7 @@ def who_has_what(columns: Sequence[Column], mask: Member | None, path: str) -> M
     bad = np.stack([part.bad for part in columns], 1)
     if mask is None:
         observed, faults = ~blank, bad
-        remedy = ("Correct it, or leave its cell empty and choose data.gaps; a row that is not observed is NaN "
-                  "throughout.")
+        remedy = "Correct it, or choose data.gaps for what is missing; a row that is not observed is NaN throughout."
     else:
         observed = _given(mask, columns)
         faults = observed & (bad | blank)
