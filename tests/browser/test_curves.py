@@ -70,10 +70,10 @@ def test_what_is_set_is_in_the_address_and_another_browser_sees_it(browser: Brow
     assert across == "step" and up[0] < -4000
     assert "<b>Twin</b> lies exactly on run-0." in page.locator(".notes").inner_text()
     assert urlsplit(page.url).query == "", "what is as it was at the beginning is left out"
-    page.get_by_label("What lies on y").select_option("later")
+    page.get_by_label("What the vertical axes span").select_option("later")
     page.wait_for_timeout(100)
     assert -2500 < told(page)[2][0] < -1900, "the beginning may leave the chart"
-    page.get_by_label("What lies on y").select_option("typical")
+    page.get_by_label("What the vertical axes span").select_option("typical")
     page.get_by_label("What lies on x").select_option("time")
     page.get_by_role("button", name="validation").click()
     page.get_by_role("button", name="run-1", exact=True).click()
