@@ -110,7 +110,9 @@ def plain(value: object) -> float | int | str | None:
 
 def column(name: str, help: str | None, *, text: bool, whole: bool) -> Any:
     """How a column is headed and rounded."""
-    words = name.replace("gamma", "γ").replace("beta", "β").replace("-ELBO", "−ELBO").replace("||", "‖")
+    words = name
+    for typed, read in (("gamma", "γ"), ("beta", "β"), ("-ELBO", "−ELBO"), ("||", "‖"), ("Frechet", "Fréchet")):
+        words = words.replace(typed, read)
     if words.startswith("sd "):
         words = words.replace("sd ", "spread " if words.startswith("sd at ") else "spread of ", 1)
     words = words[:1].upper() + words[1:] if words[:1].isascii() else words
