@@ -184,6 +184,16 @@ def test_evidence_has_one_number_a_sentence(family: str) -> None:
         assert codes.keys() == model.latents.keys()
         for name in codes:  # no sentence knows of another
             torch.testing.assert_close(turned[name].mean.flip(0), codes[name].mean)
+    with pytest.raises(TypeError, match="a sentence has no mean"):
+        model.sample(2)
+
+
+def test_samples_of_several_modalities_leave_out_texts_which_have_no_mean() -> None:
+    """An evaluation of images beside sentences draws its images so."""
+    values = {"latent_size": 2, "networks": {"text": {"embedding": 4, "hidden": 5}}}
+    model = parse(FAMILIES["multimodal-vae"], values).build({"picture": IMAGE, "words": TEXT})
+    drawn = model.sample(3, torch.Generator().manual_seed(0))
+    assert {name: x.shape for name, x in drawn.items()} == {"picture": (3, *IMAGE.shape)}
 
 
 def test_terms_add_up() -> None:
