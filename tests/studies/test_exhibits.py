@@ -29,6 +29,21 @@ def test_every_claim_has_a_kept_result() -> None:
     assert len({study.id for study in STUDIES}) == len(STUDIES)
 
 
+@pytest.mark.parametrize(("claim", "page", "by", "number", "digits"), [
+    ("C24", "priors", ("model", "prior"), "Frechet distance of samples", 0),
+    ("C27", "collapse", ("remedy",), "perplexity", 1)])
+def test_documents_say_what_was_found(claim: str, page: str, by: tuple[str, ...], number: str, digits: int) -> None:
+    result, found = kept(SHIPPED, claim), dict[tuple[object, ...], list[float]]()
+    assert result is not None
+    for row in result.table:
+        found.setdefault(tuple(row[name] for name in by), []).append(float(row[number]))
+    text = (Path(__file__).parents[2] / "docs" / f"{page}.md").read_text()
+    [said] = [part for part in text.split("\n\n") if f"{claim} is " in part or f"{claim} tried" in part]
+    for key, values in found.items():
+        if key not in {("WAE", "one Gaussian"), ("VAE", "one Gaussian"), ("masked free bits",)}:  # within what is told
+            assert f"{sum(values) / len(values):.{digits}f}" in said, key
+
+
 def test_basic_beside_aggressive_by_seed() -> None:
     result, exhibit = seen(SHOWN["C13"])
     table, picture = exhibit.figures
