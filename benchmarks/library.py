@@ -30,7 +30,8 @@ from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
 GALLERY = Path(__file__).parents[1] / "trained" / "gallery"
-LIKE = ("vae", "vae-binary", "vae-mixture", "vae-fashion", "ae", "wae", "made", "lagging-basic", "mvae", "svg-lp-mnist")
+LIKE = ("vae", "vae-binary", "vae-conv-mixture", "vae-fashion", "ae", "wae", "made", "lagging-basic", "mvae",
+        "svg-lp-mnist")
 QUERIES = ("vae mnist", "family=vae data=mnist elbo>-100", "model.latent_size>=32 -tag:old seconds<30m",
            "state:finished made>3d", "frechet<60 training.beta.end=4", 'note:"look again" is:pinned')
 LIMITS = {"cold": 1.0, "again": 0.15, "filter": 0.05}  # seconds, for 500 runs

@@ -28,12 +28,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
-
 import vaecore
 from scripts.recipes import Recipe, named
 from vaecore.evaluate.kept import NAME as EVALUATIONS
 from vaecore.evaluate.settings import Settings
+from vaecore.examples import deflated, read_tensors
 from vaecore.files import BrokenFile, beside, moved_to, read_json, write_json_atomic
 from vaecore.lab import state
 from vaecore.lab.logs import log
@@ -270,9 +269,10 @@ def pack(run: Run, target: Path) -> None:
     if moved := unlike(run, making):
         shutil.copy(run.path / WEIGHTS, making / WEIGHTS)
         print(f"{run.id}: weights stay in single precision, half of it moves {moved}", flush=True)
+    examples, notes = read_tensors(making / EXAMPLES)
     if run.about().get("observation") == "clip":
-        rows = load_file(making / EXAMPLES)
-        save_file({name: few[:CLIPS_SHIPPED].clone() for name, few in rows.items()}, making / EXAMPLES)
+        examples = {name: rows[:CLIPS_SHIPPED] for name, rows in examples.items()}
+    (making / EXAMPLES).write_bytes(deflated(examples, notes))
     (making / "metrics.jsonl").write_text(thinned((run.path / "metrics.jsonl").read_text()))
     replace(target, making)
 

@@ -13,7 +13,6 @@ PURPOSES: dict[str, str] = {  # by name, for all of `scripts/recipes.py`
     "vae-sprites": "Colour, and six causes that are known: what each dimension found.",
     "vae-cyclical": "Cyclical annealing: beta rises four times, and falls to 0 between.",
     "vae-binary": "The prior N(0, I): all others are held against it.",
-    "vae-mixture": "A prior that is learned: a mixture of ten Gaussians.",
     "vae-vamp": "A prior of pseudo-inputs, which can be looked at.",
     "vae-conditional": "The prior depends on the label: a digit can be asked for.",
     "wae": "The aggregate is pulled to the prior, not each posterior.",

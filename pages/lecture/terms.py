@@ -21,7 +21,7 @@ FIRST: dict[int, tuple[str, bool]] = {
     20: ("gallery/jmvae", True), 21: ("gallery/mmvae-speech", False), 24: ("gallery/mvae", True),
     27: ("gallery/dmvae", True), 29: ("gallery/sv2p-invariant-mnist", False), 31: ("gallery/sv2p-variant-mnist", False),
     33: ("gallery/svg-fp-mnist", False), 35: ("gallery/svg-lp-mnist", False),
-    38: ("gallery/vae-cyclical", False), 39: ("gallery/vae-mixture", False), 40: ("gallery/wae", True)}
+    38: ("gallery/vae-cyclical", False), 39: ("gallery/vae-conv-mixture", False), 40: ("gallery/wae", True)}
 OPENED: tuple[View[Opened], ...] = (SINGLE, CROSSMODAL, SENTENCE, CLIP)
 CODES = {"drawn": "Drawn from q(z|x)", "mean": "Its mean"}
 MAX_SEED = 9_999

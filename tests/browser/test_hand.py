@@ -298,7 +298,7 @@ def test_a_link_may_name_a_test_image_alone(visitor: Visitor) -> None:
     assert hand.page.get_by_label("Test image").input_value() == "7"
 
 
-@pytest.mark.parametrize("name", ["gallery/vae-mixture", pytest.param("gallery/ica", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", ["gallery/vae-conv-mixture", pytest.param("gallery/ica", marks=pytest.mark.slow)])
 def test_of_another_prior_the_server_has_drawn_codes(visitor: Visitor, name: str) -> None:
     hand = Hand(visitor.page, visitor.app).open(f"run={name}")
     model = checkpoint(name)

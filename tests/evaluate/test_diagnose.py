@@ -19,7 +19,7 @@ from vaecore.probability.posteriors import PosteriorMixture
 from vaecore.store import Run
 
 GALLERY = Path(__file__).parents[2] / "trained/gallery"
-QUICK = ("ivae", "mvae-speech", "vae-mixture")
+QUICK = ("ivae", "mvae-speech", "vae-conv-mixture")
 OF_FRAMES = ("svg-", "sv2p-", "predictor-")  # refused in words: their codes are of frames
 
 

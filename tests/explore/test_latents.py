@@ -12,7 +12,7 @@ from vaecore.explore.latents import latents
 from vaecore.store import Store
 
 
-@pytest.mark.parametrize("name", ["vae", "vae-mixture", "ae"])
+@pytest.mark.parametrize("name", ["vae", "vae-conv-mixture", "ae"])
 def test_of_one_latent_they_are_the_checkpoints(name: str) -> None:
     checkpoint = Checkpoint.load(Store.default().find(f"gallery/{name}"))
     [facts] = latents(checkpoint)

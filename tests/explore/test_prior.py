@@ -286,7 +286,7 @@ def test_from_noise_keeps_shares_and_places(density: Any) -> None:
                                rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["vae-vamp", "vae-mixture", "vae-conditional"])
+@pytest.mark.parametrize("name", ["vae-vamp", "vae-conv-mixture", "vae-conditional"])
 def test_the_same_codes_of_a_shipped_prior_are_as_likely_as_its_samples(name: str) -> None:
     made = Checkpoint.load(Store(Path(__file__).parents[2] / "trained").find(f"gallery/{name}"))
     [codes] = codes_same([made], 400)

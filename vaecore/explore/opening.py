@@ -12,15 +12,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from vaecore.arrays import Numbers
 from vaecore.data import COVARIATE
 from vaecore.data.base import MAX_CLASSES
-from vaecore.files import regular
+from vaecore.examples import read_tensors
 from vaecore.modalities import Modality
 from vaecore.models import Family
-from vaecore.store import COPY_AGAIN, EXAMPLES, MAX_EXAMPLES_BYTES, Run
+from vaecore.store import COPY_AGAIN, EXAMPLES, Run
 from vaecore.training.checkpoints import WEIGHTS, BrokenCheckpoint, check_origin, load_model
 from vaecore.untrusted import LARGEST_NUMBER
 from vaecore.views import VIEWS, Nature, Opened, View, view_of
@@ -92,9 +91,7 @@ def read_examples(run: Run, check: Callable[[Mapping[str, torch.Tensor]], T]) ->
     """
     path = run.path / EXAMPLES
     try:
-        if path.stat().st_size > MAX_EXAMPLES_BYTES:
-            raise ValueError("it is too large")
-        return check(load_file(regular(path)))
+        return check(read_tensors(path)[0])
     except (OSError, SafetensorError, LookupError, ValueError, RuntimeError) as error:
         raise BrokenCheckpoint(f"{EXAMPLES} of {run.id} cannot be used ({error}). {COPY_AGAIN}.") from None
 

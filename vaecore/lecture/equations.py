@@ -389,7 +389,7 @@ EQUATIONS: tuple[Equation, ...] = (
           \text{KL}(q_{\phi}(\vec{z}|\vec{x}) || p(\vec{z})),""",
         "The loss again: its KL is cheap because both are normal; another prior needs samples.",
         code=("vaecore.probability.densities.sampled_kl", "vaecore.models.single.vae.VAE.evidence"),
-        doors=(Door("The prior of vae-mixture", "/traverse?run=gallery/vae-mixture&view=Prior"),),
+        doors=(Door("The prior of vae-conv-mixture", "/traverse?run=gallery/vae-conv-mixture&view=Prior"),),
         claims=("C17",)),
     Equation(
         40, r"""

@@ -90,7 +90,7 @@ def test_the_gallery_is_grouped_by_what_is_asked(monkeypatch: pytest.MonkeyPatch
     assert not priors["ica"].large, "a density of grey pixels is no probability of black and white ones"
     figures = {card.figure.label for cards in found.values() for card in cards.values() if card.figure}
     assert figures == {"Reconstruction error", "Dimensions in use", "Test log p(x), nats", "Test log p(x|u), nats",
-                       "Right class across", "Likeness of futures"}
+                       "Right class across", "Likeness of futures", "Perplexity"}
     conditional = priors["vae-conditional"]
     assert conditional.figure and conditional.figure.label == "Test log p(x|u), nats"
     assert not conditional.large, "what is known of x given its label is no log p(x)"
