@@ -27,7 +27,7 @@ USUAL, SOON = 2.0, 0.5  # seconds between looks at runs that train: SOON at thos
 
 
 def gather(series: Series) -> list[Member]:
-    """The experiment's runs that can be read, oldest first."""
+    """The experiment's runs, oldest first."""
     from vaecore.studies import Member, members
 
     found = []
@@ -206,7 +206,10 @@ def watch(study: Study, series: Series, polling: bool) -> None:
         st.rerun()  # the page stops looking
     if runs:
         states_row(series, runs)
-    if exhibit := exhibit_of(series, runs):
+    if lost := [member.run.id for member in runs if not member.readable]:
+        st.warning(f"The configuration of {escaped(', '.join(lost))} cannot be read: left out of what is shown here.",
+                   icon=":material/broken_image:")
+    if exhibit := exhibit_of(series, [member for member in runs if member.readable]):
         with st.container(key="exhibit"):
             studies.show(exhibit, key=series.name)
     elif polling and series.seconds:

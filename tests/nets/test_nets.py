@@ -157,12 +157,12 @@ def test_a_network_is_sized_to_its_images_and_to_how_many_there_are(size: tuple[
         torch.manual_seed(0)
         told = kind(channels=many, dense=many[-1]).encoder(modality, 4).state_dict()
         assert drawn.keys() == told.keys() and all(torch.equal(told[name], drawn[name]) for name in told)
+        network = kind(channels=(), dense=0)
+        count = sum(p.numel() for net in (network.encoder(modality, 32), network.decoder(modality, 32, 2))
+                    for p in net.parameters())
+        assert count < 12_000_000  # 256 x 192 too; with two stages its dense layers alone had 25 million
     halved = [-(-side // 2 ** len(many)) for side in size]
     assert max(halved) <= 8 or min(halved) == 4
-    network = kind(channels=(), dense=0)
-    count = sum(p.numel() for net in (network.encoder(modality, 32), network.decoder(modality, 32, 2))
-                for p in net.parameters())
-    assert count < 12_000_000  # 256 x 192 too; with two stages its dense layers alone had 25 million
     assert MLPConfig().sized(modality, 999) == MLPConfig() and LinearConfig().sized(modality, 9) == LinearConfig()
 
 

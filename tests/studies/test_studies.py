@@ -269,4 +269,4 @@ def test_only_the_end_of_a_long_log_is_read(store: Store) -> None:
 
 
 def test_results_can_be_compared() -> None:
-    assert Result(**good()) == Result(**good())
+    assert Result(**good()) == Result(**good()) != Result(**good() | {"curves": {"x": [2.0]}})

@@ -50,6 +50,11 @@ class Member:
         return found
 
     @property
+    def readable(self) -> bool:
+        """Whether `config.json` says what it is, by which an exhibit tells it from the others."""
+        return all(isinstance(self.values.get(part), Mapping) for part in ("data", "model", "training"))
+
+    @property
     def bound(self) -> float | None:
         """The ELBO of the newest evaluation, as a table shows it."""
         cost = self.last.get("neg_elbo")

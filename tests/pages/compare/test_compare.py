@@ -219,9 +219,24 @@ def test_a_broken_run_is_named_and_the_others_compared(root: Path, file: str, sa
 
 
 def test_damaged_metrics_cost_themselves(root: Path) -> None:
+    def drawn() -> dict[str, dict[tuple[str, str], int]]:
+        """Of each run, the points of its lines that have any."""
+        found: dict[str, dict[tuple[str, str], int]] = {"ae": {}, "vae": {}}
+        for panel in message(compare("ae", "vae", section="Curves"), "curves")["panels"]:
+            for line in panel["series"]:
+                if line["given"]:
+                    found[line["group"]][panel["title"], line["label"]] = line["given"]
+        return found
+
+    whole = drawn()
+    assert whole["ae"]["log p(x|z)", "validation"] == 3 and whole["vae"]["ELBO", "validation"] == 11
     path = root / "runs" / "ae" / "metrics.jsonl"
-    path.write_text('{"kind": "evaluation", "step": "x"}\n{"kind": "evaluation", "step": 1, "mse": {}}\n\0\n')
-    compare("ae", "vae", section="Curves")
+    good = path.read_text()
+    bad = '{"kind": "evaluation", "step": "x"}\n{"kind": "evaluation", "step": 1, "mse": {}}\n\0\n'
+    path.write_text(bad + good + bad)
+    assert drawn() == whole
+    path.write_text(bad)
+    assert drawn() == {"ae": {}, "vae": whole["vae"]}
 
 
 def test_choosing_none() -> None:

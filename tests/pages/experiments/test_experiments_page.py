@@ -261,12 +261,20 @@ def test_basic_stands_beside_aggressive(store: Store) -> None:
 @pytest.mark.parametrize("name", list(EXPERIMENTS))
 @pytest.mark.parametrize("damage", ["{", "[]", '{"data": 1, "model": {"likelihood": 3}, "training": []}'])
 def test_damaged_runs_do_not_break_the_page(store: Store, name: str, damage: str) -> None:
-    for run in made(store, name).values():
+    """What cannot be read is named and costs itself: the others are shown, and nothing is taken for what it is not."""
+    runs = list(made(store, name).values())
+    for run in runs:
         evaluated(run, 1.0, 2.0)
-        (run.path / "config.json").write_text(damage)
         with (run.path / "metrics.jsonl").open("a") as file:
             file.write('{"kind": "snapshot", "step": "x"}\n{"kind": "evaluation", "step": []}\n\0\n')
-    page(name)
+    broken = runs[-1]
+    (broken.path / "config.json").write_text(damage)
+    at = page(name)
+    assert [broken.id in each.value for each in at.warning] == [True]
+    assert ("Nothing to see yet" in demo.words(at)) == (len(runs) == 1)
+    *tables, listed = (table.value for table in at.dataframe)
+    assert set(listed["Run"]) == {run.id for run in runs} and set(listed["ELBO"]) == {-2.0}
+    assert all(set(table["Run"]) == {run.id for run in runs} - {broken.id} for table in tables)
 
 
 def test_monitor_is_linked_with_the_newest_eight(store: Store) -> None:
