@@ -12,7 +12,10 @@ import pytest
 
 from tests.comparison.made import made
 from vaecore.comparison.numbers import compare
+from vaecore.evaluate.parts.likelihood import Likelihood
 from vaecore.evaluate.settings import Settings
+from vaecore.library.found import numbers as library_numbers
+from vaecore.probability.bootstrap import means
 from vaecore.store import Run, Store
 
 N = 500
@@ -37,6 +40,17 @@ def test_a_mean_has_an_interval_and_says_what_it_is(store: Store) -> None:
     assert elbo.spread == pytest.approx(1.96 * elbo.error, rel=0.1) and elbo.low < elbo.value < elbo.high
     assert estimate.kind == "estimate" and estimate.settings["K"] == 500 and estimate.observations == 200
     assert found["a"].numbers["kl"].spread == pytest.approx(0, abs=1e-6) and found["a"].pointed
+
+
+def test_an_interval_that_was_written_is_the_one_shown(store: Store) -> None:
+    """Of an evaluation that told another than its values give now; what it told none of has that of its values."""
+    [run] = compare([made(store, "a", BASE, likelihood=BASE[:200])]).runs
+    told = run.evaluation.of(Likelihood).interval
+    estimate, elbo = run.numbers["log_p_is"], run.numbers["elbo"]
+    listed = library_numbers(run.headline, [run.evaluation])["log_p_is"]
+    assert (estimate.low, estimate.high) == told == (listed.low, listed.high)
+    [mean] = means(BASE.astype(np.float32)[:, None])
+    assert (elbo.low, elbo.high) == pytest.approx((mean.low, mean.high), abs=1e-4)
 
 
 def test_pairs_on_the_same_points_see_what_two_intervals_hide(store: Store) -> None:

@@ -7,7 +7,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
+import scipy.stats
 import torch
 from torch import Tensor, nn
 
@@ -235,6 +237,29 @@ def test_the_interval_is_the_normal_one_where_that_holds() -> None:
     assert found.interval[1] == pytest.approx(float(values.mean()) + 1.96 * error, abs=0.15 * error)
     assert (found.samples, found.effective, found.curve) == (0, 1, {})
     assert exact_likelihood(values) == found  # its own seed
+
+
+def test_the_interval_is_bca_for_nats_are_skewed() -> None:
+    """Against scipy's, on values whose percentile interval begins 0.15 standard errors higher."""
+    values = torch.from_numpy(-50 - np.random.default_rng(0).exponential(40, 100))
+    usual = scipy.stats.bootstrap((values.numpy(),), np.mean, n_resamples=20_000, method="BCa")
+    found = exact_likelihood(values)
+    assert found.interval == pytest.approx(usual.confidence_interval, abs=0.1 * usual.standard_error)
+
+
+def test_windows_of_one_clip_are_drawn_together() -> None:
+    """Eight copies of each value know no more than one: interval and error are those of the clips."""
+    values = torch.from_numpy(-50 - np.random.default_rng(0).gamma(4, 10, 40))
+    clips, windows = exact_likelihood(values), exact_likelihood(values.repeat(8), np.tile(np.arange(40), 8))
+    assert windows.standard_error == pytest.approx(clips.standard_error)
+    assert windows.interval == pytest.approx(clips.interval) and windows.observations == 320
+    one = exact_likelihood(values[:3], np.zeros(3, int))
+    assert one.interval is None and math.isnan(one.standard_error)
+
+
+def test_what_is_no_number_has_no_interval() -> None:
+    found = exact_likelihood(torch.tensor([-90.0, -80.0, -math.inf]))
+    assert found.log_likelihood == -math.inf and found.interval is None and math.isnan(found.standard_error)
 
 
 def test_batches_change_only_the_noise() -> None:

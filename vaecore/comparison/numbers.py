@@ -21,10 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from vaecore.comparison.bootstrap import Mean, means
 from vaecore.evaluate import kept
 from vaecore.evaluate.evaluation import Evaluation
-from vaecore.evaluate.meaning import TWO_SIDED, Kind, log_z_error
+from vaecore.evaluate.meaning import Kind, log_z_error
 from vaecore.evaluate.parts.coherence import Coherence
 from vaecore.evaluate.parts.conditionals import Conditionals
 from vaecore.evaluate.parts.cost import Cost
@@ -39,6 +38,8 @@ from vaecore.files import parsed_json, regular
 from vaecore.library import found
 from vaecore.library.fields import NUMBERS, Field
 from vaecore.library.headline import Headline, comparable, headline
+from vaecore.probability.bootstrap import Mean, means
+from vaecore.probability.intervals import two_sided
 from vaecore.store import Run
 from vaecore.tables import Cell, Column, Row, Table
 
@@ -179,7 +180,7 @@ class Comparison:
                 else:
                     told[place] = _apart(number, two)
         for place, number, two, mean in _paired(pairs):
-            common = TWO_SIDED * math.hypot(number.common, two.common)
+            common = two_sided() * math.hypot(number.common, two.common)
             value = number.value - two.value
             told[place] = Difference(value, value - math.hypot(mean.value - mean.low, common),
                                      value + math.hypot(mean.high - mean.value, common), paired=True)
@@ -321,12 +322,16 @@ def _number(key: str, each: found.Found, chosen: Evaluation | None, points: Poin
     name = VALUES.get(key, f"{key}.{next(iter(chosen.evidence.mse), '')}")
     like, clips = chosen.of(Likelihood) if key == "log_p_is" else None, chosen.of(Video) if key in OF_CLIPS else None
     low, high = (math.nan if end is None else end for end in (each.low, each.high))
-    error = like.standard_error if like else (high - low) / (2 * TWO_SIDED)
-    if clips and (known := clips.metrics[key.removesuffix("_clips")].standard_error) is not None:
-        error, low, high = known, each.value - TWO_SIDED * known, each.value + TWO_SIDED * known
+    error = like.standard_error if like else (high - low) / (2 * two_sided())
     number = Number(declared, each.value, each.kind or declared.kind, meaning.words if like else "", settings, count,
                     low, high, error)
-    return _with_values(number, points, name, chosen) if key in (*VALUES, "psnr", "ssim") else number
+    if key in (*VALUES, "psnr", "ssim"):
+        number = _with_values(number, points, name, chosen)
+    if clips and number.values is None and (
+            known := clips.metrics[key.removesuffix("_clips")].standard_error) is not None:
+        reach = two_sided() * known
+        number = replace(number, low=number.value - reach, high=number.value + reach, error=known)
+    return number
 
 
 def _of_evidence(chosen: Evaluation, points: Points, told: Mapping[str, Number]) -> Iterator[tuple[str, Number]]:
@@ -417,13 +422,16 @@ def _with_values(number: Number, points: Points, name: str, chosen: Evaluation) 
 
 
 def _with_intervals(measured: Sequence[Measured]) -> list[Measured]:
-    """The runs with an interval for each number whose values are kept."""
+    """The runs with an interval for each number whose values are kept, but where the evaluation has told one itself.
+
+    That one every page shows, so it is not found a second time: an older evaluation told percentiles.
+    """
     places = [(run, key, number) for run, each in enumerate(measured) for key, number in each.numbers.items()
-              if number.values is not None]
+              if number.values is not None and not math.isfinite(number.low)]
     told: dict[tuple[int, str], Number] = {}
     for (run, key, number), mean in zip(places, _means([
             (number.values, number.groups) for _, _, number in places if number.values is not None]), strict=True):
-        common = TWO_SIDED * number.common
+        common = two_sided() * number.common
         told[run, key] = replace(
             number, low=number.value - math.hypot(mean.value - mean.low, common),
             high=number.value + math.hypot(mean.high - mean.value, common),
@@ -460,7 +468,7 @@ def _paired(pairs: Sequence[tuple[tuple[str, str], Number, Number]]
 
 def _apart(one: Number, two: Number) -> Difference:
     """The difference of two numbers that are not paired, from their standard errors where both have one."""
-    value, reach = one.value - two.value, TWO_SIDED * math.hypot(one.error, two.error)
+    value, reach = one.value - two.value, two_sided() * math.hypot(one.error, two.error)
     return Difference(value, value - reach, value + reach)
 
 

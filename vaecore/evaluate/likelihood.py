@@ -10,19 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vaecore.data import OBSERVED
 from vaecore.evaluate.parts.likelihood import Likelihood
 from vaecore.models import Batch, Family
+from vaecore.probability.bootstrap import means
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Point
 from vaecore.probability.posteriors import Posterior
 
 DECODED_AT_ONCE = 500  # codes: what they decode to stays in a cache of the processor, and memory is bounded
 WEIGHTS_AT_ONCE = 2_000_000  # doubles of one batch's log-weights: 16 MB
-RESAMPLINGS, COVERED = 1_000, 0.95  # of the bootstrap
 
 
 class Cancelled(Exception):
@@ -79,10 +81,12 @@ def importance_log_weights(model: Family, batch: Batch, samples: int, generator:
 
 def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, seed: int = 0,
                    progress: Callable[[int], object] | None = None, cancelled: Callable[[], bool] = lambda: False,
-                   each: Callable[[Tensor], object] | None = None) -> Likelihood:
+                   each: Callable[[Tensor], object] | None = None, groups: NDArray[np.int64] | None = None
+                   ) -> Likelihood:
     """The estimate with K = `samples` over `batches`; `progress` is told how many observations are done.
 
-    `each` is told the estimate of every observation at the end, (N,).
+    `each` is told the estimate of every observation at the end, (N,). `groups` (N,) says which observations go
+    together, as windows of one clip do.
 
     Cancelled, it is that of the observations done, or `Cancelled` where there is none. What `progress` raises ends
     it. Raises `ValueError` for K below 1 or a family without a prior.
@@ -104,8 +108,8 @@ def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, see
                 raise
             break
         for k in chain:
-            groups = weights.view(samples // k, k, -1).logsumexp(1) - math.log(k)  # (K / k, B)
-            curves[k].append(groups.mean(0))
+            averaged = weights.view(samples // k, k, -1).logsumexp(1) - math.log(k)  # (K / k, B)
+            curves[k].append(averaged.mean(0))
         effective.append((2 * weights.logsumexp(0) - (2 * weights).logsumexp(0)).exp() / samples)
         done += len(x)
         if progress:
@@ -113,24 +117,23 @@ def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, see
     values, share = torch.cat(curves[samples]), torch.cat(effective)
     if each is not None:
         each(values)
-    return _summarised(values, samples, share, {k: float(torch.cat(parts).mean()) for k, parts in curves.items()})
+    return _summarised(values, samples, share, {k: float(torch.cat(parts).mean()) for k, parts in curves.items()},
+                       groups)
 
 
-def exact_likelihood(values: Tensor) -> Likelihood:
+def exact_likelihood(values: Tensor, groups: NDArray[np.int64] | None = None) -> Likelihood:
     """log p(x) of a family whose reconstruction is just that, (N,): no samples, no bound."""
-    return _summarised(values.double(), 0, torch.ones(len(values)), {})
+    return _summarised(values.double(), 0, torch.ones(len(values)), {}, groups)
 
 
-def _summarised(values: Tensor, samples: int, effective: Tensor, curve: dict[int, float]) -> Likelihood:
-    """From log p(x) and effective shares of the observations, (N,) each; the bootstrap has a fixed seed."""
-    generator = torch.Generator().manual_seed(0)
-    count = len(values)
-    means = torch.cat([values[torch.randint(count, (len(part), count), generator=generator)].mean(1)
-                       for part in torch.split(torch.empty(RESAMPLINGS), max(1, WEIGHTS_AT_ONCE // count))])
-    low, high = means.quantile(torch.tensor([(1 - COVERED) / 2, (1 + COVERED) / 2], dtype=means.dtype)).tolist()
-    error = float(values.std() / math.sqrt(count)) if count > 1 else math.nan
-    return Likelihood(log_likelihood=float(values.mean()), standard_error=error, interval=(low, high), samples=samples,
-                      observations=count, effective=float(effective.mean()),
+def _summarised(values: Tensor, samples: int, effective: Tensor, curve: dict[int, float],
+                groups: NDArray[np.int64] | None) -> Likelihood:
+    """From log p(x) and effective shares of the observations, (N,) each."""
+    [mean] = means(values.numpy()[:, None], None if groups is None else groups[:len(values)])
+    known = bool(values.isfinite().all()) and math.isfinite(mean.low)
+    return Likelihood(log_likelihood=float(values.mean()), standard_error=mean.error if known else math.nan,
+                      interval=(mean.low, mean.high) if known else None, samples=samples,
+                      observations=len(values), effective=float(effective.mean()),
                       effective_low=float(effective.quantile(0.05)), curve=curve)
 
 

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from vaecore.probability.intervals import two_sided
+
 Kind = Literal["exact", "bound", "estimate", "no log p"]
 GREY = {"bernoulli", "usual ones"}  # likelihoods that score pixels as black or white; the second, of several modalities
 DENSITIES = {"gaussian", "gaussian-learned", "gaussian-optimal", "gaussian-per-pixel", "laplace",
              "independent sources"}
-TWO_SIDED = 1.96  # standard errors to either side of a 95 % interval
 # What numbers that many pages show are, in a sentence each.
 ACTIVE = ("Latent dimensions in use: whose posterior mean varies by more than 0.01 (in variance) from one observation "
           "to the next; where each observation has a prior of its own, whose KL exceeds 0.01 nats.")
@@ -137,8 +138,8 @@ def _widened(likelihood: Mapping[str, Any], error: float) -> dict[str, Any]:
     if not error or not isinstance(mean, int | float):
         return more
     if isinstance(interval, list | tuple) and len(interval) == 2 and all(isinstance(v, int | float) for v in interval):
-        more["interval"] = [mean - math.hypot(mean - interval[0], TWO_SIDED * error),
-                            mean + math.hypot(interval[1] - mean, TWO_SIDED * error)]
+        more["interval"] = [mean - math.hypot(mean - interval[0], two_sided() * error),
+                            mean + math.hypot(interval[1] - mean, two_sided() * error)]
     if isinstance(spread, int | float):
         more["standard_error"] = math.hypot(spread, error)
     return more

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import t as student
 from torch import Tensor
 
 from vaecore.arrays import Numbers
@@ -26,6 +25,7 @@ from vaecore.evaluate.picture_metrics import DATA_RANGE, psnr, ssim, ssim_window
 from vaecore.modalities import Image, Label, Text
 from vaecore.models import Family
 from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.probability.intervals import two_sided
 from vaecore.training.feed import Feed
 from vaecore.training.validation import EVALUATED_AT_ONCE
 
@@ -121,7 +121,7 @@ def frechet_interval(a: Numbers, b: Numbers) -> tuple[float, float] | None:
     folds = [[np.arange(len(x)) % GROUPS != group for x in (a, b)] for group in range(GROUPS)]
     left = np.array([frechet_distance(a[of_a], b[of_b]) for of_a, of_b in folds])
     error = np.sqrt((GROUPS - 1) / GROUPS * np.square(left - left.mean()).sum())
-    centre, half = frechet_distance(a, b), float(student.ppf(0.975, GROUPS - 1) * error)
+    centre, half = frechet_distance(a, b), two_sided(GROUPS - 1) * float(error)
     return max(centre - half, 0.0), centre + half
 
 

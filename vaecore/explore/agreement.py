@@ -40,6 +40,7 @@ from vaecore.explore.codes import Codes
 from vaecore.explore.observed import observed
 from vaecore.explore.same import FAULTS
 from vaecore.explore.single import Checkpoint, as_read
+from vaecore.probability.intervals import two_sided
 from vaecore.training.checkpoints import BrokenCheckpoint
 
 OBSERVATIONS = 1_000  # at most, that are encoded
@@ -168,7 +169,7 @@ def _mean(pairs: Sequence[Pair]) -> float:
 
 
 def _interval(value: float, halves: Sequence[float], share: float) -> Estimate:
-    off = 1.96 * share * float(np.std(halves, ddof=1))
+    off = two_sided() * share * float(np.std(halves, ddof=1))
     return Estimate(value, value - off, float(np.minimum(1.0, value + off)))
 
 

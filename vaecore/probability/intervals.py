@@ -5,9 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import NormalDist, fmean, stdev
 
-LEVEL = 0.95
+LEVEL = 0.95  # of every interval that is told
+
+
+def two_sided(freedom: float = math.inf) -> float:
+    """How many standard errors an interval reaches to either side: the normal one, or Student's t."""
+    if math.isinf(freedom):
+        return NormalDist().inv_cdf(0.5 + LEVEL / 2)
+    from scipy.special import stdtrit  # here: a list of runs paints without it
+
+    return float(stdtrit(freedom, 0.5 + LEVEL / 2))
 
 
 @dataclass(frozen=True)
@@ -45,9 +54,7 @@ def over_seeds(values: Sequence[float]) -> Interval:
         raise ValueError("an interval over seeds needs at least one value, and there is none.")
     if len(values) == 1:
         return Interval(float(values[0]), math.inf, 1)
-    from scipy.special import stdtrit  # here: a list of runs paints without it
-
-    half = float(stdtrit(len(values) - 1, 0.5 + LEVEL / 2)) * stdev(values) / math.sqrt(len(values))
+    half = two_sided(len(values) - 1) * stdev(values) / math.sqrt(len(values))
     return Interval(fmean(values), half, len(values))
 
 

@@ -38,7 +38,7 @@ class Likelihood(Result):
         "log p(x)", "Mean per observation. Higher is better, among runs of the same data, pixels and likelihood, with "
         "the same K.", unit="nats", spread="interval", column=Column("log p(x)", "%.2f", "Nats per observation."))
     standard_error: float = number(column=Column("±", "%.2f", "Standard error of log p(x), in nats."))  # of the mean
-    interval: tuple[float, float] | None = None  # 95 %, by bootstrap over observations
+    interval: tuple[float, float] | None = None  # of 95 %: BCa over observations, of an older evaluation percentiles
     bits_per_dimension: float | None = number(
         "Bits per dimension", "−log₂ p(x) by the number of pixels and channels, of 8-bit grey levels: what papers on "
         "photographs report.", unit="bits", digits=3, better="lower", default=None)  # None of other likelihoods
@@ -106,7 +106,8 @@ def likelihood(subject: Subject) -> Likelihood:
         subject.model, subject.batches(WEIGHED_AT_ONCE), subject.settings.importance_samples,
         seed=subject.settings.seed,
         progress=lambda done: subject.tell("likelihood", done, subject.observed), cancelled=subject.cancelled,
-        each=lambda values: subject.points.add("log_likelihood", values))
+        each=lambda values: subject.points.add("log_likelihood", values),
+        groups=subject.points.clusters(subject.observed))
     if subject.config.model.scored_by() != LEVELS:
         return found
     size = sum(modality.size for modality in subject.model.modalities.values())
@@ -130,7 +131,7 @@ def _exact(subject: Subject) -> Likelihood:
         if not values:
             raise Cancelled
         subject.points.add("log_likelihood", torch.cat(values))
-        return exact_likelihood(torch.cat(values))
+        return exact_likelihood(torch.cat(values), subject.points.clusters(subject.observed))
 
 
 def of_one_code(subject: Subject) -> None:

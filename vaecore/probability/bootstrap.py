@@ -15,9 +15,11 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from vaecore.probability.intervals import two_sided
+
 Numbers = NDArray[np.float64]
 NORMAL = NormalDist()
-RESAMPLINGS, COVERED = 2_000, 0.95
+RESAMPLINGS = 2_000
 MANY = 20_000  # groups, from which on the interval is the normal one
 DRAWN_AT_ONCE = 4_000_000  # places among groups
 
@@ -32,8 +34,8 @@ class Mean:
     error: float
 
 
-def means(columns: NDArray[np.floating], groups: NDArray[np.integer] | None = None, *, covered: float = COVERED,
-          resamplings: int = RESAMPLINGS, seed: int = 0) -> list[Mean]:
+def means(columns: NDArray[np.floating], groups: NDArray[np.integer] | None = None, *, seed: int = 0
+          ) -> list[Mean]:
     """The mean of each column of (N, M) values with its interval; NaN of an observation that has none of a column.
 
     Observations of one of `groups` (N,), as windows of one clip, are drawn together, for they are no independent ones.
@@ -49,11 +51,11 @@ def means(columns: NDArray[np.floating], groups: NDArray[np.integer] | None = No
     error = np.sqrt((size - 1) / max(1, size) * np.square(apart).sum(0))
     usable = ((counts > 0).sum(0) > 1) & np.isfinite(error)
     if size >= MANY:
-        reach = NORMAL.inv_cdf((1 + covered) / 2)
+        reach = two_sided()
         ends = [(v - reach * e, v + reach * e) for v, e in zip(value, error, strict=True)]
     else:
-        draws = _resampled(sums, counts, resamplings, seed) if usable.any() else np.zeros((0, len(value)))
-        ends = [_bca(v, draws[:, place], apart[:, place], covered) if usable[place] else (math.nan, math.nan)
+        draws = _resampled(sums, counts, seed) if usable.any() else np.zeros((0, len(value)))
+        ends = [_bca(v, draws[:, place], apart[:, place]) if usable[place] else (math.nan, math.nan)
                 for place, v in enumerate(value)]
     return [Mean(float(v), low, high, float(e) if good else math.nan)
             for v, (low, high), e, good in zip(value, ends, error, usable, strict=True)]
@@ -72,11 +74,11 @@ def _by_group(x: Numbers, groups: NDArray[np.integer] | None) -> tuple[Numbers, 
     return sums, counts
 
 
-def _resampled(sums: Numbers, counts: Numbers, resamplings: int, seed: int) -> Numbers:
-    """Means of as many groups as there are, drawn with replacement, (resamplings, M)."""
+def _resampled(sums: Numbers, counts: Numbers, seed: int) -> Numbers:
+    """Means of as many groups as there are, drawn with replacement, (RESAMPLINGS, M)."""
     size, rng, found = len(sums), np.random.default_rng(seed), []
-    for start in range(0, resamplings, step := max(1, DRAWN_AT_ONCE // size)):
-        several = min(step, resamplings - start)
+    for start in range(0, RESAMPLINGS, step := max(1, DRAWN_AT_ONCE // size)):
+        several = min(step, RESAMPLINGS - start)
         drawn = rng.integers(size, size=(several, size)) + size * np.arange(several)[:, None]
         often = np.bincount(drawn.ravel(), minlength=several * size).reshape(several, size).astype(np.float64)
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -84,7 +86,7 @@ def _resampled(sums: Numbers, counts: Numbers, resamplings: int, seed: int) -> N
     return np.concatenate(found)
 
 
-def _bca(value: float, draws: Numbers, apart: Numbers, covered: float) -> tuple[float, float]:
+def _bca(value: float, draws: Numbers, apart: Numbers) -> tuple[float, float]:
     """The interval of one mean, from its resamplings and how far each group moves it (G,)."""
     draws = draws[np.isfinite(draws)]
     spread = float(np.square(apart).sum())
@@ -98,5 +100,5 @@ def _bca(value: float, draws: Numbers, apart: Numbers, covered: float) -> tuple[
         shifted = bias + (bias + z) / (1 - acceleration * (bias + z))
         return float(np.quantile(draws, NORMAL.cdf(shifted)))
 
-    reach = NORMAL.inv_cdf((1 + covered) / 2)
+    reach = two_sided()
     return end(-reach), end(reach)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from vaecore.comparison.bootstrap import MANY, means
+from vaecore.probability.bootstrap import MANY, means
 
 REPEATS = 1_000
 BINOMIAL = 3 * math.sqrt(0.95 * 0.05 / REPEATS)  # three standard errors of a share of 95 %: 2.1 %
