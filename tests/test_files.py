@@ -18,7 +18,7 @@ from vaecore import lab
 from vaecore.evaluate import points
 from vaecore.evaluate.points import NAME
 from vaecore.explore.opening import read_examples
-from vaecore.files import DEEPEST, BrokenFile, digest, parsed_json, prune, read_json, read_kept
+from vaecore.files import DEEPEST, BrokenFile, digest, parsed_json, prune, read_json, read_kept, written_into
 from vaecore.lab.attempts import why_stopped
 from vaecore.store import EXAMPLES, Metrics, Run
 from vaecore.sweeps.objective import Curves
@@ -83,6 +83,20 @@ def test_a_pipe_in_the_place_of_a_json_is_not_waited_for(tmp_path: Path) -> None
     os.mkfifo(tmp_path / "data.json")
     with pytest.raises(BrokenFile, match=r"data\.json is a device or a pipe"):
         read_json(tmp_path / "data.json")
+
+
+def test_what_grows_is_written_into_a_file_alone(tmp_path: Path) -> None:
+    (tmp_path / "own").write_text("own")
+    (tmp_path / "link").symlink_to(tmp_path / "own")
+    os.mkfifo(tmp_path / "pipe")
+    for name, why in (("link", "A link"), ("pipe", "No such device or address")):
+        with pytest.raises(OSError, match=why):
+            written_into(tmp_path / name)
+    for line in (b"a", b"b"):
+        descriptor = written_into(tmp_path / "log")
+        os.write(descriptor, line)
+        os.close(descriptor)
+    assert (tmp_path / "log").read_bytes() == b"ab" and (tmp_path / "own").read_text() == "own"
 
 
 def test_no_reader_of_a_run_waits_for_a_pipe(tmp_path: Path) -> None:

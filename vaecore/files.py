@@ -132,9 +132,26 @@ def regular(path: Path) -> Path:
     return path
 
 
+def written_into(path: Path, flags: int = os.O_WRONLY | os.O_APPEND) -> int:
+    """A descriptor of a file that is written into as it grows, made where there is none: by default at its end.
+
+    Raises `OSError` for a link, which in a folder from elsewhere may lead to any file, and for a pipe or a device.
+    """
+    try:
+        descriptor = _not_waiting(str(path), flags | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0))
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise OSError(errno.ELOOP, "A link, and nothing is written through links", str(path)) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "A device or a pipe, and no file", str(path))
+    return descriptor
+
+
 def _not_waiting(path: str, flags: int) -> int:
     """Open what may be a pipe that nobody writes to, for which `open` would wait."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0), 0o666)
 
 
 def parsed_json(data: bytes | str, name: str, *, halves: bool = False) -> Any:

@@ -35,6 +35,7 @@ from vaecore.lab.where import one_by_one
 from vaecore.library import equal_to, records
 from vaecore.schema import ConfigError, Problem, parse, problem, title_at
 from vaecore.store import StoreError, all_or_none, checked_name
+from vaecore.words import counted
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
@@ -163,16 +164,11 @@ def schedules(plan: Plan) -> None:
         del charts[:-1]
     for name, curve, colour, title in charts:
         chart(schedule_figure(*curve, title=title, colour=colour), key=f"train-{name}", alt=f"{title} over the epochs")
-        if name == "beta" and training.kl.kind in ("free-bits", "free-bits-masked") and plan.config:
-            from vaecore.models.capabilities import ChoosesLatentSize
-
-            size = model.latent_size if isinstance(model, ChoosesLatentSize) else 1
-            each = " at each observation by itself" if training.kl.kind == "free-bits-masked" else ""
-            groups = "the latent as a whole, "
-            if training.kl.group == "dimension":
-                groups = f"{size:,} dimension{'s' * (size != 1)} × "
-            st.caption(f":material/redeem: Free bits: {groups}{training.kl.nats:g} nats{each}. A KL of up to "
-                       f"{training.kl.free(size):g} nats costs nothing.",
+        if name == "beta" and training.kl.kind in ("free-bits", "free-bits-masked") and plan.fit:
+            each = ", at each observation by itself" if training.kl.kind == "free-bits-masked" else ""
+            groups = counted(training.kl.groups(plan.fit.latents), training.kl.group)
+            st.caption(f":material/redeem: Free bits: {groups}, of each a KL of up to {training.kl.nats:g} nats costs "
+                       f"nothing{each}.",
                        help="The gradient of a group below its free bits is 0: its KL may sit there while the code "
                             "says nothing. Look at active units and mutual information too.")
     if plan.sound is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from vaecore.explore import Checkpoint
 from vaecore.store import Run
-from vaecore.training import train
+from vaecore.training import session, train
 from vaecore.training.checkpoints import BrokenCheckpoint, load_model
 
 Start = Callable[..., Path]
@@ -154,6 +155,48 @@ def test_a_checkpoint_that_does_not_say_where_it_stood_is_refused(folder: Path, 
     with pytest.raises(BrokenCheckpoint, match=r"checkpoint\.safetensors"):
         train(folder, watch())
     assert (folder / "metrics.jsonl").read_bytes() == metrics
+
+
+@pytest.mark.parametrize(("field", "value", "goes_on"), [
+    ("metrics_bytes", 10**15, True), ("pictures_bytes", 10**15, True), ("metrics_bytes", -1, False),
+    ("pictures_bytes", -1, False), ("step", -1, False)])
+def test_how_far_a_log_went_is_no_more_than_there_is(folder: Path, watch: Any, field: str, value: int,
+                                                     goes_on: bool) -> None:
+    """Memory for all of it was asked for: a copied run could not be resumed, and was said to want a smaller batch."""
+    path, metrics = folder / "checkpoint.safetensors", (folder / "metrics.jsonl").read_bytes()
+    rewrite(path, **{field: value})
+    if goes_on:
+        train(folder, watch())
+    else:
+        with pytest.raises(BrokenCheckpoint, match="does not say where training stood"):
+            train(folder, watch())
+    assert (folder / "metrics.jsonl").read_bytes() == metrics
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "pictures.jsonl", "kept"])
+def test_nothing_is_written_through_a_link(folder: Path, watch: Any, name: str, tmp_path: Path) -> None:
+    """A colleague's folder may lead to any file of one's own, which was cut to nothing and written over."""
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "thesis.txt").write_text("all of it\n")
+    (own / "weights.tmp-0").write_text("not yours")
+    shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / name).unlink(missing_ok=True)
+    (folder / name).symlink_to(own if name == "kept" else own / "thesis.txt")
+    with pytest.raises((OSError, BrokenCheckpoint), match="link, and nothing is written through links"):
+        train(folder, watch())
+    assert (own / "thesis.txt").read_text() == "all of it\n" and (own / "weights.tmp-0").is_file()
+
+
+def test_a_log_longer_than_a_block_is_cut_back_to_its_whole_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+                                                                  ) -> None:
+    monkeypatch.setattr(session, "BLOCK", 4)
+    data = b"first\n" + b"x" * 40 + b"\nlast"
+    for end in range(len(data) + 3):
+        (tmp_path / "log").write_bytes(data)
+        with session._cut_back(tmp_path / "log", end) as log:
+            assert log.tell() == data[:end].rfind(b"\n") + 1
+        assert (tmp_path / "log").read_bytes() == data[:data[:end].rfind(b"\n") + 1]
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(folder: Path, watch: Any) -> None:

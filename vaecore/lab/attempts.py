@@ -23,7 +23,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from vaecore.files import BrokenFile, opened, remove_leftovers, trouble, write_bytes_atomic, write_json_atomic
+from vaecore.files import (
+    BrokenFile,
+    opened,
+    remove_leftovers,
+    trouble,
+    write_bytes_atomic,
+    write_json_atomic,
+    written_into,
+)
 from vaecore.lab import cluster, locks, owners, scheduler
 from vaecore.lab.locks import LabError
 from vaecore.lab.owners import Elsewhere
@@ -210,8 +218,7 @@ def write_down(folder: Path) -> None:
                 last_word is None or last_word.attempt < now.attempt == known_attempt(folder)):
             launch = told(folder, Launch, [])
             lines = cluster.errors(place(folder)[0], launch.submission if launch else "", now.job)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
-            with os.fdopen(os.open(folder / "log.txt", flags, 0o666), "w", encoding="utf-8") as log:
+            with os.fdopen(written_into(folder / "log.txt"), "w", encoding="utf-8") as log:
                 log.writelines(f"{line}\n" for line in (f"--- what {now.place} wrote", *lines) if lines)
             write_exit(folder, now.attempt, now.state, now.detail)
     except (OSError, LabError) as error:  # it is told as long as SLURM knows

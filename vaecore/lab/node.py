@@ -74,7 +74,7 @@ def job_id() -> str:
 
 def train(folder: Path, submission: str, minutes: int, command: Sequence[str]) -> int:
     """Train the run in `folder` as a task of a job; the task's exit code."""
-    from vaecore.files import trouble
+    from vaecore.files import trouble, written_into
     from vaecore.lab import attempts, locks, state, supervisor, worker
 
     begun, signals = time.monotonic(), Signals()
@@ -103,7 +103,7 @@ def train(folder: Path, submission: str, minutes: int, command: Sequence[str]) -
             worker.dismiss(folder)  # those that share its steps wait for it
             return 0
         before = attempts.reached(folder)
-        log = os.open(folder / "log.txt", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+        log = written_into(folder / "log.txt")
         try:
             signals.worker = subprocess.Popen(
                 [*command, str(folder), str(lock)], stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=(lock,),

@@ -14,7 +14,7 @@ import sys
 import time
 from pathlib import Path
 
-from vaecore.files import trouble
+from vaecore.files import trouble, written_into
 from vaecore.lab import attempts, jobs, locks, ranks, state
 from vaecore.lab.jobs import Taken
 
@@ -47,8 +47,7 @@ def run(taken: list[Taken], slot_lock: int) -> None:
     """
     held = {job.folder: job for job in taken}
     try:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW  # a link could lead out of the run's folder
-        log = os.open(taken[0].folder / "log.txt", flags, 0o666)
+        log = written_into(taken[0].folder / "log.txt")
         try:
             worker = subprocess.Popen(
                 [*WORKER, *(word for job in taken for word in (str(job.folder), str(job.lock)))],

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, Self, TextIO
 
 from vaecore import permission
 from vaecore.errors import OutOfMemory, short_of_memory
-from vaecore.files import of_disk, trouble
+from vaecore.files import of_disk, trouble, written_into
 from vaecore.lab import attempts, ranks, state, where
 from vaecore.lab.control import Control, Heartbeat, Heartbeats
 from vaecore.lab.locks import LabError, training_lock
@@ -182,14 +182,12 @@ class Member:
         self._log: TextIO | None = None
 
     def __enter__(self) -> Self:
-        # Line by line, as a log is read while it is written; never through a link out of the run's folder.
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
         try:
-            log = os.open(self.folder / "log.txt", flags, 0o666)
+            log = written_into(self.folder / "log.txt")
         except OSError:
             self._held.close()
             raise
-        self._log = self._held.enter_context(os.fdopen(log, "w", 1, "utf-8"))
+        self._log = self._held.enter_context(os.fdopen(log, "w", 1, "utf-8"))  # by lines: it is read meanwhile
         with self.aside():
             attempts.note(f"--- attempt {self.attempt}, {time.strftime('%Y-%m-%d %H:%M:%S')}, process {os.getpid()}, "
                           "stacked")
@@ -234,7 +232,8 @@ def train_here(folder: Path, control: Control) -> state.Outcome:
 
     permission.require("train a run")
     threads = torch.get_num_threads()
-    with training_lock(folder), obeying(control), (folder / "log.txt").open("a", encoding="utf-8") as log:
+    with (training_lock(folder), obeying(control),
+          os.fdopen(written_into(folder / "log.txt"), "w", encoding="utf-8") as log):
         attempt = attempts.begin(folder)
         try:
             with contextlib.redirect_stdout(log):

@@ -95,6 +95,7 @@ class Objective:
     penalties: Mapping[str, Tensor] = field(default_factory=dict)
     divergence: Tensor | None = None  # a scalar in nats that beta weighs in the place of the KL
     weights: Mapping[str, float] = field(default_factory=dict)
+    kl_weight: float = 1.0  # of what the KL costs, beside beta: less where a family lets its codes in by and by
     bound: Bound | None = None  # what is maximised in the place of the ELBOs, where that is no sum of their terms
 
     def terms(self, cost: KLCost | None = None) -> Terms:
@@ -114,6 +115,8 @@ class Objective:
             charged = self.divergence
         elif cost is not None:
             charged = _sum(w * cost(e.mean_kl(cost)) if e.kl else torch.zeros_like(kl) for w, e in self.elbos)
+        if self.kl_weight != 1:
+            charged = self.kl_weight * charged
         penalty = _sum(self.penalties.values()) if self.penalties else torch.zeros_like(kl)
         return Terms(reconstruction, kl, fit, charged, penalty, self.bound)
 

@@ -91,7 +91,7 @@ class MMD(Divergence):
     def forward(self, q: DiagonalGaussian, z: Tensor, prior: Density, u: Tensor | None,
                 generator: torch.Generator | None) -> Tensor:
         ours, theirs = whole_rows(z, prior.sample(len(z), generator))
-        return mmd(ours, theirs, self.kernel)
+        return mmd(ours, theirs, self.kernel, paired=u is not None)  # each draw is under the covariate of its code
 
 
 def mmd(x: Tensor, y: Tensor, kernel: Literal["imq", "rbf"] = "imq", *, paired: bool = False) -> Tensor:

@@ -75,9 +75,9 @@ class _Free(KLTerm):
     def nats_at(self, step: int, total: int) -> float:
         return self.nats
 
-    def free(self, latent_size: int) -> float:
-        """The KL that a latent of so many dimensions has for free, in nats."""
-        return self.nats * (latent_size if self.group == "dimension" else 1)
+    def groups(self, latents: Mapping[str, int]) -> int:
+        """How many groups latents of so many dimensions have, each with its own nats for free."""
+        return sum(latents.values()) if self.group == "dimension" else len(latents)
 
 
 class FreeBits(_Free):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -223,6 +223,7 @@ class Fit:
     parameters: int
     steps: int
     per_epoch: int
+    latents: Mapping[str, int]  # the dimensions of each
 
 
 def _known(config: RunConfig, way: Iterable[str]) -> bool:
@@ -248,4 +249,4 @@ def fit(config: RunConfig, dataset: Dataset) -> Fit:
                           for each in error.problems) from None
     per_epoch = max(1, dataset.size("train") // config.training.batch_size)  # a closed form reads no batches
     learned = any(True for _ in model.parameters())
-    return Fit(model.parameter_count, per_epoch * config.training.epochs if learned else 0, per_epoch)
+    return Fit(model.parameter_count, per_epoch * config.training.epochs if learned else 0, per_epoch, model.latents)

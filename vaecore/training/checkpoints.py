@@ -260,7 +260,8 @@ def load_checkpoint(folder: Path, model: Family, optimizers: Mapping[str, torch.
     if not (isinstance(progress, dict) and progress.keys() >= PROGRESS.keys()
             and all(isinstance(progress[name], kind) for name, kind in PROGRESS.items())
             and isinstance(progress.get("cpu_seconds"), float | None)  # absent before they were counted
-            and isinstance(progress.get("pictures_bytes", 0), int)):  # likewise, before there were any
+            and isinstance(progress.get("pictures_bytes", 0), int)  # likewise, before there were any
+            and min(progress["step"], progress["metrics_bytes"], progress.get("pictures_bytes", 0)) >= 0):
         raise BrokenCheckpoint(f"{folder / CHECKPOINT} does not say where training stood. {COPY_AGAIN}, or start "
                                "a new one with its configuration.")
     try:

@@ -19,10 +19,10 @@ from vaecore import __version__, album
 from vaecore.config import RunConfig
 from vaecore.data import COVARIATE, EVENTS, OBSERVED, Split
 from vaecore.data.converted import Stopped
-from vaecore.files import BrokenFile, remove_leftovers, write_bytes_atomic, write_json_atomic
+from vaecore.files import BrokenFile, remove_leftovers, write_bytes_atomic, write_json_atomic, written_into
 from vaecore.models import Batch
 from vaecore.provenance import Provenance
-from vaecore.store import EXAMPLES, MAX_EXAMPLES_BYTES, WRITTEN_BESIDE, Run
+from vaecore.store import COPY_AGAIN, EXAMPLES, MAX_EXAMPLES_BYTES, WRITTEN_BESIDE, Run
 from vaecore.training import Control
 from vaecore.training import device as devices
 from vaecore.training.build import build
@@ -55,6 +55,7 @@ FLUSH_SECONDS = 0.5  # how long steps may wait on the device before they are wri
 CHECKPOINT_SECONDS = 60.0  # between evaluations
 WAIT_SECONDS = 0.2  # after which a training that waits for its pace looks whether it is to stop
 EVALUATION_SEED = 1_234  # the same noise at every evaluation, whatever the training drew
+BLOCK = 2**16  # bytes in which a log is searched for the end of its last whole line
 EXAMPLE_COUNT = 64  # test observations that travel with a run
 EXAMPLE_BYTES = 4 * 2**20  # and so many bytes at most of clips, but four, and of what is fitted on all observations
 
@@ -84,6 +85,9 @@ def prepared(folder: Path, control: Control, known: dict[str, Splits] | None = N
 
     Data in `known` are not read again; what is read is put there, by its configuration and device.
     """
+    if (folder / KEPT).is_symlink():
+        raise BrokenCheckpoint(f"{folder / KEPT} is a link, and nothing is written through links. {COPY_AGAIN}, or "
+                               "put a folder in its place.")
     for place in (folder, folder / KEPT):
         remove_leftovers(place, WRITTEN_BESIDE)
     config = Run(folder).config()
@@ -448,8 +452,8 @@ def _bytes(split: Split) -> int:
 @contextmanager
 def _cut_back(path: Path, length: int) -> Iterator[FileIO]:
     """A log, cut back to its whole lines within `length` bytes and open at its end."""
-    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+b", buffering=0) as log:
-        length = _whole_lines(log.read(length))
+    with os.fdopen(written_into(path, os.O_RDWR), "r+b", buffering=0) as log:
+        length = _whole_lines(log, min(length, log.seek(0, os.SEEK_END)))
         log.truncate(length)
         log.seek(length)
         yield log
@@ -460,9 +464,15 @@ def _write(log: FileIO, data: bytes, path: Path) -> None:
         raise OSError(28, "No space left on device", str(path))
 
 
-def _whole_lines(data: bytes) -> int:
-    """The length of `data` up to its last line end; less than was asked for where lines were lost."""
-    return data.rfind(b"\n") + 1
+def _whole_lines(log: FileIO, end: int) -> int:
+    """How far the lines go that are whole within the first `end` bytes, sought from there backwards."""
+    while end:
+        start = max(0, end - BLOCK)
+        log.seek(start)
+        if found := log.read(end - start).rfind(b"\n") + 1:
+            return start + found
+        end = start
+    return 0
 
 
 def _described(device: torch.device) -> str:

@@ -16,6 +16,7 @@ from vaecore.data import SPLITS, Dataset, Modality, Split
 from vaecore.models.video import sv2p
 from vaecore.models.video.sv2p import OneStage, SV2PConfig, ThreeStages
 from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.schedules.kl_cost import Capacity, FreeBits, KLTerm
 from vaecore.schema import ConfigError, parse
 from vaecore.training.build import check
 
@@ -136,6 +137,23 @@ def test_each_stage_trains_its_part(latent: str) -> None:
     model.at_step(0, 16)
     tested = model.eval().objective(batch, seeded()).terms()
     torch.testing.assert_close((tested.charged, tested.fit), (full.kl, full.reconstruction))
+
+
+@pytest.mark.parametrize("cost", [FreeBits(nats=20.0), Capacity(nats=40.0)], ids=["free bits", "capacity"])
+def test_a_ramp_weighs_what_the_kl_costs(cost: KLTerm) -> None:
+    """Free bits and capacities were left out until the ramp's end, and then came all at once."""
+    model = made(stages={"kind": "three", "generator": 0.5, "inference": 0.25, "ramp": 0.5}).train()
+    batch = {"frames": clips()}
+    charge = cost.at(16, 16)
+
+    def charged(step: int) -> float:
+        model.at_step(step, 16)
+        return float(model.objective(batch, seeded()).terms(charge).charged.detach())
+
+    whole, mean = charged(15), model.objective(batch, seeded()).elbos[0][1].mean_kl(charge)
+    assert whole == pytest.approx(float(charge(mean).detach()), rel=1e-6) and whole != pytest.approx(
+        float(model.objective(batch, seeded()).terms().charged.detach()), rel=0.01)
+    assert (charged(7), charged(11), charged(13)) == (0, 0, pytest.approx(whole / 2, rel=1e-5))
 
 
 def test_scheduled_sampling_reads_predictions_in_training_only() -> None:

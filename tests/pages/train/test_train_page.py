@@ -286,15 +286,26 @@ def test_a_capacity_draws_its_target_and_free_bits_say_their_floor() -> None:
     at = page(preset="vae-digits")
     latent = preset("vae-digits").model.latent_size
     good(at.selectbox(key="train.training.kl.kind").set_value("free-bits").run())
-    assert f"{latent} dimensions × 0.1 nats. A KL of up to {latent / 10:g} nats costs nothing." in said(at)
+    assert f"{latent} dimensions, of each a KL of up to 0.1 nats costs nothing." in said(at)
     good(at.selectbox(key="train.training.kl.kind").set_value("free-bits-masked").run())
-    assert f"0.1 nats at each observation by itself. A KL of up to {latent / 10:g} nats costs nothing." in said(at)
+    assert "of each a KL of up to 0.1 nats costs nothing, at each observation by itself." in said(at)
     good(at.selectbox(key="train.training.kl.kind").set_value("capacity").run())
     at.number_input(key="train.training.kl.nats").set_value(4.0).run()
     target = charts(good(at))[1]
     assert target["title"] == "C, the KL aimed at, in nats"
     assert target["y"][0] == 0
     assert target["y"][-1] == 4
+
+
+@pytest.mark.parametrize(("name", "dimensions", "latents"), [("dmvae-image-label", 14, 2),
+                                                              ("sv2p-variant-moving-mnist", 16, 1)])
+def test_free_bits_count_every_latent(name: str, dimensions: int, latents: int) -> None:
+    """One dimension was said of every family whose latent size is no single field."""
+    at = page(preset=name)
+    good(at.selectbox(key="train.training.kl.kind").set_value("free-bits").run())
+    assert f"{dimensions} dimensions, of each a KL" in said(at)
+    good(at.selectbox(key="train.training.kl.group").set_value("latent").run())
+    assert f"{latents} latent{'s' * (latents > 1)}, of each a KL" in said(at)
 
 
 def test_the_preview_stays_while_a_field_is_wrong() -> None:

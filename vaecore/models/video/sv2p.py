@@ -73,9 +73,7 @@ class SV2P(VideoFamily):
         """The bound of (28), or with a code for each frame of (30); in training as far as the stage has come."""
         used, weight = self.stage if self.training else (True, 1.0)
         posteriors = self.encode(batch) if used else self.prior_instead(batch)
-        evidence = self.evidence(batch, posteriors, generator)
-        whole = used and weight == 1
-        return Objective([(1.0, evidence)], divergence=None if whole else weight * evidence.total_kl().mean())
+        return Objective([(1.0, self.evidence(batch, posteriors, generator))], kl_weight=weight)
 
     def encode(self, batch: Batch) -> dict[str, Posterior]:
         """q(z | x_0..x_{T-1}), (B, 1, r) or the same for each t, (B, T-1, r).
