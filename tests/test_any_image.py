@@ -24,10 +24,11 @@ from vaecore.data.image_label import ImageLabel
 from vaecore.evaluate import classifier
 from vaecore.evaluate.report import evaluate_run
 from vaecore.evaluate.settings import Settings
-from vaecore.explore import Checkpoint, reconstruct_same
+from vaecore.explore import Checkpoint
 from vaecore.explore.crossmodal import CrossModal
 from vaecore.explore.loadings import loading_picture
 from vaecore.explore.opening import opened
+from vaecore.explore.same import reconstructed
 from vaecore.explore.uploads import from_upload
 from vaecore.lab.previews import write_preview
 from vaecore.modalities import Modality
@@ -158,7 +159,7 @@ def test_a_family_on_images_of_a_shape(family: str, shape: tuple[int, ...], trai
         assert checkpoint.originals([0, 1]).shape == checkpoint.reconstruct([0, 1]).shape == (2, *look)
         assert checkpoint.traverse(checkpoint.scale()[0], [0, 1], [-1.0, 0.0, 1.0]).shape == (2, 3, *look)
         assert checkpoint.interpolate(0, 1, 5).shape == (5, *look)
-        assert [row.shape for row in reconstruct_same([checkpoint, checkpoint], 2)] == [(2, *look)] * 3
+        assert reconstructed(checkpoint, checkpoint, [0, 1]).shape == (2, *look)
         for verb, rows in (("reconstruct", 2), ("compare", 3)):
             sheet = saved(run, tmp_path, verb, "--count", "2", "--scale", "1")
             assert sheet.shape[:2] == (rows * (shape[1] + 1) - 1, 2 * shape[2] + 1)

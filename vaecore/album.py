@@ -19,7 +19,7 @@ import zlib
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from vaecore.files import BrokenFile, opened, parsed_json
 
 FILE = "pictures.jsonl"
-MOST_TIMES = 100
 MAX_LINE_BYTES = 2**19
 MAX_ALBUM_BYTES = 2**25  # of the file: the training writes no more, and nobody reads more
 MAX_NUMBERS = 2**19  # of all pictures of one time
@@ -39,7 +38,6 @@ MOST_LETTERS = 300  # of one sentence
 LEVEL = 6  # of deflating
 
 Kind = Literal["given", "reconstructions", "samples", "traversal", "interpolation", "future"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True)

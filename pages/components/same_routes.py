@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from vaecore.explore.along import Moment
     from vaecore.explore.same import Line
 
+MOST_COLUMNS = 20
 MOST_STEPS = 48  # of one question
 LARGEST_SEED = 2**31 - 1
 LAST = "last"  # the weights that a run ended with
@@ -64,12 +65,13 @@ async def _answer(request: Request) -> Response:
         source = Store.default().find(asked.get("of") or request.path_params["run"])
     except StoreError:
         return serve.refusal(404, "There is no such run.")
-    count, seed = (_whole(asked.get(name, ""), most) for name, most in (("n", 20), ("seed", LARGEST_SEED)))
-    at = [None if word == LAST else _whole(word, 10**9) for word in asked.get("at", LAST).split(",")]
+    count, seed = (_whole(asked.get(name, ""), most) for name, most in (("n", MOST_COLUMNS), ("seed", LARGEST_SEED)))
     words = asked.get("at", LAST).split(",")
+    at = [None if word == LAST else _whole(word, 10**9) for word in words]
     bad = any(step is None and word != LAST for step, word in zip(at, words, strict=True))
     if count is None or count < 1 or seed is None or bad or len(at) > MOST_STEPS:
-        return serve.refusal(400, f"n is 1 to 20, seed 0 to {LARGEST_SEED}, and at has at most {MOST_STEPS} steps.")
+        return serve.refusal(400, f"n is 1 to {MOST_COLUMNS}, seed 0 to {LARGEST_SEED}, and at has at most "
+                             f"{MOST_STEPS} steps.")
     return await serve.answered(_found, request, run, source, count, seed, at)
 
 

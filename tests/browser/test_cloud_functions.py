@@ -10,6 +10,7 @@ import pytest
 
 from pages.components import cloud
 from tests.browser.conftest import Call
+from tests.pages.lasso import as_sent
 
 BYTES = "Uint8Array.from(atob(e), c => c.charCodeAt(0))"
 POINTS = "Float32Array.from"
@@ -38,7 +39,7 @@ def test_a_lasso_is_read_as_it_was_sent(call: Call, places: list[int]) -> None:
     assert read.places.tolist() == places and (not places or read.map == 1)
     assert call("cloud/message.js", "t => m.received(t).points", text) == places
     if places:
-        assert text == cloud.as_sent(read, 1000), "the same words from both sides"
+        assert text == as_sent(read, 1000), "the same words from both sides"
 
 
 # -- what is near ------------------------------------------------------------------------------------

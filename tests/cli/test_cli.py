@@ -16,7 +16,8 @@ from PIL import Image
 
 import vaecore
 from vaecore import cli, lab
-from vaecore.explore import Checkpoint, decode_same
+from vaecore.explore import Checkpoint
+from vaecore.explore.same import codes_same
 from vaecore.store import Store
 
 pytestmark = pytest.mark.usefixtures("cast")
@@ -453,8 +454,8 @@ def test_compare_draws_the_same_noise_of_a_seed_and_says_what_is_not_there(
     assert call([*words, "--what", "noise", "--seed", "5"]) == 0
     sheet = np.asarray(Image.open(out))
     assert sheet.shape[:2] == (2 * 29 - 1, 3 * 29 - 1)
-    [row] = decode_same([Checkpoint.load(Store(tmp_path).find("vae"))], 3, seed=5)
-    np.testing.assert_array_equal(sheet[:28, 29:57, 0], row[1])
+    model = Checkpoint.load(Store(tmp_path).find("vae"))
+    np.testing.assert_array_equal(sheet[:28, 29:57, 0], model.decode(codes_same(model, model.order, 3, seed=5))[1])
     capsys.readouterr()
     assert call([*words, "--what", "noise", "--step", "9"]) == 0
     assert "gallery/vae kept no weights up to step 9." in capsys.readouterr().err

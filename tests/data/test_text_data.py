@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.numpy import load_file
 
 from vaecore.config import RunConfig
 from vaecore.data import END, PAD, SPECIALS, SPLITS, UNKNOWN, DataUnavailable, Modality
@@ -22,11 +21,12 @@ from vaecore.data.captions import Captions
 from vaecore.data.converted import Progress, Stopped, watched
 from vaecore.data.own.file import MAX_FILE_BYTES
 from vaecore.data.own.text import TextFile
-from vaecore.data.synthetic_text import CENTRES, LENGTH, UNITS, WORDS, SyntheticText, _draw, _latents, true_nll
+from vaecore.data.synthetic_text import CENTRES, LENGTH, UNITS, WORDS, SyntheticText, _draw, _latents
 from vaecore.data.text import tokenised, tokens, words
 from vaecore.evaluate.latent_usage import diagnose
 from vaecore.evaluate.report import evaluate_run
 from vaecore.evaluate.settings import Settings
+from vaecore.examples import read_tensors
 from vaecore.lab.control import Control
 from vaecore.schema import ConfigError, parse
 from vaecore.store import Store
@@ -192,7 +192,7 @@ def test_sentences_that_are_cut_are_counted() -> None:
 def test_shipped_models_of_sentences_read_their_kept_examples_as_before(name: str) -> None:
     folder = Path(__file__).parents[2] / "trained" / "gallery" / name
     [(modality, text)] = load_model(folder).modalities.items()
-    kept = load_file(folder / "examples.safetensors")[modality]
+    kept = read_tensors(folder / "examples.safetensors")[0][modality].numpy()
     sentences = [words(row, text.vocabulary) for row in kept]
     assert len(kept) >= 16 and len(text.vocabulary) == 1_004
     np.testing.assert_array_equal(tokenised(
@@ -277,8 +277,6 @@ def test_the_likelihood_is_that_of_pytorchs_lstm() -> None:
     logits = logits + (latent @ torch.from_numpy(generator.out[:, UNITS:]).T)[:, None]
     expected = torch.distributions.Categorical(logits=logits).log_prob(x[:, 1:]).sum(1).numpy() - np.log(1000)
     np.testing.assert_allclose(generator.log_prob(sentences, z), expected, rtol=1e-10)
-    assert true_nll(config, "test") == pytest.approx(-expected[90:].mean(), rel=1e-10)
-    assert true_nll(config, "train") == pytest.approx(-expected[:80].mean(), rel=1e-10)
 
 
 def test_words_are_drawn_from_their_distribution() -> None:

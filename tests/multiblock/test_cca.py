@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from sklearn.cross_decomposition import CCA
 
 from vaecore.data import OBSERVED
-from vaecore.multiblock import CRITERIA, multiset_cca
+from vaecore.multiblock import Criterion, multiset_cca
 from vaecore.multiblock.cca import value_of
 from vaecore.training.checkpoints import load_model, save_weights
 
 Matrix = NDArray[np.float64]
 Train = Callable[..., Any]
+CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 
 
 def planted(blocks: int, n: int = 300, sizes: tuple[int, ...] = (8, 6, 7), shared: int = 2, seed: int = 0

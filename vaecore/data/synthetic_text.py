@@ -132,16 +132,6 @@ class SyntheticText(DataConfig):
         return {split: slice(*ends[k:k + 2]) for k, split in enumerate(SPLITS)}
 
 
-def true_nll(config: SyntheticText, split: SplitName = "test") -> float:
-    """The generator's own E[-log p(x|z)] in nats a sentence over a split, log 1000 for the first word included.
-
-    No model does better knowing z. Without z, the best NLL -log p(x) is higher by the mutual information of x and z.
-    """
-    part = config._parts()[split]
-    generator, _, z, _ = _latents(config)
-    return float(-generator.log_prob(config._sentences()[part].astype(np.int32), z[part]).mean())
-
-
 def _latents(config: SyntheticText) -> tuple[Generator, NDArray[np.int64], Floats, np.random.Generator]:
     """The generator, the components (N,) and latents (N, 2) of all sentences, and the randomness that is left.
 

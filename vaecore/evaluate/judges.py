@@ -8,7 +8,7 @@ Shapes: N observations as a model reads them, (N, *shape) of a modality.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -166,8 +166,3 @@ def _regression(dataset: Dataset, modality: str) -> tuple[Callable[[Tensor], Lab
     network.weight.data[regression.classes_] = torch.from_numpy(weight).float()
     network.bias.data[regression.classes_] = torch.from_numpy(bias).float()
     return predict, len(rows), network.requires_grad_(False).eval()
-
-
-def names_of(judged: Mapping[str, Judge]) -> dict[str, str]:
-    """The judges in words."""
-    return {name: each.name for name, each in judged.items()}

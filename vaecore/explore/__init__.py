@@ -11,18 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 # Found when they are first asked for. Were they imported here, threads of a server that import modules of this room at
 # the same time would wait for each other: one for a module, the other for the room that imports it.
-_ROOMS = {"VideoCheckpoint": "clips.checkpoint", "Codeless": "codeless", "codes_same": "same",
-          "decode_same": "same", "reconstruct_same": "same", "CrossModal": "crossmodal",
+_ROOMS = {"VideoCheckpoint": "clips.checkpoint", "Codeless": "codeless", "CrossModal": "crossmodal",
           "WrongView": "opening", "opened": "opening", "SentenceCheckpoint": "sentences", "Checkpoint": "single"}
-__all__ = ["Checkpoint", "Codeless", "CrossModal", "SentenceCheckpoint", "VideoCheckpoint", "WrongView", "codes_same",
-           "decode_same", "opened", "reconstruct_same"]
+__all__ = ["Checkpoint", "Codeless", "CrossModal", "SentenceCheckpoint", "VideoCheckpoint", "WrongView", "opened"]
 
 if TYPE_CHECKING:
     from vaecore.explore.clips.checkpoint import VideoCheckpoint
     from vaecore.explore.codeless import Codeless
     from vaecore.explore.crossmodal import CrossModal
     from vaecore.explore.opening import WrongView, opened
-    from vaecore.explore.same import codes_same, decode_same, reconstruct_same
     from vaecore.explore.sentences import SentenceCheckpoint
     from vaecore.explore.single import Checkpoint
 else:

@@ -23,7 +23,7 @@ from vaecore.explore.codeless import Codeless
 from vaecore.explore.codes import Codes
 from vaecore.explore.crossmodal import CrossModal
 from vaecore.explore.generated import Generated
-from vaecore.explore.pictures import Images, as_images, in_colour
+from vaecore.explore.pictures import Images, in_colour
 from vaecore.explore.sentences import SentenceCheckpoint
 from vaecore.explore.single import Checkpoint, as_read
 from vaecore.modalities import Label, Modality, Text
@@ -37,7 +37,6 @@ from vaecore.views import CLIP, CODELESS, CROSSMODAL, SENTENCE, SINGLE, Opened, 
 
 What = Literal["noise", "data"]
 WHATS: tuple[What, ...] = ("noise", "data")
-MOST_COLUMNS = 20
 WORDS_AT = 0.7  # temperature of words that are drawn
 MOST_PAIRS = 6  # of modalities, of which one is given and the other generated
 MOST_LETTERS = 300  # of a cell in words
@@ -315,7 +314,7 @@ def _noise(line: Line, count: int, seed: int, moment: Moment | None) -> Cells:
     if isinstance(one, Checkpoint):
         assert isinstance(last, Checkpoint)
         # The dimensions keep the ranks that they have in the end, so that a column is one code at every step.
-        codes = _codes(one, last.order, count, 1.0, seed)
+        codes = codes_same(one, last.order, count, seed)
         return Cells(one.decode(codes), note=f"r = {one.size}{_law(one)}")
     if isinstance(one, Codeless):
         return Cells(one.sample(count, seed), note="no code: samples of its own")
@@ -418,49 +417,28 @@ def reconstructed(checkpoint: Checkpoint, source: Checkpoint, rows: Sequence[int
     return checkpoint.decode(codes)
 
 
-def reconstruct_same(checkpoints: Sequence[Checkpoint], count: int) -> list[Images]:
-    """The first checkpoint's test images, then their reconstructions by each: equal shapes, one row each.
-
-    Raises as `reconstructed` does.
-    """
-    first = checkpoints[0]
-    rows = range(min(count, len(first.examples)))
-    return [as_images(first.examples[:count]), *(reconstructed(each, first, rows) for each in checkpoints)]
-
-
 def bank(count: int, size: int, seed: int) -> Codes:
     """Normal numbers (N, r): column k is the same for every r and begins the same for every N."""
     columns = [np.random.default_rng([seed, 2 + rank]).standard_normal(count, np.float32) for rank in range(size)]
     return np.stack(columns, 1) if columns else np.zeros((count, 0), np.float32)
 
 
-def codes_same(checkpoints: Sequence[Checkpoint], count: int, temperature: float = 1.0, seed: int = 0) -> list[Codes]:
-    """Codes of several checkpoints from the same noise through each one's own prior, (N, r) each.
+def codes_same(checkpoint: Checkpoint, order: Sequence[int], count: int, seed: int) -> Codes:
+    """Codes (N, r) from noise that is the same for every run, through the checkpoint's own prior.
 
     Without a prior it goes through the Gaussian fitted to the codes of data, or the law that the model gives its
     sources.
 
     A bank of normal numbers says where in a Gaussian a code lies, a uniform one which component of a mixture it is
     from, another which example's covariate a conditional prior is given. Latent axes of two runs have nothing to do
-    with each other, so they are paired by rank: the first number of the bank goes to each run's most informative
-    dimension, and so on; a smaller latent leaves the last numbers out. So a run's codes do not depend on which others
-    stand beside it.
+    with each other, so they are paired by rank: the first number of the bank goes to the first dimension of `order`,
+    usually each run's most informative one, and so on; a smaller latent leaves the last numbers out. So a run's codes
+    do not depend on which others stand beside it.
     """
-    return [_codes(checkpoint, checkpoint.order, count, temperature, seed) for checkpoint in checkpoints]
-
-
-def _codes(checkpoint: Checkpoint, order: Sequence[int], count: int, temperature: float, seed: int) -> Codes:
     normal = np.zeros((count, checkpoint.size), np.float32)
-    normal[:, list(order)] = np.float32(temperature) * bank(count, checkpoint.size, seed)
-    return checkpoint.from_noise(_uniform(count, seed, 0), normal, _uniform(count, seed, 1), seed, temperature)
+    normal[:, list(order)] = bank(count, checkpoint.size, seed)
+    return checkpoint.from_noise(_uniform(count, seed, 0), normal, _uniform(count, seed, 1), seed)
 
 
 def _uniform(count: int, seed: int, number: int) -> NDArray[np.float64]:
     return np.random.default_rng([seed, number]).random(count)
-
-
-def decode_same(checkpoints: Sequence[Checkpoint], count: int, temperature: float = 1.0, seed: int = 0
-                ) -> list[Images]:
-    """Decoder means of `codes_same`, one row a checkpoint: (N, H, W[, 3]) of each one's own shape."""
-    codes = codes_same(checkpoints, count, temperature, seed)
-    return [checkpoint.decode(z) for checkpoint, z in zip(checkpoints, codes, strict=True)]

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +32,6 @@ from scipy.linalg import block_diag, eigh
 
 Matrix = NDArray[np.float64]
 Criterion = Literal["sumcor", "maxvar", "ssqcor", "minvar", "genvar"]
-CRITERIA: tuple[Criterion, ...] = get_args(Criterion)
 FLAT = 1e-10  # of the largest singular value of a block: directions below are rounding
 LEAST_GAIN = 1e-10  # relative: an iteration that improves the criterion by less is the last one
 MAX_ITERATIONS = 500

@@ -13,7 +13,7 @@ a block then counts the same however many variables it has.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -121,44 +121,3 @@ def _first(blocks: Sequence[Matrix]) -> Matrix:
 def _unit(x: Matrix) -> Matrix:
     norm = float(np.linalg.norm(x))
     return x / norm if norm else x
-
-
-def permutation_p(blocks: Sequence[Matrix], outcome: Matrix | None = None, *, permutations: int = 199, seed: int = 0,
-                  progress: Callable[[int], object] | None = None) -> float:
-    """How often chance gives a latent pair of at least this covariance: (1 + such permutations) / (1 + permutations).
-
-    The pair is the first t and u. With an outcome its samples are permuted; without one those of each block, on its
-    own, and the pair's covariance is the largest variance of a super score. Uniform where blocks and outcome, or the
-    blocks, are independent.
-    """
-    generator = np.random.default_rng(seed)
-    scaled = [(x - x.mean(0)) / np.sqrt(x.shape[1]) for x in blocks]
-    n = len(scaled[0])
-    if outcome is None:
-        grams = [x @ x.T for x in scaled]
-
-        def strength() -> float:
-            return float(np.linalg.eigvalsh(np.sum(grams, axis=0))[-1])
-
-        def permute() -> None:
-            for i, gram in enumerate(grams):
-                order = generator.permutation(n)
-                grams[i] = gram[np.ix_(order, order)]
-    else:
-        # cov(t, u) at its largest is the first singular value of Y'X of the blocks joined.
-        joined = np.concatenate(scaled, axis=1)
-        shuffled = [outcome - outcome.mean(0)]
-
-        def strength() -> float:
-            return float(np.linalg.norm(shuffled[0].T @ joined, 2))
-
-        def permute() -> None:
-            shuffled[0] = shuffled[0][generator.permutation(n)]
-
-    actual, reached = strength(), 0
-    for done in range(permutations):
-        permute()
-        reached += strength() >= actual * (1 - 1e-12)
-        if progress is not None:
-            progress(done + 1)
-    return (1 + reached) / (1 + permutations)

@@ -211,17 +211,6 @@ def chosen(sent: object, n: int, maps: int = 1) -> Chosen:
     return Chosen()
 
 
-def as_sent(chosen: Chosen, n: int) -> str:
-    """The same as the browser sends it: in whichever form is shorter."""
-    if len(chosen.places) * 32 < n:
-        form, data = "rows", chosen.places.astype("<u4").tobytes()
-    else:
-        bits = np.zeros(n, np.uint8)
-        bits[chosen.places] = 1
-        form, data = "bits", np.packbits(bits, bitorder="little").tobytes()
-    return f"{chosen.map}:{form}:{base64.b64encode(data).decode()}"
-
-
 def _group(category: Category, n: int) -> NDArray[np.uint16]:
     places = np.asarray(category.places)
     if places.shape != (n,) or len(category.names) > MAX_NAMES:

@@ -32,17 +32,3 @@ export async function waiting(promise) {
     else delete page.dataset.busy;
   }
 }
-
-// Calls `follow` when talk mode begins or ends, or has another size. Returns what ends it.
-export function onTalk(follow) {
-  const watch = new MutationObserver(() => {
-    const now = stamp();
-    if (now !== last) follow(talking());
-    last = now;
-  });
-  let last = stamp();
-  watch.observe(page, { attributes: true, attributeFilter: ["data-talk", "style"] });
-  return () => watch.disconnect();
-}
-
-const stamp = () => `${talking()} ${sizes().zoom}`;

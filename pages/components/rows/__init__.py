@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pages.components.same_routes import same_address
+from pages.components.same_routes import LARGEST_SEED, MOST_COLUMNS, same_address
 from pages.components.serve import component
 from vaecore import packing
 
@@ -38,6 +38,7 @@ def pack(tables: Sequence[Table], steps: Sequence[int], *, names: Mapping[str, s
                 "original": line.original, "place": None if line.original else places.get(run, 0),
                 "kept": kept.get(run, False) and not line.original, "source": same_address(line, versions.get(run, ""))}
 
-    return packing.packed({"name": name, "steps": list(steps), "tables": [
-        {"key": table.key, "title": table.title, "note": table.note, "lines": [told(line) for line in table.lines]}
-        for table in tables]})
+    return packing.packed({
+        "name": name, "steps": list(steps), "columns": MOST_COLUMNS, "seeds": LARGEST_SEED, "tables": [
+            {"key": table.key, "title": table.title, "note": table.note, "lines": [told(line) for line in table.lines]}
+            for table in tables]})

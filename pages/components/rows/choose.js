@@ -9,8 +9,8 @@ export function nearest(kept, step) {
   return found;
 }
 
-// How many pictures fit across, each about this wide: 4 to 20.
-export const fitting = (width, each = 92) => Math.max(4, Math.min(20, Math.floor(width / each)));
+// How many pictures fit across, each about this wide: 4 to `most`.
+export const fitting = (width, most, each = 92) => Math.max(4, Math.min(most, Math.floor(width / each)));
 
 // b - a of pixels as ImageData has them, the mean over red, green and blue, in shares of the full brightness; with the
 // largest of these without its sign, and the mean of them without theirs.

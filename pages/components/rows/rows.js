@@ -14,8 +14,6 @@ import { Inspector } from "./inspect.js";
 
 const PACE = 450; // ms a step while it plays
 const REST = 300; // ms after which a number that is typed counts
-const MOST_COLUMNS = 20;
-const LARGEST_SEED = 2 ** 31 - 1;
 const LABEL = 190; // px beside a line
 const [SHARP, GAP] = [112, 3]; // px: the least width at which a picture is drawn, and what is left between two
 
@@ -33,9 +31,9 @@ class Rows {
       + "Arrow keys move, space plays.", place => this.goTo(place), place => this.wordsOf(place));
     this.slider.setAttribute("aria-label", "Step of the weights");
     this.note = make("span", "note", bar);
-    this.columns = field(bar, "Columns", { min: 1, max: MOST_COLUMNS, value: "" },
+    this.columns = field(bar, "Columns", { min: 1, max: "", value: "" },
       "How many codes or test observations");
-    this.seed = field(bar, "Seed", { min: 0, max: LARGEST_SEED, value: 0 },
+    this.seed = field(bar, "Seed", { min: 0, max: "", value: 0 },
       "The same seed draws the same noise and takes the same test observations; seed 0 takes the first of them");
     for (const input of [this.columns, this.seed]) {
       input.oninput = () => {
@@ -66,8 +64,9 @@ class Rows {
   }
 
   build() {
-    const { tables, steps } = this.message;
+    const { tables, steps, columns, seeds } = this.message;
     this.steps = steps;
+    [this.columns.max, this.seed.max] = [columns, seeds];
     this.slider.max = steps.length;
     this.along.hidden = steps.length === 0;
     setText(this.note, steps.length ? "" : "None of these runs kept weights along its training: all show those that they keep.");
@@ -130,10 +129,10 @@ class Rows {
 
   recall() {
     const count = Number(read("n"));
-    this.own = count >= 1 && count <= MOST_COLUMNS;
-    this.columns.value = this.own ? Math.floor(count) : fitting(this.body.clientWidth - LABEL);
+    this.own = count >= 1 && count <= this.message.columns;
+    this.columns.value = this.own ? Math.floor(count) : fitting(this.body.clientWidth - LABEL, this.message.columns);
     const seed = Number(read("seed"));
-    this.seed.value = Number.isInteger(seed) && seed >= 0 && seed <= LARGEST_SEED ? seed : 0;
+    this.seed.value = Number.isInteger(seed) && seed >= 0 && seed <= this.message.seeds ? seed : 0;
     const step = read("step");
     const place = step === null || !/^\d{1,9}$/.test(step) ? this.steps.length
       : this.steps.findLastIndex(each => each <= Number(step));
@@ -151,7 +150,8 @@ class Rows {
   typed() {
     const within = (input, least, most) => Math.max(least, Math.min(most, Math.floor(Number(input.value) || 0)));
     this.own ||= Number(this.columns.value) !== this.count;
-    const [count, seed] = [within(this.columns, 1, MOST_COLUMNS), within(this.seed, 0, LARGEST_SEED)];
+    const { columns, seeds } = this.message;
+    const [count, seed] = [within(this.columns, 1, columns), within(this.seed, 0, seeds)];
     if (count === this.count && seed === this.drawnSeed) return;
     write({ n: this.own ? count : null, seed: seed || null });
     this.load(count, seed);

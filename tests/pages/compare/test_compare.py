@@ -159,7 +159,7 @@ def test_the_same_data_and_the_same_noise_go_through_every_run() -> None:
 
 
 def test_the_same_codes_are_paired_by_rank() -> None:
-    from vaecore.explore import decode_same
+    from vaecore.explore.same import codes_same
 
     bank = np.stack([np.random.default_rng([0, 2 + rank]).standard_normal(10, np.float32) for rank in range(8)], 1)
     for reference in ("runs/vae", "ae"):
@@ -167,7 +167,7 @@ def test_the_same_codes_are_paired_by_rank() -> None:
         units = np.zeros((10, model.size), np.float32)
         for rank, dimension in enumerate(model.order):
             units[:, dimension] = bank[:, rank]
-        np.testing.assert_array_equal(decode_same([model], 10)[0], model.decode(model.place(units)))
+        np.testing.assert_array_equal(codes_same(model, model.order, 10, seed=0), model.place(units))
 
 
 def test_other_shapes_have_a_table_of_their_own() -> None:

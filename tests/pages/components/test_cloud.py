@@ -17,10 +17,10 @@ from pages.components.cloud import (
     Number,
     Plane,
     Sprites,
-    as_sent,
     chosen,
     pack,
 )
+from tests.pages.lasso import as_sent
 
 X, Y = np.array([0.5, -1, 2], np.float32), np.array([1, 2, 3], np.float32)
 ROWS = np.array([0, 7, 9], np.uint32)

@@ -16,7 +16,8 @@ from starlette.applications import Starlette
 from pages.components import same_routes
 from tests.asking import Answer, ask
 from vaecore import memory
-from vaecore.explore import Checkpoint, decode_same
+from vaecore.explore import Checkpoint
+from vaecore.explore.same import codes_same
 from vaecore.store import Run, Store
 
 GALLERY = Path(__file__).parents[3] / "trained" / "gallery"
@@ -52,7 +53,7 @@ def read(content: bytes) -> list[tuple[dict[str, Any], np.ndarray | None]]:
 def test_pictures_are_those_of_the_checkpoint(root: Path) -> None:
     model = Checkpoint.load(Store(root).find("runs/vae"))
     [(told, pictures)] = read(get("/same/noise/vae?n=4&seed=3").content)
-    np.testing.assert_array_equal(pictures, decode_same([model], 4, seed=3)[0])
+    np.testing.assert_array_equal(pictures, model.decode(codes_same(model, model.order, 4, seed=3)))
     assert told["step"] is None and (told["width"], told["height"], told["count"]) == (8, 8, 4)
     [(_, originals)] = read(get("/same/original/vae?of=vae&n=3&seed=0").content)
     np.testing.assert_array_equal(originals, model.originals(slice(3)))

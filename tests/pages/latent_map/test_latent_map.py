@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pages.components.cloud import Chosen, as_sent, chosen, sets
+from pages.components.cloud import Chosen, chosen, sets
 from tests.pages import demo
 from tests.pages.components.test_cloud import unpack
+from tests.pages.lasso import as_sent
 from vaecore import memory
 from vaecore.explore import Checkpoint
 from vaecore.explore.maps import LatentMap, at_hand, kept, latent_map, neighbourhoods

@@ -91,7 +91,8 @@ def test_local_ones_are_those_at_the_code_under_the_hand(run: str) -> None:
 
 
 def test_lassos_of_the_map_make_one() -> None:
-    from pages.components.cloud import Chosen, as_sent
+    from pages.components.cloud import Chosen
+    from tests.pages.lasso import as_sent
 
     at, model = shown("vae"), checkpoint("runs/vae")
     assert "make-lasso" not in {button.key for button in at.button}
