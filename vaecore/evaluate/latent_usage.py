@@ -21,7 +21,7 @@ from vaecore.training import ACTIVE
 from vaecore.training.checkpoints import check_origin, check_words, load_model
 from vaecore.training.feed import Feed
 from vaecore.training.snapshots import snapshot
-from vaecore.training.validation import EVALUATED_AT_ONCE, activity
+from vaecore.training.validation import EVALUATED_AT_ONCE, across, activity
 
 MAX_PAIRED = 20_000  # observations: all pairs of them are compared
 STILL = 1e-3  # standard deviation, in that of the prior
@@ -78,14 +78,14 @@ def diagnose(run: Run, split: SplitName = "validation", *, observations: int = 1
     for name, found in parts.items():
         q = together(found)
         charged = torch.cat(kl[name]).double().mean(0)  # (r,), or (1,) where there is only the sum
-        variance = q.mean.var(0)
+        variance = across(q.mean)
         by_dimension = charged.tolist() if len(charged) == len(variance) else None
         prior = priors[name]
-        apart = (q.mean - prior.expected).var(0) if isinstance(prior, ConditionalMixture) else variance
-        told = activity(by_dimension, variance.tolist(), apart.tolist() if model.prior_moves else None)
+        apart = across(q.mean - prior.expected) if isinstance(prior, ConditionalMixture) else variance
+        told = activity(by_dimension, variance, apart if model.prior_moves else None)
         latents[name] = {
             "rate": float(charged.sum()), "kl": by_dimension,
-            "code_variance": variance.tolist(), "active": sum(value > ACTIVE for value in told),
+            "code_variance": variance, "active": sum(value > ACTIVE for value in told),
             "information": asdict(information(q, generator, batch_size=batch_size, prior=prior)),
             "model_spread": taken.model[name].std(0).tolist(),
             "inference_spread": taken.inference[name].std(0).tolist(),

@@ -71,6 +71,15 @@ class Evaluation:
         return {**asdict(self), "active": self.active}
 
 
+def across(mean: Tensor) -> list[float]:
+    """The variance from one observation to the next of (N, r) numbers, (r,): of those there are, in double precision.
+
+    What `evaluate` sums up batch by batch, of means that are all there.
+    """
+    found: list[float] = mean.double().var(0, correction=0).tolist()
+    return found
+
+
 def activity(kl: list[float] | None, variance: list[float], moved: list[float] | None) -> list[float]:
     """What is to exceed 0.01 for a dimension to be active, (r,).
 
