@@ -25,6 +25,7 @@ from vaecore import lab
 from vaecore.charts.curves import SMOOTHING
 from vaecore.charts.plane import DISTORTION, RATE, Track
 from vaecore.comparison.history import History, Snapshots, aggression, clocks, latent_panels, panels, way
+from vaecore.evaluate.lagging import TRUSTED
 from vaecore.evaluate.verdict import Remedy, State, Verdict
 from vaecore.provenance import of_run
 from vaecore.store import COPY_AGAIN, Run, StoreError
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 WAITING = Look("Waiting for its first evaluation", ":material/hourglass_top:", "gray")
 FEW = 2  # runs whose verdicts stand open
-ROUGH = 0.05  # effective share of importance samples below which their mean says little
 INFORMATIVE = "the most informative"
 VERDICTS: dict[State, Look] = {
     "collapsed": Look("Collapsed", ":material/trending_flat:", "red"),
@@ -275,7 +275,7 @@ def _method(there: Mapping[str, Snapshots]) -> str:
     if weighed:
         shares = ", ".join(f"{name} {100 * snapshots.effective:.0f} %" for name, snapshots in weighed.items())
         lines.append(f"Means of the model posterior are importance-weighted; effective share of the samples: {shares}.")
-    if rough := [name for name, snapshots in weighed.items() if not snapshots.effective >= ROUGH]:
+    if rough := [name for name, snapshots in weighed.items() if not snapshots.effective >= TRUSTED]:
         lines.append(f"Under 5 %, the model posterior's mean is a rough estimate: {', '.join(rough)}.")
     return escaped(" ".join(lines))
 

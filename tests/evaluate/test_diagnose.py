@@ -17,6 +17,8 @@ from vaecore.probability.aggregate import information
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.posteriors import PosteriorMixture
 from vaecore.store import Run
+from vaecore.training.checkpoints import load_model
+from vaecore.training.feed import Feed
 
 GALLERY = Path(__file__).parents[2] / "trained/gallery"
 QUICK = ("ivae", "mvae-speech", "vae-conv-mixture")
@@ -113,6 +115,9 @@ def test_t1_the_rate_is_from_the_prior_that_the_model_has(start: Start, model: d
     assert (part["kl"] is not None) == by_dimension
     assert part["code_variance"] == pytest.approx(told["code_variance"]["z"], rel=1e-5)
     assert part["active"] == told["active"]
+    first = Feed(Run(folder).config().data.load(), "validation", torch.device("cpu")).first(100)
+    assert part["inference_spread"] == pytest.approx(
+        load_model(folder).encode(first)["z"].mean.detach().numpy().std(0), rel=1e-5), "of the 100 there are"
 
 
 @pytest.mark.parametrize("kind", ["mixture", "mixture-of-products", "product"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from vaecore.evaluate.gamma import (
     linear_cost,
     moments,
 )
-from vaecore.evaluate.lagging import Spread, spreads
+from vaecore.evaluate.lagging import Spread, ratio_at, spread_at, spreads
 
 SIZE, LATENT = 5, 3
 RATE, ERROR = 4.0, 1.5
@@ -173,6 +174,24 @@ def test_figures_of_little_or_nothing(data: Moments) -> None:
 def test_spreads_are_of_the_widest_dimension_of_the_model() -> None:
     model, inference = np.array([[0.0, -3.0], [0.0, 3.0]]), np.array([[5.0, -1.0], [-5.0, 1.0]])
     assert spreads(model, inference) == (3.0, 1.0)
+
+
+def test_one_ratio_is_told_wherever_a_run_s_lag_is_told() -> None:
+    """None of means that hardly vary, of a handful of importance samples, of another step, and of damaged lines."""
+    def line(model: float, inference: float, **more: Any) -> dict[str, Any]:
+        return {"step": 200, "method": "grid", "effective": 0.5, **more,
+                "model": {"a": [[0.0], [0.0]], "z": [[model], [-model]]},
+                "inference": {"a": [[9.0], [-9.0]], "z": [[inference], [-inference]]}}
+
+    good = line(0.4, 0.1)
+    assert spread_at(good) == (200, (0.4, 0.1)) and ratio_at([good, {}, line(0.4, 0.3, step=100)], 200) == 0.25
+    assert ratio_at([good, line(0.4, 0.2)], 200) == 0.5 and ratio_at([good], 300) is None
+    assert ratio_at([line(0.08, 0.02)], 200) is None is Spread("basic", "a", (1.0, 1.0), (0.08, 0.02)).ratio
+    for share, told in ((0.02, None), (0.3, 0.25)):
+        assert ratio_at([line(0.4, 0.1, method="importance", effective=share)], 200) == told
+    for damaged in (7, {"step": 200}, line(math.nan, 1.0), line(0.4, math.inf), line(1e308, 1e308), {
+            **good, "model": {"z": [[1.0], []]}}, {**good, "inference": {"z": [[1.0]]}}, {**good, "model": {}}):
+        assert spread_at(damaged) is None
 
 
 def test_the_spread_figure_has_a_line_for_each_training() -> None:

@@ -87,8 +87,8 @@ def diagnose(run: Run, split: SplitName = "validation", *, observations: int = 1
             "rate": float(charged.sum()), "kl": by_dimension,
             "code_variance": variance, "active": sum(value > ACTIVE for value in told),
             "information": asdict(information(q, generator, batch_size=batch_size, prior=prior)),
-            "model_spread": taken.model[name].std(0).tolist(),
-            "inference_spread": taken.inference[name].std(0).tolist(),
+            "model_spread": taken.model[name].std(0, correction=0).tolist(),
+            "inference_spread": taken.inference[name].std(0, correction=0).tolist(),
             "correlation": _correlations(taken.model[name].numpy(), taken.inference[name].numpy())}
     return {"run": run.id, "split": split, "data": dataset.source, "observations": total, "seed": seed,
             "rate": sum(part["rate"] for part in latents.values()), "distortion": distortion / total,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from vaecore.evaluate.lagging import ratio_at
 from vaecore.probability.saturation import saturated
 from vaecore.store import Metrics
 from vaecore.training import ACTIVE
@@ -21,9 +22,7 @@ from vaecore.untrusted import Untrusted
 
 COLLAPSED = 0.1  # nats of total KL or mutual information
 LAGGING = 0.25  # spread of the inference means over that of the model posterior's
-SOME_SPREAD = 0.1  # of the model posterior's means, in prior standard deviations: below there is nothing to follow
 TOLD = 3  # dimensions whose death is told one by one
-TRUSTED = 0.05  # effective share of importance samples below which a posterior mean is not argued from
 
 State = Literal["collapsed", "lagging", "partial", "healthy", "early", "unknown"]
 WORDS: dict[State, str] = {"collapsed": "collapsed", "lagging": "its encoder lags", "partial": "partly active",
@@ -122,16 +121,6 @@ class _Line(Untrusted):
     information: dict[str, _Information | None] | None = None
 
 
-class _Snapshot(Untrusted):
-    """Means of the model posterior and of the encoder at some observations, by latent, (N, r)."""
-
-    step: float
-    method: str
-    effective: float = 0.0
-    model: dict[str, list[list[float]]]
-    inference: dict[str, list[list[float]]]
-
-
 # -- the verdict -----------------------------------------------------------------------------------
 
 
@@ -153,7 +142,7 @@ def verdict(metrics: Metrics, values: Mapping[str, Any]) -> Verdict:
         way = f"is still rising, {beta:.2g} of" if beta < final else f"has not come back, {beta:.2g} instead of"
         return Verdict("early", (*sentences, f"Too early for a verdict: β {way} {final:.2g} at step {last.step:,.0f}."))
     sentences += _deaths(rows, metrics)
-    lag = _spread_ratio(metrics.snapshots, last.step)
+    lag = ratio_at(metrics.snapshots, last.step)
     lagging = lag is not None and lag < LAGGING
     if lagging:
         sentences.append(f"The encoder lags behind the model posterior (spread ratio {lag:.2f}).")
@@ -274,38 +263,6 @@ def _beta(metrics: Metrics, step: float) -> float | None:
     steps, betas = metrics.steps.get("step", []), metrics.steps.get("beta", [])
     before = [beta for at, beta in zip(steps, betas, strict=False) if at < step]
     return before[-1] if before else None
-
-
-def _spread_ratio(snapshots: Sequence[Mapping[str, Any]], step: float) -> float | None:
-    """Spread of the inference means over that of the model posterior's, of the snapshot at `step`, where there is one
-    and it is to be trusted; else None.
-
-    Of the dimension in which the model posterior's means are spread widest.
-    """
-    there = [found for found in map(_snapshot, snapshots) if found is not None and found.step == step]
-    if not there or (there[-1].method == "importance" and there[-1].effective < TRUSTED):
-        return None
-    last = there[-1]
-    try:
-        pairs = [(_spread([row[d] for row in means]), _spread([row[d] for row in last.inference[name]]))
-                 for name, means in last.model.items() for d in range(len(means[0]))]
-        model, inference = max(pairs)
-    except (IndexError, KeyError, ValueError, ZeroDivisionError, OverflowError):
-        return None
-    return inference / model if math.isfinite(inference) and math.inf > model > SOME_SPREAD else None
-
-
-def _snapshot(line: Any) -> _Snapshot | None:
-    """The line; None where it is damaged."""
-    try:
-        return _Snapshot.model_validate(line)
-    except ValidationError:
-        return None
-
-
-def _spread(values: Sequence[float]) -> float:
-    mean = sum(values) / len(values)
-    return math.sqrt(sum((value - mean) ** 2 for value in values) / len(values))
 
 
 # -- what could be tried ---------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vaecore.config import RunConfig, changed, preset
-from vaecore.evaluate.lagging import Spread, spreads
+from vaecore.evaluate.lagging import Spread, ratio_at, spread_at
 from vaecore.probability.intervals import by_seed, over_seeds, paired
 from vaecore.studies.base import Bench, Finding, Result, Row, Study
 from vaecore.studies.exhibit import ELBO, KL, Column, Exhibit, Figure, Spreads, Table
@@ -104,7 +104,8 @@ COLUMNS = {
     "KL": KL, "Mutual information": Column("What the code tells about the observation, in nats. On the validation "
                                            "set."), "ELBO": ELBO,
     "Spread ratio": Column("Spread of the encoder's means over that of the model posterior's, at the end: near 1 the "
-                           "encoder keeps up, near 0 it lags behind or both have collapsed. On the validation set.", 2)}
+                           "encoder keeps up, near 0 it lags behind. None where the model posterior's hardly vary, as "
+                           "when both have collapsed. On the validation set.", 2)}
 
 
 def of_result(result: Result) -> Exhibit | None:
@@ -128,29 +129,18 @@ def of_runs(members: Sequence[Member]) -> Exhibit | None:
     """A user's runs, from the first snapshot at step 200 or later to the last."""
     rows, points, first = [], [], EARLY
     for member in members:
-        if not member.last.get("step"):
+        if not (end := member.last.get("step")):
             continue
         kind = "aggressive" if member.chosen("training", "inference", "kind") == "aggressive" else "basic"
-        point = None
         there = member.metrics.snapshots
         if last := next(filter(None, map(spread_at, reversed(there))), None):
             early = next((found for found in filter(None, map(spread_at, there)) if found[0] >= EARLY), last)
-            first = early[0]
-            points.append(point := Spread(kind, member.run.id, early[1], last[1]))
+            first = int(early[0])
+            points.append(Spread(kind, member.run.id, early[1], last[1]))
         rows.append({"Encoder": kind, "Run": member.run.id, "KL": finite(member.last.get("kl")),
                      "Mutual information": finite(member.last.get("mutual_information")), "ELBO": member.bound,
-                     "Spread ratio": point.ratio if point else None})
+                     "Spread ratio": ratio_at(there, end)})
     return beside(rows, points, first)
-
-
-def spread_at(snapshot: dict[str, Any]) -> tuple[int, tuple[float, float]] | None:
-    """The step of a snapshot and its two spreads; None where it cannot be read."""
-    with contextlib.suppress(*DAMAGED):
-        model, inference = (np.concatenate([np.asarray(snapshot[side][name], float) for name in snapshot["model"]], 1)
-                            for side in ("model", "inference"))
-        if model.shape == inference.shape:
-            return int(snapshot["step"]), spreads(model, inference)
-    return None
 
 
 def beside(rows: Sequence[dict[str, Any]], points: Sequence[Spread], early: int) -> Exhibit | None:
