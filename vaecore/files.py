@@ -255,6 +255,14 @@ def remove_leftovers(folder: Path, others: Collection[str] = ()) -> None:
                 leftover.unlink()
 
 
+def set_aside(path: Path) -> Path:
+    """Give a file that cannot be read whole another name beside it, which is returned: writing anew then costs nothing.
+    """
+    aside = path.with_name(f"{path.stem}.unread-{time.strftime('%Y%m%d-%H%M%S')}-{uuid.uuid4().hex[:4]}{path.suffix}")
+    path.rename(aside)
+    return aside
+
+
 def moved_to(folder: Path, target: Path) -> bool:
     """Give a folder that holds something the name `target`, whole; False where another holds that already."""
     try:

@@ -135,6 +135,22 @@ def test_a_damaged_file_holds_nothing_and_is_written_anew(run: Run, content: str
     assert elbos(run) == [-1.0]
 
 
+def test_what_cannot_be_read_is_never_written_over(run: Run) -> None:
+    """A file cut by three bytes, or a setting of a later version: all earlier evaluations went with the next one."""
+    keep(run, result(-90.0))
+    path = file_of(run)
+    cut = path.read_bytes()[:-3]
+    path.write_bytes(cut)
+    keep(run, result(-80.0))
+    assert elbos(run) == [-80.0]
+    assert [each.read_bytes() for each in run.path.glob("evaluation.unread-*.json")] == [cut]
+    later = {**result(-70.0), "settings": {"dreams": 5}, "evidence": {"elbo": -70.0, "new": [1, None]}}
+    path.write_text(json.dumps([later]))
+    keep(run, result(-60.0))
+    assert elbos(run) == [-60.0] and json.loads(path.read_text())[0] == later
+    assert len(list(run.path.glob("*unread*"))) == 1
+
+
 @pytest.mark.parametrize("change", [
     {"settings": None}, {"settings": [1]}, {"settings": {"seed": -1}}, {"settings": {"importance_samples": 0}},
     {"settings": {"K": 5}}, {"settings": {"seed": 10**40}}, {"settings": {"split": ["test"]}},
@@ -208,9 +224,8 @@ def test_half_of_a_character_neither_shows_nor_prevents_writing(run: Run) -> Non
 def test_a_folder_in_its_place_holds_nothing(run: Run) -> None:
     (run.path / "evaluation.json").mkdir()
     assert evaluations(run) == []
-    with pytest.raises(OSError):
-        keep(run, result())
-    assert [path.name for path in run.path.iterdir()] == ["evaluation.json"], "no half of a file is left"
+    keep(run, result())
+    assert elbos(run) == [-90.0] and [path.is_dir() for path in run.path.glob("evaluation.unread-*")] == [True]
 
 
 # -- what came with the gallery --------------------------------------------------------------------

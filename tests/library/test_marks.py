@@ -110,6 +110,8 @@ def test_hostile_marks_are_passed_over_in_words(store: Store, content: str) -> N
     assert (one.title, one.tags, one.note, one.pinned, one.archived) == ("one", (), "", False, False)
     assert "assed over" in one.problem and "marks.json" in one.problem and one.state == "finished"
     assert marks.tag([run], add=["fine"])[0].fine and record(run).tags == ("fine",)
+    [aside] = run.path.glob("marks.unread-*.json")
+    assert aside.read_text() == content, "what somebody wrote is not written over"
 
 
 def test_of_marks_what_can_be_read_is_kept(store: Store) -> None:

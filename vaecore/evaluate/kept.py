@@ -7,6 +7,7 @@ store, and is read after what came with them. A file may come from anywhere, so 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from vaecore.evaluate.meaning import explained
 from vaecore.evaluate.parts import PARTS
 from vaecore.evaluate.results import Result
 from vaecore.evaluate.settings import Settings
-from vaecore.files import BrokenFile, read_json, write_json_atomic
+from vaecore.files import BrokenFile, read_json, set_aside, write_json_atomic
 from vaecore.schema import ConfigError, parse
 from vaecore.store import Run
 
@@ -69,8 +70,9 @@ def newest(run: Run, part: type[Result]) -> Evaluation | None:
 def keep(run: Run, result: Facts, values: Points | None = None) -> Path:
     """Add `result` to the file of `run`, in the place of an earlier one with the same settings; the file.
 
-    Beside it are kept its `values` by observation. A partial result takes the place of a partial one only. Raises
-    `OSError` where it cannot be written.
+    Beside it are kept its `values` by observation. A partial result takes the place of a partial one only. Results that
+    this version does not understand stay as they are, and a file that cannot be read stays beside under another name.
+    Raises `OSError` where it cannot be written.
     """
     permission.require("keep an evaluation")
     from vaecore.evaluate.points import digest
@@ -81,8 +83,7 @@ def keep(run: Run, result: Facts, values: Points | None = None) -> Path:
     if not run.writable:
         path.parent.mkdir(parents=True, exist_ok=True)
     new = plain(result)
-    kept = [old for old in _read(path) if old["settings"] != new["settings"] or (new["partial"] and not old["partial"])]
-    kept = [*kept, new][-MAX_EVALUATIONS:]
+    kept = [*(old for old in _raw(path, unread=set_aside) if not _replaced(_checked(old), new)), new][-MAX_EVALUATIONS:]
     if values is not None:  # before it, so that no evaluation is without its own
         there = points_in(points_file(run))
         digests = [digest(one) for one in reversed(kept)]
@@ -133,11 +134,24 @@ def _whole(value: Any) -> str:
 
 
 def _read(path: Path) -> list[Facts]:
+    return [found for one in _raw(path) if (found := _checked(one))]
+
+
+def _raw(path: Path, unread: Callable[[Path], object] = lambda _: None) -> list[Facts]:
+    """The sets of fields in a file, made plain; none of one that cannot be read, with which `unread` is called."""
     try:
         values = read_json(path, MAX_EVALUATION_BYTES, halves=True)  # `plain` replaces them
     except BrokenFile:
+        values = ...
+    if not isinstance(values, list | None):
+        unread(path)
         return []
-    return [found for one in values[-MAX_EVALUATIONS:] if (found := _checked(one))] if isinstance(values, list) else []
+    return [plain(one) for one in (values or [])[-MAX_EVALUATIONS:] if isinstance(one, dict)]
+
+
+def _replaced(old: Facts | None, new: Facts) -> bool:
+    """Whether `new` takes the place of `old`."""
+    return old is not None and old["settings"] == new["settings"] and (old["partial"] or not new["partial"])
 
 
 def _checked(value: Any) -> Facts | None:

@@ -1,7 +1,8 @@
 """Names, tags, notes, pins and archiving, for many runs at once. What a mark may be says `vaecore/marks.py`.
 
 A run keeps its id whatever it is called. Each function answers for every run by itself: one that cannot be marked costs
-no other. Two writers wait for each other, and a reader sees the old marks or the new ones, whole. No torch.
+no other. Two writers wait for each other, and a reader sees the old marks or the new ones, whole. What of the old ones
+cannot be read stays in a file beside. No torch.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 
 from vaecore import locks, permission
 from vaecore.errors import StoreError
-from vaecore.files import trouble, write_json_atomic
+from vaecore.files import set_aside, trouble, write_json_atomic
 from vaecore.marks import MOST_TAGS, Marks, note_fault, read, tag_fault, title_fault
 from vaecore.store import Run
 
@@ -106,7 +107,10 @@ def _change(run: Run, change: Callable[[Marks], Marks]) -> None:
     if not run.writable:  # of one's own its folder is there, and is not made again where it was removed just now
         path.parent.mkdir(parents=True, exist_ok=True)
     with alone(path.parent / ".marks.lock"):
-        marks = change(read(path)[0])
+        found, passed_over = read(path)
+        marks = change(found)
+        if passed_over:
+            set_aside(path)
         kept = {name: value for name, value in marks.model_dump(mode="json").items() if value}
         if kept:
             write_json_atomic(path, kept)
