@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from vaecore import shelf
 from vaecore.config import preset
+from vaecore.library import trash
 from vaecore.schema import ConfigError
 from vaecore.store import Store, StoreError
 
@@ -79,7 +81,17 @@ def test_what_a_run_uses_stays(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="used by mine"):
         shelf.remove(store, kept)
     assert path.is_file()
+    (store.root / "sweeps").mkdir()
+    (store.root / "sweeps" / "wide.json").write_text(json.dumps({"base": {"data": {"path": str(path)}}}))
     store.discard(run)
+    assert shelf.users(store, kept) == ["the sweep wide", "mine in the trash"]
+    with pytest.raises(StoreError, match="used by the sweep wide, mine in the trash"):
+        shelf.remove(store, kept)
+    (store.root / "sweeps" / "wide.json").unlink()
+    trash.empty(store)
+    assert not shelf.users(store, kept) and not shelf.remembered(store, str(path))
+    shelf.used(store, str(path), "mice.csv")
+    assert shelf.remembered(store, str(path))
     shelf.remove(store, kept)
     assert not path.exists() and not shelf.brought(store)
 

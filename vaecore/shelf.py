@@ -114,7 +114,7 @@ def _make_room(store: Store, coming: int) -> None:
     taken = coming + sum(each.bytes for each in kept)
     old = [each for each in reversed(kept) if (age := time.time() - each.when) > UNUSED or (taken > MOST_BYTES
                                                                                             and age > A_DAY)]
-    named = b"".join(_configurations(store)) if old else b""
+    named = b"".join(content for _, content in _configurations(store)) if old else b""
     for each in old:
         if each.path.name.encode() not in named and (taken > MOST_BYTES or time.time() - each.when > UNUSED):
             remove(store, each)
@@ -124,12 +124,13 @@ def _make_room(store: Store, coming: int) -> None:
                        "what is no longer wanted, or give the path of files on this machine.")
 
 
-def _configurations(store: Store) -> Iterator[bytes]:
-    """Whatever in the store can name an upload."""
-    for pattern in ("runs/*/config.json", "trash/*/config.json", "sweeps/*.json"):
-        for path in store.root.glob(pattern):
+def _configurations(store: Store) -> Iterator[tuple[str, bytes]]:
+    """Whatever in the store can name an upload: what it is, and what it says."""
+    for pattern, what in (("runs/*/config.json", "{0.parent.name}"), ("sweeps/*.json", "the sweep {0.stem}"),
+                          ("trash/*/config.json", "{0.parent.name} in the trash")):
+        for path in sorted(store.root.glob(pattern)):
             with contextlib.suppress(OSError, BrokenFile), opened(path) as file:
-                yield file.read(LARGEST_SWEEP)
+                yield what.format(path), file.read(LARGEST_SWEEP)
 
 
 def _kept_together(store: Store, files: Sequence[tuple[str, bytes]]) -> tuple[Path, bool]:
@@ -190,18 +191,17 @@ def brought(store: Store) -> list[Kept]:
 
 
 def users(store: Store, kept: Kept) -> list[str]:
-    """The runs that were made with it, by id."""
-    ids = []
-    for run in store.runs():
-        with contextlib.suppress(StoreError):
-            data = run.values().get("data")
-            if isinstance(data, dict) and data.get("path") == str(kept.path):
-                ids.append(run.id)
-    return ids
+    """What was made with an upload: runs by id, sweeps, and runs that may be restored from the trash."""
+    return [what for what, content in _configurations(store) if kept.path.name.encode() in content]
+
+
+def remembered(store: Store, path: str) -> bool:
+    """Whether somebody has used what lies at `path`."""
+    return any(entry.path == path for entry in _remembered(store))
 
 
 def remove(store: Store, kept: Kept) -> None:
-    """Delete an upload, or forget a path; raises `StoreError` while a run uses an upload."""
+    """Delete an upload, or forget a path; raises `StoreError` while a run or a sweep uses an upload."""
     permission.require("remove data")
     if kept.here:
         if ids := users(store, kept):

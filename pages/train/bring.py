@@ -58,7 +58,7 @@ def _drop() -> None:
     st.session_state.pop(FOUND, None)
     path = st.session_state.pop(UPLOADED, None)
     for kept in shelf.brought(store()) if path else ():
-        if str(kept.path) == path and not st.session_state.get(USED):
+        if str(kept.path) == path and not st.session_state.get(USED) and not shelf.remembered(store(), path):
             with contextlib.suppress(StoreError, OSError):  # a run uses it, or it stays: it is offered again
                 shelf.remove(store(), kept)
 

@@ -18,7 +18,7 @@ import pytest
 
 from vaecore import lab
 from vaecore.files import write_json_atomic
-from vaecore.lab import LabError, attempts, jobs, locks, state, worker
+from vaecore.lab import LabError, attempts, jobs, locks, owners, state, supervisor, worker
 
 HERE = Path(__file__).resolve().parent
 ENV = {**os.environ, "PYTHONPATH": str(HERE.parents[1])}
@@ -267,6 +267,36 @@ def test_killed_supervisor_leaves_the_worker_and_the_queue(root: Path, make: Cal
     assert lab.status(second).state == "queued"  # the worker alone still holds the slot
     assert until(lambda: lab.status(first).state == "finished" or None)
     assert lab.wait(second, 60).state == "finished"  # wait kicks
+
+
+def test_what_another_machine_has_is_looked_for_with_pauses(root: Path, monkeypatch: pytest.MonkeyPatch,
+                                                            capfd: pytest.CaptureFixture[str]) -> None:
+    """A ticket that none here may take kept a supervisor spinning: ten gigabytes of its log a day."""
+    for place in ("queue", "slots", "runs/a"):
+        (root / place).mkdir(parents=True, exist_ok=True)
+    ticket = root / "queue" / "001-a"
+    ticket.touch()
+    monkeypatch.setattr(state, "tickets", lambda _: [ticket] if ticket.exists() else [])
+    monkeypatch.setattr(jobs, "tickets", state.tickets)
+    monkeypatch.setattr(jobs, "run_of", lambda _: "a")
+    looks, waits = [], []
+
+    def elsewhere(*_: object) -> None:
+        looks.append(len(waits))
+        raise owners.Elsewhere("it is being trained on another machine")
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            ticket.unlink()
+
+    monkeypatch.setattr(attempts, "begin", elsewhere)
+    monkeypatch.setattr(time, "sleep", wait)
+    lock = locks.take(root / "slots" / "0")
+    assert lock is not None
+    supervisor.main([str(root), "0", str(lock)])
+    assert looks == [0, 0, 1, 2] and waits == [supervisor.PAUSE] * 3
+    assert capfd.readouterr().out.count("another machine") == 1, "it is said once"
 
 
 def test_both_killed_is_lost_and_resumes(make: Callable[..., Path]) -> None:

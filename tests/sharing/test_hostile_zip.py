@@ -297,6 +297,9 @@ def test_manifests_are_held_to_the_zip(good: bytes) -> None:
     assert "newer version" in tried(lambda m: m.update(version=99))
     assert "format" in tried(lambda m: m.update(format="something"))
     assert "runs" in tried(lambda m: m.update(runs=[]))
+    for name in ("/tmp/elsewhere", "../out", "a..b", "a/b", "a\0", ""):
+        assert "no run can be called so" in tried(lambda m, name=name: m["runs"].append({"name": name, "files": {}}))
+    assert "no file of it" in tried(lambda m: m["runs"].append({"name": "ghost", "files": {}}))
     assert "a run twice" in tried(lambda m: m["runs"].append(m["runs"][0]))
     assert "bytes" in tried(lambda m: m["runs"][0]["files"]["config.json"].update(bytes=-1))
     assert "no manifest.json" in attempt(zipped({n: c for n, c in files.items() if n != MANIFEST}))

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -394,7 +395,7 @@ def _take(ticket: Path, folder: Path) -> Taken | None:
         ticket.unlink(missing_ok=True)
         return Taken(folder, attempt, lock)
     except Elsewhere as error:  # the other machine takes the ticket away
-        attempts.note(f"{ticket.name}: {error}")
+        _note_once(f"{ticket.name}: {error}")
         if lock is not None:
             os.close(lock)
         return None
@@ -408,6 +409,11 @@ def _take(ticket: Path, folder: Path) -> Taken | None:
                                     f"It could not be started. {trouble(error, attempts.RESUME)}")
             os.close(lock)
         return None
+
+
+@functools.cache  # it is asked for again and again as long as the other machine has it
+def _note_once(words: str) -> None:
+    attempts.note(words)
 
 
 @contextlib.contextmanager

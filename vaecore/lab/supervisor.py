@@ -20,6 +20,7 @@ from vaecore.lab.jobs import Taken
 
 WORKER = [sys.executable, "-m", "vaecore.lab.worker"]
 GIVEN_BACK = 0.1  # seconds after which the lock of a member of a stack that ended is free at the latest
+PAUSE = 2.0  # seconds until a queue is looked at again of which nothing could be taken, twice
 SILENT = ("The disk took no more writes, not even the last words: it was full, or failed. Mend it, then "
           f"{attempts.RESUME}.")
 NO_LAST_WORD = 74  # the worker's exit code when it could not write exit.json
@@ -27,9 +28,15 @@ NO_LAST_WORD = 74  # the worker's exit code when it could not write exit.json
 
 def main(arguments: list[str]) -> None:
     root, slot, lock = Path(arguments[0]), int(arguments[1]), int(arguments[2])
+    looked = False
     while True:
+        took = False
         while slot < state.slots(root) and (job := jobs.take_next(root)):
+            took = True
             run(job, slot_lock=lock)
+        if looked and not took:
+            time.sleep(PAUSE)  # what waits is another machine's just now
+        looked = not took
         os.close(lock)
         # A ticket that came before this line found the slot taken and started nobody: look once more.
         if not state.tickets(root) or slot >= state.slots(root):

@@ -299,6 +299,11 @@ def _manifest(archive: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo]) -> 
 
 def _agree(manifest: _Manifest, members: dict[str, zipfile.ZipInfo]) -> None:
     """Raise `Refused` unless the manifest and the zip name the same files of the same sizes."""
+    for run in manifest.runs:
+        if not NAME.fullmatch(run.name) or ".." in run.name:
+            raise _refused(f"{MANIFEST} names a run {run.name!r}, and no run can be called so.")
+        if not run.files:
+            raise _refused(f"{MANIFEST} names the run {run.name}, and no file of it.")
     told = {f"{run.name}/{name}": file for run in manifest.runs for name, file in run.files.items()}
     if len(told) != sum(len(run.files) for run in manifest.runs) or len({run.name for run in manifest.runs}) != len(
             manifest.runs):
