@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from vaecore.probability.intervals import two_sided
-
 Kind = Literal["exact", "bound", "estimate", "no log p"]
 GREY = {"bernoulli", "usual ones"}  # likelihoods that score pixels as black or white; the second, of several modalities
 DENSITIES = {"gaussian", "gaussian-learned", "gaussian-optimal", "gaussian-per-pixel", "laplace",
@@ -138,8 +136,11 @@ def _widened(likelihood: Mapping[str, Any], error: float) -> dict[str, Any]:
     if not error or not isinstance(mean, int | float):
         return more
     if isinstance(interval, list | tuple) and len(interval) == 2 and all(isinstance(v, int | float) for v in interval):
-        more["interval"] = [mean - math.hypot(mean - interval[0], two_sided() * error),
-                            mean + math.hypot(interval[1] - mean, two_sided() * error)]
+        from vaecore.probability.intervals import two_sided  # here: what only lists answers without it
+
+        common = two_sided() * error
+        more["interval"] = [mean - math.hypot(mean - interval[0], common),
+                            mean + math.hypot(interval[1] - mean, common)]
     if isinstance(spread, int | float):
         more["standard_error"] = math.hypot(spread, error)
     return more
