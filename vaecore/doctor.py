@@ -16,6 +16,7 @@ from typing import Literal
 
 from vaecore import health, permission
 from vaecore.lab import cluster, locks
+from vaecore.words import size
 
 State = Literal["ok", "wrong", "data", "own", "optional"]
 TITLES: dict[State, str] = {
@@ -96,8 +97,8 @@ def _disk(root: Path) -> Check:
     there = next(path for path in (root, *root.parents) if path.exists())
     free = shutil.disk_usage(there).free
     if free > 500_000_000:
-        return Check("disk", "ok", f"{free / 1e9:.1f} GB free")
-    return Check("disk", "wrong", f"{free / 1e9:.1f} GB free: checkpoints may not fit. Free some space.")
+        return Check("disk", "ok", f"{size(free)} free")
+    return Check("disk", "wrong", f"{size(free)} free: checkpoints may not fit. Free some space.")
 
 
 def _cluster() -> Check:

@@ -1,4 +1,4 @@
-"""Counts, names and cells as messages say them: in the right number, on one line, and no longer than can be read."""
+"""Counts, sizes, names and cells as messages say them: in the right number, on one line, and no longer than is read."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ NAMED = 5  # of many names
 def counted(count: int, what: str) -> str:
     """A count in words: "1 picture", "1,200 pictures"."""
     return f"{count:,} {what}{'s' * (count != 1)}"
+
+
+def size(count: float) -> str:
+    """Bytes in words: "312 bytes", "65.5 kB", "11.6 MB", "4.3 GB"."""
+    for unit, each in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if round(1_000 * count / each, 1) >= 1_000:  # 999,990 bytes are 1.0 MB, not 1,000.0 kB
+            return f"{count / each:,.1f} {unit}"
+    return f"{count:.0f} bytes"
 
 
 def are(count: int) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -109,9 +107,8 @@ def begin(series: Series, where: lab.Here | lab.Slurm) -> None:
     """Create its runs and queue them; on a cluster as an array."""
     from vaecore.studies import create
 
-    if time.monotonic() - st.session_state.get("experiments:last", -math.inf) < 2.0:
-        return  # the second half of a double click
-    st.session_state["experiments:last"] = time.monotonic()
+    if changing.twice("experiments:last"):
+        return
     st.session_state["experiments:turn"] = st.session_state.get("experiments:turn", 0) + 1
     try:
         runs = create(store(), series)

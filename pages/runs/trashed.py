@@ -10,6 +10,7 @@ from pages.shared.checkpoints import store
 from pages.shared.words import escaped
 from vaecore.library import trash
 from vaecore.library.trash import Trashed
+from vaecore.words import size
 
 MOST_LISTED = 50  # each with a button
 
@@ -31,14 +32,6 @@ def trashed() -> None:
             changing.button("Delete for good", key="runs-empty-do", type="primary", icon=":material/delete_forever:",
                             on_click=actions.do, args=(lambda: trash.empty(store()), "The trash is empty."),
                             help="All that lies in the trash; nothing else is touched.")
-
-
-def size(count: int) -> str:
-    """Bytes as a person reads them."""
-    for unit, least in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= least:
-            return f"{count / least:.3g} {unit}"
-    return f"{count} bytes"
 
 
 def _line(one: Trashed) -> None:

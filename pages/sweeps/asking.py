@@ -316,10 +316,8 @@ def _time(ready: Plan, *, away: bool) -> None:
 def _start(ready: Plan, name: str, where: Here | Slurm) -> None:
     from vaecore.sweeps import tending
 
-    last = st.session_state.get(f"{KEY}last", ("", 0.0))
-    if last[0] == name and time.monotonic() - last[1] < 2.0:
-        return  # the second half of a double click
-    st.session_state[f"{KEY}last"] = (name, time.monotonic())
+    if changing.twice(f"{KEY}last", name):
+        return
     sweep = ready.sweep.model_copy(update={"name": name, "made": time.strftime("%Y-%m-%d %H:%M")})
     try:
         require_place(where)

@@ -23,6 +23,7 @@ from vaecore import shelf
 from vaecore.files import trouble
 from vaecore.schema import ConfigError, parse
 from vaecore.store import StoreError
+from vaecore.words import size
 
 if TYPE_CHECKING:
     from vaecore.data import DataConfig, Dataset
@@ -179,15 +180,8 @@ def _remove(kept: shelf.Kept) -> None:
 
 def _line(kept: shelf.Kept) -> str:
     when = time.strftime("%d %b %Y, %H:%M", time.localtime(kept.when))
-    size = f" · {_size(kept.bytes)}" if kept.bytes else ""
-    return f"{kept.name} · {when}{size}" + ("" if kept.here else f" · {kept.path}")
-
-
-def _size(count: int) -> str:
-    for unit, least in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
-        if count >= least:
-            return f"{count / least:.1f} {unit}"
-    return f"{count} bytes"
+    takes = f" · {size(kept.bytes)}" if kept.bytes else ""
+    return f"{kept.name} · {when}{takes}" + ("" if kept.here else f" · {kept.path}")
 
 
 # -- what was understood ---------------------------------------------------------------------------

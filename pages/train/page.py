@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -289,11 +288,9 @@ def name_trouble(name: str, seeds: int, first: int) -> str:
 
 def start(origin: Origin, config: RunConfig, name: str, seeds: int, where: lab.Here | lab.Slurm) -> None:
     """Write each run's folder and put them into the queue."""
-    last = st.session_state.get("train:last", (0.0, ""))
     text = f"{name} {seeds} {origin.source} {origin.anew} {where!r} {config.to_json()}"
-    if text == last[1] and time.monotonic() - last[0] < 2.0:
-        return  # the second half of a double click
-    st.session_state["train:last"] = (time.monotonic(), text)
+    if changing.twice("train:last", text):
+        return
     try:
         lab.require_place(where)
         names = named(name, seeds, config.seed) if name else [""] * seeds

@@ -18,8 +18,8 @@ from vaecore.errors import OutOfMemory
 from vaecore.lab import worker
 from vaecore.training import course, memory
 
-SAID = re.compile(r"Out of memory on the cpu: training\.batch_size=(\d+) needs about ([\d.]+) ([MG])iB a step, "
-                  r"([\d.]+) ([MG])iB are free\. (\d+) would fit: fork it with training\.batch_size=\6, or close other "
+SAID = re.compile(r"Out of memory on the cpu: training\.batch_size=(\d+) needs about ([\d.]+) ([MG])B a step, "
+                  r"([\d.]+) ([MG])B are free\. (\d+) would fit: fork it with training\.batch_size=\6, or close other "
                   r"programs and press Resume\. In a terminal: (vaecore fork large --from last --set "
                   r"training\.batch_size=\6)")
 
@@ -57,7 +57,7 @@ def test_a_batch_that_does_not_fit_ends_with_the_fork_that_would(
     batch, need, need_unit, free, free_unit, fitting, command = told.groups()
     assert now.suggested == (f"training.batch_size={fitting}",)
     assert int(batch) == 1024 and 64 <= int(fitting) <= 512
-    assert float(free) * 1024 ** (free_unit == "G") <= 250 < float(need) * 1024 ** (need_unit == "G") < 2_000
+    assert float(free) * 1000 ** (free_unit == "G") <= 263 < float(need) * 1000 ** (need_unit == "G") < 2_000
     monkeypatch.setattr(lab.jobs, "kick", lambda _root: None)
     monkeypatch.setattr("sys.argv", [*shlex.split(command), "--name", "fits", "--detach", "--store",
                                      str(folder.parents[1])])
@@ -72,7 +72,7 @@ def test_a_batch_that_does_not_fit_ends_with_the_fork_that_would(
 @pytest.mark.parametrize(("error", "free", "words"), [
     (torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), 2**21, "64 would fit: fork it"),
     (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), 2**30, "128 would fit: fork it with"),  # it was not enough
-    (MemoryError(), 100, "0.0 MiB are free. Fork it with a smaller model.")])
+    (MemoryError(), 100, "100 bytes are free. Fork it with a smaller model.")])
 def test_a_step_without_memory_says_what_would_fit(trainer: Make, monkeypatch: pytest.MonkeyPatch, error: Exception,
                                                    free: int, words: str) -> None:
     made, _ = trainer(small(batch_size=256))

@@ -18,7 +18,7 @@ def test_a_log_of_any_length_is_read_with_a_bound(tmp_path: Path) -> None:
     assert str(lab.log(tmp_path, lines=2)) == "30%\nlast"
     last = lab.log(tmp_path)
     assert last.read == logs.TAIL and len(str(last)) < 3_000
-    assert last.told == "its last 65.5 KB of 3,000.0 MB"
+    assert last.told == "its last 65.5 kB of 3.0 GB"
     assert (lab.log(tmp_path, find="LAST").lines, lab.log(tmp_path, find="LAST").read) == (("last",), logs.SEARCHED)
     assert len(logs.taken(tmp_path)) == logs.TAKEN
 

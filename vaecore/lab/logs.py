@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from vaecore import words
 from vaecore.files import BrokenFile, opened
 from vaecore.untrusted import CONTROLS
 
@@ -33,7 +34,7 @@ class Log:
         """What is not shown, in words; empty where all of it is."""
         parts = [f"the last {len(self.lines):,} of {self.found:,} lines"] if self.found > len(self.lines) else []
         if self.read < self.size:
-            parts.append(f"{'of ' if parts else ''}its last {_bytes(self.read)} of {_bytes(self.size)}")
+            parts.append(f"{'of ' if parts else ''}its last {words.size(self.read)} of {words.size(self.size)}")
         return ", ".join(parts)
 
 
@@ -70,7 +71,3 @@ def _read(folder: Path, most: int) -> tuple[bytes, int]:
 def _shown(line: str) -> str:
     cut = f" … ({len(line) - LONGEST_SHOWN:,} more)" if len(line) > LONGEST_SHOWN else ""
     return line[:LONGEST_SHOWN].translate(CONTROLS) + cut
-
-
-def _bytes(size: int) -> str:
-    return f"{size / 1e6:,.1f} MB" if size >= 1e5 else f"{size / 1e3:,.1f} KB"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from vaecore import words
 from vaecore.config import RunConfig, changed
 from vaecore.data import Dataset, ImageConfig
 from vaecore.data.rows import free_memory
@@ -186,7 +187,7 @@ def _check_size(model: Family) -> None:
     name = max(tensors, key=lambda name: tensors[name].numel())
     largest = " x ".join(f"{n:,}" for n in tensors[name].shape)
     raise problem("model", model.parameter_count, f"a checkpoint of {model.parameter_count:,} parameters would have "
-                  f"{needed / 1e9:.1f} GB, and at most {MAX_WEIGHTS_BYTES / 1e9:.1f} GB are read. The largest part is "
+                  f"{words.size(needed)}, and at most {words.size(MAX_WEIGHTS_BYTES)} are read. The largest part is "
                   f"{name} of {largest}.", "Use smaller images, narrower layers, or a convolutional network with more "
                   "stages (model.network.channels=[]).", "model.network.kind=conv")
 

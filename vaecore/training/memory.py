@@ -14,6 +14,7 @@ import torch
 
 from vaecore.data.rows import free_memory
 from vaecore.errors import OutOfMemory
+from vaecore.words import size
 
 if TYPE_CHECKING:
     from vaecore.training.course import Course
@@ -89,8 +90,3 @@ def free_bytes(device: torch.device) -> int:
         except OSError:  # macOS
             pass
     return min(found)
-
-
-def size(count: float) -> str:
-    """Bytes as a person reads them."""
-    return f"{count / 2**30:.1f} GiB" if count >= 2**30 else f"{count / 2**20:.1f} MiB"
