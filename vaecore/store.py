@@ -23,6 +23,7 @@ import json
 import os
 import secrets
 import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -428,28 +429,12 @@ def _runs_in(folder: Path) -> list[Path]:
 
 
 @dataclass
-class Metrics:
-    """`metrics.jsonl` read so far, column by column; `update` reads only what is new.
-
-    A line is one training step (`loss`, `neg_elbo`, `reconstruction`, `kl`, `beta`, `grad_norm`, in nats a
-    batch mean), one evaluation of the validation set (exact means over the set), or one snapshot of some of its
-    observations (means of model posterior and inference posterior).
-    """
+class Growing(ABC):
+    """A file of lines that is read as it grows, a part at a time; one that was cut back or changed is read anew."""
 
     path: Path
-    steps: dict[str, list[float]] = field(default_factory=dict)
-    evaluations: list[dict[str, Any]] = field(default_factory=list)
-    snapshots: list[dict[str, Any]] = field(default_factory=list)
-    damaged: int = 0  # lines that cannot be read
-    _offset: int = 0
-    _tail: bytes = b""
-    _told: int = 0  # bytes of evaluations and snapshots
-
-    @classmethod
-    def continued(cls, path: Path, steps: dict[str, list[float]], evaluations: list[dict[str, Any]],
-                  snapshots: list[dict[str, Any]], damaged: int, text: bytes) -> Metrics:
-        """What was read of `text`, with which the file begins, so that only what follows is read."""
-        return cls(path, steps, evaluations, snapshots, damaged, len(text), text[-TAIL:])
+    _offset: int = field(default=0, kw_only=True)
+    _tail: bytes = field(default=b"", kw_only=True)
 
     @property
     def offset(self) -> int:
@@ -457,19 +442,27 @@ class Metrics:
         return self._offset
 
     def update(self) -> bool:
-        """Read what was appended; True if anything changed. A file cut back by a resume is read anew."""
+        """Read what was appended; True if anything changed."""
         try:
             with opened(self.path) as file:
                 size = min(os.fstat(file.fileno()).st_size, LARGEST_METRICS)
                 if not self._follows(file.fileno(), size):
-                    self._forget()
+                    self._begin_anew()
                 return self._read(file, size)
         except FileNotFoundError:  # the run was removed, or has not begun
             known = self._offset > 0
-            self._forget()
+            self._begin_anew()
             return known
         except (OSError, BrokenFile):
             return False
+
+    @abstractmethod
+    def take(self, lines: list[bytes]) -> None:
+        """Take in whole lines."""
+
+    @abstractmethod
+    def forget(self) -> None:
+        """Forget all that was taken in."""
 
     def _read(self, file: BinaryIO, size: int) -> bool:
         """Read on, a part at a time: lines of a byte take fifty of them in memory."""
@@ -478,7 +471,9 @@ class Metrics:
             file.seek(self._offset)
             new = file.read(min(most, size - self._offset))
             if whole := new[: new.rfind(b"\n") + 1]:
-                self._take_lines(whole)
+                self.take(whole.splitlines())
+                self._offset += len(whole)
+                self._tail = (self._tail + whole)[-TAIL:]
                 most = LOG_BYTES_AT_ONCE
             elif most < size - self._offset:
                 most *= 2  # a line that is longer
@@ -486,25 +481,48 @@ class Metrics:
                 break  # the last line may still be on its way
         return self._offset > known
 
-    def _take_lines(self, whole: bytes) -> None:
+    def _begin_anew(self) -> None:
+        self.forget()
+        self._offset, self._tail = 0, b""
+
+    def _follows(self, descriptor: int, size: int) -> bool:
+        start = self._offset - len(self._tail)
+        return size >= self._offset and os.pread(descriptor, len(self._tail), start) == self._tail
+
+
+@dataclass
+class Metrics(Growing):
+    """`metrics.jsonl` read so far, column by column; `update` reads only what is new.
+
+    A line is one training step (`loss`, `neg_elbo`, `reconstruction`, `kl`, `beta`, `grad_norm`, in nats a
+    batch mean), one evaluation of the validation set (exact means over the set), or one snapshot of some of its
+    observations (means of model posterior and inference posterior).
+    """
+
+    steps: dict[str, list[float]] = field(default_factory=dict)
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+    snapshots: list[dict[str, Any]] = field(default_factory=list)
+    damaged: int = 0  # lines that cannot be read
+    _told: int = 0  # bytes of evaluations and snapshots
+
+    @classmethod
+    def continued(cls, path: Path, steps: dict[str, list[float]], evaluations: list[dict[str, Any]],
+                  snapshots: list[dict[str, Any]], damaged: int, text: bytes) -> Metrics:
+        """What was read of `text`, with which the file begins, so that only what follows is read."""
+        return cls(path, steps, evaluations, snapshots, damaged, _offset=len(text), _tail=text[-TAIL:])
+
+    def take(self, lines: list[bytes]) -> None:
         together: list[bytes] = []
-        for line in whole.splitlines():
+        for line in lines:
             if line.startswith(STEP_LINES):
                 together.append(line)
             else:
                 self._take(line)
         for start in range(0, len(together), TOGETHER):
             self._take_steps(together[start:start + TOGETHER])
-        self._offset += len(whole)
-        self._tail = (self._tail + whole)[-TAIL:]
 
-    def _forget(self) -> None:
-        self.steps, self.evaluations, self.snapshots, self.damaged = {}, [], [], 0
-        self._offset, self._tail, self._told = 0, b"", 0
-
-    def _follows(self, descriptor: int, size: int) -> bool:
-        start = self._offset - len(self._tail)
-        return size >= self._offset and os.pread(descriptor, len(self._tail), start) == self._tail
+    def forget(self) -> None:
+        self.steps, self.evaluations, self.snapshots, self.damaged, self._told = {}, [], [], 0, 0
 
     def _take_steps(self, lines: list[bytes]) -> None:
         """Many lines of steps at once, which takes less time; one by one where any of them is damaged."""

@@ -91,7 +91,7 @@ def numbers(study: Study, result: Result) -> None:
         st.dataframe(frame, hide_index=True, height="content", placeholder="–", key=f"table-{study.id}",
                      column_config={name: column(name, study.meaning(name), text=name in words,
                                                  whole=name in whole) for name in columns})
-    if study.exhibit and (exhibit := study.exhibit(result)):
+    if exhibit := study.shown(result):
         studies.show_charts(exhibit, key=f"claim-{study.id}")
     if result.note:
         st.markdown(f":material/info: {escaped(result.note)}")

@@ -187,7 +187,7 @@ def shipped(study: Study) -> None:
                     f"**{study.id}**, {escaped(result.date)}.", width="content")
         st.page_link("claims/page.py", label=f"Claim {study.id}", icon=":material/fact_check:",
                      query_params={"claim": study.id}, help="What the paper says, the rule and the verdict.")
-    if exhibit := study.exhibit(result):
+    if exhibit := study.shown(result):
         with st.container(key="exhibit"):
             studies.show(exhibit, key=study.id)
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,26 @@ SHOWN = {study.id: study for study in STUDIES if study.exhibit and kept(SHIPPED,
 
 def seen(study: Study) -> tuple[Result, Exhibit]:
     result = kept(SHIPPED, study.id)
-    assert result is not None and study.exhibit is not None
-    exhibit = study.exhibit(result)
+    assert result is not None
+    exhibit = study.shown(result)
     assert exhibit is not None
     return result, exhibit
+
+
+@pytest.mark.parametrize("study", SHOWN.values(), ids=SHOWN)
+def test_numbers_that_are_none_cost_the_exhibit_alone(study: Study, tmp_path: Path) -> None:
+    """Each ended the page Claims, with all claims after it."""
+    values = json.loads((SHIPPED.claims / f"{study.id}.json").read_text())
+    (tmp_path / "claims").mkdir()
+    for number in ("1e999", "0", "-1e300", "null", '"x"'):
+        spoilt = values | {"table": [{name: value if isinstance(value, str) else "@" for name, value in row.items()}
+                                     for row in values["table"]]}
+        for curves in (values["curves"], {name: [] for name in values["curves"]}, {}):
+            text = json.dumps(spoilt | {"curves": curves}).replace('"@"', number)
+            (tmp_path / "claims" / f"{study.id}.json").write_text(text)
+            result = kept(Store(tmp_path), study.id)
+            assert result is not None and len(result.table) == len(values["table"])
+            study.shown(result)
 
 
 def test_every_claim_has_a_kept_result() -> None:

@@ -23,7 +23,7 @@ from vaecore.probability.intervals import Interval
 from vaecore.store import Metrics, Run, Store
 from vaecore.studies.columns import COLUMNS
 from vaecore.studies.exhibit import Exhibit
-from vaecore.studies.series import Series
+from vaecore.studies.series import DAMAGED, Series
 
 if TYPE_CHECKING:
     from vaecore.training.fork import Anew
@@ -73,6 +73,13 @@ class Study:
         told = {**COLUMNS, **self.columns}
         return told.get(column) or told.get(column.partition(",")[0])
 
+    def shown(self, result: Result) -> Exhibit | None:
+        """What there is to see of a kept result beside its table; None too where its numbers cannot be drawn."""
+        try:
+            return self.exhibit(result) if self.exhibit else None
+        except (*DAMAGED, ZeroDivisionError):  # a file may hold any numbers
+            return None
+
     @property
     def topic(self) -> str:
         """The study's name among the experiments."""
@@ -86,7 +93,7 @@ class Result:
     claim: str  # the study's id
     verdict: Verdict
     summary: str
-    table: list[dict[str, float | int | str]]
+    table: list[dict[str, Any]]  # numbers and texts; None for a number that is none
     curves: dict[str, list[float]]
     note: str
     date: str
@@ -249,7 +256,8 @@ def run_study(study: Study, store: Store, *, progress: Callable[[str], object] =
         torch.set_flush_denormal(False)
     result = Result(
         study.id, "reproduced" if found.reproduced else "not reproduced", found.summary,
-        [dict(row) for row in found.table], {name: list(values) for name, values in found.curves.items()}, found.note,
+        [{name: _cell(value) for name, value in row.items()} for row in found.table],
+        {name: list(values) for name, values in found.curves.items() if all(map(math.isfinite, values))}, found.note,
         time.strftime("%Y-%m-%d"), round(time.monotonic() - start, 1), f"CPU, {NICE_THREADS} thread",
         torch.__version__, __version__, study.rule, round(time.process_time() - used, 1),
         found.seeds or seeds_of(found.table),
@@ -260,7 +268,14 @@ def run_study(study: Study, store: Store, *, progress: Callable[[str], object] =
     return result
 
 
-def seeds_of(table: Sequence[Row]) -> int:
+def _cell(value: Any) -> float | int | str | None:
+    """A cell of a table as a file holds it: a number that is none is left empty."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, int | float) else str(value)[:200]
+
+
+def seeds_of(table: Sequence[Row | Mapping[str, object]]) -> int:
     """How many seeds the rows are of."""
     return max(1, len({str(row["seed"]) for row in table if "seed" in row}))
 
@@ -285,9 +300,9 @@ def _checked(values: dict[str, Any]) -> Result:
     verdict = values["verdict"]
     if verdict not in ("reproduced", "not reproduced"):
         raise ValueError(verdict)
-    table = [{str(k)[:80]: v if isinstance(v, int | float) else str(v)[:200] for k, v in list(row.items())[:30]}
-             for row in values["table"][:500]]
+    table = [{str(k)[:80]: _cell(v) for k, v in list(row.items())[:30]} for row in values["table"][:500]]
     curves = {str(k)[:80]: [float(v) for v in part] for k, part in values["curves"].items()}
+    curves = {name: part for name, part in curves.items() if all(map(math.isfinite, part))}
     words = {name: str(values.get(name, ""))[:2000]
              for name in ("claim", "rule", "summary", "note", "date", "device", "torch", "vaecore")}
     used, seeds = float(values.get("cpu_seconds", 0)), int(values.get("seeds", 0)) or seeds_of(table)

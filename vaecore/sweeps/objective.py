@@ -6,16 +6,19 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from vaecore.evaluate.evaluation import Evidence
 from vaecore.evaluate.meaning import PERPLEXITY, word
 from vaecore.evaluate.results import Declared, Result, declared, number
-from vaecore.files import BrokenFile, opened, parsed_json
+from vaecore.files import parsed_json
 from vaecore.library.fields import NUMBERS
 from vaecore.schema import problem
-from vaecore.store import LARGEST_METRICS, Run
+from vaecore.store import Growing, Run
 
 PREFIXES = (b'{"kind": "evaluation"', b'{"kind":"evaluation"')  # of a line of metrics.jsonl that holds an evaluation
 Curve = list[tuple[float, float]]  # (epoch, value), ascending
@@ -90,30 +93,32 @@ class Curves:
     """The evaluations of runs, read from `metrics.jsonl` as they are appended; a training's steps are passed over."""
 
     def __init__(self) -> None:
-        self._read: dict[str, tuple[int, dict[float, Validation]]] = {}
+        self._read: dict[Path, _Evaluations] = {}
+        self._alone = threading.Lock()  # pages of several visitors ask at once
 
     def of(self, run: Run) -> Mapping[float, Validation]:
         """All evaluations of a run so far, by epoch. After a resume the later line of an epoch counts."""
         path = run.path / "metrics.jsonl"
-        offset, known = self._read.get(str(path), (0, {}))
-        try:
-            with opened(path) as file:
-                size = min(file.seek(0, 2), LARGEST_METRICS)
-                if size < offset:  # cut back by a resume
-                    offset, known = 0, {}
-                file.seek(offset)
-                new = file.read(size - offset)
-        except (OSError, BrokenFile):
-            return {}
-        whole = new[:new.rfind(b"\n") + 1]
-        known = {**known, **dict(_evaluations(whole, path.name))} if whole else known
-        self._read[str(path)] = offset + len(whole), known
-        return known
+        with self._alone:
+            log = self._read.setdefault(path, _Evaluations(path))
+            log.update()
+            return log.known
 
 
-def _evaluations(lines: bytes, name: str) -> Iterator[tuple[float, Validation]]:
+@dataclass
+class _Evaluations(Growing):
+    known: dict[float, Validation] = field(default_factory=dict)
+
+    def take(self, lines: list[bytes]) -> None:
+        self.known = {**self.known, **dict(_evaluations(lines, self.path.name))}  # who was given it keeps it as it was
+
+    def forget(self) -> None:
+        self.known = {}
+
+
+def _evaluations(lines: list[bytes], name: str) -> Iterator[tuple[float, Validation]]:
     """The evaluations among whole lines, each with its epoch; what is damaged costs itself."""
-    for line in lines.splitlines():
+    for line in lines:
         if line.startswith(PREFIXES):
             with contextlib.suppress(ValueError, RecursionError):
                 read = parsed_json(line, name)
