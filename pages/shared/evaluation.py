@@ -144,9 +144,9 @@ def likelihood(found: Likelihood, facts: Evaluation) -> None:
                                    + ("The bias of a small K is not in it." if k else
                                       "The error of the estimated log Z is in it." if facts.log_z else ""))
                     if k:
-                        effective = finite(found.effective)
+                        effective = finite(found.effective_samples)
                         st.metric("Effective samples", UNSET if effective is None else
-                                  f"{effective * k:,.0f} of {k:,.0f}", help="How many equally weighted samples the K "
+                                  f"{effective:,.0f} of {k:,.0f}", help="How many equally weighted samples the K "
                                   "are worth, a mean over observations.")
                 st.caption(escaped(" · ".join([f"K = {k:,.0f}" if k else what.kind.capitalize(),
                                                observed(found.observations, facts), seed(facts)])))
@@ -305,10 +305,10 @@ def conditionals(found: Conditionals, facts: Evaluation) -> None:
     """log p of each modality given the others, a row each."""
     k = found.samples
     rows = [{"Likelihood": f"log p({name} | {', '.join(each.given)})", "Nats": finite(each.log_likelihood),
-             "±": finite(each.standard_error), "Effective": None if each.effective is None else each.effective * k,
+             "±": finite(each.standard_error), "Effective": finite(found.effective_samples(name)),
              "How": each.method} for name, each in found.modalities.items()]
     rows.append({"Likelihood": "log p(all)", "Nats": finite(found.joint), "±": None,
-                 "Effective": finite(found.effective * k)})
+                 "Effective": finite(found.effective_samples())})
     table(rows, "conditionals", {
         "Likelihood": st.column_config.TextColumn(help="Averaged: the decoder's probability over codes of "
                                                        "q(z | given), never above 1. Difference: log p(all) less log "

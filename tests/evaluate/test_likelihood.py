@@ -23,9 +23,12 @@ from vaecore.evaluate.likelihood import (
     log_likelihood,
 )
 from vaecore.evaluate.naive import estimates
+from vaecore.evaluate.parts.conditionals import Conditional, Conditionals
+from vaecore.evaluate.parts.likelihood import Likelihood
 from vaecore.models import AEConfig, Batch, Family, PCAConfig, VAEConfig
 from vaecore.nets import LinearConfig
 from vaecore.probability.full_covariance import FullMixture
+from vaecore.probability.importance import effective
 from vaecore.probability.likelihoods import GaussianFixedConfig, Observation
 from vaecore.probability.priors import (
     ConditionalConfig,
@@ -333,6 +336,18 @@ def test_progress_can_end_it() -> None:
     with pytest.raises(Enough):
         log_likelihood(linear(), batches(), 3, progress=progress)
     assert told == [5, 10]
+
+
+def test_the_effective_sample_size_by_hand() -> None:
+    """Of K equal ones K, of one that has it all 1, of 3 : 1 it is 16 / 10; whatever the factor, in single precision."""
+    weights = torch.tensor([[1.0, 1.0, 3.0], [1.0, 1e-30, 1.0]])
+    for shift in (0.0, -900.0, 900.0):
+        assert effective(weights.log() + shift).tolist() == pytest.approx([2, 1, 1.6], rel=1e-4)
+    told = Likelihood(log_likelihood=-1.0, standard_error=0.1, samples=500, effective=0.5, effective_low=0.01)
+    assert (told.effective_samples, told.worst) == (250, 5)
+    across = Conditionals(modalities={"a": Conditional(given=["b"], effective=0.1), "b": Conditional(given=["a"])},
+                          joint=-1.0, effective=0.25, samples=500)
+    assert [across.effective_samples(name) for name in ("", "a", "b")] == [125, 50, None]
 
 
 def test_a_poor_proposal_is_seen_in_the_effective_sample_size() -> None:

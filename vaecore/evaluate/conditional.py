@@ -22,8 +22,10 @@ from torch import Tensor
 from vaecore.data import OBSERVED
 from vaecore.evaluate.likelihood import DECODED_AT_ONCE, Cancelled, importance_log_weights
 from vaecore.evaluate.parts.conditionals import Conditional, Conditionals
+from vaecore.evaluate.parts.likelihood import FEW
 from vaecore.models import Batch, Family
 from vaecore.nets.text import Sentences
+from vaecore.probability.importance import effective
 from vaecore.probability.likelihoods import (
     PIXEL_LOGVAR,
     BernoulliPixels,
@@ -34,7 +36,6 @@ from vaecore.probability.likelihoods import (
     Observation,
 )
 
-FEW = 10  # effective samples, below which an estimate hangs on a handful
 TOLERANCE = 1e-6  # nats of rounding
 SMALL = 16  # numbers that are 0 or 1, up to which averaging over codes meets what is there
 
@@ -78,13 +79,13 @@ def conditional_likelihoods(model: Family, batches: Iterable[Batch], samples: in
                 continue
             weights = importance_log_weights(model, part, samples, generator, cancelled=cancelled).cpu()
             (rest[without] if without else whole).append(weights.logsumexp(0) - math.log(samples))
-            shares[without].append((2 * weights.logsumexp(0) - (2 * weights).logsumexp(0)).exp() / samples)
+            shares[without].append(effective(weights) / samples)
         if progress:
             progress(done)
     if not whole:
         raise ValueError("no observation has all modalities.")
     joint = torch.cat(whole)
-    effective = {name: float(torch.cat(parts).mean()) for name, parts in shares.items() if parts}
+    share = {name: float(torch.cat(parts).mean()) for name, parts in shares.items() if parts}
     found = {}
     for name in names:
         others = [other for other in names if other != name]
@@ -99,14 +100,14 @@ def conditional_likelihoods(model: Family, batches: Iterable[Batch], samples: in
             found[name] = Conditional(given=others, log_likelihood=mean, standard_error=error, method="averaged",
                                       ceiling=ceiling)
         elif ceiling is not None and mean > ceiling + TOLERANCE:
-            found[name] = Conditional(given=others, effective=effective[name], ceiling=ceiling, warning=(
+            found[name] = Conditional(given=others, effective=share[name], ceiling=ceiling, warning=(
                 f"refused: the difference is {mean:.2f} nats, and no code gives more than {ceiling:.2f}. "
                 f"log p({', '.join(others)}) is far too low; use a larger K, or a model whose encoder saw it alone."))
         else:
             found[name] = Conditional(
-                given=others, log_likelihood=mean, standard_error=error, effective=effective[name], ceiling=ceiling,
-                warning=_worth(effective[name] * samples, effective[""] * samples, samples, others))
-    return Conditionals(modalities=found, joint=float(joint.mean()), effective=effective[""], samples=samples,
+                given=others, log_likelihood=mean, standard_error=error, effective=share[name], ceiling=ceiling,
+                warning=_worth(share[name] * samples, share[""] * samples, samples, others))
+    return Conditionals(modalities=found, joint=float(joint.mean()), effective=share[""], samples=samples,
                         observations=len(joint))
 
 

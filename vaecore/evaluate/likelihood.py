@@ -21,6 +21,7 @@ from vaecore.models import Batch, Family
 from vaecore.probability.bootstrap import means
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import Point
+from vaecore.probability.importance import effective
 from vaecore.probability.posteriors import Posterior
 
 DECODED_AT_ONCE = 500  # codes: what they decode to stays in a cache of the processor, and memory is bounded
@@ -96,7 +97,7 @@ def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, see
     generator: torch.Generator | None = None
     chain = divisors(samples)
     curves: dict[int, list[Tensor]] = {k: [] for k in chain}
-    effective: list[Tensor] = []
+    shares: list[Tensor] = []
     done = 0
     for batch in _smaller(batches, max(1, min(model.at_once(DECODED_AT_ONCE), WEIGHTS_AT_ONCE // samples))):
         x = next(iter(batch.values()))
@@ -104,17 +105,17 @@ def log_likelihood(model: Family, batches: Iterable[Batch], samples: int, *, see
         try:
             weights = importance_log_weights(model, batch, samples, generator, cancelled=cancelled).cpu()  # (K, B)
         except Cancelled:
-            if not effective:
+            if not shares:
                 raise
             break
         for k in chain:
             averaged = weights.view(samples // k, k, -1).logsumexp(1) - math.log(k)  # (K / k, B)
             curves[k].append(averaged.mean(0))
-        effective.append((2 * weights.logsumexp(0) - (2 * weights).logsumexp(0)).exp() / samples)
+        shares.append(effective(weights) / samples)
         done += len(x)
         if progress:
             progress(done)
-    values, share = torch.cat(curves[samples]), torch.cat(effective)
+    values, share = torch.cat(curves[samples]), torch.cat(shares)
     if each is not None:
         each(values)
     return _summarised(values, samples, share, {k: float(torch.cat(parts).mean()) for k, parts in curves.items()},
@@ -126,15 +127,15 @@ def exact_likelihood(values: Tensor, groups: NDArray[np.int64] | None = None) ->
     return _summarised(values.double(), 0, torch.ones(len(values)), {}, groups)
 
 
-def _summarised(values: Tensor, samples: int, effective: Tensor, curve: dict[int, float],
+def _summarised(values: Tensor, samples: int, share: Tensor, curve: dict[int, float],
                 groups: NDArray[np.int64] | None) -> Likelihood:
     """From log p(x) and effective shares of the observations, (N,) each."""
     [mean] = means(values.numpy()[:, None], None if groups is None else groups[:len(values)])
     known = bool(values.isfinite().all()) and math.isfinite(mean.low)
     return Likelihood(log_likelihood=float(values.mean()), standard_error=mean.error if known else math.nan,
                       interval=(mean.low, mean.high) if known else None, samples=samples,
-                      observations=len(values), effective=float(effective.mean()),
-                      effective_low=float(effective.quantile(0.05)), curve=curve)
+                      observations=len(values), effective=float(share.mean()),
+                      effective_low=float(share.quantile(0.05)), curve=curve)
 
 
 def divisors(samples: int) -> list[int]:

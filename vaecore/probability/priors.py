@@ -34,6 +34,7 @@ from vaecore.probability.gaussian import (
     gaussian_log_prob,
     log_square,
 )
+from vaecore.probability.importance import effective
 from vaecore.schema import Strict, option, problem
 
 Encode = Callable[[Tensor], DiagonalGaussian]
@@ -379,8 +380,7 @@ class Tilted:
         weights = log_weights.exp()
         centred = z - weights @ z
         variance = (weights @ centred.square()).clamp(min=1e-6)
-        effective = 1 / weights.square().sum()
-        logvar = (variance * effective ** (-1 / 3)).log()  # of a width sd * n^(-1/6)
+        logvar = (variance * effective(log_weights) ** (-1 / 3)).log()  # of a width sd * n^(-1/6)
         return GaussianMixture(z, logvar.expand_as(z), log_weights)
 
     @torch.inference_mode()

@@ -17,6 +17,7 @@ from vaecore.data import OBSERVED
 from vaecore.models import Batch, Family
 from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import DiagonalGaussian, Point
+from vaecore.probability.importance import effective
 from vaecore.probability.posteriors import PosteriorMixture
 
 GRID = 8.0, 161  # half its width in prior standard deviations, and its points
@@ -64,12 +65,13 @@ def snapshot(model: Family, batch: Batch, generator: torch.Generator | None = No
     else:
         z, log_weights = _proposals(posteriors, prior, codes, generator, conditional=model.covariate is not None)
         method = "importance"
-    weights = (log_weights + _log_likelihood(model, batch, z)).softmax(0)  # (K, N)
+    log_weights = log_weights + _log_likelihood(model, batch, z)  # (K, N)
+    weights = log_weights.softmax(0)
     model.train(training)
     means = {name: (weights[..., None] * codes).sum(0) for name, codes in z.items()}
-    effective = (1 / weights.square().sum(0)).mean() / len(weights)
+    share = effective(log_weights).mean() / len(weights)
     return Snapshot({name: mean.cpu() for name, mean in means.items()},
-                    {name: q.mean.cpu() for name, q in posteriors.items()}, method, float(effective))
+                    {name: q.mean.cpu() for name, q in posteriors.items()}, method, float(share))
 
 
 def _proposals(posteriors: dict[str, DiagonalGaussian | PosteriorMixture], prior: dict[str, Density], codes: int,

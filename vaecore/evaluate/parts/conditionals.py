@@ -37,6 +37,11 @@ class Conditionals(Result):
     samples: int = count(default=0)
     observations: int | None = count("observations", default=None)
 
+    def effective_samples(self, name: str = "") -> float | None:
+        """How many equally weighted samples the K of q(z | all) are worth, or of q(z | given) of a modality."""
+        share = self.modalities[name].effective if name else self.effective
+        return None if share is None else share * self.samples
+
 
 def conditionals(subject: Subject) -> Conditionals:
     """log p(x_m | the others) of each modality."""

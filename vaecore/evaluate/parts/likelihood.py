@@ -66,10 +66,15 @@ class Likelihood(Result):
         return sorted((k, value) for k, value in self.curve.items() if k >= 1)
 
     @property
+    def effective_samples(self) -> float:
+        """How many equally weighted samples the K are worth, a mean over observations."""
+        return self.effective * self.samples
+
+    @property
     def worst(self) -> float:
         """Effective samples of the worst twentieth of the observations, where they are few; else NaN."""
-        few = self.samples > 1 and self.effective_low * self.samples < FEW
-        return self.effective_low * self.samples if few else math.nan
+        worth = self.effective_low * self.samples
+        return worth if self.samples > 1 and worth < FEW else math.nan
 
     @property
     def flattening(self) -> str:

@@ -28,6 +28,7 @@ from vaecore.models.single.vae import VAE
 from vaecore.models.video.conditional_wasserstein import ConditionalWasserstein
 from vaecore.probability import divergences
 from vaecore.probability.gaussian import DiagonalGaussian, gaussian_kl
+from vaecore.probability.importance import effective
 
 Opened = Checkpoint | CrossModal | SentenceCheckpoint | VideoCheckpoint
 FEW = 6  # codes whose weights are written out
@@ -163,14 +164,14 @@ def _importance(model: VAE, batch: Batch, elbo: Reckoned, seed: int, charged: st
     bound = ImportanceWeighted.of(q, prior, z, log_prob, None)
     value, weights = float(bound()), (bound.log_likelihood - bound.log_ratio)[:, 0].double()
     count = len(weights)
-    effective = float((2 * weights.logsumexp(0) - (2 * weights).logsumexp(0)).exp())
     summed = " + ".join(f"e^{{{number(float(w))}}}" for w in weights)
     filled = rf"\log \frac{{1}}{{{count}}} ({summed}) = {number(value)}" if count <= FEW else (
         rf"\log \sum_k w_k - \log {count} = {number(float(weights.logsumexp(0)))} - {number(math.log(count))} = "
         f"{number(value)}")
     term = Term("bound", rf"\log \frac{{1}}{{K}} \sum_{{k=1}}^{{{count}}} \frac{{p_\theta(\vec{{x}}|\vec{{z}}_k) "
                 r"p(\vec{z}_k)}{q_\phi(\vec{z}_k|\vec{x})}", 1.0, value,
-                f"The bound of {count} weighed codes; {effective:.1f} of them count. It lies above the ELBO.",
+                f"The bound of {count} weighed codes; {float(effective(weights)):.1f} of them count. It lies above the "
+                "ELBO.",
                 (Way(f"of these {count} codes", value, None, filled),
                  *([mean_over("mean of their log weights, an ELBO", weights)] if count > 1 else [])), (10, 14),
                 (source_of(ImportanceWeighted.__call__), source_of(ImportanceWeighted.of)))
