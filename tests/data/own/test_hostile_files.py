@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import struct
@@ -16,8 +17,10 @@ from PIL import Image
 
 import vaecore
 from vaecore.data import npz
+from vaecore.data.own.images import Images
 from vaecore.data.own.pictures import folder
 from vaecore.data.own.table import Table
+from vaecore.data.own.text import TextFile
 from vaecore.schema import ConfigError
 
 SOME = np.random.default_rng(0).integers(0, 256, (10, 8, 8), np.uint8)
@@ -213,3 +216,35 @@ def test_columns_of_parquet_that_are_no_cells_are_named(tmp_path: Path, monkeypa
     dataset = Table(path=str(path)).load()
     assert asked == [["a", "b"]] and dataset.done[0] == "columns of bytes passed over: 'blob'"
     assert dataset.modalities["vector"].columns == ("a", "b")
+
+
+@pytest.mark.parametrize(("name", "most"), [("texts.csv", "MAX_ROWS"), ("texts.tsv", "MAX_CELLS"), ("lines.txt", "")])
+def test_rows_of_a_byte_are_bounded_as_they_are_read(name: str, most: str, tmp_path: Path,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fifty megabytes of them took four gigabytes in the server's process."""
+    monkeypatch.setattr("vaecore.data.own.file.MAX_LINES", 100)
+    if most:
+        monkeypatch.setattr(f"vaecore.data.own.tables.contents.{most}", 100)
+    read = 0
+
+    def counted(*args: Any, **more: Any) -> Any:
+        nonlocal read
+        for row in reader(*args, **more):
+            read += 1
+            yield row
+
+    reader = csv.reader
+    monkeypatch.setattr(csv, "reader", counted)
+    (tmp_path / name).write_text("text\n" + "ab\n" * 5_000)
+    with pytest.raises(ConfigError, match=r"(rows of 1 columns|5,001 lines).*Use at most"):
+        TextFile(path=str(tmp_path / name)).load()
+    assert read < 300, "what is too much is not read to its end"
+
+
+def test_a_table_beside_pictures_is_bounded_as_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(12):
+        Image.fromarray(np.full((8, 8), number, np.uint8)).save(tmp_path / f"{number:02d}.png")
+    (tmp_path / "labels.csv").write_text("name,label\n" + "00.png,a\n" * 500)
+    monkeypatch.setattr("vaecore.data.own.tables.contents.MAX_CELLS", 100)
+    with pytest.raises(ConfigError, match=r"labels\.csv.*has more than 50 rows of 2 columns"):
+        Images(path=str(tmp_path)).load()

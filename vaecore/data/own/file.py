@@ -20,6 +20,7 @@ from vaecore.schema import ConfigError, option, problem
 MAX_FILE_BYTES = 50_000_000
 FILE_LIMIT = f"{MAX_FILE_BYTES // 10**6} MB"  # as forms say it
 MAX_LINE_LENGTH = 10_000  # characters of a text
+MAX_LINES = 1_000_000  # of a text, or rows of a table
 FEW = 200  # entries of a folder that are looked at to recognise it
 
 
@@ -153,8 +154,12 @@ def decoded(data: bytes, path: str) -> str:
 
 
 def lines(data: bytes, path: str) -> list[str]:
-    """The lines of a text, empty ones too; raises `ConfigError` for what is no text, or has a line that is too long."""
-    found = decoded(data, path).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n").split("\n")
+    """The lines of a text, empty ones too; raises `ConfigError` for what is no text, and for lines too many or too long.
+    """
+    text = decoded(data, path).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    if (count := text.count("\n") + 1) > MAX_LINES:
+        raise wrong(path, f"has {count:,} lines.", f"Use at most {MAX_LINES:,}: a part of it, say.")
+    found = text.split("\n")
     for number, line in enumerate(found, 1):
         if len(line) > MAX_LINE_LENGTH:
             raise wrong(path, f"has {len(line):,} characters in line {number:,}.",

@@ -31,7 +31,7 @@ from vaecore.data.own.file import (
 )
 from vaecore.data.own.splitting import MAX_HELD_OUT, by_seed
 from vaecore.data.own.tables.cells import class_name, missing, ordered
-from vaecore.data.own.tables.contents import PLAIN, delimiter
+from vaecore.data.own.tables.contents import PLAIN, bounded, delimiter
 from vaecore.data.text import TextConfig
 from vaecore.schema import option, problem
 from vaecore.words import counted
@@ -153,7 +153,7 @@ class TextFile(OwnFile, TextConfig):
         """The texts and the labels of a table; raises `ConfigError`, which names line and column."""
         try:
             reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter(text, self.path))
-            rows = [row for row in reader if row]
+            rows = [row for row in bounded(reader, self.path) if row]
         except csv.Error as error:
             raise wrong(self.path, f"is no table that can be read ({error}).", "Save it again.") from None
         if not rows:

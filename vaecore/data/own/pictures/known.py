@@ -10,7 +10,7 @@ from typing import Any
 
 from vaecore.data.own import splitting
 from vaecore.data.own.file import decoded, wrong
-from vaecore.data.own.tables.contents import delimiter
+from vaecore.data.own.tables.contents import bounded, delimiter
 from vaecore.schema import problem
 from vaecore.words import counted, shown, some
 
@@ -132,7 +132,7 @@ def _cells(data: bytes, place: str) -> tuple[list[str], list[tuple[int, list[str
     rows: list[tuple[int, list[str]]] = []
     line = 1
     try:
-        for cells in reader:
+        for cells in bounded(reader, place):
             begun, line = line, reader.line_num + 1
             stripped = [cell.strip() for cell in cells]
             if not any(stripped):

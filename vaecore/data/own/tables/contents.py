@@ -12,7 +12,7 @@ import io
 import re
 import zlib
 from array import array
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -24,12 +24,12 @@ from numpy.typing import NDArray
 from vaecore.arrays import Numbers
 from vaecore.data.base import MAX_COLUMNS
 from vaecore.data.converted import Progress, told
-from vaecore.data.own.file import MAX_FILE_BYTES, decoded, wrong
+from vaecore.data.own.file import MAX_FILE_BYTES, MAX_LINES, decoded, wrong
 from vaecore.data.own.tables import cells
 from vaecore.schema import ConfigError, problem
 from vaecore.words import counted, short
 
-MAX_ROWS, MAX_CELLS = 1_000_000, 20_000_000
+MAX_ROWS, MAX_CELLS = MAX_LINES, 20_000_000
 MIN_ROWS = 10
 MAX_UNPACKED_BYTES = 4 * MAX_FILE_BYTES  # of a .gz
 CELLS_AT_ONCE, ROWS_AT_ONCE = 2_000_000, 100_000  # that lie in memory as text while numbers are made of them
@@ -131,10 +131,7 @@ class _Reading:
         for first in rows:  # the first row says how many of them fit
             width = len(first[1])
             chunk = [first, *islice(rows, min(ROWS_AT_ONCE, max(1, CELLS_AT_ONCE // width)) - 1)]
-            if len(lines) + len(chunk) > MAX_ROWS or (len(lines) + len(chunk)) * width > MAX_CELLS:
-                fit = min(MAX_ROWS, MAX_CELLS // width)
-                raise wrong(self.path, f"has more than {fit:,} rows of {width:,} columns.",
-                            f"Use at most {MAX_ROWS:,} rows and {MAX_CELLS:,} cells: a part of it, say.")
+            check_size(len(lines) + len(chunk), width, self.path)
             parts.append(self._numbers([cells for _, cells in chunk], len(lines)))
             lines.extend(line for line, _ in chunk)
         if len(lines) < MIN_ROWS:
@@ -275,6 +272,23 @@ class _Reading:
             elif cells.meant(texts[column]) and isinstance(cells.days(texts[column]), str):
                 meant.append(column)
         return meant
+
+
+def bounded(rows: Iterable[list[str]], path: str) -> Iterator[list[str]]:
+    """The rows of a table of texts as they are read, until they are too many: a row of a byte takes seventy in memory.
+    """
+    cells = 0
+    for count, row in enumerate(rows, 1):
+        cells += len(row)
+        check_size(count, -(-cells // count), path)
+        yield row
+
+
+def check_size(rows: int, columns: int, path: str) -> None:
+    """Raise `ConfigError` for a table of more rows or cells than are read."""
+    if rows > MAX_ROWS or rows * columns > MAX_CELLS:
+        raise wrong(path, f"has more than {min(MAX_ROWS, MAX_CELLS // columns):,} rows of {columns:,} columns.",
+                    f"Use at most {MAX_ROWS:,} rows and {MAX_CELLS:,} cells: a part of it, say.")
 
 
 def check_names(names: Sequence[str], path: str) -> None:
