@@ -154,8 +154,7 @@ def decoded(data: bytes, path: str) -> str:
 
 
 def lines(data: bytes, path: str) -> list[str]:
-    """The lines of a text, empty ones too; raises `ConfigError` for what is no text, and for lines too many or too long.
-    """
+    """The lines of a text, empty ones too; raises `ConfigError` for no text, and for lines too many or too long."""
     text = decoded(data, path).replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
     if (count := text.count("\n") + 1) > MAX_LINES:
         raise wrong(path, f"has {count:,} lines.", f"Use at most {MAX_LINES:,}: a part of it, say.")
