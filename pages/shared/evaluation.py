@@ -466,7 +466,9 @@ def video(found: Video, facts: Evaluation) -> None:
         if (prior := found.prior) is not None:
             st.metric("AUC of the prior's σ", shown(prior.auc, 3), help="The chance that the learned prior is wider at "
                       "a frame that could not be foreseen than at another one: 1 is best, 0.5 is chance. "
-                      f"{whole(prior.events)} such frames of {whole(prior.frames)}.")
+                      f"{whole(prior.events)} such frames of {whole(prior.frames)}.", delta_color="off",
+                      delta_arrow="off",
+                      delta=f"σ {shown(prior.sd_at_events, 3)} there, {shown(prior.sd_elsewhere, 3)} elsewhere")
         st.metric("Roll-out", seconds(found.seconds), delta_color="off", delta_arrow="off",
                   delta=f"first {seconds(found.first_seconds)}", help=f"All {futures:,} futures of a clip, and one "
                   f"alone, on "

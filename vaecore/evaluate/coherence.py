@@ -81,9 +81,8 @@ def coherence(model: Family, feed: Feed, labels: Labels, judged: Mapping[str, Ju
     return Coherence(
         subsets=found, joint=joint, joint_commonest=commonest,
         joint_ceiling=_agreement(map(feed.at, batches), names, judged, model),
-        joint_samples=len(known) if joint is not None else 0, ceiling={name: judged[name].accuracy for name in names},
-        judges={name: judged[name].name for name in names}, chance=float(np.bincount(labels[known]).max() / len(known)),
-        observations=len(known), seed=seed)
+        ceiling={name: judged[name].accuracy for name in names}, judges={name: judged[name].name for name in names},
+        chance=float(np.bincount(labels[known]).max() / len(known)), observations=len(known), seed=seed)
 
 
 def subsets_of(names: list[str]) -> list[tuple[str, ...]]:

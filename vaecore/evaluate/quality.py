@@ -154,7 +154,7 @@ def sample_quality(features: str, accuracy: float, real: Numbers, generated: Num
     return SampleQuality(
         frechet=frechet_distance(real, generated), frechet_interval=frechet_interval(real, generated),
         precision=precision, recall=recall, k=k, real=len(real), generated=len(generated), features=features,
-        feature_size=real.shape[1], classifier_accuracy=accuracy)
+        classifier_accuracy=accuracy)
 
 
 # -- codes -----------------------------------------------------------------------------------------

@@ -265,14 +265,12 @@ class _Totals:
         self.kl: list[Tensor] = []
         self.sd: list[Numbers] = []
         self.events: list[NDArray[np.bool_]] = []
-        self.context, self.coded = 0, True
 
     def begin(self, model: VideoFamily, true: Tensor, last: Tensor) -> None:
         """The frames to be predicted (b, H, *frame), and the last one given (b, 1, *frame)."""
         self.true, self.pixels, self.spread = true, model.pixels, Spread()
         self.values: dict[str, list[Tensor]] = {}
         self.energy, self.drawn = torch.zeros(true.shape[1], dtype=torch.float64), 0
-        self.context, self.coded = model.context, bool(model.latents)
         for name, measure in _measures(tuple(true.shape[2:]), pixels=self.pixels).items():
             self.copied.setdefault(name, []).append(measure(last.expand_as(true)[:, None], true)[:, 0])
 
@@ -318,7 +316,7 @@ class _Totals:
                     mean=_listed(torch.cat(self.mean[name]).double().mean(0)),
                     best_of=[(n, float(expected_best(means, n, largest=larger).mean())) for n in counts_up_to(futures)],
                     copied=_listed(torch.cat(self.copied[name]).double().mean(0)),
-                    standard_error=clustered_error(best, sources), unit=unit, larger_is_better=larger)
+                    standard_error=clustered_error(best, sources), unit=unit)
         edges = torch.stack(self.edges).sum(0) if self.edges else None
         return Video(
             metrics=metrics, diversity=_listed(torch.cat(self.diversity).mean(0)),
@@ -330,10 +328,9 @@ class _Totals:
 
     def _bounds(self) -> Bounds:
         log_prob, kl = torch.cat(self.log_prob).mean(0), torch.cat(self.kl).mean(0)
-        frames, by_frame = len(log_prob), len(kl) == len(log_prob)
+        frames = len(log_prob)
         return Bounds(neg_elbo=float(kl.sum() - log_prob.sum()) / frames, kl=float(kl.sum()) / frames,
-                      neg_elbo_by_frame=_listed((kl if by_frame else 0.0) - log_prob),
-                      kl_by_frame=_listed(kl) if by_frame and self.coded else [], frames=frames + 1)
+                      frames=frames + 1)
 
     def _calibration(self) -> Calibration | None:
         if not self.sd:

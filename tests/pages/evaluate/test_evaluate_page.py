@@ -339,6 +339,7 @@ def test_all_parts_are_shown_with_units_and_settings(root: Path) -> None:
              "ELBO a frame": "−41.50 nats", "KL a frame": "2.50 nats", "Diversity": "0.2500", "Edge energy": "75.0%",
              "AUC of the prior's σ": "0.938", "Roll-out": "2 s"}
     assert found.items() <= metrics(at).items()
+    assert {each.delta for each in at.metric if each.label.startswith("AUC")} == {"σ 0.800 there, 0.200 elsewhere"}
     assert "β-VAE score" not in metrics(at) and all(each.help for each in at.metric)
     said = demo.words(at)
     for words in ("250 observations of test · digits · pixels binary-fixed · likelihood bernoulli · seed 0",

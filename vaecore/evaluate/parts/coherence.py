@@ -36,7 +36,6 @@ class Coherence(Result):
         "Commonest", "Share of these samples that fall into the class seen most. Near 100 %, agreeing is no feat: the "
         "model always draws the same.", unit="share", default=None)  # as the first judge names them
     joint_ceiling: float | None = number(unit="share", default=None)  # of real observations; None where none is whole
-    joint_samples: int | None = None
     ceiling: dict[str, Number] = group(default={})  # accuracy of each judge on real observations
     judges: dict[str, str] = group(default={})
     chance: float = number(unit="share")  # share of the commonest class

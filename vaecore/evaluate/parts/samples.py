@@ -34,7 +34,6 @@ class SampleQuality(Result):
     real: int = count()  # observations
     generated: int = count("samples", column=Column("Images", "localized", "Samples, and as many real images."))
     features: str = ""  # whose: a classifier of our own with its training data and seed, so this is no FID
-    feature_size: int | None = None
     classifier_accuracy: float = number()  # on its test split
 
 
@@ -56,7 +55,6 @@ class Samples(SampleQuality):
     seed: int | None = None
     classifier_digest: str = ""
     classifier_weights: str = ""  # of older results there is none
-    classifier_tested: int | None = None
     floor: Floor = Floor()
 
     @property
@@ -89,7 +87,7 @@ def samples(subject: Subject) -> Samples:
     return Samples(
         **dict(found), modality=name, pixels="means of p(x|z)" if subject.model.latents else "draws",
         seed=subject.settings.seed, classifier_digest=judge.digest, classifier_weights=judge.weights,
-        classifier_tested=judge.tested, floor=Floor(
+        floor=Floor(
             frechet=frechet_distance(real[:count], again[:count]), precision=precision, recall=recall,
             observations=count, split=other))
 

@@ -25,7 +25,6 @@ class Curves(Result):
     copied: list[Number] = group(default=[])  # (H,) of copying the last frame given; older evaluations lack it
     standard_error: float | None = None  # of the best of N, over the clips that windows are of; None of a single clip
     unit: str = ""
-    larger_is_better: bool = True
 
 
 class Bounds(Result):
@@ -33,8 +32,6 @@ class Bounds(Result):
 
     neg_elbo: float = number()  # a frame: the total divided by T - 1; exact without a code
     kl: float = number(unit="nats")  # a frame
-    neg_elbo_by_frame: list[Number] = group(default=[])  # (T-1,); without the KL of one code a clip
-    kl_by_frame: list[Number] = group(default=[])  # (T-1,); empty of one code a clip, and without a code
     frames: int = count()  # T
 
 
