@@ -214,15 +214,31 @@ def remove(store: Store, name: str) -> None:
     """Remove a talk of the store, if there is one of that name; the shipped one stays."""
     permission.require("remove a talk")
     store.require_own()
-    _place(store, name).unlink(missing_ok=True)
+    try:
+        _place(store, name).unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreError(f"The talk cannot be removed. {trouble(error)}") from None
 
 
 def recorded(address: str) -> str:
-    """An address as a scene keeps it: of any address of the dashboard path and parameters, without talk mode."""
-    told = urlsplit(address.strip())
+    """An address as a scene keeps it: of any address of the dashboard path and parameters, without talk mode.
+
+    Raises `ConfigError` for what is no address at all.
+    """
+    try:
+        told = urlsplit(address.strip())
+    except ValueError as error:
+        raise problem("address", address, f"{address[:80]!r} cannot be read ({error}).", "Write path and parameters, "
+                      "as /traverse?run=gallery/vae.") from None
     asked = [(name, value) for name, value in parse_qsl(told.query, keep_blank_values=True) if name != "talk"]
     query = urlencode(asked, safe="/,:;").replace("%20", "+")
     return f"/{told.path.strip('/').rpartition('/')[2]}{f'?{query}' if query else ''}"
+
+
+def typed_equation(typed: str) -> int | str | None:
+    """An equation as it is typed: a number of the lecture's, or LaTeX; None for nothing."""
+    text = typed.strip()
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else text or None
 
 
 def faults(talk: Talk, store: Store) -> Iterator[Fault]:
@@ -251,7 +267,10 @@ def told(talk: Talk) -> dict[str, Any]:
 
 
 def _place(store: Store, name: str) -> Path:
-    return store.root / "talks" / f"{checked_name(name)}.yaml"
+    if not _is_name(name):
+        raise StoreError(f"'{name[:80]}' cannot be a talk's name. Use 1 to 64 small letters, digits, '-', '_' and '.', "
+                         "beginning with a letter or digit.")
+    return store.root / "talks" / f"{name}.yaml"
 
 
 def _is_name(name: str) -> bool:

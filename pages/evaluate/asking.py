@@ -24,29 +24,28 @@ if TYPE_CHECKING:
     from vaecore.evaluate.offer import Offer
     from vaecore.evaluate.subject import Subject
 
-KEY, OFF = "evaluate-parts", "evaluate-parts-off"  # in the session: the widget, and the parts that were turned off
+# In the session: the widget, the parts it offers, and those that were turned off.
+KEY, OFFERED, OFF = "evaluate-parts", "evaluate-parts-offered", "evaluate-parts-off"
 
 
 def settings(run: Run) -> Settings | None:
     """The settings in the widgets; None, and said on the page, where they cannot be used."""
     above, numbers = st.container(gap="small"), st.container(horizontal=True, vertical_alignment="bottom", gap="small")
-    fields, values = Settings.model_fields, dict[str, Any]()
+    fields = Settings.model_fields
     with numbers:
-        values["split"] = field("split", fields["split"])
+        split = field("split", fields["split"])
     with above:
-        found = offer(run, Settings(split=values["split"]))
+        found = offer(run, Settings(split=split))
         offered = [name for name in PARTS if found is None or name not in found.not_applicable]
         parts = which(offered)
-        # All is all that has a place, here and in whatever other run is evaluated with the same settings.
-        values["parts"] = parts if len(parts) < len(offered) else list(PARTS)
         if found is not None:
             elsewhere(found)
     with numbers:
         for name in Settings.used_by(parts):
-            if name not in values:
-                values[name] = field(name, fields[name])
+            if name not in ("split", "parts"):
+                field(name, fields[name])
     try:
-        asked = parse(Settings, values)
+        asked = _read()
     except ConfigError as error:
         st.error(escaped(str(error)), icon=":material/tune:")
         return None
@@ -55,12 +54,32 @@ def settings(run: Run) -> Settings | None:
     return asked
 
 
+def entered() -> Settings | None:
+    """What stands in the widgets when a button is pressed: the page may not be drawn with it yet.
+
+    None where it cannot be used, which the page says as soon as it is drawn.
+    """
+    try:
+        return _read()
+    except ConfigError:
+        return None
+
+
+def _read() -> Settings:
+    state, offered = st.session_state, st.session_state[OFFERED]
+    parts = [name for name in offered if name in state[KEY]]
+    values = {name: state[f"evaluate-{name}"] for name in Settings.used_by(parts) if f"evaluate-{name}" in state}
+    # All is all that has a place, here and in whatever other run is evaluated with the same settings.
+    return parse(Settings, {**values, "parts": parts if len(parts) < len(offered) else list(PARTS)})
+
+
 def which(offered: list[str]) -> list[str]:
     """The parts that are chosen of those that have a place; what was turned off stays off for another run."""
     if (linked := address.news("off")) is not None:
         st.session_state[OFF] = set(linked) & set(PARTS)
     off = st.session_state.setdefault(OFF, set[str]())
     address.write("off", [name for name in PARTS if name in off])
+    st.session_state[OFFERED] = offered
     st.session_state[KEY] = [name for name in offered if name not in off]
     return list(st.pills(
         Settings.model_fields["parts"].title or "", offered, selection_mode="multi", key=KEY, format_func=title,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import streamlit as st
 
 from pages.evaluate import asking
@@ -36,7 +38,7 @@ def order(run: Run) -> bool:
         settings = asking.settings(run)
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             changing.button("Evaluate", key="evaluate-start", type="primary", icon=":material/play_arrow:",
-                            on_click=start, args=(run, settings), disabled=settings is None,
+                            on_click=start, args=(run,), disabled=settings is None,
                             help="In the background on this machine; it goes on when this page is closed. The same "
                                  "settings replace the earlier result.")
             if any(facts.settings == settings and not facts.partial for facts in kept(run)):
@@ -56,13 +58,20 @@ def several(run: Run, settings: Settings | None) -> None:
                                 format_func=lambda name: offered.lines.get(name, name),
                                 help="They wait for each other; what does not apply to one is left out.")
         changing.button("Queue", key="evaluate-queue", icon=":material/playlist_play:", type="primary",
-                        on_click=evaluating.submit, args=([names[name] for name in chosen], settings),
-                        disabled=settings is None or not chosen, help="In the background; it goes on when this page is "
-                        "closed, and after the server ends.")
+                        on_click=start_several, args=(names,), disabled=settings is None or not chosen,
+                        help="In the background; it goes on when this page is closed, and after the server ends.")
 
 
-def start(run: Run, settings: Settings) -> None:
+def start_several(names: Mapping[str, Run]) -> None:
+    """Queue an evaluation of the runs that are chosen."""
+    if (settings := asking.entered()) is not None:
+        evaluating.submit([names[name] for name in st.session_state["evaluate-runs"]], settings)
+
+
+def start(run: Run) -> None:
     """Begin in the background."""
+    if (settings := asking.entered()) is None:
+        return  # the page says why
     st.session_state.pop(f"evaluate-shown-{run.id}", None)  # the new one is what is wanted to be seen
     st.session_state[f"{key_of(run)}-asked"] = settings
     task.start(background.evaluation(run), key_of(run), settings.words())

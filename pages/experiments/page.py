@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages.shared import changing, history, measure, placing, studies, warm
 from pages.shared.checkpoints import MAX_WATCHED, store
-from pages.shared.queue import STATES, anything_live
+from pages.shared.queue import STATES, anything_live, kick
 from pages.shared.words import counted, duration, escaped
 from vaecore import lab
 from vaecore.comparison.history import evaluated
@@ -99,8 +99,10 @@ def confirm(series: Series, count: int) -> None:
     where = placing.inline()
     if against := placing.trouble(where):
         st.caption(f":red[:material/error: {escaped(against)}]")
-    changing.button(f"Queue all {count}", key=f"queue-all-{series.name}", type="primary", disabled=bool(against),
-                    icon=":material/playlist_add:", on_click=begin, args=(series, where))
+    if changing.button(f"Queue all {count}", key=f"queue-all-{series.name}", type="primary", disabled=bool(against),
+                       icon=":material/playlist_add:") and where is not None:
+        begin(series, where)
+        st.rerun()
 
 
 def begin(series: Series, where: lab.Here | lab.Slurm) -> None:
@@ -197,7 +199,7 @@ def shipped(study: Study) -> None:
 
 def watch(study: Study, series: Series, polling: bool) -> None:
     """Its runs and its exhibit; again and again while one of them trains or waits."""
-    lab.kick(store().root)
+    kick()
     runs = gather(series)
     if polling and not any(member.status.state in lab.LIVE for member in runs):
         st.rerun()  # the page stops looking

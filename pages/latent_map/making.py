@@ -50,10 +50,12 @@ def order(run: Run, settings: Settings, said: str, button: str) -> None:
             st.fragment(watch, run_every=1.0, key=f"watch-{key.replace('/', '-')}")(run, settings, key)
             return
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            changing.button(button, key=f"start-{key}", icon=":material/play_arrow:", on_click=task.start,
-                            args=(job, key, settings.words()),
-                            help="In the background on this machine; it goes on when this page is closed. What is "
-                                 "made is kept for all visitors.")
+            # No callback: that would have the settings of the last drawing, and not a number that was just typed.
+            if changing.button(button, key=f"start-{key}", icon=":material/play_arrow:", help="In the background on "
+                               "this machine; it goes on when this page is closed. What is made is kept for all "
+                               "visitors."):
+                task.start(job, key, settings.words())
+                st.rerun()
             st.caption(escaped(f"{run.id}: {said}"), width="stretch")
         task.ended(key, now, good=False, said="Stopped.")
 

@@ -187,8 +187,9 @@ def asked() -> tuple[Section | None, int | None]:
     """The section and the equation that the address asks for; says on the page where there is no such thing."""
     number, name = st.query_params.get("equation"), st.query_params.get("section")
     if number is not None:
-        if number.isascii() and number.isdigit() and 1 <= int(number[:4]) <= len(lecture.EQUATIONS):
-            return lecture.section_of(int(number)), int(number)
+        wanted = int(number) if number.isascii() and number.isdigit() and len(number) < 5 else 0
+        if 1 <= wanted <= len(lecture.EQUATIONS):
+            return lecture.section_of(wanted), wanted
         st.warning(f"There is no equation '{escaped(number[:20])}': they are (1) to ({len(lecture.EQUATIONS)}).",
                    icon=":material/link_off:")
     if name is not None:

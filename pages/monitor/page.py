@@ -8,7 +8,7 @@ import streamlit as st
 
 from pages.monitor import cockpit, film
 from pages.monitor.lineage import lineage
-from pages.shared import history
+from pages.shared import history, queue
 from pages.shared.checkpoints import MAX_WATCHED, gallery, pick_several, store, tell_unreadable
 from pages.shared.words import escaped
 from vaecore import lab
@@ -56,7 +56,7 @@ if polling:
 
 @st.fragment(run_every=1.0 if polling else None)
 def watch() -> None:
-    lab.kick(store().root)
+    queue.kick()
     records = {run.id: history.record(run) for run in selected}
     if shown := film.pictured(records):
         if len(records) == 1:  # beside its card, so that the curves are in sight

@@ -94,18 +94,17 @@ def _evaluate(those: Sequence[Record]) -> None:
                     help="Many runs in a queue, one after the other." if able else "Tick runs that have weights."):
         st.markdown(f"{_runs(len(able))}, one after the other, on this machine; it goes on when this page is closed. "
                     "The page Evaluate shows what is found.")
-        parts = st.pills("What to measure", list(PARTS), selection_mode="multi", default=list(PARTS), format_func=title,
-                         key="runs-parts", help="What does not apply to a run is left out. The evidence always is "
-                         "found.")
+        st.pills("What to measure", list(PARTS), selection_mode="multi", default=list(PARTS), format_func=title,
+                 key="runs-parts", help="What does not apply to a run is left out. The evidence always is found.")
         changing.button("Queue", key="runs-queue", icon=":material/playlist_add:", type="primary", on_click=_submit,
-                        args=(tuple(able), tuple(parts)), help="With the usual settings otherwise: the page Evaluate "
-                        "offers others.")
+                        args=(tuple(able),), help="With the usual settings otherwise: the page Evaluate offers "
+                        "others.")
 
 
-def _submit(able: Sequence[Record], parts: Sequence[str]) -> None:
+def _submit(able: Sequence[Record]) -> None:
     _begin()
     try:
-        left = evaluations.submit([each.run for each in able], Settings(parts=list(parts)))
+        left = evaluations.submit([each.run for each in able], Settings(parts=list(st.session_state["runs-parts"])))
     except (StoreError, LabError, ConfigError, OSError, ValueError) as error:
         _tell(trouble(error))
         return
@@ -126,10 +125,12 @@ def _marks(those: Sequence[Record]) -> None:
         _field("Add tags", "runs-tag", "", 400, lambda text: marks.tag(_all(those), add=text.replace(",", " ").split()),
                those, "Add", "Words, with spaces between.")
         if tags := sorted({tag for each in those for tag in each.tags}):
-            gone = st.pills("Tags they have", tags, selection_mode="multi", key="runs-untag",
-                            format_func=escaped, help="Press those to take away.")
-            changing.button("Take away", key="runs-untag-do", icon=":material/label_off:", disabled=not gone,
-                            on_click=do, args=(lambda: marks.tag(_all(those), remove=gone), "Tags were taken away."),
+            st.pills("Tags they have", tags, selection_mode="multi", key="runs-untag",
+                     format_func=escaped, help="Press those to take away.")
+            changing.button("Take away", key="runs-untag-do", icon=":material/label_off:",
+                            disabled=not st.session_state["runs-untag"], on_click=do,
+                            args=(lambda: marks.tag(_all(those), remove=st.session_state["runs-untag"]),
+                                  "Tags were taken away."),
                             help="From every ticked run that has them.")
         _field("Note", "runs-note", those[0].note if len(those) == 1 else "", LONGEST_NOTE,
                lambda text: marks.note(_all(those), text), those, "Write",
@@ -149,11 +150,14 @@ def _marks(those: Sequence[Record]) -> None:
 
 def _field(label: str, key: str, value: str, most: int, act: Callable[[str], list[Done]], those: Sequence[Record],
            button: str, help: str, *, area: bool = False) -> None:
-    """A field with a button; it belongs to these runs, and begins anew with others."""
+    """A field with a button; it belongs to these runs, and begins anew with others.
+
+    The button takes what stands in the field when it is pressed: it may come before the page was drawn with it.
+    """
     own = f"{key}-{hash(tuple(each.id for each in those))}"
-    text = (st.text_area if area else st.text_input)(label, value, key=own, max_chars=most, help=help)
+    (st.text_area if area else st.text_input)(label, value, key=own, max_chars=most, help=help)
     changing.button(button, key=f"{key}-do", icon=":material/check:", on_click=do,
-                    args=(lambda: act(text or ""), ""), help=help)
+                    args=(lambda: act(st.session_state[own] or ""), ""), help=help)
 
 
 # -- removing --------------------------------------------------------------------------------------
@@ -193,12 +197,12 @@ def _undo(names: Sequence[str]) -> None:
 
 
 def do(act: Callable[[], Iterable[Done]], good: str) -> None:
-    """Do something to several runs, and tell what came of it: `good`, or how many runs were marked."""
+    """Do something to several runs, and tell what came of it: `good`, or of how many "{runs}" it is true."""
     _begin()
     if (done := _guarded(lambda: list(act()))) is not None:
         fine = sum(each.fine for each in done)
         if fine:
-            _tell(good or f"{_runs(fine)} marked.", good=True)
+            _tell((good or "{runs} marked.").format(runs=_runs(fine)), good=True)
         _problems([each.problem for each in done if not each.fine])
 
 

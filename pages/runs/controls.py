@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 
 import streamlit as st
 from pydantic import ValidationError
@@ -184,7 +185,7 @@ def _views(look: Look) -> None:
         return
     st.session_state["runs-view"] = look.view if look.view in kept else None
     st.selectbox("Open a view", list(kept), key="runs-view",
-                 placeholder="Choose one" if kept else "None is kept yet", on_change=_opened, args=(kept,),
+                 placeholder="Choose one" if kept else "None is kept yet", on_change=_opened,
                  help="Search, order, groups and columns, as they were kept.")
     if look.view in kept:
         changing.button("Forget this view", key="runs-forget", icon=":material/bookmark_remove:", type="tertiary",
@@ -192,18 +193,21 @@ def _views(look: Look) -> None:
     name = st.text_input("Keep what is shown now as", key="runs-view-name", max_chars=LONGEST_NAME,
                          placeholder=look.view or "Best of each family", help="Another view of this name is replaced. "
                          "The address of this page carries the same, and needs no name.")
-    changing.button("Keep", key="runs-keep", icon=":material/bookmark_add:", on_click=_keep, args=(look,),
+    changing.button("Keep", key="runs-keep", icon=":material/bookmark_add:", on_click=_keep,
                     disabled=not (name or look.view).strip(), help="For everybody who uses this store.")
     if told := st.session_state.pop("runs-view-error", ""):
         st.error(escaped(told), icon=":material/error:")
 
 
-def _opened(kept: Mapping[str, TableView]) -> None:
-    if (view := kept.get(st.session_state["runs-view"])) is not None:
-        looks.ask(**looks.of_view(view))
+def _opened() -> None:
+    with suppress(StoreError):  # said where views are chosen
+        for view in views(store()):
+            if view.name == st.session_state["runs-view"]:
+                looks.ask(**looks.of_view(view))
 
 
-def _keep(look: Look) -> None:
+def _keep() -> None:
+    look = st.session_state.get(looks.KEPT, Look())  # as it is now: a search that was typed just before is in it
     name = " ".join((st.session_state["runs-view-name"] or look.view).split())
     try:
         keep(store(), TableView(name=name, query=look.query, sort=look.sort, group=look.group,

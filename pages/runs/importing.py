@@ -29,11 +29,11 @@ def box() -> None:
                                   max_upload_size=MOST_MEGABYTES,
                                   help="Written by `vaecore export RUN --zip` or by the button Zip. All of it is "
                                   "checked before it is kept, and nothing is executed.")
-    name = st.text_input("Name", key=f"importing-name-{turn}", placeholder="as it was called", max_chars=64,
-                         disabled=bool(permission.refusal()),
-                         help="Small letters, digits, '-', '_' and '.'. For a zip that holds one run.")
+    st.text_input("Name", key=f"importing-name-{turn}", placeholder="as it was called", max_chars=64,
+                  disabled=bool(permission.refusal()),
+                  help="Small letters, digits, '-', '_' and '.'. For a zip that holds one run.")
     changing.button("Import", key="importing-go", icon=":material/upload:", type="primary", disabled=file is None,
-                    on_click=_take, args=(file, name), help="Check the file and take its runs in.")
+                    on_click=_take, args=(file, turn), help="Check the file and take its runs in.")
     runs, said, error = st.session_state.get("importing-told", ((), "", ""))
     if error:
         st.error(escaped(error), icon=":material/block:")
@@ -43,12 +43,12 @@ def box() -> None:
             explore_link(run, f"Open {run.path.name} in {{page}}")
 
 
-def _take(file: io.BytesIO, name: str) -> None:
+def _take(file: io.BytesIO, turn: int) -> None:
     from vaecore.sharing import unpack
 
     told: tuple[tuple[Run, ...], str, str]
     try:
-        found = unpack(file, store(), name.strip())
+        found = unpack(file, store(), st.session_state[f"importing-name-{turn}"].strip())
     except StoreError as error:
         told = (), "", str(error)
     except OSError as error:

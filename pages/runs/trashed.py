@@ -29,9 +29,10 @@ def trashed() -> None:
             st.caption(f"And {len(held) - MOST_LISTED} that were removed earlier.")
         with st.popover("Empty the trash", icon=":material/delete_forever:", key="runs-empty"):
             st.markdown(f"Delete all {len(held)} for good, {total}? This cannot be undone.")
+            names = [each.name for each in held]  # what the question counts, and nothing that came since
             changing.button("Delete for good", key="runs-empty-do", type="primary", icon=":material/delete_forever:",
-                            on_click=actions.do, args=(lambda: trash.empty(store()), "The trash is empty."),
-                            help="All that lies in the trash; nothing else is touched.")
+                            on_click=actions.do, args=(lambda: trash.empty(store(), names), "{runs} deleted for good."),
+                            help="All that lies in the trash now; nothing else is touched.")
 
 
 def _line(one: Trashed) -> None:

@@ -40,7 +40,10 @@ def queue() -> None:
 
 
 def _panel(busy: bool) -> None:
-    evaluations.kick(checkpoints.store())
+    try:
+        evaluations.kick(checkpoints.store())
+    except OSError as error:
+        st.error(escaped(f"Evaluations cannot be begun: {trouble(error)}"), icon=":material/error:")
     there = evaluations.items(checkpoints.store())
     ended = [item for item in there if item.state in ENDED]
     if busy and len(ended) == len(there):
@@ -56,10 +59,12 @@ def _panel(busy: bool) -> None:
             st.progress(min(1.0, share), text=words)
             if busy:
                 changing.button("Cancel all", key="cancel-evaluations", icon=":material/stop:", on_click=_cancel,
+                                args=([item.id for item in there if item.state not in ENDED],),
                                 help="Those that wait are not begun; of the one that is running is kept what it has "
                                 "found by then.")
             else:
                 changing.button("Clear", key="clear-evaluations", icon=":material/clear_all:", on_click=_clear,
+                                args=([item.id for item in there],),
                                 help="Take these off the list. What they found stays with their runs.")
         for item in bad:
             st.caption(f":material/error: {escaped(item.run)}: {escaped(item.detail)}")
@@ -77,18 +82,15 @@ def _line(item: Item) -> None:
                             on_click=_cancel, args=([item.id],), help=f"Take {escaped(item.run)} out of the queue.")
 
 
-def _clear() -> None:
+def _clear(ids: list[str]) -> None:
     try:
-        evaluations.forget_ended(store=checkpoints.store())
+        evaluations.forget_ended(ids, store=checkpoints.store())
     except (LabError, StoreError, OSError) as error:
         st.session_state[ERROR] = trouble(error)
 
 
-def _cancel(ids: list[str] | None = None) -> None:
+def _cancel(ids: list[str]) -> None:
     try:
-        if ids is None:
-            evaluations.cancel_all(store=checkpoints.store())
-        else:
-            evaluations.cancel(ids, store=checkpoints.store())
+        evaluations.cancel(ids, store=checkpoints.store())
     except (LabError, StoreError, OSError) as error:
         st.session_state[ERROR] = trouble(error)

@@ -53,6 +53,14 @@ def anything_live() -> bool:
     return any(lab.status(run.path).state in lab.LIVE for run in store().runs())
 
 
+def kick() -> None:
+    """Serve the queue, as each look at what trains does; what is in the way is said, and costs no page its curves."""
+    try:
+        lab.kick(store().root)
+    except OSError as error:
+        st.error(escaped(f"The queue cannot be served: {trouble(error)}"), icon=":material/error:")
+
+
 def queue_panel() -> None:
     """The runs that train or wait and the newest that ended. Call it at the top level of a page, in a container."""
     polling = anything_live()
@@ -64,10 +72,7 @@ def queue_panel() -> None:
 
 def _panel(polling: bool) -> None:
     here = store()
-    try:
-        lab.kick(here.root)
-    except OSError as error:
-        st.error(escaped(f"The queue cannot be served: {trouble(error)}"), icon=":material/error:")
+    kick()
     every = [(run, lab.status(run.path)) for run in here.runs()]
     live = [run for run, status in every if status.state in lab.LIVE]
     if bool(live) != polling:

@@ -32,8 +32,8 @@ def stop(task: Task, key: str) -> None:
     try:
         task.stop()
         st.session_state[f"{key}:stopped"] = True
-    except (LabError, StoreError) as error:
-        st.session_state[f"{key}:error"] = str(error)
+    except (LabError, StoreError, OSError) as error:
+        st.session_state[f"{key}:error"] = trouble(error)
 
 
 def stopped(key: str) -> bool:

@@ -381,8 +381,9 @@ def _from_address() -> None:
         state[f"{KEY}stopping"] = one["stopping"]
     if one.get("objective") in OBJECTIVES:
         state[f"{KEY}objective"] = one["objective"]
-    if one.get("seeds", "").isdecimal() and 1 <= int(one["seeds"]) <= 100:
-        state[f"{KEY}seeds"] = int(one["seeds"])
+    seeds = one.get("seeds", "")
+    if seeds.isascii() and seeds.isdigit() and len(seeds) < 4 and 1 <= int(seeds) <= 100:
+        state[f"{KEY}seeds"] = int(seeds)
     method, rule = state.get(f"{KEY}method", "grid"), state.get(f"{KEY}stopping", "none")
     for choice, kind in ((method, METHODS[method]), (rule, RULES[rule])):
         for name in OPTIONS:

@@ -10,6 +10,7 @@ from pages.components.sweep import sweep_view
 from pages.shared import changing, evaluating, placing, tables
 from pages.shared.checkpoints import MAX_WATCHED, explore_link, store
 from pages.shared.queue import STATES as LOOKS
+from pages.shared.queue import kick
 from pages.shared.words import Colour, counted, escaped
 from vaecore import lab
 from vaecore.files import trouble
@@ -40,8 +41,8 @@ def show(name: str) -> None:
 
 
 def _panel(name: str, polling: bool) -> None:
+    kick()
     try:
-        lab.kick(store().root)
         now = standing(store(), name)
     except (StoreError, OSError) as error:
         st.error(escaped(trouble(error)), icon=":material/error:")

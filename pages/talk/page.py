@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import quote
 
@@ -13,10 +15,11 @@ from pages.shared.checkpoints import store
 from pages.shared.words import duration, escaped
 from vaecore import lecture, permission, talks
 from vaecore.errors import StoreError
-from vaecore.schema import ConfigError, parse
+from vaecore.schema import ConfigError, parse, problem
 from vaecore.talks import FILE, SHIPPED, Scene, Talk
 
 CHOSEN, AT, BEFORE, TROUBLE = "talk-name", "talk-scene", "talk-before", "talk-trouble"  # in the session
+NEW = "talk-new"  # begins the names of the new scene's fields there
 FIRST = "my-talk"  # the name that is proposed for one's first talk
 # A wide formula scrolls the card around it, whose fields the keyboard reaches, and never the page.
 LAYOUT = """<style>
@@ -26,41 +29,97 @@ LAYOUT = """<style>
 
 
 # -- what is done ----------------------------------------------------------------------------------
+# Another tab may have changed the talk since this one was drawn: what a button does begins with the talk as it is now.
 
 
-def done(name: str, changed: Talk | None, at: int | None = None, what: str = "") -> None:
-    """Keep a talk as `changed`, or remove it with None; what was there before can be brought back."""
+def done(name: str, change: Callable[[Talk | None], Talk | None], at: int | None = None, what: str = "") -> None:
+    """Keep a talk as `change` makes it of the present one, or remove it with None; what was there can be brought back.
+    """
     st.session_state.pop(TROUBLE, None)
     try:
         before = talks.talk_of_store(name, store()) if name in talks.names(store()) else None
-        if changed is None:
+        after = change(before)
+        if after is None:
             talks.remove(store(), name)
         else:
-            talks.keep(store(), name, changed)
+            talks.keep(store(), name, after)
     except (StoreError, ConfigError) as error:
-        st.session_state[TROUBLE] = str(error)
+        st.session_state[TROUBLE] = f"{name}: {error}" if isinstance(error, ConfigError) else str(error)
         return
     if before is not None:
-        st.session_state[BEFORE] = (name, before, what)
-    st.session_state["talk-chosen"] = SHIPPED if changed is None else name
+        st.session_state[BEFORE] = (name, before, after, what)
+    st.session_state["talk-chosen"] = SHIPPED if after is None else name
     if at is not None:
         st.session_state["talk-at"] = at
 
 
 def undo() -> None:
-    """Bring back what was there before the last change."""
-    name, before, _ = st.session_state.pop(BEFORE)
-    done(name, before)
-    st.session_state.pop(BEFORE, None)
+    """Bring back what was there before the last change, unless something else was changed since."""
+    if BEFORE not in st.session_state:
+        return  # the second half of a double click
+    name, before, after, _ = st.session_state[BEFORE]
+
+    def back(now: Talk | None) -> Talk:
+        if now != after:
+            raise StoreError(f"'{name}' was changed meanwhile, and that would be lost: nothing was undone. Change it "
+                             "below.")
+        kept: Talk = before
+        return kept
+
+    done(name, back)
+    if TROUBLE not in st.session_state:
+        st.session_state.pop(BEFORE)
 
 
-def worded(**fields: Any) -> Scene | None:
-    """A scene of what was typed; what is wrong with it is said on the page."""
-    equation = fields.pop("equation").strip()
+def put(name: str, at: int, scene: Scene, new: Scene | None, to: int, what: str) -> None:
+    """Put `new` to the place `to` instead of the scene at the place `at`, if this is still there; None removes it."""
+    def changed(now: Talk | None) -> Talk:
+        there = list(now.scenes) if now else []
+        if now is None or there[at:at + 1] != [scene]:
+            raise StoreError(f"'{name}' was changed meanwhile: '{scene.title}' is no longer scene {at + 1}. Nothing "
+                             "was done; choose it again below.")
+        del there[at]
+        there[to:to] = [new] if new else []
+        return now.model_copy(update={"scenes": tuple(there)})
+
+    done(name, changed, to if new else max(0, at - 1), what)
+
+
+def save(name: str, at: int, scene: Scene, key: str) -> None:
+    """Keep what was typed into the fields of a scene."""
+    if (new := worded(key)) is not None:
+        put(name, at, scene, new, at, "the scene was changed")
+
+
+def add() -> None:
+    """Keep what was typed into the form of a new scene at the end of a talk, of a new one where the name is new."""
+    into = st.session_state["talk-into"] or ""
+    if (scene := worded(NEW)) is None:
+        return
+
+    def longer(now: Talk | None) -> Talk:
+        title, there = (now.title, now.scenes) if now else (into[:120], ())  # what is longer is refused as a name
+        if len(there) >= talks.MOST_SCENES:
+            raise problem("scenes", len(there), f"'{into}' has {len(there)} already.",
+                          f"A talk has at most {talks.MOST_SCENES}: remove one, or keep it in another talk.")
+        return parse(Talk, {"title": title, "scenes": [*there, scene]})
+
+    done(into, longer, talks.MOST_SCENES, "a scene was added")
+    if TROUBLE not in st.session_state:
+        st.query_params.pop("keep", None)
+
+
+def make_mine() -> None:
+    """A copy of the shipped talk, under a name that is free."""
+    done(_free("my-lecture"), lambda _: talks.talk(), 0)
+
+
+def worded(key: str) -> Scene | None:
+    """A scene of what was typed into the fields of `key`; what is wrong with it is said on the page."""
+    typed = {name: st.session_state[f"{key}-{name}"] for name in Scene.model_fields}
     try:
-        return parse(Scene, {
-            **fields, "address": talks.recorded(fields["address"]), "seconds": int(fields["seconds"]) or None,
-            "equation": int(equation) if equation.isdigit() else equation or None})
+        return parse(Scene, {**typed, "address": talks.recorded(typed["address"]), "seconds": typed["seconds"] or None,
+                             "equation": talks.typed_equation(typed["equation"])})
     except ConfigError as error:
         st.session_state[TROUBLE] = str(error)
         return None
@@ -69,11 +128,11 @@ def worded(**fields: Any) -> Scene | None:
 # -- what is shown ---------------------------------------------------------------------------------
 
 
-def fields(scene: Scene | None, key: str, *, locked: bool) -> dict[str, Any]:
-    """The fields of a scene, filled in."""
+def fields(given: Mapping[str, Any], key: str, *, locked: bool) -> None:
+    """The fields of a scene, filled in with what is given."""
     asked: dict[str, Any] = {}
     for name, info in Scene.model_fields.items():
-        value = getattr(scene, name) if scene else None
+        value = given.get(name)
         label, help = info.title or name.capitalize(), info.description
         if name == "seconds":
             asked[name] = st.number_input(label, 0, 7_200, value or 0, step=10, key=f"{key}-{name}", disabled=locked,
@@ -85,25 +144,22 @@ def fields(scene: Scene | None, key: str, *, locked: bool) -> dict[str, Any]:
             asked[name] = st.text_input(label, "" if value is None else str(value), key=f"{key}-{name}", help=help,
                                         disabled=locked, placeholder="none" if name == "equation" else None,
                                         max_chars=talks.LONGEST_ADDRESS if name == "address" else None)
-    if (typed := asked["equation"].strip()) and (not typed.isdigit() or 0 < int(typed) <= len(lecture.EQUATIONS)):
-        st.latex(lecture.equation(int(typed)).latex if typed.isdigit() else typed)
-    return asked
+    with suppress(ConfigError):  # of a number that is none: said when it is kept
+        if typed := talks.typed_equation(asked["equation"]):
+            st.latex(typed if isinstance(typed, str) else lecture.equation(typed).latex)
 
 
 def record(address: str, own: list[str]) -> None:
     """The form that keeps an address as a scene."""
     with st.container(border=True, key="talk-record"):
         st.subheader("Keep as a scene", anchor=False)
-        into = st.selectbox("Talk", own or [FIRST], key="talk-into", width=320, accept_new_options=True,
-                            help="One of your talks, or type a new name: small letters, digits and '-'.")
-        asked = fields(Scene(address=talks.recorded(address), title="New scene"), "talk-new", locked=False)
-        if changing.button("Keep", key="talk-keep", type="primary", icon=":material/bookmark_add:",
-                           help="Add it at the end of the talk.") and into and (scene := worded(**asked)):
-            there = talks.talk_of_store(into, store()) if into in own else Talk(title=into)
-            done(into, parse(Talk, {"title": there.title, "scenes": [*there.scenes, scene]}), len(there.scenes))
-            if TROUBLE not in st.session_state:
-                st.query_params.pop("keep", None)
-                st.rerun()
+        st.selectbox("Talk", own or [FIRST], key="talk-into", width=320, accept_new_options=True,
+                     help="One of your talks, or type a new name: small letters, digits and '-'.")
+        with suppress(ConfigError):  # what is no address stands in the field as it came, to be mended there
+            address = talks.recorded(address)
+        fields({"address": address, "title": "New scene"}, NEW, locked=False)
+        changing.button("Keep", key="talk-keep", type="primary", icon=":material/bookmark_add:", on_click=add,
+                        help="Add it at the end of the talk.")
 
 
 def whole(name: str, talk: Talk) -> None:
@@ -119,11 +175,12 @@ def whole(name: str, talk: Talk) -> None:
                            icon=":material/download:", on_click="ignore",
                            help="The talk as a file, for `vaecore talk FILE` or another laboratory.")
         if locked:
-            changing.button("Make it mine", key="talk-copy", icon=":material/content_copy:", on_click=done,
-                            args=(_free("my-lecture"), talk, 0), help="A copy that can be changed.")
+            changing.button("Make it mine", key="talk-copy", icon=":material/content_copy:", on_click=make_mine,
+                            help="A copy that can be changed.")
         else:
             changing.button("Remove the talk", key="talk-remove", icon=":material/delete:", on_click=done,
-                            args=(name, None, 0, f"'{name}' was removed"), help="It can be brought back at once.")
+                            args=(name, lambda _: None, 0, f"'{name}' was removed"),
+                            help="It can be brought back at once.")
     there = [f"{len(talk.scenes)} scene{'s' * (len(talk.scenes) != 1)}"]
     if talk.seconds:
         there.append(f"{duration(talk.seconds)} as planned")
@@ -151,22 +208,20 @@ def scenes(name: str, talk: Talk) -> None:
                       help="Choose one to word it or to move it.")
     with right, st.container(border=True, key="talk-scene-card"):
         scene = talk.scenes[at]
-        asked = fields(scene, f"talk-{name}-{at}-{hash(scene)}", locked=locked)
+        key = f"talk-{name}-{at}-{hash(scene)}"
+        fields(dict(scene), key, locked=locked)
         with st.container(horizontal=True, gap="small"):
             st.link_button("Open", f"{serve.below('').rstrip('/')}{scene.address}", icon=":material/open_in_new:",
                            help="The scene by itself, in another tab.")
-            if changing.button("Save", key="talk-save", type="primary", icon=":material/save:", disabled=locked,
-                               help="Keep what was typed.") and (new := worded(**asked)):
-                done(name, _with(talk, [*talk.scenes[:at], new, *talk.scenes[at + 1:]]), at, "the scene was changed")
-                st.rerun()
-            others = [*talk.scenes[:at], *talk.scenes[at + 1:]]
+            changing.button("Save", key="talk-save", type="primary", icon=":material/save:", disabled=locked,
+                            on_click=save, args=(name, at, scene, key), help="Keep what was typed.")
             for label, to, icon in (("Earlier", at - 1, "arrow_upward"), ("Later", at + 1, "arrow_downward")):
-                moved = _with(talk, [*others[:max(0, to)], scene, *others[max(0, to):]])
-                changing.button(label, key=f"talk-{label}", icon=f":material/{icon}:", on_click=done,
-                                disabled=locked or not 0 <= to <= last, args=(name, moved, to, "a scene was moved"),
+                changing.button(label, key=f"talk-{label}", icon=f":material/{icon}:", on_click=put,
+                                disabled=locked or not 0 <= to <= last,
+                                args=(name, at, scene, scene, to, "a scene was moved"),
                                 help="Change its place in the talk.")
-            changing.button("Remove", key="talk-scene-remove", icon=":material/delete:", on_click=done, disabled=locked,
-                            args=(name, _with(talk, others), max(0, at - 1), "a scene was removed"),
+            changing.button("Remove", key="talk-scene-remove", icon=":material/delete:", on_click=put,
+                            disabled=locked, args=(name, at, scene, None, at, "a scene was removed"),
                             help="It can be brought back at once.")
 
 
@@ -185,12 +240,8 @@ def upload() -> None:
                 st.session_state[TROUBLE] = str(error)
             else:
                 name = "".join(c if c.isascii() and c.isalnum() else "-" for c in given.name.rpartition(".")[0].lower())
-                done(_free(name.strip("-")[:50] or FIRST), read, 0)
+                done(_free(name.strip("-")[:50] or FIRST), lambda _: read, 0)
             st.rerun()
-
-
-def _with(talk: Talk, scenes: list[Scene]) -> Talk:
-    return talk.model_copy(update={"scenes": tuple(scenes)})
 
 
 def _free(name: str) -> str:
@@ -224,7 +275,7 @@ if trouble := st.session_state.get(TROUBLE):
     st.error(escaped(trouble), icon=":material/error:")
 if BEFORE in st.session_state:
     with st.container(horizontal=True, vertical_alignment="center", key="talk-undo-row"):
-        st.caption(escaped(f"{st.session_state[BEFORE][2].capitalize()}."), width="stretch")
+        st.caption(escaped(f"{st.session_state[BEFORE][3].capitalize()}."), width="stretch")
         changing.button("Undo", key="talk-undo", icon=":material/undo:", type="tertiary", on_click=undo,
                         help="Bring back what was there before.")
 if keep := st.query_params.get("keep", "")[:talks.LONGEST_ADDRESS]:

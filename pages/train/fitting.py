@@ -12,8 +12,8 @@ import streamlit as st
 from pages.shared import measure
 from pages.shared.form import draft
 from pages.shared.words import escaped
-from pages.train.origin import FORM, Origin
-from vaecore.schema import ConfigError, Problem, title_at
+from pages.train.origin import FORM, Origin, with_file_chosen
+from vaecore.schema import ConfigError, Problem, parse, title_at
 
 if TYPE_CHECKING:
     from vaecore.config import RunConfig
@@ -76,14 +76,16 @@ def undo() -> None:
     draft.enter(FORM, before)
 
 
-def make_fit(config: str, settings: Sequence[str]) -> None:
-    """Enter settings on top of the configuration as it stands; what follows from them follows."""
+def make_fit(origin: Origin, settings: Sequence[str]) -> None:
+    """Enter settings on top of what stands in the form when the button is pressed; what follows from them follows."""
     from vaecore.config import RunConfig, changed
 
-    draft.enter(FORM, changed(RunConfig.model_validate_json(config), settings))
+    with suppress(ConfigError):  # typed just before: it is said under its field, and can be mended there first
+        config = parse(RunConfig, with_file_chosen(origin, draft.values(origin.start(), FORM)))
+        draft.enter(FORM, changed(config, settings))
 
 
-def mend(config: RunConfig | None, problem: Problem) -> None:
+def mend(origin: Origin, config: RunConfig | None, problem: Problem) -> None:
     """A button that does what would help against a problem, where that can be said."""
     from vaecore.config import changed
     from vaecore.training.fitting import in_words
@@ -94,11 +96,11 @@ def mend(config: RunConfig | None, problem: Problem) -> None:
         with suppress(ConfigError):  # a field that this configuration does not have
             changed(config, way)
             st.button(f"Make it fit: {'; '.join(map(in_words, way))}", key=f"train-mend-{problem.field}",
-                      type="tertiary", icon=":material/build:", on_click=make_fit, args=(config.to_json(), way))
+                      type="tertiary", icon=":material/build:", on_click=make_fit, args=(origin, way))
             return
 
 
-def folded(config: RunConfig | None, offers: Mapping[str, Sequence[Fitting]]) -> None:
+def folded(origin: Origin, config: RunConfig | None, offers: Mapping[str, Sequence[Fitting]]) -> None:
     """What does not fit these data, why, and a button that makes it fit where there is a way."""
     from vaecore.config import RunConfig
     from vaecore.training.fitting import in_words
@@ -119,5 +121,5 @@ def folded(config: RunConfig | None, offers: Mapping[str, Sequence[Fitting]]) ->
                     st.markdown(f":small[**{escaped(each.title)}**{escaped(words)}]", width="stretch")
                     if each.settings:
                         st.button("Make it fit", key=f"train-fit-{each.choice}", on_click=make_fit,
-                                  args=(config.to_json(), each.settings), type="tertiary", icon=":material/build:",
+                                  args=(origin, each.settings), type="tertiary", icon=":material/build:",
                                   help=f"{'; '.join(map(in_words, each.settings))}.")

@@ -424,9 +424,9 @@ def page() -> None:
         config_form(start_with, FORM, problems=plan.problems, locked=origin.locked, unused=unused(plan),
                     beside={"data": lambda: data_card(plan, own, locked="data" in origin.locked),
                             "training": lambda: schedules(plan)},
-                    around={"model": (fitting.told, lambda: fitting.folded(plan.config, offers))},
+                    around={"model": (fitting.told, lambda: fitting.folded(origin, plan.config, offers))},
                     fitting={path: [each.tag for each in found if each.fits] for path, found in offers.items()},
-                    mend=lambda problem: fitting.mend(plan.config, problem))
+                    mend=lambda problem: fitting.mend(origin, plan.config, problem))
     with launch:
         place = launch_card(origin, plan)
     bring.dialog(plan.sound.data if plan.sound else None)

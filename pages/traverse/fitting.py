@@ -46,18 +46,16 @@ def offer(checkpoint: Checkpoint) -> None:
         st.fragment(_fitting, run_every=EVERY, key=f"prior-fitting-{run.id.replace('/', '-')}")(run)
         return
     with st.container(horizontal=True, vertical_alignment="bottom", key="fit-prior"):
-        components = st.number_input("Components", 1, 200, 10, key="fit-prior-components", width=150,
-                                     help="Gaussians in the mixture; 10 are usual.")
-        covariance = st.selectbox("Covariance", list(COVARIANCES), key="fit-prior-covariance", width=150,
-                                  format_func=COVARIANCES.__getitem__,
-                                  help="Full: the dimensions of a Gaussian may vary together. Diagonal: each on its "
-                                       "own, with fewer numbers to learn.")
-        name = st.text_input("Name", key="fit-prior-name", width=240, max_chars=64, placeholder="made by itself",
-                             help="Of the new run: small letters, digits, '-', '_' and '.'.")
-        changing.button("Fit a prior", key="fit-prior-start", icon=":material/scatter_plot:", on_click=task.start,
-                        args=(job, _key(run), {"components": str(components), "covariance": covariance,
-                                               **({"name": name} if name else {})}),
-                        help="Some seconds, in the background. It makes a new run, and leaves this one as it is.")
+        st.number_input("Components", 1, 200, 10, key="fit-prior-components", width=150,
+                        help="Gaussians in the mixture; 10 are usual.")
+        st.selectbox("Covariance", list(COVARIANCES), key="fit-prior-covariance", width=150,
+                     format_func=COVARIANCES.__getitem__, help="Full: the dimensions of a Gaussian may vary together. "
+                     "Diagonal: each on its own, with fewer numbers to learn.")
+        st.text_input("Name", key="fit-prior-name", width=240, max_chars=64, placeholder="made by itself",
+                      help="Of the new run: small letters, digits, '-', '_' and '.'.")
+        changing.button("Fit a prior", key="fit-prior-start", icon=":material/scatter_plot:", on_click=_start,
+                        args=(run,), help="Some seconds, in the background. It makes a new run, and leaves this one as "
+                        "it is.")
     last = job.progress()
     made = next((line.removeprefix(background.MADE) for line in reversed(last.lines)
                  if line.startswith(background.MADE)), "")
@@ -67,6 +65,12 @@ def offer(checkpoint: Checkpoint) -> None:
                           on_click=checkpoints.choose, args=(made,),
                           help="The new run, which has the mixture as its prior."):
         st.rerun()
+
+
+def _start(run: Run) -> None:
+    """Begin with what stands in the fields, also where it was typed just before."""
+    asked = {name: str(st.session_state[f"fit-prior-{name}"]) for name in ("components", "covariance", "name")}
+    task.start(background.fitting_prior(run), _key(run), {name: value for name, value in asked.items() if value})
 
 
 def _fitting(run: Run) -> None:

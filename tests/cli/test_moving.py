@@ -73,6 +73,7 @@ def test_a_direction_from_class_to_class_and_between_rows(vae: Checkpoint, capsy
     (("interpolate", "--to", "64"), "--to 64: gallery/vae keeps 64 test images"),
     (("traverse", "--range", "wide", "-o", "never.png"), "--range: there is no such range"),
     (("directions", "--a", "7"), "--b: a direction is from one group to another"),
+    (("directions", "--a", "9" * 5000 + ",1", "--b", "7"), "--a: there is no such class"),
     (("directions", "--a", "7", "--b", "seven"), "--b: there is no such class"),
     (("directions", "--a", "0,64", "--b", "1"), "--a 64: gallery/vae keeps 64")])
 def test_what_is_wrong_is_named(words: tuple[str, ...], said_of_it: str, capsys: pytest.CaptureFixture[str]) -> None:

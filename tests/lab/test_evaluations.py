@@ -158,6 +158,8 @@ def test_one_or_all_are_cancelled(store: Store, sleeper: Sleeper) -> None:
     evaluations.work(store)
     assert sleeper.begun == ["vae"]
     evaluations.cancel([first.id])  # of what has ended nothing is changed
+    evaluations.forget_ended([first.id])
+    assert [item.run for item in evaluations.items(store)] == ["ae", "collapsed"]
     evaluations.forget_ended()
     assert evaluations.items(store) == []
     assert evaluations.submit(runs(store, "ae"), NONE) == {} and states(store) == [("ae", "waiting")]

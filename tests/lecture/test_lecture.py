@@ -154,3 +154,6 @@ def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"({n}) " in whole for n in range(1, 42)) and all(part in whole for part in ("Temporal data", "E7"))
     with pytest.raises(ConfigError, match="1 to 41"):
         said("42")
+    assert lecture.section("posterior-collapse").title not in said("²")  # a digit, and a word to look for
+    with pytest.raises(ConfigError, match="no section of that name"):
+        said("9" * 5_000)

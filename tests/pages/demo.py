@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import atexit
+import errno
+import os
 import re
 import shutil
 import tempfile
@@ -73,6 +75,14 @@ def open_page(page: str, **query: str | list[str]) -> AppTest:
     at.run()
     assert not at.exception, at.exception
     return at
+
+
+REFUSED = "The queue cannot be served: The disk can only be read"
+
+
+def on_a_disk_that_refuses(*_: object) -> None:
+    """In the place of what writes."""
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
 def declared(at: AppTest) -> dict[str, address.Field]:

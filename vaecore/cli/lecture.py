@@ -21,7 +21,7 @@ def lecture(
 ) -> None:
     """The lecture's equations (1) to (41): what each says, its code, pages, claims and errata."""
     which = which.strip().removeprefix("(").removesuffix(")")
-    if which.lstrip("-").isdigit():
+    if which.isascii() and which.removeprefix("-").isdigit() and len(which) < 10:
         facts = _told(table.equation(int(which)), store_at(store))
         return say(facts, True, "") if as_json else _print(facts)
     if which in {section.name for section in table.SECTIONS}:

@@ -134,6 +134,7 @@ def _group(c: Checkpoint, run: str, option: str, words: str) -> list[int]:
     from vaecore.schema import problem
 
     numbers = [part.strip() for part in words.split(",")]
+    whole = all(part.isdecimal() and len(part) < 10 for part in numbers)
     if c.labels is not None:
         names = c.known or tuple(str(each) for each in range(int(c.labels.max()) + 1))
         if words in names:
@@ -142,9 +143,9 @@ def _group(c: Checkpoint, run: str, option: str, words: str) -> list[int]:
                 raise problem(option, words, f"none of the {len(c.examples)} test images that {run} keeps is one.",
                               "Choose another class.")
             return [int(row) for row in rows]
-    elif not all(part.isdecimal() for part in numbers):
+    elif not whole:
         raise problem(option, words, f"the test images of {run} have no labels.", "Give their numbers, as 0,3,8.")
-    if len(numbers) < 2 or not all(part.isdecimal() for part in numbers):
+    if len(numbers) < 2 or not whole:
         raise problem(option, words, "there is no such class among the labels.", "Give one that is, or numbers of test "
                       "images with commas between, as 0,3,8.")
     found = [int(part) for part in numbers]

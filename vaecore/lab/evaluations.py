@@ -128,15 +128,15 @@ def cancel_all(*, store: Store | None = None) -> None:
     cancel([item.id for item in items(store) if item.state not in ENDED], store=store)
 
 
-def forget_ended(*, store: Store | None = None) -> None:
-    """Take those that have ended off the list; what they found stays with their runs."""
+def forget_ended(ids: Sequence[str] | None = None, *, store: Store | None = None) -> None:
+    """Take those that have ended off the list, of these or of all; what they found stays with their runs."""
     permission.require("clear the list of evaluations")
     store = store or Store.default()
     if not _folder(store).is_dir():
         return
     with _queue_lock(store):
         for path, ticket in _tickets(store):
-            if ticket.state in ENDED:
+            if ticket.state in ENDED and (ids is None or path.stem in ids):
                 path.unlink(missing_ok=True)
 
 

@@ -80,9 +80,14 @@ def test_where_values_by_observation_are_missing_the_queue_is_offered(root: Path
     assert not at.exception
     there = evaluations.items(Store(root))
     assert [(item.run, item.state) for item in there] == [("vae", "waiting"), ("ae", "waiting")]
+    monkeypatch.setattr(evaluations, "kick", demo.on_a_disk_that_refuses)
+    at.run()
+    assert "Evaluations cannot be begun: The disk can only be read" in at.error[0].value
     assert "0 of 2 have ended" in at.get("progress")[0].proto.text
+    monkeypatch.setattr(evaluations, "kick", lambda _: None)
+    evaluations.submit([Store(root).find("collapsed")])  # by somebody else, after the list was drawn
     at.button(key="cancel-evaluations").click().run()
-    assert {item.state for item in evaluations.items(Store(root))} == {"cancelled"}
+    assert [item.state for item in evaluations.items(Store(root))] == ["cancelled", "cancelled", "waiting"]
 
 
 def test_evaluated_runs_have_pairs_and_settings_that_differ_are_marked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch

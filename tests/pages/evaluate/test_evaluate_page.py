@@ -162,7 +162,9 @@ def test_the_form_is_kept_for_another_run(asked: list[tuple[str, dict[str, str]]
     at.number_input(key="evaluate-importance_samples").set_value(50).run()
     at.selectbox(key="evaluate-run").set_value("gallery/shipped").run()
     at.button(key="evaluate-start").click().run()
-    assert asked == [("gallery/shipped", Settings(importance_samples=50).words())]
+    at.number_input(key="evaluate-importance_samples").set_value(60)
+    at.button(key="evaluate-start").click().run()  # at once, before the page was drawn with the number
+    assert asked == [("gallery/shipped", Settings(importance_samples=count).words()) for count in (50, 60)]
 
 
 @pytest.mark.usefixtures("root")

@@ -212,14 +212,15 @@ def shipped(store: Store, claim: str, **values: Any) -> None:
         "date": "2026-01-02", "seconds": 1.0, "device": "CPU", "torch": "2", "vaecore": "0", **values}))
 
 
-def test_without_runs_the_kept_claim_is_shown_and_named(store: Store) -> None:
+def test_without_runs_the_kept_claim_is_shown_and_named(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab, "kick", demo.on_a_disk_that_refuses)
     shipped(store, "C14", curves={"gamma": [0.1, 10.0], "cost": [-70.0, 1625.0], "active": [16.0, 0.0],
                                   "eigenvalues": [5.0] * 20, "scatter": [50.0],
                                   "learned": [0.02, -400.0, 26.0, 14.0, 16.0]})
     at = page("gamma")
     assert "the kept result of claim **C14**, 2026-01-02" in demo.words(at)
     assert named(charts(at)[0])["trained, γ fixed"]["x"] == [0.1, 10.0]
-    assert "Right of γ′ = 0.692" in demo.words(at)
+    assert "Right of γ′ = 0.692" in demo.words(at) and demo.REFUSED in demo.words(at)
 
 
 def test_a_kept_claim_with_nothing_to_draw_says_so(store: Store) -> None:

@@ -66,6 +66,7 @@ def test_an_equation_has_an_address_of_its_own() -> None:
 
 @pytest.mark.parametrize(("query", "said"), [
     ({"equation": "42"}, "There is no equation '42'"), ({"equation": "²"}, "There is no equation"),
+    ({"equation": "00012345"}, "There is no equation '00012345'"),
     ({"equation": "<b>"}, "There is no equation '\\<b\\>'"), ({"section": "nothing"}, "has no section 'nothing'")])
 def test_nonsense_in_the_address_falls_back_to_the_map_and_says_so(query: dict[str, str], said: str) -> None:
     at = demo.open_page("lecture", **query)

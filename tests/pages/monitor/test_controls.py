@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pages import demo
+from tests.pages import demo, hostile
 from vaecore import lab
 from vaecore.lab.state import Status
 from vaecore.store import Store
@@ -24,6 +24,15 @@ def test_a_run_says_why_it_waits_and_can_be_stopped_or_resumed(root: Path, monke
     assert ("Waiting for its first evaluation" in demo.words(at)) == (status.state == "queued")
     assert (status.detail in demo.words(at)) or status.state == "stopped"
     assert label in [button.label for button in at.button]
+
+
+@pytest.mark.usefixtures("root")
+def test_a_disk_that_refuses_is_said_and_costs_no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lab, "kick", demo.on_a_disk_that_refuses)
+    at = demo.open_page("monitor", runs="vae")
+    assert len(at.error) == 1 and at.error[0].value.startswith(demo.REFUSED)
+    drawn = [each.proto.component_name for each in hostile.every(at) if each.type == "bidi_component"]
+    assert any("curves" in name for name in drawn), drawn
 
 
 def test_the_log_is_shown_searched_and_text(root: Path) -> None:

@@ -30,7 +30,7 @@ def box() -> None:
 def imported(content: bytes, name: str = "") -> AppTest:
     at = AppTest.from_function(box, default_timeout=60).run()
     at.file_uploader[0].set_value(("run.zip", content, "application/zip")).run()
-    at.text_input[0].set_value(name).run()
+    at.text_input[0].set_value(name)  # no drawing before the click
     at.button[0].click().run()
     assert not at.exception, at.exception
     return at

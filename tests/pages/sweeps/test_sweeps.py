@@ -91,14 +91,16 @@ def test_the_address_holds_all_that_is_entered() -> None:
     assert at.metric[0].value == "14"
     for name, value in asked.items():
         assert at.query_params[name] == value
-    again = demo.open_page("sweeps", **{**ASKED, "method": "random", "trials": "many", "seeds": "-1"})
+    again = demo.open_page("sweeps", **{**ASKED, "method": "random", "trials": "many", "seeds": "9" * 5000})
     assert again.metric[0].value == "20"  # what a link says in vain is as if it were not there
 
 
-def test_a_sweep_is_shown_with_its_best_and_its_table(store: Store) -> None:
+def test_a_sweep_is_shown_with_its_best_and_its_table(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     swept(store)
+    monkeypatch.setattr(lab, "kick", demo.on_a_disk_that_refuses)
     at = demo.open_page("sweeps", sweep="zb")
     words = demo.words(at)
+    assert demo.REFUSED in words
     assert "Best, point 1" in words and "−31.15 ± 0.64" in words and "test set −32.15" in words
     frame = at.dataframe[0].value
     assert list(frame["value"]) == pytest.approx([-31.15, -32.15, -33.15, -34.15])  # numbers, so that they sort

@@ -8,6 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pages.shared import warm
+from pages.shared.words import escaped
 from tests.pages import demo
 from vaecore import permission, talks
 from vaecore.store import Store
@@ -23,6 +24,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 def titles(store: Store, name: str = "mine") -> list[str]:
     return [scene.title for scene in talks.talk(name, store).scenes]
+
+
+def into(at: AppTest, name: str) -> None:
+    """Choose the talk into which a scene is kept, or type a new name."""
+    chosen = at.selectbox(key="talk-into")
+    chosen.options.append(name)
+    chosen.set_value(name)
 
 
 @pytest.fixture
@@ -59,6 +67,71 @@ def test_what_cannot_be_a_scene_is_said(store: Store) -> None:
     at.text_input(key="talk-new-equation").set_value("99")
     at.button(key="talk-keep").click().run()
     assert "99 is no equation of the lecture" in at.run().error[0].value and talks.names(store) == ["lecture"]
+
+
+def test_each_fault_of_what_is_typed_is_a_sentence(store: Store) -> None:
+    scene = Scene(address="/", title="a")
+    talks.keep(store, "full", Talk(title="Full", scenes=(scene,) * talks.MOST_SCENES))
+    (store.root / "talks" / "broken.yaml").write_text("title: [")
+    at = demo.open_page("talk", keep="http://[x")
+    for field, value, says in (
+            ("new-address", "http://[x", ("address: 'http://[x' cannot be read", "/traverse?run=gallery/vae")),
+            ("new-address", "/Traverse?run=x", ("address: '/Traverse?run=x' is no address", "/traverse?run=gallery")),
+            ("new-address", "/traverse?x=" + "é" * 900, ("address:", "4,000")),
+            ("new-equation", "9" * 5_000, ("equation: LaTeX of 5,000 characters", "1 to 1,000")),
+            ("new-title", "", ("title:", "at least 1")),
+            ("into", "a" * 121, ("cannot be a talk's name", "1 to 64")),
+            ("into", "broken", ("broken: talk: neither JSON nor YAML", "line 1")),
+            ("into", "full", ("full: scenes: 'full' has 200 already", "keep it in another talk"))):
+        for key, usual in (("new-address", "/traverse"), ("new-equation", ""), ("new-title", "a")):
+            at.text_input(key=f"talk-{key}").set_value(value if key == field else usual)
+        into(at, value if field == "into" else "mine")
+        at.button(key="talk-keep").click().run()
+        assert not at.exception and len(at.error) == 1, (field, value[:20])
+        said = at.session_state["talk-trouble"]  # on the page its signs are escaped
+        assert at.error[0].value == escaped(said) and [word for word in says if word not in said] == [], said
+        assert "mine" not in talks.names(store)
+    into(at, "mine")
+    at.text_input(key="talk-new-equation").set_value("²")  # a digit, and no number
+    at.button(key="talk-keep").click().run()
+    assert not at.error and talks.talk("mine", store).scenes[0].equation == "²"
+
+
+def test_an_address_that_is_none_stands_in_the_form_to_be_mended(store: Store) -> None:
+    for address in ("/Traverse?run=x", "http://[x", "/traverse?x=" + "é" * 3_000):
+        at = demo.open_page("talk", keep=address)
+        assert at.text_input(key="talk-new-address").value
+    assert talks.names(store) == ["lecture"]
+
+
+def test_what_another_tab_did_meanwhile_is_kept(store: Store, mine: AppTest) -> None:
+    def elsewhere(*order: str) -> None:
+        scenes = {scene.title: scene for scene in talks.talk("mine", store).scenes}
+        talks.keep(store, "mine", Talk(title="Mine", scenes=tuple(
+            scenes.get(title) or Scene(address="/", title=title) for title in order)))
+
+    mine.radio(key="talk-scene").set_value(1).run()
+    elsewhere("one", "two", "three", "four")
+    mine.button(key="talk-Later").click().run()
+    assert titles(store) == ["one", "three", "two", "four"] and not mine.error
+    mine.button(key="talk-undo").click().run()
+    assert titles(store) == ["one", "two", "three", "four"]
+    mine.button(key="talk-Earlier").click().run()
+    elsewhere("two", "one", "three", "four", "five")
+    mine.button(key="talk-undo").click().run()
+    assert "changed meanwhile" in mine.error[0].value and titles(store) == ["two", "one", "three", "four", "five"]
+    for key in ("talk-Later", "talk-scene-remove", "talk-save"):
+        chosen = talks.talk("mine", store).scenes[mine.radio(key="talk-scene").value].title
+        there = sorted(titles(store), key=lambda title: title == chosen)
+        if key == "talk-save":
+            next(each for each in mine.text_input if str(each.key).endswith("-title")).set_value("typed")
+        elsewhere(*there)
+        mine.button(key=key).click().run()
+        assert f"'{chosen}' is no longer scene" in mine.error[0].value and titles(store) == there, key
+    mine.selectbox(key="talk-name").set_value("lecture").run()
+    talks.keep(store, "my-lecture", Talk(title="Of another tab"))
+    mine.button(key="talk-copy").click().run()
+    assert talks.talk("my-lecture", store).title == "Of another tab" and "my-lecture-2" in talks.names(store)
 
 
 def test_scenes_are_moved_worded_and_removed_and_each_can_be_undone(store: Store, mine: AppTest) -> None:

@@ -93,7 +93,9 @@ def test_pictures_in_colour_with_much_black_and_white_are_called_so(tmp_path: Pa
 
 def test_a_button_makes_what_is_folded_away_fit() -> None:
     at = page(preset="vae-mnist")
+    at.number_input(key="train.seed").set_value(7)  # just typed: the click comes before a drawing
     good(at.button(key="train-fit-model.family=multimodal-vae").click().run())
+    assert at.number_input(key="train.seed").value == 7
     assert at.selectbox(key="train.data.name").value == "image-label"
     assert family(at).value == "multimodal-vae" and not at.button(key="train-start").disabled
     assert not [w for w in at.number_input if w.key == "train.model.networks.text.hidden"]

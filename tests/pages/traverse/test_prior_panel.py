@@ -296,7 +296,7 @@ def test_the_button_begins_the_fit_that_was_asked_for(made: Path, name: str, mon
     at = panel(name)
     at.number_input(key="fit-prior-components").set_value(5)
     at.selectbox(key="fit-prior-covariance").set_value("diagonal")
-    at.text_input(key="fit-prior-name").set_value("mine").run()
+    at.text_input(key="fit-prior-name").set_value("mine")  # no drawing before the click
     at.button(key="fit-prior-start").click().run()
     assert not at.exception
     assert begun == [(("fit-prior", name, "--store", str(made)),
