@@ -31,11 +31,11 @@ from vaecore.config import RunConfig, changed, preset
 from vaecore.data import BEGIN, PAD, Dataset, DataUnavailable
 from vaecore.probability.aggregate import information
 from vaecore.probability.gaussian import DiagonalGaussian
+from vaecore.training import DIAGNOSED
 from vaecore.training.build import build
 from vaecore.training.course import FLUSH_STEPS, Course
 from vaecore.training.feed import Feed
 from vaecore.training.snapshots import snapshot
-from vaecore.training.validation import DIAGNOSED
 
 RESULTS = Path(__file__).parent / "results"
 CPU = torch.device("cpu")

@@ -10,11 +10,12 @@ import streamlit as st
 
 from pages.shared.words import escaped
 from vaecore.store import Run, StoreError
+from vaecore.training import ACTIVE
 
 OBSERVATIONS = 10_000
 HELP = {
     "KL": "KL of q(z|x) from the prior, in nats: what the dimension costs.",
-    "Variance of means": "How much the code's mean varies from one observation to the next; active above 0.01.",
+    "Variance of means": f"How much the code's mean varies from one observation to the next; active above {ACTIVE:g}.",
     "Spread, model": "Standard deviation of the model posterior's means over 100 observations.",
     "Spread, encoder": "Standard deviation of the encoder's means over the same.",
     "Correlation": "Of the two, over the same observations: 1 where the encoder keeps up.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,11 +23,13 @@ from vaecore.evaluate.gamma import (
     linear_active,
     linear_cost,
 )
+from vaecore.evaluate.meaning import ACTIVE
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 POINTS = 240
+LINE = 50  # signs of what a mouse over a point says
 TRAINED, TRIVIAL, LINEAR, LEARNED = BLUE, ORANGE, GREEN, PINK
 FONT = 14
 HOVER = "%{fullData.name}<br>γ = %{x:.3g}: %{y:,.4~g} nats<br><br>"
@@ -94,8 +97,8 @@ def active_figure(data: Moments, latent_size: int, fixed: Sequence[Solution], le
     if fixed:
         traces.append({"x": [one.gamma for one in fixed], "y": [one.active for one in fixed], "mode": "lines+markers",
                        "name": "trained, γ fixed", "marker": {"size": 10, "color": TRAINED},
-                       "line": {"width": 1.5, "color": TRAINED}, "hovertemplate": hover + "Dimensions whose posterior "
-                       "mean varies by more<br>than 0.01 from observation to observation.<extra></extra>"})
+                       "line": {"width": 1.5, "color": TRAINED},
+                       "hovertemplate": hover + "<br>".join(wrap(ACTIVE, LINE)) + "<extra></extra>"})
     if learned:
         traces.append(_star(learned, learned.active, hover + "A VAE that chose its γ itself.<extra></extra>"))
     bounds = (-0.06 * latent_size, 1.15 * latent_size)

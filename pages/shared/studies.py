@@ -12,6 +12,7 @@ import streamlit as st
 from pages.components.water import water
 from pages.shared.charts import chart
 from pages.shared.words import escaped
+from vaecore.evaluate.meaning import ACTIVE
 
 if TYPE_CHECKING:
     from vaecore.studies.exhibit import Column, Costs, Exhibit, Figure, Grid, Powers, Spreads, Table
@@ -137,8 +138,7 @@ def cost_charts(figure: Costs, key: str) -> None:
     if learned and learned.gamma > UNSETTLED * (best := learned.best_gamma(data.size)):
         st.caption(f"The learned γ = {learned.gamma:.3g} was still falling when its training ended: at its own squared "
                    f"error γ = {best:.3g} would cost least. Train it for longer to see it arrive.")
-    st.subheader("Active units", anchor=False, help="Latent dimensions in use: those whose posterior mean varies by "
-                 "more than 0.01 (in variance) from one observation to the next.")
+    st.subheader("Active units", anchor=False, help=ACTIVE)
     chart(active_figure(data, figure.latent_size, figure.fixed, learned), key=f"{key}-active",
           alt="Active units against gamma")
 

@@ -15,11 +15,20 @@ from vaecore.data import Modality
 from vaecore.evaluate.conditional import conditional_likelihoods
 from vaecore.evaluate.families import measured
 from vaecore.evaluate.kept import evaluations
-from vaecore.evaluate.meaning import by_modality, evidence_meaning, explained, likelihood_meaning, perplexities
+from vaecore.evaluate.meaning import (
+    ACTIVE,
+    by_modality,
+    evidence_meaning,
+    explained,
+    likelihood_meaning,
+    perplexities,
+)
 from vaecore.models import MultimodalVAEConfig, MVAEConfig
 from vaecore.nets.mlp import LinearConfig
 from vaecore.nets.modal import ModalNetworks
 from vaecore.store import Store
+from vaecore.studies.columns import COLUMNS
+from vaecore.training import ACTIVE as THRESHOLD
 
 GALLERY = Path(__file__).parents[2] / "trained"
 MADE = {"exact": True, "has_kl": False, "pixels": "binary-dynamic", "likelihood_name": "bernoulli"}
@@ -40,6 +49,11 @@ Z = {"log_z": {"value": 341.0, "standard_error": 0.2}}
     ({**MADE, "has_kl": False, "exact": False}, "no log p", "estimate")])
 def test_T6_exactness_belongs_to_family_pixels_and_log_z(facts: dict[str, Any], evidence: str, likelihood: str) -> None:
     assert (evidence_meaning(facts).kind, likelihood_meaning(facts).kind) == (evidence, likelihood)
+
+
+def test_what_active_means_is_said_once_with_the_threshold_that_counts() -> None:
+    """Columns of claims said it without the clause on priors of their own."""
+    assert ACTIVE.count(f" {THRESHOLD:g} ") == 2 and COLUMNS["active"] == ACTIVE
 
 
 def test_T6_the_error_of_log_z_is_in_the_interval() -> None:

@@ -15,6 +15,7 @@ from vaecore.evaluate.meaning import ACTIVE, PERPLEXITY, perplexities, word
 from vaecore.evaluate.verdict import Verdict, verdict
 from vaecore.store import STEP_COLUMNS, Metrics, Run, StoreError
 from vaecore.tables import Column, Table
+from vaecore.training import DIAGNOSED
 
 DAMAGED = (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError, IndexError, OverflowError)
 EVALUATED = ("step", "neg_elbo", "reconstruction", "kl", "active", "rate", "mutual_information", "minibatch",
@@ -213,7 +214,7 @@ def error_panels(records: Mapping[str, History]) -> list[Panel]:
 
 def latent_panels(records: Mapping[str, History]) -> list[Panel]:
     """The charts of what the latent code is used for, on the validation set; those of nothing are left out."""
-    same = "Estimated on up to 2,000 observations of the validation set."
+    same = f"Estimated on up to {DIAGNOSED:,} observations of the validation set."
     charts = [
         Panel("Active units", _active(records), "",
               f"{ACTIVE} The ceiling is how many there are.", may_log=False),

@@ -12,13 +12,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from vaecore.training import ACTIVE as THRESHOLD
+
 Kind = Literal["exact", "bound", "estimate", "no log p"]
 GREY = {"bernoulli", "usual ones"}  # likelihoods that score pixels as black or white; the second, of several modalities
 DENSITIES = {"gaussian", "gaussian-learned", "gaussian-optimal", "gaussian-per-pixel", "laplace",
              "independent sources"}
 # What numbers that many pages show are, in a sentence each.
-ACTIVE = ("Latent dimensions in use: whose posterior mean varies by more than 0.01 (in variance) from one observation "
-          "to the next; where each observation has a prior of its own, whose KL exceeds 0.01 nats.")
+ACTIVE = (f"Latent dimensions in use: whose posterior mean varies by more than {THRESHOLD:g} (in variance) from one "
+          "observation to the next; where each observation has a prior of its own, whose KL exceeds "
+          f"{THRESHOLD:g} nats.")
 PERPLEXITY = ("exp(−log p(x) / tokens): among how many equally likely words the model chooses each next one. The "
               "end of a sentence counts as a word. Of a model with a code it is from the ELBO, and so at least the "
               "true one.")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 ACTIVE = 0.01  # a dimension is active when its posterior mean varies more than this (Burda et al. 2016)
+DIAGNOSED = 2_000  # observations, at most, among which an evaluation estimates mutual information
 FITTING = {"encoding": "Data are encoded", "prior": "A mixture is fitted to the codes",
            "scoring": "The new run's numbers are found"}  # what a prior's fit consists of, and how far it tells
 

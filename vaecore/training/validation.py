@@ -17,11 +17,10 @@ from vaecore.probability.densities import Density
 from vaecore.probability.gaussian import DiagonalGaussian
 from vaecore.probability.posteriors import together
 from vaecore.probability.priors import ConditionalMixture
-from vaecore.training import ACTIVE
+from vaecore.training import ACTIVE, DIAGNOSED
 from vaecore.training.feed import Feed
 
 EVALUATED_AT_ONCE = 500  # observations
-DIAGNOSED = 2_000  # observations among which mutual information is estimated
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pages.components.serve import component
 from vaecore import packing
+from vaecore.evaluate.meaning import ACTIVE
 
 if TYPE_CHECKING:
     from vaecore.studies.exhibit import Survival
@@ -26,6 +27,6 @@ def pack(found: Survival) -> bytes:
 
     The values are of the plan steps (S,), level (S,) and KL (S, r), of the run steps (E,), active (E,) and KL (E, r).
     """
-    header = {"run": found.run, "live": found.live, "seconds": found.seconds, "total": found.total,
+    header = {"run": found.run, "live": found.live, "counted": ACTIVE, "seconds": found.seconds, "total": found.total,
               "variances": list(found.variances), "planned": len(found.plan_steps), "evaluations": len(found.steps)}
     return packing.packed(header, found.plan_steps, found.level, found.plan, found.steps, found.active, found.kl)

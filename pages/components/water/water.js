@@ -26,7 +26,6 @@ class Water {
     this.head = make("div", "head", this.root);
     this.count = make("b", "count", this.head);
     this.count.setAttribute("aria-live", "off");
-    this.count.title = "Dimensions whose posterior mean varies by more than 0.01 over the data";
     this.theory = make("span", "theory", this.head);
     this.theory.title = "How many the optimum codes at this level: directions whose variance stands out of the water";
     this.level = make("span", "level", this.head);
@@ -85,7 +84,8 @@ class Water {
     if (bytes !== this.bytes) {
       const before = this.message;
       this.message = decode((this.bytes = bytes));
-      const { run, live, evaluations } = this.message;
+      const { run, live, evaluations, counted } = this.message;
+      this.count.title = counted;
       if (run !== before?.run) {
         this.at = live && evaluations ? this.newest : 0;
         this.moving = live;

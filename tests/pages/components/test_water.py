@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from pages.components.water import pack
+from vaecore.evaluate.meaning import ACTIVE
 from vaecore.studies.exhibit import Survival
 
 
@@ -41,7 +42,7 @@ def test_round_trip(evaluations: int, live: bool) -> None:
     found = survival(evaluations, live=live)
     header, columns = unpack(pack(found))
     assert header == {"run": "gallery/é", "live": live, "seconds": 8.0, "total": 4, "variances": [4.0, 0.5],
-                      "planned": 5, "evaluations": evaluations}
+                      "counted": ACTIVE, "planned": 5, "evaluations": evaluations}
     for packed, given in zip(columns, (found.plan_steps, found.level, found.plan, found.steps, found.active, found.kl),
                              strict=True):
         np.testing.assert_allclose(packed, np.squeeze(given), rtol=1e-6)
