@@ -101,7 +101,7 @@ STUDY: dict[str, Group] = {
 def points(group: str, work: Store) -> list[Made]:
     """The trainings of a group."""
     each = STUDY[group]
-    return [Made(Recipe(f"{group}-{place}", each.base, f"{group}.", 1.0, (*BARE, *each.changes(place))), work)
+    return [Made(Recipe(f"{group}-{place}", each.base, 1.0, (*BARE, *each.changes(place))), work)
             for place in range(len(each.points))]
 
 
@@ -184,7 +184,7 @@ def trained_so(name: str, stores: list[Store]) -> Run | None:
 def measure(names: list[str], work: Store, others: list[Store], jobs: int) -> None:
     """Train presets as they are, judge them with the usual settings, and keep what they took and reached."""
     known = measured()
-    train([Made(Recipe(f"preset-{name}", name, "As it is.", 1.0), work) for name in names
+    train([Made(Recipe(f"preset-{name}", name, 1.0), work) for name in names
            if trained_so(name, [work, *others]) is None], jobs)
     for name in names:
         run = trained_so(name, [work, *others])

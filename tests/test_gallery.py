@@ -26,8 +26,8 @@ from vaecore.training import train
 from vaecore.training.checkpoints import WEIGHTS, load_model, save_weights
 
 ROOT = Path(__file__).parents[1]
-TINY = Recipe("tiny", "vae-digits", "To be tried.", 0.1, ("training.epochs=2", "model.network.hidden=[80]",
-              "data.train_limit=256", "training.snapshots=2"), exactly=True, evaluated=False)
+TINY = Recipe("tiny", "vae-digits", 0.1, ("training.epochs=2", "model.network.hidden=[80]", "data.train_limit=256",
+                                          "training.snapshots=2"), exactly=True, evaluated=False)
 
 
 def test_every_recipe_is_one_of_a_valid_configuration_and_names_what_there_is() -> None:
@@ -102,7 +102,7 @@ def test_a_recipe_is_trained_evaluated_and_shipped_once(tiny: gallery.Made, caps
     assert gallery.ship([tiny]) and tiny.shipped and [path.name for path in there.parent.iterdir()] == ["tiny"]
     told = "\n".join(gallery.listed([tiny]))
     assert "finished" in told and "shipped" in told and "1 recipes" in told
-    other = gallery.Made(Recipe("tiny", "vae-digits", "To be tried.", 0.1, ("training.epochs=3",)), tiny.work)
+    other = gallery.Made(Recipe("tiny", "vae-digits", 0.1, ("training.epochs=3",)), tiny.work)
     assert other.state == "other recipe" and not gallery.train([other], 1), "what was begun otherwise is left alone"
 
 

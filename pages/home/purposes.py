@@ -1,4 +1,4 @@
-"""What each shipped checkpoint is for, a sentence each, as the shelf on Home says it."""
+"""What each shipped checkpoint is for, a sentence each: as the shelf on Home and `docs/gallery.md` say it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PURPOSES: dict[str, str] = {  # by name, for all of `scripts/recipes.py`
     "sentences-plain": "Without a remedy the code is not used.",
     "sentences-cyclical": "Beta rises four times.",
     "sentences-ae": "What free bits begin with: beta is 0.",
-    "sentences-free-bits": "A new decoder over that encoder, and eight nats for free.",
+    "sentences-free-bits": "A new decoder over an autoencoder's encoder, and eight nats for free.",
     "predictor-mnist": "One future only, and it blurs.",
     "svg-fp-mnist": "A fixed prior: many futures.",
     "svg-lp-mnist": "A learned prior: it knows when the future is open.",
