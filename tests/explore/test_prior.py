@@ -13,9 +13,10 @@ from scipy.stats import multivariate_normal, norm
 from torch import Tensor
 
 from vaecore.data import COVARIATE, Modality
-from vaecore.explore import Checkpoint, codes_same
+from vaecore.explore import Checkpoint
 from vaecore.explore.densities import held, marginal, moments, plane, weights_of
 from vaecore.explore.prior import by_label, components, inputs, normaliser, overfit, pair
+from vaecore.explore.same import codes_same
 from vaecore.models import PCAConfig, VAEConfig
 from vaecore.nets import MLPConfig
 from vaecore.probability.gaussian import MAX_COMPONENTS, DiagonalGaussian, GaussianMixture, StandardNormal
@@ -256,7 +257,7 @@ def test_samples_have_the_moments_of_their_prior(kind: str) -> None:
 def test_the_same_noise_goes_through_each_ones_own_prior(kind: str) -> None:
     """Not through a Gaussian with the prior's moments: moments and mean log density are those of the prior itself."""
     made = PRIORS[kind]()
-    plain, own = codes_same([checkpoint(StandardConfig()), made], 6_000, seed=1)
+    plain, own = (codes_same(each, each.order, 6_000, seed=1) for each in (checkpoint(StandardConfig()), made))
     assert own.shape == (6_000, 2) and own.dtype == np.float32
     mixture = made.prior.as_mixture()
     mean, std = moments(mixture)
@@ -267,7 +268,7 @@ def test_the_same_noise_goes_through_each_ones_own_prior(kind: str) -> None:
                            for z in (own, made.sample_codes(6_000, seed=2)))
     spread = math.hypot(found.std(), expected.std()) / math.sqrt(6_000)
     assert abs(found.mean() - expected.mean()) < 4.5 * spread
-    np.testing.assert_array_equal(own, codes_same([made, checkpoint(StandardConfig())], 6_000, seed=1)[0])
+    np.testing.assert_array_equal(own, codes_same(made, made.order, 6_000, seed=1))
     if kind == "standard":
         np.testing.assert_array_equal(own, plain)
 
@@ -289,7 +290,7 @@ def test_from_noise_keeps_shares_and_places(density: Any) -> None:
 @pytest.mark.parametrize("name", ["vae-vamp", "vae-conv-mixture", "vae-conditional"])
 def test_the_same_codes_of_a_shipped_prior_are_as_likely_as_its_samples(name: str) -> None:
     made = Checkpoint.load(Store(Path(__file__).parents[2] / "trained").find(f"gallery/{name}"))
-    [codes] = codes_same([made], 400)
+    codes = codes_same(made, made.order, 400, seed=0)
     with torch.inference_mode():
         mixture = made.prior.as_mixture()
         found, expected = (mixture.log_prob(torch.from_numpy(z)).mean().item()

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from scipy.stats import gaussian_kde
 from torch import Tensor, nn
 from torch import distributions as reference
 
@@ -21,7 +22,7 @@ from vaecore.models import VAEConfig
 from vaecore.nets import LinearConfig, MLPConfig
 from vaecore.probability.aggregate import aggregate_log_prob
 from vaecore.probability.densities import Density
-from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture, StandardNormal, choose
+from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture, StandardNormal, choose, scott_logvar
 from vaecore.probability.priors import (
     AggregatedConfig,
     ConditionalConfig,
@@ -540,6 +541,14 @@ def test_every_prior_goes_with_every_family(configure: Callable[..., Any], tmp_p
         nearest = torch.cdist(own.detach(), x).min(1)
         assert nearest.values.max() < (1e-3 if prior == "aggregated" else 0.1)
         assert len(nearest.indices.unique()) == len(own)  # different observations
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_kernels_are_as_wide_as_those_of_scipy(size: int) -> None:
+    x = torch.randn(300, size, generator=noise()) * torch.arange(1, size + 1)
+    found = scott_logvar(x.var(0), len(x), size).exp()
+    assert found.numpy() == pytest.approx(gaussian_kde(x.T.numpy()).covariance.diagonal(), rel=1e-4)
+    assert torch.isfinite(scott_logvar(torch.zeros(size), torch.tensor(7.0), size)).all(), "of draws that are one"
 
 
 def test_a_learned_prior_changes_as_the_model_learns(configure: Callable[..., Any]) -> None:

@@ -18,7 +18,7 @@ from vaecore.explore.pictures import Images, as_images
 from vaecore.explore.single import Checkpoint
 from vaecore.models.single.latent import GaussianLatent
 from vaecore.probability.full_covariance import FullMixture
-from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture, Point
+from vaecore.probability.gaussian import DiagonalGaussian, GaussianMixture, Point, scott_logvar
 from vaecore.probability.priors import ComponentInputs
 
 SIDE, CURVE = 96, 240  # grid points
@@ -97,8 +97,7 @@ def pair(checkpoint: Checkpoint, observations: int = OBSERVATIONS) -> Pair:
 
 def smoothed(codes: Point) -> DiagonalGaussian:
     """Codes that are points as Gaussians around them, as wide as Scott's rule has them for pictures of a plane."""
-    variance = codes.mean.var(0).clamp(min=1e-12)
-    logvar = (variance * len(codes.mean) ** (-1 / 3)).log()  # of a width sd * n^(-1/6)
+    logvar = scott_logvar(codes.mean.var(0), len(codes.mean), 2)
     return DiagonalGaussian(codes.mean, logvar.expand_as(codes.mean))
 
 

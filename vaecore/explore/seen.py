@@ -23,7 +23,7 @@ from vaecore.explore.observed import OBSERVATIONS, observed
 from vaecore.explore.single import Checkpoint
 from vaecore.packing import packed
 from vaecore.probability.aggregate import aggregate_log_prob
-from vaecore.probability.gaussian import DiagonalGaussian, Point
+from vaecore.probability.gaussian import DiagonalGaussian, Point, scott_logvar
 
 MOST_NUMBERS = 60_000  # means and log-variances that a browser is sent
 LEVELS = 200  # quantiles of the densities of codes of data
@@ -103,8 +103,7 @@ def of_posteriors(q: DiagonalGaussian | Point, labels: NDArray[np.int64] | None,
     """
     if isinstance(q, Point):
         n, r = q.mean.shape
-        width = q.mean.std(0).clamp(min=1e-6) * (n / 2) ** (-1 / (r + 4))
-        q = DiagonalGaussian(q.mean, (2 * width.log()).expand_as(q.mean).contiguous())
+        q = DiagonalGaussian(q.mean, scott_logvar(q.mean.var(0), n / 2, r).expand_as(q.mean).contiguous())
         others = q.mean[1::2]
     else:
         others = _drawn(DiagonalGaussian(q.mean[1::2], q.logvar[1::2]))

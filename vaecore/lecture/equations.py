@@ -388,7 +388,7 @@ EQUATIONS: tuple[Equation, ...] = (
         -\int \left( \log p_{\theta}(\vec{x}|\vec{z}) \right) q_{\phi}(\vec{z}|\vec{x}) d\vec{z} +
           \text{KL}(q_{\phi}(\vec{z}|\vec{x}) || p(\vec{z})),""",
         "The loss again: its KL is cheap because both are normal; another prior needs samples.",
-        code=("vaecore.probability.densities.sampled_kl", "vaecore.models.single.vae.VAE.evidence"),
+        code=("vaecore.probability.gaussian.sampled_kl", "vaecore.models.single.vae.VAE.evidence"),
         doors=(Door("The prior of vae-conv-mixture", "/traverse?run=gallery/vae-conv-mixture&view=Prior"),),
         claims=("C17",)),
     Equation(

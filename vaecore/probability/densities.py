@@ -65,8 +65,3 @@ class Density(Protocol):
         exact as these grow in number. A density p(z|u) must be of B observations.
         """
         ...
-
-
-def sampled_kl(p: Density, q: DiagonalGaussian, z: Tensor) -> Tensor:
-    """KL(q || p) in all, (B, 1), as the mean of log q(z|x) - log p(z) over codes z ~ q (K, B, r)."""
-    return (q.log_prob(z) - p.log_prob(z)).mean(0)[:, None]

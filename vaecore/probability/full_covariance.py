@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from vaecore.probability.densities import sampled_kl
-from vaecore.probability.gaussian import LOG_2PI, DiagonalGaussian, GaussianMixture, choose, chosen_by
+from vaecore.probability.gaussian import LOG_2PI, DiagonalGaussian, GaussianMixture, choose, chosen_by, sampled_kl
 
 
 @dataclass(frozen=True)

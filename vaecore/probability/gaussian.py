@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+if TYPE_CHECKING:
+    from vaecore.probability.densities import Density
+
 POSTERIOR_LOGVAR = (-6.0, 2.0)
 EXPERT_LOGVAR = (-14.0, 14.0)  # of a factor of a product: one that knows nothing is as wide as it likes
 LOG_2PI = math.log(2 * math.pi)
 MAX_COMPONENTS = 20_000  # of a mixture that stands for a density; what is more is left out
+LEAST_VARIANCE = 1e-12  # of draws that kernels stand around: one that they all share has a width too
 
 
 @dataclass(frozen=True)
@@ -146,7 +151,7 @@ class GaussianMixture:
         return torch.addcmul(chosen @ self.mean, chosen @ (0.5 * self.logvar).exp(), noise)
 
     def kl(self, q: DiagonalGaussian, z: Tensor) -> Tensor:
-        return (q.log_prob(z) - self.log_prob(z)).mean(0)[:, None]
+        return sampled_kl(self, q, z)
 
     @property
     def gaussian(self) -> bool:
@@ -216,9 +221,22 @@ def gaussian_kl(q: DiagonalGaussian, p: DiagonalGaussian) -> Tensor:
     return 0.5 * (p.logvar - q.logvar - 1 + (q.logvar.exp() + (q.mean - p.mean).square()) * (-p.logvar).exp())
 
 
+def sampled_kl(p: Density, q: DiagonalGaussian, z: Tensor) -> Tensor:
+    """KL(q || p) in all, (B, 1), as the mean of log q(z|x) - log p(z) over codes z ~ q (K, B, r)."""
+    return (q.log_prob(z) - p.log_prob(z)).mean(0)[:, None]
+
+
 def gaussian_log_prob(x: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
     """log N(x; mean, exp(logvar)) elementwise: the summand of equation (12)."""
     return -0.5 * (LOG_2PI + logvar + (x - mean).square() * (-logvar).exp())
+
+
+def scott_logvar(variance: Tensor, count: float | Tensor, dimensions: int) -> Tensor:
+    """Log-variances (r,) of Gaussian kernels around `count` draws, by Scott's rule for a density of `dimensions`.
+
+    `variance` (r,) is that of the draws; a width is sd * count^(-1 / (dimensions + 4)).
+    """
+    return (variance.clamp(min=LEAST_VARIANCE) * count ** (-2 / (dimensions + 4))).log()
 
 
 def choose(logits: Tensor, generator: torch.Generator | None = None, temperature: float = 0.1) -> Tensor:

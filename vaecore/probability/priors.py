@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from vaecore.data import Modality
 from vaecore.probability.auxiliary import Auxiliary, Codes
-from vaecore.probability.densities import Density, sampled_kl
+from vaecore.probability.densities import Density
 from vaecore.probability.full_covariance import FullMixture
 from vaecore.probability.gaussian import (
     LOG_2PI,
@@ -33,6 +33,8 @@ from vaecore.probability.gaussian import (
     chosen_by,
     gaussian_log_prob,
     log_square,
+    sampled_kl,
+    scott_logvar,
 )
 from vaecore.probability.importance import effective
 from vaecore.schema import Strict, option, problem
@@ -379,8 +381,7 @@ class Tilted:
         z, log_weights = self._weighted_draws()
         weights = log_weights.exp()
         centred = z - weights @ z
-        variance = (weights @ centred.square()).clamp(min=1e-6)
-        logvar = (variance * effective(log_weights) ** (-1 / 3)).log()  # of a width sd * n^(-1/6)
+        logvar = scott_logvar(weights @ centred.square(), effective(log_weights), 2)
         return GaussianMixture(z, logvar.expand_as(z), log_weights)
 
     @torch.inference_mode()
